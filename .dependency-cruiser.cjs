@@ -1,0 +1,83 @@
+/** The floors of the house: a folder imports only what stands below it. */
+const floors = [
+  ["lib"],
+  ["errors"],
+  ["observability"],
+  ["config", "broker", "auth"],
+  ["ingest", "delivery"],
+  ["http"],
+  ["app"],
+  ["cluster"],
+  ["main"],
+];
+const at = (names) => `^src/(${names.join("|")})(/|\\.ts$)`;
+const only = (pkg, home) => ({
+  name: `only-${home.replace(/[^a-z]+/gi, "-")}-knows-${pkg}`,
+  severity: "error",
+  from: { path: "^src", pathNot: home },
+  to: { path: `node_modules/(@types/)?${pkg}(/|$)` },
+});
+module.exports = {
+  forbidden: [
+    { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    { name: "no-circles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-orphans", severity: "error", from: { orphan: true, pathNot: "\\.d\\.ts$" }, to: {} },
+    ...floors.slice(0, -1).map((names, i) => ({
+      name: `${names.join("-")}-does-not-look-up`,
+      severity: "error",
+      from: { path: at(names) },
+      to: { path: at(floors.slice(i + 1).flat()) },
+    })),
+    {
+      name: "ingest-and-delivery-are-strangers",
+      severity: "error",
+      from: { path: "^src/ingest" },
+      to: { path: "^src/delivery" },
+    },
+    {
+      name: "delivery-and-ingest-are-strangers",
+      severity: "error",
+      from: { path: "^src/delivery" },
+      to: { path: "^src/ingest" },
+    },
+    {
+      name: "adapters-are-named-only-in-app",
+      severity: "error",
+      from: { path: "^src", pathNot: "^src/(app(/|\\.ts$)|broker/)" },
+      to: { path: "^src/broker/[^/]+/" },
+    },
+    {
+      name: "adapters-are-strangers",
+      severity: "error",
+      from: { path: "^src/broker/([^/]+)/" },
+      to: { path: "^src/broker/[^/]+/", pathNot: "^src/broker/($1|local)/" },
+    },
+    {
+      name: "settings-are-handed-down-by-app",
+      severity: "error",
+      from: { path: "^src", pathNot: "^src/(app(/|\\.ts$)|cluster/|main\\.ts$|config/)" },
+      to: { path: "^src/config/" },
+    },
+    only("express", "^src/http/"),
+    only("kafkajs", "^src/broker/kafka/"),
+    only("protobufjs", "^src/ingest/(content|schema)/"),
+    only("prom-client", "^src/observability/"),
+    only("jsonwebtoken", "^src/auth/"),
+    {
+      name: "src-does-not-know-its-tests",
+      severity: "error",
+      from: { path: "^src" },
+      to: { path: "^(tests|bench)" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".js"],
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default"],
+    },
+  },
+};

@@ -1,0 +1,31 @@
+# syntax=docker/dockerfile:1
+
+# Compiling needs the development packages; the image does not.
+FROM node:20-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY sdk/package.json sdk/package.json
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+COPY sdk sdk
+# What GET / on the operators' port answers: --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT=unknown
+RUN npm run build && npm prune --omit=dev && npm pkg set gitHead=$COMMIT
+
+# The node binary on a bare Debian: no npm, no compiler, nothing to install packages with.
+FROM debian:bookworm-slim
+ENV NODE_ENV=production \
+    STATIONGATE_BROKER_EMBEDDED_DIR=/data
+RUN install -d -o 65532 -g 65532 -m 0700 /data
+COPY --from=build /usr/local/bin/node /usr/local/bin/node
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+# The root file system may be read-only: the embedded log and the first start's identity are all that is written.
+VOLUME ["/data"]
+EXPOSE 4444 4445
+USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.STATIONGATE_SERVER_PORT ?? 4444) + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dist/main.js"]

@@ -1,0 +1,69 @@
+/** The results as text: ratios first, which a machine's size and mood change least. */
+import type { Figure, Figures } from "./measurement.ts";
+import type { RowResult, Verdict } from "./results.ts";
+
+const UNITS: Readonly<Record<Figure, string>> = {
+  eventsPerSecond: "events/s",
+  p50: "p50 ms",
+  p99: "p99 ms",
+  cpuPerEvent: "µs CPU/event",
+  rssPerWorker: "MiB RSS/worker",
+};
+
+const number = (value: number | undefined): string => {
+  if (value === undefined) return "–";
+  if (value >= 100) return Math.round(value).toLocaleString("en");
+  return value.toFixed(2);
+};
+
+const table = (header: readonly string[], lines: readonly (readonly string[])[]): string => {
+  const widths = header.map((cell, i) => Math.max(cell.length, ...lines.map((line) => line[i]?.length ?? 0)));
+  const text = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  return [text(header), text(widths.map((width) => "-".repeat(width))), ...lines.map(text)].join("\n");
+};
+
+const goalOf = ({ atLeast, atMost }: Verdict): string => {
+  if (atLeast !== undefined) return `≥ ${number(atLeast)}`;
+  return atMost === undefined ? "" : `≤ ${number(atMost)}`;
+};
+
+const verdictLine = (row: RowResult, verdict: Verdict): readonly string[] => {
+  const what = verdict.to === undefined ? UNITS[verdict.figure] : `${UNITS[verdict.figure]} : ${verdict.to}`;
+  const met = verdict.met === undefined ? "" : verdict.met ? "yes" : "NO";
+  return row.void.length > 0
+    ? [row.name, what, "VOID", goalOf(verdict), ""]
+    : [row.name, what, number(verdict.value), goalOf(verdict), met];
+};
+
+const verdicts = (
+  rows: readonly RowResult[],
+  pick: (row: RowResult) => readonly Verdict[],
+  of: string,
+): string =>
+  table(
+    ["row", of, "median", "goal", "met"],
+    rows.flatMap((row) => pick(row).map((verdict) => verdictLine(row, verdict))),
+  );
+
+/** All that is known, as Markdown. */
+export const report = (
+  rows: readonly RowResult[],
+  subjects: Readonly<Record<string, { readonly median: Figures }>>,
+): string => {
+  const figures = table(
+    ["subject", ...Object.values(UNITS)],
+    Object.entries(subjects).map(([name, { median }]) => [
+      name,
+      ...Object.keys(UNITS).map((figure) => number(median[figure as Figure])),
+    ]),
+  );
+  const faults = rows.flatMap((row) => row.void.map((fault) => `VOID ${row.name}: ${fault}`));
+  const parts = [
+    verdicts(rows, ({ ratios }) => ratios, "ratio"),
+    verdicts(rows, ({ goals }) => goals, "figure"),
+    figures,
+    ...(faults.length > 0 ? [faults.join("\n")] : []),
+  ];
+  return parts.join("\n\n");
+};

@@ -1,0 +1,87 @@
+/** The table: what is measured, against what, and what is to be reached. */
+import type { Figure } from "./measurement.ts";
+
+interface Ratio {
+  readonly figure: Figure;
+  /** The reference subject. */
+  readonly to: string;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+export interface Goal {
+  readonly figure: Figure;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+export interface Row {
+  /** Also the name of its subject. */
+  readonly name: string;
+  readonly ratios: readonly Ratio[];
+  readonly goals: readonly Goal[];
+}
+
+/** Per worker, under load. */
+const RSS: Goal = { figure: "rssPerWorker", atMost: 130 };
+const SINGLE_CPU: Goal = { figure: "cpuPerEvent", atMost: 60 };
+const BATCH_CPU: Goal = { figure: "cpuPerEvent", atMost: 9 };
+
+/** The limit of a batch is Kafka's own client in Java. */
+const JAVA: Ratio = { figure: "eventsPerSecond", to: "java-producer", atLeast: 1 };
+
+const ROWS: readonly Row[] = [
+  {
+    name: "single-1",
+    ratios: [{ figure: "p50", to: "kafkajs-send", atMost: 1.3 }],
+    goals: [{ figure: "p50", atMost: 0.4 }],
+  },
+  {
+    name: "single-64",
+    ratios: [
+      { figure: "eventsPerSecond", to: "bare-http-64", atLeast: 0.6 },
+      { figure: "p99", to: "bare-http-64", atMost: 3 },
+      { figure: "eventsPerSecond", to: "naive-64", atLeast: 18 },
+    ],
+    goals: [{ figure: "eventsPerSecond", atLeast: 17_700 }, SINGLE_CPU, RSS],
+  },
+  {
+    name: "single-256",
+    ratios: [{ figure: "eventsPerSecond", to: "bare-http-256", atLeast: 0.6 }],
+    goals: [SINGLE_CPU, RSS],
+  },
+  { name: "overload-2000", ratios: [], goals: [{ figure: "p99", atMost: 1000 }, RSS] },
+  {
+    name: "batch-100",
+    ratios: [JAVA],
+    goals: [{ figure: "eventsPerSecond", atLeast: 186_000 }, BATCH_CPU, RSS],
+  },
+  { name: "v2-batch-100", ratios: [JAVA], goals: [{ figure: "eventsPerSecond", atLeast: 93_000 }, RSS] },
+  {
+    name: "v3-batch-50",
+    ratios: [{ figure: "eventsPerSecond", to: "java-producer" }],
+    goals: [{ figure: "eventsPerSecond", atLeast: 52_000 }, RSS],
+  },
+  {
+    name: "v3-stream",
+    ratios: [{ figure: "eventsPerSecond", to: "java-producer" }],
+    goals: [{ figure: "eventsPerSecond", atLeast: 34_000 }, RSS],
+  },
+  {
+    name: "embedded-64",
+    ratios: [{ figure: "eventsPerSecond", to: "bare-http-64" }],
+    goals: [{ figure: "eventsPerSecond", atLeast: 10_000 }, RSS],
+  },
+  { name: "delivery-0ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 6000 }, RSS] },
+  { name: "delivery-20ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 2500 }, RSS] },
+];
+
+/** The rows of these names. Throws for a name that is no row's. */
+export const rowsNamed = (names: readonly string[] | undefined): readonly Row[] => {
+  if (names === undefined) return ROWS;
+  return names.map((name) => {
+    const row = ROWS.find((one) => one.name === name);
+    if (row !== undefined) return row;
+    throw new RangeError(`No row is called ${name}; there are ${ROWS.map((one) => one.name).join(", ")}`);
+  });
+};

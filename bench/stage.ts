@@ -1,0 +1,59 @@
+/** What the subjects share, started when the first one asks for it and ended together. */
+import type { Flags } from "./flags.ts";
+import { loadTool, type LoadTool } from "./load/load.ts";
+import { helper, start, type Running } from "./programs.ts";
+import { startBenchGateway, type BenchGateway } from "./targets/gateway.ts";
+import { startBenchKafka, type BenchKafka } from "./targets/kafka.ts";
+
+interface Stopping {
+  stop(): Promise<void>;
+}
+
+export interface Stage {
+  readonly loadTool: LoadTool;
+  kafka(): Promise<BenchKafka>;
+  gateway(): Promise<BenchGateway>;
+  embedded(): Promise<BenchGateway>;
+  bareHttp(): Promise<Running>;
+  /** Has a topic of its own. */
+  naive(): Promise<Running>;
+  /** Whatever else has to end with the benchmark. */
+  opened<T extends Stopping>(opened: Promise<T>): Promise<T>;
+  stop(): Promise<void>;
+}
+
+const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
+  let opened: Promise<T> | undefined;
+  return () => (opened ??= open());
+};
+
+export const createStage = async ({ program, workers, producer, profile }: Flags): Promise<Stage> => {
+  const stops: (() => Promise<void>)[] = [];
+  const opened = async <T extends Stopping>(opening: Promise<T>): Promise<T> => {
+    const it = await opening;
+    stops.push(() => it.stop());
+    return it;
+  };
+  const shipped = { program, workers, profile };
+  const kafka = once(() => opened(startBenchKafka()));
+  return {
+    loadTool: await loadTool(),
+    kafka,
+    gateway: once(async () => {
+      const client = producer === undefined ? {} : { producer };
+      const broker = { type: "kafka", kafka: { brokers: [(await kafka()).broker], ...client } };
+      return opened(startBenchGateway({ ...shipped, broker }));
+    }),
+    embedded: once(() => opened(startBenchGateway({ ...shipped, workers: 1, broker: { type: "embedded" } }))),
+    bareHttp: once(() => opened(start(helper("references/bare-http", [])))),
+    naive: once(async () => {
+      const cluster = await kafka();
+      await cluster.createTopic("naive");
+      return opened(start(helper("references/naive-express", [cluster.broker, "naive"])));
+    }),
+    opened,
+    stop: async () => {
+      for (const stop of stops.reverse()) await stop();
+    },
+  };
+};

@@ -1,0 +1,112 @@
+/** The gateway as it is shipped, as a process with settings of its own. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { stringify } from "yaml";
+
+export interface BenchGateway {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** What a producer sends as `Authorization`. */
+  readonly authorization: string;
+  readonly adminAuthorization: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+export interface GatewaySettings {
+  readonly program: string;
+  readonly workers: number | "auto";
+  /** The `broker` part of the settings. */
+  readonly broker: Readonly<Record<string, unknown>>;
+  /** Folder for a V8 profile; undefined: none. */
+  readonly profile: string | undefined;
+}
+
+const ADMIN_TOKEN = "admin-token-of-the-benchmark-0000000";
+const ROOT = { username: "root", connection_token: "root-connection-token-of-the-benchmark" };
+const START_TIMEOUT = 30_000;
+const HOST = "127.0.0.1";
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, HOST);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+};
+
+const settingsFor = ({ workers, broker }: GatewaySettings, ports: { public: number; admin: number }) => ({
+  server: { host: HOST, port: ports.public, workers },
+  admin: { host: HOST, port: ports.admin, token: ADMIN_TOKEN },
+  broker,
+  auth: {
+    accessToken: { secret: "access-secret-of-the-benchmark-0123456789", ttl: "5h" },
+    refreshToken: { secret: "refresh-secret-of-the-benchmark-0123456789" },
+    accounts: [
+      {
+        username: ROOT.username,
+        connectionToken: ROOT.connection_token,
+        stations: ["*"],
+        consume: ["*"],
+      },
+    ],
+  },
+  delivery: { allowTargets: ["127.0.0.0/8"] },
+  autoCreateStations: true,
+});
+
+const untilReady = async (url: string, isRunning: () => boolean): Promise<void> => {
+  const deadline = Date.now() + START_TIMEOUT;
+  while (isRunning() && Date.now() < deadline) {
+    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+    if (answer?.ok === true) return;
+    await sleep(50);
+  }
+  throw new Error("The gateway does not become ready");
+};
+
+const signIn = async (url: string): Promise<string> => {
+  const answer = await fetch(`${url}/auth/authenticate`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(ROOT),
+  });
+  return `Bearer ${((await answer.json()) as { jwt: string }).jwt}`;
+};
+
+/** Starts it and signs in. Its log lines are written, and thrown away by the system: writing them is part of the work. */
+export const startBenchGateway = async (settings: GatewaySettings): Promise<BenchGateway> => {
+  const folder = await mkdtemp(join(tmpdir(), "stationgate-bench-"));
+  const config = join(folder, "stationgate.yaml");
+  const ports = { public: await freePort(), admin: await freePort() };
+  await writeFile(config, stringify(settingsFor(settings, ports)));
+  const profiler = settings.profile === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", settings.profile];
+  const child = spawn(process.execPath, [...profiler, resolve(settings.program), "--config", config], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const url = `http://${HOST}:${ports.public}`;
+  await untilReady(url, isRunning);
+  return {
+    url,
+    adminUrl: `http://${HOST}:${ports.admin}`,
+    authorization: await signIn(url),
+    adminAuthorization: `Bearer ${ADMIN_TOKEN}`,
+    pid: child.pid ?? 0,
+    stop: async () => {
+      if (isRunning()) {
+        const exited = once(child, "exit");
+        child.kill("SIGTERM");
+        await exited;
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};

@@ -1,0 +1,57 @@
+/** The one broker of a benchmark's run, and what is asked of it beside the gateway. */
+import { Kafka, logLevel } from "kafkajs";
+import { startKafka } from "../../tests/support/kafka/server.ts";
+import { eventually, settled } from "./settled.ts";
+
+export interface BenchKafka {
+  readonly broker: string;
+  createTopic(topic: string): Promise<void>;
+  /** Records in the topic's log, once nothing is added to it any more. */
+  logEnd(topic: string): Promise<number>;
+  /** Writes records beside the gateway. */
+  fill(topic: string, records: readonly { readonly key: string; readonly value: string }[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Heap and compilers as Kafka's own start script has them, and not as tests need them. */
+const JVM = ["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
+
+/** Several hundred thousand events a second fill a disk: old ones go, which leaves a log's end where it is. */
+const PROPERTIES = {
+  "log.segment.bytes": "67108864",
+  "log.retention.bytes": "134217728",
+  "log.retention.check.interval.ms": "5000",
+};
+const PARTITIONS = 6;
+const FILL_AT_ONCE = 2000;
+
+export const startBenchKafka = async (): Promise<BenchKafka> => {
+  const server = await startKafka({ jvm: JVM, properties: PROPERTIES });
+  const [broker = ""] = server.brokers;
+  const client = new Kafka({ brokers: [broker], logLevel: logLevel.NOTHING });
+  const admin = client.admin();
+  const producer = client.producer();
+  await Promise.all([admin.connect(), producer.connect()]);
+
+  const logEnd = async (topic: string): Promise<number> => {
+    const ends = await admin.fetchTopicOffsets(topic);
+    return ends.reduce((sum, { high }) => sum + Number(high), 0);
+  };
+
+  return {
+    broker,
+    createTopic: async (topic) => {
+      await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true });
+      await eventually(() => logEnd(topic));
+    },
+    logEnd: (topic) => settled(() => logEnd(topic)),
+    fill: async (topic, records) => {
+      for (let from = 0; from < records.length; from += FILL_AT_ONCE)
+        await producer.send({ topic, acks: -1, messages: records.slice(from, from + FILL_AT_ONCE) });
+    },
+    stop: async () => {
+      await Promise.all([admin.disconnect(), producer.disconnect()]);
+      await server.stop();
+    },
+  };
+};

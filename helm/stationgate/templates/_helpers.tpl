@@ -1,0 +1,75 @@
+{{- define "stationgate.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Short enough for the longest suffix, "-delivery-admin", to fit into a name of 63. */}}
+{{- define "stationgate.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 48 | trimSuffix "-" -}}
+{{- else if contains (include "stationgate.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "stationgate.name" .) | trunc 48 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "stationgate.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "stationgate.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "stationgate.labels" -}}
+{{ include "stationgate.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "stationgate.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "stationgate.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "stationgate.secretName" -}}
+{{- default (include "stationgate.fullname" .) .Values.secrets.existingSecret -}}
+{{- end -}}
+
+{{- define "stationgate.image" -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+
+{{/*
+The Deployments to make, as YAML: component, name, roles and values of each. The delivery one takes from the gateway's
+values what it doesn't give itself.
+*/}}
+{{- define "stationgate.workloads" -}}
+{{- $fullname := include "stationgate.fullname" . -}}
+{{- $split := .Values.delivery.enabled -}}
+workloads:
+  - component: gateway
+    name: {{ $fullname }}
+    roles: {{ ternary (list "ingest") (list "ingest" "delivery") $split | toJson }}
+    values: {{ .Values.gateway | toJson }}
+{{- if $split }}
+  - component: delivery
+    name: {{ $fullname }}-delivery
+    roles: ["delivery"]
+    values: {{ mergeOverwrite (deepCopy .Values.gateway) (omit .Values.delivery "enabled") | toJson }}
+{{- end }}
+{{- end -}}
+
+{{/* The settings file: the user's own, and what the pod knows better. */}}
+{{- define "stationgate.config" -}}
+{{- $given := deepCopy .Values.config -}}
+{{- $own := dict
+  "server" (dict "host" "0.0.0.0" "port" 4444 "shutdownGrace" (printf "%vs" .Values.shutdown.graceSeconds))
+  "admin" (dict "host" "0.0.0.0" "port" 4445)
+  "broker" (dict "embedded" (dict "dir" "/data")) -}}
+{{- toYaml (mergeOverwrite $given $own) -}}
+{{- end -}}

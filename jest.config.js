@@ -1,0 +1,15 @@
+// Workers inherit it: the files of one run share what belongs to the run (tests/support/kafka/shared.ts).
+process.env.JEST_RUN = `${process.pid}-${Date.now()}`;
+
+/** @type {import("jest").Config} */
+export default {
+  testEnvironment: "node",
+  // Real processes on a machine that does something else too: the bound is against hanging, no measure of speed.
+  testTimeout: 60_000,
+  // A handle that a failed test leaves open must not hold up CI, which then could not tell what failed.
+  forceExit: process.env.CI === "true",
+  roots: ["<rootDir>/tests"],
+  extensionsToTreatAsEsm: [".ts"],
+  moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
+  transform: { "^.+\\.ts$": ["ts-jest", { useESM: true, diagnostics: false }] },
+};

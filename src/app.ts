@@ -1,0 +1,99 @@
+/** The composition root: takes the settings apart, names the adapters and hands everyone what they need. */
+import type { Socket } from "node:net";
+import { createBroker } from "./app/broker.ts";
+import { startDelivery } from "./app/delivery.ts";
+import { createIngest, maxRecordBytesOf } from "./app/ingest.ts";
+import { createLifecycle } from "./app/lifecycle.ts";
+import { createListeners, type Addresses, type ListenerName } from "./app/listeners.ts";
+import { openTracing } from "./app/tracing.ts";
+import type { Settings } from "./config/schema.ts";
+import { createPullConsumers } from "./delivery/consume.ts";
+import { systemClock } from "./lib/clock.ts";
+import { createHealth } from "./observability/health.ts";
+import type { Logger } from "./observability/logger.ts";
+import { createMetrics } from "./observability/metrics.ts";
+import { textOfSum, type MetricSamples } from "./observability/summed-metrics.ts";
+
+export interface Gateway {
+  /** Binds both listeners. Rejects as node does, when an address is taken. */
+  listen(): Promise<Addresses>;
+  /** Serves a connection that another process has accepted, instead of listening. */
+  take(listener: ListenerName, socket: Socket): void;
+  /** This process's own metrics. */
+  samples(): Promise<MetricSamples>;
+  /** Not ready from now on; answers what is under way, flushes, closes. Resolves within `server.shutdownGrace`. */
+  stop(): Promise<void>;
+}
+
+/** The metrics of all processes that serve together. */
+export type GatherMetrics = () => Promise<readonly MetricSamples[]>;
+
+/** A readiness probe asks the broker at most so often, in milliseconds. */
+const HEALTH_CACHE = 500;
+
+/** Members of consumer groups behind consume/batch. */
+const PULL_CONSUMERS = { idleMs: 30_000, joinMs: 10_000, maxMembers: 1000 };
+
+/** Starts all but the listeners. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
+export const startGateway = async (
+  settings: Settings,
+  logger: Logger,
+  gather?: GatherMetrics,
+): Promise<Gateway> => {
+  const lifecycle = createLifecycle(logger);
+  const metrics = createMetrics();
+  const tracing = await openTracing(settings, lifecycle);
+  const broker = createBroker(settings, maxRecordBytesOf(settings));
+  await broker.open();
+  lifecycle.onClose("broker", () => broker.close());
+  const stop = (): Promise<void> => lifecycle.close(settings.server.shutdownGrace);
+
+  try {
+    const health = createHealth({
+      check: () => broker.check(),
+      cacheMs: HEALTH_CACHE,
+      now: () => performance.now(),
+    });
+    const ingest = settings.roles.includes("ingest")
+      ? await createIngest({ settings, broker, logger, metrics, lifecycle })
+      : undefined;
+    const consumers = createPullConsumers({
+      ...PULL_CONSUMERS,
+      broker,
+      clock: systemClock,
+      onError: (err) => {
+        logger.warn({ err }, "consuming goes on after a fault");
+      },
+    });
+    lifecycle.onClose("consumers", () => consumers.close());
+    const connectorRoutes = settings.roles.includes("delivery")
+      ? await startDelivery({ settings, broker, logger, metrics, lifecycle, tracing })
+      : [];
+    const listeners = createListeners({
+      settings,
+      broker,
+      ingest,
+      consumers,
+      adminRoutes: connectorRoutes,
+      health,
+      logger,
+      metrics,
+      tracing,
+      scrape: async () => (gather === undefined ? metrics.text() : textOfSum(await gather())),
+      lifecycle,
+    });
+    return {
+      ...listeners,
+      samples: () => metrics.samples(),
+      stop: () => {
+        health.shutDown();
+        // Pulls that wait for events would hold the listeners up.
+        void consumers.close();
+        return stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};

@@ -1,0 +1,50 @@
+/** The one place that chooses among the broker adapters. */
+import { readFileSync } from "node:fs";
+import type { Broker } from "../broker/broker.ts";
+import { createEmbeddedBroker } from "../broker/embedded/embedded-broker.ts";
+import { createKafkaBroker } from "../broker/kafka/kafka-broker.ts";
+import type { KafkaOptions } from "../broker/kafka/options.ts";
+import type { Settings } from "../config/schema.ts";
+
+/** `maxRecordBytes`: what a topic must take that doesn't say so itself. */
+export const createBroker = ({ broker }: Settings, maxRecordBytes: number): Broker => {
+  const { kafka, embedded } = broker;
+  if (broker.type === "kafka")
+    return createKafkaBroker({ ...kafka, sasl: kafka.sasl, ssl: tlsOf(kafka.ssl) });
+  return createEmbeddedBroker({ ...embedded, maxRecordBytes, deliveryTimeout: kafka.deliveryTimeout });
+};
+
+type SslSettings = Settings["broker"]["kafka"]["ssl"];
+
+/** The text of a PEM file; the settings have checked that it can be read. */
+const textOf = (path: string | undefined): string | undefined =>
+  path === undefined ? undefined : readFileSync(path, "utf8");
+
+const tlsOf = (ssl: SslSettings): KafkaOptions["ssl"] => {
+  if (typeof ssl === "boolean") return ssl ? {} : undefined;
+  return { ca: textOf(ssl.ca), cert: textOf(ssl.cert), key: textOf(ssl.key) };
+};
+
+type EventsKafka = Settings["eventService"]["events"]["queue"]["kafka"];
+
+const eventsTlsOf = (kafka: EventsKafka): KafkaOptions["ssl"] => {
+  const store = textOf(kafka.ssl_keystore_location);
+  const ca = textOf(kafka.ssl_truststore_location);
+  return { ca, cert: store, key: store, checkCertificate: kafka.ssl_verify_cert };
+};
+
+/** The Kafka that the settings name for business events; undefined: they name none. */
+export const createEventsBroker = ({ broker, eventService }: Settings): Broker | undefined => {
+  const { kafka } = eventService.events.queue;
+  const { bootstrap_server: brokers, security_protocol: protocol, sasl_mechanism: mechanism } = kafka;
+  if (brokers === undefined) return undefined;
+  const { username = "", password = "" } = eventService.secret.events.queue.kafka;
+  const signIn = { mechanism: mechanism.toLowerCase() as Lowercase<typeof mechanism>, username, password };
+  return createKafkaBroker({
+    ...broker.kafka,
+    brokers,
+    clientId: kafka.client_id,
+    sasl: protocol.startsWith("SASL_") ? signIn : undefined,
+    ssl: protocol.endsWith("SSL") ? eventsTlsOf(kafka) : undefined,
+  });
+};

@@ -1,0 +1,50 @@
+/** The way out, put together: connectors, what is seen of them, and their routes on the operators' listener. */
+import { hostname } from "node:os";
+import type { Broker } from "../broker/broker.ts";
+import type { Settings } from "../config/schema.ts";
+import { COMMIT, VERSION } from "../config/version.ts";
+import { createDelivery } from "../delivery/delivery.ts";
+import { observeDeliveries } from "../delivery/observe.ts";
+import { connectorRoutes } from "../http/handlers/connectors.ts";
+import { bodyReader } from "../http/middleware/body.ts";
+import type { Route } from "../http/routes.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import { startEventService } from "./event-service.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+interface DeliveryDependencies {
+  readonly settings: Settings;
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly lifecycle: Lifecycle;
+  readonly tracing: Tracing | undefined;
+}
+
+/** Begins to deliver, which goes on by itself while the broker is away. Rejects with SETTINGS_INVALID for a bad connector. */
+export const startDelivery = async (dependencies: DeliveryDependencies): Promise<readonly Route[]> => {
+  const { settings, broker, logger, metrics, lifecycle, tracing } = dependencies;
+  const { admin, server } = settings;
+  const delivery = createDelivery({
+    broker,
+    allowTargets: settings.delivery.allowTargets,
+    declared: settings.connectors,
+    // Processes of one host may share its port, and pods their process ids.
+    workerId: `${hostname()}-${process.pid}:${admin.port}`,
+    observer: observeDeliveries({ logger, metrics }),
+    tracing,
+  });
+  metrics.deliveriesFrom(() => delivery.sample());
+  lifecycle.onClose("delivery", () => delivery.close());
+  void delivery.open();
+  await startEventService(dependencies);
+  return connectorRoutes({
+    connectors: delivery.connectors,
+    readBody: bodyReader({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
+    version: VERSION,
+    commit: COMMIT,
+    clusterId: () => broker.clusterId(),
+  });
+};

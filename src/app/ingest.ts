@@ -1,0 +1,101 @@
+/** The way in, put together: stations, the batcher and the one produce path. */
+import type { Broker, TopicSpec } from "../broker/broker.ts";
+import type { Settings } from "../config/schema.ts";
+import { createBatcher } from "../ingest/batcher.ts";
+import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
+import { createProduce, type Produce } from "../ingest/produce.ts";
+import { createStations, type Stations } from "../ingest/stations.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+export interface Ingest {
+  readonly stations: Stations;
+  readonly produce: Produce;
+}
+
+interface IngestDependencies {
+  readonly settings: Settings;
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Key, headers and Kafka's own few bytes, beside an event as large as a body may be. */
+const RECORD_OVERHEAD = 64 * 1024;
+
+/** One append: a record batch that Kafka's default limit of 1 MiB takes with its header. */
+const MAX_APPEND = { maxAppendRecords: 2000, maxAppendBytes: 900_000 };
+
+/** Largest event. */
+export const maxEventBytesOf = ({ limits, server }: Settings): number =>
+  limits.recordSize ?? server.bodyLimit;
+
+/** What a topic that we create takes as one record. */
+export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(settings) + RECORD_OVERHEAD;
+
+/** Compiles the schemas, and goes on creating the topics that are missing while the caller goes on. */
+export const createIngest = async ({
+  settings,
+  broker,
+  logger,
+  metrics,
+  lifecycle,
+}: IngestDependencies): Promise<Ingest> => {
+  const { server, stations: declarations, broker: brokerSettings } = settings;
+  const maxRecordBytes = maxRecordBytesOf(settings);
+  const provisioned = settings.provisionTopics ? topicsOf(declarations, maxRecordBytes) : undefined;
+  const stations = createStations({
+    declared: await loadStations(declarations, { maxDepth: server.jsonMaxDepth }),
+    autoCreate: settings.autoCreateStations,
+    broker,
+    maxRecordBytes,
+    provisioned,
+  });
+  const { deliveryTimeout: deliveryTimeoutMs, maxBufferedBytes } = brokerSettings.kafka;
+  const batcher = createBatcher({
+    broker,
+    deliveryTimeoutMs,
+    maxBufferedBytes,
+    ...MAX_APPEND,
+    appendObserved: (seconds, records) => {
+      metrics.appendObserved(seconds, records);
+    },
+  });
+  metrics.bufferedBytesFrom(() => batcher.bufferedBytes);
+  lifecycle.onClose("batcher", () => batcher.close());
+  if (provisioned !== undefined) provision(provisioned.values(), { broker, logger, lifecycle });
+  const produce = createProduce({
+    batcher,
+    stations,
+    now: Date.now,
+    maxEventBytes: maxEventBytesOf(settings),
+    maxKeyBytes: settings.limits.keySize,
+    maxHeaders: settings.limits.recordHeaders,
+    maxHeaderBytes: settings.limits.recordHeaderSize,
+    eventsEnded: (station, outcome, count) => {
+      metrics.eventsEnded(station, outcome, count);
+    },
+  });
+  return { stations, produce };
+};
+
+const provision = (
+  topics: Iterable<TopicSpec>,
+  { broker, logger, lifecycle }: Pick<IngestDependencies, "broker" | "logger" | "lifecycle">,
+): void => {
+  const stop = new AbortController();
+  const provisioned = provisionTopics({
+    topics,
+    broker,
+    signal: stop.signal,
+    onFault: (topic, err) => {
+      logger.warn({ topic, err }, "topic could not be created yet");
+    },
+  });
+  lifecycle.onClose("provisioning", () => {
+    stop.abort();
+    return provisioned;
+  });
+};

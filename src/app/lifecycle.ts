@@ -1,0 +1,40 @@
+/** What opens registers how it closes; everything is closed in reverse order, whatever fails on the way. */
+import type { Logger } from "../observability/logger.ts";
+
+export interface Lifecycle {
+  /** Registers the end of something that was just begun. */
+  onClose(name: string, close: () => Promise<void>): void;
+  /** Closes all, the last one first. Resolves at the latest after `graceMs`, whether or not all are closed. */
+  close(graceMs: number): Promise<void>;
+}
+
+export const createLifecycle = (logger: Logger): Lifecycle => {
+  const closers: { readonly name: string; readonly close: () => Promise<void> }[] = [];
+
+  const closeAll = async (signal: AbortSignal): Promise<void> => {
+    for (const { name, close } of closers.toReversed()) {
+      if (signal.aborted) return;
+      try {
+        await close();
+      } catch (err) {
+        logger.warn({ err, part: name }, "could not be closed in order");
+      }
+    }
+  };
+
+  return {
+    onClose: (name, close) => {
+      closers.push({ name, close });
+    },
+    close: async (graceMs) => {
+      const abandoned = AbortSignal.timeout(graceMs);
+      const late = new Promise<void>((resolve) => {
+        abandoned.addEventListener("abort", () => {
+          logger.warn("the time for an orderly end is over");
+          resolve();
+        });
+      });
+      await Promise.race([closeAll(abandoned), late]);
+    },
+  };
+};

@@ -1,0 +1,146 @@
+/** The two listeners: what each serves, and how they go down. */
+import { setMaxListeners } from "node:events";
+import type { AddressInfo, Socket } from "node:net";
+import { createAuthentication } from "../auth/authentication.ts";
+import type { Settings } from "../config/schema.ts";
+import type { PullConsumers } from "../delivery/consume.ts";
+import { createApp, type AppOptions } from "../http/app.ts";
+import { authRoutes } from "../http/handlers/auth.ts";
+import { healthRoutes, metricsRoute, stationListRoute, statusRoute } from "../http/handlers/operations.ts";
+import { webhookRoutes } from "../http/handlers/webhooks.ts";
+import { bodyReader } from "../http/middleware/body.ts";
+import type { Route } from "../http/routes.ts";
+import { createHttpServer } from "../http/server.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Health } from "../observability/health.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import { documentedForClients, documentedForOperators } from "./documented.ts";
+import type { Ingest } from "./ingest.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { produceRoutes } from "./produce-routes.ts";
+import { sdkRoutes } from "./sdk.ts";
+import { openWebhooks } from "./webhooks.ts";
+
+export interface Listeners {
+  /** Binds both. Rejects as node does, when an address is taken. */
+  listen(): Promise<Addresses>;
+  /** Serves a connection that another process has accepted. */
+  take(listener: ListenerName, socket: Socket): void;
+}
+
+export type ListenerName = "public" | "admin";
+
+export interface Addresses {
+  readonly public: AddressInfo;
+  readonly admin: AddressInfo;
+}
+
+export interface ListenerDependencies {
+  readonly settings: Settings;
+  readonly broker: Broker;
+  /** undefined: this process doesn't take events. */
+  readonly ingest: Ingest | undefined;
+  readonly consumers: PullConsumers;
+  /** Further rows of the operators' listener. */
+  readonly adminRoutes: readonly Route[];
+  readonly health: Health;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
+  /** What `/metrics` answers. */
+  readonly scrape: () => Promise<string>;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Of the time for an orderly end; the rest is for what lies behind the listeners. */
+const DRAIN_SHARE = 0.7;
+
+export const createListeners = (dependencies: ListenerDependencies): Listeners => {
+  const { settings, lifecycle } = dependencies;
+  const shared = sharedOptions(dependencies);
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal);
+  const publicServer = createHttpServer(
+    createApp({
+      ...shared,
+      routes: documentedForClients(publicRoutes(dependencies, shared, stopping.signal)),
+      unknownPaths: ["bearer"],
+      cors: settings.cors,
+    }),
+    settings.server,
+  );
+  const adminServer = createHttpServer(
+    createApp({
+      ...shared,
+      routes: documentedForOperators(adminRoutes(dependencies)),
+      unknownPaths: "admin",
+    }),
+    settings.server,
+  );
+  const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
+  // The operators see the end of the others' requests.
+  lifecycle.onClose("admin listener", () => adminServer.drain({ graceMs }));
+  lifecycle.onClose("public listener", () => publicServer.drain({ graceMs }));
+  lifecycle.onClose("streams", () => {
+    stopping.abort();
+    return Promise.resolve();
+  });
+  return {
+    listen: async () => ({
+      admin: await adminServer.listen(settings.admin.port, settings.admin.host),
+      public: await publicServer.listen(settings.server.port, settings.server.host),
+    }),
+    take: (listener, socket) => {
+      (listener === "admin" ? adminServer : publicServer).take(socket);
+    },
+  };
+};
+
+type SharedOptions = Omit<AppOptions, "routes" | "unknownPaths"> & {
+  readonly sessions: ReturnType<typeof createAuthentication>["sessions"];
+};
+
+const sharedOptions = ({ settings, logger, metrics, tracing }: ListenerDependencies): SharedOptions => {
+  const { auth, admin, server } = settings;
+  const { sessions, ...guard } = createAuthentication({ ...auth, adminToken: admin.token });
+  return {
+    sessions,
+    guard,
+    bodyLimits: { maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout },
+    trustProxy: server.trustProxy,
+    logger,
+    metrics,
+    tracing,
+  };
+};
+
+const publicRoutes = (
+  { settings, broker, ingest, consumers, health, logger, metrics }: ListenerDependencies,
+  { bodyLimits, sessions, guard }: SharedOptions,
+  stopping: AbortSignal,
+): readonly Route[] => {
+  const probes = [...healthRoutes(health), statusRoute];
+  if (ingest === undefined) return probes;
+  const readBody = bodyReader(bodyLimits);
+  const { authenticate } = guard;
+  return [
+    ...produceRoutes({ settings, ingest, broker, consumers, readBody, authenticate, stopping }),
+    ...webhookRoutes({ webhooks: openWebhooks({ settings, ingest, logger, metrics }), readBody }),
+    ...authRoutes({ sessions, readBody }),
+    ...sdkRoutes(),
+    ...probes,
+  ];
+};
+
+const adminRoutes = (dependencies: ListenerDependencies): readonly Route[] => {
+  const { settings, broker, ingest, health, metrics, scrape } = dependencies;
+  const declared = ingest?.stations.declared ?? [];
+  return [
+    ...healthRoutes(health),
+    metricsRoute({ contentType: metrics.contentType, text: scrape }),
+    stationListRoute({ declared, autoCreate: settings.autoCreateStations, broker }),
+    ...dependencies.adminRoutes,
+  ];
+};

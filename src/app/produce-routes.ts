@@ -1,0 +1,62 @@
+/** Every route on which clients produce, and what those routes share: rates, streams, remembered calls. */
+import type { Authenticate } from "../auth/authenticator.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Settings } from "../config/schema.ts";
+import type { PullConsumers } from "../delivery/consume.ts";
+import { beaconRoute } from "../http/handlers/beacon.ts";
+import { restProxyRoutes } from "../http/handlers/rest-proxy.ts";
+import { stationRoutes } from "../http/handlers/stations.ts";
+import { createIntake } from "../http/intake.ts";
+import type { ReadBody } from "../http/middleware/body.ts";
+import type { Route } from "../http/routes.ts";
+import { createIdempotency } from "../ingest/idempotency.ts";
+import { createRates } from "../ingest/limits/rates.ts";
+import { systemClock } from "../lib/clock.ts";
+import { maxEventBytesOf, type Ingest } from "./ingest.ts";
+
+export interface ProduceRoutesDependencies {
+  readonly settings: Settings;
+  readonly ingest: Ingest;
+  readonly broker: Broker;
+  readonly consumers: PullConsumers;
+  readonly readBody: ReadBody;
+  readonly authenticate: Authenticate;
+  /** Aborted when streams have to end, because the program does. */
+  readonly stopping: AbortSignal;
+}
+
+/** Of calls with an Idempotency-Key. 200,000 outcomes are some 30 MB. */
+const IDEMPOTENCY = { windowMs: 86_400_000, maxOutcomes: 200_000 };
+
+export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly Route[] => {
+  const { settings, ingest, broker, consumers, readBody, authenticate } = dependencies;
+  const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
+  const rates = createRates({ perAddress: limits.perAddress, now: () => performance.now() });
+  const shared = {
+    ...ingest,
+    intake: createIntake({ produce: ingest.produce, rates }),
+    readBody,
+    contentLimits: { maxDepth: server.jsonMaxDepth },
+    maxEventBytes: maxEventBytesOf(settings),
+    streams: streamsOf(restProxy, dependencies.stopping),
+  };
+  return [
+    ...stationRoutes({ ...shared, consumers, idempotency: createIdempotency(IDEMPOTENCY) }),
+    beaconRoute({ ...shared, authenticate }),
+    ...restProxyRoutes({
+      ...shared,
+      listed: { declared: ingest.stations.declared, autoCreate, broker },
+      maxEntries: limits.recordsPerCall,
+      alwaysStatus200: restProxy.alwaysStatus200,
+    }),
+  ];
+};
+
+const streamsOf = (
+  { idleTimeout, maxStreamAge, maxUnanswered, maxUnansweredBytes }: Settings["restProxy"],
+  stopping: AbortSignal,
+) => ({
+  limits: { idleTimeout, maxAge: maxStreamAge, maxUnanswered, maxUnansweredBytes },
+  clock: systemClock,
+  stopping,
+});

@@ -1,0 +1,17 @@
+/** Traces, where there is a collector for them. */
+import type { Settings } from "../config/schema.ts";
+import { VERSION } from "../config/version.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+/** undefined: none are asked for, and nothing of OpenTelemetry is loaded. */
+export const openTracing = async (
+  { tracing: { endpoint } }: Settings,
+  lifecycle: Lifecycle,
+): Promise<Tracing | undefined> => {
+  if (endpoint === undefined) return undefined;
+  const { createOtlpTracing } = await import("../observability/tracing/otlp.ts");
+  const tracing = createOtlpTracing({ endpoint, version: VERSION });
+  lifecycle.onClose("tracing", () => tracing.close());
+  return tracing;
+};

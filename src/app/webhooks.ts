@@ -1,0 +1,29 @@
+/** The webhook sources of the settings. */
+import type { Settings } from "../config/schema.ts";
+import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import type { Ingest } from "./ingest.ts";
+
+interface WebhookDependencies {
+  readonly settings: Settings;
+  readonly ingest: Ingest;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "webhookRefused">;
+}
+
+/** Throws SETTINGS_INVALID for a source whose settings lack what its scheme needs. */
+export const openWebhooks = ({ settings, ingest, logger, metrics }: WebhookDependencies): Webhooks => {
+  for (const { source, scheme } of settings.webhooks) {
+    if (scheme === "none") logger.warn({ source }, "this webhook source takes events from anybody");
+  }
+  return createWebhooks({
+    ...ingest,
+    declared: settings.webhooks.map((declared) => ({ secrets: [], ...declared })),
+    clock: systemClock,
+    refused: (source) => {
+      metrics.webhookRefused(source);
+    },
+  });
+};

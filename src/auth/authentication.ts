@@ -1,0 +1,71 @@
+/** All of this folder, put together from the settings. */
+import { type AccountOptions, createAccounts } from "./accounts.ts";
+import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
+import { type Authenticate, createAuthenticator } from "./authenticator.ts";
+import { createBearerVerifier } from "./bearer.ts";
+import { createLogin } from "./login.ts";
+import { type AdmitOperator, createOperatorDoor } from "./operator.ts";
+import { createSecretVerifier } from "./secrets.ts";
+import { createSessions, type Lifetime, type Sessions } from "./session.ts";
+import { createFailureThrottle } from "./throttle.ts";
+import { createTokens, type TokenKey, type Tokens } from "./tokens.ts";
+
+interface TokenSettings extends Lifetime {
+  /** The first signs, all verify. */
+  readonly secrets: readonly TokenKey[];
+}
+
+/** As in the settings; `now`, milliseconds since the epoch, is for tests. */
+export interface AuthenticationOptions {
+  readonly accounts: readonly AccountOptions[];
+  readonly apiKeys: readonly ApiKeyOptions[];
+  readonly accessToken: TokenSettings;
+  readonly refreshToken: TokenSettings;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly loginFailuresPerMinute: number;
+  readonly adminToken: string | undefined;
+  readonly now?: () => number;
+}
+
+export interface Authentication {
+  readonly authenticate: Authenticate;
+  readonly sessions: Sessions;
+  readonly admitOperator: AdmitOperator;
+}
+
+/** Different wrong keys that one address may try in a minute, where keys are hashed. */
+const API_KEY_FAILURES_PER_MINUTE = 60;
+const MINUTE = 60_000;
+
+/** Throws SETTINGS_INVALID for settings that could not keep anybody out. */
+export const createAuthentication = (options: AuthenticationOptions): Authentication => {
+  const { apiKeys, adminToken, accessToken, refreshToken, now = Date.now } = options;
+  const verify = createSecretVerifier();
+  const accounts = createAccounts(options.accounts);
+  const throttled = (limit: number) => createFailureThrottle({ limit, windowMs: MINUTE, now });
+  const tokens = (use: "access" | "refresh", keys: readonly TokenKey[]): Tokens =>
+    createTokens({ use, keys, issuer: options.issuer, audience: options.audience, now });
+
+  const access = tokens("access", accessToken.secrets);
+  const refresh = tokens("refresh", refreshToken.secrets);
+  const login = createLogin({ accounts, verify, throttle: throttled(options.loginFailuresPerMinute) });
+  return {
+    authenticate: createAuthenticator({
+      verifyBearer: createBearerVerifier({ tokens: access, accounts, now }),
+      verifyApiKey: createApiKeyVerifier({
+        keys: apiKeys,
+        verify,
+        throttle: throttled(API_KEY_FAILURES_PER_MINUTE),
+        now,
+      }),
+    }),
+    sessions: createSessions({
+      login,
+      accounts,
+      access: { tokens: access, lifetime: accessToken },
+      refresh: { tokens: refresh, lifetime: refreshToken },
+    }),
+    admitOperator: createOperatorDoor({ adminToken, verify }),
+  };
+};

@@ -1,0 +1,85 @@
+/** From what a request carries to the principal who makes it. */
+import type { VerifyApiKey } from "./api-keys.ts";
+import type { VerifyBearer } from "./bearer.ts";
+import type { Principal } from "./principal.ts";
+import { unauthorized } from "./unauthorized.ts";
+
+/** Where a request may carry a credential; undefined: it doesn't. An empty one is there, and wrong. */
+export interface Credentials {
+  readonly authorizationHeader?: string | undefined;
+  /** The query parameter `authorization`. */
+  readonly queryToken?: string | undefined;
+  /** The header `X-Api-Key`. */
+  readonly apiKeyHeader?: string | undefined;
+  /** Network address of the client. */
+  readonly address: string;
+}
+
+/**
+ * The forms that a route takes: `bearer` is an access token in the header or the query, `apiKeyHeader` a key in
+ * X-Api-Key, `apiKeyScheme` a key in Authorization, as `ApiKey <key>` or as Basic with id and key (RFC 7617).
+ */
+export type CredentialForm = "bearer" | "apiKeyHeader" | "apiKeyScheme";
+
+/**
+ * The one credential of the request that counts is the first of: Authorization, X-Api-Key, query. Returns at once for
+ * whatever was verified before. Fails with UNAUTHORIZED, in one wording, and where API keys are hashed with what
+ * `VerifyApiKey` says.
+ */
+export type Authenticate = (
+  credentials: Credentials,
+  accept: readonly CredentialForm[],
+) => Principal | Promise<Principal>;
+
+interface AuthenticatorDependencies {
+  readonly verifyBearer: VerifyBearer;
+  readonly verifyApiKey: VerifyApiKey;
+}
+
+export const createAuthenticator = (dependencies: AuthenticatorDependencies): Authenticate => {
+  const { verifyBearer, verifyApiKey } = dependencies;
+  return ({ authorizationHeader, queryToken, apiKeyHeader, address }, accept) => {
+    if (authorizationHeader !== undefined) {
+      const given = parseAuthorization(authorizationHeader);
+      if (given === undefined || !accept.includes(given.form)) throw unauthorized("malformed credential");
+      return given.form === "bearer" ? verifyBearer(given.token) : verifyApiKey({ ...given, address });
+    }
+    if (apiKeyHeader !== undefined && accept.includes("apiKeyHeader"))
+      return verifyApiKey({ key: apiKeyHeader, address });
+    if (queryToken !== undefined && accept.includes("bearer")) return verifyBearer(queryToken);
+    throw unauthorized("no credential");
+  };
+};
+
+type Authorization =
+  | { readonly form: "bearer"; readonly token: string }
+  | { readonly form: "apiKeyScheme"; readonly id?: string; readonly key: string };
+
+/** Schemes in any case, and exactly one space behind them. */
+const AUTHORIZATION = /^(bearer|apikey|basic) (\S+)$/i;
+
+const parseAuthorization = (header: string): Authorization | undefined => {
+  const [, scheme, value] = AUTHORIZATION.exec(header) ?? [];
+  if (scheme === undefined || value === undefined) return undefined;
+  switch (scheme.toLowerCase()) {
+    case "bearer":
+      return { form: "bearer", token: value };
+    case "apikey":
+      return { form: "apiKeyScheme", key: value };
+    default:
+      return parseBasic(value);
+  }
+};
+
+const parseBasic = (value: string): Authorization | undefined => {
+  const text = Buffer.from(value, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  if (colon < 0) return undefined;
+  return { form: "apiKeyScheme", id: text.slice(0, colon), key: text.slice(colon + 1) };
+};
+
+/** The token of a header `Bearer <token>`; undefined: it isn't one. */
+export const bearerToken = (header: string): string | undefined => {
+  const given = parseAuthorization(header);
+  return given?.form === "bearer" ? given.token : undefined;
+};

@@ -1,0 +1,29 @@
+/** Who makes a request, as far as the rest of the program may know: made only by the verifiers of this folder. */
+
+/** Rates a principal is held to; absent: none. A bucket holds rate × burst; the limits hold per process. */
+export interface Limits {
+  readonly requestsPerSecond?: number | undefined;
+  readonly eventsPerSecond?: number | undefined;
+  readonly bytesPerSecond?: number | undefined;
+  /** Milliseconds of the rate that may be used at once. */
+  readonly burst?: number | undefined;
+}
+
+declare const verified: unique symbol;
+
+export interface Principal {
+  readonly [verified]: true;
+  readonly kind: "account" | "api-key" | "webhook";
+  /** Username, key id or source: what limits, log lines and error texts name. Never a secret. */
+  readonly name: string;
+  /** Is the (lower-cased) station one that this principal may produce to? */
+  mayProduce(station: string): boolean;
+  mayConsume(station: string): boolean;
+  /** Origins that may use it; empty: any, and no Origin is needed. */
+  readonly origins: readonly string[];
+  readonly limits: Limits;
+}
+
+/** For the verifiers of this folder only (dependency-cruiser keeps it so). */
+export const verifiedPrincipal = (principal: Omit<Principal, typeof verified>): Principal =>
+  principal as Principal;

@@ -1,0 +1,110 @@
+/** Signing in and refreshing: credentials in, a pair of tokens out. */
+import { GatewayError } from "../errors.ts";
+import type { Account, Accounts } from "./accounts.ts";
+import type { Login, LoginAttempt } from "./login.ts";
+import { parseScope } from "./scope.ts";
+import type { Tokens, TokenSubject } from "./tokens.ts";
+import { unauthorized } from "./unauthorized.ts";
+
+/** How long a client wants its tokens to hold, in minutes; absent, zero or less: the default. */
+interface WantedLifetimes {
+  readonly accessTtlMinutes?: number | undefined;
+  readonly refreshTtlMinutes?: number | undefined;
+}
+
+export interface SignInRequest extends LoginAttempt, WantedLifetimes {
+  /** As parsed from JSON; it is checked here. */
+  readonly scope?: unknown;
+  /** false: the client wants no refresh token. */
+  readonly refresh?: boolean | undefined;
+}
+
+export interface RefreshRequest extends WantedLifetimes {
+  /** The refresh token. */
+  readonly token: string;
+}
+
+export interface TokenPair {
+  readonly jwt: string;
+  /** Milliseconds from now. */
+  readonly expiresInMs: number;
+  /** Absent when the client wanted none. */
+  readonly refresh?: { readonly jwt: string; readonly expiresInMs: number };
+}
+
+export interface Sessions {
+  /** Rejects as `Login` does, and before that with EXPIRY_TOO_LONG or SCOPE_INVALID. */
+  signIn(request: SignInRequest): Promise<TokenPair>;
+  /**
+   * A new pair of the same scope. Throws UNAUTHORIZED for all but a refresh token that holds now, whose user exists
+   * and has the credential of that time; EXPIRY_TOO_LONG before that.
+   */
+  refresh(request: RefreshRequest): TokenPair;
+}
+
+/** Milliseconds. */
+export interface Lifetime {
+  readonly ttl: number;
+  readonly maxTtl: number;
+}
+
+interface SessionDependencies {
+  readonly login: Login;
+  readonly accounts: Accounts;
+  readonly access: { readonly tokens: Tokens; readonly lifetime: Lifetime };
+  readonly refresh: { readonly tokens: Tokens; readonly lifetime: Lifetime };
+}
+
+export const createSessions = ({ login, accounts, access, refresh }: SessionDependencies): Sessions => {
+  const wantedTtls = ({ accessTtlMinutes, refreshTtlMinutes }: WantedLifetimes): Ttls => ({
+    access: lifetime("token_expiry_in_minutes", accessTtlMinutes, access.lifetime),
+    refresh: lifetime("refresh_token_expiry_in_minutes", refreshTtlMinutes, refresh.lifetime),
+  });
+
+  const accessToken = (subject: TokenSubject, ttls: Ttls): TokenPair => ({
+    jwt: access.tokens.issue(subject, ttls.access),
+    expiresInMs: ttls.access,
+  });
+
+  const pair = (account: Account, subject: TokenSubject, ttls: Ttls): TokenPair => ({
+    ...accessToken(subject, ttls),
+    refresh: {
+      jwt: refresh.tokens.issue(subject, ttls.refresh, account.credential),
+      expiresInMs: ttls.refresh,
+    },
+  });
+
+  return {
+    signIn: async (request) => {
+      const ttls = wantedTtls(request);
+      const scope = parseScope(request.scope);
+      const { account, name } = await login(request);
+      const subject = { ...name, scope };
+      return request.refresh === false ? accessToken(subject, ttls) : pair(account, subject, ttls);
+    },
+
+    refresh: (request) => {
+      const ttls = wantedTtls(request);
+      const { username, accountId, scope, isBoundTo } = refresh.tokens.verify(request.token);
+      const account = accounts.find(username);
+      if (account === undefined) throw unauthorized("unknown account");
+      if (!isBoundTo(account.credential)) throw unauthorized("credential changed");
+      return pair(account, { username, accountId, scope }, ttls);
+    },
+  };
+};
+
+interface Ttls {
+  readonly access: number;
+  readonly refresh: number;
+}
+
+const MINUTE = 60_000;
+
+const lifetime = (field: string, minutes: number | undefined, { ttl, maxTtl }: Lifetime): number => {
+  if (minutes === undefined || minutes <= 0) return ttl;
+  if (minutes * MINUTE <= maxTtl) return minutes * MINUTE;
+  throw new GatewayError("EXPIRY_TOO_LONG", {
+    message: `${field} can not be greater than ${maxTtl / MINUTE}`,
+  });
+};

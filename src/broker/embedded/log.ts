@@ -1,0 +1,106 @@
+/** The open log: topics, partitions and positions over one LMDB environment and one commit loop. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { TopicPartition } from "../broker.ts";
+import { GatewayError } from "../../errors.ts";
+import type { LocalStore, LocalTopic } from "../local/store.ts";
+import { createCommitLoop, type CommitLoop } from "./commit-loop.ts";
+import type { Environment } from "./environment.ts";
+import { openPartitionLog, type PartitionLog } from "./partition-log.ts";
+import { openPositions } from "./stored-positions.ts";
+
+export type Log = Omit<LocalStore, "open">;
+
+interface OpenTopic extends LocalTopic {
+  readonly id: number;
+  readonly logs: readonly PartitionLog[];
+}
+
+const CHECK_MS = 1500;
+
+const openTopic = (environment: Environment, id: number, topic: LocalTopic): OpenTopic => ({
+  ...topic,
+  id,
+  logs: Array.from({ length: topic.partitions }, (_, partition) =>
+    openPartitionLog(environment, id, { topic: topic.name, partition }),
+  ),
+});
+
+const storedTopics = (environment: Environment): Map<string, OpenTopic> =>
+  new Map(
+    [...environment.topics.getRange()].map(({ key: name, value: { id, ...topic } }) => [
+      name,
+      openTopic(environment, id, { name, ...topic }),
+    ]),
+  );
+
+/** After a failed commit only another commit can tell whether the disk is well again. */
+const checkDisk = async ({ meta }: Environment, loop: CommitLoop): Promise<void> => {
+  if (loop.healthy()) return;
+  const timer = new AbortController();
+  const probe = loop.submit({ stage: () => void meta.put("probed", Date.now()), applied: () => undefined });
+  const late = delay(CHECK_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new GatewayError("BROKER_UNAVAILABLE");
+  });
+  try {
+    await Promise.race([probe, late]);
+  } catch (error) {
+    throw new GatewayError("BROKER_UNAVAILABLE", { cause: error });
+  } finally {
+    timer.abort();
+  }
+};
+
+const createTopicIn = (
+  environment: Environment,
+  loop: CommitLoop,
+  topics: Map<string, OpenTopic>,
+): Log["createTopic"] => {
+  let lastId = Math.max(0, ...[...topics.values()].map(({ id }) => id));
+
+  return (topic) => {
+    lastId += 1;
+    const id = lastId;
+    const { name, partitions, maxRecordBytes } = topic;
+    return loop.submit({
+      stage: () => void environment.topics.put(name, { id, partitions, maxRecordBytes }),
+      applied: () => {
+        topics.set(name, openTopic(environment, id, topic));
+      },
+    });
+  };
+};
+
+/**
+ * Serves what an environment holds, and closes it at the end. `deliveryTimeout`: milliseconds after which a record
+ * that the disk has not taken is given up.
+ */
+export const openLog = (environment: Environment, deliveryTimeout: number): Log => {
+  const topics = storedTopics(environment);
+  const loop = createCommitLoop({
+    commit: environment.commit,
+    stallAfter: deliveryTimeout,
+    onFailure: () => {
+      for (const { logs } of topics.values()) for (const log of logs) log.reset();
+    },
+  });
+
+  const logOf = ({ topic, partition }: TopicPartition): PartitionLog => {
+    const log = topics.get(topic)?.logs[partition];
+    if (log === undefined) throw new GatewayError("PARTITION_UNKNOWN");
+    return log;
+  };
+
+  return {
+    check: () => checkDisk(environment, loop),
+    topics: () => topics,
+    createTopic: createTopicIn(environment, loop, topics),
+    append: (to, records) => loop.submit(logOf(to).adding(records)),
+    ends: (of) => ({ low: 0n, high: logOf(of).high() }),
+    read: (from, limit) => logOf(from).read(from.offset, limit),
+    ...openPositions(environment, loop),
+    close: async () => {
+      await loop.close();
+      await environment.close();
+    },
+  };
+};

@@ -1,0 +1,72 @@
+/** One partition: where it ends, what is added to it, what is read from it. */
+import type { BrokerRecord, ConsumedRecord, TopicPartition } from "../broker.ts";
+import type { ReadLimit } from "../local/store.ts";
+import type { Change } from "./commit-loop.ts";
+import type { Environment } from "./environment.ts";
+import { encodeBatches } from "./record-batch.ts";
+import { createStoredBatches } from "./stored-batches.ts";
+
+export interface PartitionLog {
+  /** The next offset to be written, as far as the disk has it. */
+  readonly high: () => bigint;
+  /** The records as a change whose result is the first one's offset, which it gets when it is staged. */
+  readonly adding: (records: readonly BrokerRecord[]) => Change<bigint>;
+  /** Forgets what was staged by a commit that failed. */
+  readonly reset: () => void;
+  readonly read: (from: bigint, limit: ReadLimit) => readonly ConsumedRecord[];
+}
+
+/**
+ * The log of a partition as the disk has it. Offsets come from the end of what is stored, so that none is missing
+ * after a crash, and one that was acknowledged is never given again.
+ */
+export const openPartitionLog = (
+  environment: Pick<Environment, "batches">,
+  topicId: number,
+  of: TopicPartition,
+): PartitionLog => {
+  const { batches } = environment;
+  const onDisk = createStoredBatches(environment, topicId, of);
+  let stored = onDisk.end();
+  let staged = stored;
+
+  return {
+    high: () => BigInt(stored),
+    adding: (records) => {
+      let first = 0;
+      let end = 0;
+      return {
+        stage: () => {
+          first = staged;
+          for (const { count, bytes } of encodeBatches(records)) {
+            void batches.put([topicId, of.partition, staged], bytes);
+            staged += count;
+          }
+          end = staged;
+        },
+        applied: () => {
+          stored = end;
+          return BigInt(first);
+        },
+      };
+    },
+    reset: () => {
+      try {
+        stored = onDisk.end();
+      } catch {
+        // LMDB gives up after a failed write of its meta page: no commit will succeed either until the log is reopened.
+      }
+      staged = stored;
+    },
+    read: (from, limit) => {
+      const records: ConsumedRecord[] = [];
+      let bytes = 0;
+      for (const record of onDisk.recordsFrom(from)) {
+        bytes += record.value?.length ?? 0;
+        if (records.length === limit.records || (records.length > 0 && bytes > limit.bytes)) break;
+        records.push(record);
+      }
+      return records;
+    },
+  };
+};

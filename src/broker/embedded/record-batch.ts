@@ -1,0 +1,109 @@
+/**
+ * How records lie in the log: one value holds a run of records of a partition, and its key tells the first offset.
+ *
+ *     batch:  count u32, then each record
+ *     record: timestamp f64, key length i32 (-1: null), value length i32 (-1: null), header count u32, key, value,
+ *             then of each header: name length u32, value length u32, name, value
+ *
+ * Big-endian. A change here is a new format: raise `FORMAT` in `environment.ts`.
+ */
+import type { BrokerRecord, ConsumedRecord, RecordHeader, TopicPartitionOffset } from "../broker.ts";
+
+const COUNT_BYTES = 4;
+const FIXED_BYTES = 8 + 4 + 4 + 4;
+const HEADER_FIXED_BYTES = 4 + 4;
+/** A reader in the middle of a batch copies all of it, so a large append becomes several. */
+const BATCH_BYTES = 256 * 1024;
+
+export interface RecordBatch {
+  readonly count: number;
+  readonly bytes: Buffer;
+}
+
+const sizeOf = ({ key, value, headers }: BrokerRecord): number =>
+  headers.reduce(
+    (sum, header) => sum + HEADER_FIXED_BYTES + Buffer.byteLength(header.name) + header.value.length,
+    FIXED_BYTES + (key?.length ?? 0) + (value?.length ?? 0),
+  );
+
+const writeHeader = (target: Buffer, start: number, { name, value }: RecordHeader): number => {
+  const valueAt = start + HEADER_FIXED_BYTES + target.write(name, start + HEADER_FIXED_BYTES);
+  target.writeUInt32BE(valueAt - start - HEADER_FIXED_BYTES, start);
+  target.writeUInt32BE(value.length, start + 4);
+  return valueAt + value.copy(target, valueAt);
+};
+
+const writeRecord = (target: Buffer, start: number, record: BrokerRecord): number => {
+  target.writeDoubleBE(record.timestamp, start);
+  target.writeInt32BE(record.key?.length ?? -1, start + 8);
+  target.writeInt32BE(record.value?.length ?? -1, start + 12);
+  target.writeUInt32BE(record.headers.length, start + 16);
+  let at = start + FIXED_BYTES;
+  at += record.key?.copy(target, at) ?? 0;
+  at += record.value?.copy(target, at) ?? 0;
+  for (const header of record.headers) at = writeHeader(target, at, header);
+  return at;
+};
+
+const encodeBatch = (records: readonly BrokerRecord[], size: number): RecordBatch => {
+  const bytes = Buffer.allocUnsafe(COUNT_BYTES + size);
+  let at = bytes.writeUInt32BE(records.length);
+  for (const record of records) at = writeRecord(bytes, at, record);
+  return { count: records.length, bytes };
+};
+
+/** The records as batches of some 256 KiB, in order; a record larger than that has a batch of its own. */
+export const encodeBatches = (records: readonly BrokerRecord[]): readonly RecordBatch[] => {
+  const batches: RecordBatch[] = [];
+  let from = 0;
+  let size = 0;
+  records.forEach((record, index) => {
+    const added = sizeOf(record);
+    if (index > from && size + added > BATCH_BYTES) {
+      batches.push(encodeBatch(records.slice(from, index), size));
+      from = index;
+      size = 0;
+    }
+    size += added;
+  });
+  batches.push(encodeBatch(records.slice(from), size));
+  return batches;
+};
+
+/** How many records a batch holds. */
+export const countOf = (batch: Buffer): number => batch.readUInt32BE();
+
+interface Cursor {
+  readonly batch: Buffer;
+  at: number;
+}
+
+const take = (cursor: Cursor, length: number): Buffer => {
+  const end = cursor.at + length;
+  if (end > cursor.batch.length) throw new RangeError("a record reaches beyond its batch");
+  const bytes = cursor.batch.subarray(cursor.at, end);
+  cursor.at = end;
+  return bytes;
+};
+
+const readHeader = (cursor: Cursor): RecordHeader => {
+  const fixed = take(cursor, HEADER_FIXED_BYTES);
+  const name = take(cursor, fixed.readUInt32BE(0)).toString();
+  return { name, value: take(cursor, fixed.readUInt32BE(4)) };
+};
+
+/** The batch's records in order, as slices of it; `first` is the position of the first. */
+export function* decodeBatch(batch: Buffer, first: TopicPartitionOffset): Generator<ConsumedRecord> {
+  const cursor = { batch, at: COUNT_BYTES };
+  const { topic, partition } = first;
+  for (let index = 0; index < countOf(batch); index += 1) {
+    const fixed = take(cursor, FIXED_BYTES);
+    const keyLength = fixed.readInt32BE(8);
+    const valueLength = fixed.readInt32BE(12);
+    const key = keyLength < 0 ? null : take(cursor, keyLength);
+    const value = valueLength < 0 ? null : take(cursor, valueLength);
+    const headers = Array.from({ length: fixed.readUInt32BE(16) }, () => readHeader(cursor));
+    const offset = first.offset + BigInt(index);
+    yield { topic, partition, offset, timestamp: fixed.readDoubleBE(0), key, value, headers };
+  }
+}

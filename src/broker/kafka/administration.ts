@@ -1,0 +1,267 @@
+/** Topics, groups and positions, by kafkajs's admin client. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Admin, ITopicMetadata, Kafka } from "kafkajs";
+import { GatewayError } from "../../errors.ts";
+import type { Broker, TopicInfo, TopicPartitionOffset, TopicSpec, Watermarks } from "../broker.ts";
+import type { MemberLessCommits } from "./member-less-commits.ts";
+import { settledWithin } from "./timeouts.ts";
+
+type Administered = Pick<
+  Broker,
+  | "check"
+  | "clusterId"
+  | "topics"
+  | "ensureTopic"
+  | "watermarks"
+  | "offsetsAt"
+  | "committed"
+  | "setCommitted"
+  | "deleteGroup"
+>;
+
+export interface Administration extends Administered {
+  /** As `Broker.topic`; `fresh` asks past what is remembered. */
+  readonly topic: (name: string, fresh?: boolean) => Promise<TopicInfo | undefined>;
+  readonly close: () => Promise<void>;
+}
+
+/** Milliseconds. */
+const CHECK_TIMEOUT = 1900;
+const CALL_TIMEOUT = 10_000;
+const TOPIC_MAX_AGE = 10_000;
+const APPEARANCE_PAUSE = 50;
+const APPEARANCE_TRIES = 60;
+/** Batch header and record framing, beside what a topic must take as one record. */
+const BATCH_OVERHEAD = 1024;
+
+interface KafkaJsError extends Error {
+  readonly type?: string;
+  /** Of a call for several groups. */
+  readonly groups?: readonly { readonly error?: { readonly type?: string } }[];
+}
+
+/** The protocol's error that lies at the bottom of one of kafkajs's. */
+const typeOf = (error: unknown): string | undefined => {
+  if (!(error instanceof Error)) return undefined;
+  const { type, groups, cause } = error as KafkaJsError;
+  return type ?? groups?.[0]?.error?.type ?? typeOf(cause);
+};
+
+const unavailable = (cause: unknown): GatewayError =>
+  cause instanceof GatewayError ? cause : new GatewayError("BROKER_UNAVAILABLE", { cause });
+
+/** kafkajs's admin, connected when it is first needed, and anew after a fault. */
+const createAdminCalls = (kafka: Kafka) => {
+  let connected: Promise<Admin> | undefined;
+
+  const connect = async (): Promise<Admin> => {
+    const admin = kafka.admin();
+    await admin.connect();
+    return admin;
+  };
+
+  const drop = async (): Promise<void> => {
+    const dropped = connected;
+    connected = undefined;
+    await dropped?.then((admin) => admin.disconnect()).catch(() => undefined);
+  };
+
+  return {
+    /** Rejects with the client's own error for what the broker refuses, else with BROKER_UNAVAILABLE. */
+    call: async <T>(work: (admin: Admin) => Promise<T>, timeout = CALL_TIMEOUT): Promise<T> => {
+      connected ??= connect();
+      try {
+        return await settledWithin(timeout, connected.then(work));
+      } catch (error) {
+        if (typeOf(error) !== undefined) throw error;
+        void drop();
+        throw unavailable(error);
+      }
+    },
+    close: drop,
+  };
+};
+
+const UNKNOWN_TOPIC = "UNKNOWN_TOPIC_OR_PARTITION";
+
+/** `otherwise` where the broker refused with one of these errors; a GatewayError for all others. */
+const unless = <T>(types: readonly string[], otherwise: T) => {
+  return (error: unknown): T => {
+    if (types.includes(typeOf(error) ?? "")) return otherwise;
+    throw unavailable(error);
+  };
+};
+
+const createTopicMemory = (ask: (name: string) => Promise<TopicInfo | undefined>) => {
+  const remembered = new Map<string, { readonly info: TopicInfo; readonly at: number }>();
+  const asking = new Map<string, Promise<TopicInfo | undefined>>();
+
+  const askOnce = (name: string): Promise<TopicInfo | undefined> => {
+    const running = asking.get(name);
+    if (running !== undefined) return running;
+    const answer = ask(name)
+      .then((info) => {
+        if (info === undefined) remembered.delete(name);
+        else remembered.set(name, { info, at: Date.now() });
+        return info;
+      })
+      .finally(() => asking.delete(name));
+    asking.set(name, answer);
+    return answer;
+  };
+
+  return async (name: string, fresh = false): Promise<TopicInfo | undefined> => {
+    const known = remembered.get(name);
+    if (known === undefined || fresh) return askOnce(name);
+    // What is remembered serves on while it is asked for anew: an outage must not be felt before the append itself.
+    if (Date.now() - known.at > TOPIC_MAX_AGE) askOnce(name).catch(() => undefined);
+    return known.info;
+  };
+};
+
+export const createAdministration = (kafka: Kafka, memberLess: MemberLessCommits): Administration => {
+  const admin = createAdminCalls(kafka);
+
+  const topic = createTopicMemory((name) =>
+    admin
+      .call((client) => client.fetchTopicMetadata({ topics: [name] }))
+      .then(({ topics: [found] }) => found && topicInfo(found))
+      .catch(unless([UNKNOWN_TOPIC, "INVALID_TOPIC_EXCEPTION"], undefined)),
+  );
+
+  const requireTopic = async (name: string): Promise<TopicInfo> => {
+    const info = await topic(name, true);
+    if (info === undefined) throw new GatewayError("STATION_UNKNOWN");
+    return info;
+  };
+
+  /** The node that is asked may hear of a new topic, and of its leaders, a little after the one that made it. */
+  const appeared = async (name: string): Promise<TopicInfo> => {
+    for (let tries = 1; tries < APPEARANCE_TRIES; tries++) {
+      const info = await topic(name, true).catch(() => undefined);
+      if (info !== undefined) return info;
+      await sleep(APPEARANCE_PAUSE);
+    }
+    return requireTopic(name);
+  };
+
+  return {
+    ...clusterQuestions(admin),
+    topic,
+    close: async () => {
+      await Promise.all([admin.close(), memberLess.close()]);
+    },
+    topics: () =>
+      admin
+        .call((client) => client.fetchTopicMetadata())
+        .then(({ topics }) => topics.map(topicInfo))
+        .catch(unless<readonly TopicInfo[]>([], [])),
+    ensureTopic: async (spec) => {
+      const existing = await topic(spec.name, true);
+      if (existing !== undefined) return existing;
+      await admin
+        .call((client) => client.createTopics({ topics: [topicConfig(spec)], waitForLeaders: false }))
+        .catch(unless(["TOPIC_ALREADY_EXISTS"], false));
+      return appeared(spec.name);
+    },
+    ...positions(memberLess, admin, requireTopic),
+  };
+};
+
+const clusterQuestions = (
+  admin: ReturnType<typeof createAdminCalls>,
+): Pick<Administration, "check" | "clusterId"> => {
+  const describe = (timeout?: number): Promise<string> =>
+    admin
+      .call((client) => client.describeCluster(), timeout)
+      .then(
+        ({ clusterId }) => clusterId,
+        (error: unknown) => {
+          throw unavailable(error);
+        },
+      );
+
+  let checking: Promise<void> | undefined;
+  return {
+    clusterId: () => describe(),
+    check: () =>
+      (checking ??= describe(CHECK_TIMEOUT)
+        .then(() => undefined)
+        .finally(() => {
+          checking = undefined;
+        })),
+  };
+};
+
+const topicInfo = ({ name, partitions }: ITopicMetadata): TopicInfo => ({
+  name,
+  partitions: partitions.length,
+  replicationFactor: partitions[0]?.replicas.length ?? 1,
+});
+
+const topicConfig = ({
+  name,
+  partitions = -1,
+  replicationFactor = -1,
+  maxRecordBytes,
+  compacted,
+}: TopicSpec) => ({
+  topic: name,
+  numPartitions: partitions,
+  replicationFactor,
+  configEntries: [
+    ...(maxRecordBytes === undefined
+      ? []
+      : [{ name: "max.message.bytes", value: String(maxRecordBytes + BATCH_OVERHEAD) }]),
+    ...(compacted === true ? [{ name: "cleanup.policy", value: "compact" }] : []),
+  ],
+});
+
+const positions = (
+  memberLess: MemberLessCommits,
+  admin: ReturnType<typeof createAdminCalls>,
+  requireTopic: (name: string) => Promise<TopicInfo>,
+): Pick<Administration, "watermarks" | "offsetsAt" | "committed" | "setCommitted" | "deleteGroup"> => ({
+  watermarks: async (name) => {
+    await requireTopic(name);
+    const offsets = await admin
+      .call((client) => client.fetchTopicOffsets(name))
+      .catch(unless<{ partition: number; low: string; high: string }[]>([], []));
+    return offsets
+      .map(({ partition, low, high }): Watermarks => ({ partition, low: BigInt(low), high: BigInt(high) }))
+      .sort((a, b) => a.partition - b.partition);
+  },
+  offsetsAt: async (name, timestamp) => {
+    await requireTopic(name);
+    const offsets = await admin
+      .call((client) => client.fetchTopicOffsetsByTimestamp(name, timestamp))
+      .catch(unless<{ partition: number; offset: string }[]>([], []));
+    return offsets.map(({ partition, offset }) => ({ topic: name, partition, offset: BigInt(offset) }));
+  },
+  committed: async (group, name) => {
+    const [answer] = await admin
+      .call((client) => client.fetchOffsets({ groupId: group, topics: [name] }))
+      .catch(unless<{ partitions: { partition: number; offset: string }[] }[]>([UNKNOWN_TOPIC], []));
+    return (answer?.partitions ?? [])
+      .map(({ partition, offset }): TopicPartitionOffset => ({
+        topic: name,
+        partition,
+        offset: BigInt(offset),
+      }))
+      .filter(({ offset }) => offset >= 0n);
+  },
+  setCommitted: (group, offsets) => memberLess.commit(group, offsets),
+  deleteGroup: async (group) => {
+    await admin.call((client) => client.deleteGroups([group])).catch(whenGroupStays);
+  },
+});
+
+/** A group that isn't there is deleted already. */
+const whenGroupStays = (error: unknown): void => {
+  const type = typeOf(error);
+  if (type === "GROUP_ID_NOT_FOUND") return;
+  if (type === "NON_EMPTY_GROUP") {
+    throw new GatewayError("REQUEST_INVALID", { message: "The group has members", cause: error });
+  }
+  throw unavailable(error);
+};

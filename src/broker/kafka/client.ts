@@ -1,0 +1,46 @@
+/** kafkajs, set up from our options. */
+import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
+import type { KafkaOptions, TlsOptions } from "./options.ts";
+import { createSocketFactory } from "./sockets.ts";
+
+/** Waits between a client's own attempts, in milliseconds: short, so that it is back soon after the broker is. */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 };
+
+/** Milliseconds that a socket may take to close. */
+const LINGER = 1000;
+
+const saslOf = ({ sasl }: KafkaOptions): SASLOptions | undefined => sasl && { ...sasl };
+
+/** kafkajs logs and throws: its log is left out, what it throws is told once, by whoever catches it. */
+export const createKafkaClient = (options: KafkaOptions): Kafka => {
+  const sasl = saslOf(options);
+  const config: KafkaConfig = {
+    brokers: [...options.brokers],
+    clientId: options.clientId,
+    connectionTimeout: options.connectTimeout,
+    authenticationTimeout: options.requestTimeout,
+    requestTimeout: options.requestTimeout,
+    enforceRequestTimeout: true,
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: RETRY,
+    socketFactory: createSocketFactory(options.ssl !== undefined, LINGER),
+    ...(options.ssl === undefined ? undefined : { ssl: tlsOf(options.ssl) }),
+    ...(sasl === undefined ? undefined : { sasl }),
+  };
+  return new kafkajs.Kafka(config);
+};
+
+interface NodeTls {
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** node:tls options of what was given. */
+export const tlsOf = ({ ca, cert, key, checkCertificate = true }: TlsOptions): NodeTls => ({
+  ...(ca === undefined ? undefined : { ca: [ca] }),
+  ...(cert === undefined ? undefined : { cert }),
+  ...(key === undefined ? undefined : { key }),
+  ...(checkCertificate ? undefined : { rejectUnauthorized: false }),
+});

@@ -1,0 +1,99 @@
+/** The broker port on Apache Kafka: kafkajs consumes and administers, one of two clients writes. */
+import type { Kafka } from "kafkajs";
+import { GatewayError } from "../../errors.ts";
+import type { Broker, Subscription } from "../broker.ts";
+import { createAdministration } from "./administration.ts";
+import { createAppender, type Append } from "./appender.ts";
+import { createKafkaClient } from "./client.ts";
+import { prepareCompressions } from "./compression.ts";
+import { createKafkaJsProducer } from "./kafkajs-producer.ts";
+import { createMemberLessCommits } from "./member-less-commits.ts";
+import type { KafkaOptions } from "./options.ts";
+import { createPlatformaticProducer } from "./platformatic-producer.ts";
+import type { Producer } from "./producer.ts";
+import { createSubscription } from "./subscription.ts";
+
+export const createKafkaBroker = (options: KafkaOptions): Broker => {
+  const kafka = createKafkaClient(options);
+  const administration = createAdministration(kafka, createMemberLessCommits(options));
+  const producer = createProducer(kafka, options);
+  const appends = createTrackedAppends(
+    createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
+  );
+  const subscriptions = new Set<Subscription>();
+
+  return {
+    kind: "kafka",
+    ...administration,
+    topic: (name) => administration.topic(name),
+    open: () => prepareCompressions(),
+    check: async () => {
+      if (appends.closed) throw new GatewayError("BROKER_UNAVAILABLE");
+      await administration.check();
+    },
+    append: (topic, records) => appends.append(topic, records),
+    subscribe: async (wanted, handlers) => {
+      const subscription = await createSubscription({
+        kafka,
+        options: wanted,
+        handlers,
+        deleteGroup: (group) => administration.deleteGroup(group),
+        countPartitions: async (topic) => (await administration.topic(topic, true))?.partitions ?? 0,
+      });
+      subscriptions.add(subscription);
+      return {
+        ...subscription,
+        get assignment() {
+          return subscription.assignment;
+        },
+        close: async () => {
+          subscriptions.delete(subscription);
+          await subscription.close();
+        },
+      };
+    },
+    close: async () => {
+      const settled = appends.close();
+      await Promise.all([...subscriptions].map((subscription) => subscription.close()));
+      await settled;
+      await producer.close();
+      await administration.close();
+    },
+  };
+};
+
+/** Idempotence is ours alone: kafkajs's loses records (docs/decisions/0001-producing-client.md). */
+const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>
+  options.producer === "kafkajs" && !options.idempotent
+    ? createKafkaJsProducer(kafka, options)
+    : createPlatformaticProducer(options);
+
+interface TrackedAppends {
+  readonly closed: boolean;
+  readonly append: Append;
+  /** Fails what comes from now on; resolves once what is in flight has settled. */
+  close(): Promise<void>;
+}
+
+const createTrackedAppends = (append: Append): TrackedAppends => {
+  const inFlight = new Set<Promise<unknown>>();
+  let closed = false;
+  return {
+    get closed() {
+      return closed;
+    },
+    append: (topic, records) => {
+      if (closed) {
+        const error = new GatewayError("BROKER_UNAVAILABLE");
+        return Promise.resolve(records.map(() => ({ status: "failed", error })));
+      }
+      const appended = append(topic, records);
+      inFlight.add(appended);
+      return appended.finally(() => inFlight.delete(appended));
+    },
+    close: async () => {
+      closed = true;
+      await Promise.all(inFlight);
+    },
+  };
+};

@@ -1,0 +1,39 @@
+/** What the Kafka adapter is told; names and defaults are those of the settings under `broker.kafka`. */
+
+/** PEM texts. */
+export interface TlsOptions {
+  /** Absent: the system's authorities. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** false: whoever answers is believed to be the broker. Default: true. */
+  readonly checkCertificate?: boolean | undefined;
+}
+
+export interface SaslOptions {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
+}
+
+export type CompressionName = "none" | "gzip" | "snappy" | "lz4" | "zstd";
+
+export type ProducerName = "kafkajs" | "platformatic";
+
+/** Times in milliseconds. */
+export interface KafkaOptions {
+  /** host:port of some brokers of the cluster. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl: TlsOptions | undefined;
+  readonly sasl: SaslOptions | undefined;
+  readonly compression: CompressionName;
+  /** The gateway's own retries make no duplicates. */
+  readonly idempotent: boolean;
+  /** Which client writes; an idempotent one is always platformatic. */
+  readonly producer: ProducerName;
+  readonly connectTimeout: number;
+  readonly requestTimeout: number;
+  /** An append has settled after it. */
+  readonly deliveryTimeout: number;
+}

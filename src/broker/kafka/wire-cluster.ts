@@ -1,0 +1,127 @@
+/** The cluster as a producing client needs it: who leads which partition, and a connection to each of them. */
+import {
+  type Connection,
+  findCoordinatorV4,
+  initProducerIdV4,
+  metadataV9,
+  ResponseError,
+} from "@platformatic/kafka";
+import type { KafkaOptions } from "./options.ts";
+import { settledWithin } from "./timeouts.ts";
+import { createConnections, nameOf, type Address, type Connections } from "./wire-connections.ts";
+
+export interface WireCluster extends Connections {
+  /** The leader of each partition, by partition; undefined: none at the moment. Asked for again after `forget`. */
+  leaders(topic: string): Promise<readonly (Address | undefined)[]>;
+  forget(topic: string): void;
+  /** The broker that keeps each group's positions. Rejects with what the brokers answer. */
+  coordinators(groups: readonly string[]): Promise<ReadonlyMap<string, Address>>;
+  newProducerId(): Promise<{ readonly producerId: bigint; readonly epoch: number }>;
+}
+
+/** What a coordinator is asked for by: a group, not a transaction. */
+const GROUP_KEY = 0;
+
+type Metadata = Awaited<ReturnType<typeof metadataV9.api.async>>;
+
+const addressOf = (broker: string): Address => {
+  const colon = broker.lastIndexOf(":");
+  return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(broker.slice(colon + 1)) };
+};
+
+const metadataOf = async (topic: string, via: Connection): Promise<Metadata> => {
+  try {
+    return await metadataV9.api.async(via, [topic], false, false);
+  } catch (error) {
+    // A topic without a leader for one partition comes as an error that carries the whole answer.
+    if (error instanceof ResponseError) return error["response"] as Metadata;
+    throw error;
+  }
+};
+
+/** Questions that any broker of the cluster can answer. */
+const createQuestions = (options: KafkaOptions, connections: Connections) => {
+  const bootstrap = options.brokers.map(addressOf);
+  let known: readonly Address[] = [];
+  let last: readonly Address[] = [];
+
+  const askOne = async <T>(address: Address, question: (via: Connection) => Promise<T>): Promise<T> => {
+    const via = await connections.to(address);
+    try {
+      // The next broker may answer, so that one which is silent doesn't get the whole time of a request.
+      return await settledWithin(options.connectTimeout, question(via));
+    } catch (error) {
+      if (!(error instanceof ResponseError)) connections.discard(via);
+      throw error;
+    }
+  };
+
+  return {
+    /** The brokers that the cluster says it has. */
+    found: (brokers: readonly Address[]): void => {
+      known = brokers;
+    },
+    /** Asks one broker after the other until one answers; that one is asked first the next time. */
+    ask: async <T>(question: (via: Connection) => Promise<T>): Promise<T> => {
+      const candidates = new Map(
+        [...last, ...known, ...bootstrap].map((address) => [nameOf(address), address]),
+      );
+      let failure: unknown;
+      for (const address of candidates.values()) {
+        try {
+          const answer = await askOne(address, question);
+          last = [address];
+          return answer;
+        } catch (error) {
+          failure = error;
+        }
+      }
+      throw failure;
+    },
+  };
+};
+
+export const createWireCluster = (options: KafkaOptions): WireCluster => {
+  const connections = createConnections(options);
+  const { ask, found } = createQuestions(options, connections);
+  const leadersByTopic = new Map<string, Promise<readonly (Address | undefined)[]>>();
+
+  const askForLeaders = async (topic: string): Promise<readonly (Address | undefined)[]> => {
+    const { brokers, topics } = await ask((via) => metadataOf(topic, via));
+    const byId = new Map(
+      brokers.map(({ nodeId, host, port }): [number, Address] => [nodeId, { host, port }]),
+    );
+    found([...byId.values()]);
+    const leaders: (Address | undefined)[] = [];
+    for (const { partitionIndex, leaderId } of topics[0]?.partitions ?? [])
+      leaders[partitionIndex] = byId.get(leaderId);
+    return leaders;
+  };
+
+  return {
+    ...connections,
+    leaders: (topic) => {
+      const known = leadersByTopic.get(topic);
+      if (known !== undefined) return known;
+      const asked = askForLeaders(topic);
+      leadersByTopic.set(topic, asked);
+      asked.catch(() => {
+        if (leadersByTopic.get(topic) === asked) leadersByTopic.delete(topic);
+      });
+      return asked;
+    },
+    forget: (topic) => {
+      leadersByTopic.delete(topic);
+    },
+    coordinators: async (groups) => {
+      const answer = await ask((via) => findCoordinatorV4.api.async(via, GROUP_KEY, [...groups]));
+      return new Map(answer.coordinators.map(({ key, host, port }) => [key, { host, port }]));
+    },
+    newProducerId: async () => {
+      const { producerId, producerEpoch } = await ask((via) =>
+        initProducerIdV4.api.async(via, null, 0, -1n, -1),
+      );
+      return { producerId, epoch: producerEpoch };
+    },
+  };
+};

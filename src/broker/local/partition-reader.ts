@@ -1,0 +1,139 @@
+/** Delivers the records of one subscriber's partitions: wakes on appends, pauses, seeks, starts afresh. */
+import type {
+  ConsumedRecord,
+  SubscriptionHandlers,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../broker.ts";
+import { GatewayError } from "../../errors.ts";
+import type { LocalStore } from "./store.ts";
+
+/** One delivery: enough to keep a consumer busy, little enough to hold for every partition at once. */
+const DELIVERY = { records: 500, bytes: 1024 * 1024 };
+const RETRY_AFTER_FAULT_MS = 1000;
+
+interface Cursor extends TopicPartition {
+  next: bigint;
+  paused: boolean;
+  /** A read is due or waits for its retry; at most one a partition. */
+  scheduled: boolean;
+}
+
+export interface PartitionReader {
+  readonly assignment: readonly TopicPartition[];
+  readonly owns: (partition: TopicPartition) => boolean;
+  /** Takes these partitions, and only these, from these positions. */
+  readonly assign: (positions: readonly TopicPartitionOffset[]) => void;
+  /** No delivery from now on; the partitions stay owned until `release`. */
+  readonly halt: () => void;
+  readonly release: () => void;
+  readonly pause: (partitions: readonly TopicPartition[]) => void;
+  readonly resume: (partitions: readonly TopicPartition[]) => void;
+  readonly seek: (position: TopicPartitionOffset) => void;
+  /** There is something new to read in a partition, be it this reader's or not. */
+  readonly wake: (partition: TopicPartition) => void;
+}
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+const pastTheLast = (records: readonly ConsumedRecord[]): bigint => (records.at(-1)?.offset ?? -1n) + 1n;
+
+interface PumpParts {
+  readonly store: Pick<LocalStore, "read" | "ends">;
+  readonly handlers: Pick<SubscriptionHandlers, "onRecords" | "onError">;
+  /** May this cursor still deliver? */
+  readonly isLive: (cursor: Cursor) => boolean;
+}
+
+/** Makes the function that sees to it that a cursor delivers what there is, one read a turn of the event loop. */
+const createPump = ({ store, handlers, isLive }: PumpParts): ((cursor: Cursor) => void) => {
+  const read = ({ topic, partition, next }: Cursor): readonly ConsumedRecord[] | undefined => {
+    try {
+      return store.read({ topic, partition, offset: next }, DELIVERY);
+    } catch (error) {
+      handlers.onError?.(new GatewayError("BROKER_UNAVAILABLE", { cause: error }));
+      return undefined;
+    }
+  };
+
+  const deliver = (cursor: Cursor): void => {
+    cursor.scheduled = false;
+    if (!isLive(cursor)) return;
+    const records = read(cursor);
+    if (records === undefined) {
+      cursor.scheduled = true;
+      setTimeout(deliver, RETRY_AFTER_FAULT_MS, cursor).unref();
+    } else if (records.length > 0) {
+      cursor.next = pastTheLast(records);
+      handlers.onRecords(records);
+      pump(cursor);
+    }
+  };
+
+  const pump = (cursor: Cursor): void => {
+    if (cursor.scheduled || !isLive(cursor) || cursor.next >= store.ends(cursor).high) return;
+    cursor.scheduled = true;
+    setImmediate(deliver, cursor);
+  };
+
+  return pump;
+};
+
+/** A reader that owns nothing yet. */
+export const createPartitionReader = (
+  store: Pick<LocalStore, "read" | "ends">,
+  handlers: Pick<SubscriptionHandlers, "onRecords" | "onError">,
+): PartitionReader => {
+  let cursors = new Map<string, Cursor>();
+  let halted = false;
+
+  const pump = createPump({
+    store,
+    handlers,
+    isLive: (cursor) => !halted && !cursor.paused && cursors.get(nameOf(cursor)) === cursor,
+  });
+
+  const owned = (partitions: readonly TopicPartition[]): readonly Cursor[] =>
+    partitions.flatMap((partition) => cursors.get(nameOf(partition)) ?? []);
+
+  return {
+    get assignment() {
+      return [...cursors.values()].map(({ topic, partition }) => ({ topic, partition }));
+    },
+    owns: (partition) => cursors.has(nameOf(partition)),
+    assign: (positions) => {
+      halted = false;
+      cursors = new Map(
+        positions.map(({ topic, partition, offset }) => [
+          nameOf({ topic, partition }),
+          { topic, partition, next: offset, paused: false, scheduled: false },
+        ]),
+      );
+      cursors.forEach(pump);
+    },
+    halt: () => {
+      halted = true;
+    },
+    release: () => {
+      cursors = new Map();
+    },
+    pause: (partitions) => {
+      for (const cursor of owned(partitions)) cursor.paused = true;
+    },
+    resume: (partitions) => {
+      for (const cursor of owned(partitions)) {
+        cursor.paused = false;
+        pump(cursor);
+      }
+    },
+    seek: (position) => {
+      for (const cursor of owned([position])) {
+        cursor.next = position.offset;
+        pump(cursor);
+      }
+    },
+    wake: (partition) => {
+      owned([partition]).forEach(pump);
+    },
+  };
+};

@@ -1,0 +1,114 @@
+/** One subscriber: the positions it starts from, what it commits, how it gives partitions up. */
+import type {
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandlers,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../broker.ts";
+import { GatewayError } from "../../errors.ts";
+import type { Group, GroupMember } from "./group.ts";
+import { createPartitionReader } from "./partition-reader.ts";
+import type { LocalStore } from "./store.ts";
+
+/** How long the work in hand may hold up a rebalance. */
+const REVOCATION_MS = 5000;
+
+export interface SubscriptionParts {
+  readonly store: LocalStore;
+  readonly group: Group;
+  readonly options: SubscribeOptions;
+  readonly handlers: SubscriptionHandlers;
+  readonly onClosed: (subscription: LocalSubscription) => void;
+}
+
+export interface LocalSubscription extends Subscription {
+  /** Records have been stored in a partition. */
+  wake(partition: TopicPartition): void;
+}
+
+const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  try {
+    await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/** Where a partition is read from: the committed position while it can be read, else the end that `from` names. */
+const startOf = ({ store, options }: SubscriptionParts, of: TopicPartition): bigint => {
+  const { low, high } = store.ends(of);
+  const committed = (options.group === undefined ? [] : store.positions(options.group)).find(
+    ({ topic, partition }) => topic === of.topic && partition === of.partition,
+  );
+  if (committed !== undefined && committed.offset >= low && committed.offset <= high) return committed.offset;
+  return options.from === "earliest" ? low : high;
+};
+
+/** Joins the group; the assignment follows. */
+export const createSubscription = (parts: SubscriptionParts): LocalSubscription => {
+  const { store, group, options, handlers } = parts;
+  const reader = createPartitionReader(store, handlers);
+  let revocation: Promise<void> | undefined;
+
+  const giveUp = async (): Promise<void> => {
+    const partitions = reader.assignment;
+    reader.halt();
+    try {
+      if (partitions.length > 0)
+        await atMost(REVOCATION_MS, handlers.onRevoked?.(partitions) ?? Promise.resolve());
+    } catch (error) {
+      handlers.onError?.(new GatewayError("INTERNAL", { cause: error }));
+    }
+    reader.release();
+  };
+
+  const member: GroupMember = {
+    topics: options.topics,
+    revoke: () => {
+      revocation ??= giveUp().finally(() => {
+        revocation = undefined;
+      });
+      return revocation;
+    },
+    assign: (partitions) => {
+      reader.assign(partitions.map((partition) => ({ ...partition, offset: startOf(parts, partition) })));
+      if (partitions.length > 0) handlers.onAssigned?.(partitions);
+    },
+  };
+  group.join(member);
+
+  const commit = async (positions: readonly TopicPartitionOffset[]): Promise<void> => {
+    if (options.group === undefined) {
+      throw new GatewayError("REQUEST_INVALID", {
+        message: "A subscription without a group has no positions",
+      });
+    }
+    if (!positions.every(reader.owns)) {
+      throw new GatewayError("BROKER_UNAVAILABLE", {
+        message: "The partition belongs to another member now",
+      });
+    }
+    await store.savePositions(options.group, positions);
+  };
+
+  const subscription: LocalSubscription = {
+    get assignment() {
+      return reader.assignment;
+    },
+    pause: reader.pause,
+    resume: reader.resume,
+    seek: reader.seek,
+    wake: reader.wake,
+    commit,
+    close: async () => {
+      await group.leave(member);
+      parts.onClosed(subscription);
+    },
+  };
+  return subscription;
+};

@@ -1,0 +1,28 @@
+/** What a supervisor and its workers say to each other, over the channel that node keeps between them. */
+import type { ListenerName } from "../app/listeners.ts";
+import type { Settings } from "../config/schema.ts";
+import type { MetricSamples } from "../observability/summed-metrics.ts";
+
+/** A worker's place, from 1 on: a worker that takes over from a dead one has the dead one's number. */
+export type Slot = number;
+
+export type ToWorker =
+  | { readonly type: "begin"; readonly slot: Slot; readonly settings: Settings }
+  /** Comes with a socket. */
+  | { readonly type: "connection"; readonly listener: ListenerName }
+  | { readonly type: "sample"; readonly id: number }
+  | { readonly type: "gathered"; readonly id: number; readonly all: readonly MetricSamples[] }
+  | { readonly type: "stop" };
+
+export type ToSupervisor =
+  /** The worker listens to its channel. */
+  | { readonly type: "born" }
+  /** The worker takes connections. */
+  | { readonly type: "ready" }
+  /** The worker was asked to end by somebody else, and wants the word to stop behind its last connection. */
+  | { readonly type: "leaving" }
+  /** The settings have a fault that only showed when they were used. */
+  | { readonly type: "refused"; readonly message: string }
+  | { readonly type: "sampled"; readonly id: number; readonly samples: MetricSamples }
+  /** The worker wants everybody's metrics. */
+  | { readonly type: "gather"; readonly id: number };

@@ -1,0 +1,104 @@
+/** One worker's place: a dead one gets a successor, until the place is closed. */
+import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import type { Settings } from "../config/schema.ts";
+import { GatewayError } from "../errors.ts";
+import type { Logger } from "../observability/logger.ts";
+import { createBackOff } from "./back-off.ts";
+import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
+
+export interface PlaceOptions {
+  readonly slot: Slot;
+  /** What every worker of this place serves with. */
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly onMessage: (worker: Worker, message: ToSupervisor) => void;
+  readonly onEnd: (worker: Worker) => void;
+}
+
+export interface Place {
+  /** The worker, while there is one that takes connections. */
+  readonly worker: Worker | undefined;
+  /**
+   * Starts the first worker. Resolves when it takes connections, and rejects when it ends before: with SETTINGS_INVALID
+   * where that is the reason. Only from then on are there successors.
+   */
+  open(): Promise<void>;
+  /** Asks the worker to end, and kills it after so many milliseconds; resolves once nobody is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+export const tell = (worker: Worker | undefined, message: ToWorker): void => {
+  if (worker?.isConnected() === true) worker.send(message);
+};
+
+export const createPlace = ({ slot, settings, logger, onMessage, onEnd }: PlaceOptions): Place => {
+  const backOff = createBackOff();
+  let current: Worker | undefined;
+  let ready: Worker | undefined;
+  let succession: NodeJS.Timeout | undefined;
+  let isOpen = false;
+
+  const fill = (): Worker => {
+    const bornAt = performance.now();
+    const worker = cluster.fork();
+    let refusal: string | undefined;
+    current = worker;
+    logger.info({ worker: slot, pid: worker.process.pid }, "worker started");
+    worker.on("message", (message: ToSupervisor) => {
+      if (message.type === "born") tell(worker, { type: "begin", slot, settings });
+      if (message.type === "ready") ready = worker;
+      if (message.type === "refused") refusal = message.message;
+      if (message.type === "leaving") {
+        ready = undefined;
+        tell(worker, { type: "stop" });
+      }
+      onMessage(worker, message);
+    });
+    worker.once("exit", (code, signal) => {
+      current = ready = undefined;
+      onEnd(worker);
+      if (!isOpen) return;
+      const waitMs = backOff.next(performance.now() - bornAt);
+      const end = { worker: slot, pid: worker.process.pid, code, signal, refusal, waitMs };
+      logger.error(end, "worker ended, another one takes its place");
+      succession = setTimeout(fill, waitMs);
+    });
+    return worker;
+  };
+
+  return {
+    get worker() {
+      return ready;
+    },
+    open: async () => {
+      await becomesReady(fill());
+      isOpen = true;
+    },
+    close: async (graceMs) => {
+      isOpen = false;
+      clearTimeout(succession);
+      if (current === undefined) return;
+      const { process } = current;
+      const ended = once(current, "exit");
+      tell(current, { type: "stop" });
+      const cut = setTimeout(() => process.kill("SIGKILL"), graceMs);
+      await ended;
+      clearTimeout(cut);
+    },
+  };
+};
+
+const becomesReady = (worker: Worker): Promise<void> =>
+  new Promise((resolve, reject) => {
+    let failure = new GatewayError("INTERNAL", { message: "A worker ended before it was ready" });
+    worker.on("message", (message: ToSupervisor) => {
+      if (message.type === "ready") resolve();
+      if (message.type === "refused")
+        failure = new GatewayError("SETTINGS_INVALID", { message: message.message });
+    });
+    // Comes behind the last message, which the worker's exit may not.
+    worker.once("disconnect", () => {
+      reject(failure);
+    });
+  });

@@ -1,0 +1,101 @@
+/**
+ * The primary of several processes: it starts the workers that serve, accepts connections and hands them on in turn.
+ * It never sees a request.
+ */
+import cluster, { type Worker } from "node:cluster";
+import type { AddressInfo } from "node:net";
+import type { Addresses } from "../app/listeners.ts";
+import type { Settings } from "../config/schema.ts";
+import type { Logger } from "../observability/logger.ts";
+import { openDoor, type Door, type DoorOptions } from "./door.ts";
+import { createGathering } from "./gathering.ts";
+import { createPlace, tell, type Place, type PlaceOptions } from "./place.ts";
+
+export interface SupervisorOptions {
+  readonly workers: number;
+  readonly settings: Settings;
+  readonly logger: Logger;
+}
+
+export interface Supervisor {
+  /** Binds both listeners. Rejects as node does, when an address is taken. */
+  listen(): Promise<Addresses>;
+  /** Ends all workers in order; resolves at the latest after `server.shutdownGrace`. */
+  stop(): Promise<void>;
+}
+
+/** A worker that doesn't tell its metrics in this time, in milliseconds, is too busy to be waited for. */
+const SAMPLE_TIMEOUT = 2000;
+
+/** Resolves once all workers are ready. Rejects where one isn't, with SETTINGS_INVALID where that is the reason. */
+export const supervise = async ({ workers, settings, logger }: SupervisorOptions): Promise<Supervisor> => {
+  cluster.setupPrimary({ serialization: "advanced" });
+  const { server, admin } = settings;
+  const metrics = createMetricsDesk();
+  const places = Array.from({ length: workers }, (_, index) =>
+    createPlace({ slot: index + 1, settings, logger, ...metrics }),
+  );
+  const closeAll = async (graceMs: number): Promise<void> => {
+    await Promise.all(places.map((place) => place.close(graceMs)));
+  };
+  const doors: Door[] = [];
+  const open = async (options: DoorOptions): Promise<AddressInfo> => {
+    const door = await openDoor(options);
+    doors.push(door);
+    return door.address;
+  };
+
+  // The first one goes ahead: what keeps it from starting would keep the others from it too.
+  const [first, ...others] = places;
+  try {
+    await first?.open();
+    await Promise.all(others.map((other) => other.open()));
+  } catch (error) {
+    await closeAll(0);
+    throw error;
+  }
+  return {
+    listen: async () => ({
+      // One of them serves the operators: what they are told must not depend on who is asked.
+      admin: await open({ ...admin, listener: "admin", next: () => first?.worker }),
+      public: await open({ ...server, listener: "public", next: inTurn(places) }),
+    }),
+    stop: async () => {
+      await Promise.all(doors.map((door) => door.close()));
+      await closeAll(server.shutdownGrace);
+    },
+  };
+};
+
+const inTurn = (places: readonly Place[]): (() => Worker | undefined) => {
+  let turn = 0;
+  return () => {
+    const ready = places.flatMap(({ worker }) => worker ?? []);
+    return ready[turn++ % ready.length];
+  };
+};
+
+/** Answers the worker that wants everybody's metrics. */
+const createMetricsDesk = (): Pick<PlaceOptions, "onMessage" | "onEnd"> => {
+  const gathering = createGathering(SAMPLE_TIMEOUT);
+  const alive = new Map<number, Worker>();
+
+  const gather = async (asking: Worker, id: number): Promise<void> => {
+    const all = await gathering.gather([...alive.keys()], (worker, question) => {
+      tell(alive.get(worker), { type: "sample", id: question });
+    });
+    tell(asking, { type: "gathered", id, all });
+  };
+
+  return {
+    onMessage: (worker, message) => {
+      if (message.type === "ready") alive.set(worker.id, worker);
+      if (message.type === "sampled") gathering.answered(worker.id, message.id, message.samples);
+      if (message.type === "gather") void gather(worker, message.id);
+    },
+    onEnd: (worker) => {
+      alive.delete(worker.id);
+      gathering.ended(worker.id);
+    },
+  };
+};

@@ -1,0 +1,112 @@
+/**
+ * Where the event service's settings come from beside file and environment: a file of the Anchor Platform, and a list of
+ * clients that may be a text or a file of its own.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parse } from "yaml";
+import type { Fault } from "./faults.ts";
+import { isReadableFile, readSettingsFile } from "./files.ts";
+import { isObject, overlay, replaced, type Path } from "./tree.ts";
+
+/** A tree of settings, and what its relative paths start from. */
+export interface Source {
+  readonly tree: unknown;
+  readonly base: string;
+}
+
+const FILE: Path = ["eventService", "file"];
+const CLIENTS_TYPE: Path = ["eventService", "clients", "type"];
+const CLIENTS: Path = ["eventService", "clients", "value"];
+
+const GROUPS = ["events", "event_processor", "callback_api", "clients", "secret"];
+/** Of queues that are not in use. */
+const OTHER_QUEUES = ["sqs", "msk"];
+
+const at = (tree: unknown, path: Path): unknown =>
+  path.reduce<unknown>((value, step) => (isObject(value) ? value[String(step)] : undefined), tree);
+
+/** `a.b: 1` is `a: { b: 1 }`, as Spring has it. */
+const expanded = (tree: unknown): unknown => {
+  if (!isObject(tree)) return tree;
+  return Object.entries(tree).reduce<unknown>(
+    (whole, [name, value]) => overlay(whole, replaced({}, name.split("."), expanded(value))),
+    {},
+  );
+};
+
+const without = (tree: unknown, names: readonly string[]): unknown =>
+  isObject(tree) ? Object.fromEntries(Object.entries(tree).filter(([name]) => !names.includes(name))) : tree;
+
+/** What an Anchor Platform's file says of events. */
+const ofAnchorPlatform = (tree: unknown): unknown => {
+  const all = expanded(tree);
+  const groups = Object.entries(isObject(all) ? all : {}).filter(([name]) => GROUPS.includes(name));
+  const eventService = Object.fromEntries(groups);
+  const queue = at(eventService, ["events", "queue"]);
+  return {
+    eventService:
+      queue === undefined
+        ? eventService
+        : replaced(eventService, ["events", "queue"], without(queue, OTHER_QUEUES)),
+  };
+};
+
+/** The Anchor Platform's file that the last of the sources names. A file that can't be read says nothing: it is told of with all the others. */
+export const anchorPlatformFile = (
+  sources: readonly Source[],
+): Source & { readonly faults: readonly Fault[] } => {
+  const named = sources.findLast(({ tree }) => typeof at(tree, FILE) === "string");
+  if (named === undefined) return { tree: {}, base: "", faults: [] };
+  const path = resolve(named.base, String(at(named.tree, FILE)));
+  if (!isReadableFile(path)) return { tree: {}, base: "", faults: [] };
+  const { tree, faults } = readSettingsFile(path, "eventService.file");
+  return { tree: ofAnchorPlatform(tree), base: dirname(path), faults };
+};
+
+/** Secrets that stand in a settings file themselves. */
+export const writtenSecrets = (tree: unknown): readonly Fault[] => {
+  const find = (value: unknown, path: Path): readonly Fault[] => {
+    if (isObject(value))
+      return Object.entries(value).flatMap(([name, inner]) => find(inner, [...path, name]));
+    if (String(path.at(-1)).endsWith("File")) return [];
+    const variable = path.slice(1).join("_").toUpperCase();
+    return [
+      { path, text: `is written in a file of settings, allowed: ${variable}, or ${String(path.at(-1))}File` },
+    ];
+  };
+  const given = at(tree, ["eventService", "secret"]);
+  return given === undefined ? [] : find(given, ["eventService", "secret"]);
+};
+
+const listIn = (value: unknown): unknown => (isObject(value) && "items" in value ? value["items"] : value);
+
+const readList = (type: unknown, text: string): { readonly list: unknown } | { readonly fault: string } => {
+  let content = text;
+  try {
+    if (type === "file") content = readFileSync(text, "utf8");
+  } catch {
+    return { fault: `got ${JSON.stringify(text)}, which is no file that can be read` };
+  }
+  try {
+    return { list: listIn(parse(content)) };
+  } catch {
+    return { fault: `got a text that is no ${type === "json" ? "JSON" : "YAML"}` };
+  }
+};
+
+/** The sources' trees as one, the last one on top, with the list of clients in its place. */
+export const joined = (
+  sources: readonly Source[],
+): { readonly tree: unknown; readonly faults: readonly Fault[] } => {
+  const tree = sources.reduce<unknown>((under, { tree: over }) => overlay(under, over), {});
+  const source = sources.findLast((one) => at(one.tree, CLIENTS) !== undefined);
+  if (source === undefined) return { tree, faults: [] };
+  const type = at(tree, CLIENTS_TYPE);
+  const given = at(source.tree, CLIENTS);
+  if (typeof given !== "string") return { tree: replaced(tree, CLIENTS, listIn(given)), faults: [] };
+  const read = readList(type, type === "file" ? resolve(source.base, given) : given);
+  return "list" in read
+    ? { tree: replaced(tree, CLIENTS, read.list), faults: [] }
+    : { tree: replaced(tree, CLIENTS, undefined), faults: [{ path: CLIENTS, text: read.fault }] };
+};

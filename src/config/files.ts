@@ -1,0 +1,130 @@
+/** What the settings take from files: the settings themselves, secrets, and paths to what others read later. */
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { LineCounter, parseDocument } from "yaml";
+import { errnoOf } from "../lib/errno.ts";
+import type { Fault } from "./faults.ts";
+import { settingsSchema } from "./schema.ts";
+import { groupOf, infoOf, isObject, itemOf, mapTree } from "./tree.ts";
+
+interface Read {
+  readonly tree: unknown;
+  readonly faults: readonly Fault[];
+}
+
+const reasonOf = (error: unknown): string => errnoOf(error) ?? "unreadable";
+
+/** A key with nothing behind it counts as not given. */
+const withoutNulls = (tree: unknown): unknown => {
+  if (Array.isArray(tree)) return tree.map(withoutNulls);
+  if (!isObject(tree)) return tree;
+  const given = Object.entries(tree).filter(([, value]) => value !== null);
+  return Object.fromEntries(given.map(([name, value]) => [name, withoutNulls(value)]));
+};
+
+const parseYaml = (name: string, text: string): Read => {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // The parser's own words may quote the line, and with it a secret: its code says as much.
+  const faults = document.errors.map(({ code, pos }) => ({
+    path: [name],
+    text: `line ${lines.linePos(pos[0]).line} is not YAML: ${code.toLowerCase().replaceAll("_", " ")}`,
+  }));
+  if (faults.length > 0) return { tree: {}, faults };
+  try {
+    const tree: unknown = document.toJS();
+    if (tree === null || isObject(tree)) return { tree: withoutNulls(tree ?? {}), faults: [] };
+  } catch {
+    return {
+      tree: {},
+      faults: [{ path: [name], text: "has an alias without an anchor, or too many of them" }],
+    };
+  }
+  return { tree: {}, faults: [{ path: [name], text: "holds no object of settings" }] };
+};
+
+/** Reads a settings file; `name` is what its faults call it. */
+export const readSettingsFile = (path: string, name: string): Read => {
+  try {
+    return parseYaml(name, readFileSync(path, "utf8"));
+  } catch (error) {
+    return { tree: {}, faults: [{ path: [name], text: `cannot be read (${reasonOf(error)})` }] };
+  }
+};
+
+/** The secret in a file, without its last newline; one a line where there may be several. */
+const secretFrom = (path: string, isList: boolean): unknown => {
+  const text = readFileSync(path, "utf8").replace(/[\r\n]+$/, "");
+  return isList ? text.split(/\r?\n/) : text;
+};
+
+/** The group with `name` taken from the file that `nameFile` names; a fault's text where that fails. */
+const withSecret = (
+  group: Readonly<Record<string, unknown>>,
+  name: string,
+  base: string,
+  isList: boolean,
+) => {
+  const { [`${name}File`]: file, ...rest } = group;
+  if (Object.hasOwn(rest, name))
+    return { group: rest, fault: `is given beside ${name}File, allowed: one of them` };
+  if (typeof file !== "string")
+    return { group: rest, fault: `got no path in ${name}File, allowed: the path of a file` };
+  try {
+    return { group: { ...rest, [name]: secretFrom(resolve(base, file), isList) }, fault: undefined };
+  } catch (error) {
+    const fault = `got ${name}File ${JSON.stringify(file)}, which cannot be read (${reasonOf(error)})`;
+    return { group: rest, fault };
+  }
+};
+
+/** Puts the secrets of `…File` keys in the place of the keys themselves; `base` is what relative paths start from. */
+export const readSecretFiles = (tree: unknown, base: string): Read => {
+  const faults: Fault[] = [];
+  const read = mapTree(settingsSchema, tree, (value, schema, path) => {
+    if (!isObject(value)) return value;
+    let group = value;
+    for (const [name, inner] of Object.entries(groupOf(schema, value) ?? {})) {
+      if (infoOf(inner)?.secret !== true || !Object.hasOwn(value, `${name}File`)) continue;
+      const taken = withSecret(group, name, base, itemOf(inner) !== undefined);
+      group = taken.group;
+      if (taken.fault !== undefined) faults.push({ path: [...path, name], text: taken.fault });
+    }
+    return group;
+  });
+  return { tree: read, faults };
+};
+
+/** Paths made absolute from `base`. */
+export const resolvePaths = (tree: unknown, base: string): unknown =>
+  mapTree(settingsSchema, tree, (value, schema) =>
+    infoOf(schema)?.path !== undefined && typeof value === "string" && value !== ""
+      ? resolve(base, value)
+      : value,
+  );
+
+export const isReadableFile = (path: string): boolean => {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
+
+/** A fault for each file that is named and cannot be read. */
+export const unreadableFiles = (tree: unknown): readonly Fault[] => {
+  const faults: Fault[] = [];
+  mapTree(settingsSchema, tree, (value, schema, path) => {
+    if (
+      infoOf(schema)?.path === "file" &&
+      typeof value === "string" &&
+      value !== "" &&
+      !isReadableFile(value)
+    ) {
+      faults.push({ path, text: `got ${JSON.stringify(value)}, which is no file that can be read` });
+    }
+    return value;
+  });
+  return faults;
+};

@@ -1,0 +1,57 @@
+/** Settings on paper: what is in effect, and what could be set. */
+import { stringify } from "yaml";
+import { formatDuration } from "../lib/duration.ts";
+import { formatSize } from "../lib/size.ts";
+import { variables, type Variable } from "./environment.ts";
+import { withoutUserInfo } from "./faults.ts";
+import type { KeyInfo } from "./keys.ts";
+import { settingsSchema, type Settings } from "./schema.ts";
+import { defaultOf, infoOf, mapTree } from "./tree.ts";
+
+const MASK = "***";
+
+const formats: Readonly<Record<NonNullable<KeyInfo["unit"]>, (value: number) => string>> = {
+  duration: formatDuration,
+  size: formatSize,
+  instant: (value) => new Date(value).toISOString(),
+};
+
+const masked = (value: unknown): unknown => {
+  if (value === undefined) return undefined;
+  return Array.isArray(value) ? value.map(() => MASK) : MASK;
+};
+
+const written = (value: unknown, info: KeyInfo | undefined): unknown => {
+  if (info?.secret === true) return masked(value);
+  if (typeof value === "number" && info?.unit !== undefined) return formats[info.unit](value);
+  return value;
+};
+
+/** The effective settings as a settings file, secrets masked. */
+export const printSettings = (settings: Settings): string =>
+  withoutUserInfo(
+    stringify(
+      mapTree(settingsSchema, settings, (value, schema) => written(value, infoOf(schema))),
+      { lineWidth: 0 },
+    ),
+  );
+
+const assignment = ({ name, schema, info }: Variable): string => {
+  const value = defaultOf(schema);
+  const text = typeof value === "string" ? value : JSON.stringify(value ?? "");
+  const lines = [`# ${info.help}`, `#   ${info.allowed}`, `# ${name}=${value === undefined ? "" : text}`];
+  return [...lines, ...(info.secret === true ? [`# ${name}_FILE=`] : [])].join("\n");
+};
+
+/** The text of `.env.example`: each variable with its help, what it takes and its default. */
+export const printEnvExample = (): string =>
+  [
+    "# Every setting as an environment variable, with its default. Printed by `npm run -s print-env-example`.",
+    "# A variable wins over the settings file; an empty one counts as not set. Lists and objects are JSON.",
+    "# A secret may be given as the path of a file that holds it: the same name with _FILE.",
+    "",
+    "# Path of the settings file.",
+    "# STATIONGATE_CONFIG=",
+    ...variables.map((variable) => `\n${assignment(variable)}`),
+    "",
+  ].join("\n");

@@ -1,0 +1,26 @@
+import type { ConnectorSettings } from "./config/connector-config.ts";
+import type { DeliveryPlan } from "./delivery-plan.ts";
+import { createHttpSink } from "./endpoints/http-sink.ts";
+import { LANES } from "./ordering.ts";
+import { STRATEGIES } from "./strategy/by-name.ts";
+
+/** Kafka Connect's name for the group of a sink connector. */
+export const groupOf = (connector: string): string => `connect-${connector}`;
+
+/** A connector as the engine runs it. */
+export const planOf = (settings: ConnectorSettings): DeliveryPlan => ({
+  name: settings.name,
+  group: groupOf(settings.name),
+  topics: settings.topics,
+  endpoint: createHttpSink(settings),
+  strategy: STRATEGIES[settings.strategy](settings.schedules),
+  laneOf: LANES[settings.ordering],
+  inFlight: settings.concurrency * settings.tasksMax,
+  delayMs: settings.delayMs,
+  jitter: settings.jitter,
+  honourRetryAfter: settings.honourRetryAfter,
+  ratePerSecond: settings.ratePerSecond,
+  deadLetterTopic: settings.deadLetterTopic,
+  connectTimeoutMs: settings.connectTimeoutMs,
+  readTimeoutMs: settings.readTimeoutMs,
+});

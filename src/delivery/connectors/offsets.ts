@@ -1,0 +1,81 @@
+/** Positions of a connector, read and set from outside, in the shape of Kafka Connect's sink connector offsets. */
+import type { Broker, TopicPartition, TopicPartitionOffset } from "../../broker/broker.ts";
+import { GatewayError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { groupOf } from "../connector-plan.ts";
+import type { TopicSelection } from "../config/connector-config.ts";
+import { existingTopics } from "../topic-selection.ts";
+
+/** Where a partition is to go on: an offset, the first record not older than a time, or (null) its beginning. */
+export interface OffsetRequest extends TopicPartition {
+  readonly to: { readonly offset: bigint } | { readonly timestamp: number } | null;
+}
+
+export interface OffsetsView {
+  readonly offsets: readonly {
+    readonly partition: { readonly kafka_topic: string; readonly kafka_partition: number };
+    readonly offset: { readonly kafka_offset: number };
+  }[];
+}
+
+export interface ConnectorOffsets {
+  view(connector: string, topics: TopicSelection): Promise<OffsetsView>;
+  alter(connector: string, requests: readonly OffsetRequest[]): Promise<void>;
+  reset(connector: string): Promise<void>;
+}
+
+/** The members of a group that has just been stopped may take a moment to leave it. */
+const LEAVE_TRIES = 20;
+const LEAVE_MS = 500;
+
+export const createConnectorOffsets = (broker: Broker, clock: Clock): ConnectorOffsets => {
+  const onceLeft = async (work: () => Promise<void>): Promise<void> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        if (tries === LEAVE_TRIES) throw error;
+        await new Promise<void>((resolve) => clock.after(LEAVE_MS, resolve));
+      }
+    }
+  };
+
+  const requirePartition = async ({ topic, partition }: TopicPartition): Promise<void> => {
+    const info = await broker.topic(topic);
+    if (info !== undefined && partition >= 0 && partition < info.partitions) return;
+    throw new GatewayError("REQUEST_INVALID", { message: `Partition ${topic}-${partition} does not exist` });
+  };
+
+  const beginning = async ({ topic, partition }: TopicPartition): Promise<bigint> => {
+    const watermarks = await broker.watermarks(topic);
+    return watermarks.find((marks) => marks.partition === partition)?.low ?? 0n;
+  };
+
+  const resolve = async ({ topic, partition, to }: OffsetRequest): Promise<TopicPartitionOffset> => {
+    await requirePartition({ topic, partition });
+    if (to === null) return { topic, partition, offset: await beginning({ topic, partition }) };
+    if ("offset" in to) return { topic, partition, offset: to.offset };
+    const found = await broker.offsetsAt(topic, to.timestamp);
+    const offset = found.find((position) => position.partition === partition)?.offset;
+    return { topic, partition, offset: offset ?? 0n };
+  };
+
+  return {
+    view: async (connector, selection) => {
+      const topics = await existingTopics(broker, selection);
+      const positions = await Promise.all(topics.map((topic) => broker.committed(groupOf(connector), topic)));
+      return {
+        offsets: positions.flat().map(({ topic, partition, offset }) => ({
+          partition: { kafka_topic: topic, kafka_partition: partition },
+          offset: { kafka_offset: Number(offset) },
+        })),
+      };
+    },
+    alter: async (connector, requests) => {
+      const positions = await Promise.all(requests.map(resolve));
+      await onceLeft(() => broker.setCommitted(groupOf(connector), positions));
+    },
+    reset: (connector) => onceLeft(() => broker.deleteGroup(groupOf(connector))),
+  };
+};

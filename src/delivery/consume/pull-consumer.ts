@@ -1,0 +1,201 @@
+/** The pulls of one consumer: they wait at its member's door, and share what comes in the order in which they came. */
+import type { Broker } from "../../broker/broker.ts";
+import { asGatewayError, GatewayError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { createMember, type Member } from "./member.ts";
+import type { Taken } from "./partition-hand-out.ts";
+import { createWaitingPull, type Pull, type PullRequest, type WaitingPull } from "./waiting-pull.ts";
+
+export interface PullConsumer {
+  pull(request: PullRequest): Promise<Pull>;
+  /** Ends the pulls that wait, and leaves the group once the fate of every answer is known. */
+  close(): Promise<void>;
+}
+
+export interface PullConsumerOptions {
+  readonly broker: Pick<Broker, "subscribe">;
+  readonly clock: Clock;
+  readonly group: string;
+  readonly topic: string;
+  readonly idleMs: number;
+  readonly joinMs: number;
+  readonly onError: (error: GatewayError) => void;
+  /** From here on it takes no pulls. */
+  readonly onLeaving: () => void;
+}
+
+/** What a member keeps for pulls to come. */
+const MAX_BUFFERED_RECORDS = 1000;
+const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+
+export const createPullConsumer = (options: PullConsumerOptions): PullConsumer => {
+  const { clock, joinMs, onError, onLeaving } = options;
+  const line = createLine(() => member);
+  const activity = createActivity(options, () => void close());
+  let member: Member | undefined;
+
+  const joined = createMember({
+    ...options,
+    maxBufferedRecords: MAX_BUFFERED_RECORDS,
+    maxBufferedBytes: MAX_BUFFERED_BYTES,
+    events: {
+      onFree: line.fill,
+      onAssigned: line.startWaits,
+      // Who holds records of these partitions gets them answered and counted while that is still ours to do.
+      onRevoked: line.end,
+      onError: (error) => {
+        onError(error);
+        line.note(error);
+      },
+    },
+  }).then(
+    (created) => {
+      member = created;
+      line.fill();
+    },
+    (error: unknown) => {
+      onLeaving();
+      line.note(asGatewayError(error));
+      line.end();
+    },
+  );
+
+  const close = async (): Promise<void> => {
+    onLeaving();
+    line.end();
+    await joined;
+    await activity.ceased();
+    await member?.close();
+  };
+
+  const answer = (taken: readonly Taken[]): Pull => ({
+    records: taken.toSorted(byOffset).flatMap(({ records }) => records),
+    consume: async () => {
+      await member?.consume(taken);
+      activity.end();
+    },
+    release: () => {
+      member?.release(taken);
+      activity.end();
+    },
+  });
+
+  const pull = async (request: PullRequest): Promise<Pull> => {
+    activity.begin();
+    if (request.signal.aborted) return answer([]);
+    const wait = createWaitingPull(request, { clock, joinMs });
+    line.add(wait);
+    await wait.ended;
+    const fault = faultOf(wait, member);
+    if (fault === undefined) return answer(wait.taken);
+    activity.end();
+    throw fault;
+  };
+
+  return { pull, close };
+};
+
+/** The pulls that wait, first come, first served. */
+interface Line {
+  add(pull: WaitingPull): void;
+  /** Hands out what the member has. */
+  readonly fill: () => void;
+  /** The group's partitions are known, for those in the line and those to come. */
+  readonly startWaits: () => void;
+  note(fault: GatewayError): void;
+  readonly end: () => void;
+}
+
+const createLine = (member: () => Member | undefined): Line => {
+  const pulls = new Set<WaitingPull>();
+  let assigned = false;
+
+  const end = (pull: WaitingPull): void => {
+    pulls.delete(pull);
+    pull.end();
+  };
+
+  const fill = (): void => {
+    for (const pull of pulls) {
+      if (!fillFrom(member(), pull)) return;
+      end(pull);
+    }
+  };
+
+  return {
+    fill,
+    add: (pull) => {
+      pulls.add(pull);
+      void pull.ended.then(() => pulls.delete(pull));
+      if (assigned) pull.startWait();
+      fill();
+    },
+    startWaits: () => {
+      assigned = true;
+      for (const pull of pulls) pull.startWait();
+    },
+    note: (fault) => {
+      for (const pull of pulls) pull.fault = fault;
+    },
+    end: () => {
+      for (const pull of pulls) end(pull);
+    },
+  };
+};
+
+/** Is the pull full? If not, there was no more to be had. */
+const fillFrom = (member: Member | undefined, pull: WaitingPull): boolean => {
+  while (pull.missing > 0 && pull.bytesLeft > 0) {
+    const taken = member?.take(pull.missing, pull.bytesLeft) ?? [];
+    if (taken.length === 0) return false;
+    for (const one of taken) pull.add(one);
+  }
+  return true;
+};
+
+/** Why an empty answer would be a lie. Without a member there is nobody who could say that there are no records. */
+const faultOf = ({ taken, fault }: WaitingPull, member: Member | undefined): GatewayError | undefined => {
+  if (taken.length > 0) return undefined;
+  return fault ?? (member === undefined ? new GatewayError("BROKER_UNAVAILABLE") : undefined);
+};
+
+/** A partition's records go out in order, also where some were released while others were taken. */
+const byOffset = ({ records: [a] }: Taken, { records: [b] }: Taken): number => {
+  if (a?.partition !== b?.partition) return 0;
+  return (a?.offset ?? 0n) < (b?.offset ?? 0n) ? -1 : 1;
+};
+
+/** Is there a pull that waits or whose answer's fate is not known? */
+interface Activity {
+  begin(): void;
+  end(): void;
+  /** Resolves when there is none, and keeps it from being called idle. */
+  ceased(): Promise<void>;
+}
+
+const createActivity = (
+  { clock, idleMs }: Pick<PullConsumerOptions, "clock" | "idleMs">,
+  onIdle: () => void,
+): Activity => {
+  let pulls = 0;
+  let cancelIdle = (): void => undefined;
+  let onCeased: (() => void) | undefined;
+  return {
+    begin: () => {
+      pulls += 1;
+      cancelIdle();
+    },
+    end: () => {
+      pulls -= 1;
+      if (pulls > 0) return;
+      if (onCeased === undefined) cancelIdle = clock.after(idleMs, onIdle);
+      else onCeased();
+    },
+    ceased: () =>
+      new Promise((resolve) => {
+        cancelIdle();
+        onCeased = resolve;
+        if (pulls === 0) resolve();
+      }),
+  };
+};

@@ -1,0 +1,107 @@
+/** The dead letter topic: records that were given up, as they were, with what is known of why. */
+import type { Broker, BrokerRecord, ConsumedRecord, RecordHeader } from "../broker/broker.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { DeliveryPlan } from "./delivery-plan.ts";
+import type { Item } from "./item.ts";
+import type { DeliveryObserver } from "./observer.ts";
+
+/** Names of the headers that are added to a dead letter. */
+const DEAD_LETTER_HEADERS = {
+  connector: "stationgate-connector",
+  topic: "stationgate-topic",
+  partition: "stationgate-partition",
+  offset: "stationgate-offset",
+  attempts: "stationgate-attempts",
+  status: "stationgate-status",
+  error: "stationgate-error",
+} as const;
+
+const OURS: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS));
+
+const header = (name: string, value: string): RecordHeader => ({ name, value: Buffer.from(value) });
+
+const headerOf = ({ headers }: ConsumedRecord, name: string): string | undefined =>
+  headers.find((header) => header.name === name)?.value.toString();
+
+/** The record as it was when this connector gave it up; undefined: it is none of its letters. */
+export const originalOf = (letter: ConsumedRecord, connector: string): ConsumedRecord | undefined => {
+  const names = DEAD_LETTER_HEADERS;
+  const topic = headerOf(letter, names.topic);
+  const position = `${headerOf(letter, names.partition) ?? ""}@${headerOf(letter, names.offset) ?? ""}`;
+  const [, partition, offset] = /^(\d{1,9})@(\d{1,19})$/.exec(position) ?? [];
+  if (headerOf(letter, names.connector) !== connector) return undefined;
+  if (topic === undefined || partition === undefined || offset === undefined) return undefined;
+  const headers = letter.headers.filter(({ name }) => !OURS.has(name));
+  return { ...letter, topic, partition: Number(partition), offset: BigInt(offset), headers };
+};
+
+/** A letter that was sent once more, and given up again, keeps its first identity. */
+const deadLetterOf = (connector: string, item: Item, now: number): BrokerRecord => {
+  const { attempts, lastStatus, lastError } = item;
+  const names = DEAD_LETTER_HEADERS;
+  const record = originalOf(item.record, connector) ?? item.record;
+  return {
+    key: record.key,
+    value: record.value,
+    timestamp: now,
+    headers: [
+      ...record.headers.filter(({ name }) => !OURS.has(name)),
+      header(names.connector, connector),
+      header(names.topic, record.topic),
+      header(names.partition, String(record.partition)),
+      header(names.offset, String(record.offset)),
+      header(names.attempts, String(attempts)),
+      header(names.status, lastStatus === undefined ? "" : String(lastStatus)),
+      header(names.error, lastError ?? ""),
+    ],
+  };
+};
+
+const store = async (broker: Broker, topic: string, letter: BrokerRecord): Promise<void> => {
+  let [outcome] = await broker.append(topic, [letter]);
+  if (outcome?.status === "failed" && outcome.error.code === "STATION_UNKNOWN") {
+    await broker.ensureTopic({ name: topic });
+    [outcome] = await broker.append(topic, [letter]);
+  }
+  if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("BROKER_UNAVAILABLE");
+};
+
+/** Waits between tries to store a dead letter; the last one repeats. */
+const AGAIN_MS = [250, 500, 1000, 2000, 5000];
+
+export interface DroppingOptions {
+  readonly broker: Broker;
+  readonly plan: DeliveryPlan;
+  readonly clock: Clock;
+  readonly observer: DeliveryObserver;
+}
+
+/**
+ * Gives records up. With a dead letter topic (created when it is missing) a drop is complete only after the letter is
+ * stored, which is tried until then; false: it was abandoned before, and the record is still to be dealt with.
+ */
+export const createDropping = ({ broker, plan, clock, observer }: DroppingOptions) => {
+  const { name, deadLetterTopic } = plan;
+
+  /** At least one try, also where the partition is just being given up: that waits for what is in hand. */
+  const bury = async (topic: string, item: Item, abandoned: () => boolean): Promise<boolean> => {
+    for (let tries = 0; tries === 0 || !abandoned(); tries += 1) {
+      try {
+        await store(broker, topic, deadLetterOf(name, item, clock.now()));
+        return true;
+      } catch (error) {
+        observer.fault(name, asGatewayError(error));
+      }
+      const ms = AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)] ?? 0;
+      await new Promise<void>((resolve) => clock.after(ms, resolve));
+    }
+    return false;
+  };
+
+  return async (item: Item, abandoned: () => boolean): Promise<boolean> => {
+    if (deadLetterTopic !== undefined && !(await bury(deadLetterTopic, item, abandoned))) return false;
+    observer.dropped(name, item.record, deadLetterTopic !== undefined);
+    return true;
+  };
+};

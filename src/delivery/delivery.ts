@@ -1,0 +1,111 @@
+/** The delivery side of the gateway, put together: connectors of the configuration file and of the REST API. */
+import type { Broker } from "../broker/broker.ts";
+import { GatewayError } from "../errors.ts";
+import { systemClock, type Clock } from "../lib/clock.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import { parseConnectorConfig } from "./config/connector-config.ts";
+import type { RawConfig } from "./config/masking.ts";
+import { createConnectorLog } from "./connectors/connector-log.ts";
+import { createConnectors, type Connectors } from "./connectors/connectors.ts";
+import { createDirectory } from "./connectors/directory.ts";
+import { createFleet, type Fleet } from "./connectors/fleet.ts";
+import { lagOf, type Lag } from "./connectors/lag.ts";
+import { createReplays } from "./connectors/replays.ts";
+import type { DeliveryObserver } from "./observer.ts";
+import { createTargets } from "./targets.ts";
+
+export interface ConnectorSample {
+  readonly connector: string;
+  readonly inFlight: number;
+  /** Records that wait for the time of an attempt. */
+  readonly waiting: number;
+  readonly lag: Lag;
+}
+
+export interface Delivery {
+  readonly connectors: Connectors;
+  /** Begins to deliver; resolves when it has, which it goes on trying for while the broker is away. */
+  open(): Promise<void>;
+  /** What each connector of this process is about now; those whose lag can't be told are left out. */
+  sample(): Promise<readonly ConnectorSample[]>;
+  /** Stops sending, commits, leaves the groups. */
+  close(): Promise<void>;
+}
+
+export interface DeliveryOptions {
+  readonly broker: Broker;
+  /** `delivery.allowTargets`. */
+  readonly allowTargets: readonly string[];
+  /** Connectors of the configuration file. */
+  readonly declared: readonly { readonly name: string; readonly config: RawConfig }[];
+  /** `host:port`, unique among the processes that share the broker. */
+  readonly workerId: string;
+  readonly observer: DeliveryObserver;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Absent: no spans; a record's own trace goes on all the same. */
+  readonly tracing?: Tracing | undefined;
+}
+
+/** Name of what faults belong to that are of no connector. */
+const NO_CONNECTOR = "-";
+
+const requireValid = (declared: DeliveryOptions["declared"]): void => {
+  const faults = declared.flatMap(({ name, config }) => {
+    const parsed = parseConnectorConfig(name, config);
+    return "faults" in parsed ? parsed.faults.map(({ message }) => `connectors.${name}: ${message}`) : [];
+  });
+  if (faults.length > 0) throw new GatewayError("SETTINGS_INVALID", { message: faults.join("\n") });
+};
+
+const sampleOf = async (broker: Broker, clock: Clock, fleet: Fleet): Promise<readonly ConnectorSample[]> => {
+  const samples = [...fleet.runners].map(async ([connector, runner]) => ({
+    connector,
+    inFlight: runner.inFlight,
+    waiting: runner.waiting,
+    lag: await lagOf(broker, clock, runner.claims),
+  }));
+  const settled = await Promise.allSettled(samples);
+  return settled.flatMap((sample) => (sample.status === "fulfilled" ? sample.value : []));
+};
+
+/** Throws SETTINGS_INVALID, a line for each fault of a declared connector. */
+export const createDelivery = (options: DeliveryOptions): Delivery => {
+  const {
+    broker,
+    declared,
+    workerId,
+    observer,
+    tracing,
+    clock = systemClock,
+    random = Math.random,
+  } = options;
+  requireValid(declared);
+  const log = createConnectorLog({
+    broker,
+    clock,
+    onChange: (name) => void fleet.reconcile(name),
+    onError: (error) => {
+      observer.fault(NO_CONNECTOR, error);
+    },
+  });
+  const directory = createDirectory(new Map(declared.map(({ name, config }) => [name, config])), log);
+  const targets = createTargets(options.allowTargets);
+  const engine = { broker, clock, observer, random, targets, tracing };
+  const fleet = createFleet({ ...engine, directory, log, workerId });
+  const replays = createReplays(engine);
+  let opening = Promise.resolve();
+  const open = async (): Promise<void> => {
+    await log.open();
+    await Promise.all(directory.names.map((name) => fleet.reconcile(name)));
+  };
+  return {
+    connectors: createConnectors({ broker, clock, log, directory, fleet, replays, workerId }),
+    open: () => (opening = open()),
+    sample: () => sampleOf(broker, clock, fleet),
+    close: async () => {
+      await Promise.all([log.close(), fleet.stop(), replays.stop()]);
+      await opening;
+    },
+  };
+};

@@ -1,0 +1,34 @@
+/** What callbacks of the event service have in common, whoever they go to. */
+import type { Failure } from "../strategy/strategy.ts";
+import type { DeliveryRequest, HttpResult } from "./endpoint.ts";
+
+/** A callback's URL, taken apart once. */
+export interface CallbackTarget {
+  readonly origin: string;
+  readonly path: string;
+  /** Host, and the port where the URL spells it out: what is signed. */
+  readonly host: string;
+}
+
+/** `url` is an absolute http or https URL. */
+export const callbackTarget = (url: string): CallbackTarget => {
+  const { origin, pathname, search } = new URL(url);
+  const [, host = ""] = /^\w+:\/\/(?:[^/?#@]*@)?([^/?#]*)/.exec(url) ?? [];
+  return { origin, path: `${pathname}${search}`, host };
+};
+
+export const callbackRequest = (
+  { origin, path }: CallbackTarget,
+  body: Buffer,
+  headers: readonly string[],
+): DeliveryRequest => ({
+  origin,
+  path,
+  method: "POST",
+  headers: ["Content-Type", "application/json; charset=utf-8", ...headers],
+  body,
+});
+
+/** As with the Anchor Platform a redirect is a success too, and isn't followed. All that fails is worth a retry. */
+export const classifyCallback = (result: HttpResult): "done" | Failure =>
+  "status" in result && result.status >= 200 && result.status < 400 ? "done" : "retry";

@@ -1,0 +1,111 @@
+/**
+ * The event service of the Stellar Anchor Platform on our own engine: business events of one topic to the business
+ * server, and to each client those of its own transactions.
+ */
+import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
+import { systemClock, type Clock } from "../../lib/clock.ts";
+import type { Tracing } from "../../observability/tracing.ts";
+import { lagOf } from "../connectors/lag.ts";
+import type { ConnectorSample } from "../delivery.ts";
+import type { DeliveryPlan } from "../delivery-plan.ts";
+import type { BusinessServerOptions } from "../endpoints/business-server.ts";
+import { signingKey } from "../endpoints/stellar-signature.ts";
+import type { DeliveryObserver } from "../observer.ts";
+import { createRunner, type Runner } from "../runner.ts";
+import { createTargets } from "../targets.ts";
+import type { CallbackClient } from "./callback-client.ts";
+import { createEventReader } from "./event.ts";
+import { businessServerPlan, clientPlan, CLIENTS_LEADER } from "./plans.ts";
+import { createRareFaults } from "./rare-faults.ts";
+import { createSharedReader } from "./shared-reader.ts";
+
+export interface EventServiceOptions {
+  /** Holds the topic and the positions, and takes the dead letters. Is open. */
+  readonly broker: Broker;
+  readonly topic: string;
+  /** Absent: no spans; a record's own trace goes on all the same. */
+  readonly tracing?: Tracing | undefined;
+  /** undefined: no callbacks to a business server. */
+  readonly businessServer:
+    (Omit<BusinessServerOptions, "read"> & { readonly checkCertificate: boolean }) | undefined;
+  /** `seed`: the 32 bytes of the key that signs. */
+  readonly clients: { readonly list: readonly CallbackClient[]; readonly seed: Buffer } | undefined;
+  readonly observer: DeliveryObserver;
+  /** A record that is no event was read for the clients, and concerns none of them. */
+  readonly onBroken: (record: ConsumedRecord, reason: string) => void;
+  readonly clock?: Clock;
+}
+
+export interface EventService {
+  sample(): Promise<readonly ConnectorSample[]>;
+  /** Stops sending, commits, leaves the groups. */
+  close(): Promise<void>;
+}
+
+/** Whom to call is the operator's own choice here, named one by one in the settings: every address may be meant. */
+const ANYWHERE = ["0.0.0.0/0", "::/0"];
+
+const plansOf = ({ topic, businessServer, clients, onBroken }: EventServiceOptions) => {
+  const business =
+    businessServer && businessServerPlan(topic, { ...businessServer, read: createEventReader() });
+  const read = createEventReader(onBroken);
+  const key = clients && signingKey(clients.seed);
+  const each = clients?.list.map((client) => key && clientPlan(topic, { client, key, read })) ?? [];
+  return { business, clients: each.filter((plan) => plan !== undefined) };
+};
+
+/** Begins to deliver, and goes on while the broker is away. */
+export const createEventService = (options: EventServiceOptions): EventService => {
+  const { broker, topic, observer, clock = systemClock } = options;
+  const plans = plansOf(options);
+  const targets = createTargets(ANYWHERE);
+  const start = (plan: DeliveryPlan, from: Broker, seen: DeliveryObserver): [string, Runner] => {
+    const onStopped = (): void => undefined;
+    const runner = createRunner({
+      broker: from,
+      plan,
+      targets,
+      clock,
+      observer: seen,
+      random: Math.random,
+      tracing: options.tracing,
+      onStopped,
+    });
+    return [plan.name, runner];
+  };
+
+  const rare = createRareFaults(observer, clock);
+  const reader = createSharedReader({
+    broker,
+    clock,
+    leader: CLIENTS_LEADER,
+    topics: [topic],
+    onError: (error) => {
+      rare.fault("event-service/clients", error);
+    },
+  });
+  const runners = [
+    ...(plans.business === undefined ? [] : [start(plans.business, broker, observer)]),
+    ...plans.clients.map((plan) => start(plan, reader.broker, rare)),
+  ];
+
+  return {
+    sample: async () => {
+      // One answer for all of them: they read the same partitions.
+      const marks = await broker.watermarks(topic).catch(() => []);
+      const asked = { watermarks: () => Promise.resolve(marks) };
+      return Promise.all(
+        runners.map(async ([connector, { inFlight, waiting, claims }]) => ({
+          connector,
+          inFlight,
+          waiting,
+          lag: await lagOf(asked, clock, claims),
+        })),
+      );
+    },
+    close: async () => {
+      await Promise.all(runners.map(([, runner]) => runner.stop()));
+      await reader.close();
+    },
+  };
+};

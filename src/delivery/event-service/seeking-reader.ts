@@ -1,0 +1,118 @@
+import type { Broker, ConsumedRecord, Subscription, TopicPartition } from "../../broker/broker.ts";
+import { asGatewayError, type GatewayError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { feedId } from "./feed.ts";
+
+/** Reads stretches of partitions on demand, without a group. */
+export interface SeekingReader {
+  /** What is wanted of the partition has changed. Opens the reader where there is none. */
+  steer(partition: TopicPartition): void;
+  /** Frees the connections; the next `steer` opens it again. */
+  close(): Promise<void>;
+}
+
+export interface SeekingReaderOptions {
+  readonly broker: Pick<Broker, "subscribe">;
+  readonly topics: readonly string[];
+  readonly clock: Clock;
+  readonly onError: (error: GatewayError) => void;
+}
+
+export interface SeekingReaderHandlers {
+  /** The offset from which a partition is to be read; undefined: not at all. */
+  wanted(partition: TopicPartition): bigint | undefined;
+  /** Records of one partition from there on. */
+  onRecords(records: readonly ConsumedRecord[]): void;
+}
+
+const AGAIN_MS = 1000;
+
+/** One opened reader. What it reads of a partition before it was sent anywhere belongs to nobody. */
+interface Reading {
+  subscription: Subscription | undefined;
+  assigned: readonly TopicPartition[];
+  readonly sought: Set<string>;
+  ended: boolean;
+  opened: Promise<void>;
+}
+
+const steer = (reading: Reading, handlers: SeekingReaderHandlers, partition: TopicPartition): void => {
+  const { subscription, assigned, sought } = reading;
+  const isAssigned = assigned.some((held) => feedId(held) === feedId(partition));
+  if (subscription === undefined || !isAssigned) return;
+  const { topic, partition: number } = partition;
+  const offset = handlers.wanted(partition);
+  if (offset === undefined) {
+    sought.delete(feedId(partition));
+    subscription.pause([partition]);
+    return;
+  }
+  subscription.seek({ topic, partition: number, offset });
+  sought.add(feedId(partition));
+  subscription.resume([partition]);
+};
+
+export const createSeekingReader = (
+  { broker, topics, clock, onError }: SeekingReaderOptions,
+  handlers: SeekingReaderHandlers,
+): SeekingReader => {
+  let current: Reading | undefined;
+
+  const steerAll = (reading: Reading): void => {
+    reading.sought.clear();
+    for (const partition of reading.assigned) steer(reading, handlers, partition);
+  };
+
+  const open = async (reading: Reading): Promise<void> => {
+    try {
+      reading.subscription = await broker.subscribe(
+        { topics, from: "earliest" },
+        {
+          onAssigned: (partitions) => {
+            reading.assigned = partitions;
+            steerAll(reading);
+          },
+          onRecords: (records) => {
+            const [first] = records;
+            if (first !== undefined && reading.sought.has(feedId(first))) handlers.onRecords(records);
+          },
+          onError,
+        },
+      );
+      steerAll(reading);
+    } catch (error) {
+      onError(asGatewayError(error));
+      clock.after(AGAIN_MS, () => {
+        if (!reading.ended) reading.opened = open(reading);
+      });
+    }
+  };
+
+  const start = (): Reading => {
+    const reading: Reading = {
+      subscription: undefined,
+      assigned: [],
+      sought: new Set(),
+      ended: false,
+      opened: Promise.resolve(),
+    };
+    reading.opened = open(reading);
+    return reading;
+  };
+
+  return {
+    steer: (partition) => {
+      current ??= start();
+      steer(current, handlers, partition);
+    },
+    close: async () => {
+      const reading = current;
+      current = undefined;
+      if (reading === undefined) return;
+      reading.ended = true;
+      reading.sought.clear();
+      await reading.opened;
+      await reading.subscription?.close();
+    },
+  };
+};

@@ -1,0 +1,255 @@
+/**
+ * Every failure that a caller can meet, in one table. A row says what HTTP answers, what the failure means for the
+ * event it concerns, and the Confluent REST Proxy code that names it; `docs/errors.md` explains each row and a test
+ * keeps both lists equal.
+ */
+
+/** What a failure says of its event: not stored for good, not stored but worth a retry, or not known. */
+export type FailureOutcome = "refused" | "unavailable" | "unknown";
+
+interface ErrorRow {
+  /** HTTP status of the answer when the failure is the whole answer. */
+  readonly status: number;
+  /** Default text; a thrower may give a more exact one. */
+  readonly message: string;
+  readonly outcome: FailureOutcome;
+  /** `error_code` in answers of the REST Proxy API (`/v3`, `/topics`). */
+  readonly restProxy: number;
+}
+
+export const ERRORS = {
+  UNAUTHORIZED: { status: 401, message: "Unauthorized", outcome: "refused", restProxy: 40101 },
+  STATION_FORBIDDEN: {
+    status: 403,
+    message: "Not allowed to access this station",
+    outcome: "refused",
+    restProxy: 40301,
+  },
+  ORIGIN_FORBIDDEN: {
+    status: 403,
+    message: "This origin is not allowed",
+    outcome: "refused",
+    restProxy: 40301,
+  },
+  HANDSHAKE_REFUSED: {
+    status: 403,
+    message: "The verification token is wrong",
+    outcome: "refused",
+    restProxy: 40301,
+  },
+  ADMINISTRATION_DISABLED: {
+    status: 403,
+    message: "Administrative endpoints are disabled",
+    outcome: "refused",
+    restProxy: 40301,
+  },
+  ROUTE_UNKNOWN: { status: 404, message: "Not Found", outcome: "refused", restProxy: 404 },
+  STATION_UNKNOWN: { status: 404, message: "Station does not exist", outcome: "refused", restProxy: 40403 },
+  PARTITION_UNKNOWN: { status: 404, message: "Partition not found", outcome: "refused", restProxy: 40402 },
+  METHOD_NOT_ALLOWED: { status: 405, message: "Method Not Allowed", outcome: "refused", restProxy: 405 },
+  CONTENT_TYPE_UNSUPPORTED: {
+    status: 415,
+    message: "unsupported content type",
+    outcome: "refused",
+    restProxy: 415,
+  },
+  ENCODING_UNSUPPORTED: {
+    status: 415,
+    message: "unsupported content encoding",
+    outcome: "refused",
+    restProxy: 415,
+  },
+  ENCODING_BROKEN: {
+    status: 400,
+    message: "Request body does not decode",
+    outcome: "refused",
+    restProxy: 400,
+  },
+  BODY_TOO_LARGE: { status: 413, message: "Request Entity Too Large", outcome: "refused", restProxy: 413 },
+  BODY_INCOMPLETE: { status: 400, message: "Request body ended early", outcome: "refused", restProxy: 400 },
+  BODY_EMPTY: { status: 400, message: "Request body is empty", outcome: "refused", restProxy: 400 },
+  RECORD_TOO_LARGE: { status: 413, message: "Request Entity Too Large", outcome: "refused", restProxy: 413 },
+  RECORD_REFUSED: {
+    status: 400,
+    message: "The topic does not take this record: its key or its timestamp is not what it asks for",
+    outcome: "refused",
+    restProxy: 42206,
+  },
+  RECORD_HEADERS_TOO_MANY: {
+    status: 400,
+    message: "The record has too many headers",
+    outcome: "refused",
+    restProxy: 400,
+  },
+  RECORD_HEADERS_TOO_LARGE: {
+    status: 413,
+    message: "The record's headers are too large",
+    outcome: "refused",
+    restProxy: 413,
+  },
+  KEY_TOO_LARGE: {
+    status: 413,
+    message: "The record's key is too large",
+    outcome: "refused",
+    restProxy: 413,
+  },
+  REQUEST_MALFORMED: { status: 400, message: "Malformed HTTP request", outcome: "refused", restProxy: 400 },
+  REQUEST_TIMEOUT: { status: 408, message: "Request Timeout", outcome: "unavailable", restProxy: 40801 },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    message: "Request headers exceed the limit",
+    outcome: "refused",
+    restProxy: 431,
+  },
+  HEADER_RESERVED: {
+    status: 400,
+    message: "Headers may not start with $memphis",
+    outcome: "refused",
+    restProxy: 400,
+  },
+  JSON_INVALID: { status: 400, message: "Invalid JSON", outcome: "refused", restProxy: 400 },
+  JSON_TOO_DEEP: { status: 400, message: "JSON is nested too deep", outcome: "refused", restProxy: 400 },
+  REQUEST_UNSUPPORTED: { status: 400, message: "unsupported request", outcome: "refused", restProxy: 400 },
+  REQUEST_INVALID: { status: 400, message: "Invalid request body", outcome: "refused", restProxy: 400 },
+  SHAPE_INVALID: {
+    status: 422,
+    message: "The body is not what this endpoint takes",
+    outcome: "refused",
+    restProxy: 422,
+  },
+  BATCH_INVALID: { status: 422, message: "The batch is not valid", outcome: "refused", restProxy: 42208 },
+  REGISTRY_MISSING: {
+    status: 400,
+    message: "This needs a schema registry, and none is configured",
+    outcome: "refused",
+    restProxy: 40002,
+  },
+  CLOUDEVENT_INVALID: { status: 400, message: "Invalid CloudEvent", outcome: "refused", restProxy: 400 },
+  STATION_NAME_INVALID: {
+    status: 400,
+    message: "Invalid station name",
+    outcome: "refused",
+    restProxy: 40002,
+  },
+  SCHEMA_REFUSED: {
+    status: 400,
+    message: "Schema validation has failed",
+    outcome: "refused",
+    restProxy: 42206,
+  },
+  KEY_REFUSED: {
+    status: 400,
+    message: "The event's key is neither a string nor a number",
+    outcome: "refused",
+    restProxy: 42206,
+  },
+  USERNAME_REQUIRED: { status: 400, message: "Username is required", outcome: "refused", restProxy: 400 },
+  FIELDS_INVALID: {
+    status: 400,
+    message:
+      "Some of your fields are not valid it is usually because you are missing some fields or you are sending wrong " +
+      "data types, also please notice that account_id field should be sent as a number rather than a string",
+    outcome: "refused",
+    restProxy: 400,
+  },
+  SCOPE_INVALID: { status: 400, message: "The scope is not valid", outcome: "refused", restProxy: 400 },
+  EXPIRY_TOO_LONG: {
+    status: 400,
+    message: "The expiry is over the maximum",
+    outcome: "refused",
+    restProxy: 400,
+  },
+  LOGIN_THROTTLED: {
+    status: 429,
+    message: "Too many failed attempts",
+    outcome: "unavailable",
+    restProxy: 42901,
+  },
+  RATE_LIMITED: { status: 429, message: "Too many requests", outcome: "unavailable", restProxy: 42901 },
+  OVERLOADED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
+  BROKER_UNAVAILABLE: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
+  BROKER_AMBIGUOUS: { status: 503, message: "Server error", outcome: "unknown", restProxy: 50003 },
+  SHUTTING_DOWN: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
+  INTERNAL: { status: 500, message: "Server error", outcome: "unknown", restProxy: 50001 },
+  TARGET_REFUSED: {
+    status: 502,
+    message: "The target's address is not allowed",
+    outcome: "refused",
+    restProxy: 50001,
+  },
+  DELIVERY_STOPPED: {
+    status: 500,
+    message: "The strategy stopped the delivery",
+    outcome: "refused",
+    restProxy: 50001,
+  },
+  CONNECTOR_UNKNOWN: { status: 404, message: "Connector not found", outcome: "refused", restProxy: 404 },
+  CONNECTOR_EXISTS: { status: 409, message: "Connector already exists", outcome: "refused", restProxy: 409 },
+  CONNECTOR_READ_ONLY: {
+    status: 409,
+    message: "The connector is declared in the configuration file",
+    outcome: "refused",
+    restProxy: 409,
+  },
+  CONNECTOR_CONFIG_INVALID: {
+    status: 400,
+    message: "Connector configuration is invalid",
+    outcome: "refused",
+    restProxy: 400,
+  },
+  CONNECTOR_NOT_STOPPED: {
+    status: 400,
+    message: "The connector is not stopped",
+    outcome: "refused",
+    restProxy: 400,
+  },
+  SETTINGS_INVALID: {
+    status: 500,
+    message: "The settings are not valid",
+    outcome: "refused",
+    restProxy: 50001,
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface GatewayErrorOptions {
+  /** The exact text for the caller; never holds a secret. Default: the row's. */
+  readonly message?: string;
+  /** Seconds after which a retry makes sense; sent as Retry-After. 503 answers default to 1. */
+  readonly retryAfter?: number;
+  /** Response headers that this failure needs, such as Allow. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What really happened; for the log, never for the caller. */
+  readonly cause?: unknown;
+}
+
+/** The one error class: a code of the table, and the exact words for this case. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly code: ErrorCode;
+  readonly retryAfter: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
+    super(
+      options.message ?? ERRORS[code].message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.retryAfter = options.retryAfter ?? (ERRORS[code].status === 503 ? 1 : undefined);
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get outcome(): FailureOutcome {
+    return ERRORS[this.code].outcome;
+  }
+}
+
+/** The error itself where it is ours, else an INTERNAL one that keeps it as its cause. */
+export const asGatewayError = (error: unknown): GatewayError =>
+  error instanceof GatewayError ? error : new GatewayError("INTERNAL", { cause: error });

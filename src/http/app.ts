@@ -1,0 +1,118 @@
+/** An Express app from a route table: the order of the middleware, and what becomes of paths that no row names. */
+import express, { type Express, type RequestHandler } from "express";
+import { GatewayError } from "../errors.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import type { Tracing } from "../observability/tracing.ts";
+import { callOf, enterRoute } from "./call.ts";
+import type { BodyLimits } from "./middleware/body.ts";
+import { answerPreflight, cors, type CorsOptions } from "./middleware/cors.ts";
+import { errorResponder } from "./middleware/error-responder.ts";
+import { guarded, guardOnly, type Guard } from "./middleware/guard.ts";
+import { callOpener } from "./middleware/open-call.ts";
+import { securityHeaders } from "./middleware/security-headers.ts";
+import { traced } from "./middleware/traced.ts";
+import { settleUnreadBody } from "./middleware/unread-body.ts";
+import type { AuthNeed, Route } from "./routes.ts";
+import type { Method } from "./row.ts";
+
+export interface AppOptions {
+  /** Those asked for most come first: they are tried in order. */
+  readonly routes: readonly Route[];
+  readonly guard: Guard;
+  /** What a path that no row names asks for, before it is said to be unknown. */
+  readonly unknownPaths: AuthNeed;
+  /** Absent: pages of other origins can't read answers. */
+  readonly cors?: CorsOptions;
+  readonly bodyLimits: BodyLimits;
+  /** Proxies in front whose X-Forwarded-For is believed. */
+  readonly trustProxy: number;
+  readonly logger: Logger;
+  /** Absent: no spans. */
+  readonly tracing?: Tracing | undefined;
+  readonly metrics: Pick<Metrics, "requestObserved" | "authFailed">;
+}
+
+export const createApp = (options: AppOptions): Express => {
+  const app = express();
+  app.set("env", "production");
+  app.set("trust proxy", options.trustProxy);
+  app.set("query parser", false);
+  app.disable("x-powered-by");
+
+  app.use(callOpener(options));
+  if (options.tracing !== undefined) app.use(traced(options.tracing));
+  app.use(securityHeaders);
+  if (options.cors !== undefined) app.use(cors(options.cors));
+  for (const rows of rowsByPath(options.routes).values()) mount(app, rows, options.guard);
+  app.use(unknownPath(options.guard, options.unknownPaths));
+  app.use(
+    errorResponder({
+      metrics: options.metrics,
+      settleUnreadBody: (response) => {
+        settleUnreadBody(response, options.bodyLimits);
+      },
+    }),
+  );
+  return app;
+};
+
+/** Rows of one path, in the order of their first. */
+type Rows = [Route, ...Route[]];
+
+const rowsByPath = (routes: readonly Route[]): ReadonlyMap<string, Rows> => {
+  const byPath = new Map<string, Rows>();
+  for (const route of routes) {
+    const rows = byPath.get(route.path);
+    if (rows === undefined) byPath.set(route.path, [route]);
+    else rows.push(route);
+  }
+  return byPath;
+};
+
+const REGISTER = {
+  GET: "get",
+  POST: "post",
+  PUT: "put",
+  PATCH: "patch",
+  DELETE: "delete",
+  OPTIONS: "options",
+  ALL: "all",
+} as const satisfies Record<Method, string>;
+
+const mount = (app: Express, rows: Rows, guard: Guard): void => {
+  const path = app.route(rows[0].path);
+  for (const row of rows) path[REGISTER[row.method]](guarded(row, guard));
+  path.all(methodNotAllowed(rows));
+};
+
+const methodNotAllowed = (rows: Rows): RequestHandler => {
+  const methods = new Set<string>(rows.map((row) => row.method));
+  if (methods.has("GET")) methods.add("HEAD");
+  const headers = { Allow: [...methods.add("OPTIONS")].join(", ") };
+  return (request, response, next) => {
+    if (request.method === "OPTIONS") {
+      next();
+      return;
+    }
+    enterRoute(response, rows[0]);
+    throw new GatewayError("METHOD_NOT_ALLOWED", { headers });
+  };
+};
+
+const STATION_PATH = /^\/stations\//i;
+
+const unknownPath =
+  (guard: Guard, need: AuthNeed): RequestHandler =>
+  async (request, response) => {
+    if (request.method === "OPTIONS") {
+      answerPreflight(request, response);
+      return;
+    }
+    const call = callOf(response);
+    // Who has no credential gets the Memphis API's one answer, whatever the path.
+    if (need !== "admin") call.family = "stations";
+    await guardOnly(call, need, guard);
+    if (!STATION_PATH.test(request.path)) call.family = "problem";
+    throw new GatewayError("ROUTE_UNKNOWN");
+  };

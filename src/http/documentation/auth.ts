@@ -1,0 +1,57 @@
+/** Signing in. */
+import { z } from "zod";
+import { scopeShape } from "../../auth/scope.ts";
+import { json, type Answer, type Content, type Documentation } from "../documentation.ts";
+import { refreshFields, signInFields } from "../handlers/auth/fields.ts";
+
+const TAG = "Sign in";
+
+const tokens: Answer = {
+  description: "Tokens; lifetimes are in milliseconds.",
+  content: json(
+    z
+      .object({
+        jwt: z.string(),
+        expires_in: z.int(),
+        jwt_refresh_token: z.string().optional(),
+        refresh_token_expires_in: z.int().optional(),
+      })
+      .meta({ id: "Tokens" }),
+  ),
+};
+
+const fields = (shape: z.ZodType): Content => ({
+  "application/json": shape,
+  "application/x-www-form-urlencoded": shape,
+});
+
+export const authenticate: Documentation = {
+  id: "authenticate",
+  tag: TAG,
+  summary: "Sign an account in",
+  description:
+    "One credential that is right is enough. A `scope` narrows the access token to stations, actions and origins; " +
+    "`refresh: false` leaves the refresh token out.",
+  body: {
+    content: fields(signInFields.extend({ username: z.string().min(1), scope: scopeShape.optional() })),
+  },
+  answers: { 200: tokens },
+  errors: [
+    "FIELDS_INVALID",
+    "USERNAME_REQUIRED",
+    "SCOPE_INVALID",
+    "EXPIRY_TOO_LONG",
+    "UNAUTHORIZED",
+    "LOGIN_THROTTLED",
+  ],
+};
+
+export const refreshToken: Documentation = {
+  id: "refreshToken",
+  tag: TAG,
+  summary: "A new pair of tokens for a refresh token",
+  description: "The refresh token in the body, or as `Authorization: Bearer …` with no body at all.",
+  body: { content: fields(refreshFields), optional: true },
+  answers: { 200: tokens },
+  errors: ["FIELDS_INVALID", "EXPIRY_TOO_LONG", "UNAUTHORIZED"],
+};

@@ -1,0 +1,49 @@
+/** `/openapi.json` and `/docs`: a listener's routes described, these two among them. */
+import { createHash } from "node:crypto";
+import type { Call } from "../call.ts";
+import { docsPage, openApi } from "../documentation/operations.ts";
+import { renderDocsPage } from "../docs-page.ts";
+import { DOCS_STYLE } from "../docs-page/style.ts";
+import { openApiDocument, type OpenApiDocument, type OpenApiInfo } from "../openapi.ts";
+import { sendJson, sendText } from "../respond.ts";
+import type { Route } from "../routes.ts";
+
+export interface DocumentationOptions {
+  readonly info: OpenApiInfo;
+  /** Who may read: operators on their own listener. */
+  readonly auth: "none" | "admin";
+}
+
+/** The page may have its one style, which stands inside it, and nothing else. */
+const POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(DOCS_STYLE).digest("base64")}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
+
+/** The rows themselves and those that describe them. What isn't asked for isn't drawn. */
+export const withDocumentation = (
+  routes: readonly Route[],
+  { info, auth }: DocumentationOptions,
+): readonly Route[] => {
+  let drawn: OpenApiDocument | undefined;
+  const document = (): OpenApiDocument => (drawn ??= openApiDocument(info, all));
+  const row = { method: "GET", auth, family: "problem" } as const;
+  const all: readonly Route[] = [
+    ...routes,
+    {
+      ...row,
+      path: "/openapi.json",
+      documentation: openApi,
+      handler: ({ response }: Call) => {
+        sendJson(response, 200, document());
+      },
+    },
+    {
+      ...row,
+      path: "/docs",
+      documentation: docsPage,
+      handler: ({ response }: Call) => {
+        response.setHeader("Content-Security-Policy", POLICY);
+        sendText(response, 200, "text/html; charset=utf-8", renderDocsPage(document()));
+      },
+    },
+  ];
+  return all;
+};

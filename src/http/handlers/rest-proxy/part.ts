@@ -1,0 +1,90 @@
+/** Key or value of a v3 record: `{type, data}`. */
+import { z } from "zod";
+import { GatewayError } from "../../../errors.ts";
+import { fromBase64 } from "../../../ingest/content/base64.ts";
+import { membersOf, type Span } from "../../../ingest/content/json-members.ts";
+
+/** Where the JSON of a part lies: what is taken out of it is stored with its own bytes. */
+export interface Source {
+  readonly bytes: Buffer;
+  readonly span: Span | undefined;
+}
+
+/** What would need a schema registry is taken apart only to say so. */
+const REGISTRY_FIELDS = [
+  "schema",
+  "schema_id",
+  "schema_version",
+  "subject",
+  "subject_name_strategy",
+] as const;
+const REGISTRY_TYPES = new Set(["AVRO", "JSONSCHEMA", "PROTOBUF"]);
+
+const anything = z.unknown().optional();
+
+export const partShape = z.strictObject({
+  type: z.string().nullish(),
+  data: anything,
+  schema: anything,
+  schema_id: anything,
+  schema_version: anything,
+  subject: anything,
+  subject_name_strategy: anything,
+});
+
+export interface Part {
+  readonly type: "BINARY" | "JSON" | "STRING";
+  /** null: `data` was null or absent. */
+  readonly bytes: Buffer | null;
+}
+
+/** Throws REGISTRY_MISSING for what only a registry could tell, and REQUEST_INVALID for data that aren't of their type. */
+export const readPart = (
+  name: "key" | "value",
+  given: z.output<typeof partShape> | null | undefined,
+  source: Source,
+): Part | undefined => {
+  if (given === null || given === undefined) return undefined;
+  const type = given.type ?? "BINARY";
+  refuseRegistry(given, type);
+  const { data } = given;
+  switch (type) {
+    case "JSON":
+      return { type, bytes: isAbsent(data) ? null : dataOf(source) };
+    case "STRING":
+      return { type, bytes: isAbsent(data) ? null : Buffer.from(text(name, data, "a string")) };
+    case "BINARY":
+      return { type, bytes: isAbsent(data) ? null : binary(name, data) };
+    default:
+      throw invalid(`${name}.type: ${type} is none of BINARY, JSON and STRING`);
+  }
+};
+
+const isAbsent = (data: unknown): data is null | undefined => data === null || data === undefined;
+
+const dataOf = ({ bytes, span }: Source): Buffer | null => {
+  const data = membersOf(bytes, span?.at ?? bytes.length, ["data"]).spans[0];
+  return data === undefined ? null : bytes.subarray(data.at, data.end);
+};
+
+const binary = (name: string, data: unknown): Buffer => {
+  const bytes = fromBase64(text(name, data, "base64"));
+  if (bytes === undefined) throw invalid(`${name}.data is not base64`);
+  return bytes;
+};
+
+const text = (name: string, data: unknown, wanted: string): string => {
+  if (typeof data !== "string") throw invalid(`${name}.data is not ${wanted}`);
+  return data;
+};
+
+const invalid = (message: string): GatewayError => new GatewayError("REQUEST_INVALID", { message });
+
+const refuseRegistry = (given: Readonly<Record<string, unknown>>, type: string): void => {
+  const field = REGISTRY_FIELDS.find((name) => !isAbsent(given[name]));
+  const what = REGISTRY_TYPES.has(type) ? `The type ${type}` : field;
+  if (what === undefined) return;
+  throw new GatewayError("REGISTRY_MISSING", {
+    message: `${what} needs a schema registry, and none is configured`,
+  });
+};

@@ -1,0 +1,88 @@
+/** A record of the v3 API, from its JSON to an event: `{partition_id?, headers?, key?, value?, timestamp?}`. */
+import { z } from "zod";
+import type { RecordHeader } from "../../../broker/broker.ts";
+import { GatewayError } from "../../../errors.ts";
+import { STRUCTURED_TYPE, structuredHeaders } from "../../../ingest/cloudevents/structured.ts";
+import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
+import type { Members } from "../../../ingest/content/json-members.ts";
+import type { IncomingEvent } from "../../../ingest/produce.ts";
+import { partShape, readPart, type Part } from "./part.ts";
+
+export interface RecordContext {
+  /** Headers that the request gives to each of its records. */
+  readonly headers: readonly RecordHeader[];
+  readonly contentLimits: ContentLimits;
+}
+
+export interface V3Record {
+  readonly event: IncomingEvent;
+  readonly key: Part | undefined;
+  readonly value: Part | undefined;
+}
+
+/** A record's text, and in it what `PARTS` names. */
+export interface RecordSource extends Pick<Members, "spans"> {
+  readonly bytes: Buffer;
+}
+
+export const PARTS = ["key", "value"] as const;
+
+export const recordShape = z.strictObject({
+  partition_id: z.int().min(0).max(0x7fffffff).nullish(),
+  headers: z.array(z.strictObject({ name: z.string(), value: z.base64().nullish() })).nullish(),
+  key: partShape.nullish(),
+  value: partShape.nullish(),
+  timestamp: z.iso.datetime({ offset: true }).nullish(),
+});
+
+/** Throws REGISTRY_MISSING, REQUEST_INVALID and CLOUDEVENT_INVALID. */
+export const readRecord = (
+  given: z.output<typeof recordShape>,
+  { bytes, spans: [keySpan, valueSpan] }: RecordSource,
+  context: RecordContext,
+): V3Record => {
+  const key = readPart("key", given.key, { bytes, span: keySpan });
+  const value = readPart("value", given.value, { bytes, span: valueSpan });
+  const event = {
+    value: value?.bytes ?? null,
+    ...contentOf(given, value, context),
+    ...keyOf(key),
+    ...(typeof given.timestamp === "string" ? { timestamp: Date.parse(given.timestamp) } : undefined),
+    ...(typeof given.partition_id === "number" ? { partition: given.partition_id } : undefined),
+  };
+  return { event, key, value };
+};
+
+/** A key that is null is none: the station's own may take its place. */
+const keyOf = (key: Part | undefined): Pick<IncomingEvent, "key"> =>
+  key === undefined || key.bytes === null ? {} : { key: key.bytes };
+
+type Content = Pick<IncomingEvent, "contentType" | "headers">;
+
+/** What the record says of its content in a header of its own goes before what its type tells. */
+const contentOf = (
+  { headers: given }: z.output<typeof recordShape>,
+  value: Part | undefined,
+  { headers, contentLimits }: RecordContext,
+): Content => {
+  const bytes = value?.bytes ?? null;
+  const contentType = bytes !== null && value?.type === "JSON" ? "application/json" : undefined;
+  const own = (given ?? []).map(({ name, value: text }) => ({
+    name,
+    value: Buffer.from(text ?? "", "base64"),
+  }));
+  if (own.length === 0) return { contentType, headers };
+  const stated = own.find(isContentType)?.value.toString();
+  if (stated === undefined) return { contentType, headers: [...headers, ...own] };
+  const others = [...headers, ...own.filter((header) => !isContentType(header))];
+  if (mediaTypeOf(stated) !== STRUCTURED_TYPE) return { contentType: stated, headers: others };
+  return { contentType: stated, headers: [...others, ...attributesIn(bytes, contentLimits)] };
+};
+
+const attributesIn = (event: Buffer | null, limits: ContentLimits): readonly RecordHeader[] => {
+  if (event === null)
+    throw new GatewayError("CLOUDEVENT_INVALID", { message: "Invalid CloudEvent: no value" });
+  return structuredHeaders(event, limits);
+};
+
+const isContentType = ({ name }: RecordHeader): boolean => name.toLowerCase() === "content-type";

@@ -1,0 +1,94 @@
+/** `POST /v3/clusters/:cluster/topics/:topic/records`: one JSON object or many, in a body with a length or a stream. */
+import { asGatewayError, GatewayError } from "../../../errors.ts";
+import { createJsonObjectCutter } from "../../../ingest/stream/json-objects.ts";
+import type { EventOutcome } from "../../../ingest/produce.ts";
+import type { AuthorisedCall } from "../../call.ts";
+import type { Events } from "../../intake.ts";
+import { sendText } from "../../respond.ts";
+import { restProxyError } from "../../rest-proxy-error.ts";
+import type { RestProxyDependencies } from "./dependencies.ts";
+import { eventOf, itemReader, type Item, type ReadItem } from "./item.ts";
+import { streamRecords } from "./record-stream.ts";
+import { reporterOf } from "./report.ts";
+import { JSON_TYPE, requireJson } from "./shape.ts";
+import { stationOfTopic } from "./topic.ts";
+
+export const produceRecords =
+  (dependencies: RestProxyDependencies) =>
+  (call: AuthorisedCall): Promise<void> => {
+    requireJson(call);
+    const isStream = call.request.headers["transfer-encoding"] !== undefined;
+    return isStream ? streamRecords(call, dependencies) : answerBody(call, dependencies);
+  };
+
+/** A sole record is the whole answer; of several each has its report. */
+const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependencies): Promise<void> => {
+  const { request, response } = call;
+  const body = await dependencies.readBody(request);
+  call.facts.bytes = body.length;
+  const always200 = dependencies.alwaysStatus200 || asksForStatus200(request.url);
+  try {
+    const reports = await reportsOn(body, call, dependencies);
+    sendText(response, 200, JSON_TYPE, reports.join("\n"));
+  } catch (thrown) {
+    if (!always200) throw thrown;
+    const error = asGatewayError(thrown);
+    call.failure = error;
+    sendText(response, 200, JSON_TYPE, JSON.stringify(restProxyError(error)));
+  }
+};
+
+const asksForStatus200 = (url: string): boolean =>
+  url.includes("?") && new URLSearchParams(url.slice(url.indexOf("?"))).get("http_status") === "always200";
+
+/** Throws a sole record's failure, BODY_EMPTY, and RATE_LIMITED for all of the records. */
+const reportsOn = async (
+  body: Buffer,
+  call: AuthorisedCall,
+  dependencies: RestProxyDependencies,
+): Promise<readonly string[]> => {
+  const read = itemReader(call, dependencies);
+  const { items, fault } = itemsOf(body, read, dependencies);
+  if (items.length === 0) throw fault ?? new GatewayError("BODY_EMPTY");
+  const outcomes = await submit(call, items.map(eventOf), dependencies);
+  const [first] = outcomes;
+  if (items.length === 1 && fault === undefined && first?.status === "failed") throw first.error;
+  const reporter = reporterOf(call);
+  const reports = outcomes.map((outcome, i) => reporter.report(items[i] ?? NOTHING, outcome));
+  return fault === undefined ? reports : [...reports, JSON.stringify(restProxyError(fault))];
+};
+
+const NOTHING = { key: undefined, value: undefined };
+
+interface Items {
+  readonly items: readonly Item[];
+  /** What stands behind them and can't be read. */
+  readonly fault: GatewayError | undefined;
+}
+
+const itemsOf = (body: Buffer, read: ReadItem, { contentLimits }: RestProxyDependencies): Items => {
+  const cutter = createJsonObjectCutter({ ...contentLimits, maxBytes: Infinity });
+  const { texts, fault = cutter.end().fault } = cutter.push(body);
+  const items: Item[] = [];
+  for (const text of texts) {
+    const item = read(text);
+    if (item instanceof GatewayError) return { items, fault: item };
+    items.push(item);
+  }
+  return { items, fault };
+};
+
+/** A topic that can't be produced to is each record's failure. */
+const submit = async (
+  call: AuthorisedCall,
+  events: Events,
+  { intake, stations }: RestProxyDependencies,
+): Promise<readonly EventOutcome[]> => {
+  try {
+    return await intake.submit(call, await stationOfTopic(call, stations), events);
+  } catch (thrown) {
+    const error = asGatewayError(thrown);
+    if (error.code === "RATE_LIMITED") throw error;
+    return events.map(() => ({ status: "failed", error }));
+  }
+};

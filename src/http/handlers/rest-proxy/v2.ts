@@ -1,0 +1,58 @@
+/** `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: the v2 API. */
+import { GatewayError } from "../../../errors.ts";
+import type { EventOutcome } from "../../../ingest/produce.ts";
+import { recordHeadersOf } from "../../../ingest/record-headers.ts";
+import type { AuthorisedCall } from "../../call.ts";
+import { sendText } from "../../respond.ts";
+import { restProxyError } from "../../rest-proxy-error.ts";
+import type { RestProxyDependencies } from "./dependencies.ts";
+import { parameterOf, stationOfTopic } from "./topic.ts";
+import { embeddedFormatOf, readV2Records } from "./v2-records.ts";
+
+const V2_TYPE = "application/vnd.kafka.v2+json";
+
+/** Errors are told in the answer's own type too. */
+export const produceToTopic =
+  (dependencies: RestProxyDependencies) =>
+  async (call: AuthorisedCall): Promise<void> => {
+    const { request, facts } = call;
+    const format = embeddedFormatOf(request.headers["content-type"]);
+    const partition = partitionOf(call);
+    const body = await dependencies.readBody(request);
+    facts.bytes = body.length;
+    const events = readV2Records(body, {
+      format,
+      partition,
+      headers: recordHeadersOf(request.rawHeaders),
+      limits: dependencies.contentLimits,
+    });
+    const station = await stationOfTopic(call, dependencies.stations);
+    const outcomes = await dependencies.intake.submit(call, station, events);
+    const missing = partition === undefined ? undefined : outcomes.find(isPartitionUnknown);
+    if (missing?.status === "failed") throw missing.error;
+    sendText(call.response, 200, V2_TYPE, answer(outcomes));
+  };
+
+const isPartitionUnknown = (outcome: EventOutcome): boolean =>
+  outcome.status === "failed" && outcome.error.code === "PARTITION_UNKNOWN";
+
+/** undefined: the path names none. A partition that can't be a number doesn't exist. */
+const partitionOf = (call: AuthorisedCall): number | undefined => {
+  const text = parameterOf(call, "partition");
+  if (text === "") return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new GatewayError("PARTITION_UNKNOWN");
+  return Number(text);
+};
+
+const answer = (outcomes: readonly EventOutcome[]): string =>
+  `{"offsets":[${outcomes.map(offset).join(",")}],"key_schema_id":null,"value_schema_id":null}`;
+
+/** By hand, in half the time that objects and JSON.stringify take. */
+const offset = (outcome: EventOutcome): string => {
+  if (outcome.status === "stored") {
+    const at = `"partition":${outcome.partition},"offset":${outcome.offset.toString()}`;
+    return `{${at},"error_code":null,"error":null}`;
+  }
+  const { error_code: code, message } = restProxyError(outcome.error);
+  return `{"partition":null,"offset":null,"error_code":${code},"error":${JSON.stringify(message)}}`;
+};

@@ -1,0 +1,110 @@
+/** `POST /stations/:name/consume/batch`: the next events of a consumer group. */
+import { isUtf8 } from "node:buffer";
+import { z } from "zod";
+import type { ConsumedRecord } from "../../../broker/broker.ts";
+import { GatewayError } from "../../../errors.ts";
+import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
+import type { AuthorisedCall } from "../../call.ts";
+import { sendJson } from "../../respond.ts";
+import type { StationRouteDependencies } from "./dependencies.ts";
+import { stationOf, toConsume } from "./station-of.ts";
+
+type Dependencies = Pick<StationRouteDependencies, "stations" | "consumers" | "readBody">;
+
+const MAX_BATCH = 5000;
+/** Longer waits than this, in milliseconds, are shortened: no proxy in between would sit through them. */
+const LONGEST_WAIT = 300_000;
+
+/** What a client asks for. */
+export const wanted = z.object({
+  consumer_name: z.string().nullish(),
+  consumer_group: z.string().max(249).nullish(),
+  batch_size: z.int().nullish(),
+  batch_max_wait_time_ms: z.int().min(0).nullish(),
+});
+
+export const consumeBatch = ({ stations, consumers, readBody }: Dependencies) => {
+  const lookup = toConsume(stations);
+  return async (call: AuthorisedCall): Promise<void> => {
+    const { response, principal, facts } = call;
+    const station = await stationOf(call, lookup);
+    const { consumer, group, maxRecords, waitMs } = parse(await readJson(call, readBody));
+
+    const gone = new AbortController();
+    response.once("close", () => {
+      gone.abort();
+    });
+    const pull = await consumers.pull({
+      group: group ?? `stationgate-${principal.name}`,
+      consumer,
+      topic: station.topic,
+      maxRecords,
+      waitMs,
+      signal: gone.signal,
+    });
+    if (gone.signal.aborted) {
+      pull.release();
+      return;
+    }
+    // Counted as consumed once the answer has left, and not before: an answer that nobody got comes again.
+    response.once("close", () => {
+      if (response.writableFinished) void pull.consume();
+      else pull.release();
+    });
+    facts.consumed = pull.records.length;
+    sendJson(response, 200, pull.records.map(message));
+  };
+};
+
+const readJson = async (
+  { request }: AuthorisedCall,
+  readBody: Dependencies["readBody"],
+): Promise<unknown> => {
+  if (mediaTypeOf(request.headers["content-type"] ?? "") !== "application/json")
+    throw new GatewayError("REQUEST_INVALID");
+  const body = await readBody(request);
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    throw new GatewayError("REQUEST_INVALID", { cause });
+  }
+};
+
+interface Wanted {
+  readonly consumer: string;
+  readonly group: string | undefined;
+  readonly maxRecords: number;
+  readonly waitMs: number;
+}
+
+const parse = (body: unknown): Wanted => {
+  const { success, data } = wanted.safeParse(body);
+  if (!success) throw new GatewayError("REQUEST_INVALID");
+  const maxRecords = data.batch_size ?? 10;
+  if (!data.consumer_name)
+    throw new GatewayError("REQUEST_INVALID", { message: "Consumer name is required" });
+  if (maxRecords > MAX_BATCH || maxRecords < 1) {
+    throw new GatewayError("REQUEST_INVALID", {
+      message: `Batch size can not be greater than ${MAX_BATCH} or less than 1`,
+    });
+  }
+  return {
+    consumer: data.consumer_name,
+    group: data.consumer_group === "" ? undefined : (data.consumer_group ?? undefined),
+    maxRecords,
+    waitMs: Math.min(data.batch_max_wait_time_ms ?? 5000, LONGEST_WAIT),
+  };
+};
+
+interface Message {
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** JSON holds text only; other bytes come in base64, and a header says so. */
+const message = ({ value, headers }: ConsumedRecord): Message => {
+  const bytes = value ?? Buffer.alloc(0);
+  const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text.toString()]));
+  if (isUtf8(bytes)) return { message: bytes.toString(), headers: named };
+  return { message: bytes.toString("base64"), headers: { ...named, "stationgate-encoding": "base64" } };
+};

@@ -1,0 +1,64 @@
+/** The station that a path names, and whether the caller may use it. */
+import type { Principal } from "../../../auth/principal.ts";
+import { GatewayError } from "../../../errors.ts";
+import { parseStationName } from "../../../ingest/station-name.ts";
+import type { Station, Stations } from "../../../ingest/stations.ts";
+import type { AuthorisedCall } from "../../call.ts";
+
+export interface StationLookup {
+  readonly mayUse: (principal: Principal, name: string) => boolean;
+  readonly find: (name: string) => Station | Promise<Station>;
+}
+
+/**
+ * Fails with STATION_NAME_INVALID, then with STATION_FORBIDDEN, and only then with STATION_UNKNOWN: who isn't allowed
+ * on a station doesn't learn whether there is one.
+ */
+export const stationOf = (
+  call: AuthorisedCall,
+  { mayUse, find }: StationLookup,
+): Station | Promise<Station> => {
+  const name = parseStationName(nameIn(call));
+  call.facts.station = name;
+  if (!mayUse(call.principal, name)) {
+    throw new GatewayError("STATION_FORBIDDEN", {
+      message: `user ${call.principal.name} is not allowed to access station ${name}`,
+    });
+  }
+  return find(name);
+};
+
+/** Events may go to stations that come into being by it. */
+export const toProduce = (stations: Pick<Stations, "resolve">): StationLookup => ({
+  mayUse: (principal, name) => principal.mayProduce(name),
+  find: (name) => stations.resolve(name),
+});
+
+export const toConsume = (stations: Pick<Stations, "existing">): StationLookup => ({
+  mayUse: (principal, name) => principal.mayConsume(name),
+  find: (name) => stations.existing(name),
+});
+
+const nameIn = ({ request }: AuthorisedCall): string => {
+  const { name } = request.params;
+  return typeof name === "string" ? name : "";
+};
+
+/** The original let such headers change what its broker did with an event. Throws HEADER_RESERVED. */
+export const refuseReservedHeaders = ({ request }: AuthorisedCall): void => {
+  const { rawHeaders } = request;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    if (name.startsWith("$") && name.toLowerCase().startsWith("$memphis"))
+      throw new GatewayError("HEADER_RESERVED");
+  }
+};
+
+const REPRESENTATION = /(?:^|[,\s])return\s*=\s*"?representation"?\s*(?:[;,]|$)/i;
+
+/** RFC 7240: each event's outcome is wanted, and the answer says that it has them. */
+export const notePreference = (call: AuthorisedCall, prefer = call.request.headers["prefer"]): void => {
+  if (prefer === undefined || !REPRESENTATION.test(String(prefer))) return;
+  call.representation = true;
+  call.response.setHeader("Preference-Applied", "return=representation");
+};

@@ -1,0 +1,110 @@
+/** `POST /stations/:name/produce/stream`: NDJSON, one event a line, one result a line. */
+import { asGatewayError, GatewayError } from "../../../errors.ts";
+import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
+import { parseJson } from "../../../ingest/content/json.ts";
+import { followPointer, valueAt } from "../../../ingest/content/json-members.ts";
+import type { EventOutcome } from "../../../ingest/produce.ts";
+import { recordHeadersOf } from "../../../ingest/record-headers.ts";
+import { createLineCutter } from "../../../ingest/stream/lines.ts";
+import type { StreamItem, StreamProtocol } from "../../../ingest/stream/stream.ts";
+import type { AuthorisedCall } from "../../call.ts";
+import { retryAfterMs } from "../../rest-proxy-error.ts";
+import { answerStream, requirePlainStream } from "../../stream-answer.ts";
+import type { StationRouteDependencies } from "./dependencies.ts";
+import { refuseReservedHeaders, stationOf, toProduce } from "./station-of.ts";
+
+type Dependencies = Omit<StationRouteDependencies, "consumers" | "readBody">;
+
+const NDJSON_TYPE = "application/x-ndjson";
+
+/** None at all is taken too: who pipes lines into a connection often names no type. */
+const TAKEN_TYPES: readonly string[] = [
+  NDJSON_TYPE,
+  "application/ndjson",
+  "application/jsonl",
+  "application/json",
+  "",
+];
+
+/** A line and what its result needs of it. */
+interface Line extends StreamItem {
+  readonly line: number;
+  /** JSON text of the client's own id, where it asked for it and the event has one. */
+  readonly id: string | undefined;
+}
+
+export const produceStream = (dependencies: Dependencies) => {
+  const lookup = toProduce(dependencies.stations);
+  return async (call: AuthorisedCall): Promise<void> => {
+    refuseReservedHeaders(call);
+    requirePlainStream(call);
+    if (!TAKEN_TYPES.includes(mediaTypeOf(call.request.headers["content-type"] ?? "")))
+      throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+    const idOf = idReader(call);
+    const station = await stationOf(call, lookup);
+    const store = dependencies.intake.openStream(call);
+    const lines = lineReader(call, dependencies, idOf);
+    const protocol: StreamProtocol<Line> = {
+      cutter: createLineCutter({ maxBytes: dependencies.maxEventBytes }),
+      ordered: idOf === undefined,
+      read: lines.read,
+      store: (items) =>
+        store(
+          station,
+          items.map(({ event }) => event),
+        ),
+      report: resultOf,
+      ended: (error) => {
+        call.failure = error;
+        return resultOf(lines.after(), { status: "failed", error });
+      },
+    };
+    await answerStream(call, NDJSON_TYPE, protocol, dependencies.streams);
+  };
+};
+
+type IdOf = (event: Buffer) => string | undefined;
+
+/** The query parameter `id` is a JSON pointer into the events. Throws REQUEST_INVALID where it is none. */
+const idReader = ({ request: { url } }: AuthorisedCall): IdOf | undefined => {
+  const pointer = url.includes("?") ? new URLSearchParams(url.slice(url.indexOf("?"))).get("id") : null;
+  if (pointer === null) return undefined;
+  if (!pointer.startsWith("/"))
+    throw new GatewayError("REQUEST_INVALID", { message: "id is no JSON pointer, such as /orderId" });
+  const follow = followPointer(pointer);
+  return (event) => {
+    const at = follow(event);
+    return at < 0 ? undefined : valueAt(event, at).toString();
+  };
+};
+
+/** Counts the events; blank lines, which keep a stream open, are none. */
+const lineReader = (
+  { request }: AuthorisedCall,
+  { contentLimits }: Dependencies,
+  idOf: IdOf | undefined,
+): { read: (text: Buffer) => Line; after: () => Line } => {
+  const headers = recordHeadersOf(request.rawHeaders);
+  let line = 0;
+  const next = (event: Line["event"], id?: string): Line => ({ event, id, line: ++line });
+  return {
+    read: (value) => {
+      try {
+        parseJson(value, contentLimits);
+        return next({ value, contentType: "application/json", headers }, idOf?.(value));
+      } catch (error) {
+        return next(asGatewayError(error));
+      }
+    },
+    after: () => next(new GatewayError("INTERNAL")),
+  };
+};
+
+const resultOf = ({ line, id }: Line, outcome: EventOutcome): string => {
+  const begin = `{"line":${line}` + (id === undefined ? "" : `,"id":${id}`);
+  if (outcome.status === "stored")
+    return `${begin},"status":"stored","partition":${outcome.partition},"offset":"${outcome.offset.toString()}"}`;
+  const { error } = outcome;
+  const wait = error.code === "RATE_LIMITED" ? `,"retry_after_ms":${retryAfterMs(error)}` : "";
+  return `${begin},"status":"${error.outcome}","error":${JSON.stringify(error.message)}${wait}}`;
+};

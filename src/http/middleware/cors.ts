@@ -1,0 +1,65 @@
+/** Cross-origin requests (the Fetch standard's CORS protocol), never with credentials of the browser's own. */
+import type { Request, RequestHandler, Response } from "express";
+
+const METHODS = "GET,POST,HEAD,PUT,DELETE,PATCH";
+const EXPOSED = "Retry-After,X-Request-Id,RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset";
+/** Seconds for which a browser may remember a preflight's answer. */
+const MAX_AGE = "600";
+
+export interface CorsOptions {
+  /** Origins whose pages may read answers; `*` is any. */
+  readonly origins: readonly string[];
+}
+
+/** Marks every answer with the origin that may read it, and answers preflights. */
+export const cors = ({ origins }: CorsOptions): RequestHandler => {
+  const allowed = new Set(origins.map((origin) => origin.toLowerCase()));
+  const mark = allowed.has("*") ? allowAny : allowListed(allowed);
+  return (request, response, next) => {
+    mark(request, response);
+    if (request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined) {
+      answerPreflight(request, response);
+      return;
+    }
+    response.setHeader("Access-Control-Expose-Headers", EXPOSED);
+    next();
+  };
+};
+
+/** For OPTIONS requests that no route has answered: they get a preflight's answer, asked for or not. */
+export const answerPreflight = (request: Request, response: Response): void => {
+  response.statusCode = 204;
+  response.setHeader("Access-Control-Allow-Methods", METHODS);
+  const asked = request.headers["access-control-request-headers"];
+  if (asked !== undefined) {
+    response.setHeader("Access-Control-Allow-Headers", asked);
+    response.appendHeader("Vary", "Access-Control-Request-Headers");
+  }
+  response.setHeader("Access-Control-Max-Age", MAX_AGE);
+  response.end();
+};
+
+/** A principal that is bound to origins: its answer names the one that came, and caches must tell them apart. */
+export const narrowToOrigin = (response: Response, origin: string): void => {
+  if (response.getHeader("Access-Control-Allow-Origin") !== "*") return;
+  response.setHeader("Access-Control-Allow-Origin", origin);
+  response.appendHeader("Vary", "Origin");
+};
+
+/** An answer that the page which asked for it shall not read. */
+export const hideFromOrigin = (response: Response): void => {
+  response.removeHeader("Access-Control-Allow-Origin");
+};
+
+const allowAny = (_request: Request, response: Response): void => {
+  response.setHeader("Access-Control-Allow-Origin", "*");
+};
+
+const allowListed =
+  (allowed: ReadonlySet<string>) =>
+  (request: Request, response: Response): void => {
+    response.setHeader("Vary", "Origin");
+    const { origin } = request.headers;
+    if (origin === undefined || !allowed.has(origin.toLowerCase())) return;
+    response.setHeader("Access-Control-Allow-Origin", origin);
+  };

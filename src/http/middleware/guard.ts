@@ -1,0 +1,69 @@
+/** Who calls: each route's need of a credential, met before its handler is reached. */
+import type { Request, RequestHandler } from "express";
+import type { Authenticate, Credentials } from "../../auth/authenticator.ts";
+import type { AdmitOperator } from "../../auth/operator.ts";
+import { requireOrigin } from "../../auth/origins.ts";
+import type { Principal } from "../../auth/principal.ts";
+import { enterRoute, type AuthorisedCall, type Call } from "../call.ts";
+import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
+import { narrowToOrigin } from "./cors.ts";
+
+export interface Guard {
+  readonly authenticate: Authenticate;
+  readonly admitOperator: AdmitOperator;
+}
+
+/** The route's handler behind its guard. */
+export const guarded = (route: Route, guard: Guard): RequestHandler =>
+  isClientRoute(route) ? forClients(route, guard) : forOthers(route, guard);
+
+/** For paths that lead nowhere: only who has a credential is told so. */
+export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promise<void> => {
+  if (need === "admin") await guard.admitOperator(call.request.headers.authorization);
+  else if (need !== "none") call.principal = await guard.authenticate(credentialsOf(call.request), need);
+};
+
+const isClientRoute = (route: Route): route is ClientRoute => typeof route.auth !== "string";
+
+const forClients =
+  (route: ClientRoute, guard: Guard): RequestHandler =>
+  (request, response) => {
+    const call = enterRoute(response, route);
+    // A token that was seen before is known without waiting, and then the call goes on in the same turn.
+    const principal = guard.authenticate(credentialsOf(request), route.auth);
+    return principal instanceof Promise
+      ? principal.then((known) => route.handler(authorised(call, known)))
+      : route.handler(authorised(call, principal));
+  };
+
+const forOthers =
+  (route: OpenRoute, guard: Guard): RequestHandler =>
+  (request, response) => {
+    const call = enterRoute(response, route);
+    if (route.auth === "none") return route.handler(call);
+    return guard.admitOperator(request.headers.authorization).then(() => route.handler(call));
+  };
+
+/** Admits a principal to a call. Throws ORIGIN_FORBIDDEN. */
+export const authorised = (call: Call, principal: Principal): AuthorisedCall => {
+  call.principal = principal;
+  const { origin } = call.request.headers;
+  requireOrigin(principal, origin);
+  if (origin !== undefined && principal.origins.length > 0) narrowToOrigin(call.response, origin);
+  return call as AuthorisedCall;
+};
+
+/** What the request's headers and query say of its maker. */
+export const credentialsOf = (request: Request): Credentials => {
+  const { headers, url } = request;
+  const apiKeyHeader = headers["x-api-key"];
+  return {
+    authorizationHeader: headers.authorization,
+    queryToken: url.includes("?") ? queryParameter(url, "authorization") : undefined,
+    apiKeyHeader: typeof apiKeyHeader === "string" ? apiKeyHeader : undefined,
+    address: request.ip ?? "",
+  };
+};
+
+const queryParameter = (url: string, name: string): string | undefined =>
+  new URLSearchParams(url.slice(url.indexOf("?") + 1)).get(name) ?? undefined;

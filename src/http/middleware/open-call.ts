@@ -1,0 +1,87 @@
+/** The first middleware: opens the call, names it, and sees to it that its end is written down. */
+import type { RequestHandler } from "express";
+import type { GatewayError } from "../../errors.ts";
+import type { Logger } from "../../observability/logger.ts";
+import type { Metrics } from "../../observability/metrics.ts";
+import { openCall, type Call } from "../call.ts";
+import { requestIdOf } from "./request-id.ts";
+
+export interface CallObservers {
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "requestObserved">;
+}
+
+/** Status in logs and metrics of a call whose client left before its answer was sent; nginx's number for it. */
+const CLIENT_GONE = 499;
+
+export const callOpener =
+  (observers: CallObservers): RequestHandler =>
+  (request, response, next) => {
+    const call = openCall(request, response, requestIdOf(request));
+    response.setHeader("X-Request-Id", call.id);
+    response.once("close", () => {
+      writeDown(call, observers);
+    });
+    request.url = withoutBrokenPercents(request.url);
+    next();
+  };
+
+/**
+ * A `%` that encodes nothing stands for itself from here on. Express would end such a request before it is known
+ * whose it is; so it is judged like any other name that holds a percent sign.
+ */
+const withoutBrokenPercents = (url: string): string => {
+  if (!url.includes("%")) return url;
+  const query = url.indexOf("?");
+  const path = query < 0 ? url : url.slice(0, query);
+  try {
+    decodeURIComponent(path);
+    return url;
+  } catch {
+    return path.replaceAll("%", "%25") + (query < 0 ? "" : url.slice(query));
+  }
+};
+
+const writeDown = (call: Call, { logger, metrics }: CallObservers): void => {
+  const { method } = call.request;
+  const status = call.response.writableFinished ? call.response.statusCode : CLIENT_GONE;
+  const ms = performance.now() - call.startedAt;
+  metrics.requestObserved({ route: call.route ?? "unknown", method, status, seconds: ms / 1000 });
+  const line = {
+    requestId: call.id,
+    method,
+    route: call.route ?? pathForLog(call),
+    status,
+    ms: Math.round(ms * 100) / 100,
+    principal: call.principal?.name,
+    ...call.facts,
+    code: call.failure?.code,
+    ...untold(call),
+  };
+  logger[severity(call, status)](line, "request");
+};
+
+/**
+ * What the client isn't told: why the broker failed, or in a fixed phrase what was wrong with a credential. Of other
+ * refusals nothing: a parser's complaint quotes what it choked on, be it a password.
+ */
+const untold = ({ failure }: Call): { err: GatewayError } | { reason: string } | undefined => {
+  if (failure?.cause === undefined) return undefined;
+  if (typeof failure.cause === "string") return { reason: failure.cause };
+  return failure.outcome === "refused" ? undefined : { err: failure };
+};
+
+const severity = (call: Call, status: number): "debug" | "info" | "warn" | "error" => {
+  if (call.failure?.code === "INTERNAL") return "error";
+  if (status >= 500) return "warn";
+  return call.quiet ? "debug" : "info";
+};
+
+const LONGEST_PATH = 200;
+
+/** Never the query: it may hold a token. */
+const pathForLog = ({ request }: Call): string => {
+  const { url } = request;
+  const query = url.indexOf("?");
+  return (query < 0 ? url : url.slice(0, query)).slice(0, LONGEST_PATH);
+};

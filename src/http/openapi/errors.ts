@@ -1,0 +1,122 @@
+/** Error answers of a document: by status, in the words of their family. */
+import { z } from "zod";
+import { ERRORS, GatewayError, type ErrorCode } from "../../errors.ts";
+import type { Answer, Content, Documentation } from "../documentation.ts";
+import { errorStatus } from "../families.ts";
+import type { Route } from "../routes.ts";
+import type { ErrorFamily } from "../row.ts";
+
+const authError = z
+  .object({
+    message: z
+      .union([z.string(), z.array(z.object({ field: z.string(), reason: z.string() }))])
+      .meta({ description: "The reason, or the fields that are missing." }),
+  })
+  .meta({ id: "AuthError" });
+
+const eventResult = z
+  .union([
+    z.object({
+      status: z.literal("stored"),
+      partition: z.int(),
+      offset: z.string().regex(/^\d+$/),
+      timestamp: z.int(),
+    }),
+    z.object({ status: z.enum(["refused", "unknown"]), error: z.string() }),
+  ])
+  .meta({ id: "EventResult", description: "What became of one event, in the order of the events." });
+
+/** With `Prefer: return=representation`. */
+export const representation = {
+  sent: z.int().optional(),
+  fail: z.int().optional(),
+  results: z.array(eventResult).optional(),
+};
+
+const stationError = z
+  .object({ error: z.string(), success: z.literal(false), ...representation })
+  .meta({ id: "StationError" });
+
+export const restProxyError = z
+  .object({
+    error_code: z.int().meta({ description: "Begins with the status: 40403 comes with 404." }),
+    message: z.string(),
+    retriable: z.boolean().meta({ description: "May the same record be sent again?" }),
+    ambiguous: z.literal(true).optional().meta({ description: "Nobody knows whether it is stored." }),
+    retry_after_ms: z.int().optional(),
+  })
+  .meta({ id: "RestProxyError" });
+
+const connectError = z.object({ error_code: z.int(), message: z.string() }).meta({ id: "ConnectError" });
+
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: "A row of the table of errors." }),
+    requestId: z.string(),
+  })
+  .meta({ id: "Problem", description: "A problem document (RFC 9457)." });
+
+const PROBLEM: Content = { "application/problem+json": problem };
+
+const CONTENT: Readonly<Record<ErrorFamily, Content>> = {
+  auth: { "application/json": authError },
+  stations: { "application/json": stationError },
+  "rest-proxy": { "application/json": restProxyError },
+  connect: { "application/json": connectError },
+  problem: PROBLEM,
+};
+
+/** The station routes tell every failed authentication alike, in the words of the sign-in. */
+const contentOf = (family: ErrorFamily, code: ErrorCode): Content =>
+  family === "stations" && code === "UNAUTHORIZED" ? CONTENT.auth : CONTENT[family];
+
+const OF_BODIES = [
+  "BODY_TOO_LARGE",
+  "BODY_INCOMPLETE",
+  "REQUEST_TIMEOUT",
+  "ENCODING_BROKEN",
+  "ENCODING_UNSUPPORTED",
+] as const satisfies readonly ErrorCode[];
+
+/** What any route may answer for its credentials and its body, and what the route itself may. */
+const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
+  const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED"];
+  const ofOrigins: readonly ErrorCode[] = typeof auth === "string" ? [] : ["ORIGIN_FORBIDDEN"];
+  return [...new Set([...ofCallers, ...ofOrigins, ...(body === undefined ? [] : OF_BODIES), ...errors])];
+};
+
+const HEADERS: Readonly<Partial<Record<number, Readonly<Record<string, string>>>>> = {
+  401: { "WWW-Authenticate": "The scheme that is asked for." },
+  429: { "Retry-After": "Seconds after which it is worth to try again." },
+  503: { "Retry-After": "Seconds after which it is worth to try again." },
+};
+
+interface StatusAnswer extends Answer {
+  readonly status: number;
+}
+
+/** Answered before there is a route: what isn't HTTP has no family. */
+const BEFORE_ROUTING: readonly ErrorCode[] = ["REQUEST_MALFORMED", "HEADERS_TOO_LARGE"];
+
+const answerFor = (code: ErrorCode, family: ErrorFamily, content: Content): StatusAnswer => {
+  const status = errorStatus(new GatewayError(code), family);
+  const headers = HEADERS[status];
+  return {
+    status,
+    description: `\`${code}\`: ${ERRORS[code].message}`,
+    content,
+    ...(headers && { headers }),
+  };
+};
+
+/** One answer for each code. */
+export const errorAnswers = (route: Route, documentation: Documentation): readonly StatusAnswer[] => [
+  ...codesOf(route, documentation).map((code) =>
+    answerFor(code, route.family, contentOf(route.family, code)),
+  ),
+  ...BEFORE_ROUTING.map((code) => answerFor(code, "problem", PROBLEM)),
+];

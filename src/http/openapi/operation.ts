@@ -1,0 +1,143 @@
+/** One row of the route table as one operation of an OpenAPI document. */
+import type { CredentialForm } from "../../auth/authenticator.ts";
+import type { Answer, Content, Documentation, Parameter } from "../documentation.ts";
+import type { AuthNeed, Route } from "../routes.ts";
+import { errorAnswers } from "./errors.ts";
+import type { JsonSchema, SchemaBook } from "./schemas.ts";
+
+export type Operation = Readonly<Record<string, unknown>>;
+
+/** Schemes by the credential's form; a form has several where it can stand in several places. */
+const SCHEMES: Readonly<Record<CredentialForm, readonly string[]>> = {
+  bearer: ["accessToken", "accessTokenInQuery"],
+  apiKeyHeader: ["apiKey"],
+  apiKeyScheme: ["apiKeyAsBasic"],
+};
+
+export const securitySchemes = {
+  accessToken: {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description: "Of `/auth/authenticate`.",
+  },
+  accessTokenInQuery: {
+    type: "apiKey",
+    in: "query",
+    name: "authorization",
+    description: "The access token, where no header can be set.",
+  },
+  apiKey: { type: "apiKey", in: "header", name: "X-Api-Key" },
+  apiKeyAsBasic: {
+    type: "http",
+    scheme: "basic",
+    description: "Key id and key. `Authorization: ApiKey <key>` is understood too.",
+  },
+  operator: { type: "http", scheme: "bearer", description: "The operators' token, `admin.token`." },
+} as const;
+
+const securityOf = (auth: AuthNeed): readonly Readonly<Record<string, readonly string[]>>[] => {
+  if (auth === "none") return [];
+  if (auth === "admin") return [{ operator: [] }];
+  return auth.flatMap((form) => SCHEMES[form].map((scheme) => ({ [scheme]: [] })));
+};
+
+const contentOf = (content: Content, book: SchemaBook, io: "input" | "output"): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(content).map(([mediaType, schema]) => [mediaType, { schema: book.write(schema, io) }]),
+  );
+
+const parametersIn = (
+  place: "path" | "query" | "header",
+  parameters: Readonly<Record<string, Parameter>> = {},
+  book: SchemaBook,
+): readonly Operation[] =>
+  Object.entries(parameters).map(([name, { description, schema }]) => ({
+    name,
+    in: place,
+    required: place === "path",
+    description,
+    schema: book.write(schema, "input"),
+  }));
+
+interface Drawn {
+  readonly schema: JsonSchema;
+}
+
+/** Two answers of one status: their bodies may be either's. */
+const joined = (one: Record<string, unknown>, other: Record<string, unknown>): Record<string, unknown> => {
+  const both = { ...one };
+  for (const [mediaType, drawn] of Object.entries(other) as [string, Drawn][]) {
+    const before = both[mediaType] as Drawn | undefined;
+    const options =
+      (before?.schema["anyOf"] as readonly JsonSchema[] | undefined) ?? (before && [before.schema]) ?? [];
+    const isKnown = options.some((option) => JSON.stringify(option) === JSON.stringify(drawn.schema));
+    if (before === undefined) both[mediaType] = drawn;
+    else if (!isKnown) both[mediaType] = { schema: { anyOf: [...options, drawn.schema] } };
+  }
+  return both;
+};
+
+interface Response {
+  readonly description: string;
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly content?: Record<string, unknown>;
+}
+
+const responseOf = ({ description, content, headers }: Answer, book: SchemaBook): Response => ({
+  description,
+  ...(headers && {
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, text]) => [
+        name,
+        { description: text, schema: { type: "string" } },
+      ]),
+    ),
+  }),
+  ...(content && { content: contentOf(content, book, "output") }),
+});
+
+const merged = (one: Response | undefined, other: Response): Response =>
+  one === undefined
+    ? other
+    : {
+        description: `${one.description}\n\n${other.description}`,
+        ...((one.headers ?? other.headers) && { headers: { ...one.headers, ...other.headers } }),
+        content: joined(one.content ?? {}, other.content ?? {}),
+      };
+
+const responsesOf = (
+  route: Route,
+  documentation: Documentation,
+  book: SchemaBook,
+): Record<string, Response> => {
+  const responses: Record<string, Response> = {};
+  const add = (status: number, answer: Answer): void => {
+    responses[status] = merged(responses[status], responseOf(answer, book));
+  };
+  for (const [status, answer] of Object.entries(documentation.answers)) add(Number(status), answer);
+  for (const { status, ...answer } of errorAnswers(route, documentation)) add(status, answer);
+  return responses;
+};
+
+/** The operation of a documented row. */
+export const operationOf = (route: Route, documentation: Documentation, book: SchemaBook): Operation => {
+  const { id, tag, summary, description, path, query, headers, body } = documentation;
+  const parameters = [
+    ...parametersIn("path", path, book),
+    ...parametersIn("query", query, book),
+    ...parametersIn("header", headers, book),
+  ];
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description && { description }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && {
+      requestBody: { required: body.optional !== true, content: contentOf(body.content, book, "input") },
+    }),
+    security: securityOf(route.auth),
+    responses: responsesOf(route, documentation, book),
+  };
+};

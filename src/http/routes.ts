@@ -1,0 +1,22 @@
+/** The route table: what every API family adds its rows to, and all that the app knows of them. */
+import type { CredentialForm } from "../auth/authenticator.ts";
+import type { AuthorisedCall, Call } from "./call.ts";
+import type { Row } from "./row.ts";
+
+export type { Method } from "./row.ts";
+
+/** Which credential a path asks for: none, an operator's token, or one of a client's. */
+export type AuthNeed = "none" | "admin" | readonly CredentialForm[];
+
+export interface OpenRoute extends Row {
+  readonly auth: "none" | "admin";
+  handler(call: Call): void | Promise<void>;
+}
+
+/** A route for clients: its handler is reached only with a principal, whose origins have been checked. */
+export interface ClientRoute extends Row {
+  readonly auth: readonly CredentialForm[];
+  handler(call: AuthorisedCall): void | Promise<void>;
+}
+
+export type Route = OpenRoute | ClientRoute;

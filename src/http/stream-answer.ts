@@ -1,0 +1,43 @@
+/** Answering while the request still comes: 200 and the headers at once, then a report a line. */
+import { GatewayError } from "../errors.ts";
+import {
+  runStream,
+  type StreamItem,
+  type StreamLimits,
+  type StreamProtocol,
+} from "../ingest/stream/stream.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Call } from "./call.ts";
+import { closeLingering } from "./lingering.ts";
+
+export interface StreamSettings {
+  readonly limits: StreamLimits;
+  readonly clock: Clock;
+  /** Aborted when the program goes down. */
+  readonly stopping: AbortSignal;
+}
+
+/** Throws ENCODING_UNSUPPORTED: a decoder would hold back what it has until it has more. */
+export const requirePlainStream = ({ request }: Call): void => {
+  const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? "";
+  if (encoding !== "" && encoding !== "identity")
+    throw new GatewayError("ENCODING_UNSUPPORTED", { headers: { "Accept-Encoding": "identity" } });
+};
+
+/** Resolves when the stream is over, however it ended. A stream that was ended by us takes its connection with it. */
+export const answerStream = async <T extends StreamItem>(
+  call: Call,
+  contentType: string,
+  protocol: StreamProtocol<T>,
+  settings: StreamSettings,
+): Promise<void> => {
+  const { request, response } = call;
+  if (request.headers.expect !== undefined) response.writeContinue();
+  response.setHeader("Content-Type", contentType);
+  // nginx would collect the reports until it has a buffer full.
+  response.setHeader("X-Accel-Buffering", "no");
+  response.flushHeaders();
+  const { socket } = response;
+  const end = await runStream({ input: request, output: response, protocol, ...settings });
+  if (end instanceof GatewayError && socket !== null) closeLingering(socket);
+};

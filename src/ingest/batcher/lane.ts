@@ -1,0 +1,135 @@
+/** The appends to one topic: one in flight, the next one gathering meanwhile. */
+import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
+import { GatewayError } from "../../errors.ts";
+import { type Chunk, type ChunkLimits, gather } from "./chunk.ts";
+import { answer, expire, failEach, type Pending, sizeOf } from "./pending.ts";
+import { createStandingQueue } from "./standing-queue.ts";
+
+export interface LaneOptions extends ChunkLimits {
+  readonly broker: Pick<Broker, "append">;
+  /** Milliseconds; calls that wait longer, and no shorter ones between them, make an overload. */
+  readonly longestWaitMs: number;
+  /** One append that has settled: how long it took and what it carried. */
+  readonly appendObserved?: ((seconds: number, records: number) => void) | undefined;
+  /** So many bytes no longer wait nor are in flight. */
+  readonly onFreed: (bytes: number) => void;
+  /** Nothing waits, nothing is in flight; the lane isn't used again. */
+  readonly onIdle: () => void;
+}
+
+/** Ties calls together that must reach the broker one after the other: a stream's. Known by its identity. */
+export type Order = object;
+
+export interface Lane {
+  /** More comes than goes out: who joins now waits for long, and makes it longer. */
+  readonly isOverloaded: boolean;
+  add(pending: Pending, order?: Order): void;
+}
+
+/** An event may fail so many milliseconds after its deadline; in an outage each sweep looks at everyone who waits. */
+const SWEEP_MS = 10;
+
+export const createLane = (topic: string, options: LaneOptions): Lane => {
+  const lastOf = new WeakMap<Order, Pending>();
+  const queue = createStandingQueue({ longestWaitMs: options.longestWaitMs, now: () => performance.now() });
+  let waiting: Pending[] = [];
+  let inFlight: Chunk | undefined;
+  let running = false;
+  let sweeper: NodeJS.Timeout | undefined;
+
+  const run = async (): Promise<void> => {
+    // Requests that arrive in the same turn of the event loop go together; an idle gateway's loop turns at once.
+    await nextTurn();
+    while (waiting.length > 0) {
+      inFlight = gather(waiting, options);
+      queue.cameThrough(longestWait(inFlight));
+      const outcomes = await send(topic, inFlight.records, options);
+      options.onFreed(inFlight.bytes);
+      answerAll(inFlight, outcomes);
+      inFlight = undefined;
+    }
+    clearTimeout(sweeper);
+    options.onIdle();
+  };
+
+  const sweep = (): void => {
+    const now = performance.now();
+    const late = ({ deadline, settled }: Pending): boolean => !settled && deadline <= now;
+    for (const pending of waiting.filter(late)) {
+      options.onFreed(bytesNotTaken(pending));
+      expire(pending);
+    }
+    for (const { pending } of inFlight?.parts ?? []) if (late(pending)) expire(pending);
+    waiting = waiting.filter(({ settled }) => !settled);
+    schedule(now);
+  };
+
+  const schedule = (now: number): void => {
+    const open = [...waiting, ...(inFlight?.parts ?? []).map(({ pending }) => pending)].filter(
+      (p) => !p.settled,
+    );
+    const next = open.reduce((earliest, { deadline }) => Math.min(earliest, deadline), Infinity);
+    sweeper = next === Infinity ? undefined : setTimeout(sweep, Math.max(SWEEP_MS, Math.ceil(next - now)));
+  };
+
+  return {
+    get isOverloaded() {
+      return queue.stands;
+    },
+    add: (pending, order) => {
+      if (order !== undefined) {
+        pending.after = lastOf.get(order);
+        lastOf.set(order, pending);
+      }
+      waiting.push(pending);
+      sweeper ??= setTimeout(sweep, Math.ceil(pending.deadline - performance.now()));
+      if (running) return;
+      running = true;
+      void run();
+    },
+  };
+};
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const send = async (
+  topic: string,
+  records: readonly BrokerRecord[],
+  { broker, appendObserved }: LaneOptions,
+): Promise<readonly AppendOutcome[]> => {
+  const began = performance.now();
+  try {
+    return await broker.append(topic, records);
+  } catch (cause) {
+    // The port never rejects; were an adapter to break that, nothing would be known of these records.
+    return failEach(records, new GatewayError("BROKER_AMBIGUOUS", { cause }));
+  } finally {
+    appendObserved?.((performance.now() - began) / 1000, records.length);
+  }
+};
+
+/** Of those whose turn has come for the first time: a large call takes several turns by itself. */
+const longestWait = ({ parts }: Chunk): number => {
+  const now = performance.now();
+  return parts.reduce(
+    (longest, { pending, from }) => (from === 0 ? Math.max(longest, now - pending.arrived) : longest),
+    0,
+  );
+};
+
+const answerAll = ({ parts }: Chunk, outcomes: readonly AppendOutcome[]): void => {
+  let offset = 0;
+  for (const part of parts) {
+    answer(part, outcomes, offset);
+    offset += part.count;
+  }
+};
+
+const bytesNotTaken = ({ records, taken }: Pending): number => {
+  let bytes = 0;
+  for (let i = taken; i < records.length; i++) {
+    const record = records[i];
+    if (record !== undefined) bytes += sizeOf(record);
+  }
+  return bytes;
+};

@@ -1,0 +1,109 @@
+/** One call to the batcher that waits for its outcomes: one object for all its records, however many they are. */
+import type { AppendOutcome, BrokerRecord } from "../../broker/broker.ts";
+import { GatewayError } from "../../errors.ts";
+
+export interface Pending {
+  readonly records: readonly BrokerRecord[];
+  /** In the milliseconds of `performance.now()`, as `deadline`. */
+  readonly arrived: number;
+  /** When what isn't answered fails. */
+  readonly deadline: number;
+  /** Records from here on haven't been handed to the broker. */
+  taken: number;
+  answered: number;
+  /** What has been answered so far, where one append didn't answer all. */
+  outcomes: AppendOutcome[] | undefined;
+  settled: boolean;
+  /** Who has to go first, where calls keep an order; let go of once it has, so that a stream is no endless chain. */
+  after: Pending | undefined;
+  readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
+}
+
+/** A call that arrives now. */
+export const createPending = (
+  records: readonly BrokerRecord[],
+  timeoutMs: number,
+  resolve: Pending["resolve"],
+): Pending => {
+  const arrived = performance.now();
+  return {
+    records,
+    arrived,
+    deadline: arrived + timeoutMs,
+    taken: 0,
+    answered: 0,
+    outcomes: undefined,
+    settled: false,
+    after: undefined,
+    resolve,
+  };
+};
+
+/** Roughly what a record costs beside its bytes: its objects in this process, its framing in a record batch. */
+const RECORD_OVERHEAD = 70;
+const HEADER_OVERHEAD = 8;
+
+/** Bytes that a record counts for. */
+export const sizeOf = ({ key, value, headers }: BrokerRecord): number => {
+  let size = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const header of headers) size += HEADER_OVERHEAD + header.name.length + header.value.length;
+  return size;
+};
+
+/** The same failure for each of the records. */
+export const failEach = (records: readonly BrokerRecord[], error: GatewayError): readonly AppendOutcome[] => {
+  const outcome: AppendOutcome = { status: "failed", error };
+  return records.map(() => outcome);
+};
+
+/** Some of a pending's records in an append: `count` of them from `from` on. */
+export interface Part {
+  readonly pending: Pending;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Is it the pending's turn: is all of the one before it with the broker, or given up? */
+export const mayGo = (pending: Pending): boolean => {
+  const { after } = pending;
+  if (after !== undefined && !after.settled && after.taken < after.records.length) return false;
+  pending.after = undefined;
+  return true;
+};
+
+/** Hands a part its outcomes, which begin at `offset`. One that has expired meanwhile doesn't listen. */
+export const answer = (
+  { pending, from, count }: Part,
+  outcomes: readonly AppendOutcome[],
+  offset: number,
+): void => {
+  if (pending.settled) return;
+  if (count === pending.records.length) {
+    settle(pending, outcomes.length === count ? outcomes : outcomes.slice(offset, offset + count));
+    return;
+  }
+  pending.outcomes ??= new Array<AppendOutcome>(pending.records.length);
+  for (let i = 0; i < count; i++) {
+    const outcome = outcomes[offset + i];
+    if (outcome !== undefined) pending.outcomes[from + i] = outcome;
+  }
+  pending.answered += count;
+  if (pending.answered === pending.records.length) settle(pending, pending.outcomes);
+};
+
+/** Settles each record that has no outcome: those handed to the broker may be stored, the others certainly aren't. */
+export const expire = (pending: Pending): void => {
+  const ambiguous: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_AMBIGUOUS") };
+  const unavailable: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
+  const { outcomes, records, taken } = pending;
+  settle(
+    pending,
+    records.map((_, i) => outcomes?.[i] ?? (i < taken ? ambiguous : unavailable)),
+  );
+};
+
+const settle = (pending: Pending, outcomes: readonly AppendOutcome[]): void => {
+  pending.settled = true;
+  pending.after = undefined;
+  pending.resolve(outcomes);
+};

@@ -1,0 +1,77 @@
+/**
+ * Finding one's way in the bytes of a JSON text, for what must keep the source as it came: elements of a batch, digits
+ * of a number. Nothing here validates, recurses or allocates; on bytes that are no JSON the answers are of no use, but
+ * they come.
+ */
+
+export const QUOTE = 0x22;
+export const BACKSLASH = 0x5c;
+export const OPEN_BRACKET = 0x5b;
+export const CLOSE_BRACKET = 0x5d;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
+export const COMMA = 0x2c;
+const SPACE = 0x20;
+
+/** Offset just past the string whose opening quote is at `at`. */
+export const endOfString = (bytes: Buffer, at: number): number => {
+  let i = at + 1;
+  while (i < bytes.length) {
+    const byte = bytes[i];
+    if (byte === QUOTE) return i + 1;
+    i += byte === BACKSLASH ? 2 : 1;
+  }
+  return bytes.length;
+};
+
+/** Offset of the first byte from `at` on that is no white space; JSON's white space is all that sorts up to a space. */
+export const skipSpace = (bytes: Buffer, at: number): number => {
+  let i = at;
+  while (i < bytes.length && (bytes[i] ?? 0) <= SPACE) i++;
+  return i;
+};
+
+/** +1 for a byte that opens an array or object, -1 for one that closes it. Both pairs differ from each other by 0x20. */
+export const nesting = (byte: number): number => {
+  const folded = byte | 0x20;
+  if (folded === OPEN_BRACE) return 1;
+  return folded === CLOSE_BRACE ? -1 : 0;
+};
+
+/** Offset just past the value that begins at `at`. */
+export const endOfValue = (bytes: Buffer, at: number): number => {
+  let depth = 0;
+  let i = at;
+  while (i < bytes.length) {
+    const byte = bytes[i] ?? 0;
+    if (byte === QUOTE) {
+      i = endOfString(bytes, i);
+      if (depth === 0) return i;
+      continue;
+    }
+    // A bare number or word ends where its surroundings go on.
+    if (depth === 0 && i > at && (byte <= SPACE || byte === COMMA || nesting(byte) < 0)) return i;
+    depth += nesting(byte);
+    i++;
+    if (depth === 0 && nesting(byte) < 0) return i;
+  }
+  return i;
+};
+
+/** Does any value lie within more than `limit` arrays and objects? */
+export const isDeeperThan = (bytes: Buffer, limit: number): boolean => {
+  if (bytes.length <= limit) return false;
+  let depth = 0;
+  let i = 0;
+  while (i < bytes.length) {
+    const byte = bytes[i] ?? 0;
+    if (byte === QUOTE) {
+      i = endOfString(bytes, i);
+      continue;
+    }
+    depth += nesting(byte);
+    if (depth > limit) return true;
+    i++;
+  }
+  return false;
+};

@@ -1,0 +1,27 @@
+/** JSON as RFC 8259 has it between systems: UTF-8 without a byte order mark, nested no deeper than we allow. */
+import { isUtf8 } from "node:buffer";
+import { GatewayError } from "../../errors.ts";
+import type { ContentLimits, ContentType } from "./content-type.ts";
+import { isDeeperThan } from "./json-scan.ts";
+
+/**
+ * Parses one JSON text. Throws JSON_TOO_DEEP, or JSON_INVALID whose cause says why: the parser's words, or that the
+ * bytes are not UTF-8.
+ */
+export const parseJson = (body: Buffer, { maxDepth }: ContentLimits): unknown => {
+  if (!isUtf8(body)) throw new GatewayError("JSON_INVALID", { cause: new TypeError("not valid UTF-8") });
+  if (isDeeperThan(body, maxDepth)) throw new GatewayError("JSON_TOO_DEEP");
+  try {
+    return JSON.parse(body.toString()) as unknown;
+  } catch (cause) {
+    throw new GatewayError("JSON_INVALID", { cause });
+  }
+};
+
+export const json: ContentType = {
+  name: "json",
+  matches: (mediaType) => mediaType === "application/json",
+  check: (body, limits) => {
+    parseJson(body, limits);
+  },
+};

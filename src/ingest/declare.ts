@@ -1,0 +1,92 @@
+/** From the settings to stations: schemas compiled, topics made. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Broker, TopicSpec } from "../broker/broker.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import type { ContentLimits } from "./content/content-type.ts";
+import type { SchemaDeclaration } from "./schema/declaration.ts";
+import { loadValidator } from "./schema/load.ts";
+import type { Station } from "./stations.ts";
+
+/** A station as the settings declare it. */
+export interface StationDeclaration {
+  readonly name: string;
+  readonly topic: string;
+  readonly partitions?: number | undefined;
+  readonly replicationFactor?: number | undefined;
+  readonly key?: string | undefined;
+  readonly schema?: SchemaDeclaration | undefined;
+}
+
+/** Compiles every schema. Rejects with SETTINGS_INVALID: a line for each that can't be used, with station, file and fault. */
+export const loadStations = async (
+  declarations: readonly StationDeclaration[],
+  limits: ContentLimits,
+): Promise<readonly Station[]> => {
+  const loaded = await Promise.allSettled(declarations.map((declared) => loadStation(declared, limits)));
+  const faults = loaded.filter((one) => one.status === "rejected").map(({ reason }) => reason as Error);
+  if (faults.length > 0) {
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: faults.map(({ message }) => message).join("\n"),
+      cause: faults[0],
+    });
+  }
+  return loaded.filter((one) => one.status === "fulfilled").map(({ value }) => value);
+};
+
+const loadStation = async (
+  { name, topic, key, schema }: StationDeclaration,
+  limits: ContentLimits,
+): Promise<Station> => ({
+  name,
+  topic,
+  key,
+  validator: schema && (await loadValidator(schema, { station: name, limits })),
+});
+
+/** The topics of declared stations, by station; `maxRecordBytes` is the largest record that they must take. */
+export const topicsOf = (
+  declarations: readonly StationDeclaration[],
+  maxRecordBytes: number,
+): ReadonlyMap<string, TopicSpec> =>
+  new Map(
+    declarations.map(({ name, topic, partitions, replicationFactor }) => [
+      name,
+      { name: topic, partitions, replicationFactor, maxRecordBytes },
+    ]),
+  );
+
+export interface ProvisionOptions {
+  readonly topics: Iterable<TopicSpec>;
+  readonly broker: Pick<Broker, "ensureTopic">;
+  /** Ends the attempts. */
+  readonly signal: AbortSignal;
+  /** An attempt that has failed; another one follows. For the log. */
+  readonly onFault: (topic: string, error: GatewayError) => void;
+  /** Milliseconds before the second attempt; each further one waits twice as long, up to a minute. */
+  readonly retryMs?: number;
+}
+
+const LONGEST_RETRY_MS = 60_000;
+
+/**
+ * Creates the declared topics that are missing. Goes on until each is there, because a gateway may start before its
+ * broker does; resolves then, or once it is aborted.
+ */
+export const provisionTopics = async (options: ProvisionOptions): Promise<void> => {
+  await Promise.all([...options.topics].map((topic) => provision(topic, options)));
+};
+
+const provision = async (
+  topic: TopicSpec,
+  { broker, signal, onFault, retryMs = 1000 }: ProvisionOptions,
+): Promise<void> => {
+  for (let wait = retryMs; !signal.aborted; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
+    try {
+      await broker.ensureTopic(topic);
+      return;
+    } catch (error) {
+      onFault(topic.name, asGatewayError(error));
+    }
+    await sleep(wait, undefined, { signal }).catch(() => undefined);
+  }
+};

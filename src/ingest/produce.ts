@@ -1,0 +1,116 @@
+/** The one path of every API into the broker: authorise, validate, key, append; one outcome per event. */
+import type { Principal } from "../auth/principal.ts";
+import type { BrokerRecord, StoredRecord } from "../broker/broker.ts";
+import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts";
+import type { Batcher } from "./batcher.ts";
+import type { Order } from "./batcher/lane.ts";
+import type { IncomingEvent } from "./incoming-event.ts";
+import { type Station, type Stations, stationUnknown } from "./stations.ts";
+import { createToRecord, type RecordLimits } from "./to-record.ts";
+
+export type { IncomingEvent } from "./incoming-event.ts";
+
+export interface ProduceRequest {
+  readonly principal: Principal;
+  readonly station: Station;
+  /** An error stands for an event that its API couldn't read, or didn't take: it is that event's outcome. */
+  readonly events: readonly (IncomingEvent | GatewayError)[];
+  /** Calls that share one reach the broker in their order. */
+  readonly order?: Order;
+}
+
+export interface EventFailure {
+  readonly status: "failed";
+  /** `error.outcome`: refused (for good), unavailable (not stored, send again) or unknown (may be stored). */
+  readonly error: GatewayError;
+}
+
+export type EventOutcome = StoredRecord | EventFailure;
+
+/** Settles with one outcome per event, in order. Rejects only with STATION_FORBIDDEN, and then nothing is stored. */
+export type Produce = (request: ProduceRequest) => Promise<readonly EventOutcome[]>;
+
+export interface ProduceOptions extends RecordLimits {
+  readonly batcher: Pick<Batcher, "append">;
+  readonly stations: Pick<Stations, "recreate">;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** So many events of a station have ended so. */
+  readonly eventsEnded?: (station: string, outcome: "stored" | FailureOutcome, count: number) => void;
+}
+
+export const createProduce =
+  (options: ProduceOptions): Produce =>
+  async ({ principal, station, events, order }) => {
+    if (!principal.mayProduce(station.name)) throw stationForbidden(principal, station);
+    const toRecord = createToRecord(station, { arrival: options.now(), limits: options });
+    const records: BrokerRecord[] = [];
+    const refused = new Map<number, EventFailure>();
+    for (const [i, event] of events.entries()) {
+      const record = event instanceof GatewayError ? event : toRecord(event);
+      if (record instanceof GatewayError) refused.set(i, { status: "failed", error: record });
+      else records.push(record);
+    }
+    const append = (some: readonly BrokerRecord[]) => options.batcher.append(station.topic, some, order);
+    const stored = await store(station, records, { append, stations: options.stations });
+    const outcomes = refused.size === 0 ? stored : merged(events.length, refused, stored);
+    count(station, outcomes, options);
+    return outcomes;
+  };
+
+const stationForbidden = (principal: Principal, station: Station): GatewayError =>
+  new GatewayError("STATION_FORBIDDEN", {
+    message: `user ${principal.name} is not allowed to access station ${station.name}`,
+  });
+
+interface Store extends Pick<ProduceOptions, "stations"> {
+  readonly append: (records: readonly BrokerRecord[]) => Promise<readonly EventOutcome[]>;
+}
+
+/** A topic that has gone since its station was resolved is made anew once, where stations make themselves. */
+const store = async (
+  station: Station,
+  records: readonly BrokerRecord[],
+  { append, stations }: Store,
+): Promise<readonly EventOutcome[]> => {
+  const outcomes = await append(records);
+  if (!outcomes.some(isTopicGone)) return outcomes;
+  const recreated = await stations.recreate(station).catch(asGatewayError);
+  if (recreated instanceof GatewayError) return outcomes.map((outcome) => orInstead(outcome, recreated));
+  if (!recreated) return outcomes.map((outcome) => orInstead(outcome, stationUnknown(station.name)));
+  const lost = records.filter((_, i) => isTopicGone(outcomes[i]));
+  const again = (await append(lost)).values();
+  return outcomes.map((outcome) => (isTopicGone(outcome) ? (again.next().value ?? outcome) : outcome));
+};
+
+const isTopicGone = (outcome: EventOutcome | undefined): boolean =>
+  outcome?.status === "failed" && outcome.error.code === "STATION_UNKNOWN";
+
+const orInstead = (outcome: EventOutcome, error: GatewayError): EventOutcome =>
+  isTopicGone(outcome) ? { status: "failed", error } : outcome;
+
+const merged = (
+  events: number,
+  refused: ReadonlyMap<number, EventFailure>,
+  stored: readonly EventOutcome[],
+): readonly EventOutcome[] => {
+  const others = stored.values();
+  const outcomes: EventOutcome[] = [];
+  for (let i = 0; i < events; i++) {
+    const outcome = refused.get(i) ?? others.next().value;
+    if (outcome !== undefined) outcomes.push(outcome);
+  }
+  return outcomes;
+};
+
+const count = (
+  station: Station,
+  outcomes: readonly EventOutcome[],
+  { eventsEnded }: ProduceOptions,
+): void => {
+  const counts = { stored: 0, refused: 0, unavailable: 0, unknown: 0 };
+  for (const outcome of outcomes) counts[outcome.status === "stored" ? "stored" : outcome.error.outcome]++;
+  for (const [ending, n] of Object.entries(counts)) {
+    if (n > 0) eventsEnded?.(station.name, ending as keyof typeof counts, n);
+  }
+};

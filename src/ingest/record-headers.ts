@@ -1,0 +1,76 @@
+/** Which of a request's headers travel with its events, and how. */
+import type { RecordHeader } from "../broker/broker.ts";
+
+const NONE: readonly RecordHeader[] = [];
+const LETTER_C = 0x63;
+const LETTER_T = 0x74;
+const LETTER_X = 0x78;
+
+/**
+ * Record headers from a request's headers (names and values by turns, as Node's `rawHeaders`), in their order:
+ * `traceparent`, `tracestate`, `x-*` but `x-forwarded-*`, and `ce-*` as the `ce_*` of CloudEvents' Kafka binding,
+ * percent-decoded. Names in lower case, values byte for byte. Credentials and what `Connection` names stay behind.
+ *
+ * Most requests have none of these: the first letter decides before anything is allocated.
+ */
+export const recordHeadersOf = (rawHeaders: readonly string[]): readonly RecordHeader[] => {
+  let found: RecordHeader[] | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const rawName = rawHeaders[i] ?? "";
+    const first = rawName.charCodeAt(0) | 0x20;
+    if (first !== LETTER_X && first !== LETTER_T && first !== LETTER_C) continue;
+    const name = rawName.toLowerCase();
+    if (!travels(name) || isHopByHop(name, rawHeaders)) continue;
+    found ??= [];
+    found.push(recordHeader(name, rawHeaders[i + 1] ?? ""));
+  }
+  return found ?? NONE;
+};
+
+const travels = (name: string): boolean => {
+  if (name.startsWith("x-")) return !name.startsWith("x-forwarded-") && !isCredential(name);
+  if (name.startsWith("ce-")) return !isCredential(name);
+  return name === "traceparent" || name === "tracestate";
+};
+
+const isCredential = (name: string): boolean => name === "x-api-key" || name.endsWith("-token");
+
+/** RFC 9110 7.6.1: a header that `Connection` names is for this connection only. */
+const isHopByHop = (name: string, rawHeaders: readonly string[]): boolean =>
+  rawHeaders.some(
+    (header, i) =>
+      i % 2 === 0 &&
+      header.toLowerCase() === "connection" &&
+      (rawHeaders[i + 1] ?? "")
+        .toLowerCase()
+        .split(/[\s,]+/)
+        .includes(name),
+  );
+
+const recordHeader = (name: string, value: string): RecordHeader =>
+  name.startsWith("ce-")
+    ? { name: `ce_${name.slice(3)}`, value: percentDecoded(value) }
+    : { name, value: Buffer.from(value, "latin1") };
+
+/** CloudEvents' HTTP binding writes attributes in percent-encoded UTF-8; what isn't stays as it came. */
+const percentDecoded = (value: string): Buffer => {
+  if (!value.includes("%")) return Buffer.from(value, "latin1");
+  try {
+    return Buffer.from(decodeURIComponent(value));
+  } catch {
+    return Buffer.from(value, "latin1");
+  }
+};
+
+/** More content types than any one service's clients use; beyond it nothing is kept, so that a client can't fill it. */
+const MAX_KEPT_TYPES = 256;
+const keptTypes = new Map<string, readonly RecordHeader[]>();
+
+/** The record headers of an event with a content type and nothing else. The few types in use are made once. */
+export const contentTypeHeaders = (contentType: string): readonly RecordHeader[] => {
+  const kept = keptTypes.get(contentType);
+  if (kept !== undefined) return kept;
+  const made = [{ name: "content-type", value: Buffer.from(contentType, "latin1") }];
+  if (keptTypes.size < MAX_KEPT_TYPES) keptTypes.set(contentType, made);
+  return made;
+};

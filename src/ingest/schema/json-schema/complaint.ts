@@ -1,0 +1,139 @@
+/** An error of ajv's, told as github.com/santhosh-tekuri/jsonschema v5 tells it. */
+import type { ErrorObject } from "ajv";
+import { constant, float, quote, typeOf } from "./words.ts";
+
+export interface Complaint {
+  /** Where below its schema the keyword stands, as tokens; none for a schema that is `false`. */
+  readonly keyword: readonly string[];
+  /** The member or item at fault, where ajv blames the whole and the library the part. */
+  readonly part?: string;
+  readonly reason: string;
+}
+
+type Teller = (error: Blame) => string | Complaint;
+
+/** An `ErrorObject` with what `verbose` adds, and its parameters by any name. */
+interface Blame {
+  readonly schema: unknown;
+  readonly parentSchema: Readonly<Record<string, unknown>>;
+  readonly data: unknown;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export const complaintOf = (error: ErrorObject): Complaint => {
+  const blame: Blame = {
+    schema: error.schema,
+    parentSchema: error.parentSchema ?? {},
+    data: error.data,
+    params: error.params,
+  };
+  const told = TELLERS.get(error.keyword)?.(blame) ?? `${error.keyword} failed`;
+  return typeof told === "string" ? { keyword: [error.keyword], reason: told } : told;
+};
+
+const compared =
+  (sign: string): Teller =>
+  ({ schema, data }) =>
+    `must be ${sign} ${float(schema)} but found ${float(data)}`;
+
+const sized =
+  (sign: string): Teller =>
+  ({ schema, data }) =>
+    `length must be ${sign} ${String(schema)}, but got ${Array.from(String(data)).length}`;
+
+const counted =
+  (bound: string, things: string, verb: string): Teller =>
+  ({ schema, data }) =>
+    `${bound} ${String(schema)} ${things} ${verb}, but found ${Object.keys(data as object).length} ${things}`;
+
+const missing: Teller = ({ schema, data }) =>
+  `missing properties: ${(schema as string[])
+    .filter((name) => !Object.hasOwn(data as object, name))
+    .map(quote)
+    .join(", ")}`;
+
+const surplus: Teller = ({ parentSchema: { properties = {}, patternProperties = {} }, data }) => {
+  const patterns = Object.keys(patternProperties as object).map((pattern) => new RegExp(pattern, "u"));
+  const names = Object.keys(data as object).filter(
+    (name) => !Object.hasOwn(properties as object, name) && !patterns.some((pattern) => pattern.test(name)),
+  );
+  return `additionalProperties ${names.map(quote).join(", ")} not allowed`;
+};
+
+/** What stands for one of several constants; objects and arrays aren't written out. */
+const oneOfConstants = (keyword: string, values: readonly unknown[]): string => {
+  if (values.some((value) => typeof value === "object" && value !== null)) return `${keyword} failed`;
+  const choice = values.length === 1 ? "must be" : "must be one of";
+  return `value ${choice} ${values.map(constant).join(", ")}`;
+};
+
+const dependent =
+  (keyword: string): Teller =>
+  ({ schema, params }) => {
+    const [property, needed] = [String(params["property"]), String(params["missingProperty"])];
+    const index = (schema as Record<string, string[]>)[property]?.indexOf(needed) ?? 0;
+    return {
+      keyword: [keyword, property, String(index)],
+      reason: `property ${quote(needed)} is required, if ${quote(property)} property exists`,
+    };
+  };
+
+/** ajv says how often `contains` must match, but not how often it did. */
+const contained: Teller = ({ params }) => {
+  const least = Number(params["minContains"]);
+  const most = params["maxContains"];
+  if (most !== undefined) return { keyword: ["maxContains"], reason: `valid must be <= ${Number(most)}` };
+  return { keyword: ["minContains"], reason: `valid must be >= ${least}${least === 1 ? ", but got 0" : ""}` };
+};
+
+const itemNotAllowed =
+  (keyword: string): Teller =>
+  ({ params }) => ({ keyword: [keyword], part: String(params["limit"]), reason: "not allowed" });
+
+const TELLERS: ReadonlyMap<string, Teller> = new Map<string, Teller>([
+  ["type", ({ schema, data }) => `expected ${[schema].flat().join(" or ")}, but got ${typeOf(data)}`],
+  ["const", ({ schema }) => oneOfConstants("const", [schema])],
+  ["enum", ({ schema }) => oneOfConstants("enum", schema as unknown[])],
+  ["format", ({ schema, data }) => `${quote(String(data))} is not valid ${quote(String(schema))}`],
+  ["minimum", compared(">=")],
+  ["maximum", compared("<=")],
+  ["exclusiveMinimum", compared(">")],
+  ["exclusiveMaximum", compared("<")],
+  ["multipleOf", ({ schema, data }) => `${float(data)} not multipleOf ${float(schema)}`],
+  ["minLength", sized(">=")],
+  ["maxLength", sized("<=")],
+  ["pattern", ({ schema }) => `does not match pattern ${quote(String(schema))}`],
+  ["minProperties", counted("minimum", "properties", "allowed")],
+  ["maxProperties", counted("maximum", "properties", "allowed")],
+  ["required", missing],
+  ["additionalProperties", surplus],
+  ["dependencies", dependent("dependencies")],
+  ["dependentRequired", dependent("dependentRequired")],
+  [
+    "unevaluatedProperties",
+    ({ params }) => ({
+      keyword: ["unevaluatedProperties"],
+      part: String(params["unevaluatedProperty"]),
+      reason: "not allowed",
+    }),
+  ],
+  ["minItems", counted("minimum", "items", "required")],
+  ["maxItems", counted("maximum", "items", "required")],
+  [
+    "uniqueItems",
+    ({ params }) => `items at index ${String(params["j"])} and ${String(params["i"])} are equal`,
+  ],
+  [
+    "additionalItems",
+    ({ params, data }) =>
+      `only ${String(params["limit"])} items are allowed, but found ${(data as unknown[]).length} items`,
+  ],
+  ["items", itemNotAllowed("items")],
+  ["unevaluatedItems", itemNotAllowed("unevaluatedItems")],
+  ["contains", contained],
+  [
+    "oneOf",
+    ({ params }) => `valid against schemas at indexes ${[params["passingSchemas"]].flat().join(" and ")}`,
+  ],
+  ["false schema", () => ({ keyword: [], reason: "not allowed" })],
+]);

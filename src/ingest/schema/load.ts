@@ -1,0 +1,21 @@
+/** From a declaration in the settings to a compiled validator. */
+import type { SchemaDeclaration, ValidatorContext } from "./declaration.ts";
+import { loadJsonSchema } from "./json-schema.ts";
+import { loadProtobuf } from "./protobuf.ts";
+import type { EventValidator } from "./validator.ts";
+import { loadZod } from "./zod.ts";
+
+/** Compiles a schema once and for all. Rejects with SETTINGS_INVALID that names the station, the file and the fault. */
+export const loadValidator = async (
+  declaration: SchemaDeclaration,
+  context: ValidatorContext,
+): Promise<EventValidator> => {
+  switch (declaration.type) {
+    case "json-schema":
+      return loadJsonSchema(declaration, context);
+    case "zod":
+      return loadZod(declaration, context);
+    case "protobuf":
+      return loadProtobuf(declaration, context);
+  }
+};

@@ -1,0 +1,122 @@
+/** Stations: what is declared of each, and what becomes of names that aren't declared. */
+import { LRUCache } from "lru-cache";
+import type { Broker, TopicSpec } from "../broker/broker.ts";
+import { GatewayError } from "../errors.ts";
+import type { EventValidator } from "./schema/validator.ts";
+import { isStationName } from "./station-name.ts";
+
+export interface Station {
+  /** Lower-case name, as in URLs. */
+  readonly name: string;
+  readonly topic: string;
+  /**
+   * JSON pointer into the event whose value becomes the record's key; on a protobuf station, into the event's proto3
+   * JSON form (names in camelCase, 64-bit integers as strings).
+   */
+  readonly key: string | undefined;
+  readonly validator: EventValidator | undefined;
+}
+
+export interface StationsOptions {
+  readonly declared: readonly Station[];
+  /** Does any topic whose name is fit count as a station, and is a missing one created by the first event? */
+  readonly autoCreate: boolean;
+  readonly broker: Pick<Broker, "topic" | "ensureTopic">;
+  /** Largest record in bytes that a topic we create takes. */
+  readonly maxRecordBytes: number;
+  /** By station, the topics of declared ones as they are to be created when missing; absent: never. */
+  readonly provisioned?: ReadonlyMap<string, TopicSpec> | undefined;
+}
+
+/** Unknown names throw (or reject with) STATION_UNKNOWN; where the broker must be asked, BROKER_UNAVAILABLE too. */
+export interface Stations {
+  /** The station to produce to, created where that is allowed. A known one comes at once, without a promise. */
+  resolve(name: string): Station | Promise<Station>;
+  /** The station to consume from; nothing is created by reading. */
+  existing(name: string): Station | Promise<Station>;
+  /**
+   * Name of the station that an API means by a topic: a station's name first, then a declared one's topic, letter by
+   * letter. Whether there is such a station is for `resolve` to say.
+   */
+  nameOfTopic(topic: string): string;
+  /** Creates a station's topic that isn't there (any more, or yet). False: that isn't ours to do. */
+  recreate(station: Station): Promise<boolean>;
+  readonly declared: readonly Station[];
+}
+
+export const stationUnknown = (name: string): GatewayError =>
+  new GatewayError("STATION_UNKNOWN", { message: `Station ${name} does not exist` });
+
+/** Undeclared stations kept by name; one that is pushed out costs its next event a look at the broker. */
+const MAX_KEPT = 10_000;
+
+export const createStations = ({
+  declared,
+  autoCreate,
+  broker,
+  maxRecordBytes,
+  provisioned,
+}: StationsOptions): Stations => {
+  const byName = new Map(declared.map((station) => [station.name, station]));
+  const byTopic = new Map(declared.toReversed().map((station) => [station.topic, station]));
+  const undeclared = new LRUCache<string, Station>({ max: MAX_KEPT });
+  const beingCreated = new Map<string, Promise<Station>>();
+
+  const keep = (name: string): Station => {
+    const station: Station = { name, topic: name, key: undefined, validator: undefined };
+    undeclared.set(name, station);
+    return station;
+  };
+
+  /** A declared station's topic has that station for its only door: another would let events past its schema. */
+  const mayBeUndeclared = (name: string): boolean => autoCreate && isStationName(name) && !byTopic.has(name);
+
+  /** One creation for all who need it at the same time. */
+  const create = (name: string, spec: TopicSpec): Promise<Station> => {
+    const begun = beingCreated.get(name);
+    if (begun !== undefined) return begun;
+    const created = broker
+      .ensureTopic(spec)
+      .then(() => byName.get(name) ?? keep(name))
+      .finally(() => beingCreated.delete(name));
+    beingCreated.set(name, created);
+    return created;
+  };
+
+  /** What to create for a station; undefined: it has to be there. */
+  const specOf = (name: string): TopicSpec | undefined => {
+    if (byName.has(name)) return provisioned?.get(name);
+    return mayBeUndeclared(name) ? { name, maxRecordBytes } : undefined;
+  };
+
+  const known = (name: string): Station | undefined => byName.get(name) ?? undeclared.get(name);
+
+  const resolve = (name: string): Station | Promise<Station> => {
+    const station = known(name);
+    if (station !== undefined) return station;
+    const spec = specOf(name);
+    if (spec === undefined) throw stationUnknown(name);
+    return create(name, spec);
+  };
+
+  return {
+    declared,
+    resolve,
+    nameOfTopic: (topic) => (known(topic) ?? byTopic.get(topic))?.name ?? topic,
+    existing: (name) => {
+      const station = known(name);
+      if (station !== undefined) return station;
+      if (!mayBeUndeclared(name)) throw stationUnknown(name);
+      return broker.topic(name).then((topic) => {
+        if (topic === undefined) throw stationUnknown(name);
+        return keep(name);
+      });
+    },
+    recreate: async ({ name }) => {
+      const spec = specOf(name);
+      if (spec === undefined) return false;
+      await create(name, spec);
+      return true;
+    },
+  };
+};

@@ -1,0 +1,117 @@
+/** One event becomes one record: judged by its station's schema, keyed, with its headers. */
+import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import type { IncomingEvent } from "./incoming-event.ts";
+import { createKeyOf, type KeyOf } from "./key.ts";
+import { contentTypeHeaders } from "./record-headers.ts";
+import type { EventValidator } from "./schema/validator.ts";
+import type { Station } from "./stations.ts";
+
+/** The record to store, or why the station refuses the event. */
+export type ToRecord = (event: IncomingEvent) => BrokerRecord | GatewayError;
+
+/** What one record may hold; one that holds more is refused alone. */
+export interface RecordLimits {
+  /** Largest value in bytes; beyond it RECORD_TOO_LARGE. */
+  readonly maxEventBytes: number;
+  /** Beyond it KEY_TOO_LARGE. */
+  readonly maxKeyBytes: number;
+  /** Headers beside the gateway's own; beyond it RECORD_HEADERS_TOO_MANY. */
+  readonly maxHeaders: number;
+  /** Names and values of the headers together; beyond it RECORD_HEADERS_TOO_LARGE. */
+  readonly maxHeaderBytes: number;
+}
+
+export interface ToRecordOptions {
+  /** Timestamp of events that have none of their own. */
+  readonly arrival: number;
+  readonly limits: RecordLimits;
+}
+
+export const createToRecord = (
+  { key, validator }: Station,
+  { arrival, limits }: ToRecordOptions,
+): ToRecord => {
+  const keyOf = key === undefined ? undefined : createStationKeyOf(key, validator);
+  const record = (event: IncomingEvent, content: Content, key?: Buffer | null): BrokerRecord | GatewayError =>
+    keyExcess(event.key ?? key, limits) ?? recordOf(event, content, { arrival, key });
+
+  return (event) => {
+    const { value } = event;
+    const excess = headersExcess(event, limits);
+    if (excess !== undefined) return excess;
+    if (value === null) return record(event, { value, contentType: event.contentType });
+    if (value.length > limits.maxEventBytes) return new GatewayError("RECORD_TOO_LARGE");
+    const judged =
+      validator === undefined ? asItCame(event, value) : validator.validate(value, event.contentType);
+    if (judged.status === "refused") return judged.error;
+    if (keyOf === undefined || event.key !== undefined) return record(event, judged);
+    try {
+      return record(event, judged, keyOf(judged.value));
+    } catch (error) {
+      return asGatewayError(error);
+    }
+  };
+};
+
+interface Content {
+  readonly value: Buffer | null;
+  readonly contentType: string | undefined;
+}
+
+const asItCame = ({ contentType }: IncomingEvent, value: Buffer) =>
+  ({ status: "accepted", value, contentType }) as const;
+
+const headersExcess = ({ headers }: IncomingEvent, limits: RecordLimits): GatewayError | undefined => {
+  if (headers.length === 0) return undefined;
+  if (headers.length > limits.maxHeaders) return new GatewayError("RECORD_HEADERS_TOO_MANY");
+  const bytes = headers.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + value.length, 0);
+  return bytes > limits.maxHeaderBytes ? new GatewayError("RECORD_HEADERS_TOO_LARGE") : undefined;
+};
+
+const keyExcess = (
+  key: Buffer | null | undefined,
+  { maxKeyBytes }: RecordLimits,
+): GatewayError | undefined =>
+  key !== null && key !== undefined && key.length > maxKeyBytes
+    ? new GatewayError("KEY_TOO_LARGE")
+    : undefined;
+
+const recordOf = (
+  event: IncomingEvent,
+  { value, contentType }: Content,
+  { arrival, key }: { readonly arrival: number; readonly key: Buffer | null | undefined },
+): BrokerRecord => {
+  const made = {
+    key: event.key ?? key ?? null,
+    value,
+    headers: headersOf(event, contentType),
+    timestamp: event.timestamp ?? arrival,
+  };
+  return event.partition === undefined ? made : { ...made, partition: event.partition };
+};
+
+const headersOf = ({ headers }: IncomingEvent, contentType: string | undefined): readonly RecordHeader[] => {
+  if (contentType === undefined) return headers;
+  const own = contentTypeHeaders(contentType);
+  return headers.length === 0 ? own : [...own, ...headers];
+};
+
+/**
+ * Reads the key of a stored event. A validator that speaks JSON vouches for the bytes; events of a station without one
+ * may be anything, and where an event is no JSON the pointer leads nowhere: it has no key.
+ */
+const createStationKeyOf = (pointer: string, validator: EventValidator | undefined): KeyOf => {
+  const keyOf = createKeyOf(pointer);
+  if (validator === undefined) return (value) => (isJsonText(value) ? keyOf(value) : null);
+  return (value) => keyOf(validator.asJson?.(value) ?? value);
+};
+
+const isJsonText = (value: Buffer): boolean => {
+  try {
+    JSON.parse(value.toString());
+    return true;
+  } catch {
+    return false;
+  }
+};

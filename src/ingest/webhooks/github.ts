@@ -1,0 +1,14 @@
+import { hmacScheme, prefixed } from "./hmac-scheme.ts";
+import { header, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
+
+/** GitHub, "Validating webhook deliveries". A ping is a delivery like any other. */
+export const github = ({ secrets }: WebhookSettings): WebhookScheme =>
+  hmacScheme({
+    secrets,
+    algorithm: "sha256",
+    encoding: "hex",
+    signatures: (request) => prefixed(header(request, "x-hub-signature-256"), "sha256="),
+    signed: ({ body }) => [body],
+    deliveryId: (request) => header(request, "x-github-delivery"),
+    deadline: 9000,
+  });

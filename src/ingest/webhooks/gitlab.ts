@@ -1,0 +1,13 @@
+import { isOneOf } from "./equality.ts";
+import { header, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
+
+/** GitLab's secret token, which is sent as it is. Its newer signing token is `standard-webhooks`. */
+export const gitlab = ({ secrets }: WebhookSettings): WebhookScheme => ({
+  refusal(request) {
+    const token = header(request, "x-gitlab-token");
+    if (token === undefined) return "credential-missing";
+    return isOneOf(token, secrets) ? undefined : "credential-wrong";
+  },
+  deliveryId: (request) => header(request, "idempotency-key") ?? header(request, "webhook-id"),
+  deadline: 9000,
+});

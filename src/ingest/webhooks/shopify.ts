@@ -1,0 +1,14 @@
+import { hmacScheme, prefixed } from "./hmac-scheme.ts";
+import { header, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
+
+/** Shopify, "Verify a webhook". The event's id is the same in every repetition. */
+export const shopify = ({ secrets }: WebhookSettings): WebhookScheme =>
+  hmacScheme({
+    secrets,
+    algorithm: "sha256",
+    encoding: "base64",
+    signatures: (request) => prefixed(header(request, "x-shopify-hmac-sha256"), ""),
+    signed: ({ body }) => [body],
+    deliveryId: (request) => header(request, "x-shopify-event-id"),
+    deadline: 4500,
+  });

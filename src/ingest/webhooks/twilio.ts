@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { GatewayError } from "../../errors.ts";
+import { isOneOf, offersOneOf } from "./equality.ts";
+import { hmac } from "./hmac-scheme.ts";
+import { header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
+
+const decode = (text: string): string | undefined => {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * A form's parameters. Twilio signs what they mean, not how they are written: `a=b` and `ab` mean the same to the
+ * signature. So only what Twilio itself writes is taken: one `=` a pair, escapes in upper case, no bare space.
+ */
+const parameters = (form: string): readonly (readonly [string, string])[] | undefined => {
+  if (form === "") return [];
+  const pairs = form.split("&").map((pair) => {
+    const [name, value, ...more] = pair.split("=");
+    const text = / |%(?:[a-f]|.[a-f])/.test(pair) || more.length > 0 ? undefined : decode(value ?? "%");
+    const key = decode(name ?? "");
+    return key && text !== undefined ? ([key, text] as const) : undefined;
+  });
+  return pairs.every((pair) => pair !== undefined) ? pairs : undefined;
+};
+
+const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+/** The parameters as they are signed: sorted by name, then value, a repeated pair once. */
+const joined = (pairs: readonly (readonly [string, string])[]): string => {
+  const sorted = [...pairs].sort((a, b) => byCodeUnits(a[0], b[0]) || byCodeUnits(a[1], b[1]));
+  return [...new Set(sorted.map(([name, value]) => `${name}\u0000${value}`))]
+    .join("")
+    .replaceAll("\u0000", "");
+};
+
+/** Twilio signs some URLs with their port and some without, whatever it was given. */
+const spellings = (url: string): readonly string[] => {
+  const [, scheme = "", host = "", port = "", rest = ""] =
+    /^(https?):\/\/([^/:?]+)(:\d+)?(.*)$/s.exec(url) ?? [];
+  const other = port === "" ? (scheme === "https" ? ":443" : ":80") : "";
+  return [url, `${scheme}://${host}${other}${rest}`];
+};
+
+/** What is signed beside the URL; undefined: the body isn't covered by the signature, and so by nothing. */
+const signedBody = (request: WebhookRequest): string | undefined => {
+  const told = new URLSearchParams(request.query).get("bodySHA256");
+  if (told !== null) {
+    const hash = createHash("sha256").update(request.body).digest("hex");
+    return isOneOf(told, [hash]) ? "" : undefined;
+  }
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(header(request, "content-type") ?? "");
+  if (!isForm && request.body.length > 0) return undefined;
+  const pairs = parameters(request.body.toString());
+  return pairs && joined(pairs);
+};
+
+/** Twilio, "Validating signatures": over the public URL, which only the settings know behind a proxy. */
+export const twilio = ({ secrets, publicUrl }: WebhookSettings): WebhookScheme => {
+  if (!publicUrl || !/^https?:\/\/[^/?#]+[^?#]*$/.test(publicUrl)) {
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: "twilio needs publicUrl, the source's whole URL without query",
+    });
+  }
+  return {
+    refusal(request) {
+      const offered = header(request, "x-twilio-signature");
+      if (offered === undefined) return "credential-missing";
+      const body = signedBody(request);
+      if (body === undefined) return "credential-wrong";
+      const urls = spellings(request.query === "" ? publicUrl : `${publicUrl}?${request.query}`);
+      const expected = secrets.flatMap((secret) =>
+        urls.map((url) => hmac({ algorithm: "sha1", encoding: "base64" }, secret, [url, body])),
+      );
+      return offersOneOf([offered], expected) ? undefined : "credential-wrong";
+    },
+    deliveryId: (request) => header(request, "i-twilio-idempotency-token"),
+  };
+};

@@ -1,0 +1,131 @@
+/** Webhook sources: a request is verified, stored once, and only then welcomed. */
+import { webhookPrincipal } from "../../auth/webhook-principal.ts";
+import { GatewayError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { IncomingEvent } from "../incoming-event.ts";
+import type { Produce } from "../produce.ts";
+import { recordHeadersOf } from "../record-headers.ts";
+import type { Stations } from "../stations.ts";
+import { createDeduplicator, type Deduplicator } from "./deduplication.ts";
+import { createVerifier, type SchemeName, type VerifiedWebhook, type Verifier } from "./verifier.ts";
+import type { Refusal, WebhookAnswer, WebhookRequest, WebhookSettings } from "./webhook.ts";
+
+/** A source as it is declared. */
+export interface WebhookDeclaration extends WebhookSettings {
+  readonly source: string;
+  readonly station: string;
+  readonly scheme: SchemeName;
+  /** Milliseconds for which a delivery is remembered. */
+  readonly duplicateWindow: number;
+}
+
+export interface WebhookSource {
+  readonly station: string;
+  /**
+   * Resolves with 202 once the delivery is stored, or was before; with 200 for a handshake. Rejects with UNAUTHORIZED,
+   * METHOD_NOT_ALLOWED, HANDSHAKE_REFUSED, with BROKER_AMBIGUOUS when the sender's deadline comes first, and with
+   * whatever the event's own outcome is.
+   */
+  receive(request: WebhookRequest): Promise<WebhookAnswer>;
+}
+
+export interface Webhooks {
+  /** Throws ROUTE_UNKNOWN. */
+  find(source: string): WebhookSource;
+}
+
+export interface WebhooksOptions {
+  readonly declared: readonly WebhookDeclaration[];
+  readonly stations: Pick<Stations, "resolve">;
+  readonly produce: Produce;
+  readonly clock: Clock;
+  /** Deliveries remembered, all sources together. */
+  readonly maxRemembered?: number;
+  /** A request wasn't believed. */
+  readonly refused?: (source: string, reason: Refusal) => void;
+}
+
+const ACCEPTED: WebhookAnswer = { status: 202, headers: {}, body: "" };
+
+/** Throws SETTINGS_INVALID for a source whose settings lack what its scheme needs. */
+export const createWebhooks = (options: WebhooksOptions): Webhooks => {
+  const { declared, clock, maxRemembered = 100_000 } = options;
+  const deduplicator = createDeduplicator({ maxRemembered, now: () => clock.now() });
+  const sources = new Map(
+    declared.map((declaration) => [declaration.source, createSource(declaration, options, deduplicator)]),
+  );
+  return {
+    find: (name) => {
+      const source = sources.get(name);
+      if (source === undefined) throw new GatewayError("ROUTE_UNKNOWN");
+      return source;
+    },
+  };
+};
+
+const createSource = (
+  declaration: WebhookDeclaration,
+  { stations, produce, clock, refused }: WebhooksOptions,
+  deduplicator: Deduplicator,
+): WebhookSource => {
+  const { source, duplicateWindow } = declaration;
+  const verifier = verifierOf(declaration);
+  const principal = webhookPrincipal(source, declaration.station);
+
+  const store = async (webhook: VerifiedWebhook): Promise<void> => {
+    const station = await stations.resolve(declaration.station);
+    const [outcome] = await produce({ principal, station, events: [eventOf(webhook)] });
+    if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");
+  };
+  const storeOnce = (webhook: VerifiedWebhook): Promise<void> => {
+    const { deliveryId: id, body } = webhook;
+    if (id === undefined) return store(webhook);
+    return deduplicator.once({ source, id, body }, duplicateWindow, () => store(webhook));
+  };
+
+  return {
+    station: declaration.station,
+    receive: async (request) => {
+      const verdict = verifier.verify(request, clock.now());
+      if (verdict.status === "handshake") return verdict.answer;
+      if (verdict.status === "refused") {
+        refused?.(source, verdict.reason);
+        throw new GatewayError("UNAUTHORIZED", { cause: `webhook ${verdict.reason}` });
+      }
+      await inTime(storeOnce(verdict.webhook), verifier.deadline, clock);
+      return ACCEPTED;
+    },
+  };
+};
+
+const verifierOf = ({ source, scheme, ...settings }: WebhookDeclaration): Verifier => {
+  try {
+    return createVerifier(scheme, settings);
+  } catch (cause) {
+    if (!(cause instanceof GatewayError)) throw cause;
+    throw new GatewayError("SETTINGS_INVALID", { message: `webhook ${source}: ${cause.message}`, cause });
+  }
+};
+
+const ID_HEADER = "x-webhook-id";
+
+/** Consumers drop by the id what two processes both took, so nobody but us may write it. */
+const eventOf = ({ body, contentType, rawHeaders, deliveryId }: VerifiedWebhook): IncomingEvent => {
+  const sent = recordHeadersOf(rawHeaders).filter(({ name }) => name !== ID_HEADER);
+  const id = deliveryId === undefined ? [] : [{ name: ID_HEADER, value: Buffer.from(deliveryId) }];
+  return { value: body, contentType, headers: [...sent, ...id] };
+};
+
+/**
+ * The sender's patience: an answer of 503 in time is worth more than a later one that it no longer reads. What has
+ * begun goes on, and when it is stored the sender's next try finds it so.
+ */
+const inTime = (stored: Promise<void>, deadline: number | undefined, clock: Clock): Promise<void> => {
+  if (deadline === undefined) return stored;
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(deadline, () => {
+      reject(new GatewayError("BROKER_AMBIGUOUS"));
+    });
+    stored.finally(cancel).then(resolve, reject);
+  });
+};

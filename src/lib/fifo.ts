@@ -1,0 +1,36 @@
+/** First in, first out, in constant time at both ends; `Array.shift` moves every element of a long array. */
+export interface Fifo<T> {
+  readonly size: number;
+  push(item: T): void;
+  peek(): T | undefined;
+  shift(): T | undefined;
+}
+
+/** Below this many taken slots a queue isn't worth moving. */
+const COMPACT_AT = 1024;
+
+export const createFifo = <T>(): Fifo<T> => {
+  let items: T[] = [];
+  let head = 0;
+  return {
+    get size() {
+      return items.length - head;
+    },
+    push(item) {
+      items.push(item);
+    },
+    peek: () => items[head],
+    shift() {
+      const item = items[head];
+      if (head < items.length) head += 1;
+      if (head === items.length) {
+        items.length = 0;
+        head = 0;
+      } else if (head >= COMPACT_AT && head * 2 >= items.length) {
+        items = items.slice(head);
+        head = 0;
+      }
+      return item;
+    },
+  };
+};

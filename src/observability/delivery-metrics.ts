@@ -1,0 +1,110 @@
+/** Metrics of deliveries, by connector. */
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+interface DeliveryState {
+  readonly connector: string;
+  readonly inFlight: number;
+  /** Records that wait for the time of an attempt. */
+  readonly waiting: number;
+  readonly lag: { readonly records: number; readonly seconds: number };
+}
+
+export interface DeliveryMetrics {
+  attemptEnded(connector: string, outcome: string, seconds: number): void;
+  recordDropped(connector: string, deadLettered: boolean): void;
+  /** Reads, at each scrape, what deliveries are about; all who are given are asked. */
+  deliveriesFrom(read: () => Promise<readonly DeliveryState[]>): void;
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"> => {
+  const attempts = new Counter({
+    name: "stationgate_delivery_attempts_total",
+    help: "Attempts to deliver a record, by outcome: delivered, retry, dropped, stopped.",
+    labelNames: ["connector", "outcome"],
+    registers,
+  });
+  const duration = new Histogram({
+    name: "stationgate_delivery_attempt_seconds",
+    help: "Seconds from an attempt's request to the end of its answer.",
+    labelNames: ["connector"],
+    buckets: SECONDS,
+    registers,
+  });
+  const dropped = new Counter({
+    name: "stationgate_delivery_dropped_total",
+    help: "Records given up, dead letters included.",
+    labelNames: ["connector"],
+    registers,
+  });
+  const deadLettered = new Counter({
+    name: "stationgate_delivery_dead_lettered_total",
+    help: "Records given up and stored in the dead letter topic.",
+    labelNames: ["connector"],
+    registers,
+  });
+  return {
+    attemptEnded: (connector, outcome, seconds) => {
+      attempts.inc({ connector, outcome });
+      duration.observe({ connector }, seconds);
+    },
+    recordDropped: (connector, stored) => {
+      dropped.inc({ connector });
+      if (stored) deadLettered.inc({ connector });
+    },
+  };
+};
+
+type Reading = readonly [name: string, help: string, of: (state: DeliveryState) => number, sum?: "max"];
+
+const GAUGES: readonly Reading[] = [
+  ["stationgate_delivery_in_flight", "Requests in flight.", ({ inFlight }) => inFlight],
+  ["stationgate_delivery_retrying", "Records that wait for an attempt's time.", ({ waiting }) => waiting],
+  [
+    "stationgate_delivery_lag_records",
+    "Records of this process's partitions without a final outcome.",
+    ({ lag }) => lag.records,
+  ],
+  [
+    "stationgate_delivery_lag_seconds",
+    "Age of the oldest record that was read and has no final outcome.",
+    ({ lag }) => lag.seconds,
+    "max",
+  ],
+];
+
+/** The gauges of one scrape are collected at once, and share one reading. */
+const gaugesFrom = (registers: Registry[], read: () => Promise<readonly DeliveryState[]>): void => {
+  let reading: Promise<readonly DeliveryState[]> | undefined;
+  const shared = (): Promise<readonly DeliveryState[]> =>
+    (reading ??= read().finally(() => {
+      reading = undefined;
+    }));
+  for (const [name, help, of, aggregator = "sum"] of GAUGES) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["connector"],
+      aggregator,
+      registers,
+      async collect() {
+        const states = await shared();
+        this.reset();
+        for (const state of states) this.set({ connector: state.connector }, of(state));
+      },
+    });
+  }
+};
+
+export const deliveryMetrics = (registry: Registry): DeliveryMetrics => {
+  const readers: (() => Promise<readonly DeliveryState[]>)[] = [];
+  return {
+    ...counters([registry]),
+    deliveriesFrom: (read) => {
+      readers.push(read);
+      if (readers.length > 1) return;
+      gaugesFrom([registry], async () => (await Promise.all(readers.map((each) => each()))).flat());
+    },
+  };
+};

@@ -1,0 +1,142 @@
+/** Metrics in Prometheus' text format. Names and labels are documented for users: renaming one breaks dashboards. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { FailureOutcome } from "../errors.ts";
+import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
+import type { MetricSamples } from "./summed-metrics.ts";
+
+interface RequestObservation {
+  /** The route's template, never the path itself: a label must not grow with what clients send. */
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+export interface Metrics extends DeliveryMetrics {
+  requestObserved(request: RequestObservation): void;
+  eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
+  /** One append to the broker that has settled: its duration and how many records it carried. */
+  appendObserved(seconds: number, records: number): void;
+  /** Reads, at each scrape, the bytes that wait for the broker. */
+  bufferedBytesFrom(read: () => number): void;
+  authFailed(reason: string): void;
+  webhookRefused(source: string): void;
+  readonly contentType: string;
+  /** Everything in the text format of Prometheus. */
+  text(): Promise<string>;
+  /** Everything as data, to be summed up with other processes'. */
+  samples(): Promise<MetricSamples>;
+}
+
+/** Where stations are created by being written to, their number has no bound but this one; the rest are "other". */
+const MAX_STATION_LABELS = 1000;
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const APPEND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+
+/** Registries are made, not shared: two in one process (tests, workers) don't meet. */
+export const createMetrics = (): Metrics => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return {
+    ...httpMetrics(registry),
+    ...ingestMetrics(registry),
+    ...deliveryMetrics(registry),
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    samples: () => registry.getMetricsAsJSON(),
+  };
+};
+
+const httpMetrics = (
+  registry: Registry,
+): Pick<Metrics, "requestObserved" | "authFailed" | "webhookRefused"> => {
+  const registers = [registry];
+  const requests = new Counter({
+    name: "stationgate_http_requests_total",
+    help: "Requests answered, by route, method and status.",
+    labelNames: ["route", "method", "status"],
+    registers,
+  });
+  const duration = new Histogram({
+    name: "stationgate_http_request_seconds",
+    help: "Seconds from a request's headers to the end of its answer, by route.",
+    labelNames: ["route"],
+    buckets: REQUEST_BUCKETS,
+    registers,
+  });
+  const authFailures = new Counter({
+    name: "stationgate_auth_failures_total",
+    help: "Requests refused for their credential, by reason.",
+    labelNames: ["reason"],
+    registers,
+  });
+  const webhooks = new Counter({
+    name: "stationgate_webhook_refusals_total",
+    help: "Webhook requests refused for their signature, by source.",
+    labelNames: ["source"],
+    registers,
+  });
+  return {
+    requestObserved: ({ route, method, status, seconds }) => {
+      requests.inc({ route, method, status });
+      duration.observe({ route }, seconds);
+    },
+    authFailed: (reason) => {
+      authFailures.inc({ reason });
+    },
+    webhookRefused: (source) => {
+      webhooks.inc({ source });
+    },
+  };
+};
+
+const ingestMetrics = (
+  registry: Registry,
+): Pick<Metrics, "eventsEnded" | "appendObserved" | "bufferedBytesFrom"> => {
+  const registers = [registry];
+  const events = new Counter({
+    name: "stationgate_events_total",
+    help: "Events by station and outcome: stored, refused, unavailable (not stored, send again), unknown.",
+    labelNames: ["station", "outcome"],
+    registers,
+  });
+  const append = new Histogram({
+    name: "stationgate_append_seconds",
+    help: "Seconds from handing records to the broker to its acknowledgement.",
+    buckets: APPEND_BUCKETS,
+    registers,
+  });
+  const size = new Histogram({
+    name: "stationgate_append_records",
+    help: "Records in one append.",
+    buckets: SIZE_BUCKETS,
+    registers,
+  });
+  const stations = new Set<string>();
+  const stationLabel = (station: string): string => {
+    if (stations.has(station)) return station;
+    if (stations.size >= MAX_STATION_LABELS) return "other";
+    stations.add(station);
+    return station;
+  };
+  return {
+    eventsEnded: (station, outcome, count) => {
+      events.inc({ station: stationLabel(station), outcome }, count);
+    },
+    appendObserved: (seconds, records) => {
+      append.observe(seconds);
+      size.observe(records);
+    },
+    bufferedBytesFrom: (read) => {
+      new Gauge({
+        name: "stationgate_buffered_bytes",
+        help: "Bytes of events that wait for the broker's acknowledgement.",
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    },
+  };
+};

@@ -1,0 +1,139 @@
+import { type ApiKeyOptions, createApiKeyVerifier } from "../../src/auth/api-keys.ts";
+import { createSecretVerifier, type StoredSecret } from "../../src/auth/secrets.ts";
+import { createFailureThrottle } from "../../src/auth/throttle.ts";
+import { cheapHash, codeOf, createClock, failureOf, START } from "./support.ts";
+
+const ADDRESS = "192.0.2.1";
+const HOUR = 3_600_000;
+
+const keyOf = (options: Partial<ApiKeyOptions> = {}): ApiKeyOptions => ({
+  id: "partner",
+  key: "partner-key",
+  kind: "server",
+  stations: ["orders"],
+  ...options,
+});
+
+const setUp = (...keys: ApiKeyOptions[]) => {
+  const clock = createClock();
+  const verifySecret = createSecretVerifier();
+  let derivations = 0;
+  const verifyKey = createApiKeyVerifier({
+    keys,
+    verify: (secret: StoredSecret, given: string) => {
+      if (secret.scrypt !== undefined) derivations += 1;
+      return verifySecret(secret, given);
+    },
+    throttle: createFailureThrottle({ limit: 5, windowMs: 60_000, now: clock.now }),
+    now: clock.now,
+  });
+  const verify = (key: string, id?: string, address = ADDRESS) => verifyKey({ key, id, address });
+  return { clock, verify, derivations: () => derivations };
+};
+
+describe("API keys", () => {
+  it("let in by the key alone, or by id and key", async () => {
+    const { verify } = setUp(keyOf(), keyOf({ id: "other", key: "other-key" }));
+    expect(await verify("other-key")).toMatchObject({ kind: "api-key", name: "other" });
+    expect(await verify("partner-key", "partner")).toMatchObject({ kind: "api-key", name: "partner" });
+  });
+
+  it.each([
+    ["a wrong key", "x", undefined],
+    ["an empty key", "", undefined],
+    ["another id's key", "partner-key", "other"],
+    ["an unknown id", "partner-key", "nobody"],
+    ["an empty id", "partner-key", ""],
+  ])("refuse %s", async (_what, key, id) => {
+    const plain = setUp(keyOf(), keyOf({ id: "other", key: "other-key" }));
+    const hashed = setUp(
+      keyOf({ key: cheapHash("partner-key") }),
+      keyOf({ id: "other", key: cheapHash("o") }),
+    );
+    for (const { verify } of [plain, hashed]) {
+      await verify("partner-key", "partner");
+      const error = await failureOf(() => verify(key, id));
+      expect(error).toMatchObject({ code: "UNAUTHORIZED", message: "Unauthorized", cause: "wrong api key" });
+    }
+  });
+
+  it("only produce, where their patterns say", async () => {
+    const principal = await setUp(keyOf({ stations: ["clicks-*"] })).verify("partner-key");
+    expect(principal.mayProduce("clicks-web")).toBe(true);
+    expect(principal.mayProduce("orders")).toBe(false);
+    expect(principal.mayConsume("clicks-web")).toBe(false);
+  });
+
+  it("carry origins and limits", async () => {
+    const limits = { requestsPerSecond: 100 };
+    const key = keyOf({ kind: "browser", origins: ["https://Shop.example"], limits });
+    expect(await setUp(key).verify("partner-key")).toMatchObject({
+      origins: ["https://shop.example"],
+      limits,
+    });
+  });
+
+  it("of browsers need origins", async () => {
+    expect(await codeOf(() => setUp(keyOf({ kind: "browser" })))).toBe("SETTINGS_INVALID");
+    expect(await codeOf(() => setUp(keyOf({ kind: "browser", origins: [] })))).toBe("SETTINGS_INVALID");
+  });
+
+  it.each([["partner-key"], [cheapHash("partner-key")]])(
+    "expire, though they are remembered: %s",
+    async (key) => {
+      const { clock, verify } = setUp(keyOf({ key, expires: START + HOUR }));
+      await verify("partner-key");
+      clock.advance(HOUR - 1);
+      expect(await verify("partner-key")).toMatchObject({ name: "partner" });
+      clock.advance(1);
+      expect(await codeOf(() => verify("partner-key"))).toBe("UNAUTHORIZED");
+    },
+  );
+
+  it("of one id overlap while one replaces the other", async () => {
+    const { clock, verify } = setUp(
+      keyOf({ key: "old-key", expires: START + HOUR }),
+      keyOf({ key: cheapHash("new-key") }),
+    );
+    for (const key of ["old-key", "new-key"])
+      expect(await verify(key, "partner")).toMatchObject({ name: "partner" });
+    clock.advance(HOUR);
+    expect(await codeOf(() => verify("old-key", "partner"))).toBe("UNAUTHORIZED");
+    expect(await verify("new-key", "partner")).toMatchObject({ name: "partner" });
+  });
+});
+
+describe("hashed API keys", () => {
+  const hashed = () =>
+    setUp(keyOf({ key: cheapHash("partner-key") }), keyOf({ id: "b", key: cheapHash("b-key") }));
+
+  it("cost a derivation once; from then on they are known at once", async () => {
+    const { verify, derivations } = hashed();
+    expect(verify("partner-key")).toBeInstanceOf(Promise);
+    await verify("partner-key");
+    const before = derivations();
+    expect(verify("partner-key")).toMatchObject({ name: "partner" });
+    expect(derivations()).toBe(before);
+  });
+
+  it("a wrong key is derived once, however often it comes, and never throttled", async () => {
+    const { verify, derivations } = hashed();
+    for (let time = 0; time < 20; time += 1) expect(await codeOf(() => verify("x"))).toBe("UNAUTHORIZED");
+    expect(derivations()).toBe(2);
+  });
+
+  it("an id spares the other ids' derivations", async () => {
+    const { verify, derivations } = hashed();
+    await codeOf(() => verify("x", "b"));
+    expect(derivations()).toBe(1);
+  });
+
+  it("who guesses is throttled; who is known and who calls from elsewhere isn't", async () => {
+    const { verify } = hashed();
+    await verify("partner-key");
+    for (let guess = 0; guess < 5; guess += 1) await codeOf(() => verify(`guess ${guess}`));
+    expect(await codeOf(() => verify("b-key"))).toBe("LOGIN_THROTTLED");
+    expect(verify("partner-key")).toMatchObject({ name: "partner" });
+    expect(await verify("b-key", undefined, "192.0.2.2")).toMatchObject({ name: "b" });
+  });
+});

@@ -1,0 +1,104 @@
+import {
+  bearerToken,
+  type CredentialForm,
+  createAuthenticator,
+  type Credentials,
+} from "../../src/auth/authenticator.ts";
+import { verifiedPrincipal } from "../../src/auth/principal.ts";
+import { unauthorized } from "../../src/auth/unauthorized.ts";
+import { failureOf } from "./support.ts";
+
+const ALL: readonly CredentialForm[] = ["bearer", "apiKeyHeader", "apiKeyScheme"];
+const principalNamed = (name: string) =>
+  verifiedPrincipal({
+    kind: "account",
+    name,
+    mayProduce: () => true,
+    mayConsume: () => true,
+    origins: [],
+    limits: {},
+  });
+
+/** Takes the token `good`, and the key `good` alone or of the id `id`; the principal's name says what came in. */
+const authenticate = createAuthenticator({
+  verifyBearer: (token) => {
+    if (token !== "good") throw unauthorized("invalid token");
+    return principalNamed("token");
+  },
+  verifyApiKey: ({ id, key, address }) => {
+    if (key !== "good") throw unauthorized("wrong api key");
+    return principalNamed(`key of ${id ?? "?"} from ${address}`);
+  },
+});
+const from = (given: Omit<Credentials, "address">, accept = ALL) =>
+  authenticate({ ...given, address: "192.0.2.1" }, accept);
+const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
+
+describe("authenticator", () => {
+  it.each([
+    ["Bearer", { authorizationHeader: "Bearer good" }, "token"],
+    ["bearer in lower case", { authorizationHeader: "bearer good" }, "token"],
+    ["BEARER", { authorizationHeader: "BEARER good" }, "token"],
+    ["the query", { queryToken: "good" }, "token"],
+    ["X-Api-Key", { apiKeyHeader: "good" }, "key of ? from 192.0.2.1"],
+    ["ApiKey", { authorizationHeader: "ApiKey good" }, "key of ? from 192.0.2.1"],
+    ["Basic", { authorizationHeader: basic("id:good") }, "key of id from 192.0.2.1"],
+    ["the header before the query", { authorizationHeader: "Bearer good", queryToken: "x" }, "token"],
+    ["the header before X-Api-Key", { authorizationHeader: "Bearer good", apiKeyHeader: "x" }, "token"],
+    ["X-Api-Key before the query", { apiKeyHeader: "good", queryToken: "x" }, "key of ? from 192.0.2.1"],
+  ])("takes %s, at once", (_what, given, name) => {
+    expect(from(given)).toMatchObject({ name });
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["an empty header", { authorizationHeader: "" }],
+    ["an empty header beside a good query", { authorizationHeader: "", queryToken: "good" }],
+    ["a wrong header beside a good query", { authorizationHeader: "Bearer x", queryToken: "good" }],
+    ["a wrong header beside a good key", { authorizationHeader: "Bearer x", apiKeyHeader: "good" }],
+    ["two spaces", { authorizationHeader: "Bearer  good" }],
+    ["no space", { authorizationHeader: "Bearergood" }],
+    ["a tab", { authorizationHeader: "Bearer\tgood" }],
+    ["a space before", { authorizationHeader: " Bearer good" }],
+    ["a space behind", { authorizationHeader: "Bearer good " }],
+    ["two tokens", { authorizationHeader: "Bearer good good" }],
+    ["the scheme alone", { authorizationHeader: "Bearer" }],
+    ["the token alone", { authorizationHeader: "good" }],
+    ["another scheme", { authorizationHeader: "Token good" }],
+    ["Basic without a colon", { authorizationHeader: basic("good") }],
+    ["Basic that is no base64", { authorizationHeader: "Basic id:good" }],
+    ["an empty query", { queryToken: "" }],
+    ["an empty key", { apiKeyHeader: "" }],
+    ["an empty key beside a good query", { apiKeyHeader: "", queryToken: "good" }],
+  ])("refuses %s", async (_what, given) => {
+    expect(await failureOf(() => from(given))).toMatchObject({
+      code: "UNAUTHORIZED",
+      message: "Unauthorized",
+    });
+  });
+
+  it.each([
+    [{ authorizationHeader: "Bearer good" }, "bearer"],
+    [{ queryToken: "good" }, "bearer"],
+    [{ apiKeyHeader: "good" }, "apiKeyHeader"],
+    [{ authorizationHeader: "ApiKey good" }, "apiKeyScheme"],
+    [{ authorizationHeader: basic("id:good") }, "apiKeyScheme"],
+  ])("takes %j only where the route takes %s", async (given, form) => {
+    expect(from(given, [form as CredentialForm])).toHaveProperty("name");
+    const others = ALL.filter((other) => other !== form);
+    expect(await failureOf(() => from(given, others))).toMatchObject({ code: "UNAUTHORIZED" });
+  });
+
+  it("an X-Api-Key means nothing where the route takes none", () => {
+    expect(from({ apiKeyHeader: "x", queryToken: "good" }, ["bearer"])).toMatchObject({ name: "token" });
+  });
+
+  it("reads the token of a bearer header", () => {
+    expect(["Bearer a.b", "ApiKey a.b", "", basic("a:b")].map(bearerToken)).toEqual([
+      "a.b",
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});

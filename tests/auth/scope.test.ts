@@ -1,0 +1,91 @@
+import fc from "fast-check";
+import { createAccounts } from "../../src/auth/accounts.ts";
+import { compileStationPatterns } from "../../src/auth/patterns.ts";
+import { narrowedPrincipal, parseScope, type Scope } from "../../src/auth/scope.ts";
+import { failureOf, present } from "./support.ts";
+
+const accountOf = (options: object) => present(createAccounts([{ username: "ann", ...options }]).find("ann"));
+
+describe("scope as given", () => {
+  it.each([
+    [undefined, {}],
+    [{}, {}],
+    [
+      { stations: ["clicks"], actions: ["produce"], origins: ["https://Shop.example:443"] },
+      { stations: ["clicks"], actions: ["produce"], origins: ["https://shop.example"] },
+    ],
+  ])("%j is taken", (given, scope) => {
+    expect(parseScope(given)).toEqual(scope);
+  });
+
+  it.each([
+    [null],
+    ["clicks"],
+    [["clicks"]],
+    [{ station: ["clicks"] }],
+    [{ stations: "clicks" }],
+    [{ stations: [] }],
+    [{ stations: [7] }],
+    [{ stations: ["a/b"] }],
+    [{ actions: [] }],
+    [{ actions: ["admin"] }],
+    [{ origins: [] }],
+    [{ origins: ["shop.example"] }],
+    [{ origins: ["https://shop.example/page"] }],
+    [{ stations: Array.from({ length: 1000 }, () => "clicks") }],
+  ])("%j is refused", async (given) => {
+    const error = await failureOf(() => parseScope(given));
+    expect(error).toMatchObject({ code: "SCOPE_INVALID", status: 400 });
+    expect(error.message).toMatch(/^scope/);
+  });
+});
+
+describe("narrowing", () => {
+  const stations = ["orders", "clicks", "clicks-web", "other"];
+  const callers = ["https://a.example", "https://b.example"];
+  const patterns = fc.uniqueArray(fc.constantFrom("*", "orders", "clicks", "clicks-*", "*e*"));
+  const origins = fc.uniqueArray(fc.constantFrom("*", ...callers));
+  const accounts = fc.record({ stations: patterns, consume: patterns, origins }).map(accountOf);
+  const orAbsent = <T>(values: fc.Arbitrary<T[]>) =>
+    fc.option(
+      values.filter((value) => value.length > 0),
+      { nil: undefined },
+    );
+  const scopes: fc.Arbitrary<Scope> = fc.record({
+    stations: orAbsent(patterns),
+    actions: orAbsent(fc.uniqueArray(fc.constantFrom("produce" as const, "consume" as const))),
+    origins: orAbsent(origins),
+  });
+  const letsIn = (list: readonly string[], caller: string) =>
+    list.length === 0 || list.includes("*") || list.includes(caller);
+
+  it("leaves what both the account and the scope allow: no more, no less", () => {
+    fc.assert(
+      fc.property(accounts, scopes, (account, scope) => {
+        const principal = narrowedPrincipal(account, scope);
+        const named = compileStationPatterns(scope.stations ?? ["*"]);
+        const allows = (action: "produce" | "consume") => scope.actions?.includes(action) ?? true;
+        for (const station of stations) {
+          const inScope = named(station);
+          expect(principal.mayProduce(station)).toBe(
+            account.mayProduce(station) && inScope && allows("produce"),
+          );
+          expect(principal.mayConsume(station)).toBe(
+            account.mayConsume(station) && inScope && allows("consume"),
+          );
+        }
+        for (const caller of callers)
+          expect(letsIn(principal.origins, caller)).toBe(
+            letsIn(account.origins, caller) && letsIn(scope.origins ?? [], caller),
+          );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("keeps the account's name and limits", () => {
+    const limits = { eventsPerSecond: 5 };
+    const principal = narrowedPrincipal(accountOf({ limits }), {});
+    expect(principal).toMatchObject({ kind: "account", name: "ann", limits });
+  });
+});

@@ -1,0 +1,42 @@
+/** What the tests of this folder share: a clock to turn, cheap hashes, failures as values. */
+import { scryptSync } from "node:crypto";
+import { type ErrorCode, GatewayError } from "../../src/errors.ts";
+
+export const START = Date.UTC(2026, 0, 1);
+
+export const createClock = (time = START) => {
+  let current = time;
+  return {
+    now: () => current,
+    advance: (milliseconds: number) => {
+      current += milliseconds;
+    },
+  };
+};
+
+/** A scrypt string that costs next to nothing. */
+export const cheapHash = (plain: string): string => {
+  const salt = Buffer.from("0123456789abcdef");
+  const hash = scryptSync(plain, salt, 32, { N: 16, r: 1, p: 1 });
+  const b64 = (bytes: Buffer) => bytes.toString("base64").replaceAll("=", "");
+  return `$scrypt$ln=4,r=1,p=1$${b64(salt)}$${b64(hash)}`;
+};
+
+/** For what a test knows to be there. */
+export const present = <T>(value: T | undefined): T => {
+  if (value === undefined) throw new Error("it is not there");
+  return value;
+};
+
+/** The GatewayError that the task fails with, thrown at once or later. */
+export const failureOf = async (task: () => unknown): Promise<GatewayError> => {
+  try {
+    await task();
+  } catch (error) {
+    if (error instanceof GatewayError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+};
+
+export const codeOf = async (task: () => unknown): Promise<ErrorCode> => (await failureOf(task)).code;

@@ -1,0 +1,67 @@
+import { createFailureThrottle } from "../../src/auth/throttle.ts";
+import { createClock, failureOf } from "./support.ts";
+
+const setUp = (options = {}) => {
+  const clock = createClock();
+  const throttle = createFailureThrottle({ limit: 3, windowMs: 60_000, now: clock.now, ...options });
+  const fail = (name: string, times: number) => {
+    for (let time = 0; time < times; time += 1) throttle.failed(name);
+  };
+  const isRefused = (name: string): boolean => {
+    try {
+      throttle.check(name);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  return { clock, throttle, fail, isRefused };
+};
+
+describe("failure throttle", () => {
+  it("refuses once the failures are used up, and says for how long", async () => {
+    const { clock, throttle, fail, isRefused } = setUp();
+    fail("ann", 2);
+    clock.advance(10_000);
+    expect(isRefused("ann")).toBe(false);
+    fail("ann", 1);
+    const refusal = await failureOf(() => {
+      throttle.check("ann");
+    });
+    expect(refusal).toMatchObject({ code: "LOGIN_THROTTLED", status: 429, retryAfter: 50 });
+    clock.advance(49_999);
+    expect(isRefused("ann")).toBe(true);
+    clock.advance(1);
+    expect(isRefused("ann")).toBe(false);
+  });
+
+  it("never allows more than the limit in any minute", () => {
+    const { clock, throttle, isRefused } = setUp();
+    const failed: number[] = [];
+    for (let second = 0; second < 600; second += 7) {
+      if (!isRefused("ann")) {
+        throttle.failed("ann");
+        failed.push(clock.now());
+      }
+      clock.advance(7000);
+    }
+    for (const end of failed)
+      expect(failed.filter((time) => time > end - 60_000 && time <= end).length).toBeLessThan(4);
+    expect(failed.length).toBeGreaterThan(20);
+  });
+
+  it("counts each name by itself", () => {
+    const { fail, isRefused } = setUp();
+    fail("ann", 3);
+    expect(isRefused("ann")).toBe(true);
+    expect(isRefused("bob")).toBe(false);
+  });
+
+  it("forgets the name that failed longest ago when there are too many", () => {
+    const { fail, isRefused } = setUp({ maxNames: 2 });
+    fail("ann", 3);
+    fail("bob", 3);
+    fail("cid", 3);
+    expect(["ann", "bob", "cid"].map(isRefused)).toEqual([false, true, true]);
+  });
+});

@@ -1,0 +1,178 @@
+import { randomBytes } from "node:crypto";
+import type { Broker, BrokerRecord } from "../../../src/broker/broker.ts";
+import {
+  codes,
+  newTopic,
+  numbered,
+  readBack,
+  record,
+  store,
+  storedOnly,
+  uniqueName,
+  valueOf,
+} from "./tools.ts";
+
+const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+
+const awkward: readonly (readonly [string, Partial<BrokerRecord>])[] = [
+  ["a key and a value", { key: Buffer.from("k"), value: Buffer.from("v") }],
+  ["binary everywhere", { key: everyByte, value: everyByte, headers: [{ name: "b", value: everyByte }] }],
+  ["no key", { key: null }],
+  ["an empty key", { key: Buffer.alloc(0) }],
+  ["a tombstone", { key: Buffer.from("k"), value: null }],
+  ["an empty value", { value: Buffer.alloc(0) }],
+  [
+    // kafkajs, which reads, keeps the order of one name's values; other names it puts behind.
+    "headers that repeat, in order, one of them empty",
+    {
+      headers: [
+        { name: "b", value: Buffer.from("1") },
+        { name: "b", value: Buffer.from("3") },
+        { name: "a", value: Buffer.from("2") },
+        { name: "größe", value: Buffer.alloc(0) },
+      ],
+    },
+  ],
+  ["a value of some size", { value: randomBytes(200_000) }],
+];
+
+export const describeAppending = (broker: () => Broker): void => {
+  describe("appending", () => {
+    it.each(awkward)("gives back byte for byte: %s", async (_, given) => {
+      const topic = await newTopic(broker());
+      const sent = record("value", { ...given, timestamp: Date.now() - 12_345 });
+      const [outcome] = await broker().append(topic, [sent]);
+
+      expect(outcome).toEqual({ status: "stored", partition: 0, offset: 0n, timestamp: sent.timestamp });
+      const { key, value, headers, timestamp } = sent;
+      expect(await readBack(broker(), topic, 1)).toEqual([
+        { topic, partition: 0, offset: 0n, key, value, headers, timestamp },
+      ]);
+    });
+
+    // Partitions of 6 as the Java client's murmur2 gives them.
+    it.each([
+      ["order-1", 4],
+      ["ab", 2],
+      ["21", 0],
+      ["größe", 2],
+    ])("puts key %s where Kafka's own clients put it", async (key, partition) => {
+      const topic = await newTopic(broker(), { partitions: 6 });
+      const stored = await store(broker(), topic, [record("keyed", { key: Buffer.from(key) })]);
+
+      expect(stored.map((outcome) => outcome.partition)).toEqual([partition]);
+    });
+
+    it("lets records without a key share one partition in a call, and takes others in later calls", async () => {
+      const topic = await newTopic(broker(), { partitions: 4 });
+      const used: number[] = [];
+      for (let call = 0; call < 4; call += 1) {
+        const stored = await store(broker(), topic, [record("a"), record("b"), record("c")]);
+        expect(new Set(stored.map(({ partition }) => partition)).size).toBe(1);
+        used.push(...stored.map(({ partition }) => partition));
+      }
+
+      expect(new Set(used).size).toBeGreaterThan(1);
+    });
+
+    it("numbers a partition's records without gaps, across calls made at once", async () => {
+      const topic = await newTopic(broker());
+      const calls = Array.from({ length: 20 }, (_, call) =>
+        store(broker(), topic, numbered(5, 0, `${call}-`)),
+      );
+      const stored = (await Promise.all(calls)).flat();
+
+      expect(stored.map(({ offset }) => Number(offset)).sort((a, b) => a - b)).toEqual(
+        Array.from({ length: 100 }, (_, offset) => offset),
+      );
+      const read = await readBack(broker(), topic, 100);
+      const sent = Array.from({ length: 100 }, (_, index) => `${Math.floor(index / 5)}-${index % 5}`);
+      const offsetOf = new Map(sent.map((value, index) => [value, stored[index]?.offset]));
+      expect(read.map(({ offset }) => offset)).toEqual(read.map((one) => offsetOf.get(valueOf(one) ?? "")));
+    });
+
+    it("keeps the order of one call", async () => {
+      const topic = await newTopic(broker());
+      const stored = await store(broker(), topic, numbered(50));
+
+      expect(stored.map(({ offset }) => Number(offset))).toEqual(Array.from({ length: 50 }, (_, at) => at));
+      expect((await readBack(broker(), topic, 50)).map(valueOf)).toEqual(
+        numbered(50).map((one) => String(one.value)),
+      );
+    });
+
+    it("takes 10,000 records, three megabytes, in one call", async () => {
+      const topic = await newTopic(broker());
+      const records = Array.from({ length: 10_000 }, (_, index) => record(String(index).padEnd(300, ".")));
+      const stored = await store(broker(), topic, records);
+
+      expect(stored.map(({ offset }) => Number(offset))).toEqual(records.map((_, index) => index));
+      const read = await readBack(broker(), topic, 10_000);
+      expect(read.map(valueOf)).toEqual(records.map(({ value }) => value?.toString()));
+    });
+
+    it("settles an empty call", async () => {
+      expect(await broker().append(await newTopic(broker()), [])).toEqual([]);
+    });
+  });
+
+  describe("a record that cannot be stored", () => {
+    it("fails alone where it asks for a partition that doesn't exist", async () => {
+      const topic = await newTopic(broker(), { partitions: 2 });
+      const records = [0, 2, 1, 99].map((partition) => record("placed", { partition }));
+
+      expect(codes(await broker().append(topic, records))).toEqual([
+        "stored",
+        "PARTITION_UNKNOWN",
+        "stored",
+        "PARTITION_UNKNOWN",
+      ]);
+    });
+
+    it("fails alone where it is too large", async () => {
+      const topic = await newTopic(broker(), { maxRecordBytes: 100_000 });
+      const records = [record("before"), record("", { value: randomBytes(200_000) }), record("after")];
+
+      expect(codes(await broker().append(topic, records))).toEqual(["stored", "RECORD_TOO_LARGE", "stored"]);
+      expect((await readBack(broker(), topic, 2)).map(valueOf)).toEqual(["before", "after"]);
+    });
+
+    it("doesn't move the others' outcomes", async () => {
+      const topic = await newTopic(broker(), { partitions: 3, maxRecordBytes: 100_000 });
+      const outcomes = await broker().append(topic, [
+        record("first", { partition: 2 }),
+        record("nowhere", { partition: 3 }),
+        record("keyed", { key: Buffer.from("ab") }),
+        record("", { partition: 1, value: randomBytes(200_000) }),
+        record("free"),
+        record("last", { partition: 2 }),
+      ]);
+
+      expect(codes(outcomes)).toEqual([
+        "stored",
+        "PARTITION_UNKNOWN",
+        "stored",
+        "RECORD_TOO_LARGE",
+        "stored",
+        "stored",
+      ]);
+      const read = await readBack(broker(), topic, 4);
+      const at = (position: { partition: number; offset: bigint } | undefined): string | undefined =>
+        read
+          .filter(({ partition, offset }) => partition === position?.partition && offset === position.offset)
+          .map(valueOf)[0];
+      const stored = storedOnly(outcomes.filter(({ status }) => status === "stored"));
+      expect(stored.map(at)).toEqual(["first", "keyed", "free", "last"]);
+    });
+
+    it("fails with its whole call where there is no such topic", async () => {
+      const outcomes = await broker().append(uniqueName("nowhere"), [record("a"), record("b")]);
+
+      expect(codes(outcomes)).toEqual(["STATION_UNKNOWN", "STATION_UNKNOWN"]);
+    });
+  });
+
+  it("says that it can store, when it can", async () => {
+    await expect(broker().check()).resolves.toBeUndefined();
+  });
+};

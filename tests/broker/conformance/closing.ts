@@ -1,0 +1,28 @@
+import type { Subject } from "../conformance.ts";
+import { newTopic, record, subscribe } from "./tools.ts";
+
+export const describeClosing = (setup: () => Promise<Subject>): void => {
+  describe("a closed broker", () => {
+    it("has settled what was in flight, and calls no handler any more", async () => {
+      const subject = await setup();
+      const { broker } = subject;
+      const topic = await newTopic(broker);
+      const reader = await subscribe(broker, { topics: [topic] });
+      await reader.until(() => reader.held.length === 1);
+      let settled = false;
+      const inFlight = broker.append(topic, [record("in flight")]).finally(() => {
+        settled = true;
+      });
+      await broker.close();
+      expect(settled).toBe(true);
+      const heard = reader.records.length;
+      const [late] = await broker.append(topic, [record("late")]);
+
+      expect(await inFlight).toHaveLength(1);
+      expect(late).toMatchObject({ status: "failed", error: { outcome: "unavailable" } });
+      await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+      expect(reader.records).toHaveLength(heard);
+      await subject.close();
+    });
+  });
+};

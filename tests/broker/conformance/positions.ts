@@ -1,0 +1,102 @@
+import type { Broker } from "../../../src/broker/broker.ts";
+import { GatewayError } from "../../../src/errors.ts";
+import { newTopic, numbered, store, subscribe, uniqueName } from "./tools.ts";
+
+/** Offsets that a new member of the group is given, up to the end of a partition with `count` records. */
+const offsetsFor = async (
+  broker: Broker,
+  { group, topic, last }: { group: string; topic: string; last: bigint },
+): Promise<readonly bigint[]> => {
+  const member = await subscribe(broker, { group, topics: [topic] });
+  await member.until(() => member.records.some(({ offset }) => offset === last));
+  await member.close();
+  return member.records.map(({ offset }) => offset);
+};
+
+export const describePositions = (broker: () => Broker): void => {
+  describe("positions of a group", () => {
+    it("are where the next member goes on", async () => {
+      const topic = await newTopic(broker());
+      const group = uniqueName("group");
+      await store(broker(), topic, numbered(5));
+      const member = await subscribe(broker(), { group, topics: [topic] });
+      await member.until(() => member.records.length === 5);
+      await member.subscription.commit([{ topic, partition: 0, offset: 3n }]);
+      await member.close();
+
+      expect(await broker().committed(group, topic)).toEqual([{ topic, partition: 0, offset: 3n }]);
+      expect(await offsetsFor(broker(), { group, topic, last: 4n })).toEqual([3n, 4n]);
+    });
+
+    it("may go back", async () => {
+      const topic = await newTopic(broker());
+      const group = uniqueName("group");
+      await store(broker(), topic, numbered(5));
+      const member = await subscribe(broker(), { group, topics: [topic] });
+      await member.until(() => member.records.length === 5);
+      await member.subscription.commit([{ topic, partition: 0, offset: 5n }]);
+      await member.subscription.commit([{ topic, partition: 0, offset: 2n }]);
+      await member.close();
+
+      expect(await offsetsFor(broker(), { group, topic, last: 4n })).toEqual([2n, 3n, 4n]);
+    });
+
+    it("come again from the start where nothing was committed", async () => {
+      const topic = await newTopic(broker());
+      const group = uniqueName("group");
+      await store(broker(), topic, numbered(2));
+
+      expect(await offsetsFor(broker(), { group, topic, last: 1n })).toEqual([0n, 1n]);
+      expect(await offsetsFor(broker(), { group, topic, last: 1n })).toEqual([0n, 1n]);
+    });
+
+    it("are told for the partitions that have one", async () => {
+      const topic = await newTopic(broker(), { partitions: 3 });
+      const group = uniqueName("group");
+      await store(broker(), topic, numbered(4, 1));
+
+      expect(await broker().committed(group, topic)).toEqual([]);
+      await broker().setCommitted(group, [{ topic, partition: 1, offset: 2n }]);
+      expect(await broker().committed(group, topic)).toEqual([{ topic, partition: 1, offset: 2n }]);
+      expect(await broker().committed(uniqueName("group"), topic)).toEqual([]);
+    });
+
+    it("can be set from outside", async () => {
+      const topic = await newTopic(broker());
+      const group = uniqueName("group");
+      await store(broker(), topic, numbered(5));
+      await broker().setCommitted(group, [{ topic, partition: 0, offset: 4n }]);
+
+      expect(await offsetsFor(broker(), { group, topic, last: 4n })).toEqual([4n]);
+    });
+
+    it("are forgotten with the group", async () => {
+      const topic = await newTopic(broker());
+      const group = uniqueName("group");
+      await store(broker(), topic, numbered(2));
+      await broker().setCommitted(group, [{ topic, partition: 0, offset: 2n }]);
+      await broker().deleteGroup(group);
+
+      expect(await broker().committed(group, topic)).toEqual([]);
+      expect(await offsetsFor(broker(), { group, topic, last: 1n })).toEqual([0n, 1n]);
+    });
+
+    it("of a group that never was are forgotten without complaint", async () => {
+      await expect(broker().deleteGroup(uniqueName("group"))).resolves.toBeUndefined();
+    });
+
+    it("belong to the members while there are any", async () => {
+      const topic = await newTopic(broker());
+      const group = uniqueName("group");
+      const member = await subscribe(broker(), { group, topics: [topic] });
+      await member.until(() => member.held.length === 1);
+
+      await expect(
+        broker().setCommitted(group, [{ topic, partition: 0, offset: 0n }]),
+      ).rejects.toBeInstanceOf(GatewayError);
+      await expect(broker().deleteGroup(group)).rejects.toBeInstanceOf(GatewayError);
+      await member.close();
+      await expect(broker().deleteGroup(group)).resolves.toBeUndefined();
+    });
+  });
+};

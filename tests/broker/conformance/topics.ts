@@ -1,0 +1,97 @@
+import type { Broker } from "../../../src/broker/broker.ts";
+import { newTopic, numbered, readBack, record, store, uniqueName, valueOf } from "./tools.ts";
+
+export const describeTopics = (broker: () => Broker): void => {
+  it("names its cluster, always the same", async () => {
+    const name = await broker().clusterId();
+
+    expect(name).toMatch(/^[\w-]+$/);
+    await expect(broker().clusterId()).resolves.toBe(name);
+  });
+
+  describe("topics", () => {
+    it("are made with the partitions asked for, and found again", async () => {
+      const name = await newTopic(broker(), { partitions: 3 });
+
+      expect(await broker().topic(name)).toMatchObject({ name, partitions: 3 });
+      expect(await broker().topics()).toContainEqual(expect.objectContaining({ name, partitions: 3 }));
+    });
+
+    it("have at least one partition where none is asked for", async () => {
+      const info = await broker().ensureTopic({ name: uniqueName("topic") });
+
+      expect(info.partitions).toBeGreaterThan(0);
+    });
+
+    it("are left as they are when they exist", async () => {
+      const name = await newTopic(broker(), { partitions: 3 });
+      await store(broker(), name, [record("kept")]);
+
+      expect(await broker().ensureTopic({ name, partitions: 5 })).toMatchObject({ name, partitions: 3 });
+      expect((await readBack(broker(), name, 1)).map(valueOf)).toEqual(["kept"]);
+    });
+
+    it("may be asked for twice at once", async () => {
+      const spec = { name: uniqueName("topic"), partitions: 2 };
+      const infos = await Promise.all([broker().ensureTopic(spec), broker().ensureTopic(spec)]);
+
+      expect(infos).toEqual([spec, spec]);
+    });
+
+    it("that don't exist are undefined, and stay so when somebody asks or writes", async () => {
+      const name = uniqueName("nowhere");
+
+      expect(await broker().topic(name)).toBeUndefined();
+      await broker().append(name, [record("lost")]);
+      expect(await broker().topic(name)).toBeUndefined();
+      expect((await broker().topics()).map((topic) => topic.name)).not.toContain(name);
+    });
+
+    it("that are compacted keep the newest record of a key", async () => {
+      const name = await newTopic(broker(), { compacted: true });
+      const key = Buffer.from("k");
+      await store(broker(), name, [record("old", { key }), record("new", { key })]);
+
+      expect((await broker().watermarks(name)).map(({ high }) => high)).toEqual([2n]);
+      const reading = await readBack(broker(), name, 1);
+      expect(reading.map(valueOf).at(-1)).toBe("new");
+    });
+  });
+
+  describe("watermarks", () => {
+    it("tell the first offset and the next one of each partition", async () => {
+      const name = await newTopic(broker(), { partitions: 2 });
+      await store(broker(), name, numbered(3, 1));
+
+      const watermarks = await broker().watermarks(name);
+      expect([...watermarks].sort((a, b) => a.partition - b.partition)).toEqual([
+        { partition: 0, low: 0n, high: 0n },
+        { partition: 1, low: 0n, high: 3n },
+      ]);
+    });
+  });
+
+  describe("offsets at a time", () => {
+    const start = Date.now() - 60_000;
+
+    it.each([
+      ["before all", start - 1, 0n],
+      ["that of a record", start + 1000, 1n],
+      ["between two", start + 1001, 2n],
+      ["after all", start + 9000, 3n],
+    ])("are those of the first record not older: %s", async (_, timestamp, offset) => {
+      const topic = await newTopic(broker(), { partitions: 2 });
+      await store(
+        broker(),
+        topic,
+        [0, 1000, 2000].map((later) => record("timed", { partition: 0, timestamp: start + later })),
+      );
+
+      const offsets = await broker().offsetsAt(topic, timestamp);
+      expect([...offsets].sort((a, b) => a.partition - b.partition)).toEqual([
+        { topic, partition: 0, offset },
+        { topic, partition: 1, offset: 0n },
+      ]);
+    });
+  });
+};

@@ -1,0 +1,118 @@
+/** The embedded broker in a process of its own, to be killed or starved. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+import ts from "typescript";
+
+const CACHE = path.join("node_modules", ".cache");
+const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2023,
+  module: ts.ModuleKind.ESNext,
+  rewriteRelativeImportExtensions: true,
+};
+
+/** Node 20 runs no TypeScript, and the whole program isn't needed: only the broker's files, beside their packages. */
+const compile = async (directory: string): Promise<string> => {
+  const files = await readdir("src/broker", { recursive: true });
+  const sources = files.filter((file) => file.endsWith(".ts")).map((file) => path.join("broker", file));
+  for (const source of [...sources, "errors.ts"]) {
+    const target = path.join(directory, source.replace(/ts$/, "js"));
+    const text = await readFile(path.join("src", source), "utf8");
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, ts.transpileModule(text, { compilerOptions: OPTIONS }).outputText);
+  }
+  await writeFile(path.join(directory, "package.json"), '{"type":"module"}');
+  return pathToFileURL(path.resolve(directory, "broker/embedded/embedded-broker.js")).href;
+};
+
+interface Child {
+  /** Lines of its standard output so far. */
+  readonly lines: readonly string[];
+  /** Resolves once there are so many lines, or it has ended. */
+  lineCount(count: number): Promise<void>;
+  /** Resolves with its exit code; null: it was killed. */
+  ended(): Promise<number | null>;
+  kill(): Promise<void>;
+}
+
+export interface Children {
+  /**
+   * Runs the body of a module that has `createEmbeddedBroker`, `say` (prints a line at once) and `dir`.
+   * `fileLimit`: the largest file it may write, in KiB.
+   */
+  start(body: string, options: { dir: string; fileLimit?: number }): Child;
+  remove(): Promise<void>;
+}
+
+const watch = (child: ChildProcess): Child => {
+  const lines: string[] = [];
+  const exit = once(child, "close") as Promise<[number | null]>;
+  const looks = new Set<() => void>();
+  if (child.stdout !== null) {
+    createInterface(child.stdout).on("line", (line) => {
+      lines.push(line);
+      looks.forEach((look) => {
+        look();
+      });
+    });
+  }
+  const ended = async (): Promise<number | null> => (await exit)[0];
+  return {
+    lines,
+    ended,
+    lineCount: (count) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (lines.length >= count) resolve();
+        };
+        looks.add(look);
+        look();
+        void exit.then(() => {
+          resolve();
+        });
+      }),
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exit;
+    },
+  };
+};
+
+/** Prepares what the children import. */
+export const prepareChildren = async (): Promise<Children> => {
+  await mkdir(CACHE, { recursive: true });
+  const directory = await mkdtemp(path.join(CACHE, "stationgate-broker-"));
+  const url = await compile(directory);
+
+  return {
+    start: (body, { dir, fileLimit }) => {
+      const script = [
+        `import { writeSync } from "node:fs";`,
+        `import { createEmbeddedBroker } from ${JSON.stringify(url)};`,
+        `const say = (line) => writeSync(1, line + "\\n");`,
+        `const dir = ${JSON.stringify(dir)};`,
+        body,
+      ].join("\n");
+      const limit = fileLimit === undefined ? "unlimited" : String(fileLimit);
+      return watch(
+        spawn(
+          "bash",
+          [
+            "-c",
+            `ulimit -f ${limit}; exec "$@"`,
+            "bash",
+            process.execPath,
+            "--input-type=module",
+            "-e",
+            script,
+          ],
+          { stdio: ["ignore", "pipe", "ignore"] },
+        ),
+      );
+    },
+    remove: () => rm(directory, { recursive: true }),
+  };
+};

@@ -1,0 +1,142 @@
+import { GatewayError } from "../../../src/errors.ts";
+import { createCommitLoop, type Change, type CommitLoop } from "../../../src/broker/embedded/commit-loop.ts";
+
+interface Disk {
+  readonly loop: CommitLoop;
+  /** What each commit has staged. */
+  readonly commits: string[][];
+  readonly failures: number[];
+  /** Ends the commit that is under way; resolves once the loop has seen it. */
+  finish(error?: Error): Promise<void>;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A loop over a disk that takes as long as the test wants. */
+const slowDisk = (stallAfter = 60_000): Disk => {
+  const commits: string[][] = [];
+  const failures: number[] = [];
+  let end: ((error?: Error) => void) | undefined;
+  const loop = createCommitLoop({
+    stallAfter,
+    onFailure: () => failures.push(commits.length),
+    commit: (stage) =>
+      new Promise((resolve, reject) => {
+        commits.push([]);
+        stage();
+        end = (error) => {
+          if (error === undefined) resolve();
+          else reject(error);
+        };
+      }),
+  });
+  return {
+    loop,
+    commits,
+    failures,
+    finish: async (error) => {
+      end?.(error);
+      await turn();
+    },
+  };
+};
+
+const change = ({ commits }: Disk, name: string): Change<string> => ({
+  stage: () => commits.at(-1)?.push(name),
+  applied: () => `${name} is stored`,
+});
+
+const submitAll = (disk: Disk, names: readonly string[]): readonly Promise<string>[] =>
+  names.map((name) => disk.loop.submit(change(disk, name)));
+
+describe("a commit loop", () => {
+  it("commits at once when it rests, and together what comes while a commit is under way", async () => {
+    const disk = slowDisk();
+    const first = submitAll(disk, ["a"]);
+    await turn();
+    const gathered = submitAll(disk, ["b", "c", "d"]);
+    await turn();
+    expect(disk.commits).toEqual([["a"]]);
+    await disk.finish();
+    expect(disk.commits).toEqual([["a"], ["b", "c", "d"]]);
+    await disk.finish();
+
+    expect(await Promise.all([...first, ...gathered])).toEqual(
+      ["a", "b", "c", "d"].map((name) => `${name} is stored`),
+    );
+  });
+
+  it("tells nobody that a change is stored before its commit has ended", async () => {
+    const disk = slowDisk();
+    let told = false;
+    const [submitted] = submitAll(disk, ["a"]);
+    void submitted?.then(() => {
+      told = true;
+    });
+    await turn();
+    await turn();
+
+    expect(told).toBe(false);
+    await disk.finish();
+    expect(told).toBe(true);
+  });
+
+  it("fails all of a commit that fails, and goes on with the next", async () => {
+    const disk = slowDisk();
+    const settled = Promise.allSettled(submitAll(disk, ["a", "b"]));
+    await turn();
+    const next = submitAll(disk, ["c"]);
+    await disk.finish(new Error("I/O"));
+    expect(disk.failures).toEqual([1]);
+    expect(disk.loop.healthy()).toBe(false);
+    await disk.finish();
+
+    expect(await settled).toMatchObject([
+      { reason: { code: "BROKER_AMBIGUOUS" } },
+      { reason: { code: "BROKER_AMBIGUOUS" } },
+    ]);
+    expect(await Promise.all(next)).toEqual(["c is stored"]);
+    expect(disk.loop.healthy()).toBe(true);
+  });
+
+  it("passes on what the disk itself says of a failure", async () => {
+    const disk = slowDisk();
+    const settled = Promise.allSettled(submitAll(disk, ["a"]));
+    await turn();
+    await disk.finish(new GatewayError("BROKER_UNAVAILABLE"));
+
+    expect(await settled).toMatchObject([{ reason: { code: "BROKER_UNAVAILABLE" } }]);
+  });
+
+  it("keeps nobody waiting for a disk that hangs, and lets others in when it is back", async () => {
+    const disk = slowDisk(1);
+    const hanging = submitAll(disk, ["a"]);
+    await turn();
+    const behind = submitAll(disk, ["b"]);
+
+    await expect(hanging[0]).rejects.toMatchObject({ code: "BROKER_AMBIGUOUS" });
+    await expect(behind[0]).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+    expect(disk.loop.healthy()).toBe(false);
+    await expect(disk.loop.submit(change(disk, "c"))).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+
+    await disk.finish();
+    expect(disk.loop.healthy()).toBe(true);
+    const later = disk.loop.submit(change(disk, "d"));
+    await turn();
+    await disk.finish();
+    expect(await later).toBe("d is stored");
+    expect(disk.commits).toEqual([["a"], ["d"]]);
+  });
+
+  it("closes when all that was submitted is settled, and takes nothing any more", async () => {
+    const disk = slowDisk();
+    const last = submitAll(disk, ["a"]);
+    await turn();
+    const closing = disk.loop.close();
+    await expect(disk.loop.submit(change(disk, "b"))).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+    await disk.finish();
+    await closing;
+
+    expect(await Promise.all(last)).toEqual(["a is stored"]);
+  });
+});

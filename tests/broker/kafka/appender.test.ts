@@ -1,0 +1,243 @@
+import type { BrokerRecord, TopicInfo } from "../../../src/broker/broker.ts";
+import { createAppender, type AppenderOptions } from "../../../src/broker/kafka/appender.ts";
+import {
+  failedBatch,
+  type PartitionBatch,
+  type Producer,
+  type SendFault,
+  type SendResult,
+} from "../../../src/broker/kafka/producer.ts";
+
+const record = (value: string, more: Partial<BrokerRecord> = {}): BrokerRecord => ({
+  key: null,
+  value: Buffer.from(value),
+  headers: [],
+  timestamp: 1,
+  ...more,
+});
+
+const valuesOf = ({ records }: PartitionBatch): string[] => records.map(({ value }) => String(value));
+
+type Answer = SendFault | "stored" | "never";
+
+/** A producer with logs of its own, and the answers that a test wants first, partition by partition. */
+const fakeProducer = (script: Readonly<Record<number, readonly Answer[]>> = {}) => {
+  const logs = new Map<number, string[]>();
+  const sends: PartitionBatch[][] = [];
+  const abandoned: PartitionBatch[] = [];
+  const answers = new Map(
+    Object.entries(script).map(([partition, wanted]) => [Number(partition), [...wanted]]),
+  );
+
+  const answer = async (batch: PartitionBatch): Promise<SendResult> => {
+    const wanted = answers.get(batch.partition)?.shift() ?? "stored";
+    if (wanted === "never") return new Promise(() => undefined);
+    await Promise.resolve();
+    if (wanted !== "stored") return failedBatch(wanted, `scripted: ${wanted}`);
+    const log = logs.get(batch.partition) ?? [];
+    logs.set(batch.partition, log);
+    const baseOffset = BigInt(log.length);
+    log.push(...valuesOf(batch));
+    return { status: "stored", baseOffset, timestamp: undefined };
+  };
+
+  const producer: Producer = {
+    send: (_topic, batches) => {
+      sends.push([...batches]);
+      return Promise.all(batches.map(answer));
+    },
+    abandon: (batches) => {
+      abandoned.push(...batches);
+    },
+    close: () => Promise.resolve(),
+  };
+  return { producer, logs, sends, abandoned };
+};
+
+const threePartitions = (name: string): Promise<TopicInfo> => Promise.resolve({ name, partitions: 3 });
+
+const appenderOf = (producer: Producer, more: Partial<AppenderOptions> = {}) =>
+  createAppender({ producer, topic: threePartitions, deliveryTimeout: 2000, ...more });
+
+const endings = (outcomes: Awaited<ReturnType<ReturnType<typeof appenderOf>>>): string[] =>
+  outcomes.map((outcome) => (outcome.status === "stored" ? "stored" : outcome.error.code));
+
+const on = (partition: number, ...values: string[]): BrokerRecord[] =>
+  values.map((value) => record(value, { partition }));
+
+describe("an append to Kafka", () => {
+  it("tells where each record is, whatever the partitions they went to", async () => {
+    const { producer } = fakeProducer();
+    const outcomes = await appenderOf(producer)("t", [...on(1, "a"), ...on(0, "b"), ...on(1, "c")]);
+
+    expect(outcomes).toEqual([
+      { status: "stored", partition: 1, offset: 0n, timestamp: 1 },
+      { status: "stored", partition: 0, offset: 0n, timestamp: 1 },
+      { status: "stored", partition: 1, offset: 1n, timestamp: 1 },
+    ]);
+  });
+
+  it("tells the broker's timestamp where the broker gives one", async () => {
+    const producer: Producer = {
+      ...fakeProducer().producer,
+      send: () => Promise.resolve([{ status: "stored", baseOffset: 4n, timestamp: 77 }]),
+    };
+
+    expect(await appenderOf(producer)("t", on(0, "a"))).toEqual([
+      { status: "stored", partition: 0, offset: 4n, timestamp: 77 },
+    ]);
+  });
+
+  it("sends a partition's batches one after the other, at most 500 records each", async () => {
+    const { producer, sends, logs } = fakeProducer();
+    const values = Array.from({ length: 10_000 }, (_, i) => `${i}`);
+    const outcomes = await appenderOf(producer)("t", on(0, ...values));
+
+    expect(outcomes.map((outcome) => outcome.status === "stored" && Number(outcome.offset))).toEqual(
+      values.map(Number),
+    );
+    expect(sends.map((batches) => batches.map(({ records }) => records.length))).toEqual(
+      Array.from({ length: 20 }, () => [500]),
+    );
+    expect(logs.get(0)).toEqual(values);
+  });
+
+  it("cuts batches below what a topic takes by default", async () => {
+    const { producer, sends } = fakeProducer();
+    const large = "x".repeat(400_000);
+    await appenderOf(producer)("t", on(0, large, large, large, "small"));
+
+    expect(sends.map(([batch]) => batch?.records.length)).toEqual([2, 2]);
+  });
+
+  it.each<SendFault>(["unavailable", "moved", "ambiguous"])(
+    "sends the same batch again after: %s, before any that follows",
+    async (fault) => {
+      const { producer, sends, logs } = fakeProducer({ 0: [fault, fault] });
+      const values = Array.from({ length: 600 }, (_, i) => `${i}`);
+      const outcomes = await appenderOf(producer)("t", on(0, ...values));
+
+      expect(new Set(endings(outcomes))).toEqual(new Set(["stored"]));
+      expect(logs.get(0)).toEqual(values);
+      expect(sends[1]?.[0]).toBe(sends[0]?.[0]);
+      expect(sends[2]?.[0]).toBe(sends[0]?.[0]);
+    },
+  );
+
+  it("lets the other partitions go on while one is in trouble", async () => {
+    const { producer, sends, abandoned } = fakeProducer({ 0: Array<Answer>(99).fill("unavailable") });
+    const outcomes = await appenderOf(producer, { deliveryTimeout: 300 })("t", [
+      ...on(0, "a"),
+      ...on(1, "b"),
+    ]);
+
+    expect(endings(outcomes)).toEqual(["BROKER_UNAVAILABLE", "stored"]);
+    expect(sends.slice(1).every((batches) => batches.length === 1 && batches[0]?.partition === 0)).toBe(true);
+    expect(abandoned).toEqual([sends[0]?.[0]]);
+  });
+
+  it("says of a batch that may be stored that it may, and of those behind it that they are not", async () => {
+    const { producer } = fakeProducer({ 0: ["ambiguous", ...Array<Answer>(99).fill("unavailable")] });
+    const values = Array.from({ length: 501 }, (_, i) => `${i}`);
+    const outcomes = await appenderOf(producer, { deliveryTimeout: 300 })("t", on(0, ...values));
+
+    expect(new Set(endings(outcomes.slice(0, 500)))).toEqual(new Set(["BROKER_AMBIGUOUS"]));
+    expect(endings(outcomes.slice(500))).toEqual(["BROKER_UNAVAILABLE"]);
+  });
+
+  it("settles in time, not knowing, where the client never answers", async () => {
+    const { producer, abandoned } = fakeProducer({ 0: ["never"] });
+    const outcomes = await appenderOf(producer, { deliveryTimeout: 100 })("t", on(0, "a"));
+
+    expect(endings(outcomes)).toEqual(["BROKER_AMBIGUOUS"]);
+    expect(abandoned).toHaveLength(1);
+  });
+
+  it.each([
+    ["too-large", "RECORD_TOO_LARGE"],
+    ["invalid", "RECORD_REFUSED"],
+  ] as const)("finds the one record that is %s", async (fault, code) => {
+    const { producer, logs } = fakeProducer();
+    const strict: Producer = {
+      ...producer,
+      send: async (topic, batches) =>
+        batches.some((batch) => valuesOf(batch).includes("bad"))
+          ? batches.map(() => failedBatch(fault, "scripted"))
+          : producer.send(topic, batches),
+    };
+    const values = ["a", "b", "bad", "c", "d", "e", "f"];
+
+    expect(endings(await appenderOf(strict)("t", on(0, ...values)))).toEqual(
+      values.map((value) => (value === "bad" ? code : "stored")),
+    );
+    expect(logs.get(0)).toEqual(values.filter((value) => value !== "bad"));
+  });
+
+  it("doesn't try again what the broker refuses", async () => {
+    const { producer, sends } = fakeProducer({ 0: ["refused"] });
+
+    expect(endings(await appenderOf(producer)("t", on(0, "a")))).toEqual(["BROKER_UNAVAILABLE"]);
+    expect(sends).toHaveLength(1);
+  });
+
+  it("fails a partition that isn't there alone, and nothing is sent for it", async () => {
+    const { producer, sends } = fakeProducer();
+    const outcomes = await appenderOf(producer)("t", [...on(3, "a"), ...on(2, "b"), ...on(-1, "c")]);
+
+    expect(endings(outcomes)).toEqual(["PARTITION_UNKNOWN", "stored", "PARTITION_UNKNOWN"]);
+    expect(sends.flat().map(valuesOf)).toEqual([["b"]]);
+  });
+
+  it("tells an unknown topic from one that can't be asked for", async () => {
+    const { producer, sends } = fakeProducer();
+    const unknown = appenderOf(producer, { topic: () => Promise.resolve(undefined) });
+    const silent = appenderOf(producer, { topic: () => new Promise(() => undefined), deliveryTimeout: 100 });
+    const refused = appenderOf(producer, { topic: () => Promise.reject(new TypeError("away")) });
+
+    expect(endings(await unknown("t", on(0, "a")))).toEqual(["STATION_UNKNOWN"]);
+    expect(endings(await silent("t", on(0, "a")))).toEqual(["BROKER_UNAVAILABLE"]);
+    expect(endings(await refused("t", on(0, "a")))).toEqual(["BROKER_UNAVAILABLE"]);
+    expect(sends).toEqual([]);
+  });
+
+  it("ends with STATION_UNKNOWN where the topic has gone meanwhile", async () => {
+    const { producer, abandoned } = fakeProducer({ 0: ["moved", "moved"] });
+    const topic = (name: string, fresh = false) =>
+      fresh ? Promise.resolve(undefined) : threePartitions(name);
+
+    expect(endings(await appenderOf(producer, { topic })("t", on(0, "a")))).toEqual(["STATION_UNKNOWN"]);
+    expect(abandoned).toHaveLength(1);
+  });
+
+  it("believes that a topic has gone only when it is told twice", async () => {
+    const { producer } = fakeProducer({ 0: ["moved"] });
+    const topic = (name: string, fresh = false) =>
+      fresh ? Promise.resolve(undefined) : threePartitions(name);
+
+    expect(endings(await appenderOf(producer, { topic })("t", on(0, "a")))).toEqual(["stored"]);
+  });
+
+  it("goes on where the leader has moved and nobody can say whether the topic is there", async () => {
+    const { producer } = fakeProducer({ 0: ["moved"] });
+    const topic = (name: string, fresh = false) =>
+      fresh ? Promise.reject(new TypeError("away")) : threePartitions(name);
+
+    expect(endings(await appenderOf(producer, { topic })("t", on(0, "a")))).toEqual(["stored"]);
+  });
+
+  it("has patience with an outage once, and then fails at once until the broker is back", async () => {
+    const { producer, sends } = fakeProducer({ 0: Array<Answer>(4).fill("unavailable") });
+    const append = appenderOf(producer, { deliveryTimeout: 250 });
+
+    expect(endings(await append("t", on(0, "a")))).toEqual(["BROKER_UNAVAILABLE"]);
+    const before = sends.length;
+    expect(before).toBeGreaterThan(1);
+    while (sends.length < 4) expect(endings(await append("t", on(0, "b")))).toEqual(["BROKER_UNAVAILABLE"]);
+    expect(endings(await append("t", on(0, "c")))).toEqual(["stored"]);
+    expect(sends).toHaveLength(5);
+  });
+
+  it("settles an empty append", async () => {
+    expect(await appenderOf(fakeProducer().producer)("t", [])).toEqual([]);
+  });
+});

@@ -1,0 +1,145 @@
+/** A broker that fails under appends: what was told is true, and it goes on by itself. */
+import type { Broker } from "../../../src/broker/broker.ts";
+import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
+import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
+import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
+import { startTcpProxy, type TcpProxy } from "../../support/kafka/proxy.ts";
+import { prepareKafka, startKafka, type KafkaServer } from "../../support/kafka/server.ts";
+import { readTopic } from "../../support/each-broker.ts";
+import { record } from "../conformance/tools.ts";
+import { keepAppending, PARTITIONS } from "./ledger.ts";
+import { kafkaOptions, WRITERS } from "./options.ts";
+
+const IMPATIENT = { connectTimeout: 500, requestTimeout: 1000, deliveryTimeout: 2500 };
+
+describeOwnKafka("Kafka fails under appends", () => {
+  let kafka: KafkaServer;
+  let proxy: TcpProxy;
+  let open: Broker[] = [];
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown): void => {
+    unhandled.push(reason);
+  };
+
+  beforeAll(async () => {
+    process.on("unhandledRejection", onUnhandled);
+    proxy = await startTcpProxy();
+    kafka = await startKafka({ proxyPort: proxy.port });
+  }, 120_000);
+
+  beforeEach(() => {
+    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+  });
+
+  afterEach(async () => {
+    await Promise.all(open.map((broker) => broker.close()));
+    open = [];
+  });
+
+  afterAll(async () => {
+    process.off("unhandledRejection", onUnhandled);
+    await proxy.stop();
+    await kafka.stop();
+  });
+
+  const connect = async (options: KafkaOptions): Promise<Broker> => {
+    const broker = createKafkaBroker(options);
+    await broker.open();
+    open.push(broker);
+    return broker;
+  };
+
+  interface Fault {
+    readonly name: string;
+    readonly begin: () => Promise<void> | void;
+    readonly end: () => Promise<void> | void;
+  }
+
+  const faults: readonly Fault[] = [
+    { name: "killed and started again", begin: () => kafka.kill(), end: () => kafka.start() },
+    {
+      name: "frozen and thawed",
+      begin: () => {
+        kafka.freeze();
+      },
+      end: () => {
+        kafka.thaw();
+      },
+    },
+    {
+      name: "not to be reached for a while",
+      begin: () => {
+        proxy.refuse();
+      },
+      end: () => {
+        proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+      },
+    },
+  ];
+
+  describe.each(WRITERS)("written by %s", (_, settings) => {
+    it.each(faults)(
+      "$name",
+      async ({ begin, end }) => {
+        const topic = uniqueName("fault");
+        const broker = await connect(kafkaOptions([proxy.address], { ...settings, ...IMPATIENT }));
+        await broker.ensureTopic({ name: topic, partitions: PARTITIONS });
+        const appends = keepAppending(broker, topic);
+        await appends.stored(200);
+        await begin();
+        await appends.failed();
+        await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+        await appends.failed();
+        await end();
+        await appends.stored(200);
+        await expect(broker.check()).resolves.toBeUndefined();
+        const ledger = await appends.stop();
+
+        expect(await ledger.contradictions(kafka.brokers)).toEqual([]);
+        const duplicates = settings.idempotent ? await ledger.duplicates(kafka.brokers) : [];
+        expect(duplicates).toEqual([]);
+      },
+      90_000,
+    );
+
+    it("cut while the answer to a stored batch is on its way", async () => {
+      const topic = uniqueName("cut");
+      const broker = await connect(kafkaOptions([proxy.address], { ...settings, ...IMPATIENT }));
+      await broker.ensureTopic({ name: topic, partitions: 1 });
+      await broker.append(topic, [record("before")]);
+      const cut = proxy.cutAtNextAnswer();
+      const appended = broker.append(topic, [record("cut")]);
+      await cut;
+      const [outcome] = await appended;
+      await broker.append(topic, [record("after")]);
+
+      const values = (await readTopic(kafka.brokers, topic)).map(({ value }) => value.toString());
+      const stored = settings.idempotent ? ["before", "cut", "after"] : ["before", "cut", "cut", "after"];
+      expect(values).toEqual(stored);
+      expect(outcome).toMatchObject({ status: "stored", offset: BigInt(stored.lastIndexOf("cut")) });
+    }, 30_000);
+
+    it("is started after the gateway", async () => {
+      const late = await prepareKafka();
+      try {
+        const topic = uniqueName("late");
+        const broker = await connect(kafkaOptions(late.brokers, { ...settings, ...IMPATIENT }));
+        await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+        expect(await broker.append(topic, [record("a")])).toMatchObject([
+          { error: { code: "BROKER_UNAVAILABLE" } },
+        ]);
+        await late.start();
+        await broker.ensureTopic({ name: topic });
+        expect(await broker.append(topic, [record("b")])).toMatchObject([{ status: "stored", offset: 0n }]);
+        await expect(broker.check()).resolves.toBeUndefined();
+        await broker.close();
+      } finally {
+        await late.stop();
+      }
+    }, 90_000);
+  });
+
+  it("leaves no rejection unhandled", () => {
+    expect(unhandled).toEqual([]);
+  });
+});

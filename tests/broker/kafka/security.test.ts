@@ -1,0 +1,162 @@
+/** Kafka behind TLS and SASL: writing, reading and administration by each client, and what a wrong secret looks like. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import type { Broker, ConsumedRecord } from "../../../src/broker/broker.ts";
+import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
+import { createKafkaClient } from "../../../src/broker/kafka/client.ts";
+import { createKafkaJsProducer } from "../../../src/broker/kafka/kafkajs-producer.ts";
+import { createPlatformaticProducer } from "../../../src/broker/kafka/platformatic-producer.ts";
+import type { SendResult } from "../../../src/broker/kafka/producer.ts";
+import type { KafkaOptions, SaslOptions } from "../../../src/broker/kafka/options.ts";
+import { makeCertificates } from "../../support/kafka/certificates.ts";
+import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
+import type { Protocol } from "../../support/kafka/properties.ts";
+import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
+import { numbered, record } from "../conformance/tools.ts";
+import { kafkaOptions, WRITERS } from "./options.ts";
+
+const PASSWORD = "correct-horse-battery";
+const WRONG = "wrong-horse-battery";
+
+const user = (mechanism: SaslOptions["mechanism"], password = PASSWORD): SaslOptions => ({
+  mechanism,
+  username: "alice",
+  password,
+});
+
+/** What the client itself says, which nobody asks while the topic isn't known. */
+const sendOnce = async (options: KafkaOptions): Promise<readonly SendResult[]> => {
+  const producer =
+    options.producer === "kafkajs"
+      ? createKafkaJsProducer(createKafkaClient(options), options)
+      : createPlatformaticProducer(options);
+  const results = await producer.send("anything", [{ partition: 0, records: [record("a")] }]);
+  await producer.close();
+  return results;
+};
+
+describeOwnKafka("Kafka behind TLS and SASL", () => {
+  let kafka: KafkaServer;
+  let broker: Broker | undefined;
+
+  beforeAll(async () => {
+    kafka = await startKafka({
+      listeners: ["SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+      users: { alice: PASSWORD },
+      properties: {
+        "listener.name.ssl.ssl.client.auth": "required",
+        // kafkajs authenticates once more ten seconds before the end, and the other client after four fifths.
+        "listener.name.sasl_plaintext.scram-sha-256.connections.max.reauth.ms": "12000",
+      },
+    });
+  }, 120_000);
+
+  afterEach(async () => {
+    await broker?.close();
+    broker = undefined;
+  });
+
+  afterAll(async () => {
+    await kafka.stop();
+  });
+
+  const connect = async (protocol: Protocol, changes: Partial<KafkaOptions>): Promise<Broker> => {
+    broker = createKafkaBroker(kafkaOptions([kafka.listeners.get(protocol) ?? ""], changes));
+    await broker.open();
+    return broker;
+  };
+
+  const authority = () => ({ ca: kafka.certificates?.ca });
+
+  const ways: readonly (readonly [string, Protocol, () => Partial<KafkaOptions>])[] = [
+    [
+      "TLS with a certificate of ours",
+      "SSL",
+      () => ({ ssl: { ...authority(), ...kafka.certificates?.client } }),
+    ],
+    ["a plain password", "SASL_PLAINTEXT", () => ({ sasl: user("plain") })],
+    ["SCRAM-SHA-256", "SASL_PLAINTEXT", () => ({ sasl: user("scram-sha-256") })],
+    ["SCRAM-SHA-512", "SASL_PLAINTEXT", () => ({ sasl: user("scram-sha-512") })],
+    ["SCRAM-SHA-512 over TLS", "SASL_SSL", () => ({ ssl: authority(), sasl: user("scram-sha-512") })],
+  ];
+
+  describe.each(WRITERS)("written by %s", (_, settings) => {
+    it.each(ways)("%s", async (_way, protocol, secrets) => {
+      const topic = uniqueName("secured");
+      const opened = await connect(protocol, { ...settings, ...secrets() });
+      await opened.check();
+      await opened.ensureTopic({ name: topic, partitions: 1 });
+      expect(await opened.append(topic, [record("a")])).toMatchObject([{ status: "stored", offset: 0n }]);
+      const read = await new Promise<readonly ConsumedRecord[]>((resolve, reject) => {
+        opened
+          .subscribe(
+            { group: uniqueName("secured"), topics: [topic], from: "earliest" },
+            { onRecords: resolve },
+          )
+          .catch(reject);
+      });
+      expect(read.map(({ value }) => value?.toString())).toEqual(["a"]);
+    });
+
+    const refusals: readonly (readonly [string, Protocol, () => Partial<KafkaOptions>])[] = [
+      ["a wrong plain password", "SASL_PLAINTEXT", () => ({ sasl: user("plain", WRONG) })],
+      [
+        "a wrong SCRAM password",
+        "SASL_SSL",
+        () => ({ ssl: authority(), sasl: user("scram-sha-256", WRONG) }),
+      ],
+      ["no password", "SASL_SSL", () => ({ ssl: authority() })],
+      ["no certificate of ours", "SSL", () => ({ ssl: authority() })],
+      ["an authority that we don't trust", "SASL_SSL", () => ({ ssl: {}, sasl: user("plain") })],
+      ["no TLS", "SASL_SSL", () => ({ sasl: user("plain") })],
+    ];
+
+    it.each(refusals)("%s: not available, and no secret is told", async (_refusal, protocol, secrets) => {
+      const opened = await connect(protocol, { ...settings, ...secrets(), deliveryTimeout: 1500 });
+      const failure: unknown = await opened.check().catch((error: unknown) => error);
+      const [outcome] = await opened.append("anything", [record("a")]);
+      const results = await sendOnce(
+        kafkaOptions([kafka.listeners.get(protocol) ?? ""], { ...settings, ...secrets() }),
+      );
+
+      expect(failure).toMatchObject({ code: "BROKER_UNAVAILABLE" });
+      expect(outcome).toMatchObject({ status: "failed", error: { code: "BROKER_UNAVAILABLE" } });
+      expect(results).toMatchObject([{ status: "failed" }]);
+      const told = inspect([failure, outcome, results], { depth: 20, showHidden: true });
+      expect(told).not.toContain("horse-battery");
+      expect(told).not.toContain("PRIVATE KEY");
+    });
+  });
+
+  it.each(["kafkajs", "platformatic"] as const)(
+    "goes on while its session is renewed, written by %s",
+    async (producer) => {
+      const topic = uniqueName("renewed");
+      const opened = await connect("SASL_PLAINTEXT", { producer, sasl: user("scram-sha-256") });
+      await opened.ensureTopic({ name: topic, partitions: 1 });
+      const until = Date.now() + 13_000;
+      const endings = new Set<string>();
+      let appended = 0n;
+      while (Date.now() < until) {
+        // Two at a time, so that there is one under way whenever the time has come.
+        const appends = [opened.append(topic, numbered(3)), opened.append(topic, numbered(3))];
+        for (const { status } of (await Promise.all(appends)).flat()) endings.add(status);
+        appended += 6n;
+      }
+      expect([...endings]).toEqual(["stored"]);
+      // Nothing was sent twice: no connection broke.
+      expect(await opened.watermarks(topic)).toEqual([{ partition: 0, low: 0n, high: appended }]);
+    },
+    30_000,
+  );
+
+  it("trusts no certificate of another authority", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "stationgate-ca-"));
+    const { ca } = await makeCertificates(folder);
+    await rm(folder, { recursive: true });
+    const opened = await connect("SASL_SSL", { ssl: { ca }, sasl: user("plain"), producer: "platformatic" });
+    await expect(opened.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  });
+});

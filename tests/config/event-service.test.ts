@@ -1,0 +1,338 @@
+import { parse, stringify } from "yaml";
+import { printSettings } from "../../src/config/print.ts";
+import { faultsOf, loaded, settingsOf, type Given } from "./support.ts";
+
+const SEED = "SAAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6NKI";
+const JWT_SECRET = "0123456789abcdef0123456789abcdef";
+
+const CLIENTS = [
+  {
+    name: "lobstr",
+    type: "noncustodial",
+    domains: ["lobstr.co"],
+    callback_urls: { sep24: "http://127.0.0.1:8092/callbacks/sep24" },
+  },
+  {
+    name: "exchange",
+    type: "custodial",
+    signing_keys: ["GA"],
+    callback_urls: { sep6: "https://x.example/6" },
+  },
+];
+
+const SECRETS = {
+  SECRET_SEP10_SIGNING_SEED: SEED,
+  SECRET_CALLBACK_API_AUTH_SECRET: JWT_SECRET,
+  SECRET_EVENTS_QUEUE_KAFKA_USERNAME: "anchor",
+  SECRET_EVENTS_QUEUE_KAFKA_PASSWORD: "hunter2hunter2",
+};
+
+const ENVIRONMENT = {
+  EVENTS_ENABLED: "true",
+  EVENTS_QUEUE_TYPE: "kafka",
+  EVENTS_QUEUE_KAFKA_BOOTSTRAP_SERVER: "kafka-1:9092, kafka-2:9092",
+  EVENTS_QUEUE_KAFKA_CLIENT_ID: "anchor",
+  EVENTS_QUEUE_KAFKA_RETRIES: "1",
+  EVENTS_QUEUE_KAFKA_LINGER_MS: "1000",
+  EVENTS_QUEUE_KAFKA_BATCH_SIZE: "10",
+  EVENTS_QUEUE_KAFKA_POLL_TIMEOUT_SECONDS: "10",
+  EVENTS_QUEUE_KAFKA_SECURITY_PROTOCOL: "SASL_SSL",
+  EVENTS_QUEUE_KAFKA_SASL_MECHANISM: "PLAIN",
+  EVENTS_QUEUE_KAFKA_SSL_VERIFY_CERT: "false",
+  EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_ENABLED: "true",
+  EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED: "true",
+  CALLBACK_API_BASE_URL: "http://localhost:8081/callback",
+  CALLBACK_API_CHECK_CERTIFICATE: "false",
+  CALLBACK_API_AUTH_TYPE: "jwt",
+  CALLBACK_API_AUTH_JWT_HTTP_HEADER: "X-Token",
+  CALLBACK_API_AUTH_JWT_EXPIRATION_MILLISECONDS: "5000",
+  CLIENTS_TYPE: "json",
+  CLIENTS_VALUE: JSON.stringify({ items: CLIENTS }),
+};
+
+/** What the environment above says, as a file of the Anchor Platform says it. */
+const FILE = {
+  events: {
+    enabled: true,
+    queue: {
+      type: "kafka",
+      kafka: {
+        bootstrap_server: "kafka-1:9092,kafka-2:9092",
+        client_id: "anchor",
+        retries: 1,
+        linger_ms: 1000,
+        batch_size: 10,
+        poll_timeout_seconds: 10,
+        security_protocol: "SASL_SSL",
+        sasl_mechanism: "PLAIN",
+        ssl_verify_cert: false,
+      },
+      sqs: { use_IAM: false, aws_region: "us-east-1" },
+    },
+  },
+  event_processor: { client_status_callback: { enabled: true }, "callback_api_request.enabled": true },
+  callback_api: {
+    base_url: "http://localhost:8081/callback",
+    check_certificate: false,
+    auth: { type: "jwt", jwt: { http_header: "X-Token", expiration_milliseconds: 5000 } },
+  },
+  clients: { type: "file", value: "clients.yaml" },
+  sep24: { enabled: true },
+  version: 1,
+};
+
+const CLIENTS_FILE = stringify({ items: CLIENTS });
+
+const eventServiceOf = (given: Given) => settingsOf(given).eventService;
+
+describe("the event service's settings", () => {
+  it("are the same from the environment, the settings file, and a file of the Anchor Platform", () => {
+    const inline = {
+      callback_api: FILE.callback_api,
+      clients: FILE.clients,
+      events: { ...FILE.events, queue: { type: "kafka", kafka: FILE.events.queue.kafka } },
+      event_processor: {
+        client_status_callback: { enabled: true },
+        callback_api_request: { enabled: true },
+      },
+    };
+    const fromEnvironment = eventServiceOf({ env: { ...ENVIRONMENT, ...SECRETS } });
+    const fromYaml = eventServiceOf({
+      yaml: stringify({ eventService: inline }),
+      files: { "clients.yaml": CLIENTS_FILE },
+      env: SECRETS,
+    });
+    const { file, ...fromFile } = eventServiceOf({
+      yaml: stringify({ eventService: { file: "anchor.yaml" } }),
+      files: { "clients.yaml": CLIENTS_FILE, "anchor.yaml": stringify(FILE) },
+      env: SECRETS,
+    });
+
+    expect(fromEnvironment).toMatchObject({
+      events: {
+        queue: { kafka: { bootstrap_server: ["kafka-1:9092", "kafka-2:9092"], topic: "TRANSACTION" } },
+      },
+      callback_api: { auth: { type: "jwt", jwt: { http_header: "X-Token", expiration_milliseconds: 5000 } } },
+      secret: { sep10: { signing_seed: SEED } },
+    });
+    expect(fromEnvironment.clients.value).toMatchObject(CLIENTS);
+
+    const comparable = ({ clients, ...others }: typeof fromFile) => ({ ...others, clients: clients.value });
+
+    expect(comparable(fromYaml)).toStrictEqual(comparable(fromEnvironment));
+    expect(comparable(fromFile)).toStrictEqual(comparable(fromEnvironment));
+    expect(file).toMatch(/anchor\.yaml$/);
+  });
+
+  it("are taken from the environment before the file, and from the file before the Anchor Platform's", () => {
+    const { callback_api: api } = eventServiceOf({
+      yaml: stringify({
+        eventService: { file: "anchor.yaml", callback_api: { base_url: "http://file.example" } },
+      }),
+      files: { "clients.yaml": CLIENTS_FILE, "anchor.yaml": stringify(FILE) },
+      env: { ...SECRETS, CALLBACK_API_AUTH_TYPE: "none" },
+    });
+
+    expect(api).toMatchObject({
+      base_url: "http://file.example",
+      check_certificate: false,
+      auth: { type: "none" },
+    });
+  });
+
+  it("have nothing enabled until it is asked for, and no need of anything else then", () => {
+    const { event_processor: processor } = eventServiceOf({ yaml: "" });
+
+    expect(processor).toStrictEqual({
+      client_status_callback: { enabled: false },
+      callback_api_request: { enabled: false },
+    });
+  });
+
+  it.each([
+    ["a list", stringify(CLIENTS)],
+    ["an object with items", CLIENTS_FILE],
+  ])("take clients as %s in a text", (_, value) => {
+    const { clients } = eventServiceOf({ env: { CLIENTS_TYPE: "yaml", CLIENTS_VALUE: value } });
+
+    expect(clients.value).toMatchObject(CLIENTS);
+  });
+
+  it("take secrets from mounted files", () => {
+    const { secret } = eventServiceOf({
+      yaml: stringify({ eventService: { secret: { sep10: { signing_seedFile: "seed" } } } }),
+      files: { seed: `${SEED}\n` },
+    });
+
+    expect(secret.sep10.signing_seed).toBe(SEED);
+  });
+
+  it("are printed without secrets, and load again as printed", () => {
+    const printed = printSettings(settingsOf({ env: { ...ENVIRONMENT, ...SECRETS } }));
+    const { eventService } = parse(printed) as { eventService: { clients: { value: unknown } } };
+
+    expect(eventService.clients.value).toMatchObject(CLIENTS);
+    for (const secret of Object.values(SECRETS).slice(0, 2)) expect(printed).not.toContain(secret);
+  });
+
+  it("may start with others' variables in the environment", () => {
+    expect(
+      faultsOf({ env: { EVENTS_HORIZON: "1", SECRET_DATA_USERNAME: "u", CLIENTS_MAX: "3" } }),
+    ).toStrictEqual([]);
+    expect(faultsOf({ env: { CALLBACK_API_PORT: "tcp://10.0.0.1:80" } })).toStrictEqual([]);
+  });
+
+  it("warn of a URL for quotes, which no client hears of", () => {
+    const clients = [{ ...CLIENTS[0], callback_urls: { quote_created: "http://127.0.0.1/q" } }];
+
+    expect(loaded({ yaml: stringify({ eventService: { clients: { value: clients } } }) }).warnings).toContain(
+      "client lobstr has a URL for quote_created: quotes go to no client",
+    );
+  });
+});
+
+const CALLBACK_API = {
+  EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED: "true",
+  CALLBACK_API_BASE_URL: "http://b",
+};
+const TO_CLIENTS = { EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_ENABLED: "true" };
+
+const withClient = (change: object): Record<string, string> => ({
+  CLIENTS_VALUE: JSON.stringify([{ ...CLIENTS[0], ...change }]),
+});
+
+describe("settings of the event service that are refused, with one line each", () => {
+  it.each<[string, Record<string, string>, readonly string[]]>([
+    [
+      "sqs",
+      { EVENTS_QUEUE_TYPE: "sqs" },
+      [
+        'eventService.events.queue.type (EVENTS_QUEUE_TYPE): got "sqs", allowed: kafka (the Anchor Platform\'s sqs and msk are not supported)',
+      ],
+    ],
+    [
+      "a processor without events",
+      { ...CALLBACK_API, EVENTS_ENABLED: "false" },
+      [
+        "eventService.event_processor.callback_api_request.enabled (EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED): got true, allowed: false where events.enabled is false",
+      ],
+    ],
+    [
+      "no business server",
+      { EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED: "true" },
+      [
+        "eventService.callback_api.base_url: got nothing, allowed: a URL where callback_api_request is enabled",
+      ],
+    ],
+    [
+      "a short JWT secret",
+      { ...CALLBACK_API, CALLBACK_API_AUTH_TYPE: "jwt", SECRET_CALLBACK_API_AUTH_SECRET: "short" },
+      [
+        "eventService.secret.callback_api.auth_secret (SECRET_CALLBACK_API_AUTH_SECRET): got 5 bytes, allowed: 32 bytes or more for jwt",
+      ],
+    ],
+    [
+      "a short expiration",
+      { CALLBACK_API_AUTH_JWT_EXPIRATION_MILLISECONDS: "4999" },
+      [
+        "eventService.callback_api.auth.jwt.expiration_milliseconds (CALLBACK_API_AUTH_JWT_EXPIRATION_MILLISECONDS): got 4999, allowed: a whole number, 5000 or more",
+      ],
+    ],
+    [
+      "an API key that isn't given",
+      { ...CALLBACK_API, CALLBACK_API_AUTH_TYPE: "api_key" },
+      [
+        "eventService.secret.callback_api.auth_secret: got nothing, allowed: SECRET_CALLBACK_API_AUTH_SECRET where callback_api.auth.type is api_key",
+      ],
+    ],
+    [
+      "callbacks without clients and seed",
+      TO_CLIENTS,
+      [
+        "eventService.clients.value: got nothing, allowed: at least one client where client_status_callback is enabled",
+        "eventService.secret.sep10.signing_seed: got nothing, allowed: SECRET_SEP10_SIGNING_SEED where client_status_callback is enabled",
+      ],
+    ],
+    [
+      "a damaged seed",
+      { SECRET_SEP10_SIGNING_SEED: `${SEED.slice(0, -1)}A` },
+      [
+        "eventService.secret.sep10.signing_seed (SECRET_SEP10_SIGNING_SEED): got a text, allowed: a Stellar secret seed: S and 55 more characters",
+      ],
+    ],
+    [
+      "SASL without a user",
+      {
+        EVENTS_QUEUE_KAFKA_BOOTSTRAP_SERVER: "k:1",
+        EVENTS_QUEUE_KAFKA_SECURITY_PROTOCOL: "SASL_PLAINTEXT",
+        SECRET_EVENTS_QUEUE_KAFKA_PASSWORD: "p",
+      },
+      [
+        "eventService.secret.events.queue.kafka.username: got nothing, allowed: SECRET_EVENTS_QUEUE_KAFKA_USERNAME where security_protocol is SASL_PLAINTEXT",
+      ],
+    ],
+    [
+      "TLS to no Kafka",
+      { EVENTS_QUEUE_KAFKA_SECURITY_PROTOCOL: "SSL" },
+      [
+        "eventService.events.queue.kafka.bootstrap_server: got nothing, allowed: host:port where security_protocol is SSL",
+      ],
+    ],
+    [
+      "a name that is almost one",
+      { CALLBACK_API_BASE_ULR: "http://b" },
+      ["CALLBACK_API_BASE_ULR: is unknown, did you mean CALLBACK_API_BASE_URL?"],
+    ],
+    [
+      "a client of no type",
+      withClient({ type: "other" }),
+      [
+        'eventService.clients.value[0].type (CLIENTS_VALUE): got "other", allowed: an object whose type is custodial or noncustodial',
+      ],
+    ],
+    [
+      "a client without domains",
+      withClient({ domains: [] }),
+      [
+        "eventService.clients.value[0].domains (CLIENTS_VALUE): got a list, allowed: a list of domains that is not empty",
+      ],
+    ],
+    [
+      "a callback that is no URL",
+      withClient({ callback_urls: { sep24: "wallet.example/cb" } }),
+      [
+        'eventService.clients.value[0].callback_urls.sep24 (CLIENTS_VALUE): got "wallet.example/cb", allowed: an http or https URL without user and fragment',
+      ],
+    ],
+    [
+      "a client twice",
+      { CLIENTS_VALUE: JSON.stringify([CLIENTS[0], CLIENTS[0]]) },
+      [
+        'eventService.clients.value[1].name (CLIENTS_VALUE): got "lobstr" a second time, allowed: each name once',
+      ],
+    ],
+    [
+      "a list of clients that isn't there",
+      { CLIENTS_TYPE: "file", CLIENTS_VALUE: "/nowhere/clients.yaml" },
+      [
+        'eventService.clients.value (CLIENTS_VALUE): got "/nowhere/clients.yaml", which is no file that can be read',
+      ],
+    ],
+  ])("%s", (_, env, faults) => {
+    expect(faultsOf({ env })).toStrictEqual(faults);
+  });
+
+  it("a secret in a settings file", () => {
+    const yaml = stringify({ eventService: { secret: { sep10: { signing_seed: SEED } } } });
+
+    expect(faultsOf({ yaml })).toStrictEqual([
+      "eventService.secret.sep10.signing_seed: is written in a file of settings, allowed: SECRET_SEP10_SIGNING_SEED, or signing_seedFile",
+    ]);
+  });
+
+  it("a file that isn't there, once", () => {
+    expect(faultsOf({ yaml: "eventService: { file: /nowhere/anchor.yaml }" })).toStrictEqual([
+      'eventService.file: got "/nowhere/anchor.yaml", which is no file that can be read',
+    ]);
+  });
+});

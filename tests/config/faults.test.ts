@@ -1,0 +1,225 @@
+import { faultsOf } from "./support.ts";
+
+const A = "a".repeat(32);
+
+describe("one fault", () => {
+  it.each([
+    ["server: { port: abc }", 'server.port: got "abc", allowed: a whole number from 0 to 65535'],
+    ["server: { port: 70000 }", "server.port: got 70000, allowed: a whole number from 0 to 65535"],
+    ["server: { workers: none }", 'server.workers: got "none", allowed: a whole number, 1 or more, or auto'],
+    ["server: { bodyLimits: 4mb }", "server.bodyLimits: is unknown, did you mean bodyLimit?"],
+    ["servr: {}", "servr: is unknown, did you mean server?"],
+    ["admin: { tokenFil: x }", "admin.tokenFil: is unknown, did you mean tokenFile?"],
+    ["admin: hello", "admin: got a text, allowed: an object"],
+    [
+      "log: { level: loud }",
+      'log.level: got "loud", allowed: one of trace, debug, info, warn, error, fatal, silent',
+    ],
+    ["roles: []", "roles: got a list, allowed: a list of ingest, delivery or both"],
+    ["roles: [ingest, ingest]", 'roles[1]: got "ingest" a second time, allowed: each name once'],
+    ["broker: { kafka: { ssl: { crt: x } } }", "broker.kafka.ssl.crt: is unknown, did you mean cert?"],
+    [
+      "broker: { kafka: { ssl: { ca: 5 } } }",
+      "broker.kafka.ssl.ca: got 5, allowed: the path of a file that can be read",
+    ],
+    [
+      "broker: { type: kafka }",
+      "broker.kafka.brokers: got nothing, allowed: at least one host:port where broker.type is kafka",
+    ],
+    ["broker: { kafka: { brokers: [h] } }", 'broker.kafka.brokers[0]: got "h", allowed: host:port'],
+    ["admin: { port: 4444 }", "admin.port: got 4444, allowed: another port than server.port"],
+    ["auth: { accounts: [{ username: u }] }", "auth.accounts[0]: needs a connectionToken or a password"],
+    [
+      "auth: { apiKeys: [{ id: w, key: k, kind: browser }] }",
+      "auth.apiKeys[0].origins: a browser key needs at least one origin",
+    ],
+    [
+      "auth: { apiKeys: [{ id: w, key: k, origins: ['https://a.example/x'] }] }",
+      'auth.apiKeys[0].origins[0]: got "https://a.example/x", allowed: an origin such as https://shop.example, without a path, or *',
+    ],
+    [
+      "auth: { accessToken: { ttl: 2d } }",
+      "auth.accessToken.ttl: is longer than auth.accessToken.maxTtl allows",
+    ],
+    [
+      "stations: [{ name: Orders }]",
+      'stations[0].name: got "Orders", allowed: at most 128 of a-z 0-9 _ - . in lower case, a letter or digit first and last',
+    ],
+    [
+      "stations: [{ name: a }, { name: a }]",
+      'stations[1].name: got "a" a second time, allowed: each name once',
+    ],
+    [
+      "stations: [{ name: a, key: id }]",
+      'stations[0].key: got "id", allowed: a JSON pointer such as /orderId',
+    ],
+    [
+      "stations: [{ name: a, schema: { type: avro } }]",
+      'stations[0].schema.type: got "avro", allowed: an object whose type is json-schema, zod or protobuf',
+    ],
+    [
+      "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: github, secrets: [x], publicUrl: y }]",
+      "webhooks[0].publicUrl: is unknown, did you mean source?",
+    ],
+    [
+      "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{id}{body}' }]",
+      "webhooks[0].idHeader: the template signs {id}: name its header or pointer",
+    ],
+    [
+      "delivery: { allowTargets: [10.0.0.0/33] }",
+      'delivery.allowTargets[0]: got "10.0.0.0/33", allowed: a CIDR such as 127.0.0.0/8 or a host name',
+    ],
+    ["server: { port: 1\n", "stationgate.yaml: line 2 is not YAML: bad indent"],
+    ["server: {}\nserver: {}", "stationgate.yaml: line 2 is not YAML: duplicate key"],
+    ["a: *b", "stationgate.yaml: has an alias without an anchor, or too many of them"],
+    ["- server", "stationgate.yaml: holds no object of settings"],
+  ])("%s", (yaml, fault) => {
+    expect(faultsOf({ yaml })).toEqual([fault]);
+  });
+
+  it("names the variable that it came from", () => {
+    expect(faultsOf({ env: { STATIONGATE_SERVER_PORT: "x" } })).toEqual([
+      'server.port (STATIONGATE_SERVER_PORT): got "x", allowed: a whole number from 0 to 65535',
+    ]);
+    expect(faultsOf({ env: { STATIONGATE_STATIONS: '[{"name":"-"}]' } })[0]).toContain(
+      "stations[0].name (STATIONGATE_STATIONS): got",
+    );
+  });
+
+  it("may be a variable that is unknown", () => {
+    expect(faultsOf({ env: { STATIONGATE_SERVER_PRT: "1" } })).toEqual([
+      "STATIONGATE_SERVER_PRT: is unknown, did you mean STATIONGATE_SERVER_PORT?",
+    ]);
+  });
+
+  it("may be a settings file that is not there", () => {
+    expect(faultsOf({ env: { STATIONGATE_CONFIG: "nowhere.yaml" } })).toEqual([
+      "nowhere.yaml: cannot be read (ENOENT)",
+    ]);
+  });
+
+  it("may be a file that cannot be read", () => {
+    const [fault] = faultsOf({
+      yaml: "stations: [{ name: a, schema: { type: json-schema, file: no.json } }]",
+    });
+    expect(fault).toMatch(
+      /^stations\[0\]\.schema\.file: got ".*no\.json", which is no file that can be read$/,
+    );
+  });
+
+  it("may be the file of a secret", () => {
+    expect(faultsOf({ yaml: "admin: { tokenFile: no }" })).toEqual([
+      'admin.token: got tokenFile "no", which cannot be read (ENOENT)',
+    ]);
+    expect(faultsOf({ yaml: "admin: { tokenFile: t, token: x }", files: { t: "y" } })).toEqual([
+      "admin.token: is given beside tokenFile, allowed: one of them",
+    ]);
+    expect(faultsOf({ yaml: "admin: { tokenFile: 5 }" })).toEqual([
+      "admin.token: got no path in tokenFile, allowed: the path of a file",
+    ]);
+  });
+});
+
+describe("the secrets of tokens", () => {
+  it.each([
+    [
+      `auth: { accessToken: { secret: "" }, refreshToken: { secret: ${A} } }`,
+      "auth.accessToken.secret: got a text, allowed: a text that is not empty",
+    ],
+    [
+      `auth: { accessToken: { secret: ${A} }, refreshToken: { secret: ${A} } }`,
+      "auth.refreshToken.secret: got a secret of auth.accessToken, allowed: a different one",
+    ],
+    [
+      `auth: { accessToken: { secret: ${A} } }`,
+      "auth.refreshToken.secret: got nothing, allowed: a text that is not empty (accounts sign in with tokens of both kinds)",
+    ],
+    [
+      `auth: { accessToken: { secrets: [{ kid: k, secret: ${A} }, { kid: k, secret: ${A}2 }] }, refreshToken: { secret: ${A}3 } }`,
+      'auth.accessToken.secrets[1].kid: got "k" a second time, allowed: each name once',
+    ],
+    [
+      `auth: { accessToken: { secret: ${A}, secrets: [{ kid: k, secret: ${A} }] }, refreshToken: { secret: ${A}3 } }`,
+      "auth.accessToken.secrets: give secret or secrets, not both",
+    ],
+  ])("%s", (yaml, fault) => {
+    expect(faultsOf({ yaml })).toEqual([fault]);
+  });
+
+  it("are needed where there are accounts", () => {
+    expect(faultsOf({ yaml: "auth: { accounts: [{ username: u, password: p }] }" })).toEqual([
+      expect.stringContaining("auth.accessToken.secret: got nothing"),
+      expect.stringContaining("auth.refreshToken.secret: got nothing"),
+    ]);
+  });
+});
+
+describe("many faults", () => {
+  it("are told at once, whether of a name, a value or several keys together", () => {
+    const faults = faultsOf({
+      yaml: `server: { port: abc, prot: 1 }
+broker: { type: kafka, kafka: { compression: lzma } }
+auth: { accessToken: { secret: ${A}, ttl: soon }, refreshToken: { secret: ${A} } }
+stations: [{ name: a }, { name: a, topic: "." }]`,
+      env: { STATIONGATE_NONSENSE: "1", STATIONGATE_LIMITS_KEY_SIZE: "4xb" },
+    });
+    expect(faults.map((line) => line.split(/:| \(/)[0])).toEqual([
+      "STATIONGATE_NONSENSE",
+      "server.prot",
+      "server.port",
+      "broker.kafka.compression",
+      "auth.accessToken.ttl",
+      "limits.keySize",
+      "stations[1].topic",
+      "broker.kafka.brokers",
+      "auth.refreshToken.secret",
+      "stations[1].name",
+    ]);
+  });
+
+  it("are not invented from what another one took away", () => {
+    expect(
+      faultsOf({
+        yaml: "auth: { apiKeys: [{ id: a, key: 5, kind: browser, origins: ['https://a.example'] }] }",
+      }),
+    ).toEqual(["auth.apiKeys[0].key: got a number, allowed: a text that is not empty"]);
+    expect(
+      faultsOf({
+        yaml: "stations: [{ nam: s }]\nwebhooks: [{ source: g, station: s, scheme: github, secrets: [x] }]",
+      }),
+    ).toHaveLength(2);
+  });
+});
+
+describe("a fault shows no secret", () => {
+  const HUSH = "hush-hush";
+  it.each([
+    `admin: { token: [${HUSH}] }`,
+    `admin: ${HUSH}`,
+    `auth: ${HUSH}`,
+    `auth: { accounts: ${HUSH} }`,
+    `auth: { accounts: [${HUSH}] }`,
+    `auth: { accessToken: ${HUSH} }`,
+    `auth: { accessToken: { secret: ${HUSH} } }`,
+    `auth: { accessToken: { sceret: ${HUSH} } }`,
+    `auth: { accounts: [{ username: u, pasword: ${HUSH} }] }`,
+    `webhooks: [{ source: g, station: s, scheme: github, secrets: ${HUSH} }]`,
+    `webhooks: [{ source: g, station: s, scheme: github, secrets: [${HUSH}, { a: ${HUSH} }] }]`,
+    `webhooks: [{ source: g, station: s, scheme: twilio, secrets: [x], publicUrl: "ftp://u:${HUSH}@h/" }]`,
+    `connectors: [{ name: c, config: { secret: [${HUSH}], other: [${HUSH}] } }]`,
+    `admin: { token: "${HUSH} }`,
+    `admin: { token: *${HUSH} }`,
+  ])("%s", (yaml) => {
+    const faults = faultsOf({ yaml });
+    expect(faults).not.toEqual([]);
+    expect(faults.join("\n")).not.toContain(HUSH);
+  });
+
+  it("nor does one from the environment", () => {
+    const faults = faultsOf({
+      env: { STATIONGATE_AUTH_ACCOUNTS: `[{"password": "${HUSH}"`, STATIONGATE_ROLES: "x" },
+    });
+    expect(faults).toHaveLength(2);
+    expect(faults.join("\n")).not.toContain(HUSH);
+  });
+});

@@ -1,0 +1,67 @@
+import { chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { loadOrCreateIdentity, withIdentity } from "../../src/config/identity.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { folder, settingsOf } from "./support.ts";
+
+const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+
+describe("loadOrCreateIdentity", () => {
+  it("makes one that only its owner can read, and nothing beside it", () => {
+    const dir = join(folder(), "deep", "data");
+    loadOrCreateIdentity(dir);
+    expect(modeOf(dir)).toBe("700");
+    expect(modeOf(join(dir, "identity.json"))).toBe("600");
+    expect(readdirSync(dir)).toEqual(["identity.json"]);
+  });
+
+  it("finds it again, and makes a different one elsewhere", () => {
+    const dir = folder();
+    const identity = loadOrCreateIdentity(dir);
+    expect(loadOrCreateIdentity(dir)).toEqual(identity);
+    expect(loadOrCreateIdentity(folder()).connectionToken).not.toBe(identity.connectionToken);
+    expect(new Set(Object.values(identity)).size).toBe(5);
+  });
+
+  it.each(["", "{", "null", '{"username":"root"}', '{"username":"root","secret":"hush-hush"}'])(
+    "refuses the damaged file %p, keeps it, and tells none of it",
+    (text) => {
+      const dir = folder();
+      const path = join(dir, "identity.json");
+      writeFileSync(path, text);
+      expect(() => loadOrCreateIdentity(dir)).toThrow(/identity\.json is damaged: (?!.*hush)/);
+      expect(readFileSync(path, "utf8")).toBe(text);
+    },
+  );
+
+  it("says where it cannot write", () => {
+    const file = join(folder(), "file");
+    writeFileSync(file, "");
+    expect(() => loadOrCreateIdentity(join(file, "data"))).toThrow(GatewayError);
+    chmodSync(file, 0o600);
+  });
+});
+
+describe("withIdentity", () => {
+  it("lets root in everywhere, with secrets of both kinds", () => {
+    const identity = loadOrCreateIdentity(folder());
+    const { auth, admin } = withIdentity(settingsOf({}), identity);
+    expect(auth.accounts).toMatchObject([
+      {
+        username: "root",
+        connectionToken: identity.connectionToken,
+        stations: ["*"],
+        consume: ["*"],
+        origins: [],
+      },
+    ]);
+    expect(auth.accessToken.secrets).toEqual([{ kid: "default", secret: identity.accessTokenSecret }]);
+    expect(auth.refreshToken.secrets).toEqual([{ kid: "default", secret: identity.refreshTokenSecret }]);
+    expect(admin.token).toBe(identity.adminToken);
+  });
+
+  it("leaves an operators' token that is configured", () => {
+    const settings = settingsOf({ env: { STATIONGATE_ADMIN_TOKEN: "mine" } });
+    expect(withIdentity(settings, loadOrCreateIdentity(folder())).admin.token).toBe("mine");
+  });
+});

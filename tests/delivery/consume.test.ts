@@ -1,0 +1,259 @@
+import type { Broker, SubscriptionHandlers } from "../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
+import { createPullConsumers, type PullConsumers } from "../../src/delivery/consume.ts";
+import type { Pull } from "../../src/delivery/consume/waiting-pull.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+
+const WAIT = 5000;
+const IDLE = 30_000;
+const JOIN = 10_000;
+
+let broker: Broker;
+let clock: FakeClock;
+let consumers: PullConsumers;
+
+const consumersOn = (on: Pick<Broker, "subscribe">, maxMembers = 10): PullConsumers =>
+  createPullConsumers({
+    broker: on,
+    clock,
+    idleMs: IDLE,
+    joinMs: JOIN,
+    maxMembers,
+    onError: () => undefined,
+  });
+
+beforeEach(async () => {
+  broker = createMemoryBroker();
+  clock = createFakeClock();
+  consumers = consumersOn(broker);
+  await broker.ensureTopic({ name: "orders", partitions: 1 });
+});
+
+const store = async (...values: string[]): Promise<void> => {
+  const records = values.map((value) => ({
+    key: null,
+    value: Buffer.from(value),
+    headers: [],
+    timestamp: 1,
+  }));
+  await broker.append("orders", records);
+};
+
+interface Wish {
+  readonly group?: string;
+  readonly consumer?: string;
+  readonly max?: number;
+  readonly signal?: AbortSignal;
+}
+
+const pull = ({ group = "g", consumer = "c", max = 10, signal }: Wish = {}): Promise<Pull> =>
+  consumers.pull({
+    group,
+    consumer,
+    topic: "orders",
+    maxRecords: max,
+    waitMs: WAIT,
+    signal: signal ?? new AbortController().signal,
+  });
+
+const texts = ({ records }: Pull): (string | undefined)[] => records.map(({ value }) => value?.toString());
+const position = async (group = "g"): Promise<bigint | undefined> =>
+  (await broker.committed(group, "orders"))[0]?.offset;
+/** What a pull gets that ends by its time. */
+const afterWait = async (pulling: Promise<Pull>): Promise<Pull> => {
+  await clock.pending(WAIT);
+  await new Promise(setImmediate);
+  clock.advance(WAIT);
+  return pulling;
+};
+
+it("ends a pull as soon as it has as many records as it asked for", async () => {
+  await store("a", "b", "c");
+  expect(texts(await pull({ max: 2 }))).toEqual(["a", "b"]);
+});
+
+it("gives fewer, or none, when the time is over", async () => {
+  await store("a");
+  expect(texts(await afterWait(pull()))).toEqual(["a"]);
+  expect(texts(await afterWait(pull()))).toEqual([]);
+});
+
+it("gives a record that is stored while it waits", async () => {
+  const pulling = pull({ max: 1 });
+  await clock.pending(WAIT);
+  await store("late");
+  expect(texts(await pulling)).toEqual(["late"]);
+});
+
+it("moves the group on once the answer was sent, and goes on from there", async () => {
+  await store("a", "b", "c");
+  const first = await pull({ max: 2 });
+  expect(await position()).toBeUndefined();
+  await first.consume();
+  expect(await position()).toBe(2n);
+  expect(texts(await pull({ max: 1 }))).toEqual(["c"]);
+});
+
+it("hands out again what an answer didn't bring to its client", async () => {
+  await store("a", "b", "c");
+  const lost = await pull({ max: 2 });
+  const next = await pull({ max: 1 });
+  lost.release();
+  expect(texts(next)).toEqual(["c"]);
+  expect(texts(await pull({ max: 2 }))).toEqual(["a", "b"]);
+});
+
+it("keeps the position below the oldest record whose fate is open", async () => {
+  await store("a", "b", "c");
+  const first = await pull({ max: 1 });
+  const second = await pull({ max: 1 });
+  await second.consume();
+  expect(await position()).toBeUndefined();
+  await first.consume();
+  expect(await position()).toBe(2n);
+});
+
+it("gives pulls of one consumer disjoint records, first come, first served", async () => {
+  const one = pull({ max: 2 });
+  const two = pull({ max: 2 });
+  await clock.pending(WAIT);
+  await store("a", "b", "c", "d");
+  expect([texts(await one), texts(await two)]).toEqual([
+    ["a", "b"],
+    ["c", "d"],
+  ]);
+});
+
+it("gives each group everything", async () => {
+  await store("a");
+  expect(texts(await pull({ group: "g1", max: 1 }))).toEqual(["a"]);
+  expect(texts(await pull({ group: "g2", max: 1 }))).toEqual(["a"]);
+});
+
+it("takes nothing for a client that has gone", async () => {
+  const gone = new AbortController();
+  const pulling = pull({ signal: gone.signal });
+  await clock.pending(WAIT);
+  gone.abort();
+  (await pulling).release();
+  const neverCame = await pull({ signal: gone.signal });
+  neverCame.release();
+  await store("a");
+  expect(texts(await pull({ max: 1 }))).toEqual(["a"]);
+});
+
+it("reads far more than it buffers, in order", async () => {
+  const values = Array.from({ length: 4500 }, (_, n) => String(n));
+  await store(...values);
+  expect(texts(await pull({ max: 4500 }))).toEqual(values);
+});
+
+it("leaves the group when nobody has pulled for a while, and comes back at its position", async () => {
+  const subscriptions: string[] = [];
+  consumers = consumersOn({
+    subscribe: async (options, handlers) => {
+      subscriptions.push("joined");
+      const subscription = await broker.subscribe(options, handlers);
+      const close = async (): Promise<void> => {
+        await subscription.close();
+        subscriptions.push("left");
+      };
+      return { ...subscription, assignment: subscription.assignment, close };
+    },
+  });
+  await store("a", "b");
+  await (await pull({ max: 1 })).consume();
+  clock.advance(IDLE);
+  await new Promise(setImmediate);
+  expect(subscriptions).toEqual(["joined", "left"]);
+  expect(texts(await pull({ max: 1 }))).toEqual(["b"]);
+});
+
+it("stays in the group while an answer is under way", async () => {
+  await store("a");
+  const slow = await pull({ max: 1 });
+  clock.advance(IDLE * 2);
+  await slow.consume();
+  expect(await position()).toBe(1n);
+});
+
+it("bounds its members", async () => {
+  consumers = consumersOn(broker, 1);
+  await store("a");
+  await pull({ max: 1 });
+  await expect(pull({ consumer: "other" })).rejects.toMatchObject({ code: "OVERLOADED" });
+});
+
+it("shares the partitions among consumers of several names, each record once", async () => {
+  await broker.ensureTopic({ name: "wide", partitions: 4 });
+  const wide = (consumer: string, max: number): Promise<Pull> =>
+    consumers.pull({
+      group: "g",
+      consumer,
+      topic: "wide",
+      maxRecords: max,
+      waitMs: WAIT,
+      signal: new AbortController().signal,
+    });
+  const both = [wide("one", 100), wide("two", 100)];
+  await clock.pending(WAIT);
+  await new Promise(setImmediate);
+  for (let partition = 0; partition < 4; partition++) {
+    const value = Buffer.from(String(partition));
+    await broker.append("wide", [{ key: null, value, headers: [], timestamp: 1, partition }]);
+  }
+  await new Promise(setImmediate);
+  clock.advance(WAIT);
+  const pulls = await Promise.all(both);
+  const all = pulls.flatMap(texts);
+  expect(all.toSorted()).toEqual(["0", "1", "2", "3"]);
+  await Promise.all(pulls.map((one) => one.consume()));
+});
+
+describe("close", () => {
+  it("ends the pulls that wait and refuses new ones", async () => {
+    await store("a");
+    const pulling = pull();
+    await clock.pending(WAIT);
+    await new Promise(setImmediate);
+    const closed = consumers.close();
+    const ended = await pulling;
+    expect(texts(ended)).toEqual(["a"]);
+    await expect(pull()).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+    await ended.consume();
+    await closed;
+    expect(await position()).toBe(1n);
+  });
+});
+
+describe("trouble", () => {
+  it("says that the broker is away rather than that there is nothing", async () => {
+    const away = new GatewayError("BROKER_UNAVAILABLE");
+    consumers = consumersOn({ subscribe: () => Promise.reject(away) });
+    await expect(pull()).rejects.toBe(away);
+  });
+
+  it("bounds the time of joining", async () => {
+    consumers = consumersOn({ subscribe: () => new Promise(() => undefined) });
+    const pulling = pull();
+    await clock.pending(JOIN);
+    clock.advance(JOIN);
+    await expect(pulling).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  });
+
+  it("passes on a fault that came while it waited in vain", async () => {
+    let handlers: SubscriptionHandlers | undefined;
+    consumers = consumersOn({
+      subscribe: (options, given) => {
+        handlers = given;
+        return broker.subscribe(options, given);
+      },
+    });
+    const pulling = pull();
+    await clock.pending(WAIT);
+    handlers?.onError?.(new GatewayError("BROKER_UNAVAILABLE"));
+    clock.advance(WAIT);
+    await expect(pulling).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  });
+});

@@ -1,0 +1,67 @@
+import type { ConsumedRecord } from "../../../src/broker/broker.ts";
+import { createEventReader } from "../../../src/delivery/event-service/event.ts";
+
+const recordOf = (value: string | null, extra: Partial<ConsumedRecord> = {}): ConsumedRecord => ({
+  topic: "TRANSACTION",
+  partition: 0,
+  offset: 7n,
+  timestamp: 1,
+  key: null,
+  value: value === null ? null : Buffer.from(value),
+  headers: [],
+  ...extra,
+});
+
+describe("reading an event", () => {
+  it("keeps the subject as it was written, and takes out what routing needs", () => {
+    const transaction = '{"id":"t1","amount": 1.50,"client_name":"lobstr","client_domain":"Lobstr.CO"}';
+    const record = recordOf(
+      `{"type":"transaction_created","id":"e1","sep":"24","transaction":${transaction}}`,
+    );
+
+    expect(createEventReader()(record)).toStrictEqual({
+      id: "e1",
+      type: "transaction_created",
+      subject: "transaction",
+      source: transaction,
+      subjectId: "t1",
+      sep: "24",
+      clientName: "lobstr",
+      clientDomain: "lobstr.co",
+    });
+  });
+
+  it.each(["24", 24, "sep24", "SEP_24"])("knows the SEP %p", (sep) => {
+    const value = JSON.stringify({ type: "transaction_error", id: "e", sep, transaction: {} });
+
+    expect(createEventReader()(recordOf(value))).toMatchObject({ sep: "24" });
+  });
+
+  it("finds id, type and SEP where else they may stand", () => {
+    const record = recordOf('{"customer":{"id":"c1","sep":"12"}}', {
+      key: Buffer.from("e9"),
+      headers: [{ name: "type", value: Buffer.from("customer_updated") }],
+    });
+
+    expect(createEventReader()(record)).toMatchObject({ id: "e9", type: "customer_updated", sep: "12" });
+  });
+
+  it.each([
+    [null, "empty value"],
+    ["", "empty value"],
+    ["{", "value is no JSON object"],
+    ["[]", "value is no JSON object"],
+    ["null", "value is no JSON object"],
+    ['{"id":"e"}', "event without type"],
+    ['{"id":"e","type":"constructor"}', "unknown event type constructor"],
+    ['{"type":"quote_created","quote":{}}', "event without id"],
+    ['{"id":"e","type":"quote_created","quote":null}', "event without quote"],
+  ])("says of %p why it is none, once", (value, broken) => {
+    const told: string[] = [];
+    const read = createEventReader((record, reason) => told.push(`${record.offset} ${reason}`));
+    const record = recordOf(value);
+
+    expect([read(record), read(record)]).toStrictEqual([{ broken }, { broken }]);
+    expect(told).toStrictEqual([`7 ${broken}`]);
+  });
+});

@@ -1,0 +1,99 @@
+/** The event service on a memory broker against scripted endpoints. */
+import type { Broker, ConsumedRecord } from "../../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
+import type { CallbackClient } from "../../../src/delivery/event-service/callback-client.ts";
+import {
+  createEventService,
+  type EventService,
+  type EventServiceOptions,
+} from "../../../src/delivery/event-service/event-service.ts";
+import type { AttemptReport } from "../../../src/delivery/observer.ts";
+import type { GatewayError } from "../../../src/errors.ts";
+import { systemClock, type Clock } from "../../../src/lib/clock.ts";
+import { startHttpSink, type HttpSink } from "../../support/http-sink.ts";
+import { SEED } from "./vectors.ts";
+
+export const TOPIC = "TRANSACTION";
+
+export type Subject = Readonly<Record<string, unknown>>;
+
+export interface Rig {
+  readonly broker: Broker;
+  readonly sink: HttpSink;
+  readonly attempts: readonly AttemptReport[];
+  readonly faults: readonly GatewayError[];
+  readonly broken: readonly string[];
+  start(
+    options: Partial<Pick<EventServiceOptions, "businessServer">> & { clients?: CallbackClient[] },
+  ): EventService;
+  /** Stores the values as they are. */
+  write(values: readonly (string | null)[]): Promise<void>;
+  /** Resolves when there are so many. */
+  deadLetters(count: number): Promise<readonly ConsumedRecord[]>;
+  close(): Promise<void>;
+}
+
+/** A status change of a transaction, as JSON. */
+export const changed = (id: string, transaction: Subject, sep = "24"): string =>
+  JSON.stringify({ type: "transaction_status_changed", id, sep, transaction });
+
+export const createRig = async (clock: Clock = systemClock): Promise<Rig> => {
+  const broker = createMemoryBroker({ partitions: 1 });
+  await broker.open();
+  await broker.ensureTopic({ name: TOPIC });
+  const sink = await startHttpSink(() => ({ status: 204 }));
+  const attempts: AttemptReport[] = [];
+  const faults: GatewayError[] = [];
+  const broken: string[] = [];
+  const services: EventService[] = [];
+  return {
+    broker,
+    sink,
+    attempts,
+    faults,
+    broken,
+    start: ({ businessServer, clients }) => {
+      const service = createEventService({
+        broker,
+        topic: TOPIC,
+        businessServer,
+        clients: clients && { list: clients, seed: SEED },
+        observer: {
+          attempted: (report) => attempts.push(report),
+          dropped: () => undefined,
+          fault: (_, error) => faults.push(error),
+        },
+        onBroken: ({ offset }, reason) => broken.push(`${offset} ${reason}`),
+        clock,
+      });
+      services.push(service);
+      return service;
+    },
+    write: async (values) => {
+      const records = values.map((value) => ({
+        key: null,
+        value: value === null ? null : Buffer.from(value),
+        headers: [],
+        timestamp: clock.now(),
+      }));
+      await broker.append(TOPIC, records);
+    },
+    deadLetters: async (count) => {
+      const topic = await broker.ensureTopic({ name: `${TOPIC}.dead-letter` });
+      const letters: ConsumedRecord[] = [];
+      await new Promise<void>((resolve, reject) => {
+        const onRecords = (records: readonly ConsumedRecord[]): void => {
+          letters.push(...records);
+          if (letters.length >= count) resolve();
+        };
+        broker.subscribe({ topics: [topic.name], from: "earliest" }, { onRecords }).catch(reject);
+      });
+      return letters;
+    },
+    close: async () => {
+      await sink.close();
+      await Promise.all(services.map((service) => service.close()));
+      await broker.close();
+    },
+  };
+};

@@ -1,0 +1,96 @@
+/** A runner on a memory broker against a scripted sink: everything real but the clock, if so wished. */
+import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
+import { parseConnectorConfig } from "../../src/delivery/config/connector-config.ts";
+import { planOf } from "../../src/delivery/connector-plan.ts";
+import type { AttemptReport } from "../../src/delivery/observer.ts";
+import { createRunner, type Runner } from "../../src/delivery/runner.ts";
+import { createTargets } from "../../src/delivery/targets.ts";
+import type { GatewayError } from "../../src/errors.ts";
+import { systemClock, type Clock } from "../../src/lib/clock.ts";
+import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+
+export const TOPIC = "orders";
+const GROUP = "connect-crm";
+
+export interface Rig {
+  readonly broker: Broker;
+  readonly sink: HttpSink;
+  readonly attempts: readonly AttemptReport[];
+  readonly drops: readonly { readonly offset: bigint; readonly deadLettered: boolean }[];
+  readonly faults: readonly GatewayError[];
+  /** Why the strategy stopped it. */
+  readonly traces: readonly string[];
+  run(config?: Record<string, string>): Runner;
+  /** Stores records of one partition each; a value may come with a key. */
+  produce(values: readonly (string | null)[], to?: { partition?: number; key?: string }): Promise<void>;
+  committed(partition?: number): Promise<bigint | undefined>;
+  close(): Promise<void>;
+}
+
+export const createRig = async (clock: Clock = systemClock, partitions = 2): Promise<Rig> => {
+  const broker = createMemoryBroker();
+  await broker.open();
+  await broker.ensureTopic({ name: TOPIC, partitions });
+  const sink = await startHttpSink();
+  const attempts: AttemptReport[] = [];
+  const drops: { offset: bigint; deadLettered: boolean }[] = [];
+  const faults: GatewayError[] = [];
+  const traces: string[] = [];
+  const runners: Runner[] = [];
+
+  return {
+    broker,
+    sink,
+    attempts,
+    drops,
+    faults,
+    traces,
+    run: (config = {}) => {
+      const parsed = parseConnectorConfig("crm", {
+        topics: TOPIC,
+        "callback.request.url": `${sink.url}/hook?x=1`,
+        "callback.request.method": "POST",
+        "callback.timeout.read.ms": "0",
+        ...config,
+      });
+      if ("faults" in parsed) throw new Error(parsed.faults.map(({ message }) => message).join("\n"));
+      const runner = createRunner({
+        broker,
+        plan: planOf(parsed.settings),
+        targets: createTargets(["127.0.0.0/8"]),
+        clock,
+        random: () => 0.5,
+        observer: {
+          attempted: (report) => attempts.push(report),
+          dropped: (_, { offset }, deadLettered) => drops.push({ offset, deadLettered }),
+          fault: (_, error) => faults.push(error),
+        },
+        onStopped: (trace) => traces.push(trace),
+      });
+      runners.push(runner);
+      return runner;
+    },
+    produce: async (values, { partition = 0, key } = {}) => {
+      await broker.append(
+        TOPIC,
+        values.map((value) => ({
+          key: key === undefined ? null : Buffer.from(key),
+          value: value === null ? null : Buffer.from(value),
+          headers: [],
+          timestamp: clock.now(),
+          partition,
+        })),
+      );
+    },
+    committed: async (partition = 0) => {
+      const positions = await broker.committed(GROUP, TOPIC);
+      return positions.find((position) => position.partition === partition)?.offset;
+    },
+    close: async () => {
+      await sink.close();
+      await Promise.all(runners.map((runner) => runner.stop()));
+      await broker.close();
+    },
+  };
+};

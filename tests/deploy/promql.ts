@@ -1,0 +1,41 @@
+/** What a PromQL expression names, read by Prometheus' own grammar. */
+import { parser } from "@prometheus-io/lezer-promql";
+
+interface NamedMetric {
+  readonly metric: string;
+  /** Labels that it is matched by. */
+  readonly labels: readonly string[];
+}
+
+interface Expression {
+  readonly metrics: readonly NamedMetric[];
+  /** Labels that it is grouped by. */
+  readonly grouping: readonly string[];
+}
+
+/** Grafana's variables stand where PromQL wants a duration. */
+const withoutVariables = (text: string): string => text.replaceAll("$__rate_interval", "5m");
+
+/** Throws for what is no PromQL. */
+export const readPromql = (text: string): Expression => {
+  const source = withoutVariables(text);
+  const metrics: { metric: string; labels: string[] }[] = [];
+  const grouping: string[] = [];
+  let inGrouping = false;
+  parser.parse(source).iterate({
+    enter: (node) => {
+      const words = source.slice(node.from, node.to);
+      if (node.type.isError) throw new SyntaxError(`no PromQL at ${node.from}: ${text}`);
+      if (node.name === "VectorSelector")
+        metrics.push({ metric: /^[\w:]+/.exec(words)?.[0] ?? "", labels: [] });
+      if (node.name === "GroupingLabels") inGrouping = true;
+      if (node.name !== "LabelName") return;
+      if (inGrouping) grouping.push(words);
+      else metrics.at(-1)?.labels.push(words);
+    },
+    leave: (node) => {
+      if (node.name === "GroupingLabels") inGrouping = false;
+    },
+  });
+  return { metrics, grouping };
+};

@@ -1,0 +1,32 @@
+/** docs/reference is what the program says of itself. */
+import { readFileSync } from "node:fs";
+import { printEnvExample } from "../../src/config/print.ts";
+import { startGateway, type Gateway } from "../support/gateway.ts";
+import { expectPrinted } from "../support/printed.ts";
+import { httpPage, metricsPage, settingsPage } from "./reference.ts";
+
+const documentIn = (file: string): Parameters<typeof httpPage>[0] =>
+  JSON.parse(readFileSync(file, "utf8")) as Parameters<typeof httpPage>[0];
+
+describe("docs/reference", () => {
+  it("lists every setting", async () => {
+    await expectPrinted("docs/reference/settings.md", settingsPage(printEnvExample()));
+  });
+
+  it("lists every route", async () => {
+    const page = httpPage(documentIn("openapi.json"), documentIn("openapi.operators.json"));
+    await expectPrinted("docs/reference/http.md", page);
+  });
+
+  describe("of a running gateway", () => {
+    let gateway: Gateway | undefined;
+
+    afterAll(() => gateway?.[Symbol.asyncDispose]());
+
+    it("lists every metric", async () => {
+      gateway = await startGateway();
+      const scrape = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+      await expectPrinted("docs/reference/metrics.md", metricsPage(scrape));
+    }, 30_000);
+  });
+});

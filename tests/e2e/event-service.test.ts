@@ -1,0 +1,249 @@
+/** The event service with the real program: settings as an Anchor Platform has them, crashes, a thousand clients. */
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { Kafka, logLevel, Partitioners } from "kafkajs";
+import { isSigned, VECTORS } from "../delivery/event-service/vectors.ts";
+import { produceBatch } from "../support/connector-api.ts";
+import { describeOnEachBroker } from "../support/each-broker.ts";
+import { startGateway, type Gateway } from "../support/gateway.ts";
+import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
+
+interface Transaction {
+  readonly id: string;
+  readonly n: number;
+  readonly client_name?: string;
+}
+
+const eventOf = (transaction: Transaction) => ({
+  type: "transaction_status_changed",
+  id: `event-${transaction.n}`,
+  sep: "24",
+  transaction,
+});
+
+/** Each transaction has three events, one after the other. */
+const events = (count: number) =>
+  Array.from({ length: count }, (_, n) => eventOf({ id: `t${Math.floor(n / 3)}`, n }));
+
+const clientOf = (sink: HttpSink, name: string) => ({
+  name,
+  type: "noncustodial",
+  domains: [`${name}.example`],
+  callback_urls: { sep24: `${sink.url}/${name}` },
+});
+
+/** What an Anchor Platform's environment says; secrets stand in no file. */
+const SECRETS = { SECRET_SEP10_SIGNING_SEED: VECTORS.stellarSignature.seed };
+
+const environmentOf = (sink: HttpSink, topic: string): Record<string, string> => ({
+  ...SECRETS,
+  EVENTS_ENABLED: "true",
+  EVENTS_QUEUE_TYPE: "kafka",
+  EVENTS_QUEUE_KAFKA_TOPIC: topic,
+  EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_ENABLED: "true",
+  EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED: "true",
+  CALLBACK_API_BASE_URL: `${sink.url}/callback`,
+  CLIENTS_TYPE: "json",
+  CLIENTS_VALUE: JSON.stringify({ items: [clientOf(sink, "lobstr")] }),
+});
+
+const fileOf = (sink: HttpSink, topic: string): Record<string, unknown> => ({
+  events: { enabled: true, queue: { type: "kafka", kafka: { topic } } },
+  event_processor: { client_status_callback: { enabled: true }, callback_api_request: { enabled: true } },
+  callback_api: { base_url: `${sink.url}/callback` },
+  clients: { type: "yaml", value: [clientOf(sink, "lobstr")] },
+});
+
+const requestsTo = (sink: HttpSink, url: string) => sink.requests.filter((request) => request.url === url);
+
+const numberOf = (body: string): number => Number(/"n":(\d+)/.exec(body)?.[1]);
+
+/** First deliveries of each transaction come in its own order, and none is missing. */
+const expectAllInOrder = (bodies: readonly string[], count: number): void => {
+  const firsts = [...new Set(bodies.map(numberOf))];
+  const inOrder = [...firsts].sort(
+    (one, other) =>
+      Math.floor(one / 3) - Math.floor(other / 3) || firsts.indexOf(one) - firsts.indexOf(other),
+  );
+
+  expect(inOrder).toStrictEqual(Array.from({ length: count }, (_, n) => n));
+};
+
+describeOnEachBroker("the event service", (broker) => {
+  let gateway: Gateway;
+  let sink: HttpSink;
+  let topic: string;
+
+  beforeEach(async () => {
+    topic = uniqueName("TRANSACTION");
+    sink = await startHttpSink(() => ({ status: 200 }));
+  });
+
+  afterEach(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await sink.close();
+  });
+
+  const settings = (eventService: Record<string, unknown> = {}) => ({
+    broker: broker.settings(),
+    stations: [{ name: "events", topic, partitions: 2, key: "/transaction/id" }],
+    eventService,
+  });
+
+  it.each([
+    ["environment", () => ({ settings: settings(), env: environmentOf(sink, topic) })],
+    ["settings file", () => ({ settings: settings(fileOf(sink, topic)), env: SECRETS })],
+  ])(
+    "started by its %s tells the business server and the client, signed",
+    async (_, options) => {
+      gateway = await startGateway(options());
+      await produceBatch(gateway, "events", events(3));
+      await sink.received(6);
+      const envelopes = requestsTo(sink, "/event").map(({ body }) => JSON.parse(body) as object);
+      const callbacks = requestsTo(sink, "/lobstr");
+
+      expect(envelopes).toMatchObject(
+        events(3).map(({ id, type, transaction }) => ({ id, type, payload: { transaction } })),
+      );
+      expect(callbacks.map(({ body }) => body)).toStrictEqual(
+        events(3).map(({ transaction }) => JSON.stringify({ transaction })),
+      );
+      for (const { headers, body } of callbacks) {
+        expect(isSigned(headers["signature"], `127.0.0.1:${sink.port}`, body)).toBe(true);
+      }
+    },
+    60_000,
+  );
+
+  it("after kill -9 skips nothing, keeps each transaction's order, and repeats with the same ids", async () => {
+    const count = 600;
+    sink.answer(() => ({ status: 200, delayMs: 2 }));
+    gateway = await startGateway({ settings: settings(), env: environmentOf(sink, topic) });
+    await produceBatch(gateway, "events", events(count));
+    await sink.received(count / 2);
+    await gateway.stop("SIGKILL");
+    gateway = await gateway.restart();
+    const all = (url: string) =>
+      new Set(requestsTo(sink, url).map(({ body }) => numberOf(body))).size === count;
+    await sink.until(() => all("/event") && all("/lobstr"));
+    const ids = new Set(
+      requestsTo(sink, "/event").map(
+        ({ body }) => `${(JSON.parse(body) as { id: string }).id} ${numberOf(body)}`,
+      ),
+    );
+
+    expect(ids.size).toBe(count);
+    for (const url of ["/event", "/lobstr"]) {
+      expectAllInOrder(
+        requestsTo(sink, url).map(({ body }) => body),
+        count,
+      );
+    }
+  }, 120_000);
+
+  it("goes on over events that are none", async () => {
+    gateway = await startGateway({ settings: settings(), env: environmentOf(sink, topic) });
+    await produceBatch(gateway, "events", [
+      { type: "surprise", id: "e", transaction: { id: "t0" } },
+      { transaction: { id: "t0" } },
+      ...events(1),
+    ]);
+    await sink.received(2);
+
+    expect(sink.requests.map(({ url }) => url).sort()).toStrictEqual(["/event", "/lobstr"]);
+    await gateway.stop();
+
+    expect(gateway.output()).toContain("unknown event type surprise");
+    expect(gateway.output()).toContain("record dropped");
+  }, 60_000);
+});
+
+/** Open sockets of a process, and its resident memory in MiB. */
+const footprintOf = async (pid: number): Promise<{ sockets: number; resident: number }> => {
+  const descriptors = await readdir(`/proc/${pid}/fd`);
+  const targets = await Promise.all(
+    descriptors.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => "")),
+  );
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return {
+    sockets: targets.filter((target) => target.startsWith("socket:")).length,
+    resident: Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024,
+  };
+};
+
+describeKafka("the event service of a thousand clients", (kafka) => {
+  const COUNT = 1000;
+  let gateway: Gateway;
+  let sink: HttpSink;
+  const pods: Gateway[] = [];
+
+  afterAll(async () => {
+    for (const pod of pods) await pod[Symbol.asyncDispose]();
+    await sink.close();
+  });
+
+  it("on a Kafka of its own holds few connections, tells each client its own, and remembers each one's position", async () => {
+    sink = await startHttpSink(() => ({ status: 200 }));
+    const topic = uniqueName("TRANSACTION");
+    const run = uniqueName("wallet");
+    const names = Array.from({ length: COUNT }, (_, index) => `${run}-${index}`);
+    const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
+    const admin = client.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
+    const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    const tell = (named: readonly string[], from: number) =>
+      producer.send({
+        topic,
+        messages: named.map((name, index) => ({
+          key: name,
+          value: JSON.stringify(eventOf({ id: name, n: from + index, client_name: name })),
+        })),
+      });
+    const env = {
+      ...SECRETS,
+      EVENTS_QUEUE_KAFKA_BOOTSTRAP_SERVER: kafka.brokers.join(","),
+      EVENTS_QUEUE_KAFKA_TOPIC: topic,
+      EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_ENABLED: "true",
+    };
+    const settings = { eventService: { clients: { value: names.map((name) => clientOf(sink, name)) } } };
+
+    await tell(names.slice(0, 10), 0);
+    gateway = await startGateway({ env, settings });
+    pods.push(gateway);
+    await sink.received(10);
+    const idle = await footprintOf(gateway.pid);
+
+    expect(idle.sockets).toBeLessThan(40);
+    expect(idle.resident).toBeLessThan(400);
+
+    await tell(names, 10);
+    await sink.received(10 + COUNT);
+    await gateway.stop();
+    const positions = await Promise.all(
+      names
+        .slice(0, 20)
+        .map((name) =>
+          admin.fetchOffsets({ groupId: `group-client-status-callback-${name}`, topics: [topic] }),
+        ),
+    );
+    const ends = await admin.fetchTopicOffsets(topic);
+    const sorted = (offsets: readonly { partition: number; offset: string }[]) =>
+      offsets.map(({ partition, offset }) => `${partition}@${offset}`).sort();
+    for (const [answer] of positions) {
+      expect(sorted(answer?.partitions ?? [])).toStrictEqual(
+        sorted(ends.map(({ partition, high }) => ({ partition, offset: high }))),
+      );
+    }
+
+    gateway = await gateway.restart();
+    pods.push(gateway);
+    await tell(names.slice(0, 5), 2000);
+    await sink.received(15 + COUNT);
+
+    expect(new Set(sink.requests.map(({ url, body }) => `${url} ${numberOf(body)}`)).size).toBe(15 + COUNT);
+
+    await Promise.all([producer.disconnect(), admin.disconnect()]);
+  }, 120_000);
+});

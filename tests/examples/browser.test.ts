@@ -1,0 +1,39 @@
+/** The example page, from its own backend, in Chromium. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { jest } from "@jest/globals";
+import type { Browser } from "playwright-core";
+import { describeBrowser, launchBrowser } from "../support/browser.ts";
+import { ROOT, startGateway, type Gateway } from "../support/gateway.ts";
+
+jest.setTimeout(60_000);
+
+describeBrowser("examples/browser", () => {
+  let browser: Browser;
+  let gateway: Gateway;
+  let backend: ChildProcess;
+
+  beforeAll(async () => {
+    [browser, gateway] = await Promise.all([launchBrowser(), startGateway()]);
+    backend = spawn(process.execPath, ["examples/browser/serve.js"], {
+      env: { GATEWAY: gateway.url, CONNECTION_TOKEN: ROOT.connection_token, PORT: "0" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+  });
+  afterAll(async () => {
+    backend.kill();
+    await browser.close();
+    await gateway[Symbol.asyncDispose]();
+  });
+
+  it("tells its user that each click is stored", async () => {
+    const [line] = (await once(backend.stdout ?? backend, "data")) as [Buffer];
+    const page = await browser.newPage();
+    await page.goto(line.toString().trim());
+    await page.click("#button");
+    await page.click("#button");
+    await page.waitForFunction("document.querySelectorAll('#log li').length === 2");
+    for (const text of await page.locator("#log li").allTextContents())
+      expect(text).toMatch(/^[0-9a-f-]{36} stored$/);
+  });
+});

@@ -1,0 +1,194 @@
+/** The chart as Helm renders it: valid for Kubernetes, hardened, and its settings file one that the program takes. */
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { parseAllDocuments } from "yaml";
+import { loadSettings } from "../../src/config/load.ts";
+import { describeWithTools } from "../support/tools.ts";
+
+const run = promisify(execFile);
+const CHART = "helm/stationgate";
+const SETS = ["minimal", "production", "kafka-tls", "gateway-api", "embedded"] as const;
+const HELM_TIMEOUT = 60_000;
+
+interface Container {
+  readonly args: readonly string[];
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } };
+  readonly securityContext: Readonly<Record<string, unknown>>;
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly readinessProbe: { readonly httpGet: object };
+  readonly livenessProbe: { readonly httpGet: object };
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec: {
+    readonly selector: Readonly<Record<string, string>>;
+    readonly template: {
+      readonly metadata: { readonly labels: Readonly<Record<string, string>> };
+      readonly spec: Readonly<Record<string, unknown>> & {
+        readonly terminationGracePeriodSeconds: number;
+        readonly containers: readonly [Container];
+      };
+    };
+  };
+}
+
+const render = async (set: string, ...more: readonly string[]): Promise<readonly Manifest[]> => {
+  const values = ["-f", `${CHART}/ci/${set}-values.yaml`];
+  const { stdout } = await run("helm", ["template", "release", CHART, "-n", "events", ...values, ...more]);
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJSON() as Manifest | null)
+    .filter((manifest) => manifest !== null);
+};
+
+const ofKind = (manifests: readonly Manifest[], kind: string): readonly Manifest[] =>
+  manifests.filter((manifest) => manifest.kind === kind);
+
+const selects = (
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): boolean => Object.entries(selector).every(([name, value]) => labels[name] === value);
+
+describeWithTools("the chart, by Helm", ["helm"], () => {
+  it.each(SETS)(
+    "%s: lints",
+    async (set) => {
+      await run("helm", ["lint", "--strict", CHART, "-f", `${CHART}/ci/${set}-values.yaml`]);
+    },
+    HELM_TIMEOUT,
+  );
+
+  it.each(SETS)(
+    "%s: pods are hardened and have time to drain",
+    async (set) => {
+      for (const { spec } of ofKind(await render(set), "Deployment")) {
+        const pod = spec.template.spec;
+        const [container] = pod.containers;
+        expect(pod).toMatchObject({
+          automountServiceAccountToken: false,
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+        });
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+        expect(container.readinessProbe.httpGet).toMatchObject({ path: "/readyz" });
+        expect(container.livenessProbe.httpGet).toMatchObject({ path: "/healthz" });
+        const waits = Number(container.lifecycle.preStop.exec.command.at(-1));
+        const grace = Number(/shutdownGrace: (\d+)s/.exec(await configOf(set))?.[1]);
+        expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(waits + grace);
+      }
+    },
+    HELM_TIMEOUT,
+  );
+
+  it.each(SETS)(
+    "%s: every Service and budget leads to pods",
+    async (set) => {
+      const manifests = await render(set);
+      const pods = ofKind(manifests, "Deployment").map(({ spec }) => spec.template.metadata.labels);
+      const led = ofKind(manifests, "Service").map(
+        ({ spec }) => pods.filter((labels) => selects(spec.selector, labels)).length,
+      );
+      expect(new Set(led)).toEqual(new Set([1]));
+    },
+    HELM_TIMEOUT,
+  );
+
+  it.each(SETS)(
+    "%s: the program takes the settings file",
+    async (set) => {
+      const folder = await mkdtemp(path.join(tmpdir(), "stationgate-chart-"));
+      const files = ofKind(await render(set), "ConfigMap")[0]?.data ?? {};
+      const secrets = path.join(folder, "secrets-");
+      for (const [name, text] of Object.entries(files)) {
+        const here = text.replaceAll("/etc/stationgate/secrets/", secrets);
+        await writeFile(path.join(folder, name), here);
+        for (const [, secret = ""] of here.matchAll(/secrets-([\w.-]+)/g))
+          await writeFile(`${secrets}${secret}`, `${secret}-0123456789-0123456789-0123456789`);
+      }
+      const loaded = loadSettings({
+        configFile: path.join(folder, "stationgate.yaml"),
+        env: {},
+        cwd: folder,
+      });
+      await rm(folder, { recursive: true });
+      expect(loaded).toMatchObject({ status: "loaded", warnings: [] });
+    },
+    HELM_TIMEOUT,
+  );
+
+  it(
+    "gives each Deployment its role",
+    async () => {
+      const rolesOf = async (set: string): Promise<readonly unknown[]> =>
+        ofKind(await render(set), "Deployment").map(({ metadata, spec }) => [
+          metadata.name,
+          spec.template.spec.containers[0].env.find(({ name }) => name === "STATIONGATE_ROLES")?.value,
+        ]);
+      expect(await rolesOf("minimal")).toEqual([["release-stationgate", '["ingest","delivery"]']]);
+      expect(await rolesOf("production")).toEqual([
+        ["release-stationgate", '["ingest"]'],
+        ["release-stationgate-delivery", '["delivery"]'],
+      ]);
+    },
+    HELM_TIMEOUT,
+  );
+
+  it(
+    "makes what production asks for, and nothing of it by default",
+    async () => {
+      const kinds = async (set: string): Promise<ReadonlySet<string>> =>
+        new Set((await render(set)).map(({ kind }) => kind));
+      const optional = ["HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "ServiceMonitor"];
+      const [minimal, production] = [await kinds("minimal"), await kinds("production")];
+      expect(optional.filter((kind) => !production.has(kind))).toEqual([]);
+      expect([...optional, "HTTPRoute", "PersistentVolumeClaim"].filter((kind) => minimal.has(kind))).toEqual(
+        [],
+      );
+      expect(await kinds("gateway-api")).toContain("HTTPRoute");
+      expect(await kinds("embedded")).toContain("PersistentVolumeClaim");
+    },
+    HELM_TIMEOUT,
+  );
+
+  it(
+    "makes no Secret beside an existing one",
+    async () => {
+      expect(ofKind(await render("kafka-tls"), "Secret")).toEqual([]);
+      expect(ofKind(await render("minimal"), "Secret")[0]?.data).toHaveProperty("root-connection-token");
+    },
+    HELM_TIMEOUT,
+  );
+
+  it("has a fixed count of sets", async () => {
+    const files = await readdir(`${CHART}/ci`);
+    expect(files.sort()).toEqual(SETS.map((set) => `${set}-values.yaml`).sort());
+  });
+});
+
+const configOf = async (set: string): Promise<string> =>
+  ofKind(await render(set), "ConfigMap")[0]?.data?.["stationgate.yaml"] ?? "";
+
+describeWithTools("the chart, by Kubernetes' own schemas", ["helm", "kubernetes-validate"], () => {
+  it.each(SETS)(
+    "%s is valid",
+    async (set) => {
+      const folder = await mkdtemp(path.join(tmpdir(), "stationgate-chart-"));
+      const file = path.join(folder, `${set}.yaml`);
+      const values = ["-f", `${CHART}/ci/${set}-values.yaml`];
+      const { stdout } = await run("helm", ["template", "release", CHART, "-n", "events", ...values]);
+      await writeFile(file, stdout);
+      await run("kubernetes-validate", ["--strict", "--quiet", file]);
+      await rm(folder, { recursive: true });
+    },
+    HELM_TIMEOUT,
+  );
+});

@@ -1,0 +1,65 @@
+/** The chart's values: documented, described by their schema, and the README printed from them. */
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { Ajv } from "ajv";
+import { parse } from "yaml";
+import { expectPrinted } from "../support/printed.ts";
+import { chartReadme, valueRows } from "./readme.ts";
+
+const CHART = "helm/stationgate";
+const valuesText = readFileSync(`${CHART}/values.yaml`, "utf8");
+const values = parse(valuesText) as Record<string, unknown>;
+const validate = new Ajv({ strict: false }).compile(
+  JSON.parse(readFileSync(`${CHART}/values.schema.json`, "utf8")) as object,
+);
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const overlay = (under: unknown, over: unknown): unknown =>
+  isObject(under) && isObject(over)
+    ? { ...under, ...Object.fromEntries(Object.entries(over).map(([k, v]) => [k, overlay(under[k], v)])) }
+    : over;
+
+const sets = readdirSync(`${CHART}/ci`);
+
+describe("the chart's values", () => {
+  it("are each explained in a comment", () => {
+    expect(
+      valueRows(valuesText)
+        .filter(({ help }) => help === "")
+        .map(({ key }) => key),
+    ).toEqual([]);
+  });
+
+  it("are all in the README", async () => {
+    await expectPrinted(`${CHART}/README.md`, chartReadme(valuesText));
+  });
+
+  it("come in five checked sets", () => {
+    expect(sets).toHaveLength(5);
+  });
+
+  it.each(["../values.yaml", ...sets])("%s is what the schema describes", (file) => {
+    const given = overlay(values, parse(readFileSync(path.join(CHART, "ci", file), "utf8")));
+    expect([validate(given), validate.errors]).toEqual([true, null]);
+  });
+
+  it.each([
+    ["a key that nobody knows", { gatway: {} }],
+    ["a wrong type", { gateway: { replicas: "two" } }],
+    ["roles, which are the chart's to give", { config: { roles: ["ingest"] } }],
+    [
+      "two Deployments on one embedded log",
+      { config: { broker: { type: "embedded" } }, delivery: { enabled: true } },
+    ],
+    [
+      "an autoscaled embedded log",
+      { config: { broker: { type: "embedded" } }, gateway: { autoscaling: { enabled: true } } },
+    ],
+    ["an Ingress without a host", { ingress: { enabled: true } }],
+    ["an HTTPRoute without a Gateway", { httpRoute: { enabled: true } }],
+  ])("the schema refuses %s", (_what, given) => {
+    expect(validate(overlay(values, given))).toBe(false);
+  });
+});

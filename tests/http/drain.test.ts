@@ -1,0 +1,135 @@
+import { once } from "node:events";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { buffer } from "node:stream/consumers";
+import { createHttpServer, type HttpServer } from "../../src/http/server.ts";
+import { openRaw } from "./raw.ts";
+import { slowRoute } from "./slow-route.ts";
+import { createTestGateway, type TestGateway } from "./support.ts";
+
+let gateway: TestGateway;
+let server: HttpServer;
+let port: number;
+let slow: ReturnType<typeof slowRoute>;
+
+beforeEach(async () => {
+  slow = slowRoute();
+  gateway = await createTestGateway({ routes: [slow.route] });
+  server = createHttpServer(gateway.app, {
+    keepAliveTimeout: 75_000,
+    headersTimeout: 20_000,
+    maxHeaderSize: 16_384,
+    maxConnections: 0,
+  });
+  ({ port } = await server.listen(0, "127.0.0.1"));
+});
+
+const LATER = { graceMs: 60_000, idleMs: 60_000 };
+const SOON = { graceMs: 60_000, idleMs: 20 };
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const OK = '{"status":"ok"}';
+
+it("answers what is under way", async () => {
+  const { socket, closed } = await openRaw(port);
+  socket.write(get("/slow"));
+  await slow.asked;
+  const drained = server.drain(SOON);
+  slow.answer();
+  expect(await closed()).toContain("slow answer");
+  await drained;
+});
+
+it("answers all of a pipeline, and says of the last answer that it was the last", async () => {
+  const { socket, closed } = await openRaw(port);
+  socket.write(get("/slow") + get("/healthz"));
+  await slow.asked;
+  const drained = server.drain(LATER);
+  socket.write(get("/slow") + get("/slow") + get("/readyz"));
+  await slow.askedTimes(3);
+  for (let n = 0; n < 3; n++) slow.answer();
+  const received = await closed();
+  expect(received.match(/slow answer/g)).toHaveLength(3);
+  expect(received.split(OK)).toHaveLength(3);
+  expect(received.match(/Connection: close/g)).toHaveLength(1);
+  expect(received.lastIndexOf("HTTP/1.1 200")).toBeLessThan(received.indexOf("Connection: close"));
+  await drained;
+});
+
+it("takes one more request on a connection that was idle", async () => {
+  const { socket, until, closed } = await openRaw(port);
+  socket.write(get("/healthz"));
+  const first = await until(OK);
+  expect(first).toContain("Connection: keep-alive");
+  const drained = server.drain(LATER);
+  await new Promise(setImmediate);
+  socket.write(get("/monitoring/status"));
+  const both = await closed();
+  expect(both.slice(first.length)).toContain("Connection: close");
+  expect(both.slice(first.length)).toContain(OK);
+  await drained;
+});
+
+it("closes connections that stay idle or were never used, without a reset", async () => {
+  const idle = await openRaw(port);
+  idle.socket.write(get("/healthz"));
+  await idle.until(OK);
+  const unused = await openRaw(port);
+  await server.drain(SOON);
+  expect(await unused.closed()).toBe("");
+  await idle.closed();
+});
+
+it("takes no new connections", async () => {
+  await server.drain(SOON);
+  await expect(openRaw(port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+it("cuts what is still open after the grace", async () => {
+  const { socket } = await openRaw(port);
+  socket.write(get("/slow"));
+  await slow.asked;
+  const gone = once(socket, "close");
+  await server.drain({ graceMs: 10, idleMs: 5 });
+  socket.end();
+  await gone;
+});
+
+it("resets nobody under load", async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  const token = await gateway.token();
+  const answered = { count: 0 };
+  const failures = new Set<unknown>();
+
+  const produce = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}`, "content-type": "text/plain" };
+      const path = "/stations/plain/produce/single";
+      const outgoing = httpRequest({ port, host: "127.0.0.1", agent, method: "POST", path, headers });
+      outgoing.on("error", reject);
+      outgoing.on("response", (response: IncomingMessage) => {
+        buffer(response).then(() => {
+          answered.count += response.statusCode === 200 ? 1 : 0;
+          resolve();
+        }, reject);
+      });
+      outgoing.end("x".repeat(200));
+    });
+
+  const client = async (): Promise<void> => {
+    for (;;) {
+      try {
+        await produce();
+      } catch (error) {
+        failures.add((error as NodeJS.ErrnoException).code);
+        return;
+      }
+    }
+  };
+
+  const clients = Array.from({ length: 32 }, client);
+  while (answered.count < 300) await new Promise(setImmediate);
+  await server.drain({ graceMs: 20_000, idleMs: 200 });
+  await Promise.all(clients);
+  agent.destroy();
+  expect([...failures]).toEqual(["ECONNREFUSED"]);
+  expect(await gateway.records("plain")).toHaveLength(answered.count);
+});

@@ -1,0 +1,106 @@
+import { DONE, RETRY } from "../../../support/http-sink.ts";
+import { bodyOf, useConnectors } from "./rig.ts";
+
+const rig = useConnectors();
+
+describe("offsets", () => {
+  const at = (offset: Record<string, unknown> | null) => ({
+    offsets: [{ partition: { kafka_topic: "orders", kafka_partition: 0 }, offset }],
+  });
+
+  beforeEach(async () => {
+    await rig.produce("a", "b", "c");
+    await rig.http.post("/connectors").send({ name: "crm", config: rig.config() }).expect(201);
+    await rig.sink.received(3);
+  });
+
+  it("can be changed only while stopped", async () => {
+    const body = await bodyOf(
+      rig.http
+        .patch("/connectors/crm/offsets")
+        .send(at({ kafka_offset: 1 }))
+        .expect(400),
+    );
+
+    expect(body.message).toMatch(/^Connectors must be in the STOPPED state/);
+    await rig.http.delete("/connectors/crm/offsets").expect(400);
+  });
+
+  it("are told, and replayed from an offset, a time, the beginning", async () => {
+    await rig.http.put("/connectors/crm/stop").expect(204);
+    await rig.http.get("/connectors/crm/tasks").expect(200, []);
+    await rig.http.get("/connectors/crm/offsets").expect(200, at({ kafka_offset: 3 }));
+    await rig.http
+      .patch("/connectors/crm/offsets")
+      .send(at({ kafka_offset: 2 }))
+      .expect(200, { message: "The offsets for this connector have been altered successfully" });
+    await rig.http.put("/connectors/crm/resume").expect(202);
+    await rig.sink.received(4);
+    await rig.http.put("/connectors/crm/stop").expect(204);
+    await rig.http
+      .patch("/connectors/crm/offsets")
+      .send(at({ kafka_timestamp: 0 }))
+      .expect(200);
+    await rig.http.put("/connectors/crm/resume").expect(202);
+    await rig.sink.received(7);
+    await rig.http.put("/connectors/crm/stop").expect(204);
+    await rig.http
+      .delete("/connectors/crm/offsets")
+      .expect(200, { message: "The offsets for this connector have been reset successfully" });
+    await rig.http.put("/connectors/crm/resume").expect(202);
+    await rig.sink.received(10);
+
+    expect(rig.sink.bodies.join("")).toBe("abccabcabc");
+  });
+
+  it.each([{}, { offsets: [] }, at({ kafka_offset: -1 }), at({ other: 1 })])("refuses %j", async (body) => {
+    await rig.http.put("/connectors/crm/stop").expect(204);
+    await rig.http.patch("/connectors/crm/offsets").send(body).expect(400);
+  });
+
+  it("refuses partitions that don't exist", async () => {
+    await rig.http.put("/connectors/crm/stop").expect(204);
+    const offsets = [
+      { partition: { kafka_topic: "orders", kafka_partition: 9 }, offset: { kafka_offset: 0 } },
+    ];
+    await rig.http.patch("/connectors/crm/offsets").send({ offsets }).expect(400);
+  });
+});
+
+describe("dead letters", () => {
+  it("are counted, and sent once more under their first identity", async () => {
+    rig.sink.answer(({ body }, index) => (body === "b" || index < 2 ? RETRY : DONE));
+    const dropping = { ...rig.config(), "exception.strategy": "DROP_MESSAGE", "dead.letter.topic": "dead" };
+    await rig.http.post("/connectors").send({ name: "crm", config: dropping }).expect(201);
+    await rig.http
+      .get("/connectors/crm/dead-letters")
+      .expect(200, { topic: "dead", records: 0, replaying: false });
+    await rig.produce("a", "b", "c");
+    await rig.sink.received(3);
+    while ((await rig.broker.topic("dead")) === undefined) await new Promise(setImmediate);
+    await rig.http
+      .get("/connectors/crm/dead-letters")
+      .expect(200, { topic: "dead", records: 2, replaying: false });
+    await rig.http
+      .post("/connectors/crm/dead-letters/replay")
+      .expect(202, { topic: "dead", records: 2, replaying: true });
+    await rig.sink.received(5);
+    const ids = (body: string) =>
+      new Set(
+        rig.sink.requests
+          .filter((request) => request.body === body)
+          .map(({ headers }) => headers["x-b3-traceid"]),
+      );
+    let letters = { records: 0, replaying: true };
+    while (letters.replaying) letters = await bodyOf(rig.http.get("/connectors/crm/dead-letters"));
+
+    expect(rig.sink.bodies.toSorted()).toStrictEqual(["a", "a", "b", "b", "c"]);
+    expect([ids("a").size, ids("b").size]).toStrictEqual([1, 1]);
+    expect(letters.records).toBe(1);
+  });
+
+  it("are none of a connector without a topic for them", async () => {
+    await rig.http.post("/connectors").send({ name: "crm", config: rig.config() }).expect(201);
+    await rig.http.get("/connectors/crm/dead-letters").expect(400);
+  });
+});

@@ -1,0 +1,134 @@
+/** The routes of `/connectors` over real deliveries on a memory broker. */
+import supertest from "supertest";
+import type { Broker } from "../../../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../../../src/broker/memory/memory-broker.ts";
+import { createDelivery, type Delivery } from "../../../../src/delivery/delivery.ts";
+import { createApp } from "../../../../src/http/app.ts";
+import { connectorRoutes } from "../../../../src/http/handlers/connectors.ts";
+import { bodyReader } from "../../../../src/http/middleware/body.ts";
+import { createLog } from "../../../../src/observability/logger.ts";
+import { startHttpSink, type HttpSink } from "../../../support/http-sink.ts";
+
+export const WORKER = "127.0.0.1:4445";
+
+const limits = { maxBytes: 1024 * 1024, timeoutMs: 10_000 };
+
+const ignore = (): void => undefined;
+
+const appOf = ({ connectors }: Delivery): supertest.Agent =>
+  supertest(
+    createApp({
+      routes: connectorRoutes({
+        connectors,
+        readBody: bodyReader(limits),
+        version: "1.2.3",
+        commit: "abc",
+        clusterId: () => Promise.resolve("here"),
+      }),
+      guard: {
+        authenticate: () => Promise.reject(new Error("no client calls here")),
+        admitOperator: () => Promise.resolve(),
+      },
+      unknownPaths: "admin",
+      bodyLimits: limits,
+      trustProxy: 0,
+      logger: createLog({ level: "silent" }).logger,
+      metrics: { requestObserved: ignore, authFailed: ignore },
+    }),
+  );
+
+/** What is looked at in bodies. */
+interface Body {
+  message: string;
+  error_count: number;
+  configs: { definition: { name: string }; value: { value: string; errors: string[] } }[];
+}
+
+export const bodyOf = async <T = Body>(answer: PromiseLike<supertest.Response>): Promise<T> =>
+  (await answer).body as T;
+
+export interface ConnectorRig {
+  readonly http: supertest.Agent;
+  readonly sink: HttpSink;
+  readonly broker: Broker;
+  /** Of a connector of topic `orders` to the sink. */
+  config(): Record<string, string>;
+  /** Stores records in topic `orders`, which has one partition. */
+  produce(...values: string[]): Promise<void>;
+  /** State of the connector's first task. */
+  stateOf(name: string): Promise<unknown>;
+  /** Ends the deliveries and begins them again on the same broker. */
+  restart(): Promise<void>;
+}
+
+/** A fresh one for each test of the file; connector `filed` is declared in its configuration file. */
+export const useConnectors = (): ConnectorRig => {
+  let broker: Broker;
+  let sink: HttpSink;
+  let delivery: Delivery;
+  let http: supertest.Agent;
+
+  const config = (): Record<string, string> => ({
+    "connector.class": "nz.ac.auckland.kafka.http.sink.HttpSinkConnector",
+    topics: "orders",
+    "callback.request.url": `${sink.url}/hook`,
+    "callback.request.method": "post",
+  });
+
+  const start = async (): Promise<void> => {
+    delivery = createDelivery({
+      broker,
+      allowTargets: ["127.0.0.0/8"],
+      declared: [{ name: "filed", config: { ...config(), topics: "filed" } }],
+      workerId: WORKER,
+      observer: { attempted: ignore, dropped: ignore, fault: ignore },
+    });
+    http = appOf(delivery);
+    await delivery.open();
+  };
+
+  beforeEach(async () => {
+    broker = createMemoryBroker();
+    await broker.open();
+    await broker.ensureTopic({ name: "orders", partitions: 1 });
+    sink = await startHttpSink();
+    await start();
+  });
+
+  afterEach(async () => {
+    await sink.close();
+    await delivery.close();
+    await broker.close();
+  });
+
+  return {
+    get http() {
+      return http;
+    },
+    get sink() {
+      return sink;
+    },
+    get broker() {
+      return broker;
+    },
+    config,
+    produce: async (...values) => {
+      const timestamp = Date.now();
+      const records = values.map((value) => ({
+        key: null,
+        value: Buffer.from(value),
+        headers: [],
+        timestamp,
+      }));
+      await broker.append("orders", records);
+    },
+    stateOf: async (name) => {
+      const { tasks } = await bodyOf<{ tasks: { state: string }[] }>(http.get(`/connectors/${name}/status`));
+      return tasks[0]?.state;
+    },
+    restart: async () => {
+      await delivery.close();
+      await start();
+    },
+  };
+};

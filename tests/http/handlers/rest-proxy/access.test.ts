@@ -1,0 +1,166 @@
+import { PARTNER_KEY } from "../../support.ts";
+import { error, json, RECORDS, serve, type ServedGateway } from "./support.ts";
+
+let gateway: ServedGateway;
+let token: string;
+
+beforeAll(async () => {
+  gateway = await serve();
+  token = await gateway.token();
+});
+
+afterAll(() => gateway.server.drain({ graceMs: 0 }));
+
+const basic = (id: string, key: string): string => `Basic ${Buffer.from(`${id}:${key}`).toString("base64")}`;
+
+/** The tests' own client sends a key of its own; these requests don't. */
+const call = async (method: string, path: string, headers: Record<string, string>, body?: string) => {
+  const answer = await fetch(gateway.url + path, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body }),
+  });
+  return { status: answer.status, body: await answer.json(), headers: answer.headers };
+};
+
+const produce = (headers: Record<string, string>, path = RECORDS) =>
+  call("POST", path, { "content-type": "application/json", ...headers }, JSON.stringify(json(1)));
+
+describe("a caller", () => {
+  it.each([
+    ["a key in X-Api-Key", () => ({ "x-api-key": PARTNER_KEY })],
+    ["a key as ApiKey", () => ({ authorization: `ApiKey ${PARTNER_KEY}` })],
+    ["id and key as Basic", () => ({ authorization: basic("partner", PARTNER_KEY) })],
+    ["the id's other key", () => ({ authorization: basic("partner", "partner-key-of-tomorrow") })],
+    ["an access token", () => ({ authorization: `Bearer ${token}` })],
+  ])("comes with %s", async (_, headers) => {
+    expect((await produce(headers())).status).toBe(200);
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["a wrong key", { "x-api-key": "wrong" }],
+    ["an expired key", { "x-api-key": "late-key-0123456789" }],
+    ["another id's key", { authorization: basic("late", PARTNER_KEY) }],
+    ["a wrong token", { authorization: "Bearer wrong" }],
+  ])("is refused with %s", async (_, headers) => {
+    const answer = await produce(headers);
+    expect([answer.status, answer.body]).toEqual([401, error(40101, "Unauthorized")]);
+  });
+
+  it("is refused where its key isn't for the topic, before it learns whether there is one", async () => {
+    for (const topic of ["hidden", "unheard-of"]) {
+      const answer = await produce({ "x-api-key": PARTNER_KEY }, RECORDS.replace("plain", topic));
+      expect([answer.status, answer.body]).toEqual([403, error(40301, expect.stringContaining(topic))]);
+    }
+  });
+});
+
+describe("administration", () => {
+  const refused = [
+    ["POST", "/v3/clusters/c/topics"],
+    ["DELETE", "/v3/clusters/c/topics/plain"],
+    ["PATCH", "/v3/clusters/c/topics/plain"],
+    ["GET", "/v3/clusters/c/topics/plain"],
+    ["GET", "/v3/clusters/c/topics/plain/records"],
+    ["GET", "/v3/clusters/c/topics/plain/partitions"],
+    ["PUT", "/v3/clusters/c/topics/plain/configs/retention.ms"],
+    ["POST", "/v3/clusters/c/topics/plain/configs:alter"],
+    ["POST", "/v3/clusters/c/acls"],
+    ["DELETE", "/v3/clusters/c/acls"],
+    ["GET", "/v3/clusters/c/consumer-groups"],
+    ["GET", "/v3/clusters/c/brokers"],
+    ["POST", "/v3/clusters"],
+    ["GET", "/v3"],
+    ["GET", "/brokers"],
+    ["GET", "/topics/plain"],
+    ["PUT", "/topics/plain"],
+    ["DELETE", "/topics/plain"],
+    ["GET", "/topics/plain/partitions"],
+    ["GET", "/topics/plain/partitions/0"],
+    ["GET", "/topics/plain/partitions/0/messages"],
+    ["POST", "/consumers/group"],
+    ["GET", "/consumers/group/instances/i/records"],
+    ["DELETE", "/consumers/group/instances/i"],
+  ] as const;
+
+  it("is disabled, whatever the credential", async () => {
+    const before = await gateway.broker.topics();
+    for (const [method, path] of refused) {
+      for (const authorization of [`ApiKey ${PARTNER_KEY}`, `Bearer ${token}`, "Bearer wrong", "nonsense"]) {
+        const answer = await call(method, path, { authorization });
+        expect([path, answer.status, answer.body]).toEqual([
+          path,
+          403,
+          error(40301, "Administrative endpoints are disabled"),
+        ]);
+      }
+      expect((await call(method, path, { "x-api-key": "any" })).status).toBe(403);
+      expect((await call(method, `${path}?authorization=any`, {})).status).toBe(403);
+      expect((await call(method, path, {})).status).toBe(401);
+    }
+    expect(await gateway.broker.topics()).toEqual(before);
+  });
+
+  it("lets a page ask before it is refused", async () => {
+    const answer = await fetch(`${gateway.url}/v3/clusters/c/topics`, {
+      method: "OPTIONS",
+      headers: { origin: "https://shop.example", "access-control-request-method": "DELETE" },
+    });
+    expect(answer.status).toBe(204);
+  });
+});
+
+describe("a look at the cluster", () => {
+  const listed = (path: string, headers: Record<string, string> = { "x-api-key": PARTNER_KEY }) =>
+    call("GET", path, headers);
+
+  it("shows it in the original's shape", async () => {
+    const self = `${gateway.url}/v3/clusters/c-1`;
+    const { status, body } = await listed("/v3/clusters/c-1");
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      kind: "KafkaCluster",
+      metadata: { self, resource_name: "crn:///kafka=c-1" },
+      cluster_id: "c-1",
+      topics: { related: `${self}/topics` },
+    });
+    const { body: list } = await listed("/v3/clusters");
+    expect(list).toMatchObject({
+      kind: "KafkaClusterList",
+      metadata: { self: `${gateway.url}/v3/clusters`, next: null },
+      data: [{ kind: "KafkaCluster", cluster_id: "stationgate" }],
+    });
+  });
+
+  it("lists the topics that the caller may produce to, and no others", async () => {
+    const { body } = await listed("/v3/clusters/c/topics");
+    expect(body).toMatchObject({
+      kind: "KafkaTopicList",
+      metadata: { self: `${gateway.url}/v3/clusters/c/topics`, next: null },
+      data: [
+        {
+          kind: "KafkaTopic",
+          metadata: { resource_name: "crn:///kafka=c/topic=plain" },
+          cluster_id: "c",
+          topic_name: "plain",
+          is_internal: false,
+          replication_factor: 1,
+          partitions_count: 1,
+        },
+        { topic_name: "orders" },
+      ],
+    });
+    expect((await listed("/topics")).body).toEqual(["plain", "orders"]);
+    expect((await listed("/topics", { authorization: `Bearer ${token}` })).body).toEqual([
+      "plain",
+      "orders",
+      "hidden",
+    ]);
+  });
+
+  it("needs a credential", async () => {
+    for (const path of ["/v3/clusters", "/v3/clusters/c", "/v3/clusters/c/topics", "/topics"])
+      expect((await listed(path, {})).status).toBe(401);
+  });
+});

@@ -1,0 +1,98 @@
+import { BATCH, error, json, serve, type ServedGateway } from "./support.ts";
+
+let gateway: ServedGateway;
+
+beforeAll(async () => {
+  gateway = await serve();
+});
+
+afterAll(() => gateway.server.drain({ graceMs: 0 }));
+
+const entry = (id: string, more: object = json(1)): object => ({ id, ...more });
+
+describe("records:batch", () => {
+  it("reports what is stored and what isn't, by id", async () => {
+    const path = BATCH.replace("plain", "orders");
+    const entries = [
+      entry("good", json({ id: "k" })),
+      entry("refused", json("bad")),
+      entry("place", { ...json(1), partition_id: 7 }),
+      entry("wrong", { value: { type: "STRING", data: 5 } }),
+      entry("ö"),
+    ];
+    const answer = await gateway.post(path, { entries });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([207, "application/json"]);
+    const report = { error_code: 200, cluster_id: "any", topic_name: "orders", partition_id: 0 };
+    expect(answer.body).toEqual({
+      successes: [
+        {
+          id: "good",
+          ...report,
+          offset: 0,
+          timestamp: expect.any(String) as unknown,
+          value: { type: "JSON", size: 10 },
+        },
+        {
+          id: "ö",
+          ...report,
+          offset: 1,
+          timestamp: expect.any(String) as unknown,
+          value: { type: "JSON", size: 1 },
+        },
+      ],
+      failures: [
+        { id: "refused", ...error(42206, expect.stringContaining("Schema")) },
+        { id: "place", ...error(40402, expect.any(String)) },
+        { id: "wrong", ...error(400, "value.data is not a string") },
+      ],
+    });
+  });
+
+  it("is 207 even where nothing is stored", async () => {
+    const answer = await gateway.post(BATCH, { entries: [entry("a", { ...json(1), partition_id: 9 })] });
+    expect([answer.status, answer.body]).toMatchObject([207, { successes: [], failures: [{ id: "a" }] }]);
+  });
+
+  it("keeps each entry's own bytes", async () => {
+    const big = "123456789012345678901234567890";
+    await gateway.post(BATCH, `{"entries":[{"id":"a","value":{"data": ${big} ,"type":"JSON"}}]}`);
+    expect((await gateway.records("plain")).at(-1)?.value?.toString()).toBe(big);
+  });
+
+  it.each([
+    ["no entries", {}, "entries"],
+    ["an empty list", { entries: [] }, "entries"],
+    ["too many entries", { entries: ["a", "b", "c", "d", "e", "f"].map((id) => entry(id)) }, "more than 5"],
+    ["an id twice", { entries: [entry("a"), entry("a")] }, "twice"],
+    ["an empty id", { entries: [entry("")] }, "id"],
+    ["an id that is too long", { entries: [entry("x".repeat(81))] }, "id"],
+    ["an entry without id", { entries: [json(1)] }, "id"],
+    ["an id that is no text", { entries: [{ id: 5 }] }, "id"],
+    ["an unknown field", { entries: [entry("a"), entry("b", { vlaue: 1 })] }, "Unrecognized field: vlaue"],
+    ["an unknown field of its own", { entries: [entry("a")], more: 1 }, "Unrecognized field: more"],
+    ["no object", [], ""],
+  ])("refuses a batch with %s: 422", async (_, body, message) => {
+    const before = (await gateway.records("plain")).length;
+    const answer = await gateway.post(BATCH, body);
+    expect([answer.status, answer.body]).toEqual([422, error(42208, expect.stringContaining(message))]);
+    expect(await gateway.records("plain")).toHaveLength(before);
+  });
+
+  it("refuses what can't be parsed, an unknown topic and another content type", async () => {
+    const body = { entries: [entry("a")] };
+    const answers = [
+      await gateway.post(BATCH, "{"),
+      await gateway.post(BATCH.replace("plain", "nope"), body),
+      await gateway.post(BATCH.replace("plain", "hidden"), body),
+      await gateway.post(BATCH, body, { "content-type": "text/plain" }),
+    ];
+    expect(
+      answers.map(({ status, body: told }) => [status, (told as { error_code: number }).error_code]),
+    ).toEqual([
+      [400, 400],
+      [404, 40403],
+      [403, 40301],
+      [415, 415],
+    ]);
+  });
+});

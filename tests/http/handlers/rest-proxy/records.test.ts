@@ -1,0 +1,303 @@
+import type { BrokerRecord } from "../../../../src/broker/broker.ts";
+import { GatewayError, type ErrorCode } from "../../../../src/errors.ts";
+import { brokenBroker, LIMIT } from "../../support.ts";
+import { error, json, linesOf, RECORDS, serve, type ServedGateway } from "./support.ts";
+
+let gateway: ServedGateway;
+
+beforeEach(async () => {
+  gateway = await serve();
+});
+
+afterEach(() => gateway.server.drain({ graceMs: 0 }));
+
+const records = (topic = "plain"): Promise<readonly BrokerRecord[]> => gateway.records(topic);
+
+const toTopic = (topic: string): string => RECORDS.replace("plain", topic);
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+describe("one v3 record", () => {
+  it("is stored and reported with all its parts", async () => {
+    const record = {
+      partition_id: 0,
+      headers: [
+        { name: "b", value: base64("1") },
+        { name: "a", value: base64("2") },
+        { name: "b", value: base64("3") },
+        { name: "none", value: null },
+      ],
+      key: { type: "STRING", data: "kéy" },
+      value: { type: "JSON", data: { n: 1 } },
+      timestamp: "2024-05-01T10:00:00.250+02:00",
+    };
+    const answer = await gateway.post(RECORDS, record);
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "application/json"]);
+    expect(answer.text).toBe(
+      '{"error_code":200,"cluster_id":"any","topic_name":"plain","partition_id":0,"offset":0,' +
+        '"timestamp":"2024-05-01T08:00:00.250Z","key":{"type":"STRING","size":4},"value":{"type":"JSON","size":7}}',
+    );
+    const [stored] = await records();
+    expect(stored).toMatchObject({
+      key: Buffer.from("kéy"),
+      value: Buffer.from('{"n":1}'),
+      timestamp: Date.parse("2024-05-01T08:00:00.250Z"),
+    });
+    expect(stored?.headers.map(({ name, value }) => `${name}=${value.toString()}`)).toEqual([
+      "content-type=application/json",
+      "b=1",
+      "a=2",
+      "b=3",
+      "none=",
+    ]);
+  });
+
+  it.each([
+    ["BINARY", base64("\0ÿ"), "\0ÿ"],
+    [undefined, base64("x"), "x"],
+    ["STRING", "text ☃", "text ☃"],
+    ["JSON", { a: [1] }, '{"a":[1]}'],
+    ["JSON", "text", '"text"'],
+    ["JSON", false, "false"],
+    ["JSON", {}, "{}"],
+    ["STRING", "", ""],
+  ])("has a value of type %s: %j", async (type, data, stored) => {
+    const answer = await gateway.post(RECORDS, { key: { type, data }, value: { type, data } });
+    const part = { type: type ?? "BINARY", size: Buffer.byteLength(stored) };
+    expect(answer.body).toMatchObject({ error_code: 200, key: part, value: part });
+    const [record] = await records();
+    expect([record?.key?.toString(), record?.value?.toString()]).toEqual([stored, stored]);
+  });
+
+  it("keeps the bytes of JSON, big numbers, escapes and twice-named members included", async () => {
+    const data = '{ "n" : 123456789012345678901234567890, "a":1, "a":2, "e":"\\u0041" }';
+    const key = "1.50e3";
+    const body = `{"value":{"data":{"lost":1},"type":"JSON"},"value":{"type":"JSON","data":${data}},"key":{"data":${key},"type":"JSON"}}`;
+    await gateway.post(RECORDS, body);
+    const [record] = await records();
+    expect(record?.value?.toString()).toBe(data);
+    expect(record?.key?.toString()).toBe(key);
+  });
+
+  it.each([
+    ["no value", {}],
+    ["a null value", { value: null }],
+    ["null data", { value: { type: "JSON", data: null } }],
+    ["null binary data", { value: { data: null } }],
+  ])("is a tombstone with %s", async (_, value) => {
+    const answer = await gateway.post(RECORDS, { key: { type: "STRING", data: "k" }, ...value });
+    expect(answer.status).toBe(200);
+    expect(await records()).toMatchObject([{ key: Buffer.from("k"), value: null, headers: [] }]);
+  });
+
+  it("leaves out of its report what the record left out", async () => {
+    const { body } = await gateway.post(RECORDS, {});
+    expect(Object.keys(body as object)).toEqual([
+      "error_code",
+      "cluster_id",
+      "topic_name",
+      "partition_id",
+      "offset",
+      "timestamp",
+    ]);
+  });
+
+  it("echoes any cluster and means a station by its topic too, letter by letter", async () => {
+    const answer = await gateway.post(
+      "/v3/clusters/l%C3%A9-1%22/topics/shop.orders/records",
+      json({ id: "7" }),
+    );
+    expect(answer.body).toMatchObject({ cluster_id: 'lé-1"', topic_name: "shop.orders", error_code: 200 });
+    expect((await gateway.post(toTopic("Orders"), json({}))).body).toMatchObject({ error_code: 40403 });
+    // The station's own key, as the record has none.
+    expect(await records("shop.orders")).toMatchObject([{ key: Buffer.from("7") }]);
+  });
+
+  it("carries the request's own headers beside the record's", async () => {
+    await gateway.post(
+      RECORDS,
+      { ...json(1), headers: [{ name: "own", value: "MQ==" }] },
+      { "x-trace": "t" },
+    );
+    const [record] = await records();
+    expect(record?.headers.map(({ name }) => name)).toEqual(["content-type", "x-trace", "own"]);
+  });
+});
+
+describe("a v3 record that is refused", () => {
+  it.each([
+    ["an unknown field", { vlaue: {} }, "Unrecognized field: vlaue"],
+    ["an unknown field inside", { value: { tpye: "JSON" } }, "Unrecognized field: value.tpye"],
+    ["an unknown type", { value: { type: "XML", data: "" } }, expect.stringContaining("XML")],
+    ["bad base64", { value: { data: "?" } }, "value.data is not base64"],
+    ["no base64 at all", { value: { data: { a: 1 } } }, "value.data is not base64"],
+    ["a STRING that is none", { key: { type: "STRING", data: 5 } }, "key.data is not a string"],
+    ["a partition that is no number", { partition_id: "1" }, expect.stringContaining("partition_id")],
+    ["a partition below zero", { partition_id: -1 }, expect.stringContaining("partition_id")],
+    ["a header without a name", { headers: [{ value: "" }] }, expect.stringContaining("headers.0.name")],
+    [
+      "a header with bad base64",
+      { headers: [{ name: "a", value: "?" }] },
+      expect.stringContaining("headers.0.value"),
+    ],
+    ["a timestamp that is none", { timestamp: "yesterday" }, expect.stringContaining("timestamp")],
+    ["a value that is no object", { value: 5 }, expect.stringContaining("value")],
+  ])("has %s: 400", async (_, record, message) => {
+    const answer = await gateway.post(RECORDS, record);
+    expect([answer.status, answer.body]).toEqual([400, error(400, message)]);
+    expect(await records()).toEqual([]);
+  });
+
+  it.each([
+    { value: { type: "AVRO", data: 1 } },
+    { key: { type: "JSONSCHEMA", data: 1 } },
+    { value: { type: "PROTOBUF", data: 1 } },
+    { value: { schema_id: 1, data: 1 } },
+    { value: { subject: "s", schema_version: 1, data: 1 } },
+    { key: { type: "JSON", schema: "{}", data: 1 } },
+  ])("needs a schema registry: %j", async (record) => {
+    const answer = await gateway.post(RECORDS, record);
+    expect([answer.status, answer.body]).toEqual([400, error(40002, expect.stringContaining("registry"))]);
+  });
+
+  it.each([
+    ["{", 400, 400],
+    ["", 400, 400],
+    ["[]", 400, 400],
+    ["5", 400, 400],
+    ['{"a":1]}', 400, 400],
+    [`{"value":{"type":"JSON","data":${"[".repeat(70)}${"]".repeat(70)}}}`, 400, 400],
+  ])("is %j", async (body, status, code) => {
+    const answer = await gateway.post(RECORDS, body);
+    expect([answer.status, (answer.body as { error_code: number }).error_code]).toEqual([status, code]);
+  });
+
+  it("is not UTF-8", async () => {
+    const body = Buffer.concat([
+      Buffer.from('{"value":{"type":"STRING","data":"'),
+      Buffer.from([0xff]),
+      Buffer.from('"}}'),
+    ]);
+    const answer = await fetch(gateway.url + RECORDS, {
+      method: "POST",
+      body,
+      headers: { "x-api-key": "partner-key-0123456789", "content-type": "application/json" },
+    });
+    expect(answer.status).toBe(400);
+  });
+
+  it("has the status of its code", async () => {
+    const refusals = [
+      [toTopic("orders"), json("bad"), 422, 42206],
+      [toTopic("hidden"), json(1), 403, 40301],
+      [toTopic("nope"), json(1), 404, 40403],
+      [toTopic("missing-topic"), json(1), 404, 40403],
+      [RECORDS, { ...json(1), partition_id: 9 }, 404, 40402],
+      [RECORDS, { value: { type: "STRING", data: "x".repeat(LIMIT) } }, 413, 413],
+      [RECORDS, { value: { type: "BINARY", data: "A".repeat(LIMIT) } }, 413, 413],
+      [RECORDS, { key: { type: "STRING", data: "k".repeat(1025) } }, 413, 413],
+      [RECORDS, { headers: Array.from({ length: 21 }, () => ({ name: "a" })) }, 400, 400],
+      [RECORDS, { headers: [{ name: "a", value: "A".repeat(5600) }] }, 413, 413],
+    ] as const;
+    for (const [path, record, status, code] of refusals) {
+      const answer = await gateway.post(path, record);
+      expect([answer.status, answer.body]).toEqual([status, error(code, expect.any(String))]);
+    }
+  });
+
+  it("has another content type, or none", async () => {
+    for (const type of ["text/plain", "application/vnd.kafka.json.v2+json", ""]) {
+      const answer = await gateway.post(RECORDS, json(1), { "content-type": type });
+      expect([answer.status, answer.body]).toEqual([415, error(415, "unsupported content type")]);
+    }
+    const withCharset = await gateway.post(RECORDS, json(1), {
+      "content-type": "Application/JSON; charset=utf-8",
+    });
+    expect(withCharset.status).toBe(200);
+  });
+});
+
+describe("the broker's failures", () => {
+  it.each([
+    ["BROKER_UNAVAILABLE", 50302, { retriable: true }],
+    ["OVERLOADED", 50302, { retriable: true }],
+    ["BROKER_AMBIGUOUS", 50003, { retriable: true, ambiguous: true }],
+  ] as const)("are told apart: %s", async (code: ErrorCode, restProxy, more) => {
+    const failed = { status: "failed", error: new GatewayError(code) } as const;
+    const other = await serve({ broker: brokenBroker((_, all) => Promise.resolve(all.map(() => failed))) });
+    const answer = await other.post(RECORDS, json(1));
+    expect([answer.status, answer.body]).toEqual([503, error(restProxy, expect.any(String), more)]);
+    expect(answer.headers.get("retry-after")).toBe("1");
+    await other.server.drain({ graceMs: 0 });
+  });
+});
+
+describe("several records in one body", () => {
+  it.each(["", "\n", "  \r\n\t"])("get a report each, with %j between them", async (separator) => {
+    const body = [json(1), { vlaue: 1 }, json(2)].map((one) => JSON.stringify(one)).join(separator);
+    const answer = await gateway.post(RECORDS, body);
+    expect(answer.status).toBe(200);
+    expect(linesOf(answer.text)).toMatchObject([{ offset: 0 }, { error_code: 400 }, { offset: 1 }]);
+  });
+
+  it("end at what can't be parsed", async () => {
+    const answer = await gateway.post(RECORDS, `${JSON.stringify(json(1))}{"a"}${JSON.stringify(json(2))}`);
+    expect(answer.status).toBe(200);
+    expect(linesOf(answer.text)).toMatchObject([{ offset: 0 }, { error_code: 400, retriable: false }]);
+    expect(await records()).toHaveLength(1);
+  });
+
+  it("each say that there is no such topic", async () => {
+    const answer = await gateway.post(toTopic("nope"), '{"value":null}{"value":null}');
+    expect(answer.status).toBe(200);
+    expect(linesOf(answer.text)).toMatchObject([{ error_code: 40403 }, { error_code: 40403 }]);
+  });
+});
+
+describe("the old way", () => {
+  const failing = [toTopic("orders"), toTopic("nope"), toTopic("hidden")];
+
+  it("answers 200 with the error inside where the client asks for it", async () => {
+    for (const path of failing) {
+      const answer = await gateway.post(`${path}?http_status=always200`, json("bad"));
+      expect(answer.status).toBe(200);
+      expect((answer.body as { error_code: number }).error_code).toBeGreaterThan(40_000);
+    }
+    expect((await gateway.post(`${RECORDS}?http_status=always200`, "{")).status).toBe(200);
+  });
+
+  it("is the settings' to choose", async () => {
+    const old = await serve({ alwaysStatus200: true });
+    const answer = await old.post(toTopic("orders"), json("bad"));
+    expect([answer.status, answer.body]).toEqual([200, error(42206, expect.stringContaining("Schema"))]);
+    expect((await old.post(RECORDS, json(1), { "x-api-key": "wrong" })).status).toBe(401);
+    await old.server.drain({ graceMs: 0 });
+  });
+});
+
+describe("a structured CloudEvent in v3", () => {
+  const contentType = { name: "content-type", value: base64("application/cloudevents+json") };
+
+  it("keeps its bytes and gets its attributes as headers", async () => {
+    const data = { specversion: "1.0", id: "1", source: "/s", type: "t", data: { a: 1 } };
+    const answer = await gateway.post(RECORDS, { headers: [contentType], ...json(data) });
+    expect(answer.status).toBe(200);
+    const [record] = await records();
+    expect(record?.value?.toString()).toBe(JSON.stringify(data));
+    expect(record?.headers.map(({ name, value }) => `${name}=${value.toString()}`)).toEqual([
+      "content-type=application/cloudevents+json",
+      "ce_specversion=1.0",
+      "ce_id=1",
+      "ce_source=/s",
+      "ce_type=t",
+    ]);
+  });
+
+  it("is refused with the attribute's name", async () => {
+    const data = { specversion: "1.0", id: "1", source: "/s" };
+    const answer = await gateway.post(RECORDS, { headers: [contentType], ...json(data) });
+    expect([answer.status, answer.body]).toEqual([400, error(400, expect.stringContaining('"type"'))]);
+    const none = await gateway.post(RECORDS, { headers: [contentType] });
+    expect(none.status).toBe(400);
+  });
+});

@@ -1,0 +1,21 @@
+import request from "supertest";
+import { sdkRoute } from "../../../src/http/handlers/sdk.ts";
+import { createTestGateway } from "../support.ts";
+
+describe("GET /sdk/stationgate.js", () => {
+  it("gives any page the script, and no more than a nod to who has it", async () => {
+    const { app } = await createTestGateway({ routes: [sdkRoute("var Stationgate={};")] });
+    const first = await request(app).get("/sdk/stationgate.js").set("Origin", "https://shop.example");
+    expect([first.status, first.text]).toEqual([200, "var Stationgate={};"]);
+    expect(first.headers).toMatchObject({
+      "content-type": "text/javascript; charset=utf-8",
+      "cross-origin-resource-policy": "cross-origin",
+      "access-control-allow-origin": "*",
+      "cache-control": "public, max-age=3600",
+    });
+    const again = await request(app)
+      .get("/sdk/stationgate.js")
+      .set("If-None-Match", `"x", ${String(first.headers["etag"])}`);
+    expect([again.status, again.text]).toEqual([304, ""]);
+  });
+});

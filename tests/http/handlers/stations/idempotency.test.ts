@@ -1,0 +1,48 @@
+import { serve, type ServedGateway } from "../rest-proxy/support.ts";
+
+let gateway: ServedGateway;
+
+beforeEach(async () => {
+  gateway = await serve();
+});
+
+afterEach(() => gateway.server.drain({ graceMs: 0 }));
+
+const SINGLE = "/stations/plain/produce/single";
+const PREFER = { prefer: "return=representation" };
+const keyed = (key: string) => ({ ...PREFER, "idempotency-key": key });
+
+describe("Idempotency-Key", () => {
+  it("gives a repeat the first answer, and stores once", async () => {
+    const first = await gateway.post(SINGLE, { n: 1 }, keyed("k"));
+    await gateway.post(SINGLE, { n: 2 }, PREFER);
+    const again = await gateway.post(SINGLE, { n: 1 }, keyed("k"));
+    expect([again.status, again.text]).toEqual([200, first.text]);
+    const stored = await gateway.records("plain");
+    expect(stored.map(({ value }) => value?.toString())).toEqual(['{"n":1}', '{"n":2}']);
+    expect(stored[0]?.headers.find(({ name }) => name === "x-idempotency-key")?.value.toString()).toBe("k");
+  });
+
+  it("holds for repeats at the same time, and for batches with refusals", async () => {
+    const path = "/stations/orders/produce/batch";
+    const body = [{ id: "1" }, { id: "bad" }];
+    const answers = await Promise.all([1, 2, 3].map(() => gateway.post(path, body, keyed("k"))));
+    expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    expect(answers[0]?.status).toBe(400);
+    expect(await gateway.records("shop.orders")).toHaveLength(1);
+  });
+
+  it("tells calls apart by their body, their station and their caller", async () => {
+    await gateway.post(SINGLE, { n: 1 }, keyed("k"));
+    await gateway.post(SINGLE, { n: 2 }, keyed("k"));
+    await gateway.post("/stations/orders/produce/single", { n: 1 }, keyed("k"));
+    await gateway.post(SINGLE, { n: 1 }, { ...keyed("k"), "x-api-key": "slow-key-0123456789" });
+    expect(await gateway.records("plain")).toHaveLength(3);
+    expect(await gateway.records("shop.orders")).toHaveLength(1);
+  });
+
+  it("must be a key", async () => {
+    for (const key of ["", "x".repeat(256)])
+      expect((await gateway.post(SINGLE, { n: 1 }, keyed(key))).status).toBe(400);
+  });
+});

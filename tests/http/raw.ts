@@ -1,0 +1,57 @@
+/** HTTP by hand, for what no client library would send. */
+import { connect, type Socket } from "node:net";
+import { once } from "node:events";
+
+export interface RawConnection {
+  readonly socket: Socket;
+  /** Everything received so far. */
+  readonly received: () => string;
+  /** Resolves once the text has been received; rejects when the connection ends without it. */
+  readonly until: (text: string) => Promise<string>;
+  /** Resolves when the server has closed, with everything that came; rejects on a reset. */
+  readonly closed: () => Promise<string>;
+}
+
+export const openRaw = async (port: number): Promise<RawConnection> => {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  await once(socket, "connect");
+  let data = "";
+  let ended = false;
+  let failure: Error | undefined;
+  const watchers = new Set<() => void>();
+  const wake = (): void => {
+    for (const watcher of watchers) watcher();
+  };
+  socket.on("data", (chunk: Buffer) => {
+    data += chunk.toString("latin1");
+    wake();
+  });
+  socket.on("error", (error) => {
+    failure = error;
+    wake();
+  });
+  socket.on("end", () => {
+    ended = true;
+    socket.end();
+    wake();
+  });
+
+  const when = (isThere: () => boolean): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const check = (): void => {
+        if (!isThere() && failure === undefined && !ended) return;
+        watchers.delete(check);
+        if (isThere()) resolve(data);
+        else reject(failure ?? new Error(`connection ended after: ${data}`));
+      };
+      watchers.add(check);
+      check();
+    });
+
+  return {
+    socket,
+    received: () => data,
+    until: (text) => when(() => data.includes(text)),
+    closed: () => when(() => ended),
+  };
+};

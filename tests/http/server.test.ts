@@ -1,0 +1,268 @@
+import { once } from "node:events";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { gzipSync } from "node:zlib";
+import type { Express } from "express";
+import { createHttpServer, type HttpServer, type ServerLimits } from "../../src/http/server.ts";
+import type { Pull } from "../../src/delivery/consume/waiting-pull.ts";
+import { openRaw, type RawConnection } from "./raw.ts";
+import { slowRoute } from "./slow-route.ts";
+import { createTestGateway, LIMIT, type TestGateway, type TestOptions } from "./support.ts";
+
+const LIMITS: ServerLimits = {
+  keepAliveTimeout: 75_000,
+  headersTimeout: 20_000,
+  maxHeaderSize: 16 * 1024,
+  maxConnections: 0,
+};
+
+let gateway: TestGateway;
+let server: HttpServer;
+let port: number;
+let token: string;
+
+const start = async (options: TestOptions = {}, limits: Partial<ServerLimits> = {}): Promise<void> => {
+  gateway = await createTestGateway(options);
+  token = await gateway.token();
+  server = createHttpServer(gateway.app, { ...LIMITS, ...limits });
+  ({ port } = await server.listen(0, "127.0.0.1"));
+};
+
+afterEach(async () => {
+  await server.drain({ graceMs: 1, idleMs: 1 });
+  await gateway.consumers.close();
+});
+
+const head = (...headers: string[]): string =>
+  [
+    "POST /stations/plain/produce/single HTTP/1.1",
+    "Host: x",
+    `Authorization: Bearer ${token}`,
+    "Content-Type: text/plain",
+    ...headers,
+    "\r\n",
+  ].join("\r\n");
+
+const TOO_LARGE = '{"error":"Request Entity Too Large","success":false}';
+const STORED = '{"error":null,"success":true}';
+
+it("hands Express objects that have its prototypes already", async () => {
+  await start();
+  const { app } = gateway;
+  const seen: boolean[] = [];
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    seen.push(
+      Object.getPrototypeOf(request) === app.request,
+      Object.getPrototypeOf(response) === app.response,
+      request instanceof IncomingMessage,
+      response instanceof ServerResponse,
+    );
+    response.end();
+  };
+  const watched = Object.assign(listener, { request: app.request, response: app.response });
+  const other = createHttpServer(watched as unknown as Express, LIMITS);
+  const address = await other.listen(0, "127.0.0.1");
+  await (await fetch(`http://127.0.0.1:${address.port}/`)).text();
+  await other.drain({ graceMs: 1, idleMs: 1 });
+  expect(seen).toEqual([true, true, true, true]);
+});
+
+it("says when its address is taken", async () => {
+  await start();
+  const second = createHttpServer(gateway.app, LIMITS);
+  await expect(second.listen(port, "127.0.0.1")).rejects.toMatchObject({ code: "EADDRINUSE" });
+});
+
+describe("bodies", () => {
+  it("takes chunked ones", async () => {
+    await start();
+    const { socket, until } = await openRaw(port);
+    socket.write(`${head("Transfer-Encoding: chunked")}3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n`);
+    await until(STORED);
+    socket.destroy();
+    expect((await gateway.records("plain"))[0]?.value?.toString()).toBe("abcdef");
+  });
+
+  it("refuses a length over the limit before the body comes", async () => {
+    await start();
+    const { socket, closed } = await openRaw(port);
+    socket.write(head(`Content-Length: ${LIMIT + 1}`));
+    const answer = await closed();
+    expect(answer).toContain("413 Payload Too Large");
+    expect(answer).toContain("Connection: close");
+    expect(answer).toContain(TOO_LARGE);
+  });
+
+  it("lets a client read its 413 that only reads when it has sent everything", async () => {
+    await start();
+    const { socket, closed } = await openRaw(port);
+    socket.pause();
+    socket.write(head("Content-Length: 10000000"));
+    await new Promise((resolve) => socket.write("x".repeat(10_000_000), resolve));
+    socket.resume();
+    expect(await closed()).toContain(TOO_LARGE);
+  });
+
+  it("stops a chunked body at the limit, and answers", async () => {
+    await start();
+    const { socket, closed } = await openRaw(port);
+    socket.write(head("Transfer-Encoding: chunked"));
+    const chunk = `${LIMIT.toString(16)}\r\n${"x".repeat(LIMIT)}\r\n`;
+    for (let n = 0; n < 5; n++) socket.write(chunk);
+    expect(await closed()).toContain(TOO_LARGE);
+    expect(await gateway.records("plain")).toEqual([]);
+  });
+
+  it("stops a bomb at the limit", async () => {
+    await start();
+    const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024));
+    expect(bomb.length).toBeLessThan(LIMIT);
+    const before = process.memoryUsage().arrayBuffers;
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        fetch(`http://127.0.0.1:${port}/stations/plain/produce/single`, {
+          method: "POST",
+          headers: {
+            authorization: `Bearer ${token}`,
+            "content-type": "text/plain",
+            "content-encoding": "gzip",
+          },
+          body: bomb,
+        }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(413));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50 * 1024 * 1024);
+  });
+
+  it.each([
+    ["Content-Length: 100", "only some of it"],
+    ["Transfer-Encoding: chunked", "ff\r\nonly some of it"],
+    ["Transfer-Encoding: chunked", "3\r\nabc\r\n"],
+  ])("stores nothing of a body that ends early (%s)", async (header, part) => {
+    await start();
+    const halfClosed = await openRaw(port);
+    halfClosed.socket.end(head(header) + part);
+    expect(await halfClosed.closed()).toContain("400 Bad Request");
+    const cut = await openRaw(port);
+    cut.socket.write(head(header) + part);
+    cut.socket.destroy();
+    await once(cut.socket, "close");
+    const after = await fetch(`http://127.0.0.1:${port}/healthz`);
+    expect(after.status).toBe(200);
+    expect(await gateway.records("plain")).toEqual([]);
+  });
+
+  it("doesn't wait for ever", async () => {
+    await start({ bodyLimits: { maxBytes: LIMIT, timeoutMs: 20 } });
+    const { socket, closed } = await openRaw(port);
+    socket.write(`${head("Content-Length: 100")}some`);
+    expect(await closed()).toContain("408 Request Timeout");
+  });
+
+  it("keeps the connection after a refusal whose body was small", async () => {
+    await start();
+    const { socket, until } = await openRaw(port);
+    const stranger = head("Content-Length: 5").replace(token, "wrong");
+    socket.write(`${stranger}hello`);
+    await until("Unauthorized");
+    socket.write(`${head("Content-Length: 5")}hello`);
+    await until(STORED);
+    socket.destroy();
+  });
+
+  it("asks for a body that waits to be asked for, only if it is welcome", async () => {
+    await start();
+    const welcome = await openRaw(port);
+    welcome.socket.write(head("Content-Length: 5", "Expect: 100-continue"));
+    await welcome.until("100 Continue");
+    welcome.socket.write("hello");
+    await welcome.until(STORED);
+    welcome.socket.destroy();
+    const tooLarge = await openRaw(port);
+    tooLarge.socket.write(head(`Content-Length: ${LIMIT + 1}`, "Expect: 100-continue"));
+    const answer = await tooLarge.closed();
+    expect(answer).toContain(TOO_LARGE);
+    expect(answer).not.toContain("100 Continue");
+  });
+});
+
+describe("consuming", () => {
+  it("gives a message again whose client had gone when it came", async () => {
+    await start();
+    const body = '{"consumer_name":"c","batch_size":1}';
+    const ask = [
+      "POST /stations/plain/consume/batch HTTP/1.1",
+      "Host: x",
+      `Authorization: Bearer ${token}`,
+      "Content-Type: application/json",
+      `Content-Length: ${body.length}`,
+      "",
+      body,
+    ].join("\r\n");
+    const asking = async (): Promise<[RawConnection, Promise<Pull>]> => {
+      const connection = await openRaw(port);
+      const pulled = once(gateway.pulls, "pull") as Promise<[Promise<Pull>]>;
+      connection.socket.write(ask);
+      const [pulling] = await pulled;
+      return [connection, pulling];
+    };
+    const [gone, forNobody] = await asking();
+    gone.socket.destroy();
+    await forNobody;
+    const [patient] = await asking();
+    await gateway.broker.append("plain", [{ key: null, value: Buffer.from("m"), headers: [], timestamp: 1 }]);
+    expect(await patient.until('"message":"m"')).toContain("200 OK");
+    patient.socket.destroy();
+  });
+});
+
+describe("what isn't HTTP", () => {
+  it.each([
+    ["rubbish", "rubbish\r\n\r\n", "400 Bad Request", "REQUEST_MALFORMED"],
+    [
+      "two lengths",
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+      "400",
+      "REQUEST_MALFORMED",
+    ],
+    [
+      "length and chunks",
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "400",
+      "REQUEST_MALFORMED",
+    ],
+    ["no host", "GET / HTTP/1.1\r\n\r\n", "400", ""],
+    [
+      "long headers",
+      `GET / HTTP/1.1\r\nHost: x\r\nX-A: ${"a".repeat(20_000)}\r\n\r\n`,
+      "431",
+      "HEADERS_TOO_LARGE",
+    ],
+  ])("answers %s", async (_, bytes, status, code) => {
+    await start();
+    const { socket, closed } = await openRaw(port);
+    socket.write(bytes);
+    const answer = await closed();
+    expect(answer).toContain(`HTTP/1.1 ${status}`);
+    expect(answer).toContain(code);
+  });
+
+  it("closes what never gets to a request", async () => {
+    await start({}, { headersTimeout: 50 });
+    const { socket, closed } = await openRaw(port);
+    socket.write("GET / HTTP/1.1\r\nHost:");
+    expect(await closed()).toContain("408 Request Timeout");
+  });
+
+  it("answers the good request before the rubbish behind it", async () => {
+    const { route, asked, answer } = slowRoute();
+    await start({ routes: [route] });
+    const { socket, closed } = await openRaw(port);
+    socket.write("GET /slow HTTP/1.1\r\nHost: x\r\n\r\nrubbish\r\n\r\n");
+    await asked;
+    answer();
+    const received = await closed();
+    expect(received).toContain("slow answer");
+    expect(received).not.toContain("400 Bad Request");
+  });
+});

@@ -1,0 +1,304 @@
+/** Both apps on a broker in memory, put together as the program does it, and what tests ask of them. */
+import { EventEmitter } from "node:events";
+import type { Express } from "express";
+import request from "supertest";
+import { createAuthentication } from "../../src/auth/authentication.ts";
+import type { Limits } from "../../src/auth/principal.ts";
+import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
+import { createPullConsumers, type PullConsumers } from "../../src/delivery/consume.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { createApp } from "../../src/http/app.ts";
+import { beaconRoute } from "../../src/http/handlers/beacon.ts";
+import { authRoutes } from "../../src/http/handlers/auth.ts";
+import {
+  healthRoutes,
+  metricsRoute,
+  stationListRoute,
+  statusRoute,
+} from "../../src/http/handlers/operations.ts";
+import { restProxyRoutes } from "../../src/http/handlers/rest-proxy.ts";
+import { stationRoutes } from "../../src/http/handlers/stations.ts";
+import { createIntake } from "../../src/http/intake.ts";
+import { bodyReader, type BodyLimits } from "../../src/http/middleware/body.ts";
+import type { Route } from "../../src/http/routes.ts";
+import { createIdempotency } from "../../src/ingest/idempotency.ts";
+import { createRates } from "../../src/ingest/limits/rates.ts";
+import { createBatcher } from "../../src/ingest/batcher.ts";
+import { createProduce } from "../../src/ingest/produce.ts";
+import { createStations, type Station } from "../../src/ingest/stations.ts";
+import type { StreamLimits } from "../../src/ingest/stream/stream.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
+import { createHealth, type Health } from "../../src/observability/health.ts";
+import type { Logger } from "../../src/observability/logger.ts";
+import { createMetrics, type Metrics } from "../../src/observability/metrics.ts";
+
+export const LIMIT = 64 * 1024;
+export const ADMIN_TOKEN = "operators-only-0123456789";
+
+const RECORD_LIMITS = {
+  maxEventBytes: LIMIT,
+  maxKeyBytes: 1024,
+  maxHeaders: 20,
+  maxHeaderBytes: 4096,
+};
+
+/** What `orders` asks of an event; real schemas have their own tests. */
+const refusesBad: Station["validator"] = {
+  kind: "json-schema",
+  validate: (value, contentType) =>
+    value.includes("bad")
+      ? {
+          status: "refused",
+          error: new GatewayError("SCHEMA_REFUSED", {
+            message: `Schema validation has failed: ${value.toString()}`,
+          }),
+        }
+      : { status: "accepted", value, contentType },
+};
+
+const DECLARED: readonly Station[] = [
+  { name: "plain", topic: "plain", key: undefined, validator: undefined },
+  { name: "orders", topic: "shop.orders", key: "/id", validator: refusesBad },
+  { name: "hidden", topic: "hidden", key: undefined, validator: undefined },
+  { name: "missing-topic", topic: "nowhere", key: undefined, validator: undefined },
+];
+
+const ACCOUNTS = [
+  {
+    username: "root",
+    connectionToken: "root-token",
+    password: "root-password",
+    stations: ["*"],
+    consume: ["*"],
+  },
+  { username: "app", password: "app-password", stations: ["plain"], consume: [] },
+  { username: "page", password: "page-password", stations: ["*"], origins: ["https://shop.example"] },
+];
+
+export const BROWSER_KEY = {
+  id: "web",
+  key: "browser-key-0123456789",
+  kind: "browser",
+  stations: ["plain"],
+  origins: ["https://shop.example"],
+} as const;
+
+export const PARTNER_KEY = "partner-key-0123456789";
+
+const key = { kind: "server", stations: ["*"] } as const;
+
+const API_KEYS = [
+  { ...key, id: "partner", key: PARTNER_KEY, stations: ["plain", "orders", "missing-topic", "nope"] },
+  { ...key, id: "partner", key: "partner-key-of-tomorrow" },
+  { ...key, id: "late", key: "late-key-0123456789", expires: 0 },
+  { ...key, id: "slow", key: "slow-key-0123456789", limits: { eventsPerSecond: 2, burst: 1000 } },
+] as const;
+
+const SECRET = { ttl: 900_000, maxTtl: 86_400_000 };
+
+export interface TestOptions {
+  readonly autoCreate?: boolean;
+  readonly corsOrigins?: readonly string[];
+  readonly bodyLimits?: BodyLimits;
+  readonly deliveryTimeoutMs?: number;
+  /** Further rows of the public app. */
+  readonly routes?: readonly Route[];
+  readonly broker?: Broker;
+  readonly alwaysStatus200?: boolean;
+  readonly perAddress?: Limits;
+  readonly streamLimits?: Partial<StreamLimits>;
+  /** Of streams. */
+  readonly clock?: Clock;
+}
+
+export interface TestGateway {
+  readonly app: Express;
+  readonly admin: Express;
+  readonly broker: Broker;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly consumers: PullConsumers;
+  /** Emits "pull" with each pull's promise. */
+  readonly pulls: EventEmitter;
+  /** Ends the streams, as the program's end does. */
+  readonly stopStreams: () => void;
+  /** Lines logged so far, with their level. */
+  readonly lines: readonly Record<string, unknown>[];
+  readonly token: (username?: string) => Promise<string>;
+  /** Every record of a topic. */
+  records(topic: string): Promise<readonly BrokerRecord[]>;
+}
+
+export const createTestGateway = async (options: TestOptions = {}): Promise<TestGateway> => {
+  const broker = options.broker ?? createMemoryBroker({ partitions: 1 });
+  for (const name of ["plain", "shop.orders", "hidden"]) await broker.ensureTopic({ name, partitions: 1 });
+  const metrics = createMetrics();
+  const { logger, lines } = recordingLogger();
+  const health = createHealth({ check: () => broker.check(), cacheMs: 0, now: Date.now });
+  const authentication = createAuthentication({
+    accounts: ACCOUNTS,
+    apiKeys: [BROWSER_KEY, ...API_KEYS],
+    accessToken: { ...SECRET, secrets: [{ kid: "a", secret: "access-secret-0123456789-0123456789" }] },
+    refreshToken: {
+      ttl: 18_000_000,
+      maxTtl: 30 * 86_400_000,
+      secrets: [{ kid: "r", secret: "refresh-secret-0123456789-0123456789" }],
+    },
+    issuer: "stationgate",
+    audience: "stationgate",
+    loginFailuresPerMinute: 10,
+    adminToken: ADMIN_TOKEN,
+  });
+  const { autoCreate = false, bodyLimits = { maxBytes: LIMIT, timeoutMs: 5000 } } = options;
+  const stations = createStations({ declared: DECLARED, autoCreate, broker, maxRecordBytes: LIMIT });
+  const batcher = createBatcher({
+    broker,
+    deliveryTimeoutMs: options.deliveryTimeoutMs ?? 5000,
+    maxBufferedBytes: 64 * 1024 * 1024,
+    maxAppendRecords: 1000,
+    maxAppendBytes: 900_000,
+  });
+  const produce = createProduce({ batcher, stations, now: Date.now, ...RECORD_LIMITS });
+  const consumers = createPullConsumers({
+    broker,
+    clock: systemClock,
+    idleMs: 30_000,
+    joinMs: 10_000,
+    maxMembers: 100,
+    onError: () => undefined,
+  });
+  const pulls = new EventEmitter();
+  const watched: Pick<PullConsumers, "pull"> = {
+    pull: (wish) => {
+      const pulling = consumers.pull(wish);
+      pulls.emit("pull", pulling);
+      return pulling;
+    },
+  };
+  const readBody = bodyReader(bodyLimits);
+  const shared = {
+    guard: authentication,
+    bodyLimits,
+    trustProxy: 0,
+    logger,
+    metrics,
+  };
+  const rates = createRates({ perAddress: options.perAddress ?? {}, now: () => performance.now() });
+  const stopping = new AbortController();
+  const producing = {
+    stations,
+    intake: createIntake({ produce, rates }),
+    readBody,
+    contentLimits: { maxDepth: 64 },
+    maxEventBytes: LIMIT,
+    streams: {
+      limits: {
+        idleTimeout: 30_000,
+        maxAge: 3_600_000,
+        maxUnanswered: 100,
+        maxUnansweredBytes: 1 << 20,
+        ...options.streamLimits,
+      },
+      clock: options.clock ?? systemClock,
+      stopping: stopping.signal,
+    },
+  };
+  const app = createApp({
+    ...shared,
+    routes: [
+      ...stationRoutes({
+        ...producing,
+        consumers: watched,
+        idempotency: createIdempotency({ windowMs: 60_000, maxOutcomes: 100 }),
+      }),
+      beaconRoute({ ...producing, ...authentication }),
+      ...restProxyRoutes({
+        ...producing,
+        listed: { declared: DECLARED, autoCreate, broker },
+        maxEntries: 5,
+        alwaysStatus200: options.alwaysStatus200 ?? false,
+      }),
+      ...authRoutes({ sessions: authentication.sessions, readBody }),
+      statusRoute,
+      ...healthRoutes(health),
+      ...(options.routes ?? []),
+    ],
+    unknownPaths: ["bearer"],
+    cors: { origins: options.corsOrigins ?? ["*"] },
+  });
+  const admin = createApp({
+    ...shared,
+    routes: [
+      ...healthRoutes(health),
+      metricsRoute(metrics),
+      stationListRoute({ declared: DECLARED, autoCreate, broker }),
+    ],
+    unknownPaths: "admin",
+  });
+  return {
+    app,
+    admin,
+    broker,
+    stopStreams: () => {
+      stopping.abort();
+    },
+    health,
+    metrics,
+    consumers,
+    pulls,
+    lines,
+    token: async (username = "root") => {
+      const answer = await request(app)
+        .post("/auth/authenticate")
+        .send({ username, password: `${username}-password` });
+      return (answer.body as { jwt: string }).jwt;
+    },
+    records: (topic) => readAll(broker, topic),
+  };
+};
+
+const recordingLogger = (): { logger: Logger; lines: Record<string, unknown>[] } => {
+  const lines: Record<string, unknown>[] = [];
+  const at =
+    (level: string) =>
+    (line: object): void => {
+      lines.push({ level, ...line });
+    };
+  const logger = {
+    trace: at("trace"),
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    fatal: at("fatal"),
+  };
+  return { logger, lines };
+};
+
+const readAll = async (broker: Broker, topic: string): Promise<readonly BrokerRecord[]> => {
+  const marks = await broker.watermarks(topic);
+  const expected = marks.reduce((sum, { low, high }) => sum + Number(high - low), 0);
+  const records: BrokerRecord[] = [];
+  if (expected === 0) return records;
+  await new Promise<void>((resolve, reject) => {
+    broker
+      .subscribe(
+        { topics: [topic], from: "earliest" },
+        {
+          onRecords: (some) => {
+            records.push(...some);
+            if (records.length >= expected) resolve();
+          },
+        },
+      )
+      .catch(reject);
+  });
+  return records;
+};
+
+/** A broker whose appends end as the test says. */
+export const brokenBroker = (append: Broker["append"]): Broker => ({
+  ...createMemoryBroker({ partitions: 1 }),
+  append,
+});

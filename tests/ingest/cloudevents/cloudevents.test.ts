@@ -1,0 +1,107 @@
+import { GatewayError } from "../../../src/errors.ts";
+import { checkBinaryEvent } from "../../../src/ingest/cloudevents/binary.ts";
+import { structuredEvent } from "../../../src/ingest/cloudevents/structured.ts";
+import { recordHeadersOf } from "../../../src/ingest/record-headers.ts";
+
+const COMPLETE = { specversion: "1.0", id: "1", source: "/shop", type: "order.made" };
+
+const structured = (event: unknown) =>
+  structuredEvent(Buffer.from(typeof event === "string" ? event : JSON.stringify(event)), {
+    limits: { maxDepth: 8 },
+    contentType: "application/cloudevents+json; charset=utf-8",
+    headers: [{ name: "x-a", value: Buffer.from("1") }],
+  });
+
+const complaint = (event: unknown): string => {
+  const made = structured(event);
+  return made instanceof GatewayError ? `${made.code}: ${made.message}` : "accepted";
+};
+
+const binary = (headers: Record<string, string>): string => {
+  const raw = Object.entries(headers).flatMap(([name, value]) => [`ce-${name}`, value]);
+  try {
+    checkBinaryEvent(recordHeadersOf(raw));
+    return "accepted";
+  } catch (error) {
+    return (error as GatewayError).message;
+  }
+};
+
+describe("a structured CloudEvent", () => {
+  it("keeps its bytes, and has its attributes as record headers", () => {
+    const text = `{ "specversion":"1.0", "id":"1","source":"/s","type":"t","n":5,"b":true,"time":null, "data":{"a":1.0} }`;
+    const made = structured(text);
+    expect(made).toMatchObject({ contentType: "application/cloudevents+json; charset=utf-8" });
+    expect(made instanceof GatewayError ? "" : made.value?.toString()).toBe(text);
+    expect(
+      made instanceof GatewayError
+        ? []
+        : made.headers.map(({ name, value }) => `${name}=${value.toString()}`),
+    ).toEqual(["x-a=1", "ce_specversion=1.0", "ce_id=1", "ce_source=/s", "ce_type=t", "ce_n=5", "ce_b=true"]);
+  });
+
+  it.each(["specversion", "id", "source", "type"])("needs its %s", (name) => {
+    const rest = Object.fromEntries(Object.entries(COMPLETE).filter(([other]) => other !== name));
+    const missing = `CLOUDEVENT_INVALID: Invalid CloudEvent: the attribute "${name}" is missing`;
+    expect(complaint(rest)).toBe(missing);
+    expect(complaint({ ...COMPLETE, [name]: null })).toBe(missing);
+    expect(complaint({ ...COMPLETE, [name]: "" })).toContain(`"${name}" is not valid`);
+    expect(complaint({ ...COMPLETE, [name]: 1 })).toContain(`"${name}" is not valid`);
+  });
+
+  it.each([
+    ["specversion", "0.3"],
+    ["source", "a b"],
+    ["time", "yesterday"],
+    ["time", "2024-13-01T00:00:00Z"],
+    ["subject", ""],
+    ["datacontenttype", "json"],
+    ["dataschema", "no-scheme"],
+    ["extension", { a: 1 }],
+    ["extension", 1.5],
+    ["extension", 2 ** 31],
+  ])("refuses %s %j", (name, value) => {
+    expect(complaint({ ...COMPLETE, [name]: value })).toContain(`"${name}" is not valid`);
+  });
+
+  it("refuses what no name may be, and two kinds of data", () => {
+    expect(complaint({ ...COMPLETE, "Not-A-Name": "x" })).toContain('"Not-A-Name"');
+    expect(complaint({ ...COMPLETE, data: 1, data_base64: "AA==" })).toContain("data_base64");
+    expect(complaint({ ...COMPLETE, data_base64: "?" })).toContain("data_base64");
+  });
+
+  it("takes every attribute of the specification", () => {
+    expect(
+      complaint({
+        ...COMPLETE,
+        time: "2024-05-01T10:00:00.123+02:00",
+        subject: "s",
+        datacontenttype: "application/json; charset=utf-8",
+        dataschema: "https://example.com/schema",
+        traceparent: "00-1",
+        data_base64: "AAEC",
+      }),
+    ).toBe("accepted");
+  });
+
+  it.each(["[]", "5", "null"])("is no %s", (text) => {
+    expect(complaint(text)).toContain("no JSON object");
+  });
+
+  it("must parse", () => {
+    expect(complaint("{")).toContain("JSON_INVALID");
+  });
+});
+
+describe("a binary CloudEvent", () => {
+  it("needs its attributes, decoded", () => {
+    expect(binary(COMPLETE)).toBe("accepted");
+    expect(binary({ ...COMPLETE, subject: "caf%C3%A9" })).toBe("accepted");
+    expect(binary({ specversion: "1.0", id: "1", source: "/s" })).toContain('"type" is missing');
+    expect(binary({ ...COMPLETE, specversion: "2" })).toContain('"specversion" is not valid');
+  });
+
+  it("is none without any required attribute", () => {
+    expect(binary({ anything: "1" })).toBe("accepted");
+  });
+});

@@ -1,0 +1,83 @@
+import fc from "fast-check";
+import type { GatewayError } from "../../../src/errors.ts";
+import { splitJsonArray } from "../../../src/ingest/content/json-array.ts";
+
+const limits = { maxDepth: 128 };
+const split = (text: string): string[] => splitJsonArray(Buffer.from(text), limits).map(String);
+const codeOf = (body: Buffer | string): string => {
+  try {
+    splitJsonArray(Buffer.from(body as string), limits);
+  } catch (error) {
+    return (error as GatewayError).code;
+  }
+  return "none";
+};
+
+describe("splitJsonArray", () => {
+  it.each([
+    ["[]", []],
+    [" [ ] ", []],
+    ['[{"a":1}]', ['{"a":1}']],
+    ['\n[ {"a" : 1}\t,\r\n{} ]\n', ['{"a" : 1}', "{}"]],
+    ['[{"n":12345678901234567890.10},{"n":1e400}]', ['{"n":12345678901234567890.10}', '{"n":1e400}']],
+    ['[{"a":1,"a":2}]', ['{"a":1,"a":2}']],
+    [
+      '[{"\\u0061":"\\"]},{[\\\\"},{"b":[[{"c":"}"}],[]]}]',
+      ['{"\\u0061":"\\"]},{[\\\\"}', '{"b":[[{"c":"}"}],[]]}'],
+    ],
+    ['[{"é":"\u{1f600}"},{"__proto__":{}}]', ['{"é":"\u{1f600}"}', '{"__proto__":{}}']],
+  ])("%s", (body, elements) => {
+    expect(split(body)).toEqual(elements);
+  });
+
+  it.each([
+    "",
+    " ",
+    "null",
+    "{}",
+    '"x"',
+    "1",
+    "[null]",
+    "[1]",
+    '["x"]',
+    "[[]]",
+    '[{"a":1},null]',
+    "[{}",
+    "[{},]",
+  ])("refuses %j", (body) => {
+    expect(codeOf(body)).toBe("REQUEST_UNSUPPORTED");
+  });
+
+  it("refuses what is not UTF-8, and a byte order mark", () => {
+    expect(codeOf(Buffer.from([0x5b, 0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d, 0x5d]))).toBe(
+      "REQUEST_UNSUPPORTED",
+    );
+    expect(codeOf(Buffer.from("\uFEFF[{}]"))).toBe("REQUEST_UNSUPPORTED");
+    expect(codeOf(Buffer.from("[{}]", "utf16le"))).toBe("REQUEST_UNSUPPORTED");
+  });
+
+  it("refuses what is nested too deep, without recursing", () => {
+    const nested = (levels: number): string => `[{"a":${"[".repeat(levels)}${"]".repeat(levels)}}]`;
+    expect(split(nested(126))).toHaveLength(1);
+    expect(codeOf(nested(127))).toBe("JSON_TOO_DEEP");
+    expect(codeOf("[".repeat(4_000_000))).toBe("JSON_TOO_DEEP");
+  });
+
+  it("gives slices of the body, not copies", () => {
+    const body = Buffer.from('[{"a":1},{"b":2}]');
+    expect(splitJsonArray(body, limits).map((slice) => slice.buffer === body.buffer)).toEqual([true, true]);
+  });
+
+  it("keeps each element's own bytes, whatever JSON it is", () => {
+    const padding = fc.array(fc.constantFrom(" ", "\n", "\t", "\r"), { maxLength: 3 }).map((s) => s.join(""));
+    const element = fc
+      .tuple(fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue()), fc.constantFrom(0, 1))
+      .map(([value, indent]) => JSON.stringify(value, null, indent));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(padding, element, padding)), (elements) => {
+        const body = `[${elements.map((parts) => parts.join("")).join(",")}]`;
+        expect(split(body)).toEqual(elements.map(([, text]) => text));
+      }),
+    );
+  });
+});

@@ -1,0 +1,126 @@
+import path from "node:path";
+import type { TopicInfo, TopicSpec } from "../../src/broker/broker.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { loadStations, provisionTopics, topicsOf, type ProvisionOptions } from "../../src/ingest/declare.ts";
+
+const root = path.join(import.meta.dirname, "../..");
+const limits = { maxDepth: 128 };
+
+describe("loadStations", () => {
+  it("compiles what is declared", async () => {
+    const stations = await loadStations(
+      [
+        { name: "plain", topic: "plain" },
+        {
+          name: "orders",
+          topic: "shop.orders",
+          key: "/orderId",
+          schema: { type: "json-schema", file: path.join(root, "schemas/order.json") },
+        },
+        {
+          name: "clicks",
+          topic: "clicks",
+          schema: { type: "zod", module: path.join(root, "schemas/click.mjs"), export: "Click" },
+        },
+        {
+          name: "trades",
+          topic: "trades",
+          schema: { type: "protobuf", file: path.join(root, "proto/trade.proto"), message: "desk.Trade" },
+        },
+      ],
+      limits,
+    );
+    expect(stations.map(({ name, topic, key, validator }) => [name, topic, key, validator?.kind])).toEqual([
+      ["plain", "plain", undefined, undefined],
+      ["orders", "shop.orders", "/orderId", "json-schema"],
+      ["clicks", "clicks", undefined, "zod"],
+      ["trades", "trades", undefined, "protobuf"],
+    ]);
+  });
+
+  it("names every station whose schema is broken, and what is wrong with it", async () => {
+    const proto = {
+      type: "protobuf",
+      file: path.join(root, "proto/trade.proto"),
+      message: "Nobody",
+    } as const;
+    const zod = { type: "zod", module: path.join(root, "schemas/click.mjs"), export: "Nothing" } as const;
+    await expect(
+      loadStations(
+        [
+          { name: "first", topic: "a", schema: proto },
+          { name: "fine", topic: "b" },
+          { name: "last", topic: "c", schema: zod },
+        ],
+        limits,
+      ),
+    ).rejects.toThrow(/^Station first: the schema .*\nStation last: the schema .*[^\n]$/);
+  });
+
+  it("says what is wrong with a broken schema", async () => {
+    const broken = {
+      type: "protobuf",
+      file: path.join(root, "proto/trade.proto"),
+      message: "Nobody",
+    } as const;
+    await expect(loadStations([{ name: "s", topic: "s", schema: broken }], limits)).rejects.toThrow(
+      /^Station s: the schema .*trade\.proto can't be used: no such type: Nobody/,
+    );
+  });
+});
+
+describe("provisionTopics", () => {
+  const provision = (options: Partial<ProvisionOptions>): Promise<void> =>
+    provisionTopics({
+      topics: topicsOf(
+        [
+          { name: "a", topic: "shop.a", partitions: 6, replicationFactor: 3 },
+          { name: "b", topic: "b" },
+        ],
+        10,
+      ).values(),
+      broker: { ensureTopic: () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE")) },
+      signal: new AbortController().signal,
+      onFault: () => undefined,
+      retryMs: 1,
+      ...options,
+    });
+
+  it("creates what is declared, and goes on until the broker is there", async () => {
+    const asked: TopicSpec[] = [];
+    const faults: string[] = [];
+    const ensureTopic = (spec: TopicSpec): Promise<TopicInfo> => {
+      asked.push(spec);
+      return asked.length <= 4
+        ? Promise.reject(new GatewayError("BROKER_UNAVAILABLE"))
+        : Promise.resolve({ name: spec.name, partitions: 1 });
+    };
+    await provision({
+      broker: { ensureTopic },
+      onFault: (topic, { code }) => faults.push(`${topic} ${code}`),
+    });
+    expect(faults.toSorted()).toEqual(
+      ["shop.a", "shop.a", "b", "b"].map((topic) => `${topic} BROKER_UNAVAILABLE`).toSorted(),
+    );
+    expect(asked.slice(-2)).toEqual(
+      expect.arrayContaining([
+        { name: "shop.a", partitions: 6, replicationFactor: 3, maxRecordBytes: 10 },
+        { name: "b", partitions: undefined, replicationFactor: undefined, maxRecordBytes: 10 },
+      ]),
+    );
+  });
+
+  it("ends when it is aborted", async () => {
+    const controller = new AbortController();
+    const failed = new Promise<void>((resolve) => {
+      void provision({
+        signal: controller.signal,
+        retryMs: 60_000,
+        onFault: () => {
+          controller.abort();
+        },
+      }).then(resolve);
+    });
+    await expect(failed).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,70 @@
+import { contentTypeHeaders, recordHeadersOf } from "../../src/ingest/record-headers.ts";
+
+const kept = (...rawHeaders: string[]): [string, string][] =>
+  recordHeadersOf(rawHeaders).map(({ name, value }) => [name, value.toString("latin1")]);
+
+describe("recordHeadersOf", () => {
+  it("keeps trace context and x-*, in order, names in lower case", () => {
+    expect(
+      kept("Host", "h", "X-Source", "b", "Traceparent", "00-1", "TRACESTATE", "v=1", "X-Source", "a"),
+    ).toEqual([
+      ["x-source", "b"],
+      ["traceparent", "00-1"],
+      ["tracestate", "v=1"],
+      ["x-source", "a"],
+    ]);
+  });
+
+  it("writes ce-* as ce_*, percent-decoded", () => {
+    expect(kept("Ce-Id", "1", "ce-subject", "a%20b", "ce-broken", "100%")).toEqual([
+      ["ce_id", "1"],
+      ["ce_subject", "a b"],
+      ["ce_broken", "100%"],
+    ]);
+    expect(recordHeadersOf(["ce-type", "caf%C3%A9"])[0]?.value).toEqual(Buffer.from("café"));
+  });
+
+  it.each([
+    "Authorization",
+    "Cookie",
+    "X-Api-Key",
+    "X-Gitlab-Token",
+    "X-Amz-Security-Token",
+    "Ce-Token",
+    "Host",
+    "Content-Length",
+    "Content-Type",
+    "Connection",
+    "Transfer-Encoding",
+    "TE",
+    "X-Forwarded-For",
+    "x-forwarded-proto",
+    "Traceparents",
+    "Xylophone",
+    "Certificate",
+  ])("leaves %s behind", (name) => {
+    expect(kept(name, "v")).toEqual([]);
+  });
+
+  it("leaves behind what Connection names", () => {
+    expect(kept("X-Hop", "1", "Connection", "keep-alive, X-Hop", "X-End", "2")).toEqual([["x-end", "2"]]);
+  });
+
+  it("keeps a value's bytes", () => {
+    expect(recordHeadersOf(["x-a", "\xff\x80"])[0]?.value).toEqual(Buffer.from([0xff, 0x80]));
+  });
+});
+
+describe("contentTypeHeaders", () => {
+  it("is the content type as it was sent", () => {
+    expect(contentTypeHeaders("Text/Plain; charset=x")).toEqual([
+      { name: "content-type", value: Buffer.from("Text/Plain; charset=x") },
+    ]);
+  });
+
+  it("keeps no more types than a service has", () => {
+    for (let i = 0; i < 1000; i++) contentTypeHeaders(`text/x-${i}`);
+    expect(contentTypeHeaders("text/x-999")).not.toBe(contentTypeHeaders("text/x-999"));
+    expect(contentTypeHeaders("text/x-1")).toBe(contentTypeHeaders("text/x-1"));
+  });
+});

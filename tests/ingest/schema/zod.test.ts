@@ -1,0 +1,131 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import ts from "typescript";
+import type { EventValidator } from "../../../src/ingest/schema/validator.ts";
+import { loadZod } from "../../../src/ingest/schema/zod.ts";
+
+const root = path.join(import.meta.dirname, "../../..");
+const context = { station: "clicks", limits: { maxDepth: 128 } };
+const fixtures = path.join(import.meta.dirname, "zod-schemas.mjs");
+const load = (name: string): Promise<EventValidator> =>
+  loadZod({ type: "zod", module: fixtures, export: name }, context);
+const judge = (validator: EventValidator, event: string): string => {
+  const judged = validator.validate(Buffer.from(event), "text/plain");
+  return judged.status === "refused" ? judged.error.message : "accepted";
+};
+
+describe("a zod schema", () => {
+  it("accepts the event's own bytes, whatever it would make of them", async () => {
+    const event = Buffer.from('{ "a": " 1 ", "extra": 1 }');
+    const judged = (await load("Trimming")).validate(event, "text/plain");
+    expect(judged).toEqual({ status: "accepted", value: event, contentType: "text/plain" });
+    expect((judged as { value: Buffer }).value).toBe(event);
+  });
+
+  it.each([
+    [
+      "Nested",
+      '{"a":{"b":1},"c":"x"}',
+      "zod: a.b: Invalid input: expected string, received number; c: wrong c",
+    ],
+    [
+      "Nested",
+      '{"a":{"b":"x"},"c":[{"d":1},{}]}',
+      "zod: c.1.d: Invalid input: expected number, received undefined",
+    ],
+    ["Nested", "[]", "zod: Invalid input: expected object, received array"],
+    ["Throwing", "{}", "zod: the schema failed on this event"],
+    ["SecretlyAsync", "{}", "zod: the schema failed on this event"],
+  ])("%s refuses %s", async (name, event, text) => {
+    expect(judge(await load(name), event)).toBe(`Schema validation has failed: ${text}`);
+  });
+
+  it("says why an event is no JSON", async () => {
+    expect(judge(await load("Nested"), "{")).toMatch(/^Schema validation has failed: Bad JSON format - ./);
+  });
+
+  it.each(["AsyncRefinement", "AsyncInside", "AsyncTransform"])(
+    "%s is refused at the start",
+    async (name) => {
+      await expect(load(name)).rejects.toMatchObject({
+        code: "SETTINGS_INVALID",
+        message: expect.stringMatching(/zod-schemas\.mjs can't be used: .*is asynchronous$/s) as unknown,
+      });
+    },
+  );
+
+  it("that refers to itself is no endless search", async () => {
+    expect(judge(await load("Tree"), '{"children":[{"children":[1]}]}')).toContain("children.0.children.0: ");
+  });
+
+  it("must be there", async () => {
+    await expect(load("Nobody")).rejects.toThrow(/its export Nobody is no zod schema; it has AsyncInside, /);
+    await expect(load("notSchema")).rejects.toThrow(/its export notSchema is no zod schema/);
+    await expect(
+      loadZod({ type: "zod", module: path.join(root, "nowhere.mjs"), export: "A" }, context),
+    ).rejects.toMatchObject({ code: "SETTINGS_INVALID" });
+  });
+
+  it("of the README works", async () => {
+    const module = path.join(root, "schemas/click.mjs");
+    const validator = await loadZod({ type: "zod", module, export: "Click" }, context);
+    expect(judge(validator, '{"page":"https://shop.example/","target":"buy"}')).toBe("accepted");
+    expect(judge(validator, '{"page":"https://shop.example/"}')).toContain("zod: target: ");
+  });
+});
+
+/**
+ * Jest has a module loader of its own, so that only a plain Node can show where `zod` is found: the loader, compiled
+ * into the program's tree, imports a schema that lies far from any node_modules.
+ */
+it("finds zod among the program's own dependencies, wherever the schema lies", async () => {
+  const program = mkdtempSync(path.join(root, "node_modules/.stationgate-zod-"));
+  const elsewhere = mkdtempSync(path.join(tmpdir(), "zod-"));
+  try {
+    for (const file of [
+      "errors.ts",
+      "ingest/schema/zod.ts",
+      "ingest/schema/zod/find-async.ts",
+      "ingest/schema/declaration.ts",
+      "ingest/schema/event-json.ts",
+      "ingest/schema/validator.ts",
+      "ingest/content/json.ts",
+      "ingest/content/json-scan.ts",
+    ]) {
+      const { outputText } = ts.transpileModule(readFileSync(path.join(root, "src", file), "utf8"), {
+        compilerOptions: {
+          target: ts.ScriptTarget.ES2023,
+          module: ts.ModuleKind.ESNext,
+          verbatimModuleSyntax: true,
+          rewriteRelativeImportExtensions: true,
+        },
+      });
+      const target = path.join(program, file.replace(/\.ts$/, ".js"));
+      mkdirSync(path.dirname(target), { recursive: true });
+      writeFileSync(target, outputText);
+    }
+    writeFileSync(path.join(program, "package.json"), '{"type":"module"}');
+    writeFileSync(path.join(elsewhere, "shared.mjs"), 'export { z } from "zod/v4";');
+    writeFileSync(
+      path.join(elsewhere, "schema.mjs"),
+      'import * as zod from "zod"; import { z } from "./shared.mjs"; export default zod.object({ a: z.string() });',
+    );
+    const script = `
+      const { loadZod } = await import(${JSON.stringify(pathToFileURL(path.join(program, "ingest/schema/zod.js")).href)});
+      const declaration = { type: "zod", module: ${JSON.stringify(path.join(elsewhere, "schema.mjs"))}, export: "default" };
+      const validator = await loadZod(declaration, { station: "s", limits: { maxDepth: 9 } });
+      process.stdout.write(validator.validate(Buffer.from('{"a":1}')).error.message);
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+    expect(stdout).toBe(
+      "Schema validation has failed: zod: a: Invalid input: expected string, received number",
+    );
+  } finally {
+    rmSync(program, { recursive: true });
+    rmSync(elsewhere, { recursive: true });
+  }
+});

@@ -1,0 +1,367 @@
+import { PassThrough, Writable } from "node:stream";
+import fc from "fast-check";
+import { GatewayError } from "../../../src/errors.ts";
+import { createJsonObjectCutter } from "../../../src/ingest/stream/json-objects.ts";
+import type { EventOutcome } from "../../../src/ingest/produce.ts";
+import {
+  runStream,
+  type StreamItem,
+  type StreamLimits,
+  type StreamProtocol,
+} from "../../../src/ingest/stream/stream.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+
+interface Item extends StreamItem {
+  readonly text: string;
+}
+
+const LIMITS: StreamLimits = {
+  idleTimeout: 30_000,
+  maxAge: 3_600_000,
+  maxUnanswered: 5,
+  maxUnansweredBytes: 1000,
+};
+
+const stored = (offset: number): EventOutcome => ({
+  status: "stored",
+  partition: 0,
+  offset: BigInt(offset),
+  timestamp: 0,
+});
+
+/** A turn of the event loop, in which streams pass on what they have. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+interface Options {
+  readonly limits?: Partial<StreamLimits>;
+  readonly ordered?: boolean;
+  /** Holds each store until `release`. */
+  readonly held?: boolean;
+  /** Bytes that the reader of reports takes before it has to be waited for. */
+  readonly highWaterMark?: number;
+  /** A reader that takes nothing until it is told to. */
+  readonly deaf?: boolean;
+}
+
+/** A stream of `{"n":…}`, whose events store at their number; n < 0 can't be read, "fatal" ends the stream. */
+const setUp = (options: Options = {}) => {
+  const input = new PassThrough();
+  const lines: string[] = [];
+  let listen = (): void => undefined;
+  const hears = new Promise<void>((resolve) => (listen = resolve));
+  const output = new Writable({
+    highWaterMark: options.highWaterMark ?? 1 << 20,
+    write: (chunk: Buffer, _, done) => {
+      const take = (): void => {
+        lines.push(...chunk.toString().split("\n").filter(Boolean));
+        done();
+      };
+      if (options.deaf === true) void hears.then(take);
+      else take();
+    },
+  });
+  const clock = createFakeClock();
+  const stopping = new AbortController();
+  const handedOver: string[] = [];
+  const releases: (() => void)[] = [];
+
+  const outcomeOf = ({ event, text }: Item): EventOutcome =>
+    event instanceof GatewayError
+      ? { status: "failed", error: event }
+      : stored((JSON.parse(text) as { n: number }).n);
+
+  const protocol: StreamProtocol<Item> = {
+    cutter: createJsonObjectCutter({ maxBytes: 100, maxDepth: 4 }),
+    ordered: options.ordered ?? true,
+    read: (buffer) => {
+      const text = buffer.toString();
+      if (text.includes("fatal")) return new GatewayError("JSON_INVALID");
+      const bad = text.includes("-");
+      const event = bad
+        ? new GatewayError("REQUEST_INVALID")
+        : { value: buffer, contentType: undefined, headers: [] };
+      return { event, text };
+    },
+    store: async (items) => {
+      handedOver.push(...items.map(({ text }) => text));
+      const unread = items.every(({ event }) => event instanceof GatewayError);
+      if (options.held === true && !unread) await new Promise<void>((resolve) => releases.push(resolve));
+      return items.map(outcomeOf);
+    },
+    report: ({ text }, outcome) => `${text} ${outcome.status}`,
+    ended: (error) => `ended ${error.code}`,
+  };
+  const done = runStream({
+    input,
+    output,
+    protocol,
+    clock,
+    stopping: stopping.signal,
+    limits: { ...LIMITS, ...options.limits },
+  });
+  return {
+    input,
+    output,
+    lines,
+    clock,
+    handedOver,
+    stopping,
+    done,
+    hear: listen,
+    /** Lets the oldest held store end. */
+    release: async () => {
+      releases.shift()?.();
+      await turn();
+    },
+    send: async (text: string) => {
+      input.write(text);
+      await turn();
+      await turn();
+    },
+  };
+};
+
+const event = (n: number): string => `{"n":${n}}`;
+const events = (from: number, count: number): string =>
+  Array.from({ length: count }, (_, i) => event(from + i)).join("");
+const code = (end: unknown): unknown => (end instanceof GatewayError ? end.code : end);
+
+describe("a stream", () => {
+  it("reports each event in order, whatever the chunks are", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 40 }),
+        fc.constantFrom("", "\n", " \r\n"),
+        async (size, separator) => {
+          const { input, lines, done } = setUp();
+          const texts = [
+            '{"n":1,"s":"é☃😀"}',
+            '{"n":-2}',
+            '{"n":3,"s":"}\\"{"}',
+            ...Array.from({ length: 20 }, (_, n) => event(n)),
+          ];
+          const bytes = Buffer.from(texts.join(separator));
+          for (let at = 0; at < bytes.length; at += size) input.write(bytes.subarray(at, at + size));
+          input.end();
+          expect(await done).toBe("complete");
+          expect(lines).toEqual(texts.map((text) => `${text} ${text.includes("-") ? "failed" : "stored"}`));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("reports before the input's end, and lets a bad event alone", async () => {
+    const { send, lines, input, done } = setUp();
+    await send(`${event(1)}{"n":-1}`);
+    expect(lines).toEqual(['{"n":1} stored', '{"n":-1} failed']);
+    await send(event(2));
+    expect(lines).toHaveLength(3);
+    input.end();
+    expect(await done).toBe("complete");
+  });
+
+  it("keeps the order of reports when a later event is done first", async () => {
+    const { send, release, lines } = setUp({ held: true });
+    await send(event(1));
+    await send('{"n":-2}');
+    expect(lines).toEqual([]);
+    await release();
+    expect(lines).toEqual(['{"n":1} stored', '{"n":-2} failed']);
+  });
+
+  it("reports as soon as it knows where no order is asked for", async () => {
+    const { send, release, lines } = setUp({ held: true, ordered: false });
+    await send(`${event(1)}{"n":-2}${event(3)}`);
+    expect(lines).toEqual(['{"n":-2} failed']);
+    await release();
+    expect(lines.slice(1)).toEqual(['{"n":1} stored', '{"n":3} stored']);
+  });
+
+  it("hands over no more than may be unanswered, and reads no further", async () => {
+    const { send, release, handedOver, input } = setUp({ held: true });
+    await send(events(0, 8));
+    expect(handedOver).toHaveLength(5);
+    await send(events(8, 8));
+    expect(handedOver).toHaveLength(5);
+    expect(input.isPaused()).toBe(true);
+    await release();
+    expect(handedOver).toHaveLength(10);
+    await release();
+    await release();
+    expect(handedOver).toHaveLength(15);
+  });
+
+  it("counts the bytes of what is unanswered too", async () => {
+    const { send, handedOver } = setUp({ held: true, limits: { maxUnansweredBytes: 15 } });
+    await send(events(0, 4));
+    expect(handedOver).toHaveLength(3);
+  });
+
+  it("reads no further while its reports aren't fetched, and goes on when they are", async () => {
+    const { send, hear, handedOver, input, lines, done } = setUp({ deaf: true, highWaterMark: 1 });
+    await send(events(0, 3));
+    await send(events(3, 3));
+    await send(events(6, 3));
+    expect(handedOver).toHaveLength(3);
+    expect(input.isPaused()).toBe(true);
+    input.end();
+    hear();
+    expect(await done).toBe("complete");
+    expect(lines).toHaveLength(9);
+  });
+});
+
+describe("a stream's end", () => {
+  it("comes after broken JSON, with a last report and without what follows", async () => {
+    const { send, lines, done, handedOver } = setUp();
+    await send(`${event(1)}nope${event(2)}`);
+    expect(code(await done)).toBe("JSON_INVALID");
+    expect(lines).toEqual(['{"n":1} stored', "ended JSON_INVALID"]);
+    expect(handedOver).toHaveLength(1);
+  });
+
+  it("comes after a text that cannot be read at all, behind the reports before it", async () => {
+    const { send, release, lines, done } = setUp({ held: true });
+    await send(`${event(1)}{"fatal":1}${event(2)}`);
+    expect(lines).toEqual([]);
+    await release();
+    expect(code(await done)).toBe("JSON_INVALID");
+    expect(lines).toEqual(['{"n":1} stored', "ended JSON_INVALID"]);
+  });
+
+  it("is told even where the input had ended before", async () => {
+    const { input, release, lines, done } = setUp({ held: true, limits: { maxUnanswered: 1 } });
+    input.end(`${event(1)}{"fatal":1}`);
+    await turn();
+    await turn();
+    await release();
+    expect(code(await done)).toBe("JSON_INVALID");
+    expect(lines.at(-1)).toBe("ended JSON_INVALID");
+  });
+
+  it("comes when nothing does", async () => {
+    const { send, clock, lines, done } = setUp();
+    clock.advance(20_000);
+    await send(" \n");
+    clock.advance(20_000);
+    await send('{"n"');
+    clock.advance(29_999);
+    expect(lines).toEqual([]);
+    clock.advance(1);
+    expect(code(await done)).toBe("REQUEST_TIMEOUT");
+    expect(lines).toEqual(["ended REQUEST_TIMEOUT"]);
+  });
+
+  it("doesn't come for silence while it is we who don't read", async () => {
+    const { send, release, clock, lines, input, done } = setUp({ held: true });
+    await send(events(0, 5));
+    clock.advance(60_000);
+    await release();
+    expect(lines).toHaveLength(5);
+    input.end();
+    expect(await done).toBe("complete");
+  });
+
+  it("comes at its greatest age, however busy it is", async () => {
+    const { send, clock, lines, done } = setUp({ limits: { maxAge: 50_000 } });
+    for (let n = 0; n < 3; n++) {
+      await send(event(n));
+      clock.advance(20_000);
+    }
+    expect(code(await done)).toBe("REQUEST_TIMEOUT");
+    expect(lines).toHaveLength(4);
+  });
+
+  it("answers what was read when the program goes down", async () => {
+    const { send, release, stopping, lines, done } = setUp({ held: true });
+    await send(events(0, 7));
+    stopping.abort();
+    await send(event(9));
+    for (let n = 0; n < 3; n++) await release();
+    expect(code(await done)).toBe("SHUTTING_DOWN");
+    expect(lines).toHaveLength(8);
+    expect(lines.at(-1)).toBe("ended SHUTTING_DOWN");
+  });
+
+  it("comes at once when the program is going down already", async () => {
+    const stopping = AbortSignal.abort();
+    const output = new PassThrough();
+    output.resume();
+    const done = runStream<Item>({
+      input: new PassThrough(),
+      output,
+      protocol: {
+        cutter: createJsonObjectCutter({ maxBytes: 100, maxDepth: 4 }),
+        ordered: true,
+        read: () => new GatewayError("INTERNAL"),
+        store: () => Promise.resolve([]),
+        report: () => "",
+        ended: ({ code: why }) => why,
+      },
+      limits: LIMITS,
+      clock: createFakeClock(),
+      stopping,
+    });
+    output.once("end", () => output.destroy());
+    expect(code(await done)).toBe("SHUTTING_DOWN");
+  });
+
+  it("carries out what was handed over when the client has gone, and nothing else", async () => {
+    const { send, release, output, handedOver, lines, done } = setUp({ held: true });
+    await send(events(0, 8));
+    output.destroy();
+    expect(await done).toBe("gone");
+    await release();
+    expect(handedOver).toHaveLength(5);
+    expect(lines).toEqual([]);
+  });
+
+  it("is told to a client whose stream broke off", async () => {
+    const { send, input, lines, done } = setUp();
+    await send(event(1));
+    input.emit("error", new Error("broken chunk"));
+    expect(code(await done)).toBe("BODY_INCOMPLETE");
+    expect(lines).toEqual(['{"n":1} stored', "ended BODY_INCOMPLETE"]);
+  });
+
+  it("doesn't wait for ever for a client that never fetches its last report", async () => {
+    const { input, clock, done, lines } = setUp({ deaf: true });
+    input.end(event(1));
+    await clock.pending(30_000);
+    await turn();
+    await turn();
+    clock.advance(30_000);
+    await done;
+    expect(lines).toEqual([]);
+  });
+
+  it("makes an outcome of a call that fails as a whole", async () => {
+    const { input, lines, done } = setUp();
+    const output = new Writable({
+      write: (chunk: Buffer, _, next) => {
+        lines.push(chunk.toString());
+        next();
+      },
+    });
+    const failing = runStream<Item>({
+      input: new PassThrough().end('{"n":1}{"n":2}'),
+      output,
+      protocol: {
+        cutter: createJsonObjectCutter({ maxBytes: 100, maxDepth: 4 }),
+        ordered: true,
+        read: (text) => ({ event: { value: text, contentType: undefined, headers: [] }, text: "" }),
+        store: () => Promise.reject(new GatewayError("STATION_FORBIDDEN")),
+        report: (_, outcome) => (outcome.status === "failed" ? outcome.error.code : "stored"),
+        ended: () => "",
+      },
+      limits: LIMITS,
+      clock: createFakeClock(),
+      stopping: new AbortController().signal,
+    });
+    expect(await failing).toBe("complete");
+    expect(lines).toEqual(["STATION_FORBIDDEN\nSTATION_FORBIDDEN\n"]);
+    input.end();
+    await done;
+  });
+});

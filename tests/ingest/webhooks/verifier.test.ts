@@ -1,0 +1,227 @@
+import { createHmac } from "node:crypto";
+import fc from "fast-check";
+import { createVerifier, type SchemeName } from "../../../src/ingest/webhooks/verifier.ts";
+import type { WebhookRequest, WebhookSettings } from "../../../src/ingest/webhooks/webhook.ts";
+import {
+  ED25519_PUBLIC,
+  failure,
+  NOW,
+  PUBLIC_URL,
+  request,
+  type Sender,
+  type Sent,
+  titled,
+} from "./senders.ts";
+
+const SECRETS = { secrets: ["s3cret"] };
+
+const judge = (
+  { scheme, settings, secret }: Pick<Sender, "scheme" | "settings" | "secret">,
+  sent: Sent | WebhookRequest,
+  now = NOW,
+): string => {
+  const verdict = createVerifier(scheme, { secrets: [secret], ...settings }).verify(
+    request({ ...sent, headers: sent.headers as Record<string, string> }),
+    now,
+  );
+  return verdict.status === "refused" ? verdict.reason : verdict.status;
+};
+
+const ask = (scheme: SchemeName, settings: WebhookSettings, sent: Sent) =>
+  createVerifier(scheme, settings).verify(request(sent), NOW);
+
+const deliveryId = (scheme: SchemeName, settings: WebhookSettings, sent: Sent): string | undefined => {
+  const verdict = ask(scheme, settings, sent);
+  if (verdict.status !== "verified") throw new Error(`it was ${verdict.status}`);
+  return verdict.webhook.deliveryId;
+};
+
+describe.each(titled)("%s", (_title, sender) => {
+  const good = sender.sign(sender.secret, sender.body);
+
+  it("believes what its sender has signed, and hands on the bytes as they came", () => {
+    const verdict = ask(sender.scheme, { secrets: [sender.secret], ...sender.settings }, good);
+    expect(verdict).toMatchObject({ status: "verified", webhook: { body: Buffer.from(sender.body) } });
+  });
+
+  it("believes either secret while they are rotated, and no third", () => {
+    const other = sender.secret.startsWith("wh")
+      ? "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+      : "the other secret";
+    for (const secrets of [
+      [other, sender.secret],
+      [sender.secret, other],
+    ]) {
+      expect(ask(sender.scheme, { ...sender.settings, secrets }, good).status).toBe("verified");
+    }
+    expect(judge({ ...sender, secret: other }, good)).toBe("credential-wrong");
+  });
+
+  it("refuses a request that lacks any of the signed headers", () => {
+    for (const name of Object.keys(good.headers ?? {}).filter((each) => each !== "content-type")) {
+      const rest = Object.fromEntries(Object.entries(good.headers ?? {}).filter(([each]) => each !== name));
+      expect([name, judge(sender, { ...good, headers: rest })]).toEqual([name, "credential-missing"]);
+      expect(judge(sender, { ...good, headers: { ...rest, [name]: "" } })).toBe("credential-missing");
+    }
+  });
+
+  it("refuses every other body", () => {
+    const bytes = Buffer.from(sender.body);
+    fc.assert(
+      fc.property(mutation(bytes), (body) => {
+        expect(judge(sender, { ...good, body })).not.toBe("verified");
+      }),
+    );
+  });
+
+  it("refuses every other signature, time and id", () => {
+    const named = Object.entries(good.headers ?? {}).filter(([name]) => name !== "content-type");
+    fc.assert(
+      fc.property(
+        fc
+          .constantFrom(...named)
+          .chain(([name, value]) => fc.tuple(fc.constant(name), mutation(Buffer.from(value)))),
+        ([name, value]) => {
+          const text = value.toString("latin1");
+          expect(judge(sender, { ...good, headers: { ...good.headers, [name]: text } })).not.toBe("verified");
+        },
+      ),
+    );
+  });
+
+  it("refuses what another secret has signed", () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 8, maxLength: 40 }), (guess) => {
+        const secret = sender.secret.startsWith("whsec_")
+          ? `whsec_${Buffer.from(guess).toString("base64")}`
+          : guess;
+        fc.pre(secret !== sender.secret);
+        expect(judge(sender, sender.sign(secret, sender.body))).toBe("credential-wrong");
+      }),
+    );
+  });
+
+  it("holds its tolerance, if it has one, to both sides", () => {
+    const { tolerance = 1e12 } = sender;
+    const beyond = sender.tolerance === undefined ? "verified" : "timestamp-outside";
+    for (const side of [-1, 1]) {
+      const at = (ms: number): string => judge(sender, good, NOW + side * ms);
+      expect([at(tolerance), at(tolerance + 1)]).toEqual(["verified", beyond]);
+    }
+  });
+
+  it("tells those who can't sign nothing about the time", () => {
+    expect(judge({ ...sender, secret: ED25519_PUBLIC }, sender.sign("whsec_AAAA", sender.body), 0)).not.toBe(
+      "timestamp-outside",
+    );
+  });
+});
+
+/** The bytes with one changed, one more or one fewer; no spaces, which mean nothing around a header. */
+const mutation = (bytes: Buffer): fc.Arbitrary<Buffer> =>
+  fc
+    .record({
+      at: fc.nat({ max: Math.max(0, bytes.length - 1) }),
+      byte: fc.integer({ min: 0x21, max: 0x7e }),
+      how: fc.constantFrom("change", "insert", "delete"),
+    })
+    .map(({ at, byte, how }) => {
+      const tail = bytes.subarray(how === "insert" ? at : at + 1);
+      return Buffer.concat([bytes.subarray(0, at), Buffer.from(how === "delete" ? [] : [byte]), tail]);
+    })
+    .filter((changed) => !changed.equals(bytes));
+
+describe("createVerifier", () => {
+  const without = (settings: Partial<WebhookSettings>): WebhookSettings => ({ ...SECRETS, ...settings });
+
+  it.each<[SchemeName, WebhookSettings, string]>([
+    ["github", { secrets: [] }, "one or two secrets"],
+    ["github", { secrets: [""] }, "one or two secrets"],
+    ["slack", { secrets: ["a", "b", "c"] }, "one or two secrets"],
+    ["cloudevents", { secrets: [] }, "one or two secrets"],
+    ["twilio", SECRETS, "publicUrl"],
+    ["twilio", without({ publicUrl: "gw.example.com/x" }), "publicUrl"],
+    ["twilio", without({ publicUrl: `${PUBLIC_URL}?a=1` }), "publicUrl"],
+    ["standard-webhooks", { secrets: ["whsec_not base64"] }, "base64"],
+    ["standard-webhooks", { secrets: ["whpk_c2hvcnQ="] }, "32 bytes"],
+    ["hmac", SECRETS, "header"],
+    ["hmac", without({ header: "x-sum", template: "{timestamp}" }), "{body}"],
+    ["hmac", without({ header: "x-sum", template: "{timestamp}{body}" }), "timestampHeader"],
+    ["hmac", without({ header: "x-sum", template: "{id}{body}" }), "idHeader"],
+    ["hmac", without({ header: "x-sum", template: "{body}{url}" }), "{url}"],
+    ["hmac", without({ header: "x-sum", idPointer: "id" }), "JSON pointer"],
+  ])("refuses %s with %j", (scheme, settings, text) => {
+    expect(failure(() => createVerifier(scheme, settings))).toMatchObject({
+      code: "SETTINGS_INVALID",
+      message: expect.stringContaining(text) as unknown,
+    });
+  });
+
+  it.each(["GET", "OPTIONS", "PUT", "DELETE", "HEAD"])(
+    "has no use for %s where it is no handshake",
+    (method) => {
+      expect(failure(() => ask("github", SECRETS, { method }))).toMatchObject({
+        code: "METHOD_NOT_ALLOWED",
+        headers: { Allow: "POST" },
+      });
+    },
+  );
+});
+
+describe("delivery ids", () => {
+  const signed = (scheme: SchemeName, settings: Partial<WebhookSettings>, sent: Sent) => {
+    const [, sender] = titled.find(([, each]) => each.scheme === scheme) ?? [];
+    if (sender === undefined) throw new Error(`no sender of ${scheme}`);
+    const good = sender.sign(sender.secret, sent.body === undefined ? sender.body : String(sent.body));
+    return deliveryId(
+      scheme,
+      { secrets: [sender.secret], ...sender.settings, ...settings },
+      { ...good, headers: { ...good.headers, ...sent.headers } },
+    );
+  };
+
+  it.each<[SchemeName, Sent, string | undefined]>([
+    ["github", { headers: { "x-github-delivery": "g1" } }, "g1"],
+    ["github", {}, undefined],
+    ["stripe", {}, "evt_1"],
+    ["stripe", { body: '{"id":""}' }, undefined],
+    ["stripe", { body: "[1,2" }, undefined],
+    ["stripe", { body: '{"id":{"a":1}}' }, undefined],
+    ["standard-webhooks", {}, "msg_1"],
+    ["slack", {}, "Ev1"],
+    ["shopify", { headers: { "x-shopify-event-id": "s1" } }, "s1"],
+    ["twilio", { headers: { "i-twilio-idempotency-token": "t1" } }, "t1"],
+    ["linear", { headers: { "linear-delivery": "l1" } }, "l1"],
+    ["meta", {}, undefined],
+    ["hmac", {}, "d1"],
+  ])("%s %j is %s", (scheme, sent, id) => {
+    expect(signed(scheme, {}, sent)).toBe(id);
+  });
+
+  it("of gitlab are its idempotency key, or its webhook-id", () => {
+    const headers = { "x-gitlab-token": "s3cret", "webhook-id": "w" };
+    expect(deliveryId("gitlab", SECRETS, { headers })).toBe("w");
+    expect(deliveryId("gitlab", SECRETS, { headers: { ...headers, "idempotency-key": "i" } })).toBe("i");
+  });
+
+  it("of cloudevents are ce-id, or the id of a structured event", () => {
+    const authorization = "Bearer s3cret";
+    expect(deliveryId("cloudevents", SECRETS, { headers: { authorization, "ce-id": "c" } })).toBe("c");
+    const structured = { authorization, "content-type": "application/cloudevents+json; charset=utf-8" };
+    expect(deliveryId("cloudevents", SECRETS, { headers: structured, body: '{"id":"in"}' })).toBe("in");
+    expect(
+      deliveryId("cloudevents", SECRETS, { headers: { authorization }, body: '{"id":"in"}' }),
+    ).toBeUndefined();
+  });
+
+  it.each([
+    ["/data/id", '{"data":{"id":"p"}}', "p"],
+    ["/data/id", '{"data":{"id":7}}', "7"],
+    ["/a~1b/~0/0", '{"a/b":{"~":["x"]}}', "x"],
+    ["/constructor/name", "{}", undefined],
+  ])("of hmac may lie at %s of %s", (idPointer, body, id) => {
+    const settings = { secrets: ["generic"], header: "X-Sum", algorithm: "sha1", idPointer } as const;
+    const sum = createHmac("sha1", "generic").update(body).digest("hex");
+    expect(deliveryId("hmac", settings, { body, headers: { "x-sum": sum } })).toBe(id);
+  });
+});

@@ -1,0 +1,188 @@
+import { createHmac } from "node:crypto";
+import { asGatewayError, GatewayError } from "../../../src/errors.ts";
+import type { EventOutcome, ProduceRequest } from "../../../src/ingest/produce.ts";
+import { createWebhooks, type WebhookDeclaration } from "../../../src/ingest/webhooks/webhooks.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { failure, NOW, request, type Sent } from "./senders.ts";
+
+const HOUR = 3_600_000;
+const STORED: EventOutcome = { status: "stored", partition: 0, offset: 0n, timestamp: NOW };
+
+const declare = (rest: Partial<WebhookDeclaration>): WebhookDeclaration => ({
+  source: "hub",
+  station: "pushes",
+  scheme: "github",
+  secrets: ["s"],
+  duplicateWindow: HOUR,
+  ...rest,
+});
+
+/** A produce whose outcomes the test decides, one promise a call. */
+const setUp = (declared: readonly WebhookDeclaration[] = [declare({})]) => {
+  const clock = createFakeClock(NOW);
+  const calls: ProduceRequest[] = [];
+  const settle: ((outcome: EventOutcome) => void)[] = [];
+  const refusals: string[] = [];
+  const webhooks = createWebhooks({
+    declared,
+    clock,
+    stations: { resolve: (name) => ({ name, topic: name, key: undefined, validator: undefined }) },
+    produce: (call) => {
+      calls.push(call);
+      return new Promise((resolve) =>
+        settle.push((outcome) => {
+          resolve([outcome]);
+        }),
+      );
+    },
+    refused: (source, reason) => refusals.push(`${source} ${reason}`),
+  });
+  return { webhooks, clock, calls, settle, refusals };
+};
+
+const push = (headers: Record<string, string> = {}, body = "{}"): Sent => ({
+  body,
+  headers: {
+    "x-hub-signature-256": `sha256=${createHmac("sha256", "s").update(body).digest("hex")}`,
+    "content-type": "application/json",
+    "x-github-delivery": "d1",
+    "x-github-event": "push",
+    ...headers,
+  },
+});
+
+const settled = async (promise: Promise<unknown>): Promise<boolean> => {
+  const pending = Symbol("pending");
+  await new Promise(setImmediate);
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
+};
+
+describe("createWebhooks", () => {
+  it("answers 202 after the event is stored, and not before", async () => {
+    const { webhooks, settle } = setUp();
+    const answer = webhooks.find("hub").receive(request(push()));
+    expect(await settled(answer)).toBe(false);
+    settle[0]?.(STORED);
+    expect(await answer).toEqual({ status: 202, headers: {}, body: "" });
+  });
+
+  it("stores the body as it came, with its content type and the delivery's id", async () => {
+    const { webhooks, settle, calls } = setUp();
+    const sent = push({ authorization: "Bearer x", "x-some-token": "x", "x-webhook-id": "forged" }, "{ }\n");
+    const answer = webhooks.find("hub").receive(request(sent));
+    await settled(answer);
+    settle[0]?.(STORED);
+    await answer;
+    const [call] = calls;
+    const [event] = call?.events ?? [];
+    if (event === undefined || event instanceof GatewayError) throw new Error("nothing was stored");
+    expect(call).toMatchObject({ principal: { kind: "webhook", name: "hub" }, station: { name: "pushes" } });
+    expect(event).toMatchObject({ value: Buffer.from("{ }\n"), contentType: "application/json" });
+    expect(event.headers.map(({ name, value }) => [name, value.toString()])).toEqual([
+      ["x-hub-signature-256", sent.headers?.["x-hub-signature-256"]],
+      ["x-github-delivery", "d1"],
+      ["x-github-event", "push"],
+      ["x-webhook-id", "d1"],
+    ]);
+  });
+
+  it("may write to its own station only", async () => {
+    const { webhooks, calls } = setUp();
+    void webhooks.find("hub").receive(request(push()));
+    await settled(Promise.resolve());
+    const principal = calls[0]?.principal;
+    expect([principal?.mayProduce("pushes"), principal?.mayProduce("other")]).toEqual([true, false]);
+    expect(principal?.mayConsume("pushes")).toBe(false);
+  });
+
+  it("counts what it doesn't believe, and stores nothing", async () => {
+    const { webhooks, calls, refusals } = setUp();
+    const forged = request({ ...push(), body: "forged" });
+    await expect(webhooks.find("hub").receive(forged)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    expect([calls, refusals]).toEqual([[], ["hub credential-wrong"]]);
+  });
+
+  it("knows no other source", () => {
+    expect(failure(() => setUp().webhooks.find("HUB"))).toMatchObject({ code: "ROUTE_UNKNOWN" });
+  });
+
+  it("stores a repeated delivery once", async () => {
+    const { webhooks, settle, calls, clock } = setUp();
+    const hub = webhooks.find("hub");
+    const both = [hub.receive(request(push())), hub.receive(request(push()))];
+    await settled(Promise.all(both));
+    settle[0]?.(STORED);
+    expect((await Promise.all(both)).map(({ status }) => status)).toEqual([202, 202]);
+    clock.advance(HOUR);
+    expect(await hub.receive(request(push()))).toMatchObject({ status: 202 });
+    expect(calls).toHaveLength(1);
+  });
+
+  it("stores each of two deliveries that have no id", async () => {
+    const { webhooks, calls } = setUp();
+    for (let i = 0; i < 2; i++) void webhooks.find("hub").receive(request(push({ "x-github-delivery": "" })));
+    await settled(Promise.resolve());
+    expect(calls).toHaveLength(2);
+  });
+
+  it("passes on why an event was not stored, and takes its repetition", async () => {
+    const { webhooks, settle, calls } = setUp();
+    const hub = webhooks.find("hub");
+    const first = hub.receive(request(push()));
+    await settled(first.catch(() => undefined));
+    settle[0]?.({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") });
+    await expect(first).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE", retryAfter: 1 });
+    void hub.receive(request(push()));
+    await settled(Promise.resolve());
+    expect(calls).toHaveLength(2);
+  });
+
+  it.each([
+    ["slack", 3000],
+    ["shopify", 5000],
+    ["github", 10_000],
+  ] as const)(
+    "answers %s 503 before its %d ms are over, and finds the event stored later",
+    async (scheme, limit) => {
+      const { webhooks, settle, calls, clock } = setUp([declare({ scheme })]);
+      const sent = deliveries[scheme];
+      const first = webhooks.find("hub").receive(request(sent));
+      const failed = first.catch(asGatewayError);
+      await settled(first.catch(() => undefined));
+      clock.advance(limit - 250);
+      await failed;
+      settle[0]?.(STORED);
+      await settled(Promise.resolve());
+      expect(await webhooks.find("hub").receive(request(sent))).toMatchObject({ status: 202 });
+      expect(calls).toHaveLength(1);
+    },
+  );
+
+  it("names the source whose settings lack something", () => {
+    expect(failure(() => setUp([declare({ scheme: "twilio" })]))).toMatchObject({
+      code: "SETTINGS_INVALID",
+      message: expect.stringContaining("hub") as unknown,
+    });
+  });
+});
+
+const slackTime = String(NOW / 1000);
+const slackBody = '{"event_id":"Ev1"}';
+
+const deliveries = {
+  github: push(),
+  shopify: {
+    body: "{}",
+    headers: {
+      "x-shopify-hmac-sha256": createHmac("sha256", "s").update("{}").digest("base64"),
+      "x-shopify-event-id": "e1",
+    },
+  },
+  slack: {
+    body: slackBody,
+    headers: {
+      "x-slack-request-timestamp": slackTime,
+      "x-slack-signature": `v0=${createHmac("sha256", "s").update(`v0:${slackTime}:${slackBody}`).digest("hex")}`,
+    },
+  },
+};

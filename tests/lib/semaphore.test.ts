@@ -1,0 +1,49 @@
+import { createSemaphore } from "../../src/lib/semaphore.ts";
+
+const turnstile = () => {
+  const exits: (() => void)[] = [];
+  let inside = 0;
+  let most = 0;
+  const task = async (): Promise<void> => {
+    inside += 1;
+    most = Math.max(most, inside);
+    await new Promise<void>((resolve) => exits.push(resolve));
+    inside -= 1;
+  };
+  return { task, exits, most: () => most, inside: () => inside };
+};
+
+describe("semaphore", () => {
+  it("lets in as many as it has permits, and the others in turn", async () => {
+    const { task, exits, most } = turnstile();
+    const semaphore = createSemaphore({ permits: 2, maxWaiting: 10 });
+    const runs = [1, 2, 3, 4, 5].map(
+      () => semaphore.tryRun(task) ?? Promise.reject(new RangeError("turned away")),
+    );
+    for (let left = 0; left < 5; left += 1) {
+      while (exits.length === 0) await Promise.resolve();
+      exits.shift()?.();
+    }
+    await Promise.all(runs);
+    expect(most()).toBe(2);
+  });
+
+  it("turns away whoever would wait beyond the limit", async () => {
+    const { task, exits } = turnstile();
+    const semaphore = createSemaphore({ permits: 1, maxWaiting: 1 });
+    const runs = [semaphore.tryRun(task), semaphore.tryRun(task)];
+    expect(semaphore.tryRun(task)).toBeUndefined();
+    for (const run of runs) {
+      while (exits.length === 0) await Promise.resolve();
+      exits.shift()?.();
+      await run;
+    }
+    expect(semaphore.tryRun(() => Promise.resolve(7))).toBeInstanceOf(Promise);
+  });
+
+  it("gives the permit back when a task fails", async () => {
+    const semaphore = createSemaphore({ permits: 1, maxWaiting: 0 });
+    await expect(semaphore.tryRun(() => Promise.reject(new RangeError("no")))).rejects.toThrow("no");
+    await expect(semaphore.tryRun(() => Promise.resolve("in"))).resolves.toBe("in");
+  });
+});

@@ -1,0 +1,53 @@
+import { createMetrics } from "../../src/observability/metrics.ts";
+
+it("counts events by station and outcome", async () => {
+  const metrics = createMetrics();
+  metrics.eventsEnded("orders", "stored", 3);
+  metrics.eventsEnded("orders", "stored", 2);
+  metrics.eventsEnded("orders", "refused", 1);
+  const text = await metrics.text();
+  expect(text).toContain('stationgate_events_total{station="orders",outcome="stored"} 5');
+  expect(text).toContain('stationgate_events_total{station="orders",outcome="refused"} 1');
+});
+
+it("bounds the number of stations that are labels", async () => {
+  const metrics = createMetrics();
+  for (let n = 0; n < 1100; n++) metrics.eventsEnded(`s${n}`, "stored", 1);
+  metrics.eventsEnded("s0", "stored", 1);
+  const text = await metrics.text();
+  expect(text.match(/^stationgate_events_total\{/gm)).toHaveLength(1001);
+  expect(text).toContain('stationgate_events_total{station="s0",outcome="stored"} 2');
+  expect(text).toContain('stationgate_events_total{station="other",outcome="stored"} 100');
+});
+
+it("observes appends, and reads the buffer when it is asked", async () => {
+  const metrics = createMetrics();
+  let buffered = 0;
+  metrics.bufferedBytesFrom(() => buffered);
+  metrics.appendObserved(0.003, 40);
+  buffered = 77;
+  const text = await metrics.text();
+  expect(text).toContain('stationgate_append_seconds_bucket{le="0.005"} 1');
+  expect(text).toContain('stationgate_append_records_bucket{le="50"} 1');
+  expect(text).toContain("stationgate_buffered_bytes 77");
+});
+
+it("counts refusals of credentials and webhooks, and observes requests", async () => {
+  const metrics = createMetrics();
+  metrics.authFailed("invalid token");
+  metrics.webhookRefused("github");
+  metrics.requestObserved({ route: "/r", method: "POST", status: 200, seconds: 0.02 });
+  const text = await metrics.text();
+  expect(text).toContain('stationgate_auth_failures_total{reason="invalid token"} 1');
+  expect(text).toContain('stationgate_webhook_refusals_total{source="github"} 1');
+  expect(text).toContain('stationgate_http_requests_total{route="/r",method="POST",status="200"} 1');
+  expect(text).toContain('stationgate_http_request_seconds_bucket{le="0.025",route="/r"} 1');
+});
+
+it("has the process's own metrics, and doesn't share them with another registry", async () => {
+  const [one, two] = [createMetrics(), createMetrics()];
+  one.authFailed("x");
+  expect(await two.text()).not.toContain('reason="x"');
+  expect(await two.text()).toContain("nodejs_eventloop_lag_seconds");
+  expect(two.contentType).toContain("text/plain");
+});

@@ -1,0 +1,53 @@
+/** A real Chromium for tests, and what they serve it. */
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { build } from "esbuild";
+import { chromium, type Browser } from "playwright-core";
+
+const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Nothing that would ask the network for anything but our own ports. */
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const howTo = "install Chromium (apt-get install chromium), or set CHROMIUM to its path";
+
+/** `describe` where there is a Chromium; elsewhere the tests are skipped, loudly, or fail where they are required. */
+export const describeBrowser = (name: string, tests: () => void): void => {
+  if (existsSync(EXECUTABLE)) {
+    describe(name, tests);
+  } else if (process.env["BROWSER_TESTS"] === "required") {
+    describe(name, () => {
+      it("has a Chromium, as BROWSER_TESTS=required says", () => {
+        throw new Error(`there is none at ${EXECUTABLE}; ${howTo}`);
+      });
+    });
+  } else {
+    process.stderr.write(`SKIPPED, no Chromium: ${name} (${howTo})\n`);
+    describe.skip(`${name} [skipped: no Chromium]`, tests);
+  }
+};
+
+export const launchBrowser = (): Promise<Browser> =>
+  chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
+
+/** The SDK's file for a script tag, from its source. */
+export const sdkScript = async (): Promise<string> => {
+  const built = await build({
+    entryPoints: [path.resolve("sdk/src/index.ts")],
+    bundle: true,
+    format: "iife",
+    globalName: "Stationgate",
+    target: "es2020",
+    write: false,
+  });
+  return built.outputFiles[0]?.text ?? "";
+};

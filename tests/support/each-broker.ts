@@ -1,0 +1,134 @@
+/** The end-to-end suites run twice: on the embedded log, and on a real Kafka read back with kafkajs. */
+import { Kafka, logLevel } from "kafkajs";
+import { describeKafka, uniqueName } from "./kafka/describe.ts";
+import { signIn, type Gateway } from "./gateway.ts";
+
+export interface StoredEvent {
+  readonly partition: number;
+  readonly offset: string;
+  readonly key: string | null;
+  readonly value: Buffer;
+  /** Repeated names are joined by a comma. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface BrokerUnderTest {
+  readonly kind: "embedded" | "kafka";
+  /** The `broker` part of the gateway's settings. */
+  settings(): Record<string, unknown>;
+  /** Every event of the station, as stored; the station's topic has the station's name. */
+  readAll(gateway: Gateway, station: string): Promise<readonly StoredEvent[]>;
+}
+
+interface ConsumedMessage {
+  readonly message: string;
+  readonly headers: Record<string, string>;
+}
+
+const consumeBatch = async (
+  gateway: Gateway,
+  token: string,
+  station: string,
+  group: string,
+): Promise<readonly ConsumedMessage[]> => {
+  const answer = await fetch(`${gateway.url}/stations/${station}/consume/batch`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      consumer_name: "reader",
+      consumer_group: group,
+      batch_size: 5000,
+      batch_max_wait_time_ms: 500,
+    }),
+  });
+  if (answer.status !== 200) throw new Error(`consume was answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as ConsumedMessage[];
+};
+
+/** The embedded log is read as a user would: through the gateway, until nothing more comes. */
+const readEmbedded = async (gateway: Gateway, station: string): Promise<readonly StoredEvent[]> => {
+  const token = await signIn(gateway);
+  const group = uniqueName("reader");
+  const events: StoredEvent[] = [];
+  for (;;) {
+    const messages = await consumeBatch(gateway, token, station, group);
+    if (messages.length === 0) return events;
+    for (const { message, headers } of messages) {
+      const { "stationgate-encoding": encoding, ...rest } = headers;
+      const value = Buffer.from(message, encoding === "base64" ? "base64" : "utf8");
+      events.push({ partition: -1, offset: "", key: null, value, headers: rest });
+    }
+  }
+};
+
+const headersOf = (headers: object | undefined): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, String(value)]));
+
+/** Reads a Kafka topic from its beginning to the end that it has now. */
+export const readTopic = async (
+  brokers: readonly string[],
+  topic: string,
+): Promise<readonly StoredEvent[]> => {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const watermarks = await admin.fetchTopicOffsets(topic);
+  await admin.disconnect();
+  const missing = new Map(
+    watermarks
+      .filter(({ high, low }) => BigInt(high) > BigInt(low))
+      .map(({ partition, high }) => [partition, BigInt(high) - 1n]),
+  );
+  const events: StoredEvent[] = [];
+  if (missing.size === 0) return events;
+  const consumer = kafka.consumer({ groupId: uniqueName("read-back") });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await new Promise<void>((resolve, reject) => {
+    const eachMessage = ({ partition, message }: EachMessage): Promise<void> => {
+      const { offset, key, value, headers } = message;
+      events.push({
+        partition,
+        offset,
+        key: key?.toString() ?? null,
+        value: value ?? Buffer.alloc(0),
+        headers: headersOf(headers),
+      });
+      const last = missing.get(partition);
+      if (last !== undefined && BigInt(offset) >= last) missing.delete(partition);
+      if (missing.size === 0) resolve();
+      return Promise.resolve();
+    };
+    consumer.run({ eachMessage }).catch(reject);
+  });
+  await consumer.disconnect();
+  return events;
+};
+
+interface EachMessage {
+  readonly partition: number;
+  readonly message: {
+    readonly offset: string;
+    readonly key: Buffer | null;
+    readonly value: Buffer | null;
+    readonly headers?: object;
+  };
+}
+
+/** The same suite on both brokers. */
+export const describeOnEachBroker = (name: string, suite: (broker: BrokerUnderTest) => void): void => {
+  describe(`${name}, embedded log`, () => {
+    suite({
+      kind: "embedded",
+      settings: () => ({ type: "embedded", embedded: { dir: "./data" } }),
+      readAll: readEmbedded,
+    });
+  });
+  describeKafka(`${name}, Kafka`, (kafka) => {
+    suite({
+      kind: "kafka",
+      settings: () => ({ type: "kafka", kafka: { brokers: [...kafka.brokers] } }),
+      readAll: (_gateway, station) => readTopic(kafka.brokers, station),
+    });
+  });
+};

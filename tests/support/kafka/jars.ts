@@ -1,0 +1,87 @@
+/** Apache Kafka's own jars, from Maven Central by Maven, kept in a cache outside the tree. */
+import { execFile } from "node:child_process";
+import { access, constants, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+
+const VERSION = "4.1.0";
+const OLDEST_JAVA = 17;
+
+const run = promisify(execFile);
+
+const cache = join(
+  process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
+  "stationgate",
+  `kafka-${VERSION}`,
+);
+const libs = join(cache, "libs");
+
+const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>stationgate</groupId>
+  <artifactId>test-kafka</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>${VERSION}</version>
+    </dependency>
+  </dependencies>
+</project>
+`;
+
+const isCached = async (): Promise<boolean> =>
+  (await readdir(libs).catch(() => [])).some((name) => name.startsWith("kafka_"));
+
+const isOnPath = async (program: string): Promise<boolean> => {
+  const found = (process.env["PATH"] ?? "").split(delimiter).map(async (folder) => {
+    await access(join(folder, program), constants.X_OK);
+  });
+  return Promise.any(found).then(
+    () => true,
+    () => false,
+  );
+};
+
+const javaVersion = async (): Promise<number> => {
+  const { stderr } = await run("java", ["-version"]).catch(() => ({ stderr: "" }));
+  return Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
+};
+
+/** Why no Kafka can be started on this machine; undefined: it can. */
+export const whatKafkaLacks = async (): Promise<string | undefined> => {
+  if ((await javaVersion()) < OLDEST_JAVA) return `Java ${OLDEST_JAVA} or newer is not installed`;
+  if (!(await isCached()) && !(await isOnPath("mvn"))) return "Maven (mvn) is not installed";
+  return undefined;
+};
+
+/** Fetches the jars aside and moves them into place at once: a broken download or a second process leaves no half cache. */
+const download = async (): Promise<void> => {
+  await mkdir(cache, { recursive: true });
+  const aside = await mkdtemp(join(cache, "download-"));
+  try {
+    await writeFile(join(aside, "pom.xml"), pom);
+    await run("mvn", [
+      "--batch-mode",
+      "--quiet",
+      "--file",
+      join(aside, "pom.xml"),
+      "dependency:copy-dependencies",
+      "-DincludeScope=runtime",
+      `-DoutputDirectory=${join(aside, "libs")}`,
+    ]);
+    await rename(join(aside, "libs"), libs).catch(async (error: unknown) => {
+      if (!(await isCached())) throw error;
+    });
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+};
+
+/** The class path of Kafka's jars; fetches them first where they are not cached. */
+export const kafkaClassPath = async (): Promise<string> => {
+  if (!(await isCached())) await download();
+  return join(libs, "*");
+};

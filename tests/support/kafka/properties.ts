@@ -1,0 +1,93 @@
+/** `server.properties` of a single KRaft node that is made to start fast and to be thrown away. */
+import type { Certificates } from "./certificates.ts";
+
+/** How a client reaches the node. PLAINTEXT is always there; PROXIED is plaintext too, by way of a test's proxy. */
+export type Protocol = "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL" | "PROXIED";
+
+export interface NodeLayout {
+  readonly folder: string;
+  readonly ports: ReadonlyMap<Protocol, number>;
+  /** The port that PROXIED's clients are told. */
+  readonly proxyPort: number | undefined;
+  readonly controllerPort: number;
+  /** User name → password, for SASL. */
+  readonly users: Readonly<Record<string, string>>;
+  readonly certificates: Certificates | undefined;
+  /** Win over what is here. */
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+/** PEM texts stand in one line in a properties file. */
+const oneLine = (...pems: string[]): string => pems.join("").replaceAll("\n", "\\n");
+
+const listenersOf = ({ ports, proxyPort, controllerPort }: NodeLayout): Record<string, string> => {
+  const clients = [...ports].map(([protocol, port]) => `${protocol}://127.0.0.1:${port}`);
+  const advertised = [...ports].map(
+    ([protocol, port]) => `${protocol}://127.0.0.1:${protocol === "PROXIED" ? (proxyPort ?? port) : port}`,
+  );
+  const protocols = [...ports.keys()].map(
+    (protocol) => `${protocol}:${protocol === "PROXIED" ? "PLAINTEXT" : protocol}`,
+  );
+  return {
+    listeners: [...clients, `CONTROLLER://127.0.0.1:${controllerPort}`].join(","),
+    "advertised.listeners": advertised.join(","),
+    "listener.security.protocol.map": [...protocols, "CONTROLLER:PLAINTEXT"].join(","),
+    "inter.broker.listener.name": "PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+  };
+};
+
+const saslOf = ({ ports, users }: NodeLayout): Record<string, string> => {
+  const accounts = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`);
+  const jaas: Record<string, string> = {};
+  for (const protocol of ports.keys()) {
+    if (!protocol.startsWith("SASL")) continue;
+    const prefix = `listener.name.${protocol.toLowerCase()}`;
+    const modules = "org.apache.kafka.common.security";
+    jaas[`${prefix}.plain.sasl.jaas.config`] =
+      `${modules}.plain.PlainLoginModule required ${accounts.join(" ")};`;
+    for (const scram of ["scram-sha-256", "scram-sha-512"])
+      jaas[`${prefix}.${scram}.sasl.jaas.config`] = `${modules}.scram.ScramLoginModule required;`;
+  }
+  return { "sasl.enabled.mechanisms": SASL_MECHANISMS.join(","), ...jaas };
+};
+
+const tlsOf = ({ certificates }: NodeLayout): Record<string, string> =>
+  certificates === undefined
+    ? {}
+    : {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.key": oneLine(certificates.server.key),
+        "ssl.keystore.certificate.chain": oneLine(certificates.server.cert),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.certificates": oneLine(certificates.ca),
+        "ssl.client.auth": "requested",
+      };
+
+export const serverProperties = (layout: NodeLayout): string => {
+  const properties: Record<string, string> = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "log.dirs": `${layout.folder}/data`,
+    "auto.create.topics.enable": "false",
+    "num.partitions": "3",
+    "default.replication.factor": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    ...listenersOf(layout),
+    ...saslOf(layout),
+    ...tlsOf(layout),
+    ...layout.properties,
+  };
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
+};

@@ -1,0 +1,87 @@
+/** A TCP proxy that a test breaks: it cuts, refuses, and swallows what the server says. */
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+
+export interface TcpProxy {
+  readonly port: number;
+  /** host:port for clients. */
+  readonly address: string;
+  /** Where new connections go; until it is called they are refused. */
+  forwardTo(address: string): void;
+  /** Closes every connection; new ones are refused until the next `forwardTo`. */
+  refuse(): void;
+  /** From now on clients' bytes go through, and the server's don't. Resolves once one was held back, and cuts then. */
+  cutAtNextAnswer(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+export const startTcpProxy = async (): Promise<TcpProxy> => {
+  const pairs = new Set<Pair>();
+  let target: { host: string; port: number } | undefined;
+  let answerHeld: (() => void) | undefined;
+
+  const cut = (): void => {
+    for (const { client, server } of pairs) {
+      client.destroy();
+      server.destroy();
+    }
+    pairs.clear();
+  };
+
+  const listener = createServer((client) => {
+    if (target === undefined) {
+      client.destroy();
+      return;
+    }
+    const server = connect(target);
+    const pair = { client, server };
+    pairs.add(pair);
+    const end = (): void => {
+      client.destroy();
+      server.destroy();
+      pairs.delete(pair);
+    };
+    client.on("error", end).on("close", end);
+    server.on("error", end).on("close", end);
+    client.pipe(server);
+    server.on("data", (bytes) => {
+      if (answerHeld === undefined) {
+        client.write(bytes);
+        return;
+      }
+      answerHeld();
+      answerHeld = undefined;
+      cut();
+    });
+  }).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    forwardTo: (address) => {
+      const [host = "", to] = address.split(":");
+      target = { host, port: Number(to) };
+    },
+    refuse: () => {
+      target = undefined;
+      cut();
+    },
+    cutAtNextAnswer: () =>
+      new Promise((resolve) => {
+        answerHeld = resolve;
+      }),
+    stop: async () => {
+      target = undefined;
+      cut();
+      listener.close();
+      await once(listener, "close");
+    },
+  };
+};

@@ -1,0 +1,187 @@
+/** A real Apache Kafka of one KRaft node, as a process of its own: for tests that need one, and for those that break it. */
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Kafka, logLevel } from "kafkajs";
+import { freePort } from "../free-port.ts";
+import { makeCertificates, type Certificates } from "./certificates.ts";
+import { kafkaClassPath } from "./jars.ts";
+import { serverProperties, type NodeLayout, type Protocol } from "./properties.ts";
+
+const run = promisify(execFile);
+const START_TIMEOUT = 60_000;
+
+export interface KafkaOptions {
+  /** Listeners beside PLAINTEXT. */
+  readonly listeners?: readonly Exclude<Protocol, "PLAINTEXT" | "PROXIED">[];
+  /** Adds the listener PROXIED, whose clients are told this port of a proxy. */
+  readonly proxyPort?: number;
+  /** Default: a free one. */
+  readonly controllerPort?: number;
+  /** Default: one of its own. */
+  readonly clusterId?: string;
+  /** User name → password, good with PLAIN and both SCRAMs on the SASL listeners. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** Settings of `server.properties` that win over the harness's. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Default: fast to start, small heap. */
+  readonly jvm?: readonly string[];
+  /** The process with which the broker has to end, whatever happens. Default: this one. */
+  readonly owner?: number;
+  /** A new folder for data and log, deleted at the end. Default: one under the system's temporary folder. */
+  readonly folder?: string;
+}
+
+export interface KafkaServer {
+  /** host:port of the PLAINTEXT listener, known before the start. */
+  readonly brokers: readonly string[];
+  /** host:port of each listener. */
+  readonly listeners: ReadonlyMap<Protocol, string>;
+  /** Where an SSL or SASL_SSL listener was asked for. */
+  readonly certificates: Certificates | undefined;
+  /** Of the running process. */
+  readonly pid: number | undefined;
+  /** Resolves when the broker answers; the data of an earlier run are still there. */
+  start(): Promise<void>;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** `kill` and `start`, on the same ports. */
+  restart(): Promise<void>;
+  /** SIGSTOP: connections stay open, nothing answers. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends the process and deletes its data. */
+  stop(): Promise<void>;
+}
+
+/** Outlives the owner, by a second, to end a broker (perhaps frozen) that the owner's own end has left behind. */
+const guard = (owner: number, pid: number, folder: string): void => {
+  const script = `while kill -0 "$0" && kill -0 "$1"; do sleep 1; done
+    kill -0 "$0" || { kill -KILL "$1"; rm -rf "$2"; }`;
+  spawn("sh", ["-c", script, String(owner), String(pid), folder], {
+    stdio: "ignore",
+    detached: true,
+  }).unref();
+};
+
+const waitUntilReady = async (brokers: readonly string[], isRunning: () => boolean): Promise<boolean> => {
+  const admin = new Kafka({
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 1000,
+    requestTimeout: 2000,
+    retry: { retries: 0 },
+  }).admin();
+  const deadline = Date.now() + START_TIMEOUT;
+  try {
+    while (isRunning() && Date.now() < deadline) {
+      const cluster = await admin
+        .connect()
+        .then(() => admin.describeCluster())
+        .catch(() => undefined);
+      if (cluster !== undefined && cluster.brokers.length > 0) return true;
+      await sleep(50);
+    }
+    return false;
+  } finally {
+    await admin.disconnect();
+  }
+};
+
+const DEFAULT_JVM = ["-Xms64m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+
+export const newClusterId = (): string => randomBytes(16).toString("base64url").replace(/^-/, "k");
+
+/** Reserves ports, and makes certificates where a listener needs them. */
+const layoutOf = async (options: KafkaOptions, folder: string): Promise<NodeLayout> => {
+  const { users = {}, properties = {}, proxyPort, controllerPort = await freePort() } = options;
+  const proxied = proxyPort === undefined ? [] : (["PROXIED"] as const);
+  const ports = new Map<Protocol, number>();
+  for (const protocol of ["PLAINTEXT", ...proxied, ...(options.listeners ?? [])] as const)
+    ports.set(protocol, await freePort());
+  const secure = ports.has("SSL") || ports.has("SASL_SSL");
+  const certificates = secure ? await makeCertificates(folder) : undefined;
+  return { folder, ports, proxyPort, controllerPort, users, certificates, properties };
+};
+
+const scramUsers = (users: NodeLayout["users"]): string[] =>
+  Object.entries(users).flatMap(([name, password]) =>
+    ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
+      "--add-scram",
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]),
+  );
+
+/** Reserves folder and ports and formats the storage; `start` is the caller's. */
+export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaServer> => {
+  const { jvm = DEFAULT_JVM, owner = process.pid, clusterId = newClusterId() } = options;
+  const classPath = await kafkaClassPath();
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "stationgate-kafka-")));
+  await mkdir(join(folder, "data"), { recursive: true });
+  const logFile = join(folder, "server.log");
+  const settingsFile = join(folder, "server.properties");
+  const layout = await layoutOf(options, folder);
+  const { ports, users, certificates } = layout;
+  await writeFile(settingsFile, serverProperties(layout));
+  const format = ["format", "--config", settingsFile, "--cluster-id", clusterId, ...scramUsers(users)];
+  await run("java", [...jvm, "-cp", classPath, "kafka.tools.StorageTool", ...format]);
+
+  const listeners = new Map([...ports].map(([protocol, port]) => [protocol, `127.0.0.1:${port}`] as const));
+  const brokers = [listeners.get("PLAINTEXT") ?? ""];
+  let child: ChildProcess | undefined;
+  const isRunning = () => child?.exitCode === null && child.signalCode === null;
+
+  const end = async (): Promise<void> => {
+    if (child === undefined || !isRunning()) return;
+    child.ref();
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  };
+  const start = async (): Promise<void> => {
+    const log = await open(logFile, "a");
+    child = spawn("java", [...jvm, "-cp", classPath, "kafka.Kafka", settingsFile], {
+      stdio: ["ignore", log.fd, log.fd],
+    });
+    await once(child, "spawn");
+    await log.close();
+    guard(owner, child.pid ?? 0, folder);
+    child.unref();
+    if (await waitUntilReady(brokers, isRunning)) return;
+    await end();
+    throw new Error(`Kafka does not start:\n${await readFile(logFile, "utf8")}`);
+  };
+
+  return {
+    brokers,
+    listeners,
+    certificates,
+    get pid() {
+      return child?.pid;
+    },
+    start,
+    kill: end,
+    restart: async () => {
+      await end();
+      await start();
+    },
+    freeze: () => child?.kill("SIGSTOP"),
+    thaw: () => child?.kill("SIGCONT"),
+    stop: async () => {
+      await end();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+/** A broker that answers. The caller stops it. */
+export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServer> => {
+  const kafka = await prepareKafka(options);
+  await kafka.start();
+  return kafka;
+};

@@ -1,0 +1,73 @@
+/** nginx with the configuration that is shipped, in front of gateways of the test. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "./free-port.ts";
+
+export interface Nginx {
+  readonly url: string;
+  /** What it has to complain about. */
+  errors(): Promise<string>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = createConnection(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => {
+      resolve(false);
+    });
+  });
+
+/** `deploy/nginx.conf` with these gateways (host:port) and this folder in the place of its own. */
+const configurationFor = async (
+  gateways: readonly string[],
+  port: number,
+  folder: string,
+): Promise<string> => {
+  const shipped = await readFile("deploy/nginx.conf", "utf8");
+  const [first = ""] = /^ *server gateway-1:4444.*\n/m.exec(shipped) ?? [];
+  const servers = gateways.map((address) => first.replace("gateway-1:4444", address)).join("");
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
+    .join(" ");
+  return shipped
+    .replace(/^ *server gateway-1:4444.*\n/m, servers)
+    .replace(/^ *server gateway-2:4444.*\n/m, "")
+    .replace("listen 4444;", `listen 127.0.0.1:${port};`)
+    .replace("/tmp/nginx.pid", `${folder}/nginx.pid`)
+    .replace("http {", `http {\n  ${temporary}`);
+};
+
+export const startNginx = async (gateways: readonly string[]): Promise<Nginx> => {
+  const folder = await mkdtemp(path.join(tmpdir(), "stationgate-nginx-"));
+  const port = await freePort();
+  const file = path.join(folder, "nginx.conf");
+  const log = path.join(folder, "error.log");
+  await writeFile(file, await configurationFor(gateways, port, folder));
+  const child = spawn("nginx", ["-p", folder, "-c", file, "-e", log, "-g", "daemon off;"], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null) throw new Error(`nginx doesn't start:\n${await readFile(log, "utf8")}`);
+    await sleep(20);
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    errors: () => readFile(log, "utf8"),
+    [Symbol.asyncDispose]: async () => {
+      const exited = once(child, "exit");
+      child.kill("SIGQUIT");
+      await exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
