@@ -8,15 +8,7 @@ import { settledWithin } from "./timeouts.ts";
 
 type Administered = Pick<
   Broker,
-  | "check"
-  | "clusterId"
-  | "topics"
-  | "ensureTopic"
-  | "watermarks"
-  | "offsetsAt"
-  | "committed"
-  | "setCommitted"
-  | "deleteGroup"
+  "topics" | "ensureTopic" | "watermarks" | "offsetsAt" | "committed" | "setCommitted" | "deleteGroup"
 >;
 
 export interface Administration extends Administered {
@@ -26,7 +18,6 @@ export interface Administration extends Administered {
 }
 
 /** Milliseconds. */
-const CHECK_TIMEOUT = 1900;
 const CALL_TIMEOUT = 10_000;
 const TOPIC_MAX_AGE = 10_000;
 const APPEARANCE_PAUSE = 50;
@@ -146,7 +137,6 @@ export const createAdministration = (kafka: Kafka, memberLess: MemberLessCommits
   };
 
   return {
-    ...clusterQuestions(admin),
     topic,
     close: async () => {
       await Promise.all([admin.close(), memberLess.close()]);
@@ -165,31 +155,6 @@ export const createAdministration = (kafka: Kafka, memberLess: MemberLessCommits
       return appeared(spec.name);
     },
     ...positions(memberLess, admin, requireTopic),
-  };
-};
-
-const clusterQuestions = (
-  admin: ReturnType<typeof createAdminCalls>,
-): Pick<Administration, "check" | "clusterId"> => {
-  const describe = (timeout?: number): Promise<string> =>
-    admin
-      .call((client) => client.describeCluster(), timeout)
-      .then(
-        ({ clusterId }) => clusterId,
-        (error: unknown) => {
-          throw unavailable(error);
-        },
-      );
-
-  let checking: Promise<void> | undefined;
-  return {
-    clusterId: () => describe(),
-    check: () =>
-      (checking ??= describe(CHECK_TIMEOUT)
-        .then(() => undefined)
-        .finally(() => {
-          checking = undefined;
-        })),
   };
 };
 

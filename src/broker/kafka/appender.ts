@@ -107,11 +107,28 @@ export const createAppender = (options: AppenderOptions): Append => {
     away.delete(name);
   };
 
+  /** Nobody told an append in time what its topic is: as `away`, for all topics that aren't known. */
+  let untold = false;
+
+  const find = async (name: string, deadline: number): Promise<TopicInfo | undefined> => {
+    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+      try {
+        const info = await settledWithin(timeTo(deadline), topic(name));
+        untold = false;
+        return info;
+      } catch (error) {
+        untold ||= timeTo(deadline) <= pause;
+        if (untold) throw error;
+      }
+      await sleep(pause);
+    }
+  };
+
   return async (name, records) => {
     const deadline = performance.now() + patience;
     const outcomes: AppendOutcome[] = [];
     try {
-      const info = await settledWithin(timeTo(deadline), topic(name));
+      const info = await find(name, deadline);
       if (info === undefined) return records.map(() => failedRecord("STATION_UNKNOWN", name));
       const lanes = lanesOf(partitioner.choose(info, records), records, outcomes);
       await sendAll({ topic: name, lanes, outcomes, deadline });

@@ -11,11 +11,15 @@ import { createMemberLessCommits } from "./member-less-commits.ts";
 import type { KafkaOptions } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
+import { createReadiness } from "./readiness.ts";
 import { createSubscription } from "./subscription.ts";
+import { createWireCluster } from "./wire-cluster.ts";
 
 export const createKafkaBroker = (options: KafkaOptions): Broker => {
   const kafka = createKafkaClient(options);
-  const administration = createAdministration(kafka, createMemberLessCommits(options));
+  const cluster = createWireCluster(options);
+  const readiness = createReadiness(cluster);
+  const administration = createAdministration(kafka, createMemberLessCommits(options, cluster));
   const producer = createProducer(kafka, options);
   const appends = createTrackedAppends(
     createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
@@ -29,9 +33,17 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
     open: () => prepareCompressions(),
     check: async () => {
       if (appends.closed) throw new GatewayError("BROKER_UNAVAILABLE");
-      await administration.check();
+      await readiness.check();
     },
-    append: (topic, records) => appends.append(topic, records),
+    clusterId: () =>
+      cluster.clusterId().catch((cause: unknown) => {
+        throw new GatewayError("BROKER_UNAVAILABLE", { cause });
+      }),
+    append: async (topic, records) => {
+      const outcomes = await appends.append(topic, records);
+      readiness.settled(outcomes);
+      return outcomes;
+    },
     subscribe: async (wanted, handlers) => {
       const subscription = await createSubscription({
         kafka,
@@ -58,11 +70,12 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       await settled;
       await producer.close();
       await administration.close();
+      await cluster.close();
     },
   };
 };
 
-/** Idempotence is ours alone: kafkajs's loses records (docs/decisions/0001-producing-client.md). */
+/** Idempotence is ours alone: kafkajs's loses records (docs/decisions/0001-record-batches-of-our-own.md). */
 const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>
   options.producer === "kafkajs" && !options.idempotent
     ? createKafkaJsProducer(kafka, options)

@@ -146,5 +146,6 @@ const faultOf = (error: unknown): SendFault => {
   // After a broken connection kafkajs connects and asks for metadata at once, and what fails there hides what was before.
   if (type === undefined || type === "LEADER_NOT_AVAILABLE")
     return UNSENT.has(name) ? "unavailable" : "ambiguous";
-  return faultOfCode(type);
+  // The one answer that may follow an append too, and kafkajs keeps the offset that would tell (platformatic-producer.ts).
+  return type === "NOT_LEADER_FOR_PARTITION" ? "ambiguous" : faultOfCode(type);
 };

@@ -9,7 +9,7 @@ import { GatewayError } from "../../errors.ts";
 import type { TopicPartitionOffset } from "../broker.ts";
 import type { KafkaOptions } from "./options.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
-import { createWireCluster, type WireCluster } from "./wire-cluster.ts";
+import type { WireCluster } from "./wire-cluster.ts";
 import { createConnections, type Address } from "./wire-connections.ts";
 
 export interface MemberLessCommits {
@@ -106,9 +106,8 @@ const createLines = (options: KafkaOptions) => {
   };
 };
 
-/** Connects with the first commit. */
-export const createMemberLessCommits = (options: KafkaOptions): MemberLessCommits => {
-  const cluster = createWireCluster(options);
+/** Connects with the first commit; `cluster` says where to, and is left open. */
+export const createMemberLessCommits = (options: KafkaOptions, cluster: WireCluster): MemberLessCommits => {
   const lines = createLines(options);
   const lookUp = createLookup(cluster);
   const coordinators = new Map<string, Promise<Address>>();
@@ -141,7 +140,7 @@ export const createMemberLessCommits = (options: KafkaOptions): MemberLessCommit
       }
     },
     close: async () => {
-      await Promise.all([lines.close(), cluster.close()]);
+      await lines.close();
     },
   };
 };

@@ -84,8 +84,7 @@ export const createPlatformaticProducer = (options: KafkaOptions): Producer => {
       const sent = await sendAll(topic, batches).catch((error: unknown) =>
         batches.map(() => failedBatch("unavailable", error)),
       );
-      if (sent.some((result) => result.status === "failed" && result.fault === "moved"))
-        cluster.forget(topic);
+      if (sent.some(isMisplaced)) cluster.forget(topic);
       if (sequences !== undefined) settleSequences(sequences, batches, sent);
       return sent;
     },
@@ -95,6 +94,10 @@ export const createPlatformaticProducer = (options: KafkaOptions): Producer => {
     close: () => cluster.close(),
   };
 };
+
+/** The leaders are to be asked for again. */
+const isMisplaced = (result: SendResult): boolean =>
+  result.status === "failed" && (result.fault === "moved" || result.fault === "ambiguous");
 
 const byLeader = (
   batches: readonly PartitionBatch[],
@@ -111,13 +114,17 @@ const byLeader = (
   return groups;
 };
 
-const resultOf = ({ errorCode, baseOffset, logAppendTime }: PartitionAnswer): SendResult => {
+/**
+ * A broker that refuses a batch gives no offset. One that has appended it and then loses the lead, while it waits for the
+ * others, answers NOT_LEADER_OR_FOLLOWER too, and tells the offset: the next leader may have the batch.
+ */
+export const resultOf = ({ errorCode, baseOffset, logAppendTime }: PartitionAnswer): SendResult => {
   if (errorCode === 0) {
     const timestamp = logAppendTime < 0n ? undefined : Number(logAppendTime);
     return { status: "stored", baseOffset, timestamp };
   }
   const name = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`;
-  return failedBatch(faultOfCode(name), name);
+  return failedBatch(baseOffset < 0n ? faultOfCode(name) : "ambiguous", name);
 };
 
 const settleSequences = (

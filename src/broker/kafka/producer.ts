@@ -49,6 +49,7 @@ export const failedBatch = (fault: SendFault, cause: unknown): FailedBatch => ({
   cause,
 });
 
+/** Told before anything is appended; a client that also sees the answer's offset knows better (platformatic-producer.ts). */
 const MOVED = new Set([
   "NOT_LEADER_FOR_PARTITION",
   "NOT_LEADER_OR_FOLLOWER",
@@ -58,12 +59,13 @@ const MOVED = new Set([
   "UNKNOWN_LEADER_EPOCH",
   "UNKNOWN_TOPIC_ID",
   "REPLICA_NOT_AVAILABLE",
-  "KAFKA_STORAGE_ERROR",
 ]);
 /** The leader has appended, the others haven't in time: the records may well stay. */
 const AMBIGUOUS = new Set([
   "REQUEST_TIMED_OUT",
   "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+  // The disk has failed at some point of the append, the flush at its end included.
+  "KAFKA_STORAGE_ERROR",
   "UNKNOWN",
   "UNKNOWN_SERVER_ERROR",
   // Stored by an earlier attempt, and too long ago for the broker to remember where.

@@ -17,6 +17,11 @@ export interface WireCluster extends Connections {
   /** The broker that keeps each group's positions. Rejects with what the brokers answer. */
   coordinators(groups: readonly string[]): Promise<ReadonlyMap<string, Address>>;
   newProducerId(): Promise<{ readonly producerId: bigint; readonly epoch: number }>;
+  /**
+   * The cluster's own name, from the first broker that tells it. `patience`: milliseconds for a broker to be connected,
+   * and to answer; default: `connectTimeout`.
+   */
+  clusterId(patience?: number): Promise<string>;
 }
 
 /** What a coordinator is asked for by: a group, not a transaction. */
@@ -29,9 +34,9 @@ const addressOf = (broker: string): Address => {
   return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(broker.slice(colon + 1)) };
 };
 
-const metadataOf = async (topic: string, via: Connection): Promise<Metadata> => {
+const metadataOf = async (topics: string[], via: Connection): Promise<Metadata> => {
   try {
-    return await metadataV9.api.async(via, [topic], false, false);
+    return await metadataV9.api.async(via, topics, false, false);
   } catch (error) {
     // A topic without a leader for one partition comes as an error that carries the whole answer.
     if (error instanceof ResponseError) return error["response"] as Metadata;
@@ -45,11 +50,15 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
   let known: readonly Address[] = [];
   let last: readonly Address[] = [];
 
-  const askOne = async <T>(address: Address, question: (via: Connection) => Promise<T>): Promise<T> => {
-    const via = await connections.to(address);
+  const askOne = async <T>(
+    address: Address,
+    question: (via: Connection) => Promise<T>,
+    patience: number,
+  ): Promise<T> => {
+    const via = await settledWithin(patience, connections.to(address));
     try {
       // The next broker may answer, so that one which is silent doesn't get the whole time of a request.
-      return await settledWithin(options.connectTimeout, question(via));
+      return await settledWithin(patience, question(via));
     } catch (error) {
       if (!(error instanceof ResponseError)) connections.discard(via);
       throw error;
@@ -62,14 +71,17 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
       known = brokers;
     },
     /** Asks one broker after the other until one answers; that one is asked first the next time. */
-    ask: async <T>(question: (via: Connection) => Promise<T>): Promise<T> => {
+    ask: async <T>(
+      question: (via: Connection) => Promise<T>,
+      patience = options.connectTimeout,
+    ): Promise<T> => {
       const candidates = new Map(
         [...last, ...known, ...bootstrap].map((address) => [nameOf(address), address]),
       );
       let failure: unknown;
       for (const address of candidates.values()) {
         try {
-          const answer = await askOne(address, question);
+          const answer = await askOne(address, question, patience);
           last = [address];
           return answer;
         } catch (error) {
@@ -87,7 +99,7 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
   const leadersByTopic = new Map<string, Promise<readonly (Address | undefined)[]>>();
 
   const askForLeaders = async (topic: string): Promise<readonly (Address | undefined)[]> => {
-    const { brokers, topics } = await ask((via) => metadataOf(topic, via));
+    const { brokers, topics } = await ask((via) => metadataOf([topic], via));
     const byId = new Map(
       brokers.map(({ nodeId, host, port }): [number, Address] => [nodeId, { host, port }]),
     );
@@ -112,6 +124,10 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
     },
     forget: (topic) => {
       leadersByTopic.delete(topic);
+    },
+    clusterId: async (patience) => {
+      const { clusterId } = await ask((via) => metadataOf([], via), patience);
+      return clusterId ?? "";
     },
     coordinators: async (groups) => {
       const answer = await ask((via) => findCoordinatorV4.api.async(via, GROUP_KEY, [...groups]));

@@ -192,12 +192,36 @@ describe("an append to Kafka", () => {
     const { producer, sends } = fakeProducer();
     const unknown = appenderOf(producer, { topic: () => Promise.resolve(undefined) });
     const silent = appenderOf(producer, { topic: () => new Promise(() => undefined), deliveryTimeout: 100 });
-    const refused = appenderOf(producer, { topic: () => Promise.reject(new TypeError("away")) });
+    const refused = appenderOf(producer, {
+      topic: () => Promise.reject(new TypeError("away")),
+      deliveryTimeout: 100,
+    });
 
     expect(endings(await unknown("t", on(0, "a")))).toEqual(["STATION_UNKNOWN"]);
     expect(endings(await silent("t", on(0, "a")))).toEqual(["BROKER_UNAVAILABLE"]);
     expect(endings(await refused("t", on(0, "a")))).toEqual(["BROKER_UNAVAILABLE"]);
     expect(sends).toEqual([]);
+  });
+
+  it("goes on asking for a topic until there is an answer, and has that patience once", async () => {
+    const { producer, logs } = fakeProducer();
+    let asked = 0;
+    let answers = false;
+    const topic = (name: string): Promise<TopicInfo> => {
+      asked += 1;
+      return answers || asked === 3 ? threePartitions(name) : Promise.reject(new TypeError("away"));
+    };
+    const append = appenderOf(producer, { topic, deliveryTimeout: 500 });
+
+    expect(endings(await append("t", on(0, "a")))).toEqual(["stored"]);
+    expect(asked).toBe(3);
+    expect(endings(await append("t", on(0, "b")))).toEqual(["BROKER_UNAVAILABLE"]);
+    const before = asked;
+    expect(endings(await append("another", on(0, "c")))).toEqual(["BROKER_UNAVAILABLE"]);
+    expect(asked).toBe(before + 1);
+    answers = true;
+    expect(endings(await append("t", on(0, "d")))).toEqual(["stored"]);
+    expect(logs.get(0)).toEqual(["a", "d"]);
   });
 
   it("ends with STATION_UNKNOWN where the topic has gone meanwhile", async () => {

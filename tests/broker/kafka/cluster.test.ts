@@ -42,6 +42,23 @@ describeOwnKafka("a cluster that loses a leader", () => {
     },
   ];
 
+  it("is ready while the node that is asked first is frozen", async () => {
+    const [frozen] = cluster.nodes;
+    broker = createKafkaBroker(kafkaOptions(cluster.brokers, { requestTimeout: 5000 }));
+    await broker.open();
+    // From now on the first node is the one that is asked first.
+    await broker.check();
+    frozen?.freeze();
+    try {
+      const begun = performance.now();
+      await expect(broker.check()).resolves.toBeUndefined();
+      expect(performance.now() - begun).toBeLessThan(2000);
+      await expect(broker.check()).resolves.toBeUndefined();
+    } finally {
+      frozen?.thaw();
+    }
+  });
+
   describe.each(WRITERS)("written by %s", (_, settings) => {
     it.each(losses)(
       "$name",

@@ -1,0 +1,48 @@
+/** One record that the topic doesn't take: it is refused alone, by its own code, and its neighbours are stored. */
+import type { Broker, BrokerRecord } from "../../../src/broker/broker.ts";
+import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
+import { describeKafka, uniqueName } from "../../support/kafka/describe.ts";
+import { readTopic } from "../../support/each-broker.ts";
+import { record } from "../conformance/tools.ts";
+import { kafkaOptions, WRITERS } from "./options.ts";
+
+const DAY = 86_400_000;
+
+const keyed = (value: string, more: Partial<BrokerRecord> = {}): BrokerRecord => ({
+  ...record(value),
+  key: Buffer.from(value),
+  timestamp: Date.now(),
+  partition: 0,
+  ...more,
+});
+
+describeKafka("a record that a topic doesn't take", (kafka) => {
+  let broker: Broker;
+
+  afterEach(() => broker.close());
+
+  describe.each(WRITERS)("written by %s", (_, settings) => {
+    it.each<[string, Partial<BrokerRecord>]>([
+      ["without the key that a compacted topic asks for", { key: null }],
+      ["from a day that hasn't come", { timestamp: Date.now() + 2 * DAY }],
+    ])("%s", async (_fault, fault) => {
+      const topic = uniqueName("refused");
+      broker = createKafkaBroker(kafkaOptions(kafka.brokers, settings));
+      await broker.open();
+      await broker.ensureTopic({ name: topic, partitions: 1, compacted: true });
+      const values = ["a", "b", "bad", "c", "d"];
+      const outcomes = await broker.append(
+        topic,
+        values.map((value) => keyed(value, value === "bad" ? fault : {})),
+      );
+      const [later] = await broker.append(topic, [keyed("later")]);
+
+      expect(
+        outcomes.map((outcome) => (outcome.status === "stored" ? outcome.offset : outcome.error.code)),
+      ).toEqual([0n, 1n, "RECORD_REFUSED", 2n, 3n]);
+      expect(later).toMatchObject({ status: "stored", offset: 4n });
+      const stored = (await readTopic(kafka.brokers, topic)).map(({ value }) => value.toString());
+      expect(stored).toEqual(["a", "b", "c", "d", "later"]);
+    });
+  });
+});
