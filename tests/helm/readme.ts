@@ -57,7 +57,7 @@ export const chartReadme = (valuesText: string): string =>
     "Stationgate on Kubernetes 1.27 or newer. The guide is [docs/guides/kubernetes.md](../../docs/guides/kubernetes.md); sets",
     "of values that are checked with every change lie in [ci](ci).",
     "",
-    "```sh needs-a-cluster",
+    "```sh cluster",
     "helm install events helm/stationgate -n events --create-namespace -f my-values.yaml",
     "helm test events -n events",
     "```",

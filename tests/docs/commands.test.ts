@@ -1,0 +1,73 @@
+/** The pages are run: every block of commands in them, as a reader would type it, or it says why it is not. */
+import { readdirSync } from "node:fs";
+import { access, readFile } from "node:fs/promises";
+import path from "node:path";
+import { describeKafka } from "../support/kafka/describe.ts";
+import { fencesOf, isRun, needsKafka, readPage, unmarked, type Page } from "../support/pages/blocks.ts";
+import { runPage } from "../support/pages/run.ts";
+import { describeWithTools } from "../support/tools.ts";
+
+const below = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
+    .map((name) => path.join(folder, name));
+
+const files = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "sdk/README.md",
+  "helm/stationgate/README.md",
+  ...below("docs"),
+  ...below("examples"),
+];
+const pages = await Promise.all(files.map(readPage));
+
+const itPrintsWhatItPromises = (page: Page, kafka: () => string | undefined): void => {
+  it(`${page.file} prints what it promises`, async () => {
+    const blocks = await runPage(page, kafka());
+    expect(blocks.map(({ line, printed }) => ({ line, printed }))).toEqual(
+      blocks.map(({ line, promised }) => ({ line, printed: promised })),
+    );
+  }, 60_000);
+};
+
+it("has no block of commands that is neither run nor marked", () => {
+  expect(pages.flatMap(unmarked)).toEqual([]);
+});
+
+it("finds commands that are neither run nor marked", () => {
+  const fences = fencesOf("```sh\nls\n```\n\n```sh someday\nls\n```\n\n- a list\n\n  ```bash\n  ls\n  ```\n");
+  expect(unmarked({ file: "page.md", fences })).toEqual(["page.md:5 sh someday", "page.md:11 bash "]);
+});
+
+it.each([
+  ["what is promised and not printed", "echo a\n#> a\n#> b\n", [["a"], ["a", "b"]]],
+  ["what is printed and not promised", "echo a; echo b\n#> a\n", [["a", "b"], ["a"]]],
+])("tells %s", async (_, text, [printed, promised]) => {
+  const [run] = await runPage({ file: "page.md", fences: [{ language: "sh", word: "", text, line: 1 }] });
+  expect(run).toEqual({ line: 1, printed, promised });
+});
+
+it("tells that a command fails", async () => {
+  const page = { file: "page.md", fences: [{ language: "sh", word: "", text: "false | true\n", line: 1 }] };
+  await expect(runPage(page)).rejects.toThrow("ended with 1");
+});
+
+describeWithTools("the commands of the pages", ["bash", "curl", "openssl", "sed"], () => {
+  for (const page of pages.filter((each) => isRun(each) && !needsKafka(each)))
+    itPrintsWhatItPromises(page, () => undefined);
+
+  describeKafka("with Kafka", (kafka) => {
+    for (const page of pages.filter((each) => isRun(each) && needsKafka(each)))
+      itPrintsWhatItPromises(page, () => kafka.brokers[0]);
+  });
+});
+
+it.each(pages.map(({ file }) => file))("%s links only to files that exist", async (file) => {
+  const text = await readFile(file, "utf8");
+  const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, link = ""]) => link);
+  const gone: string[] = [];
+  for (const link of links) await access(path.join(path.dirname(file), link)).catch(() => gone.push(link));
+  expect(gone).toEqual([]);
+});
