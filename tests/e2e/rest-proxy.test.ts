@@ -5,8 +5,8 @@ import { text } from "node:stream/consumers";
 import { startGateway, type Gateway } from "../support/gateway.ts";
 import { describeOnEachBroker } from "../support/each-broker.ts";
 import { uniqueName } from "../support/kafka/describe.ts";
-import { describeWithProgram } from "../support/programs.ts";
 import { startNginx, type Nginx } from "../support/plain-nginx.ts";
+import { describeWithTools } from "../support/tools.ts";
 
 const KEY = "partner-key-of-the-tests-0123456789";
 const HEADERS = { "x-api-key": KEY, "content-type": "application/json" };
@@ -134,7 +134,7 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
     await another[Symbol.asyncDispose]();
   }, 30_000);
 
-  describeWithProgram("curl", () => {
+  describeWithTools("with curl", ["curl"], () => {
     const curl = (stdin: "-" | "."): ChildProcessWithoutNullStreams =>
       spawn("curl", [
         ...["-sS", "-N", "-T", stdin, "-X", "POST", "-H", `X-Api-Key: ${KEY}`],
@@ -161,7 +161,7 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
     });
   });
 
-  describeWithProgram("nginx", () => {
+  describeWithTools("with nginx", ["nginx"], () => {
     let nginx: Nginx;
 
     beforeAll(async () => {
