@@ -3,8 +3,8 @@ import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import type { ContentLimits } from "./content/content-type.ts";
 import { parseJson } from "./content/json.ts";
-import { elementsOf, memberOf, valueAt } from "./content/json-members.ts";
-import { skipSpace } from "./content/json-scan.ts";
+import { elementsOf, memberOf, valueAt } from "../lib/json-members.ts";
+import { skipSpace } from "../lib/json-scan.ts";
 
 export interface BeaconEvent {
   /** The client's own, for whoever drops what was sent twice. */

@@ -1,7 +1,7 @@
 /** The record's key, taken from the event by a JSON pointer (RFC 6901). */
 import { GatewayError } from "../errors.ts";
-import { followPointer, stringAt, valueAt } from "./content/json-members.ts";
-import { QUOTE } from "./content/json-scan.ts";
+import { followPointer, stringAt, valueAt } from "../lib/json-members.ts";
+import { QUOTE } from "../lib/json-scan.ts";
 
 /**
  * The key of an event that is known to be valid JSON: a string as it is (in UTF-8), a number by its source digits,

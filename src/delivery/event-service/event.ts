@@ -1,6 +1,7 @@
 /** Business events as the Anchor Platform writes them to its topic, read from records. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
-import { memberSources } from "./member-sources.ts";
+import { membersOf } from "../../lib/json-members.ts";
+import { skipSpace } from "../../lib/json-scan.ts";
 
 type Subject = "transaction" | "quote" | "customer";
 
@@ -65,7 +66,13 @@ const detailsOf = (event: Members, about: Members) => ({
   clientDomain: textOf(about["client_domain"])?.toLowerCase(),
 });
 
-const eventOf = (record: ConsumedRecord, text: string, event: Members): BusinessEvent | BrokenEvent => {
+/** The text that stands for a member's value: what is passed on keeps its own notation of numbers. */
+const sourceOf = (json: Buffer, member: string): string => {
+  const [span] = membersOf(json, skipSpace(json, 0), [member]).spans;
+  return json.toString("utf8", span?.at ?? 0, span?.end ?? 0);
+};
+
+const eventOf = (record: ConsumedRecord, json: Buffer, event: Members): BusinessEvent | BrokenEvent => {
   const type = textOf(event["type"]) ?? headerOf(record, "type") ?? "";
   const subject = SUBJECTS.get(type);
   if (subject === undefined)
@@ -74,15 +81,13 @@ const eventOf = (record: ConsumedRecord, text: string, event: Members): Business
   if (id === undefined) return { broken: "event without id" };
   const about = event[subject];
   if (!isObject(about)) return { broken: `event without ${subject}` };
-  const source = memberSources(text).get(subject) ?? "";
-  return { id, type, subject, source, ...detailsOf(event, about) };
+  return { id, type, subject, source: sourceOf(json, subject), ...detailsOf(event, about) };
 };
 
 const read = (record: ConsumedRecord): BusinessEvent | BrokenEvent => {
   if (record.value === null || record.value.length === 0) return { broken: "empty value" };
-  const text = record.value.toString();
-  const event = parse(text);
-  return isObject(event) ? eventOf(record, text, event) : { broken: "value is no JSON object" };
+  const event = parse(record.value.toString());
+  return isObject(event) ? eventOf(record, record.value, event) : { broken: "value is no JSON object" };
 };
 
 /**

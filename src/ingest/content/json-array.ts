@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../errors.ts";
 import type { ContentLimits } from "./content-type.ts";
-import { endOfString, nesting, QUOTE } from "./json-scan.ts";
+import { endOfString, nesting, QUOTE } from "../../lib/json-scan.ts";
 
 /**
  * The objects of a JSON array as slices of `body`: digits, escapes, duplicate keys and spaces inside are as they came.

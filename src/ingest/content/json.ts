@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../errors.ts";
 import type { ContentLimits, ContentType } from "./content-type.ts";
-import { isDeeperThan } from "./json-scan.ts";
+import { isDeeperThan } from "../../lib/json-scan.ts";
 
 /**
  * Parses one JSON text. Throws JSON_TOO_DEEP, or JSON_INVALID whose cause says why: the parser's words, or that the

@@ -1,6 +1,6 @@
 /** JSON objects one after the other, with or without white space between them: the REST Proxy's way to stream. */
 import { GatewayError } from "../../errors.ts";
-import { BACKSLASH, nesting, OPEN_BRACE, QUOTE } from "../content/json-scan.ts";
+import { BACKSLASH, nesting, OPEN_BRACE, QUOTE } from "../../lib/json-scan.ts";
 import { createPieces, type Cut, type Cutter, type CutterLimits } from "./cutter.ts";
 
 const SPACE = 0x20;

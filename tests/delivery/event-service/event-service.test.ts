@@ -35,6 +35,20 @@ const header = (index: number, name: string): unknown => rig.sink.requests[index
 const positionOf = async (group: string): Promise<bigint | undefined> =>
   (await rig.broker.committed(group, TOPIC))[0]?.offset;
 
+it("hands an event's trace on with each of its callbacks", async () => {
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  rig = await createRig();
+  rig.start({ businessServer: businessServer(), clients: [clientOf("lobstr", "sep24")] });
+  await rig.write([changed("e1", { id: "t1" })], { traceparent, tracestate: "vendor=1" });
+  await rig.sink.received(2);
+  const traces = rig.sink.requests.map(({ headers }) => [headers["traceparent"], headers["tracestate"]]);
+
+  expect(traces).toStrictEqual([
+    [traceparent, "vendor=1"],
+    [traceparent, "vendor=1"],
+  ]);
+});
+
 describe("callbacks to the business server", () => {
   it("are envelopes with the time of the attempt, at /event instead of the base URL's path", async () => {
     const clock = createFakeClock(1_700_000_000_123);

@@ -26,8 +26,8 @@ export interface Rig {
   start(
     options: Partial<Pick<EventServiceOptions, "businessServer">> & { clients?: CallbackClient[] },
   ): EventService;
-  /** Stores the values as they are. */
-  write(values: readonly (string | null)[]): Promise<void>;
+  /** Stores the values as they are, each with these headers. */
+  write(values: readonly (string | null)[], headers?: Readonly<Record<string, string>>): Promise<void>;
   /** Resolves when there are so many. */
   deadLetters(count: number): Promise<readonly ConsumedRecord[]>;
   close(): Promise<void>;
@@ -69,11 +69,11 @@ export const createRig = async (clock: Clock = systemClock): Promise<Rig> => {
       services.push(service);
       return service;
     },
-    write: async (values) => {
+    write: async (values, headers = {}) => {
       const records = values.map((value) => ({
         key: null,
         value: value === null ? null : Buffer.from(value),
-        headers: [],
+        headers: Object.entries(headers).map(([name, text]) => ({ name, value: Buffer.from(text) })),
         timestamp: clock.now(),
       }));
       await broker.append(TOPIC, records);

@@ -94,7 +94,7 @@ it("finds zod among the program's own dependencies, wherever the schema lies", a
       "ingest/schema/event-json.ts",
       "ingest/schema/validator.ts",
       "ingest/content/json.ts",
-      "ingest/content/json-scan.ts",
+      "lib/json-scan.ts",
     ]) {
       const { outputText } = ts.transpileModule(readFileSync(path.join(root, "src", file), "utf8"), {
         compilerOptions: {

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
-import { memberOf, membersOfEach } from "../../../ingest/content/json-members.ts";
-import { skipSpace } from "../../../ingest/content/json-scan.ts";
+import { memberOf, membersOfEach } from "../../../lib/json-members.ts";
+import { skipSpace } from "../../../lib/json-scan.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";

@@ -2,8 +2,8 @@
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { checkBinaryEvent } from "../../../ingest/cloudevents/binary.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
-import { membersOf } from "../../../ingest/content/json-members.ts";
-import { skipSpace } from "../../../ingest/content/json-scan.ts";
+import { membersOf } from "../../../lib/json-members.ts";
+import { skipSpace } from "../../../lib/json-scan.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { StreamItem } from "../../../ingest/stream/stream.ts";
 import type { AuthorisedCall } from "../../call.ts";

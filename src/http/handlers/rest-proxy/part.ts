@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../../errors.ts";
 import { fromBase64 } from "../../../ingest/content/base64.ts";
-import { membersOf, type Span } from "../../../ingest/content/json-members.ts";
+import { membersOf, type Span } from "../../../lib/json-members.ts";
 
 /** Where the JSON of a part lies: what is taken out of it is stored with its own bytes. */
 export interface Source {

@@ -4,7 +4,7 @@ import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import { STRUCTURED_TYPE, structuredHeaders } from "../../../ingest/cloudevents/structured.ts";
 import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
-import type { Members } from "../../../ingest/content/json-members.ts";
+import type { Members } from "../../../lib/json-members.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import { partShape, readPart, type Part } from "./part.ts";
 

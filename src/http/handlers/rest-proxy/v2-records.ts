@@ -5,8 +5,8 @@ import { GatewayError } from "../../../errors.ts";
 import { fromBase64 } from "../../../ingest/content/base64.ts";
 import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
-import { memberOf, membersOfEach, type Members, type Span } from "../../../ingest/content/json-members.ts";
-import { skipSpace } from "../../../ingest/content/json-scan.ts";
+import { memberOf, membersOfEach, type Members, type Span } from "../../../lib/json-members.ts";
+import { skipSpace } from "../../../lib/json-scan.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import { faultOf } from "./shape.ts";
 
