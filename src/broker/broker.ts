@@ -123,6 +123,9 @@ export interface Subscription {
   close(): Promise<void>;
 }
 
+/** What clients and operators call the cluster where there is but a local log. */
+export const LOCAL_CLUSTER = "stationgate";
+
 export interface Broker {
   readonly kind: "kafka" | "embedded" | "memory";
 
@@ -132,7 +135,7 @@ export interface Broker {
   close(): Promise<void>;
   /** Resolves when a record could be stored now, else rejects with BROKER_UNAVAILABLE, within two seconds. */
   check(): Promise<void>;
-  /** What names the Kafka cluster; a local log is named by its kind. Rejects with BROKER_UNAVAILABLE. */
+  /** What names the Kafka cluster; LOCAL_CLUSTER for a local log. Rejects with BROKER_UNAVAILABLE. */
   clusterId(): Promise<string>;
 
   /**

@@ -101,6 +101,11 @@ const methodNotAllowed = (rows: Rows): RequestHandler => {
 };
 
 const STATION_PATH = /^\/stations\//i;
+const CONNECT_PATH = /^\/connector(s|-plugins)(\/|$)/i;
+
+/** Operators' paths below those of Kafka Connect's API are told of in its words. */
+const connectUnknown = (): GatewayError =>
+  new GatewayError("ROUTE_UNKNOWN", { message: "HTTP 404 Not Found" });
 
 const unknownPath =
   (guard: Guard, need: AuthNeed): RequestHandler =>
@@ -112,7 +117,9 @@ const unknownPath =
     const call = callOf(response);
     // Who has no credential gets the Memphis API's one answer, whatever the path.
     if (need !== "admin") call.family = "stations";
+    else if (CONNECT_PATH.test(request.path)) call.family = "connect";
     await guardOnly(call, need, guard);
+    if (call.family === "connect") throw connectUnknown();
     if (!STATION_PATH.test(request.path)) call.family = "problem";
     throw new GatewayError("ROUTE_UNKNOWN");
   };

@@ -1,5 +1,5 @@
 /** A whole broker inside this process, over any storage that is a `LocalStore`. */
-import type { Broker, TopicInfo, TopicPartition } from "../broker.ts";
+import { LOCAL_CLUSTER, type Broker, type TopicInfo, type TopicPartition } from "../broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { createPartitioner } from "../partitioner.ts";
 import { createAppender } from "./appender.ts";
@@ -123,7 +123,7 @@ export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
       await store.close();
     },
     check: store.check,
-    clusterId: () => Promise.resolve(kind),
+    clusterId: () => Promise.resolve(LOCAL_CLUSTER),
     append,
     ...topicsOf(options, subscriptions.created),
     ...positionsOf(store, subscriptions),

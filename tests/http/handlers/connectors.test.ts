@@ -281,6 +281,20 @@ describe("PUT /connector-plugins/:class/config/validate", () => {
   });
 });
 
+describe("a path that isn't there", () => {
+  it.each(["/connectors/crm/nothing", "/connectors/crm/tasks/0/nothing", "/connector-plugins/a/b/c"])(
+    "%s is told in Connect's words",
+    async (path) => {
+      const answer = await rig.http.get(path).expect(404, { error_code: 404, message: "HTTP 404 Not Found" });
+      expect(answer.type).toBe("application/json");
+    },
+  );
+
+  it("is a problem document elsewhere", async () => {
+    expect((await rig.http.get("/connectorsandmore").expect(404)).type).toBe("application/problem+json");
+  });
+});
+
 describe("an unknown connector", () => {
   it.each([
     ["get", ""],

@@ -1,4 +1,5 @@
 /** What a producer may look at: the cluster, and the topics that it may produce to. In the shapes of REST Proxy 8.1. */
+import { LOCAL_CLUSTER } from "../../../broker/broker.ts";
 import { listStations, type ListedStation } from "../../../ingest/station-list.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendJson, sendText } from "../../respond.ts";
@@ -6,14 +7,12 @@ import type { RestProxyDependencies } from "./dependencies.ts";
 import { parameterOf } from "./topic.ts";
 
 /** Clients pick a cluster out of the list before they produce; any other name is as good. */
-const CLUSTER = "stationgate";
-
 export const listClusters = (call: AuthorisedCall): void => {
   const self = urlOf(call, "/v3/clusters");
   sendJson(call.response, 200, {
     kind: "KafkaClusterList",
     metadata: { self, next: null },
-    data: [cluster(call, CLUSTER)],
+    data: [cluster(call, LOCAL_CLUSTER)],
   });
 };
 

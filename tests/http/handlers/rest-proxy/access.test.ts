@@ -131,6 +131,8 @@ describe("a look at the cluster", () => {
       metadata: { self: `${gateway.url}/v3/clusters`, next: null },
       data: [{ kind: "KafkaCluster", cluster_id: "stationgate" }],
     });
+    // Operators and clients know a local log by one name.
+    expect(await gateway.broker.clusterId()).toBe("stationgate");
   });
 
   it("lists the topics that the caller may produce to, and no others", async () => {
