@@ -18,12 +18,14 @@ export interface DoorOptions {
   readonly listener: ListenerName;
   readonly host: string;
   readonly port: number;
+  /** Connections that the system holds until they are accepted. */
+  readonly backlog: number;
   /** Who gets the next connection; undefined: nobody is there, and the connection is closed. */
   readonly next: () => Worker | undefined;
 }
 
 /** Rejects as node does, when the address is taken. */
-export const openDoor = async ({ listener, host, port, next }: DoorOptions): Promise<Door> => {
+export const openDoor = async ({ listener, host, port, backlog, next }: DoorOptions): Promise<Door> => {
   const message: ToWorker = { type: "connection", listener };
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     const worker = next();
@@ -31,7 +33,7 @@ export const openDoor = async ({ listener, host, port, next }: DoorOptions): Pro
     else worker.process.send(message, socket, (error) => error && socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(port, host, resolve);
+    server.once("error", reject).listen({ host, port, backlog }, resolve);
   });
   return {
     address: server.address() as AddressInfo,

@@ -57,7 +57,7 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
   return {
     listen: async () => ({
       // One of them serves the operators: what they are told must not depend on who is asked.
-      admin: await open({ ...admin, listener: "admin", next: () => first?.worker }),
+      admin: await open({ ...admin, backlog: server.backlog, listener: "admin", next: () => first?.worker }),
       public: await open({ ...server, listener: "public", next: inTurn(places) }),
     }),
     stop: async () => {

@@ -7,7 +7,7 @@ import {
   type Server,
   type ServerOptions,
 } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, ListenOptions, Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import type { Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
@@ -23,6 +23,8 @@ export interface ServerLimits {
   readonly maxHeaderSize: number;
   /** Open connections; 0 is no limit. */
   readonly maxConnections: number;
+  /** Connections that the system holds until they are accepted: those beyond it wait for seconds, to try again. */
+  readonly backlog: number;
 }
 
 export interface HttpServer {
@@ -51,7 +53,7 @@ export const createHttpServer = (app: Express, limits: ServerLimits): HttpServer
   server.on("clientError", answerClientError);
   const sockets = trackSockets(server);
   return {
-    listen: (port, host) => listen(server, port, host),
+    listen: (port, host) => listen(server, { port, host, backlog: limits.backlog }),
     take: (socket) => {
       // node counts only what a server accepts itself.
       if (limits.maxConnections > 0 && sockets.size >= limits.maxConnections) socket.destroy();
@@ -141,10 +143,10 @@ const rawAnswer = (error: GatewayError): string => {
   return `${head.join("\r\n")}\r\n\r\n${body}`;
 };
 
-const listen = (server: Server, port: number, host: string): Promise<AddressInfo> =>
+const listen = (server: Server, options: ListenOptions): Promise<AddressInfo> =>
   new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    server.listen(options, () => {
       server.off("error", reject);
       resolve(server.address() as AddressInfo);
     });

@@ -22,6 +22,7 @@ describe("defaults", () => {
         requestTimeout: 60_000,
         maxHeaderSize: 16_384,
         maxConnections: 0,
+        backlog: 4096,
       },
       admin: { host: "127.0.0.1", port: 4445 },
       roles: ["ingest", "delivery"],

@@ -19,6 +19,7 @@ beforeEach(async () => {
     headersTimeout: 20_000,
     maxHeaderSize: 16_384,
     maxConnections: 0,
+    backlog: 16,
   });
   ({ port } = await server.listen(0, "127.0.0.1"));
 });

@@ -13,6 +13,7 @@ const LIMITS: ServerLimits = {
   headersTimeout: 20_000,
   maxHeaderSize: 16 * 1024,
   maxConnections: 0,
+  backlog: 16,
 };
 
 let gateway: TestGateway;

@@ -38,6 +38,10 @@ export const server = section({
   ).prefault("60s"),
   maxHeaderSize: size("All headers of a request together.").prefault("16kb"),
   maxConnections: integer("Open connections of one process; 0 is no limit.", 0).prefault(0),
+  backlog: integer(
+    "Connections that wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).",
+    1,
+  ).prefault(4096),
 });
 
 export const admin = section({

@@ -29,6 +29,9 @@ export interface Lane {
 /** An event may fail so many milliseconds after its deadline; in an outage each sweep looks at everyone who waits. */
 const SWEEP_MS = 10;
 
+/** More than the loop of a busy gateway needs for some hundred requests. */
+const LONGEST_GATHERING_MS = 5;
+
 export const createLane = (topic: string, options: LaneOptions): Lane => {
   const lastOf = new WeakMap<Order, Pending>();
   const queue = createStandingQueue({ longestWaitMs: options.longestWaitMs, now: () => performance.now() });
@@ -38,9 +41,7 @@ export const createLane = (topic: string, options: LaneOptions): Lane => {
   let sweeper: NodeJS.Timeout | undefined;
 
   const run = async (): Promise<void> => {
-    // Requests that arrive in the same turn of the event loop go together; an idle gateway's loop turns at once.
-    await nextTurn();
-    while (waiting.length > 0) {
+    while (await gathered(() => waiting.length, options.maxAppendRecords)) {
       inFlight = gather(waiting, options);
       queue.cameThrough(longestWait(inFlight));
       const outcomes = await send(topic, inFlight.records, options);
@@ -88,6 +89,20 @@ export const createLane = (topic: string, options: LaneOptions): Lane => {
       void run();
     },
   };
+};
+
+/**
+ * Tells whether there are any, once a turn of the event loop has brought no more: an idle gateway's loop turns at once
+ * and brings nobody, a busy one's brings more with each turn, and an append costs as much as ten events.
+ */
+const gathered = async (waiting: () => number, enough: number): Promise<boolean> => {
+  const latest = performance.now() + LONGEST_GATHERING_MS;
+  let before = 0;
+  while (before < waiting() && waiting() < enough && performance.now() < latest) {
+    before = waiting();
+    await nextTurn();
+  }
+  return waiting() > 0;
 };
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

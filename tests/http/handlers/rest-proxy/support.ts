@@ -27,7 +27,13 @@ export interface ServedGateway extends TestGateway {
 export const RECORDS = "/v3/clusters/any/topics/plain/records";
 export const BATCH = "/v3/clusters/any/topics/plain/records:batch";
 
-const LIMITS = { keepAliveTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 16_384, maxConnections: 0 };
+const LIMITS = {
+  keepAliveTimeout: 5000,
+  headersTimeout: 5000,
+  maxHeaderSize: 16_384,
+  maxConnections: 0,
+  backlog: 16,
+};
 
 export const serve = async (options: TestOptions = {}): Promise<ServedGateway> => {
   const gateway = await createTestGateway(options);
