@@ -86,5 +86,27 @@ export default defineConfig(
     extends: [tseslint.configs.disableTypeChecked],
     rules: { "no-restricted-syntax": "off" },
   },
+  {
+    // Types are JSDoc's there, checked by `tsc -p console`; what comes by fetch is of any.
+    files: ["console/*.js"],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        ...["eval", "localStorage", "sessionStorage", "process", "Buffer"].map((name) => ({
+          name,
+          message: "Not in the console.",
+        })),
+      ],
+      "no-restricted-properties": [
+        "error",
+        ...["innerHTML", "outerHTML", "insertAdjacentHTML", "setHTMLUnsafe"].map((property) => ({
+          property,
+          message: "An event is hostile: show it as text, by dom.js.",
+        })),
+      ],
+      "no-restricted-syntax": "off",
+    },
+  },
   prettier,
 );

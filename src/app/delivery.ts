@@ -2,12 +2,15 @@
 import { hostname } from "node:os";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema.ts";
-import { COMMIT, VERSION } from "../config/version.ts";
+import { VERSION } from "../config/version.ts";
 import { createDelivery } from "../delivery/delivery.ts";
 import { observeDeliveries } from "../delivery/observe.ts";
+import { createRecentFailures } from "../delivery/recent-failures.ts";
+import { connectorInsightRoutes } from "../http/handlers/connector-insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors.ts";
 import { bodyReader } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
+import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing.ts";
@@ -27,24 +30,32 @@ interface DeliveryDependencies {
 export const startDelivery = async (dependencies: DeliveryDependencies): Promise<readonly Route[]> => {
   const { settings, broker, logger, metrics, lifecycle, tracing } = dependencies;
   const { admin, server } = settings;
+  const observer = observeDeliveries({ logger, metrics });
+  const failures = createRecentFailures(Date.now);
   const delivery = createDelivery({
     broker,
     allowTargets: settings.delivery.allowTargets,
     declared: settings.connectors,
     // Processes of one host may share its port, and pods their process ids.
     workerId: `${hostname()}-${process.pid}:${admin.port}`,
-    observer: observeDeliveries({ logger, metrics }),
+    observer: {
+      ...observer,
+      attempted: (report) => {
+        observer.attempted(report);
+        failures.attempted(report);
+      },
+    },
     tracing,
   });
   metrics.deliveriesFrom(() => delivery.sample());
   lifecycle.onClose("delivery", () => delivery.close());
   void delivery.open();
   await startEventService(dependencies);
-  return connectorRoutes({
+  const routes = connectorRoutes({
     connectors: delivery.connectors,
     readBody: bodyReader({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
     version: VERSION,
-    commit: COMMIT,
-    clusterId: () => broker.clusterId(),
   });
+  const insight = { connectors: delivery.connectors, failures, broker, clock: systemClock };
+  return [...routes, ...connectorInsightRoutes(insight)];
 };

@@ -1,12 +1,18 @@
 /** The two listeners: what each serves, and how they go down. */
 import { setMaxListeners } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
-import { createAuthentication } from "../auth/authentication.ts";
+import { createAuthentication, type Authentication } from "../auth/authentication.ts";
 import type { Settings } from "../config/schema.ts";
 import type { PullConsumers } from "../delivery/consume.ts";
 import { createApp, type AppOptions } from "../http/app.ts";
 import { authRoutes } from "../http/handlers/auth.ts";
-import { healthRoutes, metricsRoute, stationListRoute, statusRoute } from "../http/handlers/operations.ts";
+import {
+  gatewayRoute,
+  healthRoutes,
+  metricsRoute,
+  stationListRoute,
+  statusRoute,
+} from "../http/handlers/operations.ts";
 import { webhookRoutes } from "../http/handlers/webhooks.ts";
 import { bodyReader } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
@@ -16,6 +22,7 @@ import type { Health } from "../observability/health.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing.ts";
+import { factsOf, operatorStations, withConsole } from "./console.ts";
 import { documentedForClients, documentedForOperators } from "./documented.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -74,7 +81,7 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
   const adminServer = createHttpServer(
     createApp({
       ...shared,
-      routes: documentedForOperators(adminRoutes(dependencies)),
+      ...operatorsSide(dependencies, shared, stopping.signal),
       unknownPaths: "admin",
     }),
     settings.server,
@@ -99,14 +106,16 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
 };
 
 type SharedOptions = Omit<AppOptions, "routes" | "unknownPaths"> & {
-  readonly sessions: ReturnType<typeof createAuthentication>["sessions"];
+  readonly sessions: Authentication["sessions"];
+  readonly signInOperator: Authentication["signInOperator"];
 };
 
 const sharedOptions = ({ settings, logger, metrics, tracing }: ListenerDependencies): SharedOptions => {
   const { auth, admin, server } = settings;
-  const { sessions, ...guard } = createAuthentication({ ...auth, adminToken: admin.token });
+  const { sessions, signInOperator, ...guard } = createAuthentication({ ...auth, adminToken: admin.token });
   return {
     sessions,
+    signInOperator,
     guard,
     bodyLimits: { maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout },
     trustProxy: server.trustProxy,
@@ -134,6 +143,20 @@ const publicRoutes = (
   ];
 };
 
+const operatorsSide = (
+  dependencies: ListenerDependencies,
+  shared: SharedOptions,
+  stopping: AbortSignal,
+): Pick<AppOptions, "routes" | "errorPage"> => {
+  const { settings, broker, ingest } = dependencies;
+  const { signInOperator } = shared;
+  const readBody = bodyReader(shared.bodyLimits);
+  const own = adminRoutes(dependencies);
+  const stations = operatorStations({ settings, broker, ingest, readBody, stopping });
+  const { routes, errorPage } = withConsole([...own, ...stations], { broker, signInOperator, readBody });
+  return { routes: documentedForOperators(routes), errorPage };
+};
+
 const adminRoutes = (dependencies: ListenerDependencies): readonly Route[] => {
   const { settings, broker, ingest, health, metrics, scrape } = dependencies;
   const declared = ingest?.stations.declared ?? [];
@@ -141,6 +164,7 @@ const adminRoutes = (dependencies: ListenerDependencies): readonly Route[] => {
     ...healthRoutes(health),
     metricsRoute({ contentType: metrics.contentType, text: scrape }),
     stationListRoute({ declared, autoCreate: settings.autoCreateStations, broker }),
+    gatewayRoute(factsOf(settings, broker), broker),
     ...dependencies.adminRoutes,
   ];
 };

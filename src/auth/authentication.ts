@@ -4,7 +4,7 @@ import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
 import { type Authenticate, createAuthenticator } from "./authenticator.ts";
 import { createBearerVerifier } from "./bearer.ts";
 import { createLogin } from "./login.ts";
-import { type AdmitOperator, createOperatorDoor } from "./operator.ts";
+import { createOperatorDoor, type OperatorDoor } from "./operator.ts";
 import { createSecretVerifier } from "./secrets.ts";
 import { createSessions, type Lifetime, type Sessions } from "./session.ts";
 import { createFailureThrottle } from "./throttle.ts";
@@ -28,10 +28,9 @@ export interface AuthenticationOptions {
   readonly now?: () => number;
 }
 
-export interface Authentication {
+export interface Authentication extends OperatorDoor {
   readonly authenticate: Authenticate;
   readonly sessions: Sessions;
-  readonly admitOperator: AdmitOperator;
 }
 
 /** Different wrong keys that one address may try in a minute, where keys are hashed. */
@@ -66,6 +65,12 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
       access: { tokens: access, lifetime: accessToken },
       refresh: { tokens: refresh, lifetime: refreshToken },
     }),
-    admitOperator: createOperatorDoor({ adminToken, verify }),
+    ...createOperatorDoor({
+      adminToken,
+      verify,
+      throttle: throttled(options.loginFailuresPerMinute),
+      secrets: accessToken.secrets.map(({ secret }) => secret),
+      now,
+    }),
   };
 };

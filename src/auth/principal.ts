@@ -13,7 +13,7 @@ declare const verified: unique symbol;
 
 export interface Principal {
   readonly [verified]: true;
-  readonly kind: "account" | "api-key" | "webhook";
+  readonly kind: "account" | "api-key" | "webhook" | "operator";
   /** Username, key id or source: what limits, log lines and error texts name. Never a secret. */
   readonly name: string;
   /** Is the (lower-cased) station one that this principal may produce to? */

@@ -36,6 +36,28 @@ export const originalOf = (letter: ConsumedRecord, connector: string): ConsumedR
   return { ...letter, topic, partition: Number(partition), offset: BigInt(offset), headers };
 };
 
+export interface DeathCause {
+  readonly attempts: number;
+  /** Of the last attempt's answer; null: there was none. */
+  readonly status: number | null;
+  readonly error: string | null;
+}
+
+/** Why a letter was given up. */
+export const causeOf = (letter: ConsumedRecord): DeathCause => {
+  const names = DEAD_LETTER_HEADERS;
+  const text = (name: string): string | null => {
+    const found = headerOf(letter, name) ?? "";
+    return found === "" ? null : found;
+  };
+  const status = text(names.status);
+  return {
+    attempts: Number(text(names.attempts) ?? 0),
+    status: status === null ? null : Number(status),
+    error: text(names.error),
+  };
+};
+
 /** A letter that was sent once more, and given up again, keeps its first identity. */
 const deadLetterOf = (connector: string, item: Item, now: number): BrokerRecord => {
   const { attempts, lastStatus, lastError } = item;

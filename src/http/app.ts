@@ -7,7 +7,7 @@ import type { Tracing } from "../observability/tracing.ts";
 import { callOf, enterRoute } from "./call.ts";
 import type { BodyLimits } from "./middleware/body.ts";
 import { answerPreflight, cors, type CorsOptions } from "./middleware/cors.ts";
-import { errorResponder } from "./middleware/error-responder.ts";
+import { errorResponder, type ErrorPage } from "./middleware/error-responder.ts";
 import { guarded, guardOnly, type Guard } from "./middleware/guard.ts";
 import { callOpener } from "./middleware/open-call.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
@@ -24,6 +24,8 @@ export interface AppOptions {
   readonly unknownPaths: AuthNeed;
   /** Absent: pages of other origins can't read answers. */
   readonly cors?: CorsOptions;
+  /** Absent: errors are no pages. */
+  readonly errorPage?: ErrorPage | undefined;
   readonly bodyLimits: BodyLimits;
   /** Proxies in front whose X-Forwarded-For is believed. */
   readonly trustProxy: number;
@@ -52,6 +54,7 @@ export const createApp = (options: AppOptions): Express => {
       settleUnreadBody: (response) => {
         settleUnreadBody(response, options.bodyLimits);
       },
+      page: options.errorPage,
     }),
   );
   return app;

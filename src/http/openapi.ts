@@ -20,7 +20,7 @@ export interface OpenApiDocument {
 /** Express's `:name` as OpenAPI's `{name}`. */
 const templateOf = (path: string): string => path.replace(/(?<!\\):(\w+)/g, "{$1}").replaceAll("\\", "");
 
-/** Every row is in it but those that only refuse. */
+/** Every row is in it that says something of itself. */
 export const openApiDocument = (info: OpenApiInfo, routes: readonly Route[]): OpenApiDocument => {
   const book = createSchemaBook();
   const paths: Record<string, Record<string, Operation>> = {};

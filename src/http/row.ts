@@ -14,6 +14,8 @@ export interface Row {
   readonly family: ErrorFamily;
   /** Its requests are logged at debug level only. */
   readonly quiet?: boolean;
-  /** undefined: a row that only refuses. */
+  /** A GET that changes something: a browser's session counts for it as little as for a POST of another site. */
+  readonly changes?: boolean;
+  /** undefined: in no document; a row that only refuses, or a file that a page of ours needs. */
   readonly documentation: Documentation | undefined;
 }

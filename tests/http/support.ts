@@ -11,7 +11,10 @@ import { GatewayError } from "../../src/errors.ts";
 import { createApp } from "../../src/http/app.ts";
 import { beaconRoute } from "../../src/http/handlers/beacon.ts";
 import { authRoutes } from "../../src/http/handlers/auth.ts";
+import { consoleRoutes, signInPage, type ConsoleFiles } from "../../src/http/handlers/console.ts";
+import { operatorStationRoutes } from "../../src/http/handlers/operator-stations.ts";
 import {
+  frontRoute,
   healthRoutes,
   metricsRoute,
   stationListRoute,
@@ -86,6 +89,13 @@ export const BROWSER_KEY = {
 
 export const PARTNER_KEY = "partner-key-0123456789";
 
+/** Stand-ins for the console's files. */
+const CONSOLE: ConsoleFiles = {
+  page: "<title>console</title>",
+  signIn: "<title>sign in</title><!--refusal-->",
+  assets: new Map([["main.js", "export {};"]]),
+};
+
 const key = { kind: "server", stations: ["*"] } as const;
 
 const API_KEYS = [
@@ -110,6 +120,8 @@ export interface TestOptions {
   readonly streamLimits?: Partial<StreamLimits>;
   /** Of streams. */
   readonly clock?: Clock;
+  /** That may wait for the reader of a tail. */
+  readonly maxTailBytes?: number;
 }
 
 export interface TestGateway {
@@ -233,7 +245,18 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...healthRoutes(health),
       metricsRoute(metrics),
       stationListRoute({ declared: DECLARED, autoCreate, broker }),
+      ...operatorStationRoutes({
+        ...{ stations, produce, broker, readBody, contentLimits: producing.contentLimits, maxTails: 2 },
+        streams: tailsOf(options, stopping.signal),
+      }),
+      ...consoleRoutes({
+        files: CONSOLE,
+        front: frontRoute({ version: "1.2.3", commit: "abc" }, broker),
+        signInOperator: authentication.signInOperator,
+        readBody,
+      }),
     ],
+    errorPage: signInPage(CONSOLE),
     unknownPaths: "admin",
   });
   return {
@@ -257,6 +280,11 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     records: (topic) => readAll(broker, topic),
   };
 };
+
+const tailsOf = (
+  { clock = systemClock, maxTailBytes: maxWaitingBytes = 1 << 20 }: TestOptions,
+  stopping: AbortSignal,
+) => ({ clock, stopping, heartbeatMs: 15_000, maxWaitingBytes });
 
 const recordingLogger = (): { logger: Logger; lines: Record<string, unknown>[] } => {
   const lines: Record<string, unknown>[] = [];

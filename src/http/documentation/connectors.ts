@@ -57,17 +57,6 @@ const shown = (description: string, schema: z.ZodType): Record<200, Answer> => (
   200: { description, content: json(schema) },
 });
 
-export const showGateway: Documentation = {
-  id: "showGateway",
-  tag: TAG,
-  summary: "Which program this is",
-  answers: shown(
-    "Version and cluster.",
-    z.object({ version: z.string(), commit: z.string(), kafka_cluster_id: z.string() }),
-  ),
-  errors: [],
-};
-
 export const listPlugins: Documentation = {
   id: "listPlugins",
   tag: TAG,

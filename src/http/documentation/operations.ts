@@ -39,6 +39,47 @@ export const metrics: Documentation = {
   errors: [],
 };
 
+export const showGateway: Documentation = {
+  id: "showGateway",
+  tag: TAG,
+  summary: "Which program this is",
+  answers: {
+    200: {
+      description: "Version and cluster.",
+      content: json(z.object({ version: z.string(), commit: z.string(), kafka_cluster_id: z.string() })),
+    },
+  },
+  errors: ["BROKER_UNAVAILABLE"],
+};
+
+const ofBroker = z.int().nullable().meta({ description: "null: the broker can't be asked." });
+
+export const showFacts: Documentation = {
+  id: "showFacts",
+  tag: TAG,
+  summary: "What this gateway is, and what it stands before",
+  answers: {
+    200: {
+      description: "Facts; whether the broker takes events is for `/readyz` to say.",
+      content: json(
+        z.object({
+          version: z.string(),
+          commit: z.string(),
+          roles: z.array(z.enum(["ingest", "delivery"])),
+          broker: z.object({
+            kind: z.enum(["kafka", "embedded", "memory"]),
+            addresses: z.array(z.string()).meta({ description: "Where it is looked for." }),
+            clusterId: z.string().nullable(),
+            topics: ofBroker,
+            partitions: ofBroker,
+          }),
+        }),
+      ),
+    },
+  },
+  errors: [],
+};
+
 export const listStations: Documentation = {
   id: "listStations",
   tag: TAG,

@@ -17,9 +17,6 @@ export interface ConnectorRouteDependencies {
   readonly readBody: ReadBody;
   /** Of this program. */
   readonly version: string;
-  readonly commit: string;
-  /** What names the Kafka cluster, or the local log. May reject with BROKER_UNAVAILABLE. */
-  readonly clusterId: () => Promise<string>;
 }
 
 type Handler = OpenRoute["handler"];
@@ -60,15 +57,7 @@ const locate = ({ response }: Call, name: string): void => {
 
 const unknownTask = (message: string): GatewayError => new GatewayError("CONNECTOR_UNKNOWN", { message });
 
-const pluginRoutes = ({
-  readBody,
-  version,
-  commit,
-  clusterId,
-}: ConnectorRouteDependencies): readonly OpenRoute[] => [
-  route("GET", "/", documentation.showGateway, async ({ response }) => {
-    sendJson(response, 200, { version, commit, kafka_cluster_id: await clusterId() });
-  }),
+const pluginRoutes = ({ readBody, version }: ConnectorRouteDependencies): readonly OpenRoute[] => [
   route("GET", "/connector-plugins", documentation.listPlugins, ({ response }) => {
     sendJson(response, 200, [{ class: CONNECTOR_CLASS, type: "sink", version }]);
   }),
@@ -163,9 +152,15 @@ const lifeRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRo
     };
   return [
     // Changes by GET: that is how the sink's documentation has it.
-    route("GET", "/connectors/:name/pause", documentation.pauseByGet, retarget("PAUSED", 202)),
+    {
+      ...route("GET", "/connectors/:name/pause", documentation.pauseByGet, retarget("PAUSED", 202)),
+      changes: true,
+    },
     route("PUT", "/connectors/:name/pause", documentation.pause, retarget("PAUSED", 202)),
-    route("GET", "/connectors/:name/resume", documentation.resumeByGet, retarget("RUNNING", 202)),
+    {
+      ...route("GET", "/connectors/:name/resume", documentation.resumeByGet, retarget("RUNNING", 202)),
+      changes: true,
+    },
     route("PUT", "/connectors/:name/resume", documentation.resume, retarget("RUNNING", 202)),
     route("PUT", "/connectors/:name/stop", documentation.stop, retarget("STOPPED", 204)),
     route("POST", "/connectors/:name/restart", documentation.restart, async (call) => {

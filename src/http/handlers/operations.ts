@@ -1,4 +1,5 @@
 /** What machines and operators ask the gateway about itself. */
+import type { Broker } from "../../broker/broker.ts";
 import { listStations, type StationListDependencies } from "../../ingest/station-list.ts";
 import type { Health } from "../../observability/health.ts";
 import type { Metrics } from "../../observability/metrics.ts";
@@ -8,6 +9,55 @@ import { sendJson, sendText } from "../respond.ts";
 import type { OpenRoute } from "../routes.ts";
 
 const OK = { status: "ok" };
+
+/** What this gateway is. */
+export interface GatewayFacts {
+  readonly version: string;
+  readonly commit: string;
+  readonly roles: readonly string[];
+  readonly broker: {
+    readonly kind: Broker["kind"];
+    /** Where it is looked for; none for a local log. */
+    readonly addresses: readonly string[];
+  };
+}
+
+/** `GET /gateway` for operators: it answers while the broker is away, too. */
+export const gatewayRoute = (
+  { broker: { kind, addresses }, ...facts }: GatewayFacts,
+  broker: Pick<Broker, "clusterId" | "topics">,
+): OpenRoute => ({
+  method: "GET",
+  path: "/gateway",
+  documentation: documentation.showFacts,
+  auth: "admin",
+  family: "problem",
+  quiet: true,
+  handler: async ({ response }) => {
+    const [clusterId, topics] = await Promise.all([
+      broker.clusterId().catch(() => null),
+      broker.topics().catch(() => undefined),
+    ]);
+    const partitions = topics?.reduce((sum, topic) => sum + topic.partitions, 0) ?? null;
+    const found = { clusterId, topics: topics?.length ?? null, partitions };
+    sendJson(response, 200, { ...facts, broker: { kind, addresses, ...found } });
+  },
+});
+
+/** `GET /` in Kafka Connect's words. */
+export const frontRoute = (
+  { version, commit }: Pick<GatewayFacts, "version" | "commit">,
+  broker: Pick<Broker, "clusterId">,
+): OpenRoute => ({
+  method: "GET",
+  path: "/",
+  documentation: documentation.showGateway,
+  auth: "admin",
+  family: "connect",
+  handler: async ({ response }) => {
+    sendJson(response, 200, { version, commit, kafka_cluster_id: await broker.clusterId() });
+  },
+});
 
 /** Probes, on both listeners; they are never asked for a credential. */
 export const healthRoutes = (health: Pick<Health, "ready">): readonly OpenRoute[] => {

@@ -2,8 +2,9 @@
 import type { ErrorRequestHandler, Response } from "express";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Metrics } from "../../observability/metrics.ts";
-import { callOf } from "../call.ts";
+import { callOf, type Call } from "../call.ts";
 import { errorAnswer } from "../families.ts";
+import { sendPage } from "../pages.ts";
 import { sendText } from "../respond.ts";
 import { hideFromOrigin } from "./cors.ts";
 
@@ -11,11 +12,15 @@ export interface ErrorResponderOptions {
   readonly metrics: Pick<Metrics, "authFailed">;
   /** Told before each error's answer, whose request may have a body that nobody has read. */
   readonly settleUnreadBody: (response: Response) => void;
+  /** What a browser is shown instead; undefined: the error in its family's words. */
+  readonly page?: ErrorPage | undefined;
 }
+
+export type ErrorPage = (error: GatewayError, call: Call) => string | undefined;
 
 /** Express knows an error handler by its four parameters. */
 export const errorResponder =
-  ({ metrics, settleUnreadBody }: ErrorResponderOptions): ErrorRequestHandler =>
+  ({ metrics, settleUnreadBody, page }: ErrorResponderOptions): ErrorRequestHandler =>
   (thrown: unknown, _request, response, _next) => {
     const call = callOf(response);
     const error = asGatewayError(thrown);
@@ -28,6 +33,11 @@ export const errorResponder =
     }
     settleUnreadBody(response);
     setErrorHeaders(response, error);
+    const html = page?.(error, call);
+    if (html !== undefined) {
+      sendPage(response, error.status, html);
+      return;
+    }
     const { status, contentType, body } = errorAnswer(error, call);
     sendText(response, status, contentType, JSON.stringify(body));
   };

@@ -6,6 +6,7 @@ import { requireOrigin } from "../../auth/origins.ts";
 import type { Principal } from "../../auth/principal.ts";
 import { enterRoute, type AuthorisedCall, type Call } from "../call.ts";
 import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
+import { sessionOf } from "../session-cookie.ts";
 import { narrowToOrigin } from "./cors.ts";
 
 export interface Guard {
@@ -19,7 +20,7 @@ export const guarded = (route: Route, guard: Guard): RequestHandler =>
 
 /** For paths that lead nowhere: only who has a credential is told so. */
 export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promise<void> => {
-  if (need === "admin") await guard.admitOperator(call.request.headers.authorization);
+  if (need === "admin") await admit(guard, call.request, false);
   else if (need !== "none") call.principal = await guard.authenticate(credentialsOf(call.request), need);
 };
 
@@ -41,8 +42,16 @@ const forOthers =
   (request, response) => {
     const call = enterRoute(response, route);
     if (route.auth === "none") return route.handler(call);
-    return guard.admitOperator(request.headers.authorization).then(() => route.handler(call));
+    return admit(guard, request, changes(route, request)).then(() => route.handler(call));
   };
+
+const admit = (guard: Guard, request: Request, changes: boolean): Promise<void> =>
+  guard.admitOperator(request.headers.authorization, sessionOf(request, changes));
+
+const READING: readonly string[] = ["GET", "HEAD"];
+
+const changes = (route: OpenRoute, { method }: Request): boolean =>
+  route.changes ?? !READING.includes(method);
 
 /** Admits a principal to a call. Throws ORIGIN_FORBIDDEN. */
 export const authorised = (call: Call, principal: Principal): AuthorisedCall => {

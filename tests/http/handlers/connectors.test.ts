@@ -3,12 +3,6 @@ import { bodyOf, useConnectors, WORKER } from "./connectors/rig.ts";
 
 const rig = useConnectors();
 
-describe("GET /", () => {
-  it("tells the version", async () => {
-    await rig.http.get("/").expect(200, { version: "1.2.3", commit: "abc", kafka_cluster_id: "here" });
-  });
-});
-
 describe("POST /connectors", () => {
   it("creates a connector that delivers", async () => {
     const info = {

@@ -3,9 +3,12 @@ import supertest from "supertest";
 import type { Broker } from "../../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../../src/broker/memory/memory-broker.ts";
 import { createDelivery, type Delivery } from "../../../../src/delivery/delivery.ts";
+import { createRecentFailures, type RecentFailures } from "../../../../src/delivery/recent-failures.ts";
 import { createApp } from "../../../../src/http/app.ts";
+import { connectorInsightRoutes } from "../../../../src/http/handlers/connector-insight.ts";
 import { connectorRoutes } from "../../../../src/http/handlers/connectors.ts";
 import { bodyReader } from "../../../../src/http/middleware/body.ts";
+import { systemClock } from "../../../../src/lib/clock.ts";
 import { createLog } from "../../../../src/observability/logger.ts";
 import { startHttpSink, type HttpSink } from "../../../support/http-sink.ts";
 
@@ -15,16 +18,16 @@ const limits = { maxBytes: 1024 * 1024, timeoutMs: 10_000 };
 
 const ignore = (): void => undefined;
 
-const appOf = ({ connectors }: Delivery): supertest.Agent =>
+const appOf = (
+  { connectors }: Delivery,
+  { broker, failures }: { readonly broker: Broker; readonly failures: RecentFailures },
+): supertest.Agent =>
   supertest(
     createApp({
-      routes: connectorRoutes({
-        connectors,
-        readBody: bodyReader(limits),
-        version: "1.2.3",
-        commit: "abc",
-        clusterId: () => Promise.resolve("here"),
-      }),
+      routes: [
+        ...connectorRoutes({ connectors, readBody: bodyReader(limits), version: "1.2.3" }),
+        ...connectorInsightRoutes({ connectors, failures, broker, clock: systemClock }),
+      ],
       guard: {
         authenticate: () => Promise.reject(new Error("no client calls here")),
         admitOperator: () => Promise.resolve(),
@@ -76,14 +79,15 @@ export const useConnectors = (): ConnectorRig => {
   });
 
   const start = async (): Promise<void> => {
+    const failures = createRecentFailures(Date.now);
     delivery = createDelivery({
       broker,
       allowTargets: ["127.0.0.0/8"],
       declared: [{ name: "filed", config: { ...config(), topics: "filed" } }],
       workerId: WORKER,
-      observer: { attempted: ignore, dropped: ignore, fault: ignore },
+      observer: { attempted: failures.attempted, dropped: ignore, fault: ignore },
     });
-    http = appOf(delivery);
+    http = appOf(delivery, { broker, failures });
     await delivery.open();
   };
 

@@ -1,0 +1,258 @@
+/** One connector: its state, what fails, what was given up, and what can be done about it. */
+import { getJson, send, wordsOf } from "./api.js";
+import { chart } from "./chart.js";
+import { attemptSeries, lagText, statePill, stateOf } from "./connectors.js";
+import { el, facts, say, table } from "./dom.js";
+import { clockTime, count, duration, rate } from "./format.js";
+import { watch } from "./metrics.js";
+import { recordItem } from "./record.js";
+
+const LOOK_EVERY = 2000;
+
+/** @typedef {{ at: number, topic: string, partition: number, offset: string, attempt: number, outcome: string, status: number | null, error: string | null, retryInMs: number | null }} Failure */
+
+/** @type {readonly (readonly [string, string, string, (state: string) => boolean, string?])[]} */
+const ACTIONS = [
+  ["Pause", "PUT", "pause", (state) => state === "RUNNING"],
+  ["Resume", "PUT", "resume", (state) => state === "PAUSED" || state === "STOPPED"],
+  ["Restart", "POST", "restart", (state) => state !== "STOPPED"],
+  [
+    "Stop",
+    "PUT",
+    "stop",
+    (state) => state !== "STOPPED",
+    "Stop it? It gives up its partitions until it is resumed.",
+  ],
+];
+
+/**
+ * Asks where an action can't be taken back.
+ * @param {string} question
+ * @returns {Promise<boolean>}
+ */
+const confirmed = (question) =>
+  new Promise((resolve) => {
+    const dialog = el(
+      "dialog",
+      { "aria-label": question, close: () => done() },
+      el("p", {}, question),
+      el(
+        "form",
+        { method: "dialog", class: "buttons" },
+        el("button", { value: "yes", class: "primary" }, "Yes"),
+        el("button", { value: "no", autofocus: true }, "No"),
+      ),
+    );
+    const done = () => {
+      resolve(dialog.returnValue === "yes");
+      dialog.remove();
+    };
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+
+/**
+ * @param {string} path of the connector
+ * @param {() => Promise<void>} reload
+ */
+const actionBar = (path, reload) => {
+  const answer = el("p", { role: "status", class: "answer" });
+  /** @param {string} label @param {() => Promise<unknown>} act @param {string} [question] */
+  const button = (label, act, question) =>
+    el(
+      "button",
+      {
+        click: async () => {
+          if (question !== undefined && !(await confirmed(question))) return;
+          try {
+            await act();
+            answer.className = "answer good";
+            say(answer, `${label}: done.`);
+          } catch (error) {
+            answer.className = "answer bad";
+            say(answer, `${label}: ${wordsOf(error)}`);
+          }
+          await reload();
+        },
+      },
+      label,
+    );
+  const buttons = ACTIONS.map(([label, method, verb, isOffered, question]) => ({
+    isOffered,
+    node: button(label, () => send(method, `${path}/${verb}`), question),
+  }));
+  const replay = button(
+    "Replay dead letters",
+    () => send("POST", `${path}/dead-letters/replay`),
+    "Send all dead letters once more?",
+  );
+  /** @param {string} state @param {number | undefined} letters */
+  const offer = (state, letters) => {
+    for (const { node, isOffered } of buttons) node.disabled = !isOffered(state);
+    replay.disabled = letters === undefined || letters === 0;
+  };
+  const node = el("div", { class: "actions" }, ...buttons.map(({ node: one }) => one), replay, answer);
+  return { node, offer };
+};
+
+/** @param {readonly Failure[]} failures */
+const failureTable = (failures) =>
+  failures.length === 0
+    ? el("p", { class: "hint" }, "None since this process began.")
+    : table(
+        "Failed attempts, the newest first",
+        ["When", "Record", "Attempt", "What followed", "Status", "Error"],
+        failures.map(({ at, topic, partition, offset, attempt, outcome, status, error, retryInMs }) => [
+          clockTime(at),
+          `${topic} ${partition}@${offset}`,
+          count(attempt),
+          retryInMs === null ? outcome : `${outcome} in ${duration(retryInMs / 1000)}`,
+          status ?? "no answer",
+          error ?? "",
+        ]),
+      );
+
+/** @param {string} path @param {AbortSignal} signal */
+const lettersPanel = (path, signal) => {
+  const list = el("ol", { class: "records", "aria-label": "Dead letters, the newest first" });
+  const status = el("p", { class: "hint", role: "status" });
+  const show = async () => {
+    say(status, "Asking…");
+    try {
+      const { topic, records } = await getJson(`${path}/dead-letters/records`, signal);
+      say(status, records.length === 0 ? `None in ${topic}.` : `The newest of ${topic}:`);
+      list.replaceChildren(
+        ...records.map((/** @type {any} */ letter) =>
+          recordItem(letter, [
+            ["Was", `${letter.of.topic} ${letter.of.partition}@${letter.of.offset}`],
+            ["Attempts", count(letter.attempts)],
+            ["Status", letter.status ?? "no answer"],
+            ["Error", letter.error ?? "none"],
+          ]),
+        ),
+      );
+    } catch (error) {
+      if (!signal.aborted) say(status, wordsOf(error));
+    }
+  };
+  return el(
+    "section",
+    { class: "panel", "aria-label": "Dead letters" },
+    el("h2", {}, "Dead letters"),
+    el("div", { class: "buttons" }, el("button", { click: show }, "Show the newest")),
+    status,
+    list,
+  );
+};
+
+/** @typedef {{ records: number, topic: string, replaying: boolean }} DeadLetters */
+
+/**
+ * @typedef {object} Known of a connector at one time
+ * @property {any} status
+ * @property {readonly Failure[]} failures
+ * @property {DeadLetters | undefined} dead undefined: it has no topic for them
+ */
+
+/**
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @returns {Promise<Known>}
+ */
+const ask = async (path, signal) => {
+  const [status, { failures }, dead] = await Promise.all([
+    getJson(`${path}/status`, signal),
+    getJson(`${path}/failures`, signal),
+    getJson(`${path}/dead-letters`, signal).catch(() => undefined),
+  ]);
+  return { status, failures, dead };
+};
+
+/** What is known of it; drawn anew only where it has changed, so that a selection stays. */
+const statePanels = () => {
+  const [about, trace, failing, lag] = [el("div"), el("div"), el("div"), el("span")];
+  let drawn = "";
+  /** @param {Known} known */
+  const draw = ({ status, failures, dead }) => {
+    const now = JSON.stringify([status, dead, failures]);
+    if (now === drawn) return;
+    drawn = now;
+    const letters = dead && `${count(dead.records)} in ${dead.topic}${dead.replaying ? ", replaying" : ""}`;
+    about.replaceChildren(
+      facts([
+        ["State", statePill(stateOf(status))],
+        ["Tasks", count(status.tasks.length)],
+        ["Worker", status.connector.worker_id],
+        ["Lag here", lag],
+        ["Dead letters", letters ?? "no topic for them"],
+      ]),
+    );
+    const why = status.tasks.find((/** @type {{ trace?: string }} */ task) => task.trace)?.trace;
+    trace.replaceChildren(
+      why ? el("pre", { class: "bad", role: "region", "aria-label": "Why it failed", tabindex: 0 }, why) : "",
+    );
+    failing.replaceChildren(failureTable(failures));
+  };
+  const errors = el(
+    "section",
+    { class: "panel", "aria-label": "Last errors" },
+    el("h2", {}, "Last errors"),
+    failing,
+  );
+  return { about, trace, errors, lag, draw };
+};
+
+/** @param {string} path @param {AbortSignal} signal */
+const configPanel = (path, signal) => {
+  const panel = el("details", { class: "panel" }, el("summary", {}, "Configuration"));
+  const open = async () => {
+    panel.append(facts(Object.entries(await getJson(`${path}/config`, signal))));
+  };
+  panel.addEventListener("toggle", () => void open(), { once: true });
+  return panel;
+};
+
+/** @param {import("./main.js").View} view */
+export const showConnector = async ({ main, name, signal }) => {
+  const path = `/connectors/${encodeURIComponent(name)}`;
+  const attempts = chart("Attempts by outcome", rate);
+  const state = statePanels();
+  const letters = lettersPanel(path, signal);
+  const trouble = el("p", { role: "alert" });
+  letters.hidden = true;
+
+  const reload = async () => {
+    try {
+      const known = await ask(path, signal);
+      if (signal.aborted) return;
+      actions.offer(stateOf(known.status), known.dead?.records);
+      letters.hidden = known.dead === undefined;
+      state.draw(known);
+      say(trouble, "");
+    } catch (error) {
+      if (!signal.aborted) say(trouble, wordsOf(error));
+    }
+  };
+  const actions = actionBar(path, reload);
+
+  main.append(
+    el("p", { class: "crumbs" }, el("a", { href: "#/connectors" }, "Connectors")),
+    el("h1", {}, name),
+    trouble,
+    state.about,
+    actions.node,
+    state.trace,
+    attempts.node,
+    state.errors,
+    letters,
+    configPanel(path, signal),
+  );
+  await reload();
+  if (signal.aborted) return;
+  const timer = setInterval(reload, LOOK_EVERY);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  watch(signal, () => {
+    attempts.draw(attemptSeries({ connector: name }));
+    say(state.lag, lagText(name));
+  });
+};

@@ -1,0 +1,38 @@
+/** Server-sent events by fetch: an EventSource keeps to itself why a server has refused it. */
+import { call } from "./api.js";
+
+/**
+ * Hands over each event until the stream ends; rejects as `call` does, and when it is aborted.
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @param {(event: string, data: any) => void} onEvent
+ */
+export const readEvents = async (path, signal, onEvent) => {
+  const answer = await call(path, { signal });
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (reader === undefined) return;
+  let pending = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (pending + value).split("\n\n");
+    pending = blocks.pop() ?? "";
+    for (const block of blocks) {
+      const { event, data } = fieldsOf(block);
+      if (data !== undefined) onEvent(event ?? "message", JSON.parse(data));
+    }
+  }
+};
+
+/**
+ * A heartbeat is a comment, and has no fields.
+ * @param {string} block
+ * @returns {Record<string, string | undefined>}
+ */
+const fieldsOf = (block) =>
+  Object.fromEntries(
+    block.split("\n").flatMap((line) => {
+      const colon = line.indexOf(": ");
+      return colon <= 0 ? [] : [[line.slice(0, colon), line.slice(colon + 2)]];
+    }),
+  );

@@ -1,0 +1,87 @@
+/** Whether events could be stored now, where, and how the gateway itself is. */
+import { getJson, wordsOf } from "./api.js";
+import { chart } from "./chart.js";
+import { el, facts } from "./dom.js";
+import { bytes, count, duration, rate } from "./format.js";
+import { averagesOf, ratesOf, valueNow, valuesOf, watch } from "./metrics.js";
+
+const REQUESTS = "stationgate_http_requests_total";
+const LOOK_EVERY = 5000;
+
+/** @param {AbortSignal} signal */
+const readyText = async (signal) => {
+  try {
+    await getJson("/readyz", signal);
+    return el("span", { class: "pill good" }, "ready: an event could be stored now");
+  } catch (error) {
+    return el("span", { class: "pill bad" }, `not ready: ${wordsOf(error)}`);
+  }
+};
+
+/** @type {Record<string, string>} */
+const KINDS = { kafka: "Kafka", embedded: "the embedded log", memory: "memory" };
+
+/** @param {import("./main.js").Gateway} gateway */
+const brokerFacts = ({ broker }) =>
+  facts([
+    ["Broker", KINDS[broker.kind] ?? broker.kind],
+    ["Cluster", broker.clusterId ?? "can’t be asked"],
+    ...(broker.addresses.length > 0
+      ? [/** @type {const} */ (["Addresses", broker.addresses.join(", ")])]
+      : []),
+    ["Topics", count(broker.topics)],
+    ["Partitions", count(broker.partitions)],
+  ]);
+
+/** @param {import("./main.js").Gateway} gateway */
+const gatewayFacts = ({ version, commit, roles }) =>
+  facts([
+    ["Version", version],
+    ["Commit", commit.slice(0, 12)],
+    ["Roles", roles.join(", ")],
+    ["Memory", bytes(valueNow("process_resident_memory_bytes"))],
+    ["Wrong credentials", count(valueNow("stationgate_auth_failures_total"))],
+  ]);
+
+const charts = () => {
+  const requests = chart("Requests by status", rate);
+  const append = chart("Time until the broker has an event, on average", duration, 0.001);
+  const buffered = chart("Bytes that wait for the broker", bytes);
+  const draw = () => {
+    const answered = (/** @type {RegExp} */ status) => ratesOf(REQUESTS, { status });
+    requests.draw([
+      { name: "2xx", values: answered(/^2/) },
+      { name: "4xx", values: answered(/^4/) },
+      { name: "5xx", values: answered(/^5/) },
+    ]);
+    append.draw([{ name: "append", values: averagesOf("stationgate_append_seconds") }]);
+    buffered.draw([{ name: "waiting", values: valuesOf("stationgate_buffered_bytes") }]);
+  };
+  return { nodes: [requests.node, append.node, buffered.node], draw };
+};
+
+/** @param {import("./main.js").View} view */
+export const showHealth = async ({ main, gateway, signal }) => {
+  const ready = el("p");
+  const broker = el("section", { class: "panel", "aria-label": "Broker" });
+  const own = el("section", { class: "panel", "aria-label": "This gateway" });
+  const { nodes, draw } = charts();
+  main.append(
+    el("h1", {}, "Health"),
+    ready,
+    el("div", { class: "columns even" }, broker, own),
+    el("div", { class: "columns even" }, ...nodes),
+  );
+  const load = async () => {
+    ready.replaceChildren(await readyText(signal));
+    const now = await getJson("/gateway", signal).catch(() => gateway);
+    if (signal.aborted) return;
+    broker.replaceChildren(el("h2", {}, "Broker"), brokerFacts(now));
+    own.replaceChildren(el("h2", {}, "This gateway"), gatewayFacts(now));
+  };
+  await load();
+  if (signal.aborted) return;
+  const timer = setInterval(load, LOOK_EVERY);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  watch(signal, draw);
+};

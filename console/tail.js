@@ -1,0 +1,158 @@
+/** The live tail of a station. */
+import { Refusal, wordsOf } from "./api.js";
+import { el, field, say } from "./dom.js";
+import { readEvents } from "./event-stream.js";
+import { count } from "./format.js";
+import { recordItem } from "./record.js";
+
+/** What the page keeps, whatever comes. */
+const MAX_SHOWN = 200;
+const AGAIN_AFTER = 2000;
+const SAY_EVERY = 1000;
+
+const controls = () => ({
+  filter: el("input", { type: "search", maxlength: 200, autocomplete: "off" }),
+  place: el(
+    "select",
+    {},
+    el("option", { value: "any" }, "key or value"),
+    el("option", { value: "value" }, "value"),
+    el("option", { value: "key" }, "key"),
+  ),
+  last: el("input", { type: "number", min: 0, max: 1000, value: 10, inputmode: "numeric" }),
+});
+
+/** @param {number} ms @param {AbortSignal} signal */
+const wait = (ms, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, undefined);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    });
+  });
+
+/**
+ * The newest first: partitions that catch up bring older ones later.
+ * @param {HTMLElement} list
+ * @param {import("./record.js").Shown} record
+ */
+const insert = (list, record) => {
+  const item = recordItem(record);
+  item.dataset["at"] = String(record.timestamp);
+  const isNewer = (/** @type {Element} */ other) =>
+    other instanceof HTMLElement && Number(other.dataset["at"]) > record.timestamp;
+  let after = list.firstElementChild;
+  while (after !== null && isNewer(after)) after = after.nextElementSibling;
+  list.insertBefore(item, after);
+  if (list.childElementCount > MAX_SHOWN) list.lastElementChild?.remove();
+};
+
+/**
+ * What a tail is about, in words: one sentence a second at most, since a reader aloud would never come to an end.
+ * @param {AbortSignal} signal
+ */
+const statusLine = (signal) => {
+  const node = el("p", { role: "status", class: "hint" }, "Not started.");
+  const seen = { state: "Not started.", came: 0, dropped: 0 };
+  const tell = () => {
+    const dropped = seen.dropped === 0 ? "" : ` ${count(seen.dropped)} were dropped: this page was too slow.`;
+    say(node, `${seen.state} ${count(seen.came)} came.${dropped}`);
+  };
+  const timer = setInterval(tell, SAY_EVERY);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  return { node, seen, tell };
+};
+
+/**
+ * Reads until it is aborted or refused, beginning again whenever the gateway ends it.
+ * @param {(some: number) => string} path to read from, with so many of the records that are there already
+ * @param {number} last
+ * @param {{ signal: AbortSignal, list: HTMLElement, status: ReturnType<typeof statusLine> }} to
+ */
+const follow = async (path, last, { signal, list, status: { seen, tell } }) => {
+  /** @param {string} event @param {any} data */
+  const onEvent = (event, data) => {
+    if (event === "record") {
+      seen.came += 1;
+      insert(list, data);
+      return;
+    }
+    if (event === "open") seen.state = "Watching.";
+    if (event === "end") seen.state = data.reason;
+    if (event === "dropped") seen.dropped += data.count;
+    tell();
+  };
+  for (let some = last; !signal.aborted; some = 0) {
+    try {
+      await readEvents(path(some), signal, onEvent);
+      seen.state = "The gateway has ended it; asking again…";
+    } catch (error) {
+      if (signal.aborted) return;
+      seen.state = wordsOf(error);
+      if (error instanceof Refusal && error.status < 500) return;
+      seen.state += " Asking again…";
+    }
+    tell();
+    await wait(AGAIN_AFTER, signal);
+  }
+};
+
+/**
+ * @param {string} station
+ * @param {AbortSignal} signal
+ */
+export const tailPanel = (station, signal) => {
+  const { filter, place, last } = controls();
+  const start = el("button", { class: "primary" }, "Start");
+  const stop = el("button", { type: "button", disabled: true }, "Stop");
+  const clear = el("button", { type: "button", click: () => list.replaceChildren() }, "Clear");
+  const status = statusLine(signal);
+  const list = el("ol", { class: "records", "aria-label": "Records, the newest first" });
+  /** @type {AbortController | undefined} */
+  let reading;
+  signal.addEventListener("abort", () => reading?.abort());
+
+  const begin = async () => {
+    reading?.abort();
+    const mine = new AbortController();
+    reading = mine;
+    const wanted = { filter: filter.value, in: place.value };
+    const path = (/** @type {number} */ some) =>
+      `/stations/${encodeURIComponent(station)}/tail?${new URLSearchParams({ ...wanted, last: String(some) })}`;
+    list.replaceChildren();
+    Object.assign(status.seen, { state: "Beginning…", came: 0, dropped: 0 });
+    say(start, "Start anew");
+    stop.disabled = false;
+    await follow(path, Number(last.value) || 0, { signal: mine.signal, list, status });
+    if (reading === mine) stop.disabled = true;
+    status.tell();
+  };
+  stop.addEventListener("click", () => {
+    reading?.abort();
+    status.seen.state = "Stopped.";
+    stop.disabled = true;
+    start.focus();
+    status.tell();
+  });
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    void begin();
+  };
+  const form = el(
+    "form",
+    { class: "bar", submit },
+    field("Only with this text", filter),
+    field("in", place),
+    field("Older ones of each partition", last),
+    el("div", { class: "buttons" }, start, stop, clear),
+  );
+  return el(
+    "section",
+    { class: "panel", "aria-label": "Live tail" },
+    el("h2", {}, "Live tail"),
+    form,
+    status.node,
+    list,
+  );
+};

@@ -1,0 +1,83 @@
+/** The console, and the operators' routes that it needs beside the others. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import type { SignInOperator } from "../auth/operator.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Settings } from "../config/schema.ts";
+import { COMMIT, VERSION } from "../config/version.ts";
+import type { AppOptions } from "../http/app.ts";
+import { consoleRoutes, signInPage, type ConsoleFiles } from "../http/handlers/console.ts";
+import { frontRoute, type GatewayFacts } from "../http/handlers/operations.ts";
+import { operatorStationRoutes } from "../http/handlers/operator-stations.ts";
+import type { ReadBody } from "../http/middleware/body.ts";
+import type { Route } from "../http/routes.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Ingest } from "./ingest.ts";
+
+/** The build puts it beside the program; a program that runs from its sources has none to serve. */
+const FOLDER = new URL("../console/", import.meta.url);
+
+const PAGES: readonly string[] = ["index.html", "sign-in.html"];
+
+const read = (name: string): string => readFileSync(new URL(name, FOLDER), "utf8");
+
+const filesOf = (): ConsoleFiles | undefined => {
+  if (!existsSync(FOLDER)) return undefined;
+  const names = readdirSync(FOLDER).filter((name) => !PAGES.includes(name));
+  return {
+    page: read("index.html"),
+    signIn: read("sign-in.html"),
+    assets: new Map(names.map((name) => [name, read(name)])),
+  };
+};
+
+interface ConsoleDependencies {
+  readonly broker: Broker;
+  readonly signInOperator: SignInOperator;
+  readonly readBody: ReadBody;
+}
+
+/** The operators' rows with the console before them. */
+export const withConsole = (
+  routes: readonly Route[],
+  { broker, signInOperator, readBody }: ConsoleDependencies,
+): Pick<AppOptions, "routes" | "errorPage"> => {
+  const front = frontRoute({ version: VERSION, commit: COMMIT }, broker);
+  const files = filesOf();
+  if (files === undefined) return { routes: [...routes, front] };
+  const own = consoleRoutes({ files, front, signInOperator, readBody });
+  return { routes: [...routes, ...own], errorPage: signInPage(files) };
+};
+
+export const factsOf = ({ roles, broker }: Settings, { kind }: Broker): GatewayFacts => ({
+  version: VERSION,
+  commit: COMMIT,
+  roles,
+  broker: { kind, addresses: kind === "kafka" ? broker.kafka.brokers : [] },
+});
+
+interface StationDependencies {
+  readonly settings: Settings;
+  readonly broker: Broker;
+  readonly ingest: Ingest | undefined;
+  readonly readBody: ReadBody;
+  /** Aborted when streams have to end, because the program does. */
+  readonly stopping: AbortSignal;
+}
+
+/** An operator's page may fall so far behind before events are dropped. */
+const TAILS = { heartbeatMs: 15_000, maxWaitingBytes: 1 << 20, maxTails: 20 };
+
+/** None where this process doesn't take events: it knows no stations then. */
+export const operatorStations = (dependencies: StationDependencies): readonly Route[] => {
+  const { settings, broker, ingest, readBody, stopping } = dependencies;
+  if (ingest === undefined) return [];
+  const { maxTails, ...limits } = TAILS;
+  return operatorStationRoutes({
+    ...ingest,
+    broker,
+    readBody,
+    contentLimits: { maxDepth: settings.server.jsonMaxDepth },
+    streams: { ...limits, clock: systemClock, stopping },
+    maxTails,
+  });
+};
