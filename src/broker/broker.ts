@@ -85,8 +85,8 @@ export interface Watermarks {
 export interface SubscribeOptions {
   /**
    * Consumer group: its members share the partitions, positions are its committed offsets, and a partition without
-   * one starts at `from`. Without a group the subscription reads every partition from `from` by itself and may not
-   * commit.
+   * one starts at `from`. Without a group the subscription reads every partition from `from` by itself, goes on where it
+   * was after a fault, and may not commit.
    */
   readonly group?: string | undefined;
   readonly topics: readonly string[];
@@ -113,6 +113,7 @@ export interface SubscriptionHandlers {
 /** A running consumer. Heartbeats go on by themselves whatever is paused and however long the handlers' work takes. */
 export interface Subscription {
   readonly assignment: readonly TopicPartition[];
+  /** Never throws: what is paused, resumed or sought while there is no assignment ends with the next one. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   /** The next record of that partition to arrive is the one at `offset`. */

@@ -14,7 +14,14 @@ const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 const NAME = "stationgate-by-subscription";
 const VERSION = 0;
 
-export const bySubscription = (countPartitions: CountPartitions): PartitionAssigner => {
+/**
+ * `beforeJoin`: what a member has to do before it joins, or joins once more. kafkajs has no place for it but this: to look
+ * for the group's coordinator is the first step of each join, and of nothing else that a consumer does.
+ */
+export const bySubscription = (
+  countPartitions: CountPartitions,
+  beforeJoin: () => Promise<void>,
+): PartitionAssigner => {
   const assigner: Assigner = {
     name: NAME,
     version: VERSION,
@@ -43,7 +50,14 @@ export const bySubscription = (countPartitions: CountPartitions): PartitionAssig
       }));
     },
   };
-  return () => assigner;
+  return ({ cluster }) => {
+    const find = cluster.findGroupCoordinator.bind(cluster);
+    cluster.findGroupCoordinator = async (group) => {
+      await beforeJoin();
+      return find(group);
+    };
+    return assigner;
+  };
 };
 
 const byTopic = (held: readonly TopicPartition[]): Assignment => {

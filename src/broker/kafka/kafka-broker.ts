@@ -47,9 +47,11 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
     subscribe: async (wanted, handlers) => {
       const subscription = await createSubscription({
         kafka,
+        sessionTimeout: options.sessionTimeout,
         options: wanted,
         handlers,
         deleteGroup: (group) => administration.deleteGroup(group),
+        watermarks: (topic) => administration.watermarks(topic),
         countPartitions: async (topic) => (await administration.topic(topic, true))?.partitions ?? 0,
       });
       subscriptions.add(subscription);

@@ -10,9 +10,11 @@ import type {
   TopicPartitionOffset,
 } from "../broker.ts";
 import { bySubscription, type CountPartitions } from "./assigner.ts";
+import { createCommits } from "./commits.ts";
+import { createHolding, type Holding } from "./holding.ts";
 import { settledWithin } from "./timeouts.ts";
 
-/** A member that is gone without a word is missed after the session; its partitions move within 15 s. */
+/** With a session of ten seconds the partitions of a member that is gone without a word move within 15 s. */
 const SESSION_TIMEOUT = 10_000;
 const HEARTBEAT_INTERVAL = 1000;
 const REBALANCE_TIMEOUT = 10_000;
@@ -23,7 +25,6 @@ const MAX_PARTITION_BYTES = 1 << 20;
 const CONCURRENT_PARTITIONS = 16;
 
 const LEAVE_TIMEOUT = 5000;
-const REVOKE_TIMEOUT = 5000;
 
 export interface MemberEvents {
   onJoined(): void;
@@ -33,7 +34,8 @@ export interface MemberEvents {
 
 export interface Member {
   readonly assignment: readonly TopicPartition[];
-  start(): Promise<void>;
+  /** Joins the group, after `before`. */
+  start(before: () => Promise<void> | undefined): Promise<void>;
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   seek(position: TopicPartitionOffset): void;
@@ -44,17 +46,25 @@ export interface Member {
 interface MemberDependencies {
   readonly kafka: Kafka;
   readonly group: string;
+  /** Milliseconds. */
+  readonly sessionTimeout: number | undefined;
   readonly options: SubscribeOptions;
   readonly handlers: SubscriptionHandlers;
   readonly events: MemberEvents;
   readonly countPartitions: CountPartitions;
+  /** Where a partition is to be read from; undefined: at the group's committed position. */
+  readonly placeOf: (partition: TopicPartition) => bigint | undefined;
 }
 
-const createConsumer = ({ kafka, group, countPartitions }: MemberDependencies): Consumer =>
+const createConsumer = (
+  { kafka, group, countPartitions, sessionTimeout = SESSION_TIMEOUT }: MemberDependencies,
+  holding: Pick<Holding, "revoke">,
+): Consumer =>
   kafka.consumer({
     groupId: group,
-    partitionAssigners: [bySubscription(countPartitions)],
-    sessionTimeout: SESSION_TIMEOUT,
+    // What is given up is given up before the member joins again: until then its commits count.
+    partitionAssigners: [bySubscription(countPartitions, () => holding.revoke())],
+    sessionTimeout,
     heartbeatInterval: HEARTBEAT_INTERVAL,
     rebalanceTimeout: REBALANCE_TIMEOUT,
     maxWaitTimeInMs: MAX_WAIT,
@@ -64,51 +74,27 @@ const createConsumer = ({ kafka, group, countPartitions }: MemberDependencies): 
     retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },
   });
 
-/** What the group has given to this member. */
-interface Holding {
-  readonly partitions: readonly TopicPartition[];
-  assign(memberAssignment: Readonly<Record<string, readonly number[]>>): void;
-  revoke(): Promise<void>;
-}
-
-const createHolding = (consumer: Consumer, handlers: SubscriptionHandlers): Holding => {
-  let partitions: readonly TopicPartition[] = [];
-  return {
-    get partitions() {
-      return partitions;
-    },
-    assign: (memberAssignment) => {
-      partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
-        numbers.map((partition) => ({ topic, partition })),
-      );
-      // A pause is the owner's word on a partition that it held; what is assigned begins afresh.
-      const paused = consumer.paused();
-      if (paused.length > 0) consumer.resume(paused);
-      handlers.onAssigned?.(partitions);
-    },
-    revoke: async () => {
-      const given = partitions;
-      if (given.length === 0) return;
-      const told = handlers.onRevoked?.(given) ?? Promise.resolve();
-      await settledWithin(REVOKE_TIMEOUT, told).catch(() => undefined);
-      if (partitions === given) partitions = [];
-    },
-  };
-};
-
 export const createMember = (dependencies: MemberDependencies): Member => {
-  const { options, handlers, events } = dependencies;
-  const consumer = createConsumer(dependencies);
-  const holding = createHolding(consumer, handlers);
+  const { options, handlers, events, placeOf } = dependencies;
+  const holding = createHolding(handlers);
+  const consumer = createConsumer(dependencies, holding);
+  const commit = createCommits(consumer);
   let left = false;
+  let starting: Promise<void> = Promise.resolve();
+  /** Outside of its group kafkajs takes no pause, resume or seek. None is missing: what is assigned next begins afresh. */
+  let joined = false;
 
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     if (left) return;
+    joined = true;
     events.onJoined();
-    holding.assign(payload.memberAssignment);
+    const partitions = partitionsOf(payload.memberAssignment);
+    begin(consumer, partitions, placeOf);
+    holding.assign(partitions);
   });
-  // kafkajs doesn't wait for this: a commit made here reaches the coordinator while the others still rejoin.
-  consumer.on(consumer.events.REBALANCING, () => void holding.revoke());
+  consumer.on(consumer.events.STOP, () => {
+    joined = false;
+  });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!left) events.onLost(payload.error);
   });
@@ -117,53 +103,82 @@ export const createMember = (dependencies: MemberDependencies): Member => {
     get assignment() {
       return holding.partitions;
     },
-    start: async () => {
-      await consumer.connect();
-      await consumer.subscribe({ topics: [...options.topics], fromBeginning: options.from === "earliest" });
-      await consumer.run({
-        autoCommit: false,
-        partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-        eachBatch: (payload) => {
-          if (!left) handOver(payload, handlers);
-          return Promise.resolve();
-        },
-      });
+    start: (before) => {
+      const onBatch = (payload: EachBatchPayload): void => {
+        if (!left) handOver(payload, handlers);
+      };
+      starting = Promise.resolve(before()).then(() => run(consumer, options, onBatch));
+      return starting;
     },
     pause: (partitions) => {
-      consumer.pause(grouped(partitions));
+      if (joined) consumer.pause(grouped(partitions));
     },
     resume: (partitions) => {
-      consumer.resume(grouped(partitions));
+      if (joined) consumer.resume(grouped(partitions));
     },
     seek: ({ topic, partition, offset }) => {
-      consumer.seek({ topic, partition, offset: offset.toString() });
+      if (joined) consumer.seek({ topic, partition, offset: offset.toString() });
     },
-    commit: (positions) => commit(consumer, holding.partitions, positions),
+    commit: async (positions) => {
+      if (!positions.every((position) => isAmong(holding.partitions, position)))
+        throw new GatewayError("BROKER_UNAVAILABLE");
+      await commit(positions);
+    },
     leave: async () => {
       if (left) return;
       await holding.revoke();
       left = true;
-      await settledWithin(LEAVE_TIMEOUT, consumer.disconnect()).catch(() => undefined);
+      // A consumer that is ended while it starts would go on with its start.
+      const started = starting.catch(() => undefined);
+      await settledWithin(
+        LEAVE_TIMEOUT,
+        started.then(() => consumer.disconnect()),
+      ).catch(() => undefined);
     },
   };
 };
 
-const grouped = (partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] =>
-  partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
-
-const commit = async (
+const run = async (
   consumer: Consumer,
-  assignment: readonly TopicPartition[],
-  positions: readonly TopicPartitionOffset[],
+  { topics, from }: SubscribeOptions,
+  onBatch: (payload: EachBatchPayload) => void,
 ): Promise<void> => {
-  const isOurs = ({ topic, partition }: TopicPartition): boolean =>
-    assignment.some((held) => held.topic === topic && held.partition === partition);
-  if (!positions.every(isOurs)) throw new GatewayError("BROKER_UNAVAILABLE");
-  const offsets = positions.map(({ offset, ...place }) => ({ ...place, offset: offset.toString() }));
-  await consumer.commitOffsets(offsets).catch((cause: unknown) => {
-    throw new GatewayError("BROKER_UNAVAILABLE", { cause });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [...topics], fromBeginning: from === "earliest" });
+  await consumer.run({
+    autoCommit: false,
+    partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
+    eachBatch: (payload) => {
+      onBatch(payload);
+      return Promise.resolve();
+    },
   });
 };
+
+/** What is assigned begins afresh: a pause was the owner's word on a partition that it held. */
+const begin = (
+  consumer: Consumer,
+  partitions: readonly TopicPartition[],
+  placeOf: MemberDependencies["placeOf"],
+): void => {
+  const paused = consumer.paused();
+  if (paused.length > 0) consumer.resume(paused);
+  for (const partition of partitions) {
+    const offset = placeOf(partition);
+    if (offset !== undefined) consumer.seek({ ...partition, offset: offset.toString() });
+  }
+};
+
+const partitionsOf = (memberAssignment: Readonly<Record<string, readonly number[]>>): TopicPartition[] =>
+  Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
+    numbers.map((partition) => ({ topic, partition })),
+  );
+
+const isAmong = (held: readonly TopicPartition[], { topic, partition }: TopicPartition): boolean =>
+  held.some((one) => one.topic === topic && one.partition === partition);
+
+const grouped = (partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] =>
+  partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
 
 const handOver = (payload: EachBatchPayload, handlers: SubscriptionHandlers): void => {
   const { batch } = payload;

@@ -36,4 +36,6 @@ export interface KafkaOptions {
   readonly requestTimeout: number;
   /** An append has settled after it. */
   readonly deliveryTimeout: number;
+  /** A group misses a member that is gone without a word after it. Default: 10,000. */
+  readonly sessionTimeout?: number;
 }

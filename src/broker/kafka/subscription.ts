@@ -2,26 +2,50 @@
 import { randomUUID } from "node:crypto";
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { SubscribeOptions, Subscription, SubscriptionHandlers } from "../broker.ts";
+import type {
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandlers,
+  TopicPartition,
+  Watermarks,
+} from "../broker.ts";
 import type { CountPartitions } from "./assigner.ts";
 import { createMember, type Member } from "./member.ts";
+import { createReaderPlaces, type ReaderPlaces } from "./reader-places.ts";
 
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;
 
 interface SubscriptionDependencies {
   readonly kafka: Kafka;
+  /** Milliseconds. */
+  readonly sessionTimeout: number | undefined;
   readonly options: SubscribeOptions;
   readonly handlers: SubscriptionHandlers;
-  /** Forgets the group of a reader that had none of its own. */
+  /** Forgets a group of a reader that had none of its own. */
   readonly deleteGroup: (group: string) => Promise<void>;
   readonly countPartitions: CountPartitions;
+  readonly watermarks: (topic: string) => Promise<readonly Watermarks[]>;
 }
+
+const withoutGroup = (): GatewayError =>
+  new GatewayError("REQUEST_INVALID", { message: "A reader without a group can't commit" });
+
+const remembering = (places: ReaderPlaces, handlers: SubscriptionHandlers): SubscriptionHandlers => ({
+  ...handlers,
+  onRecords: (records) => {
+    handlers.onRecords(records);
+    places.passed(records);
+  },
+});
 
 /** Resolves once the first attempt to join has been made. */
 export const createSubscription = async (dependencies: SubscriptionDependencies): Promise<Subscription> => {
-  const { options, handlers, deleteGroup } = dependencies;
-  const group = options.group ?? `stationgate-reader-${randomUUID()}`;
+  const { options, deleteGroup, watermarks } = dependencies;
+  const places = options.group === undefined ? createReaderPlaces(options, watermarks) : undefined;
+  const handlers = places === undefined ? dependencies.handlers : remembering(places, dependencies.handlers);
+  /** Those of a reader that has none of its own. */
+  const groups = new Set<string>();
   let member: Member | undefined;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
@@ -38,19 +62,20 @@ export const createSubscription = async (dependencies: SubscriptionDependencies)
   };
 
   const join = async (): Promise<void> => {
-    const events = {
-      onJoined: () => {
-        pause = FIRST_PAUSE;
-      },
-      onLost: (cause: unknown) => {
-        if (member === joining) again(cause);
-      },
+    // In a group of its own a reader that comes back need not wait until its former self is missed.
+    const group = options.group ?? `stationgate-reader-${randomUUID()}`;
+    const onJoined = (): void => {
+      pause = FIRST_PAUSE;
+      if (places !== undefined) groups.add(group);
     };
-    const joining: Member = createMember({ ...dependencies, group, events });
+    const onLost = (cause: unknown): void => {
+      if (member === joining) again(cause);
+    };
+    const placeOf = (partition: TopicPartition): bigint | undefined => places?.of(partition);
+    const parts = { ...dependencies, handlers, group, placeOf, events: { onJoined, onLost } };
+    const joining: Member = createMember(parts);
     member = joining;
-    await joining.start().catch((error: unknown) => {
-      if (member === joining) again(error);
-    });
+    await joining.start(() => places?.find()).catch(onLost);
   };
 
   await join();
@@ -60,10 +85,12 @@ export const createSubscription = async (dependencies: SubscriptionDependencies)
     },
     pause: (partitions) => member?.pause(partitions),
     resume: (partitions) => member?.resume(partitions),
-    seek: (position) => member?.seek(position),
+    seek: (position) => {
+      places?.seek(position);
+      member?.seek(position);
+    },
     commit: async (positions) => {
-      if (options.group === undefined)
-        throw new GatewayError("REQUEST_INVALID", { message: "A reader without a group can't commit" });
+      if (places !== undefined) throw withoutGroup();
       if (member === undefined) throw new GatewayError("BROKER_UNAVAILABLE");
       await member.commit(positions);
     },
@@ -72,7 +99,7 @@ export const createSubscription = async (dependencies: SubscriptionDependencies)
       closed = true;
       clearTimeout(timer);
       await member?.leave();
-      if (options.group === undefined) await deleteGroup(group).catch(() => undefined);
+      await Promise.allSettled([...groups].map(deleteGroup));
     },
   };
 };

@@ -13,10 +13,10 @@ import type { GatewayError } from "../../../src/errors.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
 import { startTcpProxy, type TcpProxy } from "../../support/kafka/proxy.ts";
 import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
-import { record } from "../conformance/tools.ts";
+import { numbered, record } from "../conformance/tools.ts";
 import { kafkaOptions } from "./options.ts";
 
-const SESSION_TIMEOUT = 10_000;
+const SESSION_TIMEOUT = 3000;
 
 /** Handlers that keep what they are told. */
 const listener = () => {
@@ -53,7 +53,9 @@ describeOwnKafka("a subscription to Kafka", () => {
   }, 120_000);
 
   beforeEach(async () => {
-    broker = createKafkaBroker(kafkaOptions(kafka.brokers, { deliveryTimeout: 20_000 }));
+    broker = createKafkaBroker(
+      kafkaOptions(kafka.brokers, { deliveryTimeout: 20_000, sessionTimeout: SESSION_TIMEOUT }),
+    );
     await broker.open();
   });
 
@@ -93,7 +95,7 @@ describeOwnKafka("a subscription to Kafka", () => {
   it("takes over the partitions of one that has vanished without a word", async () => {
     const topic = await newTopic(4);
     const group = uniqueName("vanished");
-    const vanishing = createKafkaBroker(kafkaOptions([proxy.address]));
+    const vanishing = createKafkaBroker(kafkaOptions([proxy.address], { sessionTimeout: SESSION_TIMEOUT }));
     await vanishing.open();
     const first = listener();
     await vanishing.subscribe({ group, topics: [topic], from: "earliest" }, first.handlers);
@@ -105,7 +107,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     await until(() => second.assignments.at(-1)?.length === 4);
     proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
     await vanishing.close();
-    // A session of ten seconds, and the time in which the others come together again.
+    // A session, and the time in which the others come together again.
   }, 35_000);
 
   it("comes back by itself after a restart of the broker, and commits", async () => {
@@ -131,6 +133,99 @@ describeOwnKafka("a subscription to Kafka", () => {
     expect(values).toEqual(["before", "after"]);
   }, 90_000);
 
+  it.each([
+    ["earliest", ["before"], ["before", "meanwhile", "after"]],
+    ["latest", ["first"], ["first", "meanwhile", "after"]],
+    ["latest", [], ["meanwhile", "after"]],
+  ] as const)(
+    "goes on where it was, without a group, from %s, after %j",
+    async (from, first, all) => {
+      const topic = await newTopic(1);
+      await broker.append(topic, from === "earliest" ? [record("before")] : [record("skipped")]);
+      const reading = createKafkaBroker(kafkaOptions([proxy.address], { sessionTimeout: SESSION_TIMEOUT }));
+      await reading.open();
+      const { values, assignments, errors, handlers } = listener();
+      await reading.subscribe({ topics: [topic], from }, handlers);
+      await until(() => assignments.length > 0);
+      if (from === "latest" && first.length > 0) await broker.append(topic, [record("first")]);
+      await until(() => values.length === first.length);
+      proxy.refuse();
+      await until(() => errors.length > 0);
+      await broker.append(topic, [record("meanwhile")]);
+      proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+      await until(() => values.includes("meanwhile"));
+      await broker.append(topic, [record("after")]);
+      await until(() => values.includes("after"));
+
+      expect(values).toEqual(all);
+      await reading.close();
+    },
+    40_000,
+  );
+
+  it("takes a pause, a resume and a seek at any time, and commits only as a member", async () => {
+    const topic = await newTopic(1);
+    const member = createKafkaBroker(kafkaOptions([proxy.address], { sessionTimeout: SESSION_TIMEOUT }));
+    await member.open();
+    const { assignments, errors, handlers } = listener();
+    const group = uniqueName("steered");
+    const subscription = await member.subscribe({ group, topics: [topic], from: "earliest" }, handlers);
+    await until(() => assignments.length > 0);
+    const held = subscription.assignment;
+    const endings = new Set<string>();
+    const steer = async (): Promise<void> => {
+      subscription.pause(held);
+      subscription.seek({ topic, partition: 0, offset: 0n });
+      subscription.resume(held);
+      await subscription.commit([{ topic, partition: 0, offset: 0n }]).then(
+        () => endings.add("made"),
+        (error: unknown) => endings.add((error as GatewayError).code),
+      );
+    };
+    proxy.refuse();
+    while (errors.length === 0) {
+      await steer();
+      await sleep(1);
+    }
+    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    while (assignments.length === 1) {
+      await steer();
+      await sleep(1);
+    }
+
+    expect([...endings]).toEqual(["BROKER_UNAVAILABLE"]);
+    expect(await broker.committed(group, topic)).toEqual([]);
+    await member.close();
+  }, 40_000);
+
+  it("waits for the work on partitions that it gives up, whose commit counts", async () => {
+    const topic = await newTopic(2);
+    const group = uniqueName("revoked");
+    const first = listener();
+    const commits: Promise<void>[] = [];
+    const finish = async (partitions: readonly TopicPartition[]): Promise<void> => {
+      await sleep(1500);
+      const all = Promise.all(partitions.map((one) => subscription.commit([{ ...one, offset: 3n }]))).then(
+        () => undefined,
+      );
+      commits.push(all);
+      await all;
+    };
+    const subscription: Subscription = await join(topic, group, { ...first.handlers, onRevoked: finish });
+    await broker.append(topic, [...numbered(3, 0), ...numbered(3, 1)]);
+    await until(() => first.values.length === 6);
+    const second = listener();
+    await join(topic, group, second.handlers);
+    await until(() => second.assignments.at(-1)?.length === 1);
+    await broker.append(topic, [record("new", { partition: 0 }), record("new", { partition: 1 })]);
+    await until(() => first.values.length + second.values.length >= 8);
+
+    expect(commits).toHaveLength(1);
+    await expect(commits[0]).resolves.toBeUndefined();
+    expect(second.values).toEqual(["new"]);
+    expect(first.values.slice(6)).toEqual(["new"]);
+  }, 40_000);
+
   it("waits for a topic that doesn't exist yet, and says so", async () => {
     const topic = uniqueName("later");
     const { values, errors, handlers } = listener();
@@ -146,16 +241,23 @@ describeOwnKafka("a subscription to Kafka", () => {
 
   it("leaves no group behind where it had none of its own", async () => {
     const topic = await newTopic(1);
+    const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const readers = async (): Promise<readonly string[]> =>
+      (await admin.listGroups()).groups
+        .map(({ groupId }) => groupId)
+        .filter((groupId) => groupId.startsWith("stationgate-reader-"));
+    const before = await readers();
     const { values, handlers } = listener();
     const reader = await broker.subscribe({ topics: [topic], from: "earliest" }, handlers);
     await broker.append(topic, [record("a")]);
     await until(() => values.length > 0);
+    const during = await readers();
     await reader.close();
-    const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    const { groups } = await admin.listGroups();
+    const after = await readers();
     await admin.disconnect();
 
-    expect(groups.filter(({ groupId }) => groupId.startsWith("stationgate-reader-"))).toEqual([]);
+    expect(during.filter((group) => !before.includes(group))).toHaveLength(1);
+    expect(after.filter((group) => !before.includes(group))).toEqual([]);
   }, 40_000);
 });

@@ -82,6 +82,7 @@ export const serverProperties = (layout: NodeLayout): string => {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
     ...listenersOf(layout),
     ...saslOf(layout),
     ...tlsOf(layout),

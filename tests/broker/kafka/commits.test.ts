@@ -1,0 +1,53 @@
+import type { Consumer } from "kafkajs";
+import { createCommits } from "../../../src/broker/kafka/commits.ts";
+
+const POSITIONS = [
+  { topic: "t", partition: 0, offset: 5n },
+  { topic: "t", partition: 1, offset: 7n },
+];
+
+type OnCommit = (event: { payload: { topics: readonly object[] } }) => void;
+
+/** A consumer whose commits make of each call what a test says, and tell what they made. */
+const fakeConsumer = (makes: (offsets: readonly object[]) => readonly object[] | Error) => {
+  let tell: OnCommit = () => undefined;
+  const consumer = {
+    events: { COMMIT_OFFSETS: "consumer.commit_offsets" },
+    on: (_name: string, listener: OnCommit) => {
+      tell = listener;
+    },
+    commitOffsets: async (offsets: { topic: string; partition: number; offset: string }[]) => {
+      await Promise.resolve();
+      const made = makes(offsets);
+      if (made instanceof Error) throw made;
+      if (made.length > 0) tell({ payload: { topics: [{ topic: "t", partitions: made }] } });
+    },
+  };
+  return consumer as unknown as Consumer;
+};
+
+describe("a commit", () => {
+  it("is made where kafkajs tells that it made it", async () => {
+    const commit = createCommits(fakeConsumer((offsets) => offsets));
+    await expect(commit(POSITIONS)).resolves.toBeUndefined();
+  });
+
+  it("isn't made where kafkajs only says that it is done", async () => {
+    const commit = createCommits(fakeConsumer(() => []));
+    await expect(commit(POSITIONS)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  });
+
+  it("isn't made where another one was", async () => {
+    const commit = createCommits(fakeConsumer((offsets) => offsets.slice(0, 1)));
+    const [first, both] = await Promise.allSettled([commit(POSITIONS.slice(0, 1)), commit(POSITIONS)]);
+
+    expect(first.status).toBe("fulfilled");
+    expect(both).toMatchObject({ status: "rejected", reason: { code: "BROKER_UNAVAILABLE" } });
+  });
+
+  it("fails as the broker being away does, whatever kafkajs throws", async () => {
+    const cause = new TypeError("Consumer group was not initialized");
+    const commit = createCommits(fakeConsumer(() => cause));
+    await expect(commit(POSITIONS)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE", cause });
+  });
+});
