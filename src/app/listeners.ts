@@ -13,7 +13,6 @@ import {
   stationListRoute,
   statusRoute,
 } from "../http/handlers/operations.ts";
-import { webhookRoutes } from "../http/handlers/webhooks.ts";
 import { bodyReader } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createHttpServer } from "../http/server.ts";
@@ -28,7 +27,6 @@ import type { Ingest } from "./ingest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { produceRoutes } from "./produce-routes.ts";
 import { sdkRoutes } from "./sdk.ts";
-import { openWebhooks } from "./webhooks.ts";
 
 export interface Listeners {
   /** Binds both. Rejects as node does, when an address is taken. */
@@ -135,8 +133,10 @@ const publicRoutes = (
   const readBody = bodyReader(bodyLimits);
   const { authenticate } = guard;
   return [
-    ...produceRoutes({ settings, ingest, broker, consumers, readBody, authenticate, stopping }),
-    ...webhookRoutes({ webhooks: openWebhooks({ settings, ingest, logger, metrics }), readBody }),
+    ...produceRoutes({
+      ...{ settings, ingest, broker, consumers, logger, metrics },
+      ...{ readBody, authenticate, stopping },
+    }),
     ...authRoutes({ sessions, readBody }),
     ...sdkRoutes(),
     ...probes,

@@ -6,13 +6,17 @@ import type { PullConsumers } from "../delivery/consume.ts";
 import { beaconRoute } from "../http/handlers/beacon.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy.ts";
 import { stationRoutes } from "../http/handlers/stations.ts";
+import { webhookRoutes } from "../http/handlers/webhooks.ts";
 import { createIntake } from "../http/intake.ts";
 import type { ReadBody } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
 import { createRates } from "../ingest/limits/rates.ts";
 import { systemClock } from "../lib/clock.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
 import { maxEventBytesOf, type Ingest } from "./ingest.ts";
+import { openWebhooks } from "./webhooks.ts";
 
 export interface ProduceRoutesDependencies {
   readonly settings: Settings;
@@ -21,6 +25,8 @@ export interface ProduceRoutesDependencies {
   readonly consumers: PullConsumers;
   readonly readBody: ReadBody;
   readonly authenticate: Authenticate;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Aborted when streams have to end, because the program does. */
   readonly stopping: AbortSignal;
 }
@@ -49,6 +55,7 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
       maxEntries: limits.recordsPerCall,
       alwaysStatus200: restProxy.alwaysStatus200,
     }),
+    ...webhookRoutes({ ...shared, webhooks: openWebhooks(dependencies) }),
   ];
 };
 

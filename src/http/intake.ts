@@ -11,6 +11,8 @@ export type Events = readonly (IncomingEvent | GatewayError)[];
 export type Store = (station: Station, events: Events) => Promise<readonly EventOutcome[]>;
 
 export interface Intake {
+  /** For calls that are stored in another way: takes all of the demand, or throws RATE_LIMITED. */
+  admit(call: AuthorisedCall, demand: Demand): void;
   /** Takes a whole call, or nothing of it: rejects with RATE_LIMITED, and as `Produce` does. */
   submit(call: AuthorisedCall, station: Station, events: Events): Promise<readonly EventOutcome[]>;
   /**
@@ -34,6 +36,7 @@ export const createIntake = ({ produce, rates }: IntakeDependencies): Intake => 
   };
 
   return {
+    admit,
     submit: async (call, station, events) => {
       const bytes = events.reduce((sum, event) => sum + sizeOf(event), 0);
       admit(call, { requests: 1, events: events.length, bytes });

@@ -59,7 +59,7 @@ describe("one fault", () => {
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: github, secrets: [x], publicUrl: y }]",
-      "webhooks[0].publicUrl: is unknown, did you mean source?",
+      "webhooks[0].publicUrl: is unknown, did you mean limits?",
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{id}{body}' }]",

@@ -1,6 +1,7 @@
 /** Third parties that post in, each with its signature scheme. */
 import { z } from "zod";
 import { choice, duration, matching, secret, secretPair, section, special } from "../keys.ts";
+import { rates } from "./limits.ts";
 import { stationName } from "./stations.ts";
 
 const common = {
@@ -10,6 +11,7 @@ const common = {
     "How long a delivery is remembered, so that its repeat is not stored.",
     30 * 86_400_000,
   ).prefault("24h"),
+  limits: rates.prefault({}),
 };
 
 const secrets = secretPair("The sender's secret, and its successor while it is rotated.");

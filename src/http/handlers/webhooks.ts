@@ -3,24 +3,33 @@ import type { WebhookRequest } from "../../ingest/webhooks/webhook.ts";
 import type { Webhooks } from "../../ingest/webhooks/webhooks.ts";
 import type { Call } from "../call.ts";
 import { admitWebhook, receiveWebhook, verifyWebhook } from "../documentation/webhooks.ts";
+import type { Intake } from "../intake.ts";
 import type { ReadBody } from "../middleware/body.ts";
+import { authorised } from "../middleware/guard.ts";
 import type { OpenRoute } from "../routes.ts";
 
 export interface WebhookRouteDependencies {
   readonly webhooks: Webhooks;
+  readonly intake: Pick<Intake, "admit">;
   readonly readBody: ReadBody;
 }
 
 const NOTHING = Buffer.alloc(0);
 
-export const webhookRoutes = ({ webhooks, readBody }: WebhookRouteDependencies): readonly OpenRoute[] => {
+export const webhookRoutes = ({
+  webhooks,
+  intake,
+  readBody,
+}: WebhookRouteDependencies): readonly OpenRoute[] => {
   const handler = async (call: Call): Promise<void> => {
     const { request, response, facts } = call;
     const source = webhooks.find(sourceIn(call));
     facts.station = source.station;
     const body = request.method === "POST" ? await readBody(request) : NOTHING;
     facts.bytes = body.length;
-    const answer = await source.receive(toWebhookRequest(call, body));
+    const answer = await source.receive(toWebhookRequest(call, body), (principal, bytes) => {
+      intake.admit(authorised(call, principal), { requests: 1, events: 1, bytes });
+    });
     if (answer.status === 202) facts.stored = 1;
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
     response.statusCode = answer.status;

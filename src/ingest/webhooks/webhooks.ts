@@ -1,4 +1,5 @@
 /** Webhook sources: a request is verified, stored once, and only then welcomed. */
+import type { Limits, Principal } from "../../auth/principal.ts";
 import { webhookPrincipal } from "../../auth/webhook-principal.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -17,16 +18,21 @@ export interface WebhookDeclaration extends WebhookSettings {
   readonly scheme: SchemeName;
   /** Milliseconds for which a delivery is remembered. */
   readonly duplicateWindow: number;
+  /** Rates that its deliveries are held to, repeats included. */
+  readonly limits?: Limits;
 }
+
+/** Told of a delivery that is believed, before anything is stored. Throws RATE_LIMITED. */
+export type Admit = (principal: Principal, bytes: number) => void;
 
 export interface WebhookSource {
   readonly station: string;
   /**
    * Resolves with 202 once the delivery is stored, or was before; with 200 for a handshake. Rejects with UNAUTHORIZED,
-   * METHOD_NOT_ALLOWED, HANDSHAKE_REFUSED, with BROKER_AMBIGUOUS when the sender's deadline comes first, and with
+   * METHOD_NOT_ALLOWED, HANDSHAKE_REFUSED, with what `admit` throws, with BROKER_AMBIGUOUS when the sender's deadline comes first, and with
    * whatever the event's own outcome is.
    */
-  receive(request: WebhookRequest): Promise<WebhookAnswer>;
+  receive(request: WebhookRequest, admit: Admit): Promise<WebhookAnswer>;
 }
 
 export interface Webhooks {
@@ -70,7 +76,7 @@ const createSource = (
 ): WebhookSource => {
   const { source, duplicateWindow } = declaration;
   const verifier = verifierOf(declaration);
-  const principal = webhookPrincipal(source, declaration.station);
+  const principal = webhookPrincipal(source, declaration.station, declaration.limits ?? {});
 
   const store = async (webhook: VerifiedWebhook): Promise<void> => {
     const station = await stations.resolve(declaration.station);
@@ -85,13 +91,14 @@ const createSource = (
 
   return {
     station: declaration.station,
-    receive: async (request) => {
+    receive: async (request, admit) => {
       const verdict = verifier.verify(request, clock.now());
       if (verdict.status === "handshake") return verdict.answer;
       if (verdict.status === "refused") {
         refused?.(source, verdict.reason);
         throw new GatewayError("UNAUTHORIZED", { cause: `webhook ${verdict.reason}` });
       }
+      admit(principal, verdict.webhook.body.length);
       await inTime(storeOnce(verdict.webhook), verifier.deadline, clock);
       return ACCEPTED;
     },

@@ -19,6 +19,7 @@ const setUp = async () => {
   const stored: WebhookRequest[] = [];
   const routes = webhookRoutes({
     readBody: bodyReader({ maxBytes: LIMIT, timeoutMs: 1000 }),
+    intake: { admit: () => undefined },
     webhooks: {
       find: (name) => {
         const verifier = Object.entries(verifiers).find(([source]) => source === name)?.[1];

@@ -1,7 +1,11 @@
 import { createHmac } from "node:crypto";
 import { asGatewayError, GatewayError } from "../../../src/errors.ts";
 import type { EventOutcome, ProduceRequest } from "../../../src/ingest/produce.ts";
-import { createWebhooks, type WebhookDeclaration } from "../../../src/ingest/webhooks/webhooks.ts";
+import {
+  createWebhooks,
+  type Admit,
+  type WebhookDeclaration,
+} from "../../../src/ingest/webhooks/webhooks.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { failure, NOW, request, type Sent } from "./senders.ts";
 
@@ -51,6 +55,8 @@ const push = (headers: Record<string, string> = {}, body = "{}"): Sent => ({
   },
 });
 
+const admitted = (): void => undefined;
+
 const settled = async (promise: Promise<unknown>): Promise<boolean> => {
   const pending = Symbol("pending");
   await new Promise(setImmediate);
@@ -58,9 +64,25 @@ const settled = async (promise: Promise<unknown>): Promise<boolean> => {
 };
 
 describe("createWebhooks", () => {
+  it("asks for admission once a delivery is believed, and stores nothing without it", async () => {
+    const limits = { eventsPerSecond: 1 };
+    const { webhooks, calls } = setUp([declare({ limits })]);
+    const asked: unknown[] = [];
+    const admit: Admit = ({ kind, name, limits: held }, bytes) => {
+      asked.push([kind, name, held, bytes]);
+      throw new GatewayError("RATE_LIMITED", { retryAfter: 1 });
+    };
+    const hub = webhooks.find("hub");
+    const forged = request({ ...push(), body: "{ }" });
+    await expect(hub.receive(forged, admit)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await expect(hub.receive(request(push()), admit)).rejects.toMatchObject({ code: "RATE_LIMITED" });
+    expect(asked).toEqual([["webhook", "hub", limits, 2]]);
+    expect(calls).toEqual([]);
+  });
+
   it("answers 202 after the event is stored, and not before", async () => {
     const { webhooks, settle } = setUp();
-    const answer = webhooks.find("hub").receive(request(push()));
+    const answer = webhooks.find("hub").receive(request(push()), admitted);
     expect(await settled(answer)).toBe(false);
     settle[0]?.(STORED);
     expect(await answer).toEqual({ status: 202, headers: {}, body: "" });
@@ -69,7 +91,7 @@ describe("createWebhooks", () => {
   it("stores the body as it came, with its content type and the delivery's id", async () => {
     const { webhooks, settle, calls } = setUp();
     const sent = push({ authorization: "Bearer x", "x-some-token": "x", "x-webhook-id": "forged" }, "{ }\n");
-    const answer = webhooks.find("hub").receive(request(sent));
+    const answer = webhooks.find("hub").receive(request(sent), admitted);
     await settled(answer);
     settle[0]?.(STORED);
     await answer;
@@ -88,7 +110,7 @@ describe("createWebhooks", () => {
 
   it("may write to its own station only", async () => {
     const { webhooks, calls } = setUp();
-    void webhooks.find("hub").receive(request(push()));
+    void webhooks.find("hub").receive(request(push()), admitted);
     await settled(Promise.resolve());
     const principal = calls[0]?.principal;
     expect([principal?.mayProduce("pushes"), principal?.mayProduce("other")]).toEqual([true, false]);
@@ -98,7 +120,9 @@ describe("createWebhooks", () => {
   it("counts what it doesn't believe, and stores nothing", async () => {
     const { webhooks, calls, refusals } = setUp();
     const forged = request({ ...push(), body: "forged" });
-    await expect(webhooks.find("hub").receive(forged)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await expect(webhooks.find("hub").receive(forged, admitted)).rejects.toMatchObject({
+      code: "UNAUTHORIZED",
+    });
     expect([calls, refusals]).toEqual([[], ["hub credential-wrong"]]);
   });
 
@@ -109,18 +133,19 @@ describe("createWebhooks", () => {
   it("stores a repeated delivery once", async () => {
     const { webhooks, settle, calls, clock } = setUp();
     const hub = webhooks.find("hub");
-    const both = [hub.receive(request(push())), hub.receive(request(push()))];
+    const both = [hub.receive(request(push()), admitted), hub.receive(request(push()), admitted)];
     await settled(Promise.all(both));
     settle[0]?.(STORED);
     expect((await Promise.all(both)).map(({ status }) => status)).toEqual([202, 202]);
     clock.advance(HOUR);
-    expect(await hub.receive(request(push()))).toMatchObject({ status: 202 });
+    expect(await hub.receive(request(push()), admitted)).toMatchObject({ status: 202 });
     expect(calls).toHaveLength(1);
   });
 
   it("stores each of two deliveries that have no id", async () => {
     const { webhooks, calls } = setUp();
-    for (let i = 0; i < 2; i++) void webhooks.find("hub").receive(request(push({ "x-github-delivery": "" })));
+    for (let i = 0; i < 2; i++)
+      void webhooks.find("hub").receive(request(push({ "x-github-delivery": "" })), admitted);
     await settled(Promise.resolve());
     expect(calls).toHaveLength(2);
   });
@@ -128,11 +153,11 @@ describe("createWebhooks", () => {
   it("passes on why an event was not stored, and takes its repetition", async () => {
     const { webhooks, settle, calls } = setUp();
     const hub = webhooks.find("hub");
-    const first = hub.receive(request(push()));
+    const first = hub.receive(request(push()), admitted);
     await settled(first.catch(() => undefined));
     settle[0]?.({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") });
     await expect(first).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE", retryAfter: 1 });
-    void hub.receive(request(push()));
+    void hub.receive(request(push()), admitted);
     await settled(Promise.resolve());
     expect(calls).toHaveLength(2);
   });
@@ -146,14 +171,14 @@ describe("createWebhooks", () => {
     async (scheme, limit) => {
       const { webhooks, settle, calls, clock } = setUp([declare({ scheme })]);
       const sent = deliveries[scheme];
-      const first = webhooks.find("hub").receive(request(sent));
+      const first = webhooks.find("hub").receive(request(sent), admitted);
       const failed = first.catch(asGatewayError);
       await settled(first.catch(() => undefined));
       clock.advance(limit - 250);
       await failed;
       settle[0]?.(STORED);
       await settled(Promise.resolve());
-      expect(await webhooks.find("hub").receive(request(sent))).toMatchObject({ status: 202 });
+      expect(await webhooks.find("hub").receive(request(sent), admitted)).toMatchObject({ status: 202 });
       expect(calls).toHaveLength(1);
     },
   );
