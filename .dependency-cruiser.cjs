@@ -9,6 +9,7 @@ const floors = [
   ["app"],
   ["cluster"],
   ["main"],
+  ["cli"],
 ];
 const at = (names) => `^src/(${names.join("|")})(/|\\.ts$)`;
 const only = (pkg, home) => ({
@@ -55,7 +56,7 @@ module.exports = {
     {
       name: "settings-are-handed-down-by-app",
       severity: "error",
-      from: { path: "^src", pathNot: "^src/(app(/|\\.ts$)|cluster/|main\\.ts$|config/)" },
+      from: { path: "^src", pathNot: "^src/(app(/|\\.ts$)|cluster/|main(/|\\.ts$)|cli/|config/)" },
       to: { path: "^src/config/" },
     },
     only("express", "^src/http/"),
@@ -63,6 +64,8 @@ module.exports = {
     only("protobufjs", "^src/ingest/(content|schema)/"),
     only("prom-client", "^src/observability/"),
     only("jsonwebtoken", "^src/auth/"),
+    only("commander", "^src/cli/"),
+    only("cli-progress", "^src/cli/"),
     {
       name: "src-does-not-know-its-tests",
       severity: "error",

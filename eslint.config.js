@@ -43,7 +43,7 @@ export default defineConfig(
   },
   {
     files: ["src/**/*.ts"],
-    ignores: ["src/config/**", "src/main.ts"],
+    ignores: ["src/config/**", "src/main/**", "src/cli/main.ts"],
     rules: {
       "no-restricted-properties": [
         "error",

@@ -1,5 +1,6 @@
 /** Settings from the environment: each key has a name made of its path, `server.bodyLimit` is STATIONGATE_SERVER_BODY_LIMIT. */
 import { z } from "zod";
+import { CLIENT_VARIABLES } from "./client.ts";
 import { unknownName, type Fault } from "./faults.ts";
 import type { KeyInfo } from "./keys.ts";
 import { settingsSchema } from "./schema.ts";
@@ -89,7 +90,8 @@ const isServiceLink = (name: string, value: string): boolean =>
 const ownNameOf = (name: string, env: Environment): string | undefined => {
   const other = FOREIGN[name];
   if (other !== undefined) return env[other] ? undefined : other;
-  const isOurs = (name.startsWith(PREFIX) && name !== CONFIG_VARIABLE) || targets.has(name);
+  if (name === CONFIG_VARIABLE || CLIENT_VARIABLES.has(name)) return undefined;
+  const isOurs = name.startsWith(PREFIX) || targets.has(name);
   return isOurs || ANCHOR_PREFIXES.some((prefix) => name.startsWith(prefix)) ? name : undefined;
 };
 

@@ -77,11 +77,17 @@ const write = (dir: string, identity: Identity): void => {
   }
 };
 
-/** The identity kept in `dir`, made at the first call (0600, in a folder 0700). Throws SETTINGS_INVALID when it is damaged. */
-export const loadOrCreateIdentity = (dir: string): Identity => {
+/** The identity kept in `dir`; undefined: there is none. Throws SETTINGS_INVALID when it is damaged or unreadable. */
+export const loadIdentity = (dir: string): Identity | undefined => {
   const path = join(dir, FILE);
   const text = read(path);
-  if (text !== undefined) return parse(path, text);
+  return text === undefined ? undefined : parse(path, text);
+};
+
+/** The identity kept in `dir`, made at the first call (0600, in a folder 0700). Throws SETTINGS_INVALID when it is damaged. */
+export const loadOrCreateIdentity = (dir: string): Identity => {
+  const kept = loadIdentity(dir);
+  if (kept !== undefined) return kept;
   const identity = createIdentity();
   write(dir, identity);
   return identity;

@@ -44,14 +44,16 @@ interface Wish {
   readonly group?: string;
   readonly consumer?: string;
   readonly max?: number;
+  readonly from?: "earliest" | "latest";
   readonly signal?: AbortSignal;
 }
 
-const pull = ({ group = "g", consumer = "c", max = 10, signal }: Wish = {}): Promise<Pull> =>
+const pull = ({ group = "g", consumer = "c", max = 10, from = "earliest", signal }: Wish = {}): Promise<Pull> =>
   consumers.pull({
     group,
     consumer,
     topic: "orders",
+    from,
     maxRecords: max,
     waitMs: WAIT,
     signal: signal ?? new AbortController().signal,
@@ -77,6 +79,13 @@ it("gives fewer, or none, when the time is over", async () => {
   await store("a");
   expect(texts(await afterWait(pull()))).toEqual(["a"]);
   expect(texts(await afterWait(pull()))).toEqual([]);
+});
+
+it("begins a new group at the latest record where it is asked to", async () => {
+  await store("old");
+  expect(texts(await afterWait(pull({ from: "latest" })))).toEqual([]);
+  await store("new");
+  expect(texts(await pull({ from: "latest", max: 1 }))).toEqual(["new"]);
 });
 
 it("gives a record that is stored while it waits", async () => {
@@ -192,6 +201,7 @@ it("shares the partitions among consumers of several names, each record once", a
       group: "g",
       consumer,
       topic: "wide",
+      from: "earliest",
       maxRecords: max,
       waitMs: WAIT,
       signal: new AbortController().signal,

@@ -13,6 +13,8 @@ export interface MemberOptions {
   readonly broker: Pick<Broker, "subscribe">;
   readonly group: string;
   readonly topic: string;
+  /** Where the group begins in partitions that it has no position in. */
+  readonly from: "earliest" | "latest";
   /** Free records, and bytes of them, from which on the partitions are paused. */
   readonly maxBufferedRecords: number;
   readonly maxBufferedBytes: number;
@@ -40,12 +42,12 @@ export interface Member {
 
 /** Joins the group. Rejects as the broker's `subscribe` does. */
 export const createMember = async (options: MemberOptions): Promise<Member> => {
-  const { broker, group, topic, events } = options;
+  const { broker, group, topic, from, events } = options;
   const partitions = createPartitions(options);
   const commits = createCommits(events);
 
   const subscription = await broker.subscribe(
-    { group, topics: [topic], from: "earliest" },
+    { group, topics: [topic], from },
     {
       onAssigned: (assigned) => {
         partitions.assign(assigned);

@@ -17,6 +17,7 @@ export interface PullConsumerOptions {
   readonly clock: Clock;
   readonly group: string;
   readonly topic: string;
+  readonly from: "earliest" | "latest";
   readonly idleMs: number;
   readonly joinMs: number;
   readonly onError: (error: GatewayError) => void;

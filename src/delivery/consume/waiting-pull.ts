@@ -9,6 +9,8 @@ export interface PullRequest {
   /** Pulls under one name share a member; under several names they share the partitions. */
   readonly consumer: string;
   readonly topic: string;
+  /** Where the group begins in partitions that it has no position in; asked of a consumer's first pull only. */
+  readonly from: "earliest" | "latest";
   readonly maxRecords: number;
   /** Milliseconds to wait for that many, counted from when the group has given its partitions out. */
   readonly waitMs: number;

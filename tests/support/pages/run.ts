@@ -51,7 +51,8 @@ const translation = ({ kafka, endpoint }: Surroundings, ports: Ports = NOWHERE):
     [new RegExp(`${HERE}:9092`, "g"), kafka ?? "127.0.0.1:1"],
     [/\b9000\b/g, String(endpoint)],
     // In the temporary folder the program is built already.
-    [/npm run (?:--silent|-s) hash-secret/g, "node dist/auth/hash-secret.js"],
+    [/npm run (?:--silent|-s) hash-secret/g, "npx stationgate hash-secret"],
+    [/npx stationgate\b/g, "node dist/cli/main.js"],
   ];
   return (text) => replacements.reduce((rest, [what, by]) => rest.replaceAll(what, by), text);
 };
@@ -66,7 +67,7 @@ const startCommand = (starts: readonly Fence[]): string => {
 };
 
 /** A process group of its own: what a page leaves running ends with it. */
-const bash = (script: string, cwd: string): ChildProcess =>
+const bash = (script: string, cwd: string, { public: clients, admin }: Ports = NOWHERE): ChildProcess =>
   spawn("bash", ["-e", "-o", "pipefail", "-c", script], {
     cwd,
     detached: true,
@@ -75,6 +76,8 @@ const bash = (script: string, cwd: string): ChildProcess =>
       HOME: process.env["HOME"],
       STATIONGATE_SERVER_PORT: "0",
       STATIONGATE_ADMIN_PORT: "0",
+      STATIONGATE_URL: `http://127.0.0.1:${clients}`,
+      STATIONGATE_ADMIN_URL: `http://127.0.0.1:${admin}`,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -142,9 +145,10 @@ const printedIn = (output: string, { line, ...block }: Fence, translate: Transla
 const runBlocks = async (
   blocks: readonly Fence[],
   cwd: string,
+  ports: Ports,
   translate: Translate,
 ): Promise<BlockRun[]> => {
-  const shell = bash(translate(scriptOf(blocks)), cwd);
+  const shell = bash(translate(scriptOf(blocks)), cwd, ports);
   const printed: Buffer[] = [];
   shell.stdout?.on("data", (chunk: Buffer) => printed.push(chunk));
   const all = outputOf(shell);
@@ -175,7 +179,7 @@ export const runPage = async (page: Page, kafka?: string): Promise<readonly Bloc
   const gateway = starts.length === 0 ? undefined : bash(early(startCommand(starts)), directory);
   try {
     const ports = gateway === undefined ? NOWHERE : await untilListening(gateway);
-    return await runBlocks(commandsOf(page, ""), directory, translation(surroundings, ports));
+    return await runBlocks(commandsOf(page, ""), directory, ports, translation(surroundings, ports));
   } finally {
     if (gateway !== undefined) await end(gateway);
     await rm(directory, { recursive: true, force: true });

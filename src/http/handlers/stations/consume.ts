@@ -21,6 +21,8 @@ export const wanted = z.object({
   consumer_group: z.string().max(249).nullish(),
   batch_size: z.int().nullish(),
   batch_max_wait_time_ms: z.int().min(0).nullish(),
+  /** Beyond the original: where a group begins that has no position yet. */
+  from: z.enum(["earliest", "latest"]).nullish(),
 });
 
 export const consumeBatch = ({ stations, consumers, readBody }: Dependencies) => {
@@ -28,7 +30,7 @@ export const consumeBatch = ({ stations, consumers, readBody }: Dependencies) =>
   return async (call: AuthorisedCall): Promise<void> => {
     const { response, principal, facts } = call;
     const station = await stationOf(call, lookup);
-    const { consumer, group, maxRecords, waitMs } = parse(await readJson(call, readBody));
+    const { consumer, group, from, maxRecords, waitMs } = parse(await readJson(call, readBody));
 
     const gone = new AbortController();
     response.once("close", () => {
@@ -38,6 +40,7 @@ export const consumeBatch = ({ stations, consumers, readBody }: Dependencies) =>
       group: group ?? `stationgate-${principal.name}`,
       consumer,
       topic: station.topic,
+      from,
       maxRecords,
       waitMs,
       signal: gone.signal,
@@ -73,6 +76,7 @@ const readJson = async (
 interface Wanted {
   readonly consumer: string;
   readonly group: string | undefined;
+  readonly from: "earliest" | "latest";
   readonly maxRecords: number;
   readonly waitMs: number;
 }
@@ -91,6 +95,7 @@ const parse = (body: unknown): Wanted => {
   return {
     consumer: data.consumer_name,
     group: data.consumer_group === "" ? undefined : (data.consumer_group ?? undefined),
+    from: data.from ?? "earliest",
     maxRecords,
     waitMs: Math.min(data.batch_max_wait_time_ms ?? 5000, LONGEST_WAIT),
   };

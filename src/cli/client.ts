@@ -1,0 +1,149 @@
+/** Calls to the gateway: the credential on each, one renewal of a token that has run out, failures as exits. */
+import { z } from "zod";
+import { errnoOf } from "../lib/errno.ts";
+import { messageOf } from "./answer.ts";
+import type { Account, Connection, Credential } from "./connection.ts";
+import { CommandFailure, type Exit } from "./exits.ts";
+
+export interface Call {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  /** A Buffer goes out as it is, anything else as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Milliseconds beyond which no answer is waited for; default a minute. */
+  readonly timeoutMs?: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+export interface Client {
+  readonly url: string;
+  /** Any answer, whatever its status. Rejects with "unreachable" where there was none, "forbidden" where signing in fails. */
+  call(call: Call): Promise<Answer>;
+}
+
+const TIMEOUT = 60_000;
+
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return "no answer in time";
+  const { cause } = error;
+  const code = errnoOf(cause) ?? errnoOf(error);
+  return code ?? (cause instanceof Error ? cause.message : error.message);
+};
+
+const bodyOf = (body: unknown): { body?: Buffer | string; type?: string } => {
+  if (body === undefined) return {};
+  return body instanceof Buffer ? { body } : { body: JSON.stringify(body), type: "application/json" };
+};
+
+const exchange = async (url: string, call: Call): Promise<Answer> => {
+  const { method, path, headers, signal, timeoutMs = TIMEOUT } = call;
+  const { body, type } = bodyOf(call.body);
+  const inTime = AbortSignal.timeout(timeoutMs);
+  try {
+    const response = await fetch(url + path, {
+      method,
+      redirect: "manual",
+      headers: { ...(type !== undefined && { "content-type": type }), ...headers },
+      ...(body !== undefined && { body }),
+      signal: signal === undefined ? inTime : AbortSignal.any([inTime, signal]),
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (error) {
+    if (signal?.aborted === true) throw new CommandFailure("interrupted", "interrupted");
+    throw new CommandFailure("unreachable", `${url} can't be reached (${reasonOf(error)})`, error);
+  }
+};
+
+const exitOf = (status: number): Exit => {
+  if (status === 401 || status === 403) return "forbidden";
+  return status >= 500 ? "unreachable" : "failed";
+};
+
+/** The answer as a failure, in the gateway's own words. */
+export const refusal = (answer: Answer): CommandFailure =>
+  new CommandFailure(exitOf(answer.status), `${messageOf(answer)} (${answer.status})`);
+
+/** The answer of a call without which there is no going on. Rejects with anything but a 2xx. */
+export const demand = async (client: Client, call: Call): Promise<Answer> => {
+  const answer = await client.call(call);
+  if (answer.status < 200 || answer.status > 299) throw refusal(answer);
+  return answer;
+};
+
+/**
+ * Rejects at once where nobody is there, or signing in fails: trying again for a while is for a gateway that has been
+ * there before.
+ */
+export const reach = async (client: Client): Promise<void> => {
+  await client.call({ method: "GET", path: "/monitoring/status" });
+};
+
+/** The answer's JSON in this shape; what isn't comes from no gateway. */
+export const parsed = <T>(schema: z.ZodType<T>, answer: Answer): T => {
+  try {
+    return schema.parse(JSON.parse(answer.text));
+  } catch (error) {
+    throw new CommandFailure("failed", "the answer is none of a Stationgate: is the URL right?", error);
+  }
+};
+
+export const pairShape = z.looseObject({
+  jwt: z.string(),
+  expires_in: z.number(),
+  jwt_refresh_token: z.string().optional(),
+  refresh_token_expires_in: z.number().optional(),
+});
+
+/** Signs in at the gateway. `wanted` are further fields of the request. */
+export const signIn = async (
+  { url, credential }: Connection<Account>,
+  wanted: Readonly<Record<string, unknown>>,
+): Promise<z.output<typeof pairShape>> => {
+  const { username, connectionToken, password } = credential;
+  const body = { username, connection_token: connectionToken, password, ...wanted };
+  const answer = await exchange(url, { method: "POST", path: "/auth/authenticate", body });
+  if (answer.status !== 200) throw refusal(answer);
+  return parsed(pairShape, answer);
+};
+
+/** A client without a credential of its own. */
+export const openClient = (url: string): Client => ({ url, call: (call) => exchange(url, call) });
+
+const headersFor = async (url: string, credential: Credential): Promise<Record<string, string>> => {
+  if (credential.kind === "bearer") return { authorization: `Bearer ${credential.token}` };
+  if (credential.kind === "apiKey") return { "x-api-key": credential.key };
+  const { jwt } = await signIn({ url, credential }, { refresh: false });
+  return { authorization: `Bearer ${jwt}` };
+};
+
+export const createClient = ({ url, credential }: Connection): Client => {
+  let known: Promise<Record<string, string>> | undefined;
+
+  const attempt = async (call: Call): Promise<Answer> => {
+    known ??= headersFor(url, credential);
+    const authorization = await known.catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return exchange(url, { ...call, headers: { ...call.headers, ...authorization } });
+  };
+
+  return {
+    url,
+    call: async (call) => {
+      const answer = await attempt(call);
+      // An account's token may have run out in the meantime: sign in once more.
+      if (answer.status !== 401 || credential.kind !== "account") return answer;
+      known = undefined;
+      return attempt(call);
+    },
+  };
+};

@@ -1,0 +1,28 @@
+/** `stationgate check-config`: are these settings valid? */
+import type { Command } from "commander";
+import { loadSettings } from "../../config/load.ts";
+import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
+
+export const addCheckConfig = (program: Command, context: Context): void => {
+  const { shell } = context;
+  const command = program
+    .command("check-config")
+    .description("Check a settings file together with the environment; each fault is a line.")
+    .argument("[file]", "settings file (else STATIONGATE_CONFIG, else defaults and environment)")
+    .action(
+      ending(context, async ([configFile], { json }: GlobalOptions) => {
+        const loaded = loadSettings({ configFile, env: shell.env, cwd: shell.cwd });
+        const faults = loaded.status === "refused" ? loaded.faults : [];
+        const warnings = loaded.status === "loaded" ? loaded.warnings : [];
+        const valid = faults.length === 0;
+        for (const warning of warnings) shell.note(`warning: ${warning}`);
+        if (json === true) await shell.out(JSON.stringify({ valid, faults, warnings }));
+        else for (const line of valid ? ["The settings are valid."] : faults) await shell.out(line);
+        return valid ? "ok" : "failed";
+      }),
+    );
+  withExamples(command, [
+    ["before a rollout", "stationgate check-config stationgate.yaml"],
+    ["for a script", "stationgate check-config stationgate.yaml --json | jq -r '.faults[]'"],
+  ]);
+};

@@ -1,0 +1,189 @@
+/** `stationgate connectors …`: the connectors of the operators' port. */
+import type { Command } from "commander";
+import { createClient, demand, parsed, type Call } from "../client.ts";
+import { adminConnection } from "../connection.ts";
+import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
+import { asFailure, CommandFailure, type Exit } from "../exits.ts";
+import { readDefinitions } from "../connectors/definitions.ts";
+import { replay } from "../connectors/replay.ts";
+import { infoShape, statusesShape, statusShape, statusTable } from "../connectors/views.ts";
+
+const pathOf = (name: string, rest = ""): string => `/connectors/${encodeURIComponent(name)}${rest}`;
+
+type Add = (group: Command, context: Context) => Command;
+
+const clientFor = ({ shell }: Context, options: GlobalOptions) =>
+  createClient(adminConnection(shell, options));
+
+const addList: Add = (group, context) =>
+  group
+    .command("list")
+    .description("List the connectors with their states.")
+    .action(
+      ending(context, async (_args, options: GlobalOptions) => {
+        const client = clientFor(context, options);
+        const answer = await demand(client, { method: "GET", path: "/connectors?expand=status" });
+        const statuses = Object.values(parsed(statusesShape, answer)).map(({ status }) => status);
+        if (options.json === true) await context.shell.out(JSON.stringify(statuses));
+        else for (const line of statusTable(statuses)) await context.shell.out(line);
+        return "ok";
+      }),
+    );
+
+const addShow: Add = (group, context) =>
+  group
+    .command("show")
+    .description("Show a connector's configuration, secrets masked.")
+    .argument("<name>", "the connector's name")
+    .action(
+      ending(context, async ([name = ""], options: GlobalOptions) => {
+        const answer = await demand(clientFor(context, options), { method: "GET", path: pathOf(name) });
+        const info = parsed(infoShape, answer);
+        if (options.json === true) await context.shell.out(JSON.stringify(info));
+        else
+          for (const [key, value] of Object.entries(info.config)) await context.shell.out(`${key}: ${value}`);
+        return "ok";
+      }),
+    );
+
+const addStatus: Add = (group, context) =>
+  group
+    .command("status")
+    .description("Say whether a connector delivers. The exit is 1 where it, or a task of it, has failed.")
+    .argument("<name>", "the connector's name")
+    .action(
+      ending(context, async ([name = ""], options: GlobalOptions) => {
+        const answer = await demand(clientFor(context, options), {
+          method: "GET",
+          path: pathOf(name, "/status"),
+        });
+        const status = parsed(statusShape, answer);
+        if (options.json === true) await context.shell.out(JSON.stringify(status));
+        else for (const line of statusTable([status])) await context.shell.out(line);
+        return status.tasks.some(({ state }) => state === "FAILED") ? "failed" : "ok";
+      }),
+    );
+
+/** One call for each definition of a file; the first that is refused does not keep the others from being tried. */
+const addFromFile = (
+  name: "create" | "apply",
+  description: string,
+  callFor: (definition: { readonly name: string; readonly config: unknown }) => Call,
+): Add => {
+  const send = async (context: Context, file: string, options: GlobalOptions): Promise<Exit> => {
+    const { shell } = context;
+    const definitions = await readDefinitions(shell, file);
+    const client = clientFor(context, options);
+    const results: object[] = [];
+    for (const definition of definitions) {
+      const done = await demand(client, callFor(definition)).catch((error: unknown) => {
+        const failure = asFailure(error);
+        if (failure?.exit !== "failed") throw error;
+        return failure;
+      });
+      const failed = done instanceof CommandFailure;
+      const status = failed ? "refused" : done.status === 201 ? "created" : "changed";
+      results.push({ name: definition.name, status, ...(failed && { error: done.message }) });
+      if (failed) shell.note(`${definition.name}: ${done.message}`);
+      else if (options.json !== true) await shell.out(`${definition.name}: ${status}`);
+    }
+    if (options.json === true) await shell.out(JSON.stringify(results));
+    return results.some((result) => "error" in result) ? "failed" : "ok";
+  };
+  return (group, context) =>
+    group
+      .command(name)
+      .description(description)
+      .argument("<file>", 'JSON or YAML of {"name","config"}, or a list of them; - is standard input')
+      .action(ending(context, ([file = ""], options: GlobalOptions) => send(context, file, options)));
+};
+
+const addCreate = addFromFile(
+  "create",
+  "Create the connectors of a file; one that exists is refused.",
+  (definition) => ({
+    method: "POST",
+    path: "/connectors",
+    body: definition,
+  }),
+);
+
+const addApply = addFromFile(
+  "apply",
+  "Create the connectors of a file, or change those that exist.",
+  (definition) => ({
+    method: "PUT",
+    path: pathOf(definition.name, "/config"),
+    body: definition.config,
+  }),
+);
+
+/** Commands that are one call, and whose result is a word. */
+const addOneCall = (
+  [name, description, word]: readonly [string, string, string],
+  method: Call["method"],
+  rest: string,
+): Add => {
+  return (group, context) =>
+    group
+      .command(name)
+      .description(description)
+      .argument("<name>", "the connector's name")
+      .action(
+        ending(context, async ([connector = ""], options: GlobalOptions) => {
+          await demand(clientFor(context, options), { method, path: pathOf(connector, rest) });
+          const done = { name: connector, status: word };
+          await context.shell.out(options.json === true ? JSON.stringify(done) : `${connector}: ${word}`);
+          return "ok";
+        }),
+      );
+};
+
+interface ReplayOptions extends GlobalOptions {
+  readonly wait?: boolean;
+}
+
+const addReplay: Add = (group, context) =>
+  group
+    .command("replay")
+    .description("Send a connector's dead letters once more.")
+    .argument("<name>", "the connector's name")
+    .option("--wait", "show how many are left, and end when none is")
+    .action(
+      ending(context, ([name = ""], options: ReplayOptions) =>
+        replay(context.shell, clientFor(context, options), pathOf(name, "/dead-letters"), options),
+      ),
+    );
+
+const COMMANDS: readonly Add[] = [
+  addList,
+  addShow,
+  addStatus,
+  addCreate,
+  addApply,
+  addOneCall(["delete", "Delete a connector; its position stays.", "deleted"], "DELETE", ""),
+  addOneCall(["pause", "Make no request until it is resumed.", "paused"], "PUT", "/pause"),
+  addOneCall(["resume", "Go on with the record that is next.", "resumed"], "PUT", "/resume"),
+  addOneCall(["stop", "Stop, and give up the partitions.", "stopped"], "PUT", "/stop"),
+  addOneCall(
+    ["restart", "Start afresh, after a failure too.", "restarted"],
+    "POST",
+    "/restart?includeTasks=true",
+  ),
+  addReplay,
+];
+
+export const addConnectors = (program: Command, context: Context): void => {
+  const group = program
+    .command("connectors")
+    .description("Manage the connectors, which deliver events to URLs. Talks to the operators' port.");
+  for (const add of COMMANDS) add(group, context);
+  withExamples(group, [
+    ["from a file, again and again", "stationgate connectors apply connectors.yaml"],
+    [
+      "what has failed",
+      "stationgate connectors list --json | jq -r '.[] | select(.tasks[].state == \"FAILED\").name'",
+    ],
+    ["after the endpoint is well again", "stationgate connectors replay crm --wait"],
+  ]);
+};

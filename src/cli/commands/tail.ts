@@ -1,0 +1,148 @@
+/** `stationgate tail`: a station's events as they come. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Option, type Command } from "commander";
+import { z } from "zod";
+import { createClient, parsed, reach, refusal, type Answer, type Client } from "../client.ts";
+import { publicConnection } from "../connection.ts";
+import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
+import { asFailure, type CommandFailure, type Exit } from "../exits.ts";
+import { indented } from "../indented.ts";
+import { retryOption, wholeNumber } from "../values.ts";
+import type { Shell } from "../shell.ts";
+
+interface Options extends GlobalOptions {
+  readonly from?: "earliest" | "latest";
+  readonly limit?: number;
+  readonly group?: string;
+  readonly headers?: boolean;
+  readonly retryFor: number;
+}
+
+const messagesShape = z.array(z.object({ message: z.string(), headers: z.record(z.string(), z.string()) }));
+type Message = z.output<typeof messagesShape>[number];
+
+const MOST = 500;
+const LONG_POLL_MS = 20_000;
+/** The first answer comes soon, even without an event: it says that the group is ours. */
+const FIRST_POLL_MS = 50;
+const PAUSE = 1000;
+
+const written = ({ message, headers }: Message, { json, headers: withHeaders }: Options): string => {
+  if (json === true) return JSON.stringify({ message, headers });
+  const shown =
+    withHeaders === true ? Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`) : [];
+  return [...shown, indented(message)].join("");
+};
+
+interface Following {
+  readonly shell: Shell;
+  readonly client: Client;
+  readonly station: string;
+  readonly options: Options;
+  readonly interruption: AbortSignal;
+}
+
+interface Wanted {
+  readonly group: string;
+  readonly from: "earliest" | "latest";
+  readonly count: number;
+  readonly waitMs: number;
+}
+
+const poll = ({ client, station, interruption }: Following, wanted: Wanted): Promise<Answer> =>
+  client.call({
+    method: "POST",
+    path: `/stations/${encodeURIComponent(station)}/consume/batch`,
+    body: {
+      consumer_name: "stationgate-tail",
+      consumer_group: wanted.group,
+      batch_size: wanted.count,
+      batch_max_wait_time_ms: wanted.waitMs,
+      from: wanted.from,
+    },
+    signal: interruption,
+    timeoutMs: wanted.waitMs + 60_000,
+  });
+
+/** Asks again while the gateway is away for a while. Rejects with the refusal, or once `retryForMs` are over. */
+const next = async (following: Following, wanted: Wanted): Promise<readonly Message[]> => {
+  const { shell, interruption, options } = following;
+  const giveUpAt = Date.now() + options.retryFor;
+  let told = "";
+  for (;;) {
+    const failure = await poll(following, wanted).then(
+      (answer) => (answer.status === 200 ? parsed(messagesShape, answer) : refusal(answer)),
+      (error: unknown): CommandFailure => {
+        const known = asFailure(error);
+        if (known === undefined) throw error;
+        return known;
+      },
+    );
+    if (Array.isArray(failure)) return failure;
+    const hopeless = failure.exit !== "unreachable" || Date.now() + PAUSE > giveUpAt;
+    if (hopeless) throw failure;
+    if (failure.message !== told) shell.note(`${failure.message}; trying again`);
+    told = failure.message;
+    await sleep(PAUSE, undefined, { signal: interruption }).catch(() => undefined);
+  }
+};
+
+const follow = async (following: Following): Promise<void> => {
+  const { shell, station, options, interruption } = following;
+  const group = options.group ?? `stationgate-tail-${randomUUID()}`;
+  const from = options.from ?? (options.group === undefined ? "latest" : "earliest");
+  let left = options.limit ?? Infinity;
+  // The gateway gathers as many as it was asked for: it is asked for one as long as there is none, then for what there is.
+  let ask = { count: MOST, waitMs: FIRST_POLL_MS };
+  for (let isFirst = true; left > 0 && !interruption.aborted; isFirst = false) {
+    const count = Math.min(left, ask.count);
+    const messages = await next(following, { group, from, waitMs: ask.waitMs, count });
+    for (const message of messages) await shell.out(written(message, options));
+    left -= messages.length;
+    if (isFirst && left > 0)
+      shell.note(`Following ${station}${from === "latest" ? ", new events only" : ""}. Ctrl-C ends.`);
+    ask = messages.length === 0 ? { count: 1, waitMs: LONG_POLL_MS } : { count: MOST, waitMs: 0 };
+  }
+};
+
+const tail = async (shell: Shell, station: string, options: Options): Promise<Exit> => {
+  const client = createClient(await publicConnection(shell, options));
+  const interruption = shell.interruption();
+  await reach(client);
+  try {
+    await follow({ shell, client, station, options, interruption });
+  } catch (error) {
+    // That is how following ends.
+    if (asFailure(error)?.exit !== "interrupted") throw error;
+  }
+  return "ok";
+};
+
+export const addTail = (program: Command, context: Context): void => {
+  const command = program
+    .command("tail")
+    .description(
+      "Print a station's events as they come, until Ctrl-C. The credential needs leave to consume.",
+    )
+    .argument("<station>", "the station's name")
+    .addOption(
+      new Option("--from <position>", "where to begin (default: latest; with --group earliest)").choices([
+        "earliest",
+        "latest",
+      ]),
+    )
+    .option("--limit <n>", "end after so many events", wholeNumber)
+    .option(
+      "--group <name>",
+      "go on where this consumer group is, and share the events with its other members",
+    )
+    .option("--headers", "print each event's headers before it")
+    .addOption(retryOption("how long to try again while the gateway is away"))
+    .action(ending(context, ([station = ""], options: Options) => tail(context.shell, station, options)));
+  withExamples(command, [
+    ["what happens now", "stationgate tail clicks"],
+    ["the first ten events there are, as JSON", "stationgate tail clicks --from earliest --limit 10 --json"],
+    ["one field of each", "stationgate tail orders --json | jq -r '.message | fromjson | .orderId'"],
+  ]);
+};

@@ -1,0 +1,89 @@
+/** `stationgate token`: an access token, of all that an account may or of a part of it. */
+import { Option, type Command } from "commander";
+import { accountConnection, refreshConnection } from "../connection.ts";
+import { demand, openClient, pairShape, parsed, signIn } from "../client.ts";
+import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
+import { collect, duration } from "../values.ts";
+import type { Shell } from "../shell.ts";
+
+interface Options extends GlobalOptions {
+  readonly ttl?: number;
+  readonly refreshTtl?: number;
+  readonly refresh?: boolean;
+  readonly refreshTokenFile?: string;
+  readonly station?: readonly string[];
+  readonly action?: readonly string[];
+  readonly origin?: readonly string[];
+}
+
+const MINUTE = 60_000;
+
+/** The API counts in minutes; what is shorter than one becomes one. */
+const minutes = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.ceil(ms / MINUTE);
+
+const lifetimes = ({ ttl, refreshTtl }: Options): Readonly<Record<string, number | undefined>> => ({
+  token_expiry_in_minutes: minutes(ttl),
+  refresh_token_expiry_in_minutes: minutes(refreshTtl),
+});
+
+const scopeOf = ({ station: stations, action: actions, origin: origins }: Options): object | undefined =>
+  (stations ?? actions ?? origins) && { stations, actions, origins };
+
+const refreshed = async (shell: Shell, options: Options) => {
+  const { url, refreshToken } = refreshConnection(shell, options);
+  const body = { jwt_refresh_token: refreshToken, ...lifetimes(options) };
+  return parsed(
+    pairShape,
+    await demand(openClient(url), { method: "POST", path: "/auth/refreshToken", body }),
+  );
+};
+
+const signedIn = async (shell: Shell, options: Options, withRefresh: boolean) =>
+  signIn(await accountConnection(shell, options), {
+    refresh: withRefresh,
+    scope: scopeOf(options),
+    ...lifetimes(options),
+  });
+
+export const addToken = (program: Command, context: Context): void => {
+  const { shell } = context;
+  const command = program
+    .command("token")
+    .description("Print an access token of an account; with --json the gateway's whole answer.")
+    .option("--ttl <duration>", "how long the token holds, in whole minutes", duration)
+    .option("--station <pattern>", "only for these stations (repeatable)", collect)
+    .addOption(
+      new Option("--action <action...>", "only to produce, or only to consume").choices([
+        "produce",
+        "consume",
+      ]),
+    )
+    .option("--origin <origin>", "only for pages of this origin (repeatable)", collect)
+    .addOption(
+      new Option(
+        "--refresh",
+        "use a refresh token (STATIONGATE_REFRESH_TOKEN) instead of an account; the new token has its scope",
+      ).conflicts(["station", "action", "origin"]),
+    )
+    .option("--refresh-token-file <file>", "the refresh token, with --refresh")
+    .option("--refresh-ttl <duration>", "how long the new refresh token holds, in whole minutes", duration)
+    .action(
+      ending(context, async (_args, options: Options) => {
+        const { json = false } = options;
+        const pair = await (options.refresh === true
+          ? refreshed(shell, options)
+          : signedIn(shell, options, json));
+        await shell.out(json ? JSON.stringify(pair) : pair.jwt);
+        return "ok";
+      }),
+    );
+  withExamples(command, [
+    ["on the gateway's own machine", "TOKEN=$(stationgate token)"],
+    [
+      "for a page that may only send clicks",
+      "stationgate token --username root --station 'clicks-*' --action produce --ttl 15m",
+    ],
+    ["a new pair for a refresh token", "stationgate token --refresh --refresh-token-file refresh.jwt --json"],
+  ]);
+};

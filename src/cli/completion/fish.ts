@@ -1,0 +1,48 @@
+/** Completion in fish, with the descriptions of the help. */
+import type { Option } from "commander";
+import { takesFile, type Place } from "./words.ts";
+
+const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+
+const condition = (path: string): string => `-n ${quoted(`__stationgate_at ${quoted(path)}`)}`;
+
+const optionLine = (path: string, option: Option): string =>
+  [
+    `complete -c stationgate ${condition(path)}`,
+    ...(option.short === undefined ? [] : [`-s ${option.short.slice(1)}`]),
+    `-l ${option.long?.slice(2) ?? ""}`,
+    ...(option.required ? [takesFile(option) ? "-r -F" : "-x"] : []),
+    ...(option.argChoices === undefined ? [] : [`-a ${quoted(option.argChoices.join(" "))}`]),
+    `-d ${quoted(option.description)}`,
+  ].join(" ");
+
+const placeLines = (place: Place): readonly string[] => [
+  ...place.commands.map(
+    ({ name, description }) =>
+      `complete -c stationgate ${condition(place.path)} -a ${name} -d ${quoted(description)}`,
+  ),
+  ...place.arguments.map((word) => `complete -c stationgate ${condition(place.path)} -a ${word}`),
+  ...(place.takesFile ? [`complete -c stationgate ${condition(place.path)} -F`] : []),
+  ...place.options.map((option) => optionLine(place.path, option)),
+];
+
+/** Only words of commands lead from one place to the next: names of stations and connectors do not. */
+export const fishCompletion = (places: readonly Place[]): string =>
+  [
+    "# fish completion of stationgate: put it in ~/.config/fish/completions/stationgate.fish.",
+    "function __stationgate_at",
+    "  set -l place ''",
+    "  for word in (commandline -opc)[2..-1]",
+    '    set -l next (string trim "$place $word")',
+    `    if contains -- "$next" ${places
+      .filter(({ path }) => path !== "")
+      .map(({ path }) => quoted(path))
+      .join(" ")}`,
+    '      set place "$next"',
+    "    end",
+    "  end",
+    '  test "$place" = "$argv[1]"',
+    "end",
+    "complete -c stationgate -f",
+    ...places.flatMap(placeLines),
+  ].join("\n");

@@ -1,0 +1,175 @@
+/** Where the gateway is and who asks: from the options, then the environment, then the identity kept on a laptop. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { clientVariable, dataDirectory, nameOfClientVariable, type ClientSecret } from "../config/client.ts";
+import { loadIdentity, type Identity } from "../config/identity.ts";
+import { GatewayError } from "../errors.ts";
+import { errnoOf } from "../lib/errno.ts";
+import { CommandFailure } from "./exits.ts";
+import { promptSecret } from "./secret-input.ts";
+import type { Shell } from "./shell.ts";
+
+/** The options that every command with a gateway takes; secrets come from files, so that no process list shows them. */
+export interface ConnectionOptions {
+  readonly url?: string;
+  readonly adminUrl?: string;
+  readonly tokenFile?: string;
+  readonly username?: string;
+  readonly connectionTokenFile?: string;
+  readonly passwordFile?: string;
+  readonly apiKeyFile?: string;
+  readonly adminTokenFile?: string;
+}
+
+export interface Account {
+  readonly kind: "account";
+  readonly username: string;
+  readonly connectionToken?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+export type Credential =
+  | { readonly kind: "bearer"; readonly token: string }
+  | { readonly kind: "apiKey"; readonly key: string }
+  | Account;
+
+export interface Connection<C extends Credential = Credential> {
+  readonly url: string;
+  readonly credential: C;
+}
+
+export const DEFAULT_URL = "http://localhost:4444";
+export const DEFAULT_ADMIN_URL = "http://localhost:4445";
+
+const readFile = (shell: Shell, path: string): string => {
+  try {
+    return readFileSync(resolve(shell.cwd, path), "utf8").replace(/[\r\n]+$/, "");
+  } catch (error) {
+    throw new CommandFailure("usage", `${path} can't be read (${errnoOf(error) ?? "unreadable"})`);
+  }
+};
+
+/** A secret of the environment, or of the file that it names. */
+const fromEnvironment = (shell: Shell, secret: ClientSecret): string | undefined => {
+  const file = clientVariable(shell.env, `${secret}_FILE`);
+  return clientVariable(shell.env, secret) ?? (file === undefined ? undefined : readFile(shell, file));
+};
+
+const secretOf = (shell: Shell, file: string | undefined, secret: ClientSecret): string | undefined =>
+  file === undefined ? fromEnvironment(shell, secret) : readFile(shell, file);
+
+const checkedUrl = (text: string): string => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new CommandFailure("usage", `${text} is no URL, such as ${DEFAULT_URL}`);
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+};
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** The kept identity belongs to a gateway of this machine: its secrets go nowhere else. */
+const identityFor = (shell: Shell, url: string): Identity | undefined => {
+  if (!LOOPBACK.test(new URL(url).hostname)) return undefined;
+  const dir = resolve(shell.cwd, dataDirectory(shell.env));
+  try {
+    return loadIdentity(dir);
+  } catch (error) {
+    if (error instanceof GatewayError) throw new CommandFailure("usage", error.message);
+    throw error;
+  }
+};
+
+const account = async (shell: Shell, options: ConnectionOptions): Promise<Account | undefined> => {
+  const username = options.username ?? clientVariable(shell.env, "USERNAME");
+  if (username === undefined) return undefined;
+  const connectionToken = secretOf(shell, options.connectionTokenFile, "CONNECTION_TOKEN");
+  const password = secretOf(shell, options.passwordFile, "PASSWORD");
+  if (connectionToken !== undefined || password !== undefined)
+    return { kind: "account", username, connectionToken, password };
+  if (shell.stdin.isTTY !== true)
+    throw new CommandFailure(
+      "forbidden",
+      `${username} needs ${nameOfClientVariable("CONNECTION_TOKEN")}, or a file`,
+    );
+  const secret = await promptSecret(shell, `Connection token or password of ${username}`);
+  // Where both are sent, one that is right is enough.
+  return { kind: "account", username, connectionToken: secret, password: secret };
+};
+
+const identityAccount = (identity: Identity | undefined): Account | undefined =>
+  identity && {
+    kind: "account",
+    username: identity.username,
+    connectionToken: identity.connectionToken,
+  };
+
+const bearer = (token: string | undefined): Credential | undefined =>
+  token === undefined ? undefined : { kind: "bearer", token };
+
+const apiKey = (key: string | undefined): Credential | undefined =>
+  key === undefined ? undefined : { kind: "apiKey", key };
+
+const urlOf = (shell: Shell, options: ConnectionOptions): string =>
+  checkedUrl(options.url ?? clientVariable(shell.env, "URL") ?? DEFAULT_URL);
+
+const NO_CREDENTIAL =
+  "no credential: give STATIONGATE_TOKEN, STATIONGATE_API_KEY, or STATIONGATE_USERNAME with " +
+  "STATIONGATE_CONNECTION_TOKEN or STATIONGATE_PASSWORD, or their files (see --help)";
+
+/** The public port, and whatever credential there is for it. An option wins over the environment, the kept identity is last. */
+export const publicConnection = async (shell: Shell, options: ConnectionOptions): Promise<Connection> => {
+  const url = urlOf(shell, options);
+  const named = (file: string | undefined): string | undefined =>
+    file === undefined ? undefined : readFile(shell, file);
+  const credential =
+    bearer(named(options.tokenFile)) ??
+    apiKey(named(options.apiKeyFile)) ??
+    (options.username === undefined ? undefined : await account(shell, options)) ??
+    bearer(fromEnvironment(shell, "TOKEN")) ??
+    apiKey(fromEnvironment(shell, "API_KEY")) ??
+    (await account(shell, options)) ??
+    identityAccount(identityFor(shell, url));
+  if (credential === undefined) throw new CommandFailure("forbidden", NO_CREDENTIAL);
+  return { url, credential };
+};
+
+/** For signing in: an account, and nothing that stands for one. */
+export const accountConnection = async (
+  shell: Shell,
+  options: ConnectionOptions,
+): Promise<Connection<Account>> => {
+  const url = urlOf(shell, options);
+  const credential = (await account(shell, options)) ?? identityAccount(identityFor(shell, url));
+  if (credential === undefined)
+    throw new CommandFailure(
+      "forbidden",
+      "no account: give --username, or STATIONGATE_USERNAME (see --help)",
+    );
+  return { url, credential };
+};
+
+/** Where to refresh, and the refresh token. */
+export const refreshConnection = (
+  shell: Shell,
+  options: ConnectionOptions & { readonly refreshTokenFile?: string },
+): { readonly url: string; readonly refreshToken: string } => {
+  const refreshToken = secretOf(shell, options.refreshTokenFile, "REFRESH_TOKEN");
+  if (refreshToken === undefined)
+    throw new CommandFailure(
+      "forbidden",
+      "no refresh token: give STATIONGATE_REFRESH_TOKEN or --refresh-token-file",
+    );
+  return { url: urlOf(shell, options), refreshToken };
+};
+
+/** The operators' port. */
+export const adminConnection = (shell: Shell, options: ConnectionOptions): Connection => {
+  const url = checkedUrl(options.adminUrl ?? clientVariable(shell.env, "ADMIN_URL") ?? DEFAULT_ADMIN_URL);
+  const token = secretOf(shell, options.adminTokenFile, "ADMIN_TOKEN") ?? identityFor(shell, url)?.adminToken;
+  if (token === undefined)
+    throw new CommandFailure(
+      "forbidden",
+      "no admin token: give STATIONGATE_ADMIN_TOKEN or --admin-token-file",
+    );
+  return { url, credential: { kind: "bearer", token } };
+};

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+/** `stationgate …`: the command line of the gateway, and of those who use one. */
+import { CommanderError } from "commander";
+import { asFailure, EXITS, type Exit } from "./exits.ts";
+import { createProgram } from "./program.ts";
+import { createShell } from "./shell.ts";
+
+const shell = createShell({
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  onSignal: (listener) => process.on("SIGINT", listener).on("SIGTERM", listener),
+  exit: (code) => process.exit(code),
+});
+
+const end = (exit: Exit): void => {
+  // What a started gateway says of itself stays.
+  if (exit !== "ok") process.exitCode = EXITS[exit].code;
+};
+
+try {
+  await createProgram({ shell, end }).parseAsync(process.argv);
+} catch (error) {
+  const failure = asFailure(error);
+  if (failure !== undefined) {
+    shell.note(failure.message);
+    end(failure.exit);
+  } else if (error instanceof CommanderError) {
+    end(error.exitCode === 0 ? "ok" : "usage");
+  } else throw error;
+}

@@ -1,0 +1,75 @@
+/** The tree of commands. */
+import { Command } from "commander";
+import { VERSION } from "../config/version.ts";
+import { addCheckConfig } from "./commands/check-config.ts";
+import { addCompletion } from "./commands/completion.ts";
+import { addConnectors } from "./commands/connectors.ts";
+import { addHashSecret } from "./commands/hash-secret.ts";
+import { addProduce } from "./commands/produce.ts";
+import { addStart } from "./commands/start.ts";
+import { addTail } from "./commands/tail.ts";
+import { addToken } from "./commands/token.ts";
+import { DEFAULT_ADMIN_URL, DEFAULT_URL } from "./connection.ts";
+import type { Context } from "./context.ts";
+import { EXITS } from "./exits.ts";
+
+const ENVIRONMENT = `
+Credentials also come from the environment, each directly or as a file (NAME_FILE):
+  STATIONGATE_TOKEN, STATIONGATE_API_KEY, STATIONGATE_USERNAME with STATIONGATE_CONNECTION_TOKEN
+  or STATIONGATE_PASSWORD, and STATIONGATE_ADMIN_TOKEN for connectors. Without any, a gateway of this
+  machine is asked with the identity in ./data that its first start has made.`;
+
+const exitCodes = (): string =>
+  [
+    "",
+    "Exit codes:",
+    ...Object.values(EXITS).map(({ code, meaning }) => `  ${String(code).padEnd(4)} ${meaning}`),
+  ].join("\n");
+
+const addGlobalOptions = (program: Command): Command =>
+  program
+    .option("--json", "print JSON: one document, or one a line where there is a stream")
+    .optionsGroup("Gateway:")
+    .option("--url <url>", `the gateway (else STATIONGATE_URL, else ${DEFAULT_URL})`)
+    .option(
+      "--admin-url <url>",
+      `its operators' port (else STATIONGATE_ADMIN_URL, else ${DEFAULT_ADMIN_URL})`,
+    )
+    .optionsGroup("Credentials:")
+    .option("--username <name>", "an account to sign in with; its secret is asked for, or comes from a file")
+    .option("--connection-token-file <file>", "the account's connection token")
+    .option("--password-file <file>", "the account's password")
+    .option("--token-file <file>", "an access token, instead of an account")
+    .option("--api-key-file <file>", "an API key, instead of an account")
+    .option("--admin-token-file <file>", "the operators' token, for connectors");
+
+/** A program that has run no command yet. Throws commander's errors instead of ending the process. */
+export const createProgram = (context: Context): Command => {
+  const { shell } = context;
+  const program = new Command("stationgate")
+    .description("Runs a Stationgate gateway, and talks to one: events in, events out, connectors.")
+    .version(VERSION, "--version", "print the version")
+    .helpCommand("help [command]", "print the help of a command")
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void shell.out(text.trimEnd()),
+      writeErr: (text) => {
+        shell.note(text.trimEnd());
+      },
+    });
+  addGlobalOptions(program).addHelpText("after", ENVIRONMENT + "\n" + exitCodes());
+  for (const add of [
+    addStart,
+    addProduce,
+    addTail,
+    addToken,
+    addConnectors,
+    addCheckConfig,
+    addHashSecret,
+    addCompletion,
+  ])
+    add(program, context);
+  return program;
+};

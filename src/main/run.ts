@@ -1,0 +1,129 @@
+/** The process that serves: settings, start, signals, exit code. */
+import cluster from "node:cluster";
+import { availableParallelism } from "node:os";
+import type { GatherMetrics, Gateway } from "../app.ts";
+import { bindFault } from "../app/bind-fault.ts";
+import type { Addresses } from "../app/listeners.ts";
+import { welcome } from "../app/welcome.ts";
+import { supervise } from "../cluster/supervisor.ts";
+import { workerCount } from "../cluster/worker-count.ts";
+import { work, type Task } from "../cluster/worker.ts";
+import { HELP, type Arguments } from "../config/arguments.ts";
+import { loadOrCreateIdentity, withIdentity } from "../config/identity.ts";
+import { loadSettings, type LoadedSettings, type RefusedSettings } from "../config/load.ts";
+import { printEnvExample, printSettings } from "../config/print.ts";
+import type { Settings } from "../config/schema.ts";
+import { VERSION } from "../config/version.ts";
+import { GatewayError } from "../errors.ts";
+import { createLog, type Log, type Logger } from "../observability/logger.ts";
+
+const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
+
+/** One line a fault, and nothing started. */
+const refuse = (faults: readonly string[]): void => {
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  process.exitCode = 1;
+};
+
+/** The text that the arguments ask for, or the settings to serve with. */
+const printout = ({ command, configFile }: Arguments): string | LoadedSettings | RefusedSettings => {
+  if (command === "help") return HELP;
+  if (command === "version") return VERSION;
+  if (command === "print-env-example") return printEnvExample();
+  const loaded = loadSettings({ configFile, env: process.env, cwd: process.cwd() });
+  if (loaded.status === "refused" || command === "serve") return loaded;
+  return command === "print-config" ? printSettings(loaded.settings) : "The settings are valid.";
+};
+
+const run = async (args: Arguments): Promise<void> => {
+  const asked = printout(args);
+  if (typeof asked === "string") say(asked);
+  else if (asked.status === "refused") refuse(asked.faults);
+  else await serve(asked);
+};
+
+const serve = async ({ settings, laptop, warnings }: LoadedSettings): Promise<void> => {
+  const identity = laptop ? loadOrCreateIdentity(settings.broker.embedded.dir) : undefined;
+  const effective = identity === undefined ? settings : withIdentity(settings, identity);
+  const log = createLog(effective.log);
+  for (const warning of warnings) log.logger.warn(warning);
+  const addresses = await start(effective, log);
+  if (identity !== undefined) say(welcome(addresses.public.port, identity));
+};
+
+const start = async (settings: Settings, log: Log): Promise<Addresses> => {
+  const { logger } = log;
+  const { workers, warning } = workerCount(settings, availableParallelism());
+  if (warning !== undefined) logger.warn(warning);
+  try {
+    const serving = await (workers === 1
+      ? startHere(settings, log)
+      : supervise({ workers, settings, logger }));
+    const addresses = await listen(serving, logger).catch((error: unknown) => {
+      throw bindFault(error, settings);
+    });
+    const stop = stopper(serving, log);
+    process.on("SIGTERM", stop).on("SIGINT", stop);
+    return addresses;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+};
+
+/** The app is loaded late: a supervisor has no use for all that serves. */
+const startHere = async (settings: Settings, { logger }: Log, gather?: GatherMetrics): Promise<Gateway> => {
+  const { startGateway } = await import("../app.ts");
+  return startGateway(settings, logger, gather);
+};
+
+const listen = async (serving: Pick<Gateway, "listen" | "stop">, logger: Logger): Promise<Addresses> => {
+  const addresses = await serving.listen().catch(async (error: unknown) => {
+    await serving.stop();
+    throw error;
+  });
+  for (const listener of ["admin", "public"] as const) {
+    const { address, port } = addresses[listener];
+    logger.info({ listener, host: address, port }, "listening");
+  }
+  return addresses;
+};
+
+/** Ends the process in order, once, however often it is asked to. */
+const stopper = ({ stop }: Pick<Gateway, "stop">, log: Log): (() => void) => {
+  let stopping = false;
+  return () => {
+    if (stopping) return;
+    stopping = true;
+    log.logger.info("stopping");
+    void stop().then(async () => {
+      log.logger.info("stopped");
+      await log.close();
+      process.exit(0);
+    });
+  };
+};
+
+const serveAsWorker = async ({ slot, settings, gather }: Task) => {
+  const log = createLog({ ...settings.log, worker: slot });
+  const gateway = await startHere(settings, log, gather);
+  return { ...gateway, stop: stopper(gateway, log) };
+};
+
+/**
+ * What `node dist/main.js` and `stationgate start` do; resolves once the process serves, or has printed what it was asked
+ * for. Faults of the settings go to stderr, one a line, and make the exit code 1. A worker of the cluster, started with the
+ * same arguments, serves what its supervisor hands it.
+ */
+export const runProcess = async (read: () => Arguments): Promise<void> => {
+  if (cluster.isWorker) {
+    work(serveAsWorker);
+    return;
+  }
+  try {
+    await run(read());
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    refuse(error.message.split("\n"));
+  }
+};

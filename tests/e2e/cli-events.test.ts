@@ -1,0 +1,250 @@
+/** `stationgate produce` and `stationgate tail`: the built program, against a real gateway. */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { CLI, environmentFor, runCli, startCli, type CliEnvironment } from "../support/cli.ts";
+import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
+import { uniqueName } from "../support/kafka/describe.ts";
+
+const run = promisify(execFile);
+const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
+const jsonLines = (text: string): readonly unknown[] =>
+  lines(text).map((line) => JSON.parse(line) as unknown);
+
+/** How many events of the station the gateway has stored since it started. */
+const storedBy = async (gateway: Gateway, station: string): Promise<number> => {
+  const scrape = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+  const line = new RegExp(
+    `^stationgate_events_total\\{station="${station}",outcome="stored"\\} (\\d+)$`,
+    "m",
+  );
+  return Number(line.exec(scrape)?.[1] ?? 0);
+};
+
+/** How many events are in the station's log. */
+const countIn = async (gateway: Gateway, station: string): Promise<number> => {
+  const authorization = `Bearer ${await signIn(gateway)}`;
+  const group = uniqueName("count");
+  for (let count = 0; ;) {
+    const answer = await fetch(`${gateway.url}/stations/${station}/consume/batch`, {
+      method: "POST",
+      headers: { authorization, "content-type": "application/json" },
+      body: JSON.stringify({
+        consumer_name: "counter",
+        consumer_group: group,
+        batch_size: 5000,
+        batch_max_wait_time_ms: 300,
+      }),
+    });
+    const messages = (await answer.json()) as unknown[];
+    if (messages.length === 0) return count;
+    count += messages.length;
+  }
+};
+
+describe("stationgate", () => {
+  let directory: string;
+  let gateway: Gateway;
+  let env: CliEnvironment;
+  let station: string;
+
+  const file = async (name: string, content: string): Promise<string> => {
+    const at = path.join(directory, name);
+    await writeFile(at, content);
+    return at;
+  };
+
+  beforeAll(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), "stationgate-cli-"));
+    gateway = await startGateway();
+    env = environmentFor(gateway);
+  }, 60_000);
+
+  afterAll(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  beforeEach(() => {
+    station = uniqueName("cli");
+  });
+
+  describe("produce", () => {
+    it("stores one event and says where", async () => {
+      const { code, stdout } = await runCli(["produce", station, '{"n":12345678901234567890}'], env);
+      expect(stdout).toMatch(/^stored: partition \d+, offset 0\n$/);
+      expect(code).toBe(0);
+
+      const asJson = await runCli(["produce", station, "plain text", "--json"], env);
+      expect(JSON.parse(asJson.stdout)).toMatchObject({
+        status: "stored",
+        offset: expect.stringMatching(/^\d+$/) as string,
+      });
+
+      const read = await runCli(["tail", station, "--from", "earliest", "--limit", "2", "--json"], env);
+      expect(jsonLines(read.stdout)).toEqual(
+        expect.arrayContaining([
+          { message: '{"n":12345678901234567890}', headers: { "content-type": "application/json" } },
+          { message: "plain text", headers: { "content-type": "text/plain; charset=utf-8" } },
+        ]),
+      );
+      expect(read.code).toBe(0);
+    });
+
+    it("says in the gateway's words why an event is refused", async () => {
+      const { code, stdout, stderr } = await runCli(
+        ["produce", station, "{", "--content-type", "application/json"],
+        env,
+      );
+      expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: "", stderr: "Invalid JSON (400)\n" });
+    });
+
+    it("tells each refused line of 10,000 by its number, and stores all others", async () => {
+      const tooDeep = `{"deep":${"[".repeat(200)}${"]".repeat(200)}}`;
+      const bad = new Map([
+        [7, '{"broken'],
+        [1000, "[1]"],
+        [1001, "17"],
+        [5555, tooDeep],
+        [10_000, '{"cut":'],
+      ]);
+      const blank = new Set([3, 9000]);
+      const content = Array.from({ length: 10_000 }, (_, index) => {
+        const line = index + 1;
+        return bad.get(line) ?? (blank.has(line) ? "" : JSON.stringify({ line }));
+      }).join("\n");
+      const events = await file("events.ndjson", content);
+
+      const { code, stdout, stderr } = await runCli(["produce", station, "--file", events, "--json"], env);
+      const reports = jsonLines(stdout);
+      expect(reports.slice(0, -1)).toEqual(
+        [...bad.keys()].map((line) => ({ line, status: "refused", error: expect.any(String) as string })),
+      );
+      expect(reports.at(-1)).toMatchObject({
+        status: "done",
+        stored: 9993,
+        refused: 5,
+        unknown: 0,
+        bytes: content.length,
+        lastLine: 10_000,
+      });
+      expect(stderr).toBe("");
+      expect(code).toBe(1);
+      expect(await countIn(gateway, station)).toBe(9993);
+    });
+
+    it("reads lines from a pipe, and speaks to people", async () => {
+      const { code, stdout, stderr } = await runCli(["produce", station, "-"], env, '{"a":1}\n[]\n{"a":2}\n');
+      expect(stdout).toMatch(/^2 stored, 1 refused in \d+\.\d s \([\d,]+ events\/s\)\n$/);
+      expect(stderr).toBe("line 2: not a JSON object\n");
+      expect(code).toBe(1);
+    });
+
+    it("ends with 3 where the gateway is killed, having claimed no more than is stored", async () => {
+      await using mortal = await startGateway();
+      const many = Array.from({ length: 100_000 }, (_, n) => JSON.stringify({ n })).join("\n");
+      const events = await file("many.ndjson", many);
+      const args = [
+        "produce",
+        station,
+        "--file",
+        events,
+        "--json",
+        "--batch-events",
+        "50",
+        "--retry-for",
+        "1s",
+      ];
+      const { ended } = startCli(args, environmentFor(mortal));
+      while ((await storedBy(mortal, station)) < 500);
+      await mortal.stop("SIGKILL");
+
+      const { code, stdout, stderr } = await ended;
+      expect(code).toBe(3);
+      expect(stderr).toContain("Given up: nothing after line ");
+      const reports = jsonLines(stdout);
+      const counts = reports.at(-1) as { stored: number; unknown: number; lastLine: number };
+      expect(counts.stored).toBeGreaterThanOrEqual(450);
+      expect(counts.unknown).toBe(50);
+      expect(counts.lastLine).toBe(counts.stored + counts.unknown);
+      expect(reports.slice(0, -1)).toEqual(
+        Array.from({ length: 50 }, (_, index) => ({
+          line: counts.stored + index + 1,
+          status: "unknown",
+          error: expect.stringContaining("can't be reached") as string,
+        })),
+      );
+
+      await using again = await mortal.restart();
+      const kept = await countIn(again, station);
+      expect(kept).toBeGreaterThanOrEqual(counts.stored);
+      expect(kept).toBeLessThanOrEqual(counts.lastLine);
+    });
+
+    it("sends what a pipe has, and ends when it is interrupted, saying how far it is", async () => {
+      const { child, ended } = startCli(["produce", station, "-"], env);
+      child.stdin.write('{"n":1}\n{"n":2}\n{"n":3');
+      while ((await storedBy(gateway, station)) < 2);
+      child.kill("SIGINT");
+      const { code, stdout, stderr } = await ended;
+      expect(stdout).toContain("2 stored, 0 refused");
+      expect(stderr).toBe("Interrupted: nothing after line 2 is stored.\n");
+      expect(code).toBe(130);
+    });
+  });
+
+  describe("tail", () => {
+    it("prints new events as they come, until SIGINT", async () => {
+      await runCli(["produce", station, "old"], env);
+      const { child, ended, said, printed } = startCli(["tail", station, "--json"], env);
+      await said("Following");
+      await runCli(["produce", station, "-"], env, '{"n":1}\n{"n":2}\n');
+      await printed(2);
+      child.kill("SIGINT");
+      const { code, stdout } = await ended;
+      expect(jsonLines(stdout).map((event) => (event as { message: string }).message)).toEqual([
+        '{"n":1}',
+        '{"n":2}',
+      ]);
+      expect(code).toBe(0);
+    });
+
+    it("shows people JSON over several lines, numbers as they came", async () => {
+      await runCli(["produce", station, '{"n":12345678901234567890,"a":[]}'], env);
+      const { stdout } = await runCli(["tail", station, "--from", "earliest", "--limit", "1"], env);
+      expect(stdout).toBe('{\n  "n": 12345678901234567890,\n  "a": []\n}\n');
+    });
+
+    it("goes on where its group is", async () => {
+      await runCli(["produce", station, "-"], env, '{"n":1}\n');
+      const args = ["tail", station, "--group", uniqueName("group"), "--limit", "1", "--json"];
+      const first = await runCli(args, env);
+      await runCli(["produce", station, "-"], env, '{"n":2}\n');
+      const second = await runCli(args, env);
+      expect(jsonLines(first.stdout)).toMatchObject([{ message: '{"n":1}' }]);
+      expect(jsonLines(second.stdout)).toMatchObject([{ message: '{"n":2}' }]);
+    });
+
+    it("ends without a word where its reader goes", async () => {
+      await runCli(["produce", station, "-"], env, '{"n":1}\n'.repeat(2000));
+      const { stdout, stderr } = await run(
+        "bash",
+        [
+          "-c",
+          `"${process.execPath}" "${CLI}" tail ${station} --from earliest --json | head -1; echo "\${PIPESTATUS[0]}"`,
+        ],
+        { env: { ...process.env, ...env } },
+      );
+      expect(lines(stdout).at(-1)).toBe("141");
+      expect(stderr).not.toContain("EPIPE");
+    });
+
+    it("ends with 1 where there is no such station", async () => {
+      const { code, stderr } = await runCli(["tail", "no-such-station"], env);
+      expect(stderr).toBe("Station no-such-station does not exist (404)\n");
+      expect(code).toBe(1);
+    });
+  });
+});

@@ -1,0 +1,314 @@
+/** The command line as its users have it: the built program, against a real gateway. */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { CLI, environmentFor, runCli, startCli, type CliEnvironment } from "../support/cli.ts";
+import { admin, deliverySettings } from "../support/connector-api.ts";
+import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { uniqueName } from "../support/kafka/describe.ts";
+
+const run = promisify(execFile);
+const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
+
+describe("stationgate", () => {
+  let directory: string;
+  let gateway: Gateway;
+  let sink: HttpSink;
+  let env: CliEnvironment;
+  let station: string;
+
+  const file = async (name: string, content: string): Promise<string> => {
+    const at = path.join(directory, name);
+    await writeFile(at, content);
+    return at;
+  };
+
+  beforeAll(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), "stationgate-cli-"));
+    sink = await startHttpSink();
+    gateway = await startGateway({ settings: deliverySettings("deliveries", 1) });
+    env = environmentFor(gateway);
+  }, 60_000);
+
+  afterAll(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await sink.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  beforeEach(() => {
+    station = uniqueName("cli");
+  });
+
+  describe("token", () => {
+    it("prints a token that works, and as JSON the pair, which refreshes", async () => {
+      const token = (await runCli(["token"], env)).stdout.trim();
+      const used = await runCli(["produce", station, "x"], {
+        STATIONGATE_URL: gateway.url,
+        STATIONGATE_TOKEN: token,
+      });
+      expect(used.code).toBe(0);
+
+      const pair = JSON.parse((await runCli(["token", "--ttl", "30m", "--json"], env)).stdout) as {
+        expires_in: number;
+        jwt_refresh_token: string;
+      };
+      expect(pair.expires_in).toBe(30 * 60_000);
+      const refresh = await file("refresh.jwt", `${pair.jwt_refresh_token}\n`);
+      const renewed = await runCli(["token", "--refresh", "--refresh-token-file", refresh], {
+        STATIONGATE_URL: gateway.url,
+      });
+      expect(renewed.stdout).toMatch(/^ey/);
+      expect(renewed.code).toBe(0);
+    });
+
+    it("makes one of a part of the account's rights", async () => {
+      const token = (
+        await runCli(["token", "--station", "only-*", "--action", "produce"], env)
+      ).stdout.trim();
+      const own = { STATIONGATE_URL: gateway.url, STATIONGATE_TOKEN: token };
+      expect((await runCli(["produce", "only-this", "x"], own)).code).toBe(0);
+      const other = await runCli(["produce", station, "x"], own);
+      expect(other.stderr).toBe(`user root is not allowed to access station ${station} (403)\n`);
+      expect(other.code).toBe(4);
+    });
+
+    it("ends with 4 for a wrong credential, on every way of giving one", async () => {
+      const wrong = await file("wrong", "wrong\n");
+      const url = { STATIONGATE_URL: gateway.url };
+      const produce = ["produce", station, "x"];
+      for (const args of [
+        ["token", "--username", "root", "--connection-token-file", wrong],
+        ["token", "--username", "root", "--password-file", wrong],
+        [...produce, "--token-file", wrong],
+        [...produce, "--api-key-file", wrong],
+        produce,
+      ]) {
+        expect({ args, ...(await runCli(args, url)) }).toMatchObject({ args, code: 4, stdout: "" });
+      }
+    });
+  });
+
+  describe("connectors", () => {
+    const definition = (name: string): object => ({
+      name,
+      config: {
+        topics: "deliveries",
+        "callback.request.url": sink.url,
+        "callback.request.method": "POST",
+        "success.without.flag": "success",
+      },
+    });
+
+    it("creates, shows, pauses, resumes, restarts and deletes", async () => {
+      const name = uniqueName("crm");
+      const one = await file("one.json", JSON.stringify(definition(name)));
+      const say = async (...args: string[]): Promise<string> => {
+        const { code, stdout, stderr } = await runCli(["connectors", ...args], env);
+        expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
+        return stdout;
+      };
+      expect(await say("create", one)).toBe(`${name}: created\n`);
+      expect(await say("apply", one)).toBe(`${name}: changed\n`);
+      expect(await say("list")).toBe(`${name}  RUNNING\n`);
+      expect(await say("show", name)).toContain("topics: deliveries\n");
+      await runCli(["produce", "deliveries", '{"for":"the sink"}'], env);
+      await sink.received(1);
+      expect(await say("pause", name)).toBe(`${name}: paused\n`);
+      expect(await say("status", name)).toBe(`${name}  PAUSED\n`);
+      expect(await say("resume", name)).toBe(`${name}: resumed\n`);
+      expect(await say("restart", name)).toBe(`${name}: restarted\n`);
+      expect(JSON.parse(await say("status", name, "--json"))).toMatchObject({
+        name,
+        connector: { state: "RUNNING" },
+      });
+      expect(await say("stop", name)).toBe(`${name}: stopped\n`);
+      expect(JSON.parse(await say("delete", name, "--json"))).toEqual({ name, status: "deleted" });
+      expect(await say("list", "--json")).toBe("[]\n");
+    });
+
+    it("applies a list from YAML, and says which is refused", async () => {
+      const name = uniqueName("many");
+      const many = await file(
+        "many.yaml",
+        `- ${JSON.stringify(definition(name))}\n- {name: broken, config: {topics: deliveries}}\n`,
+      );
+      const { code, stdout } = await runCli(["connectors", "apply", many, "--json"], env);
+      expect(JSON.parse(stdout)).toMatchObject([
+        { name, status: "created" },
+        {
+          name: "broken",
+          status: "refused",
+          error: expect.stringContaining("callback.request.url") as string,
+        },
+      ]);
+      expect(code).toBe(1);
+      expect((await runCli(["connectors", "delete", name], env)).code).toBe(0);
+    });
+
+    it("replays dead letters until none is left", async () => {
+      const name = uniqueName("letters");
+      const letters = uniqueName("given-up");
+      sink.answer(() => ({ status: 500, body: '{"retry":true}' }));
+      const { config } = definition(name) as { config: object };
+      const one = await file(
+        "letters.json",
+        JSON.stringify({
+          name,
+          config: {
+            ...config,
+            topics: station,
+            "exception.strategy": "DROP_MESSAGE",
+            "dead.letter.topic": letters,
+          },
+        }),
+      );
+      await runCli(["produce", station, "-"], env, '{"n":1}\n{"n":2}\n{"n":3}\n');
+      expect((await runCli(["connectors", "create", one], env)).code).toBe(0);
+      const view = (): Promise<unknown> => admin(gateway, "GET", `/connectors/${name}/dead-letters`);
+      while (((await view()) as { records: number }).records < 3);
+      sink.answer(() => ({ status: 200, body: '{"retry":false}' }));
+      const { code, stdout } = await runCli(["connectors", "replay", name, "--wait"], env);
+      expect(stdout).toBe(`3 of 3 dead letters of ${letters} are dealt with\n`);
+      expect(code).toBe(0);
+      expect((await runCli(["connectors", "delete", name], env)).code).toBe(0);
+    });
+
+    it("ends with 1 for a connector that there isn't, with 4 for a wrong token", async () => {
+      const gone = await runCli(["connectors", "status", "gone"], env);
+      expect(gone).toMatchObject({ code: 1, stdout: "" });
+      expect(gone.stderr).toContain("(404)");
+      const wrong = { ...env, STATIONGATE_ADMIN_TOKEN: `${ADMIN_TOKEN}x` };
+      expect((await runCli(["connectors", "list"], wrong)).code).toBe(4);
+    });
+  });
+
+  describe("without a gateway", () => {
+    it("hashes a secret from standard input", async () => {
+      const { code, stdout } = await runCli(["hash-secret"], {}, "a connection token\n");
+      expect(stdout).toMatch(/^\$scrypt\$ln=15,r=8,p=1\$\S+\n$/);
+      expect(code).toBe(0);
+      expect(await runCli(["hash-secret"], {}, "\n")).toMatchObject({ code: 1, stdout: "" });
+    });
+
+    it("prints each fault of the settings on a line", async () => {
+      const settings = await file("bad.yaml", "servr: {}\nbroker: { type: pigeon }\n");
+      const { code, stdout } = await runCli(["check-config", settings]);
+      expect(lines(stdout)).toEqual([
+        "servr: is unknown, did you mean server?",
+        expect.stringContaining("broker.type: "),
+      ]);
+      expect(code).toBe(1);
+      expect(JSON.parse((await runCli(["check-config", settings, "--json"])).stdout)).toMatchObject({
+        valid: false,
+      });
+
+      expect(await runCli(["check-config"], { STATIONGATE_URL: "http://elsewhere.example" })).toEqual({
+        code: 0,
+        stdout: "The settings are valid.\n",
+        stderr: "",
+      });
+    });
+
+    it("ends with 3 at once where nobody listens, and with 2 for what it can't understand", async () => {
+      const nobody = { STATIONGATE_URL: "http://127.0.0.1:2", STATIONGATE_TOKEN: "x" };
+      expect((await runCli(["produce", station, "x"], nobody)).code).toBe(3);
+      expect((await runCli(["produce", station, "-"], nobody, "{}\n")).code).toBe(3);
+      expect((await runCli(["tail", station], nobody)).code).toBe(3);
+      for (const args of [
+        ["produse", station],
+        ["produce"],
+        ["produce", station],
+        ["produce", station, "x", "--file", "y"],
+        ["produce", station, "--file", "no-such-file"],
+        ["produce", station, "-", "--batch-events", "many"],
+        ["produce", station, "x", "--url", "gopher://x"],
+        ["connectors", "apply", "no-such-file"],
+        ["completion", "cmd.exe"],
+      ])
+        expect({ args, ...(await runCli(args, nobody)) }).toMatchObject({ args, code: 2, stdout: "" });
+    });
+
+    it("completes in bash", async () => {
+      const script = `
+        source <("${process.execPath}" "${CLI}" completion bash)
+        complete() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _stationgate; echo "\${COMPREPLY[*]}"; }
+        complete stationgate pro
+        complete stationgate connectors re
+        complete stationgate --url http://x completion ""
+        complete stationgate tail clicks --from e`;
+      const { stdout } = await run("bash", ["-c", script]);
+      const [top, connectors, shells, positions] = lines(stdout);
+      expect(top).toBe("produce");
+      expect(connectors).toBe("resume restart replay");
+      expect(shells).toMatch(/^bash zsh fish /);
+      expect(positions).toBe("earliest");
+    });
+
+    it("has help with an example for each command", async () => {
+      const { stdout } = await runCli(["--help"]);
+      const commands = [...stdout.matchAll(/^ {2}(\S+) /gm)].map(([, name = ""]) => name);
+      for (const command of [
+        "start",
+        "produce",
+        "tail",
+        "token",
+        "connectors",
+        "check-config",
+        "hash-secret",
+        "completion",
+      ]) {
+        expect(commands).toContain(command);
+        const help = await runCli([command, "--help"]);
+        expect(help.stdout).toContain(`stationgate ${command}`);
+        expect(help.stdout).toContain("Examples:");
+        expect(help.code).toBe(0);
+      }
+    });
+  });
+
+  describe("start", () => {
+    it("runs the gateway, whose kept identity the other commands then use", async () => {
+      const home = await mkdtemp(path.join(directory, "home-"));
+      const started = startCli(
+        ["start"],
+        { STATIONGATE_SERVER_PORT: "0", STATIONGATE_ADMIN_PORT: "0", STATIONGATE_SERVER_WORKERS: "2" },
+        home,
+      );
+      const ports = new Map<string, number>();
+      let printed = "";
+      await new Promise<void>((resolve) => {
+        started.child.stdout.on("data", (chunk: Buffer) => {
+          printed += chunk.toString();
+          for (const [, listener = "", port] of printed.matchAll(/"listener":"(\w+)".*?"port":(\d+)/g))
+            ports.set(listener, Number(port));
+          if (ports.size === 2 && printed.includes("Stationgate is ready")) resolve();
+        });
+      });
+      const url = `http://127.0.0.1:${String(ports.get("public"))}`;
+      const own = startCli(["produce", "demo", "hello", "--url", url], {}, home);
+      expect(await own.ended).toMatchObject({ code: 0, stderr: "" });
+      const adminUrl = `http://127.0.0.1:${String(ports.get("admin"))}`;
+      const list = startCli(["connectors", "list", "--admin-url", adminUrl, "--json"], {}, home);
+      expect(await list.ended).toMatchObject({ code: 0, stdout: "[]\n" });
+
+      started.child.kill("SIGTERM");
+      expect((await started.ended).code).toBe(0);
+    });
+
+    it("refuses bad settings as the program itself does", async () => {
+      const settings = await file("worse.yaml", "servr: {}\n");
+      const { code, stdout, stderr } = await runCli(["start", "--config", settings]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toBe("servr: is unknown, did you mean server?\n");
+    });
+  });
+
+  it("is what npx runs in the repository", async () => {
+    const { stdout } = await run("npx", ["stationgate", "--help"]);
+    expect(stdout).toContain("Usage: stationgate");
+  });
+});

@@ -1,0 +1,82 @@
+/** `stationgate …` as a child process, as its user starts it. */
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { ADMIN_TOKEN, ROOT, type Gateway } from "./gateway.ts";
+
+export const CLI = path.resolve("dist/cli/main.js");
+
+export interface Ended {
+  /** null: a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCli {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<Ended>;
+  /** Resolves when this has been written to stderr. */
+  readonly said: (words: string) => Promise<void>;
+  /** Resolves when so many lines have been written to stdout. */
+  readonly printed: (count: number) => Promise<void>;
+}
+
+export type CliEnvironment = Readonly<Record<string, string>>;
+
+/** What makes a command talk to this gateway as its root account and its operator. */
+export const environmentFor = (gateway: Gateway): CliEnvironment => ({
+  STATIONGATE_URL: gateway.url,
+  STATIONGATE_ADMIN_URL: gateway.adminUrl,
+  STATIONGATE_ADMIN_TOKEN: ADMIN_TOKEN,
+  STATIONGATE_USERNAME: ROOT.username,
+  STATIONGATE_CONNECTION_TOKEN: ROOT.connection_token,
+});
+
+/** Everything that the stream has brought, and waiting for it to be enough. */
+const listen = (child: ChildProcessWithoutNullStreams, stream: Readable) => {
+  let heard = "";
+  stream.on("data", (chunk: Buffer) => {
+    heard += chunk.toString();
+  });
+  return (isEnough: (text: string) => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (isEnough(heard)) resolve();
+      };
+      look();
+      stream.on("data", look);
+      child.once("close", () => {
+        reject(new Error(`it ended too early, having said: ${heard}`));
+      });
+    });
+};
+
+export const startCli = (args: readonly string[], env: CliEnvironment = {}, cwd = "."): RunningCli => {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd,
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+  });
+  // A command that ends without reading its input is no fault of the test.
+  child.stdin.on("error", () => undefined);
+  const stderrUntil = listen(child, child.stderr);
+  const stdoutUntil = listen(child, child.stdout);
+  const ended = Promise.all([once(child, "close"), text(child.stdout), text(child.stderr)]).then(
+    ([[code], stdout, stderr]) => ({ code: code as number | null, stdout, stderr }),
+  );
+  return {
+    child,
+    ended,
+    said: (words) => stderrUntil((heard) => heard.includes(words)),
+    printed: (count) => stdoutUntil((heard) => heard.split("\n").length > count),
+  };
+};
+
+/** Runs a command to its end; `input` is its standard input. */
+export const runCli = (args: readonly string[], env?: CliEnvironment, input = ""): Promise<Ended> => {
+  const { child, ended } = startCli(args, env);
+  child.stdin.end(input);
+  return ended;
+};
