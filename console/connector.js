@@ -189,7 +189,9 @@ const statePanels = () => {
     );
     const why = status.tasks.find((/** @type {{ trace?: string }} */ task) => task.trace)?.trace;
     trace.replaceChildren(
-      why ? el("pre", { class: "bad", role: "region", "aria-label": "Why it failed", tabindex: 0 }, why) : "",
+      why
+        ? el("pre", { class: "bad panel", role: "region", "aria-label": "Why it failed", tabindex: 0 }, why)
+        : "",
     );
     failing.replaceChildren(failureTable(failures));
   };

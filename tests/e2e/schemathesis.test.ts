@@ -48,9 +48,11 @@ describeWithTools("the documents, by schemathesis", ["schemathesis"], () => {
 
   const check = async (url: string, token: string): Promise<void> => {
     const given = ["-H", `Authorization: Bearer ${token}`, "--checks", CHECKS, "--max-examples", "10"];
+    // Its answer has no end.
+    const endless = ["--exclude-operation-id", "tailStation"];
     const bounds = ["--phases", "coverage,fuzzing", "--seed", "1", "--request-timeout", "20", "--no-color"];
     // A long wait for events is no part of what is checked here.
-    const program = run("schemathesis", ["run", `${url}/openapi.json`, ...given, ...bounds], {
+    const program = run("schemathesis", ["run", `${url}/openapi.json`, ...given, ...endless, ...bounds], {
       cwd: folder,
       maxBuffer: 64 * 1024 * 1024,
     });

@@ -1,0 +1,281 @@
+/** The console as an operator uses it: a real Chromium, the real program, the embedded log, a real endpoint. */
+import { jest } from "@jest/globals";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { describeBrowser, launchBrowser } from "../support/browser.ts";
+import { createConnector, produceBatch } from "../support/connector-api.ts";
+import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { DONE, startHttpSink, type HttpSink } from "../support/http-sink.ts";
+
+jest.setTimeout(60_000);
+
+const HOSTILE = '<img src="x" onerror="window.hacked = true"><script>window.hacked = true</script>';
+
+/** What a page complains of; going to the door is answered 401, which Chromium takes for a fault. */
+const complaintsOf = (page: Page): string[] => {
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    const isDoor = message.text().includes("401 (Unauthorized)");
+    if (["error", "warning"].includes(message.type()) && !isDoor) complaints.push(message.text());
+  });
+  return complaints;
+};
+
+const signIn = async (page: Page, gateway: Gateway): Promise<void> => {
+  await page.goto(gateway.adminUrl);
+  await page.getByLabel("The operators’ token").fill(ADMIN_TOKEN);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Stations" }).waitFor();
+};
+
+describeBrowser("the console", () => {
+  let browser: Browser;
+  let gateway: Gateway;
+  let sink: HttpSink;
+  let context: BrowserContext;
+  let page: Page;
+  let complaints: readonly string[];
+
+  const openPage = async (options: { readonly colorScheme?: "dark" | "light" } = {}): Promise<void> => {
+    context = await browser.newContext(options);
+    page = await context.newPage();
+    complaints = complaintsOf(page);
+  };
+
+  const at = (path: string) => page.goto(`${gateway.adminUrl}/#/${path}`);
+  const records = () => page.locator(".records > li");
+
+  beforeAll(async () => {
+    [browser, sink, gateway] = await Promise.all([
+      launchBrowser(),
+      startHttpSink(),
+      startGateway({
+        settings: {
+          delivery: { allowTargets: ["127.0.0.0/8"] },
+          stations: [
+            { name: "clicks", partitions: 1 },
+            {
+              name: "trades",
+              partitions: 1,
+              schema: { type: "protobuf", file: `${process.cwd()}/proto/trade.proto`, message: "desk.Trade" },
+            },
+          ],
+        },
+      }),
+    ]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await gateway[Symbol.asyncDispose]();
+    await sink.close();
+  });
+  beforeEach(() => openPage());
+  afterEach(async () => {
+    await expectClean();
+    await context.close();
+  });
+
+  /** Nothing broke the page's policy or failed in it, and nothing of an event ran. */
+  const expectClean = async (): Promise<void> => {
+    expect(complaints).toEqual([]);
+    expect(await page.evaluate("window.hacked")).toBeUndefined();
+  };
+
+  it("lets in who has the token, and out again", async () => {
+    const answer = await page.goto(`${gateway.adminUrl}/`);
+    expect(answer?.status()).toBe(401);
+    await page.getByLabel("The operators’ token").fill("wrong");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("This is not the operators’ token.").waitFor();
+    await signIn(page, gateway);
+    expect((await context.cookies()).map(({ httpOnly, sameSite }) => [httpOnly, sameSite])).toEqual([
+      [true, "Strict"],
+    ]);
+    expect(await page.evaluate("document.cookie")).toBe("");
+    await page.reload();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("The operators’ token").waitFor();
+    expect(await context.cookies()).toEqual([]);
+    await page.reload();
+    await page.getByLabel("The operators’ token").waitFor();
+  });
+
+  it("needs no script for its door", async () => {
+    const scriptless = await browser.newContext({ javaScriptEnabled: false });
+    const door = await scriptless.newPage();
+    await door.goto(gateway.adminUrl);
+    await door.getByLabel("The operators’ token").fill(ADMIN_TOKEN);
+    await door.getByRole("button", { name: "Sign in" }).click();
+    await door.getByText("This page needs JavaScript.").waitFor();
+    await scriptless.close();
+  });
+
+  it("shows what comes into a station, as text and nothing else", async () => {
+    await signIn(page, gateway);
+    await page.getByRole("link", { name: "clicks" }).click();
+    await page.getByLabel("Only with this text").fill("onerror");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText("Watching.").waitFor();
+    await produceBatch(gateway, "clicks", [{ page: "/plain" }]);
+
+    await page.getByLabel("Event", { exact: true }).fill(JSON.stringify({ page: HOSTILE, n: 12 }));
+    await page.getByLabel("Key", { exact: true }).fill(HOSTILE);
+    await page.getByLabel("Headers").fill(`x-origin: ${HOSTILE}`);
+    await page.getByRole("button", { name: "Produce" }).click();
+    await page.getByText("Stored in partition 0 at offset 1.").waitFor();
+
+    await records().first().waitFor();
+    expect(await records().count()).toBe(1);
+    await records().first().locator("summary").click();
+    const shown = await records().first().locator("pre").textContent();
+    expect(shown).toBe(JSON.stringify({ page: HOSTILE, n: 12 }, null, 2));
+    expect(await records().first().textContent()).toContain(`x-origin${HOSTILE}`);
+    expect(await page.locator("main img, main script").count()).toBe(0);
+
+    await page.getByLabel("Event", { exact: true }).fill("{");
+    await page.getByRole("button", { name: "Produce" }).click();
+    await page.getByText("Not stored: Invalid JSON (JSON_INVALID)").waitFor();
+    // The browser's own note of the answer 400.
+    expect(complaints).toHaveLength(1);
+    complaints = [];
+  });
+
+  it("decodes protobuf, and counts what each station is told", async () => {
+    await produceBatch(gateway, "trades", [{ tradeId: "t-1", side: "BUY", notional: "9007199254740993" }]);
+    await signIn(page, gateway);
+    const row = page.getByRole("row").filter({ has: page.getByRole("link", { name: "trades" }) });
+    expect(await row.textContent()).toContain("protobuf");
+    await produceBatch(gateway, "trades", [{ tradeId: "t-2" }]);
+    await page
+      .locator(".legend li")
+      .filter({ hasText: /^stored .*at most (?!0\/s)/ })
+      .waitFor();
+
+    await page.getByRole("link", { name: "trades" }).click();
+    await page.getByRole("button", { name: "Start" }).click();
+    await records().nth(1).locator("summary").click();
+    await records().nth(1).getByText("protobuf, decoded").waitFor();
+    expect(JSON.parse((await records().nth(1).locator("pre").textContent()) ?? "")).toEqual({
+      tradeId: "t-1",
+      side: "BUY",
+      notional: "9007199254740993",
+    });
+  });
+
+  it("shows why a connector fails, pauses it, resumes it and replays what it gave up", async () => {
+    sink.answer(({ body }) => (body.includes("poison") ? { status: 500, body: HOSTILE } : DONE));
+    await createConnector(gateway, "crm", {
+      sink,
+      topic: "orders",
+      "exception.strategy": "DROP_MESSAGE",
+      "dead.letter.topic": "crm.dead",
+    });
+    await produceBatch(gateway, "orders", [{ n: "poison" }]);
+    await signIn(page, gateway);
+    await page.getByRole("link", { name: "Connectors" }).click();
+    await page.getByRole("link", { name: "crm" }).click();
+    await page.getByText("1 in crm.dead").waitFor();
+    await page.getByRole("cell", { name: "dropped" }).waitFor();
+    await page.getByRole("button", { name: "Show the newest" }).click();
+    await records().first().locator("summary").click();
+    await records().first().locator("dl").waitFor();
+    expect(await records().first().textContent()).toMatch(/Wasorders \d@0.*Status500/);
+
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("Pause: done.").waitFor();
+    await page.locator(".pill", { hasText: "paused" }).waitFor();
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.locator(".pill", { hasText: "running" }).waitFor();
+
+    sink.answer(() => DONE);
+    const before = sink.requests.length;
+    await page.getByRole("button", { name: "Replay dead letters" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
+    await sink.received(before + 1);
+    await page.getByText("0 in crm.dead").waitFor();
+    expect(sink.bodies.at(-1)).toBe('{"n":"poison"}');
+  });
+
+  it("is worked by the keyboard alone", async () => {
+    await page.goto(gateway.adminUrl);
+    await page.keyboard.type(ADMIN_TOKEN);
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "clicks" }).waitFor();
+
+    /** Goes on with Tab until that is focused; fails where it never is. */
+    const tabTo = async (name: string): Promise<void> => {
+      for (let presses = 0; presses < 60; presses += 1) {
+        await page.keyboard.press("Tab");
+        const focused = await page.evaluate<string>(
+          "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()",
+        );
+        if (focused === name) return;
+      }
+      throw new Error(`Tab doesn't lead to ${name}`);
+    };
+
+    await tabTo("Skip to the content");
+    await page.keyboard.press("Enter");
+    await tabTo("clicks");
+    const outline = await page.evaluate("getComputedStyle(document.activeElement).outlineWidth");
+    expect(outline).toBe("3px");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "clicks" }).waitFor();
+    await tabTo("Start");
+    await page.keyboard.press("Enter");
+    await page.getByText("Watching.").waitFor();
+    await tabTo("Event");
+    await page.keyboard.type('{"by":"keyboard"}');
+    await tabTo("Produce");
+    await page.keyboard.press("Enter");
+    await page.getByText(/^Stored in partition 0/).waitFor();
+    await records().filter({ hasText: "keyboard" }).waitFor();
+  });
+
+  it("is dark where the system is, and says how the broker is", async () => {
+    const backgrounds: unknown[] = [];
+    for (const colorScheme of ["light", "dark"] as const) {
+      await context.close();
+      await openPage({ colorScheme });
+      await signIn(page, gateway);
+      await at("health");
+      await page.getByText("ready: an event could be stored now").waitFor();
+      await page.getByText("the embedded log").waitFor();
+      backgrounds.push(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
+    }
+    expect(backgrounds).toEqual(["rgb(245, 247, 250)", "rgb(14, 19, 26)"]);
+  });
+
+  it("fits on a phone", async () => {
+    await signIn(page, gateway);
+    await page.setViewportSize({ width: 400, height: 800 });
+    for (const path of ["stations", "stations/clicks", "connectors", "connectors/crm", "health"]) {
+      await at(path);
+      await page.locator("main > *").first().waitFor();
+      expect([path, await page.evaluate("document.documentElement.scrollWidth")]).toEqual([path, 400]);
+    }
+  });
+
+  it("shows what there is where a role is alone", async () => {
+    const only = (role: string) => startGateway({ settings: { roles: [role] } });
+    const [ingest, delivery] = await Promise.all([only("ingest"), only("delivery")]);
+    try {
+      for (const [gateway, links, tails] of [
+        [ingest, ["Stations", "Health"], 1],
+        [delivery, ["Stations", "Connectors", "Health"], 0],
+      ] as const) {
+        // Cookies know no ports, and a session of one process is taken by every other of the same settings.
+        if (gateway === ingest) await signIn(page, gateway);
+        else await page.goto(gateway.adminUrl);
+        await page.getByRole("heading", { name: "Stations" }).waitFor();
+        const nav = page.getByRole("navigation").getByRole("link");
+        expect(await nav.allTextContents()).toEqual(links);
+        await page.goto(`${gateway.adminUrl}/#/stations/any`);
+        await page.getByRole("alert").getByText("There is no such station.").waitFor();
+        expect(await page.getByRole("heading", { name: "Live tail" }).count()).toBe(tails);
+      }
+    } finally {
+      await Promise.all([ingest[Symbol.asyncDispose](), delivery[Symbol.asyncDispose]()]);
+    }
+  });
+});

@@ -1,0 +1,110 @@
+/** What operators look at in the log itself, on both brokers: the live tail, and the newest dead letters. */
+import { admin, createConnector, produceBatch } from "../support/connector-api.ts";
+import { describeOnEachBroker } from "../support/each-broker.ts";
+import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { uniqueName } from "../support/kafka/describe.ts";
+
+interface Shown {
+  readonly partition: number;
+  readonly offset: string;
+  readonly value: { readonly text: string };
+}
+
+/** Events of a server-sent stream, as they come. */
+const eventsOf = async function* (answer: Response): AsyncGenerator<{ event: string; data: unknown }> {
+  let pending = "";
+  for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    const blocks = (pending + chunk).split("\n\n");
+    pending = blocks.pop() ?? "";
+    for (const block of blocks) {
+      const [, event, data = ""] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
+      if (event !== undefined) yield { event, data: JSON.parse(data) };
+    }
+  }
+};
+
+const numberOf = ({ value }: Shown): number => (JSON.parse(value.text) as { n: number }).n;
+
+describeOnEachBroker("operators see", (broker) => {
+  let gateway: Gateway;
+  let sink: HttpSink;
+  let topic: string;
+
+  beforeEach(async () => {
+    topic = uniqueName("seen");
+    sink = await startHttpSink(() => ({ status: 500 }));
+    gateway = await startGateway({
+      settings: {
+        broker: broker.settings(),
+        delivery: { allowTargets: ["127.0.0.0/8"] },
+        stations: [{ name: topic, partitions: 2 }],
+      },
+    });
+  }, 60_000);
+
+  afterEach(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await sink.close();
+  });
+
+  const numbers = (from: number, to: number): readonly { n: number }[] =>
+    Array.from({ length: to - from + 1 }, (_, i) => ({ n: from + i }));
+
+  it("what a station ends with and what comes into it, each once, and the stream's end when the program goes", async () => {
+    // Each call goes to one partition, and the topic may come into being after the start.
+    for (let n = 1; n <= 6; n += 1) await produceBatch(gateway, topic, [{ n }]);
+    const answer = await fetch(`${gateway.adminUrl}/stations/${topic}/tail?last=1000`, {
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
+    const seen: Shown[] = [];
+    let exit: Promise<number | null> | undefined;
+    const kinds: string[] = [];
+    for await (const { event, data } of eventsOf(answer)) {
+      kinds.push(event);
+      // Before Kafka has given the reader its partitions: that belongs to the tail already.
+      if (event === "open") await produceBatch(gateway, topic, numbers(7, 30));
+      if (event !== "record") continue;
+      seen.push(data as Shown);
+      if (seen.length === 30) exit = gateway.stop();
+    }
+    expect(seen.map(numberOf).sort((a, b) => a - b)).toEqual(numbers(1, 30).map(({ n }) => n));
+    for (const partition of [0, 1]) {
+      const own = seen.filter((record) => record.partition === partition);
+      expect(own.map(({ offset }) => offset)).toEqual(own.map((_, i) => String(i)));
+    }
+    expect([kinds[0], kinds.at(-1)]).toEqual(["open", "end"]);
+    expect(await exit).toBe(0);
+  }, 60_000);
+
+  interface Letter extends Shown {
+    readonly status: number;
+    readonly attempts: number;
+  }
+
+  /** Asks until there are three. A topic that is just being made has no leader yet, and then the answer is 503. */
+  const threeLetters = async (): Promise<readonly Letter[]> => {
+    for (;;) {
+      const asked = admin(gateway, "GET", `/connectors/${topic}/dead-letters/records`);
+      const { records } = (await asked.catch((error: unknown) => {
+        if (String(error).includes("answered 503")) return { records: [] };
+        throw error;
+      })) as { readonly records: readonly Letter[] };
+      if (records.length === 3) return records;
+    }
+  };
+
+  it("the newest dead letters of a connector", async () => {
+    await createConnector(gateway, topic, {
+      sink,
+      topic,
+      "exception.strategy": "DROP_MESSAGE",
+      "dead.letter.topic": `${topic}.dead`,
+    });
+    await produceBatch(gateway, topic, numbers(1, 3));
+    const letters = await threeLetters();
+    expect(letters.map(numberOf).sort()).toEqual([1, 2, 3]);
+    expect(letters.map(({ status, attempts }) => [status, attempts])).toEqual(Array(3).fill([500, 1]));
+    await admin(gateway, "DELETE", `/connectors/${topic}`);
+  }, 60_000);
+});
