@@ -48,7 +48,13 @@ interface Wish {
   readonly signal?: AbortSignal;
 }
 
-const pull = ({ group = "g", consumer = "c", max = 10, from = "earliest", signal }: Wish = {}): Promise<Pull> =>
+const pull = ({
+  group = "g",
+  consumer = "c",
+  max = 10,
+  from = "earliest",
+  signal,
+}: Wish = {}): Promise<Pull> =>
   consumers.pull({
     group,
     consumer,

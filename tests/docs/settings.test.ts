@@ -1,0 +1,37 @@
+/** Settings that the pages show are settings that the program takes. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { loadSettings } from "../../src/config/load.ts";
+import { readPage } from "../support/pages/blocks.ts";
+
+const guides = readdirSync("docs/guides").map((name) => `docs/guides/${name}`);
+const pages = await Promise.all(["README.md", ...guides].map(readPage));
+const shown = pages.flatMap(({ file, fences }) =>
+  fences
+    .filter(({ language, word }) => language === "yaml" && (word === "" || word === "stationgate.yaml"))
+    .map(({ line, text }): readonly [string, string] => [`${file}:${line}`, text]),
+);
+
+/** What a page shows alone may lack what stands elsewhere: other files, and secrets of the tokens. */
+const ELSEWHERE = /\/run\/secrets\/|anchor-config\.yaml|schemas\/|cannot be read|path of a file/;
+
+const faultsOf = (yaml: string): readonly string[] => {
+  const folder = mkdtempSync(path.join(tmpdir(), "stationgate-shown-"));
+  try {
+    const file = path.join(folder, "stationgate.yaml");
+    writeFileSync(file, yaml);
+    const loaded = loadSettings({ configFile: file, env: {}, cwd: folder });
+    return loaded.status === "loaded" ? [] : loaded.faults.filter((fault) => !ELSEWHERE.test(fault));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+it.each(shown)("%s", (_where, yaml) => {
+  expect(faultsOf(yaml)).toEqual([]);
+});
+
+it("tells a setting that there isn't", () => {
+  expect(faultsOf("server: { prot: 1 }\n")).toEqual(["server.prot: is unknown, did you mean port?"]);
+});
