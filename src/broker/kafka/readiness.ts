@@ -17,6 +17,11 @@ const PROOF_AGE = 1000;
 const PATIENCE = 800;
 const CHECK_TIMEOUT = 1900;
 
+/** An append that has failed in part has waited for that: what it stored, it stored long ago. */
+const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
+  outcomes.some(({ status }) => status === "stored") &&
+  outcomes.every((outcome) => outcome.status === "stored" || outcome.error.outcome === "refused");
+
 /** Asks the brokers only where nothing was stored just now. */
 export const createReadiness = (cluster: Pick<WireCluster, "clusterId">): Readiness => {
   let storedAt = -Infinity;
@@ -36,7 +41,7 @@ export const createReadiness = (cluster: Pick<WireCluster, "clusterId">): Readin
 
   return {
     settled: (outcomes) => {
-      if (outcomes.some(({ status }) => status === "stored")) storedAt = performance.now();
+      if (isProof(outcomes)) storedAt = performance.now();
     },
     check: async () => {
       if (performance.now() - storedAt < PROOF_AGE) return;

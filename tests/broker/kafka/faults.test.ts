@@ -77,31 +77,74 @@ describeOwnKafka("Kafka fails under appends", () => {
     },
   ];
 
-  describe.each(WRITERS)("written by %s", (_, settings) => {
-    it.each(faults)(
-      "$name",
-      async ({ begin, end }) => {
-        const topic = uniqueName("fault");
-        const broker = await connect(kafkaOptions([proxy.address], { ...settings, ...IMPATIENT }));
-        await broker.ensureTopic({ name: topic, partitions: PARTITIONS });
-        const appends = keepAppending(broker, topic);
-        await appends.stored(200);
-        await begin();
+  // All writers at once: the broker needs most of the time, to fail and to come back.
+  it.each(faults)(
+    "$name, whoever writes",
+    async ({ begin, end }) => {
+      const writers = await Promise.all(
+        WRITERS.map(async ([name, settings]) => {
+          const topic = uniqueName("fault");
+          const broker = await connect(kafkaOptions([proxy.address], { ...settings, ...IMPATIENT }));
+          await broker.ensureTopic({ name: topic, partitions: PARTITIONS });
+          return { name, settings, broker, appends: keepAppending(broker, topic) };
+        }),
+      );
+      const each = <T>(work: (writer: (typeof writers)[number]) => Promise<T>): Promise<T[]> =>
+        Promise.all(writers.map(work));
+
+      await each(({ appends }) => appends.stored(200));
+      await begin();
+      await each(async ({ broker, appends }) => {
         await appends.failed();
         await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
         await appends.failed();
-        await end();
+      });
+      await end();
+      const told = await each(async ({ name, settings, broker, appends }) => {
         await appends.stored(200);
         await expect(broker.check()).resolves.toBeUndefined();
         const ledger = await appends.stop();
-
-        expect(await ledger.contradictions(kafka.brokers)).toEqual([]);
+        const contradictions = await ledger.contradictions(kafka.brokers);
         const duplicates = settings.idempotent ? await ledger.duplicates(kafka.brokers) : [];
-        expect(duplicates).toEqual([]);
-      },
-      90_000,
-    );
+        return { name, contradictions, duplicates };
+      });
 
+      expect(told).toEqual(WRITERS.map(([name]) => ({ name, contradictions: [], duplicates: [] })));
+    },
+    90_000,
+  );
+
+  it("is started after the gateway, whoever writes", async () => {
+    const late = await prepareKafka();
+    try {
+      const writers = await Promise.all(
+        WRITERS.map(async ([, settings]) => {
+          const broker = await connect(kafkaOptions(late.brokers, { ...settings, ...IMPATIENT }));
+          await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+          const topic = uniqueName("late");
+          expect(await broker.append(topic, [record("a")])).toMatchObject([
+            { error: { code: "BROKER_UNAVAILABLE" } },
+          ]);
+          return { topic, broker };
+        }),
+      );
+      await late.start();
+      const told = await Promise.all(
+        writers.map(async ({ topic, broker }) => {
+          await broker.ensureTopic({ name: topic });
+          const outcomes = await broker.append(topic, [record("b")]);
+          await expect(broker.check()).resolves.toBeUndefined();
+          await broker.close();
+          return outcomes;
+        }),
+      );
+      expect(told).toMatchObject(WRITERS.map(() => [{ status: "stored", offset: 0n }]));
+    } finally {
+      await late.stop();
+    }
+  }, 90_000);
+
+  describe.each(WRITERS)("written by %s", (_, settings) => {
     it("cut while the answer to a stored batch is on its way", async () => {
       const topic = uniqueName("cut");
       const broker = await connect(kafkaOptions([proxy.address], { ...settings, ...IMPATIENT }));
@@ -118,25 +161,6 @@ describeOwnKafka("Kafka fails under appends", () => {
       expect(values).toEqual(stored);
       expect(outcome).toMatchObject({ status: "stored", offset: BigInt(stored.lastIndexOf("cut")) });
     }, 30_000);
-
-    it("is started after the gateway", async () => {
-      const late = await prepareKafka();
-      try {
-        const topic = uniqueName("late");
-        const broker = await connect(kafkaOptions(late.brokers, { ...settings, ...IMPATIENT }));
-        await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
-        expect(await broker.append(topic, [record("a")])).toMatchObject([
-          { error: { code: "BROKER_UNAVAILABLE" } },
-        ]);
-        await late.start();
-        await broker.ensureTopic({ name: topic });
-        expect(await broker.append(topic, [record("b")])).toMatchObject([{ status: "stored", offset: 0n }]);
-        await expect(broker.check()).resolves.toBeUndefined();
-        await broker.close();
-      } finally {
-        await late.stop();
-      }
-    }, 90_000);
   });
 
   it("leaves no rejection unhandled", () => {

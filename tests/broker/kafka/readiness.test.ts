@@ -3,6 +3,7 @@ import { GatewayError } from "../../../src/errors.ts";
 import type { AppendOutcome } from "../../../src/broker/broker.ts";
 
 const STORED: AppendOutcome = { status: "stored", partition: 0, offset: 0n, timestamp: 1 };
+const REFUSED: AppendOutcome = { status: "failed", error: new GatewayError("RECORD_TOO_LARGE") };
 const FAILED: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
 
 /** A cluster that counts how often it is asked. */
@@ -21,16 +22,20 @@ describe("readiness", () => {
   it("asks nobody while something was stored within the last second", async () => {
     const cluster = clusterThat(() => Promise.reject(new TypeError("away")));
     const readiness = createReadiness(cluster);
-    readiness.settled([FAILED, STORED]);
+    readiness.settled([REFUSED, STORED]);
 
     await expect(readiness.check()).resolves.toBeUndefined();
     expect(cluster.asked).toEqual([]);
   });
 
-  it("takes no failed append for a proof", async () => {
+  it.each([
+    ["has failed", [FAILED]],
+    ["was given up in part, long after it stored the other", [STORED, FAILED]],
+    ["was refused", [REFUSED]],
+  ])("takes no append for a proof that %s", async (_, outcomes) => {
     const cluster = clusterThat(() => Promise.reject(new TypeError("away")));
     const readiness = createReadiness(cluster);
-    readiness.settled([FAILED]);
+    readiness.settled(outcomes);
 
     await expect(readiness.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
     expect(cluster.asked).toHaveLength(1);

@@ -39,7 +39,7 @@ const sendOnce = async (options: KafkaOptions): Promise<readonly SendResult[]> =
 
 describeOwnKafka("Kafka behind TLS and SASL", () => {
   let kafka: KafkaServer;
-  let broker: Broker | undefined;
+  let brokers: Broker[] = [];
 
   beforeAll(async () => {
     kafka = await startKafka({
@@ -54,8 +54,8 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
   }, 120_000);
 
   afterEach(async () => {
-    await broker?.close();
-    broker = undefined;
+    await Promise.all(brokers.map((broker) => broker.close()));
+    brokers = [];
   });
 
   afterAll(async () => {
@@ -63,7 +63,8 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
   });
 
   const connect = async (protocol: Protocol, changes: Partial<KafkaOptions>): Promise<Broker> => {
-    broker = createKafkaBroker(kafkaOptions([kafka.listeners.get(protocol) ?? ""], changes));
+    const broker = createKafkaBroker(kafkaOptions([kafka.listeners.get(protocol) ?? ""], changes));
+    brokers.push(broker);
     await broker.open();
     return broker;
   };
@@ -114,7 +115,7 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
     ];
 
     it.each(refusals)("%s: not available, and no secret is told", async (_refusal, protocol, secrets) => {
-      const opened = await connect(protocol, { ...settings, ...secrets(), deliveryTimeout: 1500 });
+      const opened = await connect(protocol, { ...settings, ...secrets(), deliveryTimeout: 300 });
       const failure: unknown = await opened.check().catch((error: unknown) => error);
       const [outcome] = await opened.append("anything", [record("a")]);
       const results = await sendOnce(
@@ -130,13 +131,12 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
     });
   });
 
-  it.each(["kafkajs", "platformatic"] as const)(
-    "goes on while its session is renewed, written by %s",
-    async (producer) => {
+  it("goes on while its session is renewed, whoever writes", async () => {
+    const until = Date.now() + 13_000;
+    const appendAll = async (producer: KafkaOptions["producer"]) => {
       const topic = uniqueName("renewed");
       const opened = await connect("SASL_PLAINTEXT", { producer, sasl: user("scram-sha-256") });
       await opened.ensureTopic({ name: topic, partitions: 1 });
-      const until = Date.now() + 13_000;
       const endings = new Set<string>();
       let appended = 0n;
       while (Date.now() < until) {
@@ -145,12 +145,16 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
         for (const { status } of (await Promise.all(appends)).flat()) endings.add(status);
         appended += 6n;
       }
-      expect([...endings]).toEqual(["stored"]);
-      // Nothing was sent twice: no connection broke.
-      expect(await opened.watermarks(topic)).toEqual([{ partition: 0, low: 0n, high: appended }]);
-    },
-    30_000,
-  );
+      const { high } = (await opened.watermarks(topic))[0] ?? { high: -1n };
+      return { endings: [...endings], sentTwice: high - appended };
+    };
+
+    // Nothing is sent twice where no connection breaks.
+    expect(await Promise.all([appendAll("kafkajs"), appendAll("platformatic")])).toEqual([
+      { endings: ["stored"], sentTwice: 0n },
+      { endings: ["stored"], sentTwice: 0n },
+    ]);
+  }, 30_000);
 
   it("trusts no certificate of another authority", async () => {
     const folder = await mkdtemp(join(tmpdir(), "stationgate-ca-"));

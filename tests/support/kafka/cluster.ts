@@ -10,6 +10,8 @@ export interface KafkaCluster {
   readonly nodes: readonly KafkaServer[];
   /** The node that leads a topic's partition. */
   leaderOf(topic: string, partition: number): Promise<KafkaServer>;
+  /** Does that node lead one of the topic's partitions? */
+  leads(node: KafkaServer, topic: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -32,7 +34,6 @@ export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => 
           "default.replication.factor": `${size}`,
           "min.insync.replicas": `${size - 1}`,
           "offsets.topic.replication.factor": `${size}`,
-          "broker.session.timeout.ms": "3000",
           "replica.lag.time.max.ms": "3000",
         },
       }),
@@ -42,13 +43,17 @@ export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => 
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   while ((await admin.describeCluster()).brokers.length < size) await sleep(100);
+  const leadersOf = async (topic: string): Promise<ReadonlyMap<number, KafkaServer | undefined>> => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const partitions = topics[0]?.partitions ?? [];
+    return new Map(partitions.map(({ partitionId, leader }) => [partitionId, nodes[leader - 1]]));
+  };
   return {
     brokers,
     nodes,
+    leads: async (node, topic) => [...(await leadersOf(topic)).values()].includes(node),
     leaderOf: async (topic, partition) => {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      const led = topics[0]?.partitions.find(({ partitionId }) => partitionId === partition);
-      const leader = nodes[(led?.leader ?? 0) - 1];
+      const leader = (await leadersOf(topic)).get(partition);
       if (leader === undefined) throw new Error(`${topic}/${partition} has no leader`);
       return leader;
     },

@@ -83,6 +83,9 @@ export const serverProperties = (layout: NodeLayout): string => {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
+    // A node that was killed may come back only when its former self is missed: nine seconds, by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     ...listenersOf(layout),
     ...saslOf(layout),
     ...tlsOf(layout),
