@@ -52,8 +52,8 @@ it("hands Express objects that have its prototypes already", async () => {
   const seen: boolean[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     seen.push(
-      Object.getPrototypeOf(request) === app.request,
-      Object.getPrototypeOf(response) === app.response,
+      Object.getPrototypeOf(request) === watched.request,
+      Object.getPrototypeOf(response) === watched.response,
       request instanceof IncomingMessage,
       response instanceof ServerResponse,
     );
