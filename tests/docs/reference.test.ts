@@ -1,9 +1,12 @@
 /** docs/reference is what the program says of itself. */
 import { readFileSync } from "node:fs";
+import { EXITS } from "../../src/cli/exits.ts";
+import { createProgram } from "../../src/cli/program.ts";
 import { printEnvExample } from "../../src/config/print.ts";
+import { fakeShell } from "../cli/support.ts";
 import { startGateway, type Gateway } from "../support/gateway.ts";
 import { expectPrinted } from "../support/printed.ts";
-import { httpPage, metricsPage, settingsPage } from "./reference.ts";
+import { cliPage, httpPage, metricsPage, settingsPage } from "./reference.ts";
 
 const documentIn = (file: string): Parameters<typeof httpPage>[0] =>
   JSON.parse(readFileSync(file, "utf8")) as Parameters<typeof httpPage>[0];
@@ -16,6 +19,11 @@ describe("docs/reference", () => {
   it("lists every route", async () => {
     const page = httpPage(documentIn("openapi.json"), documentIn("openapi.operators.json"));
     await expectPrinted("docs/reference/http.md", page);
+  });
+
+  it("lists every command, option and exit code", async () => {
+    const program = createProgram({ shell: fakeShell(), end: () => undefined });
+    await expectPrinted("docs/reference/cli.md", cliPage(program, EXITS));
   });
 
   describe("of a running gateway", () => {

@@ -1,4 +1,5 @@
 /** The reference's pages, drawn from what the program says of itself. */
+import type { Argument, Command, Option } from "commander";
 
 interface OpenApi {
   readonly paths: Readonly<
@@ -86,6 +87,57 @@ export const settingsPage = (envExample: string): string => {
         allowed,
         value === "" ? "" : code(value),
       ]),
+    ),
+    "",
+  ].join("\n\n");
+};
+
+const optionRows = (options: readonly Option[]): string =>
+  table(
+    ["option", "meaning", "default"],
+    options.map(({ flags, description, argChoices, defaultValue, defaultValueDescription }) => [
+      code(flags),
+      argChoices === undefined ? description : `${description}: ${argChoices.map(code).join(", ")}`,
+      defaultValue === undefined ? "" : code(defaultValueDescription ?? String(defaultValue)),
+    ]),
+  );
+
+const argumentLine = (argument: Argument): string => {
+  const { description, required, argChoices } = argument;
+  const name = required ? `<${argument.name()}>` : `[${argument.name()}]`;
+  const choices = argChoices === undefined ? "" : `: ${argChoices.map(code).join(", ")}`;
+  return `- ${code(name)}: ${description}${choices}`;
+};
+
+const commandParts = (command: Command, path: string): readonly string[] => {
+  const help = command.createHelp();
+  const inner = help.visibleCommands(command).filter((each) => each.name() !== "help");
+  const options = help.visibleOptions(command).filter(({ long }) => long !== "--help");
+  const own = [
+    `## \`${path}\``,
+    command.description(),
+    ...(command.registeredArguments.length === 0
+      ? []
+      : [command.registeredArguments.map(argumentLine).join("\n")]),
+    ...(options.length === 0 ? [] : [optionRows(options)]),
+  ];
+  return [...own, ...inner.flatMap((each) => commandParts(each, `${path} ${each.name()}`))];
+};
+
+type Exits = Readonly<Record<string, { readonly code: number; readonly meaning: string }>>;
+
+/** From the tree of commands and the table of exit codes. */
+export const cliPage = (program: Command, exits: Exits): string => {
+  const [, , ...rest] = commandParts(program, program.name());
+  return [
+    "# The command line",
+    `${PRINTED} [The guide](../guides/cli.md) says what one does with it. \`stationgate help COMMAND\` prints examples.`,
+    "## Everywhere",
+    ...rest,
+    "## Exit codes",
+    table(
+      ["code", "meaning"],
+      Object.values(exits).map((exit) => [String(exit.code), exit.meaning]),
     ),
     "",
   ].join("\n\n");

@@ -51,6 +51,8 @@ const createBar = ({ stderr, tally, totalBytes, elapsedMs }: ProgressOptions): P
     },
     stop: () => {
       bar.update(tally.bytes, payload());
+      // Lines that wait for the next frame would be lost.
+      bars.update();
       bars.stop();
     },
   };

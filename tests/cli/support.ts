@@ -1,0 +1,83 @@
+/** A shell that remembers what it was told, and gateways that answer as a test says. */
+import { PassThrough, Readable, Writable } from "node:stream";
+import type { Answer, Call, Client } from "../../src/cli/client.ts";
+import { createShell, type Shell } from "../../src/cli/shell.ts";
+
+export interface FakeShell extends Shell {
+  readonly printed: () => string;
+  readonly noted: () => string;
+  readonly signal: () => void;
+  readonly exits: readonly number[];
+}
+
+interface FakeShellOptions {
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+const kept = (): { readonly stream: Writable; readonly text: () => string } => {
+  const chunks: string[] = [];
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      chunks.push(chunk.toString());
+      done();
+    },
+  });
+  return { stream, text: () => chunks.join("") };
+};
+
+export const fakeShell = ({ stdin, env = {}, cwd = "." }: FakeShellOptions = {}): FakeShell => {
+  const stdout = kept();
+  const stderr = kept();
+  const exits: number[] = [];
+  let signal = (): void => undefined;
+  const shell = createShell({
+    stdin: stdin === undefined ? new PassThrough() : Readable.from([Buffer.from(stdin)]),
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    env,
+    cwd,
+    onSignal: (listener) => {
+      signal = listener;
+    },
+    exit: (code) => {
+      exits.push(code);
+    },
+  });
+  return {
+    ...shell,
+    printed: stdout.text,
+    noted: stderr.text,
+    signal: () => {
+      signal();
+    },
+    exits,
+  };
+};
+
+export const answer = (status: number, body: unknown, headers: Record<string, string> = {}): Answer => ({
+  status,
+  headers: new Headers(headers),
+  text: typeof body === "string" ? body : JSON.stringify(body),
+});
+
+/** Answers each call as the script says; an error rejects. */
+export const fakeClient = (
+  script: (call: Call, index: number) => Answer | Error,
+): Client & { readonly calls: Call[] } => {
+  const calls: Call[] = [];
+  return {
+    url: "http://gateway.test",
+    calls,
+    call: (call) => {
+      calls.push(call);
+      const result = script(call, calls.length - 1);
+      return result instanceof Error ? Promise.reject(result) : Promise.resolve(result);
+    },
+  };
+};
+
+/** The events of a batch that was sent. */
+export const eventsOf = ({ body }: Call): readonly unknown[] =>
+  JSON.parse((body as Buffer).toString()) as unknown[];
