@@ -1,18 +1,14 @@
 /** The LMDB environment of the log: its file, its databases, its format, and what a commit promises. */
-import { open as openFile } from "node:fs/promises";
 import { constants } from "node:os";
 import path from "node:path";
 import { open, type Database, type RootDatabase } from "lmdb";
 import { GatewayError } from "../../errors.ts";
+import { logFileFault } from "./log-file.ts";
 
 const { errno } = constants;
 
 /** Raised whenever what lies in the databases changes its meaning. */
 const FORMAT = 1;
-
-/** Where LMDB's meta page has its magic number, and what that looks like in the (little-endian) file. */
-const MAGIC_AT = 24;
-const MAGIC = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
 
 interface StoredTopic {
   readonly id: number;
@@ -39,20 +35,6 @@ export interface Environment {
 
 const invalid = (directory: string, fault: string, cause?: unknown): GatewayError =>
   new GatewayError("SETTINGS_INVALID", { message: `broker.embedded.dir: ${fault}: ${directory}`, cause });
-
-/** LMDB maps whatever it is given, and crashes on what isn't its own: so it is looked at first. */
-const refuseForeignFile = async (directory: string, file: string): Promise<void> => {
-  const handle = await openFile(file, "a+", 0o600);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, MAGIC_AT);
-    const { size } = await handle.stat();
-    if (size > 0 && !buffer.subarray(0, bytesRead).equals(MAGIC)) {
-      throw invalid(directory, "the log there is damaged, or is none");
-    }
-  } finally {
-    await handle.close();
-  }
-};
 
 /** Errors of a write that cannot have reached the meta page, without which the new pages don't count. */
 const NOTHING_STORED: readonly unknown[] = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG];
@@ -94,11 +76,12 @@ const settleFormat = async (directory: string, { meta, commit }: Environment): P
 
 /**
  * Opens the log in a directory that is this process's alone, making what is missing. Rejects with SETTINGS_INVALID
- * where the file is no log, or one of a later format.
+ * where the file is no log, is cut short, or is of a later format.
  */
 export const openEnvironment = async (directory: string): Promise<Environment> => {
   const file = path.join(directory, "log.lmdb");
-  await refuseForeignFile(directory, file);
+  const fault = await logFileFault(file);
+  if (fault !== undefined) throw invalid(directory, fault);
   let root: RootDatabase;
   try {
     root = openRoot(file);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { open } from "lmdb";
@@ -107,6 +107,30 @@ describe("the directory of an embedded log", () => {
     });
     await rm(path.join(dir, "log.lmdb"));
     await (await opened()).close();
+  });
+
+  it.each([0.5, 0.9])("is refused where only %d of its file is left, and taken as a whole", async (left) => {
+    const file = path.join(dir, "log.lmdb");
+    const broker = await opened();
+    await broker.ensureTopic({ name: "orders", partitions: 1 });
+    await store(
+      broker,
+      "orders",
+      Array.from({ length: 40 }, () => record("x".repeat(50_000))),
+    );
+    await broker.close();
+    const whole = await readFile(file);
+    const cut = Math.floor(whole.length * left);
+    await truncate(file, cut);
+
+    await expect(opened()).rejects.toMatchObject({
+      code: "SETTINGS_INVALID",
+      message: `broker.embedded.dir: the log there is cut short, ${whole.length - cut} bytes of it are missing: ${dir}`,
+    });
+    await writeFile(file, whole);
+    const again = await opened();
+    expect(await readBack(again, "orders", 40)).toHaveLength(40);
+    await again.close();
   });
 
   it("is refused where a newer version wrote it", async () => {
