@@ -56,6 +56,15 @@ export const send = (method, path, body) =>
     ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
   });
 
+/** What clients are told no more of than "Server error". @type {Record<string, string>} */
+const PLAIN = {
+  BROKER_UNAVAILABLE: "The broker can’t be reached.",
+  BROKER_AMBIGUOUS: "The broker’s answer never came: it may be stored.",
+  SHUTTING_DOWN: "The gateway is shutting down.",
+};
+
 /** @param {unknown} error */
-export const wordsOf = (error) =>
-  error instanceof Refusal ? String(error) : "The gateway can’t be reached.";
+export const wordsOf = (error) => {
+  if (!(error instanceof Refusal)) return "The gateway can’t be reached.";
+  return PLAIN[error.code ?? ""] ?? String(error);
+};

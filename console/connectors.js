@@ -97,9 +97,9 @@ export const showConnectors = async ({ main, signal }) => {
     const timer = setTimeout(load, LIST_EVERY);
     signal.addEventListener("abort", () => clearTimeout(timer));
   };
-  await load();
   watch(signal, () => {
     all.draw(attemptSeries({}));
     for (const draw of draws) draw();
   });
+  await load();
 };

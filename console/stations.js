@@ -101,10 +101,10 @@ export const showStations = async ({ main, signal }) => {
     const timer = setTimeout(load, LIST_EVERY);
     signal.addEventListener("abort", () => clearTimeout(timer));
   };
-  await load();
   watch(signal, () => {
     all.draw(outcomeSeries({}));
     for (const draw of draws) draw();
     if (metricsTrouble() !== undefined) say(trouble, metricsTrouble() ?? "");
   });
+  await load();
 };

@@ -256,6 +256,20 @@ describeBrowser("the console", () => {
     }
   });
 
+  it("tells of an outage, and what it is an outage of", async () => {
+    await using away = await startGateway({
+      settings: { broker: { type: "kafka", kafka: { brokers: ["127.0.0.1:1"] } } },
+    });
+    await signIn(page, away);
+    await page.getByRole("alert").getByText("The broker can’t be reached.").waitFor();
+    await page.goto(`${away.adminUrl}/#/health`);
+    await page.getByText("127.0.0.1:1").waitFor();
+    await page.getByText("can’t be asked").waitFor();
+    await page.getByRole("status").getByText("not ready: The broker can’t be reached.").waitFor();
+    // The browser's own notes of the answers 503.
+    complaints = complaints.filter((text) => !text.includes("503 (Service Unavailable)"));
+  });
+
   it("shows what there is where a role is alone", async () => {
     const only = (role: string) => startGateway({ settings: { roles: [role] } });
     const [ingest, delivery] = await Promise.all([only("ingest"), only("delivery")]);

@@ -15,6 +15,8 @@ import { consoleRoutes, signInPage, type ConsoleFiles } from "../../src/http/han
 import { operatorStationRoutes } from "../../src/http/handlers/operator-stations.ts";
 import {
   frontRoute,
+  gatewayRoute,
+  type GatewayFacts,
   healthRoutes,
   metricsRoute,
   stationListRoute,
@@ -88,6 +90,13 @@ export const BROWSER_KEY = {
 } as const;
 
 export const PARTNER_KEY = "partner-key-0123456789";
+
+const FACTS: GatewayFacts = {
+  version: "1.2.3",
+  commit: "abc",
+  roles: ["ingest"],
+  broker: { kind: "memory", addresses: [] },
+};
 
 /** Stand-ins for the console's files. */
 const CONSOLE: ConsoleFiles = {
@@ -245,6 +254,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...healthRoutes(health),
       metricsRoute(metrics),
       stationListRoute({ declared: DECLARED, autoCreate, broker }),
+      gatewayRoute(FACTS, broker),
       ...operatorStationRoutes({
         ...{ stations, produce, broker, readBody, contentLimits: producing.contentLimits, maxTails: 2 },
         streams: tailsOf(options, stopping.signal),

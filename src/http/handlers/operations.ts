@@ -34,15 +34,26 @@ export const gatewayRoute = (
   family: "problem",
   quiet: true,
   handler: async ({ response }) => {
-    const [clusterId, topics] = await Promise.all([
-      broker.clusterId().catch(() => null),
-      broker.topics().catch(() => undefined),
-    ]);
+    const [clusterId = null, topics] = await Promise.all([soon(broker.clusterId()), soon(broker.topics())]);
     const partitions = topics?.reduce((sum, topic) => sum + topic.partitions, 0) ?? null;
     const found = { clusterId, topics: topics?.length ?? null, partitions };
     sendJson(response, 200, { ...facts, broker: { kind, addresses, ...found } });
   },
 });
+
+/** As long as a probe may take, in milliseconds: the facts are read in outages above all. */
+const PATIENCE = 2000;
+
+/** undefined: not in time, or not at all. */
+const soon = async <T>(asked: Promise<T>): Promise<T | undefined> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE, undefined);
+  });
+  return Promise.race([asked.catch(() => undefined), late]).finally(() => {
+    clearTimeout(timer);
+  });
+};
 
 /** `GET /` in Kafka Connect's words. */
 export const frontRoute = (

@@ -85,6 +85,31 @@ describe("the operators' listener", () => {
     ]);
   });
 
+  it("says what the gateway is, and what it stands before", async () => {
+    const { admin } = await createTestGateway();
+    const answer = await request(admin)
+      .get("/gateway")
+      .set(...OPERATOR);
+    expect(answer.body).toEqual({
+      version: "1.2.3",
+      commit: "abc",
+      roles: ["ingest"],
+      broker: { kind: "memory", addresses: [], clusterId: "stationgate", topics: 3, partitions: 3 },
+    });
+  });
+
+  it.each([
+    ["is away", () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"))],
+    ["doesn't answer", () => new Promise<never>(() => undefined)],
+  ])("says what the gateway is while the broker %s", async (_, fails) => {
+    const broker = { ...createMemoryBroker(), clusterId: fails, topics: fails };
+    const { admin } = await createTestGateway({ broker });
+    const answer = await request(admin)
+      .get("/gateway")
+      .set(...OPERATOR);
+    expect(answer.body).toMatchObject({ broker: { clusterId: null, topics: null, partitions: null } });
+  });
+
   it.each(["/stations", "/unknown"])("keeps others from %s", async (path) => {
     const { admin, token } = await createTestGateway();
     const client = await token();
