@@ -30,12 +30,15 @@ export interface Client {
 
 const TIMEOUT = 60_000;
 
+/** An error's own words; looks at no class, as `errnoOf`. */
+const wordsOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error);
+
 const reasonOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return "no answer in time";
-  const { cause } = error;
-  const code = errnoOf(cause) ?? errnoOf(error);
-  return code ?? (cause instanceof Error ? cause.message : error.message);
+  if (typeof error !== "object" || error === null) return String(error);
+  if ("name" in error && error.name === "TimeoutError") return "no answer in time";
+  const cause = "cause" in error ? error.cause : undefined;
+  return errnoOf(cause) ?? wordsOf(cause ?? error);
 };
 
 const bodyOf = (body: unknown): { body?: Buffer | string; type?: string } => {
