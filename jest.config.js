@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+
 // Workers inherit it: the files of one run share what belongs to the run (tests/support/kafka/shared.ts).
 process.env.JEST_RUN = `${process.pid}-${Date.now()}`;
 
@@ -6,6 +8,8 @@ export default {
   testEnvironment: "node",
   // Real processes on a machine that does something else too: the bound is against hanging, no measure of speed.
   testTimeout: 60_000,
+  // Much of a run is waiting for real brokers, so that two workers are worth it on two cores.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   // A handle that a failed test leaves open must not hold up CI, which then could not tell what failed.
   forceExit: process.env.CI === "true",
   roots: ["<rootDir>/tests"],

@@ -1,4 +1,5 @@
 /** All of this folder, put together from the settings. */
+import { randomBytes } from "node:crypto";
 import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
 import { type Authenticate, createAuthenticator } from "./authenticator.ts";
@@ -37,6 +38,10 @@ export interface Authentication extends OperatorDoor {
 const API_KEY_FAILURES_PER_MINUTE = 60;
 const MINUTE = 60_000;
 
+/** Who has no accounts needs no secrets: a key that nobody knows signs nothing and refuses every token. */
+const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
+  secrets.length > 0 ? secrets : [{ kid: "none", secret: randomBytes(32).toString("base64url") }];
+
 /** Throws SETTINGS_INVALID for settings that could not keep anybody out. */
 export const createAuthentication = (options: AuthenticationOptions): Authentication => {
   const { apiKeys, adminToken, accessToken, refreshToken, now = Date.now } = options;
@@ -46,8 +51,8 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
   const tokens = (use: "access" | "refresh", keys: readonly TokenKey[]): Tokens =>
     createTokens({ use, keys, issuer: options.issuer, audience: options.audience, now });
 
-  const access = tokens("access", accessToken.secrets);
-  const refresh = tokens("refresh", refreshToken.secrets);
+  const access = tokens("access", keysOf(accessToken));
+  const refresh = tokens("refresh", keysOf(refreshToken));
   const login = createLogin({ accounts, verify, throttle: throttled(options.loginFailuresPerMinute) });
   return {
     authenticate: createAuthenticator({

@@ -208,5 +208,5 @@ describeKafka("connectors on several pods", (kafka) => {
     expect(sink.bodies.filter((body) => body === sink.bodies[20])).toHaveLength(2);
     expect(new Set(sink.bodies).size).toBe(21);
     expect(sink.requests).toHaveLength(22);
-  }, 60_000);
+  }, 120_000);
 });

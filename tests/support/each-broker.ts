@@ -1,4 +1,5 @@
 /** The end-to-end suites run twice: on the embedded log, and on a real Kafka read back with kafkajs. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { describeKafka, uniqueName } from "./kafka/describe.ts";
 import { signIn, type Gateway } from "./gateway.ts";
@@ -64,6 +65,13 @@ const readEmbedded = async (gateway: Gateway, station: string): Promise<readonly
 const headersOf = (headers: object | undefined): Record<string, string> =>
   Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, String(value)]));
 
+/** Again, while a topic that has just been made has no leader yet that knows of it. */
+const led = async <T>(ask: () => Promise<T>, tries = 20): Promise<T> =>
+  ask().catch((error: unknown) => {
+    if (tries === 0 || !String(error).includes("not the leader")) throw error;
+    return sleep(100).then(() => led(ask, tries - 1));
+  });
+
 /** Reads a Kafka topic from its beginning to the end that it has now. */
 export const readTopic = async (
   brokers: readonly string[],
@@ -72,7 +80,7 @@ export const readTopic = async (
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
-  const watermarks = await admin.fetchTopicOffsets(topic);
+  const watermarks = await led(() => admin.fetchTopicOffsets(topic));
   await admin.disconnect();
   const missing = new Map(
     watermarks

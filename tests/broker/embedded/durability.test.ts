@@ -85,7 +85,8 @@ describe("the directory of an embedded log", () => {
 
   it("belongs to one process, and is free when that is killed", async () => {
     const child = children.start(
-      `await createEmbeddedBroker({ dir }).open(); say("open"); setInterval(say, 1e6, "");`,
+      // Held on to: a broker that nobody knows any more is collected, and its lock with it.
+      `const broker = createEmbeddedBroker({ dir }); await broker.open(); say("open"); setInterval(say, 1e6, "", broker);`,
       {
         dir,
       },

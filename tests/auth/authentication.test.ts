@@ -1,0 +1,32 @@
+import { createAuthentication } from "../../src/auth/authentication.ts";
+import { createTokens } from "../../src/auth/tokens.ts";
+
+const LIFETIMES = { secrets: [], ttl: 60_000, maxTtl: 60_000 };
+
+it("needs no token secrets where nobody signs in, and then believes no token", async () => {
+  const names = { issuer: "stationgate", audience: "stationgate" };
+  const { authenticate } = createAuthentication({
+    ...names,
+    accounts: [],
+    apiKeys: [],
+    accessToken: LIFETIMES,
+    refreshToken: LIFETIMES,
+    loginFailuresPerMinute: 10,
+    adminToken: undefined,
+  });
+  const others = createTokens({ ...names, use: "access", keys: [{ kid: "none", secret: "guessed" }] });
+  const token = others.issue({ username: "root", accountId: undefined, scope: {} }, 60_000);
+
+  await expect(
+    (async () =>
+      authenticate(
+        {
+          authorizationHeader: `Bearer ${token}`,
+          queryToken: undefined,
+          apiKeyHeader: undefined,
+          address: "",
+        },
+        ["bearer"],
+      ))(),
+  ).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+});
