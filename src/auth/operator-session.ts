@@ -19,8 +19,8 @@ export interface OperatorSessionsOptions {
   /** The admin token as configured: sessions end when it changes. */
   readonly adminToken: StoredSecret;
   /**
-   * Secrets of this installation; the first signs, all verify. The token itself won't do as the only key: where it is
-   * configured as a hash, who has read the hash could sign.
+   * Secrets of this installation; the first signs, all verify. Without any a process takes its own sessions only. The
+   * token itself won't do as the only key: where it is configured as a hash, who has read the hash could sign.
    */
   readonly secrets: readonly string[];
   /** Milliseconds. */
@@ -36,12 +36,13 @@ const FORM = /^(\d{1,12})\.([\w-]{22})\.([\w-]{43})$/;
 
 export const createOperatorSessions = (options: OperatorSessionsOptions): OperatorSessions => {
   const { adminToken, secrets, ttl, now } = options;
-  const keys = secrets.map((secret) =>
-    Buffer.from(hkdfSync("sha256", secret, adminToken.digest, "stationgate operator session", 32)),
-  );
+  const keyOf = (secret: string | Buffer): Buffer =>
+    Buffer.from(hkdfSync("sha256", secret, adminToken.digest, "stationgate operator session", 32));
+  const [first = randomBytes(32), ...older] = secrets;
+  const signer = keyOf(first);
+  const keys = [signer, ...older.map(keyOf)];
   const signature = (key: Buffer, claims: string): Buffer =>
     createHmac("sha256", key).update(claims).digest();
-  const [signer = randomBytes(32)] = keys;
 
   return {
     issue: () => {

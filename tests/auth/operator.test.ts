@@ -58,6 +58,13 @@ describe("a session", () => {
     },
   );
 
+  it("opens the door of its own process alone where the settings have no token secrets", async () => {
+    const door = doorWith("admin-token", []);
+    const session = await signedIn(door);
+    await expect(door.admitOperator(undefined, session)).resolves.toBeUndefined();
+    expect(await refused(doorWith("admin-token", []), session)).toMatchObject({ code: "UNAUTHORIZED" });
+  });
+
   it("is over after a working day", async () => {
     const door = doorWith("admin-token");
     const { value, expires } = await door.signInOperator("admin-token", "here");
