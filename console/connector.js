@@ -5,9 +5,17 @@ import { attemptSeries, lagText, statePill, stateOf } from "./connectors.js";
 import { el, facts, say, table } from "./dom.js";
 import { clockTime, count, duration, rate } from "./format.js";
 import { watch } from "./metrics.js";
+import { poll } from "./poll.js";
 import { recordItem } from "./record.js";
 
 const LOOK_EVERY = 2000;
+
+/**
+ * @typedef {import("./record.js").Shown & {
+ *   of: { topic: string, partition: number, offset: string },
+ *   attempts: number, status: number | null, error: string | null
+ * }} Letter a dead letter, and the record that it was
+ */
 
 /** @typedef {{ at: number, topic: string, partition: number, offset: string, attempt: number, outcome: string, status: number | null, error: string | null, retryInMs: number | null }} Failure */
 
@@ -122,7 +130,7 @@ const lettersPanel = (path, signal) => {
       const { topic, records } = await getJson(`${path}/dead-letters/records`, signal);
       say(status, records.length === 0 ? `None in ${topic}.` : `The newest of ${topic}:`);
       list.replaceChildren(
-        ...records.map((/** @type {any} */ letter) =>
+        ...records.map((/** @type {Letter} */ letter) =>
           recordItem(letter, [
             ["Was", `${letter.of.topic} ${letter.of.partition}@${letter.of.offset}`],
             ["Attempts", count(letter.attempts)],
@@ -149,7 +157,7 @@ const lettersPanel = (path, signal) => {
 
 /**
  * @typedef {object} Known of a connector at one time
- * @property {any} status
+ * @property {import("./connectors.js").Status} status
  * @property {readonly Failure[]} failures
  * @property {DeadLetters | undefined} dead undefined: it has no topic for them
  */
@@ -187,7 +195,7 @@ const statePanels = () => {
         ["Dead letters", letters ?? "no topic for them"],
       ]),
     );
-    const why = status.tasks.find((/** @type {{ trace?: string }} */ task) => task.trace)?.trace;
+    const why = status.tasks.find(({ trace }) => trace)?.trace;
     trace.replaceChildren(
       why
         ? el("pre", { class: "bad panel", role: "region", "aria-label": "Why it failed", tabindex: 0 }, why)
@@ -223,18 +231,13 @@ export const showConnector = async ({ main, name, signal }) => {
   const trouble = el("p", { role: "alert" });
   letters.hidden = true;
 
-  const reload = async () => {
-    try {
-      const known = await ask(path, signal);
-      if (signal.aborted) return;
-      actions.offer(stateOf(known.status), known.dead?.records);
-      letters.hidden = known.dead === undefined;
-      state.draw(known);
-      say(trouble, "");
-    } catch (error) {
-      if (!signal.aborted) say(trouble, wordsOf(error));
-    }
+  const load = async () => {
+    const known = await ask(path, signal);
+    actions.offer(stateOf(known.status), known.dead?.records);
+    letters.hidden = known.dead === undefined;
+    state.draw(known);
   };
+  const reload = poll(signal, LOOK_EVERY, load, trouble);
   const actions = actionBar(path, reload);
 
   main.append(
@@ -249,12 +252,9 @@ export const showConnector = async ({ main, name, signal }) => {
     letters,
     configPanel(path, signal),
   );
-  await reload();
-  if (signal.aborted) return;
-  const timer = setInterval(reload, LOOK_EVERY);
-  signal.addEventListener("abort", () => clearInterval(timer));
   watch(signal, () => {
     attempts.draw(attemptSeries({ connector: name }));
     say(state.lag, lagText(name));
   });
+  await reload();
 };

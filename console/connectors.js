@@ -1,14 +1,15 @@
 /** All connectors: whether they deliver, and how far they are behind. */
-import { getJson, wordsOf } from "./api.js";
+import { getJson } from "./api.js";
 import { chart } from "./chart.js";
 import { el, say, table } from "./dom.js";
 import { count, duration, rate } from "./format.js";
 import { isKnown, ratesOf, valueNow, watch } from "./metrics.js";
+import { poll } from "./poll.js";
 
 const ATTEMPTS = "stationgate_delivery_attempts_total";
 const LIST_EVERY = 3000;
 
-/** @typedef {{ connector: { state: string }, tasks: readonly { state: string, trace?: string }[] }} Status */
+/** @typedef {{ connector: { state: string, worker_id: string }, tasks: readonly { state: string, trace?: string }[] }} Status */
 
 /**
  * The worst of the connector's states: a task that failed says more than a target.
@@ -71,35 +72,26 @@ export const showConnectors = async ({ main, signal }) => {
   let known = "";
 
   const load = async () => {
-    try {
-      const statuses = await getJson("/connectors?expand=status", signal);
-      const now = JSON.stringify(statuses);
-      if (now !== known) {
-        known = now;
-        const rows = Object.entries(statuses).map(([name, { status }]) => rowOf(name, status));
-        draws = rows.map(({ draw }) => draw);
-        list.replaceChildren(
-          rows.length === 0
-            ? el("p", {}, "There are no connectors yet.")
-            : table(
-                "Connectors",
-                HEADS,
-                rows.map(({ cells }) => cells),
-              ),
-        );
-        for (const draw of draws) draw();
-      }
-      say(trouble, "");
-    } catch (error) {
-      if (signal.aborted) return;
-      say(trouble, wordsOf(error));
-    }
-    const timer = setTimeout(load, LIST_EVERY);
-    signal.addEventListener("abort", () => clearTimeout(timer));
+    const statuses = await getJson("/connectors?expand=status", signal);
+    const now = JSON.stringify(statuses);
+    if (now === known) return;
+    known = now;
+    const rows = Object.entries(statuses).map(([name, { status }]) => rowOf(name, status));
+    draws = rows.map(({ draw }) => draw);
+    list.replaceChildren(
+      rows.length === 0
+        ? el("p", {}, "There are no connectors yet.")
+        : table(
+            "Connectors",
+            HEADS,
+            rows.map(({ cells }) => cells),
+          ),
+    );
+    for (const draw of draws) draw();
   };
   watch(signal, () => {
     all.draw(attemptSeries({}));
     for (const draw of draws) draw();
   });
-  await load();
+  await poll(signal, LIST_EVERY, load, trouble)();
 };

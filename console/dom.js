@@ -1,7 +1,7 @@
 /** Elements. Whatever is shown becomes text: nothing here reads markup, so an event can't bring any. */
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
-/** @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Attributes */
+/** @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>} Attributes */
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -5,7 +5,7 @@ import { call } from "./api.js";
  * Hands over each event until the stream ends; rejects as `call` does, and when it is aborted.
  * @param {string} path
  * @param {AbortSignal} signal
- * @param {(event: string, data: any) => void} onEvent
+ * @param {(event: string, data: unknown) => void} onEvent
  */
 export const readEvents = async (path, signal, onEvent) => {
   const answer = await call(path, { signal });

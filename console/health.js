@@ -4,6 +4,7 @@ import { chart } from "./chart.js";
 import { el, facts } from "./dom.js";
 import { bytes, count, duration, rate } from "./format.js";
 import { averagesOf, ratesOf, valueNow, valuesOf, watch } from "./metrics.js";
+import { poll } from "./poll.js";
 
 const REQUESTS = "stationgate_http_requests_total";
 const LOOK_EVERY = 5000;
@@ -75,13 +76,9 @@ export const showHealth = async ({ main, gateway, signal }) => {
   const load = async () => {
     ready.replaceChildren(await readyText(signal));
     const now = await getJson("/gateway", signal).catch(() => gateway);
-    if (signal.aborted) return;
     broker.replaceChildren(el("h2", {}, "Broker"), brokerFacts(now));
     own.replaceChildren(el("h2", {}, "This gateway"), gatewayFacts(now));
   };
-  await load();
-  if (signal.aborted) return;
-  const timer = setInterval(load, LOOK_EVERY);
-  signal.addEventListener("abort", () => clearInterval(timer));
   watch(signal, draw);
+  await poll(signal, LOOK_EVERY, load)();
 };

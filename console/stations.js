@@ -1,9 +1,10 @@
 /** All stations: what comes in, and what is refused. */
-import { getJson, wordsOf } from "./api.js";
+import { getJson } from "./api.js";
 import { chart, sparkline } from "./chart.js";
 import { el, say, table } from "./dom.js";
 import { count, rate } from "./format.js";
 import { metricsTrouble, ratesOf, valueNow, watch } from "./metrics.js";
+import { poll } from "./poll.js";
 
 const EVENTS = "stationgate_events_total";
 const FAILED = /^(unavailable|unknown)$/;
@@ -88,23 +89,15 @@ export const showStations = async ({ main, signal }) => {
   filter.addEventListener("input", drawList);
 
   const load = async () => {
-    try {
-      const { stations: now } = await getJson("/stations", signal);
-      const isNew = JSON.stringify(now) !== JSON.stringify(stations);
-      stations = now;
-      if (isNew || list.childElementCount === 0) drawList();
-      say(trouble, "");
-    } catch (error) {
-      if (signal.aborted) return;
-      say(trouble, wordsOf(error));
-    }
-    const timer = setTimeout(load, LIST_EVERY);
-    signal.addEventListener("abort", () => clearTimeout(timer));
+    const { stations: now } = await getJson("/stations", signal);
+    const isNew = JSON.stringify(now) !== JSON.stringify(stations);
+    stations = now;
+    if (isNew || list.childElementCount === 0) drawList();
   };
   watch(signal, () => {
     all.draw(outcomeSeries({}));
     for (const draw of draws) draw();
     if (metricsTrouble() !== undefined) say(trouble, metricsTrouble() ?? "");
   });
-  await load();
+  await poll(signal, LIST_EVERY, load, trouble)();
 };

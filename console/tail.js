@@ -25,11 +25,13 @@ const controls = () => ({
 /** @param {number} ms @param {AbortSignal} signal */
 const wait = (ms, signal) =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, undefined);
-    signal.addEventListener("abort", () => {
+    const done = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", done);
       resolve(undefined);
-    });
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
   });
 
 /**
@@ -71,16 +73,16 @@ const statusLine = (signal) => {
  * @param {{ signal: AbortSignal, list: HTMLElement, status: ReturnType<typeof statusLine> }} to
  */
 const follow = async (path, last, { signal, list, status: { seen, tell } }) => {
-  /** @param {string} event @param {any} data */
+  /** @param {string} event @param {unknown} data */
   const onEvent = (event, data) => {
     if (event === "record") {
       seen.came += 1;
-      insert(list, data);
+      insert(list, /** @type {import("./record.js").Shown} */ (data));
       return;
     }
     if (event === "open") seen.state = "Watching.";
-    if (event === "end") seen.state = data.reason;
-    if (event === "dropped") seen.dropped += data.count;
+    if (event === "end") seen.state = /** @type {{ reason: string }} */ (data).reason;
+    if (event === "dropped") seen.dropped += /** @type {{ count: number }} */ (data).count;
     tell();
   };
   for (let some = last; !signal.aborted; some = 0) {
