@@ -7,10 +7,10 @@ import {
   produceBatch,
   type Delivered,
 } from "../support/connector-api.ts";
-import { describeOnEachBroker } from "../support/each-broker.ts";
+import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
 import { startGateway, type Gateway } from "../support/gateway.ts";
 import { DONE, RETRY, startHttpSink, type HttpSink } from "../support/http-sink.ts";
-import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
+import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
 
 interface Event {
   readonly key: string;
@@ -41,7 +41,7 @@ const expectOrder = (all: readonly Delivered[]): void => {
   }
 };
 
-describeOnEachBroker("connectors", (broker) => {
+const suite = (broker: BrokerUnderTest): void => {
   let gateway: Gateway;
   let sink: HttpSink;
   let topic: string;
@@ -139,9 +139,11 @@ describeOnEachBroker("connectors", (broker) => {
 
     expect(status).toMatchObject({ connector: { state: "PAUSED" } });
   }, 60_000);
-});
+};
 
-describeKafka("connectors on several pods", (kafka) => {
+describeOnEachBroker("connectors", suite, describeKafkaApart);
+
+describeKafkaApart("connectors on several pods", (kafka) => {
   const pods: Gateway[] = [];
   let sink: HttpSink;
   let topic: string;

@@ -1,9 +1,9 @@
 /** What operators look at in the log itself, on both brokers: the live tail, and the newest dead letters. */
 import { admin, createConnector, produceBatch } from "../support/connector-api.ts";
-import { describeOnEachBroker } from "../support/each-broker.ts";
+import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
-import { uniqueName } from "../support/kafka/describe.ts";
+import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
 
 interface Shown {
   readonly partition: number;
@@ -26,7 +26,7 @@ const eventsOf = async function* (answer: Response): AsyncGenerator<{ event: str
 
 const numberOf = ({ value }: Shown): number => (JSON.parse(value.text) as { n: number }).n;
 
-describeOnEachBroker("operators see", (broker) => {
+const suite = (broker: BrokerUnderTest): void => {
   let gateway: Gateway;
   let sink: HttpSink;
   let topic: string;
@@ -107,4 +107,6 @@ describeOnEachBroker("operators see", (broker) => {
     expect(letters.map(({ status, attempts }) => [status, attempts])).toEqual(Array(3).fill([500, 1]));
     await admin(gateway, "DELETE", `/connectors/${topic}`);
   }, 60_000);
-});
+};
+
+describeOnEachBroker("operators see", suite, describeKafkaApart);

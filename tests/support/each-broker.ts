@@ -123,8 +123,12 @@ interface EachMessage {
   };
 }
 
-/** The same suite on both brokers. */
-export const describeOnEachBroker = (name: string, suite: (broker: BrokerUnderTest) => void): void => {
+/** The same suite on both brokers; one that has connectors goes `describeKafkaApart`. */
+export const describeOnEachBroker = (
+  name: string,
+  suite: (broker: BrokerUnderTest) => void,
+  onKafka: typeof describeKafka = describeKafka,
+): void => {
   describe(`${name}, embedded log`, () => {
     suite({
       kind: "embedded",
@@ -132,7 +136,7 @@ export const describeOnEachBroker = (name: string, suite: (broker: BrokerUnderTe
       readAll: readEmbedded,
     });
   });
-  describeKafka(`${name}, Kafka`, (kafka) => {
+  onKafka(`${name}, Kafka`, (kafka) => {
     suite({
       kind: "kafka",
       settings: () => ({ type: "kafka", kafka: { brokers: [...kafka.brokers] } }),

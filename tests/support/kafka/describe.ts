@@ -1,11 +1,12 @@
 /** `describe` for tests that need a real Kafka: they run where one can be had, and say so where not. */
 import { whatJavaProgramsLack } from "./java.ts";
+import { startKafka, type KafkaServer } from "./server.ts";
 import { isRequired, sharedBrokers, whyNoKafka, whyNoOwnKafka } from "./shared.ts";
 
 const START_TIMEOUT = 120_000;
 
 export interface KafkaUnderTest {
-  /** host:port of the broker that the whole test run shares; known inside hooks and tests. */
+  /** host:port; known inside hooks and tests. */
   readonly brokers: readonly string[];
 }
 
@@ -38,6 +39,28 @@ export const describeKafka = (name: string, body: (kafka: KafkaUnderTest) => voi
     beforeAll(async () => {
       brokers = await sharedBrokers();
     }, START_TIMEOUT);
+    body({
+      get brokers() {
+        return brokers;
+      },
+    });
+  });
+};
+
+/**
+ * Tests on a broker that no other file uses, where one can be started here: those that have connectors. All gateways on
+ * one Kafka run the same connectors, as pods do. A gateway of another file would take over partitions in the middle of a
+ * test, and would be killed with them in its hands: they stand still until its session is over.
+ */
+export const describeKafkaApart = (name: string, body: (kafka: KafkaUnderTest) => void): void => {
+  describeUnless(lack, name, () => {
+    let own: KafkaServer | undefined;
+    let brokers: readonly string[] = [];
+    beforeAll(async () => {
+      if (lackOfOwn === undefined) own = await startKafka();
+      brokers = own?.brokers ?? (await sharedBrokers());
+    }, START_TIMEOUT);
+    afterAll(() => own?.stop());
     body({
       get brokers() {
         return brokers;
