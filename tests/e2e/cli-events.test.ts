@@ -1,16 +1,20 @@
 /** `stationgate produce` and `stationgate tail`: the built program, against a real gateway. */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { promisify } from "node:util";
-import { CLI, environmentFor, runCli, startCli, type CliEnvironment } from "../support/cli.ts";
+import {
+  CLI,
+  environmentFor,
+  lines,
+  runCli,
+  startCli,
+  startCliGateway,
+  type CliGateway,
+} from "../support/cli.ts";
 import { describeOnEachBroker } from "../support/each-broker.ts";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { uniqueName } from "../support/kafka/describe.ts";
 
 const run = promisify(execFile);
-const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
 const jsonLines = (text: string): readonly unknown[] =>
   lines(text).map((line) => JSON.parse(line) as unknown);
 
@@ -46,26 +50,15 @@ const countIn = async (gateway: Gateway, station: string): Promise<number> => {
 };
 
 describe("stationgate", () => {
-  let directory: string;
-  let gateway: Gateway;
-  let env: CliEnvironment;
+  let cli: CliGateway;
   let station: string;
 
-  const file = async (name: string, content: string): Promise<string> => {
-    const at = path.join(directory, name);
-    await writeFile(at, content);
-    return at;
-  };
-
   beforeAll(async () => {
-    directory = await mkdtemp(path.join(tmpdir(), "stationgate-cli-"));
-    gateway = await startGateway();
-    env = environmentFor(gateway);
+    cli = await startCliGateway();
   }, 60_000);
 
   afterAll(async () => {
-    await gateway[Symbol.asyncDispose]();
-    await rm(directory, { recursive: true, force: true });
+    await cli[Symbol.asyncDispose]();
   });
 
   beforeEach(() => {
@@ -74,17 +67,17 @@ describe("stationgate", () => {
 
   describe("produce", () => {
     it("stores one event and says where", async () => {
-      const { code, stdout } = await runCli(["produce", station, '{"n":12345678901234567890}'], env);
+      const { code, stdout } = await runCli(["produce", station, '{"n":12345678901234567890}'], cli.env);
       expect(stdout).toMatch(/^stored: partition \d+, offset 0\n$/);
       expect(code).toBe(0);
 
-      const asJson = await runCli(["produce", station, "plain text", "--json"], env);
+      const asJson = await runCli(["produce", station, "plain text", "--json"], cli.env);
       expect(JSON.parse(asJson.stdout)).toMatchObject({
         status: "stored",
         offset: expect.stringMatching(/^\d+$/) as string,
       });
 
-      const read = await runCli(["tail", station, "--from", "earliest", "--limit", "2", "--json"], env);
+      const read = await runCli(["tail", station, "--from", "earliest", "--limit", "2", "--json"], cli.env);
       expect(jsonLines(read.stdout)).toEqual(
         expect.arrayContaining([
           { message: '{"n":12345678901234567890}', headers: { "content-type": "application/json" } },
@@ -97,7 +90,7 @@ describe("stationgate", () => {
     it("says in the gateway's words why an event is refused", async () => {
       const { code, stdout, stderr } = await runCli(
         ["produce", station, "{", "--content-type", "application/json"],
-        env,
+        cli.env,
       );
       expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: "", stderr: "Invalid JSON (400)\n" });
     });
@@ -116,9 +109,12 @@ describe("stationgate", () => {
         const line = index + 1;
         return bad.get(line) ?? (blank.has(line) ? "" : JSON.stringify({ line }));
       }).join("\n");
-      const events = await file("events.ndjson", content);
+      const events = await cli.file("events.ndjson", content);
 
-      const { code, stdout, stderr } = await runCli(["produce", station, "--file", events, "--json"], env);
+      const { code, stdout, stderr } = await runCli(
+        ["produce", station, "--file", events, "--json"],
+        cli.env,
+      );
       const reports = jsonLines(stdout);
       expect(reports.slice(0, -1)).toEqual(
         [...bad.keys()].map((line) => ({ line, status: "refused", error: expect.any(String) as string })),
@@ -133,11 +129,15 @@ describe("stationgate", () => {
       });
       expect(stderr).toBe("");
       expect(code).toBe(1);
-      expect(await countIn(gateway, station)).toBe(9993);
+      expect(await countIn(cli.gateway, station)).toBe(9993);
     });
 
     it("reads lines from a pipe, and speaks to people", async () => {
-      const { code, stdout, stderr } = await runCli(["produce", station, "-"], env, '{"a":1}\n[]\n{"a":2}\n');
+      const { code, stdout, stderr } = await runCli(
+        ["produce", station, "-"],
+        cli.env,
+        '{"a":1}\n[]\n{"a":2}\n',
+      );
       expect(stdout).toMatch(/^2 stored, 1 refused in \d+\.\d s \([\d,]+ events\/s\)\n$/);
       expect(stderr).toBe("line 2: not a JSON object\n");
       expect(code).toBe(1);
@@ -146,7 +146,7 @@ describe("stationgate", () => {
     it("ends with 3 where the gateway is killed, having claimed no more than is stored", async () => {
       await using mortal = await startGateway();
       const many = Array.from({ length: 100_000 }, (_, n) => JSON.stringify({ n })).join("\n");
-      const events = await file("many.ndjson", many);
+      const events = await cli.file("many.ndjson", many);
       const args = [
         "produce",
         station,
@@ -185,9 +185,9 @@ describe("stationgate", () => {
     });
 
     it("sends what a pipe has, and ends when it is interrupted, saying how far it is", async () => {
-      const { child, ended } = startCli(["produce", station, "-"], env);
+      const { child, ended } = startCli(["produce", station, "-"], cli.env);
       child.stdin.write('{"n":1}\n{"n":2}\n{"n":3');
-      while ((await storedBy(gateway, station)) < 2);
+      while ((await storedBy(cli.gateway, station)) < 2);
       child.kill("SIGINT");
       const { code, stdout, stderr } = await ended;
       expect(stdout).toContain("2 stored, 0 refused");
@@ -198,37 +198,37 @@ describe("stationgate", () => {
 
   describe("tail", () => {
     it("shows people JSON over several lines, numbers as they came", async () => {
-      await runCli(["produce", station, '{"n":12345678901234567890,"a":[]}'], env);
-      const { stdout } = await runCli(["tail", station, "--from", "earliest", "--limit", "1"], env);
+      await runCli(["produce", station, '{"n":12345678901234567890,"a":[]}'], cli.env);
+      const { stdout } = await runCli(["tail", station, "--from", "earliest", "--limit", "1"], cli.env);
       expect(stdout).toBe('{\n  "n": 12345678901234567890,\n  "a": []\n}\n');
     });
 
     it("goes on where its group is", async () => {
-      await runCli(["produce", station, "-"], env, '{"n":1}\n');
+      await runCli(["produce", station, "-"], cli.env, '{"n":1}\n');
       const args = ["tail", station, "--group", uniqueName("group"), "--limit", "1", "--json"];
-      const first = await runCli(args, env);
-      await runCli(["produce", station, "-"], env, '{"n":2}\n');
-      const second = await runCli(args, env);
+      const first = await runCli(args, cli.env);
+      await runCli(["produce", station, "-"], cli.env, '{"n":2}\n');
+      const second = await runCli(args, cli.env);
       expect(jsonLines(first.stdout)).toMatchObject([{ message: '{"n":1}' }]);
       expect(jsonLines(second.stdout)).toMatchObject([{ message: '{"n":2}' }]);
     });
 
     it("ends without a word where its reader goes", async () => {
-      await runCli(["produce", station, "-"], env, '{"n":1}\n'.repeat(2000));
+      await runCli(["produce", station, "-"], cli.env, '{"n":1}\n'.repeat(2000));
       const { stdout, stderr } = await run(
         "bash",
         [
           "-c",
           `"${process.execPath}" "${CLI}" tail ${station} --from earliest --json | head -1; echo "\${PIPESTATUS[0]}"`,
         ],
-        { env: { ...process.env, ...env } },
+        { env: { ...process.env, ...cli.env } },
       );
       expect(lines(stdout).at(-1)).toBe("141");
       expect(stderr).not.toContain("EPIPE");
     });
 
     it("ends with 1 where there is no such station", async () => {
-      const { code, stderr } = await runCli(["tail", "no-such-station"], env);
+      const { code, stderr } = await runCli(["tail", "no-such-station"], cli.env);
       expect(stderr).toBe("Station no-such-station does not exist (404)\n");
       expect(code).toBe(1);
     });

@@ -1,42 +1,29 @@
 /** The command line as its users have it: the built program, against a real gateway. */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtemp } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
-import { CLI, environmentFor, runCli, startCli, type CliEnvironment } from "../support/cli.ts";
+import { lines, runCli, startCli, startCliGateway, type CliGateway } from "../support/cli.ts";
 import { admin, deliverySettings } from "../support/connector-api.ts";
-import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { ADMIN_TOKEN } from "../support/gateway.ts";
 import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
 import { uniqueName } from "../support/kafka/describe.ts";
 
 const run = promisify(execFile);
-const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
 
 describe("stationgate", () => {
-  let directory: string;
-  let gateway: Gateway;
+  let cli: CliGateway;
   let sink: HttpSink;
-  let env: CliEnvironment;
   let station: string;
 
-  const file = async (name: string, content: string): Promise<string> => {
-    const at = path.join(directory, name);
-    await writeFile(at, content);
-    return at;
-  };
-
   beforeAll(async () => {
-    directory = await mkdtemp(path.join(tmpdir(), "stationgate-cli-"));
     sink = await startHttpSink();
-    gateway = await startGateway({ settings: deliverySettings("deliveries", 1) });
-    env = environmentFor(gateway);
+    cli = await startCliGateway({ settings: deliverySettings("deliveries", 1) });
   }, 60_000);
 
   afterAll(async () => {
-    await gateway[Symbol.asyncDispose]();
+    await cli[Symbol.asyncDispose]();
     await sink.close();
-    await rm(directory, { recursive: true, force: true });
   });
 
   beforeEach(() => {
@@ -45,21 +32,21 @@ describe("stationgate", () => {
 
   describe("token", () => {
     it("prints a token that works, and as JSON the pair, which refreshes", async () => {
-      const token = (await runCli(["token"], env)).stdout.trim();
+      const token = (await runCli(["token"], cli.env)).stdout.trim();
       const used = await runCli(["produce", station, "x"], {
-        STATIONGATE_URL: gateway.url,
+        STATIONGATE_URL: cli.gateway.url,
         STATIONGATE_TOKEN: token,
       });
       expect(used.code).toBe(0);
 
-      const pair = JSON.parse((await runCli(["token", "--ttl", "30m", "--json"], env)).stdout) as {
+      const pair = JSON.parse((await runCli(["token", "--ttl", "30m", "--json"], cli.env)).stdout) as {
         expires_in: number;
         jwt_refresh_token: string;
       };
       expect(pair.expires_in).toBe(30 * 60_000);
-      const refresh = await file("refresh.jwt", `${pair.jwt_refresh_token}\n`);
+      const refresh = await cli.file("refresh.jwt", `${pair.jwt_refresh_token}\n`);
       const renewed = await runCli(["token", "--refresh", "--refresh-token-file", refresh], {
-        STATIONGATE_URL: gateway.url,
+        STATIONGATE_URL: cli.gateway.url,
       });
       expect(renewed.stdout).toMatch(/^ey/);
       expect(renewed.code).toBe(0);
@@ -67,9 +54,9 @@ describe("stationgate", () => {
 
     it("makes one of a part of the account's rights", async () => {
       const token = (
-        await runCli(["token", "--station", "only-*", "--action", "produce"], env)
+        await runCli(["token", "--station", "only-*", "--action", "produce"], cli.env)
       ).stdout.trim();
-      const own = { STATIONGATE_URL: gateway.url, STATIONGATE_TOKEN: token };
+      const own = { STATIONGATE_URL: cli.gateway.url, STATIONGATE_TOKEN: token };
       expect((await runCli(["produce", "only-this", "x"], own)).code).toBe(0);
       const other = await runCli(["produce", station, "x"], own);
       expect(other.stderr).toBe(`user root is not allowed to access station ${station} (403)\n`);
@@ -77,8 +64,8 @@ describe("stationgate", () => {
     });
 
     it("ends with 4 for a wrong credential, on every way of giving one", async () => {
-      const wrong = await file("wrong", "wrong\n");
-      const url = { STATIONGATE_URL: gateway.url };
+      const wrong = await cli.file("wrong", "wrong\n");
+      const url = { STATIONGATE_URL: cli.gateway.url };
       const produce = ["produce", station, "x"];
       for (const args of [
         ["token", "--username", "root", "--connection-token-file", wrong],
@@ -105,9 +92,9 @@ describe("stationgate", () => {
 
     it("creates, shows, pauses, resumes, restarts and deletes", async () => {
       const name = uniqueName("crm");
-      const one = await file("one.json", JSON.stringify(definition(name)));
+      const one = await cli.file("one.json", JSON.stringify(definition(name)));
       const say = async (...args: string[]): Promise<string> => {
-        const { code, stdout, stderr } = await runCli(["connectors", ...args], env);
+        const { code, stdout, stderr } = await runCli(["connectors", ...args], cli.env);
         expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
         return stdout;
       };
@@ -115,7 +102,7 @@ describe("stationgate", () => {
       expect(await say("apply", one)).toBe(`${name}: changed\n`);
       expect(await say("list")).toBe(`${name}  RUNNING\n`);
       expect(await say("show", name)).toContain("topics: deliveries\n");
-      await runCli(["produce", "deliveries", '{"for":"the sink"}'], env);
+      await runCli(["produce", "deliveries", '{"for":"the sink"}'], cli.env);
       await sink.received(1);
       expect(await say("pause", name)).toBe(`${name}: paused\n`);
       expect(await say("status", name)).toBe(`${name}  PAUSED\n`);
@@ -132,11 +119,11 @@ describe("stationgate", () => {
 
     it("applies a list from YAML, and says which is refused", async () => {
       const name = uniqueName("many");
-      const many = await file(
+      const many = await cli.file(
         "many.yaml",
         `- ${JSON.stringify(definition(name))}\n- {name: broken, config: {topics: deliveries}}\n`,
       );
-      const { code, stdout } = await runCli(["connectors", "apply", many, "--json"], env);
+      const { code, stdout } = await runCli(["connectors", "apply", many, "--json"], cli.env);
       expect(JSON.parse(stdout)).toMatchObject([
         { name, status: "created" },
         {
@@ -146,7 +133,7 @@ describe("stationgate", () => {
         },
       ]);
       expect(code).toBe(1);
-      expect((await runCli(["connectors", "delete", name], env)).code).toBe(0);
+      expect((await runCli(["connectors", "delete", name], cli.env)).code).toBe(0);
     });
 
     it("replays dead letters until none is left", async () => {
@@ -154,7 +141,7 @@ describe("stationgate", () => {
       const letters = uniqueName("given-up");
       sink.answer(() => ({ status: 500, body: '{"retry":true}' }));
       const { config } = definition(name) as { config: object };
-      const one = await file(
+      const one = await cli.file(
         "letters.json",
         JSON.stringify({
           name,
@@ -166,22 +153,22 @@ describe("stationgate", () => {
           },
         }),
       );
-      await runCli(["produce", station, "-"], env, '{"n":1}\n{"n":2}\n{"n":3}\n');
-      expect((await runCli(["connectors", "create", one], env)).code).toBe(0);
-      const view = (): Promise<unknown> => admin(gateway, "GET", `/connectors/${name}/dead-letters`);
+      await runCli(["produce", station, "-"], cli.env, '{"n":1}\n{"n":2}\n{"n":3}\n');
+      expect((await runCli(["connectors", "create", one], cli.env)).code).toBe(0);
+      const view = (): Promise<unknown> => admin(cli.gateway, "GET", `/connectors/${name}/dead-letters`);
       while (((await view()) as { records: number }).records < 3);
       sink.answer(() => ({ status: 200, body: '{"retry":false}' }));
-      const { code, stdout } = await runCli(["connectors", "replay", name, "--wait"], env);
+      const { code, stdout } = await runCli(["connectors", "replay", name, "--wait"], cli.env);
       expect(stdout).toBe(`3 of 3 dead letters of ${letters} are dealt with\n`);
       expect(code).toBe(0);
-      expect((await runCli(["connectors", "delete", name], env)).code).toBe(0);
+      expect((await runCli(["connectors", "delete", name], cli.env)).code).toBe(0);
     });
 
     it("ends with 1 for a connector that there isn't, with 4 for a wrong token", async () => {
-      const gone = await runCli(["connectors", "status", "gone"], env);
+      const gone = await runCli(["connectors", "status", "gone"], cli.env);
       expect(gone).toMatchObject({ code: 1, stdout: "" });
       expect(gone.stderr).toContain("(404)");
-      const wrong = { ...env, STATIONGATE_ADMIN_TOKEN: `${ADMIN_TOKEN}x` };
+      const wrong = { ...cli.env, STATIONGATE_ADMIN_TOKEN: `${ADMIN_TOKEN}x` };
       expect((await runCli(["connectors", "list"], wrong)).code).toBe(4);
     });
   });
@@ -195,7 +182,7 @@ describe("stationgate", () => {
     });
 
     it("prints each fault of the settings on a line", async () => {
-      const settings = await file("bad.yaml", "servr: {}\nbroker: { type: pigeon }\n");
+      const settings = await cli.file("bad.yaml", "servr: {}\nbroker: { type: pigeon }\n");
       const { code, stdout } = await runCli(["check-config", settings]);
       expect(lines(stdout)).toEqual([
         "servr: is unknown, did you mean server?",
@@ -232,22 +219,6 @@ describe("stationgate", () => {
         expect({ args, ...(await runCli(args, nobody)) }).toMatchObject({ args, code: 2, stdout: "" });
     });
 
-    it("completes in bash", async () => {
-      const script = `
-        source <("${process.execPath}" "${CLI}" completion bash)
-        complete() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _stationgate; echo "\${COMPREPLY[*]}"; }
-        complete stationgate pro
-        complete stationgate connectors re
-        complete stationgate --url http://x completion ""
-        complete stationgate tail clicks --from e`;
-      const { stdout } = await run("bash", ["-c", script]);
-      const [top, connectors, shells, positions] = lines(stdout);
-      expect(top).toBe("produce");
-      expect(connectors).toBe("resume restart replay");
-      expect(shells).toMatch(/^bash zsh fish /);
-      expect(positions).toBe("earliest");
-    });
-
     it("has help with an example for each command", async () => {
       const { stdout } = await runCli(["--help"]);
       const commands = [...stdout.matchAll(/^ {2}(\S+) /gm)].map(([, name = ""]) => name);
@@ -272,7 +243,7 @@ describe("stationgate", () => {
 
   describe("start", () => {
     it("runs the gateway, whose kept identity the other commands then use", async () => {
-      const home = await mkdtemp(path.join(directory, "home-"));
+      const home = await mkdtemp(path.join(cli.directory, "home-"));
       const started = startCli(
         ["start"],
         { STATIONGATE_SERVER_PORT: "0", STATIONGATE_ADMIN_PORT: "0", STATIONGATE_SERVER_WORKERS: "2" },
@@ -300,7 +271,7 @@ describe("stationgate", () => {
     });
 
     it("refuses bad settings as the program itself does", async () => {
-      const settings = await file("worse.yaml", "servr: {}\n");
+      const settings = await cli.file("worse.yaml", "servr: {}\n");
       const { code, stdout, stderr } = await runCli(["start", "--config", settings]);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toBe("servr: is unknown, did you mean server?\n");

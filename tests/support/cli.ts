@@ -1,10 +1,12 @@
 /** `stationgate …` as a child process, as its user starts it. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { ADMIN_TOKEN, ROOT, type Gateway } from "./gateway.ts";
+import { ADMIN_TOKEN, ROOT, startGateway, type Gateway, type GatewayOptions } from "./gateway.ts";
 
 export const CLI = path.resolve("dist/cli/main.js");
 
@@ -79,4 +81,46 @@ export const runCli = (args: readonly string[], env?: CliEnvironment, input = ""
   const { child, ended } = startCli(args, env);
   child.stdin.end(input);
   return ended;
+};
+
+export const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
+
+/** A directory for what commands read, with a function that writes a file into it and returns its path. */
+export interface CliDirectory {
+  readonly directory: string;
+  readonly file: (name: string, content: string) => Promise<string>;
+  /** Removes it. */
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+export const makeCliDirectory = async (): Promise<CliDirectory> => {
+  const directory = await mkdtemp(path.join(tmpdir(), "stationgate-cli-"));
+  return {
+    directory,
+    file: async (name, content) => {
+      const at = path.join(directory, name);
+      await writeFile(at, content);
+      return at;
+    },
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+  };
+};
+
+/** The same beside a gateway, and what makes commands talk to that. */
+export interface CliGateway extends CliDirectory {
+  readonly gateway: Gateway;
+  readonly env: CliEnvironment;
+}
+
+export const startCliGateway = async (options?: GatewayOptions): Promise<CliGateway> => {
+  const [made, gateway] = await Promise.all([makeCliDirectory(), startGateway(options)]);
+  return {
+    ...made,
+    gateway,
+    env: environmentFor(gateway),
+    [Symbol.asyncDispose]: async () => {
+      await gateway[Symbol.asyncDispose]();
+      await made[Symbol.asyncDispose]();
+    },
+  };
 };
