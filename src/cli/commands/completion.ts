@@ -1,7 +1,8 @@
 /** `stationgate completion`: the script that teaches a shell these commands. */
 import { Argument, type Command } from "commander";
-import { bashCompletion, zshCompletion } from "../completion/bash.ts";
+import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
+import { zshCompletion } from "../completion/zsh.ts";
 import { placesOf, type Place } from "../completion/words.ts";
 import { ending, withExamples, type Context } from "../context.ts";
 

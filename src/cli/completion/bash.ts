@@ -1,6 +1,5 @@
-/** Completion in bash, and in zsh, which understands bash's. */
-import type { Place } from "./words.ts";
-import { takesFile } from "./words.ts";
+/** Completion in bash. */
+import { optionsWithValue, pathsOf, type OptionWithValue, type Place } from "./words.ts";
 
 const flagsOf = ({ options }: Place): readonly string[] =>
   options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
@@ -10,55 +9,42 @@ const caseOf = (place: Place): string => {
   return `    "${place.path}") words="${words.join(" ")}"; files=${place.takesFile ? 1 : 0} ;;`;
 };
 
-/** Of all places together: an option means the same wherever it stands. */
-const valuesOf = (places: readonly Place[]): readonly string[] => {
-  const options = new Map(places.flatMap(({ options: own }) => own.map((option) => [option.long, option])));
-  return [...options.values()]
-    .filter(({ required, optional }) => required || optional)
-    .map((option) => {
-      const { argChoices, long } = option;
-      const answer = argChoices
-        ? `COMPREPLY=($(compgen -W "${argChoices.join(" ")}" -- "$cur"))`
-        : takesFile(option)
-          ? `COMPREPLY=($(compgen -f -- "$cur"))`
-          : "COMPREPLY=()";
-      return `    ${long ?? ""}) ${answer}; return ;;`;
-    });
+const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
+  const answer = choices
+    ? `COMPREPLY=($(compgen -W "${choices.join(" ")}" -- "$cur"))`
+    : takesFile
+      ? "_stationgate_files"
+      : ":";
+  return `    ${flag}) ${answer}; return ;;`;
 };
-
-const withValue = (places: readonly Place[]): string =>
-  [
-    ...new Set(
-      places.flatMap(({ options }) =>
-        options.filter(({ required }) => required).map(({ long }) => long ?? ""),
-      ),
-    ),
-  ].join("|");
-
-const PATH_WORDS = (places: readonly Place[]): string =>
-  places
-    .filter(({ path }) => path !== "")
-    .map(({ path }) => `"${path}"`)
-    .join("|");
 
 export const bashCompletion = (places: readonly Place[]): string =>
   [
     "# bash completion of stationgate: source it, or put it in /etc/bash_completion.d/.",
+    "# A name may have spaces.",
+    "_stationgate_files() {",
+    "  local IFS=$'\\n'",
+    '  COMPREPLY+=($(compgen -f -- "$cur"))',
+    "}",
     "_stationgate() {",
     '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="" place="" words="" files=0 at word next',
     '  [ "$COMP_CWORD" -gt 0 ] && prev="${COMP_WORDS[COMP_CWORD-1]}"',
     "  COMPREPLY=()",
     '  case "$prev" in',
-    ...valuesOf(places),
+    ...optionsWithValue(places).map(valueCase),
     "  esac",
     "  at=1",
     '  while [ "$at" -lt "$COMP_CWORD" ]; do',
     '    word="${COMP_WORDS[at]}"',
     '    case "$word" in',
-    `      ${withValue(places)}) at=$((at + 1)) ;;`,
+    `      ${optionsWithValue(places)
+      .map(({ flag }) => flag)
+      .join("|")}) at=$((at + 1)) ;;`,
     "      -*) ;;",
     '      *) next="${place:+$place }$word"',
-    `        case "$next" in ${PATH_WORDS(places)}) place="$next" ;; esac ;;`,
+    `        case "$next" in ${pathsOf(places)
+      .map((path) => `"${path}"`)
+      .join("|")}) place="$next" ;; esac ;;`,
     "    esac",
     "    at=$((at + 1))",
     "  done",
@@ -66,15 +52,8 @@ export const bashCompletion = (places: readonly Place[]): string =>
     ...places.map(caseOf),
     "  esac",
     '  COMPREPLY=($(compgen -W "$words" -- "$cur"))',
-    '  [ "$files" = 1 ] && case "$cur" in -*) ;; *) COMPREPLY+=($(compgen -f -- "$cur")) ;; esac',
+    '  [ "$files" = 1 ] && case "$cur" in -*) ;; *) _stationgate_files ;; esac',
     "  return 0",
     "}",
     "complete -o filenames -F _stationgate stationgate",
-  ].join("\n");
-
-export const zshCompletion = (places: readonly Place[]): string =>
-  [
-    "# zsh completion of stationgate: source it after compinit. It is bash's, which zsh can run.",
-    "autoload -U +X bashcompinit && bashcompinit",
-    bashCompletion(places).split("\n").slice(1).join("\n"),
   ].join("\n");

@@ -1,8 +1,10 @@
 /** Completion in fish, with the descriptions of the help. */
 import type { Option } from "commander";
-import { takesFile, type Place } from "./words.ts";
+import { optionsWithValue, pathsOf, takesFile, type Place } from "./words.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+
+const list = (words: readonly string[]): string => words.map(quoted).join(" ");
 
 const condition = (path: string): string => `-n ${quoted(`__stationgate_at ${quoted(path)}`)}`;
 
@@ -26,20 +28,20 @@ const placeLines = (place: Place): readonly string[] => [
   ...place.options.map((option) => optionLine(place.path, option)),
 ];
 
-/** Only words of commands lead from one place to the next: names of stations and connectors do not. */
+/** Only words of commands lead from one place to the next: names and the values of options do not. */
 export const fishCompletion = (places: readonly Place[]): string =>
   [
     "# fish completion of stationgate: put it in ~/.config/fish/completions/stationgate.fish.",
     "function __stationgate_at",
     "  set -l place ''",
+    "  set -l before ''",
     "  for word in (commandline -opc)[2..-1]",
     '    set -l next (string trim "$place $word")',
-    `    if contains -- "$next" ${places
-      .filter(({ path }) => path !== "")
-      .map(({ path }) => quoted(path))
-      .join(" ")}`,
+    `    if contains -- "$next" ${list(pathsOf(places))}`,
+    `      and not contains -- "$before" ${list(optionsWithValue(places).map(({ flag }) => flag))}`,
     '      set place "$next"',
     "    end",
+    '    set before "$word"',
     "  end",
     '  test "$place" = "$argv[1]"',
     "end",

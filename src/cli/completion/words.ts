@@ -13,11 +13,30 @@ export interface Place {
   readonly takesFile: boolean;
 }
 
+export interface OptionWithValue {
+  /** Its long form. */
+  readonly flag: string;
+  readonly choices: readonly string[] | undefined;
+  readonly takesFile: boolean;
+}
+
 const visible = (command: Command): readonly Command[] =>
   command
     .createHelp()
     .visibleCommands(command)
     .filter((inner) => inner.name() !== "help");
+
+/** Those of all places that take a value, which is the next word: an option means the same wherever it stands. */
+export const optionsWithValue = (places: readonly Place[]): readonly OptionWithValue[] => {
+  const options = places.flatMap(({ options: own }) => own).filter(({ required }) => required);
+  return options
+    .map((option) => ({ flag: option.long ?? "", choices: option.argChoices, takesFile: takesFile(option) }))
+    .filter(({ flag }, index, all) => all.findIndex((other) => other.flag === flag) === index);
+};
+
+/** What leads to a place that isn't the program itself. */
+export const pathsOf = (places: readonly Place[]): readonly string[] =>
+  places.map(({ path }) => path).filter((path) => path !== "");
 
 export const takesFile = ({ flags }: Option): boolean => /<(file|dir)>/.test(flags);
 

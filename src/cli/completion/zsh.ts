@@ -1,0 +1,54 @@
+/** Completion in zsh, with the descriptions of the help. */
+import type { Option } from "commander";
+import { optionsWithValue, pathsOf, type OptionWithValue, type Place } from "./words.ts";
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+const described = (name: string, description: string): string => quoted(`${name}:${description}`);
+
+const flagsOf = ({ short, long, description }: Option): readonly string[] =>
+  [short, long].flatMap((flag) => (flag === undefined ? [] : [described(flag, description)]));
+
+const placeOf = (place: Place): string => {
+  const commands = place.commands.map(({ name, description }) => described(name, description));
+  const words = [...commands, ...place.arguments].join(" ");
+  const options = place.options.flatMap(flagsOf).join(" ");
+  return `    ${quoted(place.path)}) following=(${words}); options=(${options}); files=${place.takesFile ? 1 : 0} ;;`;
+};
+
+const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
+  const answer = choices ? `compadd -- ${choices.join(" ")}` : takesFile ? "_files" : ":";
+  return `    ${flag}) ${answer}; return ;;`;
+};
+
+export const zshCompletion = (places: readonly Place[]): string =>
+  [
+    "# zsh completion of stationgate: source it after compinit.",
+    "_stationgate() {",
+    "  local place='' before='' word next files=0",
+    "  local -a following options",
+    '  for word in "${(@)words[2,CURRENT-1]}"; do',
+    '    next="${place:+$place }$word"',
+    '    case "$before" in',
+    `      ${optionsWithValue(places)
+      .map(({ flag }) => flag)
+      .join("|")}) ;;`,
+    `      *) case "$next" in ${pathsOf(places).map(quoted).join("|")}) place="$next" ;; esac ;;`,
+    "    esac",
+    '    before="$word"',
+    "  done",
+    '  case "$before" in',
+    ...optionsWithValue(places).map(valueCase),
+    "  esac",
+    '  case "$place" in',
+    ...places.map(placeOf),
+    "  esac",
+    '  if [[ "$PREFIX" = -* ]]; then',
+    "    _describe -o option options",
+    "  else",
+    "    _describe word following",
+    '    [ "$files" = 1 ] && _files',
+    "  fi",
+    "}",
+    "compdef _stationgate stationgate",
+  ].join("\n");

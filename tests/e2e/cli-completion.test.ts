@@ -1,0 +1,147 @@
+/** `stationgate completion`, in the shells that it is for. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { makeCliDirectory, runCli, type CliDirectory } from "../support/cli.ts";
+import { describeWithTools } from "../support/tools.ts";
+
+const run = promisify(execFile);
+
+let made: CliDirectory;
+
+/** What the shell prints for each of the lines: its program has the script's path and the lines as arguments. */
+const completed = async (
+  [shell, ...program]: readonly [string, ...string[]],
+  typed: readonly string[],
+): Promise<readonly string[]> => {
+  const script = await made.file(`completion.${shell}`, (await runCli(["completion", shell])).stdout);
+  const { stdout } = await run(shell, [...program, script, ...typed], {
+    cwd: made.directory,
+    env: { PATH: process.env["PATH"] ?? "", HOME: made.directory, TERM: "dumb" },
+    timeout: 30_000,
+  });
+  return stdout.split("\n").slice(0, -1);
+};
+
+beforeEach(async () => {
+  made = await makeCliDirectory();
+  await made.file("an event.json", "{}");
+});
+
+afterEach(() => made[Symbol.asyncDispose]());
+
+describe("completion in bash", () => {
+  const PROGRAM = `
+    source "$1"
+    for line in "\${@:2}"; do
+      read -r -a COMP_WORDS <<<"$line"
+      [ "\${line% }" = "$line" ] || COMP_WORDS+=("")
+      COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+      COMPREPLY=()
+      _stationgate
+      (IFS='|'; echo "\${COMPREPLY[*]}")
+    done`;
+
+  it("knows commands, options, their values, and files", async () => {
+    const [top, connectors, shells, position, file, value] = await completed(
+      ["bash", "-c", PROGRAM, "bash"],
+      [
+        "stationgate pro",
+        "stationgate connectors re",
+        "stationgate --url http://x completion ",
+        "stationgate tail clicks --from e",
+        "stationgate connectors apply an",
+        "stationgate --username tail pro",
+      ],
+    );
+    expect(top).toBe("produce");
+    expect(connectors).toBe("resume|restart|replay");
+    expect(shells).toMatch(/^bash\|zsh\|fish\|/);
+    expect(position).toBe("earliest");
+    expect(file).toBe("an event.json");
+    expect(value).toBe("produce");
+  });
+});
+
+describeWithTools("completion in zsh", ["zsh"], () => {
+  /** A zsh at a terminal, whose Tab says what has become of the line. */
+  const PROGRAM = `
+    zmodload zsh/zpty
+    zpty shell zsh -f -i
+    zpty -w shell 'PS1=; unsetopt zle_bracketed_paste; autoload -Uz compinit && compinit -u -D; source '\${(q)1}
+    zpty -w shell 'tab() { zle complete-word; print -r -- "<$BUFFER>"; BUFFER= }; zle -N tab; bindkey "^I" tab; echo REA""DY'
+    zpty -r shell said '*READY*'
+    for line in "\${@:2}"; do
+      zpty -w -n shell "$line"$'\\t'
+      zpty -r shell said '*<*>*'
+      print -r -- "\${\${said##*<}%%>*}"
+    done
+    zpty -d shell`;
+
+  it("completes what is typed", async () => {
+    expect(
+      await completed(
+        ["zsh", "-f", "-c", PROGRAM, "zsh"],
+        [
+          "stationgate pro",
+          "stationgate connectors re",
+          "stationgate connectors repl",
+          "stationgate --url http://x completion z",
+          "stationgate tail clicks --from e",
+          "stationgate start --conf",
+          "stationgate connectors apply an",
+          "stationgate --username tail pro",
+        ],
+      ),
+    ).toEqual([
+      "stationgate produce ",
+      "stationgate connectors re",
+      "stationgate connectors replay ",
+      "stationgate --url http://x completion zsh ",
+      "stationgate tail clicks --from earliest ",
+      "stationgate start --config ",
+      "stationgate connectors apply an\\ event.json ",
+      "stationgate --username tail produce ",
+    ]);
+  });
+});
+
+describeWithTools("completion in fish", ["fish"], () => {
+  const PROGRAM = `
+    source $argv[1]
+    for line in $argv[2..-1]
+      complete -C $line | string replace -r '\\t.*' '' | string join '|'
+    end
+    true`;
+
+  it("knows commands, options, their values, and files", async () => {
+    expect(
+      await completed(
+        ["fish", "-c", PROGRAM],
+        [
+          "stationgate pro",
+          "stationgate connectors re",
+          "stationgate --url http://x completion ",
+          "stationgate tail clicks --from e",
+          "stationgate tail clicks --from=e",
+          "stationgate start --conf",
+          "stationgate connectors apply an",
+          "stationgate --username tail pro",
+        ],
+      ),
+    ).toEqual([
+      "produce",
+      "replay|restart|resume",
+      "bash|fish|zsh",
+      "earliest",
+      "--from=earliest",
+      "--config",
+      "an event.json",
+      "produce",
+    ]);
+  });
+
+  it("describes them in the help's words", async () => {
+    const [line] = await completed(["fish", "-c", "source $argv[1]; complete -C 'stationgate hash'"], []);
+    expect(line).toMatch(/^hash-secret\tPrint the scrypt hash/);
+  });
+});
