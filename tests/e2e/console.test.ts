@@ -100,6 +100,13 @@ describeBrowser("the console", () => {
     await page.getByLabel("The operators’ token").waitFor();
   });
 
+  it("lets operators in where nobody else signs in, and there are no token secrets", async () => {
+    await using bare = await startGateway({ settings: { auth: {} } });
+    await signIn(page, bare);
+    await page.reload();
+    await page.getByRole("heading", { name: "Stations" }).waitFor();
+  });
+
   it("needs no script for its door", async () => {
     const scriptless = await browser.newContext({ javaScriptEnabled: false });
     const door = await scriptless.newPage();
