@@ -2,6 +2,7 @@
  * kafkajs's own assigner deals the topics of the group's leader out to all members, those included that asked for
  * others, who then get nothing. Here each topic goes to those that asked for it.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { AssignerProtocol, type Assigner, type Assignment, type PartitionAssigner } from "kafkajs";
 import type { TopicPartition } from "../broker.ts";
 import { spread } from "../spread.ts";
@@ -14,6 +15,24 @@ const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 const NAME = "stationgate-by-subscription";
 const VERSION = 0;
 
+/** In milliseconds, and together well within a session. */
+const COUNT_PAUSES = [100, 200, 400, 800];
+
+/**
+ * kafkajs ends a consumer whose assigner rejects without a word to the group, which then waits a session for it: a count
+ * that fails is made again first.
+ */
+const persistently =
+  (count: CountPartitions): CountPartitions =>
+  async (topic) => {
+    for (const pause of COUNT_PAUSES) {
+      const partitions = await count(topic).catch(() => undefined);
+      if (partitions !== undefined) return partitions;
+      await sleep(pause);
+    }
+    return count(topic);
+  };
+
 /**
  * `beforeJoin`: what a member has to do before it joins, or joins once more. kafkajs has no place for it but this: to look
  * for the group's coordinator is the first step of each join, and of nothing else that a consumer does.
@@ -22,6 +41,7 @@ export const bySubscription = (
   countPartitions: CountPartitions,
   beforeJoin: () => Promise<void>,
 ): PartitionAssigner => {
+  const count = persistently(countPartitions);
   const assigner: Assigner = {
     name: NAME,
     version: VERSION,
@@ -38,7 +58,7 @@ export const bySubscription = (
       );
       const topics = [...new Set([...subscriptions.values()].flat())];
       const counts = new Map(
-        await Promise.all(topics.map(async (topic) => [topic, await countPartitions(topic)] as const)),
+        await Promise.all(topics.map(async (topic) => [topic, await count(topic)] as const)),
       );
       return [...spread(subscriptions, (topic) => counts.get(topic) ?? 0)].map(([memberId, held]) => ({
         memberId,

@@ -1,0 +1,58 @@
+/** What the leader of a group deals out, and that it does so although a broker once gives no answer. */
+import { AssignerProtocol, type Cluster, type GroupMember } from "kafkajs";
+import { bySubscription, type CountPartitions } from "../../../src/broker/kafka/assigner.ts";
+import { GatewayError } from "../../../src/errors.ts";
+
+const { MemberAssignment, MemberMetadata } = AssignerProtocol;
+
+const member = (memberId: string, ...topics: string[]): GroupMember => ({
+  memberId,
+  memberMetadata: MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
+});
+
+/** Topics and partitions of each member. */
+const assigned = async (count: CountPartitions, members: GroupMember[]): Promise<object> => {
+  const cluster = { findGroupCoordinator: () => Promise.resolve({ nodeId: 1 }) } as unknown as Cluster;
+  const assigner = bySubscription(count, () => Promise.resolve())({
+    cluster,
+    groupId: "group",
+    logger: null as never,
+  });
+  const all = await assigner.assign({ members, topics: [] });
+  return Object.fromEntries(
+    all.map(({ memberId, memberAssignment }) => [
+      memberId,
+      MemberAssignment.decode(memberAssignment)?.assignment,
+    ]),
+  );
+};
+
+const unavailable = (): Promise<never> => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
+
+describe("the assigner of a group", () => {
+  it("gives each topic to those that asked for it", async () => {
+    const count: CountPartitions = (topic) => Promise.resolve(topic === "a" ? 2 : 1);
+
+    expect(await assigned(count, [member("m1", "a"), member("m2", "a", "b")])).toStrictEqual({
+      m1: { a: [0] },
+      m2: { a: [1], b: [0] },
+    });
+  });
+
+  it("counts again where a count has failed: a leader that gives up is missed for a session", async () => {
+    let asked = 0;
+    const count: CountPartitions = () => (++asked < 3 ? unavailable() : Promise.resolve(1));
+
+    expect(await assigned(count, [member("m1", "a")])).toStrictEqual({ m1: { a: [0] } });
+    expect(asked).toBe(3);
+  });
+
+  it("rejects when no count succeeds, in less than half of a session", async () => {
+    const began = Date.now();
+
+    await expect(assigned(unavailable, [member("m1", "a")])).rejects.toMatchObject({
+      code: "BROKER_UNAVAILABLE",
+    });
+    expect(Date.now() - began).toBeLessThan(5000);
+  });
+});
