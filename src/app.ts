@@ -1,10 +1,9 @@
 /** The composition root: takes the settings apart, names the adapters and hands everyone what they need. */
-import type { Socket } from "node:net";
 import { createBroker } from "./app/broker.ts";
 import { startDelivery } from "./app/delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/ingest.ts";
 import { createLifecycle } from "./app/lifecycle.ts";
-import { createListeners, type Addresses, type ListenerName } from "./app/listeners.ts";
+import { createListeners, type Listeners } from "./app/listeners.ts";
 import { openTracing } from "./app/tracing.ts";
 import type { Settings } from "./config/schema.ts";
 import { createPullConsumers } from "./delivery/consume.ts";
@@ -14,11 +13,7 @@ import type { Logger } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { textOfSum, type MetricSamples } from "./observability/summed-metrics.ts";
 
-export interface Gateway {
-  /** Binds both listeners. Rejects as node does, when an address is taken. */
-  listen(): Promise<Addresses>;
-  /** Serves a connection that another process has accepted, instead of listening. */
-  take(listener: ListenerName, socket: Socket): void;
+export interface Gateway extends Listeners {
   /** This process's own metrics. */
   samples(): Promise<MetricSamples>;
   /** Not ready from now on; answers what is under way, flushes, closes. Resolves within `server.shutdownGrace`. */

@@ -1,6 +1,6 @@
 /** The two listeners: what each serves, and how they go down. */
 import { setMaxListeners } from "node:events";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { createAuthentication, type Authentication } from "../auth/authentication.ts";
 import type { Settings } from "../config/schema.ts";
 import type { PullConsumers } from "../delivery/consume.ts";
@@ -31,8 +31,12 @@ import { sdkRoutes } from "./sdk.ts";
 export interface Listeners {
   /** Binds both. Rejects as node does, when an address is taken. */
   listen(): Promise<Addresses>;
+  /** Serves the connections of a socket that another process listens to as well. */
+  acceptFrom(listener: ListenerName, listening: Server): void;
   /** Serves a connection that another process has accepted. */
   take(listener: ListenerName, socket: Socket): void;
+  /** Accepts no connection any more; resolves then. Those that are open go on, and more can be taken. */
+  stopAccepting(): Promise<void>;
 }
 
 export type ListenerName = "public" | "admin";
@@ -84,6 +88,7 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
     }),
     settings.server,
   );
+  const servers = { public: publicServer, admin: adminServer };
   const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
   // The operators see the end of the others' requests.
   lifecycle.onClose("admin listener", () => adminServer.drain({ graceMs }));
@@ -97,8 +102,14 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
       admin: await adminServer.listen(settings.admin.port, settings.admin.host),
       public: await publicServer.listen(settings.server.port, settings.server.host),
     }),
+    acceptFrom: (listener, listening) => {
+      servers[listener].acceptFrom(listening);
+    },
     take: (listener, socket) => {
-      (listener === "admin" ? adminServer : publicServer).take(socket);
+      servers[listener].take(socket);
+    },
+    stopAccepting: async () => {
+      await Promise.all(Object.values(servers).map((server) => server.stopAccepting()));
     },
   };
 };

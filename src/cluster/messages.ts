@@ -8,8 +8,12 @@ export type Slot = number;
 
 export type ToWorker =
   | { readonly type: "begin"; readonly slot: Slot; readonly settings: Settings }
-  /** Comes with a socket. */
-  | { readonly type: "connection"; readonly listener: ListenerName }
+  /** Comes with a connection to serve. */
+  | { readonly type: "connection"; readonly listener: ListenerName; readonly id: number }
+  /** Comes with a listening socket, to accept connections from. */
+  | { readonly type: "door"; readonly listener: ListenerName }
+  /** Accept none any more, and say so. */
+  | { readonly type: "shut" }
   | { readonly type: "sample"; readonly id: number }
   | { readonly type: "gathered"; readonly id: number; readonly all: readonly MetricSamples[] }
   | { readonly type: "stop" };
@@ -19,6 +23,10 @@ export type ToSupervisor =
   | { readonly type: "born" }
   /** The worker takes connections. */
   | { readonly type: "ready" }
+  /** The worker has the connection. */
+  | { readonly type: "taken"; readonly listener: ListenerName; readonly id: number }
+  /** The worker accepts no connection any more. */
+  | { readonly type: "shut" }
   /** The worker was asked to end by somebody else, and wants the word to stop behind its last connection. */
   | { readonly type: "leaving" }
   /** The settings have a fault that only showed when they were used. */

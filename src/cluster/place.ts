@@ -24,6 +24,8 @@ export interface Place {
    * where that is the reason. Only from then on are there successors.
    */
   open(): Promise<void>;
+  /** The worker accepts no connection any more, and goes on with those that it has. Resolves then, or when it ends. */
+  shut(): Promise<void>;
   /** Asks the worker to end, and kills it after so many milliseconds; resolves once nobody is left. */
   close(graceMs: number): Promise<void>;
 }
@@ -75,6 +77,9 @@ export const createPlace = ({ slot, settings, logger, onMessage, onEnd }: PlaceO
       await becomesReady(fill());
       isOpen = true;
     },
+    shut: async () => {
+      if (ready !== undefined) await becomesShut(ready);
+    },
     close: async (graceMs) => {
       isOpen = false;
       clearTimeout(succession);
@@ -88,6 +93,15 @@ export const createPlace = ({ slot, settings, logger, onMessage, onEnd }: PlaceO
     },
   };
 };
+
+const becomesShut = (worker: Worker): Promise<void> =>
+  new Promise((resolve) => {
+    worker.on("message", ({ type }: ToSupervisor) => {
+      if (type === "shut") resolve();
+    });
+    worker.once("exit", resolve);
+    tell(worker, { type: "shut" });
+  });
 
 const becomesReady = (worker: Worker): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -1,10 +1,11 @@
 /**
- * The primary of several processes: it starts the workers that serve, accepts connections and hands them on in turn.
- * It never sees a request.
+ * The primary of several processes: it starts the workers that serve, opens the doors and hands connections on. It never
+ * sees a request.
  */
 import cluster, { type Worker } from "node:cluster";
 import type { AddressInfo } from "node:net";
-import type { Addresses } from "../app/listeners.ts";
+import { setTimeout } from "node:timers/promises";
+import type { Addresses, ListenerName } from "../app/listeners.ts";
 import type { Settings } from "../config/schema.ts";
 import type { Logger } from "../observability/logger.ts";
 import { openDoor, type Door, type DoorOptions } from "./door.ts";
@@ -27,21 +28,36 @@ export interface Supervisor {
 /** A worker that doesn't tell its metrics in this time, in milliseconds, is too busy to be waited for. */
 const SAMPLE_TIMEOUT = 2000;
 
+/** A worker that doesn't shut its doors in this time, in milliseconds, is frozen. */
+const SHUT_TIMEOUT = 2000;
+
 /** Resolves once all workers are ready. Rejects where one isn't, with SETTINGS_INVALID where that is the reason. */
 export const supervise = async ({ workers, settings, logger }: SupervisorOptions): Promise<Supervisor> => {
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
-  const metrics = createMetricsDesk();
+  const desk = createMetricsDesk();
+  const doors = new Map<ListenerName, Door>();
   const places = Array.from({ length: workers }, (_, index) =>
-    createPlace({ slot: index + 1, settings, logger, ...metrics }),
+    createPlace({
+      ...{ slot: index + 1, settings, logger },
+      onMessage: (worker, message) => {
+        if (message.type === "ready") for (const door of doors.values()) door.share(worker);
+        if (message.type === "taken") doors.get(message.listener)?.taken(message.id);
+        desk.onMessage(worker, message);
+      },
+      onEnd: (worker) => {
+        for (const door of doors.values()) door.reclaim(worker);
+        desk.onEnd(worker);
+      },
+    }),
   );
   const closeAll = async (graceMs: number): Promise<void> => {
     await Promise.all(places.map((place) => place.close(graceMs)));
   };
-  const doors: Door[] = [];
   const open = async (options: DoorOptions): Promise<AddressInfo> => {
     const door = await openDoor(options);
-    doors.push(door);
+    doors.set(options.listener, door);
+    for (const worker of options.workers()) door.share(worker);
     return door.address;
   };
 
@@ -57,23 +73,26 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
   return {
     listen: async () => ({
       // One of them serves the operators: what they are told must not depend on who is asked.
-      admin: await open({ ...admin, backlog: server.backlog, listener: "admin", next: () => first?.worker }),
-      public: await open({ ...server, listener: "public", next: inTurn(places) }),
+      admin: await open({
+        ...admin,
+        backlog: server.backlog,
+        listener: "admin",
+        workers: present(places.slice(0, 1)),
+      }),
+      public: await open({ ...server, listener: "public", workers: present(places) }),
     }),
     stop: async () => {
-      await Promise.all(doors.map((door) => door.close()));
+      // The socket that is closed last is the supervisor's: it alone is never too busy to leave none in the queue.
+      const shut = Promise.all(places.map((place) => place.shut()));
+      await Promise.race([shut, setTimeout(SHUT_TIMEOUT, undefined, { ref: false })]);
+      await Promise.all([...doors.values()].map((door) => door.close()));
       await closeAll(server.shutdownGrace);
     },
   };
 };
 
-const inTurn = (places: readonly Place[]): (() => Worker | undefined) => {
-  let turn = 0;
-  return () => {
-    const ready = places.flatMap(({ worker }) => worker ?? []);
-    return ready[turn++ % ready.length];
-  };
-};
+const present = (places: readonly Place[]) => (): readonly Worker[] =>
+  places.flatMap(({ worker }) => worker ?? []);
 
 /** Answers the worker that wants everybody's metrics. */
 const createMetricsDesk = (): Pick<PlaceOptions, "onMessage" | "onEnd"> => {

@@ -1,5 +1,5 @@
 /** A worker's side of the channel to its supervisor. */
-import type { Socket } from "node:net";
+import { Server, Socket } from "node:net";
 import type { GatherMetrics, Gateway } from "../app.ts";
 import type { Settings } from "../config/schema.ts";
 import { GatewayError } from "../errors.ts";
@@ -12,10 +12,12 @@ export interface Task {
   readonly gather: GatherMetrics;
 }
 
-interface Serving extends Pick<Gateway, "take" | "samples"> {
+interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "samples"> {
   /** Ends this process in order. */
   stop(): void;
 }
+
+type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
 
 /**
  * Asks the supervisor for work and does it; a GatewayError of `begin` is told to the supervisor and ends this process.
@@ -48,14 +50,29 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
     if (serving !== undefined) say({ type: "sampled", id, samples: await serving.samples() });
   };
 
-  process.on("message", (message: ToWorker, socket: Socket | undefined) => {
+  const take = ({ listener, id }: Message<"connection">, handle: unknown): void => {
+    // A connection whose client has left on the way doesn't arrive.
+    if (handle instanceof Socket) serving?.take(listener, handle);
+    say({ type: "taken", listener, id });
+  };
+
+  const shut = async (): Promise<void> => {
+    await serving?.stopAccepting();
+    say({ type: "shut" });
+  };
+
+  process.on("message", (message: ToWorker, handle: unknown) => {
     switch (message.type) {
       case "begin":
         return void start(message);
       case "connection":
-        // A socket whose client has left on the way doesn't arrive.
-        if (socket !== undefined) serving?.take(message.listener, socket);
+        take(message, handle);
         return;
+      case "door":
+        if (handle instanceof Server) serving?.acceptFrom(message.listener, handle);
+        return;
+      case "shut":
+        return void shut();
       case "sample":
         return void sample(message.id);
       case "gathered":

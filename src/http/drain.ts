@@ -67,18 +67,17 @@ const idleCloser = (sockets: ReadonlySet<Socket>): (() => void) => {
 export const pendingAnswer = (socket: Socket): ServerResponse | undefined =>
   (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 
-/** Not http's own close, which would cut the unused connections with it; resolves when the last one has gone. */
-const stopAccepting = (server: Server): Promise<void> =>
+/** Not http's own close, which would cut the unused connections with it. Resolves once no connection comes in any more. */
+export const stopAccepting = (server: Server): Promise<void> =>
   new Promise((resolve) => {
     // After the event loop's poll phase, where connections are accepted: none is left half-way in the queue.
     setImmediate(() => {
-      NetServer.prototype.close.call(server, () => {
-        resolve();
-      });
+      NetServer.prototype.close.call(server);
+      resolve();
     });
   });
 
-/** node waits for those that the server has accepted, but not for those that it was given. */
+/** Those that the server was given too, for which node's own close doesn't wait. */
 const allClosed = async (sockets: ReadonlySet<Socket>): Promise<void> => {
   while (sockets.size > 0) {
     await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve))));

@@ -7,11 +7,11 @@ import {
   type Server,
   type ServerOptions,
 } from "node:http";
-import type { AddressInfo, ListenOptions, Socket } from "node:net";
+import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from "node:net";
 import { randomUUID } from "node:crypto";
 import type { Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
-import { drain, pendingAnswer, type DrainOptions } from "./drain.ts";
+import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.ts";
 import { problemDocument } from "./families.ts";
 import { closeLingering, lingerOnClose } from "./lingering.ts";
 
@@ -30,8 +30,12 @@ export interface ServerLimits {
 export interface HttpServer {
   /** Rejects as node does, when the address is taken. */
   listen(port: number, host: string): Promise<AddressInfo>;
+  /** Accepts connections from a listening socket of another process too. */
+  acceptFrom(listening: NetServer): void;
   /** Serves a connection that another process has accepted. */
   take(socket: Socket): void;
+  /** Stops accepting; connections go on, and more can be taken. */
+  stopAccepting(): Promise<void>;
   /** Stops accepting, answers what is under way and closes; resolves once no connection is left. */
   drain(options: DrainOptions): Promise<void>;
 }
@@ -48,17 +52,19 @@ export const createHttpServer = (app: Express, limits: ServerLimits): HttpServer
     },
     app,
   );
-  if (limits.maxConnections > 0) server.maxConnections = limits.maxConnections;
   server.on("checkContinue", continueWhenRead(app));
   server.on("clientError", answerClientError);
-  const sockets = trackSockets(server);
+  const sockets = trackSockets(server, limits.maxConnections);
   return {
     listen: (port, host) => listen(server, { port, host, backlog: limits.backlog }),
-    take: (socket) => {
-      // node counts only what a server accepts itself.
-      if (limits.maxConnections > 0 && sockets.size >= limits.maxConnections) socket.destroy();
-      else server.emit("connection", socket);
+    acceptFrom: (listening) => {
+      // What comes over the channel already listens, but with node's backlog, and without this server's options.
+      server.listen(listening, limits.backlog);
     },
+    take: (socket) => {
+      server.emit("connection", socket);
+    },
+    stopAccepting: () => stopAccepting(server),
     drain: (options) => drain(server, sockets, options),
   };
 };
@@ -84,9 +90,14 @@ const constructorsFor = (
   return { IncomingMessage: Request, ServerResponse: Response };
 };
 
-const trackSockets = (server: Server): ReadonlySet<Socket> => {
+/** Those that are open. node's own limit counts only what a server accepts itself, not what it is given. */
+const trackSockets = (server: Server, max: number): ReadonlySet<Socket> => {
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => {
+    if (max > 0 && sockets.size >= max) {
+      socket.destroy();
+      return;
+    }
     lingerOnClose(socket);
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));

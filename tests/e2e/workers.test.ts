@@ -1,4 +1,6 @@
 /** Several workers as one program: one port, one sum of metrics, and a death that nobody has to notice. */
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { readTopic } from "../support/each-broker.ts";
 import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
@@ -15,7 +17,9 @@ interface WorkerLine {
 }
 
 const startWorkers = (broker: object, workers: number | "auto" = 2): Promise<Gateway> =>
-  startGateway({ settings: { server: { host: "127.0.0.1", port: 0, workers }, broker } });
+  startGateway({
+    settings: { server: { host: "127.0.0.1", port: 0, workers, headersTimeout: "1s" }, broker },
+  });
 
 const lines = (gateway: Gateway): readonly WorkerLine[] =>
   gateway
@@ -81,6 +85,35 @@ describe("several workers", () => {
 
       expect(started(gateway).at(-1)?.worker).toBe(slot);
       expect(await scrape(gateway, HEALTH_CALLS)).toBeGreaterThanOrEqual(14);
+    },
+    TIMEOUT,
+  );
+
+  it.each(["url", "adminUrl"] as const)(
+    "don't wait for headers without end, on %s",
+    async (listener) => {
+      const { hostname, port } = new URL(gateway[listener]);
+      const slow = connect(Number(port), hostname).setEncoding("utf8");
+      slow.write("GET /healthz HTTP/1.1\r\nHost: x\r\n");
+
+      expect(await text(slow)).toMatch(/^HTTP\/1\.1 408 /);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "serve the connections that waited for one that was killed",
+    async () => {
+      const victim = started(gateway)[1]?.pid ?? 0;
+      process.kill(victim, "SIGSTOP");
+      let answered = 0;
+      const answers = Array.from({ length: 40 }, () => knock(gateway, 1).then(() => ++answered));
+      await until(() => answered >= 20);
+      process.kill(victim, "SIGKILL");
+      const broken = (await Promise.allSettled(answers)).filter(({ status }) => status === "rejected");
+
+      // The one that was on its way to it.
+      expect(broken.length).toBeLessThanOrEqual(1);
     },
     TIMEOUT,
   );
