@@ -1,10 +1,16 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadSettings, type LoadedSettings } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/schema.ts";
 
-export const folder = (): string => mkdtempSync(join(tmpdir(), "stationgate-config-"));
+const root = mkdtempSync(join(tmpdir(), "stationgate-config-"));
+
+afterAll(() => {
+  rmSync(root, { recursive: true });
+});
+
+export const folder = (): string => mkdtempSync(join(root, "folder-"));
 
 export interface Given {
   /** Text of the settings file; without it there is none. */
