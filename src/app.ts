@@ -9,7 +9,7 @@ import type { Settings } from "./config/schema.ts";
 import { createPullConsumers } from "./delivery/consume.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createHealth } from "./observability/health.ts";
-import type { Logger } from "./observability/logger.ts";
+import type { Log } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { textOfSum, type MetricSamples } from "./observability/summed-metrics.ts";
 
@@ -32,7 +32,7 @@ const PULL_CONSUMERS = { idleMs: 30_000, joinMs: 10_000, maxMembers: 1000 };
 /** Starts all but the listeners. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
 export const startGateway = async (
   settings: Settings,
-  logger: Logger,
+  { logger, requestLog }: Pick<Log, "logger" | "requestLog">,
   gather?: GatherMetrics,
 ): Promise<Gateway> => {
   const lifecycle = createLifecycle(logger);
@@ -71,9 +71,7 @@ export const startGateway = async (
       consumers,
       adminRoutes: connectorRoutes,
       health,
-      logger,
-      metrics,
-      tracing,
+      ...{ logger, requestLog, metrics, tracing },
       scrape: async () => (gather === undefined ? metrics.text() : textOfSum(await gather())),
       lifecycle,
     });

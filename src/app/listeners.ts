@@ -18,6 +18,7 @@ import type { Route } from "../http/routes.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Health } from "../observability/health.ts";
+import type { RequestLog } from "../observability/log/request-log.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing.ts";
@@ -56,6 +57,7 @@ export interface ListenerDependencies {
   readonly adminRoutes: readonly Route[];
   readonly health: Health;
   readonly logger: Logger;
+  readonly requestLog: RequestLog;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
   /** What `/metrics` answers. */
@@ -119,7 +121,8 @@ type SharedOptions = Omit<AppOptions, "routes" | "unknownPaths"> & {
   readonly signInOperator: Authentication["signInOperator"];
 };
 
-const sharedOptions = ({ settings, logger, metrics, tracing }: ListenerDependencies): SharedOptions => {
+const sharedOptions = (dependencies: ListenerDependencies): SharedOptions => {
+  const { settings, logger, requestLog, metrics, tracing } = dependencies;
   const { auth, admin, server } = settings;
   const { sessions, signInOperator, ...guard } = createAuthentication({ ...auth, adminToken: admin.token });
   return {
@@ -129,6 +132,7 @@ const sharedOptions = ({ settings, logger, metrics, tracing }: ListenerDependenc
     bodyLimits: { maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout },
     trustProxy: server.trustProxy,
     logger,
+    requestLog,
     metrics,
     tracing,
   };

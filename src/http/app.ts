@@ -1,6 +1,7 @@
 /** An Express app from a route table: the order of the middleware, and what becomes of paths that no row names. */
 import express, { type Express, type RequestHandler } from "express";
 import { GatewayError } from "../errors.ts";
+import type { RequestLog } from "../observability/log/request-log.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing.ts";
@@ -30,6 +31,7 @@ export interface AppOptions {
   /** Proxies in front whose X-Forwarded-For is believed. */
   readonly trustProxy: number;
   readonly logger: Logger;
+  readonly requestLog: RequestLog;
   /** Absent: no spans. */
   readonly tracing?: Tracing | undefined;
   readonly metrics: Pick<Metrics, "requestObserved" | "authFailed">;

@@ -15,7 +15,7 @@ import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { GatewayError } from "../errors.ts";
-import { createLog, type Log, type Logger } from "../observability/logger.ts";
+import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
 
@@ -45,10 +45,19 @@ const run = async (args: Arguments): Promise<void> => {
 const serve = async ({ settings, laptop, warnings }: LoadedSettings): Promise<void> => {
   const identity = laptop ? loadOrCreateIdentity(settings.broker.embedded.dir) : undefined;
   const effective = identity === undefined ? settings : withIdentity(settings, identity);
-  const log = createLog(effective.log);
+  const log = openLog(effective.log);
   for (const warning of warnings) log.logger.warn(warning);
   const addresses = await start(effective, log);
   if (identity !== undefined) say(welcome(addresses.public.port, identity));
+};
+
+/** What a process that breaks down has said last is written too. */
+const openLog = (options: LogOptions): Log => {
+  const log = createLog(options);
+  process.once("exit", () => {
+    log.flushNow();
+  });
+  return log;
 };
 
 const start = async (settings: Settings, log: Log): Promise<Addresses> => {
@@ -72,9 +81,9 @@ const start = async (settings: Settings, log: Log): Promise<Addresses> => {
 };
 
 /** The app is loaded late: a supervisor has no use for all that serves. */
-const startHere = async (settings: Settings, { logger }: Log, gather?: GatherMetrics): Promise<Gateway> => {
+const startHere = async (settings: Settings, log: Log, gather?: GatherMetrics): Promise<Gateway> => {
   const { startGateway } = await import("../app.ts");
-  return startGateway(settings, logger, gather);
+  return startGateway(settings, log, gather);
 };
 
 const listen = async (serving: Pick<Gateway, "listen" | "stop">, logger: Logger): Promise<Addresses> => {
@@ -105,7 +114,7 @@ const stopper = ({ stop }: Pick<Gateway, "stop">, log: Log): (() => void) => {
 };
 
 const serveAsWorker = async ({ slot, settings, gather }: Task) => {
-  const log = createLog({ ...settings.log, worker: slot });
+  const log = openLog({ ...settings.log, worker: slot });
   const gateway = await startHere(settings, log, gather);
   return { ...gateway, stop: stopper(gateway, log) };
 };

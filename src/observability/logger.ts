@@ -1,5 +1,9 @@
-/** Logs: JSON lines on standard output, written in the background and flushed by `close`. */
+/** Logs: JSON lines on standard output, gathered for a moment, which wait for no reader. */
 import pino from "pino";
+import { systemClock } from "../lib/clock.ts";
+import { createLineSink } from "./log/line-sink.ts";
+import { openOutlet } from "./log/outlet.ts";
+import { createRequestLog, type RequestLevel, type RequestLog } from "./log/request-log.ts";
 
 export type Logger = Pick<pino.Logger, "trace" | "debug" | "info" | "warn" | "error" | "fatal">;
 
@@ -7,8 +11,12 @@ export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" |
 
 export interface Log {
   readonly logger: Logger;
-  /** Resolves once every line so far has been handed to the operating system. */
+  /** For requests' lines, which are many: the same lines as the logger's, for less. */
+  readonly requestLog: RequestLog;
+  /** Resolves once every line so far has been handed to the operating system, or after two seconds. */
   close(): Promise<void>;
+  /** Hands over what the system takes at once: when the process ends and nothing can be waited for. */
+  flushNow(): void;
 }
 
 export interface LogOptions {
@@ -29,20 +37,14 @@ const masked = (fields: Record<string, unknown>): Record<string, unknown> => {
     : { ...fields, ...Object.fromEntries(present.map((name) => [name, "***"])) };
 };
 
-/** Lines are gathered until this many bytes, at most this many milliseconds, so that a request costs no write. */
-const BUFFER_BYTES = 16_000;
-const FLUSH_MS = 250;
-
-/** What several processes write to one pipe stays in one piece up to 4096 bytes (`pipe(7)`). */
-const SHARED = { minLength: 3500, maxWrite: 4096 };
-
 export const createLog = ({ level, destination = 1, worker }: LogOptions): Log => {
-  const stream = pino.destination({
-    dest: destination,
-    sync: false,
-    minLength: BUFFER_BYTES,
-    periodicFlush: FLUSH_MS,
-    ...(worker === undefined ? {} : SHARED),
+  const sink = createLineSink({
+    outlet: openOutlet(destination),
+    clock: systemClock,
+    dropped: (lines) => {
+      const fields = { level: "warn", time: Date.now(), worker, lines };
+      return `${JSON.stringify({ ...fields, msg: "log lines were dropped: their reader was too slow" })}\n`;
+    },
   });
   const logger = pino(
     {
@@ -51,19 +53,15 @@ export const createLog = ({ level, destination = 1, worker }: LogOptions): Log =
       formatters: { level: (label) => ({ level: label }), log: masked },
       serializers: { err: pino.stdSerializers.errWithCause },
     },
-    stream,
+    sink,
   );
-  return { logger, close: () => flushed(stream) };
-};
-
-const flushed = async (stream: ReturnType<typeof pino.destination>): Promise<void> => {
-  // First the write that is under way, so that nothing overtakes it, then what has gathered behind it.
-  await new Promise((resolve) => {
-    stream.flush(resolve);
-  });
-  try {
-    stream.flushSync();
-  } catch {
-    // Standard output has gone: there is nobody left who could be told.
-  }
+  const enabled = (at: RequestLevel): boolean => logger.isLevelEnabled(at);
+  return {
+    logger,
+    requestLog: createRequestLog({ sink, enabled, now: Date.now, worker }),
+    close: () => sink.close(),
+    flushNow: () => {
+      sink.flushNow();
+    },
+  };
 };

@@ -35,6 +35,7 @@ import { createStations, type Station } from "../../src/ingest/stations.ts";
 import type { StreamLimits } from "../../src/ingest/stream/stream.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { createHealth, type Health } from "../../src/observability/health.ts";
+import type { RequestLog } from "../../src/observability/log/request-log.ts";
 import type { Logger } from "../../src/observability/logger.ts";
 import { createMetrics, type Metrics } from "../../src/observability/metrics.ts";
 
@@ -155,7 +156,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const broker = options.broker ?? createMemoryBroker({ partitions: 1 });
   for (const name of ["plain", "shop.orders", "hidden"]) await broker.ensureTopic({ name, partitions: 1 });
   const metrics = createMetrics();
-  const { logger, lines } = recordingLogger();
+  const { logger, requestLog, lines } = recordingLogger();
   const health = createHealth({ check: () => broker.check(), cacheMs: 0, now: Date.now });
   const authentication = createAuthentication({
     accounts: ACCOUNTS,
@@ -203,6 +204,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     bodyLimits,
     trustProxy: 0,
     logger,
+    requestLog,
     metrics,
   };
   const rates = createRates({ perAddress: options.perAddress ?? {}, now: () => performance.now() });
@@ -296,7 +298,11 @@ const tailsOf = (
   stopping: AbortSignal,
 ) => ({ clock, stopping, heartbeatMs: 15_000, maxWaitingBytes });
 
-const recordingLogger = (): { logger: Logger; lines: Record<string, unknown>[] } => {
+const recordingLogger = (): {
+  logger: Logger;
+  requestLog: RequestLog;
+  lines: Record<string, unknown>[];
+} => {
   const lines: Record<string, unknown>[] = [];
   const at =
     (level: string) =>
@@ -311,7 +317,8 @@ const recordingLogger = (): { logger: Logger; lines: Record<string, unknown>[] }
     error: at("error"),
     fatal: at("fatal"),
   };
-  return { logger, lines };
+  const requestLog: RequestLog = (level, fields) => void lines.push({ level, ...fields });
+  return { logger, requestLog, lines };
 };
 
 const readAll = async (broker: Broker, topic: string): Promise<readonly BrokerRecord[]> => {

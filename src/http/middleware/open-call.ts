@@ -1,6 +1,7 @@
 /** The first middleware: opens the call, names it, and sees to it that its end is written down. */
 import type { RequestHandler } from "express";
 import type { GatewayError } from "../../errors.ts";
+import type { RequestLevel, RequestLog } from "../../observability/log/request-log.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { openCall, type Call } from "../call.ts";
@@ -8,6 +9,7 @@ import { requestIdOf } from "./request-id.ts";
 
 export interface CallObservers {
   readonly logger: Logger;
+  readonly requestLog: RequestLog;
   readonly metrics: Pick<Metrics, "requestObserved">;
 }
 
@@ -42,7 +44,7 @@ const withoutBrokenPercents = (url: string): string => {
   }
 };
 
-const writeDown = (call: Call, { logger, metrics }: CallObservers): void => {
+const writeDown = (call: Call, { logger, requestLog, metrics }: CallObservers): void => {
   const { method } = call.request;
   const status = call.response.writableFinished ? call.response.statusCode : CLIENT_GONE;
   const ms = performance.now() - call.startedAt;
@@ -56,22 +58,25 @@ const writeDown = (call: Call, { logger, metrics }: CallObservers): void => {
     principal: call.principal?.name,
     ...call.facts,
     code: call.failure?.code,
-    ...untold(call),
+    reason: untoldReason(call),
   };
-  logger[severity(call, status)](line, "request");
+  const level = severity(call, status);
+  const err = untoldError(call);
+  if (err === undefined) requestLog(level, line);
+  else logger[level]({ ...line, err }, "request");
 };
 
-/**
- * What the client isn't told: why the broker failed, or in a fixed phrase what was wrong with a credential. Of other
- * refusals nothing: a parser's complaint quotes what it choked on, be it a password.
- */
-const untold = ({ failure }: Call): { err: GatewayError } | { reason: string } | undefined => {
-  if (failure?.cause === undefined) return undefined;
-  if (typeof failure.cause === "string") return { reason: failure.cause };
-  return failure.outcome === "refused" ? undefined : { err: failure };
+/** What the client isn't told, in a fixed phrase: what was wrong with a credential. */
+const untoldReason = ({ failure }: Call): string | undefined =>
+  typeof failure?.cause === "string" ? failure.cause : undefined;
+
+/** Why the broker failed. Of refusals nothing: a parser's complaint quotes what it choked on, be it a password. */
+const untoldError = ({ failure }: Call): GatewayError | undefined => {
+  if (failure?.cause === undefined || typeof failure.cause === "string") return undefined;
+  return failure.outcome === "refused" ? undefined : failure;
 };
 
-const severity = (call: Call, status: number): "debug" | "info" | "warn" | "error" => {
+const severity = (call: Call, status: number): RequestLevel => {
   if (call.failure?.code === "INTERNAL") return "error";
   if (status >= 500) return "warn";
   return call.quiet ? "debug" : "info";

@@ -35,7 +35,7 @@ const appOf = (
       unknownPaths: "admin",
       bodyLimits: limits,
       trustProxy: 0,
-      logger: createLog({ level: "silent" }).logger,
+      ...createLog({ level: "silent" }),
       metrics: { requestObserved: ignore, authFailed: ignore },
     }),
   );

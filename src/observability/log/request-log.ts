@@ -1,0 +1,45 @@
+/** The line of each request, written by hand: a general serialiser costs a tenth of the request. */
+import type { LineSink } from "./line-sink.ts";
+
+export type RequestLevel = "debug" | "info" | "warn" | "error";
+
+/** Values that need no serialiser; names that need no quoting. */
+export type RequestFields = Readonly<Record<string, string | number | undefined>>;
+
+/** Writes one line as the logger would: fields in their order, those without a value left out. */
+export type RequestLog = (level: RequestLevel, fields: RequestFields) => void;
+
+export interface RequestLogOptions {
+  readonly sink: Pick<LineSink, "write">;
+  readonly enabled: (level: RequestLevel) => boolean;
+  readonly now: () => number;
+  readonly worker: number | undefined;
+}
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+
+export const createRequestLog = ({ sink, enabled, now, worker }: RequestLogOptions): RequestLog => {
+  const written = new Set<RequestLevel>(LEVELS.filter(enabled));
+  const base = worker === undefined ? "" : `,"worker":${String(worker)}`;
+  return (level, fields) => {
+    if (!written.has(level)) return;
+    sink.write(`{"level":"${level}","time":${String(now())}${base}${membersOf(fields)},"msg":"request"}\n`);
+  };
+};
+
+const membersOf = (fields: RequestFields): string => {
+  let members = "";
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    members += `,"${name}":${typeof value === "string" ? quoted(value) : numeral(value)}`;
+  }
+  return members;
+};
+
+const numeral = (value: number): string => (Number.isFinite(value) ? String(value) : "null");
+
+/** Printable ASCII but for the quote and the backslash. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
