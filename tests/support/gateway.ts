@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { stringify } from "yaml";
 
 export const ADMIN_TOKEN = "admin-token-of-the-tests-000000000";
@@ -29,6 +30,13 @@ export interface GatewayOptions {
   readonly settings?: Record<string, unknown>;
   readonly env?: Record<string, string>;
   readonly directory?: string;
+  readonly stdout?: StandardOutput;
+}
+
+/** Where the program's lines go instead of a pipe of node's, and where they arrive. */
+export interface StandardOutput {
+  readonly fd: number;
+  readonly arriving: Readable;
 }
 
 const main = path.resolve("dist/main.js");
@@ -66,6 +74,7 @@ const listening = (output: string): { public: number; admin: number } | undefine
 
 const untilListening = (
   child: ChildProcess,
+  stdout: Readable,
   output: () => string,
 ): Promise<{ public: number; admin: number }> =>
   new Promise((resolve, reject) => {
@@ -73,7 +82,7 @@ const untilListening = (
       const ports = listening(output());
       if (ports !== undefined) resolve(ports);
     };
-    child.stdout?.on("data", look);
+    stdout.on("data", look);
     child.once("exit", (code) => {
       reject(new Error(`the gateway ended with ${String(code)} before it listened:\n${output()}`));
     });
@@ -85,7 +94,7 @@ export const startGateway = async (options: GatewayOptions = {}): Promise<Gatewa
   const config = path.join(directory, "stationgate.yaml");
   const settings = { ...defaults(), ...options.settings };
   await writeFile(config, stringify(settings));
-  return launch({ directory, config, settings, env: options.env ?? {} });
+  return launch({ directory, config, settings, env: options.env ?? {}, stdout: options.stdout });
 };
 
 interface Launch {
@@ -93,20 +102,23 @@ interface Launch {
   readonly config: string;
   readonly settings: Record<string, unknown>;
   readonly env: Record<string, string>;
+  readonly stdout: StandardOutput | undefined;
 }
 
 const launch = async (start: Launch): Promise<Gateway> => {
   const child = spawn(process.execPath, [main, "--config", start.config], {
     cwd: start.directory,
     env: { PATH: process.env["PATH"] ?? "", ...start.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", start.stdout?.fd ?? "pipe", "pipe"],
   });
+  const stdout = start.stdout?.arriving ?? child.stdout;
+  if (stdout === null) throw new TypeError("the program has no standard output");
   const chunks: string[] = [];
   const keep = (chunk: Buffer): void => void chunks.push(chunk.toString());
-  child.stdout.on("data", keep);
-  child.stderr.on("data", keep);
+  stdout.on("data", keep);
+  child.stderr?.on("data", keep);
   const output = (): string => chunks.join("");
-  const ports = await untilListening(child, output);
+  const ports = await untilListening(child, stdout, output);
 
   const stop = async (signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;

@@ -1,0 +1,92 @@
+/** A reader of the log that is slow, or gone, is the reader's trouble and nobody else's. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { startGateway } from "../support/gateway.ts";
+
+const TIMEOUT = 60_000;
+/** Nobody listens there: the workers serve all that needs no Kafka. */
+const NO_KAFKA = { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } };
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), "stationgate-log-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+/** A gateway that writes into a named pipe, and the `cat` that reads it. */
+const startPiped = async (workers: number) => {
+  const pipe = path.join(directory, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "inherit"] });
+  const fd = openSync(pipe, "w");
+  try {
+    const server = { host: "127.0.0.1", port: 0, workers };
+    const stdout = { fd, arriving: reader.stdout };
+    const gateway = await startGateway({ settings: { server, broker: NO_KAFKA }, stdout });
+    return { gateway, reader };
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** Lines of 350 bytes: some 1.4 MB, several times what pipes and sockets between the two hold. */
+const CALLS = 4000;
+const CALLERS = 16;
+const PATH = `/${"long".repeat(45)}`;
+
+const flood = async (url: string): Promise<ReadonlySet<number>> => {
+  const statuses = new Set<number>();
+  const caller = async (): Promise<void> => {
+    for (let n = 0; n < CALLS / CALLERS; n++) {
+      const answer = await fetch(url + PATH);
+      await answer.arrayBuffer();
+      statuses.add(answer.status);
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  return statuses;
+};
+
+it.each([1, 2])(
+  "goes on with workers: %i, while nobody reads, and no line is broken or lost",
+  async (workers) => {
+    const { reader, ...piped } = await startPiped(workers);
+    await using gateway = piped.gateway;
+    reader.stdout.pause();
+    expect(await flood(gateway.url)).toEqual(new Set([401]));
+    const whilePaused = gateway.output().length;
+    reader.stdout.resume();
+    const ended = once(reader.stdout, "end");
+    expect(await gateway.stop()).toBe(0);
+    await ended;
+
+    const lines = gateway
+      .output()
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as { msg: string; route?: string; worker?: number });
+    const requests = lines.filter(({ route }) => route === PATH);
+    expect(whilePaused).toBeLessThan(100_000);
+    expect(requests).toHaveLength(CALLS);
+    expect(new Set(requests.map(({ worker }) => worker)).size).toBe(workers);
+    expect(lines.at(-1)).toMatchObject({ msg: "stopped" });
+  },
+  TIMEOUT,
+);
+
+it(
+  "goes on when the reader has gone, and ends in order",
+  async () => {
+    const { reader, ...piped } = await startPiped(1);
+    await using gateway = piped.gateway;
+    reader.kill();
+    await once(reader, "exit");
+    expect(await flood(gateway.url)).toEqual(new Set([401]));
+    expect(await gateway.stop()).toBe(0);
+  },
+  TIMEOUT,
+);
