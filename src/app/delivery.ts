@@ -34,7 +34,7 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
   const failures = createRecentFailures(Date.now);
   const delivery = createDelivery({
     broker,
-    allowTargets: settings.delivery.allowTargets,
+    ...settings.delivery,
     declared: settings.connectors,
     // Processes of one host may share its port, and pods their process ids.
     workerId: `${hostname()}-${process.pid}:${admin.port}`,

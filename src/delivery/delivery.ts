@@ -34,6 +34,8 @@ export interface Delivery {
 
 export interface DeliveryOptions {
   readonly broker: Broker;
+  /** `delivery.connectorsTopic`. */
+  readonly connectorsTopic: string;
   /** `delivery.allowTargets`. */
   readonly allowTargets: readonly string[];
   /** Connectors of the configuration file. */
@@ -83,6 +85,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   requireValid(declared);
   const log = createConnectorLog({
     broker,
+    topic: options.connectorsTopic,
     clock,
     onChange: (name) => void fleet.reconcile(name),
     onError: (error) => {

@@ -103,6 +103,8 @@ const merged = (
   return outcomes;
 };
 
+const ENDINGS = ["stored", "refused", "unavailable", "unknown"] as const;
+
 const count = (
   station: Station,
   outcomes: readonly EventOutcome[],
@@ -110,7 +112,5 @@ const count = (
 ): void => {
   const counts = { stored: 0, refused: 0, unavailable: 0, unknown: 0 };
   for (const outcome of outcomes) counts[outcome.status === "stored" ? "stored" : outcome.error.outcome]++;
-  for (const [ending, n] of Object.entries(counts)) {
-    if (n > 0) eventsEnded?.(station.name, ending as keyof typeof counts, n);
-  }
+  for (const ending of ENDINGS) if (counts[ending] > 0) eventsEnded?.(station.name, ending, counts[ending]);
 };

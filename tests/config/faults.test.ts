@@ -69,6 +69,10 @@ describe("one fault", () => {
       "delivery: { allowTargets: [10.0.0.0/33] }",
       'delivery.allowTargets[0]: got "10.0.0.0/33", allowed: a CIDR such as 127.0.0.0/8 or a host name',
     ],
+    [
+      "delivery: { connectorsTopic: orders }",
+      'delivery.connectorsTopic: got "orders", allowed: _stationgate- and then letters, digits, dots, underscores and hyphens',
+    ],
     ["server: { port: 1\n", "stationgate.yaml: line 2 is not YAML: bad indent"],
     ["server: {}\nserver: {}", "stationgate.yaml: line 2 is not YAML: duplicate key"],
     ["a: *b", "stationgate.yaml: has an alias without an anchor, or too many of them"],

@@ -72,7 +72,7 @@ describe("defaults", () => {
         maxUnansweredBytes: 8 * MB,
         alwaysStatus200: false,
       },
-      delivery: { allowTargets: [] },
+      delivery: { allowTargets: [], connectorsTopic: "_stationgate-connectors" },
       eventService: {
         events: {
           enabled: true,

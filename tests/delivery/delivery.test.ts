@@ -1,7 +1,6 @@
 import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import { createDelivery, type Delivery, type DeliveryOptions } from "../../src/delivery/delivery.ts";
-import { CONNECTORS_TOPIC } from "../../src/delivery/internal-topics.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { DONE, RETRY, startHttpSink, type HttpSink } from "../support/http-sink.ts";
@@ -10,12 +9,15 @@ let broker: Broker;
 let sink: HttpSink;
 const pods: Delivery[] = [];
 
+const connectorsTopic = "_stationgate-connectors";
+
 const ignore = (): void => undefined;
 
 /** A process of its own, as far as deliveries know. */
 const startPod = async (workerId: string, options: Partial<DeliveryOptions> = {}): Promise<Delivery> => {
   const pod = createDelivery({
     broker,
+    connectorsTopic,
     allowTargets: ["127.0.0.0/8"],
     declared: [],
     workerId,
@@ -130,6 +132,7 @@ describe("a start", () => {
     broker.ensureTopic = () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
     const pod = createDelivery({
       broker,
+      connectorsTopic,
       allowTargets: ["127.0.0.0/8"],
       declared: [{ name: "crm", config: config() }],
       workerId: "one",
@@ -154,11 +157,22 @@ describe("a start", () => {
     expect(await names).toStrictEqual(["crm"]);
   });
 
+  it("keeps the connectors of another topic to those who share it", async () => {
+    const one = await startPod("one");
+    const other = await startPod("two", { connectorsTopic: "_stationgate-staging" });
+    await one.connectors.create("crm", config());
+    await other.connectors.create("ledger", config());
+
+    expect(await one.connectors.names()).toStrictEqual(["crm"]);
+    expect(await other.connectors.names()).toStrictEqual(["ledger"]);
+  });
+
   it("lets nobody wait for ever", async () => {
     const clock = createFakeClock();
     broker.ensureTopic = () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
     const pod = createDelivery({
       broker,
+      connectorsTopic,
       allowTargets: [],
       declared: [],
       workerId: "one",
@@ -175,9 +189,9 @@ describe("a start", () => {
   });
 
   it("takes no notice of records that it can't read", async () => {
-    await broker.ensureTopic({ name: CONNECTORS_TOPIC, partitions: 1 });
+    await broker.ensureTopic({ name: connectorsTopic, partitions: 1 });
     await broker.append(
-      CONNECTORS_TOPIC,
+      connectorsTopic,
       [
         ["connector:x", "{broken"],
         ["connector:y", '{"config":{"a":1}}'],

@@ -25,6 +25,11 @@ export const delivery = section({
     target,
     'a list of CIDRs and host names: ["127.0.0.0/8", "crm.internal"]',
   ).prefault([]),
+  connectorsTopic: matching(
+    "Topic that keeps the connectors: gateways with the same one run the same connectors.",
+    /^_stationgate-[a-zA-Z0-9._-]{1,200}$/,
+    "_stationgate- and then letters, digits, dots, underscores and hyphens",
+  ).prefault("_stationgate-connectors"),
 });
 
 /** Connect's settings are texts; YAML's numbers and flags are taken as what they say. */

@@ -5,7 +5,6 @@
 import type { Broker, ConsumedRecord, Subscription } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { CONNECTORS_TOPIC } from "../internal-topics.ts";
 import { failureSchema, definitionSchema, type Definition, type Failure } from "./records.ts";
 
 export interface ConnectorLog {
@@ -24,6 +23,7 @@ export interface ConnectorLog {
 
 export interface ConnectorLogOptions {
   readonly broker: Broker;
+  readonly topic: string;
   readonly clock: Clock;
   /** Something is new about a connector; not called before `open` has resolved. */
   readonly onChange: (name: string) => void;
@@ -104,16 +104,20 @@ const createProgress = (clock: Clock) => {
 };
 
 /** Returns the offset of the stored record. */
-const store = async (broker: Broker, key: string, content: unknown, timestamp: number): Promise<bigint> => {
+const store = async (
+  { broker, topic, clock }: Pick<ConnectorLogOptions, "broker" | "topic" | "clock">,
+  key: string,
+  content: unknown,
+): Promise<bigint> => {
   const value = content === undefined ? null : Buffer.from(JSON.stringify(content));
-  const record = { key: Buffer.from(key), value, headers: [], timestamp, partition: 0 };
-  const [outcome] = await broker.append(CONNECTORS_TOPIC, [record]);
+  const record = { key: Buffer.from(key), value, headers: [], timestamp: clock.now(), partition: 0 };
+  const [outcome] = await broker.append(topic, [record]);
   if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("BROKER_UNAVAILABLE");
   return outcome.offset;
 };
 
 export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog => {
-  const { broker, clock, onChange, onError } = options;
+  const { broker, topic, clock, onChange, onError } = options;
   const view = createView();
   const progress = createProgress(clock);
   let subscription: Subscription | undefined;
@@ -129,7 +133,7 @@ export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog =
   };
 
   const write = async (key: string, content: unknown): Promise<void> => {
-    const offset = await store(broker, key, content, clock.now());
+    const offset = await store(options, key, content);
     await progress.until(
       () => progress.hasRead(offset),
       "The change is stored, but has not been read back yet",
@@ -137,11 +141,8 @@ export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog =
   };
 
   const catchUp = async (): Promise<void> => {
-    await broker.ensureTopic({ name: CONNECTORS_TOPIC, partitions: 1, compacted: true });
-    subscription ??= await broker.subscribe(
-      { topics: [CONNECTORS_TOPIC], from: "earliest" },
-      { onRecords, onError },
-    );
+    await broker.ensureTopic({ name: topic, partitions: 1, compacted: true });
+    subscription ??= await broker.subscribe({ topics: [topic], from: "earliest" }, { onRecords, onError });
     await write(BARRIER, {});
   };
 

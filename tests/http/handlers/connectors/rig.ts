@@ -82,6 +82,7 @@ export const useConnectors = (): ConnectorRig => {
     const failures = createRecentFailures(Date.now);
     delivery = createDelivery({
       broker,
+      connectorsTopic: "_stationgate-connectors",
       allowTargets: ["127.0.0.0/8"],
       declared: [{ name: "filed", config: { ...config(), topics: "filed" } }],
       workerId: WORKER,
