@@ -38,7 +38,7 @@ export const startGateway = async (
   const lifecycle = createLifecycle(logger);
   const metrics = createMetrics();
   const tracing = await openTracing(settings, lifecycle);
-  const broker = createBroker(settings, maxRecordBytesOf(settings));
+  const broker = await createBroker(settings, maxRecordBytesOf(settings));
   await broker.open();
   lifecycle.onClose("broker", () => broker.close());
   const stop = (): Promise<void> => lifecycle.close(settings.server.shutdownGrace);

@@ -93,7 +93,7 @@ export const startEventService = async (dependencies: EventServiceDependencies):
   const { settings, metrics, lifecycle } = dependencies;
   const processors = Object.values(settings.eventService.event_processor);
   if (!processors.some(({ enabled }) => enabled)) return;
-  const own = createEventsBroker(settings);
+  const own = await createEventsBroker(settings);
   if (own !== undefined) {
     await own.open();
     lifecycle.onClose("events broker", () => own.close());
