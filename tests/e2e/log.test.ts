@@ -90,3 +90,14 @@ it(
   },
   TIMEOUT,
 );
+
+it(
+  "ends although nobody reads the socket that it writes to",
+  async () => {
+    await using gateway = await startGateway({ settings: { broker: NO_KAFKA } });
+    gateway.pauseOutput();
+    expect(await flood(gateway.url)).toEqual(new Set([401]));
+    expect(await gateway.stop()).toBe(0);
+  },
+  TIMEOUT,
+);

@@ -17,6 +17,8 @@ export interface Gateway {
   readonly directory: string;
   /** Everything printed so far, on both streams. */
   output(): string;
+  /** Nobody reads its standard output any more. */
+  pauseOutput(): void;
   /** Sends the signal and resolves with the exit code (null: ended by the signal). */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** Starts the same program again on the same directory and ports. */
@@ -132,6 +134,9 @@ const launch = async (start: Launch): Promise<Gateway> => {
     pid: child.pid ?? 0,
     directory: start.directory,
     output,
+    pauseOutput: () => {
+      stdout.pause();
+    },
     stop,
     restart: async () => {
       const settings = {

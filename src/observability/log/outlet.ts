@@ -22,6 +22,7 @@ export const openOutlet = (destination: number | string): Outlet => {
   // pipe's. Modules behind a symbolic link would then be loaded twice.
   const kind = fs.fstatSync(destination, { bigint: true });
   if (kind.isFile()) return prompt(destination);
+  if (kind.isSocket() && destination === process.stdout.fd) return throughStream(process.stdout);
   const reopens = kind.isFIFO() || kind.isCharacterDevice();
   const own = reopens ? openedAnew(destination) : undefined;
   return own === undefined ? inBackground(destination) : prompt(own);
@@ -44,6 +45,25 @@ const openedAnew = (fd: number): number | undefined => {
 const prompt = (fd: number): Outlet => {
   const write = (bytes: Buffer): number => fs.writeSync(fd, bytes);
   return { write, writeNow: write, terminal: tty.isatty(fd) };
+};
+
+/**
+ * A socket, as systemd and node's own `stdio: "pipe"` give, can't be opened anew, and a thread that is held up by its
+ * reader would hold up the process's end. node's stream polls it.
+ */
+const throughStream = (stream: typeof process.stdout): Outlet => {
+  stream.on("error", () => undefined);
+  return {
+    write: (bytes) =>
+      new Promise((resolve) => {
+        // Fails only when the reader has gone, and then for ever: nobody is left who could miss the bytes.
+        stream.write(bytes, () => {
+          resolve(bytes.length);
+        });
+      }),
+    writeNow: (bytes) => fs.writeSync(stream.fd, bytes),
+    terminal: false,
+  };
 };
 
 const writeInBackground = promisify(fs.write);
