@@ -13,6 +13,7 @@ export default {
   // A handle that a failed test leaves open must not hold up CI, which then could not tell what failed.
   forceExit: process.env.CI === "true",
   roots: ["<rootDir>/tests"],
+  setupFilesAfterEnv: ["<rootDir>/tests/support/once-more.ts"],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: { "^.+\\.ts$": ["ts-jest", { useESM: true, diagnostics: false }] },
