@@ -11,6 +11,7 @@
 import type { Worker } from "node:cluster";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import type { ListenerName } from "../app/listeners.ts";
+import { stopAccepting } from "../http/drain.ts";
 import type { ToWorker } from "./messages.ts";
 
 export interface Door {
@@ -100,14 +101,7 @@ export const openDoor = async ({ listener, host, port, backlog, workers }: DoorO
         }
       }
     },
-    close: () =>
-      new Promise((resolve) => {
-        // After the event loop's poll phase, where connections are accepted: none is left half-way in the queue.
-        setImmediate(() => {
-          server.close();
-          resolve();
-        });
-      }),
+    close: () => stopAccepting(server),
   };
 };
 

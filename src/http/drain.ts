@@ -68,7 +68,7 @@ export const pendingAnswer = (socket: Socket): ServerResponse | undefined =>
   (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 
 /** Not http's own close, which would cut the unused connections with it. Resolves once no connection comes in any more. */
-export const stopAccepting = (server: Server): Promise<void> =>
+export const stopAccepting = (server: NetServer): Promise<void> =>
   new Promise((resolve) => {
     // After the event loop's poll phase, where connections are accepted: none is left half-way in the queue.
     setImmediate(() => {
