@@ -68,6 +68,12 @@ export const ERRORS = {
   BODY_TOO_LARGE: { status: 413, message: "Request Entity Too Large", outcome: "refused", restProxy: 413 },
   BODY_INCOMPLETE: { status: 400, message: "Request body ended early", outcome: "refused", restProxy: 400 },
   BODY_EMPTY: { status: 400, message: "Request body is empty", outcome: "refused", restProxy: 400 },
+  EVENTS_TOO_MANY: {
+    status: 413,
+    message: "The call has too many events",
+    outcome: "refused",
+    restProxy: 413,
+  },
   RECORD_TOO_LARGE: { status: 413, message: "Request Entity Too Large", outcome: "refused", restProxy: 413 },
   RECORD_REFUSED: {
     status: 400,

@@ -1,5 +1,5 @@
 /** Who may call: accounts with their tokens, and API keys. */
-import { choice, duration, instant, integer, list, matching, secret, section, text } from "../keys.ts";
+import { choice, duration, instant, integer, list, matching, secret, section, size, text } from "../keys.ts";
 import { rates } from "./limits.ts";
 import { origin } from "./server.ts";
 
@@ -88,6 +88,7 @@ export const auth = section({
   refreshToken: token("refresh", "5h", "30d").prefault({}),
   issuer: text("The iss claim of tokens.").prefault("stationgate"),
   audience: text("The aud claim of tokens.").prefault("stationgate"),
+  bodyLimit: size("Largest body on /auth/*.").prefault("64kb"),
   loginFailuresPerMinute: integer("Failed sign-ins of one user from one address before 429.", 1).prefault(10),
   accounts: list("Who may sign in.", account, "a list of accounts").prefault([]),
   apiKeys: list("Keys that need no sign-in.", apiKey, "a list of API keys").prefault([]),

@@ -69,6 +69,9 @@ const embedded = section({
     "Folder of the embedded log, and of the identity that a start without settings file makes.",
   ).prefault("./data"),
   partitions: integer("Partitions of a topic that does not declare its own.", 1, 1024).prefault(4),
+  minFree: size(
+    "Free space on the disk that each commit must leave; while there is less, events get 503 with Retry-After.",
+  ).prefault("8mb"),
 });
 
 export const broker = section({

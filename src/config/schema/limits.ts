@@ -16,6 +16,18 @@ export const limits = section({
   recordHeaderSize: size("All headers of one record together.").prefault("32kb"),
   keySize: size("Key of one record.").prefault("32kb"),
   recordsPerCall: integer("Entries of one records:batch call.", 1).prefault(1000),
+  eventsPerCall: integer("Events of one batch or beacon; a call with more is refused with 413.", 1).prefault(
+    100_000,
+  ),
+  maxDebt: duration(
+    "How far one call may put a principal or an address behind its rate, as the time that the rate needs to catch up.",
+  ).prefault("60s"),
+  memory: size(
+    "Memory for what clients make one process hold: bodies being read, pipelined requests, readers' buffers and remembered answers together. A request that needs more gets 503 with Retry-After.",
+  ).prefault("128mb"),
+  remembered: size("Remembered outcomes of calls with an Idempotency-Key, and ids of webhooks.").prefault(
+    "32mb",
+  ),
 });
 
 export const restProxy = section({

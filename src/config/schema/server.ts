@@ -37,7 +37,7 @@ export const server = section({
     "Time in which a request's body must arrive; streams have restProxy.idleTimeout.",
   ).prefault("60s"),
   maxHeaderSize: size("All headers of a request together.").prefault("16kb"),
-  maxConnections: integer("Open connections of one process; 0 is no limit.", 0).prefault(0),
+  maxConnections: integer("Open connections of one process; 0 is no limit.", 0).prefault(30_000),
   backlog: integer(
     "Connections that wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).",
     1,
@@ -50,6 +50,10 @@ export const admin = section({
   token: secret(
     "Bearer token of the operators' routes. Without one a start without settings file makes its own, and any other refuses every operator.",
   ).optional(),
+  failuresPerMinute: integer(
+    "Wrong operators' tokens that one address may send in a minute; then every token from it gets 429.",
+    1,
+  ).prefault(10),
 });
 
 export const roles = filledList(
