@@ -1,6 +1,7 @@
 /** One attempt: render, send, classify, ask the strategy what follows, report. */
 import { asGatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { retryAfterMs } from "../lib/retry-after.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import { traceAttempt, type AttemptTrace } from "./attempt-trace.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
@@ -8,7 +9,6 @@ import type { HttpResult } from "./endpoints/endpoint.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { Item } from "./item.ts";
 import type { AttemptOutcome, DeliveryObserver } from "./observer.ts";
-import { retryAfterMs } from "./retry-after.ts";
 
 export type Next =
   | { readonly action: "finish" }

@@ -2,27 +2,58 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls `action` once after `ms` milliseconds; the function it returns calls it off. */
+  /** Calls `action` once after `ms` milliseconds, however many they are; the function it returns calls it off. */
   after(ms: number, action: () => void): () => void;
 }
 
-/** Node's timers overflow beyond 2^31 ms and then fire at once: a longer wait is made of several. */
+/** Node's timers overflow beyond 2^31 - 1 ms (24.8 days) and then fire at once: a longer wait is made of several. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-export const systemClock: Clock = {
+/** What `systemClock` starts its timers with; tests hand in their own. */
+export type StartTimer = (action: () => void, ms: number) => { readonly stop: () => void };
+
+const nodeTimer: StartTimer = (action, ms) => {
+  const timer = setTimeout(action, ms);
+  return {
+    stop: () => {
+      clearTimeout(timer);
+    },
+  };
+};
+
+export const createClock = (startTimer: StartTimer): Clock => ({
   now: () => Date.now(),
   after: (ms, action) => {
-    let timer: NodeJS.Timeout;
+    let timer: ReturnType<StartTimer>;
     const wait = (left: number): void => {
-      const step = Math.min(left, LONGEST_TIMER_MS);
-      timer = setTimeout(() => {
-        if (step === left) action();
-        else wait(left - step);
-      }, step);
+      timer =
+        left > LONGEST_TIMER_MS
+          ? startTimer(() => {
+              wait(left - LONGEST_TIMER_MS);
+            }, LONGEST_TIMER_MS)
+          : startTimer(action, left);
     };
     wait(ms);
     return () => {
-      clearTimeout(timer);
+      timer.stop();
     };
   },
-};
+});
+
+export const systemClock = createClock(nodeTimer);
+
+/** Resolves after `ms` milliseconds, however many they are, or as soon as the signal is aborted. */
+export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal?.aborted === true) {
+      resolve();
+      return;
+    }
+    const end = (): void => {
+      cancel();
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal?.addEventListener("abort", end, { once: true });
+  });

@@ -1,5 +1,6 @@
 /** One try to store some lines: what the gateway's answer says of each of them. */
 import { z } from "zod";
+import { retryAfterMs } from "../../lib/retry-after.ts";
 import { messageOf } from "../answer.ts";
 import { refusal, type Answer, type Client } from "../client.ts";
 import { asFailure, CommandFailure } from "../exits.ts";
@@ -37,10 +38,8 @@ const successShape = z.object({ success: z.literal(true) });
 /** Milliseconds, where the answer names no time. */
 const DEFAULT_WAIT = 1000;
 
-const waitOf = ({ headers }: Answer): number => {
-  const seconds = Number(headers.get("retry-after") ?? "");
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : DEFAULT_WAIT;
-};
+const waitOf = ({ headers }: Answer): number =>
+  retryAfterMs(headers.get("retry-after"), Date.now()) || DEFAULT_WAIT;
 
 const jsonOf = (text: string): unknown => {
   try {

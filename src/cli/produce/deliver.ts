@@ -1,5 +1,5 @@
 /** All lines of an input to a station: in their order, each with one outcome, and again where there was none. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause, systemClock } from "../../lib/clock.ts";
 import type { Client } from "../client.ts";
 import type { Exit } from "../exits.ts";
 import { attempt, type Verdict } from "./attempt.ts";
@@ -123,7 +123,7 @@ const another = async (
 ): Promise<boolean> => {
   if (interruption.aborted || Date.now() + waitMs > giveUpAt) return false;
   onWait();
-  await sleep(waitMs, undefined, { signal: interruption }).catch(() => undefined);
+  await pause(systemClock, waitMs, interruption);
   return !interruption.aborted;
 };
 

@@ -171,3 +171,22 @@ it("ends its wait when it is interrupted", async () => {
   expect(end).toBe("interrupted");
   expect(told).toEqual([["unknown", 1, 2, "Server error (503)"]]);
 });
+
+it.each([
+  ["seconds", String(30 * 86_400)],
+  ["a date", new Date(Date.now() + 30 * 86_400_000).toUTCString()],
+])("sends nothing before a Retry-After of 30 days is over, given as %s", async (_, retryAfter) => {
+  const interruption = new AbortController();
+  const { end, sent } = await delivery(
+    2,
+    () => {
+      setTimeout(() => {
+        interruption.abort();
+      }, 50);
+      return answer(503, { error: "Server error" }, { "retry-after": retryAfter });
+    },
+    { retryForMs: 60 * 86_400_000, interruption: interruption.signal },
+  );
+  expect(end).toBe("interrupted");
+  expect(sent).toHaveLength(1);
+});

@@ -1,0 +1,72 @@
+import { createClock, pause, type StartTimer } from "../../src/lib/clock.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+const DAY = 86_400_000;
+const LONGEST = 2 ** 31 - 1;
+
+/** Timers that run out at once, as fast as they are asked for. */
+const createTimers = () => {
+  const asked: number[] = [];
+  const running = new Set<() => void>();
+  const start: StartTimer = (action, ms) => {
+    asked.push(ms);
+    running.add(action);
+    return { stop: () => void running.delete(action) };
+  };
+  const elapse = (): void => {
+    for (const action of [...running]) {
+      running.delete(action);
+      action();
+    }
+  };
+  return { asked, start, elapse, pending: () => running.size };
+};
+
+describe("a clock", () => {
+  it.each([
+    ["a second", 1000, [1000]],
+    ["the longest timer", LONGEST, [LONGEST]],
+    ["30 days", 30 * DAY, [LONGEST, 30 * DAY - LONGEST]],
+    ["60 days", 60 * DAY, [LONGEST, LONGEST, 60 * DAY - 2 * LONGEST]],
+  ])("waits %s in timers that Node can hold", (_, ms, parts) => {
+    const timers = createTimers();
+    let calls = 0;
+    createClock(timers.start).after(ms, () => (calls += 1));
+    for (const part of parts) {
+      expect(calls).toBe(0);
+      expect(timers.asked.at(-1)).toBe(part);
+      timers.elapse();
+    }
+    expect(calls).toBe(1);
+    expect(timers.asked).toEqual(parts);
+  });
+
+  it("calls a wait off in any of its parts", () => {
+    const timers = createTimers();
+    let calls = 0;
+    const cancel = createClock(timers.start).after(60 * DAY, () => (calls += 1));
+    timers.elapse();
+    cancel();
+    expect(timers.pending()).toBe(0);
+    expect(calls).toBe(0);
+  });
+});
+
+describe("pause", () => {
+  it("resolves after its time", async () => {
+    const clock = createFakeClock();
+    const paused = pause(clock, 30 * DAY);
+    await clock.pending(30 * DAY);
+    clock.advance(30 * DAY);
+    await paused;
+  });
+
+  it("resolves as soon as the signal is aborted, before or meanwhile", async () => {
+    const clock = createFakeClock();
+    const interruption = new AbortController();
+    const paused = pause(clock, 30 * DAY, interruption.signal);
+    interruption.abort();
+    await paused;
+    await pause(clock, 30 * DAY, interruption.signal);
+  });
+});
