@@ -8,6 +8,7 @@ import { openTracing } from "./app/tracing.ts";
 import type { Settings } from "./config/schema.ts";
 import { createPullConsumers } from "./delivery/consume.ts";
 import { systemClock } from "./lib/clock.ts";
+import { createMemoryBudget } from "./lib/memory-budget.ts";
 import { createHealth } from "./observability/health.ts";
 import type { Log } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
@@ -37,6 +38,8 @@ export const startGateway = async (
 ): Promise<Gateway> => {
   const lifecycle = createLifecycle(logger);
   const metrics = createMetrics();
+  const memory = createMemoryBudget(settings.limits.memory);
+  metrics.clientMemoryFrom(() => memory.usedBytes);
   const tracing = await openTracing(settings, lifecycle);
   const broker = await createBroker(settings, maxRecordBytesOf(settings));
   await broker.open();
@@ -71,7 +74,7 @@ export const startGateway = async (
       consumers,
       adminRoutes: connectorRoutes,
       health,
-      ...{ logger, requestLog, metrics, tracing },
+      ...{ memory, logger, requestLog, metrics, tracing },
       scrape: async () => (gather === undefined ? metrics.text() : textOfSum(await gather())),
       lifecycle,
     });

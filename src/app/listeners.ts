@@ -17,6 +17,7 @@ import { bodyReader } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Health } from "../observability/health.ts";
 import type { RequestLog } from "../observability/log/request-log.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -56,6 +57,8 @@ export interface ListenerDependencies {
   /** Further rows of the operators' listener. */
   readonly adminRoutes: readonly Route[];
   readonly health: Health;
+  /** What clients make the process hold, on both listeners. */
+  readonly memory: MemoryBudget;
   readonly logger: Logger;
   readonly requestLog: RequestLog;
   readonly metrics: Metrics;
@@ -139,7 +142,7 @@ const sharedOptions = (dependencies: ListenerDependencies): SharedOptions => {
 };
 
 const publicRoutes = (
-  { settings, broker, ingest, consumers, health, logger, metrics }: ListenerDependencies,
+  { settings, broker, ingest, consumers, health, memory, logger, metrics }: ListenerDependencies,
   { bodyLimits, sessions, guard }: SharedOptions,
   stopping: AbortSignal,
 ): readonly Route[] => {
@@ -149,7 +152,7 @@ const publicRoutes = (
   const { authenticate } = guard;
   return [
     ...produceRoutes({
-      ...{ settings, ingest, broker, consumers, logger, metrics },
+      ...{ settings, ingest, broker, consumers, memory, logger, metrics },
       ...{ readBody, authenticate, stopping },
     }),
     ...authRoutes({ sessions, readBody }),

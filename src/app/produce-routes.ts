@@ -13,6 +13,7 @@ import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
 import { createRates } from "../ingest/limits/rates.ts";
 import { systemClock } from "../lib/clock.ts";
+import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { maxEventBytesOf, type Ingest } from "./ingest.ts";
@@ -23,6 +24,8 @@ export interface ProduceRoutesDependencies {
   readonly ingest: Ingest;
   readonly broker: Broker;
   readonly consumers: PullConsumers;
+  /** For remembered answers. */
+  readonly memory: MemoryBudget;
   readonly readBody: ReadBody;
   readonly authenticate: Authenticate;
   readonly logger: Logger;

@@ -19,6 +19,8 @@ export interface Metrics extends DeliveryMetrics {
   appendObserved(seconds: number, records: number): void;
   /** Reads, at each scrape, the bytes that wait for the broker. */
   bufferedBytesFrom(read: () => number): void;
+  /** Reads, at each scrape, the bytes that clients make the process hold. */
+  clientMemoryFrom(read: () => number): void;
   authFailed(reason: string): void;
   webhookRefused(source: string): void;
   readonly contentType: string;
@@ -50,7 +52,7 @@ export const createMetrics = (): Metrics => {
 
 const httpMetrics = (
   registry: Registry,
-): Pick<Metrics, "requestObserved" | "authFailed" | "webhookRefused"> => {
+): Pick<Metrics, "requestObserved" | "clientMemoryFrom" | "authFailed" | "webhookRefused"> => {
   const registers = [registry];
   const requests = new Counter({
     name: "stationgate_http_requests_total",
@@ -81,6 +83,16 @@ const httpMetrics = (
     requestObserved: ({ route, method, status, seconds }) => {
       requests.inc({ route, method, status });
       duration.observe({ route }, seconds);
+    },
+    clientMemoryFrom: (read) => {
+      new Gauge({
+        name: "stationgate_client_memory_bytes",
+        help: "Bytes of limits.memory in use: request bodies, pipelined requests, readers' buffers, remembered answers.",
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
     },
     authFailed: (reason) => {
       authFailures.inc({ reason });

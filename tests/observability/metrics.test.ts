@@ -32,6 +32,12 @@ it("observes appends, and reads the buffer when it is asked", async () => {
   expect(text).toContain("stationgate_buffered_bytes 77");
 });
 
+it("reads the memory that clients hold when it is asked", async () => {
+  const metrics = createMetrics();
+  metrics.clientMemoryFrom(() => 4096);
+  expect(await metrics.text()).toContain("stationgate_client_memory_bytes 4096");
+});
+
 it("counts refusals of credentials and webhooks, and observes requests", async () => {
   const metrics = createMetrics();
   metrics.authFailed("invalid token");

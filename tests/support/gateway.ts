@@ -31,6 +31,8 @@ export interface GatewayOptions {
   /** Merged over the test's defaults, one level deep. */
   readonly settings?: Record<string, unknown>;
   readonly env?: Record<string, string>;
+  /** Options of node's own, such as `--max-old-space-size=320`. */
+  readonly nodeFlags?: readonly string[];
   readonly directory?: string;
   readonly stdout?: StandardOutput;
 }
@@ -96,7 +98,8 @@ export const startGateway = async (options: GatewayOptions = {}): Promise<Gatewa
   const config = path.join(directory, "stationgate.yaml");
   const settings = { ...defaults(), ...options.settings };
   await writeFile(config, stringify(settings));
-  return launch({ directory, config, settings, env: options.env ?? {}, stdout: options.stdout });
+  const { env = {}, nodeFlags = [], stdout } = options;
+  return launch({ directory, config, settings, env, nodeFlags, stdout });
 };
 
 interface Launch {
@@ -104,11 +107,12 @@ interface Launch {
   readonly config: string;
   readonly settings: Record<string, unknown>;
   readonly env: Record<string, string>;
+  readonly nodeFlags: readonly string[];
   readonly stdout: StandardOutput | undefined;
 }
 
 const launch = async (start: Launch): Promise<Gateway> => {
-  const child = spawn(process.execPath, [main, "--config", start.config], {
+  const child = spawn(process.execPath, [...start.nodeFlags, main, "--config", start.config], {
     cwd: start.directory,
     env: { PATH: process.env["PATH"] ?? "", ...start.env },
     stdio: ["ignore", start.stdout?.fd ?? "pipe", "pipe"],
