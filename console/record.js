@@ -18,7 +18,7 @@ import { bytes, clockTime } from "./format.js";
  * @property {number} timestamp
  * @property {Bytes | null} key
  * @property {Bytes | null} value
- * @property {readonly { name: string, value: Bytes }[]} headers
+ * @property {readonly { name: string, value: Bytes | null }[]} headers
  */
 
 const PREVIEW = 160;
@@ -84,7 +84,9 @@ const opened = ({ key, value, headers }, more) => [
     ["Key", key === null ? "none" : `${key.text} (${kindOf(key)})`],
     ["Value", value === null ? "none: a tombstone" : kindOf(value)],
     ...more,
-    ...headers.map(({ name, value: text }) => /** @type {const} */ ([name, text.text])),
+    ...headers.map(
+      ({ name, value: text }) => /** @type {const} */ ([name, text === null ? "null" : text.text]),
+    ),
   ]),
   value && el("pre", { tabindex: 0, role: "group", "aria-label": "Value" }, pretty(value)),
 ];

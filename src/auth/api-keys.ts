@@ -123,6 +123,7 @@ const configuredKey = (options: ApiKeyOptions): ApiKey => {
     mayConsume: () => false,
     origins,
     limits,
+    expires,
   });
   return { id, secret: storedSecret(key), expires, principal };
 };

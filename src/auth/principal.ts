@@ -22,6 +22,8 @@ export interface Principal {
   /** Origins that may use it; empty: any, and no Origin is needed. */
   readonly origins: readonly string[];
   readonly limits: Limits;
+  /** When its credential ends, in milliseconds since the epoch; absent: never. The expiry of a token is not one. */
+  readonly expires?: number;
 }
 
 /** For the verifiers of this folder only (dependency-cruiser keeps it so). */

@@ -9,7 +9,8 @@ import type { GatewayError } from "../errors.ts";
 
 export interface RecordHeader {
   readonly name: string;
-  readonly value: Buffer;
+  /** Kafka tells null from an empty value. */
+  readonly value: Buffer | null;
 }
 
 /** A record to be stored. Buffers are not copied: the caller leaves them alone until the append has settled. */

@@ -8,8 +8,8 @@ const originOf = ({ headers }: ConsumedRecord): TraceContext | undefined => {
   let traceparent: string | undefined;
   let tracestate: string | undefined;
   for (const { name, value } of headers) {
-    if (name === "traceparent") traceparent = value.toString("latin1");
-    else if (name === "tracestate") tracestate = value.toString("latin1");
+    if (name === "traceparent") traceparent = value?.toString("latin1");
+    else if (name === "tracestate") tracestate = value?.toString("latin1");
   }
   return traceContext(traceparent, tracestate);
 };

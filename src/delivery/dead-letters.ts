@@ -22,7 +22,7 @@ const OURS: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS));
 const header = (name: string, value: string): RecordHeader => ({ name, value: Buffer.from(value) });
 
 const headerOf = ({ headers }: ConsumedRecord, name: string): string | undefined =>
-  headers.find((header) => header.name === name)?.value.toString();
+  headers.find((header) => header.name === name)?.value?.toString();
 
 /** The record as it was when this connector gave it up; undefined: it is none of its letters. */
 export const originalOf = (letter: ConsumedRecord, connector: string): ConsumedRecord | undefined => {

@@ -28,7 +28,7 @@ export interface RecordView {
   readonly key: BytesView | null;
   /** null is a tombstone. */
   readonly value: ValueView | null;
-  readonly headers: readonly { readonly name: string; readonly value: BytesView }[];
+  readonly headers: readonly { readonly name: string; readonly value: BytesView | null }[];
 }
 
 /** Where a record's text is looked for. */
@@ -71,7 +71,10 @@ export const recordView = (record: ConsumedRecord, validator?: EventValidator): 
   timestamp: record.timestamp,
   key: record.key && bytesView(record.key, MAX_SMALL_BYTES),
   value: record.value && valueView(record.value, validator),
-  headers: record.headers.map(({ name, value }) => ({ name, value: bytesView(value, MAX_SMALL_BYTES) })),
+  headers: record.headers.map(({ name, value }) => ({
+    name,
+    value: value && bytesView(value, MAX_SMALL_BYTES),
+  })),
 });
 
 /** Does a record hold this text, whatever its case? An empty one is in every record. */

@@ -28,10 +28,15 @@ export const recordHeadersOf = (rawHeaders: readonly string[]): readonly RecordH
 };
 
 const travels = (name: string): boolean => {
-  if (name.startsWith("x-")) return !name.startsWith("x-forwarded-") && !isCredential(name);
+  if (name.startsWith("x-"))
+    return !name.startsWith("x-forwarded-") && !isCredential(name) && !isReservedHeader(name);
   if (name.startsWith("ce-")) return !isCredential(name);
   return name === "traceparent" || name === "tracestate";
 };
+
+/** Headers that only the gateway writes: by them consumers know a webhook's source and a repeated event. */
+export const isReservedHeader = (name: string): boolean =>
+  name.startsWith("x-stationgate-") || name === "x-webhook-source" || name === "x-webhook-id";
 
 const isCredential = (name: string): boolean => name === "x-api-key" || name.endsWith("-token");
 

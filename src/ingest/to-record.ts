@@ -65,7 +65,10 @@ const asItCame = ({ contentType }: IncomingEvent, value: Buffer) =>
 const headersExcess = ({ headers }: IncomingEvent, limits: RecordLimits): GatewayError | undefined => {
   if (headers.length === 0) return undefined;
   if (headers.length > limits.maxHeaders) return new GatewayError("RECORD_HEADERS_TOO_MANY");
-  const bytes = headers.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + value.length, 0);
+  const bytes = headers.reduce(
+    (sum, { name, value }) => sum + Buffer.byteLength(name) + (value?.length ?? 0),
+    0,
+  );
   return bytes > limits.maxHeaderBytes ? new GatewayError("RECORD_HEADERS_TOO_LARGE") : undefined;
 };
 

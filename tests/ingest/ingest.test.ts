@@ -81,7 +81,7 @@ it("stores each element of a batch with its own bytes, on a station that creates
 
   const records = await readBack(broker, "new", 3);
   expect(records.map(({ value }) => String(value))).toEqual(elements);
-  expect(records[0]?.headers.map(({ name, value }) => `${name}: ${value.toString()}`)).toEqual([
+  expect(records[0]?.headers.map(({ name, value }) => `${name}: ${String(value)}`)).toEqual([
     "content-type: application/json",
     "x-source: test",
   ]);

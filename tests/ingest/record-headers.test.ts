@@ -1,9 +1,15 @@
 import { contentTypeHeaders, recordHeadersOf } from "../../src/ingest/record-headers.ts";
 
 const kept = (...rawHeaders: string[]): [string, string][] =>
-  recordHeadersOf(rawHeaders).map(({ name, value }) => [name, value.toString("latin1")]);
+  recordHeadersOf(rawHeaders).map(({ name, value }) => [name, value?.toString("latin1") ?? ""]);
 
 describe("recordHeadersOf", () => {
+  it("takes no header that only the gateway writes", () => {
+    expect(
+      kept("X-Webhook-Id", "1", "x-webhook-source", "github", "X-Stationgate-Once", "1", "x-event-id", "e"),
+    ).toEqual([["x-event-id", "e"]]);
+  });
+
   it("keeps trace context and x-*, in order, names in lower case", () => {
     expect(
       kept("Host", "h", "X-Source", "b", "Traceparent", "00-1", "TRACESTATE", "v=1", "X-Source", "a"),

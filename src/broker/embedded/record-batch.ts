@@ -3,7 +3,7 @@
  *
  *     batch:  count u32, then each record
  *     record: timestamp f64, key length i32 (-1: null), value length i32 (-1: null), header count u32, key, value,
- *             then of each header: name length u32, value length u32, name, value
+ *             then of each header: name length u32, value length i32 (-1: null), name, value
  *
  * Big-endian. A change here is a new format: raise `FORMAT` in `environment.ts`.
  */
@@ -22,15 +22,15 @@ export interface RecordBatch {
 
 const sizeOf = ({ key, value, headers }: BrokerRecord): number =>
   headers.reduce(
-    (sum, header) => sum + HEADER_FIXED_BYTES + Buffer.byteLength(header.name) + header.value.length,
+    (sum, header) => sum + HEADER_FIXED_BYTES + Buffer.byteLength(header.name) + (header.value?.length ?? 0),
     FIXED_BYTES + (key?.length ?? 0) + (value?.length ?? 0),
   );
 
 const writeHeader = (target: Buffer, start: number, { name, value }: RecordHeader): number => {
   const valueAt = start + HEADER_FIXED_BYTES + target.write(name, start + HEADER_FIXED_BYTES);
   target.writeUInt32BE(valueAt - start - HEADER_FIXED_BYTES, start);
-  target.writeUInt32BE(value.length, start + 4);
-  return valueAt + value.copy(target, valueAt);
+  target.writeInt32BE(value?.length ?? -1, start + 4);
+  return valueAt + (value?.copy(target, valueAt) ?? 0);
 };
 
 const writeRecord = (target: Buffer, start: number, record: BrokerRecord): number => {
@@ -89,7 +89,8 @@ const take = (cursor: Cursor, length: number): Buffer => {
 const readHeader = (cursor: Cursor): RecordHeader => {
   const fixed = take(cursor, HEADER_FIXED_BYTES);
   const name = take(cursor, fixed.readUInt32BE(0)).toString();
-  return { name, value: take(cursor, fixed.readUInt32BE(4)) };
+  const valueLength = fixed.readInt32BE(4);
+  return { name, value: valueLength < 0 ? null : take(cursor, valueLength) };
 };
 
 /** The batch's records in order, as slices of it; `first` is the position of the first. */

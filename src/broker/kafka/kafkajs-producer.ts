@@ -1,5 +1,5 @@
 /** Writing with kafkajs. */
-import kafkajs, { type Kafka, type Message, type Producer as KafkaJsProducer } from "kafkajs";
+import kafkajs, { type IHeaders, type Kafka, type Message, type Producer as KafkaJsProducer } from "kafkajs";
 import type { BrokerRecord } from "../broker.ts";
 import type { KafkaOptions } from "./options.ts";
 import {
@@ -118,15 +118,30 @@ const isLost = (result: SendResult): boolean =>
   result.status === "failed" && ["unavailable", "moved", "ambiguous"].includes(result.fault);
 
 const messageOf = ({ key, value, headers, timestamp }: BrokerRecord, partition: number): Message => {
-  const grouped: Record<string, Buffer | Buffer[]> = {};
-  for (const header of headers) {
-    const earlier = grouped[header.name];
-    if (earlier === undefined) grouped[header.name] = header.value;
-    else if (Array.isArray(earlier)) earlier.push(header.value);
-    else grouped[header.name] = [earlier, header.value];
-  }
-  return { key, value, partition, timestamp: String(timestamp), headers: grouped };
+  // Without a prototype: a header may be called "constructor".
+  const grouped = Object.create(null) as Record<string, HeaderValues>;
+  for (const { name, value } of headers) (grouped[name] ??= new HeaderValues()).push(value);
+  return { key, value, partition, timestamp: String(timestamp), headers: grouped as IHeaders };
 };
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * The values of one header name, as kafkajs 2.2.4 asks for them: by `map`, with a function that makes `{key, value}`. It
+ * asks for the length of a value before it looks whether the value is null, which throws (its issue 1789): a null is
+ * shown as empty the first time, and an empty value takes as many bytes.
+ */
+class HeaderValues extends Array<Buffer | null> {
+  override map<T>(make: (value: Buffer | null, index: number, all: (Buffer | null)[]) => T): T[] {
+    return Array.from(this, (value, index) => {
+      if (value !== null) return make(value, index, this);
+      let reads = 0;
+      return Object.defineProperty({ ...make(null, index, this) }, "value", {
+        get: () => (reads++ === 0 ? EMPTY : null),
+      });
+    });
+  }
+}
 
 /** Where kafkajs never got as far as sending. */
 const UNSENT = new Set([

@@ -58,7 +58,7 @@ export const lanesOf = (
 
 const bytesOf = ({ key, value, headers }: BrokerRecord): number => {
   let bytes = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const header of headers) bytes += header.name.length + header.value.length;
+  for (const header of headers) bytes += header.name.length + (header.value?.length ?? 0);
   return bytes;
 };
 

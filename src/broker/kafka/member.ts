@@ -201,5 +201,11 @@ const consumed = (
 
 const headersOf = (headers: IHeaders): readonly RecordHeader[] =>
   Object.entries(headers).flatMap(([name, values]) =>
-    (Array.isArray(values) ? values : [values]).map((value) => ({ name, value: Buffer.from(value ?? "") })),
+    [values as unknown]
+      .flat()
+      .filter(isHeaderValue)
+      .map((value) => ({ name, value })),
   );
+
+/** kafkajs collects the values in a plain object, so that "constructor" and its like begin with what objects inherit. */
+const isHeaderValue = (value: unknown): value is Buffer | null => value === null || Buffer.isBuffer(value);

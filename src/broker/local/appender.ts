@@ -21,7 +21,7 @@ const failed = (error: GatewayError): AppendOutcome => ({ status: "failed", erro
 
 const sizeOf = ({ key, value, headers }: BrokerRecord): number =>
   headers.reduce(
-    (sum, header) => sum + Buffer.byteLength(header.name) + header.value.length,
+    (sum, header) => sum + Buffer.byteLength(header.name) + (header.value?.length ?? 0),
     (key?.length ?? 0) + (value?.length ?? 0),
   );
 

@@ -13,7 +13,7 @@ const consumed = (at: TopicPartitionOffset, record: BrokerRecord): ConsumedRecor
   timestamp: record.timestamp,
   key: copy(record.key),
   value: copy(record.value),
-  headers: record.headers.map(({ name, value }) => ({ name, value: Buffer.from(value) })),
+  headers: record.headers.map(({ name, value }) => ({ name, value: copy(value) })),
 });
 
 const within = (records: readonly ConsumedRecord[], { bytes }: ReadLimit): readonly ConsumedRecord[] => {

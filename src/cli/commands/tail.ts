@@ -19,7 +19,9 @@ interface Options extends GlobalOptions {
   readonly retryFor: number;
 }
 
-const messagesShape = z.array(z.object({ message: z.string(), headers: z.record(z.string(), z.string()) }));
+const messagesShape = z.array(
+  z.object({ message: z.string(), headers: z.record(z.string(), z.string().nullable()) }),
+);
 type Message = z.output<typeof messagesShape>[number];
 
 const MOST = 500;
@@ -31,7 +33,7 @@ const PAUSE = 1000;
 const written = ({ message, headers }: Message, { json, headers: withHeaders }: Options): string => {
   if (json === true) return JSON.stringify({ message, headers });
   const shown =
-    withHeaders === true ? Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`) : [];
+    withHeaders === true ? Object.entries(headers).map(([name, value]) => `${name}: ${value ?? ""}\n`) : [];
   return [...shown, indented(message)].join("");
 };
 

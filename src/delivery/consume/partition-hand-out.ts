@@ -112,4 +112,4 @@ const bytesOf = (records: readonly ConsumedRecord[]): number =>
 
 /** What a record adds to an answer, roughly. */
 export const recordBytes = ({ value, headers }: ConsumedRecord): number =>
-  headers.reduce((sum, header) => sum + header.name.length + header.value.length, value?.length ?? 0);
+  headers.reduce((sum, header) => sum + header.name.length + (header.value?.length ?? 0), value?.length ?? 0);

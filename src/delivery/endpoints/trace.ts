@@ -12,6 +12,6 @@ export const recordDigest = (connector: string, record: ConsumedRecord): string 
 
 /** The record's own `X-B3-TraceId` where it has one that can be sent, else the first half of its digest. */
 export const traceId = (record: ConsumedRecord, digest: string): string => {
-  const own = record.headers.find(({ name }) => name.toLowerCase() === HEADER)?.value.toString("latin1");
+  const own = record.headers.find(({ name }) => name.toLowerCase() === HEADER)?.value?.toString("latin1");
   return own !== undefined && PLAIN.test(own) ? own : digest.slice(0, 16);
 };

@@ -56,7 +56,7 @@ const parse = (text: string): unknown => {
 };
 
 const headerOf = ({ headers }: ConsumedRecord, wanted: string): string | undefined =>
-  headers.find(({ name }) => name === wanted)?.value.toString();
+  headers.find(({ name }) => name === wanted)?.value?.toString();
 
 /** What an event tells of its subject. */
 const detailsOf = (event: Members, about: Members) => ({

@@ -37,7 +37,7 @@ const letter = z
     timestamp: z.int().meta({ description: "When it was given up, milliseconds since the epoch." }),
     key: bytes.nullable(),
     value: bytes.nullable(),
-    headers: z.array(z.object({ name: z.string(), value: bytes })),
+    headers: z.array(z.object({ name: z.string(), value: bytes.nullable() })),
     of: z.object(position).meta({ description: "The record that was given up." }),
     attempts: z.int(),
     status: z.int().nullable(),

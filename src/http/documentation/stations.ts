@@ -195,7 +195,7 @@ export const consumeBatch: Documentation = {
               description:
                 "The event; in base64 where it is no UTF-8, and then `stationgate-encoding` says so.",
             }),
-            headers: z.record(z.string(), z.string()),
+            headers: z.record(z.string(), z.string().nullable()),
           }),
         ),
       ),

@@ -46,7 +46,7 @@ const HEADER_OVERHEAD = 8;
 /** Bytes that a record counts for. */
 export const sizeOf = ({ key, value, headers }: BrokerRecord): number => {
   let size = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const header of headers) size += HEADER_OVERHEAD + header.name.length + header.value.length;
+  for (const header of headers) size += HEADER_OVERHEAD + header.name.length + (header.value?.length ?? 0);
   return size;
 };
 

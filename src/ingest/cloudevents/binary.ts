@@ -15,6 +15,6 @@ export const checkBinaryEvent = (headers: readonly RecordHeader[]): void => {
   if (!headers.some(({ name }) => MARKS.has(name))) return;
   const attributes = headers
     .filter(({ name }) => name.startsWith(PREFIX))
-    .map(({ name, value }) => [name.slice(PREFIX.length), value.toString()] as const);
+    .map(({ name, value }) => [name.slice(PREFIX.length), value?.toString() ?? null] as const);
   checkAttributes(new Map(attributes));
 };

@@ -116,11 +116,9 @@ const verifierOf = ({ source, scheme, ...settings }: WebhookDeclaration): Verifi
 
 const ID_HEADER = "x-webhook-id";
 
-/** Consumers drop by the id what two processes both took, so nobody but us may write it. */
 const eventOf = ({ body, contentType, rawHeaders, deliveryId }: VerifiedWebhook): IncomingEvent => {
-  const sent = recordHeadersOf(rawHeaders).filter(({ name }) => name !== ID_HEADER);
   const id = deliveryId === undefined ? [] : [{ name: ID_HEADER, value: Buffer.from(deliveryId) }];
-  return { value: body, contentType, headers: [...sent, ...id] };
+  return { value: body, contentType, headers: [...recordHeadersOf(rawHeaders), ...id] };
 };
 
 /**

@@ -23,13 +23,17 @@ const awkward: readonly (readonly [string, Partial<BrokerRecord>])[] = [
   ["an empty value", { value: Buffer.alloc(0) }],
   [
     // kafkajs, which reads, keeps the order of one name's values; other names it puts behind.
-    "headers that repeat, in order, one of them empty",
+    "headers that repeat, in order, one of them empty, some of them null",
     {
       headers: [
         { name: "b", value: Buffer.from("1") },
         { name: "b", value: Buffer.from("3") },
         { name: "a", value: Buffer.from("2") },
         { name: "größe", value: Buffer.alloc(0) },
+        { name: "none", value: null },
+        { name: "some", value: Buffer.from("1") },
+        { name: "some", value: null },
+        { name: "constructor", value: Buffer.from("c") },
       ],
     },
   ],

@@ -25,7 +25,7 @@ describe("POST /stations/:name/produce/beacon", () => {
     expect(
       records.map(({ value, headers }) => [
         value?.toString(),
-        headers.map(({ name, value: text }) => `${name}: ${text.toString()}`),
+        headers.map(({ name, value: text }) => `${name}: ${String(text)}`),
       ]),
     ).toEqual([
       ['{"text":"a"}', ["content-type: application/json", "x-event-id: id-0"]],

@@ -216,7 +216,7 @@ describe("the operators' stations", () => {
       ]);
       const [record] = await gateway.records("shop.orders");
       expect(record?.key?.toString()).toBe("o-1");
-      expect(record?.headers.map(({ name, value }) => [name, value.toString()])).toEqual([
+      expect(record?.headers.map(({ name, value }) => [name, String(value)])).toEqual([
         ["content-type", "application/json"],
         ["x-trial", "ja: grün"],
       ]);

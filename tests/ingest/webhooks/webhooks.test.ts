@@ -100,7 +100,7 @@ describe("createWebhooks", () => {
     if (event === undefined || event instanceof GatewayError) throw new Error("nothing was stored");
     expect(call).toMatchObject({ principal: { kind: "webhook", name: "hub" }, station: { name: "pushes" } });
     expect(event).toMatchObject({ value: Buffer.from("{ }\n"), contentType: "application/json" });
-    expect(event.headers.map(({ name, value }) => [name, value.toString()])).toEqual([
+    expect(event.headers.map(({ name, value }) => [name, String(value)])).toEqual([
       ["x-hub-signature-256", sent.headers?.["x-hub-signature-256"]],
       ["x-github-delivery", "d1"],
       ["x-github-event", "push"],

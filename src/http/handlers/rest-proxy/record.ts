@@ -3,9 +3,11 @@ import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import { STRUCTURED_TYPE, structuredHeaders } from "../../../ingest/cloudevents/structured.ts";
+import { fromBase64 } from "../../../ingest/content/base64.ts";
 import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
 import type { Members } from "../../../lib/json-members.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
+import { isReservedHeader } from "../../../ingest/record-headers.ts";
 import { partShape, readPart, type Part } from "./part.ts";
 
 export interface RecordContext {
@@ -29,7 +31,7 @@ export const PARTS = ["key", "value"] as const;
 
 export const recordShape = z.strictObject({
   partition_id: z.int().min(0).max(0x7fffffff).nullish(),
-  headers: z.array(z.strictObject({ name: z.string(), value: z.base64().nullish() })).nullish(),
+  headers: z.array(z.strictObject({ name: z.string(), value: z.string().nullish() })).nullish(),
   key: partShape.nullish(),
   value: partShape.nullish(),
   timestamp: z.iso.datetime({ offset: true }).nullish(),
@@ -67,16 +69,29 @@ const contentOf = (
 ): Content => {
   const bytes = value?.bytes ?? null;
   const contentType = bytes !== null && value?.type === "JSON" ? "application/json" : undefined;
-  const own = (given ?? []).map(({ name, value: text }) => ({
-    name,
-    value: Buffer.from(text ?? "", "base64"),
-  }));
+  const own = (given ?? []).map(headerOf);
   if (own.length === 0) return { contentType, headers };
-  const stated = own.find(isContentType)?.value.toString();
+  const stated = own.find(isContentType)?.value?.toString();
   if (stated === undefined) return { contentType, headers: [...headers, ...own] };
   const others = [...headers, ...own.filter((header) => !isContentType(header))];
   if (mediaTypeOf(stated) !== STRUCTURED_TYPE) return { contentType: stated, headers: others };
   return { contentType: stated, headers: [...others, ...attributesIn(bytes, contentLimits)] };
+};
+
+interface GivenHeader {
+  readonly name: string;
+  readonly value?: string | null | undefined;
+}
+
+const headerOf = ({ name, value: text }: GivenHeader, index: number): RecordHeader => {
+  if (isReservedHeader(name.toLowerCase()))
+    throw new GatewayError("HEADER_RESERVED", {
+      message: `headers.${index}.name: only the gateway writes ${name}; leave it out`,
+    });
+  if (text === null || text === undefined) return { name, value: null };
+  const value = fromBase64(text);
+  if (value !== undefined) return { name, value };
+  throw new GatewayError("REQUEST_INVALID", { message: `headers.${index}.value is not base64` });
 };
 
 const attributesIn = (event: Buffer | null, limits: ContentLimits): readonly RecordHeader[] => {

@@ -103,13 +103,14 @@ const parse = (body: unknown): Wanted => {
 
 interface Message {
   readonly message: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** null: the header has no value. */
+  readonly headers: Readonly<Record<string, string | null>>;
 }
 
 /** JSON holds text only; other bytes come in base64, and a header says so. */
 const message = ({ value, headers }: ConsumedRecord): Message => {
   const bytes = value ?? Buffer.alloc(0);
-  const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text.toString()]));
+  const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text?.toString() ?? null]));
   if (isUtf8(bytes)) return { message: bytes.toString(), headers: named };
   return { message: bytes.toString("base64"), headers: { ...named, "stationgate-encoding": "base64" } };
 };

@@ -43,12 +43,12 @@ describe("one v3 record", () => {
       value: Buffer.from('{"n":1}'),
       timestamp: Date.parse("2024-05-01T08:00:00.250Z"),
     });
-    expect(stored?.headers.map(({ name, value }) => `${name}=${value.toString()}`)).toEqual([
+    expect(stored?.headers.map(({ name, value }) => `${name}=${String(value)}`)).toEqual([
       "content-type=application/json",
       "b=1",
       "a=2",
       "b=3",
-      "none=",
+      "none=null",
     ]);
   });
 
@@ -88,6 +88,24 @@ describe("one v3 record", () => {
     const answer = await gateway.post(RECORDS, { key: { type: "STRING", data: "k" }, ...value });
     expect(answer.status).toBe(200);
     expect(await records()).toMatchObject([{ key: Buffer.from("k"), value: null, headers: [] }]);
+  });
+
+  it("stores a header without a value as null, and takes base64 without padding as in values", async () => {
+    const headers = [
+      { name: "a" },
+      { name: "b", value: null },
+      { name: "c", value: "" },
+      { name: "d", value: "MQ" },
+    ];
+    const answer = await gateway.post(RECORDS, { headers });
+    expect(answer.status).toBe(200);
+    const [record] = await records();
+    expect(record?.headers).toEqual([
+      { name: "a", value: null },
+      { name: "b", value: null },
+      { name: "c", value: Buffer.alloc(0) },
+      { name: "d", value: Buffer.from("1") },
+    ]);
   });
 
   it("leaves out of its report what the record left out", async () => {
@@ -139,6 +157,16 @@ describe("a v3 record that is refused", () => {
       "a header with bad base64",
       { headers: [{ name: "a", value: "?" }] },
       expect.stringContaining("headers.0.value"),
+    ],
+    [
+      "a header that only the gateway writes",
+      { headers: [{ name: "a" }, { name: "X-Webhook-Id", value: "MQ==" }] },
+      expect.stringContaining("X-Webhook-Id"),
+    ],
+    [
+      "a header of the gateway's own",
+      { headers: [{ name: "x-stationgate-once" }] },
+      expect.stringContaining("x-stationgate-once"),
     ],
     ["a timestamp that is none", { timestamp: "yesterday" }, expect.stringContaining("timestamp")],
     ["a value that is no object", { value: 5 }, expect.stringContaining("value")],
@@ -284,7 +312,7 @@ describe("a structured CloudEvent in v3", () => {
     expect(answer.status).toBe(200);
     const [record] = await records();
     expect(record?.value?.toString()).toBe(JSON.stringify(data));
-    expect(record?.headers.map(({ name, value }) => `${name}=${value.toString()}`)).toEqual([
+    expect(record?.headers.map(({ name, value }) => `${name}=${String(value)}`)).toEqual([
       "content-type=application/cloudevents+json",
       "ce_specversion=1.0",
       "ce_id=1",

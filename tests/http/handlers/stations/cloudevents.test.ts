@@ -13,9 +13,7 @@ const BATCH = "/stations/plain/produce/batch";
 const EVENT = { specversion: "1.0", id: "1", source: "/shop", type: "order.made", data: { n: 1 } };
 
 const headersOf = async (n = 0): Promise<string[]> =>
-  ((await gateway.records("plain"))[n]?.headers ?? []).map(
-    ({ name, value }) => `${name}=${value.toString()}`,
-  );
+  ((await gateway.records("plain"))[n]?.headers ?? []).map(({ name, value }) => `${name}=${String(value)}`);
 
 describe("CloudEvents over HTTP", () => {
   it("come in binary mode: attributes in headers, percent-decoded", async () => {
