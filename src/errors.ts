@@ -25,6 +25,12 @@ export const ERRORS = {
     outcome: "refused",
     restProxy: 40301,
   },
+  GROUP_FORBIDDEN: {
+    status: 403,
+    message: "Not allowed to use this consumer group",
+    outcome: "refused",
+    restProxy: 40301,
+  },
   ORIGIN_FORBIDDEN: {
     status: 403,
     message: "This origin is not allowed",

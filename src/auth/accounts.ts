@@ -2,7 +2,12 @@
 import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.ts";
 import { originList } from "./origins.ts";
-import { compileStationPatterns, type StationMatcher } from "./patterns.ts";
+import {
+  compilePatterns,
+  compileStationPatterns,
+  type NameMatcher,
+  type StationMatcher,
+} from "./patterns.ts";
 import type { Limits } from "./principal.ts";
 import { storedSecret, type StoredSecret } from "./secrets.ts";
 
@@ -16,6 +21,8 @@ export interface AccountOptions {
   readonly stations?: readonly string[] | undefined;
   /** Patterns of stations it may read. */
   readonly consume?: readonly string[] | undefined;
+  /** Patterns of the consumer groups that it may use; absent: groups of its own only. */
+  readonly groups?: readonly string[] | undefined;
   /** Web pages that may use its tokens; empty: any, and requests without an origin. */
   readonly origins?: readonly string[] | undefined;
   readonly limits?: Limits | undefined;
@@ -29,6 +36,7 @@ export interface Account {
   readonly credential: Buffer;
   readonly mayProduce: StationMatcher;
   readonly mayConsume: StationMatcher;
+  readonly readsGroup: NameMatcher | undefined;
   readonly origins: readonly string[];
   readonly limits: Limits;
 }
@@ -73,6 +81,7 @@ const configuredAccount = (options: AccountOptions): Account => {
     credential: digestOfAll([connectionToken, password]),
     mayProduce: compileStationPatterns(options.stations ?? []),
     mayConsume: compileStationPatterns(options.consume ?? []),
+    readsGroup: options.groups && compilePatterns(options.groups),
     origins: originList(options.origins ?? []),
     limits: options.limits ?? {},
   };

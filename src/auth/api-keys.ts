@@ -3,7 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
 import { originList } from "./origins.ts";
-import { compileStationPatterns } from "./patterns.ts";
+import { compilePatterns, compileStationPatterns } from "./patterns.ts";
 import { type Limits, type Principal, verifiedPrincipal } from "./principal.ts";
 import { digestOf, sha256, storedSecret, type StoredSecret, type VerifySecret } from "./secrets.ts";
 import type { FailureThrottle } from "./throttle.ts";
@@ -16,8 +16,12 @@ export interface ApiKeyOptions {
   readonly key: string;
   /** A browser key is public: it needs a list of origins. */
   readonly kind: "server" | "browser";
-  /** Patterns of stations it may produce to. No key reads. */
+  /** Patterns of stations it may produce to. */
   readonly stations: readonly string[];
+  /** Patterns of stations it may read; a browser key reads none. */
+  readonly consume?: readonly string[] | undefined;
+  /** Patterns of the consumer groups that it may use; absent: groups of its own only. */
+  readonly groups?: readonly string[] | undefined;
   /** Milliseconds since the epoch; absent: never. */
   readonly expires?: number | undefined;
   readonly origins?: readonly string[] | undefined;
@@ -55,7 +59,7 @@ interface ApiKey {
   readonly principal: Principal;
 }
 
-/** Throws SETTINGS_INVALID for a browser key without origins, and for a key, pattern or origin that is none. */
+/** Throws SETTINGS_INVALID for a browser key without origins or with `consume`, and for a key, pattern or origin that is none. */
 export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyApiKey => {
   const { verify, throttle, maxRemembered = 10_000, now = Date.now } = dependencies;
   const keys = dependencies.keys.map(configuredKey);
@@ -111,16 +115,21 @@ const nameOf = ({ id, key }: GivenKey): string =>
   id === undefined ? digestOf(key) : digestOf(JSON.stringify([id, key]));
 
 const configuredKey = (options: ApiKeyOptions): ApiKey => {
-  const { id, key, kind, expires = Infinity, limits = {} } = options;
+  const { id, key, kind, consume = [], expires = Infinity, limits = {} } = options;
   const origins = originList(options.origins ?? []);
   if (kind === "browser" && origins.length === 0)
     throw new GatewayError("SETTINGS_INVALID", { message: `browser key ${id} has no origins` });
+  if (kind === "browser" && consume.length > 0)
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `browser key ${id} may not consume: it is public`,
+    });
   const mayProduce = compileStationPatterns(options.stations);
   const principal = verifiedPrincipal({
     kind: "api-key",
     name: id,
     mayProduce,
-    mayConsume: () => false,
+    mayConsume: compileStationPatterns(consume),
+    readsGroup: options.groups && compilePatterns(options.groups),
     origins,
     limits,
     expires,

@@ -1,5 +1,8 @@
-/** Station patterns: exact names, and names with `*` for any run of characters. */
+/** Patterns of stations and groups: exact names, and names with `*` for any run of characters. */
 import { GatewayError } from "../errors.ts";
+
+/** Says whether a name is meant. Case counts. */
+export type NameMatcher = (name: string) => boolean;
 
 /** Says whether a (lower-cased) station name is meant. */
 export type StationMatcher = (station: string) => boolean;
@@ -9,20 +12,24 @@ export const isStationPattern = (text: string): boolean => /^[A-Za-z0-9_.*-]{1,1
 
 /**
  * Compiles a list of patterns once, so that a check costs a set lookup for the exact ones and a scan for the others.
- * An empty list matches nothing. Throws SETTINGS_INVALID for text that can be no pattern.
+ * An empty list matches nothing.
  */
+export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
+  const exact = new Set(patterns.filter((pattern) => !pattern.includes("*")));
+  const wild = patterns.filter((pattern) => pattern.includes("*")).map(compileWildcard);
+  return (name) => exact.has(name) || wild.some((matches) => matches(name));
+};
+
+/** As `compilePatterns`, in lower case. Throws SETTINGS_INVALID for text that can be no station pattern. */
 export const compileStationPatterns = (patterns: readonly string[]): StationMatcher => {
   const wrong = patterns.find((pattern) => !isStationPattern(pattern));
   if (wrong !== undefined)
     throw new GatewayError("SETTINGS_INVALID", { message: `"${wrong}" is not a station pattern` });
-  const names = patterns.map((pattern) => pattern.toLowerCase());
-  const exact = new Set(names.filter((name) => !name.includes("*")));
-  const wild = names.filter((name) => name.includes("*")).map(compileWildcard);
-  return (station) => exact.has(station) || wild.some((matches) => matches(station));
+  return compilePatterns(patterns.map((pattern) => pattern.toLowerCase()));
 };
 
 /** No regular expression: several `*` in one would backtrack, where taking the leftmost match of each piece is enough. */
-const compileWildcard = (pattern: string): StationMatcher => {
+const compileWildcard = (pattern: string): NameMatcher => {
   const pieces = pattern.split("*");
   const first = pieces.shift() ?? "";
   const last = pieces.pop() ?? "";

@@ -19,6 +19,8 @@ export interface Principal {
   /** Is the (lower-cased) station one that this principal may produce to? */
   mayProduce(station: string): boolean;
   mayConsume(station: string): boolean;
+  /** Is this one of the consumer groups that the principal may use, under exactly this name? Absent: it declares none. */
+  readonly readsGroup?: ((group: string) => boolean) | undefined;
   /** Origins that may use it; empty: any, and no Origin is needed. */
   readonly origins: readonly string[];
   readonly limits: Limits;

@@ -95,6 +95,23 @@ const distinctNames: Check = ({ auth, stations, webhooks, connectors, roles, eve
   ]),
 ];
 
+/** A group that a reader without `groups` names is kept apart by the reader's name. */
+const distinctReaders: Check = ({ auth }) => {
+  const accounts = new Set(
+    auth?.accounts.filter(({ consume }) => consume.length > 0).map(({ username }) => username),
+  );
+  return (auth?.apiKeys ?? []).flatMap(({ id, consume }, index) =>
+    consume.length > 0 && accounts.has(id)
+      ? [
+          {
+            path: ["auth", "apiKeys", index, "id"],
+            text: `got ${JSON.stringify(id)}, allowed: another name than that of an account (both may read, and would share their consumer groups)`,
+          },
+        ]
+      : [],
+  );
+};
+
 const checks: readonly Check[] = [
   brokersOfKafka,
   portsOfListeners,
@@ -103,6 +120,7 @@ const checks: readonly Check[] = [
   distinctKids,
   lifetimes,
   distinctNames,
+  distinctReaders,
   eventServiceFaults,
 ];
 

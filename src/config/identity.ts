@@ -112,6 +112,7 @@ export const withIdentity = (settings: Settings, identity: Identity): Settings =
             connectionToken: identity.connectionToken,
             stations: ["*"],
             consume: ["*"],
+            groups: ["*"],
           },
         ],
       }).accounts,

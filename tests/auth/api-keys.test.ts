@@ -57,6 +57,18 @@ describe("API keys", () => {
     }
   });
 
+  it("read where their patterns say, with the groups that they declare", async () => {
+    const { verify } = setUp(
+      keyOf({ consume: ["orders"], groups: ["billing"] }),
+      keyOf({ id: "other", key: "o" }),
+    );
+    const principal = await verify("partner-key");
+    expect([principal.mayConsume("orders"), principal.mayConsume("clicks")]).toEqual([true, false]);
+    expect([principal.readsGroup?.("billing"), principal.readsGroup?.("Billing")]).toEqual([true, false]);
+    const other = await verify("o");
+    expect([other.mayConsume("orders"), other.readsGroup]).toEqual([false, undefined]);
+  });
+
   it("only produce, where their patterns say", async () => {
     const principal = await setUp(keyOf({ stations: ["clicks-*"] })).verify("partner-key");
     expect(principal.mayProduce("clicks-web")).toBe(true);
@@ -71,6 +83,11 @@ describe("API keys", () => {
       origins: ["https://shop.example"],
       limits,
     });
+  });
+
+  it("of browsers never read", async () => {
+    const key = keyOf({ kind: "browser", origins: ["https://shop.example"], consume: ["orders"] });
+    expect(await codeOf(() => setUp(key))).toBe("SETTINGS_INVALID");
   });
 
   it("of browsers need origins", async () => {

@@ -34,6 +34,18 @@ describe("one fault", () => {
       "auth.apiKeys[0].origins: a browser key needs at least one origin",
     ],
     [
+      "auth: { apiKeys: [{ id: w, key: k, kind: browser, origins: ['https://a.example'], consume: [a] }] }",
+      "auth.apiKeys[0].consume: a browser key is public and may not read: leave consume out, or make it a key of kind server",
+    ],
+    [
+      "auth: { apiKeys: [{ id: w, key: k, groups: [''] }] }",
+      'auth.apiKeys[0].groups[0]: got "", allowed: the name of a consumer group, * for any part of it; case counts',
+    ],
+    [
+      "auth: { accessToken: { secret: a }, refreshToken: { secret: b }, accounts: [{ username: u, password: p, consume: [a] }], apiKeys: [{ id: u, key: k, consume: [a] }] }",
+      'auth.apiKeys[0].id: got "u", allowed: another name than that of an account (both may read, and would share their consumer groups)',
+    ],
+    [
       "auth: { apiKeys: [{ id: w, key: k, origins: ['https://a.example/x'] }] }",
       'auth.apiKeys[0].origins[0]: got "https://a.example/x", allowed: an origin such as https://shop.example, without a path, or *',
     ],

@@ -52,6 +52,7 @@ describe("withIdentity", () => {
         connectionToken: identity.connectionToken,
         stations: ["*"],
         consume: ["*"],
+        groups: ["*"],
         origins: [],
       },
     ]);

@@ -77,7 +77,9 @@ const ACCOUNTS = [
     password: "root-password",
     stations: ["*"],
     consume: ["*"],
+    groups: ["g", "etl-*"],
   },
+  { username: "reader", password: "reader-password", consume: ["plain"] },
   { username: "app", password: "app-password", stations: ["plain"], consume: [] },
   { username: "page", password: "page-password", stations: ["*"], origins: ["https://shop.example"] },
 ];
@@ -113,6 +115,7 @@ const API_KEYS = [
   { ...key, id: "partner", key: "partner-key-of-tomorrow" },
   { ...key, id: "late", key: "late-key-0123456789", expires: 0 },
   { ...key, id: "slow", key: "slow-key-0123456789", limits: { eventsPerSecond: 2, burst: 1000 } },
+  { ...key, id: "sink", key: "sink-key-0123456789", consume: ["plain"] },
 ] as const;
 
 const SECRET = { ttl: 900_000, maxTtl: 86_400_000 };

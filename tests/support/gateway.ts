@@ -58,6 +58,7 @@ const defaults = (): Record<string, unknown> => ({
         connectionToken: ROOT.connection_token,
         stations: ["*"],
         consume: ["*"],
+        groups: ["*"],
       },
     ],
   },

@@ -92,7 +92,7 @@ const next = async (following: Following, wanted: Wanted): Promise<readonly Mess
 
 const follow = async (following: Following): Promise<void> => {
   const { shell, station, options, interruption } = following;
-  const group = options.group ?? `stationgate-tail-${randomUUID()}`;
+  const group = options.group ?? `tail-${randomUUID()}`;
   const from = options.from ?? (options.group === undefined ? "latest" : "earliest");
   let left = options.limit ?? Infinity;
   // The gateway gathers as many as it was asked for: it is asked for one as long as there is none, then for what there is.

@@ -45,6 +45,16 @@ const patterns = (help: string) =>
     'a list of station names, * for any part: ["orders", "clicks-*"]',
   );
 
+const groups = list(
+  "Consumer groups that it may use, under exactly these names; default: groups of its own only.",
+  matching(
+    "One pattern.",
+    /^[^\p{Cc}\p{Cs}]{1,249}$/u,
+    "the name of a consumer group, * for any part of it; case counts",
+  ),
+  'a list of consumer groups, * for any part: ["billing", "etl-*"]',
+).optional();
+
 const origins = list(
   "Origins whose pages may use it; none: any caller.",
   origin,
@@ -57,6 +67,7 @@ const account = section({
   password: secret("Password, plain or a scrypt hash.").optional(),
   stations: patterns("Stations that it may produce to.").prefault([]),
   consume: patterns("Stations that it may read.").prefault([]),
+  groups,
   origins: origins.prefault([]),
   limits: rates.prefault({}),
 }).refine((given) => given.connectionToken !== undefined || given.password !== undefined, {
@@ -70,18 +81,25 @@ const apiKey = section({
     "a name without spaces and :",
   ),
   key: secret("The key, plain or a scrypt hash."),
-  kind: choice("A browser key is public: it may only produce, and only from its origins.", [
+  kind: choice("A browser key is public: it can't read, and works only from its origins.", [
     "server",
     "browser",
   ]).prefault("server"),
   stations: patterns("Stations that it may produce to.").prefault([]),
+  consume: patterns("Stations that it may read; not for a browser key.").prefault([]),
+  groups,
   expires: instant("When it stops to work.").optional(),
   origins: origins.prefault([]),
   limits: rates.prefault({}),
-}).refine((given) => given.kind !== "browser" || given.origins.length > 0, {
-  path: ["origins"],
-  error: "a browser key needs at least one origin",
-});
+})
+  .refine((given) => given.kind !== "browser" || given.origins.length > 0, {
+    path: ["origins"],
+    error: "a browser key needs at least one origin",
+  })
+  .refine((given) => given.kind !== "browser" || given.consume.length === 0, {
+    path: ["consume"],
+    error: "a browser key is public and may not read: leave consume out, or make it a key of kind server",
+  });
 
 export const auth = section({
   accessToken: token("access", "15m", "24h").prefault({}),

@@ -201,5 +201,12 @@ export const consumeBatch: Documentation = {
       ),
     },
   },
-  errors: [...OF_STATION, "REQUEST_INVALID", "BROKER_UNAVAILABLE", "SHUTTING_DOWN"],
+  errors: [
+    ...OF_STATION,
+    "GROUP_FORBIDDEN",
+    "REQUEST_INVALID",
+    "BROKER_UNAVAILABLE",
+    "OVERLOADED",
+    "SHUTTING_DOWN",
+  ],
 };

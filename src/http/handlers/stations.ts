@@ -8,8 +8,7 @@ import { produceSingle } from "./stations/single.ts";
 import { produceStream } from "./stations/stream.ts";
 
 export const stationRoutes = (dependencies: StationRouteDependencies): readonly ClientRoute[] => {
-  const row = { method: "POST", family: "stations", auth: ["bearer"] } as const;
-  // Pages and partners have keys that can only produce.
+  const row = { method: "POST", family: "stations" } as const;
   const keyed = { ...row, auth: ["bearer", "apiKeyHeader"] } as const;
   const streaming = { ...row, auth: ["bearer", "apiKeyHeader", "apiKeyScheme"] } as const;
   return [
@@ -32,7 +31,7 @@ export const stationRoutes = (dependencies: StationRouteDependencies): readonly 
       handler: produceStream(dependencies),
     },
     {
-      ...row,
+      ...keyed,
       path: "/stations/:name/consume/batch",
       documentation: documentation.consumeBatch,
       handler: consumeBatch(dependencies),

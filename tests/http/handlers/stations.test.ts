@@ -370,6 +370,40 @@ describe("consume/batch", () => {
     expect((await gateway.broker.committed("g", "plain"))[0]?.offset).toBe(1n);
   });
 
+  it("keeps the groups of principals without groups apart, and shares no name of theirs", async () => {
+    await json(single(), "{}");
+    const reader = { username: "reader", password: "reader-password" };
+    const token = await gateway.token(reader.username);
+    const asked = wish({ consumer_group: "g" });
+    expect((await post("/stations/plain/consume/batch", token).send(asked)).body).toHaveLength(1);
+    const byKey = request(gateway.app)
+      .post("/stations/plain/consume/batch")
+      .set("X-Api-Key", "sink-key-0123456789");
+    expect((await byKey.send(asked)).body).toHaveLength(1);
+    expect((await consume(asked)).body).toHaveLength(1);
+    for (const group of ["stationgate-reader/g", "stationgate-sink/g", "g"])
+      expect((await gateway.broker.committed(group, "plain"))[0]?.offset).toBe(1n);
+  });
+
+  it.each(["connect-crm", "stationgate-billing", "group-client-status-callback-w", "G", "other"])(
+    "refuses group %s, and says where groups are declared",
+    async (group) => {
+      const answer = await consume(wish({ consumer_group: group }));
+      expect([answer.status, answer.body]).toEqual([
+        403,
+        { error: expect.stringContaining('"groups"') as string, success: false },
+      ]);
+    },
+  );
+
+  it("refuses a group whose name is not text", async () => {
+    const answer = await consume(wish({ consumer_group: "etl-\n" }));
+    expect([answer.status, answer.body]).toEqual([
+      400,
+      { error: "consumer_group must be text without control characters", success: false },
+    ]);
+  });
+
   it("gives bytes that are no text in base64", async () => {
     const value = Buffer.from([0xff, 0x00, 0xfe]);
     await gateway.broker.append("plain", [{ key: null, value, headers: [], timestamp: 1 }]);

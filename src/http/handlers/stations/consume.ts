@@ -1,6 +1,7 @@
 /** `POST /stations/:name/consume/batch`: the next events of a consumer group. */
 import { isUtf8 } from "node:buffer";
 import { z } from "zod";
+import { groupOf } from "../../../auth/groups.ts";
 import type { ConsumedRecord } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
@@ -37,7 +38,7 @@ export const consumeBatch = ({ stations, consumers, readBody }: Dependencies) =>
       gone.abort();
     });
     const pull = await consumers.pull({
-      group: group ?? `stationgate-${principal.name}`,
+      group: groupOf(principal, group),
       consumer,
       topic: station.topic,
       from,
