@@ -51,6 +51,8 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
   };
 
   const decide = (item: Item, result: HttpResult): Next => {
+    // Only an operator can allow an address, so that no strategy is asked: it would drop one record after the other.
+    if ("kind" in result && result.kind === "forbidden") return { action: "stop", trace: traceOf(item) };
     const answer = endpoint.classify(result);
     if (answer === "done") return { action: "finish" };
     const verdict = strategy.after(item.retry, answer);

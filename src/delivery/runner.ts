@@ -100,13 +100,12 @@ const createSubscriber = (options: RunnerOptions, courier: Courier) => {
 
 export const createRunner = (options: RunnerOptions): Runner => {
   const { plan, clock, observer, targets } = options;
-  const { connectTimeoutMs, readTimeoutMs, inFlight: connections, checkCertificate } = plan;
+  const { connectTimeoutMs, readTimeoutMs, checkCertificate } = plan;
   const client = createHttpClient({
     targets,
     clock,
     connectTimeoutMs,
     readTimeoutMs,
-    connections,
     checkCertificate,
   });
   const courier = createCourier({

@@ -67,9 +67,10 @@ const blockListOf = (entries: readonly string[]): BlockList => {
 
 const normalHost = (host: string): string => host.toLowerCase().replace(/\.$/, "");
 
-const refusal = (host: string): GatewayError =>
+/** `through`: the host name that has led to the address. */
+export const targetRefused = (address: string, through?: string): GatewayError =>
   new GatewayError("TARGET_REFUSED", {
-    message: `${host} is no public address and not in delivery.allowTargets`,
+    message: `${through === undefined ? address : `${through} leads to ${address}, which`} is not a public address; add it to delivery.allowTargets to allow it`,
   });
 
 /** `allowed`: CIDRs, addresses and host names (`*.corp.example` for all names below) beyond what is public. */
@@ -95,7 +96,7 @@ export const createTargets = (allowed: readonly string[]): Targets => {
       }
       const open: LookupAddress[] = addresses.filter(({ address }) => allows(host, address));
       const [first] = open;
-      if (first === undefined) callback(refusal(host), []);
+      if (first === undefined) callback(targetRefused(addresses[0]?.address ?? "no address", host), []);
       else if (options.all === true) callback(null, open);
       else callback(null, first.address, first.family);
     });

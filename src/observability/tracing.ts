@@ -38,9 +38,14 @@ export interface Tracing {
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+/** What a `tracestate` may consist of; a state that no header can hold is dropped, and its trace goes on. */
+const TRACESTATE = /^[\t\x20-\x7e]*$/;
+
 /** undefined: there is none, or none that is valid; then its state means nothing either. */
 export const traceContext = (
   traceparent: string | undefined,
   tracestate: string | undefined,
-): TraceContext | undefined =>
-  traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent, tracestate } : undefined;
+): TraceContext | undefined => {
+  if (traceparent === undefined || !TRACEPARENT.test(traceparent)) return undefined;
+  return { traceparent, tracestate: TRACESTATE.test(tracestate ?? "") ? tracestate : undefined };
+};

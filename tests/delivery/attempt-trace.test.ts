@@ -49,7 +49,18 @@ const recordingTracing = (): { tracing: Tracing; begun: Begun[] } => {
   return { tracing, begun };
 };
 
+const BROKEN_STATE = { traceparent: TRACEPARENT, tracestate: "a=b\n" };
+
 describe("without spans", () => {
+  it("leaves a state out that no header can hold", () => {
+    expect(traceAttempt("crm", itemWith(BROKEN_STATE), undefined).mark(REQUEST).headers).toEqual([
+      "X-Kafka-Topic",
+      "t",
+      "traceparent",
+      TRACEPARENT,
+    ]);
+  });
+
   it("hands the record's trace on as it came", () => {
     const item = itemWith({ traceparent: TRACEPARENT, tracestate: "vendor=1" });
     expect(traceAttempt("crm", item, undefined).mark(REQUEST).headers).toEqual([

@@ -14,7 +14,6 @@ const clientWith = (options: Partial<HttpClientOptions> = {}): HttpClient => {
     clock: createFakeClock(),
     connectTimeoutMs: 1000,
     readTimeoutMs: 0,
-    connections: 1,
     ...options,
   });
   clients.push(client);
@@ -107,7 +106,7 @@ describe("a connection", () => {
     await gone.close();
 
     expect(await send(clientWith(), gone.url)).toMatchObject({
-      kind: "refused",
+      kind: "unreachable",
       error: expect.stringContaining("ECONNREFUSED") as string,
     });
   });
@@ -119,7 +118,7 @@ describe("a connection", () => {
       const { origin } = new URL(`http://${host}:${sink.port}`);
 
       expect(await send(client, origin)).toMatchObject({
-        kind: "refused",
+        kind: "forbidden",
         error: expect.stringContaining("delivery.allowTargets") as string,
       });
       expect(sink.requests).toHaveLength(0);

@@ -21,7 +21,8 @@ export interface Rig {
   readonly faults: readonly GatewayError[];
   /** Why the strategy stopped it. */
   readonly traces: readonly string[];
-  run(config?: Record<string, string>): Runner;
+  /** `allowTargets`: default: loopback. */
+  run(config?: Record<string, string>, allowTargets?: readonly string[]): Runner;
   /** Stores records of one partition each; a value may come with a key. */
   produce(values: readonly (string | null)[], to?: { partition?: number; key?: string }): Promise<void>;
   committed(partition?: number): Promise<bigint | undefined>;
@@ -46,7 +47,7 @@ export const createRig = async (clock: Clock = systemClock, partitions = 2): Pro
     drops,
     faults,
     traces,
-    run: (config = {}) => {
+    run: (config = {}, allowTargets = ["127.0.0.0/8"]) => {
       const parsed = parseConnectorConfig("crm", {
         topics: TOPIC,
         "callback.request.url": `${sink.url}/hook?x=1`,
@@ -58,7 +59,7 @@ export const createRig = async (clock: Clock = systemClock, partitions = 2): Pro
       const runner = createRunner({
         broker,
         plan: planOf(parsed.settings),
-        targets: createTargets(["127.0.0.0/8"]),
+        targets: createTargets(allowTargets),
         clock,
         random: () => 0.5,
         observer: {

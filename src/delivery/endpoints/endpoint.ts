@@ -25,8 +25,11 @@ interface HttpAnswer {
 
 /** No answer: what happened to the connection, in words for logs and traces. */
 interface HttpFailure {
-  /** `refused`: nobody listens, or the address isn't allowed; `lost`: anything else, an answer that is late included. */
-  readonly kind: "refused" | "lost";
+  /**
+   * `unreachable`: nobody listens, or the name leads nowhere; `forbidden`: the address isn't allowed, which stops the
+   * task; `lost`: anything else, an answer that is late included.
+   */
+  readonly kind: "unreachable" | "forbidden" | "lost";
   readonly error: string;
 }
 

@@ -21,7 +21,7 @@ const basicCredentials = ({ url, headers }: ConnectorSettings): readonly string[
 const classifier =
   (successWithoutFlag: boolean) =>
   (result: HttpResult): "done" | Failure => {
-    if ("kind" in result) return result.kind === "refused" ? "down" : "retry";
+    if ("kind" in result) return result.kind === "unreachable" ? "down" : "retry";
     const flag = retryFlag(result.body);
     if (flag !== undefined) return flag ? "retry" : "done";
     if (DOWN_STATUSES.has(result.status)) return "down";

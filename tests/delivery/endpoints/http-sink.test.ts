@@ -116,7 +116,7 @@ describe("an answer", () => {
       "down",
     ]),
     ["no answer", { kind: "lost", error: "late" }, "retry"],
-    ["no listener", { kind: "refused", error: "ECONNREFUSED" }, "down"],
+    ["no listener", { kind: "unreachable", error: "ECONNREFUSED" }, "down"],
   ])("%s", (_, result, expected) => {
     expect(sinkWith().classify(result)).toBe(expected);
   });

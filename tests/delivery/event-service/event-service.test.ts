@@ -49,6 +49,17 @@ it("hands an event's trace on with each of its callbacks", async () => {
   ]);
 });
 
+it("calls back for an event whose trace state no header can hold, and for the next one", async () => {
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  rig = await createRig();
+  rig.start({ businessServer: businessServer(), clients: [clientOf("lobstr", "sep24")] });
+  await rig.write([changed("e1", { id: "t1" })], { traceparent, tracestate: "a=b\n" });
+  await rig.write([changed("e2", { id: "t1" })]);
+  while (rig.attempts.length < 4) await new Promise((resolve) => setImmediate(resolve));
+
+  expect(rig.attempts.map(({ outcome }) => outcome)).toStrictEqual(Array(4).fill("delivered"));
+});
+
 describe("callbacks to the business server", () => {
   it("are envelopes with the time of the attempt, at /event instead of the base URL's path", async () => {
     const clock = createFakeClock(1_700_000_000_123);
@@ -144,8 +155,8 @@ describe("callbacks to the business server", () => {
   it("count a redirect as success and don't follow it; 400 and a broken connection are failures", async () => {
     const clock = createFakeClock();
     const answers: SinkAnswer[] = [
-      { status: 400 },
       "drop",
+      { status: 400 },
       { status: 301, headers: { location: "/elsewhere" } },
     ];
     rig = await createRig(clock);
@@ -165,6 +176,18 @@ describe("callbacks to the business server", () => {
       "e1",
       "e2",
     ]);
+  });
+
+  it("are sent once more, as one attempt, where a kept connection breaks", async () => {
+    const answers: SinkAnswer[] = [OK, "drop"];
+    rig = await createRig();
+    rig.sink.answer((_, index) => answers[index] ?? OK);
+    rig.start({ businessServer: businessServer() });
+    await rig.write([changed("e1", { id: "t1" }), changed("e2", { id: "t1" })]);
+    while (rig.attempts.length < 2) await new Promise((resolve) => setImmediate(resolve));
+
+    expect(rig.attempts.map(({ outcome }) => outcome)).toStrictEqual(["delivered", "delivered"]);
+    expect(rig.sink.requests).toHaveLength(3);
   });
 
   it("hold back later events of the same transaction, and of no other", async () => {

@@ -1,0 +1,99 @@
+/** Connections to endpoints, kept and used again; each carries one request at a time. */
+import { isIP, type Socket } from "node:net";
+import { buildConnector, Client } from "undici";
+import { targetRefused, type Targets } from "../targets.ts";
+import { onlyFinalAnswers, type FinalAnswers } from "./final-answers.ts";
+
+export interface ConnectionOptions {
+  readonly targets: Targets;
+  /** Milliseconds; 0: no limit. */
+  readonly connectTimeoutMs: number;
+  /** Default: true. */
+  readonly checkCertificate?: boolean | undefined;
+}
+
+export interface Connection {
+  /** It connects when it is first used, and anew after its socket has gone. */
+  readonly client: Client;
+  /** Of the present socket; 0 before there is one. */
+  readonly bytesRead: number;
+  /** Answers that have been read from the present socket. */
+  answered: number;
+  /** To be called when a request is being written. */
+  expectAnswer(): void;
+}
+
+export interface Connections {
+  /** One that is free, or a new one; to be released when its request has ended. */
+  take(origin: string): Connection;
+  release(origin: string, connection: Connection): void;
+  close(): Promise<void>;
+}
+
+/** A URL may name an address outright, and then nothing is looked up. */
+const guardedConnector = (options: ConnectionOptions): buildConnector.connector => {
+  const { targets, connectTimeoutMs, checkCertificate = true } = options;
+  const connect = buildConnector({
+    timeout: connectTimeoutMs,
+    lookup: targets.lookup,
+    rejectUnauthorized: checkCertificate,
+  });
+  return (wanted, callback) => {
+    const { hostname } = wanted;
+    if (isIP(hostname) === 0 || targets.allows(hostname, hostname)) connect(wanted, callback);
+    else callback(targetRefused(hostname), null);
+  };
+};
+
+const open = (origin: string, connect: buildConnector.connector): Connection => {
+  let socket: Socket | undefined;
+  let answers: FinalAnswers | undefined;
+  const connection: Connection = {
+    client: new Client(origin, {
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: (wanted, callback) => {
+        connect(wanted, (...outcome) => {
+          // After an error undici leaves the socket out, whatever its types say.
+          if (outcome[0] === null) {
+            [, socket] = outcome;
+            answers = onlyFinalAnswers(socket);
+            connection.answered = 0;
+          }
+          callback(...outcome);
+        });
+      },
+    }),
+    get bytesRead() {
+      return socket?.bytesRead ?? 0;
+    },
+    answered: 0,
+    expectAnswer: () => answers?.expectAnswer(),
+  };
+  return connection;
+};
+
+export const createConnections = (options: ConnectionOptions): Connections => {
+  const connect = guardedConnector(options);
+  const all = new Set<Connection>();
+  const free = new Map<string, Connection[]>();
+
+  const add = (origin: string): Connection => {
+    const connection = open(origin, connect);
+    all.add(connection);
+    return connection;
+  };
+
+  return {
+    take: (origin) => free.get(origin)?.pop() ?? add(origin),
+    release: (origin, connection) => {
+      const others = free.get(origin);
+      if (others === undefined) free.set(origin, [connection]);
+      else others.push(connection);
+    },
+    close: async () => {
+      await Promise.all([...all].map(({ client }) => client.destroy()));
+    },
+  };
+};
