@@ -16,4 +16,5 @@ export type UnauthorizedReason =
   | "unknown account"
   | "credential changed"
   | "wrong api key"
+  | "expired api key"
   | "wrong admin token";

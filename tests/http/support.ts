@@ -116,6 +116,7 @@ const API_KEYS = [
   { ...key, id: "late", key: "late-key-0123456789", expires: 0 },
   { ...key, id: "slow", key: "slow-key-0123456789", limits: { eventsPerSecond: 2, burst: 1000 } },
   { ...key, id: "sink", key: "sink-key-0123456789", consume: ["plain"] },
+  { ...key, id: "brief", key: "brief-key-0123456789", consume: ["plain"], expires: 4_000_000_000_000 },
 ] as const;
 
 const SECRET = { ttl: 900_000, maxTtl: 86_400_000 };

@@ -46,7 +46,7 @@ const withoutBrokenPercents = (url: string): string => {
 
 const writeDown = (call: Call, { logger, requestLog, metrics }: CallObservers): void => {
   const { method } = call.request;
-  const status = call.response.writableFinished ? call.response.statusCode : CLIENT_GONE;
+  const status = isWhole(call) ? call.response.statusCode : CLIENT_GONE;
   const ms = performance.now() - call.startedAt;
   metrics.requestObserved({ route: call.route ?? "unknown", method, status, seconds: ms / 1000 });
   const line = {
@@ -65,6 +65,10 @@ const writeDown = (call: Call, { logger, requestLog, metrics }: CallObservers): 
   if (err === undefined) requestLog(level, line);
   else logger[level]({ ...line, err }, "request");
 };
+
+/** node calls an answer finished that was reset in its middle too. */
+const isWhole = ({ request, response }: Call): boolean =>
+  response.writableFinished && request.socket.errored === null;
 
 /** What the client isn't told, in a fixed phrase: what was wrong with a credential. */
 const untoldReason = ({ failure }: Call): string | undefined =>

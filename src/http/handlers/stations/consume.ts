@@ -2,15 +2,19 @@
 import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import { groupOf } from "../../../auth/groups.ts";
+import { unauthorized } from "../../../auth/unauthorized.ts";
 import type { ConsumedRecord } from "../../../broker/broker.ts";
+import type { Pull } from "../../../delivery/consume/waiting-pull.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
+import type { Clock } from "../../../lib/clock.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendJson } from "../../respond.ts";
+import { wasTaken } from "../../taken.ts";
 import type { StationRouteDependencies } from "./dependencies.ts";
 import { stationOf, toConsume } from "./station-of.ts";
 
-type Dependencies = Pick<StationRouteDependencies, "stations" | "consumers" | "readBody">;
+type Dependencies = Pick<StationRouteDependencies, "stations" | "consumers" | "readBody" | "streams">;
 
 const MAX_BATCH = 5000;
 /** Longer waits than this, in milliseconds, are shortened: no proxy in between would sit through them. */
@@ -26,37 +30,72 @@ export const wanted = z.object({
   from: z.enum(["earliest", "latest"]).nullish(),
 });
 
-export const consumeBatch = ({ stations, consumers, readBody }: Dependencies) => {
+export const consumeBatch = ({ stations, consumers, readBody, streams: { clock } }: Dependencies) => {
   const lookup = toConsume(stations);
   return async (call: AuthorisedCall): Promise<void> => {
     const { response, principal, facts } = call;
     const station = await stationOf(call, lookup);
     const { consumer, group, from, maxRecords, waitMs } = parse(await readJson(call, readBody));
 
-    const gone = new AbortController();
-    response.once("close", () => {
-      gone.abort();
-    });
-    const pull = await consumers.pull({
-      group: groupOf(principal, group),
-      consumer,
-      topic: station.topic,
-      from,
-      maxRecords,
-      waitMs,
-      signal: gone.signal,
-    });
-    if (gone.signal.aborted) {
+    const presence = presenceOf(call, clock);
+    const pull = await presence.during(
+      consumers.pull({
+        group: groupOf(principal, group),
+        consumer,
+        topic: station.topic,
+        from,
+        maxRecords,
+        waitMs,
+        signal: presence.signal,
+      }),
+    );
+    if (presence.signal.aborted) {
       pull.release();
       return;
     }
     // Counted as consumed once the answer has left, and not before: an answer that nobody got comes again.
-    response.once("close", () => {
-      if (response.writableFinished) void pull.consume();
+    void wasTaken(response).then((taken) => {
+      if (taken) void pull.consume();
       else pull.release();
     });
     facts.consumed = pull.records.length;
     sendJson(response, 200, pull.records.map(message));
+  };
+};
+
+/** Is the client still there, and its credential still good? */
+interface Presence {
+  /** Aborted when one of the two is over. */
+  readonly signal: AbortSignal;
+  /** The pull, or UNAUTHORIZED if the credential expires while it waits; what the pull has then is released. */
+  during(pull: Promise<Pull>): Promise<Pull>;
+}
+
+const presenceOf = ({ response, principal: { expires } }: AuthorisedCall, clock: Clock): Presence => {
+  const over = new AbortController();
+  let expired = false;
+  response.once("close", () => {
+    over.abort();
+  });
+  const cancel =
+    expires === undefined
+      ? undefined
+      : clock.after(Math.max(0, expires - clock.now()), () => {
+          expired = true;
+          over.abort();
+        });
+  return {
+    signal: over.signal,
+    during: async (pulling) => {
+      const [ended] = await Promise.allSettled([pulling]);
+      cancel?.();
+      if (expired) {
+        if (ended.status === "fulfilled") ended.value.release();
+        throw unauthorized("expired api key");
+      }
+      if (ended.status === "rejected") throw ended.reason;
+      return ended.value;
+    },
   };
 };
 

@@ -1,0 +1,84 @@
+/** Readers that would harm others, or lose events, with the real program on both brokers. */
+import { connect } from "node:net";
+import { once } from "node:events";
+import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
+import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
+import { uniqueName } from "../support/kafka/describe.ts";
+
+interface Wish {
+  readonly group?: string;
+  readonly consumer?: string;
+  readonly count?: number;
+  readonly waitMs?: number;
+}
+
+const bodyOf = ({ group, consumer = "c", count = 40, waitMs = 10_000 }: Wish): string =>
+  JSON.stringify({
+    consumer_name: consumer,
+    consumer_group: group,
+    batch_size: count,
+    batch_max_wait_time_ms: waitMs,
+  });
+
+const suite = (broker: BrokerUnderTest): void => {
+  let gateway: Gateway;
+  let token: string;
+  let station: string;
+
+  const start = async (settings: object = {}): Promise<void> => {
+    station = uniqueName("read");
+    gateway = await startGateway({
+      settings: { broker: broker.settings(), stations: [{ name: station, partitions: 1 }], ...settings },
+    });
+    token = await signIn(gateway);
+  };
+
+  afterEach(() => gateway[Symbol.asyncDispose]());
+
+  const call = (path: string, body: string): Promise<Response> =>
+    fetch(`${gateway.url}/stations/${station}/${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body,
+    });
+
+  const produce = async (values: readonly unknown[]): Promise<void> => {
+    const answer = await call("produce/batch", JSON.stringify(values));
+    expect(answer.status).toBe(200);
+  };
+
+  const read = async (wish: Wish): Promise<readonly { readonly n: number }[]> => {
+    const answer = await call("consume/batch", bodyOf(wish));
+    if (answer.status !== 200) throw new Error(`consume was answered ${answer.status}`);
+    const messages = (await answer.json()) as { readonly message: string }[];
+    return messages.map(({ message }) => JSON.parse(message) as { n: number });
+  };
+
+  /** Asks, reads the first bytes of the answer and resets the connection. */
+  const readAndReset = async (wish: Wish): Promise<void> => {
+    const { hostname, port } = new URL(gateway.url);
+    const body = bodyOf(wish);
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `POST /stations/${station}/consume/batch HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${token}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    const [first] = (await once(socket, "data")) as [Buffer];
+    expect(first.toString("latin1", 0, 12)).toBe("HTTP/1.1 200");
+    const closed = once(socket, "close");
+    socket.resetAndDestroy();
+    await closed;
+  };
+
+  it("gives the events of an answer that was reset in its middle again", async () => {
+    await start();
+    const text = "x".repeat(300 * 1024);
+    for (let n = 0; n < 40; n += 10)
+      await produce(Array.from({ length: 10 }, (_, i) => ({ n: n + i, text })));
+    await readAndReset({ group: "g" });
+    const again = await read({ group: "g" });
+    expect(again.map(({ n }) => n)).toEqual(Array.from({ length: 40 }, (_, n) => n));
+  }, 60_000);
+};
+
+describeOnEachBroker("readers", suite);
