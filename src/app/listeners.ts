@@ -127,7 +127,11 @@ type SharedOptions = Omit<AppOptions, "routes" | "unknownPaths"> & {
 const sharedOptions = (dependencies: ListenerDependencies): SharedOptions => {
   const { settings, logger, requestLog, metrics, tracing } = dependencies;
   const { auth, admin, server } = settings;
-  const { sessions, signInOperator, ...guard } = createAuthentication({ ...auth, adminToken: admin.token });
+  const { sessions, signInOperator, ...guard } = createAuthentication({
+    ...auth,
+    adminToken: admin.token,
+    adminFailuresPerMinute: admin.failuresPerMinute,
+  });
   return {
     sessions,
     signInOperator,

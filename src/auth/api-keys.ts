@@ -2,10 +2,12 @@
 import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
+import { networkOf } from "../lib/network-of.ts";
 import { originList } from "./origins.ts";
 import { compilePatterns, compileStationPatterns } from "./patterns.ts";
 import { type Limits, type Principal, verifiedPrincipal } from "./principal.ts";
-import { digestOf, sha256, storedSecret, type StoredSecret, type VerifySecret } from "./secrets.ts";
+import { createEvenWork } from "./even-work.ts";
+import { digestOf, type SecretVerifier, sha256, storedSecret, type StoredSecret } from "./secrets.ts";
 import type { FailureThrottle } from "./throttle.ts";
 import { unauthorized } from "./unauthorized.ts";
 
@@ -45,7 +47,7 @@ export type VerifyApiKey = (given: GivenKey) => Principal | Promise<Principal>;
 
 interface ApiKeyDependencies {
   readonly keys: readonly ApiKeyOptions[];
-  readonly verify: VerifySecret;
+  readonly verifier: Pick<SecretVerifier, "verify">;
   readonly throttle: FailureThrottle;
   readonly maxRemembered?: number;
   /** Milliseconds since the epoch. */
@@ -61,10 +63,15 @@ interface ApiKey {
 
 /** Throws SETTINGS_INVALID for a browser key without origins or with `consume`, and for a key, pattern or origin that is none. */
 export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyApiKey => {
-  const { verify, throttle, maxRemembered = 10_000, now = Date.now } = dependencies;
+  const { verifier, throttle, maxRemembered = 10_000, now = Date.now } = dependencies;
   const keys = dependencies.keys.map(configuredKey);
   const plain = keys.filter(({ secret }) => secret.scrypt === undefined);
   const hashed = keys.filter(({ secret }) => secret.scrypt !== undefined);
+  const evenWork = createEvenWork(
+    [...new Set(hashed.map(({ id }) => id))].map((id) =>
+      hashed.filter((key) => key.id === id).map(({ secret }) => secret),
+    ),
+  );
   // Known by digest: the right ones (as few as there are keys) make a request cost one lookup; the wrong ones spare
   // us the derivations for a client that goes on sending the same.
   const right = new Map<string, ApiKey>();
@@ -87,14 +94,20 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
 
   const findHashed = async (known: string, given: GivenKey): Promise<Principal> => {
     const { id, key, address } = given;
-    throttle.check(address);
-    for (const candidate of candidates(hashed, id)) {
-      if (!(await verify(candidate.secret, key))) continue;
-      right.set(known, candidate);
-      return candidate.principal;
+    const network = networkOf(address);
+    throttle.check(network);
+    const own = candidates(hashed, id);
+    // Without an id every key is compared; with one, an id that does not exist costs as much as any other.
+    const secrets = own.map(({ secret }) => secret);
+    for (const secret of id === undefined ? secrets : evenWork(secrets)) {
+      if (!(await verifier.verify(secret, key, ["keys", network]))) continue;
+      const found = own.find((candidate) => candidate.secret === secret);
+      if (found === undefined) continue;
+      right.set(known, found);
+      return found.principal;
     }
     wrong.set(known, true);
-    throttle.failed(address);
+    throttle.failed(network);
     throw unauthorized("wrong api key");
   };
 

@@ -6,7 +6,8 @@ import { type Authenticate, createAuthenticator } from "./authenticator.ts";
 import { createBearerVerifier } from "./bearer.ts";
 import { createLogin } from "./login.ts";
 import { createOperatorDoor, type OperatorDoor } from "./operator.ts";
-import { createSecretVerifier } from "./secrets.ts";
+import { createSecretVerifier, derivationTurns } from "./secrets.ts";
+import { createSignInCheck } from "./sign-in-check.ts";
 import { createSessions, type Lifetime, type Sessions } from "./session.ts";
 import { createFailureThrottle } from "./throttle.ts";
 import { createTokens, type TokenKey, type Tokens } from "./tokens.ts";
@@ -26,6 +27,7 @@ export interface AuthenticationOptions {
   readonly audience: string;
   readonly loginFailuresPerMinute: number;
   readonly adminToken: string | undefined;
+  readonly adminFailuresPerMinute: number;
   readonly now?: () => number;
 }
 
@@ -45,21 +47,26 @@ const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
 /** Throws SETTINGS_INVALID for settings that could not keep anybody out. */
 export const createAuthentication = (options: AuthenticationOptions): Authentication => {
   const { apiKeys, adminToken, accessToken, refreshToken, now = Date.now } = options;
-  const verify = createSecretVerifier();
+  const turns = derivationTurns();
+  const verifier = createSecretVerifier({ turns });
   const accounts = createAccounts(options.accounts);
-  const throttled = (limit: number) => createFailureThrottle({ limit, windowMs: MINUTE, now });
+  const throttled = (limit: number) => createFailureThrottle({ limit, windowMs: MINUTE });
   const tokens = (use: "access" | "refresh", keys: readonly TokenKey[]): Tokens =>
     createTokens({ use, keys, issuer: options.issuer, audience: options.audience, now });
 
   const access = tokens("access", keysOf(accessToken));
   const refresh = tokens("refresh", keysOf(refreshToken));
-  const login = createLogin({ accounts, verify, throttle: throttled(options.loginFailuresPerMinute) });
+  const login = createLogin({
+    accounts,
+    isRight: createSignInCheck({ accounts, verifier, turns }),
+    throttle: throttled(options.loginFailuresPerMinute),
+  });
   return {
     authenticate: createAuthenticator({
       verifyBearer: createBearerVerifier({ tokens: access, accounts, now }),
       verifyApiKey: createApiKeyVerifier({
         keys: apiKeys,
-        verify,
+        verifier,
         throttle: throttled(API_KEY_FAILURES_PER_MINUTE),
         now,
       }),
@@ -72,8 +79,8 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
     }),
     ...createOperatorDoor({
       adminToken,
-      verify,
-      throttle: throttled(options.loginFailuresPerMinute),
+      verifier,
+      throttle: throttled(options.adminFailuresPerMinute),
       secrets: accessToken.secrets.map(({ secret }) => secret),
       now,
     }),

@@ -1,6 +1,7 @@
 /** Signing in with a connection token or a password. */
+import { networkOf } from "../lib/network-of.ts";
 import { type Account, accountName, type AccountName, type Accounts } from "./accounts.ts";
-import { decoySecret, type StoredSecret, type VerifySecret } from "./secrets.ts";
+import type { CheckSignIn } from "./sign-in-check.ts";
 import type { FailureThrottle } from "./throttle.ts";
 import { unauthorized } from "./unauthorized.ts";
 
@@ -10,7 +11,7 @@ export interface LoginAttempt {
   readonly accountId?: number | undefined;
   readonly connectionToken?: string | undefined;
   readonly password?: string | undefined;
-  /** Network address of the client; failures are counted for each user and address. */
+  /** Network address of the client; failures are counted for each user and network. */
   readonly address: string;
 }
 
@@ -27,45 +28,27 @@ export type Login = (attempt: LoginAttempt) => Promise<SignedIn>;
 
 interface LoginDependencies {
   readonly accounts: Accounts;
-  readonly verify: VerifySecret;
+  readonly isRight: CheckSignIn;
   readonly throttle: FailureThrottle;
 }
 
-export const createLogin = ({ accounts, verify, throttle }: LoginDependencies): Login => {
-  const matches = createComparison(accounts, verify);
-  return async ({ username, accountId, connectionToken, password, address }) => {
+export const createLogin =
+  ({ accounts, isRight, throttle }: LoginDependencies): Login =>
+  async ({ username, accountId, connectionToken, password, address }) => {
     const name = accountName(username, accountId);
-    const guesser = JSON.stringify([name.username, address]);
+    const network = networkOf(address);
+    const guesser = JSON.stringify([name.username, network]);
     throttle.check(guesser);
     const account = accounts.find(name.username);
-    const right =
-      (await matches(account?.connectionToken, connectionToken)) ||
-      (await matches(account?.password, password));
-    // Once more: of many attempts at once, those that end after the last allowed failure learn nothing.
+    const given = { username: name.username, account, connectionToken, password, network };
+    const right = await isRight(given).catch((error: unknown) => {
+      // A guess that was not answered in time still counts: the account's own turn may have compared it.
+      throttle.failed(guesser);
+      throw error;
+    });
+    // Of many attempts at the same time, those that end after the last allowed failure learn nothing.
     throttle.check(guesser);
     if (account !== undefined && right) return { account, name };
     throttle.failed(guesser);
     throw unauthorized("wrong login");
   };
-};
-
-type Comparison = (stored: StoredSecret | undefined, given: string | undefined) => Promise<boolean>;
-
-/**
- * A wrong secret costs one comparison with a plain secret and, where any account has a hashed one, one derivation,
- * whatever the account has and whether it exists: what is missing is made up by decoys.
- */
-const createComparison = (accounts: Accounts, verify: VerifySecret): Comparison => {
-  const plainDecoy = decoySecret();
-  const hashed = accounts.all
-    .flatMap(({ connectionToken, password }) => [connectionToken, password])
-    .find((secret) => secret?.scrypt !== undefined);
-  const hashedDecoy = hashed && decoySecret(hashed);
-
-  return async (stored, given) => {
-    if (given === undefined) return false;
-    const isHashed = stored?.scrypt !== undefined;
-    if (await verify(isHashed ? plainDecoy : (stored ?? plainDecoy), given)) return true;
-    return hashedDecoy !== undefined && verify(isHashed ? stored : hashedDecoy, given);
-  };
-};

@@ -1,20 +1,28 @@
 /** The door of the operators' listener. */
 import { bearerToken } from "./authenticator.ts";
 import { createOperatorSessions, type OperatorSession } from "./operator-session.ts";
-import { storedSecret, type VerifySecret } from "./secrets.ts";
+import { networkOf } from "../lib/network-of.ts";
+import { storedSecret, type SecretVerifier } from "./secrets.ts";
 import type { FailureThrottle } from "./throttle.ts";
 import { unauthorized } from "./unauthorized.ts";
 
-/**
- * Takes the Authorization header; fails with UNAUTHORIZED unless it is `Bearer <admin token>`, or there is none and
- * the browser's session holds.
- */
-export type AdmitOperator = (authorizationHeader: string | undefined, session?: string) => Promise<void>;
+/** What a request to the operators' listener says of its maker. */
+export interface OperatorCredentials {
+  readonly authorizationHeader: string | undefined;
+  /** The session of a browser. It counts where there is no Authorization header. */
+  readonly session?: string | undefined;
+  /** Network address of the client. */
+  readonly address: string;
+}
 
 /**
- * A session for who has the admin token. Fails with UNAUTHORIZED, and with LOGIN_THROTTLED once an address has sent
- * too many wrong ones.
+ * Fails with UNAUTHORIZED unless the header is `Bearer <admin token>` or the session holds. Once an address has sent too
+ * many wrong tokens, every token from it fails with LOGIN_THROTTLED, the right one too. A request without a token is not
+ * counted. Fails with OVERLOADED where the token is hashed and too many derivations wait.
  */
+export type AdmitOperator = (credentials: OperatorCredentials) => Promise<void>;
+
+/** A session for a client that has the admin token. Fails as `AdmitOperator` does, and the two count together. */
 export type SignInOperator = (token: string, address: string) => Promise<OperatorSession>;
 
 export interface OperatorDoor {
@@ -25,7 +33,7 @@ export interface OperatorDoor {
 interface OperatorDependencies {
   /** Plain, or a scrypt hash. Without one nobody is admitted. */
   readonly adminToken: string | undefined;
-  readonly verify: VerifySecret;
+  readonly verifier: Pick<SecretVerifier, "verify">;
   readonly throttle: FailureThrottle;
   /** Secrets of this installation that sessions are signed with. */
   readonly secrets: readonly string[];
@@ -37,22 +45,31 @@ interface OperatorDependencies {
 const SESSION_TTL = 8 * 3_600_000;
 
 export const createOperatorDoor = (dependencies: OperatorDependencies): OperatorDoor => {
-  const { adminToken, verify, throttle, secrets, now = Date.now } = dependencies;
+  const { adminToken, verifier, throttle, secrets, now = Date.now } = dependencies;
   const secret = adminToken === undefined ? undefined : storedSecret(adminToken);
   const sessions = secret && createOperatorSessions({ adminToken: secret, secrets, ttl: SESSION_TTL, now });
+
+  const check = async (token: string | undefined, address: string): Promise<void> => {
+    if (token === undefined || token === "") throw unauthorized("wrong admin token");
+    const network = networkOf(address);
+    throttle.check(network);
+    const isRight = secret !== undefined && (await verifier.verify(secret, token, ["operators", network]));
+    // Of many guesses at the same time, those that end after the last allowed failure learn nothing.
+    throttle.check(network);
+    if (isRight) return;
+    throttle.failed(network);
+    throw unauthorized("wrong admin token");
+  };
+
   return {
-    admitOperator: async (authorizationHeader, session) => {
-      if (authorizationHeader === undefined && session !== undefined && sessions?.holds(session)) return;
-      const token = bearerToken(authorizationHeader ?? "");
-      if (secret === undefined || token === undefined || !(await verify(secret, token)))
-        throw unauthorized("wrong admin token");
+    admitOperator: async ({ authorizationHeader, session, address }) => {
+      if (authorizationHeader === undefined && session !== undefined && sessions?.holds(session) === true)
+        return;
+      await check(bearerToken(authorizationHeader ?? ""), address);
     },
     signInOperator: async (token, address) => {
-      throttle.check(address);
-      if (secret === undefined || sessions === undefined || !(await verify(secret, token))) {
-        throttle.failed(address);
-        throw unauthorized("wrong admin token");
-      }
+      await check(token, address);
+      if (sessions === undefined) throw unauthorized("wrong admin token");
       return sessions.issue();
     },
   };

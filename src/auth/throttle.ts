@@ -15,16 +15,18 @@ export interface ThrottleOptions {
   readonly windowMs: number;
   /** Names that are remembered; beyond, the one that failed longest ago is forgotten. */
   readonly maxNames?: number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of a clock that is never set back or ahead. */
   readonly now?: () => number;
 }
+
+const monotonic = (): number => performance.now();
 
 /**
  * A sliding window: never more than `limit` failures in any stretch of `windowMs`. Its memory is bounded however many
  * names are made up, and making up 20,000 of them buys a guesser one more window.
  */
 export const createFailureThrottle = (options: ThrottleOptions): FailureThrottle => {
-  const { limit, windowMs, maxNames = 20_000, now = Date.now } = options;
+  const { limit, windowMs, maxNames = 20_000, now = monotonic } = options;
   const failures = new LRUCache<string, readonly number[]>({ max: maxNames });
   // Names come from requests and may be long; a digest isn't.
   const recent = (key: string): readonly number[] =>

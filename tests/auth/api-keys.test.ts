@@ -1,5 +1,5 @@
 import { type ApiKeyOptions, createApiKeyVerifier } from "../../src/auth/api-keys.ts";
-import { createSecretVerifier, type StoredSecret } from "../../src/auth/secrets.ts";
+import { createSecretVerifier, derivationTurns, type SecretVerifier } from "../../src/auth/secrets.ts";
 import { createFailureThrottle } from "../../src/auth/throttle.ts";
 import { cheapHash, codeOf, createClock, failureOf, START } from "./support.ts";
 
@@ -16,13 +16,15 @@ const keyOf = (options: Partial<ApiKeyOptions> = {}): ApiKeyOptions => ({
 
 const setUp = (...keys: ApiKeyOptions[]) => {
   const clock = createClock();
-  const verifySecret = createSecretVerifier();
+  const verifier = createSecretVerifier({ turns: derivationTurns() });
   let derivations = 0;
   const verifyKey = createApiKeyVerifier({
     keys,
-    verify: (secret: StoredSecret, given: string) => {
-      if (secret.scrypt !== undefined) derivations += 1;
-      return verifySecret(secret, given);
+    verifier: {
+      verify: (...question: Parameters<SecretVerifier["verify"]>) => {
+        if (question[0].scrypt !== undefined) derivations += 1;
+        return verifier.verify(...question);
+      },
     },
     throttle: createFailureThrottle({ limit: 5, windowMs: 60_000, now: clock.now }),
     now: clock.now,
@@ -152,5 +154,28 @@ describe("hashed API keys", () => {
     expect(await codeOf(() => verify("b-key"))).toBe("LOGIN_THROTTLED");
     expect(verify("partner-key")).toMatchObject({ name: "partner" });
     expect(await verify("b-key", undefined, "192.0.2.2")).toMatchObject({ name: "b" });
+  });
+
+  it("an unknown, an expired and a known id cost the same", async () => {
+    const costs = [];
+    for (const id of ["partner", "b", "gone", "nobody"]) {
+      const { verify, derivations } = setUp(
+        keyOf({ key: cheapHash("partner-key") }),
+        keyOf({ key: cheapHash("the partner's next key") }),
+        keyOf({ id: "b", key: cheapHash("b-key") }),
+        keyOf({ id: "gone", key: cheapHash("gone-key"), expires: START - 1 }),
+      );
+      await codeOf(() => verify("x", id));
+      costs.push(derivations());
+    }
+    expect(costs).toEqual([2, 2, 2, 2]);
+  });
+
+  it("guesses of one IPv6 network count together", async () => {
+    const { verify } = hashed();
+    for (let host = 0; host < 5; host += 1)
+      await codeOf(() => verify(`guess ${host}`, undefined, `2001:db8::${host}`));
+    expect(await codeOf(() => verify("guess", undefined, "2001:db8::ffff"))).toBe("LOGIN_THROTTLED");
+    expect(await codeOf(() => verify("guess", undefined, "2001:db8:0:1::1"))).toBe("UNAUTHORIZED");
   });
 });

@@ -12,6 +12,7 @@ it("needs no token secrets where nobody signs in, and then believes no token", a
     accessToken: LIFETIMES,
     refreshToken: LIFETIMES,
     loginFailuresPerMinute: 10,
+    adminFailuresPerMinute: 10,
     adminToken: undefined,
   });
   const others = createTokens({ ...names, use: "access", keys: [{ kid: "none", secret: "guessed" }] });

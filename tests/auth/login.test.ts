@@ -1,6 +1,7 @@
 import { createAccounts } from "../../src/auth/accounts.ts";
 import { createLogin, type LoginAttempt } from "../../src/auth/login.ts";
-import { createSecretVerifier, type StoredSecret } from "../../src/auth/secrets.ts";
+import { createSecretVerifier, derivationTurns } from "../../src/auth/secrets.ts";
+import { createSignInCheck } from "../../src/auth/sign-in-check.ts";
 import { createFailureThrottle } from "../../src/auth/throttle.ts";
 import { cheapHash, codeOf, createClock, failureOf } from "./support.ts";
 
@@ -10,17 +11,33 @@ const PLAIN = [
   { username: "cid", connectionToken: "cid-token", password: "cid-password" },
 ];
 const HASHED = [...PLAIN, { username: "dot", password: cheapHash("dot-password") }];
+const OF_TWO_COSTS = [
+  ...HASHED,
+  { username: "eli", connectionToken: cheapHash("eli-token"), password: cheapHash("eli-password", 5) },
+];
 
 const setUp = (accounts = PLAIN) => {
   const clock = createClock();
-  const verify = createSecretVerifier();
+  const turns = derivationTurns();
+  const verifier = createSecretVerifier({ turns });
   const work: string[] = [];
+  const known = createAccounts(accounts);
   const login = createLogin({
-    accounts: createAccounts(accounts),
-    verify: (secret: StoredSecret, given: string) => {
-      work.push(secret.scrypt === undefined ? "compare" : "derive");
-      return verify(secret, given);
-    },
+    accounts: known,
+    isRight: createSignInCheck({
+      accounts: known,
+      turns,
+      verifier: {
+        known: (secret, given) => {
+          if (secret.scrypt === undefined) work.push("compare");
+          return verifier.known(secret, given);
+        },
+        derive: (secret, given) => {
+          work.push(`derive ${secret.scrypt?.cost.ln}`);
+          return verifier.derive(secret, given);
+        },
+      },
+    }),
     throttle: createFailureThrottle({ limit: 10, windowMs: 60_000, now: clock.now }),
   });
   const attempt = (given: Partial<LoginAttempt>) =>
@@ -28,7 +45,7 @@ const setUp = (accounts = PLAIN) => {
   const workOf = async (given: Partial<LoginAttempt>): Promise<string[]> => {
     work.length = 0;
     await codeOf(() => attempt(given));
-    return [...work];
+    return work.toSorted();
   };
   return { clock, attempt, workOf };
 };
@@ -77,7 +94,7 @@ describe("login", () => {
   });
 
   it("does the same work for a wrong credential of whomever", async () => {
-    for (const accounts of [PLAIN, HASHED]) {
+    for (const accounts of [PLAIN, HASHED, OF_TWO_COSTS]) {
       const { workOf } = setUp(accounts);
       for (const given of [
         { connectionToken: "x" },
@@ -85,10 +102,11 @@ describe("login", () => {
         { connectionToken: "x", password: "y" },
       ]) {
         const works = [];
-        for (const username of ["ann", "bob", "cid", "dot", "eve"])
+        for (const username of ["ann", "bob", "cid", "dot", "eli", "eve"])
           works.push(await workOf({ username, ...given }));
         expect(new Set(works.map(String)).size).toBe(1);
-        expect(works[0]).toContain(accounts === HASHED ? "derive" : "compare");
+        expect(works[0]?.includes("derive 4")).toBe(accounts !== PLAIN);
+        expect(works[0]?.includes("derive 5")).toBe(accounts === OF_TWO_COSTS);
       }
     }
   });
@@ -115,6 +133,14 @@ describe("login, throttled", () => {
     await failTimes(attempt, 10);
     await attempt({ connectionToken: "ann-token", address: "192.0.2.2" });
     await attempt({ username: "bob", password: "bob-password" });
+  });
+
+  it("other addresses of one IPv6 network don't buy further attempts", async () => {
+    const { attempt } = setUp();
+    for (let host = 0; host < 10; host += 1)
+      await codeOf(() => attempt({ ...wrong, address: `2001:db8::${host}` }));
+    expect(await codeOf(() => attempt({ ...wrong, address: "2001:db8::ffff" }))).toBe("LOGIN_THROTTLED");
+    expect(await codeOf(() => attempt({ ...wrong, address: "2001:db8:0:1::" }))).toBe("UNAUTHORIZED");
   });
 
   it("account ids don't buy further attempts, and unknown users have no more", async () => {

@@ -1,5 +1,5 @@
 import { createOperatorDoor } from "../../src/auth/operator.ts";
-import { createSecretVerifier } from "../../src/auth/secrets.ts";
+import { createSecretVerifier, derivationTurns } from "../../src/auth/secrets.ts";
 import { createFailureThrottle } from "../../src/auth/throttle.ts";
 import { cheapHash, failureOf } from "./support.ts";
 
@@ -8,7 +8,7 @@ let now = 1_000_000;
 const doorWith = (adminToken: string | undefined, secrets = ["installation-secret"]) =>
   createOperatorDoor({
     adminToken,
-    verify: createSecretVerifier(),
+    verifier: createSecretVerifier({ turns: derivationTurns() }),
     throttle: createFailureThrottle({ limit: 3, windowMs: 60_000, now: () => now }),
     secrets,
     now: () => now,
@@ -16,11 +16,18 @@ const doorWith = (adminToken: string | undefined, secrets = ["installation-secre
 
 const HOUR = 3_600_000;
 
+const withHeader = (authorizationHeader: string | undefined, address = "here") => ({
+  authorizationHeader,
+  address,
+});
+
 describe("the operators' door", () => {
   it.each(["admin-token", cheapHash("admin-token")])(
     "opens to the admin token, configured as %s",
     async (configured) => {
-      await expect(doorWith(configured).admitOperator("Bearer admin-token")).resolves.toBeUndefined();
+      await expect(
+        doorWith(configured).admitOperator(withHeader("Bearer admin-token")),
+      ).resolves.toBeUndefined();
     },
   );
 
@@ -28,7 +35,7 @@ describe("the operators' door", () => {
     "stays shut to %p",
     async (header) => {
       for (const configured of ["admin-token", cheapHash("admin-token")])
-        expect(await failureOf(() => doorWith(configured).admitOperator(header))).toMatchObject({
+        expect(await failureOf(() => doorWith(configured).admitOperator(withHeader(header)))).toMatchObject({
           code: "UNAUTHORIZED",
           message: "Unauthorized",
         });
@@ -38,7 +45,9 @@ describe("the operators' door", () => {
   it("stays shut to everybody while there is no admin token", async () => {
     const door = doorWith(undefined);
     for (const header of [undefined, "", "Bearer ", "Bearer undefined"])
-      expect(await failureOf(() => door.admitOperator(header))).toMatchObject({ code: "UNAUTHORIZED" });
+      expect(await failureOf(() => door.admitOperator(withHeader(header)))).toMatchObject({
+        code: "UNAUTHORIZED",
+      });
     expect(await failureOf(() => door.signInOperator("", "here"))).toMatchObject({ code: "UNAUTHORIZED" });
   });
 });
@@ -48,20 +57,22 @@ describe("a session", () => {
     (await door.signInOperator("admin-token", "here")).value;
 
   const refused = (door: ReturnType<typeof doorWith>, session: string, header?: string) =>
-    failureOf(() => door.admitOperator(header, session));
+    failureOf(() => door.admitOperator({ ...withHeader(header), session }));
 
   it.each(["admin-token", cheapHash("admin-token")])(
     "opens the door of every process of the same settings (%s)",
     async (configured) => {
       const session = await signedIn(doorWith(configured));
-      await expect(doorWith(configured).admitOperator(undefined, session)).resolves.toBeUndefined();
+      await expect(
+        doorWith(configured).admitOperator({ ...withHeader(undefined), session }),
+      ).resolves.toBeUndefined();
     },
   );
 
   it("opens the door of its own process alone where the settings have no token secrets", async () => {
     const door = doorWith("admin-token", []);
     const session = await signedIn(door);
-    await expect(door.admitOperator(undefined, session)).resolves.toBeUndefined();
+    await expect(door.admitOperator({ ...withHeader(undefined), session })).resolves.toBeUndefined();
     expect(await refused(doorWith("admin-token", []), session)).toMatchObject({ code: "UNAUTHORIZED" });
   });
 
@@ -70,7 +81,7 @@ describe("a session", () => {
     const { value, expires } = await door.signInOperator("admin-token", "here");
     expect(expires - now).toBe(8 * HOUR);
     now += 8 * HOUR - 1000;
-    await expect(door.admitOperator(undefined, value)).resolves.toBeUndefined();
+    await expect(door.admitOperator({ ...withHeader(undefined), session: value })).resolves.toBeUndefined();
     now += 1000;
     expect(await refused(door, value)).toMatchObject({ code: "UNAUTHORIZED" });
   });
@@ -80,7 +91,10 @@ describe("a session", () => {
     for (const door of [doorWith("another"), doorWith("admin-token", ["another"]), doorWith(undefined)])
       expect(await refused(door, session)).toMatchObject({ code: "UNAUTHORIZED" });
     await expect(
-      doorWith("admin-token", ["new", "installation-secret"]).admitOperator(undefined, session),
+      doorWith("admin-token", ["new", "installation-secret"]).admitOperator({
+        ...withHeader(undefined),
+        session,
+      }),
     ).resolves.toBeUndefined();
   });
 
@@ -107,7 +121,7 @@ describe("a session", () => {
 
   it("is for who has the token, and guessing it is slowed down", async () => {
     const door = doorWith("admin-token");
-    for (const guess of ["", "wrong", "worse"])
+    for (const guess of ["", "wrong", "worse", "worst"])
       expect(await failureOf(() => door.signInOperator(guess, "here"))).toMatchObject({
         code: "UNAUTHORIZED",
       });
@@ -115,5 +129,68 @@ describe("a session", () => {
       code: "LOGIN_THROTTLED",
     });
     expect((await door.signInOperator("admin-token", "elsewhere")).value).not.toBe("");
+  });
+});
+
+describe("wrong tokens", () => {
+  const codes = async (
+    door: ReturnType<typeof doorWith>,
+    header: string | undefined,
+    address: string,
+    times = 1,
+  ) => {
+    const all = [];
+    for (let time = 0; time < times; time += 1)
+      all.push((await failureOf(() => door.admitOperator(withHeader(header, address)))).code);
+    return all;
+  };
+
+  it.each(["admin-token", cheapHash("admin-token")])(
+    "use up an address's attempts on every route, the sign-in's too (%s)",
+    async (configured) => {
+      const door = doorWith(configured);
+      expect(await codes(door, "Bearer wrong", "192.0.2.1", 2)).toEqual(["UNAUTHORIZED", "UNAUTHORIZED"]);
+      expect(await failureOf(() => door.signInOperator("wrong", "192.0.2.1"))).toMatchObject({
+        code: "UNAUTHORIZED",
+      });
+      const right = await failureOf(() => door.admitOperator(withHeader("Bearer admin-token", "192.0.2.1")));
+      expect(right).toMatchObject({ code: "LOGIN_THROTTLED", status: 429, retryAfter: 60 });
+      expect(await failureOf(() => door.signInOperator("admin-token", "192.0.2.1"))).toMatchObject({
+        code: "LOGIN_THROTTLED",
+      });
+      await door.admitOperator(withHeader("Bearer admin-token", "192.0.2.2"));
+    },
+  );
+
+  it("are allowed again after a minute", async () => {
+    const door = doorWith("admin-token");
+    await codes(door, "Bearer wrong", "here", 3);
+    now += 60_000;
+    await door.admitOperator(withHeader("Bearer admin-token"));
+  });
+
+  it("from one IPv6 network count together", async () => {
+    const door = doorWith("admin-token");
+    for (const host of ["::1", "::2", "::3"]) await codes(door, "Bearer wrong", `2001:db8:1:2${host}`);
+    expect(await codes(door, "Bearer wrong", "2001:db8:1:2::4")).toEqual(["LOGIN_THROTTLED"]);
+    expect(await codes(door, "Bearer wrong", "2001:db8:1:3::4")).toEqual(["UNAUTHORIZED"]);
+  });
+
+  it("at the same time learn no more than one after the other", async () => {
+    const door = doorWith(cheapHash("admin-token"));
+    const all = Array.from({ length: 20 }, (_none, index) => codes(door, `Bearer guess-${index}`, "here"));
+    const counts = (await Promise.all(all)).flat();
+    expect(counts.filter((code) => code === "UNAUTHORIZED")).toHaveLength(3);
+    expect(counts.filter((code) => code === "LOGIN_THROTTLED")).toHaveLength(17);
+  });
+
+  it("do not count where there is no token, and end no session", async () => {
+    const door = doorWith("admin-token");
+    const { value: session } = await door.signInOperator("admin-token", "here");
+    for (const header of [undefined, "", "Basic YTpi"])
+      expect(new Set(await codes(door, header, "here", 5))).toEqual(new Set(["UNAUTHORIZED"]));
+    await door.admitOperator(withHeader("Bearer admin-token"));
+    await codes(door, "Bearer wrong", "here", 3);
+    await expect(door.admitOperator({ ...withHeader(undefined), session })).resolves.toBeUndefined();
   });
 });

@@ -1,5 +1,12 @@
 import { hashSecret } from "../../src/auth/phc.ts";
-import { createSecretVerifier, decoySecret, storedSecret } from "../../src/auth/secrets.ts";
+import { createFairTurns } from "../../src/lib/fair-turns.ts";
+import {
+  createSecretVerifier,
+  decoySecret,
+  derivationTurns,
+  storedSecret,
+  type StoredSecret,
+} from "../../src/auth/secrets.ts";
 import { cheapHash, failureOf } from "./support.ts";
 
 describe("stored secrets", () => {
@@ -25,6 +32,12 @@ describe("stored secrets", () => {
   });
 });
 
+const verifierWith = (turns = derivationTurns()) => {
+  const verifier = createSecretVerifier({ turns });
+  return (secret: StoredSecret, given: string, party = "here") =>
+    verifier.verify(secret, given, ["keys", party]);
+};
+
 describe("verifying secrets", () => {
   it.each([
     ["s3cret", true],
@@ -32,24 +45,24 @@ describe("verifying secrets", () => {
     ["s3crett", false],
     ["", false],
   ])("a plain secret against %p: %s, at once", (given, expected) => {
-    expect(createSecretVerifier()(storedSecret("s3cret"), given)).toBe(expected);
+    expect(verifierWith()(storedSecret("s3cret"), given)).toBe(expected);
   });
 
   it("a hashed secret", async () => {
     const secret = storedSecret(await hashSecret("s3cret"));
-    const verify = createSecretVerifier();
+    const verify = verifierWith();
     await expect(verify(secret, "s3cret")).resolves.toBe(true);
     await expect(verify(secret, "s3crets")).resolves.toBe(false);
   });
 
   it("the text of the hash is not the secret", async () => {
     const text = cheapHash("s3cret");
-    expect(await createSecretVerifier()(storedSecret(text), text)).toBe(false);
+    expect(await verifierWith()(storedSecret(text), text)).toBe(false);
   });
 
   it("derives a hash once for a right secret, each time for a wrong one", async () => {
     const secret = storedSecret(cheapHash("s3cret"));
-    const verify = createSecretVerifier();
+    const verify = verifierWith();
     await verify(secret, "s3cret");
     expect(verify(secret, "s3cret")).toBe(true);
     await verify(secret, "wrong");
@@ -57,14 +70,14 @@ describe("verifying secrets", () => {
   });
 
   it("a match with one secret is none with another", async () => {
-    const verify = createSecretVerifier();
+    const verify = verifierWith();
     await verify(storedSecret(cheapHash("one")), "one");
     expect(await verify(storedSecret(cheapHash("two")), "one")).toBe(false);
   });
 
   it("derives the same question once at a time, and refuses a flood of different ones", async () => {
     const secret = storedSecret(cheapHash("s3cret"));
-    const verify = createSecretVerifier({ concurrency: 1, maxWaiting: 2 });
+    const verify = verifierWith(createFairTurns({ permits: 1, maxWaiting: 2 }));
     const same = [1, 2, 3, 4, 5].map(() => verify(secret, "s3cret"));
     const others = ["a", "b"].map((given) => verify(secret, given));
     const refused = await failureOf(() => verify(secret, "c"));
@@ -74,7 +87,7 @@ describe("verifying secrets", () => {
   });
 
   it("decoys match nothing and cost what their model costs", async () => {
-    const verify = createSecretVerifier();
+    const verify = verifierWith();
     const model = storedSecret(cheapHash("s3cret"));
     expect(verify(decoySecret(), "s3cret")).toBe(false);
     expect(decoySecret(model).scrypt?.cost).toEqual(model.scrypt?.cost);

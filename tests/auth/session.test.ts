@@ -29,6 +29,7 @@ const setUp = (options: Partial<AuthenticationOptions> = {}) => {
     issuer: "stationgate",
     audience: "stationgate",
     loginFailuresPerMinute: 10,
+    adminFailuresPerMinute: 10,
     adminToken: undefined,
     now: clock.now,
     ...options,

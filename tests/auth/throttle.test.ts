@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import { createFailureThrottle } from "../../src/auth/throttle.ts";
 import { createClock, failureOf } from "./support.ts";
 
@@ -63,5 +64,16 @@ describe("failure throttle", () => {
     fail("bob", 3);
     fail("cid", 3);
     expect(["ann", "bob", "cid"].map(isRefused)).toEqual([false, true, true]);
+  });
+
+  it("is not set back with the clock of the day", () => {
+    const throttle = createFailureThrottle({ limit: 1, windowMs: 60_000 });
+    const day = jest.spyOn(Date, "now").mockReturnValue(0);
+    throttle.failed("ann");
+    day.mockReturnValue(3_600_000);
+    expect(() => {
+      throttle.check("ann");
+    }).toThrow("Too many");
+    day.mockRestore();
   });
 });

@@ -174,6 +174,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     issuer: "stationgate",
     audience: "stationgate",
     loginFailuresPerMinute: 10,
+    adminFailuresPerMinute: 10,
     adminToken: ADMIN_TOKEN,
   });
   const { autoCreate = false, bodyLimits = { maxBytes: LIMIT, timeoutMs: 5000 } } = options;

@@ -46,7 +46,11 @@ const forOthers =
   };
 
 const admit = (guard: Guard, request: Request, changes: boolean): Promise<void> =>
-  guard.admitOperator(request.headers.authorization, sessionOf(request, changes));
+  guard.admitOperator({
+    authorizationHeader: request.headers.authorization,
+    session: sessionOf(request, changes),
+    address: request.ip ?? "",
+  });
 
 const READING: readonly string[] = ["GET", "HEAD"];
 

@@ -84,7 +84,8 @@ const OF_BODIES = [
 
 /** What any route may answer for its credentials and its body, and what the route itself may. */
 const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
-  const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED"];
+  const ofOperators: readonly ErrorCode[] = auth === "admin" ? ["LOGIN_THROTTLED", "OVERLOADED"] : [];
+  const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED", ...ofOperators];
   const ofOrigins: readonly ErrorCode[] = typeof auth === "string" ? [] : ["ORIGIN_FORBIDDEN"];
   return [...new Set([...ofCallers, ...ofOrigins, ...(body === undefined ? [] : OF_BODIES), ...errors])];
 };
