@@ -4,11 +4,11 @@ import { startDelivery } from "./app/delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/ingest.ts";
 import { createLifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
+import { openMemory } from "./app/memory.ts";
 import { openTracing } from "./app/tracing.ts";
 import type { Settings } from "./config/schema.ts";
 import { createPullConsumers } from "./delivery/consume.ts";
 import { systemClock } from "./lib/clock.ts";
-import { createMemoryBudget } from "./lib/memory-budget.ts";
 import { createHealth } from "./observability/health.ts";
 import type { Log } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
@@ -38,8 +38,7 @@ export const startGateway = async (
 ): Promise<Gateway> => {
   const lifecycle = createLifecycle(logger);
   const metrics = createMetrics();
-  const memory = createMemoryBudget(settings.limits.memory);
-  metrics.clientMemoryFrom(() => memory.usedBytes);
+  const { memory, readers } = openMemory(settings, metrics);
   const tracing = await openTracing(settings, lifecycle);
   const broker = await createBroker(settings, maxRecordBytesOf(settings));
   await broker.open();
@@ -65,7 +64,7 @@ export const startGateway = async (
     });
     lifecycle.onClose("consumers", () => consumers.close());
     const connectorRoutes = settings.roles.includes("delivery")
-      ? await startDelivery({ settings, broker, logger, metrics, lifecycle, tracing })
+      ? await startDelivery({ settings, broker, readers, logger, metrics, lifecycle, tracing })
       : [];
     const listeners = createListeners({
       settings,
@@ -74,7 +73,7 @@ export const startGateway = async (
       consumers,
       adminRoutes: connectorRoutes,
       health,
-      ...{ memory, logger, requestLog, metrics, tracing },
+      ...{ memory, readers, logger, requestLog, metrics, tracing },
       scrape: async () => (gather === undefined ? metrics.text() : textOfSum(await gather())),
       lifecycle,
     });

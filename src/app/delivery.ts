@@ -8,7 +8,7 @@ import { observeDeliveries } from "../delivery/observe.ts";
 import { createRecentFailures } from "../delivery/recent-failures.ts";
 import { connectorInsightRoutes } from "../http/handlers/connector-insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors.ts";
-import { bodyReader } from "../http/middleware/body.ts";
+import type { BodyReaders } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -20,6 +20,7 @@ import type { Lifecycle } from "./lifecycle.ts";
 interface DeliveryDependencies {
   readonly settings: Settings;
   readonly broker: Broker;
+  readonly readers: BodyReaders;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
@@ -28,7 +29,7 @@ interface DeliveryDependencies {
 
 /** Begins to deliver, which goes on by itself while the broker is away. Rejects with SETTINGS_INVALID for a bad connector. */
 export const startDelivery = async (dependencies: DeliveryDependencies): Promise<readonly Route[]> => {
-  const { settings, broker, logger, metrics, lifecycle, tracing } = dependencies;
+  const { settings, broker, readers, logger, metrics, lifecycle, tracing } = dependencies;
   const { admin, server } = settings;
   const observer = observeDeliveries({ logger, metrics });
   const failures = createRecentFailures(Date.now);
@@ -53,7 +54,7 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
   await startEventService(dependencies);
   const routes = connectorRoutes({
     connectors: delivery.connectors,
-    readBody: bodyReader({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
+    readBody: readers({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
     version: VERSION,
   });
   const insight = { connectors: delivery.connectors, failures, broker, clock: systemClock };

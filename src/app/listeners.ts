@@ -13,7 +13,7 @@ import {
   stationListRoute,
   statusRoute,
 } from "../http/handlers/operations.ts";
-import { bodyReader } from "../http/middleware/body.ts";
+import type { BodyLimits, BodyReaders } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -59,6 +59,7 @@ export interface ListenerDependencies {
   readonly health: Health;
   /** What clients make the process hold, on both listeners. */
   readonly memory: MemoryBudget;
+  readonly readers: BodyReaders;
   readonly logger: Logger;
   readonly requestLog: RequestLog;
   readonly metrics: Metrics;
@@ -145,21 +146,27 @@ const sharedOptions = (dependencies: ListenerDependencies): SharedOptions => {
   };
 };
 
+/** Of requests that sign in, whoever sends them. */
+const authBodyLimits = ({ auth, server }: Settings): BodyLimits => ({
+  maxBytes: Math.min(auth.bodyLimit, server.bodyLimit),
+  timeoutMs: server.requestTimeout,
+});
+
 const publicRoutes = (
-  { settings, broker, ingest, consumers, health, memory, logger, metrics }: ListenerDependencies,
+  { settings, broker, ingest, consumers, health, memory, readers, logger, metrics }: ListenerDependencies,
   { bodyLimits, sessions, guard }: SharedOptions,
   stopping: AbortSignal,
 ): readonly Route[] => {
   const probes = [...healthRoutes(health), statusRoute];
   if (ingest === undefined) return probes;
-  const readBody = bodyReader(bodyLimits);
+  const readBody = readers(bodyLimits);
   const { authenticate } = guard;
   return [
     ...produceRoutes({
       ...{ settings, ingest, broker, consumers, memory, logger, metrics },
       ...{ readBody, authenticate, stopping },
     }),
-    ...authRoutes({ sessions, readBody }),
+    ...authRoutes({ sessions, readBody: readers(authBodyLimits(settings)) }),
     ...sdkRoutes(),
     ...probes,
   ];
@@ -170,12 +177,15 @@ const operatorsSide = (
   shared: SharedOptions,
   stopping: AbortSignal,
 ): Pick<AppOptions, "routes" | "errorPage"> => {
-  const { settings, broker, ingest } = dependencies;
+  const { settings, broker, ingest, readers } = dependencies;
   const { signInOperator } = shared;
-  const readBody = bodyReader(shared.bodyLimits);
+  const readBody = readers(shared.bodyLimits);
   const own = adminRoutes(dependencies);
   const stations = operatorStations({ settings, broker, ingest, readBody, stopping });
-  const { routes, errorPage } = withConsole([...own, ...stations], { broker, signInOperator, readBody });
+  const { routes, errorPage } = withConsole([...own, ...stations], {
+    ...{ broker, signInOperator },
+    readBody: readers(authBodyLimits(settings)),
+  });
   return { routes: documentedForOperators(routes), errorPage };
 };
 

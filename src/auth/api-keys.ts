@@ -146,6 +146,7 @@ const configuredKey = (options: ApiKeyOptions): ApiKey => {
     origins,
     limits,
     expires,
+    isPublic: kind === "browser",
   });
   return { id, secret: storedSecret(key), expires, principal };
 };

@@ -26,6 +26,8 @@ export interface Principal {
   readonly limits: Limits;
   /** When its credential ends, in milliseconds since the epoch; absent: never. The expiry of a token is not one. */
   readonly expires?: number;
+  /** Anybody can have its credential: it is a browser's key. Absent: nobody else can. */
+  readonly isPublic?: boolean;
 }
 
 /** For the verifiers of this folder only (dependency-cruiser keeps it so). */

@@ -17,6 +17,11 @@ export interface Call {
   /** Logged at debug level: probes ask too often to be worth a line. */
   quiet: boolean;
   principal: Principal | undefined;
+  /** A credential that is not public stands behind it: an account's, a server's key, an operator's. */
+  isKnown: boolean;
+  /** Bytes of the body, and the memory that gets them back when the call has ended. */
+  heldBytes: number;
+  heldIn: { give(bytes: number): void } | undefined;
   /** The failure that became the answer. */
   failure: GatewayError | undefined;
   /** The client asked for each event's outcome (RFC 7240, `return=representation`). */
@@ -54,6 +59,9 @@ export const openCall = (request: Request, response: Response, id: string): Call
     family: "problem",
     quiet: false,
     principal: undefined,
+    isKnown: false,
+    heldBytes: 0,
+    heldIn: undefined,
     failure: undefined,
     representation: false,
     facts: {},
@@ -63,8 +71,8 @@ export const openCall = (request: Request, response: Response, id: string): Call
 };
 
 /** The call that this response answers; there is one for every request that the app has seen. */
-export const callOf = (response: Response): Call => {
-  const call = (response as Carrier)[CALL];
+export const callOf = (response: Response | undefined): Call => {
+  const call = (response as Carrier | undefined)?.[CALL];
   if (call === undefined) throw new TypeError("No call was opened for this response");
   return call;
 };

@@ -25,7 +25,7 @@ import {
 import { restProxyRoutes } from "../../src/http/handlers/rest-proxy.ts";
 import { stationRoutes } from "../../src/http/handlers/stations.ts";
 import { createIntake } from "../../src/http/intake.ts";
-import { bodyReader, type BodyLimits } from "../../src/http/middleware/body.ts";
+import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body.ts";
 import type { Route } from "../../src/http/routes.ts";
 import { createIdempotency } from "../../src/ingest/idempotency.ts";
 import { createRates } from "../../src/ingest/limits/rates.ts";
@@ -34,6 +34,7 @@ import { createProduce } from "../../src/ingest/produce.ts";
 import { createStations, type Station } from "../../src/ingest/stations.ts";
 import type { StreamLimits } from "../../src/ingest/stream/stream.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
+import { createMemoryBudget, type MemoryBudget } from "../../src/lib/memory-budget.ts";
 import { createHealth, type Health } from "../../src/observability/health.ts";
 import type { RequestLog } from "../../src/observability/log/request-log.ts";
 import type { Logger } from "../../src/observability/logger.ts";
@@ -125,6 +126,8 @@ export interface TestOptions {
   readonly autoCreate?: boolean;
   readonly corsOrigins?: readonly string[];
   readonly bodyLimits?: BodyLimits;
+  /** For bodies. */
+  readonly memoryBytes?: number;
   readonly deliveryTimeoutMs?: number;
   /** Further rows of the public app. */
   readonly routes?: readonly Route[];
@@ -145,6 +148,8 @@ export interface TestGateway {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly consumers: PullConsumers;
+  /** For bodies. */
+  readonly memory: MemoryBudget;
   /** Emits "pull" with each pull's promise. */
   readonly pulls: EventEmitter;
   /** Ends the streams, as the program's end does. */
@@ -203,7 +208,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       return pulling;
     },
   };
-  const readBody = bodyReader(bodyLimits);
+  const memory = memoryOf(options);
+  const readBody = bodyReaders(memory)(bodyLimits);
   const shared = {
     guard: authentication,
     bodyLimits,
@@ -286,6 +292,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     health,
     metrics,
     consumers,
+    memory,
     pulls,
     lines,
     token: async (username = "root") => {
@@ -297,6 +304,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     records: (topic) => readAll(broker, topic),
   };
 };
+
+const memoryOf = ({ memoryBytes = 1 << 27 }: TestOptions): MemoryBudget => createMemoryBudget(memoryBytes);
 
 const tailsOf = (
   { clock = systemClock, maxTailBytes: maxWaitingBytes = 1 << 20 }: TestOptions,

@@ -1,93 +1,91 @@
 /**
  * Request bodies, read by hand: express.raw and express.json cost another 10–90 µs a request. Nothing is read before
- * somebody asks for it, and never more than the limit is kept, encoded or decoded.
+ * somebody asks for it, and never more than the limit is kept, encoded or decoded. The memory of a body is counted
+ * until its request has ended.
  */
-import { promisify } from "node:util";
-import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import type { Request } from "express";
 import { GatewayError } from "../../errors.ts";
+import type { MemoryBudget } from "../../lib/memory-budget.ts";
+import { callOf, type Call } from "../call.ts";
+import { collect, type BodyLimits } from "./body/collect.ts";
+import {
+  createTurns,
+  decoded,
+  decoderFor,
+  maxDecodedBytes,
+  type Decoder,
+  type Turns,
+} from "./body/decode.ts";
+import { createBodyMemories, outOfMemory, type BodyMemory, type Reading } from "./body/memory.ts";
 
-export interface BodyLimits {
-  /** Of the body after decoding. */
-  readonly maxBytes: number;
-  /** Time in which the whole body must arrive, in milliseconds. */
-  readonly timeoutMs: number;
-}
+export type { BodyLimits } from "./body/collect.ts";
 
 export type ReadBody = (request: Request) => Promise<Buffer>;
 
-type Decode = (encoded: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
-
-const DECODERS: Readonly<Partial<Record<string, Decode>>> = {
-  gzip: promisify(gunzip),
-  "x-gzip": promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
-};
+/** Makes readers that share the memory of one process. */
+export type BodyReaders = (limits: BodyLimits) => ReadBody;
 
 /**
- * Reads and decodes a body. Rejects with ENCODING_UNSUPPORTED or BODY_TOO_LARGE before a byte is read where the
- * headers tell; later with BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT or ENCODING_BROKEN.
+ * A reader reads and decodes a body. It rejects with ENCODING_UNSUPPORTED or BODY_TOO_LARGE before a byte is read where
+ * the headers tell; later with BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, ENCODING_BROKEN, or OVERLOADED when
+ * the memory is used up.
  */
-export const bodyReader =
-  (limits: BodyLimits): ReadBody =>
-  async (request) => {
-    const decode = decoderFor(request.headers["content-encoding"]);
+export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
+  const memories = createBodyMemories(budget);
+  const known: Source = { memory: memories.known, turns: createTurns(2) };
+  const strangers: Source = { memory: memories.strangers, turns: createTurns(1) };
+  return (limits) => async (request) => {
+    const decoder = decoderFor(request.headers["content-encoding"]);
     if (Number(request.headers["content-length"] ?? 0) > limits.maxBytes)
       throw new GatewayError("BODY_TOO_LARGE");
-    const body = await collect(request, limits);
-    return decode === undefined || body.length === 0 ? body : decoded(body, decode, limits.maxBytes);
+    const call = callOf(request.res);
+    const source = call.isKnown ? known : strangers;
+    const body = await collect(request, limits, source.memory);
+    if (decoder === undefined || body.length === 0) return keep(call, source, body);
+    return keep(call, source, await decode(body, decoder, limits.maxBytes, source));
   };
-
-/** One encoding, not a list of them: nobody sends two, and each would multiply what a bomb can do. */
-const decoderFor = (header: string | undefined): Decode | undefined => {
-  if (header === undefined) return undefined;
-  const encoding = header.trim().toLowerCase();
-  if (encoding === "identity" || encoding === "") return undefined;
-  const decode = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
-  if (decode !== undefined) return decode;
-  throw new GatewayError("ENCODING_UNSUPPORTED", { headers: { "Accept-Encoding": "gzip, deflate, br" } });
 };
 
-/** zlib stops inflating once its output passes the limit. */
-const decoded = async (encoded: Buffer, decode: Decode, maxBytes: number): Promise<Buffer> => {
+/** What one kind of clients shares. */
+interface Source {
+  readonly memory: BodyMemory;
+  readonly turns: Turns;
+}
+
+/** The body's bytes are given back when its request has ended. */
+const keep = (call: Call, { memory }: Source, body: Buffer): Buffer => {
+  if (call.response.closed) memory.give(body.length);
+  else {
+    call.heldIn = memory;
+    call.heldBytes = body.length;
+  }
+  return body;
+};
+
+/** A body that has arrived gives way to nobody. */
+const COMPLETE: Reading = { cut: () => undefined };
+
+/** From a body whose bytes are taken to one whose bytes are. */
+const decode = async (
+  encoded: Buffer,
+  decoder: Decoder,
+  maxBytes: number,
+  { memory, turns }: Source,
+): Promise<Buffer> => {
+  let held = encoded.length;
   try {
-    return await decode(encoded, { maxOutputLength: maxBytes });
-  } catch (cause) {
-    const tooLarge = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
-    throw new GatewayError(tooLarge ? "BODY_TOO_LARGE" : "ENCODING_BROKEN", { cause });
+    const turn = turns.tryRun(async () => {
+      const most = maxDecodedBytes(encoded, decoder, maxBytes);
+      if (!memory.tryTake(most, COMPLETE)) throw outOfMemory();
+      held += most;
+      return decoded(encoded, decoder, maxBytes);
+    });
+    if (turn === undefined) throw outOfMemory();
+    const body = await turn;
+    memory.give(held - body.length);
+    held = 0;
+    return body;
+  } finally {
+    memory.give(held);
   }
 };
-
-const collect = (request: Request, { maxBytes, timeoutMs }: BodyLimits): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const fail = (error: GatewayError): void => {
-      clearTimeout(timer);
-      request.off("data", onData).off("end", onEnd).off("close", onClose);
-      // What still comes is thrown away, so that the client gets to read its answer.
-      request.resume();
-      reject(error);
-    };
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size > maxBytes) fail(new GatewayError("BODY_TOO_LARGE"));
-      else chunks.push(chunk);
-    };
-    const onEnd = (): void => {
-      clearTimeout(timer);
-      request.off("close", onClose);
-      const [first] = chunks;
-      resolve(first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, size));
-    };
-    const onClose = (): void => {
-      fail(new GatewayError("BODY_INCOMPLETE"));
-    };
-    const onTimeout = (): void => {
-      fail(new GatewayError("REQUEST_TIMEOUT", { headers: { Connection: "close" } }));
-    };
-    const timer = setTimeout(onTimeout, timeoutMs);
-    if (request.destroyed) onClose();
-    else request.on("data", onData).on("end", onEnd).on("close", onClose);
-  });

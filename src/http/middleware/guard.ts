@@ -42,7 +42,10 @@ const forOthers =
   (request, response) => {
     const call = enterRoute(response, route);
     if (route.auth === "none") return route.handler(call);
-    return admit(guard, request, changes(route, request)).then(() => route.handler(call));
+    return admit(guard, request, changes(route, request)).then(() => {
+      call.isKnown = true;
+      return route.handler(call);
+    });
   };
 
 const admit = (guard: Guard, request: Request, changes: boolean): Promise<void> =>
@@ -60,6 +63,7 @@ const changes = (route: OpenRoute, { method }: Request): boolean =>
 /** Admits a principal to a call. Throws ORIGIN_FORBIDDEN. */
 export const authorised = (call: Call, principal: Principal): AuthorisedCall => {
   call.principal = principal;
+  call.isKnown = principal.isPublic !== true;
   const { origin } = call.request.headers;
   requireOrigin(principal, origin);
   if (origin !== undefined && principal.origins.length > 0) narrowToOrigin(call.response, origin);

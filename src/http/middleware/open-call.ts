@@ -22,6 +22,7 @@ export const callOpener =
     const call = openCall(request, response, requestIdOf(request));
     response.setHeader("X-Request-Id", call.id);
     response.once("close", () => {
+      call.heldIn?.give(call.heldBytes);
       writeDown(call, observers);
     });
     request.url = withoutBrokenPercents(request.url);

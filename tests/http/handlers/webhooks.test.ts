@@ -2,7 +2,8 @@ import { createHmac } from "node:crypto";
 import request from "supertest";
 import { GatewayError } from "../../../src/errors.ts";
 import { webhookRoutes } from "../../../src/http/handlers/webhooks.ts";
-import { bodyReader } from "../../../src/http/middleware/body.ts";
+import { bodyReaders } from "../../../src/http/middleware/body.ts";
+import { createMemoryBudget } from "../../../src/lib/memory-budget.ts";
 import type { WebhookRequest } from "../../../src/ingest/webhooks/webhook.ts";
 import { createVerifier } from "../../../src/ingest/webhooks/verifier.ts";
 import { createTestGateway, LIMIT } from "../support.ts";
@@ -18,7 +19,7 @@ const setUp = async () => {
   };
   const stored: WebhookRequest[] = [];
   const routes = webhookRoutes({
-    readBody: bodyReader({ maxBytes: LIMIT, timeoutMs: 1000 }),
+    readBody: bodyReaders(createMemoryBudget(1 << 24))({ maxBytes: LIMIT, timeoutMs: 1000 }),
     intake: { admit: () => undefined },
     webhooks: {
       find: (name) => {

@@ -7,7 +7,8 @@ import { createRecentFailures, type RecentFailures } from "../../../../src/deliv
 import { createApp } from "../../../../src/http/app.ts";
 import { connectorInsightRoutes } from "../../../../src/http/handlers/connector-insight.ts";
 import { connectorRoutes } from "../../../../src/http/handlers/connectors.ts";
-import { bodyReader } from "../../../../src/http/middleware/body.ts";
+import { bodyReaders } from "../../../../src/http/middleware/body.ts";
+import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import { createLog } from "../../../../src/observability/logger.ts";
 import { startHttpSink, type HttpSink } from "../../../support/http-sink.ts";
@@ -25,7 +26,11 @@ const appOf = (
   supertest(
     createApp({
       routes: [
-        ...connectorRoutes({ connectors, readBody: bodyReader(limits), version: "1.2.3" }),
+        ...connectorRoutes({
+          connectors,
+          readBody: bodyReaders(createMemoryBudget(1 << 24))(limits),
+          version: "1.2.3",
+        }),
         ...connectorInsightRoutes({ connectors, failures, broker, clock: systemClock }),
       ],
       guard: {

@@ -1,0 +1,17 @@
+/** The memory that clients may make this process hold, and the readers of bodies that share it. */
+import type { Settings } from "../config/schema.ts";
+import { bodyReaders, type BodyReaders } from "../http/middleware/body.ts";
+import { createMemoryBudget, type MemoryBudget } from "../lib/memory-budget.ts";
+import type { Metrics } from "../observability/metrics.ts";
+
+interface ClientMemory {
+  readonly memory: MemoryBudget;
+  readonly readers: BodyReaders;
+}
+
+/** To be called once for a process. */
+export const openMemory = ({ limits }: Settings, metrics: Metrics): ClientMemory => {
+  const memory = createMemoryBudget(limits.memory);
+  metrics.clientMemoryFrom(() => memory.usedBytes);
+  return { memory, readers: bodyReaders(memory) };
+};
