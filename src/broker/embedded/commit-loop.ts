@@ -5,6 +5,8 @@
 import { GatewayError } from "../../errors.ts";
 
 export interface Change<T> {
+  /** Bytes that it writes, at most. */
+  readonly bytes: number;
   /** Writes into the open transaction. */
   readonly stage: () => void;
   /** The change is on the disk: makes it visible, and gives what its submitter gets. */
@@ -12,6 +14,8 @@ export interface Change<T> {
 }
 
 export interface CommitLoopParts {
+  /** Resolves when a commit of so many bytes may begin. What it rejects with, each of the commit's changes gets. */
+  readonly admit: (bytes: number) => Promise<void>;
   /** Runs `stage` in a transaction; resolves once that is on the disk. */
   readonly commit: (stage: () => void) => Promise<void>;
   /** After a failed commit: whatever `stage` has prepared in memory is void. */
@@ -30,6 +34,7 @@ export interface CommitLoop {
 }
 
 interface Pending {
+  readonly bytes: number;
   readonly stage: () => void;
   readonly settle: () => void;
   readonly reject: (error: GatewayError) => void;
@@ -40,27 +45,40 @@ const unavailable = (): GatewayError => new GatewayError("BROKER_UNAVAILABLE");
 const asFailure = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError("BROKER_AMBIGUOUS", { cause: error });
 
+/** Makes the function that commits changes together and settles each; it resolves with whether they are stored. */
+const roundCommitter = ({ admit, commit, onFailure }: CommitLoopParts) => {
+  const attempt = async (round: readonly Pending[]): Promise<void> => {
+    await admit(round.reduce((sum, { bytes }) => sum + bytes, 0));
+    try {
+      await commit(() => {
+        for (const { stage } of round) stage();
+      });
+    } catch (error) {
+      onFailure();
+      throw error;
+    }
+  };
+
+  return async (round: readonly Pending[]): Promise<boolean> => {
+    try {
+      await attempt(round);
+    } catch (error) {
+      for (const { reject } of round) reject(asFailure(error));
+      return false;
+    }
+    for (const { settle } of round) settle();
+    return true;
+  };
+};
+
 /** A loop at rest. Changes are applied in the order of their submission. */
-export const createCommitLoop = ({ commit, onFailure, stallAfter }: CommitLoopParts): CommitLoop => {
+export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
+  const commitAll = roundCommitter(parts);
   let waiting: Pending[] = [];
   let running: Promise<void> | undefined;
   let failed = false;
   let stalled = false;
   let closed = false;
-
-  const commitAll = async (round: readonly Pending[]): Promise<void> => {
-    try {
-      await commit(() => {
-        for (const { stage } of round) stage();
-      });
-      failed = false;
-      for (const { settle } of round) settle();
-    } catch (error) {
-      failed = true;
-      onFailure();
-      for (const { reject } of round) reject(asFailure(error));
-    }
-  };
 
   /** A disk that hangs: nobody is kept waiting, and nobody else let in until it comes back. */
   const giveUpOn = (round: readonly Pending[]): void => {
@@ -74,8 +92,8 @@ export const createCommitLoop = ({ commit, onFailure, stallAfter }: CommitLoopPa
     while (waiting.length > 0) {
       const round = waiting;
       waiting = [];
-      const alarm = setTimeout(giveUpOn, stallAfter, round);
-      await commitAll(round);
+      const alarm = setTimeout(giveUpOn, parts.stallAfter, round);
+      failed = !(await commitAll(round));
       clearTimeout(alarm);
       stalled = false;
     }
@@ -83,7 +101,7 @@ export const createCommitLoop = ({ commit, onFailure, stallAfter }: CommitLoopPa
   };
 
   return {
-    submit: ({ stage, applied }) =>
+    submit: ({ bytes, stage, applied }) =>
       new Promise((resolve, reject) => {
         if (closed || stalled) {
           reject(unavailable());
@@ -92,7 +110,7 @@ export const createCommitLoop = ({ commit, onFailure, stallAfter }: CommitLoopPa
         const settle = (): void => {
           resolve(applied());
         };
-        waiting.push({ stage, settle, reject });
+        waiting.push({ bytes, stage, settle, reject });
         // In a microtask: what is submitted together is committed together.
         running ??= Promise.resolve().then(run);
       }),

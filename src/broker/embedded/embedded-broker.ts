@@ -10,9 +10,15 @@ export interface EmbeddedBrokerOptions {
   readonly partitions?: number;
   /** Largest record of a topic that is created without a size of its own, in bytes. Default: 4 MiB. */
   readonly maxRecordBytes?: number;
+  /** Free bytes that each commit must leave on the disk; with less, nothing is stored. Default: 8 MiB. */
+  readonly minFree?: number;
+  /** What the disk has free; default: the file system's answer. */
+  readonly freeBytes?: (directory: string) => Promise<number>;
   /** Milliseconds after which a record that the disk has not taken is given up. Default: 10,000. */
   readonly deliveryTimeout?: number;
 }
+
+const MIB = 1024 * 1024;
 
 /**
  * A broker whose `open` rejects with SETTINGS_INVALID where another process has the directory, or where what lies
@@ -20,10 +26,11 @@ export interface EmbeddedBrokerOptions {
  * topics neither.
  */
 export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): Broker => {
-  const { dir, partitions = 4, maxRecordBytes = 4 * 1024 * 1024, deliveryTimeout = 10_000 } = options;
+  const { dir, partitions = 4, maxRecordBytes = 4 * MIB, deliveryTimeout = 10_000 } = options;
+  const { minFree = 8 * MIB, freeBytes } = options;
   return createLocalBroker({
     kind: "embedded",
-    store: createEmbeddedStore({ directory: dir, deliveryTimeout }),
+    store: createEmbeddedStore({ directory: dir, minFree, freeBytes, deliveryTimeout }),
     partitions,
     maxRecordBytes,
   });

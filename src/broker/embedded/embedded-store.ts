@@ -2,16 +2,21 @@
 import { GatewayError } from "../../errors.ts";
 import type { LocalStore, LocalTopic } from "../local/store.ts";
 import { lockDirectory } from "./directory-lock.ts";
+import type { DiskSpaceOptions } from "./disk-space.ts";
 import { openEnvironment } from "./environment.ts";
 import { openLog, type Log } from "./log.ts";
 
 export interface EmbeddedStoreOptions {
   readonly directory: string;
+  /** Free bytes that a commit must leave on the disk. */
+  readonly minFree: number;
+  readonly freeBytes?: DiskSpaceOptions["freeBytes"];
   readonly deliveryTimeout: number;
 }
 
 /** A store that has its directory to itself between `open` and `close`; outside, it is unavailable. */
-export const createEmbeddedStore = ({ directory, deliveryTimeout }: EmbeddedStoreOptions): LocalStore => {
+export const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
+  const { directory, deliveryTimeout } = options;
   let log: Log | undefined;
   let unlock: (() => Promise<void>) | undefined;
   let topics: ReadonlyMap<string, LocalTopic> = new Map();
@@ -25,7 +30,7 @@ export const createEmbeddedStore = ({ directory, deliveryTimeout }: EmbeddedStor
     open: async () => {
       unlock = await lockDirectory(directory);
       try {
-        log = openLog(await openEnvironment(directory), deliveryTimeout);
+        log = openLog(await openEnvironment(options), deliveryTimeout);
       } catch (error) {
         await unlock();
         throw error;

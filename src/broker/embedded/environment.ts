@@ -1,35 +1,36 @@
 /** The LMDB environment of the log: its file, its databases, its format, and what a commit promises. */
+import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import path from "node:path";
-import { open, type Database, type RootDatabase } from "lmdb";
 import { GatewayError } from "../../errors.ts";
+import { openDatabases, type Databases, type ReopenableDatabases } from "./databases.ts";
+import { createDiskSpace, type DiskSpace, type DiskSpaceOptions } from "./disk-space.ts";
 import { logFileFault } from "./log-file.ts";
+import { fillLockFile } from "./lock-file.ts";
+import { openReserve, type Reserve } from "./reserve.ts";
 
 const { errno } = constants;
 
 /** Raised whenever what lies in the databases changes its meaning. */
 const FORMAT = 1;
 
-interface StoredTopic {
-  readonly id: number;
-  readonly partitions: number;
-  readonly maxRecordBytes: number;
-}
+/** What a small change writes. */
+export const PAGE_BYTES = 4096;
 
 export interface Environment {
-  /** By topic id, partition and first offset: a batch as in `record-batch.ts`. */
-  readonly batches: Database<Buffer, [number, number, number]>;
-  /** By name. */
-  readonly topics: Database<StoredTopic, string>;
-  /** By group, topic and partition: the next offset to read. */
-  readonly positions: Database<number, [string, string, number]>;
-  /** What concerns the log as a whole. */
-  readonly meta: Database<number, string>;
+  /** Each throws BROKER_UNAVAILABLE while the log can't be opened again after a fault; then they are others. */
+  readonly databases: Databases;
+  /** Resolves when a commit of so many bytes may begin, else rejects with BROKER_UNAVAILABLE. */
+  readonly admit: (bytes: number) => Promise<void>;
+  /** Rejects with BROKER_UNAVAILABLE where the disk has no room for another commit. */
+  readonly checkRoom: () => Promise<void>;
   /**
    * Runs `stage`, whose puts and removes are one transaction, and resolves once it is on the disk. Rejects with
    * BROKER_AMBIGUOUS, or with BROKER_UNAVAILABLE where it is certain that nothing was stored.
    */
   readonly commit: (stage: () => void) => Promise<void>;
+  /** Calls back whenever the log was opened again after a fault: a commit that failed may be in it all the same. */
+  readonly onReopened: (callback: () => void) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -49,58 +50,105 @@ const commitFailure = async (error: unknown): Promise<GatewayError> => {
   });
 };
 
-/**
- * Without `overlappingSync` a commit is LMDB's own: it writes the pages, calls fdatasync, then writes the meta page
- * through an O_DSYNC descriptor, and only then settles (seen with strace; with `overlappingSync` a commit settles
- * before the flush). Without `eventTurnBatching` a batch has one promise; with it, lmdb makes a second one that nobody
- * can catch when the commit fails.
- */
-const openRoot = (file: string): RootDatabase =>
-  open({ path: file, noSubdir: true, overlappingSync: false, eventTurnBatching: false, maxDbs: 4 });
+const settleFormat = async (directory: string, { databases, admit, commit }: Environment): Promise<void> => {
+  const format = databases.meta.get("format");
+  if (format === undefined) {
+    await admit(PAGE_BYTES);
+    await commit(() => void databases.meta.put("format", FORMAT));
+  } else if (format > FORMAT) {
+    throw invalid(directory, "the log there was written by a newer version");
+  }
+};
 
-const committer =
-  (root: RootDatabase): Environment["commit"] =>
-  async (stage) => {
-    try {
-      await root.batch(stage);
-    } catch (error) {
-      throw error instanceof GatewayError ? error : await commitFailure(error);
-    }
+/** Admission and commits over open databases. LMDB refuses all work after some faults, until its file is opened again. */
+const createEnvironment = (
+  databases: ReopenableDatabases,
+  space: DiskSpace,
+  reserve: Reserve,
+): Environment => {
+  let reopened = (): void => undefined;
+
+  const reopen = async (): Promise<void> => {
+    await databases.reopen();
+    reopened();
   };
 
-const settleFormat = async (directory: string, { meta, commit }: Environment): Promise<void> => {
-  const format = meta.get("format");
-  if (format === undefined) await commit(() => void meta.put("format", FORMAT));
-  else if (format > FORMAT) throw invalid(directory, "the log there was written by a newer version");
+  return {
+    databases,
+    admit: async (bytes) => {
+      if (!databases.isOpen) {
+        await reopen().catch((cause: unknown) => {
+          throw new GatewayError("BROKER_UNAVAILABLE", { cause });
+        });
+      }
+      await reserve.cover(bytes, await space.demand(bytes));
+    },
+    checkRoom: space.check,
+    commit: async (stage) => {
+      try {
+        await databases.batch(stage);
+      } catch (error) {
+        if (error instanceof GatewayError) throw error;
+        const failure = await commitFailure(error);
+        // Where that fails, the next commit tries again.
+        await reopen().catch(() => undefined);
+        throw failure;
+      }
+    },
+    onReopened: (callback) => {
+      reopened = callback;
+    },
+    close: async () => {
+      const used = databases.isOpen ? databases.usedBytes() : Infinity;
+      await databases.close();
+      await reserve.close(used);
+    },
+  };
+};
+
+const openIn = (directory: string, file: string): ReopenableDatabases => {
+  try {
+    return openDatabases(file);
+  } catch (error) {
+    throw invalid(directory, "the log there cannot be opened", error);
+  }
+};
+
+/** LMDB makes the databases of a new log before anything can be reserved. */
+const NEW_LOG_BYTES = 16 * PAGE_BYTES;
+
+/** A new log needs room; one that is there already can at least be read. */
+const prepareFiles = async (file: string, space: DiskSpace): Promise<void> => {
+  await fillLockFile(`${file}-lock`);
+  const { size } = await stat(file);
+  if (size === 0) await space.demand(NEW_LOG_BYTES);
 };
 
 /**
  * Opens the log in a directory that is this process's alone, making what is missing. Rejects with SETTINGS_INVALID
- * where the file is no log, is cut short, or is of a later format.
+ * where the file is no log, is cut short, or is of a later format, and where the disk has no room to open it.
  */
-export const openEnvironment = async (directory: string): Promise<Environment> => {
+export const openEnvironment = async (options: DiskSpaceOptions): Promise<Environment> => {
+  const { directory } = options;
   const file = path.join(directory, "log.lmdb");
   const fault = await logFileFault(file);
   if (fault !== undefined) throw invalid(directory, fault);
-  let root: RootDatabase;
-  try {
-    root = openRoot(file);
-  } catch (error) {
-    throw invalid(directory, "the log there cannot be opened", error);
-  }
-  const environment: Environment = {
-    batches: root.openDB("batches", { encoding: "binary" }),
-    topics: root.openDB("topics", {}),
-    positions: root.openDB("positions", {}),
-    meta: root.openDB("meta", {}),
-    commit: committer(root),
-    close: () => root.close(),
-  };
+  const space = createDiskSpace(options);
+  const noRoom = (error: unknown): GatewayError =>
+    error instanceof GatewayError && error.code === "SETTINGS_INVALID"
+      ? error
+      : invalid(directory, "the disk has no room for the log", error);
+  await prepareFiles(file, space).catch((error: unknown) => {
+    throw noRoom(error);
+  });
+  const databases = openIn(directory, file);
+  const reserve = await openReserve({ file, usedBytes: databases.usedBytes });
+  const environment = createEnvironment(databases, space, reserve);
   try {
     await settleFormat(directory, environment);
   } catch (error) {
-    await root.close();
-    throw error;
+    await environment.close();
+    throw noRoom(error);
   }
   return environment;
 };

@@ -4,7 +4,7 @@ import type { TopicPartition } from "../broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { LocalStore, LocalTopic } from "../local/store.ts";
 import { createCommitLoop, type CommitLoop } from "./commit-loop.ts";
-import type { Environment } from "./environment.ts";
+import { PAGE_BYTES, type Environment } from "./environment.ts";
 import { openPartitionLog, type PartitionLog } from "./partition-log.ts";
 import { openPositions } from "./stored-positions.ts";
 
@@ -27,17 +27,22 @@ const openTopic = (environment: Environment, id: number, topic: LocalTopic): Ope
 
 const storedTopics = (environment: Environment): Map<string, OpenTopic> =>
   new Map(
-    [...environment.topics.getRange()].map(({ key: name, value: { id, ...topic } }) => [
+    [...environment.databases.topics.getRange()].map(({ key: name, value: { id, ...topic } }) => [
       name,
       openTopic(environment, id, { name, ...topic }),
     ]),
   );
 
-/** After a failed commit only another commit can tell whether the disk is well again. */
-const checkDisk = async ({ meta }: Environment, loop: CommitLoop): Promise<void> => {
+/** Is there room for a commit? After a failed one only another commit can tell whether the disk is well again. */
+const checkDisk = async (environment: Environment, loop: CommitLoop): Promise<void> => {
+  await environment.checkRoom();
   if (loop.healthy()) return;
   const timer = new AbortController();
-  const probe = loop.submit({ stage: () => void meta.put("probed", Date.now()), applied: () => undefined });
+  const probe = loop.submit({
+    bytes: PAGE_BYTES,
+    stage: () => void environment.databases.meta.put("probed", Date.now()),
+    applied: () => undefined,
+  });
   const late = delay(CHECK_MS, undefined, { signal: timer.signal }).then(() => {
     throw new GatewayError("BROKER_UNAVAILABLE");
   });
@@ -62,7 +67,8 @@ const createTopicIn = (
     const id = lastId;
     const { name, partitions, maxRecordBytes } = topic;
     return loop.submit({
-      stage: () => void environment.topics.put(name, { id, partitions, maxRecordBytes }),
+      bytes: PAGE_BYTES,
+      stage: () => void environment.databases.topics.put(name, { id, partitions, maxRecordBytes }),
       applied: () => {
         topics.set(name, openTopic(environment, id, topic));
       },
@@ -76,12 +82,15 @@ const createTopicIn = (
  */
 export const openLog = (environment: Environment, deliveryTimeout: number): Log => {
   const topics = storedTopics(environment);
+  const reset = (): void => {
+    for (const { logs } of topics.values()) for (const log of logs) log.reset();
+  };
+  environment.onReopened(reset);
   const loop = createCommitLoop({
+    admit: environment.admit,
     commit: environment.commit,
     stallAfter: deliveryTimeout,
-    onFailure: () => {
-      for (const { logs } of topics.values()) for (const log of logs) log.reset();
-    },
+    onFailure: reset,
   });
 
   const logOf = ({ topic, partition }: TopicPartition): PartitionLog => {

@@ -2,8 +2,8 @@
 import type { BrokerRecord, ConsumedRecord, TopicPartition } from "../broker.ts";
 import type { ReadLimit } from "../local/store.ts";
 import type { Change } from "./commit-loop.ts";
-import type { Environment } from "./environment.ts";
-import { encodeBatches } from "./record-batch.ts";
+import { PAGE_BYTES, type Environment } from "./environment.ts";
+import { bytesOf, encodeBatches } from "./record-batch.ts";
 import { createStoredBatches } from "./stored-batches.ts";
 
 export interface PartitionLog {
@@ -21,11 +21,10 @@ export interface PartitionLog {
  * after a crash, and one that was acknowledged is never given again.
  */
 export const openPartitionLog = (
-  environment: Pick<Environment, "batches">,
+  environment: Pick<Environment, "databases">,
   topicId: number,
   of: TopicPartition,
 ): PartitionLog => {
-  const { batches } = environment;
   const onDisk = createStoredBatches(environment, topicId, of);
   let stored = onDisk.end();
   let staged = stored;
@@ -36,10 +35,11 @@ export const openPartitionLog = (
       let first = 0;
       let end = 0;
       return {
+        bytes: bytesOf(records) + PAGE_BYTES,
         stage: () => {
           first = staged;
           for (const { count, bytes } of encodeBatches(records)) {
-            void batches.put([topicId, of.partition, staged], bytes);
+            void environment.databases.batches.put([topicId, of.partition, staged], bytes);
             staged += count;
           }
           end = staged;
@@ -54,7 +54,7 @@ export const openPartitionLog = (
       try {
         stored = onDisk.end();
       } catch {
-        // LMDB gives up after a failed write of its meta page: no commit will succeed either until the log is reopened.
+        // The environment could not be opened again yet: it says so when it is.
       }
       staged = stored;
     },

@@ -26,6 +26,10 @@ const sizeOf = ({ key, value, headers }: BrokerRecord): number =>
     FIXED_BYTES + (key?.length ?? 0) + (value?.length ?? 0),
   );
 
+/** Bytes that the records take in the log. */
+export const bytesOf = (records: readonly BrokerRecord[]): number =>
+  records.reduce((sum, record) => sum + sizeOf(record), COUNT_BYTES);
+
 const writeHeader = (target: Buffer, start: number, { name, value }: RecordHeader): number => {
   const valueAt = start + HEADER_FIXED_BYTES + target.write(name, start + HEADER_FIXED_BYTES);
   target.writeUInt32BE(valueAt - start - HEADER_FIXED_BYTES, start);

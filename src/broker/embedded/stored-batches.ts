@@ -12,7 +12,7 @@ export interface StoredBatches {
 
 /** The batches of one partition. */
 export const createStoredBatches = (
-  { batches }: Pick<Environment, "batches">,
+  environment: Pick<Environment, "databases">,
   topicId: number,
   of: TopicPartition,
 ): StoredBatches => {
@@ -25,13 +25,16 @@ export const createStoredBatches = (
   });
 
   const firstOfBatchWith = (offset: number): number => {
-    for (const [, , first] of batches.getKeys(lastUpTo(offset))) return first;
+    for (const [, , first] of environment.databases.batches.getKeys(lastUpTo(offset))) return first;
     return 0;
   };
 
   function* recordsFrom(offset: bigint): Generator<ConsumedRecord> {
     const first = firstOfBatchWith(Number(offset));
-    for (const { key, value } of batches.getRange({ start: [...start, first], end: [...start, Infinity] })) {
+    for (const { key, value } of environment.databases.batches.getRange({
+      start: [...start, first],
+      end: [...start, Infinity],
+    })) {
       for (const record of decodeBatch(value, { ...of, offset: BigInt(key[2]) })) {
         if (record.offset >= offset) yield record;
       }
@@ -40,7 +43,8 @@ export const createStoredBatches = (
 
   return {
     end: () => {
-      for (const { key, value } of batches.getRange(lastUpTo(Infinity))) return key[2] + countOf(value);
+      for (const { key, value } of environment.databases.batches.getRange(lastUpTo(Infinity)))
+        return key[2] + countOf(value);
       return 0;
     },
     recordsFrom,

@@ -3,14 +3,14 @@ import { GatewayError } from "../../errors.ts";
 import { createPositions, type Positions } from "../local/positions.ts";
 import type { LocalStore } from "../local/store.ts";
 import type { CommitLoop } from "./commit-loop.ts";
-import type { Environment } from "./environment.ts";
+import { PAGE_BYTES, type Environment } from "./environment.ts";
 
 /** LMDB's keys end at 1978 bytes, and the topic and the partition have to fit in too. */
 const LONGEST_GROUP_BYTES = 1500;
 
-const storedPositions = ({ positions }: Environment): Positions => {
+const storedPositions = ({ databases }: Environment): Positions => {
   const stored = createPositions();
-  for (const { key, value } of positions.getRange()) {
+  for (const { key, value } of databases.positions.getRange()) {
     const [group, topic, partition] = key;
     stored.set(group, [{ topic, partition, offset: BigInt(value) }]);
   }
@@ -33,9 +33,10 @@ export const openPositions = (
         );
       }
       return loop.submit({
+        bytes: positions.length * PAGE_BYTES,
         stage: () => {
           for (const { topic, partition, offset } of positions) {
-            void environment.positions.put([group, topic, partition], Number(offset));
+            void environment.databases.positions.put([group, topic, partition], Number(offset));
           }
         },
         applied: () => {
@@ -45,9 +46,10 @@ export const openPositions = (
     },
     deletePositions: (group) =>
       loop.submit({
+        bytes: known.of(group).length * PAGE_BYTES,
         stage: () => {
           for (const { topic, partition } of known.of(group)) {
-            void environment.positions.remove([group, topic, partition]);
+            void environment.databases.positions.remove([group, topic, partition]);
           }
         },
         applied: () => {

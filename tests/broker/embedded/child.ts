@@ -33,6 +33,8 @@ interface Child {
   readonly lines: readonly string[];
   /** Resolves once there are so many lines, or it has ended. */
   lineCount(count: number): Promise<void>;
+  /** Resolves once it has printed so many lines that begin so, or it has ended. */
+  printed(beginning: string, count: number): Promise<void>;
   /** Resolves with its exit code; null: it was killed. */
   ended(): Promise<number | null>;
   kill(): Promise<void>;
@@ -41,9 +43,13 @@ interface Child {
 export interface Children {
   /**
    * Runs the body of a module that has `createEmbeddedBroker`, `say` (prints a line at once) and `dir`.
-   * `fileLimit`: the largest file it may write, in KiB.
+   * `fileLimit`: the largest file it may write, in KiB. `env`: added to its environment.
    */
-  start(body: string, options: { dir: string; fileLimit?: number }): Child;
+  start(
+    body: string,
+    options: { dir: string; fileLimit?: number; env?: Readonly<Record<string, string>> },
+  ): Child;
+  /** Kills those that still run. */
   remove(): Promise<void>;
 }
 
@@ -60,20 +66,25 @@ const watch = (child: ChildProcess): Child => {
     });
   }
   const ended = async (): Promise<number | null> => (await exit)[0];
+  const until = (isEnough: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (!isEnough()) return;
+        looks.delete(look);
+        resolve();
+      };
+      looks.add(look);
+      look();
+      void exit.then(() => {
+        resolve();
+      });
+    });
   return {
     lines,
     ended,
-    lineCount: (count) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          if (lines.length >= count) resolve();
-        };
-        looks.add(look);
-        look();
-        void exit.then(() => {
-          resolve();
-        });
-      }),
+    lineCount: (count) => until(() => lines.length >= count),
+    printed: (beginning, count) =>
+      until(() => lines.filter((line) => line.startsWith(beginning)).length >= count),
     kill: async () => {
       child.kill("SIGKILL");
       await exit;
@@ -86,9 +97,10 @@ export const prepareChildren = async (): Promise<Children> => {
   await mkdir(CACHE, { recursive: true });
   const directory = await mkdtemp(path.join(CACHE, "stationgate-broker-"));
   const url = await compile(directory);
+  const started: Child[] = [];
 
   return {
-    start: (body, { dir, fileLimit }) => {
+    start: (body, { dir, fileLimit, env }) => {
       const script = [
         `import { writeSync } from "node:fs";`,
         `import { createEmbeddedBroker } from ${JSON.stringify(url)};`,
@@ -97,7 +109,7 @@ export const prepareChildren = async (): Promise<Children> => {
         body,
       ].join("\n");
       const limit = fileLimit === undefined ? "unlimited" : String(fileLimit);
-      return watch(
+      const child = watch(
         spawn(
           "bash",
           [
@@ -109,10 +121,15 @@ export const prepareChildren = async (): Promise<Children> => {
             "-e",
             script,
           ],
-          { stdio: ["ignore", "pipe", "ignore"] },
+          { stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, ...env } },
         ),
       );
+      started.push(child);
+      return child;
     },
-    remove: () => rm(directory, { recursive: true }),
+    remove: async () => {
+      await Promise.all(started.map((child) => child.kill()));
+      await rm(directory, { recursive: true });
+    },
   };
 };

@@ -13,12 +13,13 @@ interface Disk {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A loop over a disk that takes as long as the test wants. */
-const slowDisk = (stallAfter = 60_000): Disk => {
+const slowDisk = (stallAfter = 60_000, admit = (): Promise<void> => Promise.resolve()): Disk => {
   const commits: string[][] = [];
   const failures: number[] = [];
   let end: ((error?: Error) => void) | undefined;
   const loop = createCommitLoop({
     stallAfter,
+    admit,
     onFailure: () => failures.push(commits.length),
     commit: (stage) =>
       new Promise((resolve, reject) => {
@@ -42,6 +43,7 @@ const slowDisk = (stallAfter = 60_000): Disk => {
 };
 
 const change = ({ commits }: Disk, name: string): Change<string> => ({
+  bytes: name.length,
   stage: () => commits.at(-1)?.push(name),
   applied: () => `${name} is stored`,
 });

@@ -1,0 +1,181 @@
+/** The embedded log on disks that are full or faulty: real file systems, and the broker in a process of its own. */
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createEmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.ts";
+import { describeOnSmallDisks, mountSmallDisk, type SmallDisk } from "../../support/disk/small-disk.ts";
+import { describeWithTools } from "../../support/tools.ts";
+import { numbered, readBack, store, valueOf } from "../conformance/tools.ts";
+import { prepareChildren, type Children } from "./child.ts";
+
+const MIB = 1024 * 1024;
+
+let children: Children;
+beforeAll(async () => {
+  children = await prepareChildren();
+});
+afterAll(() => children.remove());
+
+/** The values of `acknowledged` lines (`+<value> <offset>`) that the log doesn't have at their offset. */
+const lostOf = async (dir: string, lines: readonly string[]): Promise<readonly string[]> => {
+  const broker = createEmbeddedBroker({ dir, minFree: 0 });
+  await broker.open();
+  const [end] = await broker.watermarks("t");
+  const stored = await readBack(broker, "t", Number(end?.high ?? 0n));
+  await broker.close();
+  const found = new Set(
+    stored.map((record) => `+${valueOf(record)?.split(" ")[0] ?? ""} ${String(record.offset)}`),
+  );
+  return lines.filter((line) => line.startsWith("+") && !found.has(line));
+};
+
+/** Appends `<number> xxxx…` for ever from 32 writers; prints `+<number> <offset>`, or the code of the failure. */
+const APPEND_FOREVER = `
+  console.error = () => undefined;
+  const broker = createEmbeddedBroker({ dir });
+  await broker.open();
+  await broker.ensureTopic({ name: "t", partitions: 1 });
+  let last = 0;
+  const write = async (writer) => {
+    for (let turn = 0; ; turn += 1) {
+      const id = last++;
+      const value = Buffer.from(id + " " + "x".repeat(((writer + 1) * (turn + 7) * 7919) % 90_000));
+      const [outcome] = await broker.append("t", [{ key: null, value, headers: [], timestamp: 0 }]);
+      say(outcome.status === "stored" ? "+" + id + " " + outcome.offset : outcome.error.code);
+      if (outcome.status !== "stored") await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  for (let writer = 0; writer < 32; writer += 1) void write(writer);
+`;
+
+describeOnSmallDisks("an embedded log on a small disk", () => {
+  let disk: SmallDisk;
+  let dir: string;
+  beforeEach(() => {
+    disk = mountSmallDisk(48);
+    dir = path.join(disk.directory, "log");
+  });
+  afterEach(() => {
+    disk.unmount();
+  });
+
+  it("refuses what has no room, leaves minFree, lives on, and loses nothing", async () => {
+    const child = children.start(APPEND_FOREVER, { dir });
+    await child.printed("BROKER_UNAVAILABLE", 200);
+    expect(await disk.freeBytes()).toBeGreaterThanOrEqual(8 * MIB - 4096);
+    await child.kill();
+
+    expect(new Set(child.lines.filter((line) => !line.startsWith("+")))).toEqual(
+      new Set(["BROKER_UNAVAILABLE"]),
+    );
+    expect(child.lines.filter((line) => line.startsWith("+")).length).toBeGreaterThan(100);
+    expect(await lostOf(dir, child.lines)).toEqual([]);
+  }, 60_000);
+
+  it("survives another program that takes all the space under load, and goes on when there is room", async () => {
+    const child = children.start(APPEND_FOREVER, { dir });
+    for (let round = 1; round <= 3; round += 1) {
+      await child.lineCount(child.lines.length + 100);
+      await disk.fill(0);
+      const refused = child.lines.filter((line) => !line.startsWith("+")).length;
+      await child.printed("BROKER_UNAVAILABLE", refused + 50);
+      const stored = child.lines.filter((line) => line.startsWith("+")).length;
+      await disk.free();
+      await child.printed("+", stored + 20);
+    }
+    await child.kill();
+
+    expect(child.lines).not.toContain("BROKER_AMBIGUOUS");
+    expect(await lostOf(dir, child.lines)).toEqual([]);
+  }, 60_000);
+
+  it("is read and asked while it is full, and refuses positions and topics as it refuses records", async () => {
+    const broker = createEmbeddedBroker({ dir });
+    await broker.open();
+    await broker.ensureTopic({ name: "t", partitions: 1 });
+    await store(broker, "t", numbered(5));
+    await disk.fill(MIB);
+    const full = { code: "BROKER_UNAVAILABLE", retryAfter: 1 };
+
+    expect(await broker.append("t", numbered(1))).toMatchObject([{ status: "failed", error: full }]);
+    await expect(broker.check()).rejects.toMatchObject(full);
+    await expect(broker.ensureTopic({ name: "u" })).rejects.toMatchObject(full);
+    await expect(broker.setCommitted("g", [{ topic: "t", partition: 0, offset: 1n }])).rejects.toMatchObject(
+      full,
+    );
+    expect((await readBack(broker, "t", 5)).map(valueOf)).toEqual(["0", "1", "2", "3", "4"]);
+
+    await disk.free();
+    await broker.check();
+    await store(broker, "t", numbered(1));
+    await broker.close();
+  });
+
+  it("opens on a full disk to be read, and a new one does not", async () => {
+    const before = createEmbeddedBroker({ dir });
+    await before.open();
+    await before.ensureTopic({ name: "t", partitions: 1 });
+    await store(before, "t", numbered(5));
+    await before.close();
+    await disk.fill(0);
+
+    const after = createEmbeddedBroker({ dir });
+    await after.open();
+    expect(await readBack(after, "t", 5)).toHaveLength(5);
+    await expect(after.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+    await after.close();
+    const another = path.join(disk.directory, "another");
+    await expect(createEmbeddedBroker({ dir: another }).open()).rejects.toMatchObject({
+      code: "SETTINGS_INVALID",
+      message: `broker.embedded.dir: the disk has no room for the log: ${another}`,
+    });
+  });
+});
+
+/** Prints what each append came to, while the test turns a fault on and off. */
+const APPEND_SLOWLY = `
+  console.error = () => undefined;
+  const broker = createEmbeddedBroker({ dir });
+  await broker.open();
+  await broker.ensureTopic({ name: "t", partitions: 1 });
+  for (let id = 0; ; id += 1) {
+    const value = Buffer.from(id + " " + "x".repeat((id * 7919) % 9000));
+    const [outcome] = await broker.append("t", [{ key: null, value, headers: [], timestamp: 0 }]);
+    if (outcome.status === "stored") say("+" + id + " " + outcome.offset);
+    else say((await broker.check().then(() => "well", ({ code }) => code)) + " after " + outcome.error.code);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+`;
+
+describeWithTools("an embedded log on a disk with I/O errors", ["gcc"], () => {
+  let dir: string;
+  let library: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), "stationgate-faulty-"));
+    library = path.join(dir, "faulty-disk.so");
+    execFileSync("gcc", ["-shared", "-fPIC", "-o", library, "tests/support/disk/faulty-disk.c", "-ldl"]);
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  it.each(["sync", "meta", "write"])(
+    "acknowledges nothing while %s fails, recovers by itself, and has all that it acknowledged",
+    async (fault) => {
+      const log = path.join(dir, "log");
+      const env = { LD_PRELOAD: library, FAULTY_DISK: dir };
+      const child = children.start(APPEND_SLOWLY, { dir: log, env });
+      await child.printed("+", 10);
+      await writeFile(path.join(dir, fault), "");
+      await child.printed("BROKER_UNAVAILABLE after BROKER_AMBIGUOUS", 1);
+      const stored = child.lines.filter((line) => line.startsWith("+")).length;
+      await child.printed("BROKER_UNAVAILABLE after", 10);
+      expect(child.lines.filter((line) => line.startsWith("+"))).toHaveLength(stored);
+      await rm(path.join(dir, fault));
+      await child.printed("+", stored + 10);
+      await child.kill();
+
+      expect(await lostOf(log, child.lines)).toEqual([]);
+    },
+    60_000,
+  );
+});
