@@ -17,8 +17,11 @@ import { textOfSum, type MetricSamples } from "./observability/summed-metrics.ts
 export interface Gateway extends Listeners {
   /** This process's own metrics. */
   samples(): Promise<MetricSamples>;
-  /** Not ready from now on; answers what is under way, flushes, closes. Resolves within `server.shutdownGrace`. */
-  stop(): Promise<void>;
+  /**
+   * Not ready from now on; answers what is under way, flushes, closes. Resolves within `graceMs`, by default
+   * `server.shutdownGrace`.
+   */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /** The metrics of all processes that serve together. */
@@ -43,7 +46,7 @@ export const startGateway = async (
   const broker = await createBroker(settings, maxRecordBytesOf(settings));
   await broker.open();
   lifecycle.onClose("broker", () => broker.close());
-  const stop = (): Promise<void> => lifecycle.close(settings.server.shutdownGrace);
+  const stop = (graceMs = settings.server.shutdownGrace): Promise<void> => lifecycle.close(graceMs);
 
   try {
     const health = createHealth({
@@ -80,11 +83,11 @@ export const startGateway = async (
     return {
       ...listeners,
       samples: () => metrics.samples(),
-      stop: () => {
+      stop: (graceMs) => {
         health.shutDown();
         // Pulls that wait for events would hold the listeners up.
         void consumers.close();
-        return stop();
+        return stop(graceMs);
       },
     };
   } catch (error) {

@@ -4,9 +4,12 @@ import type { Logger } from "../observability/logger.ts";
 export interface Lifecycle {
   /** Registers the end of something that was just begun. */
   onClose(name: string, close: () => Promise<void>): void;
-  /** Closes all, the last one first. Resolves at the latest after `graceMs`, whether or not all are closed. */
+  /** Closes all, the last one first. Resolves within `graceMs`, whether or not all are closed. */
   close(graceMs: number): Promise<void>;
 }
+
+/** Of the grace period; the rest is for the last log lines and the end of the process. */
+const ORDERLY_SHARE = 0.95;
 
 export const createLifecycle = (logger: Logger): Lifecycle => {
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = [];
@@ -27,7 +30,7 @@ export const createLifecycle = (logger: Logger): Lifecycle => {
       closers.push({ name, close });
     },
     close: async (graceMs) => {
-      const abandoned = AbortSignal.timeout(graceMs);
+      const abandoned = AbortSignal.timeout(Math.floor(graceMs * ORDERLY_SHARE));
       const late = new Promise<void>((resolve) => {
         abandoned.addEventListener("abort", () => {
           logger.warn("the time for an orderly end is over");

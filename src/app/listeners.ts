@@ -96,9 +96,9 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
   );
   const servers = { public: publicServer, admin: adminServer };
   const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
-  // The operators see the end of the others' requests.
-  lifecycle.onClose("admin listener", () => adminServer.drain({ graceMs }));
-  lifecycle.onClose("public listener", () => publicServer.drain({ graceMs }));
+  lifecycle.onClose("listeners", async () => {
+    await Promise.all(Object.values(servers).map((server) => server.drain({ graceMs })));
+  });
   lifecycle.onClose("streams", () => {
     stopping.abort();
     return Promise.resolve();

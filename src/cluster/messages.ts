@@ -16,7 +16,8 @@ export type ToWorker =
   | { readonly type: "shut" }
   | { readonly type: "sample"; readonly id: number }
   | { readonly type: "gathered"; readonly id: number; readonly all: readonly MetricSamples[] }
-  | { readonly type: "stop" };
+  /** End within so many milliseconds. */
+  | { readonly type: "stop"; readonly graceMs: number };
 
 export type ToSupervisor =
   /** The worker listens to its channel. */

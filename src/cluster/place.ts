@@ -26,9 +26,13 @@ export interface Place {
   open(): Promise<void>;
   /** The worker accepts no connection any more, and goes on with those that it has. Resolves then, or when it ends. */
   shut(): Promise<void>;
-  /** Asks the worker to end, and kills it after so many milliseconds; resolves once nobody is left. */
+  /** Asks the worker to end, and kills it where it doesn't, frozen ones too. Resolves within so many milliseconds. */
   close(graceMs: number): Promise<void>;
 }
+
+/** Shares of the time that a worker has to end: first in order, then by force. */
+const ORDERLY_SHARE = 0.9;
+const KILL_SHARE = 0.95;
 
 export const tell = (worker: Worker | undefined, message: ToWorker): void => {
   if (worker?.isConnected() === true) worker.send(message);
@@ -53,7 +57,7 @@ export const createPlace = ({ slot, settings, logger, onMessage, onEnd }: PlaceO
       if (message.type === "refused") refusal = message.message;
       if (message.type === "leaving") {
         ready = undefined;
-        tell(worker, { type: "stop" });
+        tell(worker, { type: "stop", graceMs: settings.server.shutdownGrace });
       }
       onMessage(worker, message);
     });
@@ -86,8 +90,8 @@ export const createPlace = ({ slot, settings, logger, onMessage, onEnd }: PlaceO
       if (current === undefined) return;
       const { process } = current;
       const ended = once(current, "exit");
-      tell(current, { type: "stop" });
-      const cut = setTimeout(() => process.kill("SIGKILL"), graceMs);
+      tell(current, { type: "stop", graceMs: graceMs * ORDERLY_SHARE });
+      const cut = setTimeout(() => process.kill("SIGKILL"), graceMs * KILL_SHARE);
       await ended;
       clearTimeout(cut);
     },

@@ -28,8 +28,9 @@ export interface Supervisor {
 /** A worker that doesn't tell its metrics in this time, in milliseconds, is too busy to be waited for. */
 const SAMPLE_TIMEOUT = 2000;
 
-/** A worker that doesn't shut its doors in this time, in milliseconds, is frozen. */
+/** A worker that doesn't shut its doors in this time, in milliseconds, or in this share of the grace period, is frozen. */
 const SHUT_TIMEOUT = 2000;
+const SHUT_SHARE = 0.1;
 
 /** Resolves once all workers are ready. Rejects where one isn't, with SETTINGS_INVALID where that is the reason. */
 export const supervise = async ({ workers, settings, logger }: SupervisorOptions): Promise<Supervisor> => {
@@ -83,10 +84,12 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
     }),
     stop: async () => {
       // The socket that is closed last is the supervisor's: it alone is never too busy to leave none in the queue.
+      const begin = performance.now();
+      const patience = Math.min(SHUT_TIMEOUT, server.shutdownGrace * SHUT_SHARE);
       const shut = Promise.all(places.map((place) => place.shut()));
-      await Promise.race([shut, setTimeout(SHUT_TIMEOUT, undefined, { ref: false })]);
+      await Promise.race([shut, setTimeout(patience, undefined, { ref: false })]);
       await Promise.all([...doors.values()].map((door) => door.close()));
-      await closeAll(server.shutdownGrace);
+      await closeAll(server.shutdownGrace - (performance.now() - begin));
     },
   };
 };

@@ -13,8 +13,8 @@ export interface Task {
 }
 
 interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "samples"> {
-  /** Ends this process in order. */
-  stop(): void;
+  /** Ends this process in order, within so many milliseconds. */
+  stop(graceMs: number): void;
 }
 
 type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
@@ -80,7 +80,7 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
         return void questions.delete(message.id);
       case "stop":
         if (serving === undefined) process.exit(0);
-        serving.stop();
+        serving.stop(message.graceMs);
     }
   });
   process.on("SIGTERM", () => {

@@ -72,7 +72,10 @@ const start = async (settings: Settings, log: Log): Promise<Addresses> => {
       throw bindFault(error, settings);
     });
     const stop = stopper(serving, log);
-    process.on("SIGTERM", stop).on("SIGINT", stop);
+    for (const signal of ["SIGTERM", "SIGINT"])
+      process.on(signal, () => {
+        stop();
+      });
     return addresses;
   } catch (error) {
     await log.close();
@@ -99,13 +102,13 @@ const listen = async (serving: Pick<Gateway, "listen" | "stop">, logger: Logger)
 };
 
 /** Ends the process in order, once, however often it is asked to. */
-const stopper = ({ stop }: Pick<Gateway, "stop">, log: Log): (() => void) => {
+const stopper = ({ stop }: Pick<Gateway, "stop">, log: Log): ((graceMs?: number) => void) => {
   let stopping = false;
-  return () => {
+  return (graceMs) => {
     if (stopping) return;
     stopping = true;
     log.logger.info("stopping");
-    void stop().then(async () => {
+    void stop(graceMs).then(async () => {
       log.logger.info("stopped");
       await log.close();
       process.exit(0);
