@@ -226,7 +226,7 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 export interface GatewayErrorOptions {
-  /** The exact text for the caller; never holds a secret. Default: the row's. */
+  /** The exact text for the caller, of which the first 1,000 characters count; never holds a secret. Default: the row's. */
   readonly message?: string;
   /** Seconds after which a retry makes sense; sent as Retry-After. 503 answers default to 1. */
   readonly retryAfter?: number;
@@ -235,6 +235,13 @@ export interface GatewayErrorOptions {
   /** What really happened; for the log, never for the caller. */
   readonly cause?: unknown;
 }
+
+/** Texts may quote what a client sent: a longer one helps nobody, and is kept, logged and answered. */
+const LONGEST_MESSAGE = 1000;
+
+/** A copy, as a part of a string would keep the whole alive. */
+const shortened = (text: string): string =>
+  text.length <= LONGEST_MESSAGE ? text : Buffer.from(`${text.slice(0, LONGEST_MESSAGE)}…`).toString();
 
 /** The one error class: a code of the table, and the exact words for this case. */
 export class GatewayError extends Error {
@@ -245,7 +252,7 @@ export class GatewayError extends Error {
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     super(
-      options.message ?? ERRORS[code].message,
+      options.message === undefined ? ERRORS[code].message : shortened(options.message),
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.code = code;

@@ -14,7 +14,9 @@ import {
   statusRoute,
 } from "../http/handlers/operations.ts";
 import type { BodyLimits, BodyReaders } from "../http/middleware/body.ts";
+import { callCounter } from "../http/intake.ts";
 import type { Route } from "../http/routes.ts";
+import { createRates, type Rates } from "../ingest/limits/rates.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
@@ -75,13 +77,19 @@ const DRAIN_SHARE = 0.7;
 export const createListeners = (dependencies: ListenerDependencies): Listeners => {
   const { settings, lifecycle } = dependencies;
   const shared = sharedOptions(dependencies);
+  const rates = createRates({
+    perAddress: settings.limits.perAddress,
+    maxDebtMs: settings.limits.maxDebt,
+    now: () => performance.now(),
+  });
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
   const publicServer = createHttpServer(
     createApp({
       ...shared,
-      routes: documentedForClients(publicRoutes(dependencies, shared, stopping.signal)),
-      unknownPaths: ["bearer"],
+      guard: { ...shared.guard, countCall: callCounter(rates) },
+      routes: documentedForClients(publicRoutes({ ...dependencies, rates }, shared, stopping.signal)),
+      unknownPaths: ["bearer", "apiKeyHeader", "apiKeyScheme"],
       cors: settings.cors,
     }),
     settings.server,
@@ -152,8 +160,23 @@ const authBodyLimits = ({ auth, server }: Settings): BodyLimits => ({
   timeoutMs: server.requestTimeout,
 });
 
+interface PublicDependencies extends ListenerDependencies {
+  readonly rates: Rates;
+}
+
 const publicRoutes = (
-  { settings, broker, ingest, consumers, health, memory, readers, logger, metrics }: ListenerDependencies,
+  {
+    settings,
+    broker,
+    ingest,
+    consumers,
+    health,
+    memory,
+    readers,
+    rates,
+    logger,
+    metrics,
+  }: PublicDependencies,
   { bodyLimits, sessions, guard }: SharedOptions,
   stopping: AbortSignal,
 ): readonly Route[] => {
@@ -163,7 +186,7 @@ const publicRoutes = (
   const { authenticate } = guard;
   return [
     ...produceRoutes({
-      ...{ settings, ingest, broker, consumers, memory, logger, metrics },
+      ...{ settings, ingest, broker, consumers, memory, rates, logger, metrics },
       ...{ readBody, authenticate, stopping },
     }),
     ...authRoutes({ sessions, readBody: readers(authBodyLimits(settings)) }),

@@ -7,11 +7,11 @@ import { beaconRoute } from "../http/handlers/beacon.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy.ts";
 import { stationRoutes } from "../http/handlers/stations.ts";
 import { webhookRoutes } from "../http/handlers/webhooks.ts";
-import { createIntake } from "../http/intake.ts";
+import { callCounter, createIntake } from "../http/intake.ts";
 import type { ReadBody } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
-import { createRates } from "../ingest/limits/rates.ts";
+import type { Rates } from "../ingest/limits/rates.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -24,6 +24,7 @@ export interface ProduceRoutesDependencies {
   readonly ingest: Ingest;
   readonly broker: Broker;
   readonly consumers: PullConsumers;
+  readonly rates: Rates;
   /** For remembered answers. */
   readonly memory: MemoryBudget;
   readonly readBody: ReadBody;
@@ -40,12 +41,14 @@ const IDEMPOTENCY = { windowMs: 86_400_000, maxOutcomes: 200_000 };
 export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly Route[] => {
   const { settings, ingest, broker, consumers, readBody, authenticate } = dependencies;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
-  const rates = createRates({ perAddress: limits.perAddress, now: () => performance.now() });
+  const { rates } = dependencies;
   const shared = {
     ...ingest,
     intake: createIntake({ produce: ingest.produce, rates }),
     readBody,
     contentLimits: { maxDepth: server.jsonMaxDepth },
+    maxEvents: limits.eventsPerCall,
+    countCall: callCounter(rates),
     maxEventBytes: maxEventBytesOf(settings),
     streams: streamsOf(restProxy, dependencies.stopping),
   };

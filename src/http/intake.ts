@@ -1,7 +1,8 @@
 /** How a call's events reach the one produce path: held to its caller's rates, and counted for its log line. */
-import { GatewayError } from "../errors.ts";
-import type { Caller, Demand, Rates } from "../ingest/limits/rates.ts";
-import type { EventOutcome, IncomingEvent, Produce } from "../ingest/produce.ts";
+import type { GatewayError } from "../errors.ts";
+import { type IncomingEvent, sizeOfEvent } from "../ingest/incoming-event.ts";
+import type { Rates } from "../ingest/limits/rates.ts";
+import type { EventOutcome, Produce } from "../ingest/produce.ts";
 import type { Station } from "../ingest/stations.ts";
 import type { AuthorisedCall, CallFacts } from "./call.ts";
 
@@ -10,14 +11,26 @@ export type Events = readonly (IncomingEvent | GatewayError)[];
 /** Settles with one outcome per event, in order. */
 export type Store = (station: Station, events: Events) => Promise<readonly EventOutcome[]>;
 
+/** Events and their bytes: keys, values and headers. */
+export interface Amount {
+  readonly events: number;
+  readonly bytes: number;
+}
+
 export interface Intake {
-  /** For calls that are stored in another way: takes all of the demand, or throws RATE_LIMITED. */
-  admit(call: AuthorisedCall, demand: Demand): void;
-  /** Takes a whole call, or nothing of it: rejects with RATE_LIMITED, and as `Produce` does. */
+  /** For events that are stored in another way: takes all of them, or throws RATE_LIMITED. */
+  admit(call: AuthorisedCall, amount: Amount): void;
+  /**
+   * Before a body's events are made of it: throws what `submit` would for so many. Takes nothing.
+   */
+  expect(call: AuthorisedCall, amount: Amount): void;
+  /** The events that `read` finds in a body. A body in which it finds none that can be taken counts for its bytes. */
+  reading<T>(call: AuthorisedCall, body: Buffer, read: () => T): T;
+  /** Takes all events, or nothing of them: rejects with RATE_LIMITED or EVENTS_TOO_MANY, and as `Produce` does. */
   submit(call: AuthorisedCall, station: Station, events: Events): Promise<readonly EventOutcome[]>;
   /**
-   * For calls without an end: the call counts now (RATE_LIMITED), each event when it comes, and then RATE_LIMITED is
-   * that event's outcome. What is stored through it keeps its order.
+   * For calls without an end: each event counts when it comes, and RATE_LIMITED is that event's outcome. What is stored
+   * through it keeps its order.
    */
   openStream(call: AuthorisedCall): Store;
 }
@@ -27,31 +40,53 @@ export interface IntakeDependencies {
   readonly rates: Rates;
 }
 
+/** Counts a call itself, whatever becomes of it. Throws RATE_LIMITED. */
+export type CountCall = (call: AuthorisedCall) => void;
+
+const ONE_CALL = { requests: 1, events: 0, bytes: 0 };
+
+export const callCounter =
+  (rates: Rates): CountCall =>
+  (call) => {
+    const refused = rates.take(call, ONE_CALL);
+    setQuotaHeaders(call, rates.quota(call));
+    if (refused !== undefined) throw refused;
+  };
+
 export const createIntake = ({ produce, rates }: IntakeDependencies): Intake => {
-  const admit = (call: AuthorisedCall, demand: Demand): void => {
-    const caller = callerOf(call);
-    const refused = rates.take(caller, demand);
-    setQuotaHeaders(call, rates.quota(caller));
+  const admit = (call: AuthorisedCall, { events, bytes }: Amount): void => {
+    const refused = rates.take(call, { requests: 0, events, bytes });
+    setQuotaHeaders(call, rates.quota(call));
     if (refused !== undefined) throw refused;
   };
 
   return {
     admit,
+    expect: (call, { events, bytes }) => {
+      const refused = rates.refusal(call, { requests: 0, events, bytes });
+      if (refused !== undefined) throw refused;
+    },
+    reading: (call, body, read) => {
+      try {
+        return read();
+      } catch (error) {
+        rates.spend(call, { requests: 0, events: 0, bytes: body.length });
+        throw error;
+      }
+    },
     submit: async (call, station, events) => {
-      const bytes = events.reduce((sum, event) => sum + sizeOf(event), 0);
-      admit(call, { requests: 1, events: events.length, bytes });
+      const bytes = events.reduce((sum, event) => sum + sizeOfEvent(event), 0);
+      admit(call, { events: events.length, bytes });
       if (events.length === 0) return [];
       const outcomes = await produce({ principal: call.principal, station, events });
       count(call.facts, outcomes);
       return outcomes;
     },
     openStream: (call) => {
-      admit(call, { requests: 1, events: 0, bytes: 0 });
       const { principal } = call;
-      const caller = callerOf(call);
       const order = {};
       const held = (event: IncomingEvent | GatewayError): IncomingEvent | GatewayError =>
-        rates.take(caller, { requests: 0, events: 1, bytes: sizeOf(event) }) ?? event;
+        rates.take(call, { requests: 0, events: 1, bytes: sizeOfEvent(event) }) ?? event;
       return async (station, events) => {
         const outcomes = await produce({ principal, station, events: events.map(held), order });
         count(call.facts, outcomes);
@@ -61,20 +96,8 @@ export const createIntake = ({ produce, rates }: IntakeDependencies): Intake => 
   };
 };
 
-/**
- * The address is worked out only where addresses have limits. By a function and not by a getter: each object literal
- * with a getter is a shape of its own to V8, which holds the request until the next full collection (25% of the CPU).
- */
-const callerOf = ({ principal, request }: AuthorisedCall): Caller => ({
-  principal,
-  address: () => request.ip ?? "",
-});
-
-const sizeOf = (event: IncomingEvent | GatewayError): number =>
-  event instanceof GatewayError ? 0 : (event.value?.length ?? 0);
-
 const setQuotaHeaders = ({ response }: AuthorisedCall, quota: ReturnType<Rates["quota"]>): void => {
-  if (quota === undefined) return;
+  if (quota === undefined || response.headersSent) return;
   response.setHeader("RateLimit-Limit", quota.limit);
   response.setHeader("RateLimit-Remaining", quota.remaining);
   response.setHeader("RateLimit-Reset", quota.reset);

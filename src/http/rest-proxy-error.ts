@@ -11,9 +11,9 @@ export interface RestProxyError {
   readonly retry_after_ms?: number;
 }
 
-export const restProxyError = (error: GatewayError): RestProxyError => ({
+export const restProxyError = (error: GatewayError, message = error.message): RestProxyError => ({
   error_code: ERRORS[error.code].restProxy,
-  message: error.message,
+  message,
   retriable: error.outcome !== "refused",
   ...(error.outcome === "unknown" ? { ambiguous: true } : undefined),
   ...(error.code === "RATE_LIMITED" ? { retry_after_ms: retryAfterMs(error) } : undefined),

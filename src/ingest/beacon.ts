@@ -1,10 +1,12 @@
 /** The body that a browser's beacon carries: it can't set headers, so credential and ids travel inside. */
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
-import type { ContentLimits } from "./content/content-type.ts";
-import { parseJson } from "./content/json.ts";
-import { elementsOf, memberOf, valueAt } from "../lib/json-members.ts";
-import { skipSpace } from "../lib/json-scan.ts";
+import { afterSpace } from "../lib/json-list.ts";
+import { membersOf, stringAt, type Span } from "../lib/json-members.ts";
+import { OPEN_BRACE, QUOTE } from "../lib/json-scan.ts";
+import { paced } from "../lib/pace.ts";
+import { eventListAt, type EventListLimits } from "./content/event-list.ts";
+import { checkJson } from "./content/json.ts";
 
 export interface BeaconEvent {
   /** The client's own, for whoever drops what was sent twice. */
@@ -13,18 +15,28 @@ export interface BeaconEvent {
   readonly value: Buffer;
 }
 
+/** An envelope of which only the outside has been read: its sender isn't known yet. */
 export interface Beacon {
   readonly token: string | undefined;
   readonly apiKey: string | undefined;
   /** What the header `Prefer` would say. */
   readonly prefer: string | undefined;
-  readonly events: readonly BeaconEvent[];
+  /** Counts the events. Throws REQUEST_UNSUPPORTED and EVENTS_TOO_MANY. */
+  findEvents(): BeaconEvents;
+}
+
+export interface BeaconEvents {
+  readonly count: number;
+  /** Bytes of all elements, ids included. */
+  readonly bytes: number;
+  /** Rejects with REQUEST_UNSUPPORTED. */
+  read(): Promise<readonly BeaconEvent[]>;
 }
 
 /** A record header is an odd place for a long id. */
 const MAX_ID_CHARACTERS = 200;
 
-/** The envelope. */
+/** The envelope, for the documentation. */
 export const beaconShape = z.object({
   token: z.string().optional(),
   apiKey: z.string().optional(),
@@ -38,30 +50,57 @@ export const beaconShape = z.object({
 });
 
 /**
- * Reads an envelope `{"token" or "apiKey", "events": [{"id", "event"}]}`; each event is an object and keeps its own
- * source bytes, as in a batch. Throws REQUEST_UNSUPPORTED for anything else, and JSON_TOO_DEEP.
+ * Opens an envelope `{"token" or "apiKey", "events": [{"id", "event"}]}`. Nothing is built of its events, whatever is in
+ * their place. Throws REQUEST_UNSUPPORTED for what is no such envelope, and JSON_TOO_DEEP.
  */
-export const parseBeacon = (body: Buffer, limits: ContentLimits): Beacon => {
-  const parsed = beaconShape.safeParse(parsedJson(body, limits));
-  if (!parsed.success) throw new GatewayError("REQUEST_UNSUPPORTED", { cause: parsed.error });
-  const { token, apiKey, prefer, events } = parsed.data;
-  const elements = elementsOf(body, memberOf(body, skipSpace(body, 0), "events"));
+export const openBeacon = (body: Buffer, limits: EventListLimits): Beacon => {
+  checkEnvelope(body, limits);
+  const start = afterSpace(body, 0);
+  if (body[start] !== OPEN_BRACE) throw unsupported();
+  const { spans } = membersOf(body, start, ["token", "apiKey", "prefer", "events"]);
+  const [token, apiKey, prefer, events] = spans;
+  if (events === undefined) throw unsupported();
   return {
-    token,
-    apiKey,
-    prefer,
-    events: events.map(({ id }, i) => ({
-      id,
-      value: valueAt(body, memberOf(body, elements[i] ?? 0, "event")),
-    })),
+    token: textOf(body, token),
+    apiKey: textOf(body, apiKey),
+    prefer: textOf(body, prefer),
+    findEvents: () => {
+      const list = eventListAt(body, { at: events.at, levels: 2 }, limits);
+      return {
+        count: list.count,
+        bytes: list.bytes,
+        read: async () => {
+          const read: BeaconEvent[] = [];
+          await paced(list.count, (i) => read.push(beaconEvent(list.at(i))));
+          return read;
+        },
+      };
+    },
   };
 };
 
-const parsedJson = (body: Buffer, limits: ContentLimits): unknown => {
+const unsupported = (cause?: unknown): GatewayError => new GatewayError("REQUEST_UNSUPPORTED", { cause });
+
+const checkEnvelope = (body: Buffer, limits: EventListLimits): void => {
   try {
-    return parseJson(body, limits);
+    checkJson(body, limits);
   } catch (cause) {
     if (cause instanceof GatewayError && cause.code === "JSON_TOO_DEEP") throw cause;
-    throw new GatewayError("REQUEST_UNSUPPORTED", { cause });
+    throw unsupported(cause);
   }
+};
+
+const textOf = (body: Buffer, span: Span | undefined): string | undefined => {
+  if (span === undefined) return undefined;
+  if (body[span.at] !== QUOTE) throw unsupported();
+  return stringAt(body, span.at);
+};
+
+/** Each event is an object and keeps its own source bytes, as in a batch. */
+const beaconEvent = (element: Buffer): BeaconEvent => {
+  const [idSpan, event] = membersOf(element, 0, ["id", "event"]).spans;
+  const id = textOf(element, idSpan) ?? "";
+  if (id === "" || id.length > MAX_ID_CHARACTERS) throw unsupported();
+  if (event === undefined || element[event.at] !== OPEN_BRACE) throw unsupported();
+  return { id, value: element.subarray(event.at, event.end) };
 };

@@ -1,4 +1,5 @@
 import type { RecordHeader } from "../broker/broker.ts";
+import { GatewayError } from "../errors.ts";
 
 /** One event as an API family understood it, before its station has judged it. */
 export interface IncomingEvent {
@@ -14,3 +15,15 @@ export interface IncomingEvent {
   readonly timestamp?: number;
   readonly partition?: number;
 }
+
+/** Bytes of what a client gives as one event: key, value and headers. What couldn't be read has none. */
+export const sizeOfEvent = (event: IncomingEvent | GatewayError): number => {
+  if (event instanceof GatewayError) return 0;
+  return (event.value?.length ?? 0) + (event.key?.length ?? 0) + sizeOfHeaders(event.headers);
+};
+
+export const sizeOfHeaders = (headers: readonly RecordHeader[]): number => {
+  let bytes = 0;
+  for (const { name, value } of headers) bytes += name.length + (value?.length ?? 0);
+  return bytes;
+};

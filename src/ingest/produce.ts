@@ -2,6 +2,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { BrokerRecord, StoredRecord } from "../broker/broker.ts";
 import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts";
+import { paced } from "../lib/pace.ts";
 import type { Batcher } from "./batcher.ts";
 import type { Order } from "./batcher/lane.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
@@ -39,6 +40,9 @@ export interface ProduceOptions extends RecordLimits {
   readonly eventsEnded?: (station: string, outcome: "stored" | FailureOutcome, count: number) => void;
 }
 
+/** Events that are judged without giving way to other calls. */
+const SHORT_CALL = 16;
+
 export const createProduce =
   (options: ProduceOptions): Produce =>
   async ({ principal, station, events, order }) => {
@@ -46,11 +50,16 @@ export const createProduce =
     const toRecord = createToRecord(station, { arrival: options.now(), limits: options });
     const records: BrokerRecord[] = [];
     const refused = new Map<number, EventFailure>();
-    for (const [i, event] of events.entries()) {
+    const judge = (i: number): void => {
+      const event = events[i];
+      if (event === undefined) return;
       const record = event instanceof GatewayError ? event : toRecord(event);
       if (record instanceof GatewayError) refused.set(i, { status: "failed", error: record });
       else records.push(record);
-    }
+    };
+    // A call in an order gives way to none of its successors, and is never long.
+    if (order === undefined && events.length > SHORT_CALL) await paced(events.length, judge);
+    else for (let i = 0; i < events.length; i++) judge(i);
     const append = (some: readonly BrokerRecord[]) => options.batcher.append(station.topic, some, order);
     const stored = await store(station, records, { append, stations: options.stations });
     const outcomes = refused.size === 0 ? stored : merged(events.length, refused, stored);

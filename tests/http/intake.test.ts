@@ -42,6 +42,33 @@ describe("a caller with limits", () => {
     expect((await gateway.post(path, body, headers)).status).toBeLessThan(300);
   });
 
+  it.each([
+    ["a station name that is none", "/stations/%20/produce/single", {}, {}],
+    ["a content type that isn't taken", "/stations/plain/produce/batch", [], { "content-type": "image/png" }],
+    ["a batch that doesn't parse", "/stations/plain/produce/batch", "[", {}],
+    ["a v2 body that doesn't parse", "/topics/plain", "{", V2],
+    ["a read that isn't allowed", "/stations/plain/consume/batch", { consumer_name: "c" }, {}],
+    ["a path that leads nowhere", "/stations/plain/nothing", {}, {}],
+  ])("is held to its calls, also by %s", async (_, path, body, headers) => {
+    const gateway = await start({ perAddress: { requestsPerSecond: 2 } });
+    const statuses: number[] = [];
+    for (let n = 0; n < 4; n++) statuses.push((await gateway.post(path, body, headers)).status);
+    expect(statuses.slice(0, 2).every((status) => status >= 400 && status < 429)).toBe(true);
+    expect(statuses.slice(2)).toEqual([429, 429]);
+    expect((await gateway.post(RECORDS, json(1))).status).toBe(429);
+  });
+
+  it("pays for the bytes of keys and headers, and of bodies that don't parse", async () => {
+    const gateway = await start({ perAddress: { bytesPerSecond: 1000 } });
+    const large = { type: "STRING", data: "k".repeat(600) };
+    const headers = [{ name: "h", value: Buffer.alloc(600).toString("base64") }];
+    expect((await gateway.post(RECORDS, { key: large })).status).toBe(200);
+    expect((await gateway.post(RECORDS, { headers })).status).toBe(429);
+    const other = await start({ perAddress: { bytesPerSecond: 1000 } });
+    expect((await other.post("/stations/plain/produce/batch", `[{"a":${" ".repeat(2000)}`)).status).toBe(400);
+    expect((await other.post("/stations/plain/produce/batch", "[{}]")).status).toBe(429);
+  });
+
   it("is told what is left before it is too late", async () => {
     const gateway = await start();
     const answer = await gateway.post(RECORDS, json(1), SLOW);

@@ -24,7 +24,7 @@ import {
 } from "../../src/http/handlers/operations.ts";
 import { restProxyRoutes } from "../../src/http/handlers/rest-proxy.ts";
 import { stationRoutes } from "../../src/http/handlers/stations.ts";
-import { createIntake } from "../../src/http/intake.ts";
+import { callCounter, createIntake } from "../../src/http/intake.ts";
 import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body.ts";
 import type { Route } from "../../src/http/routes.ts";
 import { createIdempotency } from "../../src/ingest/idempotency.ts";
@@ -134,12 +134,21 @@ export interface TestOptions {
   readonly broker?: Broker;
   readonly alwaysStatus200?: boolean;
   readonly perAddress?: Limits;
+  /** Events of one call. */
+  readonly maxEvents?: number;
   readonly streamLimits?: Partial<StreamLimits>;
   /** Of streams. */
   readonly clock?: Clock;
   /** That may wait for the reader of a tail. */
   readonly maxTailBytes?: number;
 }
+
+const DEFAULT_OPTIONS = {
+  autoCreate: false,
+  bodyLimits: { maxBytes: LIMIT, timeoutMs: 5000 },
+  maxEvents: 1000,
+  perAddress: {},
+};
 
 export interface TestGateway {
   readonly app: Express;
@@ -182,7 +191,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     adminFailuresPerMinute: 10,
     adminToken: ADMIN_TOKEN,
   });
-  const { autoCreate = false, bodyLimits = { maxBytes: LIMIT, timeoutMs: 5000 } } = options;
+  const { autoCreate, bodyLimits, maxEvents, perAddress } = { ...DEFAULT_OPTIONS, ...options };
   const stations = createStations({ declared: DECLARED, autoCreate, broker, maxRecordBytes: LIMIT });
   const batcher = createBatcher({
     broker,
@@ -218,13 +227,15 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     requestLog,
     metrics,
   };
-  const rates = createRates({ perAddress: options.perAddress ?? {}, now: () => performance.now() });
+  const rates = createRates({ perAddress, maxDebtMs: 60_000, now: () => performance.now() });
   const stopping = new AbortController();
   const producing = {
     stations,
     intake: createIntake({ produce, rates }),
     readBody,
     contentLimits: { maxDepth: 64 },
+    maxEvents,
+    countCall: callCounter(rates),
     maxEventBytes: LIMIT,
     streams: {
       limits: {
@@ -240,6 +251,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   };
   const app = createApp({
     ...shared,
+    guard: { ...authentication, countCall: callCounter(rates) },
     routes: [
       ...stationRoutes({
         ...producing,
@@ -258,7 +270,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...healthRoutes(health),
       ...(options.routes ?? []),
     ],
-    unknownPaths: ["bearer"],
+    unknownPaths: ["bearer", "apiKeyHeader", "apiKeyScheme"],
     cors: { origins: options.corsOrigins ?? ["*"] },
   });
   const admin = createApp({

@@ -1,25 +1,28 @@
 import fc from "fast-check";
-import { parseBeacon } from "../../src/ingest/beacon.ts";
+import { openBeacon } from "../../src/ingest/beacon.ts";
 import { asGatewayError } from "../../src/errors.ts";
 
-const LIMITS = { maxDepth: 20 };
+const LIMITS = { maxDepth: 20, maxEvents: 100 };
 
-const parse = (text: string) => parseBeacon(Buffer.from(text), LIMITS);
+const parse = async (text: string) => {
+  const beacon = openBeacon(Buffer.from(text), LIMITS);
+  return { ...beacon, events: await beacon.findEvents().read() };
+};
 
-const codeOf = (text: string): string => {
+const codeOf = async (text: string): Promise<string> => {
   try {
-    parse(text);
+    await parse(text);
     return "none";
   } catch (error) {
     return asGatewayError(error).code;
   }
 };
 
-describe("parseBeacon", () => {
-  it("reads credential and events, each with its own source bytes", () => {
+describe("openBeacon", () => {
+  it("reads credential and events, each with its own source bytes", async () => {
     const text =
       ' {"events" : [ {"event": {"n":1.0,"n":9007199254740993} ,"id":"a"},{"id":"\\u0062","event":{}}], "token":"t"}';
-    const beacon = parse(text);
+    const beacon = await parse(text);
     expect(beacon).toMatchObject({ token: "t", apiKey: undefined });
     expect(beacon.events.map(({ id, value }) => [id, value.toString()])).toEqual([
       ["a", '{"n":1.0,"n":9007199254740993}'],
@@ -27,18 +30,18 @@ describe("parseBeacon", () => {
     ]);
   });
 
-  it("takes the last of members that come twice, as every reader of JSON does", () => {
-    const { events, apiKey } = parse(
+  it("takes the last of members that come twice, as every reader of JSON does", async () => {
+    const { events, apiKey } = await parse(
       '{"apiKey":"1","apiKey":"2","events":[],"events":[{"id":"a","event":{},"event":{"b":1}}]}',
     );
     expect([apiKey, events[0]?.value.toString()]).toEqual(["2", '{"b":1}']);
   });
 
-  it("keeps any events apart, whatever is in them", () => {
+  it("keeps any events apart, whatever is in them", async () => {
     const event = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }));
-    fc.assert(
-      fc.property(fc.array(fc.record({ id: fc.uuid(), event })), fc.nat(3), (events, indent) => {
-        const read = parse(JSON.stringify({ token: "t", events }, null, indent)).events;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.record({ id: fc.uuid(), event })), fc.nat(3), async (events, indent) => {
+        const { events: read } = await parse(JSON.stringify({ token: "t", events }, null, indent));
         expect(read.map(({ id, value }) => ({ id, event: JSON.parse(value.toString()) as unknown }))).toEqual(
           JSON.parse(JSON.stringify(events)),
         );
@@ -62,14 +65,22 @@ describe("parseBeacon", () => {
     '{"events":[{"event":{}}]}',
     '{"token":1,"events":[]}',
     `{"events":[{"id":"${"x".repeat(201)}","event":{}}]}`,
-  ])("refuses %s", (text) => {
-    expect(codeOf(text)).toBe("REQUEST_UNSUPPORTED");
+  ])("refuses %s", async (text) => {
+    expect(await codeOf(text)).toBe("REQUEST_UNSUPPORTED");
   });
 
-  it("refuses JSON that nests too deep, and bytes that are no UTF-8", () => {
-    expect(codeOf(`{"events":[{"id":"a","event":{"a":${"[".repeat(30)}${"]".repeat(30)}}}]}`)).toBe(
+  it("refuses JSON that nests too deep, and bytes that are no UTF-8", async () => {
+    expect(await codeOf(`{"events":[{"id":"a","event":{"a":${"[".repeat(30)}${"]".repeat(30)}}}]}`)).toBe(
       "JSON_TOO_DEEP",
     );
-    expect(() => parseBeacon(Buffer.from([0x7b, 0xff, 0x7d]), LIMITS)).toThrow("unsupported request");
+    expect(() => openBeacon(Buffer.from([0x7b, 0xff, 0x7d]), LIMITS)).toThrow("unsupported request");
+  });
+
+  it("tells who sends before it looks at the events, and refuses more of them than a call may have", () => {
+    const beacon = openBeacon(Buffer.from(`{"token":"t","events":[${"1,".repeat(1000)}1]}`), LIMITS);
+    expect(beacon.token).toBe("t");
+    expect(() => beacon.findEvents()).toThrow("unsupported request");
+    const many = openBeacon(Buffer.from(`{"events":[${"{},".repeat(100)}{}]}`), LIMITS);
+    expect(() => many.findEvents()).toThrow("more than 100 events");
   });
 });

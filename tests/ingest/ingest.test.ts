@@ -4,7 +4,7 @@ import { verifiedPrincipal } from "../../src/auth/principal.ts";
 import type { Broker, ConsumedRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import { createBatcher } from "../../src/ingest/batcher.ts";
-import { splitJsonArray } from "../../src/ingest/content/json-array.ts";
+import { eventListOf } from "../../src/ingest/content/event-list.ts";
 import { loadStations } from "../../src/ingest/declare.ts";
 import { createProduce } from "../../src/ingest/produce.ts";
 import { recordHeadersOf } from "../../src/ingest/record-headers.ts";
@@ -67,11 +67,16 @@ const readBack = async (broker: Broker, topic: string, count: number): Promise<C
   return seen;
 };
 
+const slices = (body: Buffer): Buffer[] => {
+  const list = eventListOf(body, { ...limits, maxEvents: 100_000 });
+  return Array.from({ length: list.count }, (_, i) => list.at(i));
+};
+
 it("stores each element of a batch with its own bytes, on a station that creates itself", async () => {
   const { broker, stations, produce, close } = await setUp();
   const elements = ['{"id":12345678901234567890}', '{"a":1, "a":2}', '{"\\u0065":1e400}'];
   const headers = recordHeadersOf(["Authorization", "Bearer x", "X-Source", "test"]);
-  const events = splitJsonArray(Buffer.from(`[${elements.join(" ,\n")}]`), limits).map((value) => ({
+  const events = slices(Buffer.from(`[${elements.join(" ,\n")}]`)).map((value) => ({
     value,
     contentType: "application/json",
     headers,
@@ -106,7 +111,7 @@ it("stores a batch of 100,000 in order, and others meanwhile", async () => {
   const { broker, stations, produce, close } = await setUp();
   const station = await stations.resolve("large");
   const body = Buffer.from(`[${Array.from({ length: 100_000 }, (_, n) => `{"n":${String(n)}}`).join(",")}]`);
-  const events = splitJsonArray(body, limits).map((value) => ({
+  const events = slices(body).map((value) => ({
     value,
     contentType: undefined,
     headers: [],

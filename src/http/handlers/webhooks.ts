@@ -3,7 +3,7 @@ import type { WebhookRequest } from "../../ingest/webhooks/webhook.ts";
 import type { Webhooks } from "../../ingest/webhooks/webhooks.ts";
 import type { Call } from "../call.ts";
 import { admitWebhook, receiveWebhook, verifyWebhook } from "../documentation/webhooks.ts";
-import type { Intake } from "../intake.ts";
+import type { CountCall, Intake } from "../intake.ts";
 import type { ReadBody } from "../middleware/body.ts";
 import { authorised } from "../middleware/guard.ts";
 import type { OpenRoute } from "../routes.ts";
@@ -11,6 +11,7 @@ import type { OpenRoute } from "../routes.ts";
 export interface WebhookRouteDependencies {
   readonly webhooks: Webhooks;
   readonly intake: Pick<Intake, "admit">;
+  readonly countCall: CountCall;
   readonly readBody: ReadBody;
 }
 
@@ -19,6 +20,7 @@ const NOTHING = Buffer.alloc(0);
 export const webhookRoutes = ({
   webhooks,
   intake,
+  countCall,
   readBody,
 }: WebhookRouteDependencies): readonly OpenRoute[] => {
   const handler = async (call: Call): Promise<void> => {
@@ -28,7 +30,9 @@ export const webhookRoutes = ({
     const body = request.method === "POST" ? await readBody(request) : NOTHING;
     facts.bytes = body.length;
     const answer = await source.receive(toWebhookRequest(call, body), (principal, bytes) => {
-      intake.admit(authorised(call, principal), { requests: 1, events: 1, bytes });
+      const caller = authorised(call, principal);
+      countCall(caller);
+      intake.admit(caller, { events: 1, bytes });
     });
     if (answer.status === 202) facts.stored = 1;
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);

@@ -6,12 +6,15 @@ import { requireOrigin } from "../../auth/origins.ts";
 import type { Principal } from "../../auth/principal.ts";
 import { enterRoute, type AuthorisedCall, type Call } from "../call.ts";
 import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
+import type { CountCall } from "../intake.ts";
 import { sessionOf } from "../session-cookie.ts";
 import { narrowToOrigin } from "./cors.ts";
 
 export interface Guard {
   readonly authenticate: Authenticate;
   readonly admitOperator: AdmitOperator;
+  /** Told of each call whose caller is known, before anything else happens to it; absent: calls aren't counted. */
+  readonly countCall?: CountCall | undefined;
 }
 
 /** The route's handler behind its guard. */
@@ -21,7 +24,10 @@ export const guarded = (route: Route, guard: Guard): RequestHandler =>
 /** For paths that lead nowhere: only who has a credential is told so. */
 export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promise<void> => {
   if (need === "admin") await admit(guard, call.request, false);
-  else if (need !== "none") call.principal = await guard.authenticate(credentialsOf(call.request), need);
+  else if (need !== "none") {
+    call.principal = await guard.authenticate(credentialsOf(call.request), need);
+    guard.countCall?.(call as AuthorisedCall);
+  }
 };
 
 const isClientRoute = (route: Route): route is ClientRoute => typeof route.auth !== "string";
@@ -33,9 +39,14 @@ const forClients =
     // A token that was seen before is known without waiting, and then the call goes on in the same turn.
     const principal = guard.authenticate(credentialsOf(request), route.auth);
     return principal instanceof Promise
-      ? principal.then((known) => route.handler(authorised(call, known)))
-      : route.handler(authorised(call, principal));
+      ? principal.then((known) => route.handler(counted(authorised(call, known), guard)))
+      : route.handler(counted(authorised(call, principal), guard));
   };
+
+const counted = (call: AuthorisedCall, { countCall }: Guard): AuthorisedCall => {
+  countCall?.(call);
+  return call;
+};
 
 const forOthers =
   (route: OpenRoute, guard: Guard): RequestHandler =>

@@ -4,10 +4,10 @@ import type { Limits, Principal } from "../../auth/principal.ts";
 import { GatewayError } from "../../errors.ts";
 import { drain, emptyBucket, secondsUntil, type Bucket, type Rate } from "./bucket.ts";
 
+/** A call is one as it is: its request works the client's address out only where addresses have limits. */
 export interface Caller {
   readonly principal: Principal;
-  /** Network address of the client. */
-  readonly address: () => string;
+  readonly request: { readonly ip?: string | undefined };
 }
 
 export interface Demand {
@@ -25,8 +25,16 @@ export interface Quota {
 }
 
 export interface Rates {
-  /** Takes all of the demand, or nothing and says why: RATE_LIMITED, with the time after which it would be taken. */
+  /**
+   * Takes all of the demand, or nothing and says why: RATE_LIMITED, with the time after which it would be taken, or
+   * EVENTS_TOO_MANY for events that would put the caller further behind its rate than the greatest debt. A single event
+   * is taken even so, and counts for no more than that.
+   */
   take(caller: Caller, demand: Demand): GatewayError | undefined;
+  /** What `take` would answer. */
+  refusal(caller: Caller, demand: Demand): GatewayError | undefined;
+  /** Counts what was spent on a call that is refused anyway. */
+  spend(caller: Caller, demand: Demand): void;
   /** undefined: the caller has no limits. */
   quota(caller: Caller): Quota | undefined;
 }
@@ -34,6 +42,8 @@ export interface Rates {
 export interface RatesOptions {
   /** Limits of each client address. */
   readonly perAddress: Limits;
+  /** How far one call may put a caller behind its rate, in milliseconds of the rate; no wait is longer. */
+  readonly maxDebtMs: number;
   /** Addresses that are remembered; beyond, the one not seen for longest starts afresh. */
   readonly maxAddresses?: number;
   /** Milliseconds of a clock that never jumps. */
@@ -50,7 +60,12 @@ interface BucketStore {
   set(name: string, buckets: Buckets): unknown;
 }
 
-type UnitRates = readonly (readonly [Unit, Rate])[];
+/** A rate, and how much of it a caller can owe. */
+interface HeldRate extends Rate {
+  readonly most: number;
+}
+
+type UnitRates = readonly (readonly [Unit, HeldRate])[];
 
 /** What one caller or address is held to, beside what it has used. */
 interface Held {
@@ -58,8 +73,10 @@ interface Held {
   readonly buckets: Buckets;
 }
 
-export const createRates = ({ perAddress, maxAddresses = 50_000, now }: RatesOptions): Rates => {
-  const ratesOf = rememberedRates();
+export const createRates = (options: RatesOptions): Rates => {
+  const { perAddress, maxDebtMs, maxAddresses = 50_000, now } = options;
+  const maxDebt = maxDebtMs / 1000;
+  const ratesOf = rememberedRates(maxDebt);
   const principals = new Map<string, Buckets>();
   const addresses = new LRUCache<string, Buckets>({ max: maxAddresses });
 
@@ -72,7 +89,7 @@ export const createRates = ({ perAddress, maxAddresses = 50_000, now }: RatesOpt
   };
 
   /** Most callers have no limits: nothing is looked up for them. */
-  const heldTo = ({ principal, address }: Caller): readonly Held[] => {
+  const heldTo = ({ principal, request }: Caller): readonly Held[] => {
     const own = ratesOf(principal.limits);
     const shared = ratesOf(perAddress);
     if (own.length === 0 && shared.length === 0) return NONE;
@@ -80,18 +97,33 @@ export const createRates = ({ perAddress, maxAddresses = 50_000, now }: RatesOpt
     if (own.length > 0) {
       held.push({ rates: own, buckets: bucketsOf(principals, `${principal.kind} ${principal.name}`) });
     }
-    if (shared.length > 0) held.push({ rates: shared, buckets: bucketsOf(addresses, address()) });
+    if (shared.length > 0) held.push({ rates: shared, buckets: bucketsOf(addresses, request.ip ?? "") });
     return held;
+  };
+
+  const refusalOf = (held: readonly Held[], demand: Demand): GatewayError | undefined => {
+    if (held === NONE) return undefined;
+    const most = mostEvents(held, demand);
+    if (most < demand.events) return tooMany(most);
+    const seconds = secondsUntilAll(held, demand, now());
+    return seconds > 0
+      ? new GatewayError("RATE_LIMITED", { retryAfter: Math.min(seconds, maxDebt) })
+      : undefined;
   };
 
   return {
     take: (caller, demand) => {
       const held = heldTo(caller);
-      if (held === NONE) return undefined;
-      const seconds = secondsUntilAll(held, demand, now());
-      if (seconds > 0) return new GatewayError("RATE_LIMITED", { retryAfter: seconds });
-      for (const { rates, buckets } of held) for (const [unit] of rates) buckets[unit].used += demand[unit];
-      return undefined;
+      const refused = refusalOf(held, demand);
+      if (refused === undefined) use(held, demand);
+      return refused;
+    },
+    refusal: (caller, demand) => refusalOf(heldTo(caller), demand),
+    spend: (caller, demand) => {
+      const held = heldTo(caller);
+      for (const { rates, buckets } of held)
+        for (const [unit, rate] of rates) drain(buckets[unit], rate, now());
+      use(held, demand);
     },
     quota: (caller) => {
       const held = heldTo(caller);
@@ -103,27 +135,56 @@ export const createRates = ({ perAddress, maxAddresses = 50_000, now }: RatesOpt
 const NONE: readonly Held[] = [];
 
 /** Limits are few objects that live long: what they come to is worked out once for each. */
-const rememberedRates = (): ((limits: Limits) => UnitRates) => {
+const rememberedRates = (maxDebt: number): ((limits: Limits) => UnitRates) => {
   const remembered = new WeakMap<Limits, UnitRates>();
   return (limits) => {
     const known = remembered.get(limits);
     if (known !== undefined) return known;
-    const made = unitRates(limits);
+    const made = unitRates(limits, maxDebt);
     remembered.set(limits, made);
     return made;
   };
 };
 
-const unitRates = (limits: Limits): UnitRates => {
+const unitRates = (limits: Limits, maxDebt: number): UnitRates => {
   const seconds = (limits.burst ?? DEFAULT_BURST) / 1000;
   const named = [
     ["requests", limits.requestsPerSecond],
     ["events", limits.eventsPerSecond],
     ["bytes", limits.bytesPerSecond],
   ] as const;
-  return named.flatMap(([unit, perSecond]) =>
-    perSecond === undefined ? [] : [[unit, { perSecond, capacity: perSecond * seconds }] as const],
-  );
+  return named.flatMap(([unit, perSecond]) => {
+    if (perSecond === undefined) return [];
+    const capacity = perSecond * seconds;
+    return [[unit, { perSecond, capacity, most: Math.max(capacity, perSecond * maxDebt) }] as const];
+  });
+};
+
+/** Of a call's events so many can ever be taken together. */
+const mostEvents = (held: readonly Held[], { events, bytes }: Demand): number => {
+  let most = Infinity;
+  for (const { rates } of held) {
+    for (const [unit, rate] of rates) {
+      if (unit === "events") most = Math.min(most, Math.max(1, Math.floor(rate.most)));
+      if (unit === "bytes" && bytes > rate.most)
+        most = Math.min(most, Math.max(1, Math.floor((events * rate.most) / bytes)));
+    }
+  }
+  return most;
+};
+
+const tooMany = (most: number): GatewayError =>
+  new GatewayError("EVENTS_TOO_MANY", {
+    message: `The call has more events than its rate allows at once; send at most ${most} in one call`,
+  });
+
+const use = (held: readonly Held[], demand: Demand): void => {
+  for (const { rates, buckets } of held) {
+    for (const [unit, { most }] of rates) {
+      const bucket = buckets[unit];
+      bucket.used = Math.min(bucket.used + demand[unit], Math.max(bucket.used, most));
+    }
+  }
 };
 
 const secondsUntilAll = (held: readonly Held[], demand: Demand, now: number): number => {

@@ -3,7 +3,7 @@ import type { Limits, Principal } from "../../auth/principal.ts";
 import { webhookPrincipal } from "../../auth/webhook-principal.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { IncomingEvent } from "../incoming-event.ts";
+import { type IncomingEvent, sizeOfEvent } from "../incoming-event.ts";
 import type { Produce } from "../produce.ts";
 import { recordHeadersOf } from "../record-headers.ts";
 import type { Stations } from "../stations.ts";
@@ -78,15 +78,14 @@ const createSource = (
   const verifier = verifierOf(declaration);
   const principal = webhookPrincipal(source, declaration.station, declaration.limits ?? {});
 
-  const store = async (webhook: VerifiedWebhook): Promise<void> => {
+  const store = async (event: IncomingEvent): Promise<void> => {
     const station = await stations.resolve(declaration.station);
-    const [outcome] = await produce({ principal, station, events: [eventOf(webhook)] });
+    const [outcome] = await produce({ principal, station, events: [event] });
     if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");
   };
-  const storeOnce = (webhook: VerifiedWebhook): Promise<void> => {
-    const { deliveryId: id, body } = webhook;
-    if (id === undefined) return store(webhook);
-    return deduplicator.once({ source, id, body }, duplicateWindow, () => store(webhook));
+  const storeOnce = ({ deliveryId: id, body }: VerifiedWebhook, event: IncomingEvent): Promise<void> => {
+    if (id === undefined) return store(event);
+    return deduplicator.once({ source, id, body }, duplicateWindow, () => store(event));
   };
 
   return {
@@ -98,8 +97,9 @@ const createSource = (
         refused?.(source, verdict.reason);
         throw new GatewayError("UNAUTHORIZED", { cause: `webhook ${verdict.reason}` });
       }
-      admit(principal, verdict.webhook.body.length);
-      await inTime(storeOnce(verdict.webhook), verifier.deadline, clock);
+      const event = eventOf(verdict.webhook);
+      admit(principal, sizeOfEvent(event));
+      await inTime(storeOnce(verdict.webhook, event), verifier.deadline, clock);
       return ACCEPTED;
     },
   };

@@ -20,6 +20,7 @@ const setUp = async () => {
   const stored: WebhookRequest[] = [];
   const routes = webhookRoutes({
     readBody: bodyReaders(createMemoryBudget(1 << 24))({ maxBytes: LIMIT, timeoutMs: 1000 }),
+    countCall: () => undefined,
     intake: { admit: () => undefined },
     webhooks: {
       find: (name) => {

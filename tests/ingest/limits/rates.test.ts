@@ -10,12 +10,12 @@ const caller = (limits: Limits, { name = "app", address = "10.0.0.1" } = {}): Ca
     origins: [],
     limits,
   }),
-  address: () => address,
+  request: { ip: address },
 });
 
 const setUp = (perAddress: Limits = {}, maxAddresses = 10) => {
   let time = 0;
-  const rates = createRates({ perAddress, maxAddresses, now: () => time });
+  const rates = createRates({ perAddress, maxDebtMs: 60_000, maxAddresses, now: () => time });
   return {
     rates,
     wait: (ms: number) => {
@@ -89,6 +89,51 @@ describe("rates", () => {
     expect(take(who, { events: 1 })).toBeCloseTo(9.1);
     wait(9100);
     expect(take(who, { events: 1 })).toBe(0);
+  });
+
+  it("let nobody wait longer than the greatest debt, whatever a single event is", () => {
+    const { rates, take, wait } = setUp({ bytesPerSecond: 10 });
+    const who = caller({ eventsPerSecond: 10, bytesPerSecond: 10 });
+    expect(take(who, { events: 1, bytes: 1e9 })).toBe(0);
+    expect(take(who, { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
+    expect(take(caller({}), { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
+    expect(rates.quota(who)?.reset).toBeLessThanOrEqual(60);
+    wait(60_000);
+    expect(take(who, { events: 1, bytes: 1 })).toBe(0);
+  });
+
+  it.each([
+    ["events", { eventsPerSecond: 100 }, { events: 6001, bytes: 0 }, 6000],
+    ["bytes", { bytesPerSecond: 100 }, { events: 10, bytes: 60_000 }, 1],
+    ["bytes of several events", { bytesPerSecond: 100 }, { events: 10, bytes: 12_000 }, 5],
+  ])("refuse a call with more %s than the greatest debt, and say how many fit", (_, limits, demand, most) => {
+    const { rates } = setUp();
+    const who = caller(limits);
+    const refused = rates.take(who, { requests: 0, ...demand });
+    expect([refused?.code, refused?.message]).toEqual([
+      "EVENTS_TOO_MANY",
+      expect.stringContaining(` ${most} `),
+    ]);
+    const events = Math.min(most, demand.events);
+    expect(rates.take(who, { requests: 0, events, bytes: demand.bytes / 10 })).toBeUndefined();
+  });
+
+  it("say beforehand what they would take, and take nothing by it", () => {
+    const { rates } = setUp();
+    const who = caller({ eventsPerSecond: 2 });
+    const demand = { requests: 0, events: 2, bytes: 0 };
+    expect(rates.refusal(who, demand)).toBeUndefined();
+    expect(rates.take(who, demand)).toBeUndefined();
+    expect(rates.refusal(who, demand)?.code).toBe("RATE_LIMITED");
+  });
+
+  it("count what was spent on a refused call, up to the greatest debt", () => {
+    const { rates, take } = setUp();
+    const who = caller({ bytesPerSecond: 10 });
+    rates.spend(who, { requests: 0, events: 0, bytes: 25 });
+    expect(take(who, { events: 1, bytes: 1 })).toBeCloseTo(1.6);
+    rates.spend(who, { requests: 0, events: 0, bytes: 1e9 });
+    expect(take(who, { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
   });
 
   it("keep principals apart, and one principal's tokens together", () => {

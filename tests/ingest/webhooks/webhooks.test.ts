@@ -76,7 +76,7 @@ describe("createWebhooks", () => {
     const forged = request({ ...push(), body: "{ }" });
     await expect(hub.receive(forged, admit)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
     await expect(hub.receive(request(push()), admit)).rejects.toMatchObject({ code: "RATE_LIMITED" });
-    expect(asked).toEqual([["webhook", "hub", limits, 2]]);
+    expect(asked).toEqual([["webhook", "hub", limits, 143]]);
     expect(calls).toEqual([]);
   });
 

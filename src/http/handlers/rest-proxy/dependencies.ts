@@ -16,6 +16,8 @@ export interface RestProxyDependencies {
   readonly streams: StreamSettings;
   /** Largest value of a record, in bytes. */
   readonly maxEventBytes: number;
+  /** Records of one call. */
+  readonly maxEvents: number;
   /** Entries of one `records:batch`. */
   readonly maxEntries: number;
   /** Single records answer 200 with the error inside, as the original does. */

@@ -2,6 +2,7 @@
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../rest-proxy-error.ts";
+import type { TextOf } from "../../results.ts";
 import type { Part } from "./part.ts";
 import { parameterOf } from "./topic.ts";
 
@@ -15,21 +16,26 @@ export interface Reporter {
   report(record: Reported, outcome: EventOutcome, id?: string): string;
 }
 
-/** Reports name cluster and topic as the path does. */
-export const reporterOf = (call: AuthorisedCall): Reporter =>
-  createReporter(parameterOf(call, "cluster"), parameterOf(call, "topic"));
+/** Reports name cluster and topic as the path does. Those of one answer share its texts. */
+export const reporterOf = (call: AuthorisedCall, textOf?: TextOf): Reporter =>
+  createReporter(parameterOf(call, "cluster"), parameterOf(call, "topic"), textOf);
 
 /**
  * Written by hand, because a stream writes one for each record: 0.1 µs, where an object and
  * JSON.stringify take 1.8 µs.
  */
-const createReporter = (clusterId: string, topic: string): Reporter => {
+const createReporter = (
+  clusterId: string,
+  topic: string,
+  textOf: TextOf = ({ message }) => message,
+): Reporter => {
   const head = `"error_code":200,"cluster_id":${JSON.stringify(clusterId)},"topic_name":${JSON.stringify(topic)}`;
   const timeOf = rememberedTime();
   return {
     report: ({ key, value }, outcome, id) => {
       const begin = id === undefined ? "{" : `{"id":${JSON.stringify(id)},`;
-      if (outcome.status === "failed") return begin + JSON.stringify(restProxyError(outcome.error)).slice(1);
+      if (outcome.status === "failed")
+        return begin + JSON.stringify(restProxyError(outcome.error, textOf(outcome.error))).slice(1);
       const { partition, offset, timestamp } = outcome;
       const place = `"partition_id":${partition},"offset":${offset.toString()},"timestamp":"${timeOf(timestamp)}"`;
       return `${begin}${head},${place}${part("key", key)}${part("value", value)}}`;

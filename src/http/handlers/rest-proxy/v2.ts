@@ -6,6 +6,7 @@ import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
 import { restProxyError } from "../../rest-proxy-error.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
+import { createTexts, type TextOf } from "../../results.ts";
 import { parameterOf, stationOfTopic } from "./topic.ts";
 import { embeddedFormatOf, readV2Records } from "./v2-records.ts";
 
@@ -45,14 +46,19 @@ const partitionOf = (call: AuthorisedCall): number | undefined => {
 };
 
 const answer = (outcomes: readonly EventOutcome[]): string =>
-  `{"offsets":[${outcomes.map(offset).join(",")}],"key_schema_id":null,"value_schema_id":null}`;
+  `{"offsets":[${outcomes.map(offsetWriter()).join(",")}],"key_schema_id":null,"value_schema_id":null}`;
 
 /** By hand, in half the time that objects and JSON.stringify take. */
-const offset = (outcome: EventOutcome): string => {
+const offsetWriter = (): ((outcome: EventOutcome) => string) => {
+  const texts = createTexts();
+  return (outcome) => offset(outcome, texts);
+};
+
+const offset = (outcome: EventOutcome, texts: TextOf): string => {
   if (outcome.status === "stored") {
     const at = `"partition":${outcome.partition},"offset":${outcome.offset.toString()}`;
     return `{${at},"error_code":null,"error":null}`;
   }
-  const { error_code: code, message } = restProxyError(outcome.error);
+  const { error_code: code, message } = restProxyError(outcome.error, texts(outcome.error));
   return `{"partition":null,"offset":null,"error_code":${code},"error":${JSON.stringify(message)}}`;
 };

@@ -3,27 +3,30 @@ import { ERRORS } from "../../../errors.ts";
 import type { EventFailure, EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendJson } from "../../respond.ts";
-import { eventResult } from "../../results.ts";
+import { createTexts, eventResult } from "../../results.ts";
 import type { StationRouteDependencies } from "./dependencies.ts";
-import { batchReader } from "./events.ts";
+import { batchFinder } from "./events.ts";
 import { notePreference, refuseReservedHeaders, stationOf, toProduce } from "./station-of.ts";
 import { headersWithKey, submitOnce } from "./submit-once.ts";
 
 type Dependencies = Omit<StationRouteDependencies, "consumers">;
 
 export const produceBatch = (dependencies: Dependencies) => {
-  const { stations, readBody, contentLimits: limits } = dependencies;
+  const { stations, intake, readBody, contentLimits, maxEvents } = dependencies;
+  const limits = { ...contentLimits, maxEvents };
   const lookup = toProduce(stations);
   return async (call: AuthorisedCall): Promise<void> => {
     const { request, facts } = call;
     refuseReservedHeaders(call);
     const station = await stationOf(call, lookup);
     const contentType = request.headers["content-type"];
-    const readEvents = batchReader({ contentType, headers: headersWithKey(call), limits });
+    const findBatch = batchFinder({ contentType, headers: headersWithKey(call), limits });
 
     const body = await readBody(request);
     facts.bytes = body.length;
-    const events = readEvents(body);
+    const batch = intake.reading(call, body, () => findBatch(body));
+    intake.expect(call, batch.amount);
+    const events = await batch.read();
     const outcomes = await submitOnce(call, { station, body, events }, dependencies);
     notePreference(call);
     answerBatch(call, outcomes);
@@ -36,7 +39,10 @@ export const answerBatch = (call: AuthorisedCall, outcomes: readonly EventOutcom
   const failures = outcomes.filter((outcome) => outcome.status === "failed");
   const sent = outcomes.length - failures.length;
   const fail = failures.length;
-  const results = representation ? { results: outcomes.map(eventResult) } : undefined;
+  const resultTexts = createTexts();
+  const results = representation
+    ? { results: outcomes.map((outcome) => eventResult(outcome, resultTexts)) }
+    : undefined;
 
   if (failures.length === 0) {
     sendJson(response, 200, { error: null, success: true, ...(results && { sent, fail, ...results }) });
@@ -44,7 +50,8 @@ export const answerBatch = (call: AuthorisedCall, outcomes: readonly EventOutcom
   }
   const gone = failures.find(({ error }) => error.code === "STATION_UNKNOWN");
   if (gone !== undefined && sent === 0) throw gone.error;
-  const errors = failures.map(({ error }) => error.message);
+  const texts = createTexts();
+  const errors = failures.map(({ error }) => texts(error));
   sendJson(response, statusOf(call, failures), { errors, fail, sent, success: false, ...results });
 };
 

@@ -17,4 +17,6 @@ export interface StationRouteDependencies {
   readonly consumers: Pick<PullConsumers, "pull">;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
+  /** Events of one batch or beacon. */
+  readonly maxEvents: number;
 }

@@ -5,48 +5,92 @@ import { checkBinaryEvent } from "../../../ingest/cloudevents/binary.ts";
 import { BATCHED_TYPE, STRUCTURED_TYPE, structuredEvent } from "../../../ingest/cloudevents/structured.ts";
 import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
 import { contentTypeOf } from "../../../ingest/content/content-types.ts";
-import { splitJsonArray } from "../../../ingest/content/json-array.ts";
+import { eventListOf, type EventList, type EventListLimits } from "../../../ingest/content/event-list.ts";
+import { sizeOfHeaders } from "../../../ingest/incoming-event.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import type { Station } from "../../../ingest/stations.ts";
+import { paced } from "../../../lib/pace.ts";
+import type { Amount, Events } from "../../intake.ts";
 
 const JSON_TYPE = "application/json";
 
 /** What a request says of its events beside their bytes. */
-export interface Envelope {
+export interface Envelope<Limits extends ContentLimits = ContentLimits> {
   readonly contentType: string | undefined;
   readonly headers: readonly RecordHeader[];
-  readonly limits: ContentLimits;
+  readonly limits: Limits;
 }
 
 /** The one event of a whole body. The reader throws what is wrong with it. */
 export type ReadSingle = (value: Buffer, station: Station) => IncomingEvent | GatewayError;
 
-/** Throws CONTENT_TYPE_UNSUPPORTED, and CLOUDEVENT_INVALID for `ce-*` headers that are no event's. */
+/**
+ * Throws CONTENT_TYPE_UNSUPPORTED, and CLOUDEVENT_INVALID for `ce-*` headers that are no event's. The reader throws
+ * BODY_EMPTY.
+ */
 export const singleReader = ({ contentType, headers, limits }: Envelope): ReadSingle => {
   if (contentType !== undefined && mediaTypeOf(contentType) === STRUCTURED_TYPE) {
     const others = headers.filter(isNoAttribute);
-    return (value) => structuredEvent(value, { limits, contentType, headers: others });
+    return (value) => structuredEvent(notEmpty(value), { limits, contentType, headers: others });
   }
-  const content = contentTypeOf(contentType);
-  checkBinaryEvent(headers);
+  const isCloudEvent = checkBinaryEvent(headers);
+  const content = isCloudEvent && contentType === undefined ? undefined : contentTypeOf(contentType);
   return (value, { validator }) => {
-    if (validator === undefined) content.check(value, limits);
-    return { value, contentType, headers };
+    // A CloudEvent without data is a record without a value (CloudEvents' Kafka binding 3.2.2).
+    if (isCloudEvent && value.length === 0) return { value: null, contentType, headers };
+    if (content === undefined) throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+    if (validator === undefined) content.check(notEmpty(value), limits);
+    return { value: notEmpty(value), contentType, headers };
   };
 };
 
-export type ReadBatch = (body: Buffer) => readonly (IncomingEvent | GatewayError)[];
+const notEmpty = (body: Buffer): Buffer => {
+  if (body.length === 0) throw new GatewayError("BODY_EMPTY");
+  return body;
+};
 
-/** The elements of a JSON array. Throws CONTENT_TYPE_UNSUPPORTED; the reader throws REQUEST_UNSUPPORTED. */
-export const batchReader = ({ contentType, headers, limits }: Envelope): ReadBatch => {
+/** A batch whose events are counted, and not yet read. */
+export interface FoundBatch {
+  readonly amount: Amount;
+  read(): Events | Promise<Events>;
+}
+
+export type FindBatch = (body: Buffer) => FoundBatch;
+
+/**
+ * The elements of a JSON array. Throws CONTENT_TYPE_UNSUPPORTED; the finder throws REQUEST_UNSUPPORTED, JSON_TOO_DEEP
+ * and EVENTS_TOO_MANY.
+ */
+export const batchFinder = ({ contentType, headers, limits }: Envelope<EventListLimits>): FindBatch => {
   const mediaType = mediaTypeOf(contentType ?? "");
   if (mediaType === BATCHED_TYPE) {
     const options = { limits, contentType: STRUCTURED_TYPE, headers: headers.filter(isNoAttribute) };
-    return (body) => splitJsonArray(body, limits).map((value) => structuredEvent(value, options));
+    return (body) => {
+      const list = eventListOf(body, limits);
+      const read = async (): Promise<Events> => {
+        const events: (IncomingEvent | GatewayError)[] = [];
+        await paced(list.count, (i) => events.push(structuredEvent(list.at(i), options)));
+        return events;
+      };
+      return { amount: amountOf(list, options.headers), read };
+    };
   }
   if (mediaType !== JSON_TYPE) throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
-  return (body) => splitJsonArray(body, limits).map((value) => ({ value, contentType: JSON_TYPE, headers }));
+  return (body) => {
+    const list = eventListOf(body, limits);
+    const eventAt = (_: unknown, i: number): IncomingEvent => ({
+      value: list.at(i),
+      contentType: JSON_TYPE,
+      headers,
+    });
+    return { amount: amountOf(list, headers), read: () => Array.from({ length: list.count }, eventAt) };
+  };
 };
+
+const amountOf = ({ count, bytes }: EventList, headers: readonly RecordHeader[]): Amount => ({
+  events: count,
+  bytes: bytes + count * sizeOfHeaders(headers),
+});
 
 /** A structured event has its attributes inside; those of the request would be another event's. */
 const isNoAttribute = ({ name }: RecordHeader): boolean => !name.startsWith("ce_");

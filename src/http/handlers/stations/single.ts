@@ -14,7 +14,7 @@ type Dependencies = Omit<StationRouteDependencies, "consumers">;
 const STORED = JSON.stringify({ error: null, success: true });
 
 export const produceSingle = (dependencies: Dependencies) => {
-  const { stations, readBody, contentLimits: limits } = dependencies;
+  const { stations, intake, readBody, contentLimits: limits } = dependencies;
   const lookup = toProduce(stations);
   return async (call: AuthorisedCall): Promise<void> => {
     const { request, response, facts } = call;
@@ -26,8 +26,7 @@ export const produceSingle = (dependencies: Dependencies) => {
 
     const body = await readBody(request);
     facts.bytes = body.length;
-    if (body.length === 0) throw new GatewayError("BODY_EMPTY");
-    const events = [readEvent(body, station)];
+    const events = [intake.reading(call, body, () => readEvent(body, station))];
     const outcomes = await submitOnce(call, { station, body, events }, dependencies);
     const [outcome] = outcomes;
     if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");

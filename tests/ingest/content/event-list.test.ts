@@ -1,19 +1,23 @@
 import fc from "fast-check";
 import type { GatewayError } from "../../../src/errors.ts";
-import { splitJsonArray } from "../../../src/ingest/content/json-array.ts";
+import { eventListOf } from "../../../src/ingest/content/event-list.ts";
 
-const limits = { maxDepth: 128 };
-const split = (text: string): string[] => splitJsonArray(Buffer.from(text), limits).map(String);
+const limits = { maxDepth: 128, maxEvents: 1000 };
+const slices = (body: Buffer): Buffer[] => {
+  const list = eventListOf(body, limits);
+  return Array.from({ length: list.count }, (_, i) => list.at(i));
+};
+const split = (text: string): string[] => slices(Buffer.from(text)).map(String);
 const codeOf = (body: Buffer | string): string => {
   try {
-    splitJsonArray(Buffer.from(body as string), limits);
+    slices(Buffer.from(body as string));
   } catch (error) {
     return (error as GatewayError).code;
   }
   return "none";
 };
 
-describe("splitJsonArray", () => {
+describe("eventListOf", () => {
   it.each([
     ["[]", []],
     [" [ ] ", []],
@@ -60,12 +64,18 @@ describe("splitJsonArray", () => {
     const nested = (levels: number): string => `[{"a":${"[".repeat(levels)}${"]".repeat(levels)}}]`;
     expect(split(nested(126))).toHaveLength(1);
     expect(codeOf(nested(127))).toBe("JSON_TOO_DEEP");
-    expect(codeOf("[".repeat(4_000_000))).toBe("JSON_TOO_DEEP");
+    expect(codeOf(`[{"a":${"[".repeat(4_000_000)}`)).toBe("JSON_TOO_DEEP");
+    expect(codeOf("[".repeat(4_000_000))).toBe("REQUEST_UNSUPPORTED");
+  });
+
+  it("refuses more events than a call may have, and looks at none behind them", () => {
+    expect(split(`[${"{},".repeat(999)}{}]`)).toHaveLength(1000);
+    expect(codeOf(`[${"{},".repeat(1000)}{!`)).toBe("EVENTS_TOO_MANY");
   });
 
   it("gives slices of the body, not copies", () => {
     const body = Buffer.from('[{"a":1},{"b":2}]');
-    expect(splitJsonArray(body, limits).map((slice) => slice.buffer === body.buffer)).toEqual([true, true]);
+    expect(slices(body).map((slice) => slice.buffer === body.buffer)).toEqual([true, true]);
   });
 
   it("keeps each element's own bytes, whatever JSON it is", () => {

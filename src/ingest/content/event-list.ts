@@ -1,0 +1,59 @@
+/** The events of one call, found and counted in its body before anything is made of them. */
+import { isUtf8 } from "node:buffer";
+import { GatewayError } from "../../errors.ts";
+import { afterSpace, objectsIn, type ListFault } from "../../lib/json-list.ts";
+import type { ContentLimits } from "./content-type.ts";
+
+export interface EventListLimits extends ContentLimits {
+  /** Events of one call; with more it is refused: EVENTS_TOO_MANY. */
+  readonly maxEvents: number;
+}
+
+export interface EventList {
+  readonly count: number;
+  /** Bytes of all elements. */
+  readonly bytes: number;
+  /** The element's own bytes: digits, escapes, duplicate keys and spaces inside are as they came. */
+  at(index: number): Buffer;
+  /** Offset just past the array. */
+  readonly end: number;
+}
+
+/**
+ * The objects of the array at `at`, which is checked up to its end; `levels` is how deep it lies itself. Throws
+ * EVENTS_TOO_MANY, and what `refuse` makes of any other fault.
+ */
+export const eventListAt = (
+  body: Buffer,
+  { at, levels }: { readonly at: number; readonly levels: number },
+  { maxDepth, maxEvents }: EventListLimits,
+  refuse: (fault: ListFault) => GatewayError = unsupported,
+): EventList => {
+  const found = objectsIn(body, at, { most: maxEvents, maxDepth: maxDepth - levels });
+  if ("fault" in found) throw found.fault === "too many" ? tooManyEvents(maxEvents) : refuse(found);
+  const { bounds, end } = found;
+  let bytes = 0;
+  for (let i = 0; i < bounds.length; i += 2) bytes += (bounds[i + 1] ?? 0) - (bounds[i] ?? 0);
+  return {
+    count: bounds.length / 2,
+    bytes,
+    at: (index) => body.subarray(bounds[2 * index], bounds[2 * index + 1]),
+    end,
+  };
+};
+
+/** The body of a batch: an array of objects and nothing else. Throws REQUEST_UNSUPPORTED, JSON_TOO_DEEP and EVENTS_TOO_MANY. */
+export const eventListOf = (body: Buffer, limits: EventListLimits): EventList => {
+  if (!isUtf8(body)) throw new GatewayError("REQUEST_UNSUPPORTED");
+  const list = eventListAt(body, { at: afterSpace(body, 0), levels: 1 }, limits);
+  if (afterSpace(body, list.end) < body.length) throw new GatewayError("REQUEST_UNSUPPORTED");
+  return list;
+};
+
+export const tooManyEvents = (most: number): GatewayError =>
+  new GatewayError("EVENTS_TOO_MANY", {
+    message: `The call has more than ${most} events; send them in several calls`,
+  });
+
+const unsupported = ({ fault }: ListFault): GatewayError =>
+  new GatewayError(fault === "too deep" ? "JSON_TOO_DEEP" : "REQUEST_UNSUPPORTED");

@@ -1,0 +1,24 @@
+import { createPace, paced } from "../../src/lib/pace.ts";
+
+describe("paced", () => {
+  it("takes all steps in order and lets others run in between", async () => {
+    const steps: number[] = [];
+    let others = 0;
+    const counting = setInterval(() => others++, 1);
+    const until = performance.now() + 100;
+    await paced(64, (i) => {
+      steps.push(i);
+      while (i === 15 && performance.now() < until);
+    });
+    clearInterval(counting);
+    expect(steps).toEqual(Array.from({ length: 64 }, (_, i) => i));
+    expect(others).toBeGreaterThan(0);
+  });
+
+  it("is due after its time and not before", async () => {
+    expect(createPace(60_000).isDue).toBe(false);
+    const pace = createPace(0);
+    expect(pace.isDue).toBe(true);
+    await pace.rest();
+  });
+});
