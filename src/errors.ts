@@ -197,6 +197,12 @@ export const ERRORS = {
   },
   CONNECTOR_UNKNOWN: { status: 404, message: "Connector not found", outcome: "refused", restProxy: 404 },
   CONNECTOR_EXISTS: { status: 409, message: "Connector already exists", outcome: "refused", restProxy: 409 },
+  CONNECTOR_CHANGED: {
+    status: 409,
+    message: "The connector was changed by another request at the same time",
+    outcome: "refused",
+    restProxy: 409,
+  },
   CONNECTOR_READ_ONLY: {
     status: 409,
     message: "The connector is declared in the configuration file",

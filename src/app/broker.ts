@@ -7,10 +7,15 @@ import type { Broker } from "../broker/broker.ts";
 import type { KafkaOptions } from "../broker/kafka/options.ts";
 import type { Settings } from "../config/schema.ts";
 
-/** `maxRecordBytes`: what a topic must take that doesn't say so itself. */
-export const createBroker = async ({ broker }: Settings, maxRecordBytes: number): Promise<Broker> => {
+/** What a dead letter has beside the record that it was: headers, which are bounded. */
+const DEAD_LETTER_HEADERS = 16 * 1024;
+
+/** `largestRecord`: the largest record of a station; a topic that doesn't say so itself takes it as a dead letter too. */
+export const createBroker = async ({ broker }: Settings, largestRecord: number): Promise<Broker> => {
+  const maxRecordBytes = largestRecord + DEAD_LETTER_HEADERS;
   const { kafka, embedded } = broker;
-  if (broker.type === "kafka") return kafkaBroker({ ...kafka, sasl: kafka.sasl, ssl: tlsOf(kafka.ssl) });
+  if (broker.type === "kafka")
+    return kafkaBroker({ ...kafka, sasl: kafka.sasl, ssl: tlsOf(kafka.ssl), maxRecordBytes });
   const { createEmbeddedBroker } = await import("../broker/embedded/embedded-broker.ts");
   return createEmbeddedBroker({ ...embedded, maxRecordBytes, deliveryTimeout: kafka.deliveryTimeout });
 };
@@ -40,7 +45,10 @@ const eventsTlsOf = (kafka: EventsKafka): KafkaOptions["ssl"] => {
 };
 
 /** The Kafka that the settings name for business events; undefined: they name none. */
-export const createEventsBroker = async ({ broker, eventService }: Settings): Promise<Broker | undefined> => {
+export const createEventsBroker = async (
+  { broker, eventService }: Settings,
+  largestRecord: number,
+): Promise<Broker | undefined> => {
   const { kafka } = eventService.events.queue;
   const { bootstrap_server: brokers, security_protocol: protocol, sasl_mechanism: mechanism } = kafka;
   if (brokers === undefined) return undefined;
@@ -50,6 +58,7 @@ export const createEventsBroker = async ({ broker, eventService }: Settings): Pr
     ...broker.kafka,
     brokers,
     clientId: kafka.client_id,
+    maxRecordBytes: largestRecord + DEAD_LETTER_HEADERS,
     sasl: protocol.startsWith("SASL_") ? signIn : undefined,
     ssl: protocol.endsWith("SSL") ? eventsTlsOf(kafka) : undefined,
   });

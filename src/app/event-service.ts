@@ -13,6 +13,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import { createEventsBroker } from "./broker.ts";
+import { maxRecordBytesOf } from "./ingest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 interface EventServiceDependencies {
@@ -93,7 +94,7 @@ export const startEventService = async (dependencies: EventServiceDependencies):
   const { settings, metrics, lifecycle } = dependencies;
   const processors = Object.values(settings.eventService.event_processor);
   if (!processors.some(({ enabled }) => enabled)) return;
-  const own = await createEventsBroker(settings);
+  const own = await createEventsBroker(settings, maxRecordBytesOf(settings));
   if (own !== undefined) {
     await own.open();
     lifecycle.onClose("events broker", () => own.close());

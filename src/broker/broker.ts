@@ -70,7 +70,7 @@ export interface TopicSpec {
   /** Default: the broker's own. */
   readonly partitions?: number | undefined;
   readonly replicationFactor?: number | undefined;
-  /** Largest record in bytes that the topic must take. */
+  /** Largest record in bytes that the topic must take. Default: what the adapter was told. */
   readonly maxRecordBytes?: number | undefined;
   /** Keep only the newest record of each key (a promise of readers' correctness, not of when space is freed). */
   readonly compacted?: boolean | undefined;

@@ -3,7 +3,6 @@ import type { Broker } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import type { Tracing } from "../observability/tracing.ts";
-import { parseConnectorConfig } from "./config/connector-config.ts";
 import type { RawConfig } from "./config/masking.ts";
 import { createConnectorLog } from "./connectors/connector-log.ts";
 import { createConnectors, type Connectors } from "./connectors/connectors.ts";
@@ -11,6 +10,7 @@ import { createDirectory } from "./connectors/directory.ts";
 import { createFleet, type Fleet } from "./connectors/fleet.ts";
 import { lagOf, type Lag } from "./connectors/lag.ts";
 import { createReplays } from "./connectors/replays.ts";
+import { faultsOfDeclared } from "./connectors/validation.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import { createTargets } from "./targets.ts";
 
@@ -52,11 +52,8 @@ export interface DeliveryOptions {
 /** Name of what faults belong to that are of no connector. */
 const NO_CONNECTOR = "-";
 
-const requireValid = (declared: DeliveryOptions["declared"]): void => {
-  const faults = declared.flatMap(({ name, config }) => {
-    const parsed = parseConnectorConfig(name, config);
-    return "faults" in parsed ? parsed.faults.map(({ message }) => `connectors.${name}: ${message}`) : [];
-  });
+const requireValid = ({ declared, allowTargets }: DeliveryOptions): void => {
+  const faults = faultsOfDeclared(declared, allowTargets);
   if (faults.length > 0) throw new GatewayError("SETTINGS_INVALID", { message: faults.join("\n") });
 };
 
@@ -82,7 +79,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     clock = systemClock,
     random = Math.random,
   } = options;
-  requireValid(declared);
+  requireValid(options);
   const log = createConnectorLog({
     broker,
     topic: options.connectorsTopic,
@@ -103,7 +100,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     await Promise.all(directory.names.map((name) => fleet.reconcile(name)));
   };
   return {
-    connectors: createConnectors({ broker, clock, log, directory, fleet, replays, workerId }),
+    connectors: createConnectors({ broker, clock, log, directory, fleet, replays, workerId, targets }),
     open: () => (opening = open()),
     sample: () => sampleOf(broker, clock, fleet),
     close: async () => {

@@ -9,6 +9,8 @@ import { GatewayError } from "../errors.ts";
 export interface Targets {
   /** May the address be connected to, when the URL names this host? */
   allows(host: string, address: string): boolean;
+  /** Why a URL's host can't be delivered to, as far as that shows without DNS; undefined: it may be. */
+  refusalOf(hostname: string): string | undefined;
   /** Resolves like `dns.lookup`, without the addresses that aren't allowed; fails when none is left. */
   readonly lookup: LookupFunction;
 }
@@ -67,6 +69,9 @@ const blockListOf = (entries: readonly string[]): BlockList => {
 
 const normalHost = (host: string): string => host.toLowerCase().replace(/\.$/, "");
 
+/** RFC 6761, 6.3: whatever ends in it is loopback. */
+const isLocalhost = (host: string): boolean => /(?:^|\.)localhost$/.test(normalHost(host));
+
 /** `through`: the host name that has led to the address. */
 export const targetRefused = (address: string, through?: string): GatewayError =>
   new GatewayError("TARGET_REFUSED", {
@@ -88,6 +93,14 @@ export const createTargets = (allowed: readonly string[]): Targets => {
     return opened.check(address, family) || !closed.check(address, family);
   };
 
+  /** A URL's host is the address in its one plain spelling, whichever of them was written. */
+  const refusalOf = (hostname: string): string | undefined => {
+    const host = hostname.replace(/^\[|\]$/g, "");
+    const addresses = isLocalhost(host) ? ["127.0.0.1", "::1"] : [host].filter((one) => isIP(one) !== 0);
+    if (addresses.length === 0 || addresses.some((address) => allows(host, address))) return undefined;
+    return targetRefused(host).message;
+  };
+
   const lookup: LookupFunction = (host, options, callback) => {
     resolve(host, { ...options, all: true }, (error, addresses) => {
       if (error !== null) {
@@ -102,5 +115,5 @@ export const createTargets = (allowed: readonly string[]): Targets => {
     });
   };
 
-  return { allows, lookup };
+  return { allows, refusalOf, lookup };
 };

@@ -110,7 +110,12 @@ const createTopicMemory = (ask: (name: string) => Promise<TopicInfo | undefined>
   };
 };
 
-export const createAdministration = (kafka: Kafka, memberLess: MemberLessCommits): Administration => {
+/** `maxRecordBytes`: as in `KafkaOptions`. */
+export const createAdministration = (
+  kafka: Kafka,
+  memberLess: MemberLessCommits,
+  maxRecordBytes: number | undefined,
+): Administration => {
   const admin = createAdminCalls(kafka);
 
   const topic = createTopicMemory((name) =>
@@ -150,7 +155,12 @@ export const createAdministration = (kafka: Kafka, memberLess: MemberLessCommits
       const existing = await topic(spec.name, true);
       if (existing !== undefined) return existing;
       await admin
-        .call((client) => client.createTopics({ topics: [topicConfig(spec)], waitForLeaders: false }))
+        .call((client) =>
+          client.createTopics({
+            topics: [topicConfig({ ...spec, maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes })],
+            waitForLeaders: false,
+          }),
+        )
         .catch(unless(["TOPIC_ALREADY_EXISTS"], false));
       return appeared(spec.name);
     },

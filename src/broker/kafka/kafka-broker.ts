@@ -2,7 +2,7 @@
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, Subscription } from "../broker.ts";
-import { createAdministration } from "./administration.ts";
+import { createAdministration, type Administration } from "./administration.ts";
 import { createAppender, type Append } from "./appender.ts";
 import { createKafkaClient } from "./client.ts";
 import { prepareCompressions } from "./compression.ts";
@@ -13,13 +13,13 @@ import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
 import { createReadiness } from "./readiness.ts";
 import { createSubscription } from "./subscription.ts";
-import { createWireCluster } from "./wire-cluster.ts";
+import { createWireCluster, type WireCluster } from "./wire-cluster.ts";
 
 export const createKafkaBroker = (options: KafkaOptions): Broker => {
   const kafka = createKafkaClient(options);
   const cluster = createWireCluster(options);
   const readiness = createReadiness(cluster);
-  const administration = createAdministration(kafka, createMemberLessCommits(options, cluster));
+  const administration = administer(kafka, options, cluster);
   const producer = createProducer(kafka, options);
   const appends = createTrackedAppends(
     createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
@@ -76,6 +76,9 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
     },
   };
 };
+
+const administer = (kafka: Kafka, options: KafkaOptions, cluster: WireCluster): Administration =>
+  createAdministration(kafka, createMemberLessCommits(options, cluster), options.maxRecordBytes);
 
 /** Idempotence is ours alone: kafkajs's loses records (docs/decisions/0001-record-batches-of-our-own.md). */
 const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>

@@ -36,6 +36,8 @@ export interface KafkaOptions {
   readonly requestTimeout: number;
   /** An append has settled after it. */
   readonly deliveryTimeout: number;
+  /** Largest record in bytes that a topic must take which is created and doesn't say so itself. Default: the broker's. */
+  readonly maxRecordBytes?: number;
   /** A group misses a member that is gone without a word after it. Default: 10,000. */
   readonly sessionTimeout?: number;
 }

@@ -5,6 +5,7 @@
 import { isInternalTopic } from "../internal-topics.ts";
 import type { StrategyName } from "../strategy/by-name.ts";
 import type { Schedules } from "../strategy/strategy.ts";
+import type { Targets } from "../targets.ts";
 import { parseHeaders, type HeaderPair } from "./headers.ts";
 import { KEYS, type Key } from "./keys.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
@@ -142,13 +143,23 @@ const readPace = ({ read }: Reader) => ({
   ratePerSecond: read(KEYS.rateLimit),
 });
 
-/** All faults at once; a setting is made only of a configuration without any. */
-export const parseConnectorConfig = (name: string, config: RawConfig): ParsedConfig => {
+const readUrl = ({ read, invalid }: Reader, targets: Targets | undefined): URL | undefined => {
+  const url = read(KEYS.url);
+  const refused = url && targets?.refusalOf(url.hostname);
+  if (refused !== undefined) invalid(KEYS.url.name, refused);
+  return url;
+};
+
+/**
+ * All faults at once; a setting is made only of a configuration without any. With `targets`, a URL that names an
+ * address which isn't allowed is a fault; without, that shows when it is connected to.
+ */
+export const parseConnectorConfig = (name: string, config: RawConfig, targets?: Targets): ParsedConfig => {
   const reader = createReader(config);
   const { read, faults } = reader;
   readClass(reader);
   const topics = readTopics(reader);
-  const url = read(KEYS.url);
+  const url = readUrl(reader, targets);
   const method = read(KEYS.method);
   const headers = readHeaders(reader);
   const strategy = read(KEYS.strategy);

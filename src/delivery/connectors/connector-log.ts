@@ -1,23 +1,48 @@
 /**
  * What is known of all connectors, kept as records of a compacted topic that every pod reads from its beginning: the
- * definitions and target states (written when an operator asks for a change), and the failures of tasks.
+ * definitions and target states (written when an operator asks for a change), the failures of tasks, and the topics that
+ * have been read.
+ *
+ * How two pods change one connector at the same time:
+ * - The order of the log decides. A definition has a version, the offset of its record.
+ * - Before a change is decided, the pod reads the log to its end (`latest`: it writes a barrier and waits until it has
+ *   read it). The offset up to which it has read, `seen`, is a header of the record that it then writes.
+ * - Every reader takes a definition only if nothing newer was taken between what its writer had seen and the record:
+ *   `seen` is not lower than the version that holds. So the first of two changes holds on all pods, and the writer of the
+ *   second one finds out when it reads its own record back (`define` resolves with false).
+ * - The topic is compacted: of each key only the newest record is sure to stay, and that is now the rejected one. Its
+ *   writer therefore writes a copy of what holds, with a `version` header: the same definition, no change. It repeats
+ *   this until nothing was taken in between. A pod that starts makes up for a writer that died before that.
+ * - Deletions are definitions too, as records without a value. Records of earlier releases have no `seen` and are always
+ *   taken, as those take every record.
  */
-import type { Broker, ConsumedRecord, Subscription } from "../../broker/broker.ts";
+import type { Broker, ConsumedRecord, RecordHeader, Subscription } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { failureSchema, definitionSchema, type Definition, type Failure } from "./records.ts";
+import { pause, type Clock } from "../../lib/clock.ts";
+import { createProgress } from "./connector-log/progress.ts";
+import { createView, KINDS, seenHeader, versionHeader } from "./connector-log/view.ts";
+import type { Definition, Failure } from "./records.ts";
 
 export interface ConnectorLog {
   /** Resolves once everything that was written before is known. Goes on trying while the broker is away. */
   open(): Promise<void>;
   /** Resolves once `open` has. Rejects with BROKER_UNAVAILABLE when that takes longer than a client should wait. */
   opened(): Promise<void>;
+  /** Resolves once everything is known that is in the log now, with what a change that is decided then has seen. */
+  latest(): Promise<bigint>;
   readonly names: readonly string[];
   definition(name: string): Definition | undefined;
   failure(name: string): Failure | undefined;
-  /** Resolves when the change is stored and known here. undefined forgets the connector. Rejects with BROKER_UNAVAILABLE. */
-  define(name: string, definition: Definition | undefined): Promise<void>;
+  /** Topics that the connector has read. */
+  topics(name: string): ReadonlySet<string>;
+  /**
+   * Resolves when the change is stored and known here; false: another one came first, and this one is void. undefined
+   * forgets the connector. `seen`: of `latest`. Rejects with BROKER_UNAVAILABLE.
+   */
+  define(name: string, definition: Definition | undefined, seen: bigint): Promise<boolean>;
   fail(name: string, failure: Failure): Promise<void>;
+  /** The connector has read a topic, or (false) that is to be forgotten. */
+  noteTopic(name: string, topic: string, isRead: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -30,120 +55,110 @@ export interface ConnectorLogOptions {
   readonly onError: (error: GatewayError) => void;
 }
 
-/** What a record is about, before the colon of its key. */
-const DEFINITION = "connector";
-const FAILURE = "failure";
-/** A record that says nothing: whoever reads it back has read all before it. */
-const BARRIER = "barrier";
-
-/** Longest wait of a client, for a record of its to come back or for the topic to be read. */
-const PATIENCE_MS = 10_000;
 const AGAIN_MS = 2000;
 
-const parsed = (value: Buffer): unknown => {
-  try {
-    return JSON.parse(value.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-};
-
-/** The newest of every key; what can't be read is as if it weren't there. */
-const createView = () => {
-  const definitions = new Map<string, Definition>();
-  const failures = new Map<string, Failure>();
-  const note = <T>(map: Map<string, T>, name: string, value: T | undefined): void => {
-    if (value === undefined) map.delete(name);
-    else map.set(name, value);
-  };
-  /** Returns the name of the connector that the record is about. */
-  const apply = ({ key, value }: ConsumedRecord): string | undefined => {
-    const [, kind, name] = /^(\w+):(.*)$/s.exec(key?.toString("utf8") ?? "") ?? [];
-    if (name === undefined) return undefined;
-    const content = value === null ? undefined : parsed(value);
-    if (kind === DEFINITION) note(definitions, name, definitionSchema.safeParse(content).data);
-    else if (kind === FAILURE) note(failures, name, failureSchema.safeParse(content).data);
-    else return undefined;
-    return name;
-  };
-  return { definitions, failures, apply };
-};
-
-/** How far the topic has been read, and promises for positions in it. */
-const createProgress = (clock: Clock) => {
-  const waiters = new Set<() => void>();
-  let next = 0n;
-  const until = (reached: () => boolean, otherwise: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const check = (): void => {
-        if (!reached()) return;
-        waiters.delete(check);
-        cancel();
-        resolve();
-      };
-      const cancel = clock.after(PATIENCE_MS, () => {
-        waiters.delete(check);
-        reject(new GatewayError("BROKER_UNAVAILABLE", { message: otherwise }));
-      });
-      waiters.add(check);
-      check();
-    });
-  return {
-    until,
-    check: () => {
-      for (const waiter of waiters) waiter();
-    },
-    /** false: it has been read before, by a reader that had to begin anew. */
-    isNew: (offset: bigint) => {
-      if (offset < next) return false;
-      next = offset + 1n;
-      return true;
-    },
-    hasRead: (offset: bigint) => offset < next,
-  };
-};
+interface Content {
+  readonly key: string;
+  /** undefined: a tombstone. */
+  readonly value: unknown;
+  readonly headers?: readonly RecordHeader[];
+}
 
 /** Returns the offset of the stored record. */
 const store = async (
   { broker, topic, clock }: Pick<ConnectorLogOptions, "broker" | "topic" | "clock">,
-  key: string,
-  content: unknown,
+  { key, value, headers = [] }: Content,
 ): Promise<bigint> => {
-  const value = content === undefined ? null : Buffer.from(JSON.stringify(content));
-  const record = { key: Buffer.from(key), value, headers: [], timestamp: clock.now(), partition: 0 };
+  const record = {
+    key: Buffer.from(key),
+    value: value === undefined ? null : Buffer.from(JSON.stringify(value)),
+    headers,
+    timestamp: clock.now(),
+    partition: 0,
+  };
   const [outcome] = await broker.append(topic, [record]);
   if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("BROKER_UNAVAILABLE");
   return outcome.offset;
 };
 
-export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog => {
-  const { broker, topic, clock, onChange, onError } = options;
+/** The log as it is read and written, without what a process does with it. */
+const createJournal = (options: ConnectorLogOptions, onRecord: (changed: string | undefined) => void) => {
   const view = createView();
-  const progress = createProgress(clock);
-  let subscription: Subscription | undefined;
-  let isOpen = false;
-  let closed = false;
+  const progress = createProgress(options.clock);
 
   const onRecords = (records: readonly ConsumedRecord[]): void => {
-    for (const record of records.filter(({ offset }) => progress.isNew(offset))) {
-      const name = view.apply(record);
-      if (isOpen && name !== undefined) onChange(name);
-    }
+    for (const record of records) if (progress.isNew(record.offset)) onRecord(view.apply(record));
     progress.check();
   };
 
-  const write = async (key: string, content: unknown): Promise<void> => {
-    const offset = await store(options, key, content);
-    await progress.until(
-      () => progress.hasRead(offset),
-      "The change is stored, but has not been read back yet",
-    );
+  const write = async (content: Content): Promise<bigint> => {
+    const offset = await store(options, content);
+    const otherwise = "The change is stored, but has not been read back yet";
+    await progress.until(() => progress.read >= offset, otherwise);
+    return offset;
+  };
+
+  /** Makes what holds the newest record of its key again. */
+  const keep = async (name: string): Promise<void> => {
+    const key = `${KINDS.definition}:${name}`;
+    for (let held = view.standing(name); held?.kept === false; held = view.standing(name)) {
+      await write({ key, value: held.definition, headers: [versionHeader(held.version)] });
+    }
+  };
+
+  return { view, progress, onRecords, write, keep };
+};
+
+type Journal = ReturnType<typeof createJournal>;
+
+const changes = ({ view, write, keep }: Journal): Pick<ConnectorLog, "define" | "fail" | "noteTopic"> => {
+  const noteTopic = async (name: string, topic: string, isRead: boolean): Promise<void> => {
+    await write({ key: `${KINDS.topic}:${name}/${topic}`, value: isRead ? {} : undefined });
+  };
+  return {
+    define: async (name, definition, seen) => {
+      const key = `${KINDS.definition}:${name}`;
+      const offset = await write({ key, value: definition, headers: [seenHeader(seen)] });
+      if (view.wasRejected(offset)) {
+        await keep(name);
+        return false;
+      }
+      if (definition === undefined) {
+        await write({ key: `${KINDS.failure}:${name}`, value: undefined });
+        for (const topic of [...view.topics(name)]) await noteTopic(name, topic, false);
+      }
+      return true;
+    },
+    fail: async (name, failure) => {
+      await write({ key: `${KINDS.failure}:${name}`, value: failure });
+    },
+    noteTopic,
+  };
+};
+
+export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog => {
+  const { broker, topic, clock, onChange, onError } = options;
+  let subscription: Subscription | undefined;
+  let isOpen = false;
+  let closed = false;
+  const journal = createJournal(options, (changed) => {
+    if (isOpen && changed !== undefined) onChange(changed);
+  });
+  const { view, progress, write } = journal;
+
+  const latest = async (): Promise<bigint> => {
+    await write({ key: KINDS.barrier, value: {} });
+    return progress.read;
   };
 
   const catchUp = async (): Promise<void> => {
     await broker.ensureTopic({ name: topic, partitions: 1, compacted: true });
-    subscription ??= await broker.subscribe({ topics: [topic], from: "earliest" }, { onRecords, onError });
-    await write(BARRIER, {});
+    subscription ??= await broker.subscribe(
+      { topics: [topic], from: "earliest" },
+      { onRecords: journal.onRecords, onError },
+    );
+    await latest();
+    for (const name of view.unkept) await journal.keep(name);
   };
 
   const open = async (): Promise<void> => {
@@ -154,24 +169,26 @@ export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog =
         progress.check();
       } catch (error) {
         onError(asGatewayError(error));
-        await new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve));
+        await pause(clock, AGAIN_MS);
       }
     }
   };
+  const opened = (): Promise<void> => progress.until(() => isOpen, "The connectors have not been read yet");
 
   return {
     open,
-    opened: () => progress.until(() => isOpen, "The connectors have not been read yet"),
+    opened,
+    latest: async () => {
+      await opened();
+      return latest();
+    },
     get names() {
-      return [...view.definitions.keys()];
+      return view.names;
     },
-    definition: (name) => view.definitions.get(name),
-    failure: (name) => view.failures.get(name),
-    define: async (name, definition) => {
-      await write(`${DEFINITION}:${name}`, definition);
-      if (definition === undefined) await write(`${FAILURE}:${name}`, undefined);
-    },
-    fail: (name, failure) => write(`${FAILURE}:${name}`, failure),
+    definition: (name) => view.definition(name),
+    failure: (name) => view.failure(name),
+    topics: (name) => view.topics(name),
+    ...changes(journal),
     close: async () => {
       closed = true;
       await subscription?.close();

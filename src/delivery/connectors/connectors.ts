@@ -4,16 +4,14 @@
  */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
 import { parseConnectorConfig } from "../config/connector-config.ts";
-import { unmaskConfig, type RawConfig } from "../config/masking.ts";
-import type { ConnectorLog } from "./connector-log.ts";
-import type { Directory, Entry } from "./directory.ts";
-import type { Fleet } from "./fleet.ts";
+import type { RawConfig } from "../config/masking.ts";
+import { createChanges, unknownConnector, type ChangesOptions, type ConfigPatch } from "./changes.ts";
+import type { Entry } from "./directory.ts";
 import { createConnectorOffsets, type OffsetRequest, type OffsetsView } from "./offsets.ts";
 import type { Target } from "./records.ts";
 import type { DeadLetters, Replays } from "./replays.ts";
-import { requireValid } from "./validation.ts";
+import { reportOf, type ConfigReport } from "./validation.ts";
 import * as views from "./views.ts";
 
 /**
@@ -22,21 +20,28 @@ import * as views from "./views.ts";
  */
 export interface Connectors {
   names(): Promise<readonly string[]>;
+  /** Throws CONNECTOR_CONFIG_INVALID when the class is none that is known here. */
+  report(connectorClass: string, config: RawConfig): ConfigReport;
   /** These and the following reject with CONNECTOR_UNKNOWN. */
   info(name: string): Promise<views.ConnectorInfo>;
   config(name: string): Promise<RawConfig>;
   status(name: string): Promise<views.ConnectorStatus>;
   tasks(name: string): Promise<readonly views.TaskInfo[]>;
+  /** Topics that the connector has read since it was created, or since `resetTopics`. */
+  topics(name: string): Promise<readonly string[]>;
+  resetTopics(name: string): Promise<void>;
   /** Also CONNECTOR_EXISTS and CONNECTOR_CONFIG_INVALID. */
   create(name: string, config: RawConfig, target?: Target): Promise<views.ConnectorInfo>;
-  /** Creates or replaces. Also CONNECTOR_READ_ONLY and CONNECTOR_CONFIG_INVALID. */
+  /** Creates or replaces. Also CONNECTOR_READ_ONLY, CONNECTOR_CHANGED and CONNECTOR_CONFIG_INVALID. */
   configure(name: string, config: RawConfig): Promise<{ created: boolean; info: views.ConnectorInfo }>;
+  /** As `configure`, but for the settings that are not named. */
+  patch(name: string, patch: ConfigPatch): Promise<views.ConnectorInfo>;
   retarget(name: string, target: Target): Promise<void>;
   /** Starts the tasks afresh; the status says what is being restarted. */
   restart(name: string, options: { readonly onlyFailed: boolean }): Promise<views.ConnectorStatus>;
   remove(name: string): Promise<void>;
   offsets(name: string): Promise<OffsetsView>;
-  /** Both reject with CONNECTOR_NOT_STOPPED. */
+  /** Both reject with CONNECTOR_NOT_STOPPED, the first one also with REQUEST_INVALID. */
   alterOffsets(name: string, requests: readonly OffsetRequest[]): Promise<void>;
   resetOffsets(name: string): Promise<void>;
   /** Both reject with REQUEST_INVALID for a connector without `dead.letter.topic`. */
@@ -45,12 +50,8 @@ export interface Connectors {
   replayDeadLetters(name: string): Promise<DeadLetters>;
 }
 
-export interface ConnectorsOptions {
+export interface ConnectorsOptions extends ChangesOptions {
   readonly broker: Broker;
-  readonly clock: Clock;
-  readonly log: ConnectorLog;
-  readonly directory: Directory;
-  readonly fleet: Fleet;
   readonly replays: Replays;
   /** `host:port` of this process, as Connect names its workers. */
   readonly workerId: string;
@@ -61,87 +62,8 @@ type Desk = ConnectorsOptions;
 const entryOf = async ({ log, directory }: Desk, name: string): Promise<Entry> => {
   await log.opened();
   const entry = directory.get(name);
-  if (entry === undefined) {
-    throw new GatewayError("CONNECTOR_UNKNOWN", { message: `Connector ${name} not found` });
-  }
+  if (entry === undefined) throw unknownConnector(name);
   return entry;
-};
-
-const requireWritable = ({ name, origin }: Entry): void => {
-  if (origin === "rest") return;
-  throw new GatewayError("CONNECTOR_READ_ONLY", {
-    message: `Connector ${name} is declared in the configuration file, and can only be changed there`,
-  });
-};
-
-/** Connect calls its connectors anything that isn't blank; a control character would only break logs. */
-const requireName = (name: string): void => {
-  if (name.trim() !== "" && !/\p{Cc}/u.test(name)) return;
-  throw new GatewayError("CONNECTOR_CONFIG_INVALID", {
-    message: "Connector name should be neither empty nor with control characters",
-  });
-};
-
-/** Runs are numbered by the clock, so that a connector created anew never repeats one. */
-const nextRun = ({ clock, directory }: Desk, name: string): number =>
-  Math.max(clock.now(), (directory.get(name)?.run ?? 0) + 1);
-
-const define = async (desk: Desk, name: string, config: RawConfig, target: Target): Promise<void> => {
-  await desk.log.define(name, { config: { ...config, name }, target, run: nextRun(desk, name) });
-  await desk.fleet.reconcile(name);
-};
-
-const create = async (desk: Desk, name: string, config: RawConfig, target: Target): Promise<void> => {
-  await desk.log.opened();
-  requireName(name);
-  requireValid(name, config);
-  if (desk.directory.get(name) !== undefined) {
-    throw new GatewayError("CONNECTOR_EXISTS", { message: `Connector ${name} already exists` });
-  }
-  await define(desk, name, config, target);
-};
-
-const configure = async (desk: Desk, name: string, config: RawConfig): Promise<boolean> => {
-  await desk.log.opened();
-  requireName(name);
-  const entry = desk.directory.get(name);
-  if (entry !== undefined) requireWritable(entry);
-  const unmasked = unmaskConfig(config, entry?.config ?? {});
-  requireValid(name, unmasked);
-  await define(desk, name, unmasked, entry?.target ?? "RUNNING");
-  return entry === undefined;
-};
-
-/** Writes down what changes but the configuration; a file's connector keeps that in its file. */
-const amend = async (desk: Desk, entry: Entry, change: { target?: Target; run?: number }): Promise<void> => {
-  const { name, origin, target, run } = entry;
-  const config = origin === "file" ? null : { ...entry.config };
-  await desk.log.define(name, { config, target, run, ...change });
-  await desk.fleet.reconcile(name);
-};
-
-/** The failure of a stopped task is not worth keeping: what starts again starts afresh. */
-const retarget = async (desk: Desk, name: string, target: Target): Promise<void> => {
-  const entry = await entryOf(desk, name);
-  if (entry.target === target) return;
-  const afresh = entry.target === "STOPPED" || target === "STOPPED";
-  await amend(desk, entry, afresh ? { target, run: nextRun(desk, name) } : { target });
-};
-
-const restart = async (desk: Desk, name: string, onlyFailed: boolean): Promise<views.ConnectorStatus> => {
-  const entry = await entryOf(desk, name);
-  const status = views.statusView(entry, desk.workerId);
-  if (onlyFailed && entry.failure === undefined) return status;
-  await amend(desk, entry, { run: nextRun(desk, name) });
-  const tasks = status.tasks.map(({ id, worker_id }) => ({ id, state: "RESTARTING" as const, worker_id }));
-  const connector = onlyFailed ? status.connector : { ...status.connector, state: "RESTARTING" as const };
-  return { ...status, connector, tasks };
-};
-
-const remove = async (desk: Desk, name: string): Promise<void> => {
-  requireWritable(await entryOf(desk, name));
-  await desk.log.define(name, undefined);
-  await desk.fleet.reconcile(name);
 };
 
 const requireStopped = async (desk: Desk, name: string): Promise<void> => {
@@ -181,29 +103,64 @@ const createTurns = () => {
   };
 };
 
+/** What a restart says of the connector: its state before, but for what begins anew. */
+const restarting = (
+  before: views.ConnectorStatus,
+  { onlyFailed }: { readonly onlyFailed: boolean },
+): views.ConnectorStatus => {
+  const tasks = before.tasks.map(({ id, worker_id }) => ({ id, state: "RESTARTING" as const, worker_id }));
+  const connector = onlyFailed ? before.connector : { ...before.connector, state: "RESTARTING" as const };
+  return { ...before, connector, tasks };
+};
+
+const topicCalls = (desk: Desk): Pick<Connectors, "topics" | "resetTopics"> => ({
+  topics: async (name) => {
+    await entryOf(desk, name);
+    return [...desk.log.topics(name)].sort();
+  },
+  resetTopics: async (name) => {
+    await entryOf(desk, name);
+    for (const topic of [...desk.log.topics(name)]) await desk.log.noteTopic(name, topic, false);
+  },
+});
+
 export const createConnectors = (desk: ConnectorsOptions): Connectors => {
   const inTurn = createTurns();
+  const changes = createChanges(desk);
   const info = async (name: string): Promise<views.ConnectorInfo> =>
     views.infoView(await entryOf(desk, name));
+  const status = async (name: string): Promise<views.ConnectorStatus> =>
+    views.statusView(await entryOf(desk, name), desk.workerId);
   return {
     names: async () => {
       await desk.log.opened();
       return desk.directory.names;
     },
+    report: (connectorClass, config) => reportOf(connectorClass, config, desk.targets),
     info,
     config: async (name) => views.configView(await entryOf(desk, name)),
-    status: async (name) => views.statusView(await entryOf(desk, name), desk.workerId),
+    status,
     tasks: async (name) => views.tasksView(await entryOf(desk, name)),
     create: (name, config, target = "RUNNING") =>
       inTurn(async () => {
-        await create(desk, name, config, target);
+        await changes.create(name, config, target);
         return info(name);
       }),
     configure: (name, config) =>
-      inTurn(async () => ({ created: await configure(desk, name, config), info: await info(name) })),
-    retarget: (name, target) => inTurn(() => retarget(desk, name, target)),
-    restart: (name, { onlyFailed }) => inTurn(() => restart(desk, name, onlyFailed)),
-    remove: (name) => inTurn(() => remove(desk, name)),
+      inTurn(async () => ({ created: await changes.configure(name, config), info: await info(name) })),
+    patch: (name, patch) =>
+      inTurn(async () => {
+        await changes.patch(name, patch);
+        return info(name);
+      }),
+    retarget: (name, target) => inTurn(() => changes.retarget(name, target)),
+    restart: (name, options) =>
+      inTurn(async () => {
+        const before = await status(name);
+        return (await changes.restart(name, options)) ? restarting(before, options) : before;
+      }),
+    remove: (name) => inTurn(() => changes.remove(name)),
+    ...topicCalls(desk),
     ...offsetCalls(desk),
     deadLetters: async (name) => desk.replays.view(await entryOf(desk, name)),
     replayDeadLetters: (name) => inTurn(async () => desk.replays.start(await entryOf(desk, name))),

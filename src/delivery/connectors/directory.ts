@@ -1,4 +1,5 @@
 /** The connectors there are: those of the configuration file and those of the log, the file's first. */
+import { createHash } from "node:crypto";
 import type { RawConfig } from "../config/masking.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import type { Failure, Target } from "./records.ts";
@@ -13,6 +14,16 @@ export interface Entry {
   /** Why this run's task has failed. */
   readonly failure: Failure | undefined;
 }
+
+/** Tells one configuration from another; not what is in it. */
+export const printOf = (config: RawConfig): string =>
+  createHash("sha256")
+    .update(JSON.stringify(Object.entries(config).sort(([one], [other]) => (one < other ? -1 : 1))))
+    .digest("base64url");
+
+/** A failure of an earlier run, or of what another version of the configuration file says, is over. */
+const isOf = (failure: Failure, run: number, config: RawConfig): boolean =>
+  failure.run === run && (failure.config === undefined || failure.config === printOf(config));
 
 export interface Directory {
   readonly names: readonly string[];
@@ -34,7 +45,7 @@ export const createDirectory = (declared: ReadonlyMap<string, RawConfig>, log: C
       config,
       target: definition?.target ?? "RUNNING",
       run,
-      failure: failure?.run === run ? failure : undefined,
+      failure: failure !== undefined && isOf(failure, run, config) ? failure : undefined,
     };
   };
   return {

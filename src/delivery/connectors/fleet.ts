@@ -1,10 +1,13 @@
 /** The runners of this process, kept as the directory wants them. */
-import { parseConnectorConfig } from "../config/connector-config.ts";
-import { planOf } from "../connector-plan.ts";
+import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
+import { parseConnectorConfig, type ConnectorSettings } from "../config/connector-config.ts";
+import { planOf } from "../connector-plan.ts";
+import type { DeliveryPlan } from "../delivery-plan.ts";
+import type { Admission } from "../endpoints/endpoint.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../runner.ts";
 import type { ConnectorLog } from "./connector-log.ts";
-import type { Directory, Entry } from "./directory.ts";
+import { printOf, type Directory, type Entry } from "./directory.ts";
 
 export interface Fleet {
   /** Brings the connector's runner in line with the directory; one change after the other. */
@@ -31,20 +34,50 @@ const makeOf = ({ run, config }: Entry): string => JSON.stringify([run, config])
 const isWanted = (entry: Entry | undefined): entry is Entry =>
   entry !== undefined && entry.target !== "STOPPED" && entry.failure === undefined;
 
+/** Plans that write down once which topics their connector reads; tried again with the next record where that fails. */
+const planWriter = ({ log, observer }: Pick<FleetOptions, "log" | "observer">) => {
+  const noting = new Set<string>();
+
+  const noteTopic = (name: string, topic: string): void => {
+    if (log.topics(name).has(topic)) return;
+    const key = `${name}/${topic}`;
+    if (noting.has(key)) return;
+    noting.add(key);
+    log
+      .noteTopic(name, topic, true)
+      .catch((error: unknown) => {
+        observer.fault(name, asGatewayError(error));
+      })
+      .finally(() => noting.delete(key));
+  };
+
+  return ({ name }: Entry, settings: ConnectorSettings): DeliveryPlan => {
+    const plan = planOf(settings);
+    const { endpoint } = plan;
+    const admit = (record: ConsumedRecord): Admission => {
+      noteTopic(name, record.topic);
+      return endpoint.admit(record);
+    };
+    return { ...plan, endpoint: { ...endpoint, admit } };
+  };
+};
+
 export const createFleet = (options: FleetOptions): Fleet => {
   const { directory, log, workerId, observer, clock } = options;
   const running = new Map<string, Running>();
   const queues = new Map<string, Promise<void>>();
+  const planFor = planWriter(options);
   let stopped = false;
 
   /** A failure that can't be written down is still a failure: the runner has halted by itself. */
-  const onStopped = async (name: string, run: number, trace: string): Promise<void> => {
+  const onStopped = async (entry: Entry, trace: string): Promise<void> => {
+    const { name, run, config } = entry;
     try {
-      await log.fail(name, { run, workerId, trace });
+      await log.fail(name, { run, workerId, trace, config: printOf(config) });
     } catch (error) {
       observer.fault(name, asGatewayError(error));
       clock.after(1000, () => {
-        if (!stopped && directory.get(name)?.run === run) void onStopped(name, run, trace);
+        if (!stopped && directory.get(name)?.run === run) void onStopped(entry, trace);
       });
     }
   };
@@ -52,14 +85,13 @@ export const createFleet = (options: FleetOptions): Fleet => {
   const start = (entry: Entry): void => {
     const parsed = parseConnectorConfig(entry.name, entry.config);
     if ("faults" in parsed) {
-      const trace = parsed.faults.map(({ message }) => message).join("\n");
-      void onStopped(entry.name, entry.run, trace);
+      void onStopped(entry, parsed.faults.map(({ message }) => message).join("\n"));
       return;
     }
     const runner = createRunner({
       ...options,
-      plan: planOf(parsed.settings),
-      onStopped: (trace) => void onStopped(entry.name, entry.run, trace),
+      plan: planFor(entry, parsed.settings),
+      onStopped: (trace) => void onStopped(entry, trace),
     });
     running.set(entry.name, { runner, of: makeOf(entry) });
   };

@@ -1,12 +1,15 @@
 /** Positions of a connector, read and set from outside, in the shape of Kafka Connect's sink connector offsets. */
-import type { Broker, TopicPartition, TopicPartitionOffset } from "../../broker/broker.ts";
+import type { Broker, TopicPartition, TopicPartitionOffset, Watermarks } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { groupOf } from "../connector-plan.ts";
 import type { TopicSelection } from "../config/connector-config.ts";
 import { existingTopics } from "../topic-selection.ts";
 
-/** Where a partition is to go on: an offset, the first record not older than a time, or (null) its beginning. */
+/**
+ * Where a partition is to go on: an offset (before the first record that is there: at that one), the first record not
+ * older than a time (where there is none: at the end), or (null) its beginning.
+ */
 export interface OffsetRequest extends TopicPartition {
   readonly to: { readonly offset: bigint } | { readonly timestamp: number } | null;
 }
@@ -41,24 +44,38 @@ export const createConnectorOffsets = (broker: Broker, clock: Clock): ConnectorO
     }
   };
 
-  const requirePartition = async ({ topic, partition }: TopicPartition): Promise<void> => {
+  const invalid = (message: string): GatewayError => new GatewayError("REQUEST_INVALID", { message });
+
+  const marksOf = async ({ topic, partition }: TopicPartition): Promise<Watermarks> => {
     const info = await broker.topic(topic);
-    if (info !== undefined && partition >= 0 && partition < info.partitions) return;
-    throw new GatewayError("REQUEST_INVALID", { message: `Partition ${topic}-${partition} does not exist` });
+    const marks = info && (await broker.watermarks(topic)).find((one) => one.partition === partition);
+    if (marks === undefined) throw invalid(`Partition ${topic}-${partition} does not exist`);
+    return marks;
   };
 
-  const beginning = async ({ topic, partition }: TopicPartition): Promise<bigint> => {
-    const watermarks = await broker.watermarks(topic);
-    return watermarks.find((marks) => marks.partition === partition)?.low ?? 0n;
-  };
-
+  /** A position past the end would be none: the group would begin the partition anew. */
   const resolve = async ({ topic, partition, to }: OffsetRequest): Promise<TopicPartitionOffset> => {
-    await requirePartition({ topic, partition });
-    if (to === null) return { topic, partition, offset: await beginning({ topic, partition }) };
-    if ("offset" in to) return { topic, partition, offset: to.offset };
+    const { low, high } = await marksOf({ topic, partition });
+    if (to === null) return { topic, partition, offset: low };
+    if ("offset" in to) {
+      if (to.offset > high)
+        throw invalid(
+          `Offset ${to.offset} is past the end of partition ${topic}-${partition}; the largest one allowed is ${high}`,
+        );
+      return { topic, partition, offset: to.offset < low ? low : to.offset };
+    }
     const found = await broker.offsetsAt(topic, to.timestamp);
     const offset = found.find((position) => position.partition === partition)?.offset;
-    return { topic, partition, offset: offset ?? 0n };
+    return { topic, partition, offset: offset ?? high };
+  };
+
+  const requireDistinct = (requests: readonly OffsetRequest[]): void => {
+    const seen = new Set<string>();
+    for (const { topic, partition } of requests) {
+      const id = `${topic}-${partition}`;
+      if (seen.has(id)) throw invalid(`Partition ${id} has two offsets in the request`);
+      seen.add(id);
+    }
   };
 
   return {
@@ -73,6 +90,7 @@ export const createConnectorOffsets = (broker: Broker, clock: Clock): ConnectorO
       };
     },
     alter: async (connector, requests) => {
+      requireDistinct(requests);
       const positions = await Promise.all(requests.map(resolve));
       await onceLeft(() => broker.setCommitted(groupOf(connector), positions));
     },

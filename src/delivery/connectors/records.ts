@@ -16,6 +16,8 @@ export const failureSchema = z.object({
   run: z.number(),
   workerId: z.string(),
   trace: z.string(),
+  /** Print of the configuration that failed: with another one the failure is over. Absent in records of earlier releases. */
+  config: z.string().optional(),
 });
 
 export type Target = (typeof TARGETS)[number];

@@ -39,6 +39,7 @@ const OF_BODY = [
 ] as const satisfies ErrorCode[];
 const OF_CHANGE = [
   "CONNECTOR_READ_ONLY",
+  "CONNECTOR_CHANGED",
   "BROKER_UNAVAILABLE",
   "BROKER_AMBIGUOUS",
 ] as const satisfies ErrorCode[];
@@ -79,6 +80,18 @@ export const validateConfig: Documentation = {
     z.looseObject({ name: z.string(), error_count: z.int(), configs: z.array(z.looseObject({})) }),
   ),
   errors: [...OF_BODY, "CONNECTOR_UNKNOWN", "CONNECTOR_CONFIG_INVALID"],
+};
+
+export const showPluginConfig: Documentation = {
+  id: "showPluginConfig",
+  tag: TAG,
+  summary: "The keys of a configuration",
+  path: { class: { description: "The connector's class.", schema: z.string().regex(/^[\w.$]+$/) } },
+  answers: shown(
+    "Each key, its type and its default.",
+    z.array(z.looseObject({ name: z.string(), type: z.string(), required: z.boolean() })),
+  ),
+  errors: ["CONNECTOR_UNKNOWN"],
 };
 
 export const listConnectors: Documentation = {
@@ -138,6 +151,14 @@ export const putConfig = ofConnector({
   ...configured,
   id: "putConfig",
   summary: "Create or change a connector's configuration",
+});
+
+export const patchConfig = ofConnector({
+  ...configured,
+  id: "patchConfig",
+  summary: "Change some settings of a connector",
+  description: "`null` removes a setting; settings that are not named stay as they are.",
+  answers: shown("Changed; it takes effect at once.", info),
 });
 
 export const deleteConnector = ofConnector({
@@ -240,6 +261,22 @@ export const resetOffsets = ofConnector({
   description: "Only while the connector is stopped.",
   answers: { 200: { description: "Reset.", content: message } },
   errors: [...OF_CHANGE, "CONNECTOR_NOT_STOPPED"],
+});
+
+export const showTopics = ofConnector({
+  id: "showTopics",
+  summary: "The topics that a connector has read",
+  answers: shown(
+    "Since it was created, or since the last reset.",
+    z.record(z.string(), z.object({ topics: z.array(z.string()) })),
+  ),
+});
+
+export const resetTopics = ofConnector({
+  id: "resetTopics",
+  summary: "Forget the topics that a connector has read",
+  answers: { 202: { description: "Forgotten; topics that it goes on reading come back." } },
+  errors: ["BROKER_AMBIGUOUS"],
 });
 
 const deadLetters = z

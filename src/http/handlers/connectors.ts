@@ -2,7 +2,7 @@
 import { CONNECTOR_CLASS } from "../../delivery/config/connector-config.ts";
 import type { Connectors } from "../../delivery/connectors/connectors.ts";
 import type { Target } from "../../delivery/connectors/records.ts";
-import { reportOf } from "../../delivery/connectors/validation.ts";
+import { definitionsOf } from "../../delivery/connectors/validation.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Call } from "../call.ts";
 import type { Documentation } from "../documentation.ts";
@@ -10,7 +10,7 @@ import * as documentation from "../documentation/connectors.ts";
 import type { ReadBody } from "../middleware/body.ts";
 import { sendJson } from "../respond.ts";
 import type { Method, OpenRoute } from "../routes.ts";
-import { readConfig, readCreation, readOffsets, readPluginConfig } from "./connectors/bodies.ts";
+import { readConfig, readCreation, readOffsets, readPatch, readPluginConfig } from "./connectors/bodies.ts";
 
 export interface ConnectorRouteDependencies {
   readonly connectors: Connectors;
@@ -37,6 +37,18 @@ const param = ({ request }: Call, name: string): string => {
 
 const nameOf = (call: Call): string => param(call, "name");
 
+/** A path that doesn't decode names no connector that there is; here it would make one of its percent signs. */
+const newNameOf = (call: Call): string => {
+  const [path = ""] = call.request.originalUrl.split("?");
+  try {
+    decodeURIComponent(path);
+  } catch {
+    const message = "Connector name in the URL should be percent-encoded UTF-8";
+    throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message });
+  }
+  return nameOf(call);
+};
+
 const queryOf = ({ request }: Call): URLSearchParams =>
   new URL(request.url, "http://connectors.invalid").searchParams;
 
@@ -57,13 +69,24 @@ const locate = ({ response }: Call, name: string): void => {
 
 const unknownTask = (message: string): GatewayError => new GatewayError("CONNECTOR_UNKNOWN", { message });
 
-const pluginRoutes = ({ readBody, version }: ConnectorRouteDependencies): readonly OpenRoute[] => [
+const pluginRoutes = ({
+  connectors,
+  readBody,
+  version,
+}: ConnectorRouteDependencies): readonly OpenRoute[] => [
   route("GET", "/connector-plugins", documentation.listPlugins, ({ response }) => {
     sendJson(response, 200, [{ class: CONNECTOR_CLASS, type: "sink", version }]);
   }),
+  route("GET", "/connector-plugins/:class/config", documentation.showPluginConfig, (call) => {
+    const wanted = param(call, "class");
+    const definitions = definitionsOf(wanted);
+    if (definitions === undefined)
+      throw new GatewayError("CONNECTOR_UNKNOWN", { message: `Unknown plugin ${wanted}.` });
+    sendJson(call.response, 200, definitions);
+  }),
   route("PUT", "/connector-plugins/:class/config/validate", documentation.validateConfig, async (call) => {
     const config = await readPluginConfig(call.request, readBody);
-    sendJson(call.response, 200, reportOf(param(call, "class"), config));
+    sendJson(call.response, 200, connectors.report(param(call, "class"), config));
   }),
 ];
 
@@ -83,7 +106,7 @@ const list = async (connectors: Connectors, call: Call): Promise<unknown> => {
 
 const definitionRoutes = ({ connectors, readBody }: ConnectorRouteDependencies): readonly OpenRoute[] => {
   const configure: Handler = async (call) => {
-    const name = nameOf(call);
+    const name = newNameOf(call);
     const { created, info } = await connectors.configure(
       name,
       await readConfig(call.request, readBody, name),
@@ -113,6 +136,11 @@ const definitionRoutes = ({ connectors, readBody }: ConnectorRouteDependencies):
       sendJson(call.response, 200, await connectors.config(nameOf(call)));
     }),
     route("PUT", "/connectors/:name/config", documentation.putConfig, configure),
+    route("PATCH", "/connectors/:name/config", documentation.patchConfig, async (call) => {
+      const name = nameOf(call);
+      const patch = await readPatch(call.request, readBody, name);
+      sendJson(call.response, 200, await connectors.patch(name, patch));
+    }),
   ];
 };
 
@@ -192,6 +220,17 @@ const offsetRoutes = ({ connectors, readBody }: ConnectorRouteDependencies): rea
   ];
 };
 
+const topicRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => [
+  route("GET", "/connectors/:name/topics", documentation.showTopics, async (call) => {
+    const name = nameOf(call);
+    sendJson(call.response, 200, { [name]: { topics: await connectors.topics(name) } });
+  }),
+  route("PUT", "/connectors/:name/topics/reset", documentation.resetTopics, async (call) => {
+    await connectors.resetTopics(nameOf(call));
+    sendNothing(call, 202);
+  }),
+];
+
 /** Beyond Connect: what was given up, and sending it once more. */
 const deadLetterRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => [
   route("GET", "/connectors/:name/dead-letters", documentation.showDeadLetters, async (call) => {
@@ -208,5 +247,6 @@ export const connectorRoutes = (dependencies: ConnectorRouteDependencies): reado
   ...taskRoutes(dependencies),
   ...lifeRoutes(dependencies),
   ...offsetRoutes(dependencies),
+  ...topicRoutes(dependencies),
   ...deadLetterRoutes(dependencies),
 ];

@@ -2,60 +2,123 @@
 import type { Request } from "express";
 import { z } from "zod";
 import type { RawConfig } from "../../../delivery/config/masking.ts";
+import type { ConfigPatch } from "../../../delivery/connectors/changes.ts";
 import type { OffsetRequest } from "../../../delivery/connectors/offsets.ts";
 import { TARGETS, type Target } from "../../../delivery/connectors/records.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ReadBody } from "../../middleware/body.ts";
 
-/** Connect's settings are texts; numbers and flags are taken as what they are written as, null as absent. */
-export const configSchema = z
-  .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
-  .transform((config): RawConfig =>
-    Object.fromEntries(
-      Object.entries(config).flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]])),
-    ),
-  );
+const anObject = "must be an object";
 
-export const creationSchema = z.object({
-  name: z.string(),
-  config: configSchema,
-  initial_state: z
-    .string()
-    .transform((state) => state.toUpperCase())
-    .pipe(z.enum(TARGETS))
-    .nullish(),
-});
+/** Connect's settings are texts; numbers and flags are taken as what they are written as, null as absent. */
+const settings = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean(), z.null()], { error: "must be a text, a number or a flag" }),
+  { error: "must be an object of settings" },
+);
+
+export const configSchema = settings.transform((config): RawConfig =>
+  Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]])),
+  ),
+);
+
+export const patchSchema = settings.transform((patch): ConfigPatch =>
+  Object.fromEntries(
+    Object.entries(patch).map(([key, value]) => [key, value === null ? null : String(value)]),
+  ),
+);
+
+export const creationSchema = z.strictObject(
+  {
+    name: z.string({ error: "must be a text" }),
+    config: configSchema,
+    initial_state: z
+      .string({ error: "must be a text" })
+      .transform((state) => state.toUpperCase())
+      .pipe(z.enum(TARGETS, { error: `must be one of ${TARGETS.join(", ")}` }))
+      .nullish(),
+  },
+  {
+    error: ({ code, keys }) =>
+      code === "unrecognized_keys" ? `has unknown members: ${keys.join(", ")}` : anObject,
+  },
+);
+
+const WHOLE = { error: "must be a whole number, 0 or greater" };
+const TIME = {
+  error: "must be milliseconds since the epoch, or a date and time such as 2026-01-31T00:00:00Z",
+};
 
 const offsetSchema = z
-  .union([z.int().nonnegative(), z.string().regex(/^\d{1,18}$/)])
+  .union([z.int(WHOLE).nonnegative(WHOLE), z.string().regex(/^\d{1,18}$/, WHOLE)], WHOLE)
   .transform((offset) => ({ offset: BigInt(offset) }));
 
 const timestampSchema = z
-  .union([z.int().nonnegative(), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))])
+  .union(
+    [
+      z.int(TIME).nonnegative(TIME),
+      z.iso.datetime({ offset: true, ...TIME }).transform((text) => Date.parse(text)),
+    ],
+    TIME,
+  )
   .transform((timestamp) => ({ timestamp }));
 
-export const offsetsSchema = z.object({
-  offsets: z
-    .array(
-      z.object({
-        partition: z.object({
-          kafka_topic: z.string(),
-          kafka_partition: z.coerce.number().int().nonnegative(),
-        }),
-        offset: z
-          .union([
-            z.object({ kafka_offset: offsetSchema }).transform(({ kafka_offset }) => kafka_offset),
-            z
-              .object({ kafka_timestamp: timestampSchema })
-              .transform(({ kafka_timestamp }) => kafka_timestamp),
-          ])
-          .nullable(),
-      }),
-    )
-    .min(1),
-});
+const MAX_PARTITION = 2 ** 31 - 1;
+
+const partitionSchema = z.union(
+  [
+    z.int(WHOLE).min(0, WHOLE).max(MAX_PARTITION, WHOLE),
+    z
+      .string()
+      .regex(/^\d{1,9}$/, WHOLE)
+      .transform(Number),
+  ],
+  WHOLE,
+);
+
+const positionSchema = z
+  .strictObject(
+    { kafka_offset: offsetSchema.optional(), kafka_timestamp: timestampSchema.optional() },
+    { error: "must be null, or an object with either kafka_offset or kafka_timestamp" },
+  )
+  .refine(({ kafka_offset, kafka_timestamp }) => (kafka_offset ?? kafka_timestamp) !== undefined, {
+    error: "must have kafka_offset or kafka_timestamp",
+  })
+  .refine(
+    ({ kafka_offset, kafka_timestamp }) => kafka_offset === undefined || kafka_timestamp === undefined,
+    {
+      error: "must not have both kafka_offset and kafka_timestamp",
+    },
+  )
+  .transform(
+    ({ kafka_offset, kafka_timestamp }): OffsetRequest["to"] => kafka_offset ?? kafka_timestamp ?? null,
+  );
+
+export const offsetsSchema = z.object(
+  {
+    offsets: z
+      .array(
+        z.object(
+          {
+            partition: z.object(
+              { kafka_topic: z.string({ error: "must be a text" }), kafka_partition: partitionSchema },
+              { error: anObject },
+            ),
+            offset: positionSchema.nullable(),
+          },
+          { error: anObject },
+        ),
+        { error: "must be a list" },
+      )
+      .min(1, { error: "must not be empty" }),
+  },
+  { error: anObject },
+);
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> => {
   const contentType = request.headers["content-type"];
@@ -64,12 +127,11 @@ const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> 
   }
   const body = await readBody(request);
   try {
-    return JSON.parse(body.toString("utf8"));
+    return JSON.parse(UTF8.decode(body));
   } catch (cause) {
     throw new GatewayError("JSON_INVALID", { message: "The request's body is not JSON", cause });
   }
 };
-
 const shaped = <T>(schema: z.ZodType<T>, body: unknown): T => {
   const { success, data, error } = schema.safeParse(body);
   if (success) return data;
@@ -104,6 +166,12 @@ export const readConfig = async (request: Request, readBody: ReadBody, name: str
   const config = wrapped.success ? wrapped.data.config : shaped(configSchema, body);
   requireSameName(name, config);
   return config;
+};
+
+export const readPatch = async (request: Request, readBody: ReadBody, name: string): Promise<ConfigPatch> => {
+  const patch = shaped(patchSchema, await readJson(request, readBody));
+  if (patch["name"] !== undefined) requireSameName(name, { name: patch["name"] ?? "" });
+  return patch;
 };
 
 export const readPluginConfig = async (request: Request, readBody: ReadBody): Promise<RawConfig> =>

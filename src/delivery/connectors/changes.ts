@@ -1,0 +1,178 @@
+/**
+ * Changes of connectors, as operators ask for them. Each is decided on the newest state of the log; where another
+ * process was faster (`ConnectorLog.define`), a change of the configuration is refused, and one that doesn't depend on
+ * the configuration is decided anew.
+ */
+import { GatewayError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { unmaskConfig, type RawConfig } from "../config/masking.ts";
+import type { Targets } from "../targets.ts";
+import type { ConnectorLog } from "./connector-log.ts";
+import type { Directory, Entry } from "./directory.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Definition, Target } from "./records.ts";
+import { requireName, requireValid } from "./validation.ts";
+
+export interface ChangesOptions {
+  readonly clock: Clock;
+  readonly log: ConnectorLog;
+  readonly directory: Directory;
+  readonly fleet: Fleet;
+  readonly targets: Targets;
+}
+
+/** Settings to be set, and (null) to be removed. */
+export type ConfigPatch = Readonly<Record<string, string | null>>;
+
+export interface Changes {
+  /** Rejects with CONNECTOR_EXISTS and CONNECTOR_CONFIG_INVALID. */
+  create(name: string, config: RawConfig, target: Target): Promise<void>;
+  /** true: it was created. Rejects with CONNECTOR_CHANGED, CONNECTOR_READ_ONLY and CONNECTOR_CONFIG_INVALID. */
+  configure(name: string, config: RawConfig): Promise<boolean>;
+  /** These and the following reject with CONNECTOR_UNKNOWN; this one also as `configure`. */
+  patch(name: string, patch: ConfigPatch): Promise<void>;
+  retarget(name: string, target: Target): Promise<void>;
+  /** Starts the tasks afresh; false: `onlyFailed`, and nothing has. */
+  restart(name: string, options: { readonly onlyFailed: boolean }): Promise<boolean>;
+  /** Also CONNECTOR_READ_ONLY. */
+  remove(name: string): Promise<void>;
+}
+
+export const unknownConnector = (name: string): GatewayError =>
+  new GatewayError("CONNECTOR_UNKNOWN", { message: `Connector ${name} not found` });
+
+const existing = ({ directory }: ChangesOptions, name: string): Entry => {
+  const entry = directory.get(name);
+  if (entry === undefined) throw unknownConnector(name);
+  return entry;
+};
+
+const requireWritable = ({ name, origin }: Entry): void => {
+  if (origin === "rest") return;
+  throw new GatewayError("CONNECTOR_READ_ONLY", {
+    message: `Connector ${name} is declared in the configuration file, and can only be changed there`,
+  });
+};
+
+/** Runs are numbered by the clock, so that a connector created anew never repeats one. */
+const nextRun = ({ clock, directory }: ChangesOptions, name: string): number =>
+  Math.max(clock.now(), (directory.get(name)?.run ?? 0) + 1);
+
+/** What a change comes to: the definition to be written (undefined: none any more), or that nothing is to be done. */
+type Decision = { readonly definition: Definition | undefined } | "nothing";
+
+/** Decides on the newest state and writes; "late": another change was first. */
+const change = async (
+  { log, fleet }: ChangesOptions,
+  name: string,
+  decide: () => Decision,
+): Promise<"done" | "nothing" | "late"> => {
+  const seen = await log.latest();
+  const decision = decide();
+  if (decision === "nothing") return "nothing";
+  const inTime = await log.define(name, decision.definition, seen);
+  await fleet.reconcile(name);
+  return inTime ? "done" : "late";
+};
+
+const changedMeanwhile = (name: string): GatewayError =>
+  new GatewayError("CONNECTOR_CHANGED", {
+    message: `Connector ${name} was changed by another request at the same time; read its configuration and make the change again`,
+  });
+
+const changeOnce = async (options: ChangesOptions, name: string, decide: () => Decision): Promise<void> => {
+  if ((await change(options, name, decide)) === "late") throw changedMeanwhile(name);
+};
+
+const TRIES = 10;
+
+/** true: something was done. */
+const changeAnyway = async (
+  options: ChangesOptions,
+  name: string,
+  decide: () => Decision,
+): Promise<boolean> => {
+  for (let tries = 1; tries <= TRIES; tries += 1) {
+    const end = await change(options, name, decide);
+    if (end !== "late") return end === "done";
+  }
+  throw changedMeanwhile(name);
+};
+
+const configChanges = (options: ChangesOptions): Pick<Changes, "create" | "configure" | "patch"> => {
+  const { directory, targets } = options;
+
+  const fresh = (name: string, config: RawConfig, target: Target): Decision => {
+    requireValid(name, config, targets);
+    return { definition: { config: { ...config, name }, target, run: nextRun(options, name) } };
+  };
+
+  const exists = (name: string): GatewayError =>
+    new GatewayError("CONNECTOR_EXISTS", { message: `Connector ${name} already exists` });
+
+  return {
+    create: async (name, config, target) => {
+      const end = await change(options, name, () => {
+        requireName(name);
+        const decision = fresh(name, config, target);
+        if (directory.get(name) !== undefined) throw exists(name);
+        return decision;
+      });
+      if (end === "late") throw directory.get(name) === undefined ? changedMeanwhile(name) : exists(name);
+    },
+    configure: async (name, config) => {
+      let created = false;
+      await changeOnce(options, name, () => {
+        const entry = directory.get(name);
+        created = entry === undefined;
+        if (entry === undefined) requireName(name);
+        else requireWritable(entry);
+        return fresh(name, unmaskConfig(config, entry?.config ?? {}), entry?.target ?? "RUNNING");
+      });
+      return created;
+    },
+    patch: (name, patch) =>
+      changeOnce(options, name, () => {
+        const { target, config, ...entry } = existing(options, name);
+        requireWritable({ ...entry, target, config });
+        const merged = Object.entries({ ...config, ...patch }).filter(
+          (setting): setting is [string, string] => setting[1] !== null,
+        );
+        return fresh(name, unmaskConfig(Object.fromEntries(merged), config), target);
+      }),
+  };
+};
+
+export const createChanges = (options: ChangesOptions): Changes => {
+  /** What changes but the configuration; a file's connector keeps that in its file. */
+  const amended = (entry: Entry, amendment: { target?: Target; run?: number }): Decision => {
+    const { origin, target, run } = entry;
+    const config = origin === "file" ? null : { ...entry.config };
+    return { definition: { config, target, run, ...amendment } };
+  };
+
+  return {
+    ...configChanges(options),
+    /** The failure of a stopped task is not worth keeping: what starts again starts afresh. */
+    retarget: async (name, target) => {
+      await changeAnyway(options, name, () => {
+        const entry = existing(options, name);
+        if (entry.target === target) return "nothing";
+        const afresh = entry.target === "STOPPED" || target === "STOPPED";
+        return amended(entry, afresh ? { target, run: nextRun(options, name) } : { target });
+      });
+    },
+    restart: (name, { onlyFailed }) =>
+      changeAnyway(options, name, () => {
+        const entry = existing(options, name);
+        if (onlyFailed && entry.failure === undefined) return "nothing";
+        return amended(entry, { run: nextRun(options, name) });
+      }),
+    remove: async (name) => {
+      await changeAnyway(options, name, () => {
+        requireWritable(existing(options, name));
+        return { definition: undefined };
+      });
+    },
+  };
+};
