@@ -257,10 +257,14 @@ export class GatewayError extends Error {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
+    const { stackTraceLimit } = Error;
+    // A client can be refused 100,000 events in one call, and where in our code says nothing of them.
+    if (ERRORS[code].outcome === "refused") Error.stackTraceLimit = 0;
     super(
       options.message === undefined ? ERRORS[code].message : shortened(options.message),
       options.cause === undefined ? undefined : { cause: options.cause },
     );
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.retryAfter = options.retryAfter ?? (ERRORS[code].status === 503 ? 1 : undefined);
     this.headers = options.headers ?? {};

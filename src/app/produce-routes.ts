@@ -11,6 +11,7 @@ import { callCounter, createIntake } from "../http/intake.ts";
 import type { ReadBody } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
+import { createRemembered } from "../ingest/remembered.ts";
 import type { Rates } from "../ingest/limits/rates.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
@@ -35,13 +36,19 @@ export interface ProduceRoutesDependencies {
   readonly stopping: AbortSignal;
 }
 
-/** Of calls with an Idempotency-Key. 200,000 outcomes are some 30 MB. */
-const IDEMPOTENCY = { windowMs: 86_400_000, maxOutcomes: 200_000 };
+/** How long a call with an Idempotency-Key is remembered, in milliseconds. */
+const IDEMPOTENCY_WINDOW = 86_400_000;
 
 export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly Route[] => {
   const { settings, ingest, broker, consumers, readBody, authenticate } = dependencies;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
-  const { rates } = dependencies;
+  const { rates, memory } = dependencies;
+  // Half of it for each, so that calls don't push out the ids of webhooks.
+  const remembered = (): MemoryBudget => memory.part(Math.floor(limits.remembered / 2));
+  const idempotency = createIdempotency({
+    windowMs: IDEMPOTENCY_WINDOW,
+    remembered: createRemembered({ budget: remembered(), now: () => performance.now() }),
+  });
   const shared = {
     ...ingest,
     intake: createIntake({ produce: ingest.produce, rates }),
@@ -53,7 +60,7 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
     streams: streamsOf(restProxy, dependencies.stopping),
   };
   return [
-    ...stationRoutes({ ...shared, consumers, idempotency: createIdempotency(IDEMPOTENCY) }),
+    ...stationRoutes({ ...shared, consumers, idempotency }),
     beaconRoute({ ...shared, authenticate }),
     ...restProxyRoutes({
       ...shared,
@@ -61,7 +68,7 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
       maxEntries: limits.recordsPerCall,
       alwaysStatus200: restProxy.alwaysStatus200,
     }),
-    ...webhookRoutes({ ...shared, webhooks: openWebhooks(dependencies) }),
+    ...webhookRoutes({ ...shared, webhooks: openWebhooks({ ...dependencies, memory: remembered() }) }),
   ];
 };
 

@@ -30,7 +30,8 @@ import type { Route } from "../../src/http/routes.ts";
 import { createIdempotency } from "../../src/ingest/idempotency.ts";
 import { createRates } from "../../src/ingest/limits/rates.ts";
 import { createBatcher } from "../../src/ingest/batcher.ts";
-import { createProduce } from "../../src/ingest/produce.ts";
+import { createRemembered } from "../../src/ingest/remembered.ts";
+import { createProduce, type EventOutcome } from "../../src/ingest/produce.ts";
 import { createStations, type Station } from "../../src/ingest/stations.ts";
 import type { StreamLimits } from "../../src/ingest/stream/stream.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
@@ -228,6 +229,10 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     metrics,
   };
   const rates = createRates({ perAddress, maxDebtMs: 60_000, now: () => performance.now() });
+  const remembered = createRemembered<readonly EventOutcome[]>({
+    budget: createMemoryBudget(1 << 20),
+    now: () => performance.now(),
+  });
   const stopping = new AbortController();
   const producing = {
     stations,
@@ -256,7 +261,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...stationRoutes({
         ...producing,
         consumers: watched,
-        idempotency: createIdempotency({ windowMs: 60_000, maxOutcomes: 100 }),
+        idempotency: createIdempotency({ windowMs: 60_000, remembered }),
       }),
       beaconRoute({ ...producing, ...authentication }),
       ...restProxyRoutes({

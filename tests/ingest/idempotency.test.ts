@@ -1,24 +1,35 @@
-import { GatewayError } from "../../src/errors.ts";
+import { type ErrorCode, GatewayError } from "../../src/errors.ts";
 import { createIdempotency, type IdempotentCall } from "../../src/ingest/idempotency.ts";
 import type { EventOutcome } from "../../src/ingest/produce.ts";
+import { createRemembered } from "../../src/ingest/remembered.ts";
+import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 
 const stored = (offset: bigint): EventOutcome => ({ status: "stored", partition: 0, offset, timestamp: 1 });
-const failed = (code: "SCHEMA_REFUSED" | "BROKER_UNAVAILABLE" | "BROKER_AMBIGUOUS"): EventOutcome => ({
+const failed = (code: ErrorCode, message?: string): EventOutcome => ({
   status: "failed",
-  error: new GatewayError(code),
+  error: new GatewayError(
+    code,
+    message === undefined ? {} : { message, cause: new Error("the whole event") },
+  ),
 });
 
 const call = (overrides: Partial<IdempotentCall> = {}): IdempotentCall => ({
   key: "k",
   principal: "app",
+  route: "/stations/:name/produce/single",
   station: "orders",
+  contentType: "application/json",
   body: Buffer.from("{}"),
+  events: 1,
   ...overrides,
 });
 
 /** Writes that are counted; each stores at the next offset, unless the test says otherwise. */
-const setUp = (maxOutcomes = 100, windowMs = 60_000) => {
-  const idempotency = createIdempotency({ windowMs, maxOutcomes });
+const setUp = (maxBytes = 100_000, windowMs = 60_000) => {
+  const whole = createMemoryBudget(2 * maxBytes);
+  const budget = whole.part(maxBytes);
+  const remembered = createRemembered<readonly EventOutcome[]>({ budget, now: () => performance.now() });
+  const idempotency = createIdempotency({ windowMs, remembered });
   let writes = 0;
   return {
     writes: () => writes,
@@ -28,6 +39,8 @@ const setUp = (maxOutcomes = 100, windowMs = 60_000) => {
         return Promise.resolve(outcomes ?? [stored(BigInt(writes))]);
       }),
     idempotency,
+    whole,
+    budget,
   };
 };
 
@@ -35,14 +48,16 @@ describe("a repeated call", () => {
   it("gets the first one's outcomes without a second write", async () => {
     const { once, writes } = setUp();
     const first = await once(call());
-    expect(await once(call())).toBe(first);
+    expect(await once(call())).toEqual(first);
     expect(writes()).toBe(1);
   });
 
   it.each([
     ["key", { key: "other" }],
     ["principal", { principal: "other" }],
+    ["route", { route: "/stations/:name/produce/batch" }],
     ["station", { station: "other" }],
+    ["content type", { contentType: "text/plain" }],
     ["body", { body: Buffer.from("{ }") }],
   ])("is another call where its %s differs", async (_, overrides) => {
     const { once, writes } = setUp();
@@ -68,7 +83,7 @@ describe("a repeated call", () => {
     expect(writes()).toBe(1);
   });
 
-  it.each(["BROKER_UNAVAILABLE", "BROKER_AMBIGUOUS"] as const)(
+  it.each(["BROKER_UNAVAILABLE", "BROKER_AMBIGUOUS", "STATION_UNKNOWN", "SCHEMA_REFUSED"] as const)(
     "is carried out again after %s",
     async (code) => {
       const { once } = setUp();
@@ -84,9 +99,49 @@ describe("a repeated call", () => {
     expect(await once(call())).toEqual([stored(1n)]);
   });
 
-  it("is forgotten when others have used up the memory", async () => {
-    const { once, writes } = setUp(4);
+  it.each(["STATION_UNKNOWN", "PARTITION_UNKNOWN"] as const)(
+    "is carried out again where a refusal may pass: %s",
+    async (code) => {
+      const { once, writes } = setUp();
+      await once(call({ events: 2 }), [stored(1n), failed(code)]);
+      await once(call({ events: 2 }));
+      expect(writes()).toBe(2);
+    },
+  );
+
+  it("is forgotten when others have used up the memory, and gives its own back", async () => {
+    const { once, writes, budget } = setUp(1500);
     for (const key of ["a", "b", "c", "a"]) await once(call({ key }));
     expect(writes()).toBe(4);
+    expect(budget.usedBytes).toBeLessThanOrEqual(1500);
+  });
+
+  it("leaves no more of long texts than there is memory, and no cause", async () => {
+    const { once, budget } = setUp(2000);
+    const outcomes = [stored(1n), failed("SCHEMA_REFUSED", "x".repeat(900)), failed("SCHEMA_REFUSED", "y")];
+    await once(call({ events: 3 }), outcomes);
+    const again = await once(call({ events: 3 }));
+    expect(again.map((outcome) => (outcome.status === "failed" ? outcome.error.message.length : 0))).toEqual([
+      0, 28, 28,
+    ]);
+    expect(budget.usedBytes).toBeLessThanOrEqual(2000);
+    const roomy = setUp();
+    await roomy.once(call({ events: 3 }), outcomes);
+    const [, refused] = await roomy.once(call({ events: 3 }));
+    const error = refused?.status === "failed" ? refused.error : undefined;
+    expect([error?.message, error?.cause]).toEqual(["x".repeat(900), undefined]);
+  });
+
+  it("is refused while the process has no memory for it, and stores nothing", async () => {
+    const { once, writes, whole } = setUp();
+    whole.tryTake(whole.maxBytes);
+    await expect(once(call())).rejects.toMatchObject({ code: "OVERLOADED", retryAfter: 1 });
+    expect(writes()).toBe(0);
+  });
+
+  it("gives back what it reserved when it fails", async () => {
+    const { idempotency, budget } = setUp();
+    await expect(idempotency.once(call(), () => Promise.reject(new Error("x")))).rejects.toThrow("x");
+    expect(budget.usedBytes).toBe(0);
   });
 });

@@ -6,6 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { type IncomingEvent, sizeOfEvent } from "../incoming-event.ts";
 import type { Produce } from "../produce.ts";
 import { recordHeadersOf } from "../record-headers.ts";
+import type { Remembered } from "../remembered.ts";
 import type { Stations } from "../stations.ts";
 import { createDeduplicator, type Deduplicator } from "./deduplication.ts";
 import { createVerifier, type SchemeName, type VerifiedWebhook, type Verifier } from "./verifier.ts";
@@ -45,8 +46,8 @@ export interface WebhooksOptions {
   readonly stations: Pick<Stations, "resolve">;
   readonly produce: Produce;
   readonly clock: Clock;
-  /** Deliveries remembered, all sources together. */
-  readonly maxRemembered?: number;
+  /** Deliveries that were stored, of all sources together. */
+  readonly remembered: Remembered<object>;
   /** A request wasn't believed. */
   readonly refused?: (source: string, reason: Refusal) => void;
 }
@@ -55,8 +56,8 @@ const ACCEPTED: WebhookAnswer = { status: 202, headers: {}, body: "" };
 
 /** Throws SETTINGS_INVALID for a source whose settings lack what its scheme needs. */
 export const createWebhooks = (options: WebhooksOptions): Webhooks => {
-  const { declared, clock, maxRemembered = 100_000 } = options;
-  const deduplicator = createDeduplicator({ maxRemembered, now: () => clock.now() });
+  const { declared, remembered } = options;
+  const deduplicator = createDeduplicator({ remembered });
   const sources = new Map(
     declared.map((declaration) => [declaration.source, createSource(declaration, options, deduplicator)]),
   );

@@ -1,13 +1,18 @@
 import { createDeduplicator } from "../../../src/ingest/webhooks/deduplication.ts";
 import { GatewayError } from "../../../src/errors.ts";
+import { createRemembered } from "../../../src/ingest/remembered.ts";
+import { createMemoryBudget } from "../../../src/lib/memory-budget.ts";
 
 const delivery = { source: "github", id: "1", body: Buffer.from("{}") };
 const WINDOW = 1000;
 
 const setUp = (maxRemembered = 100) => {
+  const budget = createMemoryBudget(maxRemembered * 300);
   let now = 1_000_000;
   let stores = 0;
-  const deduplicator = createDeduplicator({ maxRemembered, now: () => now });
+  const deduplicator = createDeduplicator({
+    remembered: createRemembered({ budget, now: () => now }),
+  });
   return {
     once: (given = delivery, outcome: Promise<void> = Promise.resolve()) =>
       deduplicator.once(given, WINDOW, () => {
@@ -15,6 +20,7 @@ const setUp = (maxRemembered = 100) => {
         return outcome;
       }),
     stores: () => stores,
+    budget,
     pass: (ms: number) => {
       now += ms;
     },
@@ -54,9 +60,17 @@ describe("createDeduplicator", () => {
     expect(stores()).toBe(1);
   });
 
+  it("takes nothing for which it has no memory", async () => {
+    const { once, stores, budget } = setUp(2);
+    budget.tryTake(500);
+    await expect(once()).rejects.toMatchObject({ code: "OVERLOADED" });
+    expect(stores()).toBe(0);
+  });
+
   it("doesn't remember what failed", async () => {
-    const { once, stores } = setUp();
+    const { once, stores, budget } = setUp();
     await expect(once(delivery, Promise.reject(new GatewayError("BROKER_UNAVAILABLE")))).rejects.toThrow();
+    expect(budget.usedBytes).toBe(0);
     await once();
     expect(stores()).toBe(2);
   });

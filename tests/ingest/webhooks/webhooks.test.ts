@@ -1,5 +1,7 @@
 import { createHmac } from "node:crypto";
 import { asGatewayError, GatewayError } from "../../../src/errors.ts";
+import { createRemembered } from "../../../src/ingest/remembered.ts";
+import { createMemoryBudget } from "../../../src/lib/memory-budget.ts";
 import type { EventOutcome, ProduceRequest } from "../../../src/ingest/produce.ts";
 import {
   createWebhooks,
@@ -29,6 +31,7 @@ const setUp = (declared: readonly WebhookDeclaration[] = [declare({})]) => {
   const refusals: string[] = [];
   const webhooks = createWebhooks({
     declared,
+    remembered: createRemembered({ budget: createMemoryBudget(1 << 20), now: () => clock.now() }),
     clock,
     stations: { resolve: (name) => ({ name, topic: name, key: undefined, validator: undefined }) },
     produce: (call) => {

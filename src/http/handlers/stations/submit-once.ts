@@ -42,7 +42,11 @@ export const submitOnce = (
 ): Promise<readonly EventOutcome[]> => {
   const key = keyOf(call);
   if (key === undefined) return intake.submit(call, station, events);
-  const { kind, name } = call.principal;
-  const same = { key, principal: `${kind} ${name}`, station: station.name, body };
-  return idempotency.once(same, () => intake.submit(call, station, events));
+  const { request, route = "", principal } = call;
+  const { kind, name } = principal;
+  const contentType = request.headers["content-type"] ?? "";
+  const scope = { key, principal: `${kind} ${name}`, route, station: station.name, contentType };
+  return idempotency.once({ ...scope, body, events: events.length }, () =>
+    intake.submit(call, station, events),
+  );
 };

@@ -41,6 +41,33 @@ describe("Idempotency-Key", () => {
     expect(await gateway.records("shop.orders")).toHaveLength(1);
   });
 
+  it("has a scope for each route, and answers in the words that a repeat prefers", async () => {
+    const events = [{ n: 1 }, { n: 2 }, { n: 3 }];
+    const single = await gateway.post(SINGLE, events, keyed("k"));
+    const batch = await gateway.post("/stations/plain/produce/batch", events, keyed("k"));
+    expect([single.status, batch.status]).toEqual([200, 200]);
+    expect(await gateway.records("plain")).toHaveLength(4);
+    const told = await gateway.post("/stations/plain/produce/batch", events, { ...keyed("k"), ...PREFER });
+    expect(told.body).toMatchObject({
+      sent: 3,
+      results: [{ offset: "1" }, { offset: "2" }, { offset: "3" }],
+    });
+    expect(await gateway.records("plain")).toHaveLength(4);
+  });
+
+  it("tells a text from the JSON of the same bytes", async () => {
+    await gateway.post(SINGLE, { n: 1 }, keyed("k"));
+    await gateway.post(SINGLE, { n: 1 }, { ...keyed("k"), "content-type": "text/plain" });
+    expect(await gateway.records("plain")).toHaveLength(2);
+  });
+
+  it("is tried again on a station that came into being", async () => {
+    const path = "/stations/missing-topic/produce/single";
+    expect((await gateway.post(path, { n: 1 }, keyed("k"))).status).toBe(404);
+    await gateway.broker.ensureTopic({ name: "nowhere", partitions: 1 });
+    expect((await gateway.post(path, { n: 1 }, keyed("k"))).status).toBe(200);
+  });
+
   it("must be a key", async () => {
     for (const key of ["", "x".repeat(256)])
       expect((await gateway.post(SINGLE, { n: 1 }, keyed(key))).status).toBe(400);
