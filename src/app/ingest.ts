@@ -45,13 +45,15 @@ export const createIngest = async ({
 }: IngestDependencies): Promise<Ingest> => {
   const { server, stations: declarations, broker: brokerSettings } = settings;
   const maxRecordBytes = maxRecordBytesOf(settings);
-  const provisioned = settings.provisionTopics ? topicsOf(declarations, maxRecordBytes) : undefined;
+  const awaited = settings.provisionTopics
+    ? topicsOf(declarations, maxRecordBytes)
+    : new Map<string, TopicSpec>();
   const stations = createStations({
     declared: await loadStations(declarations, { maxDepth: server.jsonMaxDepth }),
     autoCreate: settings.autoCreateStations,
     broker,
     maxRecordBytes,
-    provisioned,
+    awaited,
   });
   const { deliveryTimeout: deliveryTimeoutMs, maxBufferedBytes } = brokerSettings.kafka;
   const batcher = createBatcher({
@@ -65,7 +67,7 @@ export const createIngest = async ({
   });
   metrics.bufferedBytesFrom(() => batcher.bufferedBytes);
   lifecycle.onClose("batcher", () => batcher.close());
-  if (provisioned !== undefined) provision(provisioned.values(), { broker, logger, lifecycle });
+  provision(awaited, { broker, logger, lifecycle });
   const produce = createProduce({
     batcher,
     stations,
@@ -82,14 +84,17 @@ export const createIngest = async ({
 };
 
 const provision = (
-  topics: Iterable<TopicSpec>,
+  awaited: Map<string, TopicSpec>,
   { broker, logger, lifecycle }: Pick<IngestDependencies, "broker" | "logger" | "lifecycle">,
 ): void => {
   const stop = new AbortController();
   const provisioned = provisionTopics({
-    topics,
+    topics: [...awaited.values()],
     broker,
     signal: stop.signal,
+    onReady: (topic) => {
+      for (const [station, { name }] of awaited) if (name === topic) awaited.delete(station);
+    },
     onFault: (topic, err) => {
       logger.warn({ topic, err }, "topic could not be created yet");
     },

@@ -47,7 +47,7 @@ const loadStation = async (
 export const topicsOf = (
   declarations: readonly StationDeclaration[],
   maxRecordBytes: number,
-): ReadonlyMap<string, TopicSpec> =>
+): Map<string, TopicSpec> =>
   new Map(
     declarations.map(({ name, topic, partitions, replicationFactor }) => [
       name,
@@ -58,6 +58,8 @@ export const topicsOf = (
 export interface ProvisionOptions {
   readonly topics: Iterable<TopicSpec>;
   readonly broker: Pick<Broker, "ensureTopic">;
+  /** The topic is there. */
+  readonly onReady?: (topic: string) => void;
   /** Ends the attempts. */
   readonly signal: AbortSignal;
   /** An attempt that has failed; another one follows. For the log. */
@@ -78,11 +80,12 @@ export const provisionTopics = async (options: ProvisionOptions): Promise<void> 
 
 const provision = async (
   topic: TopicSpec,
-  { broker, signal, onFault, retryMs = 1000 }: ProvisionOptions,
+  { broker, signal, onReady, onFault, retryMs = 1000 }: ProvisionOptions,
 ): Promise<void> => {
   for (let wait = retryMs; !signal.aborted; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
     try {
       await broker.ensureTopic(topic);
+      onReady?.(topic.name);
       return;
     } catch (error) {
       onFault(topic.name, asGatewayError(error));

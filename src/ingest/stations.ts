@@ -24,8 +24,11 @@ export interface StationsOptions {
   readonly broker: Pick<Broker, "topic" | "ensureTopic">;
   /** Largest record in bytes that a topic we create takes. */
   readonly maxRecordBytes: number;
-  /** By station, the topics of declared ones as they are to be created when missing; absent: never. */
-  readonly provisioned?: ReadonlyMap<string, TopicSpec> | undefined;
+  /**
+   * By station, topics of declared ones that this start has yet to create where they are missing; whoever creates one
+   * takes it out. Only a start creates them: one that is deleted later stays deleted until the next. Absent: none.
+   */
+  readonly awaited?: Map<string, TopicSpec> | undefined;
 }
 
 /** Unknown names throw (or reject with) STATION_UNKNOWN; where the broker must be asked, BROKER_UNAVAILABLE too. */
@@ -39,7 +42,10 @@ export interface Stations {
    * letter. Whether there is such a station is for `resolve` to say.
    */
   nameOfTopic(topic: string): string;
-  /** Creates a station's topic that isn't there (any more, or yet). False: that isn't ours to do. */
+  /**
+   * Creates a station's topic that isn't there: of an undeclared station any more, of a declared one yet. False: it stays
+   * away, because nobody declared it and `autoCreate` is off, or because it was there since the start.
+   */
   recreate(station: Station): Promise<boolean>;
   readonly declared: readonly Station[];
 }
@@ -55,7 +61,7 @@ export const createStations = ({
   autoCreate,
   broker,
   maxRecordBytes,
-  provisioned,
+  awaited,
 }: StationsOptions): Stations => {
   const byName = new Map(declared.map((station) => [station.name, station]));
   const byTopic = new Map(declared.toReversed().map((station) => [station.topic, station]));
@@ -77,7 +83,10 @@ export const createStations = ({
     if (begun !== undefined) return begun;
     const created = broker
       .ensureTopic(spec)
-      .then(() => byName.get(name) ?? keep(name))
+      .then(() => {
+        awaited?.delete(name);
+        return byName.get(name) ?? keep(name);
+      })
       .finally(() => beingCreated.delete(name));
     beingCreated.set(name, created);
     return created;
@@ -85,7 +94,7 @@ export const createStations = ({
 
   /** What to create for a station; undefined: it has to be there. */
   const specOf = (name: string): TopicSpec | undefined => {
-    if (byName.has(name)) return provisioned?.get(name);
+    if (byName.has(name)) return awaited?.get(name);
     return mayBeUndeclared(name) ? { name, maxRecordBytes } : undefined;
   };
 

@@ -95,13 +95,16 @@ describe("provisionTopics", () => {
         ? Promise.reject(new GatewayError("BROKER_UNAVAILABLE"))
         : Promise.resolve({ name: spec.name, partitions: 1 });
     };
+    const ready: string[] = [];
     await provision({
       broker: { ensureTopic },
+      onReady: (topic) => ready.push(topic),
       onFault: (topic, { code }) => faults.push(`${topic} ${code}`),
     });
     expect(faults.toSorted()).toEqual(
       ["shop.a", "shop.a", "b", "b"].map((topic) => `${topic} BROKER_UNAVAILABLE`).toSorted(),
     );
+    expect(ready.toSorted()).toEqual(["b", "shop.a"]);
     expect(asked.slice(-2)).toEqual(
       expect.arrayContaining([
         { name: "shop.a", partitions: 6, replicationFactor: 3, maxRecordBytes: 10 },

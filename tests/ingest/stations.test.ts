@@ -124,7 +124,7 @@ describe("stations that create themselves", () => {
     expect(broker.created).toEqual([]);
   });
 
-  it("are created anew when their topic has gone, declared ones are not unless we provision them", async () => {
+  it("are created anew when their topic has gone, declared ones are not", async () => {
     const broker = fakeBroker();
     const stations = stationsOn(broker);
     const station = await stations.resolve("new");
@@ -133,19 +133,24 @@ describe("stations that create themselves", () => {
     expect(await stations.recreate(plain)).toBe(false);
   });
 
-  it("leave declared ones that we provision as they are declared, created once for all who come too early", async () => {
+  it("are created as declared, once for all who come before the start has done so, and never again", async () => {
     const broker = fakeBroker();
     const spec = { name: "shop.Orders", partitions: 6, replicationFactor: 3 };
+    const awaited = new Map([["orders", spec]]);
     const stations = createStations({
       declared: [orders, plain],
-      autoCreate: false,
+      autoCreate: true,
       broker,
       maxRecordBytes: 1,
-      provisioned: new Map([["orders", spec]]),
+      awaited,
     });
     expect(await Promise.all([stations.recreate(orders), stations.recreate(orders)])).toEqual([true, true]);
     expect(broker.created).toEqual([spec]);
     expect(stations.resolve("orders")).toBe(orders);
+
+    expect(awaited.size).toBe(0);
+    expect(await stations.recreate(orders)).toBe(false);
+    expect(broker.created).toEqual([spec]);
   });
 
   it("open no second door to a declared station's topic", async () => {
