@@ -1,15 +1,15 @@
 import type { Broker } from "../broker/broker.ts";
+import { isInternalTopic } from "../broker/internal-topics.ts";
 import type { TopicSelection } from "./config/connector-config.ts";
-import { isInternalTopic } from "./internal-topics.ts";
 
-const namesOf = async (broker: Broker, pattern: RegExp): Promise<readonly string[]> => {
+const namesOf = async (broker: Pick<Broker, "topics">, pattern: RegExp): Promise<readonly string[]> => {
   const topics = await broker.topics();
   return topics.map(({ name }) => name).filter((name) => pattern.test(name) && !isInternalTopic(name));
 };
 
 /** The topics of a selection that exist now, sorted. Rejects with BROKER_UNAVAILABLE. */
 export const existingTopics = async (
-  broker: Broker,
+  broker: Pick<Broker, "topics" | "topic">,
   selection: TopicSelection,
 ): Promise<readonly string[]> => {
   if ("pattern" in selection) return (await namesOf(broker, selection.pattern)).toSorted();

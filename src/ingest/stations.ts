@@ -56,6 +56,24 @@ export const stationUnknown = (name: string): GatewayError =>
 /** Undeclared stations kept by name; one that is pushed out costs its next event a look at the broker. */
 const MAX_KEPT = 10_000;
 
+/** Creates a station's topic, once for all who need it at the same time. */
+const topicCreator = ({ broker, awaited }: Pick<StationsOptions, "broker" | "awaited">) => {
+  const running = new Map<string, Promise<void>>();
+
+  return (name: string, spec: TopicSpec): Promise<void> => {
+    const begun = running.get(name);
+    if (begun !== undefined) return begun;
+    const created = broker
+      .ensureTopic(spec)
+      .then(() => {
+        awaited?.delete(name);
+      })
+      .finally(() => running.delete(name));
+    running.set(name, created);
+    return created;
+  };
+};
+
 export const createStations = ({
   declared,
   autoCreate,
@@ -66,7 +84,7 @@ export const createStations = ({
   const byName = new Map(declared.map((station) => [station.name, station]));
   const byTopic = new Map(declared.toReversed().map((station) => [station.topic, station]));
   const undeclared = new LRUCache<string, Station>({ max: MAX_KEPT });
-  const beingCreated = new Map<string, Promise<Station>>();
+  const create = topicCreator({ broker, awaited });
 
   const keep = (name: string): Station => {
     const station: Station = { name, topic: name, key: undefined, validator: undefined };
@@ -76,21 +94,6 @@ export const createStations = ({
 
   /** A declared station's topic has that station for its only door: another would let events past its schema. */
   const mayBeUndeclared = (name: string): boolean => autoCreate && isStationName(name) && !byTopic.has(name);
-
-  /** One creation for all who need it at the same time. */
-  const create = (name: string, spec: TopicSpec): Promise<Station> => {
-    const begun = beingCreated.get(name);
-    if (begun !== undefined) return begun;
-    const created = broker
-      .ensureTopic(spec)
-      .then(() => {
-        awaited?.delete(name);
-        return byName.get(name) ?? keep(name);
-      })
-      .finally(() => beingCreated.delete(name));
-    beingCreated.set(name, created);
-    return created;
-  };
 
   /** What to create for a station; undefined: it has to be there. */
   const specOf = (name: string): TopicSpec | undefined => {
@@ -105,7 +108,7 @@ export const createStations = ({
     if (station !== undefined) return station;
     const spec = specOf(name);
     if (spec === undefined) throw stationUnknown(name);
-    return create(name, spec);
+    return create(name, spec).then(() => known(name) ?? keep(name));
   };
 
   return {

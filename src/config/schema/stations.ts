@@ -9,6 +9,10 @@ export const stationName = matching(
   "at most 128 of a-z 0-9 _ - . in lower case, a letter or digit first and last",
 );
 
+/** No internal topic (`src/broker/internal-topics.ts`): who may produce to a station could write connectors. */
+const TOPIC =
+  /^(?!\.{1,2}$|_stationgate-|__(consumer_offsets|transaction_state|share_group_state|cluster_metadata)$)[a-zA-Z0-9._-]{1,249}$/;
+
 const schema = special(
   z.discriminatedUnion("type", [
     section({ type: z.literal("json-schema"), file: file("The schema: draft 7 or 2020-12.") }),
@@ -33,8 +37,8 @@ export const station = section({
   name: stationName,
   topic: matching(
     "Its topic; default: the station's name.",
-    /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/,
-    "a Kafka topic name: at most 249 of a-z A-Z 0-9 . _ -",
+    TOPIC,
+    "a Kafka topic name: at most 249 of a-z A-Z 0-9 . _ -, and no internal topic's",
   ).optional(),
   partitions: integer("Partitions when the topic is created; default: the broker's.", 1, 100_000).optional(),
   replicationFactor: integer(

@@ -2,7 +2,7 @@
  * A connector's configuration, read as the Auckland HTTP sink reads it. Keys that aren't known here are Connect's
  * own, or another connector's: they are left alone, as Connect leaves them.
  */
-import { isInternalTopic } from "../internal-topics.ts";
+import { isInternalTopic } from "../../broker/internal-topics.ts";
 import type { StrategyName } from "../strategy/by-name.ts";
 import type { Schedules } from "../strategy/strategy.ts";
 import type { Targets } from "../targets.ts";
@@ -126,6 +126,9 @@ const readDeadLetters = (
     deadLetterTopic !== undefined &&
     ("names" in topics ? topics.names.includes(deadLetterTopic) : topics.pattern.test(deadLetterTopic));
   if (delivered) invalid(KEYS.deadLetterTopic.name, "It is one of the topics that are delivered");
+  if (deadLetterTopic !== undefined && isInternalTopic(deadLetterTopic)) {
+    invalid(KEYS.deadLetterTopic.name, "It is an internal topic");
+  }
   if (tombstones === "dead-letter" && deadLetterTopic === undefined) {
     fault(KEYS.tombstones.name, "tombstones is dead-letter, but dead.letter.topic is not set.");
   }

@@ -191,6 +191,14 @@ describe("faults", () => {
       "Invalid value _stationgate-connectors for configuration topics: _stationgate-connectors can't be delivered",
     ],
     [
+      { topics: "orders,__consumer_offsets" },
+      "Invalid value orders,__consumer_offsets for configuration topics: __consumer_offsets can't be delivered",
+    ],
+    [
+      { "dead.letter.topic": "_stationgate-connectors" },
+      "Invalid value _stationgate-connectors for configuration dead.letter.topic: It is an internal topic",
+    ],
+    [
       { "dead.letter.topic": "orders" },
       "Invalid value orders for configuration dead.letter.topic: It is one of the topics that are delivered",
     ],

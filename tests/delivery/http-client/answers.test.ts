@@ -6,7 +6,12 @@ import type { HttpResult } from "../../../src/delivery/endpoints/endpoint.ts";
 import { createHttpClient, type HttpClient } from "../../../src/delivery/http-client.ts";
 import { createTargets } from "../../../src/delivery/targets.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
-import { HTTP_DONE, startRawEndpoint, type RawEndpoint, type RawRequest } from "../../support/raw-endpoint.ts";
+import {
+  HTTP_DONE,
+  startRawEndpoint,
+  type RawEndpoint,
+  type RawRequest,
+} from "../../support/raw-endpoint.ts";
 
 const FLAG = '{"retry":false}';
 const done = { status: 200, retryAfter: undefined, body: Buffer.from(FLAG) };

@@ -4,7 +4,12 @@ import type { HttpResult } from "../../../src/delivery/endpoints/endpoint.ts";
 import { createHttpClient, type HttpClient } from "../../../src/delivery/http-client.ts";
 import { createTargets } from "../../../src/delivery/targets.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
-import { HTTP_DONE, startRawEndpoint, type RawEndpoint, type RawRequest } from "../../support/raw-endpoint.ts";
+import {
+  HTTP_DONE,
+  startRawEndpoint,
+  type RawEndpoint,
+  type RawRequest,
+} from "../../support/raw-endpoint.ts";
 
 let endpoint: RawEndpoint;
 let client: HttpClient;
