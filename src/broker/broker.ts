@@ -51,6 +51,16 @@ export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: bigint;
 }
 
+/** A group's position in a partition, with what a member stored beside it. */
+export interface GroupPosition extends TopicPartitionOffset {
+  /** At most `MAX_METADATA` characters of ASCII. Absent: none. */
+  readonly metadata?: string | undefined;
+}
+
+/** What Kafka takes by default (`offset.metadata.max.bytes`). A broker that takes less stores the position without it. */
+export const MAX_METADATA = 4096;
+
+/** A record as it is handed over. Its buffers are its own: to keep a record keeps little more than its bytes in memory. */
 export interface ConsumedRecord extends TopicPartitionOffset {
   readonly timestamp: number;
   readonly key: Buffer | null;
@@ -90,6 +100,7 @@ export interface SubscribeOptions {
    * was after a fault, and may not commit.
    */
   readonly group?: string | undefined;
+  /** Topics that don't exist, or no longer, don't hold up the others, and are read from their beginning once they exist. */
   readonly topics: readonly string[];
   readonly from: "earliest" | "latest";
 }
@@ -100,6 +111,11 @@ export interface SubscriptionHandlers {
    * assignment delivered and was not committed comes again. Called before any of their records.
    */
   onAssigned?(partitions: readonly TopicPartition[]): void;
+  /**
+   * The partition begins at this committed position. Called after `onAssigned` and before the partition's first record,
+   * and not where the group has no position in it that could be read from.
+   */
+  onStart?(position: GroupPosition): void;
   /** These partitions are being given up; the adapter waits for the promise, a bounded time, so that work can be committed. */
   onRevoked?(partitions: readonly TopicPartition[]): Promise<void>;
   /**
@@ -107,6 +123,13 @@ export interface SubscriptionHandlers {
    * partition. At most the records already handed over arrive after a pause.
    */
   onRecords(records: readonly ConsumedRecord[]): void;
+  /**
+   * Everything before this offset has been handed over, and what was not is no record for readers: aborted, or a control
+   * record of a transaction.
+   */
+  onPassed?(position: TopicPartitionOffset): void;
+  /** The topic was deleted and created again: its offsets count from the beginning. Called before it is assigned again. */
+  onRecreated?(topic: string): void;
   /** A fault that the subscription goes on from by itself; for logs and metrics. */
   onError?(error: GatewayError): void;
 }
@@ -114,13 +137,18 @@ export interface SubscriptionHandlers {
 /** A running consumer. Heartbeats go on by themselves whatever is paused and however long the handlers' work takes. */
 export interface Subscription {
   readonly assignment: readonly TopicPartition[];
+  /**
+   * Time since this member sent the last heartbeat that the group has answered, as a fraction of the session timeout. Above 1
+   * the group may have given the partitions to another member without this one knowing of it. 0 where that can't happen.
+   */
+  readonly silence: number;
   /** Never throws: what is paused, resumed or sought while there is no assignment ends with the next one. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   /** The next record of that partition to arrive is the one at `offset`. */
   seek(position: TopicPartitionOffset): void;
   /** Stores positions (the next offset to read). Rejects with BROKER_UNAVAILABLE, or when the partition is no longer ours. */
-  commit(positions: readonly TopicPartitionOffset[]): Promise<void>;
+  commit(positions: readonly GroupPosition[]): Promise<void>;
   /** Leaves the group. Handlers are not called after it has resolved. */
   close(): Promise<void>;
 }
@@ -158,9 +186,16 @@ export interface Broker {
   offsetsAt(topic: string, timestamp: number): Promise<readonly TopicPartitionOffset[]>;
 
   /** Committed positions of a group on a topic; a partition without one is left out. */
-  committed(group: string, topic: string): Promise<readonly TopicPartitionOffset[]>;
-  /** Sets positions from outside; the group must have no members. */
-  setCommitted(group: string, positions: readonly TopicPartitionOffset[]): Promise<void>;
+  committed(group: string, topic: string): Promise<readonly GroupPosition[]>;
+  /**
+   * Sets positions from outside; the group must have no members. `isWanted` is asked for each of them at the last moment
+   * before the request is sent, with the offset that is stored; false: that position is left out.
+   */
+  setCommitted(
+    group: string,
+    positions: readonly GroupPosition[],
+    isWanted?: (position: GroupPosition, stored: bigint | undefined) => boolean,
+  ): Promise<void>;
   /** Forgets a group without members, its positions included. */
   deleteGroup(group: string): Promise<void>;
 

@@ -15,6 +15,13 @@ export interface Claims {
   hasRoom(claim: Claim): boolean;
 }
 
+export interface ClaimsOptions {
+  /** A record of the claim has its final outcome. */
+  readonly onFinished: (claim: Claim) => void;
+  /** As of each claim. */
+  readonly isConfirmed: () => boolean;
+}
+
 /** For all partitions of a runner together; each has its even share, and so can't starve another one. */
 const MAX_RECORDS = 10_000;
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -28,7 +35,7 @@ const sizeOf = ({ key, value }: ConsumedRecord): number => (key?.length ?? 0) + 
 const createClaim = (
   { topic, partition }: TopicPartition,
   earlier: OffsetTracker | undefined,
-  onFinished: (claim: Claim) => void,
+  { onFinished, isConfirmed }: ClaimsOptions,
 ): Claim => {
   const tracker = createOffsetTracker();
   const claim: Claim = {
@@ -36,24 +43,26 @@ const createClaim = (
     partition,
     tracker,
     earlier,
+    isConfirmed,
     finished: (record) => {
       claim.records -= 1;
       claim.bytes -= sizeOf(record);
       tracker.finished(record.offset);
       onFinished(claim);
     },
+    begun: false,
     revoked: false,
     busy: 0,
     records: 0,
     bytes: 0,
     paused: false,
     committed: undefined,
+    metadata: undefined,
   };
   return claim;
 };
 
-/** `onFinished`: a record of the claim has its final outcome. */
-export const createClaims = (onFinished: (claim: Claim) => void): Claims => {
+export const createClaims = (options: ClaimsOptions): Claims => {
   const claims = new Map<string, Claim>();
   const holdsMoreThan = ({ records, bytes }: Claim, fraction: number): boolean =>
     records > Math.max(MIN_RECORDS, MAX_RECORDS / claims.size) * fraction ||
@@ -64,7 +73,7 @@ export const createClaims = (onFinished: (claim: Claim) => void): Claims => {
     },
     get: (partition) => claims.get(idOf(partition)),
     take(partition, before) {
-      claims.set(idOf(partition), createClaim(partition, before?.tracker, onFinished));
+      claims.set(idOf(partition), createClaim(partition, before?.tracker, options));
     },
     give(partition) {
       const claim = claims.get(idOf(partition));

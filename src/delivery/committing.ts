@@ -1,6 +1,7 @@
-import type { Subscription, TopicPartitionOffset } from "../broker/broker.ts";
+import type { GroupPosition, Subscription } from "../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { encodeRuns } from "./finished-runs.ts";
 import type { Claim } from "./item.ts";
 
 export interface Committing {
@@ -8,7 +9,7 @@ export interface Committing {
   due(): void;
   /** Nothing was done but to read on, which is as quickly done again: the position is stored within half a minute. */
   dueLater(): void;
-  /** Stores the positions of these claims now, where they have moved; a failure is reported and tried again. */
+  /** Stores the positions of these claims, and what is finished beyond them, now, where that has changed; a failure is reported and tried again. */
   commit(claims: readonly Claim[]): Promise<void>;
   close(): void;
 }
@@ -23,11 +24,14 @@ export interface CommittingOptions {
 const INTERVAL_MS = 500;
 const LATER_MS = 30_000;
 
-const moved = (claims: readonly Claim[]): readonly (TopicPartitionOffset & { readonly claim: Claim })[] =>
+const moved = (claims: readonly Claim[]): readonly (GroupPosition & { readonly claim: Claim })[] =>
   claims.flatMap((claim) => {
-    const offset = claim.tracker.position();
-    if (offset === undefined || offset === claim.committed) return [];
-    return [{ topic: claim.topic, partition: claim.partition, offset, claim }];
+    const { topic, partition, tracker } = claim;
+    const offset = tracker.position();
+    if (offset === undefined) return [];
+    const metadata = encodeRuns(offset, tracker.finishedRuns());
+    if (offset === claim.committed && metadata === claim.metadata) return [];
+    return [{ topic, partition, offset, metadata, claim }];
   });
 
 export const createCommitting = ({ clock, subscription, claims, onError }: CommittingOptions): Committing => {
@@ -39,9 +43,9 @@ export const createCommitting = ({ clock, subscription, claims, onError }: Commi
     const positions = moved(which);
     if (positions.length === 0) return;
     try {
-      const offsets = positions.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
-      await subscription().commit(offsets);
-      for (const { claim, offset } of positions) claim.committed = offset;
+      await subscription().commit(positions.map(({ claim: _, ...position }) => position));
+      for (const { claim, offset, metadata } of positions)
+        Object.assign(claim, { committed: offset, metadata });
     } catch (error) {
       onError(asGatewayError(error));
       due();

@@ -31,6 +31,8 @@ export interface Courier {
   halt(): void;
   /** Forgets what waits of a claim that was revoked. */
   forget(claim: Claim): void;
+  /** Forgets what is known of earlier attempts: the topic is another one now. */
+  forgetTopic(topic: string): void;
   /** Resolves when nothing of these claims is being sent or dropped. */
   settled(claims: readonly Claim[]): Promise<void>;
 }
@@ -181,6 +183,9 @@ export const createCourier = (options: CourierOptions): Courier => {
     forget: (claim) => {
       for (const item of room.dismiss((waiting) => waiting.claim === claim)) abandon(desk, item);
       desk.pump();
+    },
+    forgetTopic: (topic) => {
+      desk.interruptions.forget(topic);
     },
     settled: (claims) => desk.settling.settled(claims),
   };

@@ -12,6 +12,7 @@ import { lagOf, type Lag } from "./connectors/lag.ts";
 import { createReplays } from "./connectors/replays.ts";
 import { faultsOfDeclared } from "./connectors/validation.ts";
 import type { DeliveryObserver } from "./observer.ts";
+import { createProgress } from "./progress.ts";
 import { createTargets } from "./targets.ts";
 
 export interface ConnectorSample {
@@ -91,7 +92,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   });
   const directory = createDirectory(new Map(declared.map(({ name, config }) => [name, config])), log);
   const targets = createTargets(options.allowTargets);
-  const engine = { broker, clock, observer, random, targets, tracing };
+  const engine = { broker, clock, observer, random, targets, tracing, progress: createProgress() };
   const fleet = createFleet({ ...engine, directory, log, workerId });
   const replays = createReplays(engine);
   let opening = Promise.resolve();

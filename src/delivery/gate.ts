@@ -9,9 +9,12 @@ export type Passage =
   | { readonly action: "send" | "skip" | "drop" | "release" }
   | { readonly action: "wait" | "throttle"; readonly ms: number };
 
+/** A process that was frozen hears soon, once it goes on, whether its partitions are still its own. */
+const UNCONFIRMED_MS = 250;
+
 const SEND: Passage = { action: "send" };
 
-/** Judges items before an attempt: the claim, the delay, the endpoint's own opinion, the rate limit, in this order. */
+/** Judges items before an attempt: the claim, its group, the delay, the endpoint's own opinion, the rate limit, in this order. */
 export const createGate = (
   plan: DeliveryPlan,
   clock: Clock,
@@ -35,6 +38,7 @@ export const createGate = (
   return (item) => {
     const { claim, record } = item;
     if (claim.revoked) return { action: "release" };
+    if (!claim.isConfirmed()) return { action: "throttle", ms: UNCONFIRMED_MS };
     if (claim.earlier?.hasFinished(record.offset) === true) return { action: "skip" };
     if (item.attempts === 0) interruptions.resume(item);
     const early = item.notBefore === 0 ? 0 : item.notBefore - clock.now();

@@ -9,6 +9,8 @@ export interface Interruptions {
   note(item: Item): void;
   /** Gives a record that has come again what is known of its earlier attempts. */
   resume(item: Item): void;
+  /** The topic is another one now. */
+  forget(topic: string): void;
 }
 
 const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
@@ -22,6 +24,10 @@ export const createInterruptions = (): Interruptions => {
   };
 
   return {
+    forget: (topic) => {
+      for (const [id, items] of partitions)
+        if ([...items.values()].some(({ claim }) => claim.topic === topic)) partitions.delete(id);
+    },
     note: (item) => {
       const id = idOf(item.claim);
       const items = partitions.get(id) ?? new Map<bigint, Item>();

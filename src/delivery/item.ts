@@ -6,9 +6,13 @@ import type { RetryState } from "./strategy/strategy.ts";
 export interface Claim extends TopicPartition {
   readonly tracker: OffsetTracker;
   /** Of the claim before, where that was still ending as the partition came back: what it finishes isn't sent again. */
-  readonly earlier: OffsetTracker | undefined;
+  earlier: OffsetTracker | undefined;
+  /** false: the group may have given the partition to another process, which this one can't know yet. */
+  readonly isConfirmed: () => boolean;
   /** To be called when a record of it has its final outcome. */
   readonly finished: (record: ConsumedRecord) => void;
+  /** It is known where it began. */
+  begun: boolean;
   /** Being given up, or gone: nothing more of it is sent. */
   revoked: boolean;
   /** Records being sent, or being stored as dead letters. */
@@ -18,8 +22,9 @@ export interface Claim extends TopicPartition {
   bytes: number;
   /** The subscription holds back what comes next. */
   paused: boolean;
-  /** Position that was last stored. */
+  /** Position that is stored, and its metadata. */
   committed: bigint | undefined;
+  metadata: string | undefined;
 }
 
 /** A record on its way to a final outcome. */

@@ -12,6 +12,7 @@ import type { DeliveryPlan } from "./delivery-plan.ts";
 import { createHttpClient } from "./http-client.ts";
 import type { Claim } from "./item.ts";
 import type { DeliveryObserver } from "./observer.ts";
+import type { Progress } from "./progress.ts";
 import { openSession, type Session } from "./session.ts";
 import type { Targets } from "./targets.ts";
 import { existingTopics, lookAgainMs } from "./topic-selection.ts";
@@ -22,6 +23,8 @@ export interface RunnerOptions {
   readonly targets: Targets;
   readonly clock: Clock;
   readonly observer: DeliveryObserver;
+  /** Of all runners of the process that share the broker. */
+  readonly progress: Progress;
   /** From 0 up to 1. */
   readonly random: () => number;
   /** Absent: no spans; a record's own trace goes on all the same. */
@@ -50,7 +53,7 @@ const sameTopics = (one: readonly string[], other: readonly string[]): boolean =
 
 /** Keeps one session open on the topics that exist, and opens another when they change. */
 const createSubscriber = (options: RunnerOptions, courier: Courier) => {
-  const { broker, plan, clock, observer } = options;
+  const { broker, plan, clock, observer, progress } = options;
   let session: Session | undefined;
   let subscribed: readonly string[] = [];
   let closing = false;
@@ -64,7 +67,7 @@ const createSubscriber = (options: RunnerOptions, courier: Courier) => {
       session = undefined;
       subscribed = [];
       if (topics.length > 0) {
-        session = await openSession({ broker, plan, topics, courier, clock, observer });
+        session = await openSession({ broker, plan, topics, courier, clock, observer, progress });
         subscribed = topics;
       }
     }

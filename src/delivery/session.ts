@@ -1,5 +1,11 @@
 /** One subscription and what hangs on it: claims on partitions, back-pressure, commits, giving partitions up in order. */
-import type { Broker, ConsumedRecord, Subscription, TopicPartition } from "../broker/broker.ts";
+import type {
+  Broker,
+  ConsumedRecord,
+  Subscription,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createClaims, type Claims } from "./claims.ts";
@@ -8,6 +14,7 @@ import type { Courier } from "./courier.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Claim, Item } from "./item.ts";
 import type { DeliveryObserver } from "./observer.ts";
+import type { Progress } from "./progress.ts";
 import { FIRST_ATTEMPT } from "./strategy/strategy.ts";
 
 export interface SessionOptions {
@@ -17,6 +24,7 @@ export interface SessionOptions {
   readonly courier: Courier;
   readonly clock: Clock;
   readonly observer: DeliveryObserver;
+  readonly progress: Progress;
 }
 
 export interface Session {
@@ -37,6 +45,7 @@ interface Desk extends SessionOptions {
 /** Stands in until `subscribe` has resolved; records may come before that, and what they ask for is asked again. */
 const NOT_YET: Subscription = {
   assignment: [],
+  silence: 0,
   pause: () => undefined,
   resume: () => undefined,
   seek: () => undefined,
@@ -57,6 +66,10 @@ const itemOf = ({ plan, clock }: Desk, claim: Claim, record: ConsumedRecord): It
   };
 };
 
+/** An earlier claim on the partition was through with it. */
+const isDone = ({ tracker, earlier }: Claim, { offset }: ConsumedRecord): boolean =>
+  tracker.hasFinished(offset) || earlier?.hasFinished(offset) === true;
+
 const withinEnds = (
   { plan: { ends } }: Desk,
   records: readonly ConsumedRecord[],
@@ -65,13 +78,25 @@ const withinEnds = (
     ? records
     : records.filter(({ partition, offset }) => offset < (ends.get(partition) ?? 0n));
 
+/** Everything before this offset has been read; a plan that ends is through with its own part of it. */
+const pass = ({ plan: { ends }, held, committing }: Desk, position: TopicPartitionOffset): void => {
+  const claim = held.get(position);
+  const end = ends === undefined ? position.offset : (ends.get(position.partition) ?? 0n);
+  const offset = position.offset < end ? position.offset : end;
+  if (claim === undefined || claim.revoked || offset === 0n) return;
+  claim.tracker.passed(offset - 1n);
+  committing.dueLater();
+};
+
 const receive = (desk: Desk, records: readonly ConsumedRecord[]): void => {
-  const { plan, held, courier, committing, subscription } = desk;
+  const { plan, held, courier, committing, subscription, progress } = desk;
   const [first] = records;
   const claim = first === undefined ? undefined : held.get(first);
   if (claim === undefined || claim.revoked) return;
-  for (const record of withinEnds(desk, records)) {
-    if (plan.endpoint.concerns?.(record) === false) {
+  if (!claim.begun) progress.begin(plan.group, claim, undefined);
+  const wanted = withinEnds(desk, records);
+  for (const record of wanted) {
+    if (isDone(claim, record) || plan.endpoint.concerns?.(record) === false) {
       claim.tracker.passed(record.offset);
       committing.dueLater();
       continue;
@@ -79,6 +104,8 @@ const receive = (desk: Desk, records: readonly ConsumedRecord[]): void => {
     held.received(claim, record);
     courier.add(itemOf(desk, claim, record));
   }
+  const [beyond] = records.slice(wanted.length);
+  if (beyond !== undefined) pass(desk, beyond);
   if (!claim.paused && held.isFull(claim)) {
     claim.paused = true;
     subscription.pause([claim]);
@@ -96,7 +123,7 @@ const finished = ({ held, committing, subscription }: Desk, claim: Claim): void 
 
 /** Nothing of them is sent from now on; what is in flight may still end well and be committed. */
 const surrender = async (desk: Desk, partitions: readonly TopicPartition[]): Promise<void> => {
-  const { held, courier, committing, clock } = desk;
+  const { held, courier, committing, clock, plan, progress } = desk;
   const claims = partitions.flatMap((partition) => held.get(partition) ?? []);
   for (const claim of claims) {
     claim.revoked = true;
@@ -112,7 +139,11 @@ const surrender = async (desk: Desk, partitions: readonly TopicPartition[]): Pro
   cancel();
   await committed;
   await committing.commit(claims);
-  for (const claim of claims) if (held.get(claim) === claim) held.give(claim);
+  for (const claim of claims) {
+    if (held.get(claim) !== claim) continue;
+    held.give(claim);
+    progress.keep(plan.group, claim);
+  }
 };
 
 const take = ({ held, courier }: Desk, partitions: readonly TopicPartition[]): void => {
@@ -128,9 +159,12 @@ const take = ({ held, courier }: Desk, partitions: readonly TopicPartition[]): v
 
 /** Joins the plan's group. Rejects when the broker can't be reached. */
 export const openSession = async (options: SessionOptions): Promise<Session> => {
-  const { broker, plan, topics, clock, observer } = options;
-  const held = createClaims((claim) => {
-    finished(desk, claim);
+  const { broker, plan, topics, clock, observer, courier, progress } = options;
+  const held = createClaims({
+    onFinished: (claim) => {
+      finished(desk, claim);
+    },
+    isConfirmed: () => desk.subscription.silence <= 1,
   });
   const onError = (error: GatewayError): void => {
     observer.fault(plan.name, error);
@@ -151,6 +185,17 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
     {
       onAssigned: (partitions) => {
         take(desk, partitions);
+      },
+      onStart: (position) => {
+        const claim = held.get(position);
+        if (claim !== undefined) progress.begin(plan.group, claim, position);
+      },
+      onPassed: (position) => {
+        pass(desk, position);
+      },
+      onRecreated: (topic) => {
+        progress.forget(plan.group, topic);
+        courier.forgetTopic(topic);
       },
       onRevoked: (partitions) => surrender(desk, partitions),
       onRecords: (records) => {

@@ -12,6 +12,8 @@ export interface TailOptions {
   readonly last: number;
   /** In the order of each partition, none twice. */
   readonly onRecords: (records: readonly ConsumedRecord[]) => void;
+  /** Everything of the partition before this offset has come. */
+  readonly onPassed?: (partition: number, offset: bigint) => void;
   /** A fault that the tail goes on from by itself. */
   readonly onError: (error: GatewayError) => void;
 }
@@ -45,6 +47,14 @@ export const openTail = async (options: TailOptions): Promise<Tail> => {
         if (newest === undefined) return;
         next.set(newest.partition, newest.offset + 1n);
         onRecords(fresh);
+      },
+      onPassed: ({ partition, offset }) => {
+        if (offset <= wanted(partition)) return;
+        next.set(partition, offset);
+        options.onPassed?.(partition, offset);
+      },
+      onRecreated: () => {
+        next.clear();
       },
     },
   );
@@ -88,8 +98,13 @@ const readTo = async (
     }
     if (ends.size === 0) finish();
   };
+  const onPassed = (partition: number, offset: bigint): void => {
+    if (offset > (ends.get(partition) ?? offset)) ends.delete(partition);
+    if (ends.size === 0) finish();
+  };
   const calledOff = clock.after(timeoutMs, finish);
-  const tail = await openTail({ broker, clock, topic, last: count, onRecords, onError: () => undefined });
+  const onError = (): void => undefined;
+  const tail = await openTail({ broker, clock, topic, last: count, onRecords, onPassed, onError });
   await finished;
   calledOff();
   await tail.close();

@@ -4,6 +4,7 @@ import type { Broker } from "../../src/broker/broker.ts";
 import { parseConnectorConfig } from "../../src/delivery/config/connector-config.ts";
 import { planOf } from "../../src/delivery/connector-plan.ts";
 import type { AttemptReport } from "../../src/delivery/observer.ts";
+import { createProgress } from "../../src/delivery/progress.ts";
 import { createRunner, type Runner } from "../../src/delivery/runner.ts";
 import { createTargets } from "../../src/delivery/targets.ts";
 import type { GatewayError } from "../../src/errors.ts";
@@ -39,6 +40,7 @@ export const createRig = async (clock: Clock = systemClock, partitions = 2): Pro
   const faults: GatewayError[] = [];
   const traces: string[] = [];
   const runners: Runner[] = [];
+  const progress = createProgress();
 
   return {
     broker,
@@ -62,6 +64,7 @@ export const createRig = async (clock: Clock = systemClock, partitions = 2): Pro
         targets: createTargets(allowTargets),
         clock,
         random: () => 0.5,
+        progress,
         observer: {
           attempted: (report) => attempts.push(report),
           dropped: (_, { offset }, deadLettered) => drops.push({ offset, deadLettered }),

@@ -5,6 +5,7 @@ import { createCourier } from "../../src/delivery/courier.ts";
 import type { DeliveryPlan } from "../../src/delivery/delivery-plan.ts";
 import type { HttpResult } from "../../src/delivery/endpoints/endpoint.ts";
 import { LANES } from "../../src/delivery/ordering.ts";
+import { createProgress } from "../../src/delivery/progress.ts";
 import { openSession } from "../../src/delivery/session.ts";
 import { STRATEGIES } from "../../src/delivery/strategy/by-name.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -51,6 +52,7 @@ const openWith = async () => {
   let handlers: SubscriptionHandlers | undefined;
   const subscription: Subscription = {
     assignment: [],
+    silence: 0,
     pause: () => undefined,
     resume: () => undefined,
     seek: () => undefined,
@@ -83,7 +85,15 @@ const openWith = async () => {
       close: () => Promise.resolve(),
     },
   });
-  const session = await openSession({ broker, plan, topics: ["orders"], courier, clock, observer });
+  const session = await openSession({
+    broker,
+    plan,
+    topics: ["orders"],
+    courier,
+    clock,
+    observer,
+    progress: createProgress(),
+  });
   if (handlers === undefined) throw new Error("nothing was subscribed");
   const answer = async (): Promise<void> => {
     answers.shift()?.(DONE);

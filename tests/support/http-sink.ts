@@ -40,8 +40,8 @@ export interface HttpSink {
   close(): Promise<void>;
 }
 
-export const DONE: SinkAnswer = { status: 200, body: '{"retry":false}' };
-export const RETRY: SinkAnswer = { status: 200, body: '{"retry":true}' };
+export const DONE = { status: 200, body: '{"retry":false}' };
+export const RETRY = { status: 200, body: '{"retry":true}' };
 
 const read = async (request: IncomingMessage): Promise<string> => {
   const chunks: Buffer[] = [];

@@ -13,8 +13,11 @@ export interface Databases {
   readonly batches: Database<Buffer, [number, number, number]>;
   /** By name. */
   readonly topics: Database<StoredTopic, string>;
-  /** By group, topic and partition: the next offset to read. */
-  readonly positions: Database<number, [string, string, number]>;
+  /** By group, topic and partition: the next offset to read, with the metadata where there is any. */
+  readonly positions: Database<
+    number | readonly [offset: number, metadata: string],
+    [string, string, number]
+  >;
   /** What concerns the log as a whole. */
   readonly meta: Database<number, string>;
 }

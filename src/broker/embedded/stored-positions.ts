@@ -12,7 +12,8 @@ const storedPositions = ({ databases }: Environment): Positions => {
   const stored = createPositions();
   for (const { key, value } of databases.positions.getRange()) {
     const [group, topic, partition] = key;
-    stored.set(group, [{ topic, partition, offset: BigInt(value) }]);
+    const [offset, metadata] = typeof value === "number" ? [value] : value;
+    stored.set(group, [{ topic, partition, offset: BigInt(offset), metadata }]);
   }
   return stored;
 };
@@ -35,8 +36,9 @@ export const openPositions = (
       return loop.submit({
         bytes: positions.length * PAGE_BYTES,
         stage: () => {
-          for (const { topic, partition, offset } of positions) {
-            void environment.databases.positions.put([group, topic, partition], Number(offset));
+          for (const { topic, partition, offset, metadata } of positions) {
+            const value = metadata === undefined ? Number(offset) : ([Number(offset), metadata] as const);
+            void environment.databases.positions.put([group, topic, partition], value);
           }
         },
         applied: () => {

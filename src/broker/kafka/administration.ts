@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Admin, ITopicMetadata, Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { Broker, TopicInfo, TopicPartitionOffset, TopicSpec, Watermarks } from "../broker.ts";
+import type { Broker, GroupPosition, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./member-less-commits.ts";
 import { settledWithin } from "./timeouts.ts";
 
@@ -216,16 +216,22 @@ const positions = (
   committed: async (group, name) => {
     const [answer] = await admin
       .call((client) => client.fetchOffsets({ groupId: group, topics: [name] }))
-      .catch(unless<{ partitions: { partition: number; offset: string }[] }[]>([UNKNOWN_TOPIC], []));
+      .catch(
+        unless<{ partitions: { partition: number; offset: string; metadata: string | null }[] }[]>(
+          [UNKNOWN_TOPIC],
+          [],
+        ),
+      );
     return (answer?.partitions ?? [])
-      .map(({ partition, offset }): TopicPartitionOffset => ({
+      .map(({ partition, offset, metadata }): GroupPosition => ({
         topic: name,
         partition,
         offset: BigInt(offset),
+        ...(metadata ? { metadata } : undefined),
       }))
       .filter(({ offset }) => offset >= 0n);
   },
-  setCommitted: (group, offsets) => memberLess.commit(group, offsets),
+  setCommitted: memberLess.commit,
   deleteGroup: async (group) => {
     await admin.call((client) => client.deleteGroups([group])).catch(whenGroupStays);
   },

@@ -3,7 +3,13 @@
  * others, who then get nothing. Here each topic goes to those that asked for it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { AssignerProtocol, type Assigner, type Assignment, type PartitionAssigner } from "kafkajs";
+import {
+  AssignerProtocol,
+  type Assigner,
+  type Assignment,
+  type Cluster,
+  type PartitionAssigner,
+} from "kafkajs";
 import type { TopicPartition } from "../broker.ts";
 import { spread } from "../spread.ts";
 
@@ -33,13 +39,10 @@ const persistently =
     return count(topic);
   };
 
-/**
- * `beforeJoin`: what a member has to do before it joins, or joins once more. kafkajs has no place for it but this: to look
- * for the group's coordinator is the first step of each join, and of nothing else that a consumer does.
- */
+/** `onCluster`: kafkajs hands the consumer's cluster object to its assigners only. */
 export const bySubscription = (
   countPartitions: CountPartitions,
-  beforeJoin: () => Promise<void>,
+  onCluster: (cluster: Cluster) => void,
 ): PartitionAssigner => {
   const count = persistently(countPartitions);
   const assigner: Assigner = {
@@ -71,11 +74,7 @@ export const bySubscription = (
     },
   };
   return ({ cluster }) => {
-    const find = cluster.findGroupCoordinator.bind(cluster);
-    cluster.findGroupCoordinator = async (group) => {
-      await beforeJoin();
-      return find(group);
-    };
+    onCluster(cluster);
     return assigner;
   };
 };

@@ -12,7 +12,8 @@ import type { KafkaOptions } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
 import { createReadiness } from "./readiness.ts";
-import { createSubscription } from "./subscription.ts";
+import { createSubscription, type SubscriptionDependencies } from "./subscription.ts";
+import { createTopicWatch } from "./topic-watch.ts";
 import { createWireCluster, type WireCluster } from "./wire-cluster.ts";
 
 export const createKafkaBroker = (options: KafkaOptions): Broker => {
@@ -24,7 +25,14 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
   const appends = createTrackedAppends(
     createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
   );
-  const subscriptions = new Set<Subscription>();
+  const subscriptions = createSubscriptions({
+    kafka,
+    sessionTimeout: options.sessionTimeout,
+    topicWatch: createTopicWatch((topics) => cluster.topicIds(topics)),
+    deleteGroup: (group) => administration.deleteGroup(group),
+    watermarks: (topic) => administration.watermarks(topic),
+    countPartitions: async (topic) => (await administration.topic(topic, true))?.partitions ?? 0,
+  });
 
   return {
     kind: "kafka",
@@ -44,31 +52,10 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       readiness.settled(outcomes);
       return outcomes;
     },
-    subscribe: async (wanted, handlers) => {
-      const subscription = await createSubscription({
-        kafka,
-        sessionTimeout: options.sessionTimeout,
-        options: wanted,
-        handlers,
-        deleteGroup: (group) => administration.deleteGroup(group),
-        watermarks: (topic) => administration.watermarks(topic),
-        countPartitions: async (topic) => (await administration.topic(topic, true))?.partitions ?? 0,
-      });
-      subscriptions.add(subscription);
-      return {
-        ...subscription,
-        get assignment() {
-          return subscription.assignment;
-        },
-        close: async () => {
-          subscriptions.delete(subscription);
-          await subscription.close();
-        },
-      };
-    },
+    subscribe: subscriptions.subscribe,
     close: async () => {
       const settled = appends.close();
-      await Promise.all([...subscriptions].map((subscription) => subscription.close()));
+      await subscriptions.close();
       await settled;
       await producer.close();
       await administration.close();
@@ -79,6 +66,32 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
 
 const administer = (kafka: Kafka, options: KafkaOptions, cluster: WireCluster): Administration =>
   createAdministration(kafka, createMemberLessCommits(options, cluster), options.maxRecordBytes);
+
+/** All subscriptions of a broker. */
+const createSubscriptions = (parts: Omit<SubscriptionDependencies, "options" | "handlers">) => {
+  const open = new Set<Subscription>();
+  const subscribe: Broker["subscribe"] = async (options, handlers) => {
+    const subscription = await createSubscription({ ...parts, options, handlers });
+    open.add(subscription);
+    return {
+      ...subscription,
+      get assignment() {
+        return subscription.assignment;
+      },
+      get silence() {
+        return subscription.silence;
+      },
+      close: async () => {
+        open.delete(subscription);
+        await subscription.close();
+      },
+    };
+  };
+  return {
+    subscribe,
+    close: () => Promise.all([...open].map((subscription) => subscription.close())),
+  };
+};
 
 /** Idempotence is ours alone: kafkajs's loses records (docs/decisions/0001-record-batches-of-our-own.md). */
 const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>

@@ -4,9 +4,9 @@
  * join and a leave of its own each time.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { type Connection, offsetCommitV8, ResponseError } from "@platformatic/kafka";
+import { type Connection, offsetCommitV8, offsetFetchV8, ResponseError } from "@platformatic/kafka";
 import { GatewayError } from "../../errors.ts";
-import type { TopicPartitionOffset } from "../broker.ts";
+import type { Broker, GroupPosition } from "../broker.ts";
 import type { KafkaOptions } from "./options.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
 import type { WireCluster } from "./wire-cluster.ts";
@@ -14,7 +14,7 @@ import { createConnections, type Address } from "./wire-connections.ts";
 
 export interface MemberLessCommits {
   /** Rejects with REQUEST_INVALID where the group has members, with PARTITION_UNKNOWN, and BROKER_UNAVAILABLE. */
-  commit(group: string, positions: readonly TopicPartitionOffset[]): Promise<void>;
+  readonly commit: Broker["setCommitted"];
   close(): Promise<void>;
 }
 
@@ -53,18 +53,54 @@ const failureOf = (cause: unknown): GatewayError => {
   return new GatewayError(isUnknown ? "PARTITION_UNKNOWN" : "BROKER_UNAVAILABLE", { cause });
 };
 
-const partitionsByTopic = (positions: readonly TopicPartitionOffset[]) =>
+const isTooLong = (error: unknown): boolean => refusalOf(error) === "OFFSET_METADATA_TOO_LARGE";
+
+const partitionsByTopic = (positions: readonly GroupPosition[]) =>
   [...new Set(positions.map(({ topic }) => topic))].map((name) => ({
     name,
     partitions: positions
       .filter(({ topic }) => topic === name)
-      .map(({ partition, offset }) => ({
+      .map(({ partition, offset, metadata = "" }) => ({
         partitionIndex: partition,
         committedOffset: offset,
         committedLeaderEpoch: NO_LEADER_EPOCH,
-        committedMetadata: "",
+        committedMetadata: metadata,
       })),
   }));
+
+type IsWanted = NonNullable<Parameters<Broker["setCommitted"]>[2]>;
+
+/** Those of the positions that are wanted, given what the coordinator has stored. */
+const wantedOf = async (
+  connection: Connection,
+  group: string,
+  positions: readonly GroupPosition[],
+  isWanted: IsWanted,
+): Promise<readonly GroupPosition[]> => {
+  const topics = partitionsByTopic(positions).map(({ name, partitions }) => ({
+    name,
+    partitionIndexes: partitions.map(({ partitionIndex }) => partitionIndex),
+  }));
+  const answer = await offsetFetchV8.api.async(
+    connection,
+    [{ groupId: group, memberEpoch: NO_GENERATION, topics }],
+    false,
+  );
+  const stored = new Map(
+    answer.groups.flatMap((one) =>
+      one.topics.flatMap(({ name, partitions }) =>
+        partitions.map(({ partitionIndex, committedOffset }) => [
+          `${name}/${partitionIndex}`,
+          committedOffset,
+        ]),
+      ),
+    ),
+  );
+  return positions.filter((position) => {
+    const offset = stored.get(`${position.topic}/${position.partition}`) ?? -1n;
+    return isWanted(position, offset < 0n ? undefined : offset);
+  });
+};
 
 /** Many groups that are asked for at once are asked for in one request. */
 const createLookup = (cluster: WireCluster): ((group: string) => Promise<Address>) => {
@@ -113,14 +149,21 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
   const coordinators = new Map<string, Promise<Address>>();
   const semaphore = createSemaphore({ permits: CONNECTIONS * AT_ONCE, maxWaiting: Infinity });
 
-  const commit = async (group: string, positions: readonly TopicPartitionOffset[]): Promise<void> => {
+  const commit = async (
+    group: string,
+    positions: readonly GroupPosition[],
+    isWanted: IsWanted | undefined,
+  ): Promise<void> => {
     const coordinator = coordinators.get(group) ?? lookUp(group);
     coordinators.set(group, coordinator);
     try {
-      const topics = partitionsByTopic(positions);
-      await lines.use(await coordinator, (connection) =>
-        offsetCommitV8.api.async(connection, group, NO_GENERATION, "", null, topics),
-      );
+      await lines.use(await coordinator, async (connection) => {
+        const wanted =
+          isWanted === undefined ? positions : await wantedOf(connection, group, positions, isWanted);
+        if (wanted.length === 0) return;
+        const topics = partitionsByTopic(wanted);
+        await offsetCommitV8.api.async(connection, group, NO_GENERATION, "", null, topics);
+      });
     } catch (error) {
       coordinators.delete(group);
       throw error;
@@ -128,13 +171,15 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
   };
 
   return {
-    commit: async (group, positions) => {
+    commit: async (group, given, isWanted) => {
+      let positions = given;
       for (let tries = 1; ; tries += 1) {
         try {
-          await semaphore.tryRun(() => commit(group, positions));
+          await semaphore.tryRun(() => commit(group, positions, isWanted));
           return;
         } catch (error) {
-          if (tries === TRIES || !MOVED.includes(refusalOf(error))) throw failureOf(error);
+          if (isTooLong(error)) positions = given.map((position) => ({ ...position, metadata: undefined }));
+          else if (tries === TRIES || !MOVED.includes(refusalOf(error))) throw failureOf(error);
         }
         await sleep(AGAIN_MS);
       }

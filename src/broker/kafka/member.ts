@@ -1,17 +1,21 @@
 /** One consumer of kafkajs as a member of its group, from its start to its end. */
-import type { Batch, Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from "kafkajs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Cluster, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type {
-  ConsumedRecord,
-  RecordHeader,
+  GroupPosition,
   SubscribeOptions,
   SubscriptionHandlers,
   TopicPartition,
   TopicPartitionOffset,
+  Watermarks,
 } from "../broker.ts";
 import { bySubscription, type CountPartitions } from "./assigner.ts";
 import { createCommits } from "./commits.ts";
+import { handOver } from "./hand-over.ts";
 import { createHolding, type Holding } from "./holding.ts";
+import { lookInside, type Inside } from "./kafkajs-inside.ts";
+import { createSought, type Sought } from "./sought.ts";
 import { settledWithin } from "./timeouts.ts";
 
 /** With a session of ten seconds the partitions of a member that is gone without a word move within 15 s. */
@@ -24,22 +28,32 @@ const MAX_BYTES = 4 << 20;
 const MAX_PARTITION_BYTES = 1 << 20;
 const CONCURRENT_PARTITIONS = 16;
 
+/** Before the broker is asked again for a position that it doesn't have. */
+const DOUBT_PAUSE = 200;
+
 const LEAVE_TIMEOUT = 5000;
 
 export interface MemberEvents {
   onJoined(): void;
   /** kafkajs has given up on this consumer. */
   onLost(cause: unknown): void;
+  /**
+   * The broker doesn't know a topic or a position. Resolves to whether other topics exist than this member reads: then
+   * another one takes its place. Never rejects.
+   */
+  onDoubt(): Promise<boolean>;
 }
 
 export interface Member {
   readonly assignment: readonly TopicPartition[];
-  /** Joins the group, after `before`. */
-  start(before: () => Promise<void> | undefined): Promise<void>;
+  /** As in `Subscription`. */
+  readonly silence: number;
+  /** Joins the group. */
+  start(): Promise<void>;
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   seek(position: TopicPartitionOffset): void;
-  commit(positions: readonly TopicPartitionOffset[]): Promise<void>;
+  commit(positions: readonly GroupPosition[]): Promise<void>;
   leave(): Promise<void>;
 }
 
@@ -48,22 +62,24 @@ interface MemberDependencies {
   readonly group: string;
   /** Milliseconds. */
   readonly sessionTimeout: number | undefined;
-  readonly options: SubscribeOptions;
+  /** Topics that exist. */
+  readonly topics: readonly string[];
+  readonly from: SubscribeOptions["from"];
   readonly handlers: SubscriptionHandlers;
   readonly events: MemberEvents;
   readonly countPartitions: CountPartitions;
+  readonly watermarks: (topic: string) => Promise<readonly Watermarks[]>;
   /** Where a partition is to be read from; undefined: at the group's committed position. */
   readonly placeOf: (partition: TopicPartition) => bigint | undefined;
 }
 
 const createConsumer = (
   { kafka, group, countPartitions, sessionTimeout = SESSION_TIMEOUT }: MemberDependencies,
-  holding: Pick<Holding, "revoke">,
+  onCluster: (cluster: Cluster) => void,
 ): Consumer =>
   kafka.consumer({
     groupId: group,
-    // What is given up is given up before the member joins again: until then its commits count.
-    partitionAssigners: [bySubscription(countPartitions, () => holding.revoke())],
+    partitionAssigners: [bySubscription(countPartitions, onCluster)],
     sessionTimeout,
     heartbeatInterval: HEARTBEAT_INTERVAL,
     rebalanceTimeout: REBALANCE_TIMEOUT,
@@ -74,73 +90,159 @@ const createConsumer = (
     retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },
   });
 
-export const createMember = (dependencies: MemberDependencies): Member => {
-  const { options, handlers, events, placeOf } = dependencies;
-  const holding = createHolding(handlers);
-  const consumer = createConsumer(dependencies, holding);
-  const commit = createCommits(consumer);
-  let left = false;
-  let starting: Promise<void> = Promise.resolve();
+/** What the parts of one member share. */
+interface State {
+  readonly holding: Holding;
+  readonly sought: Sought;
+  assignments: number;
+  /** When the newest request to the group was sent that it has answered. */
+  answered: number;
+  left: boolean;
   /** Outside of its group kafkajs takes no pause, resume or seek. None is missing: what is assigned next begins afresh. */
-  let joined = false;
+  joined: boolean;
+  starting: Promise<void>;
+}
 
+/** The part of a member that looks inside of its consumer. */
+const createInside = (
+  { handlers, events, watermarks }: MemberDependencies,
+  state: State,
+  seek: Member["seek"],
+): Inside => {
+  const { sought, holding } = state;
+  const holds = (partition: TopicPartition): boolean => !state.left && isAmong(holding.partitions, partition);
+  return {
+    // What is given up is given up before the member joins again: until then its commits count.
+    beforeJoin: () => holding.revoke(),
+    onAnswered: (sentAt) => {
+      state.answered = sentAt;
+    },
+    assignments: () => state.assignments,
+    onCommitted: (position) => {
+      if (holds(position) && !sought.has(position)) handlers.onStart?.(position);
+    },
+    onFetching: (position) => {
+      sought.fetching(position);
+    },
+    onNothingFor: ({ topic, partition, offset }) => {
+      if (holds({ topic, partition }) && !sought.isStale({ topic, partition }))
+        handlers.onPassed?.({ topic, partition, offset });
+    },
+    onUnknownTopic: () => {
+      void events.onDoubt();
+    },
+    onOutOfRange: async ({ topic, partition }) => {
+      if (await events.onDoubt()) {
+        await sleep(DOUBT_PAUSE);
+        return;
+      }
+      const marks = await watermarks(topic);
+      const low = marks.find((mark) => mark.partition === partition)?.low;
+      // Of what was deleted nothing can be read; the first record that is there has not been.
+      if (low !== undefined) seek({ topic, partition, offset: low });
+    },
+  };
+};
+
+const listen = (
+  consumer: Consumer,
+  state: State,
+  { events, placeOf }: MemberDependencies,
+  seek: Member["seek"],
+) => {
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    if (left) return;
-    joined = true;
+    if (state.left) return;
+    state.joined = true;
+    state.assignments += 1;
+    state.sought.assigned();
     events.onJoined();
+    // What is assigned begins afresh: a pause was the owner's word on a partition that it held.
+    const paused = consumer.paused();
+    if (paused.length > 0) consumer.resume(paused);
     const partitions = partitionsOf(payload.memberAssignment);
-    begin(consumer, partitions, placeOf);
-    holding.assign(partitions);
+    for (const partition of partitions) {
+      const offset = placeOf(partition);
+      if (offset !== undefined) seek({ ...partition, offset });
+    }
+    state.holding.assign(partitions);
   });
   consumer.on(consumer.events.STOP, () => {
-    joined = false;
+    state.joined = false;
   });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
-    if (!left) events.onLost(payload.error);
+    if (!state.left) events.onLost(payload.error);
   });
+};
+
+export const createMember = (dependencies: MemberDependencies): Member => {
+  const { handlers, sessionTimeout = SESSION_TIMEOUT } = dependencies;
+  const holding = createHolding(handlers);
+  const state: State = {
+    holding,
+    sought: createSought(),
+    assignments: 0,
+    answered: -Infinity,
+    left: false,
+    joined: false,
+    starting: Promise.resolve(),
+  };
+  const seek: Member["seek"] = (position) => {
+    if (!state.joined) return;
+    state.sought.seek(position);
+    consumer.seek({ ...position, offset: position.offset.toString() });
+  };
+  const inside = createInside(dependencies, state, seek);
+  const consumer = createConsumer(dependencies, (cluster) => {
+    lookInside(cluster, inside);
+  });
+  const commit = createCommits(consumer);
+  listen(consumer, state, dependencies, seek);
 
   return {
     get assignment() {
       return holding.partitions;
     },
-    start: (before) => {
+    get silence() {
+      return (performance.now() - state.answered) / sessionTimeout;
+    },
+    start: () => {
       const onBatch = (payload: EachBatchPayload): void => {
-        if (!left) handOver(payload, handlers);
+        if (!state.left) handOver(payload, handlers);
       };
-      starting = Promise.resolve(before()).then(() => run(consumer, options, onBatch));
-      return starting;
+      state.starting = run(consumer, dependencies, onBatch);
+      return state.starting;
     },
     pause: (partitions) => {
-      if (joined) consumer.pause(grouped(partitions));
+      if (state.joined) consumer.pause(grouped(partitions));
     },
     resume: (partitions) => {
-      if (joined) consumer.resume(grouped(partitions));
+      if (state.joined) consumer.resume(grouped(partitions));
     },
-    seek: ({ topic, partition, offset }) => {
-      if (joined) consumer.seek({ topic, partition, offset: offset.toString() });
-    },
+    seek,
     commit: async (positions) => {
       if (!positions.every((position) => isAmong(holding.partitions, position)))
         throw new GatewayError("BROKER_UNAVAILABLE");
       await commit(positions);
     },
-    leave: async () => {
-      if (left) return;
-      await holding.revoke();
-      left = true;
-      // A consumer that is ended while it starts would go on with its start.
-      const started = starting.catch(() => undefined);
-      await settledWithin(
-        LEAVE_TIMEOUT,
-        started.then(() => consumer.disconnect()),
-      ).catch(() => undefined);
-    },
+    leave: () => leave(consumer, state),
   };
+};
+
+const leave = async (consumer: Consumer, state: State): Promise<void> => {
+  if (state.left) return;
+  await state.holding.revoke();
+  state.left = true;
+  // A consumer that is ended while it starts would go on with its start.
+  const started = state.starting.catch(() => undefined);
+  await settledWithin(
+    LEAVE_TIMEOUT,
+    started.then(() => consumer.disconnect()),
+  ).catch(() => undefined);
 };
 
 const run = async (
   consumer: Consumer,
-  { topics, from }: SubscribeOptions,
+  { topics, from }: Pick<MemberDependencies, "topics" | "from">,
   onBatch: (payload: EachBatchPayload) => void,
 ): Promise<void> => {
   await consumer.connect();
@@ -155,20 +257,6 @@ const run = async (
   });
 };
 
-/** What is assigned begins afresh: a pause was the owner's word on a partition that it held. */
-const begin = (
-  consumer: Consumer,
-  partitions: readonly TopicPartition[],
-  placeOf: MemberDependencies["placeOf"],
-): void => {
-  const paused = consumer.paused();
-  if (paused.length > 0) consumer.resume(paused);
-  for (const partition of partitions) {
-    const offset = placeOf(partition);
-    if (offset !== undefined) consumer.seek({ ...partition, offset: offset.toString() });
-  }
-};
-
 const partitionsOf = (memberAssignment: Readonly<Record<string, readonly number[]>>): TopicPartition[] =>
   Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
     numbers.map((partition) => ({ topic, partition })),
@@ -179,33 +267,3 @@ const isAmong = (held: readonly TopicPartition[], { topic, partition }: TopicPar
 
 const grouped = (partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] =>
   partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
-
-const handOver = (payload: EachBatchPayload, handlers: SubscriptionHandlers): void => {
-  const { batch } = payload;
-  if (batch.messages.length === 0 || payload.isStale() || !payload.isRunning()) return;
-  handlers.onRecords(batch.messages.map((message) => consumed(message, batch)));
-};
-
-const consumed = (
-  { key, value, headers, offset, timestamp }: KafkaMessage,
-  { topic, partition }: Batch,
-): ConsumedRecord => ({
-  topic,
-  partition,
-  offset: BigInt(offset),
-  timestamp: Number(timestamp),
-  key,
-  value,
-  headers: headers === undefined ? [] : headersOf(headers),
-});
-
-const headersOf = (headers: IHeaders): readonly RecordHeader[] =>
-  Object.entries(headers).flatMap(([name, values]) =>
-    [values as unknown]
-      .flat()
-      .filter(isHeaderValue)
-      .map((value) => ({ name, value })),
-  );
-
-/** kafkajs collects the values in a plain object, so that "constructor" and its like begin with what objects inherit. */
-const isHeaderValue = (value: unknown): value is Buffer | null => value === null || Buffer.isBuffer(value);

@@ -1,12 +1,6 @@
 /** Where a reader without a group is: nobody keeps that for it, and its consumer may have to be made anew. */
 import { GatewayError } from "../../errors.ts";
-import type {
-  ConsumedRecord,
-  SubscribeOptions,
-  TopicPartition,
-  TopicPartitionOffset,
-  Watermarks,
-} from "../broker.ts";
+import type { SubscribeOptions, TopicPartition, TopicPartitionOffset, Watermarks } from "../broker.ts";
 
 export interface ReaderPlaces {
   /** Finds where "latest" is, as soon as the broker tells it. Rejects as `Broker.watermarks` does. */
@@ -14,8 +8,10 @@ export interface ReaderPlaces {
   /** The next offset to be read; undefined: where the topic begins. */
   of(partition: TopicPartition): bigint | undefined;
   seek(position: TopicPartitionOffset): void;
-  /** Records of one partition have been handed over. */
-  passed(records: readonly ConsumedRecord[]): void;
+  /** Everything before this offset has been handed over. */
+  passed(position: TopicPartitionOffset): void;
+  /** The topic was created again: all of it comes from now on. */
+  forget(topic: string): void;
 }
 
 const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
@@ -31,6 +27,7 @@ export const createReaderPlaces = (
   watermarks: (topic: string) => Promise<readonly Watermarks[]>,
 ): ReaderPlaces => {
   const next = new Map<string, bigint>();
+  const recreated = new Set<string>();
   const toFind = new Set(from === "latest" ? topics : []);
 
   const findOne = async (topic: string): Promise<void> => {
@@ -44,13 +41,17 @@ export const createReaderPlaces = (
       await Promise.all([...toFind].map(findOne));
     },
     // A partition that "latest" didn't find has been added since.
-    of: (partition) => next.get(nameOf(partition)) ?? (from === "latest" ? 0n : undefined),
+    of: (partition) =>
+      next.get(nameOf(partition)) ?? (from === "latest" || recreated.has(partition.topic) ? 0n : undefined),
     seek: (position) => {
       next.set(nameOf(position), position.offset);
     },
-    passed: (records) => {
-      const last = records.at(-1);
-      if (last !== undefined) next.set(nameOf(last), last.offset + 1n);
+    passed: (position) => {
+      next.set(nameOf(position), position.offset);
+    },
+    forget: (topic) => {
+      for (const name of [...next.keys()]) if (name.startsWith(`${topic}/`)) next.delete(name);
+      recreated.add(topic);
     },
   };
 };

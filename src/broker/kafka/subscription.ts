@@ -2,21 +2,18 @@
 import { randomUUID } from "node:crypto";
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type {
-  SubscribeOptions,
-  Subscription,
-  SubscriptionHandlers,
-  TopicPartition,
-  Watermarks,
-} from "../broker.ts";
+import type { SubscribeOptions, Subscription, SubscriptionHandlers, Watermarks } from "../broker.ts";
 import type { CountPartitions } from "./assigner.ts";
 import { createMember, type Member } from "./member.ts";
 import { createReaderPlaces, type ReaderPlaces } from "./reader-places.ts";
+import { createSubscribedTopics, type SubscribedTopics } from "./subscribed-topics.ts";
+import type { TopicWatch } from "./topic-watch.ts";
+import type { TopicIds } from "./wire-cluster.ts";
 
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;
 
-interface SubscriptionDependencies {
+export interface SubscriptionDependencies {
   readonly kafka: Kafka;
   /** Milliseconds. */
   readonly sessionTimeout: number | undefined;
@@ -26,79 +23,183 @@ interface SubscriptionDependencies {
   readonly deleteGroup: (group: string) => Promise<void>;
   readonly countPartitions: CountPartitions;
   readonly watermarks: (topic: string) => Promise<readonly Watermarks[]>;
+  readonly topicWatch: TopicWatch;
 }
 
 const withoutGroup = (): GatewayError =>
   new GatewayError("REQUEST_INVALID", { message: "A reader without a group can't commit" });
 
+const missing = (topic: string): GatewayError =>
+  new GatewayError("STATION_UNKNOWN", {
+    message: `There is no topic ${topic}; it is read once it is created`,
+  });
+
 const remembering = (places: ReaderPlaces, handlers: SubscriptionHandlers): SubscriptionHandlers => ({
   ...handlers,
+  // What a reader's group has stored is nobody's position.
+  onStart: () => undefined,
   onRecords: (records) => {
     handlers.onRecords(records);
-    places.passed(records);
+    const last = records.at(-1);
+    if (last !== undefined) places.passed({ ...last, offset: last.offset + 1n });
+  },
+  onPassed: (position) => {
+    handlers.onPassed?.(position);
+    places.passed(position);
   },
 });
 
+/** What the parts of one subscription share. */
+interface Reader extends SubscriptionDependencies {
+  readonly places: ReaderPlaces | undefined;
+  readonly subscribed: SubscribedTopics;
+  /** Those of a reader that has none of its own. */
+  readonly groups: Set<string>;
+  member: Member | undefined;
+  /** It makes room for another one: it may still commit, and its end is no fault. */
+  leaving: Member | undefined;
+  /** Joins that are under way. */
+  joins: number;
+  replacing: Promise<void> | undefined;
+  closed: boolean;
+  timer: NodeJS.Timeout | undefined;
+  pause: number;
+}
+
+const createReader = (dependencies: SubscriptionDependencies): Reader => {
+  const { options, watermarks, handlers } = dependencies;
+  const places = options.group === undefined ? createReaderPlaces(options, watermarks) : undefined;
+  return {
+    ...dependencies,
+    places,
+    handlers: places === undefined ? handlers : remembering(places, handlers),
+    subscribed: createSubscribedTopics(options.topics, (recreated) => {
+      places?.forget(recreated);
+      handlers.onRecreated?.(recreated);
+    }),
+    groups: new Set(),
+    member: undefined,
+    leaving: undefined,
+    joins: 0,
+    replacing: undefined,
+    closed: false,
+    timer: undefined,
+    pause: FIRST_PAUSE,
+  };
+};
+
+const again = (reader: Reader, cause: unknown): void => {
+  if (reader.closed) return;
+  reader.handlers.onError?.(new GatewayError("BROKER_UNAVAILABLE", { cause }));
+  const gone = reader.member;
+  reader.member = undefined;
+  void gone?.leave();
+  clearTimeout(reader.timer);
+  reader.timer = setTimeout(() => void join(reader), reader.pause);
+  reader.pause = Math.min(2 * reader.pause, LONGEST_PAUSE);
+};
+
+const createJoining = (reader: Reader, topics: readonly string[]): Member => {
+  const { options, places, subscribed, groups, topicWatch } = reader;
+  // In a group of its own a reader that comes back need not wait until its former self is missed.
+  const group = options.group ?? `stationgate-reader-${randomUUID()}`;
+  const joining: Member = createMember({
+    ...reader,
+    group,
+    topics,
+    from: options.from,
+    placeOf: (partition) => subscribed.placeOf(partition) ?? places?.of(partition),
+    events: {
+      onJoined: () => {
+        reader.pause = FIRST_PAUSE;
+        if (places !== undefined) groups.add(group);
+      },
+      onLost: (cause) => {
+        if (reader.member === joining && reader.leaving !== joining) again(reader, cause);
+      },
+      onDoubt: () =>
+        topicWatch.look(options.topics).then(
+          (found) => looked(reader, found),
+          () => false,
+        ),
+    },
+  });
+  return joining;
+};
+
+const join = async (reader: Reader): Promise<void> => {
+  const { options, handlers, places, subscribed, topicWatch } = reader;
+  reader.joins += 1;
+  try {
+    await places?.find();
+    const found = subscribed.begin(await topicWatch.look(options.topics));
+    for (const topic of options.topics) if (!found.includes(topic)) handlers.onError?.(missing(topic));
+    if (reader.closed || found.length === 0) return;
+    const joining = createJoining(reader, found);
+    reader.member = joining;
+    await joining.start().catch((cause: unknown) => {
+      if (reader.member === joining) again(reader, cause);
+    });
+  } catch (cause) {
+    again(reader, cause);
+  } finally {
+    reader.joins -= 1;
+  }
+};
+
+/** Other topics exist than those that the member reads: another one takes its place. */
+const replace = async (reader: Reader): Promise<void> => {
+  reader.leaving = reader.member;
+  await reader.member?.leave();
+  reader.member = undefined;
+  if (!reader.closed) await join(reader);
+  reader.replacing = undefined;
+};
+
+/** Returns whether other topics exist than those that are read. */
+const looked = (reader: Reader, found: TopicIds): boolean => {
+  if (reader.closed || !reader.subscribed.haveChanged(found)) return false;
+  if (reader.joins === 0 && reader.replacing === undefined) {
+    clearTimeout(reader.timer);
+    reader.replacing = replace(reader);
+  }
+  return true;
+};
+
 /** Resolves once the first attempt to join has been made. */
 export const createSubscription = async (dependencies: SubscriptionDependencies): Promise<Subscription> => {
-  const { options, deleteGroup, watermarks } = dependencies;
-  const places = options.group === undefined ? createReaderPlaces(options, watermarks) : undefined;
-  const handlers = places === undefined ? dependencies.handlers : remembering(places, dependencies.handlers);
-  /** Those of a reader that has none of its own. */
-  const groups = new Set<string>();
-  let member: Member | undefined;
-  let closed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let pause = FIRST_PAUSE;
-
-  const again = (cause: unknown): void => {
-    if (closed) return;
-    handlers.onError?.(new GatewayError("BROKER_UNAVAILABLE", { cause }));
-    const gone = member;
-    member = undefined;
-    void gone?.leave();
-    timer = setTimeout(() => void join(), pause);
-    pause = Math.min(2 * pause, LONGEST_PAUSE);
-  };
-
-  const join = async (): Promise<void> => {
-    // In a group of its own a reader that comes back need not wait until its former self is missed.
-    const group = options.group ?? `stationgate-reader-${randomUUID()}`;
-    const onJoined = (): void => {
-      pause = FIRST_PAUSE;
-      if (places !== undefined) groups.add(group);
-    };
-    const onLost = (cause: unknown): void => {
-      if (member === joining) again(cause);
-    };
-    const placeOf = (partition: TopicPartition): bigint | undefined => places?.of(partition);
-    const parts = { ...dependencies, handlers, group, placeOf, events: { onJoined, onLost } };
-    const joining: Member = createMember(parts);
-    member = joining;
-    await joining.start(() => places?.find()).catch(onLost);
-  };
-
-  await join();
+  const { options, deleteGroup, topicWatch } = dependencies;
+  const reader = createReader(dependencies);
+  const { places, subscribed, groups } = reader;
+  await join(reader);
+  const unwatch = topicWatch.watch(options.topics, (found) => {
+    looked(reader, found);
+  });
   return {
     get assignment() {
-      return member?.assignment ?? [];
+      return reader.member?.assignment ?? [];
     },
-    pause: (partitions) => member?.pause(partitions),
-    resume: (partitions) => member?.resume(partitions),
+    get silence() {
+      return reader.member?.silence ?? Infinity;
+    },
+    pause: (partitions) => reader.member?.pause(partitions),
+    resume: (partitions) => reader.member?.resume(partitions),
     seek: (position) => {
       places?.seek(position);
-      member?.seek(position);
+      reader.member?.seek(position);
     },
     commit: async (positions) => {
       if (places !== undefined) throw withoutGroup();
-      if (member === undefined) throw new GatewayError("BROKER_UNAVAILABLE");
-      await member.commit(positions);
+      if (reader.member === undefined) throw new GatewayError("BROKER_UNAVAILABLE");
+      await reader.member.commit(positions.filter(({ topic }) => subscribed.isRead(topic)));
     },
     close: async () => {
-      if (closed) return;
-      closed = true;
-      clearTimeout(timer);
-      await member?.leave();
+      if (reader.closed) return;
+      reader.closed = true;
+      unwatch();
+      clearTimeout(reader.timer);
+      await reader.replacing;
+      await reader.member?.leave();
       await Promise.allSettled([...groups].map(deleteGroup));
     },
   };

@@ -4,11 +4,15 @@ import {
   findCoordinatorV4,
   initProducerIdV4,
   metadataV9,
+  metadataV12,
   ResponseError,
 } from "@platformatic/kafka";
 import type { KafkaOptions } from "./options.ts";
 import { settledWithin } from "./timeouts.ts";
 import { createConnections, nameOf, type Address, type Connections } from "./wire-connections.ts";
+
+/** Topics that exist, by name, each with the id that Kafka gave it when it was created. */
+export type TopicIds = ReadonlyMap<string, string>;
 
 export interface WireCluster extends Connections {
   /** The leader of each partition, by partition; undefined: none at the moment. Asked for again after `forget`. */
@@ -16,6 +20,8 @@ export interface WireCluster extends Connections {
   forget(topic: string): void;
   /** The broker that keeps each group's positions. Rejects with what the brokers answer. */
   coordinators(groups: readonly string[]): Promise<ReadonlyMap<string, Address>>;
+  /** Of these topics those that exist. Rejects with what the brokers answer. */
+  topicIds(topics: readonly string[]): Promise<TopicIds>;
   newProducerId(): Promise<{ readonly producerId: bigint; readonly epoch: number }>;
   /**
    * The cluster's own name, from the first broker that tells it. `patience`: milliseconds for a broker to be connected,
@@ -34,14 +40,32 @@ const addressOf = (broker: string): Address => {
   return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(broker.slice(colon + 1)) };
 };
 
-const metadataOf = async (topics: string[], via: Connection): Promise<Metadata> => {
+/** A topic without a leader for one partition comes as an error that carries the whole answer. */
+const withAnswer = async <T>(asked: Promise<T>): Promise<T> => {
   try {
-    return await metadataV9.api.async(via, topics, false, false);
+    return await asked;
   } catch (error) {
-    // A topic without a leader for one partition comes as an error that carries the whole answer.
-    if (error instanceof ResponseError) return error["response"] as Metadata;
+    if (error instanceof ResponseError) return error["response"] as T;
     throw error;
   }
+};
+
+const metadataOf = (topics: string[], via: Connection): Promise<Metadata> =>
+  withAnswer(metadataV9.api.async(via, topics, false, false));
+
+/** The topic can't be told from one that is missing: it was deleted, or its name is none. */
+const UNKNOWN_TOPIC = [3, 17];
+
+const topicIdsOf = async (topics: string[], via: Connection): Promise<TopicIds> => {
+  const answer = await withAnswer(metadataV12.api.async(via, topics, false, false));
+  const known = answer.topics.filter(({ errorCode }) => !UNKNOWN_TOPIC.includes(errorCode));
+  return new Map(known.map(({ name, topicId }) => [name ?? "", topicId]));
+};
+
+const topicNamesOf = async (topics: string[], via: Connection): Promise<TopicIds> => {
+  const answer = await metadataOf(topics, via);
+  const known = answer.topics.filter(({ errorCode }) => !UNKNOWN_TOPIC.includes(errorCode));
+  return new Map(known.map(({ name }) => [name ?? "", ""]));
 };
 
 /** Questions that any broker of the cluster can answer. */
@@ -133,6 +157,9 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
       const answer = await ask((via) => findCoordinatorV4.api.async(via, GROUP_KEY, [...groups]));
       return new Map(answer.coordinators.map(({ key, host, port }) => [key, { host, port }]));
     },
+    // Before its version 2.8 Kafka has no ids, and hangs up on who asks for them.
+    topicIds: (topics) =>
+      ask((via) => topicIdsOf([...topics], via)).catch(() => ask((via) => topicNamesOf([...topics], via))),
     newProducerId: async () => {
       const { producerId, producerEpoch } = await ask((via) =>
         initProducerIdV4.api.async(via, null, 0, -1n, -1),

@@ -91,12 +91,18 @@ const positionsOf = (
   return {
     committed: (group, topic) =>
       Promise.resolve(store.positions(group).filter((position) => position.topic === topic)),
-    setCommitted: async (group, positions) => {
+    setCommitted: async (group, positions, isWanted = () => true) => {
       refuseMembers(group);
       for (const { topic, partition } of positions) {
         if (partition >= topicIn(store, topic).partitions) throw new GatewayError("PARTITION_UNKNOWN");
       }
-      await store.savePositions(group, positions);
+      const stored = store.positions(group);
+      const wanted = positions.filter((position) => {
+        const isSame = (one: TopicPartition): boolean =>
+          one.topic === position.topic && one.partition === position.partition;
+        return isWanted(position, stored.find(isSame)?.offset);
+      });
+      if (wanted.length > 0) await store.savePositions(group, wanted);
     },
     deleteGroup: async (group) => {
       refuseMembers(group);

@@ -6,6 +6,7 @@ import type {
   TopicPartitionOffset,
 } from "../broker.ts";
 import { GatewayError } from "../../errors.ts";
+import { withOwnBytes } from "../own-bytes.ts";
 import type { LocalStore } from "./store.ts";
 
 /** One delivery: enough to keep a consumer busy, little enough to hold for every partition at once. */
@@ -49,7 +50,7 @@ interface PumpParts {
 const createPump = ({ store, handlers, isLive }: PumpParts): ((cursor: Cursor) => void) => {
   const read = ({ topic, partition, next }: Cursor): readonly ConsumedRecord[] | undefined => {
     try {
-      return store.read({ topic, partition, offset: next }, DELIVERY);
+      return store.read({ topic, partition, offset: next }, DELIVERY).map(withOwnBytes);
     } catch (error) {
       handlers.onError?.(new GatewayError("BROKER_UNAVAILABLE", { cause: error }));
       return undefined;

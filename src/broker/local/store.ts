@@ -2,7 +2,13 @@
  * What a broker without a cluster needs of its storage. The rest of such a broker (partitions, groups, delivery) is
  * the same wherever the records lie, and is built over this interface by `local-broker.ts`.
  */
-import type { BrokerRecord, ConsumedRecord, TopicPartition, TopicPartitionOffset } from "../broker.ts";
+import type {
+  BrokerRecord,
+  ConsumedRecord,
+  GroupPosition,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../broker.ts";
 
 export interface LocalTopic {
   readonly name: string;
@@ -40,8 +46,8 @@ export interface LocalStore {
   readonly read: (from: TopicPartitionOffset, limit: ReadLimit) => readonly ConsumedRecord[];
 
   /** The committed positions of a group on all topics. */
-  readonly positions: (group: string) => readonly TopicPartitionOffset[];
+  readonly positions: (group: string) => readonly GroupPosition[];
   /** Sets positions, all or none, with the durability of `append`. */
-  readonly savePositions: (group: string, positions: readonly TopicPartitionOffset[]) => Promise<void>;
+  readonly savePositions: (group: string, positions: readonly GroupPosition[]) => Promise<void>;
   readonly deletePositions: (group: string) => Promise<void>;
 }

@@ -1,14 +1,14 @@
 /** One subscriber: the positions it starts from, what it commits, how it gives partitions up. */
 import type {
+  GroupPosition,
   SubscribeOptions,
   Subscription,
   SubscriptionHandlers,
   TopicPartition,
-  TopicPartitionOffset,
 } from "../broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Group, GroupMember } from "./group.ts";
-import { createPartitionReader } from "./partition-reader.ts";
+import { createPartitionReader, type PartitionReader } from "./partition-reader.ts";
 import type { LocalStore } from "./store.ts";
 
 /** How long the work in hand may hold up a rebalance. */
@@ -40,19 +40,48 @@ const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> 
 };
 
 /** Where a partition is read from: the committed position while it can be read, else the end that `from` names. */
-const startOf = ({ store, options }: SubscriptionParts, of: TopicPartition): bigint => {
+const startOf = (
+  { store, options }: SubscriptionParts,
+  of: TopicPartition,
+): { readonly offset: bigint; readonly committed?: GroupPosition } => {
   const { low, high } = store.ends(of);
   const committed = (options.group === undefined ? [] : store.positions(options.group)).find(
     ({ topic, partition }) => topic === of.topic && partition === of.partition,
   );
-  if (committed !== undefined && committed.offset >= low && committed.offset <= high) return committed.offset;
-  return options.from === "earliest" ? low : high;
+  if (committed !== undefined && committed.offset >= low && committed.offset <= high) {
+    return { offset: committed.offset, committed };
+  }
+  return { offset: options.from === "earliest" ? low : high };
+};
+
+const commit = async (
+  { store, options }: SubscriptionParts,
+  reader: PartitionReader,
+  positions: readonly GroupPosition[],
+): Promise<void> => {
+  if (options.group === undefined) {
+    throw new GatewayError("REQUEST_INVALID", {
+      message: "A subscription without a group has no positions",
+    });
+  }
+  if (!positions.every(reader.owns)) {
+    throw new GatewayError("BROKER_UNAVAILABLE", {
+      message: "The partition belongs to another member now",
+    });
+  }
+  await store.savePositions(options.group, positions);
 };
 
 /** Joins the group; the assignment follows. */
 export const createSubscription = (parts: SubscriptionParts): LocalSubscription => {
   const { store, group, options, handlers } = parts;
   const reader = createPartitionReader(store, handlers);
+  const assign = (partitions: readonly TopicPartition[]): void => {
+    const starts = partitions.map((partition) => ({ ...partition, ...startOf(parts, partition) }));
+    reader.assign(starts);
+    if (partitions.length > 0) handlers.onAssigned?.(partitions);
+    for (const { committed } of starts) if (committed !== undefined) handlers.onStart?.(committed);
+  };
   let revocation: Promise<void> | undefined;
 
   const giveUp = async (): Promise<void> => {
@@ -75,36 +104,20 @@ export const createSubscription = (parts: SubscriptionParts): LocalSubscription 
       });
       return revocation;
     },
-    assign: (partitions) => {
-      reader.assign(partitions.map((partition) => ({ ...partition, offset: startOf(parts, partition) })));
-      if (partitions.length > 0) handlers.onAssigned?.(partitions);
-    },
+    assign,
   };
   group.join(member);
-
-  const commit = async (positions: readonly TopicPartitionOffset[]): Promise<void> => {
-    if (options.group === undefined) {
-      throw new GatewayError("REQUEST_INVALID", {
-        message: "A subscription without a group has no positions",
-      });
-    }
-    if (!positions.every(reader.owns)) {
-      throw new GatewayError("BROKER_UNAVAILABLE", {
-        message: "The partition belongs to another member now",
-      });
-    }
-    await store.savePositions(options.group, positions);
-  };
 
   const subscription: LocalSubscription = {
     get assignment() {
       return reader.assignment;
     },
+    silence: 0,
     pause: reader.pause,
     resume: reader.resume,
     seek: reader.seek,
     wake: reader.wake,
-    commit,
+    commit: (positions) => commit(parts, reader, positions),
     close: async () => {
       await group.leave(member);
       parts.onClosed(subscription);

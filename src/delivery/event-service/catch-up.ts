@@ -6,7 +6,7 @@ import type { Broker, ConsumedRecord, TopicPartition } from "../../broker/broker
 import type { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createSeekingReader } from "./seeking-reader.ts";
-import { feedId, handOut, isBehind, type Cursor, type Feed } from "./feed.ts";
+import { feedId, handOut, isBehind, passOn, type Cursor, type Feed } from "./feed.ts";
 
 export interface CatchUp {
   /** Some follower of the feed may be behind. */
@@ -41,6 +41,10 @@ const nextInTurn = (feed: Feed): Cursor | undefined => {
   return behind.sort((one, other) => one.turn - other.turn)[0];
 };
 
+/** Is somebody where the run is, and still behind? */
+const isWanted = ({ feed, at }: Run): boolean =>
+  [...feed.cursors.values()].some((cursor) => cursor.next === at && isBehind(feed, cursor));
+
 export const createCatchUp = (options: CatchUpOptions): CatchUp => {
   const { clock } = options;
   const runs = new Map<string, Run>();
@@ -48,6 +52,10 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
     wanted: (partition) => runs.get(feedId(partition))?.at,
     onRecords: (records) => {
       read(records);
+    },
+    onPassed: (position) => {
+      const run = runs.get(feedId(position));
+      if (run !== undefined) advance(run, passOn(run.feed, run.at, position.offset));
     },
   });
   let turns = 0;
@@ -76,13 +84,14 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
     const [first] = records;
     const run = first && runs.get(feedId(first));
     if (run === undefined) return;
-    const { feed } = run;
-    run.at = handOut(feed, run.at, records);
     run.left -= records.length;
-    const goesOn = [...feed.cursors.values()].some(
-      (cursor) => cursor.next === run.at && isBehind(feed, cursor),
-    );
-    if (runs.get(feedId(feed)) === run && (!goesOn || run.left <= 0)) end(feed);
+    advance(run, handOut(run.feed, run.at, records));
+  };
+
+  const advance = (run: Run, offset: bigint): void => {
+    run.at = offset;
+    const goesOn = run.left > 0 && isWanted(run);
+    if (runs.get(feedId(run.feed)) === run && !goesOn) end(run.feed);
   };
 
   return {

@@ -11,6 +11,7 @@ import type { DeliveryPlan } from "../delivery-plan.ts";
 import type { BusinessServerOptions } from "../endpoints/business-server.ts";
 import { signingKey } from "../endpoints/stellar-signature.ts";
 import type { DeliveryObserver } from "../observer.ts";
+import { createProgress } from "../progress.ts";
 import { createRunner, type Runner } from "../runner.ts";
 import { createTargets } from "../targets.ts";
 import type { CallbackClient } from "./callback-client.ts";
@@ -59,6 +60,7 @@ export const createEventService = (options: EventServiceOptions): EventService =
   const { broker, topic, observer, clock = systemClock } = options;
   const plans = plansOf(options);
   const targets = createTargets(ANYWHERE);
+  const progress = createProgress();
   const start = (plan: DeliveryPlan, from: Broker, seen: DeliveryObserver): [string, Runner] => {
     const onStopped = (): void => undefined;
     const runner = createRunner({
@@ -67,6 +69,7 @@ export const createEventService = (options: EventServiceOptions): EventService =
       targets,
       clock,
       observer: seen,
+      progress,
       random: Math.random,
       tracing: options.tracing,
       onStopped,

@@ -1,5 +1,10 @@
 /** A partition as the shared reader hands it out: to many groups, each with a position of its own. */
-import type { ConsumedRecord, SubscriptionHandlers, TopicPartition } from "../../broker/broker.ts";
+import type {
+  ConsumedRecord,
+  GroupPosition,
+  SubscriptionHandlers,
+  TopicPartition,
+} from "../../broker/broker.ts";
 
 /** A group that reads along. */
 export interface Follower {
@@ -13,7 +18,9 @@ export interface Cursor {
   /** The next offset that it is to be given. */
   next: bigint;
   /** Position of its group that is stored. */
-  stored: bigint | undefined;
+  stored: GroupPosition | undefined;
+  /** The stored position can't be read from: it may be replaced by a lower one. */
+  mayGoBack: boolean;
   paused: boolean;
   /** Turns of the catching up before this follower had its last one. */
   turn: number;
@@ -45,15 +52,35 @@ export const handOut = (feed: Feed, from: bigint, records: readonly ConsumedReco
   const last = records.at(-1);
   if (last === undefined) return from;
   const after = last.offset + 1n;
-  for (const [{ handlers }, cursor] of feed.cursors) {
+  forThoseAt(feed, from, after, ({ handlers }, next) => {
+    const theirs = next === from ? records : records.filter(({ offset }) => offset >= next);
+    if (theirs.length > 0) handlers.onRecords(theirs);
+  });
+  return after;
+};
+
+/** From the position `from` up to `offset` there are no records for readers; returns where the feed is now. */
+export const passOn = (feed: Feed, from: bigint, offset: bigint): bigint => {
+  if (offset <= from) return from;
+  const { topic, partition } = feed;
+  forThoseAt(feed, from, offset, ({ handlers }) => handlers.onPassed?.({ topic, partition, offset }));
+  return offset;
+};
+
+/** Takes those on to `after` that are between both positions, and tells `give` where each was. */
+const forThoseAt = (
+  feed: Feed,
+  from: bigint,
+  after: bigint,
+  give: (follower: Follower, next: bigint) => void,
+): void => {
+  for (const [follower, cursor] of feed.cursors) {
     const { next, paused } = cursor;
     if (paused || next < from || next >= after) continue;
     // Before the call, in which the follower may pause or seek.
     cursor.next = after;
-    const theirs = next === from ? records : records.filter(({ offset }) => offset >= next);
-    if (theirs.length > 0) handlers.onRecords(theirs);
+    give(follower, next);
   }
-  return after;
 };
 
 /** Could go on, and the live reader has passed it. */

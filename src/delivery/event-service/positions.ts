@@ -1,12 +1,12 @@
 /** Positions of groups that have no members: found at the start of a feed, stored, and kept from being forgotten. */
-import type { Broker, TopicPartitionOffset, Watermarks } from "../../broker/broker.ts";
+import type { Broker, GroupPosition, Watermarks } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
 import { feedId, type Cursor, type Feed, type Follower } from "./feed.ts";
 
 /** Where a follower begins. */
-type Start = Pick<Cursor, "next" | "stored">;
+type Start = Pick<Cursor, "next" | "stored" | "mayGoBack">;
 
 export interface Positions {
   /** By `feedId`. Tries until the broker answers, or `isWanted` says no more. */
@@ -15,8 +15,8 @@ export interface Positions {
     feeds: readonly Feed[],
     isWanted: () => boolean,
   ): Promise<ReadonlyMap<string, Start>>;
-  /** Rejects as `Subscription.commit` does. */
-  store(follower: Follower, positions: readonly TopicPartitionOffset[]): Promise<void>;
+  /** Rejects as `Subscription.commit` does. A position that is lower than the stored one is left out. */
+  store(follower: Follower, positions: readonly GroupPosition[]): Promise<void>;
   close(): void;
 }
 
@@ -25,8 +25,16 @@ export interface PositionsOptions {
   readonly clock: Clock;
   /** By `feedId`: what is ours. */
   readonly feeds: ReadonlyMap<string, Feed>;
+  /** Of the member that holds the feeds, as in `Subscription`. */
+  readonly silence: () => number;
   readonly onError: (error: GatewayError) => void;
 }
+
+/**
+ * Kafka takes a position without a member from everybody. A process stores one only while it has heard from its own group
+ * less than half a session ago: then no other process has been given the partition.
+ */
+const MOST_SILENCE = 0.5;
 
 const AGAIN_MS = 1000;
 
@@ -49,11 +57,18 @@ const coalesced = <T>(ask: (key: string) => Promise<T>): ((key: string) => Promi
   };
 };
 
+/** A process that was frozen in the middle of its commit may set a position back once it goes on: it is looked for. */
+const CHECK_MS = 60_000;
+
 /** The stored position while there are such records, else the end of the partition that the follower asks for. */
-const startOf = (from: Follower["from"], stored: bigint | undefined, { low, high }: Watermarks): Start =>
-  stored !== undefined && stored >= low && stored <= high
-    ? { next: stored, stored }
-    : { next: from === "earliest" ? low : high, stored: undefined };
+const startOf = (
+  from: Follower["from"],
+  stored: GroupPosition | undefined,
+  { low, high }: Watermarks,
+): Start =>
+  stored !== undefined && stored.offset >= low && stored.offset <= high
+    ? { next: stored.offset, stored, mayGoBack: false }
+    : { next: from === "earliest" ? low : high, stored: undefined, mayGoBack: stored !== undefined };
 
 const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["load"] => {
   const watermarks = coalesced((topic) => broker.watermarks(topic));
@@ -65,7 +80,7 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
   const startsIn = async ({ group, from }: Follower, topic: string) => {
     const committed = await semaphore.tryRun(() => broker.committed(group, topic));
     if (committed === undefined) throw new GatewayError("OVERLOADED");
-    const storedIn = new Map(committed.map(({ partition, offset }) => [partition, offset]));
+    const storedIn = new Map(committed.map((position) => [position.partition, position]));
     // Asked for after the positions: none that is sound lies behind them.
     const marks = await watermarks(topic);
     return marks.map((mark): [string, Start] => [
@@ -96,44 +111,57 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
   };
 };
 
-export const createPositions = (options: PositionsOptions): Positions => {
-  const { broker, clock, feeds, onError } = options;
-
-  const store: Positions["store"] = async (follower, positions) => {
-    const moved = positions.map(({ offset, ...partition }) => ({
-      cursor: feeds.get(feedId(partition))?.cursors.get(follower),
-      offset,
-    }));
-    if (!moved.every(({ cursor }) => cursor !== undefined)) {
-      throw new GatewayError("BROKER_UNAVAILABLE", { message: "The partition is another process's now" });
-    }
-    await broker.setCommitted(follower.group, positions);
-    for (const { cursor, offset } of moved) if (cursor !== undefined) cursor.stored = offset;
-  };
+/** The holder's position is written again where a lower one is stored, and where it was stored long ago. */
+const createRefresh = ({ broker, clock, feeds, silence, onError }: PositionsOptions): (() => void) => {
+  let written = clock.now();
 
   /** One group after the other: there is no hurry. */
-  const refresh = async (): Promise<void> => {
-    for (const { topic, partition, cursors } of feeds.values()) {
+  const refresh = async (isOld: boolean): Promise<void> => {
+    for (const { cursors } of feeds.values()) {
       for (const [{ group }, { stored }] of cursors) {
-        if (stored !== undefined) await broker.setCommitted(group, [{ topic, partition, offset: stored }]);
+        if (stored === undefined) continue;
+        await broker.setCommitted(group, [stored], ({ offset }, now) => {
+          if (silence() >= MOST_SILENCE) return false;
+          return now === undefined || now < offset || (isOld && now === offset);
+        });
       }
     }
   };
 
-  const refreshLater = (): (() => void) =>
-    clock.after(REFRESH_MS, () => {
-      cancel = refreshLater();
-      refresh().catch((error: unknown) => {
-        onError(asGatewayError(error));
-      });
+  const check = (): void => {
+    const isOld = clock.now() - written >= REFRESH_MS;
+    if (isOld) written = clock.now();
+    cancel = clock.after(CHECK_MS, check);
+    refresh(isOld).catch((error: unknown) => {
+      onError(asGatewayError(error));
     });
-  let cancel = refreshLater();
-
-  return {
-    load: createLoad(options),
-    store,
-    close: () => {
-      cancel();
-    },
   };
+  let cancel = clock.after(CHECK_MS, check);
+  return () => {
+    cancel();
+  };
+};
+
+const lost = (): GatewayError =>
+  new GatewayError("BROKER_UNAVAILABLE", { message: "The partition is another process's now" });
+
+export const createPositions = (options: PositionsOptions): Positions => {
+  const { broker, feeds, silence } = options;
+
+  const store: Positions["store"] = async (follower, positions) => {
+    const cursorOf = (position: GroupPosition): Cursor | undefined =>
+      feeds.get(feedId(position))?.cursors.get(follower);
+    const cursors = positions.map(cursorOf);
+    if (!cursors.every((cursor) => cursor !== undefined)) throw lost();
+    const refused: GroupPosition[] = [];
+    await broker.setCommitted(follower.group, positions, (position, stored) => {
+      if (silence() >= MOST_SILENCE) refused.push(position);
+      const mayGoBack = cursorOf(position)?.mayGoBack === true;
+      return refused.length === 0 && (stored === undefined || stored <= position.offset || mayGoBack);
+    });
+    if (refused.length > 0) throw lost();
+    positions.forEach((stored, index) => Object.assign(cursors[index] ?? {}, { stored, mayGoBack: false }));
+  };
+
+  return { load: createLoad(options), store, close: createRefresh(options) };
 };

@@ -1,4 +1,11 @@
-import type { Broker, ConsumedRecord, Subscription, TopicPartition } from "../../broker/broker.ts";
+import type {
+  Broker,
+  ConsumedRecord,
+  Subscription,
+  SubscriptionHandlers,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { feedId } from "./feed.ts";
@@ -23,6 +30,9 @@ export interface SeekingReaderHandlers {
   wanted(partition: TopicPartition): bigint | undefined;
   /** Records of one partition from there on. */
   onRecords(records: readonly ConsumedRecord[]): void;
+  /** As of `SubscriptionHandlers`. */
+  onPassed(position: TopicPartitionOffset): void;
+  onRecreated?(topic: string): void;
 }
 
 const AGAIN_MS = 1000;
@@ -52,6 +62,20 @@ const steer = (reading: Reading, handlers: SeekingReaderHandlers, partition: Top
   subscription.resume([partition]);
 };
 
+const soughtOnly = (
+  { sought }: Reading,
+  handlers: SeekingReaderHandlers,
+): Pick<SubscriptionHandlers, "onRecords" | "onPassed" | "onRecreated"> => ({
+  onRecords: (records) => {
+    const [first] = records;
+    if (first !== undefined && sought.has(feedId(first))) handlers.onRecords(records);
+  },
+  onPassed: (position) => {
+    if (sought.has(feedId(position))) handlers.onPassed(position);
+  },
+  onRecreated: (topic) => handlers.onRecreated?.(topic),
+});
+
 export const createSeekingReader = (
   { broker, topics, clock, onError }: SeekingReaderOptions,
   handlers: SeekingReaderHandlers,
@@ -68,13 +92,10 @@ export const createSeekingReader = (
       reading.subscription = await broker.subscribe(
         { topics, from: "earliest" },
         {
+          ...soughtOnly(reading, handlers),
           onAssigned: (partitions) => {
             reading.assigned = partitions;
             steerAll(reading);
-          },
-          onRecords: (records) => {
-            const [first] = records;
-            if (first !== undefined && reading.sought.has(feedId(first))) handlers.onRecords(records);
           },
           onError,
         },

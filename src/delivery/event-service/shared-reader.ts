@@ -11,11 +11,12 @@ import type {
   Subscription,
   SubscriptionHandlers,
   TopicPartition,
+  TopicPartitionOffset,
 } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createCatchUp, type CatchUp } from "./catch-up.ts";
-import { createFeed, feedId, handOut, liveStart, type Feed, type Follower } from "./feed.ts";
+import { createFeed, feedId, handOut, liveStart, passOn, type Feed, type Follower } from "./feed.ts";
 import { createPositions, type Positions } from "./positions.ts";
 
 export interface SharedReaderOptions {
@@ -34,6 +35,8 @@ interface Desk extends SharedReaderOptions {
   readonly positions: Positions;
   readonly catchUp: CatchUp;
   live: Promise<Subscription> | undefined;
+  /** Of the leader's member, as in `Subscription`. */
+  silence: () => number;
 }
 
 const isCurrent = ({ feeds }: Desk, feed: Feed): boolean => feeds.get(feedId(feed)) === feed && !feed.ended;
@@ -49,6 +52,10 @@ const attach = async (desk: Desk, follower: Follower, feeds: readonly Feed[]): P
     if (start !== undefined) feed.cursors.set(follower, { ...start, paused: false, turn: 0 });
   }
   if (joined.length > 0) follower.handlers.onAssigned?.(joined);
+  for (const { cursors } of joined) {
+    const stored = cursors.get(follower)?.stored;
+    if (stored !== undefined) follower.handlers.onStart?.(stored);
+  }
 };
 
 /** Lets the followers in, and then reads on from where those are who have come first. */
@@ -110,6 +117,11 @@ const received = ({ feeds }: Desk, records: readonly ConsumedRecord[]): void => 
   if (feed?.head !== undefined) feed.head = handOut(feed, feed.head, records);
 };
 
+const passed = ({ feeds }: Desk, position: TopicPartitionOffset): void => {
+  const feed = feeds.get(feedId(position));
+  if (feed?.head !== undefined) feed.head = passOn(feed, feed.head, position.offset);
+};
+
 const openLive = (desk: Desk): Promise<Subscription> =>
   desk.broker.subscribe(
     { group: desk.leader, topics: desk.topics, from: "earliest" },
@@ -120,6 +132,12 @@ const openLive = (desk: Desk): Promise<Subscription> =>
       onRevoked: (partitions) => revoked(desk, partitions),
       onRecords: (records) => {
         received(desk, records);
+      },
+      onPassed: (position) => {
+        passed(desk, position);
+      },
+      onRecreated: (topic) => {
+        for (const { handlers } of desk.followers) handlers.onRecreated?.(topic);
       },
       onError: desk.onError,
     },
@@ -147,6 +165,9 @@ const subscriptionOf = (desk: Desk, follower: Follower): Subscription => {
   return {
     get assignment() {
       return [...desk.feeds.values()].filter(({ cursors }) => cursors.has(follower));
+    },
+    get silence() {
+      return desk.silence();
     },
     pause: (partitions) => {
       each(partitions, (feed) => {
@@ -179,7 +200,8 @@ const follow = async (
   desk.followers.add(follower);
   desk.live ??= openLive(desk);
   try {
-    await desk.live;
+    const live = await desk.live;
+    desk.silence = () => live.silence;
   } catch (error) {
     desk.followers.delete(follower);
     desk.live = undefined;
@@ -203,9 +225,10 @@ export const createSharedReader = (options: SharedReaderOptions): SharedReader =
     ...options,
     feeds,
     followers: new Set(),
-    positions: createPositions({ ...options, feeds }),
+    positions: createPositions({ ...options, feeds, silence: () => desk.silence() }),
     catchUp: createCatchUp(options),
     live: undefined,
+    silence: () => Infinity,
   };
   return {
     broker: { ...broker, subscribe: (wanted, handlers) => follow(desk, wanted, handlers) },

@@ -12,9 +12,11 @@ const member = (memberId: string, ...topics: string[]): GroupMember => ({
 
 /** Topics and partitions of each member. */
 const assigned = async (count: CountPartitions, members: GroupMember[]): Promise<object> => {
-  const cluster = { findGroupCoordinator: () => Promise.resolve({ nodeId: 1 }) } as unknown as Cluster;
-  const assigner = bySubscription(count, () => Promise.resolve())({
-    cluster,
+  const assigner = bySubscription(
+    count,
+    () => undefined,
+  )({
+    cluster: {} as Cluster,
     groupId: "group",
     logger: null as never,
   });

@@ -271,9 +271,10 @@ describe("positions of followers", () => {
   it("are stored again twice a day, so that a quiet topic's are not forgotten", async () => {
     const stored: bigint[] = [];
     const reader = createReader({
-      setCommitted: (group, positions) => {
-        stored.push(...positions.map(({ offset }) => offset));
-        return broker.setCommitted(group, positions);
+      setCommitted: (group, positions, isWanted) => {
+        const wanted = positions.filter((position) => isWanted?.(position, 1n));
+        stored.push(...wanted.map(({ offset }) => offset));
+        return Promise.resolve();
       },
     });
     await write(1);
@@ -282,7 +283,69 @@ describe("positions of followers", () => {
     const b = await follow(reader, "b");
     await b.received(1);
     clock.advance(12 * 60 * 60 * 1000);
+    await new Promise(setImmediate);
 
     expect(stored).toStrictEqual([1n]);
+  });
+
+  it("are written again by the process that holds the partition where a lower one is stored", async () => {
+    const reader = createReader();
+    await write(4);
+    const a = await follow(reader, "a");
+    await a.received(4);
+    await a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 4n, metadata: "m" }]);
+    await commit("a", 1n);
+    clock.advance(60_000);
+    await new Promise(setImmediate);
+
+    expect(await broker.committed("a", TOPIC)).toEqual([
+      { topic: TOPIC, partition: 0, offset: 4n, metadata: "m" },
+    ]);
+  });
+
+  it("never go back, whatever a process that was frozen believes", async () => {
+    const reader = createReader();
+    await write(4);
+    const a = await follow(reader, "a");
+    await a.received(4);
+    await commit("a", 3n);
+    await a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 2n }]);
+
+    expect(await committed("a")).toBe(3n);
+  });
+
+  it("may go back where the stored one is in no log, as that of a topic that was created again", async () => {
+    const reader = createReader();
+    await write(2);
+    await commit("a", 9n);
+    const a = await follow(reader, "a");
+    await a.received(2);
+    await a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 1n }]);
+
+    expect(await committed("a")).toBe(1n);
+  });
+
+  it("are not stored after half a session without a word from the group", async () => {
+    let silence = 0;
+    const reader = createReader({
+      subscribe: async (options, handlers) => {
+        const live = await broker.subscribe(options, handlers);
+        return Object.defineProperty({ ...live }, "silence", { get: () => silence });
+      },
+    });
+    await write(2);
+    const a = await follow(reader, "a");
+    await a.received(2);
+    silence = 0.5;
+
+    await expect(a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 2n }])).rejects.toMatchObject({
+      code: "BROKER_UNAVAILABLE",
+    });
+    expect(await committed("a")).toBeUndefined();
+
+    silence = 0.49;
+    await a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 2n }]);
+
+    expect(await committed("a")).toBe(2n);
   });
 });

@@ -1,0 +1,234 @@
+/** The reading engine with the real program, under inputs that once cost events, or sent them twice. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Kafka, logLevel, type Admin } from "kafkajs";
+import {
+  admin,
+  createConnector,
+  delivered,
+  deliverySettings,
+  produceBatch,
+} from "../support/connector-api.ts";
+import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
+import { startGateway, type Gateway } from "../support/gateway.ts";
+import { DONE, RETRY, startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
+
+/** How often the sink got each record, by its partition and offset. */
+const countByRecord = (sink: HttpSink): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>();
+  for (const { partition, offset } of delivered(sink)) {
+    const id = `${partition}@${offset}`;
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return counts;
+};
+
+/** Requests beyond the first of each record, but for those of a record that was told to be sent again. */
+const repeated = (sink: HttpSink, retried: string): number =>
+  [...countByRecord(sink)].reduce((sum, [id, count]) => (id === retried ? sum : sum + count - 1), 0);
+
+const FINISHED = 500;
+const CONCURRENCY = 16;
+/** Of records that were in flight. */
+const MOST_REPEATED = 40;
+
+const finishedRecords = (broker: BrokerUnderTest): void => {
+  let gateway: Gateway;
+  let sink: HttpSink;
+  let topic: string;
+
+  beforeEach(async () => {
+    topic = uniqueName("waiting");
+    sink = await startHttpSink(({ body }) => (body.includes("waiting") ? RETRY : DONE));
+    gateway = await startGateway({
+      settings: { broker: broker.settings(), ...deliverySettings(topic, 1) },
+    });
+    await createConnector(gateway, topic, {
+      sink,
+      topic,
+      ordering: "key",
+      concurrency: String(CONCURRENCY),
+      "exception.strategy": "PROGRESS_BACK_OFF_DROP_MESSAGE",
+      "retry.backoff.sec": "600",
+    });
+    const events = Array.from({ length: FINISHED + 1 }, (_, n) => ({ key: n === 0 ? "waiting" : `k${n}` }));
+    await produceBatch(gateway, topic, events);
+    await sink.received(FINISHED + 1);
+    // The answers of the last requests are on their way.
+    await sleep(200);
+  }, 60_000);
+
+  afterEach(async () => {
+    await admin(gateway, "DELETE", `/connectors/${topic}`);
+    await gateway[Symbol.asyncDispose]();
+    await sink.close();
+  });
+
+  /** A record that comes after all others: once it is there, everything before it has been read. */
+  const last = async (): Promise<void> => {
+    await produceBatch(gateway, topic, [{ key: "last" }]);
+    await sink.until((requests) => requests.some(({ body }) => body.includes('"last"')));
+    await sleep(500);
+  };
+
+  it.each([
+    ["a restart over REST", () => admin(gateway, "POST", `/connectors/${topic}/restart`)],
+    [
+      "a changed configuration",
+      async () => {
+        const path = `/connectors/${topic}/config`;
+        const config = (await admin(gateway, "GET", path)) as object;
+        await admin(gateway, "PUT", path, { ...config, "retry.backoff.sec": "900" });
+      },
+    ],
+    [
+      "an orderly stop of the process",
+      async () => {
+        await gateway.stop();
+        gateway = await gateway.restart();
+      },
+    ],
+  ])(
+    "are not sent again after %s while one record waits for its retry",
+    async (_, restart) => {
+      await restart();
+      await last();
+
+      expect(repeated(sink, "0@0")).toBeLessThanOrEqual(MOST_REPEATED);
+      expect(countByRecord(sink).size).toBe(FINISHED + 2);
+    },
+    60_000,
+  );
+};
+
+describeOnEachBroker("finished records", finishedRecords, describeKafkaApart);
+
+const PRODUCERS = 12;
+
+describeKafkaApart("a connector on Kafka", (kafka) => {
+  let client: Kafka;
+  let adminClient: Admin;
+  let sink: HttpSink;
+  let gateways: Gateway[];
+
+  beforeEach(async () => {
+    client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
+    adminClient = client.admin();
+    await adminClient.connect();
+    sink = await startHttpSink();
+    gateways = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(gateways.map((gateway) => gateway[Symbol.asyncDispose]()));
+    await adminClient.disconnect();
+    await sink.close();
+  });
+
+  const start = async (stations: readonly string[], partitions = 1): Promise<Gateway> => {
+    const gateway = await startGateway({
+      settings: {
+        broker: { type: "kafka", kafka: { brokers: [...kafka.brokers] } },
+        delivery: { allowTargets: ["127.0.0.0/8"] },
+        stations: stations.map((name) => ({ name, partitions, key: "/key" })),
+      },
+    });
+    gateways.push(gateway);
+    return gateway;
+  };
+
+  const positionOf = async (group: string, topic: string): Promise<bigint> => {
+    const [offsets] = await adminClient.fetchOffsets({ groupId: group, topics: [topic] });
+    return (offsets?.partitions ?? []).reduce((sum, { offset }) => sum + BigInt(offset), 0n);
+  };
+
+  const bodiesOf = (): readonly string[] => sink.requests.map(({ body }) => body);
+
+  it("delivers no record of an aborted transaction, and its position comes to the end", async () => {
+    const topic = uniqueName("aborted");
+    const gateway = await start([topic]);
+    const committed: string[] = [];
+    const producers = await Promise.all(
+      Array.from({ length: PRODUCERS }, async (_, index) => {
+        const producer = client.producer({ transactionalId: `${topic}-${index}`, maxInFlightRequests: 1 });
+        await producer.connect();
+        return producer;
+      }),
+    );
+    for (const round of [0, 1, 2]) {
+      const open = await Promise.all(producers.map((producer) => producer.transaction()));
+      for (const [index, transaction] of open.entries()) {
+        const value = JSON.stringify({ round, index });
+        await transaction.send({ topic, messages: [{ value, partition: 0 }] });
+      }
+      // Most are aborted, in another order than they began.
+      for (const index of [5, 0, 11, 3, 8, 1, 10, 6, 2, 9, 4, 7]) {
+        if (index % 4 !== round) {
+          await open[index]?.abort();
+          continue;
+        }
+        await open[index]?.commit();
+        committed.push(JSON.stringify({ round, index }));
+      }
+    }
+    await Promise.all(producers.map((producer) => producer.disconnect()));
+    const [end] = await adminClient.fetchTopicOffsets(topic);
+    const high = BigInt(end?.high ?? 0);
+    await createConnector(gateway, topic, { sink, topic });
+    while ((await positionOf(`connect-${topic}`, topic)) < high) await sleep(200);
+
+    expect([...bodiesOf()].sort()).toStrictEqual([...committed].sort());
+  }, 120_000);
+
+  it("goes on with one topic while its other one is deleted, and reads that one again once it is created", async () => {
+    const [kept, gone] = [uniqueName("kept"), uniqueName("gone")];
+    const gateway = await start([kept, gone]);
+    await createConnector(gateway, kept, { sink, topic: `${kept},${gone}` });
+    await produceBatch(gateway, kept, [{ n: "kept-1" }]);
+    await produceBatch(gateway, gone, [{ n: "gone-1" }, { n: "gone-2" }]);
+    await sink.received(3);
+    await adminClient.deleteTopics({ topics: [gone] });
+    const deleted = Date.now();
+    await produceBatch(gateway, kept, [{ n: "kept-2" }]);
+    await sink.until(() => bodiesOf().some((body) => body.includes("kept-2")));
+    await sleep(1000);
+    await produceBatch(gateway, kept, [{ n: "kept-3" }]);
+    await sink.until(() => bodiesOf().some((body) => body.includes("kept-3")));
+
+    expect(Date.now() - deleted).toBeLessThan(30_000);
+
+    await adminClient.createTopics({ topics: [{ topic: gone, numPartitions: 1 }], waitForLeaders: true });
+    const producer = client.producer();
+    await producer.connect();
+    for (const n of ["gone-3", "gone-4"])
+      await producer.send({ topic: gone, messages: [{ value: JSON.stringify({ n }) }] });
+    await producer.disconnect();
+    await sink.until(() => ["gone-3", "gone-4"].every((n) => bodiesOf().some((body) => body.includes(n))));
+
+    expect(bodiesOf()).toHaveLength(7);
+  }, 120_000);
+
+  it("sends nothing that another process has sent, once it goes on after it was frozen", async () => {
+    const topic = uniqueName("frozen");
+    const [one, other] = [await start([topic], 4), await start([topic], 4)];
+    sink.answer(() => ({ ...DONE, delayMs: 20 }));
+    await createConnector(one, topic, { sink, topic, concurrency: "4" });
+    const events = (from: number, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ key: `k${from + n}`, n: from + n }));
+    await produceBatch(other, topic, events(0, 400));
+    await sink.received(100);
+    process.kill(one.pid, "SIGSTOP");
+    await sleep(1000);
+    await produceBatch(other, topic, events(400, 400));
+    await sleep(19_000);
+    await sink.until((requests) => new Set(requests.map(({ body }) => body)).size === 800);
+    process.kill(one.pid, "SIGCONT");
+    await sleep(5000);
+    await produceBatch(other, topic, events(800, 50));
+    await sink.until((requests) => new Set(requests.map(({ body }) => body)).size === 850);
+    await sleep(1000);
+
+    // Of the frozen one: four for each of two processes.
+    expect(repeated(sink, "")).toBeLessThanOrEqual(8);
+  }, 120_000);
+});
