@@ -5,6 +5,7 @@ import { createIngest, maxRecordBytesOf } from "./app/ingest.ts";
 import { createLifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
 import { openMemory } from "./app/memory.ts";
+import { requireUsable } from "./app/settings-check.ts";
 import { openTracing } from "./app/tracing.ts";
 import type { Settings } from "./config/schema.ts";
 import { createPullConsumers } from "./delivery/consume.ts";
@@ -39,6 +40,7 @@ export const startGateway = async (
   { logger, requestLog }: Pick<Log, "logger" | "requestLog">,
   gather?: GatherMetrics,
 ): Promise<Gateway> => {
+  await requireUsable(settings);
   const lifecycle = createLifecycle(logger);
   const metrics = createMetrics();
   const { memory, readers } = openMemory(settings, metrics);

@@ -31,7 +31,8 @@ type SslSettings = Settings["broker"]["kafka"]["ssl"];
 const textOf = (path: string | undefined): string | undefined =>
   path === undefined ? undefined : readFileSync(path, "utf8");
 
-const tlsOf = (ssl: SslSettings): KafkaOptions["ssl"] => {
+/** What node's TLS takes; undefined: no TLS. */
+export const tlsOf = (ssl: SslSettings): KafkaOptions["ssl"] => {
   if (typeof ssl === "boolean") return ssl ? {} : undefined;
   return { ca: textOf(ssl.ca), cert: textOf(ssl.cert), key: textOf(ssl.key) };
 };

@@ -2,7 +2,7 @@
 import { Server, Socket } from "node:net";
 import type { GatherMetrics, Gateway } from "../app.ts";
 import type { Settings } from "../config/schema.ts";
-import { GatewayError } from "../errors.ts";
+import { startFault } from "../app/start-fault.ts";
 import type { MetricSamples } from "../observability/summed-metrics.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 
@@ -20,7 +20,7 @@ interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" 
 type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
 
 /**
- * Asks the supervisor for work and does it; a GatewayError of `begin` is told to the supervisor and ends this process.
+ * Asks the supervisor for work and does it; a fault of the start is told to the supervisor and ends this process.
  * Signals are the supervisor's: it alone knows when the last connection is handed over. When it is gone, node ends its
  * workers.
  */
@@ -41,8 +41,9 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
       serving = await begin({ ...task, gather });
       say({ type: "ready" });
     } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
-      say({ type: "refused", message: error.message }, () => process.exit(1));
+      const fault = startFault(error);
+      if (fault === undefined) throw error;
+      say({ type: "refused", message: fault.message }, () => process.exit(1));
     }
   };
 

@@ -3,11 +3,12 @@
  * account `root`, the secrets of both kinds of token and the operators' token, kept beside the embedded log.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/errno.ts";
+import { makeDirectory } from "../lib/make-directory.ts";
 import { PLAIN_SECRET_KID } from "./schema/auth.ts";
 import { settingsSchema, type Settings } from "./schema.ts";
 
@@ -33,12 +34,17 @@ const createIdentity = (): Identity => ({
   adminToken: random(),
 });
 
+const reasonOf = (error: unknown): string => errnoOf(error) ?? "unknown reason";
+
 const read = (path: string): string | undefined => {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") return undefined;
-    throw new GatewayError("SETTINGS_INVALID", { message: `${path} cannot be read`, cause });
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `${path} cannot be read (${reasonOf(cause)})`,
+      cause,
+    });
   }
 };
 
@@ -68,12 +74,15 @@ const write = (dir: string, identity: Identity): void => {
   const path = join(dir, FILE);
   const draft = `${path}.${process.pid}.tmp`;
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeDirectory(dir, 0o700);
     syncedTo(draft, "w", `${JSON.stringify(identity, null, 2)}\n`);
     renameSync(draft, path);
     syncedTo(dir, "r");
   } catch (cause) {
-    throw new GatewayError("SETTINGS_INVALID", { message: `${path} cannot be written`, cause });
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `${path} cannot be written (${reasonOf(cause)})`,
+      cause,
+    });
   }
 };
 

@@ -3,6 +3,7 @@ import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
 import type { GatherMetrics, Gateway } from "../app.ts";
 import { bindFault } from "../app/bind-fault.ts";
+import { startFault } from "../app/start-fault.ts";
 import type { Addresses } from "../app/listeners.ts";
 import { welcome } from "../app/welcome.ts";
 import { supervise } from "../cluster/supervisor.ts";
@@ -14,7 +15,6 @@ import { loadSettings, type LoadedSettings, type RefusedSettings } from "../conf
 import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema.ts";
 import { VERSION } from "../config/version.ts";
-import { GatewayError } from "../errors.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
@@ -26,17 +26,27 @@ const refuse = (faults: readonly string[]): void => {
 };
 
 /** The text that the arguments ask for, or the settings to serve with. */
-const printout = ({ command, configFile }: Arguments): string | LoadedSettings | RefusedSettings => {
+const printout = async ({
+  command,
+  configFile,
+}: Arguments): Promise<string | LoadedSettings | RefusedSettings> => {
   if (command === "help") return HELP;
   if (command === "version") return VERSION;
   if (command === "print-env-example") return printEnvExample();
   const loaded = loadSettings({ configFile, env: process.env, cwd: process.cwd() });
   if (loaded.status === "refused" || command === "serve") return loaded;
-  return command === "print-config" ? printSettings(loaded.settings) : "The settings are valid.";
+  return command === "print-config" ? printSettings(loaded.settings) : checked(loaded.settings);
+};
+
+/** Loaded late, as the app is: it knows every part that has settings. */
+const checked = async (settings: Settings): Promise<string | RefusedSettings> => {
+  const { faultsInUse } = await import("../app/settings-check.ts");
+  const faults = await faultsInUse(settings);
+  return faults.length > 0 ? { status: "refused", faults } : "The settings are valid.";
 };
 
 const run = async (args: Arguments): Promise<void> => {
-  const asked = printout(args);
+  const asked = await printout(args);
   if (typeof asked === "string") say(asked);
   else if (asked.status === "refused") refuse(asked.faults);
   else await serve(asked);
@@ -135,7 +145,8 @@ export const runProcess = async (read: () => Arguments): Promise<void> => {
   try {
     await run(read());
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    refuse(error.message.split("\n"));
+    const fault = startFault(error);
+    if (fault === undefined) throw error;
+    refuse(fault.message.split("\n"));
   }
 };

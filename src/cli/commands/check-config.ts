@@ -12,7 +12,9 @@ export const addCheckConfig = (program: Command, context: Context): void => {
     .action(
       ending(context, async ([configFile], { json }: GlobalOptions) => {
         const loaded = loadSettings({ configFile, env: shell.env, cwd: shell.cwd });
-        const faults = loaded.status === "refused" ? loaded.faults : [];
+        // Loaded late: it is the whole gateway.
+        const { faultsInUse } = await import("../../app/settings-check.ts");
+        const faults = loaded.status === "refused" ? loaded.faults : await faultsInUse(loaded.settings);
         const warnings = loaded.status === "loaded" ? loaded.warnings : [];
         const valid = faults.length === 0;
         for (const warning of warnings) shell.note(`warning: ${warning}`);

@@ -106,6 +106,11 @@ const createSource = (
   };
 };
 
+/** Throws SETTINGS_INVALID for a source whose settings lack what its scheme needs. */
+export const requireSource = (declaration: WebhookDeclaration): void => {
+  verifierOf(declaration);
+};
+
 const verifierOf = ({ source, scheme, ...settings }: WebhookDeclaration): Verifier => {
   try {
     return createVerifier(scheme, settings);

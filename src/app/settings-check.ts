@@ -1,0 +1,96 @@
+/**
+ * Everything in the settings that shows its fault only when it is used: secrets, schemas, webhook sources, connectors,
+ * certificates. The start and `--check-config` make the same checks and print the same lines.
+ */
+import { createSecureContext } from "node:tls";
+import { createAccounts } from "../auth/accounts.ts";
+import { createApiKeyVerifier } from "../auth/api-keys.ts";
+import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/secrets.ts";
+import { createFailureThrottle } from "../auth/throttle.ts";
+import type { Settings } from "../config/schema.ts";
+import { parseConnectorConfig } from "../delivery/config/connector-config.ts";
+import { GatewayError } from "../errors.ts";
+import { loadStations } from "../ingest/declare.ts";
+import { requireSource } from "../ingest/webhooks/webhooks.ts";
+import { tlsOf } from "./broker.ts";
+
+type Check = (settings: Settings) => readonly string[];
+
+/** The lines of what the task throws, each behind the name of the setting where it doesn't name one itself. */
+const linesOf = (task: () => unknown, setting?: string): readonly string[] => {
+  try {
+    task();
+    return [];
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return error.message.split("\n").map((line) => (setting === undefined ? line : `${setting}: ${line}`));
+  }
+};
+
+const ofCredentials: Check = ({ auth, admin }) => {
+  const verifier = createSecretVerifier({ turns: derivationTurns() });
+  const throttle = createFailureThrottle({ limit: 1, windowMs: 1 });
+  return [
+    ...auth.accounts.flatMap((account) =>
+      linesOf(() => createAccounts([account]), `auth.accounts.${account.username}`),
+    ),
+    ...auth.apiKeys.flatMap((key) =>
+      linesOf(() => createApiKeyVerifier({ keys: [key], verifier, throttle }), `auth.apiKeys.${key.id}`),
+    ),
+    ...linesOf(() => admin.token !== undefined && storedSecret(admin.token), "admin.token"),
+  ];
+};
+
+const ofStations = async ({ stations, server, roles }: Settings): Promise<readonly string[]> => {
+  if (!roles.includes("ingest")) return [];
+  try {
+    await loadStations(stations, { maxDepth: server.jsonMaxDepth });
+    return [];
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    return error.message.split("\n");
+  }
+};
+
+const ofWebhooks: Check = ({ webhooks, roles }) =>
+  roles.includes("ingest")
+    ? webhooks.flatMap((declared) =>
+        linesOf(() => {
+          requireSource({ secrets: [], ...declared });
+        }),
+      )
+    : [];
+
+const ofConnectors: Check = ({ connectors, roles }) =>
+  roles.includes("delivery")
+    ? connectors.flatMap(({ name, config }) => {
+        const parsed = parseConnectorConfig(name, config);
+        return "faults" in parsed ? parsed.faults.map(({ message }) => `connectors.${name}: ${message}`) : [];
+      })
+    : [];
+
+const ofCertificates: Check = ({ broker }) => {
+  if (broker.type !== "kafka") return [];
+  try {
+    createSecureContext(tlsOf(broker.kafka.ssl));
+    return [];
+  } catch (error) {
+    return [
+      `broker.kafka.ssl: the files are no PEM certificate and key that fit (${(error as Error).message})`,
+    ];
+  }
+};
+
+const CHECKS: readonly Check[] = [ofCredentials, ofWebhooks, ofConnectors, ofCertificates];
+
+/** A line for each fault; none holds a secret. Loads the schemas, connects to nothing and writes nothing. */
+export const faultsInUse = async (settings: Settings): Promise<readonly string[]> => [
+  ...CHECKS.flatMap((check) => check(settings)),
+  ...(await ofStations(settings)),
+];
+
+/** Rejects with SETTINGS_INVALID, whose message has all the lines. */
+export const requireUsable = async (settings: Settings): Promise<void> => {
+  const faults = await faultsInUse(settings);
+  if (faults.length > 0) throw new GatewayError("SETTINGS_INVALID", { message: faults.join("\n") });
+};

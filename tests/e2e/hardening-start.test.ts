@@ -1,0 +1,166 @@
+/** Starts of the real program that fail: a line that says why, for the check before a rollout too. */
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { stringify } from "yaml";
+import { startGateway } from "../support/gateway.ts";
+
+const TIMEOUT = 60_000;
+
+interface End {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe("a start that fails", () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), "stationgate-start-"));
+    await writeFile(path.join(directory, "file"), "");
+    await writeFile(path.join(directory, "event.json"), '{ "type": "no such type" }');
+    await writeFile(
+      path.join(directory, "broken.pem"),
+      "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n",
+    );
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  const run = async (settings: object | undefined, args: readonly string[] = [], env = {}): Promise<End> => {
+    const file = path.join(directory, "stationgate.yaml");
+    if (settings !== undefined)
+      await writeFile(file, stringify({ server: { port: 0 }, admin: { port: 0, token: "x" }, ...settings }));
+    const config = settings === undefined ? [] : ["--config", file];
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [path.resolve("dist/main.js"), ...config, ...args],
+        { cwd: directory, env: { PATH: process.env["PATH"], ...env }, timeout: 30_000 },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+        },
+      );
+    });
+  };
+  const embedded = (dir: string) => ({ broker: { type: "embedded", embedded: { dir } } });
+
+  it.each(["file", "file/data", "/proc/stationgate/data", "/dev/null/data"])(
+    "names the data folder %s, which can't be made",
+    async (dir) => {
+      const folder = path.resolve(directory, dir);
+      const { code, stderr } = await run(embedded(dir));
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringMatching(
+          new RegExp(`^broker\\.embedded\\.dir: ${folder} cannot be created \\(E[A-Z]+\\)\n$`),
+        ) as string,
+      });
+      // Without settings the identity is written there first.
+      const laptop = await run(undefined, [], {
+        ...{
+          STATIONGATE_BROKER_EMBEDDED_DIR: folder,
+          STATIONGATE_SERVER_PORT: "0",
+          STATIONGATE_ADMIN_PORT: "0",
+        },
+      });
+      expect(laptop.code).toBe(1);
+      expect(laptop.stderr).toMatch(/^\S+ cannot be (read|written) \(E[A-Z]+\)\n$/);
+      expect(laptop.stderr).toContain(folder);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "names the data folder that another process uses",
+    async () => {
+      await using gateway = await startGateway();
+      const folder = path.join(gateway.directory, "data");
+      const { code, stderr } = await run(embedded(folder));
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: `broker.embedded.dir: another process uses the log in ${folder}\n`,
+      });
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "names the port that is taken, with workers too",
+    async () => {
+      const taken = createServer().listen(0, "127.0.0.1");
+      await once(taken, "listening");
+      const { port } = taken.address() as AddressInfo;
+      for (const more of [{}, { workers: 2 }]) {
+        const { code, stderr } = await run({
+          server: { host: "127.0.0.1", port, ...more },
+          broker: { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } },
+        });
+        expect({ code, stderr }).toEqual({
+          code: 1,
+          stderr: `server.port: got ${port}, where another process listens already\n`,
+        });
+      }
+      taken.close();
+    },
+    TIMEOUT,
+  );
+
+  const unusable = {
+    ...embedded("data"),
+    auth: {
+      accessToken: { secret: "access-secret-of-the-tests-0123456789abcdef" },
+      refreshToken: { secret: "refresh-secret-of-the-tests-0123456789abcdef" },
+      accounts: [{ username: "ann", password: "$2b$10$abcdefghijklmnopqrstuv" }],
+      apiKeys: [{ id: "partner", key: "$argon2id$v=19$x" }],
+    },
+    stations: [{ name: "orders", schema: { type: "json-schema", file: "event.json" } }],
+    webhooks: [{ source: "tests", station: "orders", scheme: "standard-webhooks", secrets: ["whsec_%%%"] }],
+    connectors: [{ name: "crm", config: { topics: "orders" } }],
+  };
+  const LINES = [
+    /^auth\.accounts\.ann: /m,
+    /^auth\.apiKeys\.partner: /m,
+    /^webhook tests: /m,
+    /^connectors\.crm: /m,
+    /orders.*event\.json/m,
+  ];
+
+  it(
+    "prints the lines of --check-config, and --print-config prints the settings all the same",
+    async () => {
+      const start = await run(unusable);
+      const check = await run(unusable, ["--check-config"]);
+      expect(start.code).toBe(1);
+      expect(check.code).toBe(1);
+      expect(check.stderr).toBe(start.stderr);
+      for (const line of LINES) expect(start.stderr).toMatch(line);
+      expect(start.stderr).not.toMatch(/abcdefghij|v=19/);
+
+      const print = await run(unusable, ["--print-config"]);
+      expect(print).toMatchObject({ code: 0, stderr: "" });
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "tells a certificate that is none",
+    async () => {
+      const settings = {
+        broker: {
+          type: "kafka",
+          kafka: { brokers: ["127.0.0.1:9"], ssl: { cert: "broken.pem", key: "broken.pem" } },
+        },
+      };
+      const start = await run(settings);
+      expect(start.code).toBe(1);
+      expect(start.stderr).toMatch(/^broker\.kafka\.ssl: [^\n]+\n$/);
+      expect((await run(settings, ["--check-config"])).stderr).toBe(start.stderr);
+      const worker = await run({ ...settings, server: { port: 0, workers: 2 } });
+      expect({ code: worker.code, stderr: worker.stderr }).toEqual({ code: 1, stderr: start.stderr });
+    },
+    TIMEOUT,
+  );
+});
