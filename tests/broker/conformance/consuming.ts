@@ -1,6 +1,6 @@
 import type { Broker } from "../../../src/broker/broker.ts";
 import { GatewayError } from "../../../src/errors.ts";
-import { newTopic, numbered, readBack, record, store, subscribe, type Probe } from "./tools.ts";
+import { newTopic, numbered, readBack, record, store, subscribe, uniqueName, type Probe } from "./tools.ts";
 
 /** Appends until something arrives: who starts at the end may have to find the end first. */
 const appendUntilHeard = async (broker: Broker, topic: string, probe: Probe): Promise<void> => {
@@ -147,6 +147,35 @@ export const describeConsuming = (broker: () => Broker): void => {
 
       expect(reader.records[0]?.offset).toBe(offset);
       expect(reader.records).toHaveLength(Number(10n - offset));
+    });
+
+    it("hands over records that keep no more memory than they are long", async () => {
+      const topic = await newTopic(broker());
+      const large = record("v".repeat(300_000));
+      await store(broker(), topic, [large, record("tiny", { key: Buffer.from("k") }), large]);
+      const reader = await subscribe(broker(), { topics: [topic] });
+      await reader.until(() => reader.records.length === 3);
+      await reader.close();
+      const [, tiny] = reader.records;
+
+      expect(String(tiny?.value)).toBe("tiny");
+      expect(String(tiny?.key)).toBe("k");
+      expect(tiny?.value?.buffer.byteLength).toBeLessThan(20_000);
+      expect(tiny?.key?.buffer.byteLength).toBeLessThan(20_000);
+    });
+
+    it("reads one topic while another one doesn't exist, and that one once it does", async () => {
+      const topic = await newTopic(broker());
+      const later = uniqueName("later");
+      await store(broker(), topic, [record("now")]);
+      const reader = await subscribe(broker(), { group: uniqueName("group"), topics: [topic, later] });
+      await reader.until(() => reader.records.length === 1);
+      await broker().ensureTopic({ name: later, partitions: 1 });
+      await store(broker(), later, [record("later")]);
+      await reader.until(() => reader.values().includes("later"));
+      await reader.close();
+
+      expect(reader.values()).toContain("now");
     });
 
     it("hands over nothing once it is closed", async () => {

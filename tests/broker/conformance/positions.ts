@@ -81,6 +81,46 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await offsetsFor(broker(), { group, topic, last: 1n })).toEqual([0n, 1n]);
     });
 
+    it("keep what a member stores beside them, and the next member is told before its first record", async () => {
+      const topic = await newTopic(broker());
+      const group = uniqueName("group");
+      await store(broker(), topic, numbered(3));
+      const position = { topic, partition: 0, offset: 1n, metadata: "finished".repeat(500) };
+      const first = await subscribe(broker(), { group, topics: [topic] });
+      await first.until(() => first.records.length === 3);
+      await first.subscription.commit([position]);
+      await first.close();
+      const startsAtFirst: number[] = [];
+      const second = await subscribe(broker(), {
+        group,
+        topics: [topic],
+        whenRecords: ({ starts }) => startsAtFirst.push(starts.length),
+      });
+      await second.until(() => second.records.length === 2);
+      await second.subscription.commit([{ topic, partition: 0, offset: 3n }]);
+      await second.close();
+
+      expect(first.starts).toEqual([]);
+      expect(second.starts).toEqual([position]);
+      expect(startsAtFirst[0]).toBe(1);
+      expect(await broker().committed(group, topic)).toEqual([{ topic, partition: 0, offset: 3n }]);
+    });
+
+    it("are set from outside where that is wanted, given what is stored", async () => {
+      const topic = await newTopic(broker(), { partitions: 2 });
+      const group = uniqueName("group");
+      const at = (partition: number, offset: bigint) => ({ topic, partition, offset });
+      const asked: (bigint | undefined)[] = [];
+      await broker().setCommitted(group, [at(0, 4n)]);
+      await broker().setCommitted(group, [at(0, 2n), at(1, 3n)], ({ offset }, stored) => {
+        asked.push(stored);
+        return stored === undefined || stored < offset;
+      });
+
+      expect(asked).toEqual([4n, undefined]);
+      expect(await broker().committed(group, topic)).toEqual([at(0, 4n), at(1, 3n)]);
+    });
+
     it("of a group that never was are forgotten without complaint", async () => {
       await expect(broker().deleteGroup(uniqueName("group"))).resolves.toBeUndefined();
     });

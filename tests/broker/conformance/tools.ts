@@ -5,6 +5,7 @@ import type {
   Broker,
   BrokerRecord,
   ConsumedRecord,
+  GroupPosition,
   StoredRecord,
   SubscribeOptions,
   Subscription,
@@ -56,6 +57,8 @@ export interface Probe {
   readonly records: readonly ConsumedRecord[];
   /** Partitions that are held now, as the handlers were told. */
   readonly held: readonly TopicPartition[];
+  /** Stored positions that partitions began at. */
+  readonly starts: readonly GroupPosition[];
   values(partition?: number): readonly (string | undefined)[];
   /** Resolves once `holds` is true; looked at after every call of a handler. */
   until(holds: () => boolean): Promise<void>;
@@ -73,6 +76,7 @@ export type ProbeOptions = Partial<SubscribeOptions> & {
 };
 
 interface Log {
+  readonly starts: GroupPosition[];
   records: ConsumedRecord[];
   held: TopicPartition[];
   readonly waiting: Set<() => void>;
@@ -86,6 +90,9 @@ const handlersOf = (log: Log, probe: () => Probe, options: ProbeOptions): Subscr
   onAssigned: (partitions) => {
     log.held = [...partitions];
     looked(log);
+  },
+  onStart: (position) => {
+    log.starts.push(position);
   },
   onRevoked: async () => {
     await options.beforeRevoked?.(probe());
@@ -101,7 +108,7 @@ const handlersOf = (log: Log, probe: () => Probe, options: ProbeOptions): Subscr
 
 /** A subscriber that remembers what it was told. From the earliest record on, unless asked otherwise. */
 export const subscribe = async (broker: Broker, options: ProbeOptions): Promise<Probe> => {
-  const log: Log = { records: [], held: [], waiting: new Set() };
+  const log: Log = { starts: [], records: [], held: [], waiting: new Set() };
   const { group, topics, from = "earliest" } = options;
   const subscription = await broker.subscribe(
     { group, topics, from },
@@ -111,6 +118,9 @@ export const subscribe = async (broker: Broker, options: ProbeOptions): Promise<
     subscription,
     get records() {
       return log.records;
+    },
+    get starts() {
+      return log.starts;
     },
     get held() {
       return log.held;
