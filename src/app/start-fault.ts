@@ -8,9 +8,7 @@ import { errnoOf } from "../lib/errno.ts";
  */
 export const startFault = (error: unknown): GatewayError | undefined => {
   if (error instanceof GatewayError) return error;
-  if (!(error instanceof Error) || !("syscall" in error) || errnoOf(error) === undefined) return undefined;
-  return new GatewayError("SETTINGS_INVALID", {
-    message: `The start failed: ${error.message}`,
-    cause: error,
-  });
+  const { syscall, message } = (error ?? {}) as NodeJS.ErrnoException;
+  if (syscall === undefined || errnoOf(error) === undefined) return undefined;
+  return new GatewayError("SETTINGS_INVALID", { message: `The start failed: ${message}`, cause: error });
 };

@@ -12,7 +12,9 @@ const errorOf = (task: () => unknown): unknown => {
 
 describe("why a start failed", () => {
   it("names what the system refuses", () => {
-    const fault = errorOf(() => mkdirSync("/dev/null/data"));
+    const fault = errorOf(() => {
+      mkdirSync("/dev/null/data");
+    });
     expect(startFault(fault)?.message).toMatch(/^The start failed: ENOTDIR: .*'\/dev\/null\/data'$/);
   });
 

@@ -64,6 +64,22 @@ workloads:
 {{- end }}
 {{- end -}}
 
+{{/* The key of a file in the ConfigMap: its name where Kubernetes allows that as a key. */}}
+{{- define "stationgate.fileKey" -}}
+{{- ternary . (printf "file-%s" (sha256sum .)) (regexMatch "^[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}$" .) -}}
+{{- end -}}
+
+{{/* Environment variables, each value a text. */}}
+{{- define "stationgate.env" -}}
+{{- range . }}
+{{- $variable := deepCopy . }}
+{{- if hasKey $variable "value" }}
+{{- $_ := set $variable "value" (ternary $variable.value (toJson $variable.value) (kindIs "string" $variable.value)) }}
+{{- end }}
+- {{ toJson $variable }}
+{{- end }}
+{{- end -}}
+
 {{/* The settings file: the user's own, and what the pod knows better. */}}
 {{- define "stationgate.config" -}}
 {{- $given := deepCopy .Values.config -}}
