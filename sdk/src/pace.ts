@@ -1,4 +1,8 @@
-/** When to try again: after a random part of a range that doubles (full jitter), and never before the gateway says. */
+/**
+ * When to try again: after a random part of a range that doubles (full jitter), and never before the gateway says. Times
+ * are of a clock that nobody can set, so a user who corrects the computer's time ends no wait and makes none longer.
+ */
+import { later } from "./guard.ts";
 import type { ProducerOptions } from "./types.ts";
 
 export interface Pace {
@@ -6,9 +10,8 @@ export interface Pace {
   readonly wait: () => Promise<void>;
   readonly failed: (retryAfter?: number) => void;
   readonly succeeded: () => void;
-  /** The gateway asked this page, or another of its tabs, to wait until then. */
-  readonly holdUntil: (time: number) => void;
-  readonly heldUntil: () => number;
+  /** The gateway asked this page, or another of its tabs, to wait for so many milliseconds. */
+  readonly hold: (ms: number) => void;
   /** Is an attempt too early? */
   readonly isHeld: () => boolean;
   /** Is it by the gateway's wish? */
@@ -26,44 +29,44 @@ export const createPace = ({
   let failures = 0;
   let ours = 0;
   let theirs = 0;
-  let wake = (): void => undefined;
+  let look = (_isOver?: boolean): void => undefined;
 
+  const now = (): number => performance.now();
   const jitter = (): number => Math.random() * Math.min(maxRetryDelay, retryDelay * 2 ** failures);
-  const left = (): number => Math.max(ours, theirs) - Date.now();
+  const left = (): number => Math.max(ours, theirs) - now();
 
   return {
     wait: () =>
-      left() <= 0
-        ? Promise.resolve()
-        : new Promise((resolve) => {
-            const timer = setTimeout(resolve, left());
-            wake = () => {
-              clearTimeout(timer);
-              resolve();
-            };
-          }),
+      new Promise((resolve) => {
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        // A wait that is longer than one timer takes several.
+        look = (isOver = left() <= 0) => {
+          clearTimeout(timer);
+          if (isOver) resolve();
+          else timer = later(look, Math.ceil(left()));
+        };
+        look();
+      }),
     failed: (retryAfter) => {
-      const now = Date.now();
       // Beyond the time that was asked for, too, so that not all pages come back at once.
-      ours = now + (retryAfter ?? 0) + jitter();
-      if (retryAfter !== undefined) theirs = now + retryAfter;
+      ours = now() + (retryAfter ?? 0) + jitter();
+      if (retryAfter !== undefined) theirs = now() + retryAfter;
       failures++;
     },
     succeeded: () => {
       failures = ours = 0;
     },
-    holdUntil: (time) => {
-      theirs = Math.max(theirs, time);
+    hold: (ms) => {
+      theirs = Math.max(theirs, now() + ms);
     },
-    heldUntil: () => theirs,
     isHeld: () => left() > 0,
-    isImposed: () => theirs > Date.now(),
+    isImposed: () => theirs > now(),
     retryNow: () => {
       failures = ours = 0;
-      if (theirs <= Date.now()) wake();
+      look();
     },
     stopWaiting: () => {
-      wake();
+      look(true);
     },
   };
 };

@@ -1,6 +1,7 @@
 /** The page may not come back: what it knows of goes out at once, past the queue's turns. */
 import type { Entry } from "./entry.ts";
-import type { Sender } from "./sender.ts";
+import { tried } from "./guard.ts";
+import type { Reaction } from "./reaction.ts";
 import type { Session } from "./session.ts";
 import { envelope, post } from "./transport.ts";
 
@@ -8,38 +9,43 @@ import { envelope, post } from "./transport.ts";
 const QUOTA = 56_000;
 
 export interface Parting {
-  /** Sends all that has no outcome yet. An event that is under way goes again, since its request may end with the page. */
-  readonly leave: () => void;
+  /**
+   * Sends all that has no outcome yet. An event that is under way goes again, since its request may end with the page.
+   * `isSafe`: the next page has all of it, whatever becomes of this.
+   */
+  readonly leave: (isSafe: boolean) => void;
   /** Resolves when nothing that was sent so is under way any more; the page may have come back. */
   readonly settled: () => Promise<unknown>;
 }
 
 export const createParting = (
-  { options, url, queue, pace, register, credentials }: Session,
-  { react }: Sender,
+  { options, url, pace, register, credentials }: Session,
+  { react }: Reaction,
 ): Parting => {
   let gone = new Set<string>();
   let done: Promise<unknown> | undefined;
 
   /** One that the browser takes may still be lost, so it changes nothing; one that it doesn't take is split. */
   const beacon = (entries: readonly Entry[], body: (some: readonly Entry[]) => string): boolean => {
-    if (navigator.sendBeacon(url, body(entries))) return true;
+    if (tried(() => navigator.sendBeacon(url, body(entries)))) return true;
     const half = entries.length >> 1;
     return half > 0 && beacon(entries.slice(0, half), body) && beacon(entries.slice(half), body);
   };
 
   return {
     settled: () => done ?? Promise.resolve(),
-    leave: () => {
+    leave: (isSafe) => {
       const known = credentials.known();
       const entries = register.pending();
-      const isWelcome = !pace.isImposed() || !queue.isLasting();
+      const isWelcome = !pace.isImposed() || !isSafe;
       if (!known || !isWelcome || entries.every(({ id }) => gone.has(id))) return;
       gone = new Set(entries.map(({ id }) => id));
+      register.doubt(entries);
       const body = (some: readonly Entry[]): string => envelope(some, known);
       const [first = [], ...others] = portions(entries);
-      if ("keepalive" in Request.prototype) {
-        const answered = post(url, { body: body(first), keepalive: true }, options.timeout)
+      if (tried(() => "keepalive" in Request.prototype)) {
+        const sent = { body: body(first), count: first.length, keepalive: true };
+        const answered = post(url, sent, options.timeout)
           .then((answer) => react(first, answer))
           .finally(() => {
             if (done === answered) gone = new Set();

@@ -14,7 +14,9 @@ export type Outcome =
   /** It will never be stored as it is; `error` says why. */
   | { readonly status: "refused"; readonly id: string; readonly error: string }
   /** The producer was closed first: the event stays in this browser, and the next producer sends it. */
-  | { readonly status: "kept"; readonly id: string };
+  | { readonly status: "kept"; readonly id: string }
+  /** The producer was closed first, this browser keeps nothing, and no answer said whether the event is stored. */
+  | { readonly status: "unknown"; readonly id: string; readonly error: string };
 
 /** An event that was refused, perhaps one of an earlier page whose promise is gone. */
 export interface Refused {
@@ -29,7 +31,10 @@ export interface ProducerOptions {
   readonly station: string;
   /** A browser key; or else `getToken`. */
   readonly apiKey?: string;
-  /** Gives an access token, a fresh one each time it is asked: first, and after the gateway has refused the last. */
+  /**
+   * Gives an access token, a fresh one each time it is asked: first, and after the gateway has refused the last. Where it
+   * gives none within 15 s it is asked again later.
+   */
   readonly getToken?: () => string | Promise<string>;
   /** Events in one request; default 100. */
   readonly maxBatchEvents?: number;
@@ -37,7 +42,7 @@ export interface ProducerOptions {
   readonly maxBatchBytes?: number;
   /** Milliseconds that an event waits for others; default 1000. */
   readonly linger?: number;
-  /** Events of this page that may wait; default 10,000. Further ones are refused at once. */
+  /** Events that may wait, of all pages of the site; default 10,000. Further ones are refused. */
   readonly maxQueued?: number;
   /** Milliseconds, the range of the first wait before a retry, which doubles with each; default 500. */
   readonly retryDelay?: number;

@@ -1,9 +1,11 @@
+import { tried } from "./guard.ts";
+
 /** A UUID of version 7 (RFC 9562): sorts by its time, in milliseconds. */
 export const uuidv7 = (now = Date.now()): string => {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  for (let i = 0; i < 6; i++) bytes[i] = now / 2 ** (40 - 8 * i);
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
-  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const bytes = new Uint8Array(19).map(() => Math.random() * 256);
+  // Where it is missing, what is there has to do.
+  tried(() => crypto.getRandomValues(bytes));
+  const random = Array.from(bytes, (byte, i) => (i === 3 ? (byte & 3) | 8 : byte & 15).toString(16)).join("");
+  const time = now.toString(16).padStart(12, "0");
+  return `${time}7${random}`.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 };

@@ -21,6 +21,8 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Record<string, string>;
   readonly body?: unknown;
+  /** Instead of a body: no JSON of ours. */
+  readonly text?: string;
   /** Takes the events before it answers; default: those that are 200. */
   readonly stores?: boolean;
   /** Answers only when this resolves. */
@@ -95,7 +97,7 @@ export const startFakeGateway = async (): Promise<FakeGateway> => {
     await answer.after;
     atOnce--;
     response.writeHead(answer.status, { "Content-Type": "application/json", ...answer.headers });
-    response.end(JSON.stringify(answer.body ?? { error: "scripted", success: false }));
+    response.end(answer.text ?? JSON.stringify(answer.body ?? { error: "scripted", success: false }));
   };
 
   const server = createServer((request, response) => {
