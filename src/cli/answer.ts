@@ -15,7 +15,8 @@ const shapes = z.union([
 /** Longer texts that aren't a gateway's, such as a proxy's page, are cut. */
 const LONGEST = 200;
 
-const jsonOf = (text: string): unknown => {
+/** The text as JSON; undefined where it is none. */
+export const jsonOf = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {
@@ -23,9 +24,20 @@ const jsonOf = (text: string): unknown => {
   }
 };
 
+/** Did a gateway write it? A proxy's page, an empty answer and one that was cut off are in none of its shapes. */
+export const isOwn = ({ text }: { readonly text: string }): boolean => shapes.safeParse(jsonOf(text)).success;
+
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]+/g;
+
+/** On one line, and without what a terminal would obey. */
 export const messageOf = ({ status, text }: { readonly status: number; readonly text: string }): string => {
   const { success, data } = shapes.safeParse(jsonOf(text));
-  if (success) return data;
-  const plain = text.replace(/\s+/g, " ").trim().slice(0, LONGEST);
+  if (success) return data.replace(CONTROLS, " ");
+  const plain = text
+    .slice(0, 10 * LONGEST)
+    .replace(CONTROLS, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, LONGEST);
   return plain === "" ? `the gateway answered ${status}` : plain;
 };

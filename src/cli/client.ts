@@ -1,7 +1,7 @@
 /** Calls to the gateway: the credential on each, one renewal of a token that has run out, failures as exits. */
 import { z } from "zod";
 import { errnoOf } from "../lib/errno.ts";
-import { messageOf } from "./answer.ts";
+import { isOwn, jsonOf, messageOf } from "./answer.ts";
 import type { Account, Connection, Credential } from "./connection.ts";
 import { CommandFailure, type Exit } from "./exits.ts";
 
@@ -65,14 +65,16 @@ const exchange = async (url: string, call: Call): Promise<Answer> => {
   }
 };
 
-const exitOf = (status: number): Exit => {
-  if (status === 401 || status === 403) return "forbidden";
-  return status >= 500 ? "unreachable" : "failed";
+/** What something on the way to the gateway answers says nothing of the credential, nor of the operation. */
+const exitOf = (answer: Answer): Exit => {
+  const { status } = answer;
+  if (!isOwn(answer) || status >= 500 || status === 429 || status === 408) return "unreachable";
+  return status === 401 || status === 403 ? "forbidden" : "failed";
 };
 
 /** The answer as a failure, in the gateway's own words. */
 export const refusal = (answer: Answer): CommandFailure =>
-  new CommandFailure(exitOf(answer.status), `${messageOf(answer)} (${answer.status})`);
+  new CommandFailure(exitOf(answer), `${messageOf(answer)} (${answer.status})`);
 
 /** The answer of a call without which there is no going on. Rejects with anything but a 2xx. */
 export const demand = async (client: Client, call: Call): Promise<Answer> => {
@@ -81,21 +83,25 @@ export const demand = async (client: Client, call: Call): Promise<Answer> => {
   return answer;
 };
 
+/** The failure that an answer is which no gateway has given: whether it did what it was asked, nobody knows. */
+export const strange = ({ status }: Answer): CommandFailure =>
+  new CommandFailure("unreachable", `the answer is none of a Stationgate (${status}): is the URL right?`);
+
 /**
- * Rejects at once where nobody is there, or signing in fails: trying again for a while is for a gateway that has been
- * there before.
+ * Rejects at once where nobody is there, or somebody else, or signing in fails: trying again for a while is for a gateway
+ * that has been there before. A proxy may keep this path to itself.
  */
 export const reach = async (client: Client): Promise<void> => {
-  await client.call({ method: "GET", path: "/monitoring/status" });
+  const answer = await client.call({ method: "GET", path: "/monitoring/status" });
+  if (answer.status < 400 && !z.object({ status: z.string() }).safeParse(jsonOf(answer.text)).success)
+    throw strange(answer);
 };
 
 /** The answer's JSON in this shape; what isn't comes from no gateway. */
 export const parsed = <T>(schema: z.ZodType<T>, answer: Answer): T => {
-  try {
-    return schema.parse(JSON.parse(answer.text));
-  } catch (error) {
-    throw new CommandFailure("failed", "the answer is none of a Stationgate: is the URL right?", error);
-  }
+  const { success, data } = schema.safeParse(jsonOf(answer.text));
+  if (!success) throw strange(answer);
+  return data;
 };
 
 export const pairShape = z.looseObject({

@@ -1,6 +1,7 @@
 /** JSON over several lines, made of its own source text: no number is rounded and no escape rewritten. */
 
 const INDENT = "  ";
+const DEEPEST = 200;
 
 const isStructured = (text: string): boolean => {
   try {
@@ -24,7 +25,7 @@ const gap = (before: string, token: string, depth: number): string => {
   return before === ":" ? " " : "";
 };
 
-/** The text as it is, where it is no object or array. */
+/** The text as it is, where it is no object or array, or nested too deep to be read. */
 export const indented = (text: string): string => {
   if (!isStructured(text)) return text;
   let depth = 0;
@@ -32,6 +33,8 @@ export const indented = (text: string): string => {
   let result = "";
   for (const [token] of text.matchAll(TOKENS)) {
     if (isClosing(token)) depth -= 1;
+    // Deeper ones would be mostly spaces, of a number that grows with the square of the depth.
+    if (depth > DEEPEST) return text;
     result += gap(before, token, depth) + token;
     if (isOpening(token)) depth += 1;
     before = token;

@@ -16,3 +16,10 @@ it("cuts what is no gateway's, and names the status where there is nothing", () 
   expect(messageOf({ status: 502, text: `<html>\n  ${"x".repeat(500)}` })).toHaveLength(200);
   expect(messageOf({ status: 502, text: "" })).toBe("the gateway answered 502");
 });
+
+it.each([
+  ["an error's text", JSON.stringify({ error: "no\u001b]0;title\u0007 way" }), "no ]0;title  way"],
+  ["a page", "\u001b[2J<html>", "[2J<html>"],
+])("keeps what a terminal would obey out of %s", (_, text, message) => {
+  expect(messageOf({ status: 400, text })).toBe(message);
+});

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createClient, demand, reach } from "../../src/cli/client.ts";
+import { z } from "zod";
+import { createClient, demand, parsed, reach } from "../../src/cli/client.ts";
 
 interface Scripted {
   readonly url: string;
@@ -73,6 +74,22 @@ it.each([
   const { url } = await serve(() => [status, { error: "words" }]);
   const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
   await expect(demand(client, CALL)).rejects.toMatchObject({ exit, message: `words (${status})` });
+});
+
+it.each([200, 302, 400, 403, 404])(
+  "says that a %s is not the gateway's where it is a page",
+  async (status) => {
+    const { url } = await serve(() => [status, ["<html>"]]);
+    const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
+    const asked = demand(client, CALL).then((answer) => parsed(z.object({}), answer));
+    await expect(asked).rejects.toMatchObject({ exit: "unreachable" });
+  },
+);
+
+it.each([200, 302])("does not begin where a %s is a page", async (status) => {
+  const { url } = await serve(() => [status, ["<html>"]]);
+  const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
+  await expect(reach(client)).rejects.toMatchObject({ exit: "unreachable" });
 });
 
 it("says why there is no answer", async () => {

@@ -21,3 +21,8 @@ it("writes any JSON as JSON.stringify would, where that rounds nothing", () => {
     }),
   );
 });
+
+it("leaves alone what is nested so deep that it would become spaces only", () => {
+  const text = "[".repeat(30_000) + "]".repeat(30_000);
+  expect(indented(text)).toBe(text);
+});

@@ -24,9 +24,20 @@ interface Options extends GlobalOptions {
   readonly retryFor: number;
 }
 
+/** With the one result of the event; a gateway of Memphis itself knows none. */
 const storedShape = z.object({
+  error: z.null(),
   success: z.literal(true),
-  results: z.array(z.object({ partition: z.number(), offset: z.string(), timestamp: z.number() })).optional(),
+  results: z
+    .tuple([
+      z.object({
+        status: z.literal("stored"),
+        partition: z.number(),
+        offset: z.string(),
+        timestamp: z.number(),
+      }),
+    ])
+    .optional(),
 });
 
 const isJson = (text: string): boolean => {

@@ -1,12 +1,13 @@
 /** `stationgate tail`: a station's events as they come. */
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Option, type Command } from "commander";
 import { z } from "zod";
 import { createClient, parsed, reach, refusal, type Answer, type Client } from "../client.ts";
 import { publicConnection } from "../connection.ts";
 import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
-import { asFailure, type CommandFailure, type Exit } from "../exits.ts";
+import { asFailure, CommandFailure, type Exit } from "../exits.ts";
+import { pause, systemClock } from "../../lib/clock.ts";
+import { retryAfterMs } from "../../lib/retry-after.ts";
 import { indented } from "../indented.ts";
 import { retryOption, wholeNumber } from "../values.ts";
 import type { Shell } from "../shell.ts";
@@ -30,11 +31,20 @@ const LONG_POLL_MS = 20_000;
 const FIRST_POLL_MS = 50;
 const PAUSE = 1000;
 
-const written = ({ message, headers }: Message, { json, headers: withHeaders }: Options): string => {
-  if (json === true) return JSON.stringify({ message, headers });
+/** What a terminal would obey: an event may be anybody's. */
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+const harmless = (text: string): string =>
+  text.replace(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+const written = (shell: Shell, { message, headers }: Message, options: Options): string => {
+  if (options.json === true) return JSON.stringify({ message, headers });
   const shown =
-    withHeaders === true ? Object.entries(headers).map(([name, value]) => `${name}: ${value ?? ""}\n`) : [];
-  return [...shown, indented(message)].join("");
+    options.headers === true
+      ? Object.entries(headers).map(([name, value]) => `${name}: ${value ?? ""}\n`)
+      : [];
+  const text = [...shown, indented(message)].join("");
+  return shell.outIsTTY ? harmless(text) : text;
 };
 
 interface Following {
@@ -73,20 +83,24 @@ const next = async (following: Following, wanted: Wanted): Promise<readonly Mess
   const giveUpAt = Date.now() + options.retryFor;
   let told = "";
   for (;;) {
-    const failure = await poll(following, wanted).then(
-      (answer) => (answer.status === 200 ? parsed(messagesShape, answer) : refusal(answer)),
-      (error: unknown): CommandFailure => {
+    let wait = PAUSE;
+    const failure = await poll(following, wanted)
+      .then((answer) => {
+        if (answer.status === 200) return parsed(messagesShape, answer);
+        wait = Math.max(wait, retryAfterMs(answer.headers.get("retry-after"), Date.now()));
+        return refusal(answer);
+      })
+      .catch((error: unknown): CommandFailure => {
         const known = asFailure(error);
         if (known === undefined) throw error;
         return known;
-      },
-    );
-    if (Array.isArray(failure)) return failure;
-    const hopeless = failure.exit !== "unreachable" || Date.now() + PAUSE > giveUpAt;
+      });
+    if (!(failure instanceof CommandFailure)) return failure;
+    const hopeless = failure.exit !== "unreachable" || Date.now() + wait > giveUpAt;
     if (hopeless) throw failure;
     if (failure.message !== told) shell.note(`${failure.message}; trying again`);
     told = failure.message;
-    await sleep(PAUSE, undefined, { signal: interruption }).catch(() => undefined);
+    await pause(systemClock, wait, interruption);
   }
 };
 
@@ -100,7 +114,7 @@ const follow = async (following: Following): Promise<void> => {
   for (let isFirst = true; left > 0 && !interruption.aborted; isFirst = false) {
     const count = Math.min(left, ask.count);
     const messages = await next(following, { group, from, waitMs: ask.waitMs, count });
-    for (const message of messages) await shell.out(written(message, options));
+    for (const message of messages) await shell.out(written(shell, message, options));
     left -= messages.length;
     if (isFirst && left > 0)
       shell.note(`Following ${station}${from === "latest" ? ", new events only" : ""}. Ctrl-C ends.`);

@@ -1,8 +1,8 @@
 /** One try to store some lines: what the gateway's answer says of each of them. */
 import { z } from "zod";
 import { retryAfterMs } from "../../lib/retry-after.ts";
-import { messageOf } from "../answer.ts";
-import { refusal, type Answer, type Client } from "../client.ts";
+import { isOwn, jsonOf, messageOf } from "../answer.ts";
+import { refusal, strange, type Answer, type Call, type Client } from "../client.ts";
 import { asFailure, CommandFailure } from "../exits.ts";
 import type { Line } from "./lines.ts";
 
@@ -23,7 +23,9 @@ export type Outcome =
   | { readonly kind: "whole"; readonly error: string; readonly tooLarge: boolean };
 
 const resultShape = z.union([
-  z.object({ status: z.literal("stored") }).transform((): Verdict => ({ kind: "stored" })),
+  z
+    .object({ status: z.literal("stored"), partition: z.number().optional() })
+    .transform((): Verdict => ({ kind: "stored" })),
   z
     .object({ status: z.literal("refused"), error: z.string() })
     .transform(({ error }): Verdict => ({ kind: "refused", error })),
@@ -33,21 +35,21 @@ const resultShape = z.union([
 ]);
 
 const resultsShape = z.object({ results: z.array(resultShape) });
-const successShape = z.object({ success: z.literal(true) });
+
+/** A gateway of Memphis itself knows no results; this is what it calls a success of all. */
+const successShape = z.strictObject({ error: z.null(), success: z.literal(true) });
+
+/** A whole request that is refused, in the words of these routes. */
+const refusalShape = z.union([
+  z.object({ error: z.string() }),
+  z.object({ errors: z.array(z.string()).min(1) }),
+]);
 
 /** Milliseconds, where the answer names no time. */
 const DEFAULT_WAIT = 1000;
 
 const waitOf = ({ headers }: Answer): number =>
   retryAfterMs(headers.get("retry-after"), Date.now()) || DEFAULT_WAIT;
-
-const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};
 
 const each = (lines: readonly Line[], verdict: Verdict, waitMs: number): Outcome => ({
   kind: "each",
@@ -58,19 +60,39 @@ const each = (lines: readonly Line[], verdict: Verdict, waitMs: number): Outcome
 /** Refusals that would be those of any other event too. */
 const HOPELESS: readonly number[] = [401, 403, 404, 405, 415];
 
+/** Statuses of answers that speak of each event. Under any other, results are those of one event or of none. */
+const EACH: readonly number[] = [200, 400, 503];
+
+/** One for each line; none where the answer doesn't say that, or what it says does not fit together. */
+const verdictsOf = (
+  lines: readonly Line[],
+  { status }: Answer,
+  body: unknown,
+): readonly Verdict[] | undefined => {
+  if (status === 200 && successShape.safeParse(body).success) return lines.map(() => ({ kind: "stored" }));
+  const { success, data } = resultsShape.safeParse(body);
+  if (!success || !EACH.includes(status) || data.results.length !== lines.length) return undefined;
+  return status !== 200 || data.results.every(({ kind }) => kind === "stored") ? data.results : undefined;
+};
+
+/**
+ * What isn't the gateway's own answer is a failed attempt: it stores no line and refuses none. A success that is none
+ * ends the delivery, since the URL is wrong; anything else may pass.
+ */
 const outcomeOf = (lines: readonly Line[], answer: Answer): Outcome => {
+  const { status } = answer;
   const body = jsonOf(answer.text);
-  const told = resultsShape.safeParse(body);
-  if (told.success && told.data.results.length === lines.length)
-    return { kind: "each", verdicts: told.data.results, waitMs: waitOf(answer) };
-  // A gateway of Memphis itself knows no results; what it calls a success is all of them.
-  if (answer.status === 200 && successShape.safeParse(body).success)
-    return each(lines, { kind: "stored" }, 0);
+  const verdicts = verdictsOf(lines, answer, body);
+  if (verdicts !== undefined) return { kind: "each", verdicts, waitMs: waitOf(answer) };
+  if (status < 400) throw strange(answer);
   const error = messageOf(answer);
-  if (answer.status === 429 || answer.status === 408 || answer.status >= 500)
-    return each(lines, { kind: "open", error: `${error} (${answer.status})` }, waitOf(answer));
-  if (answer.status < 400 || HOPELESS.includes(answer.status)) throw refusal(answer);
-  return { kind: "whole", error, tooLarge: answer.status === 413 };
+  const isRefusal = refusalShape.safeParse(body).success;
+  if (HOPELESS.includes(status) && (isRefusal || isOwn(answer))) throw refusal(answer);
+  const tooLarge = status === 413;
+  const passes = status === 429 || status === 408 || status >= 500;
+  if (passes || (!isRefusal && !(tooLarge && lines.length > 1)))
+    return each(lines, { kind: "open", error: `${error} (${status})` }, waitOf(answer));
+  return { kind: "whole", error, tooLarge };
 };
 
 /** Rejects with a CommandFailure where no further line could do better. */
@@ -80,17 +102,18 @@ export const attempt = async (client: Client, station: string, lines: readonly L
     ...lines.flatMap(({ text }, index) => (index === 0 ? [text] : [Buffer.from(","), text])),
     Buffer.from("]"),
   ]);
-  try {
-    const answer = await client.call({
-      method: "POST",
-      path: `/stations/${encodeURIComponent(station)}/produce/batch`,
-      body,
-      headers: { "content-type": "application/json", prefer: "return=representation" },
-    });
-    return outcomeOf(lines, answer);
-  } catch (error) {
+  const call: Call = {
+    method: "POST",
+    path: `/stations/${encodeURIComponent(station)}/produce/batch`,
+    body,
+    headers: { "content-type": "application/json", prefer: "return=representation" },
+  };
+  const answer = await client.call(call).catch((error: unknown) => {
     const failure = asFailure(error);
-    if (!(failure instanceof CommandFailure) || failure.exit !== "unreachable") throw error;
-    return each(lines, { kind: "open", error: failure.message }, DEFAULT_WAIT);
-  }
+    if (failure?.exit !== "unreachable") throw error;
+    return failure;
+  });
+  return answer instanceof CommandFailure
+    ? each(lines, { kind: "open", error: answer.message }, DEFAULT_WAIT)
+    : outcomeOf(lines, answer);
 };

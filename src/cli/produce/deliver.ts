@@ -1,8 +1,8 @@
 /** All lines of an input to a station: in their order, each with one outcome, and again where there was none. */
 import { pause, systemClock } from "../../lib/clock.ts";
 import type { Client } from "../client.ts";
-import type { Exit } from "../exits.ts";
-import { attempt, type Verdict } from "./attempt.ts";
+import { asFailure, type Exit } from "../exits.ts";
+import { attempt, type Outcome, type Verdict } from "./attempt.ts";
 import { gather, type BatchBounds, type Line } from "./lines.ts";
 
 /** Who wants to know what became of the lines. Called in the order of the lines, but for those that were sent again. */
@@ -66,7 +66,7 @@ const settle = async (
   let open = lines;
   let giveUpAt = Date.now() + retryForMs;
   while (open.length > 0) {
-    const outcome = await attempt(client, station, open);
+    const outcome = await attempted(client, station, open, report);
     if (outcome.kind === "whole") {
       if (outcome.tooLarge) onTooLarge(open.reduce((sum, { text }) => sum + text.length, 0));
       return halve(open, outcome.error, options, onTooLarge);
@@ -90,6 +90,22 @@ const settle = async (
     }
   }
   return "all";
+};
+
+/** As `attempt`. Lines whose answer was no gateway's may be stored all the same. */
+const attempted = async (
+  client: Client,
+  station: string,
+  lines: readonly Line[],
+  report: Report,
+): Promise<Outcome> => {
+  try {
+    return await attempt(client, station, lines);
+  } catch (error) {
+    const failure = asFailure(error);
+    if (failure?.exit === "unreachable") await report.unknown(lines, failure.message);
+    throw error;
+  }
 };
 
 /** Passes on what is known, and tells what is not. */

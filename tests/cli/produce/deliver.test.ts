@@ -1,7 +1,7 @@
 import type { Answer, Call } from "../../../src/cli/client.ts";
 import { CommandFailure } from "../../../src/cli/exits.ts";
 import { deliver, type DeliveryOptions } from "../../../src/cli/produce/deliver.ts";
-import { readLines } from "../../../src/cli/produce/lines.ts";
+import { readLines, type Line } from "../../../src/cli/produce/lines.ts";
 import { answer, eventsOf, fakeClient } from "../support.ts";
 
 const SOON = { "retry-after": "0.01" };
@@ -189,4 +189,56 @@ it.each([
   );
   expect(end).toBe("interrupted");
   expect(sent).toHaveLength(1);
+});
+
+describe("an answer that is not the gateway's own", () => {
+  it.each([
+    ["fewer results than lines", answer(200, { error: null, success: true, results: [stored] })],
+    [
+      "more results than lines",
+      answer(200, { error: null, success: true, results: [stored, stored, stored] }),
+    ],
+    ["a refusal under 200", answer(200, { results: [stored, { status: "refused", error: "no" }] })],
+    ["a success of something else", answer(200, { success: true })],
+    ["a page", answer(200, "<html>Welcome</html>")],
+    ["nothing", answer(204, "")],
+    ["a redirect", answer(302, "")],
+    ["an answer that was cut off", answer(200, '{"error":null,"success":true,"results":[{"status":"stored"')],
+  ])("ends the delivery where it claims success: %s", async (_, strange) => {
+    const told: unknown[] = [];
+    const report = {
+      stored: () => told.push("stored"),
+      refused: () => Promise.resolve(void told.push("refused")),
+      unknown: (lines: readonly Line[]) => Promise.resolve(void told.push(["unknown", lines.length])),
+      progress: () => undefined,
+      waiting: () => undefined,
+    };
+    await expect(delivery(2, () => strange, { report })).rejects.toMatchObject({ exit: "unreachable" });
+    expect(told).toEqual([["unknown", 2]]);
+  });
+
+  it.each([
+    ["a proxy's 400", answer(400, "<html>Bad Request</html>", SOON)],
+    ["a proxy's 403", answer(403, { Message: "Forbidden" }, SOON)],
+    ["a proxy's 404", answer(404, "default backend - 404", SOON)],
+    ["another program's 404", answer(404, { results: [{ status: "refused", error: "no" }] }, SOON)],
+  ])("refuses no line and is tried again: %s", async (_, strange) => {
+    const { end, told } = await delivery(1, (call, index) => (index < 3 ? strange : allStored(call)));
+    expect(end).toBe("ok");
+    expect(told).toEqual([["stored", 1]]);
+  });
+
+  it("makes smaller batches for a proxy's 413, and gives up at a line that it never lets through", async () => {
+    const { end, told } = await delivery(
+      4,
+      (call) =>
+        numbers(eventsOf(call)).includes(3) ? answer(413, "<html>Too Large</html>", SOON) : allStored(call),
+      { retryForMs: 5 },
+    );
+    expect(end).toBe("unreachable");
+    expect(told).toEqual([
+      ["stored", 1, 2],
+      ["unknown", 3, "<html>Too Large</html> (413)"],
+    ]);
+  });
 });
