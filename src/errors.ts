@@ -180,6 +180,7 @@ export const ERRORS = {
   RATE_LIMITED: { status: 429, message: "Too many requests", outcome: "unavailable", restProxy: 42901 },
   OVERLOADED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   BROKER_UNAVAILABLE: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
+  TOPIC_REFUSED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   BROKER_AMBIGUOUS: { status: 503, message: "Server error", outcome: "unknown", restProxy: 50003 },
   SHUTTING_DOWN: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   INTERNAL: { status: 500, message: "Server error", outcome: "unknown", restProxy: 50001 },

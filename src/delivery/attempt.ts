@@ -1,6 +1,7 @@
 /** One attempt: render, send, classify, ask the strategy what follows, report. */
 import { asGatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { cut } from "../lib/cut.ts";
 import { retryAfterMs } from "../lib/retry-after.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import { traceAttempt, type AttemptTrace } from "./attempt-trace.ts";
@@ -46,8 +47,8 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
 
   const waitMs = (ms: number, result: HttpResult): number => {
     const jittered = ms * (1 + plan.jitter * random());
-    if (!plan.honourRetryAfter || !("status" in result)) return jittered;
-    return Math.max(jittered, retryAfterMs(result.retryAfter, clock.now()));
+    if (plan.maxRetryAfterMs === 0 || !("status" in result)) return jittered;
+    return Math.max(jittered, Math.min(retryAfterMs(result.retryAfter, clock.now()), plan.maxRetryAfterMs));
   };
 
   const decide = (item: Item, result: HttpResult): Next => {
@@ -84,7 +85,7 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
     item.attempts += 1;
     const result = await exchange(item, startedAt);
     item.lastStatus = "status" in result ? result.status : undefined;
-    item.lastError = "error" in result ? result.error : undefined;
+    item.lastError = "error" in result ? cut(result.error) : undefined;
     const next = decide(item, result);
     observer.attempted({
       connector: plan.name,

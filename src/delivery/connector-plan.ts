@@ -18,7 +18,7 @@ export const planOf = (settings: ConnectorSettings): DeliveryPlan => ({
   inFlight: settings.concurrency * settings.tasksMax,
   delayMs: settings.delayMs,
   jitter: settings.jitter,
-  honourRetryAfter: settings.honourRetryAfter,
+  maxRetryAfterMs: settings.maxRetryAfterMs,
   ratePerSecond: settings.ratePerSecond,
   deadLetterTopic: settings.deadLetterTopic,
   connectTimeoutMs: settings.connectTimeoutMs,

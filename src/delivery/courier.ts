@@ -3,6 +3,7 @@
  * until each has its final outcome. Knows nothing of subscriptions and commits.
  */
 import { createAttempt, type AttemptOptions } from "./attempt.ts";
+import type { DropEnd } from "./dead-letters.ts";
 import { createGate } from "./gate.ts";
 import { createInterruptions, type Interruptions } from "./interruptions.ts";
 import type { Claim, Item } from "./item.ts";
@@ -11,9 +12,9 @@ import { createSettling, type Settling } from "./settling.ts";
 import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
 
 export interface CourierOptions extends AttemptOptions {
-  /** Gives the record up for good; false: it could not be given up and is another's business now. */
-  readonly drop: (item: Item, abandoned: () => boolean) => Promise<boolean>;
-  /** The strategy stops the task; nothing more is sent. */
+  /** Gives the record up for good, unless its partition is given up before, or it can't be. */
+  readonly drop: (item: Item, abandoned: () => boolean) => Promise<DropEnd>;
+  /** The task is stopped, by the strategy or because a record can't be given up; nothing more is sent. */
   readonly onStop: (trace: string) => void;
 }
 
@@ -71,9 +72,10 @@ const wait = (desk: Desk, item: Item, ms: number): void => {
 const drop = async (desk: Desk, item: Item): Promise<void> => {
   const { claim } = item;
   desk.settling.begin(claim);
-  const dropped = await desk.options.drop(item, () => claim.revoked || desk.state === "halted");
-  if (dropped) finish(desk, item);
-  else abandon(desk, item);
+  const end = await desk.options.drop(item, () => claim.revoked || desk.state === "halted");
+  if (end.action === "dropped") finish(desk, item);
+  else if (end.action === "abandoned") abandon(desk, item);
+  else stop(desk, end.trace);
   desk.settling.end(claim);
   desk.pump();
 };

@@ -1,7 +1,8 @@
 /** The dead letter topic: records that were given up, as they were, with what is known of why. */
 import type { Broker, BrokerRecord, ConsumedRecord, RecordHeader } from "../broker/broker.ts";
-import { asGatewayError, GatewayError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
+import { asGatewayError, GatewayError, type ErrorCode } from "../errors.ts";
+import { pause, type Clock } from "../lib/clock.ts";
+import { cut } from "../lib/cut.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Item } from "./item.ts";
 import type { DeliveryObserver } from "./observer.ts";
@@ -75,7 +76,7 @@ const deadLetterOf = (connector: string, item: Item, now: number): BrokerRecord 
       header(names.offset, String(record.offset)),
       header(names.attempts, String(attempts)),
       header(names.status, lastStatus === undefined ? "" : String(lastStatus)),
-      header(names.error, lastError ?? ""),
+      header(names.error, cut(lastError ?? `HTTP status ${String(lastStatus)}`)),
     ],
   };
 };
@@ -89,6 +90,14 @@ const store = async (broker: Broker, topic: string, letter: BrokerRecord): Promi
   if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("BROKER_UNAVAILABLE");
 };
 
+/** Refusals that time doesn't change, and what to do about them. */
+const HOPELESS: Partial<Record<ErrorCode, string>> = {
+  RECORD_TOO_LARGE: "it is larger than the topic takes; raise the topic's max.message.bytes",
+  RECORD_REFUSED: "the topic does not take its key or its timestamp",
+  TOPIC_REFUSED:
+    "Kafka refuses the topic to the gateway; grant the rights to write and create it, or correct its name",
+};
+
 /** Waits between tries to store a dead letter; the last one repeats. */
 const AGAIN_MS = [250, 500, 1000, 2000, 5000];
 
@@ -99,31 +108,43 @@ export interface DroppingOptions {
   readonly observer: DeliveryObserver;
 }
 
+/** `abandoned`: the record is still to be dealt with, by whoever has its partition; `stop`: only an operator can help. */
+export type DropEnd =
+  | { readonly action: "dropped" }
+  | { readonly action: "abandoned" }
+  | { readonly action: "stop"; readonly trace: string };
+
 /**
  * Gives records up. With a dead letter topic (created when it is missing) a drop is complete only after the letter is
- * stored, which is tried until then; false: it was abandoned before, and the record is still to be dealt with.
+ * stored, which is tried until then, or until it is refused for good.
  */
 export const createDropping = ({ broker, plan, clock, observer }: DroppingOptions) => {
   const { name, deadLetterTopic } = plan;
 
+  const traceOf = ({ record: { topic, partition, offset } }: Item, letters: string, why: string): string =>
+    `Delivery stopped at ${topic}-${partition}@${offset}: its dead letter can't be stored in topic ${letters}: ${why}`;
+
   /** At least one try, also where the partition is just being given up: that waits for what is in hand. */
-  const bury = async (topic: string, item: Item, abandoned: () => boolean): Promise<boolean> => {
+  const bury = async (topic: string, item: Item, abandoned: () => boolean): Promise<DropEnd> => {
     for (let tries = 0; tries === 0 || !abandoned(); tries += 1) {
       try {
         await store(broker, topic, deadLetterOf(name, item, clock.now()));
-        return true;
+        return { action: "dropped" };
       } catch (error) {
-        observer.fault(name, asGatewayError(error));
+        const fault = asGatewayError(error);
+        observer.fault(name, fault);
+        const why = HOPELESS[fault.code];
+        if (why !== undefined) return { action: "stop", trace: traceOf(item, topic, why) };
       }
-      const ms = AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)] ?? 0;
-      await new Promise<void>((resolve) => clock.after(ms, resolve));
+      await pause(clock, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)] ?? 0);
     }
-    return false;
+    return { action: "abandoned" };
   };
 
-  return async (item: Item, abandoned: () => boolean): Promise<boolean> => {
-    if (deadLetterTopic !== undefined && !(await bury(deadLetterTopic, item, abandoned))) return false;
-    observer.dropped(name, item.record, deadLetterTopic !== undefined);
-    return true;
+  return async (item: Item, abandoned: () => boolean): Promise<DropEnd> => {
+    const end: DropEnd =
+      deadLetterTopic === undefined ? { action: "dropped" } : await bury(deadLetterTopic, item, abandoned);
+    if (end.action === "dropped") observer.dropped(name, item.record, deadLetterTopic !== undefined);
+    return end;
   };
 };

@@ -19,8 +19,8 @@ export interface DeliveryPlan {
   readonly delayMs: number;
   /** Random part added to a wait, as a fraction of it. */
   readonly jitter: number;
-  /** A wait is then never shorter than the answer's Retry-After. */
-  readonly honourRetryAfter: boolean;
+  /** A wait is never shorter than the answer's Retry-After, which counts for at most so many milliseconds; 0: not at all. */
+  readonly maxRetryAfterMs: number;
   readonly ratePerSecond: number | undefined;
   /** Where dropped records go; it is created when it is missing. */
   readonly deadLetterTopic: string | undefined;

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { cut } from "../lib/cut.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Interruptions } from "./interruptions.ts";
 import type { Item } from "./item.ts";
@@ -26,7 +27,7 @@ export const createGate = (
     const admission = plan.endpoint.admit(item.record);
     if (admission === "deliver") return SEND;
     if (admission === "skip") return { action: "skip" };
-    item.lastError = admission.deadLetter;
+    item.lastError = cut(admission.deadLetter);
     return { action: "drop" };
   };
 

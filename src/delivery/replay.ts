@@ -4,8 +4,8 @@
  * again, behind that end.
  */
 import type { Broker } from "../broker/broker.ts";
-import { GatewayError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import { pause, type Clock } from "../lib/clock.ts";
 import { originalOf } from "./dead-letters.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Endpoint } from "./endpoints/endpoint.ts";
@@ -64,17 +64,56 @@ export const lettersOf = async (broker: Broker, group: string, topic: string): P
 };
 
 const LOOK_MS = 500;
+/** Looks without any progress, while nothing is in hand, after which what is missing is taken for gone. */
+const IDLE_LOOKS = 60;
 
-/** Resolves when the group's positions have come to the plan's ends, or when it is over for another reason. */
+/** What the end of a replay is told by. */
+export interface ReplayState {
+  /** It is over for another reason. */
+  readonly isOver: () => boolean;
+  /** Partitions are assigned, and none of their records is in hand. */
+  readonly isIdle: () => boolean;
+}
+
+/** undefined: the topic is gone; unknown positions are 0. */
+const positionsOf = async (
+  broker: Broker,
+  { group, deadLetterTopic: topic }: LetterPlan,
+): Promise<ReadonlyMap<number, bigint> | undefined> => {
+  try {
+    const [marks, committed] = await Promise.all([broker.watermarks(topic), broker.committed(group, topic)]);
+    const reached = new Map(committed.map(({ partition, offset }) => [partition, offset]));
+    return new Map(
+      marks.map(({ partition, low }) => {
+        const position = reached.get(partition) ?? 0n;
+        return [partition, position > low ? position : low];
+      }),
+    );
+  } catch (error) {
+    return asGatewayError(error).code === "STATION_UNKNOWN" ? undefined : new Map();
+  }
+};
+
+/**
+ * Resolves when the group's positions have come to the plan's ends, or when nothing more can come: letters are deleted
+ * by the topic's retention, aborted transactions end a partition with offsets that no record has, the topic is deleted.
+ */
 export const untilReplayed = async (
   { broker, clock }: { readonly broker: Broker; readonly clock: Clock },
-  { group, deadLetterTopic, ends = new Map() }: LetterPlan,
-  isOver: () => boolean,
+  plan: LetterPlan,
+  { isOver, isIdle }: ReplayState,
 ): Promise<void> => {
+  const ends = [...(plan.ends ?? [])];
+  let before = "";
+  let idleLooks = 0;
   while (!isOver()) {
-    const positions = await broker.committed(group, deadLetterTopic).catch(() => []);
-    const reached = new Map(positions.map(({ partition, offset }) => [partition, offset]));
-    if ([...ends].every(([partition, end]) => (reached.get(partition) ?? 0n) >= end)) return;
-    await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve));
+    const positions = await positionsOf(broker, plan);
+    if (positions === undefined) return;
+    if (ends.every(([partition, end]) => (positions.get(partition) ?? 0n) >= end)) return;
+    const progress = [...positions].join(" ");
+    idleLooks = isIdle() && progress === before ? idleLooks + 1 : 0;
+    if (idleLooks >= IDLE_LOOKS) return;
+    before = progress;
+    await pause(clock, LOOK_MS);
   }
 };

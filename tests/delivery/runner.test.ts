@@ -281,6 +281,9 @@ describe("waits", () => {
   it.each([
     [{ "retry.after": "honour" }, "30", 30_000],
     [{ "retry.after": "honour" }, "1", 5000],
+    [{ "retry.after": "honour" }, "1000000000", 86_400_000],
+    [{ "retry.after": "honour" }, "Fri, 31 Dec 2999 23:59:59 GMT", 86_400_000],
+    [{ "retry.after": "honour", "retry.after.max.sec": "2592000" }, "1000000000", 2_592_000_000],
     [{}, "30", 5000],
     [{ "request.jitter": "0.4" }, "30", 6000],
   ])("with %j and Retry-After: %s the wait is %i ms", async (config, retryAfter, ms) => {

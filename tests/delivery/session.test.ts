@@ -41,7 +41,7 @@ const plan: DeliveryPlan = {
   inFlight: 4,
   delayMs: 0,
   jitter: 0,
-  honourRetryAfter: false,
+  maxRetryAfterMs: 0,
   ratePerSecond: undefined,
   deadLetterTopic: undefined,
   connectTimeoutMs: 0,
@@ -92,7 +92,7 @@ const openWith = async ({ laneOf = plan.laneOf, progress = createProgress(), end
     clock,
     observer,
     random: () => 0,
-    drop: () => Promise.resolve(true),
+    drop: () => Promise.resolve({ action: "dropped" as const }),
     onStop: () => undefined,
     client: {
       send: ({ body }) => {

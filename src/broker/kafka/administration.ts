@@ -29,17 +29,31 @@ interface KafkaJsError extends Error {
   readonly type?: string;
   /** Of a call for several groups. */
   readonly groups?: readonly { readonly error?: { readonly type?: string } }[];
+  /** Of a call for several topics. */
+  readonly errors?: readonly unknown[];
 }
 
 /** The protocol's error that lies at the bottom of one of kafkajs's. */
 const typeOf = (error: unknown): string | undefined => {
   if (!(error instanceof Error)) return undefined;
-  const { type, groups, cause } = error as KafkaJsError;
-  return type ?? groups?.[0]?.error?.type ?? typeOf(cause);
+  const { type, groups, errors, cause } = error as KafkaJsError;
+  return type ?? groups?.[0]?.error?.type ?? typeOf(errors?.[0]) ?? typeOf(cause);
 };
 
-const unavailable = (cause: unknown): GatewayError =>
-  cause instanceof GatewayError ? cause : new GatewayError("BROKER_UNAVAILABLE", { cause });
+/** What Kafka refuses, and will refuse again until somebody changes rights, names or settings. */
+const REFUSED = new Set([
+  "TOPIC_AUTHORIZATION_FAILED",
+  "CLUSTER_AUTHORIZATION_FAILED",
+  "INVALID_TOPIC_EXCEPTION",
+  "POLICY_VIOLATION",
+]);
+
+const unavailable = (cause: unknown): GatewayError => {
+  if (cause instanceof GatewayError) return cause;
+  return new GatewayError(REFUSED.has(typeOf(cause) ?? "") ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE", {
+    cause,
+  });
+};
 
 /** kafkajs's admin, connected when it is first needed, and anew after a fault. */
 const createAdminCalls = (kafka: Kafka) => {

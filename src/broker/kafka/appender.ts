@@ -1,5 +1,6 @@
 /** An append, from records to outcomes: partitions, batches, attempts in order, and the truth about each record. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, BrokerRecord, TopicInfo } from "../broker.ts";
 import { createPartitioner } from "../partitioner.ts";
 import { failedRecord, failGone, failRest, lanesOf, settleHead, type Lane } from "./lanes.ts";
@@ -38,6 +39,10 @@ interface Round {
   /** The topic isn't there, as far as the broker knows that was asked. */
   readonly gone: boolean;
 }
+
+/** Asking again won't help. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof GatewayError && error.code === "TOPIC_REFUSED";
 
 const timeTo = (deadline: number): number => Math.max(1, deadline - performance.now());
 
@@ -117,6 +122,7 @@ export const createAppender = (options: AppenderOptions): Append => {
         untold = false;
         return info;
       } catch (error) {
+        if (isRefusal(error)) throw error;
         untold ||= timeTo(deadline) <= pause;
         if (untold) throw error;
       }
@@ -134,7 +140,8 @@ export const createAppender = (options: AppenderOptions): Append => {
       await sendAll({ topic: name, lanes, outcomes, deadline });
       return outcomes;
     } catch (cause) {
-      return records.map(() => failedRecord("BROKER_UNAVAILABLE", cause));
+      const code = isRefusal(cause) ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE";
+      return records.map(() => failedRecord(code, cause));
     }
   };
 };

@@ -23,6 +23,7 @@ export interface Lane {
 
 type Failure =
   | "BROKER_UNAVAILABLE"
+  | "TOPIC_REFUSED"
   | "BROKER_AMBIGUOUS"
   | "STATION_UNKNOWN"
   | "PARTITION_UNKNOWN"
@@ -99,7 +100,7 @@ export const settleHead = (lane: Lane, result: SendResult, outcomes: AppendOutco
     }
     fail(head, result.fault === "invalid" ? "RECORD_REFUSED" : "RECORD_TOO_LARGE", result.cause, outcomes);
   } else if (result.fault === "refused") {
-    fail(head, "BROKER_UNAVAILABLE", result.cause, outcomes);
+    fail(head, "TOPIC_REFUSED", result.cause, outcomes);
   } else {
     lane.ambiguous ||= result.fault === "ambiguous";
     return false;

@@ -3,6 +3,7 @@
  * own, or another connector's: they are left alone, as Connect leaves them.
  */
 import { isInternalTopic } from "../../broker/internal-topics.ts";
+import { cut } from "../../lib/cut.ts";
 import type { StrategyName } from "../strategy/by-name.ts";
 import type { Schedules } from "../strategy/strategy.ts";
 import type { Targets } from "../targets.ts";
@@ -29,7 +30,8 @@ export interface ConnectorSettings {
   readonly concurrency: number;
   readonly ordering: "partition" | "key" | "none";
   readonly successWithoutFlag: boolean;
-  readonly honourRetryAfter: boolean;
+  /** Longest Retry-After that may lengthen a wait, in milliseconds; 0: none does. */
+  readonly maxRetryAfterMs: number;
   /** Fraction of a wait. */
   readonly jitter: number;
   readonly ratePerSecond: number | undefined;
@@ -60,7 +62,7 @@ const createReader = (config: RawConfig) => {
     faults.push({ key, message });
   };
   const invalid = (key: string, reason: string): void => {
-    fault(key, `Invalid value ${shown[key] ?? ""} for configuration ${key}: ${reason}`);
+    fault(key, `Invalid value ${cut(shown[key] ?? "")} for configuration ${key}: ${reason}`);
   };
   const read = <T>(key: Key<T>): T | undefined => {
     const given = [key.name, ...key.aliases].find((name) => config[name] !== undefined);
@@ -112,7 +114,7 @@ const readClass = ({ read, fault }: Reader): void => {
   if (name === undefined || isKnownClass(name)) return;
   fault(
     KEYS.connectorClass.name,
-    `Failed to find any class that implements Connector and which name matches ${name}, available connectors are: ${CONNECTOR_CLASS}`,
+    `Failed to find any class that implements Connector and which name matches ${cut(name)}, available connectors are: ${CONNECTOR_CLASS}`,
   );
 };
 
@@ -169,7 +171,8 @@ export const parseConnectorConfig = (name: string, config: RawConfig, targets?: 
   const pace = readPace(reader);
   const ordering = read(KEYS.ordering) ?? "partition";
   const successWithoutFlag = read(KEYS.successWithoutFlag) === "success";
-  const honourRetryAfter = read(KEYS.retryAfter) === "honour";
+  const maxRetryAfter = read(KEYS.maxRetryAfter) ?? 0;
+  const maxRetryAfterMs = read(KEYS.retryAfter) === "honour" ? maxRetryAfter * 1000 : 0;
   const deadLetters = readDeadLetters(reader, topics);
   const secret = read(KEYS.secret);
   if (faults.length > 0 || url === undefined || method === undefined || strategy === undefined) {
@@ -186,7 +189,7 @@ export const parseConnectorConfig = (name: string, config: RawConfig, targets?: 
       ...pace,
       ordering,
       successWithoutFlag,
-      honourRetryAfter,
+      maxRetryAfterMs,
       ...deadLetters,
       secret,
     },

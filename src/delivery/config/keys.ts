@@ -114,6 +114,12 @@ export const KEYS = {
     oneOf(["ignore", "honour"] as const),
     { default: "ignore" },
   ),
+  maxRetryAfter: key(
+    "retry.after.max.sec",
+    "Longest Retry-After that lengthens a wait, in seconds; a longer one counts as so much.",
+    integer(1),
+    { type: "INT", default: "86400" },
+  ),
   jitter: key(
     "request.jitter",
     "Random part added to a wait, as a fraction of it.",

@@ -1,6 +1,7 @@
 /** The runners of this process, kept as the directory wants them. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
+import { cut } from "../../lib/cut.ts";
 import { parseConnectorConfig, type ConnectorSettings } from "../config/connector-config.ts";
 import { planOf } from "../connector-plan.ts";
 import type { DeliveryPlan } from "../delivery-plan.ts";
@@ -27,6 +28,9 @@ interface Running {
   readonly runner: Runner;
   readonly of: string;
 }
+
+/** Of a failure that is written down; a trace has a line for each fault, or one. */
+const LONGEST_TRACE = 10_000;
 
 /** What a runner is made from: with another one of these it is another runner. */
 const makeOf = ({ run, config }: Entry): string => JSON.stringify([run, config]);
@@ -73,7 +77,7 @@ export const createFleet = (options: FleetOptions): Fleet => {
   const onStopped = async (entry: Entry, trace: string): Promise<void> => {
     const { name, run, config } = entry;
     try {
-      await log.fail(name, { run, workerId, trace, config: printOf(config) });
+      await log.fail(name, { run, workerId, trace: cut(trace, LONGEST_TRACE), config: printOf(config) });
     } catch (error) {
       observer.fault(name, asGatewayError(error));
       clock.after(1000, () => {

@@ -45,7 +45,10 @@ export const createReplays = (options: ReplaysOptions): Replays => {
         observer.fault(plan.name, new GatewayError("DELIVERY_STOPPED", { message: trace }));
       },
     });
-    await untilReplayed(options, plan, () => over || closed);
+    await untilReplayed(options, plan, {
+      isOver: () => over || closed,
+      isIdle: () => runner.claims.length > 0 && runner.claims.every(({ records }) => records === 0),
+    });
     await runner.stop();
   };
 

@@ -1,5 +1,6 @@
 /** Business events as the Anchor Platform writes them to its topic, read from records. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
+import { cut } from "../../lib/cut.ts";
 import { membersOf } from "../../lib/json-members.ts";
 import { skipSpace } from "../../lib/json-scan.ts";
 
@@ -76,7 +77,7 @@ const eventOf = (record: ConsumedRecord, json: Buffer, event: Members): Business
   const type = textOf(event["type"]) ?? headerOf(record, "type") ?? "";
   const subject = SUBJECTS.get(type);
   if (subject === undefined)
-    return { broken: type === "" ? "event without type" : `unknown event type ${type}` };
+    return { broken: type === "" ? "event without type" : `unknown event type ${cut(type, 100)}` };
   const id = textOf(event["id"]) ?? record.key?.toString();
   if (id === undefined) return { broken: "event without id" };
   const about = event[subject];

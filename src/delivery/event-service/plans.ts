@@ -37,7 +37,7 @@ const commonOf = (topic: string, read: ReadEvent) => ({
   laneOf: laneBy(read),
   delayMs: 0,
   jitter: 0,
-  honourRetryAfter: false,
+  maxRetryAfterMs: 0,
   ratePerSecond: undefined,
   deadLetterTopic: `${topic}.dead-letter`,
   connectTimeoutMs: TIMEOUT_MS,

@@ -176,7 +176,7 @@ describe("an append to Kafka", () => {
   it("doesn't try again what the broker refuses", async () => {
     const { producer, sends } = fakeProducer({ 0: ["refused"] });
 
-    expect(endings(await appenderOf(producer)("t", on(0, "a")))).toEqual(["BROKER_UNAVAILABLE"]);
+    expect(endings(await appenderOf(producer)("t", on(0, "a")))).toEqual(["TOPIC_REFUSED"]);
     expect(sends).toHaveLength(1);
   });
 

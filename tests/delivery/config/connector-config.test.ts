@@ -41,7 +41,7 @@ describe("a minimal configuration", () => {
       ratePerSecond: undefined,
       ordering: "partition",
       successWithoutFlag: false,
-      honourRetryAfter: false,
+      maxRetryAfterMs: 0,
       deadLetterTopic: undefined,
       tombstones: "skip",
       secret: undefined,
@@ -74,7 +74,7 @@ describe("values", () => {
     [{ "success.without.flag": "Success" }, { successWithoutFlag: true }],
     [
       { "retry.after": "honour", "request.jitter": "0.25" },
-      { honourRetryAfter: true, jitter: 0.25 },
+      { maxRetryAfterMs: 86_400_000, jitter: 0.25 },
     ],
     [{ "rate.limit.per.sec": "2.5" }, { ratePerSecond: 2.5 }],
     [
