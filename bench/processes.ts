@@ -39,3 +39,7 @@ export const largestRss = async (pid: number): Promise<number> => {
   });
   return Math.max(...(await Promise.all(sizes)));
 };
+
+/** Process ids of its children. */
+export const childrenOf = async (pid: number): Promise<readonly number[]> =>
+  (await familyOf(pid)).filter(({ parent }) => parent === pid).map((child) => child.pid);
