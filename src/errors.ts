@@ -106,6 +106,18 @@ export const ERRORS = {
     restProxy: 413,
   },
   REQUEST_MALFORMED: { status: 400, message: "Malformed HTTP request", outcome: "refused", restProxy: 400 },
+  TRANSFER_ENCODING_UNSUPPORTED: {
+    status: 501,
+    message: "The only transfer coding that is supported is chunked",
+    outcome: "refused",
+    restProxy: 501,
+  },
+  EXPECTATION_UNKNOWN: {
+    status: 417,
+    message: "The only expectation that is supported is 100-continue",
+    outcome: "refused",
+    restProxy: 417,
+  },
   REQUEST_TIMEOUT: { status: 408, message: "Request Timeout", outcome: "unavailable", restProxy: 40801 },
   HEADERS_TOO_LARGE: {
     status: 431,

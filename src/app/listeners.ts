@@ -93,6 +93,7 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
       cors: settings.cors,
     }),
     settings.server,
+    dependencies.memory,
   );
   const adminServer = createHttpServer(
     createApp({
@@ -101,6 +102,7 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
       unknownPaths: "admin",
     }),
     settings.server,
+    dependencies.memory,
   );
   const servers = { public: publicServer, admin: adminServer };
   const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;

@@ -20,7 +20,7 @@ const POLICY = [
 export const wantsPage = (request: Request): boolean =>
   request.accepts("application/json", "text/html") === "text/html";
 
-export const sendPage = (response: Response, status: number, html: string): void => {
+export const sendPage = (response: Response, status: number, html: string | Buffer): void => {
   response.setHeader("Content-Security-Policy", POLICY);
   response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
   response.setHeader("Cross-Origin-Resource-Policy", "same-origin");

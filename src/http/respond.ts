@@ -1,7 +1,12 @@
 /** Answers. Bodies are written whole, so that node adds their length. */
 import type { Response } from "express";
 
-export const sendText = (response: Response, status: number, contentType: string, body: string): void => {
+export const sendText = (
+  response: Response,
+  status: number,
+  contentType: string,
+  body: string | Buffer,
+): void => {
   response.statusCode = status;
   response.setHeader("Content-Type", contentType);
   response.end(body);

@@ -13,7 +13,10 @@ import type { Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.ts";
 import { problemDocument } from "./families.ts";
+import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { closeLingering, lingerOnClose } from "./lingering.ts";
+import { createPipeline } from "./pipeline.ts";
+import { declineUpgrades } from "./upgrade-offer.ts";
 
 /** Times in milliseconds. The time of a body is the body reader's: a stream may stay open for hours. */
 export interface ServerLimits {
@@ -40,7 +43,9 @@ export interface HttpServer {
   drain(options: DrainOptions): Promise<void>;
 }
 
-export const createHttpServer = (app: Express, limits: ServerLimits): HttpServer => {
+/** `memory`: where requests are counted that wait for the answers before them. */
+export const createHttpServer = (app: Express, limits: ServerLimits, memory: MemoryBudget): HttpServer => {
+  const oneByOne = createPipeline(memory);
   const server = createServer(
     {
       ...constructorsFor(app),
@@ -50,9 +55,13 @@ export const createHttpServer = (app: Express, limits: ServerLimits): HttpServer
       maxHeaderSize: limits.maxHeaderSize,
       connectionsCheckingInterval: Math.min(limits.headersTimeout, 5000),
     },
-    app,
+    oneByOne(app),
   );
-  server.on("checkContinue", continueWhenRead(app));
+  // node would drop those beyond 1,000 in silence; maxHeaderSize is the bound.
+  server.maxHeadersCount = 0;
+  server.on("checkContinue", oneByOne(continueWhenRead(app)));
+  server.on("checkExpectation", oneByOne(app));
+  server.on("upgrade", declineUpgrades(server));
   server.on("clientError", answerClientError);
   const sockets = trackSockets(server, limits.maxConnections);
   return {
@@ -94,6 +103,8 @@ const constructorsFor = (
 const trackSockets = (server: Server, max: number): ReadonlySet<Socket> => {
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => {
+    // Once more, after an offer to upgrade.
+    if (sockets.has(socket)) return;
     if (max > 0 && sockets.size >= max) {
       socket.destroy();
       return;
@@ -125,9 +136,10 @@ const answerClientError = (error: NodeJS.ErrnoException, socket: Socket): void =
   if (pending?.headersSent === true || pending?.req.complete === true) {
     // A stream is answered while it comes: it learns that no more of it will.
     if (!pending.req.complete && pending.req.listenerCount("error") > 0) pending.req.emit("error", error);
-    // The broken bytes came behind a good request: that one gets its answer, and then it is over.
+    // The broken bytes came behind good requests: those get their answers, and then it is over.
     pending.once("close", () => {
-      closeLingering(socket);
+      if (pendingAnswer(socket) === undefined) closeLingering(socket);
+      else answerClientError(error, socket);
     });
     return;
   }

@@ -2,6 +2,7 @@
 import type { RecordHeader } from "../broker/broker.ts";
 
 const NONE: readonly RecordHeader[] = [];
+const CONNECTION = "connection";
 const LETTER_C = 0x63;
 const LETTER_T = 0x74;
 const LETTER_X = 0x78;
@@ -11,16 +12,20 @@ const LETTER_X = 0x78;
  * `traceparent`, `tracestate`, `x-*` but `x-forwarded-*`, and `ce-*` as the `ce_*` of CloudEvents' Kafka binding,
  * percent-decoded. Names in lower case, values byte for byte. Credentials and what `Connection` names stay behind.
  *
- * Most requests have none of these: the first letter decides before anything is allocated.
+ * Most requests have none of these: the first letter decides before anything is allocated. The cost is linear in the
+ * headers: `Connection` is parsed at most once.
  */
 export const recordHeadersOf = (rawHeaders: readonly string[]): readonly RecordHeader[] => {
   let found: RecordHeader[] | undefined;
+  let hopByHop: ReadonlySet<string> | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const rawName = rawHeaders[i] ?? "";
     const first = rawName.charCodeAt(0) | 0x20;
     if (first !== LETTER_X && first !== LETTER_T && first !== LETTER_C) continue;
     const name = rawName.toLowerCase();
-    if (!travels(name) || isHopByHop(name, rawHeaders)) continue;
+    if (!travels(name)) continue;
+    hopByHop ??= hopByHopOf(rawHeaders);
+    if (hopByHop.has(name)) continue;
     found ??= [];
     found.push(recordHeader(name, rawHeaders[i + 1] ?? ""));
   }
@@ -40,17 +45,19 @@ export const isReservedHeader = (name: string): boolean =>
 
 const isCredential = (name: string): boolean => name === "x-api-key" || name.endsWith("-token");
 
-/** RFC 9110 7.6.1: a header that `Connection` names is for this connection only. */
-const isHopByHop = (name: string, rawHeaders: readonly string[]): boolean =>
-  rawHeaders.some(
-    (header, i) =>
-      i % 2 === 0 &&
-      header.toLowerCase() === "connection" &&
-      (rawHeaders[i + 1] ?? "")
-        .toLowerCase()
-        .split(/[\s,]+/)
-        .includes(name),
-  );
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** RFC 9110 7.6.1: headers that `Connection` names are for this connection only. */
+const hopByHopOf = (rawHeaders: readonly string[]): ReadonlySet<string> => {
+  let names: Set<string> | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    if (name.length !== CONNECTION.length || name.toLowerCase() !== CONNECTION) continue;
+    names ??= new Set();
+    for (const option of (rawHeaders[i + 1] ?? "").toLowerCase().split(/[\s,]+/)) names.add(option);
+  }
+  return names ?? NO_NAMES;
+};
 
 const recordHeader = (name: string, value: string): RecordHeader =>
   name.startsWith("ce-")

@@ -14,13 +14,17 @@ let slow: ReturnType<typeof slowRoute>;
 beforeEach(async () => {
   slow = slowRoute();
   gateway = await createTestGateway({ routes: [slow.route] });
-  server = createHttpServer(gateway.app, {
-    keepAliveTimeout: 75_000,
-    headersTimeout: 20_000,
-    maxHeaderSize: 16_384,
-    maxConnections: 0,
-    backlog: 16,
-  });
+  server = createHttpServer(
+    gateway.app,
+    {
+      keepAliveTimeout: 75_000,
+      headersTimeout: 20_000,
+      maxHeaderSize: 16_384,
+      maxConnections: 0,
+      backlog: 16,
+    },
+    gateway.memory,
+  );
   ({ port } = await server.listen(0, "127.0.0.1"));
 });
 

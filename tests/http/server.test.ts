@@ -24,7 +24,7 @@ let token: string;
 const start = async (options: TestOptions = {}, limits: Partial<ServerLimits> = {}): Promise<void> => {
   gateway = await createTestGateway(options);
   token = await gateway.token();
-  server = createHttpServer(gateway.app, { ...LIMITS, ...limits });
+  server = createHttpServer(gateway.app, { ...LIMITS, ...limits }, gateway.memory);
   ({ port } = await server.listen(0, "127.0.0.1"));
 };
 
@@ -60,7 +60,7 @@ it("hands Express objects that have its prototypes already", async () => {
     response.end();
   };
   const watched = Object.assign(listener, { request: app.request, response: app.response });
-  const other = createHttpServer(watched as unknown as Express, LIMITS);
+  const other = createHttpServer(watched as unknown as Express, LIMITS, gateway.memory);
   const address = await other.listen(0, "127.0.0.1");
   await (await fetch(`http://127.0.0.1:${address.port}/`)).text();
   await other.drain({ graceMs: 1, idleMs: 1 });
@@ -69,7 +69,7 @@ it("hands Express objects that have its prototypes already", async () => {
 
 it("says when its address is taken", async () => {
   await start();
-  const second = createHttpServer(gateway.app, LIMITS);
+  const second = createHttpServer(gateway.app, LIMITS, gateway.memory);
   await expect(second.listen(port, "127.0.0.1")).rejects.toMatchObject({ code: "EADDRINUSE" });
 });
 

@@ -42,15 +42,18 @@ export const consoleRoutes = (dependencies: ConsoleDependencies): readonly OpenR
   ...[...dependencies.files.assets].map(([name, text]) => assetRoute(name, text)),
 ];
 
-const pageRoute = ({ front, files }: ConsoleDependencies): OpenRoute => ({
-  ...front,
-  documentation: front.documentation && documentation.withPage(front.documentation),
-  handler: (call) => {
-    call.response.vary("Accept");
-    if (!wantsPage(call.request)) return front.handler(call);
-    sendPage(call.response, 200, files.page);
-  },
-});
+const pageRoute = ({ front, files }: ConsoleDependencies): OpenRoute => {
+  const page = Buffer.from(files.page);
+  return {
+    ...front,
+    documentation: front.documentation && documentation.withPage(front.documentation),
+    handler: (call) => {
+      call.response.vary("Accept");
+      if (!wantsPage(call.request)) return front.handler(call);
+      sendPage(call.response, 200, page);
+    },
+  };
+};
 
 const fields = z.object({ token: z.string() });
 
@@ -90,6 +93,7 @@ const sessionRoutes = ({ signInOperator, readBody }: ConsoleDependencies): reado
 };
 
 const assetRoute = (name: string, text: string): OpenRoute => {
+  const bytes = Buffer.from(text);
   const etag = `"${createHash("sha256").update(text).digest("base64url")}"`;
   const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream";
   return {
@@ -109,7 +113,7 @@ const assetRoute = (name: string, text: string): OpenRoute => {
         response.end();
         return;
       }
-      sendText(response, 200, type, text);
+      sendText(response, 200, type, bytes);
     },
   };
 };

@@ -4,8 +4,8 @@ import type { Call } from "../call.ts";
 import { docsPage, openApi } from "../documentation/operations.ts";
 import { renderDocsPage } from "../docs-page.ts";
 import { DOCS_STYLE } from "../docs-page/style.ts";
-import { openApiDocument, type OpenApiDocument, type OpenApiInfo } from "../openapi.ts";
-import { sendJson, sendText } from "../respond.ts";
+import { openApiDocument, type OpenApiInfo } from "../openapi.ts";
+import { sendText } from "../respond.ts";
 import type { Route } from "../routes.ts";
 
 export interface DocumentationOptions {
@@ -17,13 +17,20 @@ export interface DocumentationOptions {
 /** The page may have its one style, which stands inside it, and nothing else. */
 const POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(DOCS_STYLE).digest("base64")}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
 
-/** The rows themselves and those that describe them. What isn't asked for isn't drawn. */
+/** Makes it when it is asked for, and only then. */
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined;
+  return () => (made ??= make());
+};
+
+/** The rows themselves and those that describe them. What isn't asked for isn't drawn, and nothing is drawn twice. */
 export const withDocumentation = (
   routes: readonly Route[],
   { info, auth }: DocumentationOptions,
 ): readonly Route[] => {
-  let drawn: OpenApiDocument | undefined;
-  const document = (): OpenApiDocument => (drawn ??= openApiDocument(info, all));
+  const document = once(() => openApiDocument(info, all));
+  const json = once(() => Buffer.from(JSON.stringify(document())));
+  const page = once(() => Buffer.from(renderDocsPage(document())));
   const row = { method: "GET", auth, family: "problem" } as const;
   const all: readonly Route[] = [
     ...routes,
@@ -32,7 +39,7 @@ export const withDocumentation = (
       path: "/openapi.json",
       documentation: openApi,
       handler: ({ response }: Call) => {
-        sendJson(response, 200, document());
+        sendText(response, 200, "application/json", json());
       },
     },
     {
@@ -41,7 +48,7 @@ export const withDocumentation = (
       documentation: docsPage,
       handler: ({ response }: Call) => {
         response.setHeader("Content-Security-Policy", POLICY);
-        sendText(response, 200, "text/html; charset=utf-8", renderDocsPage(document()));
+        sendText(response, 200, "text/html; charset=utf-8", page());
       },
     },
   ];

@@ -8,6 +8,7 @@ import type { OpenRoute } from "../routes.ts";
 const CACHE_CONTROL = "public, max-age=3600";
 
 export const sdkRoute = (script: string): OpenRoute => {
+  const bytes = Buffer.from(script);
   const etag = `"${createHash("sha256").update(script).digest("base64url")}"`;
   return {
     method: "GET",
@@ -24,7 +25,7 @@ export const sdkRoute = (script: string): OpenRoute => {
         response.end();
         return;
       }
-      sendText(response, 200, "text/javascript; charset=utf-8", script);
+      sendText(response, 200, "text/javascript; charset=utf-8", bytes);
     },
   };
 };

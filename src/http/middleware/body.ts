@@ -6,6 +6,7 @@
 import type { Request } from "express";
 import { GatewayError } from "../../errors.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
+import type { Holder } from "../../lib/yielding-memory.ts";
 import { callOf, type Call } from "../call.ts";
 import { collect, type BodyLimits } from "./body/collect.ts";
 import {
@@ -16,7 +17,7 @@ import {
   type Decoder,
   type Turns,
 } from "./body/decode.ts";
-import { createBodyMemories, outOfMemory, type BodyMemory, type Reading } from "./body/memory.ts";
+import { createBodyMemories, outOfMemory, type BodyMemory } from "./body/memory.ts";
 
 export type { BodyLimits } from "./body/collect.ts";
 
@@ -63,7 +64,7 @@ const keep = (call: Call, { memory }: Source, body: Buffer): Buffer => {
 };
 
 /** A body that has arrived gives way to nobody. */
-const COMPLETE: Reading = { cut: () => undefined };
+const COMPLETE: Holder = { yieldMemory: () => undefined };
 
 /** From a body whose bytes are taken to one whose bytes are. */
 const decode = async (

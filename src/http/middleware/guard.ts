@@ -9,6 +9,7 @@ import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
 import type { CountCall } from "../intake.ts";
 import { sessionOf } from "../session-cookie.ts";
 import { narrowToOrigin } from "./cors.ts";
+import { requireUnderstood } from "./understood.ts";
 
 export interface Guard {
   readonly authenticate: Authenticate;
@@ -23,6 +24,7 @@ export const guarded = (route: Route, guard: Guard): RequestHandler =>
 
 /** For paths that lead nowhere: only who has a credential is told so. */
 export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promise<void> => {
+  requireUnderstood(call.request);
   if (need === "admin") await admit(guard, call.request, false);
   else if (need !== "none") {
     call.principal = await guard.authenticate(credentialsOf(call.request), need);
@@ -36,6 +38,7 @@ const forClients =
   (route: ClientRoute, guard: Guard): RequestHandler =>
   (request, response) => {
     const call = enterRoute(response, route);
+    requireUnderstood(request);
     // A token that was seen before is known without waiting, and then the call goes on in the same turn.
     const principal = guard.authenticate(credentialsOf(request), route.auth);
     return principal instanceof Promise
@@ -52,6 +55,7 @@ const forOthers =
   (route: OpenRoute, guard: Guard): RequestHandler =>
   (request, response) => {
     const call = enterRoute(response, route);
+    requireUnderstood(request);
     if (route.auth === "none") return route.handler(call);
     return admit(guard, request, changes(route, request)).then(() => {
       call.isKnown = true;

@@ -23,7 +23,7 @@ beforeEach(async () => {
     maxHeaderSize: 16 * KILOBYTE,
     maxConnections: 0,
     backlog: 16,
-  });
+  }, gateway.memory);
   ({ port } = await server.listen(0, "127.0.0.1"));
 });
 

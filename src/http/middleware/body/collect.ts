@@ -1,7 +1,8 @@
 /** The bytes of a body as they arrive: never more than the limit, and in time. */
 import type { Request } from "express";
 import { GatewayError } from "../../../errors.ts";
-import { outOfMemory, type BodyMemory, type Reading } from "./memory.ts";
+import type { Holder } from "../../../lib/yielding-memory.ts";
+import { outOfMemory, type BodyMemory } from "./memory.ts";
 
 export interface BodyLimits {
   /** Of the body after decoding. */
@@ -40,8 +41,8 @@ export const collect = (
       request.resume();
       reject(error);
     };
-    const reading: Reading = {
-      cut: () => {
+    const reading: Holder = {
+      yieldMemory: () => {
         fail(outOfMemory());
       },
     };

@@ -37,7 +37,7 @@ const LIMITS = {
 
 export const serve = async (options: TestOptions = {}): Promise<ServedGateway> => {
   const gateway = await createTestGateway(options);
-  const server = createHttpServer(gateway.app, LIMITS);
+  const server = createHttpServer(gateway.app, LIMITS, gateway.memory);
   const { port } = await server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
   const base = { "content-type": "application/json", "x-api-key": PARTNER_KEY };
