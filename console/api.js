@@ -38,12 +38,25 @@ export const call = async (path, init = {}) => {
   throw await refusalOf(answer);
 };
 
+/** Milliseconds: a gateway that is frozen would leave the page as it is, and say nothing. */
+const PATIENCE = 30_000;
+
+/**
+ * A call whose answer is not a stream.
+ * @param {string} path
+ * @param {RequestInit} [init]
+ */
+export const ask = (path, { signal, ...init } = {}) => {
+  const inTime = AbortSignal.timeout(PATIENCE);
+  return call(path, { ...init, signal: signal ? AbortSignal.any([signal, inTime]) : inTime });
+};
+
 /**
  * @param {string} path
  * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-export const getJson = async (path, signal) => (await call(path, signal && { signal })).json();
+export const getJson = async (path, signal) => (await ask(path, signal && { signal })).json();
 
 /**
  * @param {string} method
@@ -51,7 +64,7 @@ export const getJson = async (path, signal) => (await call(path, signal && { sig
  * @param {object} [body]
  */
 export const send = (method, path, body) =>
-  call(path, {
+  ask(path, {
     method,
     ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
   });
@@ -62,6 +75,13 @@ const PLAIN = {
   BROKER_AMBIGUOUS: "The broker’s answer never came: it may be stored.",
   SHUTTING_DOWN: "The gateway is shutting down.",
 };
+
+/**
+ * Did the gateway itself say that nothing is stored? A page of a proxy, or no answer at all, says nothing of it.
+ * @param {unknown} error
+ */
+export const isCertain = (error) =>
+  error instanceof Refusal && error.code !== undefined && error.code !== "BROKER_AMBIGUOUS";
 
 /** @param {unknown} error */
 export const wordsOf = (error) => {

@@ -216,7 +216,11 @@ const statePanels = () => {
 const configPanel = (path, signal) => {
   const panel = el("details", { class: "panel" }, el("summary", {}, "Configuration"));
   const open = async () => {
-    panel.append(facts(Object.entries(await getJson(`${path}/config`, signal))));
+    const shown = await getJson(`${path}/config`, signal).then(
+      (config) => facts(Object.entries(config)),
+      (error) => el("p", { role: "alert" }, wordsOf(error)),
+    );
+    panel.append(shown);
   };
   panel.addEventListener("toggle", () => void open(), { once: true });
   return panel;

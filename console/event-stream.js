@@ -1,19 +1,24 @@
 /** Server-sent events by fetch: an EventSource keeps to itself why a server has refused it. */
 import { call } from "./api.js";
 
+/** Three times what lies between two heartbeats: a connection that says nothing for so long is dead, in milliseconds. */
+const SILENCE = 45_000;
+
 /**
- * Hands over each event until the stream ends; rejects as `call` does, and when it is aborted.
+ * Hands over each event until the stream ends; rejects as `call` does, when it is aborted, and when it falls silent.
  * @param {string} path
  * @param {AbortSignal} signal
  * @param {(event: string, data: unknown) => void} onEvent
  */
 export const readEvents = async (path, signal, onEvent) => {
-  const answer = await call(path, { signal });
+  const silent = new AbortController();
+  const answer = await call(path, { signal: AbortSignal.any([signal, silent.signal]) });
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (reader === undefined) return;
   let pending = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const timer = setTimeout(() => silent.abort(), SILENCE);
+    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
     if (done) return;
     const blocks = (pending + value).split("\n\n");
     pending = blocks.pop() ?? "";

@@ -24,9 +24,19 @@ export const bytes = (value) => {
   return `${fine.format(value / 1024 ** power)} ${UNITS[power]}`;
 };
 
+/**
+ * A record's time is its producer's: it may be one that no calendar has.
+ * @param {number} milliseconds
+ */
+export const isoTime = (milliseconds) => {
+  const date = new Date(milliseconds);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+};
+
 /** @param {number} milliseconds */
 export const clockTime = (milliseconds) => {
   const date = new Date(milliseconds);
+  if (Number.isNaN(date.getTime())) return `${milliseconds} ms`;
   const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString()} `;
   return `${day}${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 };

@@ -1,5 +1,5 @@
 /** The frame: which view is shown, and whether the gateway could store an event now. */
-import { call, getJson, wordsOf } from "./api.js";
+import { ask, getJson, wordsOf } from "./api.js";
 import { el, say } from "./dom.js";
 import { startLooking } from "./metrics.js";
 import { showConnector } from "./connector.js";
@@ -85,7 +85,7 @@ const route = (gateway) => {
 
 const askReadiness = async () => {
   try {
-    await call("/readyz");
+    await ask("/readyz");
     readiness.className = "pill good";
     say(readiness, "ready");
   } catch (error) {

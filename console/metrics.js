@@ -1,5 +1,5 @@
 /** What `/metrics` counts, looked at again and again: rates, and how they went. */
-import { call, wordsOf } from "./api.js";
+import { ask, wordsOf } from "./api.js";
 
 /** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
 
@@ -22,7 +22,10 @@ const parseMetrics = (text) =>
       label,
       quoted.replace(/\\[n"\\]/g, (escape) => ESCAPES[escape] ?? escape),
     ]);
-    return [{ name, labels: Object.fromEntries(pairs), value: Number(value) }];
+    // NaN and the infinite are no places on a chart.
+    return Number.isFinite(Number(value))
+      ? [{ name, labels: Object.fromEntries(pairs), value: Number(value) }]
+      : [];
   });
 
 /** How often is looked, in milliseconds, and how many looks are kept: five minutes. */
@@ -55,7 +58,7 @@ export const watch = (signal, onLook) => {
 
 const look = async () => {
   try {
-    const samples = parseMetrics(await (await call("/metrics")).text());
+    const samples = parseMetrics(await (await ask("/metrics")).text());
     looks.push({ at: performance.now(), samples });
     if (looks.length > KEPT) looks.shift();
     trouble = undefined;

@@ -1,5 +1,5 @@
 /** Storing one event, to see what becomes of it. */
-import { send, wordsOf } from "./api.js";
+import { isCertain, send, wordsOf } from "./api.js";
 import { el, field } from "./dom.js";
 
 const TYPES = ["application/json", "text/plain", "application/x-protobuf", "application/cloudevents+json"];
@@ -42,11 +42,12 @@ export const producePanel = (station) => {
         ...(key.value !== "" && { key: key.value }),
       });
       const { partition, offset } = await stored.json();
+      if (partition === undefined || offset === undefined) throw new TypeError("none of the gateway's");
       answer.className = "answer good";
       answer.replaceChildren(`Stored in partition ${partition} at offset ${offset}.`);
     } catch (error) {
       answer.className = "answer bad";
-      answer.replaceChildren(`Not stored: ${wordsOf(error)}`);
+      answer.replaceChildren(`${isCertain(error) ? "Not stored" : "Perhaps not stored"}: ${wordsOf(error)}`);
     }
     button.disabled = false;
   };

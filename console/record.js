@@ -1,6 +1,6 @@
 /** One record, folded to a line until somebody opens it. */
 import { el, facts } from "./dom.js";
-import { bytes, clockTime } from "./format.js";
+import { bytes, clockTime, isoTime } from "./format.js";
 
 /**
  * @typedef {object} Bytes
@@ -22,6 +22,9 @@ import { bytes, clockTime } from "./format.js";
  */
 
 const PREVIEW = 160;
+
+/** What is nested deeper is shown as it is: indented, it would be spaces by the square of its depth. */
+const DEEPEST = 200;
 
 /** @param {Bytes | null} value */
 const preview = (value) => {
@@ -45,6 +48,7 @@ const indented = (json) => {
     if (token === ",") return `,${line()}`;
     if (token === "{" || token === "[") {
       depth += 1;
+      if (depth > DEEPEST) throw new RangeError("nested too deep");
       return `${token}${line()}`;
     }
     depth -= 1;
@@ -103,7 +107,7 @@ export const recordItem = (record, more = []) => {
     el(
       "summary",
       {},
-      el("time", { datetime: new Date(timestamp).toISOString() }, clockTime(timestamp)),
+      el("time", { datetime: isoTime(timestamp) }, clockTime(timestamp)),
       el("span", { class: "at", title: "partition and offset" }, `${partition}@${offset}`),
       el("span", { class: "key" }, keyText(key)),
       el("span", { class: "preview" }, preview(value)),

@@ -56,10 +56,11 @@ const insert = (list, record) => {
  */
 const statusLine = (signal) => {
   const node = el("p", { role: "status", class: "hint" }, "Not started.");
-  const seen = { state: "Not started.", came: 0, dropped: 0 };
+  const seen = { state: "Not started.", came: 0, dropped: 0, hidden: 0 };
   const tell = () => {
     const dropped = seen.dropped === 0 ? "" : ` ${count(seen.dropped)} were dropped: this page was too slow.`;
-    say(node, `${seen.state} ${count(seen.came)} came.${dropped}`);
+    const hidden = seen.hidden === 0 ? "" : ` ${count(seen.hidden)} can’t be shown.`;
+    say(node, `${seen.state} ${count(seen.came)} came.${dropped}${hidden}`);
   };
   const timer = setInterval(tell, SAY_EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));
@@ -77,7 +78,12 @@ const follow = async (path, last, { signal, list, status: { seen, tell } }) => {
   const onEvent = (event, data) => {
     if (event === "record") {
       seen.came += 1;
-      insert(list, /** @type {import("./record.js").Shown} */ (data));
+      try {
+        insert(list, /** @type {import("./record.js").Shown} */ (data));
+      } catch {
+        // One that can't be shown must not end the tail, which would begin again with it.
+        seen.hidden += 1;
+      }
       return;
     }
     if (event === "open") seen.state = "Watching.";
@@ -92,7 +98,7 @@ const follow = async (path, last, { signal, list, status: { seen, tell } }) => {
     } catch (error) {
       if (signal.aborted) return;
       seen.state = wordsOf(error);
-      if (error instanceof Refusal && error.status < 500) return;
+      if (error instanceof Refusal && error.status < 500 && error.status !== 429) return;
       seen.state += " Asking again…";
     }
     tell();
@@ -123,7 +129,7 @@ export const tailPanel = (station, signal) => {
     const path = (/** @type {number} */ some) =>
       `/stations/${encodeURIComponent(station)}/tail?${new URLSearchParams({ ...wanted, last: String(some) })}`;
     list.replaceChildren();
-    Object.assign(status.seen, { state: "Beginning…", came: 0, dropped: 0 });
+    Object.assign(status.seen, { state: "Beginning…", came: 0, dropped: 0, hidden: 0 });
     say(start, "Start anew");
     stop.disabled = false;
     await follow(path, Number(last.value) || 0, { signal: mine.signal, list, status });

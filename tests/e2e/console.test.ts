@@ -149,6 +149,37 @@ describeBrowser("the console", () => {
     complaints = [];
   });
 
+  it("goes on with a tail in which a record can't be shown, or has a time that no calendar has", async () => {
+    const text = (value: string) => ({
+      encoding: "utf-8",
+      text: value,
+      bytes: value.length,
+      truncated: false,
+    });
+    const record = (offset: string, timestamp: number, value: unknown) =>
+      `event: record\ndata: ${JSON.stringify({ partition: 0, offset, timestamp, key: null, value, headers: [] })}\n\n`;
+    let asked = 0;
+    await page.route("**/stations/clicks/tail?*", async (route) => {
+      asked += 1;
+      const body =
+        "event: open\ndata: {}\n\n" +
+        record("0", Number.MAX_SAFE_INTEGER, text("first")) +
+        record("1", 1, {}) +
+        record("2", 1, text("[".repeat(30_000) + "]".repeat(30_000)));
+      await (asked === 1 ? route.fulfill({ contentType: "text/event-stream", body }) : route.abort());
+    });
+    await signIn(page, gateway);
+    await page.getByRole("link", { name: "clicks" }).click();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText("3 came. 1 can’t be shown.").waitFor();
+    expect(await records().count()).toBe(2);
+    await page.getByText(`${Number.MAX_SAFE_INTEGER} ms`).waitFor();
+    await records().last().locator("summary").click();
+    expect((await records().last().locator("pre").textContent())?.length).toBe(60_000);
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    complaints = [];
+  });
+
   it("decodes protobuf, and counts what each station is told", async () => {
     await produceBatch(gateway, "trades", [{ tradeId: "t-1", side: "BUY", notional: "9007199254740993" }]);
     await signIn(page, gateway);
