@@ -36,6 +36,9 @@ export interface Session {
 /** How long requests in flight may hold up a rebalance, a stop or a change. Less than the adapters' own patience. */
 const SETTLE_MS = 4000;
 
+/** Finished records whose end isn't stored; more where more requests are in flight. */
+const MOST_UNSTORED = 8;
+
 interface Desk extends SessionOptions {
   readonly held: Claims;
   readonly committing: Committing;
@@ -176,6 +179,7 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
       clock,
       subscription: () => desk.subscription,
       claims: () => held.all,
+      most: Math.max(MOST_UNSTORED, plan.inFlight),
       onError,
     }),
     subscription: NOT_YET,
