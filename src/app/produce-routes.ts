@@ -66,6 +66,7 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
       ...shared,
       listed: { declared: ingest.stations.declared, autoCreate, broker },
       maxEntries: limits.recordsPerCall,
+      maxHeaders: limits.recordHeaders,
       alwaysStatus200: restProxy.alwaysStatus200,
     }),
     ...webhookRoutes({ ...shared, webhooks: openWebhooks({ ...dependencies, memory: remembered() }) }),

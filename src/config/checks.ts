@@ -1,4 +1,5 @@
 /** Rules that hold between sections, and what is worth a warning. */
+import { brokenRule } from "../lib/standard-webhooks-secret.ts";
 import { eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema.ts";
@@ -112,6 +113,17 @@ const distinctReaders: Check = ({ auth }) => {
   );
 };
 
+/** Secrets that a scheme would refuse when it is made. The other schemes' vendors make theirs as they like. */
+const secretsOfWebhooks: Check = ({ webhooks }) =>
+  (webhooks ?? []).flatMap((webhook, i) => {
+    if (webhook.scheme !== "standard-webhooks") return [];
+    return webhook.secrets.flatMap((secret, j) => {
+      const rule = brokenRule(secret);
+      const path = ["webhooks", i, "secrets", j];
+      return rule === undefined ? [] : [{ path, text: `of source ${webhook.source}: allowed: ${rule}` }];
+    });
+  });
+
 const checks: readonly Check[] = [
   brokersOfKafka,
   portsOfListeners,
@@ -121,6 +133,7 @@ const checks: readonly Check[] = [
   lifetimes,
   distinctNames,
   distinctReaders,
+  secretsOfWebhooks,
   eventServiceFaults,
 ];
 

@@ -38,6 +38,12 @@ export const answerStream = async <T extends StreamItem>(
   response.setHeader("X-Accel-Buffering", "no");
   response.flushHeaders();
   const { socket } = response;
-  const end = await runStream({ input: request, output: response, protocol, ...settings });
+  const end = await runStream({
+    input: request,
+    output: response,
+    protocol,
+    expires: call.principal?.expires,
+    ...settings,
+  });
   if (end instanceof GatewayError && socket !== null) closeLingering(socket);
 };

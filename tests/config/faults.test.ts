@@ -74,6 +74,10 @@ describe("one fault", () => {
       "webhooks[0].publicUrl: is unknown, did you mean limits?",
     ],
     [
+      "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: standard-webhooks, secrets: [whsec_eA==] }]",
+      "webhooks[0].secrets[0]: of source g: allowed: the base64 of 24 to 64 bytes, with or without the prefix whsec_",
+    ],
+    [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{id}{body}' }]",
       "webhooks[0].idHeader: the template signs {id}: name its header or pointer",
     ],

@@ -268,6 +268,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
         ...producing,
         listed: { declared: DECLARED, autoCreate, broker },
         maxEntries: 5,
+        maxHeaders: RECORD_LIMITS.maxHeaders,
         alwaysStatus200: options.alwaysStatus200 ?? false,
       }),
       ...authRoutes({ sessions: authentication.sessions, readBody }),

@@ -1,4 +1,5 @@
 /** Readers of one configuration value each. What they refuse, they refuse with a reason in Kafka Connect's manner. */
+import { SECRET_RULE, sharedKey } from "../../lib/standard-webhooks-secret.ts";
 
 export type Parsed<T> = { readonly value: T } | { readonly reason: string };
 export type Parse<T> = (raw: string) => Parsed<T>;
@@ -84,11 +85,8 @@ const TOPIC_NAME = /^[\w.-]{1,249}$/;
 export const topicName: Parse<string> = (raw) =>
   TOPIC_NAME.test(raw) && raw !== "." && raw !== ".." ? { value: raw } : { reason: "Not a topic name" };
 
-/** A Standard Webhooks secret: base64, with or without the `whsec_` prefix. */
+/** A Standard Webhooks secret. */
 export const signingSecret: Parse<Buffer> = (raw) => {
-  const encoded = raw.trim().replace(/^whsec_/, "");
-  const valid = /^[A-Za-z0-9+/]+={0,2}$/.test(encoded);
-  return valid
-    ? { value: Buffer.from(encoded, "base64") }
-    : { reason: "Not base64, with or without the prefix whsec_" };
+  const value = sharedKey(raw.trim());
+  return value === undefined ? { reason: `Not ${SECRET_RULE}` } : { value };
 };

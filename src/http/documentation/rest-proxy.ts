@@ -131,7 +131,7 @@ const v2Body = (data: z.ZodType): z.ZodType =>
       .array(
         z.strictObject({
           key: data.optional(),
-          value: data.nullable(),
+          value: data.nullish(),
           partition: z.number().min(0).multipleOf(1).nullish(),
         }),
       )

@@ -20,17 +20,17 @@ export interface EventList {
 }
 
 /**
- * The objects of the array at `at`, which is checked up to its end; `levels` is how deep it lies itself. Throws
- * EVENTS_TOO_MANY, and what `refuse` makes of any other fault.
+ * The objects of the array at `at`, which is checked up to its end; `levels` is how deep it lies itself. Throws what
+ * `refuse` makes of a fault; by default REQUEST_UNSUPPORTED, JSON_TOO_DEEP and EVENTS_TOO_MANY.
  */
 export const eventListAt = (
   body: Buffer,
   { at, levels }: { readonly at: number; readonly levels: number },
   { maxDepth, maxEvents }: EventListLimits,
-  refuse: (fault: ListFault) => GatewayError = unsupported,
+  refuse = unsupported(maxEvents),
 ): EventList => {
   const found = objectsIn(body, at, { most: maxEvents, maxDepth: maxDepth - levels });
-  if ("fault" in found) throw found.fault === "too many" ? tooManyEvents(maxEvents) : refuse(found);
+  if ("fault" in found) throw refuse(found);
   const { bounds, end } = found;
   let bytes = 0;
   for (let i = 0; i < bounds.length; i += 2) bytes += (bounds[i + 1] ?? 0) - (bounds[i] ?? 0);
@@ -55,5 +55,9 @@ export const tooManyEvents = (most: number): GatewayError =>
     message: `The call has more than ${most} events; send them in several calls`,
   });
 
-const unsupported = ({ fault }: ListFault): GatewayError =>
-  new GatewayError(fault === "too deep" ? "JSON_TOO_DEEP" : "REQUEST_UNSUPPORTED");
+const unsupported =
+  (maxEvents: number) =>
+  ({ fault }: ListFault): GatewayError => {
+    if (fault === "too many") return tooManyEvents(maxEvents);
+    return new GatewayError(fault === "too deep" ? "JSON_TOO_DEEP" : "REQUEST_UNSUPPORTED");
+  };

@@ -18,8 +18,6 @@ export interface Cutter {
 export interface CutterLimits {
   /** Largest text of one event. */
   readonly maxBytes: number;
-  /** Deepest nesting of one event. */
-  readonly maxDepth: number;
 }
 
 /** The pieces of one text that lie in several chunks. */

@@ -11,7 +11,7 @@ const isBlank = (line: Buffer): boolean => line.every((byte) => byte <= 0x20);
 const withoutReturn = (line: Buffer): Buffer => (line.at(-1) === RETURN ? line.subarray(0, -1) : line);
 
 /** The last line needs no newline. Fault: RECORD_TOO_LARGE. */
-export const createLineCutter = (limits: Pick<CutterLimits, "maxBytes">): Cutter => {
+export const createLineCutter = (limits: CutterLimits): Cutter => {
   const pieces = createPieces();
 
   const take = (last: Buffer, texts: Buffer[]): void => {

@@ -46,6 +46,8 @@ export interface StreamOptions<T extends StreamItem> {
   readonly clock: Clock;
   /** The program is going down: nothing more is read, what was read is answered. */
   readonly stopping: AbortSignal;
+  /** When the sender's credential ends, in milliseconds since the epoch: nothing is stored from then on. Default: never. */
+  readonly expires?: number | undefined;
 }
 
 /** How a stream ended: by its sender's end, by an error that its last report tells, or because nobody listens. */
@@ -104,7 +106,11 @@ const listen = <T extends StreamItem>(session: Session<T>): void => {
   const stopAging = clock.after(limits.maxAge, () => {
     end(session, tooLate("The stream has reached its greatest age"));
   });
+  const stopExpiring = whenExpired(session, () => {
+    end(session, expired());
+  });
   session.stopListening = () => {
+    stopExpiring();
     input.off("data", onData).off("end", onEnd);
     stopping.removeEventListener("abort", onStop);
     stopAging();
@@ -124,6 +130,28 @@ const listen = <T extends StreamItem>(session: Session<T>): void => {
   else stopping.addEventListener("abort", onStop);
 };
 
+const expired = (): GatewayError => new GatewayError("UNAUTHORIZED", { cause: "expired api key" });
+
+const isExpired = <T extends StreamItem>({ expires = Infinity, clock }: Session<T>): boolean =>
+  expires !== Infinity && clock.now() >= expires;
+
+/** The time of day may have been set back meanwhile: then the rest is waited for. */
+const whenExpired = <T extends StreamItem>(session: Session<T>, action: () => void): (() => void) => {
+  const { expires = Infinity, clock } = session;
+  if (expires === Infinity) return () => undefined;
+  let stop = (): void => undefined;
+  const wait = (): void => {
+    stop = clock.after(Math.max(0, expires - clock.now()), () => {
+      if (isExpired(session)) action();
+      else wait();
+    });
+  };
+  wait();
+  return () => {
+    stop();
+  };
+};
+
 const tooLate = (message: string): GatewayError => new GatewayError("REQUEST_TIMEOUT", { message });
 
 const accept = <T extends StreamItem>(session: Session<T>, { texts, fault }: Cut): void => {
@@ -138,12 +166,22 @@ const end = <T extends StreamItem>(session: Session<T>, reason: StreamEnd): void
   session.end = reason;
   session.stopListening();
   session.input.pause();
-  if (reason === "gone") session.waiting = [];
+  if (reason === "gone" || isUnauthorized(reason)) session.waiting = [];
   advance(session);
 };
 
+const isUnauthorized = (reason: StreamEnd): boolean =>
+  reason instanceof GatewayError && reason.code === "UNAUTHORIZED";
+
 /** Hands over what there is room for, and then reads on, waits, or finishes. */
 const advance = <T extends StreamItem>(session: Session<T>): void => {
+  if (session.waiting.length > 0 && isExpired(session)) {
+    session.waiting = [];
+    if (!(session.end instanceof GatewayError)) {
+      end(session, expired());
+      return;
+    }
+  }
   while (session.waiting.length > 0 && hasRoom(session)) handOver(session, takeWaiting(session));
   if (session.end === undefined) setFlow(session);
   else if (session.waiting.length === 0 && session.unanswered === 0) finish(session);

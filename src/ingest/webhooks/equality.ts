@@ -8,7 +8,7 @@ const sameBytes = (a: string, b: string): boolean => {
 
 /**
  * Is one of the offered codes one of the expected? Every pair is looked at, so that the time says nothing. Codes are
- * compared as written: another spelling of the same bytes (case of hex, spare bits of base64) isn't what was sent.
+ * compared as written: base64 with other spare bits isn't what was sent.
  */
 export const offersOneOf = (offered: readonly string[], expected: readonly string[]): boolean => {
   let found = false;

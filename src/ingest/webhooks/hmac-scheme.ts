@@ -52,10 +52,15 @@ export const hmac = (
 export const hmacScheme = (declaration: HmacDeclaration): WebhookScheme => {
   const { secrets, key = (secret: string) => secret, time, ...rest } = declaration;
   const keys = secrets.map(key);
+  // Hex has two spellings of the same bytes (RFC 4648, section 8); ours is in lower case.
+  const signaturesOf = (request: WebhookRequest): readonly string[] => {
+    const offered = declaration.signatures(request);
+    return declaration.encoding === "hex" ? offered.map((code) => code.toLowerCase()) : offered;
+  };
   return {
     ...rest,
     refusal(request, now) {
-      const offered = declaration.signatures(request);
+      const offered = signaturesOf(request);
       const pieces = declaration.signed(request);
       if (offered.length === 0 || pieces === undefined) return "credential-missing";
       const expected = keys.map((each) => hmac(declaration, each, pieces));

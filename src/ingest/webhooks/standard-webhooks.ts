@@ -1,5 +1,12 @@
 import { createPublicKey, verify, type KeyObject } from "node:crypto";
 import { GatewayError } from "../../errors.ts";
+import {
+  isPublicKey,
+  PUBLIC_KEY_RULE,
+  publicKeyBytes,
+  SECRET_RULE,
+  sharedKey,
+} from "../../lib/standard-webhooks-secret.ts";
 import { epoch, hmac, untimely, type SignedTime } from "./hmac-scheme.ts";
 import { offersOneOf } from "./equality.ts";
 import { header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
@@ -32,21 +39,15 @@ const time: SignedTime = {
 const versioned = ({ signatures }: Signed, version: string): readonly string[] =>
   signatures.filter((each) => each.startsWith(`${version},`)).map((each) => each.slice(version.length + 1));
 
-const fromBase64 = (text: string): Buffer => {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) {
-    throw new GatewayError("SETTINGS_INVALID", { message: "A standard-webhooks secret must be base64" });
-  }
-  return Buffer.from(text, "base64");
-};
+const invalid = (rule: string): GatewayError =>
+  new GatewayError("SETTINGS_INVALID", { message: `a standard-webhooks secret must be ${rule}` });
 
 /** SubjectPublicKeyInfo of ed25519 (RFC 8410) up to the key's own 32 bytes. */
 const ED25519_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
 const publicKey = (secret: string): KeyObject => {
-  const raw = fromBase64(secret.slice("whpk_".length));
-  if (raw.length !== 32) {
-    throw new GatewayError("SETTINGS_INVALID", { message: "A whpk_ key must have 32 bytes" });
-  }
+  const raw = publicKeyBytes(secret);
+  if (raw === undefined) throw invalid(PUBLIC_KEY_RULE);
   return createPublicKey({ key: Buffer.concat([ED25519_PREFIX, raw]), format: "der", type: "spki" });
 };
 
@@ -66,10 +67,14 @@ const signedWith = (key: KeyObject, message: Buffer, signature: string): boolean
  * `v1a` under a `whpk_` public key.
  */
 export const standardWebhooks = ({ secrets }: WebhookSettings): WebhookScheme => {
-  const publicKeys = secrets.filter((secret) => secret.startsWith("whpk_")).map(publicKey);
+  const publicKeys = secrets.filter(isPublicKey).map(publicKey);
   const sharedKeys = secrets
-    .filter((secret) => !secret.startsWith("whpk_"))
-    .map((secret) => fromBase64(secret.replace(/^whsec_/, "")));
+    .filter((secret) => !isPublicKey(secret))
+    .map((secret) => {
+      const key = sharedKey(secret);
+      if (key === undefined) throw invalid(SECRET_RULE);
+      return key;
+    });
 
   return {
     refusal(request, now) {

@@ -50,7 +50,7 @@ const signedBody = (request: WebhookRequest): string | undefined => {
   const told = new URLSearchParams(request.query).get("bodySHA256");
   if (told !== null) {
     const hash = createHash("sha256").update(request.body).digest("hex");
-    return isOneOf(told, [hash]) ? "" : undefined;
+    return isOneOf(told.toLowerCase(), [hash]) ? "" : undefined;
   }
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(header(request, "content-type") ?? "");
   if (!isForm && request.body.length > 0) return undefined;

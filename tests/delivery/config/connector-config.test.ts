@@ -81,7 +81,7 @@ describe("values", () => {
       { "dead.letter.topic": "orders.dead", tombstones: "dead-letter" },
       { deadLetterTopic: "orders.dead", tombstones: "dead-letter" },
     ],
-    [{ secret: "whsec_AAEC" }, { secret: Buffer.from([0, 1, 2]) }],
+    [{ secret: `whsec_${"AAEC".repeat(8)}` }, { secret: Buffer.from("000102".repeat(8), "hex") }],
     [
       { "callback.request.headers": "A:b:c| D : e " },
       {
@@ -209,7 +209,11 @@ describe("faults", () => {
     [{ tombstones: "dead-letter" }, "tombstones is dead-letter, but dead.letter.topic is not set."],
     [
       { secret: "not base64!" },
-      "Invalid value ******** for configuration secret: Not base64, with or without the prefix whsec_",
+      "Invalid value ******** for configuration secret: Not the base64 of 24 to 64 bytes, with or without the prefix whsec_",
+    ],
+    [
+      { secret: "whsec_eA==" },
+      "Invalid value ******** for configuration secret: Not the base64 of 24 to 64 bytes, with or without the prefix whsec_",
     ],
     [
       { "callback.request.headers": "NoColon" },

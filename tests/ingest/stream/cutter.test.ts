@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import type { Cutter } from "../../../src/ingest/stream/cutter.ts";
-import { createJsonObjectCutter } from "../../../src/ingest/stream/json-objects.ts";
+import { createJsonCutter } from "../../../src/ingest/stream/json-texts.ts";
 import { createLineCutter } from "../../../src/ingest/stream/lines.ts";
 
-const limits = { maxBytes: 1000, maxDepth: 8 };
+const limits = { maxBytes: 1000 };
 
 const chunksOf = (bytes: Buffer, size: number): Buffer[] =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
@@ -34,12 +34,12 @@ const object = fc
   )
   .map((value) => JSON.stringify(value));
 
-describe("concatenated JSON objects", () => {
+describe("concatenated JSON texts", () => {
   it.each(["", "\n", " ", "\r\n\t "])("come apart with %j between them, at every chunk size", (separator) => {
     const texts = ['{"a":"}{\\"\\\\"}', "{}", '{"é☃😀":[{"b":{}}]}', '{"n":1.0}'];
     const bytes = Buffer.from(texts.join(separator));
     for (let size = 1; size <= bytes.length; size++) {
-      expect(cutAll(createJsonObjectCutter(limits), chunksOf(bytes, size))).toEqual({
+      expect(cutAll(createJsonCutter(limits), chunksOf(bytes, size))).toEqual({
         texts,
         fault: undefined,
       });
@@ -50,8 +50,8 @@ describe("concatenated JSON objects", () => {
     fc.assert(
       fc.property(fc.array(object), fc.integer({ min: 1, max: 50 }), (texts, size) => {
         const bytes = Buffer.from(texts.join("\n"));
-        const wide = { maxBytes: 1_000_000, maxDepth: 100 };
-        expect(cutAll(createJsonObjectCutter(wide), chunksOf(bytes, size))).toEqual({
+        const wide = { maxBytes: 1_000_000 };
+        expect(cutAll(createJsonCutter(wide), chunksOf(bytes, size))).toEqual({
           texts,
           fault: undefined,
         });
@@ -61,26 +61,36 @@ describe("concatenated JSON objects", () => {
 
   it.each([
     ["a comma between", '{"a":1},{"b":2}', ['{"a":1}'], "JSON_INVALID"],
-    ["an array", '{"a":1}[1]', ['{"a":1}'], "JSON_INVALID"],
+    ["a name without its first quote", '{"a":1}{ value": 1}{"b":2}', ['{"a":1}'], "JSON_INVALID"],
+    ["brackets that don't match", '{"a":1}{"value":[}{"b":2}', ['{"a":1}'], "JSON_INVALID"],
     ["a bare word", "nope", [], "JSON_INVALID"],
     ["an end within an object", '{"a":1}{"b"', ['{"a":1}'], "JSON_INVALID"],
     ["an end within a string", '{"b":"', [], "JSON_INVALID"],
-    ["too deep an object", `{"a":${"[".repeat(20)}`, [], "JSON_TOO_DEEP"],
     ["too large an object", `{}{"a":"${"x".repeat(2000)}"}`, ["{}"], "RECORD_TOO_LARGE"],
   ])("stop at %s, after what was whole", (_, text, texts, fault) => {
     for (const size of [1, 7, 5000]) {
-      expect(cutAll(createJsonObjectCutter(limits), chunksOf(Buffer.from(text), size))).toEqual({
+      expect(cutAll(createJsonCutter(limits), chunksOf(Buffer.from(text), size))).toEqual({
         texts,
         fault,
       });
     }
   });
 
-  it("leave brackets that don't match to the parser", () => {
-    expect(cutAll(createJsonObjectCutter(limits), [Buffer.from('{"a":1]{}')]).texts).toEqual([
-      '{"a":1]',
-      "{}",
-    ]);
+  it("are any JSON, objects or not", () => {
+    const texts = ["[1]", "null", "true", '"t"', "12.5", '{"a":1}', "-3e5"];
+    const bytes = Buffer.from('[1]null true"t" 12.5{"a":1}-3e5');
+    for (let size = 1; size <= bytes.length; size++) {
+      expect(cutAll(createJsonCutter(limits), chunksOf(bytes, size))).toEqual({ texts, fault: undefined });
+    }
+  });
+
+  it("tell broken JSON at the byte that breaks it, though no more comes", () => {
+    expect(createJsonCutter(limits).push(Buffer.from("{ v")).fault?.code).toBe("JSON_INVALID");
+  });
+
+  it("stop above the number that one chunk may have", () => {
+    const cut = createJsonCutter({ ...limits, maxTexts: 2 }).push(Buffer.from("{}{}{}!"));
+    expect([cut.texts.length, cut.fault?.code]).toEqual([2, "EVENTS_TOO_MANY"]);
   });
 });
 

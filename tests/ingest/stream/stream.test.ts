@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from "node:stream";
 import fc from "fast-check";
 import { GatewayError } from "../../../src/errors.ts";
-import { createJsonObjectCutter } from "../../../src/ingest/stream/json-objects.ts";
+import { createJsonCutter } from "../../../src/ingest/stream/json-texts.ts";
 import type { EventOutcome } from "../../../src/ingest/produce.ts";
 import {
   runStream,
@@ -41,6 +41,8 @@ interface Options {
   readonly highWaterMark?: number;
   /** A reader that takes nothing until it is told to. */
   readonly deaf?: boolean;
+  /** Milliseconds from the beginning until the credential ends. */
+  readonly expiresAfter?: number;
 }
 
 /** A stream of `{"n":…}`, whose events store at their number; n < 0 can't be read, "fatal" ends the stream. */
@@ -71,7 +73,7 @@ const setUp = (options: Options = {}) => {
       : stored((JSON.parse(text) as { n: number }).n);
 
   const protocol: StreamProtocol<Item> = {
-    cutter: createJsonObjectCutter({ maxBytes: 100, maxDepth: 4 }),
+    cutter: createJsonCutter({ maxBytes: 100 }),
     ordered: options.ordered ?? true,
     read: (buffer) => {
       const text = buffer.toString();
@@ -98,6 +100,7 @@ const setUp = (options: Options = {}) => {
     clock,
     stopping: stopping.signal,
     limits: { ...LIMITS, ...options.limits },
+    expires: options.expiresAfter === undefined ? undefined : clock.now() + options.expiresAfter,
   });
   return {
     input,
@@ -240,6 +243,43 @@ describe("a stream's end", () => {
     expect(lines.at(-1)).toBe("ended JSON_INVALID");
   });
 
+  it("comes when its credential ends, with a last report and nothing stored behind it", async () => {
+    const { send, clock, lines, done, handedOver } = setUp({ expiresAfter: 5000 });
+    await send(event(1));
+    clock.advance(4999);
+    await send(event(2));
+    clock.advance(1);
+    expect(code(await done)).toBe("UNAUTHORIZED");
+    expect(lines).toEqual(['{"n":1} stored', '{"n":2} stored', "ended UNAUTHORIZED"]);
+    expect(handedOver).toHaveLength(2);
+  });
+
+  it("comes at the credential's end also for what waits behind unanswered events", async () => {
+    const { input, clock, release, lines, done, handedOver } = setUp({
+      held: true,
+      limits: { maxUnanswered: 1 },
+      expiresAfter: 1000,
+    });
+    input.end(`${event(1)}${event(2)}`);
+    await turn();
+    await turn();
+    clock.advance(1000);
+    await release();
+    expect(code(await done)).toBe("UNAUTHORIZED");
+    expect(lines).toEqual(['{"n":1} stored', "ended UNAUTHORIZED"]);
+    expect(handedOver).toHaveLength(1);
+  });
+
+  it("waits for a credential's end that is months away", async () => {
+    const { input, clock, done } = setUp({
+      limits: { maxAge: 100 * 86_400_000, idleTimeout: 100 * 86_400_000 },
+      expiresAfter: 90 * 86_400_000,
+    });
+    clock.advance(80 * 86_400_000);
+    input.end();
+    expect(await done).toBe("complete");
+  });
+
   it("comes when nothing does", async () => {
     const { send, clock, lines, done } = setUp();
     clock.advance(20_000);
@@ -292,7 +332,7 @@ describe("a stream's end", () => {
       input: new PassThrough(),
       output,
       protocol: {
-        cutter: createJsonObjectCutter({ maxBytes: 100, maxDepth: 4 }),
+        cutter: createJsonCutter({ maxBytes: 100 }),
         ordered: true,
         read: () => new GatewayError("INTERNAL"),
         store: () => Promise.resolve([]),
@@ -348,7 +388,7 @@ describe("a stream's end", () => {
       input: new PassThrough().end('{"n":1}{"n":2}'),
       output,
       protocol: {
-        cutter: createJsonObjectCutter({ maxBytes: 100, maxDepth: 4 }),
+        cutter: createJsonCutter({ maxBytes: 100 }),
         ordered: true,
         read: (text) => ({ event: { value: text, contentType: undefined, headers: [] }, text: "" }),
         store: () => Promise.reject(new GatewayError("STATION_FORBIDDEN")),

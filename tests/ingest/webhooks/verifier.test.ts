@@ -74,6 +74,16 @@ describe.each(titled)("%s", (_title, sender) => {
     );
   });
 
+  it("takes hex in upper case as the same signature", () => {
+    const upper = Object.entries(good.headers ?? {}).map(([name, value]) => [
+      name,
+      value.replace(/(?<![0-9a-z])[0-9a-f]{40,}$/, (code) => code.toUpperCase()),
+    ]);
+    expect(judge(sender, { ...good, headers: Object.fromEntries(upper) as Record<string, string> })).toBe(
+      "verified",
+    );
+  });
+
   it("refuses every other signature, time and id", () => {
     const named = Object.entries(good.headers ?? {}).filter(([name]) => name !== "content-type");
     fc.assert(
@@ -83,6 +93,8 @@ describe.each(titled)("%s", (_title, sender) => {
           .chain(([name, value]) => fc.tuple(fc.constant(name), mutation(Buffer.from(value)))),
         ([name, value]) => {
           const text = value.toString("latin1");
+          // Another case is the same hex.
+          fc.pre(text.toLowerCase() !== good.headers?.[name]?.toLowerCase());
           expect(judge(sender, { ...good, headers: { ...good.headers, [name]: text } })).not.toBe("verified");
         },
       ),
@@ -143,6 +155,8 @@ describe("createVerifier", () => {
     ["twilio", without({ publicUrl: "gw.example.com/x" }), "publicUrl"],
     ["twilio", without({ publicUrl: `${PUBLIC_URL}?a=1` }), "publicUrl"],
     ["standard-webhooks", { secrets: ["whsec_not base64"] }, "base64"],
+    ["standard-webhooks", { secrets: ["whsec_eA=="] }, "24 to 64 bytes"],
+    ["standard-webhooks", { secrets: [`whsec_${"AAEC".repeat(22)}`] }, "24 to 64 bytes"],
     ["standard-webhooks", { secrets: ["whpk_c2hvcnQ="] }, "32 bytes"],
     ["hmac", SECRETS, "header"],
     ["hmac", without({ header: "x-sum", template: "{timestamp}" }), "{body}"],

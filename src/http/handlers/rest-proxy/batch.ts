@@ -2,21 +2,25 @@
 import { z } from "zod";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
-import { memberOf, membersOfEach } from "../../../lib/json-members.ts";
-import { skipSpace } from "../../../lib/json-scan.ts";
+import type { EventList } from "../../../ingest/content/event-list.ts";
+import type { ListFault } from "../../../lib/json-list.ts";
+import { membersOf } from "../../../lib/json-members.ts";
+import { paced } from "../../../lib/pace.ts";
+import { createTexts } from "../../results.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { eventOf, recordContext, type Item } from "./item.ts";
-import { PARTS, readRecord, recordShape, type RecordContext, type RecordSource } from "./record.ts";
+import { openEnvelope } from "./envelope.ts";
+import { PARTS, readRecord, recordShape, refuseManyHeaders, type RecordContext } from "./record.ts";
 import { reporterOf } from "./report.ts";
 import { faultOf, isUnknownField, JSON_TYPE, requireJson } from "./shape.ts";
 import { stationOfTopic } from "./topic.ts";
 
+const batchShape = z.strictObject({ entries: z.array(z.unknown()) });
+
 /** What names an entry, before its record is looked at. */
-const batchShape = z.strictObject({
-  entries: z.array(z.looseObject({ id: z.string().min(1).max(80) })).min(1),
-});
+const namedShape = z.looseObject({ id: z.string().min(1).max(80) });
 
 const entryShape = recordShape.extend({ id: z.string() });
 
@@ -28,11 +32,14 @@ export const produceBatch =
     requireJson(call);
     const body = await dependencies.readBody(call.request);
     call.facts.bytes = body.length;
-    const entries = readEntries(body, call, dependencies);
+    const { intake } = dependencies;
+    const list = intake.reading(call, body, () => findEntries(body, dependencies));
+    intake.expect(call, { events: list.count, bytes: 0 });
+    const entries = await readEntries(list, call, dependencies);
     const station = await stationOfTopic(call, dependencies.stations);
-    const outcomes = await dependencies.intake.submit(call, station, entries.map(eventOf));
+    const outcomes = await intake.submit(call, station, entries.map(eventOf));
 
-    const reporter = reporterOf(call);
+    const reporter = reporterOf(call, createTexts());
     const reports = { stored: [] as string[], failed: [] as string[] };
     for (const [i, outcome] of outcomes.entries()) {
       const entry = entries[i];
@@ -49,35 +56,49 @@ interface Entry extends Item {
 const invalid = (message: string): GatewayError => new GatewayError("BATCH_INVALID", { message });
 
 /** Throws JSON_INVALID, JSON_TOO_DEEP, and BATCH_INVALID where the batch as a whole isn't one. */
-const readEntries = (
-  body: Buffer,
+const findEntries = (body: Buffer, { contentLimits, maxEntries }: RestProxyDependencies): EventList => {
+  const refuse = ({ fault, index }: ListFault): GatewayError =>
+    invalid(fault === "too many" ? `entries: more than ${maxEntries}` : `entries.${index} must be an object`);
+  const limits = { ...contentLimits, maxEvents: maxEntries };
+  const { outside, list } = openEnvelope(body, { name: "entries", refuse, ...limits });
+  const batch = batchShape.safeParse(outside);
+  if (!batch.success) throw invalid(faultOf(batch.error));
+  if (list === undefined || list.count === 0) throw invalid("entries must have at least one entry");
+  return list;
+};
+
+/** Rejects with BATCH_INVALID at the first entry that makes the batch none. */
+const readEntries = async (
+  list: EventList,
   call: AuthorisedCall,
   dependencies: RestProxyDependencies,
-): readonly Entry[] => {
-  const { contentLimits, maxEntries } = dependencies;
-  const batch = batchShape.safeParse(parseJson(body, contentLimits));
-  if (!batch.success) throw invalid(faultOf(batch.error));
-  const { entries } = batch.data;
-  if (entries.length > maxEntries) throw invalid(`entries: more than ${maxEntries}`);
-  if (new Set(entries.map(({ id }) => id)).size < entries.length) throw invalid("entries: an id comes twice");
+): Promise<readonly Entry[]> => {
   const context = recordContext(call, dependencies);
-  const sources = membersOfEach(body, memberOf(body, skipSpace(body, 0), "entries"), PARTS);
-  return entries.map((entry, i) =>
-    readEntry(entry, { bytes: body, spans: sources[i]?.spans ?? [] }, context),
-  );
+  const entries: Entry[] = [];
+  const ids = new Set<string>();
+  await paced(list.count, (i) => {
+    const entry = readEntry(list.at(i), i, context);
+    if (ids.has(entry.id)) throw invalid("entries: an id comes twice");
+    ids.add(entry.id);
+    entries.push(entry);
+  });
+  return entries;
 };
 
 /** An unknown field refuses the whole batch, as in the original; any other fault is the entry's own. */
-const readEntry = (given: { readonly id: string }, source: RecordSource, context: RecordContext): Entry => {
-  const { id } = given;
-  const entry = entryShape.safeParse(given);
-  if (!entry.success) {
+const readEntry = (bytes: Buffer, index: number, context: RecordContext): Entry => {
+  const named = namedShape.safeParse(parseJson(bytes, context.contentLimits));
+  if (!named.success) throw invalid(faultOf(named.error, ["entries", index]));
+  const { id } = named.data;
+  try {
+    refuseManyHeaders(named.data, context);
+    const entry = entryShape.safeParse(named.data);
+    if (entry.success)
+      return { id, ...readRecord(entry.data, { bytes, spans: membersOf(bytes, 0, PARTS).spans }, context) };
     if (isUnknownField(entry.error)) throw invalid(faultOf(entry.error));
     return unread(id, new GatewayError("REQUEST_INVALID", { message: faultOf(entry.error) }));
-  }
-  try {
-    return { id, ...readRecord(entry.data, source, context) };
   } catch (error) {
+    if (error instanceof GatewayError && error.code === "BATCH_INVALID") throw error;
     return unread(id, asGatewayError(error));
   }
 };

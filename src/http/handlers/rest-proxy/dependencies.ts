@@ -16,6 +16,8 @@ export interface RestProxyDependencies {
   readonly streams: StreamSettings;
   /** Largest value of a record, in bytes. */
   readonly maxEventBytes: number;
+  /** Headers of one record. */
+  readonly maxHeaders: number;
   /** Records of one call. */
   readonly maxEvents: number;
   /** Entries of one `records:batch`. */

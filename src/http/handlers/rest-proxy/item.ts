@@ -8,7 +8,7 @@ import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { StreamItem } from "../../../ingest/stream/stream.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
-import { PARTS, readRecord, recordShape, type RecordContext } from "./record.ts";
+import { PARTS, readRecord, recordShape, refuseManyHeaders, type RecordContext } from "./record.ts";
 import type { Reported } from "./report.ts";
 import { faultOf } from "./shape.ts";
 
@@ -16,9 +16,11 @@ export interface Item extends StreamItem, Reported {}
 
 export type ReadItem = (text: Buffer) => Item | GatewayError;
 
+const unread = (event: GatewayError): Item => ({ event, key: undefined, value: undefined });
+
 /**
- * For the objects of one call. An error in place of an item means that nothing behind it can be taken: it can't be
- * parsed, or is larger than we take. Any other fault is the record's own. Throws CLOUDEVENT_INVALID for a request
+ * For the texts of one call. An error in place of an item means that nothing behind it can be taken: the text is no
+ * JSON. Any other fault is the record's own. Throws CLOUDEVENT_INVALID for a request
  * whose `ce-*` headers are no event's.
  */
 export const itemReader = (call: AuthorisedCall, dependencies: RestProxyDependencies): ReadItem => {
@@ -28,26 +30,27 @@ export const itemReader = (call: AuthorisedCall, dependencies: RestProxyDependen
     try {
       const item = readItem(text, context);
       const size = item.value?.bytes?.length ?? 0;
-      return size > maxEventBytes ? new GatewayError("RECORD_TOO_LARGE") : item;
+      return size > maxEventBytes ? unread(new GatewayError("RECORD_TOO_LARGE")) : item;
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      const isBroken = error.code === "JSON_INVALID" || error.code === "JSON_TOO_DEEP";
-      return isBroken ? error : { event: error, key: undefined, value: undefined };
+      return error.code === "JSON_INVALID" ? error : unread(error);
     }
   };
 };
 
 export const recordContext = (
   { request }: AuthorisedCall,
-  { contentLimits }: RestProxyDependencies,
+  { contentLimits, maxHeaders }: Pick<RestProxyDependencies, "contentLimits" | "maxHeaders">,
 ): RecordContext => {
   const headers = recordHeadersOf(request.rawHeaders);
   checkBinaryEvent(headers);
-  return { headers, contentLimits };
+  return { headers, contentLimits, maxHeaders };
 };
 
 const readItem = (text: Buffer, context: RecordContext): Item => {
-  const given = recordShape.safeParse(parseJson(text, context.contentLimits));
+  const parsed = parseJson(text, context.contentLimits);
+  refuseManyHeaders(parsed, context);
+  const given = recordShape.safeParse(parsed);
   if (!given.success) throw new GatewayError("REQUEST_INVALID", { message: faultOf(given.error) });
   const { spans } = membersOf(text, skipSpace(text, 0), PARTS);
   return readRecord(given.data, { bytes: text, spans }, context);

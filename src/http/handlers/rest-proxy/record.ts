@@ -14,6 +14,8 @@ export interface RecordContext {
   /** Headers that the request gives to each of its records. */
   readonly headers: readonly RecordHeader[];
   readonly contentLimits: ContentLimits;
+  /** Headers of one record. */
+  readonly maxHeaders: number;
 }
 
 export interface V3Record {
@@ -37,7 +39,14 @@ export const recordShape = z.strictObject({
   timestamp: z.iso.datetime({ offset: true }).nullish(),
 });
 
-/** Throws REGISTRY_MISSING, REQUEST_INVALID and CLOUDEVENT_INVALID. */
+/** Before a record's shape is looked at, which is told of each header. Throws RECORD_HEADERS_TOO_MANY. */
+export const refuseManyHeaders = (record: unknown, { maxHeaders }: RecordContext): void => {
+  if (typeof record !== "object" || record === null || !("headers" in record)) return;
+  if (Array.isArray(record.headers) && record.headers.length > maxHeaders)
+    throw new GatewayError("RECORD_HEADERS_TOO_MANY");
+};
+
+/** Throws REGISTRY_MISSING, REQUEST_INVALID, HEADER_RESERVED and CLOUDEVENT_INVALID. */
 export const readRecord = (
   given: z.output<typeof recordShape>,
   { bytes, spans: [keySpan, valueSpan] }: RecordSource,
@@ -49,10 +58,20 @@ export const readRecord = (
     value: value?.bytes ?? null,
     ...contentOf(given, value, context),
     ...keyOf(key),
-    ...(typeof given.timestamp === "string" ? { timestamp: Date.parse(given.timestamp) } : undefined),
+    ...timestampOf(given.timestamp),
     ...(typeof given.partition_id === "number" ? { partition: given.partition_id } : undefined),
   };
   return { event, key, value };
+};
+
+/** To Kafka a negative timestamp is none. */
+const timestampOf = (text: string | null | undefined): Pick<IncomingEvent, "timestamp"> => {
+  if (text === null || text === undefined) return {};
+  const timestamp = Date.parse(text);
+  if (timestamp >= 0) return { timestamp };
+  throw new GatewayError("REQUEST_INVALID", {
+    message: `timestamp must be 1970-01-01T00:00:00Z or later (got ${text})`,
+  });
 };
 
 /** A key that is null is none: the station's own may take its place. */

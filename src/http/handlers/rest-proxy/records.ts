@@ -1,6 +1,9 @@
 /** `POST /v3/clusters/:cluster/topics/:topic/records`: one JSON object or many, in a body with a length or a stream. */
 import { asGatewayError, GatewayError } from "../../../errors.ts";
-import { createJsonObjectCutter } from "../../../ingest/stream/json-objects.ts";
+import { createJsonCutter } from "../../../ingest/stream/json-texts.ts";
+import type { Cut } from "../../../ingest/stream/cutter.ts";
+import { paced } from "../../../lib/pace.ts";
+import { createTexts } from "../../results.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Events } from "../../intake.ts";
@@ -41,19 +44,21 @@ const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependenc
 const asksForStatus200 = (url: string): boolean =>
   url.includes("?") && new URLSearchParams(url.slice(url.indexOf("?"))).get("http_status") === "always200";
 
-/** Throws a sole record's failure, BODY_EMPTY, and RATE_LIMITED for all of the records. */
+/** Throws a sole record's failure, BODY_EMPTY, and for all of the records RATE_LIMITED and EVENTS_TOO_MANY. */
 const reportsOn = async (
   body: Buffer,
   call: AuthorisedCall,
   dependencies: RestProxyDependencies,
 ): Promise<readonly string[]> => {
-  const read = itemReader(call, dependencies);
-  const { items, fault } = itemsOf(body, read, dependencies);
+  const { intake } = dependencies;
+  const found = intake.reading(call, body, () => textsOf(body, dependencies));
+  intake.expect(call, { events: found.texts.length, bytes: 0 });
+  const { items, fault = found.fault } = await itemsOf(found.texts, itemReader(call, dependencies));
   if (items.length === 0) throw fault ?? new GatewayError("BODY_EMPTY");
   const outcomes = await submit(call, items.map(eventOf), dependencies);
   const [first] = outcomes;
   if (items.length === 1 && fault === undefined && first?.status === "failed") throw first.error;
-  const reporter = reporterOf(call);
+  const reporter = reporterOf(call, createTexts());
   const reports = outcomes.map((outcome, i) => reporter.report(items[i] ?? NOTHING, outcome));
   return fault === undefined ? reports : [...reports, JSON.stringify(restProxyError(fault))];
 };
@@ -66,17 +71,30 @@ interface Items {
   readonly fault: GatewayError | undefined;
 }
 
-const itemsOf = (body: Buffer, read: ReadItem, { contentLimits }: RestProxyDependencies): Items => {
-  const cutter = createJsonObjectCutter({ ...contentLimits, maxBytes: Infinity });
-  const { texts, fault = cutter.end().fault } = cutter.push(body);
+/** Throws EVENTS_TOO_MANY, BODY_EMPTY, and what is wrong with the first text. */
+const textsOf = (body: Buffer, { maxEvents }: RestProxyDependencies): Cut => {
+  const cutter = createJsonCutter({ maxBytes: Infinity, maxTexts: maxEvents });
+  const cut = cutter.push(body);
+  if (cut.fault?.code === "EVENTS_TOO_MANY") throw cut.fault;
+  const last = cut.fault === undefined ? cutter.end() : { texts: [], fault: cut.fault };
+  const texts = [...cut.texts, ...last.texts];
+  if (texts.length === 0) throw last.fault ?? new GatewayError("BODY_EMPTY");
+  return { texts, fault: last.fault };
+};
+
+/** Nothing behind a text that is no JSON is taken. */
+const itemsOf = async (texts: readonly Buffer[], read: ReadItem): Promise<Items> => {
   const items: Item[] = [];
-  for (const text of texts) {
-    const item = read(text);
-    if (item instanceof GatewayError) return { items, fault: item };
-    items.push(item);
-  }
+  let fault: GatewayError | undefined;
+  await paced(texts.length, (i) => {
+    const item: Item | GatewayError = fault ?? read(texts[i] ?? NO_TEXT);
+    if (item instanceof GatewayError) fault = item;
+    else items.push(item);
+  });
   return { items, fault };
 };
+
+const NO_TEXT = Buffer.alloc(0);
 
 /** A topic that can't be produced to is each record's failure. */
 const submit = async (
@@ -88,7 +106,7 @@ const submit = async (
     return await intake.submit(call, await stationOfTopic(call, stations), events);
   } catch (thrown) {
     const error = asGatewayError(thrown);
-    if (error.code === "RATE_LIMITED") throw error;
+    if (error.code === "RATE_LIMITED" || error.code === "EVENTS_TOO_MANY") throw error;
     return events.map(() => ({ status: "failed", error }));
   }
 };

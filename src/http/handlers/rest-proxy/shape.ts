@@ -12,10 +12,10 @@ export const requireJson = ({ request }: AuthorisedCall): void => {
     throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
 };
 
-/** The first fault: a field that isn't known by its name, anything else by its place. */
-export const faultOf = ({ issues: [issue] }: z.ZodError): string => {
+/** The first fault: a field that isn't known by its name, anything else by its place. `at`: where the value lies. */
+export const faultOf = ({ issues: [issue] }: z.ZodError, at: readonly PropertyKey[] = []): string => {
   if (issue === undefined) return "malformed";
-  const path = issue.path.map(String).join(".");
+  const path = [...at, ...issue.path].map(String).join(".");
   if (issue.code === "unrecognized_keys")
     return `Unrecognized field: ${[path, issue.keys[0]].filter(Boolean).join(".")}`;
   return path === "" ? issue.message : `${path}: ${issue.message}`;

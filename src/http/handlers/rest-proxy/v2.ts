@@ -8,7 +8,7 @@ import { restProxyError } from "../../rest-proxy-error.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { createTexts, type TextOf } from "../../results.ts";
 import { parameterOf, stationOfTopic } from "./topic.ts";
-import { embeddedFormatOf, readV2Records } from "./v2-records.ts";
+import { embeddedFormatOf, findV2Records } from "./v2-records.ts";
 
 const V2_TYPE = "application/vnd.kafka.v2+json";
 
@@ -21,14 +21,16 @@ export const produceToTopic =
     const partition = partitionOf(call);
     const body = await dependencies.readBody(request);
     facts.bytes = body.length;
-    const events = readV2Records(body, {
-      format,
-      partition,
-      headers: recordHeadersOf(request.rawHeaders),
-      limits: dependencies.contentLimits,
-    });
+    const { intake, contentLimits, maxEvents } = dependencies;
+    const context = {
+      ...{ format, partition, headers: recordHeadersOf(request.rawHeaders) },
+      limits: { ...contentLimits, maxEvents },
+    };
+    const found = intake.reading(call, body, () => findV2Records(body, context));
+    intake.expect(call, { events: found.count, bytes: 0 });
+    const events = await found.read();
     const station = await stationOfTopic(call, dependencies.stations);
-    const outcomes = await dependencies.intake.submit(call, station, events);
+    const outcomes = await intake.submit(call, station, events);
     const missing = partition === undefined ? undefined : outcomes.find(isPartitionUnknown);
     if (missing?.status === "failed") throw missing.error;
     sendText(call.response, 200, V2_TYPE, answer(outcomes));

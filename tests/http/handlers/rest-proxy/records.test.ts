@@ -268,6 +268,42 @@ describe("several records in one body", () => {
     expect(linesOf(answer.text)).toMatchObject([{ offset: 0 }, { error_code: 400 }, { offset: 1 }]);
   });
 
+  it("get a report each, however wrong one of them is", async () => {
+    const wrong = [
+      {
+        value: { type: "STRING", data: "x" },
+        headers: [{ name: "x-webhook-id" }],
+      },
+      [1],
+      null,
+      { ...json(1), timestamp: "1969-12-31T23:59:59Z" },
+      { headers: Array.from({ length: 1000 }, () => 1) },
+    ];
+    const body = [json(0), ...wrong, json(2)].map((one) => JSON.stringify(one)).join("");
+    const answer = await gateway.post(RECORDS, body);
+    expect(answer.status).toBe(200);
+    const reports = linesOf(answer.text);
+    expect(reports.map((report) => report["error_code"])).toEqual([200, 400, 400, 400, 400, 400, 200]);
+    expect(reports[4]?.["message"]).toContain("timestamp");
+    expect(await records()).toHaveLength(2);
+  });
+
+  it("have a true report behind one that is too large", async () => {
+    const other = await serve({ bodyLimits: { maxBytes: 4 * LIMIT, timeoutMs: 5000 } });
+    const large = { value: { type: "STRING", data: "x".repeat(LIMIT + 1) } };
+    const body = [json(1), large, json(2), json(3)].map((one) => JSON.stringify(one)).join("\n");
+    const answer = await other.post(RECORDS, body);
+    expect(linesOf(answer.text).map((report) => report["error_code"])).toEqual([200, 413, 200, 200]);
+    expect(await other.records("plain")).toHaveLength(3);
+    await other.server.drain({ graceMs: 0 });
+  });
+
+  it("are refused together where there are more than a call may have", async () => {
+    const answer = await gateway.post(RECORDS, "{}".repeat(1001));
+    expect([answer.status, answer.body]).toEqual([413, error(413, expect.stringContaining("1000"))]);
+    expect(await records()).toHaveLength(0);
+  });
+
   it("end at what can't be parsed", async () => {
     const answer = await gateway.post(RECORDS, `${JSON.stringify(json(1))}{"a"}${JSON.stringify(json(2))}`);
     expect(answer.status).toBe(200);

@@ -145,6 +145,21 @@ describe("a v3 stream", () => {
     expect(await gateway.records("plain")).toHaveLength(1);
   });
 
+  it.each(['{ value": {"type":"JSON","data":1}}', '{"value":[}'])("ends at once at %s", async (broken) => {
+    const gateway = await start();
+    const stream = await openStream(gateway);
+    stream.send(`${text(json(1))}${broken}${text(json(2))}`);
+    await stream.closed();
+    expect(codes(stream.reports())).toEqual([200, 400]);
+    expect(await gateway.records("plain")).toHaveLength(1);
+  });
+
+  it("goes on after JSON that is no record", async () => {
+    const gateway = await start();
+    const { reports } = await gateway.stream(RECORDS, [`${text(json(1))}[1]null"t" 5 ${text(json(2))}`]);
+    expect(codes(reports)).toEqual([200, 400, 400, 400, 400, 200]);
+  });
+
   it("ends after a record that is too large, with a report of it", async () => {
     const gateway = await start();
     for (const size of [LIMIT, 4 * LIMIT]) {

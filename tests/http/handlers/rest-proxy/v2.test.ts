@@ -51,6 +51,22 @@ describe("a v2 call", () => {
     ]);
   });
 
+  it.each([
+    ["JSON", { key: "k" }, JSON_TYPE],
+    ["binary", { key: "aw==" }, BINARY_TYPE],
+  ])("stores a record without value as a tombstone: %s", async (_, record, type) => {
+    expect((await gateway.post("/topics/plain", { records: [record] }, type)).status).toBe(200);
+    const [stored] = await gateway.records("plain");
+    expect([stored?.key === null, stored?.value]).toEqual([false, null]);
+  });
+
+  it("is refused with more records than a call may have, and at the first of another shape", async () => {
+    const many = await gateway.post("/topics/plain", `{"records":[${"{},".repeat(1000)}{}]}`, JSON_TYPE);
+    expect([many.status, many.body]).toEqual([413, error(413, expect.stringContaining("1000"))]);
+    const wrong = await gateway.post("/topics/plain", `{"records":[{},${"1,".repeat(20000)}1]}`, JSON_TYPE);
+    expect([wrong.status, wrong.body]).toEqual([422, error(422, "records.1 must be an object")]);
+  });
+
   it("stores binary records", async () => {
     const records = [{ key: "aw==", value: "AP8=" }, { value: "" }, { key: null, value: null }];
     expect((await gateway.post("/topics/plain", { records }, BINARY_TYPE)).status).toBe(200);
@@ -100,7 +116,6 @@ describe("a v2 call", () => {
     ["an empty list", { records: [] }],
     ["records that are none", { records: 5 }],
     ["a record that is none", { records: [{ value: 1 }, 5] }],
-    ["a record without value", { records: [{ key: 1 }] }],
     ["an unknown field", { records: [{ value: 1, vlaue: 1 }] }],
     ["an unknown field of its own", { records: [{ value: 1 }], more: 1 }],
     ["a partition that is no number", { records: [{ value: 1, partition: "0" }] }],

@@ -1,3 +1,4 @@
+import { PARTNER_KEY } from "../../support.ts";
 import { serve, type ServedGateway } from "../rest-proxy/support.ts";
 
 let gateway: ServedGateway;
@@ -33,6 +34,32 @@ describe("CloudEvents over HTTP", () => {
       "ce_type=order.made",
       "ce_extra=x",
     ]);
+  });
+
+  it.each([{}, { "content-type": "application/json" }])(
+    "come in binary mode without data: %j",
+    async (type) => {
+      const attributes = {
+        "ce-specversion": "1.0",
+        "ce-id": "1",
+        "ce-source": "/shop",
+        "ce-type": "order.gone",
+      };
+      const answer = await fetch(gateway.url + SINGLE, {
+        method: "POST",
+        headers: { "x-api-key": PARTNER_KEY, ...attributes, ...type },
+      });
+      expect(answer.status).toBe(200);
+      const [record] = await gateway.records("plain");
+      expect(record?.value).toBeNull();
+      expect(await headersOf()).toContain("ce_type=order.gone");
+    },
+  );
+
+  it("need a content type for their data in binary mode", async () => {
+    const headers = { "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/shop", "ce-type": "t" };
+    expect((await gateway.post(SINGLE, "x", { ...headers, "content-type": "" })).status).toBe(415);
+    expect((await gateway.post(SINGLE, "")).status).toBe(400);
   });
 
   it("come in structured mode, with their own bytes", async () => {
