@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 
 # Compiling needs the development packages; the image does not.
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY sdk/package.json sdk/package.json
