@@ -8,7 +8,7 @@ import { createApiKeyVerifier } from "../auth/api-keys.ts";
 import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/secrets.ts";
 import { createFailureThrottle } from "../auth/throttle.ts";
 import type { Settings } from "../config/schema.ts";
-import { parseConnectorConfig } from "../delivery/config/connector-config.ts";
+import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
 import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
@@ -61,13 +61,8 @@ const ofWebhooks: Check = ({ webhooks, roles }) =>
       )
     : [];
 
-const ofConnectors: Check = ({ connectors, roles }) =>
-  roles.includes("delivery")
-    ? connectors.flatMap(({ name, config }) => {
-        const parsed = parseConnectorConfig(name, config);
-        return "faults" in parsed ? parsed.faults.map(({ message }) => `connectors.${name}: ${message}`) : [];
-      })
-    : [];
+const ofConnectors: Check = ({ connectors, delivery, roles }) =>
+  roles.includes("delivery") ? faultsOfDeclared(connectors, delivery.allowTargets) : [];
 
 const ofCertificates: Check = ({ broker }) => {
   if (broker.type !== "kafka") return [];

@@ -1,5 +1,6 @@
 /** What is wrong with the settings, one line for each fault: path, what was given, what is allowed; never a secret. */
 import type { z } from "zod";
+import { maskQueryCredentials } from "../lib/url-credentials.ts";
 import { nearest } from "../lib/nearest.ts";
 import { groupOf, infoOf, isObject, isOpen, mapTree, placeOf, type Path } from "./tree.ts";
 
@@ -20,8 +21,9 @@ const segment = (step: PropertyKey, first: boolean): string => {
 /** A path as people write it: `auth.accounts[0].username`. */
 export const pathText = (path: Path): string => path.map((step, i) => segment(step, i === 0)).join("");
 
-/** User and password of a URL are secrets wherever they stand. */
-export const withoutUserInfo = (text: string): string => text.replace(/\/\/[^/\s@]*@/g, "//***@");
+/** Credentials of a URL, its user and password and its query parameters, are secrets wherever they stand. */
+export const withoutUrlCredentials = (text: string): string =>
+  maskQueryCredentials(text.replace(/\/\/[^/\s@]*@/g, "//***@"), "***");
 
 const kindOf = (value: unknown): string => {
   if (Array.isArray(value)) return "a list";
@@ -31,7 +33,7 @@ const kindOf = (value: unknown): string => {
 
 const shown = (value: unknown, showable: boolean): string => {
   if (showable && typeof value === "string") {
-    return JSON.stringify(withoutUserInfo(value.length > 80 ? `${value.slice(0, 80)}…` : value));
+    return JSON.stringify(withoutUrlCredentials(value.length > 80 ? `${value.slice(0, 80)}…` : value));
   }
   return showable && (typeof value === "number" || typeof value === "boolean")
     ? String(value)

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { formatDuration } from "../lib/duration.ts";
 import { formatSize } from "../lib/size.ts";
 import { variables, type Variable } from "./environment.ts";
-import { withoutUserInfo } from "./faults.ts";
+import { withoutUrlCredentials } from "./faults.ts";
 import type { KeyInfo } from "./keys.ts";
 import { settingsSchema, type Settings } from "./schema.ts";
 import { defaultOf, infoOf, mapTree } from "./tree.ts";
@@ -29,7 +29,7 @@ const written = (value: unknown, info: KeyInfo | undefined): unknown => {
 
 /** The effective settings as a settings file, secrets masked. */
 export const printSettings = (settings: Settings): string =>
-  withoutUserInfo(
+  withoutUrlCredentials(
     stringify(
       mapTree(settingsSchema, settings, (value, schema) => written(value, infoOf(schema))),
       { lineWidth: 0 },

@@ -14,6 +14,7 @@ import { loadOrCreateIdentity, withIdentity } from "../config/identity.ts";
 import { loadSettings, type LoadedSettings, type RefusedSettings } from "../config/load.ts";
 import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema.ts";
+import { maskConfig } from "../delivery/config/masking.ts";
 import { VERSION } from "../config/version.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger.ts";
 
@@ -35,8 +36,16 @@ const printout = async ({
   if (command === "print-env-example") return printEnvExample();
   const loaded = loadSettings({ configFile, env: process.env, cwd: process.cwd() });
   if (loaded.status === "refused" || command === "serve") return loaded;
-  return command === "print-config" ? printSettings(loaded.settings) : checked(loaded.settings);
+  return command === "print-config"
+    ? printSettings(withMaskedConnectors(loaded.settings))
+    : checked(loaded.settings);
 };
+
+/** As the operators' routes show them. */
+const withMaskedConnectors = (settings: Settings): Settings => ({
+  ...settings,
+  connectors: settings.connectors.map(({ name, config }) => ({ name, config: maskConfig(config) })),
+});
 
 /** Loaded late, as the app is: it knows every part that has settings. */
 const checked = async (settings: Settings): Promise<string | RefusedSettings> => {

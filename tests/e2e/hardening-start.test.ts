@@ -146,6 +146,32 @@ describe("a start that fails", () => {
   );
 
   it(
+    "--print-config hides the credentials of connectors as the operators' routes do",
+    async () => {
+      const url = "https://user:hush1@crm.example/a?api_key=hush2&page=3";
+      const config = {
+        ...{ topics: "orders", "callback.request.url": url, "callback.request.method": "POST" },
+        ...{ secret: "whsec_aHVzaDM=", "sasl.jaas.config": "hush4", "ssl.key.password": "hush5" },
+        "callback.request.headers": "Authorization:hush6",
+        "proxy.url": "http://proxy.example/?token=hush7",
+      };
+      const { code, stdout } = await run(
+        {
+          ...embedded("data"),
+          connectors: [{ name: "crm", config }],
+          eventService: { callback_api: { base_url: "https://anchor.example/?api_key=hush8" } },
+        },
+        ["--print-config"],
+      );
+      expect(code).toBe(0);
+      expect(stdout).not.toMatch(/hush|aHVzaDM/);
+      expect(stdout).toContain("page=3");
+      expect(stdout).toContain("topics: orders");
+    },
+    TIMEOUT,
+  );
+
+  it(
     "tells a certificate that is none",
     async () => {
       const settings = {

@@ -2,6 +2,7 @@
  * Credentials in configurations: never shown, and kept when a masked value comes back. They are in headers, in URLs
  * (userinfo, query parameters) and in `secret`.
  */
+import { isCredentialName, mapUrlCredentials, maskUrlCredentials } from "../../lib/url-credentials.ts";
 import { isJsonForm, parseHeaders, printHeaders, type HeaderPair } from "./headers.ts";
 import { KEYS } from "./keys.ts";
 
@@ -9,39 +10,18 @@ export type RawConfig = Readonly<Record<string, string>>;
 
 export const MASK = "********";
 
-const CREDENTIAL =
-  /auth|cookie|token|secret|password|passwd|credential|signature|api[-_]?key|access[-_]?key/i;
-const USERINFO = /^(\s*[a-z]+:[\\/]*)([^\\/?#]*)@/i;
-const QUERY_PARAMETER = /([?&])([^=&#]+)=([^&#]*)/g;
-
-const mapUrl = (
-  raw: string,
-  userinfo: (value: string) => string,
-  parameter: (name: string, value: string) => string,
-): string =>
-  raw
-    .replace(USERINFO, (_, scheme: string, value: string) => `${scheme}${userinfo(value)}@`)
-    .replace(QUERY_PARAMETER, (whole: string, mark: string, name: string, value: string) =>
-      CREDENTIAL.test(name) ? `${mark}${name}=${parameter(name, value)}` : whole,
-    );
-
-const maskUrl = (raw: string): string =>
-  mapUrl(
-    raw,
-    () => MASK,
-    () => MASK,
-  );
+const maskUrl = (raw: string): string => maskUrlCredentials(raw, MASK);
 
 const unmaskUrl = (raw: string, stored: string): string => {
   const known = new Map<string, string>();
-  mapUrl(
+  mapUrlCredentials(
     stored,
     (value) => (known.set("@", value), value),
     (name, value) => (known.set(name, value), value),
   );
   const restore = (name: string, value: string): string =>
     value === MASK ? (known.get(name) ?? MASK) : value;
-  return mapUrl(raw, (value) => restore("@", value), restore);
+  return mapUrlCredentials(raw, (value) => restore("@", value), restore);
 };
 
 const separatorOf = (config: RawConfig): string =>
@@ -56,7 +36,7 @@ const pairsOf = (config: RawConfig): readonly HeaderPair[] | undefined => {
 const maskHeaders = (raw: string, config: RawConfig): string => {
   const pairs = pairsOf(config);
   if (pairs === undefined) return MASK;
-  const masked = pairs.map(([name, value]): HeaderPair => [name, CREDENTIAL.test(name) ? MASK : value]);
+  const masked = pairs.map(([name, value]): HeaderPair => [name, isCredentialName(name) ? MASK : value]);
   return printHeaders(masked, separatorOf(config), raw);
 };
 
@@ -72,7 +52,8 @@ const unmaskHeaders = (raw: string, config: RawConfig, stored: RawConfig): strin
   return printHeaders(restored, separatorOf(config), isJsonForm(raw) ? raw : "");
 };
 
-const CREDENTIAL_KEY = /password|secret|credential|sasl\.jaas|token/i;
+const CREDENTIAL_KEY =
+  /password|passwd|secret|credential|sasl\.jaas|token|(api|access|private)[._-]?key|(keystore|ssl)\.key$|user\.info|authorization/i;
 
 const mapConfig = (config: RawConfig, map: (key: string, value: string) => string): RawConfig =>
   Object.fromEntries(Object.entries(config).map(([key, value]) => [key, map(key, value)]));
@@ -80,15 +61,14 @@ const mapConfig = (config: RawConfig, map: (key: string, value: string) => strin
 /** The configuration as it may be shown. */
 export const maskConfig = (config: RawConfig): RawConfig =>
   mapConfig(config, (key, value) => {
-    if (key === KEYS.url.name) return maskUrl(value);
     if (key === KEYS.headers.name) return maskHeaders(value, config);
-    return CREDENTIAL_KEY.test(key) ? MASK : value;
+    // Any value may be a URL: that of a proxy, of a registry.
+    return CREDENTIAL_KEY.test(key) ? MASK : maskUrl(value);
   });
 
 /** The configuration with each masked value replaced by the stored one, where there is one. */
 export const unmaskConfig = (config: RawConfig, stored: RawConfig): RawConfig =>
   mapConfig(config, (key, value) => {
-    if (key === KEYS.url.name) return unmaskUrl(value, stored[key] ?? "");
     if (key === KEYS.headers.name) return unmaskHeaders(value, config, stored);
-    return value === MASK ? (stored[key] ?? value) : value;
+    return value === MASK ? (stored[key] ?? value) : unmaskUrl(value, stored[key] ?? "");
   });

@@ -5,6 +5,7 @@ const STORED = {
   "callback.request.headers": "Authorization:Bearer t|X-Plain:p|X-Api-Key:k2",
   secret: "whsec_AAEC",
   "sasl.jaas.config": "x",
+  "proxy.url": "http://u:p@proxy.example/",
   topics: "orders",
 };
 
@@ -15,7 +16,23 @@ describe("maskConfig", () => {
       "callback.request.headers": `Authorization:${MASK}|X-Plain:p|X-Api-Key:${MASK}`,
       secret: MASK,
       "sasl.jaas.config": MASK,
+      "proxy.url": `http://${MASK}@proxy.example/`,
       topics: "orders",
+    });
+  });
+
+  it("hides the credentials of keys that nothing here reads", () => {
+    const shown = maskConfig({
+      "ssl.keystore.key": "k1",
+      "basic.auth.user.info": "k1",
+      "registry.api.key": "k1",
+      "proxy.url": "http://u:k1@proxy.example/?sig=k1",
+      "errors.tolerance": "all",
+    });
+    expect(JSON.stringify(shown)).not.toContain("k1");
+    expect(shown).toMatchObject({
+      "proxy.url": `http://${MASK}@proxy.example/?sig=${MASK}`,
+      "errors.tolerance": "all",
     });
   });
 

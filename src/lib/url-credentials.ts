@@ -1,0 +1,35 @@
+/** Credentials in URLs: user and password, and query parameters whose names say that they are credentials. */
+
+const NAME =
+  /auth|cookie|token|secret|password|passwd|credential|signature|api[-_]?key|access[-_]?key|^(key|sig|pwd|pass)$/i;
+const USERINFO = /^(\s*[a-z]+:[\\/]*)([^\\/?#]*)@/i;
+const QUERY_PARAMETER = /([?&])([^=&#\s?]+)=([^&#\s"']*)/g;
+
+/** Of a header or a query parameter. */
+export const isCredentialName = (name: string): boolean => NAME.test(name);
+
+const mapQuery = (raw: string, parameter: (name: string, value: string) => string): string =>
+  raw.replace(QUERY_PARAMETER, (whole: string, mark: string, name: string, value: string) =>
+    isCredentialName(name) ? `${mark}${name}=${parameter(name, value)}` : whole,
+  );
+
+/** The URL with each of its credentials replaced. */
+export const mapUrlCredentials = (
+  raw: string,
+  userinfo: (value: string) => string,
+  parameter: (name: string, value: string) => string,
+): string =>
+  mapQuery(
+    raw.replace(USERINFO, (_, scheme: string, value: string) => `${scheme}${userinfo(value)}@`),
+    parameter,
+  );
+
+export const maskUrlCredentials = (raw: string, mask: string): string =>
+  mapUrlCredentials(
+    raw,
+    () => mask,
+    () => mask,
+  );
+
+/** For texts with URLs in them. */
+export const maskQueryCredentials = (text: string, mask: string): string => mapQuery(text, () => mask);
