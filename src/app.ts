@@ -5,11 +5,10 @@ import { createIngest, maxRecordBytesOf } from "./app/ingest.ts";
 import { createLifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
 import { openMemory } from "./app/memory.ts";
+import { openPullConsumers } from "./app/pull-consumers.ts";
 import { requireUsable } from "./app/settings-check.ts";
 import { openTracing } from "./app/tracing.ts";
 import type { Settings } from "./config/schema.ts";
-import { createPullConsumers } from "./delivery/consume.ts";
-import { systemClock } from "./lib/clock.ts";
 import { createHealth } from "./observability/health.ts";
 import type { Log } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
@@ -30,9 +29,6 @@ export type GatherMetrics = () => Promise<readonly MetricSamples[]>;
 
 /** A readiness probe asks the broker at most so often, in milliseconds. */
 const HEALTH_CACHE = 500;
-
-/** Members of consumer groups behind consume/batch. */
-const PULL_CONSUMERS = { idleMs: 30_000, joinMs: 10_000, maxMembers: 1000 };
 
 /** Starts all but the listeners. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
 export const startGateway = async (
@@ -59,14 +55,7 @@ export const startGateway = async (
     const ingest = settings.roles.includes("ingest")
       ? await createIngest({ settings, broker, logger, metrics, lifecycle })
       : undefined;
-    const consumers = createPullConsumers({
-      ...PULL_CONSUMERS,
-      broker,
-      clock: systemClock,
-      onError: (err) => {
-        logger.warn({ err }, "consuming goes on after a fault");
-      },
-    });
+    const consumers = openPullConsumers(broker, memory, logger);
     lifecycle.onClose("consumers", () => consumers.close());
     const connectorRoutes = settings.roles.includes("delivery")
       ? await startDelivery({ settings, broker, readers, logger, metrics, lifecycle, tracing })

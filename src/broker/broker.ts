@@ -103,6 +103,8 @@ export interface SubscribeOptions {
   /** Topics that don't exist, or no longer, don't hold up the others, and are read from their beginning once they exist. */
   readonly topics: readonly string[];
   readonly from: "earliest" | "latest";
+  /** Bytes of one partition that arrive at a time, if these are more than one record; default: the adapter's own. */
+  readonly maxReadBytes?: number;
 }
 
 export interface SubscriptionHandlers {

@@ -1,26 +1,39 @@
 import type { Broker, SubscriptionHandlers } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import { createPullConsumers, type PullConsumers } from "../../src/delivery/consume.ts";
+import {
+  createPullConsumers,
+  type PullConsumers,
+  type PullConsumersOptions,
+} from "../../src/delivery/consume.ts";
 import type { Pull } from "../../src/delivery/consume/waiting-pull.ts";
+import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
 const WAIT = 5000;
 const IDLE = 30_000;
 const JOIN = 10_000;
+const MEMORY = 16 << 20;
 
 let broker: Broker;
 let clock: FakeClock;
 let consumers: PullConsumers;
 
-const consumersOn = (on: Pick<Broker, "subscribe">, maxMembers = 10): PullConsumers =>
+const consumersOn = (
+  on: Pick<Broker, "subscribe">,
+  more: Partial<PullConsumersOptions> = {},
+): PullConsumers =>
   createPullConsumers({
     broker: on,
     clock,
     idleMs: IDLE,
     joinMs: JOIN,
-    maxMembers,
+    maxMembers: 10,
+    maxPullsPerOwner: 10,
+    memory: createMemoryBudget(MEMORY),
+    toText: ({ value }) => value ?? Buffer.alloc(0),
     onError: () => undefined,
+    ...more,
   });
 
 beforeEach(async () => {
@@ -41,6 +54,7 @@ const store = async (...values: string[]): Promise<void> => {
 };
 
 interface Wish {
+  readonly owner?: string;
   readonly group?: string;
   readonly consumer?: string;
   readonly max?: number;
@@ -49,6 +63,7 @@ interface Wish {
 }
 
 const pull = ({
+  owner = "account ann",
   group = "g",
   consumer = "c",
   max = 10,
@@ -56,6 +71,7 @@ const pull = ({
   signal,
 }: Wish = {}): Promise<Pull> =>
   consumers.pull({
+    owner,
     group,
     consumer,
     topic: "orders",
@@ -65,7 +81,7 @@ const pull = ({
     signal: signal ?? new AbortController().signal,
   });
 
-const texts = ({ records }: Pull): (string | undefined)[] => records.map(({ value }) => value?.toString());
+const texts = ({ texts: all }: Pull): string[] => all.map(String);
 const position = async (group = "g"): Promise<bigint | undefined> =>
   (await broker.committed(group, "orders"))[0]?.offset;
 /** What a pull gets that ends by its time. */
@@ -193,8 +209,48 @@ it("stays in the group while an answer is under way", async () => {
   expect(await position()).toBe(1n);
 });
 
+it("ends the longest idle member of the owner that has the most, when there are too many", async () => {
+  const left: string[] = [];
+  const watched: Pick<Broker, "subscribe"> = {
+    subscribe: async (options, handlers) => {
+      const subscription = await broker.subscribe(options, handlers);
+      const close = async (): Promise<void> => {
+        left.push(options.group ?? "");
+        await subscription.close();
+      };
+      return { ...subscription, assignment: subscription.assignment, close };
+    },
+  };
+  consumers = consumersOn(watched, { maxMembers: 4 });
+  await store("a", "b");
+  const once = async (owner: string, group: string): Promise<void> => {
+    await (await pull({ owner, group, max: 1 })).consume();
+    clock.advance(10);
+  };
+  await once("account bob", "b1");
+  for (const group of ["a1", "a2", "a3"]) await once("account ann", group);
+  await once("account ann", "a1");
+  await once("account bob", "b2");
+  await new Promise(setImmediate);
+  expect(left).toEqual(["a2"]);
+  await once("account ann", "a4");
+  await new Promise(setImmediate);
+  // Now both have as many.
+  expect(left).toEqual(["a2", "b1"]);
+});
+
+it("bounds the pulls of one owner that wait", async () => {
+  consumers = consumersOn(broker, { maxPullsPerOwner: 1 });
+  const waiting = pull();
+  await expect(pull()).rejects.toMatchObject({ code: "OVERLOADED" });
+  const other = pull({ owner: "account bob", group: "other" });
+  await Promise.all([afterWait(waiting), other]);
+  await store("a");
+  expect(texts(await pull({ max: 1 }))).toEqual(["a"]);
+});
+
 it("bounds its members", async () => {
-  consumers = consumersOn(broker, 1);
+  consumers = consumersOn(broker, { maxMembers: 1 });
   await store("a");
   await pull({ max: 1 });
   await expect(pull({ consumer: "other" })).rejects.toMatchObject({ code: "OVERLOADED" });
@@ -204,6 +260,7 @@ it("shares the partitions among consumers of several names, each record once", a
   await broker.ensureTopic({ name: "wide", partitions: 4 });
   const wide = (consumer: string, max: number): Promise<Pull> =>
     consumers.pull({
+      owner: "account ann",
       group: "g",
       consumer,
       topic: "wide",
@@ -225,6 +282,91 @@ it("shares the partitions among consumers of several names, each record once", a
   const all = pulls.flatMap(texts);
   expect(all.toSorted()).toEqual(["0", "1", "2", "3"]);
   await Promise.all(pulls.map((one) => one.consume()));
+});
+
+describe("memory", () => {
+  const SIZE = 10_000;
+  const numbered = (n: number): string => String(n).padEnd(SIZE, ".");
+  const numbers = (pulled: Pull): number[] => texts(pulled).map((text) => Number.parseInt(text, 10));
+  const all = Array.from({ length: 300 }, (_, n) => n);
+
+  it("is never more than its bound, and each of many groups gets every event once", async () => {
+    const memory = createMemoryBudget(1 << 20);
+    consumers = consumersOn(broker, { memory, maxMembers: 30, maxPullsPerOwner: 30 });
+    await store(...all.map(numbered));
+    const isShort = (error: unknown): undefined => {
+      if (!(error instanceof GatewayError) || error.code !== "OVERLOADED") throw error;
+    };
+    const readAll = async (group: string): Promise<number[]> => {
+      const read: number[] = [];
+      while (read.length < all.length) {
+        const pulled = await pull({ group, owner: `account ${group.slice(0, 2)}`, max: 5000 }).catch(isShort);
+        expect(memory.usedBytes).toBeLessThanOrEqual(memory.maxBytes);
+        if (pulled === undefined) continue;
+        read.push(...numbers(pulled));
+        await pulled.consume();
+      }
+      return read;
+    };
+    // Nobody waits in vain for long: only calls whose time is over are told that there is no memory.
+    const groups = Array.from({ length: 20 }, (_, n) => `g${n}`);
+    const ticking = setInterval(() => {
+      clock.advance(100);
+    }, 1);
+    const reads = await Promise.all(groups.map((group) => readAll(group).catch((error: unknown) => error)));
+    clearInterval(ticking);
+    for (const read of reads) expect(read).toEqual(all);
+    await consumers.close();
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  it("is taken from idle groups first, which read again what they forgot", async () => {
+    const memory = createMemoryBudget(1 << 20);
+    consumers = consumersOn(broker, { memory });
+    await store(...all.map(numbered));
+    const first = await pull({ group: "idle", max: 2 });
+    await first.consume();
+    await new Promise(setImmediate);
+    expect(memory.usedBytes).toBeGreaterThan(0);
+    const other = await pull({ group: "busy", max: 40 });
+    expect(numbers(other)).toEqual(all.slice(0, 40));
+    await other.consume();
+    const next = await pull({ group: "idle", max: 30 });
+    expect([...numbers(first), ...numbers(next)]).toEqual(all.slice(0, 32));
+    next.release();
+    await consumers.close();
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  it("is refused with 503 where none can be had, and events come once there is some", async () => {
+    const memory = createMemoryBudget(1 << 20);
+    consumers = consumersOn(broker, { memory });
+    await store("a");
+    memory.tryTake(memory.maxBytes);
+    const pulling = pull({ max: 1 });
+    await clock.pending(WAIT);
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    clock.advance(WAIT);
+    await expect(pulling).rejects.toMatchObject({
+      code: "OVERLOADED",
+      retryAfter: 1,
+      message: expect.stringContaining("limits.memory") as string,
+    });
+    memory.give(memory.maxBytes);
+    const next = pull({ max: 1 });
+    clock.advance(100);
+    expect(texts(await next)).toEqual(["a"]);
+  });
+
+  it("lets an event through that is larger than the bound", async () => {
+    consumers = consumersOn(broker, { memory: createMemoryBudget(10_000) });
+    await store("x".repeat(20_000), "y");
+    const large = await pull({ max: 2 });
+    expect(large.texts.map(({ length }) => length)).toEqual([20_000]);
+    const next = pull({ max: 1 });
+    await large.consume();
+    expect(texts(await next)).toEqual(["y"]);
+  });
 });
 
 describe("close", () => {

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
+import { watchStrain } from "../support/health-delay.ts";
 import { uniqueName } from "../support/kafka/describe.ts";
 
 interface Wish {
@@ -79,6 +80,22 @@ const suite = (broker: BrokerUnderTest): void => {
     const again = await read({ group: "g" });
     expect(again.map(({ n }) => n)).toEqual(Array.from({ length: 40 }, (_, n) => n));
   }, 60_000);
+
+  it("holds no more than a bound for sixty groups over large events, and loses none of them", async () => {
+    await start();
+    const text = "x".repeat(16 * 1024);
+    for (let n = 0; n < 1000; n += 100)
+      await produce(Array.from({ length: 100 }, (_, i) => ({ n: n + i, text })));
+    const strain = await watchStrain(gateway);
+    const groups = Array.from({ length: 60 }, (_, n) => `group-${n}`);
+    const firsts = await Promise.all(groups.map((group) => read({ group, count: 10 })));
+    for (const first of firsts) expect(first.map(({ n }) => n)).toEqual(firsts[0]?.map(({ n }) => n));
+    const numbers = firsts[0]?.map(({ n }) => n) ?? [];
+    while (numbers.length < 1000)
+      numbers.push(...(await read({ group: "group-0", count: 5000 })).map(({ n }) => n));
+    expect(numbers).toEqual(Array.from({ length: 1000 }, (_, n) => n));
+    expect((await strain.stop()).memoryMiB).toBeLessThan(128);
+  }, 120_000);
 };
 
 describeOnEachBroker("readers", suite);

@@ -6,6 +6,7 @@ import { createAuthentication } from "../../src/auth/authentication.ts";
 import type { Limits } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
+import { consumedEvent } from "../../src/http/handlers/stations/consumed-events.ts";
 import { createPullConsumers, type PullConsumers } from "../../src/delivery/consume.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createApp } from "../../src/http/app.ts";
@@ -208,6 +209,9 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     idleMs: 30_000,
     joinMs: 10_000,
     maxMembers: 100,
+    maxPullsPerOwner: 100,
+    memory: createMemoryBudget(64 << 20),
+    toText: consumedEvent,
     onError: () => undefined,
   });
   const pulls = new EventEmitter();

@@ -65,6 +65,7 @@ interface MemberDependencies {
   /** Topics that exist. */
   readonly topics: readonly string[];
   readonly from: SubscribeOptions["from"];
+  readonly options: Pick<SubscribeOptions, "maxReadBytes">;
   readonly handlers: SubscriptionHandlers;
   readonly events: MemberEvents;
   readonly countPartitions: CountPartitions;
@@ -74,7 +75,7 @@ interface MemberDependencies {
 }
 
 const createConsumer = (
-  { kafka, group, countPartitions, sessionTimeout = SESSION_TIMEOUT }: MemberDependencies,
+  { kafka, group, countPartitions, options, sessionTimeout = SESSION_TIMEOUT }: MemberDependencies,
   onCluster: (cluster: Cluster) => void,
 ): Consumer =>
   kafka.consumer({
@@ -84,11 +85,16 @@ const createConsumer = (
     heartbeatInterval: HEARTBEAT_INTERVAL,
     rebalanceTimeout: REBALANCE_TIMEOUT,
     maxWaitTimeInMs: MAX_WAIT,
-    maxBytes: MAX_BYTES,
-    maxBytesPerPartition: MAX_PARTITION_BYTES,
+    ...bytesOfFetch(options),
     allowAutoTopicCreation: false,
     retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },
   });
+
+/** Several partitions come with one fetch. */
+const bytesOfFetch = ({ maxReadBytes = MAX_PARTITION_BYTES }: Pick<SubscribeOptions, "maxReadBytes">) => ({
+  maxBytes: Math.min(MAX_BYTES, 4 * maxReadBytes),
+  maxBytesPerPartition: Math.min(MAX_PARTITION_BYTES, maxReadBytes),
+});
 
 /** What the parts of one member share. */
 interface State {

@@ -42,15 +42,18 @@ const pastTheLast = (records: readonly ConsumedRecord[]): bigint => (records.at(
 interface PumpParts {
   readonly store: Pick<LocalStore, "read" | "ends">;
   readonly handlers: Pick<SubscriptionHandlers, "onRecords" | "onError">;
+  readonly maxBytes: number;
   /** May this cursor still deliver? */
   readonly isLive: (cursor: Cursor) => boolean;
 }
 
 /** Makes the function that sees to it that a cursor delivers what there is, one read a turn of the event loop. */
-const createPump = ({ store, handlers, isLive }: PumpParts): ((cursor: Cursor) => void) => {
+const createPump = ({ store, handlers, maxBytes, isLive }: PumpParts): ((cursor: Cursor) => void) => {
   const read = ({ topic, partition, next }: Cursor): readonly ConsumedRecord[] | undefined => {
     try {
-      return store.read({ topic, partition, offset: next }, DELIVERY).map(withOwnBytes);
+      return store
+        .read({ topic, partition, offset: next }, { ...DELIVERY, bytes: maxBytes })
+        .map(withOwnBytes);
     } catch (error) {
       handlers.onError?.(new GatewayError("BROKER_UNAVAILABLE", { cause: error }));
       return undefined;
@@ -84,6 +87,7 @@ const createPump = ({ store, handlers, isLive }: PumpParts): ((cursor: Cursor) =
 export const createPartitionReader = (
   store: Pick<LocalStore, "read" | "ends">,
   handlers: Pick<SubscriptionHandlers, "onRecords" | "onError">,
+  maxReadBytes = DELIVERY.bytes,
 ): PartitionReader => {
   let cursors = new Map<string, Cursor>();
   let halted = false;
@@ -91,6 +95,7 @@ export const createPartitionReader = (
   const pump = createPump({
     store,
     handlers,
+    maxBytes: Math.min(DELIVERY.bytes, maxReadBytes),
     isLive: (cursor) => !halted && !cursor.paused && cursors.get(nameOf(cursor)) === cursor,
   });
 

@@ -75,7 +75,7 @@ const commit = async (
 /** Joins the group; the assignment follows. */
 export const createSubscription = (parts: SubscriptionParts): LocalSubscription => {
   const { store, group, options, handlers } = parts;
-  const reader = createPartitionReader(store, handlers);
+  const reader = createPartitionReader(store, handlers, options.maxReadBytes);
   const assign = (partitions: readonly TopicPartition[]): void => {
     const starts = partitions.map((partition) => ({ ...partition, ...startOf(parts, partition) }));
     reader.assign(starts);

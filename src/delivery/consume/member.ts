@@ -1,39 +1,39 @@
 /** One member of a consumer group, kept between its pulls: it buffers a little, hands out, and commits in order. */
 import type {
   Broker,
-  ConsumedRecord,
   Subscription,
-  TopicPartition,
+  SubscriptionHandlers,
   TopicPartitionOffset,
 } from "../../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
-import { createPartitionHandOut, type PartitionHandOut, type Taken } from "./partition-hand-out.ts";
+import { createHeldPartitions, type HeldPartitions, type HeldPartitionsOptions } from "./held-partitions.ts";
+import type { Taken } from "./partition-hand-out.ts";
+import { READ_BYTES, type ReaderMemory } from "./reader-memory.ts";
 
-export interface MemberOptions {
+export interface MemberOptions extends Omit<HeldPartitionsOptions, "memory"> {
   readonly broker: Pick<Broker, "subscribe">;
   readonly group: string;
-  readonly topic: string;
   /** Where the group begins in partitions that it has no position in. */
   readonly from: "earliest" | "latest";
-  /** Free records, and bytes of them, from which on the partitions are paused. */
-  readonly maxBufferedRecords: number;
-  readonly maxBufferedBytes: number;
+  readonly memory: ReaderMemory;
+  /** Whose memory it uses. */
+  readonly owner: string;
+  /** No call waits, and no answer is being written. */
+  readonly isIdle: () => boolean;
   readonly events: MemberEvents;
 }
 
 interface MemberEvents {
-  /** Something is free that may not have been before. */
+  /** Something is free that may not have been before, or there is no memory for more. */
   readonly onFree: () => void;
   /** The group has been (re)balanced. */
   readonly onAssigned: () => void;
-  /** Partitions are being taken away: whoever holds records should bring them to an end now. */
+  /** Partitions are being taken away: answers that hold records of them should come to an end now. */
   readonly onRevoked: () => void;
   readonly onError: (error: GatewayError) => void;
 }
 
-export interface Member {
-  /** Up to so many free records and bytes; empty: there are none. */
-  take(maxRecords: number, maxBytes: number): readonly Taken[];
+export interface Member extends Pick<HeldPartitions, "take" | "isStarved" | "lacksMemory" | "wanted"> {
   /** Marks as consumed and commits what has become whole. Never rejects: what isn't committed comes again. */
   consume(taken: readonly Taken[]): Promise<void>;
   release(taken: readonly Taken[]): void;
@@ -42,183 +42,79 @@ export interface Member {
 
 /** Joins the group. Rejects as the broker's `subscribe` does. */
 export const createMember = async (options: MemberOptions): Promise<Member> => {
-  const { broker, group, topic, from, events } = options;
-  const partitions = createPartitions(options);
-  const commits = createCommits(events);
-
-  const subscription = await broker.subscribe(
-    { group, topics: [topic], from },
-    {
-      onAssigned: (assigned) => {
-        partitions.assign(assigned);
-        events.onAssigned();
-      },
-      onRevoked: async (revoked) => {
-        partitions.giveUp(revoked);
-        events.onRevoked();
-        await partitions.settled(revoked);
-        await commits.done();
-      },
-      onRecords: (records) => {
-        partitions.add(records);
-        events.onFree();
-      },
-      onError: events.onError,
+  const { broker, group, topic, from, events, isIdle } = options;
+  const memory = options.memory.join(options.owner, {
+    isIdle,
+    drop: () => {
+      partitions.drop();
     },
-  );
-  partitions.regulate(subscription);
+    onRoom: () => {
+      partitions.wake();
+    },
+  });
+  const partitions = createHeldPartitions({ ...options, memory });
+  const commits = createCommits(events);
+  const leave = (): void => {
+    partitions.close();
+    memory.leave();
+  };
+  const subscription = await broker
+    .subscribe(
+      { group, topics: [topic], from, maxReadBytes: READ_BYTES },
+      handlersOf(partitions, commits, events),
+    )
+    .catch((error: unknown) => {
+      leave();
+      throw error;
+    });
+  partitions.begin(subscription);
   commits.begin(subscription);
 
   return {
-    take: (maxRecords, maxBytes) => partitions.take(maxRecords, maxBytes),
+    get isStarved() {
+      return partitions.isStarved;
+    },
+    lacksMemory: partitions.lacksMemory,
+    wanted: partitions.wanted,
+    take: partitions.take,
     consume: (taken) => {
       for (const one of taken) one.consume();
       partitions.noteSettled();
-      return commits.commit(partitions.newPositions(topic));
+      return commits.commit(partitions.newPositions());
     },
     release: (taken) => {
       for (const one of taken) one.release();
       partitions.noteSettled();
       events.onFree();
     },
-    close: () => subscription.close(),
-  };
-};
-
-interface Partitions extends Pick<Member, "take"> {
-  assign(assigned: readonly TopicPartition[]): void;
-  /** Nothing more is handed out of them. */
-  giveUp(revoked: readonly TopicPartition[]): void;
-  /** Resolves when nothing of them is out. */
-  settled(revoked: readonly TopicPartition[]): Promise<void>;
-  noteSettled(): void;
-  add(records: readonly ConsumedRecord[]): void;
-  newPositions(topic: string): readonly TopicPartitionOffset[];
-  /** From here on pauses and resumes the subscription by what is buffered. */
-  regulate(subscription: Subscription): void;
-}
-
-type Bounds = Pick<MemberOptions, "maxBufferedRecords" | "maxBufferedBytes">;
-
-const createPartitions = (bounds: Bounds): Partitions => {
-  const held = new Map<number, PartitionHandOut>();
-  const flow = createFlow(bounds, held);
-  let waiting: (() => void)[] = [];
-
-  return {
-    assign: (assigned) => {
-      for (const { partition } of assigned) held.set(partition, createPartitionHandOut());
-      flow.restart();
-    },
-    giveUp: (revoked) => {
-      for (const { partition } of revoked) held.get(partition)?.clear();
-    },
-    settled: async (revoked) => {
-      const given = new Map(
-        [...held].filter(([partition]) => revoked.some((one) => one.partition === partition)),
-      );
-      while ([...given.values()].some(({ isOut }) => isOut))
-        await new Promise<void>((resolve) => waiting.push(resolve));
-      for (const [partition, handOut] of given) if (held.get(partition) === handOut) held.delete(partition);
-    },
-    noteSettled: () => {
-      const woken = waiting;
-      waiting = [];
-      for (const wake of woken) wake();
-    },
-    add: (records) => {
-      const [first] = records;
-      if (first === undefined) return;
-      held.get(first.partition)?.add(records);
-      flow.regulate();
-    },
-    take: (maxRecords, maxBytes) => {
-      const taken = takeFrom(held, maxRecords, maxBytes);
-      flow.regulate();
-      return taken;
-    },
-    newPositions: (topic) =>
-      [...held].flatMap(([partition, handOut]) => {
-        const offset = handOut.newPosition();
-        return offset === undefined ? [] : [{ topic, partition, offset }];
-      }),
-    regulate: (subscription) => {
-      flow.begin(subscription);
+    close: async () => {
+      await subscription.close();
+      leave();
     },
   };
 };
 
-/** Back-pressure: the group's partitions stand still while enough is buffered. */
-interface Flow {
-  begin(subscription: Subscription): void;
-  regulate(): void;
-  /** Partitions that were just assigned aren't paused. */
-  restart(): void;
-}
-
-const createFlow = (
-  { maxBufferedRecords, maxBufferedBytes }: Bounds,
-  held: ReadonlyMap<number, PartitionHandOut>,
-): Flow => {
-  let subscription: Subscription | undefined;
-  let paused = false;
-
-  const fullness = (): number => {
-    let records = 0;
-    let bytes = 0;
-    for (const { free } of held.values()) {
-      records += free.count;
-      bytes += free.bytes;
-    }
-    return Math.max(records / maxBufferedRecords, bytes / maxBufferedBytes);
-  };
-
-  const regulate = (): void => {
-    if (subscription === undefined) return;
-    const full = fullness();
-    if (full >= 1 && !paused) {
-      paused = true;
-      subscription.pause(subscription.assignment);
-    } else if (full <= 0.5 && paused) {
-      paused = false;
-      subscription.resume(subscription.assignment);
-    }
-  };
-
-  return {
-    regulate,
-    begin: (running) => {
-      subscription = running;
-      regulate();
-    },
-    restart: () => {
-      paused = false;
-      regulate();
-    },
-  };
-};
-
-const takeFrom = (
-  held: Map<number, PartitionHandOut>,
-  maxRecords: number,
-  maxBytes: number,
-): readonly Taken[] => {
-  const all: Taken[] = [];
-  let records = maxRecords;
-  let bytes = maxBytes;
-  for (const [partition, handOut] of [...held]) {
-    const before = handOut.free.bytes;
-    const taken = bytes > 0 ? handOut.take(records, bytes) : undefined;
-    if (taken === undefined) continue;
-    all.push(taken);
-    records -= taken.records.length;
-    bytes -= before - handOut.free.bytes;
-    // Who has given goes to the end of the line, so that a busy partition doesn't starve the others.
-    held.delete(partition);
-    held.set(partition, handOut);
-  }
-  return all;
-};
+const handlersOf = (
+  partitions: HeldPartitions,
+  commits: Commits,
+  events: MemberEvents,
+): SubscriptionHandlers => ({
+  onAssigned: (assigned) => {
+    partitions.assign(assigned);
+    events.onAssigned();
+  },
+  onRevoked: async (revoked) => {
+    partitions.giveUp(revoked);
+    events.onRevoked();
+    await partitions.settled(revoked);
+    await commits.done();
+  },
+  onRecords: (records) => {
+    partitions.add(records);
+    events.onFree();
+  },
+  onError: events.onError,
+});
 
 interface Commits {
   begin(subscription: Subscription): void;

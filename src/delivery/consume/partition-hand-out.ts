@@ -1,60 +1,66 @@
 /** One partition's records on their way into answers: which are free, which are out, and how far all are consumed. */
-import type { ConsumedRecord } from "../../broker/broker.ts";
+
+/** A record as its reader gets it. */
+export interface KeptRecord {
+  readonly offset: bigint;
+  readonly text: Buffer;
+  /** Bytes of memory that it counts for. */
+  readonly cost: number;
+}
 
 /** Neighbours that share a fate. */
 interface Segment {
-  readonly records: ConsumedRecord[];
+  /** Empty once they are consumed, or forgotten after `close`. */
+  records: KeptRecord[];
+  /** Behind the last of them. */
+  end: bigint;
   state: "free" | "out" | "consumed";
 }
 
 /** Records taken together; exactly one of the two ends it. */
 export interface Taken {
-  readonly records: readonly ConsumedRecord[];
+  readonly records: readonly KeptRecord[];
   consume(): void;
   /** Makes them free again, in their old place. */
   release(): void;
 }
 
 export interface PartitionHandOut {
-  /** Records that nobody has, and their bytes. */
+  /** Records that nobody has, and what they cost. */
   readonly free: { readonly count: number; readonly bytes: number };
   /** Are some taken and neither consumed nor released? */
   readonly isOut: boolean;
-  add(records: readonly ConsumedRecord[]): void;
+  add(records: readonly KeptRecord[]): void;
   /** The first free ones in offset order, as many as both bounds allow; one at least, where there is one. */
   take(maxRecords: number, maxBytes: number): Taken | undefined;
   /** The offset below which everything is consumed, if it has moved since it was last asked for. */
   newPosition(): bigint | undefined;
-  /** Forgets what is free. */
-  clear(): void;
+  /** Forgets the free records behind all others. Returns the offset of the first of them; undefined: there are none. */
+  dropTail(): bigint | undefined;
+  /** Forgets what is free or becomes free. What is out can still be consumed. */
+  close(): void;
 }
 
-export const createPartitionHandOut = (): PartitionHandOut => {
-  let segments: Segment[] = [];
-  let position: bigint | undefined;
+/** `forgotten` is called with the cost of records that aren't kept any more. */
+export const createPartitionHandOut = (forgotten: (cost: number) => void): PartitionHandOut => {
+  const segments: Segment[] = [];
+  let [position, closed]: [bigint | undefined, boolean] = [undefined, false];
   const free = { count: 0, bytes: 0 };
 
-  const count = (records: readonly ConsumedRecord[], sign: 1 | -1): void => {
+  const count = (records: readonly KeptRecord[], sign: 1 | -1): void => {
     free.count += sign * records.length;
-    free.bytes += sign * bytesOf(records);
+    free.bytes += sign * costOf(records);
+  };
+  const forget = (segment: Segment): void => {
+    forgotten(costOf(segment.records));
+    segment.records = [];
   };
 
-  const settle = (segment: Segment, state: "free" | "consumed"): void => {
+  const settle: Settle = (segment, state) => {
     segment.state = state;
-    if (state === "free") count(segment.records, 1);
-    while (segments[0]?.state === "consumed") {
-      const last = segments.shift()?.records.at(-1);
-      if (last !== undefined) position = last.offset + 1n;
-    }
-  };
-
-  /** The first `length` records of a free segment, out; what remains of it stays free behind them. */
-  const cut = (at: number, segment: Segment, length: number): Segment => {
-    const out: Segment = { records: segment.records.slice(0, length), state: "out" };
-    const rest: Segment = { records: segment.records.slice(length), state: "free" };
-    segments.splice(at, 1, ...(rest.records.length > 0 ? [out, rest] : [out]));
-    count(out.records, -1);
-    return out;
+    if (state === "consumed" || closed) forget(segment);
+    else count(segment.records, 1);
+    while (segments[0]?.state === "consumed") position = segments.shift()?.end;
   };
 
   return {
@@ -63,53 +69,91 @@ export const createPartitionHandOut = (): PartitionHandOut => {
       return segments.some(({ state }) => state === "out");
     },
     add: (records) => {
-      const last = segments.at(-1);
-      if (last?.state === "free") for (const record of records) last.records.push(record);
-      else segments.push({ records: [...records], state: "free" });
+      if (closed) {
+        forgotten(costOf(records));
+        return;
+      }
+      append(segments, records);
       count(records, 1);
     },
     take: (maxRecords, maxBytes) => {
       const at = segments.findIndex(({ state }) => state === "free");
       const segment = segments[at];
-      if (segment === undefined || maxRecords < 1) return undefined;
-      const out = cut(at, segment, fitting(segment.records, maxRecords, maxBytes));
-      return {
-        records: out.records,
-        consume: () => {
-          settle(out, "consumed");
-        },
-        release: () => {
-          settle(out, "free");
-        },
-      };
+      if (segment === undefined || maxRecords < 1 || closed) return undefined;
+      const out = cut(segments, at, fitting(segment.records, maxRecords, maxBytes));
+      count(out.records, -1);
+      return takenOf(out, settle);
     },
     newPosition: () => {
       const moved = position;
       position = undefined;
       return moved;
     },
-    clear: () => {
-      segments = segments.filter(({ state }) => state !== "free");
+    dropTail: () => {
+      const last = segments.at(-1);
+      const [first] = last?.records ?? [];
+      if (last?.state !== "free" || first === undefined) return undefined;
+      segments.pop();
+      count(last.records, -1);
+      forget(last);
+      return first.offset;
+    },
+    close: () => {
+      closed = true;
       Object.assign(free, { count: 0, bytes: 0 });
+      for (const segment of segments) if (segment.state === "free") forget(segment);
     },
   };
 };
 
+type Settle = (segment: Segment, state: "free" | "consumed") => void;
+
+const takenOf = (out: Segment, settle: Settle): Taken => ({
+  records: out.records,
+  consume: () => {
+    settle(out, "consumed");
+  },
+  release: () => {
+    settle(out, "free");
+  },
+});
+
+/** The first `length` records of a free segment, out; what remains of it stays free behind them. */
+const cut = (segments: Segment[], at: number, length: number): Segment => {
+  const records = segments[at]?.records ?? [];
+  const out = segmentOf(records.slice(0, length), "out");
+  const rest = records.slice(length);
+  segments.splice(at, 1, ...(rest.length > 0 ? [out, segmentOf(rest, "free")] : [out]));
+  return out;
+};
+
+const append = (segments: Segment[], records: readonly KeptRecord[]): void => {
+  if (records.length === 0) return;
+  const last = segments.at(-1);
+  if (last?.state === "free") {
+    for (const record of records) last.records.push(record);
+    last.end = endOf(last.records);
+  } else segments.push(segmentOf([...records], "free"));
+};
+
+const segmentOf = (records: KeptRecord[], state: Segment["state"]): Segment => ({
+  records,
+  end: endOf(records),
+  state,
+});
+
+const endOf = (records: readonly KeptRecord[]): bigint => (records.at(-1)?.offset ?? -1n) + 1n;
+
 /** How many of the records fit, at least one: a record that is larger than any bound must not block its partition. */
-const fitting = (records: readonly ConsumedRecord[], maxRecords: number, maxBytes: number): number => {
+const fitting = (records: readonly KeptRecord[], maxRecords: number, maxBytes: number): number => {
   let bytes = 0;
   let length = 0;
-  for (const record of records) {
-    bytes += recordBytes(record);
+  for (const { cost } of records) {
+    bytes += cost;
     if (length === maxRecords || (length > 0 && bytes > maxBytes)) break;
     length += 1;
   }
   return length;
 };
 
-const bytesOf = (records: readonly ConsumedRecord[]): number =>
-  records.reduce((sum, record) => sum + recordBytes(record), 0);
-
-/** What a record adds to an answer, roughly. */
-export const recordBytes = ({ value, headers }: ConsumedRecord): number =>
-  headers.reduce((sum, header) => sum + header.name.length + (header.value?.length ?? 0), value?.length ?? 0);
+const costOf = (records: readonly KeptRecord[]): number => records.reduce((sum, { cost }) => sum + cost, 0);

@@ -1,36 +1,39 @@
 /** The pulls of one consumer: they wait at its member's door, and share what comes in the order in which they came. */
-import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { createMember, type Member } from "./member.ts";
+import { createMember, type Member, type MemberOptions } from "./member.ts";
 import type { Taken } from "./partition-hand-out.ts";
 import { createWaitingPull, type Pull, type PullRequest, type WaitingPull } from "./waiting-pull.ts";
 
 export interface PullConsumer {
+  readonly owner: string;
+  /** Milliseconds of the clock; undefined: a call waits, or its answer is being written. */
+  readonly idleSince: number | undefined;
   pull(request: PullRequest): Promise<Pull>;
   /** Ends the pulls that wait, and leaves the group once the fate of every answer is known. */
   close(): Promise<void>;
 }
 
-export interface PullConsumerOptions {
-  readonly broker: Pick<Broker, "subscribe">;
+export interface PullConsumerOptions extends Pick<
+  MemberOptions,
+  "broker" | "group" | "topic" | "from" | "owner" | "memory" | "toText"
+> {
   readonly clock: Clock;
-  readonly group: string;
-  readonly topic: string;
-  readonly from: "earliest" | "latest";
   readonly idleMs: number;
   readonly joinMs: number;
   readonly onError: (error: GatewayError) => void;
   /** From here on it takes no pulls. */
   readonly onLeaving: () => void;
+  /** The group is left. */
+  readonly onLeft: () => void;
 }
 
 /** What a member keeps for pulls to come. */
 const MAX_BUFFERED_RECORDS = 1000;
-const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 2 * 1024 * 1024;
 
 export const createPullConsumer = (options: PullConsumerOptions): PullConsumer => {
-  const { clock, joinMs, onError, onLeaving } = options;
+  const { clock, joinMs, onError, onLeaving, onLeft } = options;
   const line = createLine(() => member);
   const activity = createActivity(options, () => void close());
   let member: Member | undefined;
@@ -39,16 +42,8 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
     ...options,
     maxBufferedRecords: MAX_BUFFERED_RECORDS,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
-    events: {
-      onFree: line.fill,
-      onAssigned: line.startWaits,
-      // Who holds records of these partitions gets them answered and counted while that is still ours to do.
-      onRevoked: line.end,
-      onError: (error) => {
-        onError(error);
-        line.note(error);
-      },
-    },
+    isIdle: () => activity.idleSince !== undefined,
+    events: eventsOf(line, onError),
   }).then(
     (created) => {
       member = created;
@@ -56,34 +51,29 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
     },
     (error: unknown) => {
       onLeaving();
+      onLeft();
       line.note(asGatewayError(error));
       line.end();
     },
   );
 
-  const close = async (): Promise<void> => {
+  const leave = async (): Promise<void> => {
     onLeaving();
     line.end();
     await joined;
     await activity.ceased();
     await member?.close();
+    onLeft();
   };
+  let left: Promise<void> | undefined;
+  const close = (): Promise<void> => (left ??= leave());
 
-  const answer = (taken: readonly Taken[]): Pull => ({
-    records: taken.toSorted(byOffset).flatMap(({ records }) => records),
-    consume: async () => {
-      await member?.consume(taken);
-      activity.end();
-    },
-    release: () => {
-      member?.release(taken);
-      activity.end();
-    },
-  });
+  const answer = (taken: readonly Taken[]): Pull => answerOf(taken, member, activity);
 
   const pull = async (request: PullRequest): Promise<Pull> => {
     activity.begin();
     if (request.signal.aborted) return answer([]);
+    member?.wanted();
     const wait = createWaitingPull(request, { clock, joinMs });
     line.add(wait);
     await wait.ended;
@@ -93,8 +83,38 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
     throw fault;
   };
 
-  return { pull, close };
+  return {
+    owner: options.owner,
+    get idleSince() {
+      return activity.idleSince;
+    },
+    pull,
+    close,
+  };
 };
+
+const eventsOf = (line: Line, onError: PullConsumerOptions["onError"]): MemberOptions["events"] => ({
+  onFree: line.fill,
+  onAssigned: line.startWaits,
+  // Answers with records of these partitions are written and counted while the partitions are still ours.
+  onRevoked: line.end,
+  onError: (error) => {
+    onError(error);
+    line.note(error);
+  },
+});
+
+const answerOf = (taken: readonly Taken[], member: Member | undefined, activity: Activity): Pull => ({
+  texts: taken.toSorted(byOffset).flatMap(({ records }) => records.map(({ text }) => text)),
+  consume: async () => {
+    await member?.consume(taken);
+    activity.end();
+  },
+  release: () => {
+    member?.release(taken);
+    activity.end();
+  },
+});
 
 /** The pulls that wait, first come, first served. */
 interface Line {
@@ -118,7 +138,11 @@ const createLine = (member: () => Member | undefined): Line => {
 
   const fill = (): void => {
     for (const pull of pulls) {
-      if (!fillFrom(member(), pull)) return;
+      if (!fillFrom(member(), pull)) {
+        // Waiting for memory with memory in hand would stop everyone.
+        if (member()?.isStarved === true && pull.taken.length > 0) end(pull);
+        return;
+      }
       end(pull);
     }
   };
@@ -154,20 +178,24 @@ const fillFrom = (member: Member | undefined, pull: WaitingPull): boolean => {
   return true;
 };
 
+const NO_MEMORY = "limits.memory is used up: there are events, but no memory to read them";
+
 /** Why an empty answer would be a lie. Without a member there is nobody who could say that there are no records. */
 const faultOf = ({ taken, fault }: WaitingPull, member: Member | undefined): GatewayError | undefined => {
   if (taken.length > 0) return undefined;
+  if (member?.lacksMemory() === true)
+    return new GatewayError("OVERLOADED", { retryAfter: 1, message: NO_MEMORY });
   return fault ?? (member === undefined ? new GatewayError("BROKER_UNAVAILABLE") : undefined);
 };
 
 /** A partition's records go out in order, also where some were released while others were taken. */
-const byOffset = ({ records: [a] }: Taken, { records: [b] }: Taken): number => {
-  if (a?.partition !== b?.partition) return 0;
-  return (a?.offset ?? 0n) < (b?.offset ?? 0n) ? -1 : 1;
-};
+const byOffset = ({ records: [a] }: Taken, { records: [b] }: Taken): number =>
+  (a?.offset ?? 0n) < (b?.offset ?? 0n) ? -1 : 1;
 
 /** Is there a pull that waits or whose answer's fate is not known? */
 interface Activity {
+  /** Milliseconds of the clock; undefined: there is one. */
+  readonly idleSince: number | undefined;
   begin(): void;
   end(): void;
   /** Resolves when there is none, and keeps it from being called idle. */
@@ -179,16 +207,22 @@ const createActivity = (
   onIdle: () => void,
 ): Activity => {
   let pulls = 0;
+  let idleSince: number | undefined = clock.now();
   let cancelIdle = (): void => undefined;
   let onCeased: (() => void) | undefined;
   return {
+    get idleSince() {
+      return idleSince;
+    },
     begin: () => {
       pulls += 1;
+      idleSince = undefined;
       cancelIdle();
     },
     end: () => {
       pulls -= 1;
       if (pulls > 0) return;
+      idleSince = clock.now();
       if (onCeased === undefined) cancelIdle = clock.after(idleMs, onIdle);
       else onCeased();
     },

@@ -1,10 +1,11 @@
 /** One pull: what it asks for, what it has so far, and when its wait is over. */
-import type { ConsumedRecord } from "../../broker/broker.ts";
 import type { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { recordBytes, type Taken } from "./partition-hand-out.ts";
+import type { Taken } from "./partition-hand-out.ts";
 
 export interface PullRequest {
+  /** Who asks: bounds of memory, groups and waiting calls hold for each owner. */
+  readonly owner: string;
   readonly group: string;
   /** Pulls under one name share a member; under several names they share the partitions. */
   readonly consumer: string;
@@ -20,7 +21,7 @@ export interface PullRequest {
 
 /** Records for one answer. Exactly one of the two is called, once the answer's fate is known. */
 export interface Pull {
-  readonly records: readonly ConsumedRecord[];
+  readonly texts: readonly Buffer[];
   /** They were sent. Resolves when the group's position says so; never rejects. */
   consume(): Promise<void>;
   /** They were not: the next pull gets them. */
@@ -74,7 +75,7 @@ export const createWaitingPull = (
     add: (one: Taken) => {
       taken.push(one);
       pull.missing -= one.records.length;
-      for (const record of one.records) pull.bytesLeft -= recordBytes(record);
+      for (const { cost } of one.records) pull.bytesLeft -= cost;
     },
     startWait: () => {
       if (started) return;

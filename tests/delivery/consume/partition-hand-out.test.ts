@@ -1,16 +1,19 @@
 import fc from "fast-check";
-import type { ConsumedRecord } from "../../../src/broker/broker.ts";
-import { createPartitionHandOut, type Taken } from "../../../src/delivery/consume/partition-hand-out.ts";
+import {
+  createPartitionHandOut as create,
+  type KeptRecord,
+  type PartitionHandOut,
+  type Taken,
+} from "../../../src/delivery/consume/partition-hand-out.ts";
 
-const record = (offset: number, size = 1): ConsumedRecord => ({
-  topic: "t",
-  partition: 0,
+const record = (offset: number, size = 1): KeptRecord => ({
   offset: BigInt(offset),
-  timestamp: 1,
-  key: null,
-  value: Buffer.alloc(size),
-  headers: [],
+  text: Buffer.alloc(size),
+  cost: size,
 });
+
+const createPartitionHandOut = (forgotten: (cost: number) => void = () => undefined): PartitionHandOut =>
+  create(forgotten);
 
 const offsets = (taken: Taken | undefined): number[] =>
   taken?.records.map(({ offset }) => Number(offset)) ?? [];
@@ -32,15 +35,36 @@ it("tells a position once", () => {
   expect(handOut.newPosition()).toBeUndefined();
 });
 
-it("forgets what is free, and what becomes free afterwards is still counted", () => {
-  const handOut = createPartitionHandOut();
-  handOut.add([record(0), record(1)]);
-  const out = handOut.take(1, 100);
-  handOut.clear();
-  expect(handOut.take(10, 100)).toBeUndefined();
+it("forgets at its end what is free or becomes free, and still counts what is consumed", () => {
+  let forgotten = 0;
+  const handOut = createPartitionHandOut((cost) => {
+    forgotten += cost;
+  });
+  handOut.add([record(0), record(1), record(2), record(3)]);
+  const [first, second] = [handOut.take(1, 100), handOut.take(1, 100)];
+  handOut.close();
+  expect([forgotten, handOut.free.count, handOut.take(10, 100)]).toEqual([2, 0, undefined]);
+  first?.consume();
+  expect(handOut.newPosition()).toBe(1n);
+  second?.release();
+  handOut.add([record(4)]);
+  expect([forgotten, handOut.free.count, handOut.take(10, 100)]).toEqual([5, 0, undefined]);
+});
+
+it("forgets what is free behind all others, and tells from where it is to be read again", () => {
+  let forgotten = 0;
+  const handOut = createPartitionHandOut((cost) => {
+    forgotten += cost;
+  });
+  expect(handOut.dropTail()).toBeUndefined();
+  handOut.add([record(0), record(1), record(2), record(5)]);
+  const out = handOut.take(2, 100);
+  expect([handOut.dropTail(), forgotten, handOut.free.count]).toEqual([2n, 2, 0]);
+  expect(handOut.dropTail()).toBeUndefined();
+  handOut.add([record(2), record(5)]);
   out?.release();
-  expect(handOut.free.count).toBe(1);
-  expect(offsets(handOut.take(10, 100))).toEqual([0]);
+  expect(offsets(handOut.take(10, 100))).toEqual([0, 1]);
+  expect(offsets(handOut.take(10, 100))).toEqual([2, 5]);
 });
 
 /** A partition and the answers that its records are in, as a random course of events treats them. */

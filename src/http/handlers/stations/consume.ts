@@ -1,16 +1,14 @@
 /** `POST /stations/:name/consume/batch`: the next events of a consumer group. */
-import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import { groupOf } from "../../../auth/groups.ts";
 import { unauthorized } from "../../../auth/unauthorized.ts";
-import type { ConsumedRecord } from "../../../broker/broker.ts";
 import type { Pull } from "../../../delivery/consume/waiting-pull.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import { sendJson } from "../../respond.ts";
 import { wasTaken } from "../../taken.ts";
+import { sendEvents } from "./consumed-events.ts";
 import type { StationRouteDependencies } from "./dependencies.ts";
 import { stationOf, toConsume } from "./station-of.ts";
 
@@ -40,6 +38,7 @@ export const consumeBatch = ({ stations, consumers, readBody, streams: { clock }
     const presence = presenceOf(call, clock);
     const pull = await presence.during(
       consumers.pull({
+        owner: `${principal.kind} ${principal.name}`,
         group: groupOf(principal, group),
         consumer,
         topic: station.topic,
@@ -58,8 +57,8 @@ export const consumeBatch = ({ stations, consumers, readBody, streams: { clock }
       if (taken) void pull.consume();
       else pull.release();
     });
-    facts.consumed = pull.records.length;
-    sendJson(response, 200, pull.records.map(message));
+    facts.consumed = pull.texts.length;
+    await sendEvents(response, pull.texts, clock);
   };
 };
 
@@ -139,18 +138,4 @@ const parse = (body: unknown): Wanted => {
     maxRecords,
     waitMs: Math.min(data.batch_max_wait_time_ms ?? 5000, LONGEST_WAIT),
   };
-};
-
-interface Message {
-  readonly message: string;
-  /** null: the header has no value. */
-  readonly headers: Readonly<Record<string, string | null>>;
-}
-
-/** JSON holds text only; other bytes come in base64, and a header says so. */
-const message = ({ value, headers }: ConsumedRecord): Message => {
-  const bytes = value ?? Buffer.alloc(0);
-  const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text?.toString() ?? null]));
-  if (isUtf8(bytes)) return { message: bytes.toString(), headers: named };
-  return { message: bytes.toString("base64"), headers: { ...named, "stationgate-encoding": "base64" } };
 };

@@ -1,0 +1,166 @@
+/** The partitions that the group has given to one member, and what is buffered of them. */
+import type {
+  ConsumedRecord,
+  Subscription,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../../broker/broker.ts";
+import {
+  createPartitionHandOut,
+  type KeptRecord,
+  type PartitionHandOut,
+  type Taken,
+} from "./partition-hand-out.ts";
+import type { HolderMemory } from "./reader-memory.ts";
+import { createReading, type Reading, type ReadingBounds } from "./reading.ts";
+
+export interface HeldPartitionsOptions extends ReadingBounds {
+  readonly memory: HolderMemory;
+  /** The record as its reader gets it; only this is kept. */
+  readonly toText: (record: ConsumedRecord) => Buffer;
+}
+
+export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory" | "wake"> {
+  assign(assigned: readonly TopicPartition[]): void;
+  /** Nothing more is handed out of them. */
+  giveUp(revoked: readonly TopicPartition[]): void;
+  /** Resolves when nothing of them is out. */
+  readonly settled: (revoked: readonly TopicPartition[]) => Promise<void>;
+  readonly noteSettled: () => void;
+  add(records: readonly ConsumedRecord[]): void;
+  /** Up to so many free records and bytes; empty: there are none. */
+  readonly take: (maxRecords: number, maxBytes: number) => readonly Taken[];
+  newPositions(): readonly TopicPartitionOffset[];
+  /** Forgets what is buffered and reads nothing, until `wake` or `wanted`. */
+  drop(): void;
+  /** A call waits for records. */
+  readonly wanted: () => void;
+  /** From here on pauses and resumes the subscription by what is buffered. */
+  begin(subscription: Subscription): void;
+  close(): void;
+}
+
+type Held = Map<number, PartitionHandOut>;
+
+export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartitions => {
+  const { topic, memory } = options;
+  const held: Held = new Map();
+  const reading = createReading(options, held);
+  let dropped = false;
+
+  return {
+    ...createSettling(held),
+    get isStarved() {
+      return reading.isStarved;
+    },
+    lacksMemory: reading.lacksMemory,
+    wake: reading.wake,
+    begin: reading.begin,
+    assign: (assigned) => {
+      for (const { partition } of assigned) {
+        held.get(partition)?.close();
+        held.set(partition, createPartitionHandOut(memory.give));
+      }
+      reading.restart();
+    },
+    giveUp: (revoked) => {
+      for (const { partition } of revoked) {
+        held.get(partition)?.close();
+        reading.forget(partition);
+      }
+    },
+    add: (records) => {
+      const [first] = records;
+      if (first === undefined || reading.isMissing(first.partition)) return;
+      held.get(first.partition)?.add(keptOf(records, options, reading));
+      reading.noteArrival();
+      reading.regulate();
+    },
+    take: (maxRecords, maxBytes) => {
+      const taken = takeFrom(held, maxRecords, maxBytes);
+      reading.regulate();
+      return taken;
+    },
+    newPositions: () =>
+      [...held].flatMap(([partition, handOut]) => {
+        const offset = handOut.newPosition();
+        return offset === undefined ? [] : [{ topic, partition, offset }];
+      }),
+    drop: () => {
+      for (const [partition, handOut] of held) {
+        const offset = handOut.dropTail();
+        if (offset === undefined) continue;
+        reading.miss(partition, offset);
+        dropped = true;
+      }
+    },
+    wanted: () => {
+      if (dropped) reading.wake();
+      dropped = false;
+    },
+    close: () => {
+      for (const handOut of held.values()) handOut.close();
+    },
+  };
+};
+
+/** As many of the records as there is memory for; the others are missed. */
+const keptOf = (
+  records: readonly ConsumedRecord[],
+  { memory, toText }: HeldPartitionsOptions,
+  reading: Reading,
+): readonly KeptRecord[] => {
+  const all: KeptRecord[] = [];
+  for (const record of records) {
+    const text = toText(record);
+    const cost = memory.costOf(text.length);
+    if (!memory.tryTake(cost)) {
+      reading.miss(record.partition, record.offset);
+      memory.awaitRoom();
+      break;
+    }
+    all.push({ offset: record.offset, text, cost });
+  }
+  return all;
+};
+
+const createSettling = (held: Held): Pick<HeldPartitions, "settled" | "noteSettled"> => {
+  let waiting: (() => void)[] = [];
+  return {
+    settled: async (revoked) => {
+      const given = new Map(
+        [...held].filter(([partition]) => revoked.some((one) => one.partition === partition)),
+      );
+      while ([...given.values()].some(({ isOut }) => isOut))
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      for (const [partition, handOut] of given) if (held.get(partition) === handOut) held.delete(partition);
+    },
+    noteSettled: () => {
+      const woken = waiting;
+      waiting = [];
+      for (const wake of woken) wake();
+    },
+  };
+};
+
+const takeFrom = (
+  held: Map<number, PartitionHandOut>,
+  maxRecords: number,
+  maxBytes: number,
+): readonly Taken[] => {
+  const all: Taken[] = [];
+  let records = maxRecords;
+  let bytes = maxBytes;
+  for (const [partition, handOut] of [...held]) {
+    const before = handOut.free.bytes;
+    const taken = bytes > 0 ? handOut.take(records, bytes) : undefined;
+    if (taken === undefined) continue;
+    all.push(taken);
+    records -= taken.records.length;
+    bytes -= before - handOut.free.bytes;
+    // A partition that has given goes to the end, so that a busy one doesn't starve the others.
+    held.delete(partition);
+    held.set(partition, handOut);
+  }
+  return all;
+};
