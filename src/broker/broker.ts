@@ -73,6 +73,8 @@ export interface TopicInfo {
   readonly partitions: number;
   /** Copies of each partition; absent: there is but one. */
   readonly replicationFactor?: number;
+  /** Of `ensureTopic` with `compacted`: false says that the topic was there and is not; absent: it is, or can't be asked. */
+  readonly compacted?: boolean;
 }
 
 export interface TopicSpec {

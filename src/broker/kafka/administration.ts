@@ -1,6 +1,6 @@
 /** Topics, groups and positions, by kafkajs's admin client. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Admin, ITopicMetadata, Kafka } from "kafkajs";
+import { type Admin, ConfigResourceTypes, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, GroupPosition, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./member-less-commits.ts";
@@ -167,7 +167,7 @@ export const createAdministration = (
         .catch(unless<readonly TopicInfo[]>([], [])),
     ensureTopic: async (spec) => {
       const existing = await topic(spec.name, true);
-      if (existing !== undefined) return existing;
+      if (existing !== undefined) return spec.compacted === true ? withCompaction(admin, existing) : existing;
       await admin
         .call((client) =>
           client.createTopics({
@@ -180,6 +180,19 @@ export const createAdministration = (
     },
     ...positions(memberLess, admin, requireTopic),
   };
+};
+
+/** What the topic's cleanup policy says. Who may not ask for it is told nothing. */
+const withCompaction = async (
+  admin: ReturnType<typeof createAdminCalls>,
+  info: TopicInfo,
+): Promise<TopicInfo> => {
+  const resource = { type: ConfigResourceTypes.TOPIC, name: info.name, configNames: ["cleanup.policy"] };
+  const policy = await admin
+    .call((client) => client.describeConfigs({ resources: [resource], includeSynonyms: false }))
+    .then(({ resources: [found] }) => found?.configEntries[0]?.configValue)
+    .catch(() => undefined);
+  return policy === undefined || policy.includes("compact") ? info : { ...info, compacted: false };
 };
 
 const topicInfo = ({ name, partitions }: ITopicMetadata): TopicInfo => ({

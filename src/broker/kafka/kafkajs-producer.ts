@@ -61,9 +61,12 @@ const sendOne = async (
       compression: TYPES[compression],
       messages: records.map((record) => messageOf(record, partition)),
     });
-    const appended = Number(answer?.logAppendTime ?? -1);
+    // kafkajs sends nothing, and says nothing, for a partition that the topic no longer has.
+    if (answer?.baseOffset === undefined)
+      return failedBatch("moved", "kafkajs knows no leader of the partition");
+    const appended = Number(answer.logAppendTime ?? -1);
     const timestamp = appended < 0 ? undefined : appended;
-    return { status: "stored", baseOffset: BigInt(answer?.baseOffset ?? -1), timestamp };
+    return { status: "stored", baseOffset: BigInt(answer.baseOffset), timestamp };
   } catch (error) {
     return failedBatch(faultOf(error), error);
   }

@@ -136,6 +136,14 @@ const changes = ({ view, write, keep }: Journal): Pick<ConnectorLog, "define" | 
   };
 };
 
+/** Kafka deletes old definitions of such a topic, and connectors that nobody has changed for long are gone at a start. */
+const notCompacted = (topic: string): GatewayError =>
+  new GatewayError("SETTINGS_INVALID", {
+    message:
+      `Kafka will delete connectors: the topic ${topic} exists without cleanup.policy=compact; ` +
+      `set it: kafka-configs.sh --alter --topic ${topic} --add-config cleanup.policy=compact`,
+  });
+
 export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog => {
   const { broker, topic, clock, onChange, onError } = options;
   let subscription: Subscription | undefined;
@@ -152,7 +160,8 @@ export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog =
   };
 
   const catchUp = async (): Promise<void> => {
-    await broker.ensureTopic({ name: topic, partitions: 1, compacted: true });
+    const { compacted } = await broker.ensureTopic({ name: topic, partitions: 1, compacted: true });
+    if (compacted === false) onError(notCompacted(topic));
     subscription ??= await broker.subscribe(
       { topics: [topic], from: "earliest" },
       { onRecords: journal.onRecords, onError },
