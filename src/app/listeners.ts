@@ -3,9 +3,11 @@ import { setMaxListeners } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createAuthentication, type Authentication } from "../auth/authentication.ts";
 import type { Settings } from "../config/schema.ts";
+import { VERSION } from "../config/version.ts";
 import type { PullConsumers } from "../delivery/consume.ts";
 import { createApp, type AppOptions } from "../http/app.ts";
 import { authRoutes } from "../http/handlers/auth.ts";
+import { frontPageRoute } from "../http/handlers/front-page.ts";
 import {
   gatewayRoute,
   healthRoutes,
@@ -182,7 +184,7 @@ const publicRoutes = (
   { bodyLimits, sessions, guard }: SharedOptions,
   stopping: AbortSignal,
 ): readonly Route[] => {
-  const probes = [...healthRoutes(health), statusRoute];
+  const probes = [...healthRoutes(health), statusRoute, frontPageRoute(VERSION)];
   if (ingest === undefined) return probes;
   const readBody = readers(bodyLimits);
   const { authenticate } = guard;

@@ -28,9 +28,33 @@ export const scopeShape = z.strictObject({
 
 export type Scope = z.output<typeof scopeShape>;
 
+/** Entries of one list; no scope of so many fits into a token. */
+const MAX_ENTRIES = 2048;
+
+const FIELDS: readonly string[] = ["stations", "actions", "origins"];
+
+const invalid = (fault: string): GatewayError => new GatewayError("SCOPE_INVALID", { message: fault });
+
+/**
+ * Bounds what a stranger can make the gateway validate: zod judges every element of a list and every field, and keeps an
+ * issue for each, however many there are. Ends at the first fault.
+ */
+const requireSmall = (given: unknown): void => {
+  if (typeof given !== "object" || given === null) return;
+  for (const field in given) {
+    if (!FIELDS.includes(field)) throw invalid("scope: has a field that is not stations, actions or origins");
+    const list: unknown = (given as Record<string, unknown>)[field];
+    if (!Array.isArray(list)) continue;
+    if (list.length > MAX_ENTRIES) throw invalid(`scope.${field}: has more than ${MAX_ENTRIES} entries`);
+    const wrong = list.findIndex((entry) => typeof entry !== "string");
+    if (wrong >= 0) throw invalid(`scope.${field}.${wrong}: must be a string`);
+  }
+};
+
 /** Reads a scope as a client gave it; undefined asks for all that the account has. Throws SCOPE_INVALID. */
 export const parseScope = (given: unknown): Scope => {
   if (given === undefined) return {};
+  requireSmall(given);
   const parsed = scopeShape.safeParse(given);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

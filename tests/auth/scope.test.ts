@@ -33,11 +33,24 @@ describe("scope as given", () => {
     [{ origins: ["shop.example"] }],
     [{ origins: ["https://shop.example/page"] }],
     [{ stations: Array.from({ length: 1000 }, () => "clicks") }],
+    [{ stations: Array.from({ length: 2000 }, () => "a/b") }],
   ])("%j is refused", async (given) => {
     const error = await failureOf(() => parseScope(given));
     expect(error).toMatchObject({ code: "SCOPE_INVALID", status: 400 });
     expect(error.message).toMatch(/^scope/);
   });
+});
+
+it("judges a large scope by its first fault", async () => {
+  const wrong = Array.from({ length: 1_000_000 }, () => 7);
+  const fields = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`f${n}`, 1]));
+  const before = process.cpuUsage();
+  for (const given of [{ stations: wrong }, { origins: wrong.slice(0, 2000) }, fields]) {
+    const error = await failureOf(() => parseScope(given));
+    expect(error.code).toBe("SCOPE_INVALID");
+    expect(error.message.length).toBeLessThan(100);
+  }
+  expect(process.cpuUsage(before).user).toBeLessThan(200_000);
 });
 
 describe("narrowing", () => {

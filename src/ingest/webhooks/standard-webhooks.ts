@@ -36,8 +36,14 @@ const time: SignedTime = {
   tolerance: 300_000,
 };
 
+/** More than any rotation of keys has. Each costs a verification of the whole body, before the sender is known. */
+const MAX_SIGNATURES = 8;
+
 const versioned = ({ signatures }: Signed, version: string): readonly string[] =>
-  signatures.filter((each) => each.startsWith(`${version},`)).map((each) => each.slice(version.length + 1));
+  signatures
+    .filter((each) => each.startsWith(`${version},`))
+    .slice(0, MAX_SIGNATURES)
+    .map((each) => each.slice(version.length + 1));
 
 const invalid = (rule: string): GatewayError =>
   new GatewayError("SETTINGS_INVALID", { message: `a standard-webhooks secret must be ${rule}` });

@@ -132,10 +132,31 @@ const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> 
     throw new GatewayError("JSON_INVALID", { message: "The request's body is not JSON", cause });
   }
 };
+/** Settings of one configuration, and offsets of one request. */
+const MAX_ENTRIES = 10_000;
+
+/** zod judges every entry and keeps an issue for each wrong one: their number is bounded before. */
+const requireFew = (body: unknown): void => {
+  if (typeof body !== "object" || body === null) return;
+  const { config, offsets } = body as Record<string, unknown>;
+  for (const entries of [body, config, offsets]) {
+    if (typeof entries !== "object" || entries === null) continue;
+    if (Object.keys(entries).length > MAX_ENTRIES) {
+      throw new GatewayError("REQUEST_INVALID", { message: `body: has more than ${MAX_ENTRIES} entries` });
+    }
+  }
+};
+
+/** Faults that an answer names. */
+const MAX_FAULTS = 20;
+
 const shaped = <T>(schema: z.ZodType<T>, body: unknown): T => {
+  requireFew(body);
   const { success, data, error } = schema.safeParse(body);
   if (success) return data;
-  const faults = error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
+  const faults = error.issues
+    .slice(0, MAX_FAULTS)
+    .map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
   throw new GatewayError("REQUEST_INVALID", { message: faults.join("\n") });
 };
 
@@ -162,6 +183,7 @@ export const readCreation = async (request: Request, readBody: ReadBody): Promis
 /** A bare configuration; `{name, config}` is understood too, as the sink's documentation has it. */
 export const readConfig = async (request: Request, readBody: ReadBody, name: string): Promise<RawConfig> => {
   const body = await readJson(request, readBody);
+  requireFew(body);
   const wrapped = z.object({ config: configSchema }).safeParse(body);
   const config = wrapped.success ? wrapped.data.config : shaped(configSchema, body);
   requireSameName(name, config);

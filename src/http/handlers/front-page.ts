@@ -1,0 +1,63 @@
+/** `GET /` for clients: what this is, and where its documentation is. A page for browsers, else JSON. */
+import { createHash } from "node:crypto";
+import { frontPage } from "../documentation/front-page.ts";
+import { wantsPage } from "../pages.ts";
+import { sendText } from "../respond.ts";
+import type { OpenRoute } from "../routes.ts";
+
+const STYLE = `
+:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 4rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0; }
+p { margin: 0.25rem 0 1.5rem; }
+dt { font-weight: 600; }
+dd { margin: 0 0 0.75rem; }
+`;
+
+const POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
+
+const page = (version: string): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Stationgate</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Stationgate</h1>
+<p>An HTTP gateway to Kafka, version ${version}.</p>
+<dl>
+<dt><a href="/docs">Documentation</a></dt><dd>Every route of this gateway, with its answers and errors.</dd>
+<dt><a href="/openapi.json">OpenAPI document</a></dt><dd>The same for programs.</dd>
+<dt><a href="/healthz">Health</a></dt><dd>Answers while the process lives.</dd>
+</dl>
+</main>
+</body>
+</html>
+`;
+
+/** Both forms are made once. */
+export const frontPageRoute = (version: string): OpenRoute => {
+  const html = Buffer.from(page(version));
+  const links = { docs: "/docs", openapi: "/openapi.json", health: "/healthz" };
+  const json = Buffer.from(JSON.stringify({ name: "stationgate", version, ...links }));
+  return {
+    method: "GET",
+    path: "/",
+    auth: "none",
+    family: "problem",
+    quiet: true,
+    documentation: frontPage,
+    handler: ({ request, response }) => {
+      response.vary("Accept");
+      if (!wantsPage(request)) {
+        sendText(response, 200, "application/json", json);
+        return;
+      }
+      response.setHeader("Content-Security-Policy", POLICY);
+      sendText(response, 200, "text/html; charset=utf-8", html);
+    },
+  };
+};
