@@ -1,6 +1,7 @@
 /** Readers that would harm others, or lose events, with the real program on both brokers. */
 import { connect } from "node:net";
 import { once } from "node:events";
+import { Agent } from "undici";
 import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { watchStrain } from "../support/health-delay.ts";
@@ -20,6 +21,20 @@ const bodyOf = ({ group, consumer = "c", count = 40, waitMs = 10_000 }: Wish): s
     batch_size: count,
     batch_max_wait_time_ms: waitMs,
   });
+
+/** One connection, which one worker serves. */
+const readOn = async (agent: Agent, url: string, token: string, wish: Wish): Promise<number> => {
+  const { statusCode, body } = await agent.request({
+    origin: new URL(url).origin,
+    path: new URL(url).pathname,
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: bodyOf(wish),
+  });
+  const answer = (await body.json()) as readonly unknown[];
+  expect(statusCode).toBe(200);
+  return answer.length;
+};
 
 const suite = (broker: BrokerUnderTest): void => {
   let gateway: Gateway;
@@ -96,6 +111,31 @@ const suite = (broker: BrokerUnderTest): void => {
     expect(numbers).toEqual(Array.from({ length: 1000 }, (_, n) => n));
     expect((await strain.stop()).memoryMiB).toBeLessThan(128);
   }, 120_000);
+
+  // The embedded log has one process.
+  (broker.kind === "kafka" ? it : it.skip)(
+    "gives a consumer that keeps one of two connections its events within seconds",
+    async () => {
+      await start({ server: { host: "127.0.0.1", port: 0, workers: 2 } });
+      const url = `${gateway.url}/stations/${station}/consume/batch`;
+      const agents = [new Agent({ connections: 1 }), new Agent({ connections: 1 })] as const;
+      const wish = { group: uniqueName("two"), count: 40, waitMs: 1000 };
+      // Each worker has a member; the only partition is one worker's.
+      for (let round = 0; round < 8; round += 1)
+        await Promise.all(agents.map((agent) => readOn(agent, url, token, wish)));
+      for (const [index, kept] of agents.entries()) {
+        await Promise.all(agents.map((agent) => readOn(agent, url, token, wish)));
+        await produce(Array.from({ length: 40 }, (_, n) => ({ n: n + index })));
+        const began = Date.now();
+        let count = 0;
+        while (count < 40 && Date.now() - began < 60_000) count += await readOn(kept, url, token, wish);
+        expect(count).toBe(40);
+        expect(Date.now() - began).toBeLessThan(16_000);
+      }
+      await Promise.all(agents.map((agent) => agent.close()));
+    },
+    120_000,
+  );
 };
 
 describeOnEachBroker("readers", suite);
