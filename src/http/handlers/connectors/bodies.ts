@@ -10,12 +10,24 @@ import type { ReadBody } from "../../middleware/body.ts";
 
 const anObject = "must be an object";
 
+/** No connector has so many; each costs time to check. */
+const MAX_SETTINGS = 1000;
+
+const isShort = (value: unknown): boolean => Object.keys(Object(value) as object).length <= MAX_SETTINGS;
+
 /** Connect's settings are texts; numbers and flags are taken as what they are written as, null as absent. */
-const settings = z.record(
-  z.string(),
-  z.union([z.string(), z.number(), z.boolean(), z.null()], { error: "must be a text, a number or a flag" }),
-  { error: "must be an object of settings" },
-);
+const settings = z
+  .unknown()
+  .refine(isShort, { error: `must have at most ${MAX_SETTINGS} settings` })
+  .pipe(
+    z.record(
+      z.string(),
+      z.union([z.string(), z.number(), z.boolean(), z.null()], {
+        error: "must be a text, a number or a flag",
+      }),
+      { error: "must be an object of settings" },
+    ),
+  );
 
 export const configSchema = settings.transform((config): RawConfig =>
   Object.fromEntries(
@@ -41,7 +53,7 @@ export const creationSchema = z.strictObject(
   },
   {
     error: ({ code, keys }) =>
-      code === "unrecognized_keys" ? `has unknown members: ${keys.join(", ")}` : anObject,
+      code === "unrecognized_keys" ? `has unknown members: ${keys.slice(0, 10).join(", ")}` : anObject,
   },
 );
 
