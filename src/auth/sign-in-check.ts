@@ -32,7 +32,7 @@ export interface SignInCheckDependencies {
   readonly accounts: Accounts;
   readonly verifier: Pick<SecretVerifier, "known" | "derive">;
   readonly turns: FairTurns;
-  /** Milliseconds from a sign-in to its refusal with OVERLOADED: longer than an account's turn takes. */
+  /** Milliseconds from a sign-in to its refusal with OVERLOADED: an account's own turn has to end in this time. */
   readonly refusalDelay?: number;
 }
 
@@ -84,7 +84,7 @@ export const createSignInCheck = (dependencies: SignInCheckDependencies): CheckS
 type CompareHashes = (given: GivenCredentials, pairs: readonly Pair[]) => Promise<boolean>;
 
 const createHashComparison = (
-  { verifier, turns, refusalDelay = 1000 }: SignInCheckDependencies,
+  { verifier, turns, refusalDelay = 4000 }: SignInCheckDependencies,
   hashed: readonly StoredSecret[],
 ): CompareHashes => {
   const evenWork = createEvenWork(hashed.map((secret) => [secret]));
@@ -117,15 +117,19 @@ const createHashComparison = (
     };
 
     const answer = inCommonTurn();
-    // It may be rejected before it is awaited below.
-    answer.catch(() => undefined);
-    if (await inOwnTurn()) {
+    // At the same time for every name, whether or not its own turn has ended by then.
+    const refused = answer.then(
+      () => new Promise<never>(() => undefined),
+      async (error: unknown) => {
+        await refusal;
+        throw error;
+      },
+    );
+    const compared = inOwnTurn().then((isRight) => {
+      if (!isRight) return answer.catch(() => refused);
       common.withdraw();
       return true;
-    }
-    return answer.catch(async (error: unknown) => {
-      await refusal;
-      throw error;
     });
+    return Promise.race([compared, refused]);
   };
 };
