@@ -35,7 +35,7 @@ export const configSchema = settings.transform((config): RawConfig =>
   ),
 );
 
-export const patchSchema = settings.transform((patch): ConfigPatch =>
+const patchSchema = settings.transform((patch): ConfigPatch =>
   Object.fromEntries(
     Object.entries(patch).map(([key, value]) => [key, value === null ? null : String(value)]),
   ),
