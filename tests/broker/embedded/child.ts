@@ -14,10 +14,17 @@ const OPTIONS: ts.CompilerOptions = {
   rewriteRelativeImportExtensions: true,
 };
 
-/** Node 20 runs no TypeScript, and the whole program isn't needed: only the broker's files, beside their packages. */
+const sourcesIn = async (folder: string): Promise<readonly string[]> => {
+  const files = await readdir(path.join("src", folder), { recursive: true });
+  return files.filter((file) => file.endsWith(".ts")).map((file) => path.join(folder, file));
+};
+
+/**
+ * Node 20 runs no TypeScript, and the whole program isn't needed: only the broker's files and what lies below them,
+ * beside their packages.
+ */
 const compile = async (directory: string): Promise<string> => {
-  const files = await readdir("src/broker", { recursive: true });
-  const sources = files.filter((file) => file.endsWith(".ts")).map((file) => path.join("broker", file));
+  const sources = [...(await sourcesIn("broker")), ...(await sourcesIn("lib"))];
   for (const source of [...sources, "errors.ts"]) {
     const target = path.join(directory, source.replace(/ts$/, "js"));
     const text = await readFile(path.join("src", source), "utf8");
