@@ -36,6 +36,10 @@ const moved = (claims: readonly Claim[]): readonly (GroupPosition & { readonly c
     return [{ topic, partition, offset, metadata, claim }];
   });
 
+const markCommitted = (positions: ReturnType<typeof moved>): void => {
+  for (const { claim, offset, metadata } of positions) Object.assign(claim, { committed: offset, metadata });
+};
+
 export const createCommitting = (options: CommittingOptions): Committing => {
   const { clock, subscription, claims, onError, most } = options;
   let cancel: (() => void) | undefined;
@@ -52,7 +56,7 @@ export const createCommitting = (options: CommittingOptions): Committing => {
     if (positions.length === 0) return;
     try {
       await subscription().commit(positions.map(({ claim: _, ...position }) => position));
-      for (const { claim, offset, metadata } of positions) Object.assign(claim, { committed: offset, metadata });
+      markCommitted(positions);
       hasFailed = false;
     } catch (error) {
       hasFailed = true;

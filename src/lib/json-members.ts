@@ -71,18 +71,6 @@ const LAST_ASCII = 0x7f;
 export const memberOf = (bytes: Buffer, object: number, name: string): number =>
   membersOf(bytes, object, [name]).spans[0]?.at ?? -1;
 
-/** Members of each object in an array of objects. */
-export const membersOfEach = (bytes: Buffer, array: number, names: readonly string[]): readonly Members[] => {
-  const found: Members[] = [];
-  let i = skipSpace(bytes, array + 1);
-  while (i < bytes.length && bytes[i] !== CLOSE_BRACKET) {
-    const members = membersOf(bytes, i, names);
-    found.push(members);
-    i = afterComma(bytes, members.end);
-  }
-  return found;
-};
-
 /** Offsets of the array's elements, of the first `atMost` only. */
 export const elementsOf = (bytes: Buffer, array: number, atMost = Infinity): number[] => {
   const found: number[] = [];

@@ -32,7 +32,7 @@ export const skipSpace = (bytes: Buffer, at: number): number => {
 };
 
 /** +1 for a byte that opens an array or object, -1 for one that closes it. Both pairs differ from each other by 0x20. */
-export const nesting = (byte: number): number => {
+const nesting = (byte: number): number => {
   const folded = byte | 0x20;
   if (folded === OPEN_BRACE) return 1;
   return folded === CLOSE_BRACE ? -1 : 0;

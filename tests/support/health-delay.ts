@@ -28,7 +28,7 @@ const INTERVAL = 10;
 const TICK_MS = 10;
 
 /** Resident memory of a process in MiB. */
-export const residentMiB = (pid: number): number =>
+const residentMiB = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
 /** CPU time that a process has used, in milliseconds; steps of 10. */

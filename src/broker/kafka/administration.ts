@@ -1,6 +1,6 @@
 /** Topics, groups and positions, by kafkajs's admin client. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Admin, ITopicMetadata, Kafka } from "kafkajs";
+import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, GroupPosition, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./member-less-commits.ts";
@@ -182,15 +182,16 @@ export const createAdministration = (
   };
 };
 
-/** kafkajs's `ConfigResourceTypes.TOPIC`: Node finds no such name among the exports of its CommonJS module. */
-const TOPIC_RESOURCE = 2;
-
 /** What the topic's cleanup policy says. Who may not ask for it is told nothing. */
 const withCompaction = async (
   admin: ReturnType<typeof createAdminCalls>,
   info: TopicInfo,
 ): Promise<TopicInfo> => {
-  const resource = { type: TOPIC_RESOURCE, name: info.name, configNames: ["cleanup.policy"] };
+  const resource = {
+    type: kafkajs.ConfigResourceTypes.TOPIC,
+    name: info.name,
+    configNames: ["cleanup.policy"],
+  };
   const policy = await admin
     .call((client) => client.describeConfigs({ resources: [resource], includeSynonyms: false }))
     .then(({ resources: [found] }) => found?.configEntries[0]?.configValue)

@@ -45,7 +45,10 @@ const isDefinition = ({ key }: BrokerRecord): boolean => key?.toString().startsW
 const gathering = (count: number): Broker => {
   const waiting: (() => void)[] = [];
   let active = true;
-  const append = async (topic: string, records: readonly BrokerRecord[]): Promise<readonly AppendOutcome[]> => {
+  const append = async (
+    topic: string,
+    records: readonly BrokerRecord[],
+  ): Promise<readonly AppendOutcome[]> => {
     if (active && records.some(isDefinition)) {
       const turn = new Promise<void>((resolve) => waiting.push(resolve));
       if (waiting.length === count) {
@@ -97,24 +100,27 @@ afterEach(async () => {
 });
 
 describe("two processes that make one connector at the same time", () => {
-  it.each(["create", "configure"] as const)("by %s: one succeeds, and its configuration holds", async (how) => {
-    const through = gathering(2);
-    const [one, two] = [await startPod("one", { through }), await startPod("two", { through })];
-    const settled = await Promise.allSettled(
-      [one, two].map((pod, index) => pod.connectors[how]("crm", config({ mine: String(index) }))),
-    );
-    const winner = settled.findIndex(({ status }) => status === "fulfilled");
-    const late = await startPod("three");
+  it.each(["create", "configure"] as const)(
+    "by %s: one succeeds, and its configuration holds",
+    async (how) => {
+      const through = gathering(2);
+      const [one, two] = [await startPod("one", { through }), await startPod("two", { through })];
+      const settled = await Promise.allSettled(
+        [one, two].map((pod, index) => pod.connectors[how]("crm", config({ mine: String(index) }))),
+      );
+      const winner = settled.findIndex(({ status }) => status === "fulfilled");
+      const late = await startPod("three");
 
-    expect(codesOf(settled)).toStrictEqual([
-      how === "create" ? "CONNECTOR_EXISTS" : "CONNECTOR_CHANGED",
-      "done",
-    ]);
-    for (const pod of [one, two, late]) {
-      expect((await pod.connectors.config("crm"))["mine"]).toBe(String(winner));
-    }
-    expect((await newest()).get("connector:crm")).toMatchObject({ config: { mine: String(winner) } });
-  });
+      expect(codesOf(settled)).toStrictEqual([
+        how === "create" ? "CONNECTOR_EXISTS" : "CONNECTOR_CHANGED",
+        "done",
+      ]);
+      for (const pod of [one, two, late]) {
+        expect((await pod.connectors.config("crm"))["mine"]).toBe(String(winner));
+      }
+      expect((await newest()).get("connector:crm")).toMatchObject({ config: { mine: String(winner) } });
+    },
+  );
 });
 
 describe("two processes that change one connector at the same time", () => {
@@ -124,11 +130,11 @@ describe("two processes that change one connector at the same time", () => {
     const first = await startPod("first");
     await first.connectors.create("crm", config());
     const through = gathering(work.length);
-    const racing = await Promise.all(work.map((_, index) => startPod(`racing-${index}`, { through })));
-    const settled = await Promise.allSettled(
-      work.map((change, index) => change(racing[index] as Delivery)),
+    const racing = await Promise.all(
+      work.map(async (change, index) => ({ change, pod: await startPod(`racing-${index}`, { through }) })),
     );
-    return { codes: codesOf(settled), pods: [first, ...racing] };
+    const settled = await Promise.allSettled(racing.map(({ change, pod }) => change(pod)));
+    return { codes: codesOf(settled), pods: [first, ...racing.map(({ pod }) => pod)] };
   };
 
   it("by two patches: one holds, the other is refused", async () => {
@@ -185,9 +191,9 @@ it("takes a change that follows another one on another process", async () => {
     await connectors.patch("crm", { [`change.${change}`]: "made" });
   }
 
-  expect(Object.keys(await one.connectors.config("crm")).filter((key) => key.startsWith("change."))).toHaveLength(
-    10,
-  );
+  expect(
+    Object.keys(await one.connectors.config("crm")).filter((key) => key.startsWith("change.")),
+  ).toHaveLength(10);
 });
 
 it("makes up for a writer that died after it was late", async () => {
@@ -259,7 +265,11 @@ describe("a connector of the settings file", () => {
   });
 
   it.each([
-    ["http://10.0.0.1/", "crm", "10.0.0.1 is not a public address; add it to delivery.allowTargets to allow it"],
+    [
+      "http://10.0.0.1/",
+      "crm",
+      "10.0.0.1 is not a public address; add it to delivery.allowTargets to allow it",
+    ],
     ["http://0x7f.1/", "crm", "127.0.0.1 is not a public address"],
     ["http://localhost/", "crm", "localhost is not a public address"],
     ["http://example.com/", "..", "Connector name should not be . or .."],

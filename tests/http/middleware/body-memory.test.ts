@@ -17,13 +17,17 @@ let token: string;
 beforeEach(async () => {
   gateway = await createTestGateway({ memoryBytes: 200 * KILOBYTE });
   token = await gateway.token();
-  server = createHttpServer(gateway.app, {
-    keepAliveTimeout: 75_000,
-    headersTimeout: 20_000,
-    maxHeaderSize: 16 * KILOBYTE,
-    maxConnections: 0,
-    backlog: 16,
-  }, gateway.memory);
+  server = createHttpServer(
+    gateway.app,
+    {
+      keepAliveTimeout: 75_000,
+      headersTimeout: 20_000,
+      maxHeaderSize: 16 * KILOBYTE,
+      maxConnections: 0,
+      backlog: 16,
+    },
+    gateway.memory,
+  );
   ({ port } = await server.listen(0, "127.0.0.1"));
 });
 

@@ -3,7 +3,12 @@ import type { ConsumedRecord, RecordHeader } from "../../../broker/broker.ts";
 import { definitionSchema, failureSchema, type Definition, type Failure } from "../records.ts";
 
 /** What a record is about, before the colon of its key. */
-export const KINDS = { definition: "connector", failure: "failure", topic: "topic", barrier: "barrier" } as const;
+export const KINDS = {
+  definition: "connector",
+  failure: "failure",
+  topic: "topic",
+  barrier: "barrier",
+} as const;
 
 /** Offset up to which the writer had read when it decided on a definition. */
 const SEEN = "seen";
