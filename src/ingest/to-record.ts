@@ -1,6 +1,7 @@
 /** One event becomes one record: judged by its station's schema, keyed, with its headers. */
 import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
+import { isJson } from "./content/json.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
 import { createKeyOf, type KeyOf } from "./key.ts";
 import { contentTypeHeaders } from "./record-headers.ts";
@@ -106,15 +107,6 @@ const headersOf = ({ headers }: IncomingEvent, contentType: string | undefined):
  */
 const createStationKeyOf = (pointer: string, validator: EventValidator | undefined): KeyOf => {
   const keyOf = createKeyOf(pointer);
-  if (validator === undefined) return (value) => (isJsonText(value) ? keyOf(value) : null);
+  if (validator === undefined) return (value) => (isJson(value) ? keyOf(value) : null);
   return (value) => keyOf(validator.asJson?.(value) ?? value);
-};
-
-const isJsonText = (value: Buffer): boolean => {
-  try {
-    JSON.parse(value.toString());
-    return true;
-  } catch {
-    return false;
-  }
 };

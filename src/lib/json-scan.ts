@@ -58,10 +58,24 @@ export const endOfValue = (bytes: Buffer, at: number): number => {
   return i;
 };
 
-/** Does any value lie within more than `limit` arrays and objects? */
-export const isDeeperThan = (bytes: Buffer, limit: number): boolean => {
-  if (bytes.length <= limit) return false;
+export interface JsonBounds {
+  /** Arrays and objects around a value. */
+  readonly depth: number;
+  /** Values of all kinds: one more than there are commas and opening brackets. */
+  readonly values: number;
+}
+
+/**
+ * What a JSON text has too much of; undefined: nothing. JSON.parse takes 0.35 s and 120 MB for 4 MiB of empty objects,
+ * and 0.25 s for brackets that never close, so this is asked before.
+ */
+export const excessOf = (
+  bytes: Buffer,
+  { depth: maxDepth, values }: JsonBounds,
+): keyof JsonBounds | undefined => {
+  if (bytes.length <= maxDepth) return undefined;
   let depth = 0;
+  let more = values;
   let i = 0;
   while (i < bytes.length) {
     const byte = bytes[i] ?? 0;
@@ -69,9 +83,11 @@ export const isDeeperThan = (bytes: Buffer, limit: number): boolean => {
       i = endOfString(bytes, i);
       continue;
     }
-    depth += nesting(byte);
-    if (depth > limit) return true;
+    const step = nesting(byte);
+    depth += step;
+    if (depth > maxDepth) return "depth";
+    if ((step > 0 || byte === COMMA) && --more <= 0) return "values";
     i++;
   }
-  return false;
+  return undefined;
 };

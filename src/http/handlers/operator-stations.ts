@@ -5,6 +5,7 @@ import type { Broker, RecordHeader } from "../../broker/broker.ts";
 import { openTail } from "../../delivery/tail.ts";
 import { GatewayError } from "../../errors.ts";
 import type { ContentLimits } from "../../ingest/content/content-type.ts";
+import { parseDocument } from "../../ingest/content/json.ts";
 import type { Produce } from "../../ingest/produce.ts";
 import { recordHeadersOf } from "../../ingest/record-headers.ts";
 import { parseStationName } from "../../ingest/station-name.ts";
@@ -139,8 +140,9 @@ const produceTestEvent = ({
 
 const parseJson = (body: Buffer): unknown => {
   try {
-    return JSON.parse(body.toString());
+    return parseDocument(body);
   } catch (cause) {
+    if (cause instanceof GatewayError) throw cause;
     throw new GatewayError("JSON_INVALID", { cause });
   }
 };

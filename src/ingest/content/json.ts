@@ -3,16 +3,21 @@ import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../errors.ts";
 import { createJsonChecker } from "../../lib/json-check.ts";
 import { afterSpace } from "../../lib/json-list.ts";
-import { isDeeperThan } from "../../lib/json-scan.ts";
+import { excessOf } from "../../lib/json-scan.ts";
 import type { ContentLimits, ContentType } from "./content-type.ts";
+
+/** No event that is looked into has more values: they take 0.1 s. */
+const MAX_VALUES = 500_000;
 
 /**
  * Parses one JSON text. Throws JSON_TOO_DEEP, or JSON_INVALID whose cause says why: the parser's words, or that the
- * bytes are not UTF-8.
+ * bytes are not UTF-8, or that there are too many values.
  */
 export const parseJson = (body: Buffer, { maxDepth }: ContentLimits): unknown => {
   if (!isUtf8(body)) throw notUtf8();
-  if (isDeeperThan(body, maxDepth)) throw new GatewayError("JSON_TOO_DEEP");
+  const excess = excessOf(body, { depth: maxDepth, values: MAX_VALUES });
+  if (excess === "depth") throw new GatewayError("JSON_TOO_DEEP");
+  if (excess === "values") throw tooManyValues(MAX_VALUES);
   try {
     return JSON.parse(body.toString()) as unknown;
   } catch (cause) {
@@ -30,6 +35,33 @@ export const checkJson = (body: Buffer, { maxDepth }: ContentLimits): void => {
   if (checker.state !== "complete" || afterSpace(body, end) < body.length) {
     throw new GatewayError("JSON_INVALID");
   }
+};
+
+const DOCUMENT = { depth: 100, values: 100_000 };
+
+/**
+ * For a body that is no event but a request's fields: those have fewer values, and fewer levels. Throws JSON_INVALID and
+ * JSON_TOO_DEEP for more of them; for what is no JSON in UTF-8 as JSON.parse does.
+ */
+export const parseDocument = (body: Buffer): unknown => {
+  if (!isUtf8(body)) throw new SyntaxError("not valid UTF-8");
+  const excess = excessOf(body, DOCUMENT);
+  if (excess === "depth") throw new GatewayError("JSON_TOO_DEEP");
+  if (excess === "values") throw tooManyValues(DOCUMENT.values);
+  return JSON.parse(body.toString()) as unknown;
+};
+
+/** Is it one JSON text? Answered without building anything. */
+export const isJson = (body: Buffer): boolean => {
+  const checker = createJsonChecker();
+  const end = checker.read(body, 0);
+  checker.end();
+  return checker.state === "complete" && afterSpace(body, end) === body.length;
+};
+
+const tooManyValues = (most: number): GatewayError => {
+  const message = `JSON has more than ${most} values. Send them in several requests.`;
+  return new GatewayError("JSON_INVALID", { message, cause: new RangeError(`more than ${most} values`) });
 };
 
 const notUtf8 = (): GatewayError =>

@@ -6,6 +6,7 @@ import type { ConfigPatch } from "../../../delivery/connectors/changes.ts";
 import type { OffsetRequest } from "../../../delivery/connectors/offsets.ts";
 import { TARGETS, type Target } from "../../../delivery/connectors/records.ts";
 import { GatewayError } from "../../../errors.ts";
+import { parseDocument } from "../../../ingest/content/json.ts";
 import type { ReadBody } from "../../middleware/body.ts";
 
 const anObject = "must be an object";
@@ -130,8 +131,6 @@ export const offsetsSchema = z.object(
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
-
 const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> => {
   const contentType = request.headers["content-type"];
   if (contentType !== undefined && !JSON_TYPE.test(contentType)) {
@@ -139,8 +138,9 @@ const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> 
   }
   const body = await readBody(request);
   try {
-    return JSON.parse(UTF8.decode(body));
+    return parseDocument(body);
   } catch (cause) {
+    if (cause instanceof GatewayError) throw cause;
     throw new GatewayError("JSON_INVALID", { message: "The request's body is not JSON", cause });
   }
 };

@@ -5,6 +5,7 @@ import { unauthorized } from "../../../auth/unauthorized.ts";
 import type { Pull } from "../../../delivery/consume/waiting-pull.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
+import { parseDocument } from "../../../ingest/content/json.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { wasTaken } from "../../taken.ts";
@@ -106,7 +107,7 @@ const readJson = async (
     throw new GatewayError("REQUEST_INVALID");
   const body = await readBody(request);
   try {
-    return JSON.parse(body.toString());
+    return parseDocument(body);
   } catch (cause) {
     throw new GatewayError("REQUEST_INVALID", { cause });
   }

@@ -1,7 +1,7 @@
 /** `POST /stations/:name/produce/stream`: NDJSON, one event a line, one result a line. */
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
-import { parseJson } from "../../../ingest/content/json.ts";
+import { checkJson } from "../../../ingest/content/json.ts";
 import { followPointer, valueAt } from "../../../lib/json-members.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
@@ -90,7 +90,7 @@ const lineReader = (
   return {
     read: (value) => {
       try {
-        parseJson(value, contentLimits);
+        checkJson(value, contentLimits);
         return next({ value, contentType: "application/json", headers }, idOf?.(value));
       } catch (error) {
         return next(asGatewayError(error));

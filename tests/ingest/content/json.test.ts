@@ -1,0 +1,90 @@
+/** JSON bodies that would cost much to build are refused before that. */
+import { parseDocument, parseJson, isJson } from "../../../src/ingest/content/json.ts";
+import { bodyField, bodyId } from "../../../src/ingest/webhooks/body-fields.ts";
+
+const LIMIT = 4 << 20;
+const list = (element: string, count: number): Buffer =>
+  Buffer.from(`[${`${element},`.repeat(count - 1)}${element}]`);
+const codeOf = (call: () => unknown): unknown => {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code ?? (error as Error).name;
+  }
+};
+
+/** CPU milliseconds, so that a busy machine changes little. */
+const cpuOf = (call: () => unknown): number => {
+  const before = process.cpuUsage();
+  codeOf(call);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+};
+
+const parse = (body: Buffer): unknown => parseJson(body, { maxDepth: 100 });
+
+describe("JSON with too many values", () => {
+  it.each([
+    ["empty objects", list("{}", LIMIT / 3)],
+    ["numbers", list("1", LIMIT / 2 - 1)],
+    ["brackets that never close", Buffer.alloc(LIMIT - 1, "[")],
+  ])("is refused before it is built: %s", (_, body) => {
+    for (const read of [parse, parseDocument]) {
+      expect(codeOf(() => read(body))).toMatch(/^JSON_(INVALID|TOO_DEEP)$/);
+      expect(Math.min(...[1, 2, 3].map(() => cpuOf(() => read(body))))).toBeLessThan(100);
+    }
+  });
+
+  it("counts values, not what stands in texts", () => {
+    expect(codeOf(() => parse(list("1", 499_999)))).toBeUndefined();
+    expect(codeOf(() => parse(list("1", 500_000)))).toBe("JSON_INVALID");
+    expect(codeOf(() => parseDocument(list("1", 99_999)))).toBeUndefined();
+    expect(codeOf(() => parseDocument(list("1", 100_000)))).toBe("JSON_INVALID");
+    expect(parseDocument(Buffer.from(JSON.stringify("[,".repeat(LIMIT / 4))))).toHaveLength(LIMIT / 2);
+  });
+
+  it("is found without building anything where nothing is taken from it", () => {
+    const body = list("{}", LIMIT / 3);
+    expect(isJson(body)).toBe(true);
+    expect(isJson(body.subarray(0, -1))).toBe(false);
+  });
+});
+
+describe("a document", () => {
+  it("is JSON in UTF-8", () => {
+    expect(parseDocument(Buffer.from('{"a":[1,"ö"]}'))).toEqual({ a: [1, "ö"] });
+    expect(codeOf(() => parseDocument(Buffer.from([0x22, 0xff, 0x22])))).toBe("SyntaxError");
+    expect(codeOf(() => parseDocument(Buffer.from("{")))).toBe("SyntaxError");
+  });
+});
+
+describe("a field of a webhook's body", () => {
+  const request = (text: string) => ({ body: Buffer.from(text) }) as Parameters<typeof bodyField>[0];
+
+  it.each([
+    ['{"id":"a"}', "a"],
+    [' { "x":{"id":1}, "id" : 12.5 } ', "12.5"],
+    ['{"id":"first","id":"l\\u0061st"}', "last"],
+    ['{"id":""}', undefined],
+    ['{"id":{"a":1}}', undefined],
+    ['{"id":["a"]}', undefined],
+    ['{"id":null}', undefined],
+    ['{"i":1}', undefined],
+    ['{"id":"a"', undefined],
+    ["", undefined],
+    [`{"id":"${"x".repeat(100_000)}"}`, undefined],
+  ])("is found in %.40s", (text, id) => {
+    expect(bodyId(request(text), "id")).toBe(id);
+  });
+
+  it("may lie deeper, under any name", () => {
+    expect(bodyField(request('{"a/b":{"~c":[{"d":true}]}}'), "a/b", "~c", "0", "d")).toBe(true);
+  });
+
+  it("costs little, however much else there is", () => {
+    const body = request(`{"list":${list("{}", LIMIT / 3 - 20).toString()},"id":"a"}`);
+    expect(bodyId(body, "id")).toBe("a");
+    expect(Math.min(...[1, 2, 3].map(() => cpuOf(() => bodyId(body, "id"))))).toBeLessThan(250);
+  });
+});
