@@ -133,13 +133,16 @@ export const createAppender = (options: AppenderOptions): Append => {
   return async (name, records) => {
     const deadline = performance.now() + patience;
     const outcomes: AppendOutcome[] = [];
+    let began = false;
     try {
       const info = await find(name, deadline);
       if (info === undefined) return records.map(() => failedRecord("STATION_UNKNOWN", name));
       const lanes = lanesOf(partitioner.choose(info, records), records, outcomes);
+      began = true;
       await sendAll({ topic: name, lanes, outcomes, deadline });
       return outcomes;
     } catch (cause) {
+      if (began) return records.map((_, i) => outcomes[i] ?? failedRecord("BROKER_AMBIGUOUS", cause));
       const code = isRefusal(cause) ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE";
       return records.map(() => failedRecord(code, cause));
     }

@@ -1,7 +1,7 @@
 /** The records of one append by partition, cut into batches that go out one after the other, and what became of them. */
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, BrokerRecord } from "../broker.ts";
-import type { PartitionBatch, SendResult, StoredBatch } from "./producer.ts";
+import { FINAL, type PartitionBatch, type SendResult, type StoredBatch } from "./producer.ts";
 
 /** kafkajs groups messages in quadratic time: 500 records a call are its best, and no loss for others. */
 const MAX_BATCH_RECORDS = 500;
@@ -93,6 +93,9 @@ export const settleHead = (lane: Lane, result: SendResult, outcomes: AppendOutco
   if (head === undefined) return false;
   if (result.status === "stored") {
     store(head, result, outcomes);
+  } else if (lane.ambiguous && FINAL.has(result.fault)) {
+    // The refusal is about this attempt: an earlier one may have stored the records. Halves would store them twice.
+    fail(head, "BROKER_AMBIGUOUS", result.cause, outcomes);
   } else if (result.fault === "too-large" || result.fault === "invalid") {
     if (head.records.length > 1) {
       lane.waiting.splice(0, 1, ...halves(head));
@@ -137,16 +140,24 @@ const halves = ({ partition, indexes, records }: IndexedBatch): IndexedBatch[] =
   ];
 };
 
-/** Ends the lanes without another attempt: what was with a client may be stored, what still waited is not. */
-export const failRest = (lanes: readonly Lane[], cause: unknown, outcomes: AppendOutcome[]): void => {
+/** Ends the lanes without another attempt. A head whose outcome is unknown stays unknown; all other batches get `code`. */
+const failWaiting = (
+  lanes: readonly Lane[],
+  code: Failure,
+  cause: unknown,
+  outcomes: AppendOutcome[],
+): void => {
   for (const { waiting, ambiguous } of lanes)
-    for (const [n, batch] of waiting.entries())
-      fail(batch, n === 0 && ambiguous ? "BROKER_AMBIGUOUS" : "BROKER_UNAVAILABLE", cause, outcomes);
+    for (const [n, batch] of waiting.splice(0).entries())
+      fail(batch, n === 0 && ambiguous ? "BROKER_AMBIGUOUS" : code, cause, outcomes);
 };
 
-/** The topic has gone, and with it whatever of these may have been stored. */
+/** There is no time left for another attempt. */
+export const failRest = (lanes: readonly Lane[], cause: unknown, outcomes: AppendOutcome[]): void => {
+  failWaiting(lanes, "BROKER_UNAVAILABLE", cause, outcomes);
+};
+
+/** The topic is deleted. Readers may have seen what an attempt of unknown outcome stored before that. */
 export const failGone = (lanes: readonly Lane[], outcomes: AppendOutcome[]): void => {
-  for (const { waiting } of lanes)
-    for (const batch of waiting.splice(0))
-      fail(batch, "STATION_UNKNOWN", "UNKNOWN_TOPIC_OR_PARTITION", outcomes);
+  failWaiting(lanes, "STATION_UNKNOWN", "UNKNOWN_TOPIC_OR_PARTITION", outcomes);
 };

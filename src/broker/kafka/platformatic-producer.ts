@@ -10,9 +10,9 @@ import { produce, type EncodedBatch, type PartitionAnswer } from "./produce-requ
 import {
   failedBatch,
   faultOfCode,
+  FINAL,
   type PartitionBatch,
   type Producer,
-  type SendFault,
   type SendResult,
 } from "./producer.ts";
 import { encodeRecordBatch } from "./record-batch.ts";
@@ -136,11 +136,10 @@ const settleSequences = (
     const result = results[i];
     if (result === undefined || result.status === "stored") continue;
     if (SEQUENCE_LOST.has(String(result.cause))) sequences.unrecognised(batch);
+    else if (result.fault === "ambiguous") sequences.doubted(batch);
     else if (FINAL.has(result.fault)) sequences.refused(batch);
   }
 };
-
-const FINAL = new Set<SendFault>(["too-large", "invalid", "refused"]);
 
 /** The broker doesn't know this producer's sequence (any more): only a new identity goes on. */
 const SEQUENCE_LOST = new Set([

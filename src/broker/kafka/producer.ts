@@ -21,6 +21,9 @@ export interface StoredBatch {
  */
 export type SendFault = "unavailable" | "moved" | "ambiguous" | "too-large" | "invalid" | "refused";
 
+/** The faults that sending the same batch again doesn't change. */
+export const FINAL: ReadonlySet<SendFault> = new Set<SendFault>(["too-large", "invalid", "refused"]);
+
 export interface FailedBatch {
   readonly status: "failed";
   readonly fault: SendFault;

@@ -7,7 +7,13 @@ type ProducerId = Pick<ProducerIdentity, "producerId" | "epoch">;
 export interface Sequences {
   /** The identity of a batch: the same one each time it is asked for. Rejects when none can be had. */
   readonly of: (topic: string, batch: PartitionBatch) => Promise<ProducerIdentity>;
-  /** The broker has refused it, it isn't stored: its numbers go to the next batch of the partition. */
+  /** An attempt ended without a known outcome: the broker may have used up its numbers. */
+  readonly doubted: (batch: PartitionBatch) => void;
+  /**
+   * The broker has refused it. If no attempt of it was doubted, it isn't stored, and its numbers go to the next batch of
+   * the partition. Otherwise the next batch gets another producer id: under numbers that are used up the broker would
+   * acknowledge it without storing it.
+   */
   readonly refused: (batch: PartitionBatch) => void;
   /** The broker doesn't know its identity: the next time it is asked for it gets another one. */
   readonly unrecognised: (batch: PartitionBatch) => void;
@@ -28,6 +34,7 @@ interface Numbered {
   readonly partition: string;
   readonly era: Era;
   readonly identity: ProducerIdentity;
+  isDoubted: boolean;
   /** The number behind its last record. */
   readonly end: number;
 }
@@ -61,15 +68,19 @@ export const createSequences = (newProducerId: () => Promise<ProducerId>): Seque
       const identity = { ...id, baseSequence };
       const after = (baseSequence + batch.records.length) % WRAP;
       its.next.set(partition, after);
-      numbered.set(batch, { partition, era: its, identity, end: after });
+      numbered.set(batch, { partition, era: its, identity, isDoubted: false, end: after });
       return identity;
+    },
+    doubted: (batch) => {
+      const entry = numbered.get(batch);
+      if (entry !== undefined) entry.isDoubted = true;
     },
     refused: (batch) => {
       const entry = numbered.get(batch);
       if (entry === undefined) return;
-      const { era: its, partition, identity } = entry;
+      const { era: its, partition, identity, isDoubted } = entry;
       // Where the numbers behind it are given out already, the gap can't be closed any more.
-      if (its.next.get(partition) === entry.end) its.next.set(partition, identity.baseSequence);
+      if (!isDoubted && its.next.get(partition) === entry.end) its.next.set(partition, identity.baseSequence);
       else end(its);
     },
     unrecognised: (batch) => {

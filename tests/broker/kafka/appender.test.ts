@@ -145,6 +145,47 @@ describe("an append to Kafka", () => {
     expect(endings(outcomes.slice(500))).toEqual(["BROKER_UNAVAILABLE"]);
   });
 
+  it.each<SendFault>(["too-large", "invalid", "refused"])(
+    "reports the outcome as unknown if an ambiguous attempt is followed by: %s",
+    async (fault) => {
+      const { producer, sends } = fakeProducer({ 0: ["ambiguous", "unavailable", fault] });
+      const values = Array.from({ length: 501 }, (_, i) => `${i}`);
+      const outcomes = await appenderOf(producer)("t", on(0, ...values));
+
+      expect(new Set(endings(outcomes.slice(0, 500)))).toEqual(new Set(["BROKER_AMBIGUOUS"]));
+      expect(endings(outcomes.slice(500))).toEqual(["stored"]);
+      expect(sends).toHaveLength(4);
+    },
+  );
+
+  it("reports the outcome as unknown if the topic is deleted after an ambiguous attempt", async () => {
+    const { producer } = fakeProducer({ 0: ["ambiguous", "moved", "moved"] });
+    const topic = (name: string, fresh = false) =>
+      fresh ? Promise.resolve(undefined) : threePartitions(name);
+    const values = Array.from({ length: 501 }, (_, i) => `${i}`);
+    const outcomes = await appenderOf(producer, { topic })("t", on(0, ...values));
+
+    expect(new Set(endings(outcomes.slice(0, 500)))).toEqual(new Set(["BROKER_AMBIGUOUS"]));
+    expect(endings(outcomes.slice(500))).toEqual(["STATION_UNKNOWN"]);
+  });
+
+  it("reports the outcome as unknown if the client throws, and keeps what is known", async () => {
+    const { producer } = fakeProducer({ 0: ["unavailable"] });
+    let calls = 0;
+    const throwing: Producer = {
+      ...producer,
+      send: (topic, batches) => {
+        if (++calls === 2) throw new TypeError("broken client");
+        return producer.send(topic, batches);
+      },
+    };
+
+    expect(endings(await appenderOf(throwing)("t", [...on(0, "a"), ...on(1, "b")]))).toEqual([
+      "BROKER_AMBIGUOUS",
+      "stored",
+    ]);
+  });
+
   it("settles in time, not knowing, where the client never answers", async () => {
     const { producer, abandoned } = fakeProducer({ 0: ["never"] });
     const outcomes = await appenderOf(producer, { deliveryTimeout: 100 })("t", on(0, "a"));

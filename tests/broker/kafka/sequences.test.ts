@@ -47,6 +47,16 @@ describe("sequence numbers", () => {
     expect(await of("t", batchOf(0, 1))).toEqual(identity(1n, 0));
   });
 
+  it("are not given to the next batch if an earlier attempt of the refused one may be stored", async () => {
+    const { of, doubted, refused } = sequences();
+    const batch = batchOf(0, 3);
+    await of("t", batch);
+    doubted(batch);
+    refused(batch);
+
+    expect(await of("t", batchOf(0, 3))).toEqual(identity(2n, 0));
+  });
+
   it("begin a new identity where a refused batch leaves a gap", async () => {
     const { of, refused } = sequences();
     const batch = batchOf(0, 3);
