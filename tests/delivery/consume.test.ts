@@ -1,19 +1,11 @@
 import type { Broker, SubscriptionHandlers } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import {
-  createPullConsumers,
-  type PullConsumers,
-  type PullConsumersOptions,
-} from "../../src/delivery/consume.ts";
+import type { PullConsumers, PullConsumersOptions } from "../../src/delivery/consume.ts";
 import type { Pull } from "../../src/delivery/consume/waiting-pull.ts";
 import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
-
-const WAIT = 5000;
-const IDLE = 30_000;
-const JOIN = 10_000;
-const MEMORY = 16 << 20;
+import { IDLE, JOIN, pullConsumersOn, requestOf, WAIT, type Wish } from "./consume/pulls.ts";
 
 let broker: Broker;
 let clock: FakeClock;
@@ -22,19 +14,7 @@ let consumers: PullConsumers;
 const consumersOn = (
   on: Pick<Broker, "subscribe">,
   more: Partial<PullConsumersOptions> = {},
-): PullConsumers =>
-  createPullConsumers({
-    broker: on,
-    clock,
-    idleMs: IDLE,
-    joinMs: JOIN,
-    maxMembers: 10,
-    maxPullsPerOwner: 10,
-    memory: createMemoryBudget(MEMORY),
-    toText: ({ value }) => value ?? Buffer.alloc(0),
-    onError: () => undefined,
-    ...more,
-  });
+): PullConsumers => pullConsumersOn(on, clock, more);
 
 beforeEach(async () => {
   broker = createMemoryBroker();
@@ -53,33 +33,7 @@ const store = async (...values: string[]): Promise<void> => {
   await broker.append("orders", records);
 };
 
-interface Wish {
-  readonly owner?: string;
-  readonly group?: string;
-  readonly consumer?: string;
-  readonly max?: number;
-  readonly from?: "earliest" | "latest";
-  readonly signal?: AbortSignal;
-}
-
-const pull = ({
-  owner = "account ann",
-  group = "g",
-  consumer = "c",
-  max = 10,
-  from = "earliest",
-  signal,
-}: Wish = {}): Promise<Pull> =>
-  consumers.pull({
-    owner,
-    group,
-    consumer,
-    topic: "orders",
-    from,
-    maxRecords: max,
-    waitMs: WAIT,
-    signal: signal ?? new AbortController().signal,
-  });
+const pull = (wish: Wish = {}): Promise<Pull> => consumers.pull(requestOf(wish));
 
 const texts = ({ texts: all }: Pull): string[] => all.map(String);
 const position = async (group = "g"): Promise<bigint | undefined> =>

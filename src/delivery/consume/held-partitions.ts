@@ -28,6 +28,8 @@ export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory
   readonly settled: (revoked: readonly TopicPartition[]) => Promise<void>;
   readonly noteSettled: () => void;
   add(records: readonly ConsumedRecord[]): void;
+  /** As `SubscriptionHandlers.onPassed`. */
+  readonly pass: (position: TopicPartitionOffset) => void;
   /** Up to so many free records and bytes; empty: there are none. */
   readonly take: (maxRecords: number, maxBytes: number) => readonly Taken[];
   newPositions(): readonly TopicPartitionOffset[];
@@ -46,10 +48,10 @@ export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartit
   const { topic, memory } = options;
   const held: Held = new Map();
   const reading = createReading(options, held);
-  let dropped = false;
 
   return {
     ...createSettling(held),
+    ...createDropping(held, reading),
     get isStarved() {
       return reading.isStarved;
     },
@@ -76,6 +78,9 @@ export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartit
       reading.noteArrival();
       reading.regulate();
     },
+    pass: ({ partition, offset }) => {
+      if (!reading.isMissing(partition)) held.get(partition)?.pass(offset);
+    },
     take: (maxRecords, maxBytes) => {
       const taken = takeFrom(held, maxRecords, maxBytes);
       reading.regulate();
@@ -86,18 +91,6 @@ export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartit
         const offset = handOut.newPosition();
         return offset === undefined ? [] : [{ topic, partition, offset }];
       }),
-    drop: () => {
-      for (const [partition, handOut] of held) {
-        const offset = handOut.dropTail();
-        if (offset === undefined) continue;
-        reading.miss(partition, offset);
-        dropped = true;
-      }
-    },
-    wanted: () => {
-      if (dropped) reading.wake();
-      dropped = false;
-    },
     close: () => {
       for (const handOut of held.values()) handOut.close();
     },
@@ -122,6 +115,24 @@ const keptOf = (
     all.push({ offset: record.offset, text, cost });
   }
   return all;
+};
+
+const createDropping = (held: Held, reading: Reading): Pick<HeldPartitions, "drop" | "wanted"> => {
+  let dropped = false;
+  return {
+    drop: () => {
+      for (const [partition, handOut] of held) {
+        const offset = handOut.dropTail();
+        if (offset === undefined) continue;
+        reading.miss(partition, offset);
+        dropped = true;
+      }
+    },
+    wanted: () => {
+      if (dropped) reading.wake();
+      dropped = false;
+    },
+  };
 };
 
 const createSettling = (held: Held): Pick<HeldPartitions, "settled" | "noteSettled"> => {

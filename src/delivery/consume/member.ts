@@ -34,6 +34,8 @@ interface MemberEvents {
 }
 
 export interface Member extends Pick<HeldPartitions, "take" | "isStarved" | "lacksMemory" | "wanted"> {
+  /** False: the group may have given the partitions to another member, so that nothing may be handed out. */
+  readonly isConfirmed: boolean;
   /** Marks as consumed and commits what has become whole. Never rejects: what isn't committed comes again. */
   consume(taken: readonly Taken[]): Promise<void>;
   release(taken: readonly Taken[]): void;
@@ -71,6 +73,9 @@ export const createMember = async (options: MemberOptions): Promise<Member> => {
   commits.begin(subscription);
 
   return {
+    get isConfirmed() {
+      return subscription.silence <= 1;
+    },
     get isStarved() {
       return partitions.isStarved;
     },
@@ -106,6 +111,8 @@ const handlersOf = (
   onRevoked: async (revoked) => {
     partitions.giveUp(revoked);
     events.onRevoked();
+    // Offsets that were passed since the last answer.
+    void commits.commit(partitions.newPositions());
     await partitions.settled(revoked);
     await commits.done();
   },
@@ -113,6 +120,7 @@ const handlersOf = (
     partitions.add(records);
     events.onFree();
   },
+  onPassed: partitions.pass,
   onError: events.onError,
 });
 

@@ -12,7 +12,7 @@ export interface KeptRecord {
 interface Segment {
   /** Empty once they are consumed, or forgotten after `close`. */
   records: KeptRecord[];
-  /** Behind the last of them. */
+  /** Behind the last of them, and behind offsets after it that are no records for readers. */
   end: bigint;
   state: "free" | "out" | "consumed";
 }
@@ -31,6 +31,8 @@ export interface PartitionHandOut {
   /** Are some taken and neither consumed nor released? */
   readonly isOut: boolean;
   add(records: readonly KeptRecord[]): void;
+  /** Everything before this offset was added; the offsets that were not are no records for readers. */
+  pass(offset: bigint): void;
   /** The first free ones in offset order, as many as both bounds allow; one at least, where there is one. */
   take(maxRecords: number, maxBytes: number): Taken | undefined;
   /** The offset below which everything is consumed, if it has moved since it was last asked for. */
@@ -45,12 +47,7 @@ export interface PartitionHandOut {
 export const createPartitionHandOut = (forgotten: (cost: number) => void): PartitionHandOut => {
   const segments: Segment[] = [];
   let [position, closed]: [bigint | undefined, boolean] = [undefined, false];
-  const free = { count: 0, bytes: 0 };
-
-  const count = (records: readonly KeptRecord[], sign: 1 | -1): void => {
-    free.count += sign * records.length;
-    free.bytes += sign * costOf(records);
-  };
+  const { free, count } = createFree();
   const forget = (segment: Segment): void => {
     forgotten(costOf(segment.records));
     segment.records = [];
@@ -69,18 +66,22 @@ export const createPartitionHandOut = (forgotten: (cost: number) => void): Parti
       return segments.some(({ state }) => state === "out");
     },
     add: (records) => {
-      if (closed) {
-        forgotten(costOf(records));
-        return;
+      if (closed) forgotten(costOf(records));
+      else {
+        append(segments, records);
+        count(records, 1);
       }
-      append(segments, records);
-      count(records, 1);
+    },
+    pass: (offset) => {
+      const last = segments.at(-1);
+      if (closed) return;
+      if (last === undefined) position = offset;
+      else if (offset > last.end) last.end = offset;
     },
     take: (maxRecords, maxBytes) => {
-      const at = segments.findIndex(({ state }) => state === "free");
-      const segment = segments[at];
+      const segment = segments.find(({ state }) => state === "free");
       if (segment === undefined || maxRecords < 1 || closed) return undefined;
-      const out = cut(segments, at, fitting(segment.records, maxRecords, maxBytes));
+      const out = cut(segments, segment, fitting(segment.records, maxRecords, maxBytes));
       count(out.records, -1);
       return takenOf(out, settle);
     },
@@ -106,6 +107,17 @@ export const createPartitionHandOut = (forgotten: (cost: number) => void): Parti
   };
 };
 
+const createFree = () => {
+  const free = { count: 0, bytes: 0 };
+  return {
+    free,
+    count: (records: readonly KeptRecord[], sign: 1 | -1): void => {
+      free.count += sign * records.length;
+      free.bytes += sign * costOf(records);
+    },
+  };
+};
+
 type Settle = (segment: Segment, state: "free" | "consumed") => void;
 
 const takenOf = (out: Segment, settle: Settle): Taken => ({
@@ -119,11 +131,16 @@ const takenOf = (out: Segment, settle: Settle): Taken => ({
 });
 
 /** The first `length` records of a free segment, out; what remains of it stays free behind them. */
-const cut = (segments: Segment[], at: number, length: number): Segment => {
-  const records = segments[at]?.records ?? [];
-  const out = segmentOf(records.slice(0, length), "out");
-  const rest = records.slice(length);
-  segments.splice(at, 1, ...(rest.length > 0 ? [out, segmentOf(rest, "free")] : [out]));
+const cut = (segments: Segment[], whole: Segment, length: number): Segment => {
+  if (length === whole.records.length) {
+    whole.state = "out";
+    return whole;
+  }
+  const out = segmentOf(whole.records.slice(0, length), "out");
+  whole.records = whole.records.slice(length);
+  // Offsets between two neighbours are no records for readers.
+  out.end = whole.records[0]?.offset ?? out.end;
+  segments.splice(segments.indexOf(whole), 0, out);
   return out;
 };
 

@@ -31,10 +31,12 @@ export interface PullConsumerOptions extends Pick<
 /** What a member keeps for pulls to come. */
 const MAX_BUFFERED_RECORDS = 1000;
 const MAX_BUFFERED_BYTES = 2 * 1024 * 1024;
+/** Before a member that has not heard from its group is asked again whether it has. */
+const UNCONFIRMED_MS = 250;
 
 export const createPullConsumer = (options: PullConsumerOptions): PullConsumer => {
   const { clock, joinMs, onError, onLeaving, onLeft } = options;
-  const line = createLine(() => member);
+  const line = createLine(clock, () => member);
   const activity = createActivity(options, () => void close());
   let member: Member | undefined;
 
@@ -79,6 +81,7 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
     await wait.ended;
     const fault = faultOf(wait, member);
     if (fault === undefined) return answer(wait.taken);
+    member?.release(wait.taken);
     activity.end();
     throw fault;
   };
@@ -127,9 +130,10 @@ interface Line {
   readonly end: () => void;
 }
 
-const createLine = (member: () => Member | undefined): Line => {
+const createLine = (clock: Clock, member: () => Member | undefined): Line => {
   const pulls = new Set<WaitingPull>();
   let assigned = false;
+  let cancelRetry = (): void => undefined;
 
   const end = (pull: WaitingPull): void => {
     pulls.delete(pull);
@@ -137,6 +141,11 @@ const createLine = (member: () => Member | undefined): Line => {
   };
 
   const fill = (): void => {
+    cancelRetry();
+    if (member()?.isConfirmed === false) {
+      if (pulls.size > 0) cancelRetry = clock.after(UNCONFIRMED_MS, fill);
+      return;
+    }
     for (const pull of pulls) {
       if (!fillFrom(member(), pull)) {
         // Waiting for memory with memory in hand would stop everyone.
@@ -180,8 +189,12 @@ const fillFrom = (member: Member | undefined, pull: WaitingPull): boolean => {
 
 const NO_MEMORY = "limits.memory is used up: there are events, but no memory to read them";
 
-/** Why an empty answer would be a lie. Without a member there is nobody who could say that there are no records. */
+/**
+ * Why an empty answer would be a lie, and why records may not be handed out. Without a member there is nobody who could say
+ * that there are no records.
+ */
 const faultOf = ({ taken, fault }: WaitingPull, member: Member | undefined): GatewayError | undefined => {
+  if (member?.isConfirmed === false) return fault ?? new GatewayError("BROKER_UNAVAILABLE");
   if (taken.length > 0) return undefined;
   if (member?.lacksMemory() === true)
     return new GatewayError("OVERLOADED", { retryAfter: 1, message: NO_MEMORY });

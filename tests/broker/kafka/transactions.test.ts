@@ -2,6 +2,8 @@
 import { Kafka, logLevel, type Producer } from "kafkajs";
 import type { Broker, SubscriptionHandlers } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { pullConsumersOn, requestOf } from "../../delivery/consume/pulls.ts";
 import { describeKafka, uniqueName } from "../../support/kafka/describe.ts";
 import { kafkaOptions } from "./options.ts";
 
@@ -107,4 +109,21 @@ describeKafka("transactions", (kafka) => {
       expect(position).toBe(high);
     }
   });
+
+  it("are read so by pulls, after which the group's position is at the end", async () => {
+    const group = uniqueName("pulls");
+    const consumers = pullConsumersOn(broker, systemClock);
+    const values: string[] = [];
+    const pull = async (): Promise<number> => {
+      const pulled = await consumers.pull(requestOf({ group, topic, max: 7, waitMs: 2000 }));
+      values.push(...pulled.texts.map(String));
+      await pulled.consume();
+      return pulled.texts.length;
+    };
+    while ((await pull()) > 0);
+
+    expect([...values].sort()).toEqual([...committed].sort());
+    expect((await broker.committed(group, topic))[0]?.offset).toBe(high);
+    await consumers.close();
+  }, 60_000);
 });

@@ -35,6 +35,39 @@ it("tells a position once", () => {
   expect(handOut.newPosition()).toBeUndefined();
 });
 
+describe("an offset that is passed", () => {
+  it("is the position at once where nothing else is open", () => {
+    const handOut = createPartitionHandOut();
+    handOut.pass(3n);
+    expect(handOut.newPosition()).toBe(3n);
+    handOut.close();
+    handOut.pass(5n);
+    expect(handOut.newPosition()).toBeUndefined();
+  });
+
+  it("is the position once the records before it are consumed, whether they were free or out", () => {
+    const handOut = createPartitionHandOut();
+    handOut.add([record(0), record(1)]);
+    handOut.pass(4n);
+    const first = handOut.take(1, 100);
+    const second = handOut.take(1, 100);
+    handOut.pass(6n);
+    handOut.pass(5n);
+    second?.consume();
+    expect(handOut.newPosition()).toBeUndefined();
+    first?.consume();
+    expect(handOut.newPosition()).toBe(6n);
+  });
+
+  it("is passed again after the records before it were forgotten and read again", () => {
+    const handOut = createPartitionHandOut();
+    handOut.add([record(0)]);
+    handOut.pass(4n);
+    expect(handOut.dropTail()).toBe(0n);
+    expect(handOut.newPosition()).toBeUndefined();
+  });
+});
+
 it("forgets at its end what is free or becomes free, and still counts what is consumed", () => {
   let forgotten = 0;
   const handOut = createPartitionHandOut((cost) => {
@@ -89,6 +122,11 @@ const createCourse = () => {
       const taken = handOut.take(n, 1000);
       if (taken !== undefined) out.push(taken);
     },
+    pass: (n: number) => {
+      for (const end = added + n; added < end; added += 1) consumed.add(added);
+      handOut.pass(BigInt(added));
+      position = Number(handOut.newPosition() ?? position);
+    },
     release: (n: number) => {
       out.splice(n % (out.length || 1), 1)[0]?.release();
     },
@@ -114,7 +152,10 @@ const createCourse = () => {
 };
 
 it("loses nothing, and never passes over what isn't consumed", () => {
-  const step = fc.tuple(fc.constantFrom("add", "take", "consume", "release"), fc.integer({ min: 1, max: 5 }));
+  const step = fc.tuple(
+    fc.constantFrom("add", "pass", "take", "consume", "release"),
+    fc.integer({ min: 1, max: 5 }),
+  );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const course = createCourse();
