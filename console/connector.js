@@ -106,7 +106,7 @@ const actionBar = (path, reload) => {
 /** @param {readonly Failure[]} failures */
 const failureTable = (failures) =>
   failures.length === 0
-    ? el("p", { class: "hint" }, "None since this process began.")
+    ? el("p", { class: "hint" }, "None since the workers started.")
     : table(
         "Failed attempts, the newest first",
         ["When", "Record", "Attempt", "What followed", "Status", "Error"],
@@ -119,6 +119,10 @@ const failureTable = (failures) =>
           error ?? "",
         ]),
       );
+
+/** @param {number} missing */
+const missingHint = (missing) =>
+  missing === 0 ? [] : [el("p", { class: "hint" }, `Not listed: workers that do not answer (${missing}).`)];
 
 /** @param {string} path @param {AbortSignal} signal */
 const lettersPanel = (path, signal) => {
@@ -159,6 +163,7 @@ const lettersPanel = (path, signal) => {
  * @typedef {object} Known of a connector at one time
  * @property {import("./connectors.js").Status} status
  * @property {readonly Failure[]} failures
+ * @property {number} missing workers that did not tell their failures
  * @property {DeadLetters | undefined} dead undefined: it has no topic for them
  */
 
@@ -168,12 +173,12 @@ const lettersPanel = (path, signal) => {
  * @returns {Promise<Known>}
  */
 const ask = async (path, signal) => {
-  const [status, { failures }, dead] = await Promise.all([
+  const [status, { failures, missingWorkers: missing = 0 }, dead] = await Promise.all([
     getJson(`${path}/status`, signal),
     getJson(`${path}/failures`, signal),
     getJson(`${path}/dead-letters`, signal).catch(() => undefined),
   ]);
-  return { status, failures, dead };
+  return { status, failures, missing, dead };
 };
 
 /** What is known of it; drawn anew only where it has changed, so that a selection stays. */
@@ -181,8 +186,8 @@ const statePanels = () => {
   const [about, trace, failing, lag] = [el("div"), el("div"), el("div"), el("span")];
   let drawn = "";
   /** @param {Known} known */
-  const draw = ({ status, failures, dead }) => {
-    const now = JSON.stringify([status, dead, failures]);
+  const draw = ({ status, failures, missing, dead }) => {
+    const now = JSON.stringify([status, dead, failures, missing]);
     if (now === drawn) return;
     drawn = now;
     const letters = dead && `${count(dead.records)} in ${dead.topic}${dead.replaying ? ", replaying" : ""}`;
@@ -201,7 +206,7 @@ const statePanels = () => {
         ? el("pre", { class: "bad panel", role: "region", "aria-label": "Why it failed", tabindex: 0 }, why)
         : "",
     );
-    failing.replaceChildren(failureTable(failures));
+    failing.replaceChildren(failureTable(failures), ...missingHint(missing));
   };
   const errors = el(
     "section",

@@ -6,17 +6,16 @@ import { createLifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
 import { openMemory } from "./app/memory.ts";
 import { openPullConsumers } from "./app/pull-consumers.ts";
+import { createQuestions, type AskAll, type Questions } from "./app/questions.ts";
 import { requireUsable } from "./app/settings-check.ts";
 import { openTracing } from "./app/tracing.ts";
 import type { Settings } from "./config/schema.ts";
 import { createHealth } from "./observability/health.ts";
 import type { Log } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
-import { textOfSum, type MetricSamples } from "./observability/summed-metrics.ts";
+import { textOfSum } from "./observability/summed-metrics.ts";
 
-export interface Gateway extends Listeners {
-  /** This process's own metrics. */
-  samples(): Promise<MetricSamples>;
+export interface Gateway extends Listeners, Pick<Questions, "answer"> {
   /**
    * Not ready from now on; answers what is under way, flushes, closes. Resolves within `graceMs`, by default
    * `server.shutdownGrace`.
@@ -24,21 +23,20 @@ export interface Gateway extends Listeners {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** The metrics of all processes that serve together. */
-export type GatherMetrics = () => Promise<readonly MetricSamples[]>;
-
 /** A readiness probe asks the broker at most so often, in milliseconds. */
 const HEALTH_CACHE = 500;
 
-/** Starts all but the listeners. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
+/** Starts all but the listeners; `askAll` asks the other processes of this program, if it has any. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
 export const startGateway = async (
   settings: Settings,
   { logger, requestLog }: Pick<Log, "logger" | "requestLog">,
-  gather?: GatherMetrics,
+  askAll?: AskAll,
 ): Promise<Gateway> => {
   await requireUsable(settings);
   const lifecycle = createLifecycle(logger);
   const metrics = createMetrics();
+  const questions = createQuestions(askAll);
+  questions.answerWith({ metrics: () => metrics.samples() });
   const { memory, readers } = openMemory(settings, metrics);
   const tracing = await openTracing(settings, lifecycle);
   const broker = await createBroker(settings, maxRecordBytesOf(settings));
@@ -58,7 +56,7 @@ export const startGateway = async (
     const consumers = openPullConsumers(broker, memory, logger);
     lifecycle.onClose("consumers", () => consumers.close());
     const connectorRoutes = settings.roles.includes("delivery")
-      ? await startDelivery({ settings, broker, readers, logger, metrics, lifecycle, tracing })
+      ? await startDelivery({ settings, broker, readers, logger, metrics, lifecycle, tracing, questions })
       : [];
     const listeners = createListeners({
       settings,
@@ -68,12 +66,13 @@ export const startGateway = async (
       adminRoutes: connectorRoutes,
       health,
       ...{ memory, readers, logger, requestLog, metrics, tracing },
-      scrape: async () => (gather === undefined ? metrics.text() : textOfSum(await gather())),
+      scrape: async () =>
+        askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers),
       lifecycle,
     });
     return {
       ...listeners,
-      samples: () => metrics.samples(),
+      answer: (name, about) => questions.answer(name, about),
       stop: (graceMs) => {
         health.shutDown();
         // Pulls that wait for events would hold the listeners up.

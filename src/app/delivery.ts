@@ -5,7 +5,7 @@ import type { Settings } from "../config/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { createDelivery } from "../delivery/delivery.ts";
 import { observeDeliveries } from "../delivery/observe.ts";
-import { createRecentFailures } from "../delivery/recent-failures.ts";
+import { createRecentFailures, newestOf } from "../delivery/recent-failures.ts";
 import { connectorInsightRoutes } from "../http/handlers/connector-insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors.ts";
 import type { BodyReaders } from "../http/middleware/body.ts";
@@ -16,6 +16,7 @@ import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import { startEventService } from "./event-service.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import type { Questions } from "./questions.ts";
 
 interface DeliveryDependencies {
   readonly settings: Settings;
@@ -25,11 +26,12 @@ interface DeliveryDependencies {
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
   readonly tracing: Tracing | undefined;
+  readonly questions: Questions;
 }
 
 /** Begins to deliver, which goes on by itself while the broker is away. Rejects with SETTINGS_INVALID for a bad connector. */
 export const startDelivery = async (dependencies: DeliveryDependencies): Promise<readonly Route[]> => {
-  const { settings, broker, readers, logger, metrics, lifecycle, tracing } = dependencies;
+  const { settings, broker, readers, logger, metrics, lifecycle, tracing, questions } = dependencies;
   const { admin, server } = settings;
   const observer = observeDeliveries({ logger, metrics });
   const failures = createRecentFailures(Date.now);
@@ -47,6 +49,11 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
       },
     },
     tracing,
+    replaysAnywhere: async (name) => (await questions.askAll("replaying", name)).answers.includes(true),
+  });
+  questions.answerWith({
+    failures: (name) => failures.of(name),
+    replaying: (name) => delivery.isReplaying(name),
   });
   metrics.deliveriesFrom(() => delivery.sample());
   lifecycle.onClose("delivery", () => delivery.close());
@@ -57,6 +64,13 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
     readBody: readers({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
     version: VERSION,
   });
-  const insight = { connectors: delivery.connectors, failures, broker, clock: systemClock };
+  const insight = {
+    connectors: delivery.connectors,
+    failures: async (name: string) => {
+      const { answers, missing } = await questions.askAll("failures", name);
+      return { newest: newestOf(answers), missing };
+    },
+    ...{ broker, clock: systemClock },
+  };
   return [...routes, ...connectorInsightRoutes(insight)];
 };

@@ -1,68 +1,66 @@
-/** The supervisor's part in `/metrics`: it asks all workers, and keeps what the dead ones had counted. */
-import { countsOf, type MetricSamples } from "../observability/summed-metrics.ts";
+/** The supervisor asks all workers the same question and collects their answers, for a bounded time. */
+import type { Gathered } from "../app/questions.ts";
 
 export interface Gathering {
   /**
-   * Asks each worker by `ask`, and resolves with the answers and the counts of those that have ended. Who doesn't
-   * answer in time stands there with its last answer.
+   * Asks each worker by `ask`. Resolves when all have answered or ended, at the latest after the timeout, without the
+   * answers of those that did neither. A worker that left a question unanswered is not asked again before it has
+   * answered it: its channel doesn't fill with questions, and nobody waits for it a second time.
    */
-  gather(
-    workers: readonly number[],
-    ask: (worker: number, id: number) => void,
-  ): Promise<readonly MetricSamples[]>;
-  answered(worker: number, id: number, samples: MetricSamples): void;
-  /** Keeps the counts of the worker's last answer: what it counted after it is lost with it. */
+  gather(workers: readonly number[], ask: (worker: number, id: number) => void): Promise<Gathered<unknown>>;
+  /** `undefined`: the worker has no answer. */
+  answered(worker: number, id: number, answer: unknown): void;
   ended(worker: number): void;
 }
 
-interface Question {
-  readonly missing: Set<number>;
+interface Open {
+  readonly waitingFor: Set<number>;
+  readonly answers: unknown[];
   readonly done: () => void;
 }
 
 export const createGathering = (timeoutMs: number): Gathering => {
-  const latest = new Map<number, MetricSamples>();
-  const questions = new Map<number, Question>();
-  let past: MetricSamples = [];
-  let kept = Promise.resolve();
+  const late = new Set<number>();
+  const questions = new Map<number, Open>();
   let ids = 0;
 
-  const without = (question: Question | undefined, worker: number): void => {
-    question?.missing.delete(worker);
-    if (question?.missing.size === 0) question.done();
+  const settle = (question: Open | undefined, worker: number, answer: unknown): void => {
+    if (question?.waitingFor.delete(worker) !== true) return;
+    if (answer !== undefined) question.answers.push(answer);
+    if (question.waitingFor.size === 0) question.done();
   };
 
-  const everyone = (id: number, workers: readonly number[]): Promise<void> =>
+  /** Resolves when no worker is waited for any more. */
+  const open = (id: number, workers: readonly number[]): Promise<Open> =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      const done = (): void => {
+      const close = (): void => {
         clearTimeout(timer);
-        resolve();
+        questions.delete(id);
+        for (const worker of question.waitingFor) late.add(worker);
+        resolve(question);
       };
-      questions.set(id, { missing: new Set(workers), done });
+      const timer = setTimeout(close, timeoutMs);
+      const question: Open = { waitingFor: new Set(workers), answers: [], done: close };
+      questions.set(id, question);
+      if (workers.length === 0) close();
     });
 
   return {
     gather: async (workers, ask) => {
       const id = ++ids;
-      const answers = everyone(id, workers);
-      for (const worker of workers) ask(worker, id);
-      await answers;
-      questions.delete(id);
-      return [...latest.values(), past];
+      const asked = workers.filter((worker) => !late.has(worker));
+      const answered = open(id, asked);
+      for (const worker of asked) ask(worker, id);
+      const { answers } = await answered;
+      return { answers, missing: workers.length - answers.length };
     },
-    answered: (worker, id, samples) => {
-      latest.set(worker, samples);
-      without(questions.get(id), worker);
+    answered: (worker, id, answer) => {
+      late.delete(worker);
+      settle(questions.get(id), worker, answer);
     },
     ended: (worker) => {
-      for (const question of questions.values()) without(question, worker);
-      const last = latest.get(worker);
-      if (last === undefined) return;
-      kept = kept.then(async () => {
-        past = await countsOf([past, last]);
-        latest.delete(worker);
-      });
+      late.delete(worker);
+      for (const question of questions.values()) settle(question, worker, undefined);
     },
   };
 };

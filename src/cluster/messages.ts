@@ -1,7 +1,7 @@
 /** What a supervisor and its workers say to each other, over the channel that node keeps between them. */
 import type { ListenerName } from "../app/listeners.ts";
+import type { Answers, Gathered, Question } from "../app/questions.ts";
 import type { Settings } from "../config/schema.ts";
-import type { MetricSamples } from "../observability/summed-metrics.ts";
 
 /** A worker's place, from 1 on: a worker that takes over from a dead one has the dead one's number. */
 export type Slot = number;
@@ -14,8 +14,10 @@ export type ToWorker =
   | { readonly type: "door"; readonly listener: ListenerName }
   /** Accept none any more, and say so. */
   | { readonly type: "shut" }
-  | { readonly type: "sample"; readonly id: number }
-  | { readonly type: "gathered"; readonly id: number; readonly all: readonly MetricSamples[] }
+  /** A question about this worker. */
+  | { readonly type: "ask"; readonly id: number; readonly name: Question; readonly about: string }
+  /** The answers to the worker's own question. */
+  | { readonly type: "answers"; readonly id: number; readonly gathered: Gathered<unknown> }
   /** End within so many milliseconds. */
   | { readonly type: "stop"; readonly graceMs: number };
 
@@ -32,6 +34,12 @@ export type ToSupervisor =
   | { readonly type: "leaving" }
   /** The settings have a fault that only showed when they were used. */
   | { readonly type: "refused"; readonly message: string }
-  | { readonly type: "sampled"; readonly id: number; readonly samples: MetricSamples }
-  /** The worker wants everybody's metrics. */
-  | { readonly type: "gather"; readonly id: number };
+  /** The worker asks all workers, itself included. */
+  | { readonly type: "ask-all"; readonly id: number; readonly name: Question; readonly about: string }
+  /** undefined: the worker has no answer. */
+  | {
+      readonly type: "answer";
+      readonly id: number;
+      readonly name: Question;
+      readonly answer: Answers[Question] | undefined;
+    };

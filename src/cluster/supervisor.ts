@@ -9,8 +9,8 @@ import type { Addresses, ListenerName } from "../app/listeners.ts";
 import type { Settings } from "../config/schema.ts";
 import type { Logger } from "../observability/logger.ts";
 import { openDoor, type Door, type DoorOptions } from "./door.ts";
-import { createGathering } from "./gathering.ts";
-import { createPlace, tell, type Place, type PlaceOptions } from "./place.ts";
+import { createInquiries } from "./inquiries.ts";
+import { createPlace, tell, type Place } from "./place.ts";
 
 export interface SupervisorOptions {
   readonly workers: number;
@@ -25,9 +25,6 @@ export interface Supervisor {
   stop(): Promise<void>;
 }
 
-/** A worker that doesn't tell its metrics in this time, in milliseconds, is too busy to be waited for. */
-const SAMPLE_TIMEOUT = 2000;
-
 /** A worker that doesn't shut its doors in this time, in milliseconds, or in this share of the grace period, is frozen. */
 const SHUT_TIMEOUT = 2000;
 const SHUT_SHARE = 0.1;
@@ -36,7 +33,9 @@ const SHUT_SHARE = 0.1;
 export const supervise = async ({ workers, settings, logger }: SupervisorOptions): Promise<Supervisor> => {
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
-  const desk = createMetricsDesk();
+  const inquiries = createInquiries((worker, message) => {
+    tell(cluster.workers?.[worker], message);
+  });
   const doors = new Map<ListenerName, Door>();
   const places = Array.from({ length: workers }, (_, index) =>
     createPlace({
@@ -44,11 +43,11 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
       onMessage: (worker, message) => {
         if (message.type === "ready") for (const door of doors.values()) door.share(worker);
         if (message.type === "taken") doors.get(message.listener)?.taken(message.id);
-        desk.onMessage(worker, message);
+        inquiries.onMessage(worker.id, message);
       },
       onEnd: (worker) => {
         for (const door of doors.values()) door.reclaim(worker);
-        desk.onEnd(worker);
+        inquiries.onEnd(worker.id);
       },
     }),
   );
@@ -96,28 +95,3 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
 
 const present = (places: readonly Place[]) => (): readonly Worker[] =>
   places.flatMap(({ worker }) => worker ?? []);
-
-/** Answers the worker that wants everybody's metrics. */
-const createMetricsDesk = (): Pick<PlaceOptions, "onMessage" | "onEnd"> => {
-  const gathering = createGathering(SAMPLE_TIMEOUT);
-  const alive = new Map<number, Worker>();
-
-  const gather = async (asking: Worker, id: number): Promise<void> => {
-    const all = await gathering.gather([...alive.keys()], (worker, question) => {
-      tell(alive.get(worker), { type: "sample", id: question });
-    });
-    tell(asking, { type: "gathered", id, all });
-  };
-
-  return {
-    onMessage: (worker, message) => {
-      if (message.type === "ready") alive.set(worker.id, worker);
-      if (message.type === "sampled") gathering.answered(worker.id, message.id, message.samples);
-      if (message.type === "gather") void gather(worker, message.id);
-    },
-    onEnd: (worker) => {
-      alive.delete(worker.id);
-      gathering.ended(worker.id);
-    },
-  };
-};

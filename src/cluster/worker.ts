@@ -1,18 +1,18 @@
 /** A worker's side of the channel to its supervisor. */
 import { Server, Socket } from "node:net";
-import type { GatherMetrics, Gateway } from "../app.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Gateway } from "../app.ts";
+import type { AskAll, Gathered, Question } from "../app/questions.ts";
 import { startFault } from "../app/start-fault.ts";
-import type { MetricSamples } from "../observability/summed-metrics.ts";
+import type { Settings } from "../config/schema.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 
 export interface Task {
   readonly slot: Slot;
   readonly settings: Settings;
-  readonly gather: GatherMetrics;
+  readonly askAll: AskAll;
 }
 
-interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "samples"> {
+interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "answer"> {
   /** Ends this process in order, within so many milliseconds. */
   stop(graceMs: number): void;
 }
@@ -25,20 +25,12 @@ type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type:
  * workers.
  */
 export const work = (begin: (task: Task) => Promise<Serving>): void => {
-  const questions = new Map<number, (all: readonly MetricSamples[]) => void>();
+  const { askAll, onAnswers } = createAsking();
   let serving: Serving | undefined;
-  let ids = 0;
 
-  const gather = (): Promise<readonly MetricSamples[]> =>
-    new Promise((resolve) => {
-      const id = ++ids;
-      questions.set(id, resolve);
-      say({ type: "gather", id });
-    });
-
-  const start = async (task: Omit<Task, "gather">): Promise<void> => {
+  const start = async (task: Omit<Task, "askAll">): Promise<void> => {
     try {
-      serving = await begin({ ...task, gather });
+      serving = await begin({ ...task, askAll });
       say({ type: "ready" });
     } catch (error) {
       const fault = startFault(error);
@@ -47,8 +39,10 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
     }
   };
 
-  const sample = async (id: number): Promise<void> => {
-    if (serving !== undefined) say({ type: "sampled", id, samples: await serving.samples() });
+  const answer = async ({ id, name, about }: Message<"ask">): Promise<void> => {
+    // A worker whose answer fails is left out, as one that doesn't answer.
+    const own = await serving?.answer(name, about).catch(() => undefined);
+    say({ type: "answer", id, name, answer: own });
   };
 
   const take = ({ listener, id }: Message<"connection">, handle: unknown): void => {
@@ -74,11 +68,11 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
         return;
       case "shut":
         return void shut();
-      case "sample":
-        return void sample(message.id);
-      case "gathered":
-        questions.get(message.id)?.(message.all);
-        return void questions.delete(message.id);
+      case "ask":
+        return void answer(message);
+      case "answers":
+        onAnswers(message);
+        return;
       case "stop":
         if (serving === undefined) process.exit(0);
         serving.stop(message.graceMs);
@@ -90,6 +84,26 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
   // A terminal sends it to all of its processes.
   process.on("SIGINT", () => undefined);
   say({ type: "born" });
+};
+
+/** Questions to all workers, which go by way of the supervisor. */
+const createAsking = () => {
+  const waiting = new Map<number, (gathered: Gathered<unknown>) => void>();
+  let ids = 0;
+  const ask = (name: Question, about: string): Promise<Gathered<unknown>> =>
+    new Promise((resolve) => {
+      const id = ++ids;
+      waiting.set(id, resolve);
+      say({ type: "ask-all", id, name, about });
+    });
+  return {
+    // Every worker runs this same program: an answer has the type that its question has here.
+    askAll: (async (name, about) => ask(name, about)) as AskAll,
+    onAnswers: ({ id, gathered }: Message<"answers">): void => {
+      waiting.get(id)?.(gathered);
+      waiting.delete(id);
+    },
+  };
 };
 
 const say = (message: ToSupervisor, said?: () => void): void => {

@@ -29,6 +29,8 @@ export interface Delivery {
   open(): Promise<void>;
   /** What each connector of this process is about now; those whose lag can't be told are left out. */
   sample(): Promise<readonly ConnectorSample[]>;
+  /** This process replays the connector's dead letters. */
+  isReplaying(connector: string): boolean;
   /** Stops sending, commits, leaves the groups. */
   close(): Promise<void>;
 }
@@ -48,6 +50,8 @@ export interface DeliveryOptions {
   readonly random?: () => number;
   /** Absent: no spans; a record's own trace goes on all the same. */
   readonly tracing?: Tracing | undefined;
+  /** Absent: this process is the only one that can replay a connector's dead letters. */
+  readonly replaysAnywhere?: (connector: string) => Promise<boolean>;
 }
 
 /** Name of what faults belong to that are of no connector. */
@@ -94,7 +98,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   const targets = createTargets(options.allowTargets);
   const engine = { broker, clock, observer, random, targets, tracing, progress: createProgress() };
   const fleet = createFleet({ ...engine, directory, log, workerId });
-  const replays = createReplays(engine);
+  const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere });
   let opening = Promise.resolve();
   const open = async (): Promise<void> => {
     await log.open();
@@ -103,6 +107,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   return {
     connectors: createConnectors({ broker, clock, log, directory, fleet, replays, workerId, targets }),
     open: () => (opening = open()),
+    isReplaying: (name) => replays.isRunning(name),
     sample: () => sampleOf(broker, clock, fleet),
     close: async () => {
       await Promise.all([log.close(), fleet.stop(), replays.stop()]);

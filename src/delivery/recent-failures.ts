@@ -15,6 +15,13 @@ export interface RecentFailures {
 
 const KEPT = { connectors: 500, attempts: 20 };
 
+/** The newest of all processes together, newest first, as many as one process keeps. */
+export const newestOf = (all: readonly (readonly FailedAttempt[])[]): readonly FailedAttempt[] =>
+  all
+    .flat()
+    .sort((one, other) => other.at - one.at)
+    .slice(0, KEPT.attempts);
+
 export const createRecentFailures = (now: () => number): RecentFailures => {
   const kept = new LRUCache<string, readonly FailedAttempt[]>({ max: KEPT.connectors });
   const of = (connector: string): readonly FailedAttempt[] => kept.get(connector) ?? [];

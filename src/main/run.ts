@@ -1,8 +1,9 @@
 /** The process that serves: settings, start, signals, exit code. */
 import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
-import type { GatherMetrics, Gateway } from "../app.ts";
+import type { Gateway } from "../app.ts";
 import { bindFault } from "../app/bind-fault.ts";
+import type { AskAll } from "../app/questions.ts";
 import { startFault } from "../app/start-fault.ts";
 import type { Addresses } from "../app/listeners.ts";
 import { welcome } from "../app/welcome.ts";
@@ -103,9 +104,9 @@ const start = async (settings: Settings, log: Log): Promise<Addresses> => {
 };
 
 /** The app is loaded late: a supervisor has no use for all that serves. */
-const startHere = async (settings: Settings, log: Log, gather?: GatherMetrics): Promise<Gateway> => {
+const startHere = async (settings: Settings, log: Log, askAll?: AskAll): Promise<Gateway> => {
   const { startGateway } = await import("../app.ts");
-  return startGateway(settings, log, gather);
+  return startGateway(settings, log, askAll);
 };
 
 const listen = async (serving: Pick<Gateway, "listen" | "stop">, logger: Logger): Promise<Addresses> => {
@@ -135,9 +136,9 @@ const stopper = ({ stop }: Pick<Gateway, "stop">, log: Log): ((graceMs?: number)
   };
 };
 
-const serveAsWorker = async ({ slot, settings, gather }: Task) => {
+const serveAsWorker = async ({ slot, settings, askAll }: Task) => {
   const log = openLog({ ...settings.log, worker: slot });
-  const gateway = await startHere(settings, log, gather);
+  const gateway = await startHere(settings, log, askAll);
   return { ...gateway, stop: stopper(gateway, log) };
 };
 

@@ -1,87 +1,69 @@
-import { setImmediate as turn } from "node:timers/promises";
-import { createGathering } from "../../src/cluster/gathering.ts";
-import { createMetrics, type Metrics } from "../../src/observability/metrics.ts";
-import { textOfSum, type MetricSamples } from "../../src/observability/summed-metrics.ts";
+import { createGathering, type Gathering } from "../../src/cluster/gathering.ts";
 
 const NEVER = 60_000;
+const SOON = 20;
 
-const stored = async (all: readonly MetricSamples[]): Promise<string | undefined> =>
-  /^stationgate_events_total\{.*\} (.*)$/m.exec(await textOfSum(all))?.[1];
+/** Answers with the worker's number, but for the workers that are mute. Returns who was asked. */
+const gatherFrom = async (gathering: Gathering, workers: readonly number[], mute: readonly number[] = []) => {
+  const asked: number[] = [];
+  const gathered = await gathering.gather(workers, (worker, id) => {
+    asked.push(worker);
+    if (!mute.includes(worker)) gathering.answered(worker, id, worker);
+  });
+  return { ...gathered, asked };
+};
 
-describe("gathering the workers' metrics", () => {
-  const workers = new Map<number, Metrics>();
+describe("gathering the workers' answers", () => {
+  it("resolves with the answers of all workers", async () => {
+    expect(await gatherFrom(createGathering(NEVER), [1, 2])).toMatchObject({ answers: [1, 2], missing: 0 });
+  });
 
-  const hire = (worker: number): Metrics => {
-    const metrics = createMetrics();
-    workers.set(worker, metrics);
-    return metrics;
-  };
+  it("resolves when there is no worker", async () => {
+    expect(await gatherFrom(createGathering(NEVER), [])).toMatchObject({ answers: [], missing: 0 });
+  });
 
-  const gatherAll = (gathering: ReturnType<typeof createGathering>, mute: readonly number[] = []) =>
-    gathering.gather([...workers.keys()], (worker, id) => {
-      if (mute.includes(worker)) return;
-      void workers
-        .get(worker)
-        ?.samples()
-        .then((samples) => {
-          gathering.answered(worker, id, samples);
-        });
+  it("leaves out a worker that doesn't answer in time, and says so", async () => {
+    expect(await gatherFrom(createGathering(SOON), [1, 2], [2])).toMatchObject({ answers: [1], missing: 1 });
+  });
+
+  it("leaves out a worker that has no answer without waiting for it", async () => {
+    const gathering = createGathering(NEVER);
+    const gathered = gathering.gather([1, 2], (worker, id) => {
+      gathering.answered(worker, id, worker === 1 ? undefined : worker);
     });
 
-  beforeEach(() => {
-    workers.clear();
-  });
-
-  it("sums what all have counted", async () => {
-    hire(1).eventsEnded("orders", "stored", 2);
-    hire(2).eventsEnded("orders", "stored", 3);
-
-    expect(await stored(await gatherAll(createGathering(NEVER)))).toBe("5");
-  });
-
-  it("keeps what the dead had counted when they were asked last", async () => {
-    const gathering = createGathering(NEVER);
-    hire(1).eventsEnded("orders", "stored", 2);
-    hire(2).eventsEnded("orders", "stored", 3);
-    await gatherAll(gathering);
-    for (const worker of [1, 2]) {
-      workers.delete(worker);
-      gathering.ended(worker);
-    }
-    await turn();
-    hire(3).eventsEnded("orders", "stored", 10);
-
-    expect(await stored(await gatherAll(gathering))).toBe("15");
-  });
-
-  it("keeps no gauges of the dead", async () => {
-    const gathering = createGathering(NEVER);
-    hire(1).bufferedBytesFrom(() => 700);
-    await gatherAll(gathering);
-    workers.delete(1);
-    gathering.ended(1);
-    await turn();
-    hire(2).bufferedBytesFrom(() => 5);
-    const text = await textOfSum(await gatherAll(gathering));
-
-    expect(text).toMatch(/^stationgate_buffered_bytes 5$/m);
+    expect(await gathered).toStrictEqual({ answers: [2], missing: 1 });
   });
 
   it("doesn't wait for a worker that ends instead of answering", async () => {
     const gathering = createGathering(NEVER);
-    hire(1).eventsEnded("orders", "stored", 2);
-    hire(2);
-    const gathered = gatherAll(gathering, [2]);
+    const gathered = gatherFrom(gathering, [1, 2], [2]);
     gathering.ended(2);
 
-    expect(await stored(await gathered)).toBe("2");
+    expect(await gathered).toMatchObject({ answers: [1], missing: 1 });
   });
 
-  it("takes the last answer of one that doesn't answer in time", async () => {
-    const gathering = createGathering(50);
-    hire(1).eventsEnded("orders", "stored", 2);
-    await gatherAll(gathering);
+  it("asks a late worker nothing more until it has answered", async () => {
+    const gathering = createGathering(SOON);
+    let lateId = 0;
+    await gathering.gather([2], (_, id) => (lateId = id));
 
-    expect(await stored(await gatherAll(gathering, [1]))).toBe("2");
+    expect(await gatherFrom(gathering, [1, 2])).toStrictEqual({ answers: [1], missing: 1, asked: [1] });
+
+    gathering.answered(2, lateId, 2);
+
+    expect(await gatherFrom(gathering, [1, 2])).toStrictEqual({ answers: [1, 2], missing: 0, asked: [1, 2] });
+  });
+
+  it("keeps answers to questions that overlap apart", async () => {
+    const gathering = createGathering(NEVER);
+    const ids: number[] = [];
+    const ask = (_: number, id: number): void => void ids.push(id);
+    const [first, second] = [gathering.gather([1], ask), gathering.gather([1], ask)];
+    gathering.answered(1, ids[1] ?? 0, "second");
+    gathering.answered(1, ids[0] ?? 0, "first");
+
+    expect((await first).answers).toStrictEqual(["first"]);
+    expect((await second).answers).toStrictEqual(["second"]);
   });
 });

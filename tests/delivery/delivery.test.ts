@@ -249,3 +249,27 @@ describe("a sample", () => {
     ]);
   });
 });
+
+describe("a replay of dead letters", () => {
+  it("is seen by all processes, and started in one at a time", async () => {
+    const pods: Delivery[] = [];
+    const options = {
+      replaysAnywhere: (name: string) => Promise.resolve(pods.some((pod) => pod.isReplaying(name))),
+    };
+    const [one, other] = [await startPod("one", options), await startPod("other", options)];
+    pods.push(one, other);
+    sink.answer(() => RETRY);
+    const dropping = { "exception.strategy": "DROP_MESSAGE", "dead.letter.topic": "dead" };
+    await one.connectors.create("crm", { ...config(), ...dropping });
+    await until(async () => (await other.connectors.names()).length === 1);
+    await produce("a", 0);
+    await until(async () => (await one.connectors.deadLetters("crm")).records === 1);
+    sink.answer(() => "hang");
+    await one.connectors.replayDeadLetters("crm");
+    const again = await other.connectors.replayDeadLetters("crm");
+
+    expect((await other.connectors.deadLetters("crm")).replaying).toBe(true);
+    expect(again.replaying).toBe(true);
+    expect([one, other].map((pod) => pod.isReplaying("crm"))).toStrictEqual([true, false]);
+  });
+});

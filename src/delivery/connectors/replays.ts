@@ -1,4 +1,4 @@
-/** Replays of dead letters that this process has been asked for: one at a time for each connector. */
+/** Replays of dead letters that this process has been asked for: one at a time for each connector, in all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
 import { parseConnectorConfig } from "../config/connector-config.ts";
 import { planOf } from "../connector-plan.ts";
@@ -10,7 +10,7 @@ export interface DeadLetters {
   readonly topic: string;
   /** Letters of the topic that no replay has dealt with. */
   readonly records: number;
-  /** A replay is under way in this process. */
+  /** A replay is running, in this process or in another one that serves with it. */
   readonly replaying: boolean;
 }
 
@@ -19,10 +19,15 @@ export interface Replays {
   view(entry: Entry): Promise<DeadLetters>;
   /** Begins to send the letters that there are now. */
   start(entry: Entry): Promise<DeadLetters>;
+  /** In this process. */
+  isRunning(connector: string): boolean;
   stop(): Promise<void>;
 }
 
-export type ReplaysOptions = Omit<RunnerOptions, "plan" | "onStopped">;
+export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"> {
+  /** Asks all processes, this one too. Absent: there is no other. */
+  readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
+}
 
 const planFor = ({ name, config }: Entry): LetterPlan => {
   const parsed = parseConnectorConfig(name, config);
@@ -33,6 +38,9 @@ const planFor = ({ name, config }: Entry): LetterPlan => {
 export const createReplays = (options: ReplaysOptions): Replays => {
   const { broker, observer } = options;
   const running = new Map<string, Promise<void>>();
+  const isRunning = (name: string): boolean => running.has(name);
+  const isRunningAnywhere = async (name: string): Promise<boolean> =>
+    isRunning(name) || ((await options.replaysAnywhere?.(name)) ?? false);
   let closed = false;
 
   const replay = async (plan: LetterPlan): Promise<void> => {
@@ -52,10 +60,19 @@ export const createReplays = (options: ReplaysOptions): Replays => {
     await runner.stop();
   };
 
+  const begin = (name: string, plan: LetterPlan): void => {
+    const done = replay(plan)
+      .catch((error: unknown) => {
+        observer.fault(name, asGatewayError(error));
+      })
+      .finally(() => running.delete(name));
+    running.set(name, done);
+  };
+
   const view = async (entry: Entry): Promise<DeadLetters> => {
     const { group, deadLetterTopic: topic } = planFor(entry);
     const { left } = await lettersOf(broker, group, topic);
-    return { topic, records: left, replaying: running.has(entry.name) };
+    return { topic, records: left, replaying: await isRunningAnywhere(entry.name) };
   };
 
   return {
@@ -63,16 +80,11 @@ export const createReplays = (options: ReplaysOptions): Replays => {
     start: async (entry) => {
       const plan = planFor(entry);
       const { left, ends } = await lettersOf(broker, plan.group, plan.deadLetterTopic);
-      if (!running.has(entry.name) && left > 0) {
-        const done = replay({ ...plan, ends })
-          .catch((error: unknown) => {
-            observer.fault(entry.name, asGatewayError(error));
-          })
-          .finally(() => running.delete(entry.name));
-        running.set(entry.name, done);
-      }
-      return { topic: plan.deadLetterTopic, records: left, replaying: running.has(entry.name) };
+      const already = await isRunningAnywhere(entry.name);
+      if (!already && left > 0) begin(entry.name, { ...plan, ends });
+      return { topic: plan.deadLetterTopic, records: left, replaying: already || isRunning(entry.name) };
     },
+    isRunning,
     stop: async () => {
       closed = true;
       await Promise.all(running.values());

@@ -30,6 +30,14 @@ const failure = z
   })
   .meta({ id: "FailedAttempt" });
 
+const failures = z.object({
+  failures: z.array(failure),
+  missingWorkers: z.int().optional().meta({
+    description:
+      "Number of workers that did not answer within a second: their failures are not in the list. Absent: all answered.",
+  }),
+});
+
 const letter = z
   .object({
     partition: z.int(),
@@ -49,10 +57,12 @@ export const listFailures: Documentation = {
   id: "listFailures",
   tag: TAG,
   summary: "A connector's newest failed attempts",
-  description: "Of the process that answers, since it began; each process delivers partitions of its own.",
+  description:
+    "Of all workers of the gateway that answers, since each of them started. Another gateway (pod) on the same Kafka " +
+    "delivers other partitions, and lists its own failures.",
   path,
   answers: {
-    200: { description: "The newest first.", content: json(z.object({ failures: z.array(failure) })) },
+    200: { description: "The newest first.", content: json(failures) },
   },
   errors: ["CONNECTOR_UNKNOWN", "BROKER_UNAVAILABLE"],
 };

@@ -2,7 +2,7 @@
 import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import type { Connectors } from "../../delivery/connectors/connectors.ts";
 import { causeOf, originalOf } from "../../delivery/dead-letters.ts";
-import type { FailedAttempt, RecentFailures } from "../../delivery/recent-failures.ts";
+import type { FailedAttempt } from "../../delivery/recent-failures.ts";
 import { newestRecords } from "../../delivery/tail.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Call } from "../call.ts";
@@ -11,9 +11,16 @@ import { recordView } from "../record-view.ts";
 import { sendJson } from "../respond.ts";
 import type { OpenRoute } from "../routes.ts";
 
+export interface ConnectorFailures {
+  /** Newest first. */
+  readonly newest: readonly FailedAttempt[];
+  /** Number of worker processes whose failures are missing, because they did not answer in time. */
+  readonly missing: number;
+}
+
 export interface ConnectorInsightDependencies {
   readonly connectors: Pick<Connectors, "status" | "deadLetters">;
-  readonly failures: Pick<RecentFailures, "of">;
+  readonly failures: (connector: string) => Promise<ConnectorFailures>;
   readonly broker: Pick<Broker, "subscribe" | "watermarks" | "topic">;
   readonly clock: Clock;
 }
@@ -62,7 +69,9 @@ export const connectorInsightRoutes = (dependencies: ConnectorInsightDependencie
       documentation: documentation.listFailures,
       handler: async (call) => {
         const { name } = await connectors.status(nameIn(call));
-        sendJson(call.response, 200, { failures: failures.of(name).map(failureView) });
+        const { newest, missing } = await failures(name);
+        const gap = missing > 0 && { missingWorkers: missing };
+        sendJson(call.response, 200, { failures: newest.map(failureView), ...gap });
       },
     },
     {
