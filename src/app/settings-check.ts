@@ -11,6 +11,7 @@ import type { Settings } from "../config/schema.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
 import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
+import { slowSchemas } from "../ingest/schema/slow-schemas.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
 import { tlsOf } from "./broker.ts";
 
@@ -83,6 +84,10 @@ export const faultsInUse = async (settings: Settings): Promise<readonly string[]
   ...CHECKS.flatMap((check) => check(settings)),
   ...(await ofStations(settings)),
 ];
+
+/** What is allowed, and can make the gateway slow. */
+export const warningsInUse = ({ stations, roles }: Settings): Promise<readonly string[]> =>
+  roles.includes("ingest") ? slowSchemas(stations) : Promise.resolve([]);
 
 /** Rejects with SETTINGS_INVALID, whose message has all the lines. */
 export const requireUsable = async (settings: Settings): Promise<void> => {

@@ -17,6 +17,7 @@ import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema.ts";
 import { maskConfig } from "../delivery/config/masking.ts";
 import { VERSION } from "../config/version.ts";
+import { slowSchemas } from "../ingest/schema/slow-schemas.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
@@ -50,8 +51,9 @@ const withMaskedConnectors = (settings: Settings): Settings => ({
 
 /** Loaded late, as the app is: it knows every part that has settings. */
 const checked = async (settings: Settings): Promise<string | RefusedSettings> => {
-  const { faultsInUse } = await import("../app/settings-check.ts");
+  const { faultsInUse, warningsInUse } = await import("../app/settings-check.ts");
   const faults = await faultsInUse(settings);
+  for (const warning of await warningsInUse(settings)) process.stderr.write(`warning: ${warning}\n`);
   return faults.length > 0 ? { status: "refused", faults } : "The settings are valid.";
 };
 
@@ -66,7 +68,8 @@ const serve = async ({ settings, laptop, warnings }: LoadedSettings): Promise<vo
   const identity = laptop ? loadOrCreateIdentity(settings.broker.embedded.dir) : undefined;
   const effective = identity === undefined ? settings : withIdentity(settings, identity);
   const log = openLog(effective.log);
-  for (const warning of warnings) log.logger.warn(warning);
+  const slow = effective.roles.includes("ingest") ? await slowSchemas(effective.stations) : [];
+  for (const warning of [...warnings, ...slow]) log.logger.warn(warning);
   const addresses = await start(effective, log);
   if (identity !== undefined) say(welcome(addresses.public.port, identity));
 };

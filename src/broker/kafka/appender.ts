@@ -44,6 +44,12 @@ interface Round {
 const isRefusal = (error: unknown): boolean =>
   error instanceof GatewayError && error.code === "TOPIC_REFUSED";
 
+/** After an attempt began, a record without an outcome may be stored. */
+const codeOf = (cause: unknown, began: boolean) => {
+  if (began) return "BROKER_AMBIGUOUS";
+  return isRefusal(cause) ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE";
+};
+
 const timeTo = (deadline: number): number => Math.max(1, deadline - performance.now());
 
 const isOpen = ({ waiting }: Lane): boolean => waiting.length > 0;
@@ -142,9 +148,7 @@ export const createAppender = (options: AppenderOptions): Append => {
       await sendAll({ topic: name, lanes, outcomes, deadline });
       return outcomes;
     } catch (cause) {
-      if (began) return records.map((_, i) => outcomes[i] ?? failedRecord("BROKER_AMBIGUOUS", cause));
-      const code = isRefusal(cause) ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE";
-      return records.map(() => failedRecord(code, cause));
+      return records.map((_, i) => outcomes[i] ?? failedRecord(codeOf(cause, began), cause));
     }
   };
 };

@@ -13,9 +13,10 @@ export const addCheckConfig = (program: Command, context: Context): void => {
       ending(context, async ([configFile], { json }: GlobalOptions) => {
         const loaded = loadSettings({ configFile, env: shell.env, cwd: shell.cwd });
         // Loaded late: it is the whole gateway.
-        const { faultsInUse } = await import("../../app/settings-check.ts");
+        const { faultsInUse, warningsInUse } = await import("../../app/settings-check.ts");
         const faults = loaded.status === "refused" ? loaded.faults : await faultsInUse(loaded.settings);
-        const warnings = loaded.status === "loaded" ? loaded.warnings : [];
+        const warnings =
+          loaded.status === "loaded" ? [...loaded.warnings, ...(await warningsInUse(loaded.settings))] : [];
         const valid = faults.length === 0;
         for (const warning of warnings) shell.note(`warning: ${warning}`);
         if (json === true) await shell.out(JSON.stringify({ valid, faults, warnings }));
