@@ -117,13 +117,11 @@ describe("a start that fails", () => {
       apiKeys: [{ id: "partner", key: "$argon2id$v=19$x" }],
     },
     stations: [{ name: "orders", schema: { type: "json-schema", file: "event.json" } }],
-    webhooks: [{ source: "tests", station: "orders", scheme: "standard-webhooks", secrets: ["whsec_%%%"] }],
     connectors: [{ name: "crm", config: { topics: "orders" } }],
   };
   const LINES = [
     /^auth\.accounts\.ann: /m,
     /^auth\.apiKeys\.partner: /m,
-    /^webhook tests: /m,
     /^connectors\.crm: /m,
     /orders.*event\.json/m,
   ];
@@ -141,6 +139,23 @@ describe("a start that fails", () => {
 
       const print = await run(unusable, ["--print-config"]);
       expect(print).toMatchObject({ code: 0, stderr: "" });
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "refuses a webhook secret that is no key in the words of --check-config",
+    async () => {
+      const settings = {
+        ...embedded("data"),
+        webhooks: [
+          { source: "tests", station: "orders", scheme: "standard-webhooks", secrets: ["whsec_%%%"] },
+        ],
+      };
+      const start = await run(settings);
+      const check = await run(settings, ["--check-config"]);
+      expect(start).toMatchObject({ code: 1, stderr: expect.stringContaining("of source tests") as string });
+      expect(check).toEqual({ ...start, stdout: check.stdout });
     },
     TIMEOUT,
   );
