@@ -177,12 +177,6 @@ export const ERRORS = {
     restProxy: 400,
   },
   SCOPE_INVALID: { status: 400, message: "The scope is not valid", outcome: "refused", restProxy: 400 },
-  EXPIRY_TOO_LONG: {
-    status: 400,
-    message: "The expiry is over the maximum",
-    outcome: "refused",
-    restProxy: 400,
-  },
   LOGIN_THROTTLED: {
     status: 429,
     message: "Too many failed attempts",

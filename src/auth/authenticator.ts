@@ -55,14 +55,18 @@ type Authorization =
   | { readonly form: "bearer"; readonly token: string }
   | { readonly form: "apiKeyScheme"; readonly id?: string; readonly key: string };
 
-/** Schemes in any case, and exactly one space behind them. */
-const AUTHORIZATION = /^(bearer|apikey|basic) (\S+)$/i;
+/**
+ * The scheme in any case, then exactly one space. `Bearer:` with a colon is what Debezium Server's HTTP sink sends, and
+ * what the original takes.
+ */
+const AUTHORIZATION = /^(bearer:?|apikey|basic) (\S+)$/i;
 
 const parseAuthorization = (header: string): Authorization | undefined => {
   const [, scheme, value] = AUTHORIZATION.exec(header) ?? [];
   if (scheme === undefined || value === undefined) return undefined;
   switch (scheme.toLowerCase()) {
     case "bearer":
+    case "bearer:":
       return { form: "bearer", token: value };
     case "apikey":
       return { form: "apiKeyScheme", key: value };

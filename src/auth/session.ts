@@ -1,12 +1,11 @@
 /** Signing in and refreshing: credentials in, a pair of tokens out. */
-import { GatewayError } from "../errors.ts";
 import type { Account, Accounts } from "./accounts.ts";
 import type { Login, LoginAttempt } from "./login.ts";
 import { parseScope } from "./scope.ts";
 import type { Tokens, TokenSubject } from "./tokens.ts";
 import { unauthorized } from "./unauthorized.ts";
 
-/** How long a client wants its tokens to hold, in minutes; absent, zero or less: the default. */
+/** How long a client wants its tokens to be valid, in minutes; absent, zero or less: the default; above the maximum: the maximum. */
 interface WantedLifetimes {
   readonly accessTtlMinutes?: number | undefined;
   readonly refreshTtlMinutes?: number | undefined;
@@ -33,11 +32,11 @@ export interface TokenPair {
 }
 
 export interface Sessions {
-  /** Rejects as `Login` does, and before that with EXPIRY_TOO_LONG or SCOPE_INVALID. */
+  /** Rejects as `Login` does, and before that with SCOPE_INVALID. */
   signIn(request: SignInRequest): Promise<TokenPair>;
   /**
    * A new pair of the same scope. Throws UNAUTHORIZED for all but a refresh token that holds now, whose user exists
-   * and has the credential of that time; EXPIRY_TOO_LONG before that.
+   * and has the credential of that time.
    */
   refresh(request: RefreshRequest): TokenPair;
 }
@@ -57,8 +56,8 @@ interface SessionDependencies {
 
 export const createSessions = ({ login, accounts, access, refresh }: SessionDependencies): Sessions => {
   const wantedTtls = ({ accessTtlMinutes, refreshTtlMinutes }: WantedLifetimes): Ttls => ({
-    access: lifetime("token_expiry_in_minutes", accessTtlMinutes, access.lifetime),
-    refresh: lifetime("refresh_token_expiry_in_minutes", refreshTtlMinutes, refresh.lifetime),
+    access: lifetime(accessTtlMinutes, access.lifetime),
+    refresh: lifetime(refreshTtlMinutes, refresh.lifetime),
   });
 
   const accessToken = (subject: TokenSubject, ttls: Ttls): TokenPair => ({
@@ -101,10 +100,6 @@ interface Ttls {
 
 const MINUTE = 60_000;
 
-const lifetime = (field: string, minutes: number | undefined, { ttl, maxTtl }: Lifetime): number => {
-  if (minutes === undefined || minutes <= 0) return ttl;
-  if (minutes * MINUTE <= maxTtl) return minutes * MINUTE;
-  throw new GatewayError("EXPIRY_TOO_LONG", {
-    message: `${field} can not be greater than ${maxTtl / MINUTE}`,
-  });
-};
+/** Clients of the original ask for years; the answer tells them the lifetime that they got. */
+const lifetime = (minutes: number | undefined, { ttl, maxTtl }: Lifetime): number =>
+  minutes === undefined || minutes <= 0 ? ttl : Math.min(minutes * MINUTE, maxTtl);

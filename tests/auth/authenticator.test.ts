@@ -37,6 +37,7 @@ const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
 describe("authenticator", () => {
   it.each([
     ["Bearer", { authorizationHeader: "Bearer good" }, "token"],
+    ["Bearer with a colon", { authorizationHeader: "Bearer: good" }, "token"],
     ["bearer in lower case", { authorizationHeader: "bearer good" }, "token"],
     ["BEARER", { authorizationHeader: "BEARER good" }, "token"],
     ["the query", { queryToken: "good" }, "token"],
@@ -58,6 +59,8 @@ describe("authenticator", () => {
     ["a wrong header beside a good key", { authorizationHeader: "Bearer x", apiKeyHeader: "good" }],
     ["two spaces", { authorizationHeader: "Bearer  good" }],
     ["no space", { authorizationHeader: "Bearergood" }],
+    ["two colons", { authorizationHeader: "Bearer:: good" }],
+    ["a colon behind another scheme", { authorizationHeader: "ApiKey: good" }],
     ["a tab", { authorizationHeader: "Bearer\tgood" }],
     ["a space before", { authorizationHeader: " Bearer good" }],
     ["a space behind", { authorizationHeader: "Bearer good " }],

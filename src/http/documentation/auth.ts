@@ -36,14 +36,7 @@ export const authenticate: Documentation = {
     content: fields(signInFields.extend({ username: z.string().min(1), scope: scopeShape.optional() })),
   },
   answers: { 200: tokens },
-  errors: [
-    "FIELDS_INVALID",
-    "USERNAME_REQUIRED",
-    "SCOPE_INVALID",
-    "EXPIRY_TOO_LONG",
-    "UNAUTHORIZED",
-    "LOGIN_THROTTLED",
-  ],
+  errors: ["FIELDS_INVALID", "USERNAME_REQUIRED", "SCOPE_INVALID", "UNAUTHORIZED", "LOGIN_THROTTLED"],
 };
 
 export const refreshToken: Documentation = {
@@ -53,5 +46,5 @@ export const refreshToken: Documentation = {
   description: "The refresh token in the body, or as `Authorization: Bearer …` with no body at all.",
   body: { content: fields(refreshFields), optional: true },
   answers: { 200: tokens },
-  errors: ["FIELDS_INVALID", "EXPIRY_TOO_LONG", "UNAUTHORIZED"],
+  errors: ["FIELDS_INVALID", "UNAUTHORIZED"],
 };
