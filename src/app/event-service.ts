@@ -1,12 +1,14 @@
 /** The event service, put together from settings that are written as the Anchor Platform's. */
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema.ts";
+import { clientsIn } from "../config/schema/event-service.ts";
 import type { CallbackAuth } from "../delivery/endpoints/business-server.ts";
 import {
   createEventService,
   type EventService,
   type EventServiceOptions,
 } from "../delivery/event-service/event-service.ts";
+import type { MoreInfoOptions } from "../delivery/event-service/more-info-url.ts";
 import { observeDeliveries } from "../delivery/observe.ts";
 import { decodeStrkey } from "../lib/strkey.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -51,26 +53,46 @@ const authOf = ({ callback_api: { auth }, secret }: EventServiceSettings): Callb
 const businessServerOf = (settings: EventServiceSettings): EventServiceOptions["businessServer"] => {
   const {
     base_url: baseUrl,
-    keep_base_path: keepBasePath,
+    keep_base_path: keepBasePath = false,
     check_certificate: checkCertificate,
   } = settings.callback_api;
-  if (!settings.event_processor.callback_api_request.enabled || baseUrl === undefined) return undefined;
+  const { enabled } = settings.event_processor.callback_api_request;
+  if (!settings.events.enabled || !enabled || baseUrl === undefined) return undefined;
   return { baseUrl, keepBasePath, checkCertificate, auth: authOf(settings) };
 };
 
-const clientsOf = ({
-  event_processor: processor,
-  clients,
-  secret,
-}: EventServiceSettings): EventServiceOptions["clients"] => {
+const clientsOf = (settings: EventServiceSettings): EventServiceOptions["clients"] => {
+  const { clients, secret, events } = settings;
+  const { enabled, transactions, bodies: form } = settings.event_processor.client_status_callback;
   const seed = decodeStrkey("seed", secret.sep10.signing_seed ?? "");
-  if (!processor.client_status_callback.enabled || seed === undefined) return undefined;
-  const list = clients.value.map((client) => ({
+  if (!events.enabled || !enabled || seed === undefined) return undefined;
+  const list = clientsIn(clients).map((client) => ({
     name: client.name,
-    domains: client.type === "noncustodial" ? client.domains.map((domain) => domain.toLowerCase()) : [],
+    domains: client.type === "noncustodial" ? client.domains : [],
+    signingKeys: client.type === "custodial" ? client.signing_keys : [],
     callbackUrls: client.callback_urls,
   }));
-  return { list, seed };
+  const called = list.filter(({ callbackUrls }) =>
+    Object.values(callbackUrls).some((url) => url !== undefined),
+  );
+  if (called.length === 0) return undefined;
+  return {
+    list: called,
+    seed,
+    transactions,
+    form,
+    moreInfo: { "6": moreInfoOf(settings, "sep6"), "24": moreInfoOf(settings, "sep24") },
+  };
+};
+
+const moreInfoOf = (settings: EventServiceSettings, sep: "sep6" | "sep24"): MoreInfoOptions | undefined => {
+  const {
+    base_url: baseUrl,
+    jwt_expiration: ttlSeconds,
+    txn_fields: txnFields,
+  } = settings[sep].more_info_url;
+  const { jwt_secret: secret } = settings.secret[sep].more_info_url;
+  return secret === undefined ? undefined : { baseUrl, ttlSeconds, txnFields, secret };
 };
 
 const start = ({ settings, broker, logger, metrics, tracing }: EventServiceDependencies): EventService =>
@@ -84,16 +106,19 @@ const start = ({ settings, broker, logger, metrics, tracing }: EventServiceDepen
     onBroken: ({ topic, partition, offset }, reason) => {
       logger.warn(
         { topic, partition, offset: offset.toString(), reason },
-        "no business event: no client is told",
+        "no business event: no client gets it",
       );
+    },
+    onUnowned: () => {
+      metrics.transactionUnowned();
     },
   });
 
-/** Begins to deliver, where any processor is enabled. */
+/** Begins to deliver, where there is anyone to be called. */
 export const startEventService = async (dependencies: EventServiceDependencies): Promise<void> => {
   const { settings, metrics, lifecycle } = dependencies;
-  const processors = Object.values(settings.eventService.event_processor);
-  if (!processors.some(({ enabled }) => enabled)) return;
+  const { eventService } = settings;
+  if (businessServerOf(eventService) === undefined && clientsOf(eventService) === undefined) return;
   const own = await createEventsBroker(settings, maxRecordBytesOf(settings));
   if (own !== undefined) {
     await own.open();

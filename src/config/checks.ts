@@ -1,8 +1,9 @@
 /** Rules that hold between sections, and what is worth a warning. */
 import { brokenRule } from "../lib/standard-webhooks-secret.ts";
-import { eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
+import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema.ts";
+import { clientsIn } from "./schema/event-service.ts";
 import type { Path } from "./tree.ts";
 
 /** The sections that are sound: a rule that needs another one waits until that is mended. */
@@ -87,13 +88,12 @@ const distinctNames: Check = ({ auth, stations, webhooks, connectors, roles, eve
   ...repeated(webhooks?.map(({ source }) => source) ?? [], (i) => ["webhooks", i, "source"]),
   ...repeated(connectors?.map(({ name }) => name) ?? [], (i) => ["connectors", i, "name"]),
   ...repeated(roles ?? [], (i) => ["roles", i]),
-  ...repeated(eventService?.clients.value.map(({ name }) => name) ?? [], (i) => [
-    "eventService",
-    "clients",
-    "value",
-    i,
-    "name",
-  ]),
+  ...(eventService === undefined
+    ? []
+    : repeated(
+        clientsIn(eventService.clients).map(({ name }) => name),
+        (i) => ["eventService", ...clientListPath(eventService), i, "name"],
+      )),
 ];
 
 /** A group that a reader without `groups` names is kept apart by the reader's name. */

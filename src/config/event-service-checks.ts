@@ -1,6 +1,7 @@
 /** Rules of the event service that hold between keys. */
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema.ts";
+import { clientsIn } from "./schema/event-service.ts";
 
 type EventService = Settings["eventService"];
 
@@ -8,16 +9,6 @@ const AT = "eventService";
 
 /** RFC 7518, section 3.2: an HS256 key is at least as long as the hash. */
 const SHORTEST_KEY = 32;
-
-const processors = ["client_status_callback", "callback_api_request"] as const;
-
-const disabled = ({ events, event_processor: processor }: EventService): readonly Fault[] =>
-  processors
-    .filter((name) => !events.enabled && processor[name].enabled)
-    .map((name) => ({
-      path: [AT, "event_processor", name, "enabled"],
-      text: "got true, allowed: false where events.enabled is false",
-    }));
 
 const nothing = (path: readonly string[], allowed: string): Fault => ({
   path: [AT, ...path],
@@ -41,20 +32,63 @@ const businessServer = ({ event_processor: processor, callback_api: api }: Event
     ? [nothing(["callback_api", "base_url"], "a URL where callback_api_request is enabled")]
     : [];
 
-const clients = ({
-  event_processor: processor,
-  clients: { value },
-  secret,
-}: EventService): readonly Fault[] => {
-  if (!processor.client_status_callback.enabled) return [];
-  const where = "where client_status_callback is enabled";
-  return [
-    ...(value.length === 0 ? [nothing(["clients", "value"], `at least one client ${where}`)] : []),
-    ...(secret.sep10.signing_seed === undefined
-      ? [nothing(["secret", "sep10", "signing_seed"], `SECRET_SEP10_SIGNING_SEED ${where}`)]
-      : []),
-  ];
+/** Where the list of clients stands. */
+export const clientListPath = ({ clients: { type } }: EventService): readonly string[] => [
+  "clients",
+  type === "inline" ? "items" : "value",
+];
+
+/** Has any client a URL to be called at? Without one no client callback starts. */
+const callsClients = ({
+  event_processor: { client_status_callback: processor },
+  clients,
+}: EventService): boolean =>
+  processor.enabled &&
+  clientsIn(clients).some(({ callback_urls: urls }) => Object.values(urls).some((url) => url !== undefined));
+
+const signingSeed = (settings: EventService): readonly Fault[] =>
+  callsClients(settings) && settings.secret.sep10.signing_seed === undefined
+    ? [
+        nothing(
+          ["secret", "sep10", "signing_seed"],
+          "SECRET_SEP10_SIGNING_SEED where a client has a callback URL",
+        ),
+      ]
+    : [];
+
+/** Two clients of one consumer group would get a part of the events each. */
+const clientGroups = (settings: EventService): readonly Fault[] => {
+  const all = clientsIn(settings.clients);
+  return all.flatMap((client, i) => {
+    const other = all.slice(0, i).find((before) => shareGroup(before, client));
+    const path = [AT, ...clientListPath(settings), i];
+    return other === undefined
+      ? []
+      : [{ path, text: `shares its consumer group with ${other.name}: each client needs a list of its own` }];
+  });
 };
+
+type Client = EventService["clients"]["value"][number];
+
+/** A name is a group too, that of an earlier Stationgate. Clients of one name are refused for that already. */
+const shareGroup = (one: Client, other: Client): boolean => {
+  if (one.name === other.name) return false;
+  const [list, otherList] = [listOf(one), listOf(other)];
+  return list === otherList || list === other.name || otherList === one.name;
+};
+
+const listOf = (client: Client): string =>
+  [...new Set(client.type === "custodial" ? client.signing_keys : client.domains)].join(",");
+
+const moreInfoSecrets = ({ secret }: EventService): readonly Fault[] =>
+  (["sep6", "sep24"] as const).flatMap((sep) => {
+    const key = secret[sep].more_info_url.jwt_secret;
+    const length = key === undefined ? SHORTEST_KEY : Buffer.byteLength(key);
+    const path = [AT, "secret", sep, "more_info_url", "jwt_secret"];
+    return length < SHORTEST_KEY
+      ? [{ path, text: `got ${length} bytes, allowed: ${SHORTEST_KEY} bytes or more` }]
+      : [];
+  });
 
 const kafkaSecurity = ({ events, secret }: EventService): readonly Fault[] => {
   const { security_protocol: protocol, bootstrap_server: servers } = events.queue.kafka;
@@ -79,13 +113,42 @@ const kafkaSecurity = ({ events, secret }: EventService): readonly Fault[] => {
 export const eventServiceFaults = (settings: { readonly eventService?: EventService }): readonly Fault[] => {
   const { eventService } = settings;
   if (eventService === undefined) return [];
-  return [disabled, authSecret, businessServer, clients, kafkaSecurity].flatMap((check) =>
-    check(eventService),
+  return [authSecret, businessServer, signingSeed, clientGroups, moreInfoSecrets, kafkaSecurity].flatMap(
+    (check) => check(eventService),
   );
 };
 
-/** Settings that are allowed and do nothing. */
-export const eventServiceWarnings = ({ eventService: { clients: given } }: Settings): readonly string[] =>
-  given.value
+/** Settings that are allowed, and may not do what was meant. */
+export const eventServiceWarnings = ({ eventService }: Settings): readonly string[] => [
+  ...clientsIn(eventService.clients)
     .filter(({ callback_urls: urls }) => urls.quote_created !== undefined)
-    .map(({ name }) => `client ${name} has a URL for quote_created: quotes go to no client`);
+    .map(({ name }) => `client ${name} has a URL for quote_created: quotes go to no client`),
+  ...basePathWarnings(eventService),
+  ...moreInfoWarnings(eventService),
+];
+
+const basePathWarnings = ({
+  event_processor: processor,
+  callback_api: api,
+}: EventService): readonly string[] => {
+  const { base_url: base, keep_base_path: keep } = api;
+  if (!processor.callback_api_request.enabled || base === undefined || keep !== undefined) return [];
+  const { origin, pathname } = new URL(base);
+  if (pathname === "/") return [];
+  const kept = `${origin}${pathname.replace(/\/+$/, "")}/event`;
+  return [
+    `callback_api.base_url has a path, and callback_api.keep_base_path is not set: callbacks go to ${origin}/event; with keep_base_path: true, as the Anchor Platform does it since 3.0, they go to ${kept}`,
+  ];
+};
+
+const moreInfoWarnings = (settings: EventService): readonly string[] => {
+  if (!callsClients(settings) || settings.event_processor.client_status_callback.bodies !== "sep") return [];
+  const { secret, clients } = settings;
+  return (["sep6", "sep24"] as const)
+    .filter((sep) => clientsIn(clients).some(({ callback_urls: urls }) => urls[sep] !== undefined))
+    .filter((sep) => secret[sep].more_info_url.jwt_secret === undefined)
+    .map(
+      (sep) =>
+        `SECRET_${sep.toUpperCase()}_MORE_INFO_URL_JWT_SECRET is not set: the bodies of ${sep} transactions have no more_info_url`,
+    );
+};

@@ -19,7 +19,10 @@ const FILE: Path = ["eventService", "file"];
 const CLIENTS_TYPE: Path = ["eventService", "clients", "type"];
 const CLIENTS: Path = ["eventService", "clients", "value"];
 
-const GROUPS = ["events", "event_processor", "callback_api", "clients", "secret"];
+const GROUPS = ["events", "event_processor", "callback_api", "clients", "sep6", "sep24", "secret"];
+/** Sections of which only this key is about events. */
+const OF_SEPS = ["sep6", "sep24"];
+const MORE_INFO = "more_info_url";
 /** Of queues that are not in use. */
 const OTHER_QUEUES = ["sqs", "msk"];
 
@@ -38,10 +41,15 @@ const expanded = (tree: unknown): unknown => {
 const without = (tree: unknown, names: readonly string[]): unknown =>
   isObject(tree) ? Object.fromEntries(Object.entries(tree).filter(([name]) => !names.includes(name))) : tree;
 
+const moreInfoOf = (group: unknown): unknown =>
+  isObject(group) && MORE_INFO in group ? { [MORE_INFO]: group[MORE_INFO] } : {};
+
 /** What an Anchor Platform's file says of events. */
 const ofAnchorPlatform = (tree: unknown): unknown => {
   const all = expanded(tree);
-  const groups = Object.entries(isObject(all) ? all : {}).filter(([name]) => GROUPS.includes(name));
+  const groups = Object.entries(isObject(all) ? all : {})
+    .filter(([name]) => GROUPS.includes(name))
+    .map(([name, group]) => [name, OF_SEPS.includes(name) ? moreInfoOf(group) : group] as const);
   const eventService = Object.fromEntries(groups);
   const queue = at(eventService, ["events", "queue"]);
   return {

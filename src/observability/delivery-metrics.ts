@@ -12,6 +12,8 @@ interface DeliveryState {
 export interface DeliveryMetrics {
   attemptEnded(connector: string, outcome: string, seconds: number): void;
   recordDropped(connector: string, deadLettered: boolean): void;
+  /** A transaction of the event service is no client's own. */
+  transactionUnowned(): void;
   /** Reads, at each scrape, what deliveries are about; all who are given are asked. */
   deliveriesFrom(read: () => Promise<readonly DeliveryState[]>): void;
 }
@@ -44,7 +46,15 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
     labelNames: ["connector"],
     registers,
   });
+  const unowned = new Counter({
+    name: "stationgate_event_service_unowned_transactions_total",
+    help: "Transactions that are no client's own.",
+    registers,
+  });
   return {
+    transactionUnowned: () => {
+      unowned.inc();
+    },
     attemptEnded: (connector, outcome, seconds) => {
       attempts.inc({ connector, outcome });
       duration.observe({ connector }, seconds);

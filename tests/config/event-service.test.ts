@@ -1,5 +1,6 @@
 import { parse, stringify } from "yaml";
 import { printSettings } from "../../src/config/print.ts";
+import { clientsIn } from "../../src/config/schema/event-service.ts";
 import { faultsOf, loaded, settingsOf, type Given } from "./support.ts";
 
 const SEED = "SAAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6NKI";
@@ -23,6 +24,7 @@ const CLIENTS = [
 const SECRETS = {
   SECRET_SEP10_SIGNING_SEED: SEED,
   SECRET_CALLBACK_API_AUTH_SECRET: JWT_SECRET,
+  SECRET_SEP24_MORE_INFO_URL_JWT_SECRET: JWT_SECRET,
   SECRET_EVENTS_QUEUE_KAFKA_USERNAME: "anchor",
   SECRET_EVENTS_QUEUE_KAFKA_PASSWORD: "hunter2hunter2",
 };
@@ -48,6 +50,9 @@ const ENVIRONMENT = {
   CALLBACK_API_AUTH_JWT_EXPIRATION_MILLISECONDS: "5000",
   CLIENTS_TYPE: "json",
   CLIENTS_VALUE: JSON.stringify({ items: CLIENTS }),
+  SEP24_MORE_INFO_URL_BASE_URL: "https://anchor.example/more",
+  SEP24_MORE_INFO_URL_JWT_EXPIRATION: "900",
+  SEP24_MORE_INFO_URL_TXN_FIELDS: "kind, memo",
 };
 
 /** What the environment above says, as a file of the Anchor Platform says it. */
@@ -77,7 +82,14 @@ const FILE = {
     auth: { type: "jwt", jwt: { http_header: "X-Token", expiration_milliseconds: 5000 } },
   },
   clients: { type: "file", value: "clients.yaml" },
-  sep24: { enabled: true },
+  sep24: {
+    enabled: true,
+    more_info_url: {
+      base_url: "https://anchor.example/more",
+      jwt_expiration: 900,
+      txn_fields: ["kind", "memo"],
+    },
+  },
   version: 1,
 };
 
@@ -95,6 +107,7 @@ describe("the event service's settings", () => {
         client_status_callback: { enabled: true },
         callback_api_request: { enabled: true },
       },
+      sep24: { more_info_url: FILE.sep24.more_info_url },
     };
     const fromEnvironment = eventServiceOf({ env: { ...ENVIRONMENT, ...SECRETS } });
     const fromYaml = eventServiceOf({
@@ -113,7 +126,8 @@ describe("the event service's settings", () => {
         queue: { kafka: { bootstrap_server: ["kafka-1:9092", "kafka-2:9092"], topic: "TRANSACTION" } },
       },
       callback_api: { auth: { type: "jwt", jwt: { http_header: "X-Token", expiration_milliseconds: 5000 } } },
-      secret: { sep10: { signing_seed: SEED } },
+      secret: { sep10: { signing_seed: SEED }, sep24: { more_info_url: { jwt_secret: JWT_SECRET } } },
+      sep24: { more_info_url: { jwt_expiration: 900, txn_fields: ["kind", "memo"] } },
     });
     expect(fromEnvironment.clients.value).toMatchObject(CLIENTS);
 
@@ -140,20 +154,33 @@ describe("the event service's settings", () => {
     });
   });
 
-  it("have nothing enabled until it is asked for, and no need of anything else then", () => {
+  it("need nothing else until a client or the business server is named", () => {
     const { event_processor: processor } = eventServiceOf({ yaml: "" });
 
     expect(processor).toStrictEqual({
-      client_status_callback: { enabled: false },
+      client_status_callback: { enabled: true, transactions: "own", bodies: "sep" },
       callback_api_request: { enabled: false },
     });
+  });
+
+  it("need no signing seed where no client has a callback URL", () => {
+    const clients = [{ ...CLIENTS[0], callback_urls: {} }];
+
+    expect(faultsOf({ env: { CLIENTS_VALUE: JSON.stringify(clients) } })).toStrictEqual([]);
+  });
+
+  it("take clients as items with type inline", () => {
+    const yaml = stringify({ eventService: { clients: { type: "inline", items: CLIENTS } } });
+    const { clients } = eventServiceOf({ yaml, env: SECRETS });
+
+    expect(clientsIn(clients)).toMatchObject(CLIENTS);
   });
 
   it.each([
     ["a list", stringify(CLIENTS)],
     ["an object with items", CLIENTS_FILE],
   ])("take clients as %s in a text", (_, value) => {
-    const { clients } = eventServiceOf({ env: { CLIENTS_TYPE: "yaml", CLIENTS_VALUE: value } });
+    const { clients } = eventServiceOf({ env: { ...SECRETS, CLIENTS_TYPE: "yaml", CLIENTS_VALUE: value } });
 
     expect(clients.value).toMatchObject(CLIENTS);
   });
@@ -185,9 +212,32 @@ describe("the event service's settings", () => {
   it("warn of a URL for quotes, which no client hears of", () => {
     const clients = [{ ...CLIENTS[0], callback_urls: { quote_created: "http://127.0.0.1/q" } }];
 
-    expect(loaded({ yaml: stringify({ eventService: { clients: { value: clients } } }) }).warnings).toContain(
+    const yaml = stringify({ eventService: { clients: { value: clients } } });
+
+    expect(loaded({ yaml, env: SECRETS }).warnings).toContain(
       "client lobstr has a URL for quote_created: quotes go to no client",
     );
+  });
+
+  it("warn of bodies that will have no more_info_url", () => {
+    const env = { SECRET_SEP10_SIGNING_SEED: SEED, CLIENTS_VALUE: JSON.stringify(CLIENTS) };
+
+    expect(loaded({ env }).warnings).toContain(
+      "SECRET_SEP24_MORE_INFO_URL_JWT_SECRET is not set: the bodies of sep24 transactions have no more_info_url",
+    );
+  });
+
+  it("warn of a base URL with a path until keep_base_path is set, and name both URLs", () => {
+    const env = { ...CALLBACK_API, CALLBACK_API_BASE_URL: "http://b.example/callback/" };
+    const warned = loaded({ env }).warnings.filter((text) => text.includes("keep_base_path"));
+
+    expect(warned).toHaveLength(1);
+    expect(warned[0]).toContain("http://b.example/event");
+    expect(warned[0]).toContain("http://b.example/callback/event");
+    for (const keep of ["true", "false"]) {
+      const { warnings } = loaded({ env: { ...env, CALLBACK_API_KEEP_BASE_PATH: keep } });
+      expect(warnings.filter((text) => text.includes("keep_base_path"))).toStrictEqual([]);
+    }
   });
 });
 
@@ -195,9 +245,9 @@ const CALLBACK_API = {
   EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED: "true",
   CALLBACK_API_BASE_URL: "http://b",
 };
-const TO_CLIENTS = { EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_ENABLED: "true" };
 
-const withClient = (change: object): Record<string, string> => ({
+const withClient = (change: object, secrets: Record<string, string> = SECRETS): Record<string, string> => ({
+  ...secrets,
   CLIENTS_VALUE: JSON.stringify([{ ...CLIENTS[0], ...change }]),
 });
 
@@ -208,13 +258,6 @@ describe("settings of the event service that are refused, with one line each", (
       { EVENTS_QUEUE_TYPE: "sqs" },
       [
         'eventService.events.queue.type (EVENTS_QUEUE_TYPE): got "sqs", allowed: kafka (the Anchor Platform\'s sqs and msk are not supported)',
-      ],
-    ],
-    [
-      "a processor without events",
-      { ...CALLBACK_API, EVENTS_ENABLED: "false" },
-      [
-        "eventService.event_processor.callback_api_request.enabled (EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED): got true, allowed: false where events.enabled is false",
       ],
     ],
     [
@@ -246,11 +289,31 @@ describe("settings of the event service that are refused, with one line each", (
       ],
     ],
     [
-      "callbacks without clients and seed",
-      TO_CLIENTS,
+      "callbacks without a seed",
+      withClient({}, {}),
       [
-        "eventService.clients.value: got nothing, allowed: at least one client where client_status_callback is enabled",
-        "eventService.secret.sep10.signing_seed: got nothing, allowed: SECRET_SEP10_SIGNING_SEED where client_status_callback is enabled",
+        "eventService.secret.sep10.signing_seed: got nothing, allowed: SECRET_SEP10_SIGNING_SEED where a client has a callback URL",
+      ],
+    ],
+    [
+      "a short secret of more_info_url",
+      { SECRET_SEP6_MORE_INFO_URL_JWT_SECRET: "short" },
+      [
+        "eventService.secret.sep6.more_info_url.jwt_secret (SECRET_SEP6_MORE_INFO_URL_JWT_SECRET): got 5 bytes, allowed: 32 bytes or more",
+      ],
+    ],
+    [
+      "two clients of one list",
+      { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], { ...CLIENTS[0], name: "other" }]) },
+      [
+        "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs a list of its own",
+      ],
+    ],
+    [
+      "a client that is named like another's list",
+      { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], { ...CLIENTS[1], name: "lobstr.co" }]) },
+      [
+        "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs a list of its own",
       ],
     ],
     [
@@ -306,7 +369,7 @@ describe("settings of the event service that are refused, with one line each", (
     ],
     [
       "a client twice",
-      { CLIENTS_VALUE: JSON.stringify([CLIENTS[0], CLIENTS[0]]) },
+      { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], CLIENTS[0]]) },
       [
         'eventService.clients.value[1].name (CLIENTS_VALUE): got "lobstr" a second time, allowed: each name once',
       ],

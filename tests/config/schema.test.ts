@@ -5,6 +5,14 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const MB = 1024 * 1024;
 
+const moreInfo = (sep: number) => ({
+  more_info_url: {
+    base_url: `http://localhost:8080/sep${sep}/transaction/more_info`,
+    jwt_expiration: 600,
+    txn_fields: [],
+  },
+});
+
 describe("defaults", () => {
   it("are these, key for key", () => {
     const cwd = folder();
@@ -93,16 +101,23 @@ describe("defaults", () => {
           },
         },
         event_processor: {
-          client_status_callback: { enabled: false },
+          client_status_callback: { enabled: true, transactions: "own", bodies: "sep" },
           callback_api_request: { enabled: false },
         },
         callback_api: {
-          keep_base_path: false,
           check_certificate: true,
           auth: { type: "none", jwt: {}, api_key: {} },
         },
-        clients: { type: "yaml", value: [] },
-        secret: { callback_api: {}, sep10: {}, events: { queue: { kafka: {} } } },
+        clients: { type: "yaml", value: [], items: [] },
+        sep6: moreInfo(6),
+        sep24: moreInfo(24),
+        secret: {
+          callback_api: {},
+          sep10: {},
+          sep6: { more_info_url: {} },
+          sep24: { more_info_url: {} },
+          events: { queue: { kafka: {} } },
+        },
       },
       connectors: [],
     });

@@ -70,9 +70,9 @@ describe("the receiver of docs/guides/event-service.md", () => {
 
   it("takes what the event service sends", async () => {
     const callbackUrls = { sep24: `http://localhost:${port}/callbacks/sep24` };
-    rig.start({ clients: [{ name: "lobstr", domains: [], callbackUrls }] });
+    rig.start({ clients: [{ name: "lobstr", domains: [], signingKeys: [], callbackUrls }] });
     await rig.write([changed("e1", { id: "t1", status: "completed" })]);
-    await printed(/\{"transaction":\{"id":"t1","status":"completed"\}\}\n/);
+    await printed(/\{"transaction":\{"id":"t1","status":"completed","sep":"24"\}\}\n/);
 
     expect(rig.attempts.every(({ status }) => status === 204)).toBe(true);
   });

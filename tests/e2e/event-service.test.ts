@@ -1,6 +1,6 @@
 /** The event service with the real program: settings as an Anchor Platform has them, crashes, a thousand clients. */
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { Kafka, logLevel, Partitioners } from "kafkajs";
+import { Kafka, logLevel, Partitioners, type EachMessagePayload } from "kafkajs";
 import { isSigned, VECTORS } from "../delivery/event-service/vectors.ts";
 import { produceBatch } from "../support/connector-api.ts";
 import { describeOnEachBroker } from "../support/each-broker.ts";
@@ -10,6 +10,7 @@ import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
 
 interface Transaction {
   readonly id: string;
+  readonly sep?: string;
   readonly n: number;
   readonly client_name?: string;
 }
@@ -18,7 +19,7 @@ const eventOf = (transaction: Transaction) => ({
   type: "transaction_status_changed",
   id: `event-${transaction.n}`,
   sep: "24",
-  transaction,
+  transaction: { ...transaction, sep: "24" },
 });
 
 /** Each transaction has three events, one after the other. */
@@ -41,6 +42,8 @@ const environmentOf = (sink: HttpSink, topic: string): Record<string, string> =>
   EVENTS_QUEUE_TYPE: "kafka",
   EVENTS_QUEUE_KAFKA_TOPIC: topic,
   EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_ENABLED: "true",
+  EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_BODIES: "platform",
+  EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_TRANSACTIONS: "own_and_unnamed",
   EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED: "true",
   CALLBACK_API_BASE_URL: `${sink.url}/callback`,
   CLIENTS_TYPE: "json",
@@ -49,7 +52,10 @@ const environmentOf = (sink: HttpSink, topic: string): Record<string, string> =>
 
 const fileOf = (sink: HttpSink, topic: string): Record<string, unknown> => ({
   events: { enabled: true, queue: { type: "kafka", kafka: { topic } } },
-  event_processor: { client_status_callback: { enabled: true }, callback_api_request: { enabled: true } },
+  event_processor: {
+    client_status_callback: { enabled: true, bodies: "platform", transactions: "own_and_unnamed" },
+    callback_api_request: { enabled: true },
+  },
   callback_api: { base_url: `${sink.url}/callback` },
   clients: { type: "yaml", value: [clientOf(sink, "lobstr")] },
 });
@@ -171,6 +177,82 @@ const footprintOf = async (pid: number): Promise<{ sockets: number; resident: nu
   };
 };
 
+describeKafka("the event service takes over", (kafka) => {
+  const COUNT = 400;
+
+  /** A client that reads the topic under this group's name, commits event by event, and ends without a word half way. */
+  const halfRead = async (topic: string, groupId: string): Promise<ReadonlySet<number>> => {
+    const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
+    const admin = client.admin();
+    await admin.connect();
+    const seen = new Set<number>();
+    const consumer = client.consumer({ groupId, sessionTimeout: 6000 });
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      const eachMessage = async ({ partition, message }: EachMessagePayload): Promise<void> => {
+        if (seen.size === COUNT / 2) {
+          resolve();
+          return;
+        }
+        await consumer.commitOffsets([
+          { topic, partition, offset: (BigInt(message.offset) + 1n).toString() },
+        ]);
+        seen.add(numberOf(message.value?.toString() ?? ""));
+      };
+      consumer.run({ autoCommit: false, eachMessage }).catch(reject);
+    });
+    await consumer.disconnect();
+    await admin.disconnect();
+    return seen;
+  };
+
+  it.each([
+    ["the original", "wallet.example,app.wallet.example"],
+    ["an earlier Stationgate", "wallet"],
+  ])(
+    "from %s at the next event: none twice, none left out",
+    async (_, group) => {
+      const topic = uniqueName("TRANSACTION");
+      const sink = await startHttpSink(() => ({ status: 200 }));
+      const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
+      const admin = client.admin();
+      const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+      await Promise.all([admin.connect(), producer.connect()]);
+      await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
+      await producer.send({
+        topic,
+        messages: Array.from({ length: COUNT }, (__, n) => ({
+          key: `t${n}`,
+          value: JSON.stringify(eventOf({ id: `t${n}`, n, client_name: "wallet" })),
+        })),
+      });
+      const before = await halfRead(topic, `group-client-status-callback-${group}`);
+      const wallet = {
+        ...clientOf(sink, "wallet"),
+        domains: ["wallet.example", "app.wallet.example"],
+      };
+      await using gateway = await startGateway({
+        env: {
+          ...SECRETS,
+          EVENTS_QUEUE_KAFKA_BOOTSTRAP_SERVER: kafka.brokers.join(","),
+          EVENTS_QUEUE_KAFKA_TOPIC: topic,
+          EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_BODIES: "platform",
+        },
+        settings: { eventService: { clients: { value: [wallet] } } },
+      });
+      await sink.received(COUNT - before.size);
+      await gateway.stop();
+      const after = sink.requests.map(({ body }) => numberOf(body));
+
+      expect(after).toHaveLength(COUNT - before.size);
+      expect(new Set([...before, ...after]).size).toBe(COUNT);
+      await Promise.all([admin.disconnect(), producer.disconnect(), sink.close()]);
+    },
+    120_000,
+  );
+});
+
 describeKafka("the event service of a thousand clients", (kafka) => {
   const COUNT = 1000;
   let gateway: Gateway;
@@ -205,7 +287,7 @@ describeKafka("the event service of a thousand clients", (kafka) => {
       ...SECRETS,
       EVENTS_QUEUE_KAFKA_BOOTSTRAP_SERVER: kafka.brokers.join(","),
       EVENTS_QUEUE_KAFKA_TOPIC: topic,
-      EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_ENABLED: "true",
+      EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_BODIES: "platform",
     };
     const settings = { eventService: { clients: { value: names.map((name) => clientOf(sink, name)) } } };
 
@@ -225,7 +307,7 @@ describeKafka("the event service of a thousand clients", (kafka) => {
       names
         .slice(0, 20)
         .map((name) =>
-          admin.fetchOffsets({ groupId: `group-client-status-callback-${name}`, topics: [topic] }),
+          admin.fetchOffsets({ groupId: `group-client-status-callback-${name}.example`, topics: [topic] }),
         ),
     );
     const ends = await admin.fetchTopicOffsets(topic);

@@ -235,7 +235,7 @@ describeKafkaApart("a connector on Kafka", (kafka) => {
   }, 120_000);
 });
 
-const CLIENTS_GROUP = "group-client-status-callback-lobstr";
+const CLIENTS_GROUP = "group-client-status-callback-lobstr.example";
 
 describeKafkaApart("an event service on Kafka", (kafka) => {
   it("neither sets a client's position back nor sends again, once it goes on after it was frozen", async () => {
@@ -253,7 +253,7 @@ describeKafkaApart("an event service on Kafka", (kafka) => {
       eventService: {
         events: { enabled: true, queue: { type: "kafka", kafka: { topic } } },
         event_processor: {
-          client_status_callback: { enabled: true },
+          client_status_callback: { enabled: true, bodies: "platform" },
           callback_api_request: { enabled: false },
         },
         clients: { type: "yaml", value: [client] },
@@ -267,7 +267,7 @@ describeKafkaApart("an event service on Kafka", (kafka) => {
     const events = (from: number, count: number) =>
       Array.from({ length: count }, (_, index) => {
         const n = from + index;
-        const transaction = { id: `t${n}`, n, client_name: "lobstr" };
+        const transaction = { id: `t${n}`, n, sep: "24", client_name: "lobstr" };
         return { type: "transaction_status_changed", id: `event-${n}`, sep: "24", transaction };
       });
     const all = (count: number): Promise<void> =>

@@ -76,23 +76,6 @@ const events = section({
   }).prefault({}),
 });
 
-const processor = (help: string) => section({ enabled: flag(help).prefault(false) }).prefault({});
-
-const eventProcessor = section({
-  client_status_callback: processor("Clients are told of their transactions."),
-  callback_api_request: processor("The business server is told of all events."),
-});
-
-const header = () =>
-  matching(
-    "Header that carries it; default: Authorization, or X-Api-Key for a key.",
-    /^[!#$%&'*+.^_`|~\w-]+$/,
-    "a header name",
-  ).optional();
-
-const expiration = () =>
-  integer("How long a token is valid, in milliseconds; default: 30000.", 5000).optional();
-
 /** An http or https URL whose host can be signed as it is written. */
 const url = (help: string) =>
   special(
@@ -105,9 +88,56 @@ const url = (help: string) =>
     { help, allowed: "an http or https URL without user and fragment" },
   );
 
+const eventProcessor = section({
+  client_status_callback: section({
+    enabled: flag("Clients get callbacks for their transactions and customers.").prefault(true),
+    transactions: choice(
+      "Transactions that a client gets: its own, also those that name no client and belong to none, or all.",
+      ["own", "own_and_unnamed", "all"],
+    ).prefault("own"),
+    bodies: choice(
+      "Body of a transaction: as its SEP's GET /transaction answers it, or the platform's own object without personal data.",
+      ["sep", "platform"],
+    ).prefault("sep"),
+  }).prefault({}),
+  callback_api_request: section({
+    enabled: flag("The business server gets a callback for each event.").prefault(false),
+  }).prefault({}),
+});
+
+/** As the Anchor Platform's environment writes lists. */
+const namesOf = (given: string | readonly string[]): readonly string[] =>
+  typeof given === "string" ? given.split(",").map((name) => name.trim()) : given;
+
+const moreInfoUrl = (sep: number) =>
+  section({
+    more_info_url: section({
+      base_url: url(
+        `Page about a SEP-${sep} transaction; more_info_url is this URL with the transaction's id and a token.`,
+      ).prefault(`http://localhost:8080/sep${sep}/transaction/more_info`),
+      jwt_expiration: integer("How long the token is valid, in seconds.", 1).prefault(600),
+      txn_fields: special(z.union([z.string(), z.array(z.string())]).transform(namesOf), {
+        help: "Members of the transaction that the token repeats.",
+        allowed: "a list of names, or names with commas between them",
+      }).prefault([]),
+    }).prefault({}),
+  });
+
+const header = () =>
+  matching(
+    "Header that carries it; default: Authorization, or X-Api-Key for a key.",
+    /^[!#$%&'*+.^_`|~\w-]+$/,
+    "a header name",
+  ).optional();
+
+const expiration = () =>
+  integer("How long a token is valid, in milliseconds; default: 30000.", 5000).optional();
+
 const callbackApi = section({
   base_url: url("The business server.").optional(),
-  keep_base_path: flag("/event goes below the path of base_url, and doesn't take its place.").prefault(false),
+  keep_base_path: flag(
+    "true: /event goes below the path of base_url; false: it replaces the path. Default: false.",
+  ).optional(),
   check_certificate: flag("The business server's certificate is checked.").prefault(true),
   auth: section({
     type: choice("How the event service signs in at the business server.", [
@@ -166,15 +196,37 @@ const client = special(
 );
 
 const clients = section({
-  type: choice("What value is.", ["file", "yaml", "json"]).prefault("yaml"),
+  type: choice("Where the clients are: in value (file, yaml, json) or in items (inline).", [
+    "file",
+    "yaml",
+    "json",
+    "inline",
+  ]).prefault("yaml"),
   value: list(
-    "The clients: the path of a file with them, or themselves, as YAML or JSON.",
+    "The clients: the path of a file that lists them, or the list itself as YAML or JSON.",
     client,
     "a list of clients, or an object with such a list as items",
   ).prefault([]),
+  items: list("The clients, with type inline.", client, "a list of clients").prefault([]),
 });
 
+/** The clients, wherever they stand. */
+export const clientsIn = ({
+  type,
+  value,
+  items,
+}: z.output<typeof clients>): z.output<typeof clients>["value"] => (type === "inline" ? items : value);
+
 const isSeed = (value: string): boolean => decodeStrkey("seed", value) !== undefined;
+
+const moreInfoSecret = (sep: number) =>
+  section({
+    more_info_url: section({
+      jwt_secret: secret(
+        `HS256 key of the tokens in SEP-${sep}'s more_info_url, 32 bytes or more; without it the bodies have no more_info_url.`,
+      ).optional(),
+    }).prefault({}),
+  }).prefault({});
 
 const secrets = section({
   callback_api: section({
@@ -187,6 +239,8 @@ const secrets = section({
       secret: true,
     }).optional(),
   }).prefault({}),
+  sep6: moreInfoSecret(6),
+  sep24: moreInfoSecret(24),
   events: section({
     queue: section({
       kafka: section({
@@ -205,5 +259,7 @@ export const eventService = section({
   event_processor: eventProcessor.prefault({}),
   callback_api: callbackApi.prefault({}),
   clients: clients.prefault({}),
+  sep6: moreInfoUrl(6).prefault({}),
+  sep24: moreInfoUrl(24).prefault({}),
   secret: secrets.prefault({}),
 });

@@ -1,5 +1,6 @@
 /** The endpoint of the business server: every event, in an envelope, with the authorisation that is configured. */
 import { serviceToken } from "../../auth/service-token.ts";
+import { jsonTextOf, type JsonObject, type JsonTree } from "../../lib/json-tree.ts";
 import type { BusinessEvent, ReadEvent } from "../event-service/event.ts";
 import { callbackRequest, callbackTarget, classifyCallback, type CallbackTarget } from "./callback.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -30,13 +31,19 @@ const credentials = (auth: CallbackAuth, now: number): readonly string[] => {
   return [auth.header, `Bearer ${serviceToken(auth.secret, now, auth.ttl)}`];
 };
 
-const envelopeOf = ({ id, type, subject, source }: BusinessEvent, now: number): Buffer => {
-  const [quotedId, quotedType] = [id, type].map((text) => JSON.stringify(text));
-  const timestamp = new Date(now).toISOString();
-  return Buffer.from(
-    `{"id":${quotedId},"timestamp":"${timestamp}","type":${quotedType},"payload":{"${subject}":${source}}}`,
-  );
+const envelopeOf = (event: BusinessEvent, now: number): Buffer => {
+  const envelope = new Map<string, JsonTree>([
+    ["id", event.id],
+    ["timestamp", new Date(now).toISOString()],
+    ["type", event.type],
+    ["payload", new Map([[event.subject, subjectOf(event)]])],
+  ]);
+  return Buffer.from(jsonTextOf(envelope));
 };
+
+/** Of a customer the business server is told the id only: it asks for the rest. */
+const subjectOf = ({ subject, content }: BusinessEvent): JsonObject =>
+  subject === "customer" ? new Map([...content].filter(([name]) => name === "id")) : content;
 
 /** A record that is no event is a dead letter. */
 export const createBusinessServer = (options: BusinessServerOptions): Endpoint => {

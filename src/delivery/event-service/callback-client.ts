@@ -1,23 +1,63 @@
+/** The operator's clients (wallets): which transactions are whose, and where a client wants them. */
 import type { BusinessEvent } from "./event.ts";
 
-/** A wallet that wants to hear of its own transactions. */
 export interface CallbackClient {
   readonly name: string;
-  /** In lower case; a client that is known by its signing keys has none. */
+  /** As configured; a client that is known by its signing keys has none. */
   readonly domains: readonly string[];
-  /** By SEP (`sep6`, `sep12`, `sep24`, `sep31`) or by type of event; the type's comes first. */
+  /** Accounts (`G…`); a client that is known by its domains has none. */
+  readonly signingKeys: readonly string[];
+  /** By SEP (`sep6`, `sep12`, `sep24`, `sep31`) or by type of event; the type's URL comes first. */
   readonly callbackUrls: Readonly<Record<string, string | undefined>>;
 }
 
-/** Is the event about the client's own, or about nobody's in particular? A name says more than a domain. */
-const concerns = ({ name, domains }: CallbackClient, event: BusinessEvent): boolean => {
-  if (event.clientName !== undefined) return event.clientName === name;
-  return event.clientDomain === undefined || domains.includes(event.clientDomain);
+/** Which transactions a client gets: its own, also those that name no client and are nobody's, or all. */
+export type TransactionScope = "own" | "own_and_unnamed" | "all";
+
+/** What a transaction looks like to a client: as its SEP answers it, or as the platform's own object. */
+export type BodyForm = "sep" | "platform";
+
+/** A name says more than a domain, and a domain more than the account of the creator. */
+const owns = (client: CallbackClient, event: BusinessEvent): boolean => {
+  const { clientName, clientDomain, creatorAccount } = event;
+  if (clientName !== undefined) return clientName === client.name;
+  if (clientDomain !== undefined)
+    return client.domains.some((domain) => domain.toLowerCase() === clientDomain);
+  return creatorAccount !== undefined && client.signingKeys.includes(creatorAccount);
 };
 
-/** Where the client wants the event; undefined: nowhere. */
-export const callbackUrlOf = (client: CallbackClient, event: BusinessEvent): string | undefined => {
-  if (event.subject === "quote" || !concerns(client, event)) return undefined;
-  const sep = event.subject === "customer" ? "12" : (event.sep ?? "");
-  return client.callbackUrls[event.type] ?? client.callbackUrls[`sep${sep}`];
+/** Decides by client and event who gets a transaction. */
+export type IsFor = (client: CallbackClient, event: BusinessEvent) => boolean;
+
+export const isForIn = (scope: TransactionScope, clients: readonly CallbackClient[]): IsFor => {
+  if (scope === "all") return () => true;
+  if (scope === "own") return owns;
+  return (client, event) => owns(client, event) || isUnnamed(event, clients);
 };
+
+/** Does the transaction name no client, and is it no client's own? */
+const isUnnamed = (event: BusinessEvent, clients: readonly CallbackClient[]): boolean =>
+  event.clientName === undefined && event.clientDomain === undefined && !isOwned(event, clients);
+
+/** Is there a client whose own the transaction is? */
+export const isOwned = (event: BusinessEvent, clients: readonly CallbackClient[]): boolean =>
+  clients.some((client) => owns(client, event));
+
+/** SEPs whose transactions go to clients. */
+const SEPS: readonly (string | undefined)[] = ["6", "24", "31"];
+
+/** Where the client wants an event that is for it; undefined: nowhere. A quote goes to no client. */
+export const callbackUrlOf = (
+  { callbackUrls }: CallbackClient,
+  { subject, type, sep }: BusinessEvent,
+  bodies: BodyForm,
+): string | undefined => {
+  if (subject === "quote") return undefined;
+  if (subject === "customer") return callbackUrls[type] ?? callbackUrls["sep12"];
+  if (SEPS.includes(sep)) return callbackUrls[type] ?? callbackUrls[`sep${sep ?? ""}`];
+  return bodies === "platform" ? callbackUrls[type] : undefined;
+};
+
+/** The consumer group that the Anchor Platform gives the client: named by its keys or domains, as written, each once. */
+export const listOf = ({ domains, signingKeys }: CallbackClient): string =>
+  [...new Set([...signingKeys, ...domains])].join(",");

@@ -9,16 +9,25 @@ import { lagOf } from "../connectors/lag.ts";
 import type { ConnectorSample } from "../delivery.ts";
 import type { DeliveryPlan } from "../delivery-plan.ts";
 import type { BusinessServerOptions } from "../endpoints/business-server.ts";
+import type { ClientBodies } from "../endpoints/client-callback.ts";
 import { signingKey } from "../endpoints/stellar-signature.ts";
 import type { DeliveryObserver } from "../observer.ts";
 import { createProgress } from "../progress.ts";
 import { createRunner, type Runner } from "../runner.ts";
 import { createTargets } from "../targets.ts";
-import type { CallbackClient } from "./callback-client.ts";
+import { isForIn, isOwned, type CallbackClient, type TransactionScope } from "./callback-client.ts";
+import { withEarlierGroups } from "./earlier-groups.ts";
 import { createEventReader } from "./event.ts";
-import { businessServerPlan, clientPlan, CLIENTS_LEADER } from "./plans.ts";
+import { businessServerPlan, clientPlan, CLIENTS_LEADER, groupsOf } from "./plans.ts";
 import { createRareFaults } from "./rare-faults.ts";
 import { createSharedReader } from "./shared-reader.ts";
+
+export interface ClientCallbacks extends Pick<ClientBodies, "form" | "moreInfo"> {
+  readonly list: readonly CallbackClient[];
+  /** The 32 bytes of the key that signs. */
+  readonly seed: Buffer;
+  readonly transactions: TransactionScope;
+}
 
 export interface EventServiceOptions {
   /** Holds the topic and the positions, and takes the dead letters. Is open. */
@@ -29,11 +38,13 @@ export interface EventServiceOptions {
   /** undefined: no callbacks to a business server. */
   readonly businessServer:
     (Omit<BusinessServerOptions, "read"> & { readonly checkCertificate: boolean }) | undefined;
-  /** `seed`: the 32 bytes of the key that signs. */
-  readonly clients: { readonly list: readonly CallbackClient[]; readonly seed: Buffer } | undefined;
+  /** undefined: no callbacks to clients. */
+  readonly clients: ClientCallbacks | undefined;
   readonly observer: DeliveryObserver;
   /** A record that is no event was read for the clients, and concerns none of them. */
   readonly onBroken: (record: ConsumedRecord, reason: string) => void;
+  /** A transaction was read for the clients, and is no client's own. */
+  readonly onUnowned: () => void;
   readonly clock?: Clock;
 }
 
@@ -46,19 +57,35 @@ export interface EventService {
 /** Whom to call is the operator's own choice here, named one by one in the settings: every address may be meant. */
 const ANYWHERE = ["0.0.0.0/0", "::/0"];
 
-const plansOf = ({ topic, businessServer, clients, onBroken }: EventServiceOptions) => {
-  const business =
-    businessServer && businessServerPlan(topic, { ...businessServer, read: createEventReader() });
-  const read = createEventReader(onBroken);
-  const key = clients && signingKey(clients.seed);
-  const each = clients?.list.map((client) => key && clientPlan(topic, { client, key, read })) ?? [];
-  return { business, clients: each.filter((plan) => plan !== undefined) };
+const businessPlanOf = ({ topic, businessServer }: EventServiceOptions): DeliveryPlan | undefined =>
+  businessServer && businessServerPlan(topic, { ...businessServer, read: createEventReader() });
+
+const clientPlansOf = (options: EventServiceOptions): readonly DeliveryPlan[] => {
+  const { topic, clients, onBroken, onUnowned } = options;
+  if (clients === undefined) return [];
+  const { list, seed, transactions, form, moreInfo } = clients;
+  const read = createEventReader({
+    onBroken,
+    onEvent: (event) => {
+      if (event.subject === "transaction" && !isOwned(event, list)) onUnowned();
+    },
+  });
+  const shared = {
+    read,
+    key: signingKey(seed),
+    isFor: isForIn(transactions, list),
+    bodies: { form, moreInfo, clientNameOf: (domain: string) => clientWithDomain(list, domain) },
+  };
+  return list.map((client) => clientPlan(topic, { client, ...shared }));
 };
+
+const clientWithDomain = (list: readonly CallbackClient[], domain: string): string | undefined =>
+  list.find(({ domains }) => domains.some((own) => own.toLowerCase() === domain.toLowerCase()))?.name;
 
 /** Begins to deliver, and goes on while the broker is away. */
 export const createEventService = (options: EventServiceOptions): EventService => {
   const { broker, topic, observer, clock = systemClock } = options;
-  const plans = plansOf(options);
+  const business = businessPlanOf(options);
   const targets = createTargets(ANYWHERE);
   const progress = createProgress();
   const start = (plan: DeliveryPlan, from: Broker, seen: DeliveryObserver): [string, Runner] => {
@@ -78,8 +105,9 @@ export const createEventService = (options: EventServiceOptions): EventService =
   };
 
   const rare = createRareFaults(observer, clock);
+  const groups = options.clients?.list.map(groupsOf) ?? [];
   const reader = createSharedReader({
-    broker,
+    broker: withEarlierGroups(broker, new Map(groups.map(({ group, earlier }) => [group, earlier]))),
     clock,
     leader: CLIENTS_LEADER,
     topics: [topic],
@@ -88,8 +116,8 @@ export const createEventService = (options: EventServiceOptions): EventService =
     },
   });
   const runners = [
-    ...(plans.business === undefined ? [] : [start(plans.business, broker, observer)]),
-    ...plans.clients.map((plan) => start(plan, reader.broker, rare)),
+    ...(business === undefined ? [] : [start(business, broker, observer)]),
+    ...clientPlansOf(options).map((plan) => start(plan, reader.broker, rare)),
   ];
 
   return {

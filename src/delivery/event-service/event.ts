@@ -1,8 +1,8 @@
 /** Business events as the Anchor Platform writes them to its topic, read from records. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { cut } from "../../lib/cut.ts";
-import { membersOf } from "../../lib/json-members.ts";
 import { skipSpace } from "../../lib/json-scan.ts";
+import { isJsonObject, jsonTreeAt, type JsonObject, type JsonTree } from "../../lib/json-tree.ts";
 
 type Subject = "transaction" | "quote" | "customer";
 
@@ -19,15 +19,16 @@ export interface BusinessEvent {
   readonly id: string;
   readonly type: string;
   readonly subject: Subject;
-  /** JSON of the subject, in the event's own bytes. */
-  readonly source: string;
+  /** The subject itself: its members in the event's order, without those that are null. */
+  readonly content: JsonObject;
   /** Id of the transaction, quote or customer: events of one are delivered in their order. */
   readonly subjectId: string | undefined;
-  /** Number of the SEP that the event belongs to. */
+  /** Number of the subject's SEP. */
   readonly sep: string | undefined;
-  /** Whose transaction it is, where it says so. */
+  /** Whose transaction it is, as far as it says so. The domain is in lower case. */
   readonly clientName: string | undefined;
   readonly clientDomain: string | undefined;
+  readonly creatorAccount: string | undefined;
 }
 
 /** A record that is no event, and why. */
@@ -37,74 +38,72 @@ export interface BrokenEvent {
 
 export type ReadEvent = (record: ConsumedRecord) => BusinessEvent | BrokenEvent;
 
-type Members = Readonly<Record<string, unknown>>;
+const textOf = (tree: JsonTree | undefined): string | undefined => {
+  const text = typeof tree === "object" && "source" in tree ? tree.source : tree;
+  return typeof text === "string" && text !== "" ? text : undefined;
+};
 
-const isObject = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+/** `24`, `sep24` and `SEP_24` are the same. */
+const sepOf = (tree: JsonTree | undefined): string | undefined => /\d+$/.exec(textOf(tree) ?? "")?.[0];
 
-const textOf = (value: unknown): string | undefined =>
-  (typeof value === "string" && value !== "") || typeof value === "number" ? String(value) : undefined;
-
-/** `24`, `sep24` and `SEP_24` are all the same. */
-const sepOf = (value: unknown): string | undefined => /\d+$/.exec(textOf(value) ?? "")?.[0];
-
-const parse = (text: string): unknown => {
+const parse = (json: Buffer): JsonTree | undefined => {
   try {
-    return JSON.parse(text);
+    JSON.parse(json.toString());
   } catch {
     return undefined;
   }
+  return jsonTreeAt(json, skipSpace(json, 0));
 };
 
 const headerOf = ({ headers }: ConsumedRecord, wanted: string): string | undefined =>
   headers.find(({ name }) => name === wanted)?.value?.toString();
 
-/** What an event tells of its subject. */
-const detailsOf = (event: Members, about: Members) => ({
-  subjectId: textOf(about["id"]),
-  sep: sepOf(event["sep"]) ?? sepOf(about["sep"]),
-  clientName: textOf(about["client_name"]),
-  clientDomain: textOf(about["client_domain"])?.toLowerCase(),
-});
-
-/** The text that stands for a member's value: what is passed on keeps its own notation of numbers. */
-const sourceOf = (json: Buffer, member: string): string => {
-  const [span] = membersOf(json, skipSpace(json, 0), [member]).spans;
-  return json.toString("utf8", span?.at ?? 0, span?.end ?? 0);
+const detailsOf = (content: JsonObject) => {
+  const creator = content.get("creator");
+  return {
+    subjectId: textOf(content.get("id")),
+    sep: sepOf(content.get("sep")),
+    clientName: textOf(content.get("client_name")),
+    clientDomain: textOf(content.get("client_domain"))?.toLowerCase(),
+    creatorAccount: isJsonObject(creator) ? textOf(creator.get("account")) : undefined,
+  };
 };
 
-const eventOf = (record: ConsumedRecord, json: Buffer, event: Members): BusinessEvent | BrokenEvent => {
-  const type = textOf(event["type"]) ?? headerOf(record, "type") ?? "";
+const eventOf = (record: ConsumedRecord, event: JsonObject): BusinessEvent | BrokenEvent => {
+  const type = textOf(event.get("type")) ?? headerOf(record, "type") ?? "";
   const subject = SUBJECTS.get(type);
   if (subject === undefined)
     return { broken: type === "" ? "event without type" : `unknown event type ${cut(type, 100)}` };
-  const id = textOf(event["id"]) ?? record.key?.toString();
+  const id = textOf(event.get("id")) ?? record.key?.toString();
   if (id === undefined) return { broken: "event without id" };
-  const about = event[subject];
-  if (!isObject(about)) return { broken: `event without ${subject}` };
-  return { id, type, subject, source: sourceOf(json, subject), ...detailsOf(event, about) };
+  const content = event.get(subject);
+  if (!isJsonObject(content)) return { broken: `event without ${subject}` };
+  return { id, type, subject, content, ...detailsOf(content) };
 };
 
 const read = (record: ConsumedRecord): BusinessEvent | BrokenEvent => {
   if (record.value === null || record.value.length === 0) return { broken: "empty value" };
-  const event = parse(record.value.toString());
-  return isObject(event) ? eventOf(record, record.value, event) : { broken: "value is no JSON object" };
+  const event = parse(record.value);
+  return isJsonObject(event) ? eventOf(record, event) : { broken: "value is no JSON object" };
 };
 
-/**
- * Reads each record once, however many clients ask about it and however often. `onBroken` is told of a record that is
- * no event when it is first read.
- */
-export const createEventReader = (
-  onBroken: (record: ConsumedRecord, reason: string) => void = () => undefined,
-): ReadEvent => {
+export interface EventReaderOptions {
+  /** Told of a record that is no event, when it is first read. */
+  readonly onBroken?: (record: ConsumedRecord, reason: string) => void;
+  /** Told of an event when it is first read. */
+  readonly onEvent?: (event: BusinessEvent) => void;
+}
+
+/** Reads each record once, however many clients ask about it and however often. */
+export const createEventReader = ({ onBroken, onEvent }: EventReaderOptions = {}): ReadEvent => {
   const known = new WeakMap<ConsumedRecord, BusinessEvent | BrokenEvent>();
   return (record) => {
     const before = known.get(record);
     if (before !== undefined) return before;
     const event = read(record);
     known.set(record, event);
-    if ("broken" in event) onBroken(record, event.broken);
+    if ("broken" in event) onBroken?.(record, event.broken);
+    else onEvent?.(event);
     return event;
   };
 };

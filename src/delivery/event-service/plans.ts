@@ -1,12 +1,11 @@
 /** The event service as the engine runs it: a plan for the business server, and one for each client. */
-import type { KeyObject } from "node:crypto";
 import type { DeliveryPlan } from "../delivery-plan.ts";
 import { createBusinessServer, type BusinessServerOptions } from "../endpoints/business-server.ts";
-import { createClientCallback } from "../endpoints/client-callback.ts";
+import { createClientCallback, type ClientCallbackOptions } from "../endpoints/client-callback.ts";
 import { LANES, type LaneOf } from "../ordering.ts";
 import { progressBackOffDropMessage } from "../strategy/progress-back-off-drop-message.ts";
 import { retryForEver } from "../strategy/retry-for-ever.ts";
-import type { CallbackClient } from "./callback-client.ts";
+import { listOf, type CallbackClient } from "./callback-client.ts";
 import type { ReadEvent } from "./event.ts";
 
 /** Milliseconds after a failed attempt of a client's, of which there are three; then the event is a dead letter. */
@@ -15,7 +14,10 @@ const CLIENT_WAITS = [1000, 2000];
 /** The last one repeats. */
 const BUSINESS_SERVER_WAITS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300].map((seconds) => seconds * 1000);
 
-const TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** As long as the Anchor Platform waits for an answer. */
+const READ_TIMEOUT_MS = 600_000;
 
 /** Requests at once, each for another transaction. */
 const TO_BUSINESS_SERVER = 16;
@@ -40,8 +42,8 @@ const commonOf = (topic: string, read: ReadEvent) => ({
   maxRetryAfterMs: 0,
   ratePerSecond: undefined,
   deadLetterTopic: `${topic}.dead-letter`,
-  connectTimeoutMs: TIMEOUT_MS,
-  readTimeoutMs: TIMEOUT_MS,
+  connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  readTimeoutMs: READ_TIMEOUT_MS,
 });
 
 export interface BusinessServerPlan extends BusinessServerOptions {
@@ -58,14 +60,17 @@ export const businessServerPlan = (topic: string, server: BusinessServerPlan): D
   checkCertificate: server.checkCertificate,
 });
 
-export const clientPlan = (
-  topic: string,
-  client: { readonly client: CallbackClient; readonly key: KeyObject; readonly read: ReadEvent },
-): DeliveryPlan => ({
-  ...commonOf(topic, client.read),
-  name: `event-service/client/${client.client.name}`,
-  group: `${CLIENTS_LEADER}-${client.client.name}`,
-  endpoint: createClientCallback(client),
+/** Groups of one client: the Anchor Platform's, named by the client's list, and that of an earlier Stationgate, by its name. */
+export const groupsOf = (client: CallbackClient): { readonly group: string; readonly earlier: string } => ({
+  group: `${CLIENTS_LEADER}-${listOf(client)}`,
+  earlier: `${CLIENTS_LEADER}-${client.name}`,
+});
+
+export const clientPlan = (topic: string, options: ClientCallbackOptions): DeliveryPlan => ({
+  ...commonOf(topic, options.read),
+  name: `event-service/client/${options.client.name}`,
+  group: groupsOf(options.client).group,
+  endpoint: createClientCallback(options),
   strategy: progressBackOffDropMessage({ retry: CLIENT_WAITS, down: [] }),
   inFlight: TO_CLIENT,
 });

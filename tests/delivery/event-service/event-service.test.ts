@@ -25,6 +25,7 @@ const businessServer = (auth: CallbackAuth = { type: "none" }, keepBasePath = fa
 const clientOf = (name: string, ...kinds: string[]): CallbackClient => ({
   name,
   domains: [`${name}.example`],
+  signingKeys: [],
   callbackUrls: Object.fromEntries(kinds.map((kind) => [kind, `${rig.sink.url}/${name}/${kind}`])),
 });
 
@@ -80,9 +81,9 @@ describe("callbacks to the business server", () => {
       type: "application/json; charset=utf-8",
     });
     expect([...rig.sink.bodies].sort()).toStrictEqual([
-      `{"id":"e2",${at},"type":"transaction_status_changed","payload":{"transaction":{"id":"t1","status":"completed"}}}`,
+      `{"id":"e2",${at},"type":"transaction_status_changed","payload":{"transaction":{"id":"t1","status":"completed","sep":"24"}}}`,
       `{"id":"e3",${at},"type":"customer_updated","payload":{"customer":{"id":"c"}}}`,
-      `{"id":"q1",${at},"type":"quote_created","payload":{"quote":{"id":"1", "price":1.50}}}`,
+      `{"id":"q1",${at},"type":"quote_created","payload":{"quote":{"id":"1","price":1.50}}}`,
     ]);
   });
 
@@ -247,8 +248,8 @@ describe("callbacks to clients", () => {
 
     expect(received.sort()).toStrictEqual([
       '/lobstr/sep12 {"id":"c1"}',
-      '/lobstr/sep24 {"transaction":{"id":"t1","amount":1.5}}',
-      '/lobstr/sep24 {"transaction":{"id":"t6"}}',
+      '/lobstr/sep24 {"transaction":{"id":"t1","amount":1.5,"sep":"24"}}',
+      '/lobstr/sep24 {"transaction":{"id":"t6","sep":"24"}}',
       '/lobstr/transaction_error {"transaction":{"id":"t3"}}',
     ]);
     for (const { headers, body } of rig.sink.requests) {

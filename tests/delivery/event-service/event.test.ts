@@ -13,26 +13,34 @@ const recordOf = (value: string | null, extra: Partial<ConsumedRecord> = {}): Co
 });
 
 describe("reading an event", () => {
-  it("keeps the subject as it was written, and takes out what routing needs", () => {
-    const transaction = '{"id":"t1","amount": 1.50,"client_name":"lobstr","client_domain":"Lobstr.CO"}';
+  it("keeps the subject in its order without nulls, and takes out what routing needs", () => {
+    const transaction =
+      '{"id":"t1","sep":"24","memo":null,"client_name":"lobstr","client_domain":"Lobstr.CO","creator":{"account":"GA"}}';
     const record = recordOf(
-      `{"type":"transaction_created","id":"e1","sep":"24","transaction":${transaction}}`,
+      `{"type":"transaction_created","id":"e1","sep":"6","transaction":${transaction}}`,
     );
 
     expect(createEventReader()(record)).toStrictEqual({
       id: "e1",
       type: "transaction_created",
       subject: "transaction",
-      source: transaction,
+      content: new Map<string, unknown>([
+        ["id", "t1"],
+        ["sep", "24"],
+        ["client_name", "lobstr"],
+        ["client_domain", "Lobstr.CO"],
+        ["creator", new Map([["account", "GA"]])],
+      ]),
       subjectId: "t1",
       sep: "24",
       clientName: "lobstr",
       clientDomain: "lobstr.co",
+      creatorAccount: "GA",
     });
   });
 
   it.each(["24", 24, "sep24", "SEP_24"])("knows the SEP %p", (sep) => {
-    const value = JSON.stringify({ type: "transaction_error", id: "e", sep, transaction: {} });
+    const value = JSON.stringify({ type: "transaction_error", id: "e", transaction: { sep } });
 
     expect(createEventReader()(recordOf(value))).toMatchObject({ sep: "24" });
   });
@@ -58,7 +66,7 @@ describe("reading an event", () => {
     ['{"id":"e","type":"quote_created","quote":null}', "event without quote"],
   ])("says of %p why it is none, once", (value, broken) => {
     const told: string[] = [];
-    const read = createEventReader((record, reason) => told.push(`${record.offset} ${reason}`));
+    const read = createEventReader({ onBroken: ({ offset }, reason) => told.push(`${offset} ${reason}`) });
     const record = recordOf(value);
 
     expect([read(record), read(record)]).toStrictEqual([{ broken }, { broken }]);

@@ -4,6 +4,7 @@ import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts"
 import type { CallbackClient } from "../../../src/delivery/event-service/callback-client.ts";
 import {
   createEventService,
+  type ClientCallbacks,
   type EventService,
   type EventServiceOptions,
 } from "../../../src/delivery/event-service/event-service.ts";
@@ -23,8 +24,14 @@ export interface Rig {
   readonly attempts: readonly AttemptReport[];
   readonly faults: readonly GatewayError[];
   readonly broken: readonly string[];
+  /** Transactions that were no client's own. */
+  readonly unowned: { readonly count: number };
   start(
-    options: Partial<Pick<EventServiceOptions, "businessServer">> & { clients?: CallbackClient[] },
+    options: Partial<Pick<EventServiceOptions, "businessServer">> & {
+      clients?: CallbackClient[];
+      /** Default: as an earlier Stationgate. */
+      callbacks?: Partial<ClientCallbacks>;
+    },
   ): EventService;
   /** Stores the values as they are, each with these headers. */
   write(values: readonly (string | null)[], headers?: Readonly<Record<string, string>>): Promise<void>;
@@ -35,7 +42,10 @@ export interface Rig {
 
 /** A status change of a transaction, as JSON. */
 export const changed = (id: string, transaction: Subject, sep = "24"): string =>
-  JSON.stringify({ type: "transaction_status_changed", id, sep, transaction });
+  JSON.stringify({ type: "transaction_status_changed", id, sep, transaction: { ...transaction, sep } });
+
+/** Bodies and choice of transactions as an earlier Stationgate has them: its bodies need no more than an id. */
+const EARLIER = { transactions: "own_and_unnamed", form: "platform", moreInfo: {} } as const;
 
 export const createRig = async (clock: Clock = systemClock): Promise<Rig> => {
   const broker = createMemoryBroker({ partitions: 1 });
@@ -45,6 +55,7 @@ export const createRig = async (clock: Clock = systemClock): Promise<Rig> => {
   const attempts: AttemptReport[] = [];
   const faults: GatewayError[] = [];
   const broken: string[] = [];
+  const unowned = { count: 0 };
   const services: EventService[] = [];
   return {
     broker,
@@ -52,18 +63,22 @@ export const createRig = async (clock: Clock = systemClock): Promise<Rig> => {
     attempts,
     faults,
     broken,
-    start: ({ businessServer, clients }) => {
+    unowned,
+    start: ({ businessServer, clients, callbacks }) => {
       const service = createEventService({
         broker,
         topic: TOPIC,
         businessServer,
-        clients: clients && { list: clients, seed: SEED },
+        clients: clients && { list: clients, seed: SEED, ...EARLIER, ...callbacks },
         observer: {
           attempted: (report) => attempts.push(report),
           dropped: () => undefined,
           fault: (_, error) => faults.push(error),
         },
         onBroken: ({ offset }, reason) => broken.push(`${offset} ${reason}`),
+        onUnowned: () => {
+          unowned.count += 1;
+        },
         clock,
       });
       services.push(service);
