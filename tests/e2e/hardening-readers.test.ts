@@ -1,6 +1,8 @@
 /** Readers that would harm others, or lose events, with the real program on both brokers. */
 import { connect } from "node:net";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Kafka, logLevel } from "kafkajs";
 import { Agent } from "undici";
 import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
@@ -133,6 +135,39 @@ const suite = (broker: BrokerUnderTest): void => {
         expect(Date.now() - began).toBeLessThan(16_000);
       }
       await Promise.all(agents.map((agent) => agent.close()));
+    },
+    120_000,
+  );
+
+  // On the embedded log nothing deletes a topic.
+  (broker.kind === "kafka" ? it : it.skip)(
+    "gives a consumer that keeps calling the events of a station that is deleted and created again",
+    async () => {
+      await start();
+      const client = new Kafka({
+        brokers: (broker.settings() as { kafka: { brokers: string[] } }).kafka.brokers,
+        logLevel: logLevel.NOTHING,
+      });
+      const admin = client.admin();
+      await admin.connect();
+      const group = uniqueName("recreated");
+      const topics = [{ topic: station, numPartitions: 1 }];
+      const numbers = (from: number, to: number) =>
+        Array.from({ length: to - from }, (_, n) => ({ n: from + n }));
+      await produce(numbers(0, 5));
+      expect(await read({ group, count: 5 })).toHaveLength(5);
+      await admin.deleteTopics({ topics: [station] });
+      while (!(await admin.createTopics({ topics }).catch(() => false))) await sleep(50);
+      while ((await call("produce/batch", JSON.stringify(numbers(100, 103)))).status !== 200)
+        await sleep(100);
+
+      const began = Date.now();
+      const seen = new Set<number>();
+      while (seen.size < 3 && Date.now() - began < 60_000)
+        for (const { n } of await read({ group, count: 5, waitMs: 1000 }).catch(() => [])) seen.add(n);
+      expect([...seen].filter((n) => n >= 100)).toEqual([100, 101, 102]);
+      expect(Date.now() - began).toBeLessThan(30_000);
+      await admin.disconnect();
     },
     120_000,
   );
