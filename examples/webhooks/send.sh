@@ -3,7 +3,7 @@
 # environment. The gateway of README.md beside this file takes them all.
 set -eu
 gateway=${GATEWAY:-http://127.0.0.1:4444}
-secret=${SECRET:-webhook-secret}
+secret=${SECRET:-webhook-secret-of-the-examples}
 body='{"id":"evt_1","event_id":"Ev1","text":"hello"}'
 now=$(date +%s)
 

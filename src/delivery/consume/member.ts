@@ -31,6 +31,8 @@ interface MemberEvents {
   /** Partitions are being taken away: answers that hold records of them should come to an end now. */
   readonly onRevoked: () => void;
   readonly onError: (error: GatewayError) => void;
+  /** Positions could not be stored: their records come again. */
+  readonly onCommitFailed: (error: GatewayError) => void;
 }
 
 export interface Member extends Pick<HeldPartitions, "take" | "isStarved" | "lacksMemory" | "wanted"> {
@@ -131,7 +133,7 @@ interface Commits {
 }
 
 /** One commit after the other, so that a position never goes back. */
-const createCommits = ({ onError }: Pick<MemberEvents, "onError">): Commits => {
+const createCommits = ({ onCommitFailed }: Pick<MemberEvents, "onCommitFailed">): Commits => {
   let subscription: Subscription | undefined;
   let last = Promise.resolve();
   return {
@@ -143,7 +145,7 @@ const createCommits = ({ onError }: Pick<MemberEvents, "onError">): Commits => {
       last = last
         .then(() => subscription?.commit(positions))
         .catch((error: unknown) => {
-          onError(asGatewayError(error));
+          onCommitFailed(asGatewayError(error));
         });
       return last;
     },

@@ -105,6 +105,8 @@ const eventsOf = (line: Line, onError: PullConsumerOptions["onError"]): MemberOp
     onError(error);
     line.note(error);
   },
+  // What isn't stored comes again later. It says nothing of the events that there are now.
+  onCommitFailed: onError,
 });
 
 const answerOf = (taken: readonly Taken[], member: Member | undefined, activity: Activity): Pull => ({
