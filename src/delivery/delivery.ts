@@ -1,7 +1,7 @@
 /** The delivery side of the gateway, put together: connectors of the configuration file and of the REST API. */
 import type { Broker } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
-import { systemClock, type Clock } from "../lib/clock.ts";
+import { pause, systemClock, type Clock } from "../lib/clock.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import type { RawConfig } from "./config/masking.ts";
 import { createConnectorLog } from "./connectors/connector-log.ts";
@@ -53,6 +53,9 @@ export interface DeliveryOptions {
   /** Absent: this process is the only one that can replay a connector's dead letters. */
   readonly replaysAnywhere?: (connector: string) => Promise<boolean>;
 }
+
+/** Milliseconds that an end waits for a beginning that has not come to its end yet. */
+const LONGEST_OPENING_MS = 250;
 
 /** Name of what faults belong to that are of no connector. */
 const NO_CONNECTOR = "-";
@@ -111,7 +114,8 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     sample: () => sampleOf(broker, clock, fleet),
     close: async () => {
       await Promise.all([log.close(), fleet.stop(), replays.stop()]);
-      await opening;
+      // Where the broker is away, opening ends only when its requests are given up; it finds everything closed then.
+      await Promise.race([opening, pause(clock, LONGEST_OPENING_MS)]);
     },
   };
 };
