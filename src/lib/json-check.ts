@@ -88,6 +88,8 @@ export const createJsonChecker = (): JsonChecker => {
       code = START;
       depth = 0;
       deepest = 0;
+      // A deep text must not leave its stack behind.
+      if (stack.length > SMALLEST_STACK) stack = new Uint8Array(SMALLEST_STACK);
     },
   };
 };
