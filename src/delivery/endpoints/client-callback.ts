@@ -59,6 +59,8 @@ const isMapped = (body: SepBody): body is JsonObject => body instanceof Map;
 /** A record that is no event concerns no client. */
 export const createClientCallback = (options: ClientCallbackOptions): Endpoint => {
   const { client, key, read, isFor, bodies } = options;
+  // Whether a transaction has a body doesn't depend on its URL, whose token would be signed for nothing.
+  const unsigned = { ...bodies, moreInfo: {} };
   const targets = new Map<string, CallbackTarget>();
   for (const url of Object.values(client.callbackUrls)) {
     if (url !== undefined) targets.set(url, callbackTarget(url));
@@ -76,7 +78,7 @@ export const createClientCallback = (options: ClientCallbackOptions): Endpoint =
     admit: (record) => {
       const event = callbackOf(record)?.event;
       if (event?.subject !== "transaction") return "deliver";
-      const body = transactionOf(event, bodies, 0);
+      const body = transactionOf(event, unsigned, 0);
       return isMapped(body) ? "deliver" : { deadLetter: body.unmappable };
     },
     render: (record, now) => {

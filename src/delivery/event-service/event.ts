@@ -1,7 +1,7 @@
 /** Business events as the Anchor Platform writes them to its topic, read from records. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { cut } from "../../lib/cut.ts";
-import { skipSpace } from "../../lib/json-scan.ts";
+import { excessOf, skipSpace } from "../../lib/json-scan.ts";
 import { isJsonObject, jsonTreeAt, type JsonObject, type JsonTree } from "../../lib/json-tree.ts";
 
 type Subject = "transaction" | "quote" | "customer";
@@ -46,6 +46,11 @@ const textOf = (tree: JsonTree | undefined): string | undefined => {
 /** `24`, `sep24` and `SEP_24` are the same. */
 const sepOf = (tree: JsonTree | undefined): string | undefined => /\d+$/.exec(textOf(tree) ?? "")?.[0];
 
+/** Far beyond any event of the Anchor Platform. The tree of a text costs its length for each level. */
+const BOUNDS = { depth: 100, values: 100_000 };
+
+const EXCESS = { depth: "value is nested too deep", values: "value has too many values" } as const;
+
 const parse = (json: Buffer): JsonTree | undefined => {
   try {
     JSON.parse(json.toString());
@@ -83,6 +88,8 @@ const eventOf = (record: ConsumedRecord, event: JsonObject): BusinessEvent | Bro
 
 const read = (record: ConsumedRecord): BusinessEvent | BrokenEvent => {
   if (record.value === null || record.value.length === 0) return { broken: "empty value" };
+  const excess = excessOf(record.value, BOUNDS);
+  if (excess !== undefined) return { broken: EXCESS[excess] };
   const event = parse(record.value);
   return isJsonObject(event) ? eventOf(record, event) : { broken: "value is no JSON object" };
 };

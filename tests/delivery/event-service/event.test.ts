@@ -60,6 +60,8 @@ describe("reading an event", () => {
     ["{", "value is no JSON object"],
     ["[]", "value is no JSON object"],
     ["null", "value is no JSON object"],
+    [`{"id":${"[".repeat(20_000)}${"]".repeat(20_000)}}`, "value is nested too deep"],
+    [`{"id":[${"0,".repeat(200_000)}0]}`, "value has too many values"],
     ['{"id":"e"}', "event without type"],
     ['{"id":"e","type":"constructor"}', "unknown event type constructor"],
     ['{"type":"quote_created","quote":{}}', "event without id"],
