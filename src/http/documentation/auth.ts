@@ -32,6 +32,12 @@ export const authenticate: Documentation = {
   description:
     "One credential that is right is enough. A `scope` narrows the access token to stations, actions and origins; " +
     "`refresh: false` leaves the refresh token out.",
+  query: {
+    accountId: {
+      description: "The account id, if the body has no `account_id` and the username no `$` with an id.",
+      schema: z.string().regex(/^-?\d{1,15}$/),
+    },
+  },
   body: {
     content: fields(signInFields.extend({ username: z.string().min(1), scope: scopeShape.optional() })),
   },

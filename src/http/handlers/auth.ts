@@ -9,7 +9,7 @@ import { readFields } from "../fields.ts";
 import type { ReadBody } from "../middleware/body.ts";
 import { sendJson } from "../respond.ts";
 import type { OpenRoute } from "../routes.ts";
-import { LITERALS, refreshFields, signInFields } from "./auth/fields.ts";
+import { LITERALS, refreshFields, signInFields, urlAccountId } from "./auth/fields.ts";
 
 export interface AuthRouteDependencies {
   readonly sessions: Sessions;
@@ -50,17 +50,28 @@ const parse = <T>(shape: z.ZodType<T>, fields: unknown): T => {
 };
 
 const signInRequest = (fields: z.output<typeof signInFields>, { request }: Call): SignInRequest => {
+  const accountId = accountIdOf(request.url);
   if (!fields.username) throw new GatewayError("USERNAME_REQUIRED");
   return {
     username: fields.username,
     connectionToken: fields.connection_token ?? undefined,
     password: fields.password ?? undefined,
-    accountId: fields.account_id ?? undefined,
+    accountId: fields.account_id ?? accountId,
     scope: fields.scope ?? undefined,
     refresh: fields.refresh ?? undefined,
     ...lifetimesOf(fields),
     address: request.ip ?? "",
   };
+};
+
+/** `?accountId=`, which the body's own `account_id` overrides; a bad one is refused beside that, too. */
+const accountIdOf = (url: string): number | undefined => {
+  if (!url.includes("?")) return undefined;
+  const given = new URLSearchParams(url.slice(url.indexOf("?"))).getAll("accountId");
+  if (given.length === 0) return undefined;
+  const { success, data } = urlAccountId.safeParse(given);
+  if (!success) throw new GatewayError("FIELDS_INVALID");
+  return data;
 };
 
 const lifetimesOf = (

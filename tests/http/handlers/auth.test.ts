@@ -112,6 +112,31 @@ describe("authenticate", () => {
     expect([answer.status, answer.body]).toEqual([401, UNAUTHORIZED]);
   });
 
+  it.each([
+    ["the URL's alone", "?accountId=7", {}, 7],
+    ["zero", "?accountId=0", {}, 0],
+    ["the body's before the URL's", "?accountId=7", { account_id: 3 }, 3],
+    ["the URL's where the body says null", "?accountId=7", { account_id: null }, 7],
+    ["the username's before both", "?accountId=7", { account_id: 3, username: "root$9" }, 9],
+    ["none", "?other=7", {}, undefined],
+  ])("puts the account id into the token: %s", async (_, query, more, expected) => {
+    const answer = await post(`/auth/authenticate${query}`).send({ ...LOGIN, ...more });
+    expect(answer.status).toBe(200);
+    const payload = (answer.body as Pair).jwt.split(".")[1] ?? "";
+    const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as { account_id?: number };
+    expect(claims.account_id).toBe(expected);
+  });
+
+  it.each(["seven", "", "1.5", "0x7", "7&accountId=8", "1234567890123456", "%207"])(
+    "refuses ?accountId=%s, whatever the body has",
+    async (value) => {
+      for (const more of [{}, { account_id: 3 }]) {
+        const answer = await post(`/auth/authenticate?accountId=${value}`).send({ ...LOGIN, ...more });
+        expect([answer.status, answer.body]).toEqual([400, { message: FIELDS }]);
+      }
+    },
+  );
+
   it("slows down who guesses", async () => {
     for (let n = 0; n < 10; n++) await authenticate({ username: "app", password: "wrong" });
     let answer = await authenticate({ username: "app", password: "wrong" });

@@ -21,3 +21,8 @@ export const refreshFields = z.object({ ...lifetimes, jwt_refresh_token: z.strin
 
 /** Fields that aren't texts. */
 export const LITERALS = [...Object.keys(lifetimes), "account_id", "refresh", "scope"];
+
+/** The values of `?accountId=`: one, as in `account_id`. */
+export const urlAccountId = z
+  .tuple([z.string().regex(/^-?\d{1,15}$/)])
+  .transform(([digits]) => Number(digits));
