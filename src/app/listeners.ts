@@ -91,7 +91,7 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
       ...shared,
       guard: { ...shared.guard, countCall: callCounter(rates) },
       routes: documentedForClients(publicRoutes({ ...dependencies, rates }, shared, stopping.signal)),
-      unknownPaths: ["bearer", "apiKeyHeader", "apiKeyScheme"],
+      unknownPaths: "client",
       cors: settings.cors,
     }),
     settings.server,

@@ -16,20 +16,13 @@ export interface Credentials {
 }
 
 /**
- * The forms that a route takes: `bearer` is an access token in the header or the query, `apiKeyHeader` a key in
- * X-Api-Key, `apiKeyScheme` a key in Authorization, as `ApiKey <key>` or as Basic with id and key (RFC 7617).
+ * Every route for clients takes every credential: an access token (`Authorization: Bearer`, or the query), and an API
+ * key (`X-Api-Key`, `Authorization: ApiKey <key>`, or Basic with id and key, RFC 7617). What the principal may do is
+ * for the route to check. If a request carries several credentials, the first of Authorization, X-Api-Key and query
+ * counts. Returns at once for a credential that was verified before. Fails with UNAUTHORIZED, in one wording, and with
+ * what `VerifyApiKey` says.
  */
-export type CredentialForm = "bearer" | "apiKeyHeader" | "apiKeyScheme";
-
-/**
- * The one credential of the request that counts is the first of: Authorization, X-Api-Key, query. Returns at once for
- * whatever was verified before. Fails with UNAUTHORIZED, in one wording, and where API keys are hashed with what
- * `VerifyApiKey` says.
- */
-export type Authenticate = (
-  credentials: Credentials,
-  accept: readonly CredentialForm[],
-) => Principal | Promise<Principal>;
+export type Authenticate = (credentials: Credentials) => Principal | Promise<Principal>;
 
 interface AuthenticatorDependencies {
   readonly verifyBearer: VerifyBearer;
@@ -38,22 +31,21 @@ interface AuthenticatorDependencies {
 
 export const createAuthenticator = (dependencies: AuthenticatorDependencies): Authenticate => {
   const { verifyBearer, verifyApiKey } = dependencies;
-  return ({ authorizationHeader, queryToken, apiKeyHeader, address }, accept) => {
+  return ({ authorizationHeader, queryToken, apiKeyHeader, address }) => {
     if (authorizationHeader !== undefined) {
       const given = parseAuthorization(authorizationHeader);
-      if (given === undefined || !accept.includes(given.form)) throw unauthorized("malformed credential");
+      if (given === undefined) throw unauthorized("malformed credential");
       return given.form === "bearer" ? verifyBearer(given.token) : verifyApiKey({ ...given, address });
     }
-    if (apiKeyHeader !== undefined && accept.includes("apiKeyHeader"))
-      return verifyApiKey({ key: apiKeyHeader, address });
-    if (queryToken !== undefined && accept.includes("bearer")) return verifyBearer(queryToken);
+    if (apiKeyHeader !== undefined) return verifyApiKey({ key: apiKeyHeader, address });
+    if (queryToken !== undefined) return verifyBearer(queryToken);
     throw unauthorized("no credential");
   };
 };
 
 type Authorization =
   | { readonly form: "bearer"; readonly token: string }
-  | { readonly form: "apiKeyScheme"; readonly id?: string; readonly key: string };
+  | { readonly form: "apiKey"; readonly id?: string; readonly key: string };
 
 /**
  * The scheme in any case, then exactly one space. `Bearer:` with a colon is what Debezium Server's HTTP sink sends, and
@@ -69,7 +61,7 @@ const parseAuthorization = (header: string): Authorization | undefined => {
     case "bearer:":
       return { form: "bearer", token: value };
     case "apikey":
-      return { form: "apiKeyScheme", key: value };
+      return { form: "apiKey", key: value };
     default:
       return parseBasic(value);
   }
@@ -79,7 +71,7 @@ const parseBasic = (value: string): Authorization | undefined => {
   const text = Buffer.from(value, "base64").toString("utf8");
   const colon = text.indexOf(":");
   if (colon < 0) return undefined;
-  return { form: "apiKeyScheme", id: text.slice(0, colon), key: text.slice(colon + 1) };
+  return { form: "apiKey", id: text.slice(0, colon), key: text.slice(colon + 1) };
 };
 
 /** The token of a header `Bearer <token>`; undefined: it isn't one. */

@@ -20,14 +20,11 @@ it("needs no token secrets where nobody signs in, and then believes no token", a
 
   await expect(
     (async () =>
-      authenticate(
-        {
-          authorizationHeader: `Bearer ${token}`,
-          queryToken: undefined,
-          apiKeyHeader: undefined,
-          address: "",
-        },
-        ["bearer"],
-      ))(),
+      authenticate({
+        authorizationHeader: `Bearer ${token}`,
+        queryToken: undefined,
+        apiKeyHeader: undefined,
+        address: "",
+      }))(),
   ).rejects.toMatchObject({ code: "UNAUTHORIZED" });
 });

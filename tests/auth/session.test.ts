@@ -37,7 +37,7 @@ const setUp = (options: Partial<AuthenticationOptions> = {}) => {
   const signIn = (request: Partial<SignInRequest> = {}) =>
     sessions.signIn({ username: "ann", connectionToken: "ann-token", address: ADDRESS, ...request });
   const principalOf = (token: string) =>
-    authenticate({ authorizationHeader: `Bearer ${token}`, address: ADDRESS }, ["bearer"]);
+    authenticate({ authorizationHeader: `Bearer ${token}`, address: ADDRESS });
   return { sessions, signIn, principalOf };
 };
 

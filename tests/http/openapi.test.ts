@@ -72,8 +72,14 @@ describe("openApiDocument", () => {
     expect(Object.keys(drawn({ auth: "none" }).responses)).toEqual(["204", "400", "431"]);
     expect(drawn({ auth: "none" }).security).toEqual([]);
     expect(drawn({ auth: "admin" }).security).toEqual([{ operator: [] }]);
-    const client = drawn({ auth: ["bearer", "apiKeyHeader"] });
-    expect(client.security).toEqual([{ accessToken: [] }, { accessTokenInQuery: [] }, { apiKey: [] }]);
+    const client = drawn({ auth: "client" });
+    expect(client.security).toEqual([
+      { accessToken: [] },
+      { accessTokenInQuery: [] },
+      { apiKey: [] },
+      { apiKeyInAuthorization: [] },
+      { apiKeyAsBasic: [] },
+    ]);
     expect(Object.keys(client.responses)).toEqual(["204", "400", "401", "403", "431"]);
   });
 

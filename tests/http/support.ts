@@ -280,7 +280,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...healthRoutes(health),
       ...(options.routes ?? []),
     ],
-    unknownPaths: ["bearer", "apiKeyHeader", "apiKeyScheme"],
+    unknownPaths: "client",
     cors: { origins: options.corsOrigins ?? ["*"] },
   });
   const admin = createApp({

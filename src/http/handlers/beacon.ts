@@ -40,7 +40,7 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
   const admit = async (call: Call, { token, apiKey }: Beacon): Promise<AuthorisedCall> => {
     const inside = { queryToken: token, apiKeyHeader: apiKey, address: call.request.ip ?? "" };
     const credentials = token === undefined && apiKey === undefined ? credentialsOf(call.request) : inside;
-    const caller = authorised(call, await authenticate(credentials, ["bearer", "apiKeyHeader"]));
+    const caller = authorised(call, await authenticate(credentials));
     countCall(caller);
     return caller;
   };

@@ -14,7 +14,7 @@ export const restProxyRoutes = (dependencies: RestProxyDependencies): readonly R
 ];
 
 const clientRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => {
-  const row = { family: "rest-proxy", auth: ["bearer", "apiKeyHeader", "apiKeyScheme"] } as const;
+  const row = { family: "rest-proxy", auth: "client" } as const;
   const post = { ...row, method: "POST" } as const;
   const get = { ...row, method: "GET" } as const;
   const cluster = "/v3/clusters/:cluster";

@@ -8,30 +8,28 @@ import { produceSingle } from "./stations/single.ts";
 import { produceStream } from "./stations/stream.ts";
 
 export const stationRoutes = (dependencies: StationRouteDependencies): readonly ClientRoute[] => {
-  const row = { method: "POST", family: "stations" } as const;
-  const keyed = { ...row, auth: ["bearer", "apiKeyHeader"] } as const;
-  const streaming = { ...row, auth: ["bearer", "apiKeyHeader", "apiKeyScheme"] } as const;
+  const row = { method: "POST", family: "stations", auth: "client" } as const;
   return [
     {
-      ...keyed,
+      ...row,
       path: "/stations/:name/produce/single",
       documentation: documentation.produceSingle,
       handler: produceSingle(dependencies),
     },
     {
-      ...keyed,
+      ...row,
       path: "/stations/:name/produce/batch",
       documentation: documentation.produceBatch,
       handler: produceBatch(dependencies),
     },
     {
-      ...streaming,
+      ...row,
       path: "/stations/:name/produce/stream",
       documentation: documentation.produceStream,
       handler: produceStream(dependencies),
     },
     {
-      ...keyed,
+      ...row,
       path: "/stations/:name/consume/batch",
       documentation: documentation.consumeBatch,
       handler: consumeBatch(dependencies),

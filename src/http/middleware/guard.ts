@@ -27,12 +27,12 @@ export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promi
   requireUnderstood(call.request);
   if (need === "admin") await admit(guard, call.request, false);
   else if (need !== "none") {
-    call.principal = await guard.authenticate(credentialsOf(call.request), need);
+    call.principal = await guard.authenticate(credentialsOf(call.request));
     guard.countCall?.(call as AuthorisedCall);
   }
 };
 
-const isClientRoute = (route: Route): route is ClientRoute => typeof route.auth !== "string";
+const isClientRoute = (route: Route): route is ClientRoute => route.auth === "client";
 
 const forClients =
   (route: ClientRoute, guard: Guard): RequestHandler =>
@@ -40,7 +40,7 @@ const forClients =
     const call = enterRoute(response, route);
     requireUnderstood(request);
     // A token that was seen before is known without waiting, and then the call goes on in the same turn.
-    const principal = guard.authenticate(credentialsOf(request), route.auth);
+    const principal = guard.authenticate(credentialsOf(request));
     return principal instanceof Promise
       ? principal.then((known) => route.handler(counted(authorised(call, known), guard)))
       : route.handler(counted(authorised(call, principal), guard));

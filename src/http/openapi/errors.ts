@@ -86,7 +86,7 @@ const OF_BODIES = [
 const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
   const ofOperators: readonly ErrorCode[] = auth === "admin" ? ["LOGIN_THROTTLED", "OVERLOADED"] : [];
   const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED", ...ofOperators];
-  const ofOrigins: readonly ErrorCode[] = typeof auth === "string" ? [] : ["ORIGIN_FORBIDDEN"];
+  const ofOrigins: readonly ErrorCode[] = auth === "client" ? ["ORIGIN_FORBIDDEN"] : [];
   return [...new Set([...ofCallers, ...ofOrigins, ...(body === undefined ? [] : OF_BODIES), ...errors])];
 };
 

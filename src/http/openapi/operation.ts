@@ -1,18 +1,10 @@
 /** One row of the route table as one operation of an OpenAPI document. */
-import type { CredentialForm } from "../../auth/authenticator.ts";
 import type { Answer, Content, Documentation, Parameter } from "../documentation.ts";
 import type { AuthNeed, Route } from "../routes.ts";
 import { errorAnswers } from "./errors.ts";
 import type { JsonSchema, SchemaBook } from "./schemas.ts";
 
 export type Operation = Readonly<Record<string, unknown>>;
-
-/** Schemes by the credential's form; a form has several where it can stand in several places. */
-const SCHEMES: Readonly<Record<CredentialForm, readonly string[]>> = {
-  bearer: ["accessToken", "accessTokenInQuery"],
-  apiKeyHeader: ["apiKey"],
-  apiKeyScheme: ["apiKeyAsBasic"],
-};
 
 export const securitySchemes = {
   accessToken: {
@@ -28,18 +20,29 @@ export const securitySchemes = {
     description: "The access token, where no header can be set.",
   },
   apiKey: { type: "apiKey", in: "header", name: "X-Api-Key" },
-  apiKeyAsBasic: {
-    type: "http",
-    scheme: "basic",
-    description: "Key id and key. `Authorization: ApiKey <key>` is understood too.",
+  apiKeyInAuthorization: {
+    type: "apiKey",
+    in: "header",
+    name: "Authorization",
+    description: "The value is `ApiKey <key>`.",
   },
+  apiKeyAsBasic: { type: "http", scheme: "basic", description: "Key id and key." },
   operator: { type: "http", scheme: "bearer", description: "The operators' token, `admin.token`." },
 } as const;
+
+/** Each of them is enough on every route for clients. */
+const CLIENT_SCHEMES = [
+  "accessToken",
+  "accessTokenInQuery",
+  "apiKey",
+  "apiKeyInAuthorization",
+  "apiKeyAsBasic",
+] as const satisfies (keyof typeof securitySchemes)[];
 
 const securityOf = (auth: AuthNeed): readonly Readonly<Record<string, readonly string[]>>[] => {
   if (auth === "none") return [];
   if (auth === "admin") return [{ operator: [] }];
-  return auth.flatMap((form) => SCHEMES[form].map((scheme) => ({ [scheme]: [] })));
+  return CLIENT_SCHEMES.map((scheme) => ({ [scheme]: [] }));
 };
 
 const contentOf = (content: Content, book: SchemaBook, io: "input" | "output"): Record<string, unknown> =>
