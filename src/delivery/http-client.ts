@@ -1,16 +1,18 @@
 /**
- * HTTP requests as deliveries need them: one request an attempt. No redirect is followed, the connect and the answer
- * each have a limit, and no more of an answer is kept than is ever looked at.
+ * HTTP requests as deliveries need them: one request an attempt. No redirect is followed but where the request says so, the
+ * connect and the answer each have a limit, and no more of an answer is kept than is ever looked at.
  *
  * One thing is sent twice. A server may close a kept connection at any time, also while the next request is on its way:
  * when a connection that has carried an answer before breaks without a byte of the next one, nobody is to blame, and the
  * request is sent once more on a new connection (RFC 9112, 9.3.1). That holds for methods that aren't idempotent too:
  * delivery is at least once, and the receiver knows a record by its id.
  */
+import type { Dispatcher } from "undici";
 import type { Clock } from "../lib/clock.ts";
 import type { DeliveryRequest, HttpResult } from "./endpoints/endpoint.ts";
 import { collectAnswer } from "./http-client/answer.ts";
 import { createConnections, type Connection, type ConnectionOptions } from "./http-client/connections.ts";
+import { afterRedirect } from "./http-client/redirects.ts";
 
 export interface HttpClient {
   /** Settles, never rejects. Headers that HTTP can't carry are left out. */
@@ -21,7 +23,7 @@ export interface HttpClient {
 
 export interface HttpClientOptions extends ConnectionOptions {
   readonly clock: Clock;
-  /** From the request being written to the answer's last byte; 0: no limit. */
+  /** From the request being written to the last byte of the answer, of the last one where redirects are followed; 0: no limit. */
   readonly readTimeoutMs: number;
 }
 
@@ -58,41 +60,80 @@ const sendable = (headers: readonly string[]): string[] => {
 
 interface Exchange {
   readonly result: HttpResult;
+  /** Of the answer. */
+  readonly location?: string | undefined;
   /** The connection had been used before, and broke without a byte of an answer. */
   readonly stale: boolean;
 }
 
+/** The time of one attempt, which all its requests share. */
+interface TimeLimit {
+  /** From now on `action` is what happens when the time is over. */
+  watch(action: () => void): void;
+  /** The first call counts. */
+  start(): void;
+  end(): void;
+}
+
+const createTimeLimit = ({ clock, readTimeoutMs }: HttpClientOptions): TimeLimit => {
+  let onLate = (): void => undefined;
+  let cancel: (() => void) | undefined;
+  return {
+    watch: (action) => {
+      onLate = action;
+    },
+    start: () => {
+      if (readTimeoutMs === 0) return;
+      cancel ??= clock.after(readTimeoutMs, () => {
+        onLate();
+      });
+    },
+    end: () => {
+      cancel?.();
+    },
+  };
+};
+
+interface Sending extends HttpClientOptions {
+  readonly headers: string[];
+  readonly limit: TimeLimit;
+}
+
 const exchange = (
-  { clock, readTimeoutMs }: HttpClientOptions,
+  { readTimeoutMs, headers, limit }: Sending,
   connection: Connection,
   { path, method, body }: DeliveryRequest,
-  headers: string[],
 ): Promise<Exchange> =>
   new Promise((resolve) => {
-    let cancelTimer: (() => void) | undefined;
+    let late = false;
     let reused = false;
     let bytesBefore = 0;
-    const settle = (result: HttpResult, stale = false): void => {
-      cancelTimer?.();
-      resolve({ result, stale });
-    };
+    let controller: Dispatcher.DispatchController | undefined;
+    // The connection may still be waited for, after a redirect to it.
+    const end = (): void => controller?.abort(new RangeError("Too late"));
+    limit.watch(() => {
+      late = true;
+      resolve({ result: { kind: "lost", error: `No answer within ${readTimeoutMs} ms` }, stale: false });
+      end();
+    });
     const handler = collectAnswer({
-      onWritten: (controller) => {
+      onWritten: (started) => {
+        controller = started;
+        if (late) {
+          end();
+          return;
+        }
         connection.expectAnswer();
         reused = connection.answered > 0;
         bytesBefore = connection.bytesRead;
-        if (readTimeoutMs === 0) return;
-        cancelTimer = clock.after(readTimeoutMs, () => {
-          settle({ kind: "lost", error: `No answer within ${readTimeoutMs} ms` });
-          controller.abort(new RangeError("Too late"));
-        });
+        limit.start();
       },
-      onAnswer: (result) => {
+      onAnswer: (result, location) => {
         connection.answered += 1;
-        settle(result);
+        resolve({ result, location, stale: false });
       },
       onFailure: (error) => {
-        settle(failureOf(error), reused && connection.bytesRead === bytesBefore);
+        resolve({ result: failureOf(error), stale: reused && connection.bytesRead === bytesBefore });
       },
     });
     connection.client.dispatch({ path, method, headers, body }, handler);
@@ -106,15 +147,29 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
   const connections = createConnections(options);
   let closed = false;
 
+  const sendOnce = async (request: DeliveryRequest, sending: Sending): Promise<Exchange> => {
+    const connection = connections.take(request.origin);
+    const first = await exchange(sending, connection, request);
+    // Its socket has gone: the second exchange is on a new one.
+    const last = first.stale && !closed ? await exchange(sending, connection, request) : first;
+    connections.release(request.origin, connection);
+    return last;
+  };
+
+  const follow = async (request: DeliveryRequest, sending: Sending, followed = 0): Promise<HttpResult> => {
+    const { result, location } = await sendOnce(request, sending);
+    if ("kind" in result) return result;
+    const next = afterRedirect(request, { status: result.status, location, followed });
+    if (next === undefined) return result;
+    if (closed) return { kind: "lost", error: "Stopped before a redirect was followed" };
+    return "error" in next ? { ...result, error: next.error } : follow(next.request, sending, followed + 1);
+  };
+
   return {
     send: async (request) => {
-      const headers = sendable(request.headers);
-      const connection = connections.take(request.origin);
-      const first = await exchange(options, connection, request, headers);
-      // Its socket has gone: the second exchange is on a new one.
-      const { result } =
-        first.stale && !closed ? await exchange(options, connection, request, headers) : first;
-      connections.release(request.origin, connection);
+      const limit = createTimeLimit(options);
+      const result = await follow(request, { ...options, headers: sendable(request.headers), limit });
+      limit.end();
       return result;
     },
     close: () => {

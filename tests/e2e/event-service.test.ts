@@ -147,6 +147,36 @@ describeOnEachBroker("the event service", (broker) => {
     }
   }, 120_000);
 
+  it("follows 307 and 308 within the host, and takes them for failures that lead elsewhere", async () => {
+    const elsewhere = await startHttpSink(() => ({ status: 200 }));
+    const moved = (to: string, status = 307) => ({ status, headers: { location: to } });
+    sink.answer(({ url, body }) => {
+      if (numberOf(body) === 0 && url === "/lobstr") return moved(`${elsewhere.url}/lobstr`);
+      if (url === "/lobstr") return moved("/wallet/here");
+      return url === "/event" ? moved(`${sink.url}/business`, 308) : { status: 200 };
+    });
+    gateway = await startGateway({ settings: settings(), env: environmentOf(sink, topic) });
+    await produceBatch(gateway, "events", events(2));
+    // Three attempts for the first event's client; then the second event, which is moved once for either receiver.
+    await sink.until(() => requestsTo(sink, "/wallet/here").length === 1);
+    await sink.until(() => requestsTo(sink, "/business").length === 2);
+    await gateway.stop();
+    const followed = requestsTo(sink, "/wallet/here");
+    const numbers = (url: string) => requestsTo(sink, url).map(({ body }) => numberOf(body));
+    await elsewhere.close();
+
+    expect(numbers("/lobstr")).toStrictEqual([0, 0, 0, 1]);
+    expect(numbers("/business")).toStrictEqual(numbers("/event"));
+    expect(
+      isSigned(followed[0]?.headers["signature"], `127.0.0.1:${sink.port}`, followed[0]?.body ?? ""),
+    ).toBe(true);
+    expect(followed[0]?.headers["signature"]).toBe(requestsTo(sink, "/lobstr")[3]?.headers["signature"]);
+    expect(elsewhere.requests).toHaveLength(0);
+    expect(gateway.output()).toContain(
+      `HTTP status 307 to another host, 127.0.0.1:${elsewhere.port}: only redirects to 127.0.0.1:${sink.port} are followed`,
+    );
+  }, 60_000);
+
   it("goes on over events that are none", async () => {
     gateway = await startGateway({ settings: settings(), env: environmentOf(sink, topic) });
     await produceBatch(gateway, "events", [

@@ -21,8 +21,9 @@ export interface BusinessServerOptions {
 }
 
 const targetOf = ({ baseUrl, keepBasePath }: BusinessServerOptions): CallbackTarget => {
-  const { origin, pathname } = new URL(baseUrl);
-  return callbackTarget(`${origin}${keepBasePath ? pathname.replace(/\/+$/, "") : ""}/event`);
+  const { pathname, search } = new URL(baseUrl);
+  const path = keepBasePath ? `${pathname.replace(/\/+$/, "")}/event${search}` : "/event";
+  return { ...callbackTarget(baseUrl), path };
 };
 
 const credentials = (auth: CallbackAuth, now: number): readonly string[] => {

@@ -1,4 +1,5 @@
 /** What callbacks of the event service have in common, whoever they go to. */
+import { hostAsWritten } from "../http-client/redirects.ts";
 import type { Failure } from "../strategy/strategy.ts";
 import type { DeliveryRequest, HttpResult } from "./endpoint.ts";
 
@@ -13,12 +14,11 @@ export interface CallbackTarget {
 /** `url` is an absolute http or https URL. */
 export const callbackTarget = (url: string): CallbackTarget => {
   const { origin, pathname, search } = new URL(url);
-  const [, host = ""] = /^\w+:\/\/(?:[^/?#@]*@)?([^/?#]*)/.exec(url) ?? [];
-  return { origin, path: `${pathname}${search}`, host };
+  return { origin, path: `${pathname}${search}`, host: hostAsWritten(url) ?? "" };
 };
 
 export const callbackRequest = (
-  { origin, path }: CallbackTarget,
+  { origin, path, host }: CallbackTarget,
   body: Buffer,
   headers: readonly string[],
 ): DeliveryRequest => ({
@@ -27,8 +27,9 @@ export const callbackRequest = (
   method: "POST",
   headers: ["Content-Type", "application/json; charset=utf-8", ...headers],
   body,
+  followWithin: host,
 });
 
-/** As with the Anchor Platform a redirect is a success too, and isn't followed. All that fails is worth a retry. */
+/** As with the Anchor Platform a redirect is a success, but a 307 or 308 that can't be followed. A failure is worth a retry. */
 export const classifyCallback = (result: HttpResult): "done" | Failure =>
-  "status" in result && result.status >= 200 && result.status < 400 ? "done" : "retry";
+  !("error" in result) && result.status >= 200 && result.status < 400 ? "done" : "retry";

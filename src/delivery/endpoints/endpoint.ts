@@ -14,6 +14,11 @@ export interface DeliveryRequest {
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly body: Buffer | null;
+  /**
+   * A 307 or 308 is followed within this host (`host[:port as written]`), as part of the attempt; absent: it is the
+   * attempt's answer, like any other redirect.
+   */
+  readonly followWithin?: string;
 }
 
 /** An answer's head and at most the first 64 KiB of its body. */
@@ -21,6 +26,8 @@ interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly body: Buffer;
+  /** What is wrong with the answer, where its status doesn't say it all. */
+  readonly error?: string;
 }
 
 /** No answer: what happened to the connection, in words for logs and traces. */

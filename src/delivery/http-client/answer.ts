@@ -47,7 +47,8 @@ const textOf = (value: string | string[] | undefined): string | undefined =>
 export interface AnswerListener {
   /** The request is being written. */
   onWritten(controller: Dispatcher.DispatchController): void;
-  onAnswer(result: HttpResult): void;
+  /** `location`: the answer's header. */
+  onAnswer(result: HttpResult, location: string | undefined): void;
   onFailure(error: Error): void;
 }
 
@@ -58,17 +59,15 @@ export const collectAnswer = (listener: AnswerListener): Dispatcher.DispatchHand
   let status = 0;
   let retryAfter: string | undefined;
   let encodings: string | undefined;
+  let location: string | undefined;
   let told = false;
 
   const tell = (): void => {
     if (told) return;
     told = true;
     const body = Buffer.concat(chunks);
-    listener.onAnswer({
-      status,
-      retryAfter,
-      body: encodings === undefined ? body : decoded(body, encodings),
-    });
+    const whole = encodings === undefined ? body : decoded(body, encodings);
+    listener.onAnswer({ status, retryAfter, body: whole }, location);
   };
 
   return {
@@ -78,6 +77,7 @@ export const collectAnswer = (listener: AnswerListener): Dispatcher.DispatchHand
     onResponseStart: (_, statusCode, headers) => {
       status = statusCode;
       [retryAfter] = [headers["retry-after"]].flat();
+      [location] = [headers["location"]].flat();
       encodings = textOf(headers["content-encoding"]);
     },
     onResponseData: (controller, chunk) => {

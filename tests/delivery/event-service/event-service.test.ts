@@ -153,7 +153,57 @@ describe("callbacks to the business server", () => {
     expect(rig.attempts.slice(13).map(({ outcome }) => outcome)).toStrictEqual(["delivered", "retry"]);
   });
 
-  it("count a redirect as success and don't follow it; 400 and a broken connection are failures", async () => {
+  it("follow a 307 or 308 within the host, with the same body, token and all", async () => {
+    rig = await createRig();
+    const answers: SinkAnswer[] = [
+      { status: 307, headers: { location: "/moved?to=1" } },
+      { status: 308, headers: { location: `${rig.sink.url}/here` } },
+    ];
+    rig.sink.answer((_, index) => answers[index] ?? OK);
+    const auth = { type: "jwt", header: "Authorization", secret: VECTORS.jwt.secret, ttl: 5000 } as const;
+    rig.start({ businessServer: businessServer(auth) });
+    await rig.write([changed("e1", { id: "t1" })]);
+    while (rig.attempts.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const [first, ...others] = rig.sink.requests.map(({ method, headers, body }) => ({
+      method,
+      body,
+      token: headers["authorization"],
+      type: headers["content-type"],
+    }));
+
+    expect(rig.sink.requests.map(({ url }) => url)).toStrictEqual(["/event", "/moved?to=1", "/here"]);
+    expect(others).toStrictEqual([first, first]);
+    expect(rig.attempts).toMatchObject([{ attempt: 1, outcome: "delivered", status: 200 }]);
+  });
+
+  it("that a 307 sends to another host have failed, and the reason is told", async () => {
+    rig = await createRig();
+    rig.sink.answer(() => ({ status: 307, headers: { location: "http://other.example/" } }));
+    rig.start({ businessServer: businessServer() });
+    await rig.write([changed("e1", { id: "t1" })]);
+    while (rig.attempts.length === 0) await new Promise((resolve) => setImmediate(resolve));
+
+    expect(rig.attempts).toMatchObject([
+      {
+        outcome: "retry",
+        status: 307,
+        error: `HTTP status 307 to another host, other.example: only redirects to 127.0.0.1:${rig.sink.port} are followed`,
+      },
+    ]);
+  });
+
+  it("keep the base URL's query below its path", async () => {
+    rig = await createRig();
+    rig.start({
+      businessServer: { ...businessServer({ type: "none" }, true), baseUrl: `${rig.sink.url}/callback?k=v` },
+    });
+    await rig.write([changed("e1", { id: "t1" })]);
+    await rig.sink.received(1);
+
+    expect(rig.sink.requests[0]?.url).toBe("/callback/event?k=v");
+  });
+
+  it("count another redirect as success and don't follow it; 400 and a broken connection are failures", async () => {
     const clock = createFakeClock();
     const answers: SinkAnswer[] = [
       "drop",
