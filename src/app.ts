@@ -9,7 +9,7 @@ import { openPullConsumers } from "./app/pull-consumers.ts";
 import { createQuestions, type AskAll, type Questions } from "./app/questions.ts";
 import { requireUsable } from "./app/settings-check.ts";
 import { openTracing } from "./app/tracing.ts";
-import type { Settings } from "./config/schema.ts";
+import type { Settings } from "./config/schema/schema.ts";
 import { createHealth } from "./observability/health.ts";
 import type { Log } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";

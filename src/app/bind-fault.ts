@@ -1,6 +1,6 @@
 /** A listener that can't be bound, told as a fault of the setting that asked for it. */
 import { GatewayError } from "../errors.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 
 type Listener = Pick<Settings["server"], "host" | "port">;
 

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Broker } from "../broker/broker.ts";
 import type { KafkaOptions } from "../broker/kafka/options.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 
 /** What a dead letter has beside the record that it was: headers, which are bounded. */
 const DEAD_LETTER_HEADERS = 16 * 1024;

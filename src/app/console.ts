@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SignInOperator } from "../auth/operator.ts";
 import type { Broker } from "../broker/broker.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { COMMIT, VERSION } from "../config/version.ts";
 import type { AppOptions } from "../http/app.ts";
 import { consoleRoutes, signInPage, type ConsoleFiles } from "../http/handlers/console.ts";

@@ -1,7 +1,7 @@
 /** The way out, put together: connectors, what is seen of them, and their routes on the operators' listener. */
 import { hostname } from "node:os";
 import type { Broker } from "../broker/broker.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { createDelivery } from "../delivery/delivery.ts";
 import { observeDeliveries } from "../delivery/observe.ts";

@@ -1,6 +1,6 @@
 /** The event service, put together from settings that are written as the Anchor Platform's. */
 import type { Broker } from "../broker/broker.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { clientsIn } from "../config/schema/event-service.ts";
 import type { CallbackAuth } from "../delivery/endpoints/business-server.ts";
 import {

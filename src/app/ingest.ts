@@ -1,6 +1,6 @@
 /** The way in, put together: stations, the batcher and the one produce path. */
 import type { Broker, TopicSpec } from "../broker/broker.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { createBatcher } from "../ingest/batcher.ts";
 import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";

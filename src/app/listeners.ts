@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createAuthentication, type Authentication } from "../auth/authentication.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import type { PullConsumers } from "../delivery/consume.ts";
 import { createApp, type AppOptions } from "../http/app.ts";

@@ -1,7 +1,7 @@
 /** Every route on which clients produce, and what those routes share: rates, streams, remembered calls. */
 import type { Authenticate } from "../auth/authenticator.ts";
 import type { Broker } from "../broker/broker.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import type { PullConsumers } from "../delivery/consume.ts";
 import { beaconRoute } from "../http/handlers/beacon.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy.ts";

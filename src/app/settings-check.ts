@@ -7,7 +7,7 @@ import { createAccounts } from "../auth/accounts.ts";
 import { createApiKeyVerifier } from "../auth/api-keys.ts";
 import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/secrets.ts";
 import { createFailureThrottle } from "../auth/throttle.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
 import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";

@@ -1,5 +1,5 @@
 import { GatewayError } from "../errors.ts";
-import { errnoOf } from "../lib/errno.ts";
+import { errnoOf } from "../lib/file-system.ts";
 
 /**
  * Why a start failed, where that is no fault of the program: SETTINGS_INVALID and its like as they are, and what the

@@ -1,5 +1,5 @@
 /** Traces, where there is a collector for them. */
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import type { Lifecycle } from "./lifecycle.ts";

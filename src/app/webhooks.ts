@@ -1,5 +1,5 @@
 /** The webhook sources of the settings. */
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import { createRemembered } from "../ingest/remembered.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";

@@ -4,10 +4,8 @@ import { resolve } from "node:path";
 import { clientVariable, dataDirectory, nameOfClientVariable, type ClientSecret } from "../config/client.ts";
 import { loadIdentity, type Identity } from "../config/identity.ts";
 import { GatewayError } from "../errors.ts";
-import { errnoOf } from "../lib/errno.ts";
-import { CommandFailure } from "./exits.ts";
-import { promptSecret } from "./secret-input.ts";
-import type { Shell } from "./shell.ts";
+import { errnoOf } from "../lib/file-system.ts";
+import { CommandFailure, promptSecret, type Shell } from "./shell.ts";
 
 /** The options that every command with a gateway takes; secrets come from files, so that no process list shows them. */
 export interface ConnectionOptions {

@@ -1,8 +1,7 @@
 /** What every command is made with. */
 import type { Command } from "commander";
 import type { ConnectionOptions } from "./connection.ts";
-import type { Exit } from "./exits.ts";
-import type { Shell } from "./shell.ts";
+import type { Exit, Shell } from "./shell.ts";
 
 export interface GlobalOptions extends ConnectionOptions {
   readonly json?: boolean;

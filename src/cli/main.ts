@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /** `stationgate …`: the command line of the gateway, and of those who use one. */
 import { CommanderError } from "commander";
-import { asFailure, EXITS, type Exit } from "./exits.ts";
+import { asFailure, createShell, type Exit, EXITS } from "./shell.ts";
 import { createProgram } from "./program.ts";
-import { createShell } from "./shell.ts";
 
 const shell = createShell({
   stdin: process.stdin,

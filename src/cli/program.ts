@@ -2,16 +2,16 @@
 import { Command } from "commander";
 import { VERSION } from "../config/version.ts";
 import { addCheckConfig } from "./commands/check-config.ts";
-import { addCompletion } from "./commands/completion.ts";
+import { addCompletion } from "./commands/completion/completion.ts";
 import { addConnectors } from "./commands/connectors.ts";
 import { addHashSecret } from "./commands/hash-secret.ts";
-import { addProduce } from "./commands/produce.ts";
+import { addProduce } from "./commands/produce/produce.ts";
 import { addStart } from "./commands/start.ts";
 import { addTail } from "./commands/tail.ts";
 import { addToken } from "./commands/token.ts";
 import { DEFAULT_ADMIN_URL, DEFAULT_URL } from "./connection.ts";
 import type { Context } from "./context.ts";
-import { EXITS } from "./exits.ts";
+import { EXITS } from "./shell.ts";
 
 const ENVIRONMENT = `
 Credentials also come from the environment, each directly or as a file (NAME_FILE):

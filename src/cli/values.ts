@@ -1,7 +1,6 @@
 /** Options that are numbers, sizes and durations. */
 import { InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../lib/duration.ts";
-import { parseSize } from "../lib/size.ts";
+import { parseDuration, parseSize } from "../lib/units.ts";
 
 const positive = (value: number | undefined, allowed: string): number => {
   if (value === undefined || !Number.isSafeInteger(value) || value < 1)

@@ -1,8 +1,6 @@
 /** The supervisor's part in answers about all workers: a worker asks, all of them answer, the same worker is told. */
-import type { Question } from "../app/questions.ts";
-import type { MetricSamples } from "../observability/summed-metrics.ts";
-import { createGathering, type Gathering } from "./gathering.ts";
-import { createKeptMetrics } from "./kept-metrics.ts";
+import type { Gathered, Question } from "../app/questions.ts";
+import { countsOf, type MetricSamples } from "../observability/summed-metrics.ts";
 import type { ToSupervisor, ToWorker } from "./messages.ts";
 
 export interface Inquiries {
@@ -49,3 +47,101 @@ export const createInquiries = (tell: (worker: number, message: ToWorker) => voi
 };
 
 type Message<Type extends ToSupervisor["type"]> = Extract<ToSupervisor, { readonly type: Type }>;
+
+/** The last metrics of each worker, and what the dead ones had counted. */
+
+interface KeptMetrics {
+  answered(worker: number, samples: MetricSamples): void;
+  /** Keeps the counts of the worker's last answer: what it counted after it is lost with it. */
+  ended(worker: number): void;
+  /** A worker that did not answer in time is there with its last answer. */
+  readonly all: readonly MetricSamples[];
+}
+
+export const createKeptMetrics = (): KeptMetrics => {
+  const latest = new Map<number, MetricSamples>();
+  let past: MetricSamples = [];
+  let kept = Promise.resolve();
+  return {
+    get all() {
+      return [...latest.values(), past];
+    },
+    answered: (worker, samples) => {
+      latest.set(worker, samples);
+    },
+    ended: (worker) => {
+      const last = latest.get(worker);
+      if (last === undefined) return;
+      kept = kept.then(async () => {
+        past = await countsOf([past, last]);
+        latest.delete(worker);
+      });
+    },
+  };
+};
+
+/** The supervisor asks all workers the same question and collects their answers, for a bounded time. */
+
+export interface Gathering {
+  /**
+   * Asks each worker by `ask`. Resolves when all have answered or ended, at the latest after the timeout, without the
+   * answers of those that did neither. A worker that left a question unanswered is not asked again before it has
+   * answered it: its channel doesn't fill with questions, and nobody waits for it a second time.
+   */
+  gather(workers: readonly number[], ask: (worker: number, id: number) => void): Promise<Gathered<unknown>>;
+  /** `undefined`: the worker has no answer. */
+  answered(worker: number, id: number, answer: unknown): void;
+  ended(worker: number): void;
+}
+
+interface Open {
+  readonly waitingFor: Set<number>;
+  readonly answers: unknown[];
+  readonly done: () => void;
+}
+
+export const createGathering = (timeoutMs: number): Gathering => {
+  const late = new Set<number>();
+  const questions = new Map<number, Open>();
+  let ids = 0;
+
+  const settle = (question: Open | undefined, worker: number, answer: unknown): void => {
+    if (question?.waitingFor.delete(worker) !== true) return;
+    if (answer !== undefined) question.answers.push(answer);
+    if (question.waitingFor.size === 0) question.done();
+  };
+
+  /** Resolves when no worker is waited for any more. */
+  const open = (id: number, workers: readonly number[]): Promise<Open> =>
+    new Promise((resolve) => {
+      const close = (): void => {
+        clearTimeout(timer);
+        questions.delete(id);
+        for (const worker of question.waitingFor) late.add(worker);
+        resolve(question);
+      };
+      const timer = setTimeout(close, timeoutMs);
+      const question: Open = { waitingFor: new Set(workers), answers: [], done: close };
+      questions.set(id, question);
+      if (workers.length === 0) close();
+    });
+
+  return {
+    gather: async (workers, ask) => {
+      const id = ++ids;
+      const asked = workers.filter((worker) => !late.has(worker));
+      const answered = open(id, asked);
+      for (const worker of asked) ask(worker, id);
+      const { answers } = await answered;
+      return { answers, missing: workers.length - answers.length };
+    },
+    answered: (worker, id, answer) => {
+      late.delete(worker);
+      settle(questions.get(id), worker, answer);
+    },
+    ended: (worker) => {
+      late.delete(worker);
+      for (const question of questions.values()) settle(question, worker, undefined);
+    },
+  };
+};

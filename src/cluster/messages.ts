@@ -1,7 +1,7 @@
 /** What a supervisor and its workers say to each other, over the channel that node keeps between them. */
 import type { ListenerName } from "../app/listeners.ts";
 import type { Answers, Gathered, Question } from "../app/questions.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 
 /** A worker's place, from 1 on: a worker that takes over from a dead one has the dead one's number. */
 export type Slot = number;

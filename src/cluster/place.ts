@@ -1,13 +1,12 @@
 /** One worker's place: a dead one gets a successor, until the place is closed. */
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import { GatewayError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
-import { createBackOff } from "./back-off.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 
-export interface PlaceOptions {
+interface PlaceOptions {
   readonly slot: Slot;
   /** What every worker of this place serves with. */
   readonly settings: Settings;
@@ -120,3 +119,25 @@ const becomesReady = (worker: Worker): Promise<void> =>
       reject(failure);
     });
   });
+
+/** When the next worker takes a dead one's place. */
+
+const FIRST_MS = 200;
+const LONGEST_MS = 30_000;
+/** Who lived so long did not die of its start. */
+const STEADY_MS = 60_000;
+
+interface BackOff {
+  /** Milliseconds to wait, after a life of so many milliseconds: twice as long for each short life in a row. */
+  next(livedMs: number): number;
+}
+
+export const createBackOff = (): BackOff => {
+  let shortLives = 0;
+  return {
+    next: (livedMs) => {
+      shortLives = livedMs >= STEADY_MS ? 0 : shortLives + 1;
+      return Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.max(0, shortLives - 1));
+    },
+  };
+};

@@ -6,19 +6,19 @@ import cluster, { type Worker } from "node:cluster";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import type { Addresses, ListenerName } from "../app/listeners.ts";
-import type { Settings } from "../config/schema.ts";
+import type { Settings } from "../config/schema/schema.ts";
 import type { Logger } from "../observability/logger.ts";
-import { openDoor, type Door, type DoorOptions } from "./door.ts";
+import { type Door, type DoorOptions, openDoor } from "./door.ts";
 import { createInquiries } from "./inquiries.ts";
-import { createPlace, tell, type Place } from "./place.ts";
+import { createPlace, type Place, tell } from "./place.ts";
 
-export interface SupervisorOptions {
+interface SupervisorOptions {
   readonly workers: number;
   readonly settings: Settings;
   readonly logger: Logger;
 }
 
-export interface Supervisor {
+interface Supervisor {
   /** Binds both listeners. Rejects as node does, when an address is taken. */
   listen(): Promise<Addresses>;
   /** Ends all workers in order; resolves at the latest after `server.shutdownGrace`. */
@@ -95,3 +95,21 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
 
 const present = (places: readonly Place[]) => (): readonly Worker[] =>
   places.flatMap(({ worker }) => worker ?? []);
+
+/** How many processes serve. */
+
+interface WorkerCount {
+  readonly workers: number;
+  /** Why it is not what the settings ask for. */
+  readonly warning?: string;
+}
+
+/** `auto` is one per core. The embedded log is one process's: there it is 1, whatever was asked for. */
+export const workerCount = ({ server, broker }: Settings, cores: number): WorkerCount => {
+  const wanted = server.workers === "auto" ? cores : server.workers;
+  if (broker.type !== "embedded" || wanted === 1) return { workers: wanted };
+  return {
+    workers: 1,
+    warning: `server.workers is ${server.workers}, but the embedded log belongs to one process: one worker serves`,
+  };
+};

@@ -2,7 +2,7 @@
 import { brokenRule } from "../lib/standard-webhooks-secret.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import type { Fault } from "./faults.ts";
-import type { Settings } from "./schema.ts";
+import type { Settings } from "./schema/schema.ts";
 import { clientsIn } from "./schema/event-service.ts";
 import type { Path } from "./tree.ts";
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { CLIENT_VARIABLES } from "./client.ts";
 import { unknownName, type Fault } from "./faults.ts";
 import type { KeyInfo } from "./keys.ts";
-import { settingsSchema } from "./schema.ts";
+import { settingsSchema } from "./schema/schema.ts";
 import { core, groupOf, infoOf, replaced, type Path } from "./tree.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,6 @@
 /** Rules of the event service that hold between keys. */
 import type { Fault } from "./faults.ts";
-import type { Settings } from "./schema.ts";
+import type { Settings } from "./schema/schema.ts";
 import { clientsIn } from "./schema/event-service.ts";
 
 type EventService = Settings["eventService"];

@@ -1,7 +1,7 @@
 /** What is wrong with the settings, one line for each fault: path, what was given, what is allowed; never a secret. */
 import type { z } from "zod";
 import { maskQueryCredentials } from "../lib/url-credentials.ts";
-import { nearest } from "../lib/nearest.ts";
+import { nearest } from "../lib/text.ts";
 import { groupOf, infoOf, isObject, isOpen, mapTree, placeOf, type Path } from "./tree.ts";
 
 export interface Fault {

@@ -2,9 +2,9 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
-import { errnoOf } from "../lib/errno.ts";
+import { errnoOf } from "../lib/file-system.ts";
 import type { Fault } from "./faults.ts";
-import { settingsSchema } from "./schema.ts";
+import { settingsSchema } from "./schema/schema.ts";
 import { groupOf, infoOf, isObject, itemOf, mapTree } from "./tree.ts";
 
 interface Read {

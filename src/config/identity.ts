@@ -7,10 +7,9 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import { join } from "node:path";
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
-import { errnoOf } from "../lib/errno.ts";
-import { makeDirectory } from "../lib/make-directory.ts";
+import { errnoOf, makeDirectory } from "../lib/file-system.ts";
 import { PLAIN_SECRET_KID } from "./schema/auth.ts";
-import { settingsSchema, type Settings } from "./schema.ts";
+import { settingsSchema, type Settings } from "./schema/schema.ts";
 
 const identitySchema = z.strictObject({
   username: z.literal("root"),

@@ -3,8 +3,7 @@
  * fault lines and printed settings need. Defaults are given in the notation a person would write (`.prefault("15m")`).
  */
 import { z } from "zod";
-import { parseDuration } from "../lib/duration.ts";
-import { parseSize } from "../lib/size.ts";
+import { parseDuration, parseSize } from "../lib/units.ts";
 
 /** What the program knows of a key beyond its type. */
 export interface KeyInfo {

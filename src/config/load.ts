@@ -5,7 +5,7 @@ import { configFileOf, readEnvironment, type Environment } from "./environment.t
 import { anchorPlatformFile, joined, writtenSecrets } from "./event-service-sources.ts";
 import { faultsOf, isTold, pathText, withoutUnknown, type Fault } from "./faults.ts";
 import { readSecretFiles, readSettingsFile, resolvePaths, unreadableFiles } from "./files.ts";
-import { settingsSchema, type Settings } from "./schema.ts";
+import { settingsSchema, type Settings } from "./schema/schema.ts";
 import { isObject, overlay, replaced, type Path } from "./tree.ts";
 
 export interface LoadOptions {

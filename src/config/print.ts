@@ -1,11 +1,10 @@
 /** Settings on paper: what is in effect, and what could be set. */
 import { stringify } from "yaml";
-import { formatDuration } from "../lib/duration.ts";
-import { formatSize } from "../lib/size.ts";
+import { formatDuration, formatSize } from "../lib/units.ts";
 import { variables, type Variable } from "./environment.ts";
 import { withoutUrlCredentials } from "./faults.ts";
 import type { KeyInfo } from "./keys.ts";
-import { settingsSchema, type Settings } from "./schema.ts";
+import { settingsSchema, type Settings } from "./schema/schema.ts";
 import { defaultOf, infoOf, mapTree } from "./tree.ts";
 
 const MASK = "***";

@@ -1,7 +1,7 @@
 /** One attempt: render, send, classify, ask the strategy what follows, report. */
 import { asGatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { cut } from "../lib/cut.ts";
+import { cut } from "../lib/text.ts";
 import { retryAfterMs } from "../lib/retry-after.ts";
 import type { Tracing } from "../observability/tracing.ts";
 import { traceAttempt, type AttemptTrace } from "./attempt-trace.ts";

@@ -2,7 +2,7 @@
 import type { Broker, BrokerRecord, ConsumedRecord, RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError, type ErrorCode } from "../errors.ts";
 import { pause, type Clock } from "../lib/clock.ts";
-import { cut } from "../lib/cut.ts";
+import { cut } from "../lib/text.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Item } from "./item.ts";
 import type { DeliveryObserver } from "./observer.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import { cut } from "../lib/cut.ts";
+import { cut } from "../lib/text.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Interruptions } from "./interruptions.ts";
 import type { Item } from "./item.ts";

@@ -1,5 +1,4 @@
-import type { Broker } from "../broker/broker.ts";
-import { isInternalTopic } from "../broker/internal-topics.ts";
+import { type Broker, isInternalTopic } from "../broker/broker.ts";
 import type { TopicSelection } from "./config/connector-config.ts";
 
 const namesOf = async (broker: Pick<Broker, "topics">, pattern: RegExp): Promise<readonly string[]> => {

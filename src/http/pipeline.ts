@@ -7,8 +7,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Socket } from "node:net";
 import { GatewayError } from "../errors.ts";
 import { createFifo, type Fifo } from "../lib/fifo.ts";
-import type { MemoryBudget } from "../lib/memory-budget.ts";
-import { createYieldingMemory, type Holder, type YieldingMemory } from "../lib/yielding-memory.ts";
+import {
+  createYieldingMemory,
+  type Holder,
+  type MemoryBudget,
+  type YieldingMemory,
+} from "../lib/memory-budget.ts";
 import { pendingAnswer } from "./drain.ts";
 import { problemDocument } from "./families.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { bindFault } from "../../src/app/bind-fault.ts";
 import { loadSettings } from "../../src/config/load.ts";
-import type { Settings } from "../../src/config/schema.ts";
+import type { Settings } from "../../src/config/schema/schema.ts";
 import { GatewayError } from "../../src/errors.ts";
 
 const settingsWith = (server: object, admin: object): Settings => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadSettings, type LoadedSettings } from "../../src/config/load.ts";
-import type { Settings } from "../../src/config/schema.ts";
+import type { Settings } from "../../src/config/schema/schema.ts";
 
 const root = mkdtempSync(join(tmpdir(), "stationgate-config-"));
 

@@ -1,5 +1,4 @@
-import type { Broker } from "../../src/broker/broker.ts";
-import { isInternalTopic } from "../../src/broker/internal-topics.ts";
+import { type Broker, isInternalTopic } from "../../src/broker/broker.ts";
 import { station } from "../../src/config/schema/stations.ts";
 import { existingTopics } from "../../src/delivery/topic-selection.ts";
 

@@ -1,6 +1,6 @@
 /** docs/reference is what the program says of itself. */
 import { readFileSync } from "node:fs";
-import { EXITS } from "../../src/cli/exits.ts";
+import { EXITS } from "../../src/cli/shell.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { printEnvExample } from "../../src/config/print.ts";
 import { fakeShell } from "../cli/support.ts";

@@ -1,13 +1,16 @@
 /** The LMDB environment of the log: its file, its databases, its format, and what a commit promises. */
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { constants } from "node:os";
 import path from "node:path";
 import { GatewayError } from "../../errors.ts";
-import { openDatabases, type Databases, type ReopenableDatabases } from "./databases.ts";
-import { createDiskSpace, type DiskSpace, type DiskSpaceOptions } from "./disk-space.ts";
-import { logFileFault } from "./log-file.ts";
-import { fillLockFile } from "./lock-file.ts";
-import { openReserve, type Reserve } from "./reserve.ts";
+import { type Databases, logFileFault, openDatabases, type ReopenableDatabases } from "./databases.ts";
+import {
+  createDiskSpace,
+  type DiskSpace,
+  type DiskSpaceOptions,
+  openReserve,
+  type Reserve,
+} from "./disk-space.ts";
 
 const { errno } = constants;
 
@@ -151,4 +154,27 @@ export const openEnvironment = async (options: DiskSpaceOptions): Promise<Enviro
     throw noRoom(error);
   }
   return environment;
+};
+
+/** LMDB's table of readers, a file beside the log. */
+
+/** What LMDB makes it for 126 readers is a little more than two pages. */
+const BYTES = 4 * 4096;
+const BLOCK = 512;
+
+/**
+ * Gives the file its blocks on the disk before LMDB maps it: in a file with holes the first reader on a full disk would end
+ * the process by a signal. The directory must be this process's alone. Rejects where the disk has no room.
+ */
+const fillLockFile = async (path: string): Promise<void> => {
+  const file = await open(path, "a+", 0o600);
+  try {
+    const { size, blocks } = await file.stat();
+    if (blocks * BLOCK >= BYTES) return;
+    // Opened to append, so what is there is cut off first: nobody else has the table open.
+    if (size > 0) await file.truncate(0);
+    await file.write(Buffer.alloc(BYTES));
+  } finally {
+    await file.close();
+  }
 };

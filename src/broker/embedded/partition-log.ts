@@ -2,9 +2,8 @@
 import type { BrokerRecord, ConsumedRecord, TopicPartition } from "../broker.ts";
 import type { ReadLimit } from "../local/store.ts";
 import type { Change } from "./commit-loop.ts";
-import { PAGE_BYTES, type Environment } from "./environment.ts";
-import { bytesOf, encodeBatches } from "./record-batch.ts";
-import { createStoredBatches } from "./stored-batches.ts";
+import { type Environment, PAGE_BYTES } from "./environment.ts";
+import { bytesOf, countOf, decodeBatch, encodeBatches } from "./record-batch.ts";
 
 export interface PartitionLog {
   /** The next offset to be written, as far as the disk has it. */
@@ -68,5 +67,55 @@ export const openPartitionLog = (
       }
       return records;
     },
+  };
+};
+
+/** Finds a partition's records among the batches on the disk. */
+
+interface StoredBatches {
+  /** The offset after the last record; 0 where there is none. */
+  readonly end: () => number;
+  /** The records from an offset on. */
+  readonly recordsFrom: (offset: bigint) => Iterable<ConsumedRecord>;
+}
+
+/** The batches of one partition. */
+const createStoredBatches = (
+  environment: Pick<Environment, "databases">,
+  topicId: number,
+  of: TopicPartition,
+): StoredBatches => {
+  const start = [topicId, of.partition];
+  const lastUpTo = (offset: number): object => ({
+    start: [...start, offset],
+    end: start,
+    reverse: true,
+    limit: 1,
+  });
+
+  const firstOfBatchWith = (offset: number): number => {
+    for (const [, , first] of environment.databases.batches.getKeys(lastUpTo(offset))) return first;
+    return 0;
+  };
+
+  function* recordsFrom(offset: bigint): Generator<ConsumedRecord> {
+    const first = firstOfBatchWith(Number(offset));
+    for (const { key, value } of environment.databases.batches.getRange({
+      start: [...start, first],
+      end: [...start, Infinity],
+    })) {
+      for (const record of decodeBatch(value, { ...of, offset: BigInt(key[2]) })) {
+        if (record.offset >= offset) yield record;
+      }
+    }
+  }
+
+  return {
+    end: () => {
+      for (const { key, value } of environment.databases.batches.getRange(lastUpTo(Infinity)))
+        return key[2] + countOf(value);
+      return 0;
+    },
+    recordsFrom,
   };
 };

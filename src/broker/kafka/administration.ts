@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, GroupPosition, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
-import type { MemberLessCommits } from "./member-less-commits.ts";
-import { settledWithin } from "./timeouts.ts";
+import type { MemberLessCommits } from "./commits.ts";
+import { settledWithin } from "./options.ts";
 
 type Administered = Pick<
   Broker,

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, BrokerRecord, TopicInfo } from "../broker.ts";
-import { createPartitioner } from "../partitioner.ts";
+import { createPartitioner } from "../partitions.ts";
 import { failedRecord, failGone, failRest, lanesOf, settleHead, type Lane } from "./lanes.ts";
 import { failedBatch, type FailedBatch, type Producer } from "./producer.ts";
-import { settledWithin } from "./timeouts.ts";
+import { settledWithin } from "./options.ts";
 
 export interface AppenderOptions {
   readonly producer: Producer;

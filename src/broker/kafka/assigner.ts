@@ -11,7 +11,7 @@ import {
   type PartitionAssigner,
 } from "kafkajs";
 import type { TopicPartition } from "../broker.ts";
-import { spread } from "../spread.ts";
+import { spread } from "../partitions.ts";
 
 /** How many partitions a topic has now; 0 where there is no such topic. */
 export type CountPartitions = (topic: string) => Promise<number>;

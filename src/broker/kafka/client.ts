@@ -1,7 +1,8 @@
 /** kafkajs, set up from our options. */
-import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
+import { connect, isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
+import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
 import type { KafkaOptions, TlsOptions } from "./options.ts";
-import { createSocketFactory } from "./sockets.ts";
 
 /** Waits between a client's own attempts, in milliseconds: short, so that it is back soon after the broker is. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 };
@@ -44,3 +45,29 @@ export const tlsOf = ({ ca, cert, key, checkCertificate = true }: TlsOptions): N
   ...(key === undefined ? undefined : { key }),
   ...(checkCertificate ? undefined : { rejectUnauthorized: false }),
 });
+
+/** The sockets of kafkajs. */
+
+const KEEP_ALIVE = 60_000;
+
+/**
+ * As kafkajs makes them, but that one which was ended is closed after so many milliseconds: kafkajs waits for the other
+ * side, and a broker that is frozen keeps every socket that was given up on.
+ */
+const createSocketFactory =
+  (secure: boolean, linger: number): ISocketFactory =>
+  ({ host, port, ssl, onConnect }) => {
+    const socket = secure
+      ? connectTls(
+          { host, port, ...(isIP(host) === 0 ? { servername: host } : undefined), ...ssl },
+          onConnect,
+        )
+      : connect({ host, port }, onConnect);
+    socket.setKeepAlive(true, KEEP_ALIVE);
+    const end = socket.end.bind(socket);
+    socket.end = () => {
+      setTimeout(() => socket.destroy(), linger).unref();
+      return end();
+    };
+    return socket;
+  };

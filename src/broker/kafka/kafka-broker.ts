@@ -1,17 +1,16 @@
 /** The broker port on Apache Kafka: kafkajs consumes and administers, one of two clients writes. */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { Broker, Subscription } from "../broker.ts";
-import { createAdministration, type Administration } from "./administration.ts";
-import { createAppender, type Append } from "./appender.ts";
+import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
+import { type Administration, createAdministration } from "./administration.ts";
+import { type Append, createAppender } from "./appender.ts";
 import { createKafkaClient } from "./client.ts";
+import { createMemberLessCommits } from "./commits.ts";
 import { prepareCompressions } from "./compression.ts";
 import { createKafkaJsProducer } from "./kafkajs-producer.ts";
-import { createMemberLessCommits } from "./member-less-commits.ts";
-import type { KafkaOptions } from "./options.ts";
+import { type KafkaOptions, settledWithin } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
-import { createReadiness } from "./readiness.ts";
 import { createSubscription, type SubscriptionDependencies } from "./subscription.ts";
 import { createTopicWatch } from "./topic-watch.ts";
 import { createWireCluster, type WireCluster } from "./wire-cluster.ts";
@@ -125,6 +124,54 @@ const createTrackedAppends = (append: Append): TrackedAppends => {
     close: async () => {
       closed = true;
       await Promise.all(inFlight);
+    },
+  };
+};
+
+/** Could a record be stored now? */
+
+export interface Readiness {
+  /** Takes what an append has come to. */
+  settled(outcomes: readonly AppendOutcome[]): void;
+  /** As `Broker.check`. */
+  check(): Promise<void>;
+}
+
+/** Milliseconds for which a record that was stored is proof that another one can be. */
+const PROOF_AGE = 1000;
+/** Milliseconds that one broker has to answer: another one may while this one is frozen. */
+const PATIENCE = 800;
+const CHECK_TIMEOUT = 1900;
+
+/** An append that has failed in part has waited for that: what it stored, it stored long ago. */
+const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
+  outcomes.some(({ status }) => status === "stored") &&
+  outcomes.every((outcome) => outcome.status === "stored" || outcome.error.outcome === "refused");
+
+/** Asks the brokers only where nothing was stored just now. */
+export const createReadiness = (cluster: Pick<WireCluster, "clusterId">): Readiness => {
+  let storedAt = -Infinity;
+  let asking: Promise<void> | undefined;
+
+  const ask = (): Promise<void> =>
+    settledWithin(CHECK_TIMEOUT, cluster.clusterId(PATIENCE))
+      .then(
+        () => undefined,
+        (cause: unknown) => {
+          throw new GatewayError("BROKER_UNAVAILABLE", { cause });
+        },
+      )
+      .finally(() => {
+        asking = undefined;
+      });
+
+  return {
+    settled: (outcomes) => {
+      if (isProof(outcomes)) storedAt = performance.now();
+    },
+    check: async () => {
+      if (performance.now() - storedAt < PROOF_AGE) return;
+      await (asking ??= ask());
     },
   };
 };

@@ -1,7 +1,7 @@
 /** Writing with kafkajs. */
 import kafkajs, { type IHeaders, type Kafka, type Message, type Producer as KafkaJsProducer } from "kafkajs";
 import type { BrokerRecord } from "../broker.ts";
-import type { KafkaOptions } from "./options.ts";
+import { type KafkaOptions, settledWithin } from "./options.ts";
 import {
   failedBatch,
   faultOfCode,
@@ -10,7 +10,6 @@ import {
   type SendFault,
   type SendResult,
 } from "./producer.ts";
-import { settledWithin } from "./timeouts.ts";
 
 const ALL_REPLICAS = -1;
 /** Beyond the client's own timeouts, before it is given up on: it should settle by itself. */

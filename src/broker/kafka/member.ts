@@ -12,11 +12,9 @@ import type {
 } from "../broker.ts";
 import { bySubscription, type CountPartitions } from "./assigner.ts";
 import { createCommits } from "./commits.ts";
-import { handOver } from "./hand-over.ts";
-import { createHolding, type Holding } from "./holding.ts";
+import { createHolding, createSought, handOver, type Holding, type Sought } from "./assigned-partitions.ts";
 import { lookInside, type Inside } from "./kafkajs-inside.ts";
-import { createSought, type Sought } from "./sought.ts";
-import { settledWithin } from "./timeouts.ts";
+import { settledWithin } from "./options.ts";
 
 /** With a session of ten seconds the partitions of a member that is gone without a word move within 15 s. */
 const SESSION_TIMEOUT = 10_000;

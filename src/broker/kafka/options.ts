@@ -18,7 +18,7 @@ export interface SaslOptions {
 
 export type CompressionName = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
-export type ProducerName = "kafkajs" | "platformatic";
+type ProducerName = "kafkajs" | "platformatic";
 
 /** Times in milliseconds. */
 export interface KafkaOptions {
@@ -41,3 +41,22 @@ export interface KafkaOptions {
   /** A group misses a member that is gone without a word after it. Default: 10,000. */
   readonly sessionTimeout?: number;
 }
+
+/** Bounds on the patience with a client library. */
+
+class Overdue extends Error {
+  override readonly name = "Overdue";
+}
+
+/** The promise's end, or an Overdue after so many milliseconds; what comes later is dropped, failures included. */
+export const settledWithin = <T>(ms: number, promise: Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Overdue(`no end within ${ms} ms`));
+    }, ms);
+    promise
+      .finally(() => {
+        clearTimeout(timer);
+      })
+      .then(resolve, reject);
+  });

@@ -2,12 +2,17 @@
 import { randomUUID } from "node:crypto";
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { SubscribeOptions, Subscription, SubscriptionHandlers, Watermarks } from "../broker.ts";
+import type {
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandlers,
+  TopicPartition,
+  TopicPartitionOffset,
+  Watermarks,
+} from "../broker.ts";
 import type { CountPartitions } from "./assigner.ts";
 import { createMember, type Member } from "./member.ts";
-import { createReaderPlaces, type ReaderPlaces } from "./reader-places.ts";
-import { createSubscribedTopics, type SubscribedTopics } from "./subscribed-topics.ts";
-import type { TopicWatch } from "./topic-watch.ts";
+import { createSubscribedTopics, type SubscribedTopics, type TopicWatch } from "./topic-watch.ts";
 import type { TopicIds } from "./wire-cluster.ts";
 
 const FIRST_PAUSE = 250;
@@ -201,6 +206,62 @@ export const createSubscription = async (dependencies: SubscriptionDependencies)
       await reader.replacing;
       await reader.member?.leave();
       await Promise.allSettled([...groups].map(deleteGroup));
+    },
+  };
+};
+
+/** Where a reader without a group is: nobody keeps that for it, and its consumer may have to be made anew. */
+
+interface ReaderPlaces {
+  /** Finds where "latest" is, as soon as the broker tells it. Rejects as `Broker.watermarks` does. */
+  find(): Promise<void>;
+  /** The next offset to be read; undefined: where the topic begins. */
+  of(partition: TopicPartition): bigint | undefined;
+  seek(position: TopicPartitionOffset): void;
+  /** Everything before this offset has been handed over. */
+  passed(position: TopicPartitionOffset): void;
+  /** The topic was created again: all of it comes from now on. */
+  forget(topic: string): void;
+}
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+/** A topic that doesn't exist yet has no end behind which to begin: all of it comes later. */
+const endsOf = (error: unknown): readonly Watermarks[] => {
+  if (error instanceof GatewayError && error.code === "STATION_UNKNOWN") return [];
+  throw error;
+};
+
+const createReaderPlaces = (
+  { topics, from }: Pick<SubscribeOptions, "topics" | "from">,
+  watermarks: (topic: string) => Promise<readonly Watermarks[]>,
+): ReaderPlaces => {
+  const next = new Map<string, bigint>();
+  const recreated = new Set<string>();
+  const toFind = new Set(from === "latest" ? topics : []);
+
+  const findOne = async (topic: string): Promise<void> => {
+    for (const { partition, high } of await watermarks(topic).catch(endsOf))
+      next.set(nameOf({ topic, partition }), high);
+    toFind.delete(topic);
+  };
+
+  return {
+    find: async () => {
+      await Promise.all([...toFind].map(findOne));
+    },
+    // A partition that "latest" didn't find has been added since.
+    of: (partition) =>
+      next.get(nameOf(partition)) ?? (from === "latest" || recreated.has(partition.topic) ? 0n : undefined),
+    seek: (position) => {
+      next.set(nameOf(position), position.offset);
+    },
+    passed: (position) => {
+      next.set(nameOf(position), position.offset);
+    },
+    forget: (topic) => {
+      for (const name of [...next.keys()]) if (name.startsWith(`${topic}/`)) next.delete(name);
+      recreated.add(topic);
     },
   };
 };

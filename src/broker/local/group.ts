@@ -1,6 +1,6 @@
 /** A consumer group inside one process: who its members are, and which partitions each of them has. */
 import type { TopicPartition } from "../broker.ts";
-import { spread } from "../spread.ts";
+import { spread } from "../partitions.ts";
 
 export interface GroupMember {
   readonly topics: readonly string[];

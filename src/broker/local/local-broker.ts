@@ -1,13 +1,19 @@
 /** A whole broker inside this process, over any storage that is a `LocalStore`. */
-import { LOCAL_CLUSTER, type Broker, type TopicInfo, type TopicPartition } from "../broker.ts";
-import { GatewayError } from "../../errors.ts";
-import { createPartitioner } from "../partitioner.ts";
-import { createAppender } from "./appender.ts";
-import { firstSince } from "./offset-search.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { asGatewayError, GatewayError } from "../../errors.ts";
+import {
+  type AppendOutcome,
+  type Broker,
+  type BrokerRecord,
+  LOCAL_CLUSTER,
+  type TopicInfo,
+  type TopicPartition,
+} from "../broker.ts";
+import { createPartitioner, type Partitioner } from "../partitions.ts";
 import type { LocalStore, LocalTopic } from "./store.ts";
-import { createSubscriptions, type Subscriptions } from "./subscriptions.ts";
+import { createSubscriptions, type Subscriptions } from "./subscription.ts";
 
-export interface LocalBrokerOptions {
+interface LocalBrokerOptions {
   readonly kind: "embedded" | "memory";
   readonly store: LocalStore;
   /** Partitions of a topic that is created without a number of its own. */
@@ -135,4 +141,99 @@ export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
     ...positionsOf(store, subscriptions),
     subscribe: (wanted, handlers) => Promise.resolve(subscriptions.subscribe(wanted, handlers)),
   };
+};
+
+/** The produce side of a local broker: each record to its partition, and an outcome for each. */
+
+interface AppenderParts {
+  readonly store: LocalStore;
+  readonly partitioner: Partitioner;
+  /** Called for each partition that has something new to read. */
+  readonly onStored: (partition: TopicPartition) => void;
+}
+
+/** A record on its way, and where its outcome belongs in the caller's list. */
+interface Placed {
+  readonly record: BrokerRecord;
+  readonly index: number;
+}
+
+const failed = (error: GatewayError): AppendOutcome => ({ status: "failed", error });
+
+const sizeOf = ({ key, value, headers }: BrokerRecord): number =>
+  headers.reduce(
+    (sum, header) => sum + Buffer.byteLength(header.name) + (header.value?.length ?? 0),
+    (key?.length ?? 0) + (value?.length ?? 0),
+  );
+
+/** `Broker.append` over a store: every partition's records become one append of the store. */
+const createAppender = ({ store, partitioner, onStored }: AppenderParts): Broker["append"] => {
+  const settle = async (
+    to: TopicPartition,
+    placed: readonly Placed[],
+    outcomes: AppendOutcome[],
+  ): Promise<void> => {
+    const { partition } = to;
+    try {
+      const first = await store.append(
+        to,
+        placed.map(({ record }) => record),
+      );
+      placed.forEach(({ record: { timestamp }, index }, position) => {
+        outcomes[index] = { status: "stored", partition, offset: first + BigInt(position), timestamp };
+      });
+      onStored(to);
+    } catch (error) {
+      for (const { index } of placed) outcomes[index] = failed(asGatewayError(error));
+    }
+  };
+
+  return async (name, records) => {
+    const topic = store.topics().get(name);
+    if (topic === undefined) return records.map(() => failed(new GatewayError("STATION_UNKNOWN")));
+
+    const outcomes: AppendOutcome[] = new Array<AppendOutcome>(records.length);
+    const byPartition = new Map<number, Placed[]>();
+    const partitions = partitioner.choose(topic, records);
+    records.forEach((record, index) => {
+      const partition = partitions[index];
+      if (partition === undefined) outcomes[index] = failed(new GatewayError("PARTITION_UNKNOWN"));
+      else if (sizeOf(record) > topic.maxRecordBytes) {
+        outcomes[index] = failed(new GatewayError("RECORD_TOO_LARGE"));
+      } else {
+        const placed = byPartition.get(partition);
+        if (placed === undefined) byPartition.set(partition, [{ record, index }]);
+        else placed.push({ record, index });
+      }
+    });
+    await Promise.all(
+      [...byPartition].map(([partition, placed]) => settle({ topic: name, partition }, placed, outcomes)),
+    );
+    return outcomes;
+  };
+};
+
+/** Finds offsets by time. */
+
+const PAGE = { records: 1000, bytes: 4 * 1024 * 1024 };
+
+/**
+ * The first offset whose record is not older than `timestamp` (milliseconds since the epoch), or the high watermark.
+ * Reads from the start, for producers may give any timestamps in any order; other work goes on between two pages.
+ */
+const firstSince = async (
+  store: Pick<LocalStore, "ends" | "read">,
+  of: TopicPartition,
+  timestamp: number,
+): Promise<bigint> => {
+  const { low, high } = store.ends(of);
+  let offset = low;
+  while (offset < high) {
+    const records = store.read({ ...of, offset }, PAGE);
+    const found = records.find((record) => record.timestamp >= timestamp);
+    if (found !== undefined) return found.offset;
+    offset = (records.at(-1)?.offset ?? high) + 1n;
+    await nextTurn();
+  }
+  return high;
 };

@@ -1,4 +1,5 @@
 /** One subscriber: the positions it starts from, what it commits, how it gives partitions up. */
+import { GatewayError } from "../../errors.ts";
 import type {
   GroupPosition,
   SubscribeOptions,
@@ -6,15 +7,14 @@ import type {
   SubscriptionHandlers,
   TopicPartition,
 } from "../broker.ts";
-import { GatewayError } from "../../errors.ts";
-import type { Group, GroupMember } from "./group.ts";
+import { createGroup, type Group, type GroupMember } from "./group.ts";
 import { createPartitionReader, type PartitionReader } from "./partition-reader.ts";
 import type { LocalStore } from "./store.ts";
 
 /** How long the work in hand may hold up a rebalance. */
 const REVOCATION_MS = 5000;
 
-export interface SubscriptionParts {
+interface SubscriptionParts {
   readonly store: LocalStore;
   readonly group: Group;
   readonly options: SubscribeOptions;
@@ -22,7 +22,7 @@ export interface SubscriptionParts {
   readonly onClosed: (subscription: LocalSubscription) => void;
 }
 
-export interface LocalSubscription extends Subscription {
+interface LocalSubscription extends Subscription {
   /** Records have been stored in a partition. */
   wake(partition: TopicPartition): void;
 }
@@ -73,7 +73,7 @@ const commit = async (
 };
 
 /** Joins the group; the assignment follows. */
-export const createSubscription = (parts: SubscriptionParts): LocalSubscription => {
+const createSubscription = (parts: SubscriptionParts): LocalSubscription => {
   const { store, group, options, handlers } = parts;
   const reader = createPartitionReader(store, handlers, options.maxReadBytes);
   const assign = (partitions: readonly TopicPartition[]): void => {
@@ -124,4 +124,53 @@ export const createSubscription = (parts: SubscriptionParts): LocalSubscription 
     },
   };
   return subscription;
+};
+
+/** All subscriptions of a local broker, and the groups they form. */
+
+export interface Subscriptions {
+  readonly subscribe: (options: SubscribeOptions, handlers: SubscriptionHandlers) => LocalSubscription;
+  readonly hasMembers: (group: string) => boolean;
+  /** Records have been stored in a partition. */
+  readonly wake: (partition: TopicPartition) => void;
+  /** A topic has come into being: who waits for it gets its partitions, and nobody else is disturbed. */
+  readonly created: (topic: string) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** No subscriptions yet. Groups live and die with this process; their positions are the store's. */
+export const createSubscriptions = (store: LocalStore): Subscriptions => {
+  const open = new Set<LocalSubscription>();
+  /** By name; a subscription without a group is the only member of a nameless one. */
+  const groups = new Map<string | symbol, Group>();
+
+  const groupNamed = (name: string | symbol): Group => {
+    const group = groups.get(name) ?? createGroup((topic) => store.topics().get(topic)?.partitions ?? 0);
+    groups.set(name, group);
+    return group;
+  };
+
+  return {
+    subscribe: (options, handlers) => {
+      const name = options.group ?? Symbol("reader without a group");
+      const group = groupNamed(name);
+      const onClosed = (subscription: LocalSubscription): void => {
+        open.delete(subscription);
+        if (group.size === 0 && groups.get(name) === group) groups.delete(name);
+      };
+      const subscription = createSubscription({ store, group, options, handlers, onClosed });
+      open.add(subscription);
+      return subscription;
+    },
+    hasMembers: (group) => (groups.get(group)?.size ?? 0) > 0,
+    wake: (partition) => {
+      for (const subscription of open) subscription.wake(partition);
+    },
+    created: (topic) => {
+      for (const group of groups.values()) group.created(topic);
+    },
+    close: async () => {
+      await Promise.all([...open].map((subscription) => subscription.close()));
+    },
+  };
 };

@@ -1,9 +1,16 @@
 /** A broker for tests: everything that the port promises but durability. */
-import type { Broker } from "../broker.ts";
+import { GatewayError } from "../../errors.ts";
+import type {
+  Broker,
+  BrokerRecord,
+  ConsumedRecord,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../broker.ts";
 import { createLocalBroker } from "../local/local-broker.ts";
-import { createMemoryStore } from "./memory-store.ts";
+import { createPositions, type LocalStore, type LocalTopic, type ReadLimit } from "../local/store.ts";
 
-export interface MemoryBrokerOptions {
+interface MemoryBrokerOptions {
   /** Partitions of a topic that is created without a number of its own. Default: 4. */
   readonly partitions?: number;
 }
@@ -18,3 +25,76 @@ export const createMemoryBroker = ({ partitions = 4 }: MemoryBrokerOptions = {})
     partitions,
     maxRecordBytes: MAX_RECORD_BYTES,
   });
+
+/** Records in arrays: nothing outlives the process. */
+
+const copy = (bytes: Buffer | null): Buffer | null => bytes && Buffer.from(bytes);
+
+const consumed = (at: TopicPartitionOffset, record: BrokerRecord): ConsumedRecord => ({
+  topic: at.topic,
+  partition: at.partition,
+  offset: at.offset,
+  timestamp: record.timestamp,
+  key: copy(record.key),
+  value: copy(record.value),
+  headers: record.headers.map(({ name, value }) => ({ name, value: copy(value) })),
+});
+
+const within = (records: readonly ConsumedRecord[], { bytes }: ReadLimit): readonly ConsumedRecord[] => {
+  let sum = 0;
+  const end = records.findIndex(({ value }) => (sum += value?.length ?? 0) > bytes);
+  return end === -1 ? records : records.slice(0, Math.max(1, end));
+};
+
+/** An empty storage, open from the start to its close. */
+const createMemoryStore = (): LocalStore => {
+  const topics = new Map<string, LocalTopic>();
+  const partitions = new Map<string, ConsumedRecord[]>();
+  const positions = createPositions();
+  let closed = false;
+
+  const recordsOf = ({ topic, partition }: TopicPartition): ConsumedRecord[] => {
+    const name = `${topic}/${partition}`;
+    const records = partitions.get(name) ?? [];
+    partitions.set(name, records);
+    return records;
+  };
+
+  const whileOpen = <T>(work: () => T): Promise<T> =>
+    closed ? Promise.reject(new GatewayError("BROKER_UNAVAILABLE")) : Promise.resolve(work());
+
+  return {
+    open: () => Promise.resolve(),
+    close: () => {
+      closed = true;
+      return Promise.resolve();
+    },
+    check: () => whileOpen(() => undefined),
+    topics: () => topics,
+    createTopic: (topic) => {
+      topics.set(topic.name, topic);
+      return Promise.resolve();
+    },
+    append: (to, records) =>
+      whileOpen(() => {
+        const stored = recordsOf(to);
+        const first = BigInt(stored.length);
+        for (const record of records) stored.push(consumed({ ...to, offset: BigInt(stored.length) }, record));
+        return first;
+      }),
+    ends: (of) => ({ low: 0n, high: BigInt(recordsOf(of).length) }),
+    read: (from, limit) => {
+      const start = Number(from.offset);
+      return within(recordsOf(from).slice(start, start + limit.records), limit);
+    },
+    positions: positions.of,
+    savePositions: (group, saved) => {
+      positions.set(group, saved);
+      return Promise.resolve();
+    },
+    deletePositions: (group) => {
+      positions.delete(group);
+      return Promise.resolve();
+    },
+  };
+};

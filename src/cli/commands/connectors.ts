@@ -3,10 +3,15 @@ import type { Command } from "commander";
 import { createClient, demand, parsed, type Call } from "../client.ts";
 import { adminConnection } from "../connection.ts";
 import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
-import { asFailure, CommandFailure, type Exit } from "../exits.ts";
-import { readDefinitions } from "../connectors/definitions.ts";
-import { replay } from "../connectors/replay.ts";
-import { infoShape, statusesShape, statusShape, statusTable } from "../connectors/views.ts";
+import { asFailure, CommandFailure, type Exit } from "../shell.ts";
+import {
+  infoShape,
+  readDefinitions,
+  replay,
+  statusesShape,
+  statusShape,
+  statusTable,
+} from "../connector-definitions.ts";
 
 const pathOf = (name: string, rest = ""): string => `/connectors/${encodeURIComponent(name)}${rest}`;
 

@@ -2,8 +2,7 @@
 import type { Command } from "commander";
 import { hashSecret } from "../../auth/phc.ts";
 import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
-import { CommandFailure } from "../exits.ts";
-import { readSecret } from "../secret-input.ts";
+import { CommandFailure, readSecret } from "../shell.ts";
 
 export const addHashSecret = (program: Command, context: Context): void => {
   const { shell } = context;

@@ -1,16 +1,14 @@
 /** `stationgate tail`: a station's events as they come. */
 import { randomUUID } from "node:crypto";
-import { Option, type Command } from "commander";
+import { type Command, Option } from "commander";
 import { z } from "zod";
-import { createClient, parsed, reach, refusal, type Answer, type Client } from "../client.ts";
-import { publicConnection } from "../connection.ts";
-import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
-import { asFailure, CommandFailure, type Exit } from "../exits.ts";
 import { pause, systemClock } from "../../lib/clock.ts";
 import { retryAfterMs } from "../../lib/retry-after.ts";
-import { indented } from "../indented.ts";
+import { type Answer, type Client, createClient, parsed, reach, refusal } from "../client.ts";
+import { publicConnection } from "../connection.ts";
+import { type Context, ending, type GlobalOptions, withExamples } from "../context.ts";
+import { asFailure, CommandFailure, type Exit, type Shell } from "../shell.ts";
 import { retryOption, wholeNumber } from "../values.ts";
-import type { Shell } from "../shell.ts";
 
 interface Options extends GlobalOptions {
   readonly from?: "earliest" | "latest";
@@ -161,4 +159,48 @@ export const addTail = (program: Command, context: Context): void => {
     ["the first ten events there are, as JSON", "stationgate tail clicks --from earliest --limit 10 --json"],
     ["one field of each", "stationgate tail orders --json | jq -r '.message | fromjson | .orderId'"],
   ]);
+};
+
+/** JSON over several lines, made of its own source text: no number is rounded and no escape rewritten. */
+
+const INDENT = "  ";
+const DEEPEST = 200;
+
+const isStructured = (text: string): boolean => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null;
+  } catch {
+    return false;
+  }
+};
+
+/** Strings whole, brackets and separators one by one, everything else up to the next of them. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+
+const isOpening = (token: string): boolean => token === "{" || token === "[";
+const isClosing = (token: string): boolean => token === "}" || token === "]";
+
+/** What stands between two tokens, the second of them at this depth. */
+const gap = (before: string, token: string, depth: number): string => {
+  if (isOpening(before) && isClosing(token)) return "";
+  if (isOpening(before) || isClosing(token) || before === ",") return `\n${INDENT.repeat(depth)}`;
+  return before === ":" ? " " : "";
+};
+
+/** The text as it is, where it is no object or array, or nested too deep to be read. */
+export const indented = (text: string): string => {
+  if (!isStructured(text)) return text;
+  let depth = 0;
+  let before = "";
+  let result = "";
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (isClosing(token)) depth -= 1;
+    // Deeper ones would be mostly spaces, of a number that grows with the square of the depth.
+    if (depth > DEEPEST) return text;
+    result += gap(before, token, depth) + token;
+    if (isOpening(token)) depth += 1;
+    before = token;
+  }
+  return result;
 };

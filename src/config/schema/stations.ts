@@ -9,7 +9,7 @@ export const stationName = matching(
   "at most 128 of a-z 0-9 _ - . in lower case, a letter or digit first and last",
 );
 
-/** No internal topic (`src/broker/internal-topics.ts`): who may produce to a station could write connectors. */
+/** No internal topic (`src/broker/broker.ts`): who may produce to a station could write connectors. */
 const TOPIC =
   /^(?!\.{1,2}$|_stationgate-|__(consumer_offsets|transaction_state|share_group_state|cluster_metadata)$)[a-zA-Z0-9._-]{1,249}$/;
 

@@ -2,8 +2,8 @@
  * A connector's configuration, read as the Auckland HTTP sink reads it. Keys that aren't known here are Connect's
  * own, or another connector's: they are left alone, as Connect leaves them.
  */
-import { isInternalTopic } from "../../broker/internal-topics.ts";
-import { cut } from "../../lib/cut.ts";
+import { isInternalTopic } from "../../broker/broker.ts";
+import { cut } from "../../lib/text.ts";
 import type { StrategyName } from "../strategy/by-name.ts";
 import type { Schedules } from "../strategy/strategy.ts";
 import type { Targets } from "../targets.ts";

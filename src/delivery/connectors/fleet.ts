@@ -1,7 +1,7 @@
 /** The runners of this process, kept as the directory wants them. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
-import { cut } from "../../lib/cut.ts";
+import { cut } from "../../lib/text.ts";
 import { parseConnectorConfig, type ConnectorSettings } from "../config/connector-config.ts";
 import { planOf } from "../connector-plan.ts";
 import type { DeliveryPlan } from "../delivery-plan.ts";

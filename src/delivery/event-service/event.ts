@@ -1,6 +1,6 @@
 /** Business events as the Anchor Platform writes them to its topic, read from records. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
-import { cut } from "../../lib/cut.ts";
+import { cut } from "../../lib/text.ts";
 import { excessOf, skipSpace } from "../../lib/json-scan.ts";
 import { isJsonObject, jsonTreeAt, type JsonObject, type JsonTree } from "../../lib/json-tree.ts";
 

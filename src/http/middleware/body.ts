@@ -5,8 +5,7 @@
  */
 import type { Request } from "express";
 import { GatewayError } from "../../errors.ts";
-import type { MemoryBudget } from "../../lib/memory-budget.ts";
-import type { Holder } from "../../lib/yielding-memory.ts";
+import type { Holder, MemoryBudget } from "../../lib/memory-budget.ts";
 import { callOf, type Call } from "../call.ts";
 import { collect, type BodyLimits } from "./body/collect.ts";
 import {

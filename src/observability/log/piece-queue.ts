@@ -1,6 +1,6 @@
 /** Pieces of the log on their way out: handed on at once, or kept in order while the reader is slow. */
 import type { Clock } from "../../lib/clock.ts";
-import { errnoOf } from "../../lib/errno.ts";
+import { errnoOf } from "../../lib/file-system.ts";
 import { createFifo } from "../../lib/fifo.ts";
 import type { Outlet } from "./outlet.ts";
 

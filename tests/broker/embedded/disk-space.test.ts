@@ -1,8 +1,7 @@
 import { mkdtemp, open, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createDiskSpace, type DiskSpace } from "../../../src/broker/embedded/disk-space.ts";
-import { openReserve } from "../../../src/broker/embedded/reserve.ts";
+import { createDiskSpace, type DiskSpace, openReserve } from "../../../src/broker/embedded/disk-space.ts";
 
 const MIB = 1024 * 1024;
 

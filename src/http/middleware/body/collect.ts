@@ -1,7 +1,7 @@
 /** The bytes of a body as they arrive: never more than the limit, and in time. */
 import type { Request } from "express";
 import { GatewayError } from "../../../errors.ts";
-import type { Holder } from "../../../lib/yielding-memory.ts";
+import type { Holder } from "../../../lib/memory-budget.ts";
 import { outOfMemory, type BodyMemory } from "./memory.ts";
 
 export interface BodyLimits {

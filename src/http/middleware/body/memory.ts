@@ -1,7 +1,6 @@
 /** How much memory request bodies may take, and which of them gives way when there is none left. */
 import { GatewayError } from "../../../errors.ts";
-import type { MemoryBudget } from "../../../lib/memory-budget.ts";
-import { createYieldingMemory, type YieldingMemory } from "../../../lib/yielding-memory.ts";
+import { createYieldingMemory, type MemoryBudget, type YieldingMemory } from "../../../lib/memory-budget.ts";
 
 /** The memory of one kind of clients. Each body takes the bytes that it holds and gives them back later. */
 export type BodyMemory = YieldingMemory;

@@ -1,0 +1,32 @@
+/** `stationgate completion`: the script that teaches a shell these commands. */
+import { Argument, type Command } from "commander";
+import { bashCompletion } from "./bash.ts";
+import { fishCompletion } from "./fish.ts";
+import { zshCompletion } from "./zsh.ts";
+import { placesOf, type Place } from "./words.ts";
+import { ending, withExamples, type Context } from "../../context.ts";
+
+const SCRIPTS: Readonly<Record<string, (places: readonly Place[]) => string>> = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+};
+
+export const addCompletion = (program: Command, context: Context): void => {
+  const command = program
+    .command("completion")
+    .description("Print a script for your shell that completes commands, options and files.")
+    .configureHelp({ showGlobalOptions: false })
+    .addArgument(new Argument("<shell>", "which shell").choices(Object.keys(SCRIPTS)))
+    .action(
+      ending(context, async ([shell = ""]) => {
+        await context.shell.out(SCRIPTS[shell]?.(placesOf(program)) ?? "");
+        return "ok";
+      }),
+    );
+  withExamples(command, [
+    ["in ~/.bashrc", "source <(stationgate completion bash)"],
+    ["in ~/.zshrc, after compinit", "source <(stationgate completion zsh)"],
+    ["fish", "stationgate completion fish > ~/.config/fish/completions/stationgate.fish"],
+  ]);
+};

@@ -1,0 +1,47 @@
+/** Durations as people write them in settings: `500ms`, `10s`, `15m`, `1.5h`, `30d`; a plain number is milliseconds. */
+
+const MILLISECONDS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
+const DURATION = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)?$/i;
+
+const isDurationUnit = (unit: string): unit is keyof typeof MILLISECONDS => Object.hasOwn(MILLISECONDS, unit);
+
+/** Whole milliseconds, or undefined where the input is no duration (negative ones included). */
+export const parseDuration = (input: string | number): number | undefined => {
+  const [, amount, unit = "ms"] = DURATION.exec(String(input)) ?? [];
+  const name = unit.toLowerCase();
+  if (amount === undefined || !isDurationUnit(name)) return undefined;
+  const milliseconds = Math.round(Number(amount) * MILLISECONDS[name]);
+  return Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
+};
+
+/** The shortest text that `parseDuration` reads back as the same number: 900000 is `15m`. */
+export const formatDuration = (milliseconds: number): string => {
+  const fits = Object.entries(MILLISECONDS).find(
+    ([, size]) => milliseconds >= size && milliseconds % size === 0,
+  );
+  const [unit, size] = fits ?? ["ms", 1];
+  return `${milliseconds / size}${unit}`;
+};
+
+/** Sizes as people write them in settings, in binary units: `4mb` is 4 MiB, a plain number is bytes. */
+
+const BYTES = { gb: 1024 ** 3, mb: 1024 ** 2, kb: 1024, b: 1 } as const;
+const SIZE = /^(\d+(?:\.\d+)?) ?(b|kb|mb|gb)?$/i;
+
+const isSizeUnit = (unit: string): unit is keyof typeof BYTES => Object.hasOwn(BYTES, unit);
+
+/** Whole bytes, or undefined where the input is no size (negative ones included). */
+export const parseSize = (input: string | number): number | undefined => {
+  const [, amount, unit = "b"] = SIZE.exec(String(input)) ?? [];
+  const name = unit.toLowerCase();
+  if (amount === undefined || !isSizeUnit(name)) return undefined;
+  const bytes = Math.round(Number(amount) * BYTES[name]);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+};
+
+/** The shortest text that `parseSize` reads back as the same number: 4194304 is `4mb`. */
+export const formatSize = (bytes: number): string => {
+  const fits = Object.entries(BYTES).find(([, size]) => bytes >= size && bytes % size === 0);
+  const [unit, size] = fits ?? ["b", 1];
+  return `${bytes / size}${unit}`;
+};

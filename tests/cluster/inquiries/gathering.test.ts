@@ -1,0 +1,69 @@
+import { createGathering, type Gathering } from "../../../src/cluster/inquiries.ts";
+
+const NEVER = 60_000;
+const SOON = 20;
+
+/** Answers with the worker's number, but for the workers that are mute. Returns who was asked. */
+const gatherFrom = async (gathering: Gathering, workers: readonly number[], mute: readonly number[] = []) => {
+  const asked: number[] = [];
+  const gathered = await gathering.gather(workers, (worker, id) => {
+    asked.push(worker);
+    if (!mute.includes(worker)) gathering.answered(worker, id, worker);
+  });
+  return { ...gathered, asked };
+};
+
+describe("gathering the workers' answers", () => {
+  it("resolves with the answers of all workers", async () => {
+    expect(await gatherFrom(createGathering(NEVER), [1, 2])).toMatchObject({ answers: [1, 2], missing: 0 });
+  });
+
+  it("resolves when there is no worker", async () => {
+    expect(await gatherFrom(createGathering(NEVER), [])).toMatchObject({ answers: [], missing: 0 });
+  });
+
+  it("leaves out a worker that doesn't answer in time, and says so", async () => {
+    expect(await gatherFrom(createGathering(SOON), [1, 2], [2])).toMatchObject({ answers: [1], missing: 1 });
+  });
+
+  it("leaves out a worker that has no answer without waiting for it", async () => {
+    const gathering = createGathering(NEVER);
+    const gathered = gathering.gather([1, 2], (worker, id) => {
+      gathering.answered(worker, id, worker === 1 ? undefined : worker);
+    });
+
+    expect(await gathered).toStrictEqual({ answers: [2], missing: 1 });
+  });
+
+  it("doesn't wait for a worker that ends instead of answering", async () => {
+    const gathering = createGathering(NEVER);
+    const gathered = gatherFrom(gathering, [1, 2], [2]);
+    gathering.ended(2);
+
+    expect(await gathered).toMatchObject({ answers: [1], missing: 1 });
+  });
+
+  it("asks a late worker nothing more until it has answered", async () => {
+    const gathering = createGathering(SOON);
+    let lateId = 0;
+    await gathering.gather([2], (_, id) => (lateId = id));
+
+    expect(await gatherFrom(gathering, [1, 2])).toStrictEqual({ answers: [1], missing: 1, asked: [1] });
+
+    gathering.answered(2, lateId, 2);
+
+    expect(await gatherFrom(gathering, [1, 2])).toStrictEqual({ answers: [1, 2], missing: 0, asked: [1, 2] });
+  });
+
+  it("keeps answers to questions that overlap apart", async () => {
+    const gathering = createGathering(NEVER);
+    const ids: number[] = [];
+    const ask = (_: number, id: number): void => void ids.push(id);
+    const [first, second] = [gathering.gather([1], ask), gathering.gather([1], ask)];
+    gathering.answered(1, ids[1] ?? 0, "second");
+    gathering.answered(1, ids[0] ?? 0, "first");
+
+    expect((await first).answers).toStrictEqual(["first"]);
+    expect((await second).answers).toStrictEqual(["second"]);
+  });
+});

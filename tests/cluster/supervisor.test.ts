@@ -1,0 +1,26 @@
+import { workerCount } from "../../src/cluster/supervisor.ts";
+import { settingsSchema } from "../../src/config/schema/schema.ts";
+
+const settings = (workers: number | "auto", type: "kafka" | "embedded") =>
+  settingsSchema.parse({
+    server: { workers },
+    broker: { type, kafka: { brokers: ["127.0.0.1:9092"] } },
+  });
+
+describe("the number of workers", () => {
+  it("is what the settings say, or one per core", () => {
+    expect(workerCount(settings(3, "kafka"), 8)).toStrictEqual({ workers: 3 });
+    expect(workerCount(settings("auto", "kafka"), 8)).toStrictEqual({ workers: 8 });
+  });
+
+  it.each([4, "auto"] as const)("is one on the embedded log, which says so to who asked for %s", (asked) => {
+    expect(workerCount(settings(asked, "embedded"), 8)).toStrictEqual({
+      workers: 1,
+      warning: `server.workers is ${asked}, but the embedded log belongs to one process: one worker serves`,
+    });
+  });
+
+  it("is one on the embedded log without a word where no more is asked for", () => {
+    expect(workerCount(settings(1, "embedded"), 8)).toStrictEqual({ workers: 1 });
+  });
+});

@@ -1,0 +1,218 @@
+import { join } from "node:path";
+import { folder, loaded, settingsOf } from "../support.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const MB = 1024 * 1024;
+
+const moreInfo = (sep: number) => ({
+  more_info_url: {
+    base_url: `http://localhost:8080/sep${sep}/transaction/more_info`,
+    jwt_expiration: 600,
+    txn_fields: [],
+  },
+});
+
+describe("defaults", () => {
+  it("are these, key for key", () => {
+    const cwd = folder();
+    expect(settingsOf({ yaml: "", cwd })).toEqual({
+      server: {
+        host: "0.0.0.0",
+        port: 4444,
+        workers: 1,
+        bodyLimit: 4 * MB,
+        jsonMaxDepth: 128,
+        trustProxy: 0,
+        shutdownGrace: 20_000,
+        keepAliveTimeout: 75_000,
+        headersTimeout: 20_000,
+        requestTimeout: 60_000,
+        maxHeaderSize: 16_384,
+        maxConnections: 30_000,
+        backlog: 4096,
+      },
+      admin: { host: "127.0.0.1", port: 4445, failuresPerMinute: 10 },
+      roles: ["ingest", "delivery"],
+      log: { level: "info" },
+      tracing: {},
+      broker: {
+        type: "embedded",
+        kafka: {
+          brokers: [],
+          clientId: "stationgate",
+          ssl: false,
+          compression: "none",
+          idempotent: false,
+          producer: "platformatic",
+          connectTimeout: 3_000,
+          requestTimeout: 5_000,
+          deliveryTimeout: 10_000,
+          maxBufferedBytes: 64 * MB,
+        },
+        embedded: { dir: join(cwd, "data"), partitions: 4, minFree: 8 * MB },
+      },
+      auth: {
+        accessToken: { secrets: [], ttl: 15 * MINUTE, maxTtl: 24 * HOUR },
+        refreshToken: { secrets: [], ttl: 5 * HOUR, maxTtl: 30 * 24 * HOUR },
+        issuer: "stationgate",
+        audience: "stationgate",
+        bodyLimit: 64 * 1024,
+        loginFailuresPerMinute: 10,
+        accounts: [],
+        apiKeys: [],
+      },
+      cors: { origins: ["*"] },
+      limits: {
+        perAddress: { burst: 1_000 },
+        recordHeaders: 100,
+        recordHeaderSize: 32_768,
+        keySize: 32_768,
+        recordsPerCall: 1_000,
+        eventsPerCall: 100_000,
+        maxDebt: MINUTE,
+        memory: 128 * MB,
+        remembered: 32 * MB,
+      },
+      autoCreateStations: false,
+      provisionTopics: true,
+      stations: [],
+      webhooks: [],
+      restProxy: {
+        idleTimeout: 30_000,
+        maxStreamAge: 24 * HOUR,
+        maxUnanswered: 1_000,
+        maxUnansweredBytes: 8 * MB,
+        alwaysStatus200: false,
+      },
+      delivery: { allowTargets: [], connectorsTopic: "_stationgate-connectors" },
+      eventService: {
+        events: {
+          enabled: true,
+          queue: {
+            type: "kafka",
+            kafka: {
+              topic: "TRANSACTION",
+              client_id: "stationgate-events",
+              security_protocol: "PLAINTEXT",
+              sasl_mechanism: "PLAIN",
+              ssl_verify_cert: true,
+            },
+          },
+        },
+        event_processor: {
+          client_status_callback: { enabled: true, transactions: "own", bodies: "sep" },
+          callback_api_request: { enabled: false },
+        },
+        callback_api: {
+          check_certificate: true,
+          auth: { type: "none", jwt: {}, api_key: {} },
+        },
+        clients: { type: "yaml", value: [], items: [] },
+        sep6: moreInfo(6),
+        sep24: moreInfo(24),
+        secret: {
+          callback_api: {},
+          sep10: {},
+          sep6: { more_info_url: {} },
+          sep24: { more_info_url: {} },
+          events: { queue: { kafka: {} } },
+        },
+      },
+      connectors: [],
+    });
+  });
+
+  it("create stations on their own only where there is no settings file", () => {
+    expect(settingsOf({}).autoCreateStations).toBe(true);
+    expect(settingsOf({ yaml: "autoCreateStations: true" }).autoCreateStations).toBe(true);
+    expect(settingsOf({ env: { STATIONGATE_AUTO_CREATE_STATIONS: "false" } }).autoCreateStations).toBe(false);
+  });
+});
+
+describe("keys", () => {
+  it("parse durations and sizes", () => {
+    const { server } = settingsOf({
+      yaml: "server: { bodyLimit: 512kb, shutdownGrace: 1500, keepAliveTimeout: 2m }",
+    });
+    expect([server.bodyLimit, server.shutdownGrace, server.keepAliveTimeout]).toEqual([
+      524_288, 1_500, 120_000,
+    ]);
+  });
+
+  it("read one secret as a list of one, and a list as it is", () => {
+    const { accessToken, refreshToken } = settingsOf({
+      yaml: `auth:
+        accessToken: { secret: ${"a".repeat(32)} }
+        refreshToken: { secrets: [{ kid: new, secret: ${"b".repeat(32)} }, { kid: old, secret: ${"c".repeat(32)} }] }`,
+    }).auth;
+    expect(accessToken.secrets).toEqual([{ kid: "default", secret: "a".repeat(32) }]);
+    expect(refreshToken.secrets.map(({ kid }) => kid)).toEqual(["new", "old"]);
+  });
+
+  it("take an expiry as milliseconds, and a station's name as its topic", () => {
+    const settings = settingsOf({
+      yaml: `auth: { apiKeys: [{ id: a, key: k, expires: 2027-01-01T00:00:00Z }] }
+stations: [{ name: plain }, { name: orders, topic: Shop.Orders }]`,
+    });
+    expect(settings.auth.apiKeys[0]?.expires).toBe(Date.UTC(2027, 0, 1));
+    expect(settings.stations.map(({ topic }) => topic)).toEqual(["plain", "Shop.Orders"]);
+  });
+
+  it("turn a connector's numbers and flags into the texts that Connect knows", () => {
+    const [connector] = settingsOf({
+      yaml: "connectors: [{ name: crm, config: { topics: a, tasks.max: 2, x: true, retry.backoff.sec: '1,2' } }]",
+    }).connectors;
+    expect(connector?.config).toEqual({
+      topics: "a",
+      "tasks.max": "2",
+      x: "true",
+      "retry.backoff.sec": "1,2",
+    });
+  });
+
+  it("know the options of each webhook scheme", () => {
+    const { webhooks } = settingsOf({
+      yaml: `autoCreateStations: true
+webhooks:
+  - { source: a, station: s, scheme: hmac, secrets: [x], header: X-Sig, template: "{timestamp}.{body}", timestampHeader: X-Time }
+  - { source: b, station: s, scheme: twilio, secrets: [x, y], publicUrl: https://h.example/webhooks/b }
+  - { source: c, station: s, scheme: none }`,
+    });
+    expect(webhooks[0]).toMatchObject({
+      algorithm: "sha256",
+      encoding: "hex",
+      prefix: "",
+      tolerance: 300_000,
+    });
+    expect(webhooks.map(({ duplicateWindow }) => duplicateWindow)).toEqual([24 * HOUR, 24 * HOUR, 24 * HOUR]);
+  });
+
+  it("take a key with nothing behind it as not given", () => {
+    expect(settingsOf({ yaml: "server:\nadmin:\n  token:\n" }).server.port).toBe(4444);
+  });
+});
+
+describe("warnings", () => {
+  it("name what is allowed and probably not meant", () => {
+    const { warnings } = loaded({
+      yaml: "autoCreateStations: true\nwebhooks: [{ source: open, station: s, scheme: none }]",
+    });
+    expect(warnings).toEqual([
+      expect.stringContaining("admin.token"),
+      expect.stringContaining("auth.accounts"),
+      expect.stringContaining("webhook source open has scheme none"),
+    ]);
+  });
+
+  it("name a webhook's station that is not declared", () => {
+    const { warnings } = loaded({
+      yaml: "webhooks: [{ source: g, station: s, scheme: github, secrets: [x] }]",
+    });
+    expect(warnings).toContain("webhook source g posts to s, which is no declared station");
+  });
+
+  it("are none on a laptop", () => {
+    expect(loaded({}).warnings).toEqual([]);
+  });
+});
