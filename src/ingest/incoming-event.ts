@@ -7,6 +7,8 @@ export interface IncomingEvent {
   readonly value: Buffer | null;
   /** What the bytes are; it is stored as the record's `content-type` header. undefined: unknown, stored without. */
   readonly contentType: string | undefined;
+  /** The record gets `headers` and nothing else: `contentType` is for the station's schema only, and is not stored. */
+  readonly exactHeaders?: true;
   /** A key the API carries itself (v2, v3); undefined: the station's key pointer decides. */
   readonly key?: Buffer | null;
   /** Further record headers, in order. */

@@ -95,8 +95,11 @@ const recordOf = (
   return event.partition === undefined ? made : { ...made, partition: event.partition };
 };
 
-const headersOf = ({ headers }: IncomingEvent, contentType: string | undefined): readonly RecordHeader[] => {
-  if (contentType === undefined) return headers;
+const headersOf = (
+  { headers, exactHeaders }: IncomingEvent,
+  contentType: string | undefined,
+): readonly RecordHeader[] => {
+  if (contentType === undefined || exactHeaders === true) return headers;
   const own = contentTypeHeaders(contentType);
   return headers.length === 0 ? own : [...own, ...headers];
 };

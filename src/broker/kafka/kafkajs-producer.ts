@@ -1,6 +1,6 @@
 /** Writing with kafkajs. */
 import kafkajs, { type IHeaders, type Kafka, type Message, type Producer as KafkaJsProducer } from "kafkajs";
-import type { BrokerRecord } from "../broker.ts";
+import type { BrokerRecord, RecordHeader } from "../broker.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import {
   failedBatch,
@@ -119,28 +119,30 @@ export const createKafkaJsProducer = (kafka: Kafka, options: KafkaOptions): Prod
 const isLost = (result: SendResult): boolean =>
   result.status === "failed" && ["unavailable", "moved", "ambiguous"].includes(result.fault);
 
-const messageOf = ({ key, value, headers, timestamp }: BrokerRecord, partition: number): Message => {
-  // Without a prototype: a header may be called "constructor".
-  const grouped = Object.create(null) as Record<string, HeaderValues>;
-  for (const { name, value } of headers) (grouped[name] ??= new HeaderValues()).push(value);
-  return { key, value, partition, timestamp: String(timestamp), headers: grouped as IHeaders };
-};
+const messageOf = ({ key, value, headers, timestamp }: BrokerRecord, partition: number): Message => ({
+  key,
+  value,
+  partition,
+  timestamp: String(timestamp),
+  headers: { all: HeaderList.from(headers) } as unknown as IHeaders,
+});
 
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The values of one header name, as kafkajs 2.2.4 asks for them: by `map`, with a function that makes `{key, value}`. It
- * asks for the length of a value before it looks whether the value is null, which throws (its issue 1789): a null is
- * shown as empty the first time, and an empty value takes as many bytes.
+ * All headers of a record, in their order. kafkajs 2.2.4 groups headers by name, in the order of an object's keys. It asks
+ * for the values of a name by `map`, and takes what that gives as `{key, value}`: so the values of one name are all
+ * headers, each with its own. It asks for the length of a value before it looks whether the value is null, which throws
+ * (its issue 1789): a null is shown as empty the first time, and an empty value takes as many bytes.
  */
-class HeaderValues extends Array<Buffer | null> {
-  override map<T>(make: (value: Buffer | null, index: number, all: (Buffer | null)[]) => T): T[] {
-    return Array.from(this, (value, index) => {
-      if (value !== null) return make(value, index, this);
+class HeaderList extends Array<RecordHeader> {
+  override map<T>(): T[] {
+    return Array.from(this, ({ name, value }) => {
+      if (value !== null) return { key: name, value } as T;
       let reads = 0;
-      return Object.defineProperty({ ...make(null, index, this) }, "value", {
+      return Object.defineProperty({ key: name, value }, "value", {
         get: () => (reads++ === 0 ? EMPTY : null),
-      });
+      }) as T;
     });
   }
 }

@@ -10,13 +10,11 @@ import { attributeHeaders, checkAttributes, invalid, type Attributes } from "./a
 export const STRUCTURED_TYPE = "application/cloudevents+json";
 export const BATCHED_TYPE = "application/cloudevents-batch+json";
 
-/**
- * The attributes of a structured event, as record headers. Throws CLOUDEVENT_INVALID, and what `parseJson` does.
- */
-export const structuredHeaders = (event: Buffer, limits: ContentLimits): readonly RecordHeader[] => {
+/** The attributes of a structured event. Throws CLOUDEVENT_INVALID, and what `parseJson` does. */
+export const checkStructuredEvent = (event: Buffer, limits: ContentLimits): Attributes => {
   const attributes = attributesOf(parseJson(event, limits));
   checkAttributes(attributes);
-  return attributeHeaders(attributes);
+  return attributes;
 };
 
 export interface StructuredOptions {
@@ -33,7 +31,11 @@ export const structuredEvent = (
   { limits, contentType, headers }: StructuredOptions,
 ): IncomingEvent | GatewayError => {
   try {
-    return { value, contentType, headers: [...headers, ...structuredHeaders(value, limits)] };
+    return {
+      value,
+      contentType,
+      headers: [...headers, ...attributeHeaders(checkStructuredEvent(value, limits))],
+    };
   } catch (error) {
     return asGatewayError(error);
   }

@@ -10,7 +10,7 @@ import { createTexts } from "../../results.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
-import { eventOf, recordContext, type Item } from "./item.ts";
+import { eventOf, type Item } from "./item.ts";
 import { openEnvelope } from "./envelope.ts";
 import { PARTS, readRecord, recordShape, refuseManyHeaders, type RecordContext } from "./record.ts";
 import { reporterOf } from "./report.ts";
@@ -35,7 +35,7 @@ export const produceBatch =
     const { intake } = dependencies;
     const list = intake.reading(call, body, () => findEntries(body, dependencies));
     intake.expect(call, { events: list.count, bytes: 0 });
-    const entries = await readEntries(list, call, dependencies);
+    const entries = await readEntries(list, dependencies);
     const station = await stationOfTopic(call, dependencies.stations);
     const outcomes = await intake.submit(call, station, entries.map(eventOf));
 
@@ -68,12 +68,7 @@ const findEntries = (body: Buffer, { contentLimits, maxEntries }: RestProxyDepen
 };
 
 /** Rejects with BATCH_INVALID at the first entry that makes the batch none. */
-const readEntries = async (
-  list: EventList,
-  call: AuthorisedCall,
-  dependencies: RestProxyDependencies,
-): Promise<readonly Entry[]> => {
-  const context = recordContext(call, dependencies);
+const readEntries = async (list: EventList, context: RestProxyDependencies): Promise<readonly Entry[]> => {
   const entries: Entry[] = [];
   const ids = new Set<string>();
   await paced(list.count, (i) => {

@@ -1,12 +1,9 @@
 /** One object of a v3 body or stream: its record, or what is wrong with it. */
 import { asGatewayError, GatewayError } from "../../../errors.ts";
-import { checkBinaryEvent } from "../../../ingest/cloudevents/binary.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
 import { membersOf } from "../../../lib/json-members.ts";
 import { skipSpace } from "../../../lib/json-scan.ts";
-import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { StreamItem } from "../../../ingest/stream/stream.ts";
-import type { AuthorisedCall } from "../../call.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { PARTS, readRecord, recordShape, refuseManyHeaders, type RecordContext } from "./record.ts";
 import type { Reported } from "./report.ts";
@@ -20,12 +17,12 @@ const unread = (event: GatewayError): Item => ({ event, key: undefined, value: u
 
 /**
  * For the texts of one call. An error in place of an item means that nothing behind it can be taken: the text is no
- * JSON. Any other fault is the record's own. Throws CLOUDEVENT_INVALID for a request
- * whose `ce-*` headers are no event's.
+ * JSON. Any other fault is the record's own.
  */
-export const itemReader = (call: AuthorisedCall, dependencies: RestProxyDependencies): ReadItem => {
-  const { maxEventBytes } = dependencies;
-  const context = recordContext(call, dependencies);
+export const itemReader = (
+  context: RecordContext & Pick<RestProxyDependencies, "maxEventBytes">,
+): ReadItem => {
+  const { maxEventBytes } = context;
   return (text) => {
     try {
       const item = readItem(text, context);
@@ -36,15 +33,6 @@ export const itemReader = (call: AuthorisedCall, dependencies: RestProxyDependen
       return error.code === "JSON_INVALID" ? error : unread(error);
     }
   };
-};
-
-export const recordContext = (
-  { request }: AuthorisedCall,
-  { contentLimits, maxHeaders }: Pick<RestProxyDependencies, "contentLimits" | "maxHeaders">,
-): RecordContext => {
-  const headers = recordHeadersOf(request.rawHeaders);
-  checkBinaryEvent(headers);
-  return { headers, contentLimits, maxHeaders };
 };
 
 const readItem = (text: Buffer, context: RecordContext): Item => {

@@ -29,7 +29,7 @@ export const streamRecords = async (
   requirePlainStream(call);
   const reporter = reporterOf(call);
   const store = intake.openStream(call);
-  const read = itemReader(call, dependencies);
+  const read = itemReader(dependencies);
   const protocol: StreamProtocol<Item> = {
     cutter: createJsonCutter({ maxBytes: maxTextBytes(maxEventBytes) }),
     ordered: true,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import { STRUCTURED_TYPE, structuredHeaders } from "../../../ingest/cloudevents/structured.ts";
+import { checkStructuredEvent, STRUCTURED_TYPE } from "../../../ingest/cloudevents/structured.ts";
 import { fromBase64 } from "../../../ingest/content/base64.ts";
 import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
 import type { Members } from "../../../lib/json-members.ts";
@@ -11,8 +11,6 @@ import { isReservedHeader } from "../../../ingest/record-headers.ts";
 import { partShape, readPart, type Part } from "./part.ts";
 
 export interface RecordContext {
-  /** Headers that the request gives to each of its records. */
-  readonly headers: readonly RecordHeader[];
   readonly contentLimits: ContentLimits;
   /** Headers of one record. */
   readonly maxHeaders: number;
@@ -78,23 +76,24 @@ const timestampOf = (text: string | null | undefined): Pick<IncomingEvent, "time
 const keyOf = (key: Part | undefined): Pick<IncomingEvent, "key"> =>
   key === undefined || key.bytes === null ? {} : { key: key.bytes };
 
-type Content = Pick<IncomingEvent, "contentType" | "headers">;
+type Content = Pick<IncomingEvent, "contentType" | "headers" | "exactHeaders">;
 
-/** What the record says of its content in a header of its own goes before what its type tells. */
+/**
+ * The record's headers are the client's, in their order. A content type among them tells the station's schema more than
+ * the value's type does.
+ */
 const contentOf = (
   { headers: given }: z.output<typeof recordShape>,
   value: Part | undefined,
-  { headers, contentLimits }: RecordContext,
+  { contentLimits }: RecordContext,
 ): Content => {
   const bytes = value?.bytes ?? null;
-  const contentType = bytes !== null && value?.type === "JSON" ? "application/json" : undefined;
-  const own = (given ?? []).map(headerOf);
-  if (own.length === 0) return { contentType, headers };
-  const stated = own.find(isContentType)?.value?.toString();
-  if (stated === undefined) return { contentType, headers: [...headers, ...own] };
-  const others = [...headers, ...own.filter((header) => !isContentType(header))];
-  if (mediaTypeOf(stated) !== STRUCTURED_TYPE) return { contentType: stated, headers: others };
-  return { contentType: stated, headers: [...others, ...attributesIn(bytes, contentLimits)] };
+  const headers = (given ?? []).map(headerOf);
+  const stated = headers.find(isContentType)?.value?.toString();
+  if (stated !== undefined && mediaTypeOf(stated) === STRUCTURED_TYPE)
+    requireCloudEvent(bytes, contentLimits);
+  const contentType = stated ?? (bytes !== null && value?.type === "JSON" ? "application/json" : undefined);
+  return { contentType, headers, exactHeaders: true };
 };
 
 interface GivenHeader {
@@ -113,10 +112,10 @@ const headerOf = ({ name, value: text }: GivenHeader, index: number): RecordHead
   throw new GatewayError("REQUEST_INVALID", { message: `headers.${index}.value is not base64` });
 };
 
-const attributesIn = (event: Buffer | null, limits: ContentLimits): readonly RecordHeader[] => {
+const requireCloudEvent = (event: Buffer | null, limits: ContentLimits): void => {
   if (event === null)
     throw new GatewayError("CLOUDEVENT_INVALID", { message: "Invalid CloudEvent: no value" });
-  return structuredHeaders(event, limits);
+  checkStructuredEvent(event, limits);
 };
 
 const isContentType = ({ name }: RecordHeader): boolean => name.toLowerCase() === "content-type";

@@ -53,7 +53,7 @@ const reportsOn = async (
   const { intake } = dependencies;
   const found = intake.reading(call, body, () => textsOf(body, dependencies));
   intake.expect(call, { events: found.texts.length, bytes: 0 });
-  const { items, fault = found.fault } = await itemsOf(found.texts, itemReader(call, dependencies));
+  const { items, fault = found.fault } = await itemsOf(found.texts, itemReader(dependencies));
   if (items.length === 0) throw fault ?? new GatewayError("BODY_EMPTY");
   const outcomes = await submit(call, items.map(eventOf), dependencies);
   const [first] = outcomes;

@@ -1,6 +1,5 @@
 /** The body of a v2 call, `{records: [{key?, value?, partition?}]}`, in JSON or with base64 inside. */
 import { z } from "zod";
-import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import { fromBase64 } from "../../../ingest/content/base64.ts";
 import type { EventListLimits } from "../../../ingest/content/event-list.ts";
@@ -35,8 +34,6 @@ export interface V2Context {
   readonly format: EmbeddedFormat;
   /** The path's goes before the records' own. */
   readonly partition: number | undefined;
-  /** Headers that the request gives to each of its records. */
-  readonly headers: readonly RecordHeader[];
   readonly limits: EventListLimits;
 }
 
@@ -109,13 +106,14 @@ interface Content {
 const eventOf = (
   given: V2Record,
   { key, value }: Content,
-  { format, headers, partition: ofPath }: V2Context,
+  { format, partition: ofPath }: V2Context,
 ): IncomingEvent => {
   const partition = ofPath ?? given.partition ?? undefined;
   return {
     value,
     contentType: format === "json" && value !== null ? "application/json" : undefined,
-    headers,
+    headers: [],
+    exactHeaders: true,
     ...(key === null ? undefined : { key }),
     ...(partition === undefined ? undefined : { partition }),
   };

@@ -1,7 +1,6 @@
 /** `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: the v2 API. */
 import { GatewayError } from "../../../errors.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
-import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
 import { restProxyError } from "../../rest-proxy-error.ts";
@@ -23,7 +22,7 @@ export const produceToTopic =
     facts.bytes = body.length;
     const { intake, contentLimits, maxEvents } = dependencies;
     const context = {
-      ...{ format, partition, headers: recordHeadersOf(request.rawHeaders) },
+      ...{ format, partition },
       limits: { ...contentLimits, maxEvents },
     };
     const found = intake.reading(call, body, () => findV2Records(body, context));
