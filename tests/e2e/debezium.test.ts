@@ -48,8 +48,9 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
   const heard = new EventEmitter();
 
   /** The sink of the guide, with this gateway's address and a shorter pause between attempts. */
-  const sinkOf = (url: string, more: Record<string, string> = {}): DebeziumSink =>
+  const sinkOf = (url: string, more: Record<string, string> = {}, refreshPath?: string): DebeziumSink =>
     createDebeziumSink({
+      ...(refreshPath !== undefined && { refreshPath }),
       properties: {
         ...properties,
         "debezium.sink.http.url": `${url}/stations/${station}/produce/single`,
@@ -120,6 +121,17 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
     const ids = (await broker.readAll(gateway, station)).map(({ value }) => idOf(value));
     expect([...new Set(ids)]).toEqual(Array.from({ length: EVENTS }, (_, id) => id));
   }, 120_000);
+
+  it("answers the refresh that Debezium 2.7 and 3.0 send to /auth/authenticate", async () => {
+    const ports = { public: await freePort(), admin: await freePort() };
+    gateway = await startGateway({ settings: settings(broker.settings(), ports) });
+    sink = sinkOf(gateway.url, {}, "auth/authenticate");
+    await sink.send({ value: event(0) });
+    ahead = 0.95 * 60 * MINUTE;
+    await sink.send({ value: event(1) });
+    expect(outcomesOf("/auth/authenticate")).toEqual([200, 200]);
+    expect((await broker.readAll(gateway, station)).map(({ value }) => idOf(value))).toEqual([0, 1]);
+  }, 60_000);
 
   it("stores CloudEvents with Debezium's headers", async () => {
     const ports = { public: await freePort(), admin: await freePort() };

@@ -46,13 +46,16 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 
 interface DebeziumOptions {
   readonly properties: Readonly<Record<string, string>>;
+  /** Where refreshes go: newer versions ask `auth/refreshToken`, 2.7 and 3.0 ask `auth/authenticate`. */
+  readonly refreshPath?: string;
   /** The sink's clock, in milliseconds. */
   readonly now: () => number;
   /** Is told of each exchange when it has ended. */
   readonly heard?: (exchange: Exchange) => void;
 }
 
-export const createDebeziumSink = ({ properties, now, heard }: DebeziumOptions): DebeziumSink => {
+export const createDebeziumSink = (options: DebeziumOptions): DebeziumSink => {
+  const { properties, now, heard, refreshPath = "auth/refreshToken" } = options;
   const setting = (name: string): string => {
     const value = properties[`debezium.sink.http.${name}`];
     if (value === undefined) throw new TypeError(`debezium.sink.http.${name} is not set`);
@@ -81,7 +84,7 @@ export const createDebeziumSink = ({ properties, now, heard }: DebeziumOptions):
     const [path, fields] =
       tokens === undefined
         ? ["auth/authenticate", { username: jwt("username"), password: jwt("password") }]
-        : ["auth/refreshToken", { jwt_refresh_token: tokens.jwt_refresh_token }];
+        : [refreshPath, { jwt_refresh_token: tokens.jwt_refresh_token }];
     const body = JSON.stringify({ ...fields, ...lifetimes });
     const answer = await exchange(jwt("url") + path, body, { "content-type": "application/json" });
     if (answer.outcome !== 200) throw new Error(`${path} ended with ${answer.outcome}: ${answer.body}`);

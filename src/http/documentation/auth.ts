@@ -31,7 +31,8 @@ export const authenticate: Documentation = {
   summary: "Sign an account in",
   description:
     "One credential that is right is enough. A `scope` narrows the access token to stations, actions and origins; " +
-    "`refresh: false` leaves the refresh token out.",
+    "`refresh: false` leaves the refresh token out. A body without `username` but with `jwt_refresh_token` is a refresh, " +
+    "as Debezium sends it.",
   query: {
     accountId: {
       description: "The account id, if the body has no `account_id` and the username no `$` with an id.",
@@ -39,7 +40,7 @@ export const authenticate: Documentation = {
     },
   },
   body: {
-    content: fields(signInFields.extend({ username: z.string().min(1), scope: scopeShape.optional() })),
+    content: fields(signInFields.extend({ scope: scopeShape.optional() })),
   },
   answers: { 200: tokens },
   errors: ["FIELDS_INVALID", "USERNAME_REQUIRED", "SCOPE_INVALID", "UNAUTHORIZED", "LOGIN_THROTTLED"],

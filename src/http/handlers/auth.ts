@@ -21,8 +21,11 @@ export const authRoutes = ({ sessions, readBody }: AuthRouteDependencies): reado
 
   const authenticate = async (call: Call): Promise<void> => {
     const body = await readFields(call.request, readBody, { literals: LITERALS });
-    const request = signInRequest(parse(signInFields, body), call);
-    sendTokens(call, await sessions.signIn(request));
+    const fields = parse(signInFields, body);
+    // Debezium 2.7 and 3.0 send their refresh here: a refresh token, and no username.
+    const token = fields.username ? undefined : fields.jwt_refresh_token;
+    if (token) sendTokens(call, sessions.refresh({ token, ...lifetimesOf(fields) }));
+    else sendTokens(call, await sessions.signIn(signInRequest(fields, call)));
   };
 
   const refreshToken = async (call: Call): Promise<void> => {

@@ -167,6 +167,16 @@ describe("refreshToken", () => {
     expect(answer.body).toMatchObject({ expires_in: 60_000, refresh_token_expires_in: 18_000_000 });
   });
 
+  it("takes it at /auth/authenticate too, where the body has no username", async () => {
+    const { jwt, jwt_refresh_token } = await pair();
+    const answer = await authenticate({ jwt_refresh_token, token_expiry_in_minutes: 2 });
+    expect([answer.status, answer.body]).toMatchObject([200, { expires_in: 120_000 }]);
+    expect((await authenticate({ jwt_refresh_token: jwt })).status).toBe(401);
+    expect((await authenticate({ jwt_refresh_token, username: "root", password: "wrong" })).status).toBe(401);
+    for (const empty of ["", null])
+      expect((await authenticate({ jwt_refresh_token: empty })).body).toEqual({ message: MISSING_NAME });
+  });
+
   it("takes it as a bearer token with an empty body", async () => {
     const { jwt_refresh_token } = await pair();
     const answer = await post("/auth/refreshToken").set("Authorization", `bearer ${jwt_refresh_token}`);

@@ -15,6 +15,7 @@ export const signInFields = z.object({
   account_id: z.int().nullish(),
   refresh: z.boolean().nullish(),
   scope: z.unknown().optional(),
+  jwt_refresh_token: z.string().nullish(),
 });
 
 export const refreshFields = z.object({ ...lifetimes, jwt_refresh_token: z.string().nullish() });
