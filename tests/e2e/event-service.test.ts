@@ -1,6 +1,8 @@
 /** The event service with the real program: settings as an Anchor Platform has them, crashes, a thousand clients. */
+import { spawn } from "node:child_process";
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { Kafka, logLevel, Partitioners, type EachMessagePayload } from "kafkajs";
+import { fileURLToPath } from "node:url";
+import { Kafka, logLevel, Partitioners, type Admin, type Producer } from "kafkajs";
 import { isSigned, VECTORS } from "../delivery/event-service/vectors.ts";
 import { produceBatch } from "../support/connector-api.ts";
 import { describeOnEachBroker } from "../support/each-broker.ts";
@@ -209,75 +211,104 @@ const footprintOf = async (pid: number): Promise<{ sockets: number; resident: nu
 
 describeKafka("the event service takes over", (kafka) => {
   const COUNT = 400;
+  let admin: Admin;
+  let producer: Producer;
+  let sink: HttpSink;
+  let topic: string;
 
-  /** A client that reads the topic under this group's name, commits event by event, and ends without a word half way. */
-  const halfRead = async (topic: string, groupId: string): Promise<ReadonlySet<number>> => {
+  beforeEach(async () => {
+    topic = uniqueName("TRANSACTION");
+    sink = await startHttpSink(() => ({ status: 200 }));
     const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
-    const admin = client.admin();
-    await admin.connect();
-    const seen = new Set<number>();
-    const consumer = client.consumer({ groupId, sessionTimeout: 6000 });
-    await consumer.connect();
-    await consumer.subscribe({ topics: [topic], fromBeginning: true });
-    await new Promise<void>((resolve, reject) => {
-      const eachMessage = async ({ partition, message }: EachMessagePayload): Promise<void> => {
-        if (seen.size === COUNT / 2) {
-          resolve();
-          return;
-        }
-        await consumer.commitOffsets([
-          { topic, partition, offset: (BigInt(message.offset) + 1n).toString() },
-        ]);
-        seen.add(numberOf(message.value?.toString() ?? ""));
-      };
-      consumer.run({ autoCommit: false, eachMessage }).catch(reject);
+    admin = client.admin();
+    producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+    await Promise.all([admin.connect(), producer.connect()]);
+    await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
+    await tell(0, COUNT);
+  });
+
+  afterEach(async () => {
+    await Promise.all([admin.disconnect(), producer.disconnect(), sink.close()]);
+  });
+
+  /** All keys are in the topic before the process that is killed reads it, so that offsets name events. */
+  const tell = (from: number, count: number) =>
+    producer.send({
+      topic,
+      messages: Array.from({ length: count }, (_, index) => ({
+        key: `t${from + index}`,
+        value: JSON.stringify(eventOf({ id: `t${from + index}`, n: from + index, client_name: "wallet" })),
+      })),
     });
-    await consumer.disconnect();
-    await admin.disconnect();
-    return seen;
+
+  /** Reads in this group, commits event by event, and is killed half way. */
+  const killedHalfWay = async (groupId: string): Promise<void> => {
+    const script = fileURLToPath(new URL("../support/kafka/committing-reader.mjs", import.meta.url));
+    const reader = spawn(process.execPath, [script, kafka.brokers.join(","), topic, groupId], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let lines = 0;
+    for await (const chunk of reader.stdout as AsyncIterable<Buffer>) {
+      lines += chunk.toString().split("\n").length - 1;
+      if (lines >= COUNT / 2) reader.kill("SIGKILL");
+    }
+  };
+
+  /** Events that the group has committed: `partition` and the offset after the last of them. */
+  const positionsOf = async (groupId: string) => {
+    const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    return new Map(
+      answer?.partitions.map(({ partition, offset }) => [partition, Math.max(0, Number(offset))]),
+    );
+  };
+
+  const lengths = async () => {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
+  };
+
+  const sum = (numbers: Iterable<number>): number => [...numbers].reduce((one, other) => one + other, 0);
+
+  const gatewayFor = (target: HttpSink): Promise<Gateway> => {
+    const domains = ["wallet.example", "app.wallet.example"];
+    return startGateway({
+      env: {
+        ...SECRETS,
+        EVENTS_QUEUE_KAFKA_BOOTSTRAP_SERVER: kafka.brokers.join(","),
+        EVENTS_QUEUE_KAFKA_TOPIC: topic,
+        EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_BODIES: "platform",
+      },
+      settings: { eventService: { clients: { value: [{ ...clientOf(target, "wallet"), domains }] } } },
+    });
   };
 
   it.each([
     ["the original", "wallet.example,app.wallet.example"],
     ["an earlier Stationgate", "wallet"],
   ])(
-    "from %s at the next event: none twice, none left out",
-    async (_, group) => {
-      const topic = uniqueName("TRANSACTION");
-      const sink = await startHttpSink(() => ({ status: 200 }));
-      const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
-      const admin = client.admin();
-      const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-      await Promise.all([admin.connect(), producer.connect()]);
-      await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
-      await producer.send({
-        topic,
-        messages: Array.from({ length: COUNT }, (__, n) => ({
-          key: `t${n}`,
-          value: JSON.stringify(eventOf({ id: `t${n}`, n, client_name: "wallet" })),
-        })),
-      });
-      const before = await halfRead(topic, `group-client-status-callback-${group}`);
-      const wallet = {
-        ...clientOf(sink, "wallet"),
-        domains: ["wallet.example", "app.wallet.example"],
-      };
-      await using gateway = await startGateway({
-        env: {
-          ...SECRETS,
-          EVENTS_QUEUE_KAFKA_BOOTSTRAP_SERVER: kafka.brokers.join(","),
-          EVENTS_QUEUE_KAFKA_TOPIC: topic,
-          EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_BODIES: "platform",
-        },
-        settings: { eventService: { clients: { value: [wallet] } } },
-      });
-      await sink.received(COUNT - before.size);
+    "from %s that was killed half way, at the event after its last commit: none twice, none left out",
+    async (_, name) => {
+      const group = `group-client-status-callback-${name}`;
+      await killedHalfWay(group);
+      const before = await positionsOf(group);
+      const left = COUNT - sum(before.values());
+      await using gateway = await gatewayFor(sink);
+      await sink.received(left);
       await gateway.stop();
-      const after = sink.requests.map(({ body }) => numberOf(body));
 
-      expect(after).toHaveLength(COUNT - before.size);
-      expect(new Set([...before, ...after]).size).toBe(COUNT);
-      await Promise.all([admin.disconnect(), producer.disconnect(), sink.close()]);
+      expect(left).toBeGreaterThan(0);
+      expect(left).toBeLessThanOrEqual(COUNT / 2);
+      expect(sink.requests).toHaveLength(left);
+      expect(new Set(sink.bodies.map(numberOf)).size).toBe(left);
+      // With the same number of events in all, what it sent is what was not committed.
+      expect(await positionsOf(group)).toStrictEqual(await lengths());
+
+      await tell(COUNT, 3);
+      await using again = await gateway.restart();
+      await sink.received(left + 3);
+      await again.stop();
+
+      expect(sink.bodies.slice(left).map(numberOf).sort()).toStrictEqual([COUNT, COUNT + 1, COUNT + 2]);
     },
     120_000,
   );

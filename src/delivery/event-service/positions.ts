@@ -15,6 +15,12 @@ export interface Positions {
     feeds: readonly Feed[],
     isWanted: () => boolean,
   ): Promise<ReadonlyMap<string, Start>>;
+  /**
+   * Stores the positions that a follower begins at. false: that isn't possible now, and the follower must not begin, for what
+   * it finished would be sent again after a crash. Kafka refuses while a member of the group is there, also one that was
+   * killed, until its session is over.
+   */
+  take(follower: Follower, feeds: readonly Feed[], starts: ReadonlyMap<string, Start>): Promise<boolean>;
   /** Rejects as `Subscription.commit` does. A position that is lower than the stored one is left out. */
   store(follower: Follower, positions: readonly GroupPosition[]): Promise<void>;
   close(): void;
@@ -111,6 +117,35 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
   };
 };
 
+const hasMembers = ({ group }: Follower, cause: GatewayError): GatewayError =>
+  cause.code === "REQUEST_INVALID"
+    ? new GatewayError("REQUEST_INVALID", {
+        message: `The group ${group} still has members: its client gets events once they have left or their session is over. Stop the program that reads in this group`,
+        cause,
+      })
+    : cause;
+
+const createTake =
+  ({ broker, silence, onError }: PositionsOptions): Positions["take"] =>
+  async (follower, feeds, starts) => {
+    const positions = feeds.flatMap((feed): GroupPosition[] => {
+      const start = starts.get(feedId(feed));
+      if (start === undefined || start.mayGoBack) return [];
+      return [start.stored ?? { topic: feed.topic, partition: feed.partition, offset: start.next }];
+    });
+    try {
+      await broker.setCommitted(
+        follower.group,
+        positions,
+        ({ offset }, stored) => silence() < MOST_SILENCE && (stored === undefined || stored <= offset),
+      );
+      return true;
+    } catch (error) {
+      onError(hasMembers(follower, asGatewayError(error)));
+      return false;
+    }
+  };
+
 /** The holder's position is written again where a lower one is stored, and where it was stored long ago. */
 const createRefresh = ({ broker, clock, feeds, silence, onError }: PositionsOptions): (() => void) => {
   let written = clock.now();
@@ -163,5 +198,5 @@ export const createPositions = (options: PositionsOptions): Positions => {
     positions.forEach((stored, index) => Object.assign(cursors[index] ?? {}, { stored, mayGoBack: false }));
   };
 
-  return { load: createLoad(options), store, close: createRefresh(options) };
+  return { load: createLoad(options), take: createTake(options), store, close: createRefresh(options) };
 };

@@ -39,6 +39,9 @@ interface Desk extends SharedReaderOptions {
   silence: () => number;
 }
 
+/** Until a follower that can't begin is tried again. */
+const AGAIN_MS = 1000;
+
 const isCurrent = ({ feeds }: Desk, feed: Feed): boolean => feeds.get(feedId(feed)) === feed && !feed.ended;
 
 /** Lets a follower read along from its group's positions. */
@@ -46,6 +49,13 @@ const attach = async (desk: Desk, follower: Follower, feeds: readonly Feed[]): P
   const ours = (): readonly Feed[] =>
     desk.followers.has(follower) ? feeds.filter((feed) => isCurrent(desk, feed)) : [];
   const starts = await desk.positions.load(follower, feeds, () => ours().length > 0);
+  // Before that it isn't known how long the group has been silent.
+  await desk.live;
+  if (ours().length > 0 && !(await desk.positions.take(follower, ours(), starts))) {
+    // The others don't wait for it.
+    desk.clock.after(AGAIN_MS, () => void admit(desk, [follower], feeds));
+    return;
+  }
   const joined = ours();
   for (const feed of joined) {
     const start = starts.get(feedId(feed));

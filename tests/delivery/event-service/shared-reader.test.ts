@@ -224,9 +224,36 @@ describe("positions of followers", () => {
 
     expect([await committed("a"), await committed("b"), await committed(LEADER)]).toStrictEqual([
       2n,
-      undefined,
+      0n,
       undefined,
     ]);
+  });
+
+  it("are taken over once the group has no members: nothing is handed out that could not be stored", async () => {
+    await write(3);
+    await commit("a", 1n);
+    const original = await broker.subscribe(
+      { group: "a", topics: [TOPIC], from: "earliest" },
+      { onRecords: () => undefined },
+    );
+    const reader = createReader();
+    const [a, b] = await Promise.all([follow(reader, "a"), follow(reader, "b")]);
+    await b.received(3);
+    await clock.pending(1000);
+    clock.advance(1000);
+    await clock.pending(1000);
+
+    expect(a.offsets).toStrictEqual([]);
+    expect(faults).toHaveLength(2);
+    expect(faults[0]?.message).toContain("The group a still has members");
+
+    await original.close();
+    clock.advance(1000);
+    await a.received(2);
+    await a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 3n }]);
+
+    expect(a.offsets).toStrictEqual([1, 2]);
+    expect(await committed("a")).toBe(3n);
   });
 
   it("can't be committed for partitions that have gone to another process", async () => {
@@ -282,6 +309,7 @@ describe("positions of followers", () => {
     await follow(reader, "a");
     const b = await follow(reader, "b");
     await b.received(1);
+    stored.length = 0;
     clock.advance(12 * 60 * 60 * 1000);
     await new Promise(setImmediate);
 
@@ -341,7 +369,7 @@ describe("positions of followers", () => {
     await expect(a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 2n }])).rejects.toMatchObject({
       code: "BROKER_UNAVAILABLE",
     });
-    expect(await committed("a")).toBeUndefined();
+    expect(await committed("a")).toBe(0n);
 
     silence = 0.49;
     await a.subscription.commit([{ topic: TOPIC, partition: 0, offset: 2n }]);
