@@ -64,6 +64,7 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
     beaconRoute({ ...shared, authenticate }),
     ...restProxyRoutes({
       ...shared,
+      broker,
       listed: { declared: ingest.stations.declared, autoCreate, broker },
       maxEntries: limits.recordsPerCall,
       maxHeaders: limits.recordHeaders,

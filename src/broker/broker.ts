@@ -77,6 +77,16 @@ export interface TopicInfo {
   readonly compacted?: boolean;
 }
 
+/** Which brokers have a partition, by their ids. A local log is the one broker 0. */
+export interface PartitionInfo {
+  readonly partition: number;
+  /** undefined: no broker leads it now. */
+  readonly leader: number | undefined;
+  readonly replicas: readonly number[];
+  /** Those of the replicas that have all records. */
+  readonly inSync: readonly number[];
+}
+
 export interface TopicSpec {
   readonly name: string;
   /** Default: the broker's own. */
@@ -183,6 +193,8 @@ export interface Broker {
   /** What is known of a topic, possibly some seconds old; undefined: there is none. Rejects with BROKER_UNAVAILABLE. */
   topic(name: string): Promise<TopicInfo | undefined>;
   topics(): Promise<readonly TopicInfo[]>;
+  /** A topic's partitions in their order, as they are now; undefined: there is no such topic. Rejects with BROKER_UNAVAILABLE. */
+  partitions(topic: string): Promise<readonly PartitionInfo[] | undefined>;
   /** Creates the topic unless it exists; an existing one is left as it is. */
   ensureTopic(spec: TopicSpec): Promise<TopicInfo>;
   watermarks(topic: string): Promise<readonly Watermarks[]>;

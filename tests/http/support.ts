@@ -270,6 +270,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       beaconRoute({ ...producing, ...authentication }),
       ...restProxyRoutes({
         ...producing,
+        broker,
         listed: { declared: DECLARED, autoCreate, broker },
         maxEntries: 5,
         maxHeaders: RECORD_LIMITS.maxHeaders,

@@ -2,13 +2,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { Broker, GroupPosition, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
+import type { Broker, GroupPosition, PartitionInfo, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./commits.ts";
 import { settledWithin } from "./options.ts";
 
 type Administered = Pick<
   Broker,
-  "topics" | "ensureTopic" | "watermarks" | "offsetsAt" | "committed" | "setCommitted" | "deleteGroup"
+  | "topics"
+  | "partitions"
+  | "ensureTopic"
+  | "watermarks"
+  | "offsetsAt"
+  | "committed"
+  | "setCommitted"
+  | "deleteGroup"
 >;
 
 export interface Administration extends Administered {
@@ -132,12 +139,13 @@ export const createAdministration = (
 ): Administration => {
   const admin = createAdminCalls(kafka);
 
-  const topic = createTopicMemory((name) =>
+  const metadataOf = (name: string): Promise<ITopicMetadata | undefined> =>
     admin
       .call((client) => client.fetchTopicMetadata({ topics: [name] }))
-      .then(({ topics: [found] }) => found && topicInfo(found))
-      .catch(unless([UNKNOWN_TOPIC, "INVALID_TOPIC_EXCEPTION"], undefined)),
-  );
+      .then(({ topics: [found] }) => found)
+      .catch(unless([UNKNOWN_TOPIC, "INVALID_TOPIC_EXCEPTION"], undefined));
+
+  const topic = createTopicMemory((name) => metadataOf(name).then((found) => found && topicInfo(found)));
 
   const requireTopic = async (name: string): Promise<TopicInfo> => {
     const info = await topic(name, true);
@@ -165,6 +173,7 @@ export const createAdministration = (
         .call((client) => client.fetchTopicMetadata())
         .then(({ topics }) => topics.map(topicInfo))
         .catch(unless<readonly TopicInfo[]>([], [])),
+    partitions: (name) => metadataOf(name).then((found) => found && partitionsOf(found)),
     ensureTopic: async (spec) => {
       const existing = await topic(spec.name, true);
       if (existing !== undefined) return spec.compacted === true ? withCompaction(admin, existing) : existing;
@@ -204,6 +213,16 @@ const topicInfo = ({ name, partitions }: ITopicMetadata): TopicInfo => ({
   partitions: partitions.length,
   replicationFactor: partitions[0]?.replicas.length ?? 1,
 });
+
+const partitionsOf = ({ partitions }: ITopicMetadata): readonly PartitionInfo[] =>
+  partitions
+    .map(({ partitionId, leader, replicas, isr }) => ({
+      partition: partitionId,
+      leader: leader < 0 ? undefined : leader,
+      replicas,
+      inSync: isr,
+    }))
+    .sort((one, other) => one.partition - other.partition);
 
 const topicConfig = ({
   name,

@@ -6,6 +6,7 @@ import {
   type Broker,
   type BrokerRecord,
   LOCAL_CLUSTER,
+  type PartitionInfo,
   type TopicInfo,
   type TopicPartition,
 } from "../broker.ts";
@@ -29,6 +30,13 @@ const attempt = <T>(work: () => T): Promise<T> =>
 
 const infoOf = ({ name, partitions }: LocalTopic): TopicInfo => ({ name, partitions });
 
+const partitionInfo = (partition: number): PartitionInfo => ({
+  partition,
+  leader: 0,
+  replicas: [0],
+  inSync: [0],
+});
+
 const topicIn = (store: LocalStore, name: string): LocalTopic => {
   const topic = store.topics().get(name);
   if (topic === undefined) throw new GatewayError("STATION_UNKNOWN");
@@ -41,7 +49,7 @@ const partitionsIn = (store: LocalStore, name: string): readonly TopicPartition[
 const topicsOf = (
   { store, partitions, maxRecordBytes }: LocalBrokerOptions,
   onCreated: (topic: string) => void,
-): Pick<Broker, "topic" | "topics" | "ensureTopic" | "watermarks" | "offsetsAt"> => {
+): Pick<Broker, "topic" | "topics" | "partitions" | "ensureTopic" | "watermarks" | "offsetsAt"> => {
   const beingCreated = new Map<string, Promise<void>>();
 
   const create = async (topic: LocalTopic): Promise<void> => {
@@ -59,6 +67,10 @@ const topicsOf = (
       return Promise.resolve(topic && infoOf(topic));
     },
     topics: () => Promise.resolve([...store.topics().values()].map(infoOf)),
+    partitions: (name) => {
+      const topic = store.topics().get(name);
+      return Promise.resolve(topic && Array.from({ length: topic.partitions }, (_, n) => partitionInfo(n)));
+    },
     ensureTopic: async ({ name, ...spec }) => {
       if (!store.topics().has(name)) {
         const topic = {

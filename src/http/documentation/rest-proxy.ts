@@ -5,17 +5,17 @@ import { json, type Answer, type Content, type Documentation, type Parameter } f
 import { recordShape } from "../handlers/rest-proxy/record.ts";
 import { restProxyError } from "../openapi/errors.ts";
 
-const TAG = "REST Proxy";
+export const TAG = "REST Proxy";
 
-const cluster: Parameter = {
+export const cluster: Parameter = {
   description: "Any cluster id is as good.",
   schema: z.string().min(1),
 };
-const topic: Parameter = {
+export const topic: Parameter = {
   description: "A station's name, or a declared station's topic.",
   schema: z.string().regex(/^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,126}[a-zA-Z0-9])?$/),
 };
-const partition: Parameter = {
+export const partition: Parameter = {
   description: "Number of the partition.",
   schema: z.string().regex(/^\d{1,9}$/),
 };
@@ -123,7 +123,7 @@ export const produceRecordsBatch: Documentation = {
   errors: [...OF_TOPIC, ...OF_BODY, "BATCH_INVALID", ...OF_BROKER],
 };
 
-const v2 = (schema: z.ZodType): Content => ({ "application/vnd.kafka.v2+json": schema });
+export const v2 = (schema: z.ZodType): Content => ({ "application/vnd.kafka.v2+json": schema });
 
 const v2Body = (data: z.ZodType): z.ZodType =>
   z.strictObject({
@@ -181,76 +181,4 @@ export const produceToPartition: Documentation = {
   summary: "v2: store records in one partition",
   path: { topic, partition },
   errors: [...produceV2.errors, "PARTITION_UNKNOWN"],
-};
-
-const metadata = z.looseObject({ self: z.string() });
-const related = z.object({ related: z.string() });
-
-const clusterView = z
-  .object({
-    kind: z.literal("KafkaCluster"),
-    metadata,
-    cluster_id: z.string(),
-    acls: related,
-    brokers: related,
-    broker_configs: related,
-    consumer_groups: related,
-    topics: related,
-    partition_reassignments: related,
-  })
-  .meta({ id: "KafkaCluster" });
-
-const topicView = z
-  .object({
-    kind: z.literal("KafkaTopic"),
-    metadata,
-    cluster_id: z.string(),
-    topic_name: z.string(),
-    is_internal: z.literal(false),
-    replication_factor: z.int(),
-    partitions_count: z.int(),
-    partitions: related,
-    configs: related,
-    partition_reassignments: related,
-    authorized_operations: z.array(z.string()),
-  })
-  .meta({ id: "KafkaTopic" });
-
-const listOf = (kind: string, data: z.ZodType): Content =>
-  json(z.object({ kind: z.literal(kind), metadata, data: z.array(data) }));
-
-export const listClusters: Documentation = {
-  id: "listClusters",
-  tag: TAG,
-  summary: "v3: the one cluster",
-  answers: { 200: { description: "A list of one.", content: listOf("KafkaClusterList", clusterView) } },
-  errors: [],
-};
-
-export const showCluster: Documentation = {
-  id: "showCluster",
-  tag: TAG,
-  summary: "v3: the cluster",
-  path: { cluster },
-  answers: {
-    200: { description: "The cluster, by the name that it was asked for.", content: json(clusterView) },
-  },
-  errors: [],
-};
-
-export const listTopics: Documentation = {
-  id: "listTopics",
-  tag: TAG,
-  summary: "v3: the topics that the caller may produce to",
-  path: { cluster },
-  answers: { 200: { description: "The topics.", content: listOf("KafkaTopicList", topicView) } },
-  errors: ["BROKER_UNAVAILABLE"],
-};
-
-export const listTopicNames: Documentation = {
-  id: "listTopicNames",
-  tag: TAG,
-  summary: "v2: names of the topics that the caller may produce to",
-  answers: { 200: { description: "The names.", content: v2(z.array(z.string())) } },
-  errors: ["BROKER_UNAVAILABLE"],
 };

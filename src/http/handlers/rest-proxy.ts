@@ -1,10 +1,21 @@
-/** `/v3` and `/topics`: what a producer needs of Confluent's REST Proxy, and a refusal of all the rest. */
+/** `/v3` and `/topics`: producing and looking as with Confluent's REST Proxy, and a refusal of all the rest. */
+import type { Documentation } from "../documentation.ts";
+import * as metadata from "../documentation/rest-proxy-metadata.ts";
 import * as documentation from "../documentation/rest-proxy.ts";
 import type { ClientRoute, Route } from "../routes.ts";
 import { administrationRoutes } from "./rest-proxy/administration.ts";
 import { produceBatch } from "./rest-proxy/batch.ts";
 import type { RestProxyDependencies } from "./rest-proxy/dependencies.ts";
 import { listClusters, listTopicNames, listTopics, showCluster } from "./rest-proxy/listings.ts";
+import {
+  describeOffsets,
+  describePartition,
+  describePartitions,
+  describeTopic,
+  listPartitions,
+  showPartition,
+  showTopic,
+} from "./rest-proxy/partitions.ts";
 import { produceRecords } from "./rest-proxy/records.ts";
 import { produceToTopic } from "./rest-proxy/v2.ts";
 
@@ -13,24 +24,29 @@ export const restProxyRoutes = (dependencies: RestProxyDependencies): readonly R
   ...administrationRoutes,
 ];
 
-const clientRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => {
-  const row = { family: "rest-proxy", auth: "client" } as const;
-  const post = { ...row, method: "POST" } as const;
-  const get = { ...row, method: "GET" } as const;
-  const cluster = "/v3/clusters/:cluster";
-  const topic = `${cluster}/topics/:topic`;
+const clientRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => [
+  ...producingRoutes(dependencies),
+  ...lookingRoutes(dependencies),
+];
+
+const ROW = { family: "rest-proxy", auth: "client" } as const;
+const CLUSTER = "/v3/clusters/:cluster";
+const TOPIC = `${CLUSTER}/topics/:topic`;
+
+const producingRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => {
+  const post = { ...ROW, method: "POST" } as const;
   const toTopic = produceToTopic(dependencies);
   return [
     {
       ...post,
-      path: `${topic}/records`,
+      path: `${TOPIC}/records`,
       documentation: documentation.produceRecords,
       handler: produceRecords(dependencies),
     },
     // The backslash keeps Express from taking the colon for a parameter's.
     {
       ...post,
-      path: `${topic}/records\\:batch`,
+      path: `${TOPIC}/records\\:batch`,
       documentation: documentation.produceRecordsBatch,
       handler: produceBatch(dependencies),
     },
@@ -41,19 +57,30 @@ const clientRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute
       documentation: documentation.produceToPartition,
       handler: toTopic,
     },
-    { ...get, path: "/v3/clusters", documentation: documentation.listClusters, handler: listClusters },
-    { ...get, path: cluster, documentation: documentation.showCluster, handler: showCluster },
-    {
-      ...get,
-      path: `${cluster}/topics`,
-      documentation: documentation.listTopics,
-      handler: listTopics(dependencies),
-    },
-    {
-      ...get,
-      path: "/topics",
-      documentation: documentation.listTopicNames,
-      handler: listTopicNames(dependencies),
-    },
   ];
+};
+
+type Look = readonly [path: string, documentation: Documentation, handler: ClientRoute["handler"]];
+
+const lookingRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => {
+  const looks: readonly Look[] = [
+    ["/v3/clusters", metadata.listClusters, listClusters],
+    [CLUSTER, metadata.showCluster, showCluster],
+    [`${CLUSTER}/topics`, metadata.listTopics, listTopics(dependencies)],
+    [TOPIC, metadata.showTopic, showTopic(dependencies)],
+    [`${TOPIC}/partitions`, metadata.listPartitions, listPartitions(dependencies)],
+    [`${TOPIC}/partitions/:partition`, metadata.showPartition, showPartition(dependencies)],
+    ["/topics", metadata.listTopicNames, listTopicNames(dependencies)],
+    ["/topics/:topic", metadata.describeTopic, describeTopic(dependencies)],
+    ["/topics/:topic/partitions", metadata.describePartitions, describePartitions(dependencies)],
+    ["/topics/:topic/partitions/:partition", metadata.describePartition, describePartition(dependencies)],
+    ["/topics/:topic/partitions/:partition/offsets", metadata.describeOffsets, describeOffsets(dependencies)],
+  ];
+  return looks.map(([path, words, handler]) => ({
+    ...ROW,
+    method: "GET",
+    path,
+    documentation: words,
+    handler,
+  }));
 };

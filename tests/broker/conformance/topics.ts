@@ -17,6 +17,18 @@ export const describeTopics = (broker: () => Broker): void => {
       expect(await broker().topics()).toContainEqual(expect.objectContaining({ name, partitions: 3 }));
     });
 
+    it("have partitions, each with its leader and its copies", async () => {
+      const name = await newTopic(broker(), { partitions: 3 });
+      const partitions = await broker().partitions(name);
+
+      expect(partitions?.map(({ partition }) => partition)).toEqual([0, 1, 2]);
+      for (const { leader, replicas, inSync } of partitions ?? []) {
+        expect(replicas).toContain(leader);
+        expect(inSync).toEqual(replicas);
+      }
+      expect(await broker().partitions(uniqueName("nowhere"))).toBeUndefined();
+    });
+
     it("have at least one partition where none is asked for", async () => {
       const info = await broker().ensureTopic({ name: uniqueName("topic") });
 

@@ -1,4 +1,5 @@
 /** What the routes of the REST Proxy API are made of. */
+import type { Broker } from "../../../broker/broker.ts";
 import type { ContentLimits } from "../../../ingest/content/content-type.ts";
 import type { StationListDependencies } from "../../../ingest/station-list.ts";
 import type { Stations } from "../../../ingest/stations.ts";
@@ -7,7 +8,8 @@ import type { ReadBody } from "../../middleware/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
 
 export interface RestProxyDependencies {
-  readonly stations: Pick<Stations, "resolve" | "nameOfTopic">;
+  readonly stations: Pick<Stations, "resolve" | "existing" | "nameOfTopic">;
+  readonly broker: Pick<Broker, "partitions" | "watermarks">;
   /** What there is to be listed. */
   readonly listed: StationListDependencies;
   readonly intake: Intake;

@@ -1,10 +1,10 @@
-/** What a producer may look at: the cluster, and the topics that it may produce to. In the shapes of REST Proxy 8.1. */
+/** What a client may look at: the cluster, and the topics that it may produce to or read. In the shapes of REST Proxy 8.1. */
 import { LOCAL_CLUSTER } from "../../../broker/broker.ts";
 import { listStations, type ListedStation } from "../../../ingest/station-list.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendJson, sendText } from "../../respond.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
-import { parameterOf } from "./topic.ts";
+import { parameterOf, SEEING } from "./topic.ts";
 
 /** Clients pick a cluster out of the list before they produce; any other name is as good. */
 export const listClusters = (call: AuthorisedCall): void => {
@@ -28,7 +28,7 @@ export const listTopics =
     sendJson(call.response, 200, {
       kind: "KafkaTopicList",
       metadata: { self: urlOf(call, `${clusterPath(clusterId)}/topics`), next: null },
-      data: stations.map((station) => topic(call, clusterId, station)),
+      data: stations.map((station) => topicView(call, clusterId, station)),
     });
   };
 
@@ -41,12 +41,15 @@ export const listTopicNames =
   };
 
 const allowed = ({ principal }: AuthorisedCall, stations: readonly ListedStation[]) =>
-  stations.filter(({ name, partitions }) => partitions !== null && principal.mayProduce(name));
+  stations.filter(({ name, partitions }) => partitions !== null && SEEING.is(principal, name));
 
-const urlOf = ({ request }: AuthorisedCall, path: string): string =>
+export const urlOf = ({ request }: AuthorisedCall, path: string): string =>
   `${request.protocol}://${request.headers.host ?? "localhost"}${path}`;
 
-const clusterPath = (clusterId: string): string => `/v3/clusters/${encodeURIComponent(clusterId)}`;
+export const clusterPath = (clusterId: string): string => `/v3/clusters/${encodeURIComponent(clusterId)}`;
+
+export const topicPath = (clusterId: string, name: string): string =>
+  `${clusterPath(clusterId)}/topics/${encodeURIComponent(name)}`;
 
 const cluster = (call: AuthorisedCall, clusterId: string) => {
   const self = urlOf(call, clusterPath(clusterId));
@@ -64,10 +67,19 @@ const cluster = (call: AuthorisedCall, clusterId: string) => {
   };
 };
 
-/** Topics are known here by the names of their stations, which is what the paths of this API take first. */
-const topic = (call: AuthorisedCall, clusterId: string, station: ListedStation) => {
-  const { name, partitions, replicationFactor } = station;
-  const self = urlOf(call, `${clusterPath(clusterId)}/topics/${encodeURIComponent(name)}`);
+/** A topic as v3 shows it. A list names topics by their stations, which the paths of this API take first. */
+export interface ShownTopic {
+  readonly name: string;
+  readonly partitions: number | null;
+  readonly replicationFactor: number | null;
+}
+
+export const topicView = (
+  call: AuthorisedCall,
+  clusterId: string,
+  { name, partitions, replicationFactor }: ShownTopic,
+) => {
+  const self = urlOf(call, topicPath(clusterId, name));
   const related = (path: string) => ({ related: `${self}/${path}` });
   return {
     kind: "KafkaTopic",

@@ -1,4 +1,5 @@
-/** The station that a path's topic means, and whether the caller may produce to it. */
+/** The station that a path's topic means, and whether the caller may use it. */
+import type { Principal } from "../../../auth/principal.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { Station } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
@@ -10,20 +11,60 @@ export const parameterOf = ({ request }: AuthorisedCall, name: string): string =
   return typeof value === "string" ? value : "";
 };
 
-/**
- * Fails with STATION_FORBIDDEN before STATION_UNKNOWN: who isn't allowed doesn't learn whether there is such a topic,
- * and brings none into being. Names are never lower-cased here, but what isn't allowed in one case isn't in another.
- */
-export const stationOfTopic = (
-  call: AuthorisedCall,
-  stations: RestProxyDependencies["stations"],
-): Station | Promise<Station> => {
-  const name = stations.nameOfTopic(parameterOf(call, "topic"));
-  call.facts.station = name;
-  if (!call.principal.mayProduce(name.toLowerCase())) {
-    throw new GatewayError("STATION_FORBIDDEN", {
-      message: `${call.principal.name} is not allowed to produce to ${name}`,
-    });
-  }
-  return stations.resolve(name);
+/** undefined: the path names none. A partition that can't be a number doesn't exist. */
+export const partitionOf = (call: AuthorisedCall): number | undefined => {
+  const text = parameterOf(call, "partition");
+  if (text === "") return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new GatewayError("PARTITION_UNKNOWN");
+  return Number(text);
 };
+
+type Stations = RestProxyDependencies["stations"];
+
+/** What a caller wants with a station, and the right that it needs. */
+interface Use {
+  readonly is: (principal: Principal, station: string) => boolean;
+  /** As the error text says it. */
+  readonly verb: string;
+}
+
+const PRODUCING: Use = { is: (principal, name) => principal.mayProduce(name), verb: "produce to" };
+
+/** To see a topic it is enough to have any right on it. */
+export const SEEING: Use = {
+  is: (principal, name) => principal.mayProduce(name) || principal.mayConsume(name),
+  verb: "use",
+};
+
+/** To produce to; created where that is allowed. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
+export const stationOfTopic = (call: AuthorisedCall, stations: Stations): Station | Promise<Station> =>
+  stations.resolve(nameOfStation(call, stations, PRODUCING));
+
+/** To look at; never created. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
+export const seenStation = (call: AuthorisedCall, stations: Stations): Station | Promise<Station> =>
+  stations.existing(nameOfStation(call, stations, SEEING));
+
+/**
+ * Fails with STATION_FORBIDDEN before anybody asks whether there is such a station: a caller without the right doesn't
+ * learn that, and creates none. Names are never lower-cased here, but what isn't allowed in one case isn't in another.
+ * In v3 a name that no topic can have fails with STATION_NAME_INVALID; v2 has no code for it.
+ */
+const nameOfStation = (call: AuthorisedCall, stations: Stations, use: Use): string => {
+  const topic = parameterOf(call, "topic");
+  if (parameterOf(call, "cluster") !== "" && !isTopicName(topic)) throw nameInvalid(topic);
+  const name = stations.nameOfTopic(topic);
+  call.facts.station = name;
+  if (use.is(call.principal, name.toLowerCase())) return name;
+  throw new GatewayError("STATION_FORBIDDEN", {
+    message: `${call.principal.name} is not allowed to ${use.verb} ${topic}`,
+  });
+};
+
+/** As Kafka has it. */
+const isTopicName = (text: string): boolean =>
+  /^[a-zA-Z0-9._-]{1,249}$/.test(text) && text !== "." && text !== "..";
+
+const nameInvalid = (topic: string): GatewayError =>
+  new GatewayError("STATION_NAME_INVALID", {
+    message: `The topic name "${topic}" is not valid: use 1 to 249 of a-z, A-Z, 0-9, ".", "_" and "-", not "." or ".." alone`,
+  });

@@ -1,15 +1,14 @@
 /** `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: the v2 API. */
-import { GatewayError } from "../../../errors.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
 import { restProxyError } from "../../rest-proxy-error.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { createTexts, type TextOf } from "../../results.ts";
-import { parameterOf, stationOfTopic } from "./topic.ts";
+import { partitionOf, stationOfTopic } from "./topic.ts";
 import { embeddedFormatOf, findV2Records } from "./v2-records.ts";
 
-const V2_TYPE = "application/vnd.kafka.v2+json";
+export const V2_TYPE = "application/vnd.kafka.v2+json";
 
 /** Errors are told in the answer's own type too. */
 export const produceToTopic =
@@ -37,14 +36,6 @@ export const produceToTopic =
 
 const isPartitionUnknown = (outcome: EventOutcome): boolean =>
   outcome.status === "failed" && outcome.error.code === "PARTITION_UNKNOWN";
-
-/** undefined: the path names none. A partition that can't be a number doesn't exist. */
-const partitionOf = (call: AuthorisedCall): number | undefined => {
-  const text = parameterOf(call, "partition");
-  if (text === "") return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new GatewayError("PARTITION_UNKNOWN");
-  return Number(text);
-};
 
 const answer = (outcomes: readonly EventOutcome[]): string =>
   `{"offsets":[${outcomes.map(offsetWriter()).join(",")}],"key_schema_id":null,"value_schema_id":null}`;

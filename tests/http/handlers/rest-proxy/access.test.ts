@@ -61,9 +61,11 @@ describe("administration", () => {
     ["POST", "/v3/clusters/c/topics"],
     ["DELETE", "/v3/clusters/c/topics/plain"],
     ["PATCH", "/v3/clusters/c/topics/plain"],
-    ["GET", "/v3/clusters/c/topics/plain"],
     ["GET", "/v3/clusters/c/topics/plain/records"],
-    ["GET", "/v3/clusters/c/topics/plain/partitions"],
+    ["POST", "/v3/clusters/c/topics/plain/partitions"],
+    ["DELETE", "/v3/clusters/c/topics/plain/partitions/0"],
+    ["GET", "/v3/clusters/c/topics/plain/partitions/0/replicas"],
+    ["GET", "/v3/clusters/c/topics/plain/configs"],
     ["PUT", "/v3/clusters/c/topics/plain/configs/retention.ms"],
     ["POST", "/v3/clusters/c/topics/plain/configs:alter"],
     ["POST", "/v3/clusters/c/acls"],
@@ -73,11 +75,11 @@ describe("administration", () => {
     ["POST", "/v3/clusters"],
     ["GET", "/v3"],
     ["GET", "/brokers"],
-    ["GET", "/topics/plain"],
     ["PUT", "/topics/plain"],
     ["DELETE", "/topics/plain"],
-    ["GET", "/topics/plain/partitions"],
-    ["GET", "/topics/plain/partitions/0"],
+    ["POST", "/topics/plain/partitions"],
+    ["PUT", "/topics/plain/partitions/0"],
+    ["POST", "/topics/plain/partitions/0/offsets"],
     ["GET", "/topics/plain/partitions/0/messages"],
     ["POST", "/consumers/group"],
     ["GET", "/consumers/group/instances/i/records"],
@@ -111,6 +113,17 @@ describe("administration", () => {
   });
 });
 
+/** Of one topic. */
+const LOOKS = [
+  "/v3/clusters/c/topics/plain",
+  "/v3/clusters/c/topics/plain/partitions",
+  "/v3/clusters/c/topics/plain/partitions/0",
+  "/topics/plain",
+  "/topics/plain/partitions",
+  "/topics/plain/partitions/0",
+  "/topics/plain/partitions/0/offsets",
+] as const;
+
 describe("a look at the cluster", () => {
   const listed = (path: string, headers: Record<string, string> = { "x-api-key": PARTNER_KEY }) =>
     call("GET", path, headers);
@@ -135,7 +148,7 @@ describe("a look at the cluster", () => {
     expect(await gateway.broker.clusterId()).toBe("stationgate");
   });
 
-  it("lists the topics that the caller may produce to, and no others", async () => {
+  it("lists the topics that the caller may produce to or read, and no others", async () => {
     const { body } = await listed("/v3/clusters/c/topics");
     expect(body).toMatchObject({
       kind: "KafkaTopicList",
@@ -162,7 +175,100 @@ describe("a look at the cluster", () => {
   });
 
   it("needs a credential", async () => {
-    for (const path of ["/v3/clusters", "/v3/clusters/c", "/v3/clusters/c/topics", "/topics"])
+    for (const path of ["/v3/clusters", "/v3/clusters/c", "/v3/clusters/c/topics", "/topics", ...LOOKS])
       expect((await listed(path, {})).status).toBe(401);
+  });
+
+  it("lists for a reader what it may read", async () => {
+    const reader = { authorization: `Bearer ${await gateway.token("reader")}` };
+    expect((await listed("/topics", reader)).body).toEqual(["plain"]);
+    expect((await listed("/v3/clusters/c/topics", reader)).body).toMatchObject({
+      data: [{ topic_name: "plain" }],
+    });
+  });
+
+  it("shows one topic and its partitions in v3", async () => {
+    const self = `${gateway.url}/v3/clusters/c/topics/shop.orders`;
+    const topic = await listed("/v3/clusters/c/topics/shop.orders");
+    expect([topic.status, topic.body]).toEqual([
+      200,
+      {
+        kind: "KafkaTopic",
+        metadata: { self, resource_name: "crn:///kafka=c/topic=shop.orders" },
+        cluster_id: "c",
+        topic_name: "shop.orders",
+        is_internal: false,
+        replication_factor: 1,
+        partitions_count: 1,
+        partitions: { related: `${self}/partitions` },
+        configs: { related: `${self}/configs` },
+        partition_reassignments: { related: `${self}/partitions/-/reassignment` },
+        authorized_operations: [],
+      },
+    ]);
+    const partition = {
+      kind: "KafkaPartition",
+      metadata: {
+        self: `${self}/partitions/0`,
+        resource_name: "crn:///kafka=c/topic=shop.orders/partition=0",
+      },
+      cluster_id: "c",
+      topic_name: "shop.orders",
+      partition_id: 0,
+      leader: { related: `${self}/partitions/0/replicas/0` },
+      replicas: { related: `${self}/partitions/0/replicas` },
+      reassignment: { related: `${self}/partitions/0/reassignment` },
+    };
+    expect((await listed("/v3/clusters/c/topics/shop.orders/partitions/0")).body).toEqual(partition);
+    expect((await listed("/v3/clusters/c/topics/shop.orders/partitions")).body).toEqual({
+      kind: "KafkaPartitionList",
+      metadata: { self: `${self}/partitions`, next: null },
+      data: [partition],
+    });
+  });
+
+  it("shows one topic, its partitions and their offsets in v2", async () => {
+    const other = await serve();
+    const headers = { "x-api-key": PARTNER_KEY };
+    const ask = async (path: string) => {
+      const answer = await fetch(other.url + path, { headers });
+      expect(answer.headers.get("content-type")).toBe("application/vnd.kafka.v2+json");
+      return answer.json();
+    };
+    const partition = { partition: 0, leader: 0, replicas: [{ broker: 0, leader: true, in_sync: true }] };
+    expect(await ask("/topics/plain")).toEqual({ name: "plain", configs: {}, partitions: [partition] });
+    expect(await ask("/topics/plain/partitions")).toEqual([partition]);
+    expect(await ask("/topics/plain/partitions/0")).toEqual(partition);
+    expect(await ask("/topics/plain/partitions/0/offsets")).toEqual({ beginning_offset: 0, end_offset: 0 });
+    await other.post(RECORDS, json(1));
+    expect(await ask("/topics/plain/partitions/0/offsets")).toEqual({ beginning_offset: 0, end_offset: 1 });
+    await other.server.drain({ graceMs: 0 });
+  });
+
+  it.each(LOOKS)("says of %s what is wrong, to a producer and to a reader", async (path) => {
+    const reader = { authorization: `Bearer ${await gateway.token("reader")}` };
+    const partner = { "x-api-key": PARTNER_KEY };
+    const at = (topic: string) => path.replace("plain", topic);
+    const codes = async (topic: string, headers: Record<string, string>) => {
+      const { status, body } = await listed(at(topic), headers);
+      return [status, (body as { error_code?: number }).error_code];
+    };
+    for (const headers of [partner, reader, { authorization: `Bearer ${token}` }])
+      expect(await codes("plain", headers)).toEqual([200, undefined]);
+    const forbidden = await listed(at("hidden"), partner);
+    expect([forbidden.status, forbidden.body]).toEqual([
+      403,
+      error(40301, expect.stringContaining("hidden")),
+    ]);
+    expect(await codes("orders", reader)).toEqual([403, 40301]);
+    expect(await codes("unheard-of", partner)).toEqual([403, 40301]);
+    expect(await codes("nope", partner)).toEqual([404, 40403]);
+    expect(await codes("missing-topic", partner)).toEqual([404, 40403]);
+    expect(await codes("a%20b", partner)).toEqual(path.startsWith("/v3") ? [400, 40002] : [403, 40301]);
+    if (!path.includes("partitions/0")) return;
+    for (const partition of ["1", "x", "-1", "99999999999"]) {
+      const answer = await listed(path.replace("partitions/0", `partitions/${partition}`), partner);
+      expect([answer.status, answer.body]).toEqual([404, error(40402, "Partition not found")]);
+    }
   });
 });

@@ -247,6 +247,18 @@ describe("a v3 record that is refused", () => {
     }
   });
 
+  it.each(["a%20b", "%C3%A9", "x".repeat(250), "a%2Fb"])(
+    "goes to a topic whose name no topic can have: %s",
+    async (topic) => {
+      const answers = [
+        await gateway.post(toTopic(topic), json(1)),
+        await gateway.post(`${toTopic(topic)}:batch`, { entries: [{ id: "a", ...json(1) }] }),
+      ];
+      for (const { status, body } of answers)
+        expect([status, body]).toEqual([400, error(40002, expect.stringContaining("topic name"))]);
+    },
+  );
+
   it("has another content type, or none", async () => {
     for (const type of ["text/plain", "application/vnd.kafka.json.v2+json", ""]) {
       const answer = await gateway.post(RECORDS, json(1), { "content-type": type });

@@ -1,0 +1,133 @@
+/** One topic and its partitions, for callers that may produce to it or read it. In the shapes of REST Proxy 8.1. */
+import type { PartitionInfo } from "../../../broker/broker.ts";
+import { GatewayError } from "../../../errors.ts";
+import { stationUnknown, type Station } from "../../../ingest/stations.ts";
+import type { AuthorisedCall } from "../../call.ts";
+import { sendJson, sendText } from "../../respond.ts";
+import type { RestProxyDependencies } from "./dependencies.ts";
+import { topicPath, topicView, urlOf } from "./listings.ts";
+import { parameterOf, partitionOf, seenStation } from "./topic.ts";
+import { V2_TYPE } from "./v2.ts";
+
+type Handler = (call: AuthorisedCall) => Promise<void>;
+
+interface SeenTopic {
+  readonly station: Station;
+  readonly partitions: readonly PartitionInfo[];
+}
+
+/** Fails as `seenStation`; STATION_UNKNOWN too where the station's topic is missing. */
+const seenTopic = async (
+  call: AuthorisedCall,
+  { stations, broker }: RestProxyDependencies,
+): Promise<SeenTopic> => {
+  const station = await seenStation(call, stations);
+  const partitions = await broker.partitions(station.topic);
+  if (partitions === undefined) throw stationUnknown(station.name);
+  return { station, partitions };
+};
+
+const partitionIn = (call: AuthorisedCall, { partitions }: SeenTopic): PartitionInfo => {
+  const wanted = partitionOf(call);
+  const found = partitions.find(({ partition }) => partition === wanted);
+  if (found === undefined) throw new GatewayError("PARTITION_UNKNOWN");
+  return found;
+};
+
+export const showTopic =
+  (dependencies: RestProxyDependencies): Handler =>
+  async (call) => {
+    const { partitions } = await seenTopic(call, dependencies);
+    const shown = {
+      name: parameterOf(call, "topic"),
+      partitions: partitions.length,
+      replicationFactor: partitions[0]?.replicas.length ?? null,
+    };
+    sendJson(call.response, 200, topicView(call, parameterOf(call, "cluster"), shown));
+  };
+
+export const listPartitions =
+  (dependencies: RestProxyDependencies): Handler =>
+  async (call) => {
+    const { partitions } = await seenTopic(call, dependencies);
+    const path = topicPath(parameterOf(call, "cluster"), parameterOf(call, "topic"));
+    sendJson(call.response, 200, {
+      kind: "KafkaPartitionList",
+      metadata: { self: urlOf(call, `${path}/partitions`), next: null },
+      data: partitions.map((partition) => partitionView(call, partition)),
+    });
+  };
+
+export const showPartition =
+  (dependencies: RestProxyDependencies): Handler =>
+  async (call) => {
+    const partition = partitionIn(call, await seenTopic(call, dependencies));
+    sendJson(call.response, 200, partitionView(call, partition));
+  };
+
+const partitionView = (call: AuthorisedCall, { partition, leader }: PartitionInfo) => {
+  const clusterId = parameterOf(call, "cluster");
+  const topic = parameterOf(call, "topic");
+  const self = urlOf(call, `${topicPath(clusterId, topic)}/partitions/${partition}`);
+  const related = (path: string) => ({ related: `${self}/${path}` });
+  return {
+    kind: "KafkaPartition",
+    metadata: { self, resource_name: `crn:///kafka=${clusterId}/topic=${topic}/partition=${partition}` },
+    cluster_id: clusterId,
+    topic_name: topic,
+    partition_id: partition,
+    leader: leader === undefined ? null : related(`replicas/${leader}`),
+    replicas: related("replicas"),
+    reassignment: related("reassignment"),
+  };
+};
+
+const sendV2 = ({ response }: AuthorisedCall, body: unknown): void => {
+  sendText(response, 200, V2_TYPE, JSON.stringify(body));
+};
+
+/** v2: settings of topics are not shown, so that `configs` is empty. */
+export const describeTopic =
+  (dependencies: RestProxyDependencies): Handler =>
+  async (call) => {
+    const { partitions } = await seenTopic(call, dependencies);
+    const name = parameterOf(call, "topic");
+    sendV2(call, { name, configs: {}, partitions: partitions.map(v2PartitionView) });
+  };
+
+export const describePartitions =
+  (dependencies: RestProxyDependencies): Handler =>
+  async (call) => {
+    sendV2(call, (await seenTopic(call, dependencies)).partitions.map(v2PartitionView));
+  };
+
+export const describePartition =
+  (dependencies: RestProxyDependencies): Handler =>
+  async (call) => {
+    sendV2(call, v2PartitionView(partitionIn(call, await seenTopic(call, dependencies))));
+  };
+
+/** Kafka's own number for "no leader" is -1. */
+const v2PartitionView = ({ partition, leader = -1, replicas, inSync }: PartitionInfo) => ({
+  partition,
+  leader,
+  replicas: replicas.map((broker) => ({
+    broker,
+    leader: broker === leader,
+    in_sync: inSync.includes(broker),
+  })),
+});
+
+/** v2: the first offset that can be read, and the next one to be written. */
+export const describeOffsets =
+  (dependencies: RestProxyDependencies): Handler =>
+  async (call) => {
+    const topic = await seenTopic(call, dependencies);
+    const { partition: wanted } = partitionIn(call, topic);
+    const marks = await dependencies.broker.watermarks(topic.station.topic);
+    const found = marks.find(({ partition }) => partition === wanted);
+    if (found === undefined) throw new GatewayError("PARTITION_UNKNOWN");
+    const { low, high } = found;
+    const body = `{"beginning_offset":${low.toString()},"end_offset":${high.toString()}}`;
+    sendText(call.response, 200, V2_TYPE, body);
+  };
