@@ -1,6 +1,9 @@
 /** Which partition a record goes to: the rules of Kafka's Java producer, so that keys meet wherever they come from. */
 import type { BrokerRecord, TopicPartition } from "./broker.ts";
 
+/** A key of maps: unique, because no topic's name has a slash. */
+export const partitionId = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
 const SEED = 0x9747b28c;
 const MULTIPLIER = 0x5bd1e995;
 

@@ -1,4 +1,5 @@
 /** The partitions that are ours at the moment, and how much of each is kept in memory. */
+import { partitionId } from "../broker/partitions.ts";
 import type { ConsumedRecord, TopicPartition } from "../broker/broker.ts";
 import type { Claim } from "./item.ts";
 import { createOffsetTracker, type OffsetTracker } from "./offset-tracker.ts";
@@ -27,8 +28,6 @@ const MAX_RECORDS = 10_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 const MIN_RECORDS = 200;
 const MIN_BYTES = 256 * 1024;
-
-const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 const sizeOf = ({ key, value }: ConsumedRecord): number => (key?.length ?? 0) + (value?.length ?? 0);
 
@@ -71,13 +70,13 @@ export const createClaims = (options: ClaimsOptions): Claims => {
     get all() {
       return [...claims.values()];
     },
-    get: (partition) => claims.get(idOf(partition)),
+    get: (partition) => claims.get(partitionId(partition)),
     take(partition, before) {
-      claims.set(idOf(partition), createClaim(partition, before?.tracker, options));
+      claims.set(partitionId(partition), createClaim(partition, before?.tracker, options));
     },
     give(partition) {
-      const claim = claims.get(idOf(partition));
-      claims.delete(idOf(partition));
+      const claim = claims.get(partitionId(partition));
+      claims.delete(partitionId(partition));
       return claim;
     },
     received(claim, record) {

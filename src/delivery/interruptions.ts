@@ -2,7 +2,8 @@
  * Records whose attempts were broken off because their partition was taken away. Most partitions come straight back:
  * then neither an attempt too many is made, nor one before its time.
  */
-import type { TopicPartition } from "../broker/broker.ts";
+import { partitionId } from "../broker/partitions.ts";
+
 import type { Item } from "./item.ts";
 
 export interface Interruptions {
@@ -12,8 +13,6 @@ export interface Interruptions {
   /** The topic is another one now. */
   forget(topic: string): void;
 }
-
-const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 export const createInterruptions = (): Interruptions => {
   const partitions = new Map<string, Map<bigint, Item>>();
@@ -29,13 +28,13 @@ export const createInterruptions = (): Interruptions => {
         if ([...items.values()].some(({ claim }) => claim.topic === topic)) partitions.delete(id);
     },
     note: (item) => {
-      const id = idOf(item.claim);
+      const id = partitionId(item.claim);
       const items = partitions.get(id) ?? new Map<bigint, Item>();
       partitions.set(id, items.set(item.record.offset, item));
     },
     resume: (item) => {
       if (partitions.size === 0) return;
-      const id = idOf(item.claim);
+      const id = partitionId(item.claim);
       const items = partitions.get(id);
       if (items === undefined) return;
       const before = items.get(item.record.offset);

@@ -2,6 +2,7 @@
  * Lanes: items of one lane leave one after the other, the next only after the one before is released; lanes don't wait
  * for each other. Which items share a lane is all that the kinds of order differ in.
  */
+import { partitionId } from "../broker/partitions.ts";
 import type { ConsumedRecord } from "../broker/broker.ts";
 import { createFifo, type Fifo } from "../lib/fifo.ts";
 
@@ -10,13 +11,11 @@ export type Ordering = "partition" | "key" | "none";
 /** The lane of a record; undefined: a lane of its own. */
 export type LaneOf = (record: ConsumedRecord) => string | undefined;
 
-const partitionLane: LaneOf = ({ topic, partition }) => `${topic}/${partition}`;
-
 export const LANES: Readonly<Record<Ordering, LaneOf>> = {
-  partition: partitionLane,
+  partition: partitionId,
   // "\0" is in no topic's name, so that no key can look like a partition's lane.
   key: (record) =>
-    record.key === null ? partitionLane(record) : `${record.topic}\0${record.key.toString("latin1")}`,
+    record.key === null ? partitionId(record) : `${record.topic}\0${record.key.toString("latin1")}`,
   none: () => undefined,
 };
 

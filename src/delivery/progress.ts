@@ -2,7 +2,8 @@
  * How far this process had come with partitions that it gave up. A connector that is started again, with whichever
  * configuration, goes on from there: what was finished is not sent again.
  */
-import type { GroupPosition, TopicPartition } from "../broker/broker.ts";
+import { partitionId } from "../broker/partitions.ts";
+import type { GroupPosition } from "../broker/broker.ts";
 import { decodeRuns } from "./finished-runs.ts";
 import type { Claim } from "./item.ts";
 
@@ -18,15 +19,13 @@ export interface Progress {
   forget(group: string, topic: string): void;
 }
 
-const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
-
 export const createProgress = (): Progress => {
   const groups = new Map<string, Map<string, Claim>>();
 
   return {
     keep: (group, claim) => {
       const claims = groups.get(group) ?? new Map<string, Claim>();
-      groups.set(group, claims.set(idOf(claim), claim));
+      groups.set(group, claims.set(partitionId(claim), claim));
     },
     begin: (group, claim, start) => {
       const { offset, metadata } = start ?? {};
@@ -34,8 +33,8 @@ export const createProgress = (): Progress => {
       claim.committed = offset;
       claim.metadata = metadata;
       if (offset !== undefined) claim.tracker.know(decodeRuns(offset, metadata));
-      const kept = groups.get(group)?.get(idOf(claim));
-      groups.get(group)?.delete(idOf(claim));
+      const kept = groups.get(group)?.get(partitionId(claim));
+      groups.get(group)?.delete(partitionId(claim));
       // Another position was stored by somebody else, who meant it.
       if (kept === undefined || kept.committed !== offset || kept.metadata !== metadata) return;
       claim.tracker.know(kept.tracker.finishedRuns());

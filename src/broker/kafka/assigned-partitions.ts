@@ -1,4 +1,5 @@
 /** The partitions that the group has given to one member. */
+import { partitionId } from "../partitions.ts";
 import type { Batch, EachBatchPayload, IHeaders, KafkaMessage } from "kafkajs";
 import type {
   ConsumedRecord,
@@ -60,8 +61,6 @@ export interface Sought {
   isStale(partition: TopicPartition): boolean;
 }
 
-const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
-
 export const createSought = (): Sought => {
   /** Sought, and not asked for yet. */
   const pending = new Map<string, bigint>();
@@ -72,14 +71,14 @@ export const createSought = (): Sought => {
       sought.clear();
     },
     seek: (position) => {
-      pending.set(idOf(position), position.offset);
-      sought.add(idOf(position));
+      pending.set(partitionId(position), position.offset);
+      sought.add(partitionId(position));
     },
-    has: (partition) => sought.has(idOf(partition)),
+    has: (partition) => sought.has(partitionId(partition)),
     fetching: (position) => {
-      if (pending.get(idOf(position)) === position.offset) pending.delete(idOf(position));
+      if (pending.get(partitionId(position)) === position.offset) pending.delete(partitionId(position));
     },
-    isStale: (partition) => pending.has(idOf(partition)),
+    isStale: (partition) => pending.has(partitionId(partition)),
   };
 };
 

@@ -1,4 +1,5 @@
 /** Commits of one consumer of kafkajs, each told as made only where it was. */
+import { partitionId } from "../partitions.ts";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type Connection, offsetCommitV8, offsetFetchV8, ResponseError } from "@platformatic/kafka";
 import type { Consumer } from "kafkajs";
@@ -172,7 +173,7 @@ const wantedOf = async (
     ),
   );
   return positions.filter((position) => {
-    const offset = stored.get(`${position.topic}/${position.partition}`) ?? -1n;
+    const offset = stored.get(partitionId(position)) ?? -1n;
     return isWanted(position, offset < 0n ? undefined : offset);
   });
 };

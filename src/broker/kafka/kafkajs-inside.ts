@@ -3,6 +3,7 @@
  * which its assigner is handed, and that one makes the brokers. Their calls are wrapped here: kafkajs tells too little of
  * them, and reads aborted records as if they were committed.
  */
+import { partitionId } from "../partitions.ts";
 import type { Cluster } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { GroupPosition, TopicPartition, TopicPartitionOffset } from "../broker.ts";
@@ -74,7 +75,10 @@ const requireFunctions = (what: string, object: object, names: readonly string[]
 const offsetsOf = ({ topics }: FetchRequest): ReadonlyMap<string, bigint> =>
   new Map(
     topics.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, fetchOffset }) => [`${topic}/${partition}`, BigInt(fetchOffset)]),
+      partitions.map(({ partition, fetchOffset }) => [
+        partitionId({ topic, partition }),
+        BigInt(fetchOffset),
+      ]),
     ),
   );
 
@@ -120,7 +124,12 @@ const createFetch = (fetch: Wrapped["fetch"], inside: Inside): Wrapped["fetch"] 
       topicName,
       partitions: partitions.map((fetched) => {
         const committed = committedOnly(fetched);
-        tellNothingFor(topicName, committed, from.get(`${topicName}/${fetched.partition}`), inside);
+        tellNothingFor(
+          topicName,
+          committed,
+          from.get(partitionId({ topic: topicName, partition: fetched.partition })),
+          inside,
+        );
         return committed;
       }),
     }));

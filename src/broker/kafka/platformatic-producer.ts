@@ -3,6 +3,7 @@
  * Its Producer would do all of it, but loses repeated headers, fails all partitions of a call together, and takes
  * several times as long for a record (record-batch.ts).
  */
+import { partitionId } from "../partitions.ts";
 import { type Connection, protocolErrorsCodesById } from "@platformatic/kafka";
 import { COMPRESSIONS } from "./compression.ts";
 import type { KafkaOptions } from "./options.ts";
@@ -215,7 +216,7 @@ export const createSequences = (newProducerId: () => Promise<ProducerId>): Seque
       if (known !== undefined) return known.identity;
       const its = current();
       const id = await its.producer;
-      const partition = `${topic}/${batch.partition}`;
+      const partition = partitionId({ topic, partition: batch.partition });
       const baseSequence = its.next.get(partition) ?? 0;
       const identity = { ...id, baseSequence };
       const after = (baseSequence + batch.records.length) % WRAP;

@@ -1,4 +1,5 @@
 /** Consuming with kafkajs: a group member that hands records over at once, and comes back by itself after every fault. */
+import { partitionId } from "../partitions.ts";
 import { randomUUID } from "node:crypto";
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
@@ -224,8 +225,6 @@ interface ReaderPlaces {
   forget(topic: string): void;
 }
 
-const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
-
 /** A topic that doesn't exist yet has no end behind which to begin: all of it comes later. */
 const endsOf = (error: unknown): readonly Watermarks[] => {
   if (error instanceof GatewayError && error.code === "STATION_UNKNOWN") return [];
@@ -242,7 +241,7 @@ const createReaderPlaces = (
 
   const findOne = async (topic: string): Promise<void> => {
     for (const { partition, high } of await watermarks(topic).catch(endsOf))
-      next.set(nameOf({ topic, partition }), high);
+      next.set(partitionId({ topic, partition }), high);
     toFind.delete(topic);
   };
 
@@ -252,12 +251,13 @@ const createReaderPlaces = (
     },
     // A partition that "latest" didn't find has been added since.
     of: (partition) =>
-      next.get(nameOf(partition)) ?? (from === "latest" || recreated.has(partition.topic) ? 0n : undefined),
+      next.get(partitionId(partition)) ??
+      (from === "latest" || recreated.has(partition.topic) ? 0n : undefined),
     seek: (position) => {
-      next.set(nameOf(position), position.offset);
+      next.set(partitionId(position), position.offset);
     },
     passed: (position) => {
-      next.set(nameOf(position), position.offset);
+      next.set(partitionId(position), position.offset);
     },
     forget: (topic) => {
       for (const name of [...next.keys()]) if (name.startsWith(`${topic}/`)) next.delete(name);

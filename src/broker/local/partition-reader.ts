@@ -1,4 +1,5 @@
 /** Delivers the records of one subscriber's partitions: wakes on appends, pauses, seeks, starts afresh. */
+import { partitionId } from "../partitions.ts";
 import type {
   ConsumedRecord,
   SubscriptionHandlers,
@@ -34,8 +35,6 @@ export interface PartitionReader {
   /** There is something new to read in a partition, be it this reader's or not. */
   readonly wake: (partition: TopicPartition) => void;
 }
-
-const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 const pastTheLast = (records: readonly ConsumedRecord[]): bigint => (records.at(-1)?.offset ?? -1n) + 1n;
 
@@ -96,22 +95,22 @@ export const createPartitionReader = (
     store,
     handlers,
     maxBytes: Math.min(DELIVERY.bytes, maxReadBytes),
-    isLive: (cursor) => !halted && !cursor.paused && cursors.get(nameOf(cursor)) === cursor,
+    isLive: (cursor) => !halted && !cursor.paused && cursors.get(partitionId(cursor)) === cursor,
   });
 
   const owned = (partitions: readonly TopicPartition[]): readonly Cursor[] =>
-    partitions.flatMap((partition) => cursors.get(nameOf(partition)) ?? []);
+    partitions.flatMap((partition) => cursors.get(partitionId(partition)) ?? []);
 
   return {
     get assignment() {
       return [...cursors.values()].map(({ topic, partition }) => ({ topic, partition }));
     },
-    owns: (partition) => cursors.has(nameOf(partition)),
+    owns: (partition) => cursors.has(partitionId(partition)),
     assign: (positions) => {
       halted = false;
       cursors = new Map(
         positions.map(({ topic, partition, offset }) => [
-          nameOf({ topic, partition }),
+          partitionId({ topic, partition }),
           { topic, partition, next: offset, paused: false, scheduled: false },
         ]),
       );

@@ -2,6 +2,7 @@
  * What a broker without a cluster needs of its storage. The rest of such a broker (partitions, groups, delivery) is
  * the same wherever the records lie, and is built over this interface by `local-broker.ts`.
  */
+import { partitionId } from "../partitions.ts";
 import type {
   BrokerRecord,
   ConsumedRecord,
@@ -69,7 +70,7 @@ export const createPositions = (): Positions => {
     set: (group, positions) => {
       const known = groups.get(group) ?? new Map<string, GroupPosition>();
       groups.set(group, known);
-      for (const position of positions) known.set(`${position.topic}/${position.partition}`, position);
+      for (const position of positions) known.set(partitionId(position), position);
     },
     delete: (group) => {
       groups.delete(group);

@@ -1,4 +1,5 @@
 /** A broker for tests: everything that the port promises but durability. */
+import { partitionId } from "../partitions.ts";
 import { GatewayError } from "../../errors.ts";
 import type {
   Broker,
@@ -54,7 +55,7 @@ const createMemoryStore = (): LocalStore => {
   let closed = false;
 
   const recordsOf = ({ topic, partition }: TopicPartition): ConsumedRecord[] => {
-    const name = `${topic}/${partition}`;
+    const name = partitionId({ topic, partition });
     const records = partitions.get(name) ?? [];
     partitions.set(name, records);
     return records;

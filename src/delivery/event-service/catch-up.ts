@@ -2,11 +2,12 @@
  * A second reader, for followers that the live one has passed: they were paused, or have a past to deliver. It is
  * there only while someone is behind, and serves one stretch of a partition at a time.
  */
+import { partitionId } from "../../broker/partitions.ts";
 import type { Broker, ConsumedRecord, TopicPartition } from "../../broker/broker.ts";
 import type { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createSeekingReader } from "./seeking-reader.ts";
-import { feedId, handOut, isBehind, passOn, type Cursor, type Feed } from "./feed.ts";
+import { handOut, isBehind, passOn, type Cursor, type Feed } from "./feed.ts";
 
 export interface CatchUp {
   /** Some follower of the feed may be behind. */
@@ -49,12 +50,12 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
   const { clock } = options;
   const runs = new Map<string, Run>();
   const reader = createSeekingReader(options, {
-    wanted: (partition) => runs.get(feedId(partition))?.at,
+    wanted: (partition) => runs.get(partitionId(partition))?.at,
     onRecords: (records) => {
       read(records);
     },
     onPassed: (position) => {
-      const run = runs.get(feedId(position));
+      const run = runs.get(partitionId(position));
       if (run !== undefined) advance(run, passOn(run.feed, run.at, position.offset));
     },
   });
@@ -62,19 +63,19 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
   let cancelIdle = (): void => undefined;
 
   const look = (feed: Feed): void => {
-    if (runs.has(feedId(feed))) return;
+    if (runs.has(partitionId(feed))) return;
     const cursor = nextInTurn(feed);
     if (cursor === undefined) return;
     cursor.turn = ++turns;
     cancelIdle();
-    runs.set(feedId(feed), { feed, at: cursor.next, left: RUN_RECORDS });
+    runs.set(partitionId(feed), { feed, at: cursor.next, left: RUN_RECORDS });
     reader.steer(feed);
   };
 
   const end = (feed: Feed): void => {
-    runs.delete(feedId(feed));
+    runs.delete(partitionId(feed));
     look(feed);
-    if (runs.has(feedId(feed))) return;
+    if (runs.has(partitionId(feed))) return;
     reader.steer(feed);
     cancelIdle();
     if (runs.size === 0) cancelIdle = clock.after(IDLE_MS, () => void reader.close());
@@ -82,7 +83,7 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
 
   const read = (records: readonly ConsumedRecord[]): void => {
     const [first] = records;
-    const run = first && runs.get(feedId(first));
+    const run = first && runs.get(partitionId(first));
     if (run === undefined) return;
     run.left -= records.length;
     advance(run, handOut(run.feed, run.at, records));
@@ -91,13 +92,13 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
   const advance = (run: Run, offset: bigint): void => {
     run.at = offset;
     const goesOn = run.left > 0 && isWanted(run);
-    if (runs.get(feedId(run.feed)) === run && !goesOn) end(run.feed);
+    if (runs.get(partitionId(run.feed)) === run && !goesOn) end(run.feed);
   };
 
   return {
     look,
     leave: (feed: TopicPartition) => {
-      const run = runs.get(feedId(feed));
+      const run = runs.get(partitionId(feed));
       if (run?.feed === feed) end(run.feed);
     },
     close: async () => {

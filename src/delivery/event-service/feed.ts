@@ -34,8 +34,6 @@ export interface Feed extends TopicPartition {
   ended: boolean;
 }
 
-export const feedId = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
-
 export const createFeed = ({ topic, partition }: TopicPartition): Feed => ({
   topic,
   partition,

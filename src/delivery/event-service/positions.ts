@@ -1,15 +1,16 @@
 /** Positions of groups that have no members: found at the start of a feed, stored, and kept from being forgotten. */
+import { partitionId } from "../../broker/partitions.ts";
 import type { Broker, GroupPosition, Watermarks } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
-import { feedId, type Cursor, type Feed, type Follower } from "./feed.ts";
+import { type Cursor, type Feed, type Follower } from "./feed.ts";
 
 /** Where a follower begins. */
 type Start = Pick<Cursor, "next" | "stored" | "mayGoBack">;
 
 export interface Positions {
-  /** By `feedId`. Tries until the broker answers, or `isWanted` says no more. */
+  /** By `partitionId`. Tries until the broker answers, or `isWanted` says no more. */
   load(
     follower: Follower,
     feeds: readonly Feed[],
@@ -29,7 +30,7 @@ export interface Positions {
 export interface PositionsOptions {
   readonly broker: Pick<Broker, "committed" | "setCommitted" | "watermarks">;
   readonly clock: Clock;
-  /** By `feedId`: what is ours. */
+  /** By `partitionId`: what is ours. */
   readonly feeds: ReadonlyMap<string, Feed>;
   /** Of the member that holds the feeds, as in `Subscription`. */
   readonly silence: () => number;
@@ -90,7 +91,7 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
     // Asked for after the positions: none that is sound lies behind them.
     const marks = await watermarks(topic);
     return marks.map((mark): [string, Start] => [
-      feedId({ topic, partition: mark.partition }),
+      partitionId({ topic, partition: mark.partition }),
       startOf(from, storedIn.get(mark.partition), mark),
     ]);
   };
@@ -98,7 +99,7 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
   const starts = async (follower: Follower, feeds: readonly Feed[]) => {
     const topics = [...new Set(feeds.map(({ topic }) => topic))];
     const found = new Map((await Promise.all(topics.map((topic) => startsIn(follower, topic)))).flat());
-    if (feeds.every((feed) => found.has(feedId(feed)))) return found;
+    if (feeds.every((feed) => found.has(partitionId(feed)))) return found;
     throw new GatewayError("BROKER_UNAVAILABLE", { message: "A partition's end can't be told" });
   };
 
@@ -185,7 +186,7 @@ export const createPositions = (options: PositionsOptions): Positions => {
 
   const store: Positions["store"] = async (follower, positions) => {
     const cursorOf = (position: GroupPosition): Cursor | undefined =>
-      feeds.get(feedId(position))?.cursors.get(follower);
+      feeds.get(partitionId(position))?.cursors.get(follower);
     const cursors = positions.map(cursorOf);
     if (!cursors.every((cursor) => cursor !== undefined)) throw lost();
     const refused: GroupPosition[] = [];

@@ -1,3 +1,4 @@
+import { partitionId } from "../../broker/partitions.ts";
 import type {
   Broker,
   ConsumedRecord,
@@ -8,7 +9,6 @@ import type {
 } from "../../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { feedId } from "./feed.ts";
 
 /** Reads stretches of partitions on demand, without a group. */
 export interface SeekingReader {
@@ -48,17 +48,17 @@ interface Reading {
 
 const steer = (reading: Reading, handlers: SeekingReaderHandlers, partition: TopicPartition): void => {
   const { subscription, assigned, sought } = reading;
-  const isAssigned = assigned.some((held) => feedId(held) === feedId(partition));
+  const isAssigned = assigned.some((held) => partitionId(held) === partitionId(partition));
   if (subscription === undefined || !isAssigned) return;
   const { topic, partition: number } = partition;
   const offset = handlers.wanted(partition);
   if (offset === undefined) {
-    sought.delete(feedId(partition));
+    sought.delete(partitionId(partition));
     subscription.pause([partition]);
     return;
   }
   subscription.seek({ topic, partition: number, offset });
-  sought.add(feedId(partition));
+  sought.add(partitionId(partition));
   subscription.resume([partition]);
 };
 
@@ -68,10 +68,10 @@ const soughtOnly = (
 ): Pick<SubscriptionHandlers, "onRecords" | "onPassed" | "onRecreated"> => ({
   onRecords: (records) => {
     const [first] = records;
-    if (first !== undefined && sought.has(feedId(first))) handlers.onRecords(records);
+    if (first !== undefined && sought.has(partitionId(first))) handlers.onRecords(records);
   },
   onPassed: (position) => {
-    if (sought.has(feedId(position))) handlers.onPassed(position);
+    if (sought.has(partitionId(position))) handlers.onPassed(position);
   },
   onRecreated: (topic) => handlers.onRecreated?.(topic),
 });

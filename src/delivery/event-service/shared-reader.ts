@@ -4,6 +4,7 @@
  * partitions and reads them once; the followers' groups have no members, only positions. Who holds a partition holds it
  * for all followers, so that among several processes one at a time serves a follower.
  */
+import { partitionId } from "../../broker/partitions.ts";
 import type {
   Broker,
   ConsumedRecord,
@@ -16,7 +17,7 @@ import type {
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createCatchUp, type CatchUp } from "./catch-up.ts";
-import { createFeed, feedId, handOut, liveStart, passOn, type Feed, type Follower } from "./feed.ts";
+import { createFeed, handOut, liveStart, passOn, type Feed, type Follower } from "./feed.ts";
 import { createPositions, type Positions } from "./positions.ts";
 
 export interface SharedReaderOptions {
@@ -42,7 +43,8 @@ interface Desk extends SharedReaderOptions {
 /** Until a follower that can't begin is tried again. */
 const AGAIN_MS = 1000;
 
-const isCurrent = ({ feeds }: Desk, feed: Feed): boolean => feeds.get(feedId(feed)) === feed && !feed.ended;
+const isCurrent = ({ feeds }: Desk, feed: Feed): boolean =>
+  feeds.get(partitionId(feed)) === feed && !feed.ended;
 
 /** Lets a follower read along from its group's positions. */
 const attach = async (desk: Desk, follower: Follower, feeds: readonly Feed[]): Promise<void> => {
@@ -58,7 +60,7 @@ const attach = async (desk: Desk, follower: Follower, feeds: readonly Feed[]): P
   }
   const joined = ours();
   for (const feed of joined) {
-    const start = starts.get(feedId(feed));
+    const start = starts.get(partitionId(feed));
     if (start !== undefined) feed.cursors.set(follower, { ...start, paused: false, turn: 0 });
   }
   if (joined.length > 0) follower.handlers.onAssigned?.(joined);
@@ -94,9 +96,9 @@ const retire = ({ catchUp }: Desk, feed: Feed): void => {
 const assigned = (desk: Desk, partitions: readonly TopicPartition[]): void => {
   const fresh = partitions.map(createFeed);
   for (const feed of fresh) {
-    const before = desk.feeds.get(feedId(feed));
+    const before = desk.feeds.get(partitionId(feed));
     if (before !== undefined) retire(desk, before);
-    desk.feeds.set(feedId(feed), feed);
+    desk.feeds.set(partitionId(feed), feed);
   }
   // What is read before it is known where to begin is read for nothing.
   void desk.live?.then((live) => {
@@ -115,20 +117,21 @@ const giveUp = async (followers: Iterable<Follower>, feeds: readonly Feed[]): Pr
 };
 
 const revoked = async (desk: Desk, partitions: readonly TopicPartition[]): Promise<void> => {
-  const feeds = partitions.flatMap((partition) => desk.feeds.get(feedId(partition)) ?? []);
+  const feeds = partitions.flatMap((partition) => desk.feeds.get(partitionId(partition)) ?? []);
   for (const feed of feeds) retire(desk, feed);
   await giveUp(desk.followers, feeds);
-  for (const feed of feeds) if (desk.feeds.get(feedId(feed)) === feed) desk.feeds.delete(feedId(feed));
+  for (const feed of feeds)
+    if (desk.feeds.get(partitionId(feed)) === feed) desk.feeds.delete(partitionId(feed));
 };
 
 const received = ({ feeds }: Desk, records: readonly ConsumedRecord[]): void => {
   const [first] = records;
-  const feed = first && feeds.get(feedId(first));
+  const feed = first && feeds.get(partitionId(first));
   if (feed?.head !== undefined) feed.head = handOut(feed, feed.head, records);
 };
 
 const passed = ({ feeds }: Desk, position: TopicPartitionOffset): void => {
-  const feed = feeds.get(feedId(position));
+  const feed = feeds.get(partitionId(position));
   if (feed?.head !== undefined) feed.head = passOn(feed, feed.head, position.offset);
 };
 
@@ -164,7 +167,7 @@ const leave = async (desk: Desk, follower: Follower): Promise<void> => {
 const subscriptionOf = (desk: Desk, follower: Follower): Subscription => {
   const each = (partitions: readonly TopicPartition[], change: (feed: Feed) => void): void => {
     for (const partition of partitions) {
-      const feed = desk.feeds.get(feedId(partition));
+      const feed = desk.feeds.get(partitionId(partition));
       if (feed?.cursors.has(follower) === true) change(feed);
     }
   };
