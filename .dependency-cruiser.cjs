@@ -4,7 +4,7 @@ const floors = [
   ["errors"],
   ["observability"],
   ["config", "broker", "auth"],
-  ["ingest", "delivery"],
+  ["ingest", "consume", "delivery"],
   ["http"],
   ["app"],
   ["cluster"],
@@ -29,18 +29,12 @@ module.exports = {
       from: { path: at(names) },
       to: { path: at(floors.slice(i + 1).flat()) },
     })),
-    {
-      name: "ingest-and-delivery-are-strangers",
+    ...["ingest", "consume", "delivery"].map((side, _, sides) => ({
+      name: `${side}-meets-the-other-sides-only-through-the-broker`,
       severity: "error",
-      from: { path: "^src/ingest" },
-      to: { path: "^src/delivery" },
-    },
-    {
-      name: "delivery-and-ingest-are-strangers",
-      severity: "error",
-      from: { path: "^src/delivery" },
-      to: { path: "^src/ingest" },
-    },
+      from: { path: at([side]) },
+      to: { path: at(sides.filter((other) => other !== side)) },
+    })),
     {
       name: "adapters-are-named-only-in-app",
       severity: "error",

@@ -4,7 +4,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { createAuthentication, type Authentication } from "../auth/authentication.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
-import type { PullConsumers } from "../delivery/consume.ts";
+import type { PullConsumers } from "../consume/consume.ts";
 import { createApp, type AppOptions } from "../http/app.ts";
 import { authRoutes } from "../http/handlers/auth.ts";
 import { frontPageRoute } from "../http/handlers/front-page.ts";

@@ -2,7 +2,7 @@
 import type { Authenticate } from "../auth/authenticator.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import type { PullConsumers } from "../delivery/consume.ts";
+import type { PullConsumers } from "../consume/consume.ts";
 import { beaconRoute } from "../http/handlers/beacon.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy.ts";
 import { stationRoutes } from "../http/handlers/stations.ts";

@@ -3,7 +3,7 @@ import { IncomingMessage, ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import type { Express } from "express";
 import { createHttpServer, type HttpServer, type ServerLimits } from "../../src/http/server.ts";
-import type { Pull } from "../../src/delivery/consume/waiting-pull.ts";
+import type { Pull } from "../../src/consume/waiting-pull.ts";
 import { openRaw, type RawConnection } from "./raw.ts";
 import { slowRoute } from "./slow-route.ts";
 import { createTestGateway, LIMIT, type TestGateway, type TestOptions } from "./support.ts";

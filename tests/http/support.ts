@@ -7,7 +7,7 @@ import type { Limits } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import { consumedEvent } from "../../src/http/handlers/stations/consumed-events.ts";
-import { createPullConsumers, type PullConsumers } from "../../src/delivery/consume.ts";
+import { createPullConsumers, type PullConsumers } from "../../src/consume/consume.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createApp } from "../../src/http/app.ts";
 import { beaconRoute } from "../../src/http/handlers/beacon.ts";

@@ -3,7 +3,7 @@ import { Kafka, logLevel, type Producer } from "kafkajs";
 import type { Broker, SubscriptionHandlers } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { pullConsumersOn, requestOf } from "../../delivery/consume/pulls.ts";
+import { pullConsumersOn, requestOf } from "../../consume/pulls.ts";
 import { describeKafka, uniqueName } from "../../support/kafka/describe.ts";
 import { kafkaOptions } from "./options.ts";
 

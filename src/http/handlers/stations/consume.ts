@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { groupOf } from "../../../auth/groups.ts";
 import { unauthorized } from "../../../auth/unauthorized.ts";
-import type { Pull } from "../../../delivery/consume/waiting-pull.ts";
+import type { Pull } from "../../../consume/waiting-pull.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { parseDocument } from "../../../ingest/content/json.ts";

@@ -2,7 +2,7 @@
 import type { ContentLimits } from "../../../ingest/content/content-type.ts";
 import type { Idempotency } from "../../../ingest/idempotency.ts";
 import type { Stations } from "../../../ingest/stations.ts";
-import type { PullConsumers } from "../../../delivery/consume.ts";
+import type { PullConsumers } from "../../../consume/consume.ts";
 import type { Intake } from "../../intake.ts";
 import type { ReadBody } from "../../middleware/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";

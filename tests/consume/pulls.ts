@@ -1,13 +1,13 @@
 /** Pull consumers on a clock that stands still, and requests to them. */
-import type { Broker } from "../../../src/broker/broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
 import {
   createPullConsumers,
   type PullConsumers,
   type PullConsumersOptions,
-} from "../../../src/delivery/consume.ts";
-import type { PullRequest } from "../../../src/delivery/consume/waiting-pull.ts";
-import type { Clock } from "../../../src/lib/clock.ts";
-import { createMemoryBudget } from "../../../src/lib/memory-budget.ts";
+} from "../../src/consume/consume.ts";
+import type { PullRequest } from "../../src/consume/waiting-pull.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 
 export const WAIT = 5000;
 export const IDLE = 30_000;

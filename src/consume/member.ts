@@ -1,11 +1,6 @@
 /** One member of a consumer group, kept between its pulls: it buffers a little, hands out, and commits in order. */
-import type {
-  Broker,
-  Subscription,
-  SubscriptionHandlers,
-  TopicPartitionOffset,
-} from "../../broker/broker.ts";
-import { asGatewayError, type GatewayError } from "../../errors.ts";
+import type { Broker, Subscription, SubscriptionHandlers, TopicPartitionOffset } from "../broker/broker.ts";
+import { asGatewayError, type GatewayError } from "../errors.ts";
 import { createHeldPartitions, type HeldPartitions, type HeldPartitionsOptions } from "./held-partitions.ts";
 import type { Taken } from "./partition-hand-out.ts";
 import { READ_BYTES, type ReaderMemory } from "./reader-memory.ts";

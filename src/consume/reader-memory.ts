@@ -1,6 +1,6 @@
 /** One bound over the events that all groups hold for their readers, and one over those of each owner of groups. */
-import type { Clock } from "../../lib/clock.ts";
-import type { MemoryBudget } from "../../lib/memory-budget.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { MemoryBudget } from "../lib/memory-budget.ts";
 
 /** A member that holds events. */
 export interface Holder {

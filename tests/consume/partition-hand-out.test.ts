@@ -4,7 +4,7 @@ import {
   type KeptRecord,
   type PartitionHandOut,
   type Taken,
-} from "../../../src/delivery/consume/partition-hand-out.ts";
+} from "../../src/consume/partition-hand-out.ts";
 
 const record = (offset: number, size = 1): KeptRecord => ({
   offset: BigInt(offset),

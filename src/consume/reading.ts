@@ -1,5 +1,5 @@
 /** When a member's partitions stand still: while enough is buffered, or while memory is short. */
-import type { Subscription } from "../../broker/broker.ts";
+import type { Subscription } from "../broker/broker.ts";
 import type { PartitionHandOut } from "./partition-hand-out.ts";
 
 export interface ReadingBounds {

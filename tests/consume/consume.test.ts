@@ -1,11 +1,11 @@
 import type { Broker, SubscriptionHandlers } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import type { PullConsumers, PullConsumersOptions } from "../../src/delivery/consume.ts";
-import type { Pull } from "../../src/delivery/consume/waiting-pull.ts";
+import type { PullConsumers, PullConsumersOptions } from "../../src/consume/consume.ts";
+import type { Pull } from "../../src/consume/waiting-pull.ts";
 import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
-import { IDLE, JOIN, pullConsumersOn, requestOf, WAIT, type Wish } from "./consume/pulls.ts";
+import { IDLE, JOIN, pullConsumersOn, requestOf, WAIT, type Wish } from "./pulls.ts";
 
 let broker: Broker;
 let clock: FakeClock;

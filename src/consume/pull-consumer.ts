@@ -1,6 +1,6 @@
 /** The pulls of one consumer: they wait at its member's door, and share what comes in the order in which they came. */
-import { asGatewayError, GatewayError } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
 import { createMember, type Member, type MemberOptions } from "./member.ts";
 import type { Taken } from "./partition-hand-out.ts";
 import { createWaitingPull, type Pull, type PullRequest, type WaitingPull } from "./waiting-pull.ts";

@@ -1,6 +1,6 @@
 /** One pull: what it asks for, what it has so far, and when its wait is over. */
-import type { GatewayError } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { GatewayError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Taken } from "./partition-hand-out.ts";
 
 export interface PullRequest {

@@ -1,9 +1,9 @@
-import type { Broker, Subscription, SubscriptionHandlers } from "../../../src/broker/broker.ts";
-import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
-import type { PullConsumers } from "../../../src/delivery/consume.ts";
-import type { Pull } from "../../../src/delivery/consume/waiting-pull.ts";
-import { createFakeClock, type FakeClock } from "../../support/fake-clock.ts";
-import { record } from "../../broker/conformance/tools.ts";
+import type { Broker, Subscription, SubscriptionHandlers } from "../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
+import type { PullConsumers } from "../../src/consume/consume.ts";
+import type { Pull } from "../../src/consume/waiting-pull.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { record } from "../broker/conformance/tools.ts";
 import { pullConsumersOn, requestOf, WAIT, type Wish } from "./pulls.ts";
 
 let broker: Broker;

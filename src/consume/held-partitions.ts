@@ -1,10 +1,5 @@
 /** The partitions that the group has given to one member, and what is buffered of them. */
-import type {
-  ConsumedRecord,
-  Subscription,
-  TopicPartition,
-  TopicPartitionOffset,
-} from "../../broker/broker.ts";
+import type { ConsumedRecord, Subscription, TopicPartition, TopicPartitionOffset } from "../broker/broker.ts";
 import {
   createPartitionHandOut,
   type KeptRecord,

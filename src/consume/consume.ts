@@ -1,9 +1,9 @@
 /** Consuming by request: each group, consumer and topic has a member of the group, which lives between its pulls. */
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import { createPullConsumer, type PullConsumer, type PullConsumerOptions } from "./consume/pull-consumer.ts";
-import { createReaderMemory } from "./consume/reader-memory.ts";
-import type { Pull, PullRequest } from "./consume/waiting-pull.ts";
+import { createPullConsumer, type PullConsumer, type PullConsumerOptions } from "./pull-consumer.ts";
+import { createReaderMemory } from "./reader-memory.ts";
+import type { Pull, PullRequest } from "./waiting-pull.ts";
 
 export interface PullConsumers {
   /**
