@@ -14,7 +14,7 @@ import { loadOrCreateIdentity, withIdentity } from "../config/identity.ts";
 import { loadSettings, type LoadedSettings, type RefusedSettings } from "../config/load.ts";
 import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import { maskConfig } from "../delivery/config/masking.ts";
+import { maskConfig } from "../delivery/connectors/masking.ts";
 import { VERSION } from "../config/version.ts";
 import { slowSchemas } from "../ingest/schema/slow-schemas.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger.ts";

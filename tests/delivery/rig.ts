@@ -1,12 +1,12 @@
 /** A runner on a memory broker against a scripted sink: everything real but the clock, if so wished. */
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import type { Broker } from "../../src/broker/broker.ts";
-import { parseConnectorConfig } from "../../src/delivery/config/connector-config.ts";
-import { planOf } from "../../src/delivery/connector-plan.ts";
-import type { AttemptReport } from "../../src/delivery/observer.ts";
-import { createProgress } from "../../src/delivery/progress.ts";
-import { createRunner, type Runner } from "../../src/delivery/runner.ts";
-import { createTargets } from "../../src/delivery/targets.ts";
+import { parseConnectorConfig } from "../../src/delivery/connectors/connector-config.ts";
+import { planOf } from "../../src/delivery/connectors/connector-plan.ts";
+import type { AttemptReport } from "../../src/delivery/engine/observer.ts";
+import { createProgress } from "../../src/delivery/engine/progress.ts";
+import { createRunner, type Runner } from "../../src/delivery/engine/runner.ts";
+import { createTargets } from "../../src/delivery/engine/targets.ts";
 import type { GatewayError } from "../../src/errors.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
 import { startHttpSink, type HttpSink } from "../support/http-sink.ts";

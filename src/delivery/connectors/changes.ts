@@ -5,8 +5,8 @@
  */
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { unmaskConfig, type RawConfig } from "../config/masking.ts";
-import type { Targets } from "../targets.ts";
+import { unmaskConfig, type RawConfig } from "./masking.ts";
+import type { Targets } from "../engine/targets.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import type { Directory, Entry } from "./directory.ts";
 import type { Fleet } from "./fleet.ts";

@@ -4,8 +4,8 @@
  */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import { parseConnectorConfig } from "../config/connector-config.ts";
-import type { RawConfig } from "../config/masking.ts";
+import { parseConnectorConfig } from "./connector-config.ts";
+import type { RawConfig } from "./masking.ts";
 import { createChanges, unknownConnector, type ChangesOptions, type ConfigPatch } from "./changes.ts";
 import type { Entry } from "./directory.ts";
 import { createConnectorOffsets, type OffsetRequest, type OffsetsView } from "./offsets.ts";

@@ -1,6 +1,6 @@
 /** The connectors there are: those of the configuration file and those of the log, the file's first. */
 import { createHash } from "node:crypto";
-import type { RawConfig } from "../config/masking.ts";
+import type { RawConfig } from "./masking.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import type { Failure, Target } from "./records.ts";
 

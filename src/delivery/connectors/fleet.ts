@@ -2,11 +2,11 @@
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import { cut } from "../../lib/text.ts";
-import { parseConnectorConfig, type ConnectorSettings } from "../config/connector-config.ts";
-import { planOf } from "../connector-plan.ts";
-import type { DeliveryPlan } from "../delivery-plan.ts";
-import type { Admission } from "../endpoints/endpoint.ts";
-import { createRunner, type Runner, type RunnerOptions } from "../runner.ts";
+import { parseConnectorConfig, type ConnectorSettings } from "./connector-config.ts";
+import { planOf } from "./connector-plan.ts";
+import type { DeliveryPlan } from "../engine/delivery-plan.ts";
+import type { Admission } from "../engine/endpoint.ts";
+import { createRunner, type Runner, type RunnerOptions } from "../engine/runner.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import { printOf, type Directory, type Entry } from "./directory.ts";
 

@@ -2,9 +2,9 @@
 import type { Broker, TopicPartition, TopicPartitionOffset, Watermarks } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { groupOf } from "../connector-plan.ts";
-import type { TopicSelection } from "../config/connector-config.ts";
-import { existingTopics } from "../topic-selection.ts";
+import { groupOf } from "./connector-plan.ts";
+import type { TopicSelection } from "./connector-config.ts";
+import { existingTopics } from "../engine/topic-selection.ts";
 
 /**
  * Where a partition is to go on: an offset (before the first record that is there: at that one), the first record not

@@ -1,9 +1,9 @@
 /** Replays of dead letters that this process has been asked for: one at a time for each connector, in all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
-import { parseConnectorConfig } from "../config/connector-config.ts";
-import { planOf } from "../connector-plan.ts";
-import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../replay.ts";
-import { createRunner, type RunnerOptions } from "../runner.ts";
+import { parseConnectorConfig } from "./connector-config.ts";
+import { planOf } from "./connector-plan.ts";
+import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
+import { createRunner, type RunnerOptions } from "../engine/runner.ts";
 import type { Entry } from "./directory.ts";
 
 export interface DeadLetters {

@@ -1,15 +1,10 @@
 /** What is wrong with a connector's name or configuration: as one error, as lines for the start, and key by key as Connect says it. */
 import { GatewayError } from "../../errors.ts";
-import {
-  CONNECTOR_CLASS,
-  isKnownClass,
-  parseConnectorConfig,
-  type ConfigFault,
-} from "../config/connector-config.ts";
-import { KEYS, type Key } from "../config/keys.ts";
-import { maskConfig, type RawConfig } from "../config/masking.ts";
-import { groupOf } from "../connector-plan.ts";
-import { createTargets, type Targets } from "../targets.ts";
+import { CONNECTOR_CLASS, isKnownClass, parseConnectorConfig, type ConfigFault } from "./connector-config.ts";
+import { KEYS, type Key } from "./config-keys.ts";
+import { maskConfig, type RawConfig } from "./masking.ts";
+import { groupOf } from "./connector-plan.ts";
+import { createTargets, type Targets } from "../engine/targets.ts";
 
 export interface ConfigReport {
   readonly name: string;

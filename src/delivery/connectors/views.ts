@@ -1,7 +1,7 @@
 /** Connectors in the words of Kafka Connect's REST API. */
-import { CONNECTOR_CLASS } from "../config/connector-config.ts";
-import { KEYS } from "../config/keys.ts";
-import { maskConfig, type RawConfig } from "../config/masking.ts";
+import { CONNECTOR_CLASS } from "./connector-config.ts";
+import { KEYS } from "./config-keys.ts";
+import { maskConfig, type RawConfig } from "./masking.ts";
 import type { Entry } from "./directory.ts";
 
 interface TaskId {

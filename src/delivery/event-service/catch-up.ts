@@ -6,8 +6,8 @@ import { partitionId } from "../../broker/partitions.ts";
 import type { Broker, ConsumedRecord, TopicPartition } from "../../broker/broker.ts";
 import type { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { createSeekingReader } from "./seeking-reader.ts";
-import { handOut, isBehind, passOn, type Cursor, type Feed } from "./feed.ts";
+import { createSeekingReader } from "../engine/seeking-reader.ts";
+import { handOut, isBehind, passOn, type Cursor, type Feed } from "../engine/feed.ts";
 
 export interface CatchUp {
   /** Some follower of the feed may be behind. */

@@ -4,7 +4,7 @@ import type { Broker, GroupPosition, Watermarks } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
-import { type Cursor, type Feed, type Follower } from "./feed.ts";
+import { type Cursor, type Feed, type Follower } from "../engine/feed.ts";
 
 /** Where a follower begins. */
 type Start = Pick<Cursor, "next" | "stored" | "mayGoBack">;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { DeliveryObserver } from "../observer.ts";
+import type { DeliveryObserver } from "../engine/observer.ts";
 
 const SILENCE_MS = 5000;
 

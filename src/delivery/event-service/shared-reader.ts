@@ -17,7 +17,7 @@ import type {
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createCatchUp, type CatchUp } from "./catch-up.ts";
-import { createFeed, handOut, liveStart, passOn, type Feed, type Follower } from "./feed.ts";
+import { createFeed, handOut, liveStart, passOn, type Feed, type Follower } from "../engine/feed.ts";
 import { createPositions, type Positions } from "./positions.ts";
 
 export interface SharedReaderOptions {

@@ -1,9 +1,9 @@
 /** Beyond Connect: why a connector fails. */
 import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import type { Connectors } from "../../delivery/connectors/connectors.ts";
-import { causeOf, originalOf } from "../../delivery/dead-letters.ts";
-import type { FailedAttempt } from "../../delivery/recent-failures.ts";
-import { newestRecords } from "../../delivery/tail.ts";
+import { causeOf, originalOf } from "../../delivery/engine/dead-letters.ts";
+import type { FailedAttempt } from "../../delivery/engine/recent-failures.ts";
+import { newestRecords } from "../../delivery/engine/tail.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Call } from "../call.ts";
 import * as documentation from "../documentation/connector-insight.ts";

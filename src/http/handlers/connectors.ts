@@ -1,5 +1,5 @@
 /** `/connectors` on the operators' listener: Kafka Connect's REST API over the connectors' domain. */
-import { CONNECTOR_CLASS } from "../../delivery/config/connector-config.ts";
+import { CONNECTOR_CLASS } from "../../delivery/connectors/connector-config.ts";
 import type { Connectors } from "../../delivery/connectors/connectors.ts";
 import type { Target } from "../../delivery/connectors/records.ts";
 import { definitionsOf } from "../../delivery/connectors/validation.ts";

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { operatorPrincipal } from "../../auth/operator-principal.ts";
 import type { Broker, RecordHeader } from "../../broker/broker.ts";
-import { openTail } from "../../delivery/tail.ts";
+import { openTail } from "../../delivery/engine/tail.ts";
 import { GatewayError } from "../../errors.ts";
 import type { ContentLimits } from "../../ingest/content/content-type.ts";
 import { parseDocument } from "../../ingest/content/json.ts";

@@ -1,7 +1,11 @@
 /** Changes of one connector from two processes at the same time, decided by the order of the log. */
 import type { AppendOutcome, Broker, BrokerRecord } from "../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
-import { createDelivery, type Delivery, type DeliveryOptions } from "../../../src/delivery/delivery.ts";
+import {
+  createDelivery,
+  type Delivery,
+  type DeliveryOptions,
+} from "../../../src/delivery/connectors/connector-delivery.ts";
 import type { GatewayError } from "../../../src/errors.ts";
 import { RETRY, startHttpSink, type HttpSink } from "../../support/http-sink.ts";
 

@@ -1,6 +1,6 @@
 import type { TopicInfo } from "../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
-import { createDelivery } from "../../../src/delivery/delivery.ts";
+import { createDelivery } from "../../../src/delivery/connectors/connector-delivery.ts";
 
 it("warns at the start of a topic of definitions that Kafka deletes from, and says how to repair it", async () => {
   const memory = createMemoryBroker();

@@ -8,7 +8,7 @@ import {
   type EventService,
   type EventServiceOptions,
 } from "../../../src/delivery/event-service/event-service.ts";
-import type { AttemptReport } from "../../../src/delivery/observer.ts";
+import type { AttemptReport } from "../../../src/delivery/engine/observer.ts";
 import type { GatewayError } from "../../../src/errors.ts";
 import { systemClock, type Clock } from "../../../src/lib/clock.ts";
 import { startHttpSink, type HttpSink } from "../../support/http-sink.ts";

@@ -1,7 +1,7 @@
 /** Request bodies of `/connectors`, as Kafka Connect takes them: JSON, and nothing else. */
 import type { Request } from "express";
 import { z } from "zod";
-import type { RawConfig } from "../../../delivery/config/masking.ts";
+import type { RawConfig } from "../../../delivery/connectors/masking.ts";
 import type { ConfigPatch } from "../../../delivery/connectors/changes.ts";
 import type { OffsetRequest } from "../../../delivery/connectors/offsets.ts";
 import { TARGETS, type Target } from "../../../delivery/connectors/records.ts";

@@ -1,0 +1,197 @@
+/**
+ * A connector's configuration, read as the Auckland HTTP sink reads it. Keys that aren't known here are Connect's
+ * own, or another connector's: they are left alone, as Connect leaves them.
+ */
+import { isInternalTopic } from "../../broker/broker.ts";
+import { cut } from "../../lib/text.ts";
+import type { StrategyName } from "../engine/strategy/by-name.ts";
+import type { Schedules } from "../engine/strategy/strategy.ts";
+import type { Targets } from "../engine/targets.ts";
+import { parseHeaders, type HeaderPair } from "./config-headers.ts";
+import { KEYS, type Key } from "./config-keys.ts";
+import { MASK, maskConfig, type RawConfig } from "./masking.ts";
+
+/** Topics by their names, or by the pattern that a name matches as a whole. */
+export type TopicSelection = { readonly names: readonly string[] } | { readonly pattern: RegExp };
+
+export interface ConnectorSettings {
+  readonly name: string;
+  readonly topics: TopicSelection;
+  readonly url: URL;
+  readonly method: "POST" | "PUT" | "DELETE";
+  readonly headers: readonly HeaderPair[];
+  /** Milliseconds; 0: no limit. */
+  readonly connectTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly strategy: StrategyName;
+  readonly schedules: Schedules;
+  readonly delayMs: number;
+  readonly tasksMax: number;
+  readonly concurrency: number;
+  readonly ordering: "partition" | "key" | "none";
+  readonly successWithoutFlag: boolean;
+  /** Longest Retry-After that may lengthen a wait, in milliseconds; 0: none does. */
+  readonly maxRetryAfterMs: number;
+  /** Fraction of a wait. */
+  readonly jitter: number;
+  readonly ratePerSecond: number | undefined;
+  readonly deadLetterTopic: string | undefined;
+  readonly tombstones: "skip" | "send" | "dead-letter";
+  readonly secret: Buffer | undefined;
+}
+
+export interface ConfigFault {
+  readonly key: string;
+  /** One line, in Connect's words and without a credential. */
+  readonly message: string;
+}
+
+export type ParsedConfig =
+  { readonly settings: ConnectorSettings } | { readonly faults: readonly ConfigFault[] };
+
+/** Classes that this connector stands for; Connect takes simple names and aliases too. */
+const CLASSES = ["nz.ac.auckland.kafka.http.sink.HttpSinkConnector", "HttpSinkConnector", "HttpSink"];
+export const CONNECTOR_CLASS = "nz.ac.auckland.kafka.http.sink.HttpSinkConnector";
+export const isKnownClass = (name: string): boolean => CLASSES.includes(name);
+
+/** Reads keys one by one and remembers every fault on the way. */
+const createReader = (config: RawConfig) => {
+  const shown = maskConfig(config);
+  const faults: ConfigFault[] = [];
+  const fault = (key: string, message: string): void => {
+    faults.push({ key, message });
+  };
+  const invalid = (key: string, reason: string): void => {
+    fault(key, `Invalid value ${cut(shown[key] ?? "")} for configuration ${key}: ${reason}`);
+  };
+  const read = <T>(key: Key<T>): T | undefined => {
+    const given = [key.name, ...key.aliases].find((name) => config[name] !== undefined);
+    const raw = given === undefined ? key.default : config[given];
+    if (raw === undefined) {
+      if (key.required)
+        fault(key.name, `Missing required configuration "${key.name}" which has no default value.`);
+      return undefined;
+    }
+    if (raw.includes(MASK)) {
+      invalid(given ?? key.name, "It is masked, and nothing is stored that it could stand for");
+      return undefined;
+    }
+    const parsed = key.parse(raw);
+    if ("value" in parsed) return parsed.value;
+    invalid(given ?? key.name, parsed.reason);
+    return undefined;
+  };
+  return { faults, fault, invalid, read };
+};
+
+type Reader = ReturnType<typeof createReader>;
+
+const readTopics = ({ read, fault, invalid }: Reader): TopicSelection => {
+  const names = [...new Set(read(KEYS.topics) ?? [])];
+  const pattern = read(KEYS.topicsRegex);
+  if (names.length > 0 && pattern !== undefined) {
+    const message = "topics and topics.regex are mutually exclusive options, but both are set.";
+    fault("topics", message);
+  }
+  if (pattern !== undefined) return { pattern };
+  if (names.length === 0) fault("topics", "Must configure one of topics or topics.regex");
+  const internal = names.find(isInternalTopic);
+  if (internal !== undefined) invalid("topics", `${internal} can't be delivered`);
+  return { names };
+};
+
+const readHeaders = ({ read, invalid }: Reader): readonly HeaderPair[] => {
+  const raw = read(KEYS.headers);
+  if (raw === undefined) return [];
+  const parsed = parseHeaders(raw, read(KEYS.headerSeparator) ?? "|");
+  if ("value" in parsed) return parsed.value;
+  invalid(KEYS.headers.name, parsed.reason);
+  return [];
+};
+
+const readClass = ({ read, fault }: Reader): void => {
+  const name = read(KEYS.connectorClass);
+  if (name === undefined || isKnownClass(name)) return;
+  fault(
+    KEYS.connectorClass.name,
+    `Failed to find any class that implements Connector and which name matches ${cut(name)}, available connectors are: ${CONNECTOR_CLASS}`,
+  );
+};
+
+const readDeadLetters = (
+  { read, invalid, fault }: Reader,
+  topics: TopicSelection,
+): Pick<ConnectorSettings, "deadLetterTopic" | "tombstones"> => {
+  const deadLetterTopic = read(KEYS.deadLetterTopic);
+  const tombstones = read(KEYS.tombstones) ?? "skip";
+  const delivered =
+    deadLetterTopic !== undefined &&
+    ("names" in topics ? topics.names.includes(deadLetterTopic) : topics.pattern.test(deadLetterTopic));
+  if (delivered) invalid(KEYS.deadLetterTopic.name, "It is one of the topics that are delivered");
+  if (deadLetterTopic !== undefined && isInternalTopic(deadLetterTopic)) {
+    invalid(KEYS.deadLetterTopic.name, "It is an internal topic");
+  }
+  if (tombstones === "dead-letter" && deadLetterTopic === undefined) {
+    fault(KEYS.tombstones.name, "tombstones is dead-letter, but dead.letter.topic is not set.");
+  }
+  return { deadLetterTopic, tombstones };
+};
+
+const readPace = ({ read }: Reader) => ({
+  schedules: { retry: read(KEYS.retryBackoff) ?? [], down: read(KEYS.downBackoff) ?? [] },
+  connectTimeoutMs: read(KEYS.connectTimeout) ?? 0,
+  readTimeoutMs: read(KEYS.readTimeout) ?? 0,
+  delayMs: (read(KEYS.delay) ?? 0) * 1000,
+  tasksMax: read(KEYS.tasksMax) ?? 1,
+  concurrency: read(KEYS.concurrency) ?? 1,
+  jitter: read(KEYS.jitter) ?? 0,
+  ratePerSecond: read(KEYS.rateLimit),
+});
+
+const readUrl = ({ read, invalid }: Reader, targets: Targets | undefined): URL | undefined => {
+  const url = read(KEYS.url);
+  const refused = url && targets?.refusalOf(url.hostname);
+  if (refused !== undefined) invalid(KEYS.url.name, refused);
+  return url;
+};
+
+/**
+ * All faults at once; a setting is made only of a configuration without any. With `targets`, a URL that names an
+ * address which isn't allowed is a fault; without, that shows when it is connected to.
+ */
+export const parseConnectorConfig = (name: string, config: RawConfig, targets?: Targets): ParsedConfig => {
+  const reader = createReader(config);
+  const { read, faults } = reader;
+  readClass(reader);
+  const topics = readTopics(reader);
+  const url = readUrl(reader, targets);
+  const method = read(KEYS.method);
+  const headers = readHeaders(reader);
+  const strategy = read(KEYS.strategy);
+  const pace = readPace(reader);
+  const ordering = read(KEYS.ordering) ?? "partition";
+  const successWithoutFlag = read(KEYS.successWithoutFlag) === "success";
+  const maxRetryAfter = read(KEYS.maxRetryAfter) ?? 0;
+  const maxRetryAfterMs = read(KEYS.retryAfter) === "honour" ? maxRetryAfter * 1000 : 0;
+  const deadLetters = readDeadLetters(reader, topics);
+  const secret = read(KEYS.secret);
+  if (faults.length > 0 || url === undefined || method === undefined || strategy === undefined) {
+    return { faults };
+  }
+  return {
+    settings: {
+      name,
+      topics,
+      url,
+      method,
+      headers,
+      strategy,
+      ...pace,
+      ordering,
+      successWithoutFlag,
+      maxRetryAfterMs,
+      ...deadLetters,
+      secret,
+    },
+  };
+};

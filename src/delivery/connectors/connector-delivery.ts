@@ -1,0 +1,121 @@
+/** The delivery side of the gateway, put together: connectors of the configuration file and of the REST API. */
+import type { Broker } from "../../broker/broker.ts";
+import { GatewayError } from "../../errors.ts";
+import { pause, systemClock, type Clock } from "../../lib/clock.ts";
+import type { Tracing } from "../../observability/tracing.ts";
+import type { RawConfig } from "./masking.ts";
+import { createConnectorLog } from "./connector-log.ts";
+import { createConnectors, type Connectors } from "./connectors.ts";
+import { createDirectory } from "./directory.ts";
+import { createFleet, type Fleet } from "./fleet.ts";
+import { lagOf, type Lag } from "../engine/lag.ts";
+import { createReplays } from "./replays.ts";
+import { faultsOfDeclared } from "./validation.ts";
+import type { DeliveryObserver } from "../engine/observer.ts";
+import { createProgress } from "../engine/progress.ts";
+import { createTargets } from "../engine/targets.ts";
+
+export interface ConnectorSample {
+  readonly connector: string;
+  readonly inFlight: number;
+  /** Records that wait for the time of an attempt. */
+  readonly waiting: number;
+  readonly lag: Lag;
+}
+
+export interface Delivery {
+  readonly connectors: Connectors;
+  /** Begins to deliver; resolves when it has, which it goes on trying for while the broker is away. */
+  open(): Promise<void>;
+  /** What each connector of this process is about now; those whose lag can't be told are left out. */
+  sample(): Promise<readonly ConnectorSample[]>;
+  /** This process replays the connector's dead letters. */
+  isReplaying(connector: string): boolean;
+  /** Stops sending, commits, leaves the groups. */
+  close(): Promise<void>;
+}
+
+export interface DeliveryOptions {
+  readonly broker: Broker;
+  /** `delivery.connectorsTopic`. */
+  readonly connectorsTopic: string;
+  /** `delivery.allowTargets`. */
+  readonly allowTargets: readonly string[];
+  /** Connectors of the configuration file. */
+  readonly declared: readonly { readonly name: string; readonly config: RawConfig }[];
+  /** `host:port`, unique among the processes that share the broker. */
+  readonly workerId: string;
+  readonly observer: DeliveryObserver;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Absent: no spans; a record's own trace goes on all the same. */
+  readonly tracing?: Tracing | undefined;
+  /** Absent: this process is the only one that can replay a connector's dead letters. */
+  readonly replaysAnywhere?: (connector: string) => Promise<boolean>;
+}
+
+/** Milliseconds that an end waits for a beginning that has not come to its end yet. */
+const LONGEST_OPENING_MS = 250;
+
+/** Name of what faults belong to that are of no connector. */
+const NO_CONNECTOR = "-";
+
+const requireValid = ({ declared, allowTargets }: DeliveryOptions): void => {
+  const faults = faultsOfDeclared(declared, allowTargets);
+  if (faults.length > 0) throw new GatewayError("SETTINGS_INVALID", { message: faults.join("\n") });
+};
+
+const sampleOf = async (broker: Broker, clock: Clock, fleet: Fleet): Promise<readonly ConnectorSample[]> => {
+  const samples = [...fleet.runners].map(async ([connector, runner]) => ({
+    connector,
+    inFlight: runner.inFlight,
+    waiting: runner.waiting,
+    lag: await lagOf(broker, clock, runner.claims),
+  }));
+  const settled = await Promise.allSettled(samples);
+  return settled.flatMap((sample) => (sample.status === "fulfilled" ? sample.value : []));
+};
+
+/** Throws SETTINGS_INVALID, a line for each fault of a declared connector. */
+export const createDelivery = (options: DeliveryOptions): Delivery => {
+  const {
+    broker,
+    declared,
+    workerId,
+    observer,
+    tracing,
+    clock = systemClock,
+    random = Math.random,
+  } = options;
+  requireValid(options);
+  const log = createConnectorLog({
+    broker,
+    topic: options.connectorsTopic,
+    clock,
+    onChange: (name) => void fleet.reconcile(name),
+    onError: (error) => {
+      observer.fault(NO_CONNECTOR, error);
+    },
+  });
+  const directory = createDirectory(new Map(declared.map(({ name, config }) => [name, config])), log);
+  const targets = createTargets(options.allowTargets);
+  const engine = { broker, clock, observer, random, targets, tracing, progress: createProgress() };
+  const fleet = createFleet({ ...engine, directory, log, workerId });
+  const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere });
+  let opening = Promise.resolve();
+  const open = async (): Promise<void> => {
+    await log.open();
+    await Promise.all(directory.names.map((name) => fleet.reconcile(name)));
+  };
+  return {
+    connectors: createConnectors({ broker, clock, log, directory, fleet, replays, workerId, targets }),
+    open: () => (opening = open()),
+    isReplaying: (name) => replays.isRunning(name),
+    sample: () => sampleOf(broker, clock, fleet),
+    close: async () => {
+      await Promise.all([log.close(), fleet.stop(), replays.stop()]);
+      // Where the broker is away, opening ends only when its requests are given up; it finds everything closed then.
+      await Promise.race([opening, pause(clock, LONGEST_OPENING_MS)]);
+    },
+  };
+};

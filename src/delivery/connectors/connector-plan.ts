@@ -1,0 +1,26 @@
+import type { ConnectorSettings } from "./connector-config.ts";
+import type { DeliveryPlan } from "../engine/delivery-plan.ts";
+import { createHttpSink } from "./http-sink.ts";
+import { LANES } from "../engine/ordering.ts";
+import { STRATEGIES } from "../engine/strategy/by-name.ts";
+
+/** Kafka Connect's name for the group of a sink connector. */
+export const groupOf = (connector: string): string => `connect-${connector}`;
+
+/** A connector as the engine runs it. */
+export const planOf = (settings: ConnectorSettings): DeliveryPlan => ({
+  name: settings.name,
+  group: groupOf(settings.name),
+  topics: settings.topics,
+  endpoint: createHttpSink(settings),
+  strategy: STRATEGIES[settings.strategy](settings.schedules),
+  laneOf: LANES[settings.ordering],
+  inFlight: settings.concurrency * settings.tasksMax,
+  delayMs: settings.delayMs,
+  jitter: settings.jitter,
+  maxRetryAfterMs: settings.maxRetryAfterMs,
+  ratePerSecond: settings.ratePerSecond,
+  deadLetterTopic: settings.deadLetterTopic,
+  connectTimeoutMs: settings.connectTimeoutMs,
+  readTimeoutMs: settings.readTimeoutMs,
+});

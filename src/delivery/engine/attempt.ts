@@ -1,0 +1,104 @@
+/** One attempt: render, send, classify, ask the strategy what follows, report. */
+import { asGatewayError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { cut } from "../../lib/text.ts";
+import { retryAfterMs } from "../../lib/retry-after.ts";
+import type { Tracing } from "../../observability/tracing.ts";
+import { traceAttempt, type AttemptTrace } from "./attempt-trace.ts";
+import type { DeliveryPlan } from "./delivery-plan.ts";
+import type { HttpResult } from "./endpoint.ts";
+import type { HttpClient } from "./http-client/http-client.ts";
+import type { Item } from "./item.ts";
+import type { AttemptOutcome, DeliveryObserver } from "./observer.ts";
+
+export type Next =
+  | { readonly action: "finish" }
+  | { readonly action: "wait"; readonly ms: number }
+  | { readonly action: "drop" }
+  | { readonly action: "stop"; readonly trace: string };
+
+export interface AttemptOptions {
+  readonly plan: DeliveryPlan;
+  readonly client: HttpClient;
+  readonly clock: Clock;
+  readonly observer: DeliveryObserver;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** Absent: no spans; a record's own trace goes on all the same. */
+  readonly tracing?: Tracing | undefined;
+}
+
+const OUTCOMES: Readonly<Record<Next["action"], AttemptOutcome>> = {
+  finish: "delivered",
+  wait: "retry",
+  drop: "dropped",
+  stop: "stopped",
+};
+
+const traceOf = ({ record, attempts, lastStatus, lastError }: Item): string => {
+  const { topic, partition, offset } = record;
+  const failure = lastError ?? `HTTP status ${String(lastStatus)}`;
+  return `Delivery stopped at ${topic}-${partition}@${offset} after attempt ${attempts}: ${failure}`;
+};
+
+/** Sends the item once and notes on it what came of that. */
+export const createAttempt = ({ plan, client, clock, observer, random, tracing }: AttemptOptions) => {
+  const { endpoint, strategy } = plan;
+
+  const waitMs = (ms: number, result: HttpResult): number => {
+    const jittered = ms * (1 + plan.jitter * random());
+    if (plan.maxRetryAfterMs === 0 || !("status" in result)) return jittered;
+    return Math.max(jittered, Math.min(retryAfterMs(result.retryAfter, clock.now()), plan.maxRetryAfterMs));
+  };
+
+  const decide = (item: Item, result: HttpResult): Next => {
+    // Only an operator can allow an address, so that no strategy is asked: it would drop one record after the other.
+    if ("kind" in result && result.kind === "forbidden") return { action: "stop", trace: traceOf(item) };
+    const answer = endpoint.classify(result);
+    if (answer === "done") return { action: "finish" };
+    const verdict = strategy.after(item.retry, answer);
+    if (verdict.action === "drop") return { action: "drop" };
+    if (verdict.action === "stop") return { action: "stop", trace: traceOf(item) };
+    item.retry = verdict.state;
+    return { action: "wait", ms: waitMs(verdict.ms, result) };
+  };
+
+  // What an endpoint kind throws is one more way for an attempt to fail, and never the end of the task.
+  const send = async (item: Item, now: number, trace: AttemptTrace): Promise<HttpResult> => {
+    try {
+      return await client.send(trace.mark(endpoint.render(item.record, now)));
+    } catch (error) {
+      return { kind: "lost", error: asGatewayError(error).message };
+    }
+  };
+
+  const exchange = async (item: Item, now: number): Promise<HttpResult> => {
+    const trace = traceAttempt(plan.name, item, tracing);
+    const result = await send(item, now, trace);
+    trace.end(result);
+    return result;
+  };
+
+  return async (item: Item): Promise<Next> => {
+    const { topic, partition, offset } = item.record;
+    const startedAt = clock.now();
+    item.attempts += 1;
+    const result = await exchange(item, startedAt);
+    item.lastStatus = "status" in result ? result.status : undefined;
+    item.lastError = "error" in result ? cut(result.error) : undefined;
+    const next = decide(item, result);
+    observer.attempted({
+      connector: plan.name,
+      topic,
+      partition,
+      offset,
+      attempt: item.attempts,
+      outcome: OUTCOMES[next.action],
+      status: item.lastStatus,
+      error: item.lastError,
+      durationMs: clock.now() - startedAt,
+      retryInMs: next.action === "wait" ? next.ms : undefined,
+    });
+    return next;
+  };
+};

@@ -1,0 +1,119 @@
+/**
+ * Which addresses a delivery may connect to. Public ones, and what the operator names; everything that leads back into
+ * the machine, the network or a cloud's metadata service is refused, after DNS, for each new connection.
+ */
+import { lookup as resolve, type LookupAddress } from "node:dns";
+import { BlockList, isIP, type LookupFunction } from "node:net";
+import { GatewayError } from "../../errors.ts";
+
+export interface Targets {
+  /** May the address be connected to, when the URL names this host? */
+  allows(host: string, address: string): boolean;
+  /** Why a URL's host can't be delivered to, as far as that shows without DNS; undefined: it may be. */
+  refusalOf(hostname: string): string | undefined;
+  /** Resolves like `dns.lookup`, without the addresses that aren't allowed; fails when none is left. */
+  readonly lookup: LookupFunction;
+}
+
+/** RFC 6890 and its successors: addresses that aren't public, and metadata services on public ones. */
+const CLOSED = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "168.63.129.16/32",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+  "::/96",
+  "64:ff9b::/96",
+  "64:ff9b:1::/48",
+  "100::/64",
+  "2001::/23",
+  "2001:db8::/32",
+  "2002::/16",
+  "fc00::/7",
+  "fe80::/10",
+  "fec0::/10",
+  "ff00::/8",
+];
+
+const familyOf = (address: string): "ipv4" | "ipv6" => (isIP(address) === 6 ? "ipv6" : "ipv4");
+
+const parseCidr = (entry: string): { network: string; prefix: number } | undefined => {
+  const [network = "", prefix, ...rest] = entry.split("/");
+  const version = isIP(network);
+  if (version === 0 || rest.length > 0) return undefined;
+  const longest = version === 6 ? 128 : 32;
+  const length = prefix === undefined ? longest : Number(prefix);
+  return Number.isInteger(length) && length >= 0 && length <= longest
+    ? { network, prefix: length }
+    : undefined;
+};
+
+const blockListOf = (entries: readonly string[]): BlockList => {
+  const blocks = new BlockList();
+  for (const entry of entries) {
+    const cidr = parseCidr(entry);
+    if (cidr !== undefined) blocks.addSubnet(cidr.network, cidr.prefix, familyOf(cidr.network));
+  }
+  return blocks;
+};
+
+const normalHost = (host: string): string => host.toLowerCase().replace(/\.$/, "");
+
+/** RFC 6761, 6.3: whatever ends in it is loopback. */
+const isLocalhost = (host: string): boolean => /(?:^|\.)localhost$/.test(normalHost(host));
+
+/** `through`: the host name that has led to the address. */
+export const targetRefused = (address: string, through?: string): GatewayError =>
+  new GatewayError("TARGET_REFUSED", {
+    message: `${through === undefined ? address : `${through} leads to ${address}, which`} is not a public address; add it to delivery.allowTargets to allow it`,
+  });
+
+/** `allowed`: CIDRs, addresses and host names (`*.corp.example` for all names below) beyond what is public. */
+export const createTargets = (allowed: readonly string[]): Targets => {
+  const closed = blockListOf(CLOSED);
+  const opened = blockListOf(allowed);
+  const hosts = new Set(allowed.filter((entry) => parseCidr(entry) === undefined).map(normalHost));
+
+  const isNamed = (host: string): boolean =>
+    hosts.has(host) || [...hosts].some((entry) => entry.startsWith("*.") && host.endsWith(entry.slice(1)));
+
+  const allows = (host: string, address: string): boolean => {
+    if (isNamed(normalHost(host))) return true;
+    const family = familyOf(address);
+    return opened.check(address, family) || !closed.check(address, family);
+  };
+
+  /** A URL's host is the address in its one plain spelling, whichever of them was written. */
+  const refusalOf = (hostname: string): string | undefined => {
+    const host = hostname.replace(/^\[|\]$/g, "");
+    const addresses = isLocalhost(host) ? ["127.0.0.1", "::1"] : [host].filter((one) => isIP(one) !== 0);
+    if (addresses.length === 0 || addresses.some((address) => allows(host, address))) return undefined;
+    return targetRefused(host).message;
+  };
+
+  const lookup: LookupFunction = (host, options, callback) => {
+    resolve(host, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) {
+        callback(error, []);
+        return;
+      }
+      const open: LookupAddress[] = addresses.filter(({ address }) => allows(host, address));
+      const [first] = open;
+      if (first === undefined) callback(targetRefused(addresses[0]?.address ?? "no address", host), []);
+      else if (options.all === true) callback(null, open);
+      else callback(null, first.address, first.family);
+    });
+  };
+
+  return { allows, refusalOf, lookup };
+};

@@ -1,0 +1,69 @@
+import { MASK, maskConfig, unmaskConfig, type RawConfig } from "../../../src/delivery/connectors/masking.ts";
+
+const STORED = {
+  "callback.request.url": "https://user:pass@example.com/a?api_key=k1&page=2",
+  "callback.request.headers": "Authorization:Bearer t|X-Plain:p|X-Api-Key:k2",
+  secret: "whsec_AAEC",
+  "sasl.jaas.config": "x",
+  "proxy.url": "http://u:p@proxy.example/",
+  topics: "orders",
+};
+
+describe("maskConfig", () => {
+  it("hides credentials and nothing else", () => {
+    expect(maskConfig(STORED)).toStrictEqual({
+      "callback.request.url": `https://${MASK}@example.com/a?api_key=${MASK}&page=2`,
+      "callback.request.headers": `Authorization:${MASK}|X-Plain:p|X-Api-Key:${MASK}`,
+      secret: MASK,
+      "sasl.jaas.config": MASK,
+      "proxy.url": `http://${MASK}@proxy.example/`,
+      topics: "orders",
+    });
+  });
+
+  it("hides the credentials of keys that nothing here reads", () => {
+    const shown = maskConfig({
+      "ssl.keystore.key": "k1",
+      "basic.auth.user.info": "k1",
+      "registry.api.key": "k1",
+      "proxy.url": "http://u:k1@proxy.example/?sig=k1",
+      "errors.tolerance": "all",
+    });
+    expect(JSON.stringify(shown)).not.toContain("k1");
+    expect(shown).toMatchObject({
+      "proxy.url": `http://${MASK}@proxy.example/?sig=${MASK}`,
+      "errors.tolerance": "all",
+    });
+  });
+
+  it("keeps the JSON form of headers", () => {
+    const headers = '{"Cookie":"c","Accept":"*/*"}';
+
+    expect(maskConfig({ "callback.request.headers": headers })).toStrictEqual({
+      "callback.request.headers": `{"Cookie":"${MASK}","Accept":"*/*"}`,
+    });
+  });
+});
+
+describe("unmaskConfig", () => {
+  it("is the inverse of masking", () => {
+    expect(unmaskConfig(maskConfig(STORED), STORED)).toStrictEqual(STORED);
+  });
+
+  it.each<[string, RawConfig, RawConfig]>([
+    [
+      "a changed path",
+      { "callback.request.url": `https://${MASK}@example.com/b?page=3&api_key=${MASK}` },
+      { "callback.request.url": "https://user:pass@example.com/b?page=3&api_key=k1" },
+    ],
+    [
+      "a new header beside a masked one",
+      { "callback.request.headers": `authorization:${MASK}|New:n` },
+      { "callback.request.headers": "authorization:Bearer t|New:n" },
+    ],
+    ["a new secret", { secret: "whsec_BBBB" }, { secret: "whsec_BBBB" }],
+    ["a mask that stands for nothing", { password: MASK }, { password: MASK }],
+  ])("keeps %s", (_, given, expected) => {
+    expect(unmaskConfig(given, STORED)).toStrictEqual(expected);
+  });
+});

@@ -1,0 +1,111 @@
+import { traceAttempt } from "../../../src/delivery/engine/attempt-trace.ts";
+import type { DeliveryRequest } from "../../../src/delivery/engine/endpoint.ts";
+import type { Item } from "../../../src/delivery/engine/item.ts";
+import type { SpanEnd, TraceContext, Tracing } from "../../../src/observability/tracing.ts";
+
+const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const OURS = "00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-01";
+
+const REQUEST: DeliveryRequest = {
+  origin: "http://sink.example",
+  path: "/",
+  method: "POST",
+  headers: ["X-Kafka-Topic", "t"],
+  body: null,
+};
+
+const itemWith = (headers: Readonly<Record<string, string>>): Item =>
+  ({
+    record: {
+      topic: "t",
+      partition: 3,
+      offset: 7n,
+      headers: Object.entries(headers).map(([name, value]) => ({ name, value: Buffer.from(value) })),
+    },
+    attempts: 2,
+  }) as unknown as Item;
+
+interface Begun {
+  readonly name: string;
+  readonly parent: TraceContext | undefined;
+  end?: SpanEnd;
+}
+
+const recordingTracing = (): { tracing: Tracing; begun: Begun[] } => {
+  const begun: Begun[] = [];
+  const tracing: Tracing = {
+    begin: (name, _kind, parent) => {
+      const span: Begun = { name, parent };
+      begun.push(span);
+      return {
+        context: { traceparent: OURS, tracestate: parent?.tracestate },
+        end: (how) => {
+          span.end = how;
+        },
+      };
+    },
+    close: () => Promise.resolve(),
+  };
+  return { tracing, begun };
+};
+
+const BROKEN_STATE = { traceparent: TRACEPARENT, tracestate: "a=b\n" };
+
+describe("without spans", () => {
+  it("leaves a state out that no header can hold", () => {
+    expect(traceAttempt("crm", itemWith(BROKEN_STATE), undefined).mark(REQUEST).headers).toEqual([
+      "X-Kafka-Topic",
+      "t",
+      "traceparent",
+      TRACEPARENT,
+    ]);
+  });
+
+  it("hands the record's trace on as it came", () => {
+    const item = itemWith({ traceparent: TRACEPARENT, tracestate: "vendor=1" });
+    expect(traceAttempt("crm", item, undefined).mark(REQUEST).headers).toEqual([
+      "X-Kafka-Topic",
+      "t",
+      "traceparent",
+      TRACEPARENT,
+      "tracestate",
+      "vendor=1",
+    ]);
+  });
+
+  it.each([{}, { traceparent: "broken", tracestate: "vendor=1" }])(
+    "adds nothing for headers %j",
+    (headers) => {
+      expect(traceAttempt("crm", itemWith(headers), undefined).mark(REQUEST)).toBe(REQUEST);
+    },
+  );
+});
+
+describe("with spans", () => {
+  it("makes each attempt a child of the record's origin", () => {
+    const { tracing, begun } = recordingTracing();
+    const trace = traceAttempt("crm", itemWith({ traceparent: TRACEPARENT }), tracing);
+    expect(trace.mark(REQUEST).headers.slice(2)).toEqual(["traceparent", OURS]);
+    trace.end({ status: 200, retryAfter: undefined, body: Buffer.alloc(0) });
+    expect(begun).toMatchObject([
+      {
+        name: "deliver crm",
+        parent: { traceparent: TRACEPARENT },
+        end: {
+          attributes: {
+            "stationgate.attempt": 2,
+            "messaging.kafka.offset": "7",
+            "http.response.status_code": 200,
+          },
+        },
+      },
+    ]);
+    expect(begun[0]?.end?.failure).toBeUndefined();
+  });
+
+  it("begins a trace where the record has none, and says why an attempt failed", () => {
+    const { tracing, begun } = recordingTracing();
+    traceAttempt("crm", itemWith({}), tracing).end({ kind: "lost", error: "ECONNRESET" });
+    expect(begun).toMatchObject([{ parent: undefined, end: { failure: "ECONNRESET" } }]);
+  });
+});

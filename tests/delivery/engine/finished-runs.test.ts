@@ -1,0 +1,105 @@
+import fc from "fast-check";
+import { MAX_METADATA } from "../../../src/broker/broker.ts";
+import { decodeRuns, encodeRuns, mergeRuns } from "../../../src/delivery/engine/finished-runs.ts";
+import { createOffsetTracker } from "../../../src/delivery/engine/offset-tracker.ts";
+
+const offsets = fc.uniqueArray(fc.integer({ min: 0, max: 60 }));
+
+/** A tracker of records 0 to 60, of which these are finished. */
+const trackerOf = (finished: readonly number[]) => {
+  const tracker = createOffsetTracker();
+  for (let offset = 0; offset <= 60; offset += 1) tracker.received(BigInt(offset), 0);
+  for (const offset of finished) tracker.finished(BigInt(offset));
+  return tracker;
+};
+
+describe("what is finished beyond the position", () => {
+  it("is known to the next tracker from its text, whatever the order of the ends", () => {
+    fc.assert(
+      fc.property(offsets, (finished) => {
+        const tracker = trackerOf(finished);
+        const position = tracker.position() ?? 0n;
+        const next = createOffsetTracker();
+        next.know(decodeRuns(position, encodeRuns(position, tracker.finishedRuns())));
+        for (let offset = position; offset <= 60n; offset += 1n)
+          expect(next.hasFinished(offset)).toBe(finished.includes(Number(offset)));
+      }),
+    );
+  });
+
+  it("is still told by a tracker that has read only a part of it", () => {
+    const tracker = createOffsetTracker();
+    tracker.know([
+      { first: 1n, end: 5n },
+      { first: 7n, end: 9n },
+    ]);
+    tracker.received(0n, 0);
+    tracker.passed(1n);
+    tracker.passed(2n);
+
+    expect(tracker.position()).toBe(0n);
+    expect(tracker.finishedRuns()).toStrictEqual([
+      { first: 1n, end: 5n },
+      { first: 7n, end: 9n },
+    ]);
+  });
+
+  it("is no longer than a broker stores", () => {
+    const runs = Array.from({ length: 5000 }, (_, n) => ({
+      first: BigInt(2 * n + 1),
+      end: BigInt(2 * n + 2),
+    }));
+    const text = encodeRuns(0n, runs) ?? "";
+    const decoded = decodeRuns(0n, text);
+
+    expect(text.length).toBeLessThanOrEqual(MAX_METADATA);
+    expect(decoded.length).toBeGreaterThan(1000);
+    expect(decoded).toStrictEqual(runs.slice(0, decoded.length));
+  });
+
+  it("has no text where there is nothing", () => {
+    expect(encodeRuns(7n, [])).toBeUndefined();
+  });
+
+  it.each([
+    undefined,
+    "",
+    "f1:",
+    "f1:1",
+    "f1:1,2,3",
+    "f2:1,2",
+    "f1:1,-2",
+    "f1:1,zzzzzzzzzz",
+    "somebody else's",
+  ])("is nothing where the text is none of ours: %s", (text) => {
+    expect(decodeRuns(7n, text)).toStrictEqual([]);
+  });
+
+  it("of two lists is one list", () => {
+    const merged = mergeRuns(
+      [
+        { first: 1n, end: 3n },
+        { first: 8n, end: 9n },
+      ],
+      [{ first: 3n, end: 5n }],
+    );
+
+    expect(merged).toStrictEqual([
+      { first: 1n, end: 5n },
+      { first: 8n, end: 9n },
+    ]);
+  });
+});
+
+describe("offsets that go back", () => {
+  it("are another log's: the position is in that one", () => {
+    const tracker = createOffsetTracker();
+    for (const offset of [500n, 501n]) tracker.received(offset, 0);
+    tracker.finished(501n);
+    tracker.received(0n, 0);
+    tracker.received(1n, 0);
+    tracker.finished(0n);
+
+    expect(tracker.position()).toBe(1n);
+  });
+});

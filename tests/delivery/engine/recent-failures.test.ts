@@ -1,0 +1,46 @@
+import { createRecentFailures, newestOf } from "../../../src/delivery/engine/recent-failures.ts";
+import type { AttemptOutcome } from "../../../src/delivery/engine/observer.ts";
+
+const report = (offset: number, outcome: AttemptOutcome = "dropped") => ({
+  ...{ connector: "crm", topic: "orders", partition: 0, offset: BigInt(offset), attempt: 1, outcome },
+  ...{ status: 500, error: undefined, durationMs: 1, retryInMs: undefined },
+});
+
+/** The failures of a process whose attempts ended at these times. */
+const failedAt = (...times: readonly number[]) => {
+  let now = 0;
+  const failures = createRecentFailures(() => now);
+  for (const at of times) {
+    now = at;
+    failures.attempted(report(at));
+  }
+  return failures.of("crm");
+};
+
+const times = (from: number, count: number): readonly number[] =>
+  Array.from({ length: count }, (_, index) => from + 2 * index);
+
+describe("recent failures", () => {
+  it("lists the newest 20 attempts that did not deliver, newest first", () => {
+    const failures = createRecentFailures(() => 0);
+    failures.attempted(report(99, "delivered"));
+    for (let offset = 0; offset < 25; offset++) failures.attempted(report(offset));
+
+    expect(failures.of("crm").map(({ offset }) => Number(offset))).toStrictEqual(
+      Array.from({ length: 20 }, (_, index) => 24 - index),
+    );
+    expect(failures.of("another")).toStrictEqual([]);
+  });
+
+  it("merges those of several processes by time", () => {
+    const merged = newestOf([failedAt(1, 4), failedAt(2, 3), []]);
+
+    expect(merged.map(({ at }) => at)).toStrictEqual([4, 3, 2, 1]);
+  });
+
+  it("merges to as many as one process lists", () => {
+    const merged = newestOf([failedAt(...times(1, 20)), failedAt(...times(2, 20))]);
+
+    expect(merged.map(({ at }) => at)).toStrictEqual(Array.from({ length: 20 }, (_, index) => 40 - index));
+  });
+});

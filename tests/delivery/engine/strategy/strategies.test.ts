@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { STRATEGIES, type StrategyName } from "../../../../src/delivery/engine/strategy/by-name.ts";
+import {
+  FIRST_ATTEMPT,
+  type Failure,
+  type Strategy,
+} from "../../../../src/delivery/engine/strategy/strategy.ts";
+
+const seconds = (...steps: number[]): number[] => steps.map((step) => step * 1000);
+const defaults = { retry: seconds(5, 30, 60, 300, 600), down: seconds(5, 10, 15) };
+
+/** Fails every attempt as told: the second of each attempt, then how it ended. */
+const play = (strategy: Strategy, failureOf: (attempt: number) => Failure): readonly (number | string)[] => {
+  const story: (number | string)[] = [];
+  let state = FIRST_ATTEMPT;
+  for (let attempt = 0, now = 0; ; attempt += 1) {
+    story.push(now);
+    const verdict = strategy.after(state, failureOf(attempt));
+    if (verdict.action !== "wait") return [...story, verdict.action];
+    now += verdict.ms / 1000;
+    state = verdict.state;
+  }
+};
+
+const retry = (): Failure => "retry";
+const down = (): Failure => "down";
+const alternating = (attempt: number): Failure => (attempt % 2 === 0 ? "retry" : "down");
+
+describe("exception strategies on the default schedules", () => {
+  it.each<[StrategyName, (number | string)[]]>([
+    ["PROGRESS_BACK_OFF_DROP_MESSAGE", [0, 5, 35, 95, 395, 995, "drop"]],
+    ["PROGRESS_BACK_OFF_STOP_TASK", [0, 5, 35, 95, 395, 995, "stop"]],
+    ["DROP_MESSAGE", [0, "drop"]],
+    ["STOP_TASK", [0, "stop"]],
+  ])("%s after answers that ask for a retry", (name, story) => {
+    expect(play(STRATEGIES[name](defaults), retry)).toStrictEqual(story);
+  });
+
+  it.each(Object.keys(STRATEGIES) as StrategyName[])("%s stops when the endpoint stays down", (name) => {
+    expect(play(STRATEGIES[name](defaults), down)).toStrictEqual([0, 5, 15, 30, "stop"]);
+  });
+
+  it.each<[StrategyName, (number | string)[]]>([
+    // r5 d5 r30 d10 r60 d15 r300 then the fourth "down" finds its schedule used up
+    ["PROGRESS_BACK_OFF_DROP_MESSAGE", [0, 5, 10, 40, 50, 110, 125, 425, "stop"]],
+    ["PROGRESS_BACK_OFF_STOP_TASK", [0, 5, 10, 40, 50, 110, 125, 425, "stop"]],
+    ["DROP_MESSAGE", [0, "drop"]],
+    ["STOP_TASK", [0, "stop"]],
+  ])("%s counts the two schedules separately", (name, story) => {
+    expect(play(STRATEGIES[name](defaults), alternating)).toStrictEqual(story);
+  });
+
+  it("drops when the retries run out although the endpoint was down in between", () => {
+    const strategy = STRATEGIES.PROGRESS_BACK_OFF_DROP_MESSAGE({ retry: seconds(2), down: seconds(1, 7) });
+    const failures: Failure[] = ["down", "retry", "down", "retry"];
+
+    expect(play(strategy, (attempt) => failures[attempt] ?? "retry")).toStrictEqual([0, 1, 3, 10, "drop"]);
+  });
+});
+
+describe("any order of failures", () => {
+  it("ends after at most one attempt per step and one more", () => {
+    const waits = fc.array(fc.integer({ min: 0, max: 1000 }), { maxLength: 6 });
+    const names = fc.constantFrom(...(Object.keys(STRATEGIES) as StrategyName[]));
+    const failures = fc.array(fc.constantFrom<Failure>("retry", "down"), { minLength: 13, maxLength: 13 });
+    fc.assert(
+      fc.property(names, waits, waits, failures, (name, retries, downs, drawn) => {
+        const story = play(
+          STRATEGIES[name]({ retry: retries, down: downs }),
+          (attempt) => drawn[attempt] ?? "retry",
+        );
+
+        expect(story.length - 1).toBeLessThanOrEqual(retries.length + downs.length + 1);
+      }),
+    );
+  });
+});

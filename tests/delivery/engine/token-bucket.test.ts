@@ -1,0 +1,38 @@
+import { createTokenBucket, type TokenBucket } from "../../../src/delivery/engine/token-bucket.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+
+const takeAll = (bucket: TokenBucket): number => {
+  let taken = 0;
+  while (bucket.take() === 0) taken += 1;
+  return taken;
+};
+
+describe("a token bucket", () => {
+  it("gives at most one second's worth at once, then the rate", () => {
+    const clock = createFakeClock();
+    const bucket = createTokenBucket(10, clock);
+
+    expect(takeAll(bucket)).toBe(10);
+    expect(bucket.take()).toBe(100);
+
+    clock.advance(300);
+
+    expect(takeAll(bucket)).toBe(3);
+
+    clock.advance(3_600_000);
+
+    expect(takeAll(bucket)).toBe(10);
+  });
+
+  it("gives one every so often where the rate is below one a second", () => {
+    const clock = createFakeClock();
+    const bucket = createTokenBucket(0.5, clock);
+
+    expect(bucket.take()).toBe(0);
+    expect(bucket.take()).toBe(2000);
+
+    clock.advance(2000);
+
+    expect(bucket.take()).toBe(0);
+  });
+});

@@ -1,0 +1,42 @@
+import { type Broker, isInternalTopic } from "../../../src/broker/broker.ts";
+import { station } from "../../../src/config/schema/stations.ts";
+import { existingTopics } from "../../../src/delivery/engine/topic-selection.ts";
+
+const INTERNAL = [
+  "__consumer_offsets",
+  "__transaction_state",
+  "__share_group_state",
+  "__cluster_metadata",
+  "_stationgate-connectors",
+  "_stationgate-staging",
+];
+const OTHERS = ["orders", "__mine", "_schemas", "consumer_offsets", "stationgate-orders"];
+
+const brokerWith = (names: readonly string[]): Pick<Broker, "topics" | "topic"> => ({
+  topics: () => Promise.resolve(names.map((name) => ({ name, partitions: 1 }))),
+  topic: (name) => Promise.resolve(names.includes(name) ? { name, partitions: 1 } : undefined),
+});
+
+describe("the topics of a connector", () => {
+  it.each([/^(?:.*)$/, /^(?:_.*)$/, /^(?:__consumer_offsets|orders)$/])(
+    "selected by %s, are none of Kafka's own and none of the gateway's",
+    async (pattern) => {
+      const topics = await existingTopics(brokerWith([...INTERNAL, ...OTHERS]), { pattern });
+
+      expect(topics).toEqual(OTHERS.filter((name) => pattern.test(name)).toSorted());
+    },
+  );
+
+  it("that are named are those that exist", async () => {
+    expect(await existingTopics(brokerWith(OTHERS), { names: ["orders", "missing"] })).toEqual(["orders"]);
+  });
+});
+
+it("no station may be declared on an internal topic", () => {
+  const accepted = [...INTERNAL, ...OTHERS].filter(
+    (topic) => station.safeParse({ name: "s", topic }).success,
+  );
+
+  expect(accepted).toEqual(OTHERS);
+  expect(INTERNAL.every(isInternalTopic)).toBe(true);
+});
