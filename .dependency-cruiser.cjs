@@ -36,6 +36,18 @@ module.exports = {
       to: { path: at(sides.filter((other) => other !== side)) },
     })),
     {
+      name: "the-engine-does-not-know-its-users",
+      severity: "error",
+      from: { path: "^src/delivery/engine/" },
+      to: { path: "^src/delivery/(?!engine/)" },
+    },
+    {
+      name: "the-users-of-the-engine-are-strangers",
+      severity: "error",
+      from: { path: "^src/delivery/(connectors|event-service)/" },
+      to: { path: "^src/delivery/(connectors|event-service)/", pathNot: "^src/delivery/$1/" },
+    },
+    {
       name: "adapters-are-named-only-in-app",
       severity: "error",
       from: { path: "^src", pathNot: "^src/(app(/|\\.ts$)|broker/)" },

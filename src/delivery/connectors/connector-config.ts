@@ -2,6 +2,7 @@
  * A connector's configuration, read as the Auckland HTTP sink reads it. Keys that aren't known here are Connect's
  * own, or another connector's: they are left alone, as Connect leaves them.
  */
+import type { TopicSelection } from "../engine/topic-selection.ts";
 import { isInternalTopic } from "../../broker/broker.ts";
 import { cut } from "../../lib/text.ts";
 import type { StrategyName } from "../engine/strategy/by-name.ts";
@@ -11,8 +12,6 @@ import { parseHeaders, type HeaderPair } from "./config-headers.ts";
 import { KEYS, type Key } from "./config-keys.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
 
-/** Topics by their names, or by the pattern that a name matches as a whole. */
-export type TopicSelection = { readonly names: readonly string[] } | { readonly pattern: RegExp };
 
 export interface ConnectorSettings {
   readonly name: string;

@@ -8,20 +8,12 @@ import { createConnectorLog } from "./connector-log.ts";
 import { createConnectors, type Connectors } from "./connectors.ts";
 import { createDirectory } from "./directory.ts";
 import { createFleet, type Fleet } from "./fleet.ts";
-import { lagOf, type Lag } from "../engine/lag.ts";
+import { type ConnectorSample, lagOf } from "../engine/lag.ts";
 import { createReplays } from "./replays.ts";
 import { faultsOfDeclared } from "./validation.ts";
 import type { DeliveryObserver } from "../engine/observer.ts";
 import { createProgress } from "../engine/progress.ts";
 import { createTargets } from "../engine/targets.ts";
-
-export interface ConnectorSample {
-  readonly connector: string;
-  readonly inFlight: number;
-  /** Records that wait for the time of an attempt. */
-  readonly waiting: number;
-  readonly lag: Lag;
-}
 
 export interface Delivery {
   readonly connectors: Connectors;

@@ -3,7 +3,7 @@ import type { Broker, TopicPartition, TopicPartitionOffset, Watermarks } from ".
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { groupOf } from "./connector-plan.ts";
-import type { TopicSelection } from "./connector-config.ts";
+import type { TopicSelection } from "../engine/topic-selection.ts";
 import { existingTopics } from "../engine/topic-selection.ts";
 
 /**

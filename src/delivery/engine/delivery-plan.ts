@@ -1,5 +1,5 @@
 /** What the engine needs to know of one stream of deliveries, whatever kind of endpoint it goes to. */
-import type { TopicSelection } from "../connectors/connector-config.ts";
+import type { TopicSelection } from "./topic-selection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { LaneOf } from "./ordering.ts";
 import type { Strategy } from "./strategy/strategy.ts";

@@ -9,6 +9,14 @@ export interface Lag {
   readonly seconds: number;
 }
 
+export interface ConnectorSample {
+  readonly connector: string;
+  readonly inFlight: number;
+  /** Records that wait for the time of an attempt. */
+  readonly waiting: number;
+  readonly lag: Lag;
+}
+
 /** How far the partitions that are ours are behind. Rejects with BROKER_UNAVAILABLE. */
 export const lagOf = async (
   broker: Pick<Broker, "watermarks">,

@@ -1,5 +1,7 @@
 import { type Broker, isInternalTopic } from "../../broker/broker.ts";
-import type { TopicSelection } from "../connectors/connector-config.ts";
+
+/** Topics by their names, or by the pattern that a name matches as a whole. */
+export type TopicSelection = { readonly names: readonly string[] } | { readonly pattern: RegExp };
 
 const namesOf = async (broker: Pick<Broker, "topics">, pattern: RegExp): Promise<readonly string[]> => {
   const topics = await broker.topics();

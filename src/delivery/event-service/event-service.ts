@@ -5,8 +5,7 @@
 import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import { systemClock, type Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing.ts";
-import { lagOf } from "../engine/lag.ts";
-import type { ConnectorSample } from "../connectors/connector-delivery.ts";
+import { type ConnectorSample, lagOf } from "../engine/lag.ts";
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
 import type { BusinessServerOptions } from "./business-server.ts";
 import type { ClientBodies } from "./client-callback.ts";
