@@ -2,14 +2,14 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { clientsIn } from "../config/schema/event-service.ts";
-import type { CallbackAuth } from "../delivery/event-service/business-server.ts";
+import type { CallbackAuth } from "../delivery/event-service/callbacks.ts";
 import {
   createEventService,
   type EventService,
   type EventServiceOptions,
 } from "../delivery/event-service/event-service.ts";
 import type { MoreInfoOptions } from "../delivery/event-service/more-info-url.ts";
-import { observeDeliveries } from "../delivery/engine/observe.ts";
+import { observeDeliveries } from "../delivery/engine/observer.ts";
 import { decodeStrkey } from "../lib/strkey.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";

@@ -1,5 +1,5 @@
 /** What a process can be asked about itself, so that one of several can answer for all of them. */
-import type { FailedAttempt } from "../delivery/engine/recent-failures.ts";
+import type { FailedAttempt } from "../delivery/engine/observer.ts";
 import type { MetricSamples } from "../observability/summed-metrics.ts";
 
 /** One process's answer to each question. A question is about a connector, or about nothing (""). */

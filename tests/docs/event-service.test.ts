@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { signingKey, stellarSignature } from "../../src/delivery/event-service/stellar-signature.ts";
+import { signingKey, stellarSignature } from "../../src/delivery/event-service/callbacks.ts";
 import { changed, createRig, type Rig } from "../delivery/event-service/rig.ts";
 import { SEED, VECTORS } from "../delivery/event-service/vectors.ts";
 

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { signingKey } from "../../src/delivery/event-service/stellar-signature.ts";
+import { signingKey } from "../../src/delivery/event-service/callbacks.ts";
 import { decodeStrkey } from "../../src/lib/strkey.ts";
 import { SEED, VECTORS } from "../delivery/event-service/vectors.ts";
 

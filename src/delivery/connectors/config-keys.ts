@@ -1,5 +1,5 @@
 /** Every key of a connector's configuration that is understood here, in the order in which Connect would list them. */
-import { STRATEGIES, type StrategyName } from "../engine/strategy/by-name.ts";
+import { STRATEGIES, type StrategyName } from "../engine/strategy.ts";
 import {
   decimal,
   httpUrl,

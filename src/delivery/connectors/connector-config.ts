@@ -5,13 +5,11 @@
 import type { TopicSelection } from "../engine/topic-selection.ts";
 import { isInternalTopic } from "../../broker/broker.ts";
 import { cut } from "../../lib/text.ts";
-import type { StrategyName } from "../engine/strategy/by-name.ts";
-import type { Schedules } from "../engine/strategy/strategy.ts";
+import type { Schedules, StrategyName } from "../engine/strategy.ts";
 import type { Targets } from "../engine/targets.ts";
-import { parseHeaders, type HeaderPair } from "./config-headers.ts";
+import { parseHeaders, type HeaderPair } from "./config-values.ts";
 import { KEYS, type Key } from "./config-keys.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
-
 
 export interface ConnectorSettings {
   readonly name: string;

@@ -1,6 +1,8 @@
 /** What the records of the connectors' topic say, read in their order: the same in every process. */
 import type { ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
-import { definitionSchema, failureSchema, type Definition, type Failure } from "./records.ts";
+import { GatewayError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { type Definition, definitionSchema, type Failure, failureSchema } from "./records.ts";
 
 /** What a record is about, before the colon of its key. */
 export const KINDS = {
@@ -46,7 +48,7 @@ interface Standing {
   kept: boolean;
 }
 
-export interface View {
+interface View {
   readonly names: readonly string[];
   definition(name: string): Definition | undefined;
   /** undefined: nothing was ever written about it. */
@@ -127,6 +129,54 @@ export const createView = (): View => {
     apply: (record) => {
       const [, kind, name] = /^(\w+):(.*)$/s.exec(record.key?.toString("utf8") ?? "") ?? [];
       return kind === undefined || name === undefined ? undefined : applied(kind, name, record);
+    },
+  };
+};
+
+/** Longest wait of a client, for a record of its to come back or for the topic to be read. */
+const PATIENCE_MS = 10_000;
+
+/** How far the topic has been read, and promises for positions in it. */
+interface Progress {
+  /** Offset of the last record that was read; -1: none was. */
+  readonly read: bigint;
+  /** Rejects with BROKER_UNAVAILABLE, and these words, when it takes longer than a client should wait. */
+  until(reached: () => boolean, otherwise: string): Promise<void>;
+  /** To be called when something has changed. */
+  check(): void;
+  /** false: it has been read before, by a reader that had to begin anew. */
+  isNew(offset: bigint): boolean;
+}
+
+export const createProgress = (clock: Clock): Progress => {
+  const waiters = new Set<() => void>();
+  let next = 0n;
+  return {
+    get read() {
+      return next - 1n;
+    },
+    until: (reached, otherwise) =>
+      new Promise((resolve, reject) => {
+        const check = (): void => {
+          if (!reached()) return;
+          waiters.delete(check);
+          cancel();
+          resolve();
+        };
+        const cancel = clock.after(PATIENCE_MS, () => {
+          waiters.delete(check);
+          reject(new GatewayError("BROKER_UNAVAILABLE", { message: otherwise }));
+        });
+        waiters.add(check);
+        check();
+      }),
+    check: () => {
+      for (const waiter of waiters) waiter();
+    },
+    isNew: (offset) => {
+      if (offset < next) return false;
+      next = offset + 1n;
+      return true;
     },
   };
 };

@@ -19,8 +19,7 @@
 import type { Broker, ConsumedRecord, RecordHeader, Subscription } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
-import { createProgress } from "./connector-log-progress.ts";
-import { createView, KINDS, seenHeader, versionHeader } from "./connector-log-view.ts";
+import { createProgress, createView, KINDS, seenHeader, versionHeader } from "./connector-log-view.ts";
 import type { Definition, Failure } from "./records.ts";
 
 export interface ConnectorLog {

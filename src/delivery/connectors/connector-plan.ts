@@ -2,7 +2,7 @@ import type { ConnectorSettings } from "./connector-config.ts";
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createHttpSink } from "./http-sink.ts";
 import { LANES } from "../engine/ordering.ts";
-import { STRATEGIES } from "../engine/strategy/by-name.ts";
+import { STRATEGIES } from "../engine/strategy.ts";
 
 /** Kafka Connect's name for the group of a sink connector. */
 export const groupOf = (connector: string): string => `connect-${connector}`;

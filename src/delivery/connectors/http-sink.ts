@@ -1,11 +1,67 @@
 /** The endpoint of a connector: one URL, the record's value as the body, a `retry` flag in the answer. */
+import { createHash, createHmac } from "node:crypto";
 import type { ConsumedRecord } from "../../broker/broker.ts";
+import type { Admission, DeliveryRequest, Endpoint, HttpResult } from "../engine/delivery-plan.ts";
+import type { Failure } from "../engine/strategy.ts";
 import type { ConnectorSettings } from "./connector-config.ts";
-import type { Failure } from "../engine/strategy/strategy.ts";
-import type { Admission, DeliveryRequest, Endpoint, HttpResult } from "../engine/endpoint.ts";
-import { retryFlag } from "./retry-flag.ts";
-import { standardWebhookHeaders } from "./standard-webhooks.ts";
-import { recordDigest, traceId } from "./trace.ts";
+
+/** The `retry` field with which an endpoint of the Auckland sink answers. */
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const parse = (body: Buffer): unknown => {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+};
+
+/** true: send again; false: done; undefined: the body has no usable flag. */
+export const retryFlag = (body: Buffer): boolean | undefined => {
+  if (body.length === 0) return undefined;
+  const answer = parse(body);
+  if (!isObject(answer)) return undefined;
+  const { retry } = answer;
+  if (typeof retry === "boolean") return retry;
+  if (retry === 0) return false;
+  if (typeof retry !== "string") return undefined;
+  const flag = retry.toLowerCase();
+  if (flag === "true") return true;
+  return flag === "false" ? false : undefined;
+};
+
+/**
+ * Signs as Standard Webhooks 1.0 says: HMAC-SHA256 over `<id>.<timestamp>.<body>`.
+ * Returns header names and values in turn; `timestamp` is in seconds since the epoch.
+ */
+export const standardWebhookHeaders = (
+  secret: Buffer,
+  id: string,
+  timestamp: number,
+  body: Buffer | null,
+): readonly string[] => {
+  const hmac = createHmac("sha256", secret).update(`${id}.${timestamp}.`);
+  const signature = (body === null ? hmac : hmac.update(body)).digest("base64");
+  return ["webhook-id", id, "webhook-timestamp", String(timestamp), "webhook-signature", `v1,${signature}`];
+};
+
+/** The ids of a record's requests: the same on every retry, and after a restart. */
+
+const HEADER = "x-b3-traceid";
+/** What an HTTP field value can carry without being changed on the way. */
+const PLAIN = /^[\x21-\x7e]{1,256}$/;
+
+/** md5 of connector, topic, partition and offset, in hex: names a record, keeps no secret. */
+const recordDigest = (connector: string, record: ConsumedRecord): string =>
+  createHash("md5").update(`${connector}${record.topic}${record.partition}${record.offset}`).digest("hex");
+
+/** The record's own `X-B3-TraceId` where it has one that can be sent, else the first half of its digest. */
+const traceId = (record: ConsumedRecord, digest: string): string => {
+  const own = record.headers.find(({ name }) => name.toLowerCase() === HEADER)?.value?.toString("latin1");
+  return own !== undefined && PLAIN.test(own) ? own : digest.slice(0, 16);
+};
 
 /** Answers that speak of the endpoint, not of the record. */
 const DOWN_STATUSES = new Set([401, 403, 405, 406, 502, 503, 504]);

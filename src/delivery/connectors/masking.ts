@@ -3,7 +3,7 @@
  * (userinfo, query parameters) and in `secret`.
  */
 import { isCredentialName, mapUrlCredentials, maskUrlCredentials } from "../../lib/url-credentials.ts";
-import { isJsonForm, parseHeaders, printHeaders, type HeaderPair } from "./config-headers.ts";
+import { isJsonForm, parseHeaders, printHeaders, type HeaderPair } from "./config-values.ts";
 import { KEYS } from "./config-keys.ts";
 
 export type RawConfig = Readonly<Record<string, string>>;

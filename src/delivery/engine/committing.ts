@@ -1,8 +1,8 @@
 import type { GroupPosition, Subscription } from "../../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { encodeRuns } from "./finished-runs.ts";
-import type { Claim } from "./item.ts";
+import { encodeRuns } from "./offset-tracker.ts";
+import type { Claim } from "./claims.ts";
 
 export interface Committing {
   /** A record was finished: its position is stored within half a second, and sooner where many are. */

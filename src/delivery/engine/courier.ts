@@ -2,16 +2,77 @@
  * Carries records to their endpoint: takes them from their lanes, sends, waits and sends again as the strategy says,
  * until each has its final outcome. Knows nothing of subscriptions and commits.
  */
-import { createAttempt, type AttemptOptions } from "./attempt.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { type AttemptOptions, createAttempt } from "./attempt.ts";
+import type { Claim, Item } from "./claims.ts";
 import type { DropEnd } from "./dead-letters.ts";
 import { createGate } from "./gate.ts";
-import { createInterruptions, type Interruptions } from "./interruptions.ts";
-import type { Claim, Item } from "./item.ts";
 import { createLanes, type Lanes } from "./ordering.ts";
-import { createSettling, type Settling } from "./settling.ts";
-import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
+import { createInterruptions, type Interruptions } from "./progress.ts";
 
-export interface CourierOptions extends AttemptOptions {
+/** Promises for the moment in which claims have nothing in hand. */
+interface Settling {
+  begin(claim: Claim): void;
+  end(claim: Claim): void;
+  settled(claims: readonly Claim[]): Promise<void>;
+}
+
+const createSettling = (): Settling => {
+  const waiters = new Set<() => void>();
+  return {
+    begin(claim) {
+      claim.busy += 1;
+    },
+    end(claim) {
+      claim.busy -= 1;
+      for (const waiter of waiters) waiter();
+    },
+    settled: (claims) =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          if (claims.some(({ busy }) => busy > 0)) return;
+          waiters.delete(check);
+          resolve();
+        };
+        waiters.add(check);
+        check();
+      }),
+  };
+};
+
+/** Where items wait for their time; those that leave before are forgotten. */
+interface WaitingRoom<T> {
+  readonly size: number;
+  wait(item: T, ms: number): void;
+  /** Calls off the waits of those items and returns them. */
+  dismiss(which: (item: T) => boolean): readonly T[];
+}
+
+const createWaitingRoom = <T>(clock: Clock, onTime: (item: T) => void): WaitingRoom<T> => {
+  const waits = new Map<T, () => void>();
+  return {
+    get size() {
+      return waits.size;
+    },
+    wait(item, ms) {
+      const cancel = clock.after(ms, () => {
+        waits.delete(item);
+        onTime(item);
+      });
+      waits.set(item, cancel);
+    },
+    dismiss(which) {
+      const dismissed = [...waits.keys()].filter(which);
+      for (const item of dismissed) {
+        waits.get(item)?.();
+        waits.delete(item);
+      }
+      return dismissed;
+    },
+  };
+};
+
+interface CourierOptions extends AttemptOptions {
   /** Gives the record up for good, unless its partition is given up before, or it can't be. */
   readonly drop: (item: Item, abandoned: () => boolean) => Promise<DropEnd>;
   /** The task is stopped, by the strategy or because a record can't be given up; nothing more is sent. */

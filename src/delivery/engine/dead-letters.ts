@@ -4,7 +4,7 @@ import { asGatewayError, GatewayError, type ErrorCode } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
 import { cut } from "../../lib/text.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
-import type { Item } from "./item.ts";
+import type { Item } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
 
 /** Names of the headers that are added to a dead letter. */

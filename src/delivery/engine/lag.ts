@@ -1,6 +1,6 @@
 import type { Broker } from "../../broker/broker.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Claim } from "./item.ts";
+import type { Claim } from "./claims.ts";
 
 export interface Lag {
   /** Records stored and without final outcome. */

@@ -1,6 +1,9 @@
 /** What can be seen of deliveries: for log lines and metrics, which this folder knows nothing of. */
+import { LRUCache } from "lru-cache";
 import type { TopicPartitionOffset } from "../../broker/broker.ts";
 import type { GatewayError } from "../../errors.ts";
+import type { DeliveryMetrics } from "../../observability/delivery-metrics.ts";
+import type { Logger } from "../../observability/logger.ts";
 
 export type AttemptOutcome = "delivered" | "retry" | "dropped" | "stopped";
 
@@ -24,3 +27,72 @@ export interface DeliveryObserver {
   /** Something that deliveries go on from by themselves. */
   fault(connector: string, error: GatewayError): void;
 }
+
+interface ObserveOptions {
+  readonly logger: Pick<Logger, "info" | "warn" | "error">;
+  readonly metrics: Pick<DeliveryMetrics, "attemptEnded" | "recordDropped">;
+}
+
+const lineOf = (report: AttemptReport): Record<string, unknown> => ({
+  connector: report.connector,
+  topic: report.topic,
+  partition: report.partition,
+  offset: report.offset.toString(),
+  attempt: report.attempt,
+  outcome: report.outcome,
+  status: report.status,
+  error: report.error,
+  duration_ms: report.durationMs,
+  retry_in_ms: report.retryInMs,
+});
+
+/** One log line and one count an attempt. Only a task that stopped is an error: nobody but an operator starts it again. */
+export const observeDeliveries = ({ logger, metrics }: ObserveOptions): DeliveryObserver => ({
+  attempted: (report) => {
+    metrics.attemptEnded(report.connector, report.outcome, report.durationMs / 1000);
+    if (report.outcome === "stopped") logger.error(lineOf(report), "delivery stopped");
+    else logger.info(lineOf(report), "delivery attempt");
+  },
+  dropped: (connector, { topic, partition, offset }, deadLettered) => {
+    metrics.recordDropped(connector, deadLettered);
+    logger.warn({ connector, topic, partition, offset: offset.toString(), deadLettered }, "record dropped");
+  },
+  fault: (connector, error) => {
+    logger.warn({ connector, code: error.code, err: error }, "delivery fault");
+  },
+});
+
+/** The newest attempts of this process that did not deliver, for who asks why a connector is behind. */
+
+export interface FailedAttempt extends AttemptReport {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface RecentFailures {
+  readonly attempted: DeliveryObserver["attempted"];
+  /** The newest first. */
+  of(connector: string): readonly FailedAttempt[];
+}
+
+const KEPT = { connectors: 500, attempts: 20 };
+
+/** The newest of all processes together, newest first, as many as one process keeps. */
+export const newestOf = (all: readonly (readonly FailedAttempt[])[]): readonly FailedAttempt[] =>
+  all
+    .flat()
+    .sort((one, other) => other.at - one.at)
+    .slice(0, KEPT.attempts);
+
+export const createRecentFailures = (now: () => number): RecentFailures => {
+  const kept = new LRUCache<string, readonly FailedAttempt[]>({ max: KEPT.connectors });
+  const of = (connector: string): readonly FailedAttempt[] => kept.get(connector) ?? [];
+  return {
+    of,
+    attempted: (report) => {
+      if (report.outcome === "delivered") return;
+      const { connector } = report;
+      kept.set(connector, [{ ...report, at: now() }, ...of(connector)].slice(0, KEPT.attempts));
+    },
+  };
+};

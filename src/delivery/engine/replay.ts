@@ -7,8 +7,7 @@ import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
 import { originalOf } from "./dead-letters.ts";
-import type { DeliveryPlan } from "./delivery-plan.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { DeliveryPlan, Endpoint } from "./delivery-plan.ts";
 
 const restoring = (endpoint: Endpoint, connector: string): Endpoint => ({
   admit: (letter) => {

@@ -10,7 +10,7 @@ import { createCourier, type Courier } from "./courier.ts";
 import { createDropping } from "./dead-letters.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import { createHttpClient } from "./http-client/http-client.ts";
-import type { Claim } from "./item.ts";
+import type { Claim } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import type { Progress } from "./progress.ts";
 import { openSession, type Session } from "./session.ts";

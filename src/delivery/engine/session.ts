@@ -8,14 +8,13 @@ import type {
 } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { createClaims, type Claims } from "./claims.ts";
+import { type Claim, type Claims, createClaims, type Item } from "./claims.ts";
 import { createCommitting, type Committing } from "./committing.ts";
 import type { Courier } from "./courier.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
-import type { Claim, Item } from "./item.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import type { Progress } from "./progress.ts";
-import { FIRST_ATTEMPT } from "./strategy/strategy.ts";
+import { FIRST_ATTEMPT } from "./strategy.ts";
 
 export interface SessionOptions {
   readonly broker: Broker;

@@ -3,23 +3,42 @@
  * server, and to each client those of its own transactions.
  */
 import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
-import { systemClock, type Clock } from "../../lib/clock.ts";
+import type { ErrorCode } from "../../errors.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing.ts";
-import { type ConnectorSample, lagOf } from "../engine/lag.ts";
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
-import type { BusinessServerOptions } from "./business-server.ts";
-import type { ClientBodies } from "./client-callback.ts";
-import { signingKey } from "./stellar-signature.ts";
+import { type ConnectorSample, lagOf } from "../engine/lag.ts";
 import type { DeliveryObserver } from "../engine/observer.ts";
 import { createProgress } from "../engine/progress.ts";
 import { createRunner, type Runner } from "../engine/runner.ts";
 import { createTargets } from "../engine/targets.ts";
-import { isForIn, isOwned, type CallbackClient, type TransactionScope } from "./callback-client.ts";
-import { withEarlierGroups } from "./earlier-groups.ts";
+import {
+  type CallbackClient,
+  isForIn,
+  isOwned,
+  type TransactionScope,
+  withEarlierGroups,
+} from "./callback-client.ts";
+import { type BusinessServerOptions, type ClientBodies, signingKey } from "./callbacks.ts";
 import { createEventReader } from "./event.ts";
 import { businessServerPlan, clientPlan, CLIENTS_LEADER, groupsOf } from "./plans.ts";
-import { createRareFaults } from "./rare-faults.ts";
 import { createSharedReader } from "./shared-reader.ts";
+
+const SILENCE_MS = 5000;
+
+/** An outage is one fault and not one for each client: of faults of a kind one in five seconds is told. */
+const createRareFaults = (observer: DeliveryObserver, clock: Clock): DeliveryObserver => {
+  const toldAt = new Map<ErrorCode, number>();
+  return {
+    ...observer,
+    fault: (name, error) => {
+      const now = clock.now();
+      if (now - (toldAt.get(error.code) ?? -Infinity) < SILENCE_MS) return;
+      toldAt.set(error.code, now);
+      observer.fault(name, error);
+    },
+  };
+};
 
 export interface ClientCallbacks extends Pick<ClientBodies, "form" | "moreInfo"> {
   readonly list: readonly CallbackClient[];

@@ -1,10 +1,13 @@
 /** The event service as the engine runs it: a plan for the business server, and one for each client. */
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
-import { createBusinessServer, type BusinessServerOptions } from "./business-server.ts";
-import { createClientCallback, type ClientCallbackOptions } from "./client-callback.ts";
+import {
+  type BusinessServerOptions,
+  type ClientCallbackOptions,
+  createBusinessServer,
+  createClientCallback,
+} from "./callbacks.ts";
 import { LANES, type LaneOf } from "../engine/ordering.ts";
-import { progressBackOffDropMessage } from "../engine/strategy/progress-back-off-drop-message.ts";
-import { retryForEver } from "../engine/strategy/retry-for-ever.ts";
+import { progressBackOffDropMessage, retryForEver } from "../engine/strategy.ts";
 import { listOf, type CallbackClient } from "./callback-client.ts";
 import type { ReadEvent } from "./event.ts";
 

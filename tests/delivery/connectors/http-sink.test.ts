@@ -1,6 +1,6 @@
 import type { ConsumedRecord } from "../../../src/broker/broker.ts";
 import { parseConnectorConfig } from "../../../src/delivery/connectors/connector-config.ts";
-import type { Endpoint, HttpResult } from "../../../src/delivery/engine/endpoint.ts";
+import type { Endpoint, HttpResult } from "../../../src/delivery/engine/delivery-plan.ts";
 import { createHttpSink } from "../../../src/delivery/connectors/http-sink.ts";
 
 const sinkWith = (config: Record<string, string> = {}, name = "connA"): Endpoint => {

@@ -1,7 +1,7 @@
 import type { BrokerRecord, ConsumedRecord } from "../../../src/broker/broker.ts";
 import { createDropping } from "../../../src/delivery/engine/dead-letters.ts";
 import type { DeliveryPlan } from "../../../src/delivery/engine/delivery-plan.ts";
-import type { Item } from "../../../src/delivery/engine/item.ts";
+import type { Item } from "../../../src/delivery/engine/claims.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { DONE, RETRY } from "../../support/http-sink.ts";

@@ -7,12 +7,11 @@ import type {
 } from "../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
 import { createCourier } from "../../../src/delivery/engine/courier.ts";
-import type { DeliveryPlan } from "../../../src/delivery/engine/delivery-plan.ts";
-import type { HttpResult } from "../../../src/delivery/engine/endpoint.ts";
+import type { DeliveryPlan, HttpResult } from "../../../src/delivery/engine/delivery-plan.ts";
 import { LANES, type LaneOf } from "../../../src/delivery/engine/ordering.ts";
 import { createProgress, type Progress } from "../../../src/delivery/engine/progress.ts";
 import { openSession } from "../../../src/delivery/engine/session.ts";
-import { STRATEGIES } from "../../../src/delivery/engine/strategy/by-name.ts";
+import { STRATEGIES } from "../../../src/delivery/engine/strategy.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 const PARTITION = { topic: "orders", partition: 0 };

@@ -1,5 +1,5 @@
 import type { CallbackClient } from "../../../src/delivery/event-service/callback-client.ts";
-import type { CallbackAuth } from "../../../src/delivery/event-service/business-server.ts";
+import type { CallbackAuth } from "../../../src/delivery/event-service/callbacks.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import type { SinkAnswer, SinkScript } from "../../support/http-sink.ts";
 import { changed, createRig, TOPIC, type Rig, type Subject } from "./rig.ts";

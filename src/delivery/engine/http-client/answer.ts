@@ -1,7 +1,7 @@
 /** One answer, collected no further than it is ever looked at. */
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from "node:zlib";
 import type { Dispatcher } from "undici";
-import type { HttpResult } from "../endpoint.ts";
+import type { HttpResult } from "../delivery-plan.ts";
 
 const KEPT_BYTES = 64 * 1024;
 

@@ -9,7 +9,7 @@
  */
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../../lib/clock.ts";
-import type { DeliveryRequest, HttpResult } from "../endpoint.ts";
+import type { DeliveryRequest, HttpResult } from "../delivery-plan.ts";
 import { collectAnswer } from "./answer.ts";
 import { createConnections, type Connection, type ConnectionOptions } from "./connections.ts";
 import { afterRedirect } from "./redirects.ts";

@@ -2,7 +2,7 @@
  * Redirects of callbacks. A 307 or 308 asks for the same request at another URL; it is followed as long as the host stays
  * the one that the request is signed for. Any other redirect would change the method or drop the body: it is an answer.
  */
-import type { DeliveryRequest } from "../endpoint.ts";
+import type { DeliveryRequest } from "../delivery-plan.ts";
 
 /** Redirects that one attempt follows. */
 const MOST = 5;

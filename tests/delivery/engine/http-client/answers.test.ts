@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
-import type { HttpResult } from "../../../../src/delivery/engine/endpoint.ts";
+import type { HttpResult } from "../../../../src/delivery/engine/delivery-plan.ts";
 import {
   createHttpClient,
   type HttpClient,

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { HttpResult } from "../../../../src/delivery/engine/endpoint.ts";
+import type { HttpResult } from "../../../../src/delivery/engine/delivery-plan.ts";
 import {
   createHttpClient,
   type HttpClient,

@@ -1,6 +1,6 @@
 /** A kept connection that breaks while the next request is on its way. */
 import type { Socket } from "node:net";
-import type { HttpResult } from "../../../../src/delivery/engine/endpoint.ts";
+import type { HttpResult } from "../../../../src/delivery/engine/delivery-plan.ts";
 import {
   createHttpClient,
   type HttpClient,

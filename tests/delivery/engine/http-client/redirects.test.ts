@@ -4,7 +4,7 @@ import { mkdtemp } from "node:fs/promises";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DeliveryRequest } from "../../../../src/delivery/engine/endpoint.ts";
+import type { DeliveryRequest } from "../../../../src/delivery/engine/delivery-plan.ts";
 import {
   createHttpClient,
   type HttpClient,

@@ -3,10 +3,7 @@ import supertest from "supertest";
 import type { Broker } from "../../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../../src/broker/memory/memory-broker.ts";
 import { createDelivery, type Delivery } from "../../../../src/delivery/connectors/connector-delivery.ts";
-import {
-  createRecentFailures,
-  type RecentFailures,
-} from "../../../../src/delivery/engine/recent-failures.ts";
+import { createRecentFailures, type RecentFailures } from "../../../../src/delivery/engine/observer.ts";
 import { createApp } from "../../../../src/http/app.ts";
 import { connectorInsightRoutes } from "../../../../src/http/handlers/connector-insight.ts";
 import { connectorRoutes } from "../../../../src/http/handlers/connectors.ts";

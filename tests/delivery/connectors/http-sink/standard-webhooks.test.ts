@@ -1,4 +1,4 @@
-import { standardWebhookHeaders } from "../../../src/delivery/connectors/standard-webhooks.ts";
+import { standardWebhookHeaders } from "../../../../src/delivery/connectors/http-sink.ts";
 
 describe("standardWebhookHeaders", () => {
   it("signs as the specification's example", () => {

@@ -1,6 +1,6 @@
-import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
-import type { Broker } from "../../../src/broker/broker.ts";
-import { withEarlierGroups } from "../../../src/delivery/event-service/earlier-groups.ts";
+import { createMemoryBroker } from "../../../../src/broker/memory/memory-broker.ts";
+import type { Broker } from "../../../../src/broker/broker.ts";
+import { withEarlierGroups } from "../../../../src/delivery/event-service/callback-client.ts";
 
 const TOPIC = "TRANSACTION";
 

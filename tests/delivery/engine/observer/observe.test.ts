@@ -1,7 +1,6 @@
-import type { AttemptReport } from "../../../src/delivery/engine/observer.ts";
-import { observeDeliveries } from "../../../src/delivery/engine/observe.ts";
-import { GatewayError } from "../../../src/errors.ts";
-import { createMetrics } from "../../../src/observability/metrics.ts";
+import { type AttemptReport, observeDeliveries } from "../../../../src/delivery/engine/observer.ts";
+import { GatewayError } from "../../../../src/errors.ts";
+import { createMetrics } from "../../../../src/observability/metrics.ts";
 
 const report = (fields: Partial<AttemptReport> = {}): AttemptReport => ({
   connector: "crm",

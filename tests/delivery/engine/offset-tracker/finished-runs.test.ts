@@ -1,7 +1,11 @@
 import fc from "fast-check";
-import { MAX_METADATA } from "../../../src/broker/broker.ts";
-import { decodeRuns, encodeRuns, mergeRuns } from "../../../src/delivery/engine/finished-runs.ts";
-import { createOffsetTracker } from "../../../src/delivery/engine/offset-tracker.ts";
+import { MAX_METADATA } from "../../../../src/broker/broker.ts";
+import {
+  createOffsetTracker,
+  decodeRuns,
+  encodeRuns,
+  mergeRuns,
+} from "../../../../src/delivery/engine/offset-tracker.ts";
 
 const offsets = fc.uniqueArray(fc.integer({ min: 0, max: 60 }));
 

@@ -1,4 +1,4 @@
-import { retryFlag } from "../../../src/delivery/connectors/retry-flag.ts";
+import { retryFlag } from "../../../../src/delivery/connectors/http-sink.ts";
 
 describe("retryFlag", () => {
   it.each([

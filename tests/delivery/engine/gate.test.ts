@@ -1,4 +1,4 @@
-import { createTokenBucket, type TokenBucket } from "../../../src/delivery/engine/token-bucket.ts";
+import { createTokenBucket, type TokenBucket } from "../../../src/delivery/engine/gate.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 const takeAll = (bucket: TokenBucket): number => {

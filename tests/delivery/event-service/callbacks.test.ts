@@ -1,5 +1,8 @@
-import { callbackTarget } from "../../../src/delivery/event-service/callback.ts";
-import { signingKey, stellarSignature } from "../../../src/delivery/event-service/stellar-signature.ts";
+import {
+  callbackTarget,
+  signingKey,
+  stellarSignature,
+} from "../../../src/delivery/event-service/callbacks.ts";
 import { isSigned, SEED, VECTORS } from "./vectors.ts";
 
 const { t, body, cases } = VECTORS.stellarSignature;

@@ -1,5 +1,8 @@
-import { createRecentFailures, newestOf } from "../../../src/delivery/engine/recent-failures.ts";
-import type { AttemptOutcome } from "../../../src/delivery/engine/observer.ts";
+import {
+  type AttemptOutcome,
+  createRecentFailures,
+  newestOf,
+} from "../../../../src/delivery/engine/observer.ts";
 
 const report = (offset: number, outcome: AttemptOutcome = "dropped") => ({
   ...{ connector: "crm", topic: "orders", partition: 0, offset: BigInt(offset), attempt: 1, outcome },

@@ -1,10 +1,11 @@
 import fc from "fast-check";
-import { STRATEGIES, type StrategyName } from "../../../../src/delivery/engine/strategy/by-name.ts";
 import {
-  FIRST_ATTEMPT,
   type Failure,
+  FIRST_ATTEMPT,
+  STRATEGIES,
   type Strategy,
-} from "../../../../src/delivery/engine/strategy/strategy.ts";
+  type StrategyName,
+} from "../../../src/delivery/engine/strategy.ts";
 
 const seconds = (...steps: number[]): number[] => steps.map((step) => step * 1000);
 const defaults = { retry: seconds(5, 30, 60, 300, 600), down: seconds(5, 10, 15) };

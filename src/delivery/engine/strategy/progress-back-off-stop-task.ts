@@ -1,6 +1,0 @@
-import { retryStep, strategyOf } from "./steps.ts";
-import type { Schedules, Strategy } from "./strategy.ts";
-
-/** One attempt and one more after each wait of the schedule; then the task stops at this record. */
-export const progressBackOffStopTask = (schedules: Schedules): Strategy =>
-  strategyOf(schedules.down, (state) => retryStep(schedules.retry, state, "stop"));
