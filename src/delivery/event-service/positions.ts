@@ -130,7 +130,7 @@ const createTake =
   ({ broker, silence, onError }: PositionsOptions): Positions["take"] =>
   async (follower, feeds, starts) => {
     const positions = feeds.flatMap((feed): GroupPosition[] => {
-      const start = starts.get(feedId(feed));
+      const start = starts.get(partitionId(feed));
       if (start === undefined || start.mayGoBack) return [];
       return [start.stored ?? { topic: feed.topic, partition: feed.partition, offset: start.next }];
     });
