@@ -97,6 +97,19 @@ const readTopics = ({ read, fault, invalid }: Reader): TopicSelection => {
   return { names };
 };
 
+const NOT_RUN = new Map([
+  ["transforms", "transformations are not run here"],
+  ["predicates", "predicates are not run here"],
+]);
+
+/** What would change or leave out records is refused: a connector without it would send what it must not. */
+const refuseTransformations = ({ invalid }: Reader, config: RawConfig): void => {
+  for (const [key, value] of Object.entries(config)) {
+    const reason = NOT_RUN.get(key.split(".", 1)[0] ?? "");
+    if (reason !== undefined && value.trim() !== "") invalid(key, reason);
+  }
+};
+
 const readHeaders = ({ read, invalid }: Reader): readonly HeaderPair[] => {
   const raw = read(KEYS.headers);
   if (raw === undefined) return [];
@@ -160,6 +173,7 @@ export const parseConnectorConfig = (name: string, config: RawConfig, targets?: 
   const reader = createReader(config);
   const { read, faults } = reader;
   readClass(reader);
+  refuseTransformations(reader, config);
   const topics = readTopics(reader);
   const url = readUrl(reader, targets);
   const method = read(KEYS.method);

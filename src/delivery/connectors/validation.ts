@@ -76,7 +76,9 @@ export const requireValid = (name: string, config: RawConfig, targets: Targets):
 
 const GROUP = "Common";
 
-const definitionOf = ({ name, type, required, help, default: fallback }: Key<unknown>, order: number) => ({
+type DescribedKey = Omit<Key<unknown>, "parse">;
+
+const definitionOf = ({ name, type, required, help, default: fallback }: DescribedKey, order: number) => ({
   name,
   type,
   required,
@@ -96,8 +98,18 @@ export const definitionsOf = (connectorClass: string): readonly object[] | undef
     ? Object.values<Key<unknown>>(KEYS).map((key, index) => definitionOf(key, index + 1))
     : undefined;
 
-const faultsOf = (faults: readonly ConfigFault[], { name, aliases }: Key<unknown>): readonly string[] =>
+const faultsOf = (faults: readonly ConfigFault[], { name, aliases }: DescribedKey): readonly string[] =>
   faults.filter(({ key }) => key === name || aliases.includes(key)).map(({ message }) => message);
+
+/** A key that no class takes here, as far as it is described. */
+const refusedKey = (name: string): DescribedKey => ({
+  name,
+  aliases: [],
+  type: "STRING",
+  required: false,
+  help: "Not run here.",
+  default: undefined,
+});
 
 /** Throws CONNECTOR_CONFIG_INVALID when the class is none that is known here. */
 export const reportOf = (connectorClass: string, config: RawConfig, targets: Targets): ConfigReport => {
@@ -109,11 +121,15 @@ export const reportOf = (connectorClass: string, config: RawConfig, targets: Tar
   const parsed = parseConnectorConfig(config[KEYS.name.name] ?? "", config, targets);
   const faults = "faults" in parsed ? parsed.faults : [];
   const shown = maskConfig(config);
+  const known = Object.values<Key<unknown>>(KEYS);
+  const names = new Set(known.flatMap(({ name, aliases }) => [name, ...aliases]));
+  const refused = [...new Set(faults.map(({ key }) => key))].filter((key) => !names.has(key));
+  const keys: readonly DescribedKey[] = [...known, ...refused.map(refusedKey)];
   return {
     name: connectorClass,
     error_count: faults.length,
     groups: [GROUP],
-    configs: Object.values<Key<unknown>>(KEYS).map((key, index) => ({
+    configs: keys.map((key, index) => ({
       definition: definitionOf(key, index + 1),
       value: {
         name: key.name,

@@ -133,6 +133,8 @@ describe("values", () => {
     const config = {
       "key.converter": "x",
       "errors.tolerance": "all",
+      transforms: "",
+      predicates: " ",
       "connector.class": "HttpSink",
       name: "crm",
     };
@@ -143,6 +145,19 @@ describe("values", () => {
 
 describe("faults", () => {
   it.each<[RawConfig, string]>([
+    [
+      { transforms: "a,b" },
+      "Invalid value a,b for configuration transforms: transformations are not run here",
+    ],
+    [
+      { "transforms.a.type": "org.apache.kafka.connect.transforms.Filter" },
+      "Invalid value org.apache.kafka.connect.transforms.Filter for configuration transforms.a.type: transformations are not run here",
+    ],
+    [{ predicates: "p" }, "Invalid value p for configuration predicates: predicates are not run here"],
+    [
+      { "predicates.p.pattern": "x" },
+      "Invalid value x for configuration predicates.p.pattern: predicates are not run here",
+    ],
     [
       { "callback.request.method": "PATCH" },
       "Invalid value PATCH for configuration callback.request.method: Unknown value. Valid values are [POST, PUT, DELETE]",

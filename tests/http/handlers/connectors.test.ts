@@ -270,6 +270,22 @@ describe("PUT /connector-plugins/:class/config/validate", () => {
     });
   });
 
+  it("shows a key that is refused and no key of the class", async () => {
+    const { error_count, configs } = await bodyOf(
+      rig.http
+        .put("/connector-plugins/HttpSinkConnector/config/validate")
+        .send({ ...rig.config(), transforms: "a", "transforms.a.type": "C" })
+        .expect(200),
+    );
+    const wrong = configs.filter(({ value }) => value.errors.length > 0);
+
+    expect(error_count).toBe(2);
+    expect(wrong).toMatchObject([
+      { definition: { name: "transforms", type: "STRING" }, value: { name: "transforms", value: "a" } },
+      { definition: { name: "transforms.a.type" }, value: { value: "C" } },
+    ]);
+  });
+
   it("refuses a class that isn't ours", async () => {
     await rig.http.put("/connector-plugins/FileStreamSink/config/validate").send(rig.config()).expect(400);
   });
