@@ -79,3 +79,10 @@ export const bearerToken = (header: string): string | undefined => {
   const given = parseAuthorization(header);
   return given?.form === "bearer" ? given.token : undefined;
 };
+
+/** The token of a header `Bearer <token>`, or of `Basic` with any name and the token; undefined: it is neither. */
+export const operatorToken = (header: string): string | undefined => {
+  const given = parseAuthorization(header);
+  if (given?.form === "bearer") return given.token;
+  return given?.id === undefined ? undefined : given.key;
+};

@@ -1,5 +1,5 @@
 /** The door of the operators' listener. */
-import { bearerToken } from "./authenticator.ts";
+import { operatorToken } from "./authenticator.ts";
 import { createOperatorSessions, type OperatorSession } from "./operator-session.ts";
 import { networkOf } from "../lib/network-of.ts";
 import { storedSecret, type SecretVerifier } from "./secrets.ts";
@@ -16,7 +16,7 @@ export interface OperatorCredentials {
 }
 
 /**
- * Fails with UNAUTHORIZED unless the header is `Bearer <admin token>` or the session holds. Once an address has sent too
+ * Fails with UNAUTHORIZED unless the header has the admin token, as Bearer or as the password of Basic, or the session holds. Once an address has sent too
  * many wrong tokens, every token from it fails with LOGIN_THROTTLED, the right one too. A request without a token is not
  * counted. Fails with OVERLOADED where the token is hashed and too many derivations wait.
  */
@@ -65,7 +65,7 @@ export const createOperatorDoor = (dependencies: OperatorDependencies): Operator
     admitOperator: async ({ authorizationHeader, session, address }) => {
       if (authorizationHeader === undefined && session !== undefined && sessions?.holds(session) === true)
         return;
-      await check(bearerToken(authorizationHeader ?? ""), address);
+      await check(operatorToken(authorizationHeader ?? ""), address);
     },
     signInOperator: async (token, address) => {
       await check(token, address);

@@ -35,6 +35,15 @@ const isOurOwn = (request: Request): boolean => {
   return origin !== undefined && URL.canParse(origin) && new URL(origin).host === request.host;
 };
 
+/**
+ * A browser sends Basic credentials along as it does a cookie, and programs send no header that says who asks: what changes
+ * something must not come from a page of another site.
+ */
+export const isOfAnotherSite = (request: Request): boolean => {
+  const { origin, "sec-fetch-site": site } = request.headers;
+  return (site ?? origin) !== undefined && !isOurOwn(request);
+};
+
 /** Going to a page, or asking where the browser doesn't say who asks: answers can't be read by other origins. */
 const isHarmless = ({ headers }: Request): boolean => {
   const { "sec-fetch-site": site, "sec-fetch-mode": mode } = headers;

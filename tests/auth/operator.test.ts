@@ -31,6 +31,21 @@ describe("the operators' door", () => {
     },
   );
 
+  it.each(["admin:admin-token", ":admin-token", "a:admin-token"])(
+    "opens to the admin token as Basic, whatever the name: %s",
+    async (pair) => {
+      const header = `Basic ${Buffer.from(pair).toString("base64")}`;
+      await expect(doorWith("admin-token").admitOperator(withHeader(header))).resolves.toBeUndefined();
+    },
+  );
+
+  it.each(["admin", "admin-token:", "admin:wrong"])("stays shut to Basic %s", async (pair) => {
+    const header = `Basic ${Buffer.from(pair).toString("base64")}`;
+    expect(await failureOf(() => doorWith("admin-token").admitOperator(withHeader(header)))).toMatchObject({
+      code: "UNAUTHORIZED",
+    });
+  });
+
   it.each([undefined, "", "admin-token", "Bearer wrong", "Bearer  admin-token", "ApiKey admin-token"])(
     "stays shut to %p",
     async (header) => {
@@ -169,6 +184,12 @@ describe("wrong tokens", () => {
     await door.admitOperator(withHeader("Bearer admin-token"));
   });
 
+  it("as Basic count too", async () => {
+    const door = doorWith("admin-token");
+    await codes(door, `Basic ${Buffer.from("admin:wrong").toString("base64")}`, "here", 3);
+    expect(await codes(door, "Bearer admin-token", "here")).toEqual(["LOGIN_THROTTLED"]);
+  });
+
   it("from one IPv6 network count together", async () => {
     const door = doorWith("admin-token");
     for (const host of ["::1", "::2", "::3"]) await codes(door, "Bearer wrong", `2001:db8:1:2${host}`);
@@ -187,7 +208,7 @@ describe("wrong tokens", () => {
   it("do not count where there is no token, and end no session", async () => {
     const door = doorWith("admin-token");
     const { value: session } = await door.signInOperator("admin-token", "here");
-    for (const header of [undefined, "", "Basic YTpi"])
+    for (const header of [undefined, "", "Basic YTo=", "ApiKey YTpi"])
       expect(new Set(await codes(door, header, "here", 5))).toEqual(new Set(["UNAUTHORIZED"]));
     await door.admitOperator(withHeader("Bearer admin-token"));
     await codes(door, "Bearer wrong", "here", 3);

@@ -7,7 +7,7 @@ import type { Principal } from "../../auth/principal.ts";
 import { enterRoute, type AuthorisedCall, type Call } from "../call.ts";
 import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
 import type { CountCall } from "../intake.ts";
-import { sessionOf } from "../session-cookie.ts";
+import { isOfAnotherSite, sessionOf } from "../session-cookie.ts";
 import { narrowToOrigin } from "./cors.ts";
 import { requireUnderstood } from "./understood.ts";
 
@@ -65,10 +65,17 @@ const forOthers =
 
 const admit = (guard: Guard, request: Request, changes: boolean): Promise<void> =>
   guard.admitOperator({
-    authorizationHeader: request.headers.authorization,
+    authorizationHeader: operatorsHeader(request, changes),
     session: sessionOf(request, changes),
     address: request.ip ?? "",
   });
+
+/** Empty: it has one that doesn't count. */
+const operatorsHeader = (request: Request, changes: boolean): string | undefined => {
+  const { authorization } = request.headers;
+  const isBasic = authorization !== undefined && /^basic /i.test(authorization);
+  return isBasic && changes && isOfAnotherSite(request) ? "" : authorization;
+};
 
 const READING: readonly string[] = ["GET", "HEAD"];
 

@@ -94,6 +94,33 @@ describe("signing in", () => {
   });
 });
 
+describe("Basic credentials", () => {
+  const basic = { Authorization: `Basic ${Buffer.from(`kcctl:${ADMIN_TOKEN}`).toString("base64")}` };
+
+  it.each([
+    ["of a program", {}, 200],
+    ["of the console", { "Sec-Fetch-Site": "same-origin" }, 200],
+    ["of this origin in an old browser", { Origin: "http://console.example:4445" }, 200],
+    ["of another site", { "Sec-Fetch-Site": "cross-site" }, 401],
+    ["of another origin", { Origin: "http://evil.example" }, 401],
+  ])("count for a change %s: %o", async (_, headers, status) => {
+    const admin = await open();
+    const answer = await admin
+      .post("/stations/plain/events")
+      .set("Host", "console.example:4445")
+      .set(basic)
+      .set(headers)
+      .send({ value: "{}" });
+    expect(answer.status).toBe(status);
+    expect(answer.headers["www-authenticate"]).not.toBe("Basic");
+  });
+
+  it("count for what changes nothing", async () => {
+    const admin = await open();
+    await admin.get("/stations").set(basic).set({ "Sec-Fetch-Site": "cross-site" }).expect(200);
+  });
+});
+
 describe("the cookie", () => {
   const SAME = { "Sec-Fetch-Site": "same-origin" };
 
