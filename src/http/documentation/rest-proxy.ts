@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ErrorCode } from "../../errors.ts";
 import { json, type Answer, type Content, type Documentation, type Parameter } from "../documentation.ts";
 import { recordShape } from "../handlers/rest-proxy/record.ts";
+import { v2RecordShape } from "../handlers/rest-proxy/v2-records.ts";
 import { restProxyError } from "../openapi/errors.ts";
 
 export const TAG = "REST Proxy";
@@ -129,10 +130,17 @@ const v2Body = (data: z.ZodType): z.ZodType =>
   z.strictObject({
     records: z
       .array(
-        z.strictObject({
-          key: data.optional(),
+        v2RecordShape.extend({
+          key: data.nullish(),
           value: data.nullish(),
           partition: z.number().min(0).multipleOf(1).nullish(),
+          timestamp: z
+            .number()
+            .min(0)
+            .multipleOf(1)
+            .nullish()
+            .meta({ description: "Milliseconds since 1970." }),
+          headers: z.array(z.strictObject({ key: z.string(), value: z.base64().nullish() })).nullish(),
         }),
       )
       .min(1),
@@ -162,6 +170,7 @@ const produceV2 = {
     content: {
       "application/vnd.kafka.json.v2+json": v2Body(z.unknown()),
       "application/vnd.kafka.binary.v2+json": v2Body(z.base64()),
+      "application/vnd.kafka.text.v2+json": v2Body(z.string()),
     },
   },
   answers: { 200: offsets },

@@ -12,7 +12,7 @@ import { sendText } from "../../respond.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { eventOf, type Item } from "./item.ts";
 import { openEnvelope } from "./envelope.ts";
-import { PARTS, readRecord, recordShape, refuseManyHeaders, type RecordContext } from "./record.ts";
+import { PARTS, readRecord, recordShape, hasManyHeaders, type RecordContext } from "./record.ts";
 import { reporterOf } from "./report.ts";
 import { faultOf, isUnknownField, JSON_TYPE, requireJson } from "./shape.ts";
 import { stationOfTopic } from "./topic.ts";
@@ -86,7 +86,7 @@ const readEntry = (bytes: Buffer, index: number, context: RecordContext): Entry 
   if (!named.success) throw invalid(faultOf(named.error, ["entries", index]));
   const { id } = named.data;
   try {
-    refuseManyHeaders(named.data, context);
+    if (hasManyHeaders(named.data, context)) throw new GatewayError("RECORD_HEADERS_TOO_MANY");
     const entry = entryShape.safeParse(named.data);
     if (entry.success)
       return { id, ...readRecord(entry.data, { bytes, spans: membersOf(bytes, 0, PARTS).spans }, context) };

@@ -5,7 +5,7 @@ import { membersOf } from "../../../lib/json-members.ts";
 import { skipSpace } from "../../../lib/json-scan.ts";
 import type { StreamItem } from "../../../ingest/stream/stream.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
-import { PARTS, readRecord, recordShape, refuseManyHeaders, type RecordContext } from "./record.ts";
+import { PARTS, readRecord, recordShape, hasManyHeaders, type RecordContext } from "./record.ts";
 import type { Reported } from "./report.ts";
 import { faultOf } from "./shape.ts";
 
@@ -37,7 +37,7 @@ export const itemReader = (
 
 const readItem = (text: Buffer, context: RecordContext): Item => {
   const parsed = parseJson(text, context.contentLimits);
-  refuseManyHeaders(parsed, context);
+  if (hasManyHeaders(parsed, context)) throw new GatewayError("RECORD_HEADERS_TOO_MANY");
   const given = recordShape.safeParse(parsed);
   if (!given.success) throw new GatewayError("REQUEST_INVALID", { message: faultOf(given.error) });
   const { spans } = membersOf(text, skipSpace(text, 0), PARTS);

@@ -1,63 +1,69 @@
-/** The body of a v2 call, `{records: [{key?, value?, partition?}]}`, in JSON or with base64 inside. */
+/** The body of a v2 call, `{records: [{key?, value?, partition?, timestamp?, headers?}]}`; the format says what values are. */
 import { z } from "zod";
-import { GatewayError } from "../../../errors.ts";
+import type { RecordHeader } from "../../../broker/broker.ts";
+import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { fromBase64 } from "../../../ingest/content/base64.ts";
 import type { EventListLimits } from "../../../ingest/content/event-list.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
-import { membersOf, type Members, type Span } from "../../../lib/json-members.ts";
+import { membersOf, type Span } from "../../../lib/json-members.ts";
 import { paced } from "../../../lib/pace.ts";
 import type { Events } from "../../intake.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import { openEnvelope, refusalOfList } from "./envelope.ts";
-import { faultOf } from "./shape.ts";
+import { recordHeaderOf, hasManyHeaders } from "./record.ts";
+import { faultOf, isUnknownField } from "./shape.ts";
 
-export type EmbeddedFormat = "json" | "binary";
+export type EmbeddedFormat = "json" | "binary" | "text";
 
 const CONTENT_TYPE = /^application\/vnd\.kafka\.([a-z]+)\.v2\+json$/;
+const FORMATS: readonly string[] = ["json", "binary", "text"] satisfies EmbeddedFormat[];
 const REGISTRY_FORMATS = new Set(["avro", "jsonschema", "protobuf"]);
+
+const isFormat = (text: string): text is EmbeddedFormat => FORMATS.includes(text);
 
 /** Throws CONTENT_TYPE_UNSUPPORTED, and REGISTRY_MISSING for the formats that need a registry. */
 export const embeddedFormatOf = (contentType: string | undefined): EmbeddedFormat => {
   const [, format = ""] = CONTENT_TYPE.exec(mediaTypeOf(contentType ?? "")) ?? [];
-  if (format === "json" || format === "binary") return format;
-  if (REGISTRY_FORMATS.has(format)) throw registryMissing(`The format ${format}`);
-  throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
-};
-
-const registryMissing = (what: string): GatewayError =>
-  new GatewayError("REGISTRY_MISSING", {
-    message: `${what} needs a schema registry, and none is configured`,
+  if (isFormat(format)) return format;
+  if (!REGISTRY_FORMATS.has(format)) throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+  throw new GatewayError("REGISTRY_MISSING", {
+    message: `The format ${format} needs a schema registry, and none is configured`,
   });
+};
 
 export interface V2Context {
   readonly format: EmbeddedFormat;
   /** The path's goes before the records' own. */
   readonly partition: number | undefined;
   readonly limits: EventListLimits;
+  /** Headers of one record. */
+  readonly maxHeaders: number;
 }
 
-const record = z.strictObject({
+export const v2RecordShape = z.strictObject({
   key: z.unknown().optional(),
   /** Absent or null: a tombstone. */
   value: z.unknown().optional(),
-  partition: z.int().min(0).nullish(),
+  partition: z.int().nullish(),
+  /** Strimzi's, as `headers`: milliseconds since the epoch. */
+  timestamp: z.int().nullish(),
+  headers: z.array(z.strictObject({ key: z.string(), value: z.string().nullish() })).nullish(),
 });
+
+type V2Record = z.output<typeof v2RecordShape>;
 
 /** Counted, and not yet read. */
 export interface V2Records {
   readonly count: number;
-  /** Rejects with SHAPE_INVALID at the first record that has another shape. */
+  /** Rejects with REQUEST_INVALID and SHAPE_INVALID at the first record that has another shape. */
   read(): Promise<Events>;
 }
 
-type V2Record = z.output<typeof record>;
-
-const REGISTRY_FIELDS = ["key_schema", "key_schema_id", "value_schema", "value_schema_id"] as const;
-
+/** What names a schema is ignored: the station has its own. */
 const call = z.strictObject({
   /** Looked at one by one. */
-  records: z.array(z.unknown()),
+  records: z.array(z.unknown()).nullish(),
   key_schema: z.unknown().optional(),
   key_schema_id: z.unknown().optional(),
   value_schema: z.unknown().optional(),
@@ -65,17 +71,16 @@ const call = z.strictObject({
 });
 
 /**
- * Counts the records. Throws JSON_INVALID, JSON_TOO_DEEP, REGISTRY_MISSING, EVENTS_TOO_MANY, and SHAPE_INVALID for what
- * isn't such a body; a record whose content is wrong is refused alone. JSON parts are slices of the body.
+ * Counts the records. Throws JSON_INVALID, JSON_TOO_DEEP, EVENTS_TOO_MANY, REQUEST_INVALID for a member of another type, and
+ * SHAPE_INVALID for an unknown member or no records. A record whose content is wrong is refused alone. JSON parts are slices of the
+ * body.
  */
 export const findV2Records = (body: Buffer, context: V2Context): V2Records => {
   const { limits } = context;
-  const refuse = refusalOfList("records", limits.maxEvents, invalid);
+  const refuse = refusalOfList("records", limits.maxEvents, wrongType);
   const { outside, list } = openEnvelope(body, { name: "records", refuse, ...limits });
   const given = call.safeParse(outside);
-  if (!given.success) throw invalid(faultOf(given.error));
-  const field = REGISTRY_FIELDS.find((name) => !isAbsent(given.data[name]));
-  if (field !== undefined) throw registryMissing(field);
+  if (!given.success) throw wrongShape(given.error);
   if (list === undefined || list.count === 0) throw invalid("records must have at least one record");
   return {
     count: list.count,
@@ -89,66 +94,80 @@ export const findV2Records = (body: Buffer, context: V2Context): V2Records => {
 
 const invalid = (message: string): GatewayError => new GatewayError("SHAPE_INVALID", { message });
 
-/** Throws SHAPE_INVALID for a record that has another shape. */
-const readV2Record = (body: Buffer, index: number, context: V2Context): IncomingEvent | GatewayError => {
-  const given = record.safeParse(parseJson(body, context.limits));
-  if (!given.success) throw invalid(faultOf(given.error, ["records", index]));
-  if (context.format === "binary") return binaryEvent(given.data, context);
-  return jsonEvent(given.data, { body, spans: membersOf(body, 0, ["key", "value"]).spans }, context);
+const wrongType = (message: string): GatewayError => new GatewayError("REQUEST_INVALID", { message });
+
+const wrongShape = (error: z.ZodError, at: readonly PropertyKey[] = []): GatewayError =>
+  (isUnknownField(error) ? invalid : wrongType)(faultOf(error, at));
+
+/** Throws REQUEST_INVALID and SHAPE_INVALID for a record that has another shape. What is wrong with its content is returned. */
+const readV2Record = (bytes: Buffer, index: number, context: V2Context): IncomingEvent | GatewayError => {
+  const parsed = parseJson(bytes, context.limits);
+  if (hasManyHeaders(parsed, context)) return new GatewayError("RECORD_HEADERS_TOO_MANY");
+  const given = v2RecordShape.safeParse(parsed);
+  if (!given.success) throw wrongShape(given.error, ["records", index]);
+  try {
+    return eventOf(given.data, bytes, context);
+  } catch (error) {
+    return asGatewayError(error);
+  }
 };
 
-interface Content {
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-}
-
-/** A key that is null is none: the station's own may take its place. */
-const eventOf = (
-  given: V2Record,
-  { key, value }: Content,
-  { format, partition: ofPath }: V2Context,
-): IncomingEvent => {
-  const partition = ofPath ?? given.partition ?? undefined;
+/** Throws what is wrong with the record's content. A key that is null is none: the station's own may take its place. */
+const eventOf = (given: V2Record, bytes: Buffer, { format, partition: ofPath }: V2Context): IncomingEvent => {
+  const spans = format === "json" ? membersOf(bytes, 0, ["key", "value"]).spans : [];
+  const key = partOf("key", given.key, format, { bytes, span: spans[0] });
+  const value = partOf("value", given.value, format, { bytes, span: spans[1] });
   return {
     value,
     contentType: format === "json" && value !== null ? "application/json" : undefined,
-    headers: [],
+    headers: headersOf(given),
     exactHeaders: true,
     ...(key === null ? undefined : { key }),
-    ...(partition === undefined ? undefined : { partition }),
+    ...partitionOf(ofPath ?? given.partition),
+    ...timestampOf(given.timestamp),
   };
 };
 
-const jsonEvent = (
-  given: V2Record,
-  { body, spans: [key, value] }: { readonly body: Buffer } & Pick<Members, "spans">,
-  context: V2Context,
-): IncomingEvent => {
-  const content = {
-    key: isAbsent(given.key) ? null : sourceOf(body, key),
-    value: isAbsent(given.value) ? null : sourceOf(body, value),
-  };
-  return eventOf(given, content, context);
+const NO_HEADERS: readonly RecordHeader[] = [];
+
+const headersOf = ({ headers }: V2Record): readonly RecordHeader[] =>
+  headers?.map(({ key, value }, index) => recordHeaderOf(key, value, `headers.${index}`)) ?? NO_HEADERS;
+
+const LARGEST_PARTITION = 0x7fffffff;
+
+const partitionOf = (partition: number | null | undefined): Pick<IncomingEvent, "partition"> => {
+  if (partition === null || partition === undefined) return {};
+  if (partition < 0 || partition > LARGEST_PARTITION) throw new GatewayError("PARTITION_UNKNOWN");
+  return { partition };
 };
 
-const sourceOf = (body: Buffer, span: Span | undefined): Buffer | null =>
-  span === undefined ? null : body.subarray(span.at, span.end);
+/** The last that is a date in JavaScript. */
+const LATEST = 8_640_000_000_000_000;
 
-const isAbsent = (value: unknown): boolean => value === null || value === undefined;
-
-const binaryEvent = (given: V2Record, context: V2Context): IncomingEvent | GatewayError => {
-  const value = binary(given.value ?? null);
-  const key = binary(given.key ?? null);
-  if (value === undefined) return notBase64("value");
-  if (key === undefined) return notBase64("key");
-  return eventOf(given, { key, value }, context);
+const timestampOf = (timestamp: number | null | undefined): Pick<IncomingEvent, "timestamp"> => {
+  if (timestamp === null || timestamp === undefined) return {};
+  if (timestamp >= 0 && timestamp <= LATEST) return { timestamp };
+  throw wrongType(`timestamp must be 0 to ${LATEST}, in milliseconds (got ${timestamp})`);
 };
 
-/** undefined: it is none. */
-const binary = (text: unknown): Buffer | null | undefined => {
-  if (text === null) return null;
-  return typeof text === "string" ? fromBase64(text) : undefined;
-};
+interface Source {
+  readonly bytes: Buffer;
+  readonly span: Span | undefined;
+}
 
-const notBase64 = (name: string): GatewayError =>
-  new GatewayError("REQUEST_INVALID", { message: `The record's ${name} is not base64` });
+const partOf = (
+  name: "key" | "value",
+  given: unknown,
+  format: EmbeddedFormat,
+  { bytes, span }: Source,
+): Buffer | null => {
+  if (given === null || given === undefined) return null;
+  if (format === "json") return span === undefined ? null : bytes.subarray(span.at, span.end);
+  if (format === "text") {
+    if (typeof given === "string") return Buffer.from(given);
+    throw wrongType(`The record's ${name} is not a string`);
+  }
+  const decoded = typeof given === "string" ? fromBase64(given) : undefined;
+  if (decoded === undefined) throw wrongType(`The record's ${name} is not base64`);
+  return decoded;
+};

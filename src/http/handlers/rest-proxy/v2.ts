@@ -19,9 +19,9 @@ export const produceToTopic =
     const partition = partitionOf(call);
     const body = await dependencies.readBody(request);
     facts.bytes = body.length;
-    const { intake, contentLimits, maxEvents } = dependencies;
+    const { intake, contentLimits, maxEvents, maxHeaders } = dependencies;
     const context = {
-      ...{ format, partition },
+      ...{ format, partition, maxHeaders },
       limits: { ...contentLimits, maxEvents },
     };
     const found = intake.reading(call, body, () => findV2Records(body, context));

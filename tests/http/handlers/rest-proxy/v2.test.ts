@@ -11,6 +11,7 @@ beforeEach(async () => {
 afterEach(() => gateway.server.drain({ graceMs: 0 }));
 
 const JSON_TYPE = { "content-type": "application/vnd.kafka.json.v2+json" };
+const TEXT_TYPE = { "content-type": "application/vnd.kafka.text.v2+json" };
 const BINARY_TYPE = { "content-type": "application/vnd.kafka.binary.v2+json" };
 
 const stored = async (topic = "plain"): Promise<unknown[]> =>
@@ -64,7 +65,7 @@ describe("a v2 call", () => {
     const many = await gateway.post("/topics/plain", `{"records":[${"{},".repeat(1000)}{}]}`, JSON_TYPE);
     expect([many.status, many.body]).toEqual([413, error(413, expect.stringContaining("1000"))]);
     const wrong = await gateway.post("/topics/plain", `{"records":[{},${"1,".repeat(20000)}1]}`, JSON_TYPE);
-    expect([wrong.status, wrong.body]).toEqual([422, error(422, "records.1 must be an object")]);
+    expect([wrong.status, wrong.body]).toEqual([400, error(400, "records.1 must be an object")]);
   });
 
   it("stores binary records", async () => {
@@ -113,37 +114,106 @@ describe("a v2 call", () => {
     }
   });
 
+  const good = { value: 1 };
+
   it.each([
-    ["no records", {}],
-    ["an empty list", { records: [] }],
-    ["records that are none", { records: 5 }],
-    ["a record that is none", { records: [{ value: 1 }, 5] }],
-    ["an unknown field", { records: [{ value: 1, vlaue: 1 }] }],
-    ["an unknown field of its own", { records: [{ value: 1 }], more: 1 }],
-    ["a partition that is no number", { records: [{ value: 1, partition: "0" }] }],
-    ["a partition below zero", { records: [{ value: 1, partition: -1 }] }],
-    ["a list", []],
-  ])("is refused whole with %s: 422", async (_, body) => {
+    ["no records", {}, 422],
+    ["records that are null", { records: null }, 422],
+    ["an empty list", { records: [] }, 422],
+    ["an unknown field", { records: [good, { value: 1, vlaue: 1 }] }, 422],
+    ["an unknown field of its own", { records: [good], more: 1 }, 422],
+    ["an unknown field of a header", { records: [{ headers: [{ key: "a", vlaue: "" }] }] }, 422],
+    ["records that are none", { records: 5 }, 400],
+    ["a record that is none", { records: [good, 5] }, 400],
+    ["a record that is null", { records: [good, null] }, 400],
+    ["a partition that is no number", { records: [good, { value: 1, partition: "0" }] }, 400],
+    ["a timestamp that is a text", { records: [good, { timestamp: "2024-01-01T00:00:00Z" }] }, 400],
+    ["a timestamp with a fraction", { records: [good, { timestamp: 1.5 }] }, 400],
+    ["headers that are none", { records: [good, { headers: { key: "a" } }] }, 400],
+    ["a header without a key", { records: [good, { headers: [{ value: "" }] }] }, 400],
+    ["a header's value that is no text", { records: [good, { headers: [{ key: "a", value: 1 }] }] }, 400],
+    ["a list", [], 400],
+    ["a number", 5, 400],
+    ["null", null, 400],
+  ])("is refused whole with %s", async (_, body, status) => {
     const answer = await gateway.post("/topics/plain", body, JSON_TYPE);
-    expect([answer.status, answer.body]).toEqual([422, error(422, expect.any(String))]);
+    expect([answer.status, answer.body]).toEqual([status, error(status, expect.any(String))]);
     expect(await stored()).toEqual([]);
   });
 
-  it("needs a schema registry for a schema, an id or one of its formats", async () => {
-    const records = [{ value: 1 }];
-    const asked = [
-      await gateway.post("/topics/plain", { records, value_schema_id: 1 }, JSON_TYPE),
-      await gateway.post("/topics/plain", { records, key_schema: "{}" }, JSON_TYPE),
-      await gateway.post(
-        "/topics/plain",
-        { records },
-        { "content-type": "application/vnd.kafka.avro.v2+json" },
-      ),
+  it("refuses a record with wrong content alone", async () => {
+    const wrong = [
+      [{ value: 1, partition: -1 }, 40402],
+      [{ value: 1, partition: 4_000_000_000 }, 40402],
+      [{ value: 1, timestamp: -1 }, 400],
+      [{ value: 1, timestamp: 9_000_000_000_000_000 }, 400],
+      [{ value: 1, headers: [{ key: "a", value: "?" }] }, 400],
+      [{ value: 1, headers: [{ key: "X-Webhook-Id", value: "" }] }, 400],
+      [{ value: 1, headers: [{ key: "x-stationgate-once", value: "" }] }, 400],
+      [{ value: 1, headers: Array.from({ length: 21 }, () => ({ key: "a" })) }, 400],
+    ] as const;
+    const records = wrong.flatMap(([record]) => [record, good]);
+    const answer = await gateway.post("/topics/plain", { records }, JSON_TYPE);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      offsets: wrong.flatMap(([, code], i) => [failed(code), storedAt(i)]),
+    });
+    expect(answer.text).toContain("X-Webhook-Id");
+    expect(answer.text).toContain("x-stationgate-once");
+  });
+
+  it("stores Strimzi's headers and timestamp", async () => {
+    const headers = [
+      { key: "b", value: "MQ==" },
+      { key: "a", value: null },
+      { key: "b", value: "" },
+      { key: "c" },
     ];
-    for (const { status, body } of asked)
+    const records = [
+      { value: 1, timestamp: 0, headers },
+      { value: 2, timestamp: 1_714_550_400_250 },
+    ];
+    expect((await gateway.post("/topics/plain", { records }, JSON_TYPE)).status).toBe(200);
+    const [first, second] = await gateway.records("plain");
+    expect([first?.timestamp, second?.timestamp]).toEqual([0, 1_714_550_400_250]);
+    expect(first?.headers).toEqual([
+      { name: "b", value: Buffer.from("1") },
+      { name: "a", value: null },
+      { name: "b", value: Buffer.alloc(0) },
+      { name: "c", value: null },
+    ]);
+  });
+
+  it("stores Strimzi's text", async () => {
+    const records = [
+      { key: "k\u00e9", value: "zw\u00f6lf" },
+      { value: "" },
+      { value: null },
+      {},
+      { value: 5 },
+      { key: {}, value: "x" },
+    ];
+    const answer = await gateway.post("/topics/plain", { records }, TEXT_TYPE);
+    expect(answer.body).toMatchObject({
+      offsets: [storedAt(0), storedAt(1), storedAt(2), storedAt(3), failed(400), failed(400)],
+    });
+    expect(await stored()).toEqual([
+      ["k\u00e9", "zw\u00f6lf"],
+      [null, ""],
+      [null, null],
+      [null, null],
+    ]);
+  });
+
+  it("ignores what names a schema, and needs a registry for its formats", async () => {
+    const records = [{ value: 1 }];
+    const schemas = { value_schema_id: 1, key_schema: "{}", value_schema: {}, key_schema_id: "x" };
+    expect((await gateway.post("/topics/plain", { records, ...schemas }, JSON_TYPE)).status).toBe(200);
+    for (const format of ["avro", "jsonschema", "protobuf"]) {
+      const type = { "content-type": `application/vnd.kafka.${format}.v2+json` };
+      const { status, body } = await gateway.post("/topics/plain", { records }, type);
       expect([status, body]).toEqual([400, error(40002, expect.stringContaining("registry"))]);
-    const none = await gateway.post("/topics/plain", { records, value_schema_id: null }, JSON_TYPE);
-    expect(none.status).toBe(200);
+    }
   });
 
   it("answers the other errors with their codes", async () => {
