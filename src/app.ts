@@ -11,9 +11,8 @@ import { requireUsable } from "./app/settings-check.ts";
 import { openTracing } from "./app/tracing.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { createHealth } from "./observability/health.ts";
-import type { Log } from "./observability/logger.ts";
-import { createMetrics } from "./observability/metrics.ts";
-import { textOfSum } from "./observability/summed-metrics.ts";
+import type { Log } from "./observability/logger/logger.ts";
+import { createMetrics, textOfSum } from "./observability/metrics.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
   /**

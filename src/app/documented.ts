@@ -1,6 +1,8 @@
 /** What the two listeners' documents say of themselves. */
+import { existsSync, readFileSync } from "node:fs";
 import { VERSION } from "../config/version.ts";
 import { withDocumentation } from "../http/handlers/documentation.ts";
+import { sdkRoute } from "../http/handlers/sdk.ts";
 import type { Route } from "../http/routes.ts";
 
 const PUBLIC = `An HTTP gateway to Kafka. 2xx means stored: acknowledged by all in-sync replicas, or on the disk.
@@ -24,3 +26,9 @@ export const documentedForOperators = (routes: readonly Route[]): readonly Route
     info: { title: "Stationgate for operators", version: VERSION, description: OPERATORS },
     auth: "admin",
   });
+
+/** The build puts it beside the program; a program that runs from its sources has none to serve. */
+const SCRIPT = new URL("../sdk/stationgate.js", import.meta.url);
+
+export const sdkRoutes = (): readonly Route[] =>
+  existsSync(SCRIPT) ? [sdkRoute(readFileSync(SCRIPT, "utf8"))] : [];

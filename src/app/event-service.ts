@@ -11,9 +11,9 @@ import {
 import type { MoreInfoOptions } from "../delivery/event-service/more-info-url.ts";
 import { observeDeliveries } from "../delivery/engine/observer.ts";
 import { decodeStrkey } from "../lib/strkey.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import type { Tracing } from "../observability/tracing.ts";
+import type { Tracing } from "../observability/tracing/tracing.ts";
 import { createEventsBroker } from "./broker.ts";
 import { maxRecordBytesOf } from "./ingest.ts";
 import type { Lifecycle } from "./lifecycle.ts";

@@ -1,11 +1,11 @@
 /** The way in, put together: stations, the batcher and the one produce path. */
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import { createBatcher } from "../ingest/batcher.ts";
+import { createBatcher } from "../ingest/batcher/batcher.ts";
 import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 

@@ -1,5 +1,5 @@
 /** What opens registers how it closes; everything is closed in reverse order, whatever fails on the way. */
-import type { Logger } from "../observability/logger.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 
 export interface Lifecycle {
   /** Registers the end of something that was just begun. */

@@ -18,21 +18,20 @@ import {
 import type { BodyLimits, BodyReaders } from "../http/middleware/body.ts";
 import { callCounter } from "../http/intake.ts";
 import type { Route } from "../http/routes.ts";
-import { createRates, type Rates } from "../ingest/limits/rates.ts";
+import { createRates, type Rates } from "../ingest/limits.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Health } from "../observability/health.ts";
-import type { RequestLog } from "../observability/log/request-log.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { RequestLog } from "../observability/logger/request-log.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import type { Tracing } from "../observability/tracing.ts";
+import type { Tracing } from "../observability/tracing/tracing.ts";
 import { factsOf, operatorStations, withConsole } from "./console.ts";
-import { documentedForClients, documentedForOperators } from "./documented.ts";
+import { documentedForClients, documentedForOperators, sdkRoutes } from "./documented.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { produceRoutes } from "./produce-routes.ts";
-import { sdkRoutes } from "./sdk.ts";
 
 export interface Listeners {
   /** Binds both. Rejects as node does, when an address is taken. */

@@ -4,7 +4,7 @@ import { createPullConsumers, type PullConsumers } from "../consume/consume.ts";
 import { consumedEvent } from "../http/handlers/stations/consumed-events.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 
 /** An idle member leaves its group within five seconds: another process may have a call that waits for its partitions. */
 const BOUNDS = { idleMs: 4000, joinMs: 10_000, maxMembers: 1000, maxPullsPerOwner: 2000 };

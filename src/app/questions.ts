@@ -1,6 +1,6 @@
 /** What a process can be asked about itself, so that one of several can answer for all of them. */
 import type { FailedAttempt } from "../delivery/engine/observer.ts";
-import type { MetricSamples } from "../observability/summed-metrics.ts";
+import type { MetricSamples } from "../observability/metrics.ts";
 
 /** One process's answer to each question. A question is about a connector, or about nothing (""). */
 export interface Answers {

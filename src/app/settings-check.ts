@@ -11,7 +11,7 @@ import type { Settings } from "../config/schema/schema.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
 import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
-import { slowSchemas } from "../ingest/schema/slow-schemas.ts";
+import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
 import { tlsOf } from "./broker.ts";
 

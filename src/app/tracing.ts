@@ -1,7 +1,7 @@
 /** Traces, where there is a collector for them. */
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
-import type { Tracing } from "../observability/tracing.ts";
+import type { Tracing } from "../observability/tracing/tracing.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** undefined: none are asked for, and nothing of OpenTelemetry is loaded. */

@@ -4,7 +4,7 @@ import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import { createRemembered } from "../ingest/remembered.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Ingest } from "./ingest.ts";
 

@@ -1,13 +1,13 @@
 /** Accounts: who may sign in, and with what rights. */
 import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.ts";
-import { originList } from "./origins.ts";
 import {
   compilePatterns,
   compileStationPatterns,
   type NameMatcher,
+  originList,
   type StationMatcher,
-} from "./patterns.ts";
+} from "./permissions.ts";
 import type { Limits } from "./principal.ts";
 import { storedSecret, type StoredSecret } from "./secrets.ts";
 

@@ -3,13 +3,17 @@ import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
 import { networkOf } from "../lib/network-of.ts";
-import { originList } from "./origins.ts";
-import { compilePatterns, compileStationPatterns } from "./patterns.ts";
-import { type Limits, type Principal, verifiedPrincipal } from "./principal.ts";
-import { createEvenWork } from "./even-work.ts";
-import { digestOf, type SecretVerifier, sha256, storedSecret, type StoredSecret } from "./secrets.ts";
+import { compilePatterns, compileStationPatterns, originList } from "./permissions.ts";
+import { type Limits, type Principal, unauthorized, verifiedPrincipal } from "./principal.ts";
+import {
+  createEvenWork,
+  digestOf,
+  type SecretVerifier,
+  sha256,
+  storedSecret,
+  type StoredSecret,
+} from "./secrets.ts";
 import type { FailureThrottle } from "./throttle.ts";
-import { unauthorized } from "./unauthorized.ts";
 
 /** A key as configured. Entries of one id are keys that hold at the same time, so that one can be replaced. */
 export interface ApiKeyOptions {

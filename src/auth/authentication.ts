@@ -2,13 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
-import { type Authenticate, createAuthenticator } from "./authenticator.ts";
-import { createBearerVerifier } from "./bearer.ts";
-import { createLogin } from "./login.ts";
+import { type Authenticate, createAuthenticator, createBearerVerifier } from "./authenticator.ts";
+import { createLogin, createSessions, type Lifetime, type Sessions } from "./session.ts";
 import { createOperatorDoor, type OperatorDoor } from "./operator.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
 import { createSignInCheck } from "./sign-in-check.ts";
-import { createSessions, type Lifetime, type Sessions } from "./session.ts";
 import { createFailureThrottle } from "./throttle.ts";
 import { createTokens, type TokenKey, type Tokens } from "./tokens.ts";
 

@@ -2,8 +2,13 @@
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import type { Account } from "./accounts.ts";
-import { narrowOrigins, normaliseOrigin } from "./origins.ts";
-import { compileStationPatterns, isStationPattern, type StationMatcher } from "./patterns.ts";
+import {
+  compileStationPatterns,
+  isStationPattern,
+  narrowOrigins,
+  normaliseOrigin,
+  type StationMatcher,
+} from "./permissions.ts";
 import { type Principal, verifiedPrincipal } from "./principal.ts";
 
 /** A token travels in a header, beside others; a scope may not fill it. */

@@ -1,9 +1,61 @@
 /** Signing in and refreshing: credentials in, a pair of tokens out. */
-import type { Account, Accounts } from "./accounts.ts";
-import type { Login, LoginAttempt } from "./login.ts";
+import { networkOf } from "../lib/network-of.ts";
+import { type Account, accountName, type AccountName, type Accounts } from "./accounts.ts";
+import { unauthorized } from "./principal.ts";
 import { parseScope } from "./scope.ts";
+import type { CheckSignIn } from "./sign-in-check.ts";
+import type { FailureThrottle } from "./throttle.ts";
 import type { Tokens, TokenSubject } from "./tokens.ts";
-import { unauthorized } from "./unauthorized.ts";
+
+/** Signing in with a connection token or a password. */
+
+export interface LoginAttempt {
+  /** As sent: `user` or `user$7`. */
+  readonly username: string;
+  readonly accountId?: number | undefined;
+  readonly connectionToken?: string | undefined;
+  readonly password?: string | undefined;
+  /** Network address of the client; failures are counted for each user and network. */
+  readonly address: string;
+}
+
+interface SignedIn {
+  readonly account: Account;
+  readonly name: AccountName;
+}
+
+/**
+ * Resolves when one of the given credentials is the account's. Rejects with UNAUTHORIZED, in the same words and the
+ * same time whether the user exists or not, with LOGIN_THROTTLED after too many failures, and with OVERLOADED.
+ */
+type Login = (attempt: LoginAttempt) => Promise<SignedIn>;
+
+interface LoginDependencies {
+  readonly accounts: Accounts;
+  readonly isRight: CheckSignIn;
+  readonly throttle: FailureThrottle;
+}
+
+export const createLogin =
+  ({ accounts, isRight, throttle }: LoginDependencies): Login =>
+  async ({ username, accountId, connectionToken, password, address }) => {
+    const name = accountName(username, accountId);
+    const network = networkOf(address);
+    const guesser = JSON.stringify([name.username, network]);
+    throttle.check(guesser);
+    const account = accounts.find(name.username);
+    const given = { username: name.username, account, connectionToken, password, network };
+    const right = await isRight(given).catch((error: unknown) => {
+      // A guess that was not answered in time still counts: the account's own turn may have compared it.
+      throttle.failed(guesser);
+      throw error;
+    });
+    // Of many attempts at the same time, those that end after the last allowed failure learn nothing.
+    throttle.check(guesser);
+    if (account !== undefined && right) return { account, name };
+    throttle.failed(guesser);
+    throw unauthorized("wrong login");
+  };
 
 /** How long a client wants its tokens to be valid, in minutes; absent, zero or less: the default; above the maximum: the maximum. */
 interface WantedLifetimes {

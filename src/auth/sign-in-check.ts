@@ -11,9 +11,15 @@ import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { FairTurns } from "../lib/fair-turns.ts";
 import type { Account, Accounts } from "./accounts.ts";
-import { createEvenWork, type EvenWork } from "./even-work.ts";
-import type { ScryptHash } from "./phc.ts";
-import { decoySecret, overloaded, type SecretVerifier, type StoredSecret } from "./secrets.ts";
+import {
+  createEvenWork,
+  decoySecret,
+  type EvenWork,
+  overloaded,
+  type ScryptHash,
+  type SecretVerifier,
+  type StoredSecret,
+} from "./secrets.ts";
 
 export interface GivenCredentials {
   readonly username: string;

@@ -1,6 +1,6 @@
 /** The supervisor's part in answers about all workers: a worker asks, all of them answer, the same worker is told. */
 import type { Gathered, Question } from "../app/questions.ts";
-import { countsOf, type MetricSamples } from "../observability/summed-metrics.ts";
+import { countsOf, type MetricSamples } from "../observability/metrics.ts";
 import type { ToSupervisor, ToWorker } from "./messages.ts";
 
 export interface Inquiries {

@@ -3,7 +3,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import type { Settings } from "../config/schema/schema.ts";
 import { GatewayError } from "../errors.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 
 interface PlaceOptions {

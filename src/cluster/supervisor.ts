@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import type { Addresses, ListenerName } from "../app/listeners.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { Logger } from "../observability/logger/logger.ts";
 import { type Door, type DoorOptions, openDoor } from "./door.ts";
 import { createInquiries } from "./inquiries.ts";
 import { createPlace, type Place, tell } from "./place.ts";

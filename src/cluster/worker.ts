@@ -2,7 +2,7 @@
 import { Server, Socket } from "node:net";
 import type { Gateway } from "../app.ts";
 import type { AskAll, Gathered, Question } from "../app/questions.ts";
-import { startFault } from "../app/start-fault.ts";
+import { startFault } from "../app/start-faults.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 

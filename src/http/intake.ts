@@ -1,7 +1,7 @@
 /** How a call's events reach the one produce path: held to its caller's rates, and counted for its log line. */
 import type { GatewayError } from "../errors.ts";
 import { type IncomingEvent, sizeOfEvent } from "../ingest/incoming-event.ts";
-import type { Rates } from "../ingest/limits/rates.ts";
+import type { Rates } from "../ingest/limits.ts";
 import type { EventOutcome, Produce } from "../ingest/produce.ts";
 import type { Station } from "../ingest/stations.ts";
 import type { AuthorisedCall, CallFacts } from "./call.ts";

@@ -1,6 +1,6 @@
 /** The cookie of an operator's session, and which requests it counts for. */
 import type { Request, Response } from "express";
-import type { OperatorSession } from "../auth/operator-session.ts";
+import type { OperatorSession } from "../auth/operator.ts";
 
 const NAME = "stationgate-session";
 

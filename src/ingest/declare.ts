@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { ContentLimits } from "./content/content-type.ts";
-import type { SchemaDeclaration } from "./schema/declaration.ts";
+import type { SchemaDeclaration } from "./schema/validator.ts";
 import { loadValidator } from "./schema/load.ts";
 import type { Station } from "./stations.ts";
 

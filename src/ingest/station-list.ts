@@ -1,7 +1,6 @@
 /** The stations there are: the declared ones, and where stations make themselves, the topics that are fit to be one. */
 import type { Broker } from "../broker/broker.ts";
-import { isStationName } from "./station-name.ts";
-import type { Station } from "./stations.ts";
+import { isStationName, type Station } from "./stations.ts";
 
 export interface StationListDependencies {
   readonly declared: readonly Station[];

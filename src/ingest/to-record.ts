@@ -1,15 +1,46 @@
 /** One event becomes one record: judged by its station's schema, keyed, with its headers. */
 import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
+import { followPointer, stringAt, valueAt } from "../lib/json-members.ts";
+import { QUOTE } from "../lib/json-scan.ts";
 import { isJson } from "./content/json.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
-import { createKeyOf, type KeyOf } from "./key.ts";
 import { contentTypeHeaders } from "./record-headers.ts";
 import type { EventValidator } from "./schema/validator.ts";
 import type { Station } from "./stations.ts";
 
+/** The record's key, taken from the event by a JSON pointer (RFC 6901). */
+
+/**
+ * The key of an event that is known to be valid JSON: a string as it is (in UTF-8), a number by its source digits,
+ * null where the pointer leads nowhere or to null. Throws KEY_REFUSED for anything else.
+ */
+type KeyOf = (event: Buffer) => Buffer | null;
+
+/** Reads along the pointer in the event's bytes, because a number's digits don't survive parsing. */
+export const createKeyOf = (pointer: string): KeyOf => {
+  const follow = followPointer(pointer);
+  return (event) => {
+    const at = follow(event);
+    return at < 0 ? null : keyAt(event, at);
+  };
+};
+
+const LETTER_N = 0x6e;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
+const keyAt = (event: Buffer, at: number): Buffer | null => {
+  const first = event[at] ?? 0;
+  if (first === QUOTE) return Buffer.from(stringAt(event, at));
+  if (first === MINUS || (first >= DIGIT_0 && first <= DIGIT_9)) return valueAt(event, at);
+  if (first === LETTER_N) return null;
+  throw new GatewayError("KEY_REFUSED");
+};
+
 /** The record to store, or why the station refuses the event. */
-export type ToRecord = (event: IncomingEvent) => BrokerRecord | GatewayError;
+type ToRecord = (event: IncomingEvent) => BrokerRecord | GatewayError;
 
 /** What one record may hold; one that holds more is refused alone. */
 export interface RecordLimits {
@@ -23,7 +54,7 @@ export interface RecordLimits {
   readonly maxHeaderBytes: number;
 }
 
-export interface ToRecordOptions {
+interface ToRecordOptions {
   /** Timestamp of events that have none of their own. */
   readonly arrival: number;
   readonly limits: RecordLimits;

@@ -2,9 +2,8 @@
 import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
 import type { Gateway } from "../app.ts";
-import { bindFault } from "../app/bind-fault.ts";
+import { bindFault, startFault } from "../app/start-faults.ts";
 import type { AskAll } from "../app/questions.ts";
-import { startFault } from "../app/start-fault.ts";
 import type { Addresses } from "../app/listeners.ts";
 import { welcome } from "../app/welcome.ts";
 import { supervise, workerCount } from "../cluster/supervisor.ts";
@@ -16,8 +15,8 @@ import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { maskConfig } from "../delivery/connectors/masking.ts";
 import { VERSION } from "../config/version.ts";
-import { slowSchemas } from "../ingest/schema/slow-schemas.ts";
-import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger.ts";
+import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
+import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
 

@@ -1,6 +1,5 @@
 import { bearerToken, createAuthenticator, type Credentials } from "../../src/auth/authenticator.ts";
-import { verifiedPrincipal } from "../../src/auth/principal.ts";
-import { unauthorized } from "../../src/auth/unauthorized.ts";
+import { unauthorized, verifiedPrincipal } from "../../src/auth/principal.ts";
 import { failureOf } from "./support.ts";
 
 const principalNamed = (name: string) =>

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { createAccounts } from "../../src/auth/accounts.ts";
-import { compileStationPatterns } from "../../src/auth/patterns.ts";
+import { compileStationPatterns } from "../../src/auth/permissions.ts";
 import { narrowedPrincipal, parseScope, type Scope } from "../../src/auth/scope.ts";
 import { failureOf, present } from "./support.ts";
 

@@ -1,12 +1,12 @@
-import { hashSecret } from "../../src/auth/phc.ts";
-import { createFairTurns } from "../../src/lib/fair-turns.ts";
 import {
   createSecretVerifier,
   decoySecret,
   derivationTurns,
+  hashSecret,
   storedSecret,
   type StoredSecret,
 } from "../../src/auth/secrets.ts";
+import { createFairTurns } from "../../src/lib/fair-turns.ts";
 import { cheapHash, failureOf } from "./support.ts";
 
 describe("stored secrets", () => {

@@ -1,8 +1,7 @@
 import { createQuestions, type Questions } from "../../src/app/questions.ts";
 import { createInquiries, type Inquiries } from "../../src/cluster/inquiries.ts";
 import type { ToWorker } from "../../src/cluster/messages.ts";
-import { createMetrics } from "../../src/observability/metrics.ts";
-import { textOfSum, type MetricSamples } from "../../src/observability/summed-metrics.ts";
+import { createMetrics, type MetricSamples, textOfSum } from "../../src/observability/metrics.ts";
 
 type Told = Extract<ToWorker, { readonly type: "answers" }>;
 

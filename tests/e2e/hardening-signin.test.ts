@@ -1,5 +1,5 @@
 /** What strangers can do to sign-ins and to the operators' listener of the real program. */
-import { hashSecret } from "../../src/auth/phc.ts";
+import { hashSecret } from "../../src/auth/secrets.ts";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 
 const TIMEOUT = 60_000;

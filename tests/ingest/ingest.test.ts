@@ -3,7 +3,7 @@ import path from "node:path";
 import { verifiedPrincipal } from "../../src/auth/principal.ts";
 import type { Broker, ConsumedRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import { createBatcher } from "../../src/ingest/batcher.ts";
+import { createBatcher } from "../../src/ingest/batcher/batcher.ts";
 import { eventListOf } from "../../src/ingest/content/event-list.ts";
 import { loadStations } from "../../src/ingest/declare.ts";
 import { createProduce } from "../../src/ingest/produce.ts";

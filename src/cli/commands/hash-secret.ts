@@ -1,6 +1,6 @@
 /** `stationgate hash-secret`: what may stand for a secret in the settings. */
 import type { Command } from "commander";
-import { hashSecret } from "../../auth/phc.ts";
+import { hashSecret } from "../../auth/secrets.ts";
 import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
 import { CommandFailure, readSecret } from "../shell.ts";
 

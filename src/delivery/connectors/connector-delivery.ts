@@ -2,7 +2,7 @@
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { pause, systemClock, type Clock } from "../../lib/clock.ts";
-import type { Tracing } from "../../observability/tracing.ts";
+import type { Tracing } from "../../observability/tracing/tracing.ts";
 import type { RawConfig } from "./masking.ts";
 import { createConnectorLog } from "./connector-log.ts";
 import { createConnectors, type Connectors } from "./connectors.ts";

@@ -4,7 +4,12 @@ import { asGatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { retryAfterMs } from "../../lib/retry-after.ts";
 import { cut } from "../../lib/text.ts";
-import { type Span, traceContext, type TraceContext, type Tracing } from "../../observability/tracing.ts";
+import {
+  type Span,
+  traceContext,
+  type TraceContext,
+  type Tracing,
+} from "../../observability/tracing/tracing.ts";
 import type { Item } from "./claims.ts";
 import type { DeliveryPlan, DeliveryRequest, HttpResult } from "./delivery-plan.ts";
 import type { HttpClient } from "./http-client/http-client.ts";

@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { TopicPartitionOffset } from "../../broker/broker.ts";
 import type { GatewayError } from "../../errors.ts";
 import type { DeliveryMetrics } from "../../observability/delivery-metrics.ts";
-import type { Logger } from "../../observability/logger.ts";
+import type { Logger } from "../../observability/logger/logger.ts";
 
 export type AttemptOutcome = "delivered" | "retry" | "dropped" | "stopped";
 

@@ -5,7 +5,7 @@
 import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Tracing } from "../../observability/tracing.ts";
+import type { Tracing } from "../../observability/tracing/tracing.ts";
 import { createCourier, type Courier } from "./courier.ts";
 import { createDropping } from "./dead-letters.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";

@@ -1,6 +1,6 @@
 /** What callbacks of the event service have in common, whoever they go to. */
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import { serviceToken } from "../../auth/service-token.ts";
+import { serviceToken } from "../../auth/tokens.ts";
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { type JsonObject, jsonTextOf, type JsonTree } from "../../lib/json-tree.ts";

@@ -5,7 +5,7 @@
 import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
-import type { Tracing } from "../../observability/tracing.ts";
+import type { Tracing } from "../../observability/tracing/tracing.ts";
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
 import { type ConnectorSample, lagOf } from "../engine/lag.ts";
 import type { DeliveryObserver } from "../engine/observer.ts";

@@ -1,5 +1,5 @@
 /** `more_info_url`: where a client's user sees more of a transaction, with a token that opens the page for a while. */
-import { claimsToken } from "../../auth/service-token.ts";
+import { claimsToken } from "../../auth/tokens.ts";
 import type { JsonObject } from "../../lib/json-tree.ts";
 
 export interface MoreInfoOptions {

@@ -1,6 +1,6 @@
 /** What operators do with a station: watch it, and store an event in it to see what becomes of it. */
 import type { z } from "zod";
-import { operatorPrincipal } from "../../auth/operator-principal.ts";
+import { operatorPrincipal } from "../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../broker/broker.ts";
 import { openTail } from "../../delivery/engine/tail.ts";
 import { GatewayError } from "../../errors.ts";
@@ -8,8 +8,7 @@ import type { ContentLimits } from "../../ingest/content/content-type.ts";
 import { parseDocument } from "../../ingest/content/json.ts";
 import type { Produce } from "../../ingest/produce.ts";
 import { recordHeadersOf } from "../../ingest/record-headers.ts";
-import { parseStationName } from "../../ingest/station-name.ts";
-import type { Stations } from "../../ingest/stations.ts";
+import { parseStationName, type Stations } from "../../ingest/stations.ts";
 import type { Call } from "../call.ts";
 import * as documentation from "../documentation/operator-stations.ts";
 import { openEventStream, type EventStreamSettings } from "../event-stream.ts";

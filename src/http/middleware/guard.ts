@@ -2,7 +2,7 @@
 import type { Request, RequestHandler } from "express";
 import type { Authenticate, Credentials } from "../../auth/authenticator.ts";
 import type { AdmitOperator } from "../../auth/operator.ts";
-import { requireOrigin } from "../../auth/origins.ts";
+import { requireOrigin } from "../../auth/permissions.ts";
 import type { Principal } from "../../auth/principal.ts";
 import { enterRoute, type AuthorisedCall, type Call } from "../call.ts";
 import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";

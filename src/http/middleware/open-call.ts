@@ -1,8 +1,8 @@
 /** The first middleware: opens the call, names it, and sees to it that its end is written down. */
 import type { RequestHandler } from "express";
 import type { GatewayError } from "../../errors.ts";
-import type { RequestLevel, RequestLog } from "../../observability/log/request-log.ts";
-import type { Logger } from "../../observability/logger.ts";
+import type { RequestLevel, RequestLog } from "../../observability/logger/request-log.ts";
+import type { Logger } from "../../observability/logger/logger.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { openCall, type Call } from "../call.ts";
 import { requestIdOf } from "./request-id.ts";

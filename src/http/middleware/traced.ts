@@ -1,6 +1,6 @@
 /** Each request a span, which its events name as their origin. */
 import type { Request, RequestHandler } from "express";
-import { traceContext, type TraceContext, type Tracing } from "../../observability/tracing.ts";
+import { traceContext, type TraceContext, type Tracing } from "../../observability/tracing/tracing.ts";
 import { callOf, type Call } from "../call.ts";
 
 /** To stand behind the opening of the call, and before anything reads the request's headers. */

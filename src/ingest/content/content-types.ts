@@ -2,8 +2,25 @@
 import { GatewayError } from "../../errors.ts";
 import { type ContentType, mediaTypeOf } from "./content-type.ts";
 import { json } from "./json.ts";
-import { protobuf } from "./protobuf.ts";
-import { text } from "./text.ts";
+
+/** Text of any kind and in any charset: the bytes are the event. */
+
+const text: ContentType = {
+  name: "text",
+  matches: (mediaType) => mediaType.includes("text"),
+  check: () => undefined,
+};
+
+/** Protocol Buffers: without a schema nothing can be said of the bytes. */
+
+/** The content type of the events that protobuf stations store. */
+export const PROTOBUF_MEDIA_TYPE = "application/x-protobuf";
+
+const protobuf: ContentType = {
+  name: "protobuf",
+  matches: (mediaType) => mediaType === PROTOBUF_MEDIA_TYPE || mediaType === "application/protobuf",
+  check: () => undefined,
+};
 
 const CONTENT_TYPES: readonly ContentType[] = [json, protobuf, text];
 

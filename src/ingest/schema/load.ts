@@ -1,8 +1,7 @@
 /** From a declaration in the settings to a compiled validator. */
-import type { SchemaDeclaration, ValidatorContext } from "./declaration.ts";
-import { loadJsonSchema } from "./json-schema.ts";
+import type { EventValidator, SchemaDeclaration, ValidatorContext } from "./validator.ts";
+import { loadJsonSchema } from "./json-schema/json-schema.ts";
 import { loadProtobuf } from "./protobuf.ts";
-import type { EventValidator } from "./validator.ts";
 import { loadZod } from "./zod.ts";
 
 /** Compiles a schema once and for all. Rejects with SETTINGS_INVALID that names the station, the file and the fault. */

@@ -1,5 +1,8 @@
 /** What every kind of schema offers: judging one event's bytes. */
+import { types } from "node:util";
 import { GatewayError } from "../../errors.ts";
+import type { ContentLimits } from "../content/content-type.ts";
+import { parseJson } from "../content/json.ts";
 
 export interface Accepted {
   readonly status: "accepted";
@@ -28,3 +31,62 @@ export const schemaRefused = (reason: string, cause?: unknown): Refused => ({
   status: "refused",
   error: new GatewayError("SCHEMA_REFUSED", { message: `Schema validation has failed: ${reason}`, cause }),
 });
+
+/** An event as JSON, for the schemas that judge JSON: its content type doesn't matter. */
+
+interface EventJson {
+  readonly status: "parsed";
+  readonly json: unknown;
+}
+
+/** The parsed event, or its refusal with the parser's reason. */
+export const eventJson = (value: Buffer, limits: ContentLimits): EventJson | Refused => {
+  try {
+    return { status: "parsed", json: parseJson(value, limits) };
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === "JSON_TOO_DEEP") return { status: "refused", error };
+    return schemaRefused(`Bad JSON format - ${reasonOf(error)}`, error);
+  }
+};
+
+const reasonOf = (error: unknown): string => {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error ? cause.message : "not JSON";
+};
+
+/** What the settings say of a station's schema, and how a fault in it is told. */
+
+/** Paths are absolute, or relative to the working directory. */
+export interface JsonSchemaDeclaration {
+  readonly type: "json-schema";
+  readonly file: string;
+}
+
+export interface ZodDeclaration {
+  readonly type: "zod";
+  readonly module: string;
+  readonly export: string;
+}
+
+export interface ProtobufDeclaration {
+  readonly type: "protobuf";
+  readonly file: string;
+  readonly message: string;
+}
+
+export type SchemaDeclaration = JsonSchemaDeclaration | ZodDeclaration | ProtobufDeclaration;
+
+export interface ValidatorContext {
+  /** The station's name, as error texts give it. */
+  readonly station: string;
+  readonly limits: ContentLimits;
+}
+
+/** SETTINGS_INVALID for a schema that cannot be used: which station, which file, and what is wrong. */
+export const schemaUnusable = ({ station }: ValidatorContext, file: string, cause: unknown): GatewayError => {
+  const reason = types.isNativeError(cause) ? cause.message : String(cause);
+  return new GatewayError("SETTINGS_INVALID", {
+    message: `Station ${station}: the schema ${file} can't be used: ${reason}`,
+    cause,
+  });
+};

@@ -7,7 +7,7 @@ import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IncomingEvent } from "../incoming-event.ts";
 import type { EventOutcome } from "../produce.ts";
-import type { Cut, Cutter } from "./cutter.ts";
+import type { Cut, Cutter } from "./cutters.ts";
 
 /** What a text of the stream says, or why it can't be read; its API may keep more beside. */
 export interface StreamItem {

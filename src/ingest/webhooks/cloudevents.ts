@@ -1,7 +1,12 @@
-import { bodyId } from "./body-fields.ts";
-import { isOneOf } from "./equality.ts";
-import { header } from "./webhook.ts";
-import type { Handshake, WebhookRequest, WebhookScheme, WebhookSettings } from "./webhook.ts";
+import {
+  bodyId,
+  type Handshake,
+  header,
+  isOneOf,
+  type WebhookRequest,
+  type WebhookScheme,
+  type WebhookSettings,
+} from "./webhook.ts";
 
 const token = (request: WebhookRequest): string | undefined => {
   const authorization = header(request, "authorization");

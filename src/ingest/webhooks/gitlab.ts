@@ -1,5 +1,4 @@
-import { isOneOf } from "./equality.ts";
-import { header, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
+import { header, isOneOf, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
 /** GitLab's secret token, which is sent as it is. Its newer signing token is `standard-webhooks`. */
 export const gitlab = ({ secrets }: WebhookSettings): WebhookScheme => ({

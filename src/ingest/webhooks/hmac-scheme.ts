@@ -1,6 +1,12 @@
 import { createHmac } from "node:crypto";
-import { offersOneOf } from "./equality.ts";
-import type { HmacAlgorithm, HmacEncoding, Refusal, WebhookRequest, WebhookScheme } from "./webhook.ts";
+import {
+  type HmacAlgorithm,
+  type HmacEncoding,
+  offersOneOf,
+  type Refusal,
+  type WebhookRequest,
+  type WebhookScheme,
+} from "./webhook.ts";
 
 export type Bytes = string | Buffer;
 

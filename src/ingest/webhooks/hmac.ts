@@ -1,7 +1,6 @@
 import { GatewayError } from "../../errors.ts";
-import { bodyId } from "./body-fields.ts";
+import { bodyId, header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 import { epoch, hmacScheme, prefixed, type Bytes, type SignedTime } from "./hmac-scheme.ts";
-import { header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
 const invalid = (message: string): GatewayError => new GatewayError("SETTINGS_INVALID", { message });
 

@@ -1,6 +1,11 @@
-import { bodyField } from "./body-fields.ts";
+import {
+  bodyField,
+  header,
+  type WebhookRequest,
+  type WebhookScheme,
+  type WebhookSettings,
+} from "./webhook.ts";
 import { epoch, hmacScheme, prefixed } from "./hmac-scheme.ts";
-import { header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
 /** The body's time is signed, the header's is not: each that is there has to hold. */
 const times = (request: WebhookRequest): readonly (number | undefined)[] => {

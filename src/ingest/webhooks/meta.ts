@@ -1,8 +1,13 @@
 import { GatewayError } from "../../errors.ts";
-import { isOneOf } from "./equality.ts";
+import {
+  type Handshake,
+  header,
+  isOneOf,
+  textAnswer,
+  type WebhookScheme,
+  type WebhookSettings,
+} from "./webhook.ts";
 import { hmacScheme, prefixed } from "./hmac-scheme.ts";
-import { header, textAnswer } from "./webhook.ts";
-import type { Handshake, WebhookScheme, WebhookSettings } from "./webhook.ts";
 
 /** "Verification Requests": Meta shows that it knows the token, we show that we understood. */
 const subscription =

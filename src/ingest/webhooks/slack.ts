@@ -1,7 +1,14 @@
-import { bodyField, bodyId } from "./body-fields.ts";
+import {
+  bodyField,
+  bodyId,
+  header,
+  textAnswer,
+  type WebhookAnswer,
+  type WebhookRequest,
+  type WebhookScheme,
+  type WebhookSettings,
+} from "./webhook.ts";
 import { epoch, hmacScheme, prefixed } from "./hmac-scheme.ts";
-import { header, textAnswer } from "./webhook.ts";
-import type { WebhookAnswer, WebhookRequest, WebhookScheme, WebhookSettings } from "./webhook.ts";
 
 const timestamp = (request: WebhookRequest): string | undefined =>
   header(request, "x-slack-request-timestamp");

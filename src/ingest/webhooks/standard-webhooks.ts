@@ -8,8 +8,13 @@ import {
   sharedKey,
 } from "../../lib/standard-webhooks-secret.ts";
 import { epoch, hmac, untimely, type SignedTime } from "./hmac-scheme.ts";
-import { offersOneOf } from "./equality.ts";
-import { header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
+import {
+  header,
+  offersOneOf,
+  type WebhookRequest,
+  type WebhookScheme,
+  type WebhookSettings,
+} from "./webhook.ts";
 
 interface Signed {
   readonly id: string;

@@ -1,6 +1,5 @@
-import { bodyId } from "./body-fields.ts";
+import { bodyId, header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 import { epoch, hmacScheme } from "./hmac-scheme.ts";
-import { header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
 /**
  * The values of one name in `t=…,v1=…,v1=…`: several v1 are sent while Stripe rotates its secret. A header that isn't

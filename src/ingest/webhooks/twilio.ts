@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
 import { GatewayError } from "../../errors.ts";
-import { isOneOf, offersOneOf } from "./equality.ts";
+import {
+  header,
+  isOneOf,
+  offersOneOf,
+  type WebhookRequest,
+  type WebhookScheme,
+  type WebhookSettings,
+} from "./webhook.ts";
 import { hmac } from "./hmac-scheme.ts";
-import { header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
 const decode = (text: string): string | undefined => {
   try {

@@ -1,3 +1,7 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { followPointer, valueAt } from "../../lib/json-members.ts";
+import { isJson } from "../content/json.ts";
+
 /** The words of webhooks: a request as it came, what a scheme knows about it, and one that has proved its sender. */
 
 /** A request to a webhook source, before anything in it is believed. */
@@ -79,3 +83,54 @@ export const textAnswer = (body: string): WebhookAnswer => ({
   headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
   body,
 });
+
+const sameBytes = (a: string, b: string): boolean => {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+};
+
+/**
+ * Is one of the offered codes one of the expected? Every pair is looked at, so that the time says nothing. Codes are
+ * compared as written: base64 with other spare bits isn't what was sent.
+ */
+export const offersOneOf = (offered: readonly string[], expected: readonly string[]): boolean => {
+  let found = false;
+  for (const code of offered) for (const wanted of expected) found = sameBytes(code, wanted) || found;
+  return found;
+};
+
+const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** Is it one of the secrets? Digests are compared, for a secret's length is a secret too. */
+export const isOneOf = (offered: string, secrets: readonly string[]): boolean =>
+  offersOneOf([digest(offered)], secrets.map(digest));
+
+/** A text, number or word in JSON that is longer is no field that a sender's rules speak of. */
+const MAX_FIELD = 64 * 1024;
+
+const SIMPLE = /^[^[{]/;
+
+/**
+ * The text, number or word under these names in a JSON body, undefined where the body isn't JSON or has no such place.
+ * Nothing else of the body is built: it is a stranger's.
+ */
+export const bodyField = ({ body }: WebhookRequest, ...path: readonly string[]): unknown => {
+  if (!isJson(body)) return undefined;
+  const at = followPointer(pointerTo(path))(body);
+  if (at < 0) return undefined;
+  const value = valueAt(body, at);
+  if (value.length > MAX_FIELD) return undefined;
+  const text = value.toString();
+  return SIMPLE.test(text) ? (JSON.parse(text) as unknown) : undefined;
+};
+
+const pointerTo = (path: readonly string[]): string =>
+  path.map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+
+/** The same for an id: a text that isn't empty, or a number. */
+export const bodyId = (request: WebhookRequest, ...path: readonly string[]): string | undefined => {
+  const value = bodyField(request, ...path);
+  if (typeof value === "number") return String(value);
+  return typeof value === "string" && value !== "" ? value : undefined;
+};

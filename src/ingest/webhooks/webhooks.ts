@@ -1,6 +1,5 @@
 /** Webhook sources: a request is verified, stored once, and only then welcomed. */
-import type { Limits, Principal } from "../../auth/principal.ts";
-import { webhookPrincipal } from "../../auth/webhook-principal.ts";
+import { type Limits, type Principal, webhookPrincipal } from "../../auth/principal.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type IncomingEvent, sizeOfEvent } from "../incoming-event.ts";

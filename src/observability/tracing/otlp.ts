@@ -14,7 +14,7 @@ import type { Context, Span as OpenTelemetrySpan } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
-import type { Span, SpanEnd, TraceContext, Tracing } from "../tracing.ts";
+import type { Span, SpanEnd, TraceContext, Tracing } from "./tracing.ts";
 
 export interface OtlpOptions {
   /** Base URL of the collector; `/v1/traces` is added. */

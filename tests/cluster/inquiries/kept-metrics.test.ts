@@ -1,7 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { createKeptMetrics } from "../../../src/cluster/inquiries.ts";
-import { createMetrics, type Metrics } from "../../../src/observability/metrics.ts";
-import { textOfSum } from "../../../src/observability/summed-metrics.ts";
+import { createMetrics, type Metrics, textOfSum } from "../../../src/observability/metrics.ts";
 
 const counted = (events: number): Metrics => {
   const metrics = createMetrics();

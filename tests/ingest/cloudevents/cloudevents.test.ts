@@ -1,6 +1,5 @@
 import { GatewayError } from "../../../src/errors.ts";
-import { checkBinaryEvent } from "../../../src/ingest/cloudevents/binary.ts";
-import { structuredEvent } from "../../../src/ingest/cloudevents/structured.ts";
+import { checkBinaryEvent, structuredEvent } from "../../../src/ingest/cloudevents.ts";
 import { recordHeadersOf } from "../../../src/ingest/record-headers.ts";
 
 const COMPLETE = { specversion: "1.0", id: "1", source: "/shop", type: "order.made" };

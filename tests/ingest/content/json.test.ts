@@ -1,6 +1,6 @@
 /** JSON bodies that would cost much to build are refused before that. */
 import { parseDocument, parseJson, isJson } from "../../../src/ingest/content/json.ts";
-import { bodyField, bodyId } from "../../../src/ingest/webhooks/body-fields.ts";
+import { bodyField, bodyId } from "../../../src/ingest/webhooks/webhook.ts";
 
 const LIMIT = 4 << 20;
 const list = (element: string, count: number): Buffer =>

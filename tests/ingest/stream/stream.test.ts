@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from "node:stream";
 import fc from "fast-check";
 import { GatewayError } from "../../../src/errors.ts";
-import { createJsonCutter } from "../../../src/ingest/stream/json-texts.ts";
+import { createJsonCutter } from "../../../src/ingest/stream/cutters.ts";
 import type { EventOutcome } from "../../../src/ingest/produce.ts";
 import {
   runStream,

@@ -1,7 +1,7 @@
 /** Key or value of a v3 record: `{type, data}`. */
 import { z } from "zod";
 import { GatewayError } from "../../../errors.ts";
-import { fromBase64 } from "../../../ingest/content/base64.ts";
+import { fromBase64 } from "../../../ingest/content/content-type.ts";
 import { membersOf, type Span } from "../../../lib/json-members.ts";
 
 /** Where the JSON of a part lies: what is taken out of it is stored with its own bytes. */

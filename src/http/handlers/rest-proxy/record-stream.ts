@@ -1,5 +1,5 @@
 /** v3 records on a connection that stays open. */
-import { createJsonCutter } from "../../../ingest/stream/json-texts.ts";
+import { createJsonCutter } from "../../../ingest/stream/cutters.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { StreamProtocol } from "../../../ingest/stream/stream.ts";
 import type { AuthorisedCall } from "../../call.ts";

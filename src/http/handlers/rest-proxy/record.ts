@@ -2,9 +2,8 @@
 import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import { checkStructuredEvent, STRUCTURED_TYPE } from "../../../ingest/cloudevents/structured.ts";
-import { fromBase64 } from "../../../ingest/content/base64.ts";
-import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
+import { checkStructuredEvent, STRUCTURED_TYPE } from "../../../ingest/cloudevents.ts";
+import { type ContentLimits, fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import type { Members } from "../../../lib/json-members.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import { isReservedHeader } from "../../../ingest/record-headers.ts";

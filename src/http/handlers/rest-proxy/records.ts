@@ -1,7 +1,6 @@
 /** `POST /v3/clusters/:cluster/topics/:topic/records`: one JSON object or many, in a body with a length or a stream. */
 import { asGatewayError, GatewayError } from "../../../errors.ts";
-import { createJsonCutter } from "../../../ingest/stream/json-texts.ts";
-import type { Cut } from "../../../ingest/stream/cutter.ts";
+import { createJsonCutter, type Cut } from "../../../ingest/stream/cutters.ts";
 import { paced } from "../../../lib/pace.ts";
 import { createTexts } from "../../results.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";

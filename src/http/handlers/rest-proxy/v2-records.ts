@@ -2,9 +2,8 @@
 import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
-import { fromBase64 } from "../../../ingest/content/base64.ts";
+import { fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import type { EventListLimits } from "../../../ingest/content/event-list.ts";
-import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
 import { membersOf, type Span } from "../../../lib/json-members.ts";
 import { paced } from "../../../lib/pace.ts";

@@ -1,7 +1,7 @@
 /** `POST /stations/:name/consume/batch`: the next events of a consumer group. */
 import { z } from "zod";
-import { groupOf } from "../../../auth/groups.ts";
-import { unauthorized } from "../../../auth/unauthorized.ts";
+import { groupOf } from "../../../auth/permissions.ts";
+import { unauthorized } from "../../../auth/principal.ts";
 import type { Pull } from "../../../consume/waiting-pull.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";

@@ -1,8 +1,12 @@
 /** From a body of the Memphis API to its events: as the content type says, CloudEvents included. */
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import { checkBinaryEvent } from "../../../ingest/cloudevents/binary.ts";
-import { BATCHED_TYPE, STRUCTURED_TYPE, structuredEvent } from "../../../ingest/cloudevents/structured.ts";
+import {
+  BATCHED_TYPE,
+  checkBinaryEvent,
+  STRUCTURED_TYPE,
+  structuredEvent,
+} from "../../../ingest/cloudevents.ts";
 import { mediaTypeOf, type ContentLimits } from "../../../ingest/content/content-type.ts";
 import { contentTypeOf } from "../../../ingest/content/content-types.ts";
 import { eventListOf, type EventList, type EventListLimits } from "../../../ingest/content/event-list.ts";

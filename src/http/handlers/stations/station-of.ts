@@ -1,8 +1,7 @@
 /** The station that a path names, and whether the caller may use it. */
 import type { Principal } from "../../../auth/principal.ts";
 import { GatewayError } from "../../../errors.ts";
-import { parseStationName } from "../../../ingest/station-name.ts";
-import type { Station, Stations } from "../../../ingest/stations.ts";
+import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 
 export interface StationLookup {

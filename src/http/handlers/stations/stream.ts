@@ -5,7 +5,7 @@ import { checkJson } from "../../../ingest/content/json.ts";
 import { followPointer, valueAt } from "../../../lib/json-members.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
-import { createLineCutter } from "../../../ingest/stream/lines.ts";
+import { createLineCutter } from "../../../ingest/stream/cutters.ts";
 import type { StreamItem, StreamProtocol } from "../../../ingest/stream/stream.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { retryAfterMs } from "../../rest-proxy-error.ts";

@@ -1,6 +1,6 @@
 /** An error of ajv's, told as github.com/santhosh-tekuri/jsonschema v5 tells it. */
 import type { ErrorObject } from "ajv";
-import { constant, float, quote, typeOf } from "./words.ts";
+import { constant, float, quote, typeOf } from "./locate.ts";
 
 export interface Complaint {
   /** Where below its schema the keyword stands, as tokens; none for a schema that is `false`. */

@@ -1,7 +1,7 @@
 import { traceAttempt } from "../../../../src/delivery/engine/attempt.ts";
 import type { DeliveryRequest } from "../../../../src/delivery/engine/delivery-plan.ts";
 import type { Item } from "../../../../src/delivery/engine/claims.ts";
-import type { SpanEnd, TraceContext, Tracing } from "../../../../src/observability/tracing.ts";
+import type { SpanEnd, TraceContext, Tracing } from "../../../../src/observability/tracing/tracing.ts";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const OURS = "00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-01";

@@ -10,7 +10,7 @@ import { connectorRoutes } from "../../../../src/http/handlers/connectors.ts";
 import { bodyReaders } from "../../../../src/http/middleware/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
 import { systemClock } from "../../../../src/lib/clock.ts";
-import { createLog } from "../../../../src/observability/logger.ts";
+import { createLog } from "../../../../src/observability/logger/logger.ts";
 import { startHttpSink, type HttpSink } from "../../../support/http-sink.ts";
 
 export const WORKER = "127.0.0.1:4445";

@@ -1,0 +1,147 @@
+/** Patterns of stations and groups: exact names, and names with `*` for any run of characters. */
+import { GatewayError } from "../errors.ts";
+import type { Principal } from "./principal.ts";
+
+/** Says whether a name is meant. Case counts. */
+export type NameMatcher = (name: string) => boolean;
+
+/** Says whether a (lower-cased) station name is meant. */
+export type StationMatcher = (station: string) => boolean;
+
+/** A station name of at most 128 characters in which `*` may stand anywhere; letters in either case. */
+export const isStationPattern = (text: string): boolean => /^[A-Za-z0-9_.*-]{1,128}$/.test(text);
+
+/**
+ * Compiles a list of patterns once, so that a check costs a set lookup for the exact ones and a scan for the others.
+ * An empty list matches nothing.
+ */
+export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
+  const exact = new Set(patterns.filter((pattern) => !pattern.includes("*")));
+  const wild = patterns.filter((pattern) => pattern.includes("*")).map(compileWildcard);
+  return (name) => exact.has(name) || wild.some((matches) => matches(name));
+};
+
+/** As `compilePatterns`, in lower case. Throws SETTINGS_INVALID for text that can be no station pattern. */
+export const compileStationPatterns = (patterns: readonly string[]): StationMatcher => {
+  const wrong = patterns.find((pattern) => !isStationPattern(pattern));
+  if (wrong !== undefined)
+    throw new GatewayError("SETTINGS_INVALID", { message: `"${wrong}" is not a station pattern` });
+  return compilePatterns(patterns.map((pattern) => pattern.toLowerCase()));
+};
+
+/** No regular expression: several `*` in one would backtrack, where taking the leftmost match of each piece is enough. */
+const compileWildcard = (pattern: string): NameMatcher => {
+  const pieces = pattern.split("*");
+  const first = pieces.shift() ?? "";
+  const last = pieces.pop() ?? "";
+  return (station) => {
+    if (station.length < first.length + last.length) return false;
+    if (!station.startsWith(first) || !station.endsWith(last)) return false;
+    const end = station.length - last.length;
+    let at = first.length;
+    for (const piece of pieces) {
+      const found = station.indexOf(piece, at);
+      if (found < 0 || found + piece.length > end) return false;
+      at = found + piece.length;
+    }
+    return true;
+  };
+};
+
+/** Which web pages may use a credential: exact origins, as browsers send them (RFC 6454, section 7). */
+
+/** An origin list that nobody satisfies, whatever header they make up: an empty `Origin` is refused like none. */
+const NOWHERE: readonly string[] = [""];
+
+/**
+ * The one spelling of an origin: scheme, host and port, in lower case, without a scheme's own port. `*` and `null`
+ * (what a browser sends for a sandboxed page) stay themselves. undefined: not an origin.
+ */
+export const normaliseOrigin = (text: string): string | undefined => {
+  if (text === "*" || text === "null") return text;
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, host, pathname, search, hash, username, password } = new URL(text);
+  const beyond = pathname.slice(1) + search + hash + username + password;
+  if (host === "" || host.includes("*") || beyond !== "") return undefined;
+  // By hand: `URL.origin` is "null" for the schemes of browser extensions and app shells.
+  return `${protocol}//${host}`.toLowerCase();
+};
+
+/** A configured origin list in its one spelling. Throws SETTINGS_INVALID for text that is no origin. */
+export const originList = (origins: readonly string[]): readonly string[] =>
+  origins.map((text) => {
+    const origin = normaliseOrigin(text);
+    if (origin !== undefined) return origin;
+    throw new GatewayError("SETTINGS_INVALID", { message: `"${text}" is not an origin` });
+  });
+
+/** What both lists allow, where an empty list allows any origin and none; it never allows more than either. */
+export const narrowOrigins = (allowed: readonly string[], wanted: readonly string[]): readonly string[] => {
+  if (allowed.length === 0) return wanted;
+  if (wanted.length === 0 || wanted.includes("*")) return allowed;
+  if (allowed.includes("*")) return wanted;
+  const both = wanted.filter((origin) => allowed.includes(origin));
+  return both.length === 0 ? NOWHERE : both;
+};
+
+/**
+ * Holds a request to its principal's origins. Throws ORIGIN_FORBIDDEN when the principal has a list and the request's
+ * `Origin` is missing or not on it.
+ */
+export const requireOrigin = (principal: Principal, origin: string | undefined): void => {
+  if (!originAllowed(principal.origins, origin)) throw new GatewayError("ORIGIN_FORBIDDEN");
+};
+
+const originAllowed = (allowed: readonly string[], origin: string | undefined): boolean => {
+  if (allowed.length === 0) return true;
+  if (origin === undefined || origin === "") return false;
+  if (allowed.includes("*") || allowed.includes(origin)) return true;
+  const normalised = normaliseOrigin(origin);
+  return normalised !== undefined && allowed.includes(normalised);
+};
+
+/** Consumer groups of readers: which names a principal may use, and what the group is called in Kafka. */
+
+/** Groups of connectors, of the gateway itself and of the event service: no reader ever uses one of them. */
+const isReserved = compilePatterns([
+  "connect-*",
+  "stationgate-*",
+  "_stationgate*",
+  "group-callback-api",
+  "group-client-status-callback*",
+]);
+
+/** The embedded log stores a group's name in a key of LMDB, which holds no longer one. */
+const LONGEST_BYTES = 1500;
+
+/** Kafka takes any text. Logs and tools can't show or address a control character or half a surrogate pair. */
+const NOT_TEXT = /[\p{Cc}\p{Cs}]/u;
+
+type Reader = Pick<Principal, "name" | "readsGroup">;
+
+/**
+ * The name in Kafka of the group that a principal asks for; undefined: the principal's own group. Throws
+ * GROUP_FORBIDDEN, and REQUEST_INVALID for a name that can't be stored.
+ */
+export const groupOf = ({ name, readsGroup }: Reader, asked: string | undefined): string => {
+  if (asked === undefined) return storable(`stationgate-${ownName(name)}`);
+  if (NOT_TEXT.test(asked)) throw invalid("must be text without control characters");
+  if (isReserved(asked))
+    throw forbidden(`Group "${asked}" is reserved for the gateway: no "groups" setting allows it`);
+  if (readsGroup === undefined) return storable(`stationgate-${encodeURIComponent(name)}/${asked}`);
+  if (readsGroup(asked)) return storable(asked);
+  throw forbidden(`${name} is not allowed to use group "${asked}": its "groups" setting does not name it`);
+};
+
+/** Names of most principals stay as they are. "/" and "%" would let one principal's group be called like another's. */
+const ownName = (name: string): string => (/[/%]/.test(name) ? encodeURIComponent(name) : name);
+
+const storable = (group: string): string => {
+  if (Buffer.byteLength(group) <= LONGEST_BYTES) return group;
+  throw invalid(`is too long: "${group.slice(0, 40)}…" has more than ${LONGEST_BYTES} bytes`);
+};
+
+const forbidden = (message: string): GatewayError => new GatewayError("GROUP_FORBIDDEN", { message });
+
+const invalid = (fault: string): GatewayError =>
+  new GatewayError("REQUEST_INVALID", { message: `consumer_group ${fault}` });

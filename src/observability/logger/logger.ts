@@ -1,0 +1,67 @@
+/** Logs: JSON lines on standard output, gathered for a moment, which wait for no reader. */
+import pino from "pino";
+import { systemClock } from "../../lib/clock.ts";
+import { createLineSink } from "./line-sink.ts";
+import { openOutlet } from "./outlet.ts";
+import { createRequestLog, type RequestLevel, type RequestLog } from "./request-log.ts";
+
+export type Logger = Pick<pino.Logger, "trace" | "debug" | "info" | "warn" | "error" | "fatal">;
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+export interface Log {
+  readonly logger: Logger;
+  /** For requests' lines, which are many: the same lines as the logger's, for less. */
+  readonly requestLog: RequestLog;
+  /** Resolves once every line so far has been handed to the operating system, or after two seconds. */
+  close(): Promise<void>;
+  /** Hands over what the system takes at once: when the process ends and nothing can be waited for. */
+  flushNow(): void;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** A file descriptor or a file's path. Default: standard output. */
+  readonly destination?: number | string;
+  /** The number of this process among those that write to the same destination; a field of each line. */
+  readonly worker?: number;
+}
+
+/** Masked where they are a line's own fields. pino's own redaction copies each line's fields first: 6 kB a request. */
+const SECRETS = ["authorization", "cookie", "token", "secret", "password", "connectionToken", "key"];
+
+const masked = (fields: Record<string, unknown>): Record<string, unknown> => {
+  const present = SECRETS.filter((name) => name in fields);
+  return present.length === 0
+    ? fields
+    : { ...fields, ...Object.fromEntries(present.map((name) => [name, "***"])) };
+};
+
+export const createLog = ({ level, destination = 1, worker }: LogOptions): Log => {
+  const sink = createLineSink({
+    outlet: openOutlet(destination),
+    clock: systemClock,
+    dropped: (lines) => {
+      const fields = { level: "warn", time: Date.now(), worker, lines };
+      return `${JSON.stringify({ ...fields, msg: "log lines were dropped: their reader was too slow" })}\n`;
+    },
+  });
+  const logger = pino(
+    {
+      level,
+      base: worker === undefined ? null : { worker },
+      formatters: { level: (label) => ({ level: label }), log: masked },
+      serializers: { err: pino.stdSerializers.errWithCause },
+    },
+    sink,
+  );
+  const enabled = (at: RequestLevel): boolean => logger.isLevelEnabled(at);
+  return {
+    logger,
+    requestLog: createRequestLog({ sink, enabled, now: Date.now, worker }),
+    close: () => sink.close(),
+    flushNow: () => {
+      sink.flushNow();
+    },
+  };
+};

@@ -1,0 +1,81 @@
+import jwt from "jsonwebtoken";
+import { createAccounts } from "../../../src/auth/accounts.ts";
+import { createBearerVerifier } from "../../../src/auth/authenticator.ts";
+import { createTokens } from "../../../src/auth/tokens.ts";
+import { codeOf, createClock, failureOf, START } from "../support.ts";
+
+const SECRET = "an access secret of more than 32 bytes";
+const MINUTE = 60_000;
+
+const setUp = (options: { maxRemembered?: number } = {}) => {
+  const clock = createClock();
+  const { now } = clock;
+  const keys = [{ kid: "one", secret: SECRET }];
+  const tokens = createTokens({ use: "access", keys, issuer: "gate", audience: "gate", now });
+  let verifications = 0;
+  const counted = {
+    ...tokens,
+    verify: (token: string) => {
+      verifications += 1;
+      return tokens.verify(token);
+    },
+  };
+  const accounts = createAccounts([{ username: "ann", stations: ["*"] }]);
+  const verify = createBearerVerifier({ tokens: counted, accounts, now, ...options });
+  const issue = (username: string, ttl = MINUTE) =>
+    tokens.issue({ username, accountId: undefined, scope: {} }, ttl);
+  return { clock, verify, issue, verifications: () => verifications };
+};
+
+describe("access tokens at the door", () => {
+  it("let their account in, narrowed to their scope", () => {
+    const { verify, issue } = setUp();
+    expect(verify(issue("ann"))).toMatchObject({ kind: "account", name: "ann" });
+  });
+
+  it("are refused when their user is gone", async () => {
+    const { verify, issue } = setUp();
+    const error = await failureOf(() => verify(issue("bob")));
+    expect(error).toMatchObject({ code: "UNAUTHORIZED", message: "Unauthorized", cause: "unknown account" });
+  });
+
+  it("are verified once and remembered", () => {
+    const { verify, issue, verifications } = setUp();
+    const token = issue("ann");
+    const principals = [verify(token), verify(token), verify(token)];
+    expect(new Set(principals).size).toBe(1);
+    expect(verifications()).toBe(1);
+  });
+
+  it("stop to hold when they expire, though they are remembered", async () => {
+    const { clock, verify, issue } = setUp();
+    const token = issue("ann");
+    verify(token);
+    clock.advance(MINUTE - 1);
+    expect(verify(token).name).toBe("ann");
+    clock.advance(1);
+    expect(await codeOf(() => verify(token))).toBe("UNAUTHORIZED");
+  });
+
+  it("don't hold before their time, though they are remembered", async () => {
+    const { clock, verify, issue } = setUp();
+    const claims = { ...(jwt.decode(issue("ann")) as jwt.JwtPayload), nbf: START / 1000 };
+    const token = jwt.sign(claims, Buffer.from(SECRET), { algorithm: "HS256" });
+    expect(verify(token).name).toBe("ann");
+    clock.advance(-1000);
+    expect(await codeOf(() => verify(token))).toBe("UNAUTHORIZED");
+  });
+
+  it("refused ones are not remembered", async () => {
+    const { verify, verifications } = setUp();
+    for (let time = 0; time < 3; time += 1) expect(await codeOf(() => verify("forged"))).toBe("UNAUTHORIZED");
+    expect(verifications()).toBe(3);
+  });
+
+  it("only so many are remembered", () => {
+    const { verify, issue, verifications } = setUp({ maxRemembered: 2 });
+    const [one, two, three] = [issue("ann"), issue("ann"), issue("ann")];
+    for (const token of [one, two, three, three, one]) verify(token);
+    expect(verifications()).toBe(4);
+  });
+});
