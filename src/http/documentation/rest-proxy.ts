@@ -57,14 +57,18 @@ const OF_RECORD = [
 
 const data = z
   .union([
-    z.strictObject({ type: z.literal("BINARY").nullish(), data: z.base64().nullish() }),
-    z.strictObject({ type: z.literal("STRING"), data: z.string().nullish() }),
-    z.strictObject({ type: z.literal("JSON"), data: z.unknown().optional() }),
+    z.strictObject({ type: z.literal("BINARY").nullish(), data: z.base64().nullable() }),
+    z.strictObject({ type: z.literal("STRING"), data: z.string().nullable() }),
+    z.strictObject({ type: z.literal("JSON"), data: z.unknown() }),
   ])
   .meta({ id: "RecordData", description: "BINARY where the type is absent: in base64." });
 
 /** Types that need a schema registry are refused, so that nobody should send them. */
-const record = recordShape.extend({ key: data.nullish(), value: data.nullish() });
+const record = recordShape.extend({
+  partition_id: z.int().min(0).max(0x7fffffff).nullish(),
+  key: data.nullish(),
+  value: data.nullish(),
+});
 
 const part = z.object({ type: z.enum(["BINARY", "JSON", "STRING"]), size: z.int() });
 

@@ -19,8 +19,16 @@ import { stationOfTopic } from "./topic.ts";
 
 const batchShape = z.strictObject({ entries: z.array(z.unknown()) });
 
+const LONGEST_ID = 80;
+
+/** Characters, of which some take two units of JavaScript's strings. */
+const isId = (text: string): boolean =>
+  text !== "" && text.length <= 2 * LONGEST_ID && [...text].length <= LONGEST_ID;
+
 /** What names an entry, before its record is looked at. */
-const namedShape = z.looseObject({ id: z.string().min(1).max(80) });
+const namedShape = z.looseObject({
+  id: z.string().refine(isId, `must have 1 to ${LONGEST_ID} characters`),
+});
 
 const entryShape = recordShape.extend({ id: z.string() });
 
@@ -55,12 +63,14 @@ interface Entry extends Item {
 
 const invalid = (message: string): GatewayError => new GatewayError("BATCH_INVALID", { message });
 
-/** Throws JSON_INVALID, JSON_TOO_DEEP, and BATCH_INVALID where the batch as a whole isn't one. */
+/** Throws JSON_INVALID, JSON_TOO_DEEP, REQUEST_INVALID for a body that is no object, and BATCH_INVALID where the batch as a whole isn't one. */
 const findEntries = (body: Buffer, { contentLimits, maxEntries }: RestProxyDependencies): EventList => {
   const refuse = ({ fault, index }: ListFault): GatewayError =>
     invalid(fault === "too many" ? `entries: more than ${maxEntries}` : `entries.${index} must be an object`);
   const limits = { ...contentLimits, maxEvents: maxEntries };
   const { outside, list } = openEnvelope(body, { name: "entries", refuse, ...limits });
+  if (typeof outside !== "object" || outside === null || Array.isArray(outside))
+    throw new GatewayError("REQUEST_INVALID", { message: "The body must be an object with entries" });
   const batch = batchShape.safeParse(outside);
   if (!batch.success) throw invalid(faultOf(batch.error));
   if (list === undefined || list.count === 0) throw invalid("entries must have at least one entry");

@@ -34,7 +34,7 @@ export const partShape = z.strictObject({
 
 export interface Part {
   readonly type: "BINARY" | "JSON" | "STRING";
-  /** null: `data` was null or absent. */
+  /** null: `data` was null. */
   readonly bytes: Buffer | null;
 }
 
@@ -48,13 +48,14 @@ export const readPart = (
   const type = given.type ?? "BINARY";
   refuseRegistry(given, type);
   const { data } = given;
+  if (data === undefined) throw invalid(`${name}.data is missing; null makes a null ${name}`);
   switch (type) {
     case "JSON":
-      return { type, bytes: isAbsent(data) ? null : dataOf(source) };
+      return { type, bytes: data === null ? null : dataOf(source) };
     case "STRING":
-      return { type, bytes: isAbsent(data) ? null : Buffer.from(text(name, data, "a string")) };
+      return { type, bytes: data === null ? null : Buffer.from(text(name, data, "a string")) };
     case "BINARY":
-      return { type, bytes: isAbsent(data) ? null : binary(name, data) };
+      return { type, bytes: data === null ? null : binary(name, data) };
     default:
       throw invalid(`${name}.type: ${type} is none of BINARY, JSON and STRING`);
   }

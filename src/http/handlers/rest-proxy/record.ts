@@ -29,7 +29,7 @@ export interface RecordSource extends Pick<Members, "spans"> {
 export const PARTS = ["key", "value"] as const;
 
 export const recordShape = z.strictObject({
-  partition_id: z.int().min(0).max(0x7fffffff).nullish(),
+  partition_id: z.int().nullish(),
   headers: z.array(z.strictObject({ name: z.string(), value: z.string().nullish() })).nullish(),
   key: partShape.nullish(),
   value: partShape.nullish(),
@@ -44,7 +44,7 @@ export const hasManyHeaders = (record: unknown, { maxHeaders }: Pick<RecordConte
   Array.isArray(record.headers) &&
   record.headers.length > maxHeaders;
 
-/** Throws REGISTRY_MISSING, REQUEST_INVALID, HEADER_RESERVED and CLOUDEVENT_INVALID. */
+/** Throws REGISTRY_MISSING, REQUEST_INVALID, PARTITION_UNKNOWN, HEADER_RESERVED and CLOUDEVENT_INVALID. */
 export const readRecord = (
   given: z.output<typeof recordShape>,
   { bytes, spans: [keySpan, valueSpan] }: RecordSource,
@@ -57,9 +57,18 @@ export const readRecord = (
     ...contentOf(given, value, context),
     ...keyOf(key),
     ...timestampOf(given.timestamp),
-    ...(typeof given.partition_id === "number" ? { partition: given.partition_id } : undefined),
+    ...partitionFrom(given.partition_id),
   };
   return { event, key, value };
+};
+
+const LARGEST_PARTITION = 0x7fffffff;
+
+/** Throws PARTITION_UNKNOWN for what can't be a partition's number. */
+export const partitionFrom = (given: number | null | undefined): Pick<IncomingEvent, "partition"> => {
+  if (given === null || given === undefined) return {};
+  if (given < 0 || given > LARGEST_PARTITION) throw new GatewayError("PARTITION_UNKNOWN");
+  return { partition: given };
 };
 
 /** To Kafka a negative timestamp is none. */

@@ -12,13 +12,41 @@ export const requireJson = ({ request }: AuthorisedCall): void => {
     throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
 };
 
-/** The first fault: a field that isn't known by its name, anything else by its place. `at`: where the value lies. */
+type Issue = z.core.$ZodIssue;
+
+/**
+ * The first fault, in words of our own: a field that isn't known by its name, anything else by its place. `at`: where the value
+ * lies.
+ */
 export const faultOf = ({ issues: [issue] }: z.ZodError, at: readonly PropertyKey[] = []): string => {
   if (issue === undefined) return "malformed";
-  const path = [...at, ...issue.path].map(String).join(".");
+  const place = [...at, ...issue.path].map(String).join(".");
   if (issue.code === "unrecognized_keys")
-    return `Unrecognized field: ${[path, issue.keys[0]].filter(Boolean).join(".")}`;
-  return path === "" ? issue.message : `${path}: ${issue.message}`;
+    return `Unrecognized field: ${[place, issue.keys[0]].filter(Boolean).join(".")}`;
+  return `${place === "" ? "The record" : place} ${wordsFor(issue)}`;
+};
+
+const TYPES: Readonly<Partial<Record<string, string>>> = {
+  int: "an integer",
+  number: "a number",
+  string: "a string",
+  array: "an array",
+  object: "an object",
+};
+
+const wordsFor = (issue: Issue): string => {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+    case "too_big":
+      return `must be ${issue.maximum} or less`;
+    case "invalid_format":
+      return "must be a time, such as 2026-01-31T12:00:00Z";
+    case "custom":
+      return issue.message;
+    default:
+      return "is not valid";
+  }
 };
 
 export const isUnknownField = ({ issues }: z.ZodError): boolean =>

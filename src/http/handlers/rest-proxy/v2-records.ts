@@ -10,7 +10,7 @@ import { paced } from "../../../lib/pace.ts";
 import type { Events } from "../../intake.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import { openEnvelope, refusalOfList } from "./envelope.ts";
-import { recordHeaderOf, hasManyHeaders } from "./record.ts";
+import { hasManyHeaders, partitionFrom, recordHeaderOf } from "./record.ts";
 import { faultOf, isUnknownField } from "./shape.ts";
 
 export type EmbeddedFormat = "json" | "binary" | "text";
@@ -122,7 +122,7 @@ const eventOf = (given: V2Record, bytes: Buffer, { format, partition: ofPath }: 
     headers: headersOf(given),
     exactHeaders: true,
     ...(key === null ? undefined : { key }),
-    ...partitionOf(ofPath ?? given.partition),
+    ...partitionFrom(ofPath ?? given.partition),
     ...timestampOf(given.timestamp),
   };
 };
@@ -131,14 +131,6 @@ const NO_HEADERS: readonly RecordHeader[] = [];
 
 const headersOf = ({ headers }: V2Record): readonly RecordHeader[] =>
   headers?.map(({ key, value }, index) => recordHeaderOf(key, value, `headers.${index}`)) ?? NO_HEADERS;
-
-const LARGEST_PARTITION = 0x7fffffff;
-
-const partitionOf = (partition: number | null | undefined): Pick<IncomingEvent, "partition"> => {
-  if (partition === null || partition === undefined) return {};
-  if (partition < 0 || partition > LARGEST_PARTITION) throw new GatewayError("PARTITION_UNKNOWN");
-  return { partition };
-};
 
 /** The last that is a date in JavaScript. */
 const LATEST = 8_640_000_000_000_000;

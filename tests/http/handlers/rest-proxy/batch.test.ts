@@ -70,12 +70,21 @@ describe("records:batch", () => {
     ["an id that is no text", { entries: [{ id: 5 }] }, "id"],
     ["an unknown field", { entries: [entry("a"), entry("b", { vlaue: 1 })] }, "Unrecognized field: vlaue"],
     ["an unknown field of its own", { entries: [entry("a")], more: 1 }, "Unrecognized field: more"],
-    ["no object", [], ""],
   ])("refuses a batch with %s: 422", async (_, body, message) => {
     const before = (await gateway.records("plain")).length;
     const answer = await gateway.post(BATCH, body);
     expect([answer.status, answer.body]).toEqual([422, error(42208, expect.stringContaining(message))]);
     expect(await gateway.records("plain")).toHaveLength(before);
+  });
+
+  it.each(["[]", "5", "null", '"a"'])("refuses a body that is no object with 400: %s", async (body) => {
+    const answer = await gateway.post(BATCH, body);
+    expect([answer.status, answer.body]).toEqual([400, error(400, expect.stringContaining("object"))]);
+  });
+
+  it("takes an id of 80 characters, whatever they are", async () => {
+    const answer = await gateway.post(BATCH, { entries: [entry("😀".repeat(80)), entry("x")] });
+    expect([answer.status, answer.body]).toMatchObject([207, { failures: [] }]);
   });
 
   it("refuses what can't be parsed, an unknown topic and another content type", async () => {

@@ -164,8 +164,16 @@ describe("a v3 record that is refused", () => {
     ["bad base64", { value: { data: "?" } }, "value.data is not base64"],
     ["no base64 at all", { value: { data: { a: 1 } } }, "value.data is not base64"],
     ["a STRING that is none", { key: { type: "STRING", data: 5 } }, "key.data is not a string"],
-    ["a partition that is no number", { partition_id: "1" }, expect.stringContaining("partition_id")],
-    ["a partition below zero", { partition_id: -1 }, expect.stringContaining("partition_id")],
+    ["a partition that is no number", { partition_id: "1" }, "partition_id must be a number"],
+    ["a partition with a fraction", { partition_id: 0.5 }, "partition_id must be an integer"],
+    [
+      "a partition that is no safe number",
+      { partition_id: 1e300 },
+      expect.stringMatching(/^partition_id must be \d+ or less/),
+    ],
+    ["a value without data", { value: { type: "JSON" } }, expect.stringContaining("value.data")],
+    ["a value that is an empty object", { value: {} }, expect.stringContaining("value.data")],
+    ["a key without data", { key: { type: "STRING" } }, expect.stringContaining("key.data")],
     ["a header without a name", { headers: [{ value: "" }] }, expect.stringContaining("headers.0.name")],
     [
       "a header with bad base64",
@@ -182,8 +190,13 @@ describe("a v3 record that is refused", () => {
       { headers: [{ name: "x-stationgate-once" }] },
       expect.stringContaining("x-stationgate-once"),
     ],
-    ["a timestamp that is none", { timestamp: "yesterday" }, expect.stringContaining("timestamp")],
-    ["a value that is no object", { value: 5 }, expect.stringContaining("value")],
+    [
+      "a timestamp that is none",
+      { timestamp: "yesterday" },
+      expect.stringMatching(/^timestamp must be a time/),
+    ],
+    ["a value that is no object", { value: 5 }, "value must be an object"],
+    ["nothing of an object", [1], "The record must be an object"],
   ])("has %s: 400", async (_, record, message) => {
     const answer = await gateway.post(RECORDS, record);
     expect([answer.status, answer.body]).toEqual([400, error(400, message)]);
@@ -235,6 +248,8 @@ describe("a v3 record that is refused", () => {
       [toTopic("nope"), json(1), 404, 40403],
       [toTopic("missing-topic"), json(1), 404, 40403],
       [RECORDS, { ...json(1), partition_id: 9 }, 404, 40402],
+      [RECORDS, { ...json(1), partition_id: -1 }, 404, 40402],
+      [RECORDS, { ...json(1), partition_id: 4_000_000_000 }, 404, 40402],
       [RECORDS, { value: { type: "STRING", data: "x".repeat(LIMIT) } }, 413, 413],
       [RECORDS, { value: { type: "BINARY", data: "A".repeat(LIMIT) } }, 413, 413],
       [RECORDS, { key: { type: "STRING", data: "k".repeat(1025) } }, 413, 413],
