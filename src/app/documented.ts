@@ -1,7 +1,7 @@
 /** What the two listeners' documents say of themselves. */
 import { existsSync, readFileSync } from "node:fs";
 import { VERSION } from "../config/version.ts";
-import { withDocumentation } from "../http/handlers/documentation.ts";
+import { withDocumentation } from "../http/handlers/docs/routes.ts";
 import { sdkRoute } from "../http/handlers/sdk.ts";
 import type { Route } from "../http/routes.ts";
 

@@ -6,7 +6,7 @@ import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import type { PullConsumers } from "../consume/consume.ts";
 import { createApp, type AppOptions } from "../http/app.ts";
-import { authRoutes } from "../http/handlers/auth.ts";
+import { authRoutes } from "../http/handlers/auth/routes.ts";
 import { frontPageRoute } from "../http/handlers/front-page.ts";
 import {
   gatewayRoute,
@@ -14,7 +14,7 @@ import {
   metricsRoute,
   stationListRoute,
   statusRoute,
-} from "../http/handlers/operations.ts";
+} from "../http/handlers/operations/routes.ts";
 import type { BodyLimits, BodyReaders } from "../http/middleware/body.ts";
 import { callCounter } from "../http/intake.ts";
 import type { Route } from "../http/routes.ts";

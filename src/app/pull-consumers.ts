@@ -1,7 +1,7 @@
 /** The members of consumer groups behind consume/batch, and what all of them together may hold. */
 import type { Broker } from "../broker/broker.ts";
 import { createPullConsumers, type PullConsumers } from "../consume/consume.ts";
-import { consumedEvent } from "../http/handlers/stations/consumed-events.ts";
+import { consumedEvent } from "../http/handlers/stations/consume.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Logger } from "../observability/logger/logger.ts";

@@ -1,5 +1,5 @@
 /** What a route says of itself to its users; `openapi.ts` draws the document from it. */
-import type { z } from "zod";
+import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 
 /** Schemas by media type. */
@@ -38,3 +38,28 @@ export interface Documentation {
 }
 
 export const json = (schema: z.ZodType): Content => ({ "application/json": schema });
+
+/** Parameters that several routes have. */
+
+export const stationName: Parameter = {
+  description: "The station's name; letters are taken in lower case.",
+  schema: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/),
+};
+
+export const prefer: Parameter = {
+  description: "`return=representation` asks for the outcome of each event (RFC 7240).",
+  schema: z.string(),
+};
+
+export const idempotencyKey: Parameter = {
+  description: "A repeat with the same key and body gets the first answer again, without a second event.",
+  schema: z.string().regex(/^[\x21-\x7e]{1,255}$/),
+};
+
+export const connectorName: Parameter = {
+  description: "The connector's name.",
+  schema: z.string().regex(/^[^/?#%\s]+$/),
+};

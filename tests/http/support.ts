@@ -6,14 +6,14 @@ import { createAuthentication } from "../../src/auth/authentication.ts";
 import type { Limits } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import { consumedEvent } from "../../src/http/handlers/stations/consumed-events.ts";
+import { consumedEvent } from "../../src/http/handlers/stations/consume.ts";
 import { createPullConsumers, type PullConsumers } from "../../src/consume/consume.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createApp } from "../../src/http/app.ts";
-import { beaconRoute } from "../../src/http/handlers/beacon.ts";
-import { authRoutes } from "../../src/http/handlers/auth.ts";
-import { consoleRoutes, signInPage, type ConsoleFiles } from "../../src/http/handlers/console.ts";
-import { operatorStationRoutes } from "../../src/http/handlers/operator-stations.ts";
+import { beaconRoute } from "../../src/http/handlers/stations/beacon.ts";
+import { authRoutes } from "../../src/http/handlers/auth/routes.ts";
+import { consoleRoutes, signInPage, type ConsoleFiles } from "../../src/http/handlers/console/routes.ts";
+import { operatorStationRoutes } from "../../src/http/handlers/operator-stations/routes.ts";
 import {
   frontRoute,
   gatewayRoute,
@@ -22,9 +22,9 @@ import {
   metricsRoute,
   stationListRoute,
   statusRoute,
-} from "../../src/http/handlers/operations.ts";
-import { restProxyRoutes } from "../../src/http/handlers/rest-proxy.ts";
-import { stationRoutes } from "../../src/http/handlers/stations.ts";
+} from "../../src/http/handlers/operations/routes.ts";
+import { restProxyRoutes } from "../../src/http/handlers/rest-proxy/routes.ts";
+import { stationRoutes } from "../../src/http/handlers/stations/routes.ts";
 import { callCounter, createIntake } from "../../src/http/intake.ts";
 import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body.ts";
 import type { Route } from "../../src/http/routes.ts";

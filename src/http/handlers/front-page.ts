@@ -1,9 +1,34 @@
 /** `GET /` for clients: what this is, and where its documentation is. A page for browsers, else JSON. */
 import { createHash } from "node:crypto";
-import { frontPage } from "../documentation/front-page.ts";
-import { wantsPage } from "../pages.ts";
-import { sendText } from "../respond.ts";
+import { z } from "zod";
+import { type Documentation, json } from "../documentation.ts";
+import { sendText, wantsPage } from "../respond.ts";
 import type { OpenRoute } from "../routes.ts";
+
+const frontPage: Documentation = {
+  id: "showFrontPage",
+  tag: "Operations",
+  summary: "What this is",
+  description: "A small page where the client's `Accept` prefers HTML, as a browser's does; else JSON.",
+  answers: {
+    200: {
+      description: "The name, the version, and the paths of the documentation and of the health probe.",
+      content: {
+        ...json(
+          z.object({
+            name: z.literal("stationgate"),
+            version: z.string(),
+            docs: z.string(),
+            openapi: z.string(),
+            health: z.string(),
+          }),
+        ),
+        "text/html": z.string(),
+      },
+    },
+  },
+  errors: [],
+};
 
 const STYLE = `
 :root { color-scheme: light dark; }

@@ -4,8 +4,7 @@ import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { callOf, type Call } from "../call.ts";
 import { errorAnswer } from "../families.ts";
-import { sendPage } from "../pages.ts";
-import { sendText } from "../respond.ts";
+import { sendPage, sendText } from "../respond.ts";
 import { hideFromOrigin } from "./cors.ts";
 
 export interface ErrorResponderOptions {

@@ -1,13 +1,22 @@
 /** The first middleware: opens the call, names it, and sees to it that its end is written down. */
-import type { RequestHandler } from "express";
+import { randomUUID } from "node:crypto";
+import type { Request, RequestHandler } from "express";
 import type { GatewayError } from "../../errors.ts";
-import type { RequestLevel, RequestLog } from "../../observability/logger/request-log.ts";
 import type { Logger } from "../../observability/logger/logger.ts";
+import type { RequestLevel, RequestLog } from "../../observability/logger/request-log.ts";
 import type { Metrics } from "../../observability/metrics.ts";
-import { openCall, type Call } from "../call.ts";
-import { requestIdOf } from "./request-id.ts";
+import { type Call, openCall } from "../call.ts";
 
-export interface CallObservers {
+/** A name for each request: the client's own where it is harmless, for tracing across services, else a new one. */
+
+const HARMLESS = /^[\w.-]{1,128}$/;
+
+const requestIdOf = (request: Request): string => {
+  const given = request.headers["x-request-id"];
+  return typeof given === "string" && HARMLESS.test(given) ? given : randomUUID();
+};
+
+interface CallObservers {
   readonly logger: Logger;
   readonly requestLog: RequestLog;
   readonly metrics: Pick<Metrics, "requestObserved">;

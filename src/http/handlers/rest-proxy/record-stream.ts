@@ -3,7 +3,7 @@ import { createJsonCutter } from "../../../ingest/stream/cutters.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { StreamProtocol } from "../../../ingest/stream/stream.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import { restProxyError } from "../../rest-proxy-error.ts";
+import { restProxyError } from "../../families.ts";
 import { answerStream, requirePlainStream } from "../../stream-answer.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { eventOf, itemReader, type Item } from "./item.ts";

@@ -7,7 +7,7 @@ import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Events } from "../../intake.ts";
 import { sendText } from "../../respond.ts";
-import { restProxyError } from "../../rest-proxy-error.ts";
+import { restProxyError } from "../../families.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { eventOf, itemReader, type Item, type ReadItem } from "./item.ts";
 import { streamRecords } from "./record-stream.ts";

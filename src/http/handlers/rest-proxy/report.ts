@@ -1,7 +1,7 @@
 /** What the v3 API tells of a record. */
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import { restProxyError } from "../../rest-proxy-error.ts";
+import { restProxyError } from "../../families.ts";
 import type { TextOf } from "../../results.ts";
 import type { Part } from "./part.ts";
 import { parameterOf } from "./topic.ts";

@@ -2,7 +2,7 @@
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
-import { restProxyError } from "../../rest-proxy-error.ts";
+import { restProxyError } from "../../families.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { createTexts, type TextOf } from "../../results.ts";
 import { partitionOf, stationOfTopic } from "./topic.ts";

@@ -1,10 +1,32 @@
 /** The station that a path names, and whether the caller may use it. */
 import type { Principal } from "../../../auth/principal.ts";
+import type { PullConsumers } from "../../../consume/consume.ts";
 import { GatewayError } from "../../../errors.ts";
+import type { ContentLimits } from "../../../ingest/content/content-type.ts";
+import type { Idempotency } from "../../../ingest/idempotency.ts";
 import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
+import type { Intake } from "../../intake.ts";
+import type { ReadBody } from "../../middleware/body.ts";
+import type { StreamSettings } from "../../stream-answer.ts";
 
-export interface StationLookup {
+/** What the routes of stations are made of. */
+
+export interface StationRouteDependencies {
+  readonly stations: Pick<Stations, "resolve" | "existing">;
+  readonly intake: Intake;
+  readonly idempotency: Idempotency;
+  readonly streams: StreamSettings;
+  /** Largest event in bytes. */
+  readonly maxEventBytes: number;
+  readonly consumers: Pick<PullConsumers, "pull">;
+  readonly readBody: ReadBody;
+  readonly contentLimits: ContentLimits;
+  /** Events of one batch or beacon. */
+  readonly maxEvents: number;
+}
+
+interface StationLookup {
   readonly mayUse: (principal: Principal, name: string) => boolean;
   readonly find: (name: string) => Station | Promise<Station>;
 }

@@ -8,10 +8,9 @@ import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import { createLineCutter } from "../../../ingest/stream/cutters.ts";
 import type { StreamItem, StreamProtocol } from "../../../ingest/stream/stream.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import { retryAfterMs } from "../../rest-proxy-error.ts";
+import { retryAfterMs } from "../../families.ts";
 import { answerStream, requirePlainStream } from "../../stream-answer.ts";
-import type { StationRouteDependencies } from "./dependencies.ts";
-import { refuseReservedHeaders, stationOf, toProduce } from "./station-of.ts";
+import { refuseReservedHeaders, stationOf, type StationRouteDependencies, toProduce } from "./station-of.ts";
 
 type Dependencies = Omit<StationRouteDependencies, "consumers" | "readBody">;
 

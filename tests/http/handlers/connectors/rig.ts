@@ -5,8 +5,8 @@ import { createMemoryBroker } from "../../../../src/broker/memory/memory-broker.
 import { createDelivery, type Delivery } from "../../../../src/delivery/connectors/connector-delivery.ts";
 import { createRecentFailures, type RecentFailures } from "../../../../src/delivery/engine/observer.ts";
 import { createApp } from "../../../../src/http/app.ts";
-import { connectorInsightRoutes } from "../../../../src/http/handlers/connector-insight.ts";
-import { connectorRoutes } from "../../../../src/http/handlers/connectors.ts";
+import { connectorInsightRoutes } from "../../../../src/http/handlers/connectors/insight.ts";
+import { connectorRoutes } from "../../../../src/http/handlers/connectors/routes.ts";
 import { bodyReaders } from "../../../../src/http/middleware/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
 import { systemClock } from "../../../../src/lib/clock.ts";

@@ -1,0 +1,252 @@
+/** `/connectors` on the operators' listener: Kafka Connect's REST API over the connectors' domain. */
+import { CONNECTOR_CLASS } from "../../../delivery/connectors/connector-config.ts";
+import type { Connectors } from "../../../delivery/connectors/connectors.ts";
+import type { Target } from "../../../delivery/connectors/records.ts";
+import { definitionsOf } from "../../../delivery/connectors/validation.ts";
+import { GatewayError } from "../../../errors.ts";
+import type { Call } from "../../call.ts";
+import type { Documentation } from "../../documentation.ts";
+import * as documentation from "./documentation.ts";
+import type { ReadBody } from "../../middleware/body.ts";
+import { sendJson } from "../../respond.ts";
+import type { Method, OpenRoute } from "../../routes.ts";
+import { readConfig, readCreation, readOffsets, readPatch, readPluginConfig } from "./bodies.ts";
+
+export interface ConnectorRouteDependencies {
+  readonly connectors: Connectors;
+  readonly readBody: ReadBody;
+  /** Of this program. */
+  readonly version: string;
+}
+
+type Handler = OpenRoute["handler"];
+
+const route = (method: Method, path: string, documentation: Documentation, handler: Handler): OpenRoute => ({
+  method,
+  path,
+  documentation,
+  family: "connect",
+  auth: "admin",
+  handler,
+});
+
+const param = ({ request }: Call, name: string): string => {
+  const value = request.params[name];
+  return typeof value === "string" ? value : "";
+};
+
+const nameOf = (call: Call): string => param(call, "name");
+
+/** A path that doesn't decode names no connector that there is; here it would make one of its percent signs. */
+const newNameOf = (call: Call): string => {
+  const [path = ""] = call.request.originalUrl.split("?");
+  try {
+    decodeURIComponent(path);
+  } catch {
+    const message = "Connector name in the URL should be percent-encoded UTF-8";
+    throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message });
+  }
+  return nameOf(call);
+};
+
+const queryOf = ({ request }: Call): URLSearchParams =>
+  new URL(request.url, "http://connectors.invalid").searchParams;
+
+/** `?flag` alone says as much as `?flag=true`. */
+const isSet = (call: Call, flag: string): boolean => {
+  const value = queryOf(call).get(flag);
+  return value === "" || value?.toLowerCase() === "true";
+};
+
+const sendNothing = ({ response }: Call, status: number): void => {
+  response.statusCode = status;
+  response.end();
+};
+
+const locate = ({ response }: Call, name: string): void => {
+  response.setHeader("Location", `/connectors/${encodeURIComponent(name)}`);
+};
+
+const unknownTask = (message: string): GatewayError => new GatewayError("CONNECTOR_UNKNOWN", { message });
+
+const pluginRoutes = ({
+  connectors,
+  readBody,
+  version,
+}: ConnectorRouteDependencies): readonly OpenRoute[] => [
+  route("GET", "/connector-plugins", documentation.listPlugins, ({ response }) => {
+    sendJson(response, 200, [{ class: CONNECTOR_CLASS, type: "sink", version }]);
+  }),
+  route("GET", "/connector-plugins/:class/config", documentation.showPluginConfig, (call) => {
+    const wanted = param(call, "class");
+    const definitions = definitionsOf(wanted);
+    if (definitions === undefined)
+      throw new GatewayError("CONNECTOR_UNKNOWN", { message: `Unknown plugin ${wanted}.` });
+    sendJson(call.response, 200, definitions);
+  }),
+  route("PUT", "/connector-plugins/:class/config/validate", documentation.validateConfig, async (call) => {
+    const config = await readPluginConfig(call.request, readBody);
+    sendJson(call.response, 200, connectors.report(param(call, "class"), config));
+  }),
+];
+
+const list = async (connectors: Connectors, call: Call): Promise<unknown> => {
+  const wanted = queryOf(call).getAll("expand");
+  const names = await connectors.names();
+  if (wanted.length === 0) return names;
+  const expand = async (name: string): Promise<[string, object]> => [
+    name,
+    {
+      ...(wanted.includes("status") && { status: await connectors.status(name) }),
+      ...(wanted.includes("info") && { info: await connectors.info(name) }),
+    },
+  ];
+  return Object.fromEntries(await Promise.all(names.map(expand)));
+};
+
+const definitionRoutes = ({ connectors, readBody }: ConnectorRouteDependencies): readonly OpenRoute[] => {
+  const configure: Handler = async (call) => {
+    const name = newNameOf(call);
+    const { created, info } = await connectors.configure(
+      name,
+      await readConfig(call.request, readBody, name),
+    );
+    if (created) locate(call, name);
+    sendJson(call.response, created ? 201 : 200, info);
+  };
+  return [
+    route("GET", "/connectors", documentation.listConnectors, async (call) => {
+      sendJson(call.response, 200, await list(connectors, call));
+    }),
+    route("POST", "/connectors", documentation.createConnector, async (call) => {
+      const { name, config, target } = await readCreation(call.request, readBody);
+      const info = await connectors.create(name, config, target);
+      locate(call, name);
+      sendJson(call.response, 201, info);
+    }),
+    route("GET", "/connectors/:name", documentation.showConnector, async (call) => {
+      sendJson(call.response, 200, await connectors.info(nameOf(call)));
+    }),
+    route("PUT", "/connectors/:name", documentation.putConnector, configure),
+    route("DELETE", "/connectors/:name", documentation.deleteConnector, async (call) => {
+      await connectors.remove(nameOf(call));
+      sendNothing(call, 204);
+    }),
+    route("GET", "/connectors/:name/config", documentation.showConfig, async (call) => {
+      sendJson(call.response, 200, await connectors.config(nameOf(call)));
+    }),
+    route("PUT", "/connectors/:name/config", documentation.putConfig, configure),
+    route("PATCH", "/connectors/:name/config", documentation.patchConfig, async (call) => {
+      const name = nameOf(call);
+      const patch = await readPatch(call.request, readBody, name);
+      sendJson(call.response, 200, await connectors.patch(name, patch));
+    }),
+  ];
+};
+
+const taskRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => {
+  const taskOf = async (call: Call) => {
+    const { tasks } = await connectors.status(nameOf(call));
+    return tasks.find(({ id }) => String(id) === param(call, "task"));
+  };
+  return [
+    route("GET", "/connectors/:name/status", documentation.showStatus, async (call) => {
+      sendJson(call.response, 200, await connectors.status(nameOf(call)));
+    }),
+    route("GET", "/connectors/:name/tasks", documentation.listTasks, async (call) => {
+      sendJson(call.response, 200, await connectors.tasks(nameOf(call)));
+    }),
+    route("GET", "/connectors/:name/tasks/:task/status", documentation.showTaskStatus, async (call) => {
+      const task = await taskOf(call);
+      if (task === undefined)
+        throw unknownTask(`No status found for task ${nameOf(call)}-${param(call, "task")}`);
+      sendJson(call.response, 200, task);
+    }),
+    route("POST", "/connectors/:name/tasks/:task/restart", documentation.restartTask, async (call) => {
+      if ((await taskOf(call)) === undefined)
+        throw unknownTask(`Unknown task: ${nameOf(call)}-${param(call, "task")}`);
+      await connectors.restart(nameOf(call), { onlyFailed: false });
+      sendNothing(call, 204);
+    }),
+  ];
+};
+
+const lifeRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => {
+  const retarget =
+    (target: Target, status: number): Handler =>
+    async (call) => {
+      await connectors.retarget(nameOf(call), target);
+      sendNothing(call, status);
+    };
+  return [
+    // Changes by GET: that is how the sink's documentation has it.
+    {
+      ...route("GET", "/connectors/:name/pause", documentation.pauseByGet, retarget("PAUSED", 202)),
+      changes: true,
+    },
+    route("PUT", "/connectors/:name/pause", documentation.pause, retarget("PAUSED", 202)),
+    {
+      ...route("GET", "/connectors/:name/resume", documentation.resumeByGet, retarget("RUNNING", 202)),
+      changes: true,
+    },
+    route("PUT", "/connectors/:name/resume", documentation.resume, retarget("RUNNING", 202)),
+    route("PUT", "/connectors/:name/stop", documentation.stop, retarget("STOPPED", 204)),
+    route("POST", "/connectors/:name/restart", documentation.restart, async (call) => {
+      const status = await connectors.restart(nameOf(call), { onlyFailed: isSet(call, "onlyFailed") });
+      if (isSet(call, "includeTasks")) sendJson(call.response, 202, status);
+      else sendNothing(call, 204);
+    }),
+  ];
+};
+
+const offsetRoutes = ({ connectors, readBody }: ConnectorRouteDependencies): readonly OpenRoute[] => {
+  const path = "/connectors/:name/offsets";
+  return [
+    route("GET", path, documentation.showOffsets, async (call) => {
+      sendJson(call.response, 200, await connectors.offsets(nameOf(call)));
+    }),
+    route("PATCH", path, documentation.alterOffsets, async (call) => {
+      await connectors.alterOffsets(nameOf(call), await readOffsets(call.request, readBody));
+      sendJson(call.response, 200, {
+        message: "The offsets for this connector have been altered successfully",
+      });
+    }),
+    route("DELETE", path, documentation.resetOffsets, async (call) => {
+      await connectors.resetOffsets(nameOf(call));
+      sendJson(call.response, 200, {
+        message: "The offsets for this connector have been reset successfully",
+      });
+    }),
+  ];
+};
+
+const topicRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => [
+  route("GET", "/connectors/:name/topics", documentation.showTopics, async (call) => {
+    const name = nameOf(call);
+    sendJson(call.response, 200, { [name]: { topics: await connectors.topics(name) } });
+  }),
+  route("PUT", "/connectors/:name/topics/reset", documentation.resetTopics, async (call) => {
+    await connectors.resetTopics(nameOf(call));
+    sendNothing(call, 202);
+  }),
+];
+
+/** Beyond Connect: what was given up, and sending it once more. */
+const deadLetterRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => [
+  route("GET", "/connectors/:name/dead-letters", documentation.showDeadLetters, async (call) => {
+    sendJson(call.response, 200, await connectors.deadLetters(nameOf(call)));
+  }),
+  route("POST", "/connectors/:name/dead-letters/replay", documentation.replayDeadLetters, async (call) => {
+    sendJson(call.response, 202, await connectors.replayDeadLetters(nameOf(call)));
+  }),
+];
+
+export const connectorRoutes = (dependencies: ConnectorRouteDependencies): readonly OpenRoute[] => [
+  ...pluginRoutes(dependencies),
+  ...definitionRoutes(dependencies),
+  ...taskRoutes(dependencies),
+  ...lifeRoutes(dependencies),
+  ...offsetRoutes(dependencies),
+  ...topicRoutes(dependencies),
+  ...deadLetterRoutes(dependencies),
+];

@@ -1,0 +1,134 @@
+/** The operators' console: its page, its files, and signing in to it with a browser. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { SignInOperator } from "../../../auth/operator.ts";
+import type { Call } from "../../call.ts";
+import * as documentation from "./documentation.ts";
+import { readFields } from "../../fields.ts";
+import type { ReadBody } from "../../middleware/body.ts";
+import type { ErrorPage } from "../../middleware/error-responder.ts";
+import { sendPage, sendText, wantsPage } from "../../respond.ts";
+import type { OpenRoute } from "../../routes.ts";
+import { clearSession, setSession } from "../../session-cookie.ts";
+
+/** The console's files, read once. */
+export interface ConsoleFiles {
+  /** For who is signed in. */
+  readonly page: string;
+  /** For who isn't; `<!--refusal-->` in it is the place of what was wrong. */
+  readonly signIn: string;
+  /** By name. Nothing in them is anybody's data. */
+  readonly assets: ReadonlyMap<string, string>;
+}
+
+export interface ConsoleDependencies {
+  readonly files: ConsoleFiles;
+  /** `GET /` for clients that want no page. */
+  readonly front: OpenRoute;
+  readonly signInOperator: SignInOperator;
+  readonly readBody: ReadBody;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+export const consoleRoutes = (dependencies: ConsoleDependencies): readonly OpenRoute[] => [
+  pageRoute(dependencies),
+  ...sessionRoutes(dependencies),
+  ...[...dependencies.files.assets].map(([name, text]) => assetRoute(name, text)),
+];
+
+const pageRoute = ({ front, files }: ConsoleDependencies): OpenRoute => {
+  const page = Buffer.from(files.page);
+  return {
+    ...front,
+    documentation: front.documentation && documentation.withPage(front.documentation),
+    handler: (call) => {
+      call.response.vary("Accept");
+      if (!wantsPage(call.request)) return front.handler(call);
+      sendPage(call.response, 200, page);
+    },
+  };
+};
+
+const fields = z.object({ token: z.string() });
+
+const seeOther = ({ response }: Call): void => {
+  response.statusCode = 303;
+  response.setHeader("Location", "/");
+  response.end();
+};
+
+const sessionRoutes = ({ signInOperator, readBody }: ConsoleDependencies): readonly OpenRoute[] => {
+  const row = { method: "POST", family: "problem" } as const;
+  return [
+    {
+      ...row,
+      path: "/session",
+      auth: "none",
+      documentation: documentation.signIn,
+      handler: async (call) => {
+        const { request, response } = call;
+        const given = fields.safeParse(await readFields(request, readBody, { literals: [] }));
+        const session = await signInOperator(given.data?.token ?? "", request.ip ?? "");
+        setSession(request, response, session);
+        seeOther(call);
+      },
+    },
+    {
+      ...row,
+      path: "/session/end",
+      auth: "admin",
+      documentation: documentation.signOut,
+      handler: (call) => {
+        clearSession(call.request, call.response);
+        seeOther(call);
+      },
+    },
+  ];
+};
+
+const assetRoute = (name: string, text: string): OpenRoute => {
+  const bytes = Buffer.from(text);
+  const etag = `"${createHash("sha256").update(text).digest("base64url")}"`;
+  const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream";
+  return {
+    method: "GET",
+    path: `/console/${name}`,
+    auth: "none",
+    family: "problem",
+    quiet: true,
+    documentation: undefined,
+    handler: ({ request, response }) => {
+      // Asked for again each time: after an upgrade no old file meets a new one.
+      response.setHeader("Cache-Control", "no-cache");
+      response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
+      response.setHeader("ETag", etag);
+      if (request.headers["if-none-match"]?.includes(etag) === true) {
+        response.statusCode = 304;
+        response.end();
+        return;
+      }
+      sendText(response, 200, type, bytes);
+    },
+  };
+};
+
+const REFUSALS: Readonly<Partial<Record<string, string>>> = {
+  UNAUTHORIZED: "This is not the operators’ token.",
+  LOGIN_THROTTLED: "Too many wrong tokens from this address. Try again in a minute.",
+};
+
+/** What a browser is shown instead of a problem document when it has no credential, or a wrong one. */
+export const signInPage =
+  ({ signIn }: ConsoleFiles): ErrorPage =>
+  ({ code }, { request }) => {
+    const refusal = REFUSALS[code];
+    if (refusal === undefined || !wantsPage(request)) return undefined;
+    // Who only came by has refused nothing.
+    const isAttempt = request.method === "POST" && request.path === "/session";
+    return signIn.replace("<!--refusal-->", isAttempt ? `<p role="alert">${refusal}</p>` : "");
+  };

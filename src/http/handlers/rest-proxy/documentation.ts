@@ -1,0 +1,197 @@
+/** What a producer needs of Confluent's REST Proxy. */
+import { z } from "zod";
+import type { ErrorCode } from "../../../errors.ts";
+import { json, type Answer, type Content, type Documentation, type Parameter } from "../../documentation.ts";
+import { recordShape } from "./record.ts";
+import { v2RecordShape } from "./v2-records.ts";
+import { restProxyError } from "../../openapi/errors.ts";
+
+export const TAG = "REST Proxy";
+
+export const cluster: Parameter = {
+  description: "Any cluster id is as good.",
+  schema: z.string().min(1),
+};
+export const topic: Parameter = {
+  description: "A station's name, or a declared station's topic.",
+  schema: z.string().regex(/^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,126}[a-zA-Z0-9])?$/),
+};
+export const partition: Parameter = {
+  description: "Number of the partition.",
+  schema: z.string().regex(/^\d{1,9}$/),
+};
+const alwaysStatus200: Parameter = {
+  description: "`always200`: as the original has it, 200 with the error inside.",
+  schema: z.string(),
+};
+
+const OF_TOPIC = [
+  "STATION_FORBIDDEN",
+  "STATION_UNKNOWN",
+  "STATION_NAME_INVALID",
+] as const satisfies ErrorCode[];
+const OF_BROKER = [
+  "BROKER_UNAVAILABLE",
+  "BROKER_AMBIGUOUS",
+  "OVERLOADED",
+  "RATE_LIMITED",
+] as const satisfies ErrorCode[];
+const OF_BODY = [
+  "CONTENT_TYPE_UNSUPPORTED",
+  "BODY_EMPTY",
+  "JSON_INVALID",
+  "JSON_TOO_DEEP",
+  "REQUEST_INVALID",
+  "REGISTRY_MISSING",
+  "CLOUDEVENT_INVALID",
+] as const satisfies ErrorCode[];
+const OF_RECORD = [
+  "PARTITION_UNKNOWN",
+  "SCHEMA_REFUSED",
+  "KEY_REFUSED",
+  "KEY_TOO_LARGE",
+  "RECORD_TOO_LARGE",
+  "RECORD_HEADERS_TOO_MANY",
+  "RECORD_HEADERS_TOO_LARGE",
+] as const satisfies ErrorCode[];
+
+const data = z
+  .union([
+    z.strictObject({ type: z.literal("BINARY").nullish(), data: z.base64().nullable() }),
+    z.strictObject({ type: z.literal("STRING"), data: z.string().nullable() }),
+    z.strictObject({ type: z.literal("JSON"), data: z.unknown() }),
+  ])
+  .meta({ id: "RecordData", description: "BINARY where the type is absent: in base64." });
+
+/** Types that need a schema registry are refused, so that nobody should send them. */
+const record = recordShape.extend({
+  partition_id: z.int().min(0).max(0x7fffffff).nullish(),
+  key: data.nullish(),
+  value: data.nullish(),
+});
+
+const part = z.object({ type: z.enum(["BINARY", "JSON", "STRING"]), size: z.int() });
+
+const report = z
+  .object({
+    error_code: z.literal(200),
+    cluster_id: z.string(),
+    topic_name: z.string(),
+    partition_id: z.int(),
+    offset: z.int(),
+    timestamp: z.iso.datetime(),
+    key: part.optional(),
+    value: part.optional(),
+  })
+  .meta({ id: "RecordReport" });
+
+export const produceRecords: Documentation = {
+  id: "produceRecords",
+  tag: TAG,
+  summary: "v3: store one record, or a stream of them",
+  description:
+    "One JSON object with a length: the status is the record's own. A chunked body is a stream: one report a line, as soon " +
+    "as it is known, over a connection that may stay open for hours.",
+  path: { cluster, topic },
+  query: { http_status: alwaysStatus200 },
+  body: { content: json(record) },
+  answers: {
+    200: {
+      description: "The record's report; of a stream one a line.",
+      content: json(z.union([report, restProxyError])),
+    },
+  },
+  errors: [...OF_TOPIC, ...OF_BODY, ...OF_RECORD, ...OF_BROKER],
+};
+
+export const produceRecordsBatch: Documentation = {
+  id: "produceRecordsBatch",
+  tag: TAG,
+  summary: "v3: store named records",
+  path: { cluster, topic },
+  body: {
+    content: json(
+      z.strictObject({ entries: z.array(record.extend({ id: z.string().min(1).max(80) })).min(1) }),
+    ),
+  },
+  answers: {
+    207: {
+      description: "Each entry's report, by its id.",
+      content: json(
+        z.object({
+          successes: z.array(report.extend({ id: z.string() })),
+          failures: z.array(restProxyError.extend({ id: z.string() })),
+        }),
+      ),
+    },
+  },
+  errors: [...OF_TOPIC, ...OF_BODY, "BATCH_INVALID", ...OF_BROKER],
+};
+
+export const v2 = (schema: z.ZodType): Content => ({ "application/vnd.kafka.v2+json": schema });
+
+const v2Body = (data: z.ZodType): z.ZodType =>
+  z.strictObject({
+    records: z
+      .array(
+        v2RecordShape.extend({
+          key: data.nullish(),
+          value: data.nullish(),
+          partition: z.number().min(0).multipleOf(1).nullish(),
+          timestamp: z
+            .number()
+            .min(0)
+            .multipleOf(1)
+            .nullish()
+            .meta({ description: "Milliseconds since 1970." }),
+          headers: z.array(z.strictObject({ key: z.string(), value: z.base64().nullish() })).nullish(),
+        }),
+      )
+      .min(1),
+  });
+
+const offsets: Answer = {
+  description: "Each record's place or its error, in the order of the records.",
+  content: v2(
+    z.object({
+      offsets: z.array(
+        z.object({
+          partition: z.int().nullable(),
+          offset: z.int().nullable(),
+          error_code: z.int().nullable(),
+          error: z.string().nullable(),
+        }),
+      ),
+      key_schema_id: z.null(),
+      value_schema_id: z.null(),
+    }),
+  ),
+};
+
+const produceV2 = {
+  tag: TAG,
+  body: {
+    content: {
+      "application/vnd.kafka.json.v2+json": v2Body(z.unknown()),
+      "application/vnd.kafka.binary.v2+json": v2Body(z.base64()),
+      "application/vnd.kafka.text.v2+json": v2Body(z.string()),
+    },
+  },
+  answers: { 200: offsets },
+  errors: [...OF_TOPIC, ...OF_BODY, "SHAPE_INVALID", ...OF_BROKER],
+} as const satisfies Partial<Documentation>;
+
+export const produceToTopic: Documentation = {
+  ...produceV2,
+  id: "produceToTopic",
+  summary: "v2: store records",
+  path: { topic },
+};
+
+export const produceToPartition: Documentation = {
+  ...produceV2,
+  id: "produceToPartition",
+  summary: "v2: store records in one partition",
+  path: { topic, partition },
+  errors: [...produceV2.errors, "PARTITION_UNKNOWN"],
+};

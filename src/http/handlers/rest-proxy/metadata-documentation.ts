@@ -1,0 +1,181 @@
+/** The cluster, the topics and their partitions, as a REST Proxy shows them. */
+import { z } from "zod";
+import type { ErrorCode } from "../../../errors.ts";
+import { json, type Content, type Documentation } from "../../documentation.ts";
+import { cluster, partition, TAG, topic, v2 } from "./documentation.ts";
+
+const metadata = z.looseObject({ self: z.string() });
+const related = z.object({ related: z.string() });
+
+const clusterView = z
+  .object({
+    kind: z.literal("KafkaCluster"),
+    metadata,
+    cluster_id: z.string(),
+    acls: related,
+    brokers: related,
+    broker_configs: related,
+    consumer_groups: related,
+    topics: related,
+    partition_reassignments: related,
+  })
+  .meta({ id: "KafkaCluster" });
+
+const topicView = z
+  .object({
+    kind: z.literal("KafkaTopic"),
+    metadata,
+    cluster_id: z.string(),
+    topic_name: z.string(),
+    is_internal: z.literal(false),
+    replication_factor: z.int(),
+    partitions_count: z.int(),
+    partitions: related,
+    configs: related,
+    partition_reassignments: related,
+    authorized_operations: z.array(z.string()),
+  })
+  .meta({ id: "KafkaTopic" });
+
+const listOf = (kind: string, data: z.ZodType): Content =>
+  json(z.object({ kind: z.literal(kind), metadata, data: z.array(data) }));
+
+export const listClusters: Documentation = {
+  id: "listClusters",
+  tag: TAG,
+  summary: "v3: the one cluster",
+  answers: { 200: { description: "A list of one.", content: listOf("KafkaClusterList", clusterView) } },
+  errors: [],
+};
+
+export const showCluster: Documentation = {
+  id: "showCluster",
+  tag: TAG,
+  summary: "v3: the cluster",
+  path: { cluster },
+  answers: {
+    200: { description: "The cluster, by the name that it was asked for.", content: json(clusterView) },
+  },
+  errors: [],
+};
+
+export const listTopics: Documentation = {
+  id: "listTopics",
+  tag: TAG,
+  summary: "v3: the topics that the caller may produce to or read",
+  path: { cluster },
+  answers: { 200: { description: "The topics.", content: listOf("KafkaTopicList", topicView) } },
+  errors: ["BROKER_UNAVAILABLE"],
+};
+
+export const listTopicNames: Documentation = {
+  id: "listTopicNames",
+  tag: TAG,
+  summary: "v2: names of the topics that the caller may produce to or read",
+  answers: { 200: { description: "The names.", content: v2(z.array(z.string())) } },
+  errors: ["BROKER_UNAVAILABLE"],
+};
+
+const OF_LOOKS = [
+  "STATION_FORBIDDEN",
+  "STATION_UNKNOWN",
+  "BROKER_UNAVAILABLE",
+] as const satisfies ErrorCode[];
+
+export const showTopic: Documentation = {
+  id: "showTopic",
+  tag: TAG,
+  summary: "v3: one topic",
+  path: { cluster, topic },
+  answers: { 200: { description: "The topic.", content: json(topicView) } },
+  errors: ["STATION_NAME_INVALID", ...OF_LOOKS],
+};
+
+const partitionView = z
+  .object({
+    kind: z.literal("KafkaPartition"),
+    metadata,
+    cluster_id: z.string(),
+    topic_name: z.string(),
+    partition_id: z.int(),
+    leader: related.nullable(),
+    replicas: related,
+    reassignment: related,
+  })
+  .meta({ id: "KafkaPartition" });
+
+export const listPartitions: Documentation = {
+  id: "listPartitions",
+  tag: TAG,
+  summary: "v3: a topic's partitions",
+  path: { cluster, topic },
+  answers: {
+    200: { description: "The partitions.", content: listOf("KafkaPartitionList", partitionView) },
+  },
+  errors: ["STATION_NAME_INVALID", ...OF_LOOKS],
+};
+
+export const showPartition: Documentation = {
+  id: "showPartition",
+  tag: TAG,
+  summary: "v3: one partition",
+  path: { cluster, topic, partition },
+  answers: { 200: { description: "The partition.", content: json(partitionView) } },
+  errors: ["STATION_NAME_INVALID", "PARTITION_UNKNOWN", ...OF_LOOKS],
+};
+
+const v2Partition = z
+  .object({
+    partition: z.int(),
+    leader: z.int().meta({ description: "Id of a broker; -1: no broker leads the partition now." }),
+    replicas: z.array(z.object({ broker: z.int(), leader: z.boolean(), in_sync: z.boolean() })),
+  })
+  .meta({ id: "PartitionMetadata" });
+
+export const describeTopic: Documentation = {
+  id: "describeTopic",
+  tag: TAG,
+  summary: "v2: one topic",
+  path: { topic },
+  answers: {
+    200: {
+      description: "The topic; `configs` is always empty.",
+      content: v2(
+        z.object({ name: z.string(), configs: z.strictObject({}), partitions: z.array(v2Partition) }),
+      ),
+    },
+  },
+  errors: [...OF_LOOKS],
+};
+
+export const describePartitions: Documentation = {
+  id: "describePartitions",
+  tag: TAG,
+  summary: "v2: a topic's partitions",
+  path: { topic },
+  answers: { 200: { description: "The partitions.", content: v2(z.array(v2Partition)) } },
+  errors: [...OF_LOOKS],
+};
+
+export const describePartition: Documentation = {
+  id: "describePartition",
+  tag: TAG,
+  summary: "v2: one partition",
+  path: { topic, partition },
+  answers: { 200: { description: "The partition.", content: v2(v2Partition) } },
+  errors: ["PARTITION_UNKNOWN", ...OF_LOOKS],
+};
+
+export const describeOffsets: Documentation = {
+  id: "describeOffsets",
+  tag: TAG,
+  summary: "v2: first and next offset of a partition",
+  path: { topic, partition },
+  answers: {
+    200: {
+      description: "The first offset that can be read, and the next one to be written.",
+      content: v2(z.object({ beginning_offset: z.int(), end_offset: z.int() })),
+    },
+  },
+  errors: ["PARTITION_UNKNOWN", ...OF_LOOKS],
+};

@@ -1,0 +1,89 @@
+/** `POST /stations/:name/produce/beacon`: a batch from a page, in one envelope that needs no headers. */
+import type { Authenticate } from "../../../auth/authenticator.ts";
+import type { RecordHeader } from "../../../broker/broker.ts";
+import { GatewayError } from "../../../errors.ts";
+import { type Beacon, type BeaconEvent, openBeacon } from "../../../ingest/beacon.ts";
+import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
+import type { IncomingEvent } from "../../../ingest/incoming-event.ts";
+import { recordHeadersOf } from "../../../ingest/record-headers.ts";
+import type { AuthorisedCall, Call } from "../../call.ts";
+import { produceBeacon } from "./documentation.ts";
+import type { CountCall } from "../../intake.ts";
+import { authorised, credentialsOf } from "../../middleware/guard.ts";
+import type { OpenRoute } from "../../routes.ts";
+import { answerBatch } from "./produce.ts";
+import {
+  notePreference,
+  refuseReservedHeaders,
+  stationOf,
+  type StationRouteDependencies,
+  toProduce,
+} from "./station-of.ts";
+
+export interface BeaconRouteDependencies extends Pick<
+  StationRouteDependencies,
+  "stations" | "intake" | "readBody" | "contentLimits" | "maxEvents"
+> {
+  readonly countCall: CountCall;
+  readonly authenticate: Authenticate;
+}
+
+/** `text/plain` spares a page the preflight; the other is for clients that are not pages. */
+const CONTENT_TYPES: readonly string[] = ["text/plain", "application/json"];
+
+const ID_HEADER = "x-event-id";
+
+/**
+ * The guard can't know the credential before the body is read, so the route admits its callers itself: before it looks
+ * at what they send.
+ */
+export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute => {
+  const { stations, intake, readBody, contentLimits, maxEvents, countCall, authenticate } = dependencies;
+  const limits = { ...contentLimits, maxEvents };
+  const lookup = toProduce(stations);
+
+  const admit = async (call: Call, { token, apiKey }: Beacon): Promise<AuthorisedCall> => {
+    const inside = { queryToken: token, apiKeyHeader: apiKey, address: call.request.ip ?? "" };
+    const credentials = token === undefined && apiKey === undefined ? credentialsOf(call.request) : inside;
+    const caller = authorised(call, await authenticate(credentials));
+    countCall(caller);
+    return caller;
+  };
+
+  return {
+    method: "POST",
+    path: "/stations/:name/produce/beacon",
+    auth: "none",
+    family: "stations",
+    documentation: produceBeacon,
+    handler: async (call) => {
+      const { request, facts } = call;
+      if (!CONTENT_TYPES.includes(mediaTypeOf(request.headers["content-type"] ?? "")))
+        throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+      const body = await readBody(request);
+      facts.bytes = body.length;
+      const beacon = openBeacon(body, limits);
+      const caller = await admit(call, beacon);
+      refuseReservedHeaders(caller);
+      const station = await stationOf(caller, lookup);
+      const found = intake.reading(caller, body, () => beacon.findEvents());
+      intake.expect(caller, { events: found.count, bytes: 0 });
+      const events = eventsOf(await found.read(), recordHeadersOf(request.rawHeaders));
+      const outcomes = await intake.submit(caller, station, events);
+      notePreference(caller, beacon.prefer);
+      answerBatch(caller, outcomes);
+    },
+  };
+};
+
+const eventsOf = (
+  events: readonly BeaconEvent[],
+  sent: readonly RecordHeader[],
+): readonly IncomingEvent[] => {
+  const others = sent.filter(({ name }) => name !== ID_HEADER);
+  return events.map(({ id, value }) => ({
+    value,
+    contentType: "application/json",
+    headers: [...others, { name: ID_HEADER, value: Buffer.from(id) }],
+  }));
+};

@@ -1,0 +1,37 @@
+/** `/stations/:name/…`: producing and consuming as the Memphis REST gateway has them. */
+import * as documentation from "./documentation.ts";
+import type { ClientRoute } from "../../routes.ts";
+import { produceBatch, produceSingle } from "./produce.ts";
+import { consumeBatch } from "./consume.ts";
+import type { StationRouteDependencies } from "./station-of.ts";
+import { produceStream } from "./stream.ts";
+
+export const stationRoutes = (dependencies: StationRouteDependencies): readonly ClientRoute[] => {
+  const row = { method: "POST", family: "stations", auth: "client" } as const;
+  return [
+    {
+      ...row,
+      path: "/stations/:name/produce/single",
+      documentation: documentation.produceSingle,
+      handler: produceSingle(dependencies),
+    },
+    {
+      ...row,
+      path: "/stations/:name/produce/batch",
+      documentation: documentation.produceBatch,
+      handler: produceBatch(dependencies),
+    },
+    {
+      ...row,
+      path: "/stations/:name/produce/stream",
+      documentation: documentation.produceStream,
+      handler: produceStream(dependencies),
+    },
+    {
+      ...row,
+      path: "/stations/:name/consume/batch",
+      documentation: documentation.consumeBatch,
+      handler: consumeBatch(dependencies),
+    },
+  ];
+};

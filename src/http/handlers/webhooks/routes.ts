@@ -1,0 +1,60 @@
+/** `/webhooks/:source`: third parties post in; what they send proves itself. */
+import type { WebhookRequest } from "../../../ingest/webhooks/webhook.ts";
+import type { Webhooks } from "../../../ingest/webhooks/webhooks.ts";
+import type { Call } from "../../call.ts";
+import { admitWebhook, receiveWebhook, verifyWebhook } from "./documentation.ts";
+import type { CountCall, Intake } from "../../intake.ts";
+import type { ReadBody } from "../../middleware/body.ts";
+import { authorised } from "../../middleware/guard.ts";
+import type { OpenRoute } from "../../routes.ts";
+
+export interface WebhookRouteDependencies {
+  readonly webhooks: Webhooks;
+  readonly intake: Pick<Intake, "admit">;
+  readonly countCall: CountCall;
+  readonly readBody: ReadBody;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+export const webhookRoutes = ({
+  webhooks,
+  intake,
+  countCall,
+  readBody,
+}: WebhookRouteDependencies): readonly OpenRoute[] => {
+  const handler = async (call: Call): Promise<void> => {
+    const { request, response, facts } = call;
+    const source = webhooks.find(sourceIn(call));
+    facts.station = source.station;
+    const body = request.method === "POST" ? await readBody(request) : NOTHING;
+    facts.bytes = body.length;
+    const answer = await source.receive(toWebhookRequest(call, body), (principal, bytes) => {
+      const caller = authorised(call, principal);
+      countCall(caller);
+      intake.admit(caller, { events: 1, bytes });
+    });
+    if (answer.status === 202) facts.stored = 1;
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+    response.statusCode = answer.status;
+    response.end(answer.body);
+  };
+  const row = { path: "/webhooks/:source", auth: "none", family: "problem", handler } as const;
+  // GET and OPTIONS are some senders' handshakes; a source without one answers 405.
+  return [
+    { ...row, method: "POST", documentation: receiveWebhook },
+    { ...row, method: "GET", documentation: verifyWebhook },
+    { ...row, method: "OPTIONS", documentation: admitWebhook },
+  ];
+};
+
+const sourceIn = ({ request }: Call): string => {
+  const { source } = request.params;
+  return typeof source === "string" ? source : "";
+};
+
+const toWebhookRequest = ({ request }: Call, body: Buffer): WebhookRequest => {
+  const { method, headers, rawHeaders, url } = request;
+  const query = url.indexOf("?");
+  return { method, headers, rawHeaders, query: query < 0 ? "" : url.slice(query + 1), body };
+};

@@ -1,0 +1,262 @@
+/** Watching a station and trying it out, over a memory broker. */
+import { once } from "node:events";
+import { createServer, get, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import request from "supertest";
+import { ERRORS } from "../../../../src/errors.ts";
+import { ADMIN_TOKEN, createTestGateway, type TestGateway, type TestOptions } from "../../support.ts";
+
+const OPERATOR = { Authorization: `Bearer ${ADMIN_TOKEN}` };
+
+interface Event {
+  readonly event: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** Text of the stream so far, and its events as they come. */
+interface Tail {
+  readonly answer: IncomingMessage;
+  next(event: string): Promise<Record<string, unknown>>;
+  readonly comments: number;
+}
+
+const parse = (block: string): Event => {
+  const [, event = "", data = ""] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
+  return { event, data: JSON.parse(data) as Record<string, unknown> };
+};
+
+describe("the operators' stations", () => {
+  let gateway: TestGateway;
+  let url: string;
+  let stop: () => Promise<void>;
+
+  const serve = async (options: TestOptions = {}): Promise<void> => {
+    gateway = await createTestGateway(options);
+    const server = createServer(gateway.admin);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    stop = async () => {
+      gateway.stopStreams();
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    };
+  };
+
+  afterEach(() => stop());
+
+  const store = (topic: string, ...values: readonly (string | Buffer)[]) =>
+    gateway.broker.append(
+      topic,
+      values.map((value, i) => ({
+        key: Buffer.from(`key-${i}`),
+        value: Buffer.from(value),
+        headers: [{ name: "x-n", value: Buffer.from(String(i)) }],
+        timestamp: 1000 + i,
+      })),
+    );
+
+  const watch = async (path: string): Promise<Tail> => {
+    const asked = get(`${url}${path}`, { headers: OPERATOR });
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    const events: Event[] = [];
+    const waiters = new Set<() => void>();
+    let pending = "";
+    let comments = 0;
+    answer.setEncoding("utf8").on("data", (text: string) => {
+      const blocks = (pending + text).split("\n\n");
+      pending = blocks.pop() ?? "";
+      for (const block of blocks) {
+        if (block.startsWith(":")) comments += 1;
+        else events.push(parse(block));
+      }
+      for (const wake of waiters) wake();
+    });
+    const next = async (wanted: string): Promise<Record<string, unknown>> => {
+      for (;;) {
+        const found = events.findIndex(({ event }) => event === wanted);
+        if (found >= 0) return events.splice(found, 1)[0]?.data ?? {};
+        await new Promise<void>((resolve) => waiters.add(resolve));
+      }
+    };
+    return {
+      answer,
+      next,
+      get comments() {
+        return comments;
+      },
+    };
+  };
+
+  describe("a tail", () => {
+    it("brings what is stored from now on, and what the log ends with if it is asked to", async () => {
+      await serve();
+      await store("plain", "one", "two", "three");
+      const tail = await watch("/stations/plain/tail?last=2");
+      expect(tail.answer.headers).toMatchObject({
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+      });
+      expect(await tail.next("open")).toMatchObject({ station: "plain", topic: "plain" });
+      await store("plain", "four");
+      const records = [await tail.next("record"), await tail.next("record"), await tail.next("record")];
+      expect(records.map(({ offset, value }) => [offset, (value as { text: string }).text])).toEqual([
+        ["1", "two"],
+        ["2", "three"],
+        ["3", "four"],
+      ]);
+      expect(records[0]).toEqual({
+        partition: 0,
+        offset: "1",
+        timestamp: 1001,
+        key: { encoding: "utf-8", text: "key-1", bytes: 5, truncated: false },
+        value: { encoding: "utf-8", text: "two", bytes: 3, truncated: false },
+        headers: [{ name: "x-n", value: { encoding: "utf-8", text: "1", bytes: 1, truncated: false } }],
+      });
+    });
+
+    it.each([
+      ["filter=TWO", ["two"]],
+      ["filter=key-0&in=key", ["one"]],
+      ["filter=key-0&in=value", []],
+      ["filter=e&in=value", ["one", "three"]],
+    ])("brings only what it is asked for (%s)", async (query, wanted) => {
+      await serve();
+      const tail = await watch(`/stations/plain/tail?${query}`);
+      await tail.next("open");
+      await store("plain", "one", "two", "three");
+      // The last one is what ends the wait.
+      await gateway.broker.append("plain", [
+        { key: Buffer.from("key-0"), value: Buffer.from("key-0 e two"), headers: [], timestamp: 1 },
+      ]);
+      const found: string[] = [];
+      for (;;) {
+        const { value } = (await tail.next("record")) as { value: { text: string } };
+        if (value.text === "key-0 e two") break;
+        found.push(value.text);
+      }
+      expect(found).toEqual(wanted);
+    });
+
+    it("shows what is no text in base64, and of what is long the beginning", async () => {
+      await serve();
+      await store("plain", Buffer.from([0xff, 0xfe]), "ä".repeat(60_000));
+      const tail = await watch("/stations/plain/tail?last=2");
+      expect((await tail.next("record"))["value"]).toEqual({
+        encoding: "base64",
+        text: "//4=",
+        bytes: 2,
+        truncated: false,
+      });
+      const { text, ...rest } = (await tail.next("record"))["value"] as { text: string };
+      expect(rest).toEqual({ encoding: "utf-8", bytes: 120_000, truncated: true });
+      expect([text.length, new Set(text).size]).toEqual([32 * 1024, 1]);
+    });
+
+    it("drops what a slow reader doesn't take, and says how much", async () => {
+      await serve({ maxTailBytes: 1 });
+      const tail = await watch("/stations/plain/tail");
+      await tail.next("open");
+      tail.answer.pause();
+      const rounds = 400;
+      for (let i = 0; i < rounds; i += 1) await store("plain", "x".repeat(60_000));
+      tail.answer.resume();
+      const { count } = (await tail.next("dropped")) as { count: number };
+      expect(count).toBeGreaterThan(0);
+      expect(count).toBeLessThan(rounds);
+    });
+
+    it("ends with the program", async () => {
+      await serve();
+      const tail = await watch("/stations/plain/tail");
+      await tail.next("open");
+      const ended = once(tail.answer, "end");
+      gateway.stopStreams();
+      expect(await tail.next("end")).toEqual({ reason: "The gateway is shutting down." });
+      await ended;
+    });
+
+    it("is one of a few", async () => {
+      await serve();
+      const tails = [await watch("/stations/plain/tail"), await watch("/stations/plain/tail")];
+      await request(url).get("/stations/plain/tail").set(OPERATOR).expect(503);
+      const [first] = tails;
+      first?.answer.destroy();
+      for (;;) {
+        const { answer } = await watch("/stations/plain/tail");
+        if (answer.statusCode === 200) break;
+      }
+    });
+
+    it.each([
+      ["/stations/plain/tail?last=1001", 400, "REQUEST_INVALID"],
+      ["/stations/plain/tail?last=-1", 400, "REQUEST_INVALID"],
+      ["/stations/plain/tail?in=header", 400, "REQUEST_INVALID"],
+      ["/stations/no-such/tail", 404, "STATION_UNKNOWN"],
+      ["/stations/missing-topic/tail", 404, "STATION_UNKNOWN"],
+      ["/stations/!/tail", 400, "STATION_NAME_INVALID"],
+    ])("is refused for %s", async (path, status, code) => {
+      await serve();
+      const answer = await request(url).get(path).set(OPERATOR);
+      expect([answer.status, (answer.body as { code: string }).code]).toEqual([status, code]);
+    });
+  });
+
+  describe("a test event", () => {
+    const produce = (station: string, event: object) =>
+      request(url).post(`/stations/${station}/events`).set(OPERATOR).send(event);
+
+    it("is stored as a client's is, and the answer says where", async () => {
+      await serve();
+      const answer = await produce("orders", { value: '{"id":"o-1"}', headers: { "X-Trial": "ja: grün" } });
+      expect([answer.status, answer.body]).toEqual([
+        200,
+        { status: "stored", partition: 0, offset: "0", timestamp: expect.any(Number) as number },
+      ]);
+      const [record] = await gateway.records("shop.orders");
+      expect(record?.key?.toString()).toBe("o-1");
+      expect(record?.headers.map(({ name, value }) => [name, String(value)])).toEqual([
+        ["content-type", "application/json"],
+        ["x-trial", "ja: grün"],
+      ]);
+    });
+
+    it("has the key and the bytes that it is given", async () => {
+      await serve();
+      await produce("plain", {
+        value: "AP8=",
+        encoding: "base64",
+        contentType: "application/x-protobuf",
+        key: "k",
+      }).expect(200);
+      const [record] = await gateway.records("plain");
+      expect([record?.key?.toString(), record?.value]).toEqual(["k", Buffer.from([0, 0xff])]);
+    });
+
+    it.each([
+      ["a schema that refuses it", ["orders", { value: '"bad"' }], "SCHEMA_REFUSED"],
+      ["no JSON", ["plain", { value: "{" }], "JSON_INVALID"],
+      ["an empty value", ["plain", { value: "" }], "BODY_EMPTY"],
+      ["no value", ["plain", {}], "REQUEST_INVALID"],
+      ["an unknown type", ["plain", { value: "a", contentType: "image/png" }], "CONTENT_TYPE_UNSUPPORTED"],
+      [
+        "a header that isn't stored",
+        ["plain", { value: "{}", headers: { authorization: "x" } }],
+        "REQUEST_INVALID",
+      ],
+      ["an unknown station", ["no-such", { value: "{}" }], "STATION_UNKNOWN"],
+    ] as const)("is refused for %s", async (_, [station, event], code) => {
+      await serve();
+      const answer = await produce(station, event);
+      expect(answer.status).toBe(ERRORS[code].status);
+      expect(answer.body).toMatchObject({ code });
+    });
+
+    it("asks for an operator", async () => {
+      await serve();
+      await request(url).post("/stations/plain/events").send({ value: "{}" }).expect(401);
+      await request(url).get("/stations/plain/tail").expect(401);
+    });
+  });
+});

@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { connect, type AddressInfo, type Socket } from "node:net";
+import type { Response } from "express";
+import { wasTaken } from "../../../../../src/http/handlers/stations/consume.ts";
+
+const LARGE = Buffer.alloc(24 * 1024 * 1024, "x");
+
+let server: Server;
+let fate: Promise<boolean>;
+let answer: (body: Buffer) => void;
+
+beforeEach(async () => {
+  server = createServer((request, response) => {
+    request.resume();
+    fate = wasTaken(response as Response);
+    answer = (body) => response.end(body);
+    server.emit("asked");
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+});
+
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const ask = async (head = ""): Promise<Socket> => {
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.pause();
+  const asked = once(server, "asked");
+  socket.write(`GET / HTTP/1.1\r\nHost: h\r\n${head}\r\n`);
+  await asked;
+  return socket;
+};
+
+it.each(["", "Connection: close\r\n"])("is taken when the client reads all of it (%j)", async (head) => {
+  const socket = await ask(head);
+  answer(LARGE);
+  socket.resume();
+  expect(await fate).toBe(true);
+  socket.destroy();
+});
+
+it("is taken on a connection that the next request comes on", async () => {
+  const socket = await ask();
+  answer(Buffer.from("small"));
+  expect(await fate).toBe(true);
+  const asked = once(server, "asked");
+  socket.resume().write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await asked;
+  answer(Buffer.from("again"));
+  expect(await fate).toBe(true);
+  socket.destroy();
+});
+
+it.each<[string, (socket: Socket) => void]>([
+  ["resets the connection", (socket) => socket.resetAndDestroy()],
+  ["closes the connection", (socket) => socket.destroy()],
+])("is not taken when the client %s in its middle", async (_what, leave) => {
+  const socket = await ask();
+  answer(LARGE);
+  socket.once("data", () => {
+    leave(socket);
+  });
+  socket.resume();
+  expect(await fate).toBe(false);
+});
+
+it("is not taken when the client has gone before it", async () => {
+  const socket = await ask();
+  const asked = fate;
+  socket.resetAndDestroy();
+  await asked.then((taken) => {
+    expect(taken).toBe(false);
+  });
+  answer(LARGE);
+});
+
+it("is not taken when the gateway cuts the connection in its middle", async () => {
+  const socket = await ask();
+  answer(LARGE);
+  await once(socket, "readable");
+  server.closeAllConnections();
+  expect(await fate).toBe(false);
+});

@@ -1,0 +1,90 @@
+import { createHmac } from "node:crypto";
+import request from "supertest";
+import { GatewayError } from "../../../../src/errors.ts";
+import { webhookRoutes } from "../../../../src/http/handlers/webhooks/routes.ts";
+import { bodyReaders } from "../../../../src/http/middleware/body.ts";
+import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
+import type { WebhookRequest } from "../../../../src/ingest/webhooks/webhook.ts";
+import { createVerifier } from "../../../../src/ingest/webhooks/verifier.ts";
+import { createTestGateway, LIMIT } from "../../support.ts";
+
+const BODY = '{"a":1.0}';
+
+/** The routes before a verifier that is real and a store that isn't. */
+const setUp = async () => {
+  const verifiers = {
+    hub: createVerifier("github", { secrets: ["s"] }),
+    app: createVerifier("meta", { secrets: ["s"], verifyToken: "known" }),
+    events: createVerifier("cloudevents", { secrets: ["s"] }),
+  };
+  const stored: WebhookRequest[] = [];
+  const routes = webhookRoutes({
+    readBody: bodyReaders(createMemoryBudget(1 << 24))({ maxBytes: LIMIT, timeoutMs: 1000 }),
+    countCall: () => undefined,
+    intake: { admit: () => undefined },
+    webhooks: {
+      find: (name) => {
+        const verifier = Object.entries(verifiers).find(([source]) => source === name)?.[1];
+        if (verifier === undefined) throw new GatewayError("ROUTE_UNKNOWN");
+        const receive = (given: WebhookRequest) => {
+          const verdict = verifier.verify(given, Date.now());
+          if (verdict.status === "handshake") return verdict.answer;
+          if (verdict.status === "refused") throw new GatewayError("UNAUTHORIZED");
+          stored.push(given);
+          return { status: 202, headers: {}, body: "" } as const;
+        };
+        return { station: "plain", receive: async (given) => Promise.resolve(given).then(receive) };
+      },
+    },
+  });
+  const gateway = await createTestGateway({ routes });
+  return { ...gateway, stored };
+};
+
+const signature = `sha256=${createHmac("sha256", "s").update(BODY).digest("hex")}`;
+
+describe("/webhooks/:source", () => {
+  it("takes a signed delivery of any content type, without a token", async () => {
+    const { app, stored } = await setUp();
+    const answer = await request(app)
+      .post("/webhooks/hub?a=b&c=%20")
+      .set("X-Hub-Signature-256", signature)
+      .set("Content-Type", "application/vnd.some+json")
+      .send(BODY);
+    expect([answer.status, answer.text]).toEqual([202, ""]);
+    expect(stored).toMatchObject([{ method: "POST", query: "a=b&c=%20", body: Buffer.from(BODY) }]);
+    expect(stored[0]?.rawHeaders).toContain("X-Hub-Signature-256");
+  });
+
+  it("refuses a forged one, and an unknown source", async () => {
+    const { app, stored } = await setUp();
+    const forged = await request(app).post("/webhooks/hub").set("X-Hub-Signature-256", signature).send("x");
+    expect([forged.status, forged.type]).toEqual([401, "application/problem+json"]);
+    expect((await request(app).post("/webhooks/other").send(BODY)).status).toBe(404);
+    expect(
+      (
+        await request(app)
+          .post("/webhooks/hub")
+          .send("x".repeat(LIMIT + 1))
+      ).status,
+    ).toBe(413);
+    expect(stored).toEqual([]);
+  });
+
+  it("shakes hands by GET and OPTIONS with those who do", async () => {
+    const { app } = await setUp();
+    const query = "hub.mode=subscribe&hub.challenge=42";
+    const shaken = await request(app).get(`/webhooks/app?${query}&hub.verify_token=known`);
+    expect([shaken.status, shaken.type, shaken.text]).toEqual([200, "text/plain", "42"]);
+    expect((await request(app).get(`/webhooks/app?${query}&hub.verify_token=no`)).status).toBe(403);
+    const asked = await request(app).options("/webhooks/events").set("WebHook-Request-Origin", "e.example");
+    expect([asked.status, asked.headers["webhook-allowed-origin"]]).toEqual([200, "e.example"]);
+  });
+
+  it.each(["get", "put", "delete"] as const)("answers 405 to %s where it is no handshake", async (method) => {
+    const { app } = await setUp();
+    const answer = await request(app)[method]("/webhooks/hub");
+    expect(answer.status).toBe(405);
+    expect(answer.headers["allow"]).toContain("POST");
+  });
+});
