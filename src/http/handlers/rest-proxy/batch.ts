@@ -23,7 +23,7 @@ const LONGEST_ID = 80;
 
 /** Characters, of which some take two units of JavaScript's strings. */
 const isId = (text: string): boolean =>
-  text !== "" && text.length <= 2 * LONGEST_ID && [...text].length <= LONGEST_ID;
+  text !== "" && text.length <= 2 * LONGEST_ID && Array.from(text).length <= LONGEST_ID;
 
 /** What names an entry, before its record is looked at. */
 const namedShape = z.looseObject({

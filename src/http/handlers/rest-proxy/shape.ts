@@ -35,18 +35,10 @@ const TYPES: Readonly<Partial<Record<string, string>>> = {
 };
 
 const wordsFor = (issue: Issue): string => {
-  switch (issue.code) {
-    case "invalid_type":
-      return `must be ${TYPES[issue.expected] ?? issue.expected}`;
-    case "too_big":
-      return `must be ${issue.maximum} or less`;
-    case "invalid_format":
-      return "must be a time, such as 2026-01-31T12:00:00Z";
-    case "custom":
-      return issue.message;
-    default:
-      return "is not valid";
-  }
+  if (issue.code === "invalid_type") return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+  if (issue.code === "too_big") return `must be ${issue.maximum} or less`;
+  if (issue.code === "invalid_format") return "must be a time, such as 2026-01-31T12:00:00Z";
+  return issue.code === "custom" ? issue.message : "is not valid";
 };
 
 export const isUnknownField = ({ issues }: z.ZodError): boolean =>
