@@ -8,15 +8,15 @@ import {
   type ServerOptions,
 } from "node:http";
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from "node:net";
-import { randomUUID } from "node:crypto";
 import type { Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.ts";
-import { problemDocument } from "./families.ts";
+import { createLoopTurns } from "../lib/loop-turns.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { closeLingering, lingerOnClose } from "./lingering.ts";
+import { parseAgain } from "./parse-again.ts";
 import { createPipeline } from "./pipeline.ts";
-import { declineUpgrades } from "./upgrade-offer.ts";
+import { rawAnswer } from "./raw-answer.ts";
 
 /** Times in milliseconds. The time of a body is the body reader's: a stream may stay open for hours. */
 export interface ServerLimits {
@@ -43,9 +43,13 @@ export interface HttpServer {
   drain(options: DrainOptions): Promise<void>;
 }
 
+/** Connections whose pipelined requests begin in the same turn of the event loop. */
+const PIPELINES_PER_TURN = 8;
+
 /** `memory`: where requests are counted that wait for the answers before them. */
 export const createHttpServer = (app: Express, limits: ServerLimits, memory: MemoryBudget): HttpServer => {
-  const oneByOne = createPipeline(memory);
+  const turns = createLoopTurns(PIPELINES_PER_TURN);
+  const pipeline = createPipeline(turns);
   const server = createServer(
     {
       ...constructorsFor(app),
@@ -55,13 +59,13 @@ export const createHttpServer = (app: Express, limits: ServerLimits, memory: Mem
       maxHeaderSize: limits.maxHeaderSize,
       connectionsCheckingInterval: Math.min(limits.headersTimeout, 5000),
     },
-    oneByOne(app),
+    pipeline.follow(app),
   );
   // node would drop those beyond 1,000 in silence; maxHeaderSize is the bound.
   server.maxHeadersCount = 0;
-  server.on("checkContinue", oneByOne(continueWhenRead(app)));
-  server.on("checkExpectation", oneByOne(app));
-  server.on("upgrade", declineUpgrades(server));
+  server.on("checkContinue", pipeline.follow(continueWhenRead(app)));
+  server.on("checkExpectation", pipeline.follow(app));
+  server.on("upgrade", parseAgain({ server, memory, turns, onNewParser: pipeline.hasNewParser }));
   server.on("clientError", answerClientError);
   const sockets = trackSockets(server, limits.maxConnections);
   return {
@@ -150,18 +154,6 @@ const codeOf = (error: NodeJS.ErrnoException): ErrorCode => {
   if (error.code === "HPE_HEADER_OVERFLOW") return "HEADERS_TOO_LARGE";
   if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") return "REQUEST_TIMEOUT";
   return error.code === "HPE_INVALID_EOF_STATE" ? "BODY_INCOMPLETE" : "REQUEST_MALFORMED";
-};
-
-const rawAnswer = (error: GatewayError): string => {
-  const document = problemDocument(error, randomUUID());
-  const body = JSON.stringify(document);
-  const head = [
-    `HTTP/1.1 ${error.status} ${String(document["title"])}`,
-    "Content-Type: application/problem+json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Connection: close",
-  ];
-  return `${head.join("\r\n")}\r\n\r\n${body}`;
 };
 
 const listen = (server: Server, options: ListenOptions): Promise<AddressInfo> =>

@@ -68,3 +68,39 @@ it("reads pipelined requests only as fast as their answers leave", async () => {
   expect(delayMs).toBeLessThan(1000);
   expect(memoryMiB).toBeLessThan(90);
 }, 60_000);
+
+/** Opens so many connections, each with that many requests; resolves when all of them have all answers. */
+const flood = async (connections: number, requests: number): Promise<void> => {
+  const text = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(requests);
+  const sockets = await Promise.all(Array.from({ length: connections }, open));
+  await Promise.all(
+    sockets.map(async (socket) => {
+      let bytes = 0;
+      let answerBytes = Infinity;
+      const whole = new Promise<void>((resolve) => {
+        socket.on("data", (chunk: Buffer) => {
+          if (answerBytes === Infinity) answerBytes = lengthOfFirst(chunk);
+          bytes += chunk.length;
+          if (bytes >= answerBytes * requests) resolve();
+        });
+      });
+      socket.write(text);
+      await whole;
+      socket.destroy();
+    }),
+  );
+};
+
+/** All answers of `/healthz` are equally long. */
+const lengthOfFirst = (chunk: Buffer): number => {
+  const end = '{"status":"ok"}';
+  return chunk.indexOf(end) + end.length;
+};
+
+it("serves others while a hundred connections send 1,500 requests at once", async () => {
+  const strain = await watchStrain(gateway);
+  await flood(100, 1500);
+  const { delayMs, memoryMiB } = await strain.stop();
+  expect(delayMs).toBeLessThan(1000);
+  expect(memoryMiB).toBeLessThan(150);
+}, 120_000);

@@ -1,0 +1,113 @@
+/**
+ * Requests at which node's parser has stopped are parsed once more, when the answers before them have left:
+ *
+ * - Pipelined requests beyond the first few (`src/http/pipeline.ts`). Until then they are bytes, which are counted.
+ * - Offers to upgrade a connection, such as `Upgrade: h2c` of Java's HTTP client, which change nothing (RFC 9110 7.8 lets a
+ *   server ignore them). But node's parser takes what follows the headers of such a request for another protocol: it
+ *   reports no broken chunk and no body that ends early. So the offer is left out.
+ */
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
+import { GatewayError } from "../errors.ts";
+import type { LoopTurns } from "../lib/loop-turns.ts";
+import { createYieldingMemory, type Holder, type MemoryBudget } from "../lib/memory-budget.ts";
+import { pendingAnswer } from "./drain.ts";
+import { closeLingering } from "./lingering.ts";
+import { rawAnswer } from "./raw-answer.ts";
+
+/** Of the whole budget, for bytes that wait to be parsed. */
+const SHARE = 0.25;
+
+/** What a socket reads before it notices that nobody takes it. */
+const READ_AHEAD = 64 * 1024;
+
+export interface ParseAgainOptions {
+  readonly server: Server;
+  readonly memory: MemoryBudget;
+  readonly turns: LoopTurns;
+  readonly onNewParser: (socket: Socket) => void;
+}
+
+/**
+ * A listener of the server's "upgrade" event: `rest` is what was read behind the headers. When the memory is used up, the
+ * connection whose bytes have waited for the longest time is cut; a connection that can't have more gets OVERLOADED.
+ */
+export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOptions) => {
+  const share = createYieldingMemory(memory.part(Math.floor(memory.maxBytes * SHARE)));
+  const listened = new WeakSet<Socket>();
+
+  return (request: IncomingMessage, socket: Socket, rest: Buffer): void => {
+    if (!listened.has(socket)) socket.on("error", () => socket.destroy());
+    listened.add(socket);
+    const head = headWithoutOffer(request);
+    const bytes = head.length + rest.length + READ_AHEAD;
+    const holder: Holder = {
+      yieldMemory: () => {
+        leave();
+        socket.destroy();
+      },
+    };
+    const leave = (): void => {
+      socket.off("close", leave);
+      share.ended(holder);
+      share.give(bytes);
+    };
+    if (!share.tryTake(bytes, holder)) {
+      whenAnswered(socket, () => {
+        closeLingering(socket, rawAnswer(outOfMemory()));
+      });
+      return;
+    }
+    share.began(holder);
+    socket.once("close", leave);
+    whenAnswered(socket, () => {
+      turns.later(() => {
+        if (socket.destroyed) return;
+        leave();
+        // The time of a connection without a request, which node counts for the parser that is gone.
+        socket.setTimeout(0);
+        if (rest.length > 0) socket.unshift(rest);
+        socket.unshift(head);
+        server.emit("connection", socket);
+        onNewParser(socket);
+      });
+    });
+  };
+};
+
+/** Calls `serve` once no answer is under way, if the connection can have another one. */
+const whenAnswered = (socket: Socket, serve: () => void): void => {
+  const pending = pendingAnswer(socket);
+  if (pending !== undefined) {
+    pending.once("close", () => {
+      whenAnswered(socket, serve);
+    });
+  } else if (!socket.destroyed && !socket.writableEnded) serve();
+};
+
+const outOfMemory = (): GatewayError =>
+  new GatewayError("OVERLOADED", {
+    message: "The memory for pipelined requests is used up (limits.memory). Send the request again later.",
+    headers: { "Retry-After": "1" },
+  });
+
+/** Headers that belong to an offer, and the words for them in `Connection`. */
+const OFFER: ReadonlySet<string> = new Set(["upgrade", "http2-settings"]);
+
+const headWithoutOffer = ({ method = "", url = "", httpVersion, rawHeaders }: IncomingMessage): Buffer => {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    const value = rawHeaders[i + 1] ?? "";
+    const lowerName = name.toLowerCase();
+    if (OFFER.has(lowerName)) continue;
+    lines.push(`${name}: ${lowerName === "connection" ? withoutOffer(value) : value}`);
+  }
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+};
+
+const withoutOffer = (options: string): string =>
+  options
+    .split(",")
+    .filter((option) => !OFFER.has(option.trim().toLowerCase()))
+    .join(",");

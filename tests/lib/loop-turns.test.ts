@@ -1,0 +1,40 @@
+import { createLoopTurns } from "../../src/lib/loop-turns.ts";
+
+/** Turns that begin when the test says so. */
+const byHand = () => {
+  const turns: (() => void)[] = [];
+  return { nextTurn: (begin: () => void) => turns.push(begin), turn: () => turns.shift()?.(), turns };
+};
+
+it("begins so many steps in a turn, and the others in later ones, first come, first served", () => {
+  const { nextTurn, turn } = byHand();
+  const loop = createLoopTurns(2, nextTurn);
+  expect([loop.tryBegin(), loop.tryBegin(), loop.tryBegin()]).toEqual([true, true, false]);
+  const steps: string[] = [];
+  for (const name of ["a", "b", "c"]) loop.later(() => steps.push(name));
+  expect(steps).toEqual([]);
+  turn();
+  expect(steps).toEqual(["a", "b"]);
+  turn();
+  expect(steps).toEqual(["a", "b", "c"]);
+});
+
+it("begins no step before those that wait", () => {
+  const { nextTurn, turn } = byHand();
+  const loop = createLoopTurns(2, nextTurn);
+  loop.later(() => undefined);
+  expect(loop.tryBegin()).toBe(false);
+  turn();
+  expect(loop.tryBegin()).toBe(true);
+  expect(loop.tryBegin()).toBe(false);
+});
+
+it("asks for no turn when nothing has begun", () => {
+  const { nextTurn, turn, turns } = byHand();
+  const loop = createLoopTurns(2, nextTurn);
+  expect(turns).toHaveLength(0);
+  loop.tryBegin();
+  turn();
+  turn();
+  expect(turns).toHaveLength(0);
+});
