@@ -1,5 +1,6 @@
 /** The composition root: takes the settings apart, names the adapters and hands everyone what they need. */
 import { createBroker } from "./app/broker.ts";
+import { connectWorkerRoutes } from "./app/connect-worker.ts";
 import { startDelivery } from "./app/delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/ingest.ts";
 import { createLifecycle } from "./app/lifecycle.ts";
@@ -28,9 +29,10 @@ const HEALTH_CACHE = 500;
 /** Starts all but the listeners; `askAll` asks the other processes of this program, if it has any. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
 export const startGateway = async (
   settings: Settings,
-  { logger, requestLog }: Pick<Log, "logger" | "requestLog">,
+  log: Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered">,
   askAll?: AskAll,
 ): Promise<Gateway> => {
+  const { logger, requestLog, levels } = log;
   await requireUsable(settings);
   const lifecycle = createLifecycle(logger);
   const metrics = createMetrics();
@@ -54,17 +56,18 @@ export const startGateway = async (
       : undefined;
     const consumers = openPullConsumers(broker, memory, logger);
     lifecycle.onClose("consumers", () => consumers.close());
-    const connectorRoutes = settings.roles.includes("delivery")
-      ? await startDelivery({ settings, broker, readers, logger, metrics, lifecycle, tracing, questions })
-      : [];
+    const delivery = settings.roles.includes("delivery")
+      ? await startDelivery({ settings, broker, readers, log, metrics, lifecycle, tracing, questions })
+      : undefined;
+    const worker = connectWorkerRoutes({ settings, readers, health, levels, questions, delivery });
     const listeners = createListeners({
       settings,
       broker,
       ingest,
       consumers,
-      adminRoutes: connectorRoutes,
+      adminRoutes: [...(delivery?.routes ?? []), ...worker],
       health,
-      ...{ memory, readers, logger, requestLog, metrics, tracing },
+      ...{ memory, readers, logger: log.named("http"), requestLog, metrics, tracing },
       scrape: async () =>
         askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers),
       lifecycle,

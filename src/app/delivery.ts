@@ -10,7 +10,7 @@ import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
 import type { BodyReaders } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { Logger } from "../observability/logger/logger.ts";
+import type { Log } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
 import { startEventService } from "./event-service.ts";
@@ -21,18 +21,33 @@ interface DeliveryDependencies {
   readonly settings: Settings;
   readonly broker: Broker;
   readonly readers: BodyReaders;
-  readonly logger: Logger;
+  readonly log: Pick<Log, "levels" | "named" | "unfiltered">;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
   readonly tracing: Tracing | undefined;
   readonly questions: Questions;
 }
 
+export interface StartedDelivery {
+  readonly routes: readonly Route[];
+  /** Which connectors there are is known. */
+  readonly hasStarted: () => boolean;
+  readonly connectorNames: () => Promise<readonly string[]>;
+}
+
+/** Each connector has a logger of its own. */
+const observe = ({ log: { levels, unfiltered }, metrics }: DeliveryDependencies) =>
+  observeDeliveries({
+    logger: unfiltered,
+    isLogged: (connector, level) => levels.isEnabled(`delivery.${connector}`, level),
+    metrics,
+  });
+
 /** Begins to deliver, which goes on by itself while the broker is away. Rejects with SETTINGS_INVALID for a bad connector. */
-export const startDelivery = async (dependencies: DeliveryDependencies): Promise<readonly Route[]> => {
-  const { settings, broker, readers, logger, metrics, lifecycle, tracing, questions } = dependencies;
+export const startDelivery = async (dependencies: DeliveryDependencies): Promise<StartedDelivery> => {
+  const { settings, broker, readers, metrics, lifecycle, tracing, questions } = dependencies;
   const { admin, server } = settings;
-  const observer = observeDeliveries({ logger, metrics });
+  const observer = observe(dependencies);
   const failures = createRecentFailures(Date.now);
   const delivery = createDelivery({
     broker,
@@ -57,7 +72,7 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
   metrics.deliveriesFrom(() => delivery.sample());
   lifecycle.onClose("delivery", () => delivery.close());
   void delivery.open();
-  await startEventService(dependencies);
+  await startEventService({ ...dependencies, observer, logger: dependencies.log.named("delivery") });
   const routes = connectorRoutes({
     connectors: delivery.connectors,
     readBody: readers({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
@@ -71,5 +86,9 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
     },
     ...{ broker, clock: systemClock },
   };
-  return [...routes, ...connectorInsightRoutes(insight)];
+  return {
+    routes: [...routes, ...connectorInsightRoutes(insight)],
+    hasStarted: () => delivery.isOpen,
+    connectorNames: () => delivery.connectors.names(),
+  };
 };

@@ -9,7 +9,7 @@ import {
   type EventServiceOptions,
 } from "../delivery/event-service/event-service.ts";
 import type { MoreInfoOptions } from "../delivery/event-service/more-info-url.ts";
-import { observeDeliveries } from "../delivery/engine/observer.ts";
+import type { DeliveryObserver } from "../delivery/engine/observer.ts";
 import { decodeStrkey } from "../lib/strkey.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -23,6 +23,7 @@ interface EventServiceDependencies {
   /** Holds the events where the settings name no other Kafka for them. */
   readonly broker: Broker;
   readonly logger: Logger;
+  readonly observer: DeliveryObserver;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
   readonly tracing: Tracing | undefined;
@@ -95,13 +96,20 @@ const moreInfoOf = (settings: EventServiceSettings, sep: "sep6" | "sep24"): More
   return secret === undefined ? undefined : { baseUrl, ttlSeconds, txnFields, secret };
 };
 
-const start = ({ settings, broker, logger, metrics, tracing }: EventServiceDependencies): EventService =>
+const start = ({
+  settings,
+  broker,
+  logger,
+  observer,
+  metrics,
+  tracing,
+}: EventServiceDependencies): EventService =>
   createEventService({
     broker,
     topic: settings.eventService.events.queue.kafka.topic,
     businessServer: businessServerOf(settings.eventService),
     clients: clientsOf(settings.eventService),
-    observer: observeDeliveries({ logger, metrics }),
+    observer,
     tracing,
     onBroken: ({ topic, partition, offset }, reason) => {
       logger.warn(

@@ -1,14 +1,24 @@
 /** What a process can be asked about itself, so that one of several can answer for all of them. */
 import type { FailedAttempt } from "../delivery/engine/observer.ts";
+import type { Level } from "../observability/logger/levels.ts";
 import type { MetricSamples } from "../observability/metrics.ts";
 
-/** One process's answer to each question. A question is about a connector, or about nothing (""). */
+/** One process's answer to each question. A question is about a connector, or about nothing (""), or says what is to change. */
 export interface Answers {
   readonly metrics: MetricSamples;
   /** The connector's newest failed attempts, newest first. */
   readonly failures: readonly FailedAttempt[];
   /** A replay of the connector's dead letters is running. */
   readonly replaying: boolean;
+  /** A logger has another level from now on: `about` is a `LevelChange` as JSON. true: it is so. */
+  readonly logLevel: boolean;
+}
+
+export interface LevelChange {
+  readonly logger: string;
+  readonly level: Level;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
 }
 
 export type Question = keyof Answers;

@@ -1,5 +1,5 @@
 /** The supervisor's part in answers about all workers: a worker asks, all of them answer, the same worker is told. */
-import type { Gathered, Question } from "../app/questions.ts";
+import type { Gathered, LevelChange, Question } from "../app/questions.ts";
 import { countsOf, type MetricSamples } from "../observability/metrics.ts";
 import type { ToSupervisor, ToWorker } from "./messages.ts";
 
@@ -9,18 +9,36 @@ export interface Inquiries {
 }
 
 /** A worker that doesn't answer in this time, in milliseconds, is left out. */
-const TIMEOUTS: Readonly<Record<Question, number>> = { metrics: 2000, failures: 1000, replaying: 1000 };
+const TIMEOUTS: Readonly<Record<Question, number>> = {
+  metrics: 2000,
+  failures: 1000,
+  replaying: 1000,
+  logLevel: 1000,
+};
+
+/** Nobody waits for the answer. */
+const NO_QUESTION = 0;
 
 export const createInquiries = (tell: (worker: number, message: ToWorker) => void): Inquiries => {
   const gatherings: Readonly<Record<Question, Gathering>> = {
     metrics: createGathering(TIMEOUTS.metrics),
     failures: createGathering(TIMEOUTS.failures),
     replaying: createGathering(TIMEOUTS.replaying),
+    logLevel: createGathering(TIMEOUTS.logLevel),
   };
   const metrics = createKeptMetrics();
   const ready = new Set<number>();
+  /** By logger, for workers that take over from dead ones; the workers see to it that there are not too many. */
+  const levels = new Map<string, string>();
+
+  const begin = (worker: number): void => {
+    ready.add(worker);
+    for (const about of levels.values())
+      tell(worker, { type: "ask", id: NO_QUESTION, name: "logLevel", about });
+  };
 
   const ask = async (asking: number, { id, name, about }: Message<"ask-all">): Promise<void> => {
+    if (name === "logLevel") levels.set((JSON.parse(about) as LevelChange).logger, about);
     const gathered = await gatherings[name].gather([...ready], (worker, question) => {
       tell(worker, { type: "ask", id: question, name, about });
     });
@@ -30,7 +48,7 @@ export const createInquiries = (tell: (worker: number, message: ToWorker) => voi
 
   return {
     onMessage: (worker, message) => {
-      if (message.type === "ready") ready.add(worker);
+      if (message.type === "ready") begin(worker);
       if (message.type === "ask-all") void ask(worker, message);
       if (message.type !== "answer") return;
       const { id, name, answer } = message;

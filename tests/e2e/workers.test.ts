@@ -1,7 +1,7 @@
 /** Several workers as one program: one port, one sum of metrics, and a death that nobody has to notice. */
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
+import { ADMIN_TOKEN, signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { readTopic } from "../support/each-broker.ts";
 import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
 import { startLoad } from "../support/load.ts";
@@ -65,6 +65,40 @@ describe("several workers", () => {
     expect(lines(gateway).filter(({ msg }) => msg === "listening")).toHaveLength(2);
     expect(await scrape(gateway, HEALTH_CALLS)).toBe(10);
     expect(await scrape(gateway, RESIDENT_PROCESSES)).toBeGreaterThan(100 * 1024 * 1024);
+  });
+
+  it("write by the levels that are set, all of them, and the one that takes over from a dead one too", async () => {
+    const setLevel = (level: string) =>
+      fetch(`${gateway.adminUrl}/admin/loggers/http`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
+        body: JSON.stringify({ level }),
+      }).then(({ status }) => status);
+    /** Probes are written at level debug. */
+    const probesOf = (worker: number) =>
+      lines(gateway).filter((line) => line.msg === "request" && line.worker === worker).length;
+    const knockUntil = (condition: () => boolean) =>
+      until(async () => {
+        await knock(gateway, 2);
+        return condition();
+      });
+
+    expect(await setLevel("DEBUG")).toBe(200);
+
+    await knockUntil(() => probesOf(1) > 0 && probesOf(2) > 0);
+    process.kill(started(gateway).find(({ worker }) => worker === 2)?.pid ?? 0, "SIGKILL");
+    await until(() => started(gateway).length === 3);
+    const before = probesOf(2);
+    await knockUntil(() => probesOf(2) > before);
+
+    expect(await setLevel("OFF")).toBe(200);
+
+    for (let n = 0; n < 8; n += 1) {
+      await fetch(`${gateway.url}/monitoring/status`, { headers: { connection: "close" } });
+    }
+    await gateway.stop();
+
+    expect(gateway.output()).not.toContain("/monitoring/status");
   });
 
   it.each([1, 2])(

@@ -19,6 +19,8 @@ export interface Delivery {
   readonly connectors: Connectors;
   /** Begins to deliver; resolves when it has, which it goes on trying for while the broker is away. */
   open(): Promise<void>;
+  /** Which connectors there are is known. */
+  readonly isOpen: boolean;
   /** What each connector of this process is about now; those whose lag can't be told are left out. */
   sample(): Promise<readonly ConnectorSample[]>;
   /** This process replays the connector's dead letters. */
@@ -95,13 +97,18 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   const fleet = createFleet({ ...engine, directory, log, workerId });
   const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere });
   let opening = Promise.resolve();
+  let isOpen = false;
   const open = async (): Promise<void> => {
     await log.open();
+    isOpen = true;
     await Promise.all(directory.names.map((name) => fleet.reconcile(name)));
   };
   return {
     connectors: createConnectors({ broker, clock, log, directory, fleet, replays, workerId, targets }),
     open: () => (opening = open()),
+    get isOpen() {
+      return isOpen;
+    },
     isReplaying: (name) => replays.isRunning(name),
     sample: () => sampleOf(broker, clock, fleet),
     close: async () => {

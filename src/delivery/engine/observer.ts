@@ -30,6 +30,8 @@ export interface DeliveryObserver {
 
 interface ObserveOptions {
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
+  /** Whether a connector's lines of this level are written; absent: the logger decides. */
+  readonly isLogged?: (connector: string, level: "info" | "warn" | "error") => boolean;
   readonly metrics: Pick<DeliveryMetrics, "attemptEnded" | "recordDropped">;
 }
 
@@ -47,17 +49,25 @@ const lineOf = (report: AttemptReport): Record<string, unknown> => ({
 });
 
 /** One log line and one count an attempt. Only a task that stopped is an error: nobody but an operator starts it again. */
-export const observeDeliveries = ({ logger, metrics }: ObserveOptions): DeliveryObserver => ({
+export const observeDeliveries = ({
+  logger,
+  metrics,
+  isLogged = () => true,
+}: ObserveOptions): DeliveryObserver => ({
   attempted: (report) => {
-    metrics.attemptEnded(report.connector, report.outcome, report.durationMs / 1000);
-    if (report.outcome === "stopped") logger.error(lineOf(report), "delivery stopped");
-    else logger.info(lineOf(report), "delivery attempt");
+    const { connector, outcome } = report;
+    metrics.attemptEnded(connector, outcome, report.durationMs / 1000);
+    const level = outcome === "stopped" ? "error" : "info";
+    if (!isLogged(connector, level)) return;
+    logger[level](lineOf(report), outcome === "stopped" ? "delivery stopped" : "delivery attempt");
   },
   dropped: (connector, { topic, partition, offset }, deadLettered) => {
     metrics.recordDropped(connector, deadLettered);
+    if (!isLogged(connector, "warn")) return;
     logger.warn({ connector, topic, partition, offset: offset.toString(), deadLettered }, "record dropped");
   },
   fault: (connector, error) => {
+    if (!isLogged(connector, "warn")) return;
     logger.warn({ connector, code: error.code, err: error }, "delivery fault");
   },
 });

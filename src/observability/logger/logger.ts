@@ -1,18 +1,24 @@
 /** Logs: JSON lines on standard output, gathered for a moment, which wait for no reader. */
 import pino from "pino";
 import { systemClock } from "../../lib/clock.ts";
+import { createLogLevels, type LogLevel, type LogLevels } from "./levels.ts";
 import { createLineSink } from "./line-sink.ts";
 import { openOutlet } from "./outlet.ts";
 import { createRequestLog, type RequestLevel, type RequestLog } from "./request-log.ts";
 
 export type Logger = Pick<pino.Logger, "trace" | "debug" | "info" | "warn" | "error" | "fatal">;
 
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+export type { LogLevel, LogLevels };
 
 export interface Log {
   readonly logger: Logger;
-  /** For requests' lines, which are many: the same lines as the logger's, for less. */
+  /** For requests' lines, which are many: the same lines as the logger `http`'s, for less. */
   readonly requestLog: RequestLog;
+  readonly levels: LogLevels;
+  /** Writes what `levels` allows this logger. */
+  named(name: string): Logger;
+  /** Writes everything: the caller asks `levels` itself. */
+  readonly unfiltered: Logger;
   /** Resolves once every line so far has been handed to the operating system, or after two seconds. */
   close(): Promise<void>;
   /** Hands over what the system takes at once: when the process ends and nothing can be waited for. */
@@ -55,9 +61,22 @@ export const createLog = ({ level, destination = 1, worker }: LogOptions): Log =
     },
     sink,
   );
-  const enabled = (at: RequestLevel): boolean => logger.isLevelEnabled(at);
+  const levels = createLogLevels(level);
+  const follow = (one: pino.Logger, name: string): pino.Logger => {
+    levels.onChange(() => {
+      one.level = levels.nameOf(name);
+    });
+    return one;
+  };
+  follow(logger, "root");
+  const named = (name: string): pino.Logger => follow(logger.child({}, { level: levels.nameOf(name) }), name);
+  const requests = named("http");
+  const enabled = (at: RequestLevel): boolean => requests.isLevelEnabled(at);
   return {
     logger,
+    levels,
+    named,
+    unfiltered: logger.child({}, { level: "trace" }),
     requestLog: createRequestLog({ sink, enabled, now: Date.now, worker }),
     close: () => sink.close(),
     flushNow: () => {

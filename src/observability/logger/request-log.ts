@@ -11,18 +11,16 @@ export type RequestLog = (level: RequestLevel, fields: RequestFields) => void;
 
 export interface RequestLogOptions {
   readonly sink: Pick<LineSink, "write">;
+  /** Asked for each line. */
   readonly enabled: (level: RequestLevel) => boolean;
   readonly now: () => number;
   readonly worker: number | undefined;
 }
 
-const LEVELS = ["debug", "info", "warn", "error"] as const;
-
 export const createRequestLog = ({ sink, enabled, now, worker }: RequestLogOptions): RequestLog => {
-  const written = new Set<RequestLevel>(LEVELS.filter(enabled));
   const base = worker === undefined ? "" : `,"worker":${String(worker)}`;
   return (level, fields) => {
-    if (!written.has(level)) return;
+    if (!enabled(level)) return;
     sink.write(`{"level":"${level}","time":${String(now())}${base}${membersOf(fields)},"msg":"request"}\n`);
   };
 };

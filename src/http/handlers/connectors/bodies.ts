@@ -131,7 +131,8 @@ export const offsetsSchema = z.object(
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
-const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> => {
+/** Fails with CONTENT_TYPE_UNSUPPORTED and JSON_INVALID. */
+export const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> => {
   const contentType = request.headers["content-type"];
   if (contentType !== undefined && !JSON_TYPE.test(contentType)) {
     throw new GatewayError("CONTENT_TYPE_UNSUPPORTED", { message: "HTTP 415 Unsupported Media Type" });

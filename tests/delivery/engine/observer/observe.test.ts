@@ -29,6 +29,18 @@ const observe = () => {
 };
 
 describe("observeDeliveries", () => {
+  it("counts what its connector's logger leaves out", async () => {
+    const { lines, metrics } = observe();
+    const logger = { info: () => lines.push(["info", {}]), warn: () => undefined, error: () => undefined };
+    const isLogged = (connector: string) => connector !== "quiet";
+    const observer = observeDeliveries({ logger, metrics, isLogged });
+    observer.attempted(report({ connector: "quiet" }));
+    observer.attempted(report({ connector: "crm" }));
+
+    expect(lines).toHaveLength(1);
+    expect(await metrics.text()).toMatch(/stationgate_delivery_attempts_total\{connector="quiet".*\} 1/);
+  });
+
   it("writes one line an attempt, an error only where somebody must act", () => {
     const { lines, observer } = observe();
     observer.attempted(report());

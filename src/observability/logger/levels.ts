@@ -1,0 +1,88 @@
+/**
+ * Levels of named loggers, by the names that Kafka Connect has for levels, and changed while the process runs. A logger
+ * without a level of its own has that of the one it belongs to: `delivery.<connector>` belongs to `delivery`, all to `root`.
+ */
+export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF"] as const;
+
+export type Level = (typeof LEVELS)[number];
+
+/** As the logger's methods are called; `silent`: nothing is written. */
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+export interface LoggerState {
+  readonly level: Level;
+  /** Milliseconds since the epoch; null: it has never been set. */
+  readonly last_modified: number | null;
+}
+
+export interface LogLevels {
+  /** Loggers that there are whatever is set, and those whose level was set. */
+  readonly names: readonly string[];
+  of(logger: string): LoggerState;
+  /** false: so many loggers have a level of their own that no other gets one. */
+  canSet(logger: string): boolean;
+  /** Does nothing where it can't be set. */
+  set(logger: string, level: Level, at: number): void;
+  isEnabled(logger: string, level: LogLevel): boolean;
+  /** As the library that writes the lines calls the level. */
+  nameOf(logger: string): LogLevel;
+  onChange(listener: () => void): void;
+}
+
+const ROOT = "root";
+const DELIVERY = "delivery";
+const ALWAYS = [ROOT, DELIVERY, "http", "kafka"];
+
+/** Loggers with a level of their own. */
+const MOST = 1000;
+/** UTF-16 units; the longest name of a connector has fewer. */
+const LONGEST_NAME = 300;
+
+const NAMES: Readonly<Record<Level, LogLevel>> = {
+  TRACE: "trace",
+  DEBUG: "debug",
+  INFO: "info",
+  WARN: "warn",
+  ERROR: "error",
+  FATAL: "fatal",
+  OFF: "silent",
+};
+
+const BY_NAME = new Map(LEVELS.map((level): [LogLevel, Level] => [NAMES[level], level]));
+const RANKS = new Map(LEVELS.map((level, rank): [LogLevel, number] => [NAMES[level], rank]));
+
+const ownerOf = (logger: string): string => (logger.startsWith(`${DELIVERY}.`) ? DELIVERY : ROOT);
+
+export const createLogLevels = (initial: LogLevel): LogLevels => {
+  const own = new Map<string, { level: Level; at: number }>();
+  const listeners: (() => void)[] = [];
+  const base = BY_NAME.get(initial) ?? "INFO";
+
+  const levelOf = (logger: string): Level => {
+    if (own.size === 0) return base;
+    const found = own.get(logger)?.level;
+    if (found !== undefined) return found;
+    return logger === ROOT ? base : levelOf(ownerOf(logger));
+  };
+
+  const canSet = (logger: string): boolean =>
+    logger.length <= LONGEST_NAME && (own.has(logger) || own.size < MOST);
+
+  return {
+    get names() {
+      return [...new Set([...ALWAYS, ...own.keys()])];
+    },
+    of: (logger) => ({ level: levelOf(logger), last_modified: own.get(logger)?.at ?? null }),
+    canSet,
+    set: (logger, level, at) => {
+      if (!canSet(logger)) return;
+      own.set(logger, { level, at });
+      for (const listener of listeners) listener();
+    },
+    isEnabled: (logger, level) => (RANKS.get(level) ?? 0) >= (RANKS.get(NAMES[levelOf(logger)]) ?? 0),
+    nameOf: (logger) => NAMES[levelOf(logger)],
+    onChange: (listener) => {
+      listeners.push(listener);
+    },
+  };
+};

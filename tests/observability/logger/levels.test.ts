@@ -1,0 +1,46 @@
+import { createLogLevels } from "../../../src/observability/logger/levels.ts";
+
+it("gives a logger its own level, else that of the one it belongs to", () => {
+  const levels = createLogLevels("warn");
+  const of = (...names: string[]) => names.map((name) => levels.of(name).level);
+
+  expect(of("root", "delivery", "delivery.crm", "http", "new")).toStrictEqual(Array(5).fill("WARN"));
+
+  levels.set("delivery", "OFF", 1);
+  levels.set("delivery.crm", "DEBUG", 2);
+  levels.set("root", "ERROR", 3);
+
+  expect(of("root", "delivery", "delivery.crm", "delivery.crm.eu", "http", "new")).toStrictEqual([
+    "ERROR",
+    "OFF",
+    "DEBUG",
+    "OFF",
+    "ERROR",
+    "ERROR",
+  ]);
+  expect(levels.of("http").last_modified).toBeNull();
+  expect(levels.of("delivery.crm").last_modified).toBe(2);
+});
+
+it("writes what is at the level or above it, and nothing when it is off", () => {
+  const levels = createLogLevels("info");
+  const enabled = () =>
+    (["debug", "info", "error", "fatal"] as const).map((at) => levels.isEnabled("http", at));
+
+  expect(enabled()).toStrictEqual([false, true, true, true]);
+
+  levels.set("http", "OFF", 1);
+
+  expect(enabled()).toStrictEqual([false, false, false, false]);
+  expect(levels.nameOf("http")).toBe("silent");
+});
+
+it("keeps a bounded number of levels", () => {
+  const levels = createLogLevels("silent");
+  for (let n = 0; n < 2000; n += 1) levels.set(`logger-${n}`, "INFO", n);
+
+  expect(levels.names).toHaveLength(1004);
+  expect(levels.canSet("logger-0")).toBe(true);
+  expect(levels.canSet("another")).toBe(false);
+  expect(createLogLevels("info").canSet("n".repeat(301))).toBe(false);
+});
