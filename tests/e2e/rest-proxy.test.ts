@@ -42,7 +42,12 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
               consume: ["*"],
             },
           ],
-          apiKeys: [{ id: "partner", key: KEY, stations: [topic, "unheard-of"] }],
+          apiKeys: [
+            { id: "partner", key: KEY, stations: [topic, "unheard-of"] },
+            { id: "producer", key: "producer-key-of-the-tests-0123456789", stations: [topic] },
+            { id: "reader", key: "reader-key-of-the-tests-0123456789", stations: [], consume: [topic] },
+            { id: "stranger", key: "stranger-key-of-the-tests-0123456789", stations: ["elsewhere"] },
+          ],
         },
         autoCreateStations: false,
       },
@@ -90,6 +95,67 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
     const stored = await valuesStored();
     expect(stored).toEqual(expect.arrayContaining(['"v2"', '"batch"']));
     expect(stored.join("")).not.toContain(large);
+  });
+
+  it("shows a topic, its partitions and their offsets to a producer and to a reader", async () => {
+    const names = ["producer", "reader", "stranger"].map((name) => `${name}-key-of-the-tests-0123456789`);
+    const [producer, reader, stranger] = names;
+    const ask = async (path: string, key = KEY): Promise<[number, Report]> => {
+      const answer = await fetch(gateway.url + path, { headers: { "x-api-key": key } });
+      return [answer.status, (await answer.json()) as Report];
+    };
+    const v3 = `/v3/clusters/c/topics/${topic}`;
+    const v2 = `/topics/${topic}`;
+    for (const key of [producer, reader]) {
+      expect(await ask(v3, key)).toMatchObject([200, { topic_name: topic, partitions_count: 3 }]);
+      expect(await ask(`${v3}/partitions`, key)).toMatchObject([
+        200,
+        { data: [{ partition_id: 0 }, { partition_id: 1 }, { partition_id: 2 }] },
+      ]);
+      const [, described] = await ask(v2, key);
+      expect(described).toMatchObject({ name: topic, configs: {} });
+      for (const { leader, replicas } of described["partitions"] as {
+        leader: number;
+        replicas: object[];
+      }[])
+        expect(replicas).toContainEqual({ broker: leader, leader: true, in_sync: true });
+      expect(await ask(`${v2}/partitions/3`, key)).toMatchObject([404, { error_code: 40402 }]);
+      expect((await ask("/topics", key))[1]).toEqual([topic]);
+    }
+    for (const path of [v3, `${v3}/partitions/0`, v2, `${v2}/partitions/0/offsets`])
+      expect(await ask(path, stranger)).toMatchObject([403, { error_code: 40301 }]);
+    expect(await ask("/topics/unheard-of")).toMatchObject([404, { error_code: 40403 }]);
+
+    const offsets = async (): Promise<number> =>
+      Number((await ask(`${v2}/partitions/2/offsets`))[1]["end_offset"]);
+    const before = await offsets();
+    const stored = await fetch(`${gateway.url}${v2}/partitions/2`, {
+      method: "POST",
+      headers: { ...HEADERS, "content-type": "application/vnd.kafka.text.v2+json" },
+      body: JSON.stringify({
+        records: [{ value: "zwölf", timestamp: 5, headers: [{ key: "h", value: "MQ==" }] }],
+      }),
+    });
+    expect(stored.status).toBe(200);
+    expect(await offsets()).toBe(before + 1);
+  });
+
+  it("stores the client's headers and no others", async () => {
+    const headers = [
+      { name: "b", value: "MQ==" },
+      { name: "7", value: "Mg==" },
+    ];
+    const stored = await fetch(gateway.url + path(), {
+      method: "POST",
+      headers: { ...HEADERS, "x-trace": "t", "ce-id": "1", traceparent: "00-1-2-01" },
+      body: JSON.stringify({ headers, value: { type: "STRING", data: "headers" } }),
+    });
+    expect(stored.status).toBe(200);
+    const events = await broker.readAll(gateway, topic);
+    const found = events.filter(({ value }) => value.toString() === "headers");
+    expect(found.map((event) => event.headers)).toEqual([{ b: "1", 7: "2" }]);
+    const text = events.filter(({ value }) => value.toString() === "zwölf");
+    expect(text.map((event) => event.headers)).toEqual([{ h: "1" }]);
   });
 
   it("reports 10,000 records of one stream in order, each at a place of its own", async () => {
