@@ -76,7 +76,7 @@ export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOpt
 };
 
 /** Calls `serve` once no answer is under way, if the connection can have another one. */
-const whenAnswered = (socket: Socket, serve: () => void): void => {
+export const whenAnswered = (socket: Socket, serve: () => void): void => {
   const pending = pendingAnswer(socket);
   if (pending !== undefined) {
     pending.once("close", () => {

@@ -14,7 +14,7 @@ import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.
 import { createLoopTurns } from "../lib/loop-turns.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { closeLingering, lingerOnClose } from "./lingering.ts";
-import { parseAgain } from "./parse-again.ts";
+import { parseAgain, whenAnswered } from "./parse-again.ts";
 import { createPipeline } from "./pipeline.ts";
 import { rawAnswer } from "./raw-answer.ts";
 
@@ -66,6 +66,7 @@ export const createHttpServer = (app: Express, limits: ServerLimits, memory: Mem
   server.on("checkContinue", pipeline.follow(continueWhenRead(app)));
   server.on("checkExpectation", pipeline.follow(app));
   server.on("upgrade", parseAgain({ server, memory, turns, onNewParser: pipeline.hasNewParser }));
+  server.on("connect", refuseConnect);
   server.on("clientError", answerClientError);
   const sockets = trackSockets(server, limits.maxConnections);
   return {
@@ -103,14 +104,44 @@ const constructorsFor = (
   return { IncomingMessage: Request, ServerResponse: Response };
 };
 
+/** Refused connections that are told why at the same time: each stays until its client has read it, at most 2 s. */
+const MAX_REFUSED = 100;
+
+/** Closes connections above the limit: with an answer, and those beyond `MAX_REFUSED` without one. */
+const connectionRefuser = (): ((socket: Socket) => void) => {
+  let refused = 0;
+  return (socket) => {
+    if (refused >= MAX_REFUSED) {
+      socket.destroy();
+      return;
+    }
+    refused += 1;
+    socket.once("close", () => (refused -= 1));
+    socket.on("error", () => socket.destroy());
+    const message = "The gateway has as many connections as server.maxConnections allows. Try again later.";
+    const error = new GatewayError("OVERLOADED", { message, headers: { "Retry-After": "1" } });
+    closeLingering(socket, rawAnswer(error));
+  };
+};
+
+/** The gateway is no tunnel. node gives the connection away with this method, and cuts it where nobody takes it. */
+const refuseConnect = ({ socket }: IncomingMessage): void => {
+  socket.on("error", () => socket.destroy());
+  whenAnswered(socket, () => {
+    // No method is allowed for the target of a tunnel.
+    closeLingering(socket, rawAnswer(new GatewayError("METHOD_NOT_ALLOWED", { headers: { Allow: "" } })));
+  });
+};
+
 /** Those that are open. node's own limit counts only what a server accepts itself, not what it is given. */
 const trackSockets = (server: Server, max: number): ReadonlySet<Socket> => {
   const sockets = new Set<Socket>();
+  const refuse = connectionRefuser();
   server.on("connection", (socket) => {
     // Once more, after an offer to upgrade.
     if (sockets.has(socket)) return;
     if (max > 0 && sockets.size >= max) {
-      socket.destroy();
+      refuse(socket);
       return;
     }
     lingerOnClose(socket);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { Express } from "express";
 import { createHttpServer, type HttpServer, type ServerLimits } from "../../src/http/server.ts";
@@ -265,5 +266,71 @@ describe("what isn't HTTP", () => {
     const received = await closed();
     expect(received).toContain("slow answer");
     expect(received).not.toContain("400 Bad Request");
+  });
+});
+
+describe("connections above server.maxConnections", () => {
+  const GET = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+  it("are refused with an answer, and taken again when others have left", async () => {
+    await start({}, { maxConnections: 1 });
+    const first = await openRaw(port);
+    first.socket.write(GET);
+    await first.until('"ok"');
+    const second = await openRaw(port);
+    second.socket.write(GET.repeat(100));
+    const answer = await second.closed();
+    expect(answer).toMatch(/^HTTP\/1.1 503 [^]*Retry-After: 1[^]*server\.maxConnections/);
+    expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
+    first.socket.write(GET.replace("Host: x", "Host: x\r\nConnection: close"));
+    await first.closed();
+    // The client sees the end of its connection before the gateway does.
+    let answers = "";
+    for (let tries = 0; tries < 100 && !answers.includes('"ok"'); tries++) {
+      const next = await openRaw(port);
+      next.socket.write(GET.replace("Host: x", "Host: x\r\nConnection: close"));
+      answers += await next.closed();
+    }
+    expect(answers).toContain('"ok"');
+  });
+
+  it("are refused too where another process has accepted them", async () => {
+    await start({}, { maxConnections: 1 });
+    const door = createServer({ pauseOnConnect: true }, (socket) => {
+      server.take(socket);
+      socket.resume();
+    });
+    await once(door.listen(0, "127.0.0.1"), "listening");
+    const { port: doorPort } = door.address() as AddressInfo;
+    const first = await openRaw(doorPort);
+    first.socket.write(GET);
+    await first.until('"ok"');
+    const second = await openRaw(doorPort);
+    second.socket.write(GET);
+    expect(await second.closed()).toContain("503 Service Unavailable");
+    first.socket.destroy();
+    door.close();
+    await once(door, "close");
+  });
+});
+
+describe("CONNECT", () => {
+  it.each(["CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\nnoise", "CONNECT a:443 HTTP/1.0\r\n\r\n"])(
+    "is refused with an answer (%#)",
+    async (request) => {
+      await start();
+      const { socket, closed } = await openRaw(port);
+      socket.write(request);
+      const answer = await closed();
+      expect(answer).toMatch(/^HTTP\/1.1 405 [^]*\r\nAllow: \r\n/);
+      expect(answer).toContain('"code":"METHOD_NOT_ALLOWED"');
+    },
+  );
+
+  it("has its answer behind the ones before", async () => {
+    await start();
+    const { socket, closed } = await openRaw(port);
+    socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nCONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(await closed()).toMatch(/^HTTP\/1.1 200[^]*HTTP\/1.1 405/);
   });
 });

@@ -37,7 +37,10 @@ export const server = section({
     "Time in which a request's body must arrive; streams have restProxy.idleTimeout.",
   ).prefault("60s"),
   maxHeaderSize: size("All headers of a request together.").prefault("16kb"),
-  maxConnections: integer("Open connections of one process; 0 is no limit.", 0).prefault(30_000),
+  maxConnections: integer(
+    "Open connections of one process; more get 503 with Retry-After. 0 is no limit.",
+    0,
+  ).prefault(30_000),
   backlog: integer(
     "Connections that wait to be accepted; the system has a limit of its own (`net.core.somaxconn`).",
     1,
