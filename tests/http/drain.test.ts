@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { buffer } from "node:stream/consumers";
+import { connect } from "node:net";
+import { buffer, text } from "node:stream/consumers";
 import { createHttpServer, type HttpServer } from "../../src/http/server.ts";
 import { openRaw } from "./raw.ts";
 import { slowRoute } from "./slow-route.ts";
@@ -21,7 +22,7 @@ beforeEach(async () => {
       headersTimeout: 20_000,
       maxHeaderSize: 16_384,
       maxConnections: 0,
-      backlog: 16,
+      backlog: 128,
     },
     gateway.memory,
   );
@@ -32,6 +33,16 @@ const LATER = { graceMs: 60_000, idleMs: 60_000 };
 const SOON = { graceMs: 60_000, idleMs: 20 };
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 const OK = '{"status":"ok"}';
+
+/** Resolves once the server has stopped accepting. */
+const refused = async (): Promise<void> => {
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    const outcome = await once(socket, "connect").catch((error: unknown) => error);
+    socket.destroy();
+    if ((outcome as { code?: string }).code === "ECONNREFUSED") return;
+  }
+};
 
 it("answers what is under way", async () => {
   const { socket, closed } = await openRaw(port);
@@ -48,6 +59,7 @@ it("answers all of a pipeline, and says of the last answer that it was the last"
   socket.write(get("/slow") + get("/healthz"));
   await slow.asked;
   const drained = server.drain(LATER);
+  await refused();
   socket.write(get("/slow") + get("/slow") + get("/readyz"));
   await slow.askedTimes(3);
   for (let n = 0; n < 3; n++) slow.answer();
@@ -65,7 +77,7 @@ it("takes one more request on a connection that was idle", async () => {
   const first = await until(OK);
   expect(first).toContain("Connection: keep-alive");
   const drained = server.drain(LATER);
-  await new Promise(setImmediate);
+  await refused();
   socket.write(get("/monitoring/status"));
   const both = await closed();
   expect(both.slice(first.length)).toContain("Connection: close");
@@ -81,6 +93,33 @@ it("closes connections that stay idle or were never used, without a reset", asyn
   await server.drain(SOON);
   expect(await unused.closed()).toBe("");
   await idle.closed();
+});
+
+it("answers connections that wait to be accepted when it begins", async () => {
+  const sockets = Array.from({ length: 12 }, () => connect(port, "127.0.0.1"));
+  const received = sockets.map((socket) => text(socket));
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  for (const socket of sockets) socket.write(get("/healthz"));
+  await server.drain(SOON);
+  for (const answer of await Promise.all(received)) expect(answer).toContain(OK);
+});
+
+it("does not take a time in which it could not read for idleness", async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = async (): Promise<string> => {
+    const outgoing = httpRequest({ port, host: "127.0.0.1", agent, path: "/healthz" }).end();
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    return text(response);
+  };
+  await ask();
+  const drained = server.drain(SOON);
+  await refused();
+  const asked = ask();
+  const until = performance.now() + 5 * SOON.idleMs;
+  while (performance.now() < until);
+  expect(await asked).toBe(OK);
+  agent.destroy();
+  await drained;
 });
 
 it("takes no new connections", async () => {
