@@ -1,15 +1,15 @@
 /** The composition root: takes the settings apart, names the adapters and hands everyone what they need. */
-import { createBroker } from "./app/broker.ts";
 import { connectWorkerRoutes } from "./app/connect-worker.ts";
-import { startDelivery } from "./app/delivery.ts";
-import { createIngest, maxRecordBytesOf } from "./app/ingest.ts";
+import { createBroker } from "./app/wire-broker.ts";
+import { startDelivery } from "./app/wire-delivery.ts";
+import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
 import { createLifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
-import { openMemory } from "./app/memory.ts";
-import { openPullConsumers } from "./app/pull-consumers.ts";
+import { openMemory } from "./app/wire-memory.ts";
+import { openPullConsumers } from "./app/wire-pull-consumers.ts";
 import { createQuestions, type AskAll, type Questions } from "./app/questions.ts";
 import { requireUsable } from "./app/settings-check.ts";
-import { openTracing } from "./app/tracing.ts";
+import { openTracing } from "./app/wire-tracing.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { createHealth } from "./observability/health.ts";
 import type { Log } from "./observability/logger/logger.ts";

@@ -5,7 +5,7 @@ import { createAuthentication, type Authentication } from "../auth/authenticatio
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import type { PullConsumers } from "../consume/consume.ts";
-import { createApp, type AppOptions } from "../http/app.ts";
+import { createApp, type AppOptions } from "../http/http-app.ts";
 import { authRoutes } from "../http/handlers/auth/routes.ts";
 import { frontPageRoute } from "../http/handlers/front-page.ts";
 import {
@@ -23,13 +23,13 @@ import { createHttpServer } from "../http/server.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Health } from "../observability/health.ts";
-import type { RequestLog } from "../observability/logger/request-log.ts";
+import type { RequestLog } from "../observability/logger/request-lines.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
-import { factsOf, operatorStations, withConsole } from "./console.ts";
-import { documentedForClients, documentedForOperators, sdkRoutes } from "./documented.ts";
-import type { Ingest } from "./ingest.ts";
+import { factsOf, operatorStations, withConsole } from "./wire-console.ts";
+import { documentedForClients, documentedForOperators, sdkRoutes } from "./wire-documents.ts";
+import type { Ingest } from "./wire-ingest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { produceRoutes } from "./produce-routes.ts";
 

@@ -17,8 +17,8 @@ import { systemClock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import { maxEventBytesOf, type Ingest } from "./ingest.ts";
-import { openWebhooks } from "./webhooks.ts";
+import { maxEventBytesOf, type Ingest } from "./wire-ingest.ts";
+import { openWebhooks } from "./wire-webhooks.ts";
 
 export interface ProduceRoutesDependencies {
   readonly settings: Settings;

@@ -13,7 +13,7 @@ import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
-import { tlsOf } from "./broker.ts";
+import { tlsOf } from "./wire-broker.ts";
 
 type Check = (settings: Settings) => readonly string[];
 

@@ -1,7 +1,12 @@
 /** Where the gateway is and who asks: from the options, then the environment, then the identity kept on a laptop. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { clientVariable, dataDirectory, nameOfClientVariable, type ClientSecret } from "../config/client.ts";
+import {
+  clientVariable,
+  dataDirectory,
+  nameOfClientVariable,
+  type ClientSecret,
+} from "../config/client-variables.ts";
 import { loadIdentity, type Identity } from "../config/identity.ts";
 import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";

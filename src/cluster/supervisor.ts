@@ -8,9 +8,9 @@ import { setTimeout } from "node:timers/promises";
 import type { Addresses, ListenerName } from "../app/listeners.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { Logger } from "../observability/logger/logger.ts";
-import { type Door, type DoorOptions, openDoor } from "./door.ts";
+import { type SharedListener, type SharedListenerOptions, openSharedListener } from "./shared-listener.ts";
 import { createInquiries } from "./inquiries.ts";
-import { createPlace, type Place, tell } from "./place.ts";
+import { createWorkerSlot, type WorkerSlot, tell } from "./worker-slot.ts";
 
 interface SupervisorOptions {
   readonly workers: number;
@@ -36,9 +36,9 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
   const inquiries = createInquiries((worker, message) => {
     tell(cluster.workers?.[worker], message);
   });
-  const doors = new Map<ListenerName, Door>();
+  const doors = new Map<ListenerName, SharedListener>();
   const places = Array.from({ length: workers }, (_, index) =>
-    createPlace({
+    createWorkerSlot({
       ...{ slot: index + 1, settings, logger },
       onMessage: (worker, message) => {
         if (message.type === "ready") for (const door of doors.values()) door.share(worker);
@@ -54,8 +54,8 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
   const closeAll = async (graceMs: number): Promise<void> => {
     await Promise.all(places.map((place) => place.close(graceMs)));
   };
-  const open = async (options: DoorOptions): Promise<AddressInfo> => {
-    const door = await openDoor(options);
+  const open = async (options: SharedListenerOptions): Promise<AddressInfo> => {
+    const door = await openSharedListener(options);
     doors.set(options.listener, door);
     for (const worker of options.workers()) door.share(worker);
     return door.address;
@@ -93,7 +93,7 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
   };
 };
 
-const present = (places: readonly Place[]) => (): readonly Worker[] =>
+const present = (places: readonly WorkerSlot[]) => (): readonly Worker[] =>
   places.flatMap(({ worker }) => worker ?? []);
 
 /** How many processes serve. */

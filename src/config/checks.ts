@@ -3,7 +3,7 @@ import { brokenRule } from "../lib/standard-webhooks-secret.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
-import { clientsIn } from "./schema/event-service.ts";
+import { clientsIn } from "./schema/event-service-settings.ts";
 import type { Path } from "./tree.ts";
 
 /** The sections that are sound: a rule that needs another one waits until that is mended. */

@@ -1,6 +1,6 @@
 /** Settings from the environment: each key has a name made of its path, `server.bodyLimit` is STATIONGATE_SERVER_BODY_LIMIT. */
 import { z } from "zod";
-import { CLIENT_VARIABLES } from "./client.ts";
+import { CLIENT_VARIABLES } from "./client-variables.ts";
 import { unknownName, type Fault } from "./faults.ts";
 import type { KeyInfo } from "./keys.ts";
 import { settingsSchema } from "./schema/schema.ts";

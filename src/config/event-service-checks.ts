@@ -1,7 +1,7 @@
 /** Rules of the event service that hold between keys. */
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
-import { clientsIn } from "./schema/event-service.ts";
+import { clientsIn } from "./schema/event-service-settings.ts";
 
 type EventService = Settings["eventService"];
 

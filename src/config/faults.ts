@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { maskQueryCredentials } from "../lib/url-credentials.ts";
 import { nearest } from "../lib/text.ts";
-import { groupOf, infoOf, isObject, isOpen, mapTree, placeOf, type Path } from "./tree.ts";
+import { groupOf, infoOf, isObject, isOpen, mapTree, settingAt, type Path } from "./tree.ts";
 
 export interface Fault {
   readonly path: Path;
@@ -42,7 +42,7 @@ const shown = (value: unknown, showable: boolean): string => {
 
 /** All ways in which a value of this place can be wrong read alike: what came, and what may. */
 const refusal = (root: Schema, tree: unknown, path: Path): Fault => {
-  const { value, showable, info } = placeOf(root, tree, path);
+  const { value, showable, info } = settingAt(root, tree, path);
   const allowed = info?.allowed ?? "an object";
   return { path, text: `got ${shown(value, showable)}, allowed: ${allowed}` };
 };

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import { errnoOf, makeDirectory } from "../lib/file-system.ts";
-import { PLAIN_SECRET_KID } from "./schema/auth.ts";
+import { PLAIN_SECRET_KID } from "./schema/auth-settings.ts";
 import { settingsSchema, type Settings } from "./schema/schema.ts";
 
 const identitySchema = z.strictObject({

@@ -56,7 +56,7 @@ export const itemOf = (schema: Schema): Schema | undefined => {
 };
 
 /** What the tree says of one place. */
-export interface Place {
+export interface SettingLocation {
   readonly schema: Schema | undefined;
   /** The key's own words, or those of the nearest key above it. */
   readonly info: KeyInfo | undefined;
@@ -71,7 +71,7 @@ const child = (schema: Schema | undefined, value: unknown, step: PropertyKey): S
 };
 
 /** Finds the place of a path, with the value that the tree given has there. */
-export const placeOf = (root: Schema, tree: unknown, path: Path): Place => {
+export const settingAt = (root: Schema, tree: unknown, path: Path): SettingLocation => {
   let schema: Schema | undefined = root;
   let value = tree;
   let info: KeyInfo | undefined;

@@ -1,7 +1,7 @@
 /** The pulls of one consumer: they wait at its member's door, and share what comes in the order in which they came. */
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createMember, type Member, type MemberOptions } from "./member.ts";
+import { createPullMember, type PullMember, type PullMemberOptions } from "./pull-member.ts";
 import type { Taken } from "./partition-hand-out.ts";
 import { createWaitingPull, type Pull, type PullRequest, type WaitingPull } from "./waiting-pull.ts";
 
@@ -15,7 +15,7 @@ export interface PullConsumer {
 }
 
 export interface PullConsumerOptions extends Pick<
-  MemberOptions,
+  PullMemberOptions,
   "broker" | "group" | "topic" | "from" | "owner" | "memory" | "toText"
 > {
   readonly clock: Clock;
@@ -38,9 +38,9 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
   const { clock, joinMs, onError, onLeaving, onLeft } = options;
   const line = createLine(clock, () => member);
   const activity = createActivity(options, () => void close());
-  let member: Member | undefined;
+  let member: PullMember | undefined;
 
-  const joined = createMember({
+  const joined = createPullMember({
     ...options,
     maxBufferedRecords: MAX_BUFFERED_RECORDS,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
@@ -96,7 +96,7 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
   };
 };
 
-const eventsOf = (line: Line, onError: PullConsumerOptions["onError"]): MemberOptions["events"] => ({
+const eventsOf = (line: Line, onError: PullConsumerOptions["onError"]): PullMemberOptions["events"] => ({
   onFree: line.fill,
   onAssigned: line.startWaits,
   // Answers with records of these partitions are written and counted while the partitions are still ours.
@@ -109,7 +109,7 @@ const eventsOf = (line: Line, onError: PullConsumerOptions["onError"]): MemberOp
   onCommitFailed: onError,
 });
 
-const answerOf = (taken: readonly Taken[], member: Member | undefined, activity: Activity): Pull => ({
+const answerOf = (taken: readonly Taken[], member: PullMember | undefined, activity: Activity): Pull => ({
   texts: taken.toSorted(byOffset).flatMap(({ records }) => records.map(({ text }) => text)),
   consume: async () => {
     await member?.consume(taken);
@@ -132,7 +132,7 @@ interface Line {
   readonly end: () => void;
 }
 
-const createLine = (clock: Clock, member: () => Member | undefined): Line => {
+const createLine = (clock: Clock, member: () => PullMember | undefined): Line => {
   const pulls = new Set<WaitingPull>();
   let assigned = false;
   let cancelRetry = (): void => undefined;
@@ -180,7 +180,7 @@ const createLine = (clock: Clock, member: () => Member | undefined): Line => {
 };
 
 /** Is the pull full? If not, there was no more to be had. */
-const fillFrom = (member: Member | undefined, pull: WaitingPull): boolean => {
+const fillFrom = (member: PullMember | undefined, pull: WaitingPull): boolean => {
   while (pull.missing > 0 && pull.bytesLeft > 0) {
     const taken = member?.take(pull.missing, pull.bytesLeft) ?? [];
     if (taken.length === 0) return false;
@@ -195,7 +195,7 @@ const NO_MEMORY = "limits.memory is used up: there are events, but no memory to 
  * Why an empty answer would be a lie, and why records may not be handed out. Without a member there is nobody who could say
  * that there are no records.
  */
-const faultOf = ({ taken, fault }: WaitingPull, member: Member | undefined): GatewayError | undefined => {
+const faultOf = ({ taken, fault }: WaitingPull, member: PullMember | undefined): GatewayError | undefined => {
   if (member?.isConfirmed === false) return fault ?? new GatewayError("BROKER_UNAVAILABLE");
   if (taken.length > 0) return undefined;
   if (member?.lacksMemory() === true)

@@ -32,7 +32,7 @@ export interface RecordView {
 }
 
 /** Where a record's text is looked for. */
-export type Place = "any" | "key" | "value";
+export type SearchedPart = "any" | "key" | "value";
 
 const MAX_VALUE_BYTES = 64 * 1024;
 const MAX_SMALL_BYTES = 4096;
@@ -80,7 +80,7 @@ export const recordView = (record: ConsumedRecord, validator?: EventValidator): 
 /** Does a record hold this text, whatever its case? An empty one is in every record. */
 export const recordFilter = (
   text: string,
-  place: Place,
+  place: SearchedPart,
   validator?: EventValidator,
 ): ((record: ConsumedRecord) => boolean) => {
   const wanted = text.toLowerCase();

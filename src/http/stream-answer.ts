@@ -5,7 +5,7 @@ import {
   type StreamItem,
   type StreamLimits,
   type StreamProtocol,
-} from "../ingest/stream/stream.ts";
+} from "../ingest/stream/event-stream.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Call } from "./call.ts";
 import { closeLingering } from "./lingering.ts";

@@ -1,6 +1,6 @@
 import { parse, stringify } from "yaml";
 import { printSettings } from "../../src/config/print.ts";
-import { clientsIn } from "../../src/config/schema/event-service.ts";
+import { clientsIn } from "../../src/config/schema/event-service-settings.ts";
 import { faultsOf, loaded, settingsOf, type Given } from "./support.ts";
 
 const SEED = "SAAACAQDAQCQMBYIBEFAWDANBYHRAEISCMKBKFQXDAMRUGY4DUPB6NKI";

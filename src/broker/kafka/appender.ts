@@ -3,7 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, BrokerRecord, TopicInfo } from "../broker.ts";
 import { createPartitioner } from "../partitions.ts";
-import { failedRecord, failGone, failRest, lanesOf, settleHead, type Lane } from "./lanes.ts";
+import {
+  failedRecord,
+  failGone,
+  failRest,
+  batchesByPartition,
+  settleHead,
+  type PartitionBatches,
+} from "./partition-batches.ts";
 import { failedBatch, type FailedBatch, type Producer } from "./producer.ts";
 import { settledWithin } from "./options.ts";
 
@@ -25,7 +32,7 @@ const MARGIN = 500;
 /** Lanes that are not done yet, and the time by which they have to be. */
 interface Sending {
   readonly topic: string;
-  readonly lanes: readonly Lane[];
+  readonly lanes: readonly PartitionBatches[];
   readonly outcomes: AppendOutcome[];
   /** In the milliseconds of `performance.now()`. */
   readonly deadline: number;
@@ -52,9 +59,9 @@ const codeOf = (cause: unknown, began: boolean) => {
 
 const timeTo = (deadline: number): number => Math.max(1, deadline - performance.now());
 
-const isOpen = ({ waiting }: Lane): boolean => waiting.length > 0;
+const isOpen = ({ waiting }: PartitionBatches): boolean => waiting.length > 0;
 
-const headsOf = (lanes: readonly Lane[]) => lanes.flatMap(({ waiting }) => waiting.slice(0, 1));
+const headsOf = (lanes: readonly PartitionBatches[]) => lanes.flatMap(({ waiting }) => waiting.slice(0, 1));
 
 /** A topic that can't be asked for is there: it has been, and its broker will say. */
 const isGone = (
@@ -143,7 +150,7 @@ export const createAppender = (options: AppenderOptions): Append => {
     try {
       const info = await find(name, deadline);
       if (info === undefined) return records.map(() => failedRecord("STATION_UNKNOWN", name));
-      const lanes = lanesOf(partitioner.choose(info, records), records, outcomes);
+      const lanes = batchesByPartition(partitioner.choose(info, records), records, outcomes);
       began = true;
       await sendAll({ topic: name, lanes, outcomes, deadline });
       return outcomes;

@@ -2,7 +2,7 @@
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
-import { type Administration, createAdministration } from "./administration.ts";
+import { type Administration, createAdministration } from "./kafka-administration.ts";
 import { type Append, createAppender } from "./appender.ts";
 import { createKafkaClient } from "./client.ts";
 import { createMemberLessCommits } from "./commits.ts";
@@ -11,7 +11,7 @@ import { createKafkaJsProducer } from "./kafkajs-producer.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
-import { createSubscription, type SubscriptionDependencies } from "./subscription.ts";
+import { createSubscription, type SubscriptionDependencies } from "./kafka-subscription.ts";
 import { createTopicWatch } from "./topic-watch.ts";
 import { createWireCluster, type WireCluster } from "./wire-cluster.ts";
 

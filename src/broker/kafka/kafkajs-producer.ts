@@ -24,7 +24,7 @@ const TYPES = {
 };
 
 /** One producer of kafkajs, and what is under way with it. */
-interface Session {
+interface ProducerSession {
   readonly producer: Promise<KafkaJsProducer>;
   readonly sends: Set<Promise<SendResult>>;
 }
@@ -39,7 +39,7 @@ const connect = async (kafka: Kafka): Promise<KafkaJsProducer> => {
   return producer;
 };
 
-const end = async ({ producer, sends }: Session): Promise<void> => {
+const end = async ({ producer, sends }: ProducerSession): Promise<void> => {
   const connected = await producer.catch(() => undefined);
   // A send that is under way would connect once more, and nobody would close that.
   await Promise.allSettled(sends);
@@ -78,16 +78,16 @@ const sendOne = async (
  */
 export const createKafkaJsProducer = (kafka: Kafka, options: KafkaOptions): Producer => {
   const { connectTimeout, requestTimeout } = options;
-  let session: Session | undefined;
+  let session: ProducerSession | undefined;
 
   /** A new one needs no way back from whatever has happened to the old: a broker gone, or a topic that it still asks for. */
-  const drop = (dropped: Session): void => {
+  const drop = (dropped: ProducerSession): void => {
     if (session !== dropped) return;
     session = undefined;
     void end(dropped);
   };
 
-  const sendWithin = ({ sends }: Session, sending: Promise<SendResult>): Promise<SendResult> => {
+  const sendWithin = ({ sends }: ProducerSession, sending: Promise<SendResult>): Promise<SendResult> => {
     sends.add(sending);
     void sending.finally(() => sends.delete(sending));
     return settledWithin(requestTimeout + GRACE, sending).catch((overdue: unknown) =>

@@ -12,7 +12,7 @@ import {
 } from "../broker.ts";
 import { createPartitioner, type Partitioner } from "../partitions.ts";
 import type { LocalStore, LocalTopic } from "./store.ts";
-import { createSubscriptions, type Subscriptions } from "./subscription.ts";
+import { createSubscriptions, type Subscriptions } from "./local-subscription.ts";
 
 interface LocalBrokerOptions {
   readonly kind: "embedded" | "memory";

@@ -1,14 +1,14 @@
 /** The settings as one tree: every key with its default, its environment name (from its place) and its help. */
 import type { z } from "zod";
 import { flag, list, section } from "../keys.ts";
-import { auth } from "./auth.ts";
-import { broker } from "./broker.ts";
-import { connector, delivery } from "./delivery.ts";
-import { eventService } from "./event-service.ts";
-import { limits, restProxy } from "./limits.ts";
-import { admin, cors, log, roles, server, tracing } from "./server.ts";
-import { station } from "./stations.ts";
-import { webhook } from "./webhooks.ts";
+import { auth } from "./auth-settings.ts";
+import { broker } from "./broker-settings.ts";
+import { connector, delivery } from "./delivery-settings.ts";
+import { eventService } from "./event-service-settings.ts";
+import { limits, restProxy } from "./limits-settings.ts";
+import { admin, cors, log, roles, server, tracing } from "./server-settings.ts";
+import { station } from "./stations-settings.ts";
+import { webhook } from "./webhooks-settings.ts";
 
 export const settingsSchema = section({
   server: server.prefault({}),

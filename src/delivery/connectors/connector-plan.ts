@@ -1,7 +1,7 @@
 import type { ConnectorSettings } from "./connector-config.ts";
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createHttpSink } from "./http-sink.ts";
-import { LANES } from "../engine/ordering.ts";
+import { ORDER_KEYS } from "../engine/ordering.ts";
 import { STRATEGIES } from "../engine/strategy.ts";
 
 /** Kafka Connect's name for the group of a sink connector. */
@@ -14,7 +14,7 @@ export const planOf = (settings: ConnectorSettings): DeliveryPlan => ({
   topics: settings.topics,
   endpoint: createHttpSink(settings),
   strategy: STRATEGIES[settings.strategy](settings.schedules),
-  laneOf: LANES[settings.ordering],
+  orderKeyOf: ORDER_KEYS[settings.ordering],
   inFlight: settings.concurrency * settings.tasksMax,
   delayMs: settings.delayMs,
   jitter: settings.jitter,

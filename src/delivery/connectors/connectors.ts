@@ -57,17 +57,15 @@ export interface ConnectorsOptions extends ChangesOptions {
   readonly workerId: string;
 }
 
-type Desk = ConnectorsOptions;
-
-const entryOf = async ({ log, directory }: Desk, name: string): Promise<Entry> => {
+const entryOf = async ({ log, directory }: ConnectorsOptions, name: string): Promise<Entry> => {
   await log.opened();
   const entry = directory.get(name);
   if (entry === undefined) throw unknownConnector(name);
   return entry;
 };
 
-const requireStopped = async (desk: Desk, name: string): Promise<void> => {
-  if ((await entryOf(desk, name)).target === "STOPPED") return;
+const requireStopped = async (parts: ConnectorsOptions, name: string): Promise<void> => {
+  if ((await entryOf(parts, name)).target === "STOPPED") return;
   throw new GatewayError("CONNECTOR_NOT_STOPPED", {
     message:
       "Connectors must be in the STOPPED state before their offsets can be modified. This can be done " +
@@ -75,19 +73,21 @@ const requireStopped = async (desk: Desk, name: string): Promise<void> => {
   });
 };
 
-const offsetCalls = (desk: Desk): Pick<Connectors, "offsets" | "alterOffsets" | "resetOffsets"> => {
-  const offsets = createConnectorOffsets(desk.broker, desk.clock);
+const offsetCalls = (
+  parts: ConnectorsOptions,
+): Pick<Connectors, "offsets" | "alterOffsets" | "resetOffsets"> => {
+  const offsets = createConnectorOffsets(parts.broker, parts.clock);
   return {
     offsets: async (name) => {
-      const parsed = parseConnectorConfig(name, (await entryOf(desk, name)).config);
+      const parsed = parseConnectorConfig(name, (await entryOf(parts, name)).config);
       return offsets.view(name, "settings" in parsed ? parsed.settings.topics : { names: [] });
     },
     alterOffsets: async (name, requests) => {
-      await requireStopped(desk, name);
+      await requireStopped(parts, name);
       await offsets.alter(name, requests);
     },
     resetOffsets: async (name) => {
-      await requireStopped(desk, name);
+      await requireStopped(parts, name);
       await offsets.reset(name);
     },
   };
@@ -113,34 +113,34 @@ const restarting = (
   return { ...before, connector, tasks };
 };
 
-const topicCalls = (desk: Desk): Pick<Connectors, "topics" | "resetTopics"> => ({
+const topicCalls = (parts: ConnectorsOptions): Pick<Connectors, "topics" | "resetTopics"> => ({
   topics: async (name) => {
-    await entryOf(desk, name);
-    return [...desk.log.topics(name)].sort();
+    await entryOf(parts, name);
+    return [...parts.log.topics(name)].sort();
   },
   resetTopics: async (name) => {
-    await entryOf(desk, name);
-    for (const topic of [...desk.log.topics(name)]) await desk.log.noteTopic(name, topic, false);
+    await entryOf(parts, name);
+    for (const topic of [...parts.log.topics(name)]) await parts.log.noteTopic(name, topic, false);
   },
 });
 
-export const createConnectors = (desk: ConnectorsOptions): Connectors => {
+export const createConnectors = (parts: ConnectorsOptions): Connectors => {
   const inTurn = createTurns();
-  const changes = createChanges(desk);
+  const changes = createChanges(parts);
   const info = async (name: string): Promise<views.ConnectorInfo> =>
-    views.infoView(await entryOf(desk, name));
+    views.infoView(await entryOf(parts, name));
   const status = async (name: string): Promise<views.ConnectorStatus> =>
-    views.statusView(await entryOf(desk, name), desk.workerId);
+    views.statusView(await entryOf(parts, name), parts.workerId);
   return {
     names: async () => {
-      await desk.log.opened();
-      return desk.directory.names;
+      await parts.log.opened();
+      return parts.directory.names;
     },
-    report: (connectorClass, config) => reportOf(connectorClass, config, desk.targets),
+    report: (connectorClass, config) => reportOf(connectorClass, config, parts.targets),
     info,
-    config: async (name) => views.configView(await entryOf(desk, name)),
+    config: async (name) => views.configView(await entryOf(parts, name)),
     status,
-    tasks: async (name) => views.tasksView(await entryOf(desk, name)),
+    tasks: async (name) => views.tasksView(await entryOf(parts, name)),
     create: (name, config, target = "RUNNING") =>
       inTurn(async () => {
         await changes.create(name, config, target);
@@ -160,9 +160,9 @@ export const createConnectors = (desk: ConnectorsOptions): Connectors => {
         return (await changes.restart(name, options)) ? restarting(before, options) : before;
       }),
     remove: (name) => inTurn(() => changes.remove(name)),
-    ...topicCalls(desk),
-    ...offsetCalls(desk),
-    deadLetters: async (name) => desk.replays.view(await entryOf(desk, name)),
-    replayDeadLetters: (name) => inTurn(async () => desk.replays.start(await entryOf(desk, name))),
+    ...topicCalls(parts),
+    ...offsetCalls(parts),
+    deadLetters: async (name) => parts.replays.view(await entryOf(parts, name)),
+    replayDeadLetters: (name) => inTurn(async () => parts.replays.start(await entryOf(parts, name))),
   };
 };

@@ -7,7 +7,7 @@ import { type AttemptOptions, createAttempt } from "./attempt.ts";
 import type { Claim, Item } from "./claims.ts";
 import type { DropEnd } from "./dead-letters.ts";
 import { createGate } from "./gate.ts";
-import { createLanes, type Lanes } from "./ordering.ts";
+import { createOrderedQueues, type OrderedQueues } from "./ordering.ts";
 import { createInterruptions, type Interruptions } from "./progress.ts";
 
 /** Promises for the moment in which claims have nothing in hand. */
@@ -100,156 +100,156 @@ export interface Courier {
 }
 
 /** What the parts of one courier share. */
-interface Desk {
+interface CourierState {
   readonly options: CourierOptions;
-  readonly lanes: Lanes<Item>;
+  readonly lanes: OrderedQueues<Item>;
   readonly room: WaitingRoom<Item>;
   readonly settling: Settling;
   readonly interruptions: Interruptions;
-  state: "going" | "paused" | "halted";
+  phase: "going" | "paused" | "halted";
   inFlight: number;
   throttled: boolean;
   /** Starts what may start now; for whenever something has changed. */
   pump: () => void;
 }
 
-const finish = ({ lanes }: Desk, item: Item): void => {
+const finish = ({ lanes }: CourierState, item: Item): void => {
   item.claim.finished(item.record);
   lanes.release(item);
 };
 
 /** Its partition is gone; should that come back, the record goes on with the attempts it has had. */
-const abandon = ({ lanes, interruptions }: Desk, item: Item): void => {
+const abandon = ({ lanes, interruptions }: CourierState, item: Item): void => {
   if (item.attempts > 0) interruptions.note(item);
   lanes.release(item);
 };
 
-const wait = (desk: Desk, item: Item, ms: number): void => {
-  item.notBefore = desk.options.clock.now() + ms;
-  if (item.claim.revoked) abandon(desk, item);
-  else desk.room.wait(item, ms);
+const wait = (courier: CourierState, item: Item, ms: number): void => {
+  item.notBefore = courier.options.clock.now() + ms;
+  if (item.claim.revoked) abandon(courier, item);
+  else courier.room.wait(item, ms);
 };
 
-const drop = async (desk: Desk, item: Item): Promise<void> => {
+const drop = async (courier: CourierState, item: Item): Promise<void> => {
   const { claim } = item;
-  desk.settling.begin(claim);
-  const end = await desk.options.drop(item, () => claim.revoked || desk.state === "halted");
-  if (end.action === "dropped") finish(desk, item);
-  else if (end.action === "abandoned") abandon(desk, item);
-  else stop(desk, end.trace);
-  desk.settling.end(claim);
-  desk.pump();
+  courier.settling.begin(claim);
+  const end = await courier.options.drop(item, () => claim.revoked || courier.phase === "halted");
+  if (end.action === "dropped") finish(courier, item);
+  else if (end.action === "abandoned") abandon(courier, item);
+  else stop(courier, end.trace);
+  courier.settling.end(claim);
+  courier.pump();
 };
 
-const stop = (desk: Desk, trace: string): void => {
-  desk.state = "halted";
-  desk.room.dismiss(() => true);
-  desk.options.onStop(trace);
+const stop = (courier: CourierState, trace: string): void => {
+  courier.phase = "halted";
+  courier.room.dismiss(() => true);
+  courier.options.onStop(trace);
 };
 
-const createSender = (desk: Desk): ((item: Item) => Promise<void>) => {
-  const attempt = createAttempt(desk.options);
+const createSender = (courier: CourierState): ((item: Item) => Promise<void>) => {
+  const attempt = createAttempt(courier.options);
   return async (item) => {
-    desk.settling.begin(item.claim);
-    desk.inFlight += 1;
+    courier.settling.begin(item.claim);
+    courier.inFlight += 1;
     const next = await attempt(item);
-    desk.inFlight -= 1;
-    if (next.action === "finish") finish(desk, item);
-    else if (next.action === "wait") wait(desk, item, next.ms);
-    else if (next.action === "drop") void drop(desk, item);
-    else stop(desk, next.trace);
-    desk.settling.end(item.claim);
-    desk.pump();
+    courier.inFlight -= 1;
+    if (next.action === "finish") finish(courier, item);
+    else if (next.action === "wait") wait(courier, item, next.ms);
+    else if (next.action === "drop") void drop(courier, item);
+    else stop(courier, next.trace);
+    courier.settling.end(item.claim);
+    courier.pump();
   };
 };
 
-const createPump = (desk: Desk): (() => void) => {
-  const { plan, clock } = desk.options;
-  const gate = createGate(plan, clock, desk.interruptions);
-  const send = createSender(desk);
+const createPump = (courier: CourierState): (() => void) => {
+  const { plan, clock } = courier.options;
+  const gate = createGate(plan, clock, courier.interruptions);
+  const send = createSender(courier);
 
   const throttle = (item: Item, ms: number): void => {
-    desk.lanes.putBack(item);
-    desk.throttled = true;
+    courier.lanes.putBack(item);
+    courier.throttled = true;
     clock.after(ms, () => {
-      desk.throttled = false;
-      desk.pump();
+      courier.throttled = false;
+      courier.pump();
     });
   };
 
   const pass = (item: Item): void => {
     const passage = gate(item);
     if (passage.action === "send") void send(item);
-    else if (passage.action === "wait") desk.room.wait(item, passage.ms);
+    else if (passage.action === "wait") courier.room.wait(item, passage.ms);
     else if (passage.action === "throttle") throttle(item, passage.ms);
-    else if (passage.action === "skip") finish(desk, item);
-    else if (passage.action === "drop") void drop(desk, item);
-    else abandon(desk, item);
+    else if (passage.action === "skip") finish(courier, item);
+    else if (passage.action === "drop") void drop(courier, item);
+    else abandon(courier, item);
   };
 
   return () => {
-    while (desk.state === "going" && desk.inFlight < plan.inFlight && !desk.throttled) {
-      const item = desk.lanes.take();
+    while (courier.phase === "going" && courier.inFlight < plan.inFlight && !courier.throttled) {
+      const item = courier.lanes.take();
       if (item === undefined) return;
       pass(item);
     }
   };
 };
 
-const createDesk = (options: CourierOptions): Desk => {
-  const lanes = createLanes<Item>();
+const createDesk = (options: CourierOptions): CourierState => {
+  const lanes = createOrderedQueues<Item>();
   const room = createWaitingRoom<Item>(options.clock, (item) => {
     item.notBefore = 0;
     lanes.putBack(item);
-    desk.pump();
+    courier.pump();
   });
-  const desk: Desk = {
+  const courier: CourierState = {
     options,
     lanes,
     room,
     settling: createSettling(),
     interruptions: createInterruptions(),
-    state: "going",
+    phase: "going",
     inFlight: 0,
     throttled: false,
     pump: () => undefined,
   };
-  desk.pump = createPump(desk);
-  return desk;
+  courier.pump = createPump(courier);
+  return courier;
 };
 
 export const createCourier = (options: CourierOptions): Courier => {
-  const desk = createDesk(options);
-  const { lanes, room } = desk;
+  const courier = createDesk(options);
+  const { lanes, room } = courier;
   return {
     get inFlight() {
-      return desk.inFlight;
+      return courier.inFlight;
     },
     get waiting() {
       return room.size;
     },
     add: (item) => {
-      lanes.add(item, options.plan.laneOf(item.record));
+      lanes.add(item, options.plan.orderKeyOf(item.record));
     },
-    go: desk.pump,
+    go: courier.pump,
     pause: () => {
-      if (desk.state === "going") desk.state = "paused";
+      if (courier.phase === "going") courier.phase = "paused";
     },
     resume: () => {
-      if (desk.state === "paused") desk.state = "going";
-      desk.pump();
+      if (courier.phase === "paused") courier.phase = "going";
+      courier.pump();
     },
     halt: () => {
-      desk.state = "halted";
+      courier.phase = "halted";
       room.dismiss(() => true);
     },
     forget: (claim) => {
-      for (const item of room.dismiss((waiting) => waiting.claim === claim)) abandon(desk, item);
-      desk.pump();
+      for (const item of room.dismiss((waiting) => waiting.claim === claim)) abandon(courier, item);
+      courier.pump();
     },
     forgetTopic: (topic) => {
-      desk.interruptions.forget(topic);
+      courier.interruptions.forget(topic);
     },
-    settled: (claims) => desk.settling.settled(claims),
+    settled: (claims) => courier.settling.settled(claims),
   };
 };

@@ -1,6 +1,6 @@
 /** What the engine needs to know of one stream of deliveries, whatever kind of endpoint it goes to. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
-import type { LaneOf } from "./ordering.ts";
+import type { OrderKeyOf } from "./ordering.ts";
 import type { Failure, Strategy } from "./strategy.ts";
 import type { TopicSelection } from "./topic-selection.ts";
 
@@ -12,7 +12,7 @@ export interface DeliveryPlan {
   readonly topics: TopicSelection;
   readonly endpoint: Endpoint;
   readonly strategy: Strategy;
-  readonly laneOf: LaneOf;
+  readonly orderKeyOf: OrderKeyOf;
   /** Most requests in flight at once. */
   readonly inFlight: number;
   /** A record is not sent before its timestamp and this; retries don't wait again. Milliseconds. */

@@ -9,9 +9,9 @@ import { createFifo, type Fifo } from "../../lib/fifo.ts";
 export type Ordering = "partition" | "key" | "none";
 
 /** The lane of a record; undefined: a lane of its own. */
-export type LaneOf = (record: ConsumedRecord) => string | undefined;
+export type OrderKeyOf = (record: ConsumedRecord) => string | undefined;
 
-export const LANES: Readonly<Record<Ordering, LaneOf>> = {
+export const ORDER_KEYS: Readonly<Record<Ordering, OrderKeyOf>> = {
   partition: partitionId,
   // "\0" is in no topic's name, so that no key can look like a partition's lane.
   key: (record) =>
@@ -19,7 +19,7 @@ export const LANES: Readonly<Record<Ordering, LaneOf>> = {
   none: () => undefined,
 };
 
-export interface Lanes<T> {
+export interface OrderedQueues<T> {
   add(item: T, lane: string | undefined): void;
   /** The next item whose turn it is; its lane is blocked until it is released or put back. */
   take(): T | undefined;
@@ -29,18 +29,18 @@ export interface Lanes<T> {
   putBack(item: T): void;
 }
 
-interface Lane<T> {
+interface OrderedQueue<T> {
   readonly name: string | undefined;
   readonly items: Fifo<T>;
 }
 
-export const createLanes = <T extends object>(): Lanes<T> => {
-  const lanes = new Map<string, Lane<T>>();
-  const ready = createFifo<Lane<T>>();
-  const laneOf = new Map<T, Lane<T>>();
+export const createOrderedQueues = <T extends object>(): OrderedQueues<T> => {
+  const lanes = new Map<string, OrderedQueue<T>>();
+  const ready = createFifo<OrderedQueue<T>>();
+  const laneOf = new Map<T, OrderedQueue<T>>();
 
-  const open = (name: string | undefined): Lane<T> => {
-    const lane: Lane<T> = { name, items: createFifo() };
+  const open = (name: string | undefined): OrderedQueue<T> => {
+    const lane: OrderedQueue<T> = { name, items: createFifo() };
     if (name !== undefined) lanes.set(name, lane);
     return lane;
   };

@@ -13,7 +13,7 @@ import { createHttpClient } from "./http-client/http-client.ts";
 import type { Claim } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import type { Progress } from "./progress.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession, type DeliverySession } from "./delivery-session.ts";
 import type { Targets } from "./targets.ts";
 import { existingTopics, lookAgainMs } from "./topic-selection.ts";
 
@@ -54,7 +54,7 @@ const sameTopics = (one: readonly string[], other: readonly string[]): boolean =
 /** Keeps one session open on the topics that exist, and opens another when they change. */
 const createSubscriber = (options: RunnerOptions, courier: Courier) => {
   const { broker, plan, clock, observer, progress } = options;
-  let session: Session | undefined;
+  let session: DeliverySession | undefined;
   let subscribed: readonly string[] = [];
   let closing = false;
   let failures = 0;

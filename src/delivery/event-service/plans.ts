@@ -6,7 +6,7 @@ import {
   createBusinessServer,
   createClientCallback,
 } from "./callbacks.ts";
-import { LANES, type LaneOf } from "../engine/ordering.ts";
+import { ORDER_KEYS, type OrderKeyOf } from "../engine/ordering.ts";
 import { progressBackOffDropMessage, retryForEver } from "../engine/strategy.ts";
 import { listOf, type CallbackClient } from "./callback-client.ts";
 import type { ReadEvent } from "./event.ts";
@@ -30,16 +30,16 @@ export const CLIENTS_LEADER = "group-client-status-callback";
 
 /** Events of one transaction, quote or customer keep their order; where they don't say whose they are, all do. */
 const laneBy =
-  (read: ReadEvent): LaneOf =>
+  (read: ReadEvent): OrderKeyOf =>
   (record) => {
     const event = read(record);
-    if ("broken" in event || event.subjectId === undefined) return LANES.partition(record);
+    if ("broken" in event || event.subjectId === undefined) return ORDER_KEYS.partition(record);
     return `${event.subject}\0${event.subjectId}`;
   };
 
 const commonOf = (topic: string, read: ReadEvent) => ({
   topics: { names: [topic] },
-  laneOf: laneBy(read),
+  orderKeyOf: laneBy(read),
   delayMs: 0,
   jitter: 0,
   maxRetryAfterMs: 0,

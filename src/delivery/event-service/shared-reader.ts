@@ -30,7 +30,7 @@ export interface SharedReaderOptions {
   readonly onError: (error: GatewayError) => void;
 }
 
-interface Desk extends SharedReaderOptions {
+interface ReaderState extends SharedReaderOptions {
   readonly feeds: Map<string, Feed>;
   readonly followers: Set<Follower>;
   readonly positions: Positions;
@@ -43,19 +43,19 @@ interface Desk extends SharedReaderOptions {
 /** Until a follower that can't begin is tried again. */
 const AGAIN_MS = 1000;
 
-const isCurrent = ({ feeds }: Desk, feed: Feed): boolean =>
+const isCurrent = ({ feeds }: ReaderState, feed: Feed): boolean =>
   feeds.get(partitionId(feed)) === feed && !feed.ended;
 
 /** Lets a follower read along from its group's positions. */
-const attach = async (desk: Desk, follower: Follower, feeds: readonly Feed[]): Promise<void> => {
+const attach = async (reader: ReaderState, follower: Follower, feeds: readonly Feed[]): Promise<void> => {
   const ours = (): readonly Feed[] =>
-    desk.followers.has(follower) ? feeds.filter((feed) => isCurrent(desk, feed)) : [];
-  const starts = await desk.positions.load(follower, feeds, () => ours().length > 0);
+    reader.followers.has(follower) ? feeds.filter((feed) => isCurrent(reader, feed)) : [];
+  const starts = await reader.positions.load(follower, feeds, () => ours().length > 0);
   // Before that it isn't known how long the group has been silent.
-  await desk.live;
-  if (ours().length > 0 && !(await desk.positions.take(follower, ours(), starts))) {
+  await reader.live;
+  if (ours().length > 0 && !(await reader.positions.take(follower, ours(), starts))) {
     // The others don't wait for it.
-    desk.clock.after(AGAIN_MS, () => void admit(desk, [follower], feeds));
+    reader.clock.after(AGAIN_MS, () => void admit(reader, [follower], feeds));
     return;
   }
   const joined = ours();
@@ -71,10 +71,14 @@ const attach = async (desk: Desk, follower: Follower, feeds: readonly Feed[]): P
 };
 
 /** Lets the followers in, and then reads on from where those are who have come first. */
-const admit = async (desk: Desk, followers: readonly Follower[], feeds: readonly Feed[]): Promise<void> => {
-  await Promise.all(followers.map((follower) => attach(desk, follower, feeds)));
-  const live = await desk.live;
-  for (const feed of feeds.filter((one) => isCurrent(desk, one) && one.cursors.size > 0)) {
+const admit = async (
+  reader: ReaderState,
+  followers: readonly Follower[],
+  feeds: readonly Feed[],
+): Promise<void> => {
+  await Promise.all(followers.map((follower) => attach(reader, follower, feeds)));
+  const live = await reader.live;
+  for (const feed of feeds.filter((one) => isCurrent(reader, one) && one.cursors.size > 0)) {
     const { topic, partition } = feed;
     if (feed.head === undefined) {
       const offset = liveStart(feed);
@@ -82,29 +86,29 @@ const admit = async (desk: Desk, followers: readonly Follower[], feeds: readonly
       live?.resume([feed]);
       feed.head = offset;
     }
-    desk.catchUp.look(feed);
+    reader.catchUp.look(feed);
   }
 };
 
 /** Nothing of it is handed out from now on; its followers may still commit. */
-const retire = ({ catchUp }: Desk, feed: Feed): void => {
+const retire = ({ catchUp }: ReaderState, feed: Feed): void => {
   feed.ended = true;
   feed.head = undefined;
   catchUp.leave(feed);
 };
 
-const assigned = (desk: Desk, partitions: readonly TopicPartition[]): void => {
+const assigned = (reader: ReaderState, partitions: readonly TopicPartition[]): void => {
   const fresh = partitions.map(createFeed);
   for (const feed of fresh) {
-    const before = desk.feeds.get(partitionId(feed));
-    if (before !== undefined) retire(desk, before);
-    desk.feeds.set(partitionId(feed), feed);
+    const before = reader.feeds.get(partitionId(feed));
+    if (before !== undefined) retire(reader, before);
+    reader.feeds.set(partitionId(feed), feed);
   }
   // What is read before it is known where to begin is read for nothing.
-  void desk.live?.then((live) => {
+  void reader.live?.then((live) => {
     live.pause(partitions);
   });
-  void admit(desk, [...desk.followers], fresh);
+  void admit(reader, [...reader.followers], fresh);
 };
 
 /** Lets the followers commit what they have finished. */
@@ -116,71 +120,71 @@ const giveUp = async (followers: Iterable<Follower>, feeds: readonly Feed[]): Pr
   await Promise.all(told);
 };
 
-const revoked = async (desk: Desk, partitions: readonly TopicPartition[]): Promise<void> => {
-  const feeds = partitions.flatMap((partition) => desk.feeds.get(partitionId(partition)) ?? []);
-  for (const feed of feeds) retire(desk, feed);
-  await giveUp(desk.followers, feeds);
+const revoked = async (reader: ReaderState, partitions: readonly TopicPartition[]): Promise<void> => {
+  const feeds = partitions.flatMap((partition) => reader.feeds.get(partitionId(partition)) ?? []);
+  for (const feed of feeds) retire(reader, feed);
+  await giveUp(reader.followers, feeds);
   for (const feed of feeds)
-    if (desk.feeds.get(partitionId(feed)) === feed) desk.feeds.delete(partitionId(feed));
+    if (reader.feeds.get(partitionId(feed)) === feed) reader.feeds.delete(partitionId(feed));
 };
 
-const received = ({ feeds }: Desk, records: readonly ConsumedRecord[]): void => {
+const received = ({ feeds }: ReaderState, records: readonly ConsumedRecord[]): void => {
   const [first] = records;
   const feed = first && feeds.get(partitionId(first));
   if (feed?.head !== undefined) feed.head = handOut(feed, feed.head, records);
 };
 
-const passed = ({ feeds }: Desk, position: TopicPartitionOffset): void => {
+const passed = ({ feeds }: ReaderState, position: TopicPartitionOffset): void => {
   const feed = feeds.get(partitionId(position));
   if (feed?.head !== undefined) feed.head = passOn(feed, feed.head, position.offset);
 };
 
-const openLive = (desk: Desk): Promise<Subscription> =>
-  desk.broker.subscribe(
-    { group: desk.leader, topics: desk.topics, from: "earliest" },
+const openLive = (reader: ReaderState): Promise<Subscription> =>
+  reader.broker.subscribe(
+    { group: reader.leader, topics: reader.topics, from: "earliest" },
     {
       onAssigned: (partitions) => {
-        assigned(desk, partitions);
+        assigned(reader, partitions);
       },
-      onRevoked: (partitions) => revoked(desk, partitions),
+      onRevoked: (partitions) => revoked(reader, partitions),
       onRecords: (records) => {
-        received(desk, records);
+        received(reader, records);
       },
       onPassed: (position) => {
-        passed(desk, position);
+        passed(reader, position);
       },
       onRecreated: (topic) => {
-        for (const { handlers } of desk.followers) handlers.onRecreated?.(topic);
+        for (const { handlers } of reader.followers) handlers.onRecreated?.(topic);
       },
-      onError: desk.onError,
+      onError: reader.onError,
     },
   );
 
-const leave = async (desk: Desk, follower: Follower): Promise<void> => {
-  const feeds = [...desk.feeds.values()];
+const leave = async (reader: ReaderState, follower: Follower): Promise<void> => {
+  const feeds = [...reader.feeds.values()];
   await giveUp([follower], feeds);
-  desk.followers.delete(follower);
+  reader.followers.delete(follower);
   for (const { cursors } of feeds) cursors.delete(follower);
 };
 
 /** A follower's side of it. */
-const subscriptionOf = (desk: Desk, follower: Follower): Subscription => {
+const subscriptionOf = (reader: ReaderState, follower: Follower): Subscription => {
   const each = (partitions: readonly TopicPartition[], change: (feed: Feed) => void): void => {
     for (const partition of partitions) {
-      const feed = desk.feeds.get(partitionId(partition));
+      const feed = reader.feeds.get(partitionId(partition));
       if (feed?.cursors.has(follower) === true) change(feed);
     }
   };
   const amend = (feed: Feed, change: { paused?: boolean; next?: bigint }): void => {
     Object.assign(feed.cursors.get(follower) ?? {}, change);
-    desk.catchUp.look(feed);
+    reader.catchUp.look(feed);
   };
   return {
     get assignment() {
-      return [...desk.feeds.values()].filter(({ cursors }) => cursors.has(follower));
+      return [...reader.feeds.values()].filter(({ cursors }) => cursors.has(follower));
     },
     get silence() {
-      return desk.silence();
+      return reader.silence();
     },
     pause: (partitions) => {
       each(partitions, (feed) => {
@@ -197,31 +201,31 @@ const subscriptionOf = (desk: Desk, follower: Follower): Subscription => {
         amend(feed, { next: offset });
       });
     },
-    commit: (positions) => desk.positions.store(follower, positions),
-    close: () => leave(desk, follower),
+    commit: (positions) => reader.positions.store(follower, positions),
+    close: () => leave(reader, follower),
   };
 };
 
 const follow = async (
-  desk: Desk,
+  reader: ReaderState,
   { group, from }: SubscribeOptions,
   handlers: SubscriptionHandlers,
 ): Promise<Subscription> => {
   if (group === undefined) throw new GatewayError("REQUEST_INVALID", { message: "A follower has a group" });
   const follower: Follower = { group, from, handlers };
-  const present = [...desk.feeds.values()];
-  desk.followers.add(follower);
-  desk.live ??= openLive(desk);
+  const present = [...reader.feeds.values()];
+  reader.followers.add(follower);
+  reader.live ??= openLive(reader);
   try {
-    const live = await desk.live;
-    desk.silence = () => live.silence;
+    const live = await reader.live;
+    reader.silence = () => live.silence;
   } catch (error) {
-    desk.followers.delete(follower);
-    desk.live = undefined;
+    reader.followers.delete(follower);
+    reader.live = undefined;
     throw asGatewayError(error);
   }
-  if (present.length > 0) void admit(desk, [follower], present);
-  return subscriptionOf(desk, follower);
+  if (present.length > 0) void admit(reader, [follower], present);
+  return subscriptionOf(reader, follower);
 };
 
 export interface SharedReader {
@@ -234,21 +238,21 @@ export interface SharedReader {
 export const createSharedReader = (options: SharedReaderOptions): SharedReader => {
   const { broker } = options;
   const feeds = new Map<string, Feed>();
-  const desk: Desk = {
+  const reader: ReaderState = {
     ...options,
     feeds,
     followers: new Set(),
-    positions: createPositions({ ...options, feeds, silence: () => desk.silence() }),
+    positions: createPositions({ ...options, feeds, silence: () => reader.silence() }),
     catchUp: createCatchUp(options),
     live: undefined,
     silence: () => Infinity,
   };
   return {
-    broker: { ...broker, subscribe: (wanted, handlers) => follow(desk, wanted, handlers) },
+    broker: { ...broker, subscribe: (wanted, handlers) => follow(reader, wanted, handlers) },
     close: async () => {
-      desk.positions.close();
-      await desk.catchUp.close();
-      const live = await desk.live?.catch(() => undefined);
+      reader.positions.close();
+      await reader.catchUp.close();
+      const live = await reader.live?.catch(() => undefined);
       await live?.close();
     },
   };

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Request, RequestHandler } from "express";
 import type { GatewayError } from "../../errors.ts";
 import type { Logger } from "../../observability/logger/logger.ts";
-import type { RequestLevel, RequestLog } from "../../observability/logger/request-log.ts";
+import type { RequestLevel, RequestLog } from "../../observability/logger/request-lines.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { type Call, openCall } from "../call.ts";
 

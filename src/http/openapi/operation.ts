@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Answer, Content, Documentation, Parameter } from "../documentation.ts";
 import type { AuthNeed, Route } from "../routes.ts";
-import { errorAnswers } from "./errors.ts";
+import { errorAnswers } from "./error-responses.ts";
 
 /** zod schemas as the JSON Schemas of an OpenAPI 3.1 document, the named ones as its components. */
 

@@ -6,7 +6,7 @@
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { type ChunkLimits, createPending, failEach, sizeOf } from "./pending.ts";
-import { createLane, type Lane, type Order } from "./topic-queue.ts";
+import { createTopicQueue, type TopicQueue, type Order } from "./topic-queue.ts";
 
 export interface BatcherOptions extends ChunkLimits {
   readonly broker: Pick<Broker, "append">;
@@ -39,15 +39,15 @@ export interface Batcher {
 const LONGEST_WAIT = 1000;
 
 export const createBatcher = (options: BatcherOptions): Batcher => {
-  const lanes = new Map<string, Lane>();
+  const lanes = new Map<string, TopicQueue>();
   let bufferedBytes = 0;
   let closing: { readonly done: Promise<void>; readonly finish: () => void } | undefined;
 
-  const laneOf = (topic: string): Lane => {
+  const laneOf = (topic: string): TopicQueue => {
     const known = lanes.get(topic);
     if (known !== undefined) return known;
     // An idle lane is dropped, so that there are never more of them than the buffer has events.
-    const lane = createLane(topic, {
+    const lane = createTopicQueue(topic, {
       longestWaitMs: LONGEST_WAIT,
       ...options,
       onFreed: (bytes) => {

@@ -57,7 +57,7 @@ export const failEach = (records: readonly BrokerRecord[], error: GatewayError):
 };
 
 /** Some of a pending's records in an append: `count` of them from `from` on. */
-interface Part {
+interface CallSlice {
   readonly pending: Pending;
   readonly from: number;
   readonly count: number;
@@ -73,7 +73,7 @@ const mayGo = (pending: Pending): boolean => {
 
 /** Hands a part its outcomes, which begin at `offset`. One that has expired meanwhile doesn't listen. */
 export const answer = (
-  { pending, from, count }: Part,
+  { pending, from, count }: CallSlice,
   outcomes: readonly AppendOutcome[],
   offset: number,
 ): void => {
@@ -111,7 +111,7 @@ const settle = (pending: Pending, outcomes: readonly AppendOutcome[]): void => {
 /** What one append carries, gathered from those who wait. */
 
 export interface Chunk {
-  readonly parts: readonly Part[];
+  readonly parts: readonly CallSlice[];
   readonly records: readonly BrokerRecord[];
   readonly bytes: number;
 }
@@ -149,7 +149,7 @@ interface ChunkBuilder {
 }
 
 const createBuilder = ({ maxAppendRecords, maxAppendBytes }: ChunkLimits): ChunkBuilder => {
-  const parts: Part[] = [];
+  const parts: CallSlice[] = [];
   const records: BrokerRecord[] = [];
   let bytes = 0;
   let full = false;

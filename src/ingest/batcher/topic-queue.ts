@@ -47,7 +47,7 @@ export const createStandingQueue = ({ longestWaitMs, now }: StandingQueueOptions
 
 /** The appends to one topic: one in flight, the next one gathering meanwhile. */
 
-interface LaneOptions extends ChunkLimits {
+interface TopicQueueOptions extends ChunkLimits {
   readonly broker: Pick<Broker, "append">;
   /** Milliseconds; calls that wait longer, and no shorter ones between them, make an overload. */
   readonly longestWaitMs: number;
@@ -62,7 +62,7 @@ interface LaneOptions extends ChunkLimits {
 /** Ties calls together that must reach the broker one after the other: a stream's. Known by its identity. */
 export type Order = object;
 
-export interface Lane {
+export interface TopicQueue {
   /** More comes than goes out: who joins now waits for long, and makes it longer. */
   readonly isOverloaded: boolean;
   add(pending: Pending, order?: Order): void;
@@ -74,7 +74,7 @@ const SWEEP_MS = 10;
 /** More than the loop of a busy gateway needs for some hundred requests. */
 const LONGEST_GATHERING_MS = 5;
 
-export const createLane = (topic: string, options: LaneOptions): Lane => {
+export const createTopicQueue = (topic: string, options: TopicQueueOptions): TopicQueue => {
   const lastOf = new WeakMap<Order, Pending>();
   const queue = createStandingQueue({ longestWaitMs: options.longestWaitMs, now: () => performance.now() });
   let waiting: Pending[] = [];
@@ -152,7 +152,7 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 const send = async (
   topic: string,
   records: readonly BrokerRecord[],
-  { broker, appendObserved }: LaneOptions,
+  { broker, appendObserved }: TopicQueueOptions,
 ): Promise<readonly AppendOutcome[]> => {
   const began = performance.now();
   try {

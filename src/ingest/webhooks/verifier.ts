@@ -1,6 +1,6 @@
 /** From a request to a webhook that has proved its sender: the only place where a `VerifiedWebhook` is made. */
 import { GatewayError } from "../../errors.ts";
-import { cloudevents } from "./cloudevents.ts";
+import { cloudevents } from "./cloudevents-webhook.ts";
 import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 import { genericHmac } from "./hmac.ts";

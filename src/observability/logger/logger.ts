@@ -4,7 +4,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { createLogLevels, type LogLevel, type LogLevels } from "./levels.ts";
 import { createLineSink } from "./line-sink.ts";
 import { openOutlet } from "./outlet.ts";
-import { createRequestLog, type RequestLevel, type RequestLog } from "./request-log.ts";
+import { createRequestLog, type RequestLevel, type RequestLog } from "./request-lines.ts";
 
 export type Logger = Pick<pino.Logger, "trace" | "debug" | "info" | "warn" | "error" | "fatal">;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { ConsumedRecord } from "../../../src/broker/broker.ts";
-import { createLanes, LANES } from "../../../src/delivery/engine/ordering.ts";
+import { createOrderedQueues, ORDER_KEYS } from "../../../src/delivery/engine/ordering.ts";
 
 const record = (topic: string, partition: number, key: string | null): ConsumedRecord => ({
   topic,
@@ -18,7 +18,7 @@ interface Item {
 
 describe("lanes", () => {
   it("give one item of a lane at a time, and those of other lanes meanwhile", () => {
-    const lanes = createLanes<Item>();
+    const lanes = createOrderedQueues<Item>();
     const [a1, a2, b1] = [{ name: "a1" }, { name: "a2" }, { name: "b1" }];
     lanes.add(a1, "a");
     lanes.add(a2, "a");
@@ -36,7 +36,7 @@ describe("lanes", () => {
   });
 
   it("don't hold back what has none", () => {
-    const lanes = createLanes<Item>();
+    const lanes = createOrderedQueues<Item>();
     lanes.add({ name: "x" }, undefined);
     lanes.add({ name: "y" }, undefined);
 
@@ -47,7 +47,7 @@ describe("lanes", () => {
     const steps = fc.array(fc.record({ lane: fc.nat(3), end: fc.nat(5) }), { maxLength: 60 });
     fc.assert(
       fc.property(steps, (plan) => {
-        const lanes = createLanes<{ lane: number; index: number }>();
+        const lanes = createOrderedQueues<{ lane: number; index: number }>();
         const inHand: { lane: number; index: number }[] = [];
         const taken: { lane: number; index: number }[] = [];
         const takeAll = (): void => {
@@ -80,8 +80,8 @@ describe("lanes", () => {
 });
 
 describe("which records share a lane", () => {
-  const laneOf = (ordering: keyof typeof LANES, of: ConsumedRecord): string | undefined =>
-    LANES[ordering](of);
+  const laneOf = (ordering: keyof typeof ORDER_KEYS, of: ConsumedRecord): string | undefined =>
+    ORDER_KEYS[ordering](of);
 
   it("is told by partition", () => {
     expect(laneOf("partition", record("t", 1, "a"))).toBe(laneOf("partition", record("t", 1, "b")));

@@ -1,5 +1,5 @@
 import { type Broker, isInternalTopic } from "../../../src/broker/broker.ts";
-import { station } from "../../../src/config/schema/stations.ts";
+import { station } from "../../../src/config/schema/stations-settings.ts";
 import { existingTopics } from "../../../src/delivery/engine/topic-selection.ts";
 
 const INTERNAL = [

@@ -1,10 +1,10 @@
 /** Completion in bash. */
-import { optionsWithValue, pathsOf, type OptionWithValue, type Place } from "./words.ts";
+import { optionsWithValue, pathsOf, type OptionWithValue, type CompletionPoint } from "./words.ts";
 
-const flagsOf = ({ options }: Place): readonly string[] =>
+const flagsOf = ({ options }: CompletionPoint): readonly string[] =>
   options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
 
-const caseOf = (place: Place): string => {
+const caseOf = (place: CompletionPoint): string => {
   const words = [...place.commands.map(({ name }) => name), ...place.arguments, ...flagsOf(place)];
   return `    "${place.path}") words="${words.join(" ")}"; files=${place.takesFile ? 1 : 0} ;;`;
 };
@@ -18,7 +18,7 @@ const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
   return `    ${flag}) ${answer}; return ;;`;
 };
 
-export const bashCompletion = (places: readonly Place[]): string =>
+export const bashCompletion = (places: readonly CompletionPoint[]): string =>
   [
     "# bash completion of stationgate: source it, or put it in /etc/bash_completion.d/.",
     "# A name may have spaces.",

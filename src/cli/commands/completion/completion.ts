@@ -3,10 +3,10 @@ import { Argument, type Command } from "commander";
 import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
 import { zshCompletion } from "./zsh.ts";
-import { placesOf, type Place } from "./words.ts";
+import { completionPointsOf, type CompletionPoint } from "./words.ts";
 import { ending, withExamples, type Context } from "../../context.ts";
 
-const SCRIPTS: Readonly<Record<string, (places: readonly Place[]) => string>> = {
+const SCRIPTS: Readonly<Record<string, (places: readonly CompletionPoint[]) => string>> = {
   bash: bashCompletion,
   zsh: zshCompletion,
   fish: fishCompletion,
@@ -20,7 +20,7 @@ export const addCompletion = (program: Command, context: Context): void => {
     .addArgument(new Argument("<shell>", "which shell").choices(Object.keys(SCRIPTS)))
     .action(
       ending(context, async ([shell = ""]) => {
-        await context.shell.out(SCRIPTS[shell]?.(placesOf(program)) ?? "");
+        await context.shell.out(SCRIPTS[shell]?.(completionPointsOf(program)) ?? "");
         return "ok";
       }),
     );

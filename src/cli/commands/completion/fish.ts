@@ -1,6 +1,6 @@
 /** Completion in fish, with the descriptions of the help. */
 import type { Option } from "commander";
-import { optionsWithValue, pathsOf, takesFile, type Place } from "./words.ts";
+import { optionsWithValue, pathsOf, takesFile, type CompletionPoint } from "./words.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 
@@ -18,7 +18,7 @@ const optionLine = (path: string, option: Option): string =>
     `-d ${quoted(option.description)}`,
   ].join(" ");
 
-const placeLines = (place: Place): readonly string[] => [
+const placeLines = (place: CompletionPoint): readonly string[] => [
   ...place.commands.map(
     ({ name, description }) =>
       `complete -c stationgate ${condition(place.path)} -a ${name} -d ${quoted(description)}`,
@@ -29,7 +29,7 @@ const placeLines = (place: Place): readonly string[] => [
 ];
 
 /** Only words of commands lead from one place to the next: names and the values of options do not. */
-export const fishCompletion = (places: readonly Place[]): string =>
+export const fishCompletion = (places: readonly CompletionPoint[]): string =>
   [
     "# fish completion of stationgate: put it in ~/.config/fish/completions/stationgate.fish.",
     "function __stationgate_at",

@@ -1,7 +1,7 @@
 /** What can be typed at each place of the command tree, for the completion scripts and the reference. */
 import type { Command, Option } from "commander";
 
-export interface Place {
+export interface CompletionPoint {
   /** The commands that lead here: "" is the program itself, "connectors apply" a command of a command. */
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
@@ -27,7 +27,7 @@ const visible = (command: Command): readonly Command[] =>
     .filter((inner) => inner.name() !== "help");
 
 /** Those of all places that take a value, which is the next word: an option means the same wherever it stands. */
-export const optionsWithValue = (places: readonly Place[]): readonly OptionWithValue[] => {
+export const optionsWithValue = (places: readonly CompletionPoint[]): readonly OptionWithValue[] => {
   const options = places.flatMap(({ options: own }) => own).filter(({ required }) => required);
   return options
     .map((option) => ({ flag: option.long ?? "", choices: option.argChoices, takesFile: takesFile(option) }))
@@ -35,26 +35,26 @@ export const optionsWithValue = (places: readonly Place[]): readonly OptionWithV
 };
 
 /** What leads to a place that isn't the program itself. */
-export const pathsOf = (places: readonly Place[]): readonly string[] =>
+export const pathsOf = (places: readonly CompletionPoint[]): readonly string[] =>
   places.map(({ path }) => path).filter((path) => path !== "");
 
 export const takesFile = ({ flags }: Option): boolean => /<(file|dir)>/.test(flags);
 
-export const placesOf = (
+export const completionPointsOf = (
   program: Command,
   path: readonly string[] = [],
   root = program,
-): readonly Place[] => {
+): readonly CompletionPoint[] => {
   const help = program.createHelp();
   const inner = visible(program);
   const options =
     program === root ? help.visibleOptions(root) : [...help.visibleOptions(program), ...root.options];
-  const place: Place = {
+  const place: CompletionPoint = {
     path: path.join(" "),
     commands: inner.map((command) => ({ name: command.name(), description: command.description() })),
     options: options.filter(({ long }, index) => options.findIndex((other) => other.long === long) === index),
     arguments: program.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
     takesFile: program.registeredArguments.some((argument) => argument.name() === "file"),
   };
-  return [place, ...inner.flatMap((command) => placesOf(command, [...path, command.name()], root))];
+  return [place, ...inner.flatMap((command) => completionPointsOf(command, [...path, command.name()], root))];
 };

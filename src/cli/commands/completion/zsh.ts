@@ -1,6 +1,6 @@
 /** Completion in zsh, with the descriptions of the help. */
 import type { Option } from "commander";
-import { optionsWithValue, pathsOf, type OptionWithValue, type Place } from "./words.ts";
+import { optionsWithValue, pathsOf, type OptionWithValue, type CompletionPoint } from "./words.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -9,7 +9,7 @@ const described = (name: string, description: string): string => quoted(`${name}
 const flagsOf = ({ short, long, description }: Option): readonly string[] =>
   [short, long].flatMap((flag) => (flag === undefined ? [] : [described(flag, description)]));
 
-const placeOf = (place: Place): string => {
+const placeOf = (place: CompletionPoint): string => {
   const commands = place.commands.map(({ name, description }) => described(name, description));
   const words = [...commands, ...place.arguments].join(" ");
   const options = place.options.flatMap(flagsOf).join(" ");
@@ -21,7 +21,7 @@ const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
   return `    ${flag}) ${answer}; return ;;`;
 };
 
-export const zshCompletion = (places: readonly Place[]): string =>
+export const zshCompletion = (places: readonly CompletionPoint[]): string =>
   [
     "# zsh completion of stationgate: source it after compinit.",
     "_stationgate() {",

@@ -3,7 +3,7 @@ import type { Broker, ConsumedRecord } from "../../../broker/broker.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
 import { causeOf, originalOf } from "../../../delivery/engine/dead-letters.ts";
 import type { FailedAttempt } from "../../../delivery/engine/observer.ts";
-import { newestRecords } from "../../../delivery/engine/tail.ts";
+import { newestRecords } from "../../../delivery/engine/topic-tail.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./insight-documentation.ts";

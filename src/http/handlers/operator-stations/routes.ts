@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { operatorPrincipal } from "../../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../../broker/broker.ts";
-import { openTail } from "../../../delivery/engine/tail.ts";
+import { openTail } from "../../../delivery/engine/topic-tail.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../ingest/content/content-type.ts";
 import { parseDocument } from "../../../ingest/content/json.ts";
@@ -11,9 +11,9 @@ import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import { parseStationName, type Stations } from "../../../ingest/stations.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
-import { openEventStream, type EventStreamSettings } from "./event-stream.ts";
+import { openEventStream, type EventStreamSettings } from "./sse.ts";
 import type { ReadBody } from "../../middleware/body.ts";
-import { recordFilter, recordView, type Place } from "../../record-view.ts";
+import { recordFilter, recordView, type SearchedPart } from "../../record-view.ts";
 import { sendJson } from "../../respond.ts";
 import { eventResult } from "../../results.ts";
 import type { OpenRoute } from "../../routes.ts";
@@ -85,7 +85,7 @@ interface Wanted extends Pick<OperatorStationDependencies, "broker" | "streams">
   readonly station: Awaited<ReturnType<Stations["existing"]>>;
   readonly last: number;
   readonly filter: string;
-  readonly place: Place;
+  readonly place: SearchedPart;
 }
 
 /** The broker is asked before the answer begins, so that a topic that isn't there is still a 404. */

@@ -4,7 +4,7 @@ import type { ErrorCode } from "../../../errors.ts";
 import { json, type Answer, type Content, type Documentation, type Parameter } from "../../documentation.ts";
 import { recordShape } from "./record.ts";
 import { v2RecordShape } from "./v2-records.ts";
-import { restProxyError } from "../../openapi/errors.ts";
+import { restProxyError } from "../../openapi/error-responses.ts";
 
 export const TAG = "REST Proxy";
 

@@ -2,7 +2,7 @@
 import type { Authenticate } from "../../../auth/authenticator.ts";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import { type Beacon, type BeaconEvent, openBeacon } from "../../../ingest/beacon.ts";
+import { type Beacon, type BeaconEvent, openBeacon } from "../../../ingest/beacon-body.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import type { IncomingEvent } from "../../../ingest/incoming-event.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";

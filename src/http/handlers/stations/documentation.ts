@@ -1,6 +1,6 @@
 /** Producing to and consuming from stations. */
 import { z } from "zod";
-import { beaconShape } from "../../../ingest/beacon.ts";
+import { beaconShape } from "../../../ingest/beacon-body.ts";
 import type { ErrorCode } from "../../../errors.ts";
 import {
   type Answer,
@@ -11,7 +11,7 @@ import {
   stationName,
 } from "../../documentation.ts";
 import { wanted } from "./consume.ts";
-import { representation } from "../../openapi/errors.ts";
+import { representation } from "../../openapi/error-responses.ts";
 
 const TAG = "Stations";
 

@@ -4,7 +4,7 @@ import type { Broker } from "../../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../../src/broker/memory/memory-broker.ts";
 import { createDelivery, type Delivery } from "../../../../src/delivery/connectors/connector-delivery.ts";
 import { createRecentFailures, type RecentFailures } from "../../../../src/delivery/engine/observer.ts";
-import { createApp } from "../../../../src/http/app.ts";
+import { createApp } from "../../../../src/http/http-app.ts";
 import { connectorInsightRoutes } from "../../../../src/http/handlers/connectors/insight.ts";
 import { connectorRoutes } from "../../../../src/http/handlers/connectors/routes.ts";
 import { bodyReaders } from "../../../../src/http/middleware/body.ts";

@@ -14,7 +14,7 @@ import type { ListenerName } from "../app/listeners.ts";
 import { stopAccepting } from "../http/drain.ts";
 import type { ToWorker } from "./messages.ts";
 
-export interface Door {
+export interface SharedListener {
   readonly address: AddressInfo;
   /** Does the worker serve here? Then from now on it accepts here too. */
   share(worker: Worker): void;
@@ -29,7 +29,7 @@ export interface Door {
   close(): Promise<void>;
 }
 
-export interface DoorOptions {
+export interface SharedListenerOptions {
   readonly listener: ListenerName;
   readonly host: string;
   readonly port: number;
@@ -50,7 +50,13 @@ interface Handed {
 }
 
 /** Rejects as node does, when the address is taken. */
-export const openDoor = async ({ listener, host, port, backlog, workers }: DoorOptions): Promise<Door> => {
+export const openSharedListener = async ({
+  listener,
+  host,
+  port,
+  backlog,
+  workers,
+}: SharedListenerOptions): Promise<SharedListener> => {
   const handed = new Map<number, Handed>();
   let turn = 0;
 

@@ -8,9 +8,9 @@ import type {
 import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
 import { createCourier } from "../../../src/delivery/engine/courier.ts";
 import type { DeliveryPlan, HttpResult } from "../../../src/delivery/engine/delivery-plan.ts";
-import { LANES, type LaneOf } from "../../../src/delivery/engine/ordering.ts";
+import { ORDER_KEYS, type OrderKeyOf } from "../../../src/delivery/engine/ordering.ts";
 import { createProgress, type Progress } from "../../../src/delivery/engine/progress.ts";
-import { openSession } from "../../../src/delivery/engine/session.ts";
+import { openSession } from "../../../src/delivery/engine/delivery-session.ts";
 import { STRATEGIES } from "../../../src/delivery/engine/strategy.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
@@ -36,7 +36,7 @@ const plan: DeliveryPlan = {
     classify: () => "done",
   },
   strategy: STRATEGIES.STOP_TASK({ retry: [], down: [] }),
-  laneOf: LANES.partition,
+  orderKeyOf: ORDER_KEYS.partition,
   inFlight: 4,
   delayMs: 0,
   jitter: 0,
@@ -48,15 +48,15 @@ const plan: DeliveryPlan = {
 };
 
 interface Given {
-  readonly laneOf?: LaneOf;
+  readonly orderKeyOf?: OrderKeyOf;
   readonly progress?: Progress;
   readonly ends?: ReadonlyMap<number, bigint>;
 }
 
 /** A session of which the test is both the broker and the endpoint. */
-const openWith = async ({ laneOf = plan.laneOf, progress = createProgress(), ends }: Given = {}) => {
+const openWith = async ({ orderKeyOf = plan.orderKeyOf, progress = createProgress(), ends }: Given = {}) => {
   const group = { silence: 0 };
-  const given: DeliveryPlan = { ...plan, laneOf, ...(ends !== undefined && { ends }) };
+  const given: DeliveryPlan = { ...plan, orderKeyOf, ...(ends !== undefined && { ends }) };
   const clock = createFakeClock();
   const sent: string[] = [];
   const answers: ((result: HttpResult) => void)[] = [];
@@ -196,7 +196,7 @@ describe("records", () => {
 });
 
 /** Each record in a lane of its own. */
-const NO_ORDER = { laneOf: LANES.none };
+const NO_ORDER = { orderKeyOf: ORDER_KEYS.none };
 const TEN = Array.from({ length: 10 }, (_, n) => record(BigInt(n)));
 
 describe("many records that end", () => {

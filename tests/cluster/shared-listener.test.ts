@@ -1,7 +1,7 @@
 import type { Worker } from "node:cluster";
 import { EventEmitter, once } from "node:events";
 import { connect, Server, Socket } from "node:net";
-import { openDoor, type Door } from "../../src/cluster/door.ts";
+import { openSharedListener, type SharedListener } from "../../src/cluster/shared-listener.ts";
 import type { ToWorker } from "../../src/cluster/messages.ts";
 
 interface Sent {
@@ -41,7 +41,7 @@ const idOf = ({ message }: Sent): number => (message.type === "connection" ? mes
 const one = fakeWorker();
 const other = fakeWorker();
 let present: Worker[];
-let door: Door;
+let door: SharedListener;
 let clients: Socket[];
 
 const arrive = async (): Promise<Socket> => {
@@ -56,7 +56,7 @@ beforeEach(async () => {
   for (const { sent } of [one, other]) sent.length = 0;
   present = [one.worker, other.worker];
   clients = [];
-  door = await openDoor({
+  door = await openSharedListener({
     ...{ listener: "public", host: "127.0.0.1", port: 0, backlog: 16 },
     workers: () => present,
   });

@@ -1,4 +1,4 @@
-import { createBackOff } from "../../src/cluster/place.ts";
+import { createBackOff } from "../../src/cluster/worker-slot.ts";
 
 describe("the back-off of a worker's place", () => {
   it("doubles with each short life in a row, up to half a minute", () => {

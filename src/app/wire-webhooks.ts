@@ -6,7 +6,7 @@ import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import type { Ingest } from "./ingest.ts";
+import type { Ingest } from "./wire-ingest.ts";
 
 interface WebhookDependencies {
   readonly settings: Settings;

@@ -1,7 +1,7 @@
 /** An Express app from a route table: the order of the middleware, and what becomes of paths that no row names. */
 import express, { type Express, type RequestHandler } from "express";
 import { GatewayError } from "../errors.ts";
-import type { RequestLog } from "../observability/logger/request-log.ts";
+import type { RequestLog } from "../observability/logger/request-lines.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";

@@ -53,7 +53,7 @@ export interface StreamOptions<T extends StreamItem> {
 /** How a stream ended: by its sender's end, by an error that its last report tells, or because nobody listens. */
 export type StreamEnd = "complete" | "gone" | GatewayError;
 
-interface Session<T extends StreamItem> extends StreamOptions<T> {
+interface StreamState<T extends StreamItem> extends StreamOptions<T> {
   /** Cut, and not yet handed over. */
   waiting: Buffer[];
   unanswered: number;
@@ -73,7 +73,7 @@ interface Session<T extends StreamItem> extends StreamOptions<T> {
 /** Resolves, never rejects, once the output is closed. Events that were handed over are carried out in any case. */
 export const runStream = <T extends StreamItem>(options: StreamOptions<T>): Promise<StreamEnd> =>
   new Promise((resolve) => {
-    const session: Session<T> = {
+    const session: StreamState<T> = {
       ...options,
       waiting: [],
       unanswered: 0,
@@ -90,7 +90,7 @@ export const runStream = <T extends StreamItem>(options: StreamOptions<T>): Prom
     advance(session);
   });
 
-const listen = <T extends StreamItem>(session: Session<T>): void => {
+const listen = <T extends StreamItem>(session: StreamState<T>): void => {
   const { input, output, clock, limits, stopping, protocol } = session;
   const onData = (chunk: Buffer): void => {
     stopIdleTimer(session);
@@ -132,11 +132,11 @@ const listen = <T extends StreamItem>(session: Session<T>): void => {
 
 const expired = (): GatewayError => new GatewayError("UNAUTHORIZED", { cause: "expired api key" });
 
-const isExpired = <T extends StreamItem>({ expires = Infinity, clock }: Session<T>): boolean =>
+const isExpired = <T extends StreamItem>({ expires = Infinity, clock }: StreamState<T>): boolean =>
   expires !== Infinity && clock.now() >= expires;
 
 /** The time of day may have been set back meanwhile: then the rest is waited for. */
-const whenExpired = <T extends StreamItem>(session: Session<T>, action: () => void): (() => void) => {
+const whenExpired = <T extends StreamItem>(session: StreamState<T>, action: () => void): (() => void) => {
   const { expires = Infinity, clock } = session;
   if (expires === Infinity) return () => undefined;
   let stop = (): void => undefined;
@@ -154,14 +154,14 @@ const whenExpired = <T extends StreamItem>(session: Session<T>, action: () => vo
 
 const tooLate = (message: string): GatewayError => new GatewayError("REQUEST_TIMEOUT", { message });
 
-const accept = <T extends StreamItem>(session: Session<T>, { texts, fault }: Cut): void => {
+const accept = <T extends StreamItem>(session: StreamState<T>, { texts, fault }: Cut): void => {
   session.waiting = session.waiting.length === 0 ? [...texts] : [...session.waiting, ...texts];
   if (fault === undefined) advance(session);
   else end(session, fault);
 };
 
 /** Nothing more is read. The first reason counts, but an input's end may still turn out to be none, or nobody's. */
-const end = <T extends StreamItem>(session: Session<T>, reason: StreamEnd): void => {
+const end = <T extends StreamItem>(session: StreamState<T>, reason: StreamEnd): void => {
   if (session.end !== undefined && session.end !== "complete" && reason !== "gone") return;
   session.end = reason;
   session.stopListening();
@@ -174,7 +174,7 @@ const isUnauthorized = (reason: StreamEnd): boolean =>
   reason instanceof GatewayError && reason.code === "UNAUTHORIZED";
 
 /** Hands over what there is room for, and then reads on, waits, or finishes. */
-const advance = <T extends StreamItem>(session: Session<T>): void => {
+const advance = <T extends StreamItem>(session: StreamState<T>): void => {
   if (session.waiting.length > 0 && isExpired(session)) {
     session.waiting = [];
     if (!(session.end instanceof GatewayError)) {
@@ -188,13 +188,13 @@ const advance = <T extends StreamItem>(session: Session<T>): void => {
 };
 
 /** Once no more is read, reports that aren't fetched stop nothing: there is an end to what they can be. */
-const hasRoom = <T extends StreamItem>(session: Session<T>): boolean => {
+const hasRoom = <T extends StreamItem>(session: StreamState<T>): boolean => {
   const { unanswered, unansweredBytes, limits, clogged } = session;
   if (clogged && session.end === undefined) return false;
   return unanswered < limits.maxUnanswered && unansweredBytes < limits.maxUnansweredBytes;
 };
 
-const takeWaiting = <T extends StreamItem>(session: Session<T>): readonly Buffer[] => {
+const takeWaiting = <T extends StreamItem>(session: StreamState<T>): readonly Buffer[] => {
   const { waiting, limits } = session;
   const most = limits.maxUnanswered - session.unanswered;
   let bytes = session.unansweredBytes;
@@ -207,7 +207,7 @@ const takeWaiting = <T extends StreamItem>(session: Session<T>): readonly Buffer
   return count === waiting.length ? waiting : waiting.slice(0, count);
 };
 
-const handOver = <T extends StreamItem>(session: Session<T>, texts: readonly Buffer[]): void => {
+const handOver = <T extends StreamItem>(session: StreamState<T>, texts: readonly Buffer[]): void => {
   const { protocol } = session;
   const { items, fault } = readAll(protocol, texts);
   const bytes = texts.reduce((sum, text) => sum + text.length, 0);
@@ -237,7 +237,7 @@ const readAll = <T extends StreamItem>(
   return { items, fault: undefined };
 };
 
-const inOrder = <T extends StreamItem>(session: Session<T>, items: readonly T[]): Promise<void> => {
+const inOrder = <T extends StreamItem>(session: StreamState<T>, items: readonly T[]): Promise<void> => {
   const stored = outcomesOf(session, items);
   const before = session.reported;
   session.reported = stored.then(async (outcomes) => {
@@ -248,7 +248,7 @@ const inOrder = <T extends StreamItem>(session: Session<T>, items: readonly T[])
 };
 
 /** What couldn't be read doesn't wait for the others' outcomes. */
-const asKnown = async <T extends StreamItem>(session: Session<T>, items: readonly T[]): Promise<void> => {
+const asKnown = async <T extends StreamItem>(session: StreamState<T>, items: readonly T[]): Promise<void> => {
   const unread = items.filter(({ event }) => event instanceof GatewayError);
   const read = unread.length === 0 ? items : items.filter(({ event }) => !(event instanceof GatewayError));
   const each = [unread, read].map(async (some) => {
@@ -259,7 +259,7 @@ const asKnown = async <T extends StreamItem>(session: Session<T>, items: readonl
 
 /** A call that is refused as a whole is an outcome of each of its events. */
 const outcomesOf = <T extends StreamItem>(
-  { protocol }: Session<T>,
+  { protocol }: StreamState<T>,
   items: readonly T[],
 ): Promise<readonly EventOutcome[]> =>
   items.length === 0
@@ -270,7 +270,7 @@ const outcomesOf = <T extends StreamItem>(
       });
 
 const write = <T extends StreamItem>(
-  session: Session<T>,
+  session: StreamState<T>,
   items: readonly T[],
   outcomes: readonly EventOutcome[],
 ): void => {
@@ -290,7 +290,7 @@ const write = <T extends StreamItem>(
 };
 
 /** The time without input is counted only while we are ready to read. */
-const setFlow = <T extends StreamItem>(session: Session<T>): void => {
+const setFlow = <T extends StreamItem>(session: StreamState<T>): void => {
   const { input, clock, limits } = session;
   if (session.waiting.length > 0 || !hasRoom(session)) {
     stopIdleTimer(session);
@@ -303,13 +303,13 @@ const setFlow = <T extends StreamItem>(session: Session<T>): void => {
   input.resume();
 };
 
-const stopIdleTimer = <T extends StreamItem>(session: Session<T>): void => {
+const stopIdleTimer = <T extends StreamItem>(session: StreamState<T>): void => {
   session.stopIdle?.();
   session.stopIdle = undefined;
 };
 
 /** A client that doesn't fetch its last reports isn't waited for longer than one that sends nothing. */
-const finish = <T extends StreamItem>(session: Session<T>): void => {
+const finish = <T extends StreamItem>(session: StreamState<T>): void => {
   if (session.finished) return;
   session.finished = true;
   const { output, protocol, clock, limits } = session;

@@ -1,7 +1,7 @@
 /** The event service, put together from settings that are written as the Anchor Platform's. */
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import { clientsIn } from "../config/schema/event-service.ts";
+import { clientsIn } from "../config/schema/event-service-settings.ts";
 import type { CallbackAuth } from "../delivery/event-service/callbacks.ts";
 import {
   createEventService,
@@ -14,8 +14,8 @@ import { decodeStrkey } from "../lib/strkey.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
-import { createEventsBroker } from "./broker.ts";
-import { maxRecordBytesOf } from "./ingest.ts";
+import { createEventsBroker } from "./wire-broker.ts";
+import { maxRecordBytesOf } from "./wire-ingest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 interface EventServiceDependencies {

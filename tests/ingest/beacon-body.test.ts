@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { openBeacon } from "../../src/ingest/beacon.ts";
+import { openBeacon } from "../../src/ingest/beacon-body.ts";
 import { asGatewayError } from "../../src/errors.ts";
 
 const LIMITS = { maxDepth: 20, maxEvents: 100 };

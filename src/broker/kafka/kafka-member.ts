@@ -12,7 +12,7 @@ import type {
 } from "../broker.ts";
 import { bySubscription, type CountPartitions } from "./assigner.ts";
 import { createCommits } from "./commits.ts";
-import { createHolding, createSought, handOver, type Holding, type Sought } from "./assigned-partitions.ts";
+import { createHolding, createSought, handOver, type Holding, type Sought } from "./partition-flow.ts";
 import { lookInside, type Inside } from "./kafkajs-inside.ts";
 import { settledWithin } from "./options.ts";
 
@@ -42,7 +42,7 @@ export interface MemberEvents {
   onDoubt(): Promise<boolean>;
 }
 
-export interface Member {
+export interface KafkaMember {
   readonly assignment: readonly TopicPartition[];
   /** As in `Subscription`. */
   readonly silence: number;
@@ -111,7 +111,7 @@ interface State {
 const createInside = (
   { handlers, events, watermarks }: MemberDependencies,
   state: State,
-  seek: Member["seek"],
+  seek: KafkaMember["seek"],
 ): Inside => {
   const { sought, holding } = state;
   const holds = (partition: TopicPartition): boolean => !state.left && isAmong(holding.partitions, partition);
@@ -152,7 +152,7 @@ const listen = (
   consumer: Consumer,
   state: State,
   { events, placeOf }: MemberDependencies,
-  seek: Member["seek"],
+  seek: KafkaMember["seek"],
 ) => {
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     if (state.left) return;
@@ -178,7 +178,7 @@ const listen = (
   });
 };
 
-export const createMember = (dependencies: MemberDependencies): Member => {
+export const createKafkaMember = (dependencies: MemberDependencies): KafkaMember => {
   const { handlers, sessionTimeout = SESSION_TIMEOUT } = dependencies;
   const holding = createHolding(handlers);
   const state: State = {
@@ -190,7 +190,7 @@ export const createMember = (dependencies: MemberDependencies): Member => {
     joined: false,
     starting: Promise.resolve(),
   };
-  const seek: Member["seek"] = (position) => {
+  const seek: KafkaMember["seek"] = (position) => {
     if (!state.joined) return;
     state.sought.seek(position);
     consumer.seek({ ...position, offset: position.offset.toString() });

@@ -1,8 +1,8 @@
 /** Third parties that post in, each with its signature scheme. */
 import { z } from "zod";
 import { choice, duration, matching, secret, secretPair, section, special } from "../keys.ts";
-import { rates } from "./limits.ts";
-import { stationName } from "./stations.ts";
+import { rates } from "./limits-settings.ts";
+import { stationName } from "./stations-settings.ts";
 
 const common = {
   source: matching("Last part of its URL.", /^[a-zA-Z0-9][\w.-]{0,127}$/, "a name of letters, digits, _ . -"),

@@ -8,7 +8,7 @@ import {
   type StreamItem,
   type StreamLimits,
   type StreamProtocol,
-} from "../../../src/ingest/stream/stream.ts";
+} from "../../../src/ingest/stream/event-stream.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 interface Item extends StreamItem {

@@ -26,7 +26,7 @@ export interface SessionOptions {
   readonly progress: Progress;
 }
 
-export interface Session {
+export interface DeliverySession {
   readonly claims: readonly Claim[];
   /** Lets what is in flight come to its end (a bounded time), commits and leaves the group. */
   close(): Promise<void>;
@@ -38,7 +38,7 @@ const SETTLE_MS = 4000;
 /** Finished records whose end isn't stored; more where more requests are in flight. */
 const MOST_UNSTORED = 8;
 
-interface Desk extends SessionOptions {
+interface SessionState extends SessionOptions {
   readonly held: Claims;
   readonly committing: Committing;
   subscription: Subscription;
@@ -55,7 +55,7 @@ const NOT_YET: Subscription = {
   close: () => Promise.resolve(),
 };
 
-const itemOf = ({ plan, clock }: Desk, claim: Claim, record: ConsumedRecord): Item => {
+const itemOf = ({ plan, clock }: SessionState, claim: Claim, record: ConsumedRecord): Item => {
   const since = record.timestamp > 0 ? record.timestamp : clock.now();
   return {
     record,
@@ -73,7 +73,7 @@ const isDone = ({ tracker, earlier }: Claim, { offset }: ConsumedRecord): boolea
   tracker.hasFinished(offset) || earlier?.hasFinished(offset) === true;
 
 const withinEnds = (
-  { plan: { ends } }: Desk,
+  { plan: { ends } }: SessionState,
   records: readonly ConsumedRecord[],
 ): readonly ConsumedRecord[] =>
   ends === undefined
@@ -81,7 +81,7 @@ const withinEnds = (
     : records.filter(({ partition, offset }) => offset < (ends.get(partition) ?? 0n));
 
 /** Everything before this offset has been read; a plan that ends is through with its own part of it. */
-const pass = ({ plan: { ends }, held, committing }: Desk, position: TopicPartitionOffset): void => {
+const pass = ({ plan: { ends }, held, committing }: SessionState, position: TopicPartitionOffset): void => {
   const claim = held.get(position);
   const end = ends === undefined ? position.offset : (ends.get(position.partition) ?? 0n);
   const offset = position.offset < end ? position.offset : end;
@@ -90,13 +90,13 @@ const pass = ({ plan: { ends }, held, committing }: Desk, position: TopicPartiti
   committing.dueLater();
 };
 
-const receive = (desk: Desk, records: readonly ConsumedRecord[]): void => {
-  const { plan, held, courier, committing, subscription, progress } = desk;
+const receive = (session: SessionState, records: readonly ConsumedRecord[]): void => {
+  const { plan, held, courier, committing, subscription, progress } = session;
   const [first] = records;
   const claim = first === undefined ? undefined : held.get(first);
   if (claim === undefined || claim.revoked) return;
   if (!claim.begun) progress.begin(plan.group, claim, undefined);
-  const wanted = withinEnds(desk, records);
+  const wanted = withinEnds(session, records);
   for (const record of wanted) {
     if (isDone(claim, record) || plan.endpoint.concerns?.(record) === false) {
       claim.tracker.passed(record.offset);
@@ -104,10 +104,10 @@ const receive = (desk: Desk, records: readonly ConsumedRecord[]): void => {
       continue;
     }
     held.received(claim, record);
-    courier.add(itemOf(desk, claim, record));
+    courier.add(itemOf(session, claim, record));
   }
   const [beyond] = records.slice(wanted.length);
-  if (beyond !== undefined) pass(desk, beyond);
+  if (beyond !== undefined) pass(session, beyond);
   if (!claim.paused && held.isFull(claim)) {
     claim.paused = true;
     subscription.pause([claim]);
@@ -115,7 +115,7 @@ const receive = (desk: Desk, records: readonly ConsumedRecord[]): void => {
   courier.go();
 };
 
-const finished = ({ held, committing, subscription }: Desk, claim: Claim): void => {
+const finished = ({ held, committing, subscription }: SessionState, claim: Claim): void => {
   committing.due();
   if (claim.paused && !claim.revoked && held.hasRoom(claim)) {
     claim.paused = false;
@@ -124,8 +124,8 @@ const finished = ({ held, committing, subscription }: Desk, claim: Claim): void 
 };
 
 /** Nothing of them is sent from now on; what is in flight may still end well and be committed. */
-const surrender = async (desk: Desk, partitions: readonly TopicPartition[]): Promise<void> => {
-  const { held, courier, committing, clock, plan, progress } = desk;
+const surrender = async (session: SessionState, partitions: readonly TopicPartition[]): Promise<void> => {
+  const { held, courier, committing, clock, plan, progress } = session;
   const claims = partitions.flatMap((partition) => held.get(partition) ?? []);
   for (const claim of claims) {
     claim.revoked = true;
@@ -148,7 +148,7 @@ const surrender = async (desk: Desk, partitions: readonly TopicPartition[]): Pro
   }
 };
 
-const take = ({ held, courier }: Desk, partitions: readonly TopicPartition[]): void => {
+const take = ({ held, courier }: SessionState, partitions: readonly TopicPartition[]): void => {
   for (const partition of partitions) {
     const before = held.give(partition);
     if (before !== undefined) {
@@ -160,49 +160,49 @@ const take = ({ held, courier }: Desk, partitions: readonly TopicPartition[]): v
 };
 
 /** Joins the plan's group. Rejects when the broker can't be reached. */
-export const openSession = async (options: SessionOptions): Promise<Session> => {
+export const openSession = async (options: SessionOptions): Promise<DeliverySession> => {
   const { broker, plan, topics, clock, observer, courier, progress } = options;
   const held = createClaims({
     onFinished: (claim) => {
-      finished(desk, claim);
+      finished(session, claim);
     },
-    isConfirmed: () => desk.subscription.silence <= 1,
+    isConfirmed: () => session.subscription.silence <= 1,
   });
   const onError = (error: GatewayError): void => {
     observer.fault(plan.name, error);
   };
-  const desk: Desk = {
+  const session: SessionState = {
     ...options,
     held,
     committing: createCommitting({
       clock,
-      subscription: () => desk.subscription,
+      subscription: () => session.subscription,
       claims: () => held.all,
       most: Math.max(MOST_UNSTORED, plan.inFlight),
       onError,
     }),
     subscription: NOT_YET,
   };
-  desk.subscription = await broker.subscribe(
+  session.subscription = await broker.subscribe(
     { group: plan.group, topics, from: "earliest" },
     {
       onAssigned: (partitions) => {
-        take(desk, partitions);
+        take(session, partitions);
       },
       onStart: (position) => {
         const claim = held.get(position);
         if (claim !== undefined) progress.begin(plan.group, claim, position);
       },
       onPassed: (position) => {
-        pass(desk, position);
+        pass(session, position);
       },
       onRecreated: (topic) => {
         progress.forget(plan.group, topic);
         courier.forgetTopic(topic);
       },
-      onRevoked: (partitions) => surrender(desk, partitions),
+      onRevoked: (partitions) => surrender(session, partitions),
       onRecords: (records) => {
-        receive(desk, records);
+        receive(session, records);
       },
       onError,
     },
@@ -212,9 +212,9 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
       return held.all;
     },
     close: async () => {
-      await surrender(desk, held.all);
-      desk.committing.close();
-      await desk.subscription.close();
+      await surrender(session, held.all);
+      session.committing.close();
+      await session.subscription.close();
     },
   };
 };

@@ -5,7 +5,7 @@ import { createHeldPartitions, type HeldPartitions, type HeldPartitionsOptions }
 import type { Taken } from "./partition-hand-out.ts";
 import { READ_BYTES, type ReaderMemory } from "./reader-memory.ts";
 
-export interface MemberOptions extends Omit<HeldPartitionsOptions, "memory"> {
+export interface PullMemberOptions extends Omit<HeldPartitionsOptions, "memory"> {
   readonly broker: Pick<Broker, "subscribe">;
   readonly group: string;
   /** Where the group begins in partitions that it has no position in. */
@@ -30,7 +30,7 @@ interface MemberEvents {
   readonly onCommitFailed: (error: GatewayError) => void;
 }
 
-export interface Member extends Pick<HeldPartitions, "take" | "isStarved" | "lacksMemory" | "wanted"> {
+export interface PullMember extends Pick<HeldPartitions, "take" | "isStarved" | "lacksMemory" | "wanted"> {
   /** False: the group may have given the partitions to another member, so that nothing may be handed out. */
   readonly isConfirmed: boolean;
   /** Marks as consumed and commits what has become whole. Never rejects: what isn't committed comes again. */
@@ -40,7 +40,7 @@ export interface Member extends Pick<HeldPartitions, "take" | "isStarved" | "lac
 }
 
 /** Joins the group. Rejects as the broker's `subscribe` does. */
-export const createMember = async (options: MemberOptions): Promise<Member> => {
+export const createPullMember = async (options: PullMemberOptions): Promise<PullMember> => {
   const { broker, group, topic, from, events, isIdle } = options;
   const memory = options.memory.join(options.owner, {
     isIdle,

@@ -13,7 +13,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
-import { startEventService } from "./event-service.ts";
+import { startEventService } from "./wire-event-service.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Questions } from "./questions.ts";
 

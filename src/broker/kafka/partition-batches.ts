@@ -15,7 +15,7 @@ interface IndexedBatch extends PartitionBatch {
 }
 
 /** One partition's batches: the one at the head is sent until its end is known, the others wait for it. */
-export interface Lane {
+export interface PartitionBatches {
   readonly waiting: IndexedBatch[];
   /** The head may already be stored by an earlier attempt. */
   ambiguous: boolean;
@@ -36,11 +36,11 @@ export const failedRecord = (code: Failure, cause: unknown): AppendOutcome => ({
 });
 
 /** A lane for each partition; a record that asks for a partition that isn't there has failed already. */
-export const lanesOf = (
+export const batchesByPartition = (
   partitions: readonly (number | undefined)[],
   records: readonly BrokerRecord[],
   outcomes: AppendOutcome[],
-): Lane[] => {
+): PartitionBatches[] => {
   const indexes = new Map<number, number[]>();
   for (const [i, partition] of partitions.entries()) {
     if (partition === undefined) {
@@ -88,7 +88,11 @@ const batchesOf = (
 };
 
 /** Takes the result of the lane's head. False: the head is to be sent again as it is. */
-export const settleHead = (lane: Lane, result: SendResult, outcomes: AppendOutcome[]): boolean => {
+export const settleHead = (
+  lane: PartitionBatches,
+  result: SendResult,
+  outcomes: AppendOutcome[],
+): boolean => {
   const head = lane.waiting[0];
   if (head === undefined) return false;
   if (result.status === "stored") {
@@ -142,7 +146,7 @@ const halves = ({ partition, indexes, records }: IndexedBatch): IndexedBatch[] =
 
 /** Ends the lanes without another attempt. A head whose outcome is unknown stays unknown; all other batches get `code`. */
 const failWaiting = (
-  lanes: readonly Lane[],
+  lanes: readonly PartitionBatches[],
   code: Failure,
   cause: unknown,
   outcomes: AppendOutcome[],
@@ -153,11 +157,15 @@ const failWaiting = (
 };
 
 /** There is no time left for another attempt. */
-export const failRest = (lanes: readonly Lane[], cause: unknown, outcomes: AppendOutcome[]): void => {
+export const failRest = (
+  lanes: readonly PartitionBatches[],
+  cause: unknown,
+  outcomes: AppendOutcome[],
+): void => {
   failWaiting(lanes, "BROKER_UNAVAILABLE", cause, outcomes);
 };
 
 /** The topic is deleted. Readers may have seen what an attempt of unknown outcome stored before that. */
-export const failGone = (lanes: readonly Lane[], outcomes: AppendOutcome[]): void => {
+export const failGone = (lanes: readonly PartitionBatches[], outcomes: AppendOutcome[]): void => {
   failWaiting(lanes, "STATION_UNKNOWN", "UNKNOWN_TOPIC_OR_PARTITION", outcomes);
 };

@@ -4,14 +4,14 @@ import type { SignInOperator } from "../auth/operator.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { COMMIT, VERSION } from "../config/version.ts";
-import type { AppOptions } from "../http/app.ts";
+import type { AppOptions } from "../http/http-app.ts";
 import { consoleRoutes, signInPage, type ConsoleFiles } from "../http/handlers/console/routes.ts";
 import { frontRoute, type GatewayFacts } from "../http/handlers/operations/routes.ts";
 import { operatorStationRoutes } from "../http/handlers/operator-stations/routes.ts";
 import type { ReadBody } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { Ingest } from "./ingest.ts";
+import type { Ingest } from "./wire-ingest.ts";
 
 /** The build puts it beside the program; a program that runs from its sources has none to serve. */
 const FOLDER = new URL("../console/", import.meta.url);

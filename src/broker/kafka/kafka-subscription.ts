@@ -12,7 +12,7 @@ import type {
   Watermarks,
 } from "../broker.ts";
 import type { CountPartitions } from "./assigner.ts";
-import { createMember, type Member } from "./member.ts";
+import { createKafkaMember, type KafkaMember } from "./kafka-member.ts";
 import { createSubscribedTopics, type SubscribedTopics, type TopicWatch } from "./topic-watch.ts";
 import type { TopicIds } from "./wire-cluster.ts";
 
@@ -61,9 +61,9 @@ interface Reader extends SubscriptionDependencies {
   readonly subscribed: SubscribedTopics;
   /** Those of a reader that has none of its own. */
   readonly groups: Set<string>;
-  member: Member | undefined;
+  member: KafkaMember | undefined;
   /** It makes room for another one: it may still commit, and its end is no fault. */
-  leaving: Member | undefined;
+  leaving: KafkaMember | undefined;
   /** Joins that are under way. */
   joins: number;
   replacing: Promise<void> | undefined;
@@ -105,11 +105,11 @@ const again = (reader: Reader, cause: unknown): void => {
   reader.pause = Math.min(2 * reader.pause, LONGEST_PAUSE);
 };
 
-const createJoining = (reader: Reader, topics: readonly string[]): Member => {
+const createJoining = (reader: Reader, topics: readonly string[]): KafkaMember => {
   const { options, places, subscribed, groups, topicWatch } = reader;
   // In a group of its own a reader that comes back need not wait until its former self is missed.
   const group = options.group ?? `stationgate-reader-${randomUUID()}`;
-  const joining: Member = createMember({
+  const joining: KafkaMember = createKafkaMember({
     ...reader,
     group,
     topics,

@@ -1,7 +1,7 @@
 /** Who may call: accounts with their tokens, and API keys. */
 import { choice, duration, instant, integer, list, matching, secret, section, size, text } from "../keys.ts";
-import { rates } from "./limits.ts";
-import { origin } from "./server.ts";
+import { rates } from "./limits-settings.ts";
+import { origin } from "./server-settings.ts";
 
 const DAY = 86_400_000;
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { RequestFields } from "../../../src/observability/logger/request-log.ts";
+import type { RequestFields } from "../../../src/observability/logger/request-lines.ts";
 import { createLog, type LogLevel } from "../../../src/observability/logger/logger.ts";
 
 /** What the logger and the request log make of the same lines, without their times. */

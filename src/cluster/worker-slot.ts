@@ -6,7 +6,7 @@ import { GatewayError } from "../errors.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 
-interface PlaceOptions {
+interface WorkerSlotOptions {
   readonly slot: Slot;
   /** What every worker of this place serves with. */
   readonly settings: Settings;
@@ -15,7 +15,7 @@ interface PlaceOptions {
   readonly onEnd: (worker: Worker) => void;
 }
 
-export interface Place {
+export interface WorkerSlot {
   /** The worker, while there is one that takes connections. */
   readonly worker: Worker | undefined;
   /**
@@ -37,7 +37,8 @@ export const tell = (worker: Worker | undefined, message: ToWorker): void => {
   if (worker?.isConnected() === true) worker.send(message);
 };
 
-export const createPlace = ({ slot, settings, logger, onMessage, onEnd }: PlaceOptions): Place => {
+export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
+  const { slot, settings, logger, onMessage, onEnd } = options;
   const backOff = createBackOff();
   let current: Worker | undefined;
   let ready: Worker | undefined;
