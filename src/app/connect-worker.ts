@@ -5,7 +5,7 @@ import type { BodyReaders } from "../http/middleware/body.ts";
 import type { Route } from "../http/routes.ts";
 import type { Health } from "../observability/health.ts";
 import type { LogLevels } from "../observability/logger/levels.ts";
-import type { StartedDelivery } from "./delivery.ts";
+import type { StartedDelivery } from "./wire-delivery.ts";
 import type { LevelChange, Questions } from "./questions.ts";
 
 interface ConnectWorkerDependencies {

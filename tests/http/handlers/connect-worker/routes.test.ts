@@ -1,7 +1,7 @@
 /** Kafka Connect's health and loggers. */
 import supertest from "supertest";
 import { GatewayError } from "../../../../src/errors.ts";
-import { createApp } from "../../../../src/http/app.ts";
+import { createApp } from "../../../../src/http/http-app.ts";
 import { workerRoutes } from "../../../../src/http/handlers/connect-worker/routes.ts";
 import { bodyReaders } from "../../../../src/http/middleware/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
