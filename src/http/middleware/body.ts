@@ -32,14 +32,14 @@ export type BodyReaders = (limits: BodyLimits) => ReadBody;
  */
 export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
   const memories = createBodyMemories(budget);
-  const known: Source = { memory: memories.known, turns: createTurns(2) };
+  const turns = createTurns(2);
   const strangers: Source = { memory: memories.strangers, turns: createTurns(1) };
   return (limits) => async (request) => {
     const decoder = decoderFor(request.headers["content-encoding"]);
     if (Number(request.headers["content-length"] ?? 0) > limits.maxBytes)
       throw new GatewayError("BODY_TOO_LARGE");
     const call = callOf(request.res);
-    const source = call.isKnown ? known : strangers;
+    const source = call.isKnown ? { memory: memories.ofPrincipal(holderName(call)), turns } : strangers;
     const body = await collect(request, limits, source.memory);
     if (decoder === undefined || body.length === 0) return keep(call, source, body);
     return keep(call, source, await decode(body, decoder, limits.maxBytes, source));
@@ -51,6 +51,10 @@ interface Source {
   readonly memory: BodyMemory;
   readonly turns: Turns;
 }
+
+/** Operators hold together. */
+const holderName = ({ principal }: Call): string =>
+  principal === undefined ? "operators" : `${principal.kind} ${principal.name}`;
 
 /** The body's bytes are given back when its request has ended. */
 const keep = (call: Call, { memory }: Source, body: Buffer): Buffer => {

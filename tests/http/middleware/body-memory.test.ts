@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { gzipSync } from "node:zlib";
 import { createHttpServer, type HttpServer } from "../../../src/http/server.ts";
 import { openRaw, type RawConnection } from "../raw.ts";
-import { BROWSER_KEY, createTestGateway, LIMIT, type TestGateway } from "../support.ts";
+import { BROWSER_KEY, PARTNER_KEY, createTestGateway, LIMIT, type TestGateway } from "../support.ts";
 
 const KILOBYTE = 1024;
 const SLOW = 60 * KILOBYTE;
@@ -104,7 +104,28 @@ it("takes a browser key for a stranger, since anybody can have it", async () => 
   second.socket.destroy();
 });
 
-it("refuses the newest body of a client with a credential", async () => {
+it("cuts the oldest slow body of the principal that holds the most, for another principal", async () => {
+  const slow = [await slowEvent()];
+  await used(SLOW - 1);
+  slow.push(await slowEvent(), await slowEvent());
+  await used(3 * (SLOW - 1));
+  const other = await fetch(`http://127.0.0.1:${port}${SINGLE}`, {
+    method: "POST",
+    headers: { "x-api-key": PARTNER_KEY, "content-type": "text/plain" },
+    body: "x".repeat(30 * KILOBYTE),
+  });
+  expect(other.status).toBe(200);
+  expect(await slow[0]?.closed()).toContain(REFUSED);
+  await used(2 * (SLOW - 1));
+  for (const { socket, until } of slow.slice(1)) {
+    socket.write("x");
+    expect(await until("HTTP/1.1")).toContain("200 OK");
+    socket.destroy();
+  }
+  await used(0);
+});
+
+it("refuses the newest body of the principal that holds the most", async () => {
   const slow = await Promise.all(Array.from({ length: 3 }, slowEvent));
   await used(3 * (SLOW - 1));
   const refused = await produce("x".repeat(30 * KILOBYTE));
