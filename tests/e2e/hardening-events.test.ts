@@ -73,7 +73,7 @@ it.each([
     "application/json",
     400,
   ],
-  ["v2", "/topics/s", `{"records":[${"1,".repeat(MILLION)}1]}`, "application/vnd.kafka.json.v2+json", 422],
+  ["v2", "/topics/s", `{"records":[${"1,".repeat(MILLION)}1]}`, "application/vnd.kafka.json.v2+json", 400],
   [
     "v2 of empty records",
     "/topics/s",

@@ -46,7 +46,7 @@ const allowed = ({ principal }: AuthorisedCall, stations: readonly ListedStation
 export const urlOf = ({ request }: AuthorisedCall, path: string): string =>
   `${request.protocol}://${request.headers.host ?? "localhost"}${path}`;
 
-export const clusterPath = (clusterId: string): string => `/v3/clusters/${encodeURIComponent(clusterId)}`;
+const clusterPath = (clusterId: string): string => `/v3/clusters/${encodeURIComponent(clusterId)}`;
 
 export const topicPath = (clusterId: string, name: string): string =>
   `${clusterPath(clusterId)}/topics/${encodeURIComponent(name)}`;
