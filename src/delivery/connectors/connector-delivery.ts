@@ -86,7 +86,10 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     broker,
     topic: options.connectorsTopic,
     clock,
-    onChange: (name) => void fleet.reconcile(name),
+    onChange: (name) => {
+      replays.align(name, directory.get(name));
+      void fleet.reconcile(name);
+    },
     onError: (error) => {
       observer.fault(NO_CONNECTOR, error);
     },

@@ -4,7 +4,7 @@ import { parseConnectorConfig } from "./connector-config.ts";
 import { planOf } from "./connector-plan.ts";
 import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
 import { createRunner, type RunnerOptions } from "../engine/runner.ts";
-import type { Entry } from "./directory.ts";
+import { printOf, type Entry } from "./directory.ts";
 
 export interface DeadLetters {
   readonly topic: string;
@@ -17,8 +17,10 @@ export interface DeadLetters {
 export interface Replays {
   /** Both reject with REQUEST_INVALID for a connector without dead letter topic, and with BROKER_UNAVAILABLE. */
   view(entry: Entry): Promise<DeadLetters>;
-  /** Begins to send the letters that there are now. */
+  /** Begins to send the letters that there are now. Also rejects with REQUEST_INVALID for a connector that is paused or stopped. */
   start(entry: Entry): Promise<DeadLetters>;
+  /** Ends the replay of a connector that has been paused, stopped, changed or deleted: what was not sent stays a letter. */
+  align(name: string, entry: Entry | undefined): void;
   /** In this process. */
   isRunning(connector: string): boolean;
   stop(): Promise<void>;
@@ -29,44 +31,60 @@ export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"
   readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
 }
 
+interface Running {
+  readonly done: Promise<void>;
+  /** What its plan was made from. */
+  readonly config: string;
+  readonly calledOff: AbortController;
+}
+
+const requireRunning = ({ name, target }: Entry): void => {
+  if (target === "RUNNING") return;
+  throw new GatewayError("REQUEST_INVALID", {
+    message: `Connector ${name} is ${target}: resume it before its dead letters are replayed`,
+  });
+};
+
 const planFor = ({ name, config }: Entry): LetterPlan => {
   const parsed = parseConnectorConfig(name, config);
   if ("settings" in parsed) return replayPlan(planOf(parsed.settings));
   throw new GatewayError("CONNECTOR_CONFIG_INVALID");
 };
 
+/** Resolves when the replay is over, or has been called off. */
+const replay = async (options: ReplaysOptions, plan: LetterPlan, calledOff: AbortSignal): Promise<void> => {
+  let over = false;
+  const runner = createRunner({
+    ...options,
+    plan,
+    onStopped: (trace) => {
+      over = true;
+      options.observer.fault(plan.name, new GatewayError("DELIVERY_STOPPED", { message: trace }));
+    },
+  });
+  // Nothing is sent from then on; that it is over is seen a little later.
+  calledOff.addEventListener("abort", () => void runner.stop());
+  await untilReplayed(options, plan, {
+    isOver: () => over || calledOff.aborted,
+    isIdle: () => runner.claims.length > 0 && runner.claims.every(({ records }) => records === 0),
+  });
+  await runner.stop();
+};
+
 export const createReplays = (options: ReplaysOptions): Replays => {
   const { broker, observer } = options;
-  const running = new Map<string, Promise<void>>();
+  const running = new Map<string, Running>();
   const isRunning = (name: string): boolean => running.has(name);
   const isRunningAnywhere = async (name: string): Promise<boolean> =>
     isRunning(name) || ((await options.replaysAnywhere?.(name)) ?? false);
-  let closed = false;
-
-  const replay = async (plan: LetterPlan): Promise<void> => {
-    let over = false;
-    const runner = createRunner({
-      ...options,
-      plan,
-      onStopped: (trace) => {
-        over = true;
-        observer.fault(plan.name, new GatewayError("DELIVERY_STOPPED", { message: trace }));
-      },
-    });
-    await untilReplayed(options, plan, {
-      isOver: () => over || closed,
-      isIdle: () => runner.claims.length > 0 && runner.claims.every(({ records }) => records === 0),
-    });
-    await runner.stop();
-  };
-
-  const begin = (name: string, plan: LetterPlan): void => {
-    const done = replay(plan)
+  const begin = ({ name, config }: Entry, plan: LetterPlan): void => {
+    const calledOff = new AbortController();
+    const done = replay(options, plan, calledOff.signal)
       .catch((error: unknown) => {
         observer.fault(name, asGatewayError(error));
       })
       .finally(() => running.delete(name));
-    running.set(name, done);
+    running.set(name, { done, config: printOf(config), calledOff });
   };
 
   const view = async (entry: Entry): Promise<DeadLetters> => {
@@ -79,15 +97,23 @@ export const createReplays = (options: ReplaysOptions): Replays => {
     view,
     start: async (entry) => {
       const plan = planFor(entry);
+      requireRunning(entry);
       const { left, ends } = await lettersOf(broker, plan.group, plan.deadLetterTopic);
       const already = await isRunningAnywhere(entry.name);
-      if (!already && left > 0) begin(entry.name, { ...plan, ends });
+      if (!already && left > 0) begin(entry, { ...plan, ends });
       return { topic: plan.deadLetterTopic, records: left, replaying: already || isRunning(entry.name) };
+    },
+    align: (name, entry) => {
+      const replaying = running.get(name);
+      if (replaying === undefined) return;
+      const goesOn = entry?.target === "RUNNING" && printOf(entry.config) === replaying.config;
+      if (!goesOn) replaying.calledOff.abort();
     },
     isRunning,
     stop: async () => {
-      closed = true;
-      await Promise.all(running.values());
+      const all = [...running.values()];
+      for (const { calledOff } of all) calledOff.abort();
+      await Promise.all(all.map(({ done }) => done));
     },
   };
 };

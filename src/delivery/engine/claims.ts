@@ -17,6 +17,8 @@ export interface Claim extends TopicPartition {
   begun: boolean;
   /** Being given up, or gone: nothing more of it is sent. */
   revoked: boolean;
+  /** Gone: its position is not stored any more. */
+  ended: boolean;
   /** Records being sent, or being stored as dead letters. */
   busy: number;
   /** Records in memory, and the bytes they take. */
@@ -88,6 +90,7 @@ const createClaim = (
     },
     begun: false,
     revoked: false,
+    ended: false,
     busy: 0,
     records: 0,
     bytes: 0,

@@ -154,7 +154,10 @@ const createSender = (courier: CourierState): ((item: Item) => Promise<void>) =>
     courier.inFlight += 1;
     const next = await attempt(item);
     courier.inFlight -= 1;
+    // A request that the stop itself broke off says nothing of the record, which is sent again after the next start.
+    const isBrokenOff = courier.phase === "halted" && item.claim.ended;
     if (next.action === "finish") finish(courier, item);
+    else if (isBrokenOff) abandon(courier, item);
     else if (next.action === "wait") wait(courier, item, next.ms);
     else if (next.action === "drop") void drop(courier, item);
     else stop(courier, next.trace);

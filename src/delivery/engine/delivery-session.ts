@@ -142,6 +142,7 @@ const surrender = async (session: SessionState, partitions: readonly TopicPartit
   await committed;
   await committing.commit(claims);
   for (const claim of claims) {
+    claim.ended = true;
     if (held.get(claim) !== claim) continue;
     held.give(claim);
     progress.keep(plan.group, claim);

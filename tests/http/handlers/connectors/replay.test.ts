@@ -99,6 +99,63 @@ describe("dead letters", () => {
     expect(letters.records).toBe(1);
   });
 
+  describe("that fail again and again", () => {
+    const letters = () =>
+      bodyOf<{ records: number; replaying: boolean }>(rig.http.get("/connectors/crm/dead-letters"));
+
+    beforeEach(async () => {
+      rig.sink.answer((_, index) => (index < 2 ? RETRY : { status: 500 }));
+      const dropping = {
+        ...rig.config(),
+        "exception.strategy": "DROP_MESSAGE",
+        "dead.letter.topic": "dead",
+      };
+      await rig.http.post("/connectors").send({ name: "crm", config: dropping }).expect(201);
+      await rig.produce("a", "b");
+      await rig.sink.received(2);
+      while ((await letters().catch(() => ({ records: 0 }))).records < 2) await new Promise(setImmediate);
+      rig.sink.answer(() => "hang");
+      await rig.http.post("/connectors/crm/dead-letters/replay").expect(202);
+      await rig.sink.received(3);
+    });
+
+    it.each([
+      ["paused", () => rig.http.put("/connectors/crm/pause").expect(202)],
+      ["stopped", () => rig.http.put("/connectors/crm/stop").expect(204)],
+      [
+        "changed",
+        () => rig.http.patch("/connectors/crm/config").send({ "callback.timeout.read.ms": 9000 }).expect(200),
+      ],
+    ])("are replayed until the connector is %s, and stay letters", async (_, end) => {
+      await end();
+      while ((await letters()).replaying) await new Promise((resolve) => setTimeout(resolve, 20));
+
+      expect(rig.sink.requests).toHaveLength(3);
+      expect((await letters()).records).toBe(2);
+    });
+
+    it("are replayed until the connector is deleted", async () => {
+      await rig.http.delete("/connectors/crm").expect(204);
+      await rig.http
+        .post("/connectors")
+        .send({ name: "crm", config: { ...rig.config(), "dead.letter.topic": "dead" } });
+      while ((await letters()).replaying) await new Promise((resolve) => setTimeout(resolve, 20));
+
+      expect((await letters()).records).toBe(2);
+    });
+
+    it("go on while the connector is restarted, and are not replayed while it is paused", async () => {
+      await rig.http.post("/connectors/crm/restart").expect(204);
+
+      expect((await letters()).replaying).toBe(true);
+
+      await rig.http.put("/connectors/crm/pause").expect(202);
+      const { message } = await bodyOf(rig.http.post("/connectors/crm/dead-letters/replay").expect(400));
+
+      expect(message).toBe("Connector crm is PAUSED: resume it before its dead letters are replayed");
+    });
+  });
+
   it("are none of a connector without a topic for them", async () => {
     await rig.http.post("/connectors").send({ name: "crm", config: rig.config() }).expect(201);
     await rig.http.get("/connectors/crm/dead-letters").expect(400);
