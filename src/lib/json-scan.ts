@@ -11,6 +11,7 @@ export const CLOSE_BRACKET = 0x5d;
 export const OPEN_BRACE = 0x7b;
 export const CLOSE_BRACE = 0x7d;
 export const COMMA = 0x2c;
+const COLON = 0x3a;
 const SPACE = 0x20;
 
 /** Offset just past the string whose opening quote is at `at`. */
@@ -63,6 +64,8 @@ export interface JsonBounds {
   readonly depth: number;
   /** Values of all kinds: one more than there are commas and opening brackets. */
   readonly values: number;
+  /** Members of all objects together: building one takes several times as long as another value. */
+  readonly members: number;
 }
 
 /**
@@ -71,11 +74,12 @@ export interface JsonBounds {
  */
 export const excessOf = (
   bytes: Buffer,
-  { depth: maxDepth, values }: JsonBounds,
+  { depth: maxDepth, values, members }: JsonBounds,
 ): keyof JsonBounds | undefined => {
   if (bytes.length <= maxDepth) return undefined;
   let depth = 0;
   let more = values;
+  let moreMembers = members;
   let i = 0;
   while (i < bytes.length) {
     const byte = bytes[i] ?? 0;
@@ -87,6 +91,7 @@ export const excessOf = (
     depth += step;
     if (depth > maxDepth) return "depth";
     if ((step > 0 || byte === COMMA) && --more <= 0) return "values";
+    if (byte === COLON && --moreMembers < 0) return "members";
     i++;
   }
   return undefined;

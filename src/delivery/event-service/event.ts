@@ -47,9 +47,13 @@ const textOf = (tree: JsonTree | undefined): string | undefined => {
 const sepOf = (tree: JsonTree | undefined): string | undefined => /\d+$/.exec(textOf(tree) ?? "")?.[0];
 
 /** Far beyond any event of the Anchor Platform. The tree of a text costs its length for each level. */
-const BOUNDS = { depth: 100, values: 100_000 };
+const BOUNDS = { depth: 100, values: 100_000, members: 100_000 };
 
-const EXCESS = { depth: "value is nested too deep", values: "value has too many values" } as const;
+const EXCESS = {
+  depth: "value is nested too deep",
+  values: "value has too many values",
+  members: "value has too many members",
+} as const;
 
 const parse = (json: Buffer): JsonTree | undefined => {
   try {

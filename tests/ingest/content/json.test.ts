@@ -38,6 +38,10 @@ describe("JSON with too many values", () => {
 
   it("counts values, not what stands in texts", () => {
     expect(codeOf(() => parse(list("1", 499_999)))).toBeUndefined();
+    const members = (count: number): Buffer =>
+      Buffer.from(`{${Array.from({ length: count }, (_, n) => `"k${n}":1`).join(",")}}`);
+    expect(codeOf(() => parse(members(100_001)))).toBe("JSON_INVALID");
+    expect(codeOf(() => parse(members(100_000)))).toBeUndefined();
     expect(codeOf(() => parse(list("1", 500_000)))).toBe("JSON_INVALID");
     expect(codeOf(() => parseDocument(list("1", 99_999)))).toBeUndefined();
     expect(codeOf(() => parseDocument(list("1", 100_000)))).toBe("JSON_INVALID");
