@@ -1,11 +1,7 @@
 /** Answering while the request still comes: 200 and the headers at once, then a report a line. */
 import { GatewayError } from "../errors.ts";
-import {
-  runStream,
-  type StreamItem,
-  type StreamLimits,
-  type StreamProtocol,
-} from "../ingest/stream/event-stream.ts";
+import { runStream, type StreamLimits } from "../ingest/stream/event-stream.ts";
+import type { StreamItem, StreamProtocol } from "../ingest/stream/stream-protocol.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Call } from "./call.ts";
 import { closeLingering } from "./lingering.ts";

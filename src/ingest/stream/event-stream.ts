@@ -3,30 +3,11 @@
  * events are unanswered, or the reports aren't fetched, the input waits, and so does whoever sends it.
  */
 import type { Readable, Writable } from "node:stream";
-import { asGatewayError, GatewayError } from "../../errors.ts";
+import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { IncomingEvent } from "../incoming-event.ts";
 import type { EventOutcome } from "../produce.ts";
-import type { Cut, Cutter } from "./cutters.ts";
-
-/** What a text of the stream says, or why it can't be read; its API may keep more beside. */
-export interface StreamItem {
-  readonly event: IncomingEvent | GatewayError;
-}
-
-/** What an API makes of a stream. Reports are lines, without their end. */
-export interface StreamProtocol<T extends StreamItem> {
-  readonly cutter: Cutter;
-  /** Never throws. An error means that no more can be made of this stream: it becomes the last report. */
-  read(text: Buffer): T | GatewayError;
-  /** One outcome per item, in order. Calls come in the order of the stream, without waiting for each other. */
-  store(items: readonly T[]): Promise<readonly EventOutcome[]>;
-  report(item: T, outcome: EventOutcome): string;
-  /** The last report of a stream that is ended before its time. */
-  ended(error: GatewayError): string;
-  /** Do reports keep the order of the events, or does each go out as soon as it is known? */
-  readonly ordered: boolean;
-}
+import type { Cut } from "./cutters.ts";
+import { outcomesOf, readAll, type StreamItem, type StreamProtocol } from "./stream-protocol.ts";
 
 /** Times in milliseconds. */
 export interface StreamLimits {
@@ -224,21 +205,8 @@ const handOver = <T extends StreamItem>(session: StreamState<T>, texts: readonly
   end(session, fault);
 };
 
-const readAll = <T extends StreamItem>(
-  protocol: StreamProtocol<T>,
-  texts: readonly Buffer[],
-): { readonly items: readonly T[]; readonly fault: GatewayError | undefined } => {
-  const items: T[] = [];
-  for (const text of texts) {
-    const item = protocol.read(text);
-    if (item instanceof GatewayError) return { items, fault: item };
-    items.push(item);
-  }
-  return { items, fault: undefined };
-};
-
 const inOrder = <T extends StreamItem>(session: StreamState<T>, items: readonly T[]): Promise<void> => {
-  const stored = outcomesOf(session, items);
+  const stored = outcomesOf(session.protocol, items);
   const before = session.reported;
   session.reported = stored.then(async (outcomes) => {
     await before;
@@ -252,22 +220,10 @@ const asKnown = async <T extends StreamItem>(session: StreamState<T>, items: rea
   const unread = items.filter(({ event }) => event instanceof GatewayError);
   const read = unread.length === 0 ? items : items.filter(({ event }) => !(event instanceof GatewayError));
   const each = [unread, read].map(async (some) => {
-    write(session, some, await outcomesOf(session, some));
+    write(session, some, await outcomesOf(session.protocol, some));
   });
   await Promise.all(each);
 };
-
-/** A call that is refused as a whole is an outcome of each of its events. */
-const outcomesOf = <T extends StreamItem>(
-  { protocol }: StreamState<T>,
-  items: readonly T[],
-): Promise<readonly EventOutcome[]> =>
-  items.length === 0
-    ? Promise.resolve([])
-    : protocol.store(items).catch((thrown: unknown) => {
-        const outcome = { status: "failed", error: asGatewayError(thrown) } as const;
-        return items.map(() => outcome);
-      });
 
 const write = <T extends StreamItem>(
   session: StreamState<T>,

@@ -3,12 +3,8 @@ import fc from "fast-check";
 import { GatewayError } from "../../../src/errors.ts";
 import { createJsonCutter } from "../../../src/ingest/stream/cutters.ts";
 import type { EventOutcome } from "../../../src/ingest/produce.ts";
-import {
-  runStream,
-  type StreamItem,
-  type StreamLimits,
-  type StreamProtocol,
-} from "../../../src/ingest/stream/event-stream.ts";
+import { runStream, type StreamLimits } from "../../../src/ingest/stream/event-stream.ts";
+import type { StreamItem, StreamProtocol } from "../../../src/ingest/stream/stream-protocol.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 interface Item extends StreamItem {

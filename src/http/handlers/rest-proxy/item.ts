@@ -3,7 +3,7 @@ import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
 import { membersOf } from "../../../lib/json-members.ts";
 import { skipSpace } from "../../../lib/json-scan.ts";
-import type { StreamItem } from "../../../ingest/stream/event-stream.ts";
+import type { StreamItem } from "../../../ingest/stream/stream-protocol.ts";
 import type { RestProxyDependencies } from "./dependencies.ts";
 import { PARTS, readRecord, recordShape, hasManyHeaders, type RecordContext } from "./record.ts";
 import type { Reported } from "./report.ts";

@@ -1,7 +1,7 @@
 /** v3 records on a connection that stays open. */
 import { createJsonCutter } from "../../../ingest/stream/cutters.ts";
 import { GatewayError } from "../../../errors.ts";
-import type { StreamProtocol } from "../../../ingest/stream/event-stream.ts";
+import type { StreamProtocol } from "../../../ingest/stream/stream-protocol.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../families.ts";
 import { answerStream, requirePlainStream } from "../../stream-answer.ts";

@@ -6,7 +6,7 @@ import { followPointer, valueAt } from "../../../lib/json-members.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import { createLineCutter } from "../../../ingest/stream/cutters.ts";
-import type { StreamItem, StreamProtocol } from "../../../ingest/stream/event-stream.ts";
+import type { StreamItem, StreamProtocol } from "../../../ingest/stream/stream-protocol.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { retryAfterMs } from "../../families.ts";
 import { answerStream, requirePlainStream } from "../../stream-answer.ts";
