@@ -9,13 +9,18 @@ import { paced } from "../../../lib/pace.ts";
 import { createTexts } from "../../results.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendText } from "../../respond.ts";
-import type { RestProxyDependencies } from "./dependencies.ts";
-import { eventOf, type Item } from "./item.ts";
-import { openEnvelope } from "./envelope.ts";
-import { PARTS, readRecord, recordShape, hasManyHeaders, type RecordContext } from "./record.ts";
+import { type RestProxyDependencies, stationOfTopic } from "./topic.ts";
+import {
+  eventOf,
+  hasManyHeaders,
+  type Item,
+  PARTS,
+  readRecord,
+  type RecordContext,
+  recordShape,
+} from "./record.ts";
+import { faultOf, isUnknownField, JSON_TYPE, openEnvelope, requireJson } from "./body-shape.ts";
 import { reporterOf } from "./report.ts";
-import { faultOf, isUnknownField, JSON_TYPE, requireJson } from "./shape.ts";
-import { stationOfTopic } from "./topic.ts";
 
 const batchShape = z.strictObject({ entries: z.array(z.unknown()) });
 

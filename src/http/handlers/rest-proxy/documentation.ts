@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ErrorCode } from "../../../errors.ts";
 import { json, type Answer, type Content, type Documentation, type Parameter } from "../../documentation.ts";
 import { recordShape } from "./record.ts";
-import { v2RecordShape } from "./v2-records.ts";
+import { v2RecordShape } from "./v2.ts";
 import { restProxyError } from "../../openapi/error-responses.ts";
 
 export const TAG = "REST Proxy";

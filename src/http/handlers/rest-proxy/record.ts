@@ -1,13 +1,19 @@
 /** A record of the v3 API, from its JSON to an event: `{partition_id?, headers?, key?, value?, timestamp?}`. */
 import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
-import { GatewayError } from "../../../errors.ts";
+import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { checkStructuredEvent, STRUCTURED_TYPE } from "../../../ingest/cloudevents.ts";
 import { type ContentLimits, fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
-import type { Members } from "../../../lib/json-members.ts";
+import { parseJson } from "../../../ingest/content/json.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import { isReservedHeader } from "../../../ingest/record-headers.ts";
-import { partShape, readPart, type Part } from "./part.ts";
+import type { StreamItem } from "../../../ingest/stream/stream-protocol.ts";
+import { type Members, membersOf } from "../../../lib/json-members.ts";
+import { skipSpace } from "../../../lib/json-scan.ts";
+import { type RecordPart, partShape, readPart } from "./record-part.ts";
+import type { Reported } from "./report.ts";
+import { faultOf } from "./body-shape.ts";
+import type { RestProxyDependencies } from "./topic.ts";
 
 export interface RecordContext {
   readonly contentLimits: ContentLimits;
@@ -15,14 +21,14 @@ export interface RecordContext {
   readonly maxHeaders: number;
 }
 
-export interface V3Record {
+interface V3Record {
   readonly event: IncomingEvent;
-  readonly key: Part | undefined;
-  readonly value: Part | undefined;
+  readonly key: RecordPart | undefined;
+  readonly value: RecordPart | undefined;
 }
 
 /** A record's text, and in it what `PARTS` names. */
-export interface RecordSource extends Pick<Members, "spans"> {
+interface RecordSource extends Pick<Members, "spans"> {
   readonly bytes: Buffer;
 }
 
@@ -82,7 +88,7 @@ const timestampOf = (text: string | null | undefined): Pick<IncomingEvent, "time
 };
 
 /** A key that is null is none: the station's own may take its place. */
-const keyOf = (key: Part | undefined): Pick<IncomingEvent, "key"> =>
+const keyOf = (key: RecordPart | undefined): Pick<IncomingEvent, "key"> =>
   key === undefined || key.bytes === null ? {} : { key: key.bytes };
 
 type Content = Pick<IncomingEvent, "contentType" | "headers" | "exactHeaders">;
@@ -93,7 +99,7 @@ type Content = Pick<IncomingEvent, "contentType" | "headers" | "exactHeaders">;
  */
 const contentOf = (
   { headers: given }: z.output<typeof recordShape>,
-  value: Part | undefined,
+  value: RecordPart | undefined,
   { contentLimits }: RecordContext,
 ): Content => {
   const bytes = value?.bytes ?? null;
@@ -130,3 +136,42 @@ const requireCloudEvent = (event: Buffer | null, limits: ContentLimits): void =>
 };
 
 const isContentType = ({ name }: RecordHeader): boolean => name.toLowerCase() === "content-type";
+
+/** One object of a v3 body or stream: its record, or what is wrong with it. */
+
+export interface Item extends StreamItem, Reported {}
+
+export type ReadItem = (text: Buffer) => Item | GatewayError;
+
+const unread = (event: GatewayError): Item => ({ event, key: undefined, value: undefined });
+
+/**
+ * For the texts of one call. An error in place of an item means that nothing behind it can be taken: the text is no
+ * JSON. Any other fault is the record's own.
+ */
+export const itemReader = (
+  context: RecordContext & Pick<RestProxyDependencies, "maxEventBytes">,
+): ReadItem => {
+  const { maxEventBytes } = context;
+  return (text) => {
+    try {
+      const item = readItem(text, context);
+      const size = item.value?.bytes?.length ?? 0;
+      return size > maxEventBytes ? unread(new GatewayError("RECORD_TOO_LARGE")) : item;
+    } catch (thrown) {
+      const error = asGatewayError(thrown);
+      return error.code === "JSON_INVALID" ? error : unread(error);
+    }
+  };
+};
+
+const readItem = (text: Buffer, context: RecordContext): Item => {
+  const parsed = parseJson(text, context.contentLimits);
+  if (hasManyHeaders(parsed, context)) throw new GatewayError("RECORD_HEADERS_TOO_MANY");
+  const given = recordShape.safeParse(parsed);
+  if (!given.success) throw new GatewayError("REQUEST_INVALID", { message: faultOf(given.error) });
+  const { spans } = membersOf(text, skipSpace(text, 0), PARTS);
+  return readRecord(given.data, { bytes: text, spans }, context);
+};
+
+export const eventOf = ({ event }: Item): Item["event"] => event;

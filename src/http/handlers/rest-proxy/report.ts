@@ -3,12 +3,12 @@ import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../families.ts";
 import type { TextOf } from "../../results.ts";
-import type { Part } from "./part.ts";
+import type { RecordPart } from "./record-part.ts";
 import { parameterOf } from "./topic.ts";
 
 export interface Reported {
-  readonly key: Part | undefined;
-  readonly value: Part | undefined;
+  readonly key: RecordPart | undefined;
+  readonly value: RecordPart | undefined;
 }
 
 export interface Reporter {
@@ -43,7 +43,7 @@ const createReporter = (
   };
 };
 
-const part = (name: string, given: Part | undefined): string =>
+const part = (name: string, given: RecordPart | undefined): string =>
   given === undefined ? "" : `,"${name}":{"type":"${given.type}","size":${given.bytes?.length ?? 0}}`;
 
 /** Records of one call share their time. */

@@ -1,9 +1,37 @@
 /** The station that a path's topic means, and whether the caller may use it. */
 import type { Principal } from "../../../auth/principal.ts";
+import type { Broker } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import type { Station } from "../../../ingest/stations.ts";
+import type { ContentLimits } from "../../../ingest/content/content-type.ts";
+import type { StationListDependencies } from "../../../ingest/station-list.ts";
+import type { Station, Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import type { RestProxyDependencies } from "./dependencies.ts";
+import type { Intake } from "../../intake.ts";
+import type { ReadBody } from "../../middleware/body.ts";
+import type { StreamSettings } from "../../stream-answer.ts";
+
+/** What the routes of the REST Proxy API are made of. */
+
+export interface RestProxyDependencies {
+  readonly stations: Pick<Stations, "resolve" | "existing" | "nameOfTopic">;
+  readonly broker: Pick<Broker, "partitions" | "watermarks">;
+  /** What there is to be listed. */
+  readonly listed: StationListDependencies;
+  readonly intake: Intake;
+  readonly readBody: ReadBody;
+  readonly contentLimits: ContentLimits;
+  readonly streams: StreamSettings;
+  /** Largest value of a record, in bytes. */
+  readonly maxEventBytes: number;
+  /** Headers of one record. */
+  readonly maxHeaders: number;
+  /** Records of one call. */
+  readonly maxEvents: number;
+  /** Entries of one `records:batch`. */
+  readonly maxEntries: number;
+  /** Single records answer 200 with the error inside, as the original does. */
+  readonly alwaysStatus200: boolean;
+}
 
 /** Percent-decoded; empty where the path has no such segment. */
 export const parameterOf = ({ request }: AuthorisedCall, name: string): string => {
@@ -19,7 +47,7 @@ export const partitionOf = (call: AuthorisedCall): number | undefined => {
   return Number(text);
 };
 
-type Stations = RestProxyDependencies["stations"];
+type KnownStations = RestProxyDependencies["stations"];
 
 /** What a caller wants with a station, and the right that it needs. */
 interface Use {
@@ -37,11 +65,11 @@ export const SEEING: Use = {
 };
 
 /** To produce to; created where that is allowed. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
-export const stationOfTopic = (call: AuthorisedCall, stations: Stations): Station | Promise<Station> =>
+export const stationOfTopic = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.resolve(nameOfStation(call, stations, PRODUCING));
 
 /** To look at; never created. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
-export const seenStation = (call: AuthorisedCall, stations: Stations): Station | Promise<Station> =>
+export const seenStation = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.existing(nameOfStation(call, stations, SEEING));
 
 /**
@@ -49,7 +77,7 @@ export const seenStation = (call: AuthorisedCall, stations: Stations): Station |
  * learn that, and creates none. Names are never lower-cased here, but what isn't allowed in one case isn't in another.
  * In v3 a name that no topic can have fails with STATION_NAME_INVALID; v2 has no code for it.
  */
-const nameOfStation = (call: AuthorisedCall, stations: Stations, use: Use): string => {
+const nameOfStation = (call: AuthorisedCall, stations: KnownStations, use: Use): string => {
   const topic = parameterOf(call, "topic");
   if (parameterOf(call, "cluster") !== "" && !isTopicName(topic)) throw nameInvalid(topic);
   const name = stations.nameOfTopic(topic);

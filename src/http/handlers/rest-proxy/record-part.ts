@@ -32,7 +32,7 @@ export const partShape = z.strictObject({
   subject_name_strategy: anything,
 });
 
-export interface Part {
+export interface RecordPart {
   readonly type: "BINARY" | "JSON" | "STRING";
   /** null: `data` was null. */
   readonly bytes: Buffer | null;
@@ -43,7 +43,7 @@ export const readPart = (
   name: "key" | "value",
   given: z.output<typeof partShape> | null | undefined,
   source: Source,
-): Part | undefined => {
+): RecordPart | undefined => {
   if (given === null || given === undefined) return undefined;
   const type = given.type ?? "BINARY";
   refuseRegistry(given, type);
