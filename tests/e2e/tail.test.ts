@@ -1,4 +1,5 @@
 /** What operators look at in the log itself, on both brokers: the live tail, and the newest dead letters. */
+import { Kafka, logLevel } from "kafkajs";
 import { admin, createConnector, produceBatch } from "../support/connector-api.ts";
 import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
@@ -110,3 +111,47 @@ const suite = (broker: BrokerUnderTest): void => {
 };
 
 describeOnEachBroker("operators see", suite, describeKafkaApart);
+
+describeKafkaApart("a tail", (kafka) => {
+  it.each([
+    ["whose reader goes", "reader"],
+    ["whose gateway ends", "gateway"],
+  ])(
+    "%s leaves no group and no position in Kafka",
+    async (_, who) => {
+      const topic = uniqueName("tailed");
+      const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
+      await client.connect();
+      const groups = async () => (await client.listGroups()).groups.map(({ groupId }) => groupId);
+      await using gateway = await startGateway({
+        settings: {
+          broker: { type: "kafka", kafka: { brokers: [...kafka.brokers] } },
+          stations: [{ name: topic, partitions: 2 }],
+        },
+      });
+      // By then the gateway has a reader of its own, of the connectors' topic.
+      while ((await fetch(`${gateway.adminUrl}/health`)).status !== 200)
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      const before = await groups();
+      const leaving = new AbortController();
+      const answer = await fetch(`${gateway.adminUrl}/stations/${topic}/tail?last=10`, {
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+        signal: leaving.signal,
+      });
+      for await (const { event } of eventsOf(answer)) {
+        if (event === "open") await produceBatch(gateway, topic, [{ n: 1 }]);
+        if (event === "record") break;
+      }
+      leaving.abort();
+      if (who === "gateway") await gateway.stop();
+      const added = async () => (await groups()).filter((group) => !before.includes(group));
+      while ((await added()).length > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+      // A deleted group has no positions; one that was only left would still be listed.
+      const left = await added();
+      await client.disconnect();
+
+      expect(left).toStrictEqual([]);
+    },
+    60_000,
+  );
+});
