@@ -1,7 +1,7 @@
 /** The worker's own routes of Kafka Connect's API, and levels of loggers that all processes of this program share. */
 import type { Settings } from "../config/schema/schema.ts";
 import { workerRoutes } from "../http/handlers/connect-worker/routes.ts";
-import type { BodyReaders } from "../http/middleware/body.ts";
+import type { BodyReaders } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import type { Health } from "../observability/health.ts";
 import type { LogLevels } from "../observability/logger/levels.ts";

@@ -15,7 +15,7 @@ import {
   stationListRoute,
   statusRoute,
 } from "../http/handlers/operations/routes.ts";
-import type { BodyLimits, BodyReaders } from "../http/middleware/body.ts";
+import type { BodyLimits, BodyReaders } from "../http/middleware/body/body.ts";
 import { callCounter } from "../http/intake.ts";
 import type { Route } from "../http/routes.ts";
 import { createRates, type Rates } from "../ingest/limits.ts";

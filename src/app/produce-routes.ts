@@ -8,7 +8,7 @@ import { restProxyRoutes } from "../http/handlers/rest-proxy/routes.ts";
 import { stationRoutes } from "../http/handlers/stations/routes.ts";
 import { webhookRoutes } from "../http/handlers/webhooks/routes.ts";
 import { callCounter, createIntake } from "../http/intake.ts";
-import type { ReadBody } from "../http/middleware/body.ts";
+import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
 import { createRemembered } from "../ingest/remembered.ts";

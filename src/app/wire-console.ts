@@ -8,7 +8,7 @@ import type { AppOptions } from "../http/http-app.ts";
 import { consoleRoutes, signInPage, type ConsoleFiles } from "../http/handlers/console/routes.ts";
 import { frontRoute, type GatewayFacts } from "../http/handlers/operations/routes.ts";
 import { operatorStationRoutes } from "../http/handlers/operator-stations/routes.ts";
-import type { ReadBody } from "../http/middleware/body.ts";
+import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Ingest } from "./wire-ingest.ts";

@@ -7,7 +7,7 @@ import { createDelivery } from "../delivery/connectors/connector-delivery.ts";
 import { createRecentFailures, newestOf, observeDeliveries } from "../delivery/engine/observer.ts";
 import { connectorInsightRoutes } from "../http/handlers/connectors/insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
-import type { BodyReaders } from "../http/middleware/body.ts";
+import type { BodyReaders } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../observability/logger/logger.ts";

@@ -1,6 +1,6 @@
 /** The memory that clients may make this process hold, and the readers of bodies that share it. */
 import type { Settings } from "../config/schema/schema.ts";
-import { bodyReaders, type BodyReaders } from "../http/middleware/body.ts";
+import { bodyReaders, type BodyReaders } from "../http/middleware/body/body.ts";
 import { createMemoryBudget, type MemoryBudget } from "../lib/memory-budget.ts";
 import type { Metrics } from "../observability/metrics.ts";
 

@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { Request } from "express";
 import { GatewayError } from "../errors.ts";
 import { mediaTypeOf } from "../ingest/content/content-type.ts";
-import type { ReadBody } from "./middleware/body.ts";
+import type { ReadBody } from "./middleware/body/body.ts";
 
 export interface FieldsOptions {
   /** Fields that aren't texts. A form has nothing but texts: these are read as the JSON that they are written in. */

@@ -6,14 +6,13 @@ import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
 import { callOf, enterRoute } from "./call.ts";
-import type { BodyLimits } from "./middleware/body.ts";
+import { type BodyLimits, settleUnreadBody } from "./middleware/body/body.ts";
 import { answerPreflight, cors, type CorsOptions } from "./middleware/cors.ts";
 import { errorResponder, type ErrorPage } from "./middleware/error-responder.ts";
 import { guarded, guardOnly, type Guard } from "./middleware/guard.ts";
 import { callOpener } from "./middleware/open-call.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { traced } from "./middleware/traced.ts";
-import { settleUnreadBody } from "./middleware/unread-body.ts";
 import type { AuthNeed, Route } from "./routes.ts";
 import type { Method } from "./row.ts";
 

@@ -26,7 +26,7 @@ import {
 import { restProxyRoutes } from "../../src/http/handlers/rest-proxy/routes.ts";
 import { stationRoutes } from "../../src/http/handlers/stations/routes.ts";
 import { callCounter, createIntake } from "../../src/http/intake.ts";
-import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body.ts";
+import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body/body.ts";
 import type { Route } from "../../src/http/routes.ts";
 import { createIdempotency } from "../../src/ingest/idempotency.ts";
 import { createRates } from "../../src/ingest/limits.ts";

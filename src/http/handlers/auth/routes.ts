@@ -6,7 +6,7 @@ import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
 import { readFields } from "../../fields.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
 import { LITERALS, refreshFields, signInFields, urlAccountId } from "./documentation.ts";

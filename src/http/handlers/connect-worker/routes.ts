@@ -4,7 +4,7 @@ import type { Health } from "../../../observability/health.ts";
 import { LEVELS, type Level, type LogLevels } from "../../../observability/logger/levels.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
 import { readJson } from "../connectors/bodies.ts";

@@ -7,7 +7,7 @@ import type { OffsetRequest } from "../../../delivery/connectors/offsets.ts";
 import { TARGETS, type Target } from "../../../delivery/connectors/records.ts";
 import { GatewayError } from "../../../errors.ts";
 import { parseDocument } from "../../../ingest/content/json.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 
 const anObject = "must be an object";
 

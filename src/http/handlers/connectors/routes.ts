@@ -7,7 +7,7 @@ import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
 import * as documentation from "./documentation.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { Method, OpenRoute } from "../../routes.ts";
 import { readConfig, readCreation, readOffsets, readPatch, readPluginConfig } from "./bodies.ts";

@@ -5,7 +5,7 @@ import type { SignInOperator } from "../../../auth/operator.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
 import { readFields } from "../../fields.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import type { ErrorPage } from "../../middleware/error-responder.ts";
 import { sendPage, sendText, wantsPage } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";

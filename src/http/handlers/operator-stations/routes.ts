@@ -12,7 +12,7 @@ import { parseStationName, type Stations } from "../../../ingest/stations.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
 import { openEventStream, type EventStreamSettings } from "./sse.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import { recordFilter, recordView, type SearchedPart } from "../../record-view.ts";
 import { sendJson } from "../../respond.ts";
 import { eventResult } from "../../results.ts";

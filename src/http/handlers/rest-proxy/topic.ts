@@ -7,7 +7,7 @@ import type { StationListDependencies } from "../../../ingest/station-list.ts";
 import type { Station, Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
 
 /** What the routes of the REST Proxy API are made of. */

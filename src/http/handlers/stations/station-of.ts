@@ -7,7 +7,7 @@ import type { Idempotency } from "../../../ingest/idempotency.ts";
 import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
 
 /** What the routes of stations are made of. */

@@ -4,7 +4,7 @@ import type { Webhooks } from "../../../ingest/webhooks/webhooks.ts";
 import type { Call } from "../../call.ts";
 import { admitWebhook, receiveWebhook, verifyWebhook } from "./documentation.ts";
 import type { CountCall, Intake } from "../../intake.ts";
-import type { ReadBody } from "../../middleware/body.ts";
+import type { ReadBody } from "../../middleware/body/body.ts";
 import { authorised } from "../../middleware/guard.ts";
 import type { OpenRoute } from "../../routes.ts";
 

@@ -3,7 +3,7 @@ import supertest from "supertest";
 import { GatewayError } from "../../../../src/errors.ts";
 import { createApp } from "../../../../src/http/http-app.ts";
 import { workerRoutes } from "../../../../src/http/handlers/connect-worker/routes.ts";
-import { bodyReaders } from "../../../../src/http/middleware/body.ts";
+import { bodyReaders } from "../../../../src/http/middleware/body/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
 import { createLog } from "../../../../src/observability/logger/logger.ts";
 

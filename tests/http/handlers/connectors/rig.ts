@@ -7,7 +7,7 @@ import { createRecentFailures, type RecentFailures } from "../../../../src/deliv
 import { createApp } from "../../../../src/http/http-app.ts";
 import { connectorInsightRoutes } from "../../../../src/http/handlers/connectors/insight.ts";
 import { connectorRoutes } from "../../../../src/http/handlers/connectors/routes.ts";
-import { bodyReaders } from "../../../../src/http/middleware/body.ts";
+import { bodyReaders } from "../../../../src/http/middleware/body/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import { createLog } from "../../../../src/observability/logger/logger.ts";

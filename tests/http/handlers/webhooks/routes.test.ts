@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import request from "supertest";
 import { GatewayError } from "../../../../src/errors.ts";
 import { webhookRoutes } from "../../../../src/http/handlers/webhooks/routes.ts";
-import { bodyReaders } from "../../../../src/http/middleware/body.ts";
+import { bodyReaders } from "../../../../src/http/middleware/body/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
 import type { WebhookRequest } from "../../../../src/ingest/webhooks/webhook.ts";
 import { createVerifier } from "../../../../src/ingest/webhooks/verifier.ts";

@@ -3,22 +3,14 @@
  * somebody asks for it, and never more than the limit is kept, encoded or decoded. The memory of a body is counted
  * until its request has ended.
  */
-import type { Request } from "express";
-import { GatewayError } from "../../errors.ts";
-import type { Holder, MemoryBudget } from "../../lib/memory-budget.ts";
-import { callOf, type Call } from "../call.ts";
-import { collect, type BodyLimits } from "./body/collect.ts";
-import {
-  createTurns,
-  decoded,
-  decoderFor,
-  maxDecodedBytes,
-  type Decoder,
-  type Turns,
-} from "./body/decode.ts";
-import { createBodyMemories, outOfMemory, type BodyMemory } from "./body/memory.ts";
+import type { Request, Response } from "express";
+import { GatewayError } from "../../../errors.ts";
+import type { Holder, MemoryBudget } from "../../../lib/memory-budget.ts";
+import { type Call, callOf } from "../../call.ts";
+import { type BodyLimits, type BodyMemory, collect, createBodyMemories, outOfMemory } from "./collect.ts";
+import { createTurns, decoded, type Decoder, decoderFor, maxDecodedBytes, type Turns } from "./decode.ts";
 
-export type { BodyLimits } from "./body/collect.ts";
+export type { BodyLimits } from "./collect.ts";
 
 export type ReadBody = (request: Request) => Promise<Buffer>;
 
@@ -92,4 +84,28 @@ const decode = async (
   } finally {
     memory.give(held);
   }
+};
+
+/** What to do with a body that nobody wants, because its request was answered without it. */
+
+/**
+ * To be called before an answer that may leave a body unread. As much as we would have read anyway is read and thrown
+ * away, and the connection lives on; for more, or for a length that isn't told, it is closed after the answer.
+ */
+export const settleUnreadBody = (response: Response, { maxBytes, timeoutMs }: BodyLimits): void => {
+  const { request } = callOf(response);
+  if (request.complete || response.headersSent) return;
+  const { headers } = request;
+  const length = Number(headers["content-length"] ?? 0);
+  // Who waits to be asked for a body may send it or may not, so that nobody knows what its next bytes are.
+  const untold = headers["transfer-encoding"] !== undefined || headers.expect !== undefined;
+  if (untold || length > maxBytes) {
+    response.setHeader("Connection", "close");
+    return;
+  }
+  if (length === 0) return;
+  const timer = setTimeout(() => request.destroy(), timeoutMs).unref();
+  request.once("close", () => {
+    clearTimeout(timer);
+  });
 };

@@ -1,9 +1,9 @@
 /** What becomes of bodies when the memory for them is used up. */
 import { once } from "node:events";
 import { gzipSync } from "node:zlib";
-import { createHttpServer, type HttpServer } from "../../../src/http/server.ts";
-import { openRaw, type RawConnection } from "../raw.ts";
-import { BROWSER_KEY, PARTNER_KEY, createTestGateway, LIMIT, type TestGateway } from "../support.ts";
+import { createHttpServer, type HttpServer } from "../../../../src/http/server.ts";
+import { openRaw, type RawConnection } from "../../raw.ts";
+import { BROWSER_KEY, PARTNER_KEY, createTestGateway, LIMIT, type TestGateway } from "../../support.ts";
 
 const KILOBYTE = 1024;
 const SLOW = 60 * KILOBYTE;
