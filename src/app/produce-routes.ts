@@ -17,7 +17,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import { maxEventBytesOf, type Ingest } from "./wire-ingest.ts";
+import { maxEventBytesOf, type Ingest, contentLimitsOf } from "./wire-ingest.ts";
 import { openWebhooks } from "./wire-webhooks.ts";
 
 export interface ProduceRoutesDependencies {
@@ -53,7 +53,7 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
     ...ingest,
     intake: createIntake({ produce: ingest.produce, rates }),
     readBody,
-    contentLimits: { maxDepth: server.jsonMaxDepth },
+    contentLimits: contentLimitsOf(server),
     maxEvents: limits.eventsPerCall,
     countCall: callCounter(rates),
     maxEventBytes: maxEventBytesOf(settings),

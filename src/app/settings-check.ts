@@ -2,6 +2,7 @@
  * Everything in the settings that shows its fault only when it is used: secrets, schemas, webhook sources, connectors,
  * certificates. The start and `--check-config` make the same checks and print the same lines.
  */
+import { contentLimitsOf } from "./wire-ingest.ts";
 import { createSecureContext } from "node:tls";
 import { createAccounts } from "../auth/accounts.ts";
 import { createApiKeyVerifier } from "../auth/api-keys.ts";
@@ -45,7 +46,7 @@ const ofCredentials: Check = ({ auth, admin }) => {
 const ofStations = async ({ stations, server, roles }: Settings): Promise<readonly string[]> => {
   if (!roles.includes("ingest")) return [];
   try {
-    await loadStations(stations, { maxDepth: server.jsonMaxDepth });
+    await loadStations(stations, contentLimitsOf(server));
     return [];
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;

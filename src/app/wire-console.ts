@@ -1,4 +1,5 @@
 /** The console, and the operators' routes that it needs beside the others. */
+import { contentLimitsOf } from "./wire-ingest.ts";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SignInOperator } from "../auth/operator.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -76,7 +77,7 @@ export const operatorStations = (dependencies: StationDependencies): readonly Ro
     ...ingest,
     broker,
     readBody,
-    contentLimits: { maxDepth: settings.server.jsonMaxDepth },
+    contentLimits: contentLimitsOf(settings.server),
     streams: { ...limits, clock: systemClock, stopping },
     maxTails,
   });

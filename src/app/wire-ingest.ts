@@ -2,6 +2,7 @@
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { createBatcher } from "../ingest/batcher/batcher.ts";
+import type { ContentLimits } from "../ingest/content/content-type.ts";
 import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
@@ -33,6 +34,13 @@ export const maxEventBytesOf = ({ limits, server }: Settings): number =>
   limits.recordSize ?? server.bodyLimit;
 
 /** What a topic that we create takes as one record. */
+/** The bounds of JSON that the gateway parses. */
+export const contentLimitsOf = (server: Settings["server"]): ContentLimits => ({
+  maxDepth: server.jsonMaxDepth,
+  maxValues: server.jsonMaxValues,
+  maxMembers: server.jsonMaxMembers,
+});
+
 export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(settings) + RECORD_OVERHEAD;
 
 /** Compiles the schemas, and goes on creating the topics that are missing while the caller goes on. */
@@ -49,7 +57,7 @@ export const createIngest = async ({
     ? topicsOf(declarations, maxRecordBytes)
     : new Map<string, TopicSpec>();
   const stations = createStations({
-    declared: await loadStations(declarations, { maxDepth: server.jsonMaxDepth }),
+    declared: await loadStations(declarations, contentLimitsOf(server)),
     autoCreate: settings.autoCreateStations,
     broker,
     maxRecordBytes,

@@ -24,6 +24,11 @@ export const server = section({
   }).prefault(1),
   bodyLimit: size("Largest request body, counted after decompression.").prefault("4mb"),
   jsonMaxDepth: integer("How deep arrays and objects may nest in a JSON body.", 1, 10_000).prefault(128),
+  jsonMaxValues: integer(
+    "Values, objects and arrays included, of an event that is parsed: for a schema, a key or a CloudEvent.",
+    1,
+  ).prefault(500_000),
+  jsonMaxMembers: integer("Members of all objects of an event that is parsed.", 1).prefault(100_000),
   trustProxy: integer(
     "Proxies in front whose X-Forwarded-* headers are believed, counted from here; 0 is none.",
     0,

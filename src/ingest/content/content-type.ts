@@ -3,6 +3,10 @@
 export interface ContentLimits {
   /** Levels of arrays and objects that JSON may have; more is JSON_TOO_DEEP. */
   readonly maxDepth: number;
+  /** Values of an event that is parsed, objects and arrays included; more is JSON_INVALID. Default: 500,000. */
+  readonly maxValues?: number;
+  /** Members of all objects of an event that is parsed; more is JSON_INVALID. Default: 100,000. */
+  readonly maxMembers?: number;
 }
 
 export interface ContentType {

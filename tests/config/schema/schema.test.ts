@@ -23,6 +23,8 @@ describe("defaults", () => {
         workers: 1,
         bodyLimit: 4 * MB,
         jsonMaxDepth: 128,
+        jsonMaxValues: 500_000,
+        jsonMaxMembers: 100_000,
         trustProxy: 0,
         shutdownGrace: 20_000,
         keepAliveTimeout: 75_000,
