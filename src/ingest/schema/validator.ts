@@ -18,8 +18,11 @@ export interface Refused {
   readonly error: GatewayError;
 }
 
+/** The kinds of schemas, by the names that the settings and the operators' API use. */
+export const SCHEMA_KINDS = ["json-schema", "zod", "protobuf"] as const;
+
 export interface EventValidator {
-  readonly kind: "json-schema" | "zod" | "protobuf";
+  readonly kind: (typeof SCHEMA_KINDS)[number];
   /** Settles whatever the bytes are; never throws. */
   validate(value: Buffer, contentType: string | undefined): Accepted | Refused;
   /** An accepted event as JSON text, for what points into it; absent where its bytes are JSON already. */

@@ -1,5 +1,6 @@
 /** Probes, metrics and what there is. */
 import { z } from "zod";
+import { SCHEMA_KINDS } from "../../../ingest/schema/validator.ts";
 import { json, type Documentation } from "../../documentation.ts";
 
 const TAG = "Operations";
@@ -96,7 +97,7 @@ export const listStations: Documentation = {
               topic: z.string(),
               partitions: z.int().nullable().meta({ description: "null: the topic doesn't exist yet." }),
               replicationFactor: z.int().nullable(),
-              schema: z.enum(["json-schema", "zod", "protobuf"]).nullable(),
+              schema: z.enum(SCHEMA_KINDS).nullable(),
               key: z
                 .string()
                 .nullable()
