@@ -46,3 +46,9 @@ it.each(recipes)("the recipe names its files: $name", ({ most, files }) => {
   expect(files.filter((file) => !exists(file))).toEqual([]);
   expect(files).toHaveLength(most);
 });
+
+it.each(["The life of a produce", "The life of a delivery"])("%s passes at most eight files", (title) => {
+  const files = filesIn(sectionsOf("ARCHITECTURE.md", "## ").get(title) ?? "");
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.length).toBeLessThanOrEqual(8);
+});
