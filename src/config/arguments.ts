@@ -1,4 +1,4 @@
-/** The command line. */
+/** Parses the command line of the server process (`node dist/main.js`). */
 import { parseArgs } from "node:util";
 import { GatewayError } from "../errors.ts";
 import { unknownName } from "./faults.ts";
@@ -14,12 +14,12 @@ const OPTIONS = {
 
 export const HELP = `Usage: node dist/main.js [--config stationgate.yaml]
 
-  --config <file>      settings file (else STATIONGATE_CONFIG, else defaults and environment)
-  --check-config       say whether the settings are valid, and stop
-  --print-config       print the effective settings with secrets masked, and stop
-  --print-env-example  print every environment variable with its default, and stop
-  --version            print the version, and stop
-  -h, --help           print this, and stop
+  --config <file>      settings file (default: STATIONGATE_CONFIG; without it defaults and environment)
+  --check-config       check the settings and exit
+  --print-config       print the effective settings with masked secrets and exit
+  --print-env-example  print all environment variables with their defaults and exit
+  --version            print the version and exit
+  -h, --help           print this help and exit
 `;
 
 type Command = "serve" | "check-config" | "print-config" | "print-env-example" | "version" | "help";
@@ -34,7 +34,7 @@ const COMMANDS = ["help", "version", "print-env-example", "print-config", "check
 const faultOf = (argv: readonly string[]): string | undefined => {
   const { tokens } = parseArgs({ args: [...argv], options: OPTIONS, strict: false, tokens: true });
   for (const token of tokens) {
-    if (token.kind === "positional") return `${token.value}: no such argument, try --help`;
+    if (token.kind === "positional") return `${token.value}: unexpected argument, see --help`;
     if (token.kind !== "option") continue;
     if (!Object.hasOwn(OPTIONS, token.name)) {
       return `${token.rawName} ${unknownName(token.name, Object.keys(OPTIONS))}`;
@@ -46,7 +46,7 @@ const faultOf = (argv: readonly string[]): string | undefined => {
   return undefined;
 };
 
-/** Reads the arguments after the script's name. Throws SETTINGS_INVALID with one line on what is not understood. */
+/** Parses the arguments after the script's name. Throws SETTINGS_INVALID with one line for the first invalid argument. */
 export const parseArguments = (argv: readonly string[]): Arguments => {
   const fault = faultOf(argv);
   if (fault !== undefined) throw new GatewayError("SETTINGS_INVALID", { message: fault });

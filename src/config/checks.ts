@@ -1,4 +1,4 @@
-/** Rules that hold between sections, and what is worth a warning. */
+/** Rules that need several keys or sections, and warnings about valid settings. */
 import { brokenRule } from "../lib/standard-webhooks-secret.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import type { Fault } from "./faults.ts";
@@ -6,17 +6,17 @@ import type { Settings } from "./schema/schema.ts";
 import { clientsIn } from "./schema/event-service-settings.ts";
 import type { Path } from "./tree.ts";
 
-/** The sections that are sound: a rule that needs another one waits until that is mended. */
-export type SoundSections = Partial<Settings>;
+/** The sections without faults. A rule is skipped while a section that it needs has a fault. */
+export type ValidSections = Partial<Settings>;
 
-type Check = (settings: SoundSections) => readonly Fault[];
+type Check = (settings: ValidSections) => readonly Fault[];
 
-/** A fault for each entry whose name an earlier one has. */
+/** A fault for each entry whose name is the name of an earlier entry. */
 const repeated = (names: readonly string[], pathOf: (index: number) => Path): readonly Fault[] =>
   names.flatMap((name, index) =>
     names.indexOf(name) === index
       ? []
-      : [{ path: pathOf(index), text: `got ${JSON.stringify(name)} a second time, allowed: each name once` }],
+      : [{ path: pathOf(index), text: `got ${JSON.stringify(name)} again, allowed: each name once` }],
   );
 
 const brokersOfKafka: Check = ({ broker }) =>
@@ -24,7 +24,7 @@ const brokersOfKafka: Check = ({ broker }) =>
     ? [
         {
           path: ["broker", "kafka", "brokers"],
-          text: "got nothing, allowed: at least one host:port where broker.type is kafka",
+          text: "got nothing, allowed: at least one host:port if broker.type is kafka",
         },
       ]
     : [];
@@ -37,7 +37,7 @@ const portsOfListeners: Check = ({ server, admin }) => {
   const hosts = [server.host, admin.host];
   const overlap = hosts[0] === hosts[1] || ANY_ADDRESS.some((any) => hosts.includes(any));
   return overlap
-    ? [{ path: ["admin", "port"], text: `got ${server.port}, allowed: another port than server.port` }]
+    ? [{ path: ["admin", "port"], text: `got ${server.port}, allowed: a port other than server.port` }]
     : [];
 };
 
@@ -52,7 +52,7 @@ const secretsOfTokens: Check = ({ auth }) =>
     })
     .map((kind) => ({
       path: ["auth", kind, "secret"],
-      text: "got nothing, allowed: a text that is not empty (accounts sign in with tokens of both kinds)",
+      text: "got nothing, allowed: a non-empty string (sign-in needs access and refresh tokens)",
     }));
 
 const differentSecrets: Check = ({ auth }) => {
@@ -75,7 +75,7 @@ const distinctKids: Check = ({ auth }) =>
 const lifetimes: Check = ({ auth }) =>
   tokenKinds
     .filter((kind) => auth !== undefined && auth[kind].ttl > auth[kind].maxTtl)
-    .map((kind) => ({ path: ["auth", kind, "ttl"], text: `is longer than auth.${kind}.maxTtl allows` }));
+    .map((kind) => ({ path: ["auth", kind, "ttl"], text: `is longer than auth.${kind}.maxTtl` }));
 
 const distinctNames: Check = ({ auth, stations, webhooks, connectors, roles, eventService }) => [
   ...repeated(auth?.accounts.map(({ username }) => username) ?? [], (i) => [
@@ -96,7 +96,7 @@ const distinctNames: Check = ({ auth, stations, webhooks, connectors, roles, eve
       )),
 ];
 
-/** A group that a reader without `groups` names is kept apart by the reader's name. */
+/** Readers without `groups` have private groups, which contain the reader's name. So an account and a key need different names. */
 const distinctReaders: Check = ({ auth }) => {
   const accounts = new Set(
     auth?.accounts.filter(({ consume }) => consume.length > 0).map(({ username }) => username),
@@ -106,21 +106,23 @@ const distinctReaders: Check = ({ auth }) => {
       ? [
           {
             path: ["auth", "apiKeys", index, "id"],
-            text: `got ${JSON.stringify(id)}, allowed: another name than that of an account (both may read, and would share their consumer groups)`,
+            text: `got ${JSON.stringify(id)}, allowed: a name that no account has (both may read, and would share their consumer groups)`,
           },
         ]
       : [],
   );
 };
 
-/** Secrets that a scheme would refuse when it is made. The other schemes' vendors make theirs as they like. */
+/** Checks the format of Standard Webhooks secrets. The other schemes prescribe no format. */
 const secretsOfWebhooks: Check = ({ webhooks }) =>
   (webhooks ?? []).flatMap((webhook, i) => {
     if (webhook.scheme !== "standard-webhooks") return [];
     return webhook.secrets.flatMap((secret, j) => {
       const rule = brokenRule(secret);
       const path = ["webhooks", i, "secrets", j];
-      return rule === undefined ? [] : [{ path, text: `of source ${webhook.source}: allowed: ${rule}` }];
+      return rule === undefined
+        ? []
+        : [{ path, text: `of source ${webhook.source} is invalid, allowed: ${rule}` }];
     });
   });
 
@@ -137,27 +139,27 @@ const checks: readonly Check[] = [
   eventServiceFaults,
 ];
 
-/** The faults that show only when several keys are seen together. */
-export const crossFaults = (settings: SoundSections): readonly Fault[] =>
+/** The faults of rules that compare several keys. */
+export const crossFaults = (settings: ValidSections): readonly Fault[] =>
   checks.flatMap((check) => check(settings));
 
-/** Webhooks may name a station before it is declared; until then each of their deliveries is refused. */
+/** A webhook source may name a station that is not declared yet. Until it is declared, each webhook is refused. */
 const webhooksWithoutStation = ({ webhooks, stations, autoCreateStations }: Settings): readonly string[] =>
   webhooks
     .filter(({ station }) => !autoCreateStations && !stations.some(({ name }) => name === station))
     .map(
-      ({ source, station }) => `webhook source ${source} posts to ${station}, which is no declared station`,
+      ({ source, station }) => `webhook source ${source} posts to station ${station}, which is not declared`,
     );
 
-/** HS256 asks for a key at least as long as its digest (RFC 7518, section 3.2). */
-const LONG_ENOUGH = 32;
+/** Bytes. HS256 requires a key that is at least as long as the hash (RFC 7518, section 3.2). */
+const MIN_SECRET_BYTES = 32;
 
 const shortSecrets = ({ accessToken, refreshToken }: Settings["auth"]): readonly string[] =>
   Object.entries({ accessToken, refreshToken })
-    .filter(([, { secrets }]) => secrets.some(({ secret }) => Buffer.byteLength(secret) < LONG_ENOUGH))
-    .map(([name]) => `auth.${name} has a secret shorter than ${LONG_ENOUGH} bytes: it can be guessed`);
+    .filter(([, { secrets }]) => secrets.some(({ secret }) => Buffer.byteLength(secret) < MIN_SECRET_BYTES))
+    .map(([name]) => `auth.${name} has a secret shorter than ${MIN_SECRET_BYTES} bytes: it can be guessed`);
 
-/** What is allowed, and yet probably not meant. */
+/** Warnings about settings that are valid but probably a mistake. */
 export const warningsOf = (settings: Settings, laptop: boolean): readonly string[] => [
   ...(settings.admin.token === undefined && !laptop
     ? ["admin.token is not set: the operators' routes refuse everyone"]

@@ -1,9 +1,9 @@
 /**
- * What the commands of `stationgate` that talk to a gateway take from the environment. They share the settings' prefix,
- * and are no settings: a gateway that finds them in its own environment leaves them alone.
+ * Environment variables of the `stationgate` commands that call a gateway. They have the same prefix as the settings, but
+ * the gateway itself ignores them.
  */
 
-/** Its `…_FILE` form names a file that holds the value. */
+/** The variable with `_FILE` names a file that contains the value. */
 export type ClientSecret =
   "TOKEN" | "CONNECTION_TOKEN" | "PASSWORD" | "API_KEY" | "REFRESH_TOKEN" | "ADMIN_TOKEN";
 
@@ -19,7 +19,7 @@ const SECRETS = [
 
 export const nameOfClientVariable = (variable: ClientVariable): string => `STATIONGATE_${variable}`;
 
-/** The names that mean nothing to the gateway. STATIONGATE_ADMIN_TOKEN means the same to both. */
+/** The variables that the gateway ignores. STATIONGATE_ADMIN_TOKEN is not among them: it is also a setting. */
 export const CLIENT_VARIABLES: ReadonlySet<string> = new Set(
   (
     ["URL", "ADMIN_URL", "USERNAME", ...SECRETS, ...SECRETS.map((name) => `${name}_FILE` as const)] as const
@@ -34,6 +34,6 @@ export const clientVariable = (
   variable: ClientVariable,
 ): string | undefined => given(env[nameOfClientVariable(variable)]);
 
-/** Where a gateway of this directory keeps its identity, unless its settings say otherwise. */
+/** Default directory of the identity of a gateway that was started in the current directory. */
 export const dataDirectory = (env: Readonly<Record<string, string | undefined>>): string =>
   given(env["STATIONGATE_BROKER_EMBEDDED_DIR"]) ?? "data";

@@ -1,4 +1,4 @@
-/** Settings from the environment: each key has a name made of its path, `server.bodyLimit` is STATIONGATE_SERVER_BODY_LIMIT. */
+/** Reads settings from the environment. A variable's name follows from the key's path: `server.bodyLimit` is STATIONGATE_SERVER_BODY_LIMIT. */
 import { z } from "zod";
 import { CLIENT_VARIABLES } from "./client-variables.ts";
 import { unknownName, type Fault } from "./faults.ts";
@@ -9,14 +9,14 @@ import { core, groupOf, infoOf, replaced, type Path } from "./tree.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = "STATIONGATE_";
-/** Names the settings file; no setting itself. */
+/** Path of the settings file. It is not a setting itself. */
 const CONFIG_VARIABLE = `${PREFIX}CONFIG`;
-/** Names that others have settled, for settings that have one of ours too, which wins. */
-const FOREIGN: Readonly<Record<string, string>> = {
+/** Standard names for settings. The gateway's own name takes precedence. */
+const STANDARD_NAMES: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_ENDPOINT: `${PREFIX}TRACING_ENDPOINT`,
 };
 
-/** Names that begin like this are the event service's alone, and one that is unknown is a mistake. */
+/** Only the event service uses names with these prefixes. An unknown name with such a prefix is a fault. */
 const ANCHOR_PREFIXES = ["EVENTS_QUEUE_KAFKA_", "EVENT_PROCESSOR_", "CALLBACK_API_"];
 
 export interface Variable {
@@ -26,7 +26,7 @@ export interface Variable {
   readonly info: KeyInfo;
 }
 
-/** The Anchor Platform's names have no prefix, and its file is called by ours. */
+/** The Anchor Platform's names have no prefix. `eventService.file` is the gateway's own key. */
 const isAnchorName = ([group, name]: Path): boolean => group === "eventService" && name !== "file";
 
 const nameOf = (path: Path): string =>
@@ -46,12 +46,12 @@ const collect = (schema: z.core.$ZodType, path: Path): readonly Variable[] => {
   return [...own, ...Object.entries(group).flatMap(([name, inner]) => collect(inner, [...path, name]))];
 };
 
-/** Every setting that has a variable of its own, in the order of the tree. */
+/** All settings that have a variable, in the order of the tree. */
 export const variables: readonly Variable[] = collect(settingsSchema, []);
 
 interface Target {
   readonly schema: z.core.$ZodType;
-  /** Where the value goes: the key's place, or its `…File` sibling's. */
+  /** Path that the value is written to: the key itself or its `…File` key. */
   readonly path: Path;
   readonly key: Path;
 }
@@ -66,7 +66,7 @@ const targetsOf = ({ name, path, schema, info }: Variable): readonly (readonly [
 
 const targets: ReadonlyMap<string, Target> = new Map(variables.flatMap(targetsOf));
 
-/** Texts are what they say; numbers, flags, lists and objects are JSON, and what is no JSON is left for the schema to judge. */
+/** Strings are taken literally. Other values are parsed as JSON; if that fails, the schema refuses the text. */
 const valueOf = (schema: z.core.$ZodType, text: string): unknown => {
   if (core(schema) instanceof z.ZodString || core(schema) instanceof z.ZodEnum) return text;
   try {
@@ -78,17 +78,17 @@ const valueOf = (schema: z.core.$ZodType, text: string): unknown => {
 };
 
 /**
- * Kubernetes sets such variables in every pod for a Service that is called stationgate (or stationgate-admin, whose
- * STATIONGATE_ADMIN_PORT even has a setting's name): they are no one's settings.
+ * For a Service named stationgate, Kubernetes sets such variables in every pod. They are not settings, although
+ * STATIONGATE_ADMIN_PORT (Service stationgate-admin) has the name of a setting.
  */
 const isServiceLink = (name: string, value: string): boolean =>
   /_SERVICE_(HOST|PORT(_\w+)?)$/.test(name) ||
   /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
   (name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value));
 
-/** The name among ours of a variable that is a setting, or means to be; undefined: it is none of our business. */
+/** The gateway's name of a variable that is, or looks like, a setting; undefined: the variable is unrelated. */
 const ownNameOf = (name: string, env: Environment): string | undefined => {
-  const other = FOREIGN[name];
+  const other = STANDARD_NAMES[name];
   if (other !== undefined) return env[other] ? undefined : other;
   if (name === CONFIG_VARIABLE || CLIENT_VARIABLES.has(name)) return undefined;
   const isOurs = name.startsWith(PREFIX) || targets.has(name);
@@ -98,11 +98,11 @@ const ownNameOf = (name: string, env: Environment): string | undefined => {
 export interface EnvironmentTree {
   readonly tree: unknown;
   readonly faults: readonly Fault[];
-  /** Which variable each given place came from. */
+  /** The variable that each value comes from, by the key's path. */
   readonly origins: ReadonlyMap<string, string>;
 }
 
-/** What the environment says, as a tree like the file's. An empty variable counts as not set. */
+/** Reads the environment into a tree of the settings file's form. An empty variable counts as not set. */
 export const readEnvironment = (env: Environment): EnvironmentTree => {
   const faults: Fault[] = [];
   const origins = new Map<string, string>();
@@ -116,7 +116,7 @@ export const readEnvironment = (env: Environment): EnvironmentTree => {
       continue;
     }
     tree = replaced(tree, target.path, valueOf(target.schema, text));
-    // A fault of a secret from a file stands at the secret's own key.
+    // A fault of a secret from a file is reported at the secret's own key.
     origins.set(target.key.join("."), name);
   }
   return { tree, faults, origins };

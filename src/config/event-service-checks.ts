@@ -1,4 +1,4 @@
-/** Rules of the event service that hold between keys. */
+/** Rules and warnings of the event service that need several keys. */
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
 import { clientsIn } from "./schema/event-service-settings.ts";
@@ -7,8 +7,8 @@ type EventService = Settings["eventService"];
 
 const AT = "eventService";
 
-/** RFC 7518, section 3.2: an HS256 key is at least as long as the hash. */
-const SHORTEST_KEY = 32;
+/** Bytes. HS256 requires a key that is at least as long as the hash (RFC 7518, section 3.2). */
+const MIN_KEY_BYTES = 32;
 
 const nothing = (path: readonly string[], allowed: string): Fault => ({
   path: [AT, ...path],
@@ -20,25 +20,25 @@ const authSecret = ({ callback_api: { auth }, secret }: EventService): readonly 
   const { auth_secret: key } = secret.callback_api;
   if (auth.type === "none") return [];
   if (key === undefined)
-    return [nothing(path, `SECRET_CALLBACK_API_AUTH_SECRET where callback_api.auth.type is ${auth.type}`)];
+    return [nothing(path, `SECRET_CALLBACK_API_AUTH_SECRET if callback_api.auth.type is ${auth.type}`)];
   const length = Buffer.byteLength(key);
-  return auth.type === "jwt" && length < SHORTEST_KEY
-    ? [{ path: [AT, ...path], text: `got ${length} bytes, allowed: ${SHORTEST_KEY} bytes or more for jwt` }]
+  return auth.type === "jwt" && length < MIN_KEY_BYTES
+    ? [{ path: [AT, ...path], text: `got ${length} bytes, allowed: ${MIN_KEY_BYTES} bytes or more for jwt` }]
     : [];
 };
 
 const businessServer = ({ event_processor: processor, callback_api: api }: EventService): readonly Fault[] =>
   processor.callback_api_request.enabled && api.base_url === undefined
-    ? [nothing(["callback_api", "base_url"], "a URL where callback_api_request is enabled")]
+    ? [nothing(["callback_api", "base_url"], "a URL if callback_api_request is enabled")]
     : [];
 
-/** Where the list of clients stands. */
+/** Path of the list of clients. */
 export const clientListPath = ({ clients: { type } }: EventService): readonly string[] => [
   "clients",
   type === "inline" ? "items" : "value",
 ];
 
-/** Has any client a URL to be called at? Without one no client callback starts. */
+/** Does a client have a callback URL? Without a URL no client callbacks start. */
 const callsClients = ({
   event_processor: { client_status_callback: processor },
   clients,
@@ -51,12 +51,12 @@ const signingSeed = (settings: EventService): readonly Fault[] =>
     ? [
         nothing(
           ["secret", "sep10", "signing_seed"],
-          "SECRET_SEP10_SIGNING_SEED where a client has a callback URL",
+          "SECRET_SEP10_SIGNING_SEED if a client has a callback URL",
         ),
       ]
     : [];
 
-/** Two clients of one consumer group would get a part of the events each. */
+/** Two clients with the same consumer group would each get only some of the events. */
 const clientGroups = (settings: EventService): readonly Fault[] => {
   const all = clientsIn(settings.clients);
   return all.flatMap((client, i) => {
@@ -64,13 +64,18 @@ const clientGroups = (settings: EventService): readonly Fault[] => {
     const path = [AT, ...clientListPath(settings), i];
     return other === undefined
       ? []
-      : [{ path, text: `shares its consumer group with ${other.name}: each client needs a list of its own` }];
+      : [
+          {
+            path,
+            text: `shares its consumer group with ${other.name}: each client needs different signing_keys or domains`,
+          },
+        ];
   });
 };
 
 type Client = EventService["clients"]["value"][number];
 
-/** A name is a group too, that of an earlier Stationgate. Clients of one name are refused for that already. */
+/** An earlier Stationgate used the client's name as the group. Two clients with the same name are another fault already. */
 const shareGroup = (one: Client, other: Client): boolean => {
   if (one.name === other.name) return false;
   const [list, otherList] = [listOf(one), listOf(other)];
@@ -83,19 +88,19 @@ const listOf = (client: Client): string =>
 const moreInfoSecrets = ({ secret }: EventService): readonly Fault[] =>
   (["sep6", "sep24"] as const).flatMap((sep) => {
     const key = secret[sep].more_info_url.jwt_secret;
-    const length = key === undefined ? SHORTEST_KEY : Buffer.byteLength(key);
+    const length = key === undefined ? MIN_KEY_BYTES : Buffer.byteLength(key);
     const path = [AT, "secret", sep, "more_info_url", "jwt_secret"];
-    return length < SHORTEST_KEY
-      ? [{ path, text: `got ${length} bytes, allowed: ${SHORTEST_KEY} bytes or more` }]
+    return length < MIN_KEY_BYTES
+      ? [{ path, text: `got ${length} bytes, allowed: ${MIN_KEY_BYTES} bytes or more` }]
       : [];
   });
 
 const kafkaSecurity = ({ events, secret }: EventService): readonly Fault[] => {
   const { security_protocol: protocol, bootstrap_server: servers } = events.queue.kafka;
-  const where = `where security_protocol is ${protocol}`;
+  const condition = `if security_protocol is ${protocol}`;
   if (protocol === "PLAINTEXT") return [];
   if (servers === undefined)
-    return [nothing(["events", "queue", "kafka", "bootstrap_server"], `host:port ${where}`)];
+    return [nothing(["events", "queue", "kafka", "bootstrap_server"], `host:port ${condition}`)];
   const { kafka } = secret.events.queue;
   return protocol === "SSL"
     ? []
@@ -104,12 +109,12 @@ const kafkaSecurity = ({ events, secret }: EventService): readonly Fault[] => {
         .map((name) =>
           nothing(
             ["secret", "events", "queue", "kafka", name],
-            `SECRET_EVENTS_QUEUE_KAFKA_${name.toUpperCase()} ${where}`,
+            `SECRET_EVENTS_QUEUE_KAFKA_${name.toUpperCase()} ${condition}`,
           ),
         );
 };
 
-/** What the event service can't be started with. */
+/** The faults that prevent the start of the event service. */
 export const eventServiceFaults = (settings: { readonly eventService?: EventService }): readonly Fault[] => {
   const { eventService } = settings;
   if (eventService === undefined) return [];
@@ -118,11 +123,13 @@ export const eventServiceFaults = (settings: { readonly eventService?: EventServ
   );
 };
 
-/** Settings that are allowed, and may not do what was meant. */
+/** Warnings about settings that are valid but may have an unexpected effect. */
 export const eventServiceWarnings = ({ eventService }: Settings): readonly string[] => [
   ...clientsIn(eventService.clients)
     .filter(({ callback_urls: urls }) => urls.quote_created !== undefined)
-    .map(({ name }) => `client ${name} has a URL for quote_created: quotes go to no client`),
+    .map(
+      ({ name }) => `client ${name} has a URL for quote_created, which has no effect: clients get no quotes`,
+    ),
   ...basePathWarnings(eventService),
   ...moreInfoWarnings(eventService),
 ];
@@ -137,7 +144,7 @@ const basePathWarnings = ({
   if (pathname === "/") return [];
   const kept = `${origin}${pathname.replace(/\/+$/, "")}/event`;
   return [
-    `callback_api.base_url has a path, and callback_api.keep_base_path is not set: callbacks go to ${origin}/event; with keep_base_path: true, as the Anchor Platform does it since 3.0, they go to ${kept}`,
+    `callback_api.base_url has a path, and callback_api.keep_base_path is not set: callbacks go to ${origin}/event. With keep_base_path: true, which is what the Anchor Platform does since 3.0, they go to ${kept}`,
   ];
 };
 

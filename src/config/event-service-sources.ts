@@ -1,6 +1,6 @@
 /**
- * Where the event service's settings come from beside file and environment: a file of the Anchor Platform, and a list of
- * clients that may be a text or a file of its own.
+ * Additional sources of the event service's settings: a settings file of the Anchor Platform, and a list of clients that
+ * can be text or a separate file.
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -9,7 +9,7 @@ import type { Fault } from "./faults.ts";
 import { isReadableFile, readSettingsFile } from "./files.ts";
 import { isObject, overlay, replaced, type Path } from "./tree.ts";
 
-/** A tree of settings, and what its relative paths start from. */
+/** A tree of settings, and the directory that its relative paths start from. */
 export interface Source {
   readonly tree: unknown;
   readonly base: string;
@@ -20,16 +20,16 @@ const CLIENTS_TYPE: Path = ["eventService", "clients", "type"];
 const CLIENTS: Path = ["eventService", "clients", "value"];
 
 const GROUPS = ["events", "event_processor", "callback_api", "clients", "sep6", "sep24", "secret"];
-/** Sections of which only this key is about events. */
-const OF_SEPS = ["sep6", "sep24"];
+/** Of these sections only the key `more_info_url` concerns events. */
+const SEP_SECTIONS = ["sep6", "sep24"];
 const MORE_INFO = "more_info_url";
-/** Of queues that are not in use. */
+/** Sections of queues that the gateway does not support. */
 const OTHER_QUEUES = ["sqs", "msk"];
 
 const at = (tree: unknown, path: Path): unknown =>
   path.reduce<unknown>((value, step) => (isObject(value) ? value[String(step)] : undefined), tree);
 
-/** `a.b: 1` is `a: { b: 1 }`, as Spring has it. */
+/** Expands `a.b: 1` to `a: { b: 1 }`, as Spring does. */
 const expanded = (tree: unknown): unknown => {
   if (!isObject(tree)) return tree;
   return Object.entries(tree).reduce<unknown>(
@@ -44,12 +44,12 @@ const without = (tree: unknown, names: readonly string[]): unknown =>
 const moreInfoOf = (group: unknown): unknown =>
   isObject(group) && MORE_INFO in group ? { [MORE_INFO]: group[MORE_INFO] } : {};
 
-/** What an Anchor Platform's file says of events. */
-const ofAnchorPlatform = (tree: unknown): unknown => {
+/** The settings of an Anchor Platform's file that concern events. */
+const fromAnchorPlatform = (tree: unknown): unknown => {
   const all = expanded(tree);
   const groups = Object.entries(isObject(all) ? all : {})
     .filter(([name]) => GROUPS.includes(name))
-    .map(([name, group]) => [name, OF_SEPS.includes(name) ? moreInfoOf(group) : group] as const);
+    .map(([name, group]) => [name, SEP_SECTIONS.includes(name) ? moreInfoOf(group) : group] as const);
   const eventService = Object.fromEntries(groups);
   const queue = at(eventService, ["events", "queue"]);
   return {
@@ -60,7 +60,7 @@ const ofAnchorPlatform = (tree: unknown): unknown => {
   };
 };
 
-/** The Anchor Platform's file that the last of the sources names. A file that can't be read says nothing: it is told of with all the others. */
+/** Reads the Anchor Platform's file that the last source names. An unreadable file has no faults here: `unreadableFiles` reports it. */
 export const anchorPlatformFile = (
   sources: readonly Source[],
 ): Source & { readonly faults: readonly Fault[] } => {
@@ -69,10 +69,10 @@ export const anchorPlatformFile = (
   const path = resolve(named.base, String(at(named.tree, FILE)));
   if (!isReadableFile(path)) return { tree: {}, base: "", faults: [] };
   const { tree, faults } = readSettingsFile(path, "eventService.file");
-  return { tree: ofAnchorPlatform(tree), base: dirname(path), faults };
+  return { tree: fromAnchorPlatform(tree), base: dirname(path), faults };
 };
 
-/** Secrets that stand in a settings file themselves. */
+/** A fault for each secret that is written directly in a settings file. */
 export const writtenSecrets = (tree: unknown): readonly Fault[] => {
   const find = (value: unknown, path: Path): readonly Fault[] => {
     if (isObject(value))
@@ -80,7 +80,10 @@ export const writtenSecrets = (tree: unknown): readonly Fault[] => {
     if (String(path.at(-1)).endsWith("File")) return [];
     const variable = path.slice(1).join("_").toUpperCase();
     return [
-      { path, text: `is written in a file of settings, allowed: ${variable}, or ${String(path.at(-1))}File` },
+      {
+        path,
+        text: `is written in a settings file, allowed: ${variable} in the environment, or ${String(path.at(-1))}File`,
+      },
     ];
   };
   const given = at(tree, ["eventService", "secret"]);
@@ -94,16 +97,16 @@ const readList = (type: unknown, text: string): { readonly list: unknown } | { r
   try {
     if (type === "file") content = readFileSync(text, "utf8");
   } catch {
-    return { fault: `got ${JSON.stringify(text)}, which is no file that can be read` };
+    return { fault: `got ${JSON.stringify(text)}, which is not a readable file` };
   }
   try {
     return { list: listIn(parse(content)) };
   } catch {
-    return { fault: `got a text that is no ${type === "json" ? "JSON" : "YAML"}` };
+    return { fault: `got a string that is not valid ${type === "json" ? "JSON" : "YAML"}` };
   }
 };
 
-/** The sources' trees as one, the last one on top, with the list of clients in its place. */
+/** Merges the trees of the sources, of which later ones take precedence, and reads the list of clients. */
 export const joined = (
   sources: readonly Source[],
 ): { readonly tree: unknown; readonly faults: readonly Fault[] } => {

@@ -1,4 +1,4 @@
-/** What is wrong with the settings, one line for each fault: path, what was given, what is allowed; never a secret. */
+/** Faults of settings. The line of a fault has the path, the given value and the allowed values; it never has a secret. */
 import type { z } from "zod";
 import { maskQueryCredentials } from "../lib/url-credentials.ts";
 import { nearest } from "../lib/text.ts";
@@ -18,17 +18,19 @@ const segment = (step: PropertyKey, first: boolean): string => {
   return first ? shown : `.${shown}`;
 };
 
-/** A path as people write it: `auth.accounts[0].username`. */
+/** Formats a path: `auth.accounts[0].username`. */
 export const pathText = (path: Path): string => path.map((step, i) => segment(step, i === 0)).join("");
 
-/** Credentials of a URL, its user and password and its query parameters, are secrets wherever they stand. */
+/** Masks the credentials in URLs: user info and query parameters. */
 export const withoutUrlCredentials = (text: string): string =>
   maskQueryCredentials(text.replace(/\/\/[^/\s@]*@/g, "//***@"), "***");
 
 const kindOf = (value: unknown): string => {
   if (Array.isArray(value)) return "a list";
   if (value === undefined || value === null) return "nothing";
-  return { string: "a text", number: "a number", boolean: "a flag" }[typeof value as string] ?? "an object";
+  return (
+    { string: "a string", number: "a number", boolean: "a boolean" }[typeof value as string] ?? "an object"
+  );
 };
 
 const shown = (value: unknown, showable: boolean): string => {
@@ -40,14 +42,14 @@ const shown = (value: unknown, showable: boolean): string => {
     : kindOf(value);
 };
 
-/** All ways in which a value of this place can be wrong read alike: what came, and what may. */
+/** The fault of an invalid value. Its text doesn't depend on the reason. */
 const refusal = (root: Schema, tree: unknown, path: Path): Fault => {
   const { value, showable, info } = settingAt(root, tree, path);
   const allowed = info?.allowed ?? "an object";
   return { path, text: `got ${shown(value, showable)}, allowed: ${allowed}` };
 };
 
-/** Names that may be written in a group: its keys, and the files that secrets can come from. */
+/** The names that are allowed in a group: its keys, and the `…File` keys of secrets. */
 const namesOf = (group: Readonly<Record<string, Schema>>): readonly string[] =>
   Object.entries(group).flatMap(([name, schema]) =>
     infoOf(schema)?.secret === true ? [name, `${name}File`] : [name],
@@ -65,7 +67,7 @@ const unknownOf = (schema: Schema, value: unknown): readonly (readonly [string, 
     .map((name) => [name, unknownName(name, names)]);
 };
 
-/** The tree without its unknown keys, so that they hide no other fault, and a fault for each. */
+/** Removes unknown keys from the tree, so that they don't hide other faults, and returns a fault for each. */
 export const withoutUnknown = (root: Schema, tree: unknown): { tree: unknown; faults: readonly Fault[] } => {
   const faults: Fault[] = [];
   const known = mapTree(root, tree, (value, schema, path) => {
@@ -79,7 +81,7 @@ export const withoutUnknown = (root: Schema, tree: unknown): { tree: unknown; fa
   return { tree: known, faults };
 };
 
-/** Where a choice failed inside one of its groups, the faults are those of that group. */
+/** The issues inside a union: those of the option that matched the value's type. */
 const leaves = (issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] => {
   const inside =
     issue.code === "invalid_union"
@@ -88,7 +90,7 @@ const leaves = (issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] => {
   return inside?.flatMap((each) => leaves({ ...each, path: [...issue.path, ...each.path] })) ?? [issue];
 };
 
-/** Faults of a parse. Rules over several keys bring their own words; a key's own check has none but the key's. */
+/** Faults of a parse. Rules about several keys have their own messages; other faults use the key's `allowed` text. */
 export const faultsOf = (root: Schema, tree: unknown, error: z.ZodError): readonly Fault[] =>
   error.issues
     .flatMap(leaves)
@@ -98,6 +100,6 @@ export const faultsOf = (root: Schema, tree: unknown, error: z.ZodError): readon
         : refusal(root, tree, issue.path),
     );
 
-/** Is there a fault at this place, or inside it, already? */
-export const isTold = (path: Path, told: readonly Fault[]): boolean =>
-  told.some((fault) => path.every((step, index) => fault.path[index] === step));
+/** Is there already a fault at this path or below it? */
+export const isReported = (path: Path, reported: readonly Fault[]): boolean =>
+  reported.some((fault) => path.every((step, index) => fault.path[index] === step));

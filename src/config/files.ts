@@ -1,4 +1,4 @@
-/** What the settings take from files: the settings themselves, secrets, and paths to what others read later. */
+/** Reads settings files and secret files, and checks the paths of other files. */
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
@@ -14,7 +14,7 @@ interface Read {
 
 const reasonOf = (error: unknown): string => errnoOf(error) ?? "unreadable";
 
-/** A key with nothing behind it counts as not given. */
+/** A key without a value counts as not set. */
 const withoutNulls = (tree: unknown): unknown => {
   if (Array.isArray(tree)) return tree.map(withoutNulls);
   if (!isObject(tree)) return tree;
@@ -25,7 +25,7 @@ const withoutNulls = (tree: unknown): unknown => {
 const parseYaml = (name: string, text: string): Read => {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  // The parser's own words may quote the line, and with it a secret: its code says as much.
+  // The parser's message can quote the line, and with it a secret. Its code is safe.
   const faults = document.errors.map(({ code, pos }) => ({
     path: [name],
     text: `line ${lines.linePos(pos[0]).line} is not YAML: ${code.toLowerCase().replaceAll("_", " ")}`,
@@ -37,13 +37,13 @@ const parseYaml = (name: string, text: string): Read => {
   } catch {
     return {
       tree: {},
-      faults: [{ path: [name], text: "has an alias without an anchor, or too many of them" }],
+      faults: [{ path: [name], text: "has an alias without an anchor, or too many aliases" }],
     };
   }
-  return { tree: {}, faults: [{ path: [name], text: "holds no object of settings" }] };
+  return { tree: {}, faults: [{ path: [name], text: "is not an object of settings" }] };
 };
 
-/** Reads a settings file; `name` is what its faults call it. */
+/** Reads a settings file. Its faults have `name` as their path. */
 export const readSettingsFile = (path: string, name: string): Read => {
   try {
     return parseYaml(name, readFileSync(path, "utf8"));
@@ -52,13 +52,13 @@ export const readSettingsFile = (path: string, name: string): Read => {
   }
 };
 
-/** The secret in a file, without its last newline; one a line where there may be several. */
+/** The secret in a file without the last newline; if `isList`, one secret per line. */
 const secretFrom = (path: string, isList: boolean): unknown => {
   const text = readFileSync(path, "utf8").replace(/[\r\n]+$/, "");
   return isList ? text.split(/\r?\n/) : text;
 };
 
-/** The group with `name` taken from the file that `nameFile` names; a fault's text where that fails. */
+/** The group with `name` read from the file in `nameFile`, or the text of a fault. */
 const withSecret = (
   group: Readonly<Record<string, unknown>>,
   name: string,
@@ -67,9 +67,9 @@ const withSecret = (
 ) => {
   const { [`${name}File`]: file, ...rest } = group;
   if (Object.hasOwn(rest, name))
-    return { group: rest, fault: `is given beside ${name}File, allowed: one of them` };
+    return { group: rest, fault: `is set in addition to ${name}File, allowed: one of them` };
   if (typeof file !== "string")
-    return { group: rest, fault: `got no path in ${name}File, allowed: the path of a file` };
+    return { group: rest, fault: `got no path in ${name}File, allowed: the path of a readable file` };
   try {
     return { group: { ...rest, [name]: secretFrom(resolve(base, file), isList) }, fault: undefined };
   } catch (error) {
@@ -78,7 +78,7 @@ const withSecret = (
   }
 };
 
-/** Puts the secrets of `…File` keys in the place of the keys themselves; `base` is what relative paths start from. */
+/** Replaces `…File` keys with the secrets in these files. Relative paths start from `base`. */
 export const readSecretFiles = (tree: unknown, base: string): Read => {
   const faults: Fault[] = [];
   const read = mapTree(settingsSchema, tree, (value, schema, path) => {
@@ -95,7 +95,7 @@ export const readSecretFiles = (tree: unknown, base: string): Read => {
   return { tree: read, faults };
 };
 
-/** Paths made absolute from `base`. */
+/** Makes all paths absolute, from `base`. */
 export const resolvePaths = (tree: unknown, base: string): unknown =>
   mapTree(settingsSchema, tree, (value, schema) =>
     infoOf(schema)?.path !== undefined && typeof value === "string" && value !== ""
@@ -112,7 +112,7 @@ export const isReadableFile = (path: string): boolean => {
   }
 };
 
-/** A fault for each file that is named and cannot be read. */
+/** A fault for each named file that can't be read. */
 export const unreadableFiles = (tree: unknown): readonly Fault[] => {
   const faults: Fault[] = [];
   mapTree(settingsSchema, tree, (value, schema, path) => {
@@ -122,7 +122,7 @@ export const unreadableFiles = (tree: unknown): readonly Fault[] => {
       value !== "" &&
       !isReadableFile(value)
     ) {
-      faults.push({ path, text: `got ${JSON.stringify(value)}, which is no file that can be read` });
+      faults.push({ path, text: `got ${JSON.stringify(value)}, which is not a readable file` });
     }
     return value;
   });

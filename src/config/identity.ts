@@ -1,6 +1,6 @@
 /**
- * What a first start without settings makes for itself, so that nobody has to invent secrets to try the gateway: an
- * account `root`, the secrets of both kinds of token and the operators' token, kept beside the embedded log.
+ * The generated identity of a start without settings: an account `root`, the secrets of access and refresh tokens, and
+ * the operators' token. It is stored in the directory of the embedded log.
  */
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
@@ -51,9 +51,9 @@ const parse = (path: string, text: string): Identity => {
   try {
     return identitySchema.parse(JSON.parse(text));
   } catch {
-    // Without the cause: a parser's words may quote the secrets.
+    // Without the cause: the parser's message can quote the secrets.
     throw new GatewayError("SETTINGS_INVALID", {
-      message: `${path} is damaged: restore it, or remove it to get a new account, new secrets and new tokens`,
+      message: `${path} is damaged: restore it, or delete it to generate a new account, new secrets and new tokens`,
     });
   }
 };
@@ -68,7 +68,7 @@ const syncedTo = (path: string, flags: "r" | "w", text?: string): void => {
   }
 };
 
-/** The file is there whole or not at all, whenever the power fails. */
+/** Writes the file atomically: after a power failure it is complete or absent. */
 const write = (dir: string, identity: Identity): void => {
   const path = join(dir, FILE);
   const draft = `${path}.${process.pid}.tmp`;
@@ -85,14 +85,14 @@ const write = (dir: string, identity: Identity): void => {
   }
 };
 
-/** The identity kept in `dir`; undefined: there is none. Throws SETTINGS_INVALID when it is damaged or unreadable. */
+/** Reads the identity in `dir`; undefined: there is none. Throws SETTINGS_INVALID if it is damaged or unreadable. */
 export const loadIdentity = (dir: string): Identity | undefined => {
   const path = join(dir, FILE);
   const text = read(path);
   return text === undefined ? undefined : parse(path, text);
 };
 
-/** The identity kept in `dir`, made at the first call (0600, in a folder 0700). Throws SETTINGS_INVALID when it is damaged. */
+/** Reads the identity in `dir`, or creates it (file mode 0600, directory mode 0700). Throws SETTINGS_INVALID if it is damaged. */
 export const loadOrCreateIdentity = (dir: string): Identity => {
   const kept = loadIdentity(dir);
   if (kept !== undefined) return kept;
@@ -103,7 +103,7 @@ export const loadOrCreateIdentity = (dir: string): Identity => {
 
 const secretOf = (secret: string) => [{ kid: PLAIN_SECRET_KID, secret }];
 
-/** The settings with the identity's account, secrets and, unless one is configured, operators' token. */
+/** Adds the identity's account and secrets to the settings, and its operators' token if `admin.token` is not set. */
 export const withIdentity = (settings: Settings, identity: Identity): Settings => {
   const { auth, admin } = settings;
   return {

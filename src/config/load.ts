@@ -1,18 +1,18 @@
-/** From a file and the environment to settings, or to everything that is wrong with them. */
+/** Loads the settings from a file and the environment, or returns all their faults. */
 import { basename, dirname, resolve } from "node:path";
-import { crossFaults, warningsOf, type SoundSections } from "./checks.ts";
+import { crossFaults, warningsOf, type ValidSections } from "./checks.ts";
 import { configFileOf, readEnvironment, type Environment } from "./environment.ts";
 import { anchorPlatformFile, joined, writtenSecrets } from "./event-service-sources.ts";
-import { faultsOf, isTold, pathText, withoutUnknown, type Fault } from "./faults.ts";
+import { faultsOf, isReported, pathText, withoutUnknown, type Fault } from "./faults.ts";
 import { readSecretFiles, readSettingsFile, resolvePaths, unreadableFiles } from "./files.ts";
 import { settingsSchema, type Settings } from "./schema/schema.ts";
 import { isObject, overlay, replaced, type Path } from "./tree.ts";
 
 export interface LoadOptions {
-  /** The --config argument; STATIONGATE_CONFIG stands in for it. */
+  /** The --config argument. Default: STATIONGATE_CONFIG. */
   readonly configFile?: string | undefined;
   readonly env: Environment;
-  /** Where relative paths from the environment and the defaults start. */
+  /** Base of relative paths in the environment and in the defaults. */
   readonly cwd: string;
 }
 
@@ -20,8 +20,8 @@ export interface LoadedSettings {
   readonly status: "loaded";
   readonly settings: Settings;
   /**
-   * No settings file, no accounts and no token secrets: the start makes an identity of its own
-   * (`loadOrCreateIdentity`), without which nobody can sign in.
+   * true: there are no settings file, no accounts and no token secrets. The start then generates an identity
+   * (`loadOrCreateIdentity`), so that a client can sign in.
    */
   readonly laptop: boolean;
   readonly warnings: readonly string[];
@@ -29,39 +29,40 @@ export interface LoadedSettings {
 
 export interface RefusedSettings {
   readonly status: "refused";
-  /** One line for each fault; none holds a secret. */
+  /** One line for each fault. A line never contains a secret. */
   readonly faults: readonly string[];
 }
 
 interface Judgement {
-  /** Sound only where there are no faults. */
+  /** Complete only if there are no faults. */
   readonly settings: Settings | undefined;
   readonly faults: readonly Fault[];
 }
 
-const soundSections = (tree: unknown, told: readonly Fault[]): SoundSections => {
+const validSections = (tree: unknown, reported: readonly Fault[]): ValidSections => {
   const sections = Object.entries(settingsSchema.shape).flatMap(([name, schema]) => {
     const parsed = schema.safeParse(isObject(tree) ? tree[name] : undefined);
-    const isWhole = !told.some(({ path }) => path.length === 1 && path[0] === name);
+    const isWhole = !reported.some(({ path }) => path.length === 1 && path[0] === name);
     return parsed.success && isWhole ? [[name, parsed.data] as const] : [];
   });
   return Object.fromEntries(sections);
 };
 
 /**
- * Parses, takes what is wrong away and parses again until nothing new shows: a fault of one key hides no rule over
- * others. A rule that fails only because of what was taken away stands at a place that is told already, and is not told twice.
+ * Parses the tree, removes the invalid values and parses again until there are no new faults. So the fault of one key
+ * doesn't hide faults of rules about other keys. A rule that fails only because a value was removed is not reported: its
+ * path has a fault already.
  */
-const judge = (tree: unknown, told: readonly Fault[]): Judgement => {
+const judge = (tree: unknown, reported: readonly Fault[]): Judgement => {
   const parsed = settingsSchema.safeParse(tree);
-  const isNew = ({ path }: Fault): boolean => !isTold(path, told);
+  const isNew = ({ path }: Fault): boolean => !isReported(path, reported);
   const fresh = parsed.success ? [] : faultsOf(settingsSchema, tree, parsed.error).filter(isNew);
   if (fresh.length > 0) {
     const pruned = fresh.reduce((rest, { path }) => replaced(rest, path, undefined), tree);
-    return judge(pruned, [...told, ...fresh]);
+    return judge(pruned, [...reported, ...fresh]);
   }
-  const crossed = crossFaults(soundSections(tree, told)).filter(isNew);
-  return { settings: parsed.data, faults: [...told, ...crossed] };
+  const crossed = crossFaults(validSections(tree, reported)).filter(isNew);
+  return { settings: parsed.data, faults: [...reported, ...crossed] };
 };
 
 interface Gathered {
@@ -70,13 +71,13 @@ interface Gathered {
   readonly origins: ReadonlyMap<string, string>;
 }
 
-/** One tree of what the file and the environment say, with secrets read and paths absolute. */
+/** Merges the file and the environment into one tree, reads the secret files and makes paths absolute. */
 const gather = (configFile: string | undefined, env: Environment, cwd: string): Gathered => {
   const file = configFile === undefined ? undefined : resolve(cwd, configFile);
   const base = file === undefined ? cwd : dirname(file);
   const { origins, ...named } = readEnvironment(env);
   const written = file === undefined ? { tree: {}, faults: [] } : readSettingsFile(file, basename(file));
-  // The environment alone would be judged by rules that the unread file may keep.
+  // Without the file, rules about several keys would report faults that the file may not have.
   if (written.faults.length > 0) return { tree: {}, faults: [...written.faults, ...named.faults], origins };
   const below = readSecretFiles(written.tree, base);
   const above = readSecretFiles(named.tree, cwd);
@@ -102,7 +103,7 @@ const gather = (configFile: string | undefined, env: Environment, cwd: string): 
   };
 };
 
-/** A fault as a line; where the environment gave the value, its variable is named. */
+/** The line of a fault. It names the environment variable if the value comes from there. */
 const lineOf = ({ path, text }: Fault, origins: ReadonlyMap<string, string>): string => {
   const above = path.map((_, index): Path => path.slice(0, path.length - index));
   const variable = above.map((place) => origins.get(place.join("."))).find(Boolean);
@@ -110,7 +111,7 @@ const lineOf = ({ path, text }: Fault, origins: ReadonlyMap<string, string>): st
   return `${name}: ${text}`;
 };
 
-/** Reads the settings: defaults, over them the file, over it the environment. Never throws for what they hold. */
+/** Loads the settings. The environment takes precedence over the file, and the file over defaults. Invalid settings don't throw. */
 export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSettings => {
   const configFile = options.configFile ?? configFileOf(options.env);
   const gathered = gather(configFile, options.env, options.cwd);
@@ -119,7 +120,7 @@ export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSett
   if (judged.settings === undefined || judged.faults.length > 0) {
     return { status: "refused", faults: judged.faults.map((fault) => lineOf(fault, gathered.origins)) };
   }
-  // Defaults that are paths come in only with the parse.
+  // The parse adds defaults, and some of them are paths.
   const settings = resolvePaths(judged.settings, options.cwd) as Settings;
   const { accounts, accessToken, refreshToken } = settings.auth;
   const laptop =

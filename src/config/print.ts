@@ -1,4 +1,4 @@
-/** Settings on paper: what is in effect, and what could be set. */
+/** Prints the effective settings and the list of all environment variables. */
 import { stringify } from "yaml";
 import { formatDuration, formatSize } from "../lib/units.ts";
 import { variables, type Variable } from "./environment.ts";
@@ -26,7 +26,7 @@ const written = (value: unknown, info: KeyInfo | undefined): unknown => {
   return value;
 };
 
-/** The effective settings as a settings file, secrets masked. */
+/** The effective settings in the form of a settings file, with masked secrets. */
 export const printSettings = (settings: Settings): string =>
   withoutUrlCredentials(
     stringify(
@@ -42,12 +42,12 @@ const assignment = ({ name, schema, info }: Variable): string => {
   return [...lines, ...(info.secret === true ? [`# ${name}_FILE=`] : [])].join("\n");
 };
 
-/** The text of `.env.example`: each variable with its help, what it takes and its default. */
+/** The text of `.env.example`: each variable with its help, its allowed values and its default. */
 export const printEnvExample = (): string =>
   [
     "# Every setting as an environment variable, with its default. Printed by `npm run -s print-env-example`.",
-    "# A variable wins over the settings file; an empty one counts as not set. Lists and objects are JSON.",
-    "# A secret may be given as the path of a file that holds it: the same name with _FILE.",
+    "# A variable takes precedence over the settings file. An empty variable counts as not set. Lists and objects are JSON.",
+    "# To read a secret from a file, set the variable with _FILE to the path of the file.",
     "",
     "# Path of the settings file.",
     "# STATIONGATE_CONFIG=",

@@ -1,4 +1,4 @@
-/** Walking the settings tree beside a value: what stands where, without knowing any key by name. */
+/** Walks the schema of the settings together with a value, without knowing any key by name. */
 import { z } from "zod";
 import { keyInfo, type KeyInfo } from "./keys.ts";
 
@@ -9,7 +9,7 @@ type Group = Readonly<Record<string, Schema>>;
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The schema itself and what it wraps, outermost first. */
+/** The schema and its wrapped schemas, outermost first. */
 const layers = (schema: Schema): readonly Schema[] => {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) {
     return [schema, ...layers(schema.unwrap())];
@@ -17,7 +17,7 @@ const layers = (schema: Schema): readonly Schema[] => {
   return schema instanceof z.ZodPipe ? [schema, ...layers(schema.in)] : [schema];
 };
 
-/** The schema without defaults, options and transformations: what the input has to look like. */
+/** The schema of the input, without defaults, optionality and transformations. */
 export const core = (schema: Schema): Schema => layers(schema).at(-1) ?? schema;
 
 export const infoOf = (schema: Schema): KeyInfo | undefined => layers(schema).map(keyInfo).find(Boolean);
@@ -33,7 +33,7 @@ const fits = (option: z.ZodObject, value: Readonly<Record<string, unknown>>): bo
     ([name, schema]) => !(schema instanceof z.ZodLiteral) || (schema.values as Set<unknown>).has(value[name]),
   );
 
-/** The keys of a group; of a choice of groups those that the value chose, or all while it chose none. */
+/** The keys of a group. For a union: the keys of the option that the value selects, or all keys if it selects none. */
 export const groupOf = (schema: Schema, value: unknown): Group | undefined => {
   const bare = core(schema);
   if (bare instanceof z.ZodObject) return bare.shape;
@@ -44,7 +44,7 @@ export const groupOf = (schema: Schema, value: unknown): Group | undefined => {
   return chosen?.shape ?? (Object.assign({}, ...groups.map((group) => group.shape)) as Group);
 };
 
-/** Does the group take keys that it does not name? */
+/** Does the group accept unknown keys? */
 export const isOpen = (schema: Schema): boolean => {
   const bare = core(schema);
   return bare instanceof z.ZodObject && !(bare.def.catchall instanceof z.ZodNever);
@@ -55,12 +55,12 @@ export const itemOf = (schema: Schema): Schema | undefined => {
   return bare instanceof z.ZodArray ? bare.element : undefined;
 };
 
-/** What the tree says of one place. */
+/** What the schema and the value have at a path. */
 export interface SettingLocation {
   readonly schema: Schema | undefined;
-  /** The key's own words, or those of the nearest key above it. */
+  /** Metadata of the key, or of the nearest key above it. */
   readonly info: KeyInfo | undefined;
-  /** May the value be shown? Not where it is a secret, holds others' keys, or stands where nothing is known. */
+  /** May the value be shown? false for secrets, groups and unknown paths. */
   readonly showable: boolean;
   readonly value: unknown;
 }
@@ -70,7 +70,7 @@ const child = (schema: Schema | undefined, value: unknown, step: PropertyKey): S
   return typeof step === "number" ? itemOf(schema) : groupOf(schema, value)?.[String(step)];
 };
 
-/** Finds the place of a path, with the value that the tree given has there. */
+/** Looks up a path in the schema and in the value. */
 export const settingAt = (root: Schema, tree: unknown, path: Path): SettingLocation => {
   let schema: Schema | undefined = root;
   let value = tree;
@@ -86,10 +86,10 @@ export const settingAt = (root: Schema, tree: unknown, path: Path): SettingLocat
   return { schema, info, value, showable: schema !== undefined && !secret && !grouped };
 };
 
-/** Turns the value of a known place into another; undefined removes it. */
+/** Returns the new value of a known key. */
 export type Change = (value: unknown, schema: Schema, path: Path) => unknown;
 
-/** A copy of the tree in which each known place, the innermost first, went through `change`. */
+/** A copy of the tree in which `change` has replaced each known value, innermost values first. */
 export const mapTree = (schema: Schema, tree: unknown, change: Change, path: Path = []): unknown => {
   const item = itemOf(schema);
   if (item !== undefined && Array.isArray(tree)) {
@@ -105,7 +105,7 @@ export const mapTree = (schema: Schema, tree: unknown, change: Change, path: Pat
   return change(Object.fromEntries(entries), schema, path);
 };
 
-/** The second tree laid over the first: groups are joined, everything else is replaced. */
+/** Merges two trees. Groups are merged; other values of the second tree replace those of the first. */
 export const overlay = (under: unknown, over: unknown): unknown => {
   if (!isObject(under) || !isObject(over)) return over ?? under;
   const names = new Set([...Object.keys(under), ...Object.keys(over)]);
@@ -114,7 +114,7 @@ export const overlay = (under: unknown, over: unknown): unknown => {
   return Object.fromEntries([...names].map((name) => [name, overlay(own(under, name), own(over, name))]));
 };
 
-/** A copy of the tree with another value at the path. */
+/** A copy of the tree with a new value at the path. */
 export const replaced = (tree: unknown, path: Path, value: unknown): unknown => {
   const [step, ...rest] = path;
   if (step === undefined) return value;

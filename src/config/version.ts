@@ -1,4 +1,4 @@
-/** The program's version, as its package says, and the commit that it was built from. */
+/** The program's version from its package.json, and the commit that it was built from. */
 import { readFileSync } from "node:fs";
 
 const read = (file: URL): string | undefined => {
@@ -11,7 +11,7 @@ const read = (file: URL): string | undefined => {
 
 const HASH = /^[0-9a-f]{40,64}$/;
 
-/** The commit that is checked out in the repository of this folder; undefined: there is none. */
+/** The commit that is checked out in the repository at `root`; undefined: there is no repository. */
 export const commitOf = (root: URL): string | undefined => {
   const repository = new URL(".git/", root);
   const head = read(new URL("HEAD", repository))?.trim() ?? "";
@@ -27,7 +27,7 @@ const root = new URL("../../", import.meta.url);
 
 const manifest = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as {
   readonly version: string;
-  /** Images and published packages carry it, having no repository. */
+  /** Set in images and published packages, which have no repository. */
   readonly gitHead?: string;
 };
 

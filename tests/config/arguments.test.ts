@@ -19,8 +19,8 @@ describe("parseArguments", () => {
     [["--config"], "--config: needs the path of a file"],
     [["--config="], "--config: needs the path of a file"],
     [["--print-config=yes"], "--print-config: takes no value"],
-    [["a.yaml"], "a.yaml: no such argument, try --help"],
-    [["--", "a.yaml"], "a.yaml: no such argument, try --help"],
+    [["a.yaml"], "a.yaml: unexpected argument, see --help"],
+    [["--", "a.yaml"], "a.yaml: unexpected argument, see --help"],
     [["--__proto__"], "--__proto__ is unknown"],
   ])("refuses %j", (argv, message) => {
     expect(() => parseArguments(argv)).toThrow(message);

@@ -215,7 +215,7 @@ describe("the event service's settings", () => {
     const yaml = stringify({ eventService: { clients: { value: clients } } });
 
     expect(loaded({ yaml, env: SECRETS }).warnings).toContain(
-      "client lobstr has a URL for quote_created: quotes go to no client",
+      "client lobstr has a URL for quote_created, which has no effect: clients get no quotes",
     );
   });
 
@@ -263,9 +263,7 @@ describe("settings of the event service that are refused, with one line each", (
     [
       "no business server",
       { EVENT_PROCESSOR_CALLBACK_API_REQUEST_ENABLED: "true" },
-      [
-        "eventService.callback_api.base_url: got nothing, allowed: a URL where callback_api_request is enabled",
-      ],
+      ["eventService.callback_api.base_url: got nothing, allowed: a URL if callback_api_request is enabled"],
     ],
     [
       "a short JWT secret",
@@ -278,21 +276,21 @@ describe("settings of the event service that are refused, with one line each", (
       "a short expiration",
       { CALLBACK_API_AUTH_JWT_EXPIRATION_MILLISECONDS: "4999" },
       [
-        "eventService.callback_api.auth.jwt.expiration_milliseconds (CALLBACK_API_AUTH_JWT_EXPIRATION_MILLISECONDS): got 4999, allowed: a whole number, 5000 or more",
+        "eventService.callback_api.auth.jwt.expiration_milliseconds (CALLBACK_API_AUTH_JWT_EXPIRATION_MILLISECONDS): got 4999, allowed: a whole number (5000 or greater)",
       ],
     ],
     [
       "an API key that isn't given",
       { ...CALLBACK_API, CALLBACK_API_AUTH_TYPE: "api_key" },
       [
-        "eventService.secret.callback_api.auth_secret: got nothing, allowed: SECRET_CALLBACK_API_AUTH_SECRET where callback_api.auth.type is api_key",
+        "eventService.secret.callback_api.auth_secret: got nothing, allowed: SECRET_CALLBACK_API_AUTH_SECRET if callback_api.auth.type is api_key",
       ],
     ],
     [
       "callbacks without a seed",
       withClient({}, {}),
       [
-        "eventService.secret.sep10.signing_seed: got nothing, allowed: SECRET_SEP10_SIGNING_SEED where a client has a callback URL",
+        "eventService.secret.sep10.signing_seed: got nothing, allowed: SECRET_SEP10_SIGNING_SEED if a client has a callback URL",
       ],
     ],
     [
@@ -306,21 +304,21 @@ describe("settings of the event service that are refused, with one line each", (
       "two clients of one list",
       { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], { ...CLIENTS[0], name: "other" }]) },
       [
-        "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs a list of its own",
+        "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs different signing_keys or domains",
       ],
     ],
     [
       "a client that is named like another's list",
       { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], { ...CLIENTS[1], name: "lobstr.co" }]) },
       [
-        "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs a list of its own",
+        "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs different signing_keys or domains",
       ],
     ],
     [
       "a damaged seed",
       { SECRET_SEP10_SIGNING_SEED: `${SEED.slice(0, -1)}A` },
       [
-        "eventService.secret.sep10.signing_seed (SECRET_SEP10_SIGNING_SEED): got a text, allowed: a Stellar secret seed: S and 55 more characters",
+        "eventService.secret.sep10.signing_seed (SECRET_SEP10_SIGNING_SEED): got a string, allowed: a Stellar secret seed: S followed by 55 characters",
       ],
     ],
     [
@@ -331,14 +329,14 @@ describe("settings of the event service that are refused, with one line each", (
         SECRET_EVENTS_QUEUE_KAFKA_PASSWORD: "p",
       },
       [
-        "eventService.secret.events.queue.kafka.username: got nothing, allowed: SECRET_EVENTS_QUEUE_KAFKA_USERNAME where security_protocol is SASL_PLAINTEXT",
+        "eventService.secret.events.queue.kafka.username: got nothing, allowed: SECRET_EVENTS_QUEUE_KAFKA_USERNAME if security_protocol is SASL_PLAINTEXT",
       ],
     ],
     [
       "TLS to no Kafka",
       { EVENTS_QUEUE_KAFKA_SECURITY_PROTOCOL: "SSL" },
       [
-        "eventService.events.queue.kafka.bootstrap_server: got nothing, allowed: host:port where security_protocol is SSL",
+        "eventService.events.queue.kafka.bootstrap_server: got nothing, allowed: host:port if security_protocol is SSL",
       ],
     ],
     [
@@ -357,28 +355,26 @@ describe("settings of the event service that are refused, with one line each", (
       "a client without domains",
       withClient({ domains: [] }),
       [
-        "eventService.clients.value[0].domains (CLIENTS_VALUE): got a list, allowed: a list of domains that is not empty",
+        "eventService.clients.value[0].domains (CLIENTS_VALUE): got a list, allowed: a non-empty list of domains",
       ],
     ],
     [
       "a callback that is no URL",
       withClient({ callback_urls: { sep24: "wallet.example/cb" } }),
       [
-        'eventService.clients.value[0].callback_urls.sep24 (CLIENTS_VALUE): got "wallet.example/cb", allowed: an http or https URL without user and fragment',
+        'eventService.clients.value[0].callback_urls.sep24 (CLIENTS_VALUE): got "wallet.example/cb", allowed: an http or https URL without user info and fragment',
       ],
     ],
     [
       "a client twice",
       { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], CLIENTS[0]]) },
-      [
-        'eventService.clients.value[1].name (CLIENTS_VALUE): got "lobstr" a second time, allowed: each name once',
-      ],
+      ['eventService.clients.value[1].name (CLIENTS_VALUE): got "lobstr" again, allowed: each name once'],
     ],
     [
       "a list of clients that isn't there",
       { CLIENTS_TYPE: "file", CLIENTS_VALUE: "/nowhere/clients.yaml" },
       [
-        'eventService.clients.value (CLIENTS_VALUE): got "/nowhere/clients.yaml", which is no file that can be read',
+        'eventService.clients.value (CLIENTS_VALUE): got "/nowhere/clients.yaml", which is not a readable file',
       ],
     ],
   ])("%s", (_, env, faults) => {
@@ -389,13 +385,13 @@ describe("settings of the event service that are refused, with one line each", (
     const yaml = stringify({ eventService: { secret: { sep10: { signing_seed: SEED } } } });
 
     expect(faultsOf({ yaml })).toStrictEqual([
-      "eventService.secret.sep10.signing_seed: is written in a file of settings, allowed: SECRET_SEP10_SIGNING_SEED, or signing_seedFile",
+      "eventService.secret.sep10.signing_seed: is written in a settings file, allowed: SECRET_SEP10_SIGNING_SEED in the environment, or signing_seedFile",
     ]);
   });
 
   it("a file that isn't there, once", () => {
     expect(faultsOf({ yaml: "eventService: { file: /nowhere/anchor.yaml }" })).toStrictEqual([
-      'eventService.file: got "/nowhere/anchor.yaml", which is no file that can be read',
+      'eventService.file: got "/nowhere/anchor.yaml", which is not a readable file',
     ]);
   });
 });

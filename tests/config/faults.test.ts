@@ -6,61 +6,61 @@ describe("one fault", () => {
   it.each([
     ["server: { port: abc }", 'server.port: got "abc", allowed: a whole number from 0 to 65535'],
     ["server: { port: 70000 }", "server.port: got 70000, allowed: a whole number from 0 to 65535"],
-    ["server: { workers: none }", 'server.workers: got "none", allowed: a whole number, 1 or more, or auto'],
+    [
+      "server: { workers: none }",
+      'server.workers: got "none", allowed: a whole number (1 or greater) or auto',
+    ],
     ["server: { bodyLimits: 4mb }", "server.bodyLimits: is unknown, did you mean bodyLimit?"],
     ["servr: {}", "servr: is unknown, did you mean server?"],
     ["admin: { tokenFil: x }", "admin.tokenFil: is unknown, did you mean tokenFile?"],
-    ["admin: hello", "admin: got a text, allowed: an object"],
+    ["admin: hello", "admin: got a string, allowed: an object"],
     [
       "log: { level: loud }",
       'log.level: got "loud", allowed: one of trace, debug, info, warn, error, fatal, silent',
     ],
     ["roles: []", "roles: got a list, allowed: a list of ingest, delivery or both"],
-    ["roles: [ingest, ingest]", 'roles[1]: got "ingest" a second time, allowed: each name once'],
+    ["roles: [ingest, ingest]", 'roles[1]: got "ingest" again, allowed: each name once'],
     ["broker: { kafka: { ssl: { crt: x } } }", "broker.kafka.ssl.crt: is unknown, did you mean cert?"],
     [
       "broker: { kafka: { ssl: { ca: 5 } } }",
-      "broker.kafka.ssl.ca: got 5, allowed: the path of a file that can be read",
+      "broker.kafka.ssl.ca: got 5, allowed: the path of a readable file",
     ],
     [
       "broker: { type: kafka }",
-      "broker.kafka.brokers: got nothing, allowed: at least one host:port where broker.type is kafka",
+      "broker.kafka.brokers: got nothing, allowed: at least one host:port if broker.type is kafka",
     ],
     ["broker: { kafka: { brokers: [h] } }", 'broker.kafka.brokers[0]: got "h", allowed: host:port'],
-    ["admin: { port: 4444 }", "admin.port: got 4444, allowed: another port than server.port"],
-    ["auth: { accounts: [{ username: u }] }", "auth.accounts[0]: needs a connectionToken or a password"],
+    ["admin: { port: 4444 }", "admin.port: got 4444, allowed: a port other than server.port"],
+    [
+      "auth: { accounts: [{ username: u }] }",
+      "auth.accounts[0]: has no credential: set connectionToken or password",
+    ],
     [
       "auth: { apiKeys: [{ id: w, key: k, kind: browser }] }",
-      "auth.apiKeys[0].origins: a browser key needs at least one origin",
+      "auth.apiKeys[0].origins: is empty: a browser key needs at least one origin",
     ],
     [
       "auth: { apiKeys: [{ id: w, key: k, kind: browser, origins: ['https://a.example'], consume: [a] }] }",
-      "auth.apiKeys[0].consume: a browser key is public and may not read: leave consume out, or make it a key of kind server",
+      "auth.apiKeys[0].consume: a browser key is public and can't read: remove consume, or set kind to server",
     ],
     [
       "auth: { apiKeys: [{ id: w, key: k, groups: [''] }] }",
-      'auth.apiKeys[0].groups[0]: got "", allowed: the name of a consumer group, * for any part of it; case counts',
+      'auth.apiKeys[0].groups[0]: got "", allowed: the name of a consumer group, case-sensitive; * matches any characters',
     ],
     [
       "auth: { accessToken: { secret: a }, refreshToken: { secret: b }, accounts: [{ username: u, password: p, consume: [a] }], apiKeys: [{ id: u, key: k, consume: [a] }] }",
-      'auth.apiKeys[0].id: got "u", allowed: another name than that of an account (both may read, and would share their consumer groups)',
+      'auth.apiKeys[0].id: got "u", allowed: a name that no account has (both may read, and would share their consumer groups)',
     ],
     [
       "auth: { apiKeys: [{ id: w, key: k, origins: ['https://a.example/x'] }] }",
       'auth.apiKeys[0].origins[0]: got "https://a.example/x", allowed: an origin such as https://shop.example, without a path, or *',
     ],
-    [
-      "auth: { accessToken: { ttl: 2d } }",
-      "auth.accessToken.ttl: is longer than auth.accessToken.maxTtl allows",
-    ],
+    ["auth: { accessToken: { ttl: 2d } }", "auth.accessToken.ttl: is longer than auth.accessToken.maxTtl"],
     [
       "stations: [{ name: Orders }]",
-      'stations[0].name: got "Orders", allowed: at most 128 of a-z 0-9 _ - . in lower case, a letter or digit first and last',
+      'stations[0].name: got "Orders", allowed: at most 128 characters of a-z 0-9 _ - . that start and end with a letter or digit',
     ],
-    [
-      "stations: [{ name: a }, { name: a }]",
-      'stations[1].name: got "a" a second time, allowed: each name once',
-    ],
+    ["stations: [{ name: a }, { name: a }]", 'stations[1].name: got "a" again, allowed: each name once'],
     [
       "stations: [{ name: a, key: id }]",
       'stations[0].key: got "id", allowed: a JSON pointer such as /orderId',
@@ -75,11 +75,11 @@ describe("one fault", () => {
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: standard-webhooks, secrets: [whsec_eA==] }]",
-      "webhooks[0].secrets[0]: of source g: allowed: the base64 of 24 to 64 bytes, with or without the prefix whsec_",
+      "webhooks[0].secrets[0]: of source g is invalid, allowed: the base64 of 24 to 64 bytes, with or without the prefix whsec_",
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{id}{body}' }]",
-      "webhooks[0].idHeader: the template signs {id}: name its header or pointer",
+      "webhooks[0].idHeader: is required because the template contains {id} (or set idPointer)",
     ],
     [
       "delivery: { allowTargets: [10.0.0.0/33] }",
@@ -87,12 +87,12 @@ describe("one fault", () => {
     ],
     [
       "delivery: { connectorsTopic: orders }",
-      'delivery.connectorsTopic: got "orders", allowed: _stationgate- and then letters, digits, dots, underscores and hyphens',
+      'delivery.connectorsTopic: got "orders", allowed: _stationgate- followed by letters, digits, dots, underscores and hyphens',
     ],
     ["server: { port: 1\n", "stationgate.yaml: line 2 is not YAML: bad indent"],
     ["server: {}\nserver: {}", "stationgate.yaml: line 2 is not YAML: duplicate key"],
-    ["a: *b", "stationgate.yaml: has an alias without an anchor, or too many of them"],
-    ["- server", "stationgate.yaml: holds no object of settings"],
+    ["a: *b", "stationgate.yaml: has an alias without an anchor, or too many aliases"],
+    ["- server", "stationgate.yaml: is not an object of settings"],
   ])("%s", (yaml, fault) => {
     expect(faultsOf({ yaml })).toEqual([fault]);
   });
@@ -122,9 +122,7 @@ describe("one fault", () => {
     const [fault] = faultsOf({
       yaml: "stations: [{ name: a, schema: { type: json-schema, file: no.json } }]",
     });
-    expect(fault).toMatch(
-      /^stations\[0\]\.schema\.file: got ".*no\.json", which is no file that can be read$/,
-    );
+    expect(fault).toMatch(/^stations\[0\]\.schema\.file: got ".*no\.json", which is not a readable file$/);
   });
 
   it("may be the file of a secret", () => {
@@ -132,10 +130,10 @@ describe("one fault", () => {
       'admin.token: got tokenFile "no", which cannot be read (ENOENT)',
     ]);
     expect(faultsOf({ yaml: "admin: { tokenFile: t, token: x }", files: { t: "y" } })).toEqual([
-      "admin.token: is given beside tokenFile, allowed: one of them",
+      "admin.token: is set in addition to tokenFile, allowed: one of them",
     ]);
     expect(faultsOf({ yaml: "admin: { tokenFile: 5 }" })).toEqual([
-      "admin.token: got no path in tokenFile, allowed: the path of a file",
+      "admin.token: got no path in tokenFile, allowed: the path of a readable file",
     ]);
   });
 });
@@ -144,7 +142,7 @@ describe("the secrets of tokens", () => {
   it.each([
     [
       `auth: { accessToken: { secret: "" }, refreshToken: { secret: ${A} } }`,
-      "auth.accessToken.secret: got a text, allowed: a text that is not empty",
+      "auth.accessToken.secret: got a string, allowed: a non-empty string",
     ],
     [
       `auth: { accessToken: { secret: ${A} }, refreshToken: { secret: ${A} } }`,
@@ -152,15 +150,15 @@ describe("the secrets of tokens", () => {
     ],
     [
       `auth: { accessToken: { secret: ${A} } }`,
-      "auth.refreshToken.secret: got nothing, allowed: a text that is not empty (accounts sign in with tokens of both kinds)",
+      "auth.refreshToken.secret: got nothing, allowed: a non-empty string (sign-in needs access and refresh tokens)",
     ],
     [
       `auth: { accessToken: { secrets: [{ kid: k, secret: ${A} }, { kid: k, secret: ${A}2 }] }, refreshToken: { secret: ${A}3 } }`,
-      'auth.accessToken.secrets[1].kid: got "k" a second time, allowed: each name once',
+      'auth.accessToken.secrets[1].kid: got "k" again, allowed: each name once',
     ],
     [
       `auth: { accessToken: { secret: ${A}, secrets: [{ kid: k, secret: ${A} }] }, refreshToken: { secret: ${A}3 } }`,
-      "auth.accessToken.secrets: give secret or secrets, not both",
+      "auth.accessToken.secrets: secret and secrets are both set: set only one of them",
     ],
   ])("%s", (yaml, fault) => {
     expect(faultsOf({ yaml })).toEqual([fault]);
@@ -202,7 +200,7 @@ stations: [{ name: a }, { name: a, topic: "." }]`,
       faultsOf({
         yaml: "auth: { apiKeys: [{ id: a, key: 5, kind: browser, origins: ['https://a.example'] }] }",
       }),
-    ).toEqual(["auth.apiKeys[0].key: got a number, allowed: a text that is not empty"]);
+    ).toEqual(["auth.apiKeys[0].key: got a number, allowed: a non-empty string"]);
     expect(
       faultsOf({
         yaml: "stations: [{ nam: s }]\nwebhooks: [{ source: g, station: s, scheme: github, secrets: [x] }]",

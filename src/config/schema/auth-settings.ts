@@ -1,4 +1,4 @@
-/** Who may call: accounts with their tokens, and API keys. */
+/** Settings of authentication: tokens, accounts and API keys. */
 import { choice, duration, instant, integer, list, matching, secret, section, size, text } from "../keys.ts";
 import { rates } from "./limits-settings.ts";
 import { origin } from "./server-settings.ts";
@@ -9,29 +9,31 @@ const DAY = 86_400_000;
 export const PLAIN_SECRET_KID = "default";
 
 const tokenSecrets = list(
-  "Secrets instead of one, for rotation: the first signs, all verify.",
+  "List of HMAC keys, for rotation. The first key signs new tokens; every key verifies tokens. Use either secret or secrets.",
   section({
     kid: matching(
-      "Name of the secret in a token's header.",
+      "Key id: the kid header of the tokens that this key signs.",
       /^[\w.-]{1,64}$/,
-      "a short name of letters, digits, _ . -",
+      "1 to 64 letters, digits, _ . -",
     ),
-    secret: secret("The raw HMAC key."),
+    secret: secret("The HMAC key."),
   }),
   "a list of {kid, secret}",
 );
 
-/** A plain `secret` and a `secrets` list are one list to whoever reads the settings. */
+/** The parsed settings always have a `secrets` list; a plain `secret` becomes its only entry. */
 const token = (name: string, ttl: string, maxTtl: string) =>
   section({
-    secret: secret(`HMAC key that signs ${name} tokens.`).optional(),
+    secret: secret(`HMAC key that signs and verifies ${name} tokens.`).optional(),
     secrets: tokenSecrets.optional(),
-    ttl: duration(`Lifetime of ${name} tokens.`, 3650 * DAY).prefault(ttl),
-    maxTtl: duration("Longest lifetime that a client may ask for.", 3650 * DAY).prefault(maxTtl),
+    ttl: duration(`Default lifetime of ${name} tokens.`, 3650 * DAY).prefault(ttl),
+    maxTtl: duration(`Maximum lifetime that a client can request for ${name} tokens.`, 3650 * DAY).prefault(
+      maxTtl,
+    ),
   })
     .refine((given) => given.secret === undefined || given.secrets === undefined, {
       path: ["secrets"],
-      error: "give secret or secrets, not both",
+      error: "secret and secrets are both set: set only one of them",
     })
     .transform(({ secret: plain, secrets = [], ...rest }) => ({
       ...rest,
@@ -41,73 +43,92 @@ const token = (name: string, ttl: string, maxTtl: string) =>
 const patterns = (help: string) =>
   list(
     help,
-    matching("One pattern.", /^[a-z0-9_.*-]{1,128}$/, "a station name in lower case, * for any part of it"),
-    'a list of station names, * for any part: ["orders", "clicks-*"]',
+    matching(
+      "A station name or a pattern.",
+      /^[a-z0-9_.*-]{1,128}$/,
+      "a station name in lower case; * matches any characters",
+    ),
+    'a list of station names; * matches any characters: ["orders", "clicks-*"]',
   );
 
 const groups = list(
-  "Consumer groups that it may use, under exactly these names; default: groups of its own only.",
+  "Consumer groups that the account or key may use by their Kafka names. Default: only groups that are private to the account or key.",
   matching(
-    "One pattern.",
+    "A group name or a pattern.",
     /^[^\p{Cc}\p{Cs}]{1,249}$/u,
-    "the name of a consumer group, * for any part of it; case counts",
+    "the name of a consumer group, case-sensitive; * matches any characters",
   ),
-  'a list of consumer groups, * for any part: ["billing", "etl-*"]',
+  'a list of consumer groups; * matches any characters: ["billing", "etl-*"]',
 ).optional();
 
 const origins = list(
-  "Origins whose pages may use it; none: any caller.",
+  "Web origins that may use the account or key. An empty list allows every caller.",
   origin,
   "a list of origins such as https://shop.example",
 );
 
 const account = section({
-  username: matching("Name that clients sign in with.", /^[^\s$]{1,128}$/, "a name without spaces and $"),
-  connectionToken: secret("Connection token, plain or a scrypt hash.").optional(),
-  password: secret("Password, plain or a scrypt hash.").optional(),
-  stations: patterns("Stations that it may produce to.").prefault([]),
-  consume: patterns("Stations that it may read.").prefault([]),
+  username: matching(
+    "User name for sign-in.",
+    /^[^\s$]{1,128}$/,
+    "a name of at most 128 characters without spaces and $",
+  ),
+  connectionToken: secret("Connection token in plain text or as a scrypt hash.").optional(),
+  password: secret("Password in plain text or as a scrypt hash.").optional(),
+  stations: patterns("Stations that the account or key may produce to.").prefault([]),
+  consume: patterns("Stations that the account may read.").prefault([]),
   groups,
   origins: origins.prefault([]),
   limits: rates.prefault({}),
 }).refine((given) => given.connectionToken !== undefined || given.password !== undefined, {
-  error: "needs a connectionToken or a password",
+  error: "has no credential: set connectionToken or password",
 });
 
 const apiKey = section({
   id: matching(
-    "Name of the key; two entries of one name may overlap for rotation.",
+    "Id of the key. Two entries can have the same id, so that a key can be rotated.",
     /^[^\s:]{1,128}$/,
-    "a name without spaces and :",
+    "a name of at most 128 characters without spaces and :",
   ),
-  key: secret("The key, plain or a scrypt hash."),
-  kind: choice("A browser key is public: it can't read, and works only from its origins.", [
+  key: secret("The key in plain text or as a scrypt hash."),
+  kind: choice("Kind of key. A browser key is public: it can only produce, and only from its origins.", [
     "server",
     "browser",
   ]).prefault("server"),
-  stations: patterns("Stations that it may produce to.").prefault([]),
-  consume: patterns("Stations that it may read; not for a browser key.").prefault([]),
+  stations: patterns("Stations that the account or key may produce to.").prefault([]),
+  consume: patterns("Stations that the key may read. Not allowed for browser keys.").prefault([]),
   groups,
-  expires: instant("When it stops to work.").optional(),
+  expires: instant("Time after which the key is invalid.").optional(),
   origins: origins.prefault([]),
   limits: rates.prefault({}),
 })
   .refine((given) => given.kind !== "browser" || given.origins.length > 0, {
     path: ["origins"],
-    error: "a browser key needs at least one origin",
+    error: "is empty: a browser key needs at least one origin",
   })
   .refine((given) => given.kind !== "browser" || given.consume.length === 0, {
     path: ["consume"],
-    error: "a browser key is public and may not read: leave consume out, or make it a key of kind server",
+    error: "a browser key is public and can't read: remove consume, or set kind to server",
   });
 
 export const auth = section({
   accessToken: token("access", "15m", "24h").prefault({}),
   refreshToken: token("refresh", "5h", "30d").prefault({}),
-  issuer: text("The iss claim of tokens.").prefault("stationgate"),
-  audience: text("The aud claim of tokens.").prefault("stationgate"),
-  bodyLimit: size("Largest body on /auth/*.").prefault("64kb"),
-  loginFailuresPerMinute: integer("Failed sign-ins of one user from one address before 429.", 1).prefault(10),
-  accounts: list("Who may sign in.", account, "a list of accounts").prefault([]),
-  apiKeys: list("Keys that need no sign-in.", apiKey, "a list of API keys").prefault([]),
+  issuer: text("The iss claim of issued tokens. A token with another iss is refused.").prefault(
+    "stationgate",
+  ),
+  audience: text("The aud claim of issued tokens. A token with another aud is refused.").prefault(
+    "stationgate",
+  ),
+  bodyLimit: size("Maximum size of a request body on /auth/*.").prefault("64kb"),
+  loginFailuresPerMinute: integer(
+    "Maximum number of failed sign-ins per minute for each user name and client address. Further attempts get 429.",
+    1,
+  ).prefault(10),
+  accounts: list("Accounts that can sign in.", account, "a list of accounts").prefault([]),
+  apiKeys: list(
+    "API keys. A client sends its key with each request and does not sign in.",
+    apiKey,
+    "a list of API keys",
+  ).prefault([]),
 });

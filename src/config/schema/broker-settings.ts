@@ -1,4 +1,4 @@
-/** Where records are stored. */
+/** Settings of the broker: Kafka or the embedded log. */
 import { z } from "zod";
 import {
   choice,
@@ -20,62 +20,81 @@ const ssl = special(
   z.union([
     z.boolean(),
     section({
-      ca: file("PEM file of the authorities that the broker's certificate is checked against.").optional(),
-      cert: file("PEM file of the client certificate.").optional(),
-      key: file("PEM file of the client certificate's key.").optional(),
+      ca: file(
+        "PEM file with the CA certificates that verify the broker's certificate. Default: the CAs of the system.",
+      ).optional(),
+      cert: file("PEM file with the client certificate for mutual TLS.").optional(),
+      key: file("PEM file with the private key of the client certificate.").optional(),
     }),
   ]),
   {
-    help: "TLS to Kafka: true trusts the system's authorities; ca, cert and key are PEM files.",
+    help: "TLS for connections to Kafka. true verifies brokers with the CAs of the system; an object names PEM files.",
     allowed: "true, false or an object with ca, cert, key",
   },
 );
 
 const sasl = section({
-  mechanism: choice("How the gateway signs in to Kafka.", ["plain", "scram-sha-256", "scram-sha-512"]),
-  username: text("Kafka user."),
-  password: secret("Kafka password."),
+  mechanism: choice("SASL mechanism for Kafka.", ["plain", "scram-sha-256", "scram-sha-512"]),
+  username: text("SASL user name."),
+  password: secret("SASL password."),
 });
 
 const kafka = section({
   brokers: list(
-    "Addresses to ask for the cluster; required for type kafka.",
-    matching("One address.", /^[^\s:/]+:\d{1,5}$|^\[[\da-f:.]+\]:\d{1,5}$/i, "host:port"),
+    "Bootstrap servers: Kafka brokers for the first connection. Required if broker.type is kafka.",
+    matching("Address of a broker.", /^[^\s:/]+:\d{1,5}$|^\[[\da-f:.]+\]:\d{1,5}$/i, "host:port"),
     'a list of host:port, such as ["127.0.0.1:9092"]',
   ).prefault([]),
-  clientId: text("Name under which Kafka's logs and quotas know the gateway.").prefault("stationgate"),
+  clientId: text("Client id in requests to Kafka. Kafka uses it in logs, metrics and quotas.").prefault(
+    "stationgate",
+  ),
   ssl: ssl.prefault(false),
   sasl: sasl.optional(),
-  compression: choice("Codec of record batches.", ["none", "gzip", "snappy", "lz4", "zstd"]).prefault("none"),
+  compression: choice("Compression type of record batches.", [
+    "none",
+    "gzip",
+    "snappy",
+    "lz4",
+    "zstd",
+  ]).prefault("none"),
   idempotent: flag(
-    "Retries of the gateway itself make no duplicates. Always written by platformatic.",
+    "Idempotent producer: retries of the gateway store no duplicates. If true, platformatic writes, whatever producer says.",
   ).prefault(false),
-  producer: choice("Library that writes; kafkajs reads and administers in any case.", [
+  producer: choice("Client library for producing. Reading and administration always use kafkajs.", [
     "kafkajs",
     "platformatic",
   ]).prefault("platformatic"),
   connectTimeout: duration(
-    "Time for a connection to a broker, signing in included, and for a broker to say who leads what.",
+    "Timeout for a connection to a broker, including authentication, and for a metadata request.",
   ).prefault("3s"),
-  requestTimeout: duration("Time for one request to a broker.").prefault("5s"),
-  deliveryTimeout: duration("Time for an event to be stored; then the client gets 503.").prefault("10s"),
+  requestTimeout: duration("Timeout for a request to a broker.").prefault("5s"),
+  deliveryTimeout: duration(
+    "Maximum time to store an event, including its wait in the buffer; also for the embedded log. After it the client gets 503.",
+  ).prefault("10s"),
   maxBufferedBytes: size(
-    "Events waiting to be stored; above it new ones get 503 with Retry-After at once.",
+    "Maximum size of all events that wait to be stored. Above it new events get 503 with Retry-After immediately.",
   ).prefault("64mb"),
 });
 
 const embedded = section({
   dir: directory(
-    "Folder of the embedded log, and of the identity that a start without settings file makes.",
+    "Directory of the embedded log, and of the generated identity if there is no settings file.",
   ).prefault("./data"),
-  partitions: integer("Partitions of a topic that does not declare its own.", 1, 1024).prefault(4),
-  minFree: size(
-    "Free space on the disk that each commit must leave; while there is less, events get 503 with Retry-After.",
-  ).prefault("8mb"),
+  partitions: integer(
+    "Number of partitions of a new topic, unless its station declares partitions.",
+    1,
+    1024,
+  ).prefault(4),
+  minFree: size("Minimum free disk space after a commit. Below it events get 503 with Retry-After.").prefault(
+    "8mb",
+  ),
 });
 
 export const broker = section({
-  type: choice("kafka, or a log on this machine's disk.", ["kafka", "embedded"]).prefault("embedded"),
+  type: choice("Where records are stored: in Kafka, or in an embedded log on the local disk.", [
+    "kafka",
+    "embedded",
+  ]).prefault("embedded"),
   kafka: kafka.prefault({}),
   embedded: embedded.prefault({}),
 });

@@ -1,7 +1,7 @@
-/** The way out: which targets may be called, and the connectors that the file declares. */
+/** Settings of the delivery role: allowed targets and declared connectors. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { list, matching, NO_WORDS, secret, section, special } from "../keys.ts";
+import { list, matching, NO_MESSAGE, secret, section, special } from "../keys.ts";
 
 const HOST_NAME = /^(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 
@@ -15,35 +15,42 @@ const isRange = (target: string): boolean => {
 const target = special(
   z
     .string()
-    .refine((value) => isRange(value) || (HOST_NAME.test(value) && !/^[\d.]+$/.test(value)), NO_WORDS),
-  { help: "A range of addresses or a host name.", allowed: "a CIDR such as 127.0.0.0/8 or a host name" },
+    .refine((value) => isRange(value) || (HOST_NAME.test(value) && !/^[\d.]+$/.test(value)), NO_MESSAGE),
+  { help: "An address range or a host name.", allowed: "a CIDR such as 127.0.0.0/8 or a host name" },
 );
 
 export const delivery = section({
   allowTargets: list(
-    "Targets beyond public addresses.",
+    "Targets that connectors may call in addition to public addresses.",
     target,
     'a list of CIDRs and host names: ["127.0.0.0/8", "crm.internal"]',
   ).prefault([]),
   connectorsTopic: matching(
-    "Topic that keeps the connectors: gateways with the same one run the same connectors.",
+    "Topic that stores the connectors of the REST API. All gateways with the same topic run the same connectors.",
     /^_stationgate-[a-zA-Z0-9._-]{1,200}$/,
-    "_stationgate- and then letters, digits, dots, underscores and hyphens",
+    "_stationgate- followed by letters, digits, dots, underscores and hyphens",
   ).prefault("_stationgate-connectors"),
 });
 
-/** Connect's settings are texts; YAML's numbers and flags are taken as what they say. */
+/** A connector's settings are strings, as in Kafka Connect; YAML numbers and booleans are converted to strings. */
 const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 export const connector = section({
-  name: matching("Name of the connector.", /^[^\s/?#%]{1,200}$/, "a name without spaces and any of / ? # %"),
+  name: matching(
+    "Name of the connector.",
+    /^[^\s/?#%]{1,200}$/,
+    "a name of at most 200 characters without spaces and / ? # %",
+  ),
   config: special(
     z
       .object({
-        secret: secret("Secret of the Standard Webhooks signature.").optional(),
-        "callback.request.headers": secret("Headers of each request.").optional(),
+        secret: secret("Secret that signs requests by Standard Webhooks.").optional(),
+        "callback.request.headers": secret("Headers that are added to each request.").optional(),
       })
       .catchall(scalar),
-    { help: "Its settings, as the REST API takes them.", allowed: "an object of texts, numbers and flags" },
+    {
+      help: "Settings of the connector, with the same names as in the REST API.",
+      allowed: "an object of strings, numbers and booleans",
+    },
   ),
 });

@@ -1,5 +1,5 @@
 /**
- * The event service: what it reads, and whom it calls. Names, here and in the environment, are the Anchor Platform's:
+ * Settings of the event service. Keys and environment variables have the names of the Anchor Platform:
  * `events.queue.kafka.topic` is EVENTS_QUEUE_KAFKA_TOPIC.
  */
 import { isIP } from "node:net";
@@ -12,7 +12,7 @@ import {
   integer,
   list,
   matching,
-  NO_WORDS,
+  NO_MESSAGE,
   secret,
   section,
   special,
@@ -22,90 +22,92 @@ import {
 const ADDRESS = /^([^\s:/,]+|\[[\da-f:.]+\]):\d{1,5}$/i;
 
 const unused = (help: string) =>
-  integer(`${help} Taken as the Anchor Platform has it, and without effect here.`, 0).optional();
+  integer(`${help} Accepted for compatibility with the Anchor Platform; has no effect.`, 0).optional();
 
-const pem = (help: string) => file(`${help} A PEM file; Java's own stores are not read.`).optional();
+const pem = (help: string) => file(`${help} A PEM file; Java key stores are not supported.`).optional();
 
 const kafka = section({
   bootstrap_server: special(
     z
       .string()
       .transform((value) => value.split(",").map((address) => address.trim()))
-      .refine((addresses) => addresses.every((address) => ADDRESS.test(address)), NO_WORDS),
+      .refine((addresses) => addresses.every((address) => ADDRESS.test(address)), NO_MESSAGE),
     {
-      help: "Kafka with the topic; without it the gateway's own broker has it.",
-      allowed: "host:port, or several with commas between them",
+      help: "Bootstrap servers of the Kafka cluster that has the topic. Default: the gateway's own broker.",
+      allowed: "host:port, or several addresses separated by commas",
     },
   ).optional(),
   topic: matching(
-    "Topic of the business events; their dead letters go to <topic>.dead-letter.",
+    "Topic of the business events. Dead letters go to <topic>.dead-letter.",
     /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,237}$/,
-    "a Kafka topic name: at most 237 of a-z A-Z 0-9 . _ -",
+    "a Kafka topic name: at most 237 characters of a-z A-Z 0-9 . _ -",
   ).prefault("TRANSACTION"),
-  client_id: text("Name under which Kafka's logs and quotas know the event service.").prefault(
+  client_id: text("Client id in requests to Kafka. Kafka uses it in logs, metrics and quotas.").prefault(
     "stationgate-events",
   ),
-  retries: unused("Retries of the producer."),
-  linger_ms: unused("Patience of the producer."),
-  batch_size: unused("Batches of the producer."),
-  poll_timeout_seconds: unused("Patience of the consumer."),
-  security_protocol: choice("How the connection is secured.", [
+  retries: unused("Number of retries of the producer."),
+  linger_ms: unused("Linger time of the producer."),
+  batch_size: unused("Batch size of the producer."),
+  poll_timeout_seconds: unused("Poll timeout of the consumer."),
+  security_protocol: choice("Security protocol of the connection to Kafka.", [
     "PLAINTEXT",
     "SSL",
     "SASL_PLAINTEXT",
     "SASL_SSL",
   ]).prefault("PLAINTEXT"),
-  sasl_mechanism: choice("How the event service signs in, with the SASL protocols.", [
+  sasl_mechanism: choice("SASL mechanism. Used by the SASL protocols.", [
     "PLAIN",
     "SCRAM-SHA-256",
     "SCRAM-SHA-512",
   ]).prefault("PLAIN"),
-  ssl_verify_cert: flag("Kafka's certificate is checked, with the SSL protocols.").prefault(true),
-  ssl_truststore_location: pem("Authorities that are trusted; default: the system's."),
-  ssl_keystore_location: pem("Certificate and key of the event service."),
+  ssl_verify_cert: flag("Verifies the certificates of the brokers. Used by the SSL protocols.").prefault(
+    true,
+  ),
+  ssl_truststore_location: pem("CA certificates that verify the brokers. Default: the CAs of the system."),
+  ssl_keystore_location: pem("Client certificate and private key for mutual TLS."),
 });
 
 const events = section({
-  enabled: flag("The event service reads its topic.").prefault(true),
+  enabled: flag("Starts the event service, which reads the topic.").prefault(true),
   queue: section({
     type: special(z.enum(["kafka"]), {
-      help: "What carries the events.",
+      help: "Type of the queue that carries the events.",
       allowed: "kafka (the Anchor Platform's sqs and msk are not supported)",
     }).prefault("kafka"),
     kafka: kafka.prefault({}),
   }).prefault({}),
 });
 
-/** An http or https URL whose host can be signed as it is written. */
+/** An http or https URL. Its host is part of the signed text exactly as it is written here. */
 const url = (help: string) =>
   special(
     z
       .string()
       .refine(
         (value) => /^https?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(value) && URL.canParse(value),
-        NO_WORDS,
+        NO_MESSAGE,
       ),
-    { help, allowed: "an http or https URL without user and fragment" },
+    { help, allowed: "an http or https URL without user info and fragment" },
   );
 
 const eventProcessor = section({
   client_status_callback: section({
-    enabled: flag("Clients get callbacks for their transactions and customers.").prefault(true),
+    enabled: flag("Sends callbacks to clients about their transactions and customers.").prefault(true),
     transactions: choice(
-      "Transactions that a client gets: its own, also those that name no client and belong to none, or all.",
+      "Transactions that a client gets: its own; its own and all transactions without an owner; or all transactions.",
       ["own", "own_and_unnamed", "all"],
     ).prefault("own"),
     bodies: choice(
-      "Body of a transaction: as its SEP's GET /transaction answers it, or the platform's own object without personal data.",
+      "Body of a transaction callback. sep: the response of the SEP's GET /transaction. platform: the Platform API's object without personal data.",
       ["sep", "platform"],
     ).prefault("sep"),
   }).prefault({}),
   callback_api_request: section({
-    enabled: flag("The business server gets a callback for each event.").prefault(false),
+    enabled: flag("Sends a callback to the business server for each event.").prefault(false),
   }).prefault({}),
 });
 
-/** As the Anchor Platform's environment writes lists. */
+/** The Anchor Platform separates the entries of a list by commas. */
 const namesOf = (given: string | readonly string[]): readonly string[] =>
   typeof given === "string" ? given.split(",").map((name) => name.trim()) : given;
 
@@ -113,38 +115,33 @@ const moreInfoUrl = (sep: number) =>
   section({
     more_info_url: section({
       base_url: url(
-        `Page about a SEP-${sep} transaction; more_info_url is this URL with the transaction's id and a token.`,
+        `URL of the page about a SEP-${sep} transaction. more_info_url in a callback is this URL with the transaction's id and a token.`,
       ).prefault(`http://localhost:8080/sep${sep}/transaction/more_info`),
-      jwt_expiration: integer("How long the token is valid, in seconds.", 1).prefault(600),
+      jwt_expiration: integer("Lifetime of the token in seconds.", 1).prefault(600),
       txn_fields: special(z.union([z.string(), z.array(z.string())]).transform(namesOf), {
-        help: "Members of the transaction that the token repeats.",
-        allowed: "a list of names, or names with commas between them",
+        help: "Members of the transaction that are copied into the token.",
+        allowed: "a list of names, or names separated by commas",
       }).prefault([]),
     }).prefault({}),
   });
 
 const header = () =>
   matching(
-    "Header that carries it; default: Authorization, or X-Api-Key for a key.",
+    "Header that carries the credential. Default: Authorization for jwt, X-Api-Key for api_key.",
     /^[!#$%&'*+.^_`|~\w-]+$/,
     "a header name",
   ).optional();
 
-const expiration = () =>
-  integer("How long a token is valid, in milliseconds; default: 30000.", 5000).optional();
+const expiration = () => integer("Lifetime of a token in milliseconds. Default: 30000.", 5000).optional();
 
 const callbackApi = section({
-  base_url: url("The business server.").optional(),
+  base_url: url("URL of the business server.").optional(),
   keep_base_path: flag(
-    "true: /event goes below the path of base_url; false: it replaces the path. Default: false.",
+    "true appends /event to the path of base_url; false replaces the path. Default: false.",
   ).optional(),
-  check_certificate: flag("The business server's certificate is checked.").prefault(true),
+  check_certificate: flag("Verifies the certificate of the business server.").prefault(true),
   auth: section({
-    type: choice("How the event service signs in at the business server.", [
-      "none",
-      "jwt",
-      "api_key",
-    ]).prefault("none"),
+    type: choice("Authentication at the business server.", ["none", "jwt", "api_key"]).prefault("none"),
     http_header: header(),
     expiration_milliseconds: expiration(),
     jwt: section({ http_header: header(), expiration_milliseconds: expiration() }).prefault({}),
@@ -155,15 +152,15 @@ const callbackApi = section({
 const callback = (help: string) => url(help).optional();
 
 const callbackUrls = section({
-  sep6: callback("Deposits and withdrawals."),
-  sep12: callback("Customers."),
-  sep24: callback("Interactive deposits and withdrawals."),
-  sep31: callback("Cross-border payments."),
-  transaction_created: callback("Events of this type, whatever their SEP."),
-  transaction_status_changed: callback("Events of this type, whatever their SEP."),
-  transaction_error: callback("Events of this type, whatever their SEP."),
-  quote_created: callback("Nothing: quotes go to no client."),
-  customer_updated: callback("Events of this type."),
+  sep6: callback("URL for SEP-6 deposits and withdrawals."),
+  sep12: callback("URL for SEP-12 customers."),
+  sep24: callback("URL for SEP-24 interactive deposits and withdrawals."),
+  sep31: callback("URL for SEP-31 cross-border payments."),
+  transaction_created: callback("URL for events of this type, for all SEPs."),
+  transaction_status_changed: callback("URL for events of this type, for all SEPs."),
+  transaction_error: callback("URL for events of this type, for all SEPs."),
+  quote_created: callback("No effect: clients get no quotes."),
+  customer_updated: callback("URL for events of this type."),
 }).prefault({});
 
 const isDomain = (value: string): boolean => /^[^\s/:@]+(:\d+)?$/.test(value) && isIP(value) !== 6;
@@ -173,21 +170,30 @@ const client = special(
     section({
       type: z.literal("custodial"),
       name: text("Name of the client."),
-      signing_keys: list("Its accounts.", text("An account."), "a list of accounts that is not empty").min(1),
+      signing_keys: list(
+        "Stellar accounts of the client.",
+        text("A Stellar account."),
+        "a non-empty list of accounts",
+      ).min(1),
       callback_urls: callbackUrls,
-      allow_any_destination: flag("The Anchor Platform's own.").optional(),
-      destination_accounts: list("The Anchor Platform's own.", text("An account.")).optional(),
+      allow_any_destination: flag(
+        "Accepted for compatibility with the Anchor Platform; has no effect.",
+      ).optional(),
+      destination_accounts: list(
+        "Accepted for compatibility with the Anchor Platform; has no effect.",
+        text("A Stellar account."),
+      ).optional(),
     }),
     section({
       type: z.literal("noncustodial"),
       name: text("Name of the client."),
       domains: list(
-        "Its home domains.",
-        special(z.string().refine(isDomain, NO_WORDS), {
+        "Home domains of the client.",
+        special(z.string().refine(isDomain, NO_MESSAGE), {
           help: "A domain.",
           allowed: "a domain such as wallet.example",
         }),
-        "a list of domains that is not empty",
+        "a non-empty list of domains",
       ).min(1),
       callback_urls: callbackUrls,
     }),
@@ -196,21 +202,21 @@ const client = special(
 );
 
 const clients = section({
-  type: choice("Where the clients are: in value (file, yaml, json) or in items (inline).", [
+  type: choice("Form of the list of clients: in value as a file, yaml or json, or in items (inline).", [
     "file",
     "yaml",
     "json",
     "inline",
   ]).prefault("yaml"),
   value: list(
-    "The clients: the path of a file that lists them, or the list itself as YAML or JSON.",
+    "Clients: the path of a file with the list, or the list itself as YAML or JSON.",
     client,
     "a list of clients, or an object with such a list as items",
   ).prefault([]),
-  items: list("The clients, with type inline.", client, "a list of clients").prefault([]),
+  items: list("Clients, if clients.type is inline.", client, "a list of clients").prefault([]),
 });
 
-/** The clients, wherever they stand. */
+/** The clients, from `items` or `value` by their `type`. */
 export const clientsIn = ({
   type,
   value,
@@ -223,19 +229,21 @@ const moreInfoSecret = (sep: number) =>
   section({
     more_info_url: section({
       jwt_secret: secret(
-        `HS256 key of the tokens in SEP-${sep}'s more_info_url, 32 bytes or more; without it the bodies have no more_info_url.`,
+        `HS256 key of the tokens in the more_info_url of SEP-${sep} transactions, at least 32 bytes. Without it the bodies have no more_info_url.`,
       ).optional(),
     }).prefault({}),
   }).prefault({});
 
 const secrets = section({
   callback_api: section({
-    auth_secret: secret("Key of the business server's tokens, or its API key.").optional(),
+    auth_secret: secret(
+      "HS256 key of the tokens for the business server (jwt), or its API key (api_key).",
+    ).optional(),
   }).prefault({}),
   sep10: section({
-    signing_seed: special(z.string().refine(isSeed, NO_WORDS), {
-      help: "Signs the callbacks to clients.",
-      allowed: "a Stellar secret seed: S and 55 more characters",
+    signing_seed: special(z.string().refine(isSeed, NO_MESSAGE), {
+      help: "Stellar secret seed that signs callbacks to clients.",
+      allowed: "a Stellar secret seed: S followed by 55 characters",
       secret: true,
     }).optional(),
   }).prefault({}),
@@ -244,8 +252,8 @@ const secrets = section({
   events: section({
     queue: section({
       kafka: section({
-        username: secret("Kafka user of the event service.").optional(),
-        password: secret("Kafka password of the event service.").optional(),
+        username: secret("SASL user name of the event service.").optional(),
+        password: secret("SASL password of the event service.").optional(),
       }).prefault({}),
     }).prefault({}),
   }).prefault({}),
@@ -253,7 +261,7 @@ const secrets = section({
 
 export const eventService = section({
   file: file(
-    "Settings of an Anchor Platform: its other sections are ignored, and what is said here wins.",
+    "Settings file of an Anchor Platform. Sections that don't concern events are ignored; settings in this file and in the environment take precedence.",
   ).optional(),
   events: events.prefault({}),
   event_processor: eventProcessor.prefault({}),

@@ -1,4 +1,4 @@
-/** The settings as one tree: every key with its default, its environment name (from its place) and its help. */
+/** The tree of all settings. Each key has a default and a help text; its path gives its environment variable. */
 import type { z } from "zod";
 import { flag, list, section } from "../keys.ts";
 import { auth } from "./auth-settings.ts";
@@ -21,18 +21,20 @@ export const settingsSchema = section({
   cors: cors.prefault({}),
   limits: limits.prefault({}),
   autoCreateStations: flag(
-    "A station that is not declared comes into being with its first event; default without a settings file: true.",
+    "Creates an undeclared station with its first event. Default without a settings file: true.",
   ).prefault(false),
-  provisionTopics: flag("Topics of declared stations are created at start where they are missing.").prefault(
-    true,
-  ),
-  stations: list("The declared stations.", station, "a list of stations").prefault([]),
-  webhooks: list("The webhook sources.", webhook, "a list of webhook sources").prefault([]),
+  provisionTopics: flag("Creates missing topics of declared stations at the start.").prefault(true),
+  stations: list("Declared stations.", station, "a list of stations").prefault([]),
+  webhooks: list("Webhook sources.", webhook, "a list of webhook sources").prefault([]),
   restProxy: restProxy.prefault({}),
   delivery: delivery.prefault({}),
   eventService: eventService.prefault({}),
-  connectors: list("Connectors that this file declares.", connector, "a list of {name, config}").prefault([]),
+  connectors: list(
+    "Declared connectors. They can't be changed by the REST API.",
+    connector,
+    "a list of {name, config}",
+  ).prefault([]),
 });
 
-/** Durations in milliseconds, sizes in bytes, times in milliseconds since the epoch, paths absolute. */
+/** Durations are in milliseconds, sizes in bytes, times in milliseconds since the epoch; paths are absolute. */
 export type Settings = z.output<typeof settingsSchema>;

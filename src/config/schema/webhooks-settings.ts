@@ -1,20 +1,24 @@
-/** Third parties that post in, each with its signature scheme. */
+/** Settings of webhook sources, one section for each signature scheme. */
 import { z } from "zod";
 import { choice, duration, matching, secret, secretPair, section, special } from "../keys.ts";
 import { rates } from "./limits-settings.ts";
 import { stationName } from "./stations-settings.ts";
 
 const common = {
-  source: matching("Last part of its URL.", /^[a-zA-Z0-9][\w.-]{0,127}$/, "a name of letters, digits, _ . -"),
+  source: matching(
+    "Name of the source: the last segment of its URL.",
+    /^[a-zA-Z0-9][\w.-]{0,127}$/,
+    "1 to 128 letters, digits, _ . - that start with a letter or digit",
+  ),
   station: stationName,
   duplicateWindow: duration(
-    "How long a delivery is remembered, so that its repeat is not stored.",
+    "Time for which the ids of webhooks are remembered. A repeated webhook is not stored again in this time.",
     30 * 86_400_000,
   ).prefault("24h"),
   limits: rates.prefault({}),
 };
 
-const secrets = secretPair("The sender's secret, and its successor while it is rotated.");
+const secrets = secretPair("Secret of the sender; two secrets during a rotation.");
 
 const signed = <const T extends string>(scheme: T) =>
   section({ ...common, scheme: z.literal(scheme), secrets });
@@ -22,7 +26,7 @@ const signed = <const T extends string>(scheme: T) =>
 const header = (help: string) => matching(help, /^[!#$%&'*+.^_`|~\w-]+$/, "a header name");
 
 const httpUrl = special(z.string().regex(/^https?:\/\/[^\s?#]+$/), {
-  help: "The source's whole public URL without its query.",
+  help: "Complete public URL of the source, without a query.",
   allowed: "an http or https URL without query",
 });
 
@@ -30,35 +34,42 @@ const hmac = section({
   ...common,
   scheme: z.literal("hmac"),
   secrets,
-  header: header("Header with the signature."),
-  prefix: special(z.string(), { help: "What stands before the signature.", allowed: "a text" }).prefault(""),
-  algorithm: choice("Digest.", ["sha1", "sha256", "sha512"]).prefault("sha256"),
-  encoding: choice("How the signature is written.", ["hex", "base64"]).prefault("hex"),
+  header: header("Header that carries the signature."),
+  prefix: special(z.string(), {
+    help: "Text before the signature in its header, such as sha256=.",
+    allowed: "a string",
+  }).prefault(""),
+  algorithm: choice("Hash algorithm of the HMAC.", ["sha1", "sha256", "sha512"]).prefault("sha256"),
+  encoding: choice("Encoding of the signature.", ["hex", "base64"]).prefault("hex"),
   template: matching(
-    "What is signed, of {body}, {timestamp} and {id}.",
+    "Text that the sender signs, made of {body}, {timestamp} and {id}.",
     /^(?=.*\{body\})([^{}]|\{(body|timestamp|id)\})+$/s,
-    "a text with {body} in it, and {timestamp}, {id} where they are signed",
+    "a text that contains {body}, and {timestamp} and {id} if the sender signs them",
   ).prefault("{body}"),
-  timestampHeader: header("Header with the time of signing, in seconds.").optional(),
-  tolerance: duration("How far that time may be off, both ways.").prefault("5m"),
-  idHeader: header("Header with the delivery id.").optional(),
+  timestampHeader: header(
+    "Header that carries the time of the signature, in seconds since the epoch.",
+  ).optional(),
+  tolerance: duration(
+    "Maximum difference between the time of the signature and the gateway's clock.",
+  ).prefault("5m"),
+  idHeader: header("Header that carries the id of the webhook.").optional(),
   idPointer: matching(
-    "JSON pointer to the delivery id.",
+    "JSON pointer to the id of the webhook in the body.",
     /^(\/([^~/]|~[01])*)+$/,
     "a JSON pointer such as /id",
   ).optional(),
 })
   .refine((given) => given.idHeader === undefined || given.idPointer === undefined, {
     path: ["idPointer"],
-    error: "give idHeader or idPointer, not both",
+    error: "idHeader and idPointer are both set: set only one of them",
   })
   .refine((given) => !given.template.includes("{timestamp}") || given.timestampHeader !== undefined, {
     path: ["timestampHeader"],
-    error: "the template signs {timestamp}: name its header",
+    error: "is required because the template contains {timestamp}",
   })
   .refine((given) => !given.template.includes("{id}") || (given.idHeader ?? given.idPointer) !== undefined, {
     path: ["idHeader"],
-    error: "the template signs {id}: name its header or pointer",
+    error: "is required because the template contains {id} (or set idPointer)",
   });
 
 export const webhook = special(
@@ -75,7 +86,7 @@ export const webhook = special(
       ...common,
       scheme: z.literal("meta"),
       secrets,
-      verifyToken: secret("The hub.verify_token of the handshake."),
+      verifyToken: secret("Value of hub.verify_token that Meta sends when it verifies the URL."),
     }),
     signed("cloudevents"),
     hmac,

@@ -211,7 +211,7 @@ describe("warnings", () => {
     const { warnings } = loaded({
       yaml: "webhooks: [{ source: g, station: s, scheme: github, secrets: [x] }]",
     });
-    expect(warnings).toContain("webhook source g posts to s, which is no declared station");
+    expect(warnings).toContain("webhook source g posts to station s, which is not declared");
   });
 
   it("are none on a laptop", () => {
