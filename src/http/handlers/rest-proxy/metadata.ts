@@ -2,10 +2,18 @@
 import { LOCAL_CLUSTER, type PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import { type ListedStation, listStations } from "../../../ingest/station-list.ts";
-import { type Station, stationUnknown } from "../../../ingest/stations.ts";
+import type { Station } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendJson, sendText } from "../../respond.ts";
-import { parameterOf, partitionOf, type RestProxyDependencies, SEEING, seenStation } from "./topic.ts";
+import {
+  findPartition,
+  parameterOf,
+  partitionOf,
+  partitionsOf,
+  type RestProxyDependencies,
+  SEEING,
+  seenStation,
+} from "./topic.ts";
 import { V2_TYPE } from "./v2.ts";
 
 /** Clients pick a cluster out of the list before they produce; any other name is as good. */
@@ -108,22 +116,13 @@ interface SeenTopic {
 }
 
 /** Fails as `seenStation`; STATION_UNKNOWN too where the station's topic is missing. */
-const seenTopic = async (
-  call: AuthorisedCall,
-  { stations, broker }: RestProxyDependencies,
-): Promise<SeenTopic> => {
-  const station = await seenStation(call, stations);
-  const partitions = await broker.partitions(station.topic);
-  if (partitions === undefined) throw stationUnknown(station.name);
-  return { station, partitions };
+const seenTopic = async (call: AuthorisedCall, dependencies: RestProxyDependencies): Promise<SeenTopic> => {
+  const station = await seenStation(call, dependencies.stations);
+  return { station, partitions: await partitionsOf(station, dependencies) };
 };
 
-const partitionIn = (call: AuthorisedCall, { partitions }: SeenTopic): PartitionInfo => {
-  const wanted = partitionOf(call);
-  const found = partitions.find(({ partition }) => partition === wanted);
-  if (found === undefined) throw new GatewayError("PARTITION_UNKNOWN");
-  return found;
-};
+const partitionIn = (call: AuthorisedCall, { partitions }: SeenTopic): PartitionInfo =>
+  findPartition(partitions, partitionOf(call));
 
 export const showTopic =
   (dependencies: RestProxyDependencies): Handler =>

@@ -1,10 +1,10 @@
 /** The station that a path's topic means, and whether the caller may use it. */
 import type { Principal } from "../../../auth/principal.ts";
-import type { Broker } from "../../../broker/broker.ts";
+import type { Broker, PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../ingest/content/content-type.ts";
 import type { StationListDependencies } from "../../../ingest/station-list.ts";
-import type { Station, Stations } from "../../../ingest/stations.ts";
+import { type Station, type Stations, stationUnknown } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
@@ -45,6 +45,26 @@ export const partitionOf = (call: AuthorisedCall): number | undefined => {
   if (text === "") return undefined;
   if (!/^\d{1,9}$/.test(text)) throw new GatewayError("PARTITION_UNKNOWN");
   return Number(text);
+};
+
+/** Fails with STATION_UNKNOWN if the station's topic is missing, and with BROKER_UNAVAILABLE. */
+export const partitionsOf = async (
+  { name, topic }: Station,
+  { broker }: Pick<RestProxyDependencies, "broker">,
+): Promise<readonly PartitionInfo[]> => {
+  const partitions = await broker.partitions(topic);
+  if (partitions === undefined) throw stationUnknown(name);
+  return partitions;
+};
+
+/** Throws PARTITION_UNKNOWN if the topic has no partition of this number. */
+export const findPartition = (
+  partitions: readonly PartitionInfo[],
+  wanted: number | undefined,
+): PartitionInfo => {
+  const found = partitions.find(({ partition }) => partition === wanted);
+  if (found === undefined) throw new GatewayError("PARTITION_UNKNOWN");
+  return found;
 };
 
 type KnownStations = RestProxyDependencies["stations"];

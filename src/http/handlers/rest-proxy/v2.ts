@@ -6,6 +6,7 @@ import { fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts
 import type { EventListLimits } from "../../../ingest/content/event-list.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
 import type { EventOutcome, IncomingEvent } from "../../../ingest/produce.ts";
+import type { Station } from "../../../ingest/stations.ts";
 import { membersOf, type Span } from "../../../lib/json-members.ts";
 import { paced } from "../../../lib/pace.ts";
 import type { AuthorisedCall } from "../../call.ts";
@@ -15,7 +16,13 @@ import { sendText } from "../../respond.ts";
 import { createTexts, type TextOf } from "../../results.ts";
 import { hasManyHeaders, partitionFrom, recordHeaderOf } from "./record.ts";
 import { faultOf, isUnknownField, openEnvelope, refusalOfList } from "./body-shape.ts";
-import { partitionOf, type RestProxyDependencies, stationOfTopic } from "./topic.ts";
+import {
+  findPartition,
+  partitionOf,
+  partitionsOf,
+  type RestProxyDependencies,
+  stationOfTopic,
+} from "./topic.ts";
 
 /** The body of a v2 call, `{records: [{key?, value?, partition?, timestamp?, headers?}]}`; the format says what values are. */
 
@@ -190,10 +197,26 @@ export const produceToTopic =
     const events = await found.read();
     const station = await stationOfTopic(call, dependencies.stations);
     const outcomes = await intake.submit(call, station, events);
-    const missing = partition === undefined ? undefined : outcomes.find(isPartitionUnknown);
-    if (missing?.status === "failed") throw missing.error;
+    if (partition !== undefined) await requirePartition(partition, outcomes, station, dependencies);
     sendText(call.response, 200, V2_TYPE, answer(outcomes));
   };
+
+/**
+ * The partition of the path must exist, whatever the records contain. A record that reached the broker shows whether it
+ * does; if the gateway refused all of them, the broker is asked. Fails with PARTITION_UNKNOWN, and as `partitionsOf`.
+ */
+const requirePartition = async (
+  partition: number,
+  outcomes: readonly EventOutcome[],
+  station: Station,
+  dependencies: RestProxyDependencies,
+): Promise<void> => {
+  if (outcomes.some(isPartitionUnknown)) throw new GatewayError("PARTITION_UNKNOWN");
+  const allRefused = outcomes.every(
+    (outcome) => outcome.status === "failed" && outcome.error.outcome === "refused",
+  );
+  if (allRefused) findPartition(await partitionsOf(station, dependencies), partition);
+};
 
 const isPartitionUnknown = (outcome: EventOutcome): boolean =>
   outcome.status === "failed" && outcome.error.code === "PARTITION_UNKNOWN";

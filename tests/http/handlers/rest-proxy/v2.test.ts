@@ -114,6 +114,22 @@ describe("a v2 call", () => {
     }
   });
 
+  it.each([
+    ["JSON that the schema refuses", "orders", { value: "bad" }, JSON_TYPE],
+    ["a value that is not base64", "plain", { value: "?" }, BINARY_TYPE],
+    ["a timestamp that is too early", "plain", { value: 1, timestamp: -1 }, JSON_TYPE],
+  ])("answers 404 for an unknown partition in the path when every record has %s", async (...row) => {
+    const [, topic, record, type] = row;
+    const body = { records: [record, record] };
+    const unknown = await gateway.post(`/topics/${topic}/partitions/7`, body, type);
+    expect([unknown.status, unknown.body]).toEqual([404, error(40402, "Partition not found")]);
+    const known = await gateway.post(`/topics/${topic}/partitions/0`, body, type);
+    expect([known.status, known.body]).toMatchObject([
+      200,
+      { offsets: [{ offset: null }, { offset: null }] },
+    ]);
+  });
+
   const good = { value: 1 };
 
   it.each([
