@@ -9,6 +9,7 @@ import { type AuthorisedCall, type Call, enterRoute } from "../call.ts";
 import type { CountCall } from "../intake.ts";
 import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
 import { isOfAnotherSite, sessionOf } from "../session-cookie.ts";
+import { queryOf } from "../url.ts";
 import { narrowToOrigin } from "./cors.ts";
 
 /** Requests that the gateway understands only in part are refused: a part that is ignored can be another one's meaning. */
@@ -125,15 +126,12 @@ export const authorised = (call: Call, principal: Principal): AuthorisedCall => 
 
 /** What the request's headers and query say of its maker. */
 export const credentialsOf = (request: Request): Credentials => {
-  const { headers, url } = request;
+  const { headers } = request;
   const apiKeyHeader = headers["x-api-key"];
   return {
     authorizationHeader: headers.authorization,
-    queryToken: url.includes("?") ? queryParameter(url, "authorization") : undefined,
+    queryToken: queryOf(request).get("authorization") ?? undefined,
     apiKeyHeader: typeof apiKeyHeader === "string" ? apiKeyHeader : undefined,
     address: request.ip ?? "",
   };
 };
-
-const queryParameter = (url: string, name: string): string | undefined =>
-  new URLSearchParams(url.slice(url.indexOf("?") + 1)).get(name) ?? undefined;

@@ -6,6 +6,7 @@ import type { Logger } from "../../observability/logger/logger.ts";
 import type { RequestLevel, RequestLog } from "../../observability/logger/request-lines.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { type Call, openCall } from "../call.ts";
+import { pathOf } from "../url.ts";
 
 /** A name for each request: the client's own where it is harmless, for tracing across services, else a new one. */
 
@@ -44,13 +45,12 @@ export const callOpener =
  */
 const withoutBrokenPercents = (url: string): string => {
   if (!url.includes("%")) return url;
-  const query = url.indexOf("?");
-  const path = query < 0 ? url : url.slice(0, query);
+  const path = pathOf(url);
   try {
     decodeURIComponent(path);
     return url;
   } catch {
-    return path.replaceAll("%", "%25") + (query < 0 ? "" : url.slice(query));
+    return path.replaceAll("%", "%25") + url.slice(path.length);
   }
 };
 
@@ -99,8 +99,4 @@ const severity = (call: Call, status: number): RequestLevel => {
 const LONGEST_PATH = 200;
 
 /** Never the query: it may hold a token. */
-const pathForLog = ({ request }: Call): string => {
-  const { url } = request;
-  const query = url.indexOf("?");
-  return (query < 0 ? url : url.slice(0, query)).slice(0, LONGEST_PATH);
-};
+const pathForLog = ({ request }: Call): string => pathOf(request.url).slice(0, LONGEST_PATH);

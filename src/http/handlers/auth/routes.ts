@@ -9,6 +9,7 @@ import { readFields } from "../../fields.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
+import { queryOf } from "../../url.ts";
 import { LITERALS, refreshFields, signInFields, urlAccountId } from "./documentation.ts";
 
 export interface AuthRouteDependencies {
@@ -53,7 +54,7 @@ const parse = <T>(shape: z.ZodType<T>, fields: unknown): T => {
 };
 
 const signInRequest = (fields: z.output<typeof signInFields>, { request }: Call): SignInRequest => {
-  const accountId = accountIdOf(request.url);
+  const accountId = accountIdOf(request);
   if (!fields.username) throw new GatewayError("USERNAME_REQUIRED");
   return {
     username: fields.username,
@@ -68,9 +69,8 @@ const signInRequest = (fields: z.output<typeof signInFields>, { request }: Call)
 };
 
 /** `?accountId=`, which the body's own `account_id` overrides; a bad one is refused beside that, too. */
-const accountIdOf = (url: string): number | undefined => {
-  if (!url.includes("?")) return undefined;
-  const given = new URLSearchParams(url.slice(url.indexOf("?"))).getAll("accountId");
+const accountIdOf = (request: Call["request"]): number | undefined => {
+  const given = queryOf(request).getAll("accountId");
   if (given.length === 0) return undefined;
   const { success, data } = urlAccountId.safeParse(given);
   if (!success) throw new GatewayError("FIELDS_INVALID");

@@ -7,6 +7,7 @@ import * as documentation from "./documentation.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
+import { pathParameter, queryOf } from "../../url.ts";
 import { readJson } from "../connectors/bodies.ts";
 
 interface WorkerDependencies {
@@ -51,13 +52,8 @@ const namesOf = async ({ levels, hasStarted, connectorNames }: Loggers): Promise
   return [...new Set([...levels.names, ...connectors.map((name) => `delivery.${name}`)])].sort();
 };
 
-const loggerOf = ({ request }: Call): string => {
-  const { logger } = request.params;
-  return typeof logger === "string" ? logger : "";
-};
-
 const show = async (loggers: Loggers, call: Call): Promise<void> => {
-  const logger = loggerOf(call);
+  const logger = pathParameter(call.request, "logger");
   if (!(await namesOf(loggers)).includes(logger)) {
     throw new GatewayError("CONNECTOR_UNKNOWN", { message: `Logger ${logger} not found.` });
   }
@@ -80,7 +76,7 @@ const levelIn = (body: unknown): Level => {
 };
 
 const change = async (loggers: Loggers, call: Call): Promise<void> => {
-  const logger = loggerOf(call);
+  const logger = pathParameter(call.request, "logger");
   const level = levelIn(await readJson(call.request, loggers.readBody));
   if (!loggers.levels.canSet(logger)) {
     throw new GatewayError("REQUEST_INVALID", {
@@ -89,7 +85,7 @@ const change = async (loggers: Loggers, call: Call): Promise<void> => {
     });
   }
   await loggers.setLevel(logger, level);
-  if (new URL(call.request.url, "http://loggers.invalid").searchParams.get("scope") === "cluster") {
+  if (queryOf(call.request).get("scope") === "cluster") {
     call.response.statusCode = 204;
     call.response.end();
   } else sendJson(call.response, 200, [logger]);

@@ -10,6 +10,7 @@ import * as documentation from "./insight-documentation.ts";
 import { recordView } from "../../record-view.ts";
 import { sendJson } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
+import { pathParameter } from "../../url.ts";
 
 export interface ConnectorFailures {
   /** Newest first. */
@@ -30,10 +31,7 @@ const SHOWN = 50;
 /** Longer than it takes Kafka to let a reader begin, in milliseconds. */
 const PATIENCE = 10_000;
 
-const nameIn = ({ request }: Call): string => {
-  const { name } = request.params;
-  return typeof name === "string" ? name : "";
-};
+const nameIn = ({ request }: Call): string => pathParameter(request, "name");
 
 const failureView = ({ at, topic, partition, offset, ...report }: FailedAttempt) => ({
   at,

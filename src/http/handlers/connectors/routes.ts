@@ -10,6 +10,7 @@ import * as documentation from "./documentation.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { Method, OpenRoute } from "../../routes.ts";
+import { pathOf, pathParameter, queryOf } from "../../url.ts";
 import { readConfig, readCreation, readOffsets, readPatch, readPluginConfig } from "./bodies.ts";
 
 export interface ConnectorRouteDependencies {
@@ -30,18 +31,12 @@ const route = (method: Method, path: string, documentation: Documentation, handl
   handler,
 });
 
-const param = ({ request }: Call, name: string): string => {
-  const value = request.params[name];
-  return typeof value === "string" ? value : "";
-};
-
-const nameOf = (call: Call): string => param(call, "name");
+const nameOf = (call: Call): string => pathParameter(call.request, "name");
 
 /** A path that doesn't decode names no connector that there is; here it would make one of its percent signs. */
 const newNameOf = (call: Call): string => {
-  const [path = ""] = call.request.originalUrl.split("?");
   try {
-    decodeURIComponent(path);
+    decodeURIComponent(pathOf(call.request.originalUrl));
   } catch {
     const message = "Connector name in the URL should be percent-encoded UTF-8";
     throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message });
@@ -49,12 +44,9 @@ const newNameOf = (call: Call): string => {
   return nameOf(call);
 };
 
-const queryOf = ({ request }: Call): URLSearchParams =>
-  new URL(request.url, "http://connectors.invalid").searchParams;
-
 /** `?flag` alone says as much as `?flag=true`. */
 const isSet = (call: Call, flag: string): boolean => {
-  const value = queryOf(call).get(flag);
+  const value = queryOf(call.request).get(flag);
   return value === "" || value?.toLowerCase() === "true";
 };
 
@@ -78,7 +70,7 @@ const pluginRoutes = ({
     sendJson(response, 200, [{ class: CONNECTOR_CLASS, type: "sink", version }]);
   }),
   route("GET", "/connector-plugins/:class/config", documentation.showPluginConfig, (call) => {
-    const wanted = param(call, "class");
+    const wanted = pathParameter(call.request, "class");
     const definitions = definitionsOf(wanted);
     if (definitions === undefined)
       throw new GatewayError("CONNECTOR_UNKNOWN", { message: `Unknown plugin ${wanted}.` });
@@ -86,12 +78,12 @@ const pluginRoutes = ({
   }),
   route("PUT", "/connector-plugins/:class/config/validate", documentation.validateConfig, async (call) => {
     const config = await readPluginConfig(call.request, readBody);
-    sendJson(call.response, 200, connectors.report(param(call, "class"), config));
+    sendJson(call.response, 200, connectors.report(pathParameter(call.request, "class"), config));
   }),
 ];
 
 const list = async (connectors: Connectors, call: Call): Promise<unknown> => {
-  const wanted = queryOf(call).getAll("expand");
+  const wanted = queryOf(call.request).getAll("expand");
   const names = await connectors.names();
   if (wanted.length === 0) return names;
   const expand = async (name: string): Promise<[string, object]> => [
@@ -144,10 +136,12 @@ const definitionRoutes = ({ connectors, readBody }: ConnectorRouteDependencies):
   ];
 };
 
+const taskOf = (call: Call): string => pathParameter(call.request, "task");
+
 const taskRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => {
-  const taskOf = async (call: Call) => {
+  const findTask = async (call: Call) => {
     const { tasks } = await connectors.status(nameOf(call));
-    return tasks.find(({ id }) => String(id) === param(call, "task"));
+    return tasks.find(({ id }) => String(id) === taskOf(call));
   };
   return [
     route("GET", "/connectors/:name/status", documentation.showStatus, async (call) => {
@@ -157,14 +151,13 @@ const taskRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRo
       sendJson(call.response, 200, await connectors.tasks(nameOf(call)));
     }),
     route("GET", "/connectors/:name/tasks/:task/status", documentation.showTaskStatus, async (call) => {
-      const task = await taskOf(call);
-      if (task === undefined)
-        throw unknownTask(`No status found for task ${nameOf(call)}-${param(call, "task")}`);
+      const task = await findTask(call);
+      if (task === undefined) throw unknownTask(`No status found for task ${nameOf(call)}-${taskOf(call)}`);
       sendJson(call.response, 200, task);
     }),
     route("POST", "/connectors/:name/tasks/:task/restart", documentation.restartTask, async (call) => {
-      if ((await taskOf(call)) === undefined)
-        throw unknownTask(`Unknown task: ${nameOf(call)}-${param(call, "task")}`);
+      if ((await findTask(call)) === undefined)
+        throw unknownTask(`Unknown task: ${nameOf(call)}-${taskOf(call)}`);
       await connectors.restart(nameOf(call), { onlyFailed: false });
       sendNothing(call, 204);
     }),

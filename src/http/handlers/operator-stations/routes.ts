@@ -17,6 +17,7 @@ import { recordFilter, recordView, type SearchedPart } from "../../record-view.t
 import { sendJson } from "../../respond.ts";
 import { eventResult } from "../../results.ts";
 import type { OpenRoute } from "../../routes.ts";
+import { pathParameter, queryOf } from "../../url.ts";
 import { singleReader } from "../stations/events.ts";
 
 export interface OperatorStationDependencies {
@@ -50,8 +51,7 @@ export const operatorStationRoutes = (dependencies: OperatorStationDependencies)
 ];
 
 const nameIn = (call: Call): string => {
-  const { name } = call.request.params;
-  call.facts.station = parseStationName(typeof name === "string" ? name : "");
+  call.facts.station = parseStationName(pathParameter(call.request, "name"));
   return call.facts.station;
 };
 
@@ -63,13 +63,14 @@ const shaped = <T>(schema: z.ZodType<T>, given: unknown): T => {
   throw new GatewayError("REQUEST_INVALID", { message: faults.join("\n") });
 };
 
-const queryOf = ({ request: { url } }: Call): Record<string, string> =>
-  Object.fromEntries(new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : ""));
-
 const tailStation = ({ stations, broker, streams, maxTails }: OperatorStationDependencies) => {
   let open = 0;
   return async (call: Call): Promise<void> => {
-    const { last, filter, in: place } = shaped(documentation.tailQuery, queryOf(call));
+    const {
+      last,
+      filter,
+      in: place,
+    } = shaped(documentation.tailQuery, Object.fromEntries(queryOf(call.request).entries()));
     const station = await stations.existing(nameIn(call));
     if (open >= maxTails) throw new GatewayError("OVERLOADED", { message: "Too many tails are open" });
     open += 1;

@@ -7,13 +7,13 @@ import type { AuthorisedCall } from "../../call.ts";
 import { sendJson, sendText } from "../../respond.ts";
 import {
   findPartition,
-  parameterOf,
   partitionOf,
   partitionsOf,
   type RestProxyDependencies,
   SEEING,
   seenStation,
 } from "./topic.ts";
+import { pathParameter } from "../../url.ts";
 import { V2_TYPE } from "./v2.ts";
 
 /** Clients pick a cluster out of the list before they produce; any other name is as good. */
@@ -27,13 +27,13 @@ export const listClusters = (call: AuthorisedCall): void => {
 };
 
 export const showCluster = (call: AuthorisedCall): void => {
-  sendJson(call.response, 200, cluster(call, parameterOf(call, "cluster")));
+  sendJson(call.response, 200, cluster(call, pathParameter(call.request, "cluster")));
 };
 
 export const listTopics =
   ({ listed }: RestProxyDependencies) =>
   async (call: AuthorisedCall): Promise<void> => {
-    const clusterId = parameterOf(call, "cluster");
+    const clusterId = pathParameter(call.request, "cluster");
     const stations = allowed(call, await listStations(listed));
     sendJson(call.response, 200, {
       kind: "KafkaTopicList",
@@ -129,18 +129,18 @@ export const showTopic =
   async (call) => {
     const { partitions } = await seenTopic(call, dependencies);
     const shown = {
-      name: parameterOf(call, "topic"),
+      name: pathParameter(call.request, "topic"),
       partitions: partitions.length,
       replicationFactor: partitions[0]?.replicas.length ?? null,
     };
-    sendJson(call.response, 200, topicView(call, parameterOf(call, "cluster"), shown));
+    sendJson(call.response, 200, topicView(call, pathParameter(call.request, "cluster"), shown));
   };
 
 export const listPartitions =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
     const { partitions } = await seenTopic(call, dependencies);
-    const path = topicPath(parameterOf(call, "cluster"), parameterOf(call, "topic"));
+    const path = topicPath(pathParameter(call.request, "cluster"), pathParameter(call.request, "topic"));
     sendJson(call.response, 200, {
       kind: "KafkaPartitionList",
       metadata: { self: urlOf(call, `${path}/partitions`), next: null },
@@ -156,8 +156,8 @@ export const showPartition =
   };
 
 const partitionView = (call: AuthorisedCall, { partition, leader }: PartitionInfo) => {
-  const clusterId = parameterOf(call, "cluster");
-  const topic = parameterOf(call, "topic");
+  const clusterId = pathParameter(call.request, "cluster");
+  const topic = pathParameter(call.request, "topic");
   const self = urlOf(call, `${topicPath(clusterId, topic)}/partitions/${partition}`);
   const related = (path: string) => ({ related: `${self}/${path}` });
   return {
@@ -181,7 +181,7 @@ export const describeTopic =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
     const { partitions } = await seenTopic(call, dependencies);
-    const name = parameterOf(call, "topic");
+    const name = pathParameter(call.request, "topic");
     sendV2(call, { name, configs: {}, partitions: partitions.map(v2PartitionView) });
   };
 

@@ -10,6 +10,7 @@ import type { Events } from "../../intake.ts";
 import { sendText } from "../../respond.ts";
 import { createTexts } from "../../results.ts";
 import { answerStream, requirePlainStream } from "../../stream-answer.ts";
+import { queryOf } from "../../url.ts";
 import { eventOf, type Item, itemReader, type ReadItem } from "./record.ts";
 import { reporterOf } from "./report.ts";
 import { JSON_TYPE, requireJson } from "./body-shape.ts";
@@ -60,7 +61,7 @@ const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependenc
   const { request, response } = call;
   const body = await dependencies.readBody(request);
   call.facts.bytes = body.length;
-  const always200 = dependencies.alwaysStatus200 || asksForStatus200(request.url);
+  const always200 = dependencies.alwaysStatus200 || queryOf(request).get("http_status") === "always200";
   try {
     const reports = await reportsOn(body, call, dependencies);
     sendText(response, 200, JSON_TYPE, reports.join("\n"));
@@ -71,9 +72,6 @@ const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependenc
     sendText(response, 200, JSON_TYPE, JSON.stringify(restProxyError(error)));
   }
 };
-
-const asksForStatus200 = (url: string): boolean =>
-  url.includes("?") && new URLSearchParams(url.slice(url.indexOf("?"))).get("http_status") === "always200";
 
 /** Throws a sole record's failure, BODY_EMPTY, and for all of the records RATE_LIMITED and EVENTS_TOO_MANY. */
 const reportsOn = async (

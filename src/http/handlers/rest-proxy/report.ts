@@ -4,7 +4,7 @@ import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../families.ts";
 import type { TextOf } from "../../results.ts";
 import type { RecordPart } from "./record-part.ts";
-import { parameterOf } from "./topic.ts";
+import { pathParameter } from "../../url.ts";
 
 export interface Reported {
   readonly key: RecordPart | undefined;
@@ -18,7 +18,7 @@ export interface Reporter {
 
 /** Reports name cluster and topic as the path does. Those of one answer share its texts. */
 export const reporterOf = (call: AuthorisedCall, textOf?: TextOf): Reporter =>
-  createReporter(parameterOf(call, "cluster"), parameterOf(call, "topic"), textOf);
+  createReporter(pathParameter(call.request, "cluster"), pathParameter(call.request, "topic"), textOf);
 
 /**
  * Written by hand, because a stream writes one for each record: 0.1 µs, where an object and

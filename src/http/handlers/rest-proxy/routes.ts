@@ -3,6 +3,7 @@ import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
 import type { ClientRoute, OpenRoute, Route } from "../../routes.ts";
+import { queryOf } from "../../url.ts";
 import { produceBatch } from "./batch.ts";
 import * as documentation from "./documentation.ts";
 import * as metadata from "./metadata-documentation.ts";
@@ -52,12 +53,10 @@ const PATHS = [
  */
 const refuse = ({ request }: Call): never => {
   const { authorization, "x-api-key": apiKey } = request.headers;
-  const hasCredential = authorization !== undefined || apiKey !== undefined || hasQueryToken(request.url);
+  const hasCredential =
+    authorization !== undefined || apiKey !== undefined || queryOf(request).has("authorization");
   throw new GatewayError(hasCredential ? "ADMINISTRATION_DISABLED" : "UNAUTHORIZED");
 };
-
-const hasQueryToken = (url: string): boolean =>
-  url.includes("?") && new URLSearchParams(url.slice(url.indexOf("?"))).has("authorization");
 
 /** To stand behind the rows that serve. */
 const administrationRoutes: readonly OpenRoute[] = PATHS.map((path) => ({

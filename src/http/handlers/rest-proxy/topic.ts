@@ -9,6 +9,7 @@ import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
+import { pathParameter } from "../../url.ts";
 
 /** What the routes of the REST Proxy API are made of. */
 
@@ -33,15 +34,9 @@ export interface RestProxyDependencies {
   readonly alwaysStatus200: boolean;
 }
 
-/** Percent-decoded; empty where the path has no such segment. */
-export const parameterOf = ({ request }: AuthorisedCall, name: string): string => {
-  const value = request.params[name];
-  return typeof value === "string" ? value : "";
-};
-
 /** undefined: the path names none. A partition that can't be a number doesn't exist. */
 export const partitionOf = (call: AuthorisedCall): number | undefined => {
-  const text = parameterOf(call, "partition");
+  const text = pathParameter(call.request, "partition");
   if (text === "") return undefined;
   if (!/^\d{1,9}$/.test(text)) throw new GatewayError("PARTITION_UNKNOWN");
   return Number(text);
@@ -98,8 +93,8 @@ export const seenStation = (call: AuthorisedCall, stations: KnownStations): Stat
  * In v3 a name that no topic can have fails with STATION_NAME_INVALID; v2 has no code for it.
  */
 const nameOfStation = (call: AuthorisedCall, stations: KnownStations, use: Use): string => {
-  const topic = parameterOf(call, "topic");
-  if (parameterOf(call, "cluster") !== "" && !isTopicName(topic)) throw nameInvalid(topic);
+  const topic = pathParameter(call.request, "topic");
+  if (pathParameter(call.request, "cluster") !== "" && !isTopicName(topic)) throw nameInvalid(topic);
   const name = stations.nameOfTopic(topic);
   call.facts.station = name;
   if (use.is(call.principal, name.toLowerCase())) return name;

@@ -9,6 +9,7 @@ import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
+import { pathParameter } from "../../url.ts";
 
 /** What the routes of stations are made of. */
 
@@ -39,7 +40,7 @@ export const stationOf = (
   call: AuthorisedCall,
   { mayUse, find }: StationLookup,
 ): Station | Promise<Station> => {
-  const name = parseStationName(nameIn(call));
+  const name = parseStationName(pathParameter(call.request, "name"));
   call.facts.station = name;
   if (!mayUse(call.principal, name)) {
     throw new GatewayError("STATION_FORBIDDEN", {
@@ -59,11 +60,6 @@ export const toConsume = (stations: Pick<Stations, "existing">): StationLookup =
   mayUse: (principal, name) => principal.mayConsume(name),
   find: (name) => stations.existing(name),
 });
-
-const nameIn = ({ request }: AuthorisedCall): string => {
-  const { name } = request.params;
-  return typeof name === "string" ? name : "";
-};
 
 /** The original let such headers change what its broker did with an event. Throws HEADER_RESERVED. */
 export const refuseReservedHeaders = ({ request }: AuthorisedCall): void => {

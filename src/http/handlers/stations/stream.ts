@@ -10,6 +10,7 @@ import type { StreamItem, StreamProtocol } from "../../../ingest/stream/stream-p
 import type { AuthorisedCall } from "../../call.ts";
 import { retryAfterMs } from "../../families.ts";
 import { answerStream, requirePlainStream } from "../../stream-answer.ts";
+import { queryOf } from "../../url.ts";
 import { refuseReservedHeaders, stationOf, type StationRouteDependencies, toProduce } from "./station-of.ts";
 
 type Dependencies = Omit<StationRouteDependencies, "consumers" | "readBody">;
@@ -65,8 +66,8 @@ export const produceStream = (dependencies: Dependencies) => {
 type IdOf = (event: Buffer) => string | undefined;
 
 /** The query parameter `id` is a JSON pointer into the events. Throws REQUEST_INVALID where it is none. */
-const idReader = ({ request: { url } }: AuthorisedCall): IdOf | undefined => {
-  const pointer = url.includes("?") ? new URLSearchParams(url.slice(url.indexOf("?"))).get("id") : null;
+const idReader = ({ request }: AuthorisedCall): IdOf | undefined => {
+  const pointer = queryOf(request).get("id");
   if (pointer === null) return undefined;
   if (!pointer.startsWith("/"))
     throw new GatewayError("REQUEST_INVALID", { message: "id is no JSON pointer, such as /orderId" });

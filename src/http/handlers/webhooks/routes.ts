@@ -7,6 +7,7 @@ import type { CountCall, Intake } from "../../intake.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { authorised } from "../../middleware/guard.ts";
 import type { OpenRoute } from "../../routes.ts";
+import { pathParameter, queryTextOf } from "../../url.ts";
 
 export interface WebhookRouteDependencies {
   readonly webhooks: Webhooks;
@@ -25,7 +26,7 @@ export const webhookRoutes = ({
 }: WebhookRouteDependencies): readonly OpenRoute[] => {
   const handler = async (call: Call): Promise<void> => {
     const { request, response, facts } = call;
-    const source = webhooks.find(sourceIn(call));
+    const source = webhooks.find(pathParameter(request, "source"));
     facts.station = source.station;
     const body = request.method === "POST" ? await readBody(request) : NOTHING;
     facts.bytes = body.length;
@@ -48,13 +49,7 @@ export const webhookRoutes = ({
   ];
 };
 
-const sourceIn = ({ request }: Call): string => {
-  const { source } = request.params;
-  return typeof source === "string" ? source : "";
-};
-
 const toWebhookRequest = ({ request }: Call, body: Buffer): WebhookRequest => {
   const { method, headers, rawHeaders, url } = request;
-  const query = url.indexOf("?");
-  return { method, headers, rawHeaders, query: query < 0 ? "" : url.slice(query + 1), body };
+  return { method, headers, rawHeaders, query: queryTextOf(url), body };
 };
