@@ -1,4 +1,5 @@
 /** Rules and warnings of the event service that need several keys. */
+import { joinedDistinct } from "../lib/text.ts";
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
 import { clientsIn } from "./schema/event-service-settings.ts";
@@ -83,7 +84,7 @@ const shareGroup = (one: Client, other: Client): boolean => {
 };
 
 const listOf = (client: Client): string =>
-  [...new Set(client.type === "custodial" ? client.signing_keys : client.domains)].join(",");
+  joinedDistinct(client.type === "custodial" ? client.signing_keys : client.domains);
 
 const moreInfoSecrets = ({ secret }: EventService): readonly Fault[] =>
   (["sep6", "sep24"] as const).flatMap((sep) => {

@@ -2,6 +2,9 @@
 export const cut = (text: string, longest = 1000): string =>
   text.length <= longest ? text : `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 
+/** The distinct texts in the order of their first occurrence, separated by commas. */
+export const joinedDistinct = (texts: readonly string[]): string => [...new Set(texts)].join(",");
+
 /** Levenshtein distance: insertions, deletions and replacements that turn one word into the other. */
 const distance = (from: string, to: string): number => {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,5 +1,6 @@
 /** The operator's clients (wallets): which transactions are whose, and where a client wants them. */
 import type { Broker, TopicPartitionOffset } from "../../broker/broker.ts";
+import { joinedDistinct } from "../../lib/text.ts";
 import type { BusinessEvent } from "./event.ts";
 
 export interface CallbackClient {
@@ -61,7 +62,7 @@ export const callbackUrlOf = (
 
 /** The consumer group that the Anchor Platform gives the client: named by its keys or domains, as written, each once. */
 export const listOf = ({ domains, signingKeys }: CallbackClient): string =>
-  [...new Set([...signingKeys, ...domains])].join(",");
+  joinedDistinct([...signingKeys, ...domains]);
 
 /** Positions that an earlier Stationgate kept under another group's name: taken over, and kept in step. */
 
