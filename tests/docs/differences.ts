@@ -1,5 +1,5 @@
 /** For each row of the tables "The same and not the same": the test that shows it, as file and a part of its title. */
-const APP = "tests/http/app.test.ts";
+const APP = "tests/http/http-app.test.ts";
 const AUTH = "tests/http/handlers/auth/routes.test.ts";
 const STATIONS = "tests/http/handlers/stations/routes.test.ts";
 const CONSUME = "tests/http/handlers/stations/consume.test.ts";
