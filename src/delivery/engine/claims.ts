@@ -1,41 +1,42 @@
-/** The partitions that are ours at the moment, and how much of each is kept in memory. */
+/** Claims: the partitions that the group has assigned to this member, and the records of each that are in memory. */
 import type { ConsumedRecord, TopicPartition } from "../../broker/broker.ts";
 import { partitionId } from "../../broker/partitions.ts";
 import { createOffsetTracker, type OffsetTracker } from "./offset-tracker.ts";
 import type { RetryState } from "./strategy.ts";
 
-/** A partition while it is ours. A partition that comes back after a rebalance is a new claim. */
+/** One assignment of a partition. If the partition comes back after a rebalance, it gets a new claim. */
 export interface Claim extends TopicPartition {
   readonly tracker: OffsetTracker;
-  /** Of the claim before, where that was still ending as the partition came back: what it finishes isn't sent again. */
+  /** Tracker of the previous claim, if that claim was still ending when this one began. Records that it finishes are not sent again. */
   earlier: OffsetTracker | undefined;
-  /** false: the group may have given the partition to another process, which this one can't know yet. */
+  /** false: the member has had no contact to the group for too long; another process may have the partition. */
   readonly isConfirmed: () => boolean;
-  /** To be called when a record of it has its final outcome. */
+  /** Call it when a record of the claim has its final outcome. */
   readonly finished: (record: ConsumedRecord) => void;
-  /** It is known where it began. */
+  /** The start position is known. */
   begun: boolean;
-  /** Being given up, or gone: nothing more of it is sent. */
+  /** The partition is being given up or is gone. No more records of it are sent. */
   revoked: boolean;
-  /** Gone: its position is not stored any more. */
+  /** The partition is gone. Its position is no longer committed. */
   ended: boolean;
-  /** Records being sent, or being stored as dead letters. */
+  /** Number of records that are being sent or dead-lettered. */
   busy: number;
-  /** Records in memory, and the bytes they take. */
+  /** Number of records in memory. */
   records: number;
+  /** Size of the keys and values of these records. */
   bytes: number;
-  /** The subscription holds back what comes next. */
+  /** The subscription reads no more of this partition. */
   paused: boolean;
-  /** Position that is stored, and its metadata. */
+  /** The committed position, and its metadata. */
   committed: bigint | undefined;
   metadata: string | undefined;
 }
 
-/** A record on its way to a final outcome. */
+/** A record that has no final outcome yet. */
 export interface Item {
   readonly record: ConsumedRecord;
   readonly claim: Claim;
-  /** Not to be sent before, milliseconds since the epoch; 0: at once. */
+  /** Earliest time of the next attempt, in milliseconds since the epoch. 0: at once. */
   notBefore: number;
   attempts: number;
   retry: RetryState;
@@ -46,25 +47,25 @@ export interface Item {
 export interface Claims {
   readonly all: readonly Claim[];
   get(partition: TopicPartition): Claim | undefined;
-  /** Takes a partition anew; `before` is the claim on it that has not ended yet. */
-  take(partition: TopicPartition, before: Claim | undefined): void;
-  give(partition: TopicPartition): Claim | undefined;
+  /** Claims a partition. `before`: the previous claim on it, if that claim has not ended yet. */
+  add(partition: TopicPartition, before: Claim | undefined, owner: ClaimOwner): void;
+  remove(partition: TopicPartition): Claim | undefined;
   received(claim: Claim, record: ConsumedRecord): void;
   isFull(claim: Claim): boolean;
-  /** Has been emptied far enough to take more. */
+  /** Is the claim empty enough to read more records? */
   hasRoom(claim: Claim): boolean;
 }
 
-interface ClaimsOptions {
+interface ClaimOwner {
   /** A record of the claim has its final outcome. */
   readonly onFinished: (claim: Claim) => void;
-  /** As of each claim. */
-  readonly isConfirmed: () => boolean;
+  readonly isConfirmed: Claim["isConfirmed"];
 }
 
-/** For all partitions of a runner together; each has its even share, and so can't starve another one. */
+/** Limits for all partitions of a runner together. Each partition has an equal share, so no partition can starve another. */
 const MAX_RECORDS = 10_000;
 const MAX_BYTES = 32 * 1024 * 1024;
+/** A share is never smaller than this. */
 const MIN_RECORDS = 200;
 const MIN_BYTES = 256 * 1024;
 
@@ -73,7 +74,7 @@ const sizeOf = ({ key, value }: ConsumedRecord): number => (key?.length ?? 0) + 
 const createClaim = (
   { topic, partition }: TopicPartition,
   earlier: OffsetTracker | undefined,
-  { onFinished, isConfirmed }: ClaimsOptions,
+  { onFinished, isConfirmed }: ClaimOwner,
 ): Claim => {
   const tracker = createOffsetTracker();
   const claim: Claim = {
@@ -101,7 +102,7 @@ const createClaim = (
   return claim;
 };
 
-export const createClaims = (options: ClaimsOptions): Claims => {
+export const createClaims = (): Claims => {
   const claims = new Map<string, Claim>();
   const holdsMoreThan = ({ records, bytes }: Claim, fraction: number): boolean =>
     records > Math.max(MIN_RECORDS, MAX_RECORDS / claims.size) * fraction ||
@@ -111,10 +112,10 @@ export const createClaims = (options: ClaimsOptions): Claims => {
       return [...claims.values()];
     },
     get: (partition) => claims.get(partitionId(partition)),
-    take(partition, before) {
-      claims.set(partitionId(partition), createClaim(partition, before?.tracker, options));
+    add(partition, before, owner) {
+      claims.set(partitionId(partition), createClaim(partition, before?.tracker, owner));
     },
-    give(partition) {
+    remove(partition) {
       const claim = claims.get(partitionId(partition));
       claims.delete(partitionId(partition));
       return claim;

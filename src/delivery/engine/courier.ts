@@ -1,6 +1,6 @@
 /**
- * Carries records to their endpoint: takes them from their lanes, sends, waits and sends again as the strategy says,
- * until each has its final outcome. Knows nothing of subscriptions and commits.
+ * Sends records to their endpoint. The courier takes records from the ordered queues, sends each, waits and sends again
+ * as the strategy says, until the record has its final outcome. It knows nothing of subscriptions and commits.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { type AttemptOptions, createAttempt } from "./attempt.ts";
@@ -10,7 +10,34 @@ import { createGate } from "./gate.ts";
 import { createOrderedQueues, type OrderedQueues } from "./ordering.ts";
 import { createInterruptions, type Interruptions } from "./progress.ts";
 
-/** Promises for the moment in which claims have nothing in hand. */
+interface CourierOptions extends AttemptOptions {
+  /** Dead-letters or discards the record. Ends early when `abandoned` returns true. */
+  readonly drop: (item: Item, abandoned: () => boolean) => Promise<DropEnd>;
+  /** Called when the strategy stops the task, or when a dead letter can't be stored. Nothing more is sent. */
+  readonly onStop: (trace: string) => void;
+}
+
+export interface Courier {
+  readonly inFlight: number;
+  /** Number of records that wait for the time of their next attempt. */
+  readonly waiting: number;
+  add(item: Item): void;
+  /** Starts the attempts that may start now. Call it after `add`. */
+  go(): void;
+  /** No attempt starts until `resume`. Requests in flight finish. */
+  pause(): void;
+  resume(): void;
+  /** No attempt starts any more. */
+  halt(): void;
+  /** Removes the waiting records of a revoked claim. */
+  forget(claim: Claim): void;
+  /** Deletes the noted attempts of a topic, because the topic was deleted and created again. */
+  forgetTopic(topic: string): void;
+  /** Resolves when no record of these claims is being sent or dropped. */
+  settled(claims: readonly Claim[]): Promise<void>;
+}
+
+/** Counts the records that each claim has in hand, and resolves when there are none. */
 interface Settling {
   begin(claim: Claim): void;
   end(claim: Claim): void;
@@ -40,94 +67,87 @@ const createSettling = (): Settling => {
   };
 };
 
-/** Where items wait for their time; those that leave before are forgotten. */
-interface WaitingRoom<T> {
+/** The back-off timers of records. */
+interface Timers {
   readonly size: number;
-  wait(item: T, ms: number): void;
-  /** Calls off the waits of those items and returns them. */
-  dismiss(which: (item: T) => boolean): readonly T[];
+  /** Calls `onTime` after `ms` milliseconds, unless the timer is cancelled before. */
+  start(item: Item, ms: number, onTime: () => void): void;
+  /** Cancels the timers of the items for which `matches` is true, and returns these items. */
+  cancel(matches: (item: Item) => boolean): readonly Item[];
 }
 
-const createWaitingRoom = <T>(clock: Clock, onTime: (item: T) => void): WaitingRoom<T> => {
-  const waits = new Map<T, () => void>();
+const createTimers = (clock: Clock): Timers => {
+  const timers = new Map<Item, () => void>();
   return {
     get size() {
-      return waits.size;
+      return timers.size;
     },
-    wait(item, ms) {
+    start(item, ms, onTime) {
       const cancel = clock.after(ms, () => {
-        waits.delete(item);
-        onTime(item);
+        timers.delete(item);
+        onTime();
       });
-      waits.set(item, cancel);
+      timers.set(item, cancel);
     },
-    dismiss(which) {
-      const dismissed = [...waits.keys()].filter(which);
-      for (const item of dismissed) {
-        waits.get(item)?.();
-        waits.delete(item);
+    cancel(matches) {
+      const cancelled = [...timers.keys()].filter(matches);
+      for (const item of cancelled) {
+        timers.get(item)?.();
+        timers.delete(item);
       }
-      return dismissed;
+      return cancelled;
     },
   };
 };
 
-interface CourierOptions extends AttemptOptions {
-  /** Gives the record up for good, unless its partition is given up before, or it can't be. */
-  readonly drop: (item: Item, abandoned: () => boolean) => Promise<DropEnd>;
-  /** The task is stopped, by the strategy or because a record can't be given up; nothing more is sent. */
-  readonly onStop: (trace: string) => void;
-}
-
-export interface Courier {
-  readonly inFlight: number;
-  /** Records that wait for the time of an attempt. */
-  readonly waiting: number;
-  add(item: Item): void;
-  /** Sends what may be sent; to be called after `add`. */
-  go(): void;
-  /** No attempt starts until `resume`; what is in flight comes to its end. */
-  pause(): void;
-  resume(): void;
-  /** Pauses for good. */
-  halt(): void;
-  /** Forgets what waits of a claim that was revoked. */
-  forget(claim: Claim): void;
-  /** Forgets what is known of earlier attempts: the topic is another one now. */
-  forgetTopic(topic: string): void;
-  /** Resolves when nothing of these claims is being sent or dropped. */
-  settled(claims: readonly Claim[]): Promise<void>;
-}
-
-/** What the parts of one courier share. */
+/** What the functions of one courier share. */
 interface CourierState {
   readonly options: CourierOptions;
-  readonly lanes: OrderedQueues<Item>;
-  readonly room: WaitingRoom<Item>;
+  readonly queues: OrderedQueues<Item>;
+  readonly timers: Timers;
   readonly settling: Settling;
   readonly interruptions: Interruptions;
+  readonly gate: ReturnType<typeof createGate>;
+  readonly attempt: ReturnType<typeof createAttempt>;
   phase: "going" | "paused" | "halted";
   inFlight: number;
   throttled: boolean;
-  /** Starts what may start now; for whenever something has changed. */
-  pump: () => void;
 }
 
-const finish = ({ lanes }: CourierState, item: Item): void => {
-  item.claim.finished(item.record);
-  lanes.release(item);
+/** Starts the attempts that may start now. Call it after each change of the state. */
+const pump = (courier: CourierState): void => {
+  const { inFlight } = courier.options.plan;
+  while (courier.phase === "going" && courier.inFlight < inFlight && !courier.throttled) {
+    const item = courier.queues.take();
+    if (item === undefined) return;
+    dispatch(courier, item);
+  }
 };
 
-/** Its partition is gone; should that come back, the record goes on with the attempts it has had. */
-const abandon = ({ lanes, interruptions }: CourierState, item: Item): void => {
-  if (item.attempts > 0) interruptions.note(item);
-  lanes.release(item);
+const dispatch = (courier: CourierState, item: Item): void => {
+  const decision = courier.gate(item);
+  if (decision.action === "send") void send(courier, item);
+  else if (decision.action === "wait") startTimer(courier, item, decision.ms);
+  else if (decision.action === "throttle") throttle(courier, item, decision.ms);
+  else if (decision.action === "skip") finish(courier, item);
+  else if (decision.action === "drop") void drop(courier, item);
+  else abandon(courier, item);
 };
 
-const wait = (courier: CourierState, item: Item, ms: number): void => {
-  item.notBefore = courier.options.clock.now() + ms;
-  if (item.claim.revoked) abandon(courier, item);
-  else courier.room.wait(item, ms);
+const send = async (courier: CourierState, item: Item): Promise<void> => {
+  courier.settling.begin(item.claim);
+  courier.inFlight += 1;
+  const next = await courier.attempt(item);
+  courier.inFlight -= 1;
+  // If the stop itself broke the request off, the result says nothing about the record. It is sent again after the next start.
+  const isBrokenOff = courier.phase === "halted" && item.claim.ended;
+  if (next.action === "finish") finish(courier, item);
+  else if (isBrokenOff) abandon(courier, item);
+  else if (next.action === "wait") backOff(courier, item, next.ms);
+  else if (next.action === "drop") void drop(courier, item);
+  else stop(courier, next.trace);
+  courier.settling.end(item.claim);
+  pump(courier);
 };
 
 const drop = async (courier: CourierState, item: Item): Promise<void> => {
@@ -138,117 +158,99 @@ const drop = async (courier: CourierState, item: Item): Promise<void> => {
   else if (end.action === "abandoned") abandon(courier, item);
   else stop(courier, end.trace);
   courier.settling.end(claim);
-  courier.pump();
+  pump(courier);
+};
+
+const finish = ({ queues }: CourierState, item: Item): void => {
+  item.claim.finished(item.record);
+  queues.release(item);
+};
+
+/** The partition was revoked. The attempts are noted: if the partition comes back, the record continues with them. */
+const abandon = ({ queues, interruptions }: CourierState, item: Item): void => {
+  if (item.attempts > 0) interruptions.note(item);
+  queues.release(item);
+};
+
+const backOff = (courier: CourierState, item: Item, ms: number): void => {
+  item.notBefore = courier.options.clock.now() + ms;
+  if (item.claim.revoked) abandon(courier, item);
+  else startTimer(courier, item, ms);
+};
+
+const startTimer = (courier: CourierState, item: Item, ms: number): void => {
+  courier.timers.start(item, ms, () => {
+    item.notBefore = 0;
+    courier.queues.putBack(item);
+    pump(courier);
+  });
+};
+
+/** Puts the item back, and starts no attempt at all for `ms` milliseconds. */
+const throttle = (courier: CourierState, item: Item, ms: number): void => {
+  courier.queues.putBack(item);
+  courier.throttled = true;
+  courier.options.clock.after(ms, () => {
+    courier.throttled = false;
+    pump(courier);
+  });
+};
+
+const halt = (courier: CourierState): void => {
+  courier.phase = "halted";
+  courier.timers.cancel(() => true);
 };
 
 const stop = (courier: CourierState, trace: string): void => {
-  courier.phase = "halted";
-  courier.room.dismiss(() => true);
+  halt(courier);
   courier.options.onStop(trace);
 };
 
-const createSender = (courier: CourierState): ((item: Item) => Promise<void>) => {
-  const attempt = createAttempt(courier.options);
-  return async (item) => {
-    courier.settling.begin(item.claim);
-    courier.inFlight += 1;
-    const next = await attempt(item);
-    courier.inFlight -= 1;
-    // A request that the stop itself broke off says nothing of the record, which is sent again after the next start.
-    const isBrokenOff = courier.phase === "halted" && item.claim.ended;
-    if (next.action === "finish") finish(courier, item);
-    else if (isBrokenOff) abandon(courier, item);
-    else if (next.action === "wait") wait(courier, item, next.ms);
-    else if (next.action === "drop") void drop(courier, item);
-    else stop(courier, next.trace);
-    courier.settling.end(item.claim);
-    courier.pump();
-  };
-};
-
-const createPump = (courier: CourierState): (() => void) => {
-  const { plan, clock } = courier.options;
-  const gate = createGate(plan, clock, courier.interruptions);
-  const send = createSender(courier);
-
-  const throttle = (item: Item, ms: number): void => {
-    courier.lanes.putBack(item);
-    courier.throttled = true;
-    clock.after(ms, () => {
-      courier.throttled = false;
-      courier.pump();
-    });
-  };
-
-  const pass = (item: Item): void => {
-    const passage = gate(item);
-    if (passage.action === "send") void send(item);
-    else if (passage.action === "wait") courier.room.wait(item, passage.ms);
-    else if (passage.action === "throttle") throttle(item, passage.ms);
-    else if (passage.action === "skip") finish(courier, item);
-    else if (passage.action === "drop") void drop(courier, item);
-    else abandon(courier, item);
-  };
-
-  return () => {
-    while (courier.phase === "going" && courier.inFlight < plan.inFlight && !courier.throttled) {
-      const item = courier.lanes.take();
-      if (item === undefined) return;
-      pass(item);
-    }
-  };
-};
-
-const createDesk = (options: CourierOptions): CourierState => {
-  const lanes = createOrderedQueues<Item>();
-  const room = createWaitingRoom<Item>(options.clock, (item) => {
-    item.notBefore = 0;
-    lanes.putBack(item);
-    courier.pump();
-  });
-  const courier: CourierState = {
+const createState = (options: CourierOptions): CourierState => {
+  const { plan, clock } = options;
+  const interruptions = createInterruptions();
+  return {
     options,
-    lanes,
-    room,
+    queues: createOrderedQueues<Item>(),
+    timers: createTimers(clock),
     settling: createSettling(),
-    interruptions: createInterruptions(),
+    interruptions,
+    gate: createGate(plan, clock, interruptions),
+    attempt: createAttempt(options),
     phase: "going",
     inFlight: 0,
     throttled: false,
-    pump: () => undefined,
   };
-  courier.pump = createPump(courier);
-  return courier;
 };
 
 export const createCourier = (options: CourierOptions): Courier => {
-  const courier = createDesk(options);
-  const { lanes, room } = courier;
+  const courier = createState(options);
   return {
     get inFlight() {
       return courier.inFlight;
     },
     get waiting() {
-      return room.size;
+      return courier.timers.size;
     },
     add: (item) => {
-      lanes.add(item, options.plan.orderKeyOf(item.record));
+      courier.queues.add(item, options.plan.orderKeyOf(item.record));
     },
-    go: courier.pump,
+    go: () => {
+      pump(courier);
+    },
     pause: () => {
       if (courier.phase === "going") courier.phase = "paused";
     },
     resume: () => {
       if (courier.phase === "paused") courier.phase = "going";
-      courier.pump();
+      pump(courier);
     },
     halt: () => {
-      courier.phase = "halted";
-      room.dismiss(() => true);
+      halt(courier);
     },
     forget: (claim) => {
-      for (const item of room.dismiss((waiting) => waiting.claim === claim)) abandon(courier, item);
-      courier.pump();
+      for (const item of courier.timers.cancel((waiting) => waiting.claim === claim)) abandon(courier, item);
+      pump(courier);
     },
     forgetTopic: (topic) => {
       courier.interruptions.forget(topic);

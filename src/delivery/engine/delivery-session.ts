@@ -1,4 +1,7 @@
-/** One subscription and what hangs on it: claims on partitions, back-pressure, commits, giving partitions up in order. */
+/**
+ * One subscription of a delivery plan: it claims assigned partitions, passes records to the courier, pauses partitions
+ * that hold too many records, commits offsets, and gives partitions up in order.
+ */
 import type {
   Broker,
   ConsumedRecord,
@@ -28,31 +31,44 @@ export interface SessionOptions {
 
 export interface DeliverySession {
   readonly claims: readonly Claim[];
-  /** Lets what is in flight come to its end (a bounded time), commits and leaves the group. */
+  /** Waits a bounded time for the requests in flight, commits, and leaves the group. */
   close(): Promise<void>;
 }
 
-/** How long requests in flight may hold up a rebalance, a stop or a change. Less than the adapters' own patience. */
+/** How long requests in flight may delay a rebalance, a stop or a change. It is shorter than the adapters' own limits. */
 const SETTLE_MS = 4000;
 
-/** Finished records whose end isn't stored; more where more requests are in flight. */
-const MOST_UNSTORED = 8;
+/** Finished records after which a commit starts at once. If more requests may be in flight, their number counts. */
+const MAX_UNCOMMITTED = 8;
 
 interface SessionState extends SessionOptions {
   readonly held: Claims;
   readonly committing: Committing;
-  subscription: Subscription;
+  readonly membership: Membership;
 }
 
-/** Stands in until `subscribe` has resolved; records may come before that, and what they ask for is asked again. */
-const NOT_YET: Subscription = {
-  assignment: [],
-  silence: 0,
-  pause: () => undefined,
-  resume: () => undefined,
-  seek: () => undefined,
-  commit: () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE", { message: "Not subscribed yet" })),
-  close: () => Promise.resolve(),
+/** The broker may call the handlers before `subscribe` resolves. Until then there is no subscription. */
+interface Membership {
+  subscription: Subscription | undefined;
+}
+
+const notSubscribed = (): GatewayError =>
+  new GatewayError("BROKER_UNAVAILABLE", { message: "Not subscribed yet" });
+
+const createState = (options: SessionOptions): SessionState => {
+  const { clock, observer, plan } = options;
+  const membership: Membership = { subscription: undefined };
+  const held = createClaims();
+  const committing = createCommitting({
+    clock,
+    commit: (positions) => membership.subscription?.commit(positions) ?? Promise.reject(notSubscribed()),
+    claims: () => held.all,
+    maxUncommitted: Math.max(MAX_UNCOMMITTED, plan.inFlight),
+    onError: (error) => {
+      observer.fault(plan.name, error);
+    },
+  });
+  return { ...options, membership, held, committing };
 };
 
 const itemOf = ({ plan, clock }: SessionState, claim: Claim, record: ConsumedRecord): Item => {
@@ -68,7 +84,7 @@ const itemOf = ({ plan, clock }: SessionState, claim: Claim, record: ConsumedRec
   };
 };
 
-/** An earlier claim on the partition was through with it. */
+/** Has this claim, or an earlier claim on the partition, finished the record? */
 const isDone = ({ tracker, earlier }: Claim, { offset }: ConsumedRecord): boolean =>
   tracker.hasFinished(offset) || earlier?.hasFinished(offset) === true;
 
@@ -80,7 +96,7 @@ const withinEnds = (
     ? records
     : records.filter(({ partition, offset }) => offset < (ends.get(partition) ?? 0n));
 
-/** Everything before this offset has been read; a plan that ends is through with its own part of it. */
+/** All records before this offset were read. If the plan has an end, only the offsets before the end count. */
 const pass = ({ plan: { ends }, held, committing }: SessionState, position: TopicPartitionOffset): void => {
   const claim = held.get(position);
   const end = ends === undefined ? position.offset : (ends.get(position.partition) ?? 0n);
@@ -91,7 +107,7 @@ const pass = ({ plan: { ends }, held, committing }: SessionState, position: Topi
 };
 
 const receive = (session: SessionState, records: readonly ConsumedRecord[]): void => {
-  const { plan, held, courier, committing, subscription, progress } = session;
+  const { plan, held, courier, committing, progress } = session;
   const [first] = records;
   const claim = first === undefined ? undefined : held.get(first);
   if (claim === undefined || claim.revoked) return;
@@ -108,91 +124,82 @@ const receive = (session: SessionState, records: readonly ConsumedRecord[]): voi
   }
   const [beyond] = records.slice(wanted.length);
   if (beyond !== undefined) pass(session, beyond);
-  if (!claim.paused && held.isFull(claim)) {
-    claim.paused = true;
-    subscription.pause([claim]);
-  }
+  pauseIfFull(session, claim);
   courier.go();
 };
 
-const finished = ({ held, committing, subscription }: SessionState, claim: Claim): void => {
+/** Before `subscribe` resolves there is nothing to pause; the next records check again. */
+const pauseIfFull = ({ held, membership: { subscription } }: SessionState, claim: Claim): void => {
+  if (subscription === undefined || claim.paused || !held.isFull(claim)) return;
+  claim.paused = true;
+  subscription.pause([claim]);
+};
+
+const finished = ({ held, committing, membership }: SessionState, claim: Claim): void => {
   committing.due();
   if (claim.paused && !claim.revoked && held.hasRoom(claim)) {
     claim.paused = false;
-    subscription.resume([claim]);
+    membership.subscription?.resume([claim]);
   }
 };
 
-/** Nothing of them is sent from now on; what is in flight may still end well and be committed. */
-const surrender = async (session: SessionState, partitions: readonly TopicPartition[]): Promise<void> => {
+/** Sends no more records of the partitions. Requests in flight may still finish and be committed. */
+const giveUp = async (session: SessionState, partitions: readonly TopicPartition[]): Promise<void> => {
   const { held, courier, committing, clock, plan, progress } = session;
   const claims = partitions.flatMap((partition) => held.get(partition) ?? []);
   for (const claim of claims) {
     claim.revoked = true;
     courier.forget(claim);
   }
-  // An adapter may not be able to wait: what is finished by now is stored before what is in flight is waited for.
+  // An adapter may not be able to wait, so commit what is finished before waiting for the requests in flight.
   const committed = committing.commit(claims);
   let cancel = (): void => undefined;
-  const patience = new Promise<void>((resolve) => {
+  const timeout = new Promise<void>((resolve) => {
     cancel = clock.after(SETTLE_MS, resolve);
   });
-  await Promise.race([courier.settled(claims), patience]);
+  await Promise.race([courier.settled(claims), timeout]);
   cancel();
   await committed;
   await committing.commit(claims);
   for (const claim of claims) {
     claim.ended = true;
     if (held.get(claim) !== claim) continue;
-    held.give(claim);
+    held.remove(claim);
     progress.keep(plan.group, claim);
   }
 };
 
-const take = ({ held, courier }: SessionState, partitions: readonly TopicPartition[]): void => {
+const claim = (session: SessionState, partitions: readonly TopicPartition[]): void => {
+  const { held, courier, membership } = session;
   for (const partition of partitions) {
-    const before = held.give(partition);
+    const before = held.remove(partition);
     if (before !== undefined) {
       before.revoked = true;
       courier.forget(before);
     }
-    held.take(partition, before);
+    held.add(partition, before, {
+      onFinished: (one) => {
+        finished(session, one);
+      },
+      isConfirmed: () => (membership.subscription?.silence ?? 0) <= 1,
+    });
   }
 };
 
 /** Joins the plan's group. Rejects when the broker can't be reached. */
 export const openSession = async (options: SessionOptions): Promise<DeliverySession> => {
-  const { broker, plan, topics, clock, observer, courier, progress } = options;
-  const held = createClaims({
-    onFinished: (claim) => {
-      finished(session, claim);
-    },
-    isConfirmed: () => session.subscription.silence <= 1,
-  });
-  const onError = (error: GatewayError): void => {
-    observer.fault(plan.name, error);
-  };
-  const session: SessionState = {
-    ...options,
-    held,
-    committing: createCommitting({
-      clock,
-      subscription: () => session.subscription,
-      claims: () => held.all,
-      most: Math.max(MOST_UNSTORED, plan.inFlight),
-      onError,
-    }),
-    subscription: NOT_YET,
-  };
-  session.subscription = await broker.subscribe(
+  const { broker, plan, topics, observer, courier, progress } = options;
+  const session = createState(options);
+  const { held, committing, membership } = session;
+  const subscription = await broker.subscribe(
     { group: plan.group, topics, from: "earliest" },
     {
       onAssigned: (partitions) => {
-        take(session, partitions);
+        claim(session, partitions);
       },
       onStart: (position) => {
-        const claim = held.get(position);
-        if (claim !== undefined) progress.begin(plan.group, claim, position);
+        const started = held.get(position);
+        if (started !== undefined) progress.begin(plan.group, started, position);
       },
       onPassed: (position) => {
         pass(session, position);
@@ -201,21 +208,24 @@ export const openSession = async (options: SessionOptions): Promise<DeliverySess
         progress.forget(plan.group, topic);
         courier.forgetTopic(topic);
       },
-      onRevoked: (partitions) => surrender(session, partitions),
+      onRevoked: (partitions) => giveUp(session, partitions),
       onRecords: (records) => {
         receive(session, records);
       },
-      onError,
+      onError: (error) => {
+        observer.fault(plan.name, error);
+      },
     },
   );
+  membership.subscription = subscription;
   return {
     get claims() {
       return held.all;
     },
     close: async () => {
-      await surrender(session, held.all);
-      session.committing.close();
-      await session.subscription.close();
+      await giveUp(session, held.all);
+      committing.close();
+      await subscription.close();
     },
   };
 };

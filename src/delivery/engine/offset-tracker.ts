@@ -1,12 +1,12 @@
 import { MAX_METADATA } from "../../broker/broker.ts";
 
 /**
- * Finished records beyond a position, as runs of offsets, and their text, which is stored with the position: a record that
+ * Finished records beyond a position, as ranges of offsets, and their text, which is stored with the position: a record that
  * waits for its retry holds the position, and those behind it are not sent again because of that.
  */
 
 /** The offsets from `first` up to, but not including, `end`. */
-interface Run {
+interface OffsetRange {
   readonly first: bigint;
   readonly end: bigint;
 }
@@ -18,13 +18,13 @@ const RADIX = 36;
 const LIST = /^(?:[0-9a-z]{1,8},[0-9a-z]{1,8})(?:,[0-9a-z]{1,8},[0-9a-z]{1,8})*$/;
 
 /**
- * The runs in growing order, none below the position: how many offsets lie before each, and how many are in it. As many
+ * The ranges in growing order, none below the position: how many offsets lie before each, and how many are in it. As many
  * as a broker stores. undefined: there are none.
  */
-export const encodeRuns = (position: bigint, runs: readonly Run[]): string | undefined => {
+export const encodeRanges = (position: bigint, ranges: readonly OffsetRange[]): string | undefined => {
   let text = VERSION;
   let at = position;
-  for (const { first, end } of runs) {
+  for (const { first, end } of ranges) {
     const separator = text === VERSION ? "" : ",";
     const next = `${separator}${(first - at).toString(RADIX)},${(end - first).toString(RADIX)}`;
     if (text.length + next.length > MAX_METADATA) break;
@@ -35,21 +35,24 @@ export const encodeRuns = (position: bigint, runs: readonly Run[]): string | und
 };
 
 /** None where the text is none of ours. */
-export const decodeRuns = (position: bigint, text: string | undefined): readonly Run[] => {
+export const decodeRanges = (position: bigint, text: string | undefined): readonly OffsetRange[] => {
   if (text?.startsWith(VERSION) !== true || !LIST.test(text.slice(VERSION.length))) return [];
   const numbers = text.slice(VERSION.length).split(",");
-  const runs: Run[] = [];
+  const ranges: OffsetRange[] = [];
   let at = position;
   for (let index = 0; index < numbers.length; index += 2) {
     const first = at + BigInt(parseInt(numbers[index] ?? "", RADIX));
     at = first + BigInt(parseInt(numbers[index + 1] ?? "", RADIX));
-    runs.push({ first, end: at });
+    ranges.push({ first, end: at });
   }
-  return runs;
+  return ranges;
 };
 
-/** All offsets of both, in growing order; runs that touch become one. */
-export const mergeRuns = (one: readonly Run[], other: readonly Run[]): readonly Run[] => {
+/** All offsets of both, in growing order; ranges that touch become one. */
+export const mergeRanges = (
+  one: readonly OffsetRange[],
+  other: readonly OffsetRange[],
+): readonly OffsetRange[] => {
   const merged: { first: bigint; end: bigint }[] = [];
   const sorted = [...one, ...other].sort((a, b) => (a.first < b.first ? -1 : 1));
   for (const { first, end } of sorted) {
@@ -66,7 +69,7 @@ export const mergeRuns = (one: readonly Run[], other: readonly Run[]): readonly 
  */
 export interface OffsetTracker {
   /** These were finished before: by an earlier claim, of this process or another one. */
-  know(finished: readonly Run[]): void;
+  know(finished: readonly OffsetRange[]): void;
   /** Offsets come in growing order; `timestamp` as of the record. One that goes back begins anew: it is another log. */
   received(offset: bigint, timestamp: number): void;
   finished(offset: bigint): void;
@@ -77,29 +80,29 @@ export interface OffsetTracker {
   /** The next offset to read after a restart; undefined before anything was received. */
   position(): bigint | undefined;
   /** What is finished beyond the position, in growing order. */
-  finishedRuns(): readonly Run[];
+  finishedRanges(): readonly OffsetRange[];
   /** Timestamp of the first record without final outcome. */
   oldest(): number | undefined;
 }
 
-const includes = ({ first, end }: Run, offset: bigint): boolean => offset >= first && offset < end;
+const includes = ({ first, end }: OffsetRange, offset: bigint): boolean => offset >= first && offset < end;
 
 /** The finished offsets between the open ones, up to `next`. */
-const runsBetween = (open: Iterable<bigint>, next: bigint): readonly Run[] => {
-  const runs: Run[] = [];
+const rangesBetween = (open: Iterable<bigint>, next: bigint): readonly OffsetRange[] => {
+  const ranges: OffsetRange[] = [];
   let first: bigint | undefined;
   for (const offset of open) {
-    if (first !== undefined && offset > first) runs.push({ first, end: offset });
+    if (first !== undefined && offset > first) ranges.push({ first, end: offset });
     first = offset + 1n;
   }
-  if (first !== undefined && next > first) runs.push({ first, end: next });
-  return runs;
+  if (first !== undefined && next > first) ranges.push({ first, end: next });
+  return ranges;
 };
 
 export const createOffsetTracker = (): OffsetTracker => {
   // A Map keeps the order of insertion, so that its first entry is the lowest open offset.
   const open = new Map<bigint, number>();
-  let known: readonly Run[] = [];
+  let known: readonly OffsetRange[] = [];
   let begin: bigint | undefined;
   let next: bigint | undefined;
 
@@ -117,7 +120,7 @@ export const createOffsetTracker = (): OffsetTracker => {
 
   return {
     know(finished) {
-      known = mergeRuns(known, finished);
+      known = mergeRanges(known, finished);
     },
     received(offset, timestamp) {
       if (next !== undefined && offset < next) {
@@ -135,15 +138,15 @@ export const createOffsetTracker = (): OffsetTracker => {
       if (next === undefined || offset >= next) reach(offset);
     },
     hasFinished: (offset) => {
-      if (next === undefined || offset >= next) return known.some((run) => includes(run, offset));
+      if (next === undefined || offset >= next) return known.some((range) => includes(range, offset));
       return begin !== undefined && offset >= begin && !open.has(offset);
     },
     position,
-    finishedRuns: () => {
+    finishedRanges: () => {
       if (next === undefined) return known;
       const read = next;
       const ahead = known.map(({ first: from, end }) => ({ first: from > read ? from : read, end }));
-      return mergeRuns(runsBetween(open.keys(), read), ahead);
+      return mergeRanges(rangesBetween(open.keys(), read), ahead);
     },
     oldest: () => first()?.[1],
   };

@@ -5,7 +5,7 @@
 import type { GroupPosition } from "../../broker/broker.ts";
 import { partitionId } from "../../broker/partitions.ts";
 import type { Claim, Item } from "./claims.ts";
-import { decodeRuns } from "./offset-tracker.ts";
+import { decodeRanges } from "./offset-tracker.ts";
 
 export interface Progress {
   /** The claim is given up. What is still in flight may end later. */
@@ -32,12 +32,12 @@ export const createProgress = (): Progress => {
       claim.begun = true;
       claim.committed = offset;
       claim.metadata = metadata;
-      if (offset !== undefined) claim.tracker.know(decodeRuns(offset, metadata));
+      if (offset !== undefined) claim.tracker.know(decodeRanges(offset, metadata));
       const kept = groups.get(group)?.get(partitionId(claim));
       groups.get(group)?.delete(partitionId(claim));
       // Another position was stored by somebody else, who meant it.
       if (kept === undefined || kept.committed !== offset || kept.metadata !== metadata) return;
-      claim.tracker.know(kept.tracker.finishedRuns());
+      claim.tracker.know(kept.tracker.finishedRanges());
       claim.earlier ??= kept.tracker;
     },
     forget: (group, topic) => {

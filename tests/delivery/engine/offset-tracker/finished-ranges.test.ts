@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { MAX_METADATA } from "../../../../src/broker/broker.ts";
 import {
   createOffsetTracker,
-  decodeRuns,
-  encodeRuns,
-  mergeRuns,
+  decodeRanges,
+  encodeRanges,
+  mergeRanges,
 } from "../../../../src/delivery/engine/offset-tracker.ts";
 
 const offsets = fc.uniqueArray(fc.integer({ min: 0, max: 60 }));
@@ -24,7 +24,7 @@ describe("what is finished beyond the position", () => {
         const tracker = trackerOf(finished);
         const position = tracker.position() ?? 0n;
         const next = createOffsetTracker();
-        next.know(decodeRuns(position, encodeRuns(position, tracker.finishedRuns())));
+        next.know(decodeRanges(position, encodeRanges(position, tracker.finishedRanges())));
         for (let offset = position; offset <= 60n; offset += 1n)
           expect(next.hasFinished(offset)).toBe(finished.includes(Number(offset)));
       }),
@@ -42,7 +42,7 @@ describe("what is finished beyond the position", () => {
     tracker.passed(2n);
 
     expect(tracker.position()).toBe(0n);
-    expect(tracker.finishedRuns()).toStrictEqual([
+    expect(tracker.finishedRanges()).toStrictEqual([
       { first: 1n, end: 5n },
       { first: 7n, end: 9n },
     ]);
@@ -53,8 +53,8 @@ describe("what is finished beyond the position", () => {
       first: BigInt(2 * n + 1),
       end: BigInt(2 * n + 2),
     }));
-    const text = encodeRuns(0n, runs) ?? "";
-    const decoded = decodeRuns(0n, text);
+    const text = encodeRanges(0n, runs) ?? "";
+    const decoded = decodeRanges(0n, text);
 
     expect(text.length).toBeLessThanOrEqual(MAX_METADATA);
     expect(decoded.length).toBeGreaterThan(1000);
@@ -62,7 +62,7 @@ describe("what is finished beyond the position", () => {
   });
 
   it("has no text where there is nothing", () => {
-    expect(encodeRuns(7n, [])).toBeUndefined();
+    expect(encodeRanges(7n, [])).toBeUndefined();
   });
 
   it.each([
@@ -76,11 +76,11 @@ describe("what is finished beyond the position", () => {
     "f1:1,zzzzzzzzzz",
     "somebody else's",
   ])("is nothing where the text is none of ours: %s", (text) => {
-    expect(decodeRuns(7n, text)).toStrictEqual([]);
+    expect(decodeRanges(7n, text)).toStrictEqual([]);
   });
 
   it("of two lists is one list", () => {
-    const merged = mergeRuns(
+    const merged = mergeRanges(
       [
         { first: 1n, end: 3n },
         { first: 8n, end: 9n },
