@@ -86,10 +86,6 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     broker,
     topic: options.connectorsTopic,
     clock,
-    onChange: (name) => {
-      replays.align(name, directory.get(name));
-      void fleet.reconcile(name);
-    },
     onError: (error) => {
       observer.fault(NO_CONNECTOR, error);
     },
@@ -102,7 +98,10 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   let opening = Promise.resolve();
   let isOpen = false;
   const open = async (): Promise<void> => {
-    await log.open();
+    await log.open((name) => {
+      replays.align(name, directory.get(name));
+      void fleet.reconcile(name);
+    });
     isOpen = true;
     await Promise.all(directory.names.map((name) => fleet.reconcile(name)));
   };

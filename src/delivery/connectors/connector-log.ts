@@ -23,8 +23,11 @@ import { createProgress, createView, KINDS, seenHeader, versionHeader } from "./
 import type { Definition, Failure } from "./records.ts";
 
 export interface ConnectorLog {
-  /** Resolves once everything that was written before is known. Goes on trying while the broker is away. */
-  open(): Promise<void>;
+  /**
+   * Reads the log, and resolves when everything that was written before is known. Tries again while the broker is away.
+   * From then on it calls `onChange` with the name of each connector that has changed.
+   */
+  open(onChange: (name: string) => void): Promise<void>;
   /** Resolves once `open` has. Rejects with BROKER_UNAVAILABLE when that takes longer than a client should wait. */
   opened(): Promise<void>;
   /** Resolves once everything is known that is in the log now, with what a change that is decided then has seen. */
@@ -49,8 +52,6 @@ export interface ConnectorLogOptions {
   readonly broker: Broker;
   readonly topic: string;
   readonly clock: Clock;
-  /** Something is new about a connector; not called before `open` has resolved. */
-  readonly onChange: (name: string) => void;
   readonly onError: (error: GatewayError) => void;
 }
 
@@ -144,12 +145,13 @@ const notCompacted = (topic: string): GatewayError =>
   });
 
 export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog => {
-  const { broker, topic, clock, onChange, onError } = options;
+  const { broker, topic, clock, onError } = options;
   let subscription: Subscription | undefined;
-  let isOpen = false;
+  /** undefined until the log is open. */
+  let listener: ((name: string) => void) | undefined;
   let closed = false;
   const journal = createJournal(options, (changed) => {
-    if (isOpen && changed !== undefined) onChange(changed);
+    if (changed !== undefined) listener?.(changed);
   });
   const { view, progress, write } = journal;
 
@@ -169,11 +171,11 @@ export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog =
     for (const name of view.unkept) await journal.keep(name);
   };
 
-  const open = async (): Promise<void> => {
-    while (!closed && !isOpen) {
+  const open = async (onChange: (name: string) => void): Promise<void> => {
+    while (!closed && listener === undefined) {
       try {
         await catchUp();
-        isOpen = true;
+        listener = onChange;
         progress.check();
       } catch (error) {
         onError(asGatewayError(error));
@@ -181,7 +183,8 @@ export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog =
       }
     }
   };
-  const opened = (): Promise<void> => progress.until(() => isOpen, "The connectors have not been read yet");
+  const opened = (): Promise<void> =>
+    progress.until(() => listener !== undefined, "The connectors have not been read yet");
 
   return {
     open,

@@ -1,4 +1,7 @@
-/** One attempt: render, send, classify, ask the strategy what follows, report. */
+/**
+ * One attempt: render the request, send it, classify the answer, ask the strategy for the next step, report. The request
+ * continues the trace of the record. With tracing, each attempt is a span.
+ */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -14,8 +17,6 @@ import type { Item } from "./claims.ts";
 import type { DeliveryPlan, DeliveryRequest, HttpResult } from "./delivery-plan.ts";
 import type { HttpClient } from "./http-client/http-client.ts";
 import type { AttemptOutcome, DeliveryObserver } from "./observer.ts";
-
-/** The trace of a record goes on with its requests: each attempt a span where spans are told of, else as it came. */
 
 const originOf = ({ headers }: ConsumedRecord): TraceContext | undefined => {
   let traceparent: string | undefined;
@@ -37,12 +38,12 @@ const withContext = (request: DeliveryRequest, context: TraceContext | undefined
 };
 
 interface AttemptTrace {
-  /** The request with the headers that tell its receiver of the trace. */
+  /** Adds the trace context headers to the request. */
   mark(request: DeliveryRequest): DeliveryRequest;
   end(result: HttpResult): void;
 }
 
-/** One attempt's part of the record's trace. */
+/** Begins the span of one attempt. */
 export const traceAttempt = (connector: string, item: Item, tracing: Tracing | undefined): AttemptTrace => {
   const { record, attempts } = item;
   const origin = originOf(record);
@@ -77,9 +78,9 @@ export interface AttemptOptions {
   readonly client: HttpClient;
   readonly clock: Clock;
   readonly observer: DeliveryObserver;
-  /** From 0 up to 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number;
-  /** Absent: no spans; a record's own trace goes on all the same. */
+  /** Absent: no spans. The trace context of the record is still sent. */
   readonly tracing?: Tracing | undefined;
 }
 
@@ -96,7 +97,7 @@ const traceOf = ({ record, attempts, lastStatus, lastError }: Item): string => {
   return `Delivery stopped at ${topic}-${partition}@${offset} after attempt ${attempts}: ${failure}`;
 };
 
-/** Sends the item once and notes on it what came of that. */
+/** Sends the item once, and sets its `attempts`, `retry`, `lastStatus` and `lastError`. */
 export const createAttempt = ({ plan, client, clock, observer, random, tracing }: AttemptOptions) => {
   const { endpoint, strategy } = plan;
 
@@ -107,7 +108,7 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
   };
 
   const decide = (item: Item, result: HttpResult): Next => {
-    // Only an operator can allow an address, so that no strategy is asked: it would drop one record after the other.
+    // A refused address stops the task whatever the strategy: otherwise the strategy would drop all records.
     if ("kind" in result && result.kind === "forbidden") return { action: "stop", trace: traceOf(item) };
     const answer = endpoint.classify(result);
     if (answer === "done") return { action: "finish" };
@@ -118,7 +119,7 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
     return { action: "wait", ms: waitMs(verdict.ms, result) };
   };
 
-  // What an endpoint kind throws is one more way for an attempt to fail, and never the end of the task.
+  // An exception of the endpoint is a failed attempt. It must not end the task.
   const send = async (item: Item, now: number, trace: AttemptTrace): Promise<HttpResult> => {
     try {
       return await client.send(trace.mark(endpoint.render(item.record, now)));

@@ -1,4 +1,4 @@
-/** The dead letter topic: records that were given up, as they were, with what is known of why. */
+/** Dead letters: dropped records, unchanged, with headers that say where they came from and why they were dropped. */
 import type { Broker, BrokerRecord, ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError, type ErrorCode } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
@@ -7,7 +7,7 @@ import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Item } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
 
-/** Names of the headers that are added to a dead letter. */
+/** Headers that the gateway adds to a dead letter. */
 const DEAD_LETTER_HEADERS = {
   connector: "stationgate-connector",
   topic: "stationgate-topic",
@@ -25,7 +25,7 @@ const header = (name: string, value: string): RecordHeader => ({ name, value: Bu
 const headerOf = ({ headers }: ConsumedRecord, name: string): string | undefined =>
   headers.find((header) => header.name === name)?.value?.toString();
 
-/** The record as it was when this connector gave it up; undefined: it is none of its letters. */
+/** The record that this connector dropped. undefined: `letter` is no dead letter of this connector. */
 export const originalOf = (letter: ConsumedRecord, connector: string): ConsumedRecord | undefined => {
   const names = DEAD_LETTER_HEADERS;
   const topic = headerOf(letter, names.topic);
@@ -39,12 +39,12 @@ export const originalOf = (letter: ConsumedRecord, connector: string): ConsumedR
 
 export interface DeathCause {
   readonly attempts: number;
-  /** Of the last attempt's answer; null: there was none. */
+  /** Status of the last attempt. null: the attempt got no answer. */
   readonly status: number | null;
   readonly error: string | null;
 }
 
-/** Why a letter was given up. */
+/** Why the record was dropped. */
 export const causeOf = (letter: ConsumedRecord): DeathCause => {
   const names = DEAD_LETTER_HEADERS;
   const text = (name: string): string | null => {
@@ -59,7 +59,7 @@ export const causeOf = (letter: ConsumedRecord): DeathCause => {
   };
 };
 
-/** A letter that was sent once more, and given up again, keeps its first identity. */
+/** If a replayed dead letter is dropped again, its headers name the original topic, partition and offset. */
 const deadLetterOf = (connector: string, item: Item, now: number): BrokerRecord => {
   const { attempts, lastStatus, lastError } = item;
   const names = DEAD_LETTER_HEADERS;
@@ -90,15 +90,15 @@ const store = async (broker: Broker, topic: string, letter: BrokerRecord): Promi
   if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("BROKER_UNAVAILABLE");
 };
 
-/** Refusals that time doesn't change, and what to do about them. */
-const HOPELESS: Partial<Record<ErrorCode, string>> = {
+/** Errors that a retry can't solve, and what the operator can do. */
+const PERMANENT: Partial<Record<ErrorCode, string>> = {
   RECORD_TOO_LARGE: "it is larger than the topic takes; raise the topic's max.message.bytes",
   RECORD_REFUSED: "the topic does not take its key or its timestamp",
   TOPIC_REFUSED:
     "Kafka refuses the topic to the gateway; grant the rights to write and create it, or correct its name",
 };
 
-/** Waits between tries to store a dead letter; the last one repeats. */
+/** Waits between tries to store a dead letter, in milliseconds. The last wait repeats. */
 const AGAIN_MS = [250, 500, 1000, 2000, 5000];
 
 export interface DroppingOptions {
@@ -108,15 +108,18 @@ export interface DroppingOptions {
   readonly observer: DeliveryObserver;
 }
 
-/** `abandoned`: the record is still to be dealt with, by whoever has its partition; `stop`: only an operator can help. */
+/**
+ * `abandoned`: the partition was revoked, so its next owner must handle the record. `stop`: the dead letter can't be
+ * stored until an operator acts.
+ */
 export type DropEnd =
   | { readonly action: "dropped" }
   | { readonly action: "abandoned" }
   | { readonly action: "stop"; readonly trace: string };
 
 /**
- * Gives records up. With a dead letter topic (created when it is missing) a drop is complete only after the letter is
- * stored, which is tried until then, or until it is refused for good.
+ * Drops records. With a dead letter topic, a record counts as dropped only after its dead letter is stored. Storing is
+ * tried again until it succeeds, is refused permanently, or the partition is revoked. A missing topic is created.
  */
 export const createDropping = ({ broker, plan, clock, observer }: DroppingOptions) => {
   const { name, deadLetterTopic } = plan;
@@ -124,8 +127,8 @@ export const createDropping = ({ broker, plan, clock, observer }: DroppingOption
   const traceOf = ({ record: { topic, partition, offset } }: Item, letters: string, why: string): string =>
     `Delivery stopped at ${topic}-${partition}@${offset}: its dead letter can't be stored in topic ${letters}: ${why}`;
 
-  /** At least one try, also where the partition is just being given up: that waits for what is in hand. */
-  const bury = async (topic: string, item: Item, abandoned: () => boolean): Promise<DropEnd> => {
+  /** Makes at least one try, also if the partition is being revoked: the revocation waits for records in hand. */
+  const storeDeadLetter = async (topic: string, item: Item, abandoned: () => boolean): Promise<DropEnd> => {
     for (let tries = 0; tries === 0 || !abandoned(); tries += 1) {
       try {
         await store(broker, topic, deadLetterOf(name, item, clock.now()));
@@ -133,7 +136,7 @@ export const createDropping = ({ broker, plan, clock, observer }: DroppingOption
       } catch (error) {
         const fault = asGatewayError(error);
         observer.fault(name, fault);
-        const why = HOPELESS[fault.code];
+        const why = PERMANENT[fault.code];
         if (why !== undefined) return { action: "stop", trace: traceOf(item, topic, why) };
       }
       await pause(clock, AGAIN_MS[Math.min(tries, AGAIN_MS.length - 1)] ?? 0);
@@ -143,7 +146,9 @@ export const createDropping = ({ broker, plan, clock, observer }: DroppingOption
 
   return async (item: Item, abandoned: () => boolean): Promise<DropEnd> => {
     const end: DropEnd =
-      deadLetterTopic === undefined ? { action: "dropped" } : await bury(deadLetterTopic, item, abandoned);
+      deadLetterTopic === undefined
+        ? { action: "dropped" }
+        : await storeDeadLetter(deadLetterTopic, item, abandoned);
     if (end.action === "dropped") observer.dropped(name, item.record, deadLetterTopic !== undefined);
     return end;
   };

@@ -1,42 +1,40 @@
-/** What the engine needs to know of one stream of deliveries, whatever kind of endpoint it goes to. */
+/**
+ * A delivery plan: what the engine needs to know about one stream of deliveries. The engine is the same for all kinds of
+ * endpoints. An endpoint decides which records it wants, writes the request of each attempt, and says what an answer means.
+ */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import type { OrderKeyOf } from "./ordering.ts";
 import type { Failure, Strategy } from "./strategy.ts";
 import type { TopicSelection } from "./topic-selection.ts";
 
 export interface DeliveryPlan {
-  /** For logs, metrics and dead letters. */
+  /** Name in logs, metrics and dead letters. */
   readonly name: string;
-  /** Consumer group; without a committed offset it begins at the earliest record. */
+  /** Consumer group. Without a committed offset it starts at the earliest record. */
   readonly group: string;
   readonly topics: TopicSelection;
   readonly endpoint: Endpoint;
   readonly strategy: Strategy;
   readonly orderKeyOf: OrderKeyOf;
-  /** Most requests in flight at once. */
+  /** Maximum number of requests in flight. */
   readonly inFlight: number;
-  /** A record is not sent before its timestamp and this; retries don't wait again. Milliseconds. */
+  /** Milliseconds after a record's timestamp before which it is not sent. Retries don't wait again. */
   readonly delayMs: number;
   /** Random part added to a wait, as a fraction of it. */
   readonly jitter: number;
-  /** A wait is never shorter than the answer's Retry-After, which counts for at most so many milliseconds; 0: not at all. */
+  /** Retry-After of an answer lengthens the wait, up to this many milliseconds. 0: Retry-After is ignored. */
   readonly maxRetryAfterMs: number;
   readonly ratePerSecond: number | undefined;
-  /** Where dropped records go; it is created when it is missing. */
+  /** Topic for dropped records. It is created if it is missing. */
   readonly deadLetterTopic: string | undefined;
-  /** By partition, where records are no longer this plan's; absent: it goes on for ever. */
+  /** End offset per partition (exclusive). Absent: the plan has no end. */
   readonly ends?: ReadonlyMap<number, bigint>;
   /** Milliseconds; 0: no limit. */
   readonly connectTimeoutMs: number;
   readonly readTimeoutMs: number;
-  /** false: whoever answers for the endpoint's name over TLS is believed; absent: its certificate is checked. */
+  /** Whether the endpoint's TLS certificate is checked. Default: true. */
   readonly checkCertificate?: boolean;
 }
-
-/**
- * What differs between kinds of endpoints; the engine around them is one. An endpoint decides which records concern
- * it, writes the request of each attempt, and says what an answer means.
- */
 
 export interface DeliveryRequest {
   /** Scheme, host and port. */
@@ -44,12 +42,12 @@ export interface DeliveryRequest {
   /** Path and query. */
   readonly path: string;
   readonly method: "POST" | "PUT" | "DELETE";
-  /** Names and values in turn. */
+  /** Names and values, alternating. */
   readonly headers: readonly string[];
   readonly body: Buffer | null;
   /**
-   * A 307 or 308 is followed within this host (`host[:port as written]`), as part of the attempt; absent: it is the
-   * attempt's answer, like any other redirect.
+   * Follows 307 and 308 answers to this host (`host[:port as written]`) as part of the attempt. Absent: a redirect is
+   * the answer of the attempt.
    */
   readonly followWithin?: string;
 }
@@ -59,15 +57,15 @@ interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly body: Buffer;
-  /** What is wrong with the answer, where its status doesn't say it all. */
+  /** What is wrong with the answer, if the status alone doesn't say it. */
   readonly error?: string;
 }
 
-/** No answer: what happened to the connection, in words for logs and traces. */
+/** The attempt got no answer. `error` describes the failure for logs and traces. */
 interface HttpFailure {
   /**
-   * `unreachable`: nobody listens, or the name leads nowhere; `forbidden`: the address isn't allowed, which stops the
-   * task; `lost`: anything else, an answer that is late included.
+   * `unreachable`: the connection was refused, or the host name can't be resolved. `forbidden`: the address isn't
+   * allowed; this stops the task. `lost`: every other failure, and a timeout.
    */
   readonly kind: "unreachable" | "forbidden" | "lost";
   readonly error: string;
@@ -75,14 +73,14 @@ interface HttpFailure {
 
 export type HttpResult = HttpAnswer | HttpFailure;
 
-/** Asked once a record, before its first attempt. */
+/** Decided once for each record, before its first attempt. */
 export type Admission = "deliver" | "skip" | { readonly deadLetter: string };
 
 export interface Endpoint {
-  /** Asked as a record is read: one that doesn't concern the endpoint is passed over, and costs nothing more. */
+  /** Called when a record is read. If it returns false, the record is skipped at once. */
   concerns?(record: ConsumedRecord): boolean;
   admit(record: ConsumedRecord): Admission;
-  /** The request of one attempt; asked again for each, so that what is signed or dated is fresh. */
+  /** The request of one attempt. Called for each attempt, so that signatures and times are fresh. */
   render(record: ConsumedRecord, now: number): DeliveryRequest;
   classify(result: HttpResult): "done" | Failure;
 }

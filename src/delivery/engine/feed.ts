@@ -1,4 +1,4 @@
-/** A partition as the shared reader hands it out: to many groups, each with a position of its own. */
+/** A feed: one partition of the shared reader. It passes records to many groups, each with its own position. */
 import type {
   ConsumedRecord,
   GroupPosition,
@@ -6,31 +6,31 @@ import type {
   TopicPartition,
 } from "../../broker/broker.ts";
 
-/** A group that reads along. */
+/** A group that gets its records from the shared reader. */
 export interface Follower {
   readonly group: string;
   readonly from: "earliest" | "latest";
   readonly handlers: SubscriptionHandlers;
 }
 
-/** Where a follower is in a partition. */
+/** Position of a follower in a partition. */
 export interface Cursor {
-  /** The next offset that it is to be given. */
+  /** The next offset that the follower gets. */
   next: bigint;
-  /** Position of its group that is stored. */
+  /** The committed position of its group. */
   stored: GroupPosition | undefined;
-  /** The stored position can't be read from: it may be replaced by a lower one. */
+  /** The committed position is outside the partition, so a lower position may replace it. */
   mayGoBack: boolean;
   paused: boolean;
-  /** Turns of the catching up before this follower had its last one. */
+  /** Number of this follower's last turn in catching up. */
   turn: number;
 }
 
 export interface Feed extends TopicPartition {
   readonly cursors: Map<Follower, Cursor>;
-  /** The next offset of the live reader; undefined: it has not begun, or is over. */
+  /** The next offset of the live reader. undefined: the reader has not started, or has ended. */
   head: bigint | undefined;
-  /** Given up: nobody joins any more. */
+  /** The partition was revoked. No follower joins any more. */
   ended: boolean;
 }
 
@@ -43,30 +43,31 @@ export const createFeed = ({ topic, partition }: TopicPartition): Feed => ({
 });
 
 /**
- * Gives each follower what it has not had of records that begin at the position `from`, and returns the position
- * after them. Offsets may have gaps. Who is paused, or not as far as `from` yet, gets nothing and stays where it is.
+ * Passes records that begin at position `from` to each follower, without those that the follower has had. Returns the
+ * position after the records. Offsets may have gaps. A follower that is paused, or whose position is before `from`, gets
+ * nothing and keeps its position.
  */
 export const handOut = (feed: Feed, from: bigint, records: readonly ConsumedRecord[]): bigint => {
   const last = records.at(-1);
   if (last === undefined) return from;
   const after = last.offset + 1n;
-  forThoseAt(feed, from, after, ({ handlers }, next) => {
+  advanceFollowers(feed, from, after, ({ handlers }, next) => {
     const theirs = next === from ? records : records.filter(({ offset }) => offset >= next);
     if (theirs.length > 0) handlers.onRecords(theirs);
   });
   return after;
 };
 
-/** From the position `from` up to `offset` there are no records for readers; returns where the feed is now. */
+/** There are no records from `from` to `offset`. Moves the followers on, and returns the new position of the feed. */
 export const passOn = (feed: Feed, from: bigint, offset: bigint): bigint => {
   if (offset <= from) return from;
   const { topic, partition } = feed;
-  forThoseAt(feed, from, offset, ({ handlers }) => handlers.onPassed?.({ topic, partition, offset }));
+  advanceFollowers(feed, from, offset, ({ handlers }) => handlers.onPassed?.({ topic, partition, offset }));
   return offset;
 };
 
-/** Takes those on to `after` that are between both positions, and tells `give` where each was. */
-const forThoseAt = (
+/** Moves the followers between both positions to `after`, and calls `give` with the previous position of each. */
+const advanceFollowers = (
   feed: Feed,
   from: bigint,
   after: bigint,
@@ -75,22 +76,25 @@ const forThoseAt = (
   for (const [follower, cursor] of feed.cursors) {
     const { next, paused } = cursor;
     if (paused || next < from || next >= after) continue;
-    // Before the call, in which the follower may pause or seek.
+    // Set before the call, because the follower may pause or seek in it.
     cursor.next = after;
     give(follower, next);
   }
 };
 
-/** Could go on, and the live reader has passed it. */
+/** The follower isn't paused, and the live reader is ahead of it. */
 export const isBehind = ({ head }: Feed, { next, paused }: Cursor): boolean =>
   head !== undefined && !paused && next < head;
 
-/** Followers no farther apart than this read together from the start: the others catch up. */
-const TOGETHER = 10_000n;
+/** Followers whose positions differ by at most this number of offsets read together. The other followers catch up. */
+const MAX_DISTANCE = 10_000n;
 
-/** Where the live reader begins: not so far back that one follower's past is everyone's present. */
+/** Start of the live reader: the lowest position near the newest one, so that a follower far behind doesn't delay the others. */
 export const liveStart = ({ cursors }: Feed): bigint => {
   const positions = [...cursors.values()].map(({ next }) => next);
   const newest = positions.reduce((one, other) => (other > one ? other : one), 0n);
-  return positions.reduce((one, other) => (other < one && newest - other <= TOGETHER ? other : one), newest);
+  return positions.reduce(
+    (one, other) => (other < one && newest - other <= MAX_DISTANCE ? other : one),
+    newest,
+  );
 };

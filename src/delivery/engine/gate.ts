@@ -1,3 +1,4 @@
+/** Decides what happens to a record whose turn it is: send, wait, skip, drop or release it. */
 import type { Clock } from "../../lib/clock.ts";
 import { cut } from "../../lib/text.ts";
 import type { Item } from "./claims.ts";
@@ -5,11 +6,11 @@ import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { Interruptions } from "./progress.ts";
 
 export interface TokenBucket {
-  /** 0: a token was taken; else the milliseconds until there is one. */
+  /** Takes a token and returns 0, or returns the milliseconds until the next token is available. */
   take(): number;
 }
 
-/** `perSecond` tokens a second and at most one second's worth at once, though never less than one. */
+/** Allows `perSecond` tokens per second. The burst is one second's worth, and at least one token. */
 export const createTokenBucket = (perSecond: number, clock: Clock): TokenBucket => {
   const capacity = Math.max(1, perSecond);
   let tokens = capacity;
@@ -26,17 +27,20 @@ export const createTokenBucket = (perSecond: number, clock: Clock): TokenBucket 
   };
 };
 
-/** What is to be done with an item whose turn it is; `throttle` holds up all the others too. */
+/** `throttle` delays all records of the runner. */
 type Passage =
   | { readonly action: "send" | "skip" | "drop" | "release" }
   | { readonly action: "wait" | "throttle"; readonly ms: number };
 
-/** A process that was frozen hears soon, once it goes on, whether its partitions are still its own. */
+/** After a freeze, the next heartbeat shows whether the partitions are still assigned. Milliseconds until the next check. */
 const UNCONFIRMED_MS = 250;
 
 const SEND: Passage = { action: "send" };
 
-/** Judges items before an attempt: the claim, its group, the delay, the endpoint's own opinion, the rate limit, in this order. */
+/**
+ * Checks a record before an attempt, in this order: the claim, the group membership, the delay, the endpoint's
+ * `admit`, the rate limit.
+ */
 export const createGate = (
   plan: DeliveryPlan,
   clock: Clock,

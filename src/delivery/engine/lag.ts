@@ -3,21 +3,21 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Claim } from "./claims.ts";
 
 export interface Lag {
-  /** Records stored and without final outcome. */
+  /** Number of stored records without final outcome. */
   readonly records: number;
-  /** Age of the oldest of them that has been read; 0 where there is none. */
+  /** Age of the oldest read record without final outcome. 0: there is no such record. */
   readonly seconds: number;
 }
 
 export interface ConnectorSample {
   readonly connector: string;
   readonly inFlight: number;
-  /** Records that wait for the time of an attempt. */
+  /** Number of records that wait for the time of their next attempt. */
   readonly waiting: number;
   readonly lag: Lag;
 }
 
-/** How far the partitions that are ours are behind. Rejects with BROKER_UNAVAILABLE. */
+/** Lag of the partitions that are assigned to this member. Rejects with BROKER_UNAVAILABLE. */
 export const lagOf = async (
   broker: Pick<Broker, "watermarks">,
   clock: Clock,

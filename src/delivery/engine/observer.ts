@@ -1,4 +1,4 @@
-/** What can be seen of deliveries: for log lines and metrics, which this folder knows nothing of. */
+/** Reports of deliveries: to log lines and metrics, and as the newest failures of each connector. */
 import { LRUCache } from "lru-cache";
 import type { TopicPartitionOffset } from "../../broker/broker.ts";
 import type { GatewayError } from "../../errors.ts";
@@ -9,28 +9,28 @@ export type AttemptOutcome = "delivered" | "retry" | "dropped" | "stopped";
 
 export interface AttemptReport extends TopicPartitionOffset {
   readonly connector: string;
-  /** Counts from 1 for each record. */
+  /** Number of the attempt, from 1 for each record. */
   readonly attempt: number;
   readonly outcome: AttemptOutcome;
   readonly status: number | undefined;
   readonly error: string | undefined;
   readonly durationMs: number;
-  /** Milliseconds to the next attempt, where the outcome is `retry`. */
+  /** Milliseconds until the next attempt, if the outcome is `retry`. */
   readonly retryInMs: number | undefined;
 }
 
 export interface DeliveryObserver {
-  /** Once an attempt, when it is known what follows. */
+  /** Called once per attempt, when the next step is known. */
   attempted(report: AttemptReport): void;
-  /** A record was given up; `deadLettered`: it is stored in the dead letter topic. */
+  /** A record was dropped. `deadLettered`: it is stored in the dead letter topic. */
   dropped(connector: string, record: TopicPartitionOffset, deadLettered: boolean): void;
-  /** Something that deliveries go on from by themselves. */
+  /** A fault after which the deliveries continue by themselves. */
   fault(connector: string, error: GatewayError): void;
 }
 
 interface ObserveOptions {
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
-  /** Whether a connector's lines of this level are written; absent: the logger decides. */
+  /** Whether lines of this level are written for the connector. Absent: the logger decides. */
   readonly isLogged?: (connector: string, level: "info" | "warn" | "error") => boolean;
   readonly metrics: Pick<DeliveryMetrics, "attemptEnded" | "recordDropped">;
 }
@@ -48,7 +48,7 @@ const lineOf = (report: AttemptReport): Record<string, unknown> => ({
   retry_in_ms: report.retryInMs,
 });
 
-/** One log line and one count an attempt. Only a task that stopped is an error: nobody but an operator starts it again. */
+/** Writes one log line and counts one metric per attempt. Only a stopped task has level error, because an operator must restart it. */
 export const observeDeliveries = ({
   logger,
   metrics,
@@ -72,8 +72,6 @@ export const observeDeliveries = ({
   },
 });
 
-/** The newest attempts of this process that did not deliver, for who asks why a connector is behind. */
-
 export interface FailedAttempt extends AttemptReport {
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -81,13 +79,13 @@ export interface FailedAttempt extends AttemptReport {
 
 export interface RecentFailures {
   readonly attempted: DeliveryObserver["attempted"];
-  /** The newest first. */
+  /** The newest failed attempts of the connector in this process, newest first. */
   of(connector: string): readonly FailedAttempt[];
 }
 
 const KEPT = { connectors: 500, attempts: 20 };
 
-/** The newest of all processes together, newest first, as many as one process keeps. */
+/** Merges the failures of all processes, newest first, and keeps as many as one process keeps. */
 export const newestOf = (all: readonly (readonly FailedAttempt[])[]): readonly FailedAttempt[] =>
   all
     .flat()

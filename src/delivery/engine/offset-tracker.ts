@@ -1,9 +1,9 @@
-import { MAX_METADATA } from "../../broker/broker.ts";
-
 /**
- * Finished records beyond a position, as ranges of offsets, and their text, which is stored with the position: a record that
- * waits for its retry holds the position, and those behind it are not sent again because of that.
+ * The position of a partition that may be committed, and the finished records beyond it. A record that waits for its
+ * retry holds the position back. The ranges of finished offsets behind it are stored with the position, as text, so that
+ * these records are not sent again after a restart.
  */
+import { MAX_METADATA } from "../../broker/broker.ts";
 
 /** The offsets from `first` up to, but not including, `end`. */
 interface OffsetRange {
@@ -11,15 +11,15 @@ interface OffsetRange {
   readonly end: bigint;
 }
 
-/** Of the text's format; a text with another beginning says nothing. */
+/** Prefix of the text. Text with another prefix is ignored. */
 const VERSION = "f1:";
 const RADIX = 36;
-/** A number of up to eight digits; a partition doesn't hold that many records in memory. */
+/** Pairs of numbers of up to eight digits: a partition never holds more records in memory. */
 const LIST = /^(?:[0-9a-z]{1,8},[0-9a-z]{1,8})(?:,[0-9a-z]{1,8},[0-9a-z]{1,8})*$/;
 
 /**
- * The ranges in growing order, none below the position: how many offsets lie before each, and how many are in it. As many
- * as a broker stores. undefined: there are none.
+ * Encodes ranges that are in ascending order and not below the position: for each range, the number of offsets before it
+ * and in it. Ranges that exceed the broker's limit for metadata are left out. undefined: there are no ranges.
  */
 export const encodeRanges = (position: bigint, ranges: readonly OffsetRange[]): string | undefined => {
   let text = VERSION;
@@ -34,7 +34,7 @@ export const encodeRanges = (position: bigint, ranges: readonly OffsetRange[]): 
   return text === VERSION ? undefined : text;
 };
 
-/** None where the text is none of ours. */
+/** Returns no ranges if the text has another format. */
 export const decodeRanges = (position: bigint, text: string | undefined): readonly OffsetRange[] => {
   if (text?.startsWith(VERSION) !== true || !LIST.test(text.slice(VERSION.length))) return [];
   const numbers = text.slice(VERSION.length).split(",");
@@ -48,7 +48,7 @@ export const decodeRanges = (position: bigint, text: string | undefined): readon
   return ranges;
 };
 
-/** All offsets of both, in growing order; ranges that touch become one. */
+/** All offsets of both lists, in ascending order. Adjacent ranges become one. */
 export const mergeRanges = (
   one: readonly OffsetRange[],
   other: readonly OffsetRange[],
@@ -63,23 +63,23 @@ export const mergeRanges = (
   return merged;
 };
 
-/**
- * The position of a partition that may be committed: never past a record without final outcome, however many records
- * after it are done.
- */
+/** The position never passes a record without final outcome, however many later records are finished. */
 export interface OffsetTracker {
-  /** These were finished before: by an earlier claim, of this process or another one. */
+  /** Adds records that an earlier claim, of this process or another one, has finished. */
   know(finished: readonly OffsetRange[]): void;
-  /** Offsets come in growing order; `timestamp` as of the record. One that goes back begins anew: it is another log. */
+  /**
+   * Call it with ascending offsets. An offset below the last one means that the topic was created again; the tracker
+   * starts anew. `timestamp`: of the record.
+   */
   received(offset: bigint, timestamp: number): void;
   finished(offset: bigint): void;
-  /** Read up to this offset, and nothing to be done with what wasn't received. */
+  /** The partition was read up to and including this offset. Offsets that were not received need no delivery. */
   passed(offset: bigint): void;
-  /** Has it got its final outcome? */
+  /** Has the record its final outcome? */
   hasFinished(offset: bigint): boolean;
-  /** The next offset to read after a restart; undefined before anything was received. */
+  /** The next offset to read after a restart. undefined: nothing was received yet. */
   position(): bigint | undefined;
-  /** What is finished beyond the position, in growing order. */
+  /** Finished offsets beyond the position, in ascending order. */
   finishedRanges(): readonly OffsetRange[];
   /** Timestamp of the first record without final outcome. */
   oldest(): number | undefined;
@@ -100,7 +100,7 @@ const rangesBetween = (open: Iterable<bigint>, next: bigint): readonly OffsetRan
 };
 
 export const createOffsetTracker = (): OffsetTracker => {
-  // A Map keeps the order of insertion, so that its first entry is the lowest open offset.
+  // A Map keeps the order of insertion, so its first entry is the lowest open offset.
   const open = new Map<bigint, number>();
   let known: readonly OffsetRange[] = [];
   let begin: bigint | undefined;
@@ -114,7 +114,7 @@ export const createOffsetTracker = (): OffsetTracker => {
   const reach = (offset: bigint): void => {
     begin ??= offset;
     next = offset + 1n;
-    // What was read is told by `open`.
+    // For offsets below `next`, `open` says which records are finished.
     while (known[0] !== undefined && known[0].end <= next) known = known.slice(1);
   };
 

@@ -1,6 +1,6 @@
 /**
- * Lanes: items of one lane leave one after the other, the next only after the one before is released; lanes don't wait
- * for each other. Which items share a lane is all that the kinds of order differ in.
+ * Ordered queues. Items with the same order key leave one after another: the next item leaves after the previous item is
+ * released. Queues don't wait for each other. The kinds of ordering differ only in their order keys.
  */
 import { partitionId } from "../../broker/partitions.ts";
 import type { ConsumedRecord } from "../../broker/broker.ts";
@@ -8,66 +8,66 @@ import { createFifo, type Fifo } from "../../lib/fifo.ts";
 
 export type Ordering = "partition" | "key" | "none";
 
-/** The lane of a record; undefined: a lane of its own. */
+/** The order key of a record. undefined: the record has no order. */
 export type OrderKeyOf = (record: ConsumedRecord) => string | undefined;
 
 export const ORDER_KEYS: Readonly<Record<Ordering, OrderKeyOf>> = {
   partition: partitionId,
-  // "\0" is in no topic's name, so that no key can look like a partition's lane.
+  // No topic name contains "\0", so a record key can't equal the order key of a partition.
   key: (record) =>
     record.key === null ? partitionId(record) : `${record.topic}\0${record.key.toString("latin1")}`,
   none: () => undefined,
 };
 
 export interface OrderedQueues<T> {
-  add(item: T, lane: string | undefined): void;
-  /** The next item whose turn it is; its lane is blocked until it is released or put back. */
+  add(item: T, orderKey: string | undefined): void;
+  /** Returns the next item. Its queue is blocked until the item is released or put back. */
   take(): T | undefined;
-  /** The item is through: its lane goes on with the next one. */
+  /** Removes the item, and unblocks its queue. */
   release(item: T): void;
-  /** The item is to be taken again, before everything else of its lane. */
+  /** `take` returns the item again, before the other items of its queue. */
   putBack(item: T): void;
 }
 
 interface OrderedQueue<T> {
-  readonly name: string | undefined;
+  readonly orderKey: string | undefined;
   readonly items: Fifo<T>;
 }
 
 export const createOrderedQueues = <T extends object>(): OrderedQueues<T> => {
-  const lanes = new Map<string, OrderedQueue<T>>();
+  const queues = new Map<string, OrderedQueue<T>>();
   const ready = createFifo<OrderedQueue<T>>();
-  const laneOf = new Map<T, OrderedQueue<T>>();
+  const queueOf = new Map<T, OrderedQueue<T>>();
 
-  const open = (name: string | undefined): OrderedQueue<T> => {
-    const lane: OrderedQueue<T> = { name, items: createFifo() };
-    if (name !== undefined) lanes.set(name, lane);
-    return lane;
+  const open = (orderKey: string | undefined): OrderedQueue<T> => {
+    const queue: OrderedQueue<T> = { orderKey, items: createFifo() };
+    if (orderKey !== undefined) queues.set(orderKey, queue);
+    return queue;
   };
 
   return {
-    add(item, name) {
-      const lane = (name === undefined ? undefined : lanes.get(name)) ?? open(name);
-      lane.items.push(item);
-      if (lane.items.size === 1) ready.push(lane);
+    add(item, orderKey) {
+      const queue = (orderKey === undefined ? undefined : queues.get(orderKey)) ?? open(orderKey);
+      queue.items.push(item);
+      if (queue.items.size === 1) ready.push(queue);
     },
     take() {
-      const lane = ready.shift();
-      const item = lane?.items.peek();
-      if (lane !== undefined && item !== undefined) laneOf.set(item, lane);
+      const queue = ready.shift();
+      const item = queue?.items.peek();
+      if (queue !== undefined && item !== undefined) queueOf.set(item, queue);
       return item;
     },
     release(item) {
-      const lane = laneOf.get(item);
-      if (lane === undefined) return;
-      laneOf.delete(item);
-      lane.items.shift();
-      if (lane.items.size > 0) ready.push(lane);
-      else if (lane.name !== undefined) lanes.delete(lane.name);
+      const queue = queueOf.get(item);
+      if (queue === undefined) return;
+      queueOf.delete(item);
+      queue.items.shift();
+      if (queue.items.size > 0) ready.push(queue);
+      else if (queue.orderKey !== undefined) queues.delete(queue.orderKey);
     },
     putBack(item) {
-      const lane = laneOf.get(item);
-      if (lane !== undefined) ready.push(lane);
+      const queue = queueOf.get(item);
+      if (queue !== undefined) ready.push(queue);
     },
   };
 };

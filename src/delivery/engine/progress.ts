@@ -1,6 +1,7 @@
 /**
- * How far this process had come with partitions that it gave up. A connector that is started again, with whichever
- * configuration, goes on from there: what was finished is not sent again.
+ * Keeps the progress of revoked partitions in memory. A restarted connector, also with another configuration, continues
+ * there, so that finished records are not sent again. Attempts that a revocation interrupted are kept too: most
+ * partitions come back at once, and then a record gets no additional attempt and no early one.
  */
 import type { GroupPosition } from "../../broker/broker.ts";
 import { partitionId } from "../../broker/partitions.ts";
@@ -8,14 +9,14 @@ import type { Claim, Item } from "./claims.ts";
 import { decodeRanges } from "./offset-tracker.ts";
 
 export interface Progress {
-  /** The claim is given up. What is still in flight may end later. */
+  /** Keeps the progress of a revoked claim. Its requests in flight may still finish. */
   keep(group: string, claim: Claim): void;
   /**
-   * Tells a new claim what was finished before, by this process or by the one that stored the position. `start`: the
-   * group's position; undefined: it has none.
+   * Adds to a new claim the records that this process finished before, or that are noted in the stored position.
+   * `start`: the group's position. undefined: the group has no position.
    */
   begin(group: string, claim: Claim, start: GroupPosition | undefined): void;
-  /** The topic is another one now. */
+  /** Deletes the progress of a topic that was deleted and created again. */
   forget(group: string, topic: string): void;
 }
 
@@ -35,7 +36,7 @@ export const createProgress = (): Progress => {
       if (offset !== undefined) claim.tracker.know(decodeRanges(offset, metadata));
       const kept = groups.get(group)?.get(partitionId(claim));
       groups.get(group)?.delete(partitionId(claim));
-      // Another position was stored by somebody else, who meant it.
+      // Another process or an operator has stored another position, which has precedence.
       if (kept === undefined || kept.committed !== offset || kept.metadata !== metadata) return;
       claim.tracker.know(kept.tracker.finishedRanges());
       claim.earlier ??= kept.tracker;
@@ -47,23 +48,19 @@ export const createProgress = (): Progress => {
   };
 };
 
-/**
- * Records whose attempts were broken off because their partition was taken away. Most partitions come straight back:
- * then neither an attempt too many is made, nor one before its time.
- */
-
 export interface Interruptions {
+  /** Keeps the attempts of a record whose partition was revoked. */
   note(item: Item): void;
-  /** Gives a record that has come again what is known of its earlier attempts. */
+  /** Restores the attempts of a record that was read again. */
   resume(item: Item): void;
-  /** The topic is another one now. */
+  /** Deletes the attempts of a topic that was deleted and created again. */
   forget(topic: string): void;
 }
 
 export const createInterruptions = (): Interruptions => {
   const partitions = new Map<string, Map<bigint, Item>>();
 
-  /** What lies before the claim's own position has been finished, by whomever. */
+  /** All records before the claim's position are finished. */
   const forgetFinished = (items: Map<bigint, Item>, position: bigint): void => {
     for (const offset of items.keys()) if (offset < position) items.delete(offset);
   };

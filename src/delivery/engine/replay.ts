@@ -1,7 +1,7 @@
 /**
- * Dead letters, sent once more: the same engine reads the dead letter topic with a group of its own, gives each letter
- * back its identity, and ends where the topic ended when the replay began. A letter that is given up again is stored
- * again, behind that end.
+ * Replays dead letters. The engine reads the dead letter topic with its own group, restores the topic, partition and
+ * offset of each record, and ends at the offsets at which the topic ended when the replay began. A record that is
+ * dropped again is appended as a new dead letter, after these offsets.
  */
 import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
@@ -18,16 +18,18 @@ const restoring = (endpoint: Endpoint, connector: string): Endpoint => ({
   classify: (result) => endpoint.classify(result),
 });
 
-/** A plan of which the dead letter topic is known. */
+/** A plan that has a dead letter topic. */
 export interface LetterPlan extends DeliveryPlan {
   readonly deadLetterTopic: string;
 }
 
-/** Throws REQUEST_INVALID for a connector without dead letter topic. */
+/** Throws REQUEST_INVALID if the plan has no dead letter topic. */
 export const replayPlan = (plan: DeliveryPlan): LetterPlan => {
   const { name, group, deadLetterTopic, endpoint } = plan;
   if (deadLetterTopic === undefined) {
-    throw new GatewayError("REQUEST_INVALID", { message: `Connector ${name} has no dead.letter.topic` });
+    throw new GatewayError("REQUEST_INVALID", {
+      message: `Connector ${name} has no dead.letter.topic; set it to keep and replay dropped records`,
+    });
   }
   return {
     ...plan,
@@ -40,13 +42,13 @@ export const replayPlan = (plan: DeliveryPlan): LetterPlan => {
 };
 
 export interface Letters {
-  /** Letters, of whichever connector, that the group has not dealt with. */
+  /** Number of dead letters, of all connectors, that the group has not handled. */
   readonly left: number;
-  /** Where each partition that has any ends now. */
+  /** Current end offset of each partition that has records. */
   readonly ends: ReadonlyMap<number, bigint>;
 }
 
-/** None where there is no topic yet. Rejects with BROKER_UNAVAILABLE. */
+/** Returns no letters if the topic doesn't exist yet. Rejects with BROKER_UNAVAILABLE. */
 export const lettersOf = async (broker: Broker, group: string, topic: string): Promise<Letters> => {
   if ((await broker.topic(topic)) === undefined) return { left: 0, ends: new Map() };
   const [marks, positions] = await Promise.all([broker.watermarks(topic), broker.committed(group, topic)]);
@@ -62,19 +64,19 @@ export const lettersOf = async (broker: Broker, group: string, topic: string): P
   };
 };
 
-const LOOK_MS = 500;
-/** Looks without any progress, while nothing is in hand, after which what is missing is taken for gone. */
-const IDLE_LOOKS = 60;
+const CHECK_MS = 500;
+/** After this many checks without progress and without records in hand, the missing offsets count as gone. */
+const MAX_IDLE_CHECKS = 60;
 
-/** What the end of a replay is told by. */
+/** State of a running replay. */
 export interface ReplayState {
-  /** It is over for another reason. */
+  /** The replay was stopped. */
   readonly isOver: () => boolean;
-  /** Partitions are assigned, and none of their records is in hand. */
+  /** Partitions are assigned, and none of their records is in memory. */
   readonly isIdle: () => boolean;
 }
 
-/** undefined: the topic is gone; unknown positions are 0. */
+/** Positions by partition. undefined: the topic doesn't exist. A partition without entry has position 0. */
 const positionsOf = async (
   broker: Broker,
   { group, deadLetterTopic: topic }: LetterPlan,
@@ -94,8 +96,8 @@ const positionsOf = async (
 };
 
 /**
- * Resolves when the group's positions have come to the plan's ends, or when nothing more can come: letters are deleted
- * by the topic's retention, aborted transactions end a partition with offsets that no record has, the topic is deleted.
+ * Resolves when the group's positions reach the plan's ends, or when no more records can come: retention may delete dead
+ * letters, aborted transactions leave offsets without records, and the topic may be deleted.
  */
 export const untilReplayed = async (
   { broker, clock }: { readonly broker: Broker; readonly clock: Clock },
@@ -104,15 +106,15 @@ export const untilReplayed = async (
 ): Promise<void> => {
   const ends = [...(plan.ends ?? [])];
   let before = "";
-  let idleLooks = 0;
+  let idleChecks = 0;
   while (!isOver()) {
     const positions = await positionsOf(broker, plan);
     if (positions === undefined) return;
     if (ends.every(([partition, end]) => (positions.get(partition) ?? 0n) >= end)) return;
     const progress = [...positions].join(" ");
-    idleLooks = isIdle() && progress === before ? idleLooks + 1 : 0;
-    if (idleLooks >= IDLE_LOOKS) return;
+    idleChecks = isIdle() && progress === before ? idleChecks + 1 : 0;
+    if (idleChecks >= MAX_IDLE_CHECKS) return;
     before = progress;
-    await pause(clock, LOOK_MS);
+    await pause(clock, CHECK_MS);
   }
 };

@@ -1,6 +1,6 @@
 /**
- * One running stream of deliveries: subscribes to the topics that exist, carries their records, and goes on through
- * whatever the broker does, until it is stopped or its strategy stops it.
+ * Runs one delivery plan: subscribes to the topics that exist and delivers their records, until the runner is stopped or
+ * the strategy stops it. It survives broker failures.
  */
 import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
@@ -23,35 +23,35 @@ export interface RunnerOptions {
   readonly targets: Targets;
   readonly clock: Clock;
   readonly observer: DeliveryObserver;
-  /** Of all runners of the process that share the broker. */
+  /** Shared by all runners of the process that use the same broker. */
   readonly progress: Progress;
-  /** From 0 up to 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number;
-  /** Absent: no spans; a record's own trace goes on all the same. */
+  /** Absent: no spans. The trace context of the record is still sent. */
   readonly tracing?: Tracing | undefined;
-  /** The strategy stopped the deliveries at a record, which is the next one after a restart. `stop` is still to be called. */
+  /** The strategy stopped the deliveries at a record. After a restart this record is the next. The caller must still call `stop`. */
   readonly onStopped: (trace: string) => void;
 }
 
 export interface Runner {
   readonly inFlight: number;
-  /** Records that wait for the time of an attempt. */
+  /** Number of records that wait for the time of their next attempt. */
   readonly waiting: number;
-  /** The partitions that are this member's. */
+  /** The partitions that are assigned to this member. */
   readonly claims: readonly Claim[];
-  /** No request from now on, until `resume`; membership and positions are kept. */
+  /** Starts no request until `resume`. Keeps the group membership and the positions. */
   pause(): void;
   resume(): void;
-  /** Lets what is in flight come to its end (a bounded time), commits, leaves the group. */
+  /** Waits a bounded time for the requests in flight, commits, and leaves the group. */
   stop(): Promise<void>;
 }
 
-/** Waits between tries to reach the broker; the last one repeats. */
+/** Waits between tries to reach the broker, in milliseconds. The last wait repeats. */
 const AGAIN_MS = [500, 1000, 2000, 5000];
 
 const sameTopics = (one: readonly string[], other: readonly string[]): boolean => one.join() === other.join();
 
-/** Keeps one session open on the topics that exist, and opens another when they change. */
+/** Keeps a session open for the topics that exist. When these topics change, it closes the session and opens a new one. */
 const createSubscriber = (options: RunnerOptions, courier: Courier) => {
   const { broker, plan, clock, observer, progress } = options;
   let session: DeliverySession | undefined;

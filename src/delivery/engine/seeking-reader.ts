@@ -1,3 +1,4 @@
+/** Reads parts of partitions on demand, without a consumer group. */
 import { partitionId } from "../../broker/partitions.ts";
 import type {
   Broker,
@@ -10,11 +11,10 @@ import type {
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 
-/** Reads stretches of partitions on demand, without a group. */
 export interface SeekingReader {
-  /** What is wanted of the partition has changed. Opens the reader where there is none. */
+  /** Call it when `wanted` of the partition has changed. Opens the subscription if there is none. */
   steer(partition: TopicPartition): void;
-  /** Frees the connections; the next `steer` opens it again. */
+  /** Closes the subscription. The next `steer` opens it again. */
   close(): Promise<void>;
 }
 
@@ -26,18 +26,18 @@ export interface SeekingReaderOptions {
 }
 
 export interface SeekingReaderHandlers {
-  /** The offset from which a partition is to be read; undefined: not at all. */
+  /** The offset to read the partition from. undefined: the partition is not read. */
   wanted(partition: TopicPartition): bigint | undefined;
-  /** Records of one partition from there on. */
+  /** Records of one partition, from the wanted offset on. */
   onRecords(records: readonly ConsumedRecord[]): void;
-  /** As of `SubscriptionHandlers`. */
+  /** As in `SubscriptionHandlers`. */
   onPassed(position: TopicPartitionOffset): void;
   onRecreated?(topic: string): void;
 }
 
 const AGAIN_MS = 1000;
 
-/** One opened reader. What it reads of a partition before it was sent anywhere belongs to nobody. */
+/** One subscription. Records that come before the first `seek` of their partition are ignored. */
 interface Reading {
   subscription: Subscription | undefined;
   assigned: readonly TopicPartition[];

@@ -1,18 +1,18 @@
 /**
- * Exception strategies: what follows a failed attempt. Each is a pure state machine, without clock or I/O, from the
- * attempts a record has failed so far and the newest failure to a verdict.
+ * Exception strategies: they decide what follows a failed attempt. A strategy is a pure function from the retries so far
+ * and the newest failure to the next step. It uses no clock and no I/O.
  */
 
-/** `down`: the endpoint itself can't be reached; `retry`: anything else that asks for another attempt. */
+/** `down`: the endpoint itself is down. `retry`: any other failure. */
 export type Failure = "retry" | "down";
 
-/** Steps used of each schedule by one record; the two count separately. */
+/** Number of steps that one record has used of each schedule. The two schedules count separately. */
 export interface RetryState {
   readonly retries: number;
   readonly downs: number;
 }
 
-/** Where every record begins. */
+/** State of a record before its first attempt. */
 export const FIRST_ATTEMPT: RetryState = { retries: 0, downs: 0 };
 
 type Verdict =
@@ -30,7 +30,7 @@ export interface Schedules {
   readonly down: readonly number[];
 }
 
-/** The next unused step of the `retry` schedule, else `exhausted`. */
+/** Returns the next unused step of the `retry` schedule, or `exhausted`. */
 const retryStep = (schedule: readonly number[], state: RetryState, exhausted: "drop" | "stop"): Verdict => {
   const ms = schedule[state.retries];
   if (ms === undefined) return { action: exhausted };
@@ -44,29 +44,29 @@ const downStep = (schedule: readonly number[], state: RetryState): Verdict => {
 };
 
 /**
- * A strategy out of what it does after a `retry`. An endpoint that is down is the same to all of them: its own
- * schedule, then stop, because dropping would empty the topic into nothing.
+ * Makes a strategy from its reaction to `retry`. All strategies treat `down` in the same way: they use the `down`
+ * schedule, then stop. Dropping would lose all records of the topic while the endpoint is down.
  */
 const strategyOf = (down: readonly number[], afterRetry: (state: RetryState) => Verdict): Strategy => ({
   after: (state, failure) => (failure === "down" ? downStep(down, state) : afterRetry(state)),
 });
 
-/** One attempt and one more after each wait of the schedule; then the record is dropped. */
+/** Retries after each wait of the schedule, then drops the record. */
 export const progressBackOffDropMessage = (schedules: Schedules): Strategy =>
   strategyOf(schedules.down, (state) => retryStep(schedules.retry, state, "drop"));
 
-/** One attempt and one more after each wait of the schedule; then the task stops at this record. */
+/** Retries after each wait of the schedule, then stops the task at this record. */
 const progressBackOffStopTask = (schedules: Schedules): Strategy =>
   strategyOf(schedules.down, (state) => retryStep(schedules.retry, state, "stop"));
 
-/** No second attempt: the record is dropped. */
+/** Drops the record after one attempt. */
 const dropMessage = (schedules: Schedules): Strategy =>
   strategyOf(schedules.down, () => ({ action: "drop" }));
 
-/** No second attempt: the task stops at this record. */
+/** Stops the task at the record after one attempt. */
 const stopTask = (schedules: Schedules): Strategy => strategyOf(schedules.down, () => ({ action: "stop" }));
 
-/** Never gives a record up: the waits of the schedule (milliseconds), and then the last of them again and again. */
+/** Never drops a record. Uses the waits of the schedule (milliseconds); the last wait repeats. */
 export const retryForEver = (schedule: readonly number[]): Strategy => ({
   after: (state) => ({
     action: "wait",
@@ -75,7 +75,7 @@ export const retryForEver = (schedule: readonly number[]): Strategy => ({
   }),
 });
 
-/** The strategies by the names that `exception.strategy` takes. */
+/** The strategies by their names in `exception.strategy`. */
 export const STRATEGIES = {
   PROGRESS_BACK_OFF_DROP_MESSAGE: progressBackOffDropMessage,
   PROGRESS_BACK_OFF_STOP_TASK: progressBackOffStopTask,

@@ -1,21 +1,21 @@
 /**
- * Which addresses a delivery may connect to. Public ones, and what the operator names; everything that leads back into
- * the machine, the network or a cloud's metadata service is refused, after DNS, for each new connection.
+ * Decides which addresses a delivery may connect to: public addresses, and those that the operator allows. Addresses of
+ * the machine, of private networks and of cloud metadata services are refused. Each new connection is checked after DNS.
  */
 import { lookup as resolve, type LookupAddress } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { GatewayError } from "../../errors.ts";
 
 export interface Targets {
-  /** May the address be connected to, when the URL names this host? */
+  /** May a delivery connect to this address, if the URL names this host? */
   allows(host: string, address: string): boolean;
-  /** Why a URL's host can't be delivered to, as far as that shows without DNS; undefined: it may be. */
+  /** Why a URL's host is refused, checked without DNS. undefined: it is not refused. */
   refusalOf(hostname: string): string | undefined;
-  /** Resolves like `dns.lookup`, without the addresses that aren't allowed; fails when none is left. */
+  /** Like `dns.lookup`, but leaves out refused addresses. Fails if no address is left. */
   readonly lookup: LookupFunction;
 }
 
-/** RFC 6890 and its successors: addresses that aren't public, and metadata services on public ones. */
+/** Addresses that aren't public (RFC 6890 and its successors), and metadata services that have public addresses. */
 const CLOSED = [
   "0.0.0.0/8",
   "10.0.0.0/8",
@@ -69,16 +69,16 @@ const blockListOf = (entries: readonly string[]): BlockList => {
 
 const normalHost = (host: string): string => host.toLowerCase().replace(/\.$/, "");
 
-/** RFC 6761, 6.3: whatever ends in it is loopback. */
+/** RFC 6761, 6.3: every name that ends in `localhost` is loopback. */
 const isLocalhost = (host: string): boolean => /(?:^|\.)localhost$/.test(normalHost(host));
 
-/** `through`: the host name that has led to the address. */
+/** `through`: the host name that resolved to the address. */
 export const targetRefused = (address: string, through?: string): GatewayError =>
   new GatewayError("TARGET_REFUSED", {
-    message: `${through === undefined ? address : `${through} leads to ${address}, which`} is not a public address; add it to delivery.allowTargets to allow it`,
+    message: `${through === undefined ? address : `${through} resolves to ${address}, which`} is not a public address; add it to delivery.allowTargets to allow it`,
   });
 
-/** `allowed`: CIDRs, addresses and host names (`*.corp.example` for all names below) beyond what is public. */
+/** `allowed`: CIDRs, addresses and host names that are allowed besides public addresses. `*.corp.example` allows all names below. */
 export const createTargets = (allowed: readonly string[]): Targets => {
   const closed = blockListOf(CLOSED);
   const opened = blockListOf(allowed);
@@ -93,7 +93,7 @@ export const createTargets = (allowed: readonly string[]): Targets => {
     return opened.check(address, family) || !closed.check(address, family);
   };
 
-  /** A URL's host is the address in its one plain spelling, whichever of them was written. */
+  /** The URL parser has already normalised the spelling of an address. */
   const refusalOf = (hostname: string): string | undefined => {
     const host = hostname.replace(/^\[|\]$/g, "");
     const addresses = isLocalhost(host) ? ["127.0.0.1", "::1"] : [host].filter((one) => isIP(one) !== 0);

@@ -1,6 +1,6 @@
 import { type Broker, isInternalTopic } from "../../broker/broker.ts";
 
-/** Topics by their names, or by the pattern that a name matches as a whole. */
+/** Topics by name, or by a pattern that must match the whole name. A pattern never selects internal topics. */
 export type TopicSelection = { readonly names: readonly string[] } | { readonly pattern: RegExp };
 
 const namesOf = async (broker: Pick<Broker, "topics">, pattern: RegExp): Promise<readonly string[]> => {
@@ -8,7 +8,7 @@ const namesOf = async (broker: Pick<Broker, "topics">, pattern: RegExp): Promise
   return topics.map(({ name }) => name).filter((name) => pattern.test(name) && !isInternalTopic(name));
 };
 
-/** The topics of a selection that exist now, sorted. Rejects with BROKER_UNAVAILABLE. */
+/** The selected topics that exist now, sorted. Rejects with BROKER_UNAVAILABLE. */
 export const existingTopics = async (
   broker: Pick<Broker, "topics" | "topic">,
   selection: TopicSelection,
@@ -18,7 +18,7 @@ export const existingTopics = async (
   return selection.names.filter((_, index) => found[index] !== undefined).toSorted();
 };
 
-/** Milliseconds after which to look again; undefined: nothing can change. */
+/** Milliseconds until the next check for new topics. undefined: all named topics exist. */
 export const lookAgainMs = (selection: TopicSelection, found: readonly string[]): number | undefined => {
   if ("pattern" in selection) return 5000;
   return found.length < selection.names.length ? 1000 : undefined;

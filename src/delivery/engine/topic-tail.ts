@@ -1,4 +1,4 @@
-/** A topic as it grows, or its newest records, for somebody who looks: without a group, and nothing is committed. */
+/** Reads a topic without a consumer group: new records as they are stored, or the newest records. Nothing is committed. */
 import type { Broker, ConsumedRecord, Watermarks } from "../../broker/broker.ts";
 import type { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -8,13 +8,13 @@ export interface TailOptions {
   readonly broker: Pick<Broker, "subscribe" | "watermarks">;
   readonly clock: Clock;
   readonly topic: string;
-  /** So many of the records that each partition holds already come first. */
+  /** Number of stored records per partition that come first. */
   readonly last: number;
-  /** In the order of each partition, none twice. */
+  /** Records come in the order of their partition, and none comes twice. */
   readonly onRecords: (records: readonly ConsumedRecord[]) => void;
-  /** Everything of the partition before this offset has come. */
+  /** All records of the partition before this offset were passed to `onRecords`. */
   readonly onPassed?: (partition: number, offset: bigint) => void;
-  /** A fault that the tail goes on from by itself. */
+  /** A fault after which the tail continues by itself. */
   readonly onError: (error: GatewayError) => void;
 }
 
@@ -28,14 +28,14 @@ const startOf = ({ low, high }: Watermarks, last: number): bigint => {
 };
 
 /**
- * What is stored from now on comes, however long the reader takes to begin. Rejects with STATION_UNKNOWN where there is
- * no topic, and with BROKER_UNAVAILABLE.
+ * Passes on all records that are stored after the call. Rejects with STATION_UNKNOWN if the topic doesn't exist, and with
+ * BROKER_UNAVAILABLE.
  */
 export const openTail = async (options: TailOptions): Promise<Tail> => {
   const { broker, clock, topic, last, onRecords, onError } = options;
   const marks = await broker.watermarks(topic);
   const next = new Map(marks.map((partition) => [partition.partition, startOf(partition, last)]));
-  // A partition that is new begins at its first record.
+  // A new partition is read from its first record.
   const wanted = (partition: number): bigint => next.get(partition) ?? 0n;
   const reader = createSeekingReader(
     { broker, topics: [topic], clock, onError },
@@ -67,11 +67,14 @@ export interface NewestOptions {
   readonly clock: Clock;
   readonly topic: string;
   readonly count: number;
-  /** What has been found by then is the answer, in milliseconds. */
+  /** Milliseconds after which the records found so far are returned. */
   readonly timeoutMs: number;
 }
 
-/** At most so many records of a topic, the newest first; none where there is no topic. Rejects with BROKER_UNAVAILABLE. */
+/**
+ * At most `count` records of a topic, the newest first. Returns no records if the topic doesn't exist. Rejects with
+ * BROKER_UNAVAILABLE.
+ */
 export const newestRecords = async (options: NewestOptions): Promise<readonly ConsumedRecord[]> => {
   const { broker, topic, count } = options;
   if ((await broker.topic(topic)) === undefined) return [];
@@ -81,7 +84,7 @@ export const newestRecords = async (options: NewestOptions): Promise<readonly Co
   return found.sort((one, other) => other.timestamp - one.timestamp).slice(0, count);
 };
 
-/** The last records of each partition, up to the offsets that are given. */
+/** Reads the last records of each partition up to the offsets in `ends`. */
 const readTo = async (
   ends: Map<number, bigint>,
   { broker, clock, topic, count, timeoutMs }: NewestOptions,

@@ -1,25 +1,28 @@
-/** The operator's clients (wallets): which transactions are whose, and where a client wants them. */
+/**
+ * The operator's clients (wallets): which transactions a client gets, at which URL, and in which consumer group. Also
+ * takes over and updates the positions that an earlier Stationgate stored under another group name.
+ */
 import type { Broker, TopicPartitionOffset } from "../../broker/broker.ts";
 import { joinedDistinct } from "../../lib/text.ts";
 import type { BusinessEvent } from "./event.ts";
 
 export interface CallbackClient {
   readonly name: string;
-  /** As configured; a client that is known by its signing keys has none. */
+  /** As configured. Empty if the client is identified by its signing keys. */
   readonly domains: readonly string[];
-  /** Accounts (`G…`); a client that is known by its domains has none. */
+  /** Accounts (public keys as strkeys). Empty if the client is identified by its domains. */
   readonly signingKeys: readonly string[];
-  /** By SEP (`sep6`, `sep12`, `sep24`, `sep31`) or by type of event; the type's URL comes first. */
+  /** URLs by SEP (`sep6`, `sep12`, `sep24`, `sep31`) or by event type. The URL of the event type has precedence. */
   readonly callbackUrls: Readonly<Record<string, string | undefined>>;
 }
 
-/** Which transactions a client gets: its own, also those that name no client and are nobody's, or all. */
+/** Which transactions a client gets: its own; its own and those without an owner that name no client; or all. */
 export type TransactionScope = "own" | "own_and_unnamed" | "all";
 
-/** What a transaction looks like to a client: as its SEP answers it, or as the platform's own object. */
+/** Form of a transaction in a callback: as the SEP's GET /transaction answers it, or the platform's own object. */
 export type BodyForm = "sep" | "platform";
 
-/** A name says more than a domain, and a domain more than the account of the creator. */
+/** The client name has precedence over the domain, and the domain over the creator's account. */
 const owns = (client: CallbackClient, event: BusinessEvent): boolean => {
   const { clientName, clientDomain, creatorAccount } = event;
   if (clientName !== undefined) return clientName === client.name;
@@ -28,7 +31,7 @@ const owns = (client: CallbackClient, event: BusinessEvent): boolean => {
   return creatorAccount !== undefined && client.signingKeys.includes(creatorAccount);
 };
 
-/** Decides by client and event who gets a transaction. */
+/** Does this client get this transaction? */
 export type IsFor = (client: CallbackClient, event: BusinessEvent) => boolean;
 
 export const isForIn = (scope: TransactionScope, clients: readonly CallbackClient[]): IsFor => {
@@ -37,18 +40,18 @@ export const isForIn = (scope: TransactionScope, clients: readonly CallbackClien
   return (client, event) => owns(client, event) || isUnnamed(event, clients);
 };
 
-/** Does the transaction name no client, and is it no client's own? */
+/** The transaction names no client, and no client owns it. */
 const isUnnamed = (event: BusinessEvent, clients: readonly CallbackClient[]): boolean =>
   event.clientName === undefined && event.clientDomain === undefined && !isOwned(event, clients);
 
-/** Is there a client whose own the transaction is? */
+/** Does a client own the transaction? */
 export const isOwned = (event: BusinessEvent, clients: readonly CallbackClient[]): boolean =>
   clients.some((client) => owns(client, event));
 
-/** SEPs whose transactions go to clients. */
+/** SEPs whose transactions are sent to clients. */
 const SEPS: readonly (string | undefined)[] = ["6", "24", "31"];
 
-/** Where the client wants an event that is for it; undefined: nowhere. A quote goes to no client. */
+/** The client's URL for an event. undefined: the client doesn't get the event. Quotes are sent to no client. */
 export const callbackUrlOf = (
   { callbackUrls }: CallbackClient,
   { subject, type, sep }: BusinessEvent,
@@ -60,16 +63,14 @@ export const callbackUrlOf = (
   return bodies === "platform" ? callbackUrls[type] : undefined;
 };
 
-/** The consumer group that the Anchor Platform gives the client: named by its keys or domains, as written, each once. */
+/** The client's signing keys or domains as written, each once. The Anchor Platform names the client's consumer group by this list. */
 export const listOf = ({ domains, signingKeys }: CallbackClient): string =>
   joinedDistinct([...signingKeys, ...domains]);
 
-/** Positions that an earlier Stationgate kept under another group's name: taken over, and kept in step. */
-
 /**
- * The broker, as whoever stores positions of groups without members sees it. A group that has an earlier one (`earlier`,
- * by the group's name) is at the later of the two positions, per partition; a position is stored in both. So the earlier
- * program can go on where this one ends, and this one where it ends, in turn and side by side.
+ * A broker for groups without members that takes over the positions of an earlier Stationgate. `earlier` maps a group to
+ * the earlier name of the group. The position of a group is the later one of both groups, per partition. A new position is
+ * stored in both groups, so that both versions can run in turn or at the same time.
  */
 export const withEarlierGroups = (broker: Broker, earlier: ReadonlyMap<string, string>): Broker => ({
   ...broker,

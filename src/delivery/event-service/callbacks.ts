@@ -1,4 +1,7 @@
-/** What callbacks of the event service have in common, whoever they go to. */
+/**
+ * The two kinds of endpoints of the event service. The business server gets each event in an envelope, with the configured
+ * credential. A client gets its own events at the URL of each event's kind, signed with the SEP-10 signing seed.
+ */
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { serviceToken } from "../../auth/tokens.ts";
 import type { ConsumedRecord } from "../../broker/broker.ts";
@@ -12,11 +15,11 @@ import type { BusinessEvent, ReadEvent } from "./event.ts";
 import { type ClientNameOf, type MoreInfoOptions, moreInfoUrl } from "./more-info-url.ts";
 import { type SepBody, sepBodyOf } from "./sep-bodies.ts";
 
-/** A callback's URL, taken apart once. */
+/** The parts of a callback URL. */
 interface CallbackTarget {
   readonly origin: string;
   readonly path: string;
-  /** Host, and the port where the URL spells it out: what is signed. */
+  /** Host, and the port if the URL contains it. This is the text that is signed. */
   readonly host: string;
 }
 
@@ -39,45 +42,43 @@ const callbackRequest = (
   followWithin: host,
 });
 
-/** As with the Anchor Platform a redirect is a success, but a 307 or 308 that can't be followed. A failure is worth a retry. */
+/**
+ * A redirect is a success, as in the Anchor Platform, except a 307 or 308 that can't be followed. Every failure is retried.
+ */
 const classifyCallback = (result: HttpResult): "done" | Failure =>
   !("error" in result) && result.status >= 200 && result.status < 400 ? "done" : "retry";
 
-/** The `Signature` header of callbacks to clients, as the Stellar SEPs and the Anchor Platform write it. */
-
-/** RFC 8410: a PKCS #8 key of ed25519 is this, and then the 32 bytes of the seed. */
+/** RFC 8410: an ed25519 key in PKCS #8 is this prefix and the 32 bytes of the seed. */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** `seed`: the 32 bytes that an `S…` strkey holds. */
+/** `seed`: the 32 bytes of the secret strkey. */
 export const signingKey = (seed: Buffer): KeyObject =>
   createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
 
 interface Signable {
   /** Seconds since the epoch. */
   readonly t: number;
-  /** As the URL names it, with the port where the URL has one. */
+  /** As written in the URL, with the port if the URL contains it. */
   readonly host: string;
   readonly body: Buffer;
 }
 
-/** `t=<seconds>, s=<base64>`: ed25519 over `<t>.<host>.<body>`. */
+/** The `Signature` header of the Stellar SEPs: `t=<seconds>, s=<base64>`, ed25519 over `<t>.<host>.<body>`. */
 export const stellarSignature = (key: KeyObject, { t, host, body }: Signable): string => {
   const signature = sign(null, Buffer.concat([Buffer.from(`${t}.${host}.`), body]), key);
   return `t=${t}, s=${signature.toString("base64")}`;
 };
 
-/** The endpoint of the business server: every event, in an envelope, with the authorisation that is configured. */
-
-/** How the gateway shows the business server who calls. */
+/** Credential of the requests to the business server. */
 export type CallbackAuth =
   | { readonly type: "none" }
   | { readonly type: "api_key"; readonly header: string; readonly secret: string }
-  /** `ttl`: milliseconds that a token is valid for; each attempt has one of its own. */
+  /** `ttl`: milliseconds for which a token is valid. Each attempt has its own token. */
   | { readonly type: "jwt"; readonly header: string; readonly secret: string; readonly ttl: number };
 
 export interface BusinessServerOptions {
   readonly baseUrl: string;
-  /** `/event` goes below the path of `baseUrl`; else it takes its place. */
+  /** true: `/event` is appended to the path of `baseUrl`. false: it replaces the path. */
   readonly keepBasePath: boolean;
   readonly auth: CallbackAuth;
   readonly read: ReadEvent;
@@ -105,11 +106,11 @@ const envelopeOf = (event: BusinessEvent, now: number): Buffer => {
   return Buffer.from(jsonTextOf(envelope));
 };
 
-/** Of a customer the business server is told the id only: it asks for the rest. */
+/** A customer callback has only the id. The business server requests the other data. */
 const subjectOf = ({ subject, content }: BusinessEvent): JsonObject =>
   subject === "customer" ? new Map([...content].filter(([name]) => name === "id")) : content;
 
-/** A record that is no event is a dead letter. */
+/** A record that is not a valid event is dead-lettered. */
 export const createBusinessServer = (options: BusinessServerOptions): Endpoint => {
   const { auth, read } = options;
   const target = targetOf(options);
@@ -127,12 +128,10 @@ export const createBusinessServer = (options: BusinessServerOptions): Endpoint =
   };
 };
 
-/** The endpoint of one client: the events that are for it, each at the URL of its kind, signed with our SEP-10 key. */
-
-/** What all clients' bodies have in common. */
+/** Options for the bodies of all clients. */
 export interface ClientBodies {
   readonly form: BodyForm;
-  /** By number of the SEP; undefined: the bodies of this SEP have no `more_info_url`. */
+  /** Options by SEP number. undefined: the bodies of this SEP have no `more_info_url`. */
   readonly moreInfo: Readonly<Partial<Record<string, MoreInfoOptions>>>;
   readonly clientNameOf: ClientNameOf;
 }
@@ -145,7 +144,7 @@ export interface ClientCallbackOptions {
   readonly bodies: ClientBodies;
 }
 
-/** Of a platform's transaction: what it says of people, and is no client's business. */
+/** Members with personal data, which a client must not get. */
 const PERSONAL = ["customers", "creator", "request_client_ip_address"];
 
 const withoutPersonal = (content: JsonObject): JsonObject =>
@@ -159,7 +158,7 @@ const transactionOf = (event: BusinessEvent, bodies: ClientBodies, now: number):
   return sepBodyOf(sep, transaction, url);
 };
 
-/** A customer goes bare, a transaction under its name. */
+/** The body of a customer is the bare object. A transaction is in the member `transaction`. */
 const bodyOf = (event: BusinessEvent, bodies: ClientBodies, now: number): Buffer => {
   if (event.subject === "customer") return Buffer.from(jsonTextOf(withoutPersonal(event.content)));
   const transaction = transactionOf(event, bodies, now);
@@ -169,10 +168,10 @@ const bodyOf = (event: BusinessEvent, bodies: ClientBodies, now: number): Buffer
 
 const isMapped = (body: SepBody): body is JsonObject => body instanceof Map;
 
-/** A record that is no event concerns no client. */
+/** A record that is not a valid event is skipped. */
 export const createClientCallback = (options: ClientCallbackOptions): Endpoint => {
   const { client, key, read, isFor, bodies } = options;
-  // Whether a transaction has a body doesn't depend on its URL, whose token would be signed for nothing.
+  // Whether a transaction can be mapped doesn't depend on `more_info_url`, so save the cost of signing its token.
   const unsigned = { ...bodies, moreInfo: {} };
   const targets = new Map<string, CallbackTarget>();
   for (const url of Object.values(client.callbackUrls)) {
@@ -197,7 +196,9 @@ export const createClientCallback = (options: ClientCallbackOptions): Endpoint =
     render: (record, now) => {
       const callback = callbackOf(record);
       if (callback === undefined)
-        throw new GatewayError("INTERNAL", { message: "No callback of this client's" });
+        throw new GatewayError("INTERNAL", {
+          message: `Client ${client.name} has no callback for this record`,
+        });
       const { event, target } = callback;
       const body = bodyOf(event, bodies, now);
       const signature = stellarSignature(key, { t: Math.floor(now / 1000), host: target.host, body });

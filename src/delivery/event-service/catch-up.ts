@@ -1,6 +1,6 @@
 /**
- * A second reader, for followers that the live one has passed: they were paused, or have a past to deliver. It is
- * there only while someone is behind, and serves one stretch of a partition at a time.
+ * A second reader for followers that are behind the live reader: they were paused, or start at an earlier position. It is
+ * open only while a follower is behind, and reads one part of a partition at a time.
  */
 import { partitionId } from "../../broker/partitions.ts";
 import type { Broker, ConsumedRecord, TopicPartition } from "../../broker/broker.ts";
@@ -10,9 +10,9 @@ import { createSeekingReader } from "../engine/seeking-reader.ts";
 import { handOut, isBehind, passOn, type Cursor, type Feed } from "../engine/feed.ts";
 
 export interface CatchUp {
-  /** Some follower of the feed may be behind. */
+  /** Call it when a follower of the feed may be behind. */
   look(feed: Feed): void;
-  /** Nothing more of the feed is handed out. */
+  /** Stops reading for the feed. */
   leave(feed: Feed): void;
   close(): Promise<void>;
 }
@@ -24,86 +24,86 @@ export interface CatchUpOptions {
   readonly onError: (error: GatewayError) => void;
 }
 
-/** A stretch of a partition that is being read. */
-interface Run {
+/** A part of a partition that is being read for one follower, and for other followers at the same position. */
+interface Turn {
   readonly feed: Feed;
-  /** The next offset to come. */
+  /** The next offset to read. */
   at: bigint;
-  /** Records after which it is another follower's turn. */
+  /** Number of records until the turn of another follower. */
   left: number;
 }
 
-const RUN_RECORDS = 10_000;
+const TURN_RECORDS = 10_000;
 const IDLE_MS = 30_000;
 
-/** Of those who are behind the one whose last turn is longest ago. */
+/** The follower that is behind and whose last turn is the longest ago. */
 const nextInTurn = (feed: Feed): Cursor | undefined => {
   const behind = [...feed.cursors.values()].filter((cursor) => isBehind(feed, cursor));
   return behind.sort((one, other) => one.turn - other.turn)[0];
 };
 
-/** Is somebody where the run is, and still behind? */
-const isWanted = ({ feed, at }: Run): boolean =>
+/** Is a follower that is behind at the position of this turn? */
+const isWanted = ({ feed, at }: Turn): boolean =>
   [...feed.cursors.values()].some((cursor) => cursor.next === at && isBehind(feed, cursor));
 
 export const createCatchUp = (options: CatchUpOptions): CatchUp => {
   const { clock } = options;
-  const runs = new Map<string, Run>();
+  const turns = new Map<string, Turn>();
   const reader = createSeekingReader(options, {
-    wanted: (partition) => runs.get(partitionId(partition))?.at,
+    wanted: (partition) => turns.get(partitionId(partition))?.at,
     onRecords: (records) => {
       read(records);
     },
     onPassed: (position) => {
-      const run = runs.get(partitionId(position));
-      if (run !== undefined) advance(run, passOn(run.feed, run.at, position.offset));
+      const turn = turns.get(partitionId(position));
+      if (turn !== undefined) advance(turn, passOn(turn.feed, turn.at, position.offset));
     },
   });
-  let turns = 0;
+  let turnCount = 0;
   let cancelIdle = (): void => undefined;
 
   const look = (feed: Feed): void => {
-    if (runs.has(partitionId(feed))) return;
+    if (turns.has(partitionId(feed))) return;
     const cursor = nextInTurn(feed);
     if (cursor === undefined) return;
-    cursor.turn = ++turns;
+    cursor.turn = ++turnCount;
     cancelIdle();
-    runs.set(partitionId(feed), { feed, at: cursor.next, left: RUN_RECORDS });
+    turns.set(partitionId(feed), { feed, at: cursor.next, left: TURN_RECORDS });
     reader.steer(feed);
   };
 
   const end = (feed: Feed): void => {
-    runs.delete(partitionId(feed));
+    turns.delete(partitionId(feed));
     look(feed);
-    if (runs.has(partitionId(feed))) return;
+    if (turns.has(partitionId(feed))) return;
     reader.steer(feed);
     cancelIdle();
-    if (runs.size === 0) cancelIdle = clock.after(IDLE_MS, () => void reader.close());
+    if (turns.size === 0) cancelIdle = clock.after(IDLE_MS, () => void reader.close());
   };
 
   const read = (records: readonly ConsumedRecord[]): void => {
     const [first] = records;
-    const run = first && runs.get(partitionId(first));
-    if (run === undefined) return;
-    run.left -= records.length;
-    advance(run, handOut(run.feed, run.at, records));
+    const turn = first && turns.get(partitionId(first));
+    if (turn === undefined) return;
+    turn.left -= records.length;
+    advance(turn, handOut(turn.feed, turn.at, records));
   };
 
-  const advance = (run: Run, offset: bigint): void => {
-    run.at = offset;
-    const goesOn = run.left > 0 && isWanted(run);
-    if (runs.get(partitionId(run.feed)) === run && !goesOn) end(run.feed);
+  const advance = (turn: Turn, offset: bigint): void => {
+    turn.at = offset;
+    const goesOn = turn.left > 0 && isWanted(turn);
+    if (turns.get(partitionId(turn.feed)) === turn && !goesOn) end(turn.feed);
   };
 
   return {
     look,
     leave: (feed: TopicPartition) => {
-      const run = runs.get(partitionId(feed));
-      if (run?.feed === feed) end(run.feed);
+      const turn = turns.get(partitionId(feed));
+      if (turn?.feed === feed) end(turn.feed);
     },
     close: async () => {
       cancelIdle();
-      runs.clear();
+      turns.clear();
       await reader.close();
     },
   };

@@ -1,6 +1,6 @@
 /**
- * The event service of the Stellar Anchor Platform on our own engine: business events of one topic to the business
- * server, and to each client those of its own transactions.
+ * The event service of the Stellar Anchor Platform, on the delivery engine. It sends the business events of one topic to
+ * the business server, and to each client the events of the client's own transactions.
  */
 import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import type { ErrorCode } from "../../errors.ts";
@@ -24,17 +24,17 @@ import { createEventReader } from "./event.ts";
 import { businessServerPlan, clientPlan, CLIENTS_LEADER, groupsOf } from "./plans.ts";
 import { createSharedReader } from "./shared-reader.ts";
 
-const SILENCE_MS = 5000;
+const REPORT_INTERVAL_MS = 5000;
 
-/** An outage is one fault and not one for each client: of faults of a kind one in five seconds is told. */
-const createRareFaults = (observer: DeliveryObserver, clock: Clock): DeliveryObserver => {
-  const toldAt = new Map<ErrorCode, number>();
+/** An outage would report one fault for each client. This reports each error code at most once in five seconds. */
+const limitFaults = (observer: DeliveryObserver, clock: Clock): DeliveryObserver => {
+  const reportedAt = new Map<ErrorCode, number>();
   return {
     ...observer,
     fault: (name, error) => {
       const now = clock.now();
-      if (now - (toldAt.get(error.code) ?? -Infinity) < SILENCE_MS) return;
-      toldAt.set(error.code, now);
+      if (now - (reportedAt.get(error.code) ?? -Infinity) < REPORT_INTERVAL_MS) return;
+      reportedAt.set(error.code, now);
       observer.fault(name, error);
     },
   };
@@ -42,26 +42,26 @@ const createRareFaults = (observer: DeliveryObserver, clock: Clock): DeliveryObs
 
 export interface ClientCallbacks extends Pick<ClientBodies, "form" | "moreInfo"> {
   readonly list: readonly CallbackClient[];
-  /** The 32 bytes of the key that signs. */
+  /** The 32 bytes of the signing seed. */
   readonly seed: Buffer;
   readonly transactions: TransactionScope;
 }
 
 export interface EventServiceOptions {
-  /** Holds the topic and the positions, and takes the dead letters. Is open. */
+  /** An open broker. It has the topic and stores the positions and the dead letters. */
   readonly broker: Broker;
   readonly topic: string;
-  /** Absent: no spans; a record's own trace goes on all the same. */
+  /** Absent: no spans. The trace context of the record is still sent. */
   readonly tracing?: Tracing | undefined;
-  /** undefined: no callbacks to a business server. */
+  /** undefined: callbacks to the business server are off. */
   readonly businessServer:
     (Omit<BusinessServerOptions, "read"> & { readonly checkCertificate: boolean }) | undefined;
-  /** undefined: no callbacks to clients. */
+  /** undefined: callbacks to clients are off. */
   readonly clients: ClientCallbacks | undefined;
   readonly observer: DeliveryObserver;
-  /** A record that is no event was read for the clients, and concerns none of them. */
+  /** Called for a record that is not a valid event. It is sent to no client. */
   readonly onBroken: (record: ConsumedRecord, reason: string) => void;
-  /** A transaction was read for the clients, and is no client's own. */
+  /** Called for a transaction that no client owns. */
   readonly onUnowned: () => void;
   readonly clock?: Clock;
 }
@@ -72,7 +72,7 @@ export interface EventService {
   close(): Promise<void>;
 }
 
-/** Whom to call is the operator's own choice here, named one by one in the settings: every address may be meant. */
+/** The operator names each URL in the settings, so every address is allowed. */
 const ANYWHERE = ["0.0.0.0/0", "::/0"];
 
 const businessPlanOf = ({ topic, businessServer }: EventServiceOptions): DeliveryPlan | undefined =>
@@ -100,7 +100,7 @@ const clientPlansOf = (options: EventServiceOptions): readonly DeliveryPlan[] =>
 const clientWithDomain = (list: readonly CallbackClient[], domain: string): string | undefined =>
   list.find(({ domains }) => domains.some((own) => own.toLowerCase() === domain.toLowerCase()))?.name;
 
-/** Begins to deliver, and goes on while the broker is away. */
+/** Starts to deliver. It tries again while the broker is unavailable. */
 export const createEventService = (options: EventServiceOptions): EventService => {
   const { broker, topic, observer, clock = systemClock } = options;
   const business = businessPlanOf(options);
@@ -122,7 +122,7 @@ export const createEventService = (options: EventServiceOptions): EventService =
     return [plan.name, runner];
   };
 
-  const rare = createRareFaults(observer, clock);
+  const clientObserver = limitFaults(observer, clock);
   const groups = options.clients?.list.map(groupsOf) ?? [];
   const reader = createSharedReader({
     broker: withEarlierGroups(broker, new Map(groups.map(({ group, earlier }) => [group, earlier]))),
@@ -130,17 +130,17 @@ export const createEventService = (options: EventServiceOptions): EventService =
     leader: CLIENTS_LEADER,
     topics: [topic],
     onError: (error) => {
-      rare.fault("event-service/clients", error);
+      clientObserver.fault("event-service/clients", error);
     },
   });
   const runners = [
     ...(business === undefined ? [] : [start(business, broker, observer)]),
-    ...clientPlansOf(options).map((plan) => start(plan, reader.broker, rare)),
+    ...clientPlansOf(options).map((plan) => start(plan, reader.broker, clientObserver)),
   ];
 
   return {
     sample: async () => {
-      // One answer for all of them: they read the same partitions.
+      // All runners read the same partitions, so one request is enough.
       const marks = await broker.watermarks(topic).catch(() => []);
       const asked = { watermarks: () => Promise.resolve(marks) };
       return Promise.all(

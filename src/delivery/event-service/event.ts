@@ -1,4 +1,4 @@
-/** Business events as the Anchor Platform writes them to its topic, read from records. */
+/** Reads business events of the Anchor Platform from records. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { cut } from "../../lib/text.ts";
 import { excessOf, skipSpace } from "../../lib/json-scan.ts";
@@ -6,7 +6,7 @@ import { isJsonObject, jsonTreeAt, type JsonObject, type JsonTree } from "../../
 
 type Subject = "transaction" | "quote" | "customer";
 
-/** What each type of event is about: the member that holds it. */
+/** The member of the event that holds its object, by event type. */
 const SUBJECTS: ReadonlyMap<string, Subject> = new Map([
   ["transaction_created", "transaction"],
   ["transaction_status_changed", "transaction"],
@@ -19,19 +19,19 @@ export interface BusinessEvent {
   readonly id: string;
   readonly type: string;
   readonly subject: Subject;
-  /** The subject itself: its members in the event's order, without those that are null. */
+  /** The object of the event: its members in the event's order, without null members. */
   readonly content: JsonObject;
-  /** Id of the transaction, quote or customer: events of one are delivered in their order. */
+  /** Id of the transaction, quote or customer. Events with the same id are delivered in order. */
   readonly subjectId: string | undefined;
-  /** Number of the subject's SEP. */
+  /** Number of the SEP. */
   readonly sep: string | undefined;
-  /** Whose transaction it is, as far as it says so. The domain is in lower case. */
+  /** Members that name the transaction's client. The domain is in lower case. */
   readonly clientName: string | undefined;
   readonly clientDomain: string | undefined;
   readonly creatorAccount: string | undefined;
 }
 
-/** A record that is no event, and why. */
+/** The record is not a valid event; `broken` says why. */
 export interface BrokenEvent {
   readonly broken: string;
 }
@@ -43,10 +43,10 @@ const textOf = (tree: JsonTree | undefined): string | undefined => {
   return typeof text === "string" && text !== "" ? text : undefined;
 };
 
-/** `24`, `sep24` and `SEP_24` are the same. */
+/** Accepts `24`, `sep24` and `SEP_24`. */
 const sepOf = (tree: JsonTree | undefined): string | undefined => /\d+$/.exec(textOf(tree) ?? "")?.[0];
 
-/** Far beyond any event of the Anchor Platform. The tree of a text costs its length for each level. */
+/** Limits far above any event of the Anchor Platform. Parsing costs the length of the text for each level of nesting. */
 const BOUNDS = { depth: 100, values: 100_000, members: 100_000 };
 
 const EXCESS = {
@@ -95,17 +95,17 @@ const read = (record: ConsumedRecord): BusinessEvent | BrokenEvent => {
   const excess = excessOf(record.value, BOUNDS);
   if (excess !== undefined) return { broken: EXCESS[excess] };
   const event = parse(record.value);
-  return isJsonObject(event) ? eventOf(record, event) : { broken: "value is no JSON object" };
+  return isJsonObject(event) ? eventOf(record, event) : { broken: "value is not a JSON object" };
 };
 
 export interface EventReaderOptions {
-  /** Told of a record that is no event, when it is first read. */
+  /** Called when a record that is not a valid event is read for the first time. */
   readonly onBroken?: (record: ConsumedRecord, reason: string) => void;
-  /** Told of an event when it is first read. */
+  /** Called when an event is read for the first time. */
   readonly onEvent?: (event: BusinessEvent) => void;
 }
 
-/** Reads each record once, however many clients ask about it and however often. */
+/** Parses each record only once, for all clients and attempts. */
 export const createEventReader = ({ onBroken, onEvent }: EventReaderOptions = {}): ReadEvent => {
   const known = new WeakMap<ConsumedRecord, BusinessEvent | BrokenEvent>();
   return (record) => {

@@ -1,24 +1,24 @@
-/** `more_info_url`: where a client's user sees more of a transaction, with a token that opens the page for a while. */
+/** `more_info_url`: the page on which a client's user sees a transaction, with a token that is valid for a limited time. */
 import { claimsToken } from "../../auth/tokens.ts";
 import type { JsonObject } from "../../lib/json-tree.ts";
 
 export interface MoreInfoOptions {
-  /** Its query and fragment are not used. */
+  /** Its query and fragment are left out. */
   readonly baseUrl: string;
   /** HS256 key. */
   readonly secret: string;
   readonly ttlSeconds: number;
-  /** Members of the transaction that the token's `data` repeats. */
+  /** Members of the transaction to copy into the token's `data`. */
   readonly txnFields: readonly string[];
 }
 
-/** Names the client whose domain this is; undefined: no client's. */
+/** The name of the client that has this domain. undefined: no client has it. */
 export type ClientNameOf = (domain: string) => string | undefined;
 
 const FIELDS = ["kind", "message", "memo", "memo_type", "quote_id", "client_domain"];
 const FIELDS_OF_SEP_6 = [...FIELDS, "type", "refund_memo", "refund_memo_type"];
 
-/** A new token for each call; `now` in milliseconds. */
+/** Each call makes a new token. `now`: milliseconds since the epoch. */
 export const moreInfoUrl = (
   { baseUrl, secret, ttlSeconds, txnFields }: MoreInfoOptions,
   { sep, transaction, now, clientNameOf }: MoreInfoRequest,

@@ -1,4 +1,4 @@
-/** The event service as the engine runs it: a plan for the business server, and one for each client. */
+/** The delivery plans of the event service: one for the business server, and one for each client. */
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
 import {
   type BusinessServerOptions,
@@ -11,25 +11,26 @@ import { progressBackOffDropMessage, retryForEver } from "../engine/strategy.ts"
 import { listOf, type CallbackClient } from "./callback-client.ts";
 import type { ReadEvent } from "./event.ts";
 
-/** Milliseconds after a failed attempt of a client's, of which there are three; then the event is a dead letter. */
+/** Waits between the three attempts of a client callback, in milliseconds. Then the event is dead-lettered. */
 const CLIENT_WAITS = [1000, 2000];
 
-/** The last one repeats. */
+/** Waits between attempts, in milliseconds. The last wait repeats. */
 const BUSINESS_SERVER_WAITS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300].map((seconds) => seconds * 1000);
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** As long as the Anchor Platform waits for an answer. */
+/** The same as in the Anchor Platform. */
 const READ_TIMEOUT_MS = 600_000;
 
-/** Requests at once, each for another transaction. */
-const TO_BUSINESS_SERVER = 16;
-const TO_CLIENT = 4;
+/** Maximum numbers of requests in flight. Each request is for another transaction, quote or customer. */
+const BUSINESS_SERVER_IN_FLIGHT = 16;
+const CLIENT_IN_FLIGHT = 4;
 
+/** The group whose members share the partitions for all clients. */
 export const CLIENTS_LEADER = "group-client-status-callback";
 
-/** Events of one transaction, quote or customer keep their order; where they don't say whose they are, all do. */
-const laneBy =
+/** Events of one transaction, quote or customer keep their order. Events without an id keep the order of their partition. */
+const subjectKeyBy =
   (read: ReadEvent): OrderKeyOf =>
   (record) => {
     const event = read(record);
@@ -39,7 +40,7 @@ const laneBy =
 
 const commonOf = (topic: string, read: ReadEvent) => ({
   topics: { names: [topic] },
-  orderKeyOf: laneBy(read),
+  orderKeyOf: subjectKeyBy(read),
   delayMs: 0,
   jitter: 0,
   maxRetryAfterMs: 0,
@@ -59,11 +60,11 @@ export const businessServerPlan = (topic: string, server: BusinessServerPlan): D
   group: "group-callback-api",
   endpoint: createBusinessServer(server),
   strategy: retryForEver(BUSINESS_SERVER_WAITS),
-  inFlight: TO_BUSINESS_SERVER,
+  inFlight: BUSINESS_SERVER_IN_FLIGHT,
   checkCertificate: server.checkCertificate,
 });
 
-/** Groups of one client: the Anchor Platform's, named by the client's list, and that of an earlier Stationgate, by its name. */
+/** The client's group: named by the client's list, as in the Anchor Platform. `earlier`: its name in earlier Stationgates. */
 export const groupsOf = (client: CallbackClient): { readonly group: string; readonly earlier: string } => ({
   group: `${CLIENTS_LEADER}-${listOf(client)}`,
   earlier: `${CLIENTS_LEADER}-${client.name}`,
@@ -75,5 +76,5 @@ export const clientPlan = (topic: string, options: ClientCallbackOptions): Deliv
   group: groupsOf(options.client).group,
   endpoint: createClientCallback(options),
   strategy: progressBackOffDropMessage({ retry: CLIENT_WAITS, down: [] }),
-  inFlight: TO_CLIENT,
+  inFlight: CLIENT_IN_FLIGHT,
 });

@@ -1,4 +1,4 @@
-/** Positions of groups that have no members: found at the start of a feed, stored, and kept from being forgotten. */
+/** Positions of the followers' groups, which have no members: loads, stores and refreshes them. */
 import { partitionId } from "../../broker/partitions.ts";
 import type { Broker, GroupPosition, Watermarks } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
@@ -6,23 +6,23 @@ import type { Clock } from "../../lib/clock.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
 import { type Cursor, type Feed, type Follower } from "../engine/feed.ts";
 
-/** Where a follower begins. */
+/** Start position of a follower. */
 type Start = Pick<Cursor, "next" | "stored" | "mayGoBack">;
 
 export interface Positions {
-  /** By `partitionId`. Tries until the broker answers, or `isWanted` says no more. */
+  /** Start positions by `partitionId`. Tries again until the broker answers or `isWanted` returns false. */
   load(
     follower: Follower,
     feeds: readonly Feed[],
     isWanted: () => boolean,
   ): Promise<ReadonlyMap<string, Start>>;
   /**
-   * Stores the positions that a follower begins at. false: that isn't possible now, and the follower must not begin, for what
-   * it finished would be sent again after a crash. Kafka refuses while a member of the group is there, also one that was
-   * killed, until its session is over.
+   * Stores the start positions of a follower. false: they can't be stored now, and the follower must not start, because
+   * its finished records would be sent again after a crash. Kafka refuses to store a position while the group has a member,
+   * also after the member was killed, until its session has expired.
    */
   take(follower: Follower, feeds: readonly Feed[], starts: ReadonlyMap<string, Start>): Promise<boolean>;
-  /** Rejects as `Subscription.commit` does. A position that is lower than the stored one is left out. */
+  /** Rejects as `Subscription.commit` does. Never replaces a stored position with a lower one. */
   store(follower: Follower, positions: readonly GroupPosition[]): Promise<void>;
   close(): void;
 }
@@ -30,31 +30,31 @@ export interface Positions {
 export interface PositionsOptions {
   readonly broker: Pick<Broker, "committed" | "setCommitted" | "watermarks">;
   readonly clock: Clock;
-  /** By `partitionId`: what is ours. */
+  /** The partitions that are assigned to this process, by `partitionId`. */
   readonly feeds: ReadonlyMap<string, Feed>;
-  /** Of the member that holds the feeds, as in `Subscription`. */
+  /** Silence of the leader's member, as in `Subscription`. */
   readonly silence: () => number;
   readonly onError: (error: GatewayError) => void;
 }
 
 /**
- * Kafka takes a position without a member from everybody. A process stores one only while it has heard from its own group
- * less than half a session ago: then no other process has been given the partition.
+ * Kafka accepts a position from any process if the group has no members. A process stores a position only if the last
+ * contact to its own group was less than half a session ago: until then no other process has the partition.
  */
-const MOST_SILENCE = 0.5;
+const MAX_SILENCE = 0.5;
 
 const AGAIN_MS = 1000;
 
-/** Questions on their way: the time that each has for its answer shall not go by in a queue. */
-const AT_ONCE = 64;
+/** Maximum number of requests in flight, so that requests don't time out in the adapter's queue. */
+const MAX_IN_FLIGHT = 64;
 
 /**
- * Kafka forgets the positions of a group without members a week after they were stored, unless it is told otherwise,
- * and on a quiet topic none are stored.
+ * Kafka deletes the positions of a group without members a week after they were stored, by default. On a quiet topic
+ * they must be stored again.
  */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
 
-/** Calls for one key at one time share an answer. */
+/** Calls for the same key share one request while it is in flight. */
 const coalesced = <T>(ask: (key: string) => Promise<T>): ((key: string) => Promise<T>) => {
   const asking = new Map<string, Promise<T>>();
   return (key) => {
@@ -64,10 +64,10 @@ const coalesced = <T>(ask: (key: string) => Promise<T>): ((key: string) => Promi
   };
 };
 
-/** A process that was frozen in the middle of its commit may set a position back once it goes on: it is looked for. */
+/** A process that was frozen during its commit may set a position back later. This is the interval of the check for that. */
 const CHECK_MS = 60_000;
 
-/** The stored position while there are such records, else the end of the partition that the follower asks for. */
+/** The stored position if it is in the partition, else the beginning or the end of the partition, as `from` says. */
 const startOf = (
   from: Follower["from"],
   stored: GroupPosition | undefined,
@@ -79,8 +79,8 @@ const startOf = (
 
 const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["load"] => {
   const watermarks = coalesced((topic) => broker.watermarks(topic));
-  const semaphore = createSemaphore({ permits: AT_ONCE, maxWaiting: Infinity });
-  /** However many followers failed at once, it is told once. */
+  const semaphore = createSemaphore({ permits: MAX_IN_FLIGHT, maxWaiting: Infinity });
+  /** Followers that fail at the same time share one pause and one report. */
   const pause = coalesced(() => new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve)));
   let failed: Promise<void> | undefined;
 
@@ -88,7 +88,7 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
     const committed = await semaphore.tryRun(() => broker.committed(group, topic));
     if (committed === undefined) throw new GatewayError("OVERLOADED");
     const storedIn = new Map(committed.map((position) => [position.partition, position]));
-    // Asked for after the positions: none that is sound lies behind them.
+    // Read the watermarks after the positions, so that no valid position is above them.
     const marks = await watermarks(topic);
     return marks.map((mark): [string, Start] => [
       partitionId({ topic, partition: mark.partition }),
@@ -100,7 +100,7 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
     const topics = [...new Set(feeds.map(({ topic }) => topic))];
     const found = new Map((await Promise.all(topics.map((topic) => startsIn(follower, topic)))).flat());
     if (feeds.every((feed) => found.has(partitionId(feed)))) return found;
-    throw new GatewayError("BROKER_UNAVAILABLE", { message: "A partition's end can't be told" });
+    throw new GatewayError("BROKER_UNAVAILABLE", { message: "The broker did not return the end of a partition" });
   };
 
   return async (follower, feeds, isWanted) => {
@@ -121,7 +121,7 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
 const hasMembers = ({ group }: Follower, cause: GatewayError): GatewayError =>
   cause.code === "REQUEST_INVALID"
     ? new GatewayError("REQUEST_INVALID", {
-        message: `The group ${group} still has members: its client gets events once they have left or their session is over. Stop the program that reads in this group`,
+        message: `The group ${group} still has members: its client gets events when they have left or their session has expired. Stop the program that reads in this group`,
         cause,
       })
     : cause;
@@ -138,7 +138,7 @@ const createTake =
       await broker.setCommitted(
         follower.group,
         positions,
-        ({ offset }, stored) => silence() < MOST_SILENCE && (stored === undefined || stored <= offset),
+        ({ offset }, stored) => silence() < MAX_SILENCE && (stored === undefined || stored <= offset),
       );
       return true;
     } catch (error) {
@@ -147,17 +147,17 @@ const createTake =
     }
   };
 
-/** The holder's position is written again where a lower one is stored, and where it was stored long ago. */
+/** Stores a position again if a lower one is stored, or if it was stored long ago. */
 const createRefresh = ({ broker, clock, feeds, silence, onError }: PositionsOptions): (() => void) => {
   let written = clock.now();
 
-  /** One group after the other: there is no hurry. */
+  /** Refreshes one group after another; it need not be fast. */
   const refresh = async (isOld: boolean): Promise<void> => {
     for (const { cursors } of feeds.values()) {
       for (const [{ group }, { stored }] of cursors) {
         if (stored === undefined) continue;
         await broker.setCommitted(group, [stored], ({ offset }, now) => {
-          if (silence() >= MOST_SILENCE) return false;
+          if (silence() >= MAX_SILENCE) return false;
           return now === undefined || now < offset || (isOld && now === offset);
         });
       }
@@ -179,7 +179,7 @@ const createRefresh = ({ broker, clock, feeds, silence, onError }: PositionsOpti
 };
 
 const lost = (): GatewayError =>
-  new GatewayError("BROKER_UNAVAILABLE", { message: "The partition is another process's now" });
+  new GatewayError("BROKER_UNAVAILABLE", { message: "The partition was assigned to another process" });
 
 export const createPositions = (options: PositionsOptions): Positions => {
   const { broker, feeds, silence } = options;
@@ -191,7 +191,7 @@ export const createPositions = (options: PositionsOptions): Positions => {
     if (!cursors.every((cursor) => cursor !== undefined)) throw lost();
     const refused: GroupPosition[] = [];
     await broker.setCommitted(follower.group, positions, (position, stored) => {
-      if (silence() >= MOST_SILENCE) refused.push(position);
+      if (silence() >= MAX_SILENCE) refused.push(position);
       const mayGoBack = cursorOf(position)?.mayGoBack === true;
       return refused.length === 0 && (stored === undefined || stored <= position.offset || mayGoBack);
     });

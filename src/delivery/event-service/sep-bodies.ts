@@ -1,11 +1,11 @@
 /**
- * A transaction in the words of its SEP, as the SEP's own GET /transaction answers it. What isn't listed here is not
- * sent: the platform's own object carries personal data that a client must not get.
+ * Maps a transaction to the object that its SEP's GET /transaction answers. Members that aren't listed here are not sent,
+ * because the platform's object contains personal data that a client must not get.
  */
 import { isJsonObject, type JsonObject, type JsonTree } from "../../lib/json-tree.ts";
 import { decimalSum, sameDecimal } from "../../lib/decimal.ts";
 
-/** The body of a transaction, or why it has none: then the event is a dead letter. */
+/** The body of a transaction, or why the transaction can't be mapped. Then the event is dead-lettered. */
 export type SepBody = JsonObject | { readonly unmappable: string };
 
 type Entries = readonly (readonly [string, JsonTree | undefined])[];
@@ -19,7 +19,7 @@ const memberOf = (tree: JsonTree | undefined, name: string): JsonTree | undefine
 const listOf = (tree: JsonTree | undefined): readonly JsonTree[] | undefined =>
   Array.isArray(tree) ? (tree as readonly JsonTree[]) : undefined;
 
-/** Members of the same name and value, in the order of `names`. */
+/** Copies members, in the order of `names`. */
 const same = (from: JsonTree | undefined, names: readonly string[]): Entries =>
   names.map((name) => [name, memberOf(from, name)]);
 
@@ -55,7 +55,7 @@ const accounts = (transaction: JsonObject): Entries => [
   ["to", transaction.get("destination_account")],
 ];
 
-/** An amount with its asset; an amount without either stays an empty object. */
+/** An amount and its asset. Without both it stays an empty object. */
 const wholeAmount = (tree: JsonTree | undefined): JsonObject | undefined => only(tree, ["amount", "asset"]);
 const bareAmount = (tree: JsonTree | undefined): JsonTree | undefined => memberOf(tree, "amount");
 
@@ -108,11 +108,11 @@ const sep6 = (transaction: JsonObject, moreInfoUrl: string | undefined): SepBody
   ]);
 };
 
-/** With payments the sums over them, which may differ from the event's own two amounts; these stand where there are none. */
+/** With payments, the amounts are the sums over the payments; they may differ from the event's amounts. Without payments, the event's amounts are used. */
 const summed = (refunds: JsonTree | undefined): JsonObject => {
-  const told = refundsOf(refunds, bareAmount, ID_AND_TYPE);
-  const each = listOf(told.get("payments")) ?? [];
-  if (each.length === 0) return told;
+  const mapped = refundsOf(refunds, bareAmount, ID_AND_TYPE);
+  const each = listOf(mapped.get("payments")) ?? [];
+  if (each.length === 0) return mapped;
   const sumOf = (name: string): string => decimalSum(each.map((payment) => memberOf(payment, name)));
   return object([
     ["amount_refunded", sumOf("amount")],
@@ -123,11 +123,11 @@ const summed = (refunds: JsonTree | undefined): JsonObject => {
 
 const sep24 = (transaction: JsonObject, moreInfoUrl: string | undefined): SepBody => {
   const refunds = transaction.get("refunds");
-  const told = refunds === undefined ? undefined : summed(refunds);
-  const hasPayments = (listOf(told?.get("payments")) ?? []).length > 0;
+  const mapped = refunds === undefined ? undefined : summed(refunds);
+  const hasPayments = (listOf(mapped?.get("payments")) ?? []).length > 0;
   const refunded =
     hasPayments &&
-    sameDecimal(told?.get("amount_refunded"), memberOf(transaction.get("amount_in"), "amount"));
+    sameDecimal(mapped?.get("amount_refunded"), memberOf(transaction.get("amount_in"), "amount"));
   return object([
     ...memo(transaction),
     ...same(transaction, ["id", "kind", "status"]),
@@ -136,7 +136,7 @@ const sep24 = (transaction: JsonObject, moreInfoUrl: string | undefined): SepBod
     ...feeDetails(transaction),
     ...same(transaction, ["quote_id", "started_at", "completed_at", "external_transaction_id", "message"]),
     ["refunded", { source: String(refunded) }],
-    ["refunds", told],
+    ["refunds", mapped],
     ...accounts(transaction),
   ]);
 };
@@ -174,7 +174,7 @@ const faultOf = (sep: string, transaction: JsonObject): string | undefined => {
   return undefined;
 };
 
-/** `transaction` is the event's own object, without members that are null. */
+/** `transaction`: the event's object, without null members. */
 export const sepBodyOf = (sep: string, transaction: JsonObject, moreInfoUrl: string | undefined): SepBody => {
   const fault = faultOf(sep, transaction);
   if (fault !== undefined) return { unmappable: fault };

@@ -1,8 +1,8 @@
 /**
- * Many consumer groups on one reader. A thousand clients with a group each would be a thousand members, each with
- * connections, heartbeats and fetches of its own, for the same records. Here one member of one group (`leader`) holds the
- * partitions and reads them once; the followers' groups have no members, only positions. Who holds a partition holds it
- * for all followers, so that among several processes one at a time serves a follower.
+ * One reader for many consumer groups. A member for each of a thousand clients would need connections, heartbeats and
+ * fetches for each, all for the same records. Here one member of one group (`leader`) has the partitions and reads them
+ * once. The followers' groups have no members, only positions. The process that has a partition serves it to all
+ * followers, so only one process at a time serves a follower.
  */
 import { partitionId } from "../../broker/partitions.ts";
 import type {
@@ -23,10 +23,10 @@ import { createPositions, type Positions } from "./positions.ts";
 export interface SharedReaderOptions {
   readonly broker: Broker;
   readonly clock: Clock;
-  /** The group whose members share out the partitions. */
+  /** The group whose members share the partitions. */
   readonly leader: string;
   readonly topics: readonly string[];
-  /** Faults that reading goes on from by itself. */
+  /** Called for faults after which reading continues by itself. */
   readonly onError: (error: GatewayError) => void;
 }
 
@@ -35,26 +35,34 @@ interface ReaderState extends SharedReaderOptions {
   readonly followers: Set<Follower>;
   readonly positions: Positions;
   readonly catchUp: CatchUp;
-  live: Promise<Subscription> | undefined;
-  /** Of the leader's member, as in `Subscription`. */
-  silence: () => number;
+  readonly membership: Membership;
 }
 
-/** Until a follower that can't begin is tried again. */
+/** The subscription of the leader's group. The first follower opens it. */
+interface Membership {
+  opening: Promise<Subscription> | undefined;
+  /** undefined until `opening` resolves. */
+  subscription: Subscription | undefined;
+}
+
+/** Without a subscription there was no contact to the group. */
+const silenceOf = ({ subscription }: Membership): number => subscription?.silence ?? Infinity;
+
+/** Milliseconds until a follower that can't start tries again. */
 const AGAIN_MS = 1000;
 
 const isCurrent = ({ feeds }: ReaderState, feed: Feed): boolean =>
   feeds.get(partitionId(feed)) === feed && !feed.ended;
 
-/** Lets a follower read along from its group's positions. */
+/** Adds a follower to the feeds, at its group's positions. */
 const attach = async (reader: ReaderState, follower: Follower, feeds: readonly Feed[]): Promise<void> => {
   const ours = (): readonly Feed[] =>
     reader.followers.has(follower) ? feeds.filter((feed) => isCurrent(reader, feed)) : [];
   const starts = await reader.positions.load(follower, feeds, () => ours().length > 0);
-  // Before that it isn't known how long the group has been silent.
-  await reader.live;
+  // The silence of the group is known only when the subscription is open.
+  await reader.membership.opening;
   if (ours().length > 0 && !(await reader.positions.take(follower, ours(), starts))) {
-    // The others don't wait for it.
+    // The other followers don't wait for this one.
     reader.clock.after(AGAIN_MS, () => void admit(reader, [follower], feeds));
     return;
   }
@@ -70,14 +78,14 @@ const attach = async (reader: ReaderState, follower: Follower, feeds: readonly F
   }
 };
 
-/** Lets the followers in, and then reads on from where those are who have come first. */
+/** Adds the followers, and then starts the live reader of each feed. */
 const admit = async (
   reader: ReaderState,
   followers: readonly Follower[],
   feeds: readonly Feed[],
 ): Promise<void> => {
   await Promise.all(followers.map((follower) => attach(reader, follower, feeds)));
-  const live = await reader.live;
+  const live = await reader.membership.opening;
   for (const feed of feeds.filter((one) => isCurrent(reader, one) && one.cursors.size > 0)) {
     const { topic, partition } = feed;
     if (feed.head === undefined) {
@@ -90,7 +98,7 @@ const admit = async (
   }
 };
 
-/** Nothing of it is handed out from now on; its followers may still commit. */
+/** Passes no more records of the feed on. Its followers may still commit. */
 const retire = ({ catchUp }: ReaderState, feed: Feed): void => {
   feed.ended = true;
   feed.head = undefined;
@@ -104,20 +112,20 @@ const assigned = (reader: ReaderState, partitions: readonly TopicPartition[]): v
     if (before !== undefined) retire(reader, before);
     reader.feeds.set(partitionId(feed), feed);
   }
-  // What is read before it is known where to begin is read for nothing.
-  void reader.live?.then((live) => {
+  // Pause until the start position is known.
+  void reader.membership.opening?.then((live) => {
     live.pause(partitions);
   });
   void admit(reader, [...reader.followers], fresh);
 };
 
-/** Lets the followers commit what they have finished. */
+/** Calls `onRevoked` of the followers, in which they commit. */
 const giveUp = async (followers: Iterable<Follower>, feeds: readonly Feed[]): Promise<void> => {
-  const told = [...followers].map(async (follower) => {
+  const revocations = [...followers].map(async (follower) => {
     const theirs = feeds.filter(({ cursors }) => cursors.has(follower));
     if (theirs.length > 0) await follower.handlers.onRevoked?.(theirs);
   });
-  await Promise.all(told);
+  await Promise.all(revocations);
 };
 
 const revoked = async (reader: ReaderState, partitions: readonly TopicPartition[]): Promise<void> => {
@@ -139,8 +147,8 @@ const passed = ({ feeds }: ReaderState, position: TopicPartitionOffset): void =>
   if (feed?.head !== undefined) feed.head = passOn(feed, feed.head, position.offset);
 };
 
-const openLive = (reader: ReaderState): Promise<Subscription> =>
-  reader.broker.subscribe(
+const openLive = async (reader: ReaderState): Promise<Subscription> => {
+  const subscription = await reader.broker.subscribe(
     { group: reader.leader, topics: reader.topics, from: "earliest" },
     {
       onAssigned: (partitions) => {
@@ -159,6 +167,9 @@ const openLive = (reader: ReaderState): Promise<Subscription> =>
       onError: reader.onError,
     },
   );
+  reader.membership.subscription = subscription;
+  return subscription;
+};
 
 const leave = async (reader: ReaderState, follower: Follower): Promise<void> => {
   const feeds = [...reader.feeds.values()];
@@ -167,7 +178,7 @@ const leave = async (reader: ReaderState, follower: Follower): Promise<void> => 
   for (const { cursors } of feeds) cursors.delete(follower);
 };
 
-/** A follower's side of it. */
+/** The subscription that a follower gets. */
 const subscriptionOf = (reader: ReaderState, follower: Follower): Subscription => {
   const each = (partitions: readonly TopicPartition[], change: (feed: Feed) => void): void => {
     for (const partition of partitions) {
@@ -175,7 +186,7 @@ const subscriptionOf = (reader: ReaderState, follower: Follower): Subscription =
       if (feed?.cursors.has(follower) === true) change(feed);
     }
   };
-  const amend = (feed: Feed, change: { paused?: boolean; next?: bigint }): void => {
+  const update = (feed: Feed, change: { paused?: boolean; next?: bigint }): void => {
     Object.assign(feed.cursors.get(follower) ?? {}, change);
     reader.catchUp.look(feed);
   };
@@ -184,21 +195,21 @@ const subscriptionOf = (reader: ReaderState, follower: Follower): Subscription =
       return [...reader.feeds.values()].filter(({ cursors }) => cursors.has(follower));
     },
     get silence() {
-      return reader.silence();
+      return silenceOf(reader.membership);
     },
     pause: (partitions) => {
       each(partitions, (feed) => {
-        amend(feed, { paused: true });
+        update(feed, { paused: true });
       });
     },
     resume: (partitions) => {
       each(partitions, (feed) => {
-        amend(feed, { paused: false });
+        update(feed, { paused: false });
       });
     },
     seek: ({ offset, ...partition }) => {
       each([partition], (feed) => {
-        amend(feed, { next: offset });
+        update(feed, { next: offset });
       });
     },
     commit: (positions) => reader.positions.store(follower, positions),
@@ -211,17 +222,17 @@ const follow = async (
   { group, from }: SubscribeOptions,
   handlers: SubscriptionHandlers,
 ): Promise<Subscription> => {
-  if (group === undefined) throw new GatewayError("REQUEST_INVALID", { message: "A follower has a group" });
+  if (group === undefined)
+    throw new GatewayError("REQUEST_INVALID", { message: "A follower must have a group" });
   const follower: Follower = { group, from, handlers };
   const present = [...reader.feeds.values()];
   reader.followers.add(follower);
-  reader.live ??= openLive(reader);
+  reader.membership.opening ??= openLive(reader);
   try {
-    const live = await reader.live;
-    reader.silence = () => live.silence;
+    await reader.membership.opening;
   } catch (error) {
     reader.followers.delete(follower);
-    reader.live = undefined;
+    reader.membership.opening = undefined;
     throw asGatewayError(error);
   }
   if (present.length > 0) void admit(reader, [follower], present);
@@ -229,30 +240,30 @@ const follow = async (
 };
 
 export interface SharedReader {
-  /** The broker as followers see it: `subscribe` takes a group of theirs, and promises them what the port promises. */
+  /** The broker for the followers. Its `subscribe` requires a group, and keeps the contract of the port. */
   readonly broker: Broker;
-  /** Leaves the leader's group; to be called when the followers have closed their subscriptions. */
+  /** Leaves the leader's group. Call it after the followers have closed their subscriptions. */
   close(): Promise<void>;
 }
 
 export const createSharedReader = (options: SharedReaderOptions): SharedReader => {
   const { broker } = options;
   const feeds = new Map<string, Feed>();
+  const membership: Membership = { opening: undefined, subscription: undefined };
   const reader: ReaderState = {
     ...options,
     feeds,
     followers: new Set(),
-    positions: createPositions({ ...options, feeds, silence: () => reader.silence() }),
+    membership,
+    positions: createPositions({ ...options, feeds, silence: () => silenceOf(membership) }),
     catchUp: createCatchUp(options),
-    live: undefined,
-    silence: () => Infinity,
   };
   return {
     broker: { ...broker, subscribe: (wanted, handlers) => follow(reader, wanted, handlers) },
     close: async () => {
       reader.positions.close();
       await reader.catchUp.close();
-      const live = await reader.live?.catch(() => undefined);
+      const live = await membership.opening?.catch(() => undefined);
       await live?.close();
     },
   };

@@ -22,14 +22,14 @@ const STRATEGIES = [
 ];
 
 describe.each(STRATEGIES)("with %s", (strategy) => {
-  it("a host name that leads to an address that is not allowed stops the task, and drops nothing", async () => {
+  it("a host name that resolves to a refused address stops the task, and drops nothing", async () => {
     rig = await createRig();
     await rig.produce(["a", "b"]);
     const url = `http://localhost:${rig.sink.port}/`;
     rig.run({ "callback.request.url": url, "exception.strategy": strategy }, []);
 
     expect(await untilStopped()).toMatch(
-      /^Delivery stopped at orders-0@0 after attempt 1: localhost leads to (127\.0\.0\.1|::1), which is not a public address; add it to delivery\.allowTargets to allow it$/,
+      /^Delivery stopped at orders-0@0 after attempt 1: localhost resolves to (127\.0\.0\.1|::1), which is not a public address; add it to delivery\.allowTargets to allow it$/,
     );
     expect(rig.drops).toStrictEqual([]);
     expect(rig.attempts).toHaveLength(1);

@@ -274,7 +274,7 @@ describe("callbacks to the business server", () => {
     expect(letters.map(reasonOf)).toStrictEqual([
       "empty value",
       "empty value",
-      "value is no JSON object",
+      "value is not a JSON object",
       "unknown event type surprise",
     ]);
   });
@@ -385,7 +385,7 @@ describe("callbacks to clients", () => {
 
     expect(rig.broken).toStrictEqual([
       "0 empty value",
-      "1 value is no JSON object",
+      "1 value is not a JSON object",
       "2 unknown event type surprise",
     ]);
   });

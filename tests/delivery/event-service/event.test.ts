@@ -57,9 +57,9 @@ describe("reading an event", () => {
   it.each([
     [null, "empty value"],
     ["", "empty value"],
-    ["{", "value is no JSON object"],
-    ["[]", "value is no JSON object"],
-    ["null", "value is no JSON object"],
+    ["{", "value is not a JSON object"],
+    ["[]", "value is not a JSON object"],
+    ["null", "value is not a JSON object"],
     [`{"id":${"[".repeat(20_000)}${"]".repeat(20_000)}}`, "value is nested too deep"],
     [`{"id":[${"0,".repeat(200_000)}0]}`, "value has too many values"],
     ['{"id":"e"}', "event without type"],

@@ -1,16 +1,16 @@
-/** One answer, collected no further than it is ever looked at. */
+/** Collects one answer. Only the first 64 KiB of its body are kept. */
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from "node:zlib";
 import type { Dispatcher } from "undici";
 import type { HttpResult } from "../delivery-plan.ts";
 
-const KEPT_BYTES = 64 * 1024;
+const MAX_BYTES = 64 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
 type Decode = (body: Buffer) => Buffer;
 
-/** What is cut off, or decodes to more than is kept, is read as far as it goes or not at all. */
-const BOUNDS = { maxOutputLength: KEPT_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
+/** A truncated body is decoded as far as possible. A body that decodes to more than the limit is left out. */
+const BOUNDS = { maxOutputLength: MAX_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
 const gunzip: Decode = (body) => gunzipSync(body, BOUNDS);
 
 const DECODERS: ReadonlyMap<string, Decode> = new Map([
@@ -21,14 +21,17 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map([
     "br",
     (body) =>
       brotliDecompressSync(body, {
-        maxOutputLength: KEPT_BYTES,
+        maxOutputLength: MAX_BYTES,
         finishFlush: constants.BROTLI_OPERATION_FLUSH,
       }),
   ],
   ["identity", (body) => body],
 ]);
 
-/** RFC 9110, 12.5.3: without Accept-Encoding in the request, any encoding may come. Empty: it can't be decoded. */
+/**
+ * RFC 9110, 12.5.3: the requests have no Accept-Encoding, so the answer may have any encoding. Returns an empty buffer if
+ * the body can't be decoded.
+ */
 const decoded = (body: Buffer, encodings: string): Buffer => {
   try {
     return encodings
@@ -45,14 +48,14 @@ const textOf = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value.join(", ") : value;
 
 export interface AnswerListener {
-  /** The request is being written. */
+  /** Writing of the request begins. */
   onWritten(controller: Dispatcher.DispatchController): void;
-  /** `location`: the answer's header. */
+  /** `location`: value of the Location header. */
   onAnswer(result: HttpResult, location: string | undefined): void;
   onFailure(error: Error): void;
 }
 
-/** Calls `onAnswer` or `onFailure`; after `onAnswer` nothing more. */
+/** Calls either `onAnswer` or `onFailure`, once. */
 export const collectAnswer = (listener: AnswerListener): Dispatcher.DispatchHandler => {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -60,11 +63,11 @@ export const collectAnswer = (listener: AnswerListener): Dispatcher.DispatchHand
   let retryAfter: string | undefined;
   let encodings: string | undefined;
   let location: string | undefined;
-  let told = false;
+  let isReported = false;
 
-  const tell = (): void => {
-    if (told) return;
-    told = true;
+  const report = (): void => {
+    if (isReported) return;
+    isReported = true;
     const body = Buffer.concat(chunks);
     const whole = encodings === undefined ? body : decoded(body, encodings);
     listener.onAnswer({ status, retryAfter, body: whole }, location);
@@ -81,17 +84,17 @@ export const collectAnswer = (listener: AnswerListener): Dispatcher.DispatchHand
       encodings = textOf(headers["content-encoding"]);
     },
     onResponseData: (controller, chunk) => {
-      chunks.push(chunk.subarray(0, KEPT_BYTES - size));
+      chunks.push(chunk.subarray(0, MAX_BYTES - size));
       size += chunk.length;
-      if (size <= KEPT_BYTES) return;
-      tell();
-      controller.abort(new RangeError("More than is ever read"));
+      if (size <= MAX_BYTES) return;
+      report();
+      controller.abort(new RangeError(`The body has more than ${MAX_BYTES} bytes`));
     },
     onResponseEnd: () => {
-      tell();
+      report();
     },
     onResponseError: (_, error) => {
-      if (!told) listener.onFailure(error);
+      if (!isReported) listener.onFailure(error);
     },
   };
 };

@@ -1,4 +1,10 @@
-/** Connections to endpoints, kept and used again; each carries one request at a time. */
+/**
+ * Kept connections to endpoints. Each connection carries one request at a time.
+ *
+ * RFC 9110, 15.2: any number of 1xx answers may precede the final answer, and a client must skip them. undici (7.30)
+ * breaks the connection at a 100 that it did not ask for. Therefore they are removed before undici reads them. A 101 is
+ * kept, because another protocol would follow it.
+ */
 import { isIP, type Socket } from "node:net";
 import { buildConnector, Client } from "undici";
 import { targetRefused, type Targets } from "../targets.ts";
@@ -12,24 +18,24 @@ export interface ConnectionOptions {
 }
 
 export interface Connection {
-  /** It connects when it is first used, and anew after its socket has gone. */
+  /** Connects on first use, and again after its socket was closed. */
   readonly client: Client;
-  /** Of the present socket; 0 before there is one. */
+  /** Bytes read from the current socket. 0: there is no socket yet. */
   readonly bytesRead: number;
-  /** Answers that have been read from the present socket. */
+  /** Number of answers read from the current socket. */
   answered: number;
-  /** To be called when a request is being written. */
+  /** Call it when writing of a request begins. */
   expectAnswer(): void;
 }
 
 interface Connections {
-  /** One that is free, or a new one; to be released when its request has ended. */
+  /** Returns a free or a new connection. Release it when its request has ended. */
   take(origin: string): Connection;
   release(origin: string, connection: Connection): void;
   close(): Promise<void>;
 }
 
-/** A URL may name an address outright, and then nothing is looked up. */
+/** If the URL's host is an address, there is no DNS lookup, so the address is checked here. */
 const guardedConnector = (options: ConnectionOptions): buildConnector.connector => {
   const { targets, connectTimeoutMs, checkCertificate = true } = options;
   const connect = buildConnector({
@@ -54,7 +60,7 @@ const open = (origin: string, connect: buildConnector.connector): Connection => 
       bodyTimeout: 0,
       connect: (wanted, callback) => {
         connect(wanted, (...outcome) => {
-          // After an error undici leaves the socket out, whatever its types say.
+          // After an error there is no socket, although undici's types say so.
           if (outcome[0] === null) {
             [, socket] = outcome;
             answers = onlyFinalAnswers(socket);
@@ -97,39 +103,33 @@ export const createConnections = (options: ConnectionOptions): Connections => {
   };
 };
 
-/**
- * RFC 9110, 15.2: any number of 1xx answers may precede the final one, asked for or not, and are skipped. undici (7.30)
- * breaks the connection at a 100 that it did not ask for, so it gets to read none of them. A 101 stays: it would be
- * followed by another protocol.
- */
-
 const INTERIM = /^HTTP\/1\.[01] 1(?!01)\d\d/;
-/** Length of the text that INTERIM decides on. */
+/** Number of characters that INTERIM checks. */
 const STATUS_LENGTH = "HTTP/1.1 100".length;
 const HEAD_END = "\r\n\r\n";
-/** Longer heads are left to undici, which refuses them. */
-const LONGEST_HEAD = 16 * 1024;
+/** undici gets longer heads, and refuses them. */
+const MAX_HEAD = 16 * 1024;
 
 interface FinalAnswers {
-  /** A request is being written: what is read next is the beginning of its answer. */
+  /** The next bytes that are read are the beginning of an answer. */
   expectAnswer(): void;
 }
 
 type Cut = { readonly pass: Buffer } | { readonly hold: Buffer };
 
-/** Removes whole 1xx answers from the front; holds back what can still become one. */
+/** Removes complete 1xx answers from the front. Holds back bytes that may be the beginning of a 1xx answer. */
 const cutInterim = (read: Buffer): Cut => {
   let rest = read;
   while (rest.length >= STATUS_LENGTH) {
     if (!INTERIM.test(rest.toString("latin1", 0, STATUS_LENGTH))) return { pass: rest };
     const end = rest.indexOf(HEAD_END);
-    if (end === -1) return rest.length > LONGEST_HEAD ? { pass: rest } : { hold: rest };
+    if (end === -1) return rest.length > MAX_HEAD ? { pass: rest } : { hold: rest };
     rest = rest.subarray(end + HEAD_END.length);
   }
   return { hold: rest };
 };
 
-/** To be called before undici gets the socket: it reads by `socket.read()`, which this takes the place of. */
+/** Call it before undici gets the socket. It replaces `socket.read()`, by which undici reads. */
 const onlyFinalAnswers = (socket: Socket): FinalAnswers => {
   const read = socket.read.bind(socket) as () => Buffer | null;
   let atStart = false;

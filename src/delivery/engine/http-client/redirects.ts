@@ -1,23 +1,23 @@
 /**
- * Redirects of callbacks. A 307 or 308 asks for the same request at another URL; it is followed as long as the host stays
- * the one that the request is signed for. Any other redirect would change the method or drop the body: it is an answer.
+ * Redirects of callbacks. A 307 or 308 is followed if the host stays the host that the request is signed for. Any other
+ * redirect would change the method or drop the body, so it is the answer of the attempt.
  */
 import type { DeliveryRequest } from "../delivery-plan.ts";
 
-/** Redirects that one attempt follows. */
-const MOST = 5;
+/** Maximum number of redirects that one attempt follows. */
+const MAX_REDIRECTS = 5;
 
 const SAME_REQUEST = new Set([307, 308]);
 
-/** User information aside; undefined: the URL is relative to another one. */
+/** Captures host and port without userinfo. No match: the URL is relative. */
 const AUTHORITY = /^(?:[a-z][a-z\d+.-]*:)?[\\/]{2}(?:[^\\/?#]*@)?([^\\/?#]*)/i;
 
-/** The host, and the port where the URL spells it out, even if it is the scheme's own: what is signed. */
+/** The host, and the port if the URL contains it (also the default port). This is the text that is signed. */
 export const hostAsWritten = (url: string): string | undefined => AUTHORITY.exec(url)?.[1];
 
 const isHttp = ({ protocol }: URL): boolean => protocol === "https:" || protocol === "http:";
 
-/** The host is compared as it is written, and again as it was understood: a URL has more spellings than one. */
+/** Compares the host as written and as parsed, because a URL can spell one host in several ways. */
 const staysWith = (host: string, location: string, from: URL, to: URL): boolean => {
   const written = hostAsWritten(location);
   if (written === undefined) return to.origin === from.origin;
@@ -29,13 +29,13 @@ const resolved = (location: string, from: URL): URL | undefined =>
 
 export interface Redirect {
   readonly status: number;
-  /** The answer's header. */
+  /** Value of the Location header. */
   readonly location: string | undefined;
-  /** Redirects that this attempt has followed before. */
+  /** Number of redirects that this attempt has followed. */
   readonly followed: number;
 }
 
-/** The next request of the attempt, or why there is none; undefined: the answer is the attempt's own. */
+/** The next request of the attempt, or why the redirect can't be followed. undefined: the redirect is the attempt's answer. */
 export const afterRedirect = (
   request: DeliveryRequest,
   { status, location, followed }: Redirect,
@@ -51,6 +51,6 @@ export const afterRedirect = (
     return fault(`to another host, ${to.host}: only redirects to ${host} are followed`);
   if (from.protocol === "https:" && to.protocol === "http:")
     return fault("from https to http is not followed");
-  if (followed >= MOST) return fault(`after ${MOST} redirects, the most that are followed`);
+  if (followed >= MAX_REDIRECTS) return fault(`after ${MAX_REDIRECTS} redirects, the maximum number`);
   return { request: { ...request, origin: to.origin, path: `${to.pathname}${to.search}` } };
 };

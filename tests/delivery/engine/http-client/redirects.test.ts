@@ -90,7 +90,7 @@ describe("a redirect", () => {
   it("is a fault after five others", () => {
     expect(
       afterRedirect(requestTo("http://w.example"), { status: 308, location: "/a", followed: 5 }),
-    ).toStrictEqual({ error: "HTTP status 308 after 5 redirects, the most that are followed" });
+    ).toStrictEqual({ error: "HTTP status 308 after 5 redirects, the maximum number" });
   });
 
   it.each([200, 300, 301, 302, 303, 304, 305, 306, 399, 400])("of status %d is an answer", (status) => {
@@ -158,7 +158,7 @@ describe("the HTTP client", () => {
 
     expect(await clientWith().send(request())).toMatchObject({
       status: 307,
-      error: "HTTP status 307 after 5 redirects, the most that are followed",
+      error: "HTTP status 307 after 5 redirects, the maximum number",
     });
     expect(sink.requests).toHaveLength(6);
   });
