@@ -100,7 +100,9 @@ const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["lo
     const topics = [...new Set(feeds.map(({ topic }) => topic))];
     const found = new Map((await Promise.all(topics.map((topic) => startsIn(follower, topic)))).flat());
     if (feeds.every((feed) => found.has(partitionId(feed)))) return found;
-    throw new GatewayError("BROKER_UNAVAILABLE", { message: "The broker did not return the end of a partition" });
+    throw new GatewayError("BROKER_UNAVAILABLE", {
+      message: "The broker did not return the end of a partition",
+    });
   };
 
   return async (follower, feeds, isWanted) => {
