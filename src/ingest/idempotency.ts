@@ -1,15 +1,11 @@
-/**
- * Repeats of a call that carries an `Idempotency-Key` (the IETF draft of that name) get the first call's outcomes
- * instead of a second write. In one process, and for as long as it remembers.
- */
-import { createHash } from "node:crypto";
+/** Calls with an `Idempotency-Key` (IETF draft "The Idempotency-Key HTTP Header Field"). */
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { EventOutcome } from "./produce.ts";
 import type { Remembered } from "./remembered.ts";
 
 /**
- * All that makes two calls the same one. Another route is another scope; another body under the same key, or the same
- * bytes as another content type, is another call. How the answer is worded (`Prefer`) makes no difference.
+ * A call is repeated if all of these are equal. The same key on another route, or with another body or content type, is
+ * another call. The `Prefer` header does not count.
  */
 export interface IdempotentCall {
   readonly key: string;
@@ -19,15 +15,15 @@ export interface IdempotentCall {
   readonly station: string;
   readonly contentType: string;
   readonly body: Buffer;
-  /** How many outcomes it is going to have. */
+  /** Number of events, which is the number of outcomes. */
   readonly events: number;
 }
 
 export interface Idempotency {
   /**
-   * The outcomes of `produce`, or those that the same call had before; who comes while it is under way waits for it.
-   * Remembered are calls of which something was stored and nothing can end otherwise the next time: all others are
-   * carried out again. Rejects with OVERLOADED, and then nothing is stored, while there is no memory for the outcomes.
+   * Returns the outcomes of `produce`, or the outcomes of the same call before. A call that comes while the same call is
+   * in flight waits for it. Only final outcomes are remembered; other calls are carried out again. Rejects with
+   * OVERLOADED, and then nothing is stored, if there is no memory for the outcomes.
    */
   once(
     call: IdempotentCall,
@@ -40,53 +36,23 @@ export interface IdempotencyOptions {
   readonly remembered: Remembered<readonly EventOutcome[]>;
 }
 
-export const createIdempotency = ({ windowMs, remembered }: IdempotencyOptions): Idempotency => {
-  const underWay = new Map<string, Promise<readonly EventOutcome[]>>();
+export const createIdempotency = ({ windowMs, remembered }: IdempotencyOptions): Idempotency => ({
+  once: ({ key, principal, route, station, contentType, body, events }, produce) =>
+    remembered.once(
+      {
+        identity: [key, principal, route, station, contentType],
+        body,
+        bytes: ENTRY_BYTES + events * OUTCOME_BYTES,
+        ttlMs: windowMs,
+        toRemember: rememberedOutcomes,
+      },
+      produce,
+    ),
+});
 
-  const carryOut = async (
-    name: string,
-    reserved: number,
-    produce: () => Promise<readonly EventOutcome[]>,
-  ): Promise<readonly EventOutcome[]> => {
-    let held = reserved;
-    try {
-      const outcomes = await produce();
-      if (held === 0 || !isFinal(outcomes)) return outcomes;
-      const bytes = sizeOfAll(outcomes);
-      const fits = bytes <= held || remembered.reserve(bytes - held) === "reserved";
-      if (fits) held = Math.max(held, bytes);
-      const kept = fits ? outcomes.map(withoutCause) : outcomes.map(withoutText);
-      const keptBytes = fits ? bytes : held;
-      remembered.keep(name, kept, { bytes: keptBytes, ttlMs: windowMs });
-      held -= keptBytes;
-      return outcomes;
-    } finally {
-      remembered.release(held);
-      underWay.delete(name);
-    }
-  };
-
-  return {
-    once: (call, produce) => {
-      const name = nameOf(call);
-      const known = remembered.get(name);
-      if (known !== undefined) return Promise.resolve(known);
-      const running = underWay.get(name);
-      if (running !== undefined) return running;
-      const bytes = ENTRY_BYTES + call.events * OUTCOME_BYTES;
-      const answer = remembered.reserve(bytes);
-      if (answer === "full") return Promise.reject(new GatewayError("OVERLOADED"));
-      // A call that is larger than all the memory isn't protected, as one that was forgotten.
-      const first = carryOut(name, answer === "reserved" ? bytes : 0, produce);
-      underWay.set(name, first);
-      return first;
-    },
-  };
-};
-
-/** Of the name, the entry and the list. */
+/** Size of a name, an entry and a list. */
 const ENTRY_BYTES = 400;
-/** Of a stored event, or of a refused one without its text. */
+/** Size of the outcome of a stored event, or of a refused event without its text. */
 const OUTCOME_BYTES = 120;
 const ERROR_BYTES = 400;
 
@@ -97,26 +63,37 @@ const sizeOfAll = (outcomes: readonly EventOutcome[]): number => {
   return bytes;
 };
 
-/** Refusals that may be none the next time, though the event is the same. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(["STATION_UNKNOWN", "PARTITION_UNKNOWN", "RECORD_REFUSED"]);
+/** Refusals that the same event may not get the next time. */
+const TEMPORARY: ReadonlySet<ErrorCode> = new Set(["STATION_UNKNOWN", "PARTITION_UNKNOWN", "RECORD_REFUSED"]);
 
-/** Where nothing is stored a repeat does no harm, and its answer is the newest. */
+/**
+ * True if at least one event is stored and no outcome can change. If nothing is stored, a repeat does no harm and gets
+ * a newer answer.
+ */
 const isFinal = (outcomes: readonly EventOutcome[]): boolean =>
   outcomes.some(({ status }) => status === "stored") &&
   outcomes.every(
     (outcome) =>
       outcome.status === "stored" ||
-      (outcome.error.outcome === "refused" && !PASSING.has(outcome.error.code)),
+      (outcome.error.outcome === "refused" && !TEMPORARY.has(outcome.error.code)),
   );
 
-/** A cause may hold the whole event. */
+const rememberedOutcomes = (
+  outcomes: readonly EventOutcome[],
+  grow: (bytes: number) => boolean,
+): readonly EventOutcome[] | undefined => {
+  if (!isFinal(outcomes)) return undefined;
+  return outcomes.map(grow(sizeOfAll(outcomes)) ? withoutCause : withoutText);
+};
+
+/** The cause may hold the whole event. */
 const withoutCause = (outcome: EventOutcome): EventOutcome => {
   if (outcome.status === "stored") return outcome;
   const { code, message } = outcome.error;
   return { status: "failed", error: new GatewayError(code, { message }) };
 };
 
-/** One object for each code. */
+/** One object for each code, which saves memory. */
 const textless = new Map<ErrorCode, EventOutcome>();
 
 const withoutText = (outcome: EventOutcome): EventOutcome => {
@@ -126,10 +103,3 @@ const withoutText = (outcome: EventOutcome): EventOutcome => {
   textless.set(code, known);
   return known;
 };
-
-/** A digest: keys come from clients, and may be as long as a header. */
-const nameOf = ({ key, principal, route, station, contentType, body }: IdempotentCall): string =>
-  createHash("sha256")
-    .update(JSON.stringify([key, principal, route, station, contentType]))
-    .update(body)
-    .digest("base64");

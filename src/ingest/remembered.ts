@@ -1,18 +1,34 @@
-/** What is remembered of finished calls: bounded in time and in bytes, the least used of it is forgotten first. */
+/**
+ * Memory of finished calls: a repeated call gets the first call's result instead of a second write. The memory is
+ * bounded in time and in bytes; the least recently used calls are forgotten first. Each process has its own.
+ */
+import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { GatewayError } from "../errors.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 
-export interface Remembered<T extends object> {
-  get(name: string): T | undefined;
+export interface RememberedCall<T> {
+  /** Two calls with the same identity and the same body are the same call. */
+  readonly identity: readonly string[];
+  readonly body: Buffer;
+  /** Memory to reserve before the call runs. */
+  readonly bytes: number;
+  /** Milliseconds for which the result is remembered. */
+  readonly ttlMs: number;
   /**
-   * Takes memory for what a call is going to leave, and forgets older calls for it. "too large": there is never so much.
-   * "full": others use the memory now.
+   * The value to remember for this result; undefined: the next call runs again. `grow` asks for a new total of bytes.
+   * If it returns false, the value must fit into the bytes that were reserved.
    */
-  reserve(bytes: number): "reserved" | "too large" | "full";
-  /** Gives reserved memory back. */
-  release(bytes: number): void;
-  /** Remembers for so many milliseconds; its memory is reserved. */
-  keep(name: string, value: T, kept: { readonly bytes: number; readonly ttlMs: number }): void;
+  readonly toRemember: (result: T, grow: (bytes: number) => boolean) => T | undefined;
+}
+
+export interface Remembered<T extends object> {
+  /**
+   * Returns what `run` returns, or the remembered result of the same call. A call that comes while the same call runs
+   * gets that call's result, or its error. Errors are not remembered. Rejects with OVERLOADED, without calling `run`,
+   * if other users hold the memory. A call that needs more than the whole memory runs, and is not remembered.
+   */
+  once(call: RememberedCall<T>, run: () => Promise<T>): Promise<T>;
 }
 
 export interface RememberedOptions {
@@ -27,6 +43,7 @@ interface Entry<T> {
 }
 
 export const createRemembered = <T extends object>({ budget, now }: RememberedOptions): Remembered<T> => {
+  const running = new Map<string, Promise<T>>();
   const entries = new LRUCache<string, Entry<T>>({
     maxSize: budget.maxBytes,
     sizeCalculation: ({ bytes }) => bytes,
@@ -36,18 +53,56 @@ export const createRemembered = <T extends object>({ budget, now }: RememberedOp
       budget.give(bytes);
     },
   });
+
+  /** Forgets older calls to make room. */
+  const reserve = (bytes: number): boolean => {
+    if (bytes > budget.maxBytes) return false;
+    while (budget.usedBytes + bytes > budget.maxBytes && entries.size > 0) entries.pop();
+    return budget.tryTake(bytes);
+  };
+
+  const carryOut = async (
+    name: string,
+    { bytes, ttlMs, toRemember }: RememberedCall<T>,
+    run: () => Promise<T>,
+  ): Promise<T> => {
+    let reserved = bytes;
+    let used = bytes;
+    const grow = (total: number): boolean => {
+      if (total > reserved && !reserve(total - reserved)) return false;
+      reserved = Math.max(reserved, total);
+      used = total;
+      return true;
+    };
+    try {
+      const result = await run();
+      const value = toRemember(result, grow);
+      if (value === undefined) return result;
+      entries.set(name, { value, bytes: used }, { ttl: ttlMs });
+      reserved -= used;
+      return result;
+    } finally {
+      budget.give(reserved);
+      running.delete(name);
+    }
+  };
+
   return {
-    get: (name) => entries.get(name)?.value,
-    reserve: (bytes) => {
-      if (bytes > budget.maxBytes) return "too large";
-      while (budget.usedBytes + bytes > budget.maxBytes && entries.size > 0) entries.pop();
-      return budget.tryTake(bytes) ? "reserved" : "full";
-    },
-    release: (bytes) => {
-      budget.give(bytes);
-    },
-    keep: (name, value, { bytes, ttlMs }) => {
-      entries.set(name, { value, bytes }, { ttl: ttlMs });
+    once: (call, run) => {
+      const name = nameOf(call);
+      const known = entries.get(name);
+      if (known !== undefined) return Promise.resolve(known.value);
+      const first = running.get(name);
+      if (first !== undefined) return first;
+      const fits = call.bytes <= budget.maxBytes;
+      if (fits && !reserve(call.bytes)) return Promise.reject(new GatewayError("OVERLOADED"));
+      const result = carryOut(name, fits ? call : { ...call, bytes: 0, toRemember: () => undefined }, run);
+      running.set(name, result);
+      return result;
     },
   };
 };
+
+/** A digest: identities come from clients, and may be as long as a header. */
+const nameOf = ({ identity, body }: Pick<RememberedCall<unknown>, "identity" | "body">): string =>
+  createHash("sha256").update(JSON.stringify(identity)).update(body).digest("base64");

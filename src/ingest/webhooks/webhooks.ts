@@ -7,7 +7,6 @@ import type { Produce } from "../produce.ts";
 import { recordHeadersOf } from "../record-headers.ts";
 import type { Remembered } from "../remembered.ts";
 import type { Stations } from "../stations.ts";
-import { createDeduplicator, type Deduplicator } from "./deduplication.ts";
 import { createVerifier, type SchemeName, type VerifiedWebhook, type Verifier } from "./verifier.ts";
 import type { Refusal, WebhookAnswer, WebhookRequest, WebhookSettings } from "./webhook.ts";
 
@@ -51,14 +50,17 @@ export interface WebhooksOptions {
   readonly refused?: (source: string, reason: Refusal) => void;
 }
 
+/** Memory of one remembered delivery. */
+const ENTRY_BYTES = 300;
+const STORED = {};
+
 const ACCEPTED: WebhookAnswer = { status: 202, headers: {}, body: "" };
 
 /** Throws SETTINGS_INVALID for a source whose settings lack what its scheme needs. */
 export const createWebhooks = (options: WebhooksOptions): Webhooks => {
-  const { declared, remembered } = options;
-  const deduplicator = createDeduplicator({ remembered });
+  const { declared } = options;
   const sources = new Map(
-    declared.map((declaration) => [declaration.source, createSource(declaration, options, deduplicator)]),
+    declared.map((declaration) => [declaration.source, createSource(declaration, options)]),
   );
   return {
     find: (name) => {
@@ -71,8 +73,7 @@ export const createWebhooks = (options: WebhooksOptions): Webhooks => {
 
 const createSource = (
   declaration: WebhookDeclaration,
-  { stations, produce, clock, refused }: WebhooksOptions,
-  deduplicator: Deduplicator,
+  { stations, produce, clock, remembered, refused }: WebhooksOptions,
 ): WebhookSource => {
   const { source, duplicateWindow } = declaration;
   const verifier = verifierOf(declaration);
@@ -83,9 +84,20 @@ const createSource = (
     const [outcome] = await produce({ principal, station, events: [event] });
     if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");
   };
-  const storeOnce = ({ deliveryId: id, body }: VerifiedWebhook, event: IncomingEvent): Promise<void> => {
+  const storeOnce = async (
+    { deliveryId: id, body }: VerifiedWebhook,
+    event: IncomingEvent,
+  ): Promise<void> => {
     if (id === undefined) return store(event);
-    return deduplicator.once({ source, id, body }, duplicateWindow, () => store(event));
+    const call = {
+      // The id is rarely signed, the body nearly always: the same id with another body is another delivery.
+      ...{ identity: [source, id], body },
+      ...{ bytes: ENTRY_BYTES, ttlMs: duplicateWindow, toRemember: () => STORED },
+    };
+    await remembered.once(call, async () => {
+      await store(event);
+      return STORED;
+    });
   };
 
   return {
