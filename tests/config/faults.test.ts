@@ -82,6 +82,22 @@ describe("one fault", () => {
       "webhooks[0].idHeader: is required because the template contains {id} (or set idPointer)",
     ],
     [
+      "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x] }]",
+      "webhooks[0].header: got nothing, allowed: a header name",
+    ],
+    [
+      "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{timestamp}{body}' }]",
+      "webhooks[0].timestampHeader: the template signs {timestamp}: name its header",
+    ],
+    [
+      "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{body}{url}' }]",
+      'webhooks[0].template: got "{body}{url}", allowed: a text with {body} in it, and {timestamp}, {id} where they are signed',
+    ],
+    [
+      "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, idPointer: id }]",
+      'webhooks[0].idPointer: got "id", allowed: a JSON pointer such as /id',
+    ],
+    [
       "delivery: { allowTargets: [10.0.0.0/33] }",
       'delivery.allowTargets[0]: got "10.0.0.0/33", allowed: a CIDR such as 127.0.0.0/8 or a host name',
     ],

@@ -1,14 +1,10 @@
 import { createHmac } from "node:crypto";
-import {
-  type HmacAlgorithm,
-  type HmacEncoding,
-  offersOneOf,
-  type Refusal,
-  type WebhookRequest,
-  type WebhookScheme,
-} from "./webhook.ts";
+import { offersOneOf, type Refusal, type WebhookRequest, type WebhookScheme } from "./webhook.ts";
 
 export type Bytes = string | Buffer;
+
+export type HmacAlgorithm = "sha1" | "sha256" | "sha512";
+export type HmacEncoding = "hex" | "base64";
 
 /** How one sender signs with a shared secret. */
 export interface HmacDeclaration extends Omit<WebhookScheme, "refusal"> {

@@ -1,57 +1,45 @@
-import { GatewayError } from "../../errors.ts";
-import { bodyId, header, type WebhookRequest, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
-import { epoch, hmacScheme, prefixed, type Bytes, type SignedTime } from "./hmac-scheme.ts";
+/** The scheme `hmac`: any sender that signs with a shared secret, as the settings describe it. */
+import { bodyId, header, type WebhookRequest, type WebhookScheme } from "./webhook.ts";
+import {
+  epoch,
+  hmacScheme,
+  prefixed,
+  type Bytes,
+  type HmacAlgorithm,
+  type HmacEncoding,
+  type SignedTime,
+} from "./hmac-scheme.ts";
 
-const invalid = (message: string): GatewayError => new GatewayError("SETTINGS_INVALID", { message });
+/** Complete and checked: defaults and rules are in `src/config/schema/webhooks-settings.ts`. */
+export interface HmacSettings {
+  /** One secret, or two during a rotation. */
+  readonly secrets: readonly string[];
+  /** Name of the header with the signature. */
+  readonly header: string;
+  /** Text before the signature in that header. */
+  readonly prefix: string;
+  readonly algorithm: HmacAlgorithm;
+  readonly encoding: HmacEncoding;
+  /** The signed text. It contains `{body}`; `{timestamp}` and `{id}` only if the settings below name their source. */
+  readonly template: string;
+  readonly timestampHeader?: string | undefined;
+  /** Milliseconds, before and after the gateway's clock. */
+  readonly tolerance: number;
+  readonly idHeader?: string | undefined;
+  /** JSON pointer into the body. */
+  readonly idPointer?: string | undefined;
+}
 
-const idReader = ({ idHeader, idPointer }: WebhookSettings): WebhookScheme["deliveryId"] => {
-  if (idHeader) return (request) => header(request, idHeader.toLowerCase());
-  if (!idPointer) return () => undefined;
-  if (!idPointer.startsWith("/")) throw invalid("hmac: idPointer must be a JSON pointer, like /data/id");
-  const path = idPointer
-    .slice(1)
-    .split("/")
-    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return (request) => bodyId(request, ...path);
-};
-
-/** Ten digits are seconds until the year 2286, thirteen are milliseconds since 2001. */
-const told = (text: string | undefined): number | undefined =>
-  epoch(text, text !== undefined && text.length > 11 ? "ms" : "s");
-
-const timeOf = ({ timestampHeader, tolerance = 300_000 }: WebhookSettings): SignedTime | undefined =>
-  timestampHeader === undefined
-    ? undefined
-    : { read: (request) => [told(header(request, timestampHeader.toLowerCase()))], tolerance };
-
-const PLACES = ["{body}", "{timestamp}", "{id}"];
-
-/** The pieces of a template; throws SETTINGS_INVALID where it names what the request can't tell. */
-const pieces = (settings: WebhookSettings): readonly string[] => {
-  const { template = "{body}", timestampHeader, idHeader, idPointer } = settings;
-  const parts = template.split(/(\{[^{}]*\})/).filter((part) => part !== "");
-  const unknown = parts.find((part) => /^\{.*\}$/.test(part) && !PLACES.includes(part));
-  if (unknown) throw invalid(`hmac: the template may use ${PLACES.join(", ")}, not ${unknown}`);
-  if (!parts.includes("{body}")) throw invalid("hmac: the template must hold {body}");
-  if (parts.includes("{timestamp}") && !timestampHeader)
-    throw invalid("hmac: {timestamp} needs timestampHeader");
-  if (parts.includes("{id}") && !idHeader && !idPointer)
-    throw invalid("hmac: {id} needs idHeader or idPointer");
-  return parts;
-};
-
-/** Any sender with a shared secret whose way of signing the settings can tell. */
-export const genericHmac = (settings: WebhookSettings): WebhookScheme => {
-  const { secrets, header: name, prefix = "", algorithm = "sha256", encoding = "hex" } = settings;
-  if (!name) throw invalid("hmac needs header, the name of the one with the signature");
+export const genericHmac = (settings: HmacSettings): WebhookScheme => {
+  const { secrets, header: name, prefix, algorithm, encoding, template } = settings;
   const deliveryId = idReader(settings);
   const time = timeOf(settings);
-  const template = pieces(settings);
+  const parts = template.split(/(\{[^{}]*\})/).filter((part) => part !== "");
 
-  const valueOf = (request: WebhookRequest, piece: string): Bytes | undefined => {
-    if (piece === "{body}") return request.body;
-    if (piece === "{timestamp}") return header(request, settings.timestampHeader?.toLowerCase() ?? "");
-    return piece === "{id}" ? deliveryId(request) : piece;
+  const valueOf = (request: WebhookRequest, part: string): Bytes | undefined => {
+    if (part === "{body}") return request.body;
+    if (part === "{timestamp}") return header(request, settings.timestampHeader?.toLowerCase() ?? "");
+    return part === "{id}" ? deliveryId(request) : part;
   };
 
   return hmacScheme({
@@ -60,10 +48,29 @@ export const genericHmac = (settings: WebhookSettings): WebhookScheme => {
     encoding,
     signatures: (request) => prefixed(header(request, name.toLowerCase()), prefix),
     signed: (request) => {
-      const values = template.map((piece) => valueOf(request, piece));
+      const values = parts.map((part) => valueOf(request, part));
       return values.every((value) => value !== undefined) ? values : undefined;
     },
     deliveryId,
     ...(time && { time }),
   });
 };
+
+const idReader = ({ idHeader, idPointer }: HmacSettings): WebhookScheme["deliveryId"] => {
+  if (idHeader !== undefined) return (request) => header(request, idHeader.toLowerCase());
+  if (idPointer === undefined) return () => undefined;
+  const path = idPointer
+    .slice(1)
+    .split("/")
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return (request) => bodyId(request, ...path);
+};
+
+const timeOf = ({ timestampHeader, tolerance }: HmacSettings): SignedTime | undefined =>
+  timestampHeader === undefined
+    ? undefined
+    : { read: (request) => [timestamp(header(request, timestampHeader.toLowerCase()))], tolerance };
+
+/** Ten digits are seconds until the year 2286; thirteen digits are milliseconds since 2001. */
+const timestamp = (text: string | undefined): number | undefined =>
+  epoch(text, text !== undefined && text.length > 11 ? "ms" : "s");

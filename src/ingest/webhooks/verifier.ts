@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors.ts";
 import { cloudevents } from "./cloudevents-webhook.ts";
 import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
-import { genericHmac } from "./hmac.ts";
+import { genericHmac, type HmacSettings } from "./hmac.ts";
 import { linear } from "./linear.ts";
 import { meta } from "./meta.ts";
 import { shopify } from "./shopify.ts";
@@ -34,11 +34,15 @@ const SCHEMES = {
   linear,
   meta,
   cloudevents,
-  hmac: genericHmac,
   none,
 } as const satisfies Record<string, (settings: WebhookSettings) => WebhookScheme>;
 
-export type SchemeName = keyof typeof SCHEMES;
+type NamedScheme = keyof typeof SCHEMES;
+
+export type SchemeName = NamedScheme | "hmac";
+
+export type SchemeSettings =
+  ({ readonly scheme: NamedScheme } & WebhookSettings) | ({ readonly scheme: "hmac" } & HmacSettings);
 
 declare const verified: unique symbol;
 
@@ -82,15 +86,15 @@ const judgePost = (scheme: WebhookScheme, request: WebhookRequest, now: number):
 };
 
 /** Empty secrets would let everybody sign; two are enough to rotate. */
-const secretsFit = (name: SchemeName, secrets: readonly string[]): boolean =>
-  name === "none" || (secrets.length > 0 && secrets.length <= 2 && !secrets.includes(""));
+const secretsFit = ({ scheme, secrets }: SchemeSettings): boolean =>
+  scheme === "none" || (secrets.length > 0 && secrets.length <= 2 && !secrets.includes(""));
 
 /** Throws SETTINGS_INVALID where the settings lack what the scheme needs. */
-export const createVerifier = (name: SchemeName, settings: WebhookSettings): Verifier => {
-  if (!secretsFit(name, settings.secrets)) {
-    throw new GatewayError("SETTINGS_INVALID", { message: `${name} needs one or two secrets` });
+export const createVerifier = (settings: SchemeSettings): Verifier => {
+  if (!secretsFit(settings)) {
+    throw new GatewayError("SETTINGS_INVALID", { message: `${settings.scheme} needs one or two secrets` });
   }
-  const scheme = SCHEMES[name](settings);
+  const scheme = settings.scheme === "hmac" ? genericHmac(settings) : SCHEMES[settings.scheme](settings);
   const handshakes = scheme.handshakes ?? {};
   const allow = ["POST", ...Object.keys(handshakes)].join(", ");
 

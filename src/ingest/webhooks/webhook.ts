@@ -46,29 +46,15 @@ export interface WebhookScheme {
 
 export type Handshake = (request: WebhookRequest) => WebhookAnswer;
 
-/** The settings of a scheme, as far as they aren't its own nature. */
+/** The settings of every scheme but `hmac`. */
 export interface WebhookSettings {
-  /** One, or two while they are being rotated: either one proves a request. */
+  /** One secret, or two during a rotation: either of them proves a request. */
   readonly secrets: readonly string[];
   /** `twilio`: the source's whole public URL, without query. */
   readonly publicUrl?: string | undefined;
-  /** `meta`: what `hub.verify_token` must be. */
+  /** `meta`: the expected `hub.verify_token`. */
   readonly verifyToken?: string | undefined;
-  /** The rest: `hmac`. */
-  readonly header?: string | undefined;
-  readonly prefix?: string | undefined;
-  readonly algorithm?: HmacAlgorithm | undefined;
-  readonly encoding?: HmacEncoding | undefined;
-  readonly template?: string | undefined;
-  readonly timestampHeader?: string | undefined;
-  /** Milliseconds, to both sides. */
-  readonly tolerance?: number | undefined;
-  readonly idHeader?: string | undefined;
-  readonly idPointer?: string | undefined;
 }
-
-export type HmacAlgorithm = "sha1" | "sha256" | "sha512";
-export type HmacEncoding = "hex" | "base64";
 
 /** The header's value; undefined when it is absent or empty. */
 export const header = (request: WebhookRequest, name: string): string | undefined => {

@@ -7,19 +7,18 @@ import type { Produce } from "../produce.ts";
 import { recordHeadersOf } from "../record-headers.ts";
 import type { Remembered } from "../remembered.ts";
 import type { Stations } from "../stations.ts";
-import { createVerifier, type SchemeName, type VerifiedWebhook, type Verifier } from "./verifier.ts";
-import type { Refusal, WebhookAnswer, WebhookRequest, WebhookSettings } from "./webhook.ts";
+import { createVerifier, type SchemeSettings, type VerifiedWebhook, type Verifier } from "./verifier.ts";
+import type { Refusal, WebhookAnswer, WebhookRequest } from "./webhook.ts";
 
 /** A source as it is declared. */
-export interface WebhookDeclaration extends WebhookSettings {
+export type WebhookDeclaration = SchemeSettings & {
   readonly source: string;
   readonly station: string;
-  readonly scheme: SchemeName;
   /** Milliseconds for which a delivery is remembered. */
   readonly duplicateWindow: number;
   /** Rates that its deliveries are held to, repeats included. */
   readonly limits?: Limits;
-}
+};
 
 /** Told of a delivery that is believed, before anything is stored. Throws RATE_LIMITED. */
 export type Admit = (principal: Principal, bytes: number) => void;
@@ -122,12 +121,15 @@ export const requireSource = (declaration: WebhookDeclaration): void => {
   verifierOf(declaration);
 };
 
-const verifierOf = ({ source, scheme, ...settings }: WebhookDeclaration): Verifier => {
+const verifierOf = (declaration: WebhookDeclaration): Verifier => {
   try {
-    return createVerifier(scheme, settings);
+    return createVerifier(declaration);
   } catch (cause) {
     if (!(cause instanceof GatewayError)) throw cause;
-    throw new GatewayError("SETTINGS_INVALID", { message: `webhook ${source}: ${cause.message}`, cause });
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `webhook ${declaration.source}: ${cause.message}`,
+      cause,
+    });
   }
 };
 

@@ -1,13 +1,21 @@
 /** What only one vendor does: handshakes, plain secrets, and the odd ends of its signature. */
 import { createHmac } from "node:crypto";
-import { createVerifier, type SchemeName } from "../../../src/ingest/webhooks/verifier.ts";
-import type { WebhookSettings } from "../../../src/ingest/webhooks/webhook.ts";
-import { failure, NOW, PUBLIC_URL, request, type Sent, SENDERS } from "./senders.ts";
+import type { SchemeName } from "../../../src/ingest/webhooks/verifier.ts";
+import {
+  type AnySettings,
+  failure,
+  NOW,
+  PUBLIC_URL,
+  request,
+  type Sent,
+  SENDERS,
+  verifierOf,
+} from "./senders.ts";
 
 const SECRET = { secrets: ["s3cret"] };
 
-const ask = (scheme: SchemeName, settings: WebhookSettings, sent: Sent) =>
-  createVerifier(scheme, settings).verify(request(sent), NOW);
+const ask = (scheme: SchemeName, settings: AnySettings, sent: Sent) =>
+  verifierOf(scheme, settings).verify(request(sent), NOW);
 
 describe("slack", () => {
   const slack = SENDERS.find(({ scheme }) => scheme === "slack");

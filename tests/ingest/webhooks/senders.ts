@@ -1,7 +1,8 @@
 /** How each vendor signs, written down from its documentation and apart from the code under test. */
 import { createHash, createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { asGatewayError, type GatewayError } from "../../../src/errors.ts";
-import type { SchemeName } from "../../../src/ingest/webhooks/verifier.ts";
+import type { HmacSettings } from "../../../src/ingest/webhooks/hmac.ts";
+import { createVerifier, type SchemeName, type Verifier } from "../../../src/ingest/webhooks/verifier.ts";
 import type { WebhookRequest, WebhookSettings } from "../../../src/ingest/webhooks/webhook.ts";
 
 export const NOW = 1_760_000_000_000;
@@ -23,10 +24,26 @@ export const request = ({ headers = {}, body = "", query = "", method = "POST" }
   body: Buffer.from(body),
 });
 
+/** Settings of any scheme; those of `hmac` may be left out where they have a default. */
+export type AnySettings = WebhookSettings & Partial<HmacSettings>;
+
+/** The defaults of `src/config/schema/webhooks-settings.ts`, and a header. */
+const HMAC = {
+  header: "x-sum",
+  prefix: "",
+  algorithm: "sha256",
+  encoding: "hex",
+  template: "{body}",
+  tolerance: 300_000,
+} as const;
+
+export const verifierOf = (scheme: SchemeName, settings: AnySettings): Verifier =>
+  createVerifier(scheme === "hmac" ? { ...HMAC, ...settings, scheme } : { ...settings, scheme });
+
 export interface Sender {
   readonly scheme: SchemeName;
   readonly secret: string;
-  readonly settings?: Omit<WebhookSettings, "secrets">;
+  readonly settings?: Omit<AnySettings, "secrets">;
   readonly body: string;
   /** Everything in these headers is covered by the signature, or is it. */
   sign(secret: string, body: string, seconds?: string): Sent;

@@ -14,7 +14,9 @@ import { failure, NOW, request, type Sent } from "./senders.ts";
 const HOUR = 3_600_000;
 const STORED: EventOutcome = { status: "stored", partition: 0, offset: 0n, timestamp: NOW };
 
-const declare = (rest: Partial<WebhookDeclaration>): WebhookDeclaration => ({
+type PlainDeclaration = Exclude<WebhookDeclaration, { scheme: "hmac" }>;
+
+const declare = (rest: Partial<PlainDeclaration>): WebhookDeclaration => ({
   source: "hub",
   station: "pushes",
   scheme: "github",

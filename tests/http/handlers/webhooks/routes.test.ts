@@ -13,9 +13,9 @@ const BODY = '{"a":1.0}';
 /** The routes before a verifier that is real and a store that isn't. */
 const setUp = async () => {
   const verifiers = {
-    hub: createVerifier("github", { secrets: ["s"] }),
-    app: createVerifier("meta", { secrets: ["s"], verifyToken: "known" }),
-    events: createVerifier("cloudevents", { secrets: ["s"] }),
+    hub: createVerifier({ scheme: "github", secrets: ["s"] }),
+    app: createVerifier({ scheme: "meta", secrets: ["s"], verifyToken: "known" }),
+    events: createVerifier({ scheme: "cloudevents", secrets: ["s"] }),
   };
   const stored: WebhookRequest[] = [];
   const routes = webhookRoutes({
