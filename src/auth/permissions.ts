@@ -48,6 +48,27 @@ const compileWildcard = (pattern: string): NameMatcher => {
   };
 };
 
+/** "see": having either right. */
+export type StationUse = "produce" | "consume" | "see";
+
+/**
+ * Whether the principal may use the station. This is the only place that decides it. Letters in the name are compared
+ * in lower case: a caller without the right on `orders` has none on `Orders`.
+ */
+export const mayUseStation = (principal: Principal, use: StationUse, station: string): boolean => {
+  const name = station.toLowerCase();
+  if (use === "produce") return principal.mayProduce(name);
+  return principal.mayConsume(name) || (use === "see" && principal.mayProduce(name));
+};
+
+/** Throws STATION_FORBIDDEN, in the words of the Memphis API. */
+export const requireStation = (principal: Principal, use: StationUse, station: string): void => {
+  if (mayUseStation(principal, use, station)) return;
+  throw new GatewayError("STATION_FORBIDDEN", {
+    message: `user ${principal.name} is not allowed to access station ${station}`,
+  });
+};
+
 /** Which web pages may use a credential: exact origins, as browsers send them (RFC 6454, section 7). */
 
 /** An origin list that nobody satisfies, whatever header they make up: an empty `Origin` is refused like none. */

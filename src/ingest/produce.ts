@@ -1,4 +1,5 @@
 /** The one path of every API into the broker: authorise, validate, key, append; one outcome per event. */
+import { requireStation } from "../auth/permissions.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { BrokerRecord, StoredRecord } from "../broker/broker.ts";
 import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts";
@@ -46,7 +47,7 @@ const SHORT_CALL = 16;
 export const createProduce =
   (options: ProduceOptions): Produce =>
   async ({ principal, station, events, order }) => {
-    if (!principal.mayProduce(station.name)) throw stationForbidden(principal, station);
+    requireStation(principal, "produce", station.name);
     const toRecord = createToRecord(station, { arrival: options.now(), limits: options });
     const records: BrokerRecord[] = [];
     const refused = new Map<number, EventFailure>();
@@ -66,11 +67,6 @@ export const createProduce =
     count(station, outcomes, options);
     return outcomes;
   };
-
-const stationForbidden = (principal: Principal, station: Station): GatewayError =>
-  new GatewayError("STATION_FORBIDDEN", {
-    message: `user ${principal.name} is not allowed to access station ${station.name}`,
-  });
 
 interface Store extends Pick<ProduceOptions, "stations"> {
   readonly append: (records: readonly BrokerRecord[]) => Promise<readonly EventOutcome[]>;

@@ -1,4 +1,5 @@
 /** What a client may look at: the cluster, and the topics that it may produce to or read. In the shapes of REST Proxy 8.1. */
+import { mayUseStation } from "../../../auth/permissions.ts";
 import { LOCAL_CLUSTER, type PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import { type ListedStation, listStations } from "../../../ingest/station-list.ts";
@@ -10,7 +11,6 @@ import {
   partitionOf,
   partitionsOf,
   type RestProxyDependencies,
-  SEEING,
   seenStation,
 } from "./topic.ts";
 import { pathParameter } from "../../url.ts";
@@ -51,7 +51,7 @@ export const listTopicNames =
   };
 
 const allowed = ({ principal }: AuthorisedCall, stations: readonly ListedStation[]) =>
-  stations.filter(({ name, partitions }) => partitions !== null && SEEING.is(principal, name));
+  stations.filter(({ name, partitions }) => partitions !== null && mayUseStation(principal, "see", name));
 
 const urlOf = ({ request }: AuthorisedCall, path: string): string =>
   `${request.protocol}://${request.headers.host ?? "localhost"}${path}`;

@@ -1,5 +1,5 @@
 /** The station that a path's topic means, and whether the caller may use it. */
-import type { Principal } from "../../../auth/principal.ts";
+import { mayUseStation, type StationUse } from "../../../auth/permissions.ts";
 import type { Broker, PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../ingest/content/content-type.ts";
@@ -64,42 +64,27 @@ export const findPartition = (
 
 type KnownStations = RestProxyDependencies["stations"];
 
-/** What a caller wants with a station, and the right that it needs. */
-interface Use {
-  readonly is: (principal: Principal, station: string) => boolean;
-  /** As the error text says it. */
-  readonly verb: string;
-}
-
-const PRODUCING: Use = { is: (principal, name) => principal.mayProduce(name), verb: "produce to" };
-
-/** To see a topic it is enough to have any right on it. */
-export const SEEING: Use = {
-  is: (principal, name) => principal.mayProduce(name) || principal.mayConsume(name),
-  verb: "use",
-};
-
 /** To produce to; created where that is allowed. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
 export const stationOfTopic = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
-  stations.resolve(nameOfStation(call, stations, PRODUCING));
+  stations.resolve(nameOfStation(call, stations, "produce"));
 
 /** To look at; never created. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
 export const seenStation = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
-  stations.existing(nameOfStation(call, stations, SEEING));
+  stations.existing(nameOfStation(call, stations, "see"));
 
 /**
  * Fails with STATION_FORBIDDEN before anybody asks whether there is such a station: a caller without the right doesn't
- * learn that, and creates none. Names are never lower-cased here, but what isn't allowed in one case isn't in another.
+ * learn that, and creates none. The name stays as it is; only the check of the right ignores the case.
  * In v3 a name that no topic can have fails with STATION_NAME_INVALID; v2 has no code for it.
  */
-const nameOfStation = (call: AuthorisedCall, stations: KnownStations, use: Use): string => {
+const nameOfStation = (call: AuthorisedCall, stations: KnownStations, use: StationUse): string => {
   const topic = pathParameter(call.request, "topic");
   if (pathParameter(call.request, "cluster") !== "" && !isTopicName(topic)) throw nameInvalid(topic);
   const name = stations.nameOfTopic(topic);
   call.facts.station = name;
-  if (use.is(call.principal, name.toLowerCase())) return name;
+  if (mayUseStation(call.principal, use, name)) return name;
   throw new GatewayError("STATION_FORBIDDEN", {
-    message: `${call.principal.name} is not allowed to ${use.verb} ${topic}`,
+    message: `${call.principal.name} is not allowed to ${use === "produce" ? "produce to" : "use"} ${topic}`,
   });
 };
 

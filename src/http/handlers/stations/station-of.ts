@@ -1,5 +1,5 @@
 /** The station that a path names, and whether the caller may use it. */
-import type { Principal } from "../../../auth/principal.ts";
+import { requireStation, type StationUse } from "../../../auth/permissions.ts";
 import type { PullConsumers } from "../../../consume/consume.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../ingest/content/content-type.ts";
@@ -28,7 +28,7 @@ export interface StationRouteDependencies {
 }
 
 interface StationLookup {
-  readonly mayUse: (principal: Principal, name: string) => boolean;
+  readonly use: StationUse;
   readonly find: (name: string) => Station | Promise<Station>;
 }
 
@@ -36,28 +36,21 @@ interface StationLookup {
  * Fails with STATION_NAME_INVALID, then with STATION_FORBIDDEN, and only then with STATION_UNKNOWN: who isn't allowed
  * on a station doesn't learn whether there is one.
  */
-export const stationOf = (
-  call: AuthorisedCall,
-  { mayUse, find }: StationLookup,
-): Station | Promise<Station> => {
+export const stationOf = (call: AuthorisedCall, { use, find }: StationLookup): Station | Promise<Station> => {
   const name = parseStationName(pathParameter(call.request, "name"));
   call.facts.station = name;
-  if (!mayUse(call.principal, name)) {
-    throw new GatewayError("STATION_FORBIDDEN", {
-      message: `user ${call.principal.name} is not allowed to access station ${name}`,
-    });
-  }
+  requireStation(call.principal, use, name);
   return find(name);
 };
 
 /** Events may go to stations that come into being by it. */
 export const toProduce = (stations: Pick<Stations, "resolve">): StationLookup => ({
-  mayUse: (principal, name) => principal.mayProduce(name),
+  use: "produce",
   find: (name) => stations.resolve(name),
 });
 
 export const toConsume = (stations: Pick<Stations, "existing">): StationLookup => ({
-  mayUse: (principal, name) => principal.mayConsume(name),
+  use: "consume",
   find: (name) => stations.existing(name),
 });
 
