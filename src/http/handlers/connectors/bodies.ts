@@ -7,6 +7,7 @@ import type { OffsetRequest } from "../../../delivery/connectors/offsets.ts";
 import { TARGETS, type Target } from "../../../delivery/connectors/records.ts";
 import { GatewayError } from "../../../errors.ts";
 import { parseDocument } from "../../../ingest/content/json.ts";
+import { shaped } from "../../faults.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 
 const anObject = "must be an object";
@@ -24,7 +25,7 @@ const settings = z
     z.record(
       z.string(),
       z.union([z.string(), z.number(), z.boolean(), z.null()], {
-        error: "must be a text, a number or a flag",
+        error: "must be a string, a number or a boolean",
       }),
       { error: "must be an object of settings" },
     ),
@@ -44,17 +45,17 @@ const patchSchema = settings.transform((patch): ConfigPatch =>
 
 export const creationSchema = z.strictObject(
   {
-    name: z.string({ error: "must be a text" }),
+    name: z.string({ error: "must be a string" }),
     config: configSchema,
     initial_state: z
-      .string({ error: "must be a text" })
+      .string({ error: "must be a string" })
       .transform((state) => state.toUpperCase())
       .pipe(z.enum(TARGETS, { error: `must be one of ${TARGETS.join(", ")}` }))
       .nullish(),
   },
   {
     error: ({ code, keys }) =>
-      code === "unrecognized_keys" ? `has unknown members: ${keys.slice(0, 10).join(", ")}` : anObject,
+      code === "unrecognized_keys" ? `has unknown fields: ${keys.slice(0, 10).join(", ")}` : anObject,
   },
 );
 
@@ -115,14 +116,14 @@ export const offsetsSchema = z.object(
         z.object(
           {
             partition: z.object(
-              { kafka_topic: z.string({ error: "must be a text" }), kafka_partition: partitionSchema },
+              { kafka_topic: z.string({ error: "must be a string" }), kafka_partition: partitionSchema },
               { error: anObject },
             ),
             offset: positionSchema.nullable(),
           },
           { error: anObject },
         ),
-        { error: "must be a list" },
+        { error: "must be an array" },
       )
       .min(1, { error: "must not be empty" }),
   },
@@ -155,22 +156,15 @@ const requireFew = (body: unknown): void => {
   for (const entries of [body, config, offsets]) {
     if (typeof entries !== "object" || entries === null) continue;
     if (Object.keys(entries).length > MAX_ENTRIES) {
-      throw new GatewayError("REQUEST_INVALID", { message: `body: has more than ${MAX_ENTRIES} entries` });
+      throw new GatewayError("REQUEST_INVALID", { message: `body must have at most ${MAX_ENTRIES} entries` });
     }
   }
 };
 
-/** Faults that an answer names. */
-const MAX_FAULTS = 20;
-
-const shaped = <T>(schema: z.ZodType<T>, body: unknown): T => {
+/** Fails as `shaped`. */
+const shapedBody = <T>(schema: z.ZodType<T>, body: unknown): T => {
   requireFew(body);
-  const { success, data, error } = schema.safeParse(body);
-  if (success) return data;
-  const faults = error.issues
-    .slice(0, MAX_FAULTS)
-    .map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
-  throw new GatewayError("REQUEST_INVALID", { message: faults.join("\n") });
+  return shaped(schema, body);
 };
 
 const requireSameName = (name: string, config: RawConfig): void => {
@@ -188,7 +182,7 @@ export interface Creation {
 }
 
 export const readCreation = async (request: Request, readBody: ReadBody): Promise<Creation> => {
-  const { name, config, initial_state } = shaped(creationSchema, await readJson(request, readBody));
+  const { name, config, initial_state } = shapedBody(creationSchema, await readJson(request, readBody));
   requireSameName(name.trim(), config);
   return { name: name.trim(), config, target: initial_state ?? undefined };
 };
@@ -198,25 +192,25 @@ export const readConfig = async (request: Request, readBody: ReadBody, name: str
   const body = await readJson(request, readBody);
   requireFew(body);
   const wrapped = z.object({ config: configSchema }).safeParse(body);
-  const config = wrapped.success ? wrapped.data.config : shaped(configSchema, body);
+  const config = wrapped.success ? wrapped.data.config : shapedBody(configSchema, body);
   requireSameName(name, config);
   return config;
 };
 
 export const readPatch = async (request: Request, readBody: ReadBody, name: string): Promise<ConfigPatch> => {
-  const patch = shaped(patchSchema, await readJson(request, readBody));
+  const patch = shapedBody(patchSchema, await readJson(request, readBody));
   if (patch["name"] !== undefined) requireSameName(name, { name: patch["name"] ?? "" });
   return patch;
 };
 
 export const readPluginConfig = async (request: Request, readBody: ReadBody): Promise<RawConfig> =>
-  shaped(configSchema, await readJson(request, readBody));
+  shapedBody(configSchema, await readJson(request, readBody));
 
 export const readOffsets = async (
   request: Request,
   readBody: ReadBody,
 ): Promise<readonly OffsetRequest[]> => {
-  const { offsets } = shaped(offsetsSchema, await readJson(request, readBody));
+  const { offsets } = shapedBody(offsetsSchema, await readJson(request, readBody));
   return offsets.map(({ partition, offset }) => ({
     topic: partition.kafka_topic,
     partition: partition.kafka_partition,

@@ -5,13 +5,14 @@ import { type Documentation, json, stationName } from "../../documentation.ts";
 const TAG = "Operations";
 
 const MAX_LAST = 1000;
+const LAST = { error: `must be an integer from 0 to ${MAX_LAST}` };
 
 export const tailQuery = z.object({
   last: z
     .string()
-    .regex(/^\d{1,4}$/)
+    .regex(/^\d{1,4}$/, LAST)
     .transform(Number)
-    .pipe(z.int().max(MAX_LAST))
+    .pipe(z.int().max(MAX_LAST, LAST))
     .default(0),
   filter: z.string().max(200).default(""),
   in: z.enum(["any", "key", "value"]).default("any"),

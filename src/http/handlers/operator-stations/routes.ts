@@ -1,5 +1,4 @@
 /** What operators do with a station: watch it, and store an event in it to see what becomes of it. */
-import type { z } from "zod";
 import { operatorPrincipal } from "../../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../../broker/broker.ts";
 import { openTail } from "../../../delivery/engine/topic-tail.ts";
@@ -12,6 +11,7 @@ import { parseStationName, type Stations } from "../../../ingest/stations.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
 import { openEventStream, type EventStreamSettings } from "./sse.ts";
+import { shaped } from "../../faults.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { recordFilter, recordView, type SearchedPart } from "../../record-view.ts";
 import { sendJson } from "../../respond.ts";
@@ -53,14 +53,6 @@ export const operatorStationRoutes = (dependencies: OperatorStationDependencies)
 const nameIn = (call: Call): string => {
   call.facts.station = parseStationName(pathParameter(call.request, "name"));
   return call.facts.station;
-};
-
-/** Throws REQUEST_INVALID with a line for each fault. */
-const shaped = <T>(schema: z.ZodType<T>, given: unknown): T => {
-  const { success, data, error } = schema.safeParse(given);
-  if (success) return data;
-  const faults = error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
-  throw new GatewayError("REQUEST_INVALID", { message: faults.join("\n") });
 };
 
 const tailStation = ({ stations, broker, streams, maxTails }: OperatorStationDependencies) => {

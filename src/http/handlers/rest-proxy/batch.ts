@@ -8,6 +8,7 @@ import { membersOf } from "../../../lib/json-members.ts";
 import { paced } from "../../../lib/pace.ts";
 import { createTexts } from "../../results.ts";
 import type { AuthorisedCall } from "../../call.ts";
+import { OUR_WORDS } from "../../faults.ts";
 import { sendText } from "../../respond.ts";
 import { type RestProxyDependencies, stationOfTopic } from "./topic.ts";
 import {
@@ -19,7 +20,7 @@ import {
   type RecordContext,
   recordShape,
 } from "./record.ts";
-import { faultOf, isUnknownField, JSON_TYPE, openEnvelope, requireJson } from "./body-shape.ts";
+import { faultIn, isUnknownField, JSON_TYPE, openEnvelope, requireJson } from "./body-shape.ts";
 import { reporterOf } from "./report.ts";
 
 const batchShape = z.strictObject({ entries: z.array(z.unknown()) });
@@ -76,8 +77,8 @@ const findEntries = (body: Buffer, { contentLimits, maxEntries }: RestProxyDepen
   const { outside, list } = openEnvelope(body, { name: "entries", refuse, ...limits });
   if (typeof outside !== "object" || outside === null || Array.isArray(outside))
     throw new GatewayError("REQUEST_INVALID", { message: "The body must be an object with entries" });
-  const batch = batchShape.safeParse(outside);
-  if (!batch.success) throw invalid(faultOf(batch.error));
+  const batch = batchShape.safeParse(outside, OUR_WORDS);
+  if (!batch.success) throw invalid(faultIn(batch.error));
   if (list === undefined || list.count === 0) throw invalid("entries must have at least one entry");
   return list;
 };
@@ -97,16 +98,16 @@ const readEntries = async (list: EventList, context: RestProxyDependencies): Pro
 
 /** An unknown field refuses the whole batch, as in the original; any other fault is the entry's own. */
 const readEntry = (bytes: Buffer, index: number, context: RecordContext): Entry => {
-  const named = namedShape.safeParse(parseJson(bytes, context.contentLimits));
-  if (!named.success) throw invalid(faultOf(named.error, ["entries", index]));
+  const named = namedShape.safeParse(parseJson(bytes, context.contentLimits), OUR_WORDS);
+  if (!named.success) throw invalid(faultIn(named.error, ["entries", index]));
   const { id } = named.data;
   try {
     if (hasManyHeaders(named.data, context)) throw new GatewayError("RECORD_HEADERS_TOO_MANY");
-    const entry = entryShape.safeParse(named.data);
+    const entry = entryShape.safeParse(named.data, OUR_WORDS);
     if (entry.success)
       return { id, ...readRecord(entry.data, { bytes, spans: membersOf(bytes, 0, PARTS).spans }, context) };
-    if (isUnknownField(entry.error)) throw invalid(faultOf(entry.error));
-    return unread(id, new GatewayError("REQUEST_INVALID", { message: faultOf(entry.error) }));
+    if (isUnknownField(entry.error)) throw invalid(faultIn(entry.error));
+    return unread(id, new GatewayError("REQUEST_INVALID", { message: faultIn(entry.error) }));
   } catch (error) {
     if (error instanceof GatewayError && error.code === "BATCH_INVALID") throw error;
     return unread(id, asGatewayError(error));

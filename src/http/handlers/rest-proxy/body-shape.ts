@@ -14,6 +14,7 @@ import { afterSpace, type ListFault } from "../../../lib/json-list.ts";
 import { memberOf } from "../../../lib/json-members.ts";
 import { OPEN_BRACE, OPEN_BRACKET } from "../../../lib/json-scan.ts";
 import type { AuthorisedCall } from "../../call.ts";
+import { faultOf } from "../../faults.ts";
 
 /** A body that is an object around a list of objects: the list is found and counted, and the rest is parsed without it. */
 
@@ -61,33 +62,11 @@ export const requireJson = ({ request }: AuthorisedCall): void => {
     throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
 };
 
-type Issue = z.core.$ZodIssue;
-
-/**
- * The first fault, in words of our own: a field that isn't known by its name, anything else by its place. `at`: where the value
- * lies.
- */
-export const faultOf = ({ issues: [issue] }: z.ZodError, at: readonly PropertyKey[] = []): string => {
-  if (issue === undefined) return "malformed";
-  const place = [...at, ...issue.path].map(String).join(".");
-  if (issue.code === "unrecognized_keys")
-    return `Unrecognized field: ${[place, issue.keys[0]].filter(Boolean).join(".")}`;
-  return `${place === "" ? "The record" : place} ${wordsFor(issue)}`;
-};
-
-const TYPES: Readonly<Partial<Record<string, string>>> = {
-  int: "an integer",
-  number: "a number",
-  string: "a string",
-  array: "an array",
-  object: "an object",
-};
-
-const wordsFor = (issue: Issue): string => {
-  if (issue.code === "invalid_type") return `must be ${TYPES[issue.expected] ?? issue.expected}`;
-  if (issue.code === "too_big") return `must be ${issue.maximum} or less`;
-  if (issue.code === "invalid_format") return "must be a time, such as 2026-01-31T12:00:00Z";
-  return issue.code === "custom" ? issue.message : "is not valid";
+/** The first fault. An unknown field is called by its name. `at`: where the value lies in the body. */
+export const faultIn = ({ issues: [issue] }: z.ZodError, at: readonly PropertyKey[] = []): string => {
+  if (issue?.code === "unrecognized_keys")
+    return `Unrecognized field: ${[...at, ...issue.path, issue.keys[0] ?? ""].map(String).join(".")}`;
+  return issue === undefined ? "The record is not valid" : faultOf(issue, { whole: "The record", at });
 };
 
 export const isUnknownField = ({ issues }: z.ZodError): boolean =>

@@ -48,7 +48,7 @@ export const readPart = (
   const type = given.type ?? "BINARY";
   refuseRegistry(given, type);
   const { data } = given;
-  if (data === undefined) throw invalid(`${name}.data is missing; null makes a null ${name}`);
+  if (data === undefined) throw invalid(`${name}.data is missing; for a null ${name} set it to null`);
   switch (type) {
     case "JSON":
       return { type, bytes: data === null ? null : dataOf(source) };
@@ -57,7 +57,7 @@ export const readPart = (
     case "BINARY":
       return { type, bytes: data === null ? null : binary(name, data) };
     default:
-      throw invalid(`${name}.type: ${type} is none of BINARY, JSON and STRING`);
+      throw invalid(`${name}.type must be BINARY, JSON or STRING (got ${type.slice(0, 80)})`);
   }
 };
 
@@ -70,12 +70,12 @@ const dataOf = ({ bytes, span }: Source): Buffer | null => {
 
 const binary = (name: string, data: unknown): Buffer => {
   const bytes = fromBase64(text(name, data, "base64"));
-  if (bytes === undefined) throw invalid(`${name}.data is not base64`);
+  if (bytes === undefined) throw invalid(`${name}.data must be base64`);
   return bytes;
 };
 
 const text = (name: string, data: unknown, wanted: string): string => {
-  if (typeof data !== "string") throw invalid(`${name}.data is not ${wanted}`);
+  if (typeof data !== "string") throw invalid(`${name}.data must be ${wanted}`);
   return data;
 };
 

@@ -10,9 +10,10 @@ import { isReservedHeader } from "../../../ingest/record-headers.ts";
 import type { StreamItem } from "../../../ingest/stream/stream-protocol.ts";
 import { type Members, membersOf } from "../../../lib/json-members.ts";
 import { skipSpace } from "../../../lib/json-scan.ts";
+import { OUR_WORDS } from "../../faults.ts";
 import { type RecordPart, partShape, readPart } from "./record-part.ts";
 import type { Reported } from "./report.ts";
-import { faultOf } from "./body-shape.ts";
+import { faultIn } from "./body-shape.ts";
 import type { RestProxyDependencies } from "./topic.ts";
 
 export interface RecordContext {
@@ -126,7 +127,7 @@ export const recordHeaderOf = (
   if (text === null || text === undefined) return { name, value: null };
   const value = fromBase64(text);
   if (value !== undefined) return { name, value };
-  throw new GatewayError("REQUEST_INVALID", { message: `${place}.value is not base64` });
+  throw new GatewayError("REQUEST_INVALID", { message: `${place}.value must be base64` });
 };
 
 const requireCloudEvent = (event: Buffer | null, limits: ContentLimits): void => {
@@ -168,8 +169,8 @@ export const itemReader = (
 const readItem = (text: Buffer, context: RecordContext): Item => {
   const parsed = parseJson(text, context.contentLimits);
   if (hasManyHeaders(parsed, context)) throw new GatewayError("RECORD_HEADERS_TOO_MANY");
-  const given = recordShape.safeParse(parsed);
-  if (!given.success) throw new GatewayError("REQUEST_INVALID", { message: faultOf(given.error) });
+  const given = recordShape.safeParse(parsed, OUR_WORDS);
+  if (!given.success) throw new GatewayError("REQUEST_INVALID", { message: faultIn(given.error) });
   const { spans } = membersOf(text, skipSpace(text, 0), PARTS);
   return readRecord(given.data, { bytes: text, spans }, context);
 };

@@ -11,11 +11,12 @@ import { membersOf, type Span } from "../../../lib/json-members.ts";
 import { paced } from "../../../lib/pace.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../families.ts";
+import { OUR_WORDS } from "../../faults.ts";
 import type { Events } from "../../intake.ts";
 import { sendText } from "../../respond.ts";
 import { createTexts, type TextOf } from "../../results.ts";
 import { hasManyHeaders, partitionFrom, recordHeaderOf } from "./record.ts";
-import { faultOf, isUnknownField, openEnvelope, refusalOfList } from "./body-shape.ts";
+import { faultIn, isUnknownField, openEnvelope, refusalOfList } from "./body-shape.ts";
 import {
   findPartition,
   partitionOf,
@@ -91,7 +92,7 @@ const findV2Records = (body: Buffer, context: V2Context): V2Records => {
   const { limits } = context;
   const refuse = refusalOfList("records", limits.maxEvents, wrongType);
   const { outside, list } = openEnvelope(body, { name: "records", refuse, ...limits });
-  const given = call.safeParse(outside);
+  const given = call.safeParse(outside, OUR_WORDS);
   if (!given.success) throw wrongShape(given.error);
   if (list === undefined || list.count === 0) throw invalid("records must have at least one record");
   return {
@@ -109,13 +110,13 @@ const invalid = (message: string): GatewayError => new GatewayError("SHAPE_INVAL
 const wrongType = (message: string): GatewayError => new GatewayError("REQUEST_INVALID", { message });
 
 const wrongShape = (error: z.ZodError, at: readonly PropertyKey[] = []): GatewayError =>
-  (isUnknownField(error) ? invalid : wrongType)(faultOf(error, at));
+  (isUnknownField(error) ? invalid : wrongType)(faultIn(error, at));
 
 /** Throws REQUEST_INVALID and SHAPE_INVALID for a record that has another shape. What is wrong with its content is returned. */
 const readV2Record = (bytes: Buffer, index: number, context: V2Context): IncomingEvent | GatewayError => {
   const parsed = parseJson(bytes, context.limits);
   if (hasManyHeaders(parsed, context)) return new GatewayError("RECORD_HEADERS_TOO_MANY");
-  const given = v2RecordShape.safeParse(parsed);
+  const given = v2RecordShape.safeParse(parsed, OUR_WORDS);
   if (!given.success) throw wrongShape(given.error, ["records", index]);
   try {
     return eventOf(given.data, bytes, context);
@@ -169,10 +170,10 @@ const partOf = (
   if (format === "json") return span === undefined ? null : bytes.subarray(span.at, span.end);
   if (format === "text") {
     if (typeof given === "string") return Buffer.from(given);
-    throw wrongType(`The record's ${name} is not a string`);
+    throw wrongType(`${name} must be a string`);
   }
   const decoded = typeof given === "string" ? fromBase64(given) : undefined;
-  if (decoded === undefined) throw wrongType(`The record's ${name} is not base64`);
+  if (decoded === undefined) throw wrongType(`${name} must be base64`);
   return decoded;
 };
 

@@ -144,7 +144,11 @@ describe("PATCH /connectors/:name/config", () => {
     ["a target that is not allowed", { "callback.request.url": "http://10.0.0.1" }, "delivery.allowTargets"],
     ["another name", { name: "other" }, "doesn't match"],
     ["a name that is removed", { name: null }, "doesn't match"],
-    ["a nested value", { "tasks.max": {} }, "tasks.max: must be a text, a number or a flag"],
+    [
+      "a nested value",
+      { "tasks.max": {} },
+      "tasks.max must be a string, a number or a boolean (got an object)",
+    ],
     ["a list", [], "must be an object"],
   ])("refuses %s, and changes nothing", async (_, body, reason) => {
     const before = await config();
@@ -175,10 +179,10 @@ describe("POST /connectors", () => {
     [
       "an unknown state",
       { initial_state: "ASLEEP" },
-      "initial_state: must be one of RUNNING, PAUSED, STOPPED",
+      "initial_state must be one of RUNNING, PAUSED, STOPPED",
     ],
-    ["an unknown member", { colour: "red" }, "has unknown members: colour"],
-    ["a nested value", { config: { topics: ["orders"] } }, "config.topics: must be a text"],
+    ["an unknown member", { colour: "red" }, "has unknown fields: colour"],
+    ["a nested value", { config: { topics: ["orders"] } }, "config.topics must be a string"],
     ["an unknown class", { config: { "connector.class": "x.Y" } }, "Failed to find any class"],
   ])("refuses %s", async (_, body, reason) => {
     const { message } = await bodyOf(

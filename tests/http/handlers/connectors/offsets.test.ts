@@ -21,8 +21,8 @@ const position = async () => {
   return offsets[0]?.offset.kafka_offset;
 };
 
-const OFFSET = "offsets.0.offset.kafka_offset: must be a whole number, 0 or greater";
-const PARTITION = "offsets.0.partition.kafka_partition: must be a whole number, 0 or greater";
+const OFFSET = "offsets.0.offset.kafka_offset must be a whole number, 0 or greater";
+const PARTITION = "offsets.0.partition.kafka_partition must be a whole number, 0 or greater";
 
 describe("an offset that there is not", () => {
   it.each([

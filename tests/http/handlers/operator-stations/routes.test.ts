@@ -253,6 +253,21 @@ describe("the operators' stations", () => {
       expect(answer.body).toMatchObject({ code });
     });
 
+    it("says which field is wrong, what is allowed and what was given", async () => {
+      await serve();
+      const answer = await produce("plain", { value: 5, encoding: "hex", contentType: "a".repeat(257) });
+      expect((answer.body as { detail: string }).detail.split("\n")).toEqual([
+        "value must be a string (got 5)",
+        'encoding must be one of utf-8, base64 (got "hex")',
+        `contentType must have at most 256 characters (got "${"a".repeat(80)}…")`,
+      ]);
+      const tail = await request(url).get("/stations/plain/tail?last=x&in=header").set(OPERATOR);
+      expect((tail.body as { detail: string }).detail.split("\n")).toEqual([
+        'last must be an integer from 0 to 1000 (got "x")',
+        'in must be one of any, key, value (got "header")',
+      ]);
+    });
+
     it("asks for an operator", async () => {
       await serve();
       await request(url).post("/stations/plain/events").send({ value: "{}" }).expect(401);

@@ -43,7 +43,7 @@ describe("records:batch", () => {
       failures: [
         { id: "refused", ...error(42206, expect.stringContaining("Schema")) },
         { id: "place", ...error(40402, expect.any(String)) },
-        { id: "wrong", ...error(400, "value.data is not a string") },
+        { id: "wrong", ...error(400, "value.data must be a string") },
       ],
     });
   });

@@ -161,11 +161,11 @@ describe("a v3 record that is refused", () => {
     ["an unknown field", { vlaue: {} }, "Unrecognized field: vlaue"],
     ["an unknown field inside", { value: { tpye: "JSON" } }, "Unrecognized field: value.tpye"],
     ["an unknown type", { value: { type: "XML", data: "" } }, expect.stringContaining("XML")],
-    ["bad base64", { value: { data: "?" } }, "value.data is not base64"],
-    ["no base64 at all", { value: { data: { a: 1 } } }, "value.data is not base64"],
-    ["a STRING that is none", { key: { type: "STRING", data: 5 } }, "key.data is not a string"],
-    ["a partition that is no number", { partition_id: "1" }, "partition_id must be a number"],
-    ["a partition with a fraction", { partition_id: 0.5 }, "partition_id must be an integer"],
+    ["bad base64", { value: { data: "?" } }, "value.data must be base64"],
+    ["no base64 at all", { value: { data: { a: 1 } } }, "value.data must be base64"],
+    ["a STRING that is none", { key: { type: "STRING", data: 5 } }, "key.data must be a string"],
+    ["a partition that is no number", { partition_id: "1" }, 'partition_id must be a number (got "1")'],
+    ["a partition with a fraction", { partition_id: 0.5 }, "partition_id must be an integer (got 0.5)"],
     [
       "a partition that is no safe number",
       { partition_id: 1e300 },
@@ -195,8 +195,8 @@ describe("a v3 record that is refused", () => {
       { timestamp: "yesterday" },
       expect.stringMatching(/^timestamp must be a time/),
     ],
-    ["a value that is no object", { value: 5 }, "value must be an object"],
-    ["nothing of an object", [1], "The record must be an object"],
+    ["a value that is no object", { value: 5 }, "value must be an object (got 5)"],
+    ["nothing of an object", [1], "The record must be an object (got an array)"],
   ])("has %s: 400", async (_, record, message) => {
     const answer = await gateway.post(RECORDS, record);
     expect([answer.status, answer.body]).toEqual([400, error(400, message)]);

@@ -1,0 +1,84 @@
+/**
+ * What is wrong with a value that a zod schema refuses: the field, what is allowed and what was given. A schema can
+ * give its own text; zod's texts never reach a client.
+ */
+import type { z } from "zod";
+import { GatewayError } from "../errors.ts";
+
+type RawIssue = z.core.$ZodRawIssue;
+
+const TYPES: Readonly<Partial<Record<string, string>>> = {
+  int: "an integer",
+  number: "a number",
+  string: "a string",
+  boolean: "true or false",
+  array: "an array",
+  object: "an object",
+  record: "an object",
+};
+
+const boundOf = (origin: string, bound: number | bigint, side: "most" | "least"): string => {
+  if (origin === "string") return `must have at ${side} ${bound} characters`;
+  if (origin === "array") return `must have at ${side} ${bound} elements`;
+  return `must be ${bound} or ${side === "most" ? "less" : "greater"}`;
+};
+
+const formatOf = (format: string): string => {
+  if (format === "datetime") return "must be a time, such as 2026-01-31T12:00:00Z";
+  return format === "base64" ? "must be base64" : "has the wrong format";
+};
+
+/** What the schema allows, for schemas without a text of their own. */
+const ruleOf = (issue: RawIssue): string => {
+  if (issue.code === "invalid_type") return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+  if (issue.code === "too_big") return boundOf(issue.origin, issue.maximum, "most");
+  if (issue.code === "too_small") return boundOf(issue.origin, issue.minimum, "least");
+  if (issue.code === "invalid_format") return formatOf(issue.format);
+  if (issue.code === "invalid_value") return `must be one of ${issue.values.map(String).join(", ")}`;
+  if (issue.code === "unrecognized_keys") return `has unknown fields: ${issue.keys.slice(0, 10).join(", ")}`;
+  return "is not valid";
+};
+
+/** As options of `safeParse`. `faultOf` needs them. */
+export const OUR_WORDS = {
+  error: ruleOf,
+  reportInput: true,
+} as const satisfies z.core.ParseContext<z.core.$ZodIssue>;
+
+const MAX_GIVEN = 80;
+
+/** A value as an error text shows it: the beginning of a text, and of objects and arrays only the kind. */
+const given = (value: unknown): string => {
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  return JSON.stringify(
+    typeof value === "string" && value.length > MAX_GIVEN ? `${value.slice(0, MAX_GIVEN)}…` : value,
+  );
+};
+
+export interface FaultOptions {
+  /** The name of the whole value. */
+  readonly whole: string;
+  /** Where the value lies in the body. */
+  readonly at?: readonly PropertyKey[];
+}
+
+/** `partition_id must be 0 or greater (got -1)`. */
+export const faultOf = (issue: z.core.$ZodIssue, { whole, at = [] }: FaultOptions): string => {
+  const place = [...at, ...issue.path].map(String).join(".") || whole;
+  // The value of an unknown field is what the client knows best, and the value around it can be large.
+  const got = issue.code === "unrecognized_keys" ? "" : ` (got ${given(issue.input)})`;
+  return `${place} ${issue.message}${got}`;
+};
+
+/** Faults that one answer names. */
+const MAX_FAULTS = 20;
+
+/** The value of a body or a query. Throws REQUEST_INVALID with one line for each fault. */
+export const shaped = <T>(schema: z.ZodType<T>, value: unknown, whole = "body"): T => {
+  const { success, data, error } = schema.safeParse(value, OUR_WORDS);
+  if (success) return data;
+  const faults = error.issues.slice(0, MAX_FAULTS).map((issue) => faultOf(issue, { whole }));
+  throw new GatewayError("REQUEST_INVALID", { message: faults.join("\n") });
+};
