@@ -10,7 +10,7 @@ export interface Fifo<T> {
 const COMPACT_AT = 1024;
 
 export const createFifo = <T>(): Fifo<T> => {
-  let items: T[] = [];
+  let items: (T | undefined)[] = [];
   let head = 0;
   return {
     get size() {
@@ -22,7 +22,11 @@ export const createFifo = <T>(): Fifo<T> => {
     peek: () => items[head],
     shift() {
       const item = items[head];
-      if (head < items.length) head += 1;
+      if (head < items.length) {
+        // A taken item must not stay in memory until the queue is moved.
+        items[head] = undefined;
+        head += 1;
+      }
       if (head === items.length) {
         items.length = 0;
         head = 0;

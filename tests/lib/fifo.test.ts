@@ -1,5 +1,10 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { createFifo } from "../../src/lib/fifo.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 describe("createFifo", () => {
   it("gives back what it got, in the order it got it", () => {
@@ -10,6 +15,19 @@ describe("createFifo", () => {
     expect(out).toStrictEqual(Array.from({ length: 5000 }, (_, item) => item));
     expect(fifo.shift()).toBeUndefined();
     expect(fifo.size).toBe(0);
+  });
+
+  it("lets go of what it gave back", async () => {
+    const fifo = createFifo<object>();
+    fifo.push({});
+    fifo.push({});
+    const taken = new WeakRef(fifo.shift() ?? {});
+    // A WeakRef holds its object until the turn ends.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+
+    expect(taken.deref()).toBeUndefined();
+    expect(fifo.size).toBe(1);
   });
 
   it("behaves as an array does", () => {
