@@ -1,4 +1,5 @@
 /** The composition root: takes the settings apart, names the adapters and hands everyone what they need. */
+import type { AppContext, AppLog } from "./app/context.ts";
 import { connectWorkerRoutes } from "./app/connect-worker.ts";
 import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery } from "./app/wire-delivery.ts";
@@ -11,8 +12,8 @@ import { createQuestions, type AskAll, type Questions } from "./app/questions.ts
 import { requireUsable } from "./app/settings-check.ts";
 import { openTracing } from "./app/wire-tracing.ts";
 import type { Settings } from "./config/schema/schema.ts";
+import { systemClock } from "./lib/clock.ts";
 import { createHealth } from "./observability/health.ts";
-import type { Log } from "./observability/logger/logger.ts";
 import { createMetrics, textOfSum } from "./observability/metrics.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
@@ -27,14 +28,9 @@ export interface Gateway extends Listeners, Pick<Questions, "answer"> {
 const HEALTH_CACHE = 500;
 
 /** Starts all but the listeners; `askAll` asks the other processes of this program, if it has any. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
-export const startGateway = async (
-  settings: Settings,
-  log: Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered">,
-  askAll?: AskAll,
-): Promise<Gateway> => {
-  const { logger, requestLog, levels } = log;
+export const startGateway = async (settings: Settings, log: AppLog, askAll?: AskAll): Promise<Gateway> => {
   await requireUsable(settings);
-  const lifecycle = createLifecycle(logger);
+  const lifecycle = createLifecycle(log.logger);
   const metrics = createMetrics();
   const questions = createQuestions(askAll);
   questions.answerWith({ metrics: () => metrics.samples() });
@@ -51,26 +47,21 @@ export const startGateway = async (
       cacheMs: HEALTH_CACHE,
       now: () => performance.now(),
     });
-    const ingest = settings.roles.includes("ingest")
-      ? await createIngest({ settings, broker, logger, metrics, lifecycle })
-      : undefined;
-    const consumers = openPullConsumers(broker, memory, logger);
+    const context: AppContext = {
+      ...{ settings, clock: systemClock, log, metrics, health, tracing },
+      ...{ lifecycle, questions, broker, memory, readers },
+    };
+    const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
+    const consumers = openPullConsumers(context);
     lifecycle.onClose("consumers", () => consumers.close());
-    const delivery = settings.roles.includes("delivery")
-      ? await startDelivery({ settings, broker, readers, log, metrics, lifecycle, tracing, questions })
-      : undefined;
-    const worker = connectWorkerRoutes({ settings, readers, health, levels, questions, delivery });
-    const listeners = createListeners({
-      settings,
-      broker,
+    const delivery = settings.roles.includes("delivery") ? await startDelivery(context) : undefined;
+    const worker = connectWorkerRoutes(context, delivery);
+    const listeners = createListeners(context, {
       ingest,
       consumers,
       adminRoutes: [...(delivery?.routes ?? []), ...worker],
-      health,
-      ...{ memory, readers, logger: log.named("http"), requestLog, metrics, tracing },
       scrape: async () =>
         askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers),
-      lifecycle,
     });
     return {
       ...listeners,

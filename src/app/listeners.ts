@@ -15,22 +15,15 @@ import {
   stationListRoute,
   statusRoute,
 } from "../http/handlers/operations/routes.ts";
-import type { BodyLimits, BodyReaders } from "../http/middleware/body/body.ts";
+import type { BodyLimits } from "../http/middleware/body/body.ts";
 import { callCounter } from "../http/intake.ts";
 import type { Route } from "../http/routes.ts";
 import { createRates, type Rates } from "../ingest/limits.ts";
 import { createHttpServer } from "../http/server.ts";
-import type { Broker } from "../broker/broker.ts";
-import type { MemoryBudget } from "../lib/memory-budget.ts";
-import type { Health } from "../observability/health.ts";
-import type { RequestLog } from "../observability/logger/request-lines.ts";
-import type { Logger } from "../observability/logger/logger.ts";
-import type { Metrics } from "../observability/metrics.ts";
-import type { Tracing } from "../observability/tracing/tracing.ts";
+import type { AppContext } from "./context.ts";
 import { factsOf, operatorStations, withConsole } from "./wire-console.ts";
 import { documentedForClients, documentedForOperators, sdkRoutes } from "./wire-documents.ts";
 import type { Ingest } from "./wire-ingest.ts";
-import type { Lifecycle } from "./lifecycle.ts";
 import { produceRoutes } from "./produce-routes.ts";
 
 export interface Listeners {
@@ -51,33 +44,22 @@ export interface Addresses {
   readonly admin: AddressInfo;
 }
 
-export interface ListenerDependencies {
-  readonly settings: Settings;
-  readonly broker: Broker;
-  /** undefined: this process doesn't take events. */
+interface ListenerParts {
+  /** undefined: this process has no ingest role. */
   readonly ingest: Ingest | undefined;
   readonly consumers: PullConsumers;
-  /** Further rows of the operators' listener. */
+  /** Further routes of the operators' listener. */
   readonly adminRoutes: readonly Route[];
-  readonly health: Health;
-  /** What clients make the process hold, on both listeners. */
-  readonly memory: MemoryBudget;
-  readonly readers: BodyReaders;
-  readonly logger: Logger;
-  readonly requestLog: RequestLog;
-  readonly metrics: Metrics;
-  readonly tracing: Tracing | undefined;
-  /** What `/metrics` answers. */
+  /** The text of `/metrics`. */
   readonly scrape: () => Promise<string>;
-  readonly lifecycle: Lifecycle;
 }
 
 /** Of the time for an orderly end; the rest is for what lies behind the listeners. */
 const DRAIN_SHARE = 0.7;
 
-export const createListeners = (dependencies: ListenerDependencies): Listeners => {
-  const { settings, lifecycle } = dependencies;
-  const shared = sharedOptions(dependencies);
+export const createListeners = (context: AppContext, parts: ListenerParts): Listeners => {
+  const { settings, lifecycle, memory } = context;
+  const shared = sharedOptions(context);
   const rates = createRates({
     perAddress: settings.limits.perAddress,
     maxDebtMs: settings.limits.maxDebt,
@@ -89,21 +71,23 @@ export const createListeners = (dependencies: ListenerDependencies): Listeners =
     createApp({
       ...shared,
       guard: { ...shared.guard, countCall: callCounter(rates) },
-      routes: documentedForClients(publicRoutes({ ...dependencies, rates }, shared, stopping.signal)),
+      routes: documentedForClients(
+        publicRoutes(context, parts, { shared, rates, stopping: stopping.signal }),
+      ),
       unknownPaths: "client",
       cors: settings.cors,
     }),
     settings.server,
-    dependencies.memory,
+    memory,
   );
   const adminServer = createHttpServer(
     createApp({
       ...shared,
-      ...operatorsSide(dependencies, shared, stopping.signal),
+      ...operatorsSide(context, parts, { shared, stopping: stopping.signal }),
       unknownPaths: "admin",
     }),
     settings.server,
-    dependencies.memory,
+    memory,
   );
   const servers = { public: publicServer, admin: adminServer };
   const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
@@ -136,8 +120,7 @@ type SharedOptions = Omit<AppOptions, "routes" | "unknownPaths"> & {
   readonly signInOperator: Authentication["signInOperator"];
 };
 
-const sharedOptions = (dependencies: ListenerDependencies): SharedOptions => {
-  const { settings, logger, requestLog, metrics, tracing } = dependencies;
+const sharedOptions = ({ settings, log, metrics, tracing }: AppContext): SharedOptions => {
   const { auth, admin, server } = settings;
   const { sessions, signInOperator, ...guard } = createAuthentication({
     ...auth,
@@ -150,8 +133,8 @@ const sharedOptions = (dependencies: ListenerDependencies): SharedOptions => {
     guard,
     bodyLimits: { maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout },
     trustProxy: server.trustProxy,
-    logger,
-    requestLog,
+    logger: log.named("http"),
+    requestLog: log.requestLog,
     metrics,
     tracing,
   };
@@ -163,34 +146,26 @@ const authBodyLimits = ({ auth, server }: Settings): BodyLimits => ({
   timeoutMs: server.requestTimeout,
 });
 
-interface PublicDependencies extends ListenerDependencies {
-  readonly rates: Rates;
+interface SideOptions {
+  readonly shared: SharedOptions;
+  /** Aborted when the listeners close: streams end then. */
+  readonly stopping: AbortSignal;
 }
 
 const publicRoutes = (
-  {
-    settings,
-    broker,
-    ingest,
-    consumers,
-    health,
-    memory,
-    readers,
-    rates,
-    logger,
-    metrics,
-  }: PublicDependencies,
-  { bodyLimits, sessions, guard }: SharedOptions,
-  stopping: AbortSignal,
+  context: AppContext,
+  { ingest, consumers }: ListenerParts,
+  { shared, rates, stopping }: SideOptions & { readonly rates: Rates },
 ): readonly Route[] => {
+  const { settings, health, readers } = context;
+  const { bodyLimits, sessions, guard } = shared;
   const probes = [...healthRoutes(health), statusRoute, frontPageRoute(VERSION)];
   if (ingest === undefined) return probes;
-  const readBody = readers(bodyLimits);
   const { authenticate } = guard;
   return [
-    ...produceRoutes({
-      ...{ settings, ingest, broker, consumers, memory, rates, logger, metrics },
-      ...{ readBody, authenticate, stopping },
+    ...produceRoutes(context, {
+      ...{ ingest, consumers, rates, authenticate, stopping },
+      readBody: readers(bodyLimits),
     }),
     ...authRoutes({ sessions, readBody: readers(authBodyLimits(settings)) }),
     ...sdkRoutes(),
@@ -199,15 +174,15 @@ const publicRoutes = (
 };
 
 const operatorsSide = (
-  dependencies: ListenerDependencies,
-  shared: SharedOptions,
-  stopping: AbortSignal,
+  context: AppContext,
+  parts: ListenerParts,
+  { shared, stopping }: SideOptions,
 ): Pick<AppOptions, "routes" | "errorPage"> => {
-  const { settings, broker, ingest, readers } = dependencies;
+  const { settings, broker, readers } = context;
   const { signInOperator } = shared;
+  const own = adminRoutes(context, parts);
   const readBody = readers(shared.bodyLimits);
-  const own = adminRoutes(dependencies);
-  const stations = operatorStations({ settings, broker, ingest, readBody, stopping });
+  const stations = operatorStations(context, { ingest: parts.ingest, readBody, stopping });
   const { routes, errorPage } = withConsole([...own, ...stations], {
     ...{ broker, signInOperator },
     readBody: readers(authBodyLimits(settings)),
@@ -215,14 +190,17 @@ const operatorsSide = (
   return { routes: documentedForOperators(routes), errorPage };
 };
 
-const adminRoutes = (dependencies: ListenerDependencies): readonly Route[] => {
-  const { settings, broker, ingest, health, metrics, scrape } = dependencies;
-  const declared = ingest?.stations.declared ?? [];
-  return [
-    ...healthRoutes(health),
-    metricsRoute({ contentType: metrics.contentType, text: scrape }),
-    stationListRoute({ declared, autoCreate: settings.autoCreateStations, broker }),
-    gatewayRoute(factsOf(settings, broker), broker),
-    ...dependencies.adminRoutes,
-  ];
-};
+const adminRoutes = (
+  { settings, broker, health, metrics }: AppContext,
+  { ingest, scrape, adminRoutes: further }: ListenerParts,
+): readonly Route[] => [
+  ...healthRoutes(health),
+  metricsRoute({ contentType: metrics.contentType, text: scrape }),
+  stationListRoute({
+    declared: ingest?.stations.declared ?? [],
+    autoCreate: settings.autoCreateStations,
+    broker,
+  }),
+  gatewayRoute(factsOf(settings, broker), broker),
+  ...further,
+];

@@ -1,6 +1,5 @@
 /** Every route on which clients produce, and what those routes share: rates, streams, remembered calls. */
 import type { Authenticate } from "../auth/authenticator.ts";
-import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { PullConsumers } from "../consume/consume.ts";
 import { beaconRoute } from "../http/handlers/stations/beacon.ts";
@@ -13,36 +12,28 @@ import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
 import { createRemembered } from "../ingest/remembered.ts";
 import type { Rates } from "../ingest/limits.ts";
-import { systemClock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import type { Logger } from "../observability/logger/logger.ts";
-import type { Metrics } from "../observability/metrics.ts";
-import { maxEventBytesOf, type Ingest, contentLimitsOf } from "./wire-ingest.ts";
+import type { AppContext } from "./context.ts";
+import { type Ingest, contentLimitsOf } from "./wire-ingest.ts";
 import { openWebhooks } from "./wire-webhooks.ts";
 
-export interface ProduceRoutesDependencies {
-  readonly settings: Settings;
+interface ProduceParts {
   readonly ingest: Ingest;
-  readonly broker: Broker;
   readonly consumers: PullConsumers;
   readonly rates: Rates;
-  /** For remembered answers. */
-  readonly memory: MemoryBudget;
   readonly readBody: ReadBody;
   readonly authenticate: Authenticate;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  /** Aborted when streams have to end, because the program does. */
+  /** Aborted when the listeners close: streams end then. */
   readonly stopping: AbortSignal;
 }
 
 /** How long a call with an Idempotency-Key is remembered, in milliseconds. */
 const IDEMPOTENCY_WINDOW = 86_400_000;
 
-export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly Route[] => {
-  const { settings, ingest, broker, consumers, readBody, authenticate } = dependencies;
+export const produceRoutes = (context: AppContext, parts: ProduceParts): readonly Route[] => {
+  const { settings, broker, memory, clock } = context;
+  const { ingest, consumers, rates, readBody, authenticate, stopping } = parts;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
-  const { rates, memory } = dependencies;
   // Half of it for each, so that calls don't push out the ids of webhooks.
   const remembered = (): MemoryBudget => memory.part(Math.floor(limits.remembered / 2));
   const idempotency = createIdempotency({
@@ -51,13 +42,12 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
   });
   const shared = {
     ...ingest,
-    intake: createIntake({ produce: ingest.produce, rates }),
+    intake: createIntake({ ...ingest, rates }),
     readBody,
     contentLimits: contentLimitsOf(server),
     maxEvents: limits.eventsPerCall,
     countCall: callCounter(rates),
-    maxEventBytes: maxEventBytesOf(settings),
-    streams: streamsOf(restProxy, dependencies.stopping),
+    streams: { limits: streamLimitsOf(restProxy), clock, stopping },
   };
   return [
     ...stationRoutes({ ...shared, consumers, idempotency }),
@@ -70,15 +60,13 @@ export const produceRoutes = (dependencies: ProduceRoutesDependencies): readonly
       maxHeaders: limits.recordHeaders,
       alwaysStatus200: restProxy.alwaysStatus200,
     }),
-    ...webhookRoutes({ ...shared, webhooks: openWebhooks({ ...dependencies, memory: remembered() }) }),
+    ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest, remembered()) }),
   ];
 };
 
-const streamsOf = (
-  { idleTimeout, maxStreamAge, maxUnanswered, maxUnansweredBytes }: Settings["restProxy"],
-  stopping: AbortSignal,
-) => ({
-  limits: { idleTimeout, maxAge: maxStreamAge, maxUnanswered, maxUnansweredBytes },
-  clock: systemClock,
-  stopping,
-});
+const streamLimitsOf = ({
+  idleTimeout,
+  maxStreamAge: maxAge,
+  maxUnanswered,
+  maxUnansweredBytes,
+}: Settings["restProxy"]) => ({ idleTimeout, maxAge, maxUnanswered, maxUnansweredBytes });

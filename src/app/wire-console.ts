@@ -1,5 +1,4 @@
 /** The console, and the operators' routes that it needs beside the others. */
-import { contentLimitsOf } from "./wire-ingest.ts";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SignInOperator } from "../auth/operator.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -11,8 +10,8 @@ import { frontRoute, type GatewayFacts } from "../http/handlers/operations/route
 import { operatorStationRoutes } from "../http/handlers/operator-stations/routes.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
-import { systemClock } from "../lib/clock.ts";
-import type { Ingest } from "./wire-ingest.ts";
+import type { AppContext } from "./context.ts";
+import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
 
 /** The build puts it beside the program; a program that runs from its sources has none to serve. */
 const FOLDER = new URL("../console/", import.meta.url);
@@ -56,9 +55,7 @@ export const factsOf = ({ roles, broker }: Settings, { kind }: Broker): GatewayF
   broker: { kind, addresses: kind === "kafka" ? broker.kafka.brokers : [] },
 });
 
-interface StationDependencies {
-  readonly settings: Settings;
-  readonly broker: Broker;
+interface StationParts {
   readonly ingest: Ingest | undefined;
   readonly readBody: ReadBody;
   /** Aborted when streams have to end, because the program does. */
@@ -69,8 +66,10 @@ interface StationDependencies {
 const TAILS = { heartbeatMs: 15_000, maxWaitingBytes: 1 << 20, maxTails: 20 };
 
 /** None where this process doesn't take events: it knows no stations then. */
-export const operatorStations = (dependencies: StationDependencies): readonly Route[] => {
-  const { settings, broker, ingest, readBody, stopping } = dependencies;
+export const operatorStations = (
+  { settings, broker, clock }: AppContext,
+  { ingest, readBody, stopping }: StationParts,
+): readonly Route[] => {
   if (ingest === undefined) return [];
   const { maxTails, ...limits } = TAILS;
   return operatorStationRoutes({
@@ -78,7 +77,7 @@ export const operatorStations = (dependencies: StationDependencies): readonly Ro
     broker,
     readBody,
     contentLimits: contentLimitsOf(settings.server),
-    streams: { ...limits, clock: systemClock, stopping },
+    streams: { ...limits, clock, stopping },
     maxTails,
   });
 };

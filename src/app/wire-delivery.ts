@@ -1,32 +1,13 @@
 /** The way out, put together: connectors, what is seen of them, and their routes on the operators' listener. */
 import { hostname } from "node:os";
-import type { Broker } from "../broker/broker.ts";
-import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { createDelivery } from "../delivery/connectors/connector-delivery.ts";
 import { createRecentFailures, newestOf, observeDeliveries } from "../delivery/engine/observer.ts";
 import { connectorInsightRoutes } from "../http/handlers/connectors/insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
-import type { BodyReaders } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
-import { systemClock } from "../lib/clock.ts";
-import type { Log } from "../observability/logger/logger.ts";
-import type { Metrics } from "../observability/metrics.ts";
-import type { Tracing } from "../observability/tracing/tracing.ts";
 import { startEventService } from "./wire-event-service.ts";
-import type { Lifecycle } from "./lifecycle.ts";
-import type { Questions } from "./questions.ts";
-
-interface DeliveryDependencies {
-  readonly settings: Settings;
-  readonly broker: Broker;
-  readonly readers: BodyReaders;
-  readonly log: Pick<Log, "levels" | "named" | "unfiltered">;
-  readonly metrics: Metrics;
-  readonly lifecycle: Lifecycle;
-  readonly tracing: Tracing | undefined;
-  readonly questions: Questions;
-}
+import type { AppContext } from "./context.ts";
 
 export interface StartedDelivery {
   readonly routes: readonly Route[];
@@ -36,7 +17,7 @@ export interface StartedDelivery {
 }
 
 /** Each connector has a logger of its own. */
-const observe = ({ log: { levels, unfiltered }, metrics }: DeliveryDependencies) =>
+const observe = ({ log: { levels, unfiltered }, metrics }: AppContext) =>
   observeDeliveries({
     logger: unfiltered,
     isLogged: (connector, level) => levels.isEnabled(`delivery.${connector}`, level),
@@ -44,10 +25,10 @@ const observe = ({ log: { levels, unfiltered }, metrics }: DeliveryDependencies)
   });
 
 /** Begins to deliver, which goes on by itself while the broker is away. Rejects with SETTINGS_INVALID for a bad connector. */
-export const startDelivery = async (dependencies: DeliveryDependencies): Promise<StartedDelivery> => {
-  const { settings, broker, readers, metrics, lifecycle, tracing, questions } = dependencies;
+export const startDelivery = async (context: AppContext): Promise<StartedDelivery> => {
+  const { settings, broker, readers, metrics, lifecycle, tracing, questions, clock } = context;
   const { admin, server } = settings;
-  const observer = observe(dependencies);
+  const observer = observe(context);
   const failures = createRecentFailures(Date.now);
   const delivery = createDelivery({
     broker,
@@ -72,7 +53,7 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
   metrics.deliveriesFrom(() => delivery.sample());
   lifecycle.onClose("delivery", () => delivery.close());
   void delivery.open();
-  await startEventService({ ...dependencies, observer, logger: dependencies.log.named("delivery") });
+  await startEventService(context, observer);
   const routes = connectorRoutes({
     connectors: delivery.connectors,
     readBody: readers({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
@@ -84,7 +65,7 @@ export const startDelivery = async (dependencies: DeliveryDependencies): Promise
       const { answers, missing } = await questions.askAll("failures", name);
       return { newest: newestOf(answers), missing };
     },
-    ...{ broker, clock: systemClock },
+    ...{ broker, clock },
   };
   return {
     routes: [...routes, ...connectorInsightRoutes(insight)],

@@ -11,23 +11,9 @@ import {
 import type { MoreInfoOptions } from "../delivery/event-service/more-info-url.ts";
 import type { DeliveryObserver } from "../delivery/engine/observer.ts";
 import { decodeStrkey } from "../lib/strkey.ts";
-import type { Logger } from "../observability/logger/logger.ts";
-import type { Metrics } from "../observability/metrics.ts";
-import type { Tracing } from "../observability/tracing/tracing.ts";
+import type { AppContext } from "./context.ts";
 import { createEventsBroker } from "./wire-broker.ts";
 import { maxRecordBytesOf } from "./wire-ingest.ts";
-import type { Lifecycle } from "./lifecycle.ts";
-
-interface EventServiceDependencies {
-  readonly settings: Settings;
-  /** Holds the events where the settings name no other Kafka for them. */
-  readonly broker: Broker;
-  readonly logger: Logger;
-  readonly observer: DeliveryObserver;
-  readonly metrics: Metrics;
-  readonly lifecycle: Lifecycle;
-  readonly tracing: Tracing | undefined;
-}
 
 type EventServiceSettings = Settings["eventService"];
 
@@ -96,15 +82,14 @@ const moreInfoOf = (settings: EventServiceSettings, sep: "sep6" | "sep24"): More
   return secret === undefined ? undefined : { baseUrl, ttlSeconds, txnFields, secret };
 };
 
-const start = ({
-  settings,
-  broker,
-  logger,
-  observer,
-  metrics,
-  tracing,
-}: EventServiceDependencies): EventService =>
-  createEventService({
+/** `broker` has the topic of the events. */
+const start = (
+  { settings, log, metrics, tracing }: AppContext,
+  broker: Broker,
+  observer: DeliveryObserver,
+): EventService => {
+  const logger = log.named("delivery");
+  return createEventService({
     broker,
     topic: settings.eventService.events.queue.kafka.topic,
     businessServer: businessServerOf(settings.eventService),
@@ -121,10 +106,11 @@ const start = ({
       metrics.transactionUnowned();
     },
   });
+};
 
 /** Begins to deliver, where there is anyone to be called. */
-export const startEventService = async (dependencies: EventServiceDependencies): Promise<void> => {
-  const { settings, metrics, lifecycle } = dependencies;
+export const startEventService = async (context: AppContext, observer: DeliveryObserver): Promise<void> => {
+  const { settings, metrics, lifecycle } = context;
   const { eventService } = settings;
   if (businessServerOf(eventService) === undefined && clientsOf(eventService) === undefined) return;
   const own = await createEventsBroker(settings, maxRecordBytesOf(settings));
@@ -132,7 +118,7 @@ export const startEventService = async (dependencies: EventServiceDependencies):
     await own.open();
     lifecycle.onClose("events broker", () => own.close());
   }
-  const service = start({ ...dependencies, broker: own ?? dependencies.broker });
+  const service = start(context, own ?? context.broker, observer);
   metrics.deliveriesFrom(() => service.sample());
   lifecycle.onClose("event service", () => service.close());
 };

@@ -1,26 +1,18 @@
 /** The way in, put together: stations, the batcher and the one produce path. */
-import type { Broker, TopicSpec } from "../broker/broker.ts";
+import type { TopicSpec } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { createBatcher } from "../ingest/batcher/batcher.ts";
 import type { ContentLimits } from "../ingest/content/content-type.ts";
 import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
-import type { Logger } from "../observability/logger/logger.ts";
-import type { Metrics } from "../observability/metrics.ts";
-import type { Lifecycle } from "./lifecycle.ts";
+import type { AppContext } from "./context.ts";
 
 export interface Ingest {
   readonly stations: Stations;
   readonly produce: Produce;
-}
-
-interface IngestDependencies {
-  readonly settings: Settings;
-  readonly broker: Broker;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly lifecycle: Lifecycle;
+  /** Maximum size of an event's value in bytes. */
+  readonly maxEventBytes: number;
 }
 
 /** Key, headers and Kafka's own few bytes, beside an event as large as a body may be. */
@@ -30,8 +22,7 @@ const RECORD_OVERHEAD = 64 * 1024;
 const MAX_APPEND = { maxAppendRecords: 2000, maxAppendBytes: 900_000 };
 
 /** Largest event. */
-export const maxEventBytesOf = ({ limits, server }: Settings): number =>
-  limits.recordSize ?? server.bodyLimit;
+const maxEventBytesOf = ({ limits, server }: Settings): number => limits.recordSize ?? server.bodyLimit;
 
 /** What a topic that we create takes as one record. */
 /** The bounds of JSON that the gateway parses. */
@@ -44,13 +35,8 @@ export const contentLimitsOf = (server: Settings["server"]): ContentLimits => ({
 export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(settings) + RECORD_OVERHEAD;
 
 /** Compiles the schemas, and goes on creating the topics that are missing while the caller goes on. */
-export const createIngest = async ({
-  settings,
-  broker,
-  logger,
-  metrics,
-  lifecycle,
-}: IngestDependencies): Promise<Ingest> => {
+export const createIngest = async (context: AppContext): Promise<Ingest> => {
+  const { settings, broker, metrics, lifecycle } = context;
   const { server, stations: declarations, broker: brokerSettings } = settings;
   const maxRecordBytes = maxRecordBytesOf(settings);
   const awaited = settings.provisionTopics
@@ -75,12 +61,13 @@ export const createIngest = async ({
   });
   metrics.bufferedBytesFrom(() => batcher.bufferedBytes);
   lifecycle.onClose("batcher", () => batcher.close());
-  provision(awaited, { broker, logger, lifecycle });
+  provision(awaited, context);
+  const maxEventBytes = maxEventBytesOf(settings);
   const produce = createProduce({
     batcher,
     stations,
     now: Date.now,
-    maxEventBytes: maxEventBytesOf(settings),
+    maxEventBytes,
     maxKeyBytes: settings.limits.keySize,
     maxHeaders: settings.limits.recordHeaders,
     maxHeaderBytes: settings.limits.recordHeaderSize,
@@ -88,13 +75,10 @@ export const createIngest = async ({
       metrics.eventsEnded(station, outcome, count);
     },
   });
-  return { stations, produce };
+  return { stations, produce, maxEventBytes };
 };
 
-const provision = (
-  awaited: Map<string, TopicSpec>,
-  { broker, logger, lifecycle }: Pick<IngestDependencies, "broker" | "logger" | "lifecycle">,
-): void => {
+const provision = (awaited: Map<string, TopicSpec>, { broker, log, lifecycle }: AppContext): void => {
   const stop = new AbortController();
   const provisioned = provisionTopics({
     topics: [...awaited.values()],
@@ -104,7 +88,7 @@ const provision = (
       for (const [station, { name }] of awaited) if (name === topic) awaited.delete(station);
     },
     onFault: (topic, err) => {
-      logger.warn({ topic, err }, "topic could not be created yet");
+      log.logger.warn({ topic, err }, "topic could not be created yet");
     },
   });
   lifecycle.onClose("provisioning", () => {

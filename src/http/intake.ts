@@ -18,6 +18,8 @@ export interface Amount {
 }
 
 export interface Intake {
+  /** Maximum size of an event's value in bytes. A larger event is refused with RECORD_TOO_LARGE. */
+  readonly maxEventBytes: number;
   /** For events that are stored in another way: takes all of them, or throws RATE_LIMITED. */
   admit(call: AuthorisedCall, amount: Amount): void;
   /**
@@ -38,6 +40,7 @@ export interface Intake {
 export interface IntakeDependencies {
   readonly produce: Produce;
   readonly rates: Rates;
+  readonly maxEventBytes: number;
 }
 
 /** Counts a call itself, whatever becomes of it. Throws RATE_LIMITED. */
@@ -53,7 +56,7 @@ export const callCounter =
     if (refused !== undefined) throw refused;
   };
 
-export const createIntake = ({ produce, rates }: IntakeDependencies): Intake => {
+export const createIntake = ({ produce, rates, maxEventBytes }: IntakeDependencies): Intake => {
   const admit = (call: AuthorisedCall, { events, bytes }: Amount): void => {
     const refused = rates.take(call, { requests: 0, events, bytes });
     setQuotaHeaders(call, rates.quota(call));
@@ -61,6 +64,7 @@ export const createIntake = ({ produce, rates }: IntakeDependencies): Intake => 
   };
 
   return {
+    maxEventBytes,
     admit,
     expect: (call, { events, bytes }) => {
       const refused = rates.refusal(call, { requests: 0, events, bytes });

@@ -240,12 +240,11 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const stopping = new AbortController();
   const producing = {
     stations,
-    intake: createIntake({ produce, rates }),
+    intake: createIntake({ produce, rates, maxEventBytes: LIMIT }),
     readBody,
     contentLimits: { maxDepth: 64 },
     maxEvents,
     countCall: callCounter(rates),
-    maxEventBytes: LIMIT,
     streams: {
       limits: {
         idleTimeout: 30_000,

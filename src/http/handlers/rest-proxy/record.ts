@@ -150,10 +150,8 @@ const unread = (event: GatewayError): Item => ({ event, key: undefined, value: u
  * For the texts of one call. An error in place of an item means that nothing behind it can be taken: the text is no
  * JSON. Any other fault is the record's own.
  */
-export const itemReader = (
-  context: RecordContext & Pick<RestProxyDependencies, "maxEventBytes">,
-): ReadItem => {
-  const { maxEventBytes } = context;
+export const itemReader = (context: RecordContext & Pick<RestProxyDependencies, "intake">): ReadItem => {
+  const { maxEventBytes } = context.intake;
   return (text) => {
     try {
       const item = readItem(text, context);

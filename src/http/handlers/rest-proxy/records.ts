@@ -29,13 +29,13 @@ const endingAtTooLarge = (item: Item | GatewayError): Item | GatewayError => {
 
 /** A topic that can't be produced to is each record's own failure: the headers have left before the first record came. */
 const streamRecords = async (call: AuthorisedCall, dependencies: RestProxyDependencies): Promise<void> => {
-  const { intake, stations, streams, maxEventBytes } = dependencies;
+  const { intake, stations, streams } = dependencies;
   requirePlainStream(call);
   const reporter = reporterOf(call);
   const store = intake.openStream(call);
   const read = itemReader(dependencies);
   const protocol: StreamProtocol<Item> = {
-    cutter: createJsonCutter({ maxBytes: maxTextBytes(maxEventBytes) }),
+    cutter: createJsonCutter({ maxBytes: maxTextBytes(intake.maxEventBytes) }),
     ordered: true,
     read: (text) => endingAtTooLarge(read(text)),
     store: async (items) => store(await stationOfTopic(call, stations), items.map(eventOf)),

@@ -22,8 +22,6 @@ export interface RestProxyDependencies {
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
   readonly streams: StreamSettings;
-  /** Largest value of a record, in bytes. */
-  readonly maxEventBytes: number;
   /** Headers of one record. */
   readonly maxHeaders: number;
   /** Records of one call. */

@@ -18,8 +18,6 @@ export interface StationRouteDependencies {
   readonly intake: Intake;
   readonly idempotency: Idempotency;
   readonly streams: StreamSettings;
-  /** Largest event in bytes. */
-  readonly maxEventBytes: number;
   readonly consumers: Pick<PullConsumers, "pull">;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;

@@ -45,7 +45,7 @@ export const produceStream = (dependencies: Dependencies) => {
     const store = dependencies.intake.openStream(call);
     const lines = lineReader(call, dependencies, idOf);
     const protocol: StreamProtocol<Line> = {
-      cutter: createLineCutter({ maxBytes: dependencies.maxEventBytes }),
+      cutter: createLineCutter({ maxBytes: dependencies.intake.maxEventBytes }),
       ordered: idOf === undefined,
       read: lines.read,
       store: (items) =>

@@ -1,0 +1,31 @@
+/** The parts of the running program that most functions of `src/app` need. It is complete when it is built. */
+import type { Broker } from "../broker/broker.ts";
+import type { Settings } from "../config/schema/schema.ts";
+import type { BodyReaders } from "../http/middleware/body/body.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { MemoryBudget } from "../lib/memory-budget.ts";
+import type { Health } from "../observability/health.ts";
+import type { Log } from "../observability/logger/logger.ts";
+import type { Metrics } from "../observability/metrics.ts";
+import type { Tracing } from "../observability/tracing/tracing.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Questions } from "./questions.ts";
+
+export type AppLog = Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered">;
+
+export interface AppContext {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: AppLog;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  /** undefined: no collector is configured. */
+  readonly tracing: Tracing | undefined;
+  readonly lifecycle: Lifecycle;
+  readonly questions: Questions;
+  readonly broker: Broker;
+  /** The budget for client data, shared by both listeners. */
+  readonly memory: MemoryBudget;
+  /** Readers of request bodies that use `memory`. */
+  readonly readers: BodyReaders;
+}
