@@ -2,8 +2,19 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { ERRORS } from "../src/errors.ts";
 
-const decisions = readdirSync("docs/decisions").map((name) => `docs/decisions/${name}`);
-const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/errors.md", ...decisions];
+const below = (folder: string): readonly string[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `${folder}/${name}`);
+
+const pages = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  ...below("docs"),
+  ...below("docs/guides"),
+  ...below("docs/decisions"),
+];
 
 it.each(pages)("every path that %s names exists", (page) => {
   const named = readFileSync(page, "utf8").matchAll(

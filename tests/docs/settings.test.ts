@@ -14,7 +14,8 @@ const shown = pages.flatMap(({ file, fences }) =>
 );
 
 /** What a page shows alone may lack what stands elsewhere: other files, and secrets of the tokens. */
-const ELSEWHERE = /\/run\/secrets\/|anchor-config\.yaml|schemas\/|cannot be read|path of a file/;
+const ELSEWHERE =
+  /auth\.(access|refresh)Token\.secret|\/run\/secrets\/|anchor-config\.yaml|schemas\/|cannot be read|path of a file/;
 
 const faultsOf = (yaml: string): readonly string[] => {
   const folder = mkdtempSync(path.join(tmpdir(), "stationgate-shown-"));

@@ -52,10 +52,10 @@ const row = ({ key, value, help }: ValueRow): string =>
 
 export const chartReadme = (valuesText: string): string =>
   [
-    "# stationgate, the Helm chart",
+    "# The Helm chart stationgate",
     "",
-    "Stationgate on Kubernetes 1.27 or newer. The guide is [docs/guides/kubernetes.md](../../docs/guides/kubernetes.md); sets",
-    "of values that are checked with every change lie in [ci](ci).",
+    "The chart runs Stationgate on Kubernetes 1.27 or newer. [docs/guides/kubernetes.md](../../docs/guides/kubernetes.md) is the guide. [ci](ci) has",
+    "complete sets of values, which CI checks.",
     "",
     "```sh cluster",
     "helm install events helm/stationgate -n events --create-namespace -f my-values.yaml",
@@ -64,7 +64,7 @@ export const chartReadme = (valuesText: string): string =>
     "",
     "## Values",
     "",
-    "Printed from `values.yaml` by `npm run print`; `values.schema.json` refuses what isn't here.",
+    "`npm run print` prints this table from `values.yaml`. `values.schema.json` refuses other values.",
     "",
     "| value | default | meaning |",
     "| --- | --- | --- |",
