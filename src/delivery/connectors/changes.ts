@@ -1,7 +1,7 @@
 /**
- * Changes of connectors, as operators ask for them. Each is decided on the newest state of the log; where another
- * process was faster (`ConnectorLog.define`), a change of the configuration is refused, and one that doesn't depend on
- * the configuration is decided anew.
+ * Changes of connectors. Each change is decided on the newest state of the log. If another process has changed the
+ * connector in the meantime (see `ConnectorLog.define`), a change of the configuration is refused, and any other change is
+ * decided again on the new state.
  */
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -21,20 +21,20 @@ export interface ChangesOptions {
   readonly targets: Targets;
 }
 
-/** Settings to be set, and (null) to be removed. */
+/** Keys to set. null removes a key. */
 export type ConfigPatch = Readonly<Record<string, string | null>>;
 
 export interface Changes {
   /** Rejects with CONNECTOR_EXISTS and CONNECTOR_CONFIG_INVALID. */
   create(name: string, config: RawConfig, target: Target): Promise<void>;
-  /** true: it was created. Rejects with CONNECTOR_CHANGED, CONNECTOR_READ_ONLY and CONNECTOR_CONFIG_INVALID. */
+  /** true: the connector was created. Rejects with CONNECTOR_CHANGED, CONNECTOR_READ_ONLY and CONNECTOR_CONFIG_INVALID. */
   configure(name: string, config: RawConfig): Promise<boolean>;
-  /** These and the following reject with CONNECTOR_UNKNOWN; this one also as `configure`. */
+  /** This and the following methods reject with CONNECTOR_UNKNOWN. `patch` also rejects as `configure` does. */
   patch(name: string, patch: ConfigPatch): Promise<void>;
   retarget(name: string, target: Target): Promise<void>;
-  /** Starts the tasks afresh; false: `onlyFailed`, and nothing has. */
+  /** Restarts the tasks. false: `onlyFailed` is set and no task has failed. */
   restart(name: string, options: { readonly onlyFailed: boolean }): Promise<boolean>;
-  /** Also CONNECTOR_READ_ONLY. */
+  /** Also rejects with CONNECTOR_READ_ONLY. */
   remove(name: string): Promise<void>;
 }
 
@@ -50,18 +50,18 @@ const existing = ({ directory }: ChangesOptions, name: string): Entry => {
 const requireWritable = ({ name, origin }: Entry): void => {
   if (origin === "rest") return;
   throw new GatewayError("CONNECTOR_READ_ONLY", {
-    message: `Connector ${name} is declared in the configuration file, and can only be changed there`,
+    message: `Connector ${name} is declared in the configuration file and can only be changed there`,
   });
 };
 
-/** Runs are numbered by the clock, so that a connector created anew never repeats one. */
+/** Run numbers come from the clock, so a connector that is created again never reuses a number. */
 const nextRun = ({ clock, directory }: ChangesOptions, name: string): number =>
   Math.max(clock.now(), (directory.get(name)?.run ?? 0) + 1);
 
-/** What a change comes to: the definition to be written (undefined: none any more), or that nothing is to be done. */
+/** The definition to write (undefined: the connector is removed), or "nothing" if nothing changes. */
 type Decision = { readonly definition: Definition | undefined } | "nothing";
 
-/** Decides on the newest state and writes; "late": another change was first. */
+/** Decides on the newest state and writes the definition. "late": another change came first. */
 const change = async (
   { log, fleet }: ChangesOptions,
   name: string,
@@ -84,15 +84,15 @@ const changeOnce = async (options: ChangesOptions, name: string, decide: () => D
   if ((await change(options, name, decide)) === "late") throw changedMeanwhile(name);
 };
 
-const TRIES = 10;
+const MAX_TRIES = 10;
 
-/** true: something was done. */
-const changeAnyway = async (
+/** Repeats the decision while other changes come first. true: the connector was changed. */
+const changeRepeatedly = async (
   options: ChangesOptions,
   name: string,
   decide: () => Decision,
 ): Promise<boolean> => {
-  for (let tries = 1; tries <= TRIES; tries += 1) {
+  for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
     const end = await change(options, name, decide);
     if (end !== "late") return end === "done";
   }
@@ -144,7 +144,7 @@ const configChanges = (options: ChangesOptions): Pick<Changes, "create" | "confi
 };
 
 export const createChanges = (options: ChangesOptions): Changes => {
-  /** What changes but the configuration; a file's connector keeps that in its file. */
+  /** Changes the target state or the run. The configuration of a declared connector stays in its file. */
   const amended = (entry: Entry, amendment: { target?: Target; run?: number }): Decision => {
     const { origin, target, run } = entry;
     const config = origin === "file" ? null : { ...entry.config };
@@ -153,23 +153,23 @@ export const createChanges = (options: ChangesOptions): Changes => {
 
   return {
     ...configChanges(options),
-    /** The failure of a stopped task is not worth keeping: what starts again starts afresh. */
+    /** A change to or from STOPPED begins a new run, so a failure of the earlier run no longer counts. */
     retarget: async (name, target) => {
-      await changeAnyway(options, name, () => {
+      await changeRepeatedly(options, name, () => {
         const entry = existing(options, name);
         if (entry.target === target) return "nothing";
-        const afresh = entry.target === "STOPPED" || target === "STOPPED";
-        return amended(entry, afresh ? { target, run: nextRun(options, name) } : { target });
+        const isNewRun = entry.target === "STOPPED" || target === "STOPPED";
+        return amended(entry, isNewRun ? { target, run: nextRun(options, name) } : { target });
       });
     },
     restart: (name, { onlyFailed }) =>
-      changeAnyway(options, name, () => {
+      changeRepeatedly(options, name, () => {
         const entry = existing(options, name);
         if (onlyFailed && entry.failure === undefined) return "nothing";
         return amended(entry, { run: nextRun(options, name) });
       }),
     remove: async (name) => {
-      await changeAnyway(options, name, () => {
+      await changeRepeatedly(options, name, () => {
         requireWritable(existing(options, name));
         return { definition: undefined };
       });

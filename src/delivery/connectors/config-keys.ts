@@ -1,4 +1,4 @@
-/** Every key of a connector's configuration that is understood here, in the order in which Connect would list them. */
+/** The keys of a connector's configuration, in the order in which Kafka Connect lists them. */
 import { STRATEGIES, type StrategyName } from "../engine/strategy.ts";
 import {
   decimal,
@@ -17,9 +17,9 @@ import {
 export interface Key<T> {
   readonly name: string;
   readonly aliases: readonly string[];
-  /** Kafka Connect's name for the kind of value. */
+  /** Kafka Connect's name of the type. */
   readonly type: "STRING" | "INT" | "DOUBLE" | "LIST" | "PASSWORD";
-  /** The text that stands for an absent key; undefined: there is no value then. */
+  /** Text of the default value. undefined: the key has no default. */
   readonly default: string | undefined;
   readonly required: boolean;
   readonly help: string;
@@ -42,15 +42,20 @@ const key = <T>(name: string, help: string, parse: Parse<T>, extras: Extras = {}
 const strategyNames = Object.keys(STRATEGIES) as StrategyName[];
 
 export const KEYS = {
-  name: key("name", "Name of the connector; its consumer group is connect-<name>.", text),
-  connectorClass: key("connector.class", "Name or alias of the class of this connector.", text),
-  tasksMax: key("tasks.max", "Tasks; each adds `concurrency` requests in flight.", integer(1, 1000), {
-    type: "INT",
-    default: "1",
-  }),
+  name: key("name", "Name of the connector. Its consumer group is connect-<name>.", text),
+  connectorClass: key("connector.class", "Class name or alias of this connector.", text),
+  tasksMax: key(
+    "tasks.max",
+    "Number of tasks. Each task adds `concurrency` requests in flight.",
+    integer(1, 1000),
+    {
+      type: "INT",
+      default: "1",
+    },
+  ),
   topics: key("topics", "Topics to deliver, separated by commas.", list, { type: "LIST" }),
   topicsRegex: key("topics.regex", "Regular expression of the topics to deliver.", wholePattern),
-  url: key("callback.request.url", "Where the requests go.", httpUrl, { required: true }),
+  url: key("callback.request.url", "URL that the requests are sent to.", httpUrl, { required: true }),
   method: key(
     "callback.request.method",
     "HTTP method of the requests.",
@@ -61,17 +66,27 @@ export const KEYS = {
     },
   ),
   headers: key("callback.request.headers", "Headers of the requests: a JSON object or K:V pairs.", text),
-  headerSeparator: key("callback.header.separator", "What stands between two K:V pairs.", text, {
+  headerSeparator: key("callback.header.separator", "Separator between K:V pairs.", text, {
     default: "|",
   }),
-  connectTimeout: key("callback.timeout.connect.ms", "Longest wait for a connection.", integer(0), {
-    type: "INT",
-    default: "60000",
-  }),
-  readTimeout: key("callback.timeout.read.ms", "Longest wait for the whole answer.", integer(0), {
-    type: "INT",
-    default: "60000",
-  }),
+  connectTimeout: key(
+    "callback.timeout.connect.ms",
+    "Maximum time to connect, in milliseconds; 0: no limit.",
+    integer(0),
+    {
+      type: "INT",
+      default: "60000",
+    },
+  ),
+  readTimeout: key(
+    "callback.timeout.read.ms",
+    "Maximum time until the whole answer is received, in milliseconds; 0: no limit.",
+    integer(0),
+    {
+      type: "INT",
+      default: "60000",
+    },
+  ),
   strategy: key("exception.strategy", "What follows a failed attempt.", oneOf(strategyNames), {
     default: "PROGRESS_BACK_OFF_DROP_MESSAGE",
   }),
@@ -81,24 +96,29 @@ export const KEYS = {
   }),
   downBackoff: key(
     "request.retry.backoff.sec",
-    "Waits while the endpoint is down, in seconds.",
+    "Waits between attempts while the endpoint is down, in seconds.",
     secondsList,
     {
       type: "LIST",
       default: "5,10,15",
     },
   ),
-  delay: key("request.delay.sec", "Seconds between a record's timestamp and its request.", integer(0), {
-    type: "INT",
-    default: "0",
-  }),
-  concurrency: key("concurrency", "Requests in flight at once, per task.", integer(1, 10_000), {
+  delay: key(
+    "request.delay.sec",
+    "Minimum time between a record's timestamp and its first request, in seconds.",
+    integer(0),
+    {
+      type: "INT",
+      default: "0",
+    },
+  ),
+  concurrency: key("concurrency", "Maximum number of requests in flight, per task.", integer(1, 10_000), {
     type: "INT",
     default: "1",
   }),
   ordering: key(
     "ordering",
-    "What is delivered one after the other.",
+    "Records that are delivered one after another: those of a partition, those of a key, or none.",
     oneOf(["partition", "key", "none"] as const),
     { default: "partition" },
   ),
@@ -110,13 +130,13 @@ export const KEYS = {
   ),
   retryAfter: key(
     "retry.after",
-    "Whether an answer's Retry-After may lengthen a wait.",
+    "Whether Retry-After of an answer can lengthen a wait.",
     oneOf(["ignore", "honour"] as const),
     { default: "ignore" },
   ),
   maxRetryAfter: key(
     "retry.after.max.sec",
-    "Longest Retry-After that lengthens a wait, in seconds; a longer one counts as so much.",
+    "Maximum Retry-After, in seconds. A larger value counts as this value.",
     integer(1),
     { type: "INT", default: "86400" },
   ),
@@ -128,16 +148,16 @@ export const KEYS = {
   ),
   rateLimit: key(
     "rate.limit.per.sec",
-    "Most requests in a second.",
+    "Maximum number of requests per second.",
     decimal((value) => value > 0, "greater than 0"),
     { type: "DOUBLE" },
   ),
-  deadLetterTopic: key("dead.letter.topic", "Where dropped records go.", topicName),
+  deadLetterTopic: key("dead.letter.topic", "Topic for dropped records.", topicName),
   tombstones: key(
     "tombstones",
-    "What becomes of a record without a value.",
+    "What happens to a record without a value.",
     oneOf(["skip", "send", "dead-letter"] as const),
     { default: "skip" },
   ),
-  secret: key("secret", "Standard Webhooks signing secret.", signingSecret, { type: "PASSWORD" }),
+  secret: key("secret", "Signing secret for Standard Webhooks.", signingSecret, { type: "PASSWORD" }),
 } as const;

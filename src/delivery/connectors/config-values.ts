@@ -1,4 +1,7 @@
-/** Readers of one configuration value each. What they refuse, they refuse with a reason in Kafka Connect's manner. */
+/**
+ * Parsers of configuration values. If a value is invalid, a parser returns a reason in the wording of Kafka Connect. No
+ * reason contains the value of a header, because it may be a credential.
+ */
 import { SECRET_RULE, sharedKey } from "../../lib/standard-webhooks-secret.ts";
 
 type Parsed<T> = { readonly value: T } | { readonly reason: string };
@@ -13,7 +16,7 @@ export const list: Parse<readonly string[]> = (raw) => ({
     .filter((item) => item !== ""),
 });
 
-/** Any case is taken; the value is the choice as it is written here. */
+/** Ignores case. The result is spelled as in `choices`. */
 export const oneOf =
   <const T extends string>(choices: readonly T[]): Parse<T> =>
   (raw) => {
@@ -40,7 +43,7 @@ export const decimal =
     return allowed(value) ? { value } : { reason: `Value must be ${range}` };
   };
 
-/** `5, 30,60`: whole seconds, read as milliseconds. */
+/** `5, 30,60`: whole seconds. The result is in milliseconds. */
 export const secondsList: Parse<readonly number[]> = (raw) => {
   const items = list(raw);
   if ("reason" in items) return items;
@@ -50,7 +53,7 @@ export const secondsList: Parse<readonly number[]> = (raw) => {
     : { reason: `${wrong} is not a whole number of seconds` };
 };
 
-/** Java's `Pattern.matches` asks for the whole name. */
+/** The pattern must match the whole name, as with Java's `Pattern.matches`. */
 export const wholePattern: Parse<RegExp> = (raw) => {
   try {
     return { value: new RegExp(`^(?:${raw})$`, "u") };
@@ -68,7 +71,7 @@ const isPercentEncoded = (value: string): boolean => {
   }
 };
 
-/** Absolute, http or https, as the WHATWG URL standard reads it. */
+/** An absolute http or https URL, parsed as the WHATWG URL standard says. */
 export const httpUrl: Parse<URL> = (raw) => {
   if (!URL.canParse(raw)) return { reason: "Not an absolute URL" };
   const value = new URL(raw);
@@ -91,14 +94,12 @@ export const signingSecret: Parse<Buffer> = (raw) => {
   return value === undefined ? { reason: `Not ${SECRET_RULE}` } : { value };
 };
 
-/** `callback.request.headers`: a JSON object in a string, or `K:V` pairs with a separator between them. */
-
 export type HeaderPair = readonly [name: string, value: string];
 
-/** RFC 9110: a field name is a token; a value has no control characters but the tab. */
+/** RFC 9110: a field name is a token. A value has no control characters except the tab. */
 const NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** They frame the message or belong to the connection, and are the client's own. */
+/** Headers that the HTTP client sets, because they frame the message or belong to the connection. */
 const RESERVED = new Set([
   "connection",
   "content-length",
@@ -139,12 +140,12 @@ const fromPairs = (raw: string, separator: string): Parsed<readonly HeaderPair[]
 };
 
 const fault = ([name, value]: HeaderPair): string | undefined => {
-  if (!NAME.test(name)) return "A header's name has characters that HTTP does not allow";
+  if (!NAME.test(name)) return "A header name has characters that HTTP does not allow";
   if (RESERVED.has(name.toLowerCase())) return `${name} can't be set`;
   return VALUE.test(value) ? undefined : `The value of ${name} has characters that HTTP does not allow`;
 };
 
-/** Never repeats a header's value in a reason: it may be a credential. */
+/** Parses `callback.request.headers`: a JSON object in a string, or `K:V` pairs with a separator. */
 export const parseHeaders = (raw: string, separator: string): Parsed<readonly HeaderPair[]> => {
   const pairs = isJsonForm(raw) ? fromJson(raw) : fromPairs(raw, separator);
   if ("reason" in pairs) return pairs;
@@ -152,7 +153,7 @@ export const parseHeaders = (raw: string, separator: string): Parsed<readonly He
   return reason === undefined ? pairs : { reason };
 };
 
-/** The inverse of `parseHeaders`, in the form that `like` has. */
+/** The inverse of `parseHeaders`: JSON if `like` is JSON, else pairs. */
 export const printHeaders = (pairs: readonly HeaderPair[], separator: string, like: string): string =>
   isJsonForm(like)
     ? JSON.stringify(Object.fromEntries(pairs))

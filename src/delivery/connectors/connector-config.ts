@@ -1,6 +1,6 @@
 /**
- * A connector's configuration, read as the Auckland HTTP sink reads it. Keys that aren't known here are Connect's
- * own, or another connector's: they are left alone, as Connect leaves them.
+ * Parses a connector's configuration as the Auckland HTTP sink does. Unknown keys belong to Kafka Connect or to another
+ * connector. They are accepted and ignored, as in Kafka Connect.
  */
 import type { TopicSelection } from "../engine/topic-selection.ts";
 import { isInternalTopic } from "../../broker/broker.ts";
@@ -27,9 +27,9 @@ export interface ConnectorSettings {
   readonly concurrency: number;
   readonly ordering: "partition" | "key" | "none";
   readonly successWithoutFlag: boolean;
-  /** Longest Retry-After that may lengthen a wait, in milliseconds; 0: none does. */
+  /** Maximum Retry-After that lengthens a wait, in milliseconds. 0: Retry-After is ignored. */
   readonly maxRetryAfterMs: number;
-  /** Fraction of a wait. */
+  /** Random part added to a wait, as a fraction of the wait. */
   readonly jitter: number;
   readonly ratePerSecond: number | undefined;
   readonly deadLetterTopic: string | undefined;
@@ -39,19 +39,19 @@ export interface ConnectorSettings {
 
 export interface ConfigFault {
   readonly key: string;
-  /** One line, in Connect's words and without a credential. */
+  /** One line in the wording of Kafka Connect, without credentials. */
   readonly message: string;
 }
 
 export type ParsedConfig =
   { readonly settings: ConnectorSettings } | { readonly faults: readonly ConfigFault[] };
 
-/** Classes that this connector stands for; Connect takes simple names and aliases too. */
+/** Accepted values of `connector.class`: full name, simple name and alias, as in Kafka Connect. */
 const CLASSES = ["nz.ac.auckland.kafka.http.sink.HttpSinkConnector", "HttpSinkConnector", "HttpSink"];
 export const CONNECTOR_CLASS = "nz.ac.auckland.kafka.http.sink.HttpSinkConnector";
 export const isKnownClass = (name: string): boolean => CLASSES.includes(name);
 
-/** Reads keys one by one and remembers every fault on the way. */
+/** Parses keys one by one, and collects all faults. */
 const createReader = (config: RawConfig) => {
   const shown = maskConfig(config);
   const faults: ConfigFault[] = [];
@@ -70,7 +70,7 @@ const createReader = (config: RawConfig) => {
       return undefined;
     }
     if (raw.includes(MASK)) {
-      invalid(given ?? key.name, "It is masked, and nothing is stored that it could stand for");
+      invalid(given ?? key.name, "The value is masked, and there is no stored value to replace it");
       return undefined;
     }
     const parsed = key.parse(raw);
@@ -93,7 +93,7 @@ const readTopics = ({ read, fault, invalid }: Reader): TopicSelection => {
   if (pattern !== undefined) return { pattern };
   if (names.length === 0) fault("topics", "Must configure one of topics or topics.regex");
   const internal = names.find(isInternalTopic);
-  if (internal !== undefined) invalid("topics", `${internal} can't be delivered`);
+  if (internal !== undefined) invalid("topics", `${internal} is an internal topic and can't be delivered`);
   return { names };
 };
 
@@ -102,7 +102,7 @@ const NOT_RUN = new Map([
   ["predicates", "predicates are not run here"],
 ]);
 
-/** What would change or leave out records is refused: a connector without it would send what it must not. */
+/** Refuses transformations: without them the connector would send records that they change or filter out. */
 const refuseTransformations = ({ invalid }: Reader, config: RawConfig): void => {
   for (const [key, value] of Object.entries(config)) {
     const reason = NOT_RUN.get(key.split(".", 1)[0] ?? "");
@@ -137,7 +137,7 @@ const readDeadLetters = (
   const delivered =
     deadLetterTopic !== undefined &&
     ("names" in topics ? topics.names.includes(deadLetterTopic) : topics.pattern.test(deadLetterTopic));
-  if (delivered) invalid(KEYS.deadLetterTopic.name, "It is one of the topics that are delivered");
+  if (delivered) invalid(KEYS.deadLetterTopic.name, "It is one of the delivered topics");
   if (deadLetterTopic !== undefined && isInternalTopic(deadLetterTopic)) {
     invalid(KEYS.deadLetterTopic.name, "It is an internal topic");
   }
@@ -166,8 +166,8 @@ const readUrl = ({ read, invalid }: Reader, targets: Targets | undefined): URL |
 };
 
 /**
- * All faults at once; a setting is made only of a configuration without any. With `targets`, a URL that names an
- * address which isn't allowed is a fault; without, that shows when it is connected to.
+ * Returns all faults, or the settings if there are none. With `targets`, a URL with a refused literal address is a fault.
+ * Without `targets`, the address is checked only when the gateway connects.
  */
 export const parseConnectorConfig = (name: string, config: RawConfig, targets?: Targets): ParsedConfig => {
   const reader = createReader(config);

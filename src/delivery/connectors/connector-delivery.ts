@@ -1,4 +1,4 @@
-/** The delivery side of the gateway, put together: connectors of the configuration file and of the REST API. */
+/** Creates and connects the parts of connector delivery, for connectors of the configuration file and of the REST API. */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { pause, systemClock, type Clock } from "../../lib/clock.ts";
@@ -17,13 +17,13 @@ import { createTargets } from "../engine/targets.ts";
 
 export interface Delivery {
   readonly connectors: Connectors;
-  /** Begins to deliver; resolves when it has, which it goes on trying for while the broker is away. */
+  /** Starts to deliver. Tries again while the broker is unavailable, and resolves when the connectors have been started. */
   open(): Promise<void>;
-  /** Which connectors there are is known. */
+  /** The connectors' topic has been read. */
   readonly isOpen: boolean;
-  /** What each connector of this process is about now; those whose lag can't be told are left out. */
+  /** Requests in flight, waiting records and lag of each connector of this process. Leaves out connectors whose lag is unknown. */
   sample(): Promise<readonly ConnectorSample[]>;
-  /** This process replays the connector's dead letters. */
+  /** Is this process replaying the connector's dead letters? */
   isReplaying(connector: string): boolean;
   /** Stops sending, commits, leaves the groups. */
   close(): Promise<void>;
@@ -42,16 +42,16 @@ export interface DeliveryOptions {
   readonly observer: DeliveryObserver;
   readonly clock?: Clock;
   readonly random?: () => number;
-  /** Absent: no spans; a record's own trace goes on all the same. */
+  /** Absent: no spans. The trace context of the record is still sent. */
   readonly tracing?: Tracing | undefined;
-  /** Absent: this process is the only one that can replay a connector's dead letters. */
+  /** Asks all processes whether one is replaying. Absent: there is only this process. */
   readonly replaysAnywhere?: (connector: string) => Promise<boolean>;
 }
 
-/** Milliseconds that an end waits for a beginning that has not come to its end yet. */
-const LONGEST_OPENING_MS = 250;
+/** Milliseconds that `close` waits for an unfinished `open`. */
+const MAX_OPENING_MS = 250;
 
-/** Name of what faults belong to that are of no connector. */
+/** Connector name in reports of faults that belong to no connector. */
 const NO_CONNECTOR = "-";
 
 const requireValid = ({ declared, allowTargets }: DeliveryOptions): void => {
@@ -70,7 +70,7 @@ const sampleOf = async (broker: Broker, clock: Clock, fleet: Fleet): Promise<rea
   return settled.flatMap((sample) => (sample.status === "fulfilled" ? sample.value : []));
 };
 
-/** Throws SETTINGS_INVALID, a line for each fault of a declared connector. */
+/** Throws SETTINGS_INVALID with a line for each fault of a declared connector. */
 export const createDelivery = (options: DeliveryOptions): Delivery => {
   const {
     broker,
@@ -115,8 +115,8 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     sample: () => sampleOf(broker, clock, fleet),
     close: async () => {
       await Promise.all([log.close(), fleet.stop(), replays.stop()]);
-      // Where the broker is away, opening ends only when its requests are given up; it finds everything closed then.
-      await Promise.race([opening, pause(clock, LONGEST_OPENING_MS)]);
+      // While the broker is unavailable, `open` ends only when its requests time out. Everything is closed by then.
+      await Promise.race([opening, pause(clock, MAX_OPENING_MS)]);
     },
   };
 };

@@ -1,10 +1,13 @@
-/** What the records of the connectors' topic say, read in their order: the same in every process. */
+/**
+ * The state that the records of the connectors' topic add up to. All processes read the records in the same order, so all
+ * have the same state.
+ */
 import type { ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type Definition, definitionSchema, type Failure, failureSchema } from "./records.ts";
 
-/** What a record is about, before the colon of its key. */
+/** The kinds of records. A key is `<kind>:<name>`. */
 export const KINDS = {
   definition: "connector",
   failure: "failure",
@@ -12,9 +15,9 @@ export const KINDS = {
   barrier: "barrier",
 } as const;
 
-/** Offset up to which the writer had read when it decided on a definition. */
+/** Header: the offset up to which the writer had read when it decided on the definition. */
 const SEEN = "seen";
-/** Offset of the definition of which the record is a copy. */
+/** Header: the offset of the definition that this record copies. */
 const VERSION = "version";
 
 const offsetHeader = (name: string, offset: bigint): RecordHeader => ({
@@ -39,46 +42,47 @@ const parsed = (value: Buffer | null): unknown => {
   }
 };
 
-/** Of a name's definition, which may be that there is none. */
-interface Standing {
-  /** Offset at which it was first written. */
+/** The current definition of a name. */
+interface CurrentDefinition {
+  /** Offset of the record that defined it. */
   readonly version: bigint;
+  /** undefined: the connector was deleted. */
   readonly definition: Definition | undefined;
-  /** The newest record of the key says the same: a compaction keeps it. */
+  /** The newest record of the key has the same content, so compaction keeps it. */
   kept: boolean;
 }
 
-interface View {
+interface LogView {
   readonly names: readonly string[];
   definition(name: string): Definition | undefined;
-  /** undefined: nothing was ever written about it. */
-  standing(name: string): Readonly<Standing> | undefined;
+  /** undefined: no definition was ever written for the name. */
+  current(name: string): Readonly<CurrentDefinition> | undefined;
   failure(name: string): Failure | undefined;
   topics(name: string): ReadonlySet<string>;
-  /** The definition that was written at this offset came too late. */
+  /** Another definition came before the one at this offset, so that one is void. */
   wasRejected(offset: bigint): boolean;
-  /** Names whose newest record is not what holds. */
+  /** Names whose newest record is not the current definition. */
   readonly unkept: readonly string[];
-  /** Returns the name of the connector of which something has changed. */
+  /** Returns the name of the connector that the record changes. undefined: it changes no connector. */
   apply(record: ConsumedRecord): string | undefined;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-const note = <T>(map: Map<string, T>, name: string, value: T | undefined): void => {
+const setOrDelete = <T>(map: Map<string, T>, name: string, value: T | undefined): void => {
   if (value === undefined) map.delete(name);
   else map.set(name, value);
 };
 
-/** What can't be read is as if it weren't there. */
-export const createView = (): View => {
-  const standings = new Map<string, Standing>();
+/** Records that can't be parsed are ignored. */
+export const createLogView = (): LogView => {
+  const definitions = new Map<string, CurrentDefinition>();
   const failures = new Map<string, Failure>();
   const topics = new Map<string, Set<string>>();
   const rejected = new Set<bigint>();
 
   const define = (name: string, record: ConsumedRecord): boolean => {
-    const current = standings.get(name);
+    const current = definitions.get(name);
     const copied = offsetIn(record, VERSION);
     const seen = offsetIn(record, SEEN);
     if (current !== undefined && copied !== undefined && copied <= current.version) {
@@ -91,7 +95,7 @@ export const createView = (): View => {
       return false;
     }
     const definition = definitionSchema.safeParse(parsed(record.value)).data;
-    standings.set(name, { version: copied ?? record.offset, definition, kept: true });
+    definitions.set(name, { version: copied ?? record.offset, definition, kept: true });
     return true;
   };
 
@@ -104,7 +108,7 @@ export const createView = (): View => {
   const applied = (kind: string, name: string, record: ConsumedRecord): string | undefined => {
     if (kind === KINDS.definition) return define(name, record) ? name : undefined;
     if (kind === KINDS.failure) {
-      note(failures, name, failureSchema.safeParse(parsed(record.value)).data);
+      setOrDelete(failures, name, failureSchema.safeParse(parsed(record.value)).data);
       return name;
     }
     if (kind === KINDS.topic) {
@@ -116,15 +120,15 @@ export const createView = (): View => {
 
   return {
     get names() {
-      return [...standings].flatMap(([name, { definition }]) => (definition === undefined ? [] : [name]));
+      return [...definitions].flatMap(([name, { definition }]) => (definition === undefined ? [] : [name]));
     },
-    definition: (name) => standings.get(name)?.definition,
-    standing: (name) => standings.get(name),
+    definition: (name) => definitions.get(name)?.definition,
+    current: (name) => definitions.get(name),
     failure: (name) => failures.get(name),
     topics: (name) => topics.get(name) ?? NONE,
     wasRejected: (offset) => rejected.has(offset),
     get unkept() {
-      return [...standings].flatMap(([name, { kept }]) => (kept ? [] : [name]));
+      return [...definitions].flatMap(([name, { kept }]) => (kept ? [] : [name]));
     },
     apply: (record) => {
       const [, kind, name] = /^(\w+):(.*)$/s.exec(record.key?.toString("utf8") ?? "") ?? [];
@@ -133,22 +137,22 @@ export const createView = (): View => {
   };
 };
 
-/** Longest wait of a client, for a record of its to come back or for the topic to be read. */
-const PATIENCE_MS = 10_000;
+/** Maximum time that a client waits for its record to be read back, or for the topic to be read. Milliseconds. */
+const MAX_WAIT_MS = 10_000;
 
-/** How far the topic has been read, and promises for positions in it. */
-interface Progress {
-  /** Offset of the last record that was read; -1: none was. */
+/** How far the topic has been read. */
+interface ReadProgress {
+  /** Offset of the last record that was read. -1: no record was read. */
   readonly read: bigint;
-  /** Rejects with BROKER_UNAVAILABLE, and these words, when it takes longer than a client should wait. */
+  /** Resolves when `reached` returns true. After `MAX_WAIT_MS` it rejects with BROKER_UNAVAILABLE and the message `otherwise`. */
   until(reached: () => boolean, otherwise: string): Promise<void>;
-  /** To be called when something has changed. */
+  /** Checks the waiting promises. Call it after each change. */
   check(): void;
-  /** false: it has been read before, by a reader that had to begin anew. */
+  /** false: the record was read before, because the reader started again. */
   isNew(offset: bigint): boolean;
 }
 
-export const createProgress = (clock: Clock): Progress => {
+export const createReadProgress = (clock: Clock): ReadProgress => {
   const waiters = new Set<() => void>();
   let next = 0n;
   return {
@@ -163,7 +167,7 @@ export const createProgress = (clock: Clock): Progress => {
           cancel();
           resolve();
         };
-        const cancel = clock.after(PATIENCE_MS, () => {
+        const cancel = clock.after(MAX_WAIT_MS, () => {
           waiters.delete(check);
           reject(new GatewayError("BROKER_UNAVAILABLE", { message: otherwise }));
         });

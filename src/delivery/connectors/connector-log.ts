@@ -1,25 +1,24 @@
 /**
- * What is known of all connectors, kept as records of a compacted topic that every pod reads from its beginning: the
- * definitions and target states (written when an operator asks for a change), the failures of tasks, and the topics that
- * have been read.
+ * The state of all connectors, stored in a compacted topic that every process reads from its beginning: definitions with
+ * target states (written when an operator makes a change), failures of tasks, and the topics that connectors have read.
  *
- * How two pods change one connector at the same time:
- * - The order of the log decides. A definition has a version, the offset of its record.
- * - Before a change is decided, the pod reads the log to its end (`latest`: it writes a barrier and waits until it has
- *   read it). The offset up to which it has read, `seen`, is a header of the record that it then writes.
- * - Every reader takes a definition only if nothing newer was taken between what its writer had seen and the record:
- *   `seen` is not lower than the version that holds. So the first of two changes holds on all pods, and the writer of the
- *   second one finds out when it reads its own record back (`define` resolves with false).
- * - The topic is compacted: of each key only the newest record is sure to stay, and that is now the rejected one. Its
- *   writer therefore writes a copy of what holds, with a `version` header: the same definition, no change. It repeats
- *   this until nothing was taken in between. A pod that starts makes up for a writer that died before that.
- * - Deletions are definitions too, as records without a value. Records of earlier releases have no `seen` and are always
- *   taken, as those take every record.
+ * How two processes change one connector at the same time:
+ * - The order of the log decides. The version of a definition is the offset of its record.
+ * - Before a process decides on a change, it reads the log to its end (`latest`: it writes a barrier and waits until it has
+ *   read the barrier). The record that it then writes has the header `seen`: the offset up to which the process has read.
+ * - A definition is valid if no newer definition came between `seen` and the record: `seen` is not lower than the current
+ *   version. So all processes take the first of two changes. The writer of the second change finds out when it reads its
+ *   own record back (`define` resolves with false).
+ * - Compaction is sure to keep only the newest record of each key, and that is now the void one. Its writer therefore
+ *   writes a copy of the current definition, with the header `version`. A copy changes nothing. The writer repeats this
+ *   until no other definition came in between. If the writer dies before that, the next process that starts does it.
+ * - A deletion is a definition too: a record without a value. Records of earlier releases have no `seen`. They are always
+ *   valid, and earlier releases take all records as valid.
  */
 import type { Broker, ConsumedRecord, RecordHeader, Subscription } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
-import { createProgress, createView, KINDS, seenHeader, versionHeader } from "./connector-log-view.ts";
+import { createLogView, createReadProgress, KINDS, seenHeader, versionHeader } from "./connector-log-view.ts";
 import type { Definition, Failure } from "./records.ts";
 
 export interface ConnectorLog {
@@ -28,9 +27,9 @@ export interface ConnectorLog {
    * From then on it calls `onChange` with the name of each connector that has changed.
    */
   open(onChange: (name: string) => void): Promise<void>;
-  /** Resolves once `open` has. Rejects with BROKER_UNAVAILABLE when that takes longer than a client should wait. */
+  /** Resolves when `open` has resolved. Rejects with BROKER_UNAVAILABLE after the time that a client may wait. */
   opened(): Promise<void>;
-  /** Resolves once everything is known that is in the log now, with what a change that is decided then has seen. */
+  /** Reads the log to its current end. Resolves with the offset of the last record read: `seen` of the next change. */
   latest(): Promise<bigint>;
   readonly names: readonly string[];
   definition(name: string): Definition | undefined;
@@ -38,12 +37,12 @@ export interface ConnectorLog {
   /** Topics that the connector has read. */
   topics(name: string): ReadonlySet<string>;
   /**
-   * Resolves when the change is stored and known here; false: another one came first, and this one is void. undefined
-   * forgets the connector. `seen`: of `latest`. Rejects with BROKER_UNAVAILABLE.
+   * Stores a definition and resolves when it has been read back. false: another change came first, and this one is void.
+   * `definition` undefined: deletes the connector. `seen`: result of `latest`. Rejects with BROKER_UNAVAILABLE.
    */
   define(name: string, definition: Definition | undefined, seen: bigint): Promise<boolean>;
   fail(name: string, failure: Failure): Promise<void>;
-  /** The connector has read a topic, or (false) that is to be forgotten. */
+  /** Stores that the connector has read a topic. `isRead` false: deletes this. */
   noteTopic(name: string, topic: string, isRead: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -81,10 +80,10 @@ const store = async (
   return outcome.offset;
 };
 
-/** The log as it is read and written, without what a process does with it. */
+/** Reads and writes the log. */
 const createJournal = (options: ConnectorLogOptions, onRecord: (changed: string | undefined) => void) => {
-  const view = createView();
-  const progress = createProgress(options.clock);
+  const view = createLogView();
+  const progress = createReadProgress(options.clock);
 
   const onRecords = (records: readonly ConsumedRecord[]): void => {
     for (const record of records) if (progress.isNew(record.offset)) onRecord(view.apply(record));
@@ -93,16 +92,17 @@ const createJournal = (options: ConnectorLogOptions, onRecord: (changed: string 
 
   const write = async (content: Content): Promise<bigint> => {
     const offset = await store(options, content);
-    const otherwise = "The change is stored, but has not been read back yet";
+    const otherwise =
+      "The change is stored but has not been read back yet; read the connector to see whether it counts";
     await progress.until(() => progress.read >= offset, otherwise);
     return offset;
   };
 
-  /** Makes what holds the newest record of its key again. */
+  /** Writes a copy of the current definition until it is the newest record of its key. */
   const keep = async (name: string): Promise<void> => {
     const key = `${KINDS.definition}:${name}`;
-    for (let held = view.standing(name); held?.kept === false; held = view.standing(name)) {
-      await write({ key, value: held.definition, headers: [versionHeader(held.version)] });
+    for (let current = view.current(name); current?.kept === false; current = view.current(name)) {
+      await write({ key, value: current.definition, headers: [versionHeader(current.version)] });
     }
   };
 
@@ -136,7 +136,7 @@ const changes = ({ view, write, keep }: Journal): Pick<ConnectorLog, "define" | 
   };
 };
 
-/** Kafka deletes old definitions of such a topic, and connectors that nobody has changed for long are gone at a start. */
+/** Without compaction, retention deletes old definitions, and a connector that was not changed for a long time is lost. */
 const notCompacted = (topic: string): GatewayError =>
   new GatewayError("SETTINGS_INVALID", {
     message:
@@ -184,7 +184,7 @@ export const createConnectorLog = (options: ConnectorLogOptions): ConnectorLog =
     }
   };
   const opened = (): Promise<void> =>
-    progress.until(() => listener !== undefined, "The connectors have not been read yet");
+    progress.until(() => listener !== undefined, "The connectors' topic has not been read yet; try again");
 
   return {
     open,

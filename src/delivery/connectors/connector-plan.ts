@@ -1,13 +1,13 @@
+/** The delivery plan of a connector. */
 import type { ConnectorSettings } from "./connector-config.ts";
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createHttpSink } from "./http-sink.ts";
 import { ORDER_KEYS } from "../engine/ordering.ts";
 import { STRATEGIES } from "../engine/strategy.ts";
 
-/** Kafka Connect's name for the group of a sink connector. */
+/** Consumer group of a sink connector, named as in Kafka Connect. */
 export const groupOf = (connector: string): string => `connect-${connector}`;
 
-/** A connector as the engine runs it. */
 export const planOf = (settings: ConnectorSettings): DeliveryPlan => ({
   name: settings.name,
   group: groupOf(settings.name),

@@ -1,6 +1,6 @@
 /**
- * The domain of `/connectors`: what operators ask for, as Kafka Connect answers it. Every change is stored in the
- * connectors' topic first and then followed by all pods, this one included.
+ * The operations of `/connectors`, with answers in the form of Kafka Connect. Each change is stored in the connectors'
+ * topic first. Then all processes, also this one, apply it.
  */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
@@ -15,38 +15,38 @@ import { reportOf, type ConfigReport } from "./validation.ts";
 import * as views from "./views.ts";
 
 /**
- * Every call waits a bounded time for the connectors' topic to be read, and rejects with BROKER_UNAVAILABLE when it
- * isn't by then, or when it can't be written.
+ * Each call waits a bounded time until the connectors' topic has been read. It rejects with BROKER_UNAVAILABLE if the
+ * topic can't be read in this time, or can't be written.
  */
 export interface Connectors {
   names(): Promise<readonly string[]>;
-  /** Throws CONNECTOR_CONFIG_INVALID when the class is none that is known here. */
+  /** Throws CONNECTOR_CONFIG_INVALID if the class is unknown. */
   report(connectorClass: string, config: RawConfig): ConfigReport;
-  /** These and the following reject with CONNECTOR_UNKNOWN. */
+  /** This and the following methods reject with CONNECTOR_UNKNOWN. */
   info(name: string): Promise<views.ConnectorInfo>;
   config(name: string): Promise<RawConfig>;
   status(name: string): Promise<views.ConnectorStatus>;
   tasks(name: string): Promise<readonly views.TaskInfo[]>;
-  /** Topics that the connector has read since it was created, or since `resetTopics`. */
+  /** Topics that the connector has read since its creation or the last `resetTopics`. */
   topics(name: string): Promise<readonly string[]>;
   resetTopics(name: string): Promise<void>;
-  /** Also CONNECTOR_EXISTS and CONNECTOR_CONFIG_INVALID. */
+  /** Also rejects with CONNECTOR_EXISTS and CONNECTOR_CONFIG_INVALID. */
   create(name: string, config: RawConfig, target?: Target): Promise<views.ConnectorInfo>;
-  /** Creates or replaces. Also CONNECTOR_READ_ONLY, CONNECTOR_CHANGED and CONNECTOR_CONFIG_INVALID. */
+  /** Creates or replaces. Also rejects with CONNECTOR_READ_ONLY, CONNECTOR_CHANGED and CONNECTOR_CONFIG_INVALID. */
   configure(name: string, config: RawConfig): Promise<{ created: boolean; info: views.ConnectorInfo }>;
-  /** As `configure`, but for the settings that are not named. */
+  /** Like `configure`, but keeps the keys that `patch` does not name. */
   patch(name: string, patch: ConfigPatch): Promise<views.ConnectorInfo>;
   retarget(name: string, target: Target): Promise<void>;
-  /** Starts the tasks afresh; the status says what is being restarted. */
+  /** Restarts the tasks. The answer says what is being restarted. */
   restart(name: string, options: { readonly onlyFailed: boolean }): Promise<views.ConnectorStatus>;
   remove(name: string): Promise<void>;
   offsets(name: string): Promise<OffsetsView>;
-  /** Both reject with CONNECTOR_NOT_STOPPED, the first one also with REQUEST_INVALID. */
+  /** This and `resetOffsets` reject with CONNECTOR_NOT_STOPPED. This one also rejects with REQUEST_INVALID. */
   alterOffsets(name: string, requests: readonly OffsetRequest[]): Promise<void>;
   resetOffsets(name: string): Promise<void>;
-  /** Both reject with REQUEST_INVALID for a connector without `dead.letter.topic`. */
+  /** This and `replayDeadLetters` reject with REQUEST_INVALID if the connector has no `dead.letter.topic`. */
   deadLetters(name: string): Promise<DeadLetters>;
-  /** Begins to send the dead letters that there are once more; those given up again become letters again. */
+  /** Starts to send the current dead letters again. A record that is dropped again becomes a new dead letter. */
   replayDeadLetters(name: string): Promise<DeadLetters>;
 }
 
@@ -93,17 +93,17 @@ const offsetCalls = (
   };
 };
 
-/** Changes that are asked for at once are made one after the other, each on what the one before has left. */
-const createTurns = () => {
+/** Runs changes one after another, so that each change sees the result of the change before it. */
+const createQueue = () => {
   let last: Promise<unknown> = Promise.resolve();
   return <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work);
-    last = turn;
-    return turn;
+    const next = last.then(work, work);
+    last = next;
+    return next;
   };
 };
 
-/** What a restart says of the connector: its state before, but for what begins anew. */
+/** The answer of a restart: the state before it, with RESTARTING for the parts that are restarted. */
 const restarting = (
   before: views.ConnectorStatus,
   { onlyFailed }: { readonly onlyFailed: boolean },
@@ -125,7 +125,7 @@ const topicCalls = (parts: ConnectorsOptions): Pick<Connectors, "topics" | "rese
 });
 
 export const createConnectors = (parts: ConnectorsOptions): Connectors => {
-  const inTurn = createTurns();
+  const inTurn = createQueue();
   const changes = createChanges(parts);
   const info = async (name: string): Promise<views.ConnectorInfo> =>
     views.infoView(await entryOf(parts, name));

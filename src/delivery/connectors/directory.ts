@@ -1,4 +1,4 @@
-/** The connectors there are: those of the configuration file and those of the log, the file's first. */
+/** All connectors: those of the configuration file and those of the log. The file has precedence. */
 import { createHash } from "node:crypto";
 import type { RawConfig } from "./masking.ts";
 import type { ConnectorLog } from "./connector-log.ts";
@@ -7,21 +7,22 @@ import type { Failure, Target } from "./records.ts";
 export interface Entry {
   readonly name: string;
   readonly origin: "file" | "rest";
-  /** Secrets included. */
+  /** Contains secrets. */
   readonly config: RawConfig;
   readonly target: Target;
+  /** Number of the run. It grows with each change that restarts the task. */
   readonly run: number;
-  /** Why this run's task has failed. */
+  /** Failure of the task in this run. */
   readonly failure: Failure | undefined;
 }
 
-/** Tells one configuration from another; not what is in it. */
+/** A hash that identifies a configuration without revealing it. */
 export const printOf = (config: RawConfig): string =>
   createHash("sha256")
     .update(JSON.stringify(Object.entries(config).sort(([one], [other]) => (one < other ? -1 : 1))))
     .digest("base64url");
 
-/** A failure of an earlier run, or of what another version of the configuration file says, is over. */
+/** A failure counts only for its run and its configuration. The configuration of a declared connector may change without a new run. */
 const isOf = (failure: Failure, run: number, config: RawConfig): boolean =>
   failure.run === run && (failure.config === undefined || failure.config === printOf(config));
 
@@ -30,7 +31,7 @@ export interface Directory {
   get(name: string): Entry | undefined;
 }
 
-/** A definition that names no configuration belongs to a connector that has left the file. */
+/** A definition without configuration belongs to a connector of the file. If the file no longer declares it, it doesn't exist. */
 export const createDirectory = (declared: ReadonlyMap<string, RawConfig>, log: ConnectorLog): Directory => {
   const get = (name: string): Entry | undefined => {
     const definition = log.definition(name);

@@ -1,4 +1,4 @@
-/** The runners of this process, kept as the directory wants them. */
+/** The runners of this process: one for each connector that should run, as the directory says. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import { cut } from "../../lib/text.ts";
@@ -10,7 +10,7 @@ import type { ConnectorLog } from "./connector-log.ts";
 import { printOf, type Directory, type Entry } from "./directory.ts";
 
 export interface Fleet {
-  /** Brings the connector's runner in line with the directory; one change after the other. */
+  /** Starts, stops, pauses or resumes the connector's runner as the directory says. Calls for one connector run one after another. */
   reconcile(name: string): Promise<void>;
   runner(name: string): Runner | undefined;
   readonly runners: ReadonlyMap<string, Runner>;
@@ -25,20 +25,21 @@ export interface FleetOptions extends Omit<RunnerOptions, "plan" | "onStopped"> 
 
 interface Running {
   readonly runner: Runner;
-  readonly of: string;
+  /** The run and the configuration that the runner was made from. */
+  readonly version: string;
 }
 
-/** Of a failure that is written down; a trace has a line for each fault, or one. */
-const LONGEST_TRACE = 10_000;
+/** Maximum length of a stored trace, in characters. */
+const MAX_TRACE = 10_000;
 
-/** What a runner is made from: with another one of these it is another runner. */
-const makeOf = ({ run, config }: Entry): string => JSON.stringify([run, config]);
+/** If the version changes, the connector needs a new runner. */
+const versionOf = ({ run, config }: Entry): string => JSON.stringify([run, config]);
 
 const isWanted = (entry: Entry | undefined): entry is Entry =>
   entry !== undefined && entry.target !== "STOPPED" && entry.failure === undefined;
 
-/** Plans that write down once which topics their connector reads; tried again with the next record where that fails. */
-const planWriter = ({ log, observer }: Pick<FleetOptions, "log" | "observer">) => {
+/** Makes plans that store which topics the connector has read, once per topic. After a failure the next record tries again. */
+const createPlanning = ({ log, observer }: Pick<FleetOptions, "log" | "observer">) => {
   const noting = new Set<string>();
 
   const noteTopic = (name: string, topic: string): void => {
@@ -69,14 +70,14 @@ export const createFleet = (options: FleetOptions): Fleet => {
   const { directory, log, workerId, observer, clock } = options;
   const running = new Map<string, Running>();
   const queues = new Map<string, Promise<void>>();
-  const planFor = planWriter(options);
+  const planFor = createPlanning(options);
   let stopped = false;
 
-  /** A failure that can't be written down is still a failure: the runner has halted by itself. */
+  /** Stores the failure, and tries again until it is stored. The runner has already stopped sending. */
   const onStopped = async (entry: Entry, trace: string): Promise<void> => {
     const { name, run, config } = entry;
     try {
-      await log.fail(name, { run, workerId, trace: cut(trace, LONGEST_TRACE), config: printOf(config) });
+      await log.fail(name, { run, workerId, trace: cut(trace, MAX_TRACE), config: printOf(config) });
     } catch (error) {
       observer.fault(name, asGatewayError(error));
       clock.after(1000, () => {
@@ -96,7 +97,7 @@ export const createFleet = (options: FleetOptions): Fleet => {
       plan: planFor(entry, parsed.settings),
       onStopped: (trace) => void onStopped(entry, trace),
     });
-    running.set(entry.name, { runner, of: makeOf(entry) });
+    running.set(entry.name, { runner, version: versionOf(entry) });
   };
 
   const halt = async (name: string): Promise<void> => {
@@ -107,7 +108,7 @@ export const createFleet = (options: FleetOptions): Fleet => {
   const align = async (name: string): Promise<void> => {
     const entry = directory.get(name);
     const present = running.get(name);
-    if (present !== undefined && (!isWanted(entry) || present.of !== makeOf(entry))) await halt(name);
+    if (present !== undefined && (!isWanted(entry) || present.version !== versionOf(entry))) await halt(name);
     if (!isWanted(entry) || stopped) return;
     if (!running.has(name)) start(entry);
     if (entry.target === "PAUSED") running.get(name)?.runner.pause();

@@ -1,11 +1,12 @@
-/** The endpoint of a connector: one URL, the record's value as the body, a `retry` flag in the answer. */
+/**
+ * The endpoint of a connector: it sends the record's value to one URL, and reads the `retry` flag of the answer, as the
+ * Auckland sink does.
+ */
 import { createHash, createHmac } from "node:crypto";
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import type { Admission, DeliveryRequest, Endpoint, HttpResult } from "../engine/delivery-plan.ts";
 import type { Failure } from "../engine/strategy.ts";
 import type { ConnectorSettings } from "./connector-config.ts";
-
-/** The `retry` field with which an endpoint of the Auckland sink answers. */
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -18,7 +19,7 @@ const parse = (body: Buffer): unknown => {
   }
 };
 
-/** true: send again; false: done; undefined: the body has no usable flag. */
+/** true: retry. false: done. undefined: the body has no usable flag. */
 export const retryFlag = (body: Buffer): boolean | undefined => {
   if (body.length === 0) return undefined;
   const answer = parse(body);
@@ -33,8 +34,8 @@ export const retryFlag = (body: Buffer): boolean | undefined => {
 };
 
 /**
- * Signs as Standard Webhooks 1.0 says: HMAC-SHA256 over `<id>.<timestamp>.<body>`.
- * Returns header names and values in turn; `timestamp` is in seconds since the epoch.
+ * The headers of Standard Webhooks 1.0: HMAC-SHA256 over `<id>.<timestamp>.<body>`. Returns names and values, alternating.
+ * `timestamp`: seconds since the epoch.
  */
 export const standardWebhookHeaders = (
   secret: Buffer,
@@ -47,26 +48,24 @@ export const standardWebhookHeaders = (
   return ["webhook-id", id, "webhook-timestamp", String(timestamp), "webhook-signature", `v1,${signature}`];
 };
 
-/** The ids of a record's requests: the same on every retry, and after a restart. */
-
 const HEADER = "x-b3-traceid";
-/** What an HTTP field value can carry without being changed on the way. */
+/** Characters that every HTTP implementation passes on unchanged. */
 const PLAIN = /^[\x21-\x7e]{1,256}$/;
 
-/** md5 of connector, topic, partition and offset, in hex: names a record, keeps no secret. */
+/** Id of a record: md5 of connector, topic, partition and offset, in hex. The same on every retry and after a restart. */
 const recordDigest = (connector: string, record: ConsumedRecord): string =>
   createHash("md5").update(`${connector}${record.topic}${record.partition}${record.offset}`).digest("hex");
 
-/** The record's own `X-B3-TraceId` where it has one that can be sent, else the first half of its digest. */
+/** The record's own `X-B3-TraceId` if HTTP can carry it, else the first half of the digest. */
 const traceId = (record: ConsumedRecord, digest: string): string => {
   const own = record.headers.find(({ name }) => name.toLowerCase() === HEADER)?.value?.toString("latin1");
   return own !== undefined && PLAIN.test(own) ? own : digest.slice(0, 16);
 };
 
-/** Answers that speak of the endpoint, not of the record. */
+/** Statuses that mean that the endpoint is down. */
 const DOWN_STATUSES = new Set([401, 403, 405, 406, 502, 503, 504]);
 
-/** RFC 7617: the userinfo of a URL is sent as Basic credentials, unless the headers already authorise. */
+/** RFC 7617: userinfo of the URL becomes Basic credentials, unless the configured headers contain Authorization. */
 const basicCredentials = ({ url, headers }: ConnectorSettings): readonly string[] => {
   const configured = headers.some(([name]) => name.toLowerCase() === "authorization");
   if (configured || (url.username === "" && url.password === "")) return [];

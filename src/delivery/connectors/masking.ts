@@ -1,6 +1,6 @@
 /**
- * Credentials in configurations: never shown, and kept when a masked value comes back. They are in headers, in URLs
- * (userinfo, query parameters) and in `secret`.
+ * Masks credentials in configurations, and restores them when a masked value is sent back. Credentials are in headers, in
+ * URLs (userinfo, query parameters) and in keys such as `secret`.
  */
 import { isCredentialName, mapUrlCredentials, maskUrlCredentials } from "../../lib/url-credentials.ts";
 import { isJsonForm, parseHeaders, printHeaders, type HeaderPair } from "./config-values.ts";
@@ -32,7 +32,7 @@ const pairsOf = (config: RawConfig): readonly HeaderPair[] | undefined => {
   return "value" in parsed ? parsed.value : undefined;
 };
 
-/** Headers that don't parse are masked as a whole: nobody knows where a credential in them begins. */
+/** Headers that can't be parsed are masked as a whole, because a credential can't be located in them. */
 const maskHeaders = (raw: string, config: RawConfig): string => {
   const pairs = pairsOf(config);
   if (pairs === undefined) return MASK;
@@ -58,15 +58,15 @@ const CREDENTIAL_KEY =
 const mapConfig = (config: RawConfig, map: (key: string, value: string) => string): RawConfig =>
   Object.fromEntries(Object.entries(config).map(([key, value]) => [key, map(key, value)]));
 
-/** The configuration as it may be shown. */
+/** The configuration with masked credentials. */
 export const maskConfig = (config: RawConfig): RawConfig =>
   mapConfig(config, (key, value) => {
     if (key === KEYS.headers.name) return maskHeaders(value, config);
-    // Any value may be a URL: that of a proxy, of a registry.
+    // Any value may be a URL with credentials, for example of a proxy or a registry.
     return CREDENTIAL_KEY.test(key) ? MASK : maskUrl(value);
   });
 
-/** The configuration with each masked value replaced by the stored one, where there is one. */
+/** Replaces masked values with the stored values, if there are any. */
 export const unmaskConfig = (config: RawConfig, stored: RawConfig): RawConfig =>
   mapConfig(config, (key, value) => {
     if (key === KEYS.headers.name) return unmaskHeaders(value, config, stored);

@@ -1,4 +1,4 @@
-/** Positions of a connector, read and set from outside, in the shape of Kafka Connect's sink connector offsets. */
+/** Reads and sets the offsets of a connector, in the form of Kafka Connect's sink connector offsets. */
 import type { Broker, TopicPartition, TopicPartitionOffset, Watermarks } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -7,8 +7,8 @@ import type { TopicSelection } from "../engine/topic-selection.ts";
 import { existingTopics } from "../engine/topic-selection.ts";
 
 /**
- * Where a partition is to go on: an offset (before the first record that is there: at that one), the first record not
- * older than a time (where there is none: at the end), or (null) its beginning.
+ * The new position of a partition. An offset before the first record counts as the first record. A timestamp means the
+ * first record that is not older, or the end if there is no such record. null: the beginning.
  */
 export interface OffsetRequest extends TopicPartition {
   readonly to: { readonly offset: bigint } | { readonly timestamp: number } | null;
@@ -27,12 +27,12 @@ export interface ConnectorOffsets {
   reset(connector: string): Promise<void>;
 }
 
-/** The members of a group that has just been stopped may take a moment to leave it. */
+/** After a stop, the members need some time to leave the group. */
 const LEAVE_TRIES = 20;
 const LEAVE_MS = 500;
 
 export const createConnectorOffsets = (broker: Broker, clock: Clock): ConnectorOffsets => {
-  const onceLeft = async (work: () => Promise<void>): Promise<void> => {
+  const retryWhileMembersLeave = async (work: () => Promise<void>): Promise<void> => {
     for (let tries = 1; ; tries += 1) {
       try {
         await work();
@@ -53,14 +53,14 @@ export const createConnectorOffsets = (broker: Broker, clock: Clock): ConnectorO
     return marks;
   };
 
-  /** A position past the end would be none: the group would begin the partition anew. */
+  /** A position past the end is refused, because Kafka would reset it and the group would start at the beginning. */
   const resolve = async ({ topic, partition, to }: OffsetRequest): Promise<TopicPartitionOffset> => {
     const { low, high } = await marksOf({ topic, partition });
     if (to === null) return { topic, partition, offset: low };
     if ("offset" in to) {
       if (to.offset > high)
         throw invalid(
-          `Offset ${to.offset} is past the end of partition ${topic}-${partition}; the largest one allowed is ${high}`,
+          `Offset ${to.offset} is past the end of partition ${topic}-${partition}; the maximum is ${high}`,
         );
       return { topic, partition, offset: to.offset < low ? low : to.offset };
     }
@@ -73,7 +73,7 @@ export const createConnectorOffsets = (broker: Broker, clock: Clock): ConnectorO
     const seen = new Set<string>();
     for (const { topic, partition } of requests) {
       const id = `${topic}-${partition}`;
-      if (seen.has(id)) throw invalid(`Partition ${id} has two offsets in the request`);
+      if (seen.has(id)) throw invalid(`Partition ${id} has two offsets in the request; send one`);
       seen.add(id);
     }
   };
@@ -92,8 +92,8 @@ export const createConnectorOffsets = (broker: Broker, clock: Clock): ConnectorO
     alter: async (connector, requests) => {
       requireDistinct(requests);
       const positions = await Promise.all(requests.map(resolve));
-      await onceLeft(() => broker.setCommitted(groupOf(connector), positions));
+      await retryWhileMembersLeave(() => broker.setCommitted(groupOf(connector), positions));
     },
-    reset: (connector) => onceLeft(() => broker.deleteGroup(groupOf(connector))),
+    reset: (connector) => retryWhileMembersLeave(() => broker.deleteGroup(groupOf(connector))),
   };
 };

@@ -1,22 +1,22 @@
-/** The records of the connectors' topic. Unknown fields are ignored, so that pods of two versions understand each other. */
+/** The values of the records in the connectors' topic. Unknown members are ignored, so that two versions can run together. */
 import { z } from "zod";
 
 export const TARGETS = ["RUNNING", "PAUSED", "STOPPED"] as const;
 
 export const definitionSchema = z.object({
-  /** As it was posted, secrets included; null: it is the configuration file's. */
+  /** The posted configuration, with secrets. null: the configuration is in the configuration file. */
   config: z.record(z.string(), z.string()).nullable(),
   target: z.enum(TARGETS),
-  /** Grows with every change that starts the task afresh. */
+  /** Grows with each change that restarts the task. */
   run: z.number(),
 });
 
 export const failureSchema = z.object({
-  /** The run that failed: with a later one the failure is over. */
+  /** The failed run. The failure no longer counts for a later run. */
   run: z.number(),
   workerId: z.string(),
   trace: z.string(),
-  /** Print of the configuration that failed: with another one the failure is over. Absent in records of earlier releases. */
+  /** Hash of the failed configuration. The failure no longer counts for another configuration. Absent in records of earlier releases. */
   config: z.string().optional(),
 });
 

@@ -1,4 +1,4 @@
-/** Replays of dead letters that this process has been asked for: one at a time for each connector, in all processes. */
+/** Replays of dead letters. Each connector has at most one replay at a time, over all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
 import { planOf } from "./connector-plan.ts";
@@ -8,32 +8,32 @@ import { printOf, type Entry } from "./directory.ts";
 
 export interface DeadLetters {
   readonly topic: string;
-  /** Letters of the topic that no replay has dealt with. */
+  /** Number of dead letters that no replay has handled. */
   readonly records: number;
-  /** A replay is running, in this process or in another one that serves with it. */
+  /** A replay is running in this process or in another process. */
   readonly replaying: boolean;
 }
 
 export interface Replays {
-  /** Both reject with REQUEST_INVALID for a connector without dead letter topic, and with BROKER_UNAVAILABLE. */
+  /** Rejects with REQUEST_INVALID if the connector has no dead letter topic, and with BROKER_UNAVAILABLE. `start` does too. */
   view(entry: Entry): Promise<DeadLetters>;
-  /** Begins to send the letters that there are now. Also rejects with REQUEST_INVALID for a connector that is paused or stopped. */
+  /** Starts to send the current dead letters. Also rejects with REQUEST_INVALID if the connector is paused or stopped. */
   start(entry: Entry): Promise<DeadLetters>;
-  /** Ends the replay of a connector that has been paused, stopped, changed or deleted: what was not sent stays a letter. */
+  /** Ends the replay if the connector was paused, stopped, changed or deleted. Records that were not sent stay dead letters. */
   align(name: string, entry: Entry | undefined): void;
-  /** In this process. */
+  /** Is a replay running in this process? */
   isRunning(connector: string): boolean;
   stop(): Promise<void>;
 }
 
 export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"> {
-  /** Asks all processes, this one too. Absent: there is no other. */
+  /** Asks all processes, also this one. Absent: there is only this process. */
   readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
 }
 
 interface Running {
   readonly done: Promise<void>;
-  /** What its plan was made from. */
+  /** Hash of the configuration that the plan was made from. */
   readonly config: string;
   readonly calledOff: AbortController;
 }
@@ -41,7 +41,7 @@ interface Running {
 const requireRunning = ({ name, target }: Entry): void => {
   if (target === "RUNNING") return;
   throw new GatewayError("REQUEST_INVALID", {
-    message: `Connector ${name} is ${target}: resume it before its dead letters are replayed`,
+    message: `Connector ${name} is ${target}; resume it before you replay its dead letters`,
   });
 };
 
@@ -51,7 +51,7 @@ const planFor = ({ name, config }: Entry): LetterPlan => {
   throw new GatewayError("CONNECTOR_CONFIG_INVALID");
 };
 
-/** Resolves when the replay is over, or has been called off. */
+/** Resolves when the replay has ended or was cancelled. */
 const replay = async (options: ReplaysOptions, plan: LetterPlan, calledOff: AbortSignal): Promise<void> => {
   let over = false;
   const runner = createRunner({
@@ -62,7 +62,7 @@ const replay = async (options: ReplaysOptions, plan: LetterPlan, calledOff: Abor
       options.observer.fault(plan.name, new GatewayError("DELIVERY_STOPPED", { message: trace }));
     },
   });
-  // Nothing is sent from then on; that it is over is seen a little later.
+  // Stops sending at once. `untilReplayed` notices the end a little later.
   calledOff.addEventListener("abort", () => void runner.stop());
   await untilReplayed(options, plan, {
     isOver: () => over || calledOff.aborted,

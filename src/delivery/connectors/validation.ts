@@ -1,4 +1,7 @@
-/** What is wrong with a connector's name or configuration: as one error, as lines for the start, and key by key as Connect says it. */
+/**
+ * Validates a connector's name and configuration. Reports the faults as one error, as lines for the start, or by key in
+ * the form of Kafka Connect.
+ */
 import { GatewayError } from "../../errors.ts";
 import { CONNECTOR_CLASS, isKnownClass, parseConnectorConfig, type ConfigFault } from "./connector-config.ts";
 import { KEYS, type Key } from "./config-keys.ts";
@@ -22,19 +25,19 @@ export interface ConfigReport {
   }[];
 }
 
-/** Of the UTF-8 of a consumer group's name: all brokers and clients can hold so much. */
-const LONGEST_GROUP = 255;
+/** Maximum length of a consumer group name in bytes of UTF-8, which all brokers and clients accept. */
+const MAX_GROUP_BYTES = 255;
 
-/** What keeps a name from being one of a consumer group, of a key in the log, or of a segment of a URL's path. */
+/** Why a name can't be part of a consumer group name, of a key in the log, or of a URL path. */
 const nameFault = (name: string): string | undefined => {
   if (name.trim() === "") return "Connector name should not be empty";
   if (/\p{Cc}/u.test(name)) return "Connector name should not contain control characters";
-  if (/\p{Cs}/u.test(name)) return "Connector name should be Unicode text (it has half of a surrogate pair)";
+  if (/\p{Cs}/u.test(name)) return "Connector name should be valid Unicode (it has half of a surrogate pair)";
   if (name.includes("/")) return "Connector name should not contain a slash";
   if (name === "." || name === "..") return "Connector name should not be . or ..";
   const bytes = Buffer.byteLength(groupOf(name));
-  return bytes > LONGEST_GROUP
-    ? `Connector name is too long: its consumer group ${groupOf("<name>")} has ${bytes} bytes, and at most ${LONGEST_GROUP} are allowed`
+  return bytes > MAX_GROUP_BYTES
+    ? `Connector name is too long: its consumer group ${groupOf("<name>")} has ${bytes} bytes, and at most ${MAX_GROUP_BYTES} are allowed`
     : undefined;
 };
 
@@ -44,7 +47,7 @@ export const requireName = (name: string): void => {
   if (message !== undefined) throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message });
 };
 
-/** A line for each fault of the connectors of the settings file; the start and `--check-config` print them. */
+/** A line for each fault of the declared connectors. The start and `--check-config` print these lines. */
 export const faultsOfDeclared = (
   declared: readonly { readonly name: string; readonly config: RawConfig }[],
   allowTargets: readonly string[],
@@ -92,7 +95,7 @@ const definitionOf = ({ name, type, required, help, default: fallback }: Describ
   dependents: [],
 });
 
-/** Every key that the class takes, as Connect describes it; undefined: an unknown class. */
+/** The keys of the class, as Kafka Connect describes them. undefined: the class is unknown. */
 export const definitionsOf = (connectorClass: string): readonly object[] | undefined =>
   isKnownClass(connectorClass)
     ? Object.values<Key<unknown>>(KEYS).map((key, index) => definitionOf(key, index + 1))
@@ -101,17 +104,17 @@ export const definitionsOf = (connectorClass: string): readonly object[] | undef
 const faultsOf = (faults: readonly ConfigFault[], { name, aliases }: DescribedKey): readonly string[] =>
   faults.filter(({ key }) => key === name || aliases.includes(key)).map(({ message }) => message);
 
-/** A key that no class takes here, as far as it is described. */
+/** The description of a key that is refused, for example `transforms`. */
 const refusedKey = (name: string): DescribedKey => ({
   name,
   aliases: [],
   type: "STRING",
   required: false,
-  help: "Not run here.",
+  help: "Not supported.",
   default: undefined,
 });
 
-/** Throws CONNECTOR_CONFIG_INVALID when the class is none that is known here. */
+/** Throws CONNECTOR_CONFIG_INVALID if the class is unknown. */
 export const reportOf = (connectorClass: string, config: RawConfig, targets: Targets): ConfigReport => {
   if (!isKnownClass(connectorClass)) {
     throw new GatewayError("CONNECTOR_CONFIG_INVALID", {

@@ -1,4 +1,4 @@
-/** Connectors in the words of Kafka Connect's REST API. */
+/** The answers about connectors, in the form of Kafka Connect's REST API. */
 import { CONNECTOR_CLASS } from "./connector-config.ts";
 import { KEYS } from "./config-keys.ts";
 import { maskConfig, type RawConfig } from "./masking.ts";
@@ -39,7 +39,7 @@ export interface TaskInfo {
 
 export const configView = ({ name, config }: Entry): RawConfig => ({ ...maskConfig(config), name });
 
-/** A stopped connector has no tasks. All tasks of a connector share one state: they are one runner's capacity. */
+/** A stopped connector has no tasks. All tasks of a connector have the same state, because one runner does the work of all tasks. */
 const taskIds = ({ target, config }: Entry): readonly number[] => {
   const parsed = KEYS.tasksMax.parse(config[KEYS.tasksMax.name] ?? "1");
   const count = "value" in parsed ? parsed.value : 1;

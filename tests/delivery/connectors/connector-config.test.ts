@@ -203,11 +203,11 @@ describe("faults", () => {
     ],
     [
       { topics: "_stationgate-connectors" },
-      "Invalid value _stationgate-connectors for configuration topics: _stationgate-connectors can't be delivered",
+      "Invalid value _stationgate-connectors for configuration topics: _stationgate-connectors is an internal topic and can't be delivered",
     ],
     [
       { topics: "orders,__consumer_offsets" },
-      "Invalid value orders,__consumer_offsets for configuration topics: __consumer_offsets can't be delivered",
+      "Invalid value orders,__consumer_offsets for configuration topics: __consumer_offsets is an internal topic and can't be delivered",
     ],
     [
       { "dead.letter.topic": "_stationgate-connectors" },
@@ -215,7 +215,7 @@ describe("faults", () => {
     ],
     [
       { "dead.letter.topic": "orders" },
-      "Invalid value orders for configuration dead.letter.topic: It is one of the topics that are delivered",
+      "Invalid value orders for configuration dead.letter.topic: It is one of the delivered topics",
     ],
     [
       { "dead.letter.topic": "a/b" },

@@ -188,7 +188,7 @@ describe("a start", () => {
 
     await expect(names).rejects.toMatchObject({
       status: 503,
-      message: "The connectors have not been read yet",
+      message: "The connectors' topic has not been read yet; try again",
     });
   });
 

@@ -26,7 +26,7 @@ const PARTITION = "offsets.0.partition.kafka_partition must be a whole number, 0
 
 describe("an offset that there is not", () => {
   it.each([
-    [4, "Offset 4 is past the end of partition orders-0; the largest one allowed is 3"],
+    [4, "Offset 4 is past the end of partition orders-0; the maximum is 3"],
     ["999999999999999999", "is past the end"],
     [-1, OFFSET],
     ["-1", OFFSET],
@@ -72,7 +72,9 @@ describe("a partition that there is not", () => {
     const offsets = [0, 1].map((kafka_offset) => ({ partition, offset: { kafka_offset } }));
     const answer = rig.http.patch("/connectors/crm/offsets").send({ offsets }).expect(400);
 
-    expect((await bodyOf(answer)).message).toBe("Partition orders-0 has two offsets in the request");
+    expect((await bodyOf(answer)).message).toBe(
+      "Partition orders-0 has two offsets in the request; send one",
+    );
   });
 });
 

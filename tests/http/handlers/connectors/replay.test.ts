@@ -152,7 +152,7 @@ describe("dead letters", () => {
       await rig.http.put("/connectors/crm/pause").expect(202);
       const { message } = await bodyOf(rig.http.post("/connectors/crm/dead-letters/replay").expect(400));
 
-      expect(message).toBe("Connector crm is PAUSED: resume it before its dead letters are replayed");
+      expect(message).toBe("Connector crm is PAUSED; resume it before you replay its dead letters");
     });
   });
 

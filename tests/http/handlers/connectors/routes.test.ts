@@ -118,7 +118,7 @@ describe("credentials", () => {
         .expect(400),
     );
 
-    expect(body.message).toContain("configuration secret: It is masked");
+    expect(body.message).toContain("configuration secret: The value is masked");
   });
 });
 
@@ -141,7 +141,7 @@ describe("PUT /connectors/:name/config", () => {
 
 describe("connectors of the configuration file", () => {
   it("are listed, and read-only", async () => {
-    const message = "Connector filed is declared in the configuration file, and can only be changed there";
+    const message = "Connector filed is declared in the configuration file and can only be changed there";
     await rig.http.get("/connectors/filed").expect(200);
     await rig.http
       .put("/connectors/filed/config")
