@@ -1,5 +1,5 @@
 /** How a call's events reach the one produce path: held to its caller's rates, and counted for its log line. */
-import type { GatewayError } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import { type IncomingEvent, sizeOfEvent } from "../ingest/incoming-event.ts";
 import type { Rates } from "../ingest/limits.ts";
 import type { EventOutcome, Produce } from "../ingest/produce.ts";
@@ -26,9 +26,14 @@ export interface Intake {
    * Before a body's events are made of it: throws what `submit` would for so many. Takes nothing.
    */
   expect(call: AuthorisedCall, amount: Amount): void;
-  /** The events that `read` finds in a body. A body in which it finds none that can be taken counts for its bytes. */
+  /** Counts the bytes of a text that is refused because it can't be read. */
+  unreadable(call: AuthorisedCall, bytes: number): void;
+  /** What `read` makes of a body. If it throws or rejects, the call pays for the bytes of the body. */
   reading<T>(call: AuthorisedCall, body: Buffer, read: () => T): T;
-  /** Takes all events, or nothing of them: rejects with RATE_LIMITED or EVENTS_TOO_MANY, and as `Produce` does. */
+  /**
+   * Takes all events, or nothing of them: rejects with RATE_LIMITED or EVENTS_TOO_MANY, and as `Produce` does. If an event
+   * could not be read, the call pays for the bytes of the body.
+   */
   submit(call: AuthorisedCall, station: Station, events: Events): Promise<readonly EventOutcome[]>;
   /**
    * For calls without an end: each event counts when it comes, and RATE_LIMITED is that event's outcome. What is stored
@@ -63,24 +68,33 @@ export const createIntake = ({ produce, rates, maxEventBytes }: IntakeDependenci
     if (refused !== undefined) throw refused;
   };
 
+  const unreadable = (call: AuthorisedCall, bytes: number): void => {
+    rates.spend(call, { requests: 0, events: 0, bytes });
+  };
+
   return {
     maxEventBytes,
     admit,
+    unreadable,
     expect: (call, { events, bytes }) => {
       const refused = rates.refusal(call, { requests: 0, events, bytes });
       if (refused !== undefined) throw refused;
     },
     reading: (call, body, read) => {
+      const pay = (): void => {
+        unreadable(call, body.length);
+      };
       try {
-        return read();
+        const found = read();
+        if (found instanceof Promise) found.catch(pay);
+        return found;
       } catch (error) {
-        rates.spend(call, { requests: 0, events: 0, bytes: body.length });
+        pay();
         throw error;
       }
     },
     submit: async (call, station, events) => {
-      const bytes = events.reduce((sum, event) => sum + sizeOfEvent(event), 0);
-      admit(call, { events: events.length, bytes });
+      admit(call, { events: events.length, bytes: bytesOf(call, events) });
       if (events.length === 0) return [];
       const outcomes = await produce({ principal: call.principal, station, events });
       count(call.facts, outcomes);
@@ -98,6 +112,16 @@ export const createIntake = ({ produce, rates, maxEventBytes }: IntakeDependenci
       };
     },
   };
+};
+
+const bytesOf = ({ facts }: AuthorisedCall, events: Events): number => {
+  let bytes = 0;
+  let isWhole = true;
+  for (const event of events) {
+    bytes += sizeOfEvent(event);
+    if (event instanceof GatewayError) isWhole = false;
+  }
+  return isWhole ? bytes : Math.max(bytes, facts.bytes ?? 0);
 };
 
 const setQuotaHeaders = ({ response }: AuthorisedCall, quota: ReturnType<Rates["quota"]>): void => {

@@ -69,6 +69,29 @@ describe("a caller with limits", () => {
     expect((await other.post("/stations/plain/produce/batch", "[{}]")).status).toBe(429);
   });
 
+  const space = " ".repeat(2000);
+  it.each<[string, string, unknown, Record<string, string>]>([
+    ["a beacon", "/stations/plain/produce/beacon", `{"events":[{"id":7${space}}]}`, {}],
+    ["v2", "/topics/plain", `{"records":[{"value":1,"key_":2${space}}]}`, V2],
+    ["v3", RECORDS, `{"value":1${space}}`, {}],
+    ["a v3 batch", BATCH, `{"entries":[{"id":"a","value":1${space}}]}`, {}],
+  ])("pays for the bytes of elements of %s that can't be read", async (_, path, body, headers) => {
+    const gateway = await start({ perAddress: { bytesPerSecond: 1000 } });
+    await gateway.post(path, body, headers);
+    expect(await gateway.records("plain")).toEqual([]);
+    expect((await gateway.post(RECORDS, json(1))).status).toBe(429);
+  });
+
+  it.each([
+    ["a stream", "/stations/plain/produce/stream", { "content-type": "application/x-ndjson" }, "error"],
+    ["a v3 stream", RECORDS, {}, "error_code"],
+  ])("pays for the bytes of lines of %s that can't be read", async (_, path, headers, name) => {
+    const gateway = await start({ perAddress: { bytesPerSecond: 1000 } });
+    const answer = await gateway.stream(path, [`{"value":1${space}`, `}x\n`], headers);
+    expect(answer.reports[0]).toHaveProperty(name);
+    expect((await gateway.post(RECORDS, json(1))).status).toBe(429);
+  });
+
   it("is told what is left before it is too late", async () => {
     const gateway = await start();
     const answer = await gateway.post(RECORDS, json(1), SLOW);

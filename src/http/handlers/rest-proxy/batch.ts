@@ -49,7 +49,7 @@ export const produceBatch =
     const { intake } = dependencies;
     const list = intake.reading(call, body, () => findEntries(body, dependencies));
     intake.expect(call, { events: list.count, bytes: 0 });
-    const entries = await readEntries(list, dependencies);
+    const entries = await intake.reading(call, body, () => readEntries(list, dependencies));
     const station = await stationOfTopic(call, dependencies.stations);
     const outcomes = await intake.submit(call, station, entries.map(eventOf));
 

@@ -37,7 +37,12 @@ const streamRecords = async (call: AuthorisedCall, dependencies: RestProxyDepend
   const protocol: StreamProtocol<Item> = {
     cutter: createJsonCutter({ maxBytes: maxTextBytes(intake.maxEventBytes) }),
     ordered: true,
-    read: (text) => endingAtTooLarge(read(text)),
+    read: (text) => {
+      const item = endingAtTooLarge(read(text));
+      if (item instanceof GatewayError || item.event instanceof GatewayError)
+        intake.unreadable(call, text.length);
+      return item;
+    },
     store: async (items) => store(await stationOfTopic(call, stations), items.map(eventOf)),
     report: (item, outcome) => reporter.report(item, outcome),
     ended: (error) => {
@@ -83,6 +88,7 @@ const reportsOn = async (
   const found = intake.reading(call, body, () => textsOf(body, dependencies));
   intake.expect(call, { events: found.texts.length, bytes: 0 });
   const { items, fault = found.fault } = await itemsOf(found.texts, itemReader(dependencies));
+  if (items.length === 0) intake.unreadable(call, body.length);
   if (items.length === 0) throw fault ?? new GatewayError("BODY_EMPTY");
   const outcomes = await submit(call, items.map(eventOf), dependencies);
   const [first] = outcomes;

@@ -195,7 +195,7 @@ export const produceToTopic =
     };
     const found = intake.reading(call, body, () => findV2Records(body, context));
     intake.expect(call, { events: found.count, bytes: 0 });
-    const events = await found.read();
+    const events = await intake.reading(call, body, () => found.read());
     const station = await stationOfTopic(call, dependencies.stations);
     const outcomes = await intake.submit(call, station, events);
     if (partition !== undefined) await requirePartition(partition, outcomes, station, dependencies);

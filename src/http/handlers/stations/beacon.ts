@@ -68,7 +68,10 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
       const station = await stationOf(caller, lookup);
       const found = intake.reading(caller, body, () => beacon.findEvents());
       intake.expect(caller, { events: found.count, bytes: 0 });
-      const events = eventsOf(await found.read(), recordHeadersOf(request.rawHeaders));
+      const events = eventsOf(
+        await intake.reading(caller, body, () => found.read()),
+        recordHeadersOf(request.rawHeaders),
+      );
       const outcomes = await intake.submit(caller, station, events);
       notePreference(caller, beacon.prefer);
       answerBatch(caller, outcomes);

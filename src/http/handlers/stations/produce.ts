@@ -116,7 +116,7 @@ export const produceBatch = (dependencies: ProduceDependencies) => {
     facts.bytes = body.length;
     const batch = intake.reading(call, body, () => findBatch(body));
     intake.expect(call, batch.amount);
-    const events = await batch.read();
+    const events = await intake.reading(call, body, () => batch.read());
     const outcomes = await submitOnce(call, { station, body, events }, dependencies);
     notePreference(call);
     answerBatch(call, outcomes);

@@ -80,11 +80,11 @@ const idReader = ({ request }: AuthorisedCall): IdOf | undefined => {
 
 /** Counts the events; blank lines, which keep a stream open, are none. */
 const lineReader = (
-  { request }: AuthorisedCall,
-  { contentLimits }: Dependencies,
+  call: AuthorisedCall,
+  { contentLimits, intake }: Dependencies,
   idOf: IdOf | undefined,
 ): { read: (text: Buffer) => Line; after: () => Line } => {
-  const headers = recordHeadersOf(request.rawHeaders);
+  const headers = recordHeadersOf(call.request.rawHeaders);
   let line = 0;
   const next = (event: Line["event"], id?: string): Line => ({ event, id, line: ++line });
   return {
@@ -93,6 +93,7 @@ const lineReader = (
         checkJson(value, contentLimits);
         return next({ value, contentType: "application/json", headers }, idOf?.(value));
       } catch (error) {
+        intake.unreadable(call, value.length);
         return next(asGatewayError(error));
       }
     },
