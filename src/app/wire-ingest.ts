@@ -1,5 +1,6 @@
 /** The way in, put together: stations, the batcher and the one produce path. */
 import type { TopicSpec } from "../broker/broker.ts";
+import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { createBatcher } from "../ingest/batcher/batcher.ts";
 import type { ContentLimits } from "../ingest/content/content-type.ts";
@@ -18,8 +19,7 @@ export interface Ingest {
 /** Key, headers and Kafka's own few bytes, beside an event as large as a body may be. */
 const RECORD_OVERHEAD = 64 * 1024;
 
-/** One append: a record batch that Kafka's default limit of 1 MiB takes with its header. */
-const MAX_APPEND = { maxAppendRecords: 2000, maxAppendBytes: 900_000 };
+const MAX_APPEND = { maxAppendRecords: 2000, maxAppendBytes: MAX_APPEND_BYTES };
 
 /** Largest event. */
 const maxEventBytesOf = ({ limits, server }: Settings): number => limits.recordSize ?? server.bodyLimit;

@@ -1,23 +1,21 @@
-/** The records of one append by partition, cut into batches that go out one after the other, and what became of them. */
+/** The records of one append, grouped into batches by partition, and their outcomes. */
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, BrokerRecord } from "../broker.ts";
+import { MAX_APPEND_BYTES, recordBytes } from "../record-bytes.ts";
 import { FINAL, type PartitionBatch, type SendResult, type StoredBatch } from "./producer.ts";
 
-/** kafkajs groups messages in quadratic time: 500 records a call are its best, and no loss for others. */
+/** kafkajs groups messages in quadratic time and is fastest with 500 records per call. Other clients don't lose by it. */
 const MAX_BATCH_RECORDS = 500;
-/** Within Kafka's default for a topic, 1,048,588 bytes, with what the batch and its records add. */
-const MAX_BATCH_BYTES = 900_000;
-const RECORD_OVERHEAD = 64;
 
-/** A batch, and where its records stand in the append. */
+/** A batch, and the index of each of its records in the append. */
 interface IndexedBatch extends PartitionBatch {
   readonly indexes: readonly number[];
 }
 
-/** One partition's batches: the one at the head is sent until its end is known, the others wait for it. */
+/** The batches of one partition. The head batch is sent until its outcome is known; the others wait for it. */
 export interface PartitionBatches {
   readonly waiting: IndexedBatch[];
-  /** The head may already be stored by an earlier attempt. */
+  /** An earlier attempt may have stored the head batch. */
   ambiguous: boolean;
 }
 
@@ -35,7 +33,7 @@ export const failedRecord = (code: Failure, cause: unknown): AppendOutcome => ({
   error: new GatewayError(code, { cause }),
 });
 
-/** A lane for each partition; a record that asks for a partition that isn't there has failed already. */
+/** Groups the records by partition. Fails the records whose partition doesn't exist. */
 export const batchesByPartition = (
   partitions: readonly (number | undefined)[],
   records: readonly BrokerRecord[],
@@ -57,12 +55,6 @@ export const batchesByPartition = (
   }));
 };
 
-const bytesOf = ({ key, value, headers }: BrokerRecord): number => {
-  let bytes = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const header of headers) bytes += header.name.length + (header.value?.length ?? 0);
-  return bytes;
-};
-
 const batchesOf = (
   partition: number,
   indexes: readonly number[],
@@ -73,9 +65,9 @@ const batchesOf = (
   for (const i of indexes) {
     const record = records[i];
     if (record === undefined) continue;
-    const size = bytesOf(record);
+    const size = recordBytes(record);
     let batch = batches.at(-1);
-    if (batch === undefined || batch.records.length >= MAX_BATCH_RECORDS || bytes + size > MAX_BATCH_BYTES) {
+    if (batch === undefined || batch.records.length >= MAX_BATCH_RECORDS || bytes + size > MAX_APPEND_BYTES) {
       batch = { partition, indexes: [], records: [] };
       batches.push(batch);
       bytes = 0;
@@ -87,33 +79,33 @@ const batchesOf = (
   return batches;
 };
 
-/** Takes the result of the lane's head. False: the head is to be sent again as it is. */
+/** Processes the result of the partition's head batch. Returns false if the same batch must be sent again. */
 export const settleHead = (
-  lane: PartitionBatches,
+  batches: PartitionBatches,
   result: SendResult,
   outcomes: AppendOutcome[],
 ): boolean => {
-  const head = lane.waiting[0];
+  const head = batches.waiting[0];
   if (head === undefined) return false;
   if (result.status === "stored") {
     store(head, result, outcomes);
-  } else if (lane.ambiguous && FINAL.has(result.fault)) {
-    // The refusal is about this attempt: an earlier one may have stored the records. Halves would store them twice.
+  } else if (batches.ambiguous && FINAL.has(result.fault)) {
+    // The broker refused this attempt, but an earlier attempt may have stored the records. Halves could store them twice.
     fail(head, "BROKER_AMBIGUOUS", result.cause, outcomes);
   } else if (result.fault === "too-large" || result.fault === "invalid") {
     if (head.records.length > 1) {
-      lane.waiting.splice(0, 1, ...halves(head));
+      batches.waiting.splice(0, 1, ...halves(head));
       return true;
     }
     fail(head, result.fault === "invalid" ? "RECORD_REFUSED" : "RECORD_TOO_LARGE", result.cause, outcomes);
   } else if (result.fault === "refused") {
     fail(head, "TOPIC_REFUSED", result.cause, outcomes);
   } else {
-    lane.ambiguous ||= result.fault === "ambiguous";
+    batches.ambiguous ||= result.fault === "ambiguous";
     return false;
   }
-  lane.waiting.shift();
-  lane.ambiguous = false;
+  batches.waiting.shift();
+  batches.ambiguous = false;
   return true;
 };
 
@@ -135,7 +127,7 @@ const fail = ({ indexes }: IndexedBatch, code: Failure, cause: unknown, outcomes
   for (const i of indexes) outcomes[i] = failedRecord(code, cause);
 };
 
-/** The broker refuses the batch as a whole and doesn't say for which of its records: halves find it. */
+/** Splits a refused batch. The broker refuses a whole batch and doesn't name the record; repeated halving finds it. */
 const halves = ({ partition, indexes, records }: IndexedBatch): IndexedBatch[] => {
   const middle = Math.ceil(records.length / 2);
   return [
@@ -144,28 +136,28 @@ const halves = ({ partition, indexes, records }: IndexedBatch): IndexedBatch[] =
   ];
 };
 
-/** Ends the lanes without another attempt. A head whose outcome is unknown stays unknown; all other batches get `code`. */
+/** Fails all waiting batches with `code`, except an ambiguous head batch, whose outcome stays unknown. */
 const failWaiting = (
-  lanes: readonly PartitionBatches[],
+  partitions: readonly PartitionBatches[],
   code: Failure,
   cause: unknown,
   outcomes: AppendOutcome[],
 ): void => {
-  for (const { waiting, ambiguous } of lanes)
+  for (const { waiting, ambiguous } of partitions)
     for (const [n, batch] of waiting.splice(0).entries())
       fail(batch, n === 0 && ambiguous ? "BROKER_AMBIGUOUS" : code, cause, outcomes);
 };
 
-/** There is no time left for another attempt. */
+/** Fails all waiting batches because no time is left for another attempt. */
 export const failRest = (
-  lanes: readonly PartitionBatches[],
+  partitions: readonly PartitionBatches[],
   cause: unknown,
   outcomes: AppendOutcome[],
 ): void => {
-  failWaiting(lanes, "BROKER_UNAVAILABLE", cause, outcomes);
+  failWaiting(partitions, "BROKER_UNAVAILABLE", cause, outcomes);
 };
 
-/** The topic is deleted. Readers may have seen what an attempt of unknown outcome stored before that. */
-export const failGone = (lanes: readonly PartitionBatches[], outcomes: AppendOutcome[]): void => {
-  failWaiting(lanes, "STATION_UNKNOWN", "UNKNOWN_TOPIC_OR_PARTITION", outcomes);
+/** Fails all waiting batches because the topic is deleted. An ambiguous head batch may have been stored and read before. */
+export const failGone = (partitions: readonly PartitionBatches[], outcomes: AppendOutcome[]): void => {
+  failWaiting(partitions, "STATION_UNKNOWN", "UNKNOWN_TOPIC_OR_PARTITION", outcomes);
 };

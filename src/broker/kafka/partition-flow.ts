@@ -1,4 +1,4 @@
-/** The partitions that the group has given to one member. */
+/** The assigned partitions of a member: their revocation, the offsets that they were sought to, and their records. */
 import { partitionId } from "../partitions.ts";
 import type { Batch, EachBatchPayload, IHeaders, KafkaMessage } from "kafkajs";
 import type {
@@ -8,17 +8,17 @@ import type {
   TopicPartition,
   TopicPartitionOffset,
 } from "../broker.ts";
-import { withOwnBytes } from "../own-bytes.ts";
+import { withOwnBytes } from "../record-bytes.ts";
 import { settledWithin } from "./options.ts";
 
 export interface Holding {
   readonly partitions: readonly TopicPartition[];
   assign(partitions: readonly TopicPartition[]): void;
-  /** Tells the handlers, and resolves when they are done, or after a bounded time. */
+  /** Calls `onRevoked` and resolves when its promise settles, or after a timeout. */
   revoke(): Promise<void>;
 }
 
-/** Well within the time that the group waits for its members to come together again. */
+/** Milliseconds, well below the group's rebalance timeout. */
 const REVOKE_TIMEOUT = 5000;
 
 export const createHolding = (handlers: SubscriptionHandlers): Holding => {
@@ -27,8 +27,8 @@ export const createHolding = (handlers: SubscriptionHandlers): Holding => {
 
   const giveUp = async (): Promise<void> => {
     const given = partitions;
-    const told = async (): Promise<void> => handlers.onRevoked?.(given);
-    await settledWithin(REVOKE_TIMEOUT, told()).catch(() => undefined);
+    const callHandler = async (): Promise<void> => handlers.onRevoked?.(given);
+    await settledWithin(REVOKE_TIMEOUT, callHandler()).catch(() => undefined);
     if (partitions === given) partitions = [];
     revoking = undefined;
   };
@@ -47,22 +47,21 @@ export const createHolding = (handlers: SubscriptionHandlers): Holding => {
   };
 };
 
-/** Where partitions of a member are read from, as far as it isn't the position that the group has stored. */
-
+/** The seeks of a member since its last assignment. */
 export interface Sought {
-  /** Partitions were assigned: where earlier ones were sent is over. */
+  /** Partitions were assigned: forgets all earlier seeks. */
   assigned(): void;
   seek(position: TopicPartitionOffset): void;
-  /** Was it sent anywhere since it was assigned? */
+  /** True if the partition was sought since it was assigned. */
   has(partition: TopicPartition): boolean;
-  /** The broker is asked for records from there on. */
+  /** A fetch from this offset is being sent. */
   fetching(position: TopicPartitionOffset): void;
-  /** The partition was sent elsewhere, and nothing has been asked for from there on: an answer is an old one. */
+  /** True until a fetch from the sought offset is sent: an answer that arrives now is for an earlier fetch. */
   isStale(partition: TopicPartition): boolean;
 }
 
 export const createSought = (): Sought => {
-  /** Sought, and not asked for yet. */
+  /** Sought offsets that no fetch has asked for yet. */
   const pending = new Map<string, bigint>();
   const sought = new Set<string>();
   return {
@@ -82,15 +81,14 @@ export const createSought = (): Sought => {
   };
 };
 
-/** Batches of kafkajs, handed over as records of ours. */
-
+/** Delivers a kafkajs batch to the handlers as records. */
 export const handOver = (payload: EachBatchPayload, handlers: SubscriptionHandlers): void => {
   const { batch } = payload;
   const last = batch.messages.at(-1);
   if (last === undefined || payload.isStale() || !payload.isRunning()) return;
   handlers.onRecords(batch.messages.map((message) => withOwnBytes(consumed(message, batch))));
   const passed = BigInt(batch.lastOffset()) + 1n;
-  // The handler may have gone elsewhere meanwhile.
+  // `onRecords` may have sought another offset.
   if (passed <= BigInt(last.offset) + 1n || payload.isStale()) return;
   handlers.onPassed?.({ topic: batch.topic, partition: batch.partition, offset: passed });
 };
@@ -116,5 +114,5 @@ const headersOf = (headers: IHeaders): readonly RecordHeader[] =>
       .map((value) => ({ name, value })),
   );
 
-/** kafkajs collects the values in a plain object, so that "constructor" and its like begin with what objects inherit. */
+/** kafkajs collects the values in a plain object, so a name such as "constructor" starts with an inherited value. */
 const isHeaderValue = (value: unknown): value is Buffer | null => value === null || Buffer.isBuffer(value);

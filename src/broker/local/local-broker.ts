@@ -11,6 +11,7 @@ import {
   type TopicPartition,
 } from "../broker.ts";
 import { createPartitioner, type Partitioner } from "../partitions.ts";
+import { contentBytes } from "../record-bytes.ts";
 import type { LocalStore, LocalTopic } from "./store.ts";
 import { createSubscriptions, type Subscriptions } from "./local-subscription.ts";
 
@@ -172,12 +173,6 @@ interface Placed {
 
 const failed = (error: GatewayError): AppendOutcome => ({ status: "failed", error });
 
-const sizeOf = ({ key, value, headers }: BrokerRecord): number =>
-  headers.reduce(
-    (sum, header) => sum + Buffer.byteLength(header.name) + (header.value?.length ?? 0),
-    (key?.length ?? 0) + (value?.length ?? 0),
-  );
-
 /** `Broker.append` over a store: every partition's records become one append of the store. */
 const createAppender = ({ store, partitioner, onStored }: AppenderParts): Broker["append"] => {
   const settle = async (
@@ -210,7 +205,7 @@ const createAppender = ({ store, partitioner, onStored }: AppenderParts): Broker
     records.forEach((record, index) => {
       const partition = partitions[index];
       if (partition === undefined) outcomes[index] = failed(new GatewayError("PARTITION_UNKNOWN"));
-      else if (sizeOf(record) > topic.maxRecordBytes) {
+      else if (contentBytes(record) > topic.maxRecordBytes) {
         outcomes[index] = failed(new GatewayError("RECORD_TOO_LARGE"));
       } else {
         const placed = byPartition.get(partition);

@@ -7,7 +7,7 @@ import type {
   TopicPartitionOffset,
 } from "../broker.ts";
 import { GatewayError } from "../../errors.ts";
-import { withOwnBytes } from "../own-bytes.ts";
+import { withOwnBytes } from "../record-bytes.ts";
 import type { LocalStore } from "./store.ts";
 
 /** One delivery: enough to keep a consumer busy, little enough to hold for every partition at once. */

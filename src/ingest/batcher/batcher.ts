@@ -4,8 +4,9 @@
  * load. Topics don't wait for each other.
  */
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
+import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
-import { type ChunkLimits, createPending, failEach, sizeOf } from "./pending.ts";
+import { type ChunkLimits, createPending, failEach } from "./pending.ts";
 import { createTopicQueue, type TopicQueue, type Order } from "./topic-queue.ts";
 
 export interface BatcherOptions extends ChunkLimits {
@@ -72,7 +73,7 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
   return {
     append: (topic, records, order) => {
       if (records.length === 0) return Promise.resolve([]);
-      const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
+      const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
       const refused = refusal(topic, bytes);
       if (refused !== undefined) return Promise.resolve(failEach(records, refused));
       bufferedBytes += bytes;

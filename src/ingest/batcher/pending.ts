@@ -1,5 +1,6 @@
 /** One call to the batcher that waits for its outcomes: one object for all its records, however many they are. */
 import type { AppendOutcome, BrokerRecord } from "../../broker/broker.ts";
+import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
 
 export interface Pending {
@@ -37,17 +38,6 @@ export const createPending = (
     after: undefined,
     resolve,
   };
-};
-
-/** Roughly what a record costs beside its bytes: its objects in this process, its framing in a record batch. */
-const RECORD_OVERHEAD = 70;
-const HEADER_OVERHEAD = 8;
-
-/** Bytes that a record counts for. */
-export const sizeOf = ({ key, value, headers }: BrokerRecord): number => {
-  let size = RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const header of headers) size += HEADER_OVERHEAD + header.name.length + (header.value?.length ?? 0);
-  return size;
 };
 
 /** The same failure for each of the records. */
@@ -162,7 +152,7 @@ const createBuilder = ({ maxAppendRecords, maxAppendBytes }: ChunkLimits): Chunk
       while (!full && pending.taken < end) {
         const record = pending.records[pending.taken];
         if (record === undefined) return;
-        const size = sizeOf(record);
+        const size = recordBytes(record);
         if (records.length > 0 && bytes + size > maxAppendBytes) {
           full = true;
           break;

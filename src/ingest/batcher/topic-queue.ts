@@ -1,15 +1,7 @@
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
+import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
-import {
-  answer,
-  type Chunk,
-  type ChunkLimits,
-  expire,
-  failEach,
-  gather,
-  type Pending,
-  sizeOf,
-} from "./pending.ts";
+import { answer, type Chunk, type ChunkLimits, expire, failEach, gather, type Pending } from "./pending.ts";
 
 /**
  * Tells a queue that stands from one that comes and goes, after CoDel (RFC 8289): the length says nothing, and one
@@ -186,7 +178,7 @@ const bytesNotTaken = ({ records, taken }: Pending): number => {
   let bytes = 0;
   for (let i = taken; i < records.length; i++) {
     const record = records[i];
-    if (record !== undefined) bytes += sizeOf(record);
+    if (record !== undefined) bytes += recordBytes(record);
   }
   return bytes;
 };
