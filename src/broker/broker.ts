@@ -1,29 +1,29 @@
 /**
- * The broker port: where records are stored and read back. Three adapters implement it (`kafka`, `embedded`,
- * `memory`), and `tests/broker/conformance.ts` is the promise below as a suite that each of them passes.
+ * The broker port stores records and reads them back. Three adapters implement it: `kafka`, `embedded` and `memory`.
+ * The suite `tests/broker/conformance.ts` checks the contracts of this file for each adapter.
  *
- * Offsets and partitions mean what they mean in Kafka: offsets of a partition grow by one a record, a committed
- * offset is the next one to read.
+ * Partitions and offsets have the meaning that they have in Kafka: each record of a partition gets the next offset, and
+ * a committed offset is the offset of the next record to read.
  */
 import type { GatewayError } from "../errors.ts";
 
 export interface RecordHeader {
   readonly name: string;
-  /** Kafka tells null from an empty value. */
+  /** null and an empty value are different, as in Kafka. */
   readonly value: Buffer | null;
 }
 
-/** A record to be stored. Buffers are not copied: the caller leaves them alone until the append has settled. */
+/** A record to store. Buffers are not copied: the caller must not change them until the append has settled. */
 export interface BrokerRecord {
-  /** Chooses the partition by Kafka's murmur2 where `partition` is absent; null: any partition. */
+  /** Without `partition`, the murmur2 hash of the key chooses the partition, as in Kafka. null: any partition. */
   readonly key: Buffer | null;
   /** null is a tombstone. */
   readonly value: Buffer | null;
-  /** Values of one name are kept in order; a reader may get the names grouped. */
+  /** Headers with the same name keep their order. A reader may get the headers grouped by name. */
   readonly headers: readonly RecordHeader[];
   /** Milliseconds since the epoch. */
   readonly timestamp: number;
-  /** Asks for one partition; where it doesn't exist the record alone fails with PARTITION_UNKNOWN. */
+  /** The partition to write to. If it doesn't exist, only this record fails, with PARTITION_UNKNOWN. */
   readonly partition?: number;
 }
 
@@ -36,7 +36,7 @@ export interface StoredRecord {
 
 interface FailedRecord {
   readonly status: "failed";
-  /** Its `outcome` says whether the record is certainly not stored or may be. */
+  /** `error.outcome` says whether the record is certainly not stored, or may be stored. */
   readonly error: GatewayError;
 }
 
@@ -51,16 +51,16 @@ export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: bigint;
 }
 
-/** A group's position in a partition, with what a member stored beside it. */
+/** A group's position in a partition, and the metadata that a member stored with it. */
 export interface GroupPosition extends TopicPartitionOffset {
-  /** At most `MAX_METADATA` characters of ASCII. Absent: none. */
+  /** At most `MAX_METADATA` ASCII characters. */
   readonly metadata?: string | undefined;
 }
 
-/** What Kafka takes by default (`offset.metadata.max.bytes`). A broker that takes less stores the position without it. */
+/** Kafka's default limit (`offset.metadata.max.bytes`). A broker with a lower limit stores the position without metadata. */
 export const MAX_METADATA = 4096;
 
-/** A record as it is handed over. Its buffers are its own: to keep a record keeps little more than its bytes in memory. */
+/** A record for a reader. It owns its buffers: a reader that keeps the record keeps little more than its bytes in memory. */
 export interface ConsumedRecord extends TopicPartitionOffset {
   readonly timestamp: number;
   readonly key: Buffer | null;
@@ -71,34 +71,37 @@ export interface ConsumedRecord extends TopicPartitionOffset {
 export interface TopicInfo {
   readonly name: string;
   readonly partitions: number;
-  /** Copies of each partition; absent: there is but one. */
+  /** Number of replicas of each partition; absent: 1. */
   readonly replicationFactor?: number;
-  /** Of `ensureTopic` with `compacted`: false says that the topic was there and is not; absent: it is, or can't be asked. */
+  /**
+   * Set by `ensureTopic` with `compacted`: false if the topic existed and is not compacted. Absent if the topic is
+   * compacted, or if the gateway may not read the topic's configuration.
+   */
   readonly compacted?: boolean;
 }
 
-/** Which brokers have a partition, by their ids. A local log is the one broker 0. */
+/** The ids of the brokers that have replicas of a partition. A local log is broker 0. */
 export interface PartitionInfo {
   readonly partition: number;
-  /** undefined: no broker leads it now. */
+  /** undefined: the partition has no leader now. */
   readonly leader: number | undefined;
   readonly replicas: readonly number[];
-  /** Those of the replicas that have all records. */
+  /** The replicas that have all records. */
   readonly inSync: readonly number[];
 }
 
 export interface TopicSpec {
   readonly name: string;
-  /** Default: the broker's own. */
+  /** Default: the broker's default. */
   readonly partitions?: number | undefined;
   readonly replicationFactor?: number | undefined;
-  /** Largest record in bytes that the topic must take. Default: what the adapter was told. */
+  /** Maximum record size in bytes that the topic must accept. Default: the adapter's option. */
   readonly maxRecordBytes?: number | undefined;
-  /** Keep only the newest record of each key (a promise of readers' correctness, not of when space is freed). */
+  /** The broker may delete older records of a key. It promises no time by which it deletes them. */
   readonly compacted?: boolean | undefined;
 }
 
-/** First offset still readable (`low`) and the next one to be written (`high`) of a partition. */
+/** The first readable offset (`low`) and the offset of the next record to write (`high`) of a partition. */
 export interface Watermarks {
   readonly partition: number;
   readonly low: bigint;
@@ -107,121 +110,121 @@ export interface Watermarks {
 
 export interface SubscribeOptions {
   /**
-   * Consumer group: its members share the partitions, positions are its committed offsets, and a partition without
-   * one starts at `from`. Without a group the subscription reads every partition from `from` by itself, goes on where it
-   * was after a fault, and may not commit.
+   * Consumer group. Its members share the partitions and start at the committed offsets, or at `from` in a partition
+   * without a committed offset. Without a group the subscription reads every partition from `from`, continues at its own
+   * position after a fault, and can't commit.
    */
   readonly group?: string | undefined;
-  /** Topics that don't exist, or no longer, don't hold up the others, and are read from their beginning once they exist. */
+  /** A missing topic doesn't delay the other topics. When it is created, the subscription reads it from its first record. */
   readonly topics: readonly string[];
   readonly from: "earliest" | "latest";
-  /** Bytes of one partition that arrive at a time, if these are more than one record; default: the adapter's own. */
+  /** Maximum bytes of one partition in one read; a single larger record is delivered alone. Default: the adapter's. */
   readonly maxReadBytes?: number;
 }
 
 export interface SubscriptionHandlers {
   /**
-   * These partitions are now this member's, and start afresh at their committed offsets: whatever an earlier
-   * assignment delivered and was not committed comes again. Called before any of their records.
+   * The group has assigned these partitions to this member. They start at their committed offsets: records that an
+   * earlier assignment delivered and nobody committed are delivered again. Called before any of their records.
    */
   onAssigned?(partitions: readonly TopicPartition[]): void;
   /**
-   * The partition begins at this committed position. Called after `onAssigned` and before the partition's first record,
-   * and not where the group has no position in it that could be read from.
+   * The partition starts at this committed position. Called after `onAssigned` and before the partition's first record.
+   * Not called if the group has no committed position in the partition.
    */
   onStart?(position: GroupPosition): void;
-  /** These partitions are being given up; the adapter waits for the promise, a bounded time, so that work can be committed. */
+  /** The group revokes these partitions. The adapter waits for the promise, up to a time limit, so that the handler can commit. */
   onRevoked?(partitions: readonly TopicPartition[]): Promise<void>;
   /**
-   * Records of one partition in offset order. Returns at once: who needs time keeps the records and pauses the
-   * partition. At most the records already handed over arrive after a pause.
+   * Records of one partition in offset order. The handler must return at once: a handler that needs time keeps the
+   * records and pauses the partition. Records that were already read may still arrive after the pause.
    */
   onRecords(records: readonly ConsumedRecord[]): void;
   /**
-   * Everything before this offset has been handed over, and what was not is no record for readers: aborted, or a control
-   * record of a transaction.
+   * All records before this offset have been delivered. Offsets without a record belong to aborted transactions or to
+   * control records.
    */
   onPassed?(position: TopicPartitionOffset): void;
-  /** The topic was deleted and created again: its offsets count from the beginning. Called before it is assigned again. */
+  /** The topic was deleted and created again, so its offsets start at 0. Called before its partitions are assigned again. */
   onRecreated?(topic: string): void;
-  /** A fault that the subscription goes on from by itself; for logs and metrics. */
+  /** A fault from which the subscription recovers by itself; for logs and metrics. */
   onError?(error: GatewayError): void;
 }
 
-/** A running consumer. Heartbeats go on by themselves whatever is paused and however long the handlers' work takes. */
+/** A running consumer. It sends heartbeats also while partitions are paused and while a handler's work takes long. */
 export interface Subscription {
   readonly assignment: readonly TopicPartition[];
   /**
-   * Time since this member sent the last heartbeat that the group has answered, as a fraction of the session timeout. Above 1
-   * the group may have given the partitions to another member without this one knowing of it. 0 where that can't happen.
+   * Time since this member sent the last heartbeat that the group has answered, divided by the session timeout. Above 1
+   * the group may have assigned the partitions to another member, and this member doesn't know it. Always 0 in adapters
+   * where that is impossible.
    */
   readonly silence: number;
-  /** Never throws: what is paused, resumed or sought while there is no assignment ends with the next one. */
+  /** `pause`, `resume` and `seek` never throw. The next assignment cancels their effect. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
-  /** The next record of that partition to arrive is the one at `offset`. */
+  /** The next delivered record of the partition is the record at `offset`. */
   seek(position: TopicPartitionOffset): void;
-  /** Stores positions (the next offset to read). Rejects with BROKER_UNAVAILABLE, or when the partition is no longer ours. */
+  /** Stores positions (the next offset to read). Rejects with BROKER_UNAVAILABLE, also if a partition isn't assigned. */
   commit(positions: readonly GroupPosition[]): Promise<void>;
-  /** Leaves the group. Handlers are not called after it has resolved. */
+  /** Leaves the group. No handler is called after `close` has resolved. */
   close(): Promise<void>;
 }
 
-/** What clients and operators call the cluster where there is but a local log. */
+/** The cluster id of a broker with a local log. */
 export const LOCAL_CLUSTER = "stationgate";
 
 export interface Broker {
   readonly kind: "kafka" | "embedded" | "memory";
 
-  /** Prepares the adapter. A Kafka that is away is no failure here: it shows in `check` and in each outcome. */
+  /** Prepares the adapter. Doesn't fail if Kafka is unavailable: `check` and the outcomes of appends report that. */
   open(): Promise<void>;
-  /** Waits for what is in flight and frees everything. */
+  /** Waits for appends in flight and frees all resources. */
   close(): Promise<void>;
-  /** Resolves when a record could be stored now, else rejects with BROKER_UNAVAILABLE, within two seconds. */
+  /** Resolves if the broker can store a record now, otherwise rejects with BROKER_UNAVAILABLE. Settles within two seconds. */
   check(): Promise<void>;
-  /** What names the Kafka cluster; LOCAL_CLUSTER for a local log. Rejects with BROKER_UNAVAILABLE. */
+  /** The Kafka cluster's id; LOCAL_CLUSTER for a local log. Rejects with BROKER_UNAVAILABLE. */
   clusterId(): Promise<string>;
 
   /**
-   * Stores records and settles, never rejects: one outcome per record, in order. "stored" means acknowledged by all
-   * in-sync replicas, or on the disk. Records without key and partition of one call share one partition. Settles
-   * within the adapter's delivery timeout. A topic that doesn't exist fails its records with STATION_UNKNOWN; it is
-   * never created by writing. A record that is too large fails alone with RECORD_TOO_LARGE.
+   * Stores records. Resolves to one outcome per record, in order, within the adapter's delivery timeout; never rejects.
+   * "stored" means that all in-sync replicas have acknowledged the record, or that it is on the disk. All records of one
+   * call without key and partition go to the same partition. If the topic doesn't exist, its records fail with
+   * STATION_UNKNOWN; an append never creates a topic. If a record is too large, only that record fails, with
+   * RECORD_TOO_LARGE.
    */
   append(topic: string, records: readonly BrokerRecord[]): Promise<readonly AppendOutcome[]>;
 
-  /** What is known of a topic, possibly some seconds old; undefined: there is none. Rejects with BROKER_UNAVAILABLE. */
+  /** The topic's description, which may be some seconds old; undefined: no such topic. Rejects with BROKER_UNAVAILABLE. */
   topic(name: string): Promise<TopicInfo | undefined>;
   topics(): Promise<readonly TopicInfo[]>;
-  /** A topic's partitions in their order, as they are now; undefined: there is no such topic. Rejects with BROKER_UNAVAILABLE. */
+  /** The topic's current partitions, in order; undefined: no such topic. Rejects with BROKER_UNAVAILABLE. */
   partitions(topic: string): Promise<readonly PartitionInfo[] | undefined>;
-  /** Creates the topic unless it exists; an existing one is left as it is. */
+  /** Creates the topic if it doesn't exist. Doesn't change an existing topic. */
   ensureTopic(spec: TopicSpec): Promise<TopicInfo>;
   watermarks(topic: string): Promise<readonly Watermarks[]>;
-  /** For each partition the first offset whose record is not older than `timestamp`, or the high watermark. */
+  /** For each partition the offset of the first record with this timestamp or a later one, or the high watermark. */
   offsetsAt(topic: string, timestamp: number): Promise<readonly TopicPartitionOffset[]>;
 
-  /** Committed positions of a group on a topic; a partition without one is left out. */
+  /** Committed positions of a group on a topic, without the partitions that have none. */
   committed(group: string, topic: string): Promise<readonly GroupPosition[]>;
   /**
-   * Sets positions from outside; the group must have no members. `isWanted` is asked for each of them at the last moment
-   * before the request is sent, with the offset that is stored; false: that position is left out.
+   * Sets the positions of a group that has no members. Just before the request is sent, `isWanted` is called for each
+   * position, with the stored offset. If it returns false, that position is not set.
    */
   setCommitted(
     group: string,
     positions: readonly GroupPosition[],
     isWanted?: (position: GroupPosition, stored: bigint | undefined) => boolean,
   ): Promise<void>;
-  /** Forgets a group without members, its positions included. */
+  /** Deletes a group without members, and its positions. */
   deleteGroup(group: string): Promise<void>;
 
-  /** Begins to consume. Resolves once the subscription runs; assignment may come later. */
+  /** Starts to consume. Resolves once the subscription runs; the assignment may follow later. */
   subscribe(options: SubscribeOptions, handlers: SubscriptionHandlers): Promise<Subscription>;
 }
 
-/** Topics that hold no station's events. */
-
-/** Kafka's own: each commit of a group is a record of the first, so that delivering it would never end. */
+/** Kafka's internal topics. Each commit of a group writes a record to the first, so a delivery of it would never end. */
 const OF_KAFKA: ReadonlySet<string> = new Set([
   "__consumer_offsets",
   "__transaction_state",
@@ -230,8 +233,8 @@ const OF_KAFKA: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Kafka's own topics and the gateway's, whose connector definitions hold secrets. No pattern selects them, no list of
- * topics may name them, and no station stands for one.
+ * True for internal topics of Kafka and of the gateway; the connector definitions in the latter hold secrets. No pattern
+ * matches an internal topic, no list of topics may name it, and no station uses it.
  */
 export const isInternalTopic = (topic: string): boolean =>
   topic.startsWith("_stationgate-") || OF_KAFKA.has(topic);

@@ -1,7 +1,10 @@
-/** Which partition a record goes to: the rules of Kafka's Java producer, so that keys meet wherever they come from. */
+/**
+ * Assigns records to partitions, and partitions to the members of a group. Records follow the rules of Kafka's Java
+ * producer, so a key goes to the same partition as with any Kafka client.
+ */
 import type { BrokerRecord, TopicPartition } from "./broker.ts";
 
-/** A key of maps: unique, because no topic's name has a slash. */
+/** A map key for a partition. It is unique because no topic name contains a slash. */
 export const partitionId = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 const SEED = 0x9747b28c;
@@ -12,7 +15,7 @@ const mix = (word: number): number => {
   return Math.imul(spread ^ (spread >>> 24), MULTIPLIER);
 };
 
-/** The 32-bit murmur2 of Kafka's `org.apache.kafka.common.utils.Utils.murmur2`: its seed, a signed result. */
+/** The 32-bit murmur2 of Kafka's `org.apache.kafka.common.utils.Utils.murmur2`, with its seed and its signed result. */
 export const murmur2 = (data: Buffer): number => {
   const tail = data.length & ~3;
   let hash = SEED ^ data.length;
@@ -25,13 +28,13 @@ export const murmur2 = (data: Buffer): number => {
   return hash ^ (hash >>> 15);
 };
 
-/** The partition of a key, as Kafka's default partitioner finds it: the hash without its sign, modulo. */
+/** The partition of a key by Kafka's default partitioner: the hash without its sign bit, modulo the partition count. */
 const partitionOfKey = (key: Buffer, partitions: number): number => (murmur2(key) & 0x7fffffff) % partitions;
 
 export interface Partitioner {
   /**
-   * The partition of each record, in order; undefined where a record asks for one that the topic doesn't have.
-   * Records with neither key nor partition share one, and the next call takes the next.
+   * Returns the partition of each record, in order; undefined if a record names a partition that the topic doesn't have.
+   * All records of a call with neither key nor partition get the same partition; the next call uses the next partition.
    */
   choose(
     topic: { readonly name: string; readonly partitions: number },
@@ -39,7 +42,7 @@ export interface Partitioner {
   ): readonly (number | undefined)[];
 }
 
-/** A partitioner with its own rotation, which begins anywhere so that several processes don't march in step. */
+/** The rotation of each topic starts at a random partition, so that several processes don't write to the same one. */
 export const createPartitioner = (): Partitioner => {
   const turns = new Map<string, number>();
 
@@ -66,24 +69,22 @@ export const createPartitioner = (): Partitioner => {
   };
 };
 
-/** Which member of a consumer group gets which partition. */
-
 /**
- * Deals partitions out one by one, each to the subscriber of its topic that has the fewest; of two that have the same,
- * to the one that comes first. Members may ask for different topics. `members`: what each of them asks for.
+ * Assigns each partition to the subscriber of its topic that has the fewest partitions so far; among equals, to the first.
+ * `members` maps each member to its topics; members may subscribe to different topics.
  */
 export const spread = <Member>(
   members: ReadonlyMap<Member, readonly string[]>,
   partitionsOf: (topic: string) => number,
 ): ReadonlyMap<Member, readonly TopicPartition[]> => {
-  const hands = [...members].map(([member, topics]) => ({ member, topics, held: [] as TopicPartition[] }));
+  const shares = [...members].map(([member, topics]) => ({ member, topics, held: [] as TopicPartition[] }));
   for (const topic of new Set([...members.values()].flat())) {
     for (let partition = 0; partition < partitionsOf(topic); partition += 1) {
-      const [poorest] = hands
+      const [smallest] = shares
         .filter(({ topics }) => topics.includes(topic))
-        .sort((mine, theirs) => mine.held.length - theirs.held.length);
-      poorest?.held.push({ topic, partition });
+        .sort((a, b) => a.held.length - b.held.length);
+      smallest?.held.push({ topic, partition });
     }
   }
-  return new Map(hands.map(({ member, held }) => [member, held]));
+  return new Map(shares.map(({ member, held }) => [member, held]));
 };

@@ -1,4 +1,7 @@
-/** An append, from records to outcomes: partitions, batches, attempts in order, and the truth about each record. */
+/**
+ * Appends records: groups them into batches by partition, sends the batches in order, retries failed attempts, and reports
+ * one outcome per record.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, BrokerRecord, TopicInfo } from "../broker.ts";
@@ -16,9 +19,9 @@ import { settledWithin } from "./options.ts";
 
 export interface AppenderOptions {
   readonly producer: Producer;
-  /** As `Broker.topic`; `fresh` asks past whatever is remembered. */
+  /** As `Broker.topic`; `fresh` skips the cache. */
   readonly topic: (name: string, fresh?: boolean) => Promise<TopicInfo | undefined>;
-  /** Milliseconds after which an append has settled. */
+  /** Maximum time in milliseconds until an append settles. */
   readonly deliveryTimeout: number;
 }
 
@@ -26,32 +29,32 @@ export type Append = (topic: string, records: readonly BrokerRecord[]) => Promis
 
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 500;
-/** Milliseconds before the timeout: who waits for the append began its own clock a little earlier. */
+/** Milliseconds that an append ends before its timeout, because the caller's own timeout started a little earlier. */
 const MARGIN = 500;
 
-/** Lanes that are not done yet, and the time by which they have to be. */
+/** The batches of one append, and the time until which they are retried. */
 interface Sending {
   readonly topic: string;
-  readonly lanes: readonly PartitionBatches[];
+  readonly partitions: readonly PartitionBatches[];
   readonly outcomes: AppendOutcome[];
-  /** In the milliseconds of `performance.now()`. */
+  /** Milliseconds, as `performance.now()`. */
   readonly deadline: number;
 }
 
 interface Round {
-  /** Has any lane got further? */
+  /** True if the head batch of at least one partition was settled or split. */
   readonly progress: boolean;
-  /** Why one hasn't. */
+  /** The first failure. */
   readonly cause?: unknown;
-  /** The topic isn't there, as far as the broker knows that was asked. */
+  /** True if the broker doesn't know the topic. */
   readonly gone: boolean;
 }
 
-/** Asking again won't help. */
+/** A retry doesn't change a refusal. */
 const isRefusal = (error: unknown): boolean =>
   error instanceof GatewayError && error.code === "TOPIC_REFUSED";
 
-/** After an attempt began, a record without an outcome may be stored. */
+/** Once an attempt has begun, a record without an outcome may be stored. */
 const codeOf = (cause: unknown, began: boolean) => {
   if (began) return "BROKER_AMBIGUOUS";
   return isRefusal(cause) ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE";
@@ -61,9 +64,10 @@ const timeTo = (deadline: number): number => Math.max(1, deadline - performance.
 
 const isOpen = ({ waiting }: PartitionBatches): boolean => waiting.length > 0;
 
-const headsOf = (lanes: readonly PartitionBatches[]) => lanes.flatMap(({ waiting }) => waiting.slice(0, 1));
+const headsOf = (partitions: readonly PartitionBatches[]) =>
+  partitions.flatMap(({ waiting }) => waiting.slice(0, 1));
 
-/** A topic that can't be asked for is there: it has been, and its broker will say. */
+/** A failed lookup doesn't prove that the topic is deleted: the next attempt will tell. */
 const isGone = (
   { topic }: Pick<AppenderOptions, "topic">,
   { topic: name, deadline }: Sending,
@@ -73,19 +77,19 @@ const isGone = (
     () => false,
   );
 
-/** One attempt for the head of each lane, together. */
+/** Sends the head batch of each partition once. */
 const attempt = async (options: AppenderOptions, sending: Sending): Promise<Round> => {
-  const { lanes, outcomes, deadline } = sending;
-  const open = lanes.filter(isOpen);
+  const { partitions, outcomes, deadline } = sending;
+  const open = partitions.filter(isOpen);
   const heads = headsOf(open);
   const results = await settledWithin(timeTo(deadline), options.producer.send(sending.topic, heads)).catch(
     (overdue: unknown) => heads.map(() => failedBatch("ambiguous", overdue)),
   );
   let progress = false;
   const faults: FailedBatch[] = [];
-  for (const [i, lane] of open.entries()) {
-    const result = results[i] ?? failedBatch("ambiguous", "the client told nothing");
-    if (settleHead(lane, result, outcomes)) progress = true;
+  for (const [i, partition] of open.entries()) {
+    const result = results[i] ?? failedBatch("ambiguous", "the client library returned no result");
+    if (settleHead(partition, result, outcomes)) progress = true;
     else if (result.status === "failed") faults.push(result);
   }
   const gone = faults.some(({ fault }) => fault === "moved") && (await isGone(options, sending));
@@ -94,27 +98,27 @@ const attempt = async (options: AppenderOptions, sending: Sending): Promise<Roun
 
 export const createAppender = (options: AppenderOptions): Append => {
   const { producer, topic, deliveryTimeout } = options;
-  const patience = deliveryTimeout - Math.min(MARGIN, deliveryTimeout / 10);
+  const timeout = deliveryTimeout - Math.min(MARGIN, deliveryTimeout / 10);
   const partitioner = createPartitioner();
-  /** Topics whose last append was not acknowledged in time: until one is, an append is one attempt, and fails at once. */
-  const away = new Set<string>();
+  /** Topics whose last append timed out. Until an append succeeds, appends to such a topic are not retried. */
+  const unavailable = new Set<string>();
 
   const sendAll = async (sending: Sending): Promise<void> => {
-    const { topic: name, lanes, outcomes, deadline } = sending;
+    const { topic: name, partitions, outcomes, deadline } = sending;
     let pause = FIRST_PAUSE;
     let wasGone = false;
-    while (lanes.some(isOpen)) {
+    while (partitions.some(isOpen)) {
       const { progress, cause, gone } = await attempt(options, sending);
       if (progress) {
         pause = FIRST_PAUSE;
       } else if (gone && wasGone) {
-        // Once isn't enough: a node may hear of a new topic a little later than others.
-        producer.abandon(headsOf(lanes));
-        failGone(lanes, outcomes);
-      } else if (away.has(name) || timeTo(deadline) <= pause) {
-        away.add(name);
-        producer.abandon(headsOf(lanes));
-        failRest(lanes, cause, outcomes);
+        // Two answers are needed: a node may learn of a new topic a little later than the others.
+        producer.abandon(headsOf(partitions));
+        failGone(partitions, outcomes);
+      } else if (unavailable.has(name) || timeTo(deadline) <= pause) {
+        unavailable.add(name);
+        producer.abandon(headsOf(partitions));
+        failRest(partitions, cause, outcomes);
         return;
       } else {
         await sleep(pause);
@@ -122,37 +126,37 @@ export const createAppender = (options: AppenderOptions): Append => {
       }
       wasGone = gone;
     }
-    away.delete(name);
+    unavailable.delete(name);
   };
 
-  /** Nobody told an append in time what its topic is: as `away`, for all topics that aren't known. */
-  let untold = false;
+  /** The last topic lookup timed out. Until a lookup succeeds, lookups are not retried. */
+  let isLookupFailing = false;
 
   const find = async (name: string, deadline: number): Promise<TopicInfo | undefined> => {
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
         const info = await settledWithin(timeTo(deadline), topic(name));
-        untold = false;
+        isLookupFailing = false;
         return info;
       } catch (error) {
         if (isRefusal(error)) throw error;
-        untold ||= timeTo(deadline) <= pause;
-        if (untold) throw error;
+        isLookupFailing ||= timeTo(deadline) <= pause;
+        if (isLookupFailing) throw error;
       }
       await sleep(pause);
     }
   };
 
   return async (name, records) => {
-    const deadline = performance.now() + patience;
+    const deadline = performance.now() + timeout;
     const outcomes: AppendOutcome[] = [];
     let began = false;
     try {
       const info = await find(name, deadline);
       if (info === undefined) return records.map(() => failedRecord("STATION_UNKNOWN", name));
-      const lanes = batchesByPartition(partitioner.choose(info, records), records, outcomes);
+      const partitions = batchesByPartition(partitioner.choose(info, records), records, outcomes);
       began = true;
-      await sendAll({ topic: name, lanes, outcomes, deadline });
+      await sendAll({ topic: name, partitions, outcomes, deadline });
       return outcomes;
     } catch (cause) {
       return records.map((_, i) => outcomes[i] ?? failedRecord(codeOf(cause, began), cause));

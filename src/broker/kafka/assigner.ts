@@ -1,6 +1,6 @@
 /**
- * kafkajs's own assigner deals the topics of the group's leader out to all members, those included that asked for
- * others, who then get nothing. Here each topic goes to those that asked for it.
+ * Partition assigner for kafkajs. The assigner of kafkajs assigns the topics of the group's leader to all members, also to
+ * members that subscribe to other topics. This one assigns each topic to its subscribers only.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -13,7 +13,7 @@ import {
 import type { TopicPartition } from "../broker.ts";
 import { spread } from "../partitions.ts";
 
-/** How many partitions a topic has now; 0 where there is no such topic. */
+/** Resolves to the current number of partitions; 0 if the topic doesn't exist. */
 export type CountPartitions = (topic: string) => Promise<number>;
 
 const { MemberMetadata, MemberAssignment } = AssignerProtocol;
@@ -21,12 +21,12 @@ const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 const NAME = "stationgate-by-subscription";
 const VERSION = 0;
 
-/** In milliseconds, and together well within a session. */
+/** Milliseconds. Their sum is well below a session timeout. */
 const COUNT_PAUSES = [100, 200, 400, 800];
 
 /**
- * kafkajs ends a consumer whose assigner rejects without a word to the group, which then waits a session for it: a count
- * that fails is made again first.
+ * Retries a failed count. If an assigner rejects, kafkajs stops the consumer and doesn't leave the group, which then waits
+ * for the session timeout.
  */
 const persistently =
   (count: CountPartitions): CountPartitions =>
@@ -39,7 +39,7 @@ const persistently =
     return count(topic);
   };
 
-/** `onCluster`: kafkajs hands the consumer's cluster object to its assigners only. */
+/** `onCluster` gets the consumer's cluster object, which kafkajs passes only to assigners. */
 export const bySubscription = (
   countPartitions: CountPartitions,
   onCluster: (cluster: Cluster) => void,

@@ -1,18 +1,18 @@
-/** kafkajs, set up from our options. */
+/** Creates the kafkajs client from the adapter's options. */
 import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
 import type { KafkaOptions, TlsOptions } from "./options.ts";
 
-/** Waits between a client's own attempts, in milliseconds: short, so that it is back soon after the broker is. */
+/** Milliseconds between the attempts of kafkajs. Short, so that it reconnects soon after the broker is back. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 };
 
-/** Milliseconds that a socket may take to close. */
+/** Maximum time in milliseconds that a socket may take to close. */
 const LINGER = 1000;
 
 const saslOf = ({ sasl }: KafkaOptions): SASLOptions | undefined => sasl && { ...sasl };
 
-/** kafkajs logs and throws: its log is left out, what it throws is told once, by whoever catches it. */
+/** kafkajs logs each error that it throws. Its log is off; the code that catches the error reports it. */
 export const createKafkaClient = (options: KafkaOptions): Kafka => {
   const sasl = saslOf(options);
   const config: KafkaConfig = {
@@ -38,7 +38,7 @@ interface NodeTls {
   readonly rejectUnauthorized?: boolean;
 }
 
-/** node:tls options of what was given. */
+/** Options for node:tls. */
 export const tlsOf = ({ ca, cert, key, checkCertificate = true }: TlsOptions): NodeTls => ({
   ...(ca === undefined ? undefined : { ca: [ca] }),
   ...(cert === undefined ? undefined : { cert }),
@@ -46,13 +46,11 @@ export const tlsOf = ({ ca, cert, key, checkCertificate = true }: TlsOptions): N
   ...(checkCertificate ? undefined : { rejectUnauthorized: false }),
 });
 
-/** The sockets of kafkajs. */
-
 const KEEP_ALIVE = 60_000;
 
 /**
- * As kafkajs makes them, but that one which was ended is closed after so many milliseconds: kafkajs waits for the other
- * side, and a broker that is frozen keeps every socket that was given up on.
+ * Creates sockets as kafkajs does, but destroys a socket `linger` milliseconds after its end. kafkajs waits for the broker
+ * to close its side, so a frozen broker would keep all abandoned sockets open.
  */
 const createSocketFactory =
   (secure: boolean, linger: number): ISocketFactory =>

@@ -1,4 +1,4 @@
-/** Commits of one consumer of kafkajs, each told as made only where it was. */
+/** Commits of a kafkajs consumer, and commits for a group without joining it. */
 import { partitionId } from "../partitions.ts";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type Connection, offsetCommitV8, offsetFetchV8, ResponseError } from "@platformatic/kafka";
@@ -14,7 +14,7 @@ type Commit = (positions: readonly GroupPosition[]) => Promise<void>;
 
 type Committing = Pick<Consumer, "commitOffsets" | "on" | "events">;
 
-/** The protocol's error that lies at the bottom of one of kafkajs's. */
+/** The Kafka error name at the root of a kafkajs error. */
 const typeOf = (error: unknown): string | undefined => {
   if (!(error instanceof Error)) return undefined;
   const { type, cause } = error as Error & { readonly type?: string };
@@ -25,33 +25,33 @@ const nameOf = (topic: string, partition: number, offset: bigint | string): stri
   `${topic}/${partition}/${offset}`;
 
 /**
- * While a consumer comes to its end kafkajs resolves a commit without having made it. What it did make it tells as an
- * event, before it resolves.
+ * Commits and checks that the commit was made. While a consumer stops, kafkajs resolves a commit without sending it, but
+ * it emits an event for each commit that it has made, before the commit resolves.
  */
 export const createCommits = (consumer: Committing): Commit => {
-  const underWay = new Set<Set<string>>();
+  const inFlight = new Set<Set<string>>();
 
   consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
     for (const { topic, partitions } of payload.topics)
       for (const { partition, offset } of partitions)
-        for (const missing of underWay) missing.delete(nameOf(topic, partition, offset));
+        for (const missing of inFlight) missing.delete(nameOf(topic, partition, offset));
   });
 
   const commitOnce = async (positions: readonly GroupPosition[]): Promise<void> => {
     const missing = new Set(
       positions.map(({ topic, partition, offset }) => nameOf(topic, partition, offset)),
     );
-    underWay.add(missing);
+    inFlight.add(missing);
     try {
       await consumer.commitOffsets(
-        positions.map(({ offset, metadata = "", ...place }) => ({
-          ...place,
+        positions.map(({ offset, metadata = "", ...partition }) => ({
+          ...partition,
           offset: offset.toString(),
           metadata,
         })),
       );
     } finally {
-      underWay.delete(missing);
+      inFlight.delete(missing);
     }
     if (missing.size > 0) throw new GatewayError("BROKER_UNAVAILABLE", { cause: "the consumer has ended" });
   };
@@ -71,7 +71,7 @@ export const createCommits = (consumer: Committing): Commit => {
       await commit(positions).catch(async (cause: unknown) => {
         const topics = new Set(positions.map(({ topic }) => topic));
         if (topics.size < 2) throw cause;
-        // A topic that is gone must not keep the positions of the others from being stored.
+        // Commits topic by topic, so that a deleted topic doesn't prevent the commits of the other topics.
         for (const topic of topics)
           await commit(positions.filter((one) => one.topic === topic)).catch(() => undefined);
         throw cause;
@@ -83,18 +83,18 @@ export const createCommits = (consumer: Committing): Commit => {
 };
 
 /**
- * Positions stored without joining the group: an OffsetCommit of no generation and no member, which Kafka itself refuses
- * where the group has members. It is one request; kafkajs can only commit as a member, which takes a connection, a
- * join and a leave of its own each time.
+ * Stores positions without joining the group: an OffsetCommit request without generation and member id, which Kafka
+ * refuses if the group has members. This takes one request. kafkajs can only commit as a member, which takes a
+ * connection, a join and a leave each time.
  */
 
 export interface MemberLessCommits {
-  /** Rejects with REQUEST_INVALID where the group has members, with PARTITION_UNKNOWN, and BROKER_UNAVAILABLE. */
+  /** Rejects with REQUEST_INVALID if the group has members, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE. */
   readonly commit: Broker["setCommitted"];
   close(): Promise<void>;
 }
 
-/** The group's coordinator is another broker, or is just coming up. */
+/** Another broker is the group's coordinator now, or the coordinator is starting. */
 const MOVED = ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"];
 const HAS_MEMBERS = ["UNKNOWN_MEMBER_ID", "STALE_MEMBER_EPOCH"];
 
@@ -102,18 +102,18 @@ const TRIES = 20;
 const AGAIN_MS = 250;
 
 /**
- * Kafka answers the requests of a connection one after the other, and keeps a commit a few milliseconds to write it
- * together with others (`group.coordinator.append.linger.ms`). By measurement 1,000 commits take 7.5 s on one
- * connection, and 1 to 2 s on eight. A quiet gateway uses the first one only; Kafka closes the others as they idle.
+ * Kafka answers the requests of a connection one after the other, and delays a commit by a few milliseconds to write it
+ * together with other commits (`group.coordinator.append.linger.ms`). In a measurement, 1,000 commits took 7.5 s on one
+ * connection and 1 to 2 s on eight. With few commits only the first connection is used; Kafka closes idle ones.
  */
 const CONNECTIONS = 8;
-/** Of each connection: the time that a request has for its answer shall not go by in a queue. */
+/** Requests in flight on each connection. A longer queue would use up the time that a request has for its answer. */
 const AT_ONCE = 8;
 
 const NO_GENERATION = -1;
 const NO_LEADER_EPOCH = -1;
 
-/** The protocol's name of what the broker answered; empty: it didn't answer. */
+/** The Kafka error name in the broker's answer; empty: no answer. */
 const refusalOf = (error: unknown): string => {
   if (!(error instanceof ResponseError)) return "";
   const [first] = error.errors as readonly { readonly apiId?: string }[];
@@ -146,7 +146,7 @@ const partitionsByTopic = (positions: readonly GroupPosition[]) =>
 
 type IsWanted = NonNullable<Parameters<Broker["setCommitted"]>[2]>;
 
-/** Those of the positions that are wanted, given what the coordinator has stored. */
+/** Reads the stored offsets and returns the positions that `isWanted` accepts. */
 const wantedOf = async (
   connection: Connection,
   group: string,
@@ -178,7 +178,7 @@ const wantedOf = async (
   });
 };
 
-/** Many groups that are asked for at once are asked for in one request. */
+/** Finds the coordinator of a group. Lookups of the same turn of the event loop share one request. */
 const createLookup = (cluster: WireCluster): ((group: string) => Promise<Address>) => {
   let asking:
     { readonly groups: string[]; readonly answer: Promise<ReadonlyMap<string, Address>> } | undefined;
@@ -201,26 +201,26 @@ const createLookup = (cluster: WireCluster): ((group: string) => Promise<Address
   };
 };
 
-/** The first of those that have least to do. */
-const createLines = (options: KafkaOptions) => {
-  const lines = Array.from({ length: CONNECTIONS }, () => ({ ...createConnections(options), busy: 0 }));
+/** Runs each request on the connection with the fewest requests in flight; the first among equals. */
+const createConnectionPool = (options: KafkaOptions) => {
+  const pool = Array.from({ length: CONNECTIONS }, () => ({ ...createConnections(options), busy: 0 }));
   return {
     use: async <T>(address: Address, work: (connection: Connection) => Promise<T>): Promise<T> => {
-      const line = lines.reduce((one, other) => (other.busy < one.busy ? other : one));
-      line.busy += 1;
+      const connection = pool.reduce((one, other) => (other.busy < one.busy ? other : one));
+      connection.busy += 1;
       try {
-        return await work(await line.to(address));
+        return await work(await connection.to(address));
       } finally {
-        line.busy -= 1;
+        connection.busy -= 1;
       }
     },
-    close: () => Promise.all(lines.map((line) => line.close())),
+    close: () => Promise.all(pool.map((connection) => connection.close())),
   };
 };
 
-/** Connects with the first commit; `cluster` says where to, and is left open. */
+/** Connects with the first commit. `close` doesn't close `cluster`, which finds the coordinators. */
 export const createMemberLessCommits = (options: KafkaOptions, cluster: WireCluster): MemberLessCommits => {
-  const lines = createLines(options);
+  const pool = createConnectionPool(options);
   const lookUp = createLookup(cluster);
   const coordinators = new Map<string, Promise<Address>>();
   const semaphore = createSemaphore({ permits: CONNECTIONS * AT_ONCE, maxWaiting: Infinity });
@@ -233,7 +233,7 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
     const coordinator = coordinators.get(group) ?? lookUp(group);
     coordinators.set(group, coordinator);
     try {
-      await lines.use(await coordinator, async (connection) => {
+      await pool.use(await coordinator, async (connection) => {
         const wanted =
           isWanted === undefined ? positions : await wantedOf(connection, group, positions, isWanted);
         if (wanted.length === 0) return;
@@ -261,7 +261,7 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
       }
     },
     close: async () => {
-      await lines.close();
+      await pool.close();
     },
   };
 };

@@ -1,4 +1,4 @@
-/** Kafka's codecs, by their number in a batch's attributes; both clients use the same ones. */
+/** Kafka's compression codecs, for both client libraries. */
 import { gunzipSync, gzipSync } from "node:zlib";
 import { compress as zstdCompress, decompress as zstdDecompress, init as initZstd } from "@bokuweb/zstd-wasm";
 import kafkajs from "kafkajs";
@@ -15,7 +15,7 @@ export interface Compression {
   decompress(records: Buffer): Buffer;
 }
 
-/** snappy-java cuts what it compresses into blocks behind this header; its readers take raw snappy too. */
+/** snappy-java writes this header and then blocks. Its readers also accept raw snappy, which this file writes. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const XERIAL_HEADER_BYTES = 16;
 
@@ -33,17 +33,17 @@ const uncompressBlock = (block: Buffer): Buffer => Buffer.from(snappyUncompress(
 
 const isXerial = (records: Buffer): boolean => records.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC);
 
-/** What a batch may inflate to, where its zstd frame doesn't say: Java's writer doesn't know when it begins one. */
+/** Sizes to try if a zstd frame doesn't state its uncompressed size: Java's writer doesn't know it at the frame's start. */
 const ZSTD_SMALLEST = 1 << 20;
 const ZSTD_LARGEST = 1 << 28;
 const ZSTD_LEVEL = 3;
 
 const zstdDecompressGrowing = (records: Buffer): Buffer => {
-  for (let room = ZSTD_SMALLEST; ; room *= 4) {
+  for (let size = ZSTD_SMALLEST; ; size *= 4) {
     try {
-      return Buffer.from(zstdDecompress(records, { defaultHeapSize: room }));
+      return Buffer.from(zstdDecompress(records, { defaultHeapSize: size }));
     } catch (error) {
-      if (room >= ZSTD_LARGEST) throw error;
+      if (size >= ZSTD_LARGEST) throw error;
     }
   }
 };
@@ -60,7 +60,7 @@ export const COMPRESSIONS: Readonly<Record<Exclude<CompressionName, "none">, Com
     decompress: (records) => (isXerial(records) ? uncompressXerial(records) : uncompressBlock(records)),
   },
   lz4: { attribute: 3, compress: compressFrameSync, decompress: decompressFrameSync },
-  // Node 20 has no zstd of its own.
+  // Node 20 has no built-in zstd.
   zstd: {
     attribute: 4,
     compress: (records) => Buffer.from(zstdCompress(records, ZSTD_LEVEL)),
@@ -70,7 +70,7 @@ export const COMPRESSIONS: Readonly<Record<Exclude<CompressionName, "none">, Com
 
 let ready: Promise<void> | undefined;
 
-/** Loads what must be loaded and teaches kafkajs the codecs that it lacks; once in a process. */
+/** Loads the zstd module and registers with kafkajs the codecs that it lacks; once per process. */
 export const prepareCompressions = (): Promise<void> =>
   (ready ??= initZstd().then(() => {
     for (const compression of [COMPRESSIONS.snappy, COMPRESSIONS.lz4, COMPRESSIONS.zstd]) {

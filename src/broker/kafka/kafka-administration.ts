@@ -1,4 +1,4 @@
-/** Topics, groups and positions, by kafkajs's admin client. */
+/** Topics, groups and positions, through the admin client of kafkajs. */
 import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
@@ -19,7 +19,7 @@ type Administered = Pick<
 >;
 
 export interface Administration extends Administered {
-  /** As `Broker.topic`; `fresh` asks past what is remembered. */
+  /** As `Broker.topic`; `fresh` skips the cache. */
   readonly topic: (name: string, fresh?: boolean) => Promise<TopicInfo | undefined>;
   readonly close: () => Promise<void>;
 }
@@ -29,25 +29,25 @@ const CALL_TIMEOUT = 10_000;
 const TOPIC_MAX_AGE = 10_000;
 const APPEARANCE_PAUSE = 50;
 const APPEARANCE_TRIES = 60;
-/** Batch header and record framing, beside what a topic must take as one record. */
+/** Bytes of batch header and record framing, added to the maximum record size of a topic. */
 const BATCH_OVERHEAD = 1024;
 
 interface KafkaJsError extends Error {
   readonly type?: string;
-  /** Of a call for several groups. */
+  /** Set by a call for several groups. */
   readonly groups?: readonly { readonly error?: { readonly type?: string } }[];
-  /** Of a call for several topics. */
+  /** Set by a call for several topics. */
   readonly errors?: readonly unknown[];
 }
 
-/** The protocol's error that lies at the bottom of one of kafkajs's. */
+/** The Kafka error name at the root of a kafkajs error. */
 const typeOf = (error: unknown): string | undefined => {
   if (!(error instanceof Error)) return undefined;
   const { type, groups, errors, cause } = error as KafkaJsError;
   return type ?? groups?.[0]?.error?.type ?? typeOf(errors?.[0]) ?? typeOf(cause);
 };
 
-/** What Kafka refuses, and will refuse again until somebody changes rights, names or settings. */
+/** Errors that Kafka repeats until an operator changes permissions, names or settings. */
 const REFUSED = new Set([
   "TOPIC_AUTHORIZATION_FAILED",
   "CLUSTER_AUTHORIZATION_FAILED",
@@ -62,7 +62,7 @@ const unavailable = (cause: unknown): GatewayError => {
   });
 };
 
-/** kafkajs's admin, connected when it is first needed, and anew after a fault. */
+/** The kafkajs admin client. It connects with the first call, and reconnects after a fault. */
 const createAdminCalls = (kafka: Kafka) => {
   let connected: Promise<Admin> | undefined;
 
@@ -79,7 +79,7 @@ const createAdminCalls = (kafka: Kafka) => {
   };
 
   return {
-    /** Rejects with the client's own error for what the broker refuses, else with BROKER_UNAVAILABLE. */
+    /** Rejects with the kafkajs error if the broker refuses the request, otherwise with BROKER_UNAVAILABLE. */
     call: async <T>(work: (admin: Admin) => Promise<T>, timeout = CALL_TIMEOUT): Promise<T> => {
       connected ??= connect();
       try {
@@ -96,7 +96,7 @@ const createAdminCalls = (kafka: Kafka) => {
 
 const UNKNOWN_TOPIC = "UNKNOWN_TOPIC_OR_PARTITION";
 
-/** `otherwise` where the broker refused with one of these errors; a GatewayError for all others. */
+/** Returns `otherwise` for one of these Kafka errors; throws a GatewayError for any other error. */
 const unless = <T>(types: readonly string[], otherwise: T) => {
   return (error: unknown): T => {
     if (types.includes(typeOf(error) ?? "")) return otherwise;
@@ -125,7 +125,7 @@ const createTopicMemory = (ask: (name: string) => Promise<TopicInfo | undefined>
   return async (name: string, fresh = false): Promise<TopicInfo | undefined> => {
     const known = remembered.get(name);
     if (known === undefined || fresh) return askOnce(name);
-    // What is remembered serves on while it is asked for anew: an outage must not be felt before the append itself.
+    // Returns the cached value during the refresh: in an outage the append must report the failure, not this lookup.
     if (Date.now() - known.at > TOPIC_MAX_AGE) askOnce(name).catch(() => undefined);
     return known.info;
   };
@@ -153,7 +153,7 @@ export const createAdministration = (
     return info;
   };
 
-  /** The node that is asked may hear of a new topic, and of its leaders, a little after the one that made it. */
+  /** Waits for a new topic: a node may learn of the topic and its leaders a little later than the node that created it. */
   const appeared = async (name: string): Promise<TopicInfo> => {
     for (let tries = 1; tries < APPEARANCE_TRIES; tries++) {
       const info = await topic(name, true).catch(() => undefined);
@@ -191,7 +191,7 @@ export const createAdministration = (
   };
 };
 
-/** What the topic's cleanup policy says. Who may not ask for it is told nothing. */
+/** Adds `compacted: false` if the topic's cleanup policy says so. Adds nothing if the gateway may not read the policy. */
 const withCompaction = async (
   admin: ReturnType<typeof createAdminCalls>,
   info: TopicInfo,
@@ -287,7 +287,7 @@ const positions = (
   },
 });
 
-/** A group that isn't there is deleted already. */
+/** A missing group counts as deleted. */
 const whenGroupStays = (error: unknown): void => {
   const type = typeOf(error);
   if (type === "GROUP_ID_NOT_FOUND") return;

@@ -1,4 +1,4 @@
-/** The broker port on Apache Kafka: kafkajs consumes and administers, one of two clients writes. */
+/** The broker port on Apache Kafka. kafkajs consumes and administers; a producer of kafkajs or of our own writes. */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
@@ -92,7 +92,7 @@ const createSubscriptions = (parts: Omit<SubscriptionDependencies, "options" | "
   };
 };
 
-/** Idempotence is ours alone: kafkajs's loses records (docs/decisions/0001-record-batches-of-our-own.md). */
+/** Only our own producer is idempotent: that of kafkajs loses records (docs/decisions/0001-record-batches-of-our-own.md). */
 const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>
   options.producer === "kafkajs" && !options.idempotent
     ? createKafkaJsProducer(kafka, options)
@@ -101,7 +101,7 @@ const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>
 interface TrackedAppends {
   readonly closed: boolean;
   readonly append: Append;
-  /** Fails what comes from now on; resolves once what is in flight has settled. */
+  /** Fails all later appends, and resolves when the appends in flight have settled. */
   close(): Promise<void>;
 }
 
@@ -128,33 +128,32 @@ const createTrackedAppends = (append: Append): TrackedAppends => {
   };
 };
 
-/** Could a record be stored now? */
-
+/** Answers whether the broker can store a record now. */
 export interface Readiness {
-  /** Takes what an append has come to. */
+  /** Takes the outcomes of an append. */
   settled(outcomes: readonly AppendOutcome[]): void;
   /** As `Broker.check`. */
   check(): Promise<void>;
 }
 
-/** Milliseconds for which a record that was stored is proof that another one can be. */
+/** Milliseconds for which a stored record proves that the broker can store another one. */
 const PROOF_AGE = 1000;
-/** Milliseconds that one broker has to answer: another one may while this one is frozen. */
-const PATIENCE = 800;
+/** Milliseconds until the next broker is asked: one broker may be frozen while the others work. */
+const ANSWER_TIMEOUT = 800;
 const CHECK_TIMEOUT = 1900;
 
-/** An append that has failed in part has waited for that: what it stored, it stored long ago. */
+/** An append with failures is no proof: it has waited for a timeout, so it may have stored its records long ago. */
 const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
   outcomes.some(({ status }) => status === "stored") &&
   outcomes.every((outcome) => outcome.status === "stored" || outcome.error.outcome === "refused");
 
-/** Asks the brokers only where nothing was stored just now. */
+/** Asks the brokers only if no record was stored in the last `PROOF_AGE` milliseconds. */
 export const createReadiness = (cluster: Pick<WireCluster, "clusterId">): Readiness => {
   let storedAt = -Infinity;
   let asking: Promise<void> | undefined;
 
   const ask = (): Promise<void> =>
-    settledWithin(CHECK_TIMEOUT, cluster.clusterId(PATIENCE))
+    settledWithin(CHECK_TIMEOUT, cluster.clusterId(ANSWER_TIMEOUT))
       .then(
         () => undefined,
         (cause: unknown) => {

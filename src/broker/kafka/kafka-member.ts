@@ -1,4 +1,4 @@
-/** One consumer of kafkajs as a member of its group, from its start to its end. */
+/** One kafkajs consumer as a member of its group, from the join to the leave. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
@@ -16,30 +16,30 @@ import { createHolding, createSought, handOver, type Holding, type Sought } from
 import { lookInside, type Inside } from "./kafkajs-inside.ts";
 import { settledWithin } from "./options.ts";
 
-/** With a session of ten seconds the partitions of a member that is gone without a word move within 15 s. */
+/** With a session timeout of 10 s, the partitions of a crashed member are assigned to other members within 15 s. */
 const SESSION_TIMEOUT = 10_000;
 const HEARTBEAT_INTERVAL = 1000;
 const REBALANCE_TIMEOUT = 10_000;
-/** How long the broker keeps a fetch that finds nothing: also how long a pause or an end may have to wait. */
+/** Milliseconds that the broker holds an empty fetch. A pause or the end of the consumer may wait as long. */
 const MAX_WAIT = 500;
 const MAX_BYTES = 4 << 20;
 const MAX_PARTITION_BYTES = 1 << 20;
 const CONCURRENT_PARTITIONS = 16;
 
-/** Before the broker is asked again for a position that it doesn't have. */
-const DOUBT_PAUSE = 200;
+/** Milliseconds before the next fetch of an offset that the broker doesn't have. */
+const OUT_OF_RANGE_PAUSE = 200;
 
 const LEAVE_TIMEOUT = 5000;
 
 export interface MemberEvents {
   onJoined(): void;
-  /** kafkajs has given up on this consumer. */
+  /** kafkajs has stopped this consumer after an error. */
   onLost(cause: unknown): void;
   /**
-   * The broker doesn't know a topic or a position. Resolves to whether other topics exist than this member reads: then
-   * another one takes its place. Never rejects.
+   * The broker doesn't know a topic or an offset. Checks which topics exist. Resolves to true if the member reads other
+   * topics than exist now; then a new member replaces it. Never rejects.
    */
-  onDoubt(): Promise<boolean>;
+  onUnknown(): Promise<boolean>;
 }
 
 export interface KafkaMember {
@@ -60,7 +60,7 @@ interface MemberDependencies {
   readonly group: string;
   /** Milliseconds. */
   readonly sessionTimeout: number | undefined;
-  /** Topics that exist. */
+  /** The subscribed topics that exist. */
   readonly topics: readonly string[];
   readonly from: SubscribeOptions["from"];
   readonly options: Pick<SubscribeOptions, "maxReadBytes">;
@@ -68,8 +68,8 @@ interface MemberDependencies {
   readonly events: MemberEvents;
   readonly countPartitions: CountPartitions;
   readonly watermarks: (topic: string) => Promise<readonly Watermarks[]>;
-  /** Where a partition is to be read from; undefined: at the group's committed position. */
-  readonly placeOf: (partition: TopicPartition) => bigint | undefined;
+  /** The offset to read a partition from; undefined: the group's committed position. */
+  readonly startOf: (partition: TopicPartition) => bigint | undefined;
 }
 
 const createConsumer = (
@@ -88,26 +88,26 @@ const createConsumer = (
     retry: { retries: 5, restartOnFailure: () => Promise.resolve(false) },
   });
 
-/** Several partitions come with one fetch. */
+/** One fetch returns records of several partitions. */
 const bytesOfFetch = ({ maxReadBytes = MAX_PARTITION_BYTES }: Pick<SubscribeOptions, "maxReadBytes">) => ({
   maxBytes: Math.min(MAX_BYTES, 4 * maxReadBytes),
   maxBytesPerPartition: Math.min(MAX_PARTITION_BYTES, maxReadBytes),
 });
 
-/** What the parts of one member share. */
+/** The state of one member, shared by the functions of this file. */
 interface State {
   readonly holding: Holding;
   readonly sought: Sought;
   assignments: number;
-  /** When the newest request to the group was sent that it has answered. */
+  /** When the latest answered request to the group was sent (`performance.now`). */
   answered: number;
   left: boolean;
-  /** Outside of its group kafkajs takes no pause, resume or seek. None is missing: what is assigned next begins afresh. */
+  /** kafkajs accepts pause, resume and seek only in a group. Calls outside are dropped: the next assignment resets them. */
   joined: boolean;
   starting: Promise<void>;
 }
 
-/** The part of a member that looks inside of its consumer. */
+/** Handles the calls that kafkajs makes inside the consumer. */
 const createInside = (
   { handlers, events, watermarks }: MemberDependencies,
   state: State,
@@ -116,7 +116,7 @@ const createInside = (
   const { sought, holding } = state;
   const holds = (partition: TopicPartition): boolean => !state.left && isAmong(holding.partitions, partition);
   return {
-    // What is given up is given up before the member joins again: until then its commits count.
+    // Revokes before the member joins again, because the group accepts its commits only until then.
     beforeJoin: () => holding.revoke(),
     onAnswered: (sentAt) => {
       state.answered = sentAt;
@@ -133,16 +133,16 @@ const createInside = (
         handlers.onPassed?.({ topic, partition, offset });
     },
     onUnknownTopic: () => {
-      void events.onDoubt();
+      void events.onUnknown();
     },
     onOutOfRange: async ({ topic, partition }) => {
-      if (await events.onDoubt()) {
-        await sleep(DOUBT_PAUSE);
+      if (await events.onUnknown()) {
+        await sleep(OUT_OF_RANGE_PAUSE);
         return;
       }
       const marks = await watermarks(topic);
       const low = marks.find((mark) => mark.partition === partition)?.low;
-      // Of what was deleted nothing can be read; the first record that is there has not been.
+      // The records at the old offset are deleted: continues with the first record that exists.
       if (low !== undefined) seek({ topic, partition, offset: low });
     },
   };
@@ -151,7 +151,7 @@ const createInside = (
 const listen = (
   consumer: Consumer,
   state: State,
-  { events, placeOf }: MemberDependencies,
+  { events, startOf }: MemberDependencies,
   seek: KafkaMember["seek"],
 ) => {
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -160,12 +160,12 @@ const listen = (
     state.assignments += 1;
     state.sought.assigned();
     events.onJoined();
-    // What is assigned begins afresh: a pause was the owner's word on a partition that it held.
+    // A pause ends with the assignment in which it was made.
     const paused = consumer.paused();
     if (paused.length > 0) consumer.resume(paused);
     const partitions = partitionsOf(payload.memberAssignment);
     for (const partition of partitions) {
-      const offset = placeOf(partition);
+      const offset = startOf(partition);
       if (offset !== undefined) seek({ ...partition, offset });
     }
     state.holding.assign(partitions);
@@ -236,7 +236,7 @@ const leave = async (consumer: Consumer, state: State): Promise<void> => {
   if (state.left) return;
   await state.holding.revoke();
   state.left = true;
-  // A consumer that is ended while it starts would go on with its start.
+  // A disconnect during the start wouldn't stop the start.
   const started = state.starting.catch(() => undefined);
   await settledWithin(
     LEAVE_TIMEOUT,

@@ -1,4 +1,4 @@
-/** Consuming with kafkajs: a group member that hands records over at once, and comes back by itself after every fault. */
+/** A subscription on Kafka: a group member that delivers records at once, and is replaced after a fault. */
 import { partitionId } from "../partitions.ts";
 import { randomUUID } from "node:crypto";
 import type { Kafka } from "kafkajs";
@@ -25,7 +25,7 @@ export interface SubscriptionDependencies {
   readonly sessionTimeout: number | undefined;
   readonly options: SubscribeOptions;
   readonly handlers: SubscriptionHandlers;
-  /** Forgets a group of a reader that had none of its own. */
+  /** Deletes the generated group of a reader without a group. */
   readonly deleteGroup: (group: string) => Promise<void>;
   readonly countPartitions: CountPartitions;
   readonly watermarks: (topic: string) => Promise<readonly Watermarks[]>;
@@ -40,9 +40,9 @@ const missing = (topic: string): GatewayError =>
     message: `There is no topic ${topic}; it is read once it is created`,
   });
 
-const remembering = (places: ReaderPlaces, handlers: SubscriptionHandlers): SubscriptionHandlers => ({
+const tracking = (places: ReaderPositions, handlers: SubscriptionHandlers): SubscriptionHandlers => ({
   ...handlers,
-  // What a reader's group has stored is nobody's position.
+  // The committed positions of a generated group mean nothing to the reader.
   onStart: () => undefined,
   onRecords: (records) => {
     handlers.onRecords(records);
@@ -55,16 +55,16 @@ const remembering = (places: ReaderPlaces, handlers: SubscriptionHandlers): Subs
   },
 });
 
-/** What the parts of one subscription share. */
+/** The state of one subscription, shared by the functions of this file. */
 interface Reader extends SubscriptionDependencies {
-  readonly places: ReaderPlaces | undefined;
+  readonly places: ReaderPositions | undefined;
   readonly subscribed: SubscribedTopics;
-  /** Those of a reader that has none of its own. */
+  /** The generated groups of a reader without a group. */
   readonly groups: Set<string>;
   member: KafkaMember | undefined;
-  /** It makes room for another one: it may still commit, and its end is no fault. */
+  /** The member that is being replaced. It may still commit, and its end is no fault. */
   leaving: KafkaMember | undefined;
-  /** Joins that are under way. */
+  /** Number of joins in progress. */
   joins: number;
   replacing: Promise<void> | undefined;
   closed: boolean;
@@ -74,11 +74,11 @@ interface Reader extends SubscriptionDependencies {
 
 const createReader = (dependencies: SubscriptionDependencies): Reader => {
   const { options, watermarks, handlers } = dependencies;
-  const places = options.group === undefined ? createReaderPlaces(options, watermarks) : undefined;
+  const places = options.group === undefined ? createReaderPositions(options, watermarks) : undefined;
   return {
     ...dependencies,
     places,
-    handlers: places === undefined ? handlers : remembering(places, handlers),
+    handlers: places === undefined ? handlers : tracking(places, handlers),
     subscribed: createSubscribedTopics(options.topics, (recreated) => {
       places?.forget(recreated);
       handlers.onRecreated?.(recreated);
@@ -94,7 +94,8 @@ const createReader = (dependencies: SubscriptionDependencies): Reader => {
   };
 };
 
-const again = (reader: Reader, cause: unknown): void => {
+/** Reports a fault, leaves the group and joins again after a back-off. */
+const rejoinLater = (reader: Reader, cause: unknown): void => {
   if (reader.closed) return;
   reader.handlers.onError?.(new GatewayError("BROKER_UNAVAILABLE", { cause }));
   const gone = reader.member;
@@ -107,25 +108,25 @@ const again = (reader: Reader, cause: unknown): void => {
 
 const createJoining = (reader: Reader, topics: readonly string[]): KafkaMember => {
   const { options, places, subscribed, groups, topicWatch } = reader;
-  // In a group of its own a reader that comes back need not wait until its former self is missed.
+  // A new group for each join, so that the reader doesn't wait for the session timeout of its previous member.
   const group = options.group ?? `stationgate-reader-${randomUUID()}`;
   const joining: KafkaMember = createKafkaMember({
     ...reader,
     group,
     topics,
     from: options.from,
-    placeOf: (partition) => subscribed.placeOf(partition) ?? places?.of(partition),
+    startOf: (partition) => subscribed.startOf(partition) ?? places?.of(partition),
     events: {
       onJoined: () => {
         reader.pause = FIRST_PAUSE;
         if (places !== undefined) groups.add(group);
       },
       onLost: (cause) => {
-        if (reader.member === joining && reader.leaving !== joining) again(reader, cause);
+        if (reader.member === joining && reader.leaving !== joining) rejoinLater(reader, cause);
       },
-      onDoubt: () =>
+      onUnknown: () =>
         topicWatch.look(options.topics).then(
-          (found) => looked(reader, found),
+          (found) => replaceIfChanged(reader, found),
           () => false,
         ),
     },
@@ -144,16 +145,16 @@ const join = async (reader: Reader): Promise<void> => {
     const joining = createJoining(reader, found);
     reader.member = joining;
     await joining.start().catch((cause: unknown) => {
-      if (reader.member === joining) again(reader, cause);
+      if (reader.member === joining) rejoinLater(reader, cause);
     });
   } catch (cause) {
-    again(reader, cause);
+    rejoinLater(reader, cause);
   } finally {
     reader.joins -= 1;
   }
 };
 
-/** Other topics exist than those that the member reads: another one takes its place. */
+/** Replaces the member with a new one that reads the topics that exist now. */
 const replace = async (reader: Reader): Promise<void> => {
   reader.leaving = reader.member;
   await reader.member?.leave();
@@ -162,8 +163,8 @@ const replace = async (reader: Reader): Promise<void> => {
   reader.replacing = undefined;
 };
 
-/** Returns whether other topics exist than those that are read. */
-const looked = (reader: Reader, found: TopicIds): boolean => {
+/** Replaces the member if other topics exist than it reads. Returns whether that is so. */
+const replaceIfChanged = (reader: Reader, found: TopicIds): boolean => {
   if (reader.closed || !reader.subscribed.haveChanged(found)) return false;
   if (reader.joins === 0 && reader.replacing === undefined) {
     clearTimeout(reader.timer);
@@ -179,7 +180,7 @@ export const createSubscription = async (dependencies: SubscriptionDependencies)
   const { places, subscribed, groups } = reader;
   await join(reader);
   const unwatch = topicWatch.watch(options.topics, (found) => {
-    looked(reader, found);
+    replaceIfChanged(reader, found);
   });
   return {
     get assignment() {
@@ -211,30 +212,29 @@ export const createSubscription = async (dependencies: SubscriptionDependencies)
   };
 };
 
-/** Where a reader without a group is: nobody keeps that for it, and its consumer may have to be made anew. */
-
-interface ReaderPlaces {
-  /** Finds where "latest" is, as soon as the broker tells it. Rejects as `Broker.watermarks` does. */
+/** The positions of a reader without a group. They outlive its consumer, which is replaced after a fault. */
+interface ReaderPositions {
+  /** Looks up the offsets that "latest" means. Rejects as `Broker.watermarks` does. */
   find(): Promise<void>;
-  /** The next offset to be read; undefined: where the topic begins. */
+  /** The next offset to read; undefined: the beginning of the topic. */
   of(partition: TopicPartition): bigint | undefined;
   seek(position: TopicPartitionOffset): void;
-  /** Everything before this offset has been handed over. */
+  /** All records before this offset have been delivered. */
   passed(position: TopicPartitionOffset): void;
-  /** The topic was created again: all of it comes from now on. */
+  /** The topic was created again: it is read from offset 0. */
   forget(topic: string): void;
 }
 
-/** A topic that doesn't exist yet has no end behind which to begin: all of it comes later. */
+/** "latest" in a missing topic means its first record, because the topic will be created later. */
 const endsOf = (error: unknown): readonly Watermarks[] => {
   if (error instanceof GatewayError && error.code === "STATION_UNKNOWN") return [];
   throw error;
 };
 
-const createReaderPlaces = (
+const createReaderPositions = (
   { topics, from }: Pick<SubscribeOptions, "topics" | "from">,
   watermarks: (topic: string) => Promise<readonly Watermarks[]>,
-): ReaderPlaces => {
+): ReaderPositions => {
   const next = new Map<string, bigint>();
   const recreated = new Set<string>();
   const toFind = new Set(from === "latest" ? topics : []);
@@ -249,7 +249,7 @@ const createReaderPlaces = (
     find: async () => {
       await Promise.all([...toFind].map(findOne));
     },
-    // A partition that "latest" didn't find has been added since.
+    // A partition that `find` didn't see was added later, so it is read from offset 0.
     of: (partition) =>
       next.get(partitionId(partition)) ??
       (from === "latest" || recreated.has(partition.topic) ? 0n : undefined),

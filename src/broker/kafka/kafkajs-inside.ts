@@ -1,7 +1,7 @@
 /**
- * All that the gateway does with the inside of kafkajs, written for its version 2.2. A consumer has its own cluster object,
- * which its assigner is handed, and that one makes the brokers. Their calls are wrapped here: kafkajs tells too little of
- * them, and reads aborted records as if they were committed.
+ * Wraps internal calls of a kafkajs 2.2 consumer. kafkajs doesn't report the events that a subscription needs, and returns
+ * aborted records as if they were committed. Each consumer has its own cluster object, which kafkajs passes to the
+ * assigner; the cluster creates the broker objects whose methods are wrapped here.
  */
 import { partitionId } from "../partitions.ts";
 import type { Cluster } from "kafkajs";
@@ -9,21 +9,21 @@ import { GatewayError } from "../../errors.ts";
 import type { GroupPosition, TopicPartition, TopicPartitionOffset } from "../broker.ts";
 import { committedOnly, type FetchedPartition } from "./read-committed.ts";
 
-/** What a member is told of its consumer, and asked. */
+/** Callbacks of a member for the internal calls of its consumer. */
 export interface Inside {
-  /** The consumer is about to join its group, or to join once more. */
+  /** Called before each join of the group. The join waits for the promise. */
   beforeJoin(): Promise<void>;
-  /** The group has answered a request of this member that was sent at this time (`performance.now`). */
+  /** The group has answered a request that this member sent at this time (`performance.now`). */
   onAnswered(sentAt: number): void;
-  /** A position that the group has stored, before it is read from. */
+  /** The group has this committed position. Called before the partition is read. */
   onCommitted(position: GroupPosition): void;
   onFetching(from: TopicPartitionOffset): void;
-  /** From `from` up to the offset there are no records for readers. */
+  /** The broker has no records for readers from `from` up to `offset`. */
   onNothingFor(position: TopicPartitionOffset & { readonly from: bigint }): void;
-  /** The position isn't in the partition. kafkajs goes on once this has resolved. */
+  /** The fetch offset doesn't exist in the partition. kafkajs fetches again when the promise resolves. */
   onOutOfRange(partition: TopicPartition): Promise<void>;
   onUnknownTopic(): void;
-  /** How often partitions have been assigned: what was asked for before an assignment is not handed over after it. */
+  /** Number of assignments so far. A fetch that was sent before the current assignment is discarded. */
   assignments(): number;
 }
 
@@ -54,7 +54,7 @@ interface OffsetFetchResponse {
 
 type Call<Request, Response> = (request: Request) => Promise<Response>;
 
-/** The part of kafkajs's broker that is wrapped. */
+/** The methods of a kafkajs broker that are wrapped. */
 interface Wrapped {
   fetch: Call<FetchRequest, FetchResponse>;
   offsetFetch: Call<unknown, OffsetFetchResponse>;
@@ -68,7 +68,7 @@ const CALLS = ["fetch", "offsetFetch", "joinGroup", "syncGroup", "heartbeat"] as
 const requireFunctions = (what: string, object: object, names: readonly string[]): void => {
   const missing = names.filter((name) => typeof (object as Record<string, unknown>)[name] !== "function");
   if (missing.length === 0) return;
-  const message = `The gateway is written for kafkajs 2.2: its ${what} has no ${missing.join(", ")}`;
+  const message = `The gateway needs kafkajs 2.2; the installed version has no ${what}.${missing.join(", ")}`;
   throw new GatewayError("INTERNAL", { message });
 };
 
@@ -82,14 +82,14 @@ const offsetsOf = ({ topics }: FetchRequest): ReadonlyMap<string, bigint> =>
     ),
   );
 
-const tellFetching = ({ topics }: FetchRequest, inside: Inside): void => {
+const reportFetching = ({ topics }: FetchRequest, inside: Inside): void => {
   for (const { topic, partitions } of topics)
     for (const { partition, fetchOffset } of partitions)
       inside.onFetching({ topic, partition, offset: BigInt(fetchOffset) });
 };
 
-/** Where the answer has nothing of the partition that kafkajs would hand over, kafkajs tells nobody. */
-const tellNothingFor = (
+/** Reports an answer without records for readers, which kafkajs skips without an event. */
+const reportNothingFor = (
   topic: string,
   { partition, messages }: FetchedPartition,
   from: bigint | undefined,
@@ -116,7 +116,7 @@ const createFetch = (fetch: Wrapped["fetch"], inside: Inside): Wrapped["fetch"] 
 
   return async (request) => {
     const assignments = inside.assignments();
-    tellFetching(request, inside);
+    reportFetching(request, inside);
     const response = await fetch(request).catch(failed);
     if (inside.assignments() !== assignments) return { ...response, ...NOTHING };
     const from = offsetsOf(request);
@@ -124,7 +124,7 @@ const createFetch = (fetch: Wrapped["fetch"], inside: Inside): Wrapped["fetch"] 
       topicName,
       partitions: partitions.map((fetched) => {
         const committed = committedOnly(fetched);
-        tellNothingFor(
+        reportNothingFor(
           topicName,
           committed,
           from.get(partitionId({ topic: topicName, partition: fetched.partition })),
@@ -170,7 +170,7 @@ const wrapBroker = (broker: Wrapped, inside: Inside): void => {
   } satisfies Wrapped);
 };
 
-/** Throws INTERNAL where kafkajs isn't as it is expected. */
+/** Throws INTERNAL if a method that is wrapped doesn't exist, as in another version of kafkajs. */
 export const lookInside = (cluster: Cluster, inside: Inside): void => {
   requireFunctions("Cluster", cluster, ["findBroker", "findGroupCoordinator"]);
   const wrapped = new WeakSet<object>();
@@ -184,7 +184,7 @@ export const lookInside = (cluster: Cluster, inside: Inside): void => {
     }
     return broker;
   };
-  // The first step of each join, and of nothing else that a consumer does.
+  // A consumer looks up the coordinator at the start of each join, and at no other time.
   cluster.findGroupCoordinator = async (group) => {
     await inside.beforeJoin();
     return findGroupCoordinator(group);

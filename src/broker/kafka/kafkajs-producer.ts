@@ -1,4 +1,4 @@
-/** Writing with kafkajs. */
+/** A producer on kafkajs. */
 import kafkajs, { type IHeaders, type Kafka, type Message, type Producer as KafkaJsProducer } from "kafkajs";
 import type { BrokerRecord, RecordHeader } from "../broker.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
@@ -12,7 +12,7 @@ import {
 } from "./producer.ts";
 
 const ALL_REPLICAS = -1;
-/** Beyond the client's own timeouts, before it is given up on: it should settle by itself. */
+/** Milliseconds beyond the timeouts of kafkajs, which should settle the call first. */
 const GRACE = 500;
 
 const TYPES = {
@@ -23,7 +23,7 @@ const TYPES = {
   zstd: kafkajs.CompressionTypes.ZSTD,
 };
 
-/** One producer of kafkajs, and what is under way with it. */
+/** One kafkajs producer, and its sends in flight. */
 interface ProducerSession {
   readonly producer: Promise<KafkaJsProducer>;
   readonly sends: Set<Promise<SendResult>>;
@@ -41,7 +41,7 @@ const connect = async (kafka: Kafka): Promise<KafkaJsProducer> => {
 
 const end = async ({ producer, sends }: ProducerSession): Promise<void> => {
   const connected = await producer.catch(() => undefined);
-  // A send that is under way would connect once more, and nobody would close that.
+  // A send in flight would connect again after a disconnect, and that connection would stay open.
   await Promise.allSettled(sends);
   await connected?.disconnect().catch(() => undefined);
 };
@@ -60,7 +60,7 @@ const sendOne = async (
       compression: TYPES[compression],
       messages: records.map((record) => messageOf(record, partition)),
     });
-    // kafkajs sends nothing, and says nothing, for a partition that the topic no longer has.
+    // kafkajs sends nothing and reports nothing for a partition that the topic no longer has.
     if (answer?.baseOffset === undefined)
       return failedBatch("moved", "kafkajs knows no leader of the partition");
     const appended = Number(answer.logAppendTime ?? -1);
@@ -72,15 +72,15 @@ const sendOne = async (
 };
 
 /**
- * One call of kafkajs for each partition: in a call for several it would tell of none once one of them fails. Never
- * idempotent: kafkajs gives the sequence numbers of a batch whose end isn't known to the next one, which the broker then
- * takes for the same batch, and acknowledges without storing it.
+ * Makes one kafkajs call per partition: if one partition of a call fails, kafkajs reports no result for the others. Never
+ * idempotent: after a batch with an unknown outcome, kafkajs uses its sequence numbers for the next batch, which the
+ * broker then takes for a duplicate and acknowledges without storing it.
  */
 export const createKafkaJsProducer = (kafka: Kafka, options: KafkaOptions): Producer => {
   const { connectTimeout, requestTimeout } = options;
   let session: ProducerSession | undefined;
 
-  /** A new one needs no way back from whatever has happened to the old: a broker gone, or a topic that it still asks for. */
+  /** Replaces a failed producer: a new one has no state of lost brokers or deleted topics. */
   const drop = (dropped: ProducerSession): void => {
     if (session !== dropped) return;
     session = undefined;
@@ -130,10 +130,10 @@ const messageOf = ({ key, value, headers, timestamp }: BrokerRecord, partition: 
 const EMPTY = Buffer.alloc(0);
 
 /**
- * All headers of a record, in their order. kafkajs 2.2.4 groups headers by name, in the order of an object's keys. It asks
- * for the values of a name by `map`, and takes what that gives as `{key, value}`: so the values of one name are all
- * headers, each with its own. It asks for the length of a value before it looks whether the value is null, which throws
- * (its issue 1789): a null is shown as empty the first time, and an empty value takes as many bytes.
+ * Keeps all headers of a record in their order. kafkajs 2.2.4 groups headers by name, and calls `map` on the values of a
+ * name to get `{key, value}` pairs. This list is passed as the values of one name, and its `map` returns all headers with
+ * their own names. kafkajs also reads the length of a value before it checks for null, which throws (its issue 1789). So
+ * the first read of a null value returns an empty buffer, which has the same encoded size.
  */
 class HeaderList extends Array<RecordHeader> {
   override map<T>(): T[] {
@@ -147,7 +147,7 @@ class HeaderList extends Array<RecordHeader> {
   }
 }
 
-/** Where kafkajs never got as far as sending. */
+/** Errors that kafkajs throws before it sends. */
 const UNSENT = new Set([
   "KafkaJSBrokerNotFound",
   "KafkaJSMetadataNotLoaded",
@@ -162,9 +162,9 @@ interface KafkaJsError extends Error {
 const faultOf = (error: unknown): SendFault => {
   const { name, type, cause } = error as KafkaJsError;
   if (name === "KafkaJSNumberOfRetriesExceeded" && cause instanceof Error) return faultOf(cause);
-  // After a broken connection kafkajs connects and asks for metadata at once, and what fails there hides what was before.
+  // After a broken connection kafkajs connects and requests metadata; an error there hides the error of the send.
   if (type === undefined || type === "LEADER_NOT_AVAILABLE")
     return UNSENT.has(name) ? "unavailable" : "ambiguous";
-  // The one answer that may follow an append too, and kafkajs keeps the offset that would tell (platformatic-producer.ts).
+  // The leader may answer this after an append; kafkajs hides the offset that would show it (platformatic-producer.ts).
   return type === "NOT_LEADER_FOR_PARTITION" ? "ambiguous" : faultOfCode(type);
 };

@@ -1,12 +1,12 @@
-/** What the Kafka adapter is told; names and defaults are those of the settings under `broker.kafka`. */
+/** Options of the Kafka adapter. Names and defaults are those of the settings under `broker.kafka`. */
 
-/** PEM texts. */
+/** Certificates and keys as PEM texts. */
 export interface TlsOptions {
-  /** Absent: the system's authorities. */
+  /** Absent: the certificate authorities of the system. */
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** false: whoever answers is believed to be the broker. Default: true. */
+  /** false: accepts any certificate of the broker. Default: true. */
   readonly checkCertificate?: boolean | undefined;
 }
 
@@ -22,37 +22,35 @@ type ProducerName = "kafkajs" | "platformatic";
 
 /** Times in milliseconds. */
 export interface KafkaOptions {
-  /** host:port of some brokers of the cluster. */
+  /** `host:port` of at least one broker of the cluster. */
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly ssl: TlsOptions | undefined;
   readonly sasl: SaslOptions | undefined;
   readonly compression: CompressionName;
-  /** The gateway's own retries make no duplicates. */
+  /** Retries by the gateway write no duplicates. */
   readonly idempotent: boolean;
-  /** Which client writes; an idempotent one is always platformatic. */
+  /** The client library that writes. An idempotent producer always uses platformatic. */
   readonly producer: ProducerName;
   readonly connectTimeout: number;
   readonly requestTimeout: number;
-  /** An append has settled after it. */
+  /** Maximum time until an append settles. */
   readonly deliveryTimeout: number;
-  /** Largest record in bytes that a topic must take which is created and doesn't say so itself. Default: the broker's. */
+  /** Maximum record size in bytes of a created topic that doesn't set one itself. Default: the broker's. */
   readonly maxRecordBytes?: number;
-  /** A group misses a member that is gone without a word after it. Default: 10,000. */
+  /** The group removes a crashed member after this time. Default: 10,000. */
   readonly sessionTimeout?: number;
 }
-
-/** Bounds on the patience with a client library. */
 
 class Overdue extends Error {
   override readonly name = "Overdue";
 }
 
-/** The promise's end, or an Overdue after so many milliseconds; what comes later is dropped, failures included. */
+/** Settles as the promise does, or rejects with Overdue after `ms` milliseconds. A later result or error is ignored. */
 export const settledWithin = <T>(ms: number, promise: Promise<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new Overdue(`no end within ${ms} ms`));
+      reject(new Overdue(`timed out after ${ms} ms`));
     }, ms);
     promise
       .finally(() => {

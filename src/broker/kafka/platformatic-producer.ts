@@ -1,7 +1,7 @@
 /**
- * Writing with the connections of @platformatic/kafka (TLS, SASL, framing, correlation) and record batches of our own.
- * Its Producer would do all of it, but loses repeated headers, fails all partitions of a call together, and takes
- * several times as long for a record (record-batch.ts).
+ * A producer that uses the connections of @platformatic/kafka (TLS, SASL, framing, correlation) and our own record batches.
+ * The Producer of that library loses repeated headers, fails all partitions of a call together, and needs several times
+ * as long per record (produce-request.ts).
  */
 import { partitionId } from "../partitions.ts";
 import { type Connection, protocolErrorsCodesById } from "@platformatic/kafka";
@@ -29,7 +29,7 @@ type Results = ReadonlyMap<number, SendResult>;
 const forAll = (batches: readonly PartitionBatch[], result: SendResult): Results =>
   new Map(batches.map(({ partition }) => [partition, result]));
 
-/** Sends the batches of one topic that one broker leads, in one request. */
+/** Sends the batches of one topic to the broker that leads their partitions, in one request. */
 const createSender = (options: KafkaOptions, cluster: WireCluster, sequences: Sequences | undefined) => {
   const compression = options.compression === "none" ? undefined : COMPRESSIONS[options.compression];
 
@@ -54,7 +54,7 @@ const createSender = (options: KafkaOptions, cluster: WireCluster, sequences: Se
       const answers = await produce.async(connection, request);
       return new Map(answers.map((answer) => [answer.partition, resultOf(answer)]));
     } catch (error) {
-      // A connection that has kept one answer back may bring it later, where the client doesn't expect it any more.
+      // A late answer on this connection would arrive when the client no longer expects it.
       cluster.discard(connection);
       cluster.forget(topic);
       return forAll(batches, failedBatch("ambiguous", error));
@@ -73,8 +73,8 @@ export const createPlatformaticProducer = (options: KafkaOptions): Producer => {
   ): Promise<readonly SendResult[]> => {
     const leaders = await cluster.leaders(topic);
     const results = new Map<number, SendResult>();
-    const requests = [...byLeader(batches, leaders)].map(async ([leader, theirs]) => {
-      for (const [partition, result] of await sendTo(leader, topic, theirs)) results.set(partition, result);
+    const requests = [...byLeader(batches, leaders)].map(async ([leader, led]) => {
+      for (const [partition, result] of await sendTo(leader, topic, led)) results.set(partition, result);
     });
     await Promise.all(requests);
     return batches.map(
@@ -99,7 +99,7 @@ export const createPlatformaticProducer = (options: KafkaOptions): Producer => {
   };
 };
 
-/** The leaders are to be asked for again. */
+/** After such a result the leaders are looked up again. */
 const isMisplaced = (result: SendResult): boolean =>
   result.status === "failed" && (result.fault === "moved" || result.fault === "ambiguous");
 
@@ -119,8 +119,9 @@ const byLeader = (
 };
 
 /**
- * A broker that refuses a batch gives no offset. One that has appended it and then loses the lead, while it waits for the
- * others, answers NOT_LEADER_OR_FOLLOWER too, and tells the offset: the next leader may have the batch.
+ * The meaning of a partition's answer. A broker that refuses a batch returns no offset. A broker that has appended the
+ * batch and then loses the leadership also answers NOT_LEADER_OR_FOLLOWER, but with an offset: the next leader may have
+ * the batch, so its outcome is ambiguous.
  */
 export const resultOf = ({ errorCode, baseOffset, logAppendTime }: PartitionAnswer): SendResult => {
   if (errorCode === 0) {
@@ -145,7 +146,7 @@ const settleSequences = (
   }
 };
 
-/** The broker doesn't know this producer's sequence (any more): only a new identity goes on. */
+/** The broker doesn't know the producer's sequence. Only a new producer id can continue. */
 const SEQUENCE_LOST = new Set([
   "OUT_OF_ORDER_SEQUENCE_NUMBER",
   "UNKNOWN_PRODUCER_ID",
@@ -153,31 +154,30 @@ const SEQUENCE_LOST = new Set([
   "INVALID_PRODUCER_ID_MAPPING",
 ]);
 
-/** Sequence numbers of an idempotent producer (KIP-98): a batch that is sent again is known by them, and stored once. */
-
 type ProducerId = Pick<ProducerIdentity, "producerId" | "epoch">;
 
+/** Sequence numbers of an idempotent producer (KIP-98). The broker stores a batch once, however often it is sent. */
 interface Sequences {
-  /** The identity of a batch: the same one each time it is asked for. Rejects when none can be had. */
+  /** The identity of a batch; each call returns the same one. Rejects if the broker gives no producer id. */
   readonly of: (topic: string, batch: PartitionBatch) => Promise<ProducerIdentity>;
-  /** An attempt ended without a known outcome: the broker may have used up its numbers. */
+  /** An attempt ended with an unknown outcome: the broker may have used the batch's sequence numbers. */
   readonly doubted: (batch: PartitionBatch) => void;
   /**
-   * The broker has refused it. If no attempt of it was doubted, it isn't stored, and its numbers go to the next batch of
-   * the partition. Otherwise the next batch gets another producer id: under numbers that are used up the broker would
-   * acknowledge it without storing it.
+   * The broker refused the batch. If no attempt was doubted, the batch isn't stored, and the next batch of the partition
+   * gets its sequence numbers. Otherwise the next batch gets a new producer id, because the broker acknowledges a batch
+   * with used sequence numbers without storing it.
    */
   readonly refused: (batch: PartitionBatch) => void;
-  /** The broker doesn't know its identity: the next time it is asked for it gets another one. */
+  /** The broker doesn't know the batch's identity: the next `of` returns a new one. */
   readonly unrecognised: (batch: PartitionBatch) => void;
-  /** It is not sent again, and whether its numbers are used up isn't known. */
+  /** The batch is not sent again, and its sequence numbers may be used. Later batches get a new producer id. */
   readonly abandoned: (batch: PartitionBatch) => void;
 }
 
 /** Sequences are 31 bits and wrap around. */
 const WRAP = 2 ** 31;
 
-/** One producer id, and the next number of each partition. */
+/** One producer id, and the next sequence number of each partition. */
 interface Era {
   readonly producer: Promise<ProducerId>;
   readonly next: Map<string, number>;
@@ -188,7 +188,7 @@ interface Numbered {
   readonly era: Era;
   readonly identity: ProducerIdentity;
   isDoubted: boolean;
-  /** The number behind its last record. */
+  /** The sequence number after the batch's last record. */
   readonly end: number;
 }
 
@@ -232,7 +232,7 @@ export const createSequences = (newProducerId: () => Promise<ProducerId>): Seque
       const entry = numbered.get(batch);
       if (entry === undefined) return;
       const { era: its, partition, identity, isDoubted } = entry;
-      // Where the numbers behind it are given out already, the gap can't be closed any more.
+      // If later batches already have the following numbers, the gap stays, and the broker would refuse them.
       if (!isDoubted && its.next.get(partition) === entry.end) its.next.set(partition, identity.baseSequence);
       else end(its);
     },

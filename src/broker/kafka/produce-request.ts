@@ -1,4 +1,4 @@
-/** Kafka's Produce API, version 8 (Kafka 2.4 and later): one topic, one record batch for each of its partitions. */
+/** Kafka's Produce request, version 8 (Kafka 2.4 and later), for one topic, and the encoding of its record batches. */
 import { crc32c, createAPI, type Reader, Writer } from "@platformatic/kafka";
 import { LRUCache } from "lru-cache";
 import type { BrokerRecord } from "../broker.ts";
@@ -9,14 +9,14 @@ const ALL_REPLICAS = -1;
 
 export interface EncodedBatch {
   readonly partition: number;
-  /** A whole record batch. */
+  /** The encoded record batch. */
   readonly bytes: Buffer;
 }
 
 export interface ProduceRequest {
   readonly topic: string;
   readonly batches: readonly EncodedBatch[];
-  /** Milliseconds that the leader waits for the other replicas. */
+  /** Milliseconds that the leader waits for the in-sync replicas. */
   readonly timeout: number;
 }
 
@@ -25,7 +25,7 @@ export interface PartitionAnswer {
   /** 0: stored. */
   readonly errorCode: number;
   readonly baseOffset: bigint;
-  /** Milliseconds since the epoch; -1 where the records' own timestamps count. */
+  /** Milliseconds since the epoch; -1 if the records keep their own timestamps. */
   readonly logAppendTime: bigint;
 }
 
@@ -79,17 +79,11 @@ export const produce = createAPI<[ProduceRequest], PartitionAnswer[]>(
   false,
 );
 
-/**
- * Kafka's record batch, magic 2 (Kafka protocol, "Record Batch"), written in one pass into one buffer. Kafka clients in
- * JavaScript write a record by many small appends: 100 records of 256 bytes with a header take 0.25 µs each here and
- * 1.9 µs in @platformatic/kafka (4 µs in batches of 1,000), the checksum included in both.
- */
-
-/** Who writes, for the broker's own deduplication; without it the broker takes every batch. */
+/** Identifies the producer, for deduplication by the broker. Without it the broker stores every batch. */
 export interface ProducerIdentity {
   readonly producerId: bigint;
   readonly epoch: number;
-  /** Sequence of the batch's first record in its partition. */
+  /** Sequence number of the batch's first record in its partition. */
   readonly baseSequence: number;
 }
 
@@ -106,13 +100,17 @@ interface RecordBatchOptions {
 
 const MAGIC = 2;
 const HEADER_BYTES = 61;
-/** Where the part begins that the checksum is taken over. */
+/** The checksum covers all bytes from this offset on. */
 const CHECKED_FROM = 21;
-/** Base offset and length stand before what the length counts. */
+/** Bytes of base offset and length, which the length doesn't count. */
 const UNCOUNTED = 12;
 const NOBODY: ProducerIdentity = { producerId: -1n, epoch: -1, baseSequence: -1 };
 
-/** Encodes the records of one partition, at least one. */
+/**
+ * Encodes at least one record of one partition as a Kafka record batch, magic 2, in one pass into one buffer. Other Kafka
+ * clients in JavaScript write a record with many small appends. In batches of 100 records of 256 bytes with one header,
+ * a record takes 0.25 µs here and 1.9 µs in @platformatic/kafka (4 µs in batches of 1,000), both with the checksum.
+ */
 export const encodeRecordBatch = (
   records: readonly BrokerRecord[],
   { identity = NOBODY, compression }: RecordBatchOptions = {},
@@ -141,7 +139,7 @@ const compressed = (batch: Buffer, compression: Compression): Buffer => {
 
 interface BatchHeader {
   readonly count: number;
-  /** Timestamps of the first record and of the newest one. */
+  /** Timestamp of the first record, and the latest timestamp. */
   readonly first: number;
   readonly last: number;
   readonly attributes: number;
@@ -199,7 +197,7 @@ const writeBytes = (batch: Buffer, at: number, bytes: Buffer | null): number => 
   return start + bytes.length;
 };
 
-/** Header names come again and again. */
+/** Cache of encoded header names, which repeat in most records. */
 const names = new LRUCache<string, Buffer>({ max: 1000 });
 
 const bytesOf = (name: string): Buffer => {
@@ -211,7 +209,7 @@ const bytesOf = (name: string): Buffer => {
   return bytes;
 };
 
-/** Zigzag: small numbers of either sign become small ones. In doubles, as timestamp deltas may pass 32 bits. */
+/** Zigzag encoding. It uses doubles instead of bit operations because timestamp deltas may exceed 32 bits. */
 const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
 
 const sizeOfVarint = (value: number): number => {

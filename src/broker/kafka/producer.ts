@@ -1,7 +1,7 @@
-/** The seam between the adapter and a client library that writes: one attempt, and what is known after it. */
+/** The interface between the adapter and the client library that writes: one attempt to store batches, and its results. */
 import type { BrokerRecord } from "../broker.ts";
 
-/** Records of one partition that go into one record batch, in order. At least one. */
+/** The records of one record batch, in order. At least one. */
 export interface PartitionBatch {
   readonly partition: number;
   readonly records: readonly BrokerRecord[];
@@ -10,18 +10,19 @@ export interface PartitionBatch {
 export interface StoredBatch {
   readonly status: "stored";
   readonly baseOffset: bigint;
-  /** The broker's, where the topic's timestamps are the time of the append; undefined: the records' own. */
+  /** The broker's time of the append, if the topic uses it as timestamp; undefined: the records keep their own. */
   readonly timestamp: number | undefined;
 }
 
 /**
- * What a failed attempt says of its records. `ambiguous` ones may be stored; all others certainly are not: `unavailable`
- * and `moved` (the leader, or the topic, isn't where it was thought) may be tried again as they are, `too-large` and
- * `invalid` (a record that the topic doesn't take) in smaller pieces, `refused` not at all.
+ * Why an attempt failed. After `ambiguous` the records may be stored; after all other faults they are not.
+ * `unavailable` and `moved` (another broker leads the partition, or the topic is gone): the same batch can be retried.
+ * `too-large` and `invalid` (the topic doesn't accept a record): smaller batches can be tried.
+ * `refused`: a retry fails too.
  */
 export type SendFault = "unavailable" | "moved" | "ambiguous" | "too-large" | "invalid" | "refused";
 
-/** The faults that sending the same batch again doesn't change. */
+/** Faults that a retry of the same batch doesn't cure. */
 export const FINAL: ReadonlySet<SendFault> = new Set<SendFault>(["too-large", "invalid", "refused"]);
 
 export interface FailedBatch {
@@ -34,13 +35,13 @@ export type SendResult = StoredBatch | FailedBatch;
 
 export interface Producer {
   /**
-   * One attempt, acknowledged by all in-sync replicas: settles with a result for each batch, in order, and never
-   * rejects. At most one batch of a partition. A batch that is given again after an `unavailable`, `moved` or
-   * `ambiguous` end must be the same object, by which an idempotent producer knows it. Each step on the way (connecting,
-   * finding the leaders, the request itself) ends by the client's timeouts.
+   * Sends batches once, at most one batch per partition. Resolves to one result per batch, in order; never rejects. A batch
+   * is stored when all in-sync replicas have acknowledged it. A retry after `unavailable`, `moved` or `ambiguous` must
+   * pass the same batch object, because an idempotent producer identifies a batch by it. The client's timeouts bound each
+   * step: the connection, the lookup of the leaders, and the request.
    */
   send(topic: string, batches: readonly PartitionBatch[]): Promise<readonly SendResult[]>;
-  /** These batches, whose last end was such a one, are not given again. */
+  /** The caller will not retry these batches, whose last fault was `unavailable`, `moved` or `ambiguous`. */
   abandon(batches: readonly PartitionBatch[]): void;
   /** Frees the connections. */
   close(): Promise<void>;
@@ -52,7 +53,7 @@ export const failedBatch = (fault: SendFault, cause: unknown): FailedBatch => ({
   cause,
 });
 
-/** Told before anything is appended; a client that also sees the answer's offset knows better (platformatic-producer.ts). */
+/** The broker answers these before it appends. NOT_LEADER_OR_FOLLOWER has an exception: see platformatic-producer.ts. */
 const MOVED = new Set([
   "NOT_LEADER_FOR_PARTITION",
   "NOT_LEADER_OR_FOLLOWER",
@@ -63,19 +64,19 @@ const MOVED = new Set([
   "UNKNOWN_TOPIC_ID",
   "REPLICA_NOT_AVAILABLE",
 ]);
-/** The leader has appended, the others haven't in time: the records may well stay. */
+/** The leader may have appended the records, so they may stay stored. */
 const AMBIGUOUS = new Set([
   "REQUEST_TIMED_OUT",
   "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
-  // The disk has failed at some point of the append, the flush at its end included.
+  // The disk failed during the append or during the flush after it.
   "KAFKA_STORAGE_ERROR",
   "UNKNOWN",
   "UNKNOWN_SERVER_ERROR",
-  // Stored by an earlier attempt, and too long ago for the broker to remember where.
+  // An earlier attempt stored the batch, but the broker no longer knows its offset.
   "DUPLICATE_SEQUENCE_NUMBER",
 ]);
 const TOO_LARGE = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
-/** A topic with keys only, and a record without one; a timestamp that the topic takes for wrong. */
+/** For example a record without key in a compacted topic, or a timestamp outside the topic's allowed range. */
 const INVALID = new Set(["INVALID_RECORD", "INVALID_TIMESTAMP"]);
 const UNAVAILABLE = new Set([
   "NOT_ENOUGH_REPLICAS",
@@ -90,7 +91,7 @@ const UNAVAILABLE = new Set([
   "INVALID_PRODUCER_ID_MAPPING",
 ]);
 
-/** What an error code of the Kafka protocol, by its name, means for a produce request. */
+/** The fault that a Kafka error name means for a produce request. */
 export const faultOfCode = (name: string): SendFault => {
   if (MOVED.has(name)) return "moved";
   if (AMBIGUOUS.has(name)) return "ambiguous";

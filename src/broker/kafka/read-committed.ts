@@ -1,10 +1,10 @@
 /**
- * The isolation level `read_committed`, as the Java client applies it to an answer of Kafka. kafkajs expects the aborted
- * transactions in the order of their first offsets and takes one for each message; Kafka lists them in the order of
- * their markers, and delivers aborted records with kafkajs's own filter.
+ * Applies the isolation level `read_committed` to an answer of Kafka, as the Java client does. The filter of kafkajs
+ * delivers aborted records: it expects the aborted transactions in the order of their first offsets, but Kafka lists them
+ * in the order of their markers.
  */
 
-/** A batch as far as transactions concern it; offsets and ids are decimal. */
+/** The transaction fields of a batch; offsets and ids are decimal numbers. */
 export interface BatchContext {
   readonly firstOffset: string;
   readonly lastOffsetDelta: number;
@@ -18,7 +18,7 @@ export interface FetchedMessage {
   readonly offset: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** kafkajs hands such a message to nobody, and reads on behind it. */
+  /** kafkajs skips a message with this flag and continues after it. */
   readonly isControlRecord?: boolean;
   readonly batchContext?: BatchContext;
 }
@@ -28,14 +28,14 @@ export interface AbortedTransaction {
   readonly firstOffset: string;
 }
 
-/** The partition's part of a fetch answer, as kafkajs decodes it. */
+/** One partition of a fetch answer, as kafkajs decodes it. */
 export interface FetchedPartition {
   readonly partition: number;
   readonly abortedTransactions?: readonly AbortedTransaction[] | null;
   readonly messages: readonly FetchedMessage[];
 }
 
-/** Key of a control record: a version, then 0 for an abort marker or 1 for a commit marker, 16 bits each. */
+/** The key of a control record has two 16-bit fields: a version, and the type (0: abort marker, 1: commit marker). */
 const ABORT = 0;
 const TYPE_AT = 2;
 const CONTROL_KEY_BYTES = 4;
@@ -46,7 +46,7 @@ const isAbortMarker = ({ key }: FetchedMessage, { isControlBatch }: BatchContext
 const lastOffsetOf = ({ firstOffset, lastOffsetDelta }: BatchContext): bigint =>
   BigInt(firstOffset) + BigInt(lastOffsetDelta);
 
-/** Judges the batches of an answer in their order: are the records of this one aborted? */
+/** Returns a function that tells whether a batch is aborted. It must get the batches of an answer in order. */
 const createJudge = (listed: readonly AbortedTransaction[]) => {
   const begun = new Set<string>();
   const coming = listed
@@ -79,7 +79,10 @@ const markAborted = (
   });
 };
 
-/** Compaction may have removed the last records of a batch: without this one a reader stays before their offsets. */
+/**
+ * A control record at the end of the last batch if compaction has removed the batch's last records. Without it a reader
+ * would fetch the same batch again and again.
+ */
 const endOfBatch = (messages: readonly FetchedMessage[]): readonly FetchedMessage[] => {
   const last = messages.at(-1);
   if (last?.batchContext === undefined) return [];
@@ -88,7 +91,7 @@ const endOfBatch = (messages: readonly FetchedMessage[]): readonly FetchedMessag
   return [{ ...last, offset: end.toString(), key: null, value: null, isControlRecord: true }];
 };
 
-/** The same partition for kafkajs, in which aborted records are marked as records for nobody. */
+/** The partition for kafkajs, with aborted records marked as control records, which kafkajs skips. */
 export const committedOnly = <T extends FetchedPartition>(fetched: T): T => {
   const { abortedTransactions, messages } = fetched;
   const marked =

@@ -1,14 +1,14 @@
 /**
- * Which topics exist, by their ids, for all subscriptions of a broker together: one request every few seconds. A consumer
- * of kafkajs fails as a whole when one of its topics is gone, and doesn't notice one that was created again.
+ * Watches which topics exist, and their ids, with one request every few seconds for all subscriptions. A kafkajs consumer
+ * fails if one of its topics is deleted, and doesn't notice a topic that was deleted and created again.
  */
 import type { TopicPartition } from "../broker.ts";
 import type { TopicIds } from "./wire-cluster.ts";
 
 export interface TopicWatch {
-  /** Asks now. Rejects as the broker is away. */
+  /** Asks the broker now. Rejects if no broker answers. */
   look(topics: readonly string[]): Promise<TopicIds>;
-  /** Asks for these topics every few seconds, until the function that it returns is called. */
+  /** Calls `onLook` every few seconds until the returned function is called. */
   watch(topics: readonly string[], onLook: (found: TopicIds) => void): () => void;
 }
 
@@ -18,7 +18,7 @@ interface Watcher {
 }
 
 const INTERVAL_MS = 5000;
-/** While a topic that somebody waits for is missing. */
+/** The interval while a watched topic is missing. */
 const MISSING_MS = 1000;
 
 export const createTopicWatch = (ask: (topics: readonly string[]) => Promise<TopicIds>): TopicWatch => {
@@ -57,25 +57,24 @@ export const createTopicWatch = (ask: (topics: readonly string[]) => Promise<Top
 };
 
 /** The topics of one subscription: which of them exist, and which were deleted and created again. */
-
 export interface SubscribedTopics {
-  /** Begins with what exists now, and returns it. Tells of topics that were created again. */
+  /** Stores which topics a new member reads, and returns them. Calls `onRecreated` for topics that were created again. */
   begin(found: TopicIds): readonly string[];
-  /** Exists other than what was begun with? */
+  /** True if other topics exist now than the member reads. */
   haveChanged(found: TopicIds): boolean;
-  /** Is the topic, as far as is known, still the one that was begun with? */
+  /** True if the member reads the topic and the topic was not created again since. */
   isRead(topic: string): boolean;
-  /** Where a partition that was created again is to be read from, once; undefined: as if nothing had happened. */
-  placeOf(partition: TopicPartition): bigint | undefined;
+  /** 0 for the first call for each partition of a topic that was created again, otherwise undefined. */
+  startOf(partition: TopicPartition): bigint | undefined;
 }
 
 export const createSubscribedTopics = (
   wanted: readonly string[],
   onRecreated: (topic: string) => void,
 ): SubscribedTopics => {
-  /** The last id of each topic that has ever been seen. */
+  /** The latest known id of each topic. */
   const ids = new Map<string, string>();
-  /** Partitions of topics that were created again, as far as they have been begun with. */
+  /** Topics that were created again, with the partitions that have been started at offset 0. */
   const recreated = new Map<string, Set<number>>();
   let read: readonly string[] = [];
   let newest: TopicIds = new Map();
@@ -100,10 +99,10 @@ export const createSubscribedTopics = (
       return wanted.some((topic) => found.has(topic) !== read.includes(topic)) || !read.every(isSame);
     },
     isRead: (topic) => read.includes(topic) && isSame(topic),
-    placeOf: ({ topic, partition }) => {
-      const begun = recreated.get(topic);
-      if (begun === undefined || begun.has(partition)) return undefined;
-      begun.add(partition);
+    startOf: ({ topic, partition }) => {
+      const started = recreated.get(topic);
+      if (started === undefined || started.has(partition)) return undefined;
+      started.add(partition);
       return 0n;
     },
   };

@@ -1,4 +1,4 @@
-/** The cluster as a producing client needs it: who leads which partition, and a connection to each of them. */
+/** Cluster metadata (leaders, coordinators, topic ids) and connections, on @platformatic/kafka. */
 import { isIP } from "node:net";
 import {
   Connection,
@@ -11,26 +11,26 @@ import {
 import { tlsOf } from "./client.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 
-/** Topics that exist, by name, each with the id that Kafka gave it when it was created. */
+/** The names of existing topics, with the id that Kafka gave each when it was created. */
 export type TopicIds = ReadonlyMap<string, string>;
 
 export interface WireCluster extends Connections {
-  /** The leader of each partition, by partition; undefined: none at the moment. Asked for again after `forget`. */
+  /** The leader of each partition; undefined: no leader now. The answer is cached until `forget`. */
   leaders(topic: string): Promise<readonly (Address | undefined)[]>;
   forget(topic: string): void;
-  /** The broker that keeps each group's positions. Rejects with what the brokers answer. */
+  /** The broker that stores each group's positions. Rejects with the brokers' error. */
   coordinators(groups: readonly string[]): Promise<ReadonlyMap<string, Address>>;
-  /** Of these topics those that exist. Rejects with what the brokers answer. */
+  /** The existing ones of these topics. Rejects with the brokers' error. */
   topicIds(topics: readonly string[]): Promise<TopicIds>;
   newProducerId(): Promise<{ readonly producerId: bigint; readonly epoch: number }>;
   /**
-   * The cluster's own name, from the first broker that tells it. `patience`: milliseconds for a broker to be connected,
-   * and to answer; default: `connectTimeout`.
+   * The cluster id, from the first broker that answers. `timeoutMs` bounds the connection to a broker, and its answer;
+   * default: `connectTimeout`.
    */
-  clusterId(patience?: number): Promise<string>;
+  clusterId(timeoutMs?: number): Promise<string>;
 }
 
-/** What a coordinator is asked for by: a group, not a transaction. */
+/** The key type of a coordinator lookup: a group, not a transaction. */
 const GROUP_KEY = 0;
 
 type Metadata = Awaited<ReturnType<typeof metadataV9.api.async>>;
@@ -40,7 +40,7 @@ const addressOf = (broker: string): Address => {
   return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(broker.slice(colon + 1)) };
 };
 
-/** A topic without a leader for one partition comes as an error that carries the whole answer. */
+/** If one partition has no leader, the library rejects with an error that contains the whole answer. */
 const withAnswer = async <T>(asked: Promise<T>): Promise<T> => {
   try {
     return await asked;
@@ -53,7 +53,7 @@ const withAnswer = async <T>(asked: Promise<T>): Promise<T> => {
 const metadataOf = (topics: string[], via: Connection): Promise<Metadata> =>
   withAnswer(metadataV9.api.async(via, topics, false, false));
 
-/** The topic can't be told from one that is missing: it was deleted, or its name is none. */
+/** Error codes of a missing topic and of an invalid topic name. */
 const UNKNOWN_TOPIC = [3, 17];
 
 const topicIdsOf = async (topics: string[], via: Connection): Promise<TopicIds> => {
@@ -68,7 +68,7 @@ const topicNamesOf = async (topics: string[], via: Connection): Promise<TopicIds
   return new Map(known.map(({ name }) => [name ?? "", ""]));
 };
 
-/** Questions that any broker of the cluster can answer. */
+/** Asks questions that any broker of the cluster can answer. */
 const createQuestions = (options: KafkaOptions, connections: Connections) => {
   const bootstrap = options.brokers.map(addressOf);
   let known: readonly Address[] = [];
@@ -77,12 +77,12 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
   const askOne = async <T>(
     address: Address,
     question: (via: Connection) => Promise<T>,
-    patience: number,
+    timeoutMs: number,
   ): Promise<T> => {
-    const via = await settledWithin(patience, connections.to(address));
+    const via = await settledWithin(timeoutMs, connections.to(address));
     try {
-      // The next broker may answer, so that one which is silent doesn't get the whole time of a request.
-      return await settledWithin(patience, question(via));
+      // Shorter than the request timeout, because the next broker may answer.
+      return await settledWithin(timeoutMs, question(via));
     } catch (error) {
       if (!(error instanceof ResponseError)) connections.discard(via);
       throw error;
@@ -90,14 +90,14 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
   };
 
   return {
-    /** The brokers that the cluster says it has. */
+    /** Stores the brokers that the cluster's metadata lists. */
     found: (brokers: readonly Address[]): void => {
       known = brokers;
     },
-    /** Asks one broker after the other until one answers; that one is asked first the next time. */
+    /** Asks one broker after the other until a broker answers. The next call asks that broker first. */
     ask: async <T>(
       question: (via: Connection) => Promise<T>,
-      patience = options.connectTimeout,
+      timeoutMs = options.connectTimeout,
     ): Promise<T> => {
       const candidates = new Map(
         [...last, ...known, ...bootstrap].map((address) => [nameOf(address), address]),
@@ -105,7 +105,7 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
       let failure: unknown;
       for (const address of candidates.values()) {
         try {
-          const answer = await askOne(address, question, patience);
+          const answer = await askOne(address, question, timeoutMs);
           last = [address];
           return answer;
         } catch (error) {
@@ -149,15 +149,15 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
     forget: (topic) => {
       leadersByTopic.delete(topic);
     },
-    clusterId: async (patience) => {
-      const { clusterId } = await ask((via) => metadataOf([], via), patience);
+    clusterId: async (timeoutMs) => {
+      const { clusterId } = await ask((via) => metadataOf([], via), timeoutMs);
       return clusterId ?? "";
     },
     coordinators: async (groups) => {
       const answer = await ask((via) => findCoordinatorV4.api.async(via, GROUP_KEY, [...groups]));
       return new Map(answer.coordinators.map(({ key, host, port }) => [key, { host, port }]));
     },
-    // Before its version 2.8 Kafka has no ids, and hangs up on who asks for them.
+    // Kafka before 2.8 has no topic ids and closes the connection of a client that asks for them.
     topicIds: (topics) =>
       ask((via) => topicIdsOf([...topics], via)).catch(() => ask((via) => topicNamesOf([...topics], via))),
     newProducerId: async () => {
@@ -169,24 +169,23 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
   };
 };
 
-/** One connection of @platformatic/kafka to each broker, opened when it is needed, and anew after a fault. */
-
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
+/** One connection per broker, opened with the first request and reopened after a fault. */
 interface Connections {
-  /** Rejects when none can be had; nothing has been sent then. */
+  /** Rejects if the broker can't be connected; nothing has been sent then. */
   to(address: Address): Promise<Connection>;
-  /** Cuts a connection that can't be trusted any more: what waits for an answer on it fails. */
+  /** Destroys a connection that may be out of step. All requests in flight on it fail. */
   discard(connection: Connection): void;
   close(): Promise<void>;
 }
 
-/** Requests on one connection without an answer: ours come one a topic, so this is no bound but a large number. */
+/** Requests in flight on one connection. The gateway sends one per topic, so this large number is never reached. */
 const MAX_IN_FLIGHT = 10_000;
-/** An attempt that has failed speaks for so many milliseconds: many topics together don't storm a broker that is away. */
+/** Milliseconds for which a failed connection is not retried, so that many topics don't flood an unavailable broker. */
 const RECONNECT_PAUSE = 100;
 const KEEP_ALIVE = 60_000;
 
@@ -196,7 +195,7 @@ const connectionOptions = ({ connectTimeout, requestTimeout, ssl, sasl }: KafkaO
   connectTimeout,
   requestTimeout,
   maxInflights: MAX_IN_FLIGHT,
-  // RFC 6066 allows no addresses as server names.
+  // RFC 6066 doesn't allow IP addresses as server names.
   ...(ssl === undefined ? undefined : { tls: tlsOf(ssl), tlsServerName: isIP(host) === 0 }),
   ...(sasl === undefined
     ? undefined
@@ -213,7 +212,7 @@ const discard = (connection: Connection): void => {
   connection.socket.destroy();
 };
 
-/** Not while it authenticates once more: a broker takes nothing else then, and hangs up. */
+/** False also during re-authentication, when a broker accepts no other request and closes the connection. */
 const isUsable = (connection: Connection): boolean =>
   connection.isConnected() && !connection.socket.destroyed;
 
@@ -252,7 +251,7 @@ export const createConnections = (options: KafkaOptions): Connections => {
       if (known === undefined) return open(address);
       const connection = await known;
       if (isUsable(connection)) return connection;
-      // What is under way on it has its time to end.
+      // Requests in flight on the old connection may take the request timeout.
       setTimeout(discard, options.requestTimeout, connection).unref();
       const replaced = byName.get(nameOf(address));
       return replaced === undefined || replaced === known ? open(address) : replaced;

@@ -103,7 +103,7 @@ describe("the inside of a consumer", () => {
       lookInside(cluster, null as never);
     }).toThrow(
       new GatewayError("INTERNAL", {
-        message: "The gateway is written for kafkajs 2.2: its Cluster has no findGroupCoordinator",
+        message: "The gateway needs kafkajs 2.2; the installed version has no Cluster.findGroupCoordinator",
       }),
     );
   });
