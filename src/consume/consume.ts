@@ -1,4 +1,4 @@
-/** Consuming by request: each group, consumer and topic has a member of the group, which lives between its pulls. */
+/** Consuming by request. Each combination of group, consumer and topic has a group member, which is kept between pulls. */
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { createPullConsumer, type PullConsumer, type PullConsumerOptions } from "./pull-consumer.ts";
@@ -7,25 +7,25 @@ import type { Pull, PullRequest } from "./waiting-pull.ts";
 
 export interface PullConsumers {
   /**
-   * Rejects with BROKER_UNAVAILABLE, with SHUTTING_DOWN after `close`, and with OVERLOADED where memory, members or the
-   * owner's calls are used up. Beyond `maxMembers` the longest idle member of the owner that has the most is ended.
+   * Rejects with BROKER_UNAVAILABLE, with SHUTTING_DOWN after `close`, and with OVERLOADED at the limit of memory, of members
+   * or of the owner's waiting calls. Above `maxMembers`, the owner with the most members loses its longest idle member.
    */
   pull(request: PullRequest): Promise<Pull>;
-  /** Pulls that wait are ended with what they have; resolves once every answer's fate is known and the groups are left. */
+  /** Ends waiting pulls with the records that they have. Resolves when all answers are settled and the groups are left. */
   close(): Promise<void>;
 }
 
 export interface PullConsumersOptions extends Pick<PullConsumerOptions, "broker" | "clock" | "toText"> {
-  /** Milliseconds without a pull after which a member leaves its group: another process may have a call that waits. */
+  /** Milliseconds without a pull after which a member leaves its group, because another process may have a waiting call. */
   readonly idleMs: number;
-  /** How long a pull waits, at most, to be given partitions. */
+  /** Maximum milliseconds that a pull waits for an assignment. */
   readonly joinMs: number;
   readonly maxMembers: number;
-  /** Pulls of one owner that wait at the same time. */
+  /** Maximum number of pulls of one owner that wait at the same time. */
   readonly maxPullsPerOwner: number;
-  /** For the events that all members hold. */
+  /** Memory for the events that all members buffer. */
   readonly memory: MemoryBudget;
-  /** Faults that consuming goes on from by itself. */
+  /** Called for faults from which the members recover by themselves. */
   readonly onError: (error: GatewayError) => void;
 }
 
@@ -83,7 +83,7 @@ export const createPullConsumers = (options: PullConsumersOptions): PullConsumer
   };
 };
 
-/** undefined: none is idle. */
+/** undefined: no member is idle. */
 const longestIdleOfLargest = (consumers: readonly PullConsumer[]): PullConsumer | undefined => {
   const sizes = new Map<string, number>();
   for (const { owner } of consumers) sizes.set(owner, (sizes.get(owner) ?? 0) + 1);
@@ -101,7 +101,7 @@ const longestIdleOfLargest = (consumers: readonly PullConsumer[]): PullConsumer 
 };
 
 interface Counter {
-  /** Throws OVERLOADED beyond the bound. Call what it returns when the call is over. */
+  /** Throws OVERLOADED above the limit. The caller must call the returned function when the pull is over. */
   begin(owner: string): () => void;
 }
 

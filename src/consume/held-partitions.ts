@@ -1,4 +1,4 @@
-/** The partitions that the group has given to one member, and what is buffered of them. */
+/** The assigned partitions of one member, and their buffered records. */
 import type { ConsumedRecord, Subscription, TopicPartition, TopicPartitionOffset } from "../broker/broker.ts";
 import {
   createPartitionHandOut,
@@ -11,28 +11,28 @@ import { createReading, type Reading, type ReadingBounds } from "./reading.ts";
 
 export interface HeldPartitionsOptions extends ReadingBounds {
   readonly memory: HolderMemory;
-  /** The record as its reader gets it; only this is kept. */
+  /** Encodes a record as its reader gets it; only the encoded record is buffered. */
   readonly toText: (record: ConsumedRecord) => Buffer;
 }
 
 export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory" | "wake"> {
   assign(assigned: readonly TopicPartition[]): void;
-  /** Nothing more is handed out of them. */
+  /** Hands out no more records of these partitions. */
   giveUp(revoked: readonly TopicPartition[]): void;
-  /** Resolves when nothing of them is out. */
+  /** Resolves when no answer holds records of these partitions. */
   readonly settled: (revoked: readonly TopicPartition[]) => Promise<void>;
   readonly noteSettled: () => void;
   add(records: readonly ConsumedRecord[]): void;
   /** As `SubscriptionHandlers.onPassed`. */
   readonly pass: (position: TopicPartitionOffset) => void;
-  /** Up to so many free records and bytes; empty: there are none. */
+  /** Takes free records within both limits; empty: there are no free records. */
   readonly take: (maxRecords: number, maxBytes: number) => readonly Taken[];
   newPositions(): readonly TopicPartitionOffset[];
-  /** Forgets what is buffered and reads nothing, until `wake` or `wanted`. */
+  /** Drops the buffered records and stops reading until `wake` or `wanted`. */
   drop(): void;
-  /** A call waits for records. */
+  /** A call waits for records: starts reading again after `drop`. */
   readonly wanted: () => void;
-  /** From here on pauses and resumes the subscription by what is buffered. */
+  /** From now on the number of buffered records pauses and resumes the subscription. */
   begin(subscription: Subscription): void;
   close(): void;
 }
@@ -92,7 +92,7 @@ export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartit
   };
 };
 
-/** As many of the records as there is memory for; the others are missed. */
+/** Encodes records while there is memory. Marks the first record without memory as missed, to be read again. */
 const keptOf = (
   records: readonly ConsumedRecord[],
   { memory, toText }: HeldPartitionsOptions,
@@ -164,7 +164,7 @@ const takeFrom = (
     all.push(taken);
     records -= taken.records.length;
     bytes -= before - handOut.free.bytes;
-    // A partition that has given goes to the end, so that a busy one doesn't starve the others.
+    // The partition moves to the end of the order, so that a busy partition doesn't starve the others.
     held.delete(partition);
     held.set(partition, handOut);
   }

@@ -1,49 +1,49 @@
-/** One partition's records on their way into answers: which are free, which are out, and how far all are consumed. */
+/** The buffered records of one partition: which are free, which are taken for an answer, and the consumed position. */
 
 /** A record as its reader gets it. */
 export interface KeptRecord {
   readonly offset: bigint;
   readonly text: Buffer;
-  /** Bytes of memory that it counts for. */
+  /** Bytes of memory that the record counts for. */
   readonly cost: number;
 }
 
-/** Neighbours that share a fate. */
+/** Consecutive records with the same state. */
 interface Segment {
-  /** Empty once they are consumed, or forgotten after `close`. */
+  /** Empty after the records are consumed, or dropped after `close`. */
   records: KeptRecord[];
-  /** Behind the last of them, and behind offsets after it that are no records for readers. */
+  /** The offset after the last record and after following offsets without a record. */
   end: bigint;
   state: "free" | "out" | "consumed";
 }
 
-/** Records taken together; exactly one of the two ends it. */
+/** Records that were taken together. The caller must call exactly one of `consume` and `release`. */
 export interface Taken {
   readonly records: readonly KeptRecord[];
   consume(): void;
-  /** Makes them free again, in their old place. */
+  /** Makes the records free again, at their offsets. */
   release(): void;
 }
 
 export interface PartitionHandOut {
-  /** Records that nobody has, and what they cost. */
+  /** Number and bytes of the free records. */
   readonly free: { readonly count: number; readonly bytes: number };
-  /** Are some taken and neither consumed nor released? */
+  /** True if records are taken and neither consumed nor released. */
   readonly isOut: boolean;
   add(records: readonly KeptRecord[]): void;
-  /** Everything before this offset was added; the offsets that were not are no records for readers. */
+  /** All records before this offset have been added. */
   pass(offset: bigint): void;
-  /** The first free ones in offset order, as many as both bounds allow; one at least, where there is one. */
+  /** Takes the first free records in offset order, within both limits, but at least one. undefined: no record is free. */
   take(maxRecords: number, maxBytes: number): Taken | undefined;
-  /** The offset below which everything is consumed, if it has moved since it was last asked for. */
+  /** The offset before which all records are consumed; undefined: it has not changed since the last call. */
   newPosition(): bigint | undefined;
-  /** Forgets the free records behind all others. Returns the offset of the first of them; undefined: there are none. */
+  /** Drops the free records after the last taken record. Returns the first dropped offset; undefined: no free records. */
   dropTail(): bigint | undefined;
-  /** Forgets what is free or becomes free. What is out can still be consumed. */
+  /** Drops free records, and released ones from now on. Taken records can still be consumed. */
   close(): void;
 }
 
-/** `forgotten` is called with the cost of records that aren't kept any more. */
+/** `forgotten` is called with the cost of records that are no longer in memory. */
 export const createPartitionHandOut = (forgotten: (cost: number) => void): PartitionHandOut => {
   const segments: Segment[] = [];
   let [position, closed]: [bigint | undefined, boolean] = [undefined, false];
@@ -130,7 +130,7 @@ const takenOf = (out: Segment, settle: Settle): Taken => ({
   },
 });
 
-/** The first `length` records of a free segment, out; what remains of it stays free behind them. */
+/** Takes the first `length` records of a free segment as a segment of their own; the rest stays free. */
 const cut = (segments: Segment[], whole: Segment, length: number): Segment => {
   if (length === whole.records.length) {
     whole.state = "out";
@@ -138,7 +138,7 @@ const cut = (segments: Segment[], whole: Segment, length: number): Segment => {
   }
   const out = segmentOf(whole.records.slice(0, length), "out");
   whole.records = whole.records.slice(length);
-  // Offsets between two neighbours are no records for readers.
+  // There are no records for readers between two consecutive records.
   out.end = whole.records[0]?.offset ?? out.end;
   segments.splice(segments.indexOf(whole), 0, out);
   return out;
@@ -161,7 +161,7 @@ const segmentOf = (records: KeptRecord[], state: Segment["state"]): Segment => (
 
 const endOf = (records: readonly KeptRecord[]): bigint => (records.at(-1)?.offset ?? -1n) + 1n;
 
-/** How many of the records fit, at least one: a record that is larger than any bound must not block its partition. */
+/** How many of the records fit; at least one, so that a record above the limit doesn't block its partition. */
 const fitting = (records: readonly KeptRecord[], maxRecords: number, maxBytes: number): number => {
   let bytes = 0;
   let length = 0;

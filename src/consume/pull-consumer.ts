@@ -1,4 +1,4 @@
-/** The pulls of one consumer: they wait at its member's door, and share what comes in the order in which they came. */
+/** The pulls of one consumer. They wait for the records of its member and get them in the order of their arrival. */
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createPullMember, type PullMember, type PullMemberOptions } from "./pull-member.ts";
@@ -7,10 +7,10 @@ import { createWaitingPull, type Pull, type PullRequest, type WaitingPull } from
 
 export interface PullConsumer {
   readonly owner: string;
-  /** Milliseconds of the clock; undefined: a call waits, or its answer is being written. */
+  /** Milliseconds since the epoch; undefined: a pull waits, or its answer is being written. */
   readonly idleSince: number | undefined;
   pull(request: PullRequest): Promise<Pull>;
-  /** Ends the pulls that wait, and leaves the group once the fate of every answer is known. */
+  /** Ends the waiting pulls, and leaves the group when all answers are settled. */
   close(): Promise<void>;
 }
 
@@ -22,21 +22,21 @@ export interface PullConsumerOptions extends Pick<
   readonly idleMs: number;
   readonly joinMs: number;
   readonly onError: (error: GatewayError) => void;
-  /** From here on it takes no pulls. */
+  /** The consumer accepts no pulls from now on. */
   readonly onLeaving: () => void;
-  /** The group is left. */
+  /** The consumer has left the group. */
   readonly onLeft: () => void;
 }
 
-/** What a member keeps for pulls to come. */
+/** Records that a member buffers for later pulls. */
 const MAX_BUFFERED_RECORDS = 1000;
 const MAX_BUFFERED_BYTES = 2 * 1024 * 1024;
-/** Before a member that has not heard from its group is asked again whether it has. */
+/** Milliseconds between two checks whether the group has answered the member's heartbeat. */
 const UNCONFIRMED_MS = 250;
 
 export const createPullConsumer = (options: PullConsumerOptions): PullConsumer => {
   const { clock, joinMs, onError, onLeaving, onLeft } = options;
-  const line = createLine(clock, () => member);
+  const waiting = createWaitingPulls(clock, () => member);
   const activity = createActivity(options, () => void close());
   let member: PullMember | undefined;
 
@@ -45,23 +45,23 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
     maxBufferedRecords: MAX_BUFFERED_RECORDS,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
     isIdle: () => activity.idleSince !== undefined,
-    events: eventsOf(line, onError),
+    events: eventsOf(waiting, onError),
   }).then(
     (created) => {
       member = created;
-      line.fill();
+      waiting.fill();
     },
     (error: unknown) => {
       onLeaving();
       onLeft();
-      line.note(asGatewayError(error));
-      line.end();
+      waiting.note(asGatewayError(error));
+      waiting.end();
     },
   );
 
   const leave = async (): Promise<void> => {
     onLeaving();
-    line.end();
+    waiting.end();
     await joined;
     await activity.ceased();
     await member?.close();
@@ -77,7 +77,7 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
     if (request.signal.aborted) return answer([]);
     member?.wanted();
     const wait = createWaitingPull(request, { clock, joinMs });
-    line.add(wait);
+    waiting.add(wait);
     await wait.ended;
     const fault = faultOf(wait, member);
     if (fault === undefined) return answer(wait.taken);
@@ -96,16 +96,19 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
   };
 };
 
-const eventsOf = (line: Line, onError: PullConsumerOptions["onError"]): PullMemberOptions["events"] => ({
-  onFree: line.fill,
-  onAssigned: line.startWaits,
-  // Answers with records of these partitions are written and counted while the partitions are still ours.
-  onRevoked: line.end,
+const eventsOf = (
+  waiting: WaitingPulls,
+  onError: PullConsumerOptions["onError"],
+): PullMemberOptions["events"] => ({
+  onFree: waiting.fill,
+  onAssigned: waiting.startWaits,
+  // Ends the pulls now, so that their answers are written and committed before the partitions are revoked.
+  onRevoked: waiting.end,
   onError: (error) => {
     onError(error);
-    line.note(error);
+    waiting.note(error);
   },
-  // What isn't stored comes again later. It says nothing of the events that there are now.
+  // A failed commit is no fault of a pull: its records are only delivered again.
   onCommitFailed: onError,
 });
 
@@ -121,18 +124,19 @@ const answerOf = (taken: readonly Taken[], member: PullMember | undefined, activ
   },
 });
 
-/** The pulls that wait, first come, first served. */
-interface Line {
+/** The waiting pulls, first come, first served. */
+interface WaitingPulls {
   add(pull: WaitingPull): void;
-  /** Hands out what the member has. */
+  /** Hands out the records that the member has. */
   readonly fill: () => void;
-  /** The group's partitions are known, for those in the line and those to come. */
+  /** The partitions are assigned: starts the wait of all present and later pulls. */
   readonly startWaits: () => void;
+  /** Stores the fault in all waiting pulls. */
   note(fault: GatewayError): void;
   readonly end: () => void;
 }
 
-const createLine = (clock: Clock, member: () => PullMember | undefined): Line => {
+const createWaitingPulls = (clock: Clock, member: () => PullMember | undefined): WaitingPulls => {
   const pulls = new Set<WaitingPull>();
   let assigned = false;
   let cancelRetry = (): void => undefined;
@@ -150,7 +154,7 @@ const createLine = (clock: Clock, member: () => PullMember | undefined): Line =>
     }
     for (const pull of pulls) {
       if (!fillFrom(member(), pull)) {
-        // Waiting for memory with memory in hand would stop everyone.
+        // A pull that holds records must not wait for memory: its own records may be the memory that is missing.
         if (member()?.isStarved === true && pull.taken.length > 0) end(pull);
         return;
       }
@@ -179,7 +183,7 @@ const createLine = (clock: Clock, member: () => PullMember | undefined): Line =>
   };
 };
 
-/** Is the pull full? If not, there was no more to be had. */
+/** Returns true if the pull is full, and false if the member has no more records. */
 const fillFrom = (member: PullMember | undefined, pull: WaitingPull): boolean => {
   while (pull.missing > 0 && pull.bytesLeft > 0) {
     const taken = member?.take(pull.missing, pull.bytesLeft) ?? [];
@@ -192,8 +196,8 @@ const fillFrom = (member: PullMember | undefined, pull: WaitingPull): boolean =>
 const NO_MEMORY = "limits.memory is used up: there are events, but no memory to read them";
 
 /**
- * Why an empty answer would be a lie, and why records may not be handed out. Without a member there is nobody who could say
- * that there are no records.
+ * The reason why a pull fails: its records may belong to another member now, or the gateway can't know that there are no
+ * records. undefined: the pull gets its records, or an empty answer.
  */
 const faultOf = ({ taken, fault }: WaitingPull, member: PullMember | undefined): GatewayError | undefined => {
   if (member?.isConfirmed === false) return fault ?? new GatewayError("BROKER_UNAVAILABLE");
@@ -203,17 +207,17 @@ const faultOf = ({ taken, fault }: WaitingPull, member: PullMember | undefined):
   return fault ?? (member === undefined ? new GatewayError("BROKER_UNAVAILABLE") : undefined);
 };
 
-/** A partition's records go out in order, also where some were released while others were taken. */
+/** Sorts by offset: a released part may have been taken again after a later part of its partition. */
 const byOffset = ({ records: [a] }: Taken, { records: [b] }: Taken): number =>
   (a?.offset ?? 0n) < (b?.offset ?? 0n) ? -1 : 1;
 
-/** Is there a pull that waits or whose answer's fate is not known? */
+/** Counts the pulls that wait or whose answer is not settled, and reports when there has been no pull for `idleMs`. */
 interface Activity {
-  /** Milliseconds of the clock; undefined: there is one. */
+  /** Milliseconds since the epoch; undefined: there is a pull. */
   readonly idleSince: number | undefined;
   begin(): void;
   end(): void;
-  /** Resolves when there is none, and keeps it from being called idle. */
+  /** Resolves when there is no pull. `onIdle` is not called from now on. */
   ceased(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** One member of a consumer group, kept between its pulls: it buffers a little, hands out, and commits in order. */
+/** A member of a consumer group that is kept between pulls. It buffers records, hands them out, and commits in order. */
 import type { Broker, Subscription, SubscriptionHandlers, TopicPartitionOffset } from "../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../errors.ts";
 import { createHeldPartitions, type HeldPartitions, type HeldPartitionsOptions } from "./held-partitions.ts";
@@ -8,32 +8,32 @@ import { READ_BYTES, type ReaderMemory } from "./reader-memory.ts";
 export interface PullMemberOptions extends Omit<HeldPartitionsOptions, "memory"> {
   readonly broker: Pick<Broker, "subscribe">;
   readonly group: string;
-  /** Where the group begins in partitions that it has no position in. */
+  /** Where the group starts in a partition without a committed position. */
   readonly from: "earliest" | "latest";
   readonly memory: ReaderMemory;
-  /** Whose memory it uses. */
+  /** The principal whose memory limit applies. */
   readonly owner: string;
-  /** No call waits, and no answer is being written. */
+  /** True if no pull waits and no answer is being written. */
   readonly isIdle: () => boolean;
   readonly events: MemberEvents;
 }
 
 interface MemberEvents {
-  /** Something is free that may not have been before, or there is no memory for more. */
+  /** Records have become free, or memory has run out. */
   readonly onFree: () => void;
-  /** The group has been (re)balanced. */
+  /** The group has assigned partitions. */
   readonly onAssigned: () => void;
-  /** Partitions are being taken away: answers that hold records of them should come to an end now. */
+  /** Partitions are being revoked: answers with their records should be finished now. */
   readonly onRevoked: () => void;
   readonly onError: (error: GatewayError) => void;
-  /** Positions could not be stored: their records come again. */
+  /** A commit has failed: its records are delivered again. */
   readonly onCommitFailed: (error: GatewayError) => void;
 }
 
 export interface PullMember extends Pick<HeldPartitions, "take" | "isStarved" | "lacksMemory" | "wanted"> {
-  /** False: the group may have given the partitions to another member, so that nothing may be handed out. */
+  /** False if the group may have assigned the partitions to another member. No record may be handed out then. */
   readonly isConfirmed: boolean;
-  /** Marks as consumed and commits what has become whole. Never rejects: what isn't committed comes again. */
+  /** Marks records as consumed and commits the new positions. Never rejects: uncommitted records are delivered again. */
   consume(taken: readonly Taken[]): Promise<void>;
   release(taken: readonly Taken[]): void;
   close(): Promise<void>;
@@ -108,7 +108,7 @@ const handlersOf = (
   onRevoked: async (revoked) => {
     partitions.giveUp(revoked);
     events.onRevoked();
-    // Offsets that were passed since the last answer.
+    // Commits the offsets without records that were passed since the last answer.
     void commits.commit(partitions.newPositions());
     await partitions.settled(revoked);
     await commits.done();
@@ -127,7 +127,7 @@ interface Commits {
   done(): Promise<void>;
 }
 
-/** One commit after the other, so that a position never goes back. */
+/** Commits one after the other, so that a committed position never decreases. */
 const createCommits = ({ onCommitFailed }: Pick<MemberEvents, "onCommitFailed">): Commits => {
   let subscription: Subscription | undefined;
   let last = Promise.resolve();

@@ -1,24 +1,24 @@
-/** One bound over the events that all groups hold for their readers, and one over those of each owner of groups. */
+/** Bounds the memory of the events that group members buffer: one limit for all members, and one for each owner. */
 import type { Clock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 
-/** A member that holds events. */
+/** A member that buffers events. */
 export interface Holder {
-  /** No call waits for its events, and no answer with them is being written. */
+  /** True if no pull waits and no answer is being written. */
   isIdle(): boolean;
-  /** Forgets events that it can read again. */
+  /** Drops events that the member can read again. */
   drop(): void;
-  /** There is memory for one more read. */
+  /** Called when there is memory for one more read. */
   onRoom(): void;
 }
 
 export interface HolderMemory {
-  /** What an event of so many bytes counts for. An event that is larger than the bound counts as all of it. */
+  /** The memory that an event counts for. An event above the owner's limit counts as the whole limit. */
   costOf(bytes: number): number;
-  /** Takes all of the cost, or nothing. Idle holders drop their events first. */
+  /** Takes the whole cost or nothing. Idle holders drop their events if that makes room. */
   tryTake(cost: number): boolean;
   readonly give: (cost: number) => void;
-  /** Calls `onRoom` once, when there is memory for one more read. */
+  /** Calls `onRoom` once, as soon as there is memory for one more read. */
   awaitRoom(): void;
   leave(): void;
 }
@@ -27,16 +27,16 @@ export interface ReaderMemory {
   join(owner: string, holder: Holder): HolderMemory;
 }
 
-/** Bytes of a partition that one read brings, if these are more than one record. */
+/** Maximum bytes of one partition in one read; a single larger record is read alone. */
 export const READ_BYTES = 256 * 1024;
-/** Of the objects around an event's bytes, roughly. */
+/** Estimated bytes of the objects that hold an event. */
 const OVERHEAD = 200;
-/** A holder that has taken nothing for so long after it was called has nothing to read. */
+/** A holder that takes no memory within this time after `onRoom` has no records to read. */
 const LONGEST_READ_MS = 1000;
-/** Memory that others give back is noticed after so many milliseconds. */
+/** Milliseconds between two checks whether other parts of the process have given memory back. */
 const LOOK_AGAIN_MS = 100;
 
-/** Takes the cost from what idle holders forget: those of the same owner where the owner's bound is the one that is met. */
+/** Makes idle holders drop events until the cost fits. At the owner's limit, only holders of the same owner help. */
 const reclaim = (holders: ReadonlyMap<Holder, MemoryBudget>, taker: Holder, cost: number): boolean => {
   const own = holders.get(taker);
   if (own === undefined) return false;
@@ -49,25 +49,25 @@ const reclaim = (holders: ReadonlyMap<Holder, MemoryBudget>, taker: Holder, cost
   return false;
 };
 
-type ReadsUnderWay = Map<Holder, { readonly own: MemoryBudget; readonly at: number }>;
+type ReadsInFlight = Map<Holder, { readonly own: MemoryBudget; readonly at: number }>;
 
-/** Reads that have been asked for since then and haven't come; undefined: of all owners. */
-const readsOf = (reading: ReadsUnderWay, of: MemoryBudget | undefined, since: number): number => {
+/** Number of reads that were started at `since` or later and have not returned. `of` undefined: of all owners. */
+const readsOf = (reading: ReadsInFlight, of: MemoryBudget | undefined, since: number): number => {
   let reads = 0;
   for (const { own, at } of reading.values()) if (at >= since && (of === undefined || of === own)) reads += 1;
   return reads;
 };
 
-/** An owner may hold half of it, so that the readers of one owner don't stop all others. */
+/** Each owner gets at most half of the memory, so that the readers of one owner can't stop all others. */
 export const createReaderMemory = (whole: MemoryBudget, clock: Clock): ReaderMemory => {
   const ownerBytes = Math.floor(whole.maxBytes / 2);
   const readBytes = Math.min(READ_BYTES, Math.floor(ownerBytes / 4));
-  /** As many as there are accounts and keys in the settings. */
+  /** Bounded by the number of accounts and keys in the settings. */
   const owners = new Map<string, MemoryBudget>();
   const holders = new Map<Holder, MemoryBudget>();
   const waiting = new Map<Holder, MemoryBudget>();
-  /** Holders that have been called and haven't taken anything since. */
-  const reading: ReadsUnderWay = new Map();
+  /** Holders whose `onRoom` was called and that have taken no memory since. */
+  const reading: ReadsInFlight = new Map();
   let lookAgain: (() => void) | undefined;
 
   const hasRoom = (of: MemoryBudget): boolean => {

@@ -1,31 +1,31 @@
-/** When a member's partitions stand still: while enough is buffered, or while memory is short. */
+/** Pauses a member's partitions while enough records are buffered or memory is short. */
 import type { Subscription } from "../broker/broker.ts";
 import type { PartitionHandOut } from "./partition-hand-out.ts";
 
 export interface ReadingBounds {
   readonly topic: string;
-  /** Free records, and bytes of them, from which on the partitions are paused. */
+  /** Number and bytes of free records at which the partitions are paused. */
   readonly maxBufferedRecords: number;
   readonly maxBufferedBytes: number;
 }
 
 export interface Reading {
-  /** There is no memory for a record that has been read: everything stands still. */
+  /** A record was read and there is no memory for it: all partitions are paused. */
   readonly isStarved: boolean;
-  /** Is there a record that a pull doesn't get only because of memory? Once memory is there, this is told only once more. */
+  /** True if a pull lacks a record only because of memory. After the memory is back, returns true once more. */
   readonly lacksMemory: () => boolean;
-  /** From here on the subscription is paused and resumed. */
+  /** From now on this subscription is paused and resumed. */
   readonly begin: (subscription: Subscription) => void;
   readonly regulate: () => void;
-  /** Partitions that were just assigned aren't paused. */
+  /** Partitions were assigned, so none of them is paused. */
   readonly restart: () => void;
-  /** The partition is to be read again from this offset. Until `wake`, everything stands still. */
+  /** Reads the partition again from this offset, after `wake`. Until then all partitions are paused. */
   readonly miss: (partition: number, offset: bigint) => void;
   readonly isMissing: (partition: number) => boolean;
   readonly forget: (partition: number) => void;
-  /** Records have come; some of them may have been missed. */
+  /** Records have arrived; some of them may have been missed. */
   readonly noteArrival: () => void;
-  /** Reads again what was missed. */
+  /** Reads the missed records again. */
   readonly wake: () => void;
 }
 
@@ -51,7 +51,7 @@ export const createReading = (bounds: ReadingBounds, held: Held): Reading => {
   };
 
   const wake = (): void => {
-    // Before the subscription is known nothing can be sought.
+    // Without a subscription there is nothing to seek; `begin` calls `wake` again.
     if (subscription === undefined) return;
     starved = false;
     for (const [partition, offset] of missed) subscription.seek({ topic: bounds.topic, partition, offset });

@@ -1,43 +1,43 @@
-/** One pull: what it asks for, what it has so far, and when its wait is over. */
+/** One pull: its request, the records that it has so far, and the end of its wait. */
 import type { GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Taken } from "./partition-hand-out.ts";
 
 export interface PullRequest {
-  /** Who asks: bounds of memory, groups and waiting calls hold for each owner. */
+  /** The caller's principal. Memory, groups and waiting calls are limited for each owner. */
   readonly owner: string;
   readonly group: string;
-  /** Pulls under one name share a member; under several names they share the partitions. */
+  /** Pulls with the same name share a member. Different names are different members, which share the partitions. */
   readonly consumer: string;
   readonly topic: string;
-  /** Where the group begins in partitions that it has no position in; asked of a consumer's first pull only. */
+  /** Where the group starts in a partition without a committed position; used by a consumer's first pull only. */
   readonly from: "earliest" | "latest";
   readonly maxRecords: number;
-  /** Milliseconds to wait for that many, counted from when the group has given its partitions out. */
+  /** Milliseconds to wait for `maxRecords`, from the assignment of the partitions on. */
   readonly waitMs: number;
-  /** The client has gone: nothing more is taken for it. */
+  /** Aborted when the client disconnects: no more records are taken for it. */
   readonly signal: AbortSignal;
 }
 
-/** Records for one answer. Exactly one of the two is called, once the answer's fate is known. */
+/** Records for one answer. The caller must call exactly one of `consume` and `release` when the answer is settled. */
 export interface Pull {
   readonly texts: readonly Buffer[];
-  /** They were sent. Resolves when the group's position says so; never rejects. */
+  /** The records were sent. Resolves when their positions are committed; never rejects. */
   consume(): Promise<void>;
-  /** They were not: the next pull gets them. */
+  /** The records were not sent: the next pull gets them. */
   release(): void;
 }
 
 export interface WaitingPull {
   readonly taken: readonly Taken[];
-  /** Records and bytes that there is still room for. */
+  /** Records and bytes that the pull can still take. */
   readonly missing: number;
   readonly bytesLeft: number;
-  /** What went wrong while it waited: to say that there are no records would be a lie then. */
+  /** A fault during the wait. With a fault, an empty pull fails instead of reporting that there are no records. */
   fault: GatewayError | undefined;
   readonly ended: Promise<void>;
   add(taken: Taken): void;
-  /** The group's partitions are known: from now on `waitMs` counts, and only the first time. */
+  /** The partitions are assigned: starts `waitMs`. Only the first call counts. */
   startWait(): void;
   end(): void;
 }
@@ -47,10 +47,10 @@ interface WaitingPullOptions {
   readonly joinMs: number;
 }
 
-/** Of one answer, whatever the number of records asked for. */
+/** Maximum bytes of one answer, also if the client asks for more records. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** Begins to wait, at most for `joinMs` until `startWait`. The request's signal must not have been aborted yet. */
+/** Starts to wait, until `startWait` for at most `joinMs`. The request's signal must not be aborted yet. */
 export const createWaitingPull = (
   { maxRecords, waitMs, signal }: PullRequest,
   { clock, joinMs }: WaitingPullOptions,

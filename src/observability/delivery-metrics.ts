@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 interface DeliveryState {
   readonly connector: string;
   readonly inFlight: number;
-  /** Records that wait for the time of an attempt. */
+  /** Records that wait for the time of their next attempt. */
   readonly waiting: number;
   readonly lag: { readonly records: number; readonly seconds: number };
 }
@@ -12,9 +12,9 @@ interface DeliveryState {
 export interface DeliveryMetrics {
   attemptEnded(connector: string, outcome: string, seconds: number): void;
   recordDropped(connector: string, deadLettered: boolean): void;
-  /** A transaction of the event service is no client's own. */
+  /** The event service received a transaction that belongs to no client. */
   transactionUnowned(): void;
-  /** Reads, at each scrape, what deliveries are about; all who are given are asked. */
+  /** Adds a function that is called at each scrape and returns the state of deliveries. */
   deliveriesFrom(read: () => Promise<readonly DeliveryState[]>): void;
 }
 
@@ -84,7 +84,7 @@ const GAUGES: readonly Reading[] = [
   ],
 ];
 
-/** The gauges of one scrape are collected at once, and share one reading. */
+/** All gauges of a scrape are collected together and share one call of `read`. */
 const gaugesFrom = (registers: Registry[], read: () => Promise<readonly DeliveryState[]>): void => {
   let reading: Promise<readonly DeliveryState[]> | undefined;
   const shared = (): Promise<readonly DeliveryState[]> =>

@@ -1,18 +1,18 @@
-/** Liveness and readiness: the process lives; it could store an event now. */
+/** Readiness: whether the process can store an event now. */
 import { GatewayError } from "../errors.ts";
 
 export interface Health {
   /**
-   * Resolves when an event could be stored now. Rejects with BROKER_UNAVAILABLE or, once the process is going
-   * down, with SHUTTING_DOWN. Asks the broker at most once in `cacheMs`, however many ask here.
+   * Resolves if an event can be stored now. Rejects with BROKER_UNAVAILABLE, or with SHUTTING_DOWN after `shutDown`.
+   * Asks the broker at most once in `cacheMs`.
    */
   ready(): Promise<void>;
-  /** From here on the process is never ready again. */
+  /** From now on `ready` always rejects. */
   shutDown(): void;
 }
 
 export interface HealthOptions {
-  /** Resolves when the broker could store a record, else rejects; see `Broker.check`. */
+  /** See `Broker.check`. */
   readonly check: () => Promise<void>;
   readonly cacheMs: number;
   readonly now: () => number;

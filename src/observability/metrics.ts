@@ -1,33 +1,31 @@
-/** Metrics in Prometheus' text format. Names and labels are documented for users: renaming one breaks dashboards. */
+/** Metrics in Prometheus' text format. Users' dashboards depend on the names and labels: don't rename them. */
 import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FailureOutcome } from "../errors.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 
-/** The metrics of several processes as those of one. */
-
-/** All metrics of one process at one time: plain data, which can be sent to another process. */
+/** All metrics of one process as plain data, which can be sent to another process. */
 export type MetricSamples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
-/** Counters and histograms add up; gauges add up too, but for those that say otherwise (ages, versions). */
+/** Adds up the metrics of several processes. A gauge with another aggregator (an age, a version) isn't added up. */
 const summed = (all: readonly MetricSamples[]): Registry => AggregatorRegistry.aggregate([...all]);
 
-/** In the text format of Prometheus. */
+/** The sum in Prometheus' text format. */
 export const textOfSum = (all: readonly MetricSamples[]): Promise<string> => summed(all).metrics();
 
 /**
- * What stays of processes that have ended: their counts, or else a sum would go down, which Prometheus takes for a
- * restart of everything.
+ * The counters and histograms of ended processes, to be kept in the sum. Otherwise the sum would decrease, and Prometheus
+ * would take that for a counter reset.
  */
 export const countsOf = (all: readonly MetricSamples[]): Promise<MetricSamples> =>
   summed(all.map((samples) => samples.filter(isCount))).getMetricsAsJSON();
 
-/** prom-client's declarations name the types by an enum's numbers; what it sends are these words. */
+/** prom-client declares the types as numbers of an enum, but its samples contain these words. */
 const COUNTS = new Set(["counter", "histogram"]);
 
 const isCount = ({ type }: MetricSamples[number]): boolean => COUNTS.has(String(type));
 
 interface RequestObservation {
-  /** The route's template, never the path itself: a label must not grow with what clients send. */
+  /** The route's template. The path itself would give each client the power to create labels. */
   readonly route: string;
   readonly method: string;
   readonly status: number;
@@ -37,28 +35,28 @@ interface RequestObservation {
 export interface Metrics extends DeliveryMetrics {
   requestObserved(request: RequestObservation): void;
   eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
-  /** One append to the broker that has settled: its duration and how many records it carried. */
+  /** An append has settled: its duration and number of records. */
   appendObserved(seconds: number, records: number): void;
-  /** Reads, at each scrape, the bytes that wait for the broker. */
+  /** `read` is called at each scrape and returns the bytes that wait for the broker. */
   bufferedBytesFrom(read: () => number): void;
-  /** Reads, at each scrape, the bytes that clients make the process hold. */
+  /** `read` is called at each scrape and returns the bytes of `limits.memory` in use. */
   clientMemoryFrom(read: () => number): void;
   authFailed(reason: string): void;
   webhookRefused(source: string): void;
   readonly contentType: string;
-  /** Everything in the text format of Prometheus. */
+  /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
-  /** Everything as data, to be summed up with other processes'. */
+  /** All metrics as data, to be added up with those of other processes. */
   samples(): Promise<MetricSamples>;
 }
 
-/** Where stations are created by being written to, their number has no bound but this one; the rest are "other". */
+/** Maximum number of station labels; further stations are "other". Needed because writes can create stations. */
 const MAX_STATION_LABELS = 1000;
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const APPEND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 
-/** Registries are made, not shared: two in one process (tests, workers) don't meet. */
+/** Creates a registry of its own, so that two in one process (as in tests) are independent. */
 export const createMetrics = (): Metrics => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

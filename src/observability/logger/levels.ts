@@ -1,30 +1,30 @@
 /**
- * Levels of named loggers, by the names that Kafka Connect has for levels, and changed while the process runs. A logger
- * without a level of its own has that of the one it belongs to: `delivery.<connector>` belongs to `delivery`, all to `root`.
+ * Levels of named loggers, which can change while the process runs. They have the names that Kafka Connect uses. A logger
+ * without its own level has the level of its parent: `delivery` for `delivery.<connector>`, `root` for all others.
  */
 export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF"] as const;
 
 export type Level = (typeof LEVELS)[number];
 
-/** As the logger's methods are called; `silent`: nothing is written. */
+/** The names of the logger's methods; `silent` writes nothing. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
 export interface LoggerState {
   readonly level: Level;
-  /** Milliseconds since the epoch; null: it has never been set. */
+  /** Milliseconds since the epoch; null: the level was never set. */
   readonly last_modified: number | null;
 }
 
 export interface LogLevels {
-  /** Loggers that there are whatever is set, and those whose level was set. */
+  /** The built-in loggers, and the loggers whose level was set. */
   readonly names: readonly string[];
   of(logger: string): LoggerState;
-  /** false: so many loggers have a level of their own that no other gets one. */
+  /** false: the name is too long, or too many loggers have their own level. */
   canSet(logger: string): boolean;
-  /** Does nothing where it can't be set. */
+  /** Does nothing if `canSet` is false. */
   set(logger: string, level: Level, at: number): void;
   isEnabled(logger: string, level: LogLevel): boolean;
-  /** As the library that writes the lines calls the level. */
+  /** The logger's level by pino's name. */
   nameOf(logger: string): LogLevel;
   onChange(listener: () => void): void;
 }
@@ -33,9 +33,9 @@ const ROOT = "root";
 const DELIVERY = "delivery";
 const ALWAYS = [ROOT, DELIVERY, "http", "kafka"];
 
-/** Loggers with a level of their own. */
+/** Maximum number of loggers with their own level. */
 const MOST = 1000;
-/** UTF-16 units; the longest name of a connector has fewer. */
+/** UTF-16 units; more than the longest connector name. */
 const LONGEST_NAME = 300;
 
 const NAMES: Readonly<Record<Level, LogLevel>> = {

@@ -1,29 +1,29 @@
-/** Gathers log lines and hands them on in pieces: no line is broken, none waits long, and none holds the process up. */
+/** Gathers log lines and writes them in pieces of whole lines. A slow reader doesn't block the process. */
 import type { Clock } from "../../lib/clock.ts";
 import type { Outlet } from "./outlet.ts";
 import { PieceQueue } from "./piece-queue.ts";
 
 export interface LineSink {
-  /** Takes a whole line with its newline. Never fails and never waits. */
+  /** Takes a whole line with its newline. Never throws and never blocks. */
   write(line: string): void;
-  /** Hands on what has gathered; resolves once the system has it, or after two seconds: then the rest is given up. */
+  /** Writes the gathered lines. Resolves when the system has taken them, or after two seconds, and then drops the rest. */
   close(): Promise<void>;
-  /** Hands on what the system takes at once: for the process's end, when there is no event loop any more. */
+  /** Writes synchronously as much as the system takes at once, for the process's end, when the event loop has stopped. */
   flushNow(): void;
 }
 
 export interface LineSinkOptions {
   readonly outlet: Outlet;
   readonly clock: Clock;
-  /** The line that tells how many lines were dropped. */
+  /** Creates the line that reports the number of dropped lines. */
   readonly dropped: (lines: number) => string;
-  /** Bytes that may wait for a slow reader. */
+  /** Maximum bytes that wait for a slow reader. */
   readonly maxWaitingBytes?: number;
 }
 
 /**
- * What several processes write to one pipe stays in one piece up to 4096 bytes (`pipe(7)`), so a piece is as many whole
- * lines as fit. A longer line is a piece by itself.
+ * A write of up to 4096 bytes to a pipe is atomic (`pipe(7)`), so lines of several processes don't mix. A piece holds as
+ * many whole lines as fit; a longer line is written alone.
  */
 const PIECE_BYTES = 4096;
 const GATHER_MS = 250;

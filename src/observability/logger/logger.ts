@@ -1,4 +1,4 @@
-/** Logs: JSON lines on standard output, gathered for a moment, which wait for no reader. */
+/** Logs as JSON lines on standard output. Lines are gathered briefly, and a slow reader doesn't block the process. */
 import pino from "pino";
 import { systemClock } from "../../lib/clock.ts";
 import { createLogLevels, type LogLevel, type LogLevels } from "./levels.ts";
@@ -12,16 +12,16 @@ export type { LogLevel, LogLevels };
 
 export interface Log {
   readonly logger: Logger;
-  /** For requests' lines, which are many: the same lines as the logger `http`'s, for less. */
+  /** Writes the line of a request, with the fields of the logger `http` and less CPU time. */
   readonly requestLog: RequestLog;
   readonly levels: LogLevels;
-  /** Writes what `levels` allows this logger. */
+  /** A logger whose level is `levels.of(name)`. */
   named(name: string): Logger;
-  /** Writes everything: the caller asks `levels` itself. */
+  /** Writes all levels: the caller checks `levels` itself. */
   readonly unfiltered: Logger;
-  /** Resolves once every line so far has been handed to the operating system, or after two seconds. */
+  /** Resolves when the operating system has taken all lines, or after two seconds. */
   close(): Promise<void>;
-  /** Hands over what the system takes at once: when the process ends and nothing can be waited for. */
+  /** Writes synchronously as much as the system takes at once, for the process's end. */
   flushNow(): void;
 }
 
@@ -29,11 +29,11 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** A file descriptor or a file's path. Default: standard output. */
   readonly destination?: number | string;
-  /** The number of this process among those that write to the same destination; a field of each line. */
+  /** Number of this worker process; a field of each line. */
   readonly worker?: number;
 }
 
-/** Masked where they are a line's own fields. pino's own redaction copies each line's fields first: 6 kB a request. */
+/** Top-level fields that are masked. The redaction of pino copies the fields of each line first: 6 kB per request. */
 const SECRETS = ["authorization", "cookie", "token", "secret", "password", "connectionToken", "key"];
 
 const masked = (fields: Record<string, unknown>): Record<string, unknown> => {

@@ -1,25 +1,25 @@
-/** Where log lines leave the process: a pipe, a terminal, a file or a socket, none of which may hold the process up. */
+/** Writes log lines to a pipe, a terminal, a file or a socket without blocking the process. */
 import fs from "node:fs";
 import tty from "node:tty";
 import { promisify } from "node:util";
 
 export interface Outlet {
   /**
-   * Hands bytes to the system; resolves with how many it took. Fails as the system does: EAGAIN where the reader is
-   * slow. The bytes are the caller's again when the answer is there.
+   * Writes bytes; returns or resolves to the number of written bytes. Fails with the system's error, for example EAGAIN
+   * if the reader is slow. The caller must not change the bytes until then.
    */
   write(bytes: Buffer): number | Promise<number>;
-  /** The same at the process's end, when nothing can be waited for. */
+  /** As `write`, but synchronous, for the process's end. */
   writeNow(bytes: Buffer): number;
-  /** Somebody looks at each line as it comes. */
+  /** The destination is a terminal: lines should appear at once. */
   readonly terminal: boolean;
 }
 
-/** A file descriptor, or the path of a file that is appended to. */
+/** `destination`: a file descriptor, or the path of a file to append to. */
 export const openOutlet = (destination: number | string): Outlet => {
   if (typeof destination === "string") return prompt(fs.openSync(destination, "a"));
-  // As bigints: node's realpathSync judges paths that it knows by the last stat of numbers, and breaks off after a
-  // pipe's. Modules behind a symbolic link would then be loaded twice.
+  // With bigint, because Node's realpathSync reuses the result of the last stat with numbers for cached paths, and stops
+  // early after the stat of a pipe. Modules behind a symbolic link would then be loaded twice.
   const kind = fs.fstatSync(destination, { bigint: true });
   if (kind.isFile()) return prompt(destination);
   if (kind.isSocket() && destination === process.stdout.fd) return throughStream(process.stdout);
@@ -29,8 +29,8 @@ export const openOutlet = (destination: number | string): Outlet => {
 };
 
 /**
- * The same pipe or terminal by a description of our own, which doesn't block. Descriptions are shared with other
- * processes, such as the shell: theirs must go on blocking. undefined: the system has no /proc or doesn't allow it.
+ * Opens the same pipe or terminal again, without blocking. The original open file is shared with other processes, such as
+ * the shell, and must stay blocking for them. undefined: the system has no /proc, or doesn't allow it.
  */
 const openedAnew = (fd: number): number | undefined => {
   const { O_WRONLY, O_NONBLOCK, O_APPEND, O_NOCTTY } = fs.constants;
@@ -41,22 +41,22 @@ const openedAnew = (fd: number): number | undefined => {
   }
 };
 
-/** What takes bytes or refuses them at once is written to right here: waking a thread for it costs ten times as much. */
+/** Writes synchronously to a destination that never blocks. A write by another thread takes ten times as long. */
 const prompt = (fd: number): Outlet => {
   const write = (bytes: Buffer): number => fs.writeSync(fd, bytes);
   return { write, writeNow: write, terminal: tty.isatty(fd) };
 };
 
 /**
- * A socket, as systemd and node's own `stdio: "pipe"` give, can't be opened anew, and a thread that is held up by its
- * reader would hold up the process's end. node's stream polls it.
+ * Writes to a socket, as systemd and Node's `stdio: "pipe"` create, through Node's stream, which polls it. A socket can't be
+ * opened again, and a blocked thread would delay the process's exit.
  */
 const throughStream = (stream: typeof process.stdout): Outlet => {
   stream.on("error", () => undefined);
   return {
     write: (bytes) =>
       new Promise((resolve) => {
-        // Fails only when the reader has gone, and then for ever: nobody is left who could miss the bytes.
+        // A write fails only if the reader has closed the socket, so the error needs no handling.
         stream.write(bytes, () => {
           resolve(bytes.length);
         });
@@ -68,7 +68,7 @@ const throughStream = (stream: typeof process.stdout): Outlet => {
 
 const writeInBackground = promisify(fs.write);
 
-/** What may block is written to by another thread. */
+/** Writes by another thread to a destination that may block. */
 const inBackground = (fd: number): Outlet => ({
   write: async (bytes) => (await writeInBackground(fd, bytes)).bytesWritten,
   writeNow: (bytes) => fs.writeSync(fd, bytes),

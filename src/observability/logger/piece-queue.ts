@@ -1,4 +1,4 @@
-/** Pieces of the log on their way out: handed on at once, or kept in order while the reader is slow. */
+/** A queue of log pieces. It writes them at once, or keeps them in order while the reader is slow. */
 import type { Clock } from "../../lib/clock.ts";
 import { errnoOf } from "../../lib/file-system.ts";
 import { createFifo } from "../../lib/fifo.ts";
@@ -7,26 +7,26 @@ import type { Outlet } from "./outlet.ts";
 export interface PieceQueueOptions {
   readonly outlet: Outlet;
   readonly clock: Clock;
-  /** The line that tells how many lines were dropped. */
+  /** Creates the line that reports the number of dropped lines. */
   readonly dropped: (lines: number) => string;
-  /** Bytes that may wait for a slow reader. What comes beyond them is dropped, until half of them have gone. */
+  /** Maximum bytes that wait for a slow reader. Above it, new lines are dropped until half of the bytes are written. */
   readonly maxWaitingBytes: number;
 }
 
-/** After EAGAIN. A pipe holds 64 kB: 6 MB/s for a reader that is always behind. */
+/** The pause after EAGAIN. A pipe holds 64 kB, so a reader that is always behind gets 6 MB/s. */
 const RETRY_MS = 10;
-/** After another fault, such as a full disk. */
+/** The pause after another fault, such as a full disk. */
 const FAULT_RETRY_MS = 250;
-/** When a reader comes back there may be thousands of pieces: requests have their turn in between. */
+/** Pieces per turn of the event loop, so that thousands of waiting pieces don't delay requests. */
 const PIECES_A_TURN = 64;
 
 export class PieceQueue {
   readonly #options: PieceQueueOptions;
   readonly #waiting = createFifo<Buffer>();
   #waitingBytes = 0;
-  /** What is left of the first piece, of which the system has taken the beginning. */
+  /** The rest of the first piece, if the system has taken only its beginning. */
   #rest: Buffer | undefined;
-  /** The background has the first piece. */
+  /** Another thread is writing the first piece. */
   #writing = false;
   #cancelRetry: (() => void) | undefined;
   #lostLines = 0;
@@ -36,10 +36,10 @@ export class PieceQueue {
     this.#options = options;
   }
 
-  /** Takes a piece of so many lines; the bytes are the queue's from here on. */
+  /** Adds a piece with this number of lines. The caller must not change the bytes any more. */
   push(piece: Buffer, lines: number): void {
     const full = this.#waitingBytes > 0 && this.#waitingBytes + piece.length > this.#options.maxWaitingBytes;
-    // What follows a loss is lost too until that is told, so that the lines in between are in order.
+    // After a loss all lines are dropped until the loss is reported, so that the report stands at the right position.
     if (full || this.#lostLines > 0) {
       this.#lostLines += lines;
       return;
@@ -48,11 +48,11 @@ export class PieceQueue {
     if (!this.#writing && this.#cancelRetry === undefined) this.#drain();
   }
 
-  /** Resolves once the system has all, or after so long; what is left then is given up. */
-  async emptied(patienceMs: number): Promise<void> {
+  /** Resolves when the system has taken all pieces, or after the timeout, and then drops the rest. */
+  async emptied(timeoutMs: number): Promise<void> {
     if (this.#waiting.size === 0) return;
     await new Promise<void>((resolve) => {
-      const giveUp = this.#options.clock.after(patienceMs, () => {
+      const giveUp = this.#options.clock.after(timeoutMs, () => {
         this.#discard();
       });
       this.#watchers.add(() => {
@@ -62,15 +62,15 @@ export class PieceQueue {
     });
   }
 
-  /** Hands on what the system takes at once. */
+  /** Writes synchronously as much as the system takes at once. */
   flushNow(): void {
-    // What a thread is writing can't be waited for here, nor overtaken.
+    // A write by another thread can't be awaited here, and later pieces must not overtake it.
     if (this.#writing) return;
     try {
       for (let bytes = this.#next(); bytes !== undefined; bytes = this.#next())
         this.#advance(bytes, this.#options.outlet.writeNow(bytes));
     } catch {
-      // Nobody reads, or not fast enough, and there is no time left.
+      // The reader is gone or too slow, and the process is ending.
     }
   }
 
@@ -123,7 +123,7 @@ export class PieceQueue {
   }
 
   #advance(bytes: Buffer, written: number): void {
-    // Given up meanwhile.
+    // The piece was discarded during the write.
     if (bytes !== this.#next()) return;
     this.#waitingBytes -= written;
     this.#rest = written < bytes.length ? bytes.subarray(written) : undefined;
@@ -141,7 +141,7 @@ export class PieceQueue {
     else this.#drainLater(errno === "EAGAIN" ? RETRY_MS : FAULT_RETRY_MS);
   }
 
-  /** The reader has gone: there is nobody left who could be told. */
+  /** Drops all pieces, because the reader is gone or the timeout has passed. */
   #discard(): void {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;

@@ -1,6 +1,6 @@
 /**
- * Spans by OpenTelemetry, sent to a collector in OTLP over HTTP. Only imported where there is a collector: loading it
- * takes a quarter of a second and 18 MB.
+ * Creates OpenTelemetry spans and sends them to a collector in OTLP over HTTP. Imported only if a collector is configured,
+ * because loading this file takes a quarter of a second and 18 MB.
  */
 import {
   createTraceState,
@@ -24,7 +24,7 @@ export interface OtlpOptions {
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT } as const;
 
-/** Sampling, headers and names are OpenTelemetry's own variables (`OTEL_TRACES_SAMPLER`, `OTEL_SERVICE_NAME`, …). */
+/** OpenTelemetry's environment variables set sampling, headers and names (`OTEL_TRACES_SAMPLER`, `OTEL_SERVICE_NAME`, …). */
 export const createOtlpTracing = ({ endpoint, version }: OtlpOptions): Tracing => {
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, "")}/v1/traces` });
   const resource = resourceFromAttributes({ "service.name": "stationgate", "service.version": version });

@@ -1,9 +1,9 @@
 /**
- * Traces across services, in the words of W3C Trace Context. Without a collector nothing is begun here, and what a
- * client sent travels on as it came.
+ * Traces across services, in the terms of W3C Trace Context. Without a collector the gateway starts no spans and passes
+ * the client's trace context on unchanged.
  */
 
-/** Where a span stands: the values of the headers of the same names. */
+/** The trace context of a span: the values of the headers with these names. */
 export interface TraceContext {
   readonly traceparent: string;
   readonly tracestate: string | undefined;
@@ -12,36 +12,36 @@ export interface TraceContext {
 export type SpanAttributes = Readonly<Record<string, string | number | undefined>>;
 
 export interface SpanEnd {
-  /** Default: as it began. */
+  /** Default: the name given to `begin`. */
   readonly name?: string;
   readonly attributes: SpanAttributes;
-  /** What failed; absent: nothing did. */
+  /** The error message; absent: success. */
   readonly failure?: string | undefined;
 }
 
 export interface Span {
-  /** For those who are called from within it. */
+  /** The context to send to services that are called within the span. */
   readonly context: TraceContext;
-  /** Without it the span is never told of. */
+  /** Ends the span. A span that isn't ended is never sent. */
   end(how: SpanEnd): void;
 }
 
-/** `server`: a request that came. `client`: one that we make. */
+/** `server`: a received request. `client`: a request that the gateway sends. */
 export type SpanKind = "server" | "client";
 
 export interface Tracing {
-  /** A child of `parent`, or the first of a trace. */
+  /** Starts a span as a child of `parent`, or as the first span of a trace. */
   begin(name: string, kind: SpanKind, parent: TraceContext | undefined): Span;
-  /** Sends what has gathered. Resolves also when the collector is away. */
+  /** Sends the ended spans. Resolves also if the collector is unavailable. */
   close(): Promise<void>;
 }
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** What a `tracestate` may consist of; a state that no header can hold is dropped, and its trace goes on. */
+/** The characters that a header can hold. Another `tracestate` is dropped, and its trace continues without it. */
 const TRACESTATE = /^[\t\x20-\x7e]*$/;
 
-/** undefined: there is none, or none that is valid; then its state means nothing either. */
+/** undefined: `traceparent` is missing or invalid; `tracestate` is then ignored. */
 export const traceContext = (
   traceparent: string | undefined,
   tracestate: string | undefined,
