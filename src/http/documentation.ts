@@ -1,4 +1,4 @@
-/** What a route says of itself to its users; `openapi.ts` draws the document from it. */
+/** The documentation of a route. `openapi.ts` makes the OpenAPI document of it. */
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 
@@ -7,9 +7,9 @@ export type Content = Readonly<Record<string, z.ZodType>>;
 
 export interface Answer {
   readonly description: string;
-  /** Absent: no body. */
+  /** Absent: the answer has no body. */
   readonly content?: Content;
-  /** What the answer's own headers mean, by name. */
+  /** Descriptions of the answer's headers, by name. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -19,30 +19,28 @@ export interface Parameter {
 }
 
 export interface Documentation {
-  /** Unique over all routes of a listener; generated clients call their functions so. */
+  /** Unique among the routes of a listener: generated clients use it as the name of a function. */
   readonly id: string;
-  /** The chapter that it stands in. */
+  /** The chapter of the document. */
   readonly tag: string;
   readonly summary: string;
   /** Markdown. */
   readonly description?: string;
-  /** Of the path, one for each of its names. */
+  /** Path parameters, one for each `:name` of the path. */
   readonly path?: Readonly<Record<string, Parameter>>;
   readonly query?: Readonly<Record<string, Parameter>>;
   readonly headers?: Readonly<Record<string, Parameter>>;
-  /** As clients send it: before defaults and transformations. */
+  /** The request body as clients send it: before defaults and transformations. */
   readonly body?: { readonly content: Content; readonly optional?: boolean };
   readonly answers: Readonly<Record<number, Answer>>;
-  /** Failures of this route, beside those that its credentials and its body bring with them. */
+  /** Failures of this route. Those of its credentials and of reading a body are added automatically. */
   readonly errors: readonly ErrorCode[];
 }
 
 export const json = (schema: z.ZodType): Content => ({ "application/json": schema });
 
-/** Parameters that several routes have. */
-
 export const stationName: Parameter = {
-  description: "The station's name; letters are taken in lower case.",
+  description: "Name of the station. The gateway converts it to lower case.",
   schema: z
     .string()
     .max(128)
@@ -50,16 +48,17 @@ export const stationName: Parameter = {
 };
 
 export const prefer: Parameter = {
-  description: "`return=representation` asks for the outcome of each event (RFC 7240).",
+  description: "`return=representation` adds the outcome of each event to the answer (RFC 7240).",
   schema: z.string(),
 };
 
 export const idempotencyKey: Parameter = {
-  description: "A repeat with the same key and body gets the first answer again, without a second event.",
+  description:
+    "A repeated request with the same key and body gets the first answer again. The gateway stores no second event.",
   schema: z.string().regex(/^[\x21-\x7e]{1,255}$/),
 };
 
 export const connectorName: Parameter = {
-  description: "The connector's name.",
+  description: "Name of the connector.",
   schema: z.string().regex(/^[^/?#%\s]+$/),
 };

@@ -1,4 +1,4 @@
-/** `GET /` for clients: what this is, and where its documentation is. A page for browsers, else JSON. */
+/** `GET /` for clients: the version, and where the documentation is. A page for browsers, else JSON. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type Documentation, json } from "../documentation.ts";
@@ -8,8 +8,8 @@ import type { OpenRoute } from "../routes.ts";
 const frontPage: Documentation = {
   id: "showFrontPage",
   tag: "Operations",
-  summary: "What this is",
-  description: "A small page where the client's `Accept` prefers HTML, as a browser's does; else JSON.",
+  summary: "Show the version and where the documentation is",
+  description: "An HTML page if the `Accept` header prefers HTML, as that of a browser does; else JSON.",
   answers: {
     200: {
       description: "The name, the version, and the paths of the documentation and of the health probe.",
@@ -54,16 +54,16 @@ const page = (version: string): string => `<!doctype html>
 <h1>Stationgate</h1>
 <p>An HTTP gateway to Kafka, version ${version}.</p>
 <dl>
-<dt><a href="/docs">Documentation</a></dt><dd>Every route of this gateway, with its answers and errors.</dd>
-<dt><a href="/openapi.json">OpenAPI document</a></dt><dd>The same for programs.</dd>
-<dt><a href="/healthz">Health</a></dt><dd>Answers while the process lives.</dd>
+<dt><a href="/docs">Documentation</a></dt><dd>All routes of this gateway, with their answers and errors.</dd>
+<dt><a href="/openapi.json">OpenAPI document</a></dt><dd>The same documentation for programs.</dd>
+<dt><a href="/healthz">Health</a></dt><dd>Answers while the process is alive.</dd>
 </dl>
 </main>
 </body>
 </html>
 `;
 
-/** Both forms are made once. */
+/** The page and the JSON are built once. */
 export const frontPageRoute = (version: string): OpenRoute => {
   const html = Buffer.from(page(version));
   const links = { docs: "/docs", openapi: "/openapi.json", health: "/healthz" };

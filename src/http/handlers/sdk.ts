@@ -1,24 +1,22 @@
-/** `GET /sdk/stationgate.js`: the browser SDK for a script tag, from the gateway that it sends to. */
+/** `GET /sdk/stationgate.js`: the browser SDK for a script tag. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Documentation } from "../documentation.ts";
 import { sendText } from "../respond.ts";
 import type { OpenRoute } from "../routes.ts";
 
-/** What browsers load. */
-
 const browserSdk: Documentation = {
   id: "browserSdk",
   tag: "Browsers",
-  summary: "The browser SDK for a script tag; it sets `Stationgate`",
+  summary: "Get the browser SDK for a script tag; it defines the global `Stationgate`",
   answers: {
     200: { description: "The script.", content: { "text/javascript": z.string() } },
-    304: { description: "The one of If-None-Match is still the same." },
+    304: { description: "The version in `If-None-Match` is current." },
   },
   errors: [],
 };
 
-/** Pages ask again after an hour, and mostly hear that it is the same. */
+/** Browsers ask again after an hour; the answer is usually 304. */
 const CACHE_CONTROL = "public, max-age=3600";
 
 export const sdkRoute = (script: string): OpenRoute => {

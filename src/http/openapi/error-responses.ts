@@ -1,4 +1,4 @@
-/** Error answers of a document: by status, in the words of their family. */
+/** The error answers of a route in the OpenAPI document, in the shape of its API family. */
 import { z } from "zod";
 import { ERRORS, GatewayError, type ErrorCode } from "../../errors.ts";
 import type { Answer, Content, Documentation } from "../documentation.ts";
@@ -10,7 +10,7 @@ const authError = z
   .object({
     message: z
       .union([z.string(), z.array(z.object({ field: z.string(), reason: z.string() }))])
-      .meta({ description: "The reason, or the fields that are missing." }),
+      .meta({ description: "The reason, or the missing fields." }),
   })
   .meta({ id: "AuthError" });
 
@@ -24,9 +24,12 @@ const eventResult = z
     }),
     z.object({ status: z.enum(["refused", "unknown"]), error: z.string() }),
   ])
-  .meta({ id: "EventResult", description: "What became of one event, in the order of the events." });
+  .meta({
+    id: "EventResult",
+    description: "The outcome of one event. Results are in the order of the events.",
+  });
 
-/** With `Prefer: return=representation`. */
+/** Members that `Prefer: return=representation` adds. */
 export const representation = {
   sent: z.int().optional(),
   fail: z.int().optional(),
@@ -39,10 +42,13 @@ const stationError = z
 
 export const restProxyError = z
   .object({
-    error_code: z.int().meta({ description: "Begins with the status: 40403 comes with 404." }),
+    error_code: z.int().meta({ description: "Starts with the HTTP status: 40403 has status 404." }),
     message: z.string(),
-    retriable: z.boolean().meta({ description: "May the same record be sent again?" }),
-    ambiguous: z.literal(true).optional().meta({ description: "Nobody knows whether it is stored." }),
+    retriable: z.boolean().meta({ description: "True if the client may send the same record again." }),
+    ambiguous: z
+      .literal(true)
+      .optional()
+      .meta({ description: "Present if it is unknown whether the record is stored." }),
     retry_after_ms: z.int().optional(),
   })
   .meta({ id: "RestProxyError" });
@@ -55,7 +61,7 @@ const problem = z
     title: z.string(),
     status: z.int(),
     detail: z.string(),
-    code: z.string().meta({ description: "A row of the table of errors." }),
+    code: z.string().meta({ description: "The error code, as in `docs/errors.md`." }),
     requestId: z.string(),
   })
   .meta({ id: "Problem", description: "A problem document (RFC 9457)." });
@@ -70,7 +76,7 @@ const CONTENT: Readonly<Record<ErrorFamily, Content>> = {
   problem: PROBLEM,
 };
 
-/** The station routes tell every failed authentication alike, in the words of the sign-in. */
+/** A failed authentication on a station route has the error body of the sign-in routes. */
 const contentOf = (family: ErrorFamily, code: ErrorCode): Content =>
   family === "stations" && code === "UNAUTHORIZED" ? CONTENT.auth : CONTENT[family];
 
@@ -82,7 +88,7 @@ const OF_BODIES = [
   "ENCODING_UNSUPPORTED",
 ] as const satisfies readonly ErrorCode[];
 
-/** What any route may answer for its credentials and its body, and what the route itself may. */
+/** The failures of the credentials, of reading the body, and of the route itself. */
 const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
   const ofOperators: readonly ErrorCode[] = auth === "admin" ? ["LOGIN_THROTTLED", "OVERLOADED"] : [];
   const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED", ...ofOperators];
@@ -91,16 +97,16 @@ const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly Err
 };
 
 const HEADERS: Readonly<Partial<Record<number, Readonly<Record<string, string>>>>> = {
-  401: { "WWW-Authenticate": "The scheme that is asked for." },
-  429: { "Retry-After": "Seconds after which it is worth to try again." },
-  503: { "Retry-After": "Seconds after which it is worth to try again." },
+  401: { "WWW-Authenticate": "The expected authentication scheme." },
+  429: { "Retry-After": "Seconds to wait before the next attempt." },
+  503: { "Retry-After": "Seconds to wait before the next attempt." },
 };
 
 interface StatusAnswer extends Answer {
   readonly status: number;
 }
 
-/** Answered before there is a route: what isn't HTTP has no family. */
+/** Failures before a route is known: a request that is not HTTP has no family. */
 const BEFORE_ROUTING: readonly ErrorCode[] = ["REQUEST_MALFORMED", "HEADERS_TOO_LARGE"];
 
 const answerFor = (code: ErrorCode, family: ErrorFamily, content: Content): StatusAnswer => {
@@ -114,7 +120,7 @@ const answerFor = (code: ErrorCode, family: ErrorFamily, content: Content): Stat
   };
 };
 
-/** One answer for each code. */
+/** One answer for each error code. */
 export const errorAnswers = (route: Route, documentation: Documentation): readonly StatusAnswer[] => [
   ...codesOf(route, documentation).map((code) =>
     answerFor(code, route.family, contentOf(route.family, code)),

@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document of a listener, drawn from its route table. */
+/** The OpenAPI 3.1 document of a listener, made from its route table. */
 import { createSchemaBook, type Operation, operationOf, securitySchemes } from "./operation.ts";
 import type { Route } from "../routes.ts";
 
@@ -19,7 +19,7 @@ export interface OpenApiDocument {
 /** Express's `:name` as OpenAPI's `{name}`. */
 const templateOf = (path: string): string => path.replace(/(?<!\\):(\w+)/g, "{$1}").replaceAll("\\", "");
 
-/** Every row is in it that says something of itself. */
+/** The document contains each route that has a documentation. */
 export const openApiDocument = (info: OpenApiInfo, routes: readonly Route[]): OpenApiDocument => {
   const book = createSchemaBook();
   const paths: Record<string, Record<string, Operation>> = {};
@@ -34,7 +34,7 @@ export const openApiDocument = (info: OpenApiInfo, routes: readonly Route[]): Op
   return {
     openapi: "3.1.0",
     info: { ...info, license: { name: "MIT", identifier: "MIT" } } as OpenApiInfo,
-    servers: [{ url: "/", description: "Where this document came from." }],
+    servers: [{ url: "/", description: "The server of this document." }],
     paths,
     components: { schemas: book.components, securitySchemes: Object.fromEntries(schemes) },
   };

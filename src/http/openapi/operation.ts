@@ -1,26 +1,24 @@
-/** One row of the route table as one operation of an OpenAPI document. */
+/** One route as one operation of an OpenAPI document, with its zod schemas as JSON Schemas. */
 import { z } from "zod";
 import type { Answer, Content, Documentation, Parameter } from "../documentation.ts";
 import type { AuthNeed, Route } from "../routes.ts";
 import { errorAnswers } from "./error-responses.ts";
 
-/** zod schemas as the JSON Schemas of an OpenAPI 3.1 document, the named ones as its components. */
-
 type JsonSchema = Readonly<Record<string, unknown>>;
 
 interface SchemaBook {
-  /** `input`: what a client may send; `output`: what it gets. A schema with an id becomes a reference. */
+  /** `input`: what a client may send; `output`: what it gets. A schema with an id becomes a reference to a component. */
   write(schema: z.ZodType, io: "input" | "output"): JsonSchema;
-  /** Those that were referred to so far. */
+  /** The components that references exist for so far. */
   readonly components: Readonly<Record<string, JsonSchema>>;
 }
 
 const COMPONENTS = "#/components/schemas/";
 
-/** zod keeps the schemas that have an id in `$defs` of each drawing; here they have one place for all. */
-const draw = (schema: z.ZodType, io: "input" | "output"): JsonSchema => {
-  const drawn = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  return JSON.parse(JSON.stringify(drawn).replaceAll("#/$defs/", COMPONENTS)) as JsonSchema;
+/** zod puts schemas with an id into `$defs` of each JSON Schema. In the document they are components. */
+const toJsonSchema = (schema: z.ZodType, io: "input" | "output"): JsonSchema => {
+  const json = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  return JSON.parse(JSON.stringify(json).replaceAll("#/$defs/", COMPONENTS)) as JsonSchema;
 };
 
 const without = (schema: JsonSchema, ...names: readonly string[]): JsonSchema =>
@@ -31,7 +29,7 @@ export const createSchemaBook = (): SchemaBook => {
   return {
     components,
     write: (schema, io) => {
-      const drawn = draw(schema, io);
+      const drawn = toJsonSchema(schema, io);
       for (const [name, named] of Object.entries((drawn["$defs"] ?? {}) as Record<string, JsonSchema>))
         components[name] = without(named, "id");
       const bare = without(drawn, "$schema", "$defs", "id");
@@ -50,13 +48,13 @@ export const securitySchemes = {
     type: "http",
     scheme: "bearer",
     bearerFormat: "JWT",
-    description: "Of `/auth/authenticate`.",
+    description: "The access token of `/auth/authenticate`.",
   },
   accessTokenInQuery: {
     type: "apiKey",
     in: "query",
     name: "authorization",
-    description: "The access token, where no header can be set.",
+    description: "The access token, for clients that cannot set headers.",
   },
   apiKey: { type: "apiKey", in: "header", name: "X-Api-Key" },
   apiKeyInAuthorization: {
@@ -65,11 +63,15 @@ export const securitySchemes = {
     name: "Authorization",
     description: "The value is `ApiKey <key>`.",
   },
-  apiKeyAsBasic: { type: "http", scheme: "basic", description: "Key id and key." },
-  operator: { type: "http", scheme: "bearer", description: "The operators' token, `admin.token`." },
+  apiKeyAsBasic: {
+    type: "http",
+    scheme: "basic",
+    description: "The key id as username and the key as password.",
+  },
+  operator: { type: "http", scheme: "bearer", description: "The admin token (`admin.token`)." },
 } as const;
 
-/** Each of them is enough on every route for clients. */
+/** Each of these schemes is enough on every route for clients. */
 const CLIENT_SCHEMES = [
   "accessToken",
   "accessTokenInQuery",
@@ -106,7 +108,7 @@ interface Drawn {
   readonly schema: JsonSchema;
 }
 
-/** Two answers of one status: their bodies may be either's. */
+/** The content of two answers with one status: a body has the schema of one of them. */
 const joined = (one: Record<string, unknown>, other: Record<string, unknown>): Record<string, unknown> => {
   const both = { ...one };
   for (const [mediaType, drawn] of Object.entries(other) as [string, Drawn][]) {
@@ -162,7 +164,7 @@ const responsesOf = (
   return responses;
 };
 
-/** The operation of a documented row. */
+/** The operation of a documented route. */
 export const operationOf = (route: Route, documentation: Documentation, book: SchemaBook): Operation => {
   const { id, tag, summary, description, path, query, headers, body } = documentation;
   const parameters = [

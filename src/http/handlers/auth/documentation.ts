@@ -1,4 +1,4 @@
-/** What a client sends to sign in, and to stay so. */
+/** The routes that sign an account in and refresh its tokens. */
 import { z } from "zod";
 import { scopeShape } from "../../../auth/scope.ts";
 import { type Answer, type Content, type Documentation, json } from "../../documentation.ts";
@@ -8,7 +8,7 @@ const lifetimes = {
   refresh_token_expiry_in_minutes: z.int().nullish(),
 };
 
-/** null is what a client sends for what it hasn't got. */
+/** Clients send null for fields that they don't use. */
 export const signInFields = z.object({
   ...lifetimes,
   username: z.string().nullish(),
@@ -22,20 +22,18 @@ export const signInFields = z.object({
 
 export const refreshFields = z.object({ ...lifetimes, jwt_refresh_token: z.string().nullish() });
 
-/** Fields that aren't texts. */
+/** Fields that are not strings. */
 export const LITERALS = [...Object.keys(lifetimes), "account_id", "refresh", "scope"];
 
-/** The values of `?accountId=`: one, as in `account_id`. */
+/** The values of `?accountId=`: exactly one number, as in `account_id`. */
 export const urlAccountId = z
   .tuple([z.string().regex(/^-?\d{1,15}$/)])
   .transform(([digits]) => Number(digits));
 
-/** Signing in. */
-
 const TAG = "Sign in";
 
 const tokens: Answer = {
-  description: "Tokens; lifetimes are in milliseconds.",
+  description: "The tokens. Lifetimes are in milliseconds.",
   content: json(
     z
       .object({
@@ -58,12 +56,13 @@ export const authenticate: Documentation = {
   tag: TAG,
   summary: "Sign an account in",
   description:
-    "One credential that is right is enough. A `scope` narrows the access token to stations, actions and origins; " +
-    "`refresh: false` leaves the refresh token out. A body without `username` but with `jwt_refresh_token` is a refresh, " +
-    "as Debezium sends it.",
+    "One correct credential is enough. `scope` limits the access token to stations, actions and origins. With " +
+    "`refresh: false` the answer has no refresh token. A body with `jwt_refresh_token` and without `username` is a refresh; " +
+    "Debezium sends its refreshes in this form.",
   query: {
     accountId: {
-      description: "The account id, if the body has no `account_id` and the username no `$` with an id.",
+      description:
+        "Id of the account. Used if the body has no `account_id` and the username does not end with `$` and an id.",
       schema: z.string().regex(/^-?\d{1,15}$/),
     },
   },
@@ -77,8 +76,8 @@ export const authenticate: Documentation = {
 export const refreshToken: Documentation = {
   id: "refreshToken",
   tag: TAG,
-  summary: "A new pair of tokens for a refresh token",
-  description: "The refresh token in the body, or as `Authorization: Bearer …` with no body at all.",
+  summary: "Exchange a refresh token for a new pair of tokens",
+  description: "Send the refresh token in the body, or as `Authorization: Bearer …` without a body.",
   body: { content: fields(refreshFields), optional: true },
   answers: { 200: tokens },
   errors: ["FIELDS_INVALID", "UNAUTHORIZED"],

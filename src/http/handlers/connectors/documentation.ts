@@ -1,4 +1,4 @@
-/** Kafka Connect's REST API. */
+/** The routes of Kafka Connect's REST API. */
 import { z } from "zod";
 import type { ErrorCode } from "../../../errors.ts";
 import { type Answer, connectorName, type Documentation, json } from "../../documentation.ts";
@@ -36,7 +36,7 @@ const OF_BODY = [
   "REQUEST_INVALID",
   "CONTENT_TYPE_UNSUPPORTED",
 ] as const satisfies ErrorCode[];
-const OF_CHANGE = [
+export const OF_CHANGE = [
   "CONNECTOR_READ_ONLY",
   "CONNECTOR_CHANGED",
   "BROKER_UNAVAILABLE",
@@ -45,24 +45,24 @@ const OF_CHANGE = [
 
 type Words = Pick<Documentation, "id" | "summary" | "answers"> & Partial<Documentation>;
 
-/** Whatever concerns one connector can find that there is none. */
-const ofConnector = ({ errors = [], ...words }: Words): Documentation => ({
+/** The documentation of a route for one connector, which can be unknown. */
+export const ofConnector = ({ errors = [], ...words }: Words): Documentation => ({
   tag: TAG,
   path,
   ...words,
   errors: ["CONNECTOR_UNKNOWN", "BROKER_UNAVAILABLE", ...errors],
 });
 
-const shown = (description: string, schema: z.ZodType): Record<200, Answer> => ({
+export const shown = (description: string, schema: z.ZodType): Record<200, Answer> => ({
   200: { description, content: json(schema) },
 });
 
 export const listPlugins: Documentation = {
   id: "listPlugins",
   tag: TAG,
-  summary: "The kinds of connectors",
+  summary: "List the connector plugins",
   answers: shown(
-    "One kind.",
+    "A list with one plugin.",
     z.array(z.object({ class: z.string(), type: z.literal("sink"), version: z.string() })),
   ),
   errors: [],
@@ -71,11 +71,11 @@ export const listPlugins: Documentation = {
 export const validateConfig: Documentation = {
   id: "validateConfig",
   tag: TAG,
-  summary: "Check a configuration without creating anything",
-  path: { class: { description: "The connector's class.", schema: z.string().regex(/^[\w.$]+$/) } },
+  summary: "Validate a configuration; creates no connector",
+  path: { class: { description: "Class of the connector.", schema: z.string().regex(/^[\w.$]+$/) } },
   body: { content: json(configSchema) },
   answers: shown(
-    "Each key with its errors.",
+    "Each configuration key with its errors.",
     z.looseObject({ name: z.string(), error_count: z.int(), configs: z.array(z.looseObject({})) }),
   ),
   errors: [...OF_BODY, "CONNECTOR_UNKNOWN", "CONNECTOR_CONFIG_INVALID"],
@@ -84,10 +84,10 @@ export const validateConfig: Documentation = {
 export const showPluginConfig: Documentation = {
   id: "showPluginConfig",
   tag: TAG,
-  summary: "The keys of a configuration",
-  path: { class: { description: "The connector's class.", schema: z.string().regex(/^[\w.$]+$/) } },
+  summary: "List the configuration keys of a plugin",
+  path: { class: { description: "Class of the connector.", schema: z.string().regex(/^[\w.$]+$/) } },
   answers: shown(
-    "Each key, its type and its default.",
+    "Each key with its type and its default.",
     z.array(z.looseObject({ name: z.string(), type: z.string(), required: z.boolean() })),
   ),
   errors: ["CONNECTOR_UNKNOWN"],
@@ -96,12 +96,15 @@ export const showPluginConfig: Documentation = {
 export const listConnectors: Documentation = {
   id: "listConnectors",
   tag: TAG,
-  summary: "The connectors",
+  summary: "List the connectors",
   query: {
-    expand: { description: "Whole objects instead of names.", schema: z.enum(["status", "info"]) },
+    expand: {
+      description: "Answer with whole objects instead of names.",
+      schema: z.enum(["status", "info"]),
+    },
   },
   answers: shown(
-    "Their names, or an object by name.",
+    "The names, or with `expand` an object for each name.",
     z.union([
       z.array(z.string()),
       z.record(z.string(), z.object({ status: status.optional(), info: info.optional() })),
@@ -113,14 +116,14 @@ export const listConnectors: Documentation = {
 const created: Answer = {
   description: "Created.",
   content: json(info),
-  headers: { Location: "Where the connector is." },
+  headers: { Location: "Path of the connector." },
 };
 
 export const createConnector: Documentation = {
   id: "createConnector",
   tag: TAG,
   summary: "Create a connector",
-  description: "What the Auckland HTTP sink takes, taken as it is.",
+  description: "Takes the configuration of the Auckland HTTP sink unchanged.",
   body: { content: json(creationSchema) },
   answers: { 201: created },
   errors: [...OF_BODY, ...OF_CHANGE, "CONNECTOR_CONFIG_INVALID", "CONNECTOR_EXISTS"],
@@ -128,74 +131,77 @@ export const createConnector: Documentation = {
 
 export const showConnector = ofConnector({
   id: "showConnector",
-  summary: "One connector",
-  answers: shown("As it was created; credentials are masked.", info),
+  summary: "Show a connector",
+  answers: shown("The connector. Credentials are masked.", info),
 });
 
 const configured: Words = {
   id: "",
   summary: "",
   body: { content: json(configSchema) },
-  answers: { ...shown("Changed; it takes effect at once.", info), 201: created },
+  answers: { ...shown("Changed. The change takes effect at once.", info), 201: created },
   errors: [...OF_BODY, ...OF_CHANGE, "CONNECTOR_CONFIG_INVALID"],
 };
 
 export const putConnector = ofConnector({
   ...configured,
   id: "putConnector",
-  summary: "Create or change a connector, as the Auckland sink's documentation has it",
+  summary: "Create or change a connector; the form in the Auckland sink's documentation",
 });
 
 export const putConfig = ofConnector({
   ...configured,
   id: "putConfig",
-  summary: "Create or change a connector's configuration",
+  summary: "Create a connector or replace its configuration",
 });
 
 export const patchConfig = ofConnector({
   ...configured,
   id: "patchConfig",
   summary: "Change some settings of a connector",
-  description: "`null` removes a setting; settings that are not named stay as they are.",
-  answers: shown("Changed; it takes effect at once.", info),
+  description: "`null` removes a setting. Settings that the body does not name stay unchanged.",
+  answers: shown("Changed. The change takes effect at once.", info),
 });
 
 export const deleteConnector = ofConnector({
   id: "deleteConnector",
   summary: "Delete a connector",
-  description: "Its offsets stay: one of the same name goes on where it was.",
+  description: "The committed offsets stay. A new connector of the same name continues from them.",
   answers: { 204: { description: "Deleted." } },
   errors: OF_CHANGE,
 });
 
 export const showConfig = ofConnector({
   id: "showConfig",
-  summary: "A connector's configuration",
-  answers: shown("Credentials are masked.", config),
+  summary: "Show the configuration of a connector",
+  answers: shown("The configuration. Credentials are masked.", config),
 });
 
 export const showStatus = ofConnector({
   id: "showStatus",
-  summary: "Does a connector deliver?",
-  answers: shown("Its state, and its task's; a failed one says why.", status),
+  summary: "Show the state of a connector",
+  answers: shown("State of the connector and of its task. A failed task has the error in `trace`.", status),
 });
 
 export const listTasks = ofConnector({
   id: "listTasks",
-  summary: "A connector's tasks",
-  answers: shown("One, or none while it is stopped.", z.array(z.object({ id: taskId, config }))),
+  summary: "List the tasks of a connector",
+  answers: shown(
+    "One task, or none while the connector is stopped.",
+    z.array(z.object({ id: taskId, config })),
+  ),
 });
 
 const taskPath = {
   ...path,
-  task: { description: "Number of the task.", schema: z.string().regex(/^\d{1,9}$/) },
+  task: { description: "Task number.", schema: z.string().regex(/^\d{1,9}$/) },
 };
 
 export const showTaskStatus = ofConnector({
   id: "showTaskStatus",
-  summary: "One task's state",
+  summary: "Show the state of a task",
   path: taskPath,
-  answers: shown("Its state.", taskStatus),
+  answers: shown("The state of the task.", taskStatus),
 });
 
 export const restartTask = ofConnector({
@@ -207,23 +213,36 @@ export const restartTask = ofConnector({
 });
 
 const target = (id: string, summary: string, status: 202 | 204): Documentation =>
-  ofConnector({ id, summary, answers: { [status]: { description: "It will be so." } }, errors: OF_CHANGE });
+  ofConnector({
+    id,
+    summary,
+    answers: { [status]: { description: "The new state is stored." } },
+    errors: OF_CHANGE,
+  });
 
-export const pauseByGet = target("pauseByGet", "Pause, as the Auckland sink's documentation has it", 202);
-export const pause = target("pause", "Pause: no request until it is resumed", 202);
-export const resumeByGet = target("resumeByGet", "Resume, as the Auckland sink's documentation has it", 202);
-export const resume = target("resume", "Resume with the record that was next", 202);
-export const stop = target("stop", "Stop: give up the partitions", 204);
+export const pauseByGet = target(
+  "pauseByGet",
+  "Pause a connector; the form in the Auckland sink's documentation",
+  202,
+);
+export const pause = target("pause", "Pause a connector: it sends no requests until it is resumed", 202);
+export const resumeByGet = target(
+  "resumeByGet",
+  "Resume a connector; the form in the Auckland sink's documentation",
+  202,
+);
+export const resume = target("resume", "Resume a connector at its next record", 202);
+export const stop = target("stop", "Stop a connector: it gives up its partitions", 204);
 
 export const restart = ofConnector({
   id: "restart",
   summary: "Restart a connector",
   query: {
-    includeTasks: { description: "Answer with the status.", schema: flag },
-    onlyFailed: { description: "Leave alone what runs.", schema: flag },
+    includeTasks: { description: "Answer with the status of the connector.", schema: flag },
+    onlyFailed: { description: "Restart the connector only if it has failed.", schema: flag },
   },
   answers: {
-    202: { description: "Restarted, with `includeTasks`.", content: json(status) },
+    202: { description: "Restarted. With `includeTasks`, the answer is the status.", content: json(status) },
     204: { description: "Restarted." },
   },
   errors: OF_CHANGE,
@@ -231,9 +250,9 @@ export const restart = ofConnector({
 
 export const showOffsets = ofConnector({
   id: "showOffsets",
-  summary: "How far a connector is",
+  summary: "Show the offsets of a connector",
   answers: shown(
-    "The next record of each partition.",
+    "The offset of the next record of each partition.",
     z.object({
       offsets: z.array(
         z.object({
@@ -247,51 +266,33 @@ export const showOffsets = ofConnector({
 
 export const alterOffsets = ofConnector({
   id: "alterOffsets",
-  summary: "Replay from an offset or a time",
-  description: "Only while the connector is stopped. `null` forgets a partition's offset.",
+  summary: "Change the offsets of a connector to an offset or a time",
+  description: "The connector must be stopped. `null` removes the offset of a partition.",
   body: { content: json(offsetsSchema) },
-  answers: { 200: { description: "Altered.", content: message } },
+  answers: { 200: { description: "The offsets are changed.", content: message } },
   errors: [...OF_BODY, ...OF_CHANGE, "CONNECTOR_NOT_STOPPED", "PARTITION_UNKNOWN", "STATION_UNKNOWN"],
 });
 
 export const resetOffsets = ofConnector({
   id: "resetOffsets",
-  summary: "Begin anew",
-  description: "Only while the connector is stopped.",
-  answers: { 200: { description: "Reset.", content: message } },
+  summary: "Remove all offsets of a connector",
+  description: "The connector must be stopped.",
+  answers: { 200: { description: "The offsets are removed.", content: message } },
   errors: [...OF_CHANGE, "CONNECTOR_NOT_STOPPED"],
 });
 
 export const showTopics = ofConnector({
   id: "showTopics",
-  summary: "The topics that a connector has read",
+  summary: "List the topics that a connector has read",
   answers: shown(
-    "Since it was created, or since the last reset.",
+    "The topics that it has read since it was created or since the last reset.",
     z.record(z.string(), z.object({ topics: z.array(z.string()) })),
   ),
 });
 
 export const resetTopics = ofConnector({
   id: "resetTopics",
-  summary: "Forget the topics that a connector has read",
-  answers: { 202: { description: "Forgotten; topics that it goes on reading come back." } },
+  summary: "Reset the list of topics that a connector has read",
+  answers: { 202: { description: "The list is empty. Topics that the connector still reads appear again." } },
   errors: ["BROKER_AMBIGUOUS"],
-});
-
-const deadLetters = z
-  .object({ topic: z.string(), records: z.int(), replaying: z.boolean() })
-  .meta({ id: "DeadLetters" });
-
-export const showDeadLetters = ofConnector({
-  id: "showDeadLetters",
-  summary: "What a connector has given up",
-  answers: shown("The topic and how many records are in it.", deadLetters),
-  errors: ["REQUEST_INVALID"],
-});
-
-export const replayDeadLetters = ofConnector({
-  id: "replayDeadLetters",
-  summary: "Send again what was given up",
-  answers: { 202: { description: "It has begun.", content: json(deadLetters) } },
-  errors: ["REQUEST_INVALID", ...OF_CHANGE],
 });

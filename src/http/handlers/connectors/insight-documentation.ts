@@ -1,6 +1,7 @@
-/** Why a connector fails. */
+/** The routes that show why deliveries of a connector fail. */
 import { z } from "zod";
 import { connectorName, type Documentation, json } from "../../documentation.ts";
+import { OF_CHANGE, ofConnector, shown } from "./documentation.ts";
 
 const TAG = "Connectors";
 const path = { name: connectorName };
@@ -23,7 +24,10 @@ const failure = z
     ...position,
     attempt: z.int(),
     outcome: z.enum(["retry", "dropped", "stopped"]),
-    status: z.int().nullable().meta({ description: "Of the endpoint's answer; null: there was none." }),
+    status: z
+      .int()
+      .nullable()
+      .meta({ description: "HTTP status of the endpoint's answer; null if there was no answer." }),
     error: z.string().nullable(),
     retryInMs: z.number().nullable(),
   })
@@ -33,7 +37,7 @@ const failures = z.object({
   failures: z.array(failure),
   missingWorkers: z.int().optional().meta({
     description:
-      "Number of workers that did not answer within a second: their failures are not in the list. Absent: all answered.",
+      "Number of workers that did not answer within a second. Their failures are not in the list. Absent if all answered.",
   }),
 });
 
@@ -41,11 +45,13 @@ const letter = z
   .object({
     partition: z.int(),
     offset: z.string(),
-    timestamp: z.int().meta({ description: "When it was given up, milliseconds since the epoch." }),
+    timestamp: z.int().meta({
+      description: "Time at which the record became a dead letter, in milliseconds since the epoch.",
+    }),
     key: bytes.nullable(),
     value: bytes.nullable(),
     headers: z.array(z.object({ name: z.string(), value: bytes.nullable() })),
-    of: z.object(position).meta({ description: "The record that was given up." }),
+    of: z.object(position).meta({ description: "Position of the original record." }),
     attempts: z.int(),
     status: z.int().nullable(),
     error: z.string().nullable(),
@@ -55,13 +61,13 @@ const letter = z
 export const listFailures: Documentation = {
   id: "listFailures",
   tag: TAG,
-  summary: "A connector's newest failed attempts",
+  summary: "List the newest failed attempts of a connector",
   description:
-    "Of all workers of the gateway that answers, since each of them started. Another gateway (pod) on the same Kafka " +
-    "delivers other partitions, and lists its own failures.",
+    "The failed attempts of all workers of this gateway since they started. Other gateways (pods) on the same Kafka deliver " +
+    "other partitions and list their own failures.",
   path,
   answers: {
-    200: { description: "The newest first.", content: json(failures) },
+    200: { description: "The failed attempts, newest first.", content: json(failures) },
   },
   errors: ["CONNECTOR_UNKNOWN", "BROKER_UNAVAILABLE"],
 };
@@ -69,13 +75,31 @@ export const listFailures: Documentation = {
 export const listDeadLetters: Documentation = {
   id: "listDeadLetters",
   tag: TAG,
-  summary: "The newest records that a connector has given up",
+  summary: "List the newest dead letters of a connector",
   path,
   answers: {
     200: {
-      description: "At most 50, the newest first.",
+      description: "Up to 50 dead letters, newest first.",
       content: json(z.object({ topic: z.string(), records: z.array(letter) })),
     },
   },
   errors: ["CONNECTOR_UNKNOWN", "REQUEST_INVALID", "BROKER_UNAVAILABLE"],
 };
+
+const deadLetters = z
+  .object({ topic: z.string(), records: z.int(), replaying: z.boolean() })
+  .meta({ id: "DeadLetters" });
+
+export const showDeadLetters = ofConnector({
+  id: "showDeadLetters",
+  summary: "Show the dead letters of a connector",
+  answers: shown("The dead letter topic and its number of records.", deadLetters),
+  errors: ["REQUEST_INVALID"],
+});
+
+export const replayDeadLetters = ofConnector({
+  id: "replayDeadLetters",
+  summary: "Replay the dead letters of a connector",
+  answers: { 202: { description: "The replay has started.", content: json(deadLetters) } },
+  errors: ["REQUEST_INVALID", ...OF_CHANGE],
+});

@@ -1,4 +1,4 @@
-/** Beyond Connect: why a connector fails. */
+/** The failed attempts and the dead letters of a connector. Kafka Connect has no such routes. */
 import type { Broker, ConsumedRecord } from "../../../broker/broker.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
 import { causeOf, originalOf } from "../../../delivery/engine/dead-letters.ts";
@@ -26,10 +26,10 @@ export interface ConnectorInsightDependencies {
   readonly clock: Clock;
 }
 
-/** Of dead letters, in one answer. */
+/** Dead letters in one answer. */
 const SHOWN = 50;
-/** Longer than it takes Kafka to let a reader begin, in milliseconds. */
-const PATIENCE = 10_000;
+/** Milliseconds for reading the topic. Kafka needs less to start a consumer. */
+const READ_TIMEOUT = 10_000;
 
 const nameIn = ({ request }: Call): string => pathParameter(request, "name");
 
@@ -45,7 +45,7 @@ const failureView = ({ at, topic, partition, offset, ...report }: FailedAttempt)
   retryInMs: report.retryInMs ?? null,
 });
 
-/** undefined: another connector's letter. */
+/** undefined: a dead letter of another connector. */
 const letterView = (letter: ConsumedRecord, connector: string) => {
   const original = originalOf(letter, connector);
   if (original === undefined) return undefined;
@@ -79,7 +79,7 @@ export const connectorInsightRoutes = (dependencies: ConnectorInsightDependencie
       handler: async (call) => {
         const name = nameIn(call);
         const { topic } = await connectors.deadLetters(name);
-        const newest = await newestRecords({ broker, clock, topic, count: SHOWN, timeoutMs: PATIENCE });
+        const newest = await newestRecords({ broker, clock, topic, count: SHOWN, timeoutMs: READ_TIMEOUT });
         const records = newest.flatMap((letter) => letterView(letter, name) ?? []);
         sendJson(call.response, 200, { topic, records });
       },

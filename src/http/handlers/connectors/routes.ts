@@ -7,6 +7,7 @@ import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
 import * as documentation from "./documentation.ts";
+import * as insight from "./insight-documentation.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { Method, OpenRoute } from "../../routes.ts";
@@ -226,10 +227,10 @@ const topicRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenR
 
 /** Beyond Connect: what was given up, and sending it once more. */
 const deadLetterRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => [
-  route("GET", "/connectors/:name/dead-letters", documentation.showDeadLetters, async (call) => {
+  route("GET", "/connectors/:name/dead-letters", insight.showDeadLetters, async (call) => {
     sendJson(call.response, 200, await connectors.deadLetters(nameOf(call)));
   }),
-  route("POST", "/connectors/:name/dead-letters/replay", documentation.replayDeadLetters, async (call) => {
+  route("POST", "/connectors/:name/dead-letters/replay", insight.replayDeadLetters, async (call) => {
     sendJson(call.response, 202, await connectors.replayDeadLetters(nameOf(call)));
   }),
 ];

@@ -1,4 +1,4 @@
-/** The console's own routes; what it shows comes from the routes of everybody else. */
+/** The routes of the console itself. Its data comes from the other routes for operators. */
 import { z } from "zod";
 import type { Answer, Documentation } from "../../documentation.ts";
 
@@ -6,14 +6,17 @@ const TAG = "Console";
 
 const token = z.object({ token: z.string() }).meta({ id: "OperatorSignIn" });
 
-const seeOther: Answer = { description: "To the console.", headers: { Location: "The console." } };
+const seeOther: Answer = {
+  description: "Redirects to the console.",
+  headers: { Location: "Path of the console." },
+};
 
-/** Of `/`, which is a page for browsers. */
+/** The documentation of `/` with the page that browsers get. */
 export const withPage = (documentation: Documentation): Documentation => {
   const answer = documentation.answers[200];
   return {
     ...documentation,
-    description: "A client that prefers `text/html` gets the console, or a page to sign in.",
+    description: "A client that prefers `text/html` gets the console, or the sign-in page.",
     answers: {
       ...documentation.answers,
       ...(answer && { 200: { ...answer, content: { ...answer.content, "text/html": z.string() } } }),
@@ -24,20 +27,21 @@ export const withPage = (documentation: Documentation): Documentation => {
 export const signIn: Documentation = {
   id: "signInOperator",
   tag: TAG,
-  summary: "A session for the operators' token",
+  summary: "Sign an operator in with the admin token",
   description:
-    "The cookie is an operator's credential for eight hours. With it, calls that change something are taken from the console's own pages only.",
+    "The session cookie is a credential for eight hours. With it, the gateway accepts requests that change something only from " +
+    "pages of the console.",
   body: {
     content: { "application/x-www-form-urlencoded": token, "application/json": token },
   },
-  answers: { 303: { ...seeOther, headers: { ...seeOther.headers, "Set-Cookie": "The session." } } },
+  answers: { 303: { ...seeOther, headers: { ...seeOther.headers, "Set-Cookie": "The session cookie." } } },
   errors: ["UNAUTHORIZED", "FIELDS_INVALID", "LOGIN_THROTTLED"],
 };
 
 export const signOut: Documentation = {
   id: "signOutOperator",
   tag: TAG,
-  summary: "Forget the session",
+  summary: "Sign out",
   answers: { 303: seeOther },
   errors: [],
 };

@@ -1,4 +1,4 @@
-/** Probes, metrics and what there is. */
+/** The routes for probes, metrics, and the list of stations. */
 import { z } from "zod";
 import { SCHEMA_KINDS } from "../../../ingest/schema/validator.ts";
 import { json, type Documentation } from "../../documentation.ts";
@@ -9,24 +9,24 @@ const ok = json(z.object({ status: z.literal("ok") }));
 export const healthz: Documentation = {
   id: "healthz",
   tag: TAG,
-  summary: "Does the process live?",
-  answers: { 200: { description: "It lives.", content: ok } },
+  summary: "Liveness probe",
+  answers: { 200: { description: "The process is alive.", content: ok } },
   errors: [],
 };
 
 export const readyz: Documentation = {
   id: "readyz",
   tag: TAG,
-  summary: "Could an event be stored now?",
-  answers: { 200: { description: "It could.", content: ok } },
+  summary: "Readiness probe: can the gateway store an event now?",
+  answers: { 200: { description: "The gateway can store events.", content: ok } },
   errors: ["BROKER_UNAVAILABLE", "SHUTTING_DOWN"],
 };
 
 export const monitoringStatus: Documentation = {
   id: "monitoringStatus",
   tag: TAG,
-  summary: "The Memphis gateway's own probe",
-  answers: { 200: { description: "The process lives.", content: ok } },
+  summary: "Liveness probe of the Memphis API",
+  answers: { 200: { description: "The process is alive.", content: ok } },
   errors: [],
 };
 
@@ -35,7 +35,7 @@ export const metrics: Documentation = {
   tag: TAG,
   summary: "Metrics for Prometheus",
   answers: {
-    200: { description: "The text format of Prometheus.", content: { "text/plain": z.string() } },
+    200: { description: "Metrics in the text format of Prometheus.", content: { "text/plain": z.string() } },
   },
   errors: [],
 };
@@ -43,25 +43,25 @@ export const metrics: Documentation = {
 export const showGateway: Documentation = {
   id: "showGateway",
   tag: TAG,
-  summary: "Which program this is",
+  summary: "Show the version and the Kafka cluster, as Kafka Connect does",
   answers: {
     200: {
-      description: "Version and cluster.",
+      description: "Version of the gateway and id of the cluster.",
       content: json(z.object({ version: z.string(), commit: z.string(), kafka_cluster_id: z.string() })),
     },
   },
   errors: ["BROKER_UNAVAILABLE"],
 };
 
-const ofBroker = z.int().nullable().meta({ description: "null: the broker can't be asked." });
+const ofBroker = z.int().nullable().meta({ description: "null if the broker does not answer." });
 
 export const showFacts: Documentation = {
   id: "showFacts",
   tag: TAG,
-  summary: "What this gateway is, and what it stands before",
+  summary: "Show the gateway and its broker",
   answers: {
     200: {
-      description: "Facts; whether the broker takes events is for `/readyz` to say.",
+      description: "Version, roles and broker. `/readyz` shows whether the broker takes events.",
       content: json(
         z.object({
           version: z.string(),
@@ -69,7 +69,9 @@ export const showFacts: Documentation = {
           roles: z.array(z.enum(["ingest", "delivery"])),
           broker: z.object({
             kind: z.enum(["kafka", "embedded", "memory"]),
-            addresses: z.array(z.string()).meta({ description: "Where it is looked for." }),
+            addresses: z
+              .array(z.string())
+              .meta({ description: "Addresses of the brokers in the settings; empty for a local log." }),
             clusterId: z.string().nullable(),
             topics: ofBroker,
             partitions: ofBroker,
@@ -84,24 +86,24 @@ export const showFacts: Documentation = {
 export const listStations: Documentation = {
   id: "listStations",
   tag: TAG,
-  summary: "The stations there are",
+  summary: "List the stations",
   answers: {
     200: {
       description:
-        "Declared stations, and where stations make themselves, every topic that is fit to be one.",
+        "The declared stations. With `autoCreateStations`, also every topic whose name is a valid station name.",
       content: json(
         z.object({
           stations: z.array(
             z.object({
               name: z.string(),
               topic: z.string(),
-              partitions: z.int().nullable().meta({ description: "null: the topic doesn't exist yet." }),
+              partitions: z.int().nullable().meta({ description: "null if the topic does not exist yet." }),
               replicationFactor: z.int().nullable(),
               schema: z.enum(SCHEMA_KINDS).nullable(),
               key: z
                 .string()
                 .nullable()
-                .meta({ description: "JSON pointer into the event to the record's key." }),
+                .meta({ description: "JSON pointer to the record's key in the event." }),
             }),
           ),
         }),
@@ -114,15 +116,19 @@ export const listStations: Documentation = {
 export const openApi: Documentation = {
   id: "openApi",
   tag: TAG,
-  summary: "This document",
-  answers: { 200: { description: "OpenAPI 3.1.", content: json(z.looseObject({ openapi: z.string() })) } },
+  summary: "Show this document",
+  answers: {
+    200: { description: "An OpenAPI 3.1 document.", content: json(z.looseObject({ openapi: z.string() })) },
+  },
   errors: [],
 };
 
 export const docsPage: Documentation = {
   id: "docs",
   tag: TAG,
-  summary: "This document as a page",
-  answers: { 200: { description: "A page that fetches nothing.", content: { "text/html": z.string() } } },
+  summary: "Show this document as a page",
+  answers: {
+    200: { description: "An HTML page that loads no other files.", content: { "text/html": z.string() } },
+  },
   errors: [],
 };

@@ -1,4 +1,4 @@
-/** Watching a station and trying it out. */
+/** The routes that tail a station and store a test event. */
 import { z } from "zod";
 import { type Documentation, json, stationName } from "../../documentation.ts";
 
@@ -21,36 +21,47 @@ export const tailQuery = z.object({
 export const testEvent = z
   .object({
     value: z.string().meta({ description: "The event." }),
-    encoding: z.enum(["utf-8", "base64"]).default("utf-8").meta({ description: "How `value` spells bytes." }),
+    encoding: z.enum(["utf-8", "base64"]).default("utf-8").meta({ description: "Encoding of `value`." }),
     contentType: z.string().max(256).default("application/json"),
-    key: z.string().optional().meta({ description: "The record's key; absent: as the station says." }),
+    key: z
+      .string()
+      .optional()
+      .meta({ description: "Key of the record. If absent, the `key` setting of the station applies." }),
     headers: z
       .record(z.string(), z.string())
       .default({})
-      .meta({ description: "As an event's request would have them: `x-*`, `ce-*`, `traceparent`." }),
+      .meta({ description: "Request headers that are stored with the event: `x-*`, `ce-*`, `traceparent`." }),
   })
   .meta({ id: "TestEvent" });
 
 export const tailStation: Documentation = {
   id: "tailStation",
   tag: TAG,
-  summary: "What is stored in a station, as it happens",
+  summary: "Tail the records of a station",
   description:
-    "Server-sent events: `open`, then a `record` for each, `dropped` with a `count` when the reader was too slow, `end`. No group is involved and nothing is committed. Values are shown as text, decoded by a protobuf station's schema, or in base64.",
+    "Server-sent events: `open`, one `record` per record, `dropped` with a `count` if the client reads too slowly, and `end`. " +
+    "The tail uses no consumer group and commits no offsets. Values are text (decoded by the schema of a protobuf station), or " +
+    "base64 if they are not UTF-8.",
   path: { name: stationName },
   query: {
     last: {
-      description: "So many of the records that each partition holds already come first.",
+      description: "Number of existing records of each partition to send first.",
       schema: z.int().min(0).max(MAX_LAST),
     },
     filter: {
-      description: "Only records that hold this text, whatever its case.",
+      description: "Send only records that contain this text. Case is ignored.",
       schema: z.string().max(200),
     },
-    in: { description: "Where the text is looked for.", schema: z.enum(["any", "key", "value"]) },
+    in: {
+      description: "Part of the record to search for the text.",
+      schema: z.enum(["any", "key", "value"]),
+    },
   },
   answers: {
-    200: { description: "Goes on until either side ends it.", content: { "text/event-stream": z.string() } },
+    200: {
+      description: "A stream of events until the client or the gateway closes it.",
+      content: { "text/event-stream": z.string() },
+    },
   },
   errors: ["REQUEST_INVALID", "STATION_NAME_INVALID", "STATION_UNKNOWN", "OVERLOADED", "BROKER_UNAVAILABLE"],
 };
@@ -58,8 +69,9 @@ export const tailStation: Documentation = {
 export const produceTestEvent: Documentation = {
   id: "produceTestEvent",
   tag: TAG,
-  summary: "Store one event, to see what becomes of it",
-  description: "It takes the way of every client's events: the station's schema, its key, its topic.",
+  summary: "Store one test event",
+  description:
+    "The gateway handles it like an event of a client: the schema, the key and the topic of the station apply.",
   path: { name: stationName },
   body: { content: json(testEvent) },
   answers: {

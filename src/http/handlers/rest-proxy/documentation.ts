@@ -1,4 +1,4 @@
-/** What a producer needs of Confluent's REST Proxy. */
+/** The producing routes of the REST Proxy API. */
 import { z } from "zod";
 import type { ErrorCode } from "../../../errors.ts";
 import { json, type Answer, type Content, type Documentation, type Parameter } from "../../documentation.ts";
@@ -9,19 +9,20 @@ import { restProxyError } from "../../openapi/error-responses.ts";
 export const TAG = "REST Proxy";
 
 export const cluster: Parameter = {
-  description: "Any cluster id is as good.",
+  description: "Id of the cluster. The gateway accepts any id and echoes it.",
   schema: z.string().min(1),
 };
 export const topic: Parameter = {
-  description: "A station's name, or a declared station's topic.",
+  description: "Name of a station, or topic of a declared station.",
   schema: z.string().regex(/^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,126}[a-zA-Z0-9])?$/),
 };
 export const partition: Parameter = {
-  description: "Number of the partition.",
+  description: "Partition number.",
   schema: z.string().regex(/^\d{1,9}$/),
 };
 const alwaysStatus200: Parameter = {
-  description: "`always200`: as the original has it, 200 with the error inside.",
+  description:
+    "`always200`: a refused record answers 200 with the error in the body, as Confluent's REST Proxy does.",
   schema: z.string(),
 };
 
@@ -61,9 +62,12 @@ const data = z
     z.strictObject({ type: z.literal("STRING"), data: z.string().nullable() }),
     z.strictObject({ type: z.literal("JSON"), data: z.unknown() }),
   ])
-  .meta({ id: "RecordData", description: "BINARY where the type is absent: in base64." });
+  .meta({
+    id: "RecordData",
+    description: "A key or a value. If `type` is absent, it is BINARY: `data` is base64.",
+  });
 
-/** Types that need a schema registry are refused, so that nobody should send them. */
+/** Without the types that need a schema registry: the gateway refuses them. */
 const record = recordShape.extend({
   partition_id: z.int().min(0).max(0x7fffffff).nullish(),
   key: data.nullish(),
@@ -88,16 +92,16 @@ const report = z
 export const produceRecords: Documentation = {
   id: "produceRecords",
   tag: TAG,
-  summary: "v3: store one record, or a stream of them",
+  summary: "v3: store one record or a stream of records",
   description:
-    "One JSON object with a length: the status is the record's own. A chunked body is a stream: one report a line, as soon " +
-    "as it is known, over a connection that may stay open for hours.",
+    "If the body is one JSON object with a Content-Length, the HTTP status is the status of that record. A chunked body is a " +
+    "stream: the gateway sends one report per line as soon as it is known, and the connection can stay open for hours.",
   path: { cluster, topic },
   query: { http_status: alwaysStatus200 },
   body: { content: json(record) },
   answers: {
     200: {
-      description: "The record's report; of a stream one a line.",
+      description: "The report of the record; in a stream, one report per line.",
       content: json(z.union([report, restProxyError])),
     },
   },
@@ -107,7 +111,7 @@ export const produceRecords: Documentation = {
 export const produceRecordsBatch: Documentation = {
   id: "produceRecordsBatch",
   tag: TAG,
-  summary: "v3: store named records",
+  summary: "v3: store a batch of records, each with an id",
   path: { cluster, topic },
   body: {
     content: json(
@@ -116,7 +120,7 @@ export const produceRecordsBatch: Documentation = {
   },
   answers: {
     207: {
-      description: "Each entry's report, by its id.",
+      description: "The report of each entry, with its id.",
       content: json(
         z.object({
           successes: z.array(report.extend({ id: z.string() })),
@@ -151,7 +155,7 @@ const v2Body = (data: z.ZodType): z.ZodType =>
   });
 
 const offsets: Answer = {
-  description: "Each record's place or its error, in the order of the records.",
+  description: "The offset or the error of each record, in the order of the records.",
   content: v2(
     z.object({
       offsets: z.array(

@@ -1,4 +1,4 @@
-/** The cluster, the topics and their partitions, as a REST Proxy shows them. */
+/** The read-only routes of the REST Proxy API: the cluster, the topics and their partitions. */
 import { z } from "zod";
 import type { ErrorCode } from "../../../errors.ts";
 import { json, type Content, type Documentation } from "../../documentation.ts";
@@ -43,18 +43,20 @@ const listOf = (kind: string, data: z.ZodType): Content =>
 export const listClusters: Documentation = {
   id: "listClusters",
   tag: TAG,
-  summary: "v3: the one cluster",
-  answers: { 200: { description: "A list of one.", content: listOf("KafkaClusterList", clusterView) } },
+  summary: "v3: list the clusters",
+  answers: {
+    200: { description: "A list with one cluster.", content: listOf("KafkaClusterList", clusterView) },
+  },
   errors: [],
 };
 
 export const showCluster: Documentation = {
   id: "showCluster",
   tag: TAG,
-  summary: "v3: the cluster",
+  summary: "v3: show the cluster",
   path: { cluster },
   answers: {
-    200: { description: "The cluster, by the name that it was asked for.", content: json(clusterView) },
+    200: { description: "The cluster, with the id of the request.", content: json(clusterView) },
   },
   errors: [],
 };
@@ -62,7 +64,7 @@ export const showCluster: Documentation = {
 export const listTopics: Documentation = {
   id: "listTopics",
   tag: TAG,
-  summary: "v3: the topics that the caller may produce to or read",
+  summary: "v3: list the topics that the caller may produce to or read",
   path: { cluster },
   answers: { 200: { description: "The topics.", content: listOf("KafkaTopicList", topicView) } },
   errors: ["BROKER_UNAVAILABLE"],
@@ -71,7 +73,7 @@ export const listTopics: Documentation = {
 export const listTopicNames: Documentation = {
   id: "listTopicNames",
   tag: TAG,
-  summary: "v2: names of the topics that the caller may produce to or read",
+  summary: "v2: list the names of the topics that the caller may produce to or read",
   answers: { 200: { description: "The names.", content: v2(z.array(z.string())) } },
   errors: ["BROKER_UNAVAILABLE"],
 };
@@ -85,7 +87,7 @@ const OF_LOOKS = [
 export const showTopic: Documentation = {
   id: "showTopic",
   tag: TAG,
-  summary: "v3: one topic",
+  summary: "v3: show a topic",
   path: { cluster, topic },
   answers: { 200: { description: "The topic.", content: json(topicView) } },
   errors: ["STATION_NAME_INVALID", ...OF_LOOKS],
@@ -107,7 +109,7 @@ const partitionView = z
 export const listPartitions: Documentation = {
   id: "listPartitions",
   tag: TAG,
-  summary: "v3: a topic's partitions",
+  summary: "v3: list the partitions of a topic",
   path: { cluster, topic },
   answers: {
     200: { description: "The partitions.", content: listOf("KafkaPartitionList", partitionView) },
@@ -118,7 +120,7 @@ export const listPartitions: Documentation = {
 export const showPartition: Documentation = {
   id: "showPartition",
   tag: TAG,
-  summary: "v3: one partition",
+  summary: "v3: show a partition",
   path: { cluster, topic, partition },
   answers: { 200: { description: "The partition.", content: json(partitionView) } },
   errors: ["STATION_NAME_INVALID", "PARTITION_UNKNOWN", ...OF_LOOKS],
@@ -127,7 +129,11 @@ export const showPartition: Documentation = {
 const v2Partition = z
   .object({
     partition: z.int(),
-    leader: z.int().meta({ description: "Id of a broker; -1: no broker leads the partition now." }),
+    leader: z
+      .int()
+      .meta({
+        description: "Id of the broker that leads the partition; -1 if the partition has no leader now.",
+      }),
     replicas: z.array(z.object({ broker: z.int(), leader: z.boolean(), in_sync: z.boolean() })),
   })
   .meta({ id: "PartitionMetadata" });
@@ -135,11 +141,11 @@ const v2Partition = z
 export const describeTopic: Documentation = {
   id: "describeTopic",
   tag: TAG,
-  summary: "v2: one topic",
+  summary: "v2: show a topic",
   path: { topic },
   answers: {
     200: {
-      description: "The topic; `configs` is always empty.",
+      description: "The topic. `configs` is always empty.",
       content: v2(
         z.object({ name: z.string(), configs: z.strictObject({}), partitions: z.array(v2Partition) }),
       ),
@@ -151,7 +157,7 @@ export const describeTopic: Documentation = {
 export const describePartitions: Documentation = {
   id: "describePartitions",
   tag: TAG,
-  summary: "v2: a topic's partitions",
+  summary: "v2: list the partitions of a topic",
   path: { topic },
   answers: { 200: { description: "The partitions.", content: v2(z.array(v2Partition)) } },
   errors: [...OF_LOOKS],
@@ -160,7 +166,7 @@ export const describePartitions: Documentation = {
 export const describePartition: Documentation = {
   id: "describePartition",
   tag: TAG,
-  summary: "v2: one partition",
+  summary: "v2: show a partition",
   path: { topic, partition },
   answers: { 200: { description: "The partition.", content: v2(v2Partition) } },
   errors: ["PARTITION_UNKNOWN", ...OF_LOOKS],
@@ -169,11 +175,12 @@ export const describePartition: Documentation = {
 export const describeOffsets: Documentation = {
   id: "describeOffsets",
   tag: TAG,
-  summary: "v2: first and next offset of a partition",
+  summary: "v2: show the offsets of a partition",
   path: { topic, partition },
   answers: {
     200: {
-      description: "The first offset that can be read, and the next one to be written.",
+      description:
+        "`beginning_offset` is the first offset that can be read, `end_offset` the offset of the next record.",
       content: v2(z.object({ beginning_offset: z.int(), end_offset: z.int() })),
     },
   },

@@ -1,4 +1,4 @@
-/** Producing to and consuming from stations. */
+/** The routes that produce to stations and consume from them. */
 import { z } from "zod";
 import { beaconShape } from "../../../ingest/beacon-body.ts";
 import type { ErrorCode } from "../../../errors.ts";
@@ -18,7 +18,7 @@ const TAG = "Stations";
 const toStation = { tag: TAG, path: { name: stationName } } as const;
 
 const stored: Answer = {
-  description: "Stored: acknowledged by all in-sync replicas, or on the disk.",
+  description: "Stored: all in-sync replicas have acknowledged the event, or it is on the disk.",
   content: json(
     z.object({ error: z.null(), success: z.literal(true), ...representation }).meta({ id: "Stored" }),
   ),
@@ -29,7 +29,7 @@ const partlyStored = json(
     .object({
       errors: z
         .array(z.string())
-        .meta({ description: "One text for each failed event, in the order of the events." }),
+        .meta({ description: "One error text for each failed event, in the order of the events." }),
       sent: z.int(),
       fail: z.int(),
       success: z.literal(false),
@@ -40,9 +40,9 @@ const partlyStored = json(
 
 const batchAnswers: Documentation["answers"] = {
   200: stored,
-  400: { description: "Some events are refused; the others are stored.", content: partlyStored },
+  400: { description: "The gateway refused some events and stored the others.", content: partlyStored },
   503: {
-    description: "Some events are not stored, or nobody knows; send them again.",
+    description: "Some events are not stored, or it is unknown whether they are. Send them again.",
     content: partlyStored,
   },
 };
@@ -68,7 +68,7 @@ const OF_RECORD = [
   "RECORD_HEADERS_TOO_LARGE",
 ] as const satisfies ErrorCode[];
 
-const event = z.unknown().meta({ description: "The event: these very bytes are stored." });
+const event = z.unknown().meta({ description: "The event. The gateway stores exactly these bytes." });
 const cloudEvent = z
   .object({
     specversion: z.literal("1.0"),
@@ -84,15 +84,15 @@ const cloudEvent = z
     description: "A structured CloudEvent 1.0.",
     propertyNames: { pattern: "^([a-z0-9]+|data_base64)$" },
   });
-const bytes = z.string().min(1).meta({ description: "The event: these very bytes are stored." });
+const bytes = z.string().min(1).meta({ description: "The event. The gateway stores exactly these bytes." });
 
 export const produceSingle: Documentation = {
   ...toStation,
   id: "produceSingle",
   summary: "Store one event",
   description:
-    "The whole body is one event, an array too. The station's schema decides what it must look like. Request headers " +
-    "`x-*`, `ce-*`, `traceparent` and `tracestate` are stored with it.",
+    "The whole body is one event, even if it is an array. It must match the schema of the station. The request headers " +
+    "`x-*`, `ce-*`, `traceparent` and `tracestate` are stored with the event.",
   headers: { Prefer: prefer, "Idempotency-Key": idempotencyKey },
   body: {
     content: {
@@ -120,8 +120,8 @@ export const produceBatch: Documentation = {
   id: "produceBatch",
   summary: "Store many events",
   description:
-    "Each element is one event with an outcome of its own: one that is refused doesn't hold up the others. Elements are " +
-    "stored with their own source bytes.",
+    "Each element of the array is one event with its own outcome. If an event is refused, the other events are still stored. " +
+    "The gateway stores the source bytes of each element.",
   headers: { Prefer: prefer, "Idempotency-Key": idempotencyKey },
   body: {
     content: {
@@ -143,10 +143,10 @@ export const produceBatch: Documentation = {
 export const produceBeacon: Documentation = {
   ...toStation,
   id: "produceBeacon",
-  summary: "Store a page's last events",
+  summary: "Store the last events of a web page",
   description:
-    "For `navigator.sendBeacon`, which can't set headers: credential and events in one envelope. Each event's id is stored " +
-    "as header `x-event-id`.",
+    "For `navigator.sendBeacon`, which cannot set headers: the body contains the credential and the events. The id of each " +
+    "event is stored as the record header `x-event-id`.",
   body: { content: { "text/plain": beaconShape, ...json(beaconShape) } },
   answers: batchAnswers,
   errors: [
@@ -162,18 +162,22 @@ export const produceBeacon: Documentation = {
 export const produceStream: Documentation = {
   ...toStation,
   id: "produceStream",
-  summary: "Store events as long as they come",
+  summary: "Store a stream of events",
   description:
-    "NDJSON over one connection: a line in is an event, a line out its result, as soon as it is known. Results come in order, " +
-    "or with `?id=` as they finish, each with the event's own id. The connection is closed after some time without input.",
+    "NDJSON over one connection: the client sends one event per line, and the gateway answers one result per line as soon as " +
+    "it is known. Results are in the order of the events. With `?id=` they come as they finish, each with the id of its event. " +
+    "The gateway closes the connection after some time without input.",
   query: {
-    id: { description: "JSON pointer to the events' own id.", schema: z.string().regex(/^(\/[^~/]*)+$/) },
+    id: {
+      description: "JSON pointer to the id in each event, such as `/orderId`.",
+      schema: z.string().regex(/^(\/[^~/]*)+$/),
+    },
   },
   body: { content: { "application/x-ndjson": z.string(), ...json(event) }, optional: true },
   answers: {
     200: {
       description:
-        "One result a line: `{line, id?, status, partition, offset}` or `{line, id?, status, error}`.",
+        "One result per line: `{line, id?, status, partition, offset}` or `{line, id?, status, error}`.",
       content: { "application/x-ndjson": z.string() },
     },
   },
@@ -185,7 +189,8 @@ export const consumeBatch: Documentation = {
   id: "consumeBatch",
   summary: "Read the next events of a consumer group",
   description:
-    "Waits until there are `batch_size` events or the time is over. Events count as consumed once the answer has left.",
+    "Waits until `batch_size` events are available or `batch_max_wait_time_ms` is over. The gateway commits the offsets after " +
+    "it has sent the answer.",
   body: {
     content: json(
       wanted.extend({ consumer_name: z.string().min(1), batch_size: z.int().min(1).max(5000).nullish() }),
@@ -193,13 +198,13 @@ export const consumeBatch: Documentation = {
   },
   answers: {
     200: {
-      description: "The events, possibly none.",
+      description: "The events. The array can be empty.",
       content: json(
         z.array(
           z.object({
             message: z.string().meta({
               description:
-                "The event; in base64 where it is no UTF-8, and then `stationgate-encoding` says so.",
+                "The event. If it is not UTF-8, it is base64, and the header `stationgate-encoding` is `base64`.",
             }),
             headers: z.record(z.string(), z.string().nullable()),
           }),

@@ -1,4 +1,4 @@
-/** What third parties post. */
+/** The routes that webhook senders call. */
 import { z } from "zod";
 import type { Documentation } from "../../documentation.ts";
 
@@ -6,7 +6,7 @@ const webhook = {
   tag: "Webhooks",
   path: {
     source: {
-      description: "A declared source.",
+      description: "Name of a declared webhook source.",
       schema: z.string().regex(/^[a-zA-Z0-9][\w.-]{0,127}$/),
     },
   },
@@ -17,16 +17,16 @@ const text = { "text/plain": z.string() };
 export const receiveWebhook: Documentation = {
   ...webhook,
   id: "receiveWebhook",
-  summary: "Store what a third party sends",
+  summary: "Store a webhook event",
   description:
-    "The signature is checked over the raw bytes, as the source's scheme says, before anything is stored.",
+    "The gateway checks the signature of the raw body by the scheme of the source before it stores the event.",
   body: {
     content: { "application/json": z.unknown(), "application/x-www-form-urlencoded": z.looseObject({}) },
     optional: true,
   },
   answers: {
-    200: { description: "A handshake of the sender; nothing is stored.", content: text },
-    202: { description: "Stored, now or by an earlier delivery of the same id and body." },
+    200: { description: "The answer to a handshake. Nothing is stored.", content: text },
+    202: { description: "Stored, by this delivery or by an earlier delivery with the same id and body." },
   },
   errors: [
     "UNAUTHORIZED",
@@ -44,18 +44,18 @@ export const receiveWebhook: Documentation = {
 export const verifyWebhook: Documentation = {
   ...webhook,
   id: "verifyWebhook",
-  summary: "The handshake of senders that begin with a GET",
-  answers: { 200: { description: "The challenge.", content: text } },
+  summary: "Answer a handshake by GET",
+  answers: { 200: { description: "The challenge of the sender.", content: text } },
   errors: ["HANDSHAKE_REFUSED", "ROUTE_UNKNOWN", "METHOD_NOT_ALLOWED"],
 };
 
 export const admitWebhook: Documentation = {
   ...webhook,
   id: "admitWebhook",
-  summary: "The handshake of senders that begin with OPTIONS",
+  summary: "Answer a handshake by OPTIONS",
   answers: {
-    200: { description: "The sender may go on (CloudEvents' webhook protection)." },
-    204: { description: "A browser's preflight." },
+    200: { description: "The sender may send events (CloudEvents' abuse protection)." },
+    204: { description: "The answer to the preflight request of a browser." },
   },
   errors: ["HANDSHAKE_REFUSED", "ROUTE_UNKNOWN", "METHOD_NOT_ALLOWED"],
 };
