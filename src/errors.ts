@@ -1,16 +1,15 @@
 /**
- * Every failure that a caller can meet, in one table. A row says what HTTP answers, what the failure means for the
- * event it concerns, and the Confluent REST Proxy code that names it; `docs/errors.md` explains each row and a test
- * keeps both lists equal.
+ * The table of all errors that a caller can get. Each row has the HTTP status, the default text, the outcome for the
+ * event and the error code of the Confluent REST Proxy. `docs/errors.md` explains each row; a test compares both lists.
  */
 
-/** What a failure says of its event: not stored for good, not stored but worth a retry, or not known. */
+/** The event is not stored and a retry fails too; is not stored and can be sent again; or may be stored. */
 export type FailureOutcome = "refused" | "unavailable" | "unknown";
 
 interface ErrorRow {
-  /** HTTP status of the answer when the failure is the whole answer. */
+  /** HTTP status, if the error is the whole answer. */
   readonly status: number;
-  /** Default text; a thrower may give a more exact one. */
+  /** Default text. `GatewayErrorOptions.message` replaces it. */
   readonly message: string;
   readonly outcome: FailureOutcome;
   /** `error_code` in answers of the REST Proxy API (`/v3`, `/topics`). */
@@ -239,24 +238,24 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 export interface GatewayErrorOptions {
-  /** The exact text for the caller, of which the first 1,000 characters count; never holds a secret. Default: the row's. */
+  /** Text for the caller, cut after 1,000 characters. It must not contain a secret. Default: the text of the row. */
   readonly message?: string;
-  /** Seconds after which a retry makes sense; sent as Retry-After. 503 answers default to 1. */
+  /** Seconds until a retry makes sense, sent as Retry-After. Default: 1 for status 503. */
   readonly retryAfter?: number;
-  /** Response headers that this failure needs, such as Allow. */
+  /** Further response headers, such as Allow. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What really happened; for the log, never for the caller. */
+  /** The underlying error, for the log. The caller never sees it. */
   readonly cause?: unknown;
 }
 
-/** Texts may quote what a client sent: a longer one helps nobody, and is kept, logged and answered. */
+/** A text may quote input of the client, and is stored, logged and sent. */
 const LONGEST_MESSAGE = 1000;
 
-/** A copy, as a part of a string would keep the whole alive. */
+/** Copies the text: a slice would keep the whole string in memory. */
 const shortened = (text: string): string =>
   text.length <= LONGEST_MESSAGE ? text : Buffer.from(`${text.slice(0, LONGEST_MESSAGE)}…`).toString();
 
-/** The one error class: a code of the table, and the exact words for this case. */
+/** The only error class: a code of the table, and the text for this case. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: ErrorCode;
@@ -265,7 +264,7 @@ export class GatewayError extends Error {
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     const { stackTraceLimit } = Error;
-    // A client can be refused 100,000 events in one call, and where in our code says nothing of them.
+    // One call can have 100,000 refused events. A stack trace for each costs time and explains nothing.
     if (ERRORS[code].outcome === "refused") Error.stackTraceLimit = 0;
     super(
       options.message === undefined ? ERRORS[code].message : shortened(options.message),
@@ -286,6 +285,6 @@ export class GatewayError extends Error {
   }
 }
 
-/** The error itself where it is ours, else an INTERNAL one that keeps it as its cause. */
+/** Returns a GatewayError as it is, and wraps any other error as INTERNAL with the error as its cause. */
 export const asGatewayError = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError("INTERNAL", { cause: error });

@@ -1,4 +1,4 @@
-/** Accounts: who may sign in, and with what rights. */
+/** Accounts: their credentials and their rights. */
 import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.ts";
 import {
@@ -17,13 +17,13 @@ export interface AccountOptions {
   /** Plain, or a scrypt hash, like `password`. */
   readonly connectionToken?: string | undefined;
   readonly password?: string | undefined;
-  /** Patterns of stations it may produce to. */
+  /** Patterns of the stations that it may produce to. */
   readonly stations?: readonly string[] | undefined;
-  /** Patterns of stations it may read. */
+  /** Patterns of the stations that it may read. */
   readonly consume?: readonly string[] | undefined;
-  /** Patterns of the consumer groups that it may use; absent: groups of its own only. */
+  /** Patterns of the consumer groups that it may use. Absent: only groups under its own name. */
   readonly groups?: readonly string[] | undefined;
-  /** Web pages that may use its tokens; empty: any, and requests without an origin. */
+  /** Origins of the web pages that may use its tokens. Empty: all origins, and requests without an origin. */
   readonly origins?: readonly string[] | undefined;
   readonly limits?: Limits | undefined;
 }
@@ -32,7 +32,7 @@ export interface Account {
   readonly username: string;
   readonly connectionToken: StoredSecret | undefined;
   readonly password: StoredSecret | undefined;
-  /** SHA-256 over all its secrets; changes when one does. */
+  /** SHA-256 of all its secrets. It changes if one of them changes. */
   readonly credential: Buffer;
   readonly mayProduce: StationMatcher;
   readonly mayConsume: StationMatcher;
@@ -46,7 +46,7 @@ export interface Accounts {
   find(username: string): Account | undefined;
 }
 
-/** Throws SETTINGS_INVALID for two accounts of one name, and for a secret, pattern or origin that is none. */
+/** Throws SETTINGS_INVALID for two accounts with the same name, and for an invalid secret, pattern or origin. */
 export const createAccounts = (options: readonly AccountOptions[]): Accounts => {
   const byName = new Map<string, Account>();
   for (const account of options.map(configuredAccount)) {
@@ -57,13 +57,13 @@ export const createAccounts = (options: readonly AccountOptions[]): Accounts => 
   return { all: [...byName.values()], find: (username) => byName.get(username) };
 };
 
-/** Whom a login or a token names. The account id is Memphis's: tokens carry it, nothing here depends on it. */
+/** The account that a login or a token names. Memphis clients send an account id; tokens keep it, nothing uses it. */
 export interface AccountName {
   readonly username: string;
   readonly accountId: number | undefined;
 }
 
-/** Memphis clients write `user$7` for user and account 7; a suffix wins over an id given beside it. */
+/** Memphis clients write `user$7` for user `user` and account 7. The suffix wins over `accountId`. */
 export const accountName = (username: string, accountId?: number): AccountName => {
   const cut = username.lastIndexOf("$");
   const suffix = username.slice(cut + 1);
@@ -92,7 +92,7 @@ const optionalSecret = (text: string | undefined): StoredSecret | undefined =>
 
 const digestOfAll = (secrets: readonly (StoredSecret | undefined)[]): Buffer => {
   const sum = createHash("sha256");
-  // Fixed width, an absent one too, so that a secret can't move from one place to the other unseen.
+  // An absent secret takes 32 bytes too, so that moving a secret from one field to the other changes the digest.
   for (const secret of secrets) sum.update(secret?.digest ?? Buffer.alloc(32));
   return sum.digest();
 };

@@ -1,4 +1,4 @@
-/** API keys: credentials that need no signing in, for partners' servers and for browser pages. */
+/** API keys: credentials without a sign-in, for servers of partners and for web pages. */
 import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
@@ -15,18 +15,18 @@ import {
 } from "./secrets.ts";
 import type { FailureThrottle } from "./throttle.ts";
 
-/** A key as configured. Entries of one id are keys that hold at the same time, so that one can be replaced. */
+/** A key as configured. Several entries with one id are all valid, so that a key can be rotated. */
 export interface ApiKeyOptions {
   readonly id: string;
   /** Plain, or a scrypt hash. */
   readonly key: string;
   /** A browser key is public: it needs a list of origins. */
   readonly kind: "server" | "browser";
-  /** Patterns of stations it may produce to. */
+  /** Patterns of the stations that it may produce to. */
   readonly stations: readonly string[];
-  /** Patterns of stations it may read; a browser key reads none. */
+  /** Patterns of the stations that it may read. Not allowed for a browser key. */
   readonly consume?: readonly string[] | undefined;
-  /** Patterns of the consumer groups that it may use; absent: groups of its own only. */
+  /** Patterns of the consumer groups that it may use. Absent: only groups under its own name. */
   readonly groups?: readonly string[] | undefined;
   /** Milliseconds since the epoch; absent: never. */
   readonly expires?: number | undefined;
@@ -35,7 +35,7 @@ export interface ApiKeyOptions {
 }
 
 interface GivenKey {
-  /** Absent where the client sends the key alone. */
+  /** Absent if the client sends the key alone. */
   readonly id?: string | undefined;
   readonly key: string;
   /** Network address of the client. */
@@ -43,9 +43,9 @@ interface GivenKey {
 }
 
 /**
- * From a key to its principal; at once unless a hash must be derived, which happens once for each key. Fails with
- * UNAUTHORIZED for an unknown or expired one. Guessing at hashed keys is dear for us: hence LOGIN_THROTTLED after too
- * many different wrong ones from one address, and OVERLOADED.
+ * Returns the principal of a key, without a promise unless a hash must be derived (once for each key). Fails with
+ * UNAUTHORIZED for an unknown or expired key. If keys are hashed, a guess costs the gateway a derivation: it fails with
+ * LOGIN_THROTTLED after too many different wrong keys from one network, and with OVERLOADED.
  */
 export type VerifyApiKey = (given: GivenKey) => Principal | Promise<Principal>;
 
@@ -65,7 +65,7 @@ interface ApiKey {
   readonly principal: Principal;
 }
 
-/** Throws SETTINGS_INVALID for a browser key without origins or with `consume`, and for a key, pattern or origin that is none. */
+/** Throws SETTINGS_INVALID for a browser key without origins or with `consume`, and for an invalid key, pattern or origin. */
 export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyApiKey => {
   const { verifier, throttle, maxRemembered = 10_000, now = Date.now } = dependencies;
   const keys = dependencies.keys.map(configuredKey);
@@ -76,8 +76,8 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
       hashed.filter((key) => key.id === id).map(({ secret }) => secret),
     ),
   );
-  // Known by digest: the right ones (as few as there are keys) make a request cost one lookup; the wrong ones spare
-  // us the derivations for a client that goes on sending the same.
+  // By digest. With `right`, a request costs one lookup. With `wrong`, a client that repeats a wrong key costs no
+  // further derivations.
   const right = new Map<string, ApiKey>();
   const wrong = new LRUCache<string, true>({ max: maxRemembered });
 
@@ -91,7 +91,7 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
   };
 
   const findPlain = ({ id, key }: GivenKey): ApiKey | undefined => {
-    // Digested once, not for each candidate: a wrong key costs 17 µs where there are a hundred, not 170.
+    // One digest for all candidates: with a hundred keys a wrong key takes 17 µs instead of 170.
     const digest = sha256(key);
     return candidates(plain, id).find(({ secret }) => timingSafeEqual(secret.digest, digest));
   };
@@ -101,7 +101,7 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
     const network = networkOf(address);
     throttle.check(network);
     const own = candidates(hashed, id);
-    // Without an id every key is compared; with one, an id that does not exist costs as much as any other.
+    // Without an id, every key is compared. With an id, an unknown id takes as long as a known one.
     const secrets = own.map(({ secret }) => secret);
     for (const secret of id === undefined ? secrets : evenWork(secrets)) {
       if (!(await verifier.verify(secret, key, ["keys", network]))) continue;
@@ -127,7 +127,7 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
   };
 };
 
-/** A key by itself and a key with an id are different claims, and are remembered apart. */
+/** A key with an id and the same key without an id are remembered separately. */
 const nameOf = ({ id, key }: GivenKey): string =>
   id === undefined ? digestOf(key) : digestOf(JSON.stringify([id, key]));
 

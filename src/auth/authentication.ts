@@ -1,4 +1,4 @@
-/** All of this folder, put together from the settings. */
+/** Wires the parts of this folder from the settings. */
 import { randomBytes } from "node:crypto";
 import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
@@ -11,11 +11,11 @@ import { createFailureThrottle } from "./throttle.ts";
 import { createTokens, type TokenKey, type Tokens } from "./tokens.ts";
 
 interface TokenSettings extends Lifetime {
-  /** The first signs, all verify. */
+  /** The first secret signs; all secrets verify. */
   readonly secrets: readonly TokenKey[];
 }
 
-/** As in the settings; `now`, milliseconds since the epoch, is for tests. */
+/** As in the settings. `now`, in milliseconds since the epoch, is for tests. */
 export interface AuthenticationOptions {
   readonly accounts: readonly AccountOptions[];
   readonly apiKeys: readonly ApiKeyOptions[];
@@ -34,15 +34,15 @@ export interface Authentication extends OperatorDoor {
   readonly sessions: Sessions;
 }
 
-/** Different wrong keys that one address may try in a minute, where keys are hashed. */
+/** Maximum number of different wrong keys from one network in a minute, if keys are hashed. */
 const API_KEY_FAILURES_PER_MINUTE = 60;
 const MINUTE = 60_000;
 
-/** Who has no accounts needs no secrets: a key that nobody knows signs nothing and refuses every token. */
+/** Without accounts no secrets are configured. A random key then refuses every token. */
 const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
   secrets.length > 0 ? secrets : [{ kid: "none", secret: randomBytes(32).toString("base64url") }];
 
-/** Throws SETTINGS_INVALID for settings that could not keep anybody out. */
+/** Throws SETTINGS_INVALID for invalid accounts, keys or secrets. */
 export const createAuthentication = (options: AuthenticationOptions): Authentication => {
   const { apiKeys, adminToken, accessToken, refreshToken, now = Date.now } = options;
   const turns = derivationTurns();

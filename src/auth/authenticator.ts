@@ -1,4 +1,4 @@
-/** From what a request carries to the principal who makes it. */
+/** From the credentials of a request to its principal: access tokens and API keys. */
 import { LRUCache } from "lru-cache";
 import type { Accounts } from "./accounts.ts";
 import type { VerifyApiKey } from "./api-keys.ts";
@@ -7,28 +7,26 @@ import { narrowedPrincipal } from "./scope.ts";
 import { digestOf } from "./secrets.ts";
 import type { Tokens } from "./tokens.ts";
 
-/** Access tokens at the door: from the token's text to its principal. */
-
-/** Throws UNAUTHORIZED when the token is no access token that holds now, or its user is gone. */
+/** Throws UNAUTHORIZED if the token is not a valid access token, or its account does not exist. */
 type VerifyBearer = (token: string) => Principal;
 
 interface BearerDependencies {
   readonly tokens: Tokens;
   readonly accounts: Accounts;
-  /** Tokens whose verification is remembered; the one not seen for longest is forgotten. */
+  /** Maximum number of remembered tokens; the least recently used token is forgotten first. */
   readonly maxRemembered?: number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
 
-/** What a verification found; it goes on holding between its times, since accounts don't change while we run. */
+/** A verified token. It stays valid until it expires, because accounts don't change while the process runs. */
 interface Known {
   readonly principal: Principal;
   readonly notBefore: number;
   readonly expires: number;
 }
 
-/** Verifies each token once and remembers it by its digest: 1 µs instead of 17 on the path of every request. */
+/** Verifies each token once and remembers it by its digest, which saves 16 of 17 µs for each request. */
 export const createBearerVerifier = (dependencies: BearerDependencies): VerifyBearer => {
   const { tokens, accounts, maxRemembered = 10_000, now = Date.now } = dependencies;
   const remembered = new LRUCache<string, Known>({ max: maxRemembered });
@@ -44,7 +42,7 @@ export const createBearerVerifier = (dependencies: BearerDependencies): VerifyBe
     const digest = digestOf(token);
     const known = remembered.get(digest);
     if (known !== undefined && now() >= known.notBefore && now() < known.expires) return known.principal;
-    // One that has run out is verified again, and refused with all the others.
+    // An expired token is verified again, so that it fails like any other invalid token.
     remembered.delete(digest);
     const fresh = verify(token);
     remembered.set(digest, fresh);
@@ -52,7 +50,7 @@ export const createBearerVerifier = (dependencies: BearerDependencies): VerifyBe
   };
 };
 
-/** Where a request may carry a credential; undefined: it doesn't. An empty one is there, and wrong. */
+/** The places of credentials in a request. undefined: absent. An empty text is a wrong credential. */
 export interface Credentials {
   readonly authorizationHeader?: string | undefined;
   /** The query parameter `authorization`. */
@@ -64,11 +62,10 @@ export interface Credentials {
 }
 
 /**
- * Every route for clients takes every credential: an access token (`Authorization: Bearer`, or the query), and an API
- * key (`X-Api-Key`, `Authorization: ApiKey <key>`, or Basic with id and key, RFC 7617). What the principal may do is
- * for the route to check. If a request carries several credentials, the first of Authorization, X-Api-Key and query
- * counts. Returns at once for a credential that was verified before. Fails with UNAUTHORIZED, in one wording, and with
- * what `VerifyApiKey` says.
+ * Every client route accepts an access token (`Authorization: Bearer`, or the query) and an API key (`X-Api-Key`,
+ * `Authorization: ApiKey <key>`, or Basic with id and key, RFC 7617). If a request has several credentials, the first of
+ * Authorization, X-Api-Key and query counts. The route checks the rights of the principal. Returns without a promise for
+ * a credential that was verified before. Fails with UNAUTHORIZED, always with the same text, and as `VerifyApiKey` does.
  */
 export type Authenticate = (credentials: Credentials) => Principal | Promise<Principal>;
 
@@ -96,8 +93,8 @@ type Authorization =
   | { readonly form: "apiKey"; readonly id?: string; readonly key: string };
 
 /**
- * The scheme in any case, then exactly one space. `Bearer:` with a colon is what Debezium Server's HTTP sink sends, and
- * what the original takes.
+ * The scheme in upper or lower case, then exactly one space. Debezium Server's HTTP sink sends `Bearer:` with a colon, and
+ * the Memphis gateway accepts it.
  */
 const AUTHORIZATION = /^(bearer:?|apikey|basic) (\S+)$/i;
 
@@ -122,13 +119,13 @@ const parseBasic = (value: string): Authorization | undefined => {
   return { form: "apiKey", id: text.slice(0, colon), key: text.slice(colon + 1) };
 };
 
-/** The token of a header `Bearer <token>`; undefined: it isn't one. */
+/** The token of a header `Bearer <token>`; undefined: another header. */
 export const bearerToken = (header: string): string | undefined => {
   const given = parseAuthorization(header);
   return given?.form === "bearer" ? given.token : undefined;
 };
 
-/** The token of a header `Bearer <token>`, or of `Basic` with any name and the token; undefined: it is neither. */
+/** The token of a header `Bearer <token>`, or the password of a `Basic` header; undefined: another header. */
 export const operatorToken = (header: string): string | undefined => {
   const given = parseAuthorization(header);
   if (given?.form === "bearer") return given.token;

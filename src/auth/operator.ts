@@ -1,4 +1,4 @@
-/** The door of the operators' listener. */
+/** Authentication on the operators' listener: the admin token, or a session of a browser. */
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { networkOf } from "../lib/network-of.ts";
 import { operatorToken } from "./authenticator.ts";
@@ -6,27 +6,26 @@ import { unauthorized } from "./principal.ts";
 import { type SecretVerifier, type StoredSecret, storedSecret } from "./secrets.ts";
 import type { FailureThrottle } from "./throttle.ts";
 
-/** Sessions of operators in a browser: signed, expiring, and kept nowhere, so that every process takes each other's. */
-
 export interface OperatorSession {
-  /** What the browser brings back. */
+  /** Value of the cookie. */
   readonly value: string;
   /** Milliseconds since the epoch. */
   readonly expires: number;
 }
 
+/** Sessions are signed and have an expiry. They are not stored, so every process with the same settings accepts them. */
 interface OperatorSessions {
   issue(): OperatorSession;
-  /** Did a process of these settings issue it, and does it hold now? */
+  /** True if a process with these settings issued the session and it has not expired. */
   holds(value: string): boolean;
 }
 
 interface OperatorSessionsOptions {
-  /** The admin token as configured: sessions end when it changes. */
+  /** The configured admin token. Sessions become invalid if it changes. */
   readonly adminToken: StoredSecret;
   /**
-   * Secrets of this installation; the first signs, all verify. Without any a process takes its own sessions only. The
-   * token itself won't do as the only key: where it is configured as a hash, who has read the hash could sign.
+   * Secrets of this installation: the first signs, all verify. Without secrets, a process accepts only its own sessions.
+   * The admin token is not enough as a key: if it is configured as a hash, a reader of the hash could sign.
    */
   readonly secrets: readonly string[];
   /** Milliseconds. */
@@ -67,23 +66,23 @@ const createOperatorSessions = (options: OperatorSessionsOptions): OperatorSessi
   };
 };
 
-/** What a request to the operators' listener says of its maker. */
+/** The credentials of a request to the operators' listener. */
 interface OperatorCredentials {
   readonly authorizationHeader: string | undefined;
-  /** The session of a browser. It counts where there is no Authorization header. */
+  /** The session cookie. It counts only without an Authorization header. */
   readonly session?: string | undefined;
   /** Network address of the client. */
   readonly address: string;
 }
 
 /**
- * Fails with UNAUTHORIZED unless the header has the admin token, as Bearer or as the password of Basic, or the session holds. Once an address has sent too
- * many wrong tokens, every token from it fails with LOGIN_THROTTLED, the right one too. A request without a token is not
- * counted. Fails with OVERLOADED where the token is hashed and too many derivations wait.
+ * Fails with UNAUTHORIZED unless the session is valid, or the header has the admin token, as Bearer or as the password of
+ * Basic. After too many wrong tokens from one network, every token from it fails with LOGIN_THROTTLED, the right token too.
+ * A request without a token does not count. Fails with OVERLOADED if the token is hashed and too many derivations wait.
  */
 export type AdmitOperator = (credentials: OperatorCredentials) => Promise<void>;
 
-/** A session for a client that has the admin token. Fails as `AdmitOperator` does, and the two count together. */
+/** Issues a session to a client that has the admin token. Fails as `AdmitOperator` does, and shares its count. */
 export type SignInOperator = (token: string, address: string) => Promise<OperatorSession>;
 
 export interface OperatorDoor {
@@ -92,11 +91,11 @@ export interface OperatorDoor {
 }
 
 interface OperatorDependencies {
-  /** Plain, or a scrypt hash. Without one nobody is admitted. */
+  /** Plain, or a scrypt hash. Absent: every request is refused. */
   readonly adminToken: string | undefined;
   readonly verifier: Pick<SecretVerifier, "verify">;
   readonly throttle: FailureThrottle;
-  /** Secrets of this installation that sessions are signed with. */
+  /** Secrets of this installation, which sign sessions. */
   readonly secrets: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -115,7 +114,7 @@ export const createOperatorDoor = (dependencies: OperatorDependencies): Operator
     const network = networkOf(address);
     throttle.check(network);
     const isRight = secret !== undefined && (await verifier.verify(secret, token, ["operators", network]));
-    // Of many guesses at the same time, those that end after the last allowed failure learn nothing.
+    // Guesses that run at the same time must not get an answer after the last allowed failure.
     throttle.check(network);
     if (isRight) return;
     throttle.failed(network);

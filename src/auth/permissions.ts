@@ -1,19 +1,19 @@
-/** Patterns of stations and groups: exact names, and names with `*` for any run of characters. */
+/** Rights: patterns of stations and groups, the origins of web pages, and the names of consumer groups. */
 import { GatewayError } from "../errors.ts";
 import type { Principal } from "./principal.ts";
 
-/** Says whether a name is meant. Case counts. */
+/** True if a pattern matches the name. Case matters. */
 export type NameMatcher = (name: string) => boolean;
 
-/** Says whether a (lower-cased) station name is meant. */
+/** True if a pattern matches the station name, which is in lower case. */
 export type StationMatcher = (station: string) => boolean;
 
-/** A station name of at most 128 characters in which `*` may stand anywhere; letters in either case. */
+/** At most 128 characters of a station name, with `*` anywhere. Letters may be in upper case. */
 export const isStationPattern = (text: string): boolean => /^[A-Za-z0-9_.*-]{1,128}$/.test(text);
 
 /**
- * Compiles a list of patterns once, so that a check costs a set lookup for the exact ones and a scan for the others.
- * An empty list matches nothing.
+ * Compiles patterns, in which `*` stands for any characters. A check is a set lookup for exact names and a scan for
+ * patterns with `*`. An empty list matches nothing.
  */
 export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
   const exact = new Set(patterns.filter((pattern) => !pattern.includes("*")));
@@ -21,7 +21,7 @@ export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
   return (name) => exact.has(name) || wild.some((matches) => matches(name));
 };
 
-/** As `compilePatterns`, in lower case. Throws SETTINGS_INVALID for text that can be no station pattern. */
+/** As `compilePatterns`, in lower case. Throws SETTINGS_INVALID for an invalid pattern. */
 export const compileStationPatterns = (patterns: readonly string[]): StationMatcher => {
   const wrong = patterns.find((pattern) => !isStationPattern(pattern));
   if (wrong !== undefined)
@@ -29,7 +29,7 @@ export const compileStationPatterns = (patterns: readonly string[]): StationMatc
   return compilePatterns(patterns.map((pattern) => pattern.toLowerCase()));
 };
 
-/** No regular expression: several `*` in one would backtrack, where taking the leftmost match of each piece is enough. */
+/** Takes the leftmost match of each piece. A regular expression with several `*` would backtrack. */
 const compileWildcard = (pattern: string): NameMatcher => {
   const pieces = pattern.split("*");
   const first = pieces.shift() ?? "";
@@ -69,14 +69,12 @@ export const requireStation = (principal: Principal, use: StationUse, station: s
   });
 };
 
-/** Which web pages may use a credential: exact origins, as browsers send them (RFC 6454, section 7). */
-
-/** An origin list that nobody satisfies, whatever header they make up: an empty `Origin` is refused like none. */
+/** A list that allows no origin: `originAllowed` refuses an empty `Origin` header. */
 const NOWHERE: readonly string[] = [""];
 
 /**
- * The one spelling of an origin: scheme, host and port, in lower case, without a scheme's own port. `*` and `null`
- * (what a browser sends for a sandboxed page) stay themselves. undefined: not an origin.
+ * Normalises an origin (RFC 6454): scheme, host and port in lower case, without the scheme's default port. `*`, and the
+ * `null` of sandboxed pages, stay as they are. undefined: the text is not an origin.
  */
 export const normaliseOrigin = (text: string): string | undefined => {
   if (text === "*" || text === "null") return text;
@@ -84,11 +82,11 @@ export const normaliseOrigin = (text: string): string | undefined => {
   const { protocol, host, pathname, search, hash, username, password } = new URL(text);
   const beyond = pathname.slice(1) + search + hash + username + password;
   if (host === "" || host.includes("*") || beyond !== "") return undefined;
-  // By hand: `URL.origin` is "null" for the schemes of browser extensions and app shells.
+  // Not `URL.origin`, which is "null" for the schemes of browser extensions and app shells.
   return `${protocol}//${host}`.toLowerCase();
 };
 
-/** A configured origin list in its one spelling. Throws SETTINGS_INVALID for text that is no origin. */
+/** Normalises configured origins. Throws SETTINGS_INVALID for an invalid origin. */
 export const originList = (origins: readonly string[]): readonly string[] =>
   origins.map((text) => {
     const origin = normaliseOrigin(text);
@@ -96,7 +94,7 @@ export const originList = (origins: readonly string[]): readonly string[] =>
     throw new GatewayError("SETTINGS_INVALID", { message: `"${text}" is not an origin` });
   });
 
-/** What both lists allow, where an empty list allows any origin and none; it never allows more than either. */
+/** The origins that both lists allow. An empty list allows all origins, and requests without an origin. */
 export const narrowOrigins = (allowed: readonly string[], wanted: readonly string[]): readonly string[] => {
   if (allowed.length === 0) return wanted;
   if (wanted.length === 0 || wanted.includes("*")) return allowed;
@@ -105,10 +103,7 @@ export const narrowOrigins = (allowed: readonly string[], wanted: readonly strin
   return both.length === 0 ? NOWHERE : both;
 };
 
-/**
- * Holds a request to its principal's origins. Throws ORIGIN_FORBIDDEN when the principal has a list and the request's
- * `Origin` is missing or not on it.
- */
+/** Throws ORIGIN_FORBIDDEN if the principal has a list of origins and the request's `Origin` is missing or not in it. */
 export const requireOrigin = (principal: Principal, origin: string | undefined): void => {
   if (!originAllowed(principal.origins, origin)) throw new GatewayError("ORIGIN_FORBIDDEN");
 };
@@ -121,9 +116,7 @@ const originAllowed = (allowed: readonly string[], origin: string | undefined): 
   return normalised !== undefined && allowed.includes(normalised);
 };
 
-/** Consumer groups of readers: which names a principal may use, and what the group is called in Kafka. */
-
-/** Groups of connectors, of the gateway itself and of the event service: no reader ever uses one of them. */
+/** Groups of connectors, of the gateway and of the event service. Readers may not use them. */
 const isReserved = compilePatterns([
   "connect-*",
   "stationgate-*",
@@ -132,16 +125,16 @@ const isReserved = compilePatterns([
   "group-client-status-callback*",
 ]);
 
-/** The embedded log stores a group's name in a key of LMDB, which holds no longer one. */
+/** Maximum length of a group's name in bytes: the embedded log stores it in a key of LMDB. */
 const LONGEST_BYTES = 1500;
 
-/** Kafka takes any text. Logs and tools can't show or address a control character or half a surrogate pair. */
+/** Control characters and unpaired surrogates. Kafka accepts them, but logs and tools can't show them. */
 const NOT_TEXT = /[\p{Cc}\p{Cs}]/u;
 
 type Reader = Pick<Principal, "name" | "readsGroup">;
 
 /**
- * The name in Kafka of the group that a principal asks for; undefined: the principal's own group. Throws
+ * The name in Kafka of the group that a reader asks for. If `asked` is undefined, it is the principal's own group. Throws
  * GROUP_FORBIDDEN, and REQUEST_INVALID for a name that can't be stored.
  */
 export const groupOf = ({ name, readsGroup }: Reader, asked: string | undefined): string => {
@@ -154,7 +147,7 @@ export const groupOf = ({ name, readsGroup }: Reader, asked: string | undefined)
   throw forbidden(`${name} is not allowed to use group "${asked}": its "groups" setting does not name it`);
 };
 
-/** Names of most principals stay as they are. "/" and "%" would let one principal's group be called like another's. */
+/** Escapes only names with "/" or "%", which could make the groups of two principals equal. */
 const ownName = (name: string): string => (/[/%]/.test(name) ? encodeURIComponent(name) : name);
 
 const storable = (group: string): string => {

@@ -1,13 +1,12 @@
+/** The principal: the verified caller of a request. Only the verifiers of this folder make one. */
 import { GatewayError } from "../errors.ts";
 
-/** Who makes a request, as far as the rest of the program may know: made only by the verifiers of this folder. */
-
-/** Rates a principal is held to; absent: none. A bucket holds rate × burst; the limits hold per process. */
+/** Rate limits per process; an absent rate is no limit. A bucket holds rate × burst. */
 export interface Limits {
   readonly requestsPerSecond?: number | undefined;
   readonly eventsPerSecond?: number | undefined;
   readonly bytesPerSecond?: number | undefined;
-  /** Milliseconds of the rate that may be used at once. */
+  /** Milliseconds: the part of the rate that can be used at once. */
   readonly burst?: number | undefined;
 }
 
@@ -16,31 +15,29 @@ declare const verified: unique symbol;
 export interface Principal {
   readonly [verified]: true;
   readonly kind: "account" | "api-key" | "webhook" | "operator";
-  /** Username, key id or source: what limits, log lines and error texts name. Never a secret. */
+  /** Username, key id or webhook source, for limits, log lines and error texts. Never a secret. */
   readonly name: string;
-  /** Is the (lower-cased) station one that this principal may produce to? */
+  /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these two. */
   mayProduce(station: string): boolean;
   mayConsume(station: string): boolean;
-  /** Is this one of the consumer groups that the principal may use, under exactly this name? Absent: it declares none. */
+  /** True if the principal's `groups` setting names this consumer group. Absent: the principal has no such setting. */
   readonly readsGroup?: ((group: string) => boolean) | undefined;
-  /** Origins that may use it; empty: any, and no Origin is needed. */
+  /** Origins that may use the credential. Empty: all origins, and requests without an origin. */
   readonly origins: readonly string[];
   readonly limits: Limits;
-  /** When its credential ends, in milliseconds since the epoch; absent: never. The expiry of a token is not one. */
+  /** Expiry of an API key, in milliseconds since the epoch. Absent: never. The expiry of a token does not count. */
   readonly expires?: number;
-  /** Anybody can have its credential: it is a browser's key. Absent: nobody else can. */
+  /** True for a browser key, which every visitor of the page can read. */
   readonly isPublic?: boolean;
 }
 
-/** For the verifiers of this folder only (dependency-cruiser keeps it so). */
+/** Only for the verifiers of this folder; dependency-cruiser checks it. */
 export const verifiedPrincipal = (principal: Omit<Principal, typeof verified>): Principal =>
   principal as Principal;
 
-/** The one answer to every failed authentication. */
-
 /**
- * UNAUTHORIZED, always in the same words: the caller gets no hint of what was wrong. `reason` becomes the error's
- * cause, for the log and the metric of refusals; it is a fixed phrase and never holds what the caller sent.
+ * UNAUTHORIZED, always with the same text, so that the caller does not learn the reason. `reason` is the error's cause,
+ * for the log and the metric of refusals. It is a fixed phrase without any input of the caller.
  */
 export const unauthorized = (reason: UnauthorizedReason): GatewayError =>
   new GatewayError("UNAUTHORIZED", { cause: reason });
@@ -56,7 +53,7 @@ type UnauthorizedReason =
   | "expired api key"
   | "wrong admin token";
 
-/** An operator who tries a station out: the operators' own routes have admitted whoever it is. */
+/** An operator who tests a station. The operators' routes have checked the credential before. */
 export const operatorPrincipal: Principal = verifiedPrincipal({
   kind: "operator",
   name: "operator",
@@ -66,7 +63,7 @@ export const operatorPrincipal: Principal = verifiedPrincipal({
   limits: {},
 });
 
-/** A webhook source: its deliveries prove themselves one by one, and go to the one station it is declared for. */
+/** A webhook source. Each delivery is verified, and may only go to the declared station. */
 export const webhookPrincipal = (source: string, station: string, limits: Limits): Principal =>
   verifiedPrincipal({
     kind: "webhook",

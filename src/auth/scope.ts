@@ -1,4 +1,4 @@
-/** Scopes: what a token leaves of its account's rights. A scope can only narrow. */
+/** The scope of a token narrows the rights of its account. It never adds a right. */
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import type { Account } from "./accounts.ts";
@@ -11,7 +11,7 @@ import {
 } from "./permissions.ts";
 import { type Principal, verifiedPrincipal } from "./principal.ts";
 
-/** A token travels in a header, beside others; a scope may not fill it. */
+/** A token is sent in a header, and all headers of a request together have a limit. */
 const MAX_CHARACTERS = 4096;
 
 const originShape = z.string().transform((text, context) => {
@@ -21,7 +21,7 @@ const originShape = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** Absent: not narrowed in that respect. An empty list is refused, since for origins elsewhere it means any. */
+/** An absent field does not narrow. An empty list is refused: in other settings an empty list of origins means all. */
 export const scopeShape = z.strictObject({
   stations: z.array(z.string().refine(isStationPattern, "not a station name or pattern")).min(1).optional(),
   actions: z
@@ -33,7 +33,7 @@ export const scopeShape = z.strictObject({
 
 export type Scope = z.output<typeof scopeShape>;
 
-/** Entries of one list; no scope of so many fits into a token. */
+/** Maximum entries of one list. A scope with more does not fit into a token. */
 const MAX_ENTRIES = 2048;
 
 const FIELDS: readonly string[] = ["stations", "actions", "origins"];
@@ -41,8 +41,8 @@ const FIELDS: readonly string[] = ["stations", "actions", "origins"];
 const invalid = (fault: string): GatewayError => new GatewayError("SCOPE_INVALID", { message: fault });
 
 /**
- * Bounds what a stranger can make the gateway validate: zod judges every element of a list and every field, and keeps an
- * issue for each, however many there are. Ends at the first fault.
+ * Throws at the first fault. zod checks every element and every field, and keeps an issue for each of them; a client that
+ * has not signed in yet must not cause that work.
  */
 const requireSmall = (given: unknown): void => {
   if (typeof given !== "object" || given === null) return;
@@ -56,7 +56,7 @@ const requireSmall = (given: unknown): void => {
   }
 };
 
-/** Reads a scope as a client gave it; undefined asks for all that the account has. Throws SCOPE_INVALID. */
+/** Parses the scope that a client sent. undefined: all rights of the account. Throws SCOPE_INVALID. */
 export const parseScope = (given: unknown): Scope => {
   if (given === undefined) return {};
   requireSmall(given);
@@ -71,7 +71,7 @@ export const parseScope = (given: unknown): Scope => {
   return parsed.data;
 };
 
-/** The account as one of its tokens may use it: what both the account and the scope allow, never more. */
+/** The principal of a token: it may do what both the account and the scope allow. */
 export const narrowedPrincipal = (account: Account, scope: Scope): Principal => {
   const inScope = scope.stations === undefined ? anyStation : compileStationPatterns(scope.stations);
   const { actions } = scope;

@@ -1,12 +1,10 @@
-/** Configured secrets, plain or hashed, and the one place where a given secret is compared with them. */
+/** Configured secrets, plain or hashed with scrypt, and the comparison of a given secret with them. */
 import { createHash, createHmac, hash, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
 import { createFairTurns, type FairTurns } from "../lib/fair-turns.ts";
 
-/** Scrypt (RFC 7914) in the PHC string format: `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`, base64 without padding. */
-
-/** The cost of one derivation: 2^ln rounds over blocks of 128·r bytes, p times. */
+/** The cost of one scrypt derivation (RFC 7914): 2^ln rounds over blocks of 128·r bytes, p times. */
 interface ScryptCost {
   readonly ln: number;
   readonly r: number;
@@ -19,18 +17,18 @@ export interface ScryptHash {
   readonly hash: Buffer;
 }
 
-/** 32 MiB and 0.1 s of one core (measured: 95 ms): dear to a guesser, bearable for a login. */
+/** 32 MiB and 95 ms of one core for each derivation: slow enough against guessing, fast enough for a sign-in. */
 const DEFAULT_COST: ScryptCost = { ln: 15, r: 8, p: 1 };
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-/** A cost beyond these would let one login take the memory or the processor of all. */
+/** Limits of the cost, so that one sign-in can't use up the memory or the processor. */
 const MAX_MEMORY = 256 * 1024 * 1024;
 const MAX_PARALLEL = 16;
 
 const FORMAT =
   /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
-/** undefined: not such a string, or one whose cost is beyond reason. */
+/** Parses `$scrypt$ln=15,r=8,p=1$<salt>$<hash>` (PHC format, base64 without padding). undefined: invalid, or too costly. */
 export const parseScryptHash = (text: string): ScryptHash | undefined => {
   const [, ln, r, p, salt, hash] = FORMAT.exec(text) ?? [];
   if (salt === undefined || hash === undefined) return undefined;
@@ -44,11 +42,11 @@ const isAffordable = (cost: ScryptCost): boolean =>
 
 const memoryOf = ({ ln, r, p }: ScryptCost): number => 128 * r * (2 ** ln + p);
 
-/** Derives what `like.hash` would be, had `plain` been its secret. Takes a thread of the pool, not the event loop. */
+/** Derives the hash of `plain` with the cost, salt and length of `like`. Runs in the thread pool. */
 export const deriveLike = (plain: string, like: ScryptHash): Promise<Buffer> =>
   derive(plain, like.salt, { cost: like.cost, bytes: like.hash.length });
 
-/** A new PHC string of the secret, with its own salt. */
+/** Hashes a secret with a new salt, as a PHC string. */
 export const hashSecret = async (plain: string): Promise<string> => {
   const salt = randomBytes(SALT_BYTES);
   const hash = await derive(plain, salt, { cost: DEFAULT_COST, bytes: HASH_BYTES });
@@ -66,7 +64,7 @@ interface Derivation {
 const derive = (plain: string, salt: Buffer, { cost, bytes }: Derivation): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const { r, p } = cost;
-    // Node refuses derivations above 32 MiB, its default, and counts some buffers beside the blocks.
+    // Node's default maximum is 32 MiB, and it counts more buffers than the blocks.
     const options = { N: 2 ** cost.ln, r, p, maxmem: 2 * memoryOf(cost) };
     scrypt(plain, salt, bytes, options, (error, hash) => {
       if (error === null) resolve(hash);
@@ -74,17 +72,17 @@ const derive = (plain: string, salt: Buffer, { cost, bytes }: Derivation): Promi
     });
   });
 
-/** A configured secret. A plain one is kept as its digest only. */
+/** A configured secret. Only the digest of a plain secret is stored. */
 export interface StoredSecret {
-  /** SHA-256 of the configured text: changes whenever the secret does. */
+  /** SHA-256 of the configured text. */
   readonly digest: Buffer;
-  /** Present where the configured text is a scrypt hash. */
+  /** undefined: the secret is plain. */
   readonly scrypt: ScryptHash | undefined;
 }
 
 /**
- * Reads a secret as configured. Throws SETTINGS_INVALID for an empty one, and for a hash other than scrypt: taken as
- * a plain secret, it would open the door to whoever has read the hash.
+ * Parses a configured secret. Throws SETTINGS_INVALID for an empty text and for a hash other than scrypt: as a plain
+ * secret, that hash itself would be the password.
  */
 export const storedSecret = (text: string): StoredSecret => {
   if (text === "") throw new GatewayError("SETTINGS_INVALID", { message: "a secret is empty" });
@@ -96,7 +94,7 @@ export const storedSecret = (text: string): StoredSecret => {
   return { digest: sha256(text), scrypt };
 };
 
-/** A secret that nothing matches, for spending on an unknown name what a known one with a secret like `like` costs. */
+/** A secret that nothing matches. Comparing with it costs the same as with `like`, for names that don't exist. */
 export const decoySecret = (like?: StoredSecret): StoredSecret => ({
   digest: randomBytes(32),
   scrypt: like?.scrypt && { ...like.scrypt, hash: randomBytes(like.scrypt.hash.length) },
@@ -104,7 +102,7 @@ export const decoySecret = (like?: StoredSecret): StoredSecret => ({
 
 export const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-/** A short name for what must not itself be kept as a key: SHA-256 in base64. 0.5 µs for a token of 280 characters. */
+/** SHA-256 in base64, as a map key for a secret. It takes 0.5 µs for a token of 280 characters. */
 export const digestOf = (text: string): string => hash("sha256", text, "base64");
 
 /** Whose turn a derivation takes; see `FairTurns`. */
@@ -125,15 +123,15 @@ export interface SecretVerifier {
 
 interface VerifierOptions {
   readonly turns: FairTurns;
-  /** Matches that are remembered. */
+  /** Maximum number of remembered matches. */
   readonly maxRemembered?: number;
   /** For tests. */
   readonly deriveBytes?: typeof deriveLike;
 }
 
 /**
- * Turns for the derivations of a whole process. Each one holds 32 MiB and a thread of the pool's four, which disk and
- * zlib need too.
+ * Limits the derivations of the process. Each derivation takes 32 MiB and one of the pool's four threads, which file
+ * system calls and zlib need too.
  */
 export const derivationTurns = (): FairTurns => createFairTurns({ permits: 2, maxWaiting: 128 });
 
@@ -141,7 +139,7 @@ export const overloaded = (): GatewayError => new GatewayError("OVERLOADED", { r
 
 export const createSecretVerifier = (options: VerifierOptions): SecretVerifier => {
   const { turns, maxRemembered = 10_000, deriveBytes = deriveLike } = options;
-  // Known by a digest under a key that dies with the process: cheap to compute, of no use to a reader of the memory later.
+  // Digests under a random key of this process: they are useless without it.
   const pepper = randomBytes(32);
   const matched = new LRUCache<string, true>({ max: maxRemembered });
   const deriving = new Map<string, Promise<boolean>>();
@@ -188,15 +186,13 @@ export const createSecretVerifier = (options: VerifierOptions): SecretVerifier =
   };
 };
 
-/** Makes every wrong credential cost the same derivations, so that the time of an answer tells nothing about a name. */
-
 /**
- * The secrets to compare a given one with: first those of the name, then decoys, so that for each cost the list holds as
- * many hashes as the name with the most of them has. A name that does not exist has no secrets of its own.
+ * Returns the secrets to compare with: the secrets of the name, then decoys. Every wrong credential then costs the same
+ * derivations, so that the time of the answer does not reveal a name. An unknown name has no secrets of its own.
  */
 export type EvenWork = (own: readonly StoredSecret[]) => readonly StoredSecret[];
 
-/** `names` has the hashed secrets of each name that can be asked for. */
+/** `names`: the hashed secrets of each name. */
 export const createEvenWork = (names: readonly (readonly StoredSecret[])[]): EvenWork => {
   const decoys = new Map<string, readonly StoredSecret[]>();
   for (const [cost, secrets] of names.flatMap((own) => [...byCost(own)])) {

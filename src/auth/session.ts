@@ -1,4 +1,4 @@
-/** Signing in and refreshing: credentials in, a pair of tokens out. */
+/** Sign-in with a connection token or a password, and refresh. Both return a pair of tokens. */
 import { networkOf } from "../lib/network-of.ts";
 import { type Account, accountName, type AccountName, type Accounts } from "./accounts.ts";
 import { unauthorized } from "./principal.ts";
@@ -7,15 +7,13 @@ import type { CheckSignIn } from "./sign-in-check.ts";
 import type { FailureThrottle } from "./throttle.ts";
 import type { Tokens, TokenSubject } from "./tokens.ts";
 
-/** Signing in with a connection token or a password. */
-
 export interface LoginAttempt {
   /** As sent: `user` or `user$7`. */
   readonly username: string;
   readonly accountId?: number | undefined;
   readonly connectionToken?: string | undefined;
   readonly password?: string | undefined;
-  /** Network address of the client; failures are counted for each user and network. */
+  /** Network address of the client. Failures are counted for each pair of user and network. */
   readonly address: string;
 }
 
@@ -25,8 +23,8 @@ interface SignedIn {
 }
 
 /**
- * Resolves when one of the given credentials is the account's. Rejects with UNAUTHORIZED, in the same words and the
- * same time whether the user exists or not, with LOGIN_THROTTLED after too many failures, and with OVERLOADED.
+ * Resolves if one of the given credentials belongs to the account. Rejects with UNAUTHORIZED, with LOGIN_THROTTLED after
+ * too many failures, and with OVERLOADED. Text and time of UNAUTHORIZED don't depend on whether the user exists.
  */
 type Login = (attempt: LoginAttempt) => Promise<SignedIn>;
 
@@ -46,27 +44,27 @@ export const createLogin =
     const account = accounts.find(name.username);
     const given = { username: name.username, account, connectionToken, password, network };
     const right = await isRight(given).catch((error: unknown) => {
-      // A guess that was not answered in time still counts: the account's own turn may have compared it.
+      // A guess without an answer counts too: the account's own turn may have compared it.
       throttle.failed(guesser);
       throw error;
     });
-    // Of many attempts at the same time, those that end after the last allowed failure learn nothing.
+    // Attempts that run at the same time must not get an answer after the last allowed failure.
     throttle.check(guesser);
     if (account !== undefined && right) return { account, name };
     throttle.failed(guesser);
     throw unauthorized("wrong login");
   };
 
-/** How long a client wants its tokens to be valid, in minutes; absent, zero or less: the default; above the maximum: the maximum. */
+/** Lifetimes that the client asks for, in minutes. Absent, zero or less: the default. Above the maximum: the maximum. */
 interface WantedLifetimes {
   readonly accessTtlMinutes?: number | undefined;
   readonly refreshTtlMinutes?: number | undefined;
 }
 
 export interface SignInRequest extends LoginAttempt, WantedLifetimes {
-  /** As parsed from JSON; it is checked here. */
+  /** Parsed JSON, not checked yet. */
   readonly scope?: unknown;
-  /** false: the client wants no refresh token. */
+  /** false: no refresh token. */
   readonly refresh?: boolean | undefined;
 }
 
@@ -79,16 +77,16 @@ export interface TokenPair {
   readonly jwt: string;
   /** Milliseconds from now. */
   readonly expiresInMs: number;
-  /** Absent when the client wanted none. */
+  /** Absent if the request has `refresh: false`. */
   readonly refresh?: { readonly jwt: string; readonly expiresInMs: number };
 }
 
 export interface Sessions {
-  /** Rejects as `Login` does, and before that with SCOPE_INVALID. */
+  /** Rejects with SCOPE_INVALID before the credentials are checked, then as `Login` does. */
   signIn(request: SignInRequest): Promise<TokenPair>;
   /**
-   * A new pair of the same scope. Throws UNAUTHORIZED for all but a refresh token that holds now, whose user exists
-   * and has the credential of that time.
+   * Returns a new pair with the same scope. Throws UNAUTHORIZED unless the token is a valid refresh token, its user exists
+   * and the user's secrets are unchanged since the token was issued.
    */
   refresh(request: RefreshRequest): TokenPair;
 }
@@ -152,6 +150,6 @@ interface Ttls {
 
 const MINUTE = 60_000;
 
-/** Clients of the original ask for years; the answer tells them the lifetime that they got. */
+/** Memphis clients ask for years. The answer contains the lifetime that the gateway grants. */
 const lifetime = (minutes: number | undefined, { ttl, maxTtl }: Lifetime): number =>
   minutes === undefined || minutes <= 0 ? ttl : Math.min(minutes * MINUTE, maxTtl);

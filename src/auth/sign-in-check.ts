@@ -1,11 +1,10 @@
 /**
- * Compares what a sign-in gives with an account's secrets, in a time that tells nothing about the account, and in turns
- * that strangers can't use up.
+ * Compares the credentials of a sign-in with the secrets of an account. The time of the answer does not reveal whether the
+ * account exists, and sign-ins with invented names don't delay real accounts.
  *
- * Every sign-in takes a turn in the lane of strangers, where made-up names wait for each other, and a wrong one is
- * answered only after that turn. An account with a hashed secret that has to wait there takes a turn in the lane of
- * accounts too: its right credential is found without waiting for strangers, and its wrong one waits as long as a
- * made-up name.
+ * Every sign-in takes a turn in the queue "strangers", and a wrong sign-in is answered only after that turn. If an account
+ * with a hashed secret has to wait there, it also takes a turn in the queue "accounts". So its right credential is found
+ * without waiting for strangers, and a wrong credential waits as long as an invented name.
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
@@ -23,7 +22,7 @@ import {
 
 export interface GivenCredentials {
   readonly username: string;
-  /** Absent: there is no such account. */
+  /** undefined: the account does not exist. */
   readonly account: Account | undefined;
   readonly connectionToken: string | undefined;
   readonly password: string | undefined;
@@ -31,18 +30,18 @@ export interface GivenCredentials {
   readonly network: string;
 }
 
-/** Is one of the given credentials the account's? Rejects with OVERLOADED when too many sign-ins wait. */
+/** True if one of the given credentials belongs to the account. Rejects with OVERLOADED if too many sign-ins wait. */
 export type CheckSignIn = (given: GivenCredentials) => Promise<boolean>;
 
 export interface SignInCheckDependencies {
   readonly accounts: Accounts;
   readonly verifier: Pick<SecretVerifier, "known" | "derive">;
   readonly turns: FairTurns;
-  /** Milliseconds from a sign-in to its refusal with OVERLOADED: an account's own turn has to end in this time. */
+  /** Milliseconds from a sign-in to its refusal with OVERLOADED. An account's own turn must end within this time. */
   readonly refusalDelay?: number;
 }
 
-/** A credential beside the secret that it may match. */
+/** A given credential and the secret to compare it with. */
 interface Pair {
   readonly stored: StoredSecret | undefined;
   readonly given: string;
@@ -60,13 +59,13 @@ export const createSignInCheck = (dependencies: SignInCheckDependencies): CheckS
     .filter(isHashed);
   const compareHashes = createHashComparison(dependencies, hashed);
 
-  /** What is known without a derivation; each pair costs one comparison, whatever is stored. */
+  /** Compares without a derivation. The decoy makes every pair cost one comparison, whatever is stored. */
   const isKnown = ({ stored, given }: Pair): boolean =>
     isHashed(stored)
       ? verifier.known(plainDecoy, given) === true || verifier.known(stored, given) === true
       : verifier.known(stored ?? plainDecoy, given) === true;
 
-  // Equal sign-ins at the same time, of a known name or not, share one answer.
+  // Equal sign-ins at the same time share one comparison, whether the name exists or not.
   const pepper = randomBytes(32);
   const comparing = new Map<string, Promise<boolean>>();
 
@@ -76,7 +75,7 @@ export const createSignInCheck = (dependencies: SignInCheckDependencies): CheckS
       { stored: account?.connectionToken, given: connectionToken },
       { stored: account?.password, given: password },
     ].filter((pair): pair is Pair => pair.given !== undefined);
-    // Not some(), which would stop at the first match, before the others' time is spent.
+    // Not some(), which stops at the first match: the time would reveal which pair matched.
     if (pairs.filter(isKnown).length > 0) return true;
     if (pairs.length === 0 || hashed.length === 0) return false;
     const question = JSON.stringify([given.username, connectionToken, password]);
@@ -108,7 +107,7 @@ const createHashComparison = (
     const common = turns.take(["strangers", network]);
     const isOwnTurnWanted = !common.isGranted && pairs.some(({ stored }) => isHashed(stored));
     const own = isOwnTurnWanted ? turns.take(["accounts", username, network]) : undefined;
-    // The turn that begins first derives the account's own hashes.
+    // The turn that begins first derives the hashes of the account.
     let ownBegan = false;
 
     const inOwnTurn = async (): Promise<boolean> => {
@@ -123,7 +122,7 @@ const createHashComparison = (
     };
 
     const answer = inCommonTurn();
-    // At the same time for every name, whether or not its own turn has ended by then.
+    // The refusal comes after the same time for every name, with or without an own turn.
     const refused = answer.then(
       () => new Promise<never>(() => undefined),
       async (error: unknown) => {

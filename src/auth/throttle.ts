@@ -1,34 +1,34 @@
-/** Slows down guessing: counts failures by name and refuses further attempts for a while. */
+/** Slows down guessing: counts failures by name, and refuses further attempts until the window has passed. */
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
 import { digestOf } from "./secrets.ts";
 
 export interface FailureThrottle {
-  /** Throws LOGIN_THROTTLED, with the seconds to wait, once the name has used up its failures. */
+  /** Throws LOGIN_THROTTLED, with the seconds to wait, if the name has reached the limit. */
   check(name: string): void;
   failed(name: string): void;
 }
 
 export interface ThrottleOptions {
-  /** Failures that a name may have within the window. */
+  /** Maximum failures of one name within the window. */
   readonly limit: number;
   readonly windowMs: number;
-  /** Names that are remembered; beyond, the one that failed longest ago is forgotten. */
+  /** Maximum number of remembered names. Above it, the name with the oldest failure is forgotten. */
   readonly maxNames?: number;
-  /** Milliseconds of a clock that is never set back or ahead. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
 
 const monotonic = (): number => performance.now();
 
 /**
- * A sliding window: never more than `limit` failures in any stretch of `windowMs`. Its memory is bounded however many
- * names are made up, and making up 20,000 of them buys a guesser one more window.
+ * A sliding window: at most `limit` failures in any `windowMs`. Its memory is bounded. A guesser who sends `maxNames` other
+ * names gets one more window.
  */
 export const createFailureThrottle = (options: ThrottleOptions): FailureThrottle => {
   const { limit, windowMs, maxNames = 20_000, now = monotonic } = options;
   const failures = new LRUCache<string, readonly number[]>({ max: maxNames });
-  // Names come from requests and may be long; a digest isn't.
+  // Names come from requests and may be long. A digest is short.
   const recent = (key: string): readonly number[] =>
     (failures.get(key) ?? []).filter((time) => time > now() - windowMs);
 

@@ -14,7 +14,7 @@ import type { AccountName } from "./accounts.ts";
 import { unauthorized } from "./principal.ts";
 import { type Scope, scopeShape } from "./scope.ts";
 
-/** A signing secret, and the name by which tokens' headers say that it signed them. */
+/** A signing secret, and its key id (`kid`) in the header of tokens. */
 export interface TokenKey {
   readonly kid: string;
   /** The raw HMAC key, as UTF-8. */
@@ -22,9 +22,9 @@ export interface TokenKey {
 }
 
 export interface TokenOptions {
-  /** Access tokens and refresh tokens never pass for each other. */
+  /** An access token is never accepted as a refresh token, nor the other way round. */
   readonly use: "access" | "refresh";
-  /** The first signs; all verify, so that one can be replaced while its tokens are about. */
+  /** The first key signs; all keys verify. So a key can be rotated while its tokens are still valid. */
   readonly keys: readonly TokenKey[];
   readonly issuer: string;
   readonly audience: string;
@@ -37,24 +37,24 @@ export interface TokenSubject extends AccountName {
 }
 
 interface VerifiedToken extends TokenSubject {
-  /** Milliseconds since the epoch: from when, and until before when, the token holds. */
+  /** The token is valid from `notBefore` until just before `expires`; milliseconds since the epoch. */
   readonly notBefore: number;
   readonly expires: number;
-  /** Was the token bound to this credential when it was issued? */
+  /** True if the token was issued for this credential. */
   readonly isBoundTo: (credential: Buffer) => boolean;
 }
 
 export interface Tokens {
-  /** `ttl` in milliseconds; `credential` is what the token is bound to: its traces can't be turned back into it. */
+  /** `ttl` in milliseconds. A token that is bound to a `credential` does not reveal it. */
   issue(subject: TokenSubject, ttl: number, credential?: Buffer): string;
-  /** Throws UNAUTHORIZED for all but a token that `issue` made, with every claim it made, and that holds now. */
+  /** Throws UNAUTHORIZED unless `issue` made the token, all its claims are there, and it is valid now. */
   verify(token: string): VerifiedToken;
 }
 
-/** Longer ones are none of ours; refusing them early makes them cheap. */
+/** The gateway issues no longer token; refusing a longer one early costs no verification. */
 const MAX_TOKEN_CHARACTERS = 8192;
 
-/** Throws SETTINGS_INVALID without keys, or with an empty one. */
+/** Throws SETTINGS_INVALID without keys, or with an empty secret. */
 export const createTokens = (options: TokenOptions): Tokens => {
   const { use, issuer, audience, now = Date.now } = options;
   const keys = options.keys.map(signingKey);
@@ -105,7 +105,7 @@ type Claims = z.output<ReturnType<typeof claimsOf>>;
 
 interface SigningKey {
   readonly kid: string;
-  /** A KeyObject: jsonwebtoken first tries a string as a public key, which makes each verification 540 µs, not 12. */
+  /** A KeyObject: with a string jsonwebtoken first tries a public key, and a verification takes 540 µs instead of 12. */
   readonly hmac: KeyObject;
   readonly binding: Buffer;
 }
@@ -116,11 +116,11 @@ const signingKey = ({ kid, secret }: TokenKey): SigningKey => {
   return { kid, hmac: createSecretKey(secret, "utf8"), binding };
 };
 
-/** Keyed by what is derived from the signing key: the claim neither gives the credential away nor lets it be guessed. */
+/** HMAC under a key that is derived from the signing key, so that the claim does not help to guess the credential. */
 const bindingOf = (key: SigningKey, credential: Buffer): Buffer =>
   createHmac("sha256", key.binding).update(credential).digest();
 
-/** The keys of the token's `kid`; those with any other could only fail. A token without one may be of each. */
+/** The keys with the token's `kid`; all keys if the token has no `kid`. */
 const keysFor = (token: string, keys: readonly SigningKey[]): readonly SigningKey[] => {
   const kid = decodedHeader(token)?.kid;
   return kid === undefined ? keys : keys.filter((key) => key.kid === kid);
@@ -155,9 +155,7 @@ const verifiedToken = (claims: Claims, key: SigningKey): VerifiedToken => ({
   },
 });
 
-/** Tokens with which the gateway signs in to a service that it calls. */
-
-/** A JWT (RFC 7519, HS256) with the claims `iat` and `exp` and no other; `now` and `ttl` in milliseconds. */
+/** For a service that the gateway calls: a JWT (HS256) with the claims `iat` and `exp` only; `now` and `ttl` in milliseconds. */
 export const serviceToken = (secret: string, now: number, ttl: number): string => {
   const iat = Math.floor(now / 1000);
   return claimsToken(secret, { iat, exp: iat + Math.floor(ttl / 1000) });
@@ -167,7 +165,7 @@ export const serviceToken = (secret: string, now: number, ttl: number): string =
 export const claimsToken = (secret: string, claims: Readonly<Record<string, unknown>>): string =>
   jwt.sign(claims, secret, {
     algorithm: "HS256",
-    // By default jsonwebtoken adds the time of now; with this option it removes the claim.
+    // Without this option jsonwebtoken adds the claim `iat`; with it, it removes a given one.
     noTimestamp: !("iat" in claims),
     header: { alg: "HS256", typ: undefined },
   });

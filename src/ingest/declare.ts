@@ -1,4 +1,4 @@
-/** From the settings to stations: schemas compiled, topics made. */
+/** Builds stations from the settings: compiles their schemas and creates their topics. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
@@ -17,7 +17,7 @@ export interface StationDeclaration {
   readonly schema?: SchemaDeclaration | undefined;
 }
 
-/** Compiles every schema. Rejects with SETTINGS_INVALID: a line for each that can't be used, with station, file and fault. */
+/** Compiles every schema. Rejects with SETTINGS_INVALID, with one line per unusable schema: station, file and fault. */
 export const loadStations = async (
   declarations: readonly StationDeclaration[],
   limits: ContentLimits,
@@ -43,7 +43,7 @@ const loadStation = async (
   validator: schema && (await loadValidator(schema, { station: name, limits })),
 });
 
-/** The topics of declared stations, by station; `maxRecordBytes` is the largest record that they must take. */
+/** The topics of declared stations, by station. `maxRecordBytes` is their maximum record size. */
 export const topicsOf = (
   declarations: readonly StationDeclaration[],
   maxRecordBytes: number,
@@ -58,21 +58,21 @@ export const topicsOf = (
 export interface ProvisionOptions {
   readonly topics: Iterable<TopicSpec>;
   readonly broker: Pick<Broker, "ensureTopic">;
-  /** The topic is there. */
+  /** Called when the topic exists. */
   readonly onReady?: (topic: string) => void;
-  /** Ends the attempts. */
+  /** Aborts the attempts. */
   readonly signal: AbortSignal;
-  /** An attempt that has failed; another one follows. For the log. */
+  /** Called after a failed attempt, before the next attempt. */
   readonly onFault: (topic: string, error: GatewayError) => void;
-  /** Milliseconds before the second attempt; each further one waits twice as long, up to a minute. */
+  /** Milliseconds before the second attempt. The wait doubles each time, up to a minute. */
   readonly retryMs?: number;
 }
 
 const LONGEST_RETRY_MS = 60_000;
 
 /**
- * Creates the declared topics that are missing. Goes on until each is there, because a gateway may start before its
- * broker does; resolves then, or once it is aborted.
+ * Creates missing topics of declared stations. Retries until every topic exists, because the gateway may start before its
+ * broker. Resolves then, or when it is aborted.
  */
 export const provisionTopics = async (options: ProvisionOptions): Promise<void> => {
   await Promise.all([...options.topics].map((topic) => provision(topic, options)));

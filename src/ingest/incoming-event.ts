@@ -1,24 +1,24 @@
+/** An event as an API family parsed it, before validation by its station. */
 import type { RecordHeader } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
 
-/** One event as an API family understood it, before its station has judged it. */
 export interface IncomingEvent {
-  /** The bytes as sent; null is a tombstone, which no schema judges. */
+  /** The bytes as sent. null: a tombstone, which is not validated. */
   readonly value: Buffer | null;
-  /** What the bytes are; it is stored as the record's `content-type` header. undefined: unknown, stored without. */
+  /** Stored as the record's header `content-type`. undefined: unknown, no header is stored. */
   readonly contentType: string | undefined;
-  /** The record gets `headers` and nothing else: `contentType` is for the station's schema only, and is not stored. */
+  /** The record gets `headers` only. `contentType` is used for validation and is not stored. */
   readonly exactHeaders?: true;
-  /** A key the API carries itself (v2, v3); undefined: the station's key pointer decides. */
+  /** The key that the client sent (v2, v3). undefined: the station's key pointer decides. */
   readonly key?: Buffer | null;
-  /** Further record headers, in order. */
+  /** Record headers, in order. */
   readonly headers: readonly RecordHeader[];
-  /** Milliseconds since the epoch; default: arrival. */
+  /** Milliseconds since the epoch. Default: the time of arrival. */
   readonly timestamp?: number;
   readonly partition?: number;
 }
 
-/** Bytes of what a client gives as one event: key, value and headers. What couldn't be read has none. */
+/** Bytes of an event's key, value and headers; 0 for an event that could not be parsed. */
 export const sizeOfEvent = (event: IncomingEvent | GatewayError): number => {
   if (event instanceof GatewayError) return 0;
   return (event.value?.length ?? 0) + (event.key?.length ?? 0) + sizeOfHeaders(event.headers);

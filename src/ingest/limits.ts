@@ -1,23 +1,22 @@
+/** Rate limits of callers and of client addresses: requests, events and bytes per second, in each process. */
 import { LRUCache } from "lru-cache";
 import type { Limits, Principal } from "../auth/principal.ts";
 import { GatewayError } from "../errors.ts";
 
-/** A rate, kept by counting what has been used and letting it drain. */
-
 interface Rate {
-  /** Units a second. */
+  /** Units per second. */
   readonly perSecond: number;
-  /** Units that may be used at once. */
+  /** Units that can be used at once. */
   readonly capacity: number;
 }
 
 /**
- * A token bucket, told the other way round: `used` drains at the rate and may reach the capacity. It knows no rate of
- * its own, so that a change of settings or a second key of the same name needs no new bucket.
+ * A leaky bucket: `used` drains at the rate, and may reach the capacity. The rate is not part of the bucket, so that a
+ * second key of the same name uses the same bucket.
  */
 interface Bucket {
   used: number;
-  /** When it was last drained, in milliseconds. */
+  /** Time of the last drain, in milliseconds. */
   at: number;
 }
 
@@ -29,18 +28,16 @@ const drain = (bucket: Bucket, { perSecond }: Rate, now: number): void => {
 };
 
 /**
- * Seconds until so many units fit into a drained bucket; 0: they do. What is larger than the whole bucket fits when
- * that is empty, and overfills it: a call of 1,000 events isn't refused for ever, and what comes next waits for it.
+ * Seconds until the units fit into a drained bucket; 0: they fit now. A demand above the capacity fits into an empty
+ * bucket and overfills it, so that a large call is not refused for ever; later calls wait until it has drained.
  */
 const secondsUntil = ({ used }: Bucket, { perSecond, capacity }: Rate, units: number): number => {
   const over = used + Math.min(units, capacity) - capacity;
-  // Draining in floating point may leave a trace of a unit.
+  // Floating point: a drained bucket may hold a tiny rest.
   return over <= 1e-9 ? 0 : over / perSecond;
 };
 
-/** Requests, events and bytes a second that a caller is held to, and a client address. They hold per process. */
-
-/** A call is one as it is: its request works the client's address out only where addresses have limits. */
+/** A `Call` can be passed as it is: `request.ip` is computed only if addresses have limits. */
 export interface Caller {
   readonly principal: Principal;
   readonly request: { readonly ip?: string | undefined };
@@ -52,24 +49,23 @@ export interface Demand {
   readonly bytes: number;
 }
 
-/** What is left of the limit that is nearest to its end. */
+/** The state of the limit with the smallest remaining share. */
 interface Quota {
   readonly limit: number;
   readonly remaining: number;
-  /** Seconds until all of it is there again. */
+  /** Seconds until the whole limit is available again. */
   readonly reset: number;
 }
 
 export interface Rates {
   /**
-   * Takes all of the demand, or nothing and says why: RATE_LIMITED, with the time after which it would be taken, or
-   * EVENTS_TOO_MANY for events that would put the caller further behind its rate than the greatest debt. A single event
-   * is taken even so, and counts for no more than that.
+   * Takes the whole demand, or nothing and returns the error: RATE_LIMITED with the time until it fits, or EVENTS_TOO_MANY
+   * if the events would exceed the maximum debt. A single event is always possible, and adds at most the maximum debt.
    */
   take(caller: Caller, demand: Demand): GatewayError | undefined;
-  /** What `take` would answer. */
+  /** Returns what `take` would return, and takes nothing. */
   refusal(caller: Caller, demand: Demand): GatewayError | undefined;
-  /** Counts what was spent on a call that is refused anyway. */
+  /** Counts the demand of a call that is refused for another reason. */
   spend(caller: Caller, demand: Demand): void;
   /** undefined: the caller has no limits. */
   quota(caller: Caller): Quota | undefined;
@@ -78,11 +74,11 @@ export interface Rates {
 interface RatesOptions {
   /** Limits of each client address. */
   readonly perAddress: Limits;
-  /** How far one call may put a caller behind its rate, in milliseconds of the rate; no wait is longer. */
+  /** Maximum debt of a caller, in milliseconds of its rate. No wait is longer. */
   readonly maxDebtMs: number;
-  /** Addresses that are remembered; beyond, the one not seen for longest starts afresh. */
+  /** Maximum number of remembered addresses. Above it, the least recently used address is forgotten. */
   readonly maxAddresses?: number;
-  /** Milliseconds of a clock that never jumps. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
@@ -96,14 +92,14 @@ interface BucketStore {
   set(name: string, buckets: Buckets): unknown;
 }
 
-/** A rate, and how much of it a caller can owe. */
+/** A rate, and the maximum of `used`. */
 interface HeldRate extends Rate {
   readonly most: number;
 }
 
 type UnitRates = readonly (readonly [Unit, HeldRate])[];
 
-/** What one caller or address is held to, beside what it has used. */
+/** The rates of one caller or address, and their buckets. */
 interface Held {
   readonly rates: UnitRates;
   readonly buckets: Buckets;
@@ -124,7 +120,7 @@ export const createRates = (options: RatesOptions): Rates => {
     return made;
   };
 
-  /** Most callers have no limits: nothing is looked up for them. */
+  /** Most callers have no limits. For them this allocates nothing and looks nothing up. */
   const heldTo = ({ principal, request }: Caller): readonly Held[] => {
     const own = ratesOf(principal.limits);
     const shared = ratesOf(perAddress);
@@ -170,7 +166,7 @@ export const createRates = (options: RatesOptions): Rates => {
 
 const NONE: readonly Held[] = [];
 
-/** Limits are few objects that live long: what they come to is worked out once for each. */
+/** There are few `Limits` objects and they live long, so their rates are computed once for each. */
 const rememberedRates = (maxDebt: number): ((limits: Limits) => UnitRates) => {
   const remembered = new WeakMap<Limits, UnitRates>();
   return (limits) => {
@@ -196,7 +192,7 @@ const unitRates = (limits: Limits, maxDebt: number): UnitRates => {
   });
 };
 
-/** Of a call's events so many can ever be taken together. */
+/** Maximum number of events of this call that can ever be taken together. */
 const mostEvents = (held: readonly Held[], { events, bytes }: Demand): number => {
   let most = Infinity;
   for (const { rates } of held) {

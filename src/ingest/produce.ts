@@ -1,4 +1,4 @@
-/** The one path of every API into the broker: authorise, validate, key, append; one outcome per event. */
+/** Produces the events of every API: checks the right, validates, takes the key, appends. Returns one outcome per event. */
 import { requireStation } from "../auth/permissions.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { BrokerRecord, StoredRecord } from "../broker/broker.ts";
@@ -15,15 +15,15 @@ export type { IncomingEvent } from "./incoming-event.ts";
 export interface ProduceRequest {
   readonly principal: Principal;
   readonly station: Station;
-  /** An error stands for an event that its API couldn't read, or didn't take: it is that event's outcome. */
+  /** An error stands for an event that the API could not parse or refused; it becomes the outcome of that event. */
   readonly events: readonly (IncomingEvent | GatewayError)[];
-  /** Calls that share one reach the broker in their order. */
+  /** Calls with the same `Order` object reach the broker in the order of the calls. */
   readonly order?: Order;
 }
 
 export interface EventFailure {
   readonly status: "failed";
-  /** `error.outcome`: refused (for good), unavailable (not stored, send again) or unknown (may be stored). */
+  /** `error.outcome`: refused (a retry fails too), unavailable (not stored, send again) or unknown (may be stored). */
   readonly error: GatewayError;
 }
 
@@ -37,11 +37,11 @@ export interface ProduceOptions extends RecordLimits {
   readonly stations: Pick<Stations, "recreate">;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** So many events of a station have ended so. */
+  /** Called with the number of events of each outcome. */
   readonly eventsEnded?: (station: string, outcome: "stored" | FailureOutcome, count: number) => void;
 }
 
-/** Events that are judged without giving way to other calls. */
+/** Up to this many events are validated in one turn of the event loop. */
 const SHORT_CALL = 16;
 
 export const createProduce =
@@ -58,7 +58,7 @@ export const createProduce =
       if (record instanceof GatewayError) refused.set(i, { status: "failed", error: record });
       else records.push(record);
     };
-    // A call in an order gives way to none of its successors, and is never long.
+    // An ordered call must not be overtaken by the next call of its order, and is never long.
     if (order === undefined && events.length > SHORT_CALL) await paced(events.length, judge);
     else for (let i = 0; i < events.length; i++) judge(i);
     const append = (some: readonly BrokerRecord[]) => options.batcher.append(station.topic, some, order);
@@ -72,7 +72,7 @@ interface Store extends Pick<ProduceOptions, "stations"> {
   readonly append: (records: readonly BrokerRecord[]) => Promise<readonly EventOutcome[]>;
 }
 
-/** A topic that has gone since its station was resolved is made anew once, where stations make themselves. */
+/** Recreates a deleted topic once, if `autoCreateStations` is on, and appends again. */
 const store = async (
   station: Station,
   records: readonly BrokerRecord[],

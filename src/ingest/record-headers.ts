@@ -1,4 +1,4 @@
-/** Which of a request's headers travel with its events, and how. */
+/** The request headers that are stored with an event. */
 import type { RecordHeader } from "../broker/broker.ts";
 
 const NONE: readonly RecordHeader[] = [];
@@ -8,12 +8,12 @@ const LETTER_T = 0x74;
 const LETTER_X = 0x78;
 
 /**
- * Record headers from a request's headers (names and values by turns, as Node's `rawHeaders`), in their order:
- * `traceparent`, `tracestate`, `x-*` but `x-forwarded-*`, and `ce-*` as the `ce_*` of CloudEvents' Kafka binding,
- * percent-decoded. Names in lower case, values byte for byte. Credentials and what `Connection` names stay behind.
+ * Record headers from Node's `rawHeaders` (names and values alternate), in the same order: `traceparent`, `tracestate`,
+ * `x-*` except `x-forwarded-*`, and `ce-*` as `ce_*`, percent-decoded (CloudEvents' Kafka binding). Names are in lower
+ * case, values byte for byte. Credentials and the headers that `Connection` names are left out.
  *
- * Most requests have none of these: the first letter decides before anything is allocated. The cost is linear in the
- * headers: `Connection` is parsed at most once.
+ * Most requests have none of these headers: the first letter decides before anything is allocated. The cost is linear in
+ * the number of headers: `Connection` is parsed at most once.
  */
 export const recordHeadersOf = (rawHeaders: readonly string[]): readonly RecordHeader[] => {
   let found: RecordHeader[] | undefined;
@@ -39,7 +39,7 @@ const travels = (name: string): boolean => {
   return name === "traceparent" || name === "tracestate";
 };
 
-/** Headers that only the gateway writes: by them consumers know a webhook's source and a repeated event. */
+/** Headers that only the gateway writes. Consumers recognise the source of a webhook and repeated events by them. */
 export const isReservedHeader = (name: string): boolean =>
   name.startsWith("x-stationgate-") || name === "x-webhook-source" || name === "x-webhook-id";
 
@@ -47,7 +47,7 @@ const isCredential = (name: string): boolean => name === "x-api-key" || name.end
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 
-/** RFC 9110 7.6.1: headers that `Connection` names are for this connection only. */
+/** The headers that `Connection` names: they are for this connection only (RFC 9110, section 7.6.1). */
 const hopByHopOf = (rawHeaders: readonly string[]): ReadonlySet<string> => {
   let names: Set<string> | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -64,7 +64,7 @@ const recordHeader = (name: string, value: string): RecordHeader =>
     ? { name: `ce_${name.slice(3)}`, value: percentDecoded(value) }
     : { name, value: Buffer.from(value, "latin1") };
 
-/** CloudEvents' HTTP binding writes attributes in percent-encoded UTF-8; what isn't stays as it came. */
+/** CloudEvents' HTTP binding percent-encodes attributes. A value that can't be decoded stays as it is. */
 const percentDecoded = (value: string): Buffer => {
   if (!value.includes("%")) return Buffer.from(value, "latin1");
   try {
@@ -74,11 +74,11 @@ const percentDecoded = (value: string): Buffer => {
   }
 };
 
-/** More content types than any one service's clients use; beyond it nothing is kept, so that a client can't fill it. */
+/** Maximum number of cached content types, so that a client can't fill the cache. */
 const MAX_KEPT_TYPES = 256;
 const keptTypes = new Map<string, readonly RecordHeader[]>();
 
-/** The record headers of an event with a content type and nothing else. The few types in use are made once. */
+/** The record headers of an event that has only a content type. They are cached. */
 export const contentTypeHeaders = (contentType: string): readonly RecordHeader[] => {
   const kept = keptTypes.get(contentType);
   if (kept !== undefined) return kept;

@@ -1,10 +1,10 @@
-/** The stations there are: the declared ones, and where stations make themselves, the topics that are fit to be one. */
+/** Lists the stations: the declared stations and, with `autoCreateStations`, the topics whose names are station names. */
 import type { Broker } from "../broker/broker.ts";
 import { isStationName, type Station } from "./stations.ts";
 
 export interface StationListDependencies {
   readonly declared: readonly Station[];
-  /** Are topics that nobody declared stations too? */
+  /** True: undeclared topics are stations too. */
   readonly autoCreate: boolean;
   readonly broker: Pick<Broker, "topics">;
 }
@@ -14,7 +14,7 @@ export interface ListedStation {
   readonly topic: string;
   /** null: the topic doesn't exist yet. */
   readonly partitions: number | null;
-  /** null: the topic doesn't exist yet, or its broker keeps no copies. */
+  /** null: the topic doesn't exist yet, or the broker does not replicate. */
   readonly replicationFactor: number | null;
   readonly schema: string | null;
   readonly key: string | null;

@@ -1,19 +1,17 @@
-/** Stations: what is declared of each, and what becomes of names that aren't declared. */
+/** Stations: declared stations, and undeclared names with `autoCreateStations`. */
 import { LRUCache } from "lru-cache";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
 import type { EventValidator } from "./schema/validator.ts";
-
-/** Names of stations, as the Memphis broker accepts them. */
 
 const MAX_LENGTH = 128;
 
 const invalid = (message: string): GatewayError => new GatewayError("STATION_NAME_INVALID", { message });
 
 /**
- * The station's name from a path segment (percent-decoded): ASCII letters are lower-cased, no others. Throws
- * STATION_NAME_INVALID with Memphis' words, of which length comes first, then characters, then the ends; ROUTE_UNKNOWN
- * where there is no name at all.
+ * Parses a station name from a percent-decoded path segment, by the rules of the Memphis broker. Only ASCII letters are
+ * lower-cased. Throws STATION_NAME_INVALID with Memphis' texts (length first, then characters, then the first and last
+ * character), and ROUTE_UNKNOWN for an empty name.
  */
 export const parseStationName = (raw: string): string => {
   const name = raw.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
@@ -28,17 +26,17 @@ export const parseStationName = (raw: string): string => {
   return name;
 };
 
-/** Would this very text, not its lower-cased form, pass as a station's name? */
+/** True if the text is a station name as it is, without lower-casing. */
 export const isStationName = (text: string): boolean =>
   /^[a-z0-9]([a-z0-9_.-]*[a-z0-9])?$/.test(text) && text.length <= MAX_LENGTH;
 
 export interface Station {
-  /** Lower-case name, as in URLs. */
+  /** In lower case. */
   readonly name: string;
   readonly topic: string;
   /**
-   * JSON pointer into the event whose value becomes the record's key; on a protobuf station, into the event's proto3
-   * JSON form (names in camelCase, 64-bit integers as strings).
+   * JSON pointer to the value in the event that becomes the record's key. On a protobuf station it points into the
+   * event's proto3 JSON form (names in camelCase, 64-bit integers as strings).
    */
   readonly key: string | undefined;
   readonly validator: EventValidator | undefined;
@@ -46,32 +44,32 @@ export interface Station {
 
 interface StationsOptions {
   readonly declared: readonly Station[];
-  /** Does any topic whose name is fit count as a station, and is a missing one created by the first event? */
+  /** True: every topic with a station name is a station, and the first event creates a missing topic. */
   readonly autoCreate: boolean;
   readonly broker: Pick<Broker, "topic" | "ensureTopic">;
-  /** Largest record in bytes that a topic we create takes. */
+  /** Maximum record size of created topics, in bytes. */
   readonly maxRecordBytes: number;
   /**
-   * By station, topics of declared ones that this start has yet to create where they are missing; whoever creates one
-   * takes it out. Only a start creates them: one that is deleted later stays deleted until the next. Absent: none.
+   * The topics of declared stations, by station, that this start still has to create if they are missing. An entry is
+   * removed when its topic exists. A topic that is deleted later is not recreated before the next start.
    */
   readonly awaited?: Map<string, TopicSpec> | undefined;
 }
 
-/** Unknown names throw (or reject with) STATION_UNKNOWN; where the broker must be asked, BROKER_UNAVAILABLE too. */
+/** Methods fail with STATION_UNKNOWN for unknown names, and with BROKER_UNAVAILABLE if the broker has to be asked. */
 export interface Stations {
-  /** The station to produce to, created where that is allowed. A known one comes at once, without a promise. */
+  /** The station to produce to; created if that is allowed. Returns a known station without a promise. */
   resolve(name: string): Station | Promise<Station>;
-  /** The station to consume from; nothing is created by reading. */
+  /** The station to consume from. It is never created. */
   existing(name: string): Station | Promise<Station>;
   /**
-   * Name of the station that an API means by a topic: a station's name first, then a declared one's topic, letter by
-   * letter. Whether there is such a station is for `resolve` to say.
+   * The station name for a topic of an API: the name of a station, else the topic of a declared station, in exact
+   * case, else the topic itself. It does not check that the station exists.
    */
   nameOfTopic(topic: string): string;
   /**
-   * Creates a station's topic that isn't there: of an undeclared station any more, of a declared one yet. False: it stays
-   * away, because nobody declared it and `autoCreate` is off, or because it was there since the start.
+   * Creates the missing topic of a station. Returns false without creating it if the station is undeclared and
+   * `autoCreate` is off, or if it is declared and its topic has existed since the start.
    */
   recreate(station: Station): Promise<boolean>;
   readonly declared: readonly Station[];
@@ -80,10 +78,10 @@ export interface Stations {
 export const stationUnknown = (name: string): GatewayError =>
   new GatewayError("STATION_UNKNOWN", { message: `Station ${name} does not exist` });
 
-/** Undeclared stations kept by name; one that is pushed out costs its next event a look at the broker. */
+/** Maximum number of cached undeclared stations. The next event of an evicted station asks the broker again. */
 const MAX_KEPT = 10_000;
 
-/** Creates a station's topic, once for all who need it at the same time. */
+/** Creates a station's topic. Concurrent calls share one creation. */
 const topicCreator = ({ broker, awaited }: Pick<StationsOptions, "broker" | "awaited">) => {
   const running = new Map<string, Promise<void>>();
 
@@ -119,10 +117,10 @@ export const createStations = ({
     return station;
   };
 
-  /** A declared station's topic has that station for its only door: another would let events past its schema. */
+  /** The topic of a declared station can only be reached by that station: another name would bypass its schema. */
   const mayBeUndeclared = (name: string): boolean => autoCreate && isStationName(name) && !byTopic.has(name);
 
-  /** What to create for a station; undefined: it has to be there. */
+  /** The topic to create for a station; undefined: the topic may not be created. */
   const specOf = (name: string): TopicSpec | undefined => {
     if (byName.has(name)) return awaited?.get(name);
     return mayBeUndeclared(name) ? { name, maxRecordBytes } : undefined;
