@@ -9,7 +9,7 @@ import { unmaskConfig, type RawConfig } from "./masking.ts";
 import type { Targets } from "../engine/targets.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import type { Directory, Entry } from "./directory.ts";
-import type { Fleet } from "./fleet.ts";
+import type { ConnectorRunners } from "./connector-runners.ts";
 import type { Definition, Target } from "./records.ts";
 import { requireName, requireValid } from "./validation.ts";
 
@@ -17,7 +17,7 @@ export interface ChangesOptions {
   readonly clock: Clock;
   readonly log: ConnectorLog;
   readonly directory: Directory;
-  readonly fleet: Fleet;
+  readonly runners: ConnectorRunners;
   readonly targets: Targets;
 }
 
@@ -63,7 +63,7 @@ type Decision = { readonly definition: Definition | undefined } | "nothing";
 
 /** Decides on the newest state and writes the definition. "late": another change came first. */
 const change = async (
-  { log, fleet }: ChangesOptions,
+  { log, runners }: ChangesOptions,
   name: string,
   decide: () => Decision,
 ): Promise<"done" | "nothing" | "late"> => {
@@ -71,7 +71,7 @@ const change = async (
   const decision = decide();
   if (decision === "nothing") return "nothing";
   const inTime = await log.define(name, decision.definition, seen);
-  await fleet.reconcile(name);
+  await runners.reconcile(name);
   return inTime ? "done" : "late";
 };
 

@@ -7,7 +7,7 @@ import type { RawConfig } from "./masking.ts";
 import { createConnectorLog } from "./connector-log.ts";
 import { createConnectors, type Connectors } from "./connectors.ts";
 import { createDirectory } from "./directory.ts";
-import { createFleet, type Fleet } from "./fleet.ts";
+import { createConnectorRunners, type ConnectorRunners } from "./connector-runners.ts";
 import { type ConnectorSample, lagOf } from "../engine/lag.ts";
 import { createReplays } from "./replays.ts";
 import { faultsOfDeclared } from "./validation.ts";
@@ -59,8 +59,12 @@ const requireValid = ({ declared, allowTargets }: DeliveryOptions): void => {
   if (faults.length > 0) throw new GatewayError("SETTINGS_INVALID", { message: faults.join("\n") });
 };
 
-const sampleOf = async (broker: Broker, clock: Clock, fleet: Fleet): Promise<readonly ConnectorSample[]> => {
-  const samples = [...fleet.runners].map(async ([connector, runner]) => ({
+const sampleOf = async (
+  broker: Broker,
+  clock: Clock,
+  runners: ConnectorRunners,
+): Promise<readonly ConnectorSample[]> => {
+  const samples = [...runners.all].map(async ([connector, runner]) => ({
     connector,
     inFlight: runner.inFlight,
     waiting: runner.waiting,
@@ -93,28 +97,28 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   const directory = createDirectory(new Map(declared.map(({ name, config }) => [name, config])), log);
   const targets = createTargets(options.allowTargets);
   const engine = { broker, clock, observer, random, targets, tracing, progress: createProgress() };
-  const fleet = createFleet({ ...engine, directory, log, workerId });
+  const runners = createConnectorRunners({ ...engine, directory, log, workerId });
   const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere });
   let opening = Promise.resolve();
   let isOpen = false;
   const open = async (): Promise<void> => {
     await log.open((name) => {
       replays.align(name, directory.get(name));
-      void fleet.reconcile(name);
+      void runners.reconcile(name);
     });
     isOpen = true;
-    await Promise.all(directory.names.map((name) => fleet.reconcile(name)));
+    await Promise.all(directory.names.map((name) => runners.reconcile(name)));
   };
   return {
-    connectors: createConnectors({ broker, clock, log, directory, fleet, replays, workerId, targets }),
+    connectors: createConnectors({ broker, clock, log, directory, runners, replays, workerId, targets }),
     open: () => (opening = open()),
     get isOpen() {
       return isOpen;
     },
     isReplaying: (name) => replays.isRunning(name),
-    sample: () => sampleOf(broker, clock, fleet),
+    sample: () => sampleOf(broker, clock, runners),
     close: async () => {
-      await Promise.all([log.close(), fleet.stop(), replays.stop()]);
+      await Promise.all([log.close(), runners.stop(), replays.stop()]);
       // While the broker is unavailable, `open` ends only when its requests time out. Everything is closed by then.
       await Promise.race([opening, pause(clock, MAX_OPENING_MS)]);
     },

@@ -17,14 +17,14 @@ export interface Entry {
 }
 
 /** A hash that identifies a configuration without revealing it. */
-export const printOf = (config: RawConfig): string =>
+export const configHash = (config: RawConfig): string =>
   createHash("sha256")
     .update(JSON.stringify(Object.entries(config).sort(([one], [other]) => (one < other ? -1 : 1))))
     .digest("base64url");
 
 /** A failure counts only for its run and its configuration. The configuration of a declared connector may change without a new run. */
 const isOf = (failure: Failure, run: number, config: RawConfig): boolean =>
-  failure.run === run && (failure.config === undefined || failure.config === printOf(config));
+  failure.run === run && (failure.config === undefined || failure.config === configHash(config));
 
 export interface Directory {
   readonly names: readonly string[];

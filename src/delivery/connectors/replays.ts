@@ -4,7 +4,7 @@ import { parseConnectorConfig } from "./connector-config.ts";
 import { planOf } from "./connector-plan.ts";
 import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
 import { createRunner, type RunnerOptions } from "../engine/runner.ts";
-import { printOf, type Entry } from "./directory.ts";
+import { configHash, type Entry } from "./directory.ts";
 
 export interface DeadLetters {
   readonly topic: string;
@@ -84,7 +84,7 @@ export const createReplays = (options: ReplaysOptions): Replays => {
         observer.fault(name, asGatewayError(error));
       })
       .finally(() => running.delete(name));
-    running.set(name, { done, config: printOf(config), calledOff });
+    running.set(name, { done, config: configHash(config), calledOff });
   };
 
   const view = async (entry: Entry): Promise<DeadLetters> => {
@@ -106,7 +106,7 @@ export const createReplays = (options: ReplaysOptions): Replays => {
     align: (name, entry) => {
       const replaying = running.get(name);
       if (replaying === undefined) return;
-      const goesOn = entry?.target === "RUNNING" && printOf(entry.config) === replaying.config;
+      const goesOn = entry?.target === "RUNNING" && configHash(entry.config) === replaying.config;
       if (!goesOn) replaying.calledOff.abort();
     },
     isRunning,

@@ -7,17 +7,17 @@ import { planOf } from "./connector-plan.ts";
 import type { Admission, DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../engine/runner.ts";
 import type { ConnectorLog } from "./connector-log.ts";
-import { printOf, type Directory, type Entry } from "./directory.ts";
+import { configHash, type Directory, type Entry } from "./directory.ts";
 
-export interface Fleet {
+export interface ConnectorRunners {
   /** Starts, stops, pauses or resumes the connector's runner as the directory says. Calls for one connector run one after another. */
   reconcile(name: string): Promise<void>;
   runner(name: string): Runner | undefined;
-  readonly runners: ReadonlyMap<string, Runner>;
+  readonly all: ReadonlyMap<string, Runner>;
   stop(): Promise<void>;
 }
 
-export interface FleetOptions extends Omit<RunnerOptions, "plan" | "onStopped"> {
+export interface ConnectorRunnersOptions extends Omit<RunnerOptions, "plan" | "onStopped"> {
   readonly directory: Directory;
   readonly log: ConnectorLog;
   readonly workerId: string;
@@ -39,7 +39,7 @@ const isWanted = (entry: Entry | undefined): entry is Entry =>
   entry !== undefined && entry.target !== "STOPPED" && entry.failure === undefined;
 
 /** Makes plans that store which topics the connector has read, once per topic. After a failure the next record tries again. */
-const createPlanning = ({ log, observer }: Pick<FleetOptions, "log" | "observer">) => {
+const createPlanning = ({ log, observer }: Pick<ConnectorRunnersOptions, "log" | "observer">) => {
   const noting = new Set<string>();
 
   const noteTopic = (name: string, topic: string): void => {
@@ -66,7 +66,7 @@ const createPlanning = ({ log, observer }: Pick<FleetOptions, "log" | "observer"
   };
 };
 
-export const createFleet = (options: FleetOptions): Fleet => {
+export const createConnectorRunners = (options: ConnectorRunnersOptions): ConnectorRunners => {
   const { directory, log, workerId, observer, clock } = options;
   const running = new Map<string, Running>();
   const queues = new Map<string, Promise<void>>();
@@ -77,7 +77,7 @@ export const createFleet = (options: FleetOptions): Fleet => {
   const onStopped = async (entry: Entry, trace: string): Promise<void> => {
     const { name, run, config } = entry;
     try {
-      await log.fail(name, { run, workerId, trace: cut(trace, MAX_TRACE), config: printOf(config) });
+      await log.fail(name, { run, workerId, trace: cut(trace, MAX_TRACE), config: configHash(config) });
     } catch (error) {
       observer.fault(name, asGatewayError(error));
       clock.after(1000, () => {
@@ -124,7 +124,7 @@ export const createFleet = (options: FleetOptions): Fleet => {
   return {
     reconcile: (name) => enqueue(name, () => align(name)),
     runner: (name) => running.get(name)?.runner,
-    get runners() {
+    get all() {
       return new Map([...running].map(([name, { runner }]) => [name, runner]));
     },
     stop: async () => {
