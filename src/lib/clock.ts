@@ -1,15 +1,15 @@
-/** Time as a dependency: what waits or measures takes a clock, so that a test can turn hours in no time. */
+/** Time as a dependency. Code that waits or measures takes a clock, so that a test can advance it by hours at once. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls `action` once after `ms` milliseconds, however many they are; the function it returns calls it off. */
+  /** Calls `action` once after `ms` milliseconds, without an upper limit. The returned function cancels the call. */
   after(ms: number, action: () => void): () => void;
 }
 
-/** Node's timers overflow beyond 2^31 - 1 ms (24.8 days) and then fire at once: a longer wait is made of several. */
+/** Node's timers overflow above 2^31 - 1 ms (24.8 days) and then fire at once, so a longer wait uses several timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** What `systemClock` starts its timers with; tests hand in their own. */
+/** Starts a timer. Tests pass a fake. */
 export type StartTimer = (action: () => void, ms: number) => { readonly stop: () => void };
 
 const nodeTimer: StartTimer = (action, ms) => {
@@ -42,7 +42,7 @@ export const createClock = (startTimer: StartTimer): Clock => ({
 
 export const systemClock = createClock(nodeTimer);
 
-/** Resolves after `ms` milliseconds, however many they are, or as soon as the signal is aborted. */
+/** Resolves after `ms` milliseconds, without an upper limit, or as soon as the signal is aborted. */
 export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal?.aborted === true) {

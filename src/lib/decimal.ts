@@ -17,7 +17,7 @@ const parse = (given: unknown): Decimal | undefined => {
 
 const unitsAt = ({ units, scale }: Decimal, wanted: number): bigint => units * 10n ** BigInt(wanted - scale);
 
-/** The sum, with the most decimals that occur. What is no decimal number counts as zero. */
+/** The sum, with as many decimal places as the text with the most. A text that isn't a decimal number counts as zero. */
 export const decimalSum = (texts: readonly unknown[]): string => {
   const all = texts.map((text) => parse(text) ?? ZERO);
   const scale = Math.max(0, ...all.map((each) => each.scale));
@@ -27,7 +27,7 @@ export const decimalSum = (texts: readonly unknown[]): string => {
   return `${sum < 0n ? "-" : ""}${digits.slice(0, cut)}${scale === 0 ? "" : `.${digits.slice(cut)}`}`;
 };
 
-/** Are both decimal numbers, and equal? `1.50` equals `1.5`. */
+/** True if both are decimal numbers with the same value: `1.50` equals `1.5`. */
 export const sameDecimal = (one: unknown, other: unknown): boolean => {
   const [a, b] = [parse(one), parse(other)];
   if (a === undefined || b === undefined) return false;

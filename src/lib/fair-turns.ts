@@ -1,27 +1,27 @@
 /**
- * A bounded number of turns at a time, shared out fairly. A party is a path, such as ["sign-in", "ann", "192.0.2.1"]: at
- * each step the siblings take turns, so that a party with many waiting turns delays no other one by more than a turn.
+ * Grants a limited number of turns at a time, fairly. A party is a path, such as ["sign-in", "ann", "192.0.2.1"]. At each
+ * level of the path the parties alternate, so that a party with many waiting turns delays another by at most one turn.
  */
 
 export interface Turn {
-  /** Has the turn begun? */
+  /** True if the turn has begun. */
   readonly isGranted: boolean;
-  /** true when the turn begins, after which `end` must be called; false when it was refused or withdrawn. */
+  /** Resolves to true when the turn begins; `end` must be called after it. Resolves to false if refused or withdrawn. */
   readonly granted: Promise<boolean>;
-  /** Gives a turn back that has not begun; no effect on one that has. */
+  /** Cancels a waiting turn. No effect if the turn has begun. */
   withdraw(): void;
   readonly end: () => void;
 }
 
 export interface FairTurns {
-  take(party: readonly [lane: string, ...rest: string[]]): Turn;
+  take(party: readonly [queue: string, ...rest: string[]]): Turn;
 }
 
 export interface FairTurnsOptions {
   readonly permits: number;
   /**
-   * Turns that may wait in one lane, which is a party's first step. Beyond it the newest one of the party with the most is
-   * refused, which is not always the one that came last.
+   * Maximum number of waiting turns with the same first path element. Above it the newest turn of the party with the most
+   * waiting turns is refused, which isn't always the turn that was taken last.
    */
   readonly maxWaiting: number;
 }
@@ -34,7 +34,7 @@ interface Waiting {
   settle(granted: boolean): void;
 }
 
-/** A step of a path. Its children stand in the order of their next turns; a party without waiting turns is removed. */
+/** A node of the tree of paths. Its children are in the order of their next turns. A node without waiting turns is removed. */
 interface Party {
   readonly name: string;
   readonly children: Map<string, Party>;
@@ -63,8 +63,8 @@ export const createFairTurns = ({ permits, maxWaiting }: FairTurnsOptions): Fair
       const path = pathOf(root, names);
       const waiting = createWaiting(path);
       add(waiting);
-      const lane = path[1];
-      if (lane !== undefined && lane.waiting > maxWaiting) newestOfLargest(lane)?.settle(false);
+      const queue = path[1];
+      if (queue !== undefined && queue.waiting > maxWaiting) newestOfLargest(queue)?.settle(false);
       return {
         get isGranted() {
           return waiting.state === "granted";
@@ -95,7 +95,7 @@ const createWaiting = (path: readonly Party[]): Waiting => {
   return waiting;
 };
 
-/** The parties from the root to the path's last step, made where they are missing. */
+/** The nodes from the root to the end of the path. Creates the missing ones. */
 const pathOf = (root: Party, names: readonly string[]): readonly Party[] => {
   const path = [root];
   let party = root;
@@ -122,7 +122,7 @@ const remove = (waiting: Waiting): void => {
   });
 };
 
-/** The waiting turn that is next; each party on the way goes behind its siblings. */
+/** The next waiting turn. Moves each node on its path behind its siblings. */
 const nextOf = (party: Party): Waiting | undefined => {
   if (party.own.length > 0) return party.own[0];
   const [child] = party.children.values();
@@ -132,7 +132,7 @@ const nextOf = (party: Party): Waiting | undefined => {
   return nextOf(child);
 };
 
-/** Of parties with equally many the one that is served last. */
+/** The newest turn of the party with the most waiting turns; among equals, of the party that is served last. */
 const newestOfLargest = (party: Party): Waiting | undefined => {
   if (party.children.size === 0) return party.own.at(-1);
   const largest = [...party.children.values()].reduce((one, other) =>

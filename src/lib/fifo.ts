@@ -1,4 +1,4 @@
-/** First in, first out, in constant time at both ends; `Array.shift` moves every element of a long array. */
+/** A first-in-first-out queue with constant time at both ends. `Array.shift` moves every element of a long array. */
 export interface Fifo<T> {
   readonly size: number;
   push(item: T): void;
@@ -6,7 +6,7 @@ export interface Fifo<T> {
   shift(): T | undefined;
 }
 
-/** Below this many taken slots a queue isn't worth moving. */
+/** The array is compacted after this many elements have been taken. */
 const COMPACT_AT = 1024;
 
 export const createFifo = <T>(): Fifo<T> => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** The system's name of a failed call (`ENOENT`), where the error has one. Looks at no class: errors come from other realms. */
+/** The system's error code (such as `ENOENT`), if any. Doesn't use `instanceof`, because errors may come from other realms. */
 export const errnoOf = (error: unknown): string | undefined => {
   const code: unknown =
     typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
@@ -9,8 +9,8 @@ export const errnoOf = (error: unknown): string | undefined => {
 };
 
 /**
- * Makes a directory with its parents where it is missing. Throws node's error where that is not possible: node's own
- * recursive mkdir never returns where a parent exists and takes no directories, as in /proc.
+ * Creates a directory and its parents if they are missing. Throws Node's error on failure. Node's recursive mkdir is not
+ * used because it never returns if an existing parent refuses new directories, as in /proc.
  */
 export const makeDirectory = (directory: string, mode = 0o777): void => {
   try {

@@ -1,30 +1,30 @@
-/** The objects of a JSON array that nobody has checked yet: found, counted and checked without building any of them. */
+/** Finds, counts and checks the objects of an unchecked JSON array without creating them. */
 import { createJsonChecker } from "./json-check.ts";
 import { CLOSE_BRACKET, COMMA, OPEN_BRACE, OPEN_BRACKET } from "./json-scan.ts";
 
 export interface ListLimits {
-  /** Most objects. */
+  /** Maximum number of objects. */
   readonly most: number;
-  /** Deepest nesting of one object. */
+  /** Maximum nesting of one object. */
   readonly maxDepth: number;
 }
 
 export interface ObjectList {
-  /** Where each object begins and ends, by turns. */
+  /** The start and end offsets of the objects, alternating. */
   readonly bounds: readonly number[];
   /** Offset just past the array. */
   readonly end: number;
 }
 
-/** What the first thing is that is wrong, and the index of the element that it is about. */
+/** The first fault, and the index of the faulty element. */
 export interface ListFault {
   readonly fault: "no array" | "no object" | "broken" | "too deep" | "too many";
   readonly index: number;
 }
 
 /**
- * The objects of the array at `at`. Stops at the first element that is wrong or above the limit, and doesn't look at
- * what is behind it. Whether the strings are UTF-8 isn't checked.
+ * Returns the objects of the array at `at`. Stops at the first element that is wrong or above a limit. Doesn't check that
+ * strings are UTF-8.
  */
 export const objectsIn = (
   bytes: Buffer,
@@ -52,7 +52,7 @@ export const objectsIn = (
   }
 };
 
-/** Offset of the first byte from `at` on that is none of JSON's four kinds of white space. */
+/** Offset of the first byte from `at` on that isn't JSON white space. */
 export const afterSpace = (bytes: Buffer, at: number): number => {
   let i = at;
   while (bytes[i] === 0x20 || bytes[i] === 0x0a || bytes[i] === 0x0d || bytes[i] === 0x09) i++;

@@ -1,6 +1,5 @@
 /**
- * Finding members and elements in the bytes of a JSON text that is known to be valid, so that what is taken out of it
- * keeps its own source bytes.
+ * Finds members and elements in the bytes of a valid JSON text, so that the parts keep their source bytes.
  */
 import {
   BACKSLASH,
@@ -23,22 +22,21 @@ export const stringAt = (bytes: Buffer, at: number): string => {
 /** The bytes of the value that begins at `at`. */
 export const valueAt = (bytes: Buffer, at: number): Buffer => bytes.subarray(at, endOfValue(bytes, at));
 
-/** Where a value lies: its first byte, and the one just past it. */
+/** The offsets of a value's first byte and of the byte after its last. */
 export interface Span {
   readonly at: number;
   readonly end: number;
 }
 
 export interface Members {
-  /** One for each of the names that were asked for; undefined: there is no such member. */
+  /** One span for each requested name; undefined: no such member. */
   readonly spans: readonly (Span | undefined)[];
   /** Offset just past the object. */
   readonly end: number;
 }
 
 /**
- * Some of an object's members, in one pass. Of a name that comes twice the last one counts, as it does for whoever
- * parses the text.
+ * Finds the named members of an object in one pass. If a name occurs twice, the last member counts, as in JSON.parse.
  */
 export const membersOf = (bytes: Buffer, object: number, names: readonly string[]): Members => {
   const spans = names.map((): Span | undefined => undefined);
@@ -55,7 +53,7 @@ export const membersOf = (bytes: Buffer, object: number, names: readonly string[
   return { spans, end: i + 1 };
 };
 
-/** Compared letter by letter where the name is as plain as most are: a text is made only of one with escapes. */
+/** Compares byte by byte; decodes the name only if it has escapes or non-ASCII characters. */
 const isNamed = (bytes: Buffer, { at, end }: Span, name: string): boolean => {
   for (let i = 0; i < name.length; i++) {
     const byte = bytes[at + 1 + i] ?? 0;
@@ -67,11 +65,11 @@ const isNamed = (bytes: Buffer, { at, end }: Span, name: string): boolean => {
 
 const LAST_ASCII = 0x7f;
 
-/** Offset of the value of the object's member, -1 where there is none. */
+/** Offset of the member's value; -1: no such member. */
 export const memberOf = (bytes: Buffer, object: number, name: string): number =>
   membersOf(bytes, object, [name]).spans[0]?.at ?? -1;
 
-/** Offsets of the array's elements, of the first `atMost` only. */
+/** Offsets of the array's elements; at most the first `atMost`. */
 export const elementsOf = (bytes: Buffer, array: number, atMost = Infinity): number[] => {
   const found: number[] = [];
   let i = skipSpace(bytes, array + 1);
@@ -82,13 +80,13 @@ export const elementsOf = (bytes: Buffer, array: number, atMost = Infinity): num
   return found;
 };
 
-/** Where the next member or element begins, or the bracket that closes the lot. */
+/** Offset of the next member or element, or of the closing bracket. */
 const afterComma = (bytes: Buffer, at: number): number => {
   const i = skipSpace(bytes, at);
   return bytes[i] === COMMA ? skipSpace(bytes, i + 1) : i;
 };
 
-/** Offset of the value that a pointer leads to, -1 where it leads nowhere. */
+/** Offset of the value that a JSON pointer selects; -1: no such value. */
 export type FollowPointer = (bytes: Buffer) => number;
 
 /** Compiles a JSON pointer (RFC 6901) once, for many texts. */

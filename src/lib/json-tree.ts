@@ -1,6 +1,6 @@
 /**
- * JSON as a tree that keeps what JSON.parse loses: the order of members (also of names such as "10" and "2"), and the
- * digits of numbers.
+ * A JSON tree that keeps two things that JSON.parse loses: the order of all members, also with names such as "10" and "2",
+ * and the source digits of numbers.
  */
 import { elementsOf, stringAt } from "./json-members.ts";
 import {
@@ -14,7 +14,7 @@ import {
   skipSpace,
 } from "./json-scan.ts";
 
-/** `source`: the number, true, false or null, as it stands in the text. */
+/** `source`: the source text of a number, true, false or null. */
 export interface JsonLiteral {
   readonly source: string;
 }
@@ -24,8 +24,8 @@ export type JsonObject = ReadonlyMap<string, JsonTree>;
 export type JsonTree = string | JsonLiteral | readonly JsonTree[] | JsonObject;
 
 /**
- * The value that begins at `at`. The text must be valid JSON. A member that is null is left out; of a name that occurs
- * twice the last value counts.
+ * The value at `at` in a valid JSON text. Members whose value is null are left out. If a name occurs twice, the last value
+ * counts.
  */
 export const jsonTreeAt = (bytes: Buffer, at: number): JsonTree => {
   const first = bytes[at];
@@ -57,8 +57,8 @@ const isJsonNull = (tree: JsonTree): boolean =>
 const isArray: (tree: JsonTree) => tree is readonly JsonTree[] = Array.isArray;
 
 /**
- * The tree as text, without white space. Escaped are `"`, `\`, control characters below U+0020, U+2028 and U+2029, as
- * Gson does it with HTML escaping off.
+ * The tree as text without white space. Escapes `"`, `\`, control characters below U+0020, U+2028 and U+2029, as Gson does
+ * without HTML escaping.
  */
 export const jsonTextOf = (tree: JsonTree): string => {
   if (typeof tree === "string") return quoted(tree);

@@ -1,15 +1,15 @@
 /**
- * Spreads work over turns of the event loop: each turn begins a bounded number of steps, and the others wait for later
- * turns, first come, first served. Between two turns the process serves whatever else has arrived.
+ * Spreads work over turns of the event loop. Each turn begins a limited number of steps; further steps wait for later
+ * turns, first come, first served. Between two turns the process handles other input.
  */
 import { createFifo } from "./fifo.ts";
 
 export interface LoopTurns {
-  /** Another number in each turn in which steps begin. */
+  /** The number of the current turn. It changes with each turn in which steps begin. */
   readonly number: number;
-  /** True: the step may begin now. False: the turn has no step left, or others wait already; see `later`. */
+  /** True: the step may begin now. False: the turn has no step left, or other steps wait; use `later`. */
   tryBegin(): boolean;
-  /** Calls `step` in a later turn, behind the steps that wait already. */
+  /** Calls `step` in a later turn, after the waiting steps. */
   later(step: () => void): void;
 }
 

@@ -1,12 +1,12 @@
-/** One bound, in bytes, over everything that clients make the process hold. */
+/** A limit, in bytes, on the memory that clients make the process use. */
 export interface MemoryBudget {
   readonly maxBytes: number;
   readonly usedBytes: number;
   /** Takes all of the bytes and returns true, or takes nothing and returns false. */
   tryTake(bytes: number): boolean;
-  /** Gives bytes back that were taken before. */
+  /** Gives back bytes that were taken before. */
   give(bytes: number): void;
-  /** A budget inside this one: its bytes count in both, and it never holds more than `maxBytes` of them. */
+  /** Creates a budget inside this one. Its bytes count in both budgets, and it never holds more than `maxBytes`. */
   part(maxBytes: number): MemoryBudget;
 }
 
@@ -34,18 +34,17 @@ const budget = (maxBytes: number, whole: MemoryBudget | undefined): MemoryBudget
   return self;
 };
 
-/** A part of a memory budget whose longest holder gives way when it is used up. */
-
 export interface Holder {
-  /** Ends what holds the memory, gives all of its bytes back and calls `ended`. */
+  /** Ends the work that uses the memory, gives back all of its bytes and calls `ended`. */
   yieldMemory(): void;
 }
 
+/** A part of a memory budget. If it is used up, the oldest holders give their memory back. */
 export interface YieldingMemory {
-  /** False: neither the budget nor older holders have so many bytes. */
+  /** False: the budget is used up, and older holders can't free enough bytes. */
   tryTake(bytes: number, holder: Holder): boolean;
   give(bytes: number): void;
-  /** From now on the holder can be made to give way; holders that began before it are the first. */
+  /** From now on `yieldMemory` of the holder may be called; holders that began earlier come first. */
   began(holder: Holder): void;
   ended(holder: Holder): void;
 }

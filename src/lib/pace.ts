@@ -1,9 +1,9 @@
-/** Loops over what clients send give way to other requests from time to time. */
+/** Lets long loops over client input pause from time to time, so that other requests are handled. */
 
 export interface Pace {
-  /** Others have waited long enough: `rest` before the next step. */
+  /** True if the loop has run too long: call `rest` before the next step. */
   readonly isDue: boolean;
-  /** Resolves when the event loop has turned. */
+  /** Resolves in the next turn of the event loop. */
   rest(): Promise<void>;
 }
 
@@ -22,10 +22,10 @@ export const createPace = (longestRunMs = LONGEST_RUN_MS): Pace => {
   };
 };
 
-/** Steps between two looks at the clock. */
+/** Steps between two reads of the clock. */
 const STEPS = 16;
 
-/** Takes so many steps, giving way to others in between. */
+/** Calls `step` for each index below `steps`, with pauses for other requests. */
 export const paced = async (steps: number, step: (index: number) => void): Promise<void> => {
   const pace = createPace();
   for (let i = 0; i < steps; i++) {

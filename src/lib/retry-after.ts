@@ -1,8 +1,8 @@
 const SECONDS = /^\d+(?:\.\d+)?$/;
 
 /**
- * Retry-After (RFC 9110, 10.2.3) in milliseconds from `now`: seconds or a date; 0 where it says nothing usable. The wait
- * may be longer than one of Node's timers: it needs a `Clock` or `pause`.
+ * Parses Retry-After (RFC 9110, 10.2.3), seconds or a date, to milliseconds from `now`; 0 if it is absent or invalid. The
+ * result may be longer than Node's timers allow, so wait with a `Clock` or `pause`.
  */
 export const retryAfterMs = (value: string | null | undefined, now: number): number => {
   if (value === undefined || value === null) return 0;

@@ -1,7 +1,7 @@
-/** At most so many tasks at a time, and at most so many that wait. */
+/** Limits the number of running tasks and of waiting tasks. */
 
 export interface Semaphore {
-  /** Runs the task once a permit is free and settles as it does; undefined: too many wait already. */
+  /** Runs the task when a permit is free, and settles as the task does. undefined: too many tasks wait. */
   tryRun<T>(task: () => Promise<T>): Promise<T> | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Strkeys (SEP-23): 32 bytes of an ed25519 key as a text that says what it is (`G…` a public key, `S…` a seed) and
- * carries a checksum: base32 of a version byte, the key, and a CRC-16/XMODEM in little-endian order.
+ * Strkeys (SEP-23): the 32 bytes of an ed25519 key as text. The first letter shows the kind (`G…` a public key, `S…` a
+ * seed). The text is the base32 of a version byte, the key, and a CRC-16/XMODEM in little-endian order.
  */
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -19,14 +19,14 @@ const crc16 = (bytes: Buffer): number => {
   return crc;
 };
 
-/** 56 characters of five bits are 35 bytes, without a rest. */
+/** Decodes 56 characters of five bits to 35 bytes. */
 const fromBase32 = (text: string): Buffer => {
   const fives = Array.from(text, (character) => ALPHABET.indexOf(character).toString(2).padStart(5, "0"));
   const bits = fives.join("");
   return Buffer.from(bits.match(/.{8}/g)?.map((byte) => Number.parseInt(byte, 2)) ?? []);
 };
 
-/** The 32 bytes of the key; undefined where the text is no strkey of that kind. */
+/** The 32 bytes of the key; undefined: the text isn't a strkey of this kind. */
 export const decodeStrkey = (kind: StrkeyKind, text: string): Buffer | undefined => {
   if (!/^[A-Z2-7]{56}$/.test(text)) return undefined;
   const bytes = fromBase32(text);

@@ -1,4 +1,4 @@
-/** The text, or its beginning and an ellipsis: what others send may quote whatever was sent to them. */
+/** Shortens a text to `longest` characters and an ellipsis, because an answer of another server may be long. */
 export const cut = (text: string, longest = 1000): string =>
   text.length <= longest ? text : `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 
@@ -19,9 +19,9 @@ const distance = (from: string, to: string): number => {
   return row.at(-1) ?? 0;
 };
 
-/** The candidate that takes the fewest edits to reach, case aside; the first of equals; undefined where there is none. */
+/** The candidate with the smallest edit distance, ignoring case; the first among equals; undefined: no candidates. */
 export const nearest = (word: string, candidates: readonly string[]): string | undefined => {
-  // The cut bounds the work for a hostile word; nothing near it is lost.
+  // Bounds the CPU time for a very long word.
   const wanted = word.slice(0, 100).toLowerCase();
   const ranked = candidates.map((name) => ({ name, edits: distance(wanted, name.toLowerCase()) }));
   return ranked.sort((a, b) => a.edits - b.edits)[0]?.name;

@@ -1,11 +1,14 @@
-/** Durations as people write them in settings: `500ms`, `10s`, `15m`, `1.5h`, `30d`; a plain number is milliseconds. */
+/**
+ * Durations and sizes in settings. Durations: `500ms`, `10s`, `15m`, `1.5h`, `30d`; a plain number is milliseconds. Sizes
+ * are binary: `4mb` is 4 MiB; a plain number is bytes.
+ */
 
 const MILLISECONDS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 const DURATION = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)?$/i;
 
 const isDurationUnit = (unit: string): unit is keyof typeof MILLISECONDS => Object.hasOwn(MILLISECONDS, unit);
 
-/** Whole milliseconds, or undefined where the input is no duration (negative ones included). */
+/** Whole milliseconds; undefined: the input isn't a duration, or is negative. */
 export const parseDuration = (input: string | number): number | undefined => {
   const [, amount, unit = "ms"] = DURATION.exec(String(input)) ?? [];
   const name = unit.toLowerCase();
@@ -23,14 +26,12 @@ export const formatDuration = (milliseconds: number): string => {
   return `${milliseconds / size}${unit}`;
 };
 
-/** Sizes as people write them in settings, in binary units: `4mb` is 4 MiB, a plain number is bytes. */
-
 const BYTES = { gb: 1024 ** 3, mb: 1024 ** 2, kb: 1024, b: 1 } as const;
 const SIZE = /^(\d+(?:\.\d+)?) ?(b|kb|mb|gb)?$/i;
 
 const isSizeUnit = (unit: string): unit is keyof typeof BYTES => Object.hasOwn(BYTES, unit);
 
-/** Whole bytes, or undefined where the input is no size (negative ones included). */
+/** Whole bytes; undefined: the input isn't a size, or is negative. */
 export const parseSize = (input: string | number): number | undefined => {
   const [, amount, unit = "b"] = SIZE.exec(String(input)) ?? [];
   const name = unit.toLowerCase();

@@ -1,11 +1,11 @@
-/** Credentials in URLs: user and password, and query parameters whose names say that they are credentials. */
+/** Finds and masks credentials in URLs: user and password, and query parameters with the name of a credential. */
 
 const NAME =
   /auth|cookie|token|secret|password|passwd|credential|signature|api[-_]?key|access[-_]?key|^(key|sig|pwd|pass)$/i;
 const USERINFO = /^(\s*[a-z]+:[\\/]*)([^\\/?#]*)@/i;
 const QUERY_PARAMETER = /([?&])([^=&#\s?]+)=([^&#\s"']*)/g;
 
-/** Of a header or a query parameter. */
+/** True if a header or query parameter of this name holds a credential. */
 export const isCredentialName = (name: string): boolean => NAME.test(name);
 
 const mapQuery = (raw: string, parameter: (name: string, value: string) => string): string =>
@@ -31,5 +31,5 @@ export const maskUrlCredentials = (raw: string, mask: string): string =>
     () => mask,
   );
 
-/** For texts with URLs in them. */
+/** Masks the query parameters of all URLs in a text. */
 export const maskQueryCredentials = (text: string, mask: string): string => mapQuery(text, () => mask);

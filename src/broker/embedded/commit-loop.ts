@@ -1,35 +1,36 @@
 /**
- * Group commit: while one transaction is on its way to the disk, the next one gathers. A flush costs the same for one
- * change as for hundreds, so this is what makes single durable appends fast; no timer, an idle log commits at once.
+ * Group commit: while one transaction is being written to the disk, further changes are collected for the next one. A
+ * flush takes the same time for one change as for hundreds, so this makes single durable appends fast. There is no timer:
+ * an idle log commits at once.
  */
 import { GatewayError } from "../../errors.ts";
 
 export interface Change<T> {
-  /** Bytes that it writes, at most. */
+  /** Maximum bytes that the change writes. */
   readonly bytes: number;
   /** Writes into the open transaction. */
   readonly stage: () => void;
-  /** The change is on the disk: makes it visible, and gives what its submitter gets. */
+  /** Called when the change is on the disk: makes it visible and returns the result for the submitter. */
   readonly applied: () => T;
 }
 
 export interface CommitLoopParts {
-  /** Resolves when a commit of so many bytes may begin. What it rejects with, each of the commit's changes gets. */
+  /** Resolves when a commit of this many bytes may begin. If it rejects, each change of the commit gets its error. */
   readonly admit: (bytes: number) => Promise<void>;
-  /** Runs `stage` in a transaction; resolves once that is on the disk. */
+  /** Runs `stage` in a transaction and resolves when the transaction is on the disk. */
   readonly commit: (stage: () => void) => Promise<void>;
-  /** After a failed commit: whatever `stage` has prepared in memory is void. */
+  /** Called after a failed commit: discards the state that `stage` has prepared in memory. */
   readonly onFailure: () => void;
-  /** Milliseconds after which nobody waits for a commit any longer. */
+  /** Milliseconds after which the changes of a hanging commit fail. */
   readonly stallAfter: number;
 }
 
 export interface CommitLoop {
-  /** Rejects with BROKER_UNAVAILABLE: not stored, or BROKER_AMBIGUOUS: it may be. */
+  /** Rejects with BROKER_UNAVAILABLE (not stored) or BROKER_AMBIGUOUS (may be stored). */
   readonly submit: <T>(change: Change<T>) => Promise<T>;
-  /** Did the last commit succeed, and none hang? */
+  /** True if the last commit succeeded and no commit hangs. */
   readonly healthy: () => boolean;
-  /** Resolves when nothing is in flight; what is submitted from now on is refused. */
+  /** Refuses further changes, and resolves when no commit is in flight. */
   readonly close: () => Promise<void>;
 }
 
@@ -45,7 +46,7 @@ const unavailable = (): GatewayError => new GatewayError("BROKER_UNAVAILABLE");
 const asFailure = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError("BROKER_AMBIGUOUS", { cause: error });
 
-/** Makes the function that commits changes together and settles each; it resolves with whether they are stored. */
+/** Returns a function that commits changes together and settles each. It resolves to true if they are stored. */
 const roundCommitter = ({ admit, commit, onFailure }: CommitLoopParts) => {
   const attempt = async (round: readonly Pending[]): Promise<void> => {
     await admit(round.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -71,7 +72,7 @@ const roundCommitter = ({ admit, commit, onFailure }: CommitLoopParts) => {
   };
 };
 
-/** A loop at rest. Changes are applied in the order of their submission. */
+/** Changes are applied in the order of their submission. */
 export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
   const commitAll = roundCommitter(parts);
   let waiting: Pending[] = [];
@@ -80,7 +81,7 @@ export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
   let stalled = false;
   let closed = false;
 
-  /** A disk that hangs: nobody is kept waiting, and nobody else let in until it comes back. */
+  /** The disk hangs: fails all waiting changes, and new ones until the commit returns. */
   const giveUpOn = (round: readonly Pending[]): void => {
     stalled = true;
     for (const { reject } of round) reject(new GatewayError("BROKER_AMBIGUOUS"));
@@ -111,7 +112,7 @@ export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
           resolve(applied());
         };
         waiting.push({ bytes, stage, settle, reject });
-        // In a microtask: what is submitted together is committed together.
+        // Starts in a microtask, so that changes that are submitted together are committed together.
         running ??= Promise.resolve().then(run);
       }),
     healthy: () => !failed && !stalled,

@@ -1,4 +1,4 @@
-/** The databases in the log's file, opened by LMDB, and opened again where it can't go on after a fault. */
+/** The LMDB databases of the log's file. They can be reopened after a fault. */
 import { type FileHandle, open as openFile } from "node:fs/promises";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { GatewayError } from "../../errors.ts";
@@ -14,23 +14,23 @@ export interface Databases {
   readonly batches: Database<Buffer, [number, number, number]>;
   /** By name. */
   readonly topics: Database<StoredTopic, string>;
-  /** By group, topic and partition: the next offset to read, with the metadata where there is any. */
+  /** By group, topic and partition: the next offset to read, with its metadata if it has any. */
   readonly positions: Database<
     number | readonly [offset: number, metadata: string],
     [string, string, number]
   >;
-  /** What concerns the log as a whole. */
+  /** Data of the whole log. */
   readonly meta: Database<number, string>;
 }
 
-/** Everything but `isOpen`, `reopen` and `close` throws BROKER_UNAVAILABLE while the file is not open. */
+/** All members except `isOpen`, `reopen` and `close` throw BROKER_UNAVAILABLE while the file is closed. */
 export interface ReopenableDatabases extends Databases {
   readonly isOpen: boolean;
-  /** Runs `stage`, whose puts and removes are one transaction; LMDB's own promise and errors. */
+  /** Runs the puts and removes of `stage` in one transaction. Settles as LMDB does, with its errors. */
   readonly batch: (stage: () => void) => Promise<void>;
-  /** Bytes at the head of the file that are in use. */
+  /** Number of bytes at the start of the file that LMDB uses. */
   readonly usedBytes: () => number;
-  /** Closes the file and opens it as the disk has it. Rejects with LMDB's error, and then it is not open. */
+  /** Closes the file and opens it again. If that fails, rejects with LMDB's error, and the file stays closed. */
   readonly reopen: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -40,10 +40,9 @@ interface Opened extends Databases {
 }
 
 /**
- * Without `overlappingSync` a commit is LMDB's own: it writes the pages, calls fdatasync, then writes the meta page
- * through an O_DSYNC descriptor, and only then settles (seen with strace; with `overlappingSync` a commit settles
- * before the flush). Without `eventTurnBatching` a batch has one promise; with it, lmdb makes a second one that nobody
- * can catch when the commit fails.
+ * Without `overlappingSync`, a commit writes the pages, calls fdatasync, writes the meta page through an O_DSYNC
+ * descriptor, and only then settles (seen with strace). With it, a commit settles before the flush. Without
+ * `eventTurnBatching`, a batch has one promise. With it, lmdb creates a second promise whose rejection can't be caught.
  */
 const openAll = (file: string): Opened => {
   const root = open({
@@ -108,12 +107,10 @@ export const openDatabases = (file: string): ReopenableDatabases => {
   };
 };
 
-/** A look at the file of the log before LMDB maps it: what isn't its own, or isn't all there, ends the process by a signal. */
-
 /**
- * One of the two meta pages at the head of the file: page header of 24 bytes, then (little-endian, as everything) magic
- * u32, version u32, address u64, map size u64, two databases of 48 bytes each, of which the first begins with the page
- * size, last page u64, transaction u64.
+ * One of the two meta pages at the start of the file: a page header of 24 bytes, then (all little-endian) magic u32, version
+ * u32, address u64, map size u64, two databases of 48 bytes each, last page u64, transaction u64. The first database
+ * begins with the page size.
  */
 interface Meta {
   readonly isLmdb: boolean;
@@ -125,11 +122,11 @@ interface Meta {
 
 const META_BYTES = 160;
 const MAGIC = 0xbeefc0de;
-/** Of the format whose places are given above; another one is left to LMDB. */
+/** The version with the layout above. Files of other versions are not checked here. */
 const VERSION = 2;
 /**
- * Pages at the end that LMDB has freed before it ever wrote them are missing in a sound file too; by measurement seven
- * after a transaction that adds and removes thousands of keys.
+ * Also a valid file may lack pages at its end that LMDB freed before it wrote them: seven in a measurement, after a
+ * transaction that added and removed thousands of keys.
  */
 const UNWRITTEN_PAGES = 16n;
 
@@ -158,7 +155,10 @@ const faultOf = async (file: FileHandle): Promise<string | undefined> => {
   return `the log there is cut short, ${missing} bytes of it are missing`;
 };
 
-/** What is wrong with the file, if anything is; a file that is missing is made, readable by its owner alone. */
+/**
+ * Checks the log's file before LMDB maps it, because a damaged or truncated file makes LMDB end the process with a signal.
+ * Resolves to the fault, or to undefined. Creates a missing file, readable only by its owner.
+ */
 export const logFileFault = async (path: string): Promise<string | undefined> => {
   const file = await openFile(path, "a+", 0o600);
   try {

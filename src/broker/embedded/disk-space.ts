@@ -1,4 +1,4 @@
-/** How much room the log's disk has: asked of the file system, seldom while there is plenty. */
+/** Checks the free space of the log's disk, and reserves disk blocks for the log's file. */
 import { open, statfs } from "node:fs/promises";
 import { GatewayError } from "../../errors.ts";
 
@@ -6,31 +6,31 @@ export interface DiskSpaceOptions {
   readonly directory: string;
   /** Free bytes that a commit must leave on the disk. */
   readonly minFree: number;
-  /** Bytes that this process may still write to the directory's disk. Default: the file system's answer. */
+  /** Resolves to the free bytes of the directory's disk. Default: asks the file system. */
   readonly freeBytes?: ((directory: string) => Promise<number>) | undefined;
 }
 
 export interface DiskSpace {
   /**
-   * Resolves with the bytes that are free beyond `minFree` after a commit of so many bytes. Rejects with
-   * BROKER_UNAVAILABLE where the commit would leave less than `minFree`.
+   * Resolves to the free bytes above `minFree` after a commit of this many bytes. Rejects with BROKER_UNAVAILABLE if the
+   * commit would leave less than `minFree`.
    */
   readonly demand: (bytes: number) => Promise<number>;
-  /** Rejects with BROKER_UNAVAILABLE where a small commit has no room, or still the last one that was refused. */
+  /** Rejects with BROKER_UNAVAILABLE if a small commit, or the last refused commit, doesn't fit. */
   readonly check: () => Promise<void>;
 }
 
-/** Milliseconds for which an answer of the file system counts, while it leaves more than `AMPLE` bytes. */
+/** Milliseconds for which an answer of the file system is reused, if more than `AMPLE` bytes are free. */
 const MAX_AGE = 100;
 const AMPLE = 64 * 1024 * 1024;
 const SMALL = 64 * 1024;
-/** Bytes that `check` asks for at most: an ordinary append, whatever was refused. */
+/** Maximum bytes that `check` requires, the size of an ordinary append, also after the refusal of a larger commit. */
 const MOST_CHECKED = 2 * 1024 * 1024;
 
-/** A commit may write each of its bytes twice: LMDB copies the pages that it changes. */
+/** A commit may write each byte twice, because LMDB copies the pages that it changes. */
 const costOf = (bytes: number): number => 2 * bytes;
 
-/** A file system that counts no blocks (some network ones) has no end that is known beforehand. */
+/** Some network file systems report 0 blocks; their free space is unknown and counts as unlimited. */
 const askFileSystem = async (directory: string): Promise<number> => {
   const { blocks, bavail, bsize } = await statfs(directory);
   return blocks === 0 ? Infinity : bavail * bsize;
@@ -43,11 +43,11 @@ export const createDiskSpace = ({
   minFree,
   freeBytes = askFileSystem,
 }: DiskSpaceOptions): DiskSpace => {
-  /** Bytes beyond `minFree`, less what commits have taken since the file system was asked. */
+  /** Free bytes above `minFree` at the last answer of the file system, minus the commits since then. */
   let room = 0;
   let askedAt = -Infinity;
 
-  /** Of the last commit that was refused; 0: there was room for it since. */
+  /** Cost of the last refused commit; 0: a commit of this cost has succeeded since. */
   let refusedCost = 0;
 
   const ask = async (): Promise<void> => {
@@ -87,35 +87,34 @@ export const createDiskSpace = ({
 };
 
 /**
- * Blocks of the disk that the log's file has before LMDB writes them. A write that fails for lack of space corrupts
- * LMDB's heap (it prints the failure into a buffer that is too short), and other programs fill disks at any moment. So the
- * file is lengthened first, by writes of our own, whose failure is only an error.
+ * The options of a reserve. A reserve extends the log's file with its own writes before LMDB writes there. If a write of
+ * LMDB fails for lack of space, LMDB corrupts its heap (it prints the error into a buffer that is too short), and other
+ * programs may fill the disk at any time. A failed write of the reserve is only an error.
  */
-
 interface ReserveOptions {
   readonly file: string;
-  /** Bytes at the head of the file that LMDB uses, as of its last commit. */
+  /** Number of bytes at the start of the file that LMDB uses after its last commit. */
   readonly usedBytes: () => number;
 }
 
 export interface Reserve {
   /**
-   * Resolves once a commit of so many bytes fits into blocks that the file has. Takes at most `room` bytes more from the
-   * disk than the commit needs. Rejects with BROKER_UNAVAILABLE. Call it only while no commit is under way.
+   * Resolves when the file has enough disk blocks for a commit of this many bytes. Takes at most `room` bytes more than the
+   * commit needs. Rejects with BROKER_UNAVAILABLE. Must not be called while a commit is in flight.
    */
   readonly cover: (bytes: number, room: number) => Promise<void>;
-  /** Gives back what lies behind so many bytes, which LMDB has used; it has closed the file. */
+  /** Truncates the file to the bytes that LMDB has used. LMDB must have closed the file. */
   readonly close: (used: number) => Promise<void>;
 }
 
-/** Pages of LMDB's trees and of its list of free pages, beside those of what is put. */
+/** Bytes of a commit for LMDB's trees and its list of free pages. */
 const COMMIT_OVERHEAD = 64 * 1024;
 const STEP = 1024 * 1024;
 const ZEROS = Buffer.alloc(256 * 1024);
 
 export const openReserve = async ({ file, usedBytes }: ReserveOptions): Promise<Reserve> => {
   const handle = await open(file, "r+");
-  /** Bytes behind LMDB's last page, less what commits may have taken since it was looked up. */
+  /** Bytes after LMDB's last page at the last lookup, minus the commits since then. */
   let left = 0;
 
   const lengthen = async (size: number, bytes: number): Promise<void> => {

@@ -1,4 +1,4 @@
-/** The broker where there is no Kafka: a log on the disk of this machine, for one process. */
+/** A broker without Kafka: a log on this machine's disk, used by one process. */
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { tryLock } from "fs-native-extensions";
@@ -12,26 +12,25 @@ import { openEnvironment } from "./environment.ts";
 import { type Log, openLog } from "./log.ts";
 
 export interface EmbeddedBrokerOptions {
-  /** The log's own directory; it is made when it is missing. */
+  /** The log's directory; created if missing. */
   readonly dir: string;
-  /** Partitions of a topic that is created without a number of its own. Default: 4. */
+  /** Partitions of a topic that is created without a number of partitions. Default: 4. */
   readonly partitions?: number;
-  /** Largest record of a topic that is created without a size of its own, in bytes. Default: 4 MiB. */
+  /** Maximum record size in bytes of a topic that is created without one. Default: 4 MiB. */
   readonly maxRecordBytes?: number;
-  /** Free bytes that each commit must leave on the disk; with less, nothing is stored. Default: 8 MiB. */
+  /** Free bytes that each commit must leave on the disk; otherwise it is refused. Default: 8 MiB. */
   readonly minFree?: number;
-  /** What the disk has free; default: the file system's answer. */
+  /** Resolves to the free bytes of the disk. Default: asks the file system. */
   readonly freeBytes?: (directory: string) => Promise<number>;
-  /** Milliseconds after which a record that the disk has not taken is given up. Default: 10,000. */
+  /** Milliseconds after which an append to a hanging disk fails. Default: 10,000. */
   readonly deliveryTimeout?: number;
 }
 
 const MIB = 1024 * 1024;
 
 /**
- * A broker whose `open` rejects with SETTINGS_INVALID where another process has the directory, or where what lies
- * there is no log of this program. "Stored" means flushed (see `environment.ts`). Nothing is ever deleted, of compacted
- * topics neither.
+ * `open` rejects with SETTINGS_INVALID if another process uses the directory, or if the directory holds another kind of
+ * file. "Stored" means flushed to the disk (see `environment.ts`). Records are never deleted, also in compacted topics.
  */
 export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): Broker => {
   const { dir, partitions = 4, maxRecordBytes = 4 * MIB, deliveryTimeout = 10_000 } = options;
@@ -44,8 +43,6 @@ export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): Broker => 
   });
 };
 
-/** Records on this machine's disk: what it has acknowledged survives the process and the power. */
-
 export interface EmbeddedStoreOptions {
   readonly directory: string;
   /** Free bytes that a commit must leave on the disk. */
@@ -54,7 +51,10 @@ export interface EmbeddedStoreOptions {
   readonly deliveryTimeout: number;
 }
 
-/** A store that has its directory to itself between `open` and `close`; outside, it is unavailable. */
+/**
+ * A store on this machine's disk. Stored records survive a crash of the process and a power failure. Between `open` and
+ * `close` the store locks its directory; before and after it throws BROKER_UNAVAILABLE.
+ */
 const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
   const { directory, deliveryTimeout } = options;
   let log: Log | undefined;
@@ -95,12 +95,10 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
   };
 };
 
-/** One process at a time in a directory. */
-
 /**
- * Takes the directory, making it where it doesn't exist; the returned function gives it back. Rejects with
- * SETTINGS_INVALID while another holder is alive, and where the directory can't be made or written. The lock is the kernel's, on an open file: it ends with its process,
- * however that ends, so there is nothing stale to clean up.
+ * Locks the directory for this process, and creates it if it is missing. The returned function unlocks it. Rejects with
+ * SETTINGS_INVALID if another process holds the lock, or if the directory can't be created or written. The kernel holds
+ * the lock on an open file and releases it when the process ends, so a stale lock is impossible.
  */
 const lockDirectory = async (directory: string): Promise<() => Promise<void>> => {
   const file = await openLockFile(directory);

@@ -1,4 +1,4 @@
-/** The LMDB environment of the log: its file, its databases, its format, and what a commit promises. */
+/** The LMDB environment of the log: its file, its databases, its format, and its commits. */
 import { open, stat } from "node:fs/promises";
 import { constants } from "node:os";
 import path from "node:path";
@@ -14,25 +14,25 @@ import {
 
 const { errno } = constants;
 
-/** Raised whenever what lies in the databases changes its meaning. */
+/** The format of the databases. Raise it with each incompatible change. */
 const FORMAT = 1;
 
-/** What a small change writes. */
+/** Bytes that a small change writes. */
 export const PAGE_BYTES = 4096;
 
 export interface Environment {
-  /** Each throws BROKER_UNAVAILABLE while the log can't be opened again after a fault; then they are others. */
+  /** The current databases. They change when the log is reopened, and throw BROKER_UNAVAILABLE while that fails. */
   readonly databases: Databases;
-  /** Resolves when a commit of so many bytes may begin, else rejects with BROKER_UNAVAILABLE. */
+  /** Resolves when a commit of this many bytes may begin, otherwise rejects with BROKER_UNAVAILABLE. */
   readonly admit: (bytes: number) => Promise<void>;
-  /** Rejects with BROKER_UNAVAILABLE where the disk has no room for another commit. */
+  /** Rejects with BROKER_UNAVAILABLE if the disk has no space for another commit. */
   readonly checkRoom: () => Promise<void>;
   /**
-   * Runs `stage`, whose puts and removes are one transaction, and resolves once it is on the disk. Rejects with
-   * BROKER_AMBIGUOUS, or with BROKER_UNAVAILABLE where it is certain that nothing was stored.
+   * Runs the puts and removes of `stage` in one transaction, and resolves when it is on the disk. Rejects with
+   * BROKER_AMBIGUOUS, or with BROKER_UNAVAILABLE if certainly nothing was stored.
    */
   readonly commit: (stage: () => void) => Promise<void>;
-  /** Calls back whenever the log was opened again after a fault: a commit that failed may be in it all the same. */
+  /** `callback` is called after each reopening of the log. The log may then contain a commit that failed before. */
   readonly onReopened: (callback: () => void) => void;
   readonly close: () => Promise<void>;
 }
@@ -40,10 +40,10 @@ export interface Environment {
 const invalid = (directory: string, fault: string, cause?: unknown): GatewayError =>
   new GatewayError("SETTINGS_INVALID", { message: `broker.embedded.dir: ${fault}: ${directory}`, cause });
 
-/** Errors of a write that cannot have reached the meta page, without which the new pages don't count. */
+/** Errors of a write before the meta page. Without a new meta page, the new data pages don't count. */
 const NOTHING_STORED: readonly unknown[] = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG];
 
-/** lmdb rejects with an error that carries a promise of the real one, which must not be left unhandled. */
+/** lmdb's error contains a promise that rejects with the actual error; that rejection must be handled. */
 const commitFailure = async (error: unknown): Promise<GatewayError> => {
   const { commitError } = error as { commitError?: Promise<never> };
   const cause: unknown = await commitError?.catch((reason: unknown) => reason);
@@ -63,7 +63,7 @@ const settleFormat = async (directory: string, { databases, admit, commit }: Env
   }
 };
 
-/** Admission and commits over open databases. LMDB refuses all work after some faults, until its file is opened again. */
+/** After some faults LMDB refuses all work until its file is reopened; `admit` and `commit` do that. */
 const createEnvironment = (
   databases: ReopenableDatabases,
   space: DiskSpace,
@@ -93,7 +93,7 @@ const createEnvironment = (
       } catch (error) {
         if (error instanceof GatewayError) throw error;
         const failure = await commitFailure(error);
-        // Where that fails, the next commit tries again.
+        // If the reopening fails, the next commit tries again.
         await reopen().catch(() => undefined);
         throw failure;
       }
@@ -117,10 +117,10 @@ const openIn = (directory: string, file: string): ReopenableDatabases => {
   }
 };
 
-/** LMDB makes the databases of a new log before anything can be reserved. */
+/** LMDB writes the databases of a new log before a reserve exists. */
 const NEW_LOG_BYTES = 16 * PAGE_BYTES;
 
-/** A new log needs room; one that is there already can at least be read. */
+/** Requires free space only for a new log: an existing log can be read on a full disk. */
 const prepareFiles = async (file: string, space: DiskSpace): Promise<void> => {
   await fillLockFile(`${file}-lock`);
   const { size } = await stat(file);
@@ -128,8 +128,8 @@ const prepareFiles = async (file: string, space: DiskSpace): Promise<void> => {
 };
 
 /**
- * Opens the log in a directory that is this process's alone, making what is missing. Rejects with SETTINGS_INVALID
- * where the file is no log, is cut short, or is of a later format, and where the disk has no room to open it.
+ * Opens the log in a directory that only this process uses, and creates missing files. Rejects with SETTINGS_INVALID if
+ * the file is not a log, is truncated, or has a newer format, or if the disk has no space to open it.
  */
 export const openEnvironment = async (options: DiskSpaceOptions): Promise<Environment> => {
   const { directory } = options;
@@ -156,22 +156,20 @@ export const openEnvironment = async (options: DiskSpaceOptions): Promise<Enviro
   return environment;
 };
 
-/** LMDB's table of readers, a file beside the log. */
-
-/** What LMDB makes it for 126 readers is a little more than two pages. */
+/** Bytes of the lock file, LMDB's table of readers. For 126 readers LMDB needs a little more than two pages. */
 const BYTES = 4 * 4096;
 const BLOCK = 512;
 
 /**
- * Gives the file its blocks on the disk before LMDB maps it: in a file with holes the first reader on a full disk would end
- * the process by a signal. The directory must be this process's alone. Rejects where the disk has no room.
+ * Allocates the disk blocks of LMDB's lock file before LMDB maps it. If the file had holes and the disk were full, the first
+ * reader would end the process with a signal. Only this process may use the directory. Rejects if the disk is full.
  */
 const fillLockFile = async (path: string): Promise<void> => {
   const file = await open(path, "a+", 0o600);
   try {
     const { size, blocks } = await file.stat();
     if (blocks * BLOCK >= BYTES) return;
-    // Opened to append, so what is there is cut off first: nobody else has the table open.
+    // The file is open for appending, so its content is removed first. No other process has it open.
     if (size > 0) await file.truncate(0);
     await file.write(Buffer.alloc(BYTES));
   } finally {

@@ -1,4 +1,4 @@
-/** The open log: topics, partitions and positions over one LMDB environment and one commit loop. */
+/** The open log: topics, partitions and positions, on one LMDB environment and one commit loop. */
 import { setTimeout as delay } from "node:timers/promises";
 import { GatewayError } from "../../errors.ts";
 import type { TopicPartition } from "../broker.ts";
@@ -32,7 +32,7 @@ const storedTopics = (environment: Environment): Map<string, OpenTopic> =>
     ]),
   );
 
-/** Is there room for a commit? After a failed one only another commit can tell whether the disk is well again. */
+/** Checks the disk space. After a failed commit it also makes a test commit, which shows whether the disk works again. */
 const checkDisk = async (environment: Environment, loop: CommitLoop): Promise<void> => {
   await environment.checkRoom();
   if (loop.healthy()) return;
@@ -76,8 +76,8 @@ const createTopicIn = (
 };
 
 /**
- * Serves what an environment holds, and closes it at the end. `deliveryTimeout`: milliseconds after which a record
- * that the disk has not taken is given up.
+ * Opens the log of an environment; the log's `close` closes the environment too. `deliveryTimeout`: milliseconds after
+ * which an append to a hanging disk fails.
  */
 export const openLog = (environment: Environment, deliveryTimeout: number): Log => {
   const topics = storedTopics(environment);
@@ -113,9 +113,7 @@ export const openLog = (environment: Environment, deliveryTimeout: number): Log 
   };
 };
 
-/** Committed positions: in memory to be asked for, on the disk to be found again. */
-
-/** LMDB's keys end at 1978 bytes, and the topic and the partition have to fit in too. */
+/** An LMDB key has at most 1978 bytes, and the topic and the partition must fit in too. */
 const LONGEST_GROUP_BYTES = 1500;
 
 const storedPositions = ({ databases }: Environment): Positions => {
@@ -128,7 +126,7 @@ const storedPositions = ({ databases }: Environment): Positions => {
   return stored;
 };
 
-/** The positions as the disk has them; changes go through the commit loop. */
+/** The committed positions, cached in memory. Changes go through the commit loop. */
 const openPositions = (
   environment: Environment,
   loop: CommitLoop,

@@ -1,4 +1,4 @@
-/** One partition: where it ends, what is added to it, what is read from it. */
+/** One partition of the log: its end, its appends and its reads. */
 import type { BrokerRecord, ConsumedRecord, TopicPartition } from "../broker.ts";
 import type { ReadLimit } from "../local/store.ts";
 import type { Change } from "./commit-loop.ts";
@@ -6,18 +6,18 @@ import { type Environment, PAGE_BYTES } from "./environment.ts";
 import { bytesOf, countOf, decodeBatch, encodeBatches } from "./record-batch.ts";
 
 export interface PartitionLog {
-  /** The next offset to be written, as far as the disk has it. */
+  /** The offset after the last record on the disk. */
   readonly high: () => bigint;
-  /** The records as a change whose result is the first one's offset, which it gets when it is staged. */
+  /** A change that appends the records. Its result is the offset of the first record. */
   readonly adding: (records: readonly BrokerRecord[]) => Change<bigint>;
-  /** Forgets what was staged by a commit that failed. */
+  /** Discards the records that a failed commit has staged. */
   readonly reset: () => void;
   readonly read: (from: bigint, limit: ReadLimit) => readonly ConsumedRecord[];
 }
 
 /**
- * The log of a partition as the disk has it. Offsets come from the end of what is stored, so that none is missing
- * after a crash, and one that was acknowledged is never given again.
+ * Opens a partition. The next offset comes from the last stored record, so a crash leaves no gap, and the offset of an
+ * acknowledged record is never reused.
  */
 export const openPartitionLog = (
   environment: Pick<Environment, "databases">,
@@ -53,7 +53,7 @@ export const openPartitionLog = (
       try {
         stored = onDisk.end();
       } catch {
-        // The environment could not be opened again yet: it says so when it is.
+        // The environment is not reopened yet; it calls `reset` again when it is.
       }
       staged = stored;
     },
@@ -70,16 +70,14 @@ export const openPartitionLog = (
   };
 };
 
-/** Finds a partition's records among the batches on the disk. */
-
 interface StoredBatches {
-  /** The offset after the last record; 0 where there is none. */
+  /** The offset after the last record; 0 in an empty partition. */
   readonly end: () => number;
-  /** The records from an offset on. */
+  /** The records from this offset on. */
   readonly recordsFrom: (offset: bigint) => Iterable<ConsumedRecord>;
 }
 
-/** The batches of one partition. */
+/** Finds a partition's records in the batches on the disk. */
 const createStoredBatches = (
   environment: Pick<Environment, "databases">,
   topicId: number,

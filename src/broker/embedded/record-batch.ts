@@ -1,18 +1,19 @@
 /**
- * How records lie in the log: one value holds a run of records of a partition, and its key tells the first offset.
+ * The storage format of records. One value of the database holds consecutive records of a partition; its key contains the
+ * first offset.
  *
  *     batch:  count u32, then each record
  *     record: timestamp f64, key length i32 (-1: null), value length i32 (-1: null), header count u32, key, value,
- *             then of each header: name length u32, value length i32 (-1: null), name, value
+ *             then for each header: name length u32, value length i32 (-1: null), name, value
  *
- * Big-endian. A change here is a new format: raise `FORMAT` in `environment.ts`.
+ * Big-endian. A change of this layout needs a new `FORMAT` in `environment.ts`.
  */
 import type { BrokerRecord, ConsumedRecord, RecordHeader, TopicPartitionOffset } from "../broker.ts";
 
 const COUNT_BYTES = 4;
 const FIXED_BYTES = 8 + 4 + 4 + 4;
 const HEADER_FIXED_BYTES = 4 + 4;
-/** A reader in the middle of a batch copies all of it, so a large append becomes several. */
+/** A reader copies a whole batch even for one record, so a large append is split into several batches. */
 const BATCH_BYTES = 256 * 1024;
 
 export interface RecordBatch {
@@ -26,7 +27,7 @@ const sizeOf = ({ key, value, headers }: BrokerRecord): number =>
     FIXED_BYTES + (key?.length ?? 0) + (value?.length ?? 0),
   );
 
-/** Bytes that the records take in the log. */
+/** The exact size of the encoded records. */
 export const bytesOf = (records: readonly BrokerRecord[]): number =>
   records.reduce((sum, record) => sum + sizeOf(record), COUNT_BYTES);
 
@@ -56,7 +57,7 @@ const encodeBatch = (records: readonly BrokerRecord[], size: number): RecordBatc
   return { count: records.length, bytes };
 };
 
-/** The records as batches of some 256 KiB, in order; a record larger than that has a batch of its own. */
+/** Encodes the records as batches of at most 256 KiB, in order. A larger record gets a batch of its own. */
 export const encodeBatches = (records: readonly BrokerRecord[]): readonly RecordBatch[] => {
   const batches: RecordBatch[] = [];
   let from = 0;
@@ -74,7 +75,7 @@ export const encodeBatches = (records: readonly BrokerRecord[]): readonly Record
   return batches;
 };
 
-/** How many records a batch holds. */
+/** The number of records in a batch. */
 export const countOf = (batch: Buffer): number => batch.readUInt32BE();
 
 interface Cursor {
@@ -97,7 +98,7 @@ const readHeader = (cursor: Cursor): RecordHeader => {
   return { name, value: valueLength < 0 ? null : take(cursor, valueLength) };
 };
 
-/** The batch's records in order, as slices of it; `first` is the position of the first. */
+/** The records of a batch, in order, as slices of its buffer. `first` is the position of the first record. */
 export function* decodeBatch(batch: Buffer, first: TopicPartitionOffset): Generator<ConsumedRecord> {
   const cursor = { batch, at: COUNT_BYTES };
   const { topic, partition } = first;

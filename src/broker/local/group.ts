@@ -1,10 +1,10 @@
-/** A consumer group inside one process: who its members are, and which partitions each of them has. */
+/** A consumer group inside one process: its members and their partitions. */
 import type { TopicPartition } from "../broker.ts";
 import { spread } from "../partitions.ts";
 
 export interface GroupMember {
   readonly topics: readonly string[];
-  /** Gives up what it has. May be called again before it has settled. */
+  /** Revokes all partitions of the member. May be called again before it has settled. */
   revoke(): Promise<void>;
   assign(partitions: readonly TopicPartition[]): void;
 }
@@ -12,15 +12,15 @@ export interface GroupMember {
 export interface Group {
   readonly size: number;
   join(member: GroupMember): void;
-  /** Resolves once the member has given up its partitions; the others get them soon after. */
+  /** Resolves when the member's partitions are revoked. The other members get them soon after. */
   leave(member: GroupMember): Promise<void>;
-  /** Spreads the partitions anew where a member waits for this topic, which has come into being. */
+  /** The topic was created: rebalances if a member subscribes to it. */
   created(topic: string): void;
 }
 
 /**
- * A group that rebalances as Kafka's eager protocol does: every member gives up all it has, and only then is anything
- * assigned, so that no partition has two owners.
+ * A group that rebalances like Kafka's eager protocol: first all partitions are revoked, then they are assigned, so that no
+ * partition has two owners.
  */
 export const createGroup = (partitionsOf: (topic: string) => number): Group => {
   const members = new Set<GroupMember>();
@@ -34,8 +34,8 @@ export const createGroup = (partitionsOf: (topic: string) => number): Group => {
     for (const [member, partitions] of spread(wishes, partitionsOf)) member.assign(partitions);
   };
 
-  // In a later turn: who subscribes has the subscription in hand before its handlers are called, and members that
-  // come or go together cost one rebalance.
+  // Runs in a later turn of the event loop: a subscriber gets its subscription before its handlers are called, and members
+  // that join or leave together cause one rebalance.
   const rebalance = (): void => {
     if (due) return;
     due = true;

@@ -1,4 +1,4 @@
-/** A whole broker inside this process, over any storage that is a `LocalStore`. */
+/** A broker inside this process, on any `LocalStore`. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import {
@@ -18,9 +18,9 @@ import { createSubscriptions, type Subscriptions } from "./local-subscription.ts
 interface LocalBrokerOptions {
   readonly kind: "embedded" | "memory";
   readonly store: LocalStore;
-  /** Partitions of a topic that is created without a number of its own. */
+  /** Partitions of a topic that is created without a number of partitions. */
   readonly partitions: number;
-  /** Largest record of a topic that is created without a size of its own: bytes of key, value and headers. */
+  /** Maximum record size (see `contentBytes`) of a topic that is created without one. */
   readonly maxRecordBytes: number;
 }
 
@@ -130,7 +130,7 @@ const positionsOf = (
   };
 };
 
-/** A broker over a storage; see `Broker` for what it promises. */
+/** Creates a broker on a store. */
 export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
   const { kind, store } = options;
   const subscriptions = createSubscriptions(store);
@@ -156,28 +156,26 @@ export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
   };
 };
 
-/** The produce side of a local broker: each record to its partition, and an outcome for each. */
-
 interface AppenderParts {
   readonly store: LocalStore;
   readonly partitioner: Partitioner;
-  /** Called for each partition that has something new to read. */
+  /** Called for each partition that has new records. */
   readonly onStored: (partition: TopicPartition) => void;
 }
 
-/** A record on its way, and where its outcome belongs in the caller's list. */
-interface Placed {
+/** A record, and its index in the append. */
+interface IndexedRecord {
   readonly record: BrokerRecord;
   readonly index: number;
 }
 
 const failed = (error: GatewayError): AppendOutcome => ({ status: "failed", error });
 
-/** `Broker.append` over a store: every partition's records become one append of the store. */
+/** `Broker.append` on a store. Makes one append of the store for each partition. */
 const createAppender = ({ store, partitioner, onStored }: AppenderParts): Broker["append"] => {
   const settle = async (
     to: TopicPartition,
-    placed: readonly Placed[],
+    placed: readonly IndexedRecord[],
     outcomes: AppendOutcome[],
   ): Promise<void> => {
     const { partition } = to;
@@ -200,7 +198,7 @@ const createAppender = ({ store, partitioner, onStored }: AppenderParts): Broker
     if (topic === undefined) return records.map(() => failed(new GatewayError("STATION_UNKNOWN")));
 
     const outcomes: AppendOutcome[] = new Array<AppendOutcome>(records.length);
-    const byPartition = new Map<number, Placed[]>();
+    const byPartition = new Map<number, IndexedRecord[]>();
     const partitions = partitioner.choose(topic, records);
     records.forEach((record, index) => {
       const partition = partitions[index];
@@ -220,13 +218,11 @@ const createAppender = ({ store, partitioner, onStored }: AppenderParts): Broker
   };
 };
 
-/** Finds offsets by time. */
-
 const PAGE = { records: 1000, bytes: 4 * 1024 * 1024 };
 
 /**
- * The first offset whose record is not older than `timestamp` (milliseconds since the epoch), or the high watermark.
- * Reads from the start, for producers may give any timestamps in any order; other work goes on between two pages.
+ * The offset of the first record with this timestamp (milliseconds since the epoch) or a later one, or the high watermark.
+ * Reads from the first record, because producers may set timestamps in any order. Pauses between two pages for other work.
  */
 const firstSince = async (
   store: Pick<LocalStore, "ends" | "read">,

@@ -1,4 +1,4 @@
-/** One subscriber: the positions it starts from, what it commits, how it gives partitions up. */
+/** The subscriptions of a local broker: their start positions, commits and revocations, and the groups that they form. */
 import { GatewayError } from "../../errors.ts";
 import type {
   GroupPosition,
@@ -11,7 +11,7 @@ import { createGroup, type Group, type GroupMember } from "./group.ts";
 import { createPartitionReader, type PartitionReader } from "./partition-reader.ts";
 import type { LocalStore } from "./store.ts";
 
-/** How long the work in hand may hold up a rebalance. */
+/** Maximum time in milliseconds that a rebalance waits for `onRevoked`. */
 const REVOCATION_MS = 5000;
 
 interface SubscriptionParts {
@@ -39,7 +39,7 @@ const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> 
   }
 };
 
-/** Where a partition is read from: the committed position while it can be read, else the end that `from` names. */
+/** The start of a partition: the committed position if it is readable, otherwise the end that `from` names. */
 const startOf = (
   { store, options }: SubscriptionParts,
   of: TopicPartition,
@@ -126,22 +126,20 @@ const createSubscription = (parts: SubscriptionParts): LocalSubscription => {
   return subscription;
 };
 
-/** All subscriptions of a local broker, and the groups they form. */
-
 export interface Subscriptions {
   readonly subscribe: (options: SubscribeOptions, handlers: SubscriptionHandlers) => LocalSubscription;
   readonly hasMembers: (group: string) => boolean;
   /** Records have been stored in a partition. */
   readonly wake: (partition: TopicPartition) => void;
-  /** A topic has come into being: who waits for it gets its partitions, and nobody else is disturbed. */
+  /** A topic was created: rebalances only the groups that subscribe to it. */
   readonly created: (topic: string) => void;
   readonly close: () => Promise<void>;
 }
 
-/** No subscriptions yet. Groups live and die with this process; their positions are the store's. */
+/** Groups exist only in this process; the store keeps their positions. */
 export const createSubscriptions = (store: LocalStore): Subscriptions => {
   const open = new Set<LocalSubscription>();
-  /** By name; a subscription without a group is the only member of a nameless one. */
+  /** By name. A subscription without a group is the only member of a group whose key is a symbol. */
   const groups = new Map<string | symbol, Group>();
 
   const groupNamed = (name: string | symbol): Group => {

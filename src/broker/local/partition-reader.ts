@@ -1,4 +1,4 @@
-/** Delivers the records of one subscriber's partitions: wakes on appends, pauses, seeks, starts afresh. */
+/** Delivers the records of one subscriber's partitions, with pause, resume and seek. */
 import { partitionId } from "../partitions.ts";
 import type {
   ConsumedRecord,
@@ -10,29 +10,29 @@ import { GatewayError } from "../../errors.ts";
 import { withOwnBytes } from "../record-bytes.ts";
 import type { LocalStore } from "./store.ts";
 
-/** One delivery: enough to keep a consumer busy, little enough to hold for every partition at once. */
+/** Maximum of one delivery. Memory may hold one delivery for each partition. */
 const DELIVERY = { records: 500, bytes: 1024 * 1024 };
 const RETRY_AFTER_FAULT_MS = 1000;
 
 interface Cursor extends TopicPartition {
   next: bigint;
   paused: boolean;
-  /** A read is due or waits for its retry; at most one a partition. */
+  /** A read is scheduled, at most one per partition. */
   scheduled: boolean;
 }
 
 export interface PartitionReader {
   readonly assignment: readonly TopicPartition[];
   readonly owns: (partition: TopicPartition) => boolean;
-  /** Takes these partitions, and only these, from these positions. */
+  /** Replaces the assignment with these partitions and start positions. */
   readonly assign: (positions: readonly TopicPartitionOffset[]) => void;
-  /** No delivery from now on; the partitions stay owned until `release`. */
+  /** Stops deliveries. The partitions stay assigned until `release`. */
   readonly halt: () => void;
   readonly release: () => void;
   readonly pause: (partitions: readonly TopicPartition[]) => void;
   readonly resume: (partitions: readonly TopicPartition[]) => void;
   readonly seek: (position: TopicPartitionOffset) => void;
-  /** There is something new to read in a partition, be it this reader's or not. */
+  /** The partition has new records. Does nothing if the partition isn't assigned. */
   readonly wake: (partition: TopicPartition) => void;
 }
 
@@ -42,11 +42,11 @@ interface PumpParts {
   readonly store: Pick<LocalStore, "read" | "ends">;
   readonly handlers: Pick<SubscriptionHandlers, "onRecords" | "onError">;
   readonly maxBytes: number;
-  /** May this cursor still deliver? */
+  /** True if the cursor may deliver records. */
   readonly isLive: (cursor: Cursor) => boolean;
 }
 
-/** Makes the function that sees to it that a cursor delivers what there is, one read a turn of the event loop. */
+/** Returns a function that delivers the records of a cursor, with one read per turn of the event loop. */
 const createPump = ({ store, handlers, maxBytes, isLive }: PumpParts): ((cursor: Cursor) => void) => {
   const read = ({ topic, partition, next }: Cursor): readonly ConsumedRecord[] | undefined => {
     try {
@@ -82,7 +82,7 @@ const createPump = ({ store, handlers, maxBytes, isLive }: PumpParts): ((cursor:
   return pump;
 };
 
-/** A reader that owns nothing yet. */
+/** Creates a reader without partitions. */
 export const createPartitionReader = (
   store: Pick<LocalStore, "read" | "ends">,
   handlers: Pick<SubscriptionHandlers, "onRecords" | "onError">,

@@ -1,6 +1,5 @@
 /**
- * What a broker without a cluster needs of its storage. The rest of such a broker (partitions, groups, delivery) is
- * the same wherever the records lie, and is built over this interface by `local-broker.ts`.
+ * The storage of a local broker. `local-broker.ts` implements partitions, groups and delivery on this interface.
  */
 import { partitionId } from "../partitions.ts";
 import type {
@@ -14,46 +13,43 @@ import type {
 export interface LocalTopic {
   readonly name: string;
   readonly partitions: number;
-  /** Largest record it takes: bytes of key, value and headers together. */
+  /** Maximum record size; see `contentBytes`. */
   readonly maxRecordBytes: number;
 }
 
-/** A read ends at whichever limit it meets first, but never before its first record. */
+/** A read ends at the limit that it reaches first, but returns at least one record. */
 export interface ReadLimit {
   readonly records: number;
   readonly bytes: number;
 }
 
-/** Topics, partitions and groups named here exist, and offsets lie between the watermarks: the broker has checked. */
+/** The broker passes only existing topics and partitions, and offsets between the watermarks. */
 export interface LocalStore {
-  /** Rejects with SETTINGS_INVALID where the storage cannot be used. */
+  /** Rejects with SETTINGS_INVALID if the storage can't be used. */
   readonly open: () => Promise<void>;
-  /** Waits for what is in flight. */
+  /** Waits for appends in flight. */
   readonly close: () => Promise<void>;
-  /** Resolves when a record could be stored now, else rejects with BROKER_UNAVAILABLE. */
+  /** Resolves if a record can be stored now, otherwise rejects with BROKER_UNAVAILABLE. */
   readonly check: () => Promise<void>;
 
   readonly topics: () => ReadonlyMap<string, LocalTopic>;
   readonly createTopic: (topic: LocalTopic) => Promise<void>;
 
   /**
-   * Stores records in order, after those of every earlier call for the partition. Resolves to the first one's offset
-   * once they are as durable as the storage promises, and from then on `read` finds them. Rejects with a
-   * GatewayError that holds for all of them.
+   * Stores records in order, after the records of all earlier calls for the partition. Resolves to the offset of the first
+   * record when the records are durable; from then on `read` returns them. Rejects with a GatewayError for all of them.
    */
   readonly append: (to: TopicPartition, records: readonly BrokerRecord[]) => Promise<bigint>;
   readonly ends: (of: TopicPartition) => { readonly low: bigint; readonly high: bigint };
-  /** Records from an offset on; none at the high watermark. */
+  /** Records from this offset on; empty at the high watermark. */
   readonly read: (from: TopicPartitionOffset, limit: ReadLimit) => readonly ConsumedRecord[];
 
   /** The committed positions of a group on all topics. */
   readonly positions: (group: string) => readonly GroupPosition[];
-  /** Sets positions, all or none, with the durability of `append`. */
+  /** Sets all positions or none, with the durability of `append`. */
   readonly savePositions: (group: string, positions: readonly GroupPosition[]) => Promise<void>;
   readonly deletePositions: (group: string) => Promise<void>;
 }
-
-/** The committed positions of all groups, in memory. */
 
 export interface Positions {
   readonly of: (group: string) => readonly GroupPosition[];
@@ -61,7 +57,7 @@ export interface Positions {
   readonly delete: (group: string) => void;
 }
 
-/** No positions yet; a later one of a partition replaces the earlier. */
+/** Creates an empty in-memory table of committed positions. */
 export const createPositions = (): Positions => {
   const groups = new Map<string, Map<string, GroupPosition>>();
 

@@ -1,4 +1,4 @@
-/** A broker for tests: everything that the port promises but durability. */
+/** A broker for tests, with all contracts of the port except durability. */
 import { partitionId } from "../partitions.ts";
 import { GatewayError } from "../../errors.ts";
 import type {
@@ -12,13 +12,13 @@ import { createLocalBroker } from "../local/local-broker.ts";
 import { createPositions, type LocalStore, type LocalTopic, type ReadLimit } from "../local/store.ts";
 
 interface MemoryBrokerOptions {
-  /** Partitions of a topic that is created without a number of its own. Default: 4. */
+  /** Partitions of a topic that is created without a number of partitions. Default: 4. */
   readonly partitions?: number;
 }
 
 const MAX_RECORD_BYTES = 1024 * 1024;
 
-/** An empty broker without topics, in this process alone. It needs no `open`. */
+/** Creates a broker without topics. `open` is not needed. */
 export const createMemoryBroker = ({ partitions = 4 }: MemoryBrokerOptions = {}): Broker =>
   createLocalBroker({
     kind: "memory",
@@ -26,8 +26,6 @@ export const createMemoryBroker = ({ partitions = 4 }: MemoryBrokerOptions = {})
     partitions,
     maxRecordBytes: MAX_RECORD_BYTES,
   });
-
-/** Records in arrays: nothing outlives the process. */
 
 const copy = (bytes: Buffer | null): Buffer | null => bytes && Buffer.from(bytes);
 
@@ -47,7 +45,7 @@ const within = (records: readonly ConsumedRecord[], { bytes }: ReadLimit): reado
   return end === -1 ? records : records.slice(0, Math.max(1, end));
 };
 
-/** An empty storage, open from the start to its close. */
+/** Creates an empty store that is open until `close`. */
 const createMemoryStore = (): LocalStore => {
   const topics = new Map<string, LocalTopic>();
   const partitions = new Map<string, ConsumedRecord[]>();
