@@ -1,4 +1,4 @@
-/** What a client that prefers `return=representation` is told of each event. */
+/** The result of each event for clients that send `Prefer: return=representation`. */
 import { ERRORS, type GatewayError } from "../errors.ts";
 import type { EventOutcome } from "../ingest/produce.ts";
 
@@ -14,8 +14,8 @@ export type EventResult =
   | { readonly status: "refused" | "unknown"; readonly error: string };
 
 /**
- * The Memphis API knows three results. "unknown" is each event that no broker has confirmed, whether it was never
- * handed over or its answer got lost: the client may send it again, where a refused one will be refused again.
+ * The Memphis API knows three results. "unknown" is an event that no broker has acknowledged, because it was not
+ * sent or the acknowledgement was lost. The client may send it again. A refused event would be refused again.
  */
 export const eventResult = (outcome: EventOutcome, textOf: TextOf = ownText): EventResult => {
   if (outcome.status === "stored") {
@@ -26,7 +26,7 @@ export const eventResult = (outcome: EventOutcome, textOf: TextOf = ownText): Ev
   return { status: error.outcome === "refused" ? "refused" : "unknown", error: textOf(error) };
 };
 
-/** What an answer says of a failure. */
+/** The error text of a failure in an answer. */
 export type TextOf = (error: GatewayError) => string;
 
 const ownText: TextOf = ({ message }) => message;
@@ -34,8 +34,8 @@ const ownText: TextOf = ({ message }) => message;
 const MOST_CHARACTERS = 1 << 20;
 
 /**
- * The texts of one answer's failures. They are the errors' own up to a million characters in all, and behind these the
- * short texts of their codes: 100,000 events that are refused at length would make an answer of 100 MB.
+ * The error texts of one answer. After a million characters in total, an error gets the short text of its code:
+ * otherwise 100,000 refused events could make an answer of 100 MB.
  */
 export const createTexts = (most = MOST_CHARACTERS): TextOf => {
   let left = most;

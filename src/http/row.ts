@@ -1,10 +1,10 @@
-/** What the app knows of a route before anyone calls it. */
+/** A row of the route table, without its handler. */
 import type { Documentation } from "./documentation.ts";
 
-/** "ALL": whatever the rows before it of the same path leave. */
+/** "ALL": every method that no earlier row of the same path has. */
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "ALL";
 
-/** Whose words errors are told in. */
+/** The API family, which decides the shape of error bodies. */
 export type ErrorFamily = "auth" | "stations" | "rest-proxy" | "connect" | "problem";
 
 export interface Row {
@@ -14,8 +14,8 @@ export interface Row {
   readonly family: ErrorFamily;
   /** Its requests are logged at debug level only. */
   readonly quiet?: boolean;
-  /** A GET that changes something: a browser's session counts for it as little as for a POST of another site. */
+  /** A GET that changes something: like a POST, it is refused with a session cookie if it comes from another site. */
   readonly changes?: boolean;
-  /** undefined: in no document; a row that only refuses, or a file that a page of ours needs. */
+  /** undefined: the OpenAPI document omits the route, because it only refuses, or serves a file of the console. */
   readonly documentation: Documentation | undefined;
 }

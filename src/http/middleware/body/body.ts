@@ -1,7 +1,6 @@
 /**
- * Request bodies, read by hand: express.raw and express.json cost another 10–90 µs a request. Nothing is read before
- * somebody asks for it, and never more than the limit is kept, encoded or decoded. The memory of a body is counted
- * until its request has ended.
+ * Reads and decodes request bodies without express.raw and express.json, which take another 10–90 µs per request. A body
+ * is read when a handler asks for it, and never beyond the limit. Its memory is counted until the request ends.
  */
 import type { Request, Response } from "express";
 import { GatewayError } from "../../../errors.ts";
@@ -18,8 +17,8 @@ export type ReadBody = (request: Request) => Promise<Buffer>;
 export type BodyReaders = (limits: BodyLimits) => ReadBody;
 
 /**
- * A reader reads and decodes a body. It rejects with ENCODING_UNSUPPORTED or BODY_TOO_LARGE before a byte is read where
- * the headers tell; later with BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, ENCODING_BROKEN, or OVERLOADED when
+ * A reader rejects with ENCODING_UNSUPPORTED or BODY_TOO_LARGE before it reads a byte if the headers already show the
+ * fault; later with BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, ENCODING_BROKEN, or OVERLOADED when
  * the memory is used up.
  */
 export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
@@ -44,11 +43,11 @@ interface Source {
   readonly turns: Turns;
 }
 
-/** Operators hold together. */
+/** All operators share one account of memory. */
 const holderName = ({ principal }: Call): string =>
   principal === undefined ? "operators" : `${principal.kind} ${principal.name}`;
 
-/** The body's bytes are given back when its request has ended. */
+/** Gives the memory of the body back when the request ends. */
 const keep = (call: Call, { memory }: Source, body: Buffer): Buffer => {
   if (call.response.closed) memory.give(body.length);
   else {
@@ -58,10 +57,10 @@ const keep = (call: Call, { memory }: Source, body: Buffer): Buffer => {
   return body;
 };
 
-/** A body that has arrived gives way to nobody. */
+/** A complete body never gives its memory up for another body. */
 const COMPLETE: Holder = { yieldMemory: () => undefined };
 
-/** From a body whose bytes are taken to one whose bytes are. */
+/** Decodes a body. The memory of the encoded body is replaced by that of the decoded body. */
 const decode = async (
   encoded: Buffer,
   decoder: Decoder,
@@ -86,18 +85,16 @@ const decode = async (
   }
 };
 
-/** What to do with a body that nobody wants, because its request was answered without it. */
-
 /**
- * To be called before an answer that may leave a body unread. As much as we would have read anyway is read and thrown
- * away, and the connection lives on; for more, or for a length that isn't told, it is closed after the answer.
+ * Call this before an answer that leaves the body unread. A body up to the limit is read and discarded, and the connection
+ * stays open. If the body is larger or its length is unknown, the connection is closed after the answer.
  */
 export const settleUnreadBody = (response: Response, { maxBytes, timeoutMs }: BodyLimits): void => {
   const { request } = callOf(response);
   if (request.complete || response.headersSent) return;
   const { headers } = request;
   const length = Number(headers["content-length"] ?? 0);
-  // Who waits to be asked for a body may send it or may not, so that nobody knows what its next bytes are.
+  // With `Expect`, the client may send the body or the next request: the next bytes are ambiguous.
   const untold = headers["transfer-encoding"] !== undefined || headers.expect !== undefined;
   if (untold || length > maxBytes) {
     response.setHeader("Connection", "close");

@@ -1,4 +1,4 @@
-/** The bytes of a body as they arrive: never more than the limit, and in time. */
+/** Collects the bytes of a body within a limit, a time and the memory for all bodies. */
 import type { Request } from "express";
 import { GatewayError } from "../../../errors.ts";
 import {
@@ -8,15 +8,13 @@ import {
   type YieldingMemory,
 } from "../../../lib/memory-budget.ts";
 
-/** How much memory request bodies may take, and which of them gives way when there is none left. */
-
-/** The memory of one kind of clients. Each body takes the bytes that it holds and gives them back later. */
+/** The memory for one kind of clients. A body takes the bytes that it holds and gives them back later. */
 export type BodyMemory = YieldingMemory;
 
 interface BodyMemories {
   /**
-   * Clients with a credential that is not public. When the budget is used up, the body that has been arriving for the
-   * longest time is cut of the principal that holds the most; a principal that itself holds the most is refused.
+   * For clients with a credential that is not public. When the budget is used up, the principal that holds the most loses
+   * the body that has been arriving for the longest time. If the caller itself holds the most, its body is refused.
    */
   readonly ofPrincipal: (name: string) => BodyMemory;
   /**
