@@ -1,4 +1,4 @@
-/** The composition root: takes the settings apart, names the adapters and hands everyone what they need. */
+/** The composition root: creates all parts of the gateway from the settings. */
 import type { AppContext, AppLog } from "./app/context.ts";
 import { connectWorkerRoutes } from "./app/connect-worker.ts";
 import { createBroker } from "./app/wire-broker.ts";
@@ -18,16 +18,19 @@ import { createMetrics, textOfSum } from "./observability/metrics.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
   /**
-   * Not ready from now on; answers what is under way, flushes, closes. Resolves within `graceMs`, by default
-   * `server.shutdownGrace`.
+   * Readiness becomes 503, requests in flight finish, buffers are flushed, sockets close. Resolves within `graceMs`
+   * milliseconds (default: `server.shutdownGrace`).
    */
   stop(graceMs?: number): Promise<void>;
 }
 
-/** A readiness probe asks the broker at most so often, in milliseconds. */
+/** Milliseconds for which the broker's health is cached. */
 const HEALTH_CACHE = 500;
 
-/** Starts all but the listeners; `askAll` asks the other processes of this program, if it has any. Rejects with SETTINGS_INVALID for settings that only show their fault when they are used. */
+/**
+ * Starts everything except the listeners. `askAll` queries all worker processes; without it this process is the only one.
+ * Rejects with SETTINGS_INVALID for faults that only show when the settings are used.
+ */
 export const startGateway = async (settings: Settings, log: AppLog, askAll?: AskAll): Promise<Gateway> => {
   await requireUsable(settings);
   const lifecycle = createLifecycle(log.logger);
@@ -68,7 +71,7 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
       answer: (name, about) => questions.answer(name, about),
       stop: (graceMs) => {
         health.shutDown();
-        // Pulls that wait for events would hold the listeners up.
+        // Pulls that wait for events would delay the end of the listeners.
         void consumers.close();
         return stop(graceMs);
       },

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The process that serves, as the image and the settings' documentation call it. */
+/** The server process, which the image starts. */
 import { parseArguments } from "./config/arguments.ts";
 import { runProcess } from "./main/run.ts";
 

@@ -1,4 +1,4 @@
-/** The worker's own routes of Kafka Connect's API, and levels of loggers that all processes of this program share. */
+/** The worker routes of Kafka Connect's API. A change of a log level applies to all processes of this program. */
 import { workerRoutes } from "../http/handlers/connect-worker/routes.ts";
 import type { Route } from "../http/routes.ts";
 import type { StartedDelivery } from "./wire-delivery.ts";

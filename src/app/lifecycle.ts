@@ -1,14 +1,14 @@
-/** What opens registers how it closes; everything is closed in reverse order, whatever fails on the way. */
+/** Closes the parts of the gateway in the reverse order of their start. A failed close doesn't stop the others. */
 import type { Logger } from "../observability/logger/logger.ts";
 
 export interface Lifecycle {
-  /** Registers the end of something that was just begun. */
+  /** Registers how a part that was just started is closed. */
   onClose(name: string, close: () => Promise<void>): void;
-  /** Closes all, the last one first. Resolves within `graceMs`, whether or not all are closed. */
+  /** Closes all parts, the last one first. Resolves within `graceMs` even if a part is not closed yet. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Of the grace period; the rest is for the last log lines and the end of the process. */
+/** Share of the grace period. The rest is for the last log lines and the exit. */
 const ORDERLY_SHARE = 0.95;
 
 export const createLifecycle = (logger: Logger): Lifecycle => {

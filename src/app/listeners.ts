@@ -1,4 +1,4 @@
-/** The two listeners: what each serves, and how they go down. */
+/** The public and the operators' listener: their routes and their shutdown. */
 import { setMaxListeners } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createAuthentication, type Authentication } from "../auth/authentication.ts";
@@ -27,13 +27,13 @@ import type { Ingest } from "./wire-ingest.ts";
 import { produceRoutes } from "./produce-routes.ts";
 
 export interface Listeners {
-  /** Binds both. Rejects as node does, when an address is taken. */
+  /** Binds both listeners. Rejects with node's error, for example if an address is in use. */
   listen(): Promise<Addresses>;
-  /** Serves the connections of a socket that another process listens to as well. */
+  /** Accepts connections from a listening socket that is shared with other processes. */
   acceptFrom(listener: ListenerName, listening: Server): void;
-  /** Serves a connection that another process has accepted. */
+  /** Serves a connection that another process accepted. */
   take(listener: ListenerName, socket: Socket): void;
-  /** Accepts no connection any more; resolves then. Those that are open go on, and more can be taken. */
+  /** Stops accepting connections. Open connections continue, and `take` still works. */
   stopAccepting(): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ interface ListenerParts {
   readonly scrape: () => Promise<string>;
 }
 
-/** Of the time for an orderly end; the rest is for what lies behind the listeners. */
+/** Share of the grace period for the listeners. The rest is for the parts that the listeners use. */
 const DRAIN_SHARE = 0.7;
 
 export const createListeners = (context: AppContext, parts: ListenerParts): Listeners => {
@@ -140,7 +140,7 @@ const sharedOptions = ({ settings, log, metrics, tracing }: AppContext): SharedO
   };
 };
 
-/** Of requests that sign in, whoever sends them. */
+/** Limits of the bodies of sign-in requests, on both listeners. */
 const authBodyLimits = ({ auth, server }: Settings): BodyLimits => ({
   maxBytes: Math.min(auth.bodyLimit, server.bodyLimit),
   timeoutMs: server.requestTimeout,

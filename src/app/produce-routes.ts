@@ -1,4 +1,4 @@
-/** Every route on which clients produce, and what those routes share: rates, streams, remembered calls. */
+/** All routes for producing. They share rates, streams and remembered calls. */
 import type { Authenticate } from "../auth/authenticator.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { PullConsumers } from "../consume/consume.ts";
@@ -27,14 +27,14 @@ interface ProduceParts {
   readonly stopping: AbortSignal;
 }
 
-/** How long a call with an Idempotency-Key is remembered, in milliseconds. */
+/** Milliseconds for which the outcome of a call with an Idempotency-Key is remembered. */
 const IDEMPOTENCY_WINDOW = 86_400_000;
 
 export const produceRoutes = (context: AppContext, parts: ProduceParts): readonly Route[] => {
   const { settings, broker, memory, clock } = context;
   const { ingest, consumers, rates, readBody, authenticate, stopping } = parts;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
-  // Half of it for each, so that calls don't push out the ids of webhooks.
+  // Two separate halves, so that calls don't evict the ids of webhooks.
   const remembered = (): MemoryBudget => memory.part(Math.floor(limits.remembered / 2));
   const idempotency = createIdempotency({
     windowMs: IDEMPOTENCY_WINDOW,

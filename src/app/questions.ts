@@ -1,16 +1,16 @@
-/** What a process can be asked about itself, so that one of several can answer for all of them. */
+/** Questions between worker processes: one process can answer a request for all processes. */
 import type { FailedAttempt } from "../delivery/engine/observer.ts";
 import type { Level } from "../observability/logger/levels.ts";
 import type { MetricSamples } from "../observability/metrics.ts";
 
-/** One process's answer to each question. A question is about a connector, or about nothing (""), or says what is to change. */
+/** The answer of one process to each question. The parameter `about` is a connector's name, a change, or "". */
 export interface Answers {
   readonly metrics: MetricSamples;
   /** The connector's newest failed attempts, newest first. */
   readonly failures: readonly FailedAttempt[];
-  /** A replay of the connector's dead letters is running. */
+  /** true: this process replays dead letters of the connector. */
   readonly replaying: boolean;
-  /** A logger has another level from now on: `about` is a `LevelChange` as JSON. true: it is so. */
+  /** Sets the level of a logger: `about` is a `LevelChange` as JSON. true: the level is set. */
   readonly logLevel: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface LevelChange {
 
 export type Question = keyof Answers;
 
-/** The answers of all processes that serve together. */
+/** The answers of all processes. */
 export interface Gathered<T> {
   readonly answers: readonly T[];
   /** Number of processes that did not answer in time. */
@@ -38,14 +38,14 @@ type Answerers = {
 };
 
 export interface Questions {
-  /** From now on these questions are answered. */
+  /** Registers functions that answer questions. */
   answerWith(answerers: Partial<Answerers>): void;
-  /** This process's own answer. undefined: nothing here knows it. */
+  /** The answer of this process. undefined: no function answers the question. */
   answer(name: Question, about: string): Promise<Answers[Question] | undefined>;
   readonly askAll: AskAll;
 }
 
-/** Without `askAll` this process serves alone, and asks nobody but itself. */
+/** Without `askAll` there is only this process, and questions go to it. */
 export const createQuestions = (askAll?: AskAll): Questions => {
   const known: { -readonly [Name in Question]?: Answerers[Name] } = {};
   const answer = async <Name extends Question>(

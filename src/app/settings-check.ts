@@ -1,6 +1,6 @@
 /**
- * Everything in the settings that shows its fault only when it is used: secrets, schemas, webhook sources, connectors,
- * certificates. The start and `--check-config` make the same checks and print the same lines.
+ * Checks settings by using them: secrets, schemas, webhook sources, connectors and certificates. The start and
+ * `--check-config` make the same checks and print the same lines.
  */
 import { contentLimitsOf } from "./wire-ingest.ts";
 import { createSecureContext } from "node:tls";
@@ -18,7 +18,7 @@ import { tlsOf } from "./wire-broker.ts";
 
 type Check = (settings: Settings) => readonly string[];
 
-/** The lines of what the task throws, each behind the name of the setting where it doesn't name one itself. */
+/** The lines of the error that the task throws. `setting` is put before each line. */
 const linesOf = (task: () => unknown, setting?: string): readonly string[] => {
   try {
     task();
@@ -73,20 +73,20 @@ const ofCertificates: Check = ({ broker }) => {
     return [];
   } catch (error) {
     return [
-      `broker.kafka.ssl: the files are no PEM certificate and key that fit (${(error as Error).message})`,
+      `broker.kafka.ssl: the files are not a matching PEM certificate and key (${(error as Error).message})`,
     ];
   }
 };
 
 const CHECKS: readonly Check[] = [ofCredentials, ofWebhooks, ofConnectors, ofCertificates];
 
-/** A line for each fault; none holds a secret. Loads the schemas, connects to nothing and writes nothing. */
+/** One line for each fault, without secrets. Loads the schemas; makes no connections and writes nothing. */
 export const faultsInUse = async (settings: Settings): Promise<readonly string[]> => [
   ...CHECKS.flatMap((check) => check(settings)),
   ...(await ofStations(settings)),
 ];
 
-/** What is allowed, and can make the gateway slow. */
+/** Warnings about valid settings that can make the gateway slow. */
 export const warningsInUse = ({ stations, roles }: Settings): Promise<readonly string[]> =>
   roles.includes("ingest") ? slowSchemas(stations) : Promise.resolve([]);
 

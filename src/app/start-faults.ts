@@ -3,9 +3,8 @@ import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";
 
 /**
- * Why a start failed, where that is no fault of the program: SETTINGS_INVALID and its like as they are, and what the
- * system refuses (a folder, a file, an address) as a line that names it. undefined: a fault of the program, whose stack is
- * worth printing.
+ * The cause of a failed start as an error for the operator: a GatewayError unchanged, an error of the operating system (a
+ * directory, a file, an address) as SETTINGS_INVALID. undefined: a bug, which should be printed with its stack.
  */
 export const startFault = (error: unknown): GatewayError | undefined => {
   if (error instanceof GatewayError) return error;
@@ -14,7 +13,7 @@ export const startFault = (error: unknown): GatewayError | undefined => {
   return new GatewayError("SETTINGS_INVALID", { message: `The start failed: ${message}`, cause: error });
 };
 
-/** A listener that can't be bound, told as a fault of the setting that asked for it. */
+/** Errors of `listen` as faults of `server` or `admin` settings. */
 
 type Listener = Pick<Settings["server"], "host" | "port">;
 
@@ -25,7 +24,7 @@ const FAULTS: Readonly<Record<string, (listener: Listener) => string>> = {
   ENOTFOUND: ({ host }) => `host: got ${JSON.stringify(host)}, which is no address of this machine`,
 };
 
-/** SETTINGS_INVALID with the setting's path for what node rejects a `listen` with; anything else as it is. */
+/** Converts a known error of `listen` to SETTINGS_INVALID with the setting's path. Returns other errors unchanged. */
 export const bindFault = (error: unknown, { server, admin }: Pick<Settings, "server" | "admin">): unknown => {
   const { code = "", port, address, hostname } = error as NodeJS.ErrnoException & Partial<Bound>;
   const fault = FAULTS[code];
@@ -35,7 +34,7 @@ export const bindFault = (error: unknown, { server, admin }: Pick<Settings, "ser
   return new GatewayError("SETTINGS_INVALID", { message, cause: error });
 };
 
-/** What node says of the address. */
+/** The address in node's error. */
 interface Bound {
   readonly port: number;
   readonly address: string;

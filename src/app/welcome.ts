@@ -1,11 +1,11 @@
-/** What a first start without settings prints: three lines that work when they are pasted into a shell. */
+/** The text of a first start without settings: three commands that can be pasted into a shell. */
 
 interface Newcomer {
   readonly username: string;
   readonly connectionToken: string;
 }
 
-/** Each line stands by itself, so that any of them can be pasted again when the first line's token has expired. */
+/** Each command signs in by itself, so that it also works after the first token has expired. */
 export const welcome = (port: number, { username, connectionToken }: Newcomer): string => {
   const base = `http://127.0.0.1:${port}`;
   const json = `-H 'content-type: application/json'`;

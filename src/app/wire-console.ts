@@ -1,4 +1,4 @@
-/** The console, and the operators' routes that it needs beside the others. */
+/** The console, and the operators' routes that only the console uses. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SignInOperator } from "../auth/operator.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -13,7 +13,7 @@ import type { Route } from "../http/routes.ts";
 import type { AppContext } from "./context.ts";
 import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
 
-/** The build puts it beside the program; a program that runs from its sources has none to serve. */
+/** The build copies the console here. It is absent if the program runs from its sources. */
 const FOLDER = new URL("../console/", import.meta.url);
 
 const PAGES: readonly string[] = ["index.html", "sign-in.html"];
@@ -36,7 +36,7 @@ interface ConsoleDependencies {
   readonly readBody: ReadBody;
 }
 
-/** The operators' rows with the console before them. */
+/** Adds the console to the operators' routes. */
 export const withConsole = (
   routes: readonly Route[],
   { broker, signInOperator, readBody }: ConsoleDependencies,
@@ -62,10 +62,10 @@ interface StationParts {
   readonly stopping: AbortSignal;
 }
 
-/** An operator's page may fall so far behind before events are dropped. */
+/** Limits of an operator's live view. Above `maxWaitingBytes` events are dropped. */
 const TAILS = { heartbeatMs: 15_000, maxWaitingBytes: 1 << 20, maxTails: 20 };
 
-/** None where this process doesn't take events: it knows no stations then. */
+/** Empty without the ingest role: the process then has no stations. */
 export const operatorStations = (
   { settings, broker, clock }: AppContext,
   { ingest, readBody, stopping }: StationParts,

@@ -1,4 +1,4 @@
-/** The way out, put together: connectors, what is seen of them, and their routes on the operators' listener. */
+/** The delivery role: connectors, their observation and their routes on the operators' listener. */
 import { hostname } from "node:os";
 import { VERSION } from "../config/version.ts";
 import { createDelivery } from "../delivery/connectors/connector-delivery.ts";
@@ -11,7 +11,7 @@ import type { AppContext } from "./context.ts";
 
 export interface StartedDelivery {
   readonly routes: readonly Route[];
-  /** Which connectors there are is known. */
+  /** true: the stored connectors are loaded. */
   readonly hasStarted: () => boolean;
   readonly connectorNames: () => Promise<readonly string[]>;
 }
@@ -24,7 +24,7 @@ const observe = ({ log: { levels, unfiltered }, metrics }: AppContext) =>
     metrics,
   });
 
-/** Begins to deliver, which goes on by itself while the broker is away. Rejects with SETTINGS_INVALID for a bad connector. */
+/** Starts delivery, which retries while the broker is unavailable. Rejects with SETTINGS_INVALID for an invalid connector. */
 export const startDelivery = async (context: AppContext): Promise<StartedDelivery> => {
   const { settings, broker, readers, metrics, lifecycle, tracing, questions, clock } = context;
   const { admin, server } = settings;
@@ -34,7 +34,7 @@ export const startDelivery = async (context: AppContext): Promise<StartedDeliver
     broker,
     ...settings.delivery,
     declared: settings.connectors,
-    // Processes of one host may share its port, and pods their process ids.
+    // Host and process id are not unique: pods can have the same process id, so the port is added.
     workerId: `${hostname()}-${process.pid}:${admin.port}`,
     observer: {
       ...observer,

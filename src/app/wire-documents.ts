@@ -27,7 +27,7 @@ export const documentedForOperators = (routes: readonly Route[]): readonly Route
     auth: "admin",
   });
 
-/** The build puts it beside the program; a program that runs from its sources has none to serve. */
+/** The build copies the SDK here. It is absent if the program runs from its sources. */
 const SCRIPT = new URL("../sdk/stationgate.js", import.meta.url);
 
 export const sdkRoutes = (): readonly Route[] =>

@@ -1,4 +1,4 @@
-/** The event service, put together from settings that are written as the Anchor Platform's. */
+/** Creates the event service from its settings, which have the names of the Anchor Platform. */
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { clientsIn } from "../config/schema/event-service-settings.ts";
@@ -108,7 +108,7 @@ const start = (
   });
 };
 
-/** Begins to deliver, where there is anyone to be called. */
+/** Starts the event service if a client or the business server gets callbacks. */
 export const startEventService = async (context: AppContext, observer: DeliveryObserver): Promise<void> => {
   const { settings, metrics, lifecycle } = context;
   const { eventService } = settings;

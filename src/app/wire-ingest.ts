@@ -1,4 +1,4 @@
-/** The way in, put together: stations, the batcher and the one produce path. */
+/** The ingest role: stations, the batcher and the produce path. */
 import type { TopicSpec } from "../broker/broker.ts";
 import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
 import type { Settings } from "../config/schema/schema.ts";
@@ -16,12 +16,12 @@ export interface Ingest {
   readonly maxEventBytes: number;
 }
 
-/** Key, headers and Kafka's own few bytes, beside an event as large as a body may be. */
+/** Bytes for the key, the headers and Kafka's own fields of a record. */
 const RECORD_OVERHEAD = 64 * 1024;
 
 const MAX_APPEND = { maxAppendRecords: 2000, maxAppendBytes: MAX_APPEND_BYTES };
 
-/** Largest event. */
+/** Maximum size of an event in bytes. */
 const maxEventBytesOf = ({ limits, server }: Settings): number => limits.recordSize ?? server.bodyLimit;
 
 /** What a topic that we create takes as one record. */
@@ -34,7 +34,7 @@ export const contentLimitsOf = (server: Settings["server"]): ContentLimits => ({
 
 export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(settings) + RECORD_OVERHEAD;
 
-/** Compiles the schemas, and goes on creating the topics that are missing while the caller goes on. */
+/** Compiles the schemas. Missing topics are created in the background. */
 export const createIngest = async (context: AppContext): Promise<Ingest> => {
   const { settings, broker, metrics, lifecycle } = context;
   const { server, stations: declarations, broker: brokerSettings } = settings;

@@ -1,4 +1,4 @@
-/** The memory that clients may make this process hold, and the readers of bodies that share it. */
+/** The memory budget for client data, and the body readers that use it. */
 import type { Settings } from "../config/schema/schema.ts";
 import { bodyReaders, type BodyReaders } from "../http/middleware/body/body.ts";
 import { createMemoryBudget, type MemoryBudget } from "../lib/memory-budget.ts";
@@ -9,7 +9,7 @@ interface ClientMemory {
   readonly readers: BodyReaders;
 }
 
-/** To be called once for a process. */
+/** Call it once per process. */
 export const openMemory = ({ limits }: Settings, metrics: Metrics): ClientMemory => {
   const memory = createMemoryBudget(limits.memory);
   metrics.clientMemoryFrom(() => memory.usedBytes);

@@ -1,11 +1,11 @@
-/** The members of consumer groups behind consume/batch, and what all of them together may hold. */
+/** The consumer group members of consume/batch, and their memory. */
 import { createPullConsumers, type PullConsumers } from "../consume/consume.ts";
 import { consumedEvent } from "../http/handlers/stations/consume.ts";
 import type { AppContext } from "./context.ts";
 
-/** An idle member leaves its group within five seconds: another process may have a call that waits for its partitions. */
+/** An idle member leaves its group within five seconds, so that members on other processes get its partitions. */
 const BOUNDS = { idleMs: 4000, joinMs: 10_000, maxMembers: 1000, maxPullsPerOwner: 2000 };
-/** Of `limits.memory`, for the events that are kept for readers: the garbage of reading takes three times as much. */
+/** Share of `limits.memory` for buffered events. Garbage of reading takes three times as much memory. */
 const SHARE = 0.25;
 
 export const openPullConsumers = ({ broker, memory, log, clock }: AppContext): PullConsumers =>

@@ -1,10 +1,10 @@
-/** Traces, where there is a collector for them. */
+/** Tracing, if a collector is configured. */
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
-/** undefined: none are asked for, and nothing of OpenTelemetry is loaded. */
+/** undefined: no collector is configured, and OpenTelemetry is not loaded. */
 export const openTracing = async (
   { tracing: { endpoint } }: Settings,
   lifecycle: Lifecycle,

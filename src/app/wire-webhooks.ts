@@ -1,4 +1,4 @@
-/** The webhook sources of the settings. */
+/** Creates the webhook sources of the settings. */
 import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import { createRemembered } from "../ingest/remembered.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";

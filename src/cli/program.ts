@@ -14,10 +14,10 @@ import type { Context } from "./context.ts";
 import { EXITS } from "./shell.ts";
 
 const ENVIRONMENT = `
-Credentials also come from the environment, each directly or as a file (NAME_FILE):
+Credentials can also come from the environment, as a value or as the path of a file (NAME_FILE):
   STATIONGATE_TOKEN, STATIONGATE_API_KEY, STATIONGATE_USERNAME with STATIONGATE_CONNECTION_TOKEN
-  or STATIONGATE_PASSWORD, and STATIONGATE_ADMIN_TOKEN for connectors. Without any, a gateway of this
-  machine is asked with the identity in ./data that its first start has made.`;
+  or STATIONGATE_PASSWORD, and STATIONGATE_ADMIN_TOKEN for connectors. Without a credential the identity
+  in ./data is used, which a gateway generates at its first start; it is only sent to this machine.`;
 
 const exitCodes = (): string =>
   [
@@ -28,22 +28,22 @@ const exitCodes = (): string =>
 
 const addGlobalOptions = (program: Command): Command =>
   program
-    .option("--json", "print JSON: one document, or one a line where there is a stream")
+    .option("--json", "print JSON: one document, or one document per line for streams")
     .optionsGroup("Gateway:")
-    .option("--url <url>", `the gateway (else STATIONGATE_URL, else ${DEFAULT_URL})`)
+    .option("--url <url>", `URL of the gateway (default: STATIONGATE_URL, then ${DEFAULT_URL})`)
     .option(
       "--admin-url <url>",
-      `its operators' port (else STATIONGATE_ADMIN_URL, else ${DEFAULT_ADMIN_URL})`,
+      `URL of the operators' listener (default: STATIONGATE_ADMIN_URL, then ${DEFAULT_ADMIN_URL})`,
     )
     .optionsGroup("Credentials:")
-    .option("--username <name>", "an account to sign in with; its secret is asked for, or comes from a file")
-    .option("--connection-token-file <file>", "the account's connection token")
-    .option("--password-file <file>", "the account's password")
-    .option("--token-file <file>", "an access token, instead of an account")
-    .option("--api-key-file <file>", "an API key, instead of an account")
-    .option("--admin-token-file <file>", "the operators' token, for connectors");
+    .option("--username <name>", "account for sign-in; its secret comes from a file or a prompt")
+    .option("--connection-token-file <file>", "file with the account's connection token")
+    .option("--password-file <file>", "file with the account's password")
+    .option("--token-file <file>", "file with an access token, instead of an account")
+    .option("--api-key-file <file>", "file with an API key, instead of an account")
+    .option("--admin-token-file <file>", "file with the operators' token, for connectors");
 
-/** A program that has run no command yet. Throws commander's errors instead of ending the process. */
+/** Builds the program. It throws commander's errors instead of ending the process. */
 export const createProgram = (context: Context): Command => {
   const { shell } = context;
   const program = new Command("stationgate")

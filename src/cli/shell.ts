@@ -1,4 +1,4 @@
-/** What a command has of the terminal that it was started in. Tests hand in one of their own. */
+/** The terminal of a command, the exit codes, and prompts for secrets. Tests hand in a fake shell. */
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import { type Readable, Writable } from "node:stream";
@@ -13,11 +13,11 @@ export interface Shell {
   readonly outIsTTY: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** A line for whoever asked. Resolves once there is room for the next. */
+  /** Writes a line of the result to stdout. Resolves when stdout can take the next line. */
   out(line: string): Promise<void>;
-  /** A line beside the result: what is going on, or went wrong. */
+  /** Writes a progress or error line to stderr. */
   note(line: string): void;
-  /** Aborted by the first SIGINT or SIGTERM after this was asked for; the second one ends the process. */
+  /** Aborted by the first SIGINT or SIGTERM after the first call. The second signal ends the process. */
   interruption(): AbortSignal;
 }
 
@@ -36,12 +36,12 @@ export const createShell = (options: ShellOptions): Shell => {
   const { stdin, stdout, stderr, env, cwd, exit } = options;
   let interrupted: AbortController | undefined;
 
-  // `stationgate tail … | head`: no reason for a stack trace.
+  // `stationgate tail … | head` closes stdout: no stack trace.
   stdout.on("error", (error: NodeJS.ErrnoException) => {
     exit(error.code === "EPIPE" ? EXITS.unheard.code : EXITS.failed.code);
   });
   stderr.on("error", () => {
-    // The result may still be wanted where nobody reads what goes on beside it.
+    // A closed stderr doesn't end the command: stdout may still be read.
   });
 
   return {
@@ -69,16 +69,16 @@ export const createShell = (options: ShellOptions): Shell => {
   };
 };
 
-/** How a command can end: the exit codes, in one table, as `docs/guides/cli.md` and each help have them. */
+/** The exit codes. The help texts and docs/reference/cli.md are made of this table. */
 
 export const EXITS = {
   ok: { code: 0, meaning: "done" },
-  failed: { code: 1, meaning: "some events, or the operation, were refused; the settings are not valid" },
-  usage: { code: 2, meaning: "the command line is wrong, or names a file that can't be read" },
-  unreachable: { code: 3, meaning: "the gateway can't be reached, or can't store or answer now" },
-  forbidden: { code: 4, meaning: "the credential is missing, wrong, or not enough" },
-  interrupted: { code: 130, meaning: "interrupted by Ctrl-C before it was done" },
-  unheard: { code: 141, meaning: "whoever read the output has gone" },
+  failed: { code: 1, meaning: "the operation or some events were refused, or the settings are invalid" },
+  usage: { code: 2, meaning: "the command line is invalid, or a file can't be read" },
+  unreachable: { code: 3, meaning: "the gateway is unreachable or temporarily unavailable" },
+  forbidden: { code: 4, meaning: "the credential is missing, wrong or insufficient" },
+  interrupted: { code: 130, meaning: "interrupted by Ctrl-C" },
+  unheard: { code: 141, meaning: "the reader of the output has closed it" },
 } as const satisfies Record<string, { readonly code: number; readonly meaning: string }>;
 
 export type Exit = keyof typeof EXITS;
@@ -97,14 +97,14 @@ export class CommandFailure extends Error {
 export const asFailure = (error: unknown): CommandFailure | undefined =>
   error instanceof CommandFailure ? error : undefined;
 
-/** A secret from whoever runs the command: asked for at a terminal, else from standard input. Never an argument. */
+/** Secrets come from a prompt or from standard input, never from an argument. */
 
 type Terminal = Pick<Shell, "stdin" | "stderr">;
 
-/** Asks on stderr; what is typed is not shown. */
+/** Prompts on stderr without echo. */
 export const promptSecret = async ({ stdin, stderr }: Terminal, question: string): Promise<string> => {
   stderr.write(`${question} (not shown): `);
-  // What readline would echo goes nowhere.
+  // Discards readline's echo.
   const output = new Writable({
     write: (_chunk, _encoding, done) => {
       done();
@@ -117,7 +117,7 @@ export const promptSecret = async ({ stdin, stderr }: Terminal, question: string
   return secret;
 };
 
-/** Of what is piped in, all but the last line break. */
+/** Reads a secret from a prompt, or from standard input without its last line break. */
 export const readSecret = async (terminal: Terminal, question: string): Promise<string> =>
   terminal.stdin.isTTY === true
     ? promptSecret(terminal, question)

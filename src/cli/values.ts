@@ -1,4 +1,4 @@
-/** Options that are numbers, sizes and durations. */
+/** Parsers for options: numbers, sizes, durations and lists. */
 import { InvalidArgumentError, Option } from "commander";
 import { parseDuration, parseSize } from "../lib/units.ts";
 
@@ -9,14 +9,14 @@ const positive = (value: number | undefined, allowed: string): number => {
 };
 
 export const wholeNumber = (text: string): number =>
-  positive(/^\d+$/.test(text) ? Number(text) : undefined, "a whole number from 1 on");
+  positive(/^\d+$/.test(text) ? Number(text) : undefined, "a whole number (1 or greater)");
 
 const size = (text: string): number => positive(parseSize(text), "a size, such as 512kb or 1mb");
 
 export const duration = (text: string): number =>
   positive(parseDuration(text), "a duration, such as 500ms, 30s or 15m");
 
-/** The default is shown as people write it. */
+/** The help shows the default as it is written here, such as 1mb. */
 export const sizeOption = (flags: string, description: string, preset: string): Option =>
   new Option(flags, description).argParser(size).default(size(preset), preset);
 

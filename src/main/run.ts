@@ -1,4 +1,4 @@
-/** The process that serves: settings, start, signals, exit code. */
+/** The server process: settings, start, signals, exit code. */
 import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
 import type { Gateway } from "../app.ts";
@@ -20,13 +20,13 @@ import { createLog, type Log, type Logger, type LogOptions } from "../observabil
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
 
-/** One line a fault, and nothing started. */
+/** Prints one line for each fault and sets the exit code 1. */
 const refuse = (faults: readonly string[]): void => {
   for (const fault of faults) process.stderr.write(`${fault}\n`);
   process.exitCode = 1;
 };
 
-/** The text that the arguments ask for, or the settings to serve with. */
+/** The text to print, or the settings to serve with. */
 const printout = async ({
   command,
   configFile,
@@ -41,13 +41,13 @@ const printout = async ({
     : checked(loaded.settings);
 };
 
-/** As the operators' routes show them. */
+/** Masks connector settings like the operators' routes. */
 const withMaskedConnectors = (settings: Settings): Settings => ({
   ...settings,
   connectors: settings.connectors.map(({ name, config }) => ({ name, config: maskConfig(config) })),
 });
 
-/** Loaded late, as the app is: it knows every part that has settings. */
+/** Imports the checks only when they are needed: they load the whole gateway. */
 const checked = async (settings: Settings): Promise<string | RefusedSettings> => {
   const { faultsInUse, warningsInUse } = await import("../app/settings-check.ts");
   const faults = await faultsInUse(settings);
@@ -72,7 +72,7 @@ const serve = async ({ settings, laptop, warnings }: LoadedSettings): Promise<vo
   if (identity !== undefined) say(welcome(addresses.public.port, identity));
 };
 
-/** What a process that breaks down has said last is written too. */
+/** Flushes the last lines when the process exits, also after a crash. */
 const openLog = (options: LogOptions): Log => {
   const log = createLog(options);
   process.once("exit", () => {
@@ -104,7 +104,7 @@ const start = async (settings: Settings, log: Log): Promise<Addresses> => {
   }
 };
 
-/** The app is loaded late: a supervisor has no use for all that serves. */
+/** Imports the app only here: a supervisor doesn't need it. */
 const startHere = async (settings: Settings, log: Log, askAll?: AskAll): Promise<Gateway> => {
   const { startGateway } = await import("../app.ts");
   return startGateway(settings, log, askAll);
@@ -122,7 +122,7 @@ const listen = async (serving: Pick<Gateway, "listen" | "stop">, logger: Logger)
   return addresses;
 };
 
-/** Ends the process in order, once, however often it is asked to. */
+/** Stops the process in order. Further calls have no effect. */
 const stopper = ({ stop }: Pick<Gateway, "stop">, log: Log): ((graceMs?: number) => void) => {
   let stopping = false;
   return (graceMs) => {
@@ -144,9 +144,9 @@ const serveAsWorker = async ({ slot, settings, askAll }: Task) => {
 };
 
 /**
- * What `node dist/main.js` and `stationgate start` do; resolves once the process serves, or has printed what it was asked
- * for. Faults of the settings go to stderr, one a line, and make the exit code 1. A worker of the cluster, started with the
- * same arguments, serves what its supervisor hands it.
+ * Runs `node dist/main.js` and `stationgate start`. Resolves when the process serves, or has printed the requested text.
+ * Faults of the settings go to stderr, one per line, and set the exit code 1. A cluster worker has the same arguments and
+ * gets its settings and connections from the supervisor.
  */
 export const runProcess = async (read: () => Arguments): Promise<void> => {
   if (cluster.isWorker) {

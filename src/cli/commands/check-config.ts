@@ -1,4 +1,4 @@
-/** `stationgate check-config`: are these settings valid? */
+/** `stationgate check-config`: checks the settings. */
 import type { Command } from "commander";
 import { loadSettings } from "../../config/load.ts";
 import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
@@ -7,12 +7,12 @@ export const addCheckConfig = (program: Command, context: Context): void => {
   const { shell } = context;
   const command = program
     .command("check-config")
-    .description("Check a settings file together with the environment; each fault is a line.")
-    .argument("[file]", "settings file (else STATIONGATE_CONFIG, else defaults and environment)")
+    .description("Check a settings file together with the environment. Prints one line for each fault.")
+    .argument("[file]", "settings file (default: STATIONGATE_CONFIG; without it defaults and environment)")
     .action(
       ending(context, async ([configFile], { json }: GlobalOptions) => {
         const loaded = loadSettings({ configFile, env: shell.env, cwd: shell.cwd });
-        // Loaded late: it is the whole gateway.
+        // Imported here because it loads the whole gateway.
         const { faultsInUse, warningsInUse } = await import("../../app/settings-check.ts");
         const faults = loaded.status === "refused" ? loaded.faults : await faultsInUse(loaded.settings);
         const warnings =

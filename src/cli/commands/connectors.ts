@@ -1,4 +1,4 @@
-/** `stationgate connectors …`: the connectors of the operators' port. */
+/** `stationgate connectors …`: manages connectors by the operators' routes. */
 import type { Command } from "commander";
 import { createClient, demand, parsed, type Call } from "../client.ts";
 import { adminConnection } from "../connection.ts";
@@ -38,7 +38,7 @@ const addList: Add = (group, context) =>
 const addShow: Add = (group, context) =>
   group
     .command("show")
-    .description("Show a connector's configuration, secrets masked.")
+    .description("Show the configuration of a connector with masked secrets.")
     .argument("<name>", "the connector's name")
     .action(
       ending(context, async ([name = ""], options: GlobalOptions) => {
@@ -54,7 +54,7 @@ const addShow: Add = (group, context) =>
 const addStatus: Add = (group, context) =>
   group
     .command("status")
-    .description("Say whether a connector delivers. The exit is 1 where it, or a task of it, has failed.")
+    .description("Show the state of a connector. The exit code is 1 if a task has failed.")
     .argument("<name>", "the connector's name")
     .action(
       ending(context, async ([name = ""], options: GlobalOptions) => {
@@ -69,7 +69,7 @@ const addStatus: Add = (group, context) =>
       }),
     );
 
-/** One call for each definition of a file; the first that is refused does not keep the others from being tried. */
+/** Makes one call for each definition of a file. After a refused definition it goes on with the next definition. */
 const addFromFile = (
   name: "create" | "apply",
   description: string,
@@ -99,13 +99,16 @@ const addFromFile = (
     group
       .command(name)
       .description(description)
-      .argument("<file>", 'JSON or YAML of {"name","config"}, or a list of them; - is standard input')
+      .argument(
+        "<file>",
+        'JSON or YAML file with {"name","config"} or a list of such objects; - is standard input',
+      )
       .action(ending(context, ([file = ""], options: GlobalOptions) => send(context, file, options)));
 };
 
 const addCreate = addFromFile(
   "create",
-  "Create the connectors of a file; one that exists is refused.",
+  "Create the connectors of a file. Existing connectors are refused.",
   (definition) => ({
     method: "POST",
     path: "/connectors",
@@ -115,7 +118,7 @@ const addCreate = addFromFile(
 
 const addApply = addFromFile(
   "apply",
-  "Create the connectors of a file, or change those that exist.",
+  "Create the connectors of a file, and update existing connectors.",
   (definition) => ({
     method: "PUT",
     path: pathOf(definition.name, "/config"),
@@ -123,7 +126,7 @@ const addApply = addFromFile(
   }),
 );
 
-/** Commands that are one call, and whose result is a word. */
+/** A command that makes one call and prints one word. */
 const addOneCall = (
   [name, description, word]: readonly [string, string, string],
   method: Call["method"],
@@ -151,9 +154,9 @@ interface ReplayOptions extends GlobalOptions {
 const addReplay: Add = (group, context) =>
   group
     .command("replay")
-    .description("Send a connector's dead letters once more.")
+    .description("Send the dead letters of a connector again.")
     .argument("<name>", "the connector's name")
-    .option("--wait", "show how many are left, and end when none is")
+    .option("--wait", "wait until no dead letter is left, and show the progress")
     .action(
       ending(context, ([name = ""], options: ReplayOptions) =>
         replay(context.shell, clientFor(context, options), pathOf(name, "/dead-letters"), options),
@@ -166,12 +169,16 @@ const COMMANDS: readonly Add[] = [
   addStatus,
   addCreate,
   addApply,
-  addOneCall(["delete", "Delete a connector; its position stays.", "deleted"], "DELETE", ""),
-  addOneCall(["pause", "Make no request until it is resumed.", "paused"], "PUT", "/pause"),
-  addOneCall(["resume", "Go on with the record that is next.", "resumed"], "PUT", "/resume"),
-  addOneCall(["stop", "Stop, and give up the partitions.", "stopped"], "PUT", "/stop"),
+  addOneCall(["delete", "Delete a connector. Its committed offsets are kept.", "deleted"], "DELETE", ""),
   addOneCall(
-    ["restart", "Start afresh, after a failure too.", "restarted"],
+    ["pause", "Pause a connector. It sends no requests until it is resumed.", "paused"],
+    "PUT",
+    "/pause",
+  ),
+  addOneCall(["resume", "Resume a paused connector at the next record.", "resumed"], "PUT", "/resume"),
+  addOneCall(["stop", "Stop a connector and release its partitions.", "stopped"], "PUT", "/stop"),
+  addOneCall(
+    ["restart", "Restart a connector, also after a failure.", "restarted"],
     "POST",
     "/restart?includeTasks=true",
   ),
@@ -181,14 +188,14 @@ const COMMANDS: readonly Add[] = [
 export const addConnectors = (program: Command, context: Context): void => {
   const group = program
     .command("connectors")
-    .description("Manage the connectors, which deliver events to URLs. Talks to the operators' port.");
+    .description("Manage connectors, which deliver events to URLs. Calls the operators' listener.");
   for (const add of COMMANDS) add(group, context);
   withExamples(group, [
-    ["from a file, again and again", "stationgate connectors apply connectors.yaml"],
+    ["create or update from a file", "stationgate connectors apply connectors.yaml"],
     [
-      "what has failed",
+      "list failed connectors",
       "stationgate connectors list --json | jq -r '.[] | select(.tasks[].state == \"FAILED\").name'",
     ],
-    ["after the endpoint is well again", "stationgate connectors replay crm --wait"],
+    ["send dead letters after the endpoint has recovered", "stationgate connectors replay crm --wait"],
   ]);
 };

@@ -1,4 +1,4 @@
-/** `stationgate hash-secret`: what may stand for a secret in the settings. */
+/** `stationgate hash-secret`: prints a hash that replaces a secret in the settings. */
 import type { Command } from "commander";
 import { hashSecret } from "../../auth/secrets.ts";
 import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
@@ -8,7 +8,7 @@ export const addHashSecret = (program: Command, context: Context): void => {
   const { shell } = context;
   const command = program
     .command("hash-secret")
-    .description("Print the scrypt hash of a secret, which is asked for, or read from standard input.")
+    .description("Print the scrypt hash of a secret. The secret comes from a prompt or from standard input.")
     .action(
       ending(context, async (_args, { json }: GlobalOptions) => {
         const secret = await readSecret(shell, "Secret");
@@ -19,7 +19,7 @@ export const addHashSecret = (program: Command, context: Context): void => {
       }),
     );
   withExamples(command, [
-    ["asked for, and not shown", "stationgate hash-secret"],
+    ["from a prompt, without echo", "stationgate hash-secret"],
     ["from a file", "stationgate hash-secret < connection-token.txt"],
   ]);
 };

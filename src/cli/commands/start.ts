@@ -1,4 +1,4 @@
-/** `stationgate start`: the gateway itself, as `node dist/main.js` runs it. */
+/** `stationgate start`: runs the gateway, like `node dist/main.js`. */
 import type { Command } from "commander";
 import type { Arguments } from "../../config/arguments.ts";
 import { ending, withExamples, type Context } from "../context.ts";
@@ -19,15 +19,18 @@ const commandOf = (options: Options): Arguments["command"] => {
 export const addStart = (program: Command, context: Context): void => {
   const command = program
     .command("start")
-    .description("Run a gateway in the foreground; without settings with a log of its own in ./data.")
+    .description("Run a gateway in the foreground. Without settings it uses an embedded log in ./data.")
     .configureHelp({ showGlobalOptions: false })
-    .option("--config <file>", "settings file (else STATIONGATE_CONFIG, else defaults and environment)")
-    .option("--check-config", "say whether the settings are valid, and stop")
-    .option("--print-config", "print the effective settings with secrets masked, and stop")
-    .option("--print-env-example", "print every environment variable with its default, and stop")
+    .option(
+      "--config <file>",
+      "settings file (default: STATIONGATE_CONFIG; without it defaults and environment)",
+    )
+    .option("--check-config", "check the settings and exit")
+    .option("--print-config", "print the effective settings with masked secrets and exit")
+    .option("--print-env-example", "print all environment variables with their defaults and exit")
     .action(
       ending(context, async (_args, options: Options) => {
-        // Loaded late: it is the whole gateway.
+        // Imported here because it loads the whole gateway.
         const { runProcess } = await import("../../main/run.ts");
         await runProcess(() => ({ command: commandOf(options), configFile: options.config }));
         return "ok";

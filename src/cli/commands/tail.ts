@@ -1,4 +1,4 @@
-/** `stationgate tail`: a station's events as they come. */
+/** `stationgate tail`: prints the events of a station as they arrive. */
 import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
 import { z } from "zod";
@@ -25,11 +25,11 @@ type Message = z.output<typeof messagesShape>[number];
 
 const MOST = 500;
 const LONG_POLL_MS = 20_000;
-/** The first answer comes soon, even without an event: it says that the group is ours. */
+/** The first poll is short: its answer shows that the consumer has joined its group. */
 const FIRST_POLL_MS = 50;
 const PAUSE = 1000;
 
-/** What a terminal would obey: an event may be anybody's. */
+/** Control characters, which a terminal would execute. Events are untrusted. */
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 const harmless = (text: string): string =>
@@ -75,7 +75,7 @@ const poll = ({ client, station, interruption }: Following, wanted: Wanted): Pro
     timeoutMs: wanted.waitMs + 60_000,
   });
 
-/** Asks again while the gateway is away for a while. Rejects with the refusal, or once `retryForMs` are over. */
+/** Polls, and retries while the gateway is unavailable. Rejects with a refusal, or after `--retry-for`. */
 const next = async (following: Following, wanted: Wanted): Promise<readonly Message[]> => {
   const { shell, interruption, options } = following;
   const giveUpAt = Date.now() + options.retryFor;
@@ -107,7 +107,7 @@ const follow = async (following: Following): Promise<void> => {
   const group = options.group ?? `tail-${randomUUID()}`;
   const from = options.from ?? (options.group === undefined ? "latest" : "earliest");
   let left = options.limit ?? Infinity;
-  // The gateway gathers as many as it was asked for: it is asked for one as long as there is none, then for what there is.
+  // The gateway waits until the batch is full. So the poll asks for one event while none arrives, then for all that are available.
   let ask = { count: MOST, waitMs: FIRST_POLL_MS };
   for (let isFirst = true; left > 0 && !interruption.aborted; isFirst = false) {
     const count = Math.min(left, ask.count);
@@ -127,7 +127,7 @@ const tail = async (shell: Shell, station: string, options: Options): Promise<Ex
   try {
     await follow({ shell, client, station, options, interruption });
   } catch (error) {
-    // That is how following ends.
+    // Ctrl-C is the normal end.
     if (asFailure(error)?.exit !== "interrupted") throw error;
   }
   return "ok";
@@ -137,31 +137,31 @@ export const addTail = (program: Command, context: Context): void => {
   const command = program
     .command("tail")
     .description(
-      "Print a station's events as they come, until Ctrl-C. The credential needs leave to consume.",
+      "Print the events of a station as they arrive, until Ctrl-C. The credential needs the permission to consume.",
     )
     .argument("<station>", "the station's name")
     .addOption(
-      new Option("--from <position>", "where to begin (default: latest; with --group earliest)").choices([
+      new Option("--from <position>", "start position (default: latest; with --group: earliest)").choices([
         "earliest",
         "latest",
       ]),
     )
-    .option("--limit <n>", "end after so many events", wholeNumber)
+    .option("--limit <n>", "exit after this number of events", wholeNumber)
     .option(
       "--group <name>",
-      "go on where this consumer group is, and share the events with its other members",
+      "continue at the offsets of this consumer group, and share the events with its other members",
     )
     .option("--headers", "print each event's headers before it")
-    .addOption(retryOption("how long to try again while the gateway is away"))
+    .addOption(retryOption("time to retry while the gateway is unavailable"))
     .action(ending(context, ([station = ""], options: Options) => tail(context.shell, station, options)));
   withExamples(command, [
-    ["what happens now", "stationgate tail clicks"],
-    ["the first ten events there are, as JSON", "stationgate tail clicks --from earliest --limit 10 --json"],
-    ["one field of each", "stationgate tail orders --json | jq -r '.message | fromjson | .orderId'"],
+    ["new events", "stationgate tail clicks"],
+    ["the ten oldest events as JSON", "stationgate tail clicks --from earliest --limit 10 --json"],
+    ["one field of each event", "stationgate tail orders --json | jq -r '.message | fromjson | .orderId'"],
   ]);
 };
 
-/** JSON over several lines, made of its own source text: no number is rounded and no escape rewritten. */
+/** Indents JSON. It works on the source text, so that numbers are not rounded and escapes are unchanged. */
 
 const INDENT = "  ";
 const DEEPEST = 200;
@@ -175,20 +175,20 @@ const isStructured = (text: string): boolean => {
   }
 };
 
-/** Strings whole, brackets and separators one by one, everything else up to the next of them. */
+/** Tokens: strings, single brackets and separators, and other text up to the next token. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 const isOpening = (token: string): boolean => token === "{" || token === "[";
 const isClosing = (token: string): boolean => token === "}" || token === "]";
 
-/** What stands between two tokens, the second of them at this depth. */
+/** The white space between two tokens, of which the second has this depth. */
 const gap = (before: string, token: string, depth: number): string => {
   if (isOpening(before) && isClosing(token)) return "";
   if (isOpening(before) || isClosing(token) || before === ",") return `\n${INDENT.repeat(depth)}`;
   return before === ":" ? " " : "";
 };
 
-/** The text as it is, where it is no object or array, or nested too deep to be read. */
+/** Returns the text unchanged if it is not an object or array, or is nested deeper than 200 levels. */
 export const indented = (text: string): string => {
   if (!isStructured(text)) return text;
   let depth = 0;
@@ -196,7 +196,7 @@ export const indented = (text: string): string => {
   let result = "";
   for (const [token] of text.matchAll(TOKENS)) {
     if (isClosing(token)) depth -= 1;
-    // Deeper ones would be mostly spaces, of a number that grows with the square of the depth.
+    // The number of spaces grows with the square of the depth.
     if (depth > DEEPEST) return text;
     result += gap(before, token, depth) + token;
     if (isOpening(token)) depth += 1;

@@ -1,4 +1,4 @@
-/** `stationgate token`: an access token, of all that an account may or of a part of it. */
+/** `stationgate token`: prints an access token with all permissions of an account, or with a scope. */
 import { Option, type Command } from "commander";
 import { accountConnection, refreshConnection } from "../connection.ts";
 import { demand, openClient, pairShape, parsed, signIn } from "../client.ts";
@@ -18,7 +18,7 @@ interface Options extends GlobalOptions {
 
 const MINUTE = 60_000;
 
-/** The API counts in minutes; what is shorter than one becomes one. */
+/** The API takes minutes. Shorter times are rounded up. */
 const minutes = (ms: number | undefined): number | undefined =>
   ms === undefined ? undefined : Math.ceil(ms / MINUTE);
 
@@ -50,24 +50,26 @@ export const addToken = (program: Command, context: Context): void => {
   const { shell } = context;
   const command = program
     .command("token")
-    .description("Print an access token of an account; with --json the gateway's whole answer.")
-    .option("--ttl <duration>", "how long the token holds, in whole minutes", duration)
-    .option("--station <pattern>", "only for these stations (repeatable)", collect)
+    .description(
+      "Print an access token of an account. With --json it prints the complete answer of the gateway.",
+    )
+    .option("--ttl <duration>", "lifetime of the token, rounded up to minutes", duration)
+    .option("--station <pattern>", "limit the token to these stations (repeatable)", collect)
     .addOption(
-      new Option("--action <action...>", "only to produce, or only to consume").choices([
+      new Option("--action <action...>", "limit the token to producing or to consuming").choices([
         "produce",
         "consume",
       ]),
     )
-    .option("--origin <origin>", "only for pages of this origin (repeatable)", collect)
+    .option("--origin <origin>", "limit the token to pages of this origin (repeatable)", collect)
     .addOption(
       new Option(
         "--refresh",
-        "use a refresh token (STATIONGATE_REFRESH_TOKEN) instead of an account; the new token has its scope",
+        "use a refresh token (STATIONGATE_REFRESH_TOKEN) instead of an account; the new token has the same scope",
       ).conflicts(["station", "action", "origin"]),
     )
-    .option("--refresh-token-file <file>", "the refresh token, with --refresh")
-    .option("--refresh-ttl <duration>", "how long the new refresh token holds, in whole minutes", duration)
+    .option("--refresh-token-file <file>", "file with the refresh token, for --refresh")
+    .option("--refresh-ttl <duration>", "lifetime of the new refresh token, rounded up to minutes", duration)
     .action(
       ending(context, async (_args, options: Options) => {
         const { json = false } = options;
@@ -79,9 +81,9 @@ export const addToken = (program: Command, context: Context): void => {
       }),
     );
   withExamples(command, [
-    ["on the gateway's own machine", "TOKEN=$(stationgate token)"],
+    ["on the machine of the gateway", "TOKEN=$(stationgate token)"],
     [
-      "for a page that may only send clicks",
+      "for a page that only sends clicks",
       "stationgate token --username root --station 'clicks-*' --action produce --ttl 15m",
     ],
     ["a new pair for a refresh token", "stationgate token --refresh --refresh-token-file refresh.jwt --json"],

@@ -1,4 +1,4 @@
-/** `stationgate completion`: the script that teaches a shell these commands. */
+/** `stationgate completion`: prints the completion script of a shell. */
 import { Argument, type Command } from "commander";
 import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
@@ -15,9 +15,9 @@ const SCRIPTS: Readonly<Record<string, (places: readonly CompletionPoint[]) => s
 export const addCompletion = (program: Command, context: Context): void => {
   const command = program
     .command("completion")
-    .description("Print a script for your shell that completes commands, options and files.")
+    .description("Print a shell script that completes commands, options and files.")
     .configureHelp({ showGlobalOptions: false })
-    .addArgument(new Argument("<shell>", "which shell").choices(Object.keys(SCRIPTS)))
+    .addArgument(new Argument("<shell>", "name of the shell").choices(Object.keys(SCRIPTS)))
     .action(
       ending(context, async ([shell = ""]) => {
         await context.shell.out(SCRIPTS[shell]?.(completionPointsOf(program)) ?? "");

@@ -28,7 +28,7 @@ const placeLines = (place: CompletionPoint): readonly string[] => [
   ...place.options.map((option) => optionLine(place.path, option)),
 ];
 
-/** Only words of commands lead from one place to the next: names and the values of options do not. */
+/** The script follows command words only; it skips names and values of options. */
 export const fishCompletion = (places: readonly CompletionPoint[]): string =>
   [
     "# fish completion of stationgate: put it in ~/.config/fish/completions/stationgate.fish.",

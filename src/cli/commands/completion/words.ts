@@ -1,20 +1,20 @@
-/** What can be typed at each place of the command tree, for the completion scripts and the reference. */
+/** The completions for each command, for the completion scripts and the reference. */
 import type { Command, Option } from "commander";
 
 export interface CompletionPoint {
-  /** The commands that lead here: "" is the program itself, "connectors apply" a command of a command. */
+  /** Names of the command and its parents: "" is the program itself, "connectors apply" a subcommand. */
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
-  /** Its own, and those that hold everywhere. */
+  /** The command's options and the global options. */
   readonly options: readonly Option[];
-  /** Words that an argument of it can be. */
+  /** Allowed words of its arguments. */
   readonly arguments: readonly string[];
-  /** An argument of it is a file. */
+  /** true: an argument is a file. */
   readonly takesFile: boolean;
 }
 
 export interface OptionWithValue {
-  /** Its long form. */
+  /** Long form, such as `--file`. */
   readonly flag: string;
   readonly choices: readonly string[] | undefined;
   readonly takesFile: boolean;
@@ -26,7 +26,7 @@ const visible = (command: Command): readonly Command[] =>
     .visibleCommands(command)
     .filter((inner) => inner.name() !== "help");
 
-/** Those of all places that take a value, which is the next word: an option means the same wherever it stands. */
+/** All options that take a value (the next word). An option has the same meaning in all commands. */
 export const optionsWithValue = (places: readonly CompletionPoint[]): readonly OptionWithValue[] => {
   const options = places.flatMap(({ options: own }) => own).filter(({ required }) => required);
   return options
@@ -34,7 +34,7 @@ export const optionsWithValue = (places: readonly CompletionPoint[]): readonly O
     .filter(({ flag }, index, all) => all.findIndex((other) => other.flag === flag) === index);
 };
 
-/** What leads to a place that isn't the program itself. */
+/** The paths of all commands except the program itself. */
 export const pathsOf = (places: readonly CompletionPoint[]): readonly string[] =>
   places.map(({ path }) => path).filter((path) => path !== "");
 

@@ -1,4 +1,4 @@
-/** `stationgate produce`: one event, or a file of them. */
+/** `stationgate produce`: stores one event, or a file of events. */
 import { createReadStream, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { addAbortSignal, type Readable } from "node:stream";
@@ -23,7 +23,7 @@ interface Options extends GlobalOptions {
   readonly retryFor: number;
 }
 
-/** With the one result of the event; a gateway of Memphis itself knows none. */
+/** `results` has one entry. A gateway of Memphis sends no results. */
 const storedShape = z.object({
   error: z.null(),
   success: z.literal(true),
@@ -70,7 +70,7 @@ const produceOne = async (
   return "ok";
 };
 
-/** Of a file; a batch never holds more, since it holds what was read at once. */
+/** Bytes that are read from a file at once, and so the maximum size of a batch. */
 const CHUNK = 1024 * 1024;
 
 interface Input {
@@ -96,7 +96,7 @@ const openInput = (shell: Shell, file: string): Input => {
 const unreadable = (file: string, error: unknown): CommandFailure =>
   new CommandFailure("usage", `${file} can't be read (${errnoOf(error) ?? "unreadable"})`, error);
 
-/** Ends early when it is interrupted: a pipe may have nothing to say for hours. */
+/** Ends when the command is interrupted, also while the input is idle. */
 async function* readable(
   file: string,
   { stream }: Input,
@@ -149,7 +149,10 @@ const produce = async (
 ): Promise<Exit> => {
   const file = text === "-" ? "-" : options.file;
   if ((text === undefined) === (options.file === undefined))
-    throw new CommandFailure("usage", "give one of these: the event's text, --file, or - for standard input");
+    throw new CommandFailure(
+      "usage",
+      "exactly one input is needed: the event's text, --file, or - for standard input",
+    );
   const client = createClient(await publicConnection(shell, options));
   return file === undefined
     ? produceOne(shell, client, { station, text: text ?? "" }, options)
@@ -159,32 +162,34 @@ const produce = async (
 export const addProduce = (program: Command, context: Context): void => {
   const command = program
     .command("produce")
-    .description("Store one event, or each line of a file of JSON objects as an event, in their order.")
+    .description(
+      "Store one event, or each line of a file of JSON objects as an event, in the order of the lines.",
+    )
     .argument("<station>", "the station's name")
-    .argument("[text]", "the event; - reads lines from standard input")
-    .option("--file <file>", "NDJSON: a JSON object a line; - is standard input")
+    .argument("[text]", "text of the event; - reads lines from standard input")
+    .option("--file <file>", "NDJSON file with one JSON object per line; - is standard input")
     .option(
       "--content-type <type>",
-      "of the text (default: application/json where it is JSON, else text/plain)",
+      "content type of the text (default: application/json for JSON, otherwise text/plain)",
     )
-    .option("--batch-events <n>", "most events of one request", wholeNumber, 1000)
-    .addOption(sizeOption("--batch-bytes <size>", "most bytes of one request", "1mb"))
-    .addOption(sizeOption("--max-line <size>", "longer lines are refused", "4mb"))
-    .addOption(retryOption("how long to try again while no event finds its outcome"))
+    .option("--batch-events <n>", "maximum number of events per request", wholeNumber, 1000)
+    .addOption(sizeOption("--batch-bytes <size>", "maximum size of a request", "1mb"))
+    .addOption(sizeOption("--max-line <size>", "maximum size of a line; longer lines are refused", "4mb"))
+    .addOption(retryOption("time to retry while no event gets an outcome"))
     .addHelpText(
       "after",
       `
-A file is sent in batches, one after the other. Each line that is refused is told with its number and the
-reason on stderr, with --json on stdout ({"line","status","error"} a line, then the counts). Where the gateway
-can't store just now, or its answer is lost, the lines concerned are sent again: they may then be stored twice.`,
+A file is sent in sequential batches. Each refused line is reported with its number and the reason: on stderr,
+or with --json on stdout (one {"line","status","error"} per line, then the counts). If the gateway can't store
+events now, or its answer is lost, the affected lines are sent again. They can then be stored twice.`,
     )
     .action(ending(context, (args, options: Options) => produce(context.shell, args, options)));
   withExamples(command, [
     ["one event", `stationgate produce clicks '{"page":"/"}'`],
-    ["a file, with a bar", "stationgate produce clicks --file events.ndjson"],
-    ["what another program prints", "jq -c '.[]' events.json | stationgate produce clicks -"],
+    ["a file, with a progress bar", "stationgate produce clicks --file events.ndjson"],
+    ["the output of another program", "jq -c '.[]' events.json | stationgate produce clicks -"],
     [
-      "keep the refusals",
+      "save the refused lines",
       "stationgate produce clicks --file events.ndjson --json | jq -c 'select(.line)' > refused.ndjson",
     ],
   ]);
