@@ -163,6 +163,41 @@ describeOnEachBroker("pages", (broker) => {
       await expectStored([4, 5, 6]);
     });
 
+    it("send from a sandboxed frame, which has no storage and no locks", async () => {
+      await serve();
+      await context.exposeFunction("freshToken", () => signIn(gateway, ROOT));
+      const page = await context.newPage();
+      await page.goto(`${shop.url}/elsewhere`);
+      await page.setContent(`<iframe sandbox="allow-scripts" src="${shop.url}/"></iframe>`);
+      const frame = await page.waitForSelector("iframe").then((element) => element.contentFrame());
+      if (frame === null) throw new Error("The page has no frame");
+      await frame.waitForFunction("typeof Stationgate === 'object'");
+      expect(await frame.evaluate("self.origin")).toBe("null");
+      await start(frame, { url: gateway.url, station });
+      await send(frame, 1, 20);
+      await flush(frame);
+      await expectStored(numbers(1, 20));
+    });
+
+    it("send within 20 s while getToken of another tab never settles", async () => {
+      await serve();
+      const stuck = await context.newPage();
+      await stuck.goto(shop.url);
+      await stuck.evaluate("window.freshToken = () => new Promise(() => undefined)");
+      await start(stuck, { url: gateway.url, station });
+      await send(stuck, 1, 1);
+      await stuck.waitForFunction("window.tokens > 0");
+      const other = await context.newPage();
+      await other.exposeFunction("freshToken", () => signIn(gateway, ROOT));
+      await other.goto(shop.url);
+      await start(other, { url: gateway.url, station });
+      await send(other, 2, 21);
+      const since = performance.now();
+      await flush(other);
+      expect(performance.now() - since).toBeLessThan(20_000);
+      await expectStored(numbers(1, 21));
+    });
+
     it("load the SDK from the gateway", async () => {
       await serve();
       const page = await context.newPage();

@@ -1,7 +1,7 @@
 /** A site of its own origin whose page has the SDK, and what a test does on that page. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Page } from "playwright-core";
+import type { Frame, Page } from "playwright-core";
 import { sdkScript } from "../support/browser.ts";
 
 export interface Shop {
@@ -43,7 +43,7 @@ export interface Started {
  * Begins a producer in the page with quick retries; without a key it gets its tokens from the page's `freshToken`,
  * where the test has put one, or else `token-1`, `token-2` and so on.
  */
-export const start = (page: Page, options: Started): Promise<void> =>
+export const start = (page: Page | Frame, options: Started): Promise<void> =>
   page.evaluate(
     `(() => {
       const options = ${JSON.stringify(options)};
@@ -66,7 +66,7 @@ export const start = (page: Page, options: Started): Promise<void> =>
   );
 
 /** Sends events numbered `from` to `to`, in one turn, and goes on before they have an outcome. */
-export const send = (page: Page, from: number, to: number, pad = ""): Promise<void> =>
+export const send = (page: Page | Frame, from: number, to: number, pad = ""): Promise<void> =>
   page.evaluate(
     `(() => {
       for (let n = ${from}; n <= ${to}; n++) {
@@ -75,10 +75,10 @@ export const send = (page: Page, from: number, to: number, pad = ""): Promise<vo
     })()`,
   );
 
-export const flush = (page: Page): Promise<void> => page.evaluate("window.producer.flush()");
+export const flush = (page: Page | Frame): Promise<void> => page.evaluate("window.producer.flush()");
 
 /** How the events ended, by number. */
-export const endings = (page: Page): Promise<Record<string, string>> =>
+export const endings = (page: Page | Frame): Promise<Record<string, string>> =>
   page.evaluate("Object.fromEntries(Object.entries(window.outcomes).map(([n, { status }]) => [n, status]))");
 
 export const numbers = (from: number, to: number): number[] =>
