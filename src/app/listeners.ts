@@ -14,6 +14,7 @@ import {
   metricsRoute,
   stationListRoute,
   statusRoute,
+  type GatewayFacts,
 } from "../http/handlers/operations/routes.ts";
 import type { BodyLimits } from "../http/middleware/body/body.ts";
 import { callCounter } from "../http/intake.ts";
@@ -80,10 +81,14 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
     settings.server,
     memory,
   );
+  /** Set by `listen`, if this process binds the port itself. */
+  let boundPort: number | undefined;
+  const { host, port } = settings.server;
+  const publicListener = () => ({ host, port: boundPort ?? port });
   const adminServer = createHttpServer(
     createApp({
       ...shared,
-      ...operatorsSide(context, parts, { shared, stopping: stopping.signal }),
+      ...operatorsSide(context, parts, { shared, stopping: stopping.signal, publicListener }),
       unknownPaths: "admin",
     }),
     settings.server,
@@ -99,16 +104,14 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
     return Promise.resolve();
   });
   return {
-    listen: async () => ({
-      admin: await adminServer.listen(settings.admin.port, settings.admin.host),
-      public: await publicServer.listen(settings.server.port, settings.server.host),
-    }),
-    acceptFrom: (listener, listening) => {
-      servers[listener].acceptFrom(listening);
+    listen: async () => {
+      const admin = await adminServer.listen(settings.admin.port, settings.admin.host);
+      const bound = await publicServer.listen(port, host);
+      boundPort = bound.port;
+      return { admin, public: bound };
     },
-    take: (listener, socket) => {
-      servers[listener].take(socket);
-    },
+    acceptFrom: (listener, listening) => void servers[listener].acceptFrom(listening),
+    take: (listener, socket) => void servers[listener].take(socket),
     stopAccepting: async () => {
       await Promise.all(Object.values(servers).map((server) => server.stopAccepting()));
     },
@@ -173,14 +176,18 @@ const publicRoutes = (
   ];
 };
 
+interface OperatorsOptions extends SideOptions {
+  readonly publicListener: GatewayFacts["publicListener"];
+}
+
 const operatorsSide = (
   context: AppContext,
   parts: ListenerParts,
-  { shared, stopping }: SideOptions,
+  { shared, stopping, publicListener }: OperatorsOptions,
 ): Pick<AppOptions, "routes" | "errorPage"> => {
   const { settings, broker, readers } = context;
   const { signInOperator } = shared;
-  const own = adminRoutes(context, parts);
+  const own = adminRoutes(context, parts, publicListener);
   const readBody = readers(shared.bodyLimits);
   const stations = operatorStations(context, { ingest: parts.ingest, readBody, stopping });
   const { routes, errorPage } = withConsole([...own, ...stations], {
@@ -193,6 +200,7 @@ const operatorsSide = (
 const adminRoutes = (
   { settings, broker, health, metrics }: AppContext,
   { ingest, scrape, adminRoutes: further }: ListenerParts,
+  publicListener: GatewayFacts["publicListener"],
 ): readonly Route[] => [
   ...healthRoutes(health),
   metricsRoute({ contentType: metrics.contentType, text: scrape }),
@@ -201,6 +209,6 @@ const adminRoutes = (
     autoCreate: settings.autoCreateStations,
     broker,
   }),
-  gatewayRoute(factsOf(settings, broker), broker),
+  gatewayRoute(factsOf(settings, broker, publicListener), broker),
   ...further,
 ];

@@ -48,11 +48,16 @@ export const withConsole = (
   return { routes: [...routes, ...own], errorPage: signInPage(files) };
 };
 
-export const factsOf = ({ roles, broker }: Settings, { kind }: Broker): GatewayFacts => ({
+export const factsOf = (
+  { roles, broker }: Settings,
+  { kind }: Broker,
+  publicListener: GatewayFacts["publicListener"],
+): GatewayFacts => ({
   version: VERSION,
   commit: COMMIT,
   roles,
   broker: { kind, addresses: kind === "kafka" ? broker.kafka.brokers : [] },
+  publicListener,
 });
 
 interface StationParts {

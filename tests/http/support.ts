@@ -102,6 +102,7 @@ const FACTS: GatewayFacts = {
   commit: "abc",
   roles: ["ingest"],
   broker: { kind: "memory", addresses: [] },
+  publicListener: () => ({ host: "0.0.0.0", port: 4444 }),
 };
 
 /** Stand-ins for the console's files. */

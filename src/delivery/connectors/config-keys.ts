@@ -22,11 +22,13 @@ export interface Key<T> {
   /** Text of the default value. undefined: the key has no default. */
   readonly default: string | undefined;
   readonly required: boolean;
+  /** All values of an enumeration; undefined: the values can't be listed. */
+  readonly choices: readonly string[] | undefined;
   readonly help: string;
   readonly parse: Parse<T>;
 }
 
-type Extras = Partial<Pick<Key<unknown>, "aliases" | "type" | "default" | "required">>;
+type Extras = Partial<Pick<Key<unknown>, "aliases" | "type" | "default" | "required" | "choices">>;
 
 const key = <T>(name: string, help: string, parse: Parse<T>, extras: Extras = {}): Key<T> => ({
   name,
@@ -36,8 +38,16 @@ const key = <T>(name: string, help: string, parse: Parse<T>, extras: Extras = {}
   type: "STRING",
   default: undefined,
   required: false,
+  choices: undefined,
   ...extras,
 });
+
+const enumeration = <const T extends string>(
+  name: string,
+  help: string,
+  choices: readonly T[],
+  extras: Extras = {},
+): Key<T> => key(name, help, oneOf(choices), { choices, ...extras });
 
 const strategyNames = Object.keys(STRATEGIES) as StrategyName[];
 
@@ -56,15 +66,10 @@ export const KEYS = {
   topics: key("topics", "Topics to deliver, separated by commas.", list, { type: "LIST" }),
   topicsRegex: key("topics.regex", "Regular expression of the topics to deliver.", wholePattern),
   url: key("callback.request.url", "URL that the requests are sent to.", httpUrl, { required: true }),
-  method: key(
-    "callback.request.method",
-    "HTTP method of the requests.",
-    oneOf(["POST", "PUT", "DELETE"] as const),
-    {
-      required: true,
-      aliases: ["callback.request.methods"],
-    },
-  ),
+  method: enumeration("callback.request.method", "HTTP method of the requests.", ["POST", "PUT", "DELETE"], {
+    required: true,
+    aliases: ["callback.request.methods"],
+  }),
   headers: key("callback.request.headers", "Headers of the requests: a JSON object or K:V pairs.", text),
   headerSeparator: key("callback.header.separator", "Separator between K:V pairs.", text, {
     default: "|",
@@ -87,7 +92,7 @@ export const KEYS = {
       default: "60000",
     },
   ),
-  strategy: key("exception.strategy", "What follows a failed attempt.", oneOf(strategyNames), {
+  strategy: enumeration("exception.strategy", "What follows a failed attempt.", strategyNames, {
     default: "PROGRESS_BACK_OFF_DROP_MESSAGE",
   }),
   retryBackoff: key("retry.backoff.sec", "Waits between attempts, in seconds.", secondsList, {
@@ -116,22 +121,22 @@ export const KEYS = {
     type: "INT",
     default: "1",
   }),
-  ordering: key(
+  ordering: enumeration(
     "ordering",
     "Records that are delivered one after another: those of a partition, those of a key, or none.",
-    oneOf(["partition", "key", "none"] as const),
+    ["partition", "key", "none"],
     { default: "partition" },
   ),
-  successWithoutFlag: key(
+  successWithoutFlag: enumeration(
     "success.without.flag",
     "What a 2xx answer without a retry flag means.",
-    oneOf(["retry", "success"] as const),
+    ["retry", "success"],
     { default: "retry" },
   ),
-  retryAfter: key(
+  retryAfter: enumeration(
     "retry.after",
     "Whether Retry-After of an answer can lengthen a wait.",
-    oneOf(["ignore", "honour"] as const),
+    ["ignore", "honour"],
     { default: "ignore" },
   ),
   maxRetryAfter: key(
@@ -153,10 +158,10 @@ export const KEYS = {
     { type: "DOUBLE" },
   ),
   deadLetterTopic: key("dead.letter.topic", "Topic for dropped records.", topicName),
-  tombstones: key(
+  tombstones: enumeration(
     "tombstones",
     "What happens to a record without a value.",
-    oneOf(["skip", "send", "dead-letter"] as const),
+    ["skip", "send", "dead-letter"],
     { default: "skip" },
   ),
   secret: key("secret", "Signing secret for Standard Webhooks.", signingSecret, { type: "PASSWORD" }),

@@ -5,7 +5,7 @@
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
-import type { RawConfig } from "./masking.ts";
+import { unmaskConfig, type RawConfig } from "./masking.ts";
 import { createChanges, unknownConnector, type ChangesOptions, type ConfigPatch } from "./changes.ts";
 import type { Entry } from "./directory.ts";
 import { createConnectorOffsets, type OffsetRequest, type OffsetsView } from "./offsets.ts";
@@ -20,9 +20,13 @@ import * as views from "./views.ts";
  */
 export interface Connectors {
   names(): Promise<readonly string[]>;
-  /** Throws CONNECTOR_CONFIG_INVALID if the class is unknown. */
+  /**
+   * Checks a configuration. A masked value stands for the stored one of the connector that `name` names, as in
+   * `configure`. Throws CONNECTOR_CONFIG_INVALID if the class is unknown.
+   */
   report(connectorClass: string, config: RawConfig): ConfigReport;
   /** This and the following methods reject with CONNECTOR_UNKNOWN. */
+  origin(name: string): Promise<Entry["origin"]>;
   info(name: string): Promise<views.ConnectorInfo>;
   config(name: string): Promise<RawConfig>;
   status(name: string): Promise<views.ConnectorStatus>;
@@ -136,7 +140,11 @@ export const createConnectors = (parts: ConnectorsOptions): Connectors => {
       await parts.log.opened();
       return parts.directory.names;
     },
-    report: (connectorClass, config) => reportOf(connectorClass, config, parts.targets),
+    report: (connectorClass, config) => {
+      const stored = parts.directory.get(config["name"] ?? "")?.config ?? {};
+      return reportOf(connectorClass, unmaskConfig(config, stored), parts.targets);
+    },
+    origin: async (name) => (await entryOf(parts, name)).origin,
     info,
     config: async (name) => views.configView(await entryOf(parts, name)),
     status,

@@ -112,6 +112,7 @@ const refusedKey = (name: string): DescribedKey => ({
   required: false,
   help: "Not supported.",
   default: undefined,
+  choices: undefined,
 });
 
 /** Throws CONNECTOR_CONFIG_INVALID if the class is unknown. */
@@ -121,8 +122,13 @@ export const reportOf = (connectorClass: string, config: RawConfig, targets: Tar
       message: `Failed to find any class that implements Connector and which name matches ${connectorClass}, available connectors are: ${CONNECTOR_CLASS}`,
     });
   }
-  const parsed = parseConnectorConfig(config[KEYS.name.name] ?? "", config, targets);
-  const faults = "faults" in parsed ? parsed.faults : [];
+  const name = config[KEYS.name.name];
+  const parsed = parseConnectorConfig(name ?? "", config, targets);
+  const ofName = name === undefined ? undefined : nameFault(name);
+  const faults = [
+    ...(ofName === undefined ? [] : [{ key: KEYS.name.name, message: ofName }]),
+    ...("faults" in parsed ? parsed.faults : []),
+  ];
   const shown = maskConfig(config);
   const known = Object.values<Key<unknown>>(KEYS);
   const names = new Set(known.flatMap(({ name, aliases }) => [name, ...aliases]));
@@ -140,7 +146,7 @@ export const reportOf = (connectorClass: string, config: RawConfig, targets: Tar
           [key.name, ...key.aliases].map((name) => shown[name]).find((value) => value !== undefined) ??
           key.default ??
           null,
-        recommended_values: [],
+        recommended_values: key.choices ?? [],
         errors: faultsOf(faults, key),
         visible: true,
       },

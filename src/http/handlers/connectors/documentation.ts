@@ -29,6 +29,9 @@ const status = z
   })
   .meta({ id: "ConnectorStatus" });
 
+/** "file": the settings file declares the connector. */
+const origin = z.enum(["rest", "file"]);
+
 const message = json(z.object({ message: z.string() }));
 
 const OF_BODY = [
@@ -100,15 +103,12 @@ export const listConnectors: Documentation = {
   query: {
     expand: {
       description: "Answer with whole objects instead of names.",
-      schema: z.enum(["status", "info"]),
+      schema: z.enum(["status", "info", "origin"]),
     },
   },
   answers: shown(
     "The names, or with `expand` an object for each name.",
-    z.union([
-      z.array(z.string()),
-      z.record(z.string(), z.object({ status: status.optional(), info: info.optional() })),
-    ]),
+    z.union([z.array(z.string()), z.record(z.string(), z.object({ status, info, origin }).partial())]),
   ),
   errors: ["BROKER_UNAVAILABLE"],
 };

@@ -92,6 +92,8 @@ const list = async (connectors: Connectors, call: Call): Promise<unknown> => {
     {
       ...(wanted.includes("status") && { status: await connectors.status(name) }),
       ...(wanted.includes("info") && { info: await connectors.info(name) }),
+      // Beyond Connect: "file" connectors are read-only.
+      ...(wanted.includes("origin") && { origin: await connectors.origin(name) }),
     },
   ];
   return Object.fromEntries(await Promise.all(names.map(expand)));

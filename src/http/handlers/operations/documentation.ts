@@ -76,6 +76,9 @@ export const showFacts: Documentation = {
             topics: ofBroker,
             partitions: ofBroker,
           }),
+          publicListener: z
+            .object({ host: z.string(), port: z.int() })
+            .meta({ description: "Where clients connect. Port 0: the port is not known to this process." }),
         }),
       ),
     },

@@ -20,11 +20,13 @@ export interface GatewayFacts {
     /** Where it is looked for; none for a local log. */
     readonly addresses: readonly string[];
   };
+  /** Where clients connect: the address of the public listener. Port 0: another process has bound it to a free port. */
+  readonly publicListener: () => { readonly host: string; readonly port: number };
 }
 
 /** `GET /gateway` for operators: it answers while the broker is away, too. */
 export const gatewayRoute = (
-  { broker: { kind, addresses }, ...facts }: GatewayFacts,
+  { broker: { kind, addresses }, publicListener, ...facts }: GatewayFacts,
   broker: Pick<Broker, "clusterId" | "topics">,
 ): OpenRoute => ({
   method: "GET",
@@ -37,7 +39,11 @@ export const gatewayRoute = (
     const [clusterId = null, topics] = await Promise.all([soon(broker.clusterId()), soon(broker.topics())]);
     const partitions = topics?.reduce((sum, topic) => sum + topic.partitions, 0) ?? null;
     const found = { clusterId, topics: topics?.length ?? null, partitions };
-    sendJson(response, 200, { ...facts, broker: { kind, addresses, ...found } });
+    sendJson(response, 200, {
+      ...facts,
+      publicListener: publicListener(),
+      broker: { kind, addresses, ...found },
+    });
   },
 });
 

@@ -242,6 +242,13 @@ describe("life", () => {
 });
 
 describe("expanded lists", () => {
+  it("names the origin of each connector", async () => {
+    await rig.http.post("/connectors").send({ name: "made", config: rig.config() }).expect(201);
+    const body = await bodyOf(rig.http.get("/connectors?expand=origin").expect(200));
+
+    expect(body).toStrictEqual({ filed: { origin: "file" }, made: { origin: "rest" } });
+  });
+
   it("hold status and info by name", async () => {
     const body = await bodyOf(rig.http.get("/connectors?expand=status&expand=info").expect(200));
 
@@ -252,6 +259,39 @@ describe("expanded lists", () => {
 });
 
 describe("PUT /connector-plugins/:class/config/validate", () => {
+  it("checks the stored secret of the named connector in place of a masked value", async () => {
+    const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    await rig.http
+      .post("/connectors")
+      .send({ name: "crm", config: { ...rig.config(), secret } })
+      .expect(201);
+    const check = async (name: string) => {
+      const config = { ...rig.config(), name, secret: "********" };
+      const path = "/connector-plugins/HttpSinkConnector/config/validate";
+      const body = await bodyOf(rig.http.put(path).send(config).expect(200));
+      expect(JSON.stringify(body)).not.toContain(secret);
+      return body.error_count;
+    };
+
+    expect(await check("crm")).toBe(0);
+    expect(await check("unknown")).toBe(1);
+  });
+
+  it("names the error of a connector's name, and lists the values of an enumeration", async () => {
+    const body = await bodyOf(
+      rig.http
+        .put("/connector-plugins/HttpSinkConnector/config/validate")
+        .send({ ...rig.config(), name: "a/b" })
+        .expect(200),
+    );
+    const valueOf = (name: string) => body.configs.find(({ definition }) => definition.name === name)?.value;
+
+    expect(valueOf("name")).toMatchObject({ errors: ["Connector name should not contain a slash"] });
+    expect(valueOf("callback.request.method")).toMatchObject({
+      recommended_values: ["POST", "PUT", "DELETE"],
+    });
+  });
+
   it("names each key's errors", async () => {
     const body = await bodyOf(
       rig.http

@@ -95,6 +95,7 @@ describe("the operators' listener", () => {
       commit: "abc",
       roles: ["ingest"],
       broker: { kind: "memory", addresses: [], clusterId: "stationgate", topics: 3, partitions: 3 },
+      publicListener: { host: "0.0.0.0", port: 4444 },
     });
   });
 
