@@ -1,6 +1,6 @@
-/** The operators' routes, asked as any other client asks them; the cookie of the session comes along by itself. */
+/** Calls of the operators' routes. The browser adds the session cookie. */
 
-/** What a route refused, in its own words. */
+/** An error response of a route, with its message. */
 export class Refusal extends Error {
   /**
    * @param {number} status
@@ -27,7 +27,7 @@ const refusalOf = async (answer) => {
 };
 
 /**
- * Rejects with a `Refusal` for anything but success. A session that is over leads back to the door.
+ * Rejects with a `Refusal` unless the response is 2xx. After 401 the page reloads and shows the sign-in form.
  * @param {string} path
  * @param {RequestInit} [init]
  */
@@ -38,16 +38,16 @@ export const call = async (path, init = {}) => {
   throw await refusalOf(answer);
 };
 
-/** Milliseconds: a gateway that is frozen would leave the page as it is, and say nothing. */
-const PATIENCE = 30_000;
+/** Milliseconds. Without a timeout the page would wait for a frozen gateway without a message. */
+const TIMEOUT = 30_000;
 
 /**
- * A call whose answer is not a stream.
+ * A call with a timeout, for responses that are no streams.
  * @param {string} path
  * @param {RequestInit} [init]
  */
 export const ask = (path, { signal, ...init } = {}) => {
-  const inTime = AbortSignal.timeout(PATIENCE);
+  const inTime = AbortSignal.timeout(TIMEOUT);
   return call(path, { ...init, signal: signal ? AbortSignal.any([signal, inTime]) : inTime });
 };
 
@@ -62,22 +62,24 @@ export const getJson = async (path, signal) => (await ask(path, signal && { sign
  * @param {string} method
  * @param {string} path
  * @param {object} [body]
+ * @param {AbortSignal} [signal]
  */
-export const send = (method, path, body) =>
+export const send = (method, path, body, signal) =>
   ask(path, {
     method,
+    ...(signal && { signal }),
     ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
   });
 
-/** What clients are told no more of than "Server error". @type {Record<string, string>} */
+/** Messages for codes whose own message says only "Server error". @type {Record<string, string>} */
 const PLAIN = {
   BROKER_UNAVAILABLE: "The broker can’t be reached.",
-  BROKER_AMBIGUOUS: "The broker’s answer never came: it may be stored.",
+  BROKER_AMBIGUOUS: "The broker did not answer. The event may be stored.",
   SHUTTING_DOWN: "The gateway is shutting down.",
 };
 
 /**
- * Did the gateway itself say that nothing is stored? A page of a proxy, or no answer at all, says nothing of it.
+ * Whether the gateway itself says that nothing was stored. A proxy's error page, or no response, leaves that open.
  * @param {unknown} error
  */
 export const isCertain = (error) =>

@@ -1,22 +1,22 @@
-/** Lines over time, as SVG, with the same told in words. */
+/** Line charts as SVG, with a legend that gives the same numbers as text. */
 import { el, say, svg } from "./dom.js";
-import { duration } from "./format.js";
+import { count, duration } from "./format.js";
 import { EVERY, KEPT } from "./metrics.js";
 
-/** @typedef {{ name: string, values: readonly number[] }} Series */
+/** @typedef {{ name: string, values: readonly number[], total?: number }} Series total: of a counter, since the gateway started */
 
 const WIDTH = 600;
 const HEIGHT = 160;
 const TOP = 8;
 
-/** Looks that a chart spans: it grows until it shows all that is kept. */
-const SPANS = [KEPT / 5, KEPT / 2, KEPT];
+/** Number of looks on the x axis: 2, 5 and 15 minutes. The chart takes the shortest that holds all values. */
+const SPANS = [60, 150, KEPT];
 
 /** @param {number} looks */
 const spanOf = (looks) => SPANS.find((span) => span >= looks) ?? KEPT;
 
 /**
- * The least of 1, 2 and 5 times a power of ten that holds it.
+ * Rounds up to 1, 2 or 5 times a power of ten.
  * @param {number} value
  * @param {number} least
  */
@@ -44,10 +44,10 @@ const pathOf = (values, highest, span) => {
 };
 
 /**
- * A chart and the function that draws it anew. Each series has a colour and a pattern of its own, by its place.
+ * A chart, and the function that draws it. The index of a series decides its colour and its line pattern.
  * @param {string} title
  * @param {(value: number) => string} format
- * @param {number} [least] that the scale reaches up to
+ * @param {number} [least] lower limit of the scale's highest value
  */
 export const chart = (title, format, least = 1) => {
   const lines = svg("g");
@@ -82,11 +82,12 @@ export const chart = (title, format, least = 1) => {
       lines.append(svg("path", { class: `line s${number}` }));
       legend.append(el("li", { class: `s${number}` }));
     }
-    all.forEach(({ name, values }, i) => {
+    all.forEach(({ name, values, total }, i) => {
       const [path, item] = [lines.children[i], legend.children[i]];
       path?.setAttribute("d", pathOf(values, highest, span));
-      const most = format(Math.max(0, ...values));
-      if (item) say(item, `${name} ${format(values.at(-1) ?? 0)}, at most ${most}`);
+      const peak = format(Math.max(0, ...values));
+      const sum = total === undefined ? "" : ` · total ${count(total)}`;
+      if (item) say(item, `${name} ${format(values.at(-1) ?? 0)} (peak ${peak})${sum}`);
     });
   };
   return { node, draw };
@@ -94,7 +95,7 @@ export const chart = (title, format, least = 1) => {
 
 const SPARK = 30;
 
-/** A line as small as a word; the cell beside it has the number. */
+/** A small line in a table cell, beside its number. */
 export const sparkline = () => {
   const path = svg("path", { class: "line s1" });
   const node = svg(

@@ -1,7 +1,7 @@
-/** One connector: its state, what fails, what was given up, and what can be done about it. */
+/** One connector: state, actions, failed attempts, dead letters, configuration. */
 import { getJson, send, wordsOf } from "./api.js";
 import { chart } from "./chart.js";
-import { attemptSeries, lagText, statePill, stateOf } from "./connectors.js";
+import { attemptSeries, lagText, sourceText, statePill, stateOf } from "./connectors.js";
 import { el, facts, say, table } from "./dom.js";
 import { clockTime, count, duration, rate } from "./format.js";
 import { watch } from "./metrics.js";
@@ -14,7 +14,7 @@ const LOOK_EVERY = 2000;
  * @typedef {import("./record.js").Shown & {
  *   of: { topic: string, partition: number, offset: string },
  *   attempts: number, status: number | null, error: string | null
- * }} Letter a dead letter, and the record that it was
+ * }} Letter a dead letter with its original record
  */
 
 /** @typedef {{ at: number, topic: string, partition: number, offset: string, attempt: number, outcome: string, status: number | null, error: string | null, retryInMs: number | null }} Failure */
@@ -29,12 +29,12 @@ const ACTIONS = [
     "PUT",
     "stop",
     (state) => state !== "STOPPED",
-    "Stop it? It gives up its partitions until it is resumed.",
+    "Stop the connector? It releases its partitions until it is resumed.",
   ],
 ];
 
 /**
- * Asks where an action can't be taken back.
+ * Asks for a confirmation.
  * @param {string} question
  * @returns {Promise<boolean>}
  */
@@ -92,7 +92,7 @@ const actionBar = (path, reload) => {
   const replay = button(
     "Replay dead letters",
     () => send("POST", `${path}/dead-letters/replay`),
-    "Send all dead letters once more?",
+    "Deliver all dead letters again?",
   );
   /** @param {string} state @param {number | undefined} letters */
   const offer = (state, letters) => {
@@ -106,10 +106,10 @@ const actionBar = (path, reload) => {
 /** @param {readonly Failure[]} failures */
 const failureTable = (failures) =>
   failures.length === 0
-    ? el("p", { class: "hint" }, "None since the workers started.")
+    ? el("p", { class: "hint" }, "No failed attempt since the workers started.")
     : table(
-        "Failed attempts, the newest first",
-        ["When", "Record", "Attempt", "What followed", "Status", "Error"],
+        "Failed attempts, newest first",
+        ["When", "Record", "Attempt", "Next action", "Status", "Error"],
         failures.map(({ at, topic, partition, offset, attempt, outcome, status, error, retryInMs }) => [
           clockTime(at),
           `${topic} ${partition}@${offset}`,
@@ -122,21 +122,32 @@ const failureTable = (failures) =>
 
 /** @param {number} missing */
 const missingHint = (missing) =>
-  missing === 0 ? [] : [el("p", { class: "hint" }, `Not listed: workers that do not answer (${missing}).`)];
+  missing === 0
+    ? []
+    : [
+        el(
+          "p",
+          { class: "hint" },
+          `Failed attempts of ${missing} workers are missing, because these workers did not answer.`,
+        ),
+      ];
 
 /** @param {string} path @param {AbortSignal} signal */
 const lettersPanel = (path, signal) => {
-  const list = el("ol", { class: "records", "aria-label": "Dead letters, the newest first" });
+  const list = el("ol", { class: "records", "aria-label": "Dead letters, newest first" });
   const status = el("p", { class: "hint", role: "status" });
   const show = async () => {
-    say(status, "Asking…");
+    say(status, "Loading…");
     try {
       const { topic, records } = await getJson(`${path}/dead-letters/records`, signal);
-      say(status, records.length === 0 ? `None in ${topic}.` : `The newest of ${topic}:`);
+      say(
+        status,
+        records.length === 0 ? `${topic} has no dead letters.` : `Newest dead letters of ${topic}:`,
+      );
       list.replaceChildren(
         ...records.map((/** @type {Letter} */ letter) =>
           recordItem(letter, [
-            ["Was", `${letter.of.topic} ${letter.of.partition}@${letter.of.offset}`],
+            ["Original record", `${letter.of.topic} ${letter.of.partition}@${letter.of.offset}`],
             ["Attempts", count(letter.attempts)],
             ["Status", letter.status ?? "no answer"],
             ["Error", letter.error ?? "none"],
@@ -151,7 +162,7 @@ const lettersPanel = (path, signal) => {
     "section",
     { class: "panel", "aria-label": "Dead letters" },
     el("h2", {}, "Dead letters"),
-    el("div", { class: "buttons" }, el("button", { click: show }, "Show the newest")),
+    el("div", { class: "buttons" }, el("button", { click: show }, "Show newest")),
     status,
     list,
   );
@@ -160,34 +171,37 @@ const lettersPanel = (path, signal) => {
 /** @typedef {{ records: number, topic: string, replaying: boolean }} DeadLetters */
 
 /**
- * @typedef {object} Known of a connector at one time
+ * @typedef {object} Known facts of a connector at one time
  * @property {import("./connectors.js").Status} status
+ * @property {import("./connectors.js").Origin | undefined} origin undefined: the connector was deleted meanwhile
  * @property {readonly Failure[]} failures
- * @property {number} missing workers that did not tell their failures
- * @property {DeadLetters | undefined} dead undefined: it has no topic for them
+ * @property {number} missing number of workers that did not report their failures
+ * @property {DeadLetters | undefined} dead undefined: no dead letter topic
  */
 
 /**
+ * @param {string} name
  * @param {string} path
  * @param {AbortSignal} signal
  * @returns {Promise<Known>}
  */
-const ask = async (path, signal) => {
-  const [status, { failures, missingWorkers: missing = 0 }, dead] = await Promise.all([
+const ask = async (name, path, signal) => {
+  const [status, { failures, missingWorkers: missing = 0 }, dead, origins] = await Promise.all([
     getJson(`${path}/status`, signal),
     getJson(`${path}/failures`, signal),
     getJson(`${path}/dead-letters`, signal).catch(() => undefined),
+    getJson("/connectors?expand=origin", signal),
   ]);
-  return { status, failures, missing, dead };
+  return { status, failures, missing, dead, origin: origins[name]?.origin };
 };
 
-/** What is known of it; drawn anew only where it has changed, so that a selection stays. */
+/** Panels with the facts. They are redrawn only after a change, so that a text selection stays. */
 const statePanels = () => {
   const [about, trace, failing, lag] = [el("div"), el("div"), el("div"), el("span")];
   let drawn = "";
   /** @param {Known} known */
-  const draw = ({ status, failures, missing, dead }) => {
-    const now = JSON.stringify([status, dead, failures, missing]);
+  const draw = ({ status, failures, missing, dead, origin }) => {
+    const now = JSON.stringify([status, dead, failures, missing, origin]);
     if (now === drawn) return;
     drawn = now;
     const letters = dead && `${count(dead.records)} in ${dead.topic}${dead.replaying ? ", replaying" : ""}`;
@@ -196,14 +210,19 @@ const statePanels = () => {
         ["State", statePill(stateOf(status))],
         ["Tasks", count(status.tasks.length)],
         ["Worker", status.connector.worker_id],
-        ["Lag here", lag],
-        ["Dead letters", letters ?? "no topic for them"],
+        ["Lag (this gateway)", lag],
+        ["Dead letters", letters ?? "no dead letter topic"],
+        ["Source", origin === undefined ? "–" : sourceText(origin)],
       ]),
     );
     const why = status.tasks.find(({ trace }) => trace)?.trace;
     trace.replaceChildren(
       why
-        ? el("pre", { class: "bad panel", role: "region", "aria-label": "Why it failed", tabindex: 0 }, why)
+        ? el(
+            "pre",
+            { class: "bad panel", role: "region", "aria-label": "Cause of the failure", tabindex: 0 },
+            why,
+          )
         : "",
     );
     failing.replaceChildren(failureTable(failures), ...missingHint(missing));
@@ -238,12 +257,14 @@ export const showConnector = async ({ main, name, signal }) => {
   const state = statePanels();
   const letters = lettersPanel(path, signal);
   const trouble = el("p", { role: "alert" });
+  const edit = el("a", { class: "button", href: `#/edit/${encodeURIComponent(name)}` }, "Edit configuration");
   letters.hidden = true;
 
   const load = async () => {
-    const known = await ask(path, signal);
+    const known = await ask(name, path, signal);
     actions.offer(stateOf(known.status), known.dead?.records);
     letters.hidden = known.dead === undefined;
+    say(edit, known.origin === "file" ? "View configuration" : "Edit configuration");
     state.draw(known);
   };
   const reload = poll(signal, LOOK_EVERY, load, trouble);
@@ -251,7 +272,7 @@ export const showConnector = async ({ main, name, signal }) => {
 
   main.append(
     el("p", { class: "crumbs" }, el("a", { href: "#/connectors" }, "Connectors")),
-    el("h1", {}, name),
+    el("div", { class: "title" }, el("h1", {}, name), edit),
     trouble,
     state.about,
     actions.node,

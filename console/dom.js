@@ -1,4 +1,4 @@
-/** Elements. Whatever is shown becomes text: nothing here reads markup, so an event can't bring any. */
+/** Elements. All content is inserted as text, so that an event can't inject markup. */
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 /** @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>} Attributes */
@@ -27,7 +27,7 @@ const shown = (children) =>
   );
 
 /**
- * A function as an attribute listens to the event of that name.
+ * A function as the value of an attribute becomes a listener of the event with that name.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Attributes} [attributes]
@@ -54,7 +54,7 @@ export const svg = (tag, attributes = {}, ...children) => {
 };
 
 /**
- * Leaves alone what says the same already: a live region would repeat it, a selection would be lost.
+ * Sets the text if it differs: a live region would repeat the same text, and a selection would be lost.
  * @param {Element} element
  * @param {string | number} text
  */
@@ -63,7 +63,7 @@ export const say = (element, text) => {
 };
 
 /**
- * A table with a name for who can't see where it stands.
+ * A table with a name for screen readers.
  * @param {string} caption
  * @param {readonly Child[]} heads
  * @param {readonly (readonly Child[])[]} rows the first cell of each is its name
@@ -88,7 +88,7 @@ export const table = (caption, heads, rows) =>
   );
 
 /**
- * Names and what they are.
+ * A list of names and values.
  * @param {readonly (readonly [string, Child])[]} pairs
  */
 export const facts = (pairs) =>
@@ -101,7 +101,7 @@ export const facts = (pairs) =>
 let ids = 0;
 
 /**
- * A form's control under its label.
+ * A form control with its label.
  * @param {string} label
  * @param {HTMLElement} control
  * @param {string} [hint]

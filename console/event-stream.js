@@ -1,11 +1,11 @@
-/** Server-sent events by fetch: an EventSource keeps to itself why a server has refused it. */
+/** Server-sent events by fetch: an EventSource doesn't give the reason of a refusal. */
 import { call } from "./api.js";
 
-/** Three times what lies between two heartbeats: a connection that says nothing for so long is dead, in milliseconds. */
+/** Milliseconds without input after which the connection counts as dead: three heartbeat intervals. */
 const SILENCE = 45_000;
 
 /**
- * Hands over each event until the stream ends; rejects as `call` does, when it is aborted, and when it falls silent.
+ * Calls back with each event until the stream ends. Rejects as `call` does, after an abort, and after silence.
  * @param {string} path
  * @param {AbortSignal} signal
  * @param {(event: string, data: unknown) => void} onEvent
@@ -30,7 +30,7 @@ export const readEvents = async (path, signal, onEvent) => {
 };
 
 /**
- * A heartbeat is a comment, and has no fields.
+ * A heartbeat is a comment and has no fields.
  * @param {string} block
  * @returns {Record<string, string | undefined>}
  */

@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Numbers and times for people. */
 
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
@@ -8,6 +8,9 @@ export const count = (value) => (value === null || value === undefined ? "–" :
 
 /** @param {number} perSecond */
 export const rate = (perSecond) => `${(perSecond < 100 ? fine : whole).format(perSecond)}/s`;
+
+/** @param {{ perSecond: number, total: number } | undefined} counted */
+export const rateAndTotal = (counted) => `${rate(counted?.perSecond ?? 0)} (${count(counted?.total ?? 0)})`;
 
 /** @param {number} seconds */
 export const duration = (seconds) => {
@@ -25,7 +28,7 @@ export const bytes = (value) => {
 };
 
 /**
- * A record's time is its producer's: it may be one that no calendar has.
+ * The producer sets a record's time, so the time can be outside the calendar.
  * @param {number} milliseconds
  */
 export const isoTime = (milliseconds) => {

@@ -1,4 +1,4 @@
-/** Whether events could be stored now, where, and how the gateway itself is. */
+/** Readiness, the broker, and the gateway itself. */
 import { getJson, wordsOf } from "./api.js";
 import { chart } from "./chart.js";
 import { el, facts } from "./dom.js";
@@ -13,7 +13,7 @@ const LOOK_EVERY = 5000;
 const readyText = async (signal) => {
   try {
     await getJson("/readyz", signal);
-    return el("span", { class: "pill good" }, "ready: an event could be stored now");
+    return el("span", { class: "pill good" }, "ready: the gateway can store events");
   } catch (error) {
     return el("span", { class: "pill bad" }, `not ready: ${wordsOf(error)}`);
   }
@@ -26,7 +26,7 @@ const KINDS = { kafka: "Kafka", embedded: "the embedded log", memory: "memory" }
 const brokerFacts = ({ broker }) =>
   facts([
     ["Broker", KINDS[broker.kind] ?? broker.kind],
-    ["Cluster", broker.clusterId ?? "can’t be asked"],
+    ["Cluster", broker.clusterId ?? "unknown"],
     ...(broker.addresses.length > 0
       ? [/** @type {const} */ (["Addresses", broker.addresses.join(", ")])]
       : []),
@@ -41,22 +41,22 @@ const gatewayFacts = ({ version, commit, roles }) =>
     ["Commit", commit.slice(0, 12)],
     ["Roles", roles.join(", ")],
     ["Memory", bytes(valueNow("process_resident_memory_bytes"))],
-    ["Wrong credentials", count(valueNow("stationgate_auth_failures_total"))],
+    ["Wrong credentials (total)", count(valueNow("stationgate_auth_failures_total"))],
   ]);
 
 const charts = () => {
   const requests = chart("Requests by status", rate);
-  const append = chart("Time until the broker has an event, on average", duration, 0.001);
-  const buffered = chart("Bytes that wait for the broker", bytes);
+  const append = chart("Append time (average)", duration, 0.001);
+  const buffered = chart("Bytes buffered for the broker", bytes);
   const draw = () => {
-    const answered = (/** @type {RegExp} */ status) => ratesOf(REQUESTS, { status });
-    requests.draw([
-      { name: "2xx", values: answered(/^2/) },
-      { name: "4xx", values: answered(/^4/) },
-      { name: "5xx", values: answered(/^5/) },
-    ]);
-    append.draw([{ name: "append", values: averagesOf("stationgate_append_seconds") }]);
-    buffered.draw([{ name: "waiting", values: valuesOf("stationgate_buffered_bytes") }]);
+    const answered = (/** @type {string} */ name, /** @type {RegExp} */ status) => ({
+      name,
+      values: ratesOf(REQUESTS, { status }),
+      total: valueNow(REQUESTS, { status }),
+    });
+    requests.draw([answered("2xx", /^2/), answered("4xx", /^4/), answered("5xx", /^5/)]);
+    append.draw([{ name: "Append", values: averagesOf("stationgate_append_seconds") }]);
+    buffered.draw([{ name: "Buffered", values: valuesOf("stationgate_buffered_bytes") }]);
   };
   return { nodes: [requests.node, append.node, buffered.node], draw };
 };

@@ -1,8 +1,9 @@
-/** The frame: which view is shown, and whether the gateway could store an event now. */
+/** The frame: navigation, the current view, and whether the gateway can store an event now. */
 import { ask, getJson, wordsOf } from "./api.js";
 import { el, say } from "./dom.js";
 import { startLooking } from "./metrics.js";
 import { showConnector } from "./connector.js";
+import { showCreation, showEdit } from "./connector-form.js";
 import { showConnectors } from "./connectors.js";
 import { showHealth } from "./health.js";
 import { showStation } from "./station.js";
@@ -14,20 +15,23 @@ import { showStations } from "./stations.js";
  * @property {string} version
  * @property {string} commit
  * @property {{ kind: string, addresses: readonly string[], clusterId: string | null, topics: number | null, partitions: number | null }} broker
+ * @property {{ host: string, port: number }} publicListener where clients connect; port 0: not known
  */
 
 /**
  * @typedef {object} View
- * @property {HTMLElement} main where it is shown
- * @property {string} name of the station or connector that it is about
+ * @property {HTMLElement} main the element that the view fills
+ * @property {string} name of the station or connector
  * @property {Gateway} gateway
- * @property {AbortSignal} signal aborted when another view takes its place
+ * @property {AbortSignal} signal aborted when another view is shown
  */
 
-/** @type {Record<string, { title: string, role?: string, list: (view: View) => unknown, one?: (view: View) => unknown }>} */
+/** `of`: the entry of the navigation that the view belongs to. @type {Record<string, { title: string, of?: string, role?: string, list: (view: View) => unknown, one?: (view: View) => unknown }>} */
 const VIEWS = {
   stations: { title: "Stations", list: showStations, one: showStation },
   connectors: { title: "Connectors", role: "delivery", list: showConnectors, one: showConnector },
+  create: { title: "New connector", of: "connectors", role: "delivery", list: showCreation },
+  edit: { title: "Connectors", of: "connectors", role: "delivery", list: showConnectors, one: showEdit },
   health: { title: "Health", list: showHealth },
 };
 
@@ -46,7 +50,9 @@ const served = ({ roles }) =>
 /** @param {Gateway} gateway */
 const drawNav = (gateway) => {
   nav.replaceChildren(
-    ...served(gateway).map(([path, { title }]) => el("li", {}, el("a", { href: `#/${path}` }, title))),
+    ...served(gateway)
+      .filter(([, { of }]) => of === undefined)
+      .map(([path, { title }]) => el("li", {}, el("a", { href: `#/${path}` }, title))),
   );
 };
 
@@ -58,7 +64,7 @@ const markCurrent = (current) => {
   }
 };
 
-/** @param {string} text as it stands in the address */
+/** @param {string} text percent-encoded, from the address */
 const decoded = (text) => {
   try {
     return decodeURIComponent(text);
@@ -67,20 +73,25 @@ const decoded = (text) => {
   }
 };
 
+/** Path and name in the address: `#/stations/trials`. */
+const target = () => {
+  const [, path = "", name = ""] = /^#\/(\w+)(?:\/(.+))?$/.exec(location.hash) ?? [];
+  return { path, name: decoded(name) };
+};
+
 /** @param {Gateway} gateway */
 const route = (gateway) => {
   leaving.abort();
   leaving = new AbortController();
-  const [, path = "", name = ""] = /^#\/(\w+)(?:\/(.+))?$/.exec(location.hash) ?? [];
+  const { path, name } = target();
   const known = new Map(served(gateway));
   const current = known.has(path) ? path : "stations";
   const view = known.get(current);
-  const shown = decoded(name);
-  markCurrent(current);
-  document.title = `${shown || view?.title} · Stationgate console`;
+  markCurrent(view?.of ?? current);
+  document.title = `${name || view?.title} · Stationgate console`;
   main.replaceChildren();
-  const given = { main, name: shown, gateway, signal: leaving.signal };
-  (shown !== "" && view?.one ? view.one : view?.list)?.(given);
+  const given = { main, name, gateway, signal: leaving.signal };
+  (name !== "" && view?.one ? view.one : view?.list)?.(given);
 };
 
 const askReadiness = async () => {
@@ -103,7 +114,7 @@ const start = async () => {
   drawNav(gateway);
   route(gateway);
   addEventListener("hashchange", () => {
-    // The skip link's own hash is no view.
+    // The hash of the skip link names no view.
     if (!location.hash.startsWith("#/")) return;
     route(gateway);
     main.focus();

@@ -1,7 +1,6 @@
-/** What `/metrics` counts, looked at again and again: rates, and how they went. */
+/** Polls `/metrics` and keeps its recent history: values, totals and rates. */
 import { ask, wordsOf } from "./api.js";
-
-/** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
+import { createHistory } from "./history.js";
 
 const LINE = /^(\w+)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
@@ -12,7 +11,7 @@ const ESCAPES = { "\\n": "\n", '\\"': '"', "\\\\": "\\" };
 /**
  * Samples of the gateway's own metrics, from the text format of Prometheus.
  * @param {string} text
- * @returns {Sample[]}
+ * @returns {import("./history.js").Sample[]}
  */
 const parseMetrics = (text) =>
   text.split("\n").flatMap((line) => {
@@ -22,31 +21,34 @@ const parseMetrics = (text) =>
       label,
       quoted.replace(/\\[n"\\]/g, (escape) => ESCAPES[escape] ?? escape),
     ]);
-    // NaN and the infinite are no places on a chart.
+    // A chart can't show NaN or infinity.
     return Number.isFinite(Number(value))
       ? [{ name, labels: Object.fromEntries(pairs), value: Number(value) }]
       : [];
   });
 
-/** How often is looked, in milliseconds, and how many looks are kept: five minutes. */
+/** Milliseconds between two looks. */
 export const EVERY = 2000;
-export const KEPT = 150;
+const MAX_AGE = 15 * 60_000;
+/** Looks that are kept: 15 minutes. */
+export const KEPT = MAX_AGE / EVERY;
+/** Three series for each of 300 stations: at most 3.2 MB of numbers. */
+const MAX_SERIES = 900;
 
-/** @typedef {{ at: number, samples: Sample[] }} Look */
+const history = createHistory({ maxLooks: KEPT, maxAge: MAX_AGE, maxSeries: MAX_SERIES });
 
-/** @type {Look[]} */
-const looks = [];
+/** @typedef {import("./history.js").Labels} Labels */
 
 /** @type {Set<() => void>} */
 const watchers = new Set();
 
-/** Why the last look failed; undefined: it didn't. @type {string | undefined} */
+/** Why the last look failed; undefined: it succeeded. @type {string | undefined} */
 let trouble;
 
 export const metricsTrouble = () => trouble;
 
 /**
- * Calls back after each look, for as long as the view is there.
+ * Calls back now and after each look, until the view ends.
  * @param {AbortSignal} signal
  * @param {() => void} onLook
  */
@@ -59,8 +61,8 @@ export const watch = (signal, onLook) => {
 const look = async () => {
   try {
     const samples = parseMetrics(await (await ask("/metrics")).text());
-    looks.push({ at: performance.now(), samples });
-    if (looks.length > KEPT) looks.shift();
+    history.add(performance.now(), samples);
+    isLooked = true;
     trouble = undefined;
   } catch (error) {
     trouble = wordsOf(error);
@@ -69,69 +71,53 @@ const look = async () => {
   setTimeout(look, EVERY);
 };
 
+let isLooked = false;
+
+/** false: no look has succeeded yet. */
+export const hasLooked = () => isLooked;
+
 export const startLooking = look;
 
 /**
- * @param {Look | undefined} one
+ * The newest value, added up over the labels that are not given.
  * @param {string} name
- * @param {Record<string, string | RegExp>} labels
+ * @param {Labels} [labels]
  */
-const sumIn = (one, name, labels) =>
-  (one?.samples ?? [])
-    .filter(
-      (sample) =>
-        sample.name === name &&
-        Object.entries(labels).every(([label, wanted]) =>
-          wanted instanceof RegExp
-            ? wanted.test(sample.labels[label] ?? "")
-            : sample.labels[label] === wanted,
-        ),
-    )
-    .reduce((sum, { value }) => sum + value, 0);
+export const valueNow = (name, labels = {}) => history.valueNow(name, labels) ?? 0;
 
 /**
- * The newest value, added up over what the labels leave open.
+ * Whether the gateway reports such a value.
  * @param {string} name
- * @param {Record<string, string | RegExp>} [labels]
+ * @param {Labels} labels
  */
-export const valueNow = (name, labels = {}) => sumIn(looks.at(-1), name, labels);
-
-/**
- * Is there such a value at all?
- * @param {string} name
- * @param {Record<string, string>} labels
- */
-export const isKnown = (name, labels) =>
-  looks
-    .at(-1)
-    ?.samples.some(
-      (sample) =>
-        sample.name === name &&
-        Object.entries(labels).every(([label, wanted]) => sample.labels[label] === wanted),
-    ) === true;
+export const isKnown = (name, labels) => history.valueNow(name, labels) !== undefined;
 
 /**
  * A gauge, oldest value first.
  * @param {string} name
- * @param {Record<string, string | RegExp>} [labels]
+ * @param {Labels} [labels]
  */
-export const valuesOf = (name, labels = {}) => looks.map((one) => sumIn(one, name, labels));
+export const valuesOf = (name, labels = {}) => history.valuesOf(name, labels);
 
 /**
- * A counter's growth per second from look to look, oldest first. One that has begun anew has grown by what it counts.
+ * A counter's growth per second from look to look, oldest first.
  * @param {string} name
- * @param {Record<string, string | RegExp>} [labels]
+ * @param {Labels} [labels]
  */
-export const ratesOf = (name, labels = {}) =>
-  looks.slice(1).map((one, before) => {
-    const previous = looks[before];
-    const [from, to] = [sumIn(previous, name, labels), sumIn(one, name, labels)];
-    const seconds = (one.at - (previous?.at ?? 0)) / 1000;
-    return (to < from ? to : to - from) / seconds;
-  });
+export const ratesOf = (name, labels = {}) => history.ratesOf(name, labels);
 
 /**
- * What a histogram measured on average between looks, oldest first; 0 where it measured nothing.
+ * A counter's newest rate and its total, as a table shows them.
+ * @param {string} name
+ * @param {Labels} labels
+ */
+export const countNow = (name, labels) => ({
+  perSecond: history.rateNow(name, labels),
+  total: valueNow(name, labels),
+});
+
+/**
+ * Average of a histogram between two looks, oldest first; 0 if nothing was measured.
  * @param {string} name
  */
 export const averagesOf = (name) => {

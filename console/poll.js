@@ -1,15 +1,16 @@
-/** Asking again and again, for as long as a view is there. */
+/** Loads repeatedly while a view is shown. */
 import { wordsOf } from "./api.js";
 import { say } from "./dom.js";
 
 /**
- * What it returns loads at once, and from then on loads are repeated, each so long after the end of the one before: two
- * never overlap. Called again it loads anew, after a load that is under way, whose answer may be older than the call.
- * @param {AbortSignal} signal ends it
+ * Returns a function that loads now and then again and again, `every` milliseconds after the end of the previous load:
+ * loads never overlap. A later call waits for a load in flight, whose response can be older than the call, and loads
+ * again.
+ * @param {AbortSignal} signal ends the loop
  * @param {number} every in milliseconds
  * @param {() => Promise<void>} load
- * @param {Element} [trouble] says why the last load failed, and nothing when it did not
- * @returns {() => Promise<void>} resolves when it has loaded or failed; never rejects
+ * @param {Element} [trouble] shows why the last load failed; empty after a success
+ * @returns {() => Promise<void>} resolves after a success or a failure; never rejects
  */
 export const poll = (signal, every, load, trouble) => {
   /** @type {ReturnType<typeof setTimeout> | undefined} */

@@ -1,4 +1,4 @@
-/** Storing one event, to see what becomes of it. */
+/** A form that stores one test event. */
 import { isCertain, send, wordsOf } from "./api.js";
 import { el, field } from "./dom.js";
 
@@ -42,12 +42,13 @@ export const producePanel = (station) => {
         ...(key.value !== "" && { key: key.value }),
       });
       const { partition, offset } = await stored.json();
-      if (partition === undefined || offset === undefined) throw new TypeError("none of the gateway's");
+      if (partition === undefined || offset === undefined)
+        throw new TypeError("The response is not the gateway's");
       answer.className = "answer good";
       answer.replaceChildren(`Stored in partition ${partition} at offset ${offset}.`);
     } catch (error) {
       answer.className = "answer bad";
-      answer.replaceChildren(`${isCertain(error) ? "Not stored" : "Perhaps not stored"}: ${wordsOf(error)}`);
+      answer.replaceChildren(`${isCertain(error) ? "Not stored" : "Possibly not stored"}: ${wordsOf(error)}`);
     }
     button.disabled = false;
   };
@@ -61,10 +62,10 @@ export const producePanel = (station) => {
       },
     },
     field("Event", value),
-    el("div", { class: "check" }, base64, el("label", { for: "base64" }, "The event is written in base64")),
+    el("div", { class: "check" }, base64, el("label", { for: "base64" }, "The event is base64")),
     field("Content type", type),
-    field("Key", key, "Empty: the key that the station takes from the event, if it does."),
-    field("Headers", headers, "One on each line: x-*, ce-*, traceparent."),
+    field("Key", key, "Empty: the station’s own key rule applies."),
+    field("Headers", headers, "One per line: x-*, ce-*, traceparent."),
     button,
     answer,
   );

@@ -1,4 +1,4 @@
-/** One record, folded to a line until somebody opens it. */
+/** One record: a line that opens to the whole record. */
 import { el, facts } from "./dom.js";
 import { bytes, clockTime, isoTime } from "./format.js";
 
@@ -23,7 +23,7 @@ import { bytes, clockTime, isoTime } from "./format.js";
 
 const PREVIEW = 160;
 
-/** What is nested deeper is shown as it is: indented, it would be spaces by the square of its depth. */
+/** JSON that is nested deeper is shown unchanged: its indentation would grow with the square of the depth. */
 const DEEPEST = 200;
 
 /** @param {Bytes | null} value */
@@ -34,7 +34,7 @@ const preview = (value) => {
 };
 
 /**
- * A number's own digits stay: JSON.parse would round the long ones.
+ * Keeps the digits of numbers: JSON.parse would round long ones.
  * @param {string} json
  */
 const indented = (json) => {
@@ -70,8 +70,8 @@ const pretty = ({ text, encoding, truncated }) => {
 const kindOf = ({ encoding, decoded, bytes: size, truncated }) =>
   [
     bytes(size),
-    decoded ? "protobuf, decoded" : encoding === "base64" ? "binary, in base64" : undefined,
-    truncated ? "only its beginning" : undefined,
+    decoded ? "protobuf, decoded" : encoding === "base64" ? "binary, as base64" : undefined,
+    truncated ? "truncated" : undefined,
   ]
     .filter((word) => word !== undefined)
     .join(", ");
@@ -81,7 +81,7 @@ const keyText = (key) => (key === null ? "" : key.text.slice(0, PREVIEW));
 
 /**
  * @param {Shown} record
- * @param {readonly (readonly [string, import("./dom.js").Child])[]} more facts about it
+ * @param {readonly (readonly [string, import("./dom.js").Child])[]} more further facts
  */
 const opened = ({ key, value, headers }, more) => [
   facts([
@@ -113,7 +113,7 @@ export const recordItem = (record, more = []) => {
       el("span", { class: "preview" }, preview(value)),
     ),
   );
-  // Most are never opened.
+  // Built on demand: most records are never opened.
   details.addEventListener(
     "toggle",
     () => details.append(...opened(record, more).filter((child) => child !== null)),

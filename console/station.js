@@ -1,22 +1,23 @@
-/** One station: its rates, what comes into it, and an event to try it with. */
+/** One station: its facts, its rates, its live tail, and a form for a test event. */
 import { getJson, wordsOf } from "./api.js";
 import { chart } from "./chart.js";
 import { el, facts } from "./dom.js";
 import { rate } from "./format.js";
+import { hintPanel } from "./hint.js";
 import { watch } from "./metrics.js";
 import { producePanel } from "./produce.js";
-import { outcomeSeries } from "./stations.js";
+import { outcomeSeries, storedTotal } from "./stations.js";
 import { tailPanel } from "./tail.js";
 
 /** @param {string} name @param {AbortSignal} signal */
 const factsOf = async (name, signal) => {
   const { stations } = await getJson("/stations", signal);
   const station = stations.find((/** @type {{ name: string }} */ one) => one.name === name);
-  if (station === undefined) return el("p", { role: "alert" }, "There is no such station.");
+  if (station === undefined) return el("p", { role: "alert" }, `There is no station ${name}.`);
   return facts([
     ["Topic", station.topic],
     ["Partitions", station.partitions ?? "no topic yet"],
-    ["Copies", station.replicationFactor ?? "–"],
+    ["Replication factor", station.replicationFactor ?? "–"],
     ["Schema", station.schema ?? "none"],
     ["Key", station.key ?? "none"],
   ]);
@@ -25,16 +26,21 @@ const factsOf = async (name, signal) => {
 /** @param {import("./main.js").View} view */
 export const showStation = async ({ main, name, gateway, signal }) => {
   const events = chart("Events by outcome", rate);
-  const about = el("div", {}, el("p", { class: "hint" }, "Asking…"));
+  const hint = hintPanel(gateway, () => name);
+  const about = el("div", {}, el("p", { class: "hint" }, "Loading…"));
   main.append(
     el("p", { class: "crumbs" }, el("a", { href: "#/stations" }, "Stations")),
     el("h1", {}, name),
     about,
+    hint.node,
     events.node,
   );
   if (gateway.roles.includes("ingest"))
     main.append(el("div", { class: "columns" }, tailPanel(name, signal), producePanel(name)));
-  watch(signal, () => events.draw(outcomeSeries({ station: name })));
+  watch(signal, () => {
+    events.draw(outcomeSeries({ station: name }));
+    hint.draw(storedTotal({ station: name }));
+  });
   try {
     about.replaceChildren(await factsOf(name, signal));
   } catch (error) {

@@ -5,10 +5,13 @@ import { readEvents } from "./event-stream.js";
 import { count } from "./format.js";
 import { recordItem } from "./record.js";
 
-/** What the page keeps, whatever comes. */
+/** Maximum number of records on the page. */
 const MAX_SHOWN = 200;
 const AGAIN_AFTER = 2000;
 const SAY_EVERY = 1000;
+
+/** @param {number} number */
+const records = (number) => `${count(number)} ${number === 1 ? "record" : "records"}`;
 
 const controls = () => ({
   filter: el("input", { type: "search", maxlength: 200, autocomplete: "off" }),
@@ -35,7 +38,7 @@ const wait = (ms, signal) =>
   });
 
 /**
- * The newest first: partitions that catch up bring older ones later.
+ * Inserts by time, newest first: a partition that catches up delivers older records later.
  * @param {HTMLElement} list
  * @param {import("./record.js").Shown} record
  */
@@ -51,16 +54,16 @@ const insert = (list, record) => {
 };
 
 /**
- * What a tail is about, in words: one sentence a second at most, since a reader aloud would never come to an end.
+ * The state of the tail. The text changes at most once a second, so that a screen reader can finish reading it.
  * @param {AbortSignal} signal
  */
 const statusLine = (signal) => {
-  const node = el("p", { role: "status", class: "hint" }, "Not started.");
-  const seen = { state: "Not started.", came: 0, dropped: 0, hidden: 0 };
+  const node = el("p", { role: "status", class: "hint" }, "Stopped, 0 records");
+  const seen = { state: "Stopped", came: 0, dropped: 0, hidden: 0 };
   const tell = () => {
-    const dropped = seen.dropped === 0 ? "" : ` ${count(seen.dropped)} were dropped: this page was too slow.`;
-    const hidden = seen.hidden === 0 ? "" : ` ${count(seen.hidden)} can’t be shown.`;
-    say(node, `${seen.state} ${count(seen.came)} came.${dropped}${hidden}`);
+    const dropped = seen.dropped === 0 ? "" : `, ${count(seen.dropped)} dropped (this page is too slow)`;
+    const hidden = seen.hidden === 0 ? "" : `, ${count(seen.hidden)} can’t be shown`;
+    say(node, `${seen.state}, ${records(seen.came)}${dropped}${hidden}`);
   };
   const timer = setInterval(tell, SAY_EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));
@@ -68,8 +71,8 @@ const statusLine = (signal) => {
 };
 
 /**
- * Reads until it is aborted or refused, beginning again whenever the gateway ends it.
- * @param {(some: number) => string} path to read from, with so many of the records that are there already
+ * Reads until the signal or a refusal ends it. Reconnects after the gateway has closed the stream.
+ * @param {(last: number) => string} path of the stream that starts with the last N stored records of each partition
  * @param {number} last
  * @param {{ signal: AbortSignal, list: HTMLElement, status: ReturnType<typeof statusLine> }} to
  */
@@ -81,25 +84,25 @@ const follow = async (path, last, { signal, list, status: { seen, tell } }) => {
       try {
         insert(list, /** @type {import("./record.js").Shown} */ (data));
       } catch {
-        // One that can't be shown must not end the tail, which would begin again with it.
+        // A record that can't be shown must not end the tail: it would reconnect and receive the record again.
         seen.hidden += 1;
       }
       return;
     }
-    if (event === "open") seen.state = "Watching.";
+    if (event === "open") seen.state = "Live";
     if (event === "end") seen.state = /** @type {{ reason: string }} */ (data).reason;
     if (event === "dropped") seen.dropped += /** @type {{ count: number }} */ (data).count;
     tell();
   };
-  for (let some = last; !signal.aborted; some = 0) {
+  for (let from = last; !signal.aborted; from = 0) {
     try {
-      await readEvents(path(some), signal, onEvent);
-      seen.state = "The gateway has ended it; asking again…";
+      await readEvents(path(from), signal, onEvent);
+      seen.state = "The gateway closed the stream, reconnecting";
     } catch (error) {
       if (signal.aborted) return;
       seen.state = wordsOf(error);
       if (error instanceof Refusal && error.status < 500 && error.status !== 429) return;
-      seen.state += " Asking again…";
+      seen.state += " Reconnecting";
     }
     tell();
     await wait(AGAIN_AFTER, signal);
@@ -116,7 +119,7 @@ export const tailPanel = (station, signal) => {
   const stop = el("button", { type: "button", disabled: true }, "Stop");
   const clear = el("button", { type: "button", click: () => list.replaceChildren() }, "Clear");
   const status = statusLine(signal);
-  const list = el("ol", { class: "records", "aria-label": "Records, the newest first" });
+  const list = el("ol", { class: "records", "aria-label": "Records, newest first" });
   /** @type {AbortController | undefined} */
   let reading;
   signal.addEventListener("abort", () => reading?.abort());
@@ -126,11 +129,11 @@ export const tailPanel = (station, signal) => {
     const mine = new AbortController();
     reading = mine;
     const wanted = { filter: filter.value, in: place.value };
-    const path = (/** @type {number} */ some) =>
-      `/stations/${encodeURIComponent(station)}/tail?${new URLSearchParams({ ...wanted, last: String(some) })}`;
+    const path = (/** @type {number} */ from) =>
+      `/stations/${encodeURIComponent(station)}/tail?${new URLSearchParams({ ...wanted, last: String(from) })}`;
     list.replaceChildren();
-    Object.assign(status.seen, { state: "Beginning…", came: 0, dropped: 0, hidden: 0 });
-    say(start, "Start anew");
+    Object.assign(status.seen, { state: "Starting", came: 0, dropped: 0, hidden: 0 });
+    say(start, "Restart");
     stop.disabled = false;
     await follow(path, Number(last.value) || 0, { signal: mine.signal, list, status });
     if (reading === mine) stop.disabled = true;
@@ -138,7 +141,7 @@ export const tailPanel = (station, signal) => {
   };
   stop.addEventListener("click", () => {
     reading?.abort();
-    status.seen.state = "Stopped.";
+    status.seen.state = "Stopped";
     stop.disabled = true;
     start.focus();
     status.tell();
@@ -150,9 +153,9 @@ export const tailPanel = (station, signal) => {
   const form = el(
     "form",
     { class: "bar", submit },
-    field("Only with this text", filter),
-    field("in", place),
-    field("Older ones of each partition", last),
+    field("Contains", filter),
+    field("Search in", place),
+    field("Start from the last N records of each partition", last),
     el("div", { class: "buttons" }, start, stop, clear),
   );
   return el(
