@@ -81,14 +81,12 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
     settings.server,
     memory,
   );
-  /** Set by `listen`, if this process binds the port itself. */
-  let boundPort: number | undefined;
-  const { host, port } = settings.server;
-  const publicListener = () => ({ host, port: boundPort ?? port });
+  /** `listen` sets the bound port. */
+  const address = { host: settings.server.host, port: settings.server.port };
   const adminServer = createHttpServer(
     createApp({
       ...shared,
-      ...operatorsSide(context, parts, { shared, stopping: stopping.signal, publicListener }),
+      ...operatorsSide(context, parts, { shared, stopping: stopping.signal, publicListener: () => address }),
       unknownPaths: "admin",
     }),
     settings.server,
@@ -106,12 +104,16 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
   return {
     listen: async () => {
       const admin = await adminServer.listen(settings.admin.port, settings.admin.host);
-      const bound = await publicServer.listen(port, host);
-      boundPort = bound.port;
+      const bound = await publicServer.listen(address.port, address.host);
+      address.port = bound.port;
       return { admin, public: bound };
     },
-    acceptFrom: (listener, listening) => void servers[listener].acceptFrom(listening),
-    take: (listener, socket) => void servers[listener].take(socket),
+    acceptFrom: (listener, listening) => {
+      servers[listener].acceptFrom(listening);
+    },
+    take: (listener, socket) => {
+      servers[listener].take(socket);
+    },
     stopAccepting: async () => {
       await Promise.all(Object.values(servers).map((server) => server.stopAccepting()));
     },

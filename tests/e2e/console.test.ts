@@ -3,30 +3,13 @@ import { jest } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { describeBrowser, launchBrowser } from "../support/browser.ts";
 import { createConnector, produceBatch } from "../support/connector-api.ts";
+import { complaintsOf, signIn } from "../support/console.ts";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 import { DONE, startHttpSink, type HttpSink } from "../support/http-sink.ts";
 
 jest.setTimeout(60_000);
 
 const HOSTILE = '<img src="x" onerror="window.hacked = true"><script>window.hacked = true</script>';
-
-/** What a page complains of; going to the door is answered 401, which Chromium takes for a fault. */
-const complaintsOf = (page: Page): string[] => {
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    const isDoor = message.text().includes("401 (Unauthorized)");
-    if (["error", "warning"].includes(message.type()) && !isDoor) complaints.push(message.text());
-  });
-  return complaints;
-};
-
-const signIn = async (page: Page, gateway: Gateway): Promise<void> => {
-  await page.goto(gateway.adminUrl);
-  await page.getByLabel("The operators’ token").fill(ADMIN_TOKEN);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("heading", { name: "Stations" }).waitFor();
-};
 
 describeBrowser("the console", () => {
   let browser: Browser;
@@ -122,9 +105,9 @@ describeBrowser("the console", () => {
   it("shows what comes into a station, as text and nothing else", async () => {
     await signIn(page, gateway);
     await page.getByRole("link", { name: "clicks" }).click();
-    await page.getByLabel("Only with this text").fill("onerror");
+    await page.getByLabel("Contains").fill("onerror");
     await page.getByRole("button", { name: "Start" }).click();
-    await page.getByText("Watching.").waitFor();
+    await page.getByText(/^Live, /).waitFor();
     await produceBatch(gateway, "clicks", [{ page: "/plain" }]);
 
     await page.getByLabel("Event", { exact: true }).fill(JSON.stringify({ page: HOSTILE, n: 12 }));
@@ -171,7 +154,7 @@ describeBrowser("the console", () => {
     await signIn(page, gateway);
     await page.getByRole("link", { name: "clicks" }).click();
     await page.getByRole("button", { name: "Start" }).click();
-    await page.getByText("3 came. 1 can’t be shown.").waitFor();
+    await page.getByText("3 records, 1 can’t be shown").waitFor();
     expect(await records().count()).toBe(2);
     await page.getByText(`${Number.MAX_SAFE_INTEGER} ms`).waitFor();
     await records().last().locator("summary").click();
@@ -188,7 +171,7 @@ describeBrowser("the console", () => {
     await produceBatch(gateway, "trades", [{ tradeId: "t-2" }]);
     await page
       .locator(".legend li")
-      .filter({ hasText: /^stored .*at most (?!0\/s)/ })
+      .filter({ hasText: /^Stored .*\(peak (?!0\/s)/ })
       .waitFor();
 
     await page.getByRole("link", { name: "trades" }).click();
@@ -216,10 +199,10 @@ describeBrowser("the console", () => {
     await page.getByRole("link", { name: "crm" }).click();
     await page.getByText("1 in crm.dead").waitFor();
     await page.getByRole("cell", { name: "dropped" }).waitFor();
-    await page.getByRole("button", { name: "Show the newest" }).click();
+    await page.getByRole("button", { name: "Show newest" }).click();
     await records().first().locator("summary").click();
     await records().first().locator("dl").waitFor();
-    expect(await records().first().textContent()).toMatch(/Wasorders \d@0.*Status500/);
+    expect(await records().first().textContent()).toMatch(/Original recordorders \d@0.*Status500/);
 
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByText("Pause: done.").waitFor();
@@ -264,7 +247,7 @@ describeBrowser("the console", () => {
     await page.getByRole("heading", { name: "clicks" }).waitFor();
     await tabTo("Start");
     await page.keyboard.press("Enter");
-    await page.getByText("Watching.").waitFor();
+    await page.getByText(/^Live, /).waitFor();
     await tabTo("Event");
     await page.keyboard.type('{"by":"keyboard"}');
     await tabTo("Produce");
@@ -280,7 +263,7 @@ describeBrowser("the console", () => {
       await openPage({ colorScheme });
       await signIn(page, gateway);
       await at("health");
-      await page.getByText("ready: an event could be stored now").waitFor();
+      await page.getByText("ready: the gateway can store events").waitFor();
       await page.getByText("the embedded log").waitFor();
       backgrounds.push(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
     }
@@ -305,7 +288,7 @@ describeBrowser("the console", () => {
     await page.getByRole("alert").getByText("The broker can’t be reached.").waitFor();
     await page.goto(`${away.adminUrl}/#/health`);
     await page.getByText("127.0.0.1:1").waitFor();
-    await page.getByText("can’t be asked").waitFor();
+    await page.getByText("unknown").waitFor();
     await page.getByRole("status").getByText("not ready: The broker can’t be reached.").waitFor();
     // The browser's own notes of the answers 503.
     complaints = complaints.filter((text) => !text.includes("503 (Service Unavailable)"));
@@ -326,7 +309,7 @@ describeBrowser("the console", () => {
         const nav = page.getByRole("navigation").getByRole("link");
         expect(await nav.allTextContents()).toEqual(links);
         await page.goto(`${gateway.adminUrl}/#/stations/any`);
-        await page.getByRole("alert").getByText("There is no such station.").waitFor();
+        await page.getByRole("alert").getByText("There is no station any.").waitFor();
         expect(await page.getByRole("heading", { name: "Live tail" }).count()).toBe(tails);
       }
     } finally {
