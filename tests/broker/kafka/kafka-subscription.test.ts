@@ -80,6 +80,8 @@ describeOwnKafka("a subscription to Kafka", () => {
     const { values, assignments, errors, handlers } = listener();
     const subscription = await join(topic, uniqueName("paused"), handlers);
     await until(() => assignments.length > 0);
+    // The group's coordinator may still have been loading when the member joined.
+    const whileJoining = errors.length;
     subscription.pause(subscription.assignment);
     await sleep(SESSION_TIMEOUT + 2500);
     await broker.append(topic, [record("a")]);
@@ -89,7 +91,7 @@ describeOwnKafka("a subscription to Kafka", () => {
 
     expect(values).toEqual(["a"]);
     expect(assignments).toHaveLength(1);
-    expect(errors).toEqual([]);
+    expect(errors.slice(whileJoining)).toEqual([]);
   }, 40_000);
 
   it("takes over the partitions of one that has vanished without a word", async () => {
