@@ -129,11 +129,9 @@ export const showPartition: Documentation = {
 const v2Partition = z
   .object({
     partition: z.int(),
-    leader: z
-      .int()
-      .meta({
-        description: "Id of the broker that leads the partition; -1 if the partition has no leader now.",
-      }),
+    leader: z.int().meta({
+      description: "Id of the broker that leads the partition; -1 if the partition has no leader now.",
+    }),
     replicas: z.array(z.object({ broker: z.int(), leader: z.boolean(), in_sync: z.boolean() })),
   })
   .meta({ id: "PartitionMetadata" });
