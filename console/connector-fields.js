@@ -67,7 +67,7 @@ const helpOf = ({ required, documentation, type }, isStored) =>
     .join(" ");
 
 /**
- * One field. It shows its errors after the first input, after it has lost the focus, or after `touch`.
+ * One field. It shows its errors with the first check after an input or after the focus has left it, or after `touch`.
  * @param {Checked} checked
  * @param {{ isReadOnly: boolean, isStored: boolean, onInput: (name: string, value: string) => void }} options
  */
@@ -96,7 +96,10 @@ const fieldOf = (checked, { isReadOnly, isStored, onInput }) => {
     isTouched = true;
     onInput(name, control.value);
   });
-  control.addEventListener("blur", touch);
+  control.addEventListener("blur", () => {
+    // Drawn with the next check. An error that appears now would move the button that is being clicked.
+    isTouched = true;
+  });
   return {
     name,
     control,
