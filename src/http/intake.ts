@@ -4,7 +4,7 @@ import { type IncomingEvent, sizeOfEvent } from "../ingest/incoming-event.ts";
 import type { Rates } from "../ingest/limits.ts";
 import type { EventOutcome, Produce } from "../ingest/produce.ts";
 import type { Station } from "../ingest/stations.ts";
-import type { AuthorisedCall, CallFacts } from "./call.ts";
+import type { AuthorisedCall, Call, CallFacts } from "./call.ts";
 
 export type Events = readonly (IncomingEvent | GatewayError)[];
 
@@ -48,8 +48,8 @@ export interface IntakeDependencies {
   readonly maxEventBytes: number;
 }
 
-/** Counts a call itself, whatever becomes of it. Throws RATE_LIMITED. */
-export type CountCall = (call: AuthorisedCall) => void;
+/** Counts a call, whatever its answer is; a call without a principal counts for its address. Throws RATE_LIMITED. */
+export type CountCall = (call: Call) => void;
 
 const ONE_CALL = { requests: 1, events: 0, bytes: 0 };
 
@@ -124,7 +124,7 @@ const bytesOf = ({ facts }: AuthorisedCall, events: Events): number => {
   return isWhole ? bytes : Math.max(bytes, facts.bytes ?? 0);
 };
 
-const setQuotaHeaders = ({ response }: AuthorisedCall, quota: ReturnType<Rates["quota"]>): void => {
+const setQuotaHeaders = ({ response }: Call, quota: ReturnType<Rates["quota"]>): void => {
   if (quota === undefined || response.headersSent) return;
   response.setHeader("RateLimit-Limit", quota.limit);
   response.setHeader("RateLimit-Remaining", quota.remaining);

@@ -39,7 +39,8 @@ const secondsUntil = ({ used }: Bucket, { perSecond, capacity }: Rate, units: nu
 
 /** A `Call` can be passed as it is: `request.ip` is computed only if addresses have limits. */
 export interface Caller {
-  readonly principal: Principal;
+  /** undefined: the credential was refused, so only the address has a rate. */
+  readonly principal: Principal | undefined;
   readonly request: { readonly ip?: string | undefined };
 }
 
@@ -122,11 +123,11 @@ export const createRates = (options: RatesOptions): Rates => {
 
   /** Most callers have no limits. For them this allocates nothing and looks nothing up. */
   const heldTo = ({ principal, request }: Caller): readonly Held[] => {
-    const own = ratesOf(principal.limits);
+    const own = principal === undefined ? [] : ratesOf(principal.limits);
     const shared = ratesOf(perAddress);
     if (own.length === 0 && shared.length === 0) return NONE;
     const held: Held[] = [];
-    if (own.length > 0) {
+    if (principal !== undefined && own.length > 0) {
       held.push({ rates: own, buckets: bucketsOf(principals, `${principal.kind} ${principal.name}`) });
     }
     if (shared.length > 0) held.push({ rates: shared, buckets: bucketsOf(addresses, request.ip ?? "") });

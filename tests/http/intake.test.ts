@@ -109,6 +109,18 @@ describe("a caller with limits", () => {
     expect(memphis.body).toEqual({ error: "Too many requests", success: false });
   });
 
+  it.each([
+    ["a wrong token", "/stations/plain/produce/single", { authorization: "Bearer wrong" }],
+    ["no credential", RECORDS, { authorization: "", "x-api-key": "wrong" }],
+    ["a path that doesn't exist", "/nothing", { authorization: "Bearer wrong" }],
+    ["a beacon", "/stations/plain/produce/beacon", { authorization: "Bearer wrong" }],
+  ])("counts a call of an address that is refused for its credential: %s", async (_, path, headers) => {
+    const gateway = await start({ perAddress: { requestsPerSecond: 2 } });
+    const statuses = [];
+    for (let n = 0; n < 4; n++) statuses.push((await gateway.post(path, { events: [{}] }, headers)).status);
+    expect(statuses).toEqual([401, 401, 429, 429]);
+  });
+
   it("is an address too, whoever calls from it", async () => {
     const gateway = await start({ perAddress: { requestsPerSecond: 2 } });
     const statuses = [];

@@ -59,8 +59,8 @@ export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promi
   requireUnderstood(call.request);
   if (need === "admin") await admit(guard, call.request, false);
   else if (need !== "none") {
-    call.principal = await guard.authenticate(credentialsOf(call.request));
-    guard.countCall?.(call as AuthorisedCall);
+    call.principal = await identify(call, guard);
+    guard.countCall?.(call);
   }
 };
 
@@ -72,11 +72,32 @@ const forClients =
     const call = enterRoute(response, route);
     requireUnderstood(request);
     // A token that was seen before is known without waiting, and then the call goes on in the same turn.
-    const principal = guard.authenticate(credentialsOf(request));
+    const principal = identify(call, guard);
     return principal instanceof Promise
       ? principal.then((known) => route.handler(counted(authorised(call, known), guard)))
       : route.handler(counted(authorised(call, principal), guard));
   };
+
+/**
+ * The principal of a call. Throws RATE_LIMITED instead of UNAUTHORIZED above the rate of the address: a call with a wrong
+ * credential counts too.
+ */
+export const identify = (
+  call: Call,
+  { authenticate, countCall }: Pick<Guard, "authenticate" | "countCall">,
+  credentials = credentialsOf(call.request),
+): Principal | Promise<Principal> => {
+  const refuse = (refusal: unknown): never => {
+    countCall?.(call);
+    throw refusal;
+  };
+  try {
+    const principal = authenticate(credentials);
+    return principal instanceof Promise ? principal.catch(refuse) : principal;
+  } catch (refusal) {
+    return refuse(refusal);
+  }
+};
 
 const counted = (call: AuthorisedCall, { countCall }: Guard): AuthorisedCall => {
   countCall?.(call);

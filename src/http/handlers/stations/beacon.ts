@@ -9,7 +9,7 @@ import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { AuthorisedCall, Call } from "../../call.ts";
 import { produceBeacon } from "./documentation.ts";
 import type { CountCall } from "../../intake.ts";
-import { authorised, credentialsOf } from "../../middleware/guard.ts";
+import { authorised, credentialsOf, identify } from "../../middleware/guard.ts";
 import type { OpenRoute } from "../../routes.ts";
 import { answerBatch } from "./produce.ts";
 import {
@@ -45,7 +45,7 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
   const admit = async (call: Call, { token, apiKey }: Beacon): Promise<AuthorisedCall> => {
     const inside = { queryToken: token, apiKeyHeader: apiKey, address: call.request.ip ?? "" };
     const credentials = token === undefined && apiKey === undefined ? credentialsOf(call.request) : inside;
-    const caller = authorised(call, await authenticate(credentials));
+    const caller = authorised(call, await identify(call, { authenticate, countCall }, credentials));
     countCall(caller);
     return caller;
   };
