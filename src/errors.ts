@@ -88,19 +88,19 @@ export const ERRORS = {
   },
   RECORD_HEADERS_TOO_MANY: {
     status: 400,
-    message: "The record has too many headers",
+    message: "The record has more headers than limits.recordHeaders allows",
     outcome: "refused",
     restProxy: 400,
   },
   RECORD_HEADERS_TOO_LARGE: {
     status: 413,
-    message: "The record's headers are too large",
+    message: "The record's headers have more bytes than limits.recordHeaderSize allows",
     outcome: "refused",
     restProxy: 413,
   },
   KEY_TOO_LARGE: {
     status: 413,
-    message: "The record's key is too large",
+    message: "The record's key has more bytes than limits.keySize allows",
     outcome: "refused",
     restProxy: 413,
   },

@@ -96,12 +96,19 @@ const asItCame = ({ contentType }: IncomingEvent, value: Buffer) =>
 
 const headersExcess = ({ headers }: IncomingEvent, limits: RecordLimits): GatewayError | undefined => {
   if (headers.length === 0) return undefined;
-  if (headers.length > limits.maxHeaders) return new GatewayError("RECORD_HEADERS_TOO_MANY");
+  if (headers.length > limits.maxHeaders) {
+    return new GatewayError("RECORD_HEADERS_TOO_MANY", {
+      message: `The record has ${headers.length} headers; limits.recordHeaders allows ${limits.maxHeaders}`,
+    });
+  }
   const bytes = headers.reduce(
     (sum, { name, value }) => sum + Buffer.byteLength(name) + (value?.length ?? 0),
     0,
   );
-  return bytes > limits.maxHeaderBytes ? new GatewayError("RECORD_HEADERS_TOO_LARGE") : undefined;
+  if (bytes <= limits.maxHeaderBytes) return undefined;
+  return new GatewayError("RECORD_HEADERS_TOO_LARGE", {
+    message: `The record's headers have ${bytes} bytes; limits.recordHeaderSize allows ${limits.maxHeaderBytes}`,
+  });
 };
 
 const keyExcess = (
@@ -109,7 +116,9 @@ const keyExcess = (
   { maxKeyBytes }: RecordLimits,
 ): GatewayError | undefined =>
   key !== null && key !== undefined && key.length > maxKeyBytes
-    ? new GatewayError("KEY_TOO_LARGE")
+    ? new GatewayError("KEY_TOO_LARGE", {
+        message: `The record's key has ${key.length} bytes; limits.keySize allows ${maxKeyBytes}`,
+      })
     : undefined;
 
 const recordOf = (

@@ -174,11 +174,11 @@ describe("produce", () => {
         event("{}", { key: Buffer.alloc(10), headers: [header(14), header(14)] }),
       ),
     ).toEqual([
-      "The record's key is too large",
-      "The record's key is too large",
-      "The record has too many headers",
-      "The record's headers are too large",
-      "The record's headers are too large",
+      "The record's key has 11 bytes; limits.keySize allows 10",
+      "The record's key has 11 bytes; limits.keySize allows 10",
+      "The record has 3 headers; limits.recordHeaders allows 2",
+      "The record's headers have 31 bytes; limits.recordHeaderSize allows 30",
+      "The record's headers have 31 bytes; limits.recordHeaderSize allows 30",
       "stored 0",
     ]);
   });
