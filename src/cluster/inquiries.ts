@@ -1,4 +1,4 @@
-/** The supervisor's part in answers about all workers: a worker asks, all of them answer, the same worker is told. */
+/** Questions about all workers: a worker asks the supervisor, which asks every worker and returns the answers. */
 import type { Gathered, LevelChange, Question } from "../app/questions.ts";
 import { countsOf, type MetricSamples } from "../observability/metrics.ts";
 import type { ToSupervisor, ToWorker } from "./messages.ts";
@@ -8,7 +8,7 @@ export interface Inquiries {
   onEnd(worker: number): void;
 }
 
-/** A worker that doesn't answer in this time, in milliseconds, is left out. */
+/** Milliseconds. The answer of a worker that is later is left out. */
 const TIMEOUTS: Readonly<Record<Question, number>> = {
   metrics: 2000,
   failures: 1000,
@@ -16,7 +16,7 @@ const TIMEOUTS: Readonly<Record<Question, number>> = {
   logLevel: 1000,
 };
 
-/** Nobody waits for the answer. */
+/** The id of a question whose answer is not needed. */
 const NO_QUESTION = 0;
 
 export const createInquiries = (tell: (worker: number, message: ToWorker) => void): Inquiries => {
@@ -28,7 +28,7 @@ export const createInquiries = (tell: (worker: number, message: ToWorker) => voi
   };
   const metrics = createKeptMetrics();
   const ready = new Set<number>();
-  /** By logger, for workers that take over from dead ones; the workers see to it that there are not too many. */
+  /** Log levels by logger, for workers that start later. The workers limit their number. */
   const levels = new Map<string, string>();
 
   const begin = (worker: number): void => {
@@ -52,7 +52,7 @@ export const createInquiries = (tell: (worker: number, message: ToWorker) => voi
       if (message.type === "ask-all") void ask(worker, message);
       if (message.type !== "answer") return;
       const { id, name, answer } = message;
-      // Also those that come too late for this question.
+      // An answer that is too late for its question still updates the kept metrics.
       if (name === "metrics" && answer !== undefined) metrics.answered(worker, answer as MetricSamples);
       gatherings[name].answered(worker, id, answer);
     },
@@ -66,13 +66,12 @@ export const createInquiries = (tell: (worker: number, message: ToWorker) => voi
 
 type Message<Type extends ToSupervisor["type"]> = Extract<ToSupervisor, { readonly type: Type }>;
 
-/** The last metrics of each worker, and what the dead ones had counted. */
-
+/** The last metrics of each worker, and the counts of the workers that have ended. */
 interface KeptMetrics {
   answered(worker: number, samples: MetricSamples): void;
-  /** Keeps the counts of the worker's last answer: what it counted after it is lost with it. */
+  /** Keeps the counts of the worker's last answer. Later counts are lost. */
   ended(worker: number): void;
-  /** A worker that did not answer in time is there with its last answer. */
+  /** For a worker that did not answer in time, its last answer. */
   readonly all: readonly MetricSamples[];
 }
 
@@ -98,16 +97,15 @@ export const createKeptMetrics = (): KeptMetrics => {
   };
 };
 
-/** The supervisor asks all workers the same question and collects their answers, for a bounded time. */
-
+/** Asks all workers one question and collects their answers, for a bounded time. */
 export interface Gathering {
   /**
-   * Asks each worker by `ask`. Resolves when all have answered or ended, at the latest after the timeout, without the
-   * answers of those that did neither. A worker that left a question unanswered is not asked again before it has
-   * answered it: its channel doesn't fill with questions, and nobody waits for it a second time.
+   * Calls `ask` for each worker. Resolves when every worker has answered or ended, or after the timeout with the answers so
+   * far. A worker that has not answered a question is not asked again until it answers: so its channel does not fill, and
+   * no later question waits for it.
    */
   gather(workers: readonly number[], ask: (worker: number, id: number) => void): Promise<Gathered<unknown>>;
-  /** `undefined`: the worker has no answer. */
+  /** `answer` is undefined if the worker has none. */
   answered(worker: number, id: number, answer: unknown): void;
   ended(worker: number): void;
 }
@@ -129,7 +127,7 @@ export const createGathering = (timeoutMs: number): Gathering => {
     if (question.waitingFor.size === 0) question.done();
   };
 
-  /** Resolves when no worker is waited for any more. */
+  /** Resolves when every worker has answered or ended, or after the timeout. */
   const open = (id: number, workers: readonly number[]): Promise<Open> =>
     new Promise((resolve) => {
       const close = (): void => {

@@ -1,42 +1,42 @@
-/** What a supervisor and its workers say to each other, over the channel that node keeps between them. */
+/** The messages between the supervisor and its workers, on the IPC channel of node:cluster. */
 import type { ListenerName } from "../app/listeners.ts";
 import type { Answers, Gathered, Question } from "../app/questions.ts";
 import type { Settings } from "../config/schema/schema.ts";
 
-/** A worker's place, from 1 on: a worker that takes over from a dead one has the dead one's number. */
+/** Number of a worker's slot, from 1. A worker that replaces another worker has the same number. */
 export type Slot = number;
 
 export type ToWorker =
   | { readonly type: "begin"; readonly slot: Slot; readonly settings: Settings }
-  /** Comes with a connection to serve. */
+  /** A connection to serve is attached. */
   | { readonly type: "connection"; readonly listener: ListenerName; readonly id: number }
-  /** Comes with a listening socket, to accept connections from. */
-  | { readonly type: "door"; readonly listener: ListenerName }
-  /** Accept none any more, and say so. */
+  /** A listening socket is attached; the worker accepts connections at it. */
+  | { readonly type: "listener"; readonly listener: ListenerName }
+  /** Stop accepting connections, and answer with `shut`. */
   | { readonly type: "shut" }
   /** A question about this worker. */
   | { readonly type: "ask"; readonly id: number; readonly name: Question; readonly about: string }
-  /** The answers to the worker's own question. */
+  /** The answers to a question that this worker asked. */
   | { readonly type: "answers"; readonly id: number; readonly gathered: Gathered<unknown> }
-  /** End within so many milliseconds. */
+  /** End within `graceMs` milliseconds. */
   | { readonly type: "stop"; readonly graceMs: number };
 
 export type ToSupervisor =
-  /** The worker listens to its channel. */
+  /** The worker reads its channel. */
   | { readonly type: "born" }
   /** The worker takes connections. */
   | { readonly type: "ready" }
-  /** The worker has the connection. */
+  /** The worker has received the connection. */
   | { readonly type: "taken"; readonly listener: ListenerName; readonly id: number }
-  /** The worker accepts no connection any more. */
+  /** The worker has stopped accepting connections. */
   | { readonly type: "shut" }
-  /** The worker was asked to end by somebody else, and wants the word to stop behind its last connection. */
+  /** The worker got SIGTERM. It asks for `stop`, which the channel delivers after the last connection. */
   | { readonly type: "leaving" }
-  /** The settings have a fault that only showed when they were used. */
+  /** The start failed because of the settings. */
   | { readonly type: "refused"; readonly message: string }
-  /** The worker asks all workers, itself included. */
+  /** A question to all workers, including the worker that asks. */
   | { readonly type: "ask-all"; readonly id: number; readonly name: Question; readonly about: string }
-  /** undefined: the worker has no answer. */
+  /** `answer` is undefined if the worker has none. */
   | {
       readonly type: "answer";
       readonly id: number;

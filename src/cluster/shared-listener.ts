@@ -1,12 +1,12 @@
 /**
- * A listening socket of the supervisor, who hands each connection to a worker, in turn. node:cluster's own way of
- * sharing a port loses connections at the end: one that is on its way to a worker when the last of them closes is reset.
- * Here the supervisor is the last to close, and what came in before stands in the workers' channels ahead of the word
- * to stop.
+ * A listening socket of the supervisor, which passes each connection to the next worker in turn. The port sharing of
+ * node:cluster loses connections at shutdown: a connection that is on its way to a worker is reset when the last worker
+ * closes the port. Here the supervisor closes the port last, so each accepted connection is in a worker's channel before
+ * the message to stop.
  *
- * The workers may accept at the same socket themselves. node hands over one connection at a time and waits for the worker
- * to have it, which a busy one does once in a turn of its loop: of 2,000 clients that came at once, the last were served
- * after 4 s.
+ * The workers also accept connections at the same socket. node passes one connection at a time and waits until the worker
+ * has it, and a busy worker takes one per turn of its event loop: of 2,000 simultaneous clients, the last were served after
+ * 4 s.
  */
 import type { Worker } from "node:cluster";
 import { createServer, type AddressInfo, type Socket } from "node:net";
@@ -16,16 +16,16 @@ import type { ToWorker } from "./messages.ts";
 
 export interface SharedListener {
   readonly address: AddressInfo;
-  /** Does the worker serve here? Then from now on it accepts here too. */
+  /** Lets the worker accept connections at this socket, if it is one of `workers`. */
   share(worker: Worker): void;
-  /** The worker that was handed this connection has it. */
+  /** The worker has received this connection. */
   taken(id: number): void;
   /**
-   * The worker is gone. The connections that waited for it go to others; one that was on its way to it is closed, because
-   * it may have been read.
+   * Call it after a worker has ended. Connections that were not sent to the worker yet go to other workers. A connection
+   * that was on its way is closed, because the worker may have read from it.
    */
   reclaim(worker: Worker): void;
-  /** No connection comes in any more; resolves once all that did have been handed on. */
+  /** Stops accepting. Resolves when every accepted connection has been passed to a worker. */
   close(): Promise<void>;
 }
 
@@ -33,23 +33,23 @@ export interface SharedListenerOptions {
   readonly listener: ListenerName;
   readonly host: string;
   readonly port: number;
-  /** Connections that the system holds until they are accepted. */
+  /** Maximum number of connections that the operating system queues until they are accepted. */
   readonly backlog: number;
-  /** Who serves here now. While it is nobody, connections are closed. */
+  /** The workers that take connections now. If there are none, new connections are closed. */
   readonly workers: () => readonly Worker[];
 }
 
-/** The longest time, in milliseconds, that workers get to accept before the supervisor does again. */
+/** Milliseconds: maximum time that the supervisor leaves to the workers before it accepts again. */
 const LONGEST_PAUSE = 16;
 
 interface Handed {
   readonly worker: Worker;
   readonly socket: Socket;
-  /** The worker may have read it. */
+  /** The connection was sent; the worker may have read from it. */
   isOnItsWay: boolean;
 }
 
-/** Rejects as node does, when the address is taken. */
+/** Rejects with node's error, for example if the address is in use. */
 export const openSharedListener = async ({
   listener,
   host,
@@ -71,7 +71,7 @@ export const openSharedListener = async ({
     const one: Handed = { worker, socket, isOnItsWay: false };
     handed.set(id, one);
     const message: ToWorker = { type: "connection", listener, id };
-    // Kept open: node forgets to close what was on its way to a process that ended, and its client would wait for ever.
+    // `keepOpen`: node does not close a connection that was on its way to a process that ended; its client would wait for ever.
     worker.process.send(message, socket, { keepOpen: true }, (error) => {
       one.isOnItsWay = true;
       if (error !== null) forget(id);
@@ -85,7 +85,7 @@ export const openSharedListener = async ({
 
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     handOn(socket);
-    if (handed.size > 0) leaveTheRest(handed.size);
+    if (handed.size > 0) leaveToWorkers(handed.size);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen({ host, port, backlog }, resolve);
@@ -93,7 +93,7 @@ export const openSharedListener = async ({
   return {
     address: server.address() as AddressInfo,
     share: (worker) => {
-      const message: ToWorker = { type: "door", listener };
+      const message: ToWorker = { type: "listener", listener };
       if (workers().includes(worker)) worker.process.send(message, server);
     },
     taken: forget,
@@ -114,9 +114,10 @@ export const openSharedListener = async ({
 const stillness = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 /**
- * Leaves connections to the workers, the longer the more of them wait to be taken. node accepts until none is left, and
- * an idle supervisor would always be the first: nothing but its sleep stops it, and it has nothing else to do.
+ * Blocks this process so that the workers accept the next connections; the more connections wait for a worker, the longer.
+ * node accepts until the queue is empty, and an idle supervisor would always be faster than busy workers. Only blocking
+ * stops it, and the supervisor has no other work.
  */
-const leaveTheRest = (waiting: number): void => {
+const leaveToWorkers = (waiting: number): void => {
   Atomics.wait(stillness, 0, 0, Math.min(2 ** (waiting - 1), LONGEST_PAUSE));
 };

@@ -1,6 +1,6 @@
 /**
- * The primary of several processes: it starts the workers that serve, opens the doors and hands connections on. It never
- * sees a request.
+ * The primary process of `server.workers`: it starts the workers, opens the listening sockets and passes connections on.
+ * It never reads a request.
  */
 import cluster, { type Worker } from "node:cluster";
 import type { AddressInfo } from "node:net";
@@ -19,50 +19,50 @@ interface SupervisorOptions {
 }
 
 interface Supervisor {
-  /** Binds both listeners. Rejects as node does, when an address is taken. */
+  /** Binds both listeners. Rejects with node's error, for example if an address is in use. */
   listen(): Promise<Addresses>;
-  /** Ends all workers in order; resolves at the latest after `server.shutdownGrace`. */
+  /** Ends all workers. Resolves after `server.shutdownGrace` at the latest. */
   stop(): Promise<void>;
 }
 
-/** A worker that doesn't shut its doors in this time, in milliseconds, or in this share of the grace period, is frozen. */
+/** Milliseconds, and fraction of the grace period: a worker that has not stopped accepting by then counts as frozen. */
 const SHUT_TIMEOUT = 2000;
 const SHUT_SHARE = 0.1;
 
-/** Resolves once all workers are ready. Rejects where one isn't, with SETTINGS_INVALID where that is the reason. */
+/** Resolves when all workers are ready. Rejects if a worker fails to start, with SETTINGS_INVALID if that is the reason. */
 export const supervise = async ({ workers, settings, logger }: SupervisorOptions): Promise<Supervisor> => {
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
   const inquiries = createInquiries((worker, message) => {
     tell(cluster.workers?.[worker], message);
   });
-  const doors = new Map<ListenerName, SharedListener>();
-  const places = Array.from({ length: workers }, (_, index) =>
+  const listeners = new Map<ListenerName, SharedListener>();
+  const slots = Array.from({ length: workers }, (_, index) =>
     createWorkerSlot({
       ...{ slot: index + 1, settings, logger },
       onMessage: (worker, message) => {
-        if (message.type === "ready") for (const door of doors.values()) door.share(worker);
-        if (message.type === "taken") doors.get(message.listener)?.taken(message.id);
+        if (message.type === "ready") for (const listener of listeners.values()) listener.share(worker);
+        if (message.type === "taken") listeners.get(message.listener)?.taken(message.id);
         inquiries.onMessage(worker.id, message);
       },
       onEnd: (worker) => {
-        for (const door of doors.values()) door.reclaim(worker);
+        for (const listener of listeners.values()) listener.reclaim(worker);
         inquiries.onEnd(worker.id);
       },
     }),
   );
   const closeAll = async (graceMs: number): Promise<void> => {
-    await Promise.all(places.map((place) => place.close(graceMs)));
+    await Promise.all(slots.map((slot) => slot.close(graceMs)));
   };
   const open = async (options: SharedListenerOptions): Promise<AddressInfo> => {
-    const door = await openSharedListener(options);
-    doors.set(options.listener, door);
-    for (const worker of options.workers()) door.share(worker);
-    return door.address;
+    const listener = await openSharedListener(options);
+    listeners.set(options.listener, listener);
+    for (const worker of options.workers()) listener.share(worker);
+    return listener.address;
   };
 
-  // The first one goes ahead: what keeps it from starting would keep the others from it too.
-  const [first, ...others] = places;
+  // One worker starts first: a fault that stops it would stop the others too.
+  const [first, ...others] = slots;
   try {
     await first?.open();
     await Promise.all(others.map((other) => other.open()));
@@ -72,39 +72,37 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
   }
   return {
     listen: async () => ({
-      // One of them serves the operators: what they are told must not depend on who is asked.
+      // One worker serves the operators, so that their answers do not depend on the worker.
       admin: await open({
         ...admin,
         backlog: server.backlog,
         listener: "admin",
-        workers: present(places.slice(0, 1)),
+        workers: present(slots.slice(0, 1)),
       }),
-      public: await open({ ...server, listener: "public", workers: present(places) }),
+      public: await open({ ...server, listener: "public", workers: present(slots) }),
     }),
     stop: async () => {
-      // The socket that is closed last is the supervisor's: it alone is never too busy to leave none in the queue.
+      // The supervisor closes its socket last: only the supervisor is never too busy to empty the queue of connections.
       const begin = performance.now();
-      const patience = Math.min(SHUT_TIMEOUT, server.shutdownGrace * SHUT_SHARE);
-      const shut = Promise.all(places.map((place) => place.shut()));
-      await Promise.race([shut, setTimeout(patience, undefined, { ref: false })]);
-      await Promise.all([...doors.values()].map((door) => door.close()));
+      const timeout = Math.min(SHUT_TIMEOUT, server.shutdownGrace * SHUT_SHARE);
+      const shut = Promise.all(slots.map((slot) => slot.shut()));
+      await Promise.race([shut, setTimeout(timeout, undefined, { ref: false })]);
+      await Promise.all([...listeners.values()].map((listener) => listener.close()));
       await closeAll(server.shutdownGrace - (performance.now() - begin));
     },
   };
 };
 
-const present = (places: readonly WorkerSlot[]) => (): readonly Worker[] =>
-  places.flatMap(({ worker }) => worker ?? []);
-
-/** How many processes serve. */
+const present = (slots: readonly WorkerSlot[]) => (): readonly Worker[] =>
+  slots.flatMap(({ worker }) => worker ?? []);
 
 interface WorkerCount {
   readonly workers: number;
-  /** Why it is not what the settings ask for. */
+  /** The reason, if the number differs from the settings. */
   readonly warning?: string;
 }
 
-/** `auto` is one per core. The embedded log is one process's: there it is 1, whatever was asked for. */
+/** `auto` is one worker per core. With the embedded log it is always 1, because only one process can open the log. */
 export const workerCount = ({ server, broker }: Settings, cores: number): WorkerCount => {
   const wanted = server.workers === "auto" ? cores : server.workers;
   if (broker.type !== "embedded" || wanted === 1) return { workers: wanted };

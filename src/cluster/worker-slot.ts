@@ -1,4 +1,4 @@
-/** One worker's place: a dead one gets a successor, until the place is closed. */
+/** A slot has one worker at a time: a worker that ended is replaced until the slot is closed. */
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import type { Settings } from "../config/schema/schema.ts";
@@ -8,7 +8,7 @@ import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 
 interface WorkerSlotOptions {
   readonly slot: Slot;
-  /** What every worker of this place serves with. */
+  /** The settings of every worker of this slot. */
   readonly settings: Settings;
   readonly logger: Logger;
   readonly onMessage: (worker: Worker, message: ToSupervisor) => void;
@@ -16,20 +16,20 @@ interface WorkerSlotOptions {
 }
 
 export interface WorkerSlot {
-  /** The worker, while there is one that takes connections. */
+  /** The worker, if there is one that takes connections. */
   readonly worker: Worker | undefined;
   /**
-   * Starts the first worker. Resolves when it takes connections, and rejects when it ends before: with SETTINGS_INVALID
-   * where that is the reason. Only from then on are there successors.
+   * Starts the first worker. Resolves when the worker takes connections. Rejects if it ends before, with SETTINGS_INVALID
+   * if that is the reason. A worker that ends later is replaced.
    */
   open(): Promise<void>;
-  /** The worker accepts no connection any more, and goes on with those that it has. Resolves then, or when it ends. */
+  /** Resolves when the worker has stopped accepting connections, or has ended. It goes on serving its open connections. */
   shut(): Promise<void>;
-  /** Asks the worker to end, and kills it where it doesn't, frozen ones too. Resolves within so many milliseconds. */
+  /** Asks the worker to end, and kills it if it doesn't (a frozen worker too). Resolves within `graceMs` milliseconds. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Shares of the time that a worker has to end: first in order, then by force. */
+/** Fractions of the grace period after which the worker must have ended by itself, and after which it is killed. */
 const ORDERLY_SHARE = 0.9;
 const KILL_SHARE = 0.95;
 
@@ -115,21 +115,19 @@ const becomesReady = (worker: Worker): Promise<void> =>
       if (message.type === "refused")
         failure = new GatewayError("SETTINGS_INVALID", { message: message.message });
     });
-    // Comes behind the last message, which the worker's exit may not.
+    // `disconnect` comes after the last message of the channel; `exit` can come before it.
     worker.once("disconnect", () => {
       reject(failure);
     });
   });
 
-/** When the next worker takes a dead one's place. */
-
 const FIRST_MS = 200;
 const LONGEST_MS = 30_000;
-/** Who lived so long did not die of its start. */
+/** Milliseconds. A worker that lived longer did not fail because of its start. */
 const STEADY_MS = 60_000;
 
 interface BackOff {
-  /** Milliseconds to wait, after a life of so many milliseconds: twice as long for each short life in a row. */
+  /** Milliseconds until the next start, after a worker that lived `livedMs`. The wait doubles with each short life in a row. */
   next(livedMs: number): number;
 }
 

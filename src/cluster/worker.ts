@@ -1,4 +1,4 @@
-/** A worker's side of the channel to its supervisor. */
+/** The worker's end of the channel to the supervisor. */
 import { Server, Socket } from "node:net";
 import type { Gateway } from "../app.ts";
 import type { AskAll, Gathered, Question } from "../app/questions.ts";
@@ -13,16 +13,16 @@ export interface Task {
 }
 
 interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "answer"> {
-  /** Ends this process in order, within so many milliseconds. */
+  /** Ends this process within `graceMs` milliseconds. */
   stop(graceMs: number): void;
 }
 
 type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
 
 /**
- * Asks the supervisor for work and does it; a fault of the start is told to the supervisor and ends this process.
- * Signals are the supervisor's: it alone knows when the last connection is handed over. When it is gone, node ends its
- * workers.
+ * Gets the settings from the supervisor and serves. A fault of the start is reported to the supervisor and ends this process.
+ * Only the supervisor acts on signals, because only it knows when the last connection was passed on. If the supervisor
+ * ends, node ends its workers.
  */
 export const work = (begin: (task: Task) => Promise<Serving>): void => {
   const { askAll, onAnswers } = createAsking();
@@ -40,13 +40,13 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
   };
 
   const answer = async ({ id, name, about }: Message<"ask">): Promise<void> => {
-    // A worker whose answer fails is left out, as one that doesn't answer.
+    // A failed answer counts as no answer.
     const own = await serving?.answer(name, about).catch(() => undefined);
     say({ type: "answer", id, name, answer: own });
   };
 
   const take = ({ listener, id }: Message<"connection">, handle: unknown): void => {
-    // A connection whose client has left on the way doesn't arrive.
+    // The handle is missing if the client closed the connection on the way.
     if (handle instanceof Socket) serving?.take(listener, handle);
     say({ type: "taken", listener, id });
   };
@@ -63,7 +63,7 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
       case "connection":
         take(message, handle);
         return;
-      case "door":
+      case "listener":
         if (handle instanceof Server) serving?.acceptFrom(message.listener, handle);
         return;
       case "shut":
@@ -81,12 +81,12 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
   process.on("SIGTERM", () => {
     say({ type: "leaving" });
   });
-  // A terminal sends it to all of its processes.
+  // A terminal sends SIGINT to all processes of the group; the supervisor handles it.
   process.on("SIGINT", () => undefined);
   say({ type: "born" });
 };
 
-/** Questions to all workers, which go by way of the supervisor. */
+/** Questions to all workers, through the supervisor. */
 const createAsking = () => {
   const waiting = new Map<number, (gathered: Gathered<unknown>) => void>();
   let ids = 0;
@@ -97,7 +97,7 @@ const createAsking = () => {
       say({ type: "ask-all", id, name, about });
     });
   return {
-    // Every worker runs this same program: an answer has the type that its question has here.
+    // Every worker runs the same program, so an answer has the type of its question.
     askAll: (async (name, about) => ask(name, about)) as AskAll,
     onAnswers: ({ id, gathered }: Message<"answers">): void => {
       waiting.get(id)?.(gathered);

@@ -1,14 +1,14 @@
-/** The context attributes of a CloudEvent (CloudEvents 1.0, section "Context Attributes"). */
+/** CloudEvents 1.0: checks of events in binary and structured mode, and their attributes as record headers. */
 import type { RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { type ContentLimits, fromBase64 } from "./content/content-type.ts";
 import { parseJson } from "./content/json.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
 
-/** Attributes by name, as JSON has them; the data are none. */
+/** Context attributes by name, with their JSON values. The data are not an attribute. */
 type Attributes = ReadonlyMap<string, unknown>;
 
-/** Throws CLOUDEVENT_INVALID, with the name of the first attribute that is missing or wrong. */
+/** Throws CLOUDEVENT_INVALID with the name of the first attribute that is missing or invalid. */
 const checkAttributes = (attributes: Attributes): void => {
   for (const name of REQUIRED) {
     if (!attributes.has(name)) throw invalid(`the attribute "${name}" is missing`);
@@ -19,7 +19,7 @@ const checkAttributes = (attributes: Attributes): void => {
   }
 };
 
-/** The record headers of CloudEvents' Kafka binding. */
+/** The attributes as record headers `ce_*` (Kafka binding). */
 const attributeHeaders = (attributes: Attributes): readonly RecordHeader[] =>
   [...attributes].map(([name, value]) => ({ name: `ce_${name}`, value: Buffer.from(String(value)) }));
 
@@ -30,7 +30,7 @@ const REQUIRED = ["specversion", "id", "source", "type"] as const;
 
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
 
-/** Characters that no URI-reference has (RFC 3986): spaces, controls, and the delimiters of other texts. */
+/** The pattern has the characters that a URI-reference can't contain (RFC 3986). */
 const isUriReference = (value: unknown): boolean => isText(value) && !/[\s<>"{}|\\^`\p{Cc}]/u.test(value);
 
 const isUri = (value: unknown): boolean =>
@@ -56,7 +56,7 @@ const CHECKS: Readonly<Partial<Record<string, (value: unknown) => boolean>>> = {
 
 const INT32 = 2 ** 31;
 
-/** Extensions are texts, booleans or 32-bit integers. */
+/** The value of an extension is a text, a boolean or a 32-bit integer. */
 const isExtension = (value: unknown): boolean =>
   typeof value === "string" ||
   typeof value === "boolean" ||
@@ -65,16 +65,14 @@ const isExtension = (value: unknown): boolean =>
 const isRight = (name: string, value: unknown): boolean =>
   (Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined)?.(value) ?? isExtension(value);
 
-/** CloudEvents in binary mode: attributes are headers, the data are the body (CloudEvents HTTP binding 1.0). */
-
 const PREFIX = "ce_";
 
-/** Without any of these, `ce-*` headers are headers like others. */
+/** A request without any of these headers is not a CloudEvent. */
 const MARKS = new Set(["ce_specversion", "ce_id", "ce_source", "ce_type"]);
 
 /**
- * Checks the attributes among the record headers of a request (`recordHeadersOf` has decoded them), where it carries a
- * CloudEvent at all, and returns whether it does. Throws CLOUDEVENT_INVALID.
+ * Binary mode (HTTP binding 1.0): tells whether the request is a CloudEvent, and checks its attributes among the record
+ * headers (`recordHeadersOf` has decoded them). Throws CLOUDEVENT_INVALID.
  */
 export const checkBinaryEvent = (headers: readonly RecordHeader[]): boolean => {
   if (!headers.some(({ name }) => MARKS.has(name))) return false;
@@ -85,12 +83,11 @@ export const checkBinaryEvent = (headers: readonly RecordHeader[]): boolean => {
   return true;
 };
 
-/** CloudEvents in structured mode: the whole event is one JSON object (CloudEvents JSON format 1.0). */
-
+/** Structured mode: the whole event is one JSON object (JSON format 1.0). */
 export const STRUCTURED_TYPE = "application/cloudevents+json";
 export const BATCHED_TYPE = "application/cloudevents-batch+json";
 
-/** The attributes of a structured event. Throws CLOUDEVENT_INVALID, and what `parseJson` does. */
+/** The attributes of a structured event. Throws CLOUDEVENT_INVALID and the errors of `parseJson`. */
 export const checkStructuredEvent = (event: Buffer, limits: ContentLimits): Attributes => {
   const attributes = attributesOf(parseJson(event, limits));
   checkAttributes(attributes);
@@ -99,13 +96,13 @@ export const checkStructuredEvent = (event: Buffer, limits: ContentLimits): Attr
 
 interface StructuredOptions {
   readonly limits: ContentLimits;
-  /** As the event's sender gave it, with its parameters. */
+  /** The sender's content type, with its parameters. */
   readonly contentType: string;
-  /** Record headers that aren't the event's own. */
+  /** Record headers beside the attributes. */
   readonly headers: readonly RecordHeader[];
 }
 
-/** The event with its own bytes, or why it is none. */
+/** The event with its own bytes, or the error if it is not a valid CloudEvent. */
 export const structuredEvent = (
   value: Buffer,
   { limits, contentType, headers }: StructuredOptions,

@@ -1,4 +1,4 @@
-/** One event becomes one record: judged by its station's schema, keyed, with its headers. */
+/** Makes the record of an event: validates it by the station's schema, and adds its key and headers. */
 import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { followPointer, stringAt, valueAt } from "../lib/json-members.ts";
@@ -9,15 +9,13 @@ import { contentTypeHeaders } from "./record-headers.ts";
 import type { EventValidator } from "./schema/validator.ts";
 import type { Station } from "./stations.ts";
 
-/** The record's key, taken from the event by a JSON pointer (RFC 6901). */
-
 /**
- * The key of an event that is known to be valid JSON: a string as it is (in UTF-8), a number by its source digits,
- * null where the pointer leads nowhere or to null. Throws KEY_REFUSED for anything else.
+ * The record key of an event that is valid JSON: a string in UTF-8, or a number by its source digits; null if the value is
+ * absent or null. Throws KEY_REFUSED for any other value.
  */
 type KeyOf = (event: Buffer) => Buffer | null;
 
-/** Reads along the pointer in the event's bytes, because a number's digits don't survive parsing. */
+/** Follows a JSON pointer (RFC 6901) in the event's bytes, because parsing would change the digits of a number. */
 export const createKeyOf = (pointer: string): KeyOf => {
   const follow = followPointer(pointer);
   return (event) => {
@@ -39,23 +37,23 @@ const keyAt = (event: Buffer, at: number): Buffer | null => {
   throw new GatewayError("KEY_REFUSED");
 };
 
-/** The record to store, or why the station refuses the event. */
+/** The record to store, or the reason why the station refuses the event. */
 type ToRecord = (event: IncomingEvent) => BrokerRecord | GatewayError;
 
-/** What one record may hold; one that holds more is refused alone. */
+/** Limits of one record. An event above a limit is refused, and the other events of the call are stored. */
 export interface RecordLimits {
-  /** Largest value in bytes; beyond it RECORD_TOO_LARGE. */
+  /** Maximum bytes of the value; above it RECORD_TOO_LARGE. */
   readonly maxEventBytes: number;
-  /** Beyond it KEY_TOO_LARGE. */
+  /** Maximum bytes of the key; above it KEY_TOO_LARGE. */
   readonly maxKeyBytes: number;
-  /** Headers beside the gateway's own; beyond it RECORD_HEADERS_TOO_MANY. */
+  /** Maximum number of headers, without the gateway's own; above it RECORD_HEADERS_TOO_MANY. */
   readonly maxHeaders: number;
-  /** Names and values of the headers together; beyond it RECORD_HEADERS_TOO_LARGE. */
+  /** Maximum bytes of all header names and values; above it RECORD_HEADERS_TOO_LARGE. */
   readonly maxHeaderBytes: number;
 }
 
 interface ToRecordOptions {
-  /** Timestamp of events that have none of their own. */
+  /** Timestamp of an event without a timestamp of its own. */
   readonly arrival: number;
   readonly limits: RecordLimits;
 }
@@ -145,8 +143,8 @@ const headersOf = (
 };
 
 /**
- * Reads the key of a stored event. A validator that speaks JSON vouches for the bytes; events of a station without one
- * may be anything, and where an event is no JSON the pointer leads nowhere: it has no key.
+ * Reads the key of a valid event. The schema may have shown that the event is JSON. Without such a schema the event may be
+ * anything, and an event that isn't JSON has no key.
  */
 const createStationKeyOf = (pointer: string, validator: EventValidator | undefined): KeyOf => {
   const keyOf = createKeyOf(pointer);

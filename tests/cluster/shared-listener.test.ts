@@ -41,11 +41,11 @@ const idOf = ({ message }: Sent): number => (message.type === "connection" ? mes
 const one = fakeWorker();
 const other = fakeWorker();
 let present: Worker[];
-let door: SharedListener;
+let listener: SharedListener;
 let clients: Socket[];
 
 const arrive = async (): Promise<Socket> => {
-  const client = connect(door.address.port, "127.0.0.1");
+  const client = connect(listener.address.port, "127.0.0.1");
   client.on("error", () => undefined);
   clients.push(client);
   await once(client, "connect");
@@ -56,14 +56,14 @@ beforeEach(async () => {
   for (const { sent } of [one, other]) sent.length = 0;
   present = [one.worker, other.worker];
   clients = [];
-  door = await openSharedListener({
+  listener = await openSharedListener({
     ...{ listener: "public", host: "127.0.0.1", port: 0, backlog: 16 },
     workers: () => present,
   });
 });
 
 afterEach(async () => {
-  await door.close();
+  await listener.close();
   for (const client of clients) client.destroy();
   for (const { sent } of [one, other])
     for (const { handle } of sent) if (handle instanceof Socket) handle.destroy();
@@ -89,8 +89,8 @@ it("closes connections while nobody serves", async () => {
 
 it("lets those who serve here accept themselves, and nobody else", () => {
   present = [one.worker];
-  door.share(one.worker);
-  door.share(other.worker);
+  listener.share(one.worker);
+  listener.share(other.worker);
 
   expect(one.sent.map(({ handle }) => handle instanceof Server)).toStrictEqual([true]);
   expect(other.sent).toStrictEqual([]);
@@ -113,7 +113,7 @@ it("lets go of a connection when its worker has it", async () => {
 
   expect(sent.handle).toHaveProperty("destroyed", false);
 
-  door.taken(idOf(sent));
+  listener.taken(idOf(sent));
 
   expect(sent.handle).toHaveProperty("destroyed", true);
 });
@@ -123,7 +123,7 @@ it("gives what waited for a worker that is gone to another one, and closes what 
   onItsWay.sent.written(null);
   const waiting = await handedToOne();
   present = [other.worker];
-  door.reclaim(one.worker);
+  listener.reclaim(one.worker);
   await once(onItsWay.client.resume(), "close");
 
   expect(other.connections()).toStrictEqual([waiting.sent.handle]);
@@ -139,8 +139,8 @@ it("closes a connection that doesn't reach its worker", async () => {
 });
 
 it("lets nobody in once it is closed", async () => {
-  await door.close();
-  const late = connect(door.address.port, "127.0.0.1");
+  await listener.close();
+  const late = connect(listener.address.port, "127.0.0.1");
   const [error] = (await once(late, "error")) as [NodeJS.ErrnoException];
 
   expect(error.code).toBe("ECONNREFUSED");

@@ -87,11 +87,11 @@ describe("one fault", () => {
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{timestamp}{body}' }]",
-      "webhooks[0].timestampHeader: the template signs {timestamp}: name its header",
+      "webhooks[0].timestampHeader: is required because the template contains {timestamp}",
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, template: '{body}{url}' }]",
-      'webhooks[0].template: got "{body}{url}", allowed: a text with {body} in it, and {timestamp}, {id} where they are signed',
+      'webhooks[0].template: got "{body}{url}", allowed: a text that contains {body}, and {timestamp} and {id} if the sender signs them',
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: hmac, secrets: [x], header: h, idPointer: id }]",

@@ -1,7 +1,7 @@
 /**
- * Many concurrent produces become one append (group commit): while an append to a topic is in flight the next one
- * gathers, so that there is no timer to wait for, an idle topic is appended to at once, and the batches grow with the
- * load. Topics don't wait for each other.
+ * Groups concurrent produces into one append (group commit). While an append to a topic is in flight, the next one gathers.
+ * So no timer delays an event, an idle topic gets its append at once, and the appends grow with the load. Topics do not wait
+ * for each other.
  */
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
@@ -13,60 +13,65 @@ export interface BatcherOptions extends ChunkLimits {
   readonly broker: Pick<Broker, "append">;
   /** Milliseconds from arrival after which an event that isn't stored fails. */
   readonly deliveryTimeoutMs: number;
-  /** Bytes of events, record overhead included, that may wait or be in flight, all topics together. */
+  /** Maximum bytes of all records that wait or are in flight, over all topics, record overhead included. */
   readonly maxBufferedBytes: number;
-  /** Milliseconds that a call may wait for its append before it counts as an overload. Default: 1000. */
+  /** Milliseconds. If all calls of a topic wait longer than this for as long as this, new calls get OVERLOADED. Default: 1000. */
   readonly longestWaitMs?: number;
-  /** One append that has settled: how long it took and what it carried. */
+  /** Called when an append has settled, with its duration in seconds and its number of records. */
   readonly appendObserved?: (seconds: number, records: number) => void;
 }
 
 export interface Batcher {
   /**
-   * Stores records of one topic and settles, never rejects: one outcome per record, in order. They reach the broker in
-   * their order, however many appends it takes, and those of one `order` in the order of their calls; the caller leaves
-   * the array alone until then. Failures beside the broker's own: OVERLOADED at once where the buffer can't take all of
-   * them (a call alone may be larger than the buffer) or the topic's calls have long been waiting for long;
-   * SHUTTING_DOWN; BROKER_UNAVAILABLE for what wasn't handed to the broker in time; and BROKER_AMBIGUOUS for what was
-   * and isn't answered: its append may still settle, and the topic's next one waits for that.
+   * Stores records of one topic. Never rejects: resolves with one outcome per record, in order. The records reach the
+   * broker in their order, also over several appends, and the calls of one `order` in the order of the calls. The caller
+   * must not change the array until then.
+   *
+   * Failures, beside those of the broker:
+   * - OVERLOADED, at once: the buffer can't take the whole call (a call larger than the buffer is possible if the buffer is
+   *   empty), or the topic's queue stands.
+   * - SHUTTING_DOWN.
+   * - BROKER_UNAVAILABLE: the broker did not get the record before the deadline.
+   * - BROKER_AMBIGUOUS: the broker got the record and did not answer before the deadline. The append may still settle; the
+   *   topic's next append waits for it.
    */
   append(topic: string, records: readonly BrokerRecord[], order?: Order): Promise<readonly AppendOutcome[]>;
-  /** Bytes that wait or are in flight now. */
+  /** Bytes of records that wait or are in flight now. */
   readonly bufferedBytes: number;
-  /** Takes nothing new, and resolves once all that was taken has its outcome and no append is in flight. */
+  /** Takes no new calls. Resolves when every call has its outcomes and no append is in flight. */
   close(): Promise<void>;
 }
 
 const LONGEST_WAIT = 1000;
 
 export const createBatcher = (options: BatcherOptions): Batcher => {
-  const lanes = new Map<string, TopicQueue>();
+  const queues = new Map<string, TopicQueue>();
   let bufferedBytes = 0;
   let closing: { readonly done: Promise<void>; readonly finish: () => void } | undefined;
 
-  const laneOf = (topic: string): TopicQueue => {
-    const known = lanes.get(topic);
+  const queueOf = (topic: string): TopicQueue => {
+    const known = queues.get(topic);
     if (known !== undefined) return known;
-    // An idle lane is dropped, so that there are never more of them than the buffer has events.
-    const lane = createTopicQueue(topic, {
+    // An idle queue is dropped, so there are never more queues than events in the buffer.
+    const queue = createTopicQueue(topic, {
       longestWaitMs: LONGEST_WAIT,
       ...options,
       onFreed: (bytes) => {
         bufferedBytes -= bytes;
       },
       onIdle: () => {
-        lanes.delete(topic);
-        if (lanes.size === 0) closing?.finish();
+        queues.delete(topic);
+        if (queues.size === 0) closing?.finish();
       },
     });
-    lanes.set(topic, lane);
-    return lane;
+    queues.set(topic, queue);
+    return queue;
   };
 
   const refusal = (topic: string, bytes: number): GatewayError | undefined => {
     if (closing !== undefined) return new GatewayError("SHUTTING_DOWN");
     const full = bufferedBytes > 0 && bufferedBytes + bytes > options.maxBufferedBytes;
-    const overloaded = full || lanes.get(topic)?.isOverloaded === true;
+    const overloaded = full || queues.get(topic)?.isOverloaded === true;
     return overloaded ? new GatewayError("OVERLOADED") : undefined;
   };
 
@@ -79,7 +84,7 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
       bufferedBytes += bytes;
       return new Promise((resolve) => {
         const pending = createPending(records, options.deliveryTimeoutMs, resolve);
-        laneOf(topic).add(pending, order);
+        queueOf(topic).add(pending, order);
       });
     },
     get bufferedBytes() {
@@ -89,7 +94,7 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
       if (closing === undefined) {
         const { promise, resolve } = withResolvers();
         closing = { done: promise, finish: resolve };
-        if (lanes.size === 0) resolve();
+        if (queues.size === 0) resolve();
       }
       return closing.done;
     },

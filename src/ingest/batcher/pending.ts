@@ -1,26 +1,29 @@
-/** One call to the batcher that waits for its outcomes: one object for all its records, however many they are. */
+/** A call to the batcher that waits for its outcomes. One object holds all records of the call. */
 import type { AppendOutcome, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
 
 export interface Pending {
   readonly records: readonly BrokerRecord[];
-  /** In the milliseconds of `performance.now()`, as `deadline`. */
+  /** Milliseconds of `performance.now()`, like `deadline`. */
   readonly arrived: number;
-  /** When what isn't answered fails. */
+  /** Records without an outcome fail at this time. */
   readonly deadline: number;
-  /** Records from here on haven't been handed to the broker. */
+  /** Number of records that were given to the broker. */
   taken: number;
   answered: number;
-  /** What has been answered so far, where one append didn't answer all. */
+  /** The outcomes so far, if the records go out in more than one append. */
   outcomes: AppendOutcome[] | undefined;
   settled: boolean;
-  /** Who has to go first, where calls keep an order; let go of once it has, so that a stream is no endless chain. */
+  /**
+   * The call before this one, if calls keep an order. It is cleared once that call has gone, so that a long stream is not
+   * kept in memory as a chain.
+   */
   after: Pending | undefined;
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
 }
 
-/** A call that arrives now. */
+/** A call that arrives now; `timeoutMs` sets its deadline. */
 export const createPending = (
   records: readonly BrokerRecord[],
   timeoutMs: number,
@@ -46,14 +49,14 @@ export const failEach = (records: readonly BrokerRecord[], error: GatewayError):
   return records.map(() => outcome);
 };
 
-/** Some of a pending's records in an append: `count` of them from `from` on. */
+/** The records of a call that are part of one append: `count` records from index `from`. */
 interface CallSlice {
   readonly pending: Pending;
   readonly from: number;
   readonly count: number;
 }
 
-/** Is it the pending's turn: is all of the one before it with the broker, or given up? */
+/** Can the call go: has the broker all records of the call before it, or has that call failed? */
 const mayGo = (pending: Pending): boolean => {
   const { after } = pending;
   if (after !== undefined && !after.settled && after.taken < after.records.length) return false;
@@ -61,7 +64,7 @@ const mayGo = (pending: Pending): boolean => {
   return true;
 };
 
-/** Hands a part its outcomes, which begin at `offset`. One that has expired meanwhile doesn't listen. */
+/** Gives a slice its outcomes, which begin at `offset`. An expired call ignores them. */
 export const answer = (
   { pending, from, count }: CallSlice,
   outcomes: readonly AppendOutcome[],
@@ -81,7 +84,7 @@ export const answer = (
   if (pending.answered === pending.records.length) settle(pending, pending.outcomes);
 };
 
-/** Settles each record that has no outcome: those handed to the broker may be stored, the others certainly aren't. */
+/** Fails each record without an outcome: BROKER_AMBIGUOUS if the broker has it (it may be stored), else BROKER_UNAVAILABLE. */
 export const expire = (pending: Pending): void => {
   const ambiguous: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_AMBIGUOUS") };
   const unavailable: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
@@ -98,8 +101,7 @@ const settle = (pending: Pending, outcomes: readonly AppendOutcome[]): void => {
   pending.resolve(outcomes);
 };
 
-/** What one append carries, gathered from those who wait. */
-
+/** The records of one append, taken from the waiting calls. */
 export interface Chunk {
   readonly parts: readonly CallSlice[];
   readonly records: readonly BrokerRecord[];
@@ -107,15 +109,16 @@ export interface Chunk {
 }
 
 export interface ChunkLimits {
-  /** One append carries at most so many records … */
+  /** Maximum number of records of one append. */
   readonly maxAppendRecords: number;
-  /** … and, unless a single record is larger, so many bytes. */
+  /** Maximum bytes of one append. A single record may be larger. */
   readonly maxAppendBytes: number;
 }
 
 /**
- * Takes the next chunk out of `waiting`. Everyone in turn gets an equal share, and what room is left goes to those who
- * still have records, so that a single event doesn't wait behind 100,000. Who isn't done goes to the back of the queue.
+ * Takes the next chunk out of `waiting`. Each call in turn gets an equal share, and the rest of the chunk is filled with
+ * further records of the same calls: so a single event does not wait behind 100,000. A call with records left goes to the
+ * end of the queue.
  */
 export const gather = (waiting: Pending[], limits: ChunkLimits): Chunk => {
   const builder = createBuilder(limits);

@@ -1,24 +1,25 @@
+/** The appends to one topic: one append is in flight, and meanwhile the next one gathers. */
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
 import { answer, type Chunk, type ChunkLimits, expire, failEach, gather, type Pending } from "./pending.ts";
 
 /**
- * Tells a queue that stands from one that comes and goes, after CoDel (RFC 8289): the length says nothing, and one
- * long wait may be a hiccup. When nobody has come through soon for a while, more is coming than goes out, and who
- * still joins only waits for its time to run out.
+ * Detects a standing queue, after CoDel (RFC 8289). The length of a queue does not show overload, and one long wait may be
+ * an exception. If no call has waited for a short time only during a whole interval, more calls arrive than leave, and a
+ * new call would only wait until its deadline.
  */
 interface StandingQueue {
-  /** Somebody has come through, after so many milliseconds. */
+  /** A call has left the queue after `waitedMs` milliseconds. */
   cameThrough(waitedMs: number): void;
-  /** A queue that doesn't move at all isn't standing: whatever holds it up may be over in time. */
+  /** false for a queue that doesn't move at all: its obstacle may be gone before the deadlines. */
   readonly stands: boolean;
 }
 
 interface StandingQueueOptions {
-  /** Longer waits than this, for as long as this: the queue stands. In milliseconds. */
+  /** Milliseconds. The queue stands if all waits of an interval of this length were longer than this. */
   readonly longestWaitMs: number;
-  /** Milliseconds of a clock that never jumps. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
@@ -37,33 +38,31 @@ export const createStandingQueue = ({ longestWaitMs, now }: StandingQueueOptions
   };
 };
 
-/** The appends to one topic: one in flight, the next one gathering meanwhile. */
-
 interface TopicQueueOptions extends ChunkLimits {
   readonly broker: Pick<Broker, "append">;
-  /** Milliseconds; calls that wait longer, and no shorter ones between them, make an overload. */
+  /** Milliseconds, as in `StandingQueueOptions`. */
   readonly longestWaitMs: number;
-  /** One append that has settled: how long it took and what it carried. */
+  /** Called when an append has settled, with its duration in seconds and its number of records. */
   readonly appendObserved?: ((seconds: number, records: number) => void) | undefined;
-  /** So many bytes no longer wait nor are in flight. */
+  /** Called when `bytes` are neither waiting nor in flight any more. */
   readonly onFreed: (bytes: number) => void;
-  /** Nothing waits, nothing is in flight; the lane isn't used again. */
+  /** Called when no call waits or is in flight. The queue is not used again. */
   readonly onIdle: () => void;
 }
 
-/** Ties calls together that must reach the broker one after the other: a stream's. Known by its identity. */
+/** Calls with the same object reach the broker one after the other, for example the calls of a stream. */
 export type Order = object;
 
 export interface TopicQueue {
-  /** More comes than goes out: who joins now waits for long, and makes it longer. */
+  /** More calls arrive than leave: a new call would wait for a long time. */
   readonly isOverloaded: boolean;
   add(pending: Pending, order?: Order): void;
 }
 
-/** An event may fail so many milliseconds after its deadline; in an outage each sweep looks at everyone who waits. */
+/** Milliseconds. An event may fail this long after its deadline, because in an outage each sweep visits every waiting call. */
 const SWEEP_MS = 10;
 
-/** More than the loop of a busy gateway needs for some hundred requests. */
+/** Milliseconds: more than the event loop of a busy gateway needs for several hundred requests. */
 const LONGEST_GATHERING_MS = 5;
 
 export const createTopicQueue = (topic: string, options: TopicQueueOptions): TopicQueue => {
@@ -126,8 +125,8 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
 };
 
 /**
- * Tells whether there are any, once a turn of the event loop has brought no more: an idle gateway's loop turns at once
- * and brings nobody, a busy one's brings more with each turn, and an append costs as much as ten events.
+ * Waits until a turn of the event loop brings no further call, then tells whether any call waits. On an idle gateway the
+ * turn ends at once. On a busy one each turn brings more calls, and an append costs as much as ten events.
  */
 const gathered = async (waiting: () => number, enough: number): Promise<boolean> => {
   const latest = performance.now() + LONGEST_GATHERING_MS;
@@ -150,14 +149,14 @@ const send = async (
   try {
     return await broker.append(topic, records);
   } catch (cause) {
-    // The port never rejects; were an adapter to break that, nothing would be known of these records.
+    // The port never rejects. If an adapter does, the outcome of these records is unknown.
     return failEach(records, new GatewayError("BROKER_AMBIGUOUS", { cause }));
   } finally {
     appendObserved?.((performance.now() - began) / 1000, records.length);
   }
 };
 
-/** Of those whose turn has come for the first time: a large call takes several turns by itself. */
+/** The longest wait of the calls whose first records are in the chunk: a large call needs several appends in any case. */
 const longestWait = ({ parts }: Chunk): number => {
   const now = performance.now();
   return parts.reduce(

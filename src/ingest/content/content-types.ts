@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors.ts";
 import { type ContentType, mediaTypeOf } from "./content-type.ts";
 import { json } from "./json.ts";
 
-/** Text of any kind and in any charset: the bytes are the event. */
+/** Text in any charset: the bytes are the event. */
 
 const text: ContentType = {
   name: "text",
@@ -11,11 +11,10 @@ const text: ContentType = {
   check: () => undefined,
 };
 
-/** Protocol Buffers: without a schema nothing can be said of the bytes. */
-
 /** The content type of the events that protobuf stations store. */
 export const PROTOBUF_MEDIA_TYPE = "application/x-protobuf";
 
+/** Protocol Buffers: without a schema the bytes can't be checked. */
 const protobuf: ContentType = {
   name: "protobuf",
   matches: (mediaType) => mediaType === PROTOBUF_MEDIA_TYPE || mediaType === "application/protobuf",
@@ -24,7 +23,7 @@ const protobuf: ContentType = {
 
 const CONTENT_TYPES: readonly ContentType[] = [json, protobuf, text];
 
-/** The kind of body that a Content-Type header announces. Throws CONTENT_TYPE_UNSUPPORTED, also where there is none. */
+/** The content type of a Content-Type header. Throws CONTENT_TYPE_UNSUPPORTED, also for an absent header. */
 export const contentTypeOf = (header: string | undefined): ContentType => {
   const mediaType = mediaTypeOf(header ?? "");
   const found = CONTENT_TYPES.find((type) => type.matches(mediaType));

@@ -1,27 +1,27 @@
-/** The events of one call, found and counted in its body before anything is made of them. */
+/** The events of one call: found and counted in the bytes of the body before an object is built. */
 import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../errors.ts";
 import { afterSpace, objectsIn, type ListFault } from "../../lib/json-list.ts";
 import type { ContentLimits } from "./content-type.ts";
 
 export interface EventListLimits extends ContentLimits {
-  /** Events of one call; with more it is refused: EVENTS_TOO_MANY. */
+  /** Maximum number of events of one call; above it EVENTS_TOO_MANY. */
   readonly maxEvents: number;
 }
 
 export interface EventList {
   readonly count: number;
-  /** Bytes of all elements. */
+  /** Sum of the bytes of all elements. */
   readonly bytes: number;
-  /** The element's own bytes: digits, escapes, duplicate keys and spaces inside are as they came. */
+  /** The source bytes of the elements: digits, escapes, duplicate keys and spaces are unchanged. */
   at(index: number): Buffer;
   /** Offset just past the array. */
   readonly end: number;
 }
 
 /**
- * The objects of the array at `at`, which is checked up to its end; `levels` is how deep it lies itself. Throws what
- * `refuse` makes of a fault; by default REQUEST_UNSUPPORTED, JSON_TOO_DEEP and EVENTS_TOO_MANY.
+ * Finds the objects of the array at offset `at` and checks the array up to its end. `levels` is the nesting of the array
+ * itself. Throws the error that `refuse` makes of a fault; by default REQUEST_UNSUPPORTED, JSON_TOO_DEEP or EVENTS_TOO_MANY.
  */
 export const eventListAt = (
   body: Buffer,
@@ -42,7 +42,7 @@ export const eventListAt = (
   };
 };
 
-/** The body of a batch: an array of objects and nothing else. Throws REQUEST_UNSUPPORTED, JSON_TOO_DEEP and EVENTS_TOO_MANY. */
+/** The events of a batch, which is an array of objects. Throws REQUEST_UNSUPPORTED, JSON_TOO_DEEP or EVENTS_TOO_MANY. */
 export const eventListOf = (body: Buffer, limits: EventListLimits): EventList => {
   if (!isUtf8(body)) throw new GatewayError("REQUEST_UNSUPPORTED");
   const list = eventListAt(body, { at: afterSpace(body, 0), levels: 1 }, limits);

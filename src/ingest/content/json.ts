@@ -1,4 +1,4 @@
-/** JSON as RFC 8259 has it between systems: UTF-8 without a byte order mark, nested no deeper than we allow. */
+/** JSON in UTF-8 without a byte order mark (RFC 8259, section 8.1), within the configured limits. */
 import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../errors.ts";
 import { createJsonChecker } from "../../lib/json-check.ts";
@@ -10,8 +10,8 @@ import type { ContentLimits, ContentType } from "./content-type.ts";
 const DEFAULTS = { maxValues: 500_000, maxMembers: 100_000 };
 
 /**
- * Parses one JSON text. Throws JSON_TOO_DEEP, or JSON_INVALID whose cause says why: the parser's words, or that the
- * bytes are not UTF-8, or that there are too many values.
+ * Parses one JSON text. Throws JSON_TOO_DEEP, or JSON_INVALID whose cause names the reason: the parser's error, bytes that
+ * are not UTF-8, or too many values or members.
  */
 export const parseJson = (body: Buffer, limits: ContentLimits): unknown => {
   const { maxDepth, maxValues, maxMembers } = { ...DEFAULTS, ...limits };
@@ -27,10 +27,10 @@ export const parseJson = (body: Buffer, limits: ContentLimits): unknown => {
   }
 };
 
-/** One for all texts, whose checks never overlap: a checker for each event takes 1.1 µs of its 80. */
+/** One checker for all texts, because checks never overlap. A new checker per event costs 1.1 µs of an event's 80 µs. */
 const checker = createJsonChecker();
 
-/** Is it one JSON text? `checker` then knows how deep it is. */
+/** Is the body one JSON text? `checker.deepest` is its nesting afterwards. */
 const isWhole = (body: Buffer): boolean => {
   checker.reset();
   const end = checker.read(body, 0);
@@ -38,7 +38,7 @@ const isWhole = (body: Buffer): boolean => {
   return checker.state === "complete" && afterSpace(body, end) === body.length;
 };
 
-/** The same without building anything. */
+/** Checks one JSON text without building objects. Throws JSON_TOO_DEEP or JSON_INVALID. */
 export const checkJson = (body: Buffer, { maxDepth }: ContentLimits): void => {
   if (!isUtf8(body)) throw notUtf8();
   const whole = isWhole(body);
@@ -49,8 +49,8 @@ export const checkJson = (body: Buffer, { maxDepth }: ContentLimits): void => {
 const DOCUMENT = { depth: 100, values: 100_000, members: 100_000 };
 
 /**
- * For a body that is no event but a request's fields: those have fewer values, and fewer levels. Throws JSON_INVALID and
- * JSON_TOO_DEEP for more of them; for what is no JSON in UTF-8 as JSON.parse does.
+ * Parses a body with the fields of a request, which may have fewer values and levels than an event. Throws JSON_INVALID or
+ * JSON_TOO_DEEP above these limits, and a SyntaxError if the body isn't JSON in UTF-8.
  */
 export const parseDocument = (body: Buffer): unknown => {
   if (!isUtf8(body)) throw new SyntaxError("not valid UTF-8");
@@ -60,7 +60,7 @@ export const parseDocument = (body: Buffer): unknown => {
   return JSON.parse(body.toString()) as unknown;
 };
 
-/** Is it one JSON text? Answered without building anything. */
+/** Is the body one JSON text? Builds no objects. */
 export const isJson = (body: Buffer): boolean => isWhole(body);
 
 const tooMany = (what: "values" | "members", most: number): GatewayError => {

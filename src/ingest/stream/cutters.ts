@@ -1,39 +1,39 @@
-/** Cutting a stream of events that arrives in chunks of any size into the texts of single events. */
+/** Cuts a stream that arrives in chunks of any size into the texts of single events. */
 import { GatewayError } from "../../errors.ts";
 import { createJsonChecker } from "../../lib/json-check.ts";
 import { afterSpace } from "../../lib/json-list.ts";
 import { tooManyEvents } from "../content/event-list.ts";
 
 export interface Cut {
-  /** Texts that this chunk completed, in order; slices of the chunks where they lie in one. */
+  /** The texts that this chunk completed, in order. A text that lies in one chunk is a slice of it. */
   readonly texts: readonly Buffer[];
-  /** What makes the rest of the stream unreadable, after these texts: nothing more may be pushed. */
+  /** The fault after these texts. The rest of the stream can't be read; push nothing more. */
   readonly fault: GatewayError | undefined;
 }
 
-/** Holds at most one unfinished text, of at most `maxBytes`. */
+/** Buffers at most one unfinished text of at most `maxBytes`. */
 export interface Cutter {
   push(chunk: Buffer): Cut;
-  /** The stream is over: an unfinished text is completed or a fault. */
+  /** Call it at the end of the stream: an unfinished text is completed, or is a fault. */
   end(): Cut;
 }
 
 interface CutterLimits {
-  /** Largest text of one event. */
+  /** Maximum bytes of one event's text. */
   readonly maxBytes: number;
 }
 
-/** The pieces of one text that lie in several chunks. */
+/** The parts of one text that came in several chunks. */
 interface Pieces {
   readonly length: number;
   add(piece: Buffer): void;
-  /** The whole text; the pieces are forgotten. */
+  /** Returns the whole text and clears the buffer. */
   take(last: Buffer): Buffer;
 }
 
 const SMALLEST = 1024;
 
-/** Pieces are copied together as they come: a text that trickles in byte by byte costs its size, not a buffer a byte. */
+/** Copies the parts into one growing buffer: a text that arrives byte by byte costs its size, not a buffer per byte. */
 const createPieces = (): Pieces => {
   let held: Buffer = Buffer.alloc(0);
   let length = 0;
@@ -61,17 +61,17 @@ const createPieces = (): Pieces => {
   };
 };
 
-/** Newline-delimited events (NDJSON): one text a line, blank lines left out. */
-
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 const isBlank = (line: Buffer): boolean => line.every((byte) => byte <= 0x20);
 
-/** CRLF ends a line too. */
+/** A line may also end with CRLF. */
 const withoutReturn = (line: Buffer): Buffer => (line.at(-1) === RETURN ? line.subarray(0, -1) : line);
 
-/** The last line needs no newline. Fault: RECORD_TOO_LARGE. */
+/**
+ * NDJSON: one text per line. Blank lines are skipped, and the last line needs no line break. Fault: RECORD_TOO_LARGE.
+ */
 export const createLineCutter = (limits: CutterLimits): Cutter => {
   const pieces = createPieces();
 
@@ -109,23 +109,22 @@ export const createLineCutter = (limits: CutterLimits): Cutter => {
   };
 };
 
-/** JSON texts one after the other, with or without white space between them: the REST Proxy's way to stream. */
-
 interface JsonCutterLimits extends CutterLimits {
-  /** Texts of one chunk. */
+  /** Maximum number of texts of one chunk. */
   readonly maxTexts?: number;
 }
 
 /**
- * Checks each byte as it comes, so that what is broken is told at the byte that breaks it. A chunk may end anywhere,
- * within a UTF-8 sequence or an escape too. Faults: JSON_INVALID for broken JSON and for an end within a text,
- * RECORD_TOO_LARGE, EVENTS_TOO_MANY.
+ * Concatenated JSON texts, with or without white space between them, as the REST Proxy streams them. Each byte is checked
+ * when it arrives, so broken JSON is reported at the byte that breaks it. A chunk may end anywhere, also within a UTF-8
+ * sequence or an escape. Faults: JSON_INVALID for broken JSON and for an end within a text, RECORD_TOO_LARGE,
+ * EVENTS_TOO_MANY.
  */
 export const createJsonCutter = ({ maxBytes, maxTexts = Infinity }: JsonCutterLimits): Cutter => {
   const pieces = createPieces();
   const checker = createJsonChecker();
 
-  /** Goes on with the text that is open and begins those that follow; returns the fault that stops it. */
+  /** Continues the unfinished text and starts the next texts. Returns the fault that stops the stream. */
   const cut = (chunk: Buffer, texts: Buffer[]): GatewayError | undefined => {
     let i = 0;
     for (;;) {
