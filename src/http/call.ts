@@ -1,30 +1,30 @@
-/** One request and its answer, with what was learnt of it on the way: for the error responder, the log and metrics. */
+/** A request and its response, with the facts that the error responder, the log and the metrics need. */
 import type { Request, Response } from "express";
 import type { Principal } from "../auth/principal.ts";
 import type { GatewayError } from "../errors.ts";
 import type { ErrorFamily, Row } from "./row.ts";
 
 export interface Call {
-  /** Names the request in the answer, in error bodies and in the log. */
+  /** Identifies the request in the answer, in error bodies and in the log. */
   readonly id: string;
   readonly request: Request;
   readonly response: Response;
-  /** Milliseconds of a clock that never jumps. */
+  /** Milliseconds of a monotonic clock. */
   readonly startedAt: number;
-  /** The route's template; undefined while, or if, no route matches. */
+  /** The template of the route; undefined before a route matches, and if none does. */
   route: string | undefined;
   family: ErrorFamily;
-  /** Logged at debug level: probes ask too often to be worth a line. */
+  /** The call is logged at debug level, as probes are: they are too frequent for a line each. */
   quiet: boolean;
   principal: Principal | undefined;
-  /** A credential that is not public stands behind it: an account's, a server's key, an operator's. */
+  /** The call has a secret credential: of an account, a server key or an operator. */
   isKnown: boolean;
-  /** Bytes of the body, and the memory that gets them back when the call has ended. */
+  /** Memory taken for the body; it is returned when the call has ended. */
   heldBytes: number;
   heldIn: { give(bytes: number): void } | undefined;
-  /** The failure that became the answer. */
+  /** The error that was answered. */
   failure: GatewayError | undefined;
-  /** The client asked for each event's outcome (RFC 7240, `return=representation`). */
+  /** The client asked for the result of each event (RFC 7240, `return=representation`). */
   representation: boolean;
   readonly facts: CallFacts;
 }
@@ -32,23 +32,23 @@ export interface Call {
 /** A call whose principal is known. */
 export type AuthorisedCall = Call & { readonly principal: Principal };
 
-/** For the log line. */
+/** Facts for the log line. */
 export interface CallFacts {
   station?: string;
-  /** Events by how they ended. */
+  /** Number of events by outcome. */
   stored?: number;
   refused?: number;
   unstored?: number;
-  /** Events in the answer. */
+  /** Number of events in the answer. */
   consumed?: number;
-  /** Of the body, as stored: decoded. */
+  /** Bytes of the decoded body. */
   bytes?: number;
 }
 
 const CALL = Symbol("call");
 type Carrier = Response & { [CALL]?: Call };
 
-/** Ties a new call to its response; the first thing that happens to a request. */
+/** Creates the call of a response. The first middleware calls it. */
 export const openCall = (request: Request, response: Response, id: string): Call => {
   const call: Call = {
     id,
@@ -70,14 +70,14 @@ export const openCall = (request: Request, response: Response, id: string): Call
   return call;
 };
 
-/** The call that this response answers; there is one for every request that the app has seen. */
+/** The call of a response. Every request of the app has one. */
 export const callOf = (response: Response | undefined): Call => {
   const call = (response as Carrier | undefined)?.[CALL];
   if (call === undefined) throw new TypeError("No call was opened for this response");
   return call;
 };
 
-/** From here on the call is that route's: its errors are told in the route's words. */
+/** The call enters a route: errors have the shape of its API family from here on. */
 export const enterRoute = (response: Response, row: Row): Call => {
   const call = callOf(response);
   call.route = row.path;

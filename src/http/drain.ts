@@ -1,41 +1,41 @@
 /**
- * Going down without breaking a connection that somebody uses. The listening socket closes first; then each connection
- * gets to send one more request, whose answer says that it was the last (RFC 9112, section 9.6).
+ * Shutdown without a broken request. The listening socket closes first. Then each connection may send one more request, whose
+ * answer has `Connection: close` (RFC 9112, section 9.6).
  */
 import type { RequestListener, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 
 export interface DrainOptions {
-  /** Whatever is still open after this time, in milliseconds, is cut. */
+  /** Milliseconds after which the remaining connections are cut. */
   readonly graceMs: number;
   /**
-   * For this long unused connections stay open, because a request may be under way on them. Closing them at once is
-   * what makes clients see resets.
+   * Milliseconds for which idle connections stay open, because a request may be on its way on them. If they were closed at
+   * once, clients would see resets.
    */
   readonly idleMs?: number;
 }
 
 const IDLE_MS = 1000;
-/** Looks within the idle time. Several of them, because a process that was stalled sees silence where bytes wait to be read. */
+/** Checks within the idle time. One check is not enough: after a stall, a connection with unread bytes looks idle. */
 const LOOKS = 4;
-/** Connections that may wait in the system's queue when a server stops accepting. */
+/** Maximum number of connections that may wait in the operating system's queue when a server stops accepting. */
 const MAX_QUEUED = 511;
-/** The first turn may have its poll phase behind it. */
+/** Turns of the event loop without a new connection. The first turn may already be past its poll phase. */
 const QUIET_TURNS = 3;
 
-/** Resolves once the server has no connection left. `sockets` are all that are open. */
+/** Resolves when the server has no open connection. `sockets` are all open connections. */
 export const drain = async (
   server: Server,
   sockets: ReadonlySet<Socket>,
   { graceMs, idleMs = IDLE_MS }: DrainOptions,
 ): Promise<void> => {
-  // First of all: a client whose connection is closed while the server still listens comes back with a new one.
+  // This comes first: a client whose connection closes while the server listens would open a new one.
   await stopAccepting(server);
   const sayLast = lastAnswers();
   server.prependListener("request", sayLast).prependListener("checkContinue", sayLast);
 
   const closeIdle = idleCloser(sockets);
-  // Looks after the poll phase, in which what has arrived is read.
+  // Checks after the poll phase, in which the arrived bytes are read.
   const sweep = setInterval(() => setImmediate(closeIdle), idleMs / LOOKS);
   const cut = setTimeout(() => {
     for (const socket of sockets) socket.destroy();
@@ -46,7 +46,7 @@ export const drain = async (
 };
 
 /**
- * Marks each answer as its connection's last, until another request turns out to follow: pipelined ones are all
+ * Marks each answer as the last one of its connection, unless another request has arrived: all pipelined requests are
  * answered.
  */
 const lastAnswers = (): RequestListener => {
@@ -59,7 +59,7 @@ const lastAnswers = (): RequestListener => {
   };
 };
 
-/** Closes what waits for no answer and has sent nothing in the last looks. */
+/** Closes connections that wait for no answer and have sent nothing during the last checks. */
 const idleCloser = (sockets: ReadonlySet<Socket>): (() => void) => {
   const seen = new WeakMap<Socket, { readonly bytesRead: number; readonly silentLooks: number }>();
   for (const socket of sockets) seen.set(socket, { bytesRead: socket.bytesRead, silentLooks: 0 });
@@ -74,14 +74,14 @@ const idleCloser = (sockets: ReadonlySet<Socket>): (() => void) => {
   };
 };
 
-/** node keeps the answer that a connection waits for under this name, and tells it nowhere else. */
+/** The answer that a connection waits for. node has no public name for it. */
 export const pendingAnswer = (socket: Socket): ServerResponse | undefined =>
   (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 
 /**
- * Not http's own close, which would cut the unused connections with it. Resolves once no connection comes in any more.
- * Closing resets what the system holds in its queue, and a turn of the event loop accepts only one connection: so it goes
- * on until a few turns bring none.
+ * Stops accepting connections, and resolves when no new connection can come. It is not `http.Server.close`, which would also
+ * cut idle connections. Closing the socket resets the connections in the operating system's queue, and a turn of the event
+ * loop accepts only one of them: so accepting goes on until several turns bring no connection.
  */
 export const stopAccepting = async (server: NetServer): Promise<void> => {
   let accepted = 0;
@@ -97,10 +97,10 @@ export const stopAccepting = async (server: NetServer): Promise<void> => {
   NetServer.prototype.close.call(server);
 };
 
-/** Resolves after the event loop's poll phase, where connections are accepted. */
+/** Resolves after the poll phase of the event loop, in which connections are accepted. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Those that the server was given too, for which node's own close doesn't wait. */
+/** Waits also for the connections that another process accepted, which node's own close does not do. */
 const allClosed = async (sockets: ReadonlySet<Socket>): Promise<void> => {
   while (sockets.size > 0) {
     await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve))));

@@ -1,18 +1,18 @@
-/** Error bodies: each API family answers in its own clients' language. */
+/** Error bodies: each API family has the shape that its clients know. */
 import { STATUS_CODES } from "node:http";
 import { ERRORS, type GatewayError } from "../errors.ts";
 import type { Call } from "./call.ts";
 import { eventResult } from "./results.ts";
 import type { ErrorFamily } from "./row.ts";
 
-/** Errors as Confluent's REST Proxy tells them, with what it leaves out: whether it is worth to send again. */
+/** Errors of Confluent's REST Proxy, with `retriable`, which the original doesn't have. */
 
 interface RestProxyError {
   readonly error_code: number;
   readonly message: string;
-  /** May the same record be sent again? */
+  /** The client can send the same record again. */
   readonly retriable: boolean;
-  /** Nobody knows whether the record is stored. */
+  /** It is unknown whether the record is stored. */
   readonly ambiguous?: true;
   readonly retry_after_ms?: number;
 }
@@ -27,7 +27,7 @@ export const restProxyError = (error: GatewayError, message = error.message): Re
 
 export const retryAfterMs = ({ retryAfter = 0 }: GatewayError): number => Math.ceil(retryAfter * 1000);
 
-/** The code begins with its HTTP status, but for the server's own failures, of which 50003 is a 503. */
+/** The code begins with the HTTP status. Exception: 50003 is a 503. */
 const restProxyStatus = ({ code, status }: GatewayError): number => {
   const { restProxy } = ERRORS[code];
   if (status >= 500) return status;
@@ -43,11 +43,11 @@ interface ErrorAnswer extends ErrorBody {
   readonly status: number;
 }
 
-/** The status of a failure's answer: the REST Proxy's codes bring their own. */
+/** The HTTP status of an error. In the REST Proxy family it follows from the error code. */
 export const errorStatus = (error: GatewayError, family: ErrorFamily): number =>
   family === "rest-proxy" ? restProxyStatus(error) : error.status;
 
-/** The answer for a failure, in the words of the call's family. */
+/** The answer for an error, in the shape of the call's family. */
 export const errorAnswer = (error: GatewayError, call: Call): ErrorAnswer => ({
   status: errorStatus(error, call.family),
   ...FAMILIES[call.family](error, call),
@@ -60,7 +60,7 @@ const auth = (error: GatewayError): ErrorBody =>
     message: error.code === "USERNAME_REQUIRED" ? [{ field: "Username", reason: "required" }] : error.message,
   });
 
-/** `/stations`: as the Memphis gateway has it, whose failed authentications look alike on every route. */
+/** `/stations`: the Memphis gateway's shape. Every failed authentication has the same body. */
 const stations = (error: GatewayError, call: Call): ErrorBody => {
   if (error.code === "UNAUTHORIZED") return auth(error);
   const body = { error: error.message, success: false };
@@ -73,7 +73,7 @@ const restProxy = (error: GatewayError): ErrorBody => json(restProxyError(error)
 const connect = (error: GatewayError): ErrorBody =>
   json({ error_code: error.status, message: error.message });
 
-/** RFC 9457. The type says no more than the status does; `code` names the row of the table of errors. */
+/** RFC 9457. The type adds nothing to the status; `code` is the row in the table of errors. */
 const problem = (error: GatewayError, call: Call): ErrorBody => ({
   contentType: "application/problem+json",
   body: problemDocument(error, call.id),

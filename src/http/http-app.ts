@@ -1,4 +1,4 @@
-/** An Express app from a route table: the order of the middleware, and what becomes of paths that no row names. */
+/** An Express app of a route table: the order of the middleware, and the answers for unknown paths. */
 import express, { type Express, type RequestHandler } from "express";
 import { GatewayError } from "../errors.ts";
 import type { RequestLog } from "../observability/logger/request-lines.ts";
@@ -17,21 +17,21 @@ import type { AuthNeed, Route } from "./routes.ts";
 import type { Method } from "./row.ts";
 
 export interface AppOptions {
-  /** Those asked for most come first: they are tried in order. */
+  /** The routes, in the order in which they are tried: the most frequent ones first. */
   readonly routes: readonly Route[];
   readonly guard: Guard;
-  /** What a path that no row names asks for, before it is said to be unknown. */
+  /** The credential that an unknown path needs before it is answered with 404. */
   readonly unknownPaths: AuthNeed;
-  /** Absent: pages of other origins can't read answers. */
+  /** Absent: pages of other origins can't read the answers. */
   readonly cors?: CorsOptions;
-  /** Absent: errors are no pages. */
+  /** Absent: errors are never HTML pages. */
   readonly errorPage?: ErrorPage | undefined;
   readonly bodyLimits: BodyLimits;
-  /** Proxies in front whose X-Forwarded-For is believed. */
+  /** Number of trusted proxies in front, for `X-Forwarded-For`. */
   readonly trustProxy: number;
   readonly logger: Logger;
   readonly requestLog: RequestLog;
-  /** Absent: no spans. */
+  /** Absent: no spans are made. */
   readonly tracing?: Tracing | undefined;
   readonly metrics: Pick<Metrics, "requestObserved" | "authFailed">;
 }
@@ -61,7 +61,7 @@ export const createApp = (options: AppOptions): Express => {
   return app;
 };
 
-/** Rows of one path, in the order of their first. */
+/** The rows of each path, in the order of the first row of the path. */
 type Rows = [Route, ...Route[]];
 
 const rowsByPath = (routes: readonly Route[]): ReadonlyMap<string, Rows> => {
@@ -107,7 +107,7 @@ const methodNotAllowed = (rows: Rows): RequestHandler => {
 const STATION_PATH = /^\/stations\//i;
 const CONNECT_PATH = /^\/connector(s|-plugins)(\/|$)/i;
 
-/** Operators' paths below those of Kafka Connect's API are told of in its words. */
+/** Unknown paths below those of Kafka Connect's API have the error shape of Kafka Connect. */
 const connectUnknown = (): GatewayError =>
   new GatewayError("ROUTE_UNKNOWN", { message: "HTTP 404 Not Found" });
 
@@ -119,7 +119,7 @@ const unknownPath =
       return;
     }
     const call = callOf(response);
-    // Who has no credential gets the Memphis API's one answer, whatever the path.
+    // A call without a credential gets the 401 of the Memphis API for every unknown path.
     if (need !== "admin") call.family = "stations";
     else if (CONNECT_PATH.test(request.path)) call.family = "connect";
     await guardOnly(call, need, guard);

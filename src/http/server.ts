@@ -1,4 +1,4 @@
-/** A listener: node's http server with our limits, and objects that Express takes as they are. */
+/** A listener: node's http server with the configured limits, and with request and response objects made for Express. */
 import {
   createServer,
   IncomingMessage,
@@ -17,36 +17,40 @@ import { closeLingering, lingerOnClose } from "./lingering.ts";
 import { parseAgain, whenAnswered } from "./parse-again.ts";
 import { createPipeline } from "./pipeline.ts";
 import { rawAnswer } from "./raw-answer.ts";
+import { limitUnreadHeads } from "./unread-heads.ts";
 
-/** Times in milliseconds. The time of a body is the body reader's: a stream may stay open for hours. */
+/** Times in milliseconds. The body reader has the timeout of bodies, because a stream may stay open for hours. */
 export interface ServerLimits {
-  /** Longer than a load balancer keeps an idle connection: the one in front must be the first to close. */
+  /** Longer than the idle time of the load balancer in front, which must close first. */
   readonly keepAliveTimeout: number;
   readonly headersTimeout: number;
   readonly maxHeaderSize: number;
-  /** Open connections; 0 is no limit. */
+  /** Maximum number of open connections; 0 means no limit. */
   readonly maxConnections: number;
-  /** Connections that the system holds until they are accepted: those beyond it wait for seconds, to try again. */
+  /** Maximum number of connections that the operating system queues until they are accepted. Further clients wait seconds and retry. */
   readonly backlog: number;
 }
 
 export interface HttpServer {
-  /** Rejects as node does, when the address is taken. */
+  /** Rejects with node's error, for example if the address is in use. */
   listen(port: number, host: string): Promise<AddressInfo>;
-  /** Accepts connections from a listening socket of another process too. */
+  /** Accepts connections also from a listening socket of another process. */
   acceptFrom(listening: NetServer): void;
   /** Serves a connection that another process has accepted. */
   take(socket: Socket): void;
-  /** Stops accepting; connections go on, and more can be taken. */
+  /** Stops accepting. Open connections go on, and `take` still works. */
   stopAccepting(): Promise<void>;
-  /** Stops accepting, answers what is under way and closes; resolves once no connection is left. */
+  /** Stops accepting, answers the requests in progress and closes. Resolves when no connection is open. */
   drain(options: DrainOptions): Promise<void>;
 }
 
 /** Connections whose pipelined requests begin in the same turn of the event loop. */
 const PIPELINES_PER_TURN = 8;
 
-/** `memory`: where requests are counted that wait for the answers before them. */
+/** Fraction of `limits.memory` that heads which have not arrived whole may have beside it. */
+const UNREAD_HEADS_SHARE = 0.25;
+
+/** `memory` counts the requests that wait for earlier answers of their connection. */
 export const createHttpServer = (app: Express, limits: ServerLimits, memory: MemoryBudget): HttpServer => {
   const turns = createLoopTurns(PIPELINES_PER_TURN);
   const pipeline = createPipeline(turns);
@@ -61,7 +65,7 @@ export const createHttpServer = (app: Express, limits: ServerLimits, memory: Mem
     },
     pipeline.follow(app),
   );
-  // node would drop those beyond 1,000 in silence; maxHeaderSize is the bound.
+  // By default node drops headers beyond 1,000 without an error; maxHeaderSize is the limit here.
   server.maxHeadersCount = 0;
   server.on("checkContinue", pipeline.follow(continueWhenRead(app)));
   server.on("checkExpectation", pipeline.follow(app));
@@ -69,10 +73,15 @@ export const createHttpServer = (app: Express, limits: ServerLimits, memory: Mem
   server.on("connect", refuseConnect);
   server.on("clientError", answerClientError);
   const sockets = trackSockets(server, limits.maxConnections);
+  limitUnreadHeads(server, {
+    maxBytes: memory.maxBytes * UNREAD_HEADS_SHARE,
+    maxHeaderSize: limits.maxHeaderSize,
+    connections: () => sockets.size,
+  });
   return {
     listen: (port, host) => listen(server, { port, host, backlog: limits.backlog }),
     acceptFrom: (listening) => {
-      // What comes over the channel already listens, but with node's backlog, and without this server's options.
+      // The socket from the channel listens already, but with node's backlog and without this server's options.
       server.listen(listening, limits.backlog);
     },
     take: (socket) => {
@@ -84,13 +93,13 @@ export const createHttpServer = (app: Express, limits: ServerLimits, memory: Mem
 };
 
 /**
- * Express gives each request and response its own prototype by `Object.setPrototypeOf`, after which the engine treats
- * them as slow objects. Objects that are born with that prototype aren't changed by it: 43 µs of CPU a request instead
- * of 106, where bare node:http takes 28 (JSON body of 256 bytes, read and parsed, 32 connections).
+ * Express sets the prototype of each request and response by `Object.setPrototypeOf`, which makes them slow objects in V8. An
+ * object that is created with this prototype stays fast: 43 µs of CPU per request instead of 106, and bare node:http takes 28
+ * (JSON body of 256 bytes, read and parsed, 32 connections).
  *
- * They are born by classes, whose prototypes become Express's own. A function with Express's prototype, that applies
- * node's constructor, makes responses that keep their properties in a dictionary (the whole gateway then takes 1.25
- * times as much CPU an event), and `Reflect.construct` is slower still (2.8 times).
+ * The objects are created by classes whose prototypes become Express's own. A function with Express's prototype that calls
+ * node's constructor makes responses with dictionary properties (1.25 times the CPU per event of the whole gateway), and
+ * `Reflect.construct` is slower still (2.8 times).
  */
 const constructorsFor = (
   app: Express,
@@ -104,10 +113,10 @@ const constructorsFor = (
   return { IncomingMessage: Request, ServerResponse: Response };
 };
 
-/** Refused connections that are told why at the same time: each stays until its client has read it, at most 2 s. */
+/** Maximum number of refused connections that get an answer at the same time. Each stays open until its client has read it, at most 2 s. */
 const MAX_REFUSED = 100;
 
-/** Closes connections above the limit: with an answer, and those beyond `MAX_REFUSED` without one. */
+/** Closes connections above the limit: with an answer, and beyond `MAX_REFUSED` without an answer. */
 const connectionRefuser = (): ((socket: Socket) => void) => {
   let refused = 0;
   return (socket) => {
@@ -124,7 +133,7 @@ const connectionRefuser = (): ((socket: Socket) => void) => {
   };
 };
 
-/** The gateway is no tunnel. node gives the connection away with this method, and cuts it where nobody takes it. */
+/** Answers CONNECT, because the gateway is not a tunnel. Without this listener node would cut the connection. */
 const refuseConnect = ({ socket }: IncomingMessage): void => {
   socket.on("error", () => socket.destroy());
   whenAnswered(socket, () => {
@@ -133,12 +142,12 @@ const refuseConnect = ({ socket }: IncomingMessage): void => {
   });
 };
 
-/** Those that are open. node's own limit counts only what a server accepts itself, not what it is given. */
+/** The open connections. node's own limit counts only connections that this process accepts, not those from other processes. */
 const trackSockets = (server: Server, max: number): ReadonlySet<Socket> => {
   const sockets = new Set<Socket>();
   const refuse = connectionRefuser();
   server.on("connection", (socket) => {
-    // Once more, after an offer to upgrade.
+    // The event comes again when a connection gets a new parser (`parse-again.ts`).
     if (sockets.has(socket)) return;
     if (max > 0 && sockets.size >= max) {
       refuse(socket);
@@ -151,7 +160,7 @@ const trackSockets = (server: Server, max: number): ReadonlySet<Socket> => {
   return sockets;
 };
 
-/** `Expect: 100-continue`: the client may go on once its body is asked for, and not before it is known to be welcome. */
+/** `Expect: 100-continue`: asks for the body only when the route reads it, after the credential was checked. */
 const continueWhenRead =
   (app: Express): RequestListener =>
   (request, response) => {
@@ -161,7 +170,7 @@ const continueWhenRead =
     app(request, response);
   };
 
-/** What isn't HTTP, or comes too late, is answered without Express, which has never seen it. */
+/** Answers malformed or late requests, which Express never sees. */
 const answerClientError = (error: NodeJS.ErrnoException, socket: Socket): void => {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
@@ -169,9 +178,9 @@ const answerClientError = (error: NodeJS.ErrnoException, socket: Socket): void =
   }
   const pending = pendingAnswer(socket);
   if (pending?.headersSent === true || pending?.req.complete === true) {
-    // A stream is answered while it comes: it learns that no more of it will.
+    // A stream in progress gets the error as the end of its input.
     if (!pending.req.complete && pending.req.listenerCount("error") > 0) pending.req.emit("error", error);
-    // The broken bytes came behind good requests: those get their answers, and then it is over.
+    // The malformed bytes follow valid requests, which get their answers first.
     pending.once("close", () => {
       if (pendingAnswer(socket) === undefined) closeLingering(socket);
       else answerClientError(error, socket);

@@ -1,4 +1,4 @@
-/** Answering while the request still comes: 200 and the headers at once, then a report a line. */
+/** An answer that begins before the request has ended: 200 and the headers at once, then one line per report. */
 import { GatewayError } from "../errors.ts";
 import { runStream, type StreamLimits } from "../ingest/stream/event-stream.ts";
 import type { StreamItem, StreamProtocol } from "../ingest/stream/stream-protocol.ts";
@@ -9,18 +9,18 @@ import { closeLingering } from "./lingering.ts";
 export interface StreamSettings {
   readonly limits: StreamLimits;
   readonly clock: Clock;
-  /** Aborted when the program goes down. */
+  /** Aborted when the process shuts down. */
   readonly stopping: AbortSignal;
 }
 
-/** Throws ENCODING_UNSUPPORTED: a decoder would hold back what it has until it has more. */
+/** Throws ENCODING_UNSUPPORTED for an encoded body, because a decoder delays events until it has more bytes. */
 export const requirePlainStream = ({ request }: Call): void => {
   const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? "";
   if (encoding !== "" && encoding !== "identity")
     throw new GatewayError("ENCODING_UNSUPPORTED", { headers: { "Accept-Encoding": "identity" } });
 };
 
-/** Resolves when the stream is over, however it ended. A stream that was ended by us takes its connection with it. */
+/** Resolves when the stream has ended for any reason. If the gateway ended it, the connection is closed too. */
 export const answerStream = async <T extends StreamItem>(
   call: Call,
   contentType: string,
@@ -30,7 +30,7 @@ export const answerStream = async <T extends StreamItem>(
   const { request, response } = call;
   if (request.headers.expect !== undefined) response.writeContinue();
   response.setHeader("Content-Type", contentType);
-  // nginx would collect the reports until it has a buffer full.
+  // Otherwise nginx collects reports until its buffer is full.
   response.setHeader("X-Accel-Buffering", "no");
   response.flushHeaders();
   const { socket } = response;

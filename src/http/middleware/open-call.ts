@@ -1,4 +1,4 @@
-/** The first middleware: opens the call, names it, and sees to it that its end is written down. */
+/** The first middleware: creates the call with its request id, and logs and counts the call at its end. */
 import { randomUUID } from "node:crypto";
 import type { Request, RequestHandler } from "express";
 import type { GatewayError } from "../../errors.ts";
@@ -8,7 +8,7 @@ import type { Metrics } from "../../observability/metrics.ts";
 import { type Call, openCall } from "../call.ts";
 import { pathOf } from "../url.ts";
 
-/** A name for each request: the client's own where it is harmless, for tracing across services, else a new one. */
+/** The request id: the client's `X-Request-Id` if it is harmless, so that calls can be traced across services, else a new one. */
 
 const HARMLESS = /^[\w.-]{1,128}$/;
 
@@ -23,7 +23,7 @@ interface CallObservers {
   readonly metrics: Pick<Metrics, "requestObserved">;
 }
 
-/** Status in logs and metrics of a call whose client left before its answer was sent; nginx's number for it. */
+/** Status in logs and metrics if the client left before the answer was sent, as in nginx. */
 const CLIENT_GONE = 499;
 
 export const callOpener =
@@ -40,8 +40,8 @@ export const callOpener =
   };
 
 /**
- * A `%` that encodes nothing stands for itself from here on. Express would end such a request before it is known
- * whose it is; so it is judged like any other name that holds a percent sign.
+ * Encodes a `%` that begins no percent-encoding as `%25`. Express would refuse such a request before the credential is
+ * checked; this way the name is checked like any other name with a percent sign.
  */
 const withoutBrokenPercents = (url: string): string => {
   if (!url.includes("%")) return url;
@@ -76,15 +76,15 @@ const writeDown = (call: Call, { logger, requestLog, metrics }: CallObservers): 
   else logger[level]({ ...line, err }, "request");
 };
 
-/** node calls an answer finished that was reset in its middle too. */
+/** node emits `finish` also for an answer that was reset in its middle. */
 const isWhole = ({ request, response }: Call): boolean =>
   response.writableFinished && request.socket.errored === null;
 
-/** What the client isn't told, in a fixed phrase: what was wrong with a credential. */
+/** The reason why a credential was refused, in fixed words. The client does not get it. */
 const untoldReason = ({ failure }: Call): string | undefined =>
   typeof failure?.cause === "string" ? failure.cause : undefined;
 
-/** Why the broker failed. Of refusals nothing: a parser's complaint quotes what it choked on, be it a password. */
+/** The cause of a broker's failure. Causes of refusals are not logged: a parser's error quotes its input, which may be secret. */
 const untoldError = ({ failure }: Call): GatewayError | undefined => {
   if (failure?.cause === undefined || typeof failure.cause === "string") return undefined;
   return failure.outcome === "refused" ? undefined : failure;
@@ -98,5 +98,5 @@ const severity = (call: Call, status: number): RequestLevel => {
 
 const LONGEST_PATH = 200;
 
-/** Never the query: it may hold a token. */
+/** The path without the query, which may contain a token. */
 const pathForLog = ({ request }: Call): string => pathOf(request.url).slice(0, LONGEST_PATH);
