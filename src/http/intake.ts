@@ -1,4 +1,4 @@
-/** How a call's events reach the one produce path: held to its caller's rates, and counted for its log line. */
+/** Passes the events of a call to `produce`: checks the caller's rates, and counts the outcomes for the log line. */
 import { GatewayError } from "../errors.ts";
 import { type IncomingEvent, sizeOfEvent } from "../ingest/incoming-event.ts";
 import type { Rates } from "../ingest/limits.ts";
@@ -20,24 +20,22 @@ export interface Amount {
 export interface Intake {
   /** Maximum size of an event's value in bytes. A larger event is refused with RECORD_TOO_LARGE. */
   readonly maxEventBytes: number;
-  /** For events that are stored in another way: takes all of them, or throws RATE_LIMITED. */
+  /** Takes events from the rate that are not stored through `submit`: all of them, or throws RATE_LIMITED. */
   admit(call: AuthorisedCall, amount: Amount): void;
-  /**
-   * Before a body's events are made of it: throws what `submit` would for so many. Takes nothing.
-   */
+  /** Throws the error that `submit` would throw for this amount, before the events are built. Takes nothing. */
   expect(call: AuthorisedCall, amount: Amount): void;
-  /** Counts the bytes of a text that is refused because it can't be read. */
+  /** Counts the bytes of a text that can't be read. */
   unreadable(call: AuthorisedCall, bytes: number): void;
-  /** What `read` makes of a body. If it throws or rejects, the call pays for the bytes of the body. */
+  /** Returns the result of `read`. If it throws or rejects, the bytes of the body count. */
   reading<T>(call: AuthorisedCall, body: Buffer, read: () => T): T;
   /**
-   * Takes all events, or nothing of them: rejects with RATE_LIMITED or EVENTS_TOO_MANY, and as `Produce` does. If an event
-   * could not be read, the call pays for the bytes of the body.
+   * Takes all events from the rate, or rejects with RATE_LIMITED or EVENTS_TOO_MANY and takes none; then stores them like
+   * `Produce`. If an event could not be read, the bytes of the whole body count.
    */
   submit(call: AuthorisedCall, station: Station, events: Events): Promise<readonly EventOutcome[]>;
   /**
-   * For calls without an end: each event counts when it comes, and RATE_LIMITED is that event's outcome. What is stored
-   * through it keeps its order.
+   * For streams: each event counts when it arrives, and RATE_LIMITED is the outcome of that event alone. The events keep
+   * their order.
    */
   openStream(call: AuthorisedCall): Store;
 }

@@ -1,13 +1,13 @@
 /**
- * Closing a connection so that its last answer arrives. A socket that is closed with unread bytes makes the kernel
- * send a reset, and a reset makes the client's kernel forget the answer it hadn't read yet. So our side is shut first,
- * and what still comes is thrown away until the client has closed too, or until its time is up.
+ * Closes a connection so that the client gets the last answer. If a socket is closed with unread bytes, the kernel sends a
+ * reset, and after a reset the client's kernel discards the answer that the client has not read. So the gateway first ends its
+ * own direction, and discards further input until the client closes too or the time is over.
  */
 import type { Socket } from "node:net";
 
 const LINGER_MS = 2000;
 
-/** node's http server ends a connection after its last answer by `destroySoon`: from here on, it lingers instead. */
+/** node's http server calls `destroySoon` after the last answer of a connection. From now on that closes it lingering. */
 export const lingerOnClose = (socket: Socket): void => {
   socket.destroySoon = () => {
     closeLingering(socket);
@@ -17,10 +17,10 @@ export const lingerOnClose = (socket: Socket): void => {
 export const closeLingering = (socket: Socket, lastWords = ""): void => {
   if (socket.destroyed) return;
   socket.destroySoon = () => undefined;
-  // A body that nobody reads has stopped the socket. What starts it again listens for this, and goes with the parser.
+  // An unread body has paused the socket; its own listener for `resume` goes away with the parser.
   socket.resume();
   process.nextTick(() => {
-    // The parser must not see what comes now: a request that can't be answered shall not be carried out.
+    // The parser must not get further bytes: a request that can't be answered must not be executed.
     socket.removeAllListeners("data");
     socket.on("data", () => undefined);
   });

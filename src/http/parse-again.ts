@@ -1,10 +1,10 @@
 /**
- * Requests at which node's parser has stopped are parsed once more, when the answers before them have left:
+ * Parses a request again at which node's parser has stopped, after the earlier responses of the connection were sent:
  *
- * - Pipelined requests beyond the first few (`src/http/pipeline.ts`). Until then they are bytes, which are counted.
- * - Offers to upgrade a connection, such as `Upgrade: h2c` of Java's HTTP client, which change nothing (RFC 9110 7.8 lets a
- *   server ignore them). But node's parser takes what follows the headers of such a request for another protocol: it
- *   reports no broken chunk and no body that ends early. So the offer is left out.
+ * - Pipelined requests above the limit (`src/http/pipeline.ts`). Until then their bytes are counted in the memory budget.
+ * - Requests that offer an upgrade, such as `Upgrade: h2c` of Java's HTTP client. A server may ignore the offer (RFC 9110, 7.8).
+ *   But node's parser treats the bytes after such headers as another protocol and reports no broken chunk and no incomplete
+ *   body. So the request is parsed again without the offer.
  */
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
@@ -15,10 +15,10 @@ import { pendingAnswer } from "./drain.ts";
 import { closeLingering } from "./lingering.ts";
 import { rawAnswer } from "./raw-answer.ts";
 
-/** Of the whole budget, for bytes that wait to be parsed. */
+/** Fraction of the budget for bytes that wait to be parsed. */
 const SHARE = 0.25;
 
-/** What a socket reads before it notices that nobody takes it. */
+/** Bytes that a socket reads before it stops for lack of a reader. */
 const READ_AHEAD = 64 * 1024;
 
 export interface ParseAgainOptions {
@@ -29,8 +29,8 @@ export interface ParseAgainOptions {
 }
 
 /**
- * A listener of the server's "upgrade" event: `rest` is what was read behind the headers. When the memory is used up, the
- * connection whose bytes have waited for the longest time is cut; a connection that can't have more gets OVERLOADED.
+ * A listener of the server's "upgrade" event. `rest` holds the bytes after the headers. If the memory is used up, the
+ * connection whose bytes have waited longest is cut; if that is not enough, the new connection gets OVERLOADED.
  */
 export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOptions) => {
   const share = createYieldingMemory(memory.part(Math.floor(memory.maxBytes * SHARE)));
@@ -64,7 +64,7 @@ export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOpt
       turns.later(() => {
         if (socket.destroyed) return;
         leave();
-        // The time of a connection without a request, which node counts for the parser that is gone.
+        // Clears the idle timeout that node set for the old parser.
         socket.setTimeout(0);
         if (rest.length > 0) socket.unshift(rest);
         socket.unshift(head);
@@ -75,7 +75,7 @@ export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOpt
   };
 };
 
-/** Calls `serve` once no answer is under way, if the connection can have another one. */
+/** Calls `serve` when no response is in progress, if the connection is still open for another one. */
 export const whenAnswered = (socket: Socket, serve: () => void): void => {
   const pending = pendingAnswer(socket);
   if (pending !== undefined) {
@@ -91,7 +91,7 @@ const outOfMemory = (): GatewayError =>
     headers: { "Retry-After": "1" },
   });
 
-/** Headers that belong to an offer, and the words for them in `Connection`. */
+/** The headers of an offer, and their names in `Connection`. */
 const OFFER: ReadonlySet<string> = new Set(["upgrade", "http2-settings"]);
 
 const headWithoutOffer = ({ method = "", url = "", httpVersion, rawHeaders }: IncomingMessage): Buffer => {

@@ -1,29 +1,29 @@
 /**
- * Pipelined requests, few at a time: of one connection the gateway works on no more than a handful of requests, and only a
- * few connections have some begun in the same turn of the event loop. Beyond that it stops parsing the connection, whose next
- * requests stay bytes until it is their turn (`src/http/parse-again.ts`). node's http server alone parses and hands on all
- * requests that it has read: some 1,500 of each connection in one turn, whether or not the client takes an answer.
+ * Limits pipelined requests. The gateway works on at most 8 requests of one connection, and only a few connections start
+ * pipelined requests in the same turn of the event loop. Above that the parser of the connection stops, and the next requests
+ * stay bytes until their turn (`src/http/parse-again.ts`). node's http server by itself parses all requests that it has read:
+ * about 1,500 per connection in one turn, even if the client takes no answer.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { LoopTurns } from "../lib/loop-turns.ts";
 import { pendingAnswer } from "./drain.ts";
 
-/** Requests of one connection that are worked on at the same time. */
+/** Maximum number of requests of one connection that are in progress. */
 const MAX_ACTIVE = 8;
 
 /** A connection that has pipelined requests. */
 interface Line {
-  /** Answers that it waits for. */
+  /** The responses in progress. */
   readonly active: Set<ServerResponse>;
-  /** The turn of the event loop in which its pipelined requests may begin. */
+  /** The turn of the event loop in which its pipelined requests may start. */
   turn: number | undefined;
 }
 
 export interface Pipeline {
-  /** Wraps a listener of requests so that a connection is not parsed beyond the first few. */
+  /** Wraps a request listener so that the parser of a connection stops after the first pipelined requests. */
   readonly follow: (listener: RequestListener) => RequestListener;
-  /** A connection has got a new parser. */
+  /** Call it when a connection has a new parser. */
   readonly hasNewParser: (socket: Socket) => void;
 }
 
@@ -54,10 +54,10 @@ export const createPipeline = (turns: LoopTurns): Pipeline => {
 
   return {
     follow: (listener) => (request, response) => {
-      // A response has the socket from its birth, unless others are to be sent before it.
+      // A response has its socket at once, unless earlier responses must be sent first.
       if (response.socket === null) {
         const line = lines.get(request.socket) ?? openLine(request.socket);
-        // The answer in front was no pipelined request's, so it is not in the line yet.
+        // The first response was not pipelined, so it is not in the set yet.
         if (line.active.size === 0) enter(line, pendingAnswer(request.socket));
         enter(line, response);
       }
@@ -66,7 +66,7 @@ export const createPipeline = (turns: LoopTurns): Pipeline => {
     hasNewParser: (socket) => {
       const line = lines.get(socket);
       if (line === undefined) return;
-      // It has been parsed again because this is its turn.
+      // The connection is parsed again because this is its turn.
       line.turn = turns.number;
       limit(socket, line);
     },
@@ -79,21 +79,21 @@ const enter = ({ active }: Line, response: ServerResponse | undefined): void => 
   response.once("finish", () => active.delete(response));
 };
 
-/** Up to node 20 an answer that waits for others never hears that its connection has closed. */
+/** Up to node 20 a response that waits for earlier ones gets no `close` when its connection closes. */
 const closeUnsent = (response: ServerResponse): void => {
   if (response.closed) return;
   response.destroy();
-  // The name under which node keeps what `closed` says.
+  // node's private field behind `closed`.
   Object.assign(response, { _closed: true });
   response.emit("close");
 };
 
-/** What node's parser calls for each request. 2: the parser stops behind the headers, and the request is an upgrade. */
+/** node's parser calls it for each request. The result 2 stops the parser after the headers, as for an upgrade. */
 type OnIncoming = (request: IncomingMessage & { upgrade?: boolean | null }, keepAlive: boolean) => number;
 
 /**
- * The first request that may not begin goes to the server's "upgrade" event, with what was read behind its headers, as an
- * offer to upgrade does; node has no other way to stop a parser within what has been read.
+ * Stops the parser at the first request that may not start. The request goes to the "upgrade" event with the bytes after its
+ * headers. node has no other way to stop a parser within a chunk.
  */
 const stopParserUnless = (socket: Socket, mayBegin: () => boolean): void => {
   const { parser } = socket as Socket & { readonly parser?: { onIncoming?: OnIncoming | null } | null };

@@ -1,9 +1,9 @@
-/** Answers as bytes, for connections on which Express has no request to answer. */
+/** Answers as bytes, for connections on which Express has no request. */
 import { randomUUID } from "node:crypto";
 import type { GatewayError } from "../errors.ts";
 import { problemDocument } from "./families.ts";
 
-/** The connection's last answer: a problem document, with the error's own headers. */
+/** The last answer of a connection: a problem document with the headers of the error. */
 export const rawAnswer = (error: GatewayError): string => {
   const document = problemDocument(error, randomUUID());
   const body = JSON.stringify(document);

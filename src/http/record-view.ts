@@ -1,27 +1,27 @@
-/** Records as operators are shown them: as text where they are text, never more of one than fits on a screen. */
+/** Records as operators see them: as text if the bytes are text, and cut to the size of a screen. */
 import { isUtf8 } from "node:buffer";
 import type { ConsumedRecord } from "../broker/broker.ts";
 import type { EventValidator } from "../ingest/schema/validator.ts";
 
 /** Bytes of a key, a header or a value. */
 export interface BytesView {
-  /** `base64`: the bytes are no UTF-8. */
+  /** `base64`: the bytes are not UTF-8. */
   readonly encoding: "utf-8" | "base64";
   readonly text: string;
-  /** As stored. */
+  /** Bytes of the stored value. */
   readonly bytes: number;
-  /** The text is only the beginning. */
+  /** The text is cut. */
   readonly truncated: boolean;
 }
 
 export interface ValueView extends BytesView {
-  /** The text is the proto3 JSON of the binary message that is stored. */
+  /** The text is the proto3 JSON of the stored binary message. */
   readonly decoded?: "protobuf";
 }
 
 export interface RecordView {
   readonly partition: number;
-  /** Decimal: Kafka's offsets exceed what JSON's readers hold exactly. */
+  /** A decimal text, because JSON readers can't hold large offsets exactly. */
   readonly offset: string;
   /** Milliseconds since the epoch. */
   readonly timestamp: number;
@@ -31,12 +31,12 @@ export interface RecordView {
   readonly headers: readonly { readonly name: string; readonly value: BytesView | null }[];
 }
 
-/** Where a record's text is looked for. */
+/** The part of a record that is searched. */
 export type SearchedPart = "any" | "key" | "value";
 
 const MAX_VALUE_BYTES = 64 * 1024;
 const MAX_SMALL_BYTES = 4096;
-/** In base64, of which nobody reads much. */
+/** Maximum bytes of a value that are shown as base64. */
 const MAX_BINARY_BYTES = 3 * 1024;
 
 const bytesView = (bytes: Buffer, max: number): BytesView => {
@@ -44,17 +44,17 @@ const bytesView = (bytes: Buffer, max: number): BytesView => {
   const kept = bytes.subarray(0, isText ? max : Math.min(max, MAX_BINARY_BYTES));
   const truncated = kept.length < bytes.length;
   const encoding = isText ? "utf-8" : "base64";
-  // Streaming, the decoder keeps a character to itself that is cut in the middle.
+  // With `stream`, the decoder leaves out a character that is cut in the middle.
   const text = isText ? new TextDecoder().decode(kept, { stream: truncated }) : kept.toString("base64");
   return { encoding, text, bytes: bytes.length, truncated };
 };
 
-/** Text of a value, decoded by its station's schema where that is no text itself. */
+/** The text of a value; a binary value is decoded by the station's schema. */
 const readable = (value: Buffer, validator: EventValidator | undefined): Buffer | undefined => {
   try {
     return validator?.asJson?.(value);
   } catch {
-    // Stored before the station had this schema, or by somebody else: it is shown as it is.
+    // The value doesn't match the schema, for example because it is older: it is shown undecoded.
     return undefined;
   }
 };
@@ -77,7 +77,7 @@ export const recordView = (record: ConsumedRecord, validator?: EventValidator): 
   })),
 });
 
-/** Does a record hold this text, whatever its case? An empty one is in every record. */
+/** Does the record contain the text, in any case? An empty text is in every record. */
 export const recordFilter = (
   text: string,
   place: SearchedPart,

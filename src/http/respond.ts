@@ -1,4 +1,4 @@
-/** Answers. Bodies are written whole, so that node adds their length. */
+/** Writes answers. A body is written whole, so that node adds Content-Length. */
 import type { Request, Response } from "express";
 
 export const sendText = (
@@ -16,9 +16,9 @@ export const sendJson = (response: Response, status: number, value: unknown): vo
   sendText(response, status, "application/json", JSON.stringify(value));
 };
 
-/** Pages for operators: who gets one instead of JSON, and what a page of ours may do. */
+// HTML pages: when a client gets one, and their Content-Security-Policy.
 
-/** Its own files and this origin's routes; nothing inline, nothing of others, and no text is ever taken for markup. */
+/** A page may load files and call routes of its own origin. Inline code and other origins are blocked. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -32,7 +32,7 @@ const POLICY = [
   "trusted-types 'none'",
 ].join("; ");
 
-/** Does the client want a page rather than JSON? A client that takes anything gets JSON. */
+/** Does the client prefer HTML to JSON? A client that accepts anything gets JSON. */
 export const wantsPage = (request: Request): boolean =>
   request.accepts("application/json", "text/html") === "text/html";
 
@@ -40,7 +40,7 @@ export const sendPage = (response: Response, status: number, html: string | Buff
   response.setHeader("Content-Security-Policy", POLICY);
   response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
   response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
-  // A form's Origin would be "null" without one.
+  // Without a referrer, the Origin of a form would be "null".
   response.setHeader("Referrer-Policy", "same-origin");
   response.setHeader("Cache-Control", "no-store");
   sendText(response, status, "text/html; charset=utf-8", html);

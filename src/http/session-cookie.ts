@@ -1,10 +1,10 @@
-/** The cookie of an operator's session, and which requests it counts for. */
+/** The cookie of an operator's session, and the requests for which it counts. */
 import type { Request, Response } from "express";
 import type { OperatorSession } from "../auth/operator.ts";
 
 const NAME = "stationgate-session";
 
-/** `Secure` where the browser came by HTTPS, which a proxy that is trusted may say. */
+/** `Secure` if the browser uses HTTPS, also by the word of a trusted proxy. */
 const attributesOf = ({ secure }: Request): string =>
   `; Path=/; HttpOnly; SameSite=Strict${secure ? "; Secure" : ""}`;
 
@@ -18,10 +18,9 @@ export const clearSession = (request: Request, response: Response): void => {
 };
 
 /**
- * The session that a request brings. A browser sends the cookie along whoever has made it ask, other ports of this
- * host included: so a request that changes something has to prove that one of our own pages makes it, by
- * `Sec-Fetch-Site` or, where the browser doesn't send that, by an `Origin` that is this host. undefined: it brings
- * none, or none that counts.
+ * The session of a request; undefined if there is none or it does not count. A browser sends the cookie also for requests
+ * of other sites' pages, and of other ports of this host. So a request that changes something counts only if it comes from a
+ * page of this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host.
  */
 export const sessionOf = (request: Request, changes: boolean): string | undefined => {
   const value = cookieNamed(NAME, request.headers.cookie);
@@ -36,15 +35,15 @@ const isOurOwn = (request: Request): boolean => {
 };
 
 /**
- * A browser sends Basic credentials along as it does a cookie, and programs send no header that says who asks: what changes
- * something must not come from a page of another site.
+ * Does a page of another site make the request? Browsers send Basic credentials for such requests too, like a cookie.
+ * Programs send neither header.
  */
 export const isOfAnotherSite = (request: Request): boolean => {
   const { origin, "sec-fetch-site": site } = request.headers;
   return (site ?? origin) !== undefined && !isOurOwn(request);
 };
 
-/** Going to a page, or asking where the browser doesn't say who asks: answers can't be read by other origins. */
+/** A navigation, or a request without the headers above: other origins can't read the answer. */
 const isHarmless = ({ headers }: Request): boolean => {
   const { "sec-fetch-site": site, "sec-fetch-mode": mode } = headers;
   return site === undefined || site === "none" || mode === "navigate";

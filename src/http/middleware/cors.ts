@@ -1,17 +1,17 @@
-/** Cross-origin requests (the Fetch standard's CORS protocol), never with credentials of the browser's own. */
+/** CORS (Fetch standard), always without the browser's own credentials. */
 import type { Request, RequestHandler, Response } from "express";
 
 const METHODS = "GET,POST,HEAD,PUT,DELETE,PATCH";
 const EXPOSED = "Retry-After,X-Request-Id,RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset";
-/** Seconds for which a browser may remember a preflight's answer. */
+/** Seconds for which a browser may cache the answer of a preflight. */
 const MAX_AGE = "600";
 
 export interface CorsOptions {
-  /** Origins whose pages may read answers; `*` is any. */
+  /** Origins whose pages may read answers; `*` means any origin. */
   readonly origins: readonly string[];
 }
 
-/** Marks every answer with the origin that may read it, and answers preflights. */
+/** Adds the allowed origin to every answer, and answers preflights. */
 export const cors = ({ origins }: CorsOptions): RequestHandler => {
   const allowed = new Set(origins.map((origin) => origin.toLowerCase()));
   const mark = allowed.has("*") ? allowAny : allowListed(allowed);
@@ -26,7 +26,7 @@ export const cors = ({ origins }: CorsOptions): RequestHandler => {
   };
 };
 
-/** For OPTIONS requests that no route has answered: they get a preflight's answer, asked for or not. */
+/** Answers OPTIONS requests without a route like preflights. */
 export const answerPreflight = (request: Request, response: Response): void => {
   response.statusCode = 204;
   response.setHeader("Access-Control-Allow-Methods", METHODS);
@@ -39,14 +39,14 @@ export const answerPreflight = (request: Request, response: Response): void => {
   response.end();
 };
 
-/** A principal that is bound to origins: its answer names the one that came, and caches must tell them apart. */
+/** For a principal with `origins`: the answer names the request's origin, and varies by it in caches. */
 export const narrowToOrigin = (response: Response, origin: string): void => {
   if (response.getHeader("Access-Control-Allow-Origin") !== "*") return;
   response.setHeader("Access-Control-Allow-Origin", origin);
   response.appendHeader("Vary", "Origin");
 };
 
-/** An answer that the page which asked for it shall not read. */
+/** Removes the allowed origin, so that the page can't read the answer. */
 export const hideFromOrigin = (response: Response): void => {
   response.removeHeader("Access-Control-Allow-Origin");
 };

@@ -1,4 +1,4 @@
-/** The last middleware: every failure of every route becomes an answer here, and nowhere else. */
+/** The last middleware: the only place where an error becomes an answer. */
 import type { ErrorRequestHandler, Response } from "express";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Metrics } from "../../observability/metrics.ts";
@@ -9,15 +9,15 @@ import { hideFromOrigin } from "./cors.ts";
 
 export interface ErrorResponderOptions {
   readonly metrics: Pick<Metrics, "authFailed">;
-  /** Told before each error's answer, whose request may have a body that nobody has read. */
+  /** Called before each error's answer, because the body of the request may be unread. */
   readonly settleUnreadBody: (response: Response) => void;
-  /** What a browser is shown instead; undefined: the error in its family's words. */
+  /** The page for a browser; undefined: the answer has the shape of the family. */
   readonly page?: ErrorPage | undefined;
 }
 
 export type ErrorPage = (error: GatewayError, call: Call) => string | undefined;
 
-/** Express knows an error handler by its four parameters. */
+/** Express recognises an error handler by its four parameters. */
 export const errorResponder =
   ({ metrics, settleUnreadBody, page }: ErrorResponderOptions): ErrorRequestHandler =>
   (thrown: unknown, _request, response, _next) => {
@@ -25,7 +25,7 @@ export const errorResponder =
     const error = asGatewayError(thrown);
     call.failure = error;
     if (error.code === "UNAUTHORIZED") metrics.authFailed(reasonOf(error));
-    // Too late for an answer: what the client has is a torso, and a cut connection says so.
+    // The answer has begun, so it is cut: the client sees that it is incomplete.
     if (response.headersSent) {
       response.destroy();
       return;
@@ -48,5 +48,5 @@ const setErrorHeaders = (response: Response, error: GatewayError): void => {
   for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
 };
 
-/** The verifiers give a fixed phrase as the cause; anything else is no label. */
+/** The label of a refused credential. Verifiers give a fixed text as the cause; other causes are not labels. */
 const reasonOf = ({ cause }: GatewayError): string => (typeof cause === "string" ? cause : "other");

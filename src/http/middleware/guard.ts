@@ -1,4 +1,4 @@
-/** Who calls: each route's need of a credential, met before its handler is reached. */
+/** Checks the credential of a call before the handler of its route runs. */
 import type { Request, RequestHandler } from "express";
 import type { Authenticate, Credentials } from "../../auth/authenticator.ts";
 import type { AdmitOperator } from "../../auth/operator.ts";
@@ -12,12 +12,10 @@ import { isOfAnotherSite, sessionOf } from "../session-cookie.ts";
 import { queryOf } from "../url.ts";
 import { narrowToOrigin } from "./cors.ts";
 
-/** Requests that the gateway understands only in part are refused: a part that is ignored can be another one's meaning. */
-
 const CLOSE = { Connection: "close" };
 
 /**
- * Throws TRANSFER_ENCODING_UNSUPPORTED for a transfer coding other than `chunked` (RFC 9112 6.1), EXPECTATION_UNKNOWN
+ * Refuses requests that the gateway would understand only in part. Throws TRANSFER_ENCODING_UNSUPPORTED for a transfer coding other than `chunked` (RFC 9112 6.1), EXPECTATION_UNKNOWN
  * for an `Expect` other than `100-continue` (RFC 9110 10.1.1), and REQUEST_MALFORMED for several Host headers (RFC 9112
  * 3.2) or for a transfer coding of HTTP/1.0, which has none.
  */
@@ -33,7 +31,7 @@ const requireUnderstood = ({ headers, rawHeaders, httpVersionMinor }: Request): 
   if (hasTwoHosts(rawHeaders)) throw new GatewayError("REQUEST_MALFORMED", { headers: CLOSE });
 };
 
-/** node keeps the first of them and drops the others. */
+/** node keeps only the first Host header in `headers`. */
 const hasTwoHosts = (rawHeaders: readonly string[]): boolean => {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -46,15 +44,15 @@ const hasTwoHosts = (rawHeaders: readonly string[]): boolean => {
 export interface Guard {
   readonly authenticate: Authenticate;
   readonly admitOperator: AdmitOperator;
-  /** Told of each call whose caller is known, before anything else happens to it; absent: calls aren't counted. */
+  /** Counts each call before its handler runs; absent: calls are not counted. */
   readonly countCall?: CountCall | undefined;
 }
 
-/** The route's handler behind its guard. */
+/** The handler of the route, behind the checks. */
 export const guarded = (route: Route, guard: Guard): RequestHandler =>
   isClientRoute(route) ? forClients(route, guard) : forOthers(route, guard);
 
-/** For paths that lead nowhere: only who has a credential is told so. */
+/** For unknown paths: a client without a credential does not learn that the path is unknown. */
 export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promise<void> => {
   requireUnderstood(call.request);
   if (need === "admin") await admit(guard, call.request, false);
@@ -71,7 +69,7 @@ const forClients =
   (request, response) => {
     const call = enterRoute(response, route);
     requireUnderstood(request);
-    // A token that was seen before is known without waiting, and then the call goes on in the same turn.
+    // A token that was verified before needs no promise, so the call goes on in the same turn of the event loop.
     const principal = identify(call, guard);
     return principal instanceof Promise
       ? principal.then((known) => route.handler(counted(authorised(call, known), guard)))
@@ -123,7 +121,7 @@ const admit = (guard: Guard, request: Request, changes: boolean): Promise<void> 
     address: request.ip ?? "",
   });
 
-/** Empty: it has one that doesn't count. */
+/** The Authorization header; an empty text if it does not count. */
 const operatorsHeader = (request: Request, changes: boolean): string | undefined => {
   const { authorization } = request.headers;
   const isBasic = authorization !== undefined && /^basic /i.test(authorization);
@@ -135,7 +133,7 @@ const READING: readonly string[] = ["GET", "HEAD"];
 const changes = (route: OpenRoute, { method }: Request): boolean =>
   route.changes ?? !READING.includes(method);
 
-/** Admits a principal to a call. Throws ORIGIN_FORBIDDEN. */
+/** Sets the principal of a call. Throws ORIGIN_FORBIDDEN. */
 export const authorised = (call: Call, principal: Principal): AuthorisedCall => {
   call.principal = principal;
   call.isKnown = principal.isPublic !== true;
@@ -145,7 +143,7 @@ export const authorised = (call: Call, principal: Principal): AuthorisedCall => 
   return call as AuthorisedCall;
 };
 
-/** What the request's headers and query say of its maker. */
+/** The credentials in the request's headers and query. */
 export const credentialsOf = (request: Request): Credentials => {
   const { headers } = request;
   const apiKeyHeader = headers["x-api-key"];

@@ -1,9 +1,9 @@
-/** Each request a span, which its events name as their origin. */
+/** Makes a span for each request; its events name the span as their parent. */
 import type { Request, RequestHandler } from "express";
 import { traceContext, type TraceContext, type Tracing } from "../../observability/tracing/tracing.ts";
 import { callOf, type Call } from "../call.ts";
 
-/** To stand behind the opening of the call, and before anything reads the request's headers. */
+/** It comes after the middleware that creates the call, and before any reader of the request's headers. */
 export const traced =
   (tracing: Tracing): RequestHandler =>
   (request, response, next) => {
@@ -12,7 +12,7 @@ export const traced =
     continueIn(request, span.context);
     response.once("close", () => {
       const call = callOf(response);
-      // Probes and scrapes would be all that one sees.
+      // Probes and scrapes would hide all other spans.
       if (!call.quiet) span.end(endOf(call));
     });
     next();
@@ -23,14 +23,14 @@ const one = (header: string | string[] | undefined): string | undefined =>
 
 const OURS = new Set(["traceparent", "tracestate"]);
 
-/** Record headers are made of the request's own: from here on those name our span and not the caller's. */
+/** Replaces the trace headers of the request, because record headers are copied from it: they name the gateway's span. */
 const continueIn = ({ rawHeaders }: Request, { traceparent, tracestate }: TraceContext): void => {
   const others = rawHeaders.filter((_, i) => !OURS.has((rawHeaders[i - (i % 2)] ?? "").toLowerCase()));
   rawHeaders.splice(0, rawHeaders.length, ...others, "traceparent", traceparent);
   if (tracestate !== undefined) rawHeaders.push("tracestate", tracestate);
 };
 
-/** Names as in OpenTelemetry's semantic conventions for HTTP. */
+/** Attributes of OpenTelemetry's semantic conventions for HTTP. */
 const endOf = ({ id, request, response, route, facts, failure }: Call) => ({
   name: route === undefined ? request.method : `${request.method} ${route}`,
   attributes: {

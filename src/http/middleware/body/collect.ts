@@ -25,7 +25,7 @@ interface BodyMemories {
   readonly strangers: BodyMemory;
 }
 
-/** Of the whole budget, for strangers. */
+/** Fraction of the budget for clients without a secret credential. */
 const STRANGERS_SHARE = 0.5;
 
 export const createBodyMemories = (budget: MemoryBudget): BodyMemories => ({
@@ -33,7 +33,7 @@ export const createBodyMemories = (budget: MemoryBudget): BodyMemories => ({
   strangers: createYieldingMemory(budget.part(Math.floor(budget.maxBytes * STRANGERS_SHARE))),
 });
 
-/** What a principal holds. Its arriving bodies can give way, the oldest first. */
+/** The bytes of a principal. Its arriving bodies can be cut, the oldest first. */
 interface Holdings {
   bytes: number;
   readonly arriving: Set<Holder>;
@@ -96,13 +96,13 @@ export const outOfMemory = (): GatewayError =>
   });
 
 export interface BodyLimits {
-  /** Of the body after decoding. */
+  /** Maximum bytes of the decoded body. */
   readonly maxBytes: number;
-  /** Time in which the whole body must arrive, in milliseconds. */
+  /** Milliseconds within which the whole body must arrive. */
   readonly timeoutMs: number;
 }
 
-/** Chunks that are smaller are copied together: a buffer of its own takes some 200 bytes beside its content. */
+/** Smaller chunks are copied into one block, because each buffer takes about 200 bytes beside its content. */
 const SMALL_CHUNK = 2048;
 const BLOCK = 16 * 1024;
 
@@ -128,7 +128,7 @@ export const collect = (
       memory.give(size);
       size = 0;
       pieces = createPieces();
-      // What still comes is thrown away, so that the client gets to read its answer.
+      // Further bytes are discarded, so that the client can read the answer.
       request.resume();
       reject(error);
     };
@@ -163,7 +163,7 @@ export const collect = (
 
 interface Pieces {
   add(chunk: Buffer): void;
-  /** All of them as one buffer. */
+  /** All chunks as one buffer. */
   whole(size: number): Buffer;
 }
 
@@ -180,7 +180,7 @@ const createPieces = (): Pieces => {
 
   return {
     add: (chunk) => {
-      // Most bodies are one chunk, which stays as it is.
+      // Most bodies are one chunk, which is not copied.
       if (chunk.length >= SMALL_CHUNK || (pieces.length === 0 && block === undefined)) {
         closeBlock();
         pieces.push(chunk);

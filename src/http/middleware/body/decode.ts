@@ -1,4 +1,4 @@
-/** Content codings of bodies: which there are, and how many bodies are decoded at the same time. */
+/** Content codings of bodies, and the number of bodies that are decoded at the same time. */
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate, type BrotliOptions, type ZlibOptions } from "node:zlib";
 import { GatewayError } from "../../../errors.ts";
@@ -8,11 +8,11 @@ type Decode = (encoded: Buffer, options: ZlibOptions & BrotliOptions) => Promise
 
 export interface Decoder {
   readonly decode: Decode;
-  /** Bytes that one encoded byte can become. */
+  /** Maximum number of bytes that one encoded byte can become. */
   readonly maxRatio: number;
 }
 
-/** DEFLATE makes at most 258 bytes of two bits. */
+/** DEFLATE can make 258 bytes of two bits. */
 const DEFLATE_RATIO = 1032;
 
 const gzip: Decoder = { decode: promisify(gunzip), maxRatio: DEFLATE_RATIO };
@@ -25,8 +25,8 @@ const DECODERS: Readonly<Partial<Record<string, Decoder>>> = {
 };
 
 /**
- * undefined: the body is as it is. Throws ENCODING_UNSUPPORTED, for a list of codings too: nobody sends two, and each
- * would multiply what a bomb can do.
+ * The coding of a body; undefined if the body is not encoded. Throws ENCODING_UNSUPPORTED, also for a list of codings: clients
+ * don't send two, and each coding would multiply the size of a zip bomb.
  */
 export const decoderFor = (header: string | undefined): Decoder | undefined => {
   if (header === undefined) return undefined;
@@ -37,11 +37,11 @@ export const decoderFor = (header: string | undefined): Decoder | undefined => {
   throw new GatewayError("ENCODING_UNSUPPORTED", { headers: { "Accept-Encoding": "gzip, deflate, br" } });
 };
 
-/** The most that the body can become. */
+/** The maximum size of the decoded body. */
 export const maxDecodedBytes = (encoded: Buffer, { maxRatio }: Decoder, maxBytes: number): number =>
   Math.min(maxBytes, encoded.length * maxRatio);
 
-/** Output comes in pieces, each of which takes a turn of the event loop and a buffer. */
+/** Size of an output chunk. Each chunk costs a buffer and a turn of the event loop. */
 const pieceSize = (most: number): number => Math.min(Math.max(most, 16 * 1024), 256 * 1024);
 
 /** Rejects with BODY_TOO_LARGE as soon as the output passes the limit, or with ENCODING_BROKEN. */
@@ -57,5 +57,5 @@ export const decoded = async (encoded: Buffer, decoder: Decoder, maxBytes: numbe
 
 export type Turns = Semaphore;
 
-/** The threads that decode are those that the embedded log flushes with: few bodies are decoded at the same time. */
+/** Decoding uses the same threads as the flushes of the embedded log, so few bodies are decoded at the same time. */
 export const createTurns = (permits: number): Turns => createSemaphore({ permits, maxWaiting: 1000 });
