@@ -172,7 +172,7 @@ const shapes = z.union([
 /** Longer texts that aren't a gateway's, such as a proxy's page, are cut. */
 const LONGEST = 200;
 
-/** The text as JSON; undefined where it is none. */
+/** The text as JSON; undefined if the text isn't JSON. */
 export const jsonOf = (text: string): unknown => {
   try {
     return JSON.parse(text);

@@ -35,7 +35,7 @@ export interface SharedListenerOptions {
   readonly port: number;
   /** Maximum number of connections that the operating system queues until they are accepted. */
   readonly backlog: number;
-  /** The workers that take connections now. If there are none, new connections are closed. */
+  /** The workers that take connections now. Without any worker, new connections are closed. */
   readonly workers: () => readonly Worker[];
 }
 

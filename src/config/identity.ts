@@ -85,7 +85,7 @@ const write = (dir: string, identity: Identity): void => {
   }
 };
 
-/** Reads the identity in `dir`; undefined: there is none. Throws SETTINGS_INVALID if it is damaged or unreadable. */
+/** Reads the identity in `dir`; undefined if `dir` has no identity. Throws SETTINGS_INVALID if it is damaged or unreadable. */
 export const loadIdentity = (dir: string): Identity | undefined => {
   const path = join(dir, FILE);
   const text = read(path);

@@ -11,7 +11,7 @@ export const pathOf = (url: string): string => {
   return at < 0 ? url : url.slice(0, at);
 };
 
-/** The text behind the question mark; empty if there is none. */
+/** The text after the question mark; empty if the URL has no query. */
 export const queryTextOf = (url: string): string => {
   const at = url.indexOf("?");
   return at < 0 ? "" : url.slice(at + 1);

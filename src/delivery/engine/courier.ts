@@ -37,7 +37,7 @@ export interface Courier {
   settled(claims: readonly Claim[]): Promise<void>;
 }
 
-/** Counts the records that each claim has in hand, and resolves when there are none. */
+/** Counts the records that each claim has in hand, and resolves when the count is zero. */
 interface Settling {
   begin(claim: Claim): void;
   end(claim: Claim): void;

@@ -12,7 +12,7 @@ import { asGatewayError, type GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 
 export interface SeekingReader {
-  /** Call it when `wanted` of the partition has changed. Opens the subscription if there is none. */
+  /** Call it when `wanted` of the partition has changed. Opens the subscription if it isn't open. */
   steer(partition: TopicPartition): void;
   /** Closes the subscription. The next `steer` opens it again. */
   close(): Promise<void>;

@@ -15,9 +15,9 @@ import { narrowToOrigin } from "./cors.ts";
 const CLOSE = { Connection: "close" };
 
 /**
- * Refuses requests that the gateway would understand only in part. Throws TRANSFER_ENCODING_UNSUPPORTED for a transfer coding other than `chunked` (RFC 9112 6.1), EXPECTATION_UNKNOWN
- * for an `Expect` other than `100-continue` (RFC 9110 10.1.1), and REQUEST_MALFORMED for several Host headers (RFC 9112
- * 3.2) or for a transfer coding of HTTP/1.0, which has none.
+ * Refuses requests that the gateway would understand only in part. Throws TRANSFER_ENCODING_UNSUPPORTED for a transfer coding
+ * other than `chunked` (RFC 9112, 6.1), EXPECTATION_UNKNOWN for an `Expect` other than `100-continue` (RFC 9110, 10.1.1), and
+ * REQUEST_MALFORMED for several Host headers (RFC 9112, 3.2) or for a transfer coding in HTTP/1.0, which has no codings.
  */
 const requireUnderstood = ({ headers, rawHeaders, httpVersionMinor }: Request): void => {
   const coding = headers["transfer-encoding"];
@@ -85,16 +85,18 @@ export const identify = (
   { authenticate, countCall }: Pick<Guard, "authenticate" | "countCall">,
   credentials = credentialsOf(call.request),
 ): Principal | Promise<Principal> => {
-  const refuse = (refusal: unknown): never => {
-    countCall?.(call);
-    throw refusal;
-  };
   try {
     const principal = authenticate(credentials);
-    return principal instanceof Promise ? principal.catch(refuse) : principal;
+    if (!(principal instanceof Promise)) return principal;
+    return principal.catch((refusal: unknown) => countRefused(call, countCall, refusal));
   } catch (refusal) {
-    return refuse(refusal);
+    return countRefused(call, countCall, refusal);
   }
+};
+
+const countRefused = (call: Call, countCall: CountCall | undefined, refusal: unknown): never => {
+  countCall?.(call);
+  throw refusal;
 };
 
 const counted = (call: AuthorisedCall, { countCall }: Guard): AuthorisedCall => {

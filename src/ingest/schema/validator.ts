@@ -57,7 +57,7 @@ const reasonOf = (error: unknown): string => {
   return cause instanceof Error ? cause.message : "not JSON";
 };
 
-/** What the settings say of a station's schema, and how a fault in it is told. */
+// A station's schema in the settings, and the error for a faulty one.
 
 /** Paths are absolute, or relative to the working directory. */
 export interface JsonSchemaDeclaration {

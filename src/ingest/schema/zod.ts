@@ -21,7 +21,7 @@ const isAsync = (value: unknown): value is (...given: never) => unknown =>
 
 /**
  * The name, or the source where it has none, of an async function in the definition of a zod schema, at whatever depth;
- * undefined: there is none. Parts that are made lazily aren't made for this.
+ * undefined if the schema has no such check. Lazy parts of the schema are not resolved.
  */
 const findAsync = (schema: object): string | undefined => {
   const open: unknown[] = [schema];

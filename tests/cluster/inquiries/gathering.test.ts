@@ -3,7 +3,7 @@ import { createGathering, type Gathering } from "../../../src/cluster/inquiries.
 const NEVER = 60_000;
 const SOON = 20;
 
-/** Answers with the worker's number, but for the workers that are mute. Returns who was asked. */
+/** Answers with the worker's number, except for mute workers. Returns the workers that were asked. */
 const gatherFrom = async (gathering: Gathering, workers: readonly number[], mute: readonly number[] = []) => {
   const asked: number[] = [];
   const gathered = await gathering.gather(workers, (worker, id) => {

@@ -125,7 +125,7 @@ const readV2Record = (bytes: Buffer, index: number, context: V2Context): Incomin
   }
 };
 
-/** Throws what is wrong with the record's content. A key that is null is none: the station's own may take its place. */
+/** Throws the fault of a record's content. A null key counts as absent, so the station's `key` setting may set it. */
 const eventOf = (given: V2Record, bytes: Buffer, { format, partition: ofPath }: V2Context): IncomingEvent => {
   const spans = format === "json" ? membersOf(bytes, 0, ["key", "value"]).spans : [];
   const key = partOf("key", given.key, format, { bytes, span: spans[0] });
