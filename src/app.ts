@@ -1,20 +1,23 @@
 /** The composition root: creates all parts of the gateway from the settings. */
-import type { AppContext, AppLog } from "./app/context.ts";
 import { connectWorkerRoutes } from "./app/connect-worker.ts";
+import type { AppContext, AppLog } from "./app/context.ts";
+import { createLifecycle, type Lifecycle } from "./app/lifecycle.ts";
+import { createListeners, type Listeners } from "./app/listeners.ts";
+import { type AskAll, createQuestions, type Questions } from "./app/questions.ts";
+import { requireUsable } from "./app/settings-check.ts";
 import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery } from "./app/wire-delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
-import { createLifecycle } from "./app/lifecycle.ts";
-import { createListeners, type Listeners } from "./app/listeners.ts";
-import { openMemory } from "./app/wire-memory.ts";
-import { openPullConsumers } from "./app/wire-pull-consumers.ts";
-import { createQuestions, type AskAll, type Questions } from "./app/questions.ts";
-import { requireUsable } from "./app/settings-check.ts";
-import { openTracing } from "./app/wire-tracing.ts";
 import type { Settings } from "./config/schema/schema.ts";
+import { VERSION } from "./config/version.ts";
+import { createPullConsumers, type PullConsumers } from "./consume/consume.ts";
+import { consumedEvent } from "./http/handlers/stations/consume.ts";
+import { bodyReaders, type BodyReaders } from "./http/middleware/body/body.ts";
 import { systemClock } from "./lib/clock.ts";
+import { createMemoryBudget, type MemoryBudget } from "./lib/memory-budget.ts";
 import { createHealth } from "./observability/health.ts";
-import { createMetrics, textOfSum } from "./observability/metrics.ts";
+import { createMetrics, type Metrics, textOfSum } from "./observability/metrics.ts";
+import type { Tracing } from "./observability/tracing/tracing.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
   /**
@@ -80,4 +83,46 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
     await stop();
     throw error;
   }
+};
+
+interface ClientMemory {
+  readonly memory: MemoryBudget;
+  readonly readers: BodyReaders;
+}
+
+/** The memory budget for client data, and the body readers that use it. Call it once per process. */
+const openMemory = ({ limits }: Settings, metrics: Metrics): ClientMemory => {
+  const memory = createMemoryBudget(limits.memory);
+  metrics.clientMemoryFrom(() => memory.usedBytes);
+  return { memory, readers: bodyReaders(memory) };
+};
+
+/** An idle member leaves its group within five seconds, so that members on other processes get its partitions. */
+const PULL_BOUNDS = { idleMs: 4000, joinMs: 10_000, maxMembers: 1000, maxPullsPerOwner: 2000 };
+/** Share of `limits.memory` for buffered events. Garbage of reading takes three times as much memory. */
+const READING_SHARE = 0.25;
+
+/** The consumer group members of consume/batch, and their memory. */
+const openPullConsumers = ({ broker, memory, log, clock }: AppContext): PullConsumers =>
+  createPullConsumers({
+    ...PULL_BOUNDS,
+    broker,
+    memory: memory.part(Math.floor(memory.maxBytes * READING_SHARE)),
+    toText: consumedEvent,
+    clock,
+    onError: (err) => {
+      log.logger.warn({ err }, "consuming goes on after a fault");
+    },
+  });
+
+/** undefined: no collector is configured, and OpenTelemetry is not loaded. */
+const openTracing = async (
+  { tracing: { endpoint } }: Settings,
+  lifecycle: Lifecycle,
+): Promise<Tracing | undefined> => {
+  if (endpoint === undefined) return undefined;
+  const { createOtlpTracing } = await import("./observability/tracing/otlp.ts");
+  const tracing = createOtlpTracing({ endpoint, version: VERSION });
+  lifecycle.onClose("tracing", () => tracing.close());
+  return tracing;
 };
