@@ -36,9 +36,10 @@ const UNCONFIRMED_MS = 250;
 
 export const createPullConsumer = (options: PullConsumerOptions): PullConsumer => {
   const { clock, joinMs, onError, onLeaving, onLeft } = options;
+  // undefined until the member has joined its group.
+  let member: PullMember | undefined;
   const waiting = createWaitingPulls(clock, () => member);
   const activity = createActivity(options, () => void close());
-  let member: PullMember | undefined;
 
   const joined = createPullMember({
     ...options,

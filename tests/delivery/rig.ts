@@ -2,7 +2,7 @@
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { parseConnectorConfig } from "../../src/delivery/connectors/connector-config.ts";
-import { planOf } from "../../src/delivery/connectors/connector-plan.ts";
+import { planOf } from "../../src/delivery/connectors/http-sink.ts";
 import type { AttemptReport } from "../../src/delivery/engine/observer.ts";
 import { createProgress } from "../../src/delivery/engine/progress.ts";
 import { createRunner, type Runner } from "../../src/delivery/engine/runner.ts";

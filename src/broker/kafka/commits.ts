@@ -82,14 +82,14 @@ export const createCommits = (consumer: Committing): Commit => {
   };
 };
 
-/**
- * Stores positions without joining the group: an OffsetCommit request without generation and member id, which Kafka
- * refuses if the group has members. This takes one request. kafkajs can only commit as a member, which takes a
- * connection, a join and a leave each time.
- */
-
 export interface MemberLessCommits {
-  /** Rejects with REQUEST_INVALID if the group has members, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE. */
+  /**
+   * Stores positions without joining the group: an OffsetCommit request without generation and member id, which Kafka
+   * refuses if the group has members. This takes one request. kafkajs can only commit as a member, which takes a
+   * connection, a join and a leave each time.
+   *
+   * Rejects with REQUEST_INVALID if the group has members, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE.
+   */
   readonly commit: Broker["setCommitted"];
   close(): Promise<void>;
 }

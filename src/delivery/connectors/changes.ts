@@ -10,7 +10,7 @@ import type { Targets } from "../engine/targets.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import type { Directory, Entry } from "./directory.ts";
 import type { ConnectorRunners } from "./connector-runners.ts";
-import type { Definition, Target } from "./records.ts";
+import type { Definition, Target } from "./connector-log-view.ts";
 import { requireName, requireValid } from "./validation.ts";
 
 export interface ChangesOptions {

@@ -2,7 +2,7 @@
  * Parses a connector's configuration as the Auckland HTTP sink does. Unknown keys belong to Kafka Connect or to another
  * connector. They are accepted and ignored, as in Kafka Connect.
  */
-import type { TopicSelection } from "../engine/topic-selection.ts";
+import type { TopicSelection } from "../engine/delivery-plan.ts";
 import { isInternalTopic } from "../../broker/broker.ts";
 import { cut } from "../../lib/text.ts";
 import type { Schedules, StrategyName } from "../engine/strategy.ts";

@@ -8,11 +8,10 @@ import { createConnectorLog } from "./connector-log.ts";
 import { createConnectors, type Connectors } from "./connectors.ts";
 import { createDirectory } from "./directory.ts";
 import { createConnectorRunners, type ConnectorRunners } from "./connector-runners.ts";
-import { type ConnectorSample, lagOf } from "../engine/lag.ts";
+import { type ConnectorSample, createProgress, lagOf } from "../engine/progress.ts";
 import { createReplays } from "./replays.ts";
 import { faultsOfDeclared } from "./validation.ts";
 import type { DeliveryObserver } from "../engine/observer.ts";
-import { createProgress } from "../engine/progress.ts";
 import { createTargets } from "../engine/targets.ts";
 
 export interface Delivery {

@@ -1,11 +1,34 @@
 /**
  * The state that the records of the connectors' topic add up to. All processes read the records in the same order, so all
- * have the same state.
+ * have the same state. Unknown members of a record's value are ignored, so that two versions can run together.
  */
+import { z } from "zod";
 import type { ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { type Definition, definitionSchema, type Failure, failureSchema } from "./records.ts";
+
+export const TARGETS = ["RUNNING", "PAUSED", "STOPPED"] as const;
+
+const definitionSchema = z.object({
+  /** The posted configuration, with secrets. null: the configuration is in the configuration file. */
+  config: z.record(z.string(), z.string()).nullable(),
+  target: z.enum(TARGETS),
+  /** Grows with each change that restarts the task. */
+  run: z.number(),
+});
+
+const failureSchema = z.object({
+  /** The failed run. The failure no longer counts for a later run. */
+  run: z.number(),
+  workerId: z.string(),
+  trace: z.string(),
+  /** Hash of the failed configuration. The failure no longer counts for another configuration. Absent in records of earlier releases. */
+  config: z.string().optional(),
+});
+
+export type Target = (typeof TARGETS)[number];
+export type Definition = Readonly<z.output<typeof definitionSchema>>;
+export type Failure = Readonly<z.output<typeof failureSchema>>;
 
 /** The kinds of records. A key is `<kind>:<name>`. */
 export const KINDS = {

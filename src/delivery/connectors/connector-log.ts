@@ -18,8 +18,15 @@
 import type { Broker, ConsumedRecord, RecordHeader, Subscription } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
-import { createLogView, createReadProgress, KINDS, seenHeader, versionHeader } from "./connector-log-view.ts";
-import type { Definition, Failure } from "./records.ts";
+import {
+  createLogView,
+  createReadProgress,
+  type Definition,
+  type Failure,
+  KINDS,
+  seenHeader,
+  versionHeader,
+} from "./connector-log-view.ts";
 
 export interface ConnectorLog {
   /**

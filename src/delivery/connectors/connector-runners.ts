@@ -3,7 +3,7 @@ import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import { cut } from "../../lib/text.ts";
 import { parseConnectorConfig, type ConnectorSettings } from "./connector-config.ts";
-import { planOf } from "./connector-plan.ts";
+import { planOf } from "./http-sink.ts";
 import type { Admission, DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../engine/runner.ts";
 import type { ConnectorLog } from "./connector-log.ts";

@@ -9,7 +9,7 @@ import { unmaskConfig, type RawConfig } from "./masking.ts";
 import { createChanges, unknownConnector, type ChangesOptions, type ConfigPatch } from "./changes.ts";
 import type { Entry } from "./directory.ts";
 import { createConnectorOffsets, type OffsetRequest, type OffsetsView } from "./offsets.ts";
-import type { Target } from "./records.ts";
+import type { Target } from "./connector-log-view.ts";
 import type { DeadLetters, Replays } from "./replays.ts";
 import { reportOf, type ConfigReport } from "./validation.ts";
 import * as views from "./views.ts";

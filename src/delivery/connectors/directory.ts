@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { RawConfig } from "./masking.ts";
 import type { ConnectorLog } from "./connector-log.ts";
-import type { Failure, Target } from "./records.ts";
+import type { Failure, Target } from "./connector-log-view.ts";
 
 export interface Entry {
   readonly name: string;

@@ -1,12 +1,39 @@
 /**
- * The endpoint of a connector: it sends the record's value to one URL, and reads the `retry` flag of the answer, as the
- * Auckland sink does.
+ * The delivery plan of a connector. Its endpoint sends the record's value to one URL, and reads the `retry` flag of the
+ * answer, as the Auckland sink does.
  */
 import { createHash, createHmac } from "node:crypto";
 import type { ConsumedRecord } from "../../broker/broker.ts";
-import type { Admission, DeliveryRequest, Endpoint, HttpResult } from "../engine/delivery-plan.ts";
-import type { Failure } from "../engine/strategy.ts";
+import type {
+  Admission,
+  DeliveryPlan,
+  DeliveryRequest,
+  Endpoint,
+  HttpResult,
+} from "../engine/delivery-plan.ts";
+import { ORDER_KEYS } from "../engine/ordering.ts";
+import { type Failure, STRATEGIES } from "../engine/strategy.ts";
 import type { ConnectorSettings } from "./connector-config.ts";
+
+/** Consumer group of a sink connector, named as in Kafka Connect. */
+export const groupOf = (connector: string): string => `connect-${connector}`;
+
+export const planOf = (settings: ConnectorSettings): DeliveryPlan => ({
+  name: settings.name,
+  group: groupOf(settings.name),
+  topics: settings.topics,
+  endpoint: createHttpSink(settings),
+  strategy: STRATEGIES[settings.strategy](settings.schedules),
+  orderKeyOf: ORDER_KEYS[settings.ordering],
+  inFlight: settings.concurrency * settings.tasksMax,
+  delayMs: settings.delayMs,
+  jitter: settings.jitter,
+  maxRetryAfterMs: settings.maxRetryAfterMs,
+  ratePerSecond: settings.ratePerSecond,
+  deadLetterTopic: settings.deadLetterTopic,
+  connectTimeoutMs: settings.connectTimeoutMs,
+  readTimeoutMs: settings.readTimeoutMs,
+});
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);

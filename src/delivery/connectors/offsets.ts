@@ -2,9 +2,8 @@
 import type { Broker, TopicPartition, TopicPartitionOffset, Watermarks } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { groupOf } from "./connector-plan.ts";
-import type { TopicSelection } from "../engine/topic-selection.ts";
-import { existingTopics } from "../engine/topic-selection.ts";
+import { groupOf } from "./http-sink.ts";
+import { existingTopics, type TopicSelection } from "../engine/delivery-plan.ts";
 
 /**
  * The new position of a partition. An offset before the first record counts as the first record. A timestamp means the

@@ -1,7 +1,7 @@
 /** Replays of dead letters. Each connector has at most one replay at a time, over all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
-import { planOf } from "./connector-plan.ts";
+import { planOf } from "./http-sink.ts";
 import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
 import { createRunner, type RunnerOptions } from "../engine/runner.ts";
 import { configHash, type Entry } from "./directory.ts";

@@ -6,7 +6,7 @@ import { GatewayError } from "../../errors.ts";
 import { CONNECTOR_CLASS, isKnownClass, parseConnectorConfig, type ConfigFault } from "./connector-config.ts";
 import { KEYS, type Key } from "./config-keys.ts";
 import { maskConfig, type RawConfig } from "./masking.ts";
-import { groupOf } from "./connector-plan.ts";
+import { groupOf } from "./http-sink.ts";
 import { createTargets, type Targets } from "../engine/targets.ts";
 
 export interface ConfigReport {

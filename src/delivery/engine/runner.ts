@@ -8,14 +8,13 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
 import { createCourier, type Courier } from "./courier.ts";
 import { createDropping } from "./dead-letters.ts";
-import type { DeliveryPlan } from "./delivery-plan.ts";
+import { type DeliveryPlan, existingTopics, lookAgainMs } from "./delivery-plan.ts";
 import { createHttpClient } from "./http-client/http-client.ts";
 import type { Claim } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
 import type { Progress } from "./progress.ts";
 import { openSession, type DeliverySession } from "./delivery-session.ts";
 import type { Targets } from "./targets.ts";
-import { existingTopics, lookAgainMs } from "./topic-selection.ts";
 
 export interface RunnerOptions {
   readonly broker: Broker;

@@ -7,9 +7,8 @@ import type { ErrorCode } from "../../errors.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
-import { type ConnectorSample, lagOf } from "../engine/lag.ts";
+import { type ConnectorSample, createProgress, lagOf } from "../engine/progress.ts";
 import type { DeliveryObserver } from "../engine/observer.ts";
-import { createProgress } from "../engine/progress.ts";
 import { createRunner, type Runner } from "../engine/runner.ts";
 import { createTargets } from "../engine/targets.ts";
 import {

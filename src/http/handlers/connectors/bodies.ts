@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { RawConfig } from "../../../delivery/connectors/masking.ts";
 import type { ConfigPatch } from "../../../delivery/connectors/changes.ts";
 import type { OffsetRequest } from "../../../delivery/connectors/offsets.ts";
-import { TARGETS, type Target } from "../../../delivery/connectors/records.ts";
+import { TARGETS, type Target } from "../../../delivery/connectors/connector-log-view.ts";
 import { GatewayError } from "../../../errors.ts";
 import { parseDocument } from "../../../ingest/content/json.ts";
 import { shaped } from "../../faults.ts";

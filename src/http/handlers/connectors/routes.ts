@@ -1,7 +1,7 @@
 /** `/connectors` on the operators' listener: Kafka Connect's REST API over the connectors' domain. */
 import { CONNECTOR_CLASS } from "../../../delivery/connectors/connector-config.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
-import type { Target } from "../../../delivery/connectors/records.ts";
+import type { Target } from "../../../delivery/connectors/connector-log-view.ts";
 import { definitionsOf } from "../../../delivery/connectors/validation.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";

@@ -1,6 +1,6 @@
 import { type Broker, isInternalTopic } from "../../../src/broker/broker.ts";
 import { station } from "../../../src/config/schema/stations-settings.ts";
-import { existingTopics } from "../../../src/delivery/engine/topic-selection.ts";
+import { existingTopics } from "../../../src/delivery/engine/delivery-plan.ts";
 
 const INTERNAL = [
   "__consumer_offsets",
