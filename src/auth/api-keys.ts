@@ -2,7 +2,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
-import { networkOf } from "../lib/network-of.ts";
+import { type FailureThrottle, networkOf } from "./throttle.ts";
 import { compilePatterns, compileStationPatterns, originList } from "./permissions.ts";
 import { type Limits, type Principal, unauthorized, verifiedPrincipal } from "./principal.ts";
 import {
@@ -13,7 +13,6 @@ import {
   storedSecret,
   type StoredSecret,
 } from "./secrets.ts";
-import type { FailureThrottle } from "./throttle.ts";
 
 /** A key as configured. Several entries with one id are all valid, so that a key can be rotated. */
 export interface ApiKeyOptions {

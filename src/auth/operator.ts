@@ -1,10 +1,9 @@
 /** Authentication on the operators' listener: the admin token, or a session of a browser. */
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
-import { networkOf } from "../lib/network-of.ts";
+import { type FailureThrottle, networkOf } from "./throttle.ts";
 import { operatorToken } from "./authenticator.ts";
 import { unauthorized } from "./principal.ts";
 import { type SecretVerifier, type StoredSecret, storedSecret } from "./secrets.ts";
-import type { FailureThrottle } from "./throttle.ts";
 
 export interface OperatorSession {
   /** Value of the cookie. */

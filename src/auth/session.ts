@@ -1,10 +1,9 @@
 /** Sign-in with a connection token or a password, and refresh. Both return a pair of tokens. */
-import { networkOf } from "../lib/network-of.ts";
+import { type FailureThrottle, networkOf } from "./throttle.ts";
 import { type Account, accountName, type AccountName, type Accounts } from "./accounts.ts";
 import { unauthorized } from "./principal.ts";
 import { parseScope } from "./scope.ts";
 import type { CheckSignIn } from "./sign-in-check.ts";
-import type { FailureThrottle } from "./throttle.ts";
 import type { Tokens, TokenSubject } from "./tokens.ts";
 
 export interface LoginAttempt {

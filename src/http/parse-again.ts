@@ -9,7 +9,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { GatewayError } from "../errors.ts";
-import type { LoopTurns } from "../lib/loop-turns.ts";
+import type { LoopTurns } from "../lib/event-loop.ts";
 import { createYieldingMemory, type Holder, type MemoryBudget } from "../lib/memory-budget.ts";
 import { pendingAnswer } from "./drain.ts";
 import { closeLingering } from "./lingering.ts";

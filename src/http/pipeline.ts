@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { LoopTurns } from "../lib/loop-turns.ts";
+import type { LoopTurns } from "../lib/event-loop.ts";
 import { pendingAnswer } from "./drain.ts";
 
 /** Maximum number of requests of one connection that are in progress. */

@@ -11,7 +11,7 @@ import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from "no
 import type { Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.ts";
-import { createLoopTurns } from "../lib/loop-turns.ts";
+import { createLoopTurns } from "../lib/event-loop.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { closeLingering, lingerOnClose } from "./lingering.ts";
 import { parseAgain, whenAnswered } from "./parse-again.ts";

@@ -2,9 +2,8 @@
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import { afterSpace } from "../lib/json-list.ts";
-import { membersOf, stringAt, type Span } from "../lib/json-members.ts";
-import { OPEN_BRACE, QUOTE } from "../lib/json-scan.ts";
-import { paced } from "../lib/pace.ts";
+import { membersOf, OPEN_BRACE, QUOTE, type Span, stringAt } from "../lib/json-scan.ts";
+import { paced } from "../lib/event-loop.ts";
 import { eventListAt, type EventListLimits } from "./content/event-list.ts";
 import { checkJson } from "./content/json.ts";
 

@@ -3,7 +3,7 @@ import { requireStation } from "../auth/permissions.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { BrokerRecord, StoredRecord } from "../broker/broker.ts";
 import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts";
-import { paced } from "../lib/pace.ts";
+import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
 import type { IncomingEvent } from "./incoming-event.ts";

@@ -1,8 +1,7 @@
 /** Makes the record of an event: validates it by the station's schema, and adds its key and headers. */
 import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import { followPointer, stringAt, valueAt } from "../lib/json-members.ts";
-import { QUOTE } from "../lib/json-scan.ts";
+import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
 import { isJson } from "./content/json.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
 import { contentTypeHeaders } from "./record-headers.ts";

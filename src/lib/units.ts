@@ -1,5 +1,5 @@
 /**
- * Durations and sizes in settings. Durations: `500ms`, `10s`, `15m`, `1.5h`, `30d`; a plain number is milliseconds. Sizes
+ * Durations and sizes as texts, and the header Retry-After. Durations: `500ms`, `10s`, `15m`, `1.5h`, `30d`; a plain number is milliseconds. Sizes
  * are binary: `4mb` is 4 MiB; a plain number is bytes.
  */
 
@@ -45,4 +45,18 @@ export const formatSize = (bytes: number): string => {
   const fits = Object.entries(BYTES).find(([, size]) => bytes >= size && bytes % size === 0);
   const [unit, size] = fits ?? ["b", 1];
   return `${bytes / size}${unit}`;
+};
+
+const SECONDS = /^\d+(?:\.\d+)?$/;
+
+/**
+ * Parses Retry-After (RFC 9110, 10.2.3), seconds or a date, to milliseconds from `now`; 0 if it is absent or invalid. The
+ * result may be longer than Node's timers allow, so wait with a `Clock` or `pause`.
+ */
+export const retryAfterMs = (value: string | null | undefined, now: number): number => {
+  if (value === undefined || value === null) return 0;
+  const text = value.trim();
+  if (SECONDS.test(text)) return Math.min(Number(text) * 1000, Number.MAX_SAFE_INTEGER);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 };

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { pause, systemClock } from "../../lib/clock.ts";
-import { retryAfterMs } from "../../lib/retry-after.ts";
+import { retryAfterMs } from "../../lib/units.ts";
 import { type Answer, type Client, createClient, parsed, reach, refusal } from "../client.ts";
 import { publicConnection } from "../connection.ts";
 import { type Context, ending, type GlobalOptions, withExamples } from "../context.ts";

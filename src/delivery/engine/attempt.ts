@@ -5,7 +5,7 @@
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { retryAfterMs } from "../../lib/retry-after.ts";
+import { retryAfterMs } from "../../lib/units.ts";
 import { cut } from "../../lib/text.ts";
 import {
   type Span,

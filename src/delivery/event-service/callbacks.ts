@@ -6,7 +6,7 @@ import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import { serviceToken } from "../../auth/tokens.ts";
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import { type JsonObject, jsonTextOf, type JsonTree } from "../../lib/json-tree.ts";
+import { type JsonObject, jsonTextOf, type JsonTree } from "./json-tree.ts";
 import type { DeliveryRequest, Endpoint, HttpResult } from "../engine/delivery-plan.ts";
 import { hostAsWritten } from "../engine/http-client/redirects.ts";
 import type { Failure } from "../engine/strategy.ts";

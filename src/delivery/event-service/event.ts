@@ -2,7 +2,7 @@
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { cut } from "../../lib/text.ts";
 import { excessOf, skipSpace } from "../../lib/json-scan.ts";
-import { isJsonObject, jsonTreeAt, type JsonObject, type JsonTree } from "../../lib/json-tree.ts";
+import { isJsonObject, jsonTreeAt, type JsonObject, type JsonTree } from "./json-tree.ts";
 
 type Subject = "transaction" | "quote" | "customer";
 

@@ -1,6 +1,6 @@
 /** `more_info_url`: the page on which a client's user sees a transaction, with a token that is valid for a limited time. */
 import { claimsToken } from "../../auth/tokens.ts";
-import type { JsonObject } from "../../lib/json-tree.ts";
+import type { JsonObject } from "./json-tree.ts";
 
 export interface MoreInfoOptions {
   /** Its query and fragment are left out. */

@@ -2,8 +2,8 @@
  * Maps a transaction to the object that its SEP's GET /transaction answers. Members that aren't listed here are not sent,
  * because the platform's object contains personal data that a client must not get.
  */
-import { isJsonObject, type JsonObject, type JsonTree } from "../../lib/json-tree.ts";
-import { decimalSum, sameDecimal } from "../../lib/decimal.ts";
+import { isJsonObject, type JsonObject, type JsonTree } from "./json-tree.ts";
+import { decimalSum, sameDecimal } from "./decimal.ts";
 
 /** The body of a transaction, or why the transaction can't be mapped. Then the event is dead-lettered. */
 export type SepBody = JsonObject | { readonly unmappable: string };

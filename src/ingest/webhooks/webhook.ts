@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { followPointer, valueAt } from "../../lib/json-members.ts";
+import { followPointer, valueAt } from "../../lib/json-scan.ts";
 import { isJson } from "../content/json.ts";
 
 /** The words of webhooks: a request as it came, what a scheme knows about it, and one that has proved its sender. */

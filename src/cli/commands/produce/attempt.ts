@@ -1,6 +1,6 @@
 /** One try to store some lines: what the gateway's answer says of each of them. */
 import { z } from "zod";
-import { retryAfterMs } from "../../../lib/retry-after.ts";
+import { retryAfterMs } from "../../../lib/units.ts";
 import {
   type Answer,
   type Call,

@@ -11,8 +11,7 @@ import {
 } from "../../../ingest/content/event-list.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
 import { afterSpace, type ListFault } from "../../../lib/json-list.ts";
-import { memberOf } from "../../../lib/json-members.ts";
-import { OPEN_BRACE, OPEN_BRACKET } from "../../../lib/json-scan.ts";
+import { memberOf, OPEN_BRACE, OPEN_BRACKET } from "../../../lib/json-scan.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { faultOf } from "../../faults.ts";
 

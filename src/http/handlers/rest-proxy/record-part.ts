@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { GatewayError } from "../../../errors.ts";
 import { fromBase64 } from "../../../ingest/content/content-type.ts";
-import { membersOf, type Span } from "../../../lib/json-members.ts";
+import { membersOf, type Span } from "../../../lib/json-scan.ts";
 
 /** Where the JSON of a part lies: what is taken out of it is stored with its own bytes. */
 export interface Source {

@@ -3,7 +3,7 @@ import { asGatewayError, GatewayError } from "../../../errors.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { createJsonCutter, type Cut } from "../../../ingest/stream/cutters.ts";
 import type { StreamProtocol } from "../../../ingest/stream/stream-protocol.ts";
-import { paced } from "../../../lib/pace.ts";
+import { paced } from "../../../lib/event-loop.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../families.ts";
 import type { Events } from "../../intake.ts";

@@ -13,7 +13,7 @@ import { eventListOf, type EventList, type EventListLimits } from "../../../inge
 import { sizeOfHeaders } from "../../../ingest/incoming-event.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import type { Station } from "../../../ingest/stations.ts";
-import { paced } from "../../../lib/pace.ts";
+import { paced } from "../../../lib/event-loop.ts";
 import type { Amount, Events } from "../../intake.ts";
 
 const JSON_TYPE = "application/json";

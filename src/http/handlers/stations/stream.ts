@@ -2,7 +2,7 @@
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { checkJson } from "../../../ingest/content/json.ts";
-import { followPointer, valueAt } from "../../../lib/json-members.ts";
+import { followPointer, valueAt } from "../../../lib/json-scan.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import { createLineCutter } from "../../../ingest/stream/cutters.ts";

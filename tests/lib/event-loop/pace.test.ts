@@ -1,4 +1,4 @@
-import { createPace, paced } from "../../src/lib/pace.ts";
+import { createPace, paced } from "../../../src/lib/event-loop.ts";
 
 describe("paced", () => {
   it("takes all steps in order and lets others run in between", async () => {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { membersOf } from "../../src/lib/json-members.ts";
+import { membersOf } from "../../src/lib/json-scan.ts";
 
 /** The source of each member asked for; undefined: there is none. */
 const sourcesOf = (json: string, ...names: string[]): (string | undefined)[] => {

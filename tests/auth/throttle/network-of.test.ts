@@ -1,4 +1,4 @@
-import { networkOf } from "../../src/lib/network-of.ts";
+import { networkOf } from "../../../src/auth/throttle.ts";
 
 describe("the network of an address", () => {
   it.each([

@@ -1,4 +1,4 @@
-import { retryAfterMs } from "../../src/lib/retry-after.ts";
+import { retryAfterMs } from "../../../src/lib/units.ts";
 
 const NOW = Date.parse("Wed, 21 Oct 2015 07:28:00 GMT");
 const DAY = 86_400_000;

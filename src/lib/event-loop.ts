@@ -1,9 +1,10 @@
 /**
- * Spreads work over turns of the event loop. Each turn begins a limited number of steps; further steps wait for later
- * turns, first come, first served. Between two turns the process handles other input.
+ * Two ways to divide long work into turns of the event loop, so that the process handles other input between them: turns
+ * with a limited number of steps, and pauses of a long loop.
  */
 import { createFifo } from "./fifo.ts";
 
+/** Each turn begins a limited number of steps. Further steps wait for later turns, in the order of their calls. */
 export interface LoopTurns {
   /** The number of the current turn. It changes with each turn in which steps begin. */
   readonly number: number;
@@ -55,4 +56,39 @@ export const createLoopTurns = (
       schedule();
     },
   };
+};
+
+/** For long loops over client input: says when to pause, and pauses. */
+interface Pace {
+  /** True if the loop has run too long: call `rest` before the next step. */
+  readonly isDue: boolean;
+  /** Resolves in the next turn of the event loop. */
+  rest(): Promise<void>;
+}
+
+const LONGEST_RUN_MS = 20;
+
+export const createPace = (longestRunMs = LONGEST_RUN_MS): Pace => {
+  let began = performance.now();
+  return {
+    get isDue() {
+      return performance.now() - began >= longestRunMs;
+    },
+    rest: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      began = performance.now();
+    },
+  };
+};
+
+/** Steps between two reads of the clock. */
+const STEPS = 16;
+
+/** Calls `step` for each index below `steps`, with pauses for other requests. */
+export const paced = async (steps: number, step: (index: number) => void): Promise<void> => {
+  const pace = createPace();
+  for (let i = 0; i < steps; i++) {
+    step(i);
+    if (i % STEPS === STEPS - 1 && pace.isDue) await pace.rest();
+  }
 };

@@ -1,4 +1,4 @@
-import { jsonTextOf, jsonTreeAt } from "../../src/lib/json-tree.ts";
+import { jsonTextOf, jsonTreeAt } from "../../../src/delivery/event-service/json-tree.ts";
 
 const through = (text: string): string => jsonTextOf(jsonTreeAt(Buffer.from(text), 0));
 

@@ -1,4 +1,4 @@
-import { createLoopTurns } from "../../src/lib/loop-turns.ts";
+import { createLoopTurns } from "../../../src/lib/event-loop.ts";
 
 /** Turns that begin when the test says so. */
 const byHand = () => {

@@ -2,17 +2,18 @@
  * A JSON tree that keeps two things that JSON.parse loses: the order of all members, also with names such as "10" and "2",
  * and the source digits of numbers.
  */
-import { elementsOf, stringAt } from "./json-members.ts";
 import {
   CLOSE_BRACE,
   COMMA,
+  elementsOf,
   endOfString,
   endOfValue,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
   skipSpace,
-} from "./json-scan.ts";
+  stringAt,
+} from "../../lib/json-scan.ts";
 
 /** `source`: the source text of a number, true, false or null. */
 export interface JsonLiteral {
