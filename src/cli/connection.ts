@@ -6,7 +6,7 @@ import {
   dataDirectory,
   nameOfClientVariable,
   type ClientSecret,
-} from "../config/client-variables.ts";
+} from "../config/environment.ts";
 import { loadIdentity, type Identity } from "../config/identity.ts";
 import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";

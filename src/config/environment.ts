@@ -1,10 +1,12 @@
-/** Reads settings from the environment. A variable's name follows from the key's path: `server.bodyLimit` is STATIONGATE_SERVER_BODY_LIMIT. */
+/**
+ * Environment variables of the settings, and of the commands that call a gateway. The name of a setting's variable follows
+ * from the key's path: `server.bodyLimit` is STATIONGATE_SERVER_BODY_LIMIT.
+ */
 import { z } from "zod";
-import { CLIENT_VARIABLES } from "./client-variables.ts";
-import { unknownName, type Fault } from "./faults.ts";
+import { type Fault, unknownName } from "./faults.ts";
 import type { KeyInfo } from "./keys.ts";
 import { settingsSchema } from "./schema/schema.ts";
-import { core, groupOf, infoOf, replaced, type Path } from "./tree.ts";
+import { core, groupOf, infoOf, type Path, replaced } from "./tree.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -95,7 +97,7 @@ const ownNameOf = (name: string, env: Environment): string | undefined => {
   return isOurs || ANCHOR_PREFIXES.some((prefix) => name.startsWith(prefix)) ? name : undefined;
 };
 
-export interface EnvironmentTree {
+interface EnvironmentTree {
   readonly tree: unknown;
   readonly faults: readonly Fault[];
   /** The variable that each value comes from, by the key's path. */
@@ -123,7 +125,37 @@ export const readEnvironment = (env: Environment): EnvironmentTree => {
 };
 
 /** The settings file that the environment names. */
-export const configFileOf = (env: Environment): string | undefined => {
-  const path = env[CONFIG_VARIABLE];
-  return path === "" ? undefined : path;
-};
+export const configFileOf = (env: Environment): string | undefined => given(env[CONFIG_VARIABLE]);
+
+/** A secret of a command that calls a gateway. The variable with `_FILE` names a file that contains the value. */
+export type ClientSecret =
+  "TOKEN" | "CONNECTION_TOKEN" | "PASSWORD" | "API_KEY" | "REFRESH_TOKEN" | "ADMIN_TOKEN";
+
+type ClientVariable = "URL" | "ADMIN_URL" | "USERNAME" | ClientSecret | `${ClientSecret}_FILE`;
+
+const SECRETS = [
+  "TOKEN",
+  "CONNECTION_TOKEN",
+  "PASSWORD",
+  "API_KEY",
+  "REFRESH_TOKEN",
+] as const satisfies ClientSecret[];
+
+export const nameOfClientVariable = (variable: ClientVariable): string => `${PREFIX}${variable}`;
+
+/** Variables of the commands, which the gateway ignores. STATIONGATE_ADMIN_TOKEN is not among them: it is also a setting. */
+const CLIENT_VARIABLES: ReadonlySet<string> = new Set(
+  (
+    ["URL", "ADMIN_URL", "USERNAME", ...SECRETS, ...SECRETS.map((name) => `${name}_FILE` as const)] as const
+  ).map(nameOfClientVariable),
+);
+
+const given = (value: string | undefined): string | undefined => (value === "" ? undefined : value);
+
+/** An empty variable counts as not set. */
+export const clientVariable = (env: Environment, variable: ClientVariable): string | undefined =>
+  given(env[nameOfClientVariable(variable)]);
+
+/** Default directory of the identity of a gateway that was started in the current directory. */
+export const dataDirectory = (env: Environment): string =>
+  given(env["STATIONGATE_BROKER_EMBEDDED_DIR"]) ?? "data";

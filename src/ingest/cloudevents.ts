@@ -1,8 +1,8 @@
 /** CloudEvents 1.0: checks of events in binary and structured mode, and their attributes as record headers. */
 import type { RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import { type ContentLimits, fromBase64 } from "./content/content-type.ts";
-import { parseJson } from "./content/json.ts";
+import { fromBase64 } from "./content/content-type.ts";
+import { type ContentLimits, parseJson } from "./content/json.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
 
 /** Context attributes by name, with their JSON values. The data are not an attribute. */

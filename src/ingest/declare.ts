@@ -2,13 +2,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import type { ContentLimits } from "./content/content-type.ts";
-import type { SchemaDeclaration } from "./schema/validator.ts";
-import { loadValidator } from "./schema/load.ts";
+import type { ContentLimits } from "./content/json.ts";
+import { loadJsonSchema } from "./schema/json-schema/json-schema.ts";
+import { loadProtobuf } from "./schema/protobuf.ts";
+import type { EventValidator, SchemaDeclaration, ValidatorContext } from "./schema/validator.ts";
+import { loadZod } from "./schema/zod.ts";
 import type { Station } from "./stations.ts";
 
 /** A station as the settings declare it. */
-export interface StationDeclaration {
+interface StationDeclaration {
   readonly name: string;
   readonly topic: string;
   readonly partitions?: number | undefined;
@@ -91,5 +93,20 @@ const provision = async (
       onFault(topic.name, asGatewayError(error));
     }
     await sleep(wait, undefined, { signal }).catch(() => undefined);
+  }
+};
+
+/** Compiles a schema. Rejects with SETTINGS_INVALID that names the station, the file and the fault. */
+const loadValidator = async (
+  declaration: SchemaDeclaration,
+  context: ValidatorContext,
+): Promise<EventValidator> => {
+  switch (declaration.type) {
+    case "json-schema":
+      return loadJsonSchema(declaration, context);
+    case "zod":
+      return loadZod(declaration, context);
+    case "protobuf":
+      return loadProtobuf(declaration, context);
   }
 };

@@ -1,7 +1,13 @@
-/** An event as an API family parsed it, before validation by its station. */
-import type { RecordHeader } from "../broker/broker.ts";
-import { GatewayError } from "../errors.ts";
+/** An event as an API parsed it, and the record that it becomes: validated by its station, with a key and headers. */
+import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
+import { isJson } from "./content/json.ts";
+import { contentTypeHeaders } from "./record-headers.ts";
+import type { EventValidator } from "./schema/validator.ts";
+import type { Station } from "./stations.ts";
 
+/** Not validated yet. */
 export interface IncomingEvent {
   /** The bytes as sent. null: a tombstone, which is not validated. */
   readonly value: Buffer | null;
@@ -28,4 +34,147 @@ export const sizeOfHeaders = (headers: readonly RecordHeader[]): number => {
   let bytes = 0;
   for (const { name, value } of headers) bytes += name.length + (value?.length ?? 0);
   return bytes;
+};
+
+/**
+ * The record key of an event that is valid JSON: a string in UTF-8, or a number by its source digits; null if the value is
+ * absent or null. Throws KEY_REFUSED for any other value.
+ */
+type KeyOf = (event: Buffer) => Buffer | null;
+
+/** Follows a JSON pointer (RFC 6901) in the event's bytes, because parsing would change the digits of a number. */
+export const createKeyOf = (pointer: string): KeyOf => {
+  const follow = followPointer(pointer);
+  return (event) => {
+    const at = follow(event);
+    return at < 0 ? null : keyAt(event, at);
+  };
+};
+
+const LETTER_N = 0x6e;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
+const keyAt = (event: Buffer, at: number): Buffer | null => {
+  const first = event[at] ?? 0;
+  if (first === QUOTE) return Buffer.from(stringAt(event, at));
+  if (first === MINUS || (first >= DIGIT_0 && first <= DIGIT_9)) return valueAt(event, at);
+  if (first === LETTER_N) return null;
+  throw new GatewayError("KEY_REFUSED");
+};
+
+/** The record to store, or the reason why the station refuses the event. */
+type ToRecord = (event: IncomingEvent) => BrokerRecord | GatewayError;
+
+/** Limits of one record. An event above a limit is refused, and the other events of the call are stored. */
+export interface RecordLimits {
+  /** Maximum bytes of the value; above it RECORD_TOO_LARGE. */
+  readonly maxEventBytes: number;
+  /** Maximum bytes of the key; above it KEY_TOO_LARGE. */
+  readonly maxKeyBytes: number;
+  /** Maximum number of headers, without the gateway's own; above it RECORD_HEADERS_TOO_MANY. */
+  readonly maxHeaders: number;
+  /** Maximum bytes of all header names and values; above it RECORD_HEADERS_TOO_LARGE. */
+  readonly maxHeaderBytes: number;
+}
+
+interface ToRecordOptions {
+  /** Timestamp of an event without a timestamp of its own. */
+  readonly arrival: number;
+  readonly limits: RecordLimits;
+}
+
+export const createToRecord = (
+  { key, validator }: Station,
+  { arrival, limits }: ToRecordOptions,
+): ToRecord => {
+  const keyOf = key === undefined ? undefined : createStationKeyOf(key, validator);
+  const record = (event: IncomingEvent, content: Content, key?: Buffer | null): BrokerRecord | GatewayError =>
+    keyExcess(event.key ?? key, limits) ?? recordOf(event, content, { arrival, key });
+
+  return (event) => {
+    const { value } = event;
+    const excess = headersExcess(event, limits);
+    if (excess !== undefined) return excess;
+    if (value === null) return record(event, { value, contentType: event.contentType });
+    if (value.length > limits.maxEventBytes) return new GatewayError("RECORD_TOO_LARGE");
+    const judged =
+      validator === undefined ? asItCame(event, value) : validator.validate(value, event.contentType);
+    if (judged.status === "refused") return judged.error;
+    if (keyOf === undefined || event.key !== undefined) return record(event, judged);
+    try {
+      return record(event, judged, keyOf(judged.value));
+    } catch (error) {
+      return asGatewayError(error);
+    }
+  };
+};
+
+interface Content {
+  readonly value: Buffer | null;
+  readonly contentType: string | undefined;
+}
+
+const asItCame = ({ contentType }: IncomingEvent, value: Buffer) =>
+  ({ status: "accepted", value, contentType }) as const;
+
+const headersExcess = ({ headers }: IncomingEvent, limits: RecordLimits): GatewayError | undefined => {
+  if (headers.length === 0) return undefined;
+  if (headers.length > limits.maxHeaders) {
+    return new GatewayError("RECORD_HEADERS_TOO_MANY", {
+      message: `The record has ${headers.length} headers; limits.recordHeaders allows ${limits.maxHeaders}`,
+    });
+  }
+  const bytes = headers.reduce(
+    (sum, { name, value }) => sum + Buffer.byteLength(name) + (value?.length ?? 0),
+    0,
+  );
+  if (bytes <= limits.maxHeaderBytes) return undefined;
+  return new GatewayError("RECORD_HEADERS_TOO_LARGE", {
+    message: `The record's headers have ${bytes} bytes; limits.recordHeaderSize allows ${limits.maxHeaderBytes}`,
+  });
+};
+
+const keyExcess = (
+  key: Buffer | null | undefined,
+  { maxKeyBytes }: RecordLimits,
+): GatewayError | undefined =>
+  key !== null && key !== undefined && key.length > maxKeyBytes
+    ? new GatewayError("KEY_TOO_LARGE", {
+        message: `The record's key has ${key.length} bytes; limits.keySize allows ${maxKeyBytes}`,
+      })
+    : undefined;
+
+const recordOf = (
+  event: IncomingEvent,
+  { value, contentType }: Content,
+  { arrival, key }: { readonly arrival: number; readonly key: Buffer | null | undefined },
+): BrokerRecord => {
+  const made = {
+    key: event.key ?? key ?? null,
+    value,
+    headers: headersOf(event, contentType),
+    timestamp: event.timestamp ?? arrival,
+  };
+  return event.partition === undefined ? made : { ...made, partition: event.partition };
+};
+
+const headersOf = (
+  { headers, exactHeaders }: IncomingEvent,
+  contentType: string | undefined,
+): readonly RecordHeader[] => {
+  if (contentType === undefined || exactHeaders === true) return headers;
+  const own = contentTypeHeaders(contentType);
+  return headers.length === 0 ? own : [...own, ...headers];
+};
+
+/**
+ * Reads the key of a valid event. The schema may have shown that the event is JSON. Without such a schema the event may be
+ * anything, and an event that isn't JSON has no key.
+ */
+const createStationKeyOf = (pointer: string, validator: EventValidator | undefined): KeyOf => {
+  const keyOf = createKeyOf(pointer);
+  if (validator === undefined) return (value) => (isJson(value) ? keyOf(value) : null);
+  return (value) => keyOf(validator.asJson?.(value) ?? value);
 };

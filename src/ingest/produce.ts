@@ -6,9 +6,8 @@ import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts"
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
-import type { IncomingEvent } from "./incoming-event.ts";
+import { createToRecord, type IncomingEvent, type RecordLimits } from "./incoming-event.ts";
 import { type Station, type Stations, stationUnknown } from "./stations.ts";
-import { createToRecord, type RecordLimits } from "./to-record.ts";
 
 export type { IncomingEvent } from "./incoming-event.ts";
 

@@ -1,4 +1,4 @@
-/** Stations: declared stations, and undeclared names with `autoCreateStations`. */
+/** Finds, creates and lists stations: the declared stations and, with `autoCreateStations`, undeclared names. */
 import { LRUCache } from "lru-cache";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
@@ -156,4 +156,55 @@ export const createStations = ({
       return true;
     },
   };
+};
+
+export interface StationListDependencies {
+  readonly declared: readonly Station[];
+  /** True: undeclared topics are stations too. */
+  readonly autoCreate: boolean;
+  readonly broker: Pick<Broker, "topics">;
+}
+
+export interface ListedStation {
+  readonly name: string;
+  readonly topic: string;
+  /** null: the topic doesn't exist yet. */
+  readonly partitions: number | null;
+  /** null: the topic doesn't exist yet, or the broker does not replicate. */
+  readonly replicationFactor: number | null;
+  readonly schema: string | null;
+  readonly key: string | null;
+}
+
+/**
+ * Lists the declared stations and, with `autoCreate`, the topics whose names are station names. Rejects with
+ * BROKER_UNAVAILABLE.
+ */
+export const listStations = async ({
+  declared,
+  autoCreate,
+  broker,
+}: StationListDependencies): Promise<readonly ListedStation[]> => {
+  const topics = new Map((await broker.topics()).map((topic) => [topic.name, topic]));
+  const listed = declared.map(({ name, topic, validator, key }): ListedStation => ({
+    name,
+    topic,
+    partitions: topics.get(topic)?.partitions ?? null,
+    replicationFactor: topics.get(topic)?.replicationFactor ?? null,
+    schema: validator?.kind ?? null,
+    key: key ?? null,
+  }));
+  const taken = new Set(declared.flatMap(({ name, topic }) => [name, topic]));
+  const others = autoCreate
+    ? [...topics.values()].filter(({ name }) => isStationName(name) && !taken.has(name))
+    : [];
+  const undeclared = others.map(({ name, partitions, replicationFactor }): ListedStation => ({
+    name,
+    topic: name,
+    partitions,
+    replicationFactor: replicationFactor ?? null,
+    schema: null,
+    key: null,
+  }));
+  return [...listed, ...undeclared];
 };

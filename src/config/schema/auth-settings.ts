@@ -1,7 +1,6 @@
 /** Settings of authentication: tokens, accounts and API keys. */
 import { choice, duration, instant, integer, list, matching, secret, section, size, text } from "../keys.ts";
-import { rates } from "./limits-settings.ts";
-import { origin } from "./server-settings.ts";
+import { origin, rates } from "./server-settings.ts";
 
 const DAY = 86_400_000;
 

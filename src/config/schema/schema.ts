@@ -5,10 +5,8 @@ import { auth } from "./auth-settings.ts";
 import { broker } from "./broker-settings.ts";
 import { connector, delivery } from "./delivery-settings.ts";
 import { eventService } from "./event-service-settings.ts";
-import { limits, restProxy } from "./limits-settings.ts";
-import { admin, cors, log, roles, server, tracing } from "./server-settings.ts";
-import { station } from "./stations-settings.ts";
-import { webhook } from "./webhooks-settings.ts";
+import { admin, cors, limits, log, restProxy, roles, server, tracing } from "./server-settings.ts";
+import { station, webhook } from "./stations-settings.ts";
 
 export const settingsSchema = section({
   server: server.prefault({}),

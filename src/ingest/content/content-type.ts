@@ -1,21 +1,49 @@
-/** A content type that the Memphis API takes; `content-types.ts` lists them. */
+/** The content types that the Memphis API accepts, and the reading of media types and base64. */
+import { GatewayError } from "../../errors.ts";
+import { checkJson, type ContentLimits } from "./json.ts";
 
-export interface ContentLimits {
-  /** Maximum nesting of arrays and objects; above it JSON_TOO_DEEP. */
-  readonly maxDepth: number;
-  /** Maximum number of values of a parsed event, objects and arrays included; above it JSON_INVALID. Default: 500,000. */
-  readonly maxValues?: number;
-  /** Maximum number of members of all objects of a parsed event; above it JSON_INVALID. Default: 100,000. */
-  readonly maxMembers?: number;
-}
-
-export interface ContentType {
+interface ContentType {
   readonly name: "text" | "json" | "protobuf";
   /** Does the content type include this media type (lower case, no parameters)? */
   matches(mediaType: string): boolean;
-  /** Checks a body of a station without a schema. Throws its fault. */
+  /** Checks a body of a station without a schema. Throws the error of an invalid body. */
   check(body: Buffer, limits: ContentLimits): void;
 }
+
+export const JSON_MEDIA_TYPE = "application/json";
+
+/** The content type of the records of protobuf stations. */
+export const PROTOBUF_MEDIA_TYPE = "application/x-protobuf";
+
+const json: ContentType = {
+  name: "json",
+  matches: (mediaType) => mediaType === JSON_MEDIA_TYPE,
+  check: checkJson,
+};
+
+/** Without a schema the bytes can't be checked. */
+const protobuf: ContentType = {
+  name: "protobuf",
+  matches: (mediaType) => mediaType === PROTOBUF_MEDIA_TYPE || mediaType === "application/protobuf",
+  check: () => undefined,
+};
+
+/** Text in any charset. The bytes are the event. */
+const text: ContentType = {
+  name: "text",
+  matches: (mediaType) => mediaType.includes("text"),
+  check: () => undefined,
+};
+
+const CONTENT_TYPES: readonly ContentType[] = [json, protobuf, text];
+
+/** The content type of a Content-Type header. Throws CONTENT_TYPE_UNSUPPORTED, also for an absent header. */
+export const contentTypeOf = (header: string | undefined): ContentType => {
+  const mediaType = mediaTypeOf(header ?? "");
+  const found = CONTENT_TYPES.find((type) => type.matches(mediaType));
+  if (found === undefined) throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+  return found;
+};
 
 /** The media type of a Content-Type header: lower case, without parameters. */
 export const mediaTypeOf = (header: string): string => {

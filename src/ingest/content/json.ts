@@ -4,7 +4,16 @@ import { GatewayError } from "../../errors.ts";
 import { createJsonChecker } from "../../lib/json-check.ts";
 import { afterSpace } from "../../lib/json-list.ts";
 import { excessOf } from "../../lib/json-scan.ts";
-import type { ContentLimits, ContentType } from "./content-type.ts";
+
+/** Limits for the content of an event. */
+export interface ContentLimits {
+  /** Maximum nesting of arrays and objects; above it JSON_TOO_DEEP. */
+  readonly maxDepth: number;
+  /** Maximum number of values of a parsed event, objects and arrays included; above it JSON_INVALID. Default: 500,000. */
+  readonly maxValues?: number;
+  /** Maximum number of members of all objects of a parsed event; above it JSON_INVALID. Default: 100,000. */
+  readonly maxMembers?: number;
+}
 
 /** Parsing this many values takes 0.1 s; building and validating this many members takes 0.2 s. */
 const DEFAULTS = { maxValues: 500_000, maxMembers: 100_000 };
@@ -70,9 +79,3 @@ const tooMany = (what: "values" | "members", most: number): GatewayError => {
 
 const notUtf8 = (): GatewayError =>
   new GatewayError("JSON_INVALID", { cause: new TypeError("not valid UTF-8") });
-
-export const json: ContentType = {
-  name: "json",
-  matches: (mediaType) => mediaType === "application/json",
-  check: checkJson,
-};

@@ -2,9 +2,7 @@
 import protobuf, { type Field, type Message, type Type } from "protobufjs";
 import protojson from "protobufjs/ext/protojson.js";
 import { GatewayError } from "../../errors.ts";
-import { mediaTypeOf } from "../content/content-type.ts";
-import { PROTOBUF_MEDIA_TYPE } from "../content/content-types.ts";
-import { json } from "../content/json.ts";
+import { JSON_MEDIA_TYPE, mediaTypeOf, PROTOBUF_MEDIA_TYPE } from "../content/content-type.ts";
 import {
   type Accepted,
   eventJson,
@@ -103,7 +101,7 @@ export const loadProtobuf = (
 const createValidator = (type: Type, { limits }: ValidatorContext): EventValidator => ({
   kind: "protobuf",
   validate: (value, contentType) => {
-    if (!json.matches(mediaTypeOf(contentType ?? ""))) return stored(() => checkedBinary(type, value));
+    if (mediaTypeOf(contentType ?? "") !== JSON_MEDIA_TYPE) return stored(() => checkedBinary(type, value));
     const event = eventJson(value, limits);
     return event.status === "refused" ? event : stored(() => encoded(type, value));
   },

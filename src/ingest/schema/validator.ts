@@ -1,8 +1,7 @@
 /** What every kind of schema offers: judging one event's bytes. */
 import { types } from "node:util";
 import { GatewayError } from "../../errors.ts";
-import type { ContentLimits } from "../content/content-type.ts";
-import { parseJson } from "../content/json.ts";
+import { type ContentLimits, parseJson } from "../content/json.ts";
 
 export interface Accepted {
   readonly status: "accepted";

@@ -10,7 +10,7 @@ import {
   type SignedTime,
 } from "./hmac-scheme.ts";
 
-/** Complete and checked: defaults and rules are in `src/config/schema/webhooks-settings.ts`. */
+/** Complete and checked: defaults and rules are in `src/config/schema/stations-settings.ts`. */
 export interface HmacSettings {
   /** One secret, or two during a rotation. */
   readonly secrets: readonly string[];

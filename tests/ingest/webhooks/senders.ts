@@ -27,7 +27,7 @@ export const request = ({ headers = {}, body = "", query = "", method = "POST" }
 /** Settings of any scheme; those of `hmac` may be left out where they have a default. */
 export type AnySettings = WebhookSettings & Partial<HmacSettings>;
 
-/** The defaults of `src/config/schema/webhooks-settings.ts`, and a header. */
+/** The defaults of `src/config/schema/stations-settings.ts`, and a header. */
 const HMAC = {
   header: "x-sum",
   prefix: "",

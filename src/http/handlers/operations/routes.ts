@@ -1,6 +1,6 @@
 /** What machines and operators ask the gateway about itself. */
 import type { Broker } from "../../../broker/broker.ts";
-import { listStations, type StationListDependencies } from "../../../ingest/station-list.ts";
+import { listStations, type StationListDependencies } from "../../../ingest/stations.ts";
 import type { Health } from "../../../observability/health.ts";
 import type { Metrics } from "../../../observability/metrics.ts";
 import type { Call } from "../../call.ts";

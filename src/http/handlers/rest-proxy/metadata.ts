@@ -2,8 +2,7 @@
 import { mayUseStation } from "../../../auth/permissions.ts";
 import { LOCAL_CLUSTER, type PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import { type ListedStation, listStations } from "../../../ingest/station-list.ts";
-import type { Station } from "../../../ingest/stations.ts";
+import { type ListedStation, listStations, type Station } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { sendJson, sendText } from "../../respond.ts";
 import {

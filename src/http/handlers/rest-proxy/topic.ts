@@ -2,9 +2,13 @@
 import { mayUseStation, type StationUse } from "../../../auth/permissions.ts";
 import type { Broker, PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import type { ContentLimits } from "../../../ingest/content/content-type.ts";
-import type { StationListDependencies } from "../../../ingest/station-list.ts";
-import { type Station, type Stations, stationUnknown } from "../../../ingest/stations.ts";
+import type { ContentLimits } from "../../../ingest/content/json.ts";
+import {
+  type Station,
+  type StationListDependencies,
+  type Stations,
+  stationUnknown,
+} from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";

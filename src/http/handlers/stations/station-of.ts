@@ -2,7 +2,7 @@
 import { requireStation, type StationUse } from "../../../auth/permissions.ts";
 import type { PullConsumers } from "../../../consume/consume.ts";
 import { GatewayError } from "../../../errors.ts";
-import type { ContentLimits } from "../../../ingest/content/content-type.ts";
+import type { ContentLimits } from "../../../ingest/content/json.ts";
 import type { Idempotency } from "../../../ingest/idempotency.ts";
 import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";

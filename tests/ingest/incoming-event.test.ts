@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { GatewayError } from "../../src/errors.ts";
-import { createKeyOf } from "../../src/ingest/to-record.ts";
+import { createKeyOf } from "../../src/ingest/incoming-event.ts";
 
 const keyOf = (pointer: string, event: string): string | null =>
   createKeyOf(pointer)(Buffer.from(event))?.toString() ?? null;
