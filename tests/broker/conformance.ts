@@ -1,6 +1,6 @@
 /**
- * The broker port's promise as a suite, for every adapter. Topics and groups have names of their own in each test, and
- * what an adapter may do later is awaited, never slept for, so that it holds for a real cluster with other users too.
+ * The broker contract as a test suite for all adapters. Each test has its own topics and groups. The tests wait for
+ * conditions and never sleep, so that they also hold on a real cluster with other users.
  */
 import { jest } from "@jest/globals";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -12,15 +12,15 @@ import { describePositions } from "./conformance/positions.ts";
 import { describeTopics } from "./conformance/topics.ts";
 
 export interface Subject {
-  /** Open. */
+  /** An open broker. */
   readonly broker: Broker;
-  /** Closes the broker and removes what it left behind. */
+  /** Closes the broker and removes its data. */
   close(): Promise<void>;
 }
 
-/** Runs the suite. `setup` is called more than once; each broker may find the others' topics. */
+/** Runs the suite. `setup` is called more than once. A broker may find the topics of the earlier ones. */
 export const describeBroker = (name: string, setup: () => Promise<Subject>): void => {
-  describe(`${name} keeps the promises of a broker`, () => {
+  describe(`${name} fulfils the broker contract`, () => {
     jest.setTimeout(60_000);
     let subject: Subject;
     beforeAll(async () => {

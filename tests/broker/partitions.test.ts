@@ -30,7 +30,7 @@ describe("murmur2", () => {
     expect(murmur2(Buffer.from(text))).toBe(hash);
   });
 
-  it("takes bytes above 127 as Java's signed bytes are taken", () => {
+  it("hashes bytes above 127 as Java's signed bytes", () => {
     expect(murmur2(Buffer.from([0xff, 0x80, 0x00, 0x01, 0xfe, 0xfd, 0xfc]))).toBe(207064707);
   });
 });
@@ -48,13 +48,13 @@ describe("a partitioner", () => {
     expect(createPartitioner().choose(topic, [record({ key: Buffer.from(key) })])).toEqual([partition]);
   });
 
-  it("lets a record choose, also against its key, but only among what there is", () => {
+  it("uses the record's own partition if it exists, also for a record with a key", () => {
     const wanted = [5, 6, -1, 0.5, 0].map((partition) => record({ partition, key: Buffer.from("a") }));
 
     expect(createPartitioner().choose(topic, wanted)).toEqual([5, undefined, undefined, undefined, 0]);
   });
 
-  it("gives records without a key one partition a call, and every partition in turn", () => {
+  it("gives all records without a key of one call the same partition, and each call the next partition", () => {
     const partitioner = createPartitioner();
     const calls = Array.from({ length: 12 }, () => partitioner.choose(topic, [record(), record(), record()]));
 
@@ -63,7 +63,7 @@ describe("a partitioner", () => {
     expect(calls.slice(6)).toEqual(calls.slice(0, 6));
   });
 
-  it("doesn't turn for a call that has keys only, nor for another topic", () => {
+  it("keeps the next partition after a call with keys only, and after a call for another topic", () => {
     const partitioner = createPartitioner();
     const [first] = partitioner.choose(topic, [record()]);
     partitioner.choose(topic, [record({ key: Buffer.from("a") })]);

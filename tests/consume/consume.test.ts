@@ -38,7 +38,7 @@ const pull = (wish: Wish = {}): Promise<Pull> => consumers.pull(requestOf(wish))
 const texts = ({ texts: all }: Pull): string[] => all.map(String);
 const position = async (group = "g"): Promise<bigint | undefined> =>
   (await broker.committed(group, "orders"))[0]?.offset;
-/** What a pull gets that ends by its time. */
+/** The result of a pull after its wait has passed. */
 const afterWait = async (pulling: Promise<Pull>): Promise<Pull> => {
   await clock.pending(WAIT);
   await new Promise(setImmediate);
@@ -46,32 +46,32 @@ const afterWait = async (pulling: Promise<Pull>): Promise<Pull> => {
   return pulling;
 };
 
-it("ends a pull as soon as it has as many records as it asked for", async () => {
+it("ends a pull once it has the requested number of records", async () => {
   await store("a", "b", "c");
   expect(texts(await pull({ max: 2 }))).toEqual(["a", "b"]);
 });
 
-it("gives fewer, or none, when the time is over", async () => {
+it("returns fewer records or none when the wait is over", async () => {
   await store("a");
   expect(texts(await afterWait(pull()))).toEqual(["a"]);
   expect(texts(await afterWait(pull()))).toEqual([]);
 });
 
-it("begins a new group at the latest record where it is asked to", async () => {
+it("starts a new group at the end with from: latest", async () => {
   await store("old");
   expect(texts(await afterWait(pull({ from: "latest" })))).toEqual([]);
   await store("new");
   expect(texts(await pull({ from: "latest", max: 1 }))).toEqual(["new"]);
 });
 
-it("gives a record that is stored while it waits", async () => {
+it("returns a record that is stored during the wait", async () => {
   const pulling = pull({ max: 1 });
   await clock.pending(WAIT);
   await store("late");
   expect(texts(await pulling)).toEqual(["late"]);
 });
 
-it("moves the group on once the answer was sent, and goes on from there", async () => {
+it("commits the position once the answer is consumed, and continues there", async () => {
   await store("a", "b", "c");
   const first = await pull({ max: 2 });
   expect(await position()).toBeUndefined();
@@ -80,7 +80,7 @@ it("moves the group on once the answer was sent, and goes on from there", async 
   expect(texts(await pull({ max: 1 }))).toEqual(["c"]);
 });
 
-it("hands out again what an answer didn't bring to its client", async () => {
+it("returns records again if their answer was released", async () => {
   await store("a", "b", "c");
   const lost = await pull({ max: 2 });
   const next = await pull({ max: 1 });
@@ -89,7 +89,7 @@ it("hands out again what an answer didn't bring to its client", async () => {
   expect(texts(await pull({ max: 2 }))).toEqual(["a", "b"]);
 });
 
-it("keeps the position below the oldest record whose fate is open", async () => {
+it("commits no position beyond a record whose answer is open", async () => {
   await store("a", "b", "c");
   const first = await pull({ max: 1 });
   const second = await pull({ max: 1 });
@@ -99,7 +99,7 @@ it("keeps the position below the oldest record whose fate is open", async () => 
   expect(await position()).toBe(2n);
 });
 
-it("gives pulls of one consumer disjoint records, first come, first served", async () => {
+it("gives pulls of one consumer disjoint records, in the order of the pulls", async () => {
   const one = pull({ max: 2 });
   const two = pull({ max: 2 });
   await clock.pending(WAIT);
@@ -110,31 +110,31 @@ it("gives pulls of one consumer disjoint records, first come, first served", asy
   ]);
 });
 
-it("gives each group everything", async () => {
+it("gives all records to each group", async () => {
   await store("a");
   expect(texts(await pull({ group: "g1", max: 1 }))).toEqual(["a"]);
   expect(texts(await pull({ group: "g2", max: 1 }))).toEqual(["a"]);
 });
 
-it("takes nothing for a client that has gone", async () => {
-  const gone = new AbortController();
-  const pulling = pull({ signal: gone.signal });
+it("takes no records for an aborted pull", async () => {
+  const client = new AbortController();
+  const pulling = pull({ signal: client.signal });
   await clock.pending(WAIT);
-  gone.abort();
+  client.abort();
   (await pulling).release();
-  const neverCame = await pull({ signal: gone.signal });
-  neverCame.release();
+  const late = await pull({ signal: client.signal });
+  late.release();
   await store("a");
   expect(texts(await pull({ max: 1 }))).toEqual(["a"]);
 });
 
-it("reads far more than it buffers, in order", async () => {
+it("returns more records than it buffers, in order", async () => {
   const values = Array.from({ length: 4500 }, (_, n) => String(n));
   await store(...values);
   expect(texts(await pull({ max: 4500 }))).toEqual(values);
 });
 
-it("leaves the group when nobody has pulled for a while, and comes back at its position", async () => {
+it("leaves the group after the idle time, and continues at its position later", async () => {
   const subscriptions: string[] = [];
   consumers = consumersOn({
     subscribe: async (options, handlers) => {
@@ -155,7 +155,7 @@ it("leaves the group when nobody has pulled for a while, and comes back at its p
   expect(texts(await pull({ max: 1 }))).toEqual(["b"]);
 });
 
-it("stays in the group while an answer is under way", async () => {
+it("stays in the group while an answer is being written", async () => {
   await store("a");
   const slow = await pull({ max: 1 });
   clock.advance(IDLE * 2);
@@ -163,7 +163,7 @@ it("stays in the group while an answer is under way", async () => {
   expect(await position()).toBe(1n);
 });
 
-it("ends the longest idle member of the owner that has the most, when there are too many", async () => {
+it("ends the longest idle member of the owner with the most members above maxMembers", async () => {
   const left: string[] = [];
   const watched: Pick<Broker, "subscribe"> = {
     subscribe: async (options, handlers) => {
@@ -189,11 +189,11 @@ it("ends the longest idle member of the owner that has the most, when there are 
   expect(left).toEqual(["a2"]);
   await once("account ann", "a4");
   await new Promise(setImmediate);
-  // Now both have as many.
+  // Now both owners have the same number of members.
   expect(left).toEqual(["a2", "b1"]);
 });
 
-it("bounds the pulls of one owner that wait", async () => {
+it("limits the waiting pulls of an owner", async () => {
   consumers = consumersOn(broker, { maxPullsPerOwner: 1 });
   const waiting = pull();
   await expect(pull()).rejects.toMatchObject({ code: "OVERLOADED" });
@@ -203,14 +203,14 @@ it("bounds the pulls of one owner that wait", async () => {
   expect(texts(await pull({ max: 1 }))).toEqual(["a"]);
 });
 
-it("bounds its members", async () => {
+it("limits the number of members", async () => {
   consumers = consumersOn(broker, { maxMembers: 1 });
   await store("a");
   await pull({ max: 1 });
   await expect(pull({ consumer: "other" })).rejects.toMatchObject({ code: "OVERLOADED" });
 });
 
-it("shares the partitions among consumers of several names, each record once", async () => {
+it("shares the partitions among the consumers of a group, so that each record is returned once", async () => {
   await broker.ensureTopic({ name: "wide", partitions: 4 });
   const wide = (consumer: string, max: number): Promise<Pull> =>
     consumers.pull({
@@ -244,7 +244,7 @@ describe("memory", () => {
   const numbers = (pulled: Pull): number[] => texts(pulled).map((text) => Number.parseInt(text, 10));
   const all = Array.from({ length: 300 }, (_, n) => n);
 
-  it("is never more than its bound, and each of many groups gets every event once", async () => {
+  it("stays within its limit while 20 groups get each event once", async () => {
     const memory = createMemoryBudget(1 << 20);
     consumers = consumersOn(broker, { memory, maxMembers: 30, maxPullsPerOwner: 30 });
     await store(...all.map(numbered));
@@ -262,7 +262,7 @@ describe("memory", () => {
       }
       return read;
     };
-    // Nobody waits in vain for long: only calls whose time is over are told that there is no memory.
+    // A call without memory gets OVERLOADED when its wait is over, and is repeated.
     const groups = Array.from({ length: 20 }, (_, n) => `g${n}`);
     const ticking = setInterval(() => {
       clock.advance(100);
@@ -274,7 +274,7 @@ describe("memory", () => {
     expect(memory.usedBytes).toBe(0);
   });
 
-  it("is taken from idle groups first, which read again what they forgot", async () => {
+  it("is taken from idle groups first, which read their dropped records again", async () => {
     const memory = createMemoryBudget(1 << 20);
     consumers = consumersOn(broker, { memory });
     await store(...all.map(numbered));
@@ -292,7 +292,7 @@ describe("memory", () => {
     expect(memory.usedBytes).toBe(0);
   });
 
-  it("is refused with 503 where none can be had, and events come once there is some", async () => {
+  it("that is used up gives OVERLOADED, and events are returned once there is memory", async () => {
     const memory = createMemoryBudget(1 << 20);
     consumers = consumersOn(broker, { memory });
     await store("a");
@@ -312,7 +312,7 @@ describe("memory", () => {
     expect(texts(await next)).toEqual(["a"]);
   });
 
-  it("lets an event through that is larger than the bound", async () => {
+  it("admits an event that is larger than the limit", async () => {
     consumers = consumersOn(broker, { memory: createMemoryBudget(10_000) });
     await store("x".repeat(20_000), "y");
     const large = await pull({ max: 2 });
@@ -324,7 +324,7 @@ describe("memory", () => {
 });
 
 describe("close", () => {
-  it("ends the pulls that wait and refuses new ones", async () => {
+  it("ends waiting pulls and refuses new ones", async () => {
     await store("a");
     const pulling = pull();
     await clock.pending(WAIT);
@@ -339,14 +339,14 @@ describe("close", () => {
   });
 });
 
-describe("trouble", () => {
-  it("says that the broker is away rather than that there is nothing", async () => {
+describe("a fault", () => {
+  it("of subscribe is the pull's error instead of an empty answer", async () => {
     const away = new GatewayError("BROKER_UNAVAILABLE");
     consumers = consumersOn({ subscribe: () => Promise.reject(away) });
     await expect(pull()).rejects.toBe(away);
   });
 
-  it("bounds the time of joining", async () => {
+  it("is BROKER_UNAVAILABLE if joining takes too long", async () => {
     consumers = consumersOn({ subscribe: () => new Promise(() => undefined) });
     const pulling = pull();
     await clock.pending(JOIN);
@@ -354,7 +354,7 @@ describe("trouble", () => {
     await expect(pulling).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
   });
 
-  it("passes on a fault that came while it waited in vain", async () => {
+  it("during the wait is the error of a pull without records", async () => {
     let handlers: SubscriptionHandlers | undefined;
     consumers = consumersOn({
       subscribe: (options, given) => {

@@ -12,13 +12,13 @@ const record = (offset: number, size = 1): KeptRecord => ({
   cost: size,
 });
 
-const createPartitionHandOut = (forgotten: (cost: number) => void = () => undefined): PartitionHandOut =>
-  create(forgotten);
+const createPartitionHandOut = (onDropped: (cost: number) => void = () => undefined): PartitionHandOut =>
+  create(onDropped);
 
 const offsets = (taken: Taken | undefined): number[] =>
   taken?.records.map(({ offset }) => Number(offset)) ?? [];
 
-it("takes by number and by bytes, and always one where there is one", () => {
+it("takes records within both limits, but at least one free record", () => {
   const handOut = createPartitionHandOut();
   handOut.add([record(0, 100), record(1, 5), record(2, 5), record(3, 5)]);
   expect(offsets(handOut.take(10, 10))).toEqual([0]);
@@ -27,7 +27,7 @@ it("takes by number and by bytes, and always one where there is one", () => {
   expect(offsets(handOut.take(0, 10))).toEqual([]);
 });
 
-it("tells a position once", () => {
+it("returns each new position once", () => {
   const handOut = createPartitionHandOut();
   handOut.add([record(7), record(9)]);
   handOut.take(2, 100)?.consume();
@@ -35,8 +35,8 @@ it("tells a position once", () => {
   expect(handOut.newPosition()).toBeUndefined();
 });
 
-describe("an offset that is passed", () => {
-  it("is the position at once where nothing else is open", () => {
+describe("a passed offset", () => {
+  it("is the position at once if no record is open", () => {
     const handOut = createPartitionHandOut();
     handOut.pass(3n);
     expect(handOut.newPosition()).toBe(3n);
@@ -45,7 +45,7 @@ describe("an offset that is passed", () => {
     expect(handOut.newPosition()).toBeUndefined();
   });
 
-  it("is the position once the records before it are consumed, whether they were free or out", () => {
+  it("is the position once the free and taken records before it are consumed", () => {
     const handOut = createPartitionHandOut();
     handOut.add([record(0), record(1)]);
     handOut.pass(4n);
@@ -59,7 +59,7 @@ describe("an offset that is passed", () => {
     expect(handOut.newPosition()).toBe(6n);
   });
 
-  it("is passed again after the records before it were forgotten and read again", () => {
+  it("is no position while the records before it are dropped", () => {
     const handOut = createPartitionHandOut();
     handOut.add([record(0)]);
     handOut.pass(4n);
@@ -68,31 +68,31 @@ describe("an offset that is passed", () => {
   });
 });
 
-it("forgets at its end what is free or becomes free, and still counts what is consumed", () => {
-  let forgotten = 0;
+it("drops free and released records after close, and still counts consumed records", () => {
+  let droppedBytes = 0;
   const handOut = createPartitionHandOut((cost) => {
-    forgotten += cost;
+    droppedBytes += cost;
   });
   handOut.add([record(0), record(1), record(2), record(3)]);
   const [first, second] = [handOut.take(1, 100), handOut.take(1, 100)];
   handOut.close();
-  expect([forgotten, handOut.free.count, handOut.take(10, 100)]).toEqual([2, 0, undefined]);
+  expect([droppedBytes, handOut.free.count, handOut.take(10, 100)]).toEqual([2, 0, undefined]);
   first?.consume();
   expect(handOut.newPosition()).toBe(1n);
   second?.release();
   handOut.add([record(4)]);
-  expect([forgotten, handOut.free.count, handOut.take(10, 100)]).toEqual([5, 0, undefined]);
+  expect([droppedBytes, handOut.free.count, handOut.take(10, 100)]).toEqual([5, 0, undefined]);
 });
 
-it("forgets what is free behind all others, and tells from where it is to be read again", () => {
-  let forgotten = 0;
+it("drops the free records at the tail, and returns the offset to read again from", () => {
+  let droppedBytes = 0;
   const handOut = createPartitionHandOut((cost) => {
-    forgotten += cost;
+    droppedBytes += cost;
   });
   expect(handOut.dropTail()).toBeUndefined();
   handOut.add([record(0), record(1), record(2), record(5)]);
   const out = handOut.take(2, 100);
-  expect([handOut.dropTail(), forgotten, handOut.free.count]).toEqual([2n, 2, 0]);
+  expect([handOut.dropTail(), droppedBytes, handOut.free.count]).toEqual([2n, 2, 0]);
   expect(handOut.dropTail()).toBeUndefined();
   handOut.add([record(2), record(5)]);
   out?.release();
@@ -100,8 +100,8 @@ it("forgets what is free behind all others, and tells from where it is to be rea
   expect(offsets(handOut.take(10, 100))).toEqual([2, 5]);
 });
 
-/** A partition and the answers that its records are in, as a random course of events treats them. */
-const createCourse = () => {
+/** A partition and its open answers, for a random sequence of calls. */
+const createSequence = () => {
   const handOut = createPartitionHandOut();
   const out: Taken[] = [];
   const consumed = new Set<number>();
@@ -151,16 +151,16 @@ const createCourse = () => {
   };
 };
 
-it("loses nothing, and never passes over what isn't consumed", () => {
+it("loses no record, and never moves the position beyond an unconsumed record", () => {
   const step = fc.tuple(
     fc.constantFrom("add", "pass", "take", "consume", "release"),
     fc.integer({ min: 1, max: 5 }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const course = createCourse();
-      for (const [what, n] of steps) course[what](n);
-      course.end();
+      const sequence = createSequence();
+      for (const [call, n] of steps) sequence[call](n);
+      sequence.end();
     }),
   );
 });

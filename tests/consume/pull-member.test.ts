@@ -19,7 +19,7 @@ beforeEach(async () => {
 const pull = (wish: Wish = {}): Promise<Pull> => consumers.pull(requestOf(wish));
 const texts = ({ texts: all }: Pull): string[] => all.map(String);
 const position = async (): Promise<bigint | undefined> => (await broker.committed("g", "orders"))[0]?.offset;
-/** What a pull gets that ends by its time. */
+/** The result of a pull after its wait has passed. */
 const afterWait = async (pulling: Promise<Pull>): Promise<Pull> => {
   await clock.pending(WAIT);
   await new Promise(setImmediate);
@@ -27,7 +27,7 @@ const afterWait = async (pulling: Promise<Pull>): Promise<Pull> => {
   return pulling;
 };
 
-describe("offsets that are no records for readers", () => {
+describe("offsets without records for readers", () => {
   const passing = (): { handlers?: SubscriptionHandlers } => {
     const given: { handlers?: SubscriptionHandlers } = {};
     consumers = pullConsumersOn(
@@ -45,7 +45,7 @@ describe("offsets that are no records for readers", () => {
     handlers?.onPassed?.({ topic: "orders", partition: 0, offset });
   };
 
-  it("are behind the group's position once the answer was sent", async () => {
+  it("are passed by the group's position once the answer is consumed", async () => {
     const given = passing();
     await broker.append("orders", [record("a"), record("b")]);
     const pulled = await pull({ max: 2 });
@@ -54,7 +54,7 @@ describe("offsets that are no records for readers", () => {
     expect(await position()).toBe(4n);
   });
 
-  it("are behind the group's position after an answer without events", async () => {
+  it("are passed by the group's position after an answer without events", async () => {
     const given = passing();
     const pulling = pull();
     await clock.pending(WAIT);
@@ -63,7 +63,7 @@ describe("offsets that are no records for readers", () => {
     expect(await position()).toBe(3n);
   });
 
-  it("are behind the group's position after the member has left", async () => {
+  it("are passed by the group's position after the member has left", async () => {
     const given = passing();
     await broker.append("orders", [record("a")]);
     await (await pull({ max: 1 })).consume();
@@ -73,7 +73,7 @@ describe("offsets that are no records for readers", () => {
   });
 });
 
-describe("a member that has not heard from its group for a session", () => {
+describe("a member without an answer of its group for a session", () => {
   let silence: number;
 
   beforeEach(() => {
@@ -89,7 +89,7 @@ describe("a member that has not heard from its group for a session", () => {
     );
   });
 
-  it("hands nothing out until the group has answered", async () => {
+  it("returns no records until the group has answered", async () => {
     await (await afterWait(pull())).consume();
     silence = 1.1;
     await broker.append("orders", [record("a")]);
@@ -108,7 +108,7 @@ describe("a member that has not heard from its group for a session", () => {
     expect(texts(await pulling)).toEqual(["a"]);
   });
 
-  it("answers with 503, and gives what a call had gathered to the next one", async () => {
+  it("rejects with BROKER_UNAVAILABLE, and gives the records of the call to the next call", async () => {
     await broker.append("orders", [record("a")]);
     const pulling = pull({ max: 2 });
     await clock.pending(WAIT);

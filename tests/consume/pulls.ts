@@ -1,4 +1,4 @@
-/** Pull consumers on a clock that stands still, and requests to them. */
+/** Pull consumers with a given clock, and requests to them. */
 import type { Broker } from "../../src/broker/broker.ts";
 import {
   createPullConsumers,

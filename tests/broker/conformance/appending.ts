@@ -16,14 +16,17 @@ const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
 const awkward: readonly (readonly [string, Partial<BrokerRecord>])[] = [
   ["a key and a value", { key: Buffer.from("k"), value: Buffer.from("v") }],
-  ["binary everywhere", { key: everyByte, value: everyByte, headers: [{ name: "b", value: everyByte }] }],
+  [
+    "binary key, value and header",
+    { key: everyByte, value: everyByte, headers: [{ name: "b", value: everyByte }] },
+  ],
   ["no key", { key: null }],
   ["an empty key", { key: Buffer.alloc(0) }],
   ["a tombstone", { key: Buffer.from("k"), value: null }],
   ["an empty value", { value: Buffer.alloc(0) }],
   [
-    // kafkajs, which reads, keeps the order of one name's values; other names it puts behind.
-    "headers that repeat, in order, one of them empty, some of them null",
+    // kafkajs reads the headers. It keeps the order of the values of one name, and groups them by name.
+    "repeated headers, an empty header and null headers, in order",
     {
       headers: [
         { name: "b", value: Buffer.from("1") },
@@ -37,12 +40,12 @@ const awkward: readonly (readonly [string, Partial<BrokerRecord>])[] = [
       ],
     },
   ],
-  ["a value of some size", { value: randomBytes(200_000) }],
+  ["a value of 200 kB", { value: randomBytes(200_000) }],
 ];
 
 export const describeAppending = (broker: () => Broker): void => {
   describe("appending", () => {
-    it.each(awkward)("gives back byte for byte: %s", async (_, given) => {
+    it.each(awkward)("stores byte for byte: %s", async (_, given) => {
       const topic = await newTopic(broker());
       const sent = record("value", { ...given, timestamp: Date.now() - 12_345 });
       const [outcome] = await broker().append(topic, [sent]);
@@ -54,20 +57,20 @@ export const describeAppending = (broker: () => Broker): void => {
       ]);
     });
 
-    // Partitions of 6 as the Java client's murmur2 gives them.
+    // Partitions of 6, calculated with the Java client's murmur2.
     it.each([
       ["order-1", 4],
       ["ab", 2],
       ["21", 0],
       ["größe", 2],
-    ])("puts key %s where Kafka's own clients put it", async (key, partition) => {
+    ])("puts key %s into the partition that Kafka's own clients choose", async (key, partition) => {
       const topic = await newTopic(broker(), { partitions: 6 });
       const stored = await store(broker(), topic, [record("keyed", { key: Buffer.from(key) })]);
 
       expect(stored.map((outcome) => outcome.partition)).toEqual([partition]);
     });
 
-    it("lets records without a key share one partition in a call, and takes others in later calls", async () => {
+    it("puts all records without a key of one call into one partition, and uses other partitions for later calls", async () => {
       const topic = await newTopic(broker(), { partitions: 4 });
       const used: number[] = [];
       for (let call = 0; call < 4; call += 1) {
@@ -79,7 +82,7 @@ export const describeAppending = (broker: () => Broker): void => {
       expect(new Set(used).size).toBeGreaterThan(1);
     });
 
-    it("numbers a partition's records without gaps, across calls made at once", async () => {
+    it("gives consecutive offsets to the records of concurrent calls", async () => {
       const topic = await newTopic(broker());
       const calls = Array.from({ length: 20 }, (_, call) =>
         store(broker(), topic, numbered(5, 0, `${call}-`)),
@@ -105,7 +108,7 @@ export const describeAppending = (broker: () => Broker): void => {
       );
     });
 
-    it("takes 10,000 records, three megabytes, in one call", async () => {
+    it("stores 10,000 records (3 MB) in one call", async () => {
       const topic = await newTopic(broker());
       const records = Array.from({ length: 10_000 }, (_, index) => record(String(index).padEnd(300, ".")));
       const stored = await store(broker(), topic, records);
@@ -121,7 +124,7 @@ export const describeAppending = (broker: () => Broker): void => {
   });
 
   describe("a record that cannot be stored", () => {
-    it("fails alone where it asks for a partition that doesn't exist", async () => {
+    it("fails alone if its partition doesn't exist", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       const records = [0, 2, 1, 99].map((partition) => record("placed", { partition }));
 
@@ -133,7 +136,7 @@ export const describeAppending = (broker: () => Broker): void => {
       ]);
     });
 
-    it("fails alone where it is too large", async () => {
+    it("fails alone if it is too large", async () => {
       const topic = await newTopic(broker(), { maxRecordBytes: 100_000 });
       const records = [record("before"), record("", { value: randomBytes(200_000) }), record("after")];
 
@@ -141,7 +144,7 @@ export const describeAppending = (broker: () => Broker): void => {
       expect((await readBack(broker(), topic, 2)).map(valueOf)).toEqual(["before", "after"]);
     });
 
-    it("doesn't move the others' outcomes", async () => {
+    it("doesn't change the order of the other outcomes", async () => {
       const topic = await newTopic(broker(), { partitions: 3, maxRecordBytes: 100_000 });
       const outcomes = await broker().append(topic, [
         record("first", { partition: 2 }),
@@ -169,14 +172,14 @@ export const describeAppending = (broker: () => Broker): void => {
       expect(stored.map(at)).toEqual(["first", "keyed", "free", "last"]);
     });
 
-    it("fails with its whole call where there is no such topic", async () => {
+    it("fails with its whole call if the topic doesn't exist", async () => {
       const outcomes = await broker().append(uniqueName("nowhere"), [record("a"), record("b")]);
 
       expect(codes(outcomes)).toEqual(["STATION_UNKNOWN", "STATION_UNKNOWN"]);
     });
   });
 
-  it("says that it can store, when it can", async () => {
+  it("passes its check when it can store", async () => {
     await expect(broker().check()).resolves.toBeUndefined();
   });
 };

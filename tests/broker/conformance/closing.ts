@@ -3,7 +3,7 @@ import { newTopic, record, subscribe } from "./tools.ts";
 
 export const describeClosing = (setup: () => Promise<Subject>): void => {
   describe("a closed broker", () => {
-    it("has settled what was in flight, and calls no handler any more", async () => {
+    it("has settled the appends in flight, and calls no handlers", async () => {
       const subject = await setup();
       const { broker } = subject;
       const topic = await newTopic(broker);
@@ -15,13 +15,13 @@ export const describeClosing = (setup: () => Promise<Subject>): void => {
       });
       await broker.close();
       expect(settled).toBe(true);
-      const heard = reader.records.length;
+      const received = reader.records.length;
       const [late] = await broker.append(topic, [record("late")]);
 
       expect(await inFlight).toHaveLength(1);
       expect(late).toMatchObject({ status: "failed", error: { outcome: "unavailable" } });
       await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
-      expect(reader.records).toHaveLength(heard);
+      expect(reader.records).toHaveLength(received);
       await subject.close();
     });
   });

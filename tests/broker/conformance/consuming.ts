@@ -2,18 +2,18 @@ import type { Broker } from "../../../src/broker/broker.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { newTopic, numbered, readBack, record, store, subscribe, uniqueName, type Probe } from "./tools.ts";
 
-/** Appends until something arrives: who starts at the end may have to find the end first. */
-const appendUntilHeard = async (broker: Broker, topic: string, probe: Probe): Promise<void> => {
+/** Appends until a record arrives: a reader that starts at the end may need time to find the end. */
+const appendUntilReceived = async (broker: Broker, topic: string, probe: Probe): Promise<void> => {
   for (let attempt = 0; probe.records.length === 0; attempt += 1) {
     await store(broker, topic, [record(`late-${attempt}`)]);
-    const heard = probe.until(() => probe.records.length > 0);
-    await Promise.race([heard, readBack(broker, topic, attempt + 1)]);
+    const received = probe.until(() => probe.records.length > 0);
+    await Promise.race([received, readBack(broker, topic, attempt + 1)]);
   }
 };
 
 export const describeConsuming = (broker: () => Broker): void => {
   describe("a subscription without a group", () => {
-    it("reads every partition from the start, each in order, and then what comes", async () => {
+    it("reads all partitions from the start, each in order, then new records", async () => {
       const topic = await newTopic(broker(), { partitions: 3 });
       await store(
         broker(),
@@ -41,18 +41,18 @@ export const describeConsuming = (broker: () => Broker): void => {
       expect([...reader.values()].sort()).toEqual([...topics].sort());
     });
 
-    it("begins at the end where it is asked to", async () => {
+    it("starts at the end with from: latest", async () => {
       const topic = await newTopic(broker());
       await store(broker(), topic, [record("early")]);
       const reader = await subscribe(broker(), { topics: [topic], from: "latest" });
       await reader.until(() => reader.held.length === 1);
-      await appendUntilHeard(broker(), topic, reader);
+      await appendUntilReceived(broker(), topic, reader);
       await reader.close();
 
       expect(reader.values()).not.toContain("early");
     });
 
-    it("reads beside others", async () => {
+    it("reads independently of other subscriptions", async () => {
       const topic = await newTopic(broker());
       await store(broker(), topic, numbered(3));
 
@@ -60,7 +60,7 @@ export const describeConsuming = (broker: () => Broker): void => {
       expect(one).toEqual(other);
     });
 
-    it("may not commit", async () => {
+    it("can't commit", async () => {
       const topic = await newTopic(broker());
       const reader = await subscribe(broker(), { topics: [topic] });
 
@@ -72,7 +72,7 @@ export const describeConsuming = (broker: () => Broker): void => {
   });
 
   describe("a subscription", () => {
-    it("is told its partitions before their records, and knows them", async () => {
+    it("gets its assignment before the records", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       await store(broker(), topic, numbered(2, 1));
       const heldAtFirst: number[] = [];
@@ -90,7 +90,7 @@ export const describeConsuming = (broker: () => Broker): void => {
       await reader.close();
     });
 
-    it("hands over nothing of a paused partition, and all of it later", async () => {
+    it("delivers no records of a paused partition, and all of them after resume", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       const paused = [{ topic, partition: 0 }];
       const reader = await subscribe(broker(), { topics: [topic] });
@@ -108,7 +108,7 @@ export const describeConsuming = (broker: () => Broker): void => {
       await reader.close();
     });
 
-    it("may pause from inside the delivery, and misses and repeats nothing", async () => {
+    it("can pause during a delivery without missing or repeating records", async () => {
       const topic = await newTopic(broker());
       await store(broker(), topic, numbered(2000));
       const partition = [{ topic, partition: 0 }];
@@ -130,9 +130,9 @@ export const describeConsuming = (broker: () => Broker): void => {
     });
 
     it.each([
-      ["back", 1n],
-      ["ahead", 8n],
-    ])("goes on where it is sent: %s", async (_, offset) => {
+      ["backward", 1n],
+      ["forward", 8n],
+    ])("continues at the offset of a seek: %s", async (_, offset) => {
       const topic = await newTopic(broker());
       await store(broker(), topic, numbered(5));
       const reader = await subscribe(broker(), { topics: [topic] });
@@ -149,7 +149,7 @@ export const describeConsuming = (broker: () => Broker): void => {
       expect(reader.records).toHaveLength(Number(10n - offset));
     });
 
-    it("hands over records that keep no more memory than they are long", async () => {
+    it("delivers records that keep no more memory than their own size", async () => {
       const topic = await newTopic(broker());
       const large = record("v".repeat(300_000));
       await store(broker(), topic, [large, record("tiny", { key: Buffer.from("k") }), large]);
@@ -164,7 +164,7 @@ export const describeConsuming = (broker: () => Broker): void => {
       expect(tiny?.key?.buffer.byteLength).toBeLessThan(20_000);
     });
 
-    it("reads one topic while another one doesn't exist, and that one once it does", async () => {
+    it("reads an existing topic while another topic is missing, and the missing topic after its creation", async () => {
       const topic = await newTopic(broker());
       const later = uniqueName("later");
       await store(broker(), topic, [record("now")]);
@@ -178,7 +178,7 @@ export const describeConsuming = (broker: () => Broker): void => {
       expect(reader.values()).toContain("now");
     });
 
-    it("hands over nothing once it is closed", async () => {
+    it("delivers nothing after close", async () => {
       const topic = await newTopic(broker());
       const reader = await subscribe(broker(), { topics: [topic] });
       await reader.until(() => reader.held.length === 1);

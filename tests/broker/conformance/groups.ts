@@ -4,17 +4,17 @@ import { newTopic, numbered, store, subscribe, uniqueName, type Probe } from "./
 const partitionsOf = (held: readonly TopicPartition[]): readonly number[] =>
   held.map(({ partition }) => partition);
 
-/** Resolves once the members together hold each partition, and each member at least one. */
+/** Resolves once all partitions are assigned, and each member has at least one. */
 const untilShared = async (members: readonly Probe[], partitions: number): Promise<void> => {
   const shared = (): boolean => {
     const all = members.flatMap(({ held }) => held);
     return all.length === partitions && members.every(({ held }) => held.length > 0);
   };
-  while (!shared()) await Promise.any(members.map((member) => untilTold(member, shared)));
+  while (!shared()) await Promise.any(members.map((member) => untilReassigned(member, shared)));
 };
 
-/** Resolves with what the handlers are told next, or at once where there is nothing left to wait for. */
-const untilTold = (member: Probe, enough: () => boolean): Promise<void> => {
+/** Resolves at the member's next assignment, or once `enough` returns true. */
+const untilReassigned = (member: Probe, enough: () => boolean): Promise<void> => {
   const before = member.held;
   return member.until(() => member.held !== before || enough());
 };
@@ -30,7 +30,7 @@ const storeOnEach = (broker: Broker, topic: string, partitions: number, prefix: 
 
 export const describeGroups = (broker: () => Broker): void => {
   describe("a group", () => {
-    it("shares the partitions among its members, as they come and go", async () => {
+    it("shares the partitions among its members when members join and leave", async () => {
       const topic = await newTopic(broker(), { partitions: 4 });
       const group = uniqueName("group");
       const first = await subscribe(broker(), { group, topics: [topic] });
@@ -56,7 +56,7 @@ export const describeGroups = (broker: () => Broker): void => {
       await second.close();
     });
 
-    it("gives each member of the topics that it asked for, whatever the others did", async () => {
+    it("assigns each member only partitions of its own topics", async () => {
       const topics = [
         await newTopic(broker(), { partitions: 3 }),
         await newTopic(broker(), { partitions: 2 }),
@@ -66,7 +66,7 @@ export const describeGroups = (broker: () => Broker): void => {
         topics.map((topic) => subscribe(broker(), { group, topics: [topic] })),
       );
       while (!members.every(({ held }, i) => held.length === 3 - i))
-        await Promise.any(members.map((member) => untilTold(member, () => false)));
+        await Promise.any(members.map((member) => untilReassigned(member, () => false)));
       expect(members.map(({ held }) => [...new Set(held.map(({ topic }) => topic))])).toEqual(
         topics.map((topic) => [topic]),
       );
@@ -75,7 +75,7 @@ export const describeGroups = (broker: () => Broker): void => {
       await Promise.all(members.map((member) => member.close()));
     });
 
-    it("leaves a member without partitions where there are more members than partitions", async () => {
+    it("can have more members than partitions", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       const members = [
@@ -89,7 +89,7 @@ export const describeGroups = (broker: () => Broker): void => {
       expect(members.flatMap((member) => member.values())).toContain("0");
     });
 
-    it("delivers again to the new owner what was not committed", async () => {
+    it("delivers uncommitted records again to the new owner of a partition", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       const group = uniqueName("group");
       await store(broker(), topic, [...numbered(3, 0), ...numbered(3, 1)]);
@@ -102,7 +102,7 @@ export const describeGroups = (broker: () => Broker): void => {
       await Promise.all([first.close(), second.close()]);
     });
 
-    it("delivers once what is committed while partitions are given up", async () => {
+    it("delivers records once that are committed during a revocation", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       const group = uniqueName("group");
       await store(broker(), topic, [...numbered(3, 0), ...numbered(3, 1)]);
@@ -125,7 +125,7 @@ export const describeGroups = (broker: () => Broker): void => {
       await Promise.all([first.close(), second.close()]);
     });
 
-    it("rebalances also while a member has everything paused", async () => {
+    it("rebalances while a member has paused all partitions", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       const group = uniqueName("group");
       const first = await subscribe(broker(), { group, topics: [topic] });
@@ -138,7 +138,7 @@ export const describeGroups = (broker: () => Broker): void => {
       await second.close();
     });
 
-    it("refuses the commit of a partition that has gone to another member", async () => {
+    it("refuses a commit for a partition that is assigned to another member", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       const group = uniqueName("group");
       const first = await subscribe(broker(), { group, topics: [topic] });
@@ -146,14 +146,14 @@ export const describeGroups = (broker: () => Broker): void => {
       const second = await subscribe(broker(), { group, topics: [topic] });
       await untilShared([first, second], 2);
 
-      const [gone] = partitionsOf(second.held);
+      const [moved] = partitionsOf(second.held);
       await expect(
-        first.subscription.commit([{ topic, partition: gone ?? -1, offset: 0n }]),
+        first.subscription.commit([{ topic, partition: moved ?? -1, offset: 0n }]),
       ).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
       await Promise.all([first.close(), second.close()]);
     });
 
-    it("reads by itself, whatever other groups have read", async () => {
+    it("reads independently of other groups", async () => {
       const topic = await newTopic(broker());
       await store(broker(), topic, numbered(3));
       for (const group of [uniqueName("group"), uniqueName("group")]) {

@@ -2,7 +2,7 @@ import type { Broker } from "../../../src/broker/broker.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { newTopic, numbered, store, subscribe, uniqueName } from "./tools.ts";
 
-/** Offsets that a new member of the group is given, up to the end of a partition with `count` records. */
+/** The offsets that a new member of the group reads, up to the offset `last`. */
 const offsetsFor = async (
   broker: Broker,
   { group, topic, last }: { group: string; topic: string; last: bigint },
@@ -15,7 +15,7 @@ const offsetsFor = async (
 
 export const describePositions = (broker: () => Broker): void => {
   describe("positions of a group", () => {
-    it("are where the next member goes on", async () => {
+    it("are where the next member continues", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       await store(broker(), topic, numbered(5));
@@ -28,7 +28,7 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await offsetsFor(broker(), { group, topic, last: 4n })).toEqual([3n, 4n]);
     });
 
-    it("may go back", async () => {
+    it("can decrease", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       await store(broker(), topic, numbered(5));
@@ -41,7 +41,7 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await offsetsFor(broker(), { group, topic, last: 4n })).toEqual([2n, 3n, 4n]);
     });
 
-    it("come again from the start where nothing was committed", async () => {
+    it("start at the first record if nothing was committed", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       await store(broker(), topic, numbered(2));
@@ -50,7 +50,7 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await offsetsFor(broker(), { group, topic, last: 1n })).toEqual([0n, 1n]);
     });
 
-    it("are told for the partitions that have one", async () => {
+    it("are returned for the partitions that have one", async () => {
       const topic = await newTopic(broker(), { partitions: 3 });
       const group = uniqueName("group");
       await store(broker(), topic, numbered(4, 1));
@@ -61,7 +61,7 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await broker().committed(uniqueName("group"), topic)).toEqual([]);
     });
 
-    it("can be set from outside", async () => {
+    it("can be set without a member", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       await store(broker(), topic, numbered(5));
@@ -70,7 +70,7 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await offsetsFor(broker(), { group, topic, last: 4n })).toEqual([4n]);
     });
 
-    it("are forgotten with the group", async () => {
+    it("are deleted with the group", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       await store(broker(), topic, numbered(2));
@@ -81,7 +81,7 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await offsetsFor(broker(), { group, topic, last: 1n })).toEqual([0n, 1n]);
     });
 
-    it("keep what a member stores beside them, and the next member is told before its first record", async () => {
+    it("keep their metadata, which the next member gets before its first record", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       await store(broker(), topic, numbered(3));
@@ -106,26 +106,26 @@ export const describePositions = (broker: () => Broker): void => {
       expect(await broker().committed(group, topic)).toEqual([{ topic, partition: 0, offset: 3n }]);
     });
 
-    it("are set from outside where that is wanted, given what is stored", async () => {
+    it("are set only for the partitions that the condition accepts, given the stored offset", async () => {
       const topic = await newTopic(broker(), { partitions: 2 });
       const group = uniqueName("group");
       const at = (partition: number, offset: bigint) => ({ topic, partition, offset });
-      const asked: (bigint | undefined)[] = [];
+      const offered: (bigint | undefined)[] = [];
       await broker().setCommitted(group, [at(0, 4n)]);
       await broker().setCommitted(group, [at(0, 2n), at(1, 3n)], ({ offset }, stored) => {
-        asked.push(stored);
+        offered.push(stored);
         return stored === undefined || stored < offset;
       });
 
-      expect(asked).toEqual([4n, undefined]);
+      expect(offered).toEqual([4n, undefined]);
       expect(await broker().committed(group, topic)).toEqual([at(0, 4n), at(1, 3n)]);
     });
 
-    it("of a group that never was are forgotten without complaint", async () => {
+    it("of an unknown group can be deleted", async () => {
       await expect(broker().deleteGroup(uniqueName("group"))).resolves.toBeUndefined();
     });
 
-    it("belong to the members while there are any", async () => {
+    it("can't be set or deleted while the group has members", async () => {
       const topic = await newTopic(broker());
       const group = uniqueName("group");
       const member = await subscribe(broker(), { group, topics: [topic] });

@@ -1,4 +1,4 @@
-/** What the parts of the suite share: names, records, and a subscriber that can be waited for. */
+/** Helpers of the suite: names, records, and a subscriber whose state can be awaited. */
 import { randomUUID } from "node:crypto";
 import type {
   AppendOutcome,
@@ -14,7 +14,7 @@ import type {
   TopicSpec,
 } from "../../../src/broker/broker.ts";
 
-export const uniqueName = (what: string): string => `conformance-${what}-${randomUUID()}`;
+export const uniqueName = (prefix: string): string => `conformance-${prefix}-${randomUUID()}`;
 
 export const newTopic = async (broker: Broker, spec: Partial<TopicSpec> = {}): Promise<string> => {
   const name = uniqueName("topic");
@@ -55,14 +55,14 @@ export interface Probe {
   readonly subscription: Subscription;
   /** All records so far, in the order of their arrival. */
   readonly records: readonly ConsumedRecord[];
-  /** Partitions that are held now, as the handlers were told. */
+  /** The assigned partitions. */
   readonly held: readonly TopicPartition[];
-  /** Stored positions that partitions began at. */
+  /** The arguments of `onStart`. */
   readonly starts: readonly GroupPosition[];
   values(partition?: number): readonly (string | undefined)[];
-  /** Resolves once `holds` is true; looked at after every call of a handler. */
+  /** Resolves once `holds` returns true. It is checked after each call of a handler. */
   until(holds: () => boolean): Promise<void>;
-  /** Forgets the records so far. */
+  /** Removes the records so far. */
   clear(): void;
   close(): Promise<void>;
 }
@@ -82,14 +82,14 @@ interface Log {
   readonly waiting: Set<() => void>;
 }
 
-const looked = (log: Log): void => {
-  for (const look of log.waiting) look();
+const checkAll = (log: Log): void => {
+  for (const check of log.waiting) check();
 };
 
 const handlersOf = (log: Log, probe: () => Probe, options: ProbeOptions): SubscriptionHandlers => ({
   onAssigned: (partitions) => {
     log.held = [...partitions];
-    looked(log);
+    checkAll(log);
   },
   onStart: (position) => {
     log.starts.push(position);
@@ -97,16 +97,16 @@ const handlersOf = (log: Log, probe: () => Probe, options: ProbeOptions): Subscr
   onRevoked: async () => {
     await options.beforeRevoked?.(probe());
     log.held = [];
-    looked(log);
+    checkAll(log);
   },
   onRecords: (records) => {
     log.records.push(...records);
     options.whenRecords?.(probe());
-    looked(log);
+    checkAll(log);
   },
 });
 
-/** A subscriber that remembers what it was told. From the earliest record on, unless asked otherwise. */
+/** A subscriber that keeps the arguments of its handlers. By default it reads from the earliest record. */
 export const subscribe = async (broker: Broker, options: ProbeOptions): Promise<Probe> => {
   const log: Log = { starts: [], records: [], held: [], waiting: new Set() };
   const { group, topics, from = "earliest" } = options;
@@ -129,13 +129,13 @@ export const subscribe = async (broker: Broker, options: ProbeOptions): Promise<
       log.records.filter((one) => partition === undefined || one.partition === partition).map(valueOf),
     until: (holds) =>
       new Promise((resolve) => {
-        const look = (): void => {
+        const check = (): void => {
           if (!holds()) return;
-          log.waiting.delete(look);
+          log.waiting.delete(check);
           resolve();
         };
-        log.waiting.add(look);
-        look();
+        log.waiting.add(check);
+        check();
       }),
     clear: () => {
       log.records = [];
@@ -145,7 +145,7 @@ export const subscribe = async (broker: Broker, options: ProbeOptions): Promise<
   return probe;
 };
 
-/** The first `count` records of a topic, read without a group; by partition, then by offset. */
+/** The first `count` records of a topic, read without a group, ordered by partition and offset. */
 export const readBack = async (
   broker: Broker,
   topic: string,

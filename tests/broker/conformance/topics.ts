@@ -2,7 +2,7 @@ import type { Broker } from "../../../src/broker/broker.ts";
 import { newTopic, numbered, readBack, record, store, uniqueName, valueOf } from "./tools.ts";
 
 export const describeTopics = (broker: () => Broker): void => {
-  it("names its cluster, always the same", async () => {
+  it("has a constant cluster id", async () => {
     const name = await broker().clusterId();
 
     expect(name).toMatch(/^[\w-]+$/);
@@ -10,14 +10,14 @@ export const describeTopics = (broker: () => Broker): void => {
   });
 
   describe("topics", () => {
-    it("are made with the partitions asked for, and found again", async () => {
+    it("are created with the requested number of partitions, and listed", async () => {
       const name = await newTopic(broker(), { partitions: 3 });
 
       expect(await broker().topic(name)).toMatchObject({ name, partitions: 3 });
       expect(await broker().topics()).toContainEqual(expect.objectContaining({ name, partitions: 3 }));
     });
 
-    it("have partitions, each with its leader and its copies", async () => {
+    it("have partitions with leader and replicas", async () => {
       const name = await newTopic(broker(), { partitions: 3 });
       const partitions = await broker().partitions(name);
 
@@ -29,13 +29,13 @@ export const describeTopics = (broker: () => Broker): void => {
       expect(await broker().partitions(uniqueName("nowhere"))).toBeUndefined();
     });
 
-    it("have at least one partition where none is asked for", async () => {
+    it("have at least one partition by default", async () => {
       const info = await broker().ensureTopic({ name: uniqueName("topic") });
 
       expect(info.partitions).toBeGreaterThan(0);
     });
 
-    it("are left as they are when they exist", async () => {
+    it("stay unchanged if they exist", async () => {
       const name = await newTopic(broker(), { partitions: 3 });
       await store(broker(), name, [record("kept")]);
 
@@ -43,14 +43,14 @@ export const describeTopics = (broker: () => Broker): void => {
       expect((await readBack(broker(), name, 1)).map(valueOf)).toEqual(["kept"]);
     });
 
-    it("may be asked for twice at once", async () => {
+    it("can be created by two calls at the same time", async () => {
       const spec = { name: uniqueName("topic"), partitions: 2 };
       const infos = await Promise.all([broker().ensureTopic(spec), broker().ensureTopic(spec)]);
 
       expect(infos).toMatchObject([spec, spec]);
     });
 
-    it("that don't exist are undefined, and stay so when somebody asks or writes", async () => {
+    it("that don't exist are undefined, and are not created by queries and appends", async () => {
       const name = uniqueName("nowhere");
 
       expect(await broker().topic(name)).toBeUndefined();
@@ -71,7 +71,7 @@ export const describeTopics = (broker: () => Broker): void => {
   });
 
   describe("watermarks", () => {
-    it("tell the first offset and the next one of each partition", async () => {
+    it("are the first and the next offset of each partition", async () => {
       const name = await newTopic(broker(), { partitions: 2 });
       await store(broker(), name, numbered(3, 1));
 
@@ -87,11 +87,11 @@ export const describeTopics = (broker: () => Broker): void => {
     const start = Date.now() - 60_000;
 
     it.each([
-      ["before all", start - 1, 0n],
-      ["that of a record", start + 1000, 1n],
-      ["between two", start + 1001, 2n],
-      ["after all", start + 9000, 3n],
-    ])("are those of the first record not older: %s", async (_, timestamp, offset) => {
+      ["before all records", start - 1, 0n],
+      ["the time of a record", start + 1000, 1n],
+      ["between two records", start + 1001, 2n],
+      ["after all records", start + 9000, 3n],
+    ])("are the offsets of the first record at or after the time: %s", async (_, timestamp, offset) => {
       const topic = await newTopic(broker(), { partitions: 2 });
       await store(
         broker(),

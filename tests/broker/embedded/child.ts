@@ -1,4 +1,4 @@
-/** The embedded broker in a process of its own, to be killed or starved. */
+/** Runs the embedded broker in a child process that a test can kill or limit. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -20,8 +20,8 @@ const sourcesIn = async (folder: string): Promise<readonly string[]> => {
 };
 
 /**
- * Node 20 runs no TypeScript, and the whole program isn't needed: only the broker's files and what lies below them,
- * beside their packages.
+ * Compiles the broker and the files that it imports, because Node 20 doesn't run TypeScript. The output is in the project,
+ * so that it finds the packages.
  */
 const compile = async (directory: string): Promise<string> => {
   const sources = [...(await sourcesIn("broker")), ...(await sourcesIn("lib"))];
@@ -38,50 +38,50 @@ const compile = async (directory: string): Promise<string> => {
 interface Child {
   /** Lines of its standard output so far. */
   readonly lines: readonly string[];
-  /** Resolves once there are so many lines, or it has ended. */
+  /** Resolves once the child has printed `count` lines or has ended. */
   lineCount(count: number): Promise<void>;
-  /** Resolves once it has printed so many lines that begin so, or it has ended. */
+  /** Resolves once the child has printed `count` lines with this beginning or has ended. */
   printed(beginning: string, count: number): Promise<void>;
-  /** Resolves with its exit code; null: it was killed. */
+  /** Resolves with the exit code. null: the child was killed. */
   ended(): Promise<number | null>;
   kill(): Promise<void>;
 }
 
 export interface Children {
   /**
-   * Runs the body of a module that has `createEmbeddedBroker`, `say` (prints a line at once) and `dir`.
-   * `fileLimit`: the largest file it may write, in KiB. `env`: added to its environment.
+   * Runs a module body, which can use `createEmbeddedBroker`, `say` (prints a line at once) and `dir`.
+   * `fileLimit`: maximum size in KiB of a file that the child writes. `env`: added to its environment.
    */
   start(
     body: string,
     options: { dir: string; fileLimit?: number; env?: Readonly<Record<string, string>> },
   ): Child;
-  /** Kills those that still run. */
+  /** Kills the running children and removes the compiled files. */
   remove(): Promise<void>;
 }
 
 const watch = (child: ChildProcess): Child => {
   const lines: string[] = [];
   const exit = once(child, "close") as Promise<[number | null]>;
-  const looks = new Set<() => void>();
+  const checks = new Set<() => void>();
   if (child.stdout !== null) {
     createInterface(child.stdout).on("line", (line) => {
       lines.push(line);
-      looks.forEach((look) => {
-        look();
+      checks.forEach((check) => {
+        check();
       });
     });
   }
   const ended = async (): Promise<number | null> => (await exit)[0];
-  const until = (isEnough: () => boolean): Promise<void> =>
+  const until = (holds: () => boolean): Promise<void> =>
     new Promise((resolve) => {
-      const look = (): void => {
-        if (!isEnough()) return;
-        looks.delete(look);
+      const check = (): void => {
+        if (!holds()) return;
+        checks.delete(check);
         resolve();
       };
-      looks.add(look);
-      look();
+      checks.add(check);
+      check();
       void exit.then(() => {
         resolve();
       });
@@ -99,7 +99,7 @@ const watch = (child: ChildProcess): Child => {
   };
 };
 
-/** Prepares what the children import. */
+/** Compiles the code that the children import. */
 export const prepareChildren = async (): Promise<Children> => {
   await mkdir(CACHE, { recursive: true });
   const directory = await mkdtemp(path.join(CACHE, "stationgate-broker-"));

@@ -3,16 +3,16 @@ import { createCommitLoop, type Change, type CommitLoop } from "../../../src/bro
 
 interface Disk {
   readonly loop: CommitLoop;
-  /** What each commit has staged. */
+  /** The changes of each commit. */
   readonly commits: string[][];
   readonly failures: number[];
-  /** Ends the commit that is under way; resolves once the loop has seen it. */
+  /** Ends the current commit. Resolves once the loop has handled the end. */
   finish(error?: Error): Promise<void>;
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A loop over a disk that takes as long as the test wants. */
+/** A loop over a disk on which a commit takes until `finish`. */
 const slowDisk = (stallAfter = 60_000, admit = (): Promise<void> => Promise.resolve()): Disk => {
   const commits: string[][] = [];
   const failures: number[] = [];
@@ -52,7 +52,7 @@ const submitAll = (disk: Disk, names: readonly string[]): readonly Promise<strin
   names.map((name) => disk.loop.submit(change(disk, name)));
 
 describe("a commit loop", () => {
-  it("commits at once when it rests, and together what comes while a commit is under way", async () => {
+  it("commits the first change at once, and all changes that come during a commit in the next one", async () => {
     const disk = slowDisk();
     const first = submitAll(disk, ["a"]);
     await turn();
@@ -68,22 +68,22 @@ describe("a commit loop", () => {
     );
   });
 
-  it("tells nobody that a change is stored before its commit has ended", async () => {
+  it("settles a change only after its commit", async () => {
     const disk = slowDisk();
-    let told = false;
+    let settled = false;
     const [submitted] = submitAll(disk, ["a"]);
     void submitted?.then(() => {
-      told = true;
+      settled = true;
     });
     await turn();
     await turn();
 
-    expect(told).toBe(false);
+    expect(settled).toBe(false);
     await disk.finish();
-    expect(told).toBe(true);
+    expect(settled).toBe(true);
   });
 
-  it("fails all of a commit that fails, and goes on with the next", async () => {
+  it("fails all changes of a failed commit, and continues with the next commit", async () => {
     const disk = slowDisk();
     const settled = Promise.allSettled(submitAll(disk, ["a", "b"]));
     await turn();
@@ -101,7 +101,7 @@ describe("a commit loop", () => {
     expect(disk.loop.healthy()).toBe(true);
   });
 
-  it("passes on what the disk itself says of a failure", async () => {
+  it("rejects with the commit's own GatewayError", async () => {
     const disk = slowDisk();
     const settled = Promise.allSettled(submitAll(disk, ["a"]));
     await turn();
@@ -110,8 +110,8 @@ describe("a commit loop", () => {
     expect(await settled).toMatchObject([{ reason: { code: "BROKER_UNAVAILABLE" } }]);
   });
 
-  it("keeps nobody waiting for a disk that hangs, and lets others in when it is back", async () => {
-    // Long enough for the commit of "d" below, on a busy machine too.
+  it("fails all changes while the disk hangs, and accepts changes after the disk has recovered", async () => {
+    // Long enough for the commit of "d" below, also on a loaded machine.
     const disk = slowDisk(300);
     const hanging = Promise.allSettled(submitAll(disk, ["a"]));
     await turn();
@@ -131,7 +131,7 @@ describe("a commit loop", () => {
     expect(disk.commits).toEqual([["a"], ["d"]]);
   });
 
-  it("closes when all that was submitted is settled, and takes nothing any more", async () => {
+  it("closes after all changes are settled, and refuses new changes", async () => {
     const disk = slowDisk();
     const last = submitAll(disk, ["a"]);
     await turn();

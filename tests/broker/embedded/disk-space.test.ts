@@ -23,7 +23,7 @@ const diskWith = (free: number): Disk => {
 };
 
 describe("the space of a log's disk", () => {
-  it("lets a commit leave minFree, counting each of its bytes twice, and not a byte less", async () => {
+  it("admits a commit if twice its bytes leave minFree, and refuses it for one byte more", async () => {
     const disk = diskWith(10 * MIB);
 
     await disk.space.demand(MIB);
@@ -36,7 +36,7 @@ describe("the space of a log's disk", () => {
     });
   });
 
-  it("asks before each commit while there is little, and seldom while there is plenty", async () => {
+  it("is read before each commit while it is small, and at most every 100 ms while it is large", async () => {
     const little = diskWith(50 * MIB);
     for (let commit = 0; commit < 20; commit += 1) await little.space.demand(1000);
     expect(little.asked).toBe(20);
@@ -44,11 +44,11 @@ describe("the space of a log's disk", () => {
     const plenty = diskWith(1000 * MIB);
     const begun = performance.now();
     for (let commit = 0; commit < 20; commit += 1) await plenty.space.demand(1000);
-    // Once for each tenth of a second that this took.
+    // At most once per 100 ms of the loop's duration.
     expect(plenty.asked).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - begun) / 100));
   });
 
-  it("asks again once the commits since the last answer may have used up what was plenty", async () => {
+  it("is read again once the commits since the last reading may have used it up", async () => {
     const disk = diskWith(200 * MIB);
     await disk.space.demand(1000);
     disk.free = 9 * MIB;
@@ -56,7 +56,7 @@ describe("the space of a log's disk", () => {
     await expect(disk.space.demand(70 * MIB)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
   });
 
-  it("is full until there is room for the commit that was refused", async () => {
+  it("is reported as full until there is space for the refused commit", async () => {
     const disk = diskWith(8.5 * MIB);
     await disk.space.check();
     await expect(disk.space.demand(MIB / 2)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
@@ -69,7 +69,7 @@ describe("the space of a log's disk", () => {
     await disk.space.check();
   });
 
-  it("has none while the file system gives no answer", async () => {
+  it("counts as used up while the file system gives no answer", async () => {
     const fault = new Error("EIO");
     const space = createDiskSpace({
       directory: "/log",
@@ -91,7 +91,7 @@ describe("the reserve of a log's file", () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  it("has blocks for twice a commit's bytes before it begins, and leaves what is written alone", async () => {
+  it("allocates twice a commit's bytes before the commit, and doesn't change written bytes", async () => {
     const reserve = await openReserve({ file, usedBytes: () => 10_000 });
     await reserve.cover(MIB, 0);
     const { size, blocks } = await stat(file);
@@ -106,12 +106,12 @@ describe("the reserve of a log's file", () => {
     expect((await stat(file)).size).toBe(10_000);
   });
 
-  it("takes more than a commit needs only from the room that is left", async () => {
-    let used = 10_000;
-    const reserve = await openReserve({ file, usedBytes: () => used });
+  it("allocates more than a commit needs only from the remaining space", async () => {
+    let usedBytes = 10_000;
+    const reserve = await openReserve({ file, usedBytes: () => usedBytes });
     await reserve.cover(1000, 0);
     const least = (await stat(file)).size;
-    used = least;
+    usedBytes = least;
     await reserve.cover(1000, 100 * MIB);
     const more = (await stat(file)).size;
     await reserve.close(10_000);

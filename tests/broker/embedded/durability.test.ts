@@ -30,8 +30,8 @@ const closeAndOpen = async (broker: Broker): Promise<Broker> => {
   return opened();
 };
 
-describe("an embedded log that is opened again", () => {
-  it("has its topics, their limits and their records, and goes on with the next offset", async () => {
+describe("a reopened embedded log", () => {
+  it("has its topics, their limits and their records, and continues at the next offset", async () => {
     const before = await opened();
     await before.ensureTopic({ name: "orders", partitions: 3, maxRecordBytes: 100 });
     await before.ensureTopic({ name: "clicks", partitions: 1 });
@@ -54,7 +54,7 @@ describe("an embedded log that is opened again", () => {
     await after.close();
   });
 
-  it("has the positions of groups, and not those that were deleted", async () => {
+  it("has the positions of groups, without the deleted groups", async () => {
     const before = await opened();
     await before.ensureTopic({ name: "orders", partitions: 1 });
     await store(before, "orders", numbered(5));
@@ -72,7 +72,7 @@ describe("an embedded log that is opened again", () => {
 });
 
 describe("the directory of an embedded log", () => {
-  it("belongs to one broker at a time", async () => {
+  it("can be used by one broker at a time", async () => {
     const first = await opened();
 
     await expect(opened()).rejects.toMatchObject({
@@ -83,9 +83,9 @@ describe("the directory of an embedded log", () => {
     await second.close();
   });
 
-  it("belongs to one process, and is free when that is killed", async () => {
+  it("can be used by one process at a time, and is free after kill -9", async () => {
     const child = children.start(
-      // Held on to: a broker that nobody knows any more is collected, and its lock with it.
+      // setInterval keeps a reference to the broker. Otherwise the broker and its lock would be garbage-collected.
       `const broker = createEmbeddedBroker({ dir }); await broker.open(); say("open"); setInterval(say, 1e6, "", broker);`,
       {
         dir,
@@ -99,7 +99,7 @@ describe("the directory of an embedded log", () => {
     await broker.close();
   });
 
-  it("is refused where its file is something else", async () => {
+  it("is refused if its file is not a log", async () => {
     await writeFile(path.join(dir, "log.lmdb"), "this is not a log".repeat(1000));
 
     await expect(opened()).rejects.toMatchObject({
@@ -110,31 +110,34 @@ describe("the directory of an embedded log", () => {
     await (await opened()).close();
   });
 
-  it.each([0.5, 0.9])("is refused where only %d of its file is left, and taken as a whole", async (left) => {
-    const file = path.join(dir, "log.lmdb");
-    const broker = await opened();
-    await broker.ensureTopic({ name: "orders", partitions: 1 });
-    await store(
-      broker,
-      "orders",
-      Array.from({ length: 40 }, () => record("x".repeat(50_000))),
-    );
-    await broker.close();
-    const whole = await readFile(file);
-    const cut = Math.floor(whole.length * left);
-    await truncate(file, cut);
+  it.each([0.5, 0.9])(
+    "is refused if the file is truncated to %d of its size, and opens once the file is whole",
+    async (left) => {
+      const file = path.join(dir, "log.lmdb");
+      const broker = await opened();
+      await broker.ensureTopic({ name: "orders", partitions: 1 });
+      await store(
+        broker,
+        "orders",
+        Array.from({ length: 40 }, () => record("x".repeat(50_000))),
+      );
+      await broker.close();
+      const whole = await readFile(file);
+      const cut = Math.floor(whole.length * left);
+      await truncate(file, cut);
 
-    await expect(opened()).rejects.toMatchObject({
-      code: "SETTINGS_INVALID",
-      message: `broker.embedded.dir: the log there is cut short, ${whole.length - cut} bytes of it are missing: ${dir}`,
-    });
-    await writeFile(file, whole);
-    const again = await opened();
-    expect(await readBack(again, "orders", 40)).toHaveLength(40);
-    await again.close();
-  });
+      await expect(opened()).rejects.toMatchObject({
+        code: "SETTINGS_INVALID",
+        message: `broker.embedded.dir: the log there is cut short, ${whole.length - cut} bytes of it are missing: ${dir}`,
+      });
+      await writeFile(file, whole);
+      const again = await opened();
+      expect(await readBack(again, "orders", 40)).toHaveLength(40);
+      await again.close();
+    },
+  );
 
-  it("is refused where a newer version wrote it", async () => {
+  it("is refused if a newer version wrote it", async () => {
     await (await opened()).close();
     const environment = open({ path: path.join(dir, "log.lmdb"), noSubdir: true, overlappingSync: false });
     await environment.openDB("meta", {}).put("format", 2);
@@ -146,7 +149,7 @@ describe("the directory of an embedded log", () => {
     });
   });
 
-  it("is made where it is missing", async () => {
+  it("is created if it is missing", async () => {
     const deep = path.join(dir, "a", "b");
     const broker = createEmbeddedBroker({ dir: deep });
     await broker.open();
@@ -156,7 +159,7 @@ describe("the directory of an embedded log", () => {
   });
 });
 
-/** Sixteen writers that say what was acknowledged: `<value> <partition> <offset>`. */
+/** Sixteen writers that print each acknowledged record: `<value> <partition> <offset>`. */
 const APPEND_FOREVER = `
   const broker = createEmbeddedBroker({ dir });
   await broker.open();
@@ -175,7 +178,7 @@ const APPEND_FOREVER = `
 `;
 
 describe("an embedded log whose process is killed", () => {
-  it("has all that was acknowledged, at its offset, byte for byte", async () => {
+  it("has each acknowledged record at its offset, byte for byte", async () => {
     const acknowledged: string[] = [];
     for (const enough of [500, 900, 1301]) {
       const child = children.start(APPEND_FOREVER, { dir });
@@ -202,7 +205,7 @@ describe("an embedded log whose process is killed", () => {
   }, 60_000);
 });
 
-/** Appends until the disk takes no more, then something small. */
+/** Appends until the disk is full, then appends a small record. */
 const FILL = `
   const broker = createEmbeddedBroker({ dir });
   await broker.open();
@@ -221,8 +224,8 @@ const FILL = `
   say("closed");
 `;
 
-describe("an embedded log without room", () => {
-  it("fails the records, lives on, and loses none that it has acknowledged", async () => {
+describe("an embedded log at its file size limit", () => {
+  it("fails the appends, keeps running, and has each acknowledged record", async () => {
     const child = children.start(FILL, { dir, fileLimit: 4000 });
     expect(await child.ended()).toBe(0);
     const stored = child.lines.filter((line) => line.startsWith("stored"));

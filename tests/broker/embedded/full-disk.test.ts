@@ -1,4 +1,4 @@
-/** The embedded log on disks that are full or faulty: real file systems, and the broker in a process of its own. */
+/** The embedded log on full and faulty disks: real file systems, and the broker in a child process. */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => children.remove());
 
-/** The values of `acknowledged` lines (`+<value> <offset>`) that the log doesn't have at their offset. */
+/** The `+<value> <offset>` lines whose record is not in the log at this offset. */
 const lostOf = async (dir: string, lines: readonly string[]): Promise<readonly string[]> => {
   const broker = createEmbeddedBroker({ dir, minFree: 0 });
   await broker.open();
@@ -60,7 +60,7 @@ describeOnSmallDisks("an embedded log on a small disk", () => {
     disk.unmount();
   });
 
-  it("refuses what has no room, leaves minFree, lives on, and loses nothing", async () => {
+  it("refuses appends at minFree, keeps running, and loses no acknowledged record", async () => {
     const child = children.start(APPEND_FOREVER, { dir });
     await child.printed("BROKER_UNAVAILABLE", 200);
     expect(await disk.freeBytes()).toBeGreaterThanOrEqual(8 * MIB - 4096);
@@ -73,7 +73,7 @@ describeOnSmallDisks("an embedded log on a small disk", () => {
     expect(await lostOf(dir, child.lines)).toEqual([]);
   }, 60_000);
 
-  it("survives another program that takes all the space under load, and goes on when there is room", async () => {
+  it("survives another program that fills the disk under load, and stores again when there is space", async () => {
     const child = children.start(APPEND_FOREVER, { dir });
     for (let round = 1; round <= 3; round += 1) {
       await child.lineCount(child.lines.length + 100);
@@ -90,7 +90,7 @@ describeOnSmallDisks("an embedded log on a small disk", () => {
     expect(await lostOf(dir, child.lines)).toEqual([]);
   }, 60_000);
 
-  it("is read and asked while it is full, and refuses positions and topics as it refuses records", async () => {
+  it("can be read while it is full, and refuses records, positions and topics with 503", async () => {
     const broker = createEmbeddedBroker({ dir });
     await broker.open();
     await broker.ensureTopic({ name: "t", partitions: 1 });
@@ -112,7 +112,7 @@ describeOnSmallDisks("an embedded log on a small disk", () => {
     await broker.close();
   });
 
-  it("opens on a full disk to be read, and a new one does not", async () => {
+  it("opens an existing log on a full disk for reading, and refuses to create a new one", async () => {
     const before = createEmbeddedBroker({ dir });
     await before.open();
     await before.ensureTopic({ name: "t", partitions: 1 });
@@ -133,7 +133,7 @@ describeOnSmallDisks("an embedded log on a small disk", () => {
   });
 });
 
-/** Prints what each append came to, while the test turns a fault on and off. */
+/** Prints the outcome of each append. The test turns a fault on and off meanwhile. */
 const APPEND_SLOWLY = `
   console.error = () => undefined;
   const broker = createEmbeddedBroker({ dir });
@@ -159,7 +159,7 @@ describeWithTools("an embedded log on a disk with I/O errors", ["gcc"], () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   it.each(["sync", "meta", "write"])(
-    "acknowledges nothing while %s fails, recovers by itself, and has all that it acknowledged",
+    "acknowledges nothing while %s fails, recovers by itself, and has each acknowledged record",
     async (fault) => {
       const log = path.join(dir, "log");
       const env = { LD_PRELOAD: library, FAULTY_DISK: dir };

@@ -23,7 +23,7 @@ const ofSize = (size: number): BrokerRecord => ({
 });
 
 describe("record batches", () => {
-  it("give back what was put in, at consecutive offsets", () => {
+  it("decode to the encoded records, at consecutive offsets", () => {
     fc.assert(
       fc.property(records, (given) => {
         const [batch, ...more] = encodeBatches(given);
@@ -36,14 +36,14 @@ describe("record batches", () => {
     );
   });
 
-  it("know how many records they hold, also without being decoded", () => {
+  it("have a record count that is read without decoding", () => {
     const [batch] = encodeBatches([ofSize(1), ofSize(2), ofSize(3)]);
 
     expect(batch?.count).toBe(3);
     expect(countOf(batch?.bytes ?? Buffer.alloc(4))).toBe(3);
   });
 
-  it("are several where records are many or large, and none is split", () => {
+  it("are limited in size; a record is never split", () => {
     const sizes = [...Array<number>(10).fill(100_000), 5_000_000, 1, 1];
     const batches = encodeBatches(sizes.map(ofSize));
     const decoded = batches.flatMap(({ bytes }) => [...decodeBatch(bytes, at)]);
@@ -52,7 +52,7 @@ describe("record batches", () => {
     expect(decoded.map(({ value }) => value?.length)).toEqual(sizes);
   });
 
-  it("that are cut short are noticed", () => {
+  it("throw a RangeError when truncated", () => {
     const [batch] = encodeBatches([ofSize(100)]);
 
     expect(() => [...decodeBatch(batch?.bytes.subarray(0, 100) ?? Buffer.alloc(0), at)]).toThrow(RangeError);

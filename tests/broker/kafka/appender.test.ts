@@ -20,7 +20,7 @@ const valuesOf = ({ records }: PartitionBatch): string[] => records.map(({ value
 
 type Answer = SendFault | "stored" | "never";
 
-/** A producer with logs of its own, and the answers that a test wants first, partition by partition. */
+/** A producer with one log per partition. `script`: the first answers of each partition. */
 const fakeProducer = (script: Readonly<Record<number, readonly Answer[]>> = {}) => {
   const logs = new Map<number, string[]>();
   const sends: PartitionBatch[][] = [];
@@ -66,7 +66,7 @@ const on = (partition: number, ...values: string[]): BrokerRecord[] =>
   values.map((value) => record(value, { partition }));
 
 describe("an append to Kafka", () => {
-  it("tells where each record is, whatever the partitions they went to", async () => {
+  it("returns the partition and offset of each record, in the order of the records", async () => {
     const { producer } = fakeProducer();
     const outcomes = await appenderOf(producer)("t", [...on(1, "a"), ...on(0, "b"), ...on(1, "c")]);
 
@@ -77,7 +77,7 @@ describe("an append to Kafka", () => {
     ]);
   });
 
-  it("tells the broker's timestamp where the broker gives one", async () => {
+  it("returns the broker's timestamp if the broker sets one", async () => {
     const producer: Producer = {
       ...fakeProducer().producer,
       send: () => Promise.resolve([{ status: "stored", baseOffset: 4n, timestamp: 77 }]),
@@ -102,7 +102,7 @@ describe("an append to Kafka", () => {
     expect(logs.get(0)).toEqual(values);
   });
 
-  it("cuts batches below what a topic takes by default", async () => {
+  it("keeps batches smaller than the default limit of a topic", async () => {
     const { producer, sends } = fakeProducer();
     const large = "x".repeat(400_000);
     await appenderOf(producer)("t", on(0, large, large, large, "small"));
@@ -111,7 +111,7 @@ describe("an append to Kafka", () => {
   });
 
   it.each<SendFault>(["unavailable", "moved", "ambiguous"])(
-    "sends the same batch again after: %s, before any that follows",
+    "sends the same batch again after: %s, before the next batch of the partition",
     async (fault) => {
       const { producer, sends, logs } = fakeProducer({ 0: [fault, fault] });
       const values = Array.from({ length: 600 }, (_, i) => `${i}`);
@@ -124,7 +124,7 @@ describe("an append to Kafka", () => {
     },
   );
 
-  it("lets the other partitions go on while one is in trouble", async () => {
+  it("stores the records of other partitions while one partition fails", async () => {
     const { producer, sends, abandoned } = fakeProducer({ 0: Array<Answer>(99).fill("unavailable") });
     const outcomes = await appenderOf(producer, { deliveryTimeout: 300 })("t", [
       ...on(0, "a"),
@@ -136,7 +136,7 @@ describe("an append to Kafka", () => {
     expect(abandoned).toEqual([sends[0]?.[0]]);
   });
 
-  it("says of a batch that may be stored that it may, and of those behind it that they are not", async () => {
+  it("reports a batch that may be stored as ambiguous, and the batches behind it as not stored", async () => {
     const { producer } = fakeProducer({ 0: ["ambiguous", ...Array<Answer>(99).fill("unavailable")] });
     const values = Array.from({ length: 501 }, (_, i) => `${i}`);
     const outcomes = await appenderOf(producer, { deliveryTimeout: 300 })("t", on(0, ...values));
@@ -169,7 +169,7 @@ describe("an append to Kafka", () => {
     expect(endings(outcomes.slice(500))).toEqual(["STATION_UNKNOWN"]);
   });
 
-  it("reports the outcome as unknown if the client throws, and keeps what is known", async () => {
+  it("reports the outcome as unknown if the client throws, and keeps the outcomes of other partitions", async () => {
     const { producer } = fakeProducer({ 0: ["unavailable"] });
     let calls = 0;
     const throwing: Producer = {
@@ -186,7 +186,7 @@ describe("an append to Kafka", () => {
     ]);
   });
 
-  it("settles in time, not knowing, where the client never answers", async () => {
+  it("reports the outcome as unknown after the delivery timeout if the client never answers", async () => {
     const { producer, abandoned } = fakeProducer({ 0: ["never"] });
     const outcomes = await appenderOf(producer, { deliveryTimeout: 100 })("t", on(0, "a"));
 
@@ -214,14 +214,14 @@ describe("an append to Kafka", () => {
     expect(logs.get(0)).toEqual(values.filter((value) => value !== "bad"));
   });
 
-  it("doesn't try again what the broker refuses", async () => {
+  it("doesn't retry a batch that the broker refuses", async () => {
     const { producer, sends } = fakeProducer({ 0: ["refused"] });
 
     expect(endings(await appenderOf(producer)("t", on(0, "a")))).toEqual(["TOPIC_REFUSED"]);
     expect(sends).toHaveLength(1);
   });
 
-  it("fails a partition that isn't there alone, and nothing is sent for it", async () => {
+  it("fails only the records of an unknown partition, without sending them", async () => {
     const { producer, sends } = fakeProducer();
     const outcomes = await appenderOf(producer)("t", [...on(3, "a"), ...on(2, "b"), ...on(-1, "c")]);
 
@@ -229,7 +229,7 @@ describe("an append to Kafka", () => {
     expect(sends.flat().map(valuesOf)).toEqual([["b"]]);
   });
 
-  it("tells an unknown topic from one that can't be asked for", async () => {
+  it("distinguishes an unknown topic from an unavailable broker", async () => {
     const { producer, sends } = fakeProducer();
     const unknown = appenderOf(producer, { topic: () => Promise.resolve(undefined) });
     const silent = appenderOf(producer, { topic: () => new Promise(() => undefined), deliveryTimeout: 100 });
@@ -244,28 +244,28 @@ describe("an append to Kafka", () => {
     expect(sends).toEqual([]);
   });
 
-  it("goes on asking for a topic until there is an answer, and has that patience once", async () => {
+  it("retries the lookup of a topic until the delivery timeout, but not again while the outage lasts", async () => {
     const { producer, logs } = fakeProducer();
-    let asked = 0;
+    let lookups = 0;
     let answers = false;
     const topic = (name: string): Promise<TopicInfo> => {
-      asked += 1;
-      return answers || asked === 3 ? threePartitions(name) : Promise.reject(new TypeError("away"));
+      lookups += 1;
+      return answers || lookups === 3 ? threePartitions(name) : Promise.reject(new TypeError("away"));
     };
     const append = appenderOf(producer, { topic, deliveryTimeout: 500 });
 
     expect(endings(await append("t", on(0, "a")))).toEqual(["stored"]);
-    expect(asked).toBe(3);
+    expect(lookups).toBe(3);
     expect(endings(await append("t", on(0, "b")))).toEqual(["BROKER_UNAVAILABLE"]);
-    const before = asked;
+    const before = lookups;
     expect(endings(await append("another", on(0, "c")))).toEqual(["BROKER_UNAVAILABLE"]);
-    expect(asked).toBe(before + 1);
+    expect(lookups).toBe(before + 1);
     answers = true;
     expect(endings(await append("t", on(0, "d")))).toEqual(["stored"]);
     expect(logs.get(0)).toEqual(["a", "d"]);
   });
 
-  it("ends with STATION_UNKNOWN where the topic has gone meanwhile", async () => {
+  it("fails with STATION_UNKNOWN if the topic is deleted meanwhile", async () => {
     const { producer, abandoned } = fakeProducer({ 0: ["moved", "moved"] });
     const topic = (name: string, fresh = false) =>
       fresh ? Promise.resolve(undefined) : threePartitions(name);
@@ -274,7 +274,7 @@ describe("an append to Kafka", () => {
     expect(abandoned).toHaveLength(1);
   });
 
-  it("believes that a topic has gone only when it is told twice", async () => {
+  it("takes a topic as deleted only after two answers", async () => {
     const { producer } = fakeProducer({ 0: ["moved"] });
     const topic = (name: string, fresh = false) =>
       fresh ? Promise.resolve(undefined) : threePartitions(name);
@@ -282,7 +282,7 @@ describe("an append to Kafka", () => {
     expect(endings(await appenderOf(producer, { topic })("t", on(0, "a")))).toEqual(["stored"]);
   });
 
-  it("goes on where the leader has moved and nobody can say whether the topic is there", async () => {
+  it("retries after a leader change if the lookup of the topic fails", async () => {
     const { producer } = fakeProducer({ 0: ["moved"] });
     const topic = (name: string, fresh = false) =>
       fresh ? Promise.reject(new TypeError("away")) : threePartitions(name);
@@ -290,7 +290,7 @@ describe("an append to Kafka", () => {
     expect(endings(await appenderOf(producer, { topic })("t", on(0, "a")))).toEqual(["stored"]);
   });
 
-  it("has patience with an outage once, and then fails at once until the broker is back", async () => {
+  it("waits for the delivery timeout once per outage, then fails at once until the broker is back", async () => {
     const { producer, sends } = fakeProducer({ 0: Array<Answer>(4).fill("unavailable") });
     const append = appenderOf(producer, { deliveryTimeout: 250 });
 

@@ -1,4 +1,4 @@
-/** What the leader of a group deals out, and that it does so although a broker once gives no answer. */
+/** The assignment that the leader of a group makes, also if a broker gives no answer at first. */
 import { AssignerProtocol, type Cluster, type GroupMember } from "kafkajs";
 import { bySubscription, type CountPartitions } from "../../../src/broker/kafka/assigner.ts";
 import { GatewayError } from "../../../src/errors.ts";
@@ -32,7 +32,7 @@ const assigned = async (count: CountPartitions, members: GroupMember[]): Promise
 const unavailable = (): Promise<never> => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
 
 describe("the assigner of a group", () => {
-  it("gives each topic to those that asked for it", async () => {
+  it("assigns each topic to the members that subscribed to it", async () => {
     const count: CountPartitions = (topic) => Promise.resolve(topic === "a" ? 2 : 1);
 
     expect(await assigned(count, [member("m1", "a"), member("m2", "a", "b")])).toStrictEqual({
@@ -41,7 +41,7 @@ describe("the assigner of a group", () => {
     });
   });
 
-  it("counts again where a count has failed: a leader that gives up is missed for a session", async () => {
+  it("retries a failed count of partitions, because the group waits a session for a leader that fails", async () => {
     let asked = 0;
     const count: CountPartitions = () => (++asked < 3 ? unavailable() : Promise.resolve(1));
 

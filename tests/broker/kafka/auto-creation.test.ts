@@ -1,4 +1,4 @@
-/** Topics that are deleted, and created again, while the broker runs; on a Kafka that would create any topic it is asked for. */
+/** Topics that are deleted and created again while the gateway runs, on a Kafka with automatic topic creation. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Admin, Kafka, logLevel } from "kafkajs";
 import type { Broker, BrokerRecord } from "../../../src/broker/broker.ts";
@@ -9,7 +9,7 @@ import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
 import { record, store } from "../conformance/tools.ts";
 import { kafkaOptions, WRITERS } from "./options.ts";
 
-describeOwnKafka("topics that go and come back", () => {
+describeOwnKafka("deleted and recreated topics", () => {
   let kafka: KafkaServer;
   let admin: Admin;
   beforeAll(async () => {
@@ -36,7 +36,7 @@ describeOwnKafka("topics that go and come back", () => {
   };
 
   it.each(WRITERS)(
-    "are not created by writing, reading or asking (%s)",
+    "are not created by appends, subscriptions and queries (%s)",
     async (_, options) => {
       const broker = await opened(options);
       const topic = uniqueName("deleted");
@@ -75,7 +75,7 @@ describeOwnKafka("topics that go and come back", () => {
     60_000,
   );
 
-  /** Sends again what is refused for now: a partition that is no longer there is known to be gone only by then. */
+  /** Appends the records, and once more those with BROKER_UNAVAILABLE, because the first append notices a missing partition. */
   const appendAll = async (
     broker: Broker,
     topic: string,
@@ -90,7 +90,7 @@ describeOwnKafka("topics that go and come back", () => {
   };
 
   it.each(WRITERS)(
-    "take records from the first offset on, with whatever partitions they have now (%s)",
+    "store records from offset 0 on, in the new number of partitions (%s)",
     async (_, options) => {
       const broker = await opened(options);
       const topic = uniqueName("again");
@@ -118,7 +118,7 @@ describeOwnKafka("topics that go and come back", () => {
     60_000,
   );
 
-  it("say whether they are compacted where that was asked for and they were there before", async () => {
+  it("report an existing topic that is not compacted although compaction was requested", async () => {
     const broker = await opened({});
     const [theirs, ours] = [uniqueName("delete"), uniqueName("compact")];
     await admin.createTopics({ topics: [{ topic: theirs, numPartitions: 1 }], waitForLeaders: true });

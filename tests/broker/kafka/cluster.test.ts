@@ -1,4 +1,4 @@
-/** A cluster of three loses the leader under appends: another one takes over, and so do we. */
+/** A cluster of three nodes loses a partition leader during appends. The gateway continues with the new leader. */
 import type { Broker } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
@@ -39,9 +39,9 @@ describeOwnKafka("a cluster that loses a leader", () => {
   }
 
   const losses: readonly Loss[] = [
-    { name: "killed", begin: (leader) => leader.kill(), end: (leader) => leader.start() },
+    { name: "kill", begin: (leader) => leader.kill(), end: (leader) => leader.start() },
     {
-      name: "frozen",
+      name: "freeze",
       begin: (leader) => {
         leader.freeze();
         return Promise.resolve();
@@ -53,10 +53,10 @@ describeOwnKafka("a cluster that loses a leader", () => {
     },
   ];
 
-  it("is ready while the node that is asked first is frozen", async () => {
+  it("is ready while the node that gets the first request is frozen", async () => {
     const [frozen] = cluster.nodes;
     const broker = await connect(kafkaOptions(cluster.brokers, { requestTimeout: 5000 }));
-    // From now on the first node is the one that is asked first.
+    // From now on the first node gets the first request.
     await broker.check();
     frozen?.freeze();
     try {
@@ -69,9 +69,9 @@ describeOwnKafka("a cluster that loses a leader", () => {
     }
   });
 
-  // All writers at once: the cluster needs most of the time. Each node leads one of each topic's three partitions.
+  // All writers at once, because the cluster takes most of the time. Each node leads one of each topic's three partitions.
   it.each(losses)(
-    "$name, whoever writes",
+    "has true outcomes and stores again: $name (all producers)",
     async ({ begin, end }) => {
       const timeouts = { requestTimeout: 1500, deliveryTimeout: 10_000 };
       const writers = await Promise.all(
@@ -94,7 +94,7 @@ describeOwnKafka("a cluster that loses a leader", () => {
         await expect(broker.check()).resolves.toBeUndefined();
       });
       await end(leader);
-      const told = await each(async ({ name, settings, appends }) => {
+      const results = await each(async ({ name, settings, appends }) => {
         await appends.stored(1000);
         const ledger = await appends.stop();
         const contradictions = await ledger.contradictions(cluster.brokers);
@@ -102,7 +102,7 @@ describeOwnKafka("a cluster that loses a leader", () => {
         return { name, contradictions, duplicates };
       });
 
-      expect(told).toEqual(WRITERS.map(([name]) => ({ name, contradictions: [], duplicates: [] })));
+      expect(results).toEqual(WRITERS.map(([name]) => ({ name, contradictions: [], duplicates: [] })));
     },
     120_000,
   );

@@ -8,36 +8,36 @@ const POSITIONS = [
 
 type OnCommit = (event: { payload: { topics: readonly object[] } }) => void;
 
-/** A consumer whose commits make of each call what a test says, and tell what they made. */
+/** A consumer whose commits have the outcome that `makes` returns, and emit an event for the committed offsets. */
 const fakeConsumer = (makes: (offsets: readonly object[]) => readonly object[] | Error) => {
-  let tell: OnCommit = () => undefined;
+  let emit: OnCommit = () => undefined;
   const consumer = {
     events: { COMMIT_OFFSETS: "consumer.commit_offsets" },
     on: (_name: string, listener: OnCommit) => {
-      tell = listener;
+      emit = listener;
     },
     commitOffsets: async (offsets: { topic: string; partition: number; offset: string }[]) => {
       await Promise.resolve();
       const made = makes(offsets);
       if (made instanceof Error) throw made;
-      if (made.length > 0) tell({ payload: { topics: [{ topic: "t", partitions: made }] } });
+      if (made.length > 0) emit({ payload: { topics: [{ topic: "t", partitions: made }] } });
     },
   };
   return consumer as unknown as Consumer;
 };
 
 describe("a commit", () => {
-  it("is made where kafkajs tells that it made it", async () => {
+  it("resolves if kafkajs emits the event of the commit", async () => {
     const commit = createCommits(fakeConsumer((offsets) => offsets));
     await expect(commit(POSITIONS)).resolves.toBeUndefined();
   });
 
-  it("isn't made where kafkajs only says that it is done", async () => {
+  it("rejects if kafkajs resolves without the event", async () => {
     const commit = createCommits(fakeConsumer(() => []));
     await expect(commit(POSITIONS)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
   });
 
-  it("isn't made where another one was", async () => {
+  it("rejects if the event belongs to another commit", async () => {
     const commit = createCommits(fakeConsumer((offsets) => offsets.slice(0, 1)));
     const [first, both] = await Promise.allSettled([commit(POSITIONS.slice(0, 1)), commit(POSITIONS)]);
 
@@ -45,7 +45,7 @@ describe("a commit", () => {
     expect(both).toMatchObject({ status: "rejected", reason: { code: "BROKER_UNAVAILABLE" } });
   });
 
-  it("fails as the broker being away does, whatever kafkajs throws", async () => {
+  it("rejects with BROKER_UNAVAILABLE if kafkajs throws any error", async () => {
     const cause = new TypeError("Consumer group was not initialized");
     const commit = createCommits(fakeConsumer(() => cause));
     await expect(commit(POSITIONS)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE", cause });

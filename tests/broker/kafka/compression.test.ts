@@ -17,7 +17,7 @@ const CODECS = Object.keys(COMPRESSIONS) as (keyof typeof COMPRESSIONS)[];
 describe("compression", () => {
   beforeAll(() => prepareCompressions());
 
-  it.each(CODECS)("%s gives back what it was given", (name) => {
+  it.each(CODECS)("%s decompresses to the original bytes", (name) => {
     const codec = COMPRESSIONS[name];
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 5000 }), fc.integer({ min: 1, max: 50 }), (array, times) => {
@@ -28,16 +28,16 @@ describe("compression", () => {
     );
   });
 
-  it.each(CODECS)("%s makes what repeats smaller", (name) => {
+  it.each(CODECS)("%s makes repetitive data smaller", (name) => {
     expect(COMPRESSIONS[name].compress(Buffer.alloc(100_000, "abc")).length).toBeLessThan(10_000);
   });
 
-  it("writes gzip that anyone reads", () => {
+  it("writes gzip that zlib can read", () => {
     const records = Buffer.from("records");
     expect(gunzipSync(COMPRESSIONS.gzip.compress(records))).toEqual(records);
   });
 
-  it("reads snappy in the blocks that snappy-java makes", () => {
+  it("reads snappy in the blocks of snappy-java", () => {
     const blocks = [Buffer.alloc(40_000, "a"), Buffer.from("b"), Buffer.alloc(0)];
     const header = Buffer.concat([
       Buffer.from("\x82SNAPPY\0", "latin1"),
@@ -52,7 +52,7 @@ describe("compression", () => {
     expect(COMPRESSIONS.snappy.decompress(Buffer.concat([header, ...framed]))).toEqual(Buffer.concat(blocks));
   });
 
-  it.each(CODECS)("%s throws for what it didn't write", (name) => {
+  it.each(CODECS)("%s throws on bytes that aren't in its format", (name) => {
     expect(() => COMPRESSIONS[name].decompress(Buffer.from("no such bytes, at all"))).toThrow();
   });
 });
@@ -61,7 +61,7 @@ const COUNT = 300;
 const program = fileURLToPath(new URL("../../support/kafka/Interop.java", import.meta.url));
 const values = Array.from({ length: COUNT }, (_, i) => `${i}:${"x".repeat(1000)}`);
 
-describeJava("compressed batches between Kafka's own client and ours", () => {
+describeJava("compressed batches and Kafka's Java client", () => {
   let kafka: KafkaServer;
   let broker: Broker | undefined;
 
@@ -87,7 +87,7 @@ describeJava("compressed batches between Kafka's own client and ours", () => {
   };
 
   it.each(["kafkajs", "platformatic"] as const)(
-    "what %s has written with each codec is read by Java",
+    "the Java client reads the batches of %s with each codec",
     async (producer) => {
       const topics: string[] = [];
       for (const codec of ["none", ...CODECS] as const) {
@@ -112,7 +112,7 @@ describeJava("compressed batches between Kafka's own client and ours", () => {
   );
 
   it.each(CODECS)(
-    "%s, written by Java, is read by us",
+    "the gateway reads %s batches of the Java client",
     async (codec) => {
       const topic = uniqueName(codec);
       const opened = await connect("none", "platformatic");

@@ -1,4 +1,4 @@
-/** A broker that fails under appends: what was told is true, and it goes on by itself. */
+/** Kafka fails during appends. Each reported outcome is true, and the gateway recovers by itself. */
 import type { Broker } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
@@ -12,7 +12,7 @@ import { kafkaOptions, WRITERS } from "./options.ts";
 
 const IMPATIENT = { connectTimeout: 500, requestTimeout: 1000, deliveryTimeout: 2500 };
 
-describeOwnKafka("Kafka fails under appends", () => {
+describeOwnKafka("appends during a Kafka failure", () => {
   let kafka: KafkaServer;
   let proxy: TcpProxy;
   let open: Broker[] = [];
@@ -56,9 +56,9 @@ describeOwnKafka("Kafka fails under appends", () => {
   }
 
   const faults: readonly Fault[] = [
-    { name: "killed and started again", begin: () => kafka.kill(), end: () => kafka.start() },
+    { name: "kill and restart", begin: () => kafka.kill(), end: () => kafka.start() },
     {
-      name: "frozen and thawed",
+      name: "freeze and thaw",
       begin: () => {
         kafka.freeze();
       },
@@ -67,7 +67,7 @@ describeOwnKafka("Kafka fails under appends", () => {
       },
     },
     {
-      name: "not to be reached for a while",
+      name: "lost connectivity",
       begin: () => {
         proxy.refuse();
       },
@@ -77,9 +77,9 @@ describeOwnKafka("Kafka fails under appends", () => {
     },
   ];
 
-  // All writers at once: the broker needs most of the time, to fail and to come back.
+  // All writers at once, because the failure and the recovery of the broker take most of the time.
   it.each(faults)(
-    "$name, whoever writes",
+    "have true outcomes and recover after: $name (all producers)",
     async ({ begin, end }) => {
       const writers = await Promise.all(
         WRITERS.map(async ([name, settings]) => {
@@ -100,7 +100,7 @@ describeOwnKafka("Kafka fails under appends", () => {
         await appends.failed();
       });
       await end();
-      const told = await each(async ({ name, settings, broker, appends }) => {
+      const results = await each(async ({ name, settings, broker, appends }) => {
         await appends.stored(200);
         await expect(broker.check()).resolves.toBeUndefined();
         const ledger = await appends.stop();
@@ -109,12 +109,12 @@ describeOwnKafka("Kafka fails under appends", () => {
         return { name, contradictions, duplicates };
       });
 
-      expect(told).toEqual(WRITERS.map(([name]) => ({ name, contradictions: [], duplicates: [] })));
+      expect(results).toEqual(WRITERS.map(([name]) => ({ name, contradictions: [], duplicates: [] })));
     },
     90_000,
   );
 
-  it("is started after the gateway, whoever writes", async () => {
+  it("work once Kafka is up if it starts after the gateway (all producers)", async () => {
     const late = await prepareKafka();
     try {
       const writers = await Promise.all(
@@ -129,7 +129,7 @@ describeOwnKafka("Kafka fails under appends", () => {
         }),
       );
       await late.start();
-      const told = await Promise.all(
+      const results = await Promise.all(
         writers.map(async ({ topic, broker }) => {
           await broker.ensureTopic({ name: topic });
           const outcomes = await broker.append(topic, [record("b")]);
@@ -138,14 +138,14 @@ describeOwnKafka("Kafka fails under appends", () => {
           return outcomes;
         }),
       );
-      expect(told).toMatchObject(WRITERS.map(() => [{ status: "stored", offset: 0n }]));
+      expect(results).toMatchObject(WRITERS.map(() => [{ status: "stored", offset: 0n }]));
     } finally {
       await late.stop();
     }
   }, 90_000);
 
   describe.each(WRITERS)("written by %s", (_, settings) => {
-    it("cut while the answer to a stored batch is on its way", async () => {
+    it("retries a batch whose acknowledgement is lost", async () => {
       const topic = uniqueName("cut");
       const broker = await connect(kafkaOptions([proxy.address], { ...settings, ...IMPATIENT }));
       await broker.ensureTopic({ name: topic, partitions: 1 });
@@ -163,7 +163,7 @@ describeOwnKafka("Kafka fails under appends", () => {
     }, 30_000);
   });
 
-  it("leaves no rejection unhandled", () => {
+  it("leave no rejection unhandled", () => {
     expect(unhandled).toEqual([]);
   });
 });

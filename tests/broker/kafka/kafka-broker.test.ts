@@ -6,52 +6,52 @@ const STORED: AppendOutcome = { status: "stored", partition: 0, offset: 0n, time
 const REFUSED: AppendOutcome = { status: "failed", error: new GatewayError("RECORD_TOO_LARGE") };
 const FAILED: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
 
-/** A cluster that counts how often it is asked. */
+/** A cluster that counts the requests. */
 const clusterThat = (answer: () => Promise<string>) => {
-  const asked: (number | undefined)[] = [];
+  const timeouts: (number | undefined)[] = [];
   return {
-    asked,
-    clusterId: (patience?: number) => {
-      asked.push(patience);
+    timeouts,
+    clusterId: (timeout?: number) => {
+      timeouts.push(timeout);
       return answer();
     },
   };
 };
 
 describe("readiness", () => {
-  it("asks nobody while something was stored within the last second", async () => {
+  it("needs no request if a record was stored within the last second", async () => {
     const cluster = clusterThat(() => Promise.reject(new TypeError("away")));
     const readiness = createReadiness(cluster);
     readiness.settled([REFUSED, STORED]);
 
     await expect(readiness.check()).resolves.toBeUndefined();
-    expect(cluster.asked).toEqual([]);
+    expect(cluster.timeouts).toEqual([]);
   });
 
   it.each([
     ["has failed", [FAILED]],
-    ["was given up in part, long after it stored the other", [STORED, FAILED]],
+    ["timed out for one of its partitions", [STORED, FAILED]],
     ["was refused", [REFUSED]],
-  ])("takes no append for a proof that %s", async (_, outcomes) => {
+  ])("sends a request after an append that %s", async (_, outcomes) => {
     const cluster = clusterThat(() => Promise.reject(new TypeError("away")));
     const readiness = createReadiness(cluster);
     readiness.settled(outcomes);
 
     await expect(readiness.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
-    expect(cluster.asked).toHaveLength(1);
+    expect(cluster.timeouts).toHaveLength(1);
   });
 
-  it("asks once for all who ask it at a time, with too little patience for one broker to use all the time", async () => {
+  it("shares one request among concurrent checks, with a timeout per broker that is shorter than the whole time", async () => {
     const cluster = clusterThat(() => Promise.resolve("cluster"));
     const readiness = createReadiness(cluster);
     await Promise.all([readiness.check(), readiness.check()]);
     await readiness.check();
 
-    expect(cluster.asked).toHaveLength(2);
-    expect(cluster.asked.every((patience) => patience !== undefined && patience <= 900)).toBe(true);
+    expect(cluster.timeouts).toHaveLength(2);
+    expect(cluster.timeouts.every((timeout) => timeout !== undefined && timeout <= 900)).toBe(true);
   });
 
-  it("ends within two seconds whatever the brokers do", async () => {
+  it("fails within two seconds if no broker answers", async () => {
     const readiness = createReadiness(clusterThat(() => new Promise(() => undefined)));
     const begun = performance.now();
 

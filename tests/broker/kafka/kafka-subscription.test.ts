@@ -1,4 +1,4 @@
-/** Consumers whose broker, topic or neighbour isn't what it was. */
+/** Consumers while the broker, the topic or the group changes. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import type {
@@ -18,7 +18,7 @@ import { kafkaOptions } from "./options.ts";
 
 const SESSION_TIMEOUT = 3000;
 
-/** Handlers that keep what they are told. */
+/** Handlers that keep their arguments. */
 const listener = () => {
   const values: string[] = [];
   const assignments: (readonly TopicPartition[])[] = [];
@@ -75,12 +75,12 @@ describeOwnKafka("a subscription to Kafka", () => {
   const join = (topic: string, group: string, handlers: SubscriptionHandlers): Promise<Subscription> =>
     broker.subscribe({ group, topics: [topic], from: "earliest" }, handlers);
 
-  it("stays a member while everything is paused for longer than a session", async () => {
+  it("stays a member while all partitions are paused for longer than a session", async () => {
     const topic = await newTopic(2);
     const { values, assignments, errors, handlers } = listener();
     const subscription = await join(topic, uniqueName("paused"), handlers);
     await until(() => assignments.length > 0);
-    // The group's coordinator may still have been loading when the member joined.
+    // The group's coordinator may still load while the member joins, which is an error.
     const whileJoining = errors.length;
     subscription.pause(subscription.assignment);
     await sleep(SESSION_TIMEOUT + 2500);
@@ -94,7 +94,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     expect(errors.slice(whileJoining)).toEqual([]);
   }, 40_000);
 
-  it("takes over the partitions of one that has vanished without a word", async () => {
+  it("takes over the partitions of a member that lost its connection", async () => {
     const topic = await newTopic(4);
     const group = uniqueName("vanished");
     const vanishing = createKafkaBroker(kafkaOptions([proxy.address], { sessionTimeout: SESSION_TIMEOUT }));
@@ -109,10 +109,10 @@ describeOwnKafka("a subscription to Kafka", () => {
     await until(() => second.assignments.at(-1)?.length === 4);
     proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
     await vanishing.close();
-    // A session, and the time in which the others come together again.
+    // The session timeout, and the time of the rebalance.
   }, 35_000);
 
-  it("comes back by itself after a restart of the broker, and commits", async () => {
+  it("reads and commits again after a restart of the broker", async () => {
     const topic = await newTopic(1);
     const group = uniqueName("restarted");
     const { values, errors, handlers } = listener();
@@ -140,7 +140,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     ["latest", ["first"], ["first", "meanwhile", "after"]],
     ["latest", [], ["meanwhile", "after"]],
   ] as const)(
-    "goes on where it was, without a group, from %s, after %j",
+    "continues at its position after an outage, without a group, from %s, after %j",
     async (from, first, all) => {
       const topic = await newTopic(1);
       await broker.append(topic, from === "earliest" ? [record("before")] : [record("skipped")]);
@@ -165,7 +165,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     40_000,
   );
 
-  it("takes a pause, a resume and a seek at any time, and commits only as a member", async () => {
+  it("accepts pause, resume and seek at any time, and commits only as a member", async () => {
     const topic = await newTopic(1);
     const member = createKafkaBroker(kafkaOptions([proxy.address], { sessionTimeout: SESSION_TIMEOUT }));
     await member.open();
@@ -200,7 +200,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     await member.close();
   }, 40_000);
 
-  it("waits for the work on partitions that it gives up, whose commit counts", async () => {
+  it("waits for onRevoked before a partition is reassigned, and stores its commit", async () => {
     const topic = await newTopic(2);
     const group = uniqueName("revoked");
     const first = listener();
@@ -228,7 +228,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     expect(first.values.slice(6)).toEqual(["new"]);
   }, 40_000);
 
-  it("waits for a topic that doesn't exist yet, and says so", async () => {
+  it("waits for a topic that doesn't exist yet, and reports STATION_UNKNOWN", async () => {
     const topic = uniqueName("later");
     const { values, errors, handlers } = listener();
     await join(topic, uniqueName("early"), handlers);
@@ -241,7 +241,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     expect(errors.map(({ code }) => code)).toEqual(["STATION_UNKNOWN"]);
   }, 40_000);
 
-  it("leaves no group behind where it had none of its own", async () => {
+  it("deletes its own group at its end", async () => {
     const topic = await newTopic(1);
     const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
     await admin.connect();

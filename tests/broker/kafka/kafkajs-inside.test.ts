@@ -1,4 +1,4 @@
-/** What a member is told of the inside of its consumer, by a cluster and a broker as kafkajs has them. */
+/** The hooks into kafkajs, with a fake cluster and a fake broker in the shape of kafkajs. */
 import kafkajs, { type Cluster } from "kafkajs";
 import { lookInside, type Inside } from "../../../src/broker/kafka/kafkajs-inside.ts";
 import { GatewayError } from "../../../src/errors.ts";
@@ -34,21 +34,21 @@ const open = async (
   fetch: () => Promise<unknown>,
   heartbeat: () => Promise<void> = () => Promise.resolve(),
 ) => {
-  const told: unknown[] = [];
+  const events: unknown[] = [];
   const state = { assignments: 1, answered: 0 };
   const inside: Inside = {
     beforeJoin: () => Promise.resolve(),
     onAnswered: (sentAt) => {
       state.answered = sentAt;
     },
-    onCommitted: (position) => told.push(["committed", position]),
-    onFetching: (from) => told.push(["fetching", from]),
-    onNothingFor: (position) => told.push(["nothing", position]),
+    onCommitted: (position) => events.push(["committed", position]),
+    onFetching: (from) => events.push(["fetching", from]),
+    onNothingFor: (position) => events.push(["nothing", position]),
     onOutOfRange: (partition) => {
-      told.push(["out of range", partition]);
+      events.push(["out of range", partition]);
       return Promise.resolve();
     },
-    onUnknownTopic: () => told.push(["unknown topic"]),
+    onUnknownTopic: () => events.push(["unknown topic"]),
     assignments: () => state.assignments,
   };
   const broker = brokerOf(fetch, heartbeat);
@@ -62,7 +62,7 @@ const open = async (
     (found.fetch as unknown as (request: object) => Promise<FetchAnswer>)({
       topics: [{ topic: "t", partitions: [{ partition: 0, fetchOffset: offset }] }],
     });
-  return { told, state, broker: found, fetchFrom };
+  return { events, state, broker: found, fetchFrom };
 };
 
 const message = (offset: number, isControlRecord: boolean) => ({
@@ -76,8 +76,8 @@ const answer = (...messages: readonly object[]) => ({
   responses: [{ topicName: "t", partitions: [{ partition: 0, abortedTransactions: [], messages }] }],
 });
 
-describe("the inside of a consumer", () => {
-  it("is what the installed kafkajs has", () => {
+describe("the hooks into a kafkajs consumer", () => {
+  it("fit the installed kafkajs", () => {
     const kafka = new kafkajs.Kafka({ brokers: ["127.0.0.1:1"], logLevel: kafkajs.logLevel.NOTHING });
     const clusters: Cluster[] = [];
     kafka.consumer({
@@ -96,7 +96,7 @@ describe("the inside of a consumer", () => {
     }).not.toThrow();
   });
 
-  it("is refused, by name and version, where it is another one", () => {
+  it("are refused, with the missing name and the needed version, if kafkajs has another shape", () => {
     const cluster = { findBroker: () => undefined } as unknown as Cluster;
 
     expect(() => {
@@ -108,62 +108,64 @@ describe("the inside of a consumer", () => {
     );
   });
 
-  it("tells where an answer has nothing for readers, and not where it has", async () => {
-    const { told, fetchFrom } = await open(() => Promise.resolve(answer(message(4, true), message(5, true))));
+  it("report the offsets of a fetch answer without records for the reader", async () => {
+    const { events, fetchFrom } = await open(() =>
+      Promise.resolve(answer(message(4, true), message(5, true))),
+    );
     await fetchFrom("4");
 
-    expect(told).toContainEqual(["nothing", { ...PARTITION, from: 4n, offset: 6n }]);
+    expect(events).toContainEqual(["nothing", { ...PARTITION, from: 4n, offset: 6n }]);
 
     const other = await open(() => Promise.resolve(answer(message(4, false), message(5, true))));
     await other.fetchFrom("4");
 
-    expect(other.told).toStrictEqual([["fetching", { ...PARTITION, offset: 4n }]]);
+    expect(other.events).toStrictEqual([["fetching", { ...PARTITION, offset: 4n }]]);
   });
 
-  it("drops an answer that was asked for before the partitions were assigned", async () => {
-    const { told, state, fetchFrom } = await open(() => {
+  it("drop the answer of a fetch that was sent before an assignment", async () => {
+    const { events, state, fetchFrom } = await open(() => {
       state.assignments += 1;
       return Promise.resolve(answer(message(4, true)));
     });
     const { responses } = await fetchFrom("4");
 
     expect(responses).toStrictEqual([]);
-    expect(told).toStrictEqual([["fetching", { ...PARTITION, offset: 4n }]]);
+    expect(events).toStrictEqual([["fetching", { ...PARTITION, offset: 4n }]]);
   });
 
-  it("keeps from kafkajs that a position is out of range, which it would answer by a commit", async () => {
+  it("hide an out-of-range error from kafkajs, which would commit an offset", async () => {
     const error = Object.assign(new Error("out of range"), { name: "KafkaJSOffsetOutOfRange", ...PARTITION });
-    const { told, fetchFrom } = await open(() => Promise.reject(error));
+    const { events, fetchFrom } = await open(() => Promise.reject(error));
 
     expect((await fetchFrom("4")).responses).toStrictEqual([]);
-    expect(told).toContainEqual(["out of range", PARTITION]);
+    expect(events).toContainEqual(["out of range", PARTITION]);
   });
 
-  it("tells of a topic that is unknown, and fails as kafkajs expects", async () => {
+  it("report an unknown topic, and reject with the error that kafkajs expects", async () => {
     const error = Object.assign(new Error("unknown"), { type: "UNKNOWN_TOPIC_OR_PARTITION" });
-    const { told, fetchFrom } = await open(() => Promise.reject(error));
+    const { events, fetchFrom } = await open(() => Promise.reject(error));
 
     await expect(fetchFrom("4")).rejects.toBe(error);
-    expect(told).toContainEqual(["unknown topic"]);
+    expect(events).toContainEqual(["unknown topic"]);
   });
 
-  it("tells positions with their metadata, and none where the group has none", async () => {
-    const { told, broker } = await open(() => Promise.resolve(answer()));
+  it("report committed positions with their metadata, and nothing for a partition without position", async () => {
+    const { events, broker } = await open(() => Promise.resolve(answer()));
     await broker.offsetFetch();
 
-    expect(told).toStrictEqual([["committed", { ...PARTITION, offset: 7n, metadata: "m" }]]);
+    expect(events).toStrictEqual([["committed", { ...PARTITION, offset: 7n, metadata: "m" }]]);
   });
 
-  it("counts an answer of the group from when its request was sent, however late it is read", async () => {
+  it("count a heartbeat's answer from the time of its request, also if it is read late", async () => {
     let beat = (): void => undefined;
     const heartbeat = (): Promise<void> => new Promise((resolve) => (beat = resolve));
     const { state, broker } = await open(() => Promise.resolve(answer()), heartbeat);
     const before = performance.now();
-    const told = broker.heartbeat();
+    const answered = broker.heartbeat();
     const sent = performance.now();
     await new Promise((resolve) => setTimeout(resolve, 30));
     beat();
-    await told;
+    await answered;
 
     expect(state.answered).toBeGreaterThanOrEqual(before);
     expect(state.answered).toBeLessThanOrEqual(sent);

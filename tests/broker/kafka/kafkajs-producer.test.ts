@@ -4,12 +4,12 @@ import type { RecordHeader } from "../../../src/broker/broker.ts";
 import { createKafkaJsProducer } from "../../../src/broker/kafka/kafkajs-producer.ts";
 import { kafkaOptions } from "./options.ts";
 
-/** As kafkajs writes a record's bytes. */
+/** kafkajs's own encoder of records. */
 const encode = createRequire(import.meta.url)("kafkajs/src/protocol/recordBatch/record/v0/index.js") as (
   record: object,
 ) => { readonly buffer: Buffer };
 
-/** A kafkajs that keeps what it is given to send. */
+/** A fake of kafkajs that keeps the sent messages. */
 const recordingKafka = (): { readonly kafka: Kafka; readonly sent: ProducerRecord[] } => {
   const sent: ProducerRecord[] = [];
   const producer = {
@@ -27,7 +27,7 @@ const bytesOf = (headers: readonly RecordHeader[]): Buffer =>
   Buffer.concat(
     headers.flatMap(({ name, value }) => {
       const key = Buffer.from(name);
-      // Zigzag: -1 is 1, and a short length is its double.
+      // Zigzag encoding: -1 is 1, and a short length is doubled.
       return [
         Buffer.from([2 * key.length]),
         key,
@@ -37,7 +37,7 @@ const bytesOf = (headers: readonly RecordHeader[]): Buffer =>
     }),
   );
 
-it("writes headers in their order, whatever their names", async () => {
+it("writes headers in their order, with any names", async () => {
   const headers = [
     { name: "b", value: Buffer.from("1") },
     { name: "a", value: null },

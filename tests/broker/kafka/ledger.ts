@@ -1,4 +1,4 @@
-/** Appends that go on and on, and a comparison of what they were told with what the log has in the end. */
+/** Appends continuously, and compares the reported outcomes with the records in the log. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AppendOutcome, Broker } from "../../../src/broker/broker.ts";
 import { readTopic } from "../../support/each-broker.ts";
@@ -12,18 +12,18 @@ interface Entry {
 }
 
 export interface Appends {
-  /** Resolves when so many more records have been stored. */
+  /** Resolves when `count` more records have been stored. */
   stored(count: number): Promise<void>;
-  /** Resolves when an append has failed from now on. */
+  /** Resolves when the next append has failed. */
   failed(): Promise<void>;
-  /** Ends after the append that is under way. */
+  /** Stops after the current append. */
   stop(): Promise<Ledger>;
 }
 
 export interface Ledger {
-  /** What the answers said that the log contradicts; empty where each was true. */
+  /** Outcomes that contradict the log. Empty: all outcomes are true. */
   contradictions(brokers: readonly string[]): Promise<readonly string[]>;
-  /** Values that the log has more than once. */
+  /** Values that are in the log more than once. */
   duplicates(brokers: readonly string[]): Promise<readonly string[]>;
 }
 
@@ -44,14 +44,14 @@ const ledgerOf = (topic: string, entries: readonly Entry[]): Ledger => {
         if (outcome.status === "failed") {
           const { code } = outcome.error;
           if (code === "BROKER_AMBIGUOUS" || !present.has(value)) return [];
-          return [`${value} is stored, and was told ${code}`];
+          return [`${value} is stored, but its outcome was ${code}`];
         }
         const { partition, offset } = outcome;
         const before = last.get(partition) ?? -1n;
         last.set(partition, offset);
         const found = log.get(`${partition}/${offset}`);
-        if (found !== value) return [`${value} should be at ${partition}/${offset}, where ${found} is`];
-        return offset > before ? [] : [`${value} is before what was appended before it`];
+        if (found !== value) return [`${value} should be at ${partition}/${offset}, but ${found} is there`];
+        return offset > before ? [] : [`${value} is stored before a record that was appended earlier`];
       });
     },
     duplicates: async (brokers) => {
@@ -61,18 +61,18 @@ const ledgerOf = (topic: string, entries: readonly Entry[]): Ledger => {
   };
 };
 
-/** One append after the other, as the batcher makes them: never two of a topic at once. */
+/** Appends one batch after the other, as the batcher does: never two batches of a topic at the same time. */
 export const keepAppending = (broker: Broker, topic: string): Appends => {
   const entries: Entry[] = [];
-  let going = true;
-  const numberOf = (status: AppendOutcome["status"]): number =>
+  let isRunning = true;
+  const countOf = (status: AppendOutcome["status"]): number =>
     entries.filter(({ outcome }) => outcome.status === status).length;
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await sleep(10);
   };
 
   const run = async (): Promise<void> => {
-    for (let append = 0; going; append++) {
+    for (let append = 0; isRunning; append++) {
       const values = Array.from({ length: RECORDS_PER_APPEND }, (_, i) => `${append}-${i}`);
       const outcomes = await broker.append(
         topic,
@@ -88,7 +88,7 @@ export const keepAppending = (broker: Broker, topic: string): Appends => {
         const outcome = outcomes[i];
         if (outcome !== undefined) entries.push({ value, outcome });
       });
-      // Who is told to come again does so a little later.
+      // A failed append is followed by a pause, as after Retry-After.
       if (outcomes.some(({ status }) => status === "failed")) await sleep(20);
     }
   };
@@ -96,15 +96,15 @@ export const keepAppending = (broker: Broker, topic: string): Appends => {
 
   return {
     stored: (count) => {
-      const wanted = numberOf("stored") + count;
-      return until(() => numberOf("stored") >= wanted);
+      const wanted = countOf("stored") + count;
+      return until(() => countOf("stored") >= wanted);
     },
     failed: () => {
-      const before = numberOf("failed");
-      return until(() => numberOf("failed") > before);
+      const before = countOf("failed");
+      return until(() => countOf("failed") > before);
     },
     stop: async () => {
-      going = false;
+      isRunning = false;
       await running;
       return ledgerOf(topic, entries);
     },

@@ -1,4 +1,4 @@
-/** Options of the Kafka adapter for tests: short times. */
+/** Options of the Kafka adapter for tests, with short times. */
 import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
 
 export const kafkaOptions = (
@@ -18,7 +18,7 @@ export const kafkaOptions = (
   ...changes,
 });
 
-/** Each way to write, by name; kafkajs has no idempotent one. */
+/** All producers by name. kafkajs has no idempotent producer. */
 export const WRITERS: readonly (readonly [string, Pick<KafkaOptions, "producer" | "idempotent">])[] = [
   ["kafkajs", { producer: "kafkajs", idempotent: false }],
   ["platformatic", { producer: "platformatic", idempotent: false }],

@@ -17,18 +17,18 @@ type Sent = [
   callback: (error: Error | null, answers: PartitionAnswer[]) => void,
 ];
 
-/** What goes over a connection for a request, and what is made of these bytes as its answer. */
+/** The bytes that are sent for a request, and the parsed `answer`. */
 const exchange = async (
   request: ProduceRequest,
   answer: Buffer,
 ): Promise<{ key: number; version: number; sent: Buffer; answers: readonly PartitionAnswer[] }> => {
-  const seen: { key: number; version: number; sent: Buffer }[] = [];
+  const requests: { key: number; version: number; sent: Buffer }[] = [];
   const send = (...[key, version, payload, parse, , , callback]: Sent): void => {
-    seen.push({ key, version, sent: payload().buffer });
+    requests.push({ key, version, sent: payload().buffer });
     callback(null, parse(1, key, version, Reader.from(answer)) as PartitionAnswer[]);
   };
   const answers = await produce.async({ send } as unknown as Connection, request);
-  const [first] = seen;
+  const [first] = requests;
   if (first === undefined) throw new Error("nothing was sent");
   return { ...first, answers };
 };
@@ -39,7 +39,7 @@ const oneAnswer = hex(`
   00000000`);
 
 describe("a produce request", () => {
-  it("is version 8 of Kafka's protocol, to the byte", async () => {
+  it("has exactly the bytes of version 8 of Kafka's protocol", async () => {
     const batches = [
       { partition: 3, bytes: hex("aabbcc") },
       { partition: 258, bytes: hex("dd") },
@@ -57,7 +57,7 @@ describe("a produce request", () => {
     );
   });
 
-  it("is answered for each partition, errors of single records left out", async () => {
+  it("is answered per partition, without the errors of single records", async () => {
     const { answers } = await exchange(
       { topic: "t", batches: [], timeout: 1 },
       hex(`

@@ -1,4 +1,4 @@
-/** Answers of Kafka to fetches in which transactions of several producers interleave, read from every offset on. */
+/** Fetch answers with interleaved transactions of several producers, read from each offset. */
 import { createRequire } from "node:module";
 import {
   committedOnly,
@@ -12,7 +12,7 @@ interface KafkaJsBatch {
   lastOffset(): string;
 }
 
-/** What kafkajs makes of its answer: the contract with its inside is tested on itself. */
+/** kafkajs's own class, because the result must fit its internals. */
 const Batch = createRequire(import.meta.url)("kafkajs/src/consumer/batch.js") as new (
   topic: string,
   fetchedOffset: string,
@@ -31,18 +31,18 @@ interface LogBatch {
 interface Log {
   readonly batches: readonly LogBatch[];
   readonly committed: readonly number[];
-  /** In the order of their markers, as Kafka has them. */
+  /** In the order of their markers, as Kafka returns them. */
   readonly aborted: readonly (AbortedTransaction & { readonly marker: number })[];
   readonly end: number;
 }
 
-/** Reproducible; from 0 up to 1. */
+/** Reproducible random numbers from 0 (inclusive) to 1 (exclusive). */
 const randomFrom = (seed: number) => (): number => {
   seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
   return seed / 2_147_483_648;
 };
 
-/** Twelve producers write at the same time; each ends its transactions after some batches, most by an abort. */
+/** Twelve producers write at the same time. Each ends its transactions after a few batches, mostly with an abort. */
 const writeLog = (seed: number): Log => {
   const random = randomFrom(seed);
   const open = new Map<string, { first: number; offsets: number[] }>();
@@ -105,7 +105,7 @@ const messagesOf = ({ producer, first, records, marker }: LogBatch): FetchedMess
   }));
 };
 
-/** As a broker answers: whole batches from the one that holds the offset, and the transactions whose markers lie behind it. */
+/** The answer of a broker: whole batches from the offset's batch on, and the aborted transactions whose markers follow. */
 const answer = ({ batches, aborted }: Log, offset: number, size: number): FetchedPartition => {
   const from = batches.findIndex(({ first, records }) => first + records > offset);
   const sent = batches.slice(from, from + size);
@@ -120,7 +120,7 @@ const answer = ({ batches, aborted }: Log, offset: number, size: number): Fetche
   };
 };
 
-/** Reads the log to its end in answers of so many batches. */
+/** Reads the log to its end in answers of `size` batches. */
 const readFrom = (log: Log, start: number, size: number): { offsets: number[]; position: number } => {
   const offsets: number[] = [];
   let position = start;
@@ -136,7 +136,7 @@ const readFrom = (log: Log, start: number, size: number): { offsets: number[]; p
 
 describe("reading committed records", () => {
   it.each([1, 2, 3, 4, 5])(
-    "gives exactly these, from every offset and in answers of every size (log %i)",
+    "returns exactly the committed records, from each offset and with each answer size (log %i)",
     (seed) => {
       const log = writeLog(seed);
       expect(log.aborted.length).toBeGreaterThan(10);
@@ -166,7 +166,7 @@ describe("reading committed records", () => {
     expect(batch.messages.map(({ offset }) => offset)).toEqual(["6", "7"]);
   });
 
-  it("passes the offsets that compaction has removed from the end of a batch", () => {
+  it("passes offsets that compaction has removed from the end of a batch", () => {
     const messages = messagesOf({ producer: "-1", first: 0, records: 10 }).slice(0, 3);
     const batch = new Batch("t", "5", committedOnly({ partition: 0, messages, abortedTransactions: [] }));
 
@@ -174,7 +174,7 @@ describe("reading committed records", () => {
     expect(batch.lastOffset()).toBe("9");
   });
 
-  it("leaves messages of formats without batches as they are", () => {
+  it("returns messages of formats without batches unchanged", () => {
     const messages = [{ offset: "3", key: null, value: Buffer.from("v") }];
     const fetched = { partition: 0, messages, abortedTransactions: [{ producerId: "1", firstOffset: "0" }] };
 

@@ -1,4 +1,4 @@
-/** Topics that are deleted, and created again, under consumers that go on. */
+/** Topics that are deleted and created again while consumers read them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel, type Admin } from "kafkajs";
 import type { Broker, SubscribeOptions, Subscription } from "../../../src/broker/broker.ts";
@@ -7,7 +7,7 @@ import { describeKafka, uniqueName } from "../../support/kafka/describe.ts";
 import { numbered, record } from "../conformance/tools.ts";
 import { kafkaOptions } from "./options.ts";
 
-describeKafka("a topic that is deleted under a consumer", (kafka) => {
+describeKafka("a topic that is deleted while a consumer reads it", (kafka) => {
   let broker: Broker;
   let admin: Admin;
   let topic: string;
@@ -26,7 +26,7 @@ describeKafka("a topic that is deleted under a consumer", (kafka) => {
     await broker.close();
   });
 
-  /** Until the deletion of one of the same name is over. */
+  /** Retries until the deletion of the topic with this name has ended. */
   const create = async (): Promise<void> => {
     const topics = [{ topic, numPartitions: 1 }];
     while (!(await admin.createTopics({ topics, waitForLeaders: true }).catch(() => false))) await sleep(50);
@@ -78,7 +78,7 @@ describeKafka("a topic that is deleted under a consumer", (kafka) => {
   };
 
   it.each(["earliest", "latest"] as const)(
-    "is read from its beginning once it is created again, without a group, from %s",
+    "is read from its beginning after its recreation, without a group, from %s",
     async (from) => {
       const reading = await read({ from });
       await broker.append(topic, [record("first"), record("second")]);
@@ -98,7 +98,7 @@ describeKafka("a topic that is deleted under a consumer", (kafka) => {
     ["fewer", 2],
     ["more", 9],
   ])(
-    "is read so by a group whose position was committed, with %s records than before",
+    "is read from its beginning by a group with a committed position, with %s records than before",
     async (_, count) => {
       const group = uniqueName("group");
       const reading = await read({ group });
@@ -117,7 +117,7 @@ describeKafka("a topic that is deleted under a consumer", (kafka) => {
     60_000,
   );
 
-  it("is waited for, and its end doesn't hold up other topics", async () => {
+  it("is waited for, and doesn't delay other topics", async () => {
     const kept = uniqueName("kept");
     await broker.ensureTopic({ name: kept, partitions: 1 });
     const reading = await read({ group: uniqueName("group"), topics: [topic, kept] });
@@ -132,7 +132,7 @@ describeKafka("a topic that is deleted under a consumer", (kafka) => {
     await until(() => reading.values.includes("new-0"));
     await reading.subscription.close();
 
-    // Nothing was committed, so that a record may come again.
+    // Nothing was committed, so a record may be delivered again.
     expect([...new Set(reading.values)]).toEqual(["old-0", "kept", "new-0"]);
   }, 60_000);
 });

@@ -1,4 +1,4 @@
-/** One record that the topic doesn't take: it is refused alone, by its own code, and its neighbours are stored. */
+/** The topic refuses one record. Only this record fails, and the other records of the batch are stored. */
 import type { Broker, BrokerRecord } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import { describeKafka, uniqueName } from "../../support/kafka/describe.ts";
@@ -16,15 +16,15 @@ const keyed = (value: string, more: Partial<BrokerRecord> = {}): BrokerRecord =>
   ...more,
 });
 
-describeKafka("a record that a topic doesn't take", (kafka) => {
+describeKafka("a record that the topic refuses", (kafka) => {
   let broker: Broker;
 
   afterEach(() => broker.close());
 
   describe.each(WRITERS)("written by %s", (_, settings) => {
     it.each<[string, Partial<BrokerRecord>]>([
-      ["without the key that a compacted topic asks for", { key: null }],
-      ["from a day that hasn't come", { timestamp: Date.now() + 2 * DAY }],
+      ["fails alone if it has no key and the topic is compacted", { key: null }],
+      ["fails alone if its timestamp is in the future", { timestamp: Date.now() + 2 * DAY }],
     ])("%s", async (_fault, fault) => {
       const topic = uniqueName("refused");
       broker = createKafkaBroker(kafkaOptions(kafka.brokers, settings));

@@ -1,4 +1,4 @@
-/** Kafka behind TLS and SASL: writing, reading and administration by each client, and what a wrong secret looks like. */
+/** Kafka with TLS and SASL: each client writes, reads and administers. A wrong secret gives a clear error. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ const user = (mechanism: SaslOptions["mechanism"], password = PASSWORD): SaslOpt
   password,
 });
 
-/** What the client itself says, which nobody asks while the topic isn't known. */
+/** The result of the client itself. The broker doesn't call the client while the topic is unknown. */
 const sendOnce = async (options: KafkaOptions): Promise<readonly SendResult[]> => {
   const producer =
     options.producer === "kafkajs"
@@ -37,7 +37,7 @@ const sendOnce = async (options: KafkaOptions): Promise<readonly SendResult[]> =
   return results;
 };
 
-describeOwnKafka("Kafka behind TLS and SASL", () => {
+describeOwnKafka("Kafka with TLS and SASL", () => {
   let kafka: KafkaServer;
   let brokers: Broker[] = [];
 
@@ -47,7 +47,7 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
       users: { alice: PASSWORD },
       properties: {
         "listener.name.ssl.ssl.client.auth": "required",
-        // kafkajs authenticates once more ten seconds before the end, and the other client after four fifths.
+        // kafkajs authenticates again ten seconds before the session ends, platformatic after 80 % of the session.
         "listener.name.sasl_plaintext.scram-sha-256.connections.max.reauth.ms": "12000",
       },
     });
@@ -71,9 +71,9 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
 
   const authority = () => ({ ca: kafka.certificates?.ca });
 
-  const ways: readonly (readonly [string, Protocol, () => Partial<KafkaOptions>])[] = [
+  const credentials: readonly (readonly [string, Protocol, () => Partial<KafkaOptions>])[] = [
     [
-      "TLS with a certificate of ours",
+      "TLS with a client certificate",
       "SSL",
       () => ({ ssl: { ...authority(), ...kafka.certificates?.client } }),
     ],
@@ -84,7 +84,7 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
   ];
 
   describe.each(WRITERS)("written by %s", (_, settings) => {
-    it.each(ways)("%s", async (_way, protocol, secrets) => {
+    it.each(credentials)("writes and reads with %s", async (_way, protocol, secrets) => {
       const topic = uniqueName("secured");
       const opened = await connect(protocol, { ...settings, ...secrets() });
       await opened.check();
@@ -109,12 +109,12 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
         () => ({ ssl: authority(), sasl: user("scram-sha-256", WRONG) }),
       ],
       ["no password", "SASL_SSL", () => ({ ssl: authority() })],
-      ["no certificate of ours", "SSL", () => ({ ssl: authority() })],
-      ["an authority that we don't trust", "SASL_SSL", () => ({ ssl: {}, sasl: user("plain") })],
+      ["no client certificate", "SSL", () => ({ ssl: authority() })],
+      ["an untrusted certificate authority", "SASL_SSL", () => ({ ssl: {}, sasl: user("plain") })],
       ["no TLS", "SASL_SSL", () => ({ sasl: user("plain") })],
     ];
 
-    it.each(refusals)("%s: not available, and no secret is told", async (_refusal, protocol, secrets) => {
+    it.each(refusals)("fails without revealing a secret with %s", async (_refusal, protocol, secrets) => {
       const opened = await connect(protocol, { ...settings, ...secrets(), deliveryTimeout: 300 });
       const failure: unknown = await opened.check().catch((error: unknown) => error);
       const [outcome] = await opened.append("anything", [record("a")]);
@@ -125,13 +125,13 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
       expect(failure).toMatchObject({ code: "BROKER_UNAVAILABLE" });
       expect(outcome).toMatchObject({ status: "failed", error: { code: "BROKER_UNAVAILABLE" } });
       expect(results).toMatchObject([{ status: "failed" }]);
-      const told = inspect([failure, outcome, results], { depth: 20, showHidden: true });
-      expect(told).not.toContain("horse-battery");
-      expect(told).not.toContain("PRIVATE KEY");
+      const printed = inspect([failure, outcome, results], { depth: 20, showHidden: true });
+      expect(printed).not.toContain("horse-battery");
+      expect(printed).not.toContain("PRIVATE KEY");
     });
   });
 
-  it("goes on while its session is renewed, whoever writes", async () => {
+  it("keeps storing while a session is renewed, with both producers", async () => {
     const until = Date.now() + 13_000;
     const appendAll = async (producer: KafkaOptions["producer"]) => {
       const topic = uniqueName("renewed");
@@ -140,7 +140,7 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
       const endings = new Set<string>();
       let appended = 0n;
       while (Date.now() < until) {
-        // Two at a time, so that there is one under way whenever the time has come.
+        // Two appends at a time, so that an append is in flight when the session is renewed.
         const appends = [opened.append(topic, numbered(3)), opened.append(topic, numbered(3))];
         for (const { status } of (await Promise.all(appends)).flat()) endings.add(status);
         appended += 6n;
@@ -149,14 +149,14 @@ describeOwnKafka("Kafka behind TLS and SASL", () => {
       return { endings: [...endings], sentTwice: high - appended };
     };
 
-    // Nothing is sent twice where no connection breaks.
+    // Nothing is sent twice as long as no connection breaks.
     expect(await Promise.all([appendAll("kafkajs"), appendAll("platformatic")])).toEqual([
       { endings: ["stored"], sentTwice: 0n },
       { endings: ["stored"], sentTwice: 0n },
     ]);
   }, 30_000);
 
-  it("trusts no certificate of another authority", async () => {
+  it("refuses a certificate of another authority", async () => {
     const folder = await mkdtemp(join(tmpdir(), "stationgate-ca-"));
     const { ca } = await makeCertificates(folder);
     await rm(folder, { recursive: true });

@@ -1,4 +1,4 @@
-/** Twelve transactional producers write to one partition at the same time; readers get what was committed. */
+/** Twelve transactional producers write to one partition at the same time. Readers get the committed records. */
 import { Kafka, logLevel, type Producer } from "kafkajs";
 import type { Broker, SubscriptionHandlers } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
@@ -12,7 +12,7 @@ const TRANSACTIONS = 4;
 
 interface Reading {
   readonly values: readonly string[];
-  /** Everything before it was read. */
+  /** All offsets before it were read or passed. */
   readonly position: bigint;
 }
 
@@ -23,7 +23,7 @@ describeKafka("transactions", (kafka) => {
   let committed: string[];
   let high: bigint;
 
-  /** One transaction of each producer, which are all open at once; they end in an order of their own. */
+  /** One transaction of each producer. All are open at the same time, and end in a different order. */
   const round = async (producers: readonly Producer[], number: number): Promise<void> => {
     const open = await Promise.all(producers.map((producer) => producer.transaction()));
     const values = (index: number, part: number): string[] =>
@@ -93,14 +93,14 @@ describeKafka("transactions", (kafka) => {
     return { values, position };
   };
 
-  it("are read whole or not at all, and the position comes to the end of the partition", async () => {
+  it("are read only if committed, and the position reaches the end of the partition", async () => {
     const { values, position } = await readFrom(0n);
 
     expect([...values].sort()).toEqual([...committed].sort());
     expect(position).toBe(high);
   });
 
-  it("are read so by a group from any position on", async () => {
+  it("are read only if committed, by a group from any position", async () => {
     const { values: all } = await readFrom(0n);
     for (const start of [1n, 17n, 40n, 77n, 111n, high - 30n, high - 3n]) {
       const { values, position } = await readFrom(start, uniqueName("start"));
@@ -110,7 +110,7 @@ describeKafka("transactions", (kafka) => {
     }
   });
 
-  it("are read so by pulls, after which the group's position is at the end", async () => {
+  it("are read only if committed, by pulls, which move the group's position to the end", async () => {
     const group = uniqueName("pulls");
     const consumers = pullConsumersOn(broker, systemClock);
     const values: string[] = [];

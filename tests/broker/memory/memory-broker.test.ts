@@ -8,13 +8,13 @@ describeBroker("the memory broker", async () => {
 });
 
 describe("a memory broker", () => {
-  it("makes topics with the partitions it was told", async () => {
+  it("creates topics with the configured number of partitions", async () => {
     const broker = createMemoryBroker({ partitions: 7 });
 
     expect(await broker.ensureTopic({ name: "orders" })).toEqual({ name: "orders", partitions: 7 });
   });
 
-  it("keeps what was stored when the caller uses the buffer again", async () => {
+  it("keeps its own copy of a record's buffer", async () => {
     const broker = createMemoryBroker({ partitions: 1 });
     const value = Buffer.from("kept");
     await broker.ensureTopic({ name: "orders" });

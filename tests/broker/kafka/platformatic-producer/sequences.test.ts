@@ -19,7 +19,7 @@ const sequences = () => {
 const identity = (producerId: bigint, baseSequence: number) => ({ producerId, epoch: 0, baseSequence });
 
 describe("sequence numbers", () => {
-  it("count a partition's records, each partition and topic by itself", async () => {
+  it("count the records of each partition of each topic", async () => {
     const { of } = sequences();
 
     expect(await of("t", batchOf(0, 3))).toEqual(identity(1n, 0));
@@ -29,7 +29,7 @@ describe("sequence numbers", () => {
     expect(await of("t", batchOf(0, 1))).toEqual(identity(1n, 5));
   });
 
-  it("stay a batch's own however often it is sent", async () => {
+  it("of a batch stay the same on each attempt", async () => {
     const { of } = sequences();
     const batch = batchOf(0, 3);
     const first = await of("t", batch);
@@ -38,7 +38,7 @@ describe("sequence numbers", () => {
     expect(await of("t", batch)).toEqual(first);
   });
 
-  it("give the numbers of a refused batch to the next one", async () => {
+  it("of a refused batch are given to the next batch", async () => {
     const { of, refused } = sequences();
     const batch = batchOf(0, 3);
     await of("t", batch);
@@ -47,7 +47,7 @@ describe("sequence numbers", () => {
     expect(await of("t", batchOf(0, 1))).toEqual(identity(1n, 0));
   });
 
-  it("are not given to the next batch if an earlier attempt of the refused one may be stored", async () => {
+  it("are not given to the next batch if an earlier attempt of the refused batch may be stored", async () => {
     const { of, doubted, refused } = sequences();
     const batch = batchOf(0, 3);
     await of("t", batch);
@@ -57,7 +57,7 @@ describe("sequence numbers", () => {
     expect(await of("t", batchOf(0, 3))).toEqual(identity(2n, 0));
   });
 
-  it("begin a new identity where a refused batch leaves a gap", async () => {
+  it("start again with a new identity if a refused batch leaves a gap", async () => {
     const { of, refused } = sequences();
     const batch = batchOf(0, 3);
     await of("t", batch);
@@ -67,20 +67,20 @@ describe("sequence numbers", () => {
     expect(await of("t", batchOf(0, 1))).toEqual(identity(2n, 0));
   });
 
-  it("begin a new identity behind an abandoned batch, for every partition, and leave those under way theirs", async () => {
+  it("start again with a new identity after an abandoned batch; batches in flight keep their identity", async () => {
     const { of, abandoned } = sequences();
     const given = batchOf(0, 3);
-    const underWay = batchOf(1, 2);
+    const inFlight = batchOf(1, 2);
     await of("t", given);
-    const its = await of("t", underWay);
+    const before = await of("t", inFlight);
     abandoned(given);
 
     expect(await of("t", batchOf(0, 3))).toEqual(identity(2n, 0));
-    expect(await of("t", underWay)).toEqual(its);
+    expect(await of("t", inFlight)).toEqual(before);
     expect(await of("t", batchOf(1, 1))).toEqual(identity(2n, 0));
   });
 
-  it("forget who an unrecognised batch was from", async () => {
+  it("of a batch with an unrecognised identity start again with a new identity", async () => {
     const { of, unrecognised } = sequences();
     const batch = batchOf(0, 3);
     await of("t", batch);
@@ -89,11 +89,11 @@ describe("sequence numbers", () => {
     expect(await of("t", batch)).toEqual(identity(2n, 0));
   });
 
-  it("ask for an identity once, and again after a failure", async () => {
-    let asked = 0;
+  it("share one request for an identity, which is repeated after a failure", async () => {
+    let requests = 0;
     const { of } = createSequences(() => {
-      asked += 1;
-      return asked === 1
+      requests += 1;
+      return requests === 1
         ? Promise.reject(new TypeError("away"))
         : Promise.resolve({ producerId: 9n, epoch: 1 });
     });
@@ -101,7 +101,7 @@ describe("sequence numbers", () => {
 
     expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
     expect(await of("t", batchOf(0, 1))).toEqual({ producerId: 9n, epoch: 1, baseSequence: 0 });
-    expect(asked).toBe(2);
+    expect(requests).toBe(2);
   });
 
   it("wrap around after 31 bits", async () => {

@@ -15,7 +15,7 @@ const record: fc.Arbitrary<BrokerRecord> = fc.record({
 const decoded = (batch: Buffer) => readRecordsBatch(Reader.from(batch));
 
 describe("a record batch", () => {
-  it("is read by another Kafka client as it was written", () => {
+  it("is read correctly by another Kafka client", () => {
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), (records) => {
         const batch = decoded(encodeRecordBatch(records));
@@ -35,7 +35,7 @@ describe("a record batch", () => {
     );
   });
 
-  it("carries the checksum, its length and who writes it", () => {
+  it("has a checksum, its length and the producer's identity", () => {
     const one = { key: null, value: Buffer.from("v"), headers: [], timestamp: 1 };
     const batch = encodeRecordBatch([one, one], { identity: { producerId: 7n, epoch: 3, baseSequence: 9 } });
     expect(batch.readUInt32BE(17)).toBe(crc32c(batch.subarray(21)));
@@ -49,7 +49,7 @@ describe("a record batch", () => {
     });
   });
 
-  it("compresses its records and nothing before them", () => {
+  it("compresses its records, not its header", () => {
     const one = { key: null, value: Buffer.alloc(1000, "x"), headers: [], timestamp: 1 };
     const compress = (records: Buffer): Buffer => Buffer.from(records.toString("hex"));
     const plain = encodeRecordBatch([one]);
