@@ -1,4 +1,4 @@
-/** The body that a browser's beacon carries: it can't set headers, so credential and ids travel inside. */
+/** The body of a browser's beacon. A beacon has no headers of its own, so the body carries the credential and the event ids. */
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import { afterSpace } from "../lib/json-list.ts";
@@ -8,19 +8,19 @@ import { eventListAt, type EventListLimits } from "./content/event-list.ts";
 import { checkJson } from "./content/json.ts";
 
 export interface BeaconEvent {
-  /** The client's own, for whoever drops what was sent twice. */
+  /** Chosen by the client, so that a consumer can drop repeated events. */
   readonly id: string;
   /** The event's source bytes. */
   readonly value: Buffer;
 }
 
-/** An envelope of which only the outside has been read: its sender isn't known yet. */
+/** The envelope without its events. Its credential is not verified yet. */
 export interface Beacon {
   readonly token: string | undefined;
   readonly apiKey: string | undefined;
-  /** What the header `Prefer` would say. */
+  /** The value that other requests have in the header `Prefer`. */
   readonly prefer: string | undefined;
-  /** Counts the events. Throws REQUEST_UNSUPPORTED and EVENTS_TOO_MANY. */
+  /** Finds and counts the events. Throws REQUEST_UNSUPPORTED and EVENTS_TOO_MANY. */
   findEvents(): BeaconEvents;
 }
 
@@ -28,14 +28,14 @@ export interface BeaconEvents {
   readonly count: number;
   /** Bytes of all elements, ids included. */
   readonly bytes: number;
-  /** Rejects with REQUEST_UNSUPPORTED. */
+  /** Rejects with REQUEST_UNSUPPORTED if an event has an invalid shape. */
   read(): Promise<readonly BeaconEvent[]>;
 }
 
-/** A record header is an odd place for a long id. */
+/** The id becomes a record header. */
 const MAX_ID_CHARACTERS = 200;
 
-/** The envelope, for the documentation. */
+/** The shape of the envelope, for the documentation. */
 export const beaconShape = z.object({
   token: z.string().optional(),
   apiKey: z.string().optional(),
@@ -49,8 +49,8 @@ export const beaconShape = z.object({
 });
 
 /**
- * Opens an envelope `{"token" or "apiKey", "events": [{"id", "event"}]}`. Nothing is built of its events, whatever is in
- * their place. Throws REQUEST_UNSUPPORTED for what is no such envelope, and JSON_TOO_DEEP.
+ * Reads an envelope `{"token" or "apiKey", "events": [{"id", "event"}]}` without building its events. Throws
+ * REQUEST_UNSUPPORTED for an invalid envelope, and JSON_TOO_DEEP.
  */
 export const openBeacon = (body: Buffer, limits: EventListLimits): Beacon => {
   checkEnvelope(body, limits);
@@ -95,7 +95,7 @@ const textOf = (body: Buffer, span: Span | undefined): string | undefined => {
   return stringAt(body, span.at);
 };
 
-/** Each event is an object and keeps its own source bytes, as in a batch. */
+/** The event must be an object. It keeps its source bytes. */
 const beaconEvent = (element: Buffer): BeaconEvent => {
   const [idSpan, event] = membersOf(element, 0, ["id", "event"]).spans;
   const id = textOf(element, idSpan) ?? "";

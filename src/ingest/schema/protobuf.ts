@@ -1,4 +1,4 @@
-/** Protocol Buffers by protobufjs: binary events are checked and kept, proto3 JSON events are encoded. */
+/** Protobuf schemas, by protobufjs. Binary events are checked and stored unchanged; proto3 JSON events are encoded. */
 import protobuf, { type Field, type Message, type Type } from "protobufjs";
 import protojson from "protobufjs/ext/protojson.js";
 import { GatewayError } from "../../errors.ts";
@@ -14,16 +14,14 @@ import {
   type ValidatorContext,
 } from "./validator.ts";
 
-/** 64-bit integers in JSON: as numbers they don't survive `JSON.parse`. */
-
-/** Strings, so that nothing inside them is taken for a number, and whole numbers as JSON writes them. */
+/** Strings and numbers of a JSON text. Strings are matched so that digits inside them are skipped. */
 const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const MANY_DIGITS = /\d{16}/;
 const LONG_INTEGER = /^-?\d{16,}$/;
 
 /**
- * The same JSON with each integer that a double can't hold written as a string, which proto3 JSON takes for the same
- * number wherever it takes a number.
+ * Puts quotes around the integers that a double can't represent, because `JSON.parse` would round them. In proto3 JSON a
+ * string of digits is the same value as the number.
  */
 const exactIntegers = (text: string): string =>
   MANY_DIGITS.test(text) ? text.replace(TOKENS, (token) => (isInexact(token) ? `"${token}"` : token)) : text;
@@ -31,15 +29,13 @@ const exactIntegers = (text: string): string =>
 const isInexact = (token: string): boolean =>
   LONG_INTEGER.test(token) && BigInt(token) !== BigInt(Number(token));
 
-/** Decoding that takes a field of the wrong wire type for a fault, not for a field it doesn't know. */
-
 const WIRE_TYPES: Readonly<Record<string, number>> = protobuf.types.basic;
 const LENGTH_DELIMITED = 2;
 const START_GROUP = 3;
 
 /**
- * Throws where the bytes are not this message: cut off, a field with another wire type than its own, a required field
- * missing, a string that is not UTF-8, nested too deep.
+ * Throws if the bytes are not a valid message: truncated, a field with a wrong wire type, a required field missing, a
+ * string that is not UTF-8, or nested too deep. protobufjs alone treats a field with a wrong wire type as an unknown field.
  */
 const decodeStrictly = (type: Type, bytes: Buffer): void => {
   const reader = protobuf.Reader.create(bytes);
@@ -47,7 +43,7 @@ const decodeStrictly = (type: Type, bytes: Buffer): void => {
   checkMessage(type, type.decode(reader));
 };
 
-/** Throws where a required field is missing, which encoding doesn't see, or one has come with another's wire type. */
+/** Throws if a required field is missing, which `encode` does not check, or if a known field has a wrong wire type. */
 const checkMessage = (type: Type, message: Message): void => {
   for (const raw of message.$unknowns ?? []) checkUnknown(type, raw);
   for (const field of type.fieldsArray) {
@@ -66,7 +62,7 @@ const messagesIn = (field: Field, value: unknown): readonly Message[] => {
   return field.repeated ? (value as Message[]) : [value as Message];
 };
 
-/** A known field among the unknown has the wrong wire type, unless it is an enum whose number isn't one of its own. */
+/** Checks a field that `decode` left undecoded. The value of an enum may be unknown; any other known field has a wrong wire type. */
 const checkUnknown = (type: Type, raw: Uint8Array): void => {
   const tag = protobuf.Reader.create(raw).uint32();
   const field = type.fieldsById[tag >>> 3];
@@ -80,17 +76,16 @@ const wireTypeOf = ({ resolvedType, type, delimited, map }: Field): number => {
 };
 
 /**
- * Compiles a message of a .proto file, imports relative to it included. Events of type application/json are read as
- * proto3 JSON, unknown fields refused; all others must be the message's binary form, in which fields that the message
- * doesn't know are nobody's fault (it may be a newer one). What is stored is binary, and so is its content type.
- * Throws SETTINGS_INVALID.
+ * Compiles a message of a .proto file. Imports are relative to the file. An event of type application/json must be
+ * proto3 JSON without unknown fields. Every other event must be the binary form of the message; it may have unknown fields,
+ * because a producer may use a newer version of the message. Records are always binary. Throws SETTINGS_INVALID.
  */
 export const loadProtobuf = (
   { file, message }: ProtobufDeclaration,
   context: ValidatorContext,
 ): EventValidator => {
   try {
-    // Its asynchronous twin throws some faults where nobody can catch them.
+    // `load` throws some errors outside of its promise.
     const root = new protobuf.Root().loadSync(file);
     return createValidator(root.resolveAll().lookupType(message), context);
   } catch (error) {

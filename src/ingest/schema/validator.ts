@@ -1,11 +1,11 @@
-/** What every kind of schema offers: judging one event's bytes. */
+/** The interface of all kinds of schemas, and their declarations in the settings. */
 import { types } from "node:util";
 import { GatewayError } from "../../errors.ts";
 import { type ContentLimits, parseJson } from "../content/json.ts";
 
 export interface Accepted {
   readonly status: "accepted";
-  /** The bytes to store: those that came, unless the schema asks for another encoding (JSON to protobuf). */
+  /** The bytes to store: the bytes of the event, or their protobuf encoding if the event was JSON at a protobuf station. */
   readonly value: Buffer;
   /** Content type of `value`. */
   readonly contentType: string | undefined;
@@ -13,35 +13,33 @@ export interface Accepted {
 
 export interface Refused {
   readonly status: "refused";
-  /** SCHEMA_REFUSED with the exact text that the Memphis API promises. */
+  /** SCHEMA_REFUSED with the text of the Memphis API, or JSON_TOO_DEEP. */
   readonly error: GatewayError;
 }
 
-/** The kinds of schemas, by the names that the settings and the operators' API use. */
+/** The kinds of schemas, with their names in the settings and in the operators' API. */
 export const SCHEMA_KINDS = ["json-schema", "zod", "protobuf"] as const;
 
 export interface EventValidator {
   readonly kind: (typeof SCHEMA_KINDS)[number];
-  /** Settles whatever the bytes are; never throws. */
+  /** Never throws. The bytes are not checked yet. */
   validate(value: Buffer, contentType: string | undefined): Accepted | Refused;
-  /** An accepted event as JSON text, for what points into it; absent where its bytes are JSON already. */
+  /** Converts an accepted event to JSON, for record keys and the console. Absent: accepted events are JSON. Throws on invalid bytes. */
   asJson?(value: Buffer): Buffer;
 }
 
-/** Memphis' words for a refused event; `reason` is what this kind of schema has to say. */
+/** The refusal in the words of the Memphis API. `reason` is the text of the kind of schema. */
 export const schemaRefused = (reason: string, cause?: unknown): Refused => ({
   status: "refused",
   error: new GatewayError("SCHEMA_REFUSED", { message: `Schema validation has failed: ${reason}`, cause }),
 });
-
-/** An event as JSON, for the schemas that judge JSON: its content type doesn't matter. */
 
 interface EventJson {
   readonly status: "parsed";
   readonly json: unknown;
 }
 
-/** The parsed event, or its refusal with the parser's reason. */
+/** Parses an event for a JSON schema, whatever its content type is. A refusal has the parser's reason. */
 export const eventJson = (value: Buffer, limits: ContentLimits): EventJson | Refused => {
   try {
     return { status: "parsed", json: parseJson(value, limits) };
@@ -56,9 +54,7 @@ const reasonOf = (error: unknown): string => {
   return cause instanceof Error ? cause.message : "not JSON";
 };
 
-// A station's schema in the settings, and the error for a faulty one.
-
-/** Paths are absolute, or relative to the working directory. */
+/** A station's schema in the settings. Paths are absolute, or relative to the working directory. */
 export interface JsonSchemaDeclaration {
   readonly type: "json-schema";
   readonly file: string;
@@ -79,12 +75,12 @@ export interface ProtobufDeclaration {
 export type SchemaDeclaration = JsonSchemaDeclaration | ZodDeclaration | ProtobufDeclaration;
 
 export interface ValidatorContext {
-  /** The station's name, as error texts give it. */
+  /** The station's name, for error texts. */
   readonly station: string;
   readonly limits: ContentLimits;
 }
 
-/** SETTINGS_INVALID for a schema that cannot be used: which station, which file, and what is wrong. */
+/** SETTINGS_INVALID for an unusable schema. The text names the station, the file and the fault. */
 export const schemaUnusable = ({ station }: ValidatorContext, file: string, cause: unknown): GatewayError => {
   const reason = types.isNativeError(cause) ? cause.message : String(cause);
   return new GatewayError("SETTINGS_INVALID", {

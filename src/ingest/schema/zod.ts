@@ -1,4 +1,4 @@
-/** zod schemas out of modules that the operator writes. */
+/** zod schemas from ES modules that the operator writes. */
 import { createRequire, register } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,43 +13,13 @@ import {
   type ZodDeclaration,
 } from "./validator.ts";
 
-/** Asynchronous checks in a zod schema, found before the first event meets them. */
-
-/** Which functions were written with `async`. A plain function that returns a promise looks like any other. */
-const isAsync = (value: unknown): value is (...given: never) => unknown =>
-  Object.prototype.toString.call(value) === "[object AsyncFunction]";
-
-/**
- * The name, or the source where it has none, of an async function in the definition of a zod schema, at whatever depth;
- * undefined if the schema has no such check. Lazy parts of the schema are not resolved.
- */
-const findAsync = (schema: object): string | undefined => {
-  const open: unknown[] = [schema];
-  const seen = new Set<unknown>();
-  while (open.length > 0) {
-    const part = open.pop();
-    if (isAsync(part)) return part.name || String(part);
-    if (typeof part !== "object" || part === null || seen.has(part)) continue;
-    seen.add(part);
-    open.push(...partsOf(part));
-  }
-  return undefined;
-};
-
-/** Of a schema or check its definition, without the methods and caches around it; of anything else all that it holds. */
-const partsOf = (value: object): unknown[] => {
-  if ("_zod" in value) return [(value._zod as { readonly def: unknown }).def];
-  return value instanceof Map ? [...value.values()] : Object.values(value);
-};
-
 interface ZodSchema {
   safeParse(value: unknown): ZodSafeParseResult<unknown>;
 }
 
 /**
- * Imports a module and takes one of its exports for a zod schema. What is stored are the event's own bytes, never what
- * the schema makes of them. Rejects with SETTINGS_INVALID, also for checks that are asynchronous: an event is judged
- * at once.
+ * Imports a module and uses one of its exports as the schema. Records have the event's own bytes, never the output of the
+ * schema. Rejects with SETTINGS_INVALID, also for a schema with asynchronous checks, because `validate` is synchronous.
  */
 export const loadZod = async (
   declaration: ZodDeclaration,
@@ -69,12 +39,14 @@ const importSchema = async ({ module, export: name }: ZodDeclaration): Promise<Z
   const schema = exports[name];
   if (!isZodSchema(schema)) {
     throw new GatewayError("SETTINGS_INVALID", {
-      message: `its export ${name} is no zod schema; it has ${Object.keys(exports).join(", ") || "none"}`,
+      message: `its export ${name} is not a zod schema; its exports are ${Object.keys(exports).join(", ") || "none"}`,
     });
   }
   const asynchronous = findAsync(schema);
   if (asynchronous === undefined) return schema;
-  throw new GatewayError("SETTINGS_INVALID", { message: `${asynchronous} is asynchronous` });
+  throw new GatewayError("SETTINGS_INVALID", {
+    message: `its check ${asynchronous} is asynchronous; checks must be synchronous`,
+  });
 };
 
 const isZodSchema = (value: unknown): value is ZodSchema =>
@@ -89,9 +61,9 @@ const createValidator = (schema: ZodSchema, { limits }: ValidatorContext): Event
       const { success, error } = schema.safeParse(event.json);
       return success
         ? { status: "accepted", value, contentType }
-        : schemaRefused(`zod: ${told(error.issues)}`);
+        : schemaRefused(`zod: ${issuesText(error.issues)}`);
     } catch (error) {
-      // The operator's code threw: what can't be judged isn't stored. The log has the cause.
+      // The operator's code threw. The event is refused, and the log has the cause.
       return schemaRefused("zod: the schema failed on this event", error);
     }
   },
@@ -102,12 +74,39 @@ interface Issue {
   readonly message: string;
 }
 
-const told = (issues: readonly Issue[]): string =>
+const issuesText = (issues: readonly Issue[]): string =>
   issues
     .map(({ path: at, message }) => (at.length === 0 ? message : `${at.map(String).join(".")}: ${message}`))
     .join("; ");
 
-/** The `zod` that an import in this file would find by itself. */
+/** True for functions with the keyword `async`. A plain function that returns a promise can't be recognised. */
+const isAsync = (value: unknown): value is (...given: never) => unknown =>
+  Object.prototype.toString.call(value) === "[object AsyncFunction]";
+
+/**
+ * Finds an async function in the definition of a zod schema, at any depth, and returns its name, or its source if it has no
+ * name; undefined: none. Lazy parts of the schema are not resolved.
+ */
+const findAsync = (schema: object): string | undefined => {
+  const open: unknown[] = [schema];
+  const seen = new Set<unknown>();
+  while (open.length > 0) {
+    const part = open.pop();
+    if (isAsync(part)) return part.name || String(part);
+    if (typeof part !== "object" || part === null || seen.has(part)) continue;
+    seen.add(part);
+    open.push(...partsOf(part));
+  }
+  return undefined;
+};
+
+/** The parts to search: the definition of a schema or check, without its methods and caches; the members of other values. */
+const partsOf = (value: object): unknown[] => {
+  if ("_zod" in value) return [(value._zod as { readonly def: unknown }).def];
+  return value instanceof Map ? [...value.values()] : Object.values(value);
+};
+
+/** The `zod` that an import in this file finds without the hook. */
 const zodSeenFrom = (file: string): string | undefined => {
   try {
     return createRequire(file).resolve("zod");
@@ -116,7 +115,7 @@ const zodSeenFrom = (file: string): string | undefined => {
   }
 };
 
-/** Looks `zod` up where this program's own is, whoever imports it. */
+/** A module hook that resolves `zod` from this program's dependencies, for every importing module. */
 const RESOLVER = `
   let home;
   export const initialize = (data) => { home = data; };
@@ -126,7 +125,7 @@ const RESOLVER = `
 
 let resolves = false;
 
-/** For modules far from our node_modules. Node runs such hooks in a thread of their own, so only where one is needed. */
+/** Registers the hook once, only if a module can't find `zod` itself: Node runs hooks in a thread of their own. */
 const resolveZodFromHere = (): void => {
   if (resolves) return;
   register(`data:text/javascript,${encodeURIComponent(RESOLVER)}`, { data: import.meta.url });

@@ -1,6 +1,6 @@
 /**
- * One connection on which events come and reports go, for hours. Nothing is read that can't be held: while too many
- * events are unanswered, or the reports aren't fetched, the input waits, and so does whoever sends it.
+ * One connection that carries events in and reports out, possibly for hours. The memory for it is bounded: reading pauses
+ * while too many events are unanswered, or while the client does not read its reports.
  */
 import type { Readable, Writable } from "node:stream";
 import { GatewayError } from "../../errors.ts";
@@ -11,10 +11,10 @@ import { outcomesOf, readAll, type StreamItem, type StreamProtocol } from "./str
 
 /** Times in milliseconds. */
 export interface StreamLimits {
-  /** So long without a byte, while we read, and the stream is ended. */
+  /** Closes the stream after this time without input. The time does not run while reading is paused. */
   readonly idleTimeout: number;
   readonly maxAge: number;
-  /** Events without a report, beyond which the input isn't read; what one chunk brings beyond them waits here. */
+  /** Maximum number of unanswered events. Reading pauses above it; the rest of the current chunk is buffered. */
   readonly maxUnanswered: number;
   readonly maxUnansweredBytes: number;
 }
@@ -25,90 +25,95 @@ export interface StreamOptions<T extends StreamItem> {
   readonly protocol: StreamProtocol<T>;
   readonly limits: StreamLimits;
   readonly clock: Clock;
-  /** The program is going down: nothing more is read, what was read is answered. */
+  /** Aborted when the process shuts down. Reading stops, and the events that were read are answered. */
   readonly stopping: AbortSignal;
-  /** When the sender's credential ends, in milliseconds since the epoch: nothing is stored from then on. Default: never. */
+  /** Expiry of the client's credential, in milliseconds since the epoch. No event is stored after it. Default: never. */
   readonly expires?: number | undefined;
 }
 
-/** How a stream ended: by its sender's end, by an error that its last report tells, or because nobody listens. */
+/** How a stream ended: the client ended its input, the client closed the connection, or the error of the last report. */
 export type StreamEnd = "complete" | "gone" | GatewayError;
 
 interface StreamState<T extends StreamItem> extends StreamOptions<T> {
-  /** Cut, and not yet handed over. */
+  /** Texts of events that are not handed over yet. */
   waiting: Buffer[];
   unanswered: number;
   unansweredBytes: number;
-  /** Settles when the reports of all that was handed over are written. */
+  /** Settles when the reports of all events that were handed over are written. */
   reported: Promise<void>;
   /** The output's buffer is full. */
-  clogged: boolean;
+  isOutputFull: boolean;
   end: StreamEnd | undefined;
   finished: boolean;
-  /** Calls the idle timer off; undefined: it isn't running. */
+  /** Cancels the idle timer; undefined: the timer is not running. */
   stopIdle: (() => void) | undefined;
-  stopListening: () => void;
-  resolve: (end: StreamEnd) => void;
+  /** Remove the listeners and timers of the input. */
+  readonly cleanups: (() => void)[];
+  readonly resolve: (end: StreamEnd) => void;
 }
 
-/** Resolves, never rejects, once the output is closed. Events that were handed over are carried out in any case. */
+/** Resolves when the output is closed, and never rejects. Events that were handed over are stored in any case. */
 export const runStream = <T extends StreamItem>(options: StreamOptions<T>): Promise<StreamEnd> =>
   new Promise((resolve) => {
-    const session: StreamState<T> = {
+    const stream: StreamState<T> = {
       ...options,
       waiting: [],
       unanswered: 0,
       unansweredBytes: 0,
       reported: Promise.resolve(),
-      clogged: false,
+      isOutputFull: false,
       end: undefined,
       finished: false,
       stopIdle: undefined,
-      stopListening: () => undefined,
+      cleanups: [],
       resolve,
     };
-    listen(session);
-    advance(session);
+    listen(stream);
+    advance(stream);
   });
 
-const listen = <T extends StreamItem>(session: StreamState<T>): void => {
-  const { input, output, clock, limits, stopping, protocol } = session;
+const listen = <T extends StreamItem>(stream: StreamState<T>): void => {
+  const { input, output, clock, limits, stopping, protocol } = stream;
   const onData = (chunk: Buffer): void => {
-    stopIdleTimer(session);
-    accept(session, protocol.cutter.push(chunk));
+    stopIdleTimer(stream);
+    accept(stream, protocol.cutter.push(chunk));
   };
   const onEnd = (): void => {
-    accept(session, protocol.cutter.end());
-    end(session, "complete");
+    accept(stream, protocol.cutter.end());
+    end(stream, "complete");
   };
   const onStop = (): void => {
-    end(session, new GatewayError("SHUTTING_DOWN", { message: "The gateway is going down" }));
+    end(stream, new GatewayError("SHUTTING_DOWN", { message: "The gateway is shutting down" }));
   };
-  const stopAging = clock.after(limits.maxAge, () => {
-    end(session, tooLate("The stream has reached its greatest age"));
-  });
-  const stopExpiring = whenExpired(session, () => {
-    end(session, expired());
-  });
-  session.stopListening = () => {
-    stopExpiring();
-    input.off("data", onData).off("end", onEnd);
-    stopping.removeEventListener("abort", onStop);
-    stopAging();
-    stopIdleTimer(session);
-  };
+  stream.cleanups.push(
+    clock.after(limits.maxAge, () => {
+      end(stream, timedOut("The stream has reached its maximum age; open a new one"));
+    }),
+    whenExpired(stream, () => {
+      end(stream, expired());
+    }),
+    () => {
+      input.off("data", onData).off("end", onEnd);
+      stopping.removeEventListener("abort", onStop);
+    },
+  );
   input.on("data", onData).on("end", onEnd);
-  // Of a connection that has broken altogether the output's close tells next.
+  // If the whole connection has broken, the output's close event follows.
   input.on("error", (cause) => {
-    end(session, new GatewayError("BODY_INCOMPLETE", { cause }));
+    end(stream, new GatewayError("BODY_INCOMPLETE", { cause }));
   });
   output.on("error", () => undefined);
   output.once("close", () => {
-    if (!session.finished) end(session, "gone");
-    session.resolve(session.end ?? "gone");
+    if (!stream.finished) end(stream, "gone");
+    stream.resolve(stream.end ?? "gone");
   });
   if (stopping.aborted) onStop();
   else stopping.addEventListener("abort", onStop);
+};
+
+const stopListening = <T extends StreamItem>(stream: StreamState<T>): void => {
+  for (const cleanup of stream.cleanups.splice(0)) cleanup();
+  stopIdleTimer(stream);
 };
 
 const expired = (): GatewayError => new GatewayError("UNAUTHORIZED", { cause: "expired api key" });
@@ -116,162 +121,164 @@ const expired = (): GatewayError => new GatewayError("UNAUTHORIZED", { cause: "e
 const isExpired = <T extends StreamItem>({ expires = Infinity, clock }: StreamState<T>): boolean =>
   expires !== Infinity && clock.now() >= expires;
 
-/** The time of day may have been set back meanwhile: then the rest is waited for. */
-const whenExpired = <T extends StreamItem>(session: StreamState<T>, action: () => void): (() => void) => {
-  const { expires = Infinity, clock } = session;
+/** Returns the function that cancels it. If the wall clock was set back meanwhile, waits for the rest of the time. */
+const whenExpired = <T extends StreamItem>(stream: StreamState<T>, action: () => void): (() => void) => {
+  const { expires = Infinity, clock } = stream;
   if (expires === Infinity) return () => undefined;
-  let stop = (): void => undefined;
-  const wait = (): void => {
-    stop = clock.after(Math.max(0, expires - clock.now()), () => {
-      if (isExpired(session)) action();
-      else wait();
+  const wait = (): (() => void) =>
+    clock.after(Math.max(0, expires - clock.now()), () => {
+      if (isExpired(stream)) action();
+      else stop = wait();
     });
-  };
-  wait();
+  let stop = wait();
   return () => {
     stop();
   };
 };
 
-const tooLate = (message: string): GatewayError => new GatewayError("REQUEST_TIMEOUT", { message });
+const timedOut = (message: string): GatewayError => new GatewayError("REQUEST_TIMEOUT", { message });
 
-const accept = <T extends StreamItem>(session: StreamState<T>, { texts, fault }: Cut): void => {
-  session.waiting = session.waiting.length === 0 ? [...texts] : [...session.waiting, ...texts];
-  if (fault === undefined) advance(session);
-  else end(session, fault);
+const accept = <T extends StreamItem>(stream: StreamState<T>, { texts, fault }: Cut): void => {
+  stream.waiting = stream.waiting.length === 0 ? [...texts] : [...stream.waiting, ...texts];
+  if (fault === undefined) advance(stream);
+  else end(stream, fault);
 };
 
-/** Nothing more is read. The first reason counts, but an input's end may still turn out to be none, or nobody's. */
-const end = <T extends StreamItem>(session: StreamState<T>, reason: StreamEnd): void => {
-  if (session.end !== undefined && session.end !== "complete" && reason !== "gone") return;
-  session.end = reason;
-  session.stopListening();
-  session.input.pause();
-  if (reason === "gone" || isUnauthorized(reason)) session.waiting = [];
-  advance(session);
+/** Stops reading. The first reason counts, but an error replaces "complete", and "gone" replaces every reason. */
+const end = <T extends StreamItem>(stream: StreamState<T>, reason: StreamEnd): void => {
+  if (stream.end !== undefined && stream.end !== "complete" && reason !== "gone") return;
+  stream.end = reason;
+  stopListening(stream);
+  stream.input.pause();
+  if (reason === "gone" || isUnauthorized(reason)) stream.waiting = [];
+  advance(stream);
 };
 
 const isUnauthorized = (reason: StreamEnd): boolean =>
   reason instanceof GatewayError && reason.code === "UNAUTHORIZED";
 
-/** Hands over what there is room for, and then reads on, waits, or finishes. */
-const advance = <T extends StreamItem>(session: StreamState<T>): void => {
-  if (session.waiting.length > 0 && isExpired(session)) {
-    session.waiting = [];
-    if (!(session.end instanceof GatewayError)) {
-      end(session, expired());
+/** Hands over as many events as the limits allow, then reads, pauses or finishes. */
+const advance = <T extends StreamItem>(stream: StreamState<T>): void => {
+  if (stream.waiting.length > 0 && isExpired(stream)) {
+    stream.waiting = [];
+    if (!(stream.end instanceof GatewayError)) {
+      end(stream, expired());
       return;
     }
   }
-  while (session.waiting.length > 0 && hasRoom(session)) handOver(session, takeWaiting(session));
-  if (session.end === undefined) setFlow(session);
-  else if (session.waiting.length === 0 && session.unanswered === 0) finish(session);
+  while (stream.waiting.length > 0 && hasRoom(stream)) handOver(stream, takeWaiting(stream));
+  if (stream.end === undefined) setFlow(stream);
+  else if (stream.waiting.length === 0 && stream.unanswered === 0) finish(stream);
 };
 
-/** Once no more is read, reports that aren't fetched stop nothing: there is an end to what they can be. */
-const hasRoom = <T extends StreamItem>(session: StreamState<T>): boolean => {
-  const { unanswered, unansweredBytes, limits, clogged } = session;
-  if (clogged && session.end === undefined) return false;
+/** After the end of reading, unread reports don't pause the stream: their number is bounded. */
+const hasRoom = <T extends StreamItem>(stream: StreamState<T>): boolean => {
+  const { unanswered, unansweredBytes, limits, isOutputFull } = stream;
+  if (isOutputFull && stream.end === undefined) return false;
   return unanswered < limits.maxUnanswered && unansweredBytes < limits.maxUnansweredBytes;
 };
 
-const takeWaiting = <T extends StreamItem>(session: StreamState<T>): readonly Buffer[] => {
-  const { waiting, limits } = session;
-  const most = limits.maxUnanswered - session.unanswered;
-  let bytes = session.unansweredBytes;
+const takeWaiting = <T extends StreamItem>(stream: StreamState<T>): readonly Buffer[] => {
+  const { waiting, limits } = stream;
+  const most = limits.maxUnanswered - stream.unanswered;
+  let bytes = stream.unansweredBytes;
   let count = 0;
   while (count < Math.min(most, waiting.length) && bytes < limits.maxUnansweredBytes) {
     bytes += waiting[count]?.length ?? 0;
     count++;
   }
-  session.waiting = waiting.slice(count);
+  stream.waiting = waiting.slice(count);
   return count === waiting.length ? waiting : waiting.slice(0, count);
 };
 
-const handOver = <T extends StreamItem>(session: StreamState<T>, texts: readonly Buffer[]): void => {
-  const { protocol } = session;
+const handOver = <T extends StreamItem>(stream: StreamState<T>, texts: readonly Buffer[]): void => {
+  const { protocol } = stream;
   const { items, fault } = readAll(protocol, texts);
   const bytes = texts.reduce((sum, text) => sum + text.length, 0);
-  session.unanswered += items.length;
-  session.unansweredBytes += bytes;
-  const reported = protocol.ordered ? inOrder(session, items) : asKnown(session, items);
+  stream.unanswered += items.length;
+  stream.unansweredBytes += bytes;
+  const reported = protocol.ordered ? reportInOrder(stream, items) : reportAtOnce(stream, items);
   void reported.then(() => {
-    session.unanswered -= items.length;
-    session.unansweredBytes -= bytes;
-    advance(session);
+    stream.unanswered -= items.length;
+    stream.unansweredBytes -= bytes;
+    advance(stream);
   });
   if (fault === undefined) return;
-  session.waiting = [];
-  end(session, fault);
+  stream.waiting = [];
+  end(stream, fault);
 };
 
-const inOrder = <T extends StreamItem>(session: StreamState<T>, items: readonly T[]): Promise<void> => {
-  const stored = outcomesOf(session.protocol, items);
-  const before = session.reported;
-  session.reported = stored.then(async (outcomes) => {
+const reportInOrder = <T extends StreamItem>(stream: StreamState<T>, items: readonly T[]): Promise<void> => {
+  const stored = outcomesOf(stream.protocol, items);
+  const before = stream.reported;
+  stream.reported = stored.then(async (outcomes) => {
     await before;
-    write(session, items, outcomes);
+    write(stream, items, outcomes);
   });
-  return session.reported;
+  return stream.reported;
 };
 
-/** What couldn't be read doesn't wait for the others' outcomes. */
-const asKnown = async <T extends StreamItem>(session: StreamState<T>, items: readonly T[]): Promise<void> => {
-  const unread = items.filter(({ event }) => event instanceof GatewayError);
-  const read = unread.length === 0 ? items : items.filter(({ event }) => !(event instanceof GatewayError));
-  const each = [unread, read].map(async (some) => {
-    write(session, some, await outcomesOf(session.protocol, some));
+/** Reports the events that can't be read without waiting for the outcomes of the other events. */
+const reportAtOnce = async <T extends StreamItem>(
+  stream: StreamState<T>,
+  items: readonly T[],
+): Promise<void> => {
+  const unreadable = items.filter(({ event }) => event instanceof GatewayError);
+  const readable =
+    unreadable.length === 0 ? items : items.filter(({ event }) => !(event instanceof GatewayError));
+  const reports = [unreadable, readable].map(async (part) => {
+    write(stream, part, await outcomesOf(stream.protocol, part));
   });
-  await Promise.all(each);
+  await Promise.all(reports);
 };
 
 const write = <T extends StreamItem>(
-  session: StreamState<T>,
+  stream: StreamState<T>,
   items: readonly T[],
   outcomes: readonly EventOutcome[],
 ): void => {
-  const { output, protocol } = session;
-  if (items.length === 0 || session.end === "gone") return;
+  const { output, protocol } = stream;
+  if (items.length === 0 || stream.end === "gone") return;
   let lines = "";
   for (const [i, item] of items.entries()) {
     const outcome = outcomes[i];
     if (outcome !== undefined) lines += `${protocol.report(item, outcome)}\n`;
   }
-  if (output.write(lines) || session.clogged) return;
-  session.clogged = true;
+  if (output.write(lines) || stream.isOutputFull) return;
+  stream.isOutputFull = true;
   output.once("drain", () => {
-    session.clogged = false;
-    advance(session);
+    stream.isOutputFull = false;
+    advance(stream);
   });
 };
 
-/** The time without input is counted only while we are ready to read. */
-const setFlow = <T extends StreamItem>(session: StreamState<T>): void => {
-  const { input, clock, limits } = session;
-  if (session.waiting.length > 0 || !hasRoom(session)) {
-    stopIdleTimer(session);
+/** Reads or pauses. The idle timer runs only while the gateway reads. */
+const setFlow = <T extends StreamItem>(stream: StreamState<T>): void => {
+  const { input, clock, limits } = stream;
+  if (stream.waiting.length > 0 || !hasRoom(stream)) {
+    stopIdleTimer(stream);
     input.pause();
     return;
   }
-  session.stopIdle ??= clock.after(limits.idleTimeout, () => {
-    end(session, tooLate("The stream was without input for too long"));
+  stream.stopIdle ??= clock.after(limits.idleTimeout, () => {
+    end(stream, timedOut("The stream had no input for too long; open a new one"));
   });
   input.resume();
 };
 
-const stopIdleTimer = <T extends StreamItem>(session: StreamState<T>): void => {
-  session.stopIdle?.();
-  session.stopIdle = undefined;
+const stopIdleTimer = <T extends StreamItem>(stream: StreamState<T>): void => {
+  stream.stopIdle?.();
+  stream.stopIdle = undefined;
 };
 
-/** A client that doesn't fetch its last reports isn't waited for longer than one that sends nothing. */
-const finish = <T extends StreamItem>(session: StreamState<T>): void => {
-  if (session.finished) return;
-  session.finished = true;
-  const { output, protocol, clock, limits } = session;
-  if (session.end === "gone") return;
+/** Closes the connection of a client that does not read its last reports within the idle timeout. */
+const finish = <T extends StreamItem>(stream: StreamState<T>): void => {
+  if (stream.finished) return;
+  stream.finished = true;
+  const { output, protocol, clock, limits } = stream;
+  if (stream.end === "gone") return;
   const stopWaiting = clock.after(limits.idleTimeout, () => output.destroy());
   output.once("close", stopWaiting);
-  if (session.end instanceof GatewayError) output.end(`${protocol.ended(session.end)}\n`);
+  if (stream.end instanceof GatewayError) output.end(`${protocol.ended(stream.end)}\n`);
   else output.end();
 };

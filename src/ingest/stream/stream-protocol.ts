@@ -1,29 +1,29 @@
-/** What an API makes of a stream: how its events are read, stored and reported. */
+/** The part of a stream that differs by API: how events are read, stored and reported. */
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { IncomingEvent } from "../incoming-event.ts";
 import type { EventOutcome } from "../produce.ts";
 import type { Cutter } from "./cutters.ts";
 
-/** What a text of the stream says, or why it can't be read; its API may keep more beside. */
+/** One event of the stream, or the error if it can't be read. An API may add members. */
 export interface StreamItem {
   readonly event: IncomingEvent | GatewayError;
 }
 
-/** What an API makes of a stream. Reports are lines, without their end. */
+/** A report is one line, without its line break. */
 export interface StreamProtocol<T extends StreamItem> {
   readonly cutter: Cutter;
-  /** Never throws. An error means that no more can be made of this stream: it becomes the last report. */
+  /** Reads the text of an event. Returns an error if the rest of the stream can't be read; it becomes the last report. */
   read(text: Buffer): T | GatewayError;
-  /** One outcome per item, in order. Calls come in the order of the stream, without waiting for each other. */
+  /** Settles with one outcome per item, in order. Calls are made in the order of the stream and may overlap. */
   store(items: readonly T[]): Promise<readonly EventOutcome[]>;
   report(item: T, outcome: EventOutcome): string;
-  /** The last report of a stream that is ended before its time. */
+  /** The last report of a stream that the gateway ends. */
   ended(error: GatewayError): string;
-  /** Do reports keep the order of the events, or does each go out as soon as it is known? */
+  /** true: the reports have the order of the events. false: each report is sent as soon as its outcome is known. */
   readonly ordered: boolean;
 }
 
-/** Reads texts up to the first one after which no more can be made of the stream. */
+/** Reads texts up to the first one that ends the stream. */
 export const readAll = <T extends StreamItem>(
   protocol: StreamProtocol<T>,
   texts: readonly Buffer[],
@@ -37,7 +37,7 @@ export const readAll = <T extends StreamItem>(
   return { items, fault: undefined };
 };
 
-/** A call that is refused as a whole is an outcome of each of its events. */
+/** Stores the items. The error of a refused call becomes the outcome of each of its items. */
 export const outcomesOf = <T extends StreamItem>(
   protocol: StreamProtocol<T>,
   items: readonly T[],

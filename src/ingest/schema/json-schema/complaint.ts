@@ -1,18 +1,20 @@
-/** An error of ajv's, told as github.com/santhosh-tekuri/jsonschema v5 tells it. */
+/**
+ * Words an error of ajv as the Go library github.com/santhosh-tekuri/jsonschema v5 does, whose texts Memphis clients know.
+ */
 import type { ErrorObject } from "ajv";
 import { constant, float, quote, typeOf } from "./locate.ts";
 
 export interface Complaint {
-  /** Where below its schema the keyword stands, as tokens; none for a schema that is `false`. */
+  /** Path of the keyword below its schema, as tokens; empty for the schema `false`. */
   readonly keyword: readonly string[];
-  /** The member or item at fault, where ajv blames the whole and the library the part. */
+  /** The member or item at fault, if ajv names only the object or array and the Go library names the part. */
   readonly part?: string;
   readonly reason: string;
 }
 
-type Teller = (error: Blame) => string | Complaint;
+type Wording = (error: Blame) => string | Complaint;
 
-/** An `ErrorObject` with what `verbose` adds, and its parameters by any name. */
+/** The members of an `ErrorObject` that the wordings use. ajv fills them in its mode `verbose`. */
 interface Blame {
   readonly schema: unknown;
   readonly parentSchema: Readonly<Record<string, unknown>>;
@@ -20,6 +22,7 @@ interface Blame {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
+/** A keyword without a wording gets the text `<keyword> failed`. */
 export const complaintOf = (error: ErrorObject): Complaint => {
   const blame: Blame = {
     schema: error.schema,
@@ -27,32 +30,32 @@ export const complaintOf = (error: ErrorObject): Complaint => {
     data: error.data,
     params: error.params,
   };
-  const told = TELLERS.get(error.keyword)?.(blame) ?? `${error.keyword} failed`;
-  return typeof told === "string" ? { keyword: [error.keyword], reason: told } : told;
+  const complaint = WORDINGS.get(error.keyword)?.(blame) ?? `${error.keyword} failed`;
+  return typeof complaint === "string" ? { keyword: [error.keyword], reason: complaint } : complaint;
 };
 
 const compared =
-  (sign: string): Teller =>
+  (sign: string): Wording =>
   ({ schema, data }) =>
     `must be ${sign} ${float(schema)} but found ${float(data)}`;
 
 const sized =
-  (sign: string): Teller =>
+  (sign: string): Wording =>
   ({ schema, data }) =>
     `length must be ${sign} ${String(schema)}, but got ${Array.from(String(data)).length}`;
 
 const counted =
-  (bound: string, things: string, verb: string): Teller =>
+  (bound: string, things: string, verb: string): Wording =>
   ({ schema, data }) =>
     `${bound} ${String(schema)} ${things} ${verb}, but found ${Object.keys(data as object).length} ${things}`;
 
-const missing: Teller = ({ schema, data }) =>
+const missing: Wording = ({ schema, data }) =>
   `missing properties: ${(schema as string[])
     .filter((name) => !Object.hasOwn(data as object, name))
     .map(quote)
     .join(", ")}`;
 
-const surplus: Teller = ({ parentSchema: { properties = {}, patternProperties = {} }, data }) => {
+const surplus: Wording = ({ parentSchema: { properties = {}, patternProperties = {} }, data }) => {
   const patterns = Object.keys(patternProperties as object).map((pattern) => new RegExp(pattern, "u"));
   const names = Object.keys(data as object).filter(
     (name) => !Object.hasOwn(properties as object, name) && !patterns.some((pattern) => pattern.test(name)),
@@ -60,7 +63,7 @@ const surplus: Teller = ({ parentSchema: { properties = {}, patternProperties = 
   return `additionalProperties ${names.map(quote).join(", ")} not allowed`;
 };
 
-/** What stands for one of several constants; objects and arrays aren't written out. */
+/** The reason for `const` and `enum`. Constants that are objects or arrays are not quoted. */
 const oneOfConstants = (keyword: string, values: readonly unknown[]): string => {
   if (values.some((value) => typeof value === "object" && value !== null)) return `${keyword} failed`;
   const choice = values.length === 1 ? "must be" : "must be one of";
@@ -68,7 +71,7 @@ const oneOfConstants = (keyword: string, values: readonly unknown[]): string => 
 };
 
 const dependent =
-  (keyword: string): Teller =>
+  (keyword: string): Wording =>
   ({ schema, params }) => {
     const [property, needed] = [String(params["property"]), String(params["missingProperty"])];
     const index = (schema as Record<string, string[]>)[property]?.indexOf(needed) ?? 0;
@@ -78,8 +81,8 @@ const dependent =
     };
   };
 
-/** ajv says how often `contains` must match, but not how often it did. */
-const contained: Teller = ({ params }) => {
+/** ajv reports how many matches `contains` needs, but not how many there are. */
+const contained: Wording = ({ params }) => {
   const least = Number(params["minContains"]);
   const most = params["maxContains"];
   if (most !== undefined) return { keyword: ["maxContains"], reason: `valid must be <= ${Number(most)}` };
@@ -87,10 +90,10 @@ const contained: Teller = ({ params }) => {
 };
 
 const itemNotAllowed =
-  (keyword: string): Teller =>
+  (keyword: string): Wording =>
   ({ params }) => ({ keyword: [keyword], part: String(params["limit"]), reason: "not allowed" });
 
-const TELLERS: ReadonlyMap<string, Teller> = new Map<string, Teller>([
+const WORDINGS: ReadonlyMap<string, Wording> = new Map<string, Wording>([
   ["type", ({ schema, data }) => `expected ${[schema].flat().join(" or ")}, but got ${typeOf(data)}`],
   ["const", ({ schema }) => oneOfConstants("const", [schema])],
   ["enum", ({ schema }) => oneOfConstants("enum", schema as unknown[])],

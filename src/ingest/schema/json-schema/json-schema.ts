@@ -1,4 +1,4 @@
-/** JSON Schema by ajv: draft 7, 2019-09 and 2020-12, formats asserted. Refusals in Memphis' words. */
+/** JSON Schema by ajv: draft 7, 2019-09 and 2020-12. Formats are checked. Refusals have the texts of the Memphis API. */
 import { readFile } from "node:fs/promises";
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from "ajv";
 import { Ajv2019 } from "ajv/dist/2019.js";
@@ -17,19 +17,19 @@ import { complaintOf } from "./complaint.ts";
 import { locate, pointer, quote, tokensOf } from "./locate.ts";
 
 /**
- * Keywords that a draft doesn't know are ignored, as JSON Schema has it, and so are unknown formats. `verbose` tells a
- * refusal the schema and the value; `ownProperties` keeps "constructor" from being there in every object.
+ * Unknown keywords and formats are ignored, as JSON Schema requires. `verbose` adds the schema and the value to errors.
+ * With `ownProperties`, inherited members such as "constructor" don't count as members of the event.
  */
 const OPTIONS: Options = { strict: false, verbose: true, ownProperties: true, logger: false };
 
-/** By `$schema`. A schema that names none is read as Memphis read it: as the newest draft. */
+/** The drafts by `$schema`. As in Memphis, a schema without `$schema` uses the newest draft. */
 const DRAFTS: Readonly<Record<string, new (options: Options) => Ajv>> = {
   "http://json-schema.org/draft-07/schema": Ajv,
   "https://json-schema.org/draft/2019-09/schema": Ajv2019,
   "https://json-schema.org/draft/2020-12/schema": Ajv2020,
 };
 
-/** Reads and compiles a schema file. `$ref` reaches whatever lies in the file. Rejects with SETTINGS_INVALID. */
+/** Reads and compiles a schema file. A `$ref` must refer to a part of the same file. Rejects with SETTINGS_INVALID. */
 export const loadJsonSchema = async (
   { file }: JsonSchemaDeclaration,
   context: ValidatorContext,
@@ -51,11 +51,11 @@ const compile = (schema: unknown): ValidateFunction => {
 
 const draftOf = (schema: unknown): new (options: Options) => Ajv => {
   if (typeof schema !== "object" || schema === null || !("$schema" in schema)) return Ajv2020;
-  const named = typeof schema.$schema === "string" ? schema.$schema : "no text";
+  const named = typeof schema.$schema === "string" ? schema.$schema : "not a string";
   const draft = DRAFTS[named.replace(/#$/, "")];
   if (draft !== undefined) return draft;
   throw new GatewayError("SETTINGS_INVALID", {
-    message: `its $schema is ${named}; known are ${Object.keys(DRAFTS).join(", ")}`,
+    message: `its $schema is ${named}; supported are ${Object.keys(DRAFTS).join(", ")}`,
   });
 };
 
@@ -70,23 +70,23 @@ const createValidator = (
     if (event.status === "refused") return event;
     if (validate(event.json)) return { status: "accepted", value, contentType };
     const error = decisive(validate.errors ?? []);
-    return schemaRefused(error === undefined ? "jsonschema: not valid" : told(error, schema, station));
+    return schemaRefused(error === undefined ? "jsonschema: not valid" : refusalText(error, schema, station));
   },
 });
 
-const told = (error: ErrorObject, schema: unknown, station: string): string => {
+const refusalText = (error: ErrorObject, schema: unknown, station: string): string => {
   const instance = tokensOf(error.instancePath);
   const { keyword, part = error.propertyName, reason } = complaintOf(error);
-  const way = locate(schema, error.parentSchema, instance);
+  const path = locate(schema, error.parentSchema, instance);
   const location =
-    way === undefined ? error.schemaPath.replace(/^[^#]*#/, "") : pointer([...way, ...keyword]);
+    path === undefined ? error.schemaPath.replace(/^[^#]*#/, "") : pointer([...path, ...keyword]);
   const blamed = quote(pointer(part === undefined ? instance : [...instance, part]));
   return `jsonschema: ${blamed} does not validate with ${station}#${location}: ${reason}`;
 };
 
 /**
- * Of ajv's errors the one that Memphis would tell: the first, which is the innermost, unless a `oneOf` has failed for
- * having two branches that match: then those that don't are not to blame.
+ * The error that the Memphis API reports: the first one, which is the innermost. The exception is a `oneOf` with several
+ * matching branches: then the errors of the other branches are not the reason.
  */
 const decisive = (errors: readonly ErrorObject[]): ErrorObject | undefined =>
   errors.find(({ keyword, params }) => keyword === "oneOf" && params["passingSchemas"] !== null) ?? errors[0];

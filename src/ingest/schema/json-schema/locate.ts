@@ -1,12 +1,13 @@
-/** Where in a schema a part of it stands, by the way that validation came: through each `$ref`, not to its target. */
+/**
+ * Values and locations as the Go library github.com/santhosh-tekuri/jsonschema v5 writes them, whose texts Memphis clients
+ * know. The location of a keyword is the path that validation took: it contains each `$ref`, not the target of the `$ref`.
+ */
 
-/** How github.com/santhosh-tekuri/jsonschema v5, whose words Memphis' clients know, writes values and locations. */
-
-/** Text between single quotes, escaped as Go does it. */
+/** A text in single quotes, escaped as in Go. */
 export const quote = (text: string): string =>
   `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 
-/** A float64 as Go prints it: with an exponent of two digits or more below 1e-4 and from a million on. */
+/** A float64 as Go prints it: below 1e-4 and from one million with an exponent of at least two digits. */
 export const float = (value: unknown): string => {
   const number = Number(value);
   const [digits = "", exponent = "0"] = number.toExponential().split("e");
@@ -15,13 +16,13 @@ export const float = (value: unknown): string => {
   return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
 };
 
-/** A constant of the schema; numbers stand between quotes like strings, which is how the library keeps them. */
+/** A constant of the schema. Numbers are quoted, because the Go library keeps them as strings. */
 export const constant = (value: unknown): string => {
   if (value === null) return "<nil>";
   return typeof value === "number" ? `"${value}"` : JSON.stringify(value);
 };
 
-/** JSON's name for a value's type; it knows no integer. */
+/** The JSON type of a value. An integer is a number. */
 export const typeOf = (value: unknown): string => {
   if (value === null) return "null";
   return Array.isArray(value) ? "array" : typeof value;
@@ -33,18 +34,18 @@ const token = (name: string): string =>
     .replace(/%(24|26|2B|3A|3D|40)/g, decodeURIComponent)
     .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** The tokens of a pointer as ajv gives it, unescaped. */
+/** The unescaped tokens of a JSON pointer from ajv. */
 export const tokensOf = (pointer: string): string[] =>
   pointer
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 
-/** A pointer to the value at fault; where a name is at fault, to its member. */
+/** The tokens as a JSON pointer, escaped for a URL's path. */
 export const pointer = (tokens: readonly string[]): string =>
   tokens.map((name) => `/${token(name)}`).join("");
 
-/** Keywords whose schemas judge the same value, and those whose schemas judge a member or an item of it. */
+/** Keywords whose schemas apply to the same value, and keywords whose schemas apply to its members or items (INSIDE…). */
 const IN_PLACE = ["not", "if", "then", "else", "propertyNames"];
 const IN_PLACE_MANY = ["allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies"];
 const INSIDE = [
@@ -61,7 +62,7 @@ const INSIDE_MANY = ["patternProperties"];
 interface Step {
   readonly node: unknown;
   readonly path: readonly string[];
-  /** How much of the instance's path this node is still above. */
+  /** The rest of the path from the value of this node to the target's value. */
   readonly instance: readonly string[];
 }
 
@@ -70,8 +71,8 @@ type SchemaObject = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is SchemaObject => typeof value === "object" && value !== null;
 
 /**
- * The tokens from `root` to `target` (a part of it, by identity) when it judges the value at `instance`; undefined
- * where no such way is found, as through a `$dynamicRef`.
+ * The path from the schema `root` to its part `target`, which applied to the value at `instance`. The target is found by
+ * object identity. undefined: no path was found, for example because it contains a `$dynamicRef`.
  */
 export const locate = (
   root: unknown,
@@ -122,7 +123,7 @@ const entriesOf = (schemas: unknown, path: readonly string[], instance: readonly
     ? Object.entries(schemas).map(([name, node]) => ({ node, path: [...path, name], instance }))
     : [];
 
-/** A `$ref` within its document: by JSON pointer; one by anchor isn't followed. */
+/** The target of a `$ref` that is a JSON pointer in the same document. Anchors are not followed. */
 const resolve = (root: unknown, reference: string): unknown => {
   if (!/^#(\/|$)/.test(reference)) return undefined;
   return tokensOf(decodeURIComponent(reference.slice(1))).reduce<unknown>(

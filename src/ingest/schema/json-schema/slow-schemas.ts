@@ -1,11 +1,9 @@
-/** Warnings of JSON Schemas on which one event can take quadratic time or worse. */
+/** Warns about JSON Schemas with which one event can take quadratic time or more to validate. */
 import { readFile } from "node:fs/promises";
 import { pointer } from "./locate.ts";
 import type { SchemaDeclaration } from "../validator.ts";
 
-/** Finds regular expressions that can take quadratic time or worse: a repetition inside a repetition. */
-
-/** Escapes, classes, opening brackets of groups, quantifiers, and single characters. */
+/** The tokens of a regular expression: escapes, classes, group openings, quantifiers and single characters. */
 const TOKEN =
   /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\dA-Fa-f]{4}|x[\dA-Fa-f]{2}|k<[^>]*>|.)|\[(?:\\.|[^\]\\])*\]|\((?:\?(?:[:=!]|<[=!]|<[^>]+>))?|[*+?]\??|\{\d+(?:,\d*)?\}\??|./gsu;
 
@@ -28,12 +26,12 @@ interface Group {
 
 const newGroup = (): Group => ({ atoms: [], repeated: [], hasChoice: false });
 
-/** The most repetitions that a quantifier allows; undefined: the token is no quantifier. */
-const most = (token: string): number | undefined => {
+/** The maximum of a quantifier; undefined: the token is not a quantifier. */
+const maximumOf = (token: string): number | undefined => {
   const counts = /^\{(\d+)(,?)(\d*)\}/.exec(token);
   if (counts !== null) {
-    const [, least, comma, highest] = counts;
-    if (comma === "") return Number(least);
+    const [, lowest, comma, highest] = counts;
+    if (comma === "") return Number(lowest);
     return highest === "" ? Infinity : Number(highest);
   }
   return { "*": Infinity, "+": Infinity, "?": 1 }[token.length < 3 ? token.charAt(0) : ""];
@@ -41,7 +39,7 @@ const most = (token: string): number | undefined => {
 
 const ASCII = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
 
-/** What an atom matches of ASCII; of one that can't be compiled alone, everything. */
+/** The ASCII characters that an atom matches. If it can't be compiled alone, all of them. */
 const charactersOf = (source: string): ReadonlySet<string> => {
   try {
     const single = new RegExp(`^(?:${source})$`, "su");
@@ -51,7 +49,7 @@ const charactersOf = (source: string): ReadonlySet<string> => {
   }
 };
 
-/** Each round of the group begins or ends with a character that no repetition in it can match. */
+/** True if each round of the group begins or ends with a character that no repetition in the group can match. */
 const hasSeparator = ({ atoms, repeated, hasChoice }: Group): boolean => {
   if (hasChoice) return false;
   const loops = repeated.map(charactersOf);
@@ -65,7 +63,7 @@ const hasSeparator = ({ atoms, repeated, hasChoice }: Group): boolean => {
 const sourcesOf = ({ atoms }: Group): readonly string[] =>
   atoms.flatMap(({ source, group }) => source ?? (group === undefined ? [] : sourcesOf(group)));
 
-/** A repetition of the last atom in `group`. True: it makes the expression slow. */
+/** Records that the last atom of `group` is repeated. Returns true if this makes the expression slow. */
 const repeat = (group: Group, atom: Atom): boolean => {
   if (atom.group === undefined) {
     group.repeated.push(atom.source ?? "");
@@ -75,8 +73,8 @@ const repeat = (group: Group, atom: Atom): boolean => {
   return atom.group.repeated.length > 0 && !hasSeparator(atom.group);
 };
 
-/** Adds a token that is no quantifier; the last of `open` is the group that is being read. */
-const place = (token: string, open: Group[]): void => {
+/** Adds a token that is not a quantifier. `open` has the open groups, innermost last. */
+const addToken = (token: string, open: Group[]): void => {
   const group = open.at(-1) ?? newGroup();
   if (token === "|") {
     group.hasChoice = true;
@@ -92,15 +90,15 @@ const place = (token: string, open: Group[]): void => {
   }
 };
 
-/** True if a repeated group repeats something in itself, and nothing separates its rounds. */
+/** True if a repeated group contains a repetition, and no character separates the rounds of the group. */
 export const isSlowPattern = (pattern: string): boolean => {
   const open = [newGroup()];
   for (const [token] of pattern.matchAll(TOKEN)) {
     const group = open.at(-1);
     const atom = group?.atoms.at(-1);
-    const times = most(token);
+    const times = maximumOf(token);
     if (times === undefined || group === undefined || atom === undefined) {
-      place(token, open);
+      addToken(token, open);
       continue;
     }
     atom.quantified = true;
@@ -116,15 +114,15 @@ interface Declared {
 
 type SchemaObject = Readonly<Record<string, unknown>>;
 
-/** Their values are data, not schemas. */
+/** Keywords whose values are data, not schemas. */
 const DATA = new Set(["const", "enum", "default", "examples"]);
 
-/** With at most this many items, `uniqueItems` is fast enough whatever the items are. */
+/** Up to this number of items, `uniqueItems` is fast enough for items of every type. */
 const FEW_ITEMS = 1000;
 
 const isObject = (value: unknown): value is SchemaObject => typeof value === "object" && value !== null;
 
-/** Reads each station's JSON Schema: a line for each slow keyword. What can't be read is a fault, and told elsewhere. */
+/** One line for each slow keyword in the stations' JSON Schemas. An unreadable file has no line: `loadStations` reports it. */
 export const slowSchemas = async (stations: readonly Declared[]): Promise<readonly string[]> => {
   const found = await Promise.all(
     stations.map(async ({ name, schema }) => {
@@ -138,7 +136,7 @@ export const slowSchemas = async (stations: readonly Declared[]): Promise<readon
   return found.flat();
 };
 
-/** The end of a warning for each slow keyword. */
+/** One text for each slow keyword, without the station and the file. */
 export const slowKeywords = (root: unknown): readonly string[] => {
   const lines: string[] = [];
   const waiting: { node: unknown; path: readonly string[] }[] = [{ node: root, path: [] }];
@@ -175,7 +173,7 @@ const keywordsOf = (node: SchemaObject, at: string): readonly string[] => {
   ];
 };
 
-/** As ajv decides: it compares each item with each other one unless `items` has a type that is a scalar. */
+/** ajv compares every pair of items, unless the type of `items` is a scalar. */
 const isSlowUnique = ({ uniqueItems, maxItems, items }: SchemaObject): boolean => {
   if (uniqueItems !== true || (typeof maxItems === "number" && maxItems <= FEW_ITEMS)) return false;
   const types = isObject(items) ? [items["type"]].flat().filter((type) => type !== undefined) : [];
