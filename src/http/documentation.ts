@@ -37,6 +37,31 @@ export interface Documentation {
   readonly errors: readonly ErrorCode[];
 }
 
+/** Failures of the station in the path. */
+export const STATION_ERRORS = [
+  "STATION_NAME_INVALID",
+  "STATION_FORBIDDEN",
+  "STATION_UNKNOWN",
+] as const satisfies ErrorCode[];
+
+/** Failures of storing an event. */
+export const STORE_ERRORS = [
+  "BROKER_UNAVAILABLE",
+  "BROKER_AMBIGUOUS",
+  "OVERLOADED",
+] as const satisfies ErrorCode[];
+
+/** Refusals of one event because of its content. */
+export const EVENT_ERRORS = [
+  "SCHEMA_REFUSED",
+  "KEY_REFUSED",
+  "KEY_TOO_LARGE",
+  "RECORD_TOO_LARGE",
+  "RECORD_REFUSED",
+  "RECORD_HEADERS_TOO_MANY",
+  "RECORD_HEADERS_TOO_LARGE",
+] as const satisfies ErrorCode[];
+
 export const json = (schema: z.ZodType): Content => ({ "application/json": schema });
 
 export const stationName: Parameter = {

@@ -1,6 +1,6 @@
 /** The routes that tail a station and store a test event. */
 import { z } from "zod";
-import { type Documentation, json, stationName } from "../../documentation.ts";
+import { type Documentation, EVENT_ERRORS, json, stationName, STORE_ERRORS } from "../../documentation.ts";
 
 const TAG = "Operations";
 
@@ -96,15 +96,7 @@ export const produceTestEvent: Documentation = {
     "CLOUDEVENT_INVALID",
     "STATION_NAME_INVALID",
     "STATION_UNKNOWN",
-    "SCHEMA_REFUSED",
-    "KEY_REFUSED",
-    "KEY_TOO_LARGE",
-    "RECORD_TOO_LARGE",
-    "RECORD_REFUSED",
-    "RECORD_HEADERS_TOO_MANY",
-    "RECORD_HEADERS_TOO_LARGE",
-    "OVERLOADED",
-    "BROKER_UNAVAILABLE",
-    "BROKER_AMBIGUOUS",
+    ...EVENT_ERRORS,
+    ...STORE_ERRORS,
   ],
 };

@@ -1,9 +1,18 @@
 /** The producing routes of the REST Proxy API. */
 import { z } from "zod";
 import type { ErrorCode } from "../../../errors.ts";
-import { json, type Answer, type Content, type Documentation, type Parameter } from "../../documentation.ts";
+import {
+  type Answer,
+  type Content,
+  type Documentation,
+  EVENT_ERRORS,
+  json,
+  type Parameter,
+  STATION_ERRORS,
+  STORE_ERRORS,
+} from "../../documentation.ts";
 import { recordShape } from "./record.ts";
-import { v2RecordShape } from "./v2.ts";
+import { V2_TYPE, v2RecordShape } from "./v2.ts";
 import { restProxyError } from "../../openapi/error-responses.ts";
 
 export const TAG = "REST Proxy";
@@ -26,18 +35,8 @@ const alwaysStatus200: Parameter = {
   schema: z.string(),
 };
 
-const OF_TOPIC = [
-  "STATION_FORBIDDEN",
-  "STATION_UNKNOWN",
-  "STATION_NAME_INVALID",
-] as const satisfies ErrorCode[];
-const OF_BROKER = [
-  "BROKER_UNAVAILABLE",
-  "BROKER_AMBIGUOUS",
-  "OVERLOADED",
-  "RATE_LIMITED",
-] as const satisfies ErrorCode[];
-const OF_BODY = [
+const PRODUCE_ERRORS = [...STATION_ERRORS, ...STORE_ERRORS, "RATE_LIMITED"] as const satisfies ErrorCode[];
+const BODY_ERRORS = [
   "CONTENT_TYPE_UNSUPPORTED",
   "BODY_EMPTY",
   "JSON_INVALID",
@@ -45,15 +44,6 @@ const OF_BODY = [
   "REQUEST_INVALID",
   "REGISTRY_MISSING",
   "CLOUDEVENT_INVALID",
-] as const satisfies ErrorCode[];
-const OF_RECORD = [
-  "PARTITION_UNKNOWN",
-  "SCHEMA_REFUSED",
-  "KEY_REFUSED",
-  "KEY_TOO_LARGE",
-  "RECORD_TOO_LARGE",
-  "RECORD_HEADERS_TOO_MANY",
-  "RECORD_HEADERS_TOO_LARGE",
 ] as const satisfies ErrorCode[];
 
 const data = z
@@ -105,7 +95,7 @@ export const produceRecords: Documentation = {
       content: json(z.union([report, restProxyError])),
     },
   },
-  errors: [...OF_TOPIC, ...OF_BODY, ...OF_RECORD, ...OF_BROKER],
+  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "PARTITION_UNKNOWN", ...EVENT_ERRORS],
 };
 
 export const produceRecordsBatch: Documentation = {
@@ -129,10 +119,10 @@ export const produceRecordsBatch: Documentation = {
       ),
     },
   },
-  errors: [...OF_TOPIC, ...OF_BODY, "BATCH_INVALID", ...OF_BROKER],
+  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "BATCH_INVALID"],
 };
 
-export const v2 = (schema: z.ZodType): Content => ({ "application/vnd.kafka.v2+json": schema });
+export const v2 = (schema: z.ZodType): Content => ({ [V2_TYPE]: schema });
 
 const v2Body = (data: z.ZodType): z.ZodType =>
   z.strictObject({
@@ -182,7 +172,7 @@ const produceV2 = {
     },
   },
   answers: { 200: offsets },
-  errors: [...OF_TOPIC, ...OF_BODY, "SHAPE_INVALID", ...OF_BROKER],
+  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "SHAPE_INVALID"],
 } as const satisfies Partial<Documentation>;
 
 export const produceToTopic: Documentation = {

@@ -1,7 +1,7 @@
 /** The read-only routes of the REST Proxy API: the cluster, the topics and their partitions. */
 import { z } from "zod";
 import type { ErrorCode } from "../../../errors.ts";
-import { json, type Content, type Documentation } from "../../documentation.ts";
+import { json, type Content, type Documentation, STATION_ERRORS } from "../../documentation.ts";
 import { cluster, partition, TAG, topic, v2 } from "./documentation.ts";
 
 const metadata = z.looseObject({ self: z.string() });
@@ -78,11 +78,12 @@ export const listTopicNames: Documentation = {
   errors: ["BROKER_UNAVAILABLE"],
 };
 
-const OF_LOOKS = [
+const V2_ERRORS = [
   "STATION_FORBIDDEN",
   "STATION_UNKNOWN",
   "BROKER_UNAVAILABLE",
 ] as const satisfies ErrorCode[];
+const V3_ERRORS = [...STATION_ERRORS, "BROKER_UNAVAILABLE"] as const satisfies ErrorCode[];
 
 export const showTopic: Documentation = {
   id: "showTopic",
@@ -90,7 +91,7 @@ export const showTopic: Documentation = {
   summary: "v3: show a topic",
   path: { cluster, topic },
   answers: { 200: { description: "The topic.", content: json(topicView) } },
-  errors: ["STATION_NAME_INVALID", ...OF_LOOKS],
+  errors: V3_ERRORS,
 };
 
 const partitionView = z
@@ -114,7 +115,7 @@ export const listPartitions: Documentation = {
   answers: {
     200: { description: "The partitions.", content: listOf("KafkaPartitionList", partitionView) },
   },
-  errors: ["STATION_NAME_INVALID", ...OF_LOOKS],
+  errors: V3_ERRORS,
 };
 
 export const showPartition: Documentation = {
@@ -123,7 +124,7 @@ export const showPartition: Documentation = {
   summary: "v3: show a partition",
   path: { cluster, topic, partition },
   answers: { 200: { description: "The partition.", content: json(partitionView) } },
-  errors: ["STATION_NAME_INVALID", "PARTITION_UNKNOWN", ...OF_LOOKS],
+  errors: ["PARTITION_UNKNOWN", ...V3_ERRORS],
 };
 
 const v2Partition = z
@@ -149,7 +150,7 @@ export const describeTopic: Documentation = {
       ),
     },
   },
-  errors: [...OF_LOOKS],
+  errors: V2_ERRORS,
 };
 
 export const describePartitions: Documentation = {
@@ -158,7 +159,7 @@ export const describePartitions: Documentation = {
   summary: "v2: list the partitions of a topic",
   path: { topic },
   answers: { 200: { description: "The partitions.", content: v2(z.array(v2Partition)) } },
-  errors: [...OF_LOOKS],
+  errors: V2_ERRORS,
 };
 
 export const describePartition: Documentation = {
@@ -167,7 +168,7 @@ export const describePartition: Documentation = {
   summary: "v2: show a partition",
   path: { topic, partition },
   answers: { 200: { description: "The partition.", content: v2(v2Partition) } },
-  errors: ["PARTITION_UNKNOWN", ...OF_LOOKS],
+  errors: ["PARTITION_UNKNOWN", ...V2_ERRORS],
 };
 
 export const describeOffsets: Documentation = {
@@ -182,5 +183,5 @@ export const describeOffsets: Documentation = {
       content: v2(z.object({ beginning_offset: z.int(), end_offset: z.int() })),
     },
   },
-  errors: ["PARTITION_UNKNOWN", ...OF_LOOKS],
+  errors: ["PARTITION_UNKNOWN", ...V2_ERRORS],
 };

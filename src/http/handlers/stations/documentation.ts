@@ -5,10 +5,13 @@ import type { ErrorCode } from "../../../errors.ts";
 import {
   type Answer,
   type Documentation,
+  EVENT_ERRORS,
   idempotencyKey,
   json,
   prefer,
+  STATION_ERRORS,
   stationName,
+  STORE_ERRORS,
 } from "../../documentation.ts";
 import { wanted } from "./consume.ts";
 import { representation } from "../../openapi/error-responses.ts";
@@ -47,25 +50,11 @@ const batchAnswers: Documentation["answers"] = {
   },
 };
 
-const OF_STATION = [
-  "STATION_NAME_INVALID",
-  "STATION_FORBIDDEN",
-  "STATION_UNKNOWN",
-] as const satisfies ErrorCode[];
-const OF_BROKER = ["BROKER_UNAVAILABLE", "BROKER_AMBIGUOUS", "OVERLOADED"] as const satisfies ErrorCode[];
-const OF_PRODUCING = [
-  ...OF_STATION,
-  ...OF_BROKER,
+const PRODUCE_ERRORS = [
+  ...STATION_ERRORS,
+  ...STORE_ERRORS,
   "RATE_LIMITED",
   "HEADER_RESERVED",
-] as const satisfies ErrorCode[];
-const OF_RECORD = [
-  "SCHEMA_REFUSED",
-  "KEY_REFUSED",
-  "KEY_TOO_LARGE",
-  "RECORD_TOO_LARGE",
-  "RECORD_HEADERS_TOO_MANY",
-  "RECORD_HEADERS_TOO_LARGE",
 ] as const satisfies ErrorCode[];
 
 const event = z.unknown().meta({ description: "The event. The gateway stores exactly these bytes." });
@@ -104,8 +93,8 @@ export const produceSingle: Documentation = {
   },
   answers: { 200: stored },
   errors: [
-    ...OF_PRODUCING,
-    ...OF_RECORD,
+    ...PRODUCE_ERRORS,
+    ...EVENT_ERRORS,
     "CONTENT_TYPE_UNSUPPORTED",
     "CLOUDEVENT_INVALID",
     "REQUEST_INVALID",
@@ -131,7 +120,7 @@ export const produceBatch: Documentation = {
   },
   answers: batchAnswers,
   errors: [
-    ...OF_PRODUCING,
+    ...PRODUCE_ERRORS,
     "CONTENT_TYPE_UNSUPPORTED",
     "CLOUDEVENT_INVALID",
     "REQUEST_INVALID",
@@ -152,7 +141,7 @@ export const produceBeacon: Documentation = {
   errors: [
     "UNAUTHORIZED",
     "ORIGIN_FORBIDDEN",
-    ...OF_PRODUCING,
+    ...PRODUCE_ERRORS,
     "CONTENT_TYPE_UNSUPPORTED",
     "REQUEST_UNSUPPORTED",
     "JSON_TOO_DEEP",
@@ -181,7 +170,7 @@ export const produceStream: Documentation = {
       content: { "application/x-ndjson": z.string() },
     },
   },
-  errors: [...OF_PRODUCING, "CONTENT_TYPE_UNSUPPORTED", "REQUEST_INVALID"],
+  errors: [...PRODUCE_ERRORS, "CONTENT_TYPE_UNSUPPORTED", "REQUEST_INVALID"],
 };
 
 export const consumeBatch: Documentation = {
@@ -213,7 +202,7 @@ export const consumeBatch: Documentation = {
     },
   },
   errors: [
-    ...OF_STATION,
+    ...STATION_ERRORS,
     "GROUP_FORBIDDEN",
     "REQUEST_INVALID",
     "BROKER_UNAVAILABLE",
