@@ -1,4 +1,4 @@
-/** `POST /v3/clusters/:cluster/topics/:topic/records:batch`: named records, each with its outcome. */
+/** `POST /v3/clusters/:cluster/topics/:topic/records:batch`: a list of records, each with an id and its own outcome. */
 import { z } from "zod";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
@@ -27,12 +27,12 @@ const batchShape = z.strictObject({ entries: z.array(z.unknown()) });
 
 const LONGEST_ID = 80;
 
-/** Characters, of which some take two units of JavaScript's strings. */
+/** Counts characters. A character outside the basic plane counts once, but has the length 2 in JavaScript. */
 const isId = (text: string): boolean =>
   text !== "" && text.length <= 2 * LONGEST_ID && Array.from(text).length <= LONGEST_ID;
 
-/** What names an entry, before its record is looked at. */
-const namedShape = z.looseObject({
+/** The id is checked before the record, because the report of a wrong record has the id too. */
+const entryIdShape = z.looseObject({
   id: z.string().refine(isId, `must have 1 to ${LONGEST_ID} characters`),
 });
 
@@ -69,10 +69,17 @@ interface Entry extends Item {
 
 const invalid = (message: string): GatewayError => new GatewayError("BATCH_INVALID", { message });
 
-/** Throws JSON_INVALID, JSON_TOO_DEEP, REQUEST_INVALID for a body that is no object, and BATCH_INVALID where the batch as a whole isn't one. */
+/**
+ * Finds and counts the entries. Throws JSON_INVALID, JSON_TOO_DEEP, REQUEST_INVALID if the body is not an object, and
+ * BATCH_INVALID if the batch as a whole is wrong.
+ */
 const findEntries = (body: Buffer, { contentLimits, maxEntries }: RestProxyDependencies): EventList => {
   const refuse = ({ fault, index }: ListFault): GatewayError =>
-    invalid(fault === "too many" ? `entries: more than ${maxEntries}` : `entries.${index} must be an object`);
+    invalid(
+      fault === "too many"
+        ? `entries must have at most ${maxEntries} entries; send the others in another batch`
+        : `entries.${index} must be an object`,
+    );
   const limits = { ...contentLimits, maxEvents: maxEntries };
   const { outside, list } = openEnvelope(body, { name: "entries", refuse, ...limits });
   if (typeof outside !== "object" || outside === null || Array.isArray(outside))
@@ -83,27 +90,28 @@ const findEntries = (body: Buffer, { contentLimits, maxEntries }: RestProxyDepen
   return list;
 };
 
-/** Rejects with BATCH_INVALID at the first entry that makes the batch none. */
+/** Rejects with BATCH_INVALID at the first entry that makes the whole batch wrong. */
 const readEntries = async (list: EventList, context: RestProxyDependencies): Promise<readonly Entry[]> => {
   const entries: Entry[] = [];
   const ids = new Set<string>();
   await paced(list.count, (i) => {
     const entry = readEntry(list.at(i), i, context);
-    if (ids.has(entry.id)) throw invalid("entries: an id comes twice");
+    if (ids.has(entry.id))
+      throw invalid(`entries.${i}.id must be unique in the batch (got ${JSON.stringify(entry.id)} twice)`);
     ids.add(entry.id);
     entries.push(entry);
   });
   return entries;
 };
 
-/** An unknown field refuses the whole batch, as in the original; any other fault is the entry's own. */
+/** An unknown field refuses the whole batch, as in Confluent's REST Proxy. Any other fault refuses this entry only. */
 const readEntry = (bytes: Buffer, index: number, context: RecordContext): Entry => {
-  const named = namedShape.safeParse(parseJson(bytes, context.contentLimits), OUR_WORDS);
-  if (!named.success) throw invalid(faultIn(named.error, ["entries", index]));
-  const { id } = named.data;
+  const withId = entryIdShape.safeParse(parseJson(bytes, context.contentLimits), OUR_WORDS);
+  if (!withId.success) throw invalid(faultIn(withId.error, ["entries", index]));
+  const { id } = withId.data;
   try {
-    if (hasManyHeaders(named.data, context)) throw new GatewayError("RECORD_HEADERS_TOO_MANY");
-    const entry = entryShape.safeParse(named.data, OUR_WORDS);
+    if (hasManyHeaders(withId.data, context)) throw new GatewayError("RECORD_HEADERS_TOO_MANY");
+    const entry = entryShape.safeParse(withId.data, OUR_WORDS);
     if (entry.success)
       return { id, ...readRecord(entry.data, { bytes, spans: membersOf(bytes, 0, PARTS).spans }, context) };
     if (isUnknownField(entry.error)) throw invalid(faultIn(entry.error));

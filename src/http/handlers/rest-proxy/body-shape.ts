@@ -1,39 +1,38 @@
-/** What is wrong with a body, in one sentence. */
+/**
+ * Request bodies of the REST Proxy API: the content type, the list of records inside an object, and the text for a wrong
+ * shape.
+ */
 import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
-import {
-  type EventList,
-  eventListAt,
-  type EventListLimits,
-  tooManyEvents,
-} from "../../../ingest/content/event-list.ts";
+import { type EventList, eventListAt, type EventListLimits } from "../../../ingest/content/event-list.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
 import { afterSpace, type ListFault } from "../../../lib/json-list.ts";
 import { memberOf, OPEN_BRACE, OPEN_BRACKET } from "../../../lib/json-scan.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { faultOf } from "../../faults.ts";
 
-/** A body that is an object around a list of objects: the list is found and counted, and the rest is parsed without it. */
-
 interface BodyEnvelope {
-  /** The body with an empty list in the list's place. */
+  /** The parsed body, in which the list is empty. */
   readonly outside: unknown;
-  /** undefined: there is no such list, as `outside` shows. */
+  /** undefined if the body has no such list; `outside` then shows what it has instead. */
   readonly list: EventList | undefined;
 }
 
 interface EnvelopeOptions extends EventListLimits {
-  /** The list's name. */
+  /** Name of the member that holds the list. */
   readonly name: string;
-  /** The error for an element that is no object, or for a list that is too long. */
+  /** Returns the error for an element that is not an object, or for a list with too many elements. */
   readonly refuse: (fault: ListFault) => GatewayError;
 }
 
 const EMPTY_LIST = Buffer.from("[]");
 
-/** Throws JSON_INVALID, JSON_TOO_DEEP, and what `refuse` gives. */
+/**
+ * Finds and counts the elements of a list of objects, and parses the rest of the body. Throws JSON_INVALID, JSON_TOO_DEEP,
+ * and the error that `refuse` returns.
+ */
 export const openEnvelope = (body: Buffer, { name, refuse, ...limits }: EnvelopeOptions): BodyEnvelope => {
   const start = afterSpace(body, 0);
   const at = body[start] === OPEN_BRACE ? memberOf(body, start, name) : -1;
@@ -47,12 +46,6 @@ export const openEnvelope = (body: Buffer, { name, refuse, ...limits }: Envelope
   return { outside: parseJson(outside, limits), list };
 };
 
-/** The usual answers, in the code of an API. */
-export const refusalOfList =
-  (name: string, most: number, invalid: (message: string) => GatewayError) =>
-  ({ fault, index }: ListFault): GatewayError =>
-    fault === "too many" ? tooManyEvents(most) : invalid(`${name}.${index} must be an object`);
-
 export const JSON_TYPE = "application/json";
 
 /** Throws CONTENT_TYPE_UNSUPPORTED. */
@@ -61,7 +54,7 @@ export const requireJson = ({ request }: AuthorisedCall): void => {
     throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
 };
 
-/** The first fault. An unknown field is called by its name. `at`: where the value lies in the body. */
+/** The text of the first fault. `at` is the path of the value in the body. */
 export const faultIn = ({ issues: [issue] }: z.ZodError, at: readonly PropertyKey[] = []): string => {
   if (issue?.code === "unrecognized_keys")
     return `Unrecognized field: ${[...at, ...issue.path, issue.keys[0] ?? ""].map(String).join(".")}`;

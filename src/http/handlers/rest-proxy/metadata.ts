@@ -1,4 +1,7 @@
-/** What a client may look at: the cluster, and the topics that it may produce to or read. In the shapes of REST Proxy 8.1. */
+/**
+ * The metadata routes: the cluster, and the topics and partitions that the caller may produce to or read. The answers have
+ * the shapes of REST Proxy 8.1.
+ */
 import { mayUseStation } from "../../../auth/permissions.ts";
 import { LOCAL_CLUSTER, type PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
@@ -10,12 +13,12 @@ import {
   partitionOf,
   partitionsOf,
   type RestProxyDependencies,
-  seenStation,
+  visibleStation,
 } from "./topic.ts";
 import { pathParameter } from "../../url.ts";
 import { V2_TYPE } from "./v2.ts";
 
-/** Clients pick a cluster out of the list before they produce; any other name is as good. */
+/** Some clients take the cluster id from this list before they produce. The other routes accept any id. */
 export const listClusters = (call: AuthorisedCall): void => {
   const self = urlOf(call, "/v3/clusters");
   sendJson(call.response, 200, {
@@ -33,7 +36,7 @@ export const listTopics =
   ({ listed }: RestProxyDependencies) =>
   async (call: AuthorisedCall): Promise<void> => {
     const clusterId = pathParameter(call.request, "cluster");
-    const stations = allowed(call, await listStations(listed));
+    const stations = visible(call, await listStations(listed));
     sendJson(call.response, 200, {
       kind: "KafkaTopicList",
       metadata: { self: urlOf(call, `${clusterPath(clusterId)}/topics`), next: null },
@@ -41,15 +44,17 @@ export const listTopics =
     });
   };
 
-/** v2: the names alone. */
+/** v2: the names only. */
 export const listTopicNames =
   ({ listed }: RestProxyDependencies) =>
   async (call: AuthorisedCall): Promise<void> => {
-    const names = allowed(call, await listStations(listed)).map(({ name }) => name);
-    sendText(call.response, 200, "application/vnd.kafka.v2+json", JSON.stringify(names));
+    sendV2(
+      call,
+      visible(call, await listStations(listed)).map(({ name }) => name),
+    );
   };
 
-const allowed = ({ principal }: AuthorisedCall, stations: readonly ListedStation[]) =>
+const visible = ({ principal }: AuthorisedCall, stations: readonly ListedStation[]) =>
   stations.filter(({ name, partitions }) => partitions !== null && mayUseStation(principal, "see", name));
 
 const urlOf = ({ request }: AuthorisedCall, path: string): string =>
@@ -76,7 +81,7 @@ const cluster = (call: AuthorisedCall, clusterId: string) => {
   };
 };
 
-/** A topic as v3 shows it. A list names topics by their stations, which the paths of this API take first. */
+/** A topic as v3 shows it. In lists the name is the name of the station, which is valid in the paths of this API. */
 interface ShownTopic {
   readonly name: string;
   readonly partitions: number | null;
@@ -105,28 +110,29 @@ const topicView = (
   };
 };
 
-/** One topic and its partitions, for callers that may produce to it or read it. In the shapes of REST Proxy 8.1. */
-
 type Handler = (call: AuthorisedCall) => Promise<void>;
 
-interface SeenTopic {
+interface VisibleTopic {
   readonly station: Station;
   readonly partitions: readonly PartitionInfo[];
 }
 
-/** Fails as `seenStation`; STATION_UNKNOWN too where the station's topic is missing. */
-const seenTopic = async (call: AuthorisedCall, dependencies: RestProxyDependencies): Promise<SeenTopic> => {
-  const station = await seenStation(call, dependencies.stations);
+/** Rejects like `visibleStation` and `partitionsOf`. */
+const visibleTopic = async (
+  call: AuthorisedCall,
+  dependencies: RestProxyDependencies,
+): Promise<VisibleTopic> => {
+  const station = await visibleStation(call, dependencies.stations);
   return { station, partitions: await partitionsOf(station, dependencies) };
 };
 
-const partitionIn = (call: AuthorisedCall, { partitions }: SeenTopic): PartitionInfo =>
+const partitionIn = (call: AuthorisedCall, { partitions }: VisibleTopic): PartitionInfo =>
   findPartition(partitions, partitionOf(call));
 
 export const showTopic =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
-    const { partitions } = await seenTopic(call, dependencies);
+    const { partitions } = await visibleTopic(call, dependencies);
     const shown = {
       name: pathParameter(call.request, "topic"),
       partitions: partitions.length,
@@ -138,7 +144,7 @@ export const showTopic =
 export const listPartitions =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
-    const { partitions } = await seenTopic(call, dependencies);
+    const { partitions } = await visibleTopic(call, dependencies);
     const path = topicPath(pathParameter(call.request, "cluster"), pathParameter(call.request, "topic"));
     sendJson(call.response, 200, {
       kind: "KafkaPartitionList",
@@ -150,7 +156,7 @@ export const listPartitions =
 export const showPartition =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
-    const partition = partitionIn(call, await seenTopic(call, dependencies));
+    const partition = partitionIn(call, await visibleTopic(call, dependencies));
     sendJson(call.response, 200, partitionView(call, partition));
   };
 
@@ -175,11 +181,11 @@ const sendV2 = ({ response }: AuthorisedCall, body: unknown): void => {
   sendText(response, 200, V2_TYPE, JSON.stringify(body));
 };
 
-/** v2: settings of topics are not shown, so that `configs` is empty. */
+/** v2: `configs` is always empty, because the gateway shows no settings of topics. */
 export const describeTopic =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
-    const { partitions } = await seenTopic(call, dependencies);
+    const { partitions } = await visibleTopic(call, dependencies);
     const name = pathParameter(call.request, "topic");
     sendV2(call, { name, configs: {}, partitions: partitions.map(v2PartitionView) });
   };
@@ -187,16 +193,16 @@ export const describeTopic =
 export const describePartitions =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
-    sendV2(call, (await seenTopic(call, dependencies)).partitions.map(v2PartitionView));
+    sendV2(call, (await visibleTopic(call, dependencies)).partitions.map(v2PartitionView));
   };
 
 export const describePartition =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
-    sendV2(call, v2PartitionView(partitionIn(call, await seenTopic(call, dependencies))));
+    sendV2(call, v2PartitionView(partitionIn(call, await visibleTopic(call, dependencies))));
   };
 
-/** Kafka's own number for "no leader" is -1. */
+/** A partition without a leader has the leader -1, as in Kafka. */
 const v2PartitionView = ({ partition, leader = -1, replicas, inSync }: PartitionInfo) => ({
   partition,
   leader,
@@ -207,11 +213,11 @@ const v2PartitionView = ({ partition, leader = -1, replicas, inSync }: Partition
   })),
 });
 
-/** v2: the first offset that can be read, and the next one to be written. */
+/** v2: the first offset that can be read, and the offset of the next record. */
 export const describeOffsets =
   (dependencies: RestProxyDependencies): Handler =>
   async (call) => {
-    const topic = await seenTopic(call, dependencies);
+    const topic = await visibleTopic(call, dependencies);
     const { partition: wanted } = partitionIn(call, topic);
     const marks = await dependencies.broker.watermarks(topic.station.topic);
     const found = marks.find(({ partition }) => partition === wanted);

@@ -1,16 +1,16 @@
-/** Key or value of a v3 record: `{type, data}`. */
+/** The key or the value of a v3 record: `{type, data}`. */
 import { z } from "zod";
 import { GatewayError } from "../../../errors.ts";
 import { fromBase64 } from "../../../ingest/content/content-type.ts";
 import { membersOf, type Span } from "../../../lib/json-scan.ts";
 
-/** Where the JSON of a part lies: what is taken out of it is stored with its own bytes. */
+/** The source bytes of a part. JSON data is stored as these bytes and is not serialized again. */
 export interface Source {
   readonly bytes: Buffer;
   readonly span: Span | undefined;
 }
 
-/** What would need a schema registry is taken apart only to say so. */
+/** These fields need a schema registry. The shape has them so that the error can say it. */
 const REGISTRY_FIELDS = [
   "schema",
   "schema_id",
@@ -34,11 +34,11 @@ export const partShape = z.strictObject({
 
 export interface RecordPart {
   readonly type: "BINARY" | "JSON" | "STRING";
-  /** null: `data` was null. */
+  /** null if `data` is null. */
   readonly bytes: Buffer | null;
 }
 
-/** Throws REGISTRY_MISSING for what only a registry could tell, and REQUEST_INVALID for data that aren't of their type. */
+/** Throws REGISTRY_MISSING if the part needs a schema registry, and REQUEST_INVALID if the data has another type. */
 export const readPart = (
   name: "key" | "value",
   given: z.output<typeof partShape> | null | undefined,

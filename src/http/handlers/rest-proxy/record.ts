@@ -1,4 +1,4 @@
-/** A record of the v3 API, from its JSON to an event: `{partition_id?, headers?, key?, value?, timestamp?}`. */
+/** Converts a record of the v3 API, `{partition_id?, headers?, key?, value?, timestamp?}`, to an event. */
 import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
@@ -17,7 +17,7 @@ import type { RestProxyDependencies } from "./topic.ts";
 
 export interface RecordContext {
   readonly contentLimits: ContentLimits;
-  /** Headers of one record. */
+  /** Maximum number of headers of one record. */
   readonly maxHeaders: number;
 }
 
@@ -27,7 +27,7 @@ interface V3Record {
   readonly value: RecordPart | undefined;
 }
 
-/** A record's text, and in it what `PARTS` names. */
+/** The JSON text of a record, and the positions of its `PARTS`. */
 interface RecordSource extends Pick<Members, "spans"> {
   readonly bytes: Buffer;
 }
@@ -42,7 +42,7 @@ export const recordShape = z.strictObject({
   timestamp: z.iso.datetime({ offset: true }).nullish(),
 });
 
-/** Asked before a record's shape is looked at, which costs something for each header. */
+/** Called before the shape is checked, because that check costs time for each header. */
 export const hasManyHeaders = (record: unknown, { maxHeaders }: Pick<RecordContext, "maxHeaders">): boolean =>
   typeof record === "object" &&
   record !== null &&
@@ -70,14 +70,14 @@ export const readRecord = (
 
 const LARGEST_PARTITION = 0x7fffffff;
 
-/** Throws PARTITION_UNKNOWN for what can't be a partition's number. */
+/** Throws PARTITION_UNKNOWN for a number that no partition can have. */
 export const partitionFrom = (given: number | null | undefined): Pick<IncomingEvent, "partition"> => {
   if (given === null || given === undefined) return {};
   if (given < 0 || given > LARGEST_PARTITION) throw new GatewayError("PARTITION_UNKNOWN");
   return { partition: given };
 };
 
-/** To Kafka a negative timestamp is none. */
+/** Throws REQUEST_INVALID for a negative timestamp, because Kafka reads it as "no timestamp". */
 const timestampOf = (text: string | null | undefined): Pick<IncomingEvent, "timestamp"> => {
   if (text === null || text === undefined) return {};
   const timestamp = Date.parse(text);
@@ -87,15 +87,15 @@ const timestampOf = (text: string | null | undefined): Pick<IncomingEvent, "time
   });
 };
 
-/** A key that is null is none: the station's own may take its place. */
+/** A null key counts as absent, so that the `key` setting of the station applies. */
 const keyOf = (key: RecordPart | undefined): Pick<IncomingEvent, "key"> =>
   key === undefined || key.bytes === null ? {} : { key: key.bytes };
 
 type Content = Pick<IncomingEvent, "contentType" | "headers" | "exactHeaders">;
 
 /**
- * The record's headers are the client's, in their order. A content type among them tells the station's schema more than
- * the value's type does.
+ * The record gets exactly the client's headers, in their order. A `content-type` header overrides the content type that
+ * follows from the type of the value.
  */
 const contentOf = (
   { headers: given }: z.output<typeof recordShape>,
@@ -113,20 +113,16 @@ const contentOf = (
   return { contentType, headers, exactHeaders: true };
 };
 
-/** A header from its value in base64. `place` is where it stands. Throws HEADER_RESERVED and REQUEST_INVALID. */
-export const recordHeaderOf = (
-  name: string,
-  text: string | null | undefined,
-  place: string,
-): RecordHeader => {
+/** Decodes a header from base64. `path` is its path in the record, for the error. Throws HEADER_RESERVED and REQUEST_INVALID. */
+export const recordHeaderOf = (name: string, text: string | null | undefined, path: string): RecordHeader => {
   if (isReservedHeader(name.toLowerCase()))
     throw new GatewayError("HEADER_RESERVED", {
-      message: `${place}: only the gateway writes ${name}; leave it out`,
+      message: `${path}: only the gateway writes ${name}; leave it out`,
     });
   if (text === null || text === undefined) return { name, value: null };
   const value = fromBase64(text);
   if (value !== undefined) return { name, value };
-  throw new GatewayError("REQUEST_INVALID", { message: `${place}.value must be base64` });
+  throw new GatewayError("REQUEST_INVALID", { message: `${path}.value must be base64` });
 };
 
 const requireCloudEvent = (event: Buffer | null, limits: ContentLimits): void => {
@@ -137,18 +133,14 @@ const requireCloudEvent = (event: Buffer | null, limits: ContentLimits): void =>
 
 const isContentType = ({ name }: RecordHeader): boolean => name.toLowerCase() === "content-type";
 
-/** One object of a v3 body or stream: its record, or what is wrong with it. */
-
+/** One record of a v3 body or stream, or the error for a record that can't be read. */
 export interface Item extends StreamItem, Reported {}
 
+/** Returns an error instead of an item if the text is not JSON: the texts after it can't be read either. */
 export type ReadItem = (text: Buffer) => Item | GatewayError;
 
 const unread = (event: GatewayError): Item => ({ event, key: undefined, value: undefined });
 
-/**
- * For the texts of one call. An error in place of an item means that nothing behind it can be taken: the text is no
- * JSON. Any other fault is the record's own.
- */
 export const itemReader = (context: RecordContext & Pick<RestProxyDependencies, "intake">): ReadItem => {
   const { maxEventBytes } = context.intake;
   return (text) => {

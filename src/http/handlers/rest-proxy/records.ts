@@ -1,4 +1,7 @@
-/** `POST /v3/clusters/:cluster/topics/:topic/records`: one JSON object or many, in a body with a length or a stream. */
+/**
+ * `POST /v3/clusters/:cluster/topics/:topic/records`: one or more records, one JSON object each. A body with a length is
+ * answered as a whole; a chunked body is a stream that is answered record by record.
+ */
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { createJsonCutter, type Cut } from "../../../ingest/stream/cutters.ts";
@@ -16,18 +19,16 @@ import { reporterOf } from "./report.ts";
 import { JSON_TYPE, requireJson } from "./body-shape.ts";
 import { type RestProxyDependencies, stationOfTopic } from "./topic.ts";
 
-/** v3 records on a connection that stays open. */
-
-/** Key, headers and names beside a value, and a value in base64 or with escapes. */
+/** Space for a value in base64 or with escapes, and for the key, the headers and the field names beside it. */
 const maxTextBytes = (maxEventBytes: number): number => 2 * maxEventBytes + 128 * 1024;
 
-/** A record that is too large ends a stream: its sender may go on with one that never ends. */
+/** A record that is too large ends the stream, because the rest of the record can be endless. */
 const endingAtTooLarge = (item: Item | GatewayError): Item | GatewayError => {
   if (item instanceof GatewayError || !(item.event instanceof GatewayError)) return item;
   return item.event.code === "RECORD_TOO_LARGE" ? item.event : item;
 };
 
-/** A topic that can't be produced to is each record's own failure: the headers have left before the first record came. */
+/** An error of the topic becomes the failure of each record, because the status 200 is sent before the first record arrives. */
 const streamRecords = async (call: AuthorisedCall, dependencies: RestProxyDependencies): Promise<void> => {
   const { intake, stations, streams } = dependencies;
   requirePlainStream(call);
@@ -61,7 +62,7 @@ export const produceRecords =
     return isStream ? streamRecords(call, dependencies) : answerBody(call, dependencies);
   };
 
-/** A sole record is the whole answer; of several each has its report. */
+/** The status of a single record is the status of the answer. Several records get one report each. */
 const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependencies): Promise<void> => {
   const { request, response } = call;
   const body = await dependencies.readBody(request);
@@ -78,7 +79,7 @@ const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependenc
   }
 };
 
-/** Throws a sole record's failure, BODY_EMPTY, and for all of the records RATE_LIMITED and EVENTS_TOO_MANY. */
+/** Rejects with the failure of a single record, with BODY_EMPTY, and for all records together with RATE_LIMITED and EVENTS_TOO_MANY. */
 const reportsOn = async (
   body: Buffer,
   call: AuthorisedCall,
@@ -102,11 +103,11 @@ const NOTHING = { key: undefined, value: undefined };
 
 interface Items {
   readonly items: readonly Item[];
-  /** What stands behind them and can't be read. */
+  /** The error for the text after the items, if that text can't be read. */
   readonly fault: GatewayError | undefined;
 }
 
-/** Throws EVENTS_TOO_MANY, BODY_EMPTY, and what is wrong with the first text. */
+/** Cuts the body into the texts of its records. Throws EVENTS_TOO_MANY, BODY_EMPTY, and the error of the first text. */
 const textsOf = (body: Buffer, { maxEvents }: RestProxyDependencies): Cut => {
   const cutter = createJsonCutter({ maxBytes: Infinity, maxTexts: maxEvents });
   const cut = cutter.push(body);
@@ -117,7 +118,7 @@ const textsOf = (body: Buffer, { maxEvents }: RestProxyDependencies): Cut => {
   return { texts, fault: last.fault };
 };
 
-/** Nothing behind a text that is no JSON is taken. */
+/** Stops at the first text that is not JSON. */
 const itemsOf = async (texts: readonly Buffer[], read: ReadItem): Promise<Items> => {
   const items: Item[] = [];
   let fault: GatewayError | undefined;
@@ -131,7 +132,7 @@ const itemsOf = async (texts: readonly Buffer[], read: ReadItem): Promise<Items>
 
 const NO_TEXT = Buffer.alloc(0);
 
-/** A topic that can't be produced to is each record's failure. */
+/** An error of the topic becomes the failure of each record. */
 const submit = async (
   call: AuthorisedCall,
   events: Events,

@@ -1,4 +1,4 @@
-/** What the v3 API tells of a record. */
+/** The report of one record in the v3 API. */
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../families.ts";
@@ -12,33 +12,30 @@ export interface Reported {
 }
 
 export interface Reporter {
-  /** JSON of the report; `id` stands first where the record has one. */
+  /** Returns the report as JSON. If the record has an `id`, the report begins with it. */
   report(record: Reported, outcome: EventOutcome, id?: string): string;
 }
 
-/** Reports name cluster and topic as the path does. Those of one answer share its texts. */
+/** The reports contain the cluster and the topic of the path. `textOf` limits the error texts of one answer. */
 export const reporterOf = (call: AuthorisedCall, textOf?: TextOf): Reporter =>
   createReporter(pathParameter(call.request, "cluster"), pathParameter(call.request, "topic"), textOf);
 
-/**
- * Written by hand, because a stream writes one for each record: 0.1 µs, where an object and
- * JSON.stringify take 1.8 µs.
- */
+/** Writes the JSON by hand, because a stream has one report per record: 0.1 µs instead of 1.8 µs with JSON.stringify. */
 const createReporter = (
   clusterId: string,
   topic: string,
   textOf: TextOf = ({ message }) => message,
 ): Reporter => {
   const head = `"error_code":200,"cluster_id":${JSON.stringify(clusterId)},"topic_name":${JSON.stringify(topic)}`;
-  const timeOf = rememberedTime();
+  const timeOf = cachedTime();
   return {
     report: ({ key, value }, outcome, id) => {
       const begin = id === undefined ? "{" : `{"id":${JSON.stringify(id)},`;
       if (outcome.status === "failed")
         return begin + JSON.stringify(restProxyError(outcome.error, textOf(outcome.error))).slice(1);
       const { partition, offset, timestamp } = outcome;
-      const place = `"partition_id":${partition},"offset":${offset.toString()},"timestamp":"${timeOf(timestamp)}"`;
-      return `${begin}${head},${place}${part("key", key)}${part("value", value)}}`;
+      const position = `"partition_id":${partition},"offset":${offset.toString()},"timestamp":"${timeOf(timestamp)}"`;
+      return `${begin}${head},${position}${part("key", key)}${part("value", value)}}`;
     },
   };
 };
@@ -46,8 +43,8 @@ const createReporter = (
 const part = (name: string, given: RecordPart | undefined): string =>
   given === undefined ? "" : `,"${name}":{"type":"${given.type}","size":${given.bytes?.length ?? 0}}`;
 
-/** Records of one call share their time. */
-const rememberedTime = (): ((timestamp: number) => string) => {
+/** Formats a time only if it differs from the last one: records of one call often have the same time. */
+const cachedTime = (): ((timestamp: number) => string) => {
   let last = Number.NaN;
   let text = "";
   return (timestamp) => {

@@ -1,4 +1,4 @@
-/** `/v3` and `/topics`: producing and looking as with Confluent's REST Proxy, and a refusal of all the rest. */
+/** `/v3` and `/topics`: the producing and the metadata routes of Confluent's REST Proxy. All its other routes are refused. */
 import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
@@ -24,9 +24,7 @@ import { produceRecords } from "./records.ts";
 import type { RestProxyDependencies } from "./topic.ts";
 import { produceToTopic } from "./v2.ts";
 
-/** Everything else that a REST Proxy has: refused, whoever asks. */
-
-/** Paths whose other methods serve, and all that there may be beneath. */
+/** Every path of a REST Proxy. A request that no other route serves is refused here. */
 const PATHS = [
   "/v3/clusters",
   "/v3/clusters/:cluster",
@@ -48,8 +46,8 @@ const PATHS = [
 ] as const;
 
 /**
- * Credentials aren't looked at, a wrong one neither: none of them opens anything here, and the answer tells nothing.
- * Only who brings none is asked for one.
+ * A request with any credential gets ADMINISTRATION_DISABLED. The credential is not checked, because none gives access here
+ * and the answer reveals nothing. A request without a credential gets UNAUTHORIZED.
  */
 const refuse = ({ request }: Call): never => {
   const { authorization, "x-api-key": apiKey } = request.headers;
@@ -58,7 +56,7 @@ const refuse = ({ request }: Call): never => {
   throw new GatewayError(hasCredential ? "ADMINISTRATION_DISABLED" : "UNAUTHORIZED");
 };
 
-/** To stand behind the rows that serve. */
+/** These routes must come after all routes that serve requests. */
 const administrationRoutes: readonly OpenRoute[] = PATHS.map((path) => ({
   method: "ALL",
   path,
@@ -75,15 +73,15 @@ export const restProxyRoutes = (dependencies: RestProxyDependencies): readonly R
 
 const clientRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => [
   ...producingRoutes(dependencies),
-  ...lookingRoutes(dependencies),
+  ...metadataRoutes(dependencies),
 ];
 
-const ROW = { family: "rest-proxy", auth: "client" } as const;
+const ROUTE = { family: "rest-proxy", auth: "client" } as const;
 const CLUSTER = "/v3/clusters/:cluster";
 const TOPIC = `${CLUSTER}/topics/:topic`;
 
 const producingRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => {
-  const post = { ...ROW, method: "POST" } as const;
+  const post = { ...ROUTE, method: "POST" } as const;
   const toTopic = produceToTopic(dependencies);
   return [
     {
@@ -92,7 +90,7 @@ const producingRoutes = (dependencies: RestProxyDependencies): readonly ClientRo
       documentation: documentation.produceRecords,
       handler: produceRecords(dependencies),
     },
-    // The backslash keeps Express from taking the colon for a parameter's.
+    // The backslash stops Express from reading `:batch` as a parameter.
     {
       ...post,
       path: `${TOPIC}/records\\:batch`,
@@ -109,10 +107,10 @@ const producingRoutes = (dependencies: RestProxyDependencies): readonly ClientRo
   ];
 };
 
-type Look = readonly [path: string, documentation: Documentation, handler: ClientRoute["handler"]];
+type Row = readonly [path: string, documentation: Documentation, handler: ClientRoute["handler"]];
 
-const lookingRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => {
-  const looks: readonly Look[] = [
+const metadataRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => {
+  const rows: readonly Row[] = [
     ["/v3/clusters", metadata.listClusters, listClusters],
     [CLUSTER, metadata.showCluster, showCluster],
     [`${CLUSTER}/topics`, metadata.listTopics, listTopics(dependencies)],
@@ -125,8 +123,8 @@ const lookingRoutes = (dependencies: RestProxyDependencies): readonly ClientRout
     ["/topics/:topic/partitions/:partition", metadata.describePartition, describePartition(dependencies)],
     ["/topics/:topic/partitions/:partition/offsets", metadata.describeOffsets, describeOffsets(dependencies)],
   ];
-  return looks.map(([path, words, handler]) => ({
-    ...ROW,
+  return rows.map(([path, words, handler]) => ({
+    ...ROUTE,
     method: "GET",
     path,
     documentation: words,

@@ -1,4 +1,4 @@
-/** The station that a path's topic means, and whether the caller may use it. */
+/** Finds the station and the partition that a path of the REST Proxy API names, and checks the caller's right. */
 import { mayUseStation, type StationUse } from "../../../auth/permissions.ts";
 import type { Broker, PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
@@ -15,28 +15,26 @@ import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
 import { pathParameter } from "../../url.ts";
 
-/** What the routes of the REST Proxy API are made of. */
-
 export interface RestProxyDependencies {
   readonly stations: Pick<Stations, "resolve" | "existing" | "nameOfTopic">;
   readonly broker: Pick<Broker, "partitions" | "watermarks">;
-  /** What there is to be listed. */
+  /** Lists the stations for the routes that list topics. */
   readonly listed: StationListDependencies;
   readonly intake: Intake;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
   readonly streams: StreamSettings;
-  /** Headers of one record. */
+  /** Maximum number of headers of one record. */
   readonly maxHeaders: number;
-  /** Records of one call. */
+  /** Maximum number of records of one call. */
   readonly maxEvents: number;
-  /** Entries of one `records:batch`. */
+  /** Maximum number of entries of one `records:batch`. */
   readonly maxEntries: number;
-  /** Single records answer 200 with the error inside, as the original does. */
+  /** A refused single record answers 200 with the error in the body, as in Confluent's REST Proxy. */
   readonly alwaysStatus200: boolean;
 }
 
-/** undefined: the path names none. A partition that can't be a number doesn't exist. */
+/** Returns undefined if the path names no partition. Throws PARTITION_UNKNOWN if it names a partition that is not a number. */
 export const partitionOf = (call: AuthorisedCall): number | undefined => {
   const text = pathParameter(call.request, "partition");
   if (text === "") return undefined;
@@ -44,7 +42,7 @@ export const partitionOf = (call: AuthorisedCall): number | undefined => {
   return Number(text);
 };
 
-/** Fails with STATION_UNKNOWN if the station's topic is missing, and with BROKER_UNAVAILABLE. */
+/** Rejects with STATION_UNKNOWN if the topic of the station does not exist, and with BROKER_UNAVAILABLE. */
 export const partitionsOf = async (
   { name, topic }: Station,
   { broker }: Pick<RestProxyDependencies, "broker">,
@@ -54,7 +52,7 @@ export const partitionsOf = async (
   return partitions;
 };
 
-/** Throws PARTITION_UNKNOWN if the topic has no partition of this number. */
+/** Throws PARTITION_UNKNOWN if the topic has no partition with this number. */
 export const findPartition = (
   partitions: readonly PartitionInfo[],
   wanted: number | undefined,
@@ -66,18 +64,18 @@ export const findPartition = (
 
 type KnownStations = RestProxyDependencies["stations"];
 
-/** To produce to; created where that is allowed. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
+/** The station to produce to; it is created if `autoCreateStations` is on. Fails like `nameOfStation`, and with STATION_UNKNOWN. */
 export const stationOfTopic = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.resolve(nameOfStation(call, stations, "produce"));
 
-/** To look at; never created. Fails as `nameOfStation`, and with STATION_UNKNOWN. */
-export const seenStation = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
+/** The station to describe; it is never created. Fails like `nameOfStation`, and with STATION_UNKNOWN. */
+export const visibleStation = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.existing(nameOfStation(call, stations, "see"));
 
 /**
- * Fails with STATION_FORBIDDEN before anybody asks whether there is such a station: a caller without the right doesn't
- * learn that, and creates none. The name stays as it is; only the check of the right ignores the case.
- * In v3 a name that no topic can have fails with STATION_NAME_INVALID; v2 has no code for it.
+ * Throws STATION_FORBIDDEN before the station is looked up, so that a caller without the right does not learn whether the
+ * station exists and does not create it. The check of the right ignores the case; the returned name keeps it.
+ * In v3 a name that no topic can have throws STATION_NAME_INVALID; v2 has no error code for it.
  */
 const nameOfStation = (call: AuthorisedCall, stations: KnownStations, use: StationUse): string => {
   const topic = pathParameter(call.request, "topic");
@@ -90,7 +88,7 @@ const nameOfStation = (call: AuthorisedCall, stations: KnownStations, use: Stati
   });
 };
 
-/** As Kafka has it. */
+/** Kafka's rule for topic names. */
 const isTopicName = (text: string): boolean =>
   /^[a-zA-Z0-9._-]{1,249}$/.test(text) && text !== "." && text !== "..";
 

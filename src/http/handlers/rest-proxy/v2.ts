@@ -1,12 +1,16 @@
-/** `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: the v2 API. */
+/**
+ * `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: the v2 API. The body is
+ * `{records: [{key?, value?, partition?, timestamp?, headers?}]}`; the content type names the format of keys and values.
+ */
 import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
-import type { EventListLimits } from "../../../ingest/content/event-list.ts";
+import { type EventListLimits, tooManyEvents } from "../../../ingest/content/event-list.ts";
 import { parseJson } from "../../../ingest/content/json.ts";
 import type { EventOutcome, IncomingEvent } from "../../../ingest/produce.ts";
 import type { Station } from "../../../ingest/stations.ts";
+import type { ListFault } from "../../../lib/json-list.ts";
 import { membersOf, type Span } from "../../../lib/json-scan.ts";
 import { paced } from "../../../lib/event-loop.ts";
 import type { AuthorisedCall } from "../../call.ts";
@@ -16,7 +20,7 @@ import type { Events } from "../../intake.ts";
 import { sendText } from "../../respond.ts";
 import { createTexts, type TextOf } from "../../results.ts";
 import { hasManyHeaders, partitionFrom, recordHeaderOf } from "./record.ts";
-import { faultIn, isUnknownField, openEnvelope, refusalOfList } from "./body-shape.ts";
+import { faultIn, isUnknownField, openEnvelope } from "./body-shape.ts";
 import {
   findPartition,
   partitionOf,
@@ -25,7 +29,29 @@ import {
   stationOfTopic,
 } from "./topic.ts";
 
-/** The body of a v2 call, `{records: [{key?, value?, partition?, timestamp?, headers?}]}`; the format says what values are. */
+export const V2_TYPE = "application/vnd.kafka.v2+json";
+
+export const produceToTopic =
+  (dependencies: RestProxyDependencies) =>
+  async (call: AuthorisedCall): Promise<void> => {
+    const { request, facts } = call;
+    const format = embeddedFormatOf(request.headers["content-type"]);
+    const partition = partitionOf(call);
+    const body = await dependencies.readBody(request);
+    facts.bytes = body.length;
+    const { intake, contentLimits, maxEvents, maxHeaders } = dependencies;
+    const context = {
+      ...{ format, partition, maxHeaders },
+      limits: { ...contentLimits, maxEvents },
+    };
+    const found = intake.reading(call, body, () => findV2Records(body, context));
+    intake.expect(call, { events: found.count, bytes: 0 });
+    const events = await intake.reading(call, body, () => found.read());
+    const station = await stationOfTopic(call, dependencies.stations);
+    const outcomes = await intake.submit(call, station, events);
+    if (partition !== undefined) await requirePartition(partition, outcomes, station, dependencies);
+    sendText(call.response, 200, V2_TYPE, answer(outcomes));
+  };
 
 type EmbeddedFormat = "json" | "binary" | "text";
 
@@ -35,7 +61,7 @@ const REGISTRY_FORMATS = new Set(["avro", "jsonschema", "protobuf"]);
 
 const isFormat = (text: string): text is EmbeddedFormat => FORMATS.includes(text);
 
-/** Throws CONTENT_TYPE_UNSUPPORTED, and REGISTRY_MISSING for the formats that need a registry. */
+/** Throws CONTENT_TYPE_UNSUPPORTED, or REGISTRY_MISSING for a format that needs a schema registry. */
 const embeddedFormatOf = (contentType: string | undefined): EmbeddedFormat => {
   const [, format = ""] = CONTENT_TYPE.exec(mediaTypeOf(contentType ?? "")) ?? [];
   if (isFormat(format)) return format;
@@ -47,35 +73,35 @@ const embeddedFormatOf = (contentType: string | undefined): EmbeddedFormat => {
 
 interface V2Context {
   readonly format: EmbeddedFormat;
-  /** The path's goes before the records' own. */
+  /** The partition of the path. It overrides the partition of a record. */
   readonly partition: number | undefined;
   readonly limits: EventListLimits;
-  /** Headers of one record. */
+  /** Maximum number of headers of one record. */
   readonly maxHeaders: number;
 }
 
 export const v2RecordShape = z.strictObject({
   key: z.unknown().optional(),
-  /** Absent or null: a tombstone. */
+  /** If it is absent or null, the record is a tombstone. */
   value: z.unknown().optional(),
   partition: z.int().nullish(),
-  /** Strimzi's, as `headers`: milliseconds since the epoch. */
+  /** Milliseconds since the epoch. `timestamp` and `headers` are extensions of Strimzi's bridge. */
   timestamp: z.int().nullish(),
   headers: z.array(z.strictObject({ key: z.string(), value: z.string().nullish() })).nullish(),
 });
 
 type V2Record = z.output<typeof v2RecordShape>;
 
-/** Counted, and not yet read. */
+/** Records that are counted but not parsed yet. */
 interface V2Records {
   readonly count: number;
-  /** Rejects with REQUEST_INVALID and SHAPE_INVALID at the first record that has another shape. */
+  /** Rejects with REQUEST_INVALID or SHAPE_INVALID at the first record that has another shape. */
   read(): Promise<Events>;
 }
 
-/** What names a schema is ignored: the station has its own. */
-const call = z.strictObject({
-  /** Looked at one by one. */
+/** Schemas are ignored, because the schema of the station applies. */
+const bodyShape = z.strictObject({
+  /** Each record is checked by itself, later. */
   records: z.array(z.unknown()).nullish(),
   key_schema: z.unknown().optional(),
   key_schema_id: z.unknown().optional(),
@@ -85,14 +111,15 @@ const call = z.strictObject({
 
 /**
  * Counts the records. Throws JSON_INVALID, JSON_TOO_DEEP, EVENTS_TOO_MANY, REQUEST_INVALID for a member of another type, and
- * SHAPE_INVALID for an unknown member or no records. A record whose content is wrong is refused alone. JSON parts are slices of the
- * body.
+ * SHAPE_INVALID for an unknown member or no records. A record with wrong content is refused alone. JSON keys and values are
+ * slices of the body.
  */
 const findV2Records = (body: Buffer, context: V2Context): V2Records => {
   const { limits } = context;
-  const refuse = refusalOfList("records", limits.maxEvents, wrongType);
+  const refuse = ({ fault, index }: ListFault): GatewayError =>
+    fault === "too many" ? tooManyEvents(limits.maxEvents) : wrongType(`records.${index} must be an object`);
   const { outside, list } = openEnvelope(body, { name: "records", refuse, ...limits });
-  const given = call.safeParse(outside, OUR_WORDS);
+  const given = bodyShape.safeParse(outside, OUR_WORDS);
   if (!given.success) throw wrongShape(given.error);
   if (list === undefined || list.count === 0) throw invalid("records must have at least one record");
   return {
@@ -112,7 +139,7 @@ const wrongType = (message: string): GatewayError => new GatewayError("REQUEST_I
 const wrongShape = (error: z.ZodError, at: readonly PropertyKey[] = []): GatewayError =>
   (isUnknownField(error) ? invalid : wrongType)(faultIn(error, at));
 
-/** Throws REQUEST_INVALID and SHAPE_INVALID for a record that has another shape. What is wrong with its content is returned. */
+/** Throws REQUEST_INVALID or SHAPE_INVALID for a record of another shape. Returns the error for a record with wrong content. */
 const readV2Record = (bytes: Buffer, index: number, context: V2Context): IncomingEvent | GatewayError => {
   const parsed = parseJson(bytes, context.limits);
   if (hasManyHeaders(parsed, context)) return new GatewayError("RECORD_HEADERS_TOO_MANY");
@@ -125,7 +152,7 @@ const readV2Record = (bytes: Buffer, index: number, context: V2Context): Incomin
   }
 };
 
-/** Throws the fault of a record's content. A null key counts as absent, so the station's `key` setting may set it. */
+/** Throws the error for wrong content. A null key counts as absent, so that the `key` setting of the station applies. */
 const eventOf = (given: V2Record, bytes: Buffer, { format, partition: ofPath }: V2Context): IncomingEvent => {
   const spans = format === "json" ? membersOf(bytes, 0, ["key", "value"]).spans : [];
   const key = partOf("key", given.key, format, { bytes, span: spans[0] });
@@ -146,7 +173,7 @@ const NO_HEADERS: readonly RecordHeader[] = [];
 const headersOf = ({ headers }: V2Record): readonly RecordHeader[] =>
   headers?.map(({ key, value }, index) => recordHeaderOf(key, value, `headers.${index}`)) ?? NO_HEADERS;
 
-/** The last that is a date in JavaScript. */
+/** The latest time that a JavaScript date can hold. */
 const LATEST = 8_640_000_000_000_000;
 
 const timestampOf = (timestamp: number | null | undefined): Pick<IncomingEvent, "timestamp"> => {
@@ -177,34 +204,9 @@ const partOf = (
   return decoded;
 };
 
-export const V2_TYPE = "application/vnd.kafka.v2+json";
-
-/** Errors are told in the answer's own type too. */
-export const produceToTopic =
-  (dependencies: RestProxyDependencies) =>
-  async (call: AuthorisedCall): Promise<void> => {
-    const { request, facts } = call;
-    const format = embeddedFormatOf(request.headers["content-type"]);
-    const partition = partitionOf(call);
-    const body = await dependencies.readBody(request);
-    facts.bytes = body.length;
-    const { intake, contentLimits, maxEvents, maxHeaders } = dependencies;
-    const context = {
-      ...{ format, partition, maxHeaders },
-      limits: { ...contentLimits, maxEvents },
-    };
-    const found = intake.reading(call, body, () => findV2Records(body, context));
-    intake.expect(call, { events: found.count, bytes: 0 });
-    const events = await intake.reading(call, body, () => found.read());
-    const station = await stationOfTopic(call, dependencies.stations);
-    const outcomes = await intake.submit(call, station, events);
-    if (partition !== undefined) await requirePartition(partition, outcomes, station, dependencies);
-    sendText(call.response, 200, V2_TYPE, answer(outcomes));
-  };
-
 /**
- * The partition of the path must exist, whatever the records contain. A record that reached the broker shows whether it
- * does; if the gateway refused all of them, the broker is asked. Fails with PARTITION_UNKNOWN, and as `partitionsOf`.
+ * Checks that the partition of the path exists. The outcome of a record that reached the broker shows it; if the gateway
+ * refused all records, the broker is asked. Rejects with PARTITION_UNKNOWN, and like `partitionsOf`.
  */
 const requirePartition = async (
   partition: number,
@@ -225,7 +227,7 @@ const isPartitionUnknown = (outcome: EventOutcome): boolean =>
 const answer = (outcomes: readonly EventOutcome[]): string =>
   `{"offsets":[${outcomes.map(offsetWriter()).join(",")}],"key_schema_id":null,"value_schema_id":null}`;
 
-/** By hand, in half the time that objects and JSON.stringify take. */
+/** Written by hand, which takes half the time of objects and JSON.stringify. */
 const offsetWriter = (): ((outcome: EventOutcome) => string) => {
   const texts = createTexts();
   return (outcome) => offset(outcome, texts);

@@ -62,8 +62,12 @@ describe("records:batch", () => {
   it.each([
     ["no entries", {}, "entries"],
     ["an empty list", { entries: [] }, "entries"],
-    ["too many entries", { entries: ["a", "b", "c", "d", "e", "f"].map((id) => entry(id)) }, "more than 5"],
-    ["an id twice", { entries: [entry("a"), entry("a")] }, "twice"],
+    ["too many entries", { entries: ["a", "b", "c", "d", "e", "f"].map((id) => entry(id)) }, "at most 5"],
+    [
+      "an id twice",
+      { entries: [entry("a"), entry("a")] },
+      'entries.1.id must be unique in the batch (got "a" twice)',
+    ],
     ["an empty id", { entries: [entry("")] }, "id"],
     ["an id that is too long", { entries: [entry("x".repeat(81))] }, "id"],
     ["an entry without id", { entries: [json(1)] }, "id"],
