@@ -4,6 +4,7 @@ const floors = [
   ["errors"],
   ["observability"],
   ["config", "broker", "auth"],
+  ["home"],
   ["ingest", "consume", "delivery"],
   ["http"],
   ["app"],

@@ -1,0 +1,172 @@
+/**
+ * Sends requests to other processes. A connection is free again only after the end of its answer was reported: so the end
+ * of a connection tells the other process which answers were cut.
+ */
+import type { Client } from "undici";
+import { ERRORS, GatewayError } from "../../errors.ts";
+import { createLink, type Link, type LinkOptions, NoMemory, type Reply, type UnderWay } from "./peer-link.ts";
+import {
+  type AnswerHead,
+  MOVED_STATUS,
+  type NoAnswer,
+  type Peer,
+  type PeerAnswer,
+  type PeerCall,
+  type Peers,
+} from "./peers.ts";
+
+export type PeerClientOptions = Omit<LinkOptions, "peer" | "onIdle">;
+
+/** Milliseconds that a request without a call may take. */
+const BRIEF_TIMEOUT_MS = 10_000;
+
+const NOTHING = Buffer.alloc(0);
+
+export const createPeerClient = (options: PeerClientOptions): Peers => {
+  const links = new Map<string, Link>();
+
+  const linkTo = (peer: Peer): Link => {
+    const name = `${peer.id} ${peer.address}`;
+    const known = links.get(name);
+    if (known !== undefined) return known;
+    const link = createLink({ ...options, peer, onIdle: () => links.delete(name) });
+    links.set(name, link);
+    return link;
+  };
+
+  /** undefined: no answer. */
+  const brief = async (peer: Peer, path: string): Promise<Reply | undefined> => {
+    const link = linkTo(peer);
+    const connection = link.take();
+    try {
+      const reply = await link.post(connection, path, NOTHING, AbortSignal.timeout(BRIEF_TIMEOUT_MS));
+      options.memory.give(reply.body.length);
+      link.release(connection);
+      return reply;
+    } catch {
+      link.drop(connection);
+      return undefined;
+    }
+  };
+
+  return {
+    call: (to, slot, call) => forward(linkTo(to), slot, call, options.memory),
+    ask: async (to, slot, generation) => {
+      const reply = await brief(to, `/peer/ask?slot=${slot}&generation=${generation}`);
+      return reply?.status === 200 ? (JSON.parse(reply.body.toString()) as readonly string[]) : undefined;
+    },
+    given: async (to, slot, generation) =>
+      (await brief(to, `/peer/given?slot=${slot}&generation=${generation}`))?.status === 204,
+    close: () => {
+      for (const link of [...links.values()]) link.close();
+      return Promise.resolve();
+    },
+  };
+};
+
+const forward = async (
+  link: Link,
+  slot: number,
+  call: PeerCall,
+  memory: PeerClientOptions["memory"],
+): Promise<PeerAnswer | NoAnswer> => {
+  const connection = link.take();
+  const cut = new AbortController();
+  const underWay: UnderWay = {
+    onCut: () => {
+      cut.abort();
+    },
+  };
+  const path = `/peer/call?slot=${slot}&path=${encodeURIComponent(call.path)}&wait=${call.waitMs}`;
+  link.begin(underWay);
+  try {
+    const signal = AbortSignal.any([call.signal, cut.signal]);
+    const reply = await link.post(connection, path, call.body, signal);
+    const head = headOf(reply);
+    if (head !== undefined && "id" in head) {
+      underWay.answer = head.id;
+      return answerOf({ link, connection, underWay, memory }, head, reply.body);
+    }
+    memory.give(reply.body.length);
+    link.end(underWay);
+    if (reply.status === FORBIDDEN_STATUS) link.drop(connection);
+    else link.release(connection);
+    if (head !== undefined) throw errorOf(head);
+    return "moved";
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    link.end(underWay);
+    link.drop(connection);
+    if (error instanceof NoMemory) throw new GatewayError("OVERLOADED", { cause: error });
+    call.signal.throwIfAborted();
+    return UNSENT.has((error as NodeJS.ErrnoException).code ?? "") ? "unsent" : "broken";
+  }
+};
+
+const FORBIDDEN_STATUS = 403;
+
+/** undici's error codes that say that no connection was made. */
+const UNSENT = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** undefined: the process doesn't hold the slot, or has another id. */
+const headOf = ({ status, head }: Reply): AnswerHead | undefined => {
+  if (status === 200) return JSON.parse(Buffer.from(head, "base64").toString()) as AnswerHead;
+  if (status === MOVED_STATUS || status === FORBIDDEN_STATUS) return undefined;
+  throw new TypeError(`a process answered ${status} on its peer port`);
+};
+
+const errorOf = ({ error, retryAfter }: Extract<AnswerHead, { error: unknown }>): GatewayError =>
+  new GatewayError(error.code in ERRORS ? error.code : "INTERNAL", {
+    message: error.message,
+    ...(retryAfter === undefined ? undefined : { retryAfter }),
+  });
+
+interface Forwarded {
+  readonly link: Link;
+  readonly connection: Client;
+  readonly underWay: UnderWay;
+  readonly memory: PeerClientOptions["memory"];
+}
+
+const answerOf = (
+  { link, connection, underWay, memory }: Forwarded,
+  { id, status, headers }: Extract<AnswerHead, { id: string }>,
+  body: Buffer,
+): PeerAnswer => {
+  let isOpen = true;
+  const report = async (sentWhole: boolean): Promise<void> => {
+    const signal = AbortSignal.timeout(BRIEF_TIMEOUT_MS);
+    try {
+      const reply = await link.post(
+        connection,
+        `/peer/ended?answer=${id}&sent=${sentWhole}`,
+        NOTHING,
+        signal,
+      );
+      memory.give(reply.body.length);
+      link.release(connection);
+    } catch {
+      link.drop(connection);
+    } finally {
+      link.end(underWay);
+    }
+  };
+  return {
+    status,
+    headers,
+    body,
+    ended: (sentWhole) => {
+      if (!isOpen) return;
+      isOpen = false;
+      memory.give(body.length);
+      void report(sentWhole);
+    },
+  };
+};

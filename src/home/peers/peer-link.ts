@@ -1,0 +1,208 @@
+/**
+ * The connections to one other process. Each connection carries one call at a time. While calls or answers are under way,
+ * signs of life go over a connection of their own: they tell the other process that answers are still written, and tell
+ * this process that the other one can still be reached.
+ */
+import { Client } from "undici";
+import type { Clock } from "../../lib/clock.ts";
+import type { MemoryBudget } from "../../lib/memory-budget.ts";
+import { ANSWER_HEADER, type Peer } from "./peers.ts";
+import { hashOf, SIGNATURE_HEADER, signed } from "./signature.ts";
+
+export interface LinkOptions {
+  readonly peer: Peer;
+  /** From `peerKeys`, not empty. */
+  readonly keys: readonly Buffer[];
+  readonly clock: Clock;
+  /** Holds the bodies of answers. */
+  readonly memory: MemoryBudget;
+  /** No call is under way and no connection was used for a while: the link is closed. */
+  readonly onIdle: () => void;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** The value of `ANSWER_HEADER`. */
+  readonly head: string;
+  /** The memory for it is taken; the caller gives it back. */
+  readonly body: Buffer;
+}
+
+/** A call under way, or an answer whose end is not yet reported. */
+export interface UnderWay {
+  /** Set once the answer has arrived. */
+  answer?: string;
+  /** The other process can't be reached. */
+  readonly onCut: () => void;
+}
+
+export interface Link {
+  take(): Client;
+  /** The connection is free for another call. */
+  release(connection: Client): void;
+  /** Breaks the connection. */
+  drop(connection: Client): void;
+  /** Rejects with undici's error, with the signal's reason, or with `NoMemory`. */
+  post(connection: Client, path: string, body: Buffer, signal: AbortSignal): Promise<Reply>;
+  begin(call: UnderWay): void;
+  end(call: UnderWay): void;
+  close(): void;
+}
+
+/** The memory budget has no room for the answer. */
+export class NoMemory extends Error {}
+
+/** Milliseconds between two signs of life. */
+const ALIVE_MS = 1000;
+/** Milliseconds without an answer to a sign of life after which all calls to the process fail. */
+const CUT_MS = 5000;
+/** Maximum number of answers in one sign of life. */
+const ANSWERS_AT_ONCE = 1000;
+/** Milliseconds until an unused link is closed. */
+const IDLE_MS = 60_000;
+/** Maximum number of free connections. */
+const MAX_FREE = 64;
+
+export const createLink = (options: LinkOptions): Link => {
+  const { peer, clock, onIdle } = options;
+  const all = new Set<Client>();
+  const free: Client[] = [];
+  const underWay = new Set<UnderWay>();
+
+  const open = (): Client => {
+    const connection = new Client(`http://${peer.address}`, {
+      pipelining: 1,
+      connectTimeout: CUT_MS,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      // The end of a connection would tell the other process that the answer was cut.
+      keepAliveTimeout: 2 * IDLE_MS,
+      keepAliveMaxTimeout: 2 * IDLE_MS,
+    });
+    all.add(connection);
+    return connection;
+  };
+  const drop = (connection: Client): void => {
+    all.delete(connection);
+    void connection.destroy();
+  };
+  const close = (): void => {
+    pulse.stop();
+    for (const connection of all) drop(connection);
+    onIdle();
+  };
+  const post = createPost(options);
+  const pulse = createPulse({ clock, underWay, close, beat: createBeat(open(), post, underWay) });
+
+  return {
+    take: () => free.pop() ?? open(),
+    release: (connection) => {
+      if (free.length < MAX_FREE && all.has(connection)) free.push(connection);
+      else drop(connection);
+    },
+    drop,
+    post,
+    begin: (call) => {
+      underWay.add(call);
+      pulse.start();
+    },
+    end: (call) => {
+      underWay.delete(call);
+    },
+    close,
+  };
+};
+
+const createPost =
+  ({ peer, keys, clock, memory }: LinkOptions): Link["post"] =>
+  async (connection, path, body, signal) => {
+    const request = { method: "POST", path, target: peer.id, bodyHash: hashOf(body) };
+    const {
+      statusCode,
+      headers,
+      body: stream,
+    } = await connection.request({
+      method: "POST",
+      path,
+      headers: { [SIGNATURE_HEADER]: signed(keys, request, clock.now()) },
+      body,
+      signal,
+    });
+    const length = Number(headers["content-length"] ?? 0);
+    if (!memory.tryTake(length)) {
+      stream.on("error", () => undefined).destroy();
+      throw new NoMemory("the memory budget is used up");
+    }
+    try {
+      const bytes = Buffer.from(await stream.arrayBuffer());
+      return { status: statusCode, head: String(headers[ANSWER_HEADER] ?? ""), body: bytes };
+    } catch (error) {
+      memory.give(length);
+      throw error;
+    }
+  };
+
+/** Sends one sign of life. Rejects if the other process does not answer. */
+const createBeat =
+  (connection: Client, post: Link["post"], underWay: ReadonlySet<UnderWay>) => async (): Promise<void> => {
+    const answers = [...underWay].flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
+    for (let i = 0; i === 0 || i < answers.length; i += ANSWERS_AT_ONCE) {
+      const ids = answers.slice(i, i + ANSWERS_AT_ONCE).join(",");
+      await post(connection, "/peer/alive", Buffer.from(ids), AbortSignal.timeout(CUT_MS));
+    }
+  };
+
+interface PulseOptions {
+  readonly clock: Clock;
+  readonly underWay: ReadonlySet<UnderWay>;
+  readonly beat: () => Promise<void>;
+  readonly close: () => void;
+}
+
+interface Pulse {
+  start(): void;
+  stop(): void;
+}
+
+const createPulse = ({ clock, underWay, beat, close }: PulseOptions): Pulse => {
+  let cancel: (() => void) | undefined;
+  let beating = false;
+  let answeredAt = 0;
+  let usedAt = 0;
+
+  const next = (): void => {
+    cancel = clock.after(ALIVE_MS, onTimer);
+  };
+  const onTimer = (): void => {
+    const now = clock.now();
+    if (underWay.size > 0) usedAt = now;
+    else if (now - usedAt > IDLE_MS) {
+      close();
+      return;
+    }
+    if (underWay.size > 0 && now - answeredAt > CUT_MS) for (const { onCut } of [...underWay]) onCut();
+    if (underWay.size === 0) answeredAt = now;
+    else if (!beating) {
+      beating = true;
+      void beat()
+        .then(
+          () => (answeredAt = clock.now()),
+          () => undefined,
+        )
+        .finally(() => (beating = false));
+    }
+    next();
+  };
+
+  return {
+    start: () => {
+      if (cancel !== undefined) return;
+      answeredAt = usedAt = clock.now();
+      next();
+    },
+    stop: () => {
+      cancel?.();
+      cancel = undefined;
+    },
+  };
+};

@@ -1,0 +1,70 @@
+/**
+ * Requests between gateway processes. A process that receives a client's call forwards it to the process that holds the
+ * call's slot. Each process serves `/peer/…` on its peer port; every request is signed (`signature.ts`).
+ */
+import type { GatewayError } from "../../errors.ts";
+
+/** A process as the assignment names it. The id is new after each lost session, so a request for an old id is refused. */
+export interface Peer {
+  readonly id: string;
+  /** `host:port`; an IPv6 address stands in brackets. */
+  readonly address: string;
+}
+
+/** A call for a slot, from the process that has the client's connection. */
+export interface PeerCall {
+  /** Begins with `/`; the service of the slot gives it a meaning. */
+  readonly path: string;
+  readonly body: Buffer;
+  /** Milliseconds that the caller waits for an answer. */
+  readonly waitMs: number;
+  /** Aborted when the client disconnects, or when the connection between the processes breaks. */
+  readonly signal: AbortSignal;
+}
+
+export interface PeerAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /**
+   * Must be called once, when the answer to the client has ended. False: the client did not get all of it. Later calls
+   * have no effect.
+   */
+  readonly ended: (sentWhole: boolean) => void;
+}
+
+/**
+ * `moved`: the process doesn't hold the slot. `unsent`: the process can't be reached, and it has not seen the call.
+ * `broken`: the connection broke before the answer; the process may have seen the call.
+ */
+export type NoAnswer = "moved" | "unsent" | "broken";
+
+/** Sends requests to other processes. */
+export interface Peers {
+  /** Rejects with the GatewayError of the service, or with the signal's reason if the signal is aborted. */
+  call(to: Peer, slot: number, call: PeerCall): Promise<PeerAnswer | NoAnswer>;
+  /** The names that live in the slot; undefined: no answer within 10 s, or the process doesn't hold the slot. */
+  ask(to: Peer, slot: number, generation: number): Promise<readonly string[] | undefined>;
+  /** Gives the slot to the next process. False: the process refuses it, or there is no answer. */
+  given(to: Peer, slot: number, generation: number): Promise<boolean>;
+  /** Breaks all connections. */
+  close(): Promise<void>;
+}
+
+/** Answers the requests of other processes. */
+export interface PeerHandler {
+  /** A rejection with a GatewayError reaches the caller with its code and its text. */
+  call(slot: number, call: PeerCall): Promise<PeerAnswer | "moved">;
+  ask(slot: number, generation: number): Promise<readonly string[] | undefined>;
+  given(slot: number, generation: number): Promise<boolean>;
+}
+
+/** What the answer's head carries besides the body. */
+export type AnswerHead =
+  | { readonly id: string; readonly status: number; readonly headers: Readonly<Record<string, string>> }
+  | { readonly error: Pick<GatewayError, "code" | "message">; readonly retryAfter?: number | undefined };
+
+/** The header with the base64 of the JSON of an `AnswerHead`. */
+export const ANSWER_HEADER = "x-stationgate-answer";
+/** 421 Misdirected Request (RFC 9110, 15.5.20): the process doesn't hold the slot. */
+export const MOVED_STATUS = 421;
