@@ -51,6 +51,12 @@ export const ERRORS = {
   ROUTE_UNKNOWN: { status: 404, message: "Not Found", outcome: "refused", restProxy: 404 },
   STATION_UNKNOWN: { status: 404, message: "Station does not exist", outcome: "refused", restProxy: 40403 },
   PARTITION_UNKNOWN: { status: 404, message: "Partition not found", outcome: "refused", restProxy: 40402 },
+  OFFSET_OUT_OF_RANGE: {
+    status: 400,
+    message: "The partition has no such offset",
+    outcome: "refused",
+    restProxy: 400,
+  },
   METHOD_NOT_ALLOWED: { status: 405, message: "Method Not Allowed", outcome: "refused", restProxy: 405 },
   CONTENT_TYPE_UNSUPPORTED: {
     status: 415,
@@ -186,6 +192,7 @@ export const ERRORS = {
   OVERLOADED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   BROKER_UNAVAILABLE: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   TOPIC_REFUSED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
+  GROUP_REFUSED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   BROKER_AMBIGUOUS: { status: 503, message: "Server error", outcome: "unknown", restProxy: 50003 },
   SHUTTING_DOWN: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   INTERNAL: { status: 500, message: "Server error", outcome: "unknown", restProxy: 50001 },

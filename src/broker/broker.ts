@@ -6,6 +6,10 @@
  * a committed offset is the offset of the next record to read.
  */
 import type { GatewayError } from "../errors.ts";
+import type { GroupPosition, TopicPartition, TopicPartitionOffset } from "./positions.ts";
+
+export { MAX_METADATA } from "./positions.ts";
+export type { GroupPosition, TopicPartition, TopicPartitionOffset } from "./positions.ts";
 
 export interface RecordHeader {
   readonly name: string;
@@ -42,30 +46,32 @@ interface FailedRecord {
 
 export type AppendOutcome = StoredRecord | FailedRecord;
 
-export interface TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-}
-
-export interface TopicPartitionOffset extends TopicPartition {
-  readonly offset: bigint;
-}
-
-/** A group's position in a partition, and the metadata that a member stored with it. */
-export interface GroupPosition extends TopicPartitionOffset {
-  /** At most `MAX_METADATA` ASCII characters. */
-  readonly metadata?: string | undefined;
-}
-
-/** Kafka's default limit (`offset.metadata.max.bytes`). A broker with a lower limit stores the position without metadata. */
-export const MAX_METADATA = 4096;
-
 /** A record for a reader. It owns its buffers: a reader that keeps the record keeps little more than its bytes in memory. */
 export interface ConsumedRecord extends TopicPartitionOffset {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: readonly RecordHeader[];
+}
+
+/** Bytes and times of one read. */
+export interface ReadOptions {
+  /** Maximum bytes of the records; a single larger record is returned alone. */
+  readonly maxBytes: number;
+  /** Milliseconds that the read waits for a record at most; the request timeout begins after them. */
+  readonly maxWaitMs: number;
+  /** An abort rejects the read with BROKER_UNAVAILABLE. */
+  readonly signal: AbortSignal;
+}
+
+export interface PartitionRead {
+  /** In offset order. May be empty although `next` has grown: offsets without a record are passed, as in `onPassed`. */
+  readonly records: readonly ConsumedRecord[];
+  /** The offset to read next. */
+  readonly next: bigint;
+  /** As in `Watermarks`, when the partition's leader answered. Open transactions begin at `high`. */
+  readonly low: bigint;
+  readonly high: bigint;
 }
 
 export interface TopicInfo {
@@ -99,6 +105,10 @@ export interface TopicSpec {
   readonly maxRecordBytes?: number | undefined;
   /** The broker may delete older records of a key. It promises no time by which it deletes them. */
   readonly compacted?: boolean | undefined;
+  /** Milliseconds in which compaction leaves a new record alone (`min.compaction.lag.ms`). A local log deletes no record. */
+  readonly minCompactionLagMs?: number | undefined;
+  /** The broker sets each record's timestamp when it stores the record. A local log keeps the timestamp of the append. */
+  readonly logAppendTime?: boolean | undefined;
 }
 
 /** The first readable offset (`low`) and the offset of the next record to write (`high`) of a partition. */

@@ -1,6 +1,7 @@
 /** A broker inside this process, on any `LocalStore`. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asGatewayError, GatewayError } from "../../errors.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import {
   type AppendOutcome,
   type Broker,
@@ -10,10 +11,13 @@ import {
   type TopicInfo,
   type TopicPartition,
 } from "../broker.ts";
+import type { Groups } from "../groups.ts";
 import { createPartitioner, type Partitioner } from "../partitions.ts";
 import { contentBytes } from "../record-bytes.ts";
+import { createGroupCoordinator } from "./group-coordinator.ts";
+import { createReads, type Reads } from "./local-reads.ts";
 import type { LocalStore, LocalTopic } from "./store.ts";
-import { createSubscriptions, type Subscriptions } from "./local-subscription.ts";
+import { createSubscriptions } from "./local-subscription.ts";
 
 interface LocalBrokerOptions {
   readonly kind: "embedded" | "memory";
@@ -22,6 +26,8 @@ interface LocalBrokerOptions {
   readonly partitions: number;
   /** Maximum record size (see `contentBytes`) of a topic that is created without one. */
   readonly maxRecordBytes: number;
+  /** Ends the sessions of group members, and reads that wait. Default: the system's clock. */
+  readonly clock?: Clock | undefined;
 }
 
 const attempt = <T>(work: () => T): Promise<T> =>
@@ -99,10 +105,10 @@ const topicsOf = (
 
 const positionsOf = (
   store: LocalStore,
-  subscriptions: Subscriptions,
+  hasMembers: (group: string) => boolean,
 ): Pick<Broker, "committed" | "setCommitted" | "deleteGroup"> => {
   const refuseMembers = (group: string): void => {
-    if (subscriptions.hasMembers(group)) {
+    if (hasMembers(group)) {
       throw new GatewayError("REQUEST_INVALID", { message: "The consumer group still has members" });
     }
   };
@@ -130,20 +136,32 @@ const positionsOf = (
   };
 };
 
+export interface LocalBroker extends Broker {
+  readonly groups: Groups;
+  readonly read: Reads["read"];
+}
+
 /** Creates a broker on a store. */
-export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
-  const { kind, store } = options;
+export const createLocalBroker = (options: LocalBrokerOptions): LocalBroker => {
+  const { kind, store, clock = systemClock } = options;
   const subscriptions = createSubscriptions(store);
+  const reads = createReads(store, clock);
+  const coordinator = createGroupCoordinator({ store, clock, hasSubscriptions: subscriptions.hasMembers });
   const append = createAppender({
     store,
     partitioner: createPartitioner(),
-    onStored: subscriptions.wake,
+    onStored: (partition) => {
+      subscriptions.wake(partition);
+      reads.wake(partition);
+    },
   });
 
   return {
     kind,
     open: store.open,
     close: async () => {
+      coordinator.close();
+      reads.close();
       await subscriptions.close();
       await store.close();
     },
@@ -151,8 +169,14 @@ export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
     clusterId: () => Promise.resolve(LOCAL_CLUSTER),
     append,
     ...topicsOf(options, subscriptions.created),
-    ...positionsOf(store, subscriptions),
-    subscribe: (wanted, handlers) => Promise.resolve(subscriptions.subscribe(wanted, handlers)),
+    ...positionsOf(store, (group) => subscriptions.hasMembers(group) || coordinator.hasMembers(group)),
+    groups: coordinator,
+    read: reads.read,
+    subscribe: async (wanted, handlers) => {
+      if (wanted.group !== undefined && coordinator.hasMembers(wanted.group))
+        throw new GatewayError("GROUP_REFUSED", { cause: "INCONSISTENT_GROUP_PROTOCOL" });
+      return Promise.resolve(subscriptions.subscribe(wanted, handlers));
+    },
   };
 };
 

@@ -1,29 +1,27 @@
 /** A broker for tests, with all contracts of the port except durability. */
 import { partitionId } from "../partitions.ts";
 import { GatewayError } from "../../errors.ts";
-import type {
-  Broker,
-  BrokerRecord,
-  ConsumedRecord,
-  TopicPartition,
-  TopicPartitionOffset,
-} from "../broker.ts";
-import { createLocalBroker } from "../local/local-broker.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { BrokerRecord, ConsumedRecord, TopicPartition, TopicPartitionOffset } from "../broker.ts";
+import { createLocalBroker, type LocalBroker } from "../local/local-broker.ts";
 import { createPositions, type LocalStore, type LocalTopic, type ReadLimit } from "../local/store.ts";
 
 interface MemoryBrokerOptions {
   /** Partitions of a topic that is created without a number of partitions. Default: 4. */
   readonly partitions?: number;
+  /** Default: the system's clock. */
+  readonly clock?: Clock;
 }
 
 const MAX_RECORD_BYTES = 1024 * 1024;
 
 /** Creates a broker without topics. `open` is not needed. */
-export const createMemoryBroker = ({ partitions = 4 }: MemoryBrokerOptions = {}): Broker =>
+export const createMemoryBroker = ({ partitions = 4, clock }: MemoryBrokerOptions = {}): LocalBroker =>
   createLocalBroker({
     kind: "memory",
     store: createMemoryStore(),
     partitions,
+    clock,
     maxRecordBytes: MAX_RECORD_BYTES,
   });
 
