@@ -3,6 +3,7 @@
  * is read when a handler asks for it, and never beyond the limit. Its memory is counted until the request ends.
  */
 import type { Request, Response } from "express";
+import type { Principal } from "../../../auth/principal.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { Holder, MemoryBudget } from "../../../lib/memory-budget.ts";
 import { type Call, callOf } from "../../call.ts";
@@ -25,12 +26,26 @@ export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
   const memories = createBodyMemories(budget);
   const turns = createTurns(2);
   const strangers: Source = { memory: memories.strangers, turns: createTurns(1) };
+  const operators: Source = { memory: memories.ofPrincipal("operators"), turns };
+  const sources = new WeakMap<Principal, Source>();
+
+  const sourceOf = ({ isKnown, principal }: Call): Source => {
+    if (!isKnown) return strangers;
+    if (principal === undefined) return operators;
+    const known = sources.get(principal);
+    if (known !== undefined) return known;
+    // Every token has a principal object of its own; those of one account share its memory.
+    const source = { memory: memories.ofPrincipal(`${principal.kind} ${principal.name}`), turns };
+    sources.set(principal, source);
+    return source;
+  };
+
   return (limits) => async (request) => {
     const decoder = decoderFor(request.headers["content-encoding"]);
     if (Number(request.headers["content-length"] ?? 0) > limits.maxBytes)
       throw new GatewayError("BODY_TOO_LARGE");
     const call = callOf(request.res);
-    const source = call.isKnown ? { memory: memories.ofPrincipal(holderName(call)), turns } : strangers;
+    const source = sourceOf(call);
     const body = await collect(request, limits, source.memory);
     if (decoder === undefined || body.length === 0) return keep(call, source, body);
     return keep(call, source, await decode(body, decoder, limits.maxBytes, source));
@@ -42,10 +57,6 @@ interface Source {
   readonly memory: BodyMemory;
   readonly turns: Turns;
 }
-
-/** All operators share one account of memory. */
-const holderName = ({ principal }: Call): string =>
-  principal === undefined ? "operators" : `${principal.kind} ${principal.name}`;
 
 /** Gives the memory of the body back when the request ends. */
 const keep = (call: Call, { memory }: Source, body: Buffer): Buffer => {
