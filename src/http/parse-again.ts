@@ -12,8 +12,7 @@ import { GatewayError } from "../errors.ts";
 import type { LoopTurns } from "../lib/event-loop.ts";
 import { createYieldingMemory, type Holder, type MemoryBudget } from "../lib/memory-budget.ts";
 import { pendingAnswer } from "./drain.ts";
-import { closeLingering } from "./lingering.ts";
-import { rawAnswer } from "./raw-answer.ts";
+import { closeLingering, rawAnswer } from "./last-answer.ts";
 
 /** Fraction of the budget for bytes that wait to be parsed. */
 const SHARE = 0.25;

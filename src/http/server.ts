@@ -13,10 +13,9 @@ import { GatewayError, type ErrorCode } from "../errors.ts";
 import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.ts";
 import { createLoopTurns } from "../lib/event-loop.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import { closeLingering, lingerOnClose } from "./lingering.ts";
+import { closeLingering, lingerOnClose, rawAnswer } from "./last-answer.ts";
 import { parseAgain, whenAnswered } from "./parse-again.ts";
 import { createPipeline } from "./pipeline.ts";
-import { rawAnswer } from "./raw-answer.ts";
 import { limitUnreadHeads } from "./unread-heads.ts";
 
 /** Times in milliseconds. The body reader has the timeout of bodies, because a stream may stay open for hours. */

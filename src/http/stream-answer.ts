@@ -4,7 +4,7 @@ import { runStream, type StreamLimits } from "../ingest/stream/event-stream.ts";
 import type { StreamItem, StreamProtocol } from "../ingest/stream/stream-protocol.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Call } from "./call.ts";
-import { closeLingering } from "./lingering.ts";
+import { closeLingering } from "./last-answer.ts";
 
 export interface StreamSettings {
   readonly limits: StreamLimits;

@@ -9,7 +9,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { GatewayError } from "../errors.ts";
-import { rawAnswer } from "./raw-answer.ts";
+import { rawAnswer } from "./last-answer.ts";
 
 export interface UnreadHeadLimits {
   /** Maximum bytes of all partial heads; each counts as `maxHeaderSize`. */
