@@ -1,7 +1,7 @@
 /**
- * Groups concurrent produces into one append (group commit). While an append to a topic is in flight, the next one gathers.
- * So no timer delays an event, an idle topic gets its append at once, and the appends grow with the load. Topics do not wait
- * for each other.
+ * Groups concurrent produces into one append (group commit). While an append to a topic is in flight, the calls for the next
+ * one are collected. No timer delays an event: an idle topic appends at once, and appends grow with the load. Topics do not
+ * wait for each other.
  */
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
@@ -15,7 +15,7 @@ export interface BatcherOptions extends ChunkLimits {
   readonly deliveryTimeoutMs: number;
   /** Maximum bytes of all records that wait or are in flight, over all topics, record overhead included. */
   readonly maxBufferedBytes: number;
-  /** Milliseconds. If all calls of a topic wait longer than this for as long as this, new calls get OVERLOADED. Default: 1000. */
+  /** Milliseconds. If every call of a topic waits longer than this, during this time, new calls get OVERLOADED. Default: 1000. */
   readonly longestWaitMs?: number;
   /** Called when an append has settled, with its duration in seconds and its number of records. */
   readonly appendObserved?: (seconds: number, records: number) => void;
@@ -29,7 +29,7 @@ export interface Batcher {
    *
    * Failures, beside those of the broker:
    * - OVERLOADED, at once: the buffer can't take the whole call (a call larger than the buffer is possible if the buffer is
-   *   empty), or the topic's queue stands.
+   *   empty), or more calls arrive at the topic than leave it.
    * - SHUTTING_DOWN.
    * - BROKER_UNAVAILABLE: the broker did not get the record before the deadline.
    * - BROKER_AMBIGUOUS: the broker got the record and did not answer before the deadline. The append may still settle; the

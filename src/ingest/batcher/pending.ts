@@ -16,8 +16,8 @@ export interface Pending {
   outcomes: AppendOutcome[] | undefined;
   settled: boolean;
   /**
-   * The call before this one, if calls keep an order. It is cleared once that call has gone, so that a long stream is not
-   * kept in memory as a chain.
+   * The previous call of the same order. It is cleared when the broker has that call, so that the calls of a long stream
+   * don't stay in memory as a chain.
    */
   after: Pending | undefined;
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
@@ -56,7 +56,7 @@ interface CallSlice {
   readonly count: number;
 }
 
-/** Can the call go: has the broker all records of the call before it, or has that call failed? */
+/** True if the broker has all records of the previous call of the same order, or that call has failed. */
 const mayGo = (pending: Pending): boolean => {
   const { after } = pending;
   if (after !== undefined && !after.settled && after.taken < after.records.length) return false;

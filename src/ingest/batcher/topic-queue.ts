@@ -1,4 +1,4 @@
-/** The appends to one topic: one append is in flight, and meanwhile the next one gathers. */
+/** The appends to one topic: one append is in flight, and meanwhile the calls for the next one are collected. */
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
@@ -6,13 +6,13 @@ import { answer, type Chunk, type ChunkLimits, expire, failEach, gather, type Pe
 
 /**
  * Detects a standing queue, after CoDel (RFC 8289). The length of a queue does not show overload, and one long wait may be
- * an exception. If no call has waited for a short time only during a whole interval, more calls arrive than leave, and a
- * new call would only wait until its deadline.
+ * an exception. But if every call of a whole interval has waited long, more calls arrive than leave, and a new call would
+ * only wait until its deadline.
  */
 interface StandingQueue {
   /** A call has left the queue after `waitedMs` milliseconds. */
   cameThrough(waitedMs: number): void;
-  /** false for a queue that doesn't move at all: its obstacle may be gone before the deadlines. */
+  /** It stays false while no call leaves the queue, because the broker may recover before the deadlines. */
   readonly stands: boolean;
 }
 
@@ -54,7 +54,7 @@ interface TopicQueueOptions extends ChunkLimits {
 export type Order = object;
 
 export interface TopicQueue {
-  /** More calls arrive than leave: a new call would wait for a long time. */
+  /** More calls arrive than leave, so a new call would wait for a long time. */
   readonly isOverloaded: boolean;
   add(pending: Pending, order?: Order): void;
 }
@@ -125,8 +125,8 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
 };
 
 /**
- * Waits until a turn of the event loop brings no further call, then tells whether any call waits. On an idle gateway the
- * turn ends at once. On a busy one each turn brings more calls, and an append costs as much as ten events.
+ * Waits until a turn of the event loop brings no further call, and returns true if a call waits. On an idle gateway the
+ * turn ends at once. On a busy gateway each turn brings more calls, and one append costs as much as ten events.
  */
 const gathered = async (waiting: () => number, enough: number): Promise<boolean> => {
   const latest = performance.now() + LONGEST_GATHERING_MS;

@@ -8,20 +8,21 @@ import {
   type WebhookSettings,
 } from "./webhook.ts";
 
+/** The bearer token of the header, or else of the query. */
 const token = (request: WebhookRequest): string | undefined => {
   const authorization = header(request, "authorization");
   if (authorization !== undefined) return /^bearer ([^ ]+)$/i.exec(authorization)?.[1];
   return new URLSearchParams(request.query).get("access_token") ?? undefined;
 };
 
-/** Section 4, abuse protection: the origin is welcome, at any rate. Nothing is stored on its word, so it needs no token. */
+/** Section 4, abuse protection: allows every origin at any rate. It needs no token, because it stores nothing. */
 const validation: Handshake = (request) => {
   const origin = header(request, "webhook-request-origin");
   const granted = origin && { "webhook-allowed-origin": origin, "webhook-allowed-rate": "*" };
   return { status: 200, headers: { allow: "POST, OPTIONS", ...granted }, body: "" };
 };
 
-/** An event in structured mode carries its id inside. */
+/** The id of an event in structured mode, which is in the body. */
 const structuredId = (request: WebhookRequest): string | undefined =>
   /^application\/cloudevents\+json\b/i.test(header(request, "content-type") ?? "")
     ? bodyId(request, "id")

@@ -1,7 +1,7 @@
 import { hmacScheme, prefixed } from "./hmac-scheme.ts";
 import { header, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
-/** GitHub, "Validating webhook deliveries". A ping is a delivery like any other. */
+/** GitHub, "Validating webhook deliveries". A ping is stored like every other webhook. */
 export const github = ({ secrets }: WebhookSettings): WebhookScheme =>
   hmacScheme({
     secrets,

@@ -1,6 +1,6 @@
 import { header, isOneOf, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
-/** GitLab's secret token, which is sent as it is. Its newer signing token is `standard-webhooks`. */
+/** GitLab's secret token, which each request contains in plain text. For GitLab's signing token use `standard-webhooks`. */
 export const gitlab = ({ secrets }: WebhookSettings): WebhookScheme => ({
   refusal(request) {
     const token = header(request, "x-gitlab-token");

@@ -1,3 +1,4 @@
+/** Schemes that are an HMAC with a shared secret: a sender declares its headers and signed bytes, `hmacScheme` verifies. */
 import { createHmac } from "node:crypto";
 import { offersOneOf, type Refusal, type WebhookRequest, type WebhookScheme } from "./webhook.ts";
 
@@ -6,32 +7,32 @@ export type Bytes = string | Buffer;
 export type HmacAlgorithm = "sha1" | "sha256" | "sha512";
 export type HmacEncoding = "hex" | "base64";
 
-/** How one sender signs with a shared secret. */
+/** How a sender signs with a shared secret. */
 export interface HmacDeclaration extends Omit<WebhookScheme, "refusal"> {
   readonly secrets: readonly string[];
   readonly algorithm: HmacAlgorithm;
   readonly encoding: HmacEncoding;
-  /** The signatures that the request offers, bare of prefixes. */
+  /** The signatures in the request, without prefixes. */
   signatures(request: WebhookRequest): readonly string[];
-  /** What is signed, in pieces; undefined: the request lacks a piece. */
+  /** The pieces of the signed text, in order; undefined: a piece is missing. */
   signed(request: WebhookRequest): readonly Bytes[] | undefined;
-  /** The key that a secret stands for; default: its own bytes. */
+  /** Derives the HMAC key from a secret. Default: the secret's bytes in UTF-8. */
   readonly key?: (secret: string) => Bytes;
   readonly time?: SignedTime;
 }
 
 export interface SignedTime {
-  /** Milliseconds since the epoch; more than one where a request tells its time twice. */
+  /** Every time in the request, in milliseconds since the epoch. An entry is undefined if that time is malformed. */
   read(request: WebhookRequest): readonly (number | undefined)[];
-  /** Milliseconds, to both sides: a clock that runs ahead is as wrong as an old request. */
+  /** Maximum difference to the gateway's clock in milliseconds, in the past and in the future. */
   readonly tolerance: number;
 }
 
-/** Seconds or milliseconds written as plain digits, in milliseconds. */
+/** Parses seconds or milliseconds in plain digits. Returns milliseconds; undefined: malformed. */
 export const epoch = (text: string | undefined, unit: "s" | "ms"): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) * (unit === "s" ? 1000 : 1) : undefined;
 
-/** The refusal that a request's age calls for. */
+/** The refusal of a request whose time is missing, malformed or outside the tolerance; undefined: the time is valid. */
 export const untimely = (time: SignedTime, request: WebhookRequest, now: number): Refusal | undefined => {
   const times = time.read(request);
   if (times.length === 0 || times.includes(undefined)) return "timestamp-missing";
@@ -39,22 +40,22 @@ export const untimely = (time: SignedTime, request: WebhookRequest, now: number)
   return outside ? "timestamp-outside" : undefined;
 };
 
-/** The code of the pieces under a key, as the sender would write it. */
+/** The HMAC of the pieces, in the encoding of the sender. */
 export const hmac = (
   { algorithm, encoding }: Pick<HmacDeclaration, "algorithm" | "encoding">,
   key: Bytes,
   pieces: readonly Bytes[],
 ): string => {
-  const code = createHmac(algorithm, key);
-  for (const piece of pieces) code.update(piece);
-  return code.digest(encoding);
+  const mac = createHmac(algorithm, key);
+  for (const piece of pieces) mac.update(piece);
+  return mac.digest(encoding);
 };
 
-/** The scheme of a declaration: the signature first, so that the clock says nothing to those who can't sign. */
+/** The scheme of a declaration. It checks the time after the signature, so that only a real sender learns about the clock. */
 export const hmacScheme = (declaration: HmacDeclaration): WebhookScheme => {
   const { secrets, key = (secret: string) => secret, time, ...rest } = declaration;
   const keys = secrets.map(key);
-  // Hex has two spellings of the same bytes (RFC 4648, section 8); ours is in lower case.
+  // Hex may be in upper or lower case (RFC 4648, section 8). `digest` returns lower case.
   const signaturesOf = (request: WebhookRequest): readonly string[] => {
     const offered = declaration.signatures(request);
     return declaration.encoding === "hex" ? offered.map((code) => code.toLowerCase()) : offered;
@@ -72,6 +73,6 @@ export const hmacScheme = (declaration: HmacDeclaration): WebhookScheme => {
   };
 };
 
-/** The header's value behind a prefix, as a list of one; empty when it is absent or begins otherwise. */
+/** The header's value after the prefix, as a list of one; an empty list if it is absent or has no such prefix. */
 export const prefixed = (value: string | undefined, prefix: string): readonly string[] =>
   value?.startsWith(prefix) ? [value.slice(prefix.length)] : [];

@@ -1,4 +1,4 @@
-/** The scheme `hmac`: any sender that signs with a shared secret, as the settings describe it. */
+/** The scheme `hmac`: for every sender that signs with a shared secret. The settings describe its headers and signed text. */
 import { bodyId, header, type WebhookRequest, type WebhookScheme } from "./webhook.ts";
 import {
   epoch,
@@ -10,9 +10,9 @@ import {
   type SignedTime,
 } from "./hmac-scheme.ts";
 
-/** Complete and checked: defaults and rules are in `src/config/schema/stations-settings.ts`. */
+/** Checked settings. Their defaults and rules are in `src/config/schema/stations-settings.ts`. */
 export interface HmacSettings {
-  /** One secret, or two during a rotation. */
+  /** One secret, or two secrets during a rotation. */
   readonly secrets: readonly string[];
   /** Name of the header with the signature. */
   readonly header: string;
@@ -71,6 +71,6 @@ const timeOf = ({ timestampHeader, tolerance }: HmacSettings): SignedTime | unde
     ? undefined
     : { read: (request) => [timestamp(header(request, timestampHeader.toLowerCase()))], tolerance };
 
-/** Ten digits are seconds until the year 2286; thirteen digits are milliseconds since 2001. */
+/** Up to eleven digits are seconds; more digits are milliseconds. */
 const timestamp = (text: string | undefined): number | undefined =>
   epoch(text, text !== undefined && text.length > 11 ? "ms" : "s");

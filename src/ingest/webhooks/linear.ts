@@ -7,13 +7,13 @@ import {
 } from "./webhook.ts";
 import { epoch, hmacScheme, prefixed } from "./hmac-scheme.ts";
 
-/** The body's time is signed, the header's is not: each that is there has to hold. */
+/** The times in the body, which is signed, and in the header, which is not. Each time that is present is checked. */
 const times = (request: WebhookRequest): readonly (number | undefined)[] => {
-  const signed = bodyField(request, "webhookTimestamp");
-  const told = header(request, "linear-timestamp");
+  const inBody = bodyField(request, "webhookTimestamp");
+  const inHeader = header(request, "linear-timestamp");
   return [
-    ...(signed === undefined ? [] : [typeof signed === "number" ? signed : undefined]),
-    ...(told === undefined ? [] : [epoch(told, "ms")]),
+    ...(inBody === undefined ? [] : [typeof inBody === "number" ? inBody : undefined]),
+    ...(inHeader === undefined ? [] : [epoch(inHeader, "ms")]),
   ];
 };
 

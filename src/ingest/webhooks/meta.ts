@@ -9,21 +9,21 @@ import {
 } from "./webhook.ts";
 import { hmacScheme, prefixed } from "./hmac-scheme.ts";
 
-/** "Verification Requests": Meta shows that it knows the token, we show that we understood. */
+/** "Verification Requests": Meta sends the token, and expects its challenge back. */
 const subscription =
   (verifyToken: string): Handshake =>
   ({ query }) => {
-    const asked = new URLSearchParams(query);
-    const token = asked.get("hub.verify_token");
-    const challenge = asked.get("hub.challenge");
+    const parameters = new URLSearchParams(query);
+    const token = parameters.get("hub.verify_token");
+    const challenge = parameters.get("hub.challenge");
     const known = token !== null && isOneOf(token, [verifyToken]);
-    if (!known || asked.get("hub.mode") !== "subscribe" || challenge === null) {
+    if (!known || parameters.get("hub.mode") !== "subscribe" || challenge === null) {
       throw new GatewayError("HANDSHAKE_REFUSED");
     }
     return textAnswer(challenge);
   };
 
-/** Meta, "Webhooks from Meta": WhatsApp, Messenger, Instagram and pages. The secret is the app's secret. */
+/** Meta, "Webhooks from Meta": WhatsApp, Messenger, Instagram and pages. The secret is the app secret. */
 export const meta = ({ secrets, verifyToken }: WebhookSettings): WebhookScheme =>
   hmacScheme({
     secrets,

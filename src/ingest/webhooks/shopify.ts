@@ -1,7 +1,7 @@
 import { hmacScheme, prefixed } from "./hmac-scheme.ts";
 import { header, type WebhookScheme, type WebhookSettings } from "./webhook.ts";
 
-/** Shopify, "Verify a webhook". The event's id is the same in every repetition. */
+/** Shopify, "Verify a webhook". A repeated webhook has the same event id. */
 export const shopify = ({ secrets }: WebhookSettings): WebhookScheme =>
   hmacScheme({
     secrets,

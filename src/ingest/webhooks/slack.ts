@@ -13,7 +13,7 @@ import { epoch, hmacScheme, prefixed } from "./hmac-scheme.ts";
 const timestamp = (request: WebhookRequest): string | undefined =>
   header(request, "x-slack-request-timestamp");
 
-/** `url_verification` of the Events API, and the certificate check of slash commands. */
+/** Answers `url_verification` of the Events API, and the certificate check of slash commands. */
 const answerToPost = (request: WebhookRequest): WebhookAnswer | undefined => {
   const challenge = bodyField(request, "challenge");
   if (bodyField(request, "type") === "url_verification" && typeof challenge === "string") {
@@ -24,7 +24,7 @@ const answerToPost = (request: WebhookRequest): WebhookAnswer | undefined => {
   return isCheck ? textAnswer("") : undefined;
 };
 
-/** Slack, "Verifying requests from Slack"; events, slash commands and interactions alike. */
+/** Slack, "Verifying requests from Slack": events, slash commands and interactions. */
 export const slack = ({ secrets }: WebhookSettings): WebhookScheme =>
   hmacScheme({
     secrets,

@@ -16,39 +16,35 @@ import {
   type WebhookSettings,
 } from "./webhook.ts";
 
-interface Signed {
+/** The values of the three headers. */
+interface SignatureHeaders {
   readonly id: string;
   readonly timestamp: string;
   readonly signatures: readonly string[];
 }
 
-/** An ed25519 check costs some 100 µs; nobody rotates more keys than this at once. */
-const MOST_SIGNATURES = 10;
+/** More than a sender needs to rotate its keys. Each signature costs a pass over the body before the sender is known. */
+const MAX_SIGNATURES = 10;
 
-/** The three headers, all of one family. */
-const signedBy = (request: WebhookRequest, family: "webhook" | "svix"): Signed | undefined => {
-  const id = header(request, `${family}-id`);
-  const timestamp = header(request, `${family}-timestamp`);
-  const signatures = header(request, `${family}-signature`)?.split(" ").slice(0, MOST_SIGNATURES);
+/** The names of the headers begin with `webhook-` or, for Svix, with `svix-`. All three must have the same prefix. */
+const headersWith = (request: WebhookRequest, prefix: "webhook" | "svix"): SignatureHeaders | undefined => {
+  const id = header(request, `${prefix}-id`);
+  const timestamp = header(request, `${prefix}-timestamp`);
+  const signatures = header(request, `${prefix}-signature`)?.split(" ").slice(0, MAX_SIGNATURES);
   return id && timestamp && signatures ? { id, timestamp, signatures } : undefined;
 };
 
-const signed = (request: WebhookRequest): Signed | undefined =>
-  signedBy(request, "webhook") ?? signedBy(request, "svix");
+const headersOf = (request: WebhookRequest): SignatureHeaders | undefined =>
+  headersWith(request, "webhook") ?? headersWith(request, "svix");
 
 const time: SignedTime = {
-  read: (request) => [epoch(signed(request)?.timestamp, "s")],
+  read: (request) => [epoch(headersOf(request)?.timestamp, "s")],
   tolerance: 300_000,
 };
 
-/** More than any rotation of keys has. Each costs a verification of the whole body, before the sender is known. */
-const MAX_SIGNATURES = 8;
-
-const versioned = ({ signatures }: Signed, version: string): readonly string[] =>
-  signatures
-    .filter((each) => each.startsWith(`${version},`))
-    .slice(0, MAX_SIGNATURES)
-    .map((each) => each.slice(version.length + 1));
+/** The signatures of one version (`v1,…` or `v1a,…`), without the version. */
+const versioned = ({ signatures }: SignatureHeaders, version: string): readonly string[] =>
+  signatures.filter((each) => each.startsWith(`${version},`)).map((each) => each.slice(version.length + 1));
 
 const invalid = (rule: string): GatewayError =>
   new GatewayError("SETTINGS_INVALID", { message: `a standard-webhooks secret must be ${rule}` });
@@ -62,20 +58,20 @@ const publicKey = (secret: string): KeyObject => {
   return createPublicKey({ key: Buffer.concat([ED25519_PREFIX, raw]), format: "der", type: "spki" });
 };
 
-/** One spelling for each signature: base64 with other spare bits isn't what was sent. */
+/** The bytes of a signature in base64; undefined: not canonical base64. Each signature has only one accepted spelling. */
 const decoded = (signature: string): Buffer | undefined => {
   const bytes = Buffer.from(signature, "base64");
   return bytes.toString("base64") === signature ? bytes : undefined;
 };
 
-const signedWith = (key: KeyObject, message: Buffer, signature: string): boolean => {
+const isSignedWith = (key: KeyObject, message: Buffer, signature: string): boolean => {
   const bytes = decoded(signature);
   return bytes !== undefined && verify(null, message, key, bytes);
 };
 
 /**
- * Standard Webhooks 1.0, as Svix, GitLab's signing tokens and many others send it: `v1` under a `whsec_` secret,
- * `v1a` under a `whpk_` public key.
+ * Standard Webhooks 1.0, which Svix, GitLab's signing tokens and many other senders use: `v1` with a `whsec_` secret, `v1a`
+ * with a `whpk_` public key.
  */
 export const standardWebhooks = ({ secrets }: WebhookSettings): WebhookScheme => {
   const publicKeys = secrets.filter(isPublicKey).map(publicKey);
@@ -89,16 +85,16 @@ export const standardWebhooks = ({ secrets }: WebhookSettings): WebhookScheme =>
 
   return {
     refusal(request, now) {
-      const sent = signed(request);
+      const sent = headersOf(request);
       if (sent === undefined) return "credential-missing";
       const pieces = [sent.id, ".", sent.timestamp, ".", request.body];
       const codes = sharedKeys.map((key) => hmac({ algorithm: "sha256", encoding: "base64" }, key, pieces));
       const message = Buffer.concat(pieces.map((piece) => Buffer.from(piece)));
-      const proved =
+      const isProved =
         offersOneOf(versioned(sent, "v1"), codes) ||
-        publicKeys.some((key) => versioned(sent, "v1a").some((each) => signedWith(key, message, each)));
-      return proved ? untimely(time, request, now) : "credential-wrong";
+        publicKeys.some((key) => versioned(sent, "v1a").some((each) => isSignedWith(key, message, each)));
+      return isProved ? untimely(time, request, now) : "credential-wrong";
     },
-    deliveryId: (request) => signed(request)?.id,
+    deliveryId: (request) => headersOf(request)?.id,
   };
 };

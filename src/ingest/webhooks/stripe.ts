@@ -2,8 +2,8 @@ import { bodyId, header, type WebhookRequest, type WebhookScheme, type WebhookSe
 import { epoch, hmacScheme } from "./hmac-scheme.ts";
 
 /**
- * The values of one name in `t=…,v1=…,v1=…`: several v1 are sent while Stripe rotates its secret. A header that isn't
- * made of such pairs alone has none.
+ * The values with this name in `t=…,v1=…,v1=…`. There are several v1 while Stripe rotates its secret. A header that
+ * contains anything else than pairs has no values.
  */
 const values = (request: WebhookRequest, name: string): readonly string[] => {
   const pairs = header(request, "stripe-signature")?.split(",") ?? [];
@@ -13,7 +13,7 @@ const values = (request: WebhookRequest, name: string): readonly string[] => {
 
 const timestamp = (request: WebhookRequest): string | undefined => values(request, "t")[0];
 
-/** Stripe, "Verify webhook signatures manually". The secret is used as it is written, `whsec_` included. */
+/** Stripe, "Verify webhook signatures manually". The key is the whole secret, including `whsec_`. */
 export const stripe = ({ secrets }: WebhookSettings): WebhookScheme =>
   hmacScheme({
     secrets,

@@ -19,8 +19,9 @@ const decode = (text: string): string | undefined => {
 };
 
 /**
- * A form's parameters. Twilio signs what they mean, not how they are written: `a=b` and `ab` mean the same to the
- * signature. So only what Twilio itself writes is taken: one `=` a pair, escapes in upper case, no bare space.
+ * The parameters of a form; undefined if Twilio would not write the form like this. Twilio signs decoded names and values
+ * without separators, so `a=b` and `ab` have the same signature. Therefore the form must be written as Twilio writes it:
+ * one `=` in each pair, escapes in upper case, no unescaped space.
  */
 const parameters = (form: string): readonly (readonly [string, string])[] | undefined => {
   if (form === "") return [];
@@ -35,7 +36,7 @@ const parameters = (form: string): readonly (readonly [string, string])[] | unde
 
 const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
-/** The parameters as they are signed: sorted by name, then value, a repeated pair once. */
+/** The signed text of the parameters: sorted by name and value, without repeated pairs. */
 const joined = (pairs: readonly (readonly [string, string])[]): string => {
   const sorted = [...pairs].sort((a, b) => byCodeUnits(a[0], b[0]) || byCodeUnits(a[1], b[1]));
   return [...new Set(sorted.map(([name, value]) => `${name}\u0000${value}`))]
@@ -43,7 +44,7 @@ const joined = (pairs: readonly (readonly [string, string])[]): string => {
     .replaceAll("\u0000", "");
 };
 
-/** Twilio signs some URLs with their port and some without, whatever it was given. */
+/** The URL with and without its port. Twilio signs either form. */
 const spellings = (url: string): readonly string[] => {
   const [, scheme = "", host = "", port = "", rest = ""] =
     /^(https?):\/\/([^/:?]+)(:\d+)?(.*)$/s.exec(url) ?? [];
@@ -51,12 +52,12 @@ const spellings = (url: string): readonly string[] => {
   return [url, `${scheme}://${host}${other}${rest}`];
 };
 
-/** What is signed beside the URL; undefined: the body isn't covered by the signature, and so by nothing. */
+/** The signed text after the URL; undefined: the signature does not cover the body, so the request is refused. */
 const signedBody = (request: WebhookRequest): string | undefined => {
-  const told = new URLSearchParams(request.query).get("bodySHA256");
-  if (told !== null) {
+  const given = new URLSearchParams(request.query).get("bodySHA256");
+  if (given !== null) {
     const hash = createHash("sha256").update(request.body).digest("hex");
-    return isOneOf(told.toLowerCase(), [hash]) ? "" : undefined;
+    return isOneOf(given.toLowerCase(), [hash]) ? "" : undefined;
   }
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(header(request, "content-type") ?? "");
   if (!isForm && request.body.length > 0) return undefined;
@@ -64,11 +65,11 @@ const signedBody = (request: WebhookRequest): string | undefined => {
   return pairs && joined(pairs);
 };
 
-/** Twilio, "Validating signatures": over the public URL, which only the settings know behind a proxy. */
+/** Twilio, "Validating signatures". The signature covers the public URL, which the gateway can't see behind a proxy. */
 export const twilio = ({ secrets, publicUrl }: WebhookSettings): WebhookScheme => {
   if (!publicUrl || !/^https?:\/\/[^/?#]+[^?#]*$/.test(publicUrl)) {
     throw new GatewayError("SETTINGS_INVALID", {
-      message: "twilio needs publicUrl, the source's whole URL without query",
+      message: "twilio needs publicUrl: the complete public URL of the source, without a query",
     });
   }
   return {

@@ -1,4 +1,4 @@
-/** From a request to a webhook that has proved its sender: the only place where a `VerifiedWebhook` is made. */
+/** Verifies webhook requests by the scheme of their source. Only this file can create a `VerifiedWebhook`. */
 import { GatewayError } from "../../errors.ts";
 import { cloudevents } from "./cloudevents-webhook.ts";
 import { github } from "./github.ts";
@@ -20,7 +20,7 @@ import {
   type WebhookSettings,
 } from "./webhook.ts";
 
-/** Believes everybody: for senders who can't sign. It has to be chosen by name. */
+/** Accepts every request, for senders that can't sign. */
 const none = (): WebhookScheme => ({ refusal: () => undefined, deliveryId: () => undefined });
 
 const SCHEMES = {
@@ -46,10 +46,10 @@ export type SchemeSettings =
 
 declare const verified: unique symbol;
 
-/** A delivery whose sender is known. Its body and headers are as they came. */
+/** A delivery whose sender is verified. Its body and headers are unchanged. */
 export interface VerifiedWebhook {
   readonly [verified]: true;
-  /** undefined: the sender doesn't name its deliveries, and repetitions can't be told. */
+  /** undefined: the sender sends no id, so repeated deliveries can't be recognised. */
   readonly deliveryId: string | undefined;
   readonly contentType: string | undefined;
   readonly rawHeaders: readonly string[];
@@ -63,15 +63,15 @@ type Verdict =
 
 export interface Verifier {
   /**
-   * Judges a request by its source's scheme; `now` is in milliseconds. Throws METHOD_NOT_ALLOWED for a method that
-   * the scheme has no use for, HANDSHAKE_REFUSED for a handshake without its proof.
+   * Verifies a request. `now`: milliseconds since the epoch. Throws METHOD_NOT_ALLOWED for a method that the scheme does not
+   * use, and HANDSHAKE_REFUSED for a handshake with a wrong proof.
    */
   verify(request: WebhookRequest, now: number): Verdict;
-  /** Milliseconds in which the sender wants its answer. */
+  /** Milliseconds until the answer must be sent; undefined: no deadline. */
   readonly deadline: number | undefined;
 }
 
-const judgePost = (scheme: WebhookScheme, request: WebhookRequest, now: number): Verdict => {
+const verifyPost = (scheme: WebhookScheme, request: WebhookRequest, now: number): Verdict => {
   const reason = scheme.refusal(request, now);
   if (reason !== undefined) return { status: "refused", reason };
   const answer = scheme.answerToPost?.(request);
@@ -85,14 +85,16 @@ const judgePost = (scheme: WebhookScheme, request: WebhookRequest, now: number):
   return { status: "verified", webhook };
 };
 
-/** Empty secrets would let everybody sign; two are enough to rotate. */
-const secretsFit = ({ scheme, secrets }: SchemeSettings): boolean =>
+/** One secret, or two for a rotation. With an empty secret everyone could sign. */
+const hasUsableSecrets = ({ scheme, secrets }: SchemeSettings): boolean =>
   scheme === "none" || (secrets.length > 0 && secrets.length <= 2 && !secrets.includes(""));
 
-/** Throws SETTINGS_INVALID where the settings lack what the scheme needs. */
+/** Throws SETTINGS_INVALID if the settings lack a value that the scheme needs. */
 export const createVerifier = (settings: SchemeSettings): Verifier => {
-  if (!secretsFit(settings)) {
-    throw new GatewayError("SETTINGS_INVALID", { message: `${settings.scheme} needs one or two secrets` });
+  if (!hasUsableSecrets(settings)) {
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `${settings.scheme} needs one or two secrets, none of them empty`,
+    });
   }
   const scheme = settings.scheme === "hmac" ? genericHmac(settings) : SCHEMES[settings.scheme](settings);
   const handshakes = scheme.handshakes ?? {};
@@ -101,7 +103,7 @@ export const createVerifier = (settings: SchemeSettings): Verifier => {
   return {
     deadline: scheme.deadline,
     verify(request, now) {
-      if (request.method === "POST") return judgePost(scheme, request, now);
+      if (request.method === "POST") return verifyPost(scheme, request, now);
       const handshake =
         request.method === "GET" || request.method === "OPTIONS" ? handshakes[request.method] : undefined;
       if (handshake === undefined)

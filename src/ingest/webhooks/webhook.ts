@@ -1,69 +1,65 @@
+/** The request to a webhook source, the interface of signature schemes, and helpers that all schemes use. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { followPointer, valueAt } from "../../lib/json-scan.ts";
 import { isJson } from "../content/json.ts";
 
-/** The words of webhooks: a request as it came, what a scheme knows about it, and one that has proved its sender. */
-
-/** A request to a webhook source, before anything in it is believed. */
+/** A request to a webhook source. It is not verified yet. */
 export interface WebhookRequest {
   readonly method: string;
-  /** Names in lower case, as node gives them. */
+  /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The same as they were sent, names and values by turns. */
+  /** The headers as they were sent; names and values alternate. */
   readonly rawHeaders: readonly string[];
-  /** The raw query, without its question mark. */
+  /** The raw query, without the question mark. */
   readonly query: string;
-  /** The bytes that were signed. */
+  /** The raw bytes. */
   readonly body: Buffer;
 }
 
-/** What the sender is told. No body unless a handshake asks for one: some senders show it to people. */
+/** The answer to the sender. It has a body only for a handshake, because some senders show it to their users. */
 export interface WebhookAnswer {
   readonly status: 200 | 202;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** Why a request isn't believed; a label of the refusals' metric, never told to the sender. */
+/** The reason of a refusal. It is a label of the metric of refusals; the sender never gets it. */
 export type Refusal = "credential-missing" | "credential-wrong" | "timestamp-missing" | "timestamp-outside";
 
-/**
- * What there is to know about one source's sender. A scheme judges; it can't make a `VerifiedWebhook`, which is left
- * to `verifier.ts`.
- */
+/** The rules of one sender. Only `verifier.ts` makes a `VerifiedWebhook` of a request that a scheme accepts. */
 export interface WebhookScheme {
-  /** Judges a POST over its raw bytes, in constant time; `now` is in milliseconds. undefined: it is proved. */
+  /** Verifies a POST. Compares in constant time. `now`: milliseconds since the epoch. undefined: the request is verified. */
   refusal(request: WebhookRequest, now: number): Refusal | undefined;
-  /** The sender's name for this delivery. Often outside of what is signed: it says what is probably a repetition. */
+  /** The sender's id of this delivery. Often it is not signed, so it can only help to recognise repeated deliveries. */
   deliveryId(request: WebhookRequest): string | undefined;
-  /** The answer to a proved POST that only tries the connection and is no event. */
+  /** The answer to a verified POST that only tests the connection; undefined: the POST is an event. */
   readonly answerToPost?: (request: WebhookRequest) => WebhookAnswer | undefined;
-  /** Answers to requests of other methods. They throw HANDSHAKE_REFUSED where the handshake has its own proof. */
+  /** Answers to other methods. A handshake throws HANDSHAKE_REFUSED if its own proof is wrong. */
   readonly handshakes?: Readonly<Partial<Record<"GET" | "OPTIONS", Handshake>>>;
-  /** Milliseconds in which the sender wants its answer, with room for the network; default: no own deadline. */
+  /** Milliseconds to the answer: the sender's timeout minus a reserve for the network. Default: no deadline. */
   readonly deadline?: number;
 }
 
 export type Handshake = (request: WebhookRequest) => WebhookAnswer;
 
-/** The settings of every scheme but `hmac`. */
+/** The settings of all schemes except `hmac`. */
 export interface WebhookSettings {
-  /** One secret, or two during a rotation: either of them proves a request. */
+  /** One secret, or two secrets during a rotation. Each of them verifies a request. */
   readonly secrets: readonly string[];
-  /** `twilio`: the source's whole public URL, without query. */
+  /** Only for `twilio`: the complete public URL of the source, without a query. */
   readonly publicUrl?: string | undefined;
-  /** `meta`: the expected `hub.verify_token`. */
+  /** Only for `meta`: the expected `hub.verify_token`. */
   readonly verifyToken?: string | undefined;
 }
 
-/** The header's value; undefined when it is absent or empty. */
+/** The value of a header; undefined if it is absent or empty. `name` is in lower case. */
 export const header = (request: WebhookRequest, name: string): string | undefined => {
   const value = request.headers[name];
   const text = typeof value === "string" ? value : value?.join(", ");
   return text === "" ? undefined : text;
 };
 
-/** A plain-text 200. Handshakes echo what they are sent, so it may never be read as a page. */
+/** A 200 answer in plain text. A handshake repeats input of the request, so a browser must not show it as a page. */
 export const textAnswer = (body: string): WebhookAnswer => ({
   status: 200,
   headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
@@ -77,29 +73,30 @@ const sameBytes = (a: string, b: string): boolean => {
 };
 
 /**
- * Is one of the offered codes one of the expected? Every pair is looked at, so that the time says nothing. Codes are
- * compared as written: base64 with other spare bits isn't what was sent.
+ * True if one of the offered signatures is one of the expected ones. It compares every pair, so that the time does not
+ * reveal a match. Signatures are compared as text, so there is only one accepted spelling of the same bytes.
  */
 export const offersOneOf = (offered: readonly string[], expected: readonly string[]): boolean => {
   let found = false;
-  for (const code of offered) for (const wanted of expected) found = sameBytes(code, wanted) || found;
+  for (const given of offered) for (const wanted of expected) found = sameBytes(given, wanted) || found;
   return found;
 };
 
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** Is it one of the secrets? Digests are compared, for a secret's length is a secret too. */
+/** True if the text is one of the secrets. It compares digests, so that the time does not reveal a secret's length. */
 export const isOneOf = (offered: string, secrets: readonly string[]): boolean =>
   offersOneOf([digest(offered)], secrets.map(digest));
 
-/** A text, number or word in JSON that is longer is no field that a sender's rules speak of. */
+/** Maximum bytes of a field. No sender uses longer ids, times or challenges. */
 const MAX_FIELD = 64 * 1024;
 
+/** A JSON value that is not an object or array. */
 const SIMPLE = /^[^[{]/;
 
 /**
- * The text, number or word under these names in a JSON body, undefined where the body isn't JSON or has no such place.
- * Nothing else of the body is built: it is a stranger's.
+ * The string, number, boolean or null at this path in a JSON body; undefined if the body isn't JSON or has no such value.
+ * No other part of the body is parsed, because the sender is not verified yet.
  */
 export const bodyField = ({ body }: WebhookRequest, ...path: readonly string[]): unknown => {
   if (!isJson(body)) return undefined;
@@ -114,7 +111,7 @@ export const bodyField = ({ body }: WebhookRequest, ...path: readonly string[]):
 const pointerTo = (path: readonly string[]): string =>
   path.map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 
-/** The same for an id: a text that isn't empty, or a number. */
+/** As `bodyField`, for an id: a string that is not empty, or a number as a string. */
 export const bodyId = (request: WebhookRequest, ...path: readonly string[]): string | undefined => {
   const value = bodyField(request, ...path);
   if (typeof value === "number") return String(value);

@@ -1,4 +1,4 @@
-/** Webhook sources: a request is verified, stored once, and only then welcomed. */
+/** Webhook sources: verify a request, store its event once, and answer 202 after the event is stored. */
 import { type Limits, type Principal, webhookPrincipal } from "../../auth/principal.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -10,31 +10,31 @@ import type { Stations } from "../stations.ts";
 import { createVerifier, type SchemeSettings, type VerifiedWebhook, type Verifier } from "./verifier.ts";
 import type { Refusal, WebhookAnswer, WebhookRequest } from "./webhook.ts";
 
-/** A source as it is declared. */
+/** A source as the settings declare it. */
 export type WebhookDeclaration = SchemeSettings & {
   readonly source: string;
   readonly station: string;
-  /** Milliseconds for which a delivery is remembered. */
+  /** Milliseconds for which the id of a stored delivery is remembered. */
   readonly duplicateWindow: number;
-  /** Rates that its deliveries are held to, repeats included. */
+  /** Rate limits of its deliveries, including repeated deliveries. */
   readonly limits?: Limits;
 };
 
-/** Told of a delivery that is believed, before anything is stored. Throws RATE_LIMITED. */
+/** Called for each verified delivery before it is stored. Throws RATE_LIMITED. */
 export type Admit = (principal: Principal, bytes: number) => void;
 
 export interface WebhookSource {
   readonly station: string;
   /**
-   * Resolves with 202 once the delivery is stored, or was before; with 200 for a handshake. Rejects with UNAUTHORIZED,
-   * METHOD_NOT_ALLOWED, HANDSHAKE_REFUSED, with what `admit` throws, with BROKER_AMBIGUOUS when the sender's deadline comes first, and with
-   * whatever the event's own outcome is.
+   * Resolves with 202 if the delivery is stored now or was stored before, and with 200 for a handshake. Rejects with
+   * UNAUTHORIZED, METHOD_NOT_ALLOWED or HANDSHAKE_REFUSED, with the error of `admit`, with BROKER_AMBIGUOUS at the sender's
+   * deadline, and with the error of an event that is not stored.
    */
   receive(request: WebhookRequest, admit: Admit): Promise<WebhookAnswer>;
 }
 
 export interface Webhooks {
-  /** Throws ROUTE_UNKNOWN. */
+  /** Throws ROUTE_UNKNOWN for an unknown source. */
   find(source: string): WebhookSource;
 }
 
@@ -43,19 +43,19 @@ export interface WebhooksOptions {
   readonly stations: Pick<Stations, "resolve">;
   readonly produce: Produce;
   readonly clock: Clock;
-  /** Deliveries that were stored, of all sources together. */
+  /** Stored deliveries of all sources. */
   readonly remembered: Remembered<object>;
-  /** A request wasn't believed. */
+  /** Called for each request that is not verified. */
   readonly refused?: (source: string, reason: Refusal) => void;
 }
 
-/** Memory of one remembered delivery. */
+/** Estimated bytes of one remembered delivery. */
 const ENTRY_BYTES = 300;
 const STORED = {};
 
 const ACCEPTED: WebhookAnswer = { status: 202, headers: {}, body: "" };
 
-/** Throws SETTINGS_INVALID for a source whose settings lack what its scheme needs. */
+/** Throws SETTINGS_INVALID for a source whose settings lack a value that its scheme needs. */
 export const createWebhooks = (options: WebhooksOptions): Webhooks => {
   const { declared } = options;
   const sources = new Map(
@@ -89,7 +89,7 @@ const createSource = (
   ): Promise<void> => {
     if (id === undefined) return store(event);
     const call = {
-      // The id is rarely signed, the body nearly always: the same id with another body is another delivery.
+      // The body is part of the identity, because the id is rarely signed: the same id with another body is another delivery.
       ...{ identity: [source, id], body },
       ...{ bytes: ENTRY_BYTES, ttlMs: duplicateWindow, toRemember: () => STORED },
     };
@@ -116,7 +116,7 @@ const createSource = (
   };
 };
 
-/** Throws SETTINGS_INVALID for a source whose settings lack what its scheme needs. */
+/** Checks a source without creating it. Throws SETTINGS_INVALID as `createWebhooks` does. */
 export const requireSource = (declaration: WebhookDeclaration): void => {
   verifierOf(declaration);
 };
@@ -141,8 +141,8 @@ const eventOf = ({ body, contentType, rawHeaders, deliveryId }: VerifiedWebhook)
 };
 
 /**
- * The sender's patience: an answer of 503 in time is worth more than a later one that it no longer reads. What has
- * begun goes on, and when it is stored the sender's next try finds it so.
+ * Rejects at the sender's deadline, because the sender does not wait longer for an answer. The store continues; if it
+ * succeeds, the sender's retry is recognised as repeated and gets 202.
  */
 const inTime = (stored: Promise<void>, deadline: number | undefined, clock: Clock): Promise<void> => {
   if (deadline === undefined) return stored;
