@@ -1,18 +1,19 @@
 /** The composition root: creates all parts of the gateway from the settings. */
-import { connectWorkerRoutes } from "./app/connect-worker.ts";
 import type { AppContext, AppLog } from "./app/context.ts";
 import { createLifecycle, type Lifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
-import { type AskAll, createQuestions, type Questions } from "./app/questions.ts";
+import { type AskAll, createQuestions, type LevelChange, type Questions } from "./app/questions.ts";
 import { requireUsable } from "./app/settings-check.ts";
 import { createBroker } from "./app/wire-broker.ts";
-import { startDelivery } from "./app/wire-delivery.ts";
+import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { VERSION } from "./config/version.ts";
 import { createPullConsumers, type PullConsumers } from "./consume/consume.ts";
+import { workerRoutes } from "./http/handlers/connect-worker/routes.ts";
 import { consumedEvent } from "./http/handlers/stations/consume.ts";
 import { bodyReaders, type BodyReaders } from "./http/middleware/body/body.ts";
+import type { Route } from "./http/routes.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createMemoryBudget, type MemoryBudget } from "./lib/memory-budget.ts";
 import { createHealth } from "./observability/health.ts";
@@ -99,7 +100,7 @@ const openMemory = ({ limits }: Settings, metrics: Metrics): ClientMemory => {
 
 /** An idle member leaves its group within five seconds, so that members on other processes get its partitions. */
 const PULL_BOUNDS = { idleMs: 4000, joinMs: 10_000, maxMembers: 1000, maxPullsPerOwner: 2000 };
-/** Share of `limits.memory` for buffered events. Garbage of reading takes three times as much memory. */
+/** Share of `limits.memory` for buffered events. Reading also creates garbage of three times this size. */
 const READING_SHARE = 0.25;
 
 /** The consumer group members of consume/batch, and their memory. */
@@ -111,7 +112,7 @@ const openPullConsumers = ({ broker, memory, log, clock }: AppContext): PullCons
     toText: consumedEvent,
     clock,
     onError: (err) => {
-      log.logger.warn({ err }, "consuming goes on after a fault");
+      log.logger.warn({ err }, "a fault while reading; reading continues");
     },
   });
 
@@ -125,4 +126,32 @@ const openTracing = async (
   const tracing = createOtlpTracing({ endpoint, version: VERSION });
   lifecycle.onClose("tracing", () => tracing.close());
   return tracing;
+};
+
+/**
+ * The worker routes of Kafka Connect's API. A change of a log level applies to all processes of this program. `delivery` is
+ * undefined if this process has no delivery role.
+ */
+const connectWorkerRoutes = (
+  { settings: { server }, readers, health, log: { levels }, questions }: AppContext,
+  delivery: StartedDelivery | undefined,
+): readonly Route[] => {
+  questions.answerWith({
+    logLevel: (about) => {
+      const { logger, level, at } = JSON.parse(about) as LevelChange;
+      levels.set(logger, level, at);
+      return true;
+    },
+  });
+  return workerRoutes({
+    health,
+    levels,
+    hasStarted: delivery?.hasStarted ?? (() => true),
+    connectorNames: delivery?.connectorNames ?? (() => Promise.resolve([])),
+    setLevel: async (logger, level) => {
+      const change: LevelChange = { logger, level, at: Date.now() };
+      await questions.askAll("logLevel", JSON.stringify(change));
+    },
+    readBody: readers({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
+  });
 };

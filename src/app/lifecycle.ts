@@ -2,13 +2,13 @@
 import type { Logger } from "../observability/logger/logger.ts";
 
 export interface Lifecycle {
-  /** Registers how a part that was just started is closed. */
+  /** Registers the function that closes a started part. */
   onClose(name: string, close: () => Promise<void>): void;
   /** Closes all parts, the last one first. Resolves within `graceMs` even if a part is not closed yet. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Share of the grace period. The rest is for the last log lines and the exit. */
+/** Share of the grace period for closing. The rest is for the last log lines and the exit. */
 const ORDERLY_SHARE = 0.95;
 
 export const createLifecycle = (logger: Logger): Lifecycle => {
@@ -20,7 +20,7 @@ export const createLifecycle = (logger: Logger): Lifecycle => {
       try {
         await close();
       } catch (err) {
-        logger.warn({ err, part: name }, "could not be closed in order");
+        logger.warn({ err, part: name }, "a part could not be closed");
       }
     }
   };

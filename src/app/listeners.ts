@@ -22,8 +22,14 @@ import type { Route } from "../http/routes.ts";
 import { createRates, type Rates } from "../ingest/limits.ts";
 import { createHttpServer } from "../http/server.ts";
 import type { AppContext } from "./context.ts";
-import { factsOf, operatorStations, withConsole } from "./wire-console.ts";
-import { documentedForClients, documentedForOperators, sdkRoutes } from "./wire-documents.ts";
+import {
+  documentedForClients,
+  documentedForOperators,
+  factsOf,
+  operatorStations,
+  sdkRoutes,
+  withConsole,
+} from "./wire-pages.ts";
 import type { Ingest } from "./wire-ingest.ts";
 import { produceRoutes } from "./produce-routes.ts";
 

@@ -1,21 +1,21 @@
-/** All routes for producing. They share rates, streams and remembered calls. */
+/** All routes for producing, webhooks included. They share rates, streams and remembered calls. */
 import type { Authenticate } from "../auth/authenticator.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { PullConsumers } from "../consume/consume.ts";
-import { beaconRoute } from "../http/handlers/stations/beacon.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy/routes.ts";
+import { beaconRoute } from "../http/handlers/stations/beacon.ts";
 import { stationRoutes } from "../http/handlers/stations/routes.ts";
 import { webhookRoutes } from "../http/handlers/webhooks/routes.ts";
 import { callCounter, createIntake } from "../http/intake.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
-import { createRemembered } from "../ingest/remembered.ts";
 import type { Rates } from "../ingest/limits.ts";
+import { createRemembered } from "../ingest/remembered.ts";
+import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { AppContext } from "./context.ts";
-import { type Ingest, contentLimitsOf } from "./wire-ingest.ts";
-import { openWebhooks } from "./wire-webhooks.ts";
+import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
 
 interface ProduceParts {
   readonly ingest: Ingest;
@@ -70,3 +70,26 @@ const streamLimitsOf = ({
   maxUnanswered,
   maxUnansweredBytes,
 }: Settings["restProxy"]) => ({ idleTimeout, maxAge, maxUnanswered, maxUnansweredBytes });
+
+/**
+ * Creates the webhook sources of the settings. `remembered` is the memory for the ids of webhooks. Throws SETTINGS_INVALID if
+ * a source lacks a setting that its scheme needs.
+ */
+const openWebhooks = (
+  { settings, log, metrics, clock }: AppContext,
+  ingest: Ingest,
+  remembered: MemoryBudget,
+): Webhooks => {
+  for (const { source, scheme } of settings.webhooks) {
+    if (scheme === "none") log.logger.warn({ source }, "this webhook source accepts events from anyone");
+  }
+  return createWebhooks({
+    ...ingest,
+    declared: settings.webhooks.map((declared) => ({ secrets: [], ...declared })),
+    clock,
+    remembered: createRemembered({ budget: remembered, now: () => clock.now() }),
+    refused: (source) => {
+      metrics.webhookRefused(source);
+    },
+  });
+};

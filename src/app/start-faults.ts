@@ -1,3 +1,4 @@
+/** Errors of the start as faults that an operator can act on. */
 import type { Settings } from "../config/schema/schema.ts";
 import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";
@@ -13,15 +14,14 @@ export const startFault = (error: unknown): GatewayError | undefined => {
   return new GatewayError("SETTINGS_INVALID", { message: `The start failed: ${message}`, cause: error });
 };
 
-/** Errors of `listen` as faults of `server` or `admin` settings. */
-
 type Listener = Pick<Settings["server"], "host" | "port">;
 
+/** By the code of an error of `listen`. */
 const FAULTS: Readonly<Record<string, (listener: Listener) => string>> = {
   EADDRINUSE: ({ port }) => `port: got ${port}, where another process listens already`,
   EACCES: ({ port }) => `port: got ${port}, where this user may not listen`,
-  EADDRNOTAVAIL: ({ host }) => `host: got ${JSON.stringify(host)}, which is no address of this machine`,
-  ENOTFOUND: ({ host }) => `host: got ${JSON.stringify(host)}, which is no address of this machine`,
+  EADDRNOTAVAIL: ({ host }) => `host: got ${JSON.stringify(host)}, which is not an address of this machine`,
+  ENOTFOUND: ({ host }) => `host: got ${JSON.stringify(host)}, which is not an address of this machine`,
 };
 
 /** Converts a known error of `listen` to SETTINGS_INVALID with the setting's path. Returns other errors unchanged. */

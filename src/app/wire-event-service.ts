@@ -99,7 +99,7 @@ const start = (
     onBroken: ({ topic, partition, offset }, reason) => {
       logger.warn(
         { topic, partition, offset: offset.toString(), reason },
-        "no business event: no client gets it",
+        "the record is not a valid business event; no client gets it",
       );
     },
     onUnowned: () => {

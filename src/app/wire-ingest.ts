@@ -24,17 +24,17 @@ const MAX_APPEND = { maxAppendRecords: 2000, maxAppendBytes: MAX_APPEND_BYTES };
 /** Maximum size of an event in bytes. */
 const maxEventBytesOf = ({ limits, server }: Settings): number => limits.recordSize ?? server.bodyLimit;
 
-/** What a topic that we create takes as one record. */
-/** The bounds of JSON that the gateway parses. */
+/** Limits of the JSON that the gateway parses. */
 export const contentLimitsOf = (server: Settings["server"]): ContentLimits => ({
   maxDepth: server.jsonMaxDepth,
   maxValues: server.jsonMaxValues,
   maxMembers: server.jsonMaxMembers,
 });
 
+/** Maximum size of a record in bytes. Created topics accept it. */
 export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(settings) + RECORD_OVERHEAD;
 
-/** Compiles the schemas. Missing topics are created in the background. */
+/** Compiles the schemas, and creates missing topics in the background. */
 export const createIngest = async (context: AppContext): Promise<Ingest> => {
   const { settings, broker, metrics, lifecycle } = context;
   const { server, stations: declarations, broker: brokerSettings } = settings;

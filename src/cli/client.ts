@@ -1,4 +1,4 @@
-/** Calls to the gateway: the credential on each, one renewal of a token that has run out, failures as exits. */
+/** Calls to the gateway. Each call carries the credential; an expired token is renewed once; failures become exit codes. */
 import { z } from "zod";
 import { errnoOf } from "../lib/file-system.ts";
 import type { Account, Connection, Credential } from "./connection.ts";
@@ -7,11 +7,11 @@ import { CommandFailure, type Exit } from "./shell.ts";
 export interface Call {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
-  /** A Buffer goes out as it is, anything else as JSON. */
+  /** A Buffer is sent unchanged, any other value as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Milliseconds beyond which no answer is waited for; default a minute. */
+  /** Milliseconds to wait for the answer. Default: one minute. */
   readonly timeoutMs?: number;
 }
 
@@ -23,21 +23,21 @@ export interface Answer {
 
 export interface Client {
   readonly url: string;
-  /** Any answer, whatever its status. Rejects with "unreachable" where there was none, "forbidden" where signing in fails. */
+  /** Resolves with an answer of any status. Rejects with "unreachable" without an answer, and with "forbidden" if sign-in fails. */
   call(call: Call): Promise<Answer>;
 }
 
 const TIMEOUT = 60_000;
 
-/** An error's own words; looks at no class, as `errnoOf`. */
-const wordsOf = (error: unknown): string =>
+/** The message of an error. Like `errnoOf` it doesn't use `instanceof`. */
+const messageOfError = (error: unknown): string =>
   typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error);
 
 const reasonOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error);
   if ("name" in error && error.name === "TimeoutError") return "no answer in time";
   const cause = "cause" in error ? error.cause : undefined;
-  return errnoOf(cause) ?? wordsOf(cause ?? error);
+  return errnoOf(cause) ?? messageOfError(cause ?? error);
 };
 
 const bodyOf = (body: unknown): { body?: Buffer | string; type?: string } => {
@@ -48,14 +48,14 @@ const bodyOf = (body: unknown): { body?: Buffer | string; type?: string } => {
 const exchange = async (url: string, call: Call): Promise<Answer> => {
   const { method, path, headers, signal, timeoutMs = TIMEOUT } = call;
   const { body, type } = bodyOf(call.body);
-  const inTime = AbortSignal.timeout(timeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url + path, {
       method,
       redirect: "manual",
       headers: { ...(type !== undefined && { "content-type": type }), ...headers },
       ...(body !== undefined && { body }),
-      signal: signal === undefined ? inTime : AbortSignal.any([inTime, signal]),
+      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
     });
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
@@ -64,42 +64,42 @@ const exchange = async (url: string, call: Call): Promise<Answer> => {
   }
 };
 
-/** What something on the way to the gateway answers says nothing of the credential, nor of the operation. */
+/** The exit of a refused call. An answer that another server wrote, such as a proxy, counts as unreachable. */
 const exitOf = (answer: Answer): Exit => {
   const { status } = answer;
   if (!isOwn(answer) || status >= 500 || status === 429 || status === 408) return "unreachable";
   return status === 401 || status === 403 ? "forbidden" : "failed";
 };
 
-/** The answer as a failure, in the gateway's own words. */
+/** The answer as a failure, with the gateway's message. */
 export const refusal = (answer: Answer): CommandFailure =>
   new CommandFailure(exitOf(answer), `${messageOf(answer)} (${answer.status})`);
 
-/** The answer of a call without which there is no going on. Rejects with anything but a 2xx. */
+/** Resolves with a 2xx answer. Rejects if the status is another one. */
 export const demand = async (client: Client, call: Call): Promise<Answer> => {
   const answer = await client.call(call);
   if (answer.status < 200 || answer.status > 299) throw refusal(answer);
   return answer;
 };
 
-/** The failure that an answer is which no gateway has given: whether it did what it was asked, nobody knows. */
-export const strange = ({ status }: Answer): CommandFailure =>
-  new CommandFailure("unreachable", `the answer is none of a Stationgate (${status}): is the URL right?`);
+/** The failure for an answer that no gateway wrote. The outcome of the operation is unknown. */
+export const foreignAnswer = ({ status }: Answer): CommandFailure =>
+  new CommandFailure("unreachable", `the answer is not from a Stationgate (${status}): check the URL`);
 
 /**
- * Rejects at once where nobody is there, or somebody else, or signing in fails: trying again for a while is for a gateway
- * that has been there before. A proxy may keep this path to itself.
+ * To be called before the first operation, so that a wrong URL or a failed sign-in ends the command at once. Only operations
+ * after it are retried. An error status is accepted, because a proxy may block this path.
  */
-export const reach = async (client: Client): Promise<void> => {
+export const requireGateway = async (client: Client): Promise<void> => {
   const answer = await client.call({ method: "GET", path: "/monitoring/status" });
   if (answer.status < 400 && !z.object({ status: z.string() }).safeParse(jsonOf(answer.text)).success)
-    throw strange(answer);
+    throw foreignAnswer(answer);
 };
 
-/** The answer's JSON in this shape; what isn't comes from no gateway. */
-export const parsed = <T>(schema: z.ZodType<T>, answer: Answer): T => {
+/** The answer's JSON, checked by the schema. Throws if it has another shape: then no gateway wrote it. */
+export const parsedAnswer = <T>(schema: z.ZodType<T>, answer: Answer): T => {
   const { success, data } = schema.safeParse(jsonOf(answer.text));
-  if (!success) throw strange(answer);
+  if (!success) throw foreignAnswer(answer);
   return data;
 };
 
@@ -119,10 +119,10 @@ export const signIn = async (
   const body = { username, connection_token: connectionToken, password, ...wanted };
   const answer = await exchange(url, { method: "POST", path: "/auth/authenticate", body });
   if (answer.status !== 200) throw refusal(answer);
-  return parsed(pairShape, answer);
+  return parsedAnswer(pairShape, answer);
 };
 
-/** A client without a credential of its own. */
+/** A client that sends no credential. */
 export const openClient = (url: string): Client => ({ url, call: (call) => exchange(url, call) });
 
 const headersFor = async (url: string, credential: Credential): Promise<Record<string, string>> => {
@@ -133,6 +133,7 @@ const headersFor = async (url: string, credential: Credential): Promise<Record<s
 };
 
 export const createClient = ({ url, credential }: Connection): Client => {
+  /** The headers with the credential, from the first call on. */
   let known: Promise<Record<string, string>> | undefined;
 
   const attempt = async (call: Call): Promise<Answer> => {
@@ -148,7 +149,7 @@ export const createClient = ({ url, credential }: Connection): Client => {
     url,
     call: async (call) => {
       const answer = await attempt(call);
-      // An account's token may have run out in the meantime: sign in once more.
+      // The account's token has expired: sign in again, once.
       if (answer.status !== 401 || credential.kind !== "account") return answer;
       known = undefined;
       return attempt(call);
@@ -156,8 +157,7 @@ export const createClient = ({ url, credential }: Connection): Client => {
   };
 };
 
-/** What a gateway's answer says in words: each API family has its own shape for it. */
-
+/** The error message in an answer. Each API family has its own shape. */
 const shapes = z.union([
   z.object({ error: z.string() }).transform(({ error }) => error),
   z.object({ message: z.string() }).transform(({ message }) => message),
@@ -169,7 +169,7 @@ const shapes = z.union([
   z.object({ title: z.string() }).transform(({ title }) => title),
 ]);
 
-/** Longer texts that aren't a gateway's, such as a proxy's page, are cut. */
+/** Maximum characters of a text that no gateway wrote, such as a proxy's page. */
 const LONGEST = 200;
 
 /** The text as JSON; undefined if the text isn't JSON. */
@@ -181,12 +181,12 @@ export const jsonOf = (text: string): unknown => {
   }
 };
 
-/** Did a gateway write it? A proxy's page, an empty answer and one that was cut off are in none of its shapes. */
+/** True if a gateway wrote the answer. A proxy's page, an empty or an incomplete answer has none of the shapes. */
 export const isOwn = ({ text }: { readonly text: string }): boolean => shapes.safeParse(jsonOf(text)).success;
 
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]+/g;
 
-/** On one line, and without what a terminal would obey. */
+/** The message on one line, without control characters, which a terminal would execute. */
 export const messageOf = ({ status, text }: { readonly status: number; readonly text: string }): string => {
   const { success, data } = shapes.safeParse(jsonOf(text));
   if (success) return data.replace(CONTROLS, " ");

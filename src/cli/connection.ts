@@ -1,4 +1,7 @@
-/** Where the gateway is and who asks: from the options, then the environment, then the identity kept on a laptop. */
+/**
+ * The URL of the gateway and the credential for it: from the options, then from the environment, then from the identity in
+ * the data directory, which a gateway without settings generates at its first start.
+ */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import {
@@ -12,7 +15,7 @@ import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";
 import { CommandFailure, promptSecret, type Shell } from "./shell.ts";
 
-/** The options that every command with a gateway takes; secrets come from files, so that no process list shows them. */
+/** The options of all commands that call a gateway. Secrets come from files, so that a list of processes does not show them. */
 export interface ConnectionOptions {
   readonly url?: string;
   readonly adminUrl?: string;
@@ -52,7 +55,7 @@ const readFile = (shell: Shell, path: string): string => {
   }
 };
 
-/** A secret of the environment, or of the file that it names. */
+/** A secret from an environment variable, or from the file that `…_FILE` names. */
 const fromEnvironment = (shell: Shell, secret: ClientSecret): string | undefined => {
   const file = clientVariable(shell.env, `${secret}_FILE`);
   return clientVariable(shell.env, secret) ?? (file === undefined ? undefined : readFile(shell, file));
@@ -64,13 +67,13 @@ const secretOf = (shell: Shell, file: string | undefined, secret: ClientSecret):
 const checkedUrl = (text: string): string => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw new CommandFailure("usage", `${text} is no URL, such as ${DEFAULT_URL}`);
+    throw new CommandFailure("usage", `${text} is not an HTTP URL, such as ${DEFAULT_URL}`);
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 };
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** The kept identity belongs to a gateway of this machine: its secrets go nowhere else. */
+/** The identity in the data directory. Its secrets are only sent to this machine; undefined for other hosts. */
 const identityFor = (shell: Shell, url: string): Identity | undefined => {
   if (!LOOPBACK.test(new URL(url).hostname)) return undefined;
   const dir = resolve(shell.cwd, dataDirectory(shell.env));
@@ -92,10 +95,10 @@ const account = async (shell: Shell, options: ConnectionOptions): Promise<Accoun
   if (shell.stdin.isTTY !== true)
     throw new CommandFailure(
       "forbidden",
-      `${username} needs ${nameOfClientVariable("CONNECTION_TOKEN")}, or a file`,
+      `no secret for ${username}: give ${nameOfClientVariable("CONNECTION_TOKEN")} or --connection-token-file`,
     );
   const secret = await promptSecret(shell, `Connection token or password of ${username}`);
-  // Where both are sent, one that is right is enough.
+  // The gateway accepts the sign-in if one of the two is right.
   return { kind: "account", username, connectionToken: secret, password: secret };
 };
 
@@ -119,7 +122,7 @@ const NO_CREDENTIAL =
   "no credential: give STATIONGATE_TOKEN, STATIONGATE_API_KEY, or STATIONGATE_USERNAME with " +
   "STATIONGATE_CONNECTION_TOKEN or STATIONGATE_PASSWORD, or their files (see --help)";
 
-/** The public port, and whatever credential there is for it. An option wins over the environment, the kept identity is last. */
+/** The public listener with a credential. Options come before the environment, and the environment before the identity. */
 export const publicConnection = async (shell: Shell, options: ConnectionOptions): Promise<Connection> => {
   const url = urlOf(shell, options);
   const named = (file: string | undefined): string | undefined =>
@@ -136,7 +139,7 @@ export const publicConnection = async (shell: Shell, options: ConnectionOptions)
   return { url, credential };
 };
 
-/** For signing in: an account, and nothing that stands for one. */
+/** The public listener with an account, for sign-in. */
 export const accountConnection = async (
   shell: Shell,
   options: ConnectionOptions,
@@ -151,7 +154,7 @@ export const accountConnection = async (
   return { url, credential };
 };
 
-/** Where to refresh, and the refresh token. */
+/** The public listener with a refresh token. */
 export const refreshConnection = (
   shell: Shell,
   options: ConnectionOptions & { readonly refreshTokenFile?: string },
@@ -165,7 +168,7 @@ export const refreshConnection = (
   return { url: urlOf(shell, options), refreshToken };
 };
 
-/** The operators' port. */
+/** The operators' listener with the operators' token. */
 export const adminConnection = (shell: Shell, options: ConnectionOptions): Connection => {
   const url = checkedUrl(options.adminUrl ?? clientVariable(shell.env, "ADMIN_URL") ?? DEFAULT_ADMIN_URL);
   const token = secretOf(shell, options.adminTokenFile, "ADMIN_TOKEN") ?? identityFor(shell, url)?.adminToken;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `stationgate …`: the command line of the gateway, and of those who use one. */
+/** `stationgate …`: the command line for operators and users of a gateway. */
 import { CommanderError } from "commander";
 import { asFailure, createShell, type Exit, EXITS } from "./shell.ts";
 import { createProgram } from "./program.ts";
@@ -15,7 +15,7 @@ const shell = createShell({
 });
 
 const end = (exit: Exit): void => {
-  // What a started gateway says of itself stays.
+  // A gateway that `start` runs sets the exit code itself.
   if (exit !== "ok") process.exitCode = EXITS[exit].code;
 };
 

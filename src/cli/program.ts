@@ -1,16 +1,16 @@
-/** The tree of commands. */
+/** The program with all commands and global options. */
 import { Command } from "commander";
 import { VERSION } from "../config/version.ts";
 import { addCheckConfig } from "./commands/check-config.ts";
 import { addCompletion } from "./commands/completion/completion.ts";
-import { addConnectors } from "./commands/connectors.ts";
+import { addConnectors } from "./commands/connectors/connectors.ts";
 import { addHashSecret } from "./commands/hash-secret.ts";
 import { addProduce } from "./commands/produce/produce.ts";
 import { addStart } from "./commands/start.ts";
 import { addTail } from "./commands/tail.ts";
 import { addToken } from "./commands/token.ts";
 import { DEFAULT_ADMIN_URL, DEFAULT_URL } from "./connection.ts";
-import type { Context } from "./context.ts";
+import type { Context } from "./define-command.ts";
 import { EXITS } from "./shell.ts";
 
 const ENVIRONMENT = `

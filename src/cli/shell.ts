@@ -69,8 +69,7 @@ export const createShell = (options: ShellOptions): Shell => {
   };
 };
 
-/** The exit codes. The help texts and docs/reference/cli.md are made of this table. */
-
+/** The exit codes. The help texts and docs/reference/cli.md are generated from this table. */
 export const EXITS = {
   ok: { code: 0, meaning: "done" },
   failed: { code: 1, meaning: "the operation or some events were refused, or the settings are invalid" },
@@ -97,8 +96,7 @@ export class CommandFailure extends Error {
 export const asFailure = (error: unknown): CommandFailure | undefined =>
   error instanceof CommandFailure ? error : undefined;
 
-/** Secrets come from a prompt or from standard input, never from an argument. */
-
+/** Where secrets come from: a prompt or standard input, never an argument. */
 type Terminal = Pick<Shell, "stdin" | "stderr">;
 
 /** Prompts on stderr without echo. */

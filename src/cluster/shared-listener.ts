@@ -42,7 +42,7 @@ export interface SharedListenerOptions {
 /** Milliseconds: maximum time that the supervisor leaves to the workers before it accepts again. */
 const LONGEST_PAUSE = 16;
 
-interface Handed {
+interface PassedOn {
   readonly worker: Worker;
   readonly socket: Socket;
   /** The connection was sent; the worker may have read from it. */
@@ -57,10 +57,10 @@ export const openSharedListener = async ({
   backlog,
   workers,
 }: SharedListenerOptions): Promise<SharedListener> => {
-  const handed = new Map<number, Handed>();
+  const passedOn = new Map<number, PassedOn>();
   let turn = 0;
 
-  const handOn = (socket: Socket): void => {
+  const passOn = (socket: Socket): void => {
     const present = workers();
     const id = turn++;
     const worker = present[id % present.length];
@@ -68,24 +68,24 @@ export const openSharedListener = async ({
       socket.destroy();
       return;
     }
-    const one: Handed = { worker, socket, isOnItsWay: false };
-    handed.set(id, one);
+    const connection: PassedOn = { worker, socket, isOnItsWay: false };
+    passedOn.set(id, connection);
     const message: ToWorker = { type: "connection", listener, id };
     // `keepOpen`: node does not close a connection that was on its way to a process that ended; its client would wait for ever.
     worker.process.send(message, socket, { keepOpen: true }, (error) => {
-      one.isOnItsWay = true;
+      connection.isOnItsWay = true;
       if (error !== null) forget(id);
     });
   };
 
   const forget = (id: number): void => {
-    handed.get(id)?.socket.destroy();
-    handed.delete(id);
+    passedOn.get(id)?.socket.destroy();
+    passedOn.delete(id);
   };
 
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-    handOn(socket);
-    if (handed.size > 0) leaveToWorkers(handed.size);
+    passOn(socket);
+    if (passedOn.size > 0) letWorkersAccept(passedOn.size);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen({ host, port, backlog }, resolve);
@@ -97,13 +97,13 @@ export const openSharedListener = async ({
       if (workers().includes(worker)) worker.process.send(message, server);
     },
     taken: forget,
-    reclaim: (gone) => {
-      for (const [id, { worker, socket, isOnItsWay }] of [...handed]) {
-        if (worker !== gone) continue;
+    reclaim: (ended) => {
+      for (const [id, { worker, socket, isOnItsWay }] of [...passedOn]) {
+        if (worker !== ended) continue;
         if (isOnItsWay) forget(id);
         else {
-          handed.delete(id);
-          handOn(socket);
+          passedOn.delete(id);
+          passOn(socket);
         }
       }
     },
@@ -111,13 +111,13 @@ export const openSharedListener = async ({
   };
 };
 
-const stillness = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+const neverNotified = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 /**
  * Blocks this process so that the workers accept the next connections; the more connections wait for a worker, the longer.
  * node accepts until the queue is empty, and an idle supervisor would always be faster than busy workers. Only blocking
  * stops it, and the supervisor has no other work.
  */
-const leaveToWorkers = (waiting: number): void => {
-  Atomics.wait(stillness, 0, 0, Math.min(2 ** (waiting - 1), LONGEST_PAUSE));
+const letWorkersAccept = (waiting: number): void => {
+  Atomics.wait(neverNotified, 0, 0, Math.min(2 ** (waiting - 1), LONGEST_PAUSE));
 };

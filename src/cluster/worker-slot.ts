@@ -42,10 +42,10 @@ export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
   const backOff = createBackOff();
   let current: Worker | undefined;
   let ready: Worker | undefined;
-  let succession: NodeJS.Timeout | undefined;
+  let replacement: NodeJS.Timeout | undefined;
   let isOpen = false;
 
-  const fill = (): Worker => {
+  const startWorker = (): Worker => {
     const bornAt = performance.now();
     const worker = cluster.fork();
     let refusal: string | undefined;
@@ -67,8 +67,8 @@ export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
       if (!isOpen) return;
       const waitMs = backOff.next(performance.now() - bornAt);
       const end = { worker: slot, pid: worker.process.pid, code, signal, refusal, waitMs };
-      logger.error(end, "worker ended, another one takes its place");
-      succession = setTimeout(fill, waitMs);
+      logger.error(end, "worker ended; it will be replaced");
+      replacement = setTimeout(startWorker, waitMs);
     });
     return worker;
   };
@@ -78,7 +78,7 @@ export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
       return ready;
     },
     open: async () => {
-      await becomesReady(fill());
+      await becomesReady(startWorker());
       isOpen = true;
     },
     shut: async () => {
@@ -86,14 +86,14 @@ export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
     },
     close: async (graceMs) => {
       isOpen = false;
-      clearTimeout(succession);
+      clearTimeout(replacement);
       if (current === undefined) return;
       const { process } = current;
       const ended = once(current, "exit");
       tell(current, { type: "stop", graceMs: graceMs * ORDERLY_SHARE });
-      const cut = setTimeout(() => process.kill("SIGKILL"), graceMs * KILL_SHARE);
+      const killTimer = setTimeout(() => process.kill("SIGKILL"), graceMs * KILL_SHARE);
       await ended;
-      clearTimeout(cut);
+      clearTimeout(killTimer);
     },
   };
 };

@@ -53,7 +53,7 @@ export const createYieldingMemory = (share: MemoryBudget): YieldingMemory => {
   const oldestFirst = new Set<Holder>();
   const fits = (bytes: number): boolean => share.usedBytes + bytes <= share.maxBytes;
 
-  const makeRoom = (bytes: number, holder: Holder): boolean => {
+  const freeBytes = (bytes: number, holder: Holder): boolean => {
     for (const oldest of oldestFirst) {
       if (oldest === holder) return false;
       oldest.yieldMemory();
@@ -63,7 +63,7 @@ export const createYieldingMemory = (share: MemoryBudget): YieldingMemory => {
   };
 
   return {
-    tryTake: (bytes, holder) => (fits(bytes) || makeRoom(bytes, holder)) && share.tryTake(bytes),
+    tryTake: (bytes, holder) => (fits(bytes) || freeBytes(bytes, holder)) && share.tryTake(bytes),
     give: (bytes) => {
       share.give(bytes);
     },

@@ -1,20 +1,19 @@
-/** The server process: settings, start, signals, exit code. */
+/** The server process: settings, start, signals, exit code, and the text of a first start. */
 import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
 import type { Gateway } from "../app.ts";
-import { bindFault, startFault } from "../app/start-faults.ts";
-import type { AskAll } from "../app/questions.ts";
 import type { Addresses } from "../app/listeners.ts";
-import { welcome } from "../app/welcome.ts";
+import type { AskAll } from "../app/questions.ts";
+import { bindFault, startFault } from "../app/start-faults.ts";
 import { supervise, workerCount } from "../cluster/supervisor.ts";
-import { work, type Task } from "../cluster/worker.ts";
-import { HELP, type Arguments } from "../config/arguments.ts";
-import { loadOrCreateIdentity, withIdentity } from "../config/identity.ts";
-import { loadSettings, type LoadedSettings, type RefusedSettings } from "../config/load.ts";
+import { type Task, work } from "../cluster/worker.ts";
+import { type Arguments, HELP } from "../config/arguments.ts";
+import { type Identity, loadOrCreateIdentity, withIdentity } from "../config/identity.ts";
+import { type LoadedSettings, loadSettings, type RefusedSettings } from "../config/load.ts";
 import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import { maskConfig } from "../delivery/connectors/masking.ts";
 import { VERSION } from "../config/version.ts";
+import { maskConfig } from "../delivery/connectors/masking.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
 
@@ -56,10 +55,10 @@ const checked = async (settings: Settings): Promise<string | RefusedSettings> =>
 };
 
 const run = async (args: Arguments): Promise<void> => {
-  const asked = await printout(args);
-  if (typeof asked === "string") say(asked);
-  else if (asked.status === "refused") refuse(asked.faults);
-  else await serve(asked);
+  const result = await printout(args);
+  if (typeof result === "string") say(result);
+  else if (result.status === "refused") refuse(result.faults);
+  else await serve(result);
 };
 
 const serve = async ({ settings, laptop, warnings }: LoadedSettings): Promise<void> => {
@@ -160,4 +159,27 @@ export const runProcess = async (read: () => Arguments): Promise<void> => {
     if (fault === undefined) throw error;
     refuse(fault.message.split("\n"));
   }
+};
+
+/**
+ * The text of a first start without settings: three commands that can be pasted into a shell. Each of them signs in, so that
+ * it also works after the first token has expired.
+ */
+const welcome = (port: number, { username, connectionToken }: Identity): string => {
+  const base = `http://127.0.0.1:${port}`;
+  const json = `-H 'content-type: application/json'`;
+  const credentials = JSON.stringify({ username, connection_token: connectionToken });
+  const signIn = `curl -s ${base}/auth/authenticate ${json} -d '${credentials}'`;
+  const bearer = `-H "authorization: Bearer $(${signIn} | sed 's/.*"jwt":"\\([^"]*\\)".*/\\1/')"`;
+  const station = `${base}/stations/demo`;
+  const consume = JSON.stringify({ consumer_name: "me", batch_max_wait_time_ms: 1000 });
+  return [
+    "",
+    "Stationgate is ready. Sign in, produce an event, read it back:",
+    "",
+    signIn,
+    `curl -s ${station}/produce/single ${json} ${bearer} -d '{"hello":"world"}'`,
+    `curl -s ${station}/consume/batch ${json} ${bearer} -d '${consume}'`,
+    "",
+  ].join("\n");
 };

@@ -36,19 +36,19 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
   });
   const dropped = new Counter({
     name: "stationgate_delivery_dropped_total",
-    help: "Records given up, dead letters included.",
+    help: "Dropped records, dead letters included.",
     labelNames: ["connector"],
     registers,
   });
   const deadLettered = new Counter({
     name: "stationgate_delivery_dead_lettered_total",
-    help: "Records given up and stored in the dead letter topic.",
+    help: "Dropped records that are stored in the dead letter topic.",
     labelNames: ["connector"],
     registers,
   });
   const unowned = new Counter({
     name: "stationgate_event_service_unowned_transactions_total",
-    help: "Transactions that are no client's own.",
+    help: "Transactions that belong to no client.",
     registers,
   });
   return {
@@ -70,7 +70,7 @@ type Reading = readonly [name: string, help: string, of: (state: DeliveryState) 
 
 const GAUGES: readonly Reading[] = [
   ["stationgate_delivery_in_flight", "Requests in flight.", ({ inFlight }) => inFlight],
-  ["stationgate_delivery_retrying", "Records that wait for an attempt's time.", ({ waiting }) => waiting],
+  ["stationgate_delivery_retrying", "Records that wait for their next attempt.", ({ waiting }) => waiting],
   [
     "stationgate_delivery_lag_records",
     "Records of this process's partitions without a final outcome.",
@@ -78,7 +78,7 @@ const GAUGES: readonly Reading[] = [
   ],
   [
     "stationgate_delivery_lag_seconds",
-    "Age of the oldest record that was read and has no final outcome.",
+    "Age in seconds of the oldest record that was read and has no final outcome.",
     ({ lag }) => lag.seconds,
     "max",
   ],

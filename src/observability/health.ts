@@ -19,7 +19,7 @@ export interface HealthOptions {
 }
 
 export const createHealth = ({ check, cacheMs, now }: HealthOptions): Health => {
-  let goingDown = false;
+  let isShuttingDown = false;
   let latest: { readonly askedAt: number; readonly result: Promise<void> } | undefined;
 
   const checked = (): Promise<void> => {
@@ -31,11 +31,12 @@ export const createHealth = ({ check, cacheMs, now }: HealthOptions): Health => 
 
   return {
     ready: async () => {
-      if (goingDown) throw new GatewayError("SHUTTING_DOWN", { message: "The process is shutting down" });
+      if (isShuttingDown)
+        throw new GatewayError("SHUTTING_DOWN", { message: "The process is shutting down" });
       await checked();
     },
     shutDown: () => {
-      goingDown = true;
+      isShuttingDown = true;
     },
   };
 };

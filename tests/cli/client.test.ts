@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
-import { createClient, demand, parsed, reach } from "../../src/cli/client.ts";
+import { createClient, demand, parsedAnswer, requireGateway } from "../../src/cli/client.ts";
 
 interface Scripted {
   readonly url: string;
@@ -81,7 +81,7 @@ it.each([200, 302, 400, 403, 404])(
   async (status) => {
     const { url } = await serve(() => [status, ["<html>"]]);
     const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
-    const asked = demand(client, CALL).then((answer) => parsed(z.object({}), answer));
+    const asked = demand(client, CALL).then((answer) => parsedAnswer(z.object({}), answer));
     await expect(asked).rejects.toMatchObject({ exit: "unreachable" });
   },
 );
@@ -89,14 +89,14 @@ it.each([200, 302, 400, 403, 404])(
 it.each([200, 302])("does not begin where a %s is a page", async (status) => {
   const { url } = await serve(() => [status, ["<html>"]]);
   const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
-  await expect(reach(client)).rejects.toMatchObject({ exit: "unreachable" });
+  await expect(requireGateway(client)).rejects.toMatchObject({ exit: "unreachable" });
 });
 
 it("says why there is no answer", async () => {
   const { url } = await serve(() => [200, {}]);
   await new Promise((resolve) => server.close(resolve));
   const client = createClient({ url, credential: ACCOUNT });
-  await expect(reach(client)).rejects.toMatchObject({
+  await expect(requireGateway(client)).rejects.toMatchObject({
     exit: "unreachable",
     message: `${url} can't be reached (ECONNREFUSED)`,
   });

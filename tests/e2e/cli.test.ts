@@ -159,7 +159,7 @@ describe("stationgate", () => {
       while (((await view()) as { records: number }).records < 3);
       sink.answer(() => ({ status: 200, body: '{"retry":false}' }));
       const { code, stdout } = await runCli(["connectors", "replay", name, "--wait"], cli.env);
-      expect(stdout).toBe(`3 of 3 dead letters of ${letters} are dealt with\n`);
+      expect(stdout).toBe(`3 of 3 dead letters of ${letters} were replayed\n`);
       expect(code).toBe(0);
       expect((await runCli(["connectors", "delete", name], cli.env)).code).toBe(0);
     });

@@ -1,7 +1,7 @@
 /** `stationgate check-config`: checks the settings. */
 import type { Command } from "commander";
 import { loadSettings } from "../../config/load.ts";
-import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
+import { actionOf, withExamples, type Context, type GlobalOptions } from "../define-command.ts";
 
 export const addCheckConfig = (program: Command, context: Context): void => {
   const { shell } = context;
@@ -10,7 +10,7 @@ export const addCheckConfig = (program: Command, context: Context): void => {
     .description("Check a settings file together with the environment. Prints one line for each fault.")
     .argument("[file]", "settings file (default: STATIONGATE_CONFIG; without it defaults and environment)")
     .action(
-      ending(context, async ([configFile], { json }: GlobalOptions) => {
+      actionOf(context, async ([configFile], { json }: GlobalOptions) => {
         const loaded = loadSettings({ configFile, env: shell.env, cwd: shell.cwd });
         // Imported here because it loads the whole gateway.
         const { faultsInUse, warningsInUse } = await import("../../app/settings-check.ts");

@@ -1,7 +1,7 @@
 /** `stationgate hash-secret`: prints a hash that replaces a secret in the settings. */
 import type { Command } from "commander";
 import { hashSecret } from "../../auth/secrets.ts";
-import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
+import { actionOf, withExamples, type Context, type GlobalOptions } from "../define-command.ts";
 import { CommandFailure, readSecret } from "../shell.ts";
 
 export const addHashSecret = (program: Command, context: Context): void => {
@@ -10,7 +10,7 @@ export const addHashSecret = (program: Command, context: Context): void => {
     .command("hash-secret")
     .description("Print the scrypt hash of a secret. The secret comes from a prompt or from standard input.")
     .action(
-      ending(context, async (_args, { json }: GlobalOptions) => {
+      actionOf(context, async (_args, { json }: GlobalOptions) => {
         const secret = await readSecret(shell, "Secret");
         if (secret === "") throw new CommandFailure("failed", "The secret is empty.");
         const hash = await hashSecret(secret);

@@ -1,7 +1,7 @@
 /** `stationgate start`: runs the gateway, like `node dist/main.js`. */
 import type { Command } from "commander";
 import type { Arguments } from "../../config/arguments.ts";
-import { ending, withExamples, type Context } from "../context.ts";
+import { actionOf, withExamples, type Context } from "../define-command.ts";
 
 interface Options {
   readonly config?: string;
@@ -29,7 +29,7 @@ export const addStart = (program: Command, context: Context): void => {
     .option("--print-config", "print the effective settings with masked secrets and exit")
     .option("--print-env-example", "print all environment variables with their defaults and exit")
     .action(
-      ending(context, async (_args, options: Options) => {
+      actionOf(context, async (_args, options: Options) => {
         // Imported here because it loads the whole gateway.
         const { runProcess } = await import("../../main/run.ts");
         await runProcess(() => ({ command: commandOf(options), configFile: options.config }));

@@ -4,11 +4,17 @@ import { type Command, Option } from "commander";
 import { z } from "zod";
 import { pause, systemClock } from "../../lib/clock.ts";
 import { retryAfterMs } from "../../lib/units.ts";
-import { type Answer, type Client, createClient, parsed, reach, refusal } from "../client.ts";
+import { type Answer, type Client, createClient, parsedAnswer, requireGateway, refusal } from "../client.ts";
 import { publicConnection } from "../connection.ts";
-import { type Context, ending, type GlobalOptions, withExamples } from "../context.ts";
+import {
+  type Context,
+  actionOf,
+  type GlobalOptions,
+  retryOption,
+  wholeNumber,
+  withExamples,
+} from "../define-command.ts";
 import { asFailure, CommandFailure, type Exit, type Shell } from "../shell.ts";
-import { retryOption, wholeNumber } from "../values.ts";
 
 interface Options extends GlobalOptions {
   readonly from?: "earliest" | "latest";
@@ -23,7 +29,7 @@ const messagesShape = z.array(
 );
 type Message = z.output<typeof messagesShape>[number];
 
-const MOST = 500;
+const MAX_BATCH = 500;
 const LONG_POLL_MS = 20_000;
 /** The first poll is short: its answer shows that the consumer has joined its group. */
 const FIRST_POLL_MS = 50;
@@ -53,6 +59,7 @@ interface Following {
   readonly interruption: AbortSignal;
 }
 
+/** The parameters of a poll. */
 interface Wanted {
   readonly group: string;
   readonly from: "earliest" | "latest";
@@ -79,12 +86,12 @@ const poll = ({ client, station, interruption }: Following, wanted: Wanted): Pro
 const next = async (following: Following, wanted: Wanted): Promise<readonly Message[]> => {
   const { shell, interruption, options } = following;
   const giveUpAt = Date.now() + options.retryFor;
-  let told = "";
+  let shown = "";
   for (;;) {
     let wait = PAUSE;
     const failure = await poll(following, wanted)
       .then((answer) => {
-        if (answer.status === 200) return parsed(messagesShape, answer);
+        if (answer.status === 200) return parsedAnswer(messagesShape, answer);
         wait = Math.max(wait, retryAfterMs(answer.headers.get("retry-after"), Date.now()));
         return refusal(answer);
       })
@@ -96,8 +103,8 @@ const next = async (following: Following, wanted: Wanted): Promise<readonly Mess
     if (!(failure instanceof CommandFailure)) return failure;
     const hopeless = failure.exit !== "unreachable" || Date.now() + wait > giveUpAt;
     if (hopeless) throw failure;
-    if (failure.message !== told) shell.note(`${failure.message}; trying again`);
-    told = failure.message;
+    if (failure.message !== shown) shell.note(`${failure.message}; trying again`);
+    shown = failure.message;
     await pause(systemClock, wait, interruption);
   }
 };
@@ -108,7 +115,7 @@ const follow = async (following: Following): Promise<void> => {
   const from = options.from ?? (options.group === undefined ? "latest" : "earliest");
   let left = options.limit ?? Infinity;
   // The gateway waits until the batch is full. So the poll asks for one event while none arrives, then for all that are available.
-  let ask = { count: MOST, waitMs: FIRST_POLL_MS };
+  let ask = { count: MAX_BATCH, waitMs: FIRST_POLL_MS };
   for (let isFirst = true; left > 0 && !interruption.aborted; isFirst = false) {
     const count = Math.min(left, ask.count);
     const messages = await next(following, { group, from, waitMs: ask.waitMs, count });
@@ -116,14 +123,14 @@ const follow = async (following: Following): Promise<void> => {
     left -= messages.length;
     if (isFirst && left > 0)
       shell.note(`Following ${station}${from === "latest" ? ", new events only" : ""}. Ctrl-C ends.`);
-    ask = messages.length === 0 ? { count: 1, waitMs: LONG_POLL_MS } : { count: MOST, waitMs: 0 };
+    ask = messages.length === 0 ? { count: 1, waitMs: LONG_POLL_MS } : { count: MAX_BATCH, waitMs: 0 };
   }
 };
 
 const tail = async (shell: Shell, station: string, options: Options): Promise<Exit> => {
   const client = createClient(await publicConnection(shell, options));
   const interruption = shell.interruption();
-  await reach(client);
+  await requireGateway(client);
   try {
     await follow({ shell, client, station, options, interruption });
   } catch (error) {
@@ -153,7 +160,7 @@ export const addTail = (program: Command, context: Context): void => {
     )
     .option("--headers", "print each event's headers before it")
     .addOption(retryOption("time to retry while the gateway is unavailable"))
-    .action(ending(context, ([station = ""], options: Options) => tail(context.shell, station, options)));
+    .action(actionOf(context, ([station = ""], options: Options) => tail(context.shell, station, options)));
   withExamples(command, [
     ["new events", "stationgate tail clicks"],
     ["the ten oldest events as JSON", "stationgate tail clicks --from earliest --limit 10 --json"],
@@ -161,10 +168,8 @@ export const addTail = (program: Command, context: Context): void => {
   ]);
 };
 
-/** Indents JSON. It works on the source text, so that numbers are not rounded and escapes are unchanged. */
-
 const INDENT = "  ";
-const DEEPEST = 200;
+const MAX_DEPTH = 200;
 
 const isStructured = (text: string): boolean => {
   try {
@@ -188,7 +193,10 @@ const gap = (before: string, token: string, depth: number): string => {
   return before === ":" ? " " : "";
 };
 
-/** Returns the text unchanged if it is not an object or array, or is nested deeper than 200 levels. */
+/**
+ * Indents a JSON object or array. Works on the source text, so that numbers are not rounded and escapes stay as they are. Returns
+ * the text unchanged if it is anything else, or is nested deeper than 200 levels.
+ */
 export const indented = (text: string): string => {
   if (!isStructured(text)) return text;
   let depth = 0;
@@ -197,7 +205,7 @@ export const indented = (text: string): string => {
   for (const [token] of text.matchAll(TOKENS)) {
     if (isClosing(token)) depth -= 1;
     // The number of spaces grows with the square of the depth.
-    if (depth > DEEPEST) return text;
+    if (depth > MAX_DEPTH) return text;
     result += gap(before, token, depth) + token;
     if (isOpening(token)) depth += 1;
     before = token;

@@ -1,9 +1,15 @@
 /** `stationgate token`: prints an access token with all permissions of an account, or with a scope. */
 import { Option, type Command } from "commander";
 import { accountConnection, refreshConnection } from "../connection.ts";
-import { demand, openClient, pairShape, parsed, signIn } from "../client.ts";
-import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
-import { collect, duration } from "../values.ts";
+import { demand, openClient, pairShape, parsedAnswer, signIn } from "../client.ts";
+import {
+  collect,
+  type Context,
+  duration,
+  actionOf,
+  type GlobalOptions,
+  withExamples,
+} from "../define-command.ts";
 import type { Shell } from "../shell.ts";
 
 interface Options extends GlobalOptions {
@@ -33,7 +39,7 @@ const scopeOf = ({ station: stations, action: actions, origin: origins }: Option
 const refreshed = async (shell: Shell, options: Options) => {
   const { url, refreshToken } = refreshConnection(shell, options);
   const body = { jwt_refresh_token: refreshToken, ...lifetimes(options) };
-  return parsed(
+  return parsedAnswer(
     pairShape,
     await demand(openClient(url), { method: "POST", path: "/auth/refreshToken", body }),
   );
@@ -71,7 +77,7 @@ export const addToken = (program: Command, context: Context): void => {
     .option("--refresh-token-file <file>", "file with the refresh token, for --refresh")
     .option("--refresh-ttl <duration>", "lifetime of the new refresh token, rounded up to minutes", duration)
     .action(
-      ending(context, async (_args, options: Options) => {
+      actionOf(context, async (_args, options: Options) => {
         const { json = false } = options;
         const pair = await (options.refresh === true
           ? refreshed(shell, options)

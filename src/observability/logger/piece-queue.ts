@@ -132,7 +132,7 @@ export class PieceQueue {
       this.#enqueue(Buffer.from(this.#options.dropped(this.#lostLines)));
       this.#lostLines = 0;
     }
-    if (this.#waiting.size === 0) this.#tellEmpty();
+    if (this.#waiting.size === 0) this.#notifyEmpty();
   }
 
   #failed(error: unknown): void {
@@ -149,10 +149,10 @@ export class PieceQueue {
     this.#rest = undefined;
     this.#waitingBytes = 0;
     this.#lostLines = 0;
-    this.#tellEmpty();
+    this.#notifyEmpty();
   }
 
-  #tellEmpty(): void {
+  #notifyEmpty(): void {
     for (const watcher of this.#watchers) watcher();
     this.#watchers.clear();
   }

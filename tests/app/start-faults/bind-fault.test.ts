@@ -54,10 +54,10 @@ describe("bindFault", () => {
     // TEST-NET-1 (RFC 5737): nobody's address.
     const error = await failureOf(0, "192.0.2.1");
     expect(bindFault(error, settingsWith({ host: "192.0.2.1" }, {}))).toMatchObject({
-      message: 'server.host: got "192.0.2.1", which is no address of this machine',
+      message: 'server.host: got "192.0.2.1", which is not an address of this machine',
     });
     expect(bindFault(error, settingsWith({}, { host: "192.0.2.1" }))).toMatchObject({
-      message: 'admin.host: got "192.0.2.1", which is no address of this machine',
+      message: 'admin.host: got "192.0.2.1", which is not an address of this machine',
     });
   });
 

@@ -4,7 +4,7 @@ import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
 import { zshCompletion } from "./zsh.ts";
 import { completionPointsOf, type CompletionPoint } from "./words.ts";
-import { ending, withExamples, type Context } from "../../context.ts";
+import { actionOf, withExamples, type Context } from "../../define-command.ts";
 
 const SCRIPTS: Readonly<Record<string, (places: readonly CompletionPoint[]) => string>> = {
   bash: bashCompletion,
@@ -19,7 +19,7 @@ export const addCompletion = (program: Command, context: Context): void => {
     .configureHelp({ showGlobalOptions: false })
     .addArgument(new Argument("<shell>", "name of the shell").choices(Object.keys(SCRIPTS)))
     .action(
-      ending(context, async ([shell = ""]) => {
+      actionOf(context, async ([shell = ""]) => {
         await context.shell.out(SCRIPTS[shell]?.(completionPointsOf(program)) ?? "");
         return "ok";
       }),

@@ -1,4 +1,4 @@
-/** One try to store some lines: what the gateway's answer says of each of them. */
+/** Sends one batch of lines, and reads the outcome of each line from the gateway's answer. */
 import { z } from "zod";
 import { retryAfterMs } from "../../../lib/units.ts";
 import {
@@ -9,7 +9,7 @@ import {
   jsonOf,
   messageOf,
   refusal,
-  strange,
+  foreignAnswer,
 } from "../../client.ts";
 import { asFailure, CommandFailure } from "../../shell.ts";
 import type { Line } from "./lines.ts";
@@ -17,17 +17,17 @@ import type { Line } from "./lines.ts";
 export type Verdict =
   | { readonly kind: "stored" }
   | { readonly kind: "refused"; readonly error: string }
-  /** Not known to be stored: it may be sent again. */
+  /** The outcome is unknown: send the line again. */
   | { readonly kind: "open"; readonly error: string };
 
 export type Outcome =
   | {
       readonly kind: "each";
-      /** One for each line. */
+      /** One verdict for each line. */
       readonly verdicts: readonly Verdict[];
       readonly waitMs: number;
     }
-  /** The request as a whole was refused, because of one of the lines or of their number. */
+  /** The whole request was refused because of one line, or because of its size. */
   | { readonly kind: "whole"; readonly error: string; readonly tooLarge: boolean };
 
 const resultShape = z.union([
@@ -44,34 +44,34 @@ const resultShape = z.union([
 
 const resultsShape = z.object({ results: z.array(resultShape) });
 
-/** A gateway of Memphis itself knows no results; this is what it calls a success of all. */
+/** The answer of a gateway of Memphis, which has no results: all lines are stored. */
 const successShape = z.strictObject({ error: z.null(), success: z.literal(true) });
 
-/** A whole request that is refused, in the words of these routes. */
+/** The answers of the produce routes to a refused request. */
 const refusalShape = z.union([
   z.object({ error: z.string() }),
   z.object({ errors: z.array(z.string()).min(1) }),
 ]);
 
-/** Milliseconds, where the answer names no time. */
+/** Milliseconds to wait if the answer has no Retry-After. */
 const DEFAULT_WAIT = 1000;
 
 const waitOf = ({ headers }: Answer): number =>
   retryAfterMs(headers.get("retry-after"), Date.now()) || DEFAULT_WAIT;
 
-const each = (lines: readonly Line[], verdict: Verdict, waitMs: number): Outcome => ({
+const sameForAll = (lines: readonly Line[], verdict: Verdict, waitMs: number): Outcome => ({
   kind: "each",
   verdicts: lines.map(() => verdict),
   waitMs,
 });
 
-/** Refusals that would be those of any other event too. */
+/** Statuses that every other event would get too. */
 const HOPELESS: readonly number[] = [401, 403, 404, 405, 415];
 
-/** Statuses of answers that speak of each event. Under any other, results are those of one event or of none. */
+/** Statuses of answers that have a result for each event. */
 const EACH: readonly number[] = [200, 400, 503];
 
-/** One for each line; none where the answer doesn't say that, or what it says does not fit together. */
+/** One verdict for each line; undefined: the answer has no results, or its results and status contradict each other. */
 const verdictsOf = (
   lines: readonly Line[],
   { status }: Answer,
@@ -84,26 +84,26 @@ const verdictsOf = (
 };
 
 /**
- * What isn't the gateway's own answer is a failed attempt: it stores no line and refuses none. A success that is none
- * ends the delivery, since the URL is wrong; anything else may pass.
+ * An answer that no gateway wrote is a failed attempt: it neither stores nor refuses a line, and the lines are sent again. But
+ * if its status is a success, the URL is wrong, and the delivery ends.
  */
 const outcomeOf = (lines: readonly Line[], answer: Answer): Outcome => {
   const { status } = answer;
   const body = jsonOf(answer.text);
   const verdicts = verdictsOf(lines, answer, body);
   if (verdicts !== undefined) return { kind: "each", verdicts, waitMs: waitOf(answer) };
-  if (status < 400) throw strange(answer);
+  if (status < 400) throw foreignAnswer(answer);
   const error = messageOf(answer);
   const isRefusal = refusalShape.safeParse(body).success;
   if (HOPELESS.includes(status) && (isRefusal || isOwn(answer))) throw refusal(answer);
   const tooLarge = status === 413;
-  const passes = status === 429 || status === 408 || status >= 500;
-  if (passes || (!isRefusal && !(tooLarge && lines.length > 1)))
-    return each(lines, { kind: "open", error: `${error} (${status})` }, waitOf(answer));
+  const isTemporary = status === 429 || status === 408 || status >= 500;
+  if (isTemporary || (!isRefusal && !(tooLarge && lines.length > 1)))
+    return sameForAll(lines, { kind: "open", error: `${error} (${status})` }, waitOf(answer));
   return { kind: "whole", error, tooLarge };
 };
 
-/** Rejects with a CommandFailure where no further line could do better. */
+/** Rejects with a CommandFailure if every other line would fail too. */
 export const attempt = async (client: Client, station: string, lines: readonly Line[]): Promise<Outcome> => {
   const body = Buffer.concat([
     Buffer.from("["),
@@ -122,6 +122,6 @@ export const attempt = async (client: Client, station: string, lines: readonly L
     return failure;
   });
   return answer instanceof CommandFailure
-    ? each(lines, { kind: "open", error: answer.message }, DEFAULT_WAIT)
+    ? sameForAll(lines, { kind: "open", error: answer.message }, DEFAULT_WAIT)
     : outcomeOf(lines, answer);
 };

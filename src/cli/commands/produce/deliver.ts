@@ -1,19 +1,19 @@
-/** All lines of an input to a station: in their order, each with one outcome, and again where there was none. */
+/** Sends all lines of an input to a station in order. Lines without an outcome are sent again. */
 import { pause, systemClock } from "../../../lib/clock.ts";
 import type { Client } from "../../client.ts";
 import { asFailure, type Exit } from "../../shell.ts";
 import { attempt, type Outcome, type Verdict } from "./attempt.ts";
 import { gather, type BatchBounds, type Line } from "./lines.ts";
 
-/** Who wants to know what became of the lines. Called in the order of the lines, but for those that were sent again. */
+/** Receives the outcome of each line, in the order of the lines. The outcome of a repeated line comes later. */
 export interface Report {
   stored(lines: readonly Line[]): void;
   refused(line: Line, error: string): Promise<void>;
-  /** The delivery ends, and nobody confirmed these. */
+  /** The delivery ends, and the gateway has not confirmed these lines. */
   unknown(lines: readonly Line[], error: string): Promise<void>;
-  /** So many bytes of the input have their outcomes. */
+  /** All lines in the first `bytes` bytes of the input have an outcome. */
   progress(bytes: number): void;
-  /** Trying again after this time, in milliseconds. */
+  /** The next attempt begins after `ms` milliseconds. */
   waiting(error: string, ms: number): void;
 }
 
@@ -21,14 +21,14 @@ export interface DeliveryOptions {
   readonly client: Client;
   readonly station: string;
   readonly bounds: BatchBounds;
-  /** Milliseconds without any line finding its outcome after which to give up. */
+  /** Gives up when no line has got an outcome for this time, in milliseconds. */
   readonly retryForMs: number;
-  /** Sending ends after the batch that is under way. */
+  /** Ends the delivery after the batch in flight. */
   readonly interruption: AbortSignal;
   readonly report: Report;
 }
 
-/** "ok": every line has its outcome, refused ones among them. A batch that is refused whole may cut later ones smaller. */
+/** "ok": every line is stored or refused. After a batch that was too large, the following batches are smaller. */
 export const deliver = async (
   lines: AsyncIterable<readonly Line[]>,
   options: DeliveryOptions,
@@ -62,7 +62,7 @@ const settle = async (
   options: DeliveryOptions,
   onTooLarge: (bytes: number) => void,
 ): Promise<Settled> => {
-  const { client, station, report, retryForMs, interruption } = options;
+  const { client, station, report, retryForMs } = options;
   let open = lines;
   let giveUpAt = Date.now() + retryForMs;
   while (open.length > 0) {
@@ -71,20 +71,11 @@ const settle = async (
       if (outcome.tooLarge) onTooLarge(open.reduce((sum, { text }) => sum + text.length, 0));
       return halve(open, outcome.error, options, onTooLarge);
     }
-    const { still, error } = await told(open, outcome.verdicts, report);
+    const { still, error } = await reported(open, outcome.verdicts, report);
     if (still.length === 0) return "all";
     if (still.length < open.length) giveUpAt = Date.now() + retryForMs;
     open = still;
-    if (
-      !(await another(
-        outcome.waitMs,
-        giveUpAt,
-        () => {
-          report.waiting(error, outcome.waitMs);
-        },
-        interruption,
-      ))
-    ) {
+    if (!(await mayRetry(outcome.waitMs, giveUpAt, error, options))) {
       await report.unknown(open, error);
       return "lost";
     }
@@ -92,7 +83,7 @@ const settle = async (
   return "all";
 };
 
-/** As `attempt`. Lines whose answer was no gateway's may be stored all the same. */
+/** Like `attempt`. Reports the lines as unknown if no gateway wrote the answer, because they can be stored nevertheless. */
 const attempted = async (
   client: Client,
   station: string,
@@ -108,8 +99,8 @@ const attempted = async (
   }
 };
 
-/** Passes on what is known, and tells what is not. */
-const told = async (
+/** Reports the known outcomes. Returns the lines without an outcome, and the reason. */
+const reported = async (
   lines: readonly Line[],
   verdicts: readonly Verdict[],
   report: Report,
@@ -130,20 +121,20 @@ const told = async (
   return { still, error };
 };
 
-/** Waits for the time of the next attempt; false: there is none. */
-const another = async (
+/** Waits for the next attempt. Resolves to false if the time is over or the delivery is interrupted. */
+const mayRetry = async (
   waitMs: number,
   giveUpAt: number,
-  onWait: () => void,
-  interruption: AbortSignal,
+  error: string,
+  { report, interruption }: DeliveryOptions,
 ): Promise<boolean> => {
   if (interruption.aborted || Date.now() + waitMs > giveUpAt) return false;
-  onWait();
+  report.waiting(error, waitMs);
   await pause(systemClock, waitMs, interruption);
   return !interruption.aborted;
 };
 
-/** Finds the line that a whole request was refused for: by itself it hears its own error. */
+/** Sends the two halves of a refused batch separately, so that only the faulty lines are refused. */
 const halve = async (
   lines: readonly Line[],
   error: string,

@@ -1,14 +1,14 @@
-/** Lines of an input of any length, numbered as an editor numbers them, with bounded memory. */
+/** Reads the lines of an input of any length with bounded memory. Lines have the numbers that an editor shows. */
 import { isUtf8 } from "node:buffer";
 
 export interface Line {
-  /** From 1 on; blank lines count, and are no events. */
+  /** From 1. Blank lines are counted but are not events. */
   readonly number: number;
-  /** As it came, without its line break; empty where there is a fault. */
+  /** The source bytes without the line break. Empty if there is a fault. */
   readonly text: Buffer;
-  /** Bytes of the input up to its end. */
+  /** Bytes of the input up to the end of the line. */
   readonly end: number;
-  /** Why it can be no event. */
+  /** The reason why the line can't be an event. */
   readonly fault?: string;
 }
 
@@ -16,7 +16,7 @@ const NEWLINE = 10;
 const BYTE_ORDER_MARK = Buffer.from("\uFEFF");
 const NOT_AN_OBJECT = "not a JSON object";
 
-/** What no gateway would take: a batch is an array of JSON objects. */
+/** Finds faults that every gateway refuses: a batch is an array of JSON objects. */
 const faultOf = (text: Buffer): string | undefined => {
   if (!isUtf8(text)) return "not UTF-8";
   try {
@@ -30,9 +30,9 @@ const faultOf = (text: Buffer): string | undefined => {
 const isBlank = (text: Buffer): boolean => text.length < 1024 && text.toString("latin1").trim() === "";
 
 interface Collector {
-  /** The lines that end in this piece of the input. */
+  /** Returns the lines that end in this chunk of the input. */
   push(chunk: Buffer): readonly Line[];
-  /** The last line, where no line break ends it. */
+  /** Returns the last line if it has no line break. */
   end(): readonly Line[];
 }
 
@@ -79,7 +79,7 @@ const createCollector = (maxBytes: number): Collector => {
   };
 };
 
-/** The lines of the input, in pieces as they come. A line over `maxBytes` is told, and not kept. */
+/** Yields the lines of each chunk of the input. A line longer than `maxBytes` is a fault, and its bytes are not kept. */
 export async function* readLines(
   input: AsyncIterable<Buffer | string>,
   maxBytes: number,
@@ -91,24 +91,24 @@ export async function* readLines(
 
 export interface BatchBounds {
   readonly events: number;
-  /** Of the lines together; a line that alone is longer makes a batch by itself. */
+  /** Maximum size of all lines together. A longer line is a batch of its own. */
   readonly bytes: number;
 }
 
 /**
- * Lines gathered to batches; what is there when the input pauses does not wait for more. `bounds` is looked at again for
- * each line. Lines with faults travel in theirs.
+ * Divides lines into batches. The lines of one chunk don't wait for the next chunk. `bounds` is called for each line. Lines
+ * with faults stay in their positions.
  */
 export async function* gather(
   lines: AsyncIterable<readonly Line[]>,
   bounds: () => BatchBounds,
 ): AsyncGenerator<readonly Line[]> {
-  for await (const some of lines) {
+  for await (const chunk of lines) {
     let batch: Line[] = [];
     let bytes = 0;
-    for (const line of some) {
-      const most = bounds();
-      if (batch.length > 0 && (batch.length >= most.events || bytes + line.text.length > most.bytes)) {
+    for (const line of chunk) {
+      const max = bounds();
+      if (batch.length > 0 && (batch.length >= max.events || bytes + line.text.length > max.bytes)) {
         yield batch;
         batch = [];
         bytes = 0;

@@ -4,12 +4,19 @@ import { resolve } from "node:path";
 import { addAbortSignal, type Readable } from "node:stream";
 import type { Command } from "commander";
 import { z } from "zod";
-import { createClient, demand, parsed, reach, type Client } from "../../client.ts";
+import { createClient, demand, parsedAnswer, requireGateway, type Client } from "../../client.ts";
 import { publicConnection } from "../../connection.ts";
-import { ending, withExamples, type Context, type GlobalOptions } from "../../context.ts";
+import {
+  type Context,
+  actionOf,
+  type GlobalOptions,
+  retryOption,
+  sizeOption,
+  wholeNumber,
+  withExamples,
+} from "../../define-command.ts";
 import { asFailure, CommandFailure, type Exit, type Shell } from "../../shell.ts";
 import { errnoOf } from "../../../lib/file-system.ts";
-import { retryOption, sizeOption, wholeNumber } from "../../values.ts";
 import { deliver } from "./deliver.ts";
 import { readLines } from "./lines.ts";
 import { createFileReport } from "./report.ts";
@@ -64,13 +71,13 @@ const produceOne = async (
       prefer: "return=representation",
     },
   });
-  const [result] = parsed(storedShape, answer).results ?? [];
+  const [result] = parsedAnswer(storedShape, answer).results ?? [];
   if (json === true) await shell.out(JSON.stringify({ status: "stored", ...result }));
   else await shell.out(result ? `stored: partition ${result.partition}, offset ${result.offset}` : "stored");
   return "ok";
 };
 
-/** Bytes that are read from a file at once, and so the maximum size of a batch. */
+/** Bytes of one read from a file. A batch is never larger. */
 const CHUNK = 1024 * 1024;
 
 interface Input {
@@ -119,7 +126,7 @@ const produceFile = async (
   const { file, batchEvents, batchBytes, maxLine, retryFor, json = false } = options;
   const input = openInput(shell, file);
   const interruption = shell.interruption();
-  await reach(client);
+  await requireGateway(client);
   const report = createFileReport({ shell, json, totalBytes: input.totalBytes });
   try {
     const end = await deliver(readLines(readable(file, input, interruption), maxLine), {
@@ -183,7 +190,7 @@ A file is sent in sequential batches. Each refused line is reported with its num
 or with --json on stdout (one {"line","status","error"} per line, then the counts). If the gateway can't store
 events now, or its answer is lost, the affected lines are sent again. They can then be stored twice.`,
     )
-    .action(ending(context, (args, options: Options) => produce(context.shell, args, options)));
+    .action(actionOf(context, (args, options: Options) => produce(context.shell, args, options)));
   withExamples(command, [
     ["one event", `stationgate produce clicks '{"page":"/"}'`],
     ["a file, with a progress bar", "stationgate produce clicks --file events.ndjson"],

@@ -1,14 +1,14 @@
-/** What becomes of each line: counted, shown as it goes, and told at the end. */
-import progress from "cli-progress";
+/** Counts the outcomes of the lines, shows the progress, and prints a summary at the end. */
+import cliProgress from "cli-progress";
 import type { Exit, Output, Shell } from "../../shell.ts";
-import { grouped } from "../../values.ts";
+
 import type { Report } from "./deliver.ts";
 import type { Line } from "./lines.ts";
 
 interface FileReport extends Report {
-  /** The last words; the exit that they mean. `failure` is why the delivery ended early. */
+  /** Prints the summary and returns the exit. `failure`: the reason if the delivery ended early. */
   finish(end: "ok" | "unreachable" | "interrupted", failure?: string): Promise<Exit>;
-  /** Takes the bar away. */
+  /** Removes the progress bar. */
   close(): void;
 }
 
@@ -24,8 +24,8 @@ export const createFileReport = ({ shell, json, totalBytes }: FileReportOptions)
   const elapsedMs = (): number => performance.now() - began;
   const progress = createProgress({ stderr: shell.stderr, tally, totalBytes, elapsedMs });
 
+  /** The last reported reason for waiting. */
   let waitedFor = "";
-
   const reached = (line: number): void => {
     tally.lastLine = Math.max(tally.lastLine, line);
   };
@@ -54,7 +54,7 @@ export const createFileReport = ({ shell, json, totalBytes }: FileReportOptions)
       progress.update();
     },
     waiting: (error, ms) => {
-      // Of an outage one line, however often it is tried.
+      // One line for an outage, not one for each attempt.
       if (error !== waitedFor) progress.note(`${error}; trying again every ${(ms / 1000).toFixed(1)} s`);
       waitedFor = error;
     },
@@ -76,25 +76,26 @@ export const createFileReport = ({ shell, json, totalBytes }: FileReportOptions)
 
 const WHY = { ok: undefined, unreachable: "Given up", interrupted: "Interrupted" } as const;
 
-/** The counts of a delivery, and the same in words. */
-
+/** The counts of a delivery. */
 interface Tally {
   stored: number;
   refused: number;
-  /** Sent, and neither confirmed nor refused. */
+  /** Lines that were sent but neither confirmed nor refused. */
   unknown: number;
-  /** Bytes of the input that have their outcomes. */
+  /** Bytes of the input whose lines have an outcome. */
   bytes: number;
-  /** The last line that has an outcome or was left without; later ones were not sent. */
+  /** Number of the last line that is stored, refused or not confirmed. Later lines were not sent. */
   lastLine: number;
 }
 
 export const emptyTally = (): Tally => ({ stored: 0, refused: 0, unknown: 0, bytes: 0, lastLine: 0 });
 
+const grouped = (value: number): string => Math.round(value).toLocaleString("en-US");
+
 const rateOf = ({ stored }: Tally, elapsedMs: number): number =>
   elapsedMs > 0 ? (stored * 1000) / elapsedMs : 0;
 
-/** `4, 6–9`: how people write lines that follow each other. */
+/** Writes line numbers as ranges: `4, 6–9`. */
 export const ranges = (lines: readonly Pick<Line, "number">[]): string => {
   const spans: [number, number][] = [];
   for (const { number } of lines) {
@@ -105,7 +106,7 @@ export const ranges = (lines: readonly Pick<Line, "number">[]): string => {
   return spans.map(([from, to]) => (from === to ? String(from) : `${from}–${to}`)).join(", ");
 };
 
-/** Never says more than what was acknowledged. */
+/** Only acknowledged lines count as stored. */
 export const summary = (tally: Tally, elapsedMs: number): string => {
   const { stored, refused, unknown } = tally;
   const counts = [
@@ -117,12 +118,11 @@ export const summary = (tally: Tally, elapsedMs: number): string => {
   return `${counts.join(", ")} in ${seconds} s (${grouped(rateOf(tally, elapsedMs))} events/s)`;
 };
 
-/** How far a long delivery is: a bar at a terminal, elsewhere a line now and then. Only ever on stderr. */
-
+/** The progress of a delivery on stderr: a bar at a terminal, otherwise a line from time to time. */
 interface Progress {
-  /** Shows where it is now. May be called as often as one likes. */
+  /** Shows the current counts. It can be called often. */
   update(): void;
-  /** A line for people, above the bar. */
+  /** Writes a line above the bar. */
   note(line: string): void;
   stop(): void;
 }
@@ -130,26 +130,26 @@ interface Progress {
 interface ProgressOptions {
   readonly stderr: Output;
   readonly tally: Tally;
-  /** Bytes of the input, where that is known beforehand. */
+  /** Size of the input; undefined: unknown. */
   readonly totalBytes: number | undefined;
-  /** Milliseconds since the beginning. */
+  /** Milliseconds since the start. */
   readonly elapsedMs: () => number;
-  /** Milliseconds between two lines where there is no terminal. */
+  /** Milliseconds between two lines without a terminal. */
   readonly everyMs?: number;
 }
 
 const COUNTS = "{stored} stored, {refused} refused, {rate}/s";
 
 const createBar = ({ stderr, tally, totalBytes, elapsedMs }: ProgressOptions): Progress => {
-  const bars = new progress.MultiBar(
+  const bars = new cliProgress.MultiBar(
     {
       stream: stderr,
       hideCursor: true,
-      // Ctrl-C is the command's own business; the cursor comes back with `stop`.
+      // The command itself handles Ctrl-C. `stop` shows the cursor again.
       gracefulExit: false,
       format: totalBytes === undefined ? COUNTS : `{bar} {percentage}% | ${COUNTS} | {eta_formatted} left`,
     },
-    progress.Presets.shades_classic,
+    cliProgress.Presets.shades_classic,
   );
   const payload = (): object => ({
     stored: grouped(tally.stored),
@@ -166,7 +166,7 @@ const createBar = ({ stderr, tally, totalBytes, elapsedMs }: ProgressOptions): P
     },
     stop: () => {
       bar.update(tally.bytes, payload());
-      // Lines that wait for the next frame would be lost.
+      // Writes the notes that wait for the next frame.
       bars.update();
       bars.stop();
     },

@@ -1,17 +1,19 @@
-/** `stationgate connectors …`: manages connectors by the operators' routes. */
+/** `stationgate connectors …`: manages connectors through the operators' listener. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { createClient, demand, parsed, type Call } from "../client.ts";
-import { adminConnection } from "../connection.ts";
-import { ending, withExamples, type Context, type GlobalOptions } from "../context.ts";
-import { asFailure, CommandFailure, type Exit } from "../shell.ts";
+import type { z } from "zod";
+import { createClient, demand, parsedAnswer, type Call } from "../../client.ts";
+import { adminConnection } from "../../connection.ts";
+import { actionOf, withExamples, type Context, type GlobalOptions } from "../../define-command.ts";
+import { asFailure, CommandFailure, type Exit } from "../../shell.ts";
 import {
+  deadLettersShape,
   infoShape,
   readDefinitions,
-  replay,
   statusesShape,
   statusShape,
   statusTable,
-} from "../connector-definitions.ts";
+} from "./shapes.ts";
 
 const pathOf = (name: string, rest = ""): string => `/connectors/${encodeURIComponent(name)}${rest}`;
 
@@ -25,10 +27,10 @@ const addList: Add = (group, context) =>
     .command("list")
     .description("List the connectors with their states.")
     .action(
-      ending(context, async (_args, options: GlobalOptions) => {
+      actionOf(context, async (_args, options: GlobalOptions) => {
         const client = clientFor(context, options);
         const answer = await demand(client, { method: "GET", path: "/connectors?expand=status" });
-        const statuses = Object.values(parsed(statusesShape, answer)).map(({ status }) => status);
+        const statuses = Object.values(parsedAnswer(statusesShape, answer)).map(({ status }) => status);
         if (options.json === true) await context.shell.out(JSON.stringify(statuses));
         else for (const line of statusTable(statuses)) await context.shell.out(line);
         return "ok";
@@ -41,9 +43,9 @@ const addShow: Add = (group, context) =>
     .description("Show the configuration of a connector with masked secrets.")
     .argument("<name>", "the connector's name")
     .action(
-      ending(context, async ([name = ""], options: GlobalOptions) => {
+      actionOf(context, async ([name = ""], options: GlobalOptions) => {
         const answer = await demand(clientFor(context, options), { method: "GET", path: pathOf(name) });
-        const info = parsed(infoShape, answer);
+        const info = parsedAnswer(infoShape, answer);
         if (options.json === true) await context.shell.out(JSON.stringify(info));
         else
           for (const [key, value] of Object.entries(info.config)) await context.shell.out(`${key}: ${value}`);
@@ -57,19 +59,19 @@ const addStatus: Add = (group, context) =>
     .description("Show the state of a connector. The exit code is 1 if a task has failed.")
     .argument("<name>", "the connector's name")
     .action(
-      ending(context, async ([name = ""], options: GlobalOptions) => {
+      actionOf(context, async ([name = ""], options: GlobalOptions) => {
         const answer = await demand(clientFor(context, options), {
           method: "GET",
           path: pathOf(name, "/status"),
         });
-        const status = parsed(statusShape, answer);
+        const status = parsedAnswer(statusShape, answer);
         if (options.json === true) await context.shell.out(JSON.stringify(status));
         else for (const line of statusTable([status])) await context.shell.out(line);
         return status.tasks.some(({ state }) => state === "FAILED") ? "failed" : "ok";
       }),
     );
 
-/** Makes one call for each definition of a file. After a refused definition it goes on with the next definition. */
+/** Sends one request for each definition of a file. A refused definition doesn't stop the others. */
 const addFromFile = (
   name: "create" | "apply",
   description: string,
@@ -103,7 +105,7 @@ const addFromFile = (
         "<file>",
         'JSON or YAML file with {"name","config"} or a list of such objects; - is standard input',
       )
-      .action(ending(context, ([file = ""], options: GlobalOptions) => send(context, file, options)));
+      .action(actionOf(context, ([file = ""], options: GlobalOptions) => send(context, file, options)));
 };
 
 const addCreate = addFromFile(
@@ -126,7 +128,7 @@ const addApply = addFromFile(
   }),
 );
 
-/** A command that makes one call and prints one word. */
+/** A command that sends one request and prints one word. */
 const addOneCall = (
   [name, description, word]: readonly [string, string, string],
   method: Call["method"],
@@ -138,7 +140,7 @@ const addOneCall = (
       .description(description)
       .argument("<name>", "the connector's name")
       .action(
-        ending(context, async ([connector = ""], options: GlobalOptions) => {
+        actionOf(context, async ([connector = ""], options: GlobalOptions) => {
           await demand(clientFor(context, options), { method, path: pathOf(connector, rest) });
           const done = { name: connector, status: word };
           await context.shell.out(options.json === true ? JSON.stringify(done) : `${connector}: ${word}`);
@@ -151,17 +153,46 @@ interface ReplayOptions extends GlobalOptions {
   readonly wait?: boolean;
 }
 
+/** Milliseconds between two requests for the progress. */
+const POLL_EVERY = 250;
+
+/** Replays the dead letters. With `wait` it shows the progress until no dead letter is left. */
+const replay = async (context: Context, name: string, options: ReplayOptions): Promise<Exit> => {
+  const { shell } = context;
+  const { json = false, wait = false } = options;
+  const client = clientFor(context, options);
+  const path = pathOf(name, "/dead-letters");
+  const interruption = shell.interruption();
+  let letters = parsedAnswer(
+    deadLettersShape,
+    await demand(client, { method: "POST", path: `${path}/replay` }),
+  );
+  const total = letters.records;
+  let shown = letters.records;
+  while (wait && letters.replaying && !interruption.aborted) {
+    await sleep(POLL_EVERY, undefined, { signal: interruption }).catch(() => undefined);
+    letters = parsedAnswer(deadLettersShape, await demand(client, { method: "GET", path }));
+    if (letters.records !== shown) shell.note(`${total - letters.records} of ${total} replayed`);
+    shown = letters.records;
+  }
+  await shell.out(json ? JSON.stringify({ ...letters, total }) : inWords(letters, total));
+  if (interruption.aborted && letters.replaying) return "interrupted";
+  return wait && letters.records > 0 ? "failed" : "ok";
+};
+
+const inWords = ({ topic, records, replaying }: z.output<typeof deadLettersShape>, total: number): string => {
+  if (total === 0) return `no dead letters in ${topic}`;
+  if (replaying) return `replaying ${records} dead letters of ${topic}`;
+  return `${total - records} of ${total} dead letters of ${topic} were replayed`;
+};
+
 const addReplay: Add = (group, context) =>
   group
     .command("replay")
     .description("Send the dead letters of a connector again.")
     .argument("<name>", "the connector's name")
     .option("--wait", "wait until no dead letter is left, and show the progress")
-    .action(
-      ending(context, ([name = ""], options: ReplayOptions) =>
-        replay(context.shell, clientFor(context, options), pathOf(name, "/dead-letters"), options),
-      ),
-    );
+    .action(actionOf(context, ([name = ""], options: ReplayOptions) => replay(context, name, options)));
 
 const COMMANDS: readonly Add[] = [
   addList,

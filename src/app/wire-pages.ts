@@ -1,28 +1,34 @@
-/** The console, and the operators' routes that only the console uses. */
+/**
+ * The files that the build copies into the program (the console, the SDK), the OpenAPI documents, and the operators' routes
+ * that only the console uses.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SignInOperator } from "../auth/operator.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { COMMIT, VERSION } from "../config/version.ts";
-import type { AppOptions } from "../http/http-app.ts";
-import { consoleRoutes, signInPage, type ConsoleFiles } from "../http/handlers/console/routes.ts";
+import { type ConsoleFiles, consoleRoutes, signInPage } from "../http/handlers/console/routes.ts";
+import { withDocumentation } from "../http/handlers/docs/routes.ts";
 import { frontRoute, type GatewayFacts } from "../http/handlers/operations/routes.ts";
 import { operatorStationRoutes } from "../http/handlers/operator-stations/routes.ts";
+import { sdkRoute } from "../http/handlers/sdk.ts";
+import type { AppOptions } from "../http/http-app.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import type { AppContext } from "./context.ts";
 import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
 
-/** The build copies the console here. It is absent if the program runs from its sources. */
-const FOLDER = new URL("../console/", import.meta.url);
+/** The build copies these files. They are absent if the program runs from its sources. */
+const CONSOLE = new URL("../console/", import.meta.url);
+const SDK = new URL("../sdk/stationgate.js", import.meta.url);
 
 const PAGES: readonly string[] = ["index.html", "sign-in.html"];
 
-const read = (name: string): string => readFileSync(new URL(name, FOLDER), "utf8");
+const read = (name: string): string => readFileSync(new URL(name, CONSOLE), "utf8");
 
 const filesOf = (): ConsoleFiles | undefined => {
-  if (!existsSync(FOLDER)) return undefined;
-  const names = readdirSync(FOLDER).filter((name) => !PAGES.includes(name));
+  if (!existsSync(CONSOLE)) return undefined;
+  const names = readdirSync(CONSOLE).filter((name) => !PAGES.includes(name));
   return {
     page: read("index.html"),
     signIn: read("sign-in.html"),
@@ -63,14 +69,14 @@ export const factsOf = (
 interface StationParts {
   readonly ingest: Ingest | undefined;
   readonly readBody: ReadBody;
-  /** Aborted when streams have to end, because the program does. */
+  /** Aborted when the listeners close: streams end then. */
   readonly stopping: AbortSignal;
 }
 
 /** Limits of an operator's live view. Above `maxWaitingBytes` events are dropped. */
 const TAILS = { heartbeatMs: 15_000, maxWaitingBytes: 1 << 20, maxTails: 20 };
 
-/** Empty without the ingest role: the process then has no stations. */
+/** Returns no routes without the ingest role, because the process then has no stations. */
 export const operatorStations = (
   { settings, broker, clock }: AppContext,
   { ingest, readBody, stopping }: StationParts,
@@ -86,3 +92,29 @@ export const operatorStations = (
     maxTails,
   });
 };
+
+/** The description of the public listener in its OpenAPI document. */
+const PUBLIC = `An HTTP gateway to Kafka. A 2xx response means that the event is stored: acknowledged by all in-sync replicas, or written to the disk.
+
+Each API family has the answers and the error format that its clients know. A 503 response can be retried after the time in \`Retry-After\`.
+
+All other routes of the REST Proxy are refused with 403 and \`40301\`: clients can't administer Kafka through this gateway.`;
+
+const OPERATORS = `The operators' routes of Stationgate: connectors in the format of Kafka Connect, stations and metrics.
+
+All routes except the probes and \`/metrics\` need the operators' token.`;
+
+export const documentedForClients = (routes: readonly Route[]): readonly Route[] =>
+  withDocumentation(routes, {
+    info: { title: "Stationgate", version: VERSION, description: PUBLIC },
+    auth: "none",
+  });
+
+export const documentedForOperators = (routes: readonly Route[]): readonly Route[] =>
+  withDocumentation(routes, {
+    info: { title: "Stationgate for operators", version: VERSION, description: OPERATORS },
+    auth: "admin",
+  });
+
+export const sdkRoutes = (): readonly Route[] =>
+  existsSync(SDK) ? [sdkRoute(readFileSync(SDK, "utf8"))] : [];
