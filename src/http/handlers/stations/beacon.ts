@@ -1,4 +1,4 @@
-/** `POST /stations/:name/produce/beacon`: a batch from a page, in one envelope that needs no headers. */
+/** `POST /stations/:name/produce/beacon`: a batch from a web page. The body has the credential, so no headers are needed. */
 import type { Authenticate } from "../../../auth/authenticator.ts";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
@@ -28,14 +28,14 @@ export interface BeaconRouteDependencies extends Pick<
   readonly authenticate: Authenticate;
 }
 
-/** `text/plain` spares a page the preflight; the other is for clients that are not pages. */
+/** A page can send `text/plain` without a preflight request; other clients send JSON. */
 const CONTENT_TYPES: readonly string[] = ["text/plain", "application/json"];
 
 const ID_HEADER = "x-event-id";
 
 /**
- * The guard can't know the credential before the body is read, so the route admits its callers itself: before it looks
- * at what they send.
+ * The credential is in the body, which the guard does not read. So the route authenticates the caller itself, before it
+ * reads the events.
  */
 export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute => {
   const { stations, intake, readBody, contentLimits, maxEvents, countCall, authenticate } = dependencies;
@@ -43,8 +43,8 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
   const lookup = toProduce(stations);
 
   const admit = async (call: Call, { token, apiKey }: Beacon): Promise<AuthorisedCall> => {
-    const inside = { queryToken: token, apiKeyHeader: apiKey, address: call.request.ip ?? "" };
-    const credentials = token === undefined && apiKey === undefined ? credentialsOf(call.request) : inside;
+    const ofBody = { queryToken: token, apiKeyHeader: apiKey, address: call.request.ip ?? "" };
+    const credentials = token === undefined && apiKey === undefined ? credentialsOf(call.request) : ofBody;
     const caller = authorised(call, await identify(call, { authenticate, countCall }, credentials));
     countCall(caller);
     return caller;
@@ -81,9 +81,9 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
 
 const eventsOf = (
   events: readonly BeaconEvent[],
-  sent: readonly RecordHeader[],
+  headers: readonly RecordHeader[],
 ): readonly IncomingEvent[] => {
-  const others = sent.filter(({ name }) => name !== ID_HEADER);
+  const others = headers.filter(({ name }) => name !== ID_HEADER);
   return events.map(({ id, value }) => ({
     value,
     contentType: "application/json",

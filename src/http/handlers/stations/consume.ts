@@ -1,4 +1,4 @@
-/** `POST /stations/:name/consume/batch`: the next events of a consumer group. */
+/** `POST /stations/:name/consume/batch`: reads the next events of a consumer group and commits them after the answer is sent. */
 import { isUtf8 } from "node:buffer";
 import type { Response } from "express";
 import { z } from "zod";
@@ -13,107 +13,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { stationOf, type StationRouteDependencies, toConsume } from "./station-of.ts";
 
-/** Did the client get the answer? node says `finish`, and `writableFinished`, of an answer that was reset in its middle too. */
-
-/** The part of a socket that tells how a write ended. */
-interface Connection {
-  readonly errored: Error | null;
-  readonly destroyed: boolean;
-  readonly readableEnded: boolean;
-}
-
-const isAlive = ({ errored, destroyed, readableEnded }: Connection): boolean =>
-  errored === null && !destroyed && !readableEnded;
-
-/**
- * Resolves once the answer has ended: true where the operating system took all of it for a connection that had not
- * failed, and that the client had not closed, until then. What a client leaves unread in its own buffers counts as taken.
- */
-export const wasTaken = (response: Response): Promise<boolean> => {
-  // An answer whose last byte has left has no socket any more; its request has.
-  const { socket } = response.req;
-  let whole = false;
-  response.once("finish", () => {
-    whole = isAlive(socket);
-  });
-  return new Promise((resolve) => {
-    const onClose = (): void => {
-      resolve(whole && socket.errored === null);
-    };
-    if (response.closed) onClose();
-    else response.once("close", onClose);
-  });
-};
-
-/** The answer of `consume/batch`: how a record is worded, and how the answer is written to a client that may be slow. */
-
-/** The JSON of an event. JSON holds text only; other bytes come in base64, and a header says so. */
-export const consumedEvent = ({ value, headers }: ConsumedRecord): Buffer => {
-  const bytes = value ?? Buffer.alloc(0);
-  /** null: the header has no value. */
-  const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text?.toString() ?? null]));
-  const message = isUtf8(bytes)
-    ? { message: bytes.toString(), headers: named }
-    : { message: bytes.toString("base64"), headers: { ...named, "stationgate-encoding": "base64" } };
-  return Buffer.from(JSON.stringify(message));
-};
-
-/** Bytes that are joined, and wait for the client, at a time: the events are in memory already. */
-const PIECE = 64 * 1024;
-/** An answer that a client doesn't take within this time is cut, and its events are free again. */
-const LONGEST_ANSWER_MS = 60_000;
-
-const COMMA = Buffer.from(",");
-
-/** Writes a JSON array of the events as fast as the client takes it. Resolves when all is written, or the client has gone. */
-const sendEvents = async (response: Response, events: readonly Buffer[], clock: Clock): Promise<void> => {
-  const cancel = clock.after(LONGEST_ANSWER_MS, () => response.destroy());
-  response.once("close", cancel);
-  const parts = events.flatMap((event, index) => (index === 0 ? [event] : [COMMA, event]));
-  const length = parts.reduce((sum, part) => sum + part.length, 2);
-  response.statusCode = 200;
-  response.setHeader("Content-Type", "application/json");
-  response.setHeader("Content-Length", length);
-  let piece: Buffer[] = [Buffer.from("[")];
-  let bytes = 0;
-  for (const part of parts) {
-    piece.push(part);
-    bytes += part.length;
-    if (bytes < PIECE) continue;
-    const written = response.write(Buffer.concat(piece));
-    piece = [];
-    bytes = 0;
-    if (!written) await drained(response);
-    if (response.closed) return;
-  }
-  response.end(Buffer.concat([...piece, Buffer.from("]")]));
-};
-
-const drained = (response: Response): Promise<void> =>
-  new Promise((resolve) => {
-    const onEither = (): void => {
-      response.off("drain", onEither).off("close", onEither);
-      resolve();
-    };
-    if (response.closed) resolve();
-    else response.once("drain", onEither).once("close", onEither);
-  });
-
 type Dependencies = Pick<StationRouteDependencies, "stations" | "consumers" | "readBody" | "streams">;
-
-const MAX_BATCH = 5000;
-/** Longer waits than this, in milliseconds, are shortened: no proxy in between would sit through them. */
-const LONGEST_WAIT = 300_000;
-
-/** What a client asks for. */
-export const wanted = z.object({
-  consumer_name: z.string().nullish(),
-  consumer_group: z.string().max(249).nullish(),
-  batch_size: z.int().nullish(),
-  batch_max_wait_time_ms: z.int().min(0).nullish(),
-  /** Beyond the original: where a group begins that has no position yet. */
-  from: z.enum(["earliest", "latest"]).nullish(),
-});
 
 export const consumeBatch = ({ stations, consumers, readBody, streams: { clock } }: Dependencies) => {
   const lookup = toConsume(stations);
@@ -139,9 +39,9 @@ export const consumeBatch = ({ stations, consumers, readBody, streams: { clock }
       pull.release();
       return;
     }
-    // Counted as consumed once the answer has left, and not before: an answer that nobody got comes again.
-    void wasTaken(response).then((taken) => {
-      if (taken) void pull.consume();
+    // Commits only after the answer is sent: if the client did not get it, the next call gets the same events.
+    void wasSent(response).then((sent) => {
+      if (sent) void pull.consume();
       else pull.release();
     });
     facts.consumed = pull.texts.length;
@@ -149,41 +49,55 @@ export const consumeBatch = ({ stations, consumers, readBody, streams: { clock }
   };
 };
 
-/** Is the client still there, and its credential still good? */
+/** Watches the connection and the credential of the caller while a pull waits. */
 interface Presence {
-  /** Aborted when one of the two is over. */
+  /** Aborted when the connection closes or the credential expires. */
   readonly signal: AbortSignal;
-  /** The pull, or UNAUTHORIZED if the credential expires while it waits; what the pull has then is released. */
+  /** Settles like the pull. If the credential expires first, releases the pull and rejects with UNAUTHORIZED. */
   during(pull: Promise<Pull>): Promise<Pull>;
 }
 
 const presenceOf = ({ response, principal: { expires } }: AuthorisedCall, clock: Clock): Presence => {
-  const over = new AbortController();
+  const ended = new AbortController();
   let expired = false;
   response.once("close", () => {
-    over.abort();
+    ended.abort();
   });
   const cancel =
     expires === undefined
       ? undefined
       : clock.after(Math.max(0, expires - clock.now()), () => {
           expired = true;
-          over.abort();
+          ended.abort();
         });
   return {
-    signal: over.signal,
+    signal: ended.signal,
     during: async (pulling) => {
-      const [ended] = await Promise.allSettled([pulling]);
+      const [result] = await Promise.allSettled([pulling]);
       cancel?.();
       if (expired) {
-        if (ended.status === "fulfilled") ended.value.release();
+        if (result.status === "fulfilled") result.value.release();
         throw unauthorized("expired api key");
       }
-      if (ended.status === "rejected") throw ended.reason;
-      return ended.value;
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
     },
   };
 };
+
+const MAX_BATCH = 5000;
+/** A longer wait is shortened to this, because proxies close connections that send no data. */
+const LONGEST_WAIT_MS = 300_000;
+
+/** The request body. */
+export const consumeShape = z.object({
+  consumer_name: z.string().nullish(),
+  consumer_group: z.string().max(249).nullish(),
+  batch_size: z.int().nullish(),
+  batch_max_wait_time_ms: z.int().min(0).nullish(),
+  /** Where a new group starts to read. The Memphis gateway does not have this member. */
+  from: z.enum(["earliest", "latest"]).nullish(),
+});
 
 const readJson = async (
   { request }: AuthorisedCall,
@@ -199,7 +113,7 @@ const readJson = async (
   }
 };
 
-interface Wanted {
+interface ConsumeRequest {
   readonly consumer: string;
   readonly group: string | undefined;
   readonly from: "earliest" | "latest";
@@ -207,8 +121,8 @@ interface Wanted {
   readonly waitMs: number;
 }
 
-const parse = (body: unknown): Wanted => {
-  const { success, data } = wanted.safeParse(body);
+const parse = (body: unknown): ConsumeRequest => {
+  const { success, data } = consumeShape.safeParse(body);
   if (!success) throw new GatewayError("REQUEST_INVALID");
   const maxRecords = data.batch_size ?? 10;
   if (!data.consumer_name)
@@ -223,6 +137,88 @@ const parse = (body: unknown): Wanted => {
     group: data.consumer_group === "" ? undefined : (data.consumer_group ?? undefined),
     from: data.from ?? "earliest",
     maxRecords,
-    waitMs: Math.min(data.batch_max_wait_time_ms ?? 5000, LONGEST_WAIT),
+    waitMs: Math.min(data.batch_max_wait_time_ms ?? 5000, LONGEST_WAIT_MS),
   };
+};
+
+/** The JSON of an event in the answer. Bytes that are not UTF-8 are base64, and the header `stationgate-encoding` says so. */
+export const consumedEvent = ({ value, headers }: ConsumedRecord): Buffer => {
+  const bytes = value ?? Buffer.alloc(0);
+  const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text?.toString() ?? null]));
+  const message = isUtf8(bytes)
+    ? { message: bytes.toString(), headers: named }
+    : { message: bytes.toString("base64"), headers: { ...named, "stationgate-encoding": "base64" } };
+  return Buffer.from(JSON.stringify(message));
+};
+
+/** Bytes that are written at a time. The events are in memory already; only the joined copy is limited. */
+const PIECE_BYTES = 64 * 1024;
+/** After this time the connection of a slow client is closed, and the next call gets the events. */
+const LONGEST_ANSWER_MS = 60_000;
+
+const COMMA = Buffer.from(",");
+
+/** Writes the events as a JSON array, as fast as the client reads. Resolves when all is written or the connection is closed. */
+const sendEvents = async (response: Response, events: readonly Buffer[], clock: Clock): Promise<void> => {
+  const cancel = clock.after(LONGEST_ANSWER_MS, () => response.destroy());
+  response.once("close", cancel);
+  const parts = events.flatMap((event, index) => (index === 0 ? [event] : [COMMA, event]));
+  const length = parts.reduce((sum, part) => sum + part.length, 2);
+  response.statusCode = 200;
+  response.setHeader("Content-Type", "application/json");
+  response.setHeader("Content-Length", length);
+  let piece: Buffer[] = [Buffer.from("[")];
+  let bytes = 0;
+  for (const part of parts) {
+    piece.push(part);
+    bytes += part.length;
+    if (bytes < PIECE_BYTES) continue;
+    const written = response.write(Buffer.concat(piece));
+    piece = [];
+    bytes = 0;
+    if (!written) await drained(response);
+    if (response.closed) return;
+  }
+  response.end(Buffer.concat([...piece, Buffer.from("]")]));
+};
+
+const drained = (response: Response): Promise<void> =>
+  new Promise((resolve) => {
+    const onEither = (): void => {
+      response.off("drain", onEither).off("close", onEither);
+      resolve();
+    };
+    if (response.closed) resolve();
+    else response.once("drain", onEither).once("close", onEither);
+  });
+
+/** The members of a socket that show whether it is still open. */
+interface Connection {
+  readonly errored: Error | null;
+  readonly destroyed: boolean;
+  readonly readableEnded: boolean;
+}
+
+const isOpen = ({ errored, destroyed, readableEnded }: Connection): boolean =>
+  errored === null && !destroyed && !readableEnded;
+
+/**
+ * Resolves when the answer has ended: true if the operating system accepted the whole answer while the connection was open.
+ * Bytes that the client does not read from its own buffers count as sent. Node's `finish` event alone is not enough, because
+ * it is also emitted for an answer whose connection was reset.
+ */
+export const wasSent = (response: Response): Promise<boolean> => {
+  // Node takes the socket away from a finished response, but not from its request.
+  const { socket } = response.req;
+  let wasOpen = false;
+  response.once("finish", () => {
+    wasOpen = isOpen(socket);
+  });
+  return new Promise((resolve) => {
+    const onClose = (): void => {
+      resolve(wasOpen && socket.errored === null);
+    };
+    if (response.closed) onClose();
+    else response.once("close", onClose);
+  });
 };

@@ -13,7 +13,7 @@ import {
   stationName,
   STORE_ERRORS,
 } from "../../documentation.ts";
-import { wanted } from "./consume.ts";
+import { consumeShape } from "./consume.ts";
 import { representation } from "../../openapi/error-responses.ts";
 
 const TAG = "Stations";
@@ -182,7 +182,10 @@ export const consumeBatch: Documentation = {
     "it has sent the answer.",
   body: {
     content: json(
-      wanted.extend({ consumer_name: z.string().min(1), batch_size: z.int().min(1).max(5000).nullish() }),
+      consumeShape.extend({
+        consumer_name: z.string().min(1),
+        batch_size: z.int().min(1).max(5000).nullish(),
+      }),
     ),
   },
   answers: {

@@ -1,4 +1,4 @@
-/** From a body of the Memphis API to its events: as the content type says, CloudEvents included. */
+/** Converts a body of the Memphis API to events. The content type decides how; CloudEvents are included. */
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import {
@@ -18,23 +18,23 @@ import type { Amount, Events } from "../../intake.ts";
 
 const JSON_TYPE = "application/json";
 
-/** What a request says of its events beside their bytes. */
+/** The content type and the headers of a request, which apply to all its events, and the limits of its body. */
 export interface Envelope<Limits extends ContentLimits = ContentLimits> {
   readonly contentType: string | undefined;
   readonly headers: readonly RecordHeader[];
   readonly limits: Limits;
 }
 
-/** The one event of a whole body. The reader throws what is wrong with it. */
+/** Reads the whole body as one event. Throws the error of the event or returns it. */
 export type ReadSingle = (value: Buffer, station: Station) => IncomingEvent | GatewayError;
 
 /**
- * Throws CONTENT_TYPE_UNSUPPORTED, and CLOUDEVENT_INVALID for `ce-*` headers that are no event's. The reader throws
+ * Throws CONTENT_TYPE_UNSUPPORTED, and CLOUDEVENT_INVALID for wrong `ce-*` headers. The returned function throws
  * BODY_EMPTY.
  */
 export const singleReader = ({ contentType, headers, limits }: Envelope): ReadSingle => {
   if (contentType !== undefined && mediaTypeOf(contentType) === STRUCTURED_TYPE) {
-    const others = headers.filter(isNoAttribute);
+    const others = headers.filter(isNotAttribute);
     return (value) => structuredEvent(notEmpty(value), { limits, contentType, headers: others });
   }
   const isCloudEvent = checkBinaryEvent(headers);
@@ -53,7 +53,7 @@ const notEmpty = (body: Buffer): Buffer => {
   return body;
 };
 
-/** A batch whose events are counted, and not yet read. */
+/** A batch whose events are counted but not parsed yet. */
 export interface FoundBatch {
   readonly amount: Amount;
   read(): Events | Promise<Events>;
@@ -62,13 +62,13 @@ export interface FoundBatch {
 export type FindBatch = (body: Buffer) => FoundBatch;
 
 /**
- * The elements of a JSON array. Throws CONTENT_TYPE_UNSUPPORTED; the finder throws REQUEST_UNSUPPORTED, JSON_TOO_DEEP
- * and EVENTS_TOO_MANY.
+ * Each element of a JSON array is an event. Throws CONTENT_TYPE_UNSUPPORTED. The returned function throws
+ * REQUEST_UNSUPPORTED, JSON_TOO_DEEP and EVENTS_TOO_MANY.
  */
 export const batchFinder = ({ contentType, headers, limits }: Envelope<EventListLimits>): FindBatch => {
   const mediaType = mediaTypeOf(contentType ?? "");
   if (mediaType === BATCHED_TYPE) {
-    const options = { limits, contentType: STRUCTURED_TYPE, headers: headers.filter(isNoAttribute) };
+    const options = { limits, contentType: STRUCTURED_TYPE, headers: headers.filter(isNotAttribute) };
     return (body) => {
       const list = eventListOf(body, limits);
       const read = async (): Promise<Events> => {
@@ -96,5 +96,5 @@ const amountOf = ({ count, bytes }: EventList, headers: readonly RecordHeader[])
   bytes: bytes + count * sizeOfHeaders(headers),
 });
 
-/** A structured event has its attributes inside; those of the request would be another event's. */
-const isNoAttribute = ({ name }: RecordHeader): boolean => !name.startsWith("ce_");
+/** A structured event contains its attributes. `ce-*` headers of the request would belong to another event. */
+const isNotAttribute = ({ name }: RecordHeader): boolean => !name.startsWith("ce_");

@@ -1,6 +1,6 @@
 /**
- * `produce/single` and `produce/batch`. A call may carry an `Idempotency-Key`: a repeat of it gets the first answer
- * again.
+ * `POST /stations/:name/produce/single`: the whole body is one event. `produce/batch`: each element of a JSON array is one
+ * event. A repeated request with the same `Idempotency-Key` gets the first answer again.
  */
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { ERRORS, GatewayError } from "../../../errors.ts";
@@ -20,54 +20,9 @@ import {
 } from "./station-of.ts";
 import { batchFinder, singleReader } from "./events.ts";
 
-const LONGEST_KEY = 255;
-
-/** The request's record headers; its key among them, so that consumers can drop what two processes both took. */
-const headersWithKey = (call: AuthorisedCall): readonly RecordHeader[] => {
-  const headers = recordHeadersOf(call.request.rawHeaders);
-  const key = keyOf(call);
-  if (key === undefined) return headers;
-  return [...headers, { name: "x-idempotency-key", value: Buffer.from(key, "latin1") }];
-};
-
-/** Throws REQUEST_INVALID. */
-const keyOf = ({ request }: AuthorisedCall): string | undefined => {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined) return undefined;
-  if (typeof key === "string" && key !== "" && key.length <= LONGEST_KEY) return key;
-  throw new GatewayError("REQUEST_INVALID", {
-    message: `Idempotency-Key must have 1 to ${LONGEST_KEY} characters`,
-  });
-};
-
-interface Submission {
-  readonly station: Station;
-  readonly body: Buffer;
-  readonly events: Events;
-}
-
-/** As `Intake.submit`. */
-const submitOnce = (
-  call: AuthorisedCall,
-  { station, body, events }: Submission,
-  { intake, idempotency }: Pick<StationRouteDependencies, "intake" | "idempotency">,
-): Promise<readonly EventOutcome[]> => {
-  const key = keyOf(call);
-  if (key === undefined) return intake.submit(call, station, events);
-  const { request, route = "", principal } = call;
-  const { kind, name } = principal;
-  const contentType = request.headers["content-type"] ?? "";
-  const scope = { key, principal: `${kind} ${name}`, route, station: station.name, contentType };
-  return idempotency.once({ ...scope, body, events: events.length }, () =>
-    intake.submit(call, station, events),
-  );
-};
-
-/** `POST /stations/:name/produce/single`: the whole body is one event. */
-
 type ProduceDependencies = Omit<StationRouteDependencies, "consumers">;
 
-/** What most requests get, written once. */
+/** The answer to most requests, serialized once. */
 const STORED = JSON.stringify({ error: null, success: true });
 
 export const produceSingle = (dependencies: ProduceDependencies) => {
@@ -99,8 +54,6 @@ export const produceSingle = (dependencies: ProduceDependencies) => {
   };
 };
 
-/** `POST /stations/:name/produce/batch`: a JSON array, each element one event. */
-
 export const produceBatch = (dependencies: ProduceDependencies) => {
   const { stations, intake, readBody, contentLimits, maxEvents } = dependencies;
   const limits = { ...contentLimits, maxEvents };
@@ -123,7 +76,7 @@ export const produceBatch = (dependencies: ProduceDependencies) => {
   };
 };
 
-/** The answer to several events at once. */
+/** Answers a batch with the outcomes of its events. */
 export const answerBatch = (call: AuthorisedCall, outcomes: readonly EventOutcome[]): void => {
   const { response, representation } = call;
   const failures = outcomes.filter((outcome) => outcome.status === "failed");
@@ -138,18 +91,60 @@ export const answerBatch = (call: AuthorisedCall, outcomes: readonly EventOutcom
     sendJson(response, 200, { error: null, success: true, ...(results && { sent, fail, ...results }) });
     return;
   }
-  const gone = failures.find(({ error }) => error.code === "STATION_UNKNOWN");
-  if (gone !== undefined && sent === 0) throw gone.error;
+  const unknown = failures.find(({ error }) => error.code === "STATION_UNKNOWN");
+  if (unknown !== undefined && sent === 0) throw unknown.error;
   const texts = createTexts();
   const errors = failures.map(({ error }) => texts(error));
   sendJson(response, statusOf(call, failures), { errors, fail, sent, success: false, ...results });
 };
 
-/** 400 while every failure is the events' own fault; else 503, for the client to come again. */
+/** 400 if the gateway refused all failed events; otherwise 503 with Retry-After. */
 const statusOf = ({ response }: AuthorisedCall, failures: readonly EventFailure[]): number => {
-  const passing = failures.filter(({ error }) => error.outcome !== "refused");
-  if (passing.length === 0) return ERRORS.REQUEST_UNSUPPORTED.status;
-  const seconds = Math.max(...passing.slice(0, 1).map(({ error }) => error.retryAfter ?? 1));
-  response.setHeader("Retry-After", Math.ceil(seconds));
+  const temporary = failures.find(({ error }) => error.outcome !== "refused");
+  if (temporary === undefined) return ERRORS.REQUEST_UNSUPPORTED.status;
+  response.setHeader("Retry-After", Math.ceil(temporary.error.retryAfter ?? 1));
   return ERRORS.BROKER_UNAVAILABLE.status;
+};
+
+const LONGEST_KEY = 255;
+
+/** The record headers of the request. The key is added, so that consumers can drop an event that two processes stored. */
+const headersWithKey = (call: AuthorisedCall): readonly RecordHeader[] => {
+  const headers = recordHeadersOf(call.request.rawHeaders);
+  const key = keyOf(call);
+  if (key === undefined) return headers;
+  return [...headers, { name: "x-idempotency-key", value: Buffer.from(key, "latin1") }];
+};
+
+/** Throws REQUEST_INVALID. */
+const keyOf = ({ request }: AuthorisedCall): string | undefined => {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (typeof key === "string" && key !== "" && key.length <= LONGEST_KEY) return key;
+  throw new GatewayError("REQUEST_INVALID", {
+    message: `Idempotency-Key must have 1 to ${LONGEST_KEY} characters (got ${key.length})`,
+  });
+};
+
+interface Submission {
+  readonly station: Station;
+  readonly body: Buffer;
+  readonly events: Events;
+}
+
+/** Settles like `Intake.submit`. */
+const submitOnce = (
+  call: AuthorisedCall,
+  { station, body, events }: Submission,
+  { intake, idempotency }: Pick<StationRouteDependencies, "intake" | "idempotency">,
+): Promise<readonly EventOutcome[]> => {
+  const key = keyOf(call);
+  if (key === undefined) return intake.submit(call, station, events);
+  const { request, route = "", principal } = call;
+  const { kind, name } = principal;
+  const contentType = request.headers["content-type"] ?? "";
+  const scope = { key, principal: `${kind} ${name}`, route, station: station.name, contentType };
+  return idempotency.once({ ...scope, body, events: events.length }, () =>
+    intake.submit(call, station, events),
+  );
 };

@@ -1,4 +1,4 @@
-/** `/stations/:name/…`: producing and consuming as the Memphis REST gateway has them. */
+/** `/stations/:name/…`: the produce and consume routes of the Memphis REST gateway, and the NDJSON stream. */
 import * as documentation from "./documentation.ts";
 import type { ClientRoute } from "../../routes.ts";
 import { produceBatch, produceSingle } from "./produce.ts";

@@ -1,4 +1,4 @@
-/** The station that a path names, and whether the caller may use it. */
+/** Finds the station that a path names and checks the caller's right; reads the headers that all station routes share. */
 import { requireStation, type StationUse } from "../../../auth/permissions.ts";
 import type { PullConsumers } from "../../../consume/consume.ts";
 import { GatewayError } from "../../../errors.ts";
@@ -11,8 +11,6 @@ import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
 import { pathParameter } from "../../url.ts";
 
-/** What the routes of stations are made of. */
-
 export interface StationRouteDependencies {
   readonly stations: Pick<Stations, "resolve" | "existing">;
   readonly intake: Intake;
@@ -21,7 +19,7 @@ export interface StationRouteDependencies {
   readonly consumers: Pick<PullConsumers, "pull">;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
-  /** Events of one batch or beacon. */
+  /** Maximum number of events of one batch or beacon. */
   readonly maxEvents: number;
 }
 
@@ -31,8 +29,8 @@ interface StationLookup {
 }
 
 /**
- * Fails with STATION_NAME_INVALID, then with STATION_FORBIDDEN, and only then with STATION_UNKNOWN: who isn't allowed
- * on a station doesn't learn whether there is one.
+ * Fails with STATION_NAME_INVALID, STATION_FORBIDDEN or STATION_UNKNOWN, in this order: a caller without the right does not
+ * learn whether the station exists.
  */
 export const stationOf = (call: AuthorisedCall, { use, find }: StationLookup): Station | Promise<Station> => {
   const name = parseStationName(pathParameter(call.request, "name"));
@@ -41,7 +39,7 @@ export const stationOf = (call: AuthorisedCall, { use, find }: StationLookup): S
   return find(name);
 };
 
-/** Events may go to stations that come into being by it. */
+/** Creates an unknown station if `autoCreateStations` is on. */
 export const toProduce = (stations: Pick<Stations, "resolve">): StationLookup => ({
   use: "produce",
   find: (name) => stations.resolve(name),
@@ -52,7 +50,7 @@ export const toConsume = (stations: Pick<Stations, "existing">): StationLookup =
   find: (name) => stations.existing(name),
 });
 
-/** The original let such headers change what its broker did with an event. Throws HEADER_RESERVED. */
+/** Throws HEADER_RESERVED for `$memphis…` headers: in the Memphis gateway they controlled the broker. */
 export const refuseReservedHeaders = ({ request }: AuthorisedCall): void => {
   const { rawHeaders } = request;
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -64,7 +62,7 @@ export const refuseReservedHeaders = ({ request }: AuthorisedCall): void => {
 
 const REPRESENTATION = /(?:^|[,\s])return\s*=\s*"?representation"?\s*(?:[;,]|$)/i;
 
-/** RFC 7240: each event's outcome is wanted, and the answer says that it has them. */
+/** Applies `Prefer: return=representation` (RFC 7240): the answer contains the outcome of each event and says so in a header. */
 export const notePreference = (call: AuthorisedCall, prefer = call.request.headers["prefer"]): void => {
   if (prefer === undefined || !REPRESENTATION.test(String(prefer))) return;
   call.representation = true;

@@ -1,4 +1,4 @@
-/** `POST /stations/:name/produce/stream`: NDJSON, one event a line, one result a line. */
+/** `POST /stations/:name/produce/stream`: NDJSON with one event per line; the answer has one result per line. */
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { checkJson } from "../../../ingest/content/json.ts";
@@ -17,8 +17,8 @@ type Dependencies = Omit<StationRouteDependencies, "consumers" | "readBody">;
 
 const NDJSON_TYPE = "application/x-ndjson";
 
-/** None at all is taken too: who pipes lines into a connection often names no type. */
-const TAKEN_TYPES: readonly string[] = [
+/** A missing content type is accepted, because clients that pipe lines into a connection often send none. */
+const CONTENT_TYPES: readonly string[] = [
   NDJSON_TYPE,
   "application/ndjson",
   "application/jsonl",
@@ -26,10 +26,10 @@ const TAKEN_TYPES: readonly string[] = [
   "",
 ];
 
-/** A line and what its result needs of it. */
+/** The event of a line, and the number and the id for its result. */
 interface Line extends StreamItem {
   readonly line: number;
-  /** JSON text of the client's own id, where it asked for it and the event has one. */
+  /** JSON text of the id in the event; undefined if the client asked for no ids or the event has no id. */
   readonly id: string | undefined;
 }
 
@@ -38,7 +38,7 @@ export const produceStream = (dependencies: Dependencies) => {
   return async (call: AuthorisedCall): Promise<void> => {
     refuseReservedHeaders(call);
     requirePlainStream(call);
-    if (!TAKEN_TYPES.includes(mediaTypeOf(call.request.headers["content-type"] ?? "")))
+    if (!CONTENT_TYPES.includes(mediaTypeOf(call.request.headers["content-type"] ?? "")))
       throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
     const idOf = idReader(call);
     const station = await stationOf(call, lookup);
@@ -65,12 +65,14 @@ export const produceStream = (dependencies: Dependencies) => {
 
 type IdOf = (event: Buffer) => string | undefined;
 
-/** The query parameter `id` is a JSON pointer into the events. Throws REQUEST_INVALID where it is none. */
+/** The query parameter `id` is a JSON pointer to the id in each event. Throws REQUEST_INVALID for another value. */
 const idReader = ({ request }: AuthorisedCall): IdOf | undefined => {
   const pointer = queryOf(request).get("id");
   if (pointer === null) return undefined;
   if (!pointer.startsWith("/"))
-    throw new GatewayError("REQUEST_INVALID", { message: "id is no JSON pointer, such as /orderId" });
+    throw new GatewayError("REQUEST_INVALID", {
+      message: `id must be a JSON pointer, such as /orderId (got ${JSON.stringify(pointer.slice(0, 80))})`,
+    });
   const follow = followPointer(pointer);
   return (event) => {
     const at = follow(event);
@@ -78,7 +80,7 @@ const idReader = ({ request }: AuthorisedCall): IdOf | undefined => {
   };
 };
 
-/** Counts the events; blank lines, which keep a stream open, are none. */
+/** Numbers the lines that have an event. Blank lines keep the stream open and are not counted. */
 const lineReader = (
   call: AuthorisedCall,
   { contentLimits, intake }: Dependencies,

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import type { Response } from "express";
-import { wasTaken } from "../../../../../src/http/handlers/stations/consume.ts";
+import { wasSent } from "../../../../../src/http/handlers/stations/consume.ts";
 
 const LARGE = Buffer.alloc(24 * 1024 * 1024, "x");
 
@@ -13,7 +13,7 @@ let answer: (body: Buffer) => void;
 beforeEach(async () => {
   server = createServer((request, response) => {
     request.resume();
-    fate = wasTaken(response as Response);
+    fate = wasSent(response as Response);
     answer = (body) => response.end(body);
     server.emit("asked");
   });
