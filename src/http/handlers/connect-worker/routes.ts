@@ -1,4 +1,4 @@
-/** What Kafka Connect's API says of the worker itself: its health and its loggers. */
+/** The routes of Kafka Connect's API for the worker itself: its health and its loggers. */
 import { GatewayError, asGatewayError } from "../../../errors.ts";
 import type { Health } from "../../../observability/health.ts";
 import { LEVELS, type Level, type LogLevels } from "../../../observability/logger/levels.ts";
@@ -12,12 +12,12 @@ import { readJson } from "../connectors/bodies.ts";
 
 interface WorkerDependencies {
   readonly health: Pick<Health, "ready">;
-  /** false: what there is to deliver isn't known yet. */
+  /** Returns false until the gateway has read the connectors. */
   readonly hasStarted: () => boolean;
   readonly levels: Pick<LogLevels, "names" | "of" | "canSet">;
-  /** Each connector has a logger. */
+  /** Each connector has the logger `delivery.<name>`. */
   readonly connectorNames: () => Promise<readonly string[]>;
-  /** In all processes of this program. */
+  /** Sets the level in all workers of this process. */
   readonly setLevel: (logger: string, level: Level) => Promise<void>;
   readonly readBody: ReadBody;
 }
@@ -81,7 +81,7 @@ const change = async (loggers: Loggers, call: Call): Promise<void> => {
   if (!loggers.levels.canSet(logger)) {
     throw new GatewayError("REQUEST_INVALID", {
       message:
-        "No further logger can have a level of its own: its name is too long, or as many have one as are kept",
+        "The level of this logger can't be set: its name is too long, or too many loggers have their own level",
     });
   }
   await loggers.setLevel(logger, level);

@@ -1,4 +1,4 @@
-/** Request bodies of `/connectors`, as Kafka Connect takes them: JSON, and nothing else. */
+/** Request bodies of `/connectors`: JSON in the shapes of Kafka Connect. */
 import type { Request } from "express";
 import { z } from "zod";
 import type { RawConfig } from "../../../delivery/connectors/masking.ts";
@@ -12,12 +12,14 @@ import type { ReadBody } from "../../middleware/body/body.ts";
 
 const anObject = "must be an object";
 
-/** No connector has so many; each costs time to check. */
+/** Each setting costs time to check, so their number is limited before zod sees them. */
 const MAX_SETTINGS = 1000;
+/** Limit for the settings of a configuration and for the offsets of a request. zod keeps an issue for each wrong entry. */
+const MAX_ENTRIES = 10_000;
 
 const isShort = (value: unknown): boolean => Object.keys(Object(value) as object).length <= MAX_SETTINGS;
 
-/** Connect's settings are texts; numbers and flags are taken as what they are written as, null as absent. */
+/** In Connect all settings are strings. Numbers and booleans are converted to strings; null counts as absent. */
 const settings = z
   .unknown()
   .refine(isShort, { error: `must have at most ${MAX_SETTINGS} settings` })
@@ -132,7 +134,7 @@ export const offsetsSchema = z.object(
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
-/** Fails with CONTENT_TYPE_UNSUPPORTED and JSON_INVALID. */
+/** Rejects with CONTENT_TYPE_UNSUPPORTED or JSON_INVALID. A missing content type is accepted. */
 export const readJson = async (request: Request, readBody: ReadBody): Promise<unknown> => {
   const contentType = request.headers["content-type"];
   if (contentType !== undefined && !JSON_TYPE.test(contentType)) {
@@ -143,13 +145,11 @@ export const readJson = async (request: Request, readBody: ReadBody): Promise<un
     return parseDocument(body);
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
-    throw new GatewayError("JSON_INVALID", { message: "The request's body is not JSON", cause });
+    throw new GatewayError("JSON_INVALID", { message: "The request body is not JSON", cause });
   }
 };
-/** Settings of one configuration, and offsets of one request. */
-const MAX_ENTRIES = 10_000;
 
-/** zod judges every entry and keeps an issue for each wrong one: their number is bounded before. */
+/** Throws REQUEST_INVALID if the body has more than `MAX_ENTRIES` settings or offsets. */
 const requireFew = (body: unknown): void => {
   if (typeof body !== "object" || body === null) return;
   const { config, offsets } = body as Record<string, unknown>;
@@ -161,7 +161,7 @@ const requireFew = (body: unknown): void => {
   }
 };
 
-/** Fails as `shaped`. */
+/** Throws like `requireFew` and `shaped`. */
 const shapedBody = <T>(schema: z.ZodType<T>, body: unknown): T => {
   requireFew(body);
   return shaped(schema, body);
@@ -187,7 +187,7 @@ export const readCreation = async (request: Request, readBody: ReadBody): Promis
   return { name: name.trim(), config, target: initial_state ?? undefined };
 };
 
-/** A bare configuration; `{name, config}` is understood too, as the sink's documentation has it. */
+/** The body is a configuration, or `{name, config}` as in the documentation of the Auckland sink. */
 export const readConfig = async (request: Request, readBody: ReadBody, name: string): Promise<RawConfig> => {
   const body = await readJson(request, readBody);
   requireFew(body);

@@ -34,12 +34,12 @@ const origin = z.enum(["rest", "file"]);
 
 const message = json(z.object({ message: z.string() }));
 
-const OF_BODY = [
+const BODY_ERRORS = [
   "JSON_INVALID",
   "REQUEST_INVALID",
   "CONTENT_TYPE_UNSUPPORTED",
 ] as const satisfies ErrorCode[];
-export const OF_CHANGE = [
+export const CHANGE_ERRORS = [
   "CONNECTOR_READ_ONLY",
   "CONNECTOR_CHANGED",
   "BROKER_UNAVAILABLE",
@@ -81,7 +81,7 @@ export const validateConfig: Documentation = {
     "Each configuration key with its errors.",
     z.looseObject({ name: z.string(), error_count: z.int(), configs: z.array(z.looseObject({})) }),
   ),
-  errors: [...OF_BODY, "CONNECTOR_UNKNOWN", "CONNECTOR_CONFIG_INVALID"],
+  errors: [...BODY_ERRORS, "CONNECTOR_UNKNOWN", "CONNECTOR_CONFIG_INVALID"],
 };
 
 export const showPluginConfig: Documentation = {
@@ -126,7 +126,7 @@ export const createConnector: Documentation = {
   description: "Takes the configuration of the Auckland HTTP sink unchanged.",
   body: { content: json(creationSchema) },
   answers: { 201: created },
-  errors: [...OF_BODY, ...OF_CHANGE, "CONNECTOR_CONFIG_INVALID", "CONNECTOR_EXISTS"],
+  errors: [...BODY_ERRORS, ...CHANGE_ERRORS, "CONNECTOR_CONFIG_INVALID", "CONNECTOR_EXISTS"],
 };
 
 export const showConnector = ofConnector({
@@ -140,7 +140,7 @@ const configured: Words = {
   summary: "",
   body: { content: json(configSchema) },
   answers: { ...shown("Changed. The change takes effect at once.", info), 201: created },
-  errors: [...OF_BODY, ...OF_CHANGE, "CONNECTOR_CONFIG_INVALID"],
+  errors: [...BODY_ERRORS, ...CHANGE_ERRORS, "CONNECTOR_CONFIG_INVALID"],
 };
 
 export const putConnector = ofConnector({
@@ -168,7 +168,7 @@ export const deleteConnector = ofConnector({
   summary: "Delete a connector",
   description: "The committed offsets stay. A new connector of the same name continues from them.",
   answers: { 204: { description: "Deleted." } },
-  errors: OF_CHANGE,
+  errors: CHANGE_ERRORS,
 });
 
 export const showConfig = ofConnector({
@@ -209,7 +209,7 @@ export const restartTask = ofConnector({
   summary: "Restart a task",
   path: taskPath,
   answers: { 204: { description: "Restarted." } },
-  errors: OF_CHANGE,
+  errors: CHANGE_ERRORS,
 });
 
 const target = (id: string, summary: string, status: 202 | 204): Documentation =>
@@ -217,7 +217,7 @@ const target = (id: string, summary: string, status: 202 | 204): Documentation =
     id,
     summary,
     answers: { [status]: { description: "The new state is stored." } },
-    errors: OF_CHANGE,
+    errors: CHANGE_ERRORS,
   });
 
 export const pauseByGet = target(
@@ -245,7 +245,7 @@ export const restart = ofConnector({
     202: { description: "Restarted. With `includeTasks`, the answer is the status.", content: json(status) },
     204: { description: "Restarted." },
   },
-  errors: OF_CHANGE,
+  errors: CHANGE_ERRORS,
 });
 
 export const showOffsets = ofConnector({
@@ -270,7 +270,7 @@ export const alterOffsets = ofConnector({
   description: "The connector must be stopped. `null` removes the offset of a partition.",
   body: { content: json(offsetsSchema) },
   answers: { 200: { description: "The offsets are changed.", content: message } },
-  errors: [...OF_BODY, ...OF_CHANGE, "CONNECTOR_NOT_STOPPED", "PARTITION_UNKNOWN", "STATION_UNKNOWN"],
+  errors: [...BODY_ERRORS, ...CHANGE_ERRORS, "CONNECTOR_NOT_STOPPED", "PARTITION_UNKNOWN", "STATION_UNKNOWN"],
 });
 
 export const resetOffsets = ofConnector({
@@ -278,7 +278,7 @@ export const resetOffsets = ofConnector({
   summary: "Remove all offsets of a connector",
   description: "The connector must be stopped.",
   answers: { 200: { description: "The offsets are removed.", content: message } },
-  errors: [...OF_CHANGE, "CONNECTOR_NOT_STOPPED"],
+  errors: [...CHANGE_ERRORS, "CONNECTOR_NOT_STOPPED"],
 });
 
 export const showTopics = ofConnector({

@@ -1,7 +1,7 @@
 /** The routes that show why deliveries of a connector fail. */
 import { z } from "zod";
 import { connectorName, type Documentation, json } from "../../documentation.ts";
-import { OF_CHANGE, ofConnector, shown } from "./documentation.ts";
+import { CHANGE_ERRORS, ofConnector, shown } from "./documentation.ts";
 
 const TAG = "Connectors";
 const path = { name: connectorName };
@@ -101,5 +101,5 @@ export const replayDeadLetters = ofConnector({
   id: "replayDeadLetters",
   summary: "Replay the dead letters of a connector",
   answers: { 202: { description: "The replay has started.", content: json(deadLetters) } },
-  errors: ["REQUEST_INVALID", ...OF_CHANGE],
+  errors: ["REQUEST_INVALID", ...CHANGE_ERRORS],
 });

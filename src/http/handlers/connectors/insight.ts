@@ -26,10 +26,10 @@ export interface ConnectorInsightDependencies {
   readonly clock: Clock;
 }
 
-/** Dead letters in one answer. */
-const SHOWN = 50;
-/** Milliseconds for reading the topic. Kafka needs less to start a consumer. */
-const READ_TIMEOUT = 10_000;
+/** Maximum number of dead letters in one answer. */
+const MAX_LETTERS = 50;
+/** After this time the answer has the dead letters that are read so far. Kafka starts a consumer faster than this. */
+const READ_TIMEOUT_MS = 10_000;
 
 const nameIn = ({ request }: Call): string => pathParameter(request, "name");
 
@@ -45,7 +45,7 @@ const failureView = ({ at, topic, partition, offset, ...report }: FailedAttempt)
   retryInMs: report.retryInMs ?? null,
 });
 
-/** undefined: a dead letter of another connector. */
+/** Returns undefined for a dead letter of another connector. */
 const letterView = (letter: ConsumedRecord, connector: string) => {
   const original = originalOf(letter, connector);
   if (original === undefined) return undefined;
@@ -79,7 +79,13 @@ export const connectorInsightRoutes = (dependencies: ConnectorInsightDependencie
       handler: async (call) => {
         const name = nameIn(call);
         const { topic } = await connectors.deadLetters(name);
-        const newest = await newestRecords({ broker, clock, topic, count: SHOWN, timeoutMs: READ_TIMEOUT });
+        const newest = await newestRecords({
+          broker,
+          clock,
+          topic,
+          count: MAX_LETTERS,
+          timeoutMs: READ_TIMEOUT_MS,
+        });
         const records = newest.flatMap((letter) => letterView(letter, name) ?? []);
         sendJson(call.response, 200, { topic, records });
       },

@@ -1,4 +1,4 @@
-/** `/connectors` on the operators' listener: Kafka Connect's REST API over the connectors' domain. */
+/** `/connectors` on the operators' listener: Kafka Connect's REST API. */
 import { CONNECTOR_CLASS } from "../../../delivery/connectors/connector-config.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
 import type { Target } from "../../../delivery/connectors/connector-log-view.ts";
@@ -17,7 +17,7 @@ import { readConfig, readCreation, readOffsets, readPatch, readPluginConfig } fr
 export interface ConnectorRouteDependencies {
   readonly connectors: Connectors;
   readonly readBody: ReadBody;
-  /** Of this program. */
+  /** Version of the gateway. */
   readonly version: string;
 }
 
@@ -34,18 +34,18 @@ const route = (method: Method, path: string, documentation: Documentation, handl
 
 const nameOf = (call: Call): string => pathParameter(call.request, "name");
 
-/** A path that doesn't decode names no connector that there is; here it would make one of its percent signs. */
+/** The name of a connector to create. Throws CONNECTOR_CONFIG_INVALID if the path is not percent-encoded UTF-8. */
 const newNameOf = (call: Call): string => {
   try {
     decodeURIComponent(pathOf(call.request.originalUrl));
   } catch {
-    const message = "Connector name in the URL should be percent-encoded UTF-8";
+    const message = "The connector name in the URL must be percent-encoded UTF-8";
     throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message });
   }
   return nameOf(call);
 };
 
-/** `?flag` alone says as much as `?flag=true`. */
+/** `?flag` means the same as `?flag=true`. */
 const isSet = (call: Call, flag: string): boolean => {
   const value = queryOf(call.request).get(flag);
   return value === "" || value?.toLowerCase() === "true";
@@ -56,7 +56,7 @@ const sendNothing = ({ response }: Call, status: number): void => {
   response.end();
 };
 
-const locate = ({ response }: Call, name: string): void => {
+const setLocation = ({ response }: Call, name: string): void => {
   response.setHeader("Location", `/connectors/${encodeURIComponent(name)}`);
 };
 
@@ -92,7 +92,7 @@ const list = async (connectors: Connectors, call: Call): Promise<unknown> => {
     {
       ...(wanted.includes("status") && { status: await connectors.status(name) }),
       ...(wanted.includes("info") && { info: await connectors.info(name) }),
-      // Beyond Connect: "file" connectors are read-only.
+      // Kafka Connect has no origin. Connectors with the origin "file" are read-only.
       ...(wanted.includes("origin") && { origin: await connectors.origin(name) }),
     },
   ];
@@ -106,7 +106,7 @@ const definitionRoutes = ({ connectors, readBody }: ConnectorRouteDependencies):
       name,
       await readConfig(call.request, readBody, name),
     );
-    if (created) locate(call, name);
+    if (created) setLocation(call, name);
     sendJson(call.response, created ? 201 : 200, info);
   };
   return [
@@ -116,7 +116,7 @@ const definitionRoutes = ({ connectors, readBody }: ConnectorRouteDependencies):
     route("POST", "/connectors", documentation.createConnector, async (call) => {
       const { name, config, target } = await readCreation(call.request, readBody);
       const info = await connectors.create(name, config, target);
-      locate(call, name);
+      setLocation(call, name);
       sendJson(call.response, 201, info);
     }),
     route("GET", "/connectors/:name", documentation.showConnector, async (call) => {
@@ -167,7 +167,7 @@ const taskRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRo
   ];
 };
 
-const lifeRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => {
+const stateRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => {
   const retarget =
     (target: Target, status: number): Handler =>
     async (call) => {
@@ -175,7 +175,7 @@ const lifeRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRo
       sendNothing(call, status);
     };
   return [
-    // Changes by GET: that is how the sink's documentation has it.
+    // The documentation of the Auckland sink pauses and resumes by GET.
     {
       ...route("GET", "/connectors/:name/pause", documentation.pauseByGet, retarget("PAUSED", 202)),
       changes: true,
@@ -227,7 +227,7 @@ const topicRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenR
   }),
 ];
 
-/** Beyond Connect: what was given up, and sending it once more. */
+/** Kafka Connect has no such routes. */
 const deadLetterRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRoute[] => [
   route("GET", "/connectors/:name/dead-letters", insight.showDeadLetters, async (call) => {
     sendJson(call.response, 200, await connectors.deadLetters(nameOf(call)));
@@ -241,7 +241,7 @@ export const connectorRoutes = (dependencies: ConnectorRouteDependencies): reado
   ...pluginRoutes(dependencies),
   ...definitionRoutes(dependencies),
   ...taskRoutes(dependencies),
-  ...lifeRoutes(dependencies),
+  ...stateRoutes(dependencies),
   ...offsetRoutes(dependencies),
   ...topicRoutes(dependencies),
   ...deadLetterRoutes(dependencies),

@@ -1,4 +1,4 @@
-/** What operators do with a station: watch it, and store an event in it to see what becomes of it. */
+/** The operators' routes for a station: tail its records, and store a test event. */
 import { operatorPrincipal } from "../../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../../broker/broker.ts";
 import { openTail } from "../../../delivery/engine/topic-tail.ts";
@@ -24,7 +24,7 @@ export interface OperatorStationDependencies {
   readonly produce: Produce;
   readonly broker: Pick<Broker, "subscribe" | "watermarks">;
   readonly streams: EventStreamSettings;
-  /** Tails that one process reads at a time: each is a consumer. */
+  /** Maximum number of open tails in this process. Each tail is a consumer. */
   readonly maxTails: number;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
@@ -60,30 +60,35 @@ const tailStation = ({ stations, broker, streams, maxTails }: OperatorStationDep
     const {
       last,
       filter,
-      in: place,
+      in: part,
     } = shaped(documentation.tailQuery, Object.fromEntries(queryOf(call.request).entries()));
     const station = await stations.existing(nameIn(call));
-    if (open >= maxTails) throw new GatewayError("OVERLOADED", { message: "Too many tails are open" });
+    if (open >= maxTails)
+      throw new GatewayError("OVERLOADED", {
+        message: `${maxTails} tails are open, and no more are allowed; close one and try again`,
+      });
     open += 1;
     try {
-      await tail(call, { station, last, filter, place, broker, streams });
+      await tail(call, { station, last, filter, part, broker, streams });
     } finally {
       open -= 1;
     }
   };
 };
 
-interface Wanted extends Pick<OperatorStationDependencies, "broker" | "streams"> {
+interface TailRequest extends Pick<OperatorStationDependencies, "broker" | "streams"> {
   readonly station: Awaited<ReturnType<Stations["existing"]>>;
   readonly last: number;
   readonly filter: string;
-  readonly place: SearchedPart;
+  readonly part: SearchedPart;
 }
 
-/** The broker is asked before the answer begins, so that a topic that isn't there is still a 404. */
-const tail = async (call: Call, { station, last, filter, place, broker, streams }: Wanted): Promise<void> => {
+/** Opens the tail before the answer begins, so that a missing topic can still be answered with 404. */
+const tail = async (call: Call, request: TailRequest): Promise<void> => {
+  const { station, last, filter, part, broker, streams } = request;
   const { topic, validator } = station;
-  const isWanted = recordFilter(filter, place, validator);
+  const isWanted = recordFilter(filter, part, validator);
+  // Records that arrive before the answer begins.
   const early: object[] = [];
   let show = (record: object): void => void early.push(record);
   const tailing = await openTail({
@@ -95,7 +100,7 @@ const tail = async (call: Call, { station, last, filter, place, broker, streams 
   });
   const stream = openEventStream(call, streams);
   show = (record) => void stream.send("record", record);
-  stream.send("open", { station: station.name, topic, filter, in: place });
+  stream.send("open", { station: station.name, topic, filter, in: part });
   early.forEach(show);
   await stream.over;
   await tailing.close();
@@ -138,13 +143,13 @@ const parseJson = (body: Buffer): unknown => {
   }
 };
 
-/** As if they had come with an event. Throws REQUEST_INVALID for one that is never stored with events. */
+/** Encodes the headers as for an event of a client. Throws REQUEST_INVALID for a header that is not stored with events. */
 const headersOf = (given: Readonly<Record<string, string>>): readonly RecordHeader[] =>
   Object.entries(given).flatMap(([name, value]) => {
-    // Headers are bytes, which node's names and values spell as Latin-1.
+    // Node gives header values as Latin-1 texts, one character per byte.
     const stored = recordHeadersOf([name, Buffer.from(value).toString("latin1")]);
     if (stored.length > 0) return stored;
     throw new GatewayError("REQUEST_INVALID", {
-      message: `headers.${name}: a header of this name is not stored with an event`,
+      message: `headers.${name} is not stored with an event; x-*, ce-*, traceparent and tracestate are, without credentials`,
     });
   });

@@ -1,55 +1,54 @@
-/** Server-sent events (WHATWG HTML, section 9.2) for a reader that may be slow: what it can't take is dropped and counted. */
+/** Server-sent events (WHATWG HTML, section 9.2). If the reader is too slow, events are dropped and counted. */
 import type { Clock } from "../../../lib/clock.ts";
 import type { Call } from "../../call.ts";
 
 export interface EventStreamSettings {
   readonly clock: Clock;
-  /** Aborted when the program goes down. */
+  /** Aborted when the process shuts down. */
   readonly stopping: AbortSignal;
-  /** A comment at least so often, in milliseconds, so that nobody in between takes the connection for dead. */
+  /** Milliseconds between comments, which keep proxies from closing an idle connection. */
   readonly heartbeatMs: number;
-  /** Bytes that may wait for the reader; beyond them events are dropped. */
+  /** Maximum number of unsent bytes. Above it events are dropped. */
   readonly maxWaitingBytes: number;
 }
 
 export interface EventStream {
-  /** False: dropped, since the reader is behind. It is told how many were, once it has caught up. */
+  /** Returns false if the event is dropped. After the reader has caught up, it gets the number of dropped events. */
   send(event: string, data: object): boolean;
-  /** Resolves when the reader has gone, or the program goes down. */
+  /** Resolves when the connection is closed. */
   readonly over: Promise<void>;
 }
 
 const textOf = (event: string, data: object): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
-/** Answers 200 and the headers at once. */
+/** Sends the status 200 and the headers at once. */
 export const openEventStream = ({ response }: Call, settings: EventStreamSettings): EventStream => {
   const { clock, stopping, heartbeatMs, maxWaitingBytes } = settings;
   let dropped = 0;
   response.setHeader("Content-Type", "text/event-stream");
   response.setHeader("Cache-Control", "no-store");
-  // nginx would collect the events until it has a buffer full.
+  // Without this header nginx delays the events until its buffer is full.
   response.setHeader("X-Accel-Buffering", "no");
   response.flushHeaders();
 
-  const tellDropped = (): void => {
+  const reportDropped = (): void => {
     if (dropped === 0 || response.writableEnded) return;
     response.write(textOf("dropped", { count: dropped }));
     dropped = 0;
   };
-  let calledOff: () => void;
   const beat = (): void => {
     if (response.writableLength === 0) response.write(":\n\n");
-    calledOff = clock.after(heartbeatMs, beat);
+    cancelBeat = clock.after(heartbeatMs, beat);
   };
-  calledOff = clock.after(heartbeatMs, beat);
+  let cancelBeat = clock.after(heartbeatMs, beat);
   const end = (): void => {
     if (!response.writableEnded) response.end(textOf("end", { reason: "The gateway is shutting down." }));
   };
   stopping.addEventListener("abort", end);
-  response.on("drain", tellDropped);
+  response.on("drain", reportDropped);
   const over = new Promise<void>((resolve) => {
     const onClose = (): void => {
-      calledOff();
+      cancelBeat();
       stopping.removeEventListener("abort", end);
       resolve();
     };

@@ -1,4 +1,4 @@
-/** `/webhooks/:source`: third parties post in; what they send proves itself. */
+/** `/webhooks/:source`: third parties send webhook events. The signature of the body authenticates the sender. */
 import type { WebhookRequest } from "../../../ingest/webhooks/webhook.ts";
 import type { Webhooks } from "../../../ingest/webhooks/webhooks.ts";
 import type { Call } from "../../call.ts";
@@ -16,7 +16,7 @@ export interface WebhookRouteDependencies {
   readonly readBody: ReadBody;
 }
 
-const NOTHING = Buffer.alloc(0);
+const NO_BODY = Buffer.alloc(0);
 
 export const webhookRoutes = ({
   webhooks,
@@ -28,7 +28,7 @@ export const webhookRoutes = ({
     const { request, response, facts } = call;
     const source = webhooks.find(pathParameter(request, "source"));
     facts.station = source.station;
-    const body = request.method === "POST" ? await readBody(request) : NOTHING;
+    const body = request.method === "POST" ? await readBody(request) : NO_BODY;
     facts.bytes = body.length;
     const answer = await source.receive(toWebhookRequest(call, body), (principal, bytes) => {
       const caller = authorised(call, principal);
@@ -41,7 +41,7 @@ export const webhookRoutes = ({
     response.end(answer.body);
   };
   const row = { path: "/webhooks/:source", auth: "none", family: "problem", handler } as const;
-  // GET and OPTIONS are some senders' handshakes; a source without one answers 405.
+  // Some senders use GET or OPTIONS for a handshake. Sources without a handshake answer 405.
   return [
     { ...row, method: "POST", documentation: receiveWebhook },
     { ...row, method: "GET", documentation: verifyWebhook },
