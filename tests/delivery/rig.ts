@@ -1,4 +1,4 @@
-/** A runner on a memory broker against a scripted sink: everything real but the clock, if so wished. */
+/** A runner on a memory broker, with a scripted HTTP sink and optionally a fake clock. */
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { parseConnectorConfig } from "../../src/delivery/connectors/connector-config.ts";
@@ -20,11 +20,11 @@ export interface Rig {
   readonly attempts: readonly AttemptReport[];
   readonly drops: readonly { readonly offset: bigint; readonly deadLettered: boolean }[];
   readonly faults: readonly GatewayError[];
-  /** Why the strategy stopped it. */
+  /** The reasons why the task stopped. */
   readonly traces: readonly string[];
-  /** `allowTargets`: default: loopback. */
+  /** Default of `allowTargets`: loopback. */
   run(config?: Record<string, string>, allowTargets?: readonly string[]): Runner;
-  /** Stores records of one partition each; a value may come with a key. */
+  /** Stores one record per value in one partition. */
   produce(values: readonly (string | null)[], to?: { partition?: number; key?: string }): Promise<void>;
   committed(partition?: number): Promise<bigint | undefined>;
   close(): Promise<void>;

@@ -1,52 +1,22 @@
-/** Changes of one connector from two processes at the same time, decided by the order of the log. */
+/** Changes of one connector by two processes at the same time. The order of the log decides. */
 import type { AppendOutcome, Broker, BrokerRecord } from "../../../src/broker/broker.ts";
-import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
-import {
-  createDelivery,
-  type Delivery,
-  type DeliveryOptions,
-} from "../../../src/delivery/connectors/connector-delivery.ts";
+import type { Delivery, DeliveryOptions } from "../../../src/delivery/connectors/connector-delivery.ts";
 import type { GatewayError } from "../../../src/errors.ts";
-import { RETRY, startHttpSink, type HttpSink } from "../../support/http-sink.ts";
+import { RETRY } from "../../support/http-sink.ts";
+import { CONNECTORS_TOPIC, createPods, type Pods } from "./pods.ts";
 
-const LOG = "_stationgate-connectors";
+let pods: Pods;
 
-const ignore = (): void => undefined;
-
-let broker: Broker;
-let sink: HttpSink;
-const pods: Delivery[] = [];
-
-/** `through`: the broker as this process sees it. */
-const startPod = async (
-  workerId: string,
-  { through = broker, ...options }: Partial<DeliveryOptions> & { through?: Broker } = {},
-): Promise<Delivery> => {
-  const pod = createDelivery({
-    broker: through,
-    connectorsTopic: LOG,
-    allowTargets: ["127.0.0.0/8"],
-    declared: [],
-    workerId,
-    observer: { attempted: ignore, dropped: ignore, fault: ignore },
-    ...options,
-  });
-  pods.push(pod);
-  await pod.open();
-  return pod;
-};
-
-const config = (more: Record<string, string> = {}): Record<string, string> => ({
-  topics: "orders",
-  "callback.request.url": sink.url,
-  "callback.request.method": "POST",
-  ...more,
+beforeEach(async () => {
+  pods = await createPods();
 });
+
+afterEach(() => pods.close());
 
 const isDefinition = ({ key }: BrokerRecord): boolean => key?.toString().startsWith("connector:") === true;
 
-/** A broker whose appends of definitions wait until so many are waiting, and are then made in their order. */
-const gathering = (count: number): Broker => {
+/** A broker whose appends of definitions wait until `count` of them wait. Then they run in their order. */
+const appendingTogether = (count: number): Broker => {
   const waiting: (() => void)[] = [];
   let active = true;
   const append = async (
@@ -57,26 +27,26 @@ const gathering = (count: number): Broker => {
       const turn = new Promise<void>((resolve) => waiting.push(resolve));
       if (waiting.length === count) {
         active = false;
-        for (const go of waiting) go();
+        for (const release of waiting) release();
       }
       await turn;
     }
-    return broker.append(topic, records);
+    return pods.broker.append(topic, records);
   };
-  return { ...broker, append };
+  return { ...pods.broker, append };
 };
 
 const codesOf = (settled: readonly PromiseSettledResult<unknown>[]): readonly string[] =>
   settled.map((one) => (one.status === "fulfilled" ? "done" : (one.reason as GatewayError).code)).sort();
 
-/** The newest definition of each connector in the log, as a compaction leaves it. */
+/** The newest value of each key in the log, as after a compaction. */
 const newest = async (): Promise<ReadonlyMap<string, unknown>> => {
   const found = new Map<string, unknown>();
-  const [marks] = await broker.watermarks(LOG);
+  const [marks] = await pods.broker.watermarks(CONNECTORS_TOPIC);
   await new Promise<void>((resolve, reject) => {
-    broker
+    pods.broker
       .subscribe(
-        { topics: [LOG], from: "earliest" },
+        { topics: [CONNECTORS_TOPIC], from: "earliest" },
         {
           onRecords: (records) => {
             for (const { key, value } of records)
@@ -90,39 +60,29 @@ const newest = async (): Promise<ReadonlyMap<string, unknown>> => {
   return found;
 };
 
-beforeEach(async () => {
-  broker = createMemoryBroker();
-  await broker.open();
-  await broker.ensureTopic({ name: "orders", partitions: 2 });
-  sink = await startHttpSink();
-});
-
-afterEach(async () => {
-  await sink.close();
-  await Promise.all(pods.splice(0).map((pod) => pod.close()));
-  await broker.close();
-});
-
-describe("two processes that make one connector at the same time", () => {
+describe("two processes that create one connector at the same time", () => {
   it.each(["create", "configure"] as const)(
-    "by %s: one succeeds, and its configuration holds",
-    async (how) => {
-      const through = gathering(2);
-      const [one, two] = [await startPod("one", { through }), await startPod("two", { through })];
+    "by %s: one succeeds, and its configuration is kept",
+    async (method) => {
+      const through = appendingTogether(2);
+      const [one, two] = [
+        await pods.start("one", { broker: through }),
+        await pods.start("two", { broker: through }),
+      ];
       const settled = await Promise.allSettled(
-        [one, two].map((pod, index) => pod.connectors[how]("crm", config({ mine: String(index) }))),
+        [one, two].map((pod, index) => pod.connectors[method]("crm", pods.config({ owner: String(index) }))),
       );
       const winner = settled.findIndex(({ status }) => status === "fulfilled");
-      const late = await startPod("three");
+      const late = await pods.start("three");
 
       expect(codesOf(settled)).toStrictEqual([
-        how === "create" ? "CONNECTOR_EXISTS" : "CONNECTOR_CHANGED",
+        method === "create" ? "CONNECTOR_EXISTS" : "CONNECTOR_CHANGED",
         "done",
       ]);
       for (const pod of [one, two, late]) {
-        expect((await pod.connectors.config("crm"))["mine"]).toBe(String(winner));
+        expect((await pod.connectors.config("crm"))["owner"]).toBe(String(winner));
       }
-      expect((await newest()).get("connector:crm")).toMatchObject({ config: { mine: String(winner) } });
+      expect((await newest()).get("connector:crm")).toMatchObject({ config: { owner: String(winner) } });
     },
   );
 });
@@ -130,19 +90,22 @@ describe("two processes that make one connector at the same time", () => {
 describe("two processes that change one connector at the same time", () => {
   const race = async (
     ...work: readonly ((pod: Delivery) => Promise<unknown>)[]
-  ): Promise<{ codes: readonly string[]; pods: readonly Delivery[] }> => {
-    const first = await startPod("first");
-    await first.connectors.create("crm", config());
-    const through = gathering(work.length);
+  ): Promise<{ codes: readonly string[]; all: readonly Delivery[] }> => {
+    const first = await pods.start("first");
+    await first.connectors.create("crm", pods.config());
+    const through = appendingTogether(work.length);
     const racing = await Promise.all(
-      work.map(async (change, index) => ({ change, pod: await startPod(`racing-${index}`, { through }) })),
+      work.map(async (change, index) => ({
+        change,
+        pod: await pods.start(`racing-${index}`, { broker: through }),
+      })),
     );
     const settled = await Promise.allSettled(racing.map(({ change, pod }) => change(pod)));
-    return { codes: codesOf(settled), pods: [first, ...racing.map(({ pod }) => pod)] };
+    return { codes: codesOf(settled), all: [first, ...racing.map(({ pod }) => pod)] };
   };
 
-  it("by two patches: one holds, the other is refused", async () => {
-    const { codes, pods: all } = await race(
+  it("by two patches: one is kept, the other is refused", async () => {
+    const { codes, all } = await race(
       ({ connectors }) => connectors.patch("crm", { a: "1" }),
       ({ connectors }) => connectors.patch("crm", { b: "1" }),
     );
@@ -154,8 +117,8 @@ describe("two processes that change one connector at the same time", () => {
     expect((await newest()).get("connector:crm")).toMatchObject({ config: configs[0] });
   });
 
-  it("by a patch and a pause: both hold, or the patch is refused", async () => {
-    const { codes, pods: all } = await race(
+  it("by a patch and a pause: both are kept, or the patch is refused", async () => {
+    const { codes, all } = await race(
       ({ connectors }) => connectors.patch("crm", { a: "1" }),
       ({ connectors }) => connectors.retarget("crm", "PAUSED"),
     );
@@ -165,8 +128,8 @@ describe("two processes that change one connector at the same time", () => {
     expect("a" in (await connectors.config("crm"))).toBe(!codes.includes("CONNECTOR_CHANGED"));
   });
 
-  it("by two deletions: one succeeds, the other finds nothing", async () => {
-    const { codes, pods: all } = await race(
+  it("by two deletions: one succeeds, the other gets CONNECTOR_UNKNOWN", async () => {
+    const { codes, all } = await race(
       ({ connectors }) => connectors.remove("crm"),
       ({ connectors }) => connectors.remove("crm"),
     );
@@ -175,8 +138,8 @@ describe("two processes that change one connector at the same time", () => {
     for (const { connectors } of all) expect(await connectors.names()).toStrictEqual([]);
   });
 
-  it("by a deletion and a patch: no patch brings it back", async () => {
-    const { codes, pods: all } = await race(
+  it("by a deletion and a patch: the connector stays deleted", async () => {
+    const { codes, all } = await race(
       ({ connectors }) => connectors.remove("crm"),
       ({ connectors }) => connectors.patch("crm", { a: "1" }),
     );
@@ -187,9 +150,9 @@ describe("two processes that change one connector at the same time", () => {
   });
 });
 
-it("takes a change that follows another one on another process", async () => {
-  const [one, two] = [await startPod("one"), await startPod("two")];
-  await one.connectors.create("crm", config());
+it("each process can change a connector after the other", async () => {
+  const [one, two] = [await pods.start("one"), await pods.start("two")];
+  await one.connectors.create("crm", pods.config());
   for (let change = 1; change <= 10; change += 1) {
     const { connectors } = change % 2 === 0 ? one : two;
     await connectors.patch("crm", { [`change.${change}`]: "made" });
@@ -200,10 +163,10 @@ it("takes a change that follows another one on another process", async () => {
   ).toHaveLength(10);
 });
 
-it("makes up for a writer that died after it was late", async () => {
-  const pod = await startPod("one");
-  await pod.connectors.create("crm", config());
-  await broker.append(LOG, [
+it("a late definition of a process that died is overwritten", async () => {
+  const pod = await pods.start("one");
+  await pod.connectors.create("crm", pods.config());
+  await pods.broker.append(CONNECTORS_TOPIC, [
     {
       key: Buffer.from("connector:crm"),
       value: Buffer.from(JSON.stringify({ config: { late: "true" }, target: "RUNNING", run: 1 })),
@@ -212,17 +175,17 @@ it("makes up for a writer that died after it was late", async () => {
       partition: 0,
     },
   ]);
-  const next = await startPod("two");
+  const next = await pods.start("two");
 
   expect(await next.connectors.config("crm")).not.toHaveProperty("late");
-  expect((await newest()).get("connector:crm")).toMatchObject({ config: config() });
+  expect((await newest()).get("connector:crm")).toMatchObject({ config: pods.config() });
 });
 
-it("takes what an earlier release has written", async () => {
-  const pod = await startPod("one");
-  await pod.connectors.create("crm", config());
-  const value = JSON.stringify({ config: { ...config(), old: "true" }, target: "RUNNING", run: 1 });
-  await broker.append(LOG, [
+it("definitions of earlier releases are read", async () => {
+  const pod = await pods.start("one");
+  await pod.connectors.create("crm", pods.config());
+  const value = JSON.stringify({ config: { ...pods.config(), old: "true" }, target: "RUNNING", run: 1 });
+  await pods.broker.append(CONNECTORS_TOPIC, [
     { key: Buffer.from("connector:crm"), value: Buffer.from(value), headers: [], timestamp: 1, partition: 0 },
   ]);
   await pod.connectors.patch("crm", { new: "true" });
@@ -237,33 +200,31 @@ describe("a connector of the settings file", () => {
     (await connectors.status("crm")).tasks[0]?.state;
 
   const declaredWith = (more: Record<string, string>): Partial<DeliveryOptions> => ({
-    declared: [{ name: "crm", config: config(more) }],
+    declared: [{ name: "crm", config: pods.config(more) }],
   });
 
   const failed = async (): Promise<Delivery> => {
-    sink.answer(() => RETRY);
-    const pod = await startPod("one", declaredWith(FAILING));
-    await broker.append("orders", [
-      { key: null, value: Buffer.from("a"), headers: [], timestamp: Date.now(), partition: 0 },
-    ]);
+    pods.sink.answer(() => RETRY);
+    const pod = await pods.start("one", declaredWith(FAILING));
+    await pods.produce("a");
     while ((await stateOf(pod)) !== "FAILED") await new Promise(setImmediate);
     await pod.close();
     return pod;
   };
 
-  it("that has failed starts anew when its configuration is another one", async () => {
+  it("that has failed starts again with a changed configuration", async () => {
     await failed();
-    const pod = await startPod("one", declaredWith({ ...FAILING, "success.without.flag": "success" }));
+    const pod = await pods.start("one", declaredWith({ ...FAILING, "success.without.flag": "success" }));
 
     expect(await stateOf(pod)).toBe("RUNNING");
-    sink.answer(() => ({ status: 200 }));
-    await sink.received(2);
+    pods.sink.answer(() => ({ status: 200 }));
+    await pods.sink.received(2);
   });
 
-  it("that has failed stays so when its configuration is the same", async () => {
+  it("that has failed stays failed with the same configuration", async () => {
     await failed();
-    const reordered = Object.fromEntries(Object.entries(config(FAILING)).reverse());
-    const pod = await startPod("one", { declared: [{ name: "crm", config: reordered }] });
+    const reordered = Object.fromEntries(Object.entries(pods.config(FAILING)).reverse());
+    const pod = await pods.start("one", { declared: [{ name: "crm", config: reordered }] });
 
     expect(await stateOf(pod)).toBe("FAILED");
   });
@@ -280,13 +241,9 @@ describe("a connector of the settings file", () => {
     ["http://example.com/", "a\u0001", "control characters"],
   ])("to %s with the name %j is refused at the start", (url, name, reason) => {
     const start = (): Delivery =>
-      createDelivery({
-        broker,
-        connectorsTopic: LOG,
+      pods.create("one", {
         allowTargets: [],
-        declared: [{ name, config: config({ "callback.request.url": url }) }],
-        workerId: "one",
-        observer: { attempted: ignore, dropped: ignore, fault: ignore },
+        declared: [{ name, config: pods.config({ "callback.request.url": url }) }],
       });
 
     expect(start).toThrow(`connectors.${name}: `);

@@ -113,7 +113,7 @@ describe("values", () => {
     expect(settingsOf(config)).toMatchObject(expected);
   });
 
-  it("takes the method under its documented name too", () => {
+  it("accept the method under its documented name too", () => {
     const { topics, "callback.request.url": url } = MINIMAL;
 
     expect(
@@ -121,7 +121,7 @@ describe("values", () => {
     ).toStrictEqual([]);
   });
 
-  it("matches a pattern against whole names", () => {
+  it("match a pattern against whole names", () => {
     const { topics } = settingsOf({ topics: "", "topics.regex": "order.*" });
 
     expect(
@@ -129,7 +129,7 @@ describe("values", () => {
     ).toStrictEqual([true, false]);
   });
 
-  it("leaves keys alone that are Connect's own", () => {
+  it("ignore keys of Kafka Connect itself", () => {
     const config = {
       "key.converter": "x",
       "errors.tolerance": "all",
@@ -258,7 +258,7 @@ describe("faults", () => {
     expect(faultsOf({ ...MINIMAL, ...config })).toContain(message);
   });
 
-  it("are told all at once", () => {
+  it("are reported all at once", () => {
     expect(faultsOf({ "tasks.max": "x", concurrency: "y" })).toHaveLength(5);
   });
 
@@ -273,7 +273,7 @@ describe("faults", () => {
     expect(faultsOf(config).join("\n")).not.toContain("hidden");
   });
 
-  it("are all that any text can cause", () => {
+  it("are the only result of invalid text, never an exception", () => {
     const keys = [
       "topics",
       "topics.regex",

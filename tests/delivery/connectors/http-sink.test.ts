@@ -39,7 +39,7 @@ const answer = (status: number, body = ""): HttpResult => ({
 });
 
 describe("the request", () => {
-  it("goes to the configured URL with the record's bytes", () => {
+  it("is sent to the configured URL with the record's bytes", () => {
     const value = Buffer.from([0, 255, 10]);
 
     expect(sinkWith().render(record({ value }), 0)).toMatchObject({
@@ -50,7 +50,7 @@ describe("the request", () => {
     });
   });
 
-  it("names the record by the digest that the sink makes of it", () => {
+  it("has the trace id that the Auckland sink computes", () => {
     expect(headersOf(sinkWith(), record())).toStrictEqual({
       "X-Kafka-Topic": "t",
       "X-B3-TraceId": "cfeaba2a2eff1424",
@@ -65,13 +65,13 @@ describe("the request", () => {
     ["with space", "cfeaba2a2eff1424"],
     ["line\nbreak", "cfeaba2a2eff1424"],
     ["", "cfeaba2a2eff1424"],
-  ])("takes the record's own trace id %j where HTTP can carry it", (own, sent) => {
+  ])("has the record's own trace id %j if HTTP can carry it", (own, sent) => {
     const headers = [{ name: "x-b3-traceid", value: Buffer.from(own) }];
 
     expect(headersOf(sinkWith(), record({ headers }))["X-B3-TraceId"]).toBe(sent);
   });
 
-  it("sends the userinfo of the URL as Basic credentials", () => {
+  it("has the userinfo of the URL as Basic credentials", () => {
     const url = "http://us%C3%A9r:p%3A%40ss@example.com/";
 
     expect(headersOf(sinkWith({ "callback.request.url": url }), record())).toMatchObject({
@@ -85,7 +85,7 @@ describe("the request", () => {
     ).not.toHaveProperty("Authorization");
   });
 
-  it("is signed as Standard Webhooks says, with one id for all attempts", () => {
+  it("is signed by Standard Webhooks, with one id for all attempts", () => {
     const sink = sinkWith({ secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" });
     const first = headersOf(sink, record(), 1_614_265_330_999);
     const second = headersOf(sink, record(), 1_614_265_339_000);

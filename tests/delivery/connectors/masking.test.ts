@@ -10,7 +10,7 @@ const STORED = {
 };
 
 describe("maskConfig", () => {
-  it("hides credentials and nothing else", () => {
+  it("masks credentials only", () => {
     expect(maskConfig(STORED)).toStrictEqual({
       "callback.request.url": `https://${MASK}@example.com/a?api_key=${MASK}&page=2`,
       "callback.request.headers": `Authorization:${MASK}|X-Plain:p|X-Api-Key:${MASK}`,
@@ -21,7 +21,7 @@ describe("maskConfig", () => {
     });
   });
 
-  it("hides the credentials of keys that nothing here reads", () => {
+  it("masks the credentials of unknown keys", () => {
     const shown = maskConfig({
       "ssl.keystore.key": "k1",
       "basic.auth.user.info": "k1",
@@ -62,7 +62,7 @@ describe("unmaskConfig", () => {
       { "callback.request.headers": "authorization:Bearer t|New:n" },
     ],
     ["a new secret", { secret: "whsec_BBBB" }, { secret: "whsec_BBBB" }],
-    ["a mask that stands for nothing", { password: MASK }, { password: MASK }],
+    ["a mask without a stored value", { password: MASK }, { password: MASK }],
   ])("keeps %s", (_, given, expected) => {
     expect(unmaskConfig(given, STORED)).toStrictEqual(expected);
   });

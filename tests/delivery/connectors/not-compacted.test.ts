@@ -1,30 +1,22 @@
-import type { TopicInfo } from "../../../src/broker/broker.ts";
-import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
-import { createDelivery } from "../../../src/delivery/connectors/connector-delivery.ts";
+import type { TopicInfo, TopicSpec } from "../../../src/broker/broker.ts";
+import { createPods } from "./pods.ts";
 
-it("warns at the start of a topic of definitions that Kafka deletes from, and says how to repair it", async () => {
-  const memory = createMemoryBroker();
-  await memory.open();
-  const ensureTopic = async (spec: Parameters<typeof memory.ensureTopic>[0]): Promise<TopicInfo> => ({
-    ...(await memory.ensureTopic(spec)),
+it("warns at the start if the connectors' topic is not compacted, with the command that repairs it", async () => {
+  const pods = await createPods();
+  const ensureTopic = async (spec: TopicSpec): Promise<TopicInfo> => ({
+    ...(await pods.broker.ensureTopic(spec)),
     compacted: false,
   });
   const faults: string[] = [];
-  const delivery = createDelivery({
-    broker: { ...memory, ensureTopic },
-    connectorsTopic: "_stationgate-connectors",
-    allowTargets: [],
-    declared: [],
-    workerId: "one",
+  await pods.start("one", {
+    broker: { ...pods.broker, ensureTopic },
     observer: {
       attempted: () => undefined,
       dropped: () => undefined,
       fault: (_, { message }) => faults.push(message),
     },
   });
-  await delivery.open();
-  await delivery.close();
-  await memory.close();
+  await pods.close();
 
   expect(faults).toEqual([
     "Kafka will delete connectors: the topic _stationgate-connectors exists without cleanup.policy=compact; " +

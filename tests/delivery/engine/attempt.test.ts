@@ -1,4 +1,4 @@
-/** Attempts that never reach an endpoint, and records that hold what no request can. */
+/** Attempts that never reach an endpoint, and records with headers that HTTP can't carry. */
 import type { BrokerRecord } from "../../../src/broker/broker.ts";
 import { startRawEndpoint, HTTP_DONE } from "../../support/raw-endpoint.ts";
 import { createRig, TOPIC, type Rig } from "../rig.ts";
@@ -22,7 +22,7 @@ const STRATEGIES = [
 ];
 
 describe.each(STRATEGIES)("with %s", (strategy) => {
-  it("a host name that resolves to a refused address stops the task, and drops nothing", async () => {
+  it("a host name that resolves to a refused address stops the task and drops no record", async () => {
     rig = await createRig();
     await rig.produce(["a", "b"]);
     const url = `http://localhost:${rig.sink.port}/`;
@@ -37,7 +37,7 @@ describe.each(STRATEGIES)("with %s", (strategy) => {
     expect(await rig.committed()).toBeUndefined();
   });
 
-  it("a host name that leads nowhere is an endpoint that is down", async () => {
+  it("a host name that can't be resolved counts as an endpoint that is down", async () => {
     rig = await createRig();
     await rig.produce(["a"]);
     rig.run({
@@ -53,7 +53,7 @@ describe.each(STRATEGIES)("with %s", (strategy) => {
     expect(rig.drops).toStrictEqual([]);
   });
 
-  it("a kept connection that the endpoint has closed costs no record", async () => {
+  it("a kept connection that the endpoint has closed costs no attempt", async () => {
     rig = await createRig();
     const endpoint = await startRawEndpoint((socket, { onConnection }) => {
       if (onConnection === 0) socket.write(HTTP_DONE);
@@ -78,7 +78,7 @@ it.each([
   ["X-B3-TraceId", "\u20ac"],
   ["content-type", "application/json\r\nx-injected: 1"],
   ["bad name\n", "value"],
-])("a record whose header %j is %j is sent without it", async (name, value) => {
+])("a record with header %j of value %j is sent without the header", async (name, value) => {
   rig = await createRig();
   const record: BrokerRecord = {
     key: null,

@@ -13,7 +13,7 @@ afterEach(async () => {
   await rig.close();
 });
 
-describe("records that are given up", () => {
+describe("dropped records", () => {
   const deadLetters = async (): Promise<readonly ConsumedRecord[]> => {
     const letters: ConsumedRecord[] = [];
     await new Promise<void>((resolve) => {
@@ -30,7 +30,7 @@ describe("records that are given up", () => {
     return letters;
   };
 
-  it("are stored as they were, with what is known of why, before the next one is sent", async () => {
+  it("are stored unchanged with headers about the failure, before the next record is sent", async () => {
     rig = await createRig();
     rig.sink.answer(({ body }) => (body === "bad" ? { status: 400 } : DONE));
     await rig.produce(["bad"], { key: "k" });
@@ -52,7 +52,7 @@ describe("records that are given up", () => {
     expect(rig.drops).toStrictEqual([{ offset: 0n, deadLettered: true }]);
   });
 
-  it("may be tombstones", async () => {
+  it("can be tombstones", async () => {
     rig = await createRig();
     await rig.produce([null, "ok"]);
     rig.run({ tombstones: "dead-letter", "dead.letter.topic": "dead" });
@@ -67,7 +67,7 @@ describe("records that are given up", () => {
     ["RECORD_TOO_LARGE", "raise the topic's max.message.bytes"],
     ["RECORD_REFUSED", "does not take its key"],
     ["TOPIC_REFUSED", "grant the rights"],
-  ] as const)("stop the task where the dead letter is refused with %s", async (code, reason) => {
+  ] as const)("stop the task if the dead letter is refused with %s", async (code, reason) => {
     rig = await createRig();
     await rig.produce(["ok", "bad", "next"]);
     rig.broker.append = () => Promise.resolve([{ status: "failed", error: new GatewayError(code) }]);
@@ -84,7 +84,7 @@ describe("records that are given up", () => {
     expect(await rig.committed()).toBe(1n);
   });
 
-  it("stop the task where the dead letter topic can't be created", async () => {
+  it("stop the task if the dead letter topic can't be created", async () => {
     rig = await createRig();
     await rig.produce(["bad"]);
     rig.broker.ensureTopic = () => Promise.reject(new GatewayError("TOPIC_REFUSED"));
@@ -95,7 +95,7 @@ describe("records that are given up", () => {
     expect(rig.traces[0]).toContain("in topic dead");
   });
 
-  it("quote an error only in part", async () => {
+  it("have a truncated error text", async () => {
     rig = await createRig();
     const append = rig.broker.append.bind(rig.broker);
     let letter: BrokerRecord | undefined;
@@ -118,7 +118,7 @@ describe("records that are given up", () => {
     expect(error?.length).toBeLessThan(1100);
   });
 
-  it("are still to be sent when the dead letter can't be stored", async () => {
+  it("are kept until the dead letter is stored", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     await rig.produce(["bad", "ok"]);

@@ -19,7 +19,7 @@ const brokerWith = (names: readonly string[]): Pick<Broker, "topics" | "topic"> 
 
 describe("the topics of a connector", () => {
   it.each([/^(?:.*)$/, /^(?:_.*)$/, /^(?:__consumer_offsets|orders)$/])(
-    "selected by %s, are none of Kafka's own and none of the gateway's",
+    "selected by %s, exclude the internal topics of Kafka and of the gateway",
     async (pattern) => {
       const topics = await existingTopics(brokerWith([...INTERNAL, ...OTHERS]), { pattern });
 
@@ -27,12 +27,12 @@ describe("the topics of a connector", () => {
     },
   );
 
-  it("that are named are those that exist", async () => {
+  it("selected by name are the existing ones", async () => {
     expect(await existingTopics(brokerWith(OTHERS), { names: ["orders", "missing"] })).toEqual(["orders"]);
   });
 });
 
-it("no station may be declared on an internal topic", () => {
+it("a station can't be declared on an internal topic", () => {
   const accepted = [...INTERNAL, ...OTHERS].filter(
     (topic) => station.safeParse({ name: "s", topic }).success,
   );

@@ -1,4 +1,4 @@
-/** Handlers of a subscription, called as an adapter may call them. */
+/** The session's subscription handlers, called as a broker adapter may call them. */
 import type {
   ConsumedRecord,
   GroupPosition,
@@ -53,7 +53,7 @@ interface Given {
   readonly ends?: ReadonlyMap<number, bigint>;
 }
 
-/** A session of which the test is both the broker and the endpoint. */
+/** A session with the test as the broker and as the endpoint. */
 const openWith = async ({ orderKeyOf = plan.orderKeyOf, progress = createProgress(), ends }: Given = {}) => {
   const group = { silence: 0 };
   const given: DeliveryPlan = { ...plan, orderKeyOf, ...(ends !== undefined && { ends }) };
@@ -115,7 +115,7 @@ const openWith = async ({ orderKeyOf = plan.orderKeyOf, progress = createProgres
     answers.shift()?.(DONE);
     await new Promise(setImmediate);
   };
-  /** Answers all requests, and those that follow, but for the first one. */
+  /** Answers all requests except the oldest, also the requests that follow. */
   const answerOthers = async (): Promise<void> => {
     while (answers.length > 1) {
       answers.splice(1, 1)[0]?.(DONE);
@@ -125,8 +125,8 @@ const openWith = async ({ orderKeyOf = plan.orderKeyOf, progress = createProgres
   return { clock, sent, commits, positions, session, handlers, answer, answerOthers, group, progress };
 };
 
-describe("a partition that is revoked", () => {
-  it("stores what is finished at once, and what was in flight when it has ended; nothing more is sent", async () => {
+describe("a revoked partition", () => {
+  it("commits finished records at once and requests in flight at their end, and sends no more records", async () => {
     const { handlers, sent, commits, answer } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n), record(6n), record(7n)]);
@@ -143,7 +143,7 @@ describe("a partition that is revoked", () => {
     expect(sent).toStrictEqual(["5", "6"]);
   });
 
-  it("is given up after a while, whatever is still in flight", async () => {
+  it("is released after 4 seconds, also with a request in flight", async () => {
     const { clock, handlers, sent, answer, session } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n), record(6n)]);
@@ -156,7 +156,7 @@ describe("a partition that is revoked", () => {
     expect(sent).toStrictEqual(["5"]);
   });
 
-  it("and comes back before that is over sends again only what has not ended", async () => {
+  it("that is assigned again during the revocation sends each record once", async () => {
     const { handlers, sent, answer } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n), record(6n)]);
@@ -172,14 +172,14 @@ describe("a partition that is revoked", () => {
 });
 
 describe("records", () => {
-  it("of a partition that isn't ours are left alone", async () => {
+  it("of an unassigned partition are ignored", async () => {
     const { handlers, sent } = await openWith();
     handlers.onRecords([record(5n)]);
 
     expect(sent).toStrictEqual([]);
   });
 
-  it("are committed half a second after they have ended", async () => {
+  it("are committed half a second after their delivery", async () => {
     const { clock, handlers, commits, answer } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n), record(6n)]);
@@ -195,12 +195,12 @@ describe("records", () => {
   });
 });
 
-/** Each record in a lane of its own. */
+/** Each record in a queue of its own. */
 const NO_ORDER = { orderKeyOf: ORDER_KEYS.none };
 const TEN = Array.from({ length: 10 }, (_, n) => record(BigInt(n)));
 
-describe("many records that end", () => {
-  it("are stored before half a second is over, so that few come again after a crash", async () => {
+describe("many finished records", () => {
+  it("are committed before half a second has passed, so that few are sent again after a crash", async () => {
     const { handlers, commits, answer } = await openWith(NO_ORDER);
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords(TEN);
@@ -210,8 +210,8 @@ describe("many records that end", () => {
   });
 });
 
-describe("a record that is not finished", () => {
-  it("doesn't make another process send again what is finished behind it", async () => {
+describe("an unfinished record", () => {
+  it("doesn't make another process send the finished records behind it again", async () => {
     const first = await openWith(NO_ORDER);
     first.handlers.onAssigned?.([PARTITION]);
     first.handlers.onRecords(TEN);
@@ -230,7 +230,7 @@ describe("a record that is not finished", () => {
     expect(second.sent).toStrictEqual(["0", "10"]);
   });
 
-  it("doesn't make the same process do so, though its position could not be stored", async () => {
+  it("doesn't make the same process send them again, also if the position was not committed", async () => {
     const first = await openWith(NO_ORDER);
     first.handlers.onAssigned?.([PARTITION]);
     first.handlers.onRecords(TEN);
@@ -248,7 +248,7 @@ describe("a record that is not finished", () => {
     expect(second.sent).toStrictEqual(["0"]);
   });
 
-  it("and what is behind it are sent again where somebody has set the position", async () => {
+  it("and the records behind it are sent again if an operator has set the position", async () => {
     const first = await openWith(NO_ORDER);
     first.handlers.onAssigned?.([PARTITION]);
     first.handlers.onRecords(TEN);
@@ -265,7 +265,7 @@ describe("a record that is not finished", () => {
     expect(second.sent).toStrictEqual(["0", "1", "2", "3"]);
   });
 
-  it("and what is behind it are sent where the topic was created again", async () => {
+  it("and the records behind it are sent if the topic was created again", async () => {
     const first = await openWith(NO_ORDER);
     first.handlers.onAssigned?.([PARTITION]);
     first.handlers.onRecords(TEN);
@@ -283,8 +283,8 @@ describe("a record that is not finished", () => {
   });
 });
 
-describe("a process that has not heard from its group for a session", () => {
-  it("sends nothing until the group has confirmed that it is still a member", async () => {
+describe("a process without an answer of its group for a session", () => {
+  it("sends no record until the group has confirmed its membership", async () => {
     const { clock, handlers, sent, answer, group } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n), record(6n), record(7n)]);
@@ -300,7 +300,7 @@ describe("a process that has not heard from its group for a session", () => {
     expect(sent).toStrictEqual(["5", "6"]);
   });
 
-  it("sends nothing of a partition that is taken away meanwhile", async () => {
+  it("sends no record of a partition that is revoked meanwhile", async () => {
     const { clock, handlers, sent, answer, group } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n), record(6n)]);
@@ -315,7 +315,7 @@ describe("a process that has not heard from its group for a session", () => {
 });
 
 describe("offsets without records for readers", () => {
-  it("are passed by the position once everything before them is finished", async () => {
+  it("are passed by the position once all records before them are finished", async () => {
     const { clock, handlers, commits, answer } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n)]);
@@ -328,7 +328,7 @@ describe("offsets without records for readers", () => {
     expect(commits).toStrictEqual([9n]);
   });
 
-  it("are passed in half a minute where there is nothing else", async () => {
+  it("are passed after 30 seconds if there is no other record", async () => {
     const { clock, handlers, commits } = await openWith();
     handlers.onAssigned?.([PARTITION]);
     handlers.onPassed?.({ ...PARTITION, offset: 9n });
@@ -338,7 +338,7 @@ describe("offsets without records for readers", () => {
     expect(commits).toStrictEqual([9n]);
   });
 
-  it("let a plan come to its end, and not beyond", async () => {
+  it("let the position reach the plan's end, and not pass it", async () => {
     const { clock, handlers, commits, sent, answer } = await openWith({ ends: new Map([[0, 8n]]) });
     handlers.onAssigned?.([PARTITION]);
     handlers.onRecords([record(5n), record(9n)]);

@@ -8,7 +8,7 @@ const takeAll = (bucket: TokenBucket): number => {
 };
 
 describe("a token bucket", () => {
-  it("gives at most one second's worth at once, then the rate", () => {
+  it("allows the requests of at most one second at once, then the rate", () => {
     const clock = createFakeClock();
     const bucket = createTokenBucket(10, clock);
 
@@ -24,7 +24,7 @@ describe("a token bucket", () => {
     expect(takeAll(bucket)).toBe(10);
   });
 
-  it("gives one every so often where the rate is below one a second", () => {
+  it("allows one request per interval if the rate is below one per second", () => {
     const clock = createFakeClock();
     const bucket = createTokenBucket(0.5, clock);
 

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { createOffsetTracker } from "../../../src/delivery/engine/offset-tracker.ts";
 
 describe("the position", () => {
-  it("is unknown before anything was received", () => {
+  it("is unknown before the first record", () => {
     expect(createOffsetTracker().position()).toBeUndefined();
   });
 
-  it("never passes a record without outcome, and skips gaps", () => {
+  it("never passes an unfinished record, and skips gaps", () => {
     const tracker = createOffsetTracker();
     for (const offset of [3n, 4n, 9n]) tracker.received(offset, Number(offset) * 10);
     tracker.finished(4n);
@@ -24,7 +24,7 @@ describe("the position", () => {
     expect(tracker.oldest()).toBeUndefined();
   });
 
-  it("tells what is finished from what was never received", () => {
+  it("distinguishes finished offsets from offsets that were never received", () => {
     const tracker = createOffsetTracker();
     tracker.received(3n, 0);
     tracker.received(4n, 0);
@@ -38,7 +38,7 @@ describe("the position", () => {
     ]);
   });
 
-  it("is the lowest open offset in whatever order records end", () => {
+  it("is the lowest open offset, in whatever order records end", () => {
     const order = fc.uniqueArray(fc.integer({ min: 0, max: 30 }));
     fc.assert(
       fc.property(order, (finished) => {

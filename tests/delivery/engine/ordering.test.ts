@@ -16,61 +16,61 @@ interface Item {
   readonly name: string;
 }
 
-describe("lanes", () => {
-  it("give one item of a lane at a time, and those of other lanes meanwhile", () => {
-    const lanes = createOrderedQueues<Item>();
+describe("ordered queues", () => {
+  it("return one item per queue at a time, and items of other queues meanwhile", () => {
+    const queues = createOrderedQueues<Item>();
     const [a1, a2, b1] = [{ name: "a1" }, { name: "a2" }, { name: "b1" }];
-    lanes.add(a1, "a");
-    lanes.add(a2, "a");
-    lanes.add(b1, "b");
+    queues.add(a1, "a");
+    queues.add(a2, "a");
+    queues.add(b1, "b");
 
-    expect([lanes.take(), lanes.take(), lanes.take()]).toStrictEqual([a1, b1, undefined]);
+    expect([queues.take(), queues.take(), queues.take()]).toStrictEqual([a1, b1, undefined]);
 
-    lanes.putBack(a1);
+    queues.putBack(a1);
 
-    expect(lanes.take()).toBe(a1);
+    expect(queues.take()).toBe(a1);
 
-    lanes.release(a1);
+    queues.release(a1);
 
-    expect(lanes.take()).toBe(a2);
+    expect(queues.take()).toBe(a2);
   });
 
-  it("don't hold back what has none", () => {
-    const lanes = createOrderedQueues<Item>();
-    lanes.add({ name: "x" }, undefined);
-    lanes.add({ name: "y" }, undefined);
+  it("return items without a key at once", () => {
+    const queues = createOrderedQueues<Item>();
+    queues.add({ name: "x" }, undefined);
+    queues.add({ name: "y" }, undefined);
 
-    expect([lanes.take()?.name, lanes.take()?.name]).toStrictEqual(["x", "y"]);
+    expect([queues.take()?.name, queues.take()?.name]).toStrictEqual(["x", "y"]);
   });
 
-  it("keep the order of each lane, whatever ends when", () => {
-    const steps = fc.array(fc.record({ lane: fc.nat(3), end: fc.nat(5) }), { maxLength: 60 });
+  it("keep the order of each queue, in whatever order items end", () => {
+    const steps = fc.array(fc.record({ queue: fc.nat(3), end: fc.nat(5) }), { maxLength: 60 });
     fc.assert(
       fc.property(steps, (plan) => {
-        const lanes = createOrderedQueues<{ lane: number; index: number }>();
-        const inHand: { lane: number; index: number }[] = [];
-        const taken: { lane: number; index: number }[] = [];
-        const takeAll = (): void => {
-          for (let item = lanes.take(); item !== undefined; item = lanes.take()) {
-            inHand.push(item);
+        const queues = createOrderedQueues<{ queue: number; index: number }>();
+        const inFlight: { queue: number; index: number }[] = [];
+        const taken: { queue: number; index: number }[] = [];
+        const takeFree = (): void => {
+          for (let item = queues.take(); item !== undefined; item = queues.take()) {
+            inFlight.push(item);
             taken.push(item);
           }
         };
-        for (const [index, { lane, end }] of plan.entries()) {
-          lanes.add({ lane, index }, String(lane));
-          takeAll();
-          const [ended] = inHand.splice(end, 1);
-          if (ended !== undefined) lanes.release(ended);
+        for (const [index, { queue, end }] of plan.entries()) {
+          queues.add({ queue, index }, String(queue));
+          takeFree();
+          const [ended] = inFlight.splice(end, 1);
+          if (ended !== undefined) queues.release(ended);
         }
-        takeAll();
-        for (let item = inHand.pop(); item !== undefined; item = inHand.pop()) {
-          lanes.release(item);
-          takeAll();
+        takeFree();
+        for (let item = inFlight.pop(); item !== undefined; item = inFlight.pop()) {
+          queues.release(item);
+          takeFree();
         }
 
         expect(taken).toHaveLength(plan.length);
-        for (const lane of [0, 1, 2, 3]) {
-          const order = taken.filter((item) => item.lane === lane).map(({ index }) => index);
+        for (const queue of [0, 1, 2, 3]) {
+          const order = taken.filter((item) => item.queue === queue).map(({ index }) => index);
 
           expect(order).toStrictEqual([...order].sort((one, other) => one - other));
         }
@@ -79,24 +79,26 @@ describe("lanes", () => {
   });
 });
 
-describe("which records share a lane", () => {
-  const laneOf = (ordering: keyof typeof ORDER_KEYS, of: ConsumedRecord): string | undefined =>
+describe("the order key of a record", () => {
+  const orderKeyOf = (ordering: keyof typeof ORDER_KEYS, of: ConsumedRecord): string | undefined =>
     ORDER_KEYS[ordering](of);
 
-  it("is told by partition", () => {
-    expect(laneOf("partition", record("t", 1, "a"))).toBe(laneOf("partition", record("t", 1, "b")));
-    expect(laneOf("partition", record("t", 1, "a"))).not.toBe(laneOf("partition", record("t", 2, "a")));
+  it("is its partition with ordering: partition", () => {
+    expect(orderKeyOf("partition", record("t", 1, "a"))).toBe(orderKeyOf("partition", record("t", 1, "b")));
+    expect(orderKeyOf("partition", record("t", 1, "a"))).not.toBe(
+      orderKeyOf("partition", record("t", 2, "a")),
+    );
   });
 
-  it("is told by key, and without one by partition", () => {
-    expect(laneOf("key", record("t", 1, "a"))).toBe(laneOf("key", record("t", 1, "a")));
-    expect(laneOf("key", record("t", 1, "a"))).not.toBe(laneOf("key", record("t", 1, "b")));
-    expect(laneOf("key", record("t", 1, "a"))).not.toBe(laneOf("key", record("u", 1, "a")));
-    expect(laneOf("key", record("t", 1, null))).toBe(laneOf("partition", record("t", 1, null)));
-    expect(laneOf("key", record("t", 1, ""))).not.toBe(laneOf("key", record("t", 1, null)));
+  it("is its key with ordering: key, or its partition if it has no key", () => {
+    expect(orderKeyOf("key", record("t", 1, "a"))).toBe(orderKeyOf("key", record("t", 1, "a")));
+    expect(orderKeyOf("key", record("t", 1, "a"))).not.toBe(orderKeyOf("key", record("t", 1, "b")));
+    expect(orderKeyOf("key", record("t", 1, "a"))).not.toBe(orderKeyOf("key", record("u", 1, "a")));
+    expect(orderKeyOf("key", record("t", 1, null))).toBe(orderKeyOf("partition", record("t", 1, null)));
+    expect(orderKeyOf("key", record("t", 1, ""))).not.toBe(orderKeyOf("key", record("t", 1, null)));
   });
 
-  it("is nobody's business without an order", () => {
-    expect(laneOf("none", record("t", 1, "a"))).toBeUndefined();
+  it("is undefined with ordering: none", () => {
+    expect(orderKeyOf("none", record("t", 1, "a"))).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-/** When a replay of dead letters ends. */
+/** The end of a replay of dead letters. */
 import type { Broker, TopicPartitionOffset, Watermarks } from "../../../src/broker/broker.ts";
 import type { LetterPlan } from "../../../src/delivery/engine/replay.ts";
 import { untilReplayed } from "../../../src/delivery/engine/replay.ts";
@@ -54,8 +54,8 @@ const start = (given: Partial<State>) => {
     isOver: () => state.over,
     isIdle: () => state.idle,
   }).then(() => (ended = true));
-  /** Goes through so many looks. */
-  const look = async (times: number): Promise<boolean> => {
+  /** Lets the replay check its end `times` times. Returns true if it has ended. */
+  const check = async (times: number): Promise<boolean> => {
     for (let done = 0; done < times; done += 1) {
       await new Promise(setImmediate);
       clock.advance(500);
@@ -63,41 +63,41 @@ const start = (given: Partial<State>) => {
     }
     return ended;
   };
-  return { state, look };
+  return { state, check };
 };
 
-it("ends where the topic ended when it began, however far that has grown since", async () => {
-  const { state, look } = start({ positions: at(9n, 5n) });
-  expect(await look(100)).toBe(false);
+it("ends at the offset that was the topic's end at its start", async () => {
+  const { state, check } = start({ positions: at(9n, 5n) });
+  expect(await check(100)).toBe(false);
   state.positions = at(10n, 5n);
-  expect(await look(1)).toBe(true);
+  expect(await check(1)).toBe(true);
 });
 
 it("ends when retention has deleted the letters that are missing", async () => {
-  const { state, look } = start({ positions: at(3n) });
-  expect(await look(3)).toBe(false);
+  const { state, check } = start({ positions: at(3n) });
+  expect(await check(3)).toBe(false);
   state.marks = marksOf([10n, 7n]);
-  expect(await look(1)).toBe(true);
+  expect(await check(1)).toBe(true);
 });
 
 it("ends when the topic is deleted", async () => {
-  const { look } = start({ gone: true });
-  expect(await look(1)).toBe(true);
+  const { check } = start({ gone: true });
+  expect(await check(1)).toBe(true);
 });
 
-it("ends when nothing is in hand and nothing has come for half a minute", async () => {
-  const { state, look } = start({ positions: at(8n, 5n), idle: true });
-  expect(await look(50)).toBe(false);
+it("ends when no letter is in flight and there has been no progress for 30 seconds", async () => {
+  const { state, check } = start({ positions: at(8n, 5n), idle: true });
+  expect(await check(50)).toBe(false);
   state.positions = at(9n, 5n);
-  expect(await look(50)).toBe(false);
-  expect(await look(15)).toBe(true);
+  expect(await check(50)).toBe(false);
+  expect(await check(15)).toBe(true);
 });
 
-it("goes on while a letter waits for its next attempt, and while the broker is away", async () => {
-  const { state, look } = start({ positions: at(8n, 5n) });
-  expect(await look(500)).toBe(false);
+it("continues while a letter waits for its next attempt, and while the broker is unavailable", async () => {
+  const { state, check } = start({ positions: at(8n, 5n) });
+  expect(await check(500)).toBe(false);
   state.away = true;
-  expect(await look(10)).toBe(false);
+  expect(await check(10)).toBe(false);
   state.over = true;
-  expect(await look(1)).toBe(true);
+  expect(await check(1)).toBe(true);
 });

@@ -19,11 +19,11 @@ afterEach(async () => {
   await rig.close();
 });
 
-/** Answers by what is sent: bodies that begin with "bad" are to be retried. */
+/** Asks for a retry of bodies that begin with "bad". */
 const retryBad: SinkScript = ({ body }) => (body.startsWith("bad") ? RETRY : DONE);
 
 describe("one request per record", () => {
-  it("sends the value byte for byte, with the headers that name the record", async () => {
+  it("sends the value byte for byte, with headers that identify the record", async () => {
     rig = await createRig();
     await rig.produce(['{"n":1.50}']);
     rig.run({ "callback.request.headers": "X-Own:a:b|Authorization:Bearer t" });
@@ -41,7 +41,7 @@ describe("one request per record", () => {
     expect(rig.sink.requests[0]?.headers["x-b3-spanid"]).toBe(rig.sink.requests[0]?.headers["x-b3-traceid"]);
   });
 
-  it("commits what it has delivered, and goes on there after a restart", async () => {
+  it("commits delivered records, and continues there after a restart", async () => {
     rig = await createRig();
     await rig.produce(["a", "b"]);
     const runner = rig.run();
@@ -59,7 +59,7 @@ describe("one request per record", () => {
 });
 
 describe("retries", () => {
-  it("drops at 995 s on the default schedule, then goes on", async () => {
+  it("end with a drop at 995 s on the default schedule, then the next record is sent", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(retryBad);
@@ -82,7 +82,7 @@ describe("retries", () => {
     expect(new Set(rig.sink.requests.slice(0, 6).map(({ headers }) => headers["x-b3-traceid"])).size).toBe(1);
   });
 
-  it("holds back only the record's own partition, and sends nothing again", async () => {
+  it("hold back only the record's own partition, and repeat no other record", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(retryBad);
@@ -108,7 +108,7 @@ describe("retries", () => {
     expect(rig.sink.bodies.filter((body) => ["x", "y", "z"].includes(body))).toStrictEqual(["x", "y", "z"]);
   });
 
-  it("sends nothing while paused, retries included, and goes on with the record that was next", async () => {
+  it("wait while the connector is paused, and continue with the same record", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(retryBad);
@@ -129,7 +129,7 @@ describe("retries", () => {
     expect(rig.sink.bodies.filter((body) => body !== "more")).toStrictEqual(["bad", "bad", "next"]);
   });
 
-  it("stops at an endpoint that stays down, and tries that record again after a restart", async () => {
+  it("stop the task if the endpoint stays down, and begin again after a restart", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(({ body }) => (body === "a" ? DONE : { status: 503 }));
@@ -153,7 +153,7 @@ describe("retries", () => {
     expect(rig.sink.bodies.slice(5)).toStrictEqual(["b", "c"]);
   });
 
-  it.each([302, 307])("takes a %i as one failed request", async (status) => {
+  it.each([302, 307])("treat a %i as one failed request", async (status) => {
     rig = await createRig();
     rig.sink.answer(() => ({ status, headers: { location: `${rig.sink.url}/elsewhere` } }));
     await rig.produce(["a", "b"]);
@@ -167,7 +167,7 @@ describe("retries", () => {
     expect(rig.attempts[0]).toMatchObject({ outcome: "dropped", status });
   });
 
-  it("sends one request an attempt when the socket breaks", async () => {
+  it("send one request per attempt when the connection breaks", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer((_, index) => (index < 3 ? "drop" : DONE));
@@ -184,11 +184,11 @@ describe("retries", () => {
   });
 });
 
-/** The bodies of one key, or one partition, in the order they came. */
+/** The bodies with this prefix (a key or a partition), in the order of their arrival. */
 const bodiesOf = (prefix: string): readonly string[] =>
   rig.sink.bodies.filter((body) => body.startsWith(prefix));
 
-describe("order and concurrency", () => {
+describe("a runner with several requests in flight", () => {
   it("keeps the order of each key with many requests in flight", async () => {
     rig = await createRig();
     rig.sink.answer((_, index) => ({ ...DONE_ANSWER, delayMs: (index * 7) % 5 }));
@@ -196,20 +196,20 @@ describe("order and concurrency", () => {
     for (let round = 0; round < 20; round += 1) {
       for (const key of keys) await rig.produce([`${key}${round}`], { key, partition: key < "e" ? 0 : 1 });
     }
-    let most = 0;
+    let maxInFlight = 0;
     const runner = rig.run({ ordering: "key", concurrency: "6" });
     await rig.sink.until((requests) => {
-      most = Math.max(most, runner.inFlight);
+      maxInFlight = Math.max(maxInFlight, runner.inFlight);
       return requests.length >= 160;
     });
 
-    expect(most).toBe(6);
+    expect(maxInFlight).toBe(6);
     for (const key of keys) {
       expect(bodiesOf(key)).toStrictEqual(Array.from({ length: 20 }, (_, round) => `${key}${round}`));
     }
   });
 
-  it("holds back only the key whose record is being retried, and commits nothing past it", async () => {
+  it("holds back only the key of a record that waits for a retry, and commits no offset beyond it", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(retryBad);
@@ -234,7 +234,7 @@ describe("order and concurrency", () => {
     expect(bodiesOf("bad")).toStrictEqual(["bad1", "bad1", "bad2"]);
   });
 
-  it("sends in any order up to the concurrency without one", async () => {
+  it("sends up to the concurrency with ordering: none", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(retryBad);
@@ -246,7 +246,7 @@ describe("order and concurrency", () => {
     expect(runner.waiting).toBe(2);
   });
 
-  it("counts each task as so many requests", async () => {
+  it("multiplies the concurrency by tasks.max", async () => {
     rig = await createRig();
     rig.sink.answer(() => "hang");
     await rig.produce(["a", "b", "c", "d"]);
@@ -258,7 +258,7 @@ describe("order and concurrency", () => {
 });
 
 describe("waits", () => {
-  it("delays a record to its timestamp and the delay, retries not again", async () => {
+  it("delay a record by request.delay.sec after its timestamp, but not its retries", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(retryBad);
@@ -298,7 +298,7 @@ describe("waits", () => {
     expect(rig.attempts[0]).toMatchObject({ outcome: "retry", status: 429, retryInMs: ms });
   });
 
-  it("keeps to the rate limit", async () => {
+  it("follow the rate limit", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     await rig.produce(["a", "b", "c", "d", "e"]);
@@ -318,8 +318,8 @@ describe("waits", () => {
   });
 });
 
-describe("groups and topics", () => {
-  it("shares the partitions, and takes over those of a member that leaves", async () => {
+describe("a runner", () => {
+  it("shares the partitions, and takes over those of a leaving member", async () => {
     rig = await createRig();
     const first = rig.run();
     const second = rig.run();
@@ -336,7 +336,7 @@ describe("groups and topics", () => {
     expect(bodiesOf("b")).toStrictEqual(["b1", "b2", "b3"]);
   });
 
-  it("lets what is in flight come to its end before a partition goes to another member", async () => {
+  it("finishes the requests in flight before a partition is assigned to another member", async () => {
     rig = await createRig();
     rig.sink.answer(() => ({ ...DONE_ANSWER, delayMs: 30 }));
     await rig.produce(
@@ -356,7 +356,7 @@ describe("groups and topics", () => {
     expect(bodiesOf("b")).toStrictEqual(["b0", "b1", "b2", "b3", "b4", "b5"]);
   });
 
-  it("goes on with a record's schedule where a rebalance broke it off", async () => {
+  it("continues a record's retry schedule after a rebalance", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock, 1);
     rig.sink.answer(() => RETRY);
@@ -381,7 +381,7 @@ describe("groups and topics", () => {
     expect(rig.attempts.map(({ attempt }) => attempt)).toStrictEqual([1, 2]);
   });
 
-  it("is not disturbed by a new topic of somebody else", async () => {
+  it("doesn't rebalance because of an unrelated new topic", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock, 1);
     const member = rig.run();
@@ -421,7 +421,7 @@ describe("groups and topics", () => {
     expect(rig.sink.bodies).toStrictEqual(["x"]);
   });
 
-  it("keeps no more than so much in memory while an endpoint is slow", async () => {
+  it("buffers a limited number of records while the endpoint is slow", async () => {
     rig = await createRig(undefined, 1);
     rig.sink.answer(() => "hang");
     const value = "x".repeat(100_000);

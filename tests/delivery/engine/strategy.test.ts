@@ -10,14 +10,14 @@ import {
 const seconds = (...steps: number[]): number[] => steps.map((step) => step * 1000);
 const defaults = { retry: seconds(5, 30, 60, 300, 600), down: seconds(5, 10, 15) };
 
-/** Fails every attempt as told: the second of each attempt, then how it ended. */
+/** Fails each attempt with `failureOf`. Returns the time in seconds of each attempt, then the final action. */
 const play = (strategy: Strategy, failureOf: (attempt: number) => Failure): readonly (number | string)[] => {
-  const story: (number | string)[] = [];
+  const times: (number | string)[] = [];
   let state = FIRST_ATTEMPT;
   for (let attempt = 0, now = 0; ; attempt += 1) {
-    story.push(now);
+    times.push(now);
     const verdict = strategy.after(state, failureOf(attempt));
-    if (verdict.action !== "wait") return [...story, verdict.action];
+    if (verdict.action !== "wait") return [...times, verdict.action];
     now += verdict.ms / 1000;
     state = verdict.state;
   }
@@ -33,8 +33,8 @@ describe("exception strategies on the default schedules", () => {
     ["PROGRESS_BACK_OFF_STOP_TASK", [0, 5, 35, 95, 395, 995, "stop"]],
     ["DROP_MESSAGE", [0, "drop"]],
     ["STOP_TASK", [0, "stop"]],
-  ])("%s after answers that ask for a retry", (name, story) => {
-    expect(play(STRATEGIES[name](defaults), retry)).toStrictEqual(story);
+  ])("%s after answers that request a retry", (name, times) => {
+    expect(play(STRATEGIES[name](defaults), retry)).toStrictEqual(times);
   });
 
   it.each(Object.keys(STRATEGIES) as StrategyName[])("%s stops when the endpoint stays down", (name) => {
@@ -42,13 +42,13 @@ describe("exception strategies on the default schedules", () => {
   });
 
   it.each<[StrategyName, (number | string)[]]>([
-    // r5 d5 r30 d10 r60 d15 r300 then the fourth "down" finds its schedule used up
+    // retry 5, down 5, retry 30, down 10, retry 60, down 15, retry 300; no wait is left for the fourth "down"
     ["PROGRESS_BACK_OFF_DROP_MESSAGE", [0, 5, 10, 40, 50, 110, 125, 425, "stop"]],
     ["PROGRESS_BACK_OFF_STOP_TASK", [0, 5, 10, 40, 50, 110, 125, 425, "stop"]],
     ["DROP_MESSAGE", [0, "drop"]],
     ["STOP_TASK", [0, "stop"]],
-  ])("%s counts the two schedules separately", (name, story) => {
-    expect(play(STRATEGIES[name](defaults), alternating)).toStrictEqual(story);
+  ])("%s counts the two schedules separately", (name, times) => {
+    expect(play(STRATEGIES[name](defaults), alternating)).toStrictEqual(times);
   });
 
   it("drops when the retries run out although the endpoint was down in between", () => {
@@ -60,18 +60,18 @@ describe("exception strategies on the default schedules", () => {
 });
 
 describe("any order of failures", () => {
-  it("ends after at most one attempt per step and one more", () => {
+  it("ends after at most one attempt per wait plus one", () => {
     const waits = fc.array(fc.integer({ min: 0, max: 1000 }), { maxLength: 6 });
     const names = fc.constantFrom(...(Object.keys(STRATEGIES) as StrategyName[]));
     const failures = fc.array(fc.constantFrom<Failure>("retry", "down"), { minLength: 13, maxLength: 13 });
     fc.assert(
-      fc.property(names, waits, waits, failures, (name, retries, downs, drawn) => {
-        const story = play(
+      fc.property(names, waits, waits, failures, (name, retries, downs, failure) => {
+        const times = play(
           STRATEGIES[name]({ retry: retries, down: downs }),
-          (attempt) => drawn[attempt] ?? "retry",
+          (attempt) => failure[attempt] ?? "retry",
         );
 
-        expect(story.length - 1).toBeLessThanOrEqual(retries.length + downs.length + 1);
+        expect(times.length - 1).toBeLessThanOrEqual(retries.length + downs.length + 1);
       }),
     );
   });

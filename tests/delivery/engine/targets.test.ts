@@ -1,7 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { createTargets, type Targets } from "../../../src/delivery/engine/targets.ts";
 
-const CLOSED = [
+const REFUSED = [
   "127.0.0.1",
   "127.1.2.3",
   "0.0.0.0",
@@ -30,7 +30,14 @@ const CLOSED = [
   "ff02::1",
 ];
 
-const OPEN = ["1.1.1.1", "172.15.0.1", "172.32.0.1", "100.128.0.1", "2606:4700:4700::1111", "::ffff:1.1.1.1"];
+const PUBLIC = [
+  "1.1.1.1",
+  "172.15.0.1",
+  "172.32.0.1",
+  "100.128.0.1",
+  "2606:4700:4700::1111",
+  "::ffff:1.1.1.1",
+];
 
 const lookup = (targets: Targets, host: string): Promise<string | readonly LookupAddress[]> =>
   new Promise((resolve, reject) => {
@@ -41,11 +48,11 @@ const lookup = (targets: Targets, host: string): Promise<string | readonly Looku
   });
 
 describe("addresses", () => {
-  it.each(CLOSED)("%s is refused", (address) => {
+  it.each(REFUSED)("%s is refused", (address) => {
     expect(createTargets([]).allows("example.com", address)).toBe(false);
   });
 
-  it.each(OPEN)("%s is public", (address) => {
+  it.each(PUBLIC)("%s is public", (address) => {
     expect(createTargets([]).allows("example.com", address)).toBe(true);
   });
 
@@ -66,11 +73,11 @@ describe("addresses", () => {
 });
 
 describe("lookup", () => {
-  it("fails where a name leads to nothing that is allowed", async () => {
+  it("fails if a name resolves to no allowed address", async () => {
     await expect(lookup(createTargets([]), "localhost")).rejects.toMatchObject({ code: "TARGET_REFUSED" });
   });
 
-  it("keeps what is allowed", async () => {
+  it("returns only the allowed addresses", async () => {
     const addresses = await lookup(createTargets(["127.0.0.0/8"]), "localhost");
 
     expect(addresses).toContainEqual({ address: "127.0.0.1", family: 4 });

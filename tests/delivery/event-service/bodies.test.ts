@@ -1,4 +1,4 @@
-/** The Anchor Platform's own event service (4.3.0) made these bodies: clients and business server get them byte for byte. */
+/** Bodies that the Anchor Platform's event service (4.3.0) made. Clients and the business server get the same bytes. */
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import jwt from "jsonwebtoken";
@@ -101,13 +101,13 @@ const TOKEN = /(?<=&token=)[\w.-]+/;
 const withOutcome = (outcome: Vector["expect"]["outcome"]) =>
   vectors.filter(({ expect: { outcome: expected } }) => expected === outcome);
 
-it("has vectors of each outcome", () => {
+it("there are vectors of each outcome", () => {
   const count = (outcome: Vector["expect"]["outcome"]): number => withOutcome(outcome).length;
   expect([count("sent"), count("none"), count("dead-letter")]).toStrictEqual([81, 8, 8]);
 });
 
 describe.each(withOutcome("sent"))("$name", (vector) => {
-  it("goes to the client", () => {
+  it("is sent to the client", () => {
     const endpoint = callbackOf(vector, "all");
     const record = recordOf(vector);
     expect([endpoint.concerns?.(record), endpoint.admit(record)]).toStrictEqual([true, "deliver"]);
@@ -116,7 +116,7 @@ describe.each(withOutcome("sent"))("$name", (vector) => {
     expect(body?.toString().replace(TOKEN, "{token}")).toBe(vector.expect.client_body);
   });
 
-  it("has a token with these claims in its more_info_url, or no URL", () => {
+  it("has a more_info_url with the expected claims, or no URL", () => {
     const body = callbackOf(vector, "all").render(recordOf(vector), NOW).body?.toString() ?? "";
     const { more_info_token: token } = vector.expect;
     const exp = Math.floor(NOW / 1000) + (token?.expires_after_seconds ?? 0);
@@ -133,24 +133,24 @@ const tokenIn = (body: string, secret: string): readonly unknown[] | undefined =
   return [header, payload];
 };
 
-it.each(withOutcome("dead-letter"))("$name: a dead letter", (vector) => {
+it.each(withOutcome("dead-letter"))("$name: becomes a dead letter", (vector) => {
   const endpoint = callbackOf(vector, "all");
   expect(endpoint.concerns?.(recordOf(vector))).toBe(true);
   expect(endpoint.admit(recordOf(vector))).toStrictEqual({ deadLetter: expect.any(String) as string });
 });
 
-it.each(withOutcome("none"))("$name: not for the client", (vector) => {
+it.each(withOutcome("none"))("$name: is not sent to the client", (vector) => {
   expect(callbackOf(vector, "all").concerns?.(recordOf(vector))).toBe(false);
 });
 
 it.each(withOutcome("sent").filter(({ own }) => own !== undefined))(
-  "$name: the client's own, or not",
+  "$name: belongs to the client if the vector says so",
   (vector) => {
     expect(callbackOf(vector, "own").concerns?.(recordOf(vector))).toBe(vector.own);
   },
 );
 
-it.each(vectors)("$name: goes to the business server", (vector) => {
+it.each(vectors)("$name: is sent to the business server", (vector) => {
   const server = createBusinessServer({
     baseUrl: "https://business.example",
     keepBasePath: false,

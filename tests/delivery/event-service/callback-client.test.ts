@@ -37,25 +37,25 @@ const event = (details: Partial<BusinessEvent> = {}): BusinessEvent => ({
 const customer = event({ type: "customer_updated", subject: "customer", sep: undefined });
 const quote = event({ type: "quote_created", subject: "quote" });
 
-describe("the URL of an event at a client", () => {
+describe("the client's URL for an event", () => {
   it.each<[string, Partial<BusinessEvent>, string | undefined]>([
-    ["of its SEP", {}, "http://24"],
-    ["of its type, before that of its SEP", { type: "transaction_error" }, "http://error"],
-    ["none, for a SEP without one", { sep: "6" }, undefined],
-    ["none, without a SEP", { sep: undefined, type: "transaction_error" }, undefined],
-    ["none, for a transaction of a SEP that has no transactions", { sep: "12" }, undefined],
-    ["sep12 for a customer", customer, "http://12"],
-    ["none for a quote", quote, undefined],
+    ["is the URL of its SEP", {}, "http://24"],
+    ["is the URL of its type before the URL of its SEP", { type: "transaction_error" }, "http://error"],
+    ["is missing for a SEP without URL", { sep: "6" }, undefined],
+    ["is missing without a SEP", { sep: undefined, type: "transaction_error" }, undefined],
+    ["is missing for a transaction of a SEP without transactions", { sep: "12" }, undefined],
+    ["is the URL of sep12 for a customer", customer, "http://12"],
+    ["is missing for a quote", quote, undefined],
   ])("%s", (_, details, url) => {
     expect(callbackUrlOf(wallet, event(details), "sep")).toBe(url);
   });
 
-  it("is that of the type for a platform's transaction without a SEP", () => {
-    const told = event({ sep: undefined, type: "transaction_error" });
-    expect(callbackUrlOf(wallet, told, "platform")).toBe("http://error");
+  it("is the URL of the type for a platform transaction without a SEP", () => {
+    const transaction = event({ sep: undefined, type: "transaction_error" });
+    expect(callbackUrlOf(wallet, transaction, "platform")).toBe("http://error");
   });
 
-  it("is none for a quote, even where its type has a URL", () => {
+  it("is missing for a quote, also if its type has a URL", () => {
     const client = { ...wallet, callbackUrls: { quote_created: "http://q" } };
     expect(callbackUrlOf(client, quote, "platform")).toBeUndefined();
   });
@@ -71,30 +71,32 @@ describe("a transaction", () => {
     ["with another domain and the client's key", { clientDomain: "x.co", creatorAccount: "GA" }, []],
     ["created by the client's key", { creatorAccount: "GB" }, ["exchange"]],
     ["created by another key", { creatorAccount: "GX" }, []],
-    ["that says nothing", {}, []],
+    ["without any client field", {}, []],
   ])("%s belongs to its client only", (_, details, names) => {
-    const told = event(details);
+    const transaction = event(details);
     const isFor = isForIn("own", clients);
-    expect(clients.filter((client) => isFor(client, told)).map(({ name }) => name)).toStrictEqual(names);
-    expect(isOwned(told, clients)).toBe(names.length > 0);
+    expect(clients.filter((client) => isFor(client, transaction)).map(({ name }) => name)).toStrictEqual(
+      names,
+    );
+    expect(isOwned(transaction, clients)).toBe(names.length > 0);
   });
 
   it.each<[string, Partial<BusinessEvent>, number]>([
-    ["of a client goes to that one", { clientName: "lobstr" }, 1],
-    ["created by a client's key goes to that one", { creatorAccount: "GA" }, 1],
-    ["of a stranger goes to none", { clientDomain: "x.co" }, 0],
-    ["that is nobody's and names nobody goes to each", { creatorAccount: "GX" }, 2],
+    ["of a client is sent to this client", { clientName: "lobstr" }, 1],
+    ["created by a client's key is sent to this client", { creatorAccount: "GA" }, 1],
+    ["of an unknown domain is sent to no client", { clientDomain: "x.co" }, 0],
+    ["without owner and without client fields is sent to each client", { creatorAccount: "GX" }, 2],
   ])("%s, with own_and_unnamed", (_, details, count) => {
     const isFor = isForIn("own_and_unnamed", clients);
     expect(clients.filter((client) => isFor(client, event(details)))).toHaveLength(count);
   });
 
-  it("goes to each client with all", () => {
+  it("is sent to each client with transactions: all", () => {
     const isFor = isForIn("all", clients);
     expect(clients.filter((client) => isFor(client, event({ clientName: "x" })))).toHaveLength(2);
   });
 });
 
-it("names a client's group by its keys or domains, as written, each once", () => {
+it("a client's group is named by its distinct keys or domains, as written", () => {
   expect([listOf(wallet), listOf(exchange)]).toStrictEqual(["Lobstr.co,app.lobstr.co", "GA,GB"]);
 });

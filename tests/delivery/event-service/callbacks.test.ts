@@ -9,7 +9,7 @@ const { t, body, cases } = VECTORS.stellarSignature;
 
 describe("the Signature header", () => {
   it.each(cases)(
-    "is what a Stellar library makes of $url, and the account verifies it",
+    "equals a Stellar library's for $url, and the account's key verifies it",
     ({ url, host, s }) => {
       const signature = stellarSignature(signingKey(SEED), {
         t,
@@ -28,7 +28,7 @@ describe("the Signature header", () => {
     ["https://wallet.example.com:443/cb?x=1", "wallet.example.com:443", "/cb?x=1"],
     ["http://[::1]:80", "[::1]:80", "/"],
     ["https://Wallet.example.com?x", "Wallet.example.com", "/?x"],
-  ])("names the host of %s as it is written", (url, host, path) => {
+  ])("signs the host of %s as it is written", (url, host, path) => {
     expect(callbackTarget(url)).toMatchObject({ host, path });
   });
 });

@@ -21,7 +21,7 @@ const businessServer = (auth: CallbackAuth = { type: "none" }, keepBasePath = fa
   auth,
 });
 
-/** A client whose callbacks go to its own path, for all SEPs and types that are named. */
+/** A client with its own path for each of the given SEPs and types. */
 const clientOf = (name: string, ...kinds: string[]): CallbackClient => ({
   name,
   domains: [`${name}.example`],
@@ -36,7 +36,7 @@ const header = (index: number, name: string): unknown => rig.sink.requests[index
 const positionOf = async (group: string): Promise<bigint | undefined> =>
   (await rig.broker.committed(group, TOPIC))[0]?.offset;
 
-it("hands an event's trace on with each of its callbacks", async () => {
+it("sends an event's trace with each of its callbacks", async () => {
   const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   rig = await createRig();
   rig.start({ businessServer: businessServer(), clients: [clientOf("lobstr", "sep24")] });
@@ -50,7 +50,7 @@ it("hands an event's trace on with each of its callbacks", async () => {
   ]);
 });
 
-it("calls back for an event whose trace state no header can hold, and for the next one", async () => {
+it("sends the callbacks of an event with an invalid tracestate, and of the next event", async () => {
   const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   rig = await createRig();
   rig.start({ businessServer: businessServer(), clients: [clientOf("lobstr", "sep24")] });
@@ -87,7 +87,7 @@ describe("callbacks to the business server", () => {
     ]);
   });
 
-  it("go below the base URL's path where that is asked for", async () => {
+  it("go below the base URL's path with keepBasePath", async () => {
     rig = await createRig();
     rig.start({ businessServer: businessServer({ type: "none" }, true) });
     await rig.write([changed("e1", { id: "t1" })]);
@@ -96,7 +96,7 @@ describe("callbacks to the business server", () => {
     expect(rig.sink.requests[0]?.url).toBe("/callback/event");
   });
 
-  it("carry the API key in the header of the configured name", async () => {
+  it("have the API key in the configured header", async () => {
     rig = await createRig();
     rig.start({ businessServer: businessServer({ type: "api_key", header: "X-Anchor-Key", secret: "k3y" }) });
     await rig.write([changed("e1", { id: "t1" })]);
@@ -106,7 +106,7 @@ describe("callbacks to the business server", () => {
     expect(header(0, "x-api-key")).toBeUndefined();
   });
 
-  it("carry a token of their own at each attempt", async () => {
+  it("have a new token at each attempt", async () => {
     const { secret, iat, exp, token } = VECTORS.jwt;
     const clock = createFakeClock(iat * 1000);
     rig = await createRig(clock);
@@ -127,7 +127,7 @@ describe("callbacks to the business server", () => {
     });
   });
 
-  it("are retried at 1, 2, 4 … 256, 300, 300 s for ever, and at 1 s again for the next event", async () => {
+  it("are retried after 1, 2, 4 … 256, 300, 300 s for ever, and after 1 s again for the next event", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     rig.sink.answer(({ body }) => (body.includes('"e1"') ? FAIL : OK));
@@ -153,7 +153,7 @@ describe("callbacks to the business server", () => {
     expect(rig.attempts.slice(13).map(({ outcome }) => outcome)).toStrictEqual(["delivered", "retry"]);
   });
 
-  it("follow a 307 or 308 within the host, with the same body, token and all", async () => {
+  it("follow a 307 or 308 within the host with the same body and token", async () => {
     rig = await createRig();
     const answers: SinkAnswer[] = [
       { status: 307, headers: { location: "/moved?to=1" } },
@@ -176,7 +176,7 @@ describe("callbacks to the business server", () => {
     expect(rig.attempts).toMatchObject([{ attempt: 1, outcome: "delivered", status: 200 }]);
   });
 
-  it("that a 307 sends to another host have failed, and the reason is told", async () => {
+  it("fail with a reason at a 307 to another host", async () => {
     rig = await createRig();
     rig.sink.answer(() => ({ status: 307, headers: { location: "http://other.example/" } }));
     rig.start({ businessServer: businessServer() });
@@ -229,7 +229,7 @@ describe("callbacks to the business server", () => {
     ]);
   });
 
-  it("are sent once more, as one attempt, where a kept connection breaks", async () => {
+  it("are sent once more within the same attempt if a kept connection breaks", async () => {
     const answers: SinkAnswer[] = [OK, "drop"];
     rig = await createRig();
     rig.sink.answer((_, index) => answers[index] ?? OK);
@@ -241,7 +241,7 @@ describe("callbacks to the business server", () => {
     expect(rig.sink.requests).toHaveLength(3);
   });
 
-  it("hold back later events of the same transaction, and of no other", async () => {
+  it("hold back later events of the same transaction only", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     const refuse: SinkScript = ({ body }) => (body.includes('"t1"') ? FAIL : OK);
@@ -262,7 +262,7 @@ describe("callbacks to the business server", () => {
     expect(ids.slice(0, 2)).toContain("e2");
   });
 
-  it("leave what is no event to the dead letter topic, and go on", async () => {
+  it("put a record that is not an event into the dead letter topic, and continue", async () => {
     rig = await createRig();
     rig.start({ businessServer: businessServer() });
     await rig.write([null, "", "{", '{"id":"e","type":"surprise"}', changed("e5", { id: "t1" })]);
@@ -281,7 +281,7 @@ describe("callbacks to the business server", () => {
 });
 
 describe("callbacks to clients", () => {
-  it("are the subject alone, at the URL of the SEP, signed for the URL's host", async () => {
+  it("have only the subject, go to the URL of the SEP, and are signed for the URL's host", async () => {
     const clock = createFakeClock(VECTORS.stellarSignature.t * 1000);
     rig = await createRig(clock);
     rig.start({ clients: [clientOf("lobstr", "sep24", "sep12", "transaction_error")] });
@@ -308,7 +308,7 @@ describe("callbacks to clients", () => {
     }
   });
 
-  it("go to the client of the transaction only, and to all where it names none", async () => {
+  it("go to the client of the transaction, or to all clients if it names none", async () => {
     rig = await createRig();
     rig.start({ clients: ["lobstr", "vibrant"].map((name) => clientOf(name, "sep24")) });
     await rig.write([
@@ -328,7 +328,7 @@ describe("callbacks to clients", () => {
     ]);
   });
 
-  it("are tried at 0, 1 and 3 s, each signed anew, and then a dead letter", async () => {
+  it("are sent at 0, 1 and 3 s, each with a new signature, then become a dead letter", async () => {
     const clock = createFakeClock();
     rig = await createRig(clock);
     const start = clock.now();
@@ -363,7 +363,7 @@ describe("callbacks to clients", () => {
     });
   });
 
-  it("of a client that hangs delay no other's", async () => {
+  it("of a client that hangs don't delay other clients", async () => {
     rig = await createRig();
     rig.sink.answer(({ url }) => (url.startsWith("/slow") ? "hang" : OK));
     rig.start({ clients: ["slow", "quick"].map((name) => clientOf(name, "sep24")) });
@@ -377,7 +377,7 @@ describe("callbacks to clients", () => {
     expect(rig.sink.requests.length - quick().length).toBe(1);
   });
 
-  it("pass over what is no event, and say so once for all clients", async () => {
+  it("skip a record that is not an event, and report it once for all clients", async () => {
     rig = await createRig();
     rig.start({ clients: ["a", "b", "c"].map((name) => clientOf(name, "sep24")) });
     await rig.write([null, "{", '{"id":"e","type":"surprise"}', changed("e4", { id: "t1" })]);
@@ -390,7 +390,7 @@ describe("callbacks to clients", () => {
     ]);
   });
 
-  it("go on after a restart where each client's group was, and send nothing twice", async () => {
+  it("continue at the position of each client's group after a restart, and send no event twice", async () => {
     rig = await createRig();
     const clients = ["a", "b"].map((name) => clientOf(name, "sep24"));
     const first = rig.start({ clients });
@@ -417,7 +417,7 @@ describe("callbacks to clients", () => {
     ).toStrictEqual(["/a/sep24", "/b/sep24"]);
   });
 
-  it("take over from positions that others have stored for the groups", async () => {
+  it("start at positions that were stored for the groups before", async () => {
     rig = await createRig();
     await rig.write([changed("e1", { id: "t1" }), changed("e2", { id: "t2" })]);
     await rig.broker.setCommitted("group-client-status-callback-a", [
@@ -431,8 +431,8 @@ describe("callbacks to clients", () => {
   });
 });
 
-describe("what is seen of the event service", () => {
-  it("is a sample for each plan, with its lag", async () => {
+describe("the sample of the event service", () => {
+  it("has an entry for each plan with its lag", async () => {
     rig = await createRig();
     rig.sink.answer(() => "hang");
     const service = rig.start({ businessServer: businessServer(), clients: [clientOf("a", "sep24")] });

@@ -13,7 +13,7 @@ const recordOf = (value: string | null, extra: Partial<ConsumedRecord> = {}): Co
 });
 
 describe("reading an event", () => {
-  it("keeps the subject in its order without nulls, and takes out what routing needs", () => {
+  it("keeps the members of the subject in order without nulls, and reads the routing fields", () => {
     const transaction =
       '{"id":"t1","sep":"24","memo":null,"client_name":"lobstr","client_domain":"Lobstr.CO","creator":{"account":"GA"}}';
     const record = recordOf(
@@ -39,13 +39,13 @@ describe("reading an event", () => {
     });
   });
 
-  it.each(["24", 24, "sep24", "SEP_24"])("knows the SEP %p", (sep) => {
+  it.each(["24", 24, "sep24", "SEP_24"])("understands the SEP %p", (sep) => {
     const value = JSON.stringify({ type: "transaction_error", id: "e", transaction: { sep } });
 
     expect(createEventReader()(recordOf(value))).toMatchObject({ sep: "24" });
   });
 
-  it("finds id, type and SEP where else they may stand", () => {
+  it("finds id, type and SEP in the record's key and headers and in the subject", () => {
     const record = recordOf('{"customer":{"id":"c1","sep":"12"}}', {
       key: Buffer.from("e9"),
       headers: [{ name: "type", value: Buffer.from("customer_updated") }],
@@ -66,12 +66,12 @@ describe("reading an event", () => {
     ['{"id":"e","type":"constructor"}', "unknown event type constructor"],
     ['{"type":"quote_created","quote":{}}', "event without id"],
     ['{"id":"e","type":"quote_created","quote":null}', "event without quote"],
-  ])("says of %p why it is none, once", (value, broken) => {
-    const told: string[] = [];
-    const read = createEventReader({ onBroken: ({ offset }, reason) => told.push(`${offset} ${reason}`) });
+  ])("reports once why %p is not an event", (value, broken) => {
+    const reports: string[] = [];
+    const read = createEventReader({ onBroken: ({ offset }, reason) => reports.push(`${offset} ${reason}`) });
     const record = recordOf(value);
 
     expect([read(record), read(record)]).toStrictEqual([{ broken }, { broken }]);
-    expect(told).toStrictEqual([`7 ${broken}`]);
+    expect(reports).toStrictEqual([`7 ${broken}`]);
   });
 });

@@ -1,4 +1,4 @@
-/** The event service on a memory broker against scripted endpoints. */
+/** The event service on a memory broker, with scripted endpoints. */
 import type { Broker, ConsumedRecord } from "../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
 import type { CallbackClient } from "../../../src/delivery/event-service/callback-client.ts";
@@ -24,18 +24,18 @@ export interface Rig {
   readonly attempts: readonly AttemptReport[];
   readonly faults: readonly GatewayError[];
   readonly broken: readonly string[];
-  /** Transactions that were no client's own. */
+  /** Number of transactions without an owner. */
   readonly unowned: { readonly count: number };
   start(
     options: Partial<Pick<EventServiceOptions, "businessServer">> & {
       clients?: CallbackClient[];
-      /** Default: as an earlier Stationgate. */
+      /** Default: the settings of earlier Stationgates. */
       callbacks?: Partial<ClientCallbacks>;
     },
   ): EventService;
-  /** Stores the values as they are, each with these headers. */
+  /** Stores records with these values, each with these headers. */
   write(values: readonly (string | null)[], headers?: Readonly<Record<string, string>>): Promise<void>;
-  /** Resolves when there are so many. */
+  /** Resolves when there are `count` dead letters. */
   deadLetters(count: number): Promise<readonly ConsumedRecord[]>;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export interface Rig {
 export const changed = (id: string, transaction: Subject, sep = "24"): string =>
   JSON.stringify({ type: "transaction_status_changed", id, sep, transaction: { ...transaction, sep } });
 
-/** Bodies and choice of transactions as an earlier Stationgate has them: its bodies need no more than an id. */
+/** The form and the choice of transactions of earlier Stationgates. Their bodies need only an id. */
 const EARLIER = { transactions: "own_and_unnamed", form: "platform", moreInfo: {} } as const;
 
 export const createRig = async (clock: Clock = systemClock): Promise<Rig> => {

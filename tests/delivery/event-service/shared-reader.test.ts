@@ -11,7 +11,7 @@ let broker: Broker;
 let clock: FakeClock;
 let faults: GatewayError[];
 let readers: SharedReader[];
-/** Groups (or none) that something has subscribed with, in order. */
+/** The groups of all subscriptions, in order. undefined: without a group. */
 let subscribed: (string | undefined)[];
 
 beforeEach(async () => {
@@ -52,12 +52,12 @@ interface Follower {
   readonly subscription: Subscription;
   readonly offsets: readonly number[];
   readonly revoked: readonly TopicPartition[];
-  /** Resolves when so many records have come. */
+  /** Resolves when `count` records have been received. */
   received(count: number): Promise<void>;
 }
 
 interface FollowOptions {
-  /** Called with each record, in the delivery. */
+  /** Called for each record, inside `onRecords`. */
   readonly onRecord?: (record: ConsumedRecord, subscription: Subscription | undefined) => void;
   readonly onRevoked?: (subscription: Subscription | undefined) => Promise<void>;
 }
@@ -120,7 +120,7 @@ const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, index) => from + index);
 
 describe("followers of a shared reader", () => {
-  it("each begin at their own group's position, and get all from there on, in order", async () => {
+  it("each read from their own group's position on, in order", async () => {
     await write(6);
     await commit("b", 4n);
     await commit("c", 6n);
@@ -133,7 +133,7 @@ describe("followers of a shared reader", () => {
     expect(subscribed.filter((group) => group === LEADER)).toHaveLength(1);
   });
 
-  it("who are far behind are caught up beside the others, who don't wait for them", async () => {
+  it("that are far behind catch up through a second reader, without delaying the others", async () => {
     await write(30_000);
     await commit("quick", 30_000n);
     const reader = createReader();
@@ -147,7 +147,7 @@ describe("followers of a shared reader", () => {
     expect(subscribed).toStrictEqual([LEADER, undefined]);
   }, 20_000);
 
-  it("who pause hold nobody up, and later miss and repeat nothing", async () => {
+  it("that pause don't delay others, and miss and repeat no record", async () => {
     const reader = createReader();
     const partition = { topic: TOPIC, partition: 0 };
     const quick = await follow(reader, "quick");
@@ -171,7 +171,7 @@ describe("followers of a shared reader", () => {
     expect([quick.offsets, slow.offsets]).toStrictEqual([range(0, 56), range(0, 56)]);
   });
 
-  it("go where they are sent: back and ahead", async () => {
+  it("can seek backward and forward", async () => {
     const reader = createReader();
     const follower = await follow(reader, "a");
     await write(3);
@@ -185,7 +185,7 @@ describe("followers of a shared reader", () => {
     expect(follower.offsets).toStrictEqual([0, 1, 2, 1, 2, 5]);
   });
 
-  it("may join and leave at any time", async () => {
+  it("can join and leave at any time", async () => {
     const reader = createReader();
     const first = await follow(reader, "first");
     await write(2);
@@ -201,7 +201,7 @@ describe("followers of a shared reader", () => {
     expect(second.offsets).toStrictEqual([0, 1, 2]);
   });
 
-  it("who have a position that the topic doesn't have (any more) begin at the earliest record", async () => {
+  it("start at the earliest record if their position is out of range", async () => {
     await write(2);
     await commit("a", 2n);
     const reader = createReader({
@@ -215,7 +215,7 @@ describe("followers of a shared reader", () => {
 });
 
 describe("positions of followers", () => {
-  it("are committed to their own groups, which have no members", async () => {
+  it("are committed to their own groups, without membership", async () => {
     const reader = createReader();
     const [a] = await Promise.all([follow(reader, "a"), follow(reader, "b")]);
     await write(3);
@@ -229,7 +229,7 @@ describe("positions of followers", () => {
     ]);
   });
 
-  it("are taken over once the group has no members: nothing is handed out that could not be stored", async () => {
+  it("are read once the group has no members; until then no record is delivered", async () => {
     await write(3);
     await commit("a", 1n);
     const original = await broker.subscribe(
@@ -256,27 +256,27 @@ describe("positions of followers", () => {
     expect(await committed("a")).toBe(3n);
   });
 
-  it("can't be committed for partitions that have gone to another process", async () => {
-    const mine = await follow(createReader(), "a", {
+  it("can't be committed for partitions that are assigned to another process", async () => {
+    const own = await follow(createReader(), "a", {
       onRevoked: (subscription) =>
         subscription?.commit([{ topic: TOPIC, partition: 0, offset: 1n }]) ?? Promise.resolve(),
     });
     await write(2);
-    await mine.received(2);
-    const theirs = await follow(createReader(), "a");
+    await own.received(2);
+    const other = await follow(createReader(), "a");
     await readers[0]?.close();
-    await theirs.received(1);
+    await other.received(1);
 
-    expect(mine.revoked).toMatchObject([{ topic: TOPIC, partition: 0 }]);
-    expect(theirs.offsets).toStrictEqual([1]);
-    await expect(
-      mine.subscription.commit([{ topic: TOPIC, partition: 0, offset: 2n }]),
-    ).rejects.toMatchObject({
-      code: "BROKER_UNAVAILABLE",
-    });
+    expect(own.revoked).toMatchObject([{ topic: TOPIC, partition: 0 }]);
+    expect(other.offsets).toStrictEqual([1]);
+    await expect(own.subscription.commit([{ topic: TOPIC, partition: 0, offset: 2n }])).rejects.toMatchObject(
+      {
+        code: "BROKER_UNAVAILABLE",
+      },
+    );
   });
 
-  it("are asked for until the broker answers, and the outage is told once for all", async () => {
+  it("are requested until the broker answers, and the outage is reported once for all followers", async () => {
     await write(1);
     let calls = 0;
     const reader = createReader({
@@ -295,7 +295,7 @@ describe("positions of followers", () => {
     expect(faults).toHaveLength(1);
   });
 
-  it("are stored again twice a day, so that a quiet topic's are not forgotten", async () => {
+  it("are stored again every 12 hours, so that the broker doesn't delete them", async () => {
     const stored: bigint[] = [];
     const reader = createReader({
       setCommitted: (group, positions, isWanted) => {
@@ -316,7 +316,7 @@ describe("positions of followers", () => {
     expect(stored).toStrictEqual([1n]);
   });
 
-  it("are written again by the process that holds the partition where a lower one is stored", async () => {
+  it("are stored again by the owner of the partition if a lower position is stored", async () => {
     const reader = createReader();
     await write(4);
     const a = await follow(reader, "a");
@@ -331,7 +331,7 @@ describe("positions of followers", () => {
     ]);
   });
 
-  it("never go back, whatever a process that was frozen believes", async () => {
+  it("never decrease, also if a frozen process commits an old one", async () => {
     const reader = createReader();
     await write(4);
     const a = await follow(reader, "a");
@@ -342,7 +342,7 @@ describe("positions of followers", () => {
     expect(await committed("a")).toBe(3n);
   });
 
-  it("may go back where the stored one is in no log, as that of a topic that was created again", async () => {
+  it("can decrease if the stored one is out of range because the topic was created again", async () => {
     const reader = createReader();
     await write(2);
     await commit("a", 9n);
@@ -353,7 +353,7 @@ describe("positions of followers", () => {
     expect(await committed("a")).toBe(1n);
   });
 
-  it("are not stored after half a session without a word from the group", async () => {
+  it("are not stored after half a session without an answer of the group", async () => {
     let silence = 0;
     const reader = createReader({
       subscribe: async (options, handlers) => {

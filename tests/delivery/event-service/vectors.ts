@@ -26,7 +26,7 @@ export const SEED = decodeStrkey("seed", VECTORS.stellarSignature.seed) ?? Buffe
 
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
-/** As a receiver does it, who knows the account `G…` and the host of the own URL. */
+/** Verifies as a receiver does, with the account `G…` and the host of its own URL. */
 export const isSigned = (header: unknown, host: string, body: string): boolean => {
   const [, t = "", s = ""] = /^t=(\d+), s=([A-Za-z0-9+/=]+)$/.exec(String(header)) ?? [];
   const key = createPublicKey({

@@ -4,7 +4,7 @@ import type { Item } from "../../../../src/delivery/engine/claims.ts";
 import type { SpanEnd, TraceContext, Tracing } from "../../../../src/observability/tracing/tracing.ts";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-const OURS = "00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-01";
+const CHILD = "00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-01";
 
 const REQUEST: DeliveryRequest = {
   origin: "http://sink.example",
@@ -25,34 +25,34 @@ const itemWith = (headers: Readonly<Record<string, string>>): Item =>
     attempts: 2,
   }) as unknown as Item;
 
-interface Begun {
+interface RecordedSpan {
   readonly name: string;
   readonly parent: TraceContext | undefined;
   end?: SpanEnd;
 }
 
-const recordingTracing = (): { tracing: Tracing; begun: Begun[] } => {
-  const begun: Begun[] = [];
+const recordingTracing = (): { tracing: Tracing; spans: RecordedSpan[] } => {
+  const spans: RecordedSpan[] = [];
   const tracing: Tracing = {
     begin: (name, _kind, parent) => {
-      const span: Begun = { name, parent };
-      begun.push(span);
+      const span: RecordedSpan = { name, parent };
+      spans.push(span);
       return {
-        context: { traceparent: OURS, tracestate: parent?.tracestate },
-        end: (how) => {
-          span.end = how;
+        context: { traceparent: CHILD, tracestate: parent?.tracestate },
+        end: (result) => {
+          span.end = result;
         },
       };
     },
     close: () => Promise.resolve(),
   };
-  return { tracing, begun };
+  return { tracing, spans };
 };
 
 const BROKEN_STATE = { traceparent: TRACEPARENT, tracestate: "a=b\n" };
 
 describe("without spans", () => {
-  it("leaves a state out that no header can hold", () => {
+  it("omits a tracestate that a header can't carry", () => {
     expect(traceAttempt("crm", itemWith(BROKEN_STATE), undefined).mark(REQUEST).headers).toEqual([
       "X-Kafka-Topic",
       "t",
@@ -61,7 +61,7 @@ describe("without spans", () => {
     ]);
   });
 
-  it("hands the record's trace on as it came", () => {
+  it("passes the record's trace on unchanged", () => {
     const item = itemWith({ traceparent: TRACEPARENT, tracestate: "vendor=1" });
     expect(traceAttempt("crm", item, undefined).mark(REQUEST).headers).toEqual([
       "X-Kafka-Topic",
@@ -83,11 +83,11 @@ describe("without spans", () => {
 
 describe("with spans", () => {
   it("makes each attempt a child of the record's origin", () => {
-    const { tracing, begun } = recordingTracing();
+    const { tracing, spans } = recordingTracing();
     const trace = traceAttempt("crm", itemWith({ traceparent: TRACEPARENT }), tracing);
-    expect(trace.mark(REQUEST).headers.slice(2)).toEqual(["traceparent", OURS]);
+    expect(trace.mark(REQUEST).headers.slice(2)).toEqual(["traceparent", CHILD]);
     trace.end({ status: 200, retryAfter: undefined, body: Buffer.alloc(0) });
-    expect(begun).toMatchObject([
+    expect(spans).toMatchObject([
       {
         name: "deliver crm",
         parent: { traceparent: TRACEPARENT },
@@ -100,12 +100,12 @@ describe("with spans", () => {
         },
       },
     ]);
-    expect(begun[0]?.end?.failure).toBeUndefined();
+    expect(spans[0]?.end?.failure).toBeUndefined();
   });
 
-  it("begins a trace where the record has none, and says why an attempt failed", () => {
-    const { tracing, begun } = recordingTracing();
+  it("starts a trace if the record has none, and reports the reason of a failed attempt", () => {
+    const { tracing, spans } = recordingTracing();
     traceAttempt("crm", itemWith({}), tracing).end({ kind: "lost", error: "ECONNRESET" });
-    expect(begun).toMatchObject([{ parent: undefined, end: { failure: "ECONNRESET" } }]);
+    expect(spans).toMatchObject([{ parent: undefined, end: { failure: "ECONNRESET" } }]);
   });
 });

@@ -1,4 +1,4 @@
-/** Answers as endpoints really give them: encoded, with interim answers before them, without an end. */
+/** Unusual answers of real endpoints: encoded answers, interim (1xx) answers and endless answers. */
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
@@ -47,7 +47,7 @@ const answerOf = (body: Buffer, ...headers: readonly string[]): Buffer =>
     body,
   ]);
 
-describe("an encoded answer that was not asked for", () => {
+describe("an encoded answer without Accept-Encoding", () => {
   it.each([
     ["gzip", gzipSync(FLAG)],
     ["X-GZip", gzipSync(FLAG)],
@@ -62,8 +62,8 @@ describe("an encoded answer that was not asked for", () => {
   });
 
   it.each([
-    ["decodes to more than is kept", "gzip", gzipSync(Buffer.alloc(50 * 1024 * 1024))],
-    ["doesn't decode", "gzip", Buffer.from(FLAG)],
+    ["decodes to more than the limit", "gzip", gzipSync(Buffer.alloc(50 * 1024 * 1024))],
+    ["can't be decoded", "gzip", Buffer.from(FLAG)],
     ["has an unknown encoding", "zstd", Buffer.from(FLAG)],
   ])("that %s is an answer without a body", async (_, encoding, body) => {
     await start((socket) => socket.write(answerOf(body, `content-encoding: ${encoding}`)));
@@ -90,7 +90,7 @@ describe("interim answers", () => {
     expect(endpoint.connections).toBe(1);
   });
 
-  it("are skipped wherever the network cuts them", async () => {
+  it("are skipped when they arrive byte by byte", async () => {
     const written = CONTINUE + HINTS + HTTP_DONE;
     await start((socket) => {
       socket.setNoDelay(true);
@@ -105,7 +105,7 @@ describe("interim answers", () => {
     expect(await send()).toStrictEqual(done);
   });
 
-  it("are skipped where the final answer comes later", async () => {
+  it("are skipped when the final answer arrives later", async () => {
     await start((socket) => {
       socket.write(CONTINUE);
       setImmediate(() => socket.write(HTTP_DONE));
@@ -114,7 +114,7 @@ describe("interim answers", () => {
     expect(await send()).toStrictEqual(done);
   });
 
-  it("without an end are no answer", async () => {
+  it("that never end are a timeout", async () => {
     const written: Promise<unknown>[] = [];
     await start((socket) => {
       socket.write(CONTINUE.repeat(1000));
@@ -125,7 +125,7 @@ describe("interim answers", () => {
     expect(await send()).toStrictEqual({ kind: "lost", error: "No answer within 5000 ms" });
   });
 
-  it("101 is a fault: another protocol would follow", async () => {
+  it("of status 101 are a fault, because another protocol would follow", async () => {
     await start((socket) =>
       socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
     );
@@ -134,8 +134,8 @@ describe("interim answers", () => {
   });
 });
 
-describe("an answer without bounds", () => {
-  it("is read no further than its headers may be long", async () => {
+describe("an endless answer", () => {
+  it("is read up to the limit of headers", async () => {
     await start((socket) => {
       const more = (): void => {
         if (socket.destroyed) return;
@@ -148,7 +148,7 @@ describe("an answer without bounds", () => {
     expect(await send()).toMatchObject({ kind: "lost" });
   });
 
-  it("is read no further than a 1xx may be long", async () => {
+  it("is read up to the limit of a 1xx answer", async () => {
     await start((socket) => {
       const more = (): void => {
         if (socket.destroyed) return;
@@ -162,8 +162,8 @@ describe("an answer without bounds", () => {
   });
 });
 
-describe("what no header can hold", () => {
-  it("is left out, and the request is sent", async () => {
+describe("a header that HTTP can't carry", () => {
+  it("is omitted, and the request is sent", async () => {
     await start((socket) => socket.write(HTTP_DONE));
 
     expect(

@@ -37,7 +37,7 @@ afterEach(async () => {
 });
 
 describe("an answer", () => {
-  it("is its status, its Retry-After and its body", async () => {
+  it("has a status, Retry-After and a body", async () => {
     sink.answer(() => ({ status: 429, headers: { "retry-after": "7" }, body: "later" }));
 
     expect(await send(clientWith())).toStrictEqual({
@@ -47,14 +47,14 @@ describe("an answer", () => {
     });
   });
 
-  it("is kept up to 64 KiB, however much is sent", async () => {
+  it("is kept up to 64 KiB", async () => {
     sink.answer(() => ({ status: 200, body: "x".repeat(1024 * 1024) }));
     const result = await send(clientWith());
 
     expect("body" in result && result.body.length).toBe(64 * 1024);
   });
 
-  it("that comes too late is none", async () => {
+  it("after the read timeout is lost", async () => {
     const clock = createFakeClock();
     sink.answer(() => "hang");
     const sent = send(clientWith({ clock, readTimeoutMs: 2500 }));
@@ -65,7 +65,7 @@ describe("an answer", () => {
     expect(sink.requests).toHaveLength(1);
   });
 
-  it("that breaks off is none", async () => {
+  it("is lost if the connection breaks before its head", async () => {
     sink.answer(() => "drop");
 
     expect(await send(clientWith())).toMatchObject({ kind: "lost" });
@@ -73,7 +73,7 @@ describe("an answer", () => {
   });
 });
 
-describe("an answer cut in the middle of its body", () => {
+describe("an answer with a truncated body", () => {
   let server: Server;
   const sockets: Socket[] = [];
 
@@ -82,7 +82,7 @@ describe("an answer cut in the middle of its body", () => {
     server.close();
   });
 
-  it("is none", async () => {
+  it("is lost", async () => {
     server = createServer((socket) => {
       sockets.push(socket);
       socket.once("data", () => {
@@ -97,7 +97,7 @@ describe("an answer cut in the middle of its body", () => {
 });
 
 describe("a connection", () => {
-  it("is used again", async () => {
+  it("is reused", async () => {
     const client = clientWith();
     await send(client);
     await send(client);
@@ -105,11 +105,11 @@ describe("a connection", () => {
     expect(sink.requests[1]?.from).toBe(sink.requests[0]?.from);
   });
 
-  it("that nobody takes means that the endpoint is down", async () => {
-    const gone = await startHttpSink();
-    await gone.close();
+  it("without a listener means that the endpoint is down", async () => {
+    const closed = await startHttpSink();
+    await closed.close();
 
-    expect(await send(clientWith(), gone.url)).toMatchObject({
+    expect(await send(clientWith(), closed.url)).toMatchObject({
       kind: "unreachable",
       error: expect.stringContaining("ECONNREFUSED") as string,
     });

@@ -1,4 +1,4 @@
-/** A kept connection that breaks while the next request is on its way. */
+/** A kept connection that breaks while the next request is being sent. */
 import type { Socket } from "node:net";
 import type { HttpResult } from "../../../../src/delivery/engine/delivery-plan.ts";
 import {
@@ -54,7 +54,7 @@ describe("a kept connection that breaks before the first byte of an answer", () 
     expect(endpoint.requests).toHaveLength(9);
   });
 
-  it("is no reason to send a third time", async () => {
+  it("doesn't cause a third request", async () => {
     await start((socket, { index }) => {
       if (index === 0) socket.write(HTTP_DONE);
       else socket.resetAndDestroy();
@@ -65,7 +65,7 @@ describe("a kept connection that breaks before the first byte of an answer", () 
     expect(endpoint.requests).toHaveLength(3);
   });
 
-  it("takes a large body along", async () => {
+  it("sends a large body again", async () => {
     await start((socket, { onConnection }) => {
       if (onConnection === 0) socket.write(HTTP_DONE);
       else socket.resetAndDestroy();
@@ -76,7 +76,7 @@ describe("a kept connection that breaks before the first byte of an answer", () 
     expect(endpoint.requests.at(-1)?.text).toContain("x".repeat(1024 * 1024));
   });
 
-  it("keeps no more connections than are in use", async () => {
+  it("is closed, so that the number of connections doesn't grow", async () => {
     await start((socket, { onConnection }) => {
       if (onConnection === 0) socket.write(HTTP_DONE);
       else socket.resetAndDestroy();
@@ -87,15 +87,15 @@ describe("a kept connection that breaks before the first byte of an answer", () 
   });
 });
 
-describe("is sent once where", () => {
-  it("the connection was new", async () => {
+describe("a request is sent once if", () => {
+  it("the connection is new", async () => {
     await start((socket) => socket.resetAndDestroy());
 
     expect(await send()).toMatchObject({ kind: "lost" });
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it("an answer had begun", async () => {
+  it("an answer has begun", async () => {
     await start((socket, { onConnection }) => {
       if (onConnection === 0) socket.write(HTTP_DONE);
       else socket.end("HTTP/1.1 2");

@@ -87,7 +87,7 @@ describe("a redirect", () => {
     });
   });
 
-  it("is a fault after five others", () => {
+  it("is a fault after five redirects", () => {
     expect(
       afterRedirect(requestTo("http://w.example"), { status: 308, location: "/a", followed: 5 }),
     ).toStrictEqual({ error: "HTTP status 308 after 5 redirects, the maximum number" });
@@ -98,7 +98,7 @@ describe("a redirect", () => {
     expect(afterRedirect(requestTo("http://w.example"), redirect)).toBeUndefined();
   });
 
-  it("is an answer where none is followed", () => {
+  it("is an answer if redirects are not followed", () => {
     const request = requestTo("http://w.example");
     delete request.followWithin;
     expect(afterRedirect(request, { status: 307, location: "/a", followed: 0 })).toBeUndefined();
@@ -130,7 +130,7 @@ describe("the HTTP client", () => {
     followWithin: hostAsWritten(url) ?? "",
   });
 
-  const onwards = (status: number, index: number): SinkAnswer => ({
+  const redirectTo = (status: number, index: number): SinkAnswer => ({
     status,
     headers: { location: `/${index + 1}` },
   });
@@ -144,8 +144,8 @@ describe("the HTTP client", () => {
     await sink.close();
   });
 
-  it("sends the same body and headers up to five times more", async () => {
-    sink.answer((_, index) => (index < 5 ? onwards(index % 2 === 0 ? 307 : 308, index) : { status: 204 }));
+  it("follows up to five redirects with the same body and headers", async () => {
+    sink.answer((_, index) => (index < 5 ? redirectTo(index % 2 === 0 ? 307 : 308, index) : { status: 204 }));
 
     expect(await clientWith().send(request())).toMatchObject({ status: 204 });
     expect(
@@ -153,8 +153,8 @@ describe("the HTTP client", () => {
     ).toStrictEqual(Array.from({ length: 6 }, (_, index) => ["POST", `/${index}`, "b", "body"]));
   });
 
-  it("gives up at the sixth redirect", async () => {
-    sink.answer((_, index) => onwards(307, index));
+  it("fails at the sixth redirect", async () => {
+    sink.answer((_, index) => redirectTo(307, index));
 
     expect(await clientWith().send(request())).toMatchObject({
       status: 307,
@@ -163,8 +163,8 @@ describe("the HTTP client", () => {
     expect(sink.requests).toHaveLength(6);
   });
 
-  it("follows none that a connector's endpoint answers with", async () => {
-    sink.answer((_, index) => onwards(307, index));
+  it("doesn't follow redirects of a connector's endpoint", async () => {
+    sink.answer((_, index) => redirectTo(307, index));
     const plain = request();
     delete plain.followWithin;
 
@@ -176,9 +176,9 @@ describe("the HTTP client", () => {
     expect(sink.requests).toHaveLength(1);
   });
 
-  it("gives all requests of an attempt one time limit", async () => {
+  it("applies one time limit to all requests of an attempt", async () => {
     const clock = createFakeClock();
-    sink.answer((_, index) => (index === 0 ? onwards(307, 0) : "hang"));
+    sink.answer((_, index) => (index === 0 ? redirectTo(307, 0) : "hang"));
     const sent = clientWith({ clock }).send(request());
     await sink.received(1);
     clock.advance(3000);
@@ -189,20 +189,22 @@ describe("the HTTP client", () => {
   });
 
   it("checks the address of each request", async () => {
-    let looked = 0;
+    let checks = 0;
     const targets = createTargets(["127.0.0.0/8"]);
-    // The name leads elsewhere when it is asked for again; a connection that closes makes it be asked for.
-    const moving = { ...targets, allows: () => looked++ === 0 };
+    // The second lookup of the name is refused. The closed connection causes the second lookup.
+    const refusingSecond = { ...targets, allows: () => checks++ === 0 };
     sink.answer((_, index) => ({
-      ...(onwards(307, index) as object),
+      ...(redirectTo(307, index) as object),
       headers: { location: "/1", connection: "close" },
     }));
 
-    expect(await clientWith({ targets: moving }).send(request())).toMatchObject({ kind: "forbidden" });
+    expect(await clientWith({ targets: refusingSecond }).send(request())).toMatchObject({
+      kind: "forbidden",
+    });
     expect(sink.requests).toHaveLength(1);
   });
 
-  describe("on a port that speaks both", () => {
+  describe("on a port with both HTTP and TLS", () => {
     const TLS_HANDSHAKE = 0x16;
     const servers: Server[] = [];
     const portOf = (server: Server): number => (server.address() as AddressInfo).port;
@@ -211,12 +213,12 @@ describe("the HTTP client", () => {
       for (const server of servers) server.close();
     });
 
-    it("goes on from http to https", async () => {
+    it("follows a redirect from http to https", async () => {
       const { server: identity } = await makeCertificates(await mkdtemp(join(tmpdir(), "redirects-")));
-      const seen: string[] = [];
+      const received: string[] = [];
       const secure = createHttps(identity, (incoming, response) => {
         incoming.resume();
-        seen.push(`${incoming.method ?? ""} ${incoming.url ?? ""} ${String(incoming.headers["x-a"])}`);
+        received.push(`${incoming.method ?? ""} ${incoming.url ?? ""} ${String(incoming.headers["x-a"])}`);
         response.writeHead(200, { connection: "close" }).end();
       });
       const both = createServer((socket) => {
@@ -236,7 +238,7 @@ describe("the HTTP client", () => {
       const client = clientWith({ checkCertificate: false, connectTimeoutMs: 10_000 });
 
       expect(await client.send(request(`http://127.0.0.1:${portOf(both)}`))).toMatchObject({ status: 200 });
-      expect(seen).toStrictEqual(["POST /safe b"]);
+      expect(received).toStrictEqual(["POST /safe b"]);
     });
   });
 });

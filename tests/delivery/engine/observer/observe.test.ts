@@ -29,7 +29,7 @@ const observe = () => {
 };
 
 describe("observeDeliveries", () => {
-  it("counts what its connector's logger leaves out", async () => {
+  it("counts attempts of a connector without log lines", async () => {
     const { lines, metrics } = observe();
     const logger = { info: () => lines.push(["info", {}]), warn: () => undefined, error: () => undefined };
     const isLogged = (connector: string) => connector !== "quiet";
@@ -41,7 +41,7 @@ describe("observeDeliveries", () => {
     expect(await metrics.text()).toMatch(/stationgate_delivery_attempts_total\{connector="quiet".*\} 1/);
   });
 
-  it("writes one line an attempt, an error only where somebody must act", () => {
+  it("logs each attempt once, as an error only if an operator must act", () => {
     const { lines, observer } = observe();
     observer.attempted(report());
     observer.attempted(report({ outcome: "stopped", retryInMs: undefined }));
@@ -69,7 +69,7 @@ describe("observeDeliveries", () => {
     ]);
   });
 
-  it("counts by connector", async () => {
+  it("counts attempts by connector", async () => {
     const { metrics, observer } = observe();
     observer.attempted(report());
     observer.attempted(report({ outcome: "delivered" }));

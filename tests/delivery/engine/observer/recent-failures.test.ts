@@ -9,7 +9,7 @@ const report = (offset: number, outcome: AttemptOutcome = "dropped") => ({
   ...{ status: 500, error: undefined, durationMs: 1, retryInMs: undefined },
 });
 
-/** The failures of a process whose attempts ended at these times. */
+/** The recent failures of a process with failed attempts at these times. */
 const failedAt = (...times: readonly number[]) => {
   let now = 0;
   const failures = createRecentFailures(() => now);
@@ -24,7 +24,7 @@ const times = (from: number, count: number): readonly number[] =>
   Array.from({ length: count }, (_, index) => from + 2 * index);
 
 describe("recent failures", () => {
-  it("lists the newest 20 attempts that did not deliver, newest first", () => {
+  it("are the newest 20 failed attempts, newest first", () => {
     const failures = createRecentFailures(() => 0);
     failures.attempted(report(99, "delivered"));
     for (let offset = 0; offset < 25; offset++) failures.attempted(report(offset));
@@ -35,13 +35,13 @@ describe("recent failures", () => {
     expect(failures.of("another")).toStrictEqual([]);
   });
 
-  it("merges those of several processes by time", () => {
+  it("of several processes are merged by time", () => {
     const merged = newestOf([failedAt(1, 4), failedAt(2, 3), []]);
 
     expect(merged.map(({ at }) => at)).toStrictEqual([4, 3, 2, 1]);
   });
 
-  it("merges to as many as one process lists", () => {
+  it("of several processes are limited to the number of one process", () => {
     const merged = newestOf([failedAt(...times(1, 20)), failedAt(...times(2, 20))]);
 
     expect(merged.map(({ at }) => at)).toStrictEqual(Array.from({ length: 20 }, (_, index) => 40 - index));

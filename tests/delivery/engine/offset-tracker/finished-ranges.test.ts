@@ -9,7 +9,7 @@ import {
 
 const offsets = fc.uniqueArray(fc.integer({ min: 0, max: 60 }));
 
-/** A tracker of records 0 to 60, of which these are finished. */
+/** A tracker of records 0 to 60. The given records are finished. */
 const trackerOf = (finished: readonly number[]) => {
   const tracker = createOffsetTracker();
   for (let offset = 0; offset <= 60; offset += 1) tracker.received(BigInt(offset), 0);
@@ -17,8 +17,8 @@ const trackerOf = (finished: readonly number[]) => {
   return tracker;
 };
 
-describe("what is finished beyond the position", () => {
-  it("is known to the next tracker from its text, whatever the order of the ends", () => {
+describe("finished ranges beyond the position", () => {
+  it("are restored from their text, in whatever order records ended", () => {
     fc.assert(
       fc.property(offsets, (finished) => {
         const tracker = trackerOf(finished);
@@ -31,7 +31,7 @@ describe("what is finished beyond the position", () => {
     );
   });
 
-  it("is still told by a tracker that has read only a part of it", () => {
+  it("are kept by a tracker that has read a part of them", () => {
     const tracker = createOffsetTracker();
     tracker.know([
       { first: 1n, end: 5n },
@@ -48,7 +48,7 @@ describe("what is finished beyond the position", () => {
     ]);
   });
 
-  it("is no longer than a broker stores", () => {
+  it("have a text within the broker's limit", () => {
     const runs = Array.from({ length: 5000 }, (_, n) => ({
       first: BigInt(2 * n + 1),
       end: BigInt(2 * n + 2),
@@ -61,7 +61,7 @@ describe("what is finished beyond the position", () => {
     expect(decoded).toStrictEqual(runs.slice(0, decoded.length));
   });
 
-  it("has no text where there is nothing", () => {
+  it("have no text if there are none", () => {
     expect(encodeRanges(7n, [])).toBeUndefined();
   });
 
@@ -75,11 +75,11 @@ describe("what is finished beyond the position", () => {
     "f1:1,-2",
     "f1:1,zzzzzzzzzz",
     "somebody else's",
-  ])("is nothing where the text is none of ours: %s", (text) => {
+  ])("are empty if the text has another format: %s", (text) => {
     expect(decodeRanges(7n, text)).toStrictEqual([]);
   });
 
-  it("of two lists is one list", () => {
+  it("of two lists are merged", () => {
     const merged = mergeRanges(
       [
         { first: 1n, end: 3n },
@@ -95,8 +95,8 @@ describe("what is finished beyond the position", () => {
   });
 });
 
-describe("offsets that go back", () => {
-  it("are another log's: the position is in that one", () => {
+describe("decreasing offsets", () => {
+  it("belong to a new log, which has the position", () => {
     const tracker = createOffsetTracker();
     for (const offset of [500n, 501n]) tracker.received(offset, 0);
     tracker.finished(501n);

@@ -18,7 +18,7 @@ afterEach(() => broker.close());
 
 const at = (partition: number, offset: bigint) => ({ topic: TOPIC, partition, offset });
 
-it("finds the later of both groups' positions, partition by partition", async () => {
+it("returns the larger position of both groups for each partition", async () => {
   await broker.setCommitted("of-list", [at(0, 7n), at(1, 2n)]);
   await broker.setCommitted("of-name", [at(0, 5n), at(1, 9n)]);
   const found = await both.committed("of-list", TOPIC);
@@ -29,7 +29,7 @@ it("finds the later of both groups' positions, partition by partition", async ()
   ]);
 });
 
-it("finds a position that only one of them has", async () => {
+it("returns a position that only one group has", async () => {
   await broker.setCommitted("of-name", [at(1, 3n)]);
 
   expect(await both.committed("of-list", TOPIC)).toMatchObject([at(1, 3n)]);
@@ -42,7 +42,7 @@ it("stores a position in both groups", async () => {
   expect(await broker.committed("of-name", TOPIC)).toMatchObject([at(0, 4n)]);
 });
 
-it("leaves other groups alone", async () => {
+it("doesn't change other groups", async () => {
   await both.setCommitted("another", [at(0, 1n)]);
 
   expect(await broker.committed("of-name", TOPIC)).toStrictEqual([]);
