@@ -1,4 +1,4 @@
-/** Real pages in a real Chromium, the real gateway, a real log: every event stored, twice only under one id. */
+/** Pages in Chromium with the real gateway and a real log. Each event is stored, and a duplicate has the same id. */
 import { jest } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { endings, flush, numbers, openShop, send, start, type Shop } from "../sdk/shop.ts";
@@ -15,17 +15,17 @@ describeOnEachBroker("pages", (broker) => {
   describeBrowser("in Chromium", () => {
     let browser: Browser;
     let shop: Shop;
-    let stranger: Shop;
+    let otherShop: Shop;
     let context: BrowserContext;
     let gateway: Gateway;
     let station: string;
 
     beforeAll(async () => {
-      [browser, shop, stranger] = await Promise.all([launchBrowser(), openShop(), openShop()]);
+      [browser, shop, otherShop] = await Promise.all([launchBrowser(), openShop(), openShop()]);
     });
     afterAll(async () => {
       await browser.close();
-      await Promise.all([shop.close(), stranger.close()]);
+      await Promise.all([shop.close(), otherShop.close()]);
     });
     beforeEach(async () => {
       context = await browser.newContext();
@@ -47,7 +47,7 @@ describeOnEachBroker("pages", (broker) => {
       return page;
     };
 
-    /** Reads the log until it holds all these numbers, then says that it holds no others, and each under one id. */
+    /** Reads the log until it has all these numbers. Expects no other numbers, and one id for each. */
     const expectStored = async (wanted: readonly number[]): Promise<void> => {
       const found = await readUntil(wanted.length);
       expect([...new Set(found.map(({ n }) => n))]).toEqual(wanted);
@@ -66,7 +66,7 @@ describeOnEachBroker("pages", (broker) => {
       }
     };
 
-    it("reload with a full queue, while the gateway is away", async () => {
+    it("keep a full queue over a reload while the gateway is down", async () => {
       await serve();
       const page = await open();
       await send(page, 1, 1);
@@ -80,7 +80,7 @@ describeOnEachBroker("pages", (broker) => {
       await expectStored(numbers(1, 500));
     });
 
-    it("go offline and come back", async () => {
+    it("send their queue after they were offline", async () => {
       await serve();
       const page = await open();
       await send(page, 1, 50);
@@ -92,7 +92,7 @@ describeOnEachBroker("pages", (broker) => {
       await expectStored(numbers(1, 150));
     });
 
-    it("close in the middle", async () => {
+    it("send the rest of their queue after they were closed", async () => {
       await serve();
       const page = await open({ apiKey: KEY, maxBatchEvents: 5 });
       await send(page, 1, 60);
@@ -115,7 +115,7 @@ describeOnEachBroker("pages", (broker) => {
       }
     });
 
-    it("outlive their token", async () => {
+    it("get a new token after theirs has expired", async () => {
       await serve({ accessTtl: "2s" });
       await context.exposeFunction("freshToken", () => signIn(gateway, { ...ROOT, scope: narrow(station) }));
       const page = await open({});
@@ -132,7 +132,7 @@ describeOnEachBroker("pages", (broker) => {
 
     const narrow = (name: string) => ({ stations: [name], actions: ["produce"], origins: [shop.url] });
 
-    it("are held to their rate", async () => {
+    it("wait when they exceed their rate", async () => {
       await serve({ limits: { eventsPerSecond: 40, burst: "1s" } });
       const page = await open({ apiKey: KEY, maxBatchEvents: 20 });
       await send(page, 1, 100);
@@ -141,7 +141,7 @@ describeOnEachBroker("pages", (broker) => {
       await expectStored(numbers(1, 100));
     });
 
-    it("send batches that are too large in halves", async () => {
+    it("halve batches that are too large", async () => {
       await serve({ bodyLimit: "16kb" });
       const page = await open();
       await send(page, 1, 50, "x".repeat(1000));
@@ -152,18 +152,18 @@ describeOnEachBroker("pages", (broker) => {
       await expectStored([...numbers(1, 50), ...numbers(52, 60)]);
     });
 
-    it("are refused where they have no business", async () => {
+    it("are refused from another origin", async () => {
       await serve();
-      const page = await open({ apiKey: KEY }, stranger);
+      const page = await open({ apiKey: KEY }, otherShop);
       await send(page, 1, 3);
       await page.waitForFunction("window.retries.length > 1");
-      const friend = await open();
-      await send(friend, 4, 6);
-      await flush(friend);
+      const allowed = await open();
+      await send(allowed, 4, 6);
+      await flush(allowed);
       await expectStored([4, 5, 6]);
     });
 
-    it("send from a sandboxed frame, which has no storage and no locks", async () => {
+    it("send from a sandboxed frame, without storage and locks", async () => {
       await serve();
       await context.exposeFunction("freshToken", () => signIn(gateway, ROOT));
       const page = await context.newPage();
@@ -179,7 +179,7 @@ describeOnEachBroker("pages", (broker) => {
       await expectStored(numbers(1, 20));
     });
 
-    it("send within 20 s while getToken of another tab never settles", async () => {
+    it("send within 20 s if getToken of another tab never settles", async () => {
       await serve();
       const stuck = await context.newPage();
       await stuck.goto(shop.url);
@@ -227,7 +227,7 @@ const settingsFor = (
   { station, origin, accessTtl = "15m", bodyLimit = "4mb", limits = {} }: Wanted,
 ): Record<string, unknown> => ({
   broker: broker.settings(),
-  // Of one partition: the log has one order.
+  // One partition, so that the log has one order.
   stations: [{ name: station, partitions: 1 }],
   server: { host: "127.0.0.1", port: 0, bodyLimit },
   auth: {

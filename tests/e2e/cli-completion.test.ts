@@ -1,4 +1,4 @@
-/** `stationgate completion`, in the shells that it is for. */
+/** `stationgate completion` in bash, zsh and fish. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { makeCliDirectory, runCli, type CliDirectory } from "../support/cli.ts";
@@ -6,28 +6,28 @@ import { describeWithTools } from "../support/tools.ts";
 
 const run = promisify(execFile);
 
-let made: CliDirectory;
+let folder: CliDirectory;
 
-/** What the shell prints for each of the lines: its program has the script's path and the lines as arguments. */
+/** The shell's output for each line. `program` gets the path of the script and the lines as arguments. */
 const completed = async (
   [shell, ...program]: readonly [string, ...string[]],
   typed: readonly string[],
 ): Promise<readonly string[]> => {
-  const script = await made.file(`completion.${shell}`, (await runCli(["completion", shell])).stdout);
+  const script = await folder.file(`completion.${shell}`, (await runCli(["completion", shell])).stdout);
   const { stdout } = await run(shell, [...program, script, ...typed], {
-    cwd: made.directory,
-    env: { PATH: process.env["PATH"] ?? "", HOME: made.directory, TERM: "dumb" },
+    cwd: folder.directory,
+    env: { PATH: process.env["PATH"] ?? "", HOME: folder.directory, TERM: "dumb" },
     timeout: 30_000,
   });
   return stdout.split("\n").slice(0, -1);
 };
 
 beforeEach(async () => {
-  made = await makeCliDirectory();
-  await made.file("an event.json", "{}");
+  folder = await makeCliDirectory();
+  await folder.file("an event.json", "{}");
 });
 
-afterEach(() => made[Symbol.asyncDispose]());
+afterEach(() => folder[Symbol.asyncDispose]());
 
 describe("completion in bash", () => {
   const PROGRAM = `
@@ -41,7 +41,7 @@ describe("completion in bash", () => {
       (IFS='|'; echo "\${COMPREPLY[*]}")
     done`;
 
-  it("knows commands, options, their values, and files", async () => {
+  it("completes commands, options, their values and files", async () => {
     const [top, connectors, shells, position, file, value] = await completed(
       ["bash", "-c", PROGRAM, "bash"],
       [
@@ -63,7 +63,7 @@ describe("completion in bash", () => {
 });
 
 describeWithTools("completion in zsh", ["zsh"], () => {
-  /** A zsh at a terminal, whose Tab says what has become of the line. */
+  /** An interactive zsh in which Tab prints the completed line. */
   const PROGRAM = `
     zmodload zsh/zpty
     zpty shell zsh -f -i
@@ -77,7 +77,7 @@ describeWithTools("completion in zsh", ["zsh"], () => {
     done
     zpty -d shell`;
 
-  it("completes what is typed", async () => {
+  it("completes the typed line", async () => {
     expect(
       await completed(
         ["zsh", "-f", "-c", PROGRAM, "zsh"],
@@ -113,7 +113,7 @@ describeWithTools("completion in fish", ["fish"], () => {
     end
     true`;
 
-  it("knows commands, options, their values, and files", async () => {
+  it("completes commands, options, their values and files", async () => {
     expect(
       await completed(
         ["fish", "-c", PROGRAM],
@@ -140,7 +140,7 @@ describeWithTools("completion in fish", ["fish"], () => {
     ]);
   });
 
-  it("describes them in the help's words", async () => {
+  it("shows the descriptions of the help", async () => {
     const [line] = await completed(["fish", "-c", "source $argv[1]; complete -C 'stationgate hash'"], []);
     expect(line).toMatch(/^hash-secret\tPrint the scrypt hash/);
   });

@@ -1,4 +1,4 @@
-/** `stationgate produce` and `stationgate tail`: the built program, against a real gateway. */
+/** `stationgate produce` and `stationgate tail`: the built program with a real gateway. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import {
@@ -18,7 +18,7 @@ const run = promisify(execFile);
 const jsonLines = (text: string): readonly unknown[] =>
   lines(text).map((line) => JSON.parse(line) as unknown);
 
-/** How many events of the station the gateway has stored since it started. */
+/** Number of events of the station that the gateway has stored since its start. */
 const storedBy = async (gateway: Gateway, station: string): Promise<number> => {
   const scrape = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
   const line = new RegExp(
@@ -28,7 +28,7 @@ const storedBy = async (gateway: Gateway, station: string): Promise<number> => {
   return Number(line.exec(scrape)?.[1] ?? 0);
 };
 
-/** How many events are in the station's log. */
+/** Number of events in the station. */
 const countIn = async (gateway: Gateway, station: string): Promise<number> => {
   const authorization = `Bearer ${await signIn(gateway)}`;
   const group = uniqueName("count");
@@ -66,7 +66,7 @@ describe("stationgate", () => {
   });
 
   describe("produce", () => {
-    it("stores one event and says where", async () => {
+    it("stores one event and prints its partition and offset", async () => {
       const { code, stdout } = await runCli(["produce", station, '{"n":12345678901234567890}'], cli.env);
       expect(stdout).toMatch(/^stored: partition \d+, offset 0\n$/);
       expect(code).toBe(0);
@@ -87,7 +87,7 @@ describe("stationgate", () => {
       expect(read.code).toBe(0);
     });
 
-    it("says in the gateway's words why an event is refused", async () => {
+    it("prints the gateway's reason for refusing an event", async () => {
       const { code, stdout, stderr } = await runCli(
         ["produce", station, "{", "--content-type", "application/json"],
         cli.env,
@@ -95,7 +95,7 @@ describe("stationgate", () => {
       expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: "", stderr: "Invalid JSON (400)\n" });
     });
 
-    it("tells each refused line of 10,000 by its number, and stores all others", async () => {
+    it("reports each refused line of 10,000 by its number, and stores the other lines", async () => {
       const tooDeep = `{"deep":${"[".repeat(200)}${"]".repeat(200)}}`;
       const bad = new Map([
         [7, '{"broken'],
@@ -132,7 +132,7 @@ describe("stationgate", () => {
       expect(await countIn(cli.gateway, station)).toBe(9993);
     });
 
-    it("reads lines from a pipe, and speaks to people", async () => {
+    it("reads lines from a pipe, and prints readable text", async () => {
       const { code, stdout, stderr } = await runCli(
         ["produce", station, "-"],
         cli.env,
@@ -143,8 +143,8 @@ describe("stationgate", () => {
       expect(code).toBe(1);
     });
 
-    it("ends with 3 where the gateway is killed, having claimed no more than is stored", async () => {
-      await using mortal = await startGateway();
+    it("exits with 3 if the gateway is killed, and reports no event as stored that isn't", async () => {
+      await using killed = await startGateway();
       const many = Array.from({ length: 100_000 }, (_, n) => JSON.stringify({ n })).join("\n");
       const events = await cli.file("many.ndjson", many);
       const args = [
@@ -158,9 +158,9 @@ describe("stationgate", () => {
         "--retry-for",
         "1s",
       ];
-      const { ended } = startCli(args, environmentFor(mortal));
-      while ((await storedBy(mortal, station)) < 500);
-      await mortal.stop("SIGKILL");
+      const { ended } = startCli(args, environmentFor(killed));
+      while ((await storedBy(killed, station)) < 500);
+      await killed.stop("SIGKILL");
 
       const { code, stdout, stderr } = await ended;
       expect(code).toBe(3);
@@ -178,13 +178,13 @@ describe("stationgate", () => {
         })),
       );
 
-      await using again = await mortal.restart();
+      await using again = await killed.restart();
       const kept = await countIn(again, station);
       expect(kept).toBeGreaterThanOrEqual(counts.stored);
       expect(kept).toBeLessThanOrEqual(counts.lastLine);
     });
 
-    it("sends what a pipe has, and ends when it is interrupted, saying how far it is", async () => {
+    it("sends the lines of an open pipe, and reports the last stored line when it is interrupted", async () => {
       const { child, ended } = startCli(["produce", station, "-"], cli.env);
       child.stdin.write('{"n":1}\n{"n":2}\n{"n":3');
       while ((await storedBy(cli.gateway, station)) < 2);
@@ -197,13 +197,13 @@ describe("stationgate", () => {
   });
 
   describe("tail", () => {
-    it("shows people JSON over several lines, numbers as they came", async () => {
+    it("prints JSON over several lines with unchanged numbers", async () => {
       await runCli(["produce", station, '{"n":12345678901234567890,"a":[]}'], cli.env);
       const { stdout } = await runCli(["tail", station, "--from", "earliest", "--limit", "1"], cli.env);
       expect(stdout).toBe('{\n  "n": 12345678901234567890,\n  "a": []\n}\n');
     });
 
-    it("goes on where its group is", async () => {
+    it("continues at the position of its group", async () => {
       await runCli(["produce", station, "-"], cli.env, '{"n":1}\n');
       const args = ["tail", station, "--group", uniqueName("group"), "--limit", "1", "--json"];
       const first = await runCli(args, cli.env);
@@ -213,7 +213,7 @@ describe("stationgate", () => {
       expect(jsonLines(second.stdout)).toMatchObject([{ message: '{"n":2}' }]);
     });
 
-    it("ends without a word where its reader goes", async () => {
+    it("ends without a message when its reader closes the pipe", async () => {
       await runCli(["produce", station, "-"], cli.env, '{"n":1}\n'.repeat(2000));
       const { stdout, stderr } = await run(
         "bash",
@@ -227,7 +227,7 @@ describe("stationgate", () => {
       expect(stderr).not.toContain("EPIPE");
     });
 
-    it("ends with 1 where there is no such station", async () => {
+    it("exits with 1 if the station doesn't exist", async () => {
       const { code, stderr } = await runCli(["tail", "no-such-station"], cli.env);
       expect(stderr).toBe("Station no-such-station does not exist (404)\n");
       expect(code).toBe(1);
@@ -236,7 +236,7 @@ describe("stationgate", () => {
 });
 
 describeOnEachBroker("stationgate tail", (broker) => {
-  it("prints new events as they come, all of them, until SIGINT", async () => {
+  it("prints all new events until SIGINT", async () => {
     const station = uniqueName("tailed");
     await using gateway = await startGateway({ settings: { broker: broker.settings() } });
     const env = environmentFor(gateway);

@@ -1,4 +1,4 @@
-/** The command line as its users have it: the built program, against a real gateway. */
+/** The built command line program with a real gateway. */
 import { execFile } from "node:child_process";
 import { mkdtemp } from "node:fs/promises";
 import path from "node:path";
@@ -31,7 +31,7 @@ describe("stationgate", () => {
   });
 
   describe("token", () => {
-    it("prints a token that works, and as JSON the pair, which refreshes", async () => {
+    it("prints a valid token, and with --json a pair with a valid refresh token", async () => {
       const token = (await runCli(["token"], cli.env)).stdout.trim();
       const used = await runCli(["produce", station, "x"], {
         STATIONGATE_URL: cli.gateway.url,
@@ -52,7 +52,7 @@ describe("stationgate", () => {
       expect(renewed.code).toBe(0);
     });
 
-    it("makes one of a part of the account's rights", async () => {
+    it("prints a token with a part of the account's rights", async () => {
       const token = (
         await runCli(["token", "--station", "only-*", "--action", "produce"], cli.env)
       ).stdout.trim();
@@ -63,7 +63,7 @@ describe("stationgate", () => {
       expect(other.code).toBe(4);
     });
 
-    it("ends with 4 for a wrong credential, on every way of giving one", async () => {
+    it("exits with 4 for a wrong credential, in whatever way it is given", async () => {
       const wrong = await cli.file("wrong", "wrong\n");
       const url = { STATIONGATE_URL: cli.gateway.url };
       const produce = ["produce", station, "x"];
@@ -93,31 +93,31 @@ describe("stationgate", () => {
     it("creates, shows, pauses, resumes, restarts and deletes", async () => {
       const name = uniqueName("crm");
       const one = await cli.file("one.json", JSON.stringify(definition(name)));
-      const say = async (...args: string[]): Promise<string> => {
+      const runConnectors = async (...args: string[]): Promise<string> => {
         const { code, stdout, stderr } = await runCli(["connectors", ...args], cli.env);
         expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
         return stdout;
       };
-      expect(await say("create", one)).toBe(`${name}: created\n`);
-      expect(await say("apply", one)).toBe(`${name}: changed\n`);
-      expect(await say("list")).toBe(`${name}  RUNNING\n`);
-      expect(await say("show", name)).toContain("topics: deliveries\n");
+      expect(await runConnectors("create", one)).toBe(`${name}: created\n`);
+      expect(await runConnectors("apply", one)).toBe(`${name}: changed\n`);
+      expect(await runConnectors("list")).toBe(`${name}  RUNNING\n`);
+      expect(await runConnectors("show", name)).toContain("topics: deliveries\n");
       await runCli(["produce", "deliveries", '{"for":"the sink"}'], cli.env);
       await sink.received(1);
-      expect(await say("pause", name)).toBe(`${name}: paused\n`);
-      expect(await say("status", name)).toBe(`${name}  PAUSED\n`);
-      expect(await say("resume", name)).toBe(`${name}: resumed\n`);
-      expect(await say("restart", name)).toBe(`${name}: restarted\n`);
-      expect(JSON.parse(await say("status", name, "--json"))).toMatchObject({
+      expect(await runConnectors("pause", name)).toBe(`${name}: paused\n`);
+      expect(await runConnectors("status", name)).toBe(`${name}  PAUSED\n`);
+      expect(await runConnectors("resume", name)).toBe(`${name}: resumed\n`);
+      expect(await runConnectors("restart", name)).toBe(`${name}: restarted\n`);
+      expect(JSON.parse(await runConnectors("status", name, "--json"))).toMatchObject({
         name,
         connector: { state: "RUNNING" },
       });
-      expect(await say("stop", name)).toBe(`${name}: stopped\n`);
-      expect(JSON.parse(await say("delete", name, "--json"))).toEqual({ name, status: "deleted" });
-      expect(await say("list", "--json")).toBe("[]\n");
+      expect(await runConnectors("stop", name)).toBe(`${name}: stopped\n`);
+      expect(JSON.parse(await runConnectors("delete", name, "--json"))).toEqual({ name, status: "deleted" });
+      expect(await runConnectors("list", "--json")).toBe("[]\n");
     });
 
-    it("applies a list from YAML, and says which is refused", async () => {
+    it("applies a list from YAML, and reports which connector is refused", async () => {
       const name = uniqueName("many");
       const many = await cli.file(
         "many.yaml",
@@ -136,7 +136,7 @@ describe("stationgate", () => {
       expect((await runCli(["connectors", "delete", name], cli.env)).code).toBe(0);
     });
 
-    it("replays dead letters until none is left", async () => {
+    it("replays all dead letters", async () => {
       const name = uniqueName("letters");
       const letters = uniqueName("given-up");
       sink.answer(() => ({ status: 500, body: '{"retry":true}' }));
@@ -164,7 +164,7 @@ describe("stationgate", () => {
       expect((await runCli(["connectors", "delete", name], cli.env)).code).toBe(0);
     });
 
-    it("ends with 1 for a connector that there isn't, with 4 for a wrong token", async () => {
+    it("exits with 1 for an unknown connector, with 4 for a wrong token", async () => {
       const gone = await runCli(["connectors", "status", "gone"], cli.env);
       expect(gone).toMatchObject({ code: 1, stdout: "" });
       expect(gone.stderr).toContain("(404)");
@@ -200,7 +200,7 @@ describe("stationgate", () => {
       });
     });
 
-    it("ends with 3 at once where nobody listens, and with 2 for what it can't understand", async () => {
+    it("exits with 3 at once if the gateway can't be reached, and with 2 for invalid arguments", async () => {
       const nobody = { STATIONGATE_URL: "http://127.0.0.1:2", STATIONGATE_TOKEN: "x" };
       expect((await runCli(["produce", station, "x"], nobody)).code).toBe(3);
       expect((await runCli(["produce", station, "-"], nobody, "{}\n")).code).toBe(3);
@@ -242,7 +242,7 @@ describe("stationgate", () => {
   });
 
   describe("start", () => {
-    it("runs the gateway, whose kept identity the other commands then use", async () => {
+    it("runs the gateway, and the other commands use its stored identity", async () => {
       const home = await mkdtemp(path.join(cli.directory, "home-"));
       const started = startCli(
         ["start"],
@@ -270,7 +270,7 @@ describe("stationgate", () => {
       expect((await started.ended).code).toBe(0);
     });
 
-    it("refuses bad settings as the program itself does", async () => {
+    it("refuses invalid settings as the program itself does", async () => {
       const settings = await cli.file("worse.yaml", "servr: {}\n");
       const { code, stdout, stderr } = await runCli(["start", "--config", settings]);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -278,7 +278,7 @@ describe("stationgate", () => {
     });
   });
 
-  it("is what npx runs in the repository", async () => {
+  it("runs with npx in the repository", async () => {
     const { stdout } = await run("npx", ["stationgate", "--help"]);
     expect(stdout).toContain("Usage: stationgate");
   });

@@ -1,4 +1,4 @@
-/** Connectors with the real program: what they promise of order, retries and offsets, with the time of each request. */
+/** Connectors with the real program: order, retries and offsets, with the time of each request. */
 import {
   admin,
   createConnector,
@@ -19,7 +19,7 @@ interface Event {
 
 const eventOf = ({ body }: { readonly body: string }): Event => JSON.parse(body) as Event;
 
-/** Requests for each record, in the order of its partition's offsets; fails where the order was not kept. */
+/** The requests for each record. */
 const byRecord = (all: readonly Delivered[]): ReadonlyMap<string, readonly Delivered[]> => {
   const records = new Map<string, Delivered[]>();
   for (const request of all) {
@@ -29,7 +29,7 @@ const byRecord = (all: readonly Delivered[]): ReadonlyMap<string, readonly Deliv
   return records;
 };
 
-/** First deliveries of every partition come in the order of its offsets, without a gap. */
+/** Expects the first deliveries of each partition in the order of its offsets, without a gap. */
 const expectOrder = (all: readonly Delivered[]): void => {
   for (const partition of new Set(all.map((request) => request.partition))) {
     const firsts = [...byRecord(all).values()]
@@ -55,13 +55,13 @@ const suite = (broker: BrokerUnderTest): void => {
   }, 60_000);
 
   afterEach(async () => {
-    // A Kafka outlives the test, and the next gateway would go on with this connector.
+    // Kafka outlives the test, and the next gateway would run this connector.
     await admin(gateway, "DELETE", `/connectors/${topic}`);
     await gateway[Symbol.asyncDispose]();
     await sink.close();
   });
 
-  it("retries on its schedule, holds back what comes after it, and sends nothing twice", async () => {
+  it("retry a record on its schedule, hold back the next records, and send no other record twice", async () => {
     sink.answer((request) => (eventOf(request).n === 1 && bodiesOf(1).length < 3 ? RETRY : DONE));
     const bodiesOf = (n: number): readonly Delivered[] =>
       delivered(sink).filter((one) => eventOf(one).n === n);
@@ -79,7 +79,7 @@ const suite = (broker: BrokerUnderTest): void => {
     expect(new Set(bodiesOf(1).map(({ id }) => id)).size).toBe(1);
   }, 60_000);
 
-  it("delivers the other partition meanwhile, and nothing at all while it is paused", async () => {
+  it("deliver the other partition during a retry, and nothing while they are paused", async () => {
     const keys = Array.from({ length: 20 }, (_, index) => `key${index}`);
     await createConnector(gateway, topic, { sink, topic, "retry.backoff.sec": "2" });
     await produceBatch(
@@ -108,7 +108,7 @@ const suite = (broker: BrokerUnderTest): void => {
     expect([...byRecord(delivered(sink)).values()].filter((requests) => requests.length > 1)).toHaveLength(1);
   }, 60_000);
 
-  it("after kill -9 loses nothing, keeps the order, and repeats little, with the same ids", async () => {
+  it("lose no record after kill -9, keep the order, and repeat few records with the same ids", async () => {
     sink.answer(() => ({ ...(DONE as object), delayMs: 2 }));
     await createConnector(gateway, topic, { sink, topic, "tasks.max": 2 });
     const events = Array.from({ length: 3000 }, (_, n) => ({ key: `key${n % 50}`, n }));
@@ -123,14 +123,14 @@ const suite = (broker: BrokerUnderTest): void => {
     expectOrder(delivered(sink));
 
     expect(records).toHaveLength(events.length);
-    // At most what was finished in the second before, at the pace of this sink.
+    // At most the records that were finished in the second before, at the speed of this sink.
     expect(repeated.length).toBeLessThan(Math.min(before, 1000));
     for (const requests of repeated) {
       expect(new Set(requests.map(({ id }) => id)).size).toBe(1);
     }
   }, 120_000);
 
-  it("keeps connectors and their target state over a restart", async () => {
+  it("keep their target state over a restart", async () => {
     await createConnector(gateway, topic, { sink, topic });
     await admin(gateway, "PUT", `/connectors/${topic}/pause`);
     await gateway.stop();
@@ -171,7 +171,7 @@ describeKafkaApart("connectors on several pods", (kafka) => {
     await sink.close();
   });
 
-  it("take over from one that is killed, and share with one that joins", async () => {
+  it("take over the partitions of a killed pod, and share them with a new pod", async () => {
     const first = await startPod();
     const second = await startPod();
     sink.answer(() => ({ ...(DONE as object), delayMs: 5 }));

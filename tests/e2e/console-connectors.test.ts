@@ -141,7 +141,7 @@ describeBrowser("the console's connector form", () => {
     expect(sink.requests.at(-1)?.headers["webhook-signature"]).toMatch(/^v1,/);
   });
 
-  it("takes a configuration of Kafka Connect as JSON, and says what is wrong with the text", async () => {
+  it("accepts a configuration of Kafka Connect as JSON, and reports invalid text", async () => {
     await open("create");
     await page.getByText("Configuration as JSON").click();
     await page.getByLabel("JSON", { exact: true }).fill("{");

@@ -1,4 +1,4 @@
-/** The console as an operator uses it: a real Chromium, the real program, the embedded log, a real endpoint. */
+/** The console in Chromium, with the real program, the embedded log and a real endpoint. */
 import { jest } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { describeBrowser, launchBrowser } from "../support/browser.ts";
@@ -58,13 +58,13 @@ describeBrowser("the console", () => {
     await context.close();
   });
 
-  /** Nothing broke the page's policy or failed in it, and nothing of an event ran. */
+  /** Expects no violation of the page's policy, no error, and no script of an event. */
   const expectClean = async (): Promise<void> => {
     expect(complaints).toEqual([]);
     expect(await page.evaluate("window.hacked")).toBeUndefined();
   };
 
-  it("lets in who has the token, and out again", async () => {
+  it("signs an operator in with the token, and out again", async () => {
     const answer = await page.goto(`${gateway.adminUrl}/`);
     expect(answer?.status()).toBe(401);
     await page.getByLabel("The operators’ token").fill("wrong");
@@ -83,26 +83,26 @@ describeBrowser("the console", () => {
     await page.getByLabel("The operators’ token").waitFor();
   });
 
-  it("lets operators in where nobody else signs in, and there are no token secrets", async () => {
+  it("signs operators in without accounts and token secrets", async () => {
     await using bare = await startGateway({ settings: { auth: {} } });
     await signIn(page, bare);
     await page.reload();
     await page.getByRole("heading", { name: "Stations" }).waitFor();
-    // Its views go on asking, and would complain of a gateway that has gone.
+    // The open page would report errors after the gateway has stopped.
     await page.goto("about:blank");
   });
 
-  it("needs no script for its door", async () => {
+  it("signs in without JavaScript", async () => {
     const scriptless = await browser.newContext({ javaScriptEnabled: false });
-    const door = await scriptless.newPage();
-    await door.goto(gateway.adminUrl);
-    await door.getByLabel("The operators’ token").fill(ADMIN_TOKEN);
-    await door.getByRole("button", { name: "Sign in" }).click();
-    await door.getByText("This page needs JavaScript.").waitFor();
+    const signInPage = await scriptless.newPage();
+    await signInPage.goto(gateway.adminUrl);
+    await signInPage.getByLabel("The operators’ token").fill(ADMIN_TOKEN);
+    await signInPage.getByRole("button", { name: "Sign in" }).click();
+    await signInPage.getByText("This page needs JavaScript.").waitFor();
     await scriptless.close();
   });
 
-  it("shows what comes into a station, as text and nothing else", async () => {
+  it("shows new events of a station as text only", async () => {
     await signIn(page, gateway);
     await page.getByRole("link", { name: "clicks" }).click();
     await page.getByLabel("Contains").fill("onerror");
@@ -127,12 +127,12 @@ describeBrowser("the console", () => {
     await page.getByLabel("Event", { exact: true }).fill("{");
     await page.getByRole("button", { name: "Produce" }).click();
     await page.getByText("Not stored: Invalid JSON (JSON_INVALID)").waitFor();
-    // The browser's own note of the answer 400.
+    // The browser reports the 400 as an error.
     expect(complaints).toHaveLength(1);
     complaints = [];
   });
 
-  it("goes on with a tail in which a record can't be shown, or has a time that no calendar has", async () => {
+  it("continues a tail after a record that can't be shown or has an invalid time", async () => {
     const text = (value: string) => ({
       encoding: "utf-8",
       text: value,
@@ -141,15 +141,15 @@ describeBrowser("the console", () => {
     });
     const record = (offset: string, timestamp: number, value: unknown) =>
       `event: record\ndata: ${JSON.stringify({ partition: 0, offset, timestamp, key: null, value, headers: [] })}\n\n`;
-    let asked = 0;
+    let requests = 0;
     await page.route("**/stations/clicks/tail?*", async (route) => {
-      asked += 1;
+      requests += 1;
       const body =
         "event: open\ndata: {}\n\n" +
         record("0", Number.MAX_SAFE_INTEGER, text("first")) +
         record("1", 1, {}) +
         record("2", 1, text("[".repeat(30_000) + "]".repeat(30_000)));
-      await (asked === 1 ? route.fulfill({ contentType: "text/event-stream", body }) : route.abort());
+      await (requests === 1 ? route.fulfill({ contentType: "text/event-stream", body }) : route.abort());
     });
     await signIn(page, gateway);
     await page.getByRole("link", { name: "clicks" }).click();
@@ -163,7 +163,7 @@ describeBrowser("the console", () => {
     complaints = [];
   });
 
-  it("decodes protobuf, and counts what each station is told", async () => {
+  it("decodes protobuf, and counts the events of each station", async () => {
     await produceBatch(gateway, "trades", [{ tradeId: "t-1", side: "BUY", notional: "9007199254740993" }]);
     await signIn(page, gateway);
     const row = page.getByRole("row").filter({ has: page.getByRole("link", { name: "trades" }) });
@@ -185,7 +185,7 @@ describeBrowser("the console", () => {
     });
   });
 
-  it("shows why a connector fails, pauses it, resumes it and replays what it gave up", async () => {
+  it("shows why a connector fails, pauses it, resumes it and replays its dead letters", async () => {
     sink.answer(({ body }) => (body.includes("poison") ? { status: 500, body: HOSTILE } : DONE));
     await createConnector(gateway, "crm", {
       sink,
@@ -219,14 +219,14 @@ describeBrowser("the console", () => {
     expect(sink.bodies.at(-1)).toBe('{"n":"poison"}');
   });
 
-  it("is worked by the keyboard alone", async () => {
+  it("can be used with the keyboard alone", async () => {
     await page.goto(gateway.adminUrl);
     await page.locator("input:focus").waitFor();
     await page.keyboard.type(ADMIN_TOKEN);
     await page.keyboard.press("Enter");
     await page.getByRole("link", { name: "clicks" }).waitFor();
 
-    /** Goes on with Tab until that is focused; fails where it never is. */
+    /** Presses Tab until the element with this label has the focus. Throws if it never gets it. */
     const tabTo = async (name: string): Promise<void> => {
       for (let presses = 0; presses < 60; presses += 1) {
         await page.keyboard.press("Tab");
@@ -256,7 +256,7 @@ describeBrowser("the console", () => {
     await records().filter({ hasText: "keyboard" }).waitFor();
   });
 
-  it("is dark where the system is, and says how the broker is", async () => {
+  it("follows the system's dark mode, and shows the state of the broker", async () => {
     const backgrounds: unknown[] = [];
     for (const colorScheme of ["light", "dark"] as const) {
       await context.close();
@@ -280,21 +280,21 @@ describeBrowser("the console", () => {
     }
   });
 
-  it("tells of an outage, and what it is an outage of", async () => {
-    await using away = await startGateway({
+  it("shows an outage of the broker", async () => {
+    await using offline = await startGateway({
       settings: { broker: { type: "kafka", kafka: { brokers: ["127.0.0.1:1"] } } },
     });
-    await signIn(page, away);
+    await signIn(page, offline);
     await page.getByRole("alert").getByText("The broker can’t be reached.").waitFor();
-    await page.goto(`${away.adminUrl}/#/health`);
+    await page.goto(`${offline.adminUrl}/#/health`);
     await page.getByText("127.0.0.1:1").waitFor();
     await page.getByText("unknown").waitFor();
     await page.getByRole("status").getByText("not ready: The broker can’t be reached.").waitFor();
-    // The browser's own notes of the answers 503.
+    // The browser reports each 503 as an error.
     complaints = complaints.filter((text) => !text.includes("503 (Service Unavailable)"));
   });
 
-  it("shows what there is where a role is alone", async () => {
+  it("shows only the pages of the process's role", async () => {
     const only = (role: string) => startGateway({ settings: { roles: [role] } });
     const [ingest, delivery] = await Promise.all([only("ingest"), only("delivery")]);
     try {
@@ -302,7 +302,7 @@ describeBrowser("the console", () => {
         [ingest, ["Stations", "Health"], 1],
         [delivery, ["Stations", "Connectors", "Health"], 0],
       ] as const) {
-        // Cookies know no ports, and a session of one process is taken by every other of the same settings.
+        // Cookies don't depend on the port, and processes with the same settings accept each other's sessions.
         if (gateway === ingest) await signIn(page, gateway);
         else await page.goto(gateway.adminUrl);
         await page.getByRole("heading", { name: "Stations" }).waitFor();

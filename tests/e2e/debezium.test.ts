@@ -1,4 +1,4 @@
-/** Debezium Server's HTTP sink, configured as the guide says, against the real program. */
+/** Debezium Server's HTTP sink with the guide's configuration, against the real program. */
 import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createDebeziumSink, parseProperties, type DebeziumSink } from "../support/debezium.ts";
@@ -17,7 +17,7 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
   let station: string;
   let gateway: Gateway;
   let sink: DebeziumSink;
-  /** What the sink's clock is ahead. */
+  /** Milliseconds by which the sink's clock is ahead. */
   let ahead = 0;
 
   const settings = (brokerSettings: Record<string, unknown>, ports: { public: number; admin: number }) => ({
@@ -45,9 +45,9 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
     autoCreateStations: false,
   });
 
-  const heard = new EventEmitter();
+  const exchanges = new EventEmitter();
 
-  /** The sink of the guide, with this gateway's address and a shorter pause between attempts. */
+  /** The sink of the guide, with this gateway's address and shorter pauses between attempts. */
   const sinkOf = (url: string, more: Record<string, string> = {}, refreshPath?: string): DebeziumSink =>
     createDebeziumSink({
       ...(refreshPath !== undefined && { refreshPath }),
@@ -60,7 +60,7 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
         ...more,
       },
       now: () => Date.now() + ahead,
-      heard: ({ outcome }) => heard.emit(String(outcome)),
+      heard: ({ outcome }) => exchanges.emit(String(outcome)),
     });
 
   beforeEach(() => {
@@ -80,17 +80,20 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
   const idOf = (value: Buffer): number =>
     (JSON.parse(value.toString()) as { payload: { after: { id: number } } }).payload.after.id;
 
-  it("stores 1,000 events in order over an outage of the broker, a refresh, a kill and a restart", async () => {
+  it("sends 1,000 events in order over an outage of the broker, a refresh, a kill -9 and a restart", async () => {
     const ports = { public: await freePort(), admin: await freePort() };
-    const nowhere = `127.0.0.1:${await freePort()}`;
-    const away = { type: "kafka", kafka: { brokers: [nowhere], deliveryTimeout: "200ms" } };
-    gateway = await startGateway({ settings: settings(away, ports) });
+    const unusedAddress = `127.0.0.1:${await freePort()}`;
+    const unavailableBroker = {
+      type: "kafka",
+      kafka: { brokers: [unusedAddress], deliveryTimeout: "200ms" },
+    };
+    gateway = await startGateway({ settings: settings(unavailableBroker, ports) });
     sink = sinkOf(gateway.url);
     const { directory } = gateway;
 
-    /** Ends the gateway, and starts it again once the sink has noticed. */
+    /** Stops the gateway, and starts it again once a request of the sink has failed. */
     const interrupt = async (signal: NodeJS.Signals): Promise<void> => {
-      const unreachable = once(heard, "ECONNREFUSED");
+      const unreachable = once(exchanges, "ECONNREFUSED");
       await gateway.stop(signal);
       await unreachable;
       gateway = await startGateway({ directory, settings: settings(broker.settings(), ports) });
@@ -99,16 +102,16 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
       for (let id = 0; id < EVENTS; id++) {
         if (id === 300) ahead = 0.95 * 60 * MINUTE;
         await sink.send({ value: event(id) });
-        heard.emit(`event ${id}`);
+        exchanges.emit(`event ${id}`);
       }
     };
-    const unavailable = once(heard, "503");
+    const unavailable = once(exchanges, "503");
     const produced = produce();
     await unavailable;
     await interrupt("SIGTERM");
-    await once(heard, "event 500");
+    await once(exchanges, "event 500");
     await interrupt("SIGKILL");
-    await once(heard, "event 700");
+    await once(exchanges, "event 700");
     await interrupt("SIGTERM");
     await produced;
 
@@ -122,7 +125,7 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
     expect([...new Set(ids)]).toEqual(Array.from({ length: EVENTS }, (_, id) => id));
   }, 120_000);
 
-  it("answers the refresh that Debezium 2.7 and 3.0 send to /auth/authenticate", async () => {
+  it("can refresh with /auth/authenticate, as Debezium 2.7 and 3.0 do", async () => {
     const ports = { public: await freePort(), admin: await freePort() };
     gateway = await startGateway({ settings: settings(broker.settings(), ports) });
     sink = sinkOf(gateway.url, {}, "auth/authenticate");
@@ -133,7 +136,7 @@ describeOnEachBroker("Debezium Server's HTTP sink", (broker) => {
     expect((await broker.readAll(gateway, station)).map(({ value }) => idOf(value))).toEqual([0, 1]);
   }, 60_000);
 
-  it("stores CloudEvents with Debezium's headers", async () => {
+  it("sends CloudEvents with Debezium's headers", async () => {
     const ports = { public: await freePort(), admin: await freePort() };
     gateway = await startGateway({ settings: settings(broker.settings(), ports) });
     sink = sinkOf(gateway.url, { "debezium.format.value": "cloudevents" });

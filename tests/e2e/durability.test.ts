@@ -1,4 +1,4 @@
-/** What was acknowledged is there after the process was killed; nothing acknowledged is lost in a shutdown. */
+/** Acknowledged events survive kill -9 and a shutdown. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { uniqueName } from "../support/kafka/describe.ts";
@@ -8,7 +8,7 @@ import { describeOnEachBroker } from "../support/each-broker.ts";
 const CLIENTS = 64;
 const ENOUGH = 3000;
 
-describeOnEachBroker("durability", (broker) => {
+describeOnEachBroker("a gateway under load", (broker) => {
   const idsOf = async (gateway: Gateway, station: string): Promise<Set<string>> =>
     new Set(
       (await broker.readAll(gateway, station)).map(
@@ -21,7 +21,7 @@ describeOnEachBroker("durability", (broker) => {
     return report.acknowledged.filter((id) => !stored.has(id));
   };
 
-  it("keeps every acknowledged event when the process is killed under load", async () => {
+  it("keeps each acknowledged event over kill -9", async () => {
     const station = uniqueName("killed");
     const first = await startGateway({ settings: { broker: broker.settings() } });
     const load = startLoad({ url: first.url, token: await signIn(first), station, clients: CLIENTS });
@@ -34,7 +34,7 @@ describeOnEachBroker("durability", (broker) => {
     await second[Symbol.asyncDispose]();
   }, 120_000);
 
-  it("ends with 0 on SIGTERM under load: no request reset, nothing acknowledged lost", async () => {
+  it("exits with 0 on SIGTERM without resetting a request or losing an acknowledged event", async () => {
     const station = uniqueName("stopped");
     const first = await startGateway({ settings: { broker: broker.settings() } });
     const load = startLoad({ url: first.url, token: await signIn(first), station, clients: CLIENTS });
@@ -43,13 +43,13 @@ describeOnEachBroker("durability", (broker) => {
     const report = await load.stop();
     const second = await first.restart();
     expect(exitCode).toBe(0);
-    // A client that comes after the end finds the port closed; whoever was connected got an answer.
+    // A later client finds the port closed. Each connected client got an answer.
     expect([...report.broken.keys()].filter((code) => code !== "ECONNREFUSED")).toEqual([]);
     expect(await lost(second, station, report)).toEqual([]);
     await second[Symbol.asyncDispose]();
   }, 120_000);
 
-  it("is not ready while it shuts down", async () => {
+  it("is not ready during its shutdown", async () => {
     const gateway = await startGateway({ settings: { broker: broker.settings() } });
     const ready = async (): Promise<number> => (await fetch(`${gateway.url}/readyz`)).status;
     while ((await ready()) !== 200) await sleep(50);

@@ -1,4 +1,4 @@
-/** The event service with the real program: settings as an Anchor Platform has them, crashes, a thousand clients. */
+/** The event service with the real program: the settings of an Anchor Platform, crashes, and a thousand clients. */
 import { spawn } from "node:child_process";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,7 @@ const eventOf = (transaction: Transaction) => ({
   transaction: { ...transaction, sep: "24" },
 });
 
-/** Each transaction has three events, one after the other. */
+/** Each transaction has three consecutive events. */
 const events = (count: number) =>
   Array.from({ length: count }, (_, n) => eventOf({ id: `t${Math.floor(n / 3)}`, n }));
 
@@ -35,7 +35,7 @@ const clientOf = (sink: HttpSink, name: string) => ({
   callback_urls: { sep24: `${sink.url}/${name}` },
 });
 
-/** What an Anchor Platform's environment says; secrets stand in no file. */
+/** The secrets in an Anchor Platform's environment. They are in no file. */
 const SECRETS = { SECRET_SEP10_SIGNING_SEED: VECTORS.stellarSignature.seed };
 
 const environmentOf = (sink: HttpSink, topic: string): Record<string, string> => ({
@@ -66,7 +66,7 @@ const requestsTo = (sink: HttpSink, url: string) => sink.requests.filter((reques
 
 const numberOf = (body: string): number => Number(/"n":(\d+)/.exec(body)?.[1]);
 
-/** First deliveries of each transaction come in its own order, and none is missing. */
+/** Expects the first deliveries of each transaction in order, without a gap. */
 const expectAllInOrder = (bodies: readonly string[], count: number): void => {
   const firsts = [...new Set(bodies.map(numberOf))];
   const inOrder = [...firsts].sort(
@@ -102,7 +102,7 @@ describeOnEachBroker("the event service", (broker) => {
     ["environment", () => ({ settings: settings(), env: environmentOf(sink, topic) })],
     ["settings file", () => ({ settings: settings(fileOf(sink, topic)), env: SECRETS })],
   ])(
-    "started by its %s tells the business server and the client, signed",
+    "with settings in the %s sends signed callbacks to the business server and the client",
     async (_, options) => {
       gateway = await startGateway(options());
       await produceBatch(gateway, "events", events(3));
@@ -123,7 +123,7 @@ describeOnEachBroker("the event service", (broker) => {
     60_000,
   );
 
-  it("after kill -9 skips nothing, keeps each transaction's order, and repeats with the same ids", async () => {
+  it("skips no event after kill -9, keeps each transaction's order, and repeats events with the same ids", async () => {
     const count = 600;
     sink.answer(() => ({ status: 200, delayMs: 2 }));
     gateway = await startGateway({ settings: settings(), env: environmentOf(sink, topic) });
@@ -149,7 +149,7 @@ describeOnEachBroker("the event service", (broker) => {
     }
   }, 120_000);
 
-  it("follows 307 and 308 within the host, and takes them for failures that lead elsewhere", async () => {
+  it("follows 307 and 308 within the host, and treats redirects to other hosts as failures", async () => {
     const elsewhere = await startHttpSink(() => ({ status: 200 }));
     const moved = (to: string, status = 307) => ({ status, headers: { location: to } });
     sink.answer(({ url, body }) => {
@@ -159,7 +159,7 @@ describeOnEachBroker("the event service", (broker) => {
     });
     gateway = await startGateway({ settings: settings(), env: environmentOf(sink, topic) });
     await produceBatch(gateway, "events", events(2));
-    // Three attempts for the first event's client; then the second event, which is moved once for either receiver.
+    // The client of the first event gets three attempts. The second event is redirected once for each receiver.
     await sink.until(() => requestsTo(sink, "/wallet/here").length === 1);
     await sink.until(() => requestsTo(sink, "/business").length === 2);
     await gateway.stop();
@@ -179,7 +179,7 @@ describeOnEachBroker("the event service", (broker) => {
     );
   }, 60_000);
 
-  it("goes on over events that are none", async () => {
+  it("skips records that are not events", async () => {
     gateway = await startGateway({ settings: settings(), env: environmentOf(sink, topic) });
     await produceBatch(gateway, "events", [
       { type: "surprise", id: "e", transaction: { id: "t0" } },
@@ -196,7 +196,7 @@ describeOnEachBroker("the event service", (broker) => {
   }, 60_000);
 });
 
-/** Open sockets of a process, and its resident memory in MiB. */
+/** Number of open sockets of a process, and its resident memory in MiB. */
 const footprintOf = async (pid: number): Promise<{ sockets: number; resident: number }> => {
   const descriptors = await readdir(`/proc/${pid}/fd`);
   const targets = await Promise.all(
@@ -209,7 +209,7 @@ const footprintOf = async (pid: number): Promise<{ sockets: number; resident: nu
   };
 };
 
-describeKafka("the event service takes over", (kafka) => {
+describeKafka("the event service continues", (kafka) => {
   const COUNT = 400;
   let admin: Admin;
   let producer: Producer;
@@ -224,15 +224,15 @@ describeKafka("the event service takes over", (kafka) => {
     producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await Promise.all([admin.connect(), producer.connect()]);
     await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
-    await tell(0, COUNT);
+    await writeEvents(0, COUNT);
   });
 
   afterEach(async () => {
     await Promise.all([admin.disconnect(), producer.disconnect(), sink.close()]);
   });
 
-  /** All keys are in the topic before the process that is killed reads it, so that offsets name events. */
-  const tell = (from: number, count: number) =>
+  /** Writes one event for each transaction from `from` on. */
+  const writeEvents = (from: number, count: number) =>
     producer.send({
       topic,
       messages: Array.from({ length: count }, (_, index) => ({
@@ -241,8 +241,8 @@ describeKafka("the event service takes over", (kafka) => {
       })),
     });
 
-  /** Reads in this group, commits event by event, and is killed half way. */
-  const killedHalfWay = async (groupId: string): Promise<void> => {
+  /** Runs a reader in this group that commits each event, and kills it after half of the events. */
+  const runAndKillReader = async (groupId: string): Promise<void> => {
     const script = fileURLToPath(new URL("../support/kafka/committing-reader.mjs", import.meta.url));
     const reader = spawn(process.execPath, [script, kafka.brokers.join(","), topic, groupId], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -254,7 +254,7 @@ describeKafka("the event service takes over", (kafka) => {
     }
   };
 
-  /** Events that the group has committed: `partition` and the offset after the last of them. */
+  /** The group's committed offset of each partition. */
   const positionsOf = async (groupId: string) => {
     const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
     return new Map(
@@ -286,10 +286,10 @@ describeKafka("the event service takes over", (kafka) => {
     ["the original", "wallet.example,app.wallet.example"],
     ["an earlier Stationgate", "wallet"],
   ])(
-    "from %s that was killed half way, at the event after its last commit: none twice, none left out",
+    "at the last commit of %s that was killed, without repeating or missing an event",
     async (_, name) => {
       const group = `group-client-status-callback-${name}`;
-      await killedHalfWay(group);
+      await runAndKillReader(group);
       const before = await positionsOf(group);
       const left = COUNT - sum(before.values());
       await using gateway = await gatewayFor(sink);
@@ -300,10 +300,10 @@ describeKafka("the event service takes over", (kafka) => {
       expect(left).toBeLessThanOrEqual(COUNT / 2);
       expect(sink.requests).toHaveLength(left);
       expect(new Set(sink.bodies.map(numberOf)).size).toBe(left);
-      // With the same number of events in all, what it sent is what was not committed.
+      // The total number of events is the same, so it sent exactly the uncommitted events.
       expect(await positionsOf(group)).toStrictEqual(await lengths());
 
-      await tell(COUNT, 3);
+      await writeEvents(COUNT, 3);
       await using again = await gateway.restart();
       await sink.received(left + 3);
       await again.stop();
@@ -325,21 +325,21 @@ describeKafka("the event service of a thousand clients", (kafka) => {
     await sink.close();
   });
 
-  it("on a Kafka of its own holds few connections, tells each client its own, and remembers each one's position", async () => {
+  it("has few connections, sends each client its own events, and keeps each client's position", async () => {
     sink = await startHttpSink(() => ({ status: 200 }));
     const topic = uniqueName("TRANSACTION");
     const run = uniqueName("wallet");
-    const names = Array.from({ length: COUNT }, (_, index) => `${run}-${index}`);
+    const clientNames = Array.from({ length: COUNT }, (_, index) => `${run}-${index}`);
     const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
     const admin = client.admin();
     await admin.connect();
     await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] });
     const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await producer.connect();
-    const tell = (named: readonly string[], from: number) =>
+    const writeEvents = (recipients: readonly string[], from: number) =>
       producer.send({
         topic,
-        messages: named.map((name, index) => ({
+        messages: recipients.map((name, index) => ({
           key: name,
           value: JSON.stringify(eventOf({ id: name, n: from + index, client_name: name })),
         })),
@@ -350,9 +350,11 @@ describeKafka("the event service of a thousand clients", (kafka) => {
       EVENTS_QUEUE_KAFKA_TOPIC: topic,
       EVENT_PROCESSOR_CLIENT_STATUS_CALLBACK_BODIES: "platform",
     };
-    const settings = { eventService: { clients: { value: names.map((name) => clientOf(sink, name)) } } };
+    const settings = {
+      eventService: { clients: { value: clientNames.map((name) => clientOf(sink, name)) } },
+    };
 
-    await tell(names.slice(0, 10), 0);
+    await writeEvents(clientNames.slice(0, 10), 0);
     gateway = await startGateway({ env, settings });
     pods.push(gateway);
     await sink.received(10);
@@ -361,11 +363,11 @@ describeKafka("the event service of a thousand clients", (kafka) => {
     expect(idle.sockets).toBeLessThan(40);
     expect(idle.resident).toBeLessThan(400);
 
-    await tell(names, 10);
+    await writeEvents(clientNames, 10);
     await sink.received(10 + COUNT);
     await gateway.stop();
     const positions = await Promise.all(
-      names
+      clientNames
         .slice(0, 20)
         .map((name) =>
           admin.fetchOffsets({ groupId: `group-client-status-callback-${name}.example`, topics: [topic] }),
@@ -382,7 +384,7 @@ describeKafka("the event service of a thousand clients", (kafka) => {
 
     gateway = await gateway.restart();
     pods.push(gateway);
-    await tell(names.slice(0, 5), 2000);
+    await writeEvents(clientNames.slice(0, 5), 2000);
     await sink.received(15 + COUNT);
 
     expect(new Set(sink.requests.map(({ url, body }) => `${url} ${numberOf(body)}`)).size).toBe(15 + COUNT);

@@ -1,4 +1,4 @@
-/** The first start, with no settings at all: what it prints works when pasted, and the second start remembers. */
+/** The first start without settings. The printed commands work, and the second start has the same account. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, stat } from "node:fs/promises";
@@ -43,7 +43,7 @@ describe("a first start", () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it("prints three lines that sign in, produce and read back; the next start has the same account", async () => {
+  it("prints three commands that sign in, produce and read back, and the next start has the same account", async () => {
     const first = await start(directory);
     const paste = async (line = ""): Promise<unknown> =>
       JSON.parse((await run("bash", ["-c", line])).stdout) as unknown;

@@ -1,10 +1,10 @@
-/** How the real program ends, and what several workers show, where something is slow or frozen. */
+/** The shutdown of the real program with slow clients and frozen workers. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 
 const TIMEOUT = 60_000;
-/** Nothing listens there: the workers serve all that needs no Kafka. */
+/** There is no listener. The workers serve requests that need no Kafka. */
 const NO_KAFKA = { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } };
 const GRACE_MS = 5000;
 
@@ -17,7 +17,7 @@ const workersOf = (gateway: Gateway): readonly number[] =>
     .filter((line) => line.includes('"worker started"'))
     .map((line) => (JSON.parse(line) as { pid: number }).pid);
 
-/** A request whose body lacks its last byte; resolves once it has been read. */
+/** Sends a request with an incomplete body. Resolves once the gateway has read its head. */
 const slowBody = async (url: string, path: string): Promise<Socket> => {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -41,12 +41,12 @@ const closed = async (socket: Socket, since: number): Promise<number> => {
   return performance.now() - since;
 };
 
-describe("an end", () => {
+describe("a shutdown", () => {
   it.each([
     ["one process", { broker: { type: "embedded", embedded: { dir: "./data" } }, server: server({}) }],
     ["two workers", { broker: NO_KAFKA, server: server({ workers: 2 }) }],
   ])(
-    "with a slow body on each listener leaves time for what follows (%s)",
+    "with a slow body on each listener ends well within the grace period (%s)",
     async (_what, settings) => {
       await using gateway = await startGateway({ settings });
       const slow = await Promise.all([
@@ -65,7 +65,7 @@ describe("an end", () => {
   );
 
   it(
-    "with a frozen worker is within the grace period",
+    "with a frozen worker ends within the grace period",
     async () => {
       await using gateway = await startGateway({
         settings: { broker: NO_KAFKA, server: server({ workers: 2 }) },

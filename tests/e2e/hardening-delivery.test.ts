@@ -1,4 +1,4 @@
-/** What deliveries and `/connectors` withstand, with the real program: see the unit tests for each single case. */
+/** Deliveries and `/connectors` under faults, with the real program. The unit tests have the single cases. */
 import { Kafka, logLevel } from "kafkajs";
 import { admin, createConnector, deliverySettings, produceBatch } from "../support/connector-api.ts";
 import { readTopic } from "../support/each-broker.ts";
@@ -32,7 +32,7 @@ const failedTask = async (gateway: Gateway, name: string): Promise<string> => {
 };
 
 describe("an endpoint that closes kept connections without notice", () => {
-  it("gets every record, although the strategy drops what fails", async () => {
+  it("gets each record, although the strategy drops failed records", async () => {
     const topic = uniqueName("kept");
     const endpoint = await startRawEndpoint((socket, { onConnection }) => {
       if (onConnection === 0) socket.write(HTTP_DONE);
@@ -107,7 +107,7 @@ describeKafkaApart("hardened deliveries on Kafka", (kafka) => {
     expect(letter?.value.length).toBeGreaterThan(2 * 1024 * 1024);
   }, 90_000);
 
-  it("fail the task where the dead letter is larger than its topic takes, and keep the position", async () => {
+  it("fail the task if the dead letter is larger than its topic allows, and keep the position", async () => {
     const [gateway] = gateways as [Gateway];
     const letters = `${topic}.small`;
     const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
@@ -127,14 +127,14 @@ describeKafkaApart("hardened deliveries on Kafka", (kafka) => {
     await client.disconnect();
   }, 90_000);
 
-  it("let one of two processes create a name, and show its configuration on both", async () => {
+  it("let one of two processes create a connector, and show its configuration on both", async () => {
     const [one, two] = gateways as [Gateway, Gateway];
     for (let round = 0; round < 10; round += 1) {
-      const configOf = (mine: string) => ({
+      const configOf = (owner: string) => ({
         topics: topic,
         "callback.request.url": sink.url,
         "callback.request.method": "POST",
-        mine,
+        owner,
       });
       const statuses = await Promise.all(
         [one, two].map((gateway, index) =>
@@ -144,7 +144,7 @@ describeKafkaApart("hardened deliveries on Kafka", (kafka) => {
       expect([...statuses].sort()).toStrictEqual([201, 409]);
       const winner = String(statuses.indexOf(201));
       for (const gateway of [one, two]) {
-        expect(await admin(gateway, "GET", `/connectors/${topic}/config`)).toMatchObject({ mine: winner });
+        expect(await admin(gateway, "GET", `/connectors/${topic}/config`)).toMatchObject({ owner: winner });
       }
       const deletions = await Promise.all(
         [one, two].map((gateway) => statusOf(gateway, "DELETE", `/connectors/${topic}`)),
@@ -153,7 +153,7 @@ describeKafkaApart("hardened deliveries on Kafka", (kafka) => {
     }
   }, 120_000);
 
-  it("keep eight changes that are asked for at once", async () => {
+  it("keep eight changes that are made at the same time", async () => {
     const [gateway] = gateways as [Gateway];
     await createConnector(gateway, topic, { sink, topic });
     const keys = Array.from({ length: 8 }, (_, index) => `x.key.${index}`);

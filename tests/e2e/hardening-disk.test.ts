@@ -1,4 +1,4 @@
-/** The real program on a disk that is full: what it answers, what it keeps, and that it goes on when there is room. */
+/** The real program on a full disk: its answers, its records, and its recovery when there is space. */
 import { setTimeout as sleep } from "node:timers/promises";
 import path from "node:path";
 import { describeOnSmallDisks, mountSmallDisk, type SmallDisk } from "../support/disk/small-disk.ts";
@@ -20,7 +20,7 @@ const answerOf = async (response: Response): Promise<Answer> => ({
   body: await response.text(),
 });
 
-describeOnSmallDisks("a gateway whose disk is full", () => {
+describeOnSmallDisks("a gateway with a full disk", () => {
   let disk: SmallDisk;
   let gateway: Gateway;
   let token: string;
@@ -79,7 +79,7 @@ describeOnSmallDisks("a gateway whose disk is full", () => {
     }
   };
 
-  it("answers 503 with Retry-After in each API's shape, is read, lives, and goes on when there is room", async () => {
+  it("answers 503 with Retry-After in the form of each API, can be read, and recovers when there is space", async () => {
     expect((await post("/stations/orders/produce/single", "application/json", '{"id":"a"}')).status).toBe(
       200,
     );
@@ -112,7 +112,7 @@ describeOnSmallDisks("a gateway whose disk is full", () => {
     expect((await readAll("after")).toSorted()).toEqual(["a", "c"]);
   }, 60_000);
 
-  it("loses nothing that it acknowledged under load, through three times without room and a kill", async () => {
+  it("loses no acknowledged event under load with three full disks and a kill -9", async () => {
     await post("/stations/orders/produce/single", "application/json", '{"id":"first"}');
     const load = startLoad({ url: gateway.url, token, station: "orders", clients: 32, persistent: true });
     for (let acknowledged = 500; acknowledged <= 1500; acknowledged += 500) {

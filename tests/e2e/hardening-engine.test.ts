@@ -1,4 +1,4 @@
-/** The reading engine with the real program, under inputs that once cost events, or sent them twice. */
+/** Connectors and the event service with the real program, under faults that once lost events or sent them twice. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel, type Admin } from "kafkajs";
 import { VECTORS } from "../delivery/event-service/vectors.ts";
@@ -14,7 +14,7 @@ import { startGateway, type Gateway } from "../support/gateway.ts";
 import { DONE, RETRY, startHttpSink, type HttpSink } from "../support/http-sink.ts";
 import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
 
-/** How often the sink got each record, by its partition and offset. */
+/** Number of requests for each record, by partition and offset. */
 const countByRecord = (sink: HttpSink): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>();
   for (const { partition, offset } of delivered(sink)) {
@@ -24,14 +24,14 @@ const countByRecord = (sink: HttpSink): ReadonlyMap<string, number> => {
   return counts;
 };
 
-/** Requests beyond the first of each record, but for those of a record that was told to be sent again. */
+/** Number of repeated requests, without those of the record `retried`. */
 const repeated = (sink: HttpSink, retried: string): number =>
   [...countByRecord(sink)].reduce((sum, [id, count]) => (id === retried ? sum : sum + count - 1), 0);
 
 const FINISHED = 500;
 const CONCURRENCY = 16;
-/** Of records that were in flight. */
-const MOST_REPEATED = 40;
+/** Records that may have been in flight. */
+const MAX_REPEATED = 40;
 
 const finishedRecords = (broker: BrokerUnderTest): void => {
   let gateway: Gateway;
@@ -55,7 +55,7 @@ const finishedRecords = (broker: BrokerUnderTest): void => {
     const events = Array.from({ length: FINISHED + 1 }, (_, n) => ({ key: n === 0 ? "waiting" : `k${n}` }));
     await produceBatch(gateway, topic, events);
     await sink.received(FINISHED + 1);
-    // The answers of the last requests are on their way.
+    // Waits for the answers of the last requests.
     await sleep(200);
   }, 60_000);
 
@@ -65,8 +65,8 @@ const finishedRecords = (broker: BrokerUnderTest): void => {
     await sink.close();
   });
 
-  /** A record that comes after all others: once it is there, everything before it has been read. */
-  const last = async (): Promise<void> => {
+  /** Sends a last record, and waits until it is delivered. All records before it have been read then. */
+  const deliverLast = async (): Promise<void> => {
     await produceBatch(gateway, topic, [{ key: "last" }]);
     await sink.until((requests) => requests.some(({ body }) => body.includes('"last"')));
     await sleep(500);
@@ -83,7 +83,7 @@ const finishedRecords = (broker: BrokerUnderTest): void => {
       },
     ],
     [
-      "an orderly stop of the process",
+      "an orderly stop and start of the process",
       async () => {
         await gateway.stop();
         gateway = await gateway.restart();
@@ -93,9 +93,9 @@ const finishedRecords = (broker: BrokerUnderTest): void => {
     "are not sent again after %s while one record waits for its retry",
     async (_, restart) => {
       await restart();
-      await last();
+      await deliverLast();
 
-      expect(repeated(sink, "0@0")).toBeLessThanOrEqual(MOST_REPEATED);
+      expect(repeated(sink, "0@0")).toBeLessThanOrEqual(MAX_REPEATED);
       expect(countByRecord(sink).size).toBe(FINISHED + 2);
     },
     60_000,
@@ -105,7 +105,7 @@ const finishedRecords = (broker: BrokerUnderTest): void => {
 describeOnEachBroker("finished records", finishedRecords, describeKafkaApart);
 
 const PRODUCERS = 12;
-const MOST_OF_FROZEN = 16;
+const MAX_REPEATED_EVENTS = 16;
 
 describeKafkaApart("a connector on Kafka", (kafka) => {
   let client: Kafka;
@@ -146,7 +146,7 @@ describeKafkaApart("a connector on Kafka", (kafka) => {
 
   const bodiesOf = (): readonly string[] => sink.requests.map(({ body }) => body);
 
-  it("delivers no record of an aborted transaction, and its position comes to the end", async () => {
+  it("delivers no record of an aborted transaction, and its position reaches the end", async () => {
     const topic = uniqueName("aborted");
     const gateway = await start([topic]);
     const committed: string[] = [];
@@ -163,7 +163,7 @@ describeKafkaApart("a connector on Kafka", (kafka) => {
         const value = JSON.stringify({ round, index });
         await transaction.send({ topic, messages: [{ value, partition: 0 }] });
       }
-      // Most are aborted, in another order than they began.
+      // Most transactions are aborted, in another order than they began.
       for (const index of [5, 0, 11, 3, 8, 1, 10, 6, 2, 9, 4, 7]) {
         if (index % 4 !== round) {
           await open[index]?.abort();
@@ -182,35 +182,37 @@ describeKafkaApart("a connector on Kafka", (kafka) => {
     expect([...bodiesOf()].sort()).toStrictEqual([...committed].sort());
   }, 120_000);
 
-  it("goes on with one topic while its other one is deleted, and reads that one again once it is created", async () => {
-    const [kept, gone] = [uniqueName("kept"), uniqueName("gone")];
-    const gateway = await start([kept, gone]);
-    await createConnector(gateway, kept, { sink, topic: `${kept},${gone}` });
+  it("continues with one topic while its other topic is deleted, and reads the other topic after its recreation", async () => {
+    const [kept, deleted] = [uniqueName("kept"), uniqueName("deleted")];
+    const gateway = await start([kept, deleted]);
+    await createConnector(gateway, kept, { sink, topic: `${kept},${deleted}` });
     await produceBatch(gateway, kept, [{ n: "kept-1" }]);
-    await produceBatch(gateway, gone, [{ n: "gone-1" }, { n: "gone-2" }]);
+    await produceBatch(gateway, deleted, [{ n: "deleted-1" }, { n: "deleted-2" }]);
     await sink.received(3);
-    await adminClient.deleteTopics({ topics: [gone] });
-    const deleted = Date.now();
+    await adminClient.deleteTopics({ topics: [deleted] });
+    const deletedAt = Date.now();
     await produceBatch(gateway, kept, [{ n: "kept-2" }]);
     await sink.until(() => bodiesOf().some((body) => body.includes("kept-2")));
     await sleep(1000);
     await produceBatch(gateway, kept, [{ n: "kept-3" }]);
     await sink.until(() => bodiesOf().some((body) => body.includes("kept-3")));
 
-    expect(Date.now() - deleted).toBeLessThan(30_000);
+    expect(Date.now() - deletedAt).toBeLessThan(30_000);
 
-    await adminClient.createTopics({ topics: [{ topic: gone, numPartitions: 1 }], waitForLeaders: true });
+    await adminClient.createTopics({ topics: [{ topic: deleted, numPartitions: 1 }], waitForLeaders: true });
     const producer = client.producer();
     await producer.connect();
-    for (const n of ["gone-3", "gone-4"])
-      await producer.send({ topic: gone, messages: [{ value: JSON.stringify({ n }) }] });
+    for (const n of ["deleted-3", "deleted-4"])
+      await producer.send({ topic: deleted, messages: [{ value: JSON.stringify({ n }) }] });
     await producer.disconnect();
-    await sink.until(() => ["gone-3", "gone-4"].every((n) => bodiesOf().some((body) => body.includes(n))));
+    await sink.until(() =>
+      ["deleted-3", "deleted-4"].every((n) => bodiesOf().some((body) => body.includes(n))),
+    );
 
     expect(bodiesOf()).toHaveLength(7);
   }, 120_000);
 
-  it("sends nothing that another process has sent, once it goes on after it was frozen", async () => {
+  it("of a process that was frozen doesn't repeat the records of another process", async () => {
     const topic = uniqueName("frozen");
     const [one, other] = [await start([topic], 4), await start([topic], 4)];
     sink.answer(() => ({ ...DONE, delayMs: 10 }));
@@ -230,15 +232,15 @@ describeKafkaApart("a connector on Kafka", (kafka) => {
     await all(4050);
     await sleep(1000);
 
-    // Sixteen were in flight, and as many had ended and were not stored yet.
-    expect(repeated(sink, "")).toBeLessThanOrEqual(MOST_REPEATED);
+    // Sixteen requests were in flight, and up to as many finished records were not committed yet.
+    expect(repeated(sink, "")).toBeLessThanOrEqual(MAX_REPEATED);
   }, 120_000);
 });
 
 const CLIENTS_GROUP = "group-client-status-callback-lobstr.example";
 
 describeKafkaApart("an event service on Kafka", (kafka) => {
-  it("neither sets a client's position back nor sends again, once it goes on after it was frozen", async () => {
+  it("of a process that was frozen neither decreases a client's position nor repeats events", async () => {
     const topic = uniqueName("events");
     const sink = await startHttpSink(() => ({ status: 200, delayMs: 20 }));
     const client = {
@@ -272,14 +274,14 @@ describeKafkaApart("an event service on Kafka", (kafka) => {
       });
     const all = (count: number): Promise<void> =>
       sink.until((requests) => new Set(requests.map(({ body }) => body)).size === count);
-    const setBack: string[] = [];
+    const decreases: string[] = [];
     let highest = new Map<number, bigint>();
-    const look = async (): Promise<void> => {
+    const checkPositions = async (): Promise<void> => {
       const [offsets] = await adminClient.fetchOffsets({ groupId: CLIENTS_GROUP, topics: [topic] });
       const now = new Map((offsets?.partitions ?? []).map((one) => [one.partition, BigInt(one.offset)]));
       for (const [partition, offset] of highest) {
         const found = now.get(partition) ?? -1n;
-        if (found < offset) setBack.push(`${partition}: ${offset} to ${found}`);
+        if (found < offset) decreases.push(`${partition}: ${offset} to ${found}`);
       }
       highest = now;
     };
@@ -287,16 +289,16 @@ describeKafkaApart("an event service on Kafka", (kafka) => {
     await sink.received(100);
     process.kill(one.pid, "SIGSTOP");
     await produceBatch(other, "events", events(400, 400));
-    const goesOnAt = Date.now() + 20_000;
-    while (Date.now() < goesOnAt) {
-      await look();
+    const thawAt = Date.now() + 20_000;
+    while (Date.now() < thawAt) {
+      await checkPositions();
       await sleep(200);
     }
     await all(800);
     process.kill(one.pid, "SIGCONT");
     const watchedUntil = Date.now() + 8000;
     while (Date.now() < watchedUntil) {
-      await look();
+      await checkPositions();
       await sleep(50);
     }
     await produceBatch(other, "events", events(800, 50));
@@ -304,8 +306,8 @@ describeKafkaApart("an event service on Kafka", (kafka) => {
     await adminClient.disconnect();
     await sink.close();
 
-    expect(setBack).toStrictEqual([]);
-    // Four were in flight, and as many as eight had ended and were not stored yet.
-    expect(sink.requests.length - 850).toBeLessThanOrEqual(MOST_OF_FROZEN);
+    expect(decreases).toStrictEqual([]);
+    // Four requests were in flight, and up to eight finished events were not committed yet.
+    expect(sink.requests.length - 850).toBeLessThanOrEqual(MAX_REPEATED_EVENTS);
   }, 120_000);
 });

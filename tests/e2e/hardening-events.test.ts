@@ -1,4 +1,4 @@
-/** Hostile events against the real program: what others feel of them, and that nothing is stored by mistake. */
+/** Hostile events against the real program. Other clients are served meanwhile, and no event is stored by mistake. */
 import { gzipSync } from "node:zlib";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -42,7 +42,7 @@ const during = async (work: () => Promise<void>): Promise<Strain> => {
   return watch.stop();
 };
 
-/** Twice what is promised: the machine of the tests has others on it. */
+/** Twice the documented limits, because the test machine has other load. */
 const expectLight = ({ delayMs, memoryMiB }: Strain): void => {
   expect(delayMs).toBeLessThan(600);
   expect(memoryMiB).toBeLessThan(150);
@@ -50,7 +50,7 @@ const expectLight = ({ delayMs, memoryMiB }: Strain): void => {
 
 const MILLION = 1_000_000;
 
-it("refuses a stranger's beacon of a million wrong elements before it looks at them", async () => {
+it("refuses a beacon of a million invalid elements for its credential before it reads them", async () => {
   const zipped = gzipSync(`{"token":"x","events":[${"1,".repeat(MILLION)}1]}`);
   const strain = await during(async () => {
     for (let n = 0; n < 5; n++) {
@@ -96,7 +96,7 @@ it.each([
     "application/json",
     400,
   ],
-])("refuses a call of a million: %s", async (...[, path, body, type, status]) => {
+])("refuses a call of a million elements: %s", async (...[, path, body, type, status]) => {
   const strain = await during(async () => {
     const answer = await post(path, gzipSync(body), {
       "x-api-key": KEY,
@@ -109,7 +109,7 @@ it.each([
   expectLight(strain);
 });
 
-it("gives nobody a longer debt than a minute for a call of a browser key", async () => {
+it("limits the Retry-After of a browser key to a minute, however large its call", async () => {
   const headers = { "x-api-key": BROWSER, origin: ORIGIN, "content-type": "application/json" };
   const strain = await during(async () => {
     const large = await post("/stations/s/produce/batch", `[${"{},".repeat(1_390_000)}{}]`, headers);
@@ -124,7 +124,7 @@ it("gives nobody a longer debt than a minute for a call of a browser key", async
   expect(strain.memoryMiB).toBeLessThan(300);
 });
 
-it("answers 100,000 events while others are served", async () => {
+it("stores 100,000 events while other clients are served", async () => {
   const strain = await during(async () => {
     const answer = await post("/stations/many/produce/batch", `[${'{"n":1},'.repeat(99_999)}{"n":1}]`, {
       "x-api-key": KEY,
@@ -135,7 +135,7 @@ it("answers 100,000 events while others are served", async () => {
   expect(strain.delayMs).toBeLessThan(600);
 });
 
-it("stores nothing on a stream once its API key has expired, and says so", async () => {
+it("ends a stream with Unauthorized once its API key has expired", async () => {
   await using other = await startGateway({
     settings: {
       admin: { host: "127.0.0.1", port: 0, token: ADMIN_TOKEN },
@@ -173,7 +173,7 @@ it("stores nothing on a stream once its API key has expired, and says so", async
   });
 }, 60_000);
 
-it("remembers refusals that quote much in few bytes", async () => {
+it("stores refused calls with long error texts in few bytes", async () => {
   const name = "X".repeat(3_900_000);
   const event = JSON.stringify({ specversion: "1.0", id: "1", source: "/s", type: "t", [name]: 1 });
   const strain = await during(async () => {

@@ -1,4 +1,4 @@
-/** What a stranger can send to the public listener with a heap of 320 MiB: others are served meanwhile. */
+/** Attacks of unknown clients on the public listener with a heap of 320 MiB. Other clients are served meanwhile. */
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { gzipSync } from "node:zlib";
@@ -22,7 +22,7 @@ const open = async (): Promise<Socket> => {
   return socket;
 };
 
-it("judges a sign-in's scope of a million elements within its bounds", async () => {
+it("refuses a sign-in with a scope of a million elements within the limits of time and memory", async () => {
   const scope = { stations: new Array<number>(1_000_000).fill(7) };
   const body = gzipSync(JSON.stringify({ username: "root", scope }));
   const strain = await watchStrain(gateway);
@@ -34,7 +34,7 @@ it("judges a sign-in's scope of a million elements within its bounds", async () 
   expect(memoryMiB).toBeLessThan(150);
 }, 60_000);
 
-it("bounds a hundred slow bodies of strangers together", async () => {
+it("limits the total memory of a hundred slow bodies without credential", async () => {
   const token = await signIn(gateway);
   const strain = await watchStrain(gateway);
   const sockets = await Promise.all(Array.from({ length: 100 }, open));
@@ -57,7 +57,7 @@ it("bounds a hundred slow bodies of strangers together", async () => {
   expect(memoryMiB).toBeLessThan(150);
 }, 120_000);
 
-it("reads pipelined requests only as fast as their answers leave", async () => {
+it("reads pipelined requests only as fast as their answers are sent", async () => {
   const socket = await open();
   socket.pause();
   const strain = await watchStrain(gateway);
@@ -69,7 +69,7 @@ it("reads pipelined requests only as fast as their answers leave", async () => {
   expect(memoryMiB).toBeLessThan(90);
 }, 60_000);
 
-/** Opens so many connections, each with that many requests; resolves when all of them have all answers. */
+/** Opens connections and sends `requests` requests on each. Resolves when all answers have come. */
 const flood = async (connections: number, requests: number): Promise<void> => {
   const text = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(requests);
   const sockets = await Promise.all(Array.from({ length: connections }, open));
@@ -91,13 +91,13 @@ const flood = async (connections: number, requests: number): Promise<void> => {
   );
 };
 
-/** All answers of `/healthz` are equally long. */
+/** The length of the first answer. All answers of `/healthz` have the same length. */
 const lengthOfFirst = (chunk: Buffer): number => {
   const end = '{"status":"ok"}';
   return chunk.indexOf(end) + end.length;
 };
 
-it("serves others while a hundred connections send 1,500 requests at once", async () => {
+it("serves other clients while a hundred connections send 1,500 requests each", async () => {
   const strain = await watchStrain(gateway);
   await flood(100, 1500);
   const { delayMs, memoryMiB } = await strain.stop();

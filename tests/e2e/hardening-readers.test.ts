@@ -1,4 +1,4 @@
-/** Readers that would harm others, or lose events, with the real program on both brokers. */
+/** Readers that could harm others or lose events, with the real program on both brokers. */
 import { connect } from "node:net";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,7 +24,7 @@ const bodyOf = ({ group, consumer = "c", count = 40, waitMs = 10_000 }: Wish): s
     batch_max_wait_time_ms: waitMs,
   });
 
-/** One connection, which one worker serves. */
+/** Reads on one connection, which one worker serves. */
 const readOn = async (agent: Agent, url: string, token: string, wish: Wish): Promise<number> => {
   const { statusCode, body } = await agent.request({
     origin: new URL(url).origin,
@@ -72,7 +72,7 @@ const suite = (broker: BrokerUnderTest): void => {
     return messages.map(({ message }) => JSON.parse(message) as { n: number });
   };
 
-  /** Asks, reads the first bytes of the answer and resets the connection. */
+  /** Sends the request, reads the first bytes of the answer and resets the connection. */
   const readAndReset = async (wish: Wish): Promise<void> => {
     const { hostname, port } = new URL(gateway.url);
     const body = bodyOf(wish);
@@ -88,7 +88,7 @@ const suite = (broker: BrokerUnderTest): void => {
     await closed;
   };
 
-  it("gives the events of an answer that was reset in its middle again", async () => {
+  it("get the events of an interrupted answer again", async () => {
     await start();
     const text = "x".repeat(300 * 1024);
     for (let n = 0; n < 40; n += 10)
@@ -98,7 +98,7 @@ const suite = (broker: BrokerUnderTest): void => {
     expect(again.map(({ n }) => n)).toEqual(Array.from({ length: 40 }, (_, n) => n));
   }, 60_000);
 
-  it("holds no more than a bound for sixty groups over large events, and loses none of them", async () => {
+  it("use limited memory for sixty groups with large events, and lose no event", async () => {
     await start();
     const text = "x".repeat(16 * 1024);
     for (let n = 0; n < 1000; n += 100)
@@ -116,13 +116,13 @@ const suite = (broker: BrokerUnderTest): void => {
 
   // The embedded log has one process.
   (broker.kind === "kafka" ? it : it.skip)(
-    "gives a consumer that keeps one of two connections its events within seconds",
+    "get their events within seconds if a consumer keeps one of its two connections",
     async () => {
       await start({ server: { host: "127.0.0.1", port: 0, workers: 2 } });
       const url = `${gateway.url}/stations/${station}/consume/batch`;
       const agents = [new Agent({ connections: 1 }), new Agent({ connections: 1 })] as const;
       const wish = { group: uniqueName("two"), count: 40, waitMs: 1000 };
-      // Each worker has a member; the only partition is one worker's.
+      // Each worker has a member. The only partition is assigned to one of them.
       for (let round = 0; round < 8; round += 1)
         await Promise.all(agents.map((agent) => readOn(agent, url, token, wish)));
       for (const [index, kept] of agents.entries()) {
@@ -139,9 +139,9 @@ const suite = (broker: BrokerUnderTest): void => {
     120_000,
   );
 
-  // On the embedded log nothing deletes a topic.
+  // Topics of the embedded log can't be deleted.
   (broker.kind === "kafka" ? it : it.skip)(
-    "gives a consumer that keeps calling the events of a station that is deleted and created again",
+    "get the events of a station that is deleted and created again",
     async () => {
       await start();
       const client = new Kafka({

@@ -1,4 +1,4 @@
-/** What strangers can do to sign-ins and to the operators' listener of the real program. */
+/** Sign-ins and the operators' listener of the real program under attack by unknown clients. */
 import { hashSecret } from "../../src/auth/secrets.ts";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 
@@ -20,7 +20,7 @@ const signIn = async (
   return answer.status;
 };
 
-describe("a flood of sign-ins with made-up names", () => {
+describe("a flood of sign-ins with unknown names", () => {
   let gateway: Gateway;
   const names = Array.from({ length: 6 }, (_none, index) => `known-${index}`);
 
@@ -40,15 +40,15 @@ describe("a flood of sign-ins with made-up names", () => {
   afterAll(() => gateway[Symbol.asyncDispose]());
 
   it(
-    "delays no right sign-in, and no operator, beyond 5 s",
+    "delays valid sign-ins and operators by at most 5 s",
     async () => {
       const flooding = new AbortController();
       const statuses = new Set<number>();
-      const stranger = async (id: number): Promise<void> => {
+      const attacker = async (id: number): Promise<void> => {
         for (let count = 0; ; count += 1)
           statuses.add(await signIn(gateway, `made-up-${id}-${count}`, "x", flooding.signal));
       };
-      const flood = Array.from({ length: 300 }, (_none, id) => stranger(id));
+      const flood = Array.from({ length: 300 }, (_none, id) => attacker(id));
       while (!statuses.has(503)) await signIn(gateway, "one-more", "x");
 
       const times = [];
@@ -86,19 +86,19 @@ describe("wrong tokens on the operators' listener", () => {
       method,
       headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }) },
     });
-  const enter = (token: string) =>
+  const submit = (token: string) =>
     fetch(`${gateway.adminUrl}/session`, {
       method: "POST",
       body: new URLSearchParams({ token }),
       redirect: "manual",
     });
 
-  it("are ten a minute, whatever the route; then every token gets 429", async () => {
+  it("are limited to ten per minute over all routes; then each token gets 429", async () => {
     const routes = ["/connectors", "/stations", "/no-such-path", "/connectors/x/failures", "/session/end"];
     const wrong = [];
     for (const route of [...routes, ...routes].slice(0, 9))
       wrong.push((await ask(route, "wrong", route === "/session/end" ? "POST" : "GET")).status);
-    wrong.push((await enter("wrong")).status);
+    wrong.push((await submit("wrong")).status);
     expect(wrong).toEqual(Array.from({ length: 10 }, () => 401));
 
     for (const route of routes.slice(0, 4)) {
@@ -106,13 +106,13 @@ describe("wrong tokens on the operators' listener", () => {
       expect(refused.status).toBe(429);
       expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     }
-    expect((await enter(ADMIN_TOKEN)).status).toBe(429);
+    expect((await submit(ADMIN_TOKEN)).status).toBe(429);
     expect((await ask("/connectors", undefined)).status).toBe(401);
     expect((await ask("/metrics", undefined)).status).toBe(200);
     expect((await ask("/healthz", undefined)).status).toBe(200);
   });
 
-  it("are not counted where there is no token", async () => {
+  it("don't include requests without a token", async () => {
     for (let time = 0; time < 12; time += 1) expect((await ask("/connectors", undefined)).status).toBe(401);
     expect((await ask("/connectors", ADMIN_TOKEN)).status).toBe(200);
   });

@@ -1,4 +1,4 @@
-/** Starts of the real program that fail: a line that says why, for the check before a rollout too. */
+/** Failing starts of the real program. One line gives the reason, at the start and with --check-config. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -16,7 +16,7 @@ interface End {
   readonly stderr: string;
 }
 
-describe("a start that fails", () => {
+describe("a failing start", () => {
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(path.join(tmpdir(), "stationgate-start-"));
@@ -48,7 +48,7 @@ describe("a start that fails", () => {
   const embedded = (dir: string) => ({ broker: { type: "embedded", embedded: { dir } } });
 
   it.each(["file", "file/data", "/proc/stationgate/data", "/dev/null/data"])(
-    "names the data folder %s, which can't be made",
+    "names the data folder %s that can't be created",
     async (dir) => {
       const folder = path.resolve(directory, dir);
       const { code, stderr } = await run(embedded(dir));
@@ -58,17 +58,17 @@ describe("a start that fails", () => {
           new RegExp(`^broker\\.embedded\\.dir: ${folder} cannot be created \\(E[A-Z]+\\)\n$`),
         ) as string,
       });
-      // Without settings the identity is written there first.
-      const laptop = await run(undefined, [], {
+      // Without settings, the identity is written to this folder first.
+      const withoutSettings = await run(undefined, [], {
         ...{
           STATIONGATE_BROKER_EMBEDDED_DIR: folder,
           STATIONGATE_SERVER_PORT: "0",
           STATIONGATE_ADMIN_PORT: "0",
         },
       });
-      expect(laptop.code).toBe(1);
-      expect(laptop.stderr).toMatch(/^\S+ cannot be (read|written) \(E[A-Z]+\)\n$/);
-      expect(laptop.stderr).toContain(folder);
+      expect(withoutSettings.code).toBe(1);
+      expect(withoutSettings.stderr).toMatch(/^\S+ cannot be (read|written) \(E[A-Z]+\)\n$/);
+      expect(withoutSettings.stderr).toContain(folder);
     },
     TIMEOUT,
   );
@@ -88,7 +88,7 @@ describe("a start that fails", () => {
   );
 
   it(
-    "names the port that is taken, with workers too",
+    "names the port that is in use, also with workers",
     async () => {
       const taken = createServer().listen(0, "127.0.0.1");
       await once(taken, "listening");
@@ -127,7 +127,7 @@ describe("a start that fails", () => {
   ];
 
   it(
-    "prints the lines of --check-config, and --print-config prints the settings all the same",
+    "prints the lines of --check-config, and --print-config still prints the settings",
     async () => {
       const start = await run(unusable);
       const check = await run(unusable, ["--check-config"]);
@@ -144,7 +144,7 @@ describe("a start that fails", () => {
   );
 
   it(
-    "refuses a webhook secret that is no key in the words of --check-config",
+    "refuses an invalid webhook secret with the message of --check-config",
     async () => {
       const settings = {
         ...embedded("data"),
@@ -161,7 +161,7 @@ describe("a start that fails", () => {
   );
 
   it(
-    "--print-config hides the credentials of connectors as the operators' routes do",
+    "doesn't reveal credentials of connectors in --print-config",
     async () => {
       const url = "https://user:hush1@crm.example/a?api_key=hush2&page=3";
       const config = {
@@ -187,7 +187,7 @@ describe("a start that fails", () => {
   );
 
   it(
-    "tells a certificate that is none",
+    "names an invalid certificate",
     async () => {
       const settings = {
         broker: {

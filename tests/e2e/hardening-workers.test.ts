@@ -1,4 +1,4 @@
-/** What operators are told by one of several workers: the answers are about all of them. */
+/** Operators' answers come from one worker and describe all workers. */
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 import { admin, createConnector, deliverySettings, produceBatch } from "../support/connector-api.ts";
 import { DONE, RETRY, startHttpSink, type HttpSink } from "../support/http-sink.ts";
@@ -20,7 +20,7 @@ interface Failures {
 
 const TIMEOUT = 120_000;
 const EVENTS = 12;
-/** Operators' clients that each open a connection of their own. */
+/** Number of operators' requests, each on its own connection. */
 const CONNECTIONS = 6;
 
 const lines = (gateway: Gateway, msg: string): readonly Line[] =>
@@ -34,14 +34,20 @@ const lines = (gateway: Gateway, msg: string): readonly Line[] =>
 const attempts = (gateway: Gateway, wanted: "delivered" | "dropped"): readonly Line[] =>
   lines(gateway, "delivery attempt").filter(({ outcome }) => outcome === wanted);
 
-const both = (all: readonly Line[]): boolean => new Set(all.map(({ worker }) => worker)).size === 2;
+const areOfBothWorkers = (all: readonly Line[]): boolean =>
+  new Set(all.map(({ worker }) => worker)).size === 2;
 
 const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 100));
 };
 
-const placeOf = ({ partition, offset }: { readonly partition?: number; readonly offset?: string }): string =>
-  `${partition}@${offset}`;
+const positionOf = ({
+  partition,
+  offset,
+}: {
+  readonly partition?: number;
+  readonly offset?: string;
+}): string => `${partition}@${offset}`;
 
 const get = async <T>(gateway: Gateway, path: string): Promise<T> => {
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, connection: "close" };
@@ -63,14 +69,14 @@ describeKafkaApart("operators of two workers", (kafka) => {
       Array.from({ length: EVENTS }, (_, n) => ({ key: `key${n}`, n })),
     );
 
-  /** Both workers have partitions, and deliver. */
+  /** Waits until both workers have partitions and deliver. */
   const settle = async (): Promise<void> => {
     let produced = 0;
     do {
       await produce();
       produced += EVENTS;
       await until(() => attempts(gateway, "delivered").length >= produced);
-    } while (!both(attempts(gateway, "delivered")));
+    } while (!areOfBothWorkers(attempts(gateway, "delivered")));
   };
 
   beforeEach(async () => {
@@ -98,18 +104,18 @@ describeKafkaApart("operators of two workers", (kafka) => {
   }, TIMEOUT);
 
   it(
-    "see every failed attempt on every connection, and are told when a worker doesn't answer",
+    "see all failed attempts on each connection, and the number of workers that don't answer",
     async () => {
       sink.answer(() => RETRY);
       await produce();
       await until(() => attempts(gateway, "dropped").length === EVENTS);
       const logged = attempts(gateway, "dropped");
       const path = `/connectors/${topic}/failures`;
-      const expected = logged.map(placeOf).sort();
+      const expected = logged.map(positionOf).sort();
 
-      expect(both(logged)).toBe(true);
+      expect(areOfBothWorkers(logged)).toBe(true);
       for (const answer of await onEveryConnection<Failures>(gateway, path)) {
-        expect(answer.failures.map(placeOf).sort()).toStrictEqual(expected);
+        expect(answer.failures.map(positionOf).sort()).toStrictEqual(expected);
         expect(answer).not.toHaveProperty("missingWorkers");
       }
 
@@ -127,7 +133,7 @@ describeKafkaApart("operators of two workers", (kafka) => {
   );
 
   it(
-    "see the lag of all partitions, and a replay while it runs",
+    "see the lag of all partitions, and a running replay",
     async () => {
       sink.answer(() => RETRY);
       await produce();

@@ -1,4 +1,4 @@
-/** What attackers and broken clients send: each gets its answer, the process lives, its memory stays. */
+/** Requests of attackers and broken clients. Each gets its answer, the process keeps running, and its memory doesn't grow. */
 import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -45,7 +45,7 @@ describe("a hostile client", () => {
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
   };
 
-  describe("with a token that is none", () => {
+  describe("with an invalid token", () => {
     const now = Math.floor(Date.now() / 1000);
     const claims = (): object =>
       JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object;
@@ -61,13 +61,13 @@ describe("a hostile client", () => {
       ["without an expiry", () => forge(hs256, { ...claims(), exp: undefined })],
       ["of a user who doesn't exist", () => forge(hs256, { ...claims(), sub: "nobody" })],
       ["changed in one letter", () => token.replace(/.$/, (last) => (last === "A" ? "B" : "A"))],
-      ["no token at all", () => "x"],
-    ])("%s: 401", async (_name, make) => {
+      ["that is not a token", () => "x"],
+    ])("%s gets 401", async (_name, make) => {
       const answer = await single({ authorization: `Bearer ${make()}` });
       expect(await answerOf(answer)).toEqual([401, { message: "Unauthorized" }]);
     });
 
-    it("a refresh token where an access token belongs: 401", async () => {
+    it("a refresh token instead of an access token gets 401", async () => {
       const signedIn = await fetch(`${gateway.url}/auth/authenticate`, {
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -96,23 +96,23 @@ describe("a hostile client", () => {
         [413, "Request Entity Too Large"],
       ],
       [
-        "in an encoding nobody knows",
+        "in an unknown encoding",
         () => "x",
         { "content-encoding": "zip" },
         [415, "unsupported content encoding"],
       ],
       ["nested without end", () => "[".repeat(MEGABYTE), {}, [400, "JSON is nested too deep"]],
       [
-        "of no content type that we take",
+        "of an unknown content type",
         () => "x",
         { "content-type": "image/png" },
         [415, "unsupported content type"],
       ],
-    ])("%s: its own answer", async (_name, body, headers, [status, error]) => {
+    ])("%s gets a specific error", async (_name, body, headers, [status, error]) => {
       expect(await answerOf(await single(headers, body()))).toEqual([status, { error, success: false }]);
     });
 
-    it("that ends before its announced length: nothing is stored, the process lives", async () => {
+    it("that is shorter than its Content-Length gets 400, and the process keeps running", async () => {
       const { hostname, port } = new URL(gateway.url);
       const socket = connect(Number(port), hostname);
       socket.end(
@@ -131,7 +131,7 @@ describe("a hostile client", () => {
       expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
     });
 
-    it("of 100,000 elements, some of them none: 400 and nothing stored, or all stored", async () => {
+    it("of 100,000 elements is stored, or gets 400 if an element is invalid", async () => {
       const batch = (elements: string[]) =>
         fetch(`${gateway.url}/stations/many/produce/batch`, {
           method: "POST",
@@ -145,14 +145,14 @@ describe("a hostile client", () => {
   });
 
   it.each(["a%2Fb", "%E2%84%AA", "-a", "a.", "a b", "..%2f..", "%00", "x".repeat(129)])(
-    "with a station called %s: 400",
+    "gets 400 for a station called %s",
     async (station) => {
       const answer = await single({}, "{}", encodeURI(station).replaceAll("%25", "%"));
       expect(answer.status).toBe(400);
     },
   );
 
-  it("leaves the memory as it was", async () => {
+  it("doesn't make the memory grow", async () => {
     const attack = async (): Promise<void> => {
       const bomb = gzipSync(Buffer.alloc(50 * MEGABYTE));
       const bodies = Array.from({ length: 10 }, () => single({ "content-encoding": "gzip" }, bomb));

@@ -1,11 +1,11 @@
-/** Rates with the real program: who is over its own is told when to come again, and costs nobody else anything. */
+/** Rate limits with the real program. A client above its rate gets Retry-After, and other clients are served. */
 import { createHmac } from "node:crypto";
 import { startGateway, type Gateway } from "../support/gateway.ts";
 
 const ORIGIN = "https://shop.example";
 const SECRET = "a-secret-of-the-tests";
 
-/** So slow that nothing is given back while a test runs: what fits is what `burst` says. */
+/** A rate that gives back no unit during a test, so that `burst` alone counts. */
 const rate = (perSecond: number, units: number) => ({
   perSecond,
   burst: `${Math.round((units / perSecond) * 1000)}ms`,
@@ -85,13 +85,13 @@ describe("rates", () => {
     expect(served).toEqual(served.map(() => 200));
     expect(flooded.filter(({ status }) => status === 200)).toHaveLength(10);
     expect(refused).toHaveLength(190);
-    // A page can read why, and when to come again.
+    // A page can read the reason and Retry-After.
     expect(refused[0]?.headers.get("access-control-allow-origin")).toBe(ORIGIN);
     expect(Number(refused[0]?.headers.get("retry-after"))).toBeGreaterThan(0);
   });
 
-  it("limit a webhook source, and no other", async () => {
-    // What isn't believed takes nothing away from the sender.
+  it("limit one webhook source and no other", async () => {
+    // Requests with an invalid signature don't count.
     for (let n = 0; n < 5; n++) expect((await deliver("busy", n, "wrong")).status).toBe(401);
     const statuses: number[] = [];
     for (let n = 0; n < 5; n++) statuses.push((await deliver("busy", n)).status);

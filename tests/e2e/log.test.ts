@@ -1,4 +1,4 @@
-/** A reader of the log that is slow, or gone, is the reader's trouble and nobody else's. */
+/** A slow or closed reader of the log output doesn't disturb the gateway. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
@@ -8,7 +8,7 @@ import path from "node:path";
 import { startGateway } from "../support/gateway.ts";
 
 const TIMEOUT = 60_000;
-/** Nobody listens there: the workers serve all that needs no Kafka. */
+/** There is no listener. The workers serve requests that need no Kafka. */
 const NO_KAFKA = { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } };
 
 let directory: string;
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-/** A gateway that writes into a named pipe, and the `cat` that reads it. */
+/** A gateway that writes to a named pipe, and the `cat` that reads it. */
 const startPiped = async (workers: number) => {
   const pipe = path.join(directory, "pipe");
   execFileSync("mkfifo", [pipe]);
@@ -33,7 +33,7 @@ const startPiped = async (workers: number) => {
   }
 };
 
-/** Lines of 350 bytes: some 1.4 MB, several times what pipes and sockets between the two hold. */
+/** Lines of 350 bytes: about 1.4 MB, several times the capacity of the pipes and sockets. */
 const CALLS = 4000;
 const CALLERS = 16;
 const PATH = `/${"long".repeat(45)}`;
@@ -52,7 +52,7 @@ const flood = async (url: string): Promise<ReadonlySet<number>> => {
 };
 
 it.each([1, 2])(
-  "goes on with workers: %i, while nobody reads, and no line is broken or lost",
+  "the gateway (workers: %i) serves requests while its output is not read, and writes each line later",
   async (workers) => {
     const { reader, ...piped } = await startPiped(workers);
     await using gateway = piped.gateway;
@@ -79,7 +79,7 @@ it.each([1, 2])(
 );
 
 it(
-  "goes on when the reader has gone, and ends in order",
+  "the gateway serves requests after the reader has closed the pipe, and stops in order",
   async () => {
     const { reader, ...piped } = await startPiped(1);
     await using gateway = piped.gateway;
@@ -92,7 +92,7 @@ it(
 );
 
 it(
-  "ends although nobody reads the socket that it writes to",
+  "the gateway stops although its output socket is not read",
   async () => {
     await using gateway = await startGateway({ settings: { broker: NO_KAFKA } });
     gateway.pauseOutput();

@@ -1,4 +1,4 @@
-/** The documents of a running gateway: printed in the repository, and true. */
+/** The OpenAPI documents of a running gateway equal the files in the repository, and describe existing routes. */
 import { createHash } from "node:crypto";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 import { expectPrinted } from "../support/printed.ts";
@@ -10,7 +10,7 @@ interface Document {
 
 const OPERATOR = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
-/** Every operation of a document, as a request to it. */
+/** A request for each operation of a document. */
 const requestsOf = ({ paths }: Document): readonly { method: string; path: string }[] =>
   Object.entries(paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => ({
@@ -19,7 +19,7 @@ const requestsOf = ({ paths }: Document): readonly { method: string; path: strin
     })),
   );
 
-describe("the documents", () => {
+describe("the OpenAPI documents", () => {
   let gateway: Gateway;
   let clients: Document;
   let operators: Document;
@@ -38,12 +38,12 @@ describe("the documents", () => {
 
   afterAll(() => gateway[Symbol.asyncDispose]());
 
-  it("are printed in the repository", async () => {
+  it("equal the files in the repository", async () => {
     await expectPrinted("openapi.json", JSON.stringify(clients));
     await expectPrinted("openapi.operators.json", JSON.stringify(operators));
   }, 30_000);
 
-  it("name each operation once", () => {
+  it("have unique operation ids", () => {
     const ids = [clients, operators].map(({ paths }) =>
       Object.values(paths).flatMap((operations) =>
         Object.values(operations).map(({ operationId }) => operationId),
@@ -52,14 +52,14 @@ describe("the documents", () => {
     expect(ids.map((all) => new Set(all).size)).toEqual(ids.map((all) => all.length));
   });
 
-  it("name nothing that isn't served", async () => {
+  it("contain only routes that are served", async () => {
     const unserved: string[] = [];
     for (const [url, document] of [
       [gateway.url, clients],
       [gateway.adminUrl, operators],
     ] as const) {
       for (const { method, path } of requestsOf(document)) {
-        // A webhook source that isn't declared is 404 too.
+        // An undeclared webhook source is 404 too.
         if (path.startsWith("/webhooks/")) continue;
         const answer = await fetch(`${url}${path}`, { method });
         await answer.body?.cancel();
@@ -69,7 +69,7 @@ describe("the documents", () => {
     expect(unserved).toEqual([]);
   }, 30_000);
 
-  it("are a page too, whose policy lets it have its own style and nothing else", async () => {
+  it("are shown as a page whose content security policy allows only its own style", async () => {
     const answer = await fetch(`${gateway.url}/docs`);
     const page = await answer.text();
     const [, style = ""] = /<style>(.*)<\/style>/s.exec(page) ?? [];
@@ -81,7 +81,7 @@ describe("the documents", () => {
     expect(page).toContain("/stations/{name}/produce/single");
   });
 
-  it("are the operators' own on their listener", async () => {
+  it("differ on the operators' listener, which needs their token", async () => {
     for (const path of ["/openapi.json", "/docs"])
       expect((await fetch(`${gateway.adminUrl}${path}`)).status).toBe(401);
     expect(Object.keys(operators.paths)).toContain("/connectors/{name}/offsets");

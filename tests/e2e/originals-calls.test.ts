@@ -1,4 +1,4 @@
-/** The calls of the originals' own documentation, in its order, against the real program. */
+/** The calls in the documentation of Memphis, the REST Proxy and the Auckland sink, against the real program. */
 import { ADMIN_TOKEN, ROOT, startGateway, type Gateway } from "../support/gateway.ts";
 
 let gateway: Gateway;
@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 describe("Memphis' REST gateway", () => {
-  it("refreshes", async () => {
+  it("refreshes a token", async () => {
     const { jwt_refresh_token } = tokens;
     const answer = await call("POST", "/auth/refreshToken", { jwt_refresh_token, ...LIFETIMES });
     expect([answer.status, await answer.json()]).toMatchObject([200, { expires_in: 3_600_000 }]);
@@ -55,17 +55,17 @@ describe("Memphis' REST gateway", () => {
     ["/stations/todos/produce/single", { message: "New Message" }, JSON_TYPE],
     ["/stations/todos/produce/single", "New Message", "text/plain"],
     ["/stations/todos/produce/batch", [{ message: "x" }, { message: "y" }, { message: "z" }], JSON_TYPE],
-  ])("takes %s %j", async (path, body, contentType) => {
+  ])("accepts %s %j", async (path, body, contentType) => {
     const answer = await call("POST", path, body, { token: tokens.jwt, contentType });
     expect([answer.status, await answer.json()]).toEqual([200, { error: null, success: true }]);
   });
 
-  it("takes the token in the query", async () => {
+  it("accepts the token in the query", async () => {
     const path = `/stations/todos/produce/single?authorization=${tokens.jwt}`;
     expect((await call("POST", path, { message: "New Message" })).status).toBe(200);
   });
 
-  it("gives the events of consume/batch", async () => {
+  it("returns events from consume/batch", async () => {
     const body = { consumer_name: "c", consumer_group: "g", batch_size: 1, batch_max_wait_time_ms: 5000 };
     const answer = await call("POST", "/stations/todos/consume/batch", body, { token: tokens.jwt });
     expect([answer.status, await answer.json()]).toMatchObject([200, [{ headers: {} }]]);

@@ -1,4 +1,4 @@
-/** Kafka goes away under load: no false promise, an answer in time, recovery by itself. */
+/** Kafka fails under load. Acknowledged events are stored, answers come in time, and the gateway recovers by itself. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { describeOwnKafka } from "../support/kafka/describe.ts";
@@ -54,7 +54,7 @@ describeOwnKafka("an outage of Kafka", () => {
   ];
 
   it.each(outages)(
-    "$name: 503 with Retry-After in time, and what was acknowledged is stored",
+    "($name) is answered with 503 and Retry-After in time, and acknowledged events are stored",
     async (outage) => {
       const station = `outage-${outage.name}`;
       const load = startLoad({ url: gateway.url, token, station, clients: 16, persistent: true });

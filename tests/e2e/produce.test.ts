@@ -1,4 +1,4 @@
-/** Produce through the Memphis API with the real program, and read back what really lies in the broker. */
+/** Produces through the Memphis API with the real program, and reads the records back from the broker. */
 import { ROOT, signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { uniqueName } from "../support/kafka/describe.ts";
 import { describeOnEachBroker } from "../support/each-broker.ts";
@@ -49,7 +49,7 @@ describeOnEachBroker("produce", (broker) => {
     expect(Object.keys(event?.headers ?? {})).not.toContain("authorization");
   });
 
-  it("keeps each batch element's own bytes, big integers and duplicate keys included", async () => {
+  it("keeps the bytes of each batch element, also big integers and duplicate keys", async () => {
     const name = `${station}-batch-${broker.kind}`;
     const elements = [
       '{"n":123456789012345678901234567890}',
@@ -64,7 +64,7 @@ describeOnEachBroker("produce", (broker) => {
     expect((await values(name)).sort()).toEqual([...elements].sort());
   });
 
-  it("stores binary bodies that are no text", async () => {
+  it("stores binary bodies", async () => {
     const name = `${station}-binary-${broker.kind}`;
     const body = Buffer.from([0x08, 0x96, 0x01, 0xff, 0xfe, 0x00]);
     const answer = await produce(`${name}/produce/single`, body, {
@@ -92,7 +92,7 @@ describeOnEachBroker("produce", (broker) => {
     expect((await values(name)).sort()).toEqual([...elements].sort());
   }, 60_000);
 
-  it("reads back through consume/batch what it stored", async () => {
+  it("returns stored events through consume/batch", async () => {
     const name = `${station}-consume-${broker.kind}`;
     await produce(`${name}/produce/single`, "hello", { "content-type": "text/plain" });
     const answer = await produce(
@@ -103,7 +103,7 @@ describeOnEachBroker("produce", (broker) => {
     expect([answer.status, await answer.json()]).toMatchObject([200, [{ message: "hello" }]]);
   }, 30_000);
 
-  it("refreshes a token that then still produces", async () => {
+  it("accepts a refreshed token", async () => {
     const signedIn = await fetch(`${gateway.url}/auth/authenticate`, {
       method: "POST",
       headers: { "content-type": "application/json" },

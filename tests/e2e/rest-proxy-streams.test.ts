@@ -1,4 +1,4 @@
-/** Long streams, and streams in bad weather: what a report says is true of the record. */
+/** Long streams, and streams during a failure of Kafka. Each report is true. */
 import { readFile } from "node:fs/promises";
 import { startGateway, type Gateway } from "../support/gateway.ts";
 import { readTopic, describeOnEachBroker } from "../support/each-broker.ts";
@@ -30,11 +30,11 @@ const record = (n: number): string => `{"value":{"type":"JSON","data":{"n":${n}}
 
 type Report = Record<string, unknown>;
 
-/** A stream of which what was sent and what was reported can be looked at while it is open. */
+/** An open stream with its reports so far. */
 const openStream = (gateway: Gateway, topic: string) => {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
-  // Settles with the first record: fetch sends no headers before it has something of the body.
+  // Settles with the first record, because fetch sends no headers before the first bytes of the body.
   const answer = fetch(`${gateway.url}/v3/clusters/c/topics/${topic}/records`, {
     method: "POST",
     headers: HEADERS,
@@ -47,12 +47,12 @@ const openStream = (gateway: Gateway, topic: string) => {
   let sent = 0;
   return {
     reports,
-    /** Resolves once that many records are under way; the next one has the number of those before it. */
+    /** Sends `count` records, which are numbered from 0 on. Resolves once they are written. */
     send: (count: number): Promise<void> => {
       const chunk = Array.from({ length: count }, () => record(sent++)).join("");
       return writer.write(Buffer.from(chunk));
     },
-    /** Resolves once every record that was sent is reported. */
+    /** Resolves once all sent records are reported. */
     settled: async (): Promise<void> => {
       while (reports.length < sent) {
         const { value = "", done } = (await (await reader)?.read()) ?? { done: true };
@@ -88,7 +88,7 @@ describeOnEachBroker("a stream of 100,000 records", (broker) => {
     await gateway[Symbol.asyncDispose]();
   });
 
-  it("has its reports in order and its records in the log, in memory that doesn't grow", async () => {
+  it("has ordered reports and stored records, without growing memory", async () => {
     const stream = openStream(gateway, topic);
     const rounds = 50;
     let warm = 0;
@@ -111,7 +111,7 @@ describeOnEachBroker("a stream of 100,000 records", (broker) => {
   }, 300_000);
 });
 
-describeOwnKafka("a stream while Kafka dies and comes back", () => {
+describeOwnKafka("a stream while Kafka is killed and started again", () => {
   let kafka: KafkaServer;
   let gateway: Gateway;
 
@@ -128,14 +128,14 @@ describeOwnKafka("a stream while Kafka dies and comes back", () => {
     await kafka.stop();
   });
 
-  it("reports of each record what is true of it, and goes on", async () => {
+  it("has true reports, and continues", async () => {
     const stream = openStream(gateway, "storm");
     const sendAll = async (count: number): Promise<void> => {
       void stream.send(count);
       await stream.settled();
     };
     const last = (): unknown => stream.reports.at(-1)?.["error_code"];
-    // The topic is made while the program starts.
+    // The topic is created while the program starts.
     do await sendAll(1);
     while (last() !== 200);
     await sendAll(50);

@@ -1,4 +1,4 @@
-/** The REST Proxy API with the real program: what it says is stored lies in the broker, by whatever client it came. */
+/** The REST Proxy API with the real program and several clients. Records that are reported as stored are in the broker. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
@@ -64,7 +64,7 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
   const valuesStored = async (): Promise<string[]> =>
     (await broker.readAll(gateway, topic)).map(({ value }) => value.toString());
 
-  it("tells the good records of a mixed batch from the bad ones, on each API", async () => {
+  it("reports valid and invalid records of a batch separately, on each API", async () => {
     const large = "x".repeat(1100);
     const v2 = await fetch(`${gateway.url}/topics/${topic}`, {
       method: "POST",
@@ -140,7 +140,7 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
     expect(await offsets()).toBe(before + 1);
   });
 
-  it("stores the client's headers and no others", async () => {
+  it("stores only the record's own headers", async () => {
     const headers = [
       { name: "b", value: "MQ==" },
       { name: "7", value: "Mg==" },
@@ -158,7 +158,7 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
     expect(text.map((event) => event.headers)).toEqual([{ h: "1" }]);
   });
 
-  it("reports 10,000 records of one stream in order, each at a place of its own", async () => {
+  it("reports 10,000 records of one stream in order, each with its own partition and offset", async () => {
     const count = 10_000;
     const answer = await fetch(gateway.url + path(), {
       method: "POST",
@@ -169,17 +169,17 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
     const reports = linesOf(await answer.text());
     expect(reports).toHaveLength(count);
     expect(reports.every((report) => report["error_code"] === 200)).toBe(true);
-    const places = new Set(
+    const positions = new Set(
       reports.map((report) => `${String(report["partition_id"])}/${String(report["offset"])}`),
     );
-    expect(places.size).toBe(count);
+    expect(positions.size).toBe(count);
     const values = new Set(await valuesStored());
     expect(
       Array.from({ length: count }, (_, n) => `{"n":${n}}`).filter((value) => !values.has(value)),
     ).toEqual([]);
   }, 60_000);
 
-  it("answers its streams when it is told to end, and ends", async () => {
+  it("ends its streams with a report on SIGTERM, and stops", async () => {
     const another = await startGateway({ settings: { autoCreateStations: true, auth: authFor(KEY) } });
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
@@ -207,14 +207,14 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
         ...["-H", "Content-Type: application/json", gateway.url + path()],
       ]);
 
-    it("serves what is piped into curl -N -T -", async () => {
+    it("accepts records that are piped into curl -N -T -", async () => {
       const client = curl("-");
       const output = text(client.stdout);
       client.stdin.end(`${record(1)}{"vlaue":1}${record(2)}`);
       expect(linesOf(await output).map((report) => report["error_code"])).toEqual([200, 400, 200]);
     });
 
-    // With "-" curl waits for its input before it looks at the answer; "." is the same without the wait.
+    // With "-" curl waits for its input before it reads the answer; "." doesn't wait.
     it("reports to curl -N -T . record by record", async () => {
       const client = curl(".");
       for (const n of [1, 2]) {
@@ -236,7 +236,7 @@ describeOnEachBroker("the REST Proxy API", (broker) => {
 
     afterAll(() => nginx.stop());
 
-    it("streams through nginx, both ways", async () => {
+    it("streams through nginx in both directions", async () => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
       const writer = writable.getWriter();
       const call = fetch(nginx.url + path(), {
@@ -262,7 +262,7 @@ const authFor = (key: string): object => ({
   apiKeys: [{ id: "partner", key, stations: ["*"] }],
 });
 
-/** Resolves once an event could be stored: declared topics are made while the program starts. */
+/** Resolves once events can be stored. Declared topics are created while the program starts. */
 const ready = async (gateway: Gateway): Promise<void> => {
   for (;;) {
     const answer = await fetch(`${gateway.url}/v3/clusters/c/topics`, { headers: HEADERS });
@@ -273,6 +273,6 @@ const ready = async (gateway: Gateway): Promise<void> => {
 
 const recordsInChunks = function* (count: number): Iterable<Uint8Array> {
   const all = Buffer.from(Array.from({ length: count }, (_, n) => record(n)).join("\n"));
-  // Of a size that ends within records, escapes and numbers as it comes.
+  // With this size, chunks end inside records, escapes and numbers.
   for (let at = 0; at < all.length; at += 7919) yield all.subarray(at, at + 7919);
 };

@@ -1,6 +1,6 @@
 /**
- * A rolling restart as clients see it: real Kafka, three gateways, nginx with the shipped configuration in front, and
- * each gateway ended and started again in its turn under load. The topology of compose.yaml, by processes.
+ * A rolling restart as clients see it: real Kafka, three gateways behind nginx with the shipped configuration, and
+ * each gateway is stopped and started again under load. The topology is that of compose.yaml, without containers.
  */
 import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
 import { startGateway, signIn, type Gateway } from "../support/gateway.ts";
@@ -11,7 +11,7 @@ import { describeWithTools } from "../support/tools.ts";
 
 const GATEWAYS = 3;
 const CLIENTS = 24;
-/** Enough that every gateway and every connection takes part between two restarts. */
+/** Enough events to use each gateway and each connection between two restarts. */
 const EVENTS_BETWEEN = 1500;
 
 describeWithTools("a rolling restart", ["nginx"], () => {
@@ -31,7 +31,7 @@ describeWithTools("a rolling restart", ["nginx"], () => {
       await Promise.all(gateways.map((gateway) => gateway[Symbol.asyncDispose]()));
     });
 
-    it("loses no acknowledged event, and no client sees an error", async () => {
+    it("loses no acknowledged event and causes no error at a client", async () => {
       const [first] = gateways;
       if (first === undefined) throw new Error("no gateway");
       const station = uniqueName("rolling");

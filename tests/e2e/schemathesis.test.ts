@@ -1,4 +1,4 @@
-/** schemathesis sends what the documents allow, and what they don't, to the real program: every answer as documented. */
+/** schemathesis sends valid and invalid requests to the real program. Each answer must match the OpenAPI document. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,8 +10,8 @@ import { describeWithTools } from "../support/tools.ts";
 const run = promisify(execFile);
 
 /**
- * Not whether everything that fits a schema is taken: limits that the settings give, and rules between fields, are
- * beyond a schema. `unsupported_method` expects 405 where the REST Proxy's refusal is a 403.
+ * Without the check that each valid request is accepted: a schema doesn't contain the limits of the settings and rules
+ * between fields. Without `unsupported_method`, which expects 405 where the REST Proxy answers 403.
  */
 const CHECKS = [
   "not_a_server_error",
@@ -24,7 +24,7 @@ const CHECKS = [
 
 const TIMEOUT = 240_000;
 
-describeWithTools("the documents, by schemathesis", ["schemathesis"], () => {
+describeWithTools("the OpenAPI documents checked by schemathesis", ["schemathesis"], () => {
   let gateway: Gateway;
   let folder: string;
 
@@ -48,10 +48,9 @@ describeWithTools("the documents, by schemathesis", ["schemathesis"], () => {
 
   const check = async (url: string, token: string): Promise<void> => {
     const given = ["-H", `Authorization: Bearer ${token}`, "--checks", CHECKS, "--max-examples", "10"];
-    // Its answer has no end.
+    // The answer of this operation is endless.
     const endless = ["--exclude-operation-id", "tailStation"];
     const bounds = ["--phases", "coverage,fuzzing", "--seed", "1", "--request-timeout", "20", "--no-color"];
-    // A long wait for events is no part of what is checked here.
     const program = run("schemathesis", ["run", `${url}/openapi.json`, ...given, ...endless, ...bounds], {
       cwd: folder,
       maxBuffer: 64 * 1024 * 1024,
@@ -64,7 +63,7 @@ describeWithTools("the documents, by schemathesis", ["schemathesis"], () => {
   };
 
   it(
-    "clients' routes",
+    "match the clients' routes",
     async () => {
       await check(gateway.url, await signIn(gateway));
     },
@@ -72,14 +71,14 @@ describeWithTools("the documents, by schemathesis", ["schemathesis"], () => {
   );
 
   it(
-    "operators' routes",
+    "match the operators' routes",
     async () => {
       await check(gateway.adminUrl, ADMIN_TOKEN);
     },
     TIMEOUT,
   );
 
-  it("and nothing failed inside", () => {
+  it("cause no error line in the log", () => {
     expect(gateway.output()).not.toContain('"level":"error"');
   });
 });

@@ -1,4 +1,4 @@
-/** What operators look at in the log itself, on both brokers: the live tail, and the newest dead letters. */
+/** The operators' views of the log on both brokers: the live tail, and the newest dead letters. */
 import { Kafka, logLevel } from "kafkajs";
 import { admin, createConnector, produceBatch } from "../support/connector-api.ts";
 import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
@@ -12,7 +12,7 @@ interface Shown {
   readonly value: { readonly text: string };
 }
 
-/** Events of a server-sent stream, as they come. */
+/** The events of a server-sent event stream. */
 const eventsOf = async function* (answer: Response): AsyncGenerator<{ event: string; data: unknown }> {
   let pending = "";
   for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -33,7 +33,7 @@ const suite = (broker: BrokerUnderTest): void => {
   let topic: string;
 
   beforeEach(async () => {
-    topic = uniqueName("seen");
+    topic = uniqueName("received");
     sink = await startHttpSink(() => ({ status: 500 }));
     gateway = await startGateway({
       settings: {
@@ -52,26 +52,26 @@ const suite = (broker: BrokerUnderTest): void => {
   const numbers = (from: number, to: number): readonly { n: number }[] =>
     Array.from({ length: to - from + 1 }, (_, i) => ({ n: from + i }));
 
-  it("what a station ends with and what comes into it, each once, and the stream's end when the program goes", async () => {
-    // Each call goes to one partition, and the topic may come into being after the start.
+  it("the last records of a station and new records, each once, and the end of the stream when the program stops", async () => {
+    // Each call writes to one partition, and the topic may be created after the start.
     for (let n = 1; n <= 6; n += 1) await produceBatch(gateway, topic, [{ n }]);
     const answer = await fetch(`${gateway.adminUrl}/stations/${topic}/tail?last=1000`, {
       headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
     });
-    const seen: Shown[] = [];
+    const received: Shown[] = [];
     let exit: Promise<number | null> | undefined;
     const kinds: string[] = [];
     for await (const { event, data } of eventsOf(answer)) {
       kinds.push(event);
-      // Before Kafka has given the reader its partitions: that belongs to the tail already.
+      // These records belong to the tail, although Kafka may not have assigned the partitions yet.
       if (event === "open") await produceBatch(gateway, topic, numbers(7, 30));
       if (event !== "record") continue;
-      seen.push(data as Shown);
-      if (seen.length === 30) exit = gateway.stop();
+      received.push(data as Shown);
+      if (received.length === 30) exit = gateway.stop();
     }
-    expect(seen.map(numberOf).sort((a, b) => a - b)).toEqual(numbers(1, 30).map(({ n }) => n));
+    expect(received.map(numberOf).sort((a, b) => a - b)).toEqual(numbers(1, 30).map(({ n }) => n));
     for (const partition of [0, 1]) {
-      const own = seen.filter((record) => record.partition === partition);
+      const own = received.filter((record) => record.partition === partition);
       expect(own.map(({ offset }) => offset)).toEqual(own.map((_, i) => String(i)));
     }
     expect([kinds[0], kinds.at(-1)]).toEqual(["open", "end"]);
@@ -83,7 +83,7 @@ const suite = (broker: BrokerUnderTest): void => {
     readonly attempts: number;
   }
 
-  /** Asks until there are three. A topic that is just being made has no leader yet, and then the answer is 503. */
+  /** Polls until there are three letters. While a topic is being created it has no leader, and the answer is 503. */
   const threeLetters = async (): Promise<readonly Letter[]> => {
     for (;;) {
       const asked = admin(gateway, "GET", `/connectors/${topic}/dead-letters/records`);
@@ -114,11 +114,11 @@ describeOnEachBroker("operators see", suite, describeKafkaApart);
 
 describeKafkaApart("a tail", (kafka) => {
   it.each([
-    ["whose reader goes", "reader"],
-    ["whose gateway ends", "gateway"],
+    ["whose reader disconnects", "reader"],
+    ["whose gateway stops", "gateway"],
   ])(
     "%s leaves no group and no position in Kafka",
-    async (_, who) => {
+    async (_, end) => {
       const topic = uniqueName("tailed");
       const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin();
       await client.connect();
@@ -129,24 +129,24 @@ describeKafkaApart("a tail", (kafka) => {
           stations: [{ name: topic, partitions: 2 }],
         },
       });
-      // By then the gateway has a reader of its own, of the connectors' topic.
+      // The gateway has its own reader of the connectors' topic from then on.
       while ((await fetch(`${gateway.adminUrl}/health`)).status !== 200)
         await new Promise((resolve) => setTimeout(resolve, 100));
       const before = await groups();
-      const leaving = new AbortController();
+      const tailClient = new AbortController();
       const answer = await fetch(`${gateway.adminUrl}/stations/${topic}/tail?last=10`, {
         headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
-        signal: leaving.signal,
+        signal: tailClient.signal,
       });
       for await (const { event } of eventsOf(answer)) {
         if (event === "open") await produceBatch(gateway, topic, [{ n: 1 }]);
         if (event === "record") break;
       }
-      leaving.abort();
-      if (who === "gateway") await gateway.stop();
+      tailClient.abort();
+      if (end === "gateway") await gateway.stop();
       const added = async () => (await groups()).filter((group) => !before.includes(group));
       while ((await added()).length > 0) await new Promise((resolve) => setTimeout(resolve, 100));
-      // A deleted group has no positions; one that was only left would still be listed.
+      // A deleted group has no positions. A group without members would still be listed.
       const left = await added();
       await client.disconnect();
 

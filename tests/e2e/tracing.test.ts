@@ -1,4 +1,4 @@
-/** One trace from a client's request over the stored record to the delivery, as a collector and a sink see it. */
+/** One trace from a client's request over the stored record to the delivery, with a collector and a sink. */
 import { createConnector, deliverySettings } from "../support/connector-api.ts";
 import { signIn, startGateway, type Gateway } from "../support/gateway.ts";
 import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
@@ -71,7 +71,7 @@ describe("a trace", () => {
     await collector.close();
   });
 
-  it("goes through as it came where there is no collector", async () => {
+  it("is passed on unchanged without a collector", async () => {
     const started = await start({});
     await produce(started, { traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: "vendor=1" });
     expect(started.sink.requests[0]?.headers).toMatchObject({
@@ -81,7 +81,7 @@ describe("a trace", () => {
     expect(collector.requests).toEqual([]);
   }, 30_000);
 
-  it("has a span for the request and a child of it for the delivery", async () => {
+  it("has a span for the request and a child span for the delivery", async () => {
     const started = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: new URL(collector.url).origin,
       OTEL_BSP_SCHEDULE_DELAY: "50",
@@ -105,7 +105,7 @@ describe("a trace", () => {
     });
   }, 30_000);
 
-  it("sends what has gathered before it goes down", async () => {
+  it("is sent to the collector before the gateway stops", async () => {
     const started = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: new URL(collector.url).origin,
       OTEL_BSP_SCHEDULE_DELAY: "60000",

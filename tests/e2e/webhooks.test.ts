@@ -1,4 +1,4 @@
-/** Webhooks while Kafka is slow: their senders get an answer before they hang up, and lose nothing. */
+/** Webhooks while Kafka is slow. The senders get an answer before their timeout, and lose no event. */
 import { createHmac } from "node:crypto";
 import { readTopic } from "../support/each-broker.ts";
 import { startGateway, type Gateway } from "../support/gateway.ts";
@@ -7,10 +7,10 @@ import { startKafka, type KafkaServer } from "../support/kafka/server.ts";
 
 const SECRET = "a-secret-of-the-tests";
 
-/** Milliseconds after which each sender hangs up. */
-const PATIENCE = { slack: 3000, shopify: 5000, github: 10_000 };
-type Sender = keyof typeof PATIENCE;
-const SENDERS = Object.keys(PATIENCE) as Sender[];
+/** Timeout of each sender in milliseconds. */
+const TIMEOUTS = { slack: 3000, shopify: 5000, github: 10_000 };
+type Sender = keyof typeof TIMEOUTS;
+const SENDERS = Object.keys(TIMEOUTS) as Sender[];
 
 const sign = (text: string, encoding: "hex" | "base64" = "hex"): string =>
   createHmac("sha256", SECRET).update(text).digest(encoding);
@@ -49,19 +49,19 @@ describeOwnKafka("webhooks", () => {
     await kafka.stop();
   });
 
-  /** As its sender does, who hangs up when its patience ends. */
+  /** Sends a webhook with the sender's timeout. */
   const deliver = (sender: Sender, id = sender as string): Promise<Response> =>
     fetch(`${gateway.url}/webhooks/${sender}`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headersOf(sender, id) },
       body: bodyOf(id),
-      signal: AbortSignal.timeout(PATIENCE[sender]),
+      signal: AbortSignal.timeout(TIMEOUTS[sender]),
     });
 
   const statuses = async (): Promise<number[]> =>
     (await Promise.all(SENDERS.map((sender) => deliver(sender)))).map(({ status }) => status);
 
-  it("answers 503 while Kafka is frozen, and 202 once it is back", async () => {
+  it("are answered with 503 while Kafka is frozen, and with 202 afterwards", async () => {
     while ((await deliver("github", "first")).status !== 202);
     kafka.freeze();
     expect(await statuses()).toEqual([503, 503, 503]);

@@ -1,4 +1,4 @@
-/** Several workers as one program: one port, one sum of metrics, and a death that nobody has to notice. */
+/** Several workers are one program: one port, summed metrics, and a replacement for a killed worker. */
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { ADMIN_TOKEN, signIn, startGateway, type Gateway } from "../support/gateway.ts";
@@ -6,7 +6,7 @@ import { readTopic } from "../support/each-broker.ts";
 import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
 import { startLoad } from "../support/load.ts";
 
-/** Nobody listens there: the workers serve all that needs no Kafka. */
+/** There is no listener. The workers serve requests that need no Kafka. */
 const NO_KAFKA = { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } };
 const TIMEOUT = 60_000;
 
@@ -41,7 +41,7 @@ const scrape = async (gateway: Gateway, metric: RegExp): Promise<number> =>
 const HEALTH_CALLS = /^stationgate_http_requests_total\{route="\/healthz",.*\} (.*)$/m;
 const RESIDENT_PROCESSES = /^process_resident_memory_bytes (.*)$/m;
 
-const knock = async (gateway: Gateway, times: number): Promise<void> => {
+const callHealth = async (gateway: Gateway, times: number): Promise<void> => {
   for (let i = 0; i < times; i++)
     await fetch(`${gateway.url}/healthz`, { headers: { connection: "close" } }).then((answer) =>
       answer.text(),
@@ -59,37 +59,37 @@ describe("several workers", () => {
     await gateway[Symbol.asyncDispose]();
   });
 
-  it("say once where they listen, and sum their metrics", async () => {
-    await knock(gateway, 10);
+  it("log each listener once, and sum their metrics", async () => {
+    await callHealth(gateway, 10);
 
     expect(lines(gateway).filter(({ msg }) => msg === "listening")).toHaveLength(2);
     expect(await scrape(gateway, HEALTH_CALLS)).toBe(10);
     expect(await scrape(gateway, RESIDENT_PROCESSES)).toBeGreaterThan(100 * 1024 * 1024);
   });
 
-  it("write by the levels that are set, all of them, and the one that takes over from a dead one too", async () => {
+  it("all follow a changed log level, also the replacement of a killed worker", async () => {
     const setLevel = (level: string) =>
       fetch(`${gateway.adminUrl}/admin/loggers/http`, {
         method: "PUT",
         headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
         body: JSON.stringify({ level }),
       }).then(({ status }) => status);
-    /** Probes are written at level debug. */
+    /** Requests for `/healthz` are logged at level debug. */
     const probesOf = (worker: number) =>
       lines(gateway).filter((line) => line.msg === "request" && line.worker === worker).length;
-    const knockUntil = (condition: () => boolean) =>
+    const callHealthUntil = (condition: () => boolean) =>
       until(async () => {
-        await knock(gateway, 2);
+        await callHealth(gateway, 2);
         return condition();
       });
 
     expect(await setLevel("DEBUG")).toBe(200);
 
-    await knockUntil(() => probesOf(1) > 0 && probesOf(2) > 0);
+    await callHealthUntil(() => probesOf(1) > 0 && probesOf(2) > 0);
     process.kill(started(gateway).find(({ worker }) => worker === 2)?.pid ?? 0, "SIGKILL");
     await until(() => started(gateway).length === 3);
     const before = probesOf(2);
-    await knockUntil(() => probesOf(2) > before);
+    await callHealthUntil(() => probesOf(2) > before);
 
     expect(await setLevel("OFF")).toBe(200);
 
@@ -102,9 +102,9 @@ describe("several workers", () => {
   });
 
   it.each([1, 2])(
-    "get a successor for number %i, and count on where it ended",
+    "replace killed worker %i, and keep its metrics",
     async (slot) => {
-      await knock(gateway, 10);
+      await callHealth(gateway, 10);
       await scrape(gateway, HEALTH_CALLS);
       const victim = started(gateway).find(({ worker }) => worker === slot);
       process.kill(victim?.pid ?? 0, "SIGKILL");
@@ -115,7 +115,7 @@ describe("several workers", () => {
           () => false,
         ),
       );
-      await knock(gateway, 4);
+      await callHealth(gateway, 4);
 
       expect(started(gateway).at(-1)?.worker).toBe(slot);
       expect(await scrape(gateway, HEALTH_CALLS)).toBeGreaterThanOrEqual(14);
@@ -124,7 +124,7 @@ describe("several workers", () => {
   );
 
   it.each(["url", "adminUrl"] as const)(
-    "don't wait for headers without end, on %s",
+    "don't wait for endless headers, on %s",
     async (listener) => {
       const { hostname, port } = new URL(gateway[listener]);
       const slow = connect(Number(port), hostname).setEncoding("utf8");
@@ -136,24 +136,24 @@ describe("several workers", () => {
   );
 
   it(
-    "serve the connections that waited for one that was killed",
+    "serve the connections that waited for a killed worker",
     async () => {
       const victim = started(gateway)[1]?.pid ?? 0;
       process.kill(victim, "SIGSTOP");
       let answered = 0;
-      const answers = Array.from({ length: 40 }, () => knock(gateway, 1).then(() => ++answered));
+      const answers = Array.from({ length: 40 }, () => callHealth(gateway, 1).then(() => ++answered));
       await until(() => answered >= 20);
       process.kill(victim, "SIGKILL");
       const broken = (await Promise.allSettled(answers)).filter(({ status }) => status === "rejected");
 
-      // The one that was on its way to it.
+      // The request that the killed worker had accepted.
       expect(broken.length).toBeLessThanOrEqual(1);
     },
     TIMEOUT,
   );
 
   it.each(["SIGTERM", "SIGINT"] as const)(
-    "all end, with 0, when the program gets %s",
+    "all end when the program gets %s, which exits with 0",
     async (signal) => {
       const pids = started(gateway).map(({ pid }) => pid);
 
@@ -164,7 +164,7 @@ describe("several workers", () => {
   );
 
   it(
-    "end with their supervisor, however it ends",
+    "end when their supervisor is killed",
     async () => {
       const pids = started(gateway).map(({ pid }) => pid);
       await gateway.stop("SIGKILL");
@@ -183,9 +183,9 @@ describe("several workers", () => {
   );
 });
 
-describe("workers that can't start", () => {
+describe("workers with a fault at the start", () => {
   it(
-    "end the program with what is wrong, and don't try again",
+    "end the program with an error message, without restarts",
     async () => {
       const broken = startGateway({
         settings: {
@@ -207,7 +207,7 @@ describe("workers that can't start", () => {
 
 describe("workers on the embedded log", () => {
   it(
-    "are one, and say so",
+    "are reduced to one process, with a log line",
     async () => {
       const gateway = await startWorkers({ type: "embedded", embedded: { dir: "./data" } }, 3);
 
@@ -241,7 +241,7 @@ describeKafka("several workers under load", (kafka) => {
     await gateway[Symbol.asyncDispose]();
   });
 
-  it("lose nothing that was acknowledged when one of them is killed, and go on", async () => {
+  it("lose no acknowledged event when a worker is killed, and continue", async () => {
     const token = await signIn(gateway);
     const load = startLoad({ url: gateway.url, token, station, clients: CLIENTS, persistent: true });
     await load.acknowledged(2000);
@@ -254,7 +254,7 @@ describeKafka("several workers under load", (kafka) => {
     expect(acknowledged.filter((id) => !stored.has(id))).toStrictEqual([]);
   }, 120_000);
 
-  it("end with 0 on SIGTERM: every request is answered, and what was acknowledged is stored", async () => {
+  it("exit with 0 on SIGTERM after all requests are answered and acknowledged events are stored", async () => {
     const load = startLoad({ url: gateway.url, token: await signIn(gateway), station, clients: CLIENTS });
     await load.acknowledged(2000);
     const exitCode = await gateway.stop("SIGTERM");
