@@ -7,7 +7,7 @@
 export type FailureOutcome = "refused" | "unavailable" | "unknown";
 
 interface ErrorRow {
-  /** HTTP status, if the error is the whole answer. */
+  /** HTTP status if the call fails as a whole. */
   readonly status: number;
   /** Default text. `GatewayErrorOptions.message` replaces it. */
   readonly message: string;
@@ -72,7 +72,7 @@ export const ERRORS = {
   },
   ENCODING_BROKEN: {
     status: 400,
-    message: "Request body does not decode",
+    message: "The request body can't be decoded",
     outcome: "refused",
     restProxy: 400,
   },
@@ -88,7 +88,7 @@ export const ERRORS = {
   RECORD_TOO_LARGE: { status: 413, message: "Request Entity Too Large", outcome: "refused", restProxy: 413 },
   RECORD_REFUSED: {
     status: 400,
-    message: "The topic does not take this record: its key or its timestamp is not what it asks for",
+    message: "The topic refuses this record because of its key or its timestamp",
     outcome: "refused",
     restProxy: 42206,
   },
@@ -113,20 +113,20 @@ export const ERRORS = {
   REQUEST_MALFORMED: { status: 400, message: "Malformed HTTP request", outcome: "refused", restProxy: 400 },
   TRANSFER_ENCODING_UNSUPPORTED: {
     status: 501,
-    message: "The only transfer coding that is supported is chunked",
+    message: "Only the transfer coding chunked is supported",
     outcome: "refused",
     restProxy: 501,
   },
   EXPECTATION_UNKNOWN: {
     status: 417,
-    message: "The only expectation that is supported is 100-continue",
+    message: "Only the expectation 100-continue is supported",
     outcome: "refused",
     restProxy: 417,
   },
   REQUEST_TIMEOUT: { status: 408, message: "Request Timeout", outcome: "unavailable", restProxy: 40801 },
   HEADERS_TOO_LARGE: {
     status: 431,
-    message: "Request headers exceed the limit",
+    message: "The request headers are larger than server.maxHeaderSize",
     outcome: "refused",
     restProxy: 431,
   },
@@ -142,14 +142,14 @@ export const ERRORS = {
   REQUEST_INVALID: { status: 400, message: "Invalid request body", outcome: "refused", restProxy: 400 },
   SHAPE_INVALID: {
     status: 422,
-    message: "The body is not what this endpoint takes",
+    message: "The body has an invalid shape",
     outcome: "refused",
     restProxy: 422,
   },
-  BATCH_INVALID: { status: 422, message: "The batch is not valid", outcome: "refused", restProxy: 42208 },
+  BATCH_INVALID: { status: 422, message: "The batch is invalid", outcome: "refused", restProxy: 42208 },
   REGISTRY_MISSING: {
     status: 400,
-    message: "This needs a schema registry, and none is configured",
+    message: "The request needs a schema registry, and no registry is configured",
     outcome: "refused",
     restProxy: 40002,
   },
@@ -181,7 +181,7 @@ export const ERRORS = {
     outcome: "refused",
     restProxy: 400,
   },
-  SCOPE_INVALID: { status: 400, message: "The scope is not valid", outcome: "refused", restProxy: 400 },
+  SCOPE_INVALID: { status: 400, message: "The scope is invalid", outcome: "refused", restProxy: 400 },
   LOGIN_THROTTLED: {
     status: 429,
     message: "Too many failed attempts",
@@ -198,7 +198,7 @@ export const ERRORS = {
   INTERNAL: { status: 500, message: "Server error", outcome: "unknown", restProxy: 50001 },
   TARGET_REFUSED: {
     status: 502,
-    message: "The target's address is not allowed",
+    message: "The target's address is not allowed; delivery.allowTargets can allow it",
     outcome: "refused",
     restProxy: 50001,
   },
@@ -236,7 +236,7 @@ export const ERRORS = {
   },
   SETTINGS_INVALID: {
     status: 500,
-    message: "The settings are not valid",
+    message: "The settings are invalid",
     outcome: "refused",
     restProxy: 50001,
   },

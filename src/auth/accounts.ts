@@ -51,7 +51,9 @@ export const createAccounts = (options: readonly AccountOptions[]): Accounts => 
   const byName = new Map<string, Account>();
   for (const account of options.map(configuredAccount)) {
     if (byName.has(account.username))
-      throw new GatewayError("SETTINGS_INVALID", { message: `two accounts are named ${account.username}` });
+      throw new GatewayError("SETTINGS_INVALID", {
+        message: `two accounts have the name ${account.username}; each name must be unique`,
+      });
     byName.set(account.username, account);
   }
   return { all: [...byName.values()], find: (username) => byName.get(username) };

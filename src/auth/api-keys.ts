@@ -27,7 +27,7 @@ export interface ApiKeyOptions {
   readonly consume?: readonly string[] | undefined;
   /** Patterns of the consumer groups that it may use. Absent: only groups under its own name. */
   readonly groups?: readonly string[] | undefined;
-  /** Milliseconds since the epoch; absent: never. */
+  /** Milliseconds since the epoch. Absent: the key does not expire. */
   readonly expires?: number | undefined;
   readonly origins?: readonly string[] | undefined;
   readonly limits?: Limits | undefined;
@@ -134,10 +134,12 @@ const configuredKey = (options: ApiKeyOptions): ApiKey => {
   const { id, key, kind, consume = [], expires = Infinity, limits = {} } = options;
   const origins = originList(options.origins ?? []);
   if (kind === "browser" && origins.length === 0)
-    throw new GatewayError("SETTINGS_INVALID", { message: `browser key ${id} has no origins` });
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `browser key ${id} has no origins; a browser key needs at least one`,
+    });
   if (kind === "browser" && consume.length > 0)
     throw new GatewayError("SETTINGS_INVALID", {
-      message: `browser key ${id} may not consume: it is public`,
+      message: `browser key ${id} is public and can't read; remove consume, or set kind to server`,
     });
   const mayProduce = compileStationPatterns(options.stations);
   const principal = verifiedPrincipal({

@@ -25,7 +25,7 @@ export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
 export const compileStationPatterns = (patterns: readonly string[]): StationMatcher => {
   const wrong = patterns.find((pattern) => !isStationPattern(pattern));
   if (wrong !== undefined)
-    throw new GatewayError("SETTINGS_INVALID", { message: `"${wrong}" is not a station pattern` });
+    throw new GatewayError("SETTINGS_INVALID", { message: `"${wrong}" is not a station name or pattern` });
   return compilePatterns(patterns.map((pattern) => pattern.toLowerCase()));
 };
 
@@ -48,12 +48,12 @@ const compileWildcard = (pattern: string): NameMatcher => {
   };
 };
 
-/** "see": having either right. */
+/** "see": the right to produce or to consume. */
 export type StationUse = "produce" | "consume" | "see";
 
 /**
- * Whether the principal may use the station. This is the only place that decides it. Letters in the name are compared
- * in lower case: a caller without the right on `orders` has none on `Orders`.
+ * True if the principal may use the station. Only this function decides it. It converts the name to lower case, so that
+ * `Orders` needs the same right as `orders`.
  */
 export const mayUseStation = (principal: Principal, use: StationUse, station: string): boolean => {
   const name = station.toLowerCase();

@@ -14,16 +14,15 @@ import { type Principal, verifiedPrincipal } from "./principal.ts";
 /** A token is sent in a header, and all headers of a request together have a limit. */
 const MAX_CHARACTERS = 4096;
 
-const originShape = z.string().transform((text, context) => {
-  const origin = normaliseOrigin(text);
-  if (origin !== undefined) return origin;
-  context.addIssue("not an origin");
-  return z.NEVER;
-});
+/** A text that is not an origin becomes "", which is refused. */
+const originShape = z
+  .string()
+  .transform((text) => normaliseOrigin(text) ?? "")
+  .pipe(z.string().min(1));
 
-/** An absent field does not narrow. An empty list is refused: in other settings an empty list of origins means all. */
+/** An absent field does not narrow. An empty list is refused, because in the settings an empty list of origins allows all. */
 export const scopeShape = z.strictObject({
-  stations: z.array(z.string().refine(isStationPattern, "not a station name or pattern")).min(1).optional(),
+  stations: z.array(z.string().refine(isStationPattern)).min(1).optional(),
   actions: z
     .array(z.enum(["produce", "consume"]))
     .min(1)
@@ -36,7 +35,15 @@ export type Scope = z.output<typeof scopeShape>;
 /** Maximum entries of one list. A scope with more does not fit into a token. */
 const MAX_ENTRIES = 2048;
 
-const FIELDS: readonly string[] = ["stations", "actions", "origins"];
+/** What each field must be, for error texts. */
+const FIELDS: Readonly<Record<string, { readonly list: string; readonly entry: string }>> = {
+  stations: { list: "station names or patterns", entry: "a station name or pattern" },
+  actions: { list: "produce and consume", entry: "produce or consume" },
+  origins: { list: "origins", entry: "an origin such as https://shop.example" },
+};
+
+/** Characters of the client's text that an error text repeats. */
+const LONGEST_SHOWN = 40;
 
 const invalid = (fault: string): GatewayError => new GatewayError("SCOPE_INVALID", { message: fault });
 
@@ -47,7 +54,10 @@ const invalid = (fault: string): GatewayError => new GatewayError("SCOPE_INVALID
 const requireSmall = (given: unknown): void => {
   if (typeof given !== "object" || given === null) return;
   for (const field in given) {
-    if (!FIELDS.includes(field)) throw invalid("scope: has a field that is not stations, actions or origins");
+    if (!Object.hasOwn(FIELDS, field)) {
+      const shown = JSON.stringify(field.slice(0, LONGEST_SHOWN));
+      throw invalid(`scope: has the unknown field ${shown}, allowed: ${Object.keys(FIELDS).join(", ")}`);
+    }
     const list: unknown = (given as Record<string, unknown>)[field];
     if (!Array.isArray(list)) continue;
     if (list.length > MAX_ENTRIES) throw invalid(`scope.${field}: has more than ${MAX_ENTRIES} entries`);
@@ -62,13 +72,23 @@ export const parseScope = (given: unknown): Scope => {
   requireSmall(given);
   const parsed = scopeShape.safeParse(given);
   if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const path = ["scope", ...(issue?.path ?? [])].join(".");
-    throw new GatewayError("SCOPE_INVALID", { message: `${path}: ${issue?.message ?? "malformed"}` });
+    const [field, index] = parsed.error.issues[0]?.path ?? [];
+    throw invalid(faultAt(given, field, index));
   }
   if (JSON.stringify(parsed.data).length > MAX_CHARACTERS)
-    throw new GatewayError("SCOPE_INVALID", { message: `scope: longer than ${MAX_CHARACTERS} characters` });
+    throw invalid(`scope: has more than ${MAX_CHARACTERS} characters as JSON`);
   return parsed.data;
+};
+
+/** The text for the fault at `scope.<field>.<index>`, of which the last parts may be absent. */
+const faultAt = (given: unknown, field?: PropertyKey, index?: PropertyKey): string => {
+  const name = String(field);
+  const rule = FIELDS[name];
+  if (rule === undefined) return "scope: must be an object with stations, actions or origins";
+  if (index === undefined) return `scope.${name}: must be a non-empty list of ${rule.list}`;
+  const entry = (given as Record<string, Record<PropertyKey, unknown>>)[name]?.[index];
+  const shown = JSON.stringify(String(entry).slice(0, LONGEST_SHOWN));
+  return `scope.${name}.${String(index)}: must be ${rule.entry} (got ${shown})`;
 };
 
 /** The principal of a token: it may do what both the account and the scope allow. */

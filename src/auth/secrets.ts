@@ -85,11 +85,15 @@ export interface StoredSecret {
  * secret, that hash itself would be the password.
  */
 export const storedSecret = (text: string): StoredSecret => {
-  if (text === "") throw new GatewayError("SETTINGS_INVALID", { message: "a secret is empty" });
+  if (text === "")
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: "a secret is empty; set a text or remove the key",
+    });
   const scrypt = parseScryptHash(text);
   if (scrypt === undefined && /^\$[a-z0-9-]+\$/.test(text))
     throw new GatewayError("SETTINGS_INVALID", {
-      message: "a hashed secret is not of the form $scrypt$ln=15,r=8,p=1$<salt>$<hash>",
+      message:
+        "a hashed secret is invalid; allowed: $scrypt$ln=15,r=8,p=1$<salt>$<hash>, as `stationgate hash-secret` prints it",
     });
   return { digest: sha256(text), scrypt };
 };
@@ -105,19 +109,19 @@ export const sha256 = (text: string): Buffer => createHash("sha256").update(text
 /** SHA-256 in base64, as a map key for a secret. It takes 0.5 µs for a token of 280 characters. */
 export const digestOf = (text: string): string => hash("sha256", text, "base64");
 
-/** Whose turn a derivation takes; see `FairTurns`. */
+/** The queue, the account and the network that a derivation waits for; see `FairTurns`. */
 type Party = Parameters<FairTurns["take"]>[0];
 
 export interface SecretVerifier {
   /**
-   * Is `given` the secret? At once for plain secrets and for hashed ones that matched before; a promise where a hash
-   * must be derived, in the party's turn. Takes the same time for every wrong one. Rejects with OVERLOADED when too many
-   * derivations wait.
+   * True if `given` is the secret. Returns a promise only if a hash must be derived, which waits for the party's turn; a
+   * secret that matched before needs no derivation. Every wrong secret takes the same time. Rejects with OVERLOADED if too
+   * many derivations wait.
    */
   verify(secret: StoredSecret, given: string, party: Party): boolean | Promise<boolean>;
-  /** As `verify`, without a derivation: undefined where one is needed. */
+  /** As `verify`, without a derivation. undefined: a derivation is needed. */
   known(secret: StoredSecret, given: string): boolean | undefined;
-  /** As `verify`, for a caller that has a turn. */
+  /** As `verify`, for a caller that already has a turn. */
   derive(secret: StoredSecret, given: string): Promise<boolean>;
 }
 

@@ -1,4 +1,4 @@
-/** Slows down guessing: counts failures by name, and refuses further attempts until the window has passed. */
+/** Limits guesses: counts failures by name, and refuses further attempts until the window has passed. */
 import { isIPv6 } from "node:net";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
@@ -23,8 +23,8 @@ interface ThrottleOptions {
 const monotonic = (): number => performance.now();
 
 /**
- * A sliding window: at most `limit` failures in any `windowMs`. Its memory is bounded. A guesser who sends `maxNames` other
- * names gets one more window.
+ * A sliding window: at most `limit` failures in any `windowMs`. Its memory is bounded, so a client that fails with
+ * `maxNames` other names gets a new window for the first name.
  */
 export const createFailureThrottle = (options: ThrottleOptions): FailureThrottle => {
   const { limit, windowMs, maxNames = 20_000, now = monotonic } = options;

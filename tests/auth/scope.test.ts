@@ -6,7 +6,7 @@ import { failureOf, present } from "./support.ts";
 
 const accountOf = (options: object) => present(createAccounts([{ username: "ann", ...options }]).find("ann"));
 
-describe("scope as given", () => {
+describe("a scope from a client", () => {
   it.each([
     [undefined, {}],
     [{}, {}],
@@ -14,7 +14,7 @@ describe("scope as given", () => {
       { stations: ["clicks"], actions: ["produce"], origins: ["https://Shop.example:443"] },
       { stations: ["clicks"], actions: ["produce"], origins: ["https://shop.example"] },
     ],
-  ])("%j is taken", (given, scope) => {
+  ])("%j is accepted", (given, scope) => {
     expect(parseScope(given)).toEqual(scope);
   });
 
@@ -41,7 +41,20 @@ describe("scope as given", () => {
   });
 });
 
-it("judges a large scope by its first fault", async () => {
+it.each([
+  ["no scope", "scope: must be an object with stations, actions or origins"],
+  [{ station: ["a"] }, 'scope: has the unknown field "station", allowed: stations, actions, origins'],
+  [{ stations: "clicks" }, "scope.stations: must be a non-empty list of station names or patterns"],
+  [{ stations: [] }, "scope.stations: must be a non-empty list of station names or patterns"],
+  [{ stations: ["a", "a/b"] }, 'scope.stations.1: must be a station name or pattern (got "a/b")'],
+  [{ stations: [7] }, "scope.stations.0: must be a string"],
+  [{ actions: ["admin"] }, 'scope.actions.0: must be produce or consume (got "admin")'],
+  [{ origins: ["x"] }, 'scope.origins.0: must be an origin such as https://shop.example (got "x")'],
+])("says what is wrong in the scope %j", async (given, text) => {
+  expect((await failureOf(() => parseScope(given))).message).toBe(text);
+});
+
+it("reports only the first fault of a large scope", async () => {
   const wrong = Array.from({ length: 1_000_000 }, () => 7);
   const fields = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`f${n}`, 1]));
   const before = process.cpuUsage();
@@ -53,7 +66,7 @@ it("judges a large scope by its first fault", async () => {
   expect(process.cpuUsage(before).user).toBeLessThan(200_000);
 });
 
-describe("narrowing", () => {
+describe("a principal narrowed by a scope", () => {
   const stations = ["orders", "clicks", "clicks-web", "other"];
   const callers = ["https://a.example", "https://b.example"];
   const patterns = fc.uniqueArray(fc.constantFrom("*", "orders", "clicks", "clicks-*", "*e*"));
@@ -72,7 +85,7 @@ describe("narrowing", () => {
   const letsIn = (list: readonly string[], caller: string) =>
     list.length === 0 || list.includes("*") || list.includes(caller);
 
-  it("leaves what both the account and the scope allow: no more, no less", () => {
+  it("allows exactly what both the account and the scope allow", () => {
     fc.assert(
       fc.property(accounts, scopes, (account, scope) => {
         const principal = narrowedPrincipal(account, scope);

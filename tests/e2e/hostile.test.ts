@@ -87,7 +87,7 @@ describe("a hostile client", () => {
         "of bad gzip",
         () => "not gzip",
         { "content-encoding": "gzip" },
-        [400, "Request body does not decode"],
+        [400, "The request body can't be decoded"],
       ],
       [
         "that is a gzip bomb",

@@ -48,6 +48,6 @@ describe("station patterns", () => {
 
   it.each(["", "a b", "a/b", "\u212Aelvin", "x".repeat(129)])("refuses %p as a pattern", (text) => {
     expect(isStationPattern(text)).toBe(false);
-    expect(() => compileStationPatterns([text])).toThrow("is not a station pattern");
+    expect(() => compileStationPatterns([text])).toThrow("is not a station name or pattern");
   });
 });
