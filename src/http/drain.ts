@@ -17,10 +17,10 @@ export interface DrainOptions {
 
 const IDLE_MS = 1000;
 /** Checks within the idle time. One check is not enough: after a stall, a connection with unread bytes looks idle. */
-const LOOKS = 4;
+const CHECKS = 4;
 /** Maximum number of connections that may wait in the operating system's queue when a server stops accepting. */
 const MAX_QUEUED = 511;
-/** Turns of the event loop without a new connection. The first turn may already be past its poll phase. */
+/** Turns of the event loop without a new connection. The first turn does not count as proof: its poll phase may be over. */
 const QUIET_TURNS = 3;
 
 /** Resolves when the server has no open connection. `sockets` are all open connections. */
@@ -31,12 +31,12 @@ export const drain = async (
 ): Promise<void> => {
   // This comes first: a client whose connection closes while the server listens would open a new one.
   await stopAccepting(server);
-  const sayLast = lastAnswers();
-  server.prependListener("request", sayLast).prependListener("checkContinue", sayLast);
+  const markLast = lastAnswerMarker();
+  server.prependListener("request", markLast).prependListener("checkContinue", markLast);
 
   const closeIdle = idleCloser(sockets);
   // Checks after the poll phase, in which the arrived bytes are read.
-  const sweep = setInterval(() => setImmediate(closeIdle), idleMs / LOOKS);
+  const sweep = setInterval(() => setImmediate(closeIdle), idleMs / CHECKS);
   const cut = setTimeout(() => {
     for (const socket of sockets) socket.destroy();
   }, graceMs);
@@ -49,7 +49,7 @@ export const drain = async (
  * Marks each answer as the last one of its connection, unless another request has arrived: all pipelined requests are
  * answered.
  */
-const lastAnswers = (): RequestListener => {
+const lastAnswerMarker = (): RequestListener => {
   const marked = new WeakMap<Socket, ServerResponse>();
   return ({ socket }, response) => {
     const before = marked.get(socket);
@@ -61,20 +61,20 @@ const lastAnswers = (): RequestListener => {
 
 /** Closes connections that wait for no answer and have sent nothing during the last checks. */
 const idleCloser = (sockets: ReadonlySet<Socket>): (() => void) => {
-  const seen = new WeakMap<Socket, { readonly bytesRead: number; readonly silentLooks: number }>();
-  for (const socket of sockets) seen.set(socket, { bytesRead: socket.bytesRead, silentLooks: 0 });
+  const seen = new WeakMap<Socket, { readonly bytesRead: number; readonly silentChecks: number }>();
+  for (const socket of sockets) seen.set(socket, { bytesRead: socket.bytesRead, silentChecks: 0 });
   return () => {
     for (const socket of sockets) {
       const { bytesRead } = socket;
       const before = seen.get(socket);
-      const silentLooks = before?.bytesRead === bytesRead ? before.silentLooks + 1 : 0;
-      seen.set(socket, { bytesRead, silentLooks });
-      if (silentLooks >= LOOKS && pendingAnswer(socket) === undefined) socket.destroy();
+      const silentChecks = before?.bytesRead === bytesRead ? before.silentChecks + 1 : 0;
+      seen.set(socket, { bytesRead, silentChecks });
+      if (silentChecks >= CHECKS && pendingAnswer(socket) === undefined) socket.destroy();
     }
   };
 };
 
-/** The answer that a connection waits for. node has no public name for it. */
+/** The answer that the connection waits for. It is a private property of node's sockets. */
 export const pendingAnswer = (socket: Socket): ServerResponse | undefined =>
   (socket as Socket & { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 

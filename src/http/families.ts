@@ -5,8 +5,7 @@ import type { Call } from "./call.ts";
 import { eventResult } from "./results.ts";
 import type { ErrorFamily } from "./row.ts";
 
-/** Errors of Confluent's REST Proxy, with `retriable`, which the original doesn't have. */
-
+/** The error body of Confluent's REST Proxy. Stationgate adds `retriable`, `ambiguous` and `retry_after_ms`. */
 interface RestProxyError {
   readonly error_code: number;
   readonly message: string;
@@ -27,7 +26,7 @@ export const restProxyError = (error: GatewayError, message = error.message): Re
 
 export const retryAfterMs = ({ retryAfter = 0 }: GatewayError): number => Math.ceil(retryAfter * 1000);
 
-/** The code begins with the HTTP status. Exception: 50003 is a 503. */
+/** The first three digits of the error code, except for 50003, which has status 503. */
 const restProxyStatus = ({ code, status }: GatewayError): number => {
   const { restProxy } = ERRORS[code];
   if (status >= 500) return status;

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a value that a zod schema refuses: the field, what is allowed and what was given. A schema can
- * give its own text; zod's texts never reach a client.
+ * Error texts for values that a zod schema refuses: they name the field, the allowed values and the given value. A schema can
+ * declare a text of its own. zod's texts never reach a client.
  */
 import type { z } from "zod";
 import { GatewayError } from "../errors.ts";
@@ -28,7 +28,7 @@ const formatOf = (format: string): string => {
   return format === "base64" ? "must be base64" : "has the wrong format";
 };
 
-/** What the schema allows, for schemas without a text of their own. */
+/** The error text of a schema that declares none. */
 const ruleOf = (issue: RawIssue): string => {
   if (issue.code === "invalid_type") return `must be ${TYPES[issue.expected] ?? issue.expected}`;
   if (issue.code === "too_big") return boundOf(issue.origin, issue.maximum, "most");
@@ -39,7 +39,7 @@ const ruleOf = (issue: RawIssue): string => {
   return "is not valid";
 };
 
-/** As options of `safeParse`. `faultOf` needs them. */
+/** Options of `safeParse`, which `faultOf` relies on. */
 export const OUR_WORDS = {
   error: ruleOf,
   reportInput: true,
@@ -47,7 +47,7 @@ export const OUR_WORDS = {
 
 const MAX_GIVEN = 80;
 
-/** A value as an error text shows it: the beginning of a text, and of objects and arrays only the kind. */
+/** A value in an error text: long strings are cut, and objects and arrays are only named. */
 const given = (value: unknown): string => {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "an array";
@@ -58,24 +58,24 @@ const given = (value: unknown): string => {
 };
 
 export interface FaultOptions {
-  /** The name of the whole value. */
+  /** Name of the whole value, for faults that concern no field of it. */
   readonly whole: string;
-  /** Where the value lies in the body. */
+  /** Path of the value in the body. */
   readonly at?: readonly PropertyKey[];
 }
 
 /** `partition_id must be 0 or greater (got -1)`. */
 export const faultOf = (issue: z.core.$ZodIssue, { whole, at = [] }: FaultOptions): string => {
-  const place = [...at, ...issue.path].map(String).join(".") || whole;
-  // The value of an unknown field is what the client knows best, and the value around it can be large.
+  const field = [...at, ...issue.path].map(String).join(".") || whole;
+  // For an unknown field, `input` is the object around it, which can be large.
   const got = issue.code === "unrecognized_keys" ? "" : ` (got ${given(issue.input)})`;
-  return `${place} ${issue.message}${got}`;
+  return `${field} ${issue.message}${got}`;
 };
 
-/** Faults that one answer names. */
+/** Maximum number of faults in one answer. */
 const MAX_FAULTS = 20;
 
-/** The value of a body or a query. Throws REQUEST_INVALID with one line for each fault. */
+/** Parses the value of a body or a query. Throws REQUEST_INVALID with one line for each fault. */
 export const shaped = <T>(schema: z.ZodType<T>, value: unknown, whole = "body"): T => {
   const { success, data, error } = schema.safeParse(value, OUR_WORDS);
   if (success) return data;

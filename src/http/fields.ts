@@ -1,4 +1,4 @@
-/** Bodies that are a handful of fields: a JSON object, or a form. */
+/** Reads request bodies that consist of a few fields: a JSON object or a form. */
 import { isUtf8 } from "node:buffer";
 import type { Request } from "express";
 import { GatewayError } from "../errors.ts";
@@ -6,16 +6,13 @@ import { mediaTypeOf } from "../ingest/content/content-type.ts";
 import type { ReadBody } from "./middleware/body/body.ts";
 
 export interface FieldsOptions {
-  /** Fields that aren't texts. A form has nothing but texts: these are read as the JSON that they are written in. */
+  /** Fields that are not strings. A form contains only strings, so the value of such a field is parsed as JSON. */
   readonly literals: readonly string[];
-  /** What an empty body stands for; absent: it is refused like any other that doesn't parse. */
+  /** The result for an empty body. Absent: an empty body is refused. */
   readonly whenEmpty?: unknown;
 }
 
-/**
- * The body's fields, of types unknown. Rejects with FIELDS_INVALID for what is neither JSON nor a form or doesn't
- * parse, and as `ReadBody` does.
- */
+/** Resolves with the fields, whose types are unchecked. Rejects with FIELDS_INVALID if the body is neither JSON nor a form, and as `ReadBody`. */
 export const readFields = async (
   request: Request,
   readBody: ReadBody,

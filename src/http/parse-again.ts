@@ -17,7 +17,7 @@ import { closeLingering, rawAnswer } from "./last-answer.ts";
 /** Fraction of the budget for bytes that wait to be parsed. */
 const SHARE = 0.25;
 
-/** Bytes that a socket reads before it stops for lack of a reader. */
+/** Bytes that a socket reads ahead while nothing consumes them. */
 const READ_AHEAD = 64 * 1024;
 
 export interface ParseAgainOptions {
@@ -42,12 +42,12 @@ export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOpt
     const bytes = head.length + rest.length + READ_AHEAD;
     const holder: Holder = {
       yieldMemory: () => {
-        leave();
+        release();
         socket.destroy();
       },
     };
-    const leave = (): void => {
-      socket.off("close", leave);
+    const release = (): void => {
+      socket.off("close", release);
       share.ended(holder);
       share.give(bytes);
     };
@@ -58,11 +58,11 @@ export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOpt
       return;
     }
     share.began(holder);
-    socket.once("close", leave);
+    socket.once("close", release);
     whenAnswered(socket, () => {
       turns.later(() => {
         if (socket.destroyed) return;
-        leave();
+        release();
         // Clears the idle timeout that node set for the old parser.
         socket.setTimeout(0);
         if (rest.length > 0) socket.unshift(rest);

@@ -12,8 +12,8 @@ import { pendingAnswer } from "./drain.ts";
 /** Maximum number of requests of one connection that are in progress. */
 const MAX_ACTIVE = 8;
 
-/** A connection that has pipelined requests. */
-interface Line {
+/** The state of a connection that has pipelined requests. */
+interface Pipelined {
   /** The responses in progress. */
   readonly active: Set<ServerResponse>;
   /** The turn of the event loop in which its pipelined requests may start. */
@@ -28,52 +28,52 @@ export interface Pipeline {
 }
 
 export const createPipeline = (turns: LoopTurns): Pipeline => {
-  const lines = new WeakMap<Socket, Line>();
+  const connections = new WeakMap<Socket, Pipelined>();
 
-  const hasTurn = (line: Line): boolean => {
-    if (line.turn !== turns.number) line.turn = turns.tryBegin() ? turns.number : undefined;
-    return line.turn !== undefined;
+  const hasTurn = (connection: Pipelined): boolean => {
+    if (connection.turn !== turns.number) connection.turn = turns.tryBegin() ? turns.number : undefined;
+    return connection.turn !== undefined;
   };
 
-  const limit = (socket: Socket, line: Line): void => {
+  const limit = (socket: Socket, connection: Pipelined): void => {
     stopParserUnless(socket, () => {
       const isPipelined = pendingAnswer(socket) !== undefined;
-      return !isPipelined || (line.active.size < MAX_ACTIVE && hasTurn(line));
+      return !isPipelined || (connection.active.size < MAX_ACTIVE && hasTurn(connection));
     });
   };
 
-  const openLine = (socket: Socket): Line => {
-    const line: Line = { active: new Set(), turn: undefined };
-    lines.set(socket, line);
+  const openConnection = (socket: Socket): Pipelined => {
+    const connection: Pipelined = { active: new Set(), turn: undefined };
+    connections.set(socket, connection);
     socket.once("close", () => {
-      for (const response of line.active) closeUnsent(response);
+      for (const response of connection.active) closeUnsent(response);
     });
-    limit(socket, line);
-    return line;
+    limit(socket, connection);
+    return connection;
   };
 
   return {
     follow: (listener) => (request, response) => {
       // A response has its socket at once, unless earlier responses must be sent first.
       if (response.socket === null) {
-        const line = lines.get(request.socket) ?? openLine(request.socket);
+        const connection = connections.get(request.socket) ?? openConnection(request.socket);
         // The first response was not pipelined, so it is not in the set yet.
-        if (line.active.size === 0) enter(line, pendingAnswer(request.socket));
-        enter(line, response);
+        if (connection.active.size === 0) track(connection, pendingAnswer(request.socket));
+        track(connection, response);
       }
       listener(request, response);
     },
     hasNewParser: (socket) => {
-      const line = lines.get(socket);
-      if (line === undefined) return;
+      const connection = connections.get(socket);
+      if (connection === undefined) return;
       // The connection is parsed again because this is its turn.
-      line.turn = turns.number;
-      limit(socket, line);
+      connection.turn = turns.number;
+      limit(socket, connection);
     },
   };
 };
 
-const enter = ({ active }: Line, response: ServerResponse | undefined): void => {
+const track = ({ active }: Pipelined, response: ServerResponse | undefined): void => {
   if (response === undefined) return;
   active.add(response);
   response.once("finish", () => active.delete(response));
@@ -95,12 +95,12 @@ type OnIncoming = (request: IncomingMessage & { upgrade?: boolean | null }, keep
  * Stops the parser at the first request that may not start. The request goes to the "upgrade" event with the bytes after its
  * headers. node has no other way to stop a parser within a chunk.
  */
-const stopParserUnless = (socket: Socket, mayBegin: () => boolean): void => {
+const stopParserUnless = (socket: Socket, mayStart: () => boolean): void => {
   const { parser } = socket as Socket & { readonly parser?: { onIncoming?: OnIncoming | null } | null };
   const onIncoming = parser?.onIncoming;
   if (parser == null || onIncoming == null) return;
   parser.onIncoming = (request, keepAlive) => {
-    if (mayBegin()) return onIncoming(request, keepAlive);
+    if (mayStart()) return onIncoming(request, keepAlive);
     request.upgrade = true;
     return 2;
   };

@@ -1,4 +1,4 @@
-/** Records as operators see them: as text if the bytes are text, and cut to the size of a screen. */
+/** Records as operators see them: UTF-8 as text, other bytes as base64, and long values cut. */
 import { isUtf8 } from "node:buffer";
 import type { ConsumedRecord } from "../broker/broker.ts";
 import type { EventValidator } from "../ingest/schema/validator.ts";
@@ -80,7 +80,7 @@ export const recordView = (record: ConsumedRecord, validator?: EventValidator): 
 /** Does the record contain the text, in any case? An empty text is in every record. */
 export const recordFilter = (
   text: string,
-  place: SearchedPart,
+  part: SearchedPart,
   validator?: EventValidator,
 ): ((record: ConsumedRecord) => boolean) => {
   const wanted = text.toLowerCase();
@@ -88,6 +88,6 @@ export const recordFilter = (
     bytes?.toString().toLowerCase().includes(wanted) === true;
   if (wanted === "") return () => true;
   return ({ key, value }) =>
-    (place !== "value" && holds(key)) ||
-    (place !== "key" && holds(value && (readable(value, validator) ?? value)));
+    (part !== "value" && holds(key)) ||
+    (part !== "key" && holds(value && (readable(value, validator) ?? value)));
 };

@@ -16,9 +16,7 @@ export const sendJson = (response: Response, status: number, value: unknown): vo
   sendText(response, status, "application/json", JSON.stringify(value));
 };
 
-// HTML pages: when a client gets one, and their Content-Security-Policy.
-
-/** A page may load files and call routes of its own origin. Inline code and other origins are blocked. */
+/** The Content-Security-Policy of HTML pages. A page may load files and call routes of its own origin. Inline code and other origins are blocked. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -6,7 +6,7 @@ export type EventResult =
   | {
       readonly status: "stored";
       readonly partition: number;
-      /** Decimal: Kafka's offsets exceed what JSON's readers hold exactly. */
+      /** A decimal text, because JSON readers can't hold large offsets exactly. */
       readonly offset: string;
       /** Milliseconds since the epoch. */
       readonly timestamp: number;
@@ -14,8 +14,8 @@ export type EventResult =
   | { readonly status: "refused" | "unknown"; readonly error: string };
 
 /**
- * The Memphis API knows three results. "unknown" is an event that no broker has acknowledged, because it was not
- * sent or the acknowledgement was lost. The client may send it again. A refused event would be refused again.
+ * "unknown": no broker has acknowledged the event, because it was not sent or the acknowledgement was lost; the client may
+ * send it again. "refused": a retry would be refused too.
  */
 export const eventResult = (outcome: EventOutcome, textOf: TextOf = ownText): EventResult => {
   if (outcome.status === "stored") {
@@ -31,14 +31,14 @@ export type TextOf = (error: GatewayError) => string;
 
 const ownText: TextOf = ({ message }) => message;
 
-const MOST_CHARACTERS = 1 << 20;
+const MAX_CHARACTERS = 1 << 20;
 
 /**
- * The error texts of one answer. After a million characters in total, an error gets the short text of its code:
- * otherwise 100,000 refused events could make an answer of 100 MB.
+ * The error texts of one answer. After a million characters in total, the short text of the error's code is used, because
+ * 100,000 refused events could make an answer of 100 MB.
  */
-export const createTexts = (most = MOST_CHARACTERS): TextOf => {
-  let left = most;
+export const createTexts = (max = MAX_CHARACTERS): TextOf => {
+  let left = max;
   return ({ code, message }) => {
     left -= message.length;
     return left < 0 ? ERRORS[code].message : message;

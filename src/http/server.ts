@@ -43,10 +43,10 @@ export interface HttpServer {
   drain(options: DrainOptions): Promise<void>;
 }
 
-/** Connections whose pipelined requests begin in the same turn of the event loop. */
+/** Maximum number of connections that start pipelined requests in the same turn of the event loop. */
 const PIPELINES_PER_TURN = 8;
 
-/** Fraction of `limits.memory` that heads which have not arrived whole may have beside it. */
+/** Memory for partial request heads, as a fraction of `limits.memory`. It is not a part of `limits.memory`. */
 const UNREAD_HEADS_SHARE = 0.25;
 
 /** `memory` counts the requests that wait for earlier answers of their connection. */

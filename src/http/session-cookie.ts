@@ -1,10 +1,10 @@
-/** The cookie of an operator's session, and the requests for which it counts. */
+/** The cookie of an operator's session, and the check of the requests that may use it. */
 import type { Request, Response } from "express";
 import type { OperatorSession } from "../auth/operator.ts";
 
 const NAME = "stationgate-session";
 
-/** `Secure` if the browser uses HTTPS, also by the word of a trusted proxy. */
+/** `Secure` if the browser uses HTTPS, which a trusted proxy may report. */
 const attributesOf = ({ secure }: Request): string =>
   `; Path=/; HttpOnly; SameSite=Strict${secure ? "; Secure" : ""}`;
 

@@ -1,4 +1,4 @@
-/** An answer that begins before the request has ended: 200 and the headers at once, then one line per report. */
+/** Answers a stream while its request goes on: 200 and the headers at once, then one line for each report. */
 import { GatewayError } from "../errors.ts";
 import { runStream, type StreamLimits } from "../ingest/stream/event-stream.ts";
 import type { StreamItem, StreamProtocol } from "../ingest/stream/stream-protocol.ts";

@@ -1,7 +1,7 @@
 /**
- * A bound on the memory of request heads that have not arrived whole. node's parser keeps their bytes, up to
- * `server.maxHeaderSize` for each connection, and `limits.memory` doesn't count them: 30,000 connections with 15 KiB each would
- * hold 620 MiB until `server.headersTimeout`. Above the bound the connections that have waited longest are closed.
+ * Bounds the memory of partial request heads. node's parser keeps their bytes, up to `server.maxHeaderSize` for each
+ * connection, and `limits.memory` doesn't count them: 30,000 connections with 15 KiB each would hold 620 MiB until
+ * `server.headersTimeout`. Above the bound, the connections whose heads began first are closed.
  *
  * Only node's own list of connections tells a partial head from an idle connection. Its key is a private symbol, the same in
  * node 18 to 24. Without it only `server.headersTimeout` limits these connections.
@@ -19,7 +19,7 @@ export interface UnreadHeadLimits {
   readonly connections: () => number;
 }
 
-/** A parser of node's http server. `incoming` is its newest request whose head was whole. */
+/** A parser of node's http server. `incoming` is the newest request whose head is complete. */
 interface Parser {
   readonly socket?: Socket | null;
   readonly incoming?: IncomingMessage | null;
@@ -30,7 +30,7 @@ interface ConnectionsList {
   active(): readonly Parser[];
 }
 
-/** Milliseconds between two looks, if there are more connections than partial heads are allowed. */
+/** Milliseconds between two checks. They run while there are more connections than allowed partial heads. */
 const INTERVAL_MS = 100;
 
 export const limitUnreadHeads = (server: Server, limits: UnreadHeadLimits): void => {

@@ -8,10 +8,10 @@ import type { Metrics } from "../../observability/metrics.ts";
 import { type Call, openCall } from "../call.ts";
 import { pathOf } from "../url.ts";
 
-/** The request id: the client's `X-Request-Id` if it is harmless, so that calls can be traced across services, else a new one. */
-
+/** Request ids of clients that are safe in headers and logs. */
 const HARMLESS = /^[\w.-]{1,128}$/;
 
+/** The client's `X-Request-Id`, so that a call can be traced across services; a new id if it is absent or unsafe. */
 const requestIdOf = (request: Request): string => {
   const given = request.headers["x-request-id"];
   return typeof given === "string" && HARMLESS.test(given) ? given : randomUUID();
@@ -33,7 +33,7 @@ export const callOpener =
     response.setHeader("X-Request-Id", call.id);
     response.once("close", () => {
       call.heldIn?.give(call.heldBytes);
-      writeDown(call, observers);
+      observeEnd(call, observers);
     });
     request.url = withoutBrokenPercents(request.url);
     next();
@@ -54,7 +54,7 @@ const withoutBrokenPercents = (url: string): string => {
   }
 };
 
-const writeDown = (call: Call, { logger, requestLog, metrics }: CallObservers): void => {
+const observeEnd = (call: Call, { logger, requestLog, metrics }: CallObservers): void => {
   const { method } = call.request;
   const status = isWhole(call) ? call.response.statusCode : CLIENT_GONE;
   const ms = performance.now() - call.startedAt;
@@ -68,24 +68,24 @@ const writeDown = (call: Call, { logger, requestLog, metrics }: CallObservers): 
     principal: call.principal?.name,
     ...call.facts,
     code: call.failure?.code,
-    reason: untoldReason(call),
+    reason: reasonForLog(call),
   };
   const level = severity(call, status);
-  const err = untoldError(call);
+  const err = errorForLog(call);
   if (err === undefined) requestLog(level, line);
   else logger[level]({ ...line, err }, "request");
 };
 
-/** node emits `finish` also for an answer that was reset in its middle. */
+/** Was the whole answer sent? node emits `finish` also if the connection was reset during the answer. */
 const isWhole = ({ request, response }: Call): boolean =>
   response.writableFinished && request.socket.errored === null;
 
 /** The reason why a credential was refused, in fixed words. The client does not get it. */
-const untoldReason = ({ failure }: Call): string | undefined =>
+const reasonForLog = ({ failure }: Call): string | undefined =>
   typeof failure?.cause === "string" ? failure.cause : undefined;
 
 /** The cause of a broker's failure. Causes of refusals are not logged: a parser's error quotes its input, which may be secret. */
-const untoldError = ({ failure }: Call): GatewayError | undefined => {
+const errorForLog = ({ failure }: Call): GatewayError | undefined => {
   if (failure?.cause === undefined || typeof failure.cause === "string") return undefined;
   return failure.outcome === "refused" ? undefined : failure;
 };

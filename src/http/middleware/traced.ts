@@ -3,12 +3,16 @@ import type { Request, RequestHandler } from "express";
 import { traceContext, type TraceContext, type Tracing } from "../../observability/tracing/tracing.ts";
 import { callOf, type Call } from "../call.ts";
 
-/** It comes after the middleware that creates the call, and before any reader of the request's headers. */
+/** It must run after the middleware that creates the call, and before any code that reads the request's headers. */
 export const traced =
   (tracing: Tracing): RequestHandler =>
   (request, response, next) => {
     const { traceparent, tracestate } = request.headers;
-    const span = tracing.begin(request.method, "server", traceContext(one(traceparent), one(tracestate)));
+    const span = tracing.begin(
+      request.method,
+      "server",
+      traceContext(single(traceparent), single(tracestate)),
+    );
     continueIn(request, span.context);
     response.once("close", () => {
       const call = callOf(response);
@@ -18,7 +22,7 @@ export const traced =
     next();
   };
 
-const one = (header: string | string[] | undefined): string | undefined =>
+const single = (header: string | string[] | undefined): string | undefined =>
   typeof header === "string" ? header : undefined;
 
 const OURS = new Set(["traceparent", "tracestate"]);

@@ -9,7 +9,7 @@ type JsonSchema = Readonly<Record<string, unknown>>;
 interface SchemaBook {
   /** `input`: what a client may send; `output`: what it gets. A schema with an id becomes a reference to a component. */
   write(schema: z.ZodType, io: "input" | "output"): JsonSchema;
-  /** The components that references exist for so far. */
+  /** The components that the written references name. */
   readonly components: Readonly<Record<string, JsonSchema>>;
 }
 

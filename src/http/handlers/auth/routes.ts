@@ -1,15 +1,15 @@
-/** `/auth/authenticate` and `/auth/refreshToken`: the fields of their bodies, and the words of their answers. */
+/** `/auth/authenticate` and `/auth/refreshToken`: they parse the fields of the body and send the tokens. */
 import type { z } from "zod";
 import { bearerToken } from "../../../auth/authenticator.ts";
 import type { RefreshRequest, Sessions, SignInRequest, TokenPair } from "../../../auth/session.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
-import * as documentation from "./documentation.ts";
 import { readFields } from "../../fields.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
 import { queryOf } from "../../url.ts";
+import * as documentation from "./documentation.ts";
 import { LITERALS, refreshFields, signInFields, urlAccountId } from "./documentation.ts";
 
 export interface AuthRouteDependencies {
@@ -23,7 +23,7 @@ export const authRoutes = ({ sessions, readBody }: AuthRouteDependencies): reado
   const authenticate = async (call: Call): Promise<void> => {
     const body = await readFields(call.request, readBody, { literals: LITERALS });
     const fields = parse(signInFields, body);
-    // Debezium 2.7 and 3.0 send their refresh here: a refresh token, and no username.
+    // Debezium 2.7 and 3.0 send a refresh to this route: a refresh token without a username.
     const token = fields.username ? undefined : fields.jwt_refresh_token;
     if (token) sendTokens(call, sessions.refresh({ token, ...lifetimesOf(fields) }));
     else sendTokens(call, await sessions.signIn(signInRequest(fields, call)));
@@ -68,7 +68,7 @@ const signInRequest = (fields: z.output<typeof signInFields>, { request }: Call)
   };
 };
 
-/** `?accountId=`, which the body's own `account_id` overrides; a bad one is refused beside that, too. */
+/** The query parameter `accountId`. The body's `account_id` takes precedence, but an invalid parameter is always refused. */
 const accountIdOf = (request: Call["request"]): number | undefined => {
   const given = queryOf(request).getAll("accountId");
   if (given.length === 0) return undefined;
@@ -84,7 +84,7 @@ const lifetimesOf = (
   refreshTtlMinutes: fields.refresh_token_expiry_in_minutes ?? undefined,
 });
 
-/** The original's keys; lifetimes are in milliseconds. */
+/** The answer, with the field names of the Memphis gateway. Lifetimes are in milliseconds. */
 const tokens = ({ jwt, expiresInMs, refresh }: TokenPair): Record<string, string | number> => ({
   jwt,
   expires_in: expiresInMs,

@@ -1,29 +1,29 @@
-/** The operators' console: its page, its files, and signing in to it with a browser. */
+/** The routes of the operators' console: its page, its files, sign-in and sign-out. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { SignInOperator } from "../../../auth/operator.ts";
 import type { Call } from "../../call.ts";
-import * as documentation from "./documentation.ts";
 import { readFields } from "../../fields.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import type { ErrorPage } from "../../middleware/error-responder.ts";
 import { sendPage, sendText, wantsPage } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
 import { clearSession, setSession } from "../../session-cookie.ts";
+import * as documentation from "./documentation.ts";
 
 /** The console's files, read once. */
 export interface ConsoleFiles {
-  /** For who is signed in. */
+  /** The page for operators with a session. */
   readonly page: string;
-  /** For who isn't; `<!--refusal-->` in it is the place of what was wrong. */
+  /** The sign-in page. An error text replaces `<!--refusal-->`. */
   readonly signIn: string;
-  /** By name. Nothing in them is anybody's data. */
+  /** Texts by file name. They contain no data, so they need no credential. */
   readonly assets: ReadonlyMap<string, string>;
 }
 
 export interface ConsoleDependencies {
   readonly files: ConsoleFiles;
-  /** `GET /` for clients that want no page. */
+  /** `GET /` for clients that prefer JSON. */
   readonly front: OpenRoute;
   readonly signInOperator: SignInOperator;
   readonly readBody: ReadBody;
@@ -103,7 +103,7 @@ const assetRoute = (name: string, text: string): OpenRoute => {
     quiet: true,
     documentation: undefined,
     handler: ({ request, response }) => {
-      // Asked for again each time: after an upgrade no old file meets a new one.
+      // The browser asks each time, so that it never combines old and new files after an upgrade.
       response.setHeader("Cache-Control", "no-cache");
       response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
       response.setHeader("ETag", etag);
@@ -122,13 +122,13 @@ const REFUSALS: Readonly<Partial<Record<string, string>>> = {
   LOGIN_THROTTLED: "Too many wrong tokens from this address. Try again in a minute.",
 };
 
-/** What a browser is shown instead of a problem document when it has no credential, or a wrong one. */
+/** The sign-in page, which a browser without a valid credential gets instead of a problem document. */
 export const signInPage =
   ({ signIn }: ConsoleFiles): ErrorPage =>
   ({ code }, { request }) => {
     const refusal = REFUSALS[code];
     if (refusal === undefined || !wantsPage(request)) return undefined;
-    // Who only came by has refused nothing.
+    // A browser that only opened the page has sent no token, so there is no error to show.
     const isAttempt = request.method === "POST" && request.path === "/session";
     return signIn.replace("<!--refusal-->", isAttempt ? `<p role="alert">${refusal}</p>` : "");
   };

@@ -1,6 +1,5 @@
+/** An OpenAPI document as one HTML page. It has no script, loads no other file, and escapes every text of the document. */
 import type { OpenApiDocument } from "../../openapi/openapi.ts";
-
-/** Markup that can't be broken by what stands in it. */
 
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -12,7 +11,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign);
 
-/** Prose with `code` in it, in paragraphs. */
+/** Paragraphs of text. Text between backticks becomes `<code>`. */
 const prose = (text: string): string =>
   text
     .split("\n\n")
@@ -25,11 +24,11 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   return `<table><thead>${line(head, "th")}</thead><tbody>${rows.map((cells) => line(cells, "td")).join("")}</tbody></table>`;
 };
 
-/** What stands behind one line until somebody opens it. */
+/** Content that is hidden behind its summary until the reader opens it. */
 const fold = (summary: string, content: string, id?: string): string =>
   `<details${id === undefined ? "" : ` id="${escape(id)}"`}><summary>${summary}</summary>${content}</details>`;
 
-/** The page's look; it must stay as it is in the page, whose policy names its digest. */
+/** The style of the page. The Content-Security-Policy contains its digest, so the page must contain it unchanged. */
 export const DOCS_STYLE = `
 :root { color-scheme: light dark; --line: light-dark(#d8dee4, #3d444d); --soft: light-dark(#f6f8fa, #151b23);
   --link: light-dark(#0757ba, #6cb0ff); }
@@ -49,11 +48,9 @@ th, td { border-top: 1px solid var(--line); padding: .35rem .5rem .35rem 0; text
 td p { margin: 0; }
 `;
 
-/** An OpenAPI document as one page to read: no script, nothing fetched. */
-
 type Content = Readonly<Record<string, { readonly schema: unknown }>>;
 
-/** What our own documents hold, as far as the page shows it. */
+/** The members of an operation that the page shows. */
 interface ShownOperation {
   readonly operationId: string;
   readonly tags: readonly [string];

@@ -1,4 +1,4 @@
-/** `/openapi.json` and `/docs`: a listener's routes described, these two among them. */
+/** `/openapi.json` and `/docs`: the documentation of all routes of a listener, including these two. */
 import { createHash } from "node:crypto";
 import type { Call } from "../../call.ts";
 import { docsPage, openApi } from "../operations/documentation.ts";
@@ -9,20 +9,20 @@ import type { Route } from "../../routes.ts";
 
 export interface DocumentationOptions {
   readonly info: OpenApiInfo;
-  /** Who may read: operators on their own listener. */
+  /** `admin` on the operators' listener. */
   readonly auth: "none" | "admin";
 }
 
-/** The page may have its one style, which stands inside it, and nothing else. */
+/** The page may use only the style that it contains. */
 const POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(DOCS_STYLE).digest("base64")}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
 
-/** Makes it when it is asked for, and only then. */
+/** Calls `make` at the first use and keeps the result. */
 const once = <T>(make: () => T): (() => T) => {
   let made: T | undefined;
   return () => (made ??= make());
 };
 
-/** The rows themselves and those that describe them. What isn't asked for isn't drawn, and nothing is drawn twice. */
+/** Returns the routes and the two documentation routes. The document and the page are made at the first request. */
 export const withDocumentation = (
   routes: readonly Route[],
   { info, auth }: DocumentationOptions,

@@ -1,4 +1,4 @@
-/** What machines and operators ask the gateway about itself. */
+/** Probes, metrics, facts about the gateway, and the list of stations. */
 import type { Broker } from "../../../broker/broker.ts";
 import { listStations, type StationListDependencies } from "../../../ingest/stations.ts";
 import type { Health } from "../../../observability/health.ts";
@@ -10,21 +10,21 @@ import type { OpenRoute } from "../../routes.ts";
 
 const OK = { status: "ok" };
 
-/** What this gateway is. */
+/** The facts that `GET /gateway` shows. */
 export interface GatewayFacts {
   readonly version: string;
   readonly commit: string;
   readonly roles: readonly string[];
   readonly broker: {
     readonly kind: Broker["kind"];
-    /** Where it is looked for; none for a local log. */
+    /** Addresses of the brokers in the settings; empty for a local log. */
     readonly addresses: readonly string[];
   };
-  /** Where clients connect: the address of the public listener. Port 0: another process has bound it to a free port. */
+  /** The address for clients. Port 0: another process has bound the listener to a free port. */
   readonly publicListener: () => { readonly host: string; readonly port: number };
 }
 
-/** `GET /gateway` for operators: it answers while the broker is away, too. */
+/** `GET /gateway` for operators. It also answers while the broker is unavailable. */
 export const gatewayRoute = (
   { broker: { kind, addresses }, publicListener, ...facts }: GatewayFacts,
   broker: Pick<Broker, "clusterId" | "topics">,
@@ -47,21 +47,21 @@ export const gatewayRoute = (
   },
 });
 
-/** As long as a probe may take, in milliseconds: the facts are read in outages above all. */
-const PATIENCE = 2000;
+/** Maximum wait for the broker, in milliseconds: operators need the facts most during an outage. */
+const MAX_WAIT_MS = 2000;
 
-/** undefined: not in time, or not at all. */
-const soon = async <T>(asked: Promise<T>): Promise<T | undefined> => {
+/** Resolves with undefined if the promise rejects or takes too long. */
+const soon = async <T>(answer: Promise<T>): Promise<T | undefined> => {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE, undefined);
+    timer = setTimeout(resolve, MAX_WAIT_MS, undefined);
   });
-  return Promise.race([asked.catch(() => undefined), late]).finally(() => {
+  return Promise.race([answer.catch(() => undefined), late]).finally(() => {
     clearTimeout(timer);
   });
 };
 
-/** `GET /` in Kafka Connect's words. */
+/** `GET /` for operators, as Kafka Connect answers it. */
 export const frontRoute = (
   { version, commit }: Pick<GatewayFacts, "version" | "commit">,
   broker: Pick<Broker, "clusterId">,
@@ -96,7 +96,7 @@ export const healthRoutes = (health: Pick<Health, "ready">): readonly OpenRoute[
   ];
 };
 
-/** The Memphis gateway's own probe. */
+/** The probe of the Memphis API. */
 export const statusRoute: OpenRoute = {
   method: "GET",
   path: "/monitoring/status",

@@ -52,7 +52,7 @@ export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
   };
 };
 
-/** What one kind of clients shares. */
+/** The memory and the decoding turns of a body. */
 interface Source {
   readonly memory: BodyMemory;
   readonly turns: Turns;
@@ -105,9 +105,9 @@ export const settleUnreadBody = (response: Response, { maxBytes, timeoutMs }: Bo
   if (request.complete || response.headersSent) return;
   const { headers } = request;
   const length = Number(headers["content-length"] ?? 0);
-  // With `Expect`, the client may send the body or the next request: the next bytes are ambiguous.
-  const untold = headers["transfer-encoding"] !== undefined || headers.expect !== undefined;
-  if (untold || length > maxBytes) {
+  // After `Expect`, the next bytes can be the body or the next request.
+  const isLengthUnknown = headers["transfer-encoding"] !== undefined || headers.expect !== undefined;
+  if (isLengthUnknown || length > maxBytes) {
     response.setHeader("Connection", "close");
     return;
   }

@@ -104,8 +104,8 @@ const SMALL_CHUNK = 2048;
 const BLOCK = 16 * 1024;
 
 /**
- * Resolves with the body, whose bytes are taken from the memory and are the caller's to give back. Rejects with
- * BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT or OVERLOADED, and then holds nothing.
+ * Resolves with the body; its bytes are taken from the memory, and the caller gives them back. Rejects with
+ * BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT or OVERLOADED, and gives the bytes back itself.
  */
 export const collect = (
   request: Request,
