@@ -1,11 +1,11 @@
-/** Where and with what a run was made: a figure without it can't be compared. */
+/** The machine and the versions of a run. Figures can't be compared without them. */
 import { cpus, release, totalmem } from "node:os";
 import { output } from "./programs.ts";
 
 export interface Circumstances {
   readonly date: string;
   readonly commit: string;
-  /** Files differ from the commit. */
+  /** true: files differ from the commit. */
   readonly modified: boolean;
   readonly machine: Readonly<Record<string, string | number>>;
   readonly versions: Readonly<Record<string, string>>;

@@ -2,18 +2,18 @@
 import { parseArgs } from "node:util";
 
 export interface Flags {
-  /** Names of rows; undefined: all that are run by default. */
+  /** Names of rows; undefined: the default rows. */
   readonly rows: readonly string[] | undefined;
   readonly rounds: number;
-  /** Of load in one run. */
+  /** Seconds of load in one run. */
   readonly seconds: number;
-  /** The program to measure: another build of it, to compare two. */
+  /** The build to measure, so that two builds can be compared. */
   readonly program: string;
-  /** `broker.kafka.producer` of the gateway; undefined: its default. */
+  /** `broker.kafka.producer` of the gateway; undefined: the default. */
   readonly producer: string | undefined;
   /** `server.workers` of the gateway: a number or auto. */
   readonly workers: number | "auto";
-  /** A V8 profile of each of the gateway's processes is written to this folder. */
+  /** Folder for a V8 profile of each gateway process; undefined: none. */
   readonly profile: string | undefined;
 }
 

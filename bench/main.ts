@@ -1,4 +1,4 @@
-/** `npm run bench`: every row and what it is held against, alternating, round after round; see docs/performance.md. */
+/** `npm run bench`: measures the subjects and their references alternately in several rounds; see docs/performance.md. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { circumstances } from "./circumstances.ts";
 import { parseFlags } from "./flags.ts";
@@ -15,7 +15,7 @@ const RESULTS = "bench/results";
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** Each subject once, however many rows look at it; a row's references stand next to it. */
+/** Each subject of the rows once. The references of a row follow it. */
 const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
   const all = [...gatewaySubjects(stage), ...deliverySubjects(stage), ...referenceSubjects(stage)];
   const wanted = new Set(rows.flatMap(({ name, ratios }) => [name, ...ratios.map(({ to }) => to)]));
@@ -30,7 +30,7 @@ const measured = async (subject: Subject, seconds: number): Promise<Measurement>
   }
 };
 
-/** Every other round goes the other way, so that nobody always comes after the same one. */
+/** Every second round has the reverse order, so that no subject always follows the same other subject. */
 const measureAll = async (
   subjects: readonly Subject[],
   rounds: number,

@@ -1,24 +1,24 @@
-/** What one run of one subject gave, and how several runs become one figure. */
+/** The figures of one run of one subject, and their median over several runs. */
 
-/** Figures of one run. Rates are a second's, latencies milliseconds. */
+/** Figures of one run. Rates are per second, latencies in milliseconds. */
 export interface Figures {
   readonly eventsPerSecond?: number;
   readonly p50?: number;
   readonly p99?: number;
-  /** Microseconds of CPU of the gateway's processes, all together. */
+  /** Microseconds of CPU time of all gateway processes together. */
   readonly cpuPerEvent?: number;
-  /** MiB of the largest process that serves. */
+  /** Resident MiB of the largest gateway process. */
   readonly rssPerWorker?: number;
 }
 
 export type Figure = keyof Figures;
 
 export interface Measurement extends Figures {
-  /** Why this run counts for nothing; empty: it counts. */
+  /** The reasons why the run is void; empty: it is valid. */
   readonly faults: readonly string[];
 }
 
-/** One thing that is measured, once a round. */
+/** A program or route that is measured once per round. */
 export interface Subject {
   readonly name: string;
   measure(seconds: number): Promise<Measurement>;
@@ -35,7 +35,7 @@ const median = (values: readonly number[]): number | undefined => {
 export const medianOf = (runs: readonly Measurement[], figure: Figure): number | undefined =>
   median(runs.map((run) => run[figure]).filter((value) => value !== undefined));
 
-/** Median of the rounds' own ratios: what slows the machine down for a while slows both sides of a round. */
+/** Median of the ratios of the rounds. A machine that is slow for a while slows down both sides of a round. */
 export const medianRatio = (
   runs: readonly Measurement[],
   references: readonly Measurement[],

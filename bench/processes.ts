@@ -1,4 +1,4 @@
-/** What the kernel says of a process and its children (`proc(5)`). */
+/** CPU time and memory of a process and its children, from `/proc` (`proc(5)`). */
 import { readdir, readFile } from "node:fs/promises";
 
 /** `sysconf(_SC_CLK_TCK)`, which is 100 on every Linux that Node runs on. */
@@ -8,14 +8,14 @@ const KIB_PER_MIB = 1024;
 interface Stat {
   readonly pid: number;
   readonly parent: number;
-  /** Seconds, user and system, of all threads. */
+  /** User and system seconds of all threads. */
   readonly cpu: number;
 }
 
 const statOf = async (pid: number): Promise<Stat | undefined> => {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
-  // The second field is the command in brackets, and may hold blanks and brackets.
+  // The second field is the command in brackets. It can contain spaces and brackets.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const field = (number: number): number => Number(fields[number - 3]);
   return { pid, parent: field(4), cpu: (field(14) + field(15)) / TICKS_PER_SECOND };
@@ -31,7 +31,7 @@ const familyOf = async (pid: number): Promise<readonly Stat[]> => {
 export const cpuSeconds = async (pid: number): Promise<number> =>
   (await familyOf(pid)).reduce((sum, { cpu }) => sum + cpu, 0);
 
-/** Resident MiB of the largest among the process and its children. */
+/** Resident MiB of the largest process: this process or one of its children. */
 export const largestRss = async (pid: number): Promise<number> => {
   const sizes = (await familyOf(pid)).map(async ({ pid: member }) => {
     const status = await readFile(`/proc/${member}/status`, "utf8").catch(() => "");

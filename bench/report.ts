@@ -1,4 +1,4 @@
-/** The results as text: ratios first, which a machine's size and mood change least. */
+/** The results as text. Ratios come first, because they depend least on the machine. */
 import type { Figure, Figures } from "./measurement.ts";
 import type { RowResult, Verdict } from "./results.ts";
 
@@ -29,11 +29,11 @@ const goalOf = ({ atLeast, atMost }: Verdict): string => {
 };
 
 const verdictLine = (row: RowResult, verdict: Verdict): readonly string[] => {
-  const what = verdict.to === undefined ? UNITS[verdict.figure] : `${UNITS[verdict.figure]} : ${verdict.to}`;
+  const label = verdict.to === undefined ? UNITS[verdict.figure] : `${UNITS[verdict.figure]} : ${verdict.to}`;
   const met = verdict.met === undefined ? "" : verdict.met ? "yes" : "NO";
   return row.void.length > 0
-    ? [row.name, what, "VOID", goalOf(verdict), ""]
-    : [row.name, what, number(verdict.value), goalOf(verdict), met];
+    ? [row.name, label, "VOID", goalOf(verdict), ""]
+    : [row.name, label, number(verdict.value), goalOf(verdict), met];
 };
 
 const verdicts = (
@@ -46,7 +46,7 @@ const verdicts = (
     rows.flatMap((row) => pick(row).map((verdict) => verdictLine(row, verdict))),
   );
 
-/** All that is known, as Markdown. */
+/** All results as Markdown. */
 export const report = (
   rows: readonly RowResult[],
   subjects: Readonly<Record<string, { readonly median: Figures }>>,

@@ -1,4 +1,4 @@
-/** From the runs of all subjects to what a reader wants to know: each row's ratios, then its own figures. */
+/** Computes the ratios and figures of each row from the runs of all subjects. */
 import { medianOf, medianRatio, type Figure, type Figures, type Measurement } from "./measurement.ts";
 import type { Goal, Row } from "./rows.ts";
 
@@ -15,7 +15,7 @@ export interface Verdict {
 
 export interface RowResult {
   readonly name: string;
-  /** Why the row counts for nothing; empty: it counts. */
+  /** The reasons why the row is void; empty: it is valid. */
   readonly void: readonly string[];
   readonly ratios: readonly Verdict[];
   readonly goals: readonly Verdict[];

@@ -1,4 +1,4 @@
-/** The table: what is measured, against what, and what is to be reached. */
+/** The rows of the benchmark: the measured subject, its references and its goals. */
 import type { Figure } from "./measurement.ts";
 
 interface Ratio {
@@ -16,7 +16,7 @@ export interface Goal {
 }
 
 export interface Row {
-  /** Also the name of its subject. */
+  /** The name of the row and of its subject. */
   readonly name: string;
   readonly ratios: readonly Ratio[];
   readonly goals: readonly Goal[];
@@ -27,7 +27,7 @@ const RSS: Goal = { figure: "rssPerWorker", atMost: 130 };
 const SINGLE_CPU: Goal = { figure: "cpuPerEvent", atMost: 60 };
 const BATCH_CPU: Goal = { figure: "cpuPerEvent", atMost: 9 };
 
-/** The limit of a batch is Kafka's own client in Java. */
+/** The reference for batches is Kafka's own Java client. */
 const JAVA: Ratio = { figure: "eventsPerSecond", to: "java-producer", atLeast: 1 };
 
 const ROWS: readonly Row[] = [
@@ -76,12 +76,14 @@ const ROWS: readonly Row[] = [
   { name: "delivery-20ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 2500 }, RSS] },
 ];
 
-/** The rows of these names. Throws for a name that is no row's. */
+/** The rows with these names. Throws if a name is unknown. */
 export const rowsNamed = (names: readonly string[] | undefined): readonly Row[] => {
   if (names === undefined) return ROWS;
   return names.map((name) => {
-    const row = ROWS.find((one) => one.name === name);
+    const row = ROWS.find((candidate) => candidate.name === name);
     if (row !== undefined) return row;
-    throw new RangeError(`No row is called ${name}; there are ${ROWS.map((one) => one.name).join(", ")}`);
+    throw new RangeError(
+      `No row has the name ${name}; the rows are ${ROWS.map((row) => row.name).join(", ")}`,
+    );
   });
 };

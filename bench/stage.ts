@@ -1,4 +1,4 @@
-/** What the subjects share, started when the first one asks for it and ended together. */
+/** The programs that the subjects share. Each is started at its first use; all are stopped together. */
 import type { Flags } from "./flags.ts";
 import { loadTool, type LoadTool } from "./load/load.ts";
 import { helper, start, type Running } from "./programs.ts";
@@ -15,9 +15,9 @@ export interface Stage {
   gateway(): Promise<BenchGateway>;
   embedded(): Promise<BenchGateway>;
   bareHttp(): Promise<Running>;
-  /** Has a topic of its own. */
+  /** Uses a topic of its own. */
   naive(): Promise<Running>;
-  /** Whatever else has to end with the benchmark. */
+  /** Registers a program that must be stopped at the end of the benchmark. */
   opened<T extends Stopping>(opened: Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
@@ -30,9 +30,9 @@ const once = <T>(open: () => Promise<T>): (() => Promise<T>) => {
 export const createStage = async ({ program, workers, producer, profile }: Flags): Promise<Stage> => {
   const stops: (() => Promise<void>)[] = [];
   const opened = async <T extends Stopping>(opening: Promise<T>): Promise<T> => {
-    const it = await opening;
-    stops.push(() => it.stop());
-    return it;
+    const program = await opening;
+    stops.push(() => program.stop());
+    return program;
   };
   const shipped = { program, workers, profile };
   const kafka = once(() => opened(startBenchKafka()));

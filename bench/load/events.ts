@@ -1,4 +1,4 @@
-/** The events that are sent: JSON of 256 bytes, as everyone else was measured with. */
+/** The events of the benchmarks: JSON of 256 bytes, the size in the figures of the compared programs. */
 
 const EVENT_BYTES = 256;
 
@@ -9,7 +9,7 @@ const withFiller = (fields: object): string => {
 
 export const EVENT = withFiller({ id: 4711, type: "order.created", amount: 129.9, currency: "EUR" });
 
-/** An event that belongs to a key, with its place among the key's events. */
+/** An event of a key. `n` is its position among the events of the key. */
 export const keyedEvent = (key: string, n: number): string => withFiller({ key, n });
 
 const times = (count: number, text: string): string => new Array<string>(count).fill(text).join(",");

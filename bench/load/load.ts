@@ -1,4 +1,4 @@
-/** Load on one URL over many connections: by wrk where it is installed, else by autocannon. */
+/** Load on one URL over many connections, with wrk if it is installed, otherwise with autocannon. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -18,18 +18,18 @@ interface LoadOptions {
 }
 
 export interface LoadResult {
-  /** Answered, whatever the status. */
+  /** Number of answered requests, with any status. */
   readonly requests: number;
   readonly seconds: number;
-  /** In milliseconds; a stream has none. */
+  /** Milliseconds. Absent for a stream. */
   readonly latency?: Pick<Figures, "p50" | "p99">;
-  /** Answers beyond 2xx. */
+  /** Answers with another status than 2xx. */
   readonly refused: number;
-  /** Connections and answers that never came to their end. */
+  /** Failed connections and incomplete answers. */
   readonly broken: number;
 }
 
-/** Repeats the request on each connection for so long; each waits for its answer before it sends again. */
+/** Repeats the request on each connection for this time. A connection sends its next request after the answer. */
 type Load = (request: LoadRequest, options: LoadOptions) => Promise<LoadResult>;
 
 const withBody = async <T>(body: string, use: (file: string) => Promise<T>): Promise<T> => {
@@ -43,7 +43,7 @@ const withBody = async <T>(body: string, use: (file: string) => Promise<T>): Pro
   }
 };
 
-/** One thread keeps up with more than what any subject here answers. */
+/** One thread is faster than every subject of the benchmarks. */
 const wrk: Load = ({ url, authorization, contentType, body }, { connections, seconds }) =>
   withBody(body, async (file) => {
     const size = [`-t1`, `-c${connections}`, `-d${seconds}s`, "--timeout", "30s"];
@@ -88,7 +88,7 @@ export interface LoadTool {
 }
 
 export const loadTool = async (): Promise<LoadTool> => {
-  // It prints its version and ends with a failure.
+  // `wrk -v` prints the version and exits with a failure.
   const version = await output(["sh", "-c", "wrk -v 2>&1 || true"]);
   const name = /^wrk \S+/.exec(version)?.[0];
   return name === undefined ? { name: "autocannon", load: autocannon } : { name, load: wrk };

@@ -1,4 +1,4 @@
--- One request, sent again and again, and what came of it as one line of JSON.
+-- Repeats one request. Prints the result as one line of JSON.
 local body = io.open(os.getenv("BENCH_BODY"), "rb")
 wrk.method = "POST"
 wrk.body = body:read("*a")

@@ -1,6 +1,6 @@
 /**
- * A REST Proxy v3 client with one stream: sends as fast as the gateway reads, for so many seconds, and then waits for
- * the reports that are missing. Arguments: URL, authorization, seconds. Prints what it counted as one line of JSON.
+ * A REST Proxy v3 client with one stream. Sends as fast as the gateway reads for the given time, and then waits for the
+ * missing reports. Arguments: URL, authorization, seconds. Prints the counts as one line of JSON.
  */
 import { request } from "node:http";
 import { V3_RECORD } from "./events.ts";

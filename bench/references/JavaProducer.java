@@ -5,7 +5,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** Kafka's own client as it comes, acks=all, in one thread. Arguments: broker, topic, event, seconds. */
+/** Kafka's own Java client with default settings, acks=all and one thread. Arguments: broker, topic, event, seconds. */
 public class JavaProducer {
   private static final long WARM_UP_NANOS = 3_000_000_000L;
 
@@ -28,7 +28,7 @@ public class JavaProducer {
     long began = System.nanoTime();
     while (System.nanoTime() - began < nanos) {
       for (int i = 0; i < 100; i++) {
-        producer.send(new ProducerRecord<>(topic, event), (place, error) -> {
+        producer.send(new ProducerRecord<>(topic, event), (metadata, error) -> {
           (error == null ? stored : failed).increment();
         });
       }

@@ -1,4 +1,4 @@
-/** The limit of Node's HTTP: the body is read and parsed, and nothing else is done. */
+/** The upper limit of Node's HTTP server: it reads and parses the body, and does nothing else. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 

@@ -1,4 +1,4 @@
-/** The client alone: one record a `send`, one after the other. Arguments: broker, topic, seconds. */
+/** kafkajs without a gateway: one record for each `send`, sequentially. Arguments: broker, topic, seconds. */
 import { Kafka, logLevel } from "kafkajs";
 import { EVENT } from "../load/events.ts";
 

@@ -1,4 +1,4 @@
-/** What one writes first: Express, and one kafkajs `send` a request. Arguments: broker, topic. */
+/** The simplest gateway: Express with one kafkajs `send` for each request. Arguments: broker, topic. */
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { Kafka, logLevel } from "kafkajs";

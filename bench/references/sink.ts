@@ -1,6 +1,6 @@
 /**
- * Where connectors deliver to: answers after so many milliseconds, and watches the order. Argument: milliseconds.
- * `GET /` tells what has come since the last `DELETE /`.
+ * The endpoint of the connectors: answers each request after a delay, and checks the order. Argument: the delay in
+ * milliseconds. `GET /` returns the counts since the last `DELETE /`.
  */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -20,7 +20,7 @@ const textOf = async (request: IncomingMessage): Promise<string> => {
   return Buffer.concat(chunks).toString();
 };
 
-/** Each key's events are numbered: one that isn't the next came out of its turn, or twice. */
+/** The events of a key are numbered. An event with another number than the next one is out of order or a duplicate. */
 const receive = (text: string): void => {
   const { key, n } = JSON.parse(text) as { key: string; n: number };
   if (n !== (latest.get(key) ?? -1) + 1) report.disordered++;

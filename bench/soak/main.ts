@@ -1,11 +1,14 @@
-/** `npm run soak`: mixed traffic for minutes, faults in the middle, and nothing that was acknowledged may be missing. */
+/**
+ * `npm run soak`: mixed traffic for minutes with faults. Fails if an acknowledged event is missing or a bound is
+ * exceeded.
+ */
 import { parseArgs } from "node:util";
 import { soak, type BrokerKind } from "./run.ts";
 import { isBroken, rowsOf, table } from "./verdict.ts";
 
 const { values } = parseArgs({
   options: {
-    /** Of traffic, all brokers together. */
+    /** Minutes of traffic, for all brokers together. */
     minutes: { type: "string", default: "10" },
     broker: { type: "string", default: "embedded,kafka" },
     /** Bounds: MiB of growth, and milliseconds of the slowest answer of `/healthz`. */

@@ -1,4 +1,7 @@
-/** One soak: a gateway on one broker under mixed traffic, a kill and a freeze in the middle, and a recount at the end. */
+/**
+ * One soak: a gateway on one broker under mixed traffic, with a kill and a freeze. At the end it compares the log with
+ * the acknowledgements.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { readTopic } from "../../tests/support/each-broker.ts";
 import { ADMIN_TOKEN, signIn, startGateway, type Gateway } from "../../tests/support/gateway.ts";
@@ -63,7 +66,7 @@ const untilReady = (url: string): Promise<void> =>
     if (!(await fetch(`${url}/readyz`)).ok) throw new Error("The gateway does not become ready");
   });
 
-/** Ends a process by SIGKILL: one of several workers, which the gateway replaces, or the only one, which is started again. */
+/** Kills one of several workers, which the gateway replaces, or the only process, which is started again. */
 const killOne = async (gateway: Gateway, kafka: KafkaServer | undefined): Promise<Gateway> => {
   if (kafka === undefined) {
     say("kill -9 of the gateway");
@@ -77,7 +80,7 @@ const killOne = async (gateway: Gateway, kafka: KafkaServer | undefined): Promis
   return gateway;
 };
 
-/** Freezes Kafka, or where there is none the gateway itself. */
+/** Freezes Kafka, or the gateway if it runs on the embedded log. */
 const freeze = async (gateway: Gateway, kafka: KafkaServer | undefined, ms: number): Promise<void> => {
   say(`SIGSTOP of ${kafka === undefined ? "the gateway" : "Kafka"} for ${ms / 1000} s`);
   if (kafka === undefined) process.kill(gateway.pid, "SIGSTOP");
@@ -89,7 +92,7 @@ const freeze = async (gateway: Gateway, kafka: KafkaServer | undefined, ms: numb
 
 const idIn = (value: string): string => (JSON.parse(value) as { readonly id: string }).id;
 
-/** The ids of all that is stored, through the gateway where nobody else can read it. */
+/** The ids of all stored events. The embedded log can only be read through the gateway. */
 const storedIds = async (target: Target, kafka: KafkaServer | undefined): Promise<readonly string[]> => {
   if (kafka !== undefined)
     return (await readTopic(kafka.brokers, STATION)).map(({ value }) => idIn(value.toString()));
@@ -133,7 +136,7 @@ const soakOn = async (kafka: KafkaServer | undefined, sink: CountingSink, ms: nu
     await sleep(ms * 0.3);
     gateway = await killOne(gateway, kafka);
     await sleep(ms * 0.2);
-    // The gateway's own freeze is no slow answer of it.
+    // The time of the gateway's freeze doesn't count as a slow answer.
     const before = kafka === undefined ? await watching() : undefined;
     await freeze(gateway, kafka, freezeMs);
     const after = kafka === undefined ? startWatching(gateway.url, () => gateway.pid) : watching;
@@ -161,7 +164,7 @@ const soakOn = async (kafka: KafkaServer | undefined, sink: CountingSink, ms: nu
   }
 };
 
-/** Runs for so many milliseconds of traffic, and the recount. */
+/** Runs `ms` milliseconds of traffic, and then reads the log. */
 export const soak = async (kind: BrokerKind, ms: number): Promise<Outcome> => {
   const kafka = kind === "kafka" ? await startKafka() : undefined;
   const sink = await startSink();

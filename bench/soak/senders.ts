@@ -1,12 +1,12 @@
-/** One client of each API: sends events that carry ids, and says which of them the answer acknowledged. */
+/** One client for each API. It sends events with ids, and returns the ids that the answer acknowledged. */
 import { createHmac } from "node:crypto";
 
 export interface Target {
   readonly url: string;
   readonly station: string;
-  /** Of the Memphis API. */
+  /** Access token for the Memphis API. */
   readonly token: string;
-  /** Of the REST Proxy API. */
+  /** API key for the REST Proxy API. */
   readonly apiKey: string;
   readonly webhook: { readonly source: string; readonly secret: string };
 }
@@ -16,7 +16,7 @@ export interface Sent {
   readonly acknowledged: readonly string[];
 }
 
-/** Rejects where no answer came. */
+/** Rejects if there is no answer. */
 export type Send = (target: Target, ids: readonly string[]) => Promise<Sent>;
 
 const json = { "content-type": "application/json" };
@@ -42,14 +42,14 @@ const allOrNone = ({ status }: Answer, ids: readonly string[]): Sent => ({
   acknowledged: status >= 200 && status < 300 ? ids : [],
 });
 
-/** Reports, one a line, in the order of the events. */
+/** Reads an answer with one report per line, in the order of the events. */
 const byLine = (
   { status, body }: Answer,
   ids: readonly string[],
   stored: (report: object) => boolean,
 ): Sent => {
   if (status !== 200) return { status, acknowledged: [] };
-  // The last line of an answer that was cut off is no report.
+  // The last line of an incomplete answer is not a report.
   const reports = body.split("\n").filter((line) => line.endsWith("}"));
   return {
     status,
@@ -137,26 +137,23 @@ const cloudEvent: Send = async (target, [id = ""]) => {
 
 export interface Sender {
   readonly send: Send;
-  /** Events of one call. */
+  /** Number of events in one call. */
   readonly events: number;
 }
 
-const ONE = 1;
-const SOME = 5;
-
 export const SENDERS: Readonly<Record<string, Sender>> = {
-  single: { send: single, events: ONE },
-  batch: { send: batch, events: SOME },
-  beacon: { send: beacon, events: SOME },
-  lines: { send: lines, events: SOME },
-  v2: { send: v2, events: SOME },
-  "v3-single": { send: v3Single, events: ONE },
-  "v3-stream": { send: v3Stream, events: SOME },
-  webhook: { send: webhook, events: ONE },
-  cloudevent: { send: cloudEvent, events: ONE },
+  single: { send: single, events: 1 },
+  batch: { send: batch, events: 5 },
+  beacon: { send: beacon, events: 5 },
+  lines: { send: lines, events: 5 },
+  v2: { send: v2, events: 5 },
+  "v3-single": { send: v3Single, events: 1 },
+  "v3-stream": { send: v3Stream, events: 5 },
+  webhook: { send: webhook, events: 1 },
+  cloudevent: { send: cloudEvent, events: 1 },
 };
 
-/** Calls that must never be acknowledged. */
+/** Invalid calls, which the gateway must refuse. */
 const BAD: readonly ((target: Target) => Promise<Answer>)[] = [
   (target) =>
     post(`${target.url}/stations/${target.station}/produce/single`, { ...bearer(target), ...json }, '{"id":'),
@@ -191,6 +188,6 @@ const BAD: readonly ((target: Target) => Promise<Answer>)[] = [
   (target) => post(`${target.url}/auth/authenticate`, json, '{"username":"root","connection_token":"wrong"}'),
 ];
 
-/** The next bad call; resolves with its status. */
+/** Sends the next invalid call. Resolves with the status. */
 export const sendBad = async (target: Target, turn: number): Promise<number> =>
   (await (BAD[turn % BAD.length] ?? single)(target, [])).status;

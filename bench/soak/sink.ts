@@ -1,4 +1,4 @@
-/** The connector's endpoint: takes everything, and keeps the ids. */
+/** The connector's endpoint: accepts all events and remembers their ids. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface CountingSink {
   readonly url: string;
   readonly ids: ReadonlySet<string>;
-  /** Resolves once all of these have come, or the time in milliseconds is over. */
+  /** Resolves when all of these ids have arrived, or after `timeout` milliseconds. */
   until(ids: readonly string[], timeout: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,23 +1,23 @@
-/** Clients of every API, side by side, until they are stopped; and what they were promised. */
+/** Clients of all APIs, which run concurrently until they are stopped, and the ids that the gateway acknowledged. */
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ADMIN_TOKEN } from "../../tests/support/gateway.ts";
 import { SENDERS, sendBad, type Sender, type Target } from "./senders.ts";
 
 export interface Traffic {
-  /** Ids that an answer has promised to be stored. */
+  /** Ids that the gateway acknowledged as stored. */
   readonly acknowledged: ReadonlySet<string>;
   readonly counts: {
     /** Events sent. */
     readonly sent: number;
     /** Bad calls that got 2xx. */
     readonly badAccepted: number;
-    /** Records that readers got. */
+    /** Records that the readers received. */
     readonly read: number;
   };
-  /** How often each status came; 0: no answer. */
+  /** Number of answers by status; 0: no answer. */
   readonly statuses: ReadonlyMap<number, number>;
-  /** Ends the clients; resolves once their last calls are answered. */
+  /** Stops the clients. Resolves when their last calls are answered. */
   stop(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ const pulling =
     return response.status;
   };
 
-/** Reads until the gateway ends it, or the traffic is stopped. */
+/** Reads until the gateway ends the stream, or the traffic is stopped. */
 const tailing =
   ({ target, adminUrl }: TrafficOptions, signal: AbortSignal, onRead: (records: number) => void): Turn =>
   async () => {

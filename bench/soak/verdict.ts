@@ -1,14 +1,14 @@
-/** What a soak has come to: a table, and whether each bound was kept. */
+/** The result of a soak: a table of figures with their bounds. */
 import type { Sightings } from "./watch.ts";
 
 export interface Outcome extends Sightings {
   readonly broker: string;
   readonly acknowledged: ReadonlySet<string>;
-  /** The ids in the log, as often as they are there. */
+  /** The ids in the log, with duplicates. */
   readonly stored: readonly string[];
-  /** Ids that the connector's endpoint got. */
+  /** Ids that the connector's endpoint received. */
   readonly delivered: ReadonlySet<string>;
-  /** The clients' names, with which their ids begin. */
+  /** The names of the clients. The ids of a client begin with its name. */
   readonly clients: readonly string[];
   readonly sent: number;
   readonly read: number;
@@ -26,11 +26,11 @@ export interface Bounds {
 export interface Row {
   readonly name: string;
   readonly value: number;
-  /** Absent: it is only told. */
+  /** Absent: the figure has no bound. */
   readonly atMost?: number;
 }
 
-/** The figures of a run, in the order in which they are shown. */
+/** The figures of a run in the order of the table. */
 export const rowsOf = (outcome: Outcome, bounds: Bounds): readonly Row[] => {
   const { acknowledged, stored, delivered } = outcome;
   const found = new Set(stored);
@@ -65,7 +65,7 @@ export const rowsOf = (outcome: Outcome, bounds: Bounds): readonly Row[] => {
 
 export const isBroken = ({ value, atMost }: Row): boolean => atMost !== undefined && value > atMost;
 
-/** A run's figures as lines of a Markdown table. */
+/** The figures of a run as a Markdown table. */
 export const table = (broker: string, rows: readonly Row[]): string =>
   [
     `| ${broker.padEnd(31)} | value      | at most    |        |`,

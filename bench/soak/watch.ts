@@ -1,9 +1,9 @@
-/** What is seen of the gateway from outside while it is under load. */
+/** Measures the memory and the answer times of the gateway from outside while it is under load. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { largestRss } from "../processes.ts";
 
 export interface Sightings {
-  /** MiB of the gateway's largest process, once the traffic had begun; the highest; and the last. */
+  /** MiB of the gateway's largest process: shortly after the traffic began, at its maximum, and at the end. */
   readonly rssStart: number;
   readonly rssPeak: number;
   readonly rssEnd: number;
@@ -13,7 +13,10 @@ export interface Sightings {
 
 const PAUSE = 100;
 
-/** Watches until the returned function is called. `pid` is asked each time: the gateway may be another process by then. */
+/**
+ * Measures until the returned function is called. `pid` is called each time, because the gateway may have been
+ * restarted.
+ */
 export const startWatching = (url: string, pid: () => number): (() => Promise<Sightings>) => {
   let stopped = false;
   let rssStart = 0;

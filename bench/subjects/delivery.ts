@@ -1,4 +1,4 @@
-/** Delivering: one connector carries a topic that is full already to an endpoint that watches the order. */
+/** Delivery: one connector delivers a filled topic to an endpoint that checks the order. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { keyedEvent } from "../load/events.ts";
 import type { Measurement, Subject } from "../measurement.ts";
@@ -10,12 +10,12 @@ import { startSink, type Sink, type SinkReport } from "../targets/sink.ts";
 interface DeliveryOptions {
   readonly name: string;
   readonly sinkDelayMs: number;
-  /** Of records in the topic, for each second that the load is to take. */
+  /** Records in the topic for each second of load. */
   readonly recordsPerSecond: number;
   readonly config: Readonly<Record<string, string>>;
 }
 
-interface Scene {
+interface Setup {
   readonly gateway: BenchGateway;
   readonly sink: Sink;
   readonly records: number;
@@ -34,7 +34,7 @@ const admin = async (gateway: BenchGateway, method: string, path: string, body?:
   if (!answer.ok) throw new Error(`${method} ${path} was answered ${answer.status}: ${await answer.text()}`);
 };
 
-const untilReceived = async ({ sink, records }: Scene, longestMs: number): Promise<SinkReport> => {
+const untilReceived = async ({ sink, records }: Setup, longestMs: number): Promise<SinkReport> => {
   const deadline = performance.now() + longestMs;
   for (;;) {
     const report = await sink.report();
@@ -45,15 +45,15 @@ const untilReceived = async ({ sink, records }: Scene, longestMs: number): Promi
 
 const faultsOf = ({ received, disordered }: SinkReport, records: number): readonly string[] => [
   ...(received === records ? [] : [`${received} of ${records} records delivered`]),
-  ...(disordered === 0 ? [] : [`${disordered} records out of their turn`]),
+  ...(disordered === 0 ? [] : [`${disordered} records out of order`]),
 ];
 
 const deliverySubject = (stage: Stage, options: DeliveryOptions): Subject => {
   const { name, config } = options;
-  let scene: Scene | undefined;
+  let setup: Setup | undefined;
   let runs = 0;
 
-  const open = async (seconds: number): Promise<Scene> => {
+  const open = async (seconds: number): Promise<Setup> => {
     const kafka = await stage.kafka();
     await kafka.createTopic(name);
     const records = Math.ceil((options.recordsPerSecond * seconds) / KEYS) * KEYS;
@@ -66,9 +66,9 @@ const deliverySubject = (stage: Stage, options: DeliveryOptions): Subject => {
     return { gateway: await stage.gateway(), sink, records };
   };
 
-  const run = async (opened: Scene, seconds: number): Promise<Measurement> => {
+  const run = async (opened: Setup, seconds: number): Promise<Measurement> => {
     const { gateway, sink, records } = opened;
-    // A name of its own reads with a consumer group of its own, from the topic's beginning.
+    // A new name has a new consumer group, which reads from the beginning of the topic.
     const connector = `${name}-${++runs}`;
     await sink.reset();
     const before = await cpuSeconds(gateway.pid);
@@ -93,7 +93,7 @@ const deliverySubject = (stage: Stage, options: DeliveryOptions): Subject => {
     };
   };
 
-  return { name, measure: async (seconds) => run((scene ??= await open(seconds)), seconds) };
+  return { name, measure: async (seconds) => run((setup ??= await open(seconds)), seconds) };
 };
 
 export const deliverySubjects = (stage: Stage): readonly Subject[] => [

@@ -1,4 +1,4 @@
-/** Everything that is measured of the gateway. */
+/** The subjects of producing through the gateway. */
 import { batchBody, EVENT, v2Body, v3BatchBody } from "../load/events.ts";
 import type { LoadResult } from "../load/load.ts";
 import type { Subject } from "../measurement.ts";
@@ -9,7 +9,7 @@ import { produceSubject, type ProduceOptions, type ProduceTarget } from "./produ
 
 const JSON_TYPE = "application/json";
 
-/** A station of its own on the gateway that writes to Kafka. */
+/** A new station on the gateway with Kafka. */
 const onKafka = (stage: Stage, station: string) => async (): Promise<ProduceTarget> => {
   const kafka = await stage.kafka();
   await kafka.createTopic(station);
@@ -45,13 +45,13 @@ const singleSubject = (stage: Stage, connections: number): Subject => {
   });
 };
 
-/** More connections than the gateway serves at once: what it accepts must still be answered soon. */
+/** More connections than the gateway serves at once. It may refuse requests, but must answer the accepted ones soon. */
 const overloadSubject = (stage: Stage): Subject => {
   const name = "overload-2000";
   return produceSubject({
     ...overConnections(stage, name, 2000, single(name)),
     target: onKafka(stage, name),
-    maySayNo: true,
+    mayRefuse: true,
   });
 };
 

@@ -1,4 +1,4 @@
-/** Producing over HTTP: the gateway under load, its answers held against the log. */
+/** Producing over HTTP: puts load on the gateway, and compares the acknowledgements with the log. */
 import type { LoadRequest, LoadResult } from "../load/load.ts";
 import type { Measurement, Subject } from "../measurement.ts";
 import { cpuSeconds, largestRss } from "../processes.ts";
@@ -6,33 +6,36 @@ import type { BenchGateway } from "../targets/gateway.ts";
 
 export interface ProduceTarget {
   readonly gateway: BenchGateway;
-  /** Events in the station's log, once nothing is added to it any more. */
+  /** Number of events in the station's log. Resolves when the number no longer changes. */
   readonly logEnd: () => Promise<number>;
 }
 
 export interface ProduceOptions {
   readonly name: string;
-  /** Opened once, before the first run. */
+  /** Called once, before the first run. */
   readonly target: () => Promise<ProduceTarget>;
   readonly path: string;
   readonly contentType: string;
   readonly body: string;
   readonly eventsPerRequest: number;
-  /** Requests that may be under way when the load ends, and be stored without having been counted. */
+  /**
+   * Maximum requests in flight when the load ends. Their events can be stored although the load tool does not count
+   * them.
+   */
   readonly mostInFlight: number;
-  /** May the gateway refuse, where it says when to come again? */
-  readonly maySayNo?: boolean;
+  /** true: an answer other than 2xx is not a fault. */
+  readonly mayRefuse?: boolean;
   readonly load: (request: LoadRequest, seconds: number) => Promise<LoadResult>;
 }
 
 const WARM_UP_SECONDS = 3;
 
-/** Why a run is void: an error answer, or a log that has less, or more, than what was acknowledged. */
+/** The reasons why a run is void: error answers, or a log with fewer or more events than acknowledged. */
 const faultsOf = (result: LoadResult, stored: number, options: ProduceOptions): readonly string[] => {
-  const { eventsPerRequest, mostInFlight, maySayNo = false } = options;
+  const { eventsPerRequest, mostInFlight, mayRefuse = false } = options;
   const acknowledged = (result.requests - result.refused) * eventsPerRequest;
   const faults: string[] = [];
-  if (result.refused > 0 && !maySayNo) faults.push(`${result.refused} error answers`);
+  if (result.refused > 0 && !mayRefuse) faults.push(`${result.refused} error answers`);
   if (result.broken > 0) faults.push(`${result.broken} requests without an answer`);
   if (stored < acknowledged || stored > acknowledged + mostInFlight * eventsPerRequest)
     faults.push(`${acknowledged} events acknowledged, ${stored} in the log`);

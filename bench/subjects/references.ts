@@ -1,4 +1,4 @@
-/** What the gateway is held against, in the same run on the same machine. */
+/** The references that the gateway is compared with, in the same run on the same machine. */
 import { resolve } from "node:path";
 import { EVENT } from "../load/events.ts";
 import type { Figures, Measurement, Subject } from "../measurement.ts";
@@ -8,7 +8,7 @@ import { kafkaClassPath } from "../../tests/support/kafka/jars.ts";
 
 const WARM_UP_SECONDS = 3;
 
-/** A small HTTP service, under the load that the gateway gets. */
+/** A small HTTP service under the same load as the gateway. */
 const httpSubject = (
   stage: Stage,
   name: string,
@@ -33,7 +33,7 @@ const httpSubject = (
   return { name, measure: async (seconds) => run((url ??= await opened()), seconds) };
 };
 
-/** A program that measures itself on a topic of its own. */
+/** A Kafka client that measures itself on its own topic. */
 const clientSubject = (
   stage: Stage,
   name: string,

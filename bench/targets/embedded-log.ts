@@ -1,36 +1,36 @@
-/** The embedded log, read back as a user reads it. */
+/** Counts the events of the embedded log with the routes that users have. */
 import type { BenchGateway } from "./gateway.ts";
 
-const AT_ONCE = 5000;
-/** Longer than what is written takes to be seen. */
+const BATCH_SIZE = 5000;
+/** Longer than the delay between a write and its visibility to readers. */
 const WAIT_MS = 500;
 
-const readSome = async ({ url, authorization }: BenchGateway, station: string): Promise<number> => {
+const readBatch = async ({ url, authorization }: BenchGateway, station: string): Promise<number> => {
   const answer = await fetch(`${url}/stations/${station}/consume/batch`, {
     method: "POST",
     headers: { authorization, "content-type": "application/json" },
     body: JSON.stringify({
       consumer_name: "bench",
       consumer_group: "bench",
-      batch_size: AT_ONCE,
+      batch_size: BATCH_SIZE,
       batch_max_wait_time_ms: WAIT_MS,
     }),
   });
-  // Nobody has written to the station yet.
+  // The station has no events yet.
   if (answer.status === 404) return 0;
   if (!answer.ok) throw new Error(`consuming was answered ${answer.status}`);
   return ((await answer.json()) as unknown[]).length;
 };
 
-/** Counts the station's events, each once: a call goes on where the last one ended. */
+/** Counts each event of the station once: a call continues after the last event of the previous call. */
 export const createEmbeddedCounter = (gateway: BenchGateway, station: string): (() => Promise<number>) => {
   let total = 0;
   return async () => {
-    let some: number;
+    let count: number;
     do {
-      some = await readSome(gateway, station);
-      total += some;
-    } while (some > 0);
+      count = await readBatch(gateway, station);
+      total += count;
+    } while (count > 0);
     return total;
   };
 };

@@ -1,4 +1,4 @@
-/** The gateway as it is shipped, as a process with settings of its own. */
+/** The gateway as it is shipped: a process with its own settings file. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { stringify } from "yaml";
 export interface BenchGateway {
   readonly url: string;
   readonly adminUrl: string;
-  /** What a producer sends as `Authorization`. */
+  /** The header `Authorization` of a producer. */
   readonly authorization: string;
   readonly adminAuthorization: string;
   readonly pid: number;
@@ -80,7 +80,7 @@ const signIn = async (url: string): Promise<string> => {
   return `Bearer ${((await answer.json()) as { jwt: string }).jwt}`;
 };
 
-/** Starts it and signs in. Its log lines are written, and thrown away by the system: writing them is part of the work. */
+/** Starts the gateway and signs in. The gateway writes its log, to /dev/null, because this work is a part of its load. */
 export const startBenchGateway = async (settings: GatewaySettings): Promise<BenchGateway> => {
   const folder = await mkdtemp(join(tmpdir(), "stationgate-bench-"));
   const config = join(folder, "stationgate.yaml");

@@ -1,4 +1,4 @@
-/** The one broker of a benchmark's run, and what is asked of it beside the gateway. */
+/** The Kafka broker of a benchmark, and direct access to it without the gateway. */
 import { Kafka, logLevel } from "kafkajs";
 import { startKafka } from "../../tests/support/kafka/server.ts";
 import { eventually, settled } from "./settled.ts";
@@ -6,24 +6,24 @@ import { eventually, settled } from "./settled.ts";
 export interface BenchKafka {
   readonly broker: string;
   createTopic(topic: string): Promise<void>;
-  /** Records in the topic's log, once nothing is added to it any more. */
+  /** Number of records in the topic. Resolves when the number no longer changes. */
   logEnd(topic: string): Promise<number>;
-  /** Writes records beside the gateway. */
+  /** Writes records without the gateway. */
   fill(topic: string, records: readonly { readonly key: string; readonly value: string }[]): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Heap and compilers as Kafka's own start script has them, and not as tests need them. */
+/** Heap and garbage collector of Kafka's own start script; the tests use smaller values. */
 const JVM = ["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"];
 
-/** Several hundred thousand events a second fill a disk: old ones go, which leaves a log's end where it is. */
+/** Deletes old events, because several hundred thousand events per second fill a disk. The end offset of a log stays. */
 const PROPERTIES = {
   "log.segment.bytes": "67108864",
   "log.retention.bytes": "134217728",
   "log.retention.check.interval.ms": "5000",
 };
 const PARTITIONS = 6;
-const FILL_AT_ONCE = 2000;
+const FILL_BATCH = 2000;
 
 export const startBenchKafka = async (): Promise<BenchKafka> => {
   const server = await startKafka({ jvm: JVM, properties: PROPERTIES });
@@ -46,8 +46,8 @@ export const startBenchKafka = async (): Promise<BenchKafka> => {
     },
     logEnd: (topic) => settled(() => logEnd(topic)),
     fill: async (topic, records) => {
-      for (let from = 0; from < records.length; from += FILL_AT_ONCE)
-        await producer.send({ topic, acks: -1, messages: records.slice(from, from + FILL_AT_ONCE) });
+      for (let from = 0; from < records.length; from += FILL_BATCH)
+        await producer.send({ topic, acks: -1, messages: records.slice(from, from + FILL_BATCH) });
     },
     stop: async () => {
       await Promise.all([admin.disconnect(), producer.disconnect()]);

@@ -1,10 +1,11 @@
+/** Waits for a state that other processes reach. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Milliseconds. */
 const PAUSE = 300;
 const LONGEST_WAIT = 20_000;
 
-/** Tries until it works: a broker knows a new topic sooner than it leads the partitions. */
+/** Repeats the attempt until it succeeds. A broker knows a new topic before its partitions have leaders. */
 export const eventually = async (attempt: () => Promise<unknown>): Promise<void> => {
   const deadline = performance.now() + LONGEST_WAIT;
   for (;;) {
@@ -18,7 +19,7 @@ export const eventually = async (attempt: () => Promise<unknown>): Promise<void>
   }
 };
 
-/** Reads until two readings are the same: what was under way when a load tool left has ended then. */
+/** Reads until two readings are equal. Then the requests that were in flight when the load tool stopped have ended. */
 export const settled = async (read: () => Promise<number>): Promise<number> => {
   let before = await read();
   for (;;) {

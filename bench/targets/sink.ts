@@ -1,9 +1,9 @@
-/** The endpoint that connectors deliver to, a process of its own. */
+/** The endpoint of the connectors, in a process of its own. */
 import { helper, start } from "../programs.ts";
 
 export interface SinkReport {
   received: number;
-  /** Events that weren't their key's next. */
+  /** Events that were not the next event of their key. */
   disordered: number;
   /** Milliseconds of the sink's own clock. */
   firstAt: number;

@@ -10,7 +10,10 @@ import type { Settings } from "../config/schema/schema.ts";
 /** Maximum size in bytes of the headers that a dead letter adds to its record. */
 const DEAD_LETTER_HEADERS = 16 * 1024;
 
-/** `largestRecord` is the maximum size of a station's record in bytes. Created topics also accept such a record as a dead letter. */
+/**
+ * `largestRecord` is the maximum size of a station's record in bytes. Created topics also accept such a record as a
+ * dead letter.
+ */
 export const createBroker = async ({ broker }: Settings, largestRecord: number): Promise<Broker> => {
   const maxRecordBytes = largestRecord + DEAD_LETTER_HEADERS;
   const { kafka, embedded } = broker;

@@ -24,7 +24,10 @@ const observe = ({ log: { levels, unfiltered }, metrics }: AppContext) =>
     metrics,
   });
 
-/** Starts delivery, which retries while the broker is unavailable. Rejects with SETTINGS_INVALID for an invalid connector. */
+/**
+ * Starts delivery, which retries while the broker is unavailable. Rejects with SETTINGS_INVALID for an invalid
+ * connector.
+ */
 export const startDelivery = async (context: AppContext): Promise<StartedDelivery> => {
   const { settings, broker, readers, metrics, lifecycle, tracing, questions, clock } = context;
   const { admin, server } = settings;

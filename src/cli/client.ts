@@ -1,4 +1,6 @@
-/** Calls to the gateway. Each call carries the credential; an expired token is renewed once; failures become exit codes. */
+/**
+ * Calls to the gateway. Each call carries the credential; an expired token is renewed once; failures become exit codes.
+ */
 import { z } from "zod";
 import { errnoOf } from "../lib/file-system.ts";
 import type { Account, Connection, Credential } from "./connection.ts";
@@ -23,7 +25,10 @@ export interface Answer {
 
 export interface Client {
   readonly url: string;
-  /** Resolves with an answer of any status. Rejects with "unreachable" without an answer, and with "forbidden" if sign-in fails. */
+  /**
+   * Resolves with an answer of any status. Rejects with "unreachable" without an answer, and with "forbidden" if
+   * sign-in fails.
+   */
   call(call: Call): Promise<Answer>;
 }
 

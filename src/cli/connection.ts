@@ -15,7 +15,10 @@ import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";
 import { CommandFailure, promptSecret, type Shell } from "./shell.ts";
 
-/** The options of all commands that call a gateway. Secrets come from files, so that a list of processes does not show them. */
+/**
+ * The options of all commands that call a gateway. Secrets come from files, so that a list of processes does not show
+ * them.
+ */
 export interface ConnectionOptions {
   readonly url?: string;
   readonly adminUrl?: string;
@@ -122,7 +125,9 @@ const NO_CREDENTIAL =
   "no credential: give STATIONGATE_TOKEN, STATIONGATE_API_KEY, or STATIONGATE_USERNAME with " +
   "STATIONGATE_CONNECTION_TOKEN or STATIONGATE_PASSWORD, or their files (see --help)";
 
-/** The public listener with a credential. Options come before the environment, and the environment before the identity. */
+/**
+ * The public listener with a credential. Options come before the environment, and the environment before the identity.
+ */
 export const publicConnection = async (shell: Shell, options: ConnectionOptions): Promise<Connection> => {
   const url = urlOf(shell, options);
   const named = (file: string | undefined): string | undefined =>

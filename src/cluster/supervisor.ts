@@ -29,7 +29,9 @@ interface Supervisor {
 const SHUT_TIMEOUT = 2000;
 const SHUT_SHARE = 0.1;
 
-/** Resolves when all workers are ready. Rejects if a worker fails to start, with SETTINGS_INVALID if that is the reason. */
+/**
+ * Resolves when all workers are ready. Rejects if a worker fails to start, with SETTINGS_INVALID if that is the reason.
+ */
 export const supervise = async ({ workers, settings, logger }: SupervisorOptions): Promise<Supervisor> => {
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;

@@ -23,7 +23,9 @@ export interface WorkerSlot {
    * if that is the reason. A worker that ends later is replaced.
    */
   open(): Promise<void>;
-  /** Resolves when the worker has stopped accepting connections, or has ended. It goes on serving its open connections. */
+  /**
+   * Resolves when the worker has stopped accepting connections, or has ended. It goes on serving its open connections.
+   */
   shut(): Promise<void>;
   /** Asks the worker to end, and kills it if it doesn't (a frozen worker too). Resolves within `graceMs` milliseconds. */
   close(graceMs: number): Promise<void>;
@@ -127,7 +129,10 @@ const LONGEST_MS = 30_000;
 const STEADY_MS = 60_000;
 
 interface BackOff {
-  /** Milliseconds until the next start, after a worker that lived `livedMs`. The wait doubles with each short life in a row. */
+  /**
+   * Milliseconds until the next start, after a worker that lived `livedMs`. The wait doubles with each short life in a
+   * row.
+   */
   next(livedMs: number): number;
 }
 

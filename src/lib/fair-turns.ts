@@ -34,7 +34,10 @@ interface Waiting {
   settle(granted: boolean): void;
 }
 
-/** A node of the tree of paths. Its children are in the order of their next turns. A node without waiting turns is removed. */
+/**
+ * A node of the tree of paths. Its children are in the order of their next turns. A node without waiting turns is
+ * removed.
+ */
 interface Party {
   readonly name: string;
   readonly children: Map<string, Party>;

@@ -1,7 +1,10 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** The system's error code (such as `ENOENT`), if any. Doesn't use `instanceof`, because errors may come from other realms. */
+/**
+ * The system's error code (such as `ENOENT`), if any. Doesn't use `instanceof`, because errors may come from other
+ * realms.
+ */
 export const errnoOf = (error: unknown): string | undefined => {
   const code: unknown =
     typeof error === "object" && error !== null && "code" in error ? error.code : undefined;

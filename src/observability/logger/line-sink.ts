@@ -6,7 +6,9 @@ import { PieceQueue } from "./piece-queue.ts";
 export interface LineSink {
   /** Takes a whole line with its newline. Never throws and never blocks. */
   write(line: string): void;
-  /** Writes the gathered lines. Resolves when the system has taken them, or after two seconds, and then drops the rest. */
+  /**
+   * Writes the gathered lines. Resolves when the system has taken them, or after two seconds, and then drops the rest.
+   */
   close(): Promise<void>;
   /** Writes synchronously as much as the system takes at once, for the process's end, when the event loop has stopped. */
   flushNow(): void;

@@ -1,4 +1,6 @@
-/** Writes the log line of each request without a general serialiser, which would take a tenth of the request's CPU time. */
+/**
+ * Writes the log line of each request without a general serialiser, which would take a tenth of the request's CPU time.
+ */
 import type { LineSink } from "./line-sink.ts";
 
 export type RequestLevel = "debug" | "info" | "warn" | "error";

@@ -24,7 +24,10 @@ export interface OtlpOptions {
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT } as const;
 
-/** OpenTelemetry's environment variables set sampling, headers and names (`OTEL_TRACES_SAMPLER`, `OTEL_SERVICE_NAME`, …). */
+/**
+ * OpenTelemetry's environment variables set sampling, headers and names (`OTEL_TRACES_SAMPLER`, `OTEL_SERVICE_NAME`,
+ * …).
+ */
 export const createOtlpTracing = ({ endpoint, version }: OtlpOptions): Tracing => {
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, "")}/v1/traces` });
   const resource = resourceFromAttributes({ "service.name": "stationgate", "service.version": version });

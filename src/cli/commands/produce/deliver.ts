@@ -83,7 +83,9 @@ const settle = async (
   return "all";
 };
 
-/** Like `attempt`. Reports the lines as unknown if no gateway wrote the answer, because they can be stored nevertheless. */
+/**
+ * Like `attempt`. Reports the lines as unknown if no gateway wrote the answer, because they can be stored nevertheless.
+ */
 const attempted = async (
   client: Client,
   station: string,
