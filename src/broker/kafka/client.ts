@@ -12,11 +12,23 @@ const LINGER = 1000;
 
 const saslOf = ({ sasl }: KafkaOptions): SASLOptions | undefined => sasl && { ...sasl };
 
-/** kafkajs logs each error that it throws. Its log is off; the code that catches the error reports it. */
-export const createKafkaClient = (options: KafkaOptions): Kafka => {
+/**
+ * kafkajs logs each error that it throws. Its log is off; the code that catches the error reports it.
+ *
+ * Each producer, consumer and admin client of kafkajs connects to the first of its bootstrap servers, and tries the next
+ * one only if the connection breaks. A frozen broker accepts connections and doesn't answer, so kafkajs would never get
+ * past it. Therefore kafkajs gets one bootstrap server at a time, which has just answered: `findBroker` resolves to its
+ * host:port, and rejects if no broker answers.
+ */
+export const createKafkaClient = (options: KafkaOptions, findBroker: () => Promise<string>): Kafka => {
   const sasl = saslOf(options);
   const config: KafkaConfig = {
-    brokers: [...options.brokers],
+    brokers: () =>
+      findBroker().then(
+        (broker) => [broker],
+        // kafkajs tries them all, and reports its own error.
+        () => [...options.brokers],
+      ),
     clientId: options.clientId,
     connectionTimeout: options.connectTimeout,
     authenticationTimeout: options.requestTimeout,

@@ -16,8 +16,8 @@ import { createTopicWatch } from "./topic-watch.ts";
 import { createWireCluster, type WireCluster } from "./wire-cluster.ts";
 
 export const createKafkaBroker = (options: KafkaOptions): Broker => {
-  const kafka = createKafkaClient(options);
   const cluster = createWireCluster(options);
+  const kafka = createKafkaClient(options, () => cluster.answering());
   const readiness = createReadiness(cluster);
   const administration = administer(kafka, options, cluster);
   const producer = createProducer(kafka, options);

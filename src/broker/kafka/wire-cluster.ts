@@ -28,6 +28,8 @@ export interface WireCluster extends Connections {
    * default: `connectTimeout`.
    */
   clusterId(timeoutMs?: number): Promise<string>;
+  /** A broker that answers now, as host:port. Rejects if none does. */
+  answering(): Promise<string>;
 }
 
 /** The key type of a coordinator lookup: a group, not a transaction. */
@@ -68,21 +70,19 @@ const topicNamesOf = async (topics: string[], via: Connection): Promise<TopicIds
   return new Map(known.map(({ name }) => [name ?? "", ""]));
 };
 
+type Question<T> = (via: Connection, address: Address) => Promise<T>;
+
 /** Asks questions that any broker of the cluster can answer. */
 const createQuestions = (options: KafkaOptions, connections: Connections) => {
   const bootstrap = options.brokers.map(addressOf);
   let known: readonly Address[] = [];
   let last: readonly Address[] = [];
 
-  const askOne = async <T>(
-    address: Address,
-    question: (via: Connection) => Promise<T>,
-    timeoutMs: number,
-  ): Promise<T> => {
+  const askOne = async <T>(address: Address, question: Question<T>, timeoutMs: number): Promise<T> => {
     const via = await settledWithin(timeoutMs, connections.to(address));
     try {
       // Shorter than the request timeout, because the next broker may answer.
-      return await settledWithin(timeoutMs, question(via));
+      return await settledWithin(timeoutMs, question(via, address));
     } catch (error) {
       if (!(error instanceof ResponseError)) connections.discard(via);
       throw error;
@@ -95,10 +95,7 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
       known = brokers;
     },
     /** Asks one broker after the other until a broker answers. The next call asks that broker first. */
-    ask: async <T>(
-      question: (via: Connection) => Promise<T>,
-      timeoutMs = options.connectTimeout,
-    ): Promise<T> => {
+    ask: async <T>(question: Question<T>, timeoutMs = options.connectTimeout): Promise<T> => {
       const candidates = new Map(
         [...last, ...known, ...bootstrap].map((address) => [nameOf(address), address]),
       );
@@ -153,6 +150,7 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
       const { clusterId } = await ask((via) => metadataOf([], via), timeoutMs);
       return clusterId ?? "";
     },
+    answering: () => ask((via, address) => metadataOf([], via).then(() => nameOf(address))),
     coordinators: async (groups) => {
       const answer = await ask((via) => findCoordinatorV4.api.async(via, GROUP_KEY, [...groups]));
       return new Map(answer.coordinators.map(({ key, host, port }) => [key, { host, port }]));

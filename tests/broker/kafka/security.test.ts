@@ -26,11 +26,16 @@ const user = (mechanism: SaslOptions["mechanism"], password = PASSWORD): SaslOpt
   password,
 });
 
+const firstOf =
+  ({ brokers: [first = ""] }: KafkaOptions) =>
+  (): Promise<string> =>
+    Promise.resolve(first);
+
 /** The result of the client itself. The broker doesn't call the client while the topic is unknown. */
 const sendOnce = async (options: KafkaOptions): Promise<readonly SendResult[]> => {
   const producer =
     options.producer === "kafkajs"
-      ? createKafkaJsProducer(createKafkaClient(options), options)
+      ? createKafkaJsProducer(createKafkaClient(options, firstOf(options)), options)
       : createPlatformaticProducer(options);
   const results = await producer.send("anything", [{ partition: 0, records: [record("a")] }]);
   await producer.close();
