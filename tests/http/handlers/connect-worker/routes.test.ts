@@ -1,4 +1,3 @@
-/** Kafka Connect's health and loggers. */
 import supertest from "supertest";
 import { GatewayError } from "../../../../src/errors.ts";
 import { createApp } from "../../../../src/http/http-app.ts";
@@ -44,21 +43,21 @@ const open = (ready: () => Promise<void> = () => Promise.resolve(), hasStarted =
 const OPERATOR = ["Authorization", "Bearer t"] as const;
 const silent = { level: "OFF", last_modified: null };
 
-describe("/health, without a token", () => {
-  it("is healthy", async () => {
+describe("GET /health without a token", () => {
+  it("answers healthy after the start", async () => {
     await open().get("/health").expect(200, {
       status: "healthy",
       message: "Worker has completed startup and is ready to handle requests.",
     });
   });
 
-  it("is starting until the connectors are known", async () => {
+  it("answers starting until the connectors are read", async () => {
     await open(() => Promise.reject(new GatewayError("BROKER_UNAVAILABLE")), false)
       .get("/health")
       .expect(503, { status: "starting", message: "Worker is still starting up." });
   });
 
-  it("is unhealthy while the broker is away", async () => {
+  it("answers unhealthy while the broker is unavailable", async () => {
     const away = () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE", { message: "No broker." }));
     await open(away).get("/health").expect(500, {
       status: "unhealthy",
@@ -69,7 +68,7 @@ describe("/health, without a token", () => {
 });
 
 describe("loggers", () => {
-  it("are those that there are, with their connectors', and those that were set", async () => {
+  it("are the fixed loggers, one per connector, and the loggers whose level was set", async () => {
     const http = open();
     await http.get("/admin/loggers").expect(401);
     await http
@@ -99,10 +98,10 @@ describe("loggers", () => {
 
   it.each([
     ["an unknown level", { level: "LOUD" }, 404, "invalid log level 'LOUD'."],
-    ["a level that is no text", { level: 5 }, 404, "invalid log level '5'."],
+    ["a number as level", { level: 5 }, 404, "invalid log level '5'."],
     ["no level", {}, 400, "Desired 'level' parameter was not specified in request."],
     ["null", { level: null }, 400, "Desired 'level' parameter was not specified in request."],
-  ])("refuse %s", async (_, body, status, message) => {
+  ])("are refused %s", async (_, body, status, message) => {
     await open()
       .put("/admin/loggers/http")
       .set(...OPERATOR)
@@ -110,14 +109,14 @@ describe("loggers", () => {
       .expect(status, { error_code: status, message });
   });
 
-  it("that are unknown are told so", async () => {
+  it("are answered with 404 if they are unknown", async () => {
     await open()
       .get("/admin/loggers/delivery.other")
       .set(...OPERATOR)
       .expect(404, { error_code: 404, message: "Logger delivery.other not found." });
   });
 
-  it("have no other methods, and take JSON only", async () => {
+  it("answer 405 to other methods and 415 to other content types", async () => {
     const http = open();
     await http
       .delete("/admin/loggers/http")
@@ -131,7 +130,7 @@ describe("loggers", () => {
       .expect(415);
   });
 
-  it("with too long a name get no level", async () => {
+  it("are refused a level if the name is too long", async () => {
     await open()
       .put(`/admin/loggers/${"n".repeat(301)}`)
       .set(...OPERATOR)

@@ -1,29 +1,25 @@
-/** Names and targets that are refused, changes of parts of a configuration, topics, and what the plugin takes. */
 import { DONE } from "../../../support/http-sink.ts";
 import { bodyOf, useConnectors } from "./rig.ts";
 
 const rig = useConnectors();
 
-const create = (name: string, config: Record<string, string> = {}) =>
-  rig.http.post("/connectors").send({ name, config: { ...rig.config(), ...config } });
-
-describe("a name", () => {
+describe("the name of a connector", () => {
   it.each([
-    ["of 1600 characters", "n".repeat(1600), "has 1608 bytes, and at most 255 are allowed"],
-    ["of 248 bytes", "é".repeat(124), "has 256 bytes"],
+    ["with 1600 characters", "n".repeat(1600), "has 1608 bytes, and at most 255 are allowed"],
+    ["with 248 bytes", "é".repeat(124), "has 256 bytes"],
     ["with a control character", "a\u0007b", "control characters"],
     ["with half of a surrogate pair", "a\ud800", "surrogate"],
     ["with a slash", "a/b", "slash"],
-    ["that is a dot", ".", ". or .."],
-    ["that is two dots", "..", ". or .."],
-  ])("%s is refused", async (_, name, reason) => {
-    const { message } = await bodyOf(create(name).expect(400));
+    ["'.'", ".", ". or .."],
+    ["'..'", "..", ". or .."],
+  ])("is refused %s", async (_, name, reason) => {
+    const { message } = await bodyOf(rig.create(name).expect(400));
 
     expect(message).toContain(reason);
     await rig.http.get("/connectors").expect(200, ["filed"]);
   });
 
-  it("is refused by PUT too", async () => {
+  it("is checked by PUT too", async () => {
     await rig.http
       .put(`/connectors/${"n".repeat(1600)}/config`)
       .send(rig.config())
@@ -32,7 +28,7 @@ describe("a name", () => {
     await rig.http.put("/connectors/%ff/config").send(rig.config()).expect(400);
   });
 
-  it("that is not UTF-8 is refused", async () => {
+  it("is refused if it is not UTF-8", async () => {
     const body = Buffer.concat([
       Buffer.from('{"name":"a'),
       Buffer.from([0xff]),
@@ -46,13 +42,13 @@ describe("a name", () => {
       .expect(400);
   });
 
-  it.each(["n".repeat(247), "Zoë's über-connector #1 ?&%", "名前"])("%s is taken", async (name) => {
-    await create(name).expect(201);
+  it.each(["n".repeat(247), "Zoë's über-connector #1 ?&%", "名前"])("can be %s", async (name) => {
+    await rig.create(name).expect(201);
     await rig.http.get(`/connectors/${encodeURIComponent(name)}`).expect(200);
   });
 });
 
-describe("a target", () => {
+describe("the URL of a connector", () => {
   it.each([
     ["10.0.0.1", "10.0.0.1"],
     ["167772161", "10.0.0.1"],
@@ -69,11 +65,11 @@ describe("a target", () => {
     ["[::1]", "::1"],
     ["[64:ff9b::a00:1]", "64:ff9b::a00:1"],
     ["169.254.169.254", "169.254.169.254"],
-  ])("at %s is refused by POST, PUT and validate", async (host, shown) => {
+  ])("with the host %s is refused by POST, PUT and validate", async (host, shown) => {
     const url = `http://${host}/hook`;
     const line = `for configuration callback.request.url: ${shown} is not a public address; add it to delivery.allowTargets to allow it`;
     const config = { ...rig.config(), "callback.request.url": url };
-    const posted = await bodyOf(create("crm", config).expect(400));
+    const posted = await bodyOf(rig.create("crm", config).expect(400));
     const put = await bodyOf(rig.http.put("/connectors/crm/config").send(config).expect(400));
     const report = await bodyOf(
       rig.http.put("/connector-plugins/HttpSink/config/validate").send(config).expect(200),
@@ -86,14 +82,14 @@ describe("a target", () => {
     expect(posted.message).not.toContain("pass@");
   });
 
-  it.each(["[fe80::1%25eth0]", "[::1"])("at %s is no URL", async (host) => {
-    await create("crm", { "callback.request.url": `http://${host}/` }).expect(400);
+  it.each(["[fe80::1%25eth0]", "[::1"])("with the host %s is not a URL", async (host) => {
+    await rig.create("crm", { "callback.request.url": `http://${host}/` }).expect(400);
   });
 
   it.each(["127.0.0.1", "localhost", "LOCALHOST.", "crm.localhost", "1.1.1.1", "example.com"])(
-    "at %s is taken where loopback is allowed",
+    "can have the host %s if loopback is allowed",
     async (host) => {
-      await create("crm", { "callback.request.url": `http://${host}:1/` }).expect(201);
+      await rig.create("crm", { "callback.request.url": `http://${host}:1/` }).expect(201);
     },
   );
 });
@@ -102,13 +98,13 @@ describe("PATCH /connectors/:name/config", () => {
   const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr";
 
   beforeEach(async () => {
-    await create("crm", { secret, "tasks.max": "2", "retry.backoff.sec": "1" }).expect(201);
+    await rig.create("crm", { secret, "tasks.max": "2", "retry.backoff.sec": "1" }).expect(201);
   });
 
   const patch = (body: object) => rig.http.patch("/connectors/crm/config").send(body);
   const config = () => bodyOf<Record<string, string>>(rig.http.get("/connectors/crm/config").expect(200));
 
-  it("sets, removes and keeps, and takes effect", async () => {
+  it("sets and removes settings, keeps the others, and takes effect at once", async () => {
     const info = await bodyOf<{ config: Record<string, string>; tasks: unknown[] }>(
       patch({ "tasks.max": 3, "retry.backoff.sec": null, "callback.request.method": "PUT" }).expect(200),
     );
@@ -129,7 +125,7 @@ describe("PATCH /connectors/:name/config", () => {
     });
   });
 
-  it("keeps what comes back masked", async () => {
+  it("keeps a secret that is sent masked", async () => {
     await patch({ secret: "********", name: "crm" }).expect(200);
     rig.sink.answer(() => DONE);
     await rig.produce("a");
@@ -140,8 +136,8 @@ describe("PATCH /connectors/:name/config", () => {
 
   it.each([
     ["a bad value", { "tasks.max": "0" }, "Invalid value 0 for configuration tasks.max"],
-    ["a setting that is required, removed", { topics: null }, "Must configure one of topics"],
-    ["a target that is not allowed", { "callback.request.url": "http://10.0.0.1" }, "delivery.allowTargets"],
+    ["a required setting that is removed", { topics: null }, "Must configure one of topics"],
+    ["a URL that is not allowed", { "callback.request.url": "http://10.0.0.1" }, "delivery.allowTargets"],
     ["another name", { name: "other" }, "doesn't match"],
     ["a name that is removed", { name: null }, "doesn't match"],
     [
@@ -149,8 +145,8 @@ describe("PATCH /connectors/:name/config", () => {
       { "tasks.max": {} },
       "tasks.max must be a string, a number or a boolean (got an object)",
     ],
-    ["a list", [], "must be an object"],
-  ])("refuses %s, and changes nothing", async (_, body, reason) => {
+    ["an array", [], "must be an object"],
+  ])("refuses %s and changes nothing", async (_, body, reason) => {
     const before = await config();
     const { message } = await bodyOf(patch(body).expect(400));
 
@@ -158,14 +154,14 @@ describe("PATCH /connectors/:name/config", () => {
     expect(await config()).toStrictEqual(before);
   });
 
-  it("is 404, 409, 415 and 400 where it has to be", async () => {
+  it("answers 404, 409, 415 and 400", async () => {
     await rig.http.patch("/connectors/nobody/config").send({}).expect(404);
     await rig.http.patch("/connectors/filed/config").send({ "tasks.max": "2" }).expect(409);
     await rig.http.patch("/connectors/crm/config").type("text/plain").send("{}").expect(415);
     await rig.http.patch("/connectors/crm/config").type("application/json").send("{").expect(400);
   });
 
-  it("makes changes that are asked for at once one after the other, and keeps all of them", async () => {
+  it("applies simultaneous changes one after the other and loses none", async () => {
     const keys = Array.from({ length: 8 }, (_, index) => `x.key.${index}`);
     const answers = await Promise.all(keys.map((key) => patch({ [key]: "set" })));
 
@@ -199,14 +195,14 @@ describe("POST /connectors", () => {
 describe("the topics of a connector", () => {
   const topics = () => bodyOf(rig.http.get("/connectors/crm/topics").expect(200));
 
-  /** Written down beside the delivery. */
+  /** The topics are stored while the delivery runs, so the test waits for them. */
   const until = async (expected: readonly string[]): Promise<void> => {
     while (JSON.stringify(await topics()) !== JSON.stringify({ crm: { topics: expected } }))
       await new Promise(setImmediate);
   };
 
-  it("are those that it has read, since it was created or since they were reset", async () => {
-    await create("crm").expect(201);
+  it("are the topics that it has read since it was created or since the last reset", async () => {
+    await rig.create("crm").expect(201);
     expect(await topics()).toStrictEqual({ crm: { topics: [] } });
     await rig.produce("a");
     await until(["orders"]);
@@ -220,18 +216,18 @@ describe("the topics of a connector", () => {
     await until(["orders"]);
 
     await rig.http.delete("/connectors/crm").expect(204);
-    await create("crm", { topics: "others" }).expect(201);
+    await rig.create("crm", { topics: "others" }).expect(201);
     expect(await topics()).toStrictEqual({ crm: { topics: [] } });
   });
 
-  it("are 404 where there is no connector", async () => {
+  it("are answered with 404 for an unknown connector", async () => {
     await rig.http.get("/connectors/nobody/topics").expect(404);
     await rig.http.put("/connectors/nobody/topics/reset").expect(404);
   });
 });
 
 describe("GET /connector-plugins/:class/config", () => {
-  it("is every key of the class", async () => {
+  it("lists every key of the class", async () => {
     const path = "/connector-plugins/nz.ac.auckland.kafka.http.sink.HttpSinkConnector/config";
     const keys = await bodyOf<Record<string, unknown>[]>(rig.http.get(path).expect(200));
 
@@ -250,15 +246,15 @@ describe("GET /connector-plugins/:class/config", () => {
     });
   });
 
-  it("is 404 for a class that is unknown", async () => {
+  it("answers 404 for an unknown class", async () => {
     await rig.http
       .get("/connector-plugins/x.Y/config")
       .expect(404, { error_code: 404, message: "Unknown plugin x.Y." });
   });
 });
 
-it("answers 404 for tasks-config, and 405 for methods that a path doesn't have", async () => {
-  await create("crm").expect(201);
+it("answers 404 for tasks-config and 405 for methods that a path does not have", async () => {
+  await rig.create("crm").expect(201);
   await rig.http.get("/connectors/crm/tasks-config").expect(404);
   await rig.http.delete("/connectors/crm/config").expect(405);
   await rig.http.post("/connectors/crm/topics").expect(405);

@@ -1,13 +1,6 @@
-/** Why a connector fails: its failed attempts and its dead letters. */
 import { bodyOf, useConnectors } from "./rig.ts";
 
 const rig = useConnectors();
-
-const create = (config: Record<string, string> = {}): PromiseLike<unknown> =>
-  rig.http
-    .post("/connectors")
-    .send({ name: "crm", config: { ...rig.config(), ...config } })
-    .expect(201);
 
 interface Letters {
   readonly topic: string;
@@ -23,9 +16,9 @@ const failures = async () =>
     )
   ).failures;
 
-it("lists dead letters, the newest first, with what is known of why", async () => {
+it("lists dead letters, newest first, with the reason of the failure", async () => {
   rig.sink.answer(() => ({ status: 500, body: "no" }));
-  await create({ "exception.strategy": "DROP_MESSAGE", "dead.letter.topic": "dead" });
+  await rig.create("crm", { "exception.strategy": "DROP_MESSAGE", "dead.letter.topic": "dead" }).expect(201);
   expect(await letters()).toEqual({ topic: "dead", records: [] });
   await rig.produce("first", "second");
   await rig.sink.received(2);
@@ -46,9 +39,9 @@ it("lists dead letters, the newest first, with what is known of why", async () =
   });
 });
 
-it("lists failed attempts, the newest first", async () => {
+it("lists failed attempts, newest first", async () => {
   rig.sink.answer(() => ({ status: 500, body: "no" }));
-  await create({ "exception.strategy": "DROP_MESSAGE" });
+  await rig.create("crm", { "exception.strategy": "DROP_MESSAGE" }).expect(201);
   expect(await failures()).toEqual([]);
   await rig.produce("first", "second");
   let found = await failures();
@@ -68,9 +61,9 @@ it("lists failed attempts, the newest first", async () => {
   });
 });
 
-it("asks for a connector, and for a topic of dead letters", async () => {
+it("answers 404 for an unknown connector and 400 without a dead letter topic", async () => {
   await rig.http.get("/connectors/nobody/failures").expect(404);
   await rig.http.get("/connectors/nobody/dead-letters/records").expect(404);
-  await create();
+  await rig.create("crm").expect(201);
   await rig.http.get("/connectors/crm/dead-letters/records").expect(400);
 });

@@ -3,6 +3,8 @@ import { bodyOf, useConnectors } from "./rig.ts";
 
 const rig = useConnectors();
 
+const DROPPING = { "exception.strategy": "DROP_MESSAGE", "dead.letter.topic": "dead" };
+
 describe("offsets", () => {
   const at = (offset: Record<string, unknown> | null) => ({
     offsets: [{ partition: { kafka_topic: "orders", kafka_partition: 0 }, offset }],
@@ -10,11 +12,11 @@ describe("offsets", () => {
 
   beforeEach(async () => {
     await rig.produce("a", "b", "c");
-    await rig.http.post("/connectors").send({ name: "crm", config: rig.config() }).expect(201);
+    await rig.create("crm").expect(201);
     await rig.sink.received(3);
   });
 
-  it("can be changed only while stopped", async () => {
+  it("can be changed only while the connector is stopped", async () => {
     const body = await bodyOf(
       rig.http
         .patch("/connectors/crm/offsets")
@@ -26,7 +28,7 @@ describe("offsets", () => {
     await rig.http.delete("/connectors/crm/offsets").expect(400);
   });
 
-  it("are told, and replayed from an offset, a time, the beginning", async () => {
+  it("are shown and can be set to an offset, a time and the beginning", async () => {
     await rig.http.put("/connectors/crm/stop").expect(204);
     await rig.http.get("/connectors/crm/tasks").expect(200, []);
     await rig.http.get("/connectors/crm/offsets").expect(200, at({ kafka_offset: 3 }));
@@ -53,12 +55,15 @@ describe("offsets", () => {
     expect(rig.sink.bodies.join("")).toBe("abccabcabc");
   });
 
-  it.each([{}, { offsets: [] }, at({ kafka_offset: -1 }), at({ other: 1 })])("refuses %j", async (body) => {
-    await rig.http.put("/connectors/crm/stop").expect(204);
-    await rig.http.patch("/connectors/crm/offsets").send(body).expect(400);
-  });
+  it.each([{}, { offsets: [] }, at({ kafka_offset: -1 }), at({ other: 1 })])(
+    "are refused as %j",
+    async (body) => {
+      await rig.http.put("/connectors/crm/stop").expect(204);
+      await rig.http.patch("/connectors/crm/offsets").send(body).expect(400);
+    },
+  );
 
-  it("refuses partitions that don't exist", async () => {
+  it("are refused for an unknown partition", async () => {
     await rig.http.put("/connectors/crm/stop").expect(204);
     const offsets = [
       { partition: { kafka_topic: "orders", kafka_partition: 9 }, offset: { kafka_offset: 0 } },
@@ -68,10 +73,9 @@ describe("offsets", () => {
 });
 
 describe("dead letters", () => {
-  it("are counted, and sent once more under their first identity", async () => {
+  it("are counted, and replayed with the id of the original record", async () => {
     rig.sink.answer(({ body }, index) => (body === "b" || index < 2 ? RETRY : DONE));
-    const dropping = { ...rig.config(), "exception.strategy": "DROP_MESSAGE", "dead.letter.topic": "dead" };
-    await rig.http.post("/connectors").send({ name: "crm", config: dropping }).expect(201);
+    await rig.create("crm", DROPPING).expect(201);
     await rig.http
       .get("/connectors/crm/dead-letters")
       .expect(200, { topic: "dead", records: 0, replaying: false });
@@ -99,18 +103,13 @@ describe("dead letters", () => {
     expect(letters.records).toBe(1);
   });
 
-  describe("that fail again and again", () => {
+  describe("that fail again", () => {
     const letters = () =>
       bodyOf<{ records: number; replaying: boolean }>(rig.http.get("/connectors/crm/dead-letters"));
 
     beforeEach(async () => {
       rig.sink.answer((_, index) => (index < 2 ? RETRY : { status: 500 }));
-      const dropping = {
-        ...rig.config(),
-        "exception.strategy": "DROP_MESSAGE",
-        "dead.letter.topic": "dead",
-      };
-      await rig.http.post("/connectors").send({ name: "crm", config: dropping }).expect(201);
+      await rig.create("crm", DROPPING).expect(201);
       await rig.produce("a", "b");
       await rig.sink.received(2);
       while ((await letters().catch(() => ({ records: 0 }))).records < 2) await new Promise(setImmediate);
@@ -126,7 +125,7 @@ describe("dead letters", () => {
         "changed",
         () => rig.http.patch("/connectors/crm/config").send({ "callback.timeout.read.ms": 9000 }).expect(200),
       ],
-    ])("are replayed until the connector is %s, and stay letters", async (_, end) => {
+    ])("are replayed until the connector is %s, and stay dead letters", async (_, end) => {
       await end();
       while ((await letters()).replaying) await new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -136,15 +135,13 @@ describe("dead letters", () => {
 
     it("are replayed until the connector is deleted", async () => {
       await rig.http.delete("/connectors/crm").expect(204);
-      await rig.http
-        .post("/connectors")
-        .send({ name: "crm", config: { ...rig.config(), "dead.letter.topic": "dead" } });
+      await rig.create("crm", { "dead.letter.topic": "dead" });
       while ((await letters()).replaying) await new Promise((resolve) => setTimeout(resolve, 20));
 
       expect((await letters()).records).toBe(2);
     });
 
-    it("go on while the connector is restarted, and are not replayed while it is paused", async () => {
+    it("are replayed while the connector is restarted, but not while it is paused", async () => {
       await rig.http.post("/connectors/crm/restart").expect(204);
 
       expect((await letters()).replaying).toBe(true);
@@ -156,8 +153,8 @@ describe("dead letters", () => {
     });
   });
 
-  it("are none of a connector without a topic for them", async () => {
-    await rig.http.post("/connectors").send({ name: "crm", config: rig.config() }).expect(201);
+  it("are answered with 400 for a connector without a dead letter topic", async () => {
+    await rig.create("crm").expect(201);
     await rig.http.get("/connectors/crm/dead-letters").expect(400);
   });
 });

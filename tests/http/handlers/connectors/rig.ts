@@ -1,4 +1,4 @@
-/** The routes of `/connectors` over real deliveries on a memory broker. */
+/** The connector routes with real deliveries, a memory broker and an HTTP endpoint that receives the requests. */
 import supertest from "supertest";
 import type { Broker } from "../../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../../src/broker/memory/memory-broker.ts";
@@ -49,7 +49,7 @@ const appOf = (
     }),
   );
 
-/** What is looked at in bodies. */
+/** The members of answers that the tests read. */
 interface Body {
   message: string;
   error_count: number;
@@ -63,17 +63,19 @@ export interface ConnectorRig {
   readonly http: supertest.Agent;
   readonly sink: HttpSink;
   readonly broker: Broker;
-  /** Of a connector of topic `orders` to the sink. */
+  /** Configuration of a connector that delivers topic `orders` to the sink. */
   config(): Record<string, string>;
+  /** Sends `POST /connectors` with `config()` and the given settings. */
+  create(name: string, settings?: Record<string, string>): supertest.Test;
   /** Stores records in topic `orders`, which has one partition. */
   produce(...values: string[]): Promise<void>;
-  /** State of the connector's first task. */
+  /** State of the first task of the connector. */
   stateOf(name: string): Promise<unknown>;
-  /** Ends the deliveries and begins them again on the same broker. */
+  /** Stops the deliveries and starts them again with the same broker. */
   restart(): Promise<void>;
 }
 
-/** A fresh one for each test of the file; connector `filed` is declared in its configuration file. */
+/** A new rig for each test of the file. The settings file declares the connector `filed`. */
 export const useConnectors = (): ConnectorRig => {
   let broker: Broker;
   let sink: HttpSink;
@@ -126,6 +128,8 @@ export const useConnectors = (): ConnectorRig => {
       return broker;
     },
     config,
+    create: (name, settings = {}) =>
+      http.post("/connectors").send({ name, config: { ...config(), ...settings } }),
     produce: async (...values) => {
       const timestamp = Date.now();
       const records = values.map((value) => ({

@@ -11,11 +11,7 @@ describe("POST /connectors", () => {
       tasks: [{ connector: "crm", task: 0 }],
       type: "sink",
     };
-    await rig.http
-      .post("/connectors")
-      .send({ name: "crm", config: rig.config() })
-      .expect(201, info)
-      .expect("Location", "/connectors/crm");
+    await rig.create("crm").expect(201, info).expect("Location", "/connectors/crm");
     await rig.http.get("/connectors/crm").expect(200, info);
     await rig.http.get("/connectors").expect(200, ["crm", "filed"]);
     await rig.produce("a");
@@ -25,14 +21,11 @@ describe("POST /connectors", () => {
   });
 
   it("refuses a name that is taken", async () => {
-    await rig.http.post("/connectors").send({ name: "crm", config: rig.config() }).expect(201);
-    await rig.http
-      .post("/connectors")
-      .send({ name: "crm", config: rig.config() })
-      .expect(409, { error_code: 409, message: "Connector crm already exists" });
+    await rig.create("crm").expect(201);
+    await rig.create("crm").expect(409, { error_code: 409, message: "Connector crm already exists" });
   });
 
-  it("refuses a bad configuration with a line for each fault", async () => {
+  it("refuses a wrong configuration with one line for each fault", async () => {
     const body = await bodyOf(
       rig.http
         .post("/connectors")
@@ -65,7 +58,7 @@ describe("POST /connectors", () => {
     expect(answer.body).toMatchObject({ error_code: status, message: expect.any(String) as string });
   });
 
-  it("starts as it is told to", async () => {
+  it("creates a connector in the given initial state", async () => {
     const body = { name: "crm", config: rig.config(), initial_state: "PAUSED" };
     await rig.http.post("/connectors").send(body).expect(201);
 
@@ -74,7 +67,7 @@ describe("POST /connectors", () => {
 });
 
 describe("credentials", () => {
-  it("are masked in every answer, and kept when a masked value comes back", async () => {
+  it("are masked in every answer, and stay the same if a masked value is sent", async () => {
     const secrets = {
       ...rig.config(),
       "callback.request.url": `http://user:pa55word@127.0.0.1:${rig.sink.port}/hook?token=qt0ken&x=1`,
@@ -110,20 +103,15 @@ describe("credentials", () => {
     });
   });
 
-  it("that are masked and not stored are refused", async () => {
-    const body = await bodyOf(
-      rig.http
-        .post("/connectors")
-        .send({ name: "crm", config: { ...rig.config(), secret: "********" } })
-        .expect(400),
-    );
+  it("are refused if they are masked and no value is stored", async () => {
+    const body = await bodyOf(rig.create("crm", { secret: "********" }).expect(400));
 
     expect(body.message).toContain("configuration secret: The value is masked");
   });
 });
 
 describe("PUT /connectors/:name/config", () => {
-  it("creates, then replaces at once: the waiting record is tried with the new settings", async () => {
+  it("creates the connector, then retries the waiting record with the new settings", async () => {
     rig.sink.answer(() => RETRY);
     await rig.http.put("/connectors/crm/config").send(rig.config()).expect(201);
     await rig.produce("a");
@@ -139,8 +127,8 @@ describe("PUT /connectors/:name/config", () => {
   });
 });
 
-describe("connectors of the configuration file", () => {
-  it("are listed, and read-only", async () => {
+describe("connectors of the settings file", () => {
+  it("are listed and read-only", async () => {
     const message = "Connector filed is declared in the configuration file and can only be changed there";
     await rig.http.get("/connectors/filed").expect(200);
     await rig.http
@@ -148,19 +136,16 @@ describe("connectors of the configuration file", () => {
       .send(rig.config())
       .expect(409, { error_code: 409, message });
     await rig.http.delete("/connectors/filed").expect(409, { error_code: 409, message });
-    await rig.http.post("/connectors").send({ name: "filed", config: rig.config() }).expect(409);
+    await rig.create("filed").expect(409);
   });
 });
 
-describe("life", () => {
+describe("a connector", () => {
   beforeEach(async () => {
-    await rig.http
-      .post("/connectors")
-      .send({ name: "crm", config: { ...rig.config(), "exception.strategy": "stop_task" } })
-      .expect(201);
+    await rig.create("crm", { "exception.strategy": "stop_task" }).expect(201);
   });
 
-  it("pauses and resumes, by PUT and by GET", async () => {
+  it("pauses and resumes by PUT and by GET", async () => {
     const answer = await rig.http.put("/connectors/crm/pause").expect(202);
     await rig.produce("a");
 
@@ -176,7 +161,7 @@ describe("life", () => {
     expect(await rig.stateOf("crm")).toBe("RUNNING");
   });
 
-  it("fails the task where the strategy stops it, and goes on there after a restart", async () => {
+  it("fails its task if the strategy stops it, and continues at the same record after a restart", async () => {
     rig.sink.answer(() => RETRY);
     await rig.produce("a", "b");
     await rig.sink.received(1);
@@ -208,7 +193,7 @@ describe("life", () => {
     expect(await rig.stateOf("crm")).toBe("RUNNING");
   });
 
-  it("restarts tasks by their number", async () => {
+  it("restarts a task by its number", async () => {
     await rig.http.post("/connectors/crm/restart").expect(204);
     await rig.http.post("/connectors/crm/tasks/0/restart").expect(204);
     await rig.http
@@ -219,7 +204,7 @@ describe("life", () => {
       .expect(404, { error_code: 404, message: "Unknown task: crm-7" });
   });
 
-  it("is deleted once; one of the same name goes on at the committed offset", async () => {
+  it("is deleted once; a new connector of the same name continues at the committed offset", async () => {
     await rig.produce("a");
     await rig.sink.received(1);
     await rig.http.delete("/connectors/crm").expect(204);
@@ -227,13 +212,13 @@ describe("life", () => {
       .delete("/connectors/crm")
       .expect(404, { error_code: 404, message: "Connector crm not found" });
     await rig.produce("b");
-    await rig.http.post("/connectors").send({ name: "crm", config: rig.config() }).expect(201);
+    await rig.create("crm").expect(201);
     await rig.sink.received(2);
 
     expect(rig.sink.bodies).toStrictEqual(["a", "b"]);
   });
 
-  it("survives a restart of the process, target state included", async () => {
+  it("keeps its target state after a restart of the process", async () => {
     await rig.http.put("/connectors/crm/pause").expect(202);
     await rig.restart();
 
@@ -242,14 +227,14 @@ describe("life", () => {
 });
 
 describe("expanded lists", () => {
-  it("names the origin of each connector", async () => {
-    await rig.http.post("/connectors").send({ name: "made", config: rig.config() }).expect(201);
+  it("have the origin of each connector", async () => {
+    await rig.create("made").expect(201);
     const body = await bodyOf(rig.http.get("/connectors?expand=origin").expect(200));
 
     expect(body).toStrictEqual({ filed: { origin: "file" }, made: { origin: "rest" } });
   });
 
-  it("hold status and info by name", async () => {
+  it("have status and info by name", async () => {
     const body = await bodyOf(rig.http.get("/connectors?expand=status&expand=info").expect(200));
 
     expect(body).toMatchObject({
@@ -261,10 +246,7 @@ describe("expanded lists", () => {
 describe("PUT /connector-plugins/:class/config/validate", () => {
   it("checks the stored secret of the named connector in place of a masked value", async () => {
     const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    await rig.http
-      .post("/connectors")
-      .send({ name: "crm", config: { ...rig.config(), secret } })
-      .expect(201);
+    await rig.create("crm", { secret }).expect(201);
     const check = async (name: string) => {
       const config = { ...rig.config(), name, secret: "********" };
       const path = "/connector-plugins/HttpSinkConnector/config/validate";
@@ -277,7 +259,7 @@ describe("PUT /connector-plugins/:class/config/validate", () => {
     expect(await check("unknown")).toBe(1);
   });
 
-  it("names the error of a connector's name, and lists the values of an enumeration", async () => {
+  it("answers the error of a wrong name, and the values of an enumeration", async () => {
     const body = await bodyOf(
       rig.http
         .put("/connector-plugins/HttpSinkConnector/config/validate")
@@ -292,7 +274,7 @@ describe("PUT /connector-plugins/:class/config/validate", () => {
     });
   });
 
-  it("names each key's errors", async () => {
+  it("answers the errors of each key", async () => {
     const body = await bodyOf(
       rig.http
         .put("/connector-plugins/HttpSinkConnector/config/validate")
@@ -310,7 +292,7 @@ describe("PUT /connector-plugins/:class/config/validate", () => {
     });
   });
 
-  it("shows a key that is refused and no key of the class", async () => {
+  it("answers a refused key that the class does not have", async () => {
     const { error_count, configs } = await bodyOf(
       rig.http
         .put("/connector-plugins/HttpSinkConnector/config/validate")
@@ -326,21 +308,21 @@ describe("PUT /connector-plugins/:class/config/validate", () => {
     ]);
   });
 
-  it("refuses a class that isn't ours", async () => {
+  it("refuses an unknown class", async () => {
     await rig.http.put("/connector-plugins/FileStreamSink/config/validate").send(rig.config()).expect(400);
   });
 });
 
-describe("a path that isn't there", () => {
+describe("an unknown path", () => {
   it.each(["/connectors/crm/nothing", "/connectors/crm/tasks/0/nothing", "/connector-plugins/a/b/c"])(
-    "%s is told in Connect's words",
+    "%s is answered as Connect does",
     async (path) => {
       const answer = await rig.http.get(path).expect(404, { error_code: 404, message: "HTTP 404 Not Found" });
       expect(answer.type).toBe("application/json");
     },
   );
 
-  it("is a problem document elsewhere", async () => {
+  it("is answered with a problem document outside of Connect's paths", async () => {
     expect((await rig.http.get("/connectorsandmore").expect(404)).type).toBe("application/problem+json");
   });
 });
@@ -357,7 +339,7 @@ describe("an unknown connector", () => {
     ["put", "/stop"],
     ["post", "/restart"],
     ["delete", ""],
-  ] as const)("%s …%s is 404", async (method, path) => {
+  ] as const)("is answered with 404: %s /connectors/none%s", async (method, path) => {
     await rig.http[method](`/connectors/none${path}`).expect(404, {
       error_code: 404,
       message: "Connector none not found",

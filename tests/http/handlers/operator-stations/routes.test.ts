@@ -1,4 +1,3 @@
-/** Watching a station and trying it out, over a memory broker. */
 import { once } from "node:events";
 import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,9 +12,9 @@ interface Event {
   readonly data: Record<string, unknown>;
 }
 
-/** Text of the stream so far, and its events as they come. */
 interface Tail {
   readonly answer: IncomingMessage;
+  /** Resolves with the data of the next event of this name. */
   next(event: string): Promise<Record<string, unknown>>;
   readonly comments: number;
 }
@@ -25,7 +24,7 @@ const parse = (block: string): Event => {
   return { event, data: JSON.parse(data) as Record<string, unknown> };
 };
 
-describe("the operators' stations", () => {
+describe("the operators' station routes", () => {
   let gateway: TestGateway;
   let url: string;
   let stop: () => Promise<void>;
@@ -57,9 +56,9 @@ describe("the operators' stations", () => {
       })),
     );
 
-  const watch = async (path: string): Promise<Tail> => {
-    const asked = get(`${url}${path}`, { headers: OPERATOR });
-    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  const openTail = async (path: string): Promise<Tail> => {
+    const outgoing = get(`${url}${path}`, { headers: OPERATOR });
+    const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
     const events: Event[] = [];
     const waiters = new Set<() => void>();
     let pending = "";
@@ -90,10 +89,10 @@ describe("the operators' stations", () => {
   };
 
   describe("a tail", () => {
-    it("brings what is stored from now on, and what the log ends with if it is asked to", async () => {
+    it("sends the last stored records of the partition, then each new record", async () => {
       await serve();
       await store("plain", "one", "two", "three");
-      const tail = await watch("/stations/plain/tail?last=2");
+      const tail = await openTail("/stations/plain/tail?last=2");
       expect(tail.answer.headers).toMatchObject({
         "content-type": "text/event-stream",
         "cache-control": "no-store",
@@ -121,12 +120,12 @@ describe("the operators' stations", () => {
       ["filter=key-0&in=key", ["one"]],
       ["filter=key-0&in=value", []],
       ["filter=e&in=value", ["one", "three"]],
-    ])("brings only what it is asked for (%s)", async (query, wanted) => {
+    ])("sends only records that match the filter (%s)", async (query, wanted) => {
       await serve();
-      const tail = await watch(`/stations/plain/tail?${query}`);
+      const tail = await openTail(`/stations/plain/tail?${query}`);
       await tail.next("open");
       await store("plain", "one", "two", "three");
-      // The last one is what ends the wait.
+      // This record matches every filter and ends the wait.
       await gateway.broker.append("plain", [
         { key: Buffer.from("key-0"), value: Buffer.from("key-0 e two"), headers: [], timestamp: 1 },
       ]);
@@ -139,10 +138,10 @@ describe("the operators' stations", () => {
       expect(found).toEqual(wanted);
     });
 
-    it("shows what is no text in base64, and of what is long the beginning", async () => {
+    it("shows bytes that are not UTF-8 in base64, and the beginning of a long value", async () => {
       await serve();
       await store("plain", Buffer.from([0xff, 0xfe]), "ä".repeat(60_000));
-      const tail = await watch("/stations/plain/tail?last=2");
+      const tail = await openTail("/stations/plain/tail?last=2");
       expect((await tail.next("record"))["value"]).toEqual({
         encoding: "base64",
         text: "//4=",
@@ -154,9 +153,9 @@ describe("the operators' stations", () => {
       expect([text.length, new Set(text).size]).toEqual([32 * 1024, 1]);
     });
 
-    it("drops what a slow reader doesn't take, and says how much", async () => {
+    it("drops records for a slow reader and sends their number", async () => {
       await serve({ maxTailBytes: 1 });
-      const tail = await watch("/stations/plain/tail");
+      const tail = await openTail("/stations/plain/tail");
       await tail.next("open");
       tail.answer.pause();
       const rounds = 400;
@@ -167,9 +166,9 @@ describe("the operators' stations", () => {
       expect(count).toBeLessThan(rounds);
     });
 
-    it("ends with the program", async () => {
+    it("ends when the process shuts down", async () => {
       await serve();
-      const tail = await watch("/stations/plain/tail");
+      const tail = await openTail("/stations/plain/tail");
       await tail.next("open");
       const ended = once(tail.answer, "end");
       gateway.stopStreams();
@@ -177,14 +176,14 @@ describe("the operators' stations", () => {
       await ended;
     });
 
-    it("is one of a few", async () => {
+    it("is refused while the maximum number of tails is open", async () => {
       await serve();
-      const tails = [await watch("/stations/plain/tail"), await watch("/stations/plain/tail")];
+      const tails = [await openTail("/stations/plain/tail"), await openTail("/stations/plain/tail")];
       await request(url).get("/stations/plain/tail").set(OPERATOR).expect(503);
       const [first] = tails;
       first?.answer.destroy();
       for (;;) {
-        const { answer } = await watch("/stations/plain/tail");
+        const { answer } = await openTail("/stations/plain/tail");
         if (answer.statusCode === 200) break;
       }
     });
@@ -207,7 +206,7 @@ describe("the operators' stations", () => {
     const produce = (station: string, event: object) =>
       request(url).post(`/stations/${station}/events`).set(OPERATOR).send(event);
 
-    it("is stored as a client's is, and the answer says where", async () => {
+    it("is stored like an event of a client, and the answer has its position", async () => {
       await serve();
       const answer = await produce("orders", { value: '{"id":"o-1"}', headers: { "X-Trial": "ja: grün" } });
       expect([answer.status, answer.body]).toEqual([
@@ -222,7 +221,7 @@ describe("the operators' stations", () => {
       ]);
     });
 
-    it("has the key and the bytes that it is given", async () => {
+    it("is stored with the given key and bytes", async () => {
       await serve();
       await produce("plain", {
         value: "AP8=",
@@ -236,10 +235,14 @@ describe("the operators' stations", () => {
 
     it.each([
       ["a schema that refuses it", ["orders", { value: '"bad"' }], "SCHEMA_REFUSED"],
-      ["no JSON", ["plain", { value: "{" }], "JSON_INVALID"],
+      ["broken JSON", ["plain", { value: "{" }], "JSON_INVALID"],
       ["an empty value", ["plain", { value: "" }], "BODY_EMPTY"],
       ["no value", ["plain", {}], "REQUEST_INVALID"],
-      ["an unknown type", ["plain", { value: "a", contentType: "image/png" }], "CONTENT_TYPE_UNSUPPORTED"],
+      [
+        "an unknown content type",
+        ["plain", { value: "a", contentType: "image/png" }],
+        "CONTENT_TYPE_UNSUPPORTED",
+      ],
       [
         "a header that isn't stored",
         ["plain", { value: "{}", headers: { authorization: "x" } }],
@@ -253,7 +256,7 @@ describe("the operators' stations", () => {
       expect(answer.body).toMatchObject({ code });
     });
 
-    it("says which field is wrong, what is allowed and what was given", async () => {
+    it("is refused with the wrong field, what is allowed and the given value", async () => {
       await serve();
       const answer = await produce("plain", { value: 5, encoding: "hex", contentType: "a".repeat(257) });
       expect((answer.body as { detail: string }).detail.split("\n")).toEqual([
@@ -268,7 +271,7 @@ describe("the operators' stations", () => {
       ]);
     });
 
-    it("asks for an operator", async () => {
+    it("is refused without an operator's credential", async () => {
       await serve();
       await request(url).post("/stations/plain/events").send({ value: "{}" }).expect(401);
       await request(url).get("/stations/plain/tail").expect(401);

@@ -13,7 +13,7 @@ afterAll(() => gateway.server.drain({ graceMs: 0 }));
 
 const basic = (id: string, key: string): string => `Basic ${Buffer.from(`${id}:${key}`).toString("base64")}`;
 
-/** The tests' own client sends a key of its own; these requests don't. */
+/** Sends only the given headers. `gateway.post` would add an API key. */
 const call = async (method: string, path: string, headers: Record<string, string>, body?: string) => {
   const answer = await fetch(gateway.url + path, {
     method,
@@ -26,29 +26,29 @@ const call = async (method: string, path: string, headers: Record<string, string
 const produce = (headers: Record<string, string>, path = RECORDS) =>
   call("POST", path, { "content-type": "application/json", ...headers }, JSON.stringify(json(1)));
 
-describe("a caller", () => {
+describe("authentication", () => {
   it.each([
     ["a key in X-Api-Key", () => ({ "x-api-key": PARTNER_KEY })],
-    ["a key as ApiKey", () => ({ authorization: `ApiKey ${PARTNER_KEY}` })],
-    ["id and key as Basic", () => ({ authorization: basic("partner", PARTNER_KEY) })],
-    ["the id's other key", () => ({ authorization: basic("partner", "partner-key-of-tomorrow") })],
+    ["a key in Authorization: ApiKey", () => ({ authorization: `ApiKey ${PARTNER_KEY}` })],
+    ["an id and its key in Authorization: Basic", () => ({ authorization: basic("partner", PARTNER_KEY) })],
+    ["the second key of an id", () => ({ authorization: basic("partner", "partner-key-of-tomorrow") })],
     ["an access token", () => ({ authorization: `Bearer ${token}` })],
-  ])("comes with %s", async (_, headers) => {
+  ])("accepts %s", async (_, headers) => {
     expect((await produce(headers())).status).toBe(200);
   });
 
   it.each([
-    ["nothing", {}],
+    ["a request without a credential", {}],
     ["a wrong key", { "x-api-key": "wrong" }],
     ["an expired key", { "x-api-key": "late-key-0123456789" }],
-    ["another id's key", { authorization: basic("late", PARTNER_KEY) }],
+    ["the key of another id", { authorization: basic("late", PARTNER_KEY) }],
     ["a wrong token", { authorization: "Bearer wrong" }],
-  ])("is refused with %s", async (_, headers) => {
+  ])("refuses %s", async (_, headers) => {
     const answer = await produce(headers);
     expect([answer.status, answer.body]).toEqual([401, error(40101, "Unauthorized")]);
   });
 
-  it("is refused where its key isn't for the topic, before it learns whether there is one", async () => {
+  it("refuses a topic that the key does not allow, whether or not the topic exists", async () => {
     for (const topic of ["hidden", "unheard-of"]) {
       const answer = await produce({ "x-api-key": PARTNER_KEY }, RECORDS.replace("plain", topic));
       expect([answer.status, answer.body]).toEqual([403, error(40301, expect.stringContaining(topic))]);
@@ -86,7 +86,7 @@ describe("administration", () => {
     ["DELETE", "/consumers/group/instances/i"],
   ] as const;
 
-  it("is disabled, whatever the credential", async () => {
+  it("answers 403 to every credential, also to a wrong credential", async () => {
     const before = await gateway.broker.topics();
     for (const [method, path] of refused) {
       for (const authorization of [`ApiKey ${PARTNER_KEY}`, `Bearer ${token}`, "Bearer wrong", "nonsense"]) {
@@ -104,7 +104,7 @@ describe("administration", () => {
     expect(await gateway.broker.topics()).toEqual(before);
   });
 
-  it("lets a page ask before it is refused", async () => {
+  it("answers the preflight request of a page", async () => {
     const answer = await fetch(`${gateway.url}/v3/clusters/c/topics`, {
       method: "OPTIONS",
       headers: { origin: "https://shop.example", "access-control-request-method": "DELETE" },
@@ -113,8 +113,8 @@ describe("administration", () => {
   });
 });
 
-/** Of one topic. */
-const LOOKS = [
+/** The metadata paths of one topic. */
+const TOPIC_PATHS = [
   "/v3/clusters/c/topics/plain",
   "/v3/clusters/c/topics/plain/partitions",
   "/v3/clusters/c/topics/plain/partitions/0",
@@ -124,13 +124,13 @@ const LOOKS = [
   "/topics/plain/partitions/0/offsets",
 ] as const;
 
-describe("a look at the cluster", () => {
-  const listed = (path: string, headers: Record<string, string> = { "x-api-key": PARTNER_KEY }) =>
+describe("metadata", () => {
+  const get = (path: string, headers: Record<string, string> = { "x-api-key": PARTNER_KEY }) =>
     call("GET", path, headers);
 
-  it("shows it in the original's shape", async () => {
+  it("shows the cluster in the shape of Confluent's REST Proxy", async () => {
     const self = `${gateway.url}/v3/clusters/c-1`;
-    const { status, body } = await listed("/v3/clusters/c-1");
+    const { status, body } = await get("/v3/clusters/c-1");
     expect(status).toBe(200);
     expect(body).toMatchObject({
       kind: "KafkaCluster",
@@ -138,18 +138,18 @@ describe("a look at the cluster", () => {
       cluster_id: "c-1",
       topics: { related: `${self}/topics` },
     });
-    const { body: list } = await listed("/v3/clusters");
+    const { body: list } = await get("/v3/clusters");
     expect(list).toMatchObject({
       kind: "KafkaClusterList",
       metadata: { self: `${gateway.url}/v3/clusters`, next: null },
       data: [{ kind: "KafkaCluster", cluster_id: "stationgate" }],
     });
-    // Operators and clients know a local log by one name.
+    // The embedded log has the same cluster id for operators and for clients.
     expect(await gateway.broker.clusterId()).toBe("stationgate");
   });
 
-  it("lists the topics that the caller may produce to or read, and no others", async () => {
-    const { body } = await listed("/v3/clusters/c/topics");
+  it("lists only the topics that the caller may produce to or read", async () => {
+    const { body } = await get("/v3/clusters/c/topics");
     expect(body).toMatchObject({
       kind: "KafkaTopicList",
       metadata: { self: `${gateway.url}/v3/clusters/c/topics`, next: null },
@@ -166,30 +166,30 @@ describe("a look at the cluster", () => {
         { topic_name: "orders" },
       ],
     });
-    expect((await listed("/topics")).body).toEqual(["plain", "orders"]);
-    expect((await listed("/topics", { authorization: `Bearer ${token}` })).body).toEqual([
+    expect((await get("/topics")).body).toEqual(["plain", "orders"]);
+    expect((await get("/topics", { authorization: `Bearer ${token}` })).body).toEqual([
       "plain",
       "orders",
       "hidden",
     ]);
   });
 
-  it("needs a credential", async () => {
-    for (const path of ["/v3/clusters", "/v3/clusters/c", "/v3/clusters/c/topics", "/topics", ...LOOKS])
-      expect((await listed(path, {})).status).toBe(401);
+  it("answers 401 without a credential", async () => {
+    for (const path of ["/v3/clusters", "/v3/clusters/c", "/v3/clusters/c/topics", "/topics", ...TOPIC_PATHS])
+      expect((await get(path, {})).status).toBe(401);
   });
 
-  it("lists for a reader what it may read", async () => {
+  it("lists the topics that a reader may read", async () => {
     const reader = { authorization: `Bearer ${await gateway.token("reader")}` };
-    expect((await listed("/topics", reader)).body).toEqual(["plain"]);
-    expect((await listed("/v3/clusters/c/topics", reader)).body).toMatchObject({
+    expect((await get("/topics", reader)).body).toEqual(["plain"]);
+    expect((await get("/v3/clusters/c/topics", reader)).body).toMatchObject({
       data: [{ topic_name: "plain" }],
     });
   });
 
   it("shows one topic and its partitions in v3", async () => {
     const self = `${gateway.url}/v3/clusters/c/topics/shop.orders`;
-    const topic = await listed("/v3/clusters/c/topics/shop.orders");
+    const topic = await get("/v3/clusters/c/topics/shop.orders");
     expect([topic.status, topic.body]).toEqual([
       200,
       {
@@ -219,8 +219,8 @@ describe("a look at the cluster", () => {
       replicas: { related: `${self}/partitions/0/replicas` },
       reassignment: { related: `${self}/partitions/0/reassignment` },
     };
-    expect((await listed("/v3/clusters/c/topics/shop.orders/partitions/0")).body).toEqual(partition);
-    expect((await listed("/v3/clusters/c/topics/shop.orders/partitions")).body).toEqual({
+    expect((await get("/v3/clusters/c/topics/shop.orders/partitions/0")).body).toEqual(partition);
+    expect((await get("/v3/clusters/c/topics/shop.orders/partitions")).body).toEqual({
       kind: "KafkaPartitionList",
       metadata: { self: `${self}/partitions`, next: null },
       data: [partition],
@@ -245,17 +245,17 @@ describe("a look at the cluster", () => {
     await other.server.drain({ graceMs: 0 });
   });
 
-  it.each(LOOKS)("says of %s what is wrong, to a producer and to a reader", async (path) => {
+  it.each(TOPIC_PATHS)("answers the errors of %s to a producer and to a reader", async (path) => {
     const reader = { authorization: `Bearer ${await gateway.token("reader")}` };
     const partner = { "x-api-key": PARTNER_KEY };
     const at = (topic: string) => path.replace("plain", topic);
     const codes = async (topic: string, headers: Record<string, string>) => {
-      const { status, body } = await listed(at(topic), headers);
+      const { status, body } = await get(at(topic), headers);
       return [status, (body as { error_code?: number }).error_code];
     };
     for (const headers of [partner, reader, { authorization: `Bearer ${token}` }])
       expect(await codes("plain", headers)).toEqual([200, undefined]);
-    const forbidden = await listed(at("hidden"), partner);
+    const forbidden = await get(at("hidden"), partner);
     expect([forbidden.status, forbidden.body]).toEqual([
       403,
       error(40301, expect.stringContaining("hidden")),
@@ -267,7 +267,7 @@ describe("a look at the cluster", () => {
     expect(await codes("a%20b", partner)).toEqual(path.startsWith("/v3") ? [400, 40002] : [403, 40301]);
     if (!path.includes("partitions/0")) return;
     for (const partition of ["1", "x", "-1", "99999999999"]) {
-      const answer = await listed(path.replace("partitions/0", `partitions/${partition}`), partner);
+      const answer = await get(path.replace("partitions/0", `partitions/${partition}`), partner);
       expect([answer.status, answer.body]).toEqual([404, error(40402, "Partition not found")]);
     }
   });

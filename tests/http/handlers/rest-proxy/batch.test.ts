@@ -1,4 +1,4 @@
-import { BATCH, error, json, serve, type ServedGateway } from "./support.ts";
+import { BATCH, error, json, serve, type ServedGateway, statusAndCode } from "./support.ts";
 
 let gateway: ServedGateway;
 
@@ -11,7 +11,7 @@ afterAll(() => gateway.server.drain({ graceMs: 0 }));
 const entry = (id: string, more: object = json(1)): object => ({ id, ...more });
 
 describe("records:batch", () => {
-  it("reports what is stored and what isn't, by id", async () => {
+  it("reports stored and failed entries by id", async () => {
     const path = BATCH.replace("plain", "orders");
     const entries = [
       entry("good", json({ id: "k" })),
@@ -48,12 +48,12 @@ describe("records:batch", () => {
     });
   });
 
-  it("is 207 even where nothing is stored", async () => {
+  it("answers 207 if nothing is stored", async () => {
     const answer = await gateway.post(BATCH, { entries: [entry("a", { ...json(1), partition_id: 9 })] });
     expect([answer.status, answer.body]).toMatchObject([207, { successes: [], failures: [{ id: "a" }] }]);
   });
 
-  it("keeps each entry's own bytes", async () => {
+  it("stores the source bytes of each entry", async () => {
     const big = "123456789012345678901234567890";
     await gateway.post(BATCH, `{"entries":[{"id":"a","value":{"data": ${big} ,"type":"JSON"}}]}`);
     expect((await gateway.records("plain")).at(-1)?.value?.toString()).toBe(big);
@@ -64,34 +64,38 @@ describe("records:batch", () => {
     ["an empty list", { entries: [] }, "entries"],
     ["too many entries", { entries: ["a", "b", "c", "d", "e", "f"].map((id) => entry(id)) }, "at most 5"],
     [
-      "an id twice",
+      "the same id twice",
       { entries: [entry("a"), entry("a")] },
       'entries.1.id must be unique in the batch (got "a" twice)',
     ],
     ["an empty id", { entries: [entry("")] }, "id"],
     ["an id that is too long", { entries: [entry("x".repeat(81))] }, "id"],
     ["an entry without id", { entries: [json(1)] }, "id"],
-    ["an id that is no text", { entries: [{ id: 5 }] }, "id"],
-    ["an unknown field", { entries: [entry("a"), entry("b", { vlaue: 1 })] }, "Unrecognized field: vlaue"],
-    ["an unknown field of its own", { entries: [entry("a")], more: 1 }, "Unrecognized field: more"],
-  ])("refuses a batch with %s: 422", async (_, body, message) => {
+    ["an id that is not a string", { entries: [{ id: 5 }] }, "id"],
+    [
+      "an unknown field of an entry",
+      { entries: [entry("a"), entry("b", { vlaue: 1 })] },
+      "Unrecognized field: vlaue",
+    ],
+    ["an unknown field of the batch", { entries: [entry("a")], more: 1 }, "Unrecognized field: more"],
+  ])("answers 422 to a batch with %s", async (_, body, message) => {
     const before = (await gateway.records("plain")).length;
     const answer = await gateway.post(BATCH, body);
     expect([answer.status, answer.body]).toEqual([422, error(42208, expect.stringContaining(message))]);
     expect(await gateway.records("plain")).toHaveLength(before);
   });
 
-  it.each(["[]", "5", "null", '"a"'])("refuses a body that is no object with 400: %s", async (body) => {
+  it.each(["[]", "5", "null", '"a"'])("answers 400 to a body that is not an object: %s", async (body) => {
     const answer = await gateway.post(BATCH, body);
     expect([answer.status, answer.body]).toEqual([400, error(400, expect.stringContaining("object"))]);
   });
 
-  it("takes an id of 80 characters, whatever they are", async () => {
+  it("accepts an id of 80 characters that have two UTF-16 code units each", async () => {
     const answer = await gateway.post(BATCH, { entries: [entry("😀".repeat(80)), entry("x")] });
     expect([answer.status, answer.body]).toMatchObject([207, { failures: [] }]);
   });
 
-  it("refuses what can't be parsed, an unknown topic and another content type", async () => {
+  it("refuses broken JSON, an unknown or forbidden topic and another content type", async () => {
     const body = { entries: [entry("a")] };
     const answers = [
       await gateway.post(BATCH, "{"),
@@ -99,9 +103,7 @@ describe("records:batch", () => {
       await gateway.post(BATCH.replace("plain", "hidden"), body),
       await gateway.post(BATCH, body, { "content-type": "text/plain" }),
     ];
-    expect(
-      answers.map(({ status, body: told }) => [status, (told as { error_code: number }).error_code]),
-    ).toEqual([
+    expect(answers.map(statusAndCode)).toEqual([
       [400, 400],
       [404, 40403],
       [403, 40301],

@@ -1,7 +1,7 @@
 import type { BrokerRecord } from "../../../../src/broker/broker.ts";
 import { GatewayError, type ErrorCode } from "../../../../src/errors.ts";
 import { brokenBroker, LIMIT } from "../../support.ts";
-import { error, json, linesOf, RECORDS, serve, type ServedGateway } from "./support.ts";
+import { error, json, linesOf, RECORDS, serve, type ServedGateway, statusAndCode } from "./support.ts";
 
 let gateway: ServedGateway;
 
@@ -17,8 +17,8 @@ const toTopic = (topic: string): string => RECORDS.replace("plain", topic);
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
-describe("one v3 record", () => {
-  it("is stored and reported with all its parts", async () => {
+describe("a v3 record", () => {
+  it("is stored and reported with all its members", async () => {
     const record = {
       partition_id: 0,
       headers: [
@@ -68,7 +68,7 @@ describe("one v3 record", () => {
     expect([record?.key?.toString(), record?.value?.toString()]).toEqual([stored, stored]);
   });
 
-  it("keeps the bytes of JSON, big numbers, escapes and twice-named members included", async () => {
+  it("is stored with the source bytes of its JSON: big numbers, escapes, duplicate members", async () => {
     const data = '{ "n" : 123456789012345678901234567890, "a":1, "a":2, "e":"\\u0041" }';
     const key = "1.50e3";
     const body = `{"value":{"data":{"lost":1},"type":"JSON"},"value":{"type":"JSON","data":${data}},"key":{"data":${key},"type":"JSON"}}`;
@@ -89,7 +89,7 @@ describe("one v3 record", () => {
     expect(await records()).toMatchObject([{ key: Buffer.from("k"), value: null, headers: [] }]);
   });
 
-  it("stores a header without a value as null, and takes base64 without padding as in values", async () => {
+  it("has null for a header without a value, and may have base64 without padding", async () => {
     const headers = [
       { name: "a" },
       { name: "b", value: null },
@@ -107,7 +107,7 @@ describe("one v3 record", () => {
     ]);
   });
 
-  it("leaves out of its report what the record left out", async () => {
+  it("has no key and no value in the report if both are absent", async () => {
     const { body } = await gateway.post(RECORDS, {});
     expect(Object.keys(body as object)).toEqual([
       "error_code",
@@ -119,18 +119,18 @@ describe("one v3 record", () => {
     ]);
   });
 
-  it("echoes any cluster and means a station by its topic too, letter by letter", async () => {
+  it("gets the cluster of the path in its report, and may name a station by the exact topic", async () => {
     const answer = await gateway.post(
       "/v3/clusters/l%C3%A9-1%22/topics/shop.orders/records",
       json({ id: "7" }),
     );
     expect(answer.body).toMatchObject({ cluster_id: 'lé-1"', topic_name: "shop.orders", error_code: 200 });
     expect((await gateway.post(toTopic("Orders"), json({}))).body).toMatchObject({ error_code: 40403 });
-    // The station's own key, as the record has none.
+    // The record has no key, so the `key` setting of the station applies.
     expect(await records("shop.orders")).toMatchObject([{ key: Buffer.from("7") }]);
   });
 
-  it("has the headers that it gives and no others", async () => {
+  it("is stored with its own headers only", async () => {
     const headers = [
       { name: "Z", value: "/wA=" },
       { name: "content-type", value: base64("text/x") },
@@ -156,23 +156,23 @@ describe("one v3 record", () => {
   });
 });
 
-describe("a v3 record that is refused", () => {
+describe("a v3 record is refused", () => {
   it.each([
     ["an unknown field", { vlaue: {} }, "Unrecognized field: vlaue"],
-    ["an unknown field inside", { value: { tpye: "JSON" } }, "Unrecognized field: value.tpye"],
+    ["an unknown field in the value", { value: { tpye: "JSON" } }, "Unrecognized field: value.tpye"],
     ["an unknown type", { value: { type: "XML", data: "" } }, expect.stringContaining("XML")],
     ["bad base64", { value: { data: "?" } }, "value.data must be base64"],
-    ["no base64 at all", { value: { data: { a: 1 } } }, "value.data must be base64"],
-    ["a STRING that is none", { key: { type: "STRING", data: 5 } }, "key.data must be a string"],
-    ["a partition that is no number", { partition_id: "1" }, 'partition_id must be a number (got "1")'],
+    ["an object instead of base64", { value: { data: { a: 1 } } }, "value.data must be base64"],
+    ["a number as STRING", { key: { type: "STRING", data: 5 } }, "key.data must be a string"],
+    ["a string as partition", { partition_id: "1" }, 'partition_id must be a number (got "1")'],
     ["a partition with a fraction", { partition_id: 0.5 }, "partition_id must be an integer (got 0.5)"],
     [
-      "a partition that is no safe number",
+      "a partition that is not a safe integer",
       { partition_id: 1e300 },
       expect.stringMatching(/^partition_id must be \d+ or less/),
     ],
     ["a value without data", { value: { type: "JSON" } }, expect.stringContaining("value.data")],
-    ["a value that is an empty object", { value: {} }, expect.stringContaining("value.data")],
+    ["an empty object as value", { value: {} }, expect.stringContaining("value.data")],
     ["a key without data", { key: { type: "STRING" } }, expect.stringContaining("key.data")],
     ["a header without a name", { headers: [{ value: "" }] }, expect.stringContaining("headers.0.name")],
     [
@@ -186,18 +186,14 @@ describe("a v3 record that is refused", () => {
       expect.stringContaining("X-Webhook-Id"),
     ],
     [
-      "a header of the gateway's own",
+      "a header that the gateway uses itself",
       { headers: [{ name: "x-stationgate-once" }] },
       expect.stringContaining("x-stationgate-once"),
     ],
-    [
-      "a timestamp that is none",
-      { timestamp: "yesterday" },
-      expect.stringMatching(/^timestamp must be a time/),
-    ],
-    ["a value that is no object", { value: 5 }, "value must be an object (got 5)"],
-    ["nothing of an object", [1], "The record must be an object (got an array)"],
-  ])("has %s: 400", async (_, record, message) => {
+    ["a text as timestamp", { timestamp: "yesterday" }, expect.stringMatching(/^timestamp must be a time/)],
+    ["a number as value", { value: 5 }, "value must be an object (got 5)"],
+    ["an array as record", [1], "The record must be an object (got an array)"],
+  ])("with 400 for %s", async (_, record, message) => {
     const answer = await gateway.post(RECORDS, record);
     expect([answer.status, answer.body]).toEqual([400, error(400, message)]);
     expect(await records()).toEqual([]);
@@ -210,7 +206,7 @@ describe("a v3 record that is refused", () => {
     { value: { schema_id: 1, data: 1 } },
     { value: { subject: "s", schema_version: 1, data: 1 } },
     { key: { type: "JSON", schema: "{}", data: 1 } },
-  ])("needs a schema registry: %j", async (record) => {
+  ])("if it needs a schema registry: %j", async (record) => {
     const answer = await gateway.post(RECORDS, record);
     expect([answer.status, answer.body]).toEqual([400, error(40002, expect.stringContaining("registry"))]);
   });
@@ -222,12 +218,12 @@ describe("a v3 record that is refused", () => {
     ["5", 400, 400],
     ['{"a":1]}', 400, 400],
     [`{"value":{"type":"JSON","data":${"[".repeat(70)}${"]".repeat(70)}}}`, 400, 400],
-  ])("is %j", async (body, status, code) => {
+  ])("if the body is %j", async (body, status, code) => {
     const answer = await gateway.post(RECORDS, body);
-    expect([answer.status, (answer.body as { error_code: number }).error_code]).toEqual([status, code]);
+    expect(statusAndCode(answer)).toEqual([status, code]);
   });
 
-  it("is not UTF-8", async () => {
+  it("if it is not UTF-8", async () => {
     const body = Buffer.concat([
       Buffer.from('{"value":{"type":"STRING","data":"'),
       Buffer.from([0xff]),
@@ -241,7 +237,7 @@ describe("a v3 record that is refused", () => {
     expect(answer.status).toBe(400);
   });
 
-  it("has the status of its code", async () => {
+  it("with the status of the error code", async () => {
     const refusals = [
       [toTopic("orders"), json("bad"), 422, 42206],
       [toTopic("hidden"), json(1), 403, 40301],
@@ -263,7 +259,7 @@ describe("a v3 record that is refused", () => {
   });
 
   it.each(["a%20b", "%C3%A9", "x".repeat(250), "a%2Fb"])(
-    "goes to a topic whose name no topic can have: %s",
+    "if no topic can have the name in the path: %s",
     async (topic) => {
       const answers = [
         await gateway.post(toTopic(topic), json(1)),
@@ -274,7 +270,7 @@ describe("a v3 record that is refused", () => {
     },
   );
 
-  it("has another content type, or none", async () => {
+  it("with another content type, or without a content type", async () => {
     for (const type of ["text/plain", "application/vnd.kafka.json.v2+json", ""]) {
       const answer = await gateway.post(RECORDS, json(1), { "content-type": type });
       expect([answer.status, answer.body]).toEqual([415, error(415, "unsupported content type")]);
@@ -286,12 +282,12 @@ describe("a v3 record that is refused", () => {
   });
 });
 
-describe("the broker's failures", () => {
+describe("failures of the broker", () => {
   it.each([
     ["BROKER_UNAVAILABLE", 50302, { retriable: true }],
     ["OVERLOADED", 50302, { retriable: true }],
     ["BROKER_AMBIGUOUS", 50003, { retriable: true, ambiguous: true }],
-  ] as const)("are told apart: %s", async (code: ErrorCode, restProxy, more) => {
+  ] as const)("have different codes: %s", async (code: ErrorCode, restProxy, more) => {
     const failed = { status: "failed", error: new GatewayError(code) } as const;
     const other = await serve({ broker: brokenBroker((_, all) => Promise.resolve(all.map(() => failed))) });
     const answer = await other.post(RECORDS, json(1));
@@ -302,14 +298,14 @@ describe("the broker's failures", () => {
 });
 
 describe("several records in one body", () => {
-  it.each(["", "\n", "  \r\n\t"])("get a report each, with %j between them", async (separator) => {
+  it.each(["", "\n", "  \r\n\t"])("get one report each, with %j between them", async (separator) => {
     const body = [json(1), { vlaue: 1 }, json(2)].map((one) => JSON.stringify(one)).join(separator);
     const answer = await gateway.post(RECORDS, body);
     expect(answer.status).toBe(200);
     expect(linesOf(answer.text)).toMatchObject([{ offset: 0 }, { error_code: 400 }, { offset: 1 }]);
   });
 
-  it("get a report each, however wrong one of them is", async () => {
+  it("get one report each if some records are wrong", async () => {
     const wrong = [
       {
         value: { type: "STRING", data: "x" },
@@ -329,7 +325,7 @@ describe("several records in one body", () => {
     expect(await records()).toHaveLength(2);
   });
 
-  it("have a true report behind one that is too large", async () => {
+  it("get correct reports after a record that is too large", async () => {
     const other = await serve({ bodyLimits: { maxBytes: 4 * LIMIT, timeoutMs: 5000 } });
     const large = { value: { type: "STRING", data: "x".repeat(LIMIT + 1) } };
     const body = [json(1), large, json(2), json(3)].map((one) => JSON.stringify(one)).join("\n");
@@ -339,30 +335,30 @@ describe("several records in one body", () => {
     await other.server.drain({ graceMs: 0 });
   });
 
-  it("are refused together where there are more than a call may have", async () => {
+  it("are all refused if a call has too many", async () => {
     const answer = await gateway.post(RECORDS, "{}".repeat(1001));
     expect([answer.status, answer.body]).toEqual([413, error(413, expect.stringContaining("1000"))]);
     expect(await records()).toHaveLength(0);
   });
 
-  it("end at what can't be parsed", async () => {
+  it("end at broken JSON", async () => {
     const answer = await gateway.post(RECORDS, `${JSON.stringify(json(1))}{"a"}${JSON.stringify(json(2))}`);
     expect(answer.status).toBe(200);
     expect(linesOf(answer.text)).toMatchObject([{ offset: 0 }, { error_code: 400, retriable: false }]);
     expect(await records()).toHaveLength(1);
   });
 
-  it("each say that there is no such topic", async () => {
+  it("get one report each if the topic does not exist", async () => {
     const answer = await gateway.post(toTopic("nope"), '{"value":null}{"value":null}');
     expect(answer.status).toBe(200);
     expect(linesOf(answer.text)).toMatchObject([{ error_code: 40403 }, { error_code: 40403 }]);
   });
 });
 
-describe("the old way", () => {
+describe("http_status=always200", () => {
   const failing = [toTopic("orders"), toTopic("nope"), toTopic("hidden")];
 
-  it("answers 200 with the error inside where the client asks for it", async () => {
+  it("answers 200 with the error in the body", async () => {
     for (const path of failing) {
       const answer = await gateway.post(`${path}?http_status=always200`, json("bad"));
       expect(answer.status).toBe(200);
@@ -371,19 +367,19 @@ describe("the old way", () => {
     expect((await gateway.post(`${RECORDS}?http_status=always200`, "{")).status).toBe(200);
   });
 
-  it("is the settings' to choose", async () => {
-    const old = await serve({ alwaysStatus200: true });
-    const answer = await old.post(toTopic("orders"), json("bad"));
+  it("can be the default by a setting", async () => {
+    const other = await serve({ alwaysStatus200: true });
+    const answer = await other.post(toTopic("orders"), json("bad"));
     expect([answer.status, answer.body]).toEqual([200, error(42206, expect.stringContaining("Schema"))]);
-    expect((await old.post(RECORDS, json(1), { "x-api-key": "wrong" })).status).toBe(401);
-    await old.server.drain({ graceMs: 0 });
+    expect((await other.post(RECORDS, json(1), { "x-api-key": "wrong" })).status).toBe(401);
+    await other.server.drain({ graceMs: 0 });
   });
 });
 
 describe("a structured CloudEvent in v3", () => {
   const contentType = { name: "content-type", value: base64("application/cloudevents+json") };
 
-  it("keeps its bytes and its headers", async () => {
+  it("is stored with its own bytes and headers", async () => {
     const data = { specversion: "1.0", id: "1", source: "/s", type: "t", data: { a: 1 } };
     const answer = await gateway.post(RECORDS, { headers: [contentType], ...json(data) });
     expect(answer.status).toBe(200);
@@ -394,7 +390,7 @@ describe("a structured CloudEvent in v3", () => {
     ]);
   });
 
-  it("is refused with the attribute's name", async () => {
+  it("is refused with the name of the missing attribute", async () => {
     const data = { specversion: "1.0", id: "1", source: "/s" };
     const answer = await gateway.post(RECORDS, { headers: [contentType], ...json(data) });
     expect([answer.status, answer.body]).toEqual([400, error(400, expect.stringContaining('"type"'))]);

@@ -31,7 +31,7 @@ const HEAD = [
   "Transfer-Encoding: chunked",
 ];
 
-/** A stream by hand: what is sent when is the test's to say. */
+/** A raw connection, so that the test decides when each chunk is sent. */
 const openStream = async (gateway: ServedGateway, ...more: string[]) => {
   const raw = await openRaw(gateway.port);
   raw.socket.write([...HEAD, ...more, "", ""].join("\r\n"));
@@ -81,7 +81,7 @@ describe("a v3 stream", () => {
     ]);
   });
 
-  it("has the same reports whatever the chunks are", async () => {
+  it("has the same reports for chunks of any size", async () => {
     const gateway = await start();
     const body = Buffer.from(
       [json("☃😀}{"), { value: { data: "?" } }, json('\\"'), json(4)].map(text).join(""),
@@ -98,7 +98,7 @@ describe("a v3 stream", () => {
     );
   });
 
-  it("answers at once, and each record while the stream is open", async () => {
+  it("answers the headers at once and each report while the stream is open", async () => {
     const gateway = await start();
     const stream = await openStream(gateway);
     const head = await stream.until("\r\n\r\n");
@@ -114,7 +114,7 @@ describe("a v3 stream", () => {
     expect(await gateway.records("plain")).toHaveLength(3);
   });
 
-  it("lets the connection serve on when its client has ended it", async () => {
+  it("keeps the connection open for the next request after the client has ended the stream", async () => {
     const gateway = await start();
     const stream = await openStream(gateway);
     stream.send(text(json(1)));
@@ -124,7 +124,7 @@ describe("a v3 stream", () => {
     await stream.until('{"status":"ok"}');
   });
 
-  it("tells who expects it that the body may come", async () => {
+  it("answers 100 Continue to a client that expects it", async () => {
     const gateway = await start();
     const stream = await openStream(gateway, "Expect: 100-continue");
     const head = await stream.until("\r\n\r\nHTTP/1.1 200 OK");
@@ -133,7 +133,7 @@ describe("a v3 stream", () => {
     await stream.until('"offset":0');
   });
 
-  it("ends after broken JSON, with a report of it", async () => {
+  it("ends after broken JSON with a report of the error", async () => {
     const gateway = await start();
     const stream = await openStream(gateway);
     stream.send(`${text(json(1))}{"a":1]}${text(json(2))}`);
@@ -154,13 +154,13 @@ describe("a v3 stream", () => {
     expect(await gateway.records("plain")).toHaveLength(1);
   });
 
-  it("goes on after JSON that is no record", async () => {
+  it("continues after JSON that is not a record", async () => {
     const gateway = await start();
     const { reports } = await gateway.stream(RECORDS, [`${text(json(1))}[1]null"t" 5 ${text(json(2))}`]);
     expect(codes(reports)).toEqual([200, 400, 400, 400, 400, 200]);
   });
 
-  it("ends after a record that is too large, with a report of it", async () => {
+  it("ends after a record that is too large with a report of the error", async () => {
     const gateway = await start();
     for (const size of [LIMIT, 4 * LIMIT]) {
       const stream = await openStream(gateway);
@@ -175,7 +175,7 @@ describe("a v3 stream", () => {
     }
   });
 
-  it("says of each record what is wrong with its topic", async () => {
+  it("reports an error of the topic for each record", async () => {
     const gateway = await start();
     for (const [topic, code] of [
       ["nope", 40403],
@@ -187,7 +187,7 @@ describe("a v3 stream", () => {
     }
   });
 
-  it("lets only the bad ones of a mixed stream fail", async () => {
+  it("refuses only the wrong records of a stream", async () => {
     const gateway = await start();
     const records = [
       json({ id: 1 }),
@@ -202,7 +202,7 @@ describe("a v3 stream", () => {
     expect(codes(reports)).toEqual([200, 42206, 40402, 42206, 200]);
   });
 
-  it("tells outages from doubts, and goes on", async () => {
+  it("reports unavailable and ambiguous failures differently, and continues", async () => {
     const failures = ["BROKER_UNAVAILABLE", "BROKER_AMBIGUOUS"] as const;
     let append = 0;
     const gateway = await start({
@@ -229,7 +229,7 @@ describe("a v3 stream", () => {
     stream.socket.destroy();
   });
 
-  it("refuses an encoding, a content type and a stranger before it begins", async () => {
+  it("refuses an encoding, a content type and a wrong key before it begins", async () => {
     const gateway = await start();
     const statuses = [];
     for (const headers of [
@@ -242,7 +242,7 @@ describe("a v3 stream", () => {
     expect((await gateway.stream(RECORDS, ["{}"], { "content-encoding": "identity" })).status).toBe(200);
   });
 
-  it("ends when nothing comes, and not while white space does", async () => {
+  it("ends after a time without input; white space counts as input", async () => {
     const clock = createFakeClock();
     const gateway = await start({ clock });
     const stream = await openStream(gateway);
@@ -258,7 +258,7 @@ describe("a v3 stream", () => {
     expect(stream.reports().at(-1)).toEqual(error(40801, expect.any(String), { retriable: true }));
   });
 
-  it("ends when the program does, with all its reports", async () => {
+  it("ends with all its reports when the process shuts down", async () => {
     const gateway = await start();
     const streams = await Promise.all([openStream(gateway), openStream(gateway)]);
     for (const stream of streams) {
@@ -274,7 +274,7 @@ describe("a v3 stream", () => {
     await drained;
   });
 
-  it("holds a client to its rate, record by record", async () => {
+  it("limits the rate of a client record by record", async () => {
     const gateway = await start();
     const headers = { "x-api-key": "slow-key-0123456789" };
     const { status, reports } = await gateway.stream(
@@ -291,8 +291,8 @@ describe("a v3 stream", () => {
   });
 });
 
-describe("a client of a stream", () => {
-  it("that never reads its reports isn't read from for ever", async () => {
+describe("the gateway", () => {
+  it("stops reading from a client that never reads its reports", async () => {
     const gateway = await start({ streamLimits: { maxUnanswered: 50 } });
     const socket = connect({ port: gateway.port, host: "127.0.0.1" });
     await once(socket, "connect");
@@ -300,7 +300,7 @@ describe("a client of a stream", () => {
     socket.write([...HEAD, "", ""].join("\r\n"));
     const records = text(json("x")).repeat(1000);
     const chunk = `${records.length.toString(16)}\r\n${records}\r\n`;
-    // As much as the kernel's buffers and a stream's own window hold, and then no more is taken.
+    // The gateway reads until the buffers of the kernel and the window of the stream are full.
     let sent = 0;
     const mib = (): number => socket.writableLength / 2 ** 20;
     for (; mib() < 4 && sent < 3000; sent++) {
@@ -311,7 +311,7 @@ describe("a client of a stream", () => {
     socket.destroy();
   });
 
-  it("that sends broken chunks is told so", async () => {
+  it("reports broken chunks", async () => {
     const gateway = await start();
     const stream = await openStream(gateway);
     stream.send(text(json(1)));
@@ -321,7 +321,7 @@ describe("a client of a stream", () => {
     expect(codes(stream.reports())).toEqual([200, 400]);
   });
 
-  it("that leaves in the middle has stored what it has handed over, and is written down", async () => {
+  it("stores and logs the complete records of a client that closes the connection", async () => {
     const gateway = await start();
     const stream = await openStream(gateway);
     stream.send(text(json(1)) + text(json(2)));

@@ -1,4 +1,4 @@
-/** The REST Proxy API on a socket of its own, and what its tests send and expect. */
+/** A gateway that listens on a port, and the records and errors of the REST Proxy API. */
 import { createHttpServer, type HttpServer } from "../../../../src/http/server.ts";
 import { createTestGateway, PARTNER_KEY, type TestGateway, type TestOptions } from "../../support.ts";
 
@@ -13,10 +13,10 @@ export interface ServedGateway extends TestGateway {
   readonly port: number;
   readonly url: string;
   readonly server: HttpServer;
-  /** Sends a body with its length. */
+  /** Sends a body with a Content-Length. */
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
   send(method: string, path: string, headers?: Record<string, string>): Promise<Answer>;
-  /** Sends a chunked body, a chunk for each part; resolves with the reports. */
+  /** Sends a chunked body, one chunk per part. Resolves with the reports. */
   stream(
     path: string,
     parts: Iterable<string | Buffer>,
@@ -88,12 +88,18 @@ const parsed = (text: string): unknown => {
   }
 };
 
-/** Reports, one a line. */
+/** Parses reports, one per line. */
 export const linesOf = (text: string): Record<string, unknown>[] =>
   text
     .split("\n")
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+/** The HTTP status and the `error_code` of an answer. */
+export const statusAndCode = ({ status, body }: Answer): [status: number, code: number] => [
+  status,
+  (body as { error_code: number }).error_code,
+];
 
 /** A v3 record whose value is JSON. */
 export const json = (data: unknown): object => ({ value: { type: "JSON", data } });

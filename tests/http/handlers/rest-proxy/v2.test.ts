@@ -1,6 +1,6 @@
 import { GatewayError } from "../../../../src/errors.ts";
 import { brokenBroker } from "../../support.ts";
-import { error, serve, type ServedGateway } from "./support.ts";
+import { error, serve, type ServedGateway, statusAndCode } from "./support.ts";
 
 let gateway: ServedGateway;
 
@@ -29,7 +29,7 @@ const failed = (code: number): object => ({
 });
 
 describe("a v2 call", () => {
-  it("stores JSON records with their own bytes", async () => {
+  it("stores the source bytes of JSON records", async () => {
     const answer = await gateway.post(
       "/topics/plain",
       '{"records": [ {"value": {"n": 1.50}}, {"key":"k","value":[ 1 ],"partition":0}, {"value":null,"key":{"a": 1}}, {"partition":null,"key":null,"value":"t"} ]}',
@@ -55,13 +55,13 @@ describe("a v2 call", () => {
   it.each([
     ["JSON", { key: "k" }, JSON_TYPE],
     ["binary", { key: "aw==" }, BINARY_TYPE],
-  ])("stores a record without value as a tombstone: %s", async (_, record, type) => {
+  ])("stores a record without a value as a tombstone: %s", async (_, record, type) => {
     expect((await gateway.post("/topics/plain", { records: [record] }, type)).status).toBe(200);
     const [stored] = await gateway.records("plain");
     expect([stored?.key === null, stored?.value]).toEqual([false, null]);
   });
 
-  it("is refused with more records than a call may have, and at the first of another shape", async () => {
+  it("is refused if it has too many records, and at the first record of another shape", async () => {
     const many = await gateway.post("/topics/plain", `{"records":[${"{},".repeat(1000)}{}]}`, JSON_TYPE);
     expect([many.status, many.body]).toEqual([413, error(413, expect.stringContaining("1000"))]);
     const wrong = await gateway.post("/topics/plain", `{"records":[{},${"1,".repeat(20000)}1]}`, JSON_TYPE);
@@ -79,7 +79,7 @@ describe("a v2 call", () => {
     expect([first, second, third].map((record) => record?.headers)).toEqual([[], [], []]);
   });
 
-  it("lets only the wrong records fail, each with its own code", async () => {
+  it("refuses only the wrong records, each with its own code", async () => {
     const records = [
       { value: { id: 1 } },
       { value: "bad" },
@@ -103,7 +103,7 @@ describe("a v2 call", () => {
     expect(binary.body).toMatchObject({ offsets: [failed(400), failed(400), failed(400), storedAt(0)] });
   });
 
-  it("goes to the path's partition", async () => {
+  it("stores the records in the partition of the path", async () => {
     const body = { records: [{ value: 1 }] };
     expect((await gateway.post("/topics/plain/partitions/0", body, JSON_TYPE)).body).toMatchObject({
       offsets: [storedAt(0)],
@@ -136,28 +136,28 @@ describe("a v2 call", () => {
     ["no records", {}, 422],
     ["records that are null", { records: null }, 422],
     ["an empty list", { records: [] }, 422],
-    ["an unknown field", { records: [good, { value: 1, vlaue: 1 }] }, 422],
-    ["an unknown field of its own", { records: [good], more: 1 }, 422],
+    ["an unknown field of a record", { records: [good, { value: 1, vlaue: 1 }] }, 422],
+    ["an unknown field of the body", { records: [good], more: 1 }, 422],
     ["an unknown field of a header", { records: [{ headers: [{ key: "a", vlaue: "" }] }] }, 422],
-    ["records that are none", { records: 5 }, 400],
-    ["a record that is none", { records: [good, 5] }, 400],
+    ["a number as records", { records: 5 }, 400],
+    ["a number as record", { records: [good, 5] }, 400],
     ["a record that is null", { records: [good, null] }, 400],
-    ["a partition that is no number", { records: [good, { value: 1, partition: "0" }] }, 400],
-    ["a timestamp that is a text", { records: [good, { timestamp: "2024-01-01T00:00:00Z" }] }, 400],
+    ["a string as partition", { records: [good, { value: 1, partition: "0" }] }, 400],
+    ["a string as timestamp", { records: [good, { timestamp: "2024-01-01T00:00:00Z" }] }, 400],
     ["a timestamp with a fraction", { records: [good, { timestamp: 1.5 }] }, 400],
-    ["headers that are none", { records: [good, { headers: { key: "a" } }] }, 400],
+    ["an object as headers", { records: [good, { headers: { key: "a" } }] }, 400],
     ["a header without a key", { records: [good, { headers: [{ value: "" }] }] }, 400],
-    ["a header's value that is no text", { records: [good, { headers: [{ key: "a", value: 1 }] }] }, 400],
-    ["a list", [], 400],
-    ["a number", 5, 400],
-    ["null", null, 400],
-  ])("is refused whole with %s", async (_, body, status) => {
+    ["a number as header value", { records: [good, { headers: [{ key: "a", value: 1 }] }] }, 400],
+    ["an array as body", [], 400],
+    ["a number as body", 5, 400],
+    ["null as body", null, 400],
+  ])("is refused as a whole for %s", async (_, body, status) => {
     const answer = await gateway.post("/topics/plain", body, JSON_TYPE);
     expect([answer.status, answer.body]).toEqual([status, error(status, expect.any(String))]);
     expect(await stored()).toEqual([]);
   });
 
-  it("refuses a record with wrong content alone", async () => {
+  it("refuses only the record if its content is wrong", async () => {
     const wrong = [
       [{ value: 1, partition: -1 }, 40402],
       [{ value: 1, partition: 4_000_000_000 }, 40402],
@@ -178,7 +178,7 @@ describe("a v2 call", () => {
     expect(answer.text).toContain("x-stationgate-once");
   });
 
-  it("stores Strimzi's headers and timestamp", async () => {
+  it("stores headers and timestamps as Strimzi's bridge does", async () => {
     const headers = [
       { key: "b", value: "MQ==" },
       { key: "a", value: null },
@@ -200,7 +200,7 @@ describe("a v2 call", () => {
     ]);
   });
 
-  it("stores Strimzi's text", async () => {
+  it("stores text records as Strimzi's bridge does", async () => {
     const records = [
       { key: "k\u00e9", value: "zw\u00f6lf" },
       { value: "" },
@@ -221,7 +221,7 @@ describe("a v2 call", () => {
     ]);
   });
 
-  it("ignores what names a schema, and needs a registry for its formats", async () => {
+  it("ignores schema members, and refuses formats that need a schema registry", async () => {
     const records = [{ value: 1 }];
     const schemas = { value_schema_id: 1, key_schema: "{}", value_schema: {}, key_schema_id: "x" };
     expect((await gateway.post("/topics/plain", { records, ...schemas }, JSON_TYPE)).status).toBe(200);
@@ -241,9 +241,7 @@ describe("a v2 call", () => {
       await gateway.post("/topics/plain", body, { "content-type": "application/json" }),
       await gateway.post("/topics/plain", body, { ...JSON_TYPE, "x-api-key": "wrong" }),
     ];
-    expect(
-      answers.map(({ status, body: told }) => [status, (told as { error_code: number }).error_code]),
-    ).toEqual([
+    expect(answers.map(statusAndCode)).toEqual([
       [400, 400],
       [404, 40403],
       [403, 40301],
@@ -252,7 +250,7 @@ describe("a v2 call", () => {
     ]);
   });
 
-  it("says of each record that the broker is away", async () => {
+  it("reports for each record that the broker is unavailable", async () => {
     const away = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") } as const;
     const other = await serve({ broker: brokenBroker((_, all) => Promise.resolve(all.map(() => away))) });
     const answer = await other.post("/topics/plain", { records: [{ value: 1 }] }, JSON_TYPE);

@@ -33,7 +33,7 @@ describe("POST /stations/:name/produce/beacon", () => {
     ]);
   });
 
-  it("takes a token inside or a credential outside of the envelope", async () => {
+  it("accepts a token in the body or a credential in a header", async () => {
     const gateway = await createTestGateway();
     const token = await gateway.token();
     expect((await post(gateway, { token, events: events("a") })).status).toBe(200);
@@ -45,7 +45,7 @@ describe("POST /stations/:name/produce/beacon", () => {
     expect(await gateway.records("plain")).toHaveLength(2);
   });
 
-  it("tells each event's outcome where the envelope asks for it", async () => {
+  it("answers the outcome of each event if the body prefers it", async () => {
     const gateway = await createTestGateway();
     const token = await gateway.token();
     const answer = await post(
@@ -68,7 +68,7 @@ describe("POST /stations/:name/produce/beacon", () => {
     ["a wrong token", { token: "x" }, {}, 401],
     ["an empty token", { token: "" }, {}, 401],
     ["another origin", { apiKey: BROWSER_KEY.key }, { origin: "https://evil.example" }, 403],
-    ["a station it is not for", { apiKey: BROWSER_KEY.key }, { station: "orders" }, 403],
+    ["a station that the key does not allow", { apiKey: BROWSER_KEY.key }, { station: "orders" }, 403],
     ["another content type", { apiKey: BROWSER_KEY.key }, { type: "application/xml" }, 415],
   ])("refuses %s", async (_case, credential, options, status) => {
     const gateway = await createTestGateway();
@@ -76,7 +76,7 @@ describe("POST /stations/:name/produce/beacon", () => {
     expect(await gateway.records("plain")).toHaveLength(0);
   });
 
-  it("hides a refused origin's answer from it, and shows the others", async () => {
+  it("lets a page read the answer unless its origin is refused", async () => {
     const gateway = await createTestGateway();
     const envelope = { apiKey: BROWSER_KEY.key, events: events("a") };
     const readable = async (answer: ReturnType<typeof post>) =>
@@ -87,7 +87,7 @@ describe("POST /stations/:name/produce/beacon", () => {
     expect(await readable(post(gateway, "x".repeat(LIMIT + 1)))).toBe("*");
   });
 
-  it("refuses what is no envelope, and takes an empty one", async () => {
+  it("refuses a body of another shape, and accepts an empty list of events", async () => {
     const gateway = await createTestGateway();
     expect((await post(gateway, "[]")).body).toEqual({ error: "unsupported request", success: false });
     expect((await post(gateway, { apiKey: BROWSER_KEY.key, events: [] })).status).toBe(200);

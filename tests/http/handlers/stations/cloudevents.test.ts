@@ -17,7 +17,7 @@ const headersOf = async (n = 0): Promise<string[]> =>
   ((await gateway.records("plain"))[n]?.headers ?? []).map(({ name, value }) => `${name}=${String(value)}`);
 
 describe("CloudEvents over HTTP", () => {
-  it("come in binary mode: attributes in headers, percent-decoded", async () => {
+  it("are accepted in binary mode: the attributes are percent-decoded headers", async () => {
     const headers = {
       "ce-specversion": "1.0",
       "ce-id": "A%20%E2%82%AC",
@@ -37,7 +37,7 @@ describe("CloudEvents over HTTP", () => {
   });
 
   it.each([{}, { "content-type": "application/json" }])(
-    "come in binary mode without data: %j",
+    "are accepted in binary mode without data: %j",
     async (type) => {
       const attributes = {
         "ce-specversion": "1.0",
@@ -56,13 +56,13 @@ describe("CloudEvents over HTTP", () => {
     },
   );
 
-  it("need a content type for their data in binary mode", async () => {
+  it("are refused in binary mode if data has no content type", async () => {
     const headers = { "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/shop", "ce-type": "t" };
     expect((await gateway.post(SINGLE, "x", { ...headers, "content-type": "" })).status).toBe(415);
     expect((await gateway.post(SINGLE, "")).status).toBe(400);
   });
 
-  it("come in structured mode, with their own bytes", async () => {
+  it("are stored with their source bytes in structured mode", async () => {
     const text = JSON.stringify(EVENT, null, 2);
     const type = "application/cloudevents+json; charset=utf-8";
     expect((await gateway.post(SINGLE, text, { "content-type": type, "ce-id": "another" })).status).toBe(200);
@@ -77,7 +77,7 @@ describe("CloudEvents over HTTP", () => {
     ]);
   });
 
-  it("come in batches, of which only the wrong ones fail", async () => {
+  it("are accepted in batches, in which only wrong events fail", async () => {
     const type = { "content-type": "application/cloudevents-batch+json" };
     const answer = await gateway.post(BATCH, [EVENT, { ...EVENT, id: "" }, { ...EVENT, id: "2" }], type);
     expect([answer.status, answer.body]).toEqual([
@@ -101,7 +101,7 @@ describe("CloudEvents over HTTP", () => {
       {},
     ],
     ["structured", { "content-type": "application/cloudevents+json" }, { ...EVENT, type: undefined }],
-  ])("are refused with the attribute's name, %s", async (_, headers, body) => {
+  ])("are refused with the name of the missing attribute in %s mode", async (_, headers, body) => {
     const answer = await gateway.post(SINGLE, body, headers);
     expect([answer.status, answer.body]).toEqual([
       400,
@@ -110,7 +110,7 @@ describe("CloudEvents over HTTP", () => {
     expect(await gateway.records("plain")).toEqual([]);
   });
 
-  it("are one event on single and many on batch", async () => {
+  it("are refused as a batch on produce/single and as a single event on produce/batch", async () => {
     const batch = await gateway.post(SINGLE, [EVENT], {
       "content-type": "application/cloudevents-batch+json",
     });

@@ -1,72 +1,57 @@
 import request, { type Test } from "supertest";
 import { createFakeClock } from "../../../support/fake-clock.ts";
-import { createTestGateway, type TestGateway, type TestOptions } from "../../support.ts";
+import { json, useStations } from "./support.ts";
 
-let gateway: TestGateway;
-let token: string;
+const stations = useStations();
 
-const start = async (options?: TestOptions): Promise<void> => {
-  gateway = await createTestGateway(options);
-  token = await gateway.token();
-};
-
-beforeEach(() => start());
-
-afterEach(() => gateway.consumers.close());
-
-const post = (path: string, bearer = token): Test =>
-  request(gateway.app).post(path).set("Authorization", `Bearer ${bearer}`);
-const single = (): Test => post("/stations/plain/produce/single");
+const CONSUME = "/stations/plain/consume/batch";
+const single = (): Test => stations.post("/stations/plain/produce/single");
 const consume = (body: object, station = "plain"): Test =>
-  post(`/stations/${station}/consume/batch`).send(body);
-const json = (test: Test, body: string): Test => test.set("Content-Type", "application/json").send(body);
+  stations.post(`/stations/${station}/consume/batch`).send(body);
 
-const wish = (more: object = {}): object => ({ consumer_name: "c", batch_size: 1, ...more });
+const requestBody = (more: object = {}): object => ({ consumer_name: "c", batch_size: 1, ...more });
 
-it("gives messages with their headers, and goes on where it was", async () => {
+it("answers messages with their headers, and continues at the next event", async () => {
   await json(single().set("X-N", "1"), '{"n":1}');
   await json(single(), '{"n":2}');
-  const first = await consume(wish());
+  const first = await consume(requestBody());
   expect(first.status).toBe(200);
   expect(first.body).toEqual([
     { message: '{"n":1}', headers: { "content-type": "application/json", "x-n": "1" } },
   ]);
-  const second = await consume(wish());
+  const second = await consume(requestBody());
   expect((second.body as { message: string }[])[0]?.message).toBe('{"n":2}');
 });
 
-it("gives an empty array when there is nothing in time", async () => {
-  const answer = await consume(wish({ batch_max_wait_time_ms: 1 }));
+it("answers an empty array if no event arrives in time", async () => {
+  const answer = await consume(requestBody({ batch_max_wait_time_ms: 1 }));
   expect([answer.status, answer.body]).toEqual([200, []]);
 });
 
-it("keeps a group of its own for each account, and for each that is named", async () => {
+it("reads with a default group for each account, or with the named group", async () => {
   await json(single(), "{}");
-  expect((await consume(wish())).body).toHaveLength(1);
-  expect((await consume(wish({ consumer_group: "g" }))).body).toHaveLength(1);
-  expect((await gateway.broker.committed("stationgate-root", "plain"))[0]?.offset).toBe(1n);
-  expect((await gateway.broker.committed("g", "plain"))[0]?.offset).toBe(1n);
+  expect((await consume(requestBody())).body).toHaveLength(1);
+  expect((await consume(requestBody({ consumer_group: "g" }))).body).toHaveLength(1);
+  expect((await stations.gateway.broker.committed("stationgate-root", "plain"))[0]?.offset).toBe(1n);
+  expect((await stations.gateway.broker.committed("g", "plain"))[0]?.offset).toBe(1n);
 });
 
-it("keeps the groups of principals without groups apart, and shares no name of theirs", async () => {
+it("gives each principal without declared groups its own group for the same name", async () => {
   await json(single(), "{}");
-  const reader = { username: "reader", password: "reader-password" };
-  const token = await gateway.token(reader.username);
-  const asked = wish({ consumer_group: "g" });
-  expect((await post("/stations/plain/consume/batch", token).send(asked)).body).toHaveLength(1);
-  const byKey = request(gateway.app)
-    .post("/stations/plain/consume/batch")
-    .set("X-Api-Key", "sink-key-0123456789");
-  expect((await byKey.send(asked)).body).toHaveLength(1);
-  expect((await consume(asked)).body).toHaveLength(1);
+  const token = await stations.gateway.token("reader");
+  const body = requestBody({ consumer_group: "g" });
+  expect((await stations.post(CONSUME, token).send(body)).body).toHaveLength(1);
+  const byKey = request(stations.gateway.app).post(CONSUME).set("X-Api-Key", "sink-key-0123456789");
+  expect((await byKey.send(body)).body).toHaveLength(1);
+  expect((await consume(body)).body).toHaveLength(1);
   for (const group of ["stationgate-reader/g", "stationgate-sink/g", "g"])
-    expect((await gateway.broker.committed(group, "plain"))[0]?.offset).toBe(1n);
+    expect((await stations.gateway.broker.committed(group, "plain"))[0]?.offset).toBe(1n);
 });
 
 it.each(["connect-crm", "stationgate-billing", "group-client-status-callback-w", "G", "other"])(
-  "refuses group %s, and says where groups are declared",
+  "refuses group %s, and names the setting that declares groups",
   async (group) => {
-    const answer = await consume(wish({ consumer_group: group }));
+    const answer = await consume(requestBody({ consumer_group: group }));
     expect([answer.status, answer.body]).toEqual([
       403,
       { error: expect.stringContaining('"groups"') as string, success: false },
@@ -74,22 +59,21 @@ it.each(["connect-crm", "stationgate-billing", "group-client-status-callback-w",
   },
 );
 
-it("refuses a group whose name is not text", async () => {
-  const answer = await consume(wish({ consumer_group: "etl-\n" }));
+it("refuses a group name with control characters", async () => {
+  const answer = await consume(requestBody({ consumer_group: "etl-\n" }));
   expect([answer.status, answer.body]).toEqual([
     400,
     { error: "consumer_group must be text without control characters", success: false },
   ]);
 });
 
-it("ends a call that waits when its key expires", async () => {
-  await gateway.consumers.close();
+it("answers 401 to a waiting call when its key expires", async () => {
   const clock = createFakeClock(4_000_000_000_000 - 1000);
-  await start({ clock });
-  const waiting = request(gateway.app)
-    .post("/stations/plain/consume/batch")
+  await stations.start({ clock });
+  const waiting = request(stations.gateway.app)
+    .post(CONSUME)
     .set("X-Api-Key", "brief-key-0123456789")
-    .send(wish({ batch_max_wait_time_ms: 300_000 }));
+    .send(requestBody({ batch_max_wait_time_ms: 300_000 }));
   const [answer] = await Promise.all([
     waiting,
     clock.pending(1000).then(() => {
@@ -99,10 +83,10 @@ it("ends a call that waits when its key expires", async () => {
   expect([answer.status, answer.body]).toEqual([401, { message: "Unauthorized" }]);
 });
 
-it("gives bytes that are no text in base64", async () => {
+it("answers bytes that are not UTF-8 in base64", async () => {
   const value = Buffer.from([0xff, 0x00, 0xfe]);
-  await gateway.broker.append("plain", [{ key: null, value, headers: [], timestamp: 1 }]);
-  expect((await consume(wish())).body).toEqual([
+  await stations.gateway.broker.append("plain", [{ key: null, value, headers: [], timestamp: 1 }]);
+  expect((await consume(requestBody())).body).toEqual([
     { message: value.toString("base64"), headers: { "stationgate-encoding": "base64" } },
   ]);
 });
@@ -121,17 +105,17 @@ it.each([
   expect([answer.status, answer.body]).toEqual([400, { error, success: false }]);
 });
 
-it.each(["{", ""])("refuses body '%s'", async (body) => {
-  const answer = await json(post("/stations/plain/consume/batch"), body);
+it.each(["{", ""])("refuses the body '%s'", async (body) => {
+  const answer = await json(stations.post(CONSUME), body);
   expect([answer.status, answer.body]).toEqual([400, { error: "Invalid request body", success: false }]);
 });
 
-it("asks for the permission to read, then for the station", async () => {
-  const app = await gateway.token("app");
-  const answer = await post("/stations/plain/consume/batch", app).send(wish());
+it("checks the permission to read before the station", async () => {
+  const app = await stations.gateway.token("app");
+  const answer = await stations.post(CONSUME, app).send(requestBody());
   const error = "user app is not allowed to access station plain";
   expect([answer.status, answer.body]).toEqual([403, { error, success: false }]);
-  const unknown = await consume(wish(), "nowhere");
+  const unknown = await consume(requestBody(), "nowhere");
   expect([unknown.status, unknown.body]).toEqual([
     404,
     { error: "Station nowhere does not exist", success: false },

@@ -13,7 +13,7 @@ const PREFER = { prefer: "return=representation" };
 const keyed = (key: string) => ({ ...PREFER, "idempotency-key": key });
 
 describe("Idempotency-Key", () => {
-  it("gives a repeat the first answer, and stores once", async () => {
+  it("answers a repeated request with the first answer and stores the event once", async () => {
     const first = await gateway.post(SINGLE, { n: 1 }, keyed("k"));
     await gateway.post(SINGLE, { n: 2 }, PREFER);
     const again = await gateway.post(SINGLE, { n: 1 }, keyed("k"));
@@ -23,7 +23,7 @@ describe("Idempotency-Key", () => {
     expect(stored[0]?.headers.find(({ name }) => name === "x-idempotency-key")?.value?.toString()).toBe("k");
   });
 
-  it("holds for repeats at the same time, and for batches with refusals", async () => {
+  it("works for simultaneous requests and for batches with refused events", async () => {
     const path = "/stations/orders/produce/batch";
     const body = [{ id: "1" }, { id: "bad" }];
     const answers = await Promise.all([1, 2, 3].map(() => gateway.post(path, body, keyed("k"))));
@@ -32,7 +32,7 @@ describe("Idempotency-Key", () => {
     expect(await gateway.records("shop.orders")).toHaveLength(1);
   });
 
-  it("tells calls apart by their body, their station and their caller", async () => {
+  it("counts requests as different if the body, the station or the caller differs", async () => {
     await gateway.post(SINGLE, { n: 1 }, keyed("k"));
     await gateway.post(SINGLE, { n: 2 }, keyed("k"));
     await gateway.post("/stations/orders/produce/single", { n: 1 }, keyed("k"));
@@ -41,34 +41,37 @@ describe("Idempotency-Key", () => {
     expect(await gateway.records("shop.orders")).toHaveLength(1);
   });
 
-  it("has a scope for each route, and answers in the words that a repeat prefers", async () => {
+  it("applies to one route, and answers a repeated request in the form that it prefers", async () => {
     const events = [{ n: 1 }, { n: 2 }, { n: 3 }];
     const single = await gateway.post(SINGLE, events, keyed("k"));
     const batch = await gateway.post("/stations/plain/produce/batch", events, keyed("k"));
     expect([single.status, batch.status]).toEqual([200, 200]);
     expect(await gateway.records("plain")).toHaveLength(4);
-    const told = await gateway.post("/stations/plain/produce/batch", events, { ...keyed("k"), ...PREFER });
-    expect(told.body).toMatchObject({
+    const repeated = await gateway.post("/stations/plain/produce/batch", events, {
+      ...keyed("k"),
+      ...PREFER,
+    });
+    expect(repeated.body).toMatchObject({
       sent: 3,
       results: [{ offset: "1" }, { offset: "2" }, { offset: "3" }],
     });
     expect(await gateway.records("plain")).toHaveLength(4);
   });
 
-  it("tells a text from the JSON of the same bytes", async () => {
+  it("counts text and JSON of the same bytes as different requests", async () => {
     await gateway.post(SINGLE, { n: 1 }, keyed("k"));
     await gateway.post(SINGLE, { n: 1 }, { ...keyed("k"), "content-type": "text/plain" });
     expect(await gateway.records("plain")).toHaveLength(2);
   });
 
-  it("is tried again on a station that came into being", async () => {
+  it("does not repeat a 404 after the station is created", async () => {
     const path = "/stations/missing-topic/produce/single";
     expect((await gateway.post(path, { n: 1 }, keyed("k"))).status).toBe(404);
     await gateway.broker.ensureTopic({ name: "nowhere", partitions: 1 });
     expect((await gateway.post(path, { n: 1 }, keyed("k"))).status).toBe(200);
   });
 
-  it("must be a key", async () => {
+  it("is refused if it is empty or longer than 255 characters", async () => {
     for (const key of ["", "x".repeat(256)])
       expect((await gateway.post(SINGLE, { n: 1 }, keyed(key))).status).toBe(400);
   });

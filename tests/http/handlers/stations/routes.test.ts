@@ -1,32 +1,18 @@
 import { gzipSync, brotliCompressSync, deflateSync } from "node:zlib";
 import request, { type Test } from "supertest";
 import { GatewayError } from "../../../../src/errors.ts";
-import { brokenBroker, createTestGateway, LIMIT, type TestGateway, type TestOptions } from "../../support.ts";
+import { brokenBroker, LIMIT } from "../../support.ts";
+import { bytes, json, useStations } from "./support.ts";
 
-let gateway: TestGateway;
-let token: string;
+const stations = useStations();
+const { post } = stations;
 
-const start = async (options?: TestOptions): Promise<void> => {
-  gateway = await createTestGateway(options);
-  token = await gateway.token();
-};
-
-beforeEach(() => start());
-
-afterEach(() => gateway.consumers.close());
-
-const post = (path: string, bearer = token): Test =>
-  request(gateway.app).post(path).set("Authorization", `Bearer ${bearer}`);
-const single = (station = "plain", bearer = token): Test =>
-  post(`/stations/${station}/produce/single`, bearer);
-const batch = (station = "plain", bearer = token): Test => post(`/stations/${station}/produce/batch`, bearer);
-const bytes = (test: Test, body: string | Buffer): Test =>
-  test.serialize((given: unknown) => given as string).send(body as string);
-const json = (test: Test, body: string | Buffer): Test =>
-  bytes(test.set("Content-Type", "application/json"), body);
+const single = (station = "plain", token?: string): Test =>
+  post(`/stations/${station}/produce/single`, token);
+const batch = (station = "plain"): Test => post(`/stations/${station}/produce/batch`);
 
 const values = async (topic = "plain"): Promise<(string | undefined)[]> =>
-  (await gateway.records(topic)).map(({ value }) => value?.toString());
+  (await stations.gateway.records(topic)).map(({ value }) => value?.toString());
 
 const ALLOWED = "Only alphanumeric and the '_', '-', '.' characters are allowed in Station";
 const ENDS = "Station name can not start or end with non alphanumeric character";
@@ -40,17 +26,17 @@ describe("produce/single", () => {
     ["application/x-text-thing", "any text"],
     ["application/x-protobuf", "\u0008\u0001"],
     ["application/protobuf", "\u0008\u0001"],
-  ])("stores %s as it came", async (contentType, body) => {
+  ])("stores the bytes of %s unchanged", async (contentType, body) => {
     const answer = await single().set("Content-Type", contentType).send(body);
     expect([answer.status, answer.body]).toEqual([200, SUCCESS]);
-    const [record] = await gateway.records("plain");
+    const [record] = await stations.gateway.records("plain");
     expect(record?.value?.toString()).toBe(body);
     expect(record?.headers[0]).toEqual({ name: "content-type", value: Buffer.from(contentType) });
   });
 
-  it("stores the headers that travel, and no credential", async () => {
+  it("stores record headers, but no credentials", async () => {
     await json(single().set("X-Trace", "1").set("X-Api-Key", "k").set("Cookie", "c=1"), "{}");
-    const [record] = await gateway.records("plain");
+    const [record] = await stations.gateway.records("plain");
     const names = record?.headers.map(({ name }) => name);
     expect(names).toContain("x-trace");
     expect(names).not.toContain("x-api-key");
@@ -71,7 +57,7 @@ describe("produce/single", () => {
   );
 
   it.each([
-    ["no JSON", "{", "Invalid JSON"],
+    ["broken JSON", "{", "Invalid JSON"],
     ["invalid UTF-8", Buffer.from([0x22, 0xff, 0x22]), "Invalid JSON"],
   ])("refuses %s", async (_, body, error) => {
     const answer = await json(single(), body);
@@ -106,19 +92,19 @@ describe("produce/single", () => {
     expect([answer.status, answer.body]).toEqual([status, { error, success: false }]);
   });
 
-  it("lower-cases the name, takes paths in any case and a slash at the end", async () => {
+  it("accepts names and paths in any case, and a slash at the end", async () => {
     expect((await json(post("/STATIONS/PLAIN/Produce/SINGLE/"), "{}")).status).toBe(200);
     expect(await values()).toEqual(["{}"]);
   });
 
-  it("knows no empty name", async () => {
+  it("answers 404 to an empty name, and 401 without a credential", async () => {
     expect((await json(post("/stations//produce/single"), "{}")).status).toBe(404);
-    const stranger = await request(gateway.app).post("/stations//produce/single").send({});
-    expect([stranger.status, stranger.body]).toEqual([401, { message: "Unauthorized" }]);
+    const anonymous = await request(stations.gateway.app).post("/stations//produce/single").send({});
+    expect([anonymous.status, anonymous.body]).toEqual([401, { message: "Unauthorized" }]);
   });
 
-  it("refuses who may not, and doesn't say whether the station exists", async () => {
-    const app = await gateway.token("app");
+  it("answers 403 to a caller without the right, whether or not the station exists", async () => {
+    const app = await stations.gateway.token("app");
     for (const station of ["hidden", "nowhere"]) {
       const answer = await json(single(station, app), "{}");
       const error = `user app is not allowed to access station ${station}`;
@@ -126,7 +112,7 @@ describe("produce/single", () => {
     }
   });
 
-  it("refuses headers that steered the original's broker", async () => {
+  it("refuses headers that controlled the broker of the Memphis gateway", async () => {
     const answer = await json(single().set("$Memphis_producedBy", "x"), "{}");
     expect([answer.status, (answer.body as { success: boolean }).success]).toEqual([400, false]);
     expect(await values()).toEqual([]);
@@ -170,25 +156,25 @@ describe("produce/single", () => {
     expect(await values()).toEqual([]);
   });
 
-  it("tells what the schema says, whatever the content type", async () => {
+  it("answers the error of the schema for any content type", async () => {
     const answer = await single("orders").set("Content-Type", "text/plain").send("bad");
     const error = "Schema validation has failed: bad";
     expect([answer.status, answer.body]).toEqual([400, { error, success: false }]);
   });
 
-  it("says that a station is gone whose topic is", async () => {
+  it("answers 404 if the topic of the station does not exist", async () => {
     const answer = await json(single("missing-topic"), "{}");
     const error = "Station missing-topic does not exist";
     expect([answer.status, answer.body]).toEqual([404, { error, success: false }]);
   });
 
-  it("creates stations where that is allowed", async () => {
-    await start({ autoCreate: true });
+  it("creates a station if autoCreateStations is on", async () => {
+    await stations.start({ autoCreate: true });
     expect((await json(single("brand-new"), '{"n":1}')).status).toBe(200);
     expect(await values("brand-new")).toEqual(['{"n":1}']);
   });
 
-  it("gives the result to who prefers it", async () => {
+  it("answers the result to a client that prefers it", async () => {
     const answer = await json(single().set("Prefer", "return=representation"), "{}");
     expect(answer.headers).toMatchObject({ "preference-applied": "return=representation" });
     expect(answer.body).toEqual({
@@ -203,7 +189,7 @@ describe("produce/single", () => {
     ["plain", "{", "Invalid JSON", 400],
     ["nowhere", "{}", "Station nowhere does not exist", 404],
     ["orders", '"bad"', 'Schema validation has failed: "bad"', 400],
-  ])("gives the refusal at %s to who prefers it", async (station, body, error, status) => {
+  ])("answers the refusal at %s to a client that prefers it", async (station, body, error, status) => {
     const answer = await json(
       single(station).set("Prefer", "respond-async, return=representation;x=1"),
       body,
@@ -218,8 +204,8 @@ describe("produce/single", () => {
     });
   });
 
-  it("answers 503 with Retry-After while the broker is away", async () => {
-    await start({
+  it("answers 503 with Retry-After while the broker is unavailable", async () => {
+    await stations.start({
       broker: brokenBroker((_, records) =>
         Promise.resolve(
           records.map(() => ({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") }) as const),
@@ -229,8 +215,8 @@ describe("produce/single", () => {
     const plain = await json(single(), "{}");
     expect([plain.status, plain.body]).toEqual([503, { error: "Server error", success: false }]);
     expect(plain.headers["retry-after"]).toBe("1");
-    const told = await json(single().set("Prefer", "return=representation"), "{}");
-    expect(told.body).toEqual({
+    const preferred = await json(single().set("Prefer", "return=representation"), "{}");
+    expect(preferred.body).toEqual({
       error: "Server error",
       success: false,
       sent: 0,
@@ -241,14 +227,14 @@ describe("produce/single", () => {
 });
 
 describe("produce/batch", () => {
-  it("stores each element with its own bytes", async () => {
+  it("stores the source bytes of each element", async () => {
     const elements = ['{"n":12345678901234567890}', '{ "b" : 1, "a":2,"a":3}', '{"t":"\\u0041"}'];
     const answer = await json(batch(), ` [ ${elements.join(" , ")} ] `);
     expect([answer.status, answer.body]).toEqual([200, SUCCESS]);
     expect(await values()).toEqual(elements);
   });
 
-  it("stores the valid ones, whatever their place, and tells each refusal in order", async () => {
+  it("stores the valid events and answers the refusals in order", async () => {
     const answer = await json(batch("orders"), '[{"id":"bad1"},{"id":"ok"},{"id":"bad2"}]');
     expect(answer.status).toBe(400);
     expect(answer.body).toEqual({
@@ -258,10 +244,10 @@ describe("produce/batch", () => {
       success: false,
     });
     expect(await values("shop.orders")).toEqual(['{"id":"ok"}']);
-    expect((await gateway.records("shop.orders"))[0]?.key?.toString()).toBe("ok");
+    expect((await stations.gateway.records("shop.orders"))[0]?.key?.toString()).toBe("ok");
   });
 
-  it("says so when all are refused", async () => {
+  it("answers 400 if all events are refused", async () => {
     const answer = await json(batch("orders"), '[{"id":"bad"}]');
     expect([answer.status, answer.body]).toEqual([
       400,
@@ -278,11 +264,11 @@ describe("produce/batch", () => {
     },
   );
 
-  it("takes an empty array", async () => {
+  it("accepts an empty array", async () => {
     const plain = await json(batch(), "[]");
     expect([plain.status, plain.body]).toEqual([200, SUCCESS]);
-    const told = await json(batch().set("Prefer", "return=representation"), "[]");
-    expect(told.body).toEqual({ ...SUCCESS, sent: 0, fail: 0, results: [] });
+    const preferred = await json(batch().set("Prefer", "return=representation"), "[]");
+    expect(preferred.body).toEqual({ ...SUCCESS, sent: 0, fail: 0, results: [] });
   });
 
   it.each(["text/plain", "application/x-protobuf", ""])("refuses content type '%s'", async (contentType) => {
@@ -293,7 +279,7 @@ describe("produce/batch", () => {
     ]);
   });
 
-  it("gives each result to who prefers it", async () => {
+  it("answers each result to a client that prefers it", async () => {
     const test = batch("orders").set("Prefer", 'return="representation"');
     const answer = await json(test, '[{"id":"a"},{"id":"bad"}]');
     const error = 'Schema validation has failed: {"id":"bad"}';
@@ -309,7 +295,7 @@ describe("produce/batch", () => {
     });
   });
 
-  it("answers 503 with what is stored for certain when the broker fails for some", async () => {
+  it("answers 503 with the number of stored events if the broker fails for some events", async () => {
     const broker = brokenBroker((_, records) =>
       Promise.resolve(
         records.map((_record, n) =>
@@ -322,7 +308,7 @@ describe("produce/batch", () => {
         ),
       ),
     );
-    await start({ broker });
+    await stations.start({ broker });
     const test = batch("orders").set("Prefer", "return=representation");
     const answer = await json(test, '[{"id":"bad"},{"id":"a"},{"id":"b"}]');
     expect([answer.status, answer.headers["retry-after"]]).toEqual([503, "3"]);
@@ -331,7 +317,7 @@ describe("produce/batch", () => {
     expect(results.map(({ status }) => status)).toEqual(["refused", "stored", "unknown"]);
   });
 
-  it("says that a station is gone whose topic is", async () => {
+  it("answers 404 if the topic of the station does not exist", async () => {
     const answer = await json(batch("missing-topic"), "[{}]");
     expect([answer.status, answer.body]).toEqual([
       404,

@@ -14,7 +14,7 @@ const PATH = "/stations/plain/produce/stream";
 const NDJSON = { "content-type": "application/x-ndjson" };
 
 describe("an NDJSON stream", () => {
-  it("answers each line with a line", async () => {
+  it("answers each line with one line", async () => {
     const lines = ['{"a": 1.0}', "", "not json", "  ", '"text"\r', "[1]"];
     const { status, reports } = await gateway.stream(PATH, [lines.join("\n")], NDJSON);
     expect(status).toBe(200);
@@ -29,20 +29,20 @@ describe("an NDJSON stream", () => {
     expect(stored[0]?.headers.map(({ name }) => name)).toEqual(["content-type"]);
   });
 
-  it("takes a body with a length too", async () => {
+  it("accepts a body with a Content-Length", async () => {
     const answer = await gateway.post(PATH, '{"a":1}\n{"a":2}\n', NDJSON);
     expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
     expect(linesOf(answer.text)).toMatchObject([{ line: 1 }, { line: 2 }]);
   });
 
-  it("has its events judged by the station's schema, and keyed", async () => {
+  it("applies the schema and the key of the station", async () => {
     const path = "/stations/ORDERS/produce/stream";
     const { reports } = await gateway.stream(path, ['{"id":"bad"}\n{"id":"k"}\n{"id":{}}'], NDJSON);
     expect(reports).toMatchObject([{ status: "refused" }, { status: "stored" }, { status: "refused" }]);
     expect(await gateway.records("shop.orders")).toMatchObject([{ key: Buffer.from("k") }]);
   });
 
-  it("names results by the client's own id, and tells what it knows at once", async () => {
+  it("answers results with the id of the event as soon as they are known", async () => {
     const events = ['{"order":{"id":"a-1"}}', '{"order":{"id":12345678901234567890}}', "nope", '{"none":1}'];
     const { reports } = await gateway.stream(`${PATH}?id=/order/id`, [events.join("\n")], NDJSON);
     expect(reports).toHaveLength(4);
@@ -54,7 +54,7 @@ describe("an NDJSON stream", () => {
     expect(plain.text).toContain('"id":12345678901234567890,');
   });
 
-  it("says what may be sent again, and what may be stored", async () => {
+  it("answers unavailable for a failed event and unknown for an ambiguous event", async () => {
     const failures = ["BROKER_UNAVAILABLE", "BROKER_AMBIGUOUS"] as const;
     const other = await serve({
       broker: brokenBroker((_, all) =>
@@ -74,7 +74,7 @@ describe("an NDJSON stream", () => {
     await other.server.drain({ graceMs: 0 });
   });
 
-  it("holds a client to its rate", async () => {
+  it("limits the rate of a client", async () => {
     const { reports } = await gateway.stream(PATH, ["1\n2\n3\n"], {
       ...NDJSON,
       "x-api-key": "slow-key-0123456789",
@@ -91,7 +91,7 @@ describe("an NDJSON stream", () => {
     ]);
   });
 
-  it("is refused before it begins, in the words of the Memphis API", async () => {
+  it("is refused before it begins with the errors of the Memphis API", async () => {
     const answers = [
       await gateway.post(PATH, "1", { "content-type": "image/png" }),
       await gateway.post("/stations/nope/produce/stream", "1", NDJSON),

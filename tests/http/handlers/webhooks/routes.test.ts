@@ -10,7 +10,7 @@ import { createTestGateway, LIMIT } from "../../support.ts";
 
 const BODY = '{"a":1.0}';
 
-/** The routes before a verifier that is real and a store that isn't. */
+/** The webhook routes with real verifiers. Events are kept in an array. */
 const setUp = async () => {
   const verifiers = {
     hub: createVerifier({ scheme: "github", secrets: ["s"] }),
@@ -44,7 +44,7 @@ const setUp = async () => {
 const signature = `sha256=${createHmac("sha256", "s").update(BODY).digest("hex")}`;
 
 describe("/webhooks/:source", () => {
-  it("takes a signed delivery of any content type, without a token", async () => {
+  it("accepts a signed delivery of any content type without a token", async () => {
     const { app, stored } = await setUp();
     const answer = await request(app)
       .post("/webhooks/hub?a=b&c=%20")
@@ -56,7 +56,7 @@ describe("/webhooks/:source", () => {
     expect(stored[0]?.rawHeaders).toContain("X-Hub-Signature-256");
   });
 
-  it("refuses a forged one, and an unknown source", async () => {
+  it("refuses a forged delivery, an unknown source and a body over the limit", async () => {
     const { app, stored } = await setUp();
     const forged = await request(app).post("/webhooks/hub").set("X-Hub-Signature-256", signature).send("x");
     expect([forged.status, forged.type]).toEqual([401, "application/problem+json"]);
@@ -71,20 +71,23 @@ describe("/webhooks/:source", () => {
     expect(stored).toEqual([]);
   });
 
-  it("shakes hands by GET and OPTIONS with those who do", async () => {
+  it("answers the handshakes of senders by GET and OPTIONS", async () => {
     const { app } = await setUp();
     const query = "hub.mode=subscribe&hub.challenge=42";
-    const shaken = await request(app).get(`/webhooks/app?${query}&hub.verify_token=known`);
-    expect([shaken.status, shaken.type, shaken.text]).toEqual([200, "text/plain", "42"]);
+    const verified = await request(app).get(`/webhooks/app?${query}&hub.verify_token=known`);
+    expect([verified.status, verified.type, verified.text]).toEqual([200, "text/plain", "42"]);
     expect((await request(app).get(`/webhooks/app?${query}&hub.verify_token=no`)).status).toBe(403);
-    const asked = await request(app).options("/webhooks/events").set("WebHook-Request-Origin", "e.example");
-    expect([asked.status, asked.headers["webhook-allowed-origin"]]).toEqual([200, "e.example"]);
+    const allowed = await request(app).options("/webhooks/events").set("WebHook-Request-Origin", "e.example");
+    expect([allowed.status, allowed.headers["webhook-allowed-origin"]]).toEqual([200, "e.example"]);
   });
 
-  it.each(["get", "put", "delete"] as const)("answers 405 to %s where it is no handshake", async (method) => {
-    const { app } = await setUp();
-    const answer = await request(app)[method]("/webhooks/hub");
-    expect(answer.status).toBe(405);
-    expect(answer.headers["allow"]).toContain("POST");
-  });
+  it.each(["get", "put", "delete"] as const)(
+    "answers 405 to %s if the source has no such handshake",
+    async (method) => {
+      const { app } = await setUp();
+      const answer = await request(app)[method]("/webhooks/hub");
+      expect(answer.status).toBe(405);
+      expect(answer.headers["allow"]).toContain("POST");
+    },
+  );
 });

@@ -7,13 +7,13 @@ import { wasSent } from "../../../../../src/http/handlers/stations/consume.ts";
 const LARGE = Buffer.alloc(24 * 1024 * 1024, "x");
 
 let server: Server;
-let fate: Promise<boolean>;
+let sent: Promise<boolean>;
 let answer: (body: Buffer) => void;
 
 beforeEach(async () => {
   server = createServer((request, response) => {
     request.resume();
-    fate = wasSent(response as Response);
+    sent = wasSent(response as Response);
     answer = (body) => response.end(body);
     server.emit("asked");
   });
@@ -35,53 +35,53 @@ const ask = async (head = ""): Promise<Socket> => {
   return socket;
 };
 
-it.each(["", "Connection: close\r\n"])("is taken when the client reads all of it (%j)", async (head) => {
-  const socket = await ask(head);
-  answer(LARGE);
-  socket.resume();
-  expect(await fate).toBe(true);
-  socket.destroy();
-});
+it.each(["", "Connection: close\r\n"])(
+  "an answer is sent if the client reads all of it (%j)",
+  async (head) => {
+    const socket = await ask(head);
+    answer(LARGE);
+    socket.resume();
+    expect(await sent).toBe(true);
+    socket.destroy();
+  },
+);
 
-it("is taken on a connection that the next request comes on", async () => {
+it("an answer is sent if the connection stays open for the next request", async () => {
   const socket = await ask();
   answer(Buffer.from("small"));
-  expect(await fate).toBe(true);
+  expect(await sent).toBe(true);
   const asked = once(server, "asked");
   socket.resume().write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   await asked;
   answer(Buffer.from("again"));
-  expect(await fate).toBe(true);
+  expect(await sent).toBe(true);
   socket.destroy();
 });
 
 it.each<[string, (socket: Socket) => void]>([
   ["resets the connection", (socket) => socket.resetAndDestroy()],
   ["closes the connection", (socket) => socket.destroy()],
-])("is not taken when the client %s in its middle", async (_what, leave) => {
+])("an answer is not sent if the client %s before its end", async (_what, leave) => {
   const socket = await ask();
   answer(LARGE);
   socket.once("data", () => {
     leave(socket);
   });
   socket.resume();
-  expect(await fate).toBe(false);
+  expect(await sent).toBe(false);
 });
 
-it("is not taken when the client has gone before it", async () => {
+it("an answer is not sent if the client resets the connection before it begins", async () => {
   const socket = await ask();
-  const asked = fate;
   socket.resetAndDestroy();
-  await asked.then((taken) => {
-    expect(taken).toBe(false);
-  });
+  expect(await sent).toBe(false);
   answer(LARGE);
 });
 
-it("is not taken when the gateway cuts the connection in its middle", async () => {
+it("an answer is not sent if the gateway closes the connection before its end", async () => {
   const socket = await ask();
   answer(LARGE);
   await once(socket, "readable");
   server.closeAllConnections();
-  expect(await fate).toBe(false);
+  expect(await sent).toBe(false);
 });
