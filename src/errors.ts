@@ -193,6 +193,8 @@ export const ERRORS = {
   BROKER_UNAVAILABLE: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   TOPIC_REFUSED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   GROUP_REFUSED: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
+  HOME_UNAVAILABLE: { status: 503, message: "Server error", outcome: "unknown", restProxy: 50302 },
+  SLOT_MOVED: { status: 503, message: "Server error", outcome: "unknown", restProxy: 50302 },
   BROKER_AMBIGUOUS: { status: 503, message: "Server error", outcome: "unknown", restProxy: 50003 },
   SHUTTING_DOWN: { status: 503, message: "Server error", outcome: "unavailable", restProxy: 50302 },
   INTERNAL: { status: 500, message: "Server error", outcome: "unknown", restProxy: 50001 },
