@@ -1,4 +1,7 @@
-/** A unit is a file, or a folder whose entrance is a file of its name. Rooms, which hold units, are named in ARCHITECTURE.md. */
+/**
+ * A unit is a file, or a folder whose entrance is a file with its name. ARCHITECTURE.md lists the folders that contain
+ * several units.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -14,14 +17,14 @@ const isFloor = (folder: string): boolean => path.posix.dirname(folder) === "src
 const isFamily = (folder: string): boolean => path.posix.dirname(folder) === "src/http/handlers";
 
 const architecture = readFileSync("ARCHITECTURE.md", "utf8");
-const isRoom = (folder: string): boolean => isFloor(folder) || architecture.includes(`\`${folder}/\``);
+const isListed = (folder: string): boolean => isFloor(folder) || architecture.includes(`\`${folder}/\``);
 
 const hasEntrance = (folder: string): boolean =>
   existsSync(path.join(folder, `${path.posix.basename(folder)}.ts`)) ||
   (isFamily(folder) && existsSync(path.join(folder, "routes.ts")));
 
-it("a folder is a room of ARCHITECTURE.md, or has an entrance of its name", () => {
-  expect(folders.filter((folder) => !isRoom(folder) && !hasEntrance(folder))).toEqual([]);
+it("ARCHITECTURE.md lists every folder without an entrance of its name", () => {
+  expect(folders.filter((folder) => !isListed(folder) && !hasEntrance(folder))).toEqual([]);
 });
 
 it("no unit is both a file and a folder", () => {

@@ -2,11 +2,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
+import { freePort } from "../../tests/support/free-port.ts";
 
 export interface BenchGateway {
   readonly url: string;
@@ -31,15 +31,6 @@ const ADMIN_TOKEN = "admin-token-of-the-benchmark-0000000";
 const ROOT = { username: "root", connection_token: "root-connection-token-of-the-benchmark" };
 const START_TIMEOUT = 30_000;
 const HOST = "127.0.0.1";
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, HOST);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-};
 
 const settingsFor = ({ workers, broker }: GatewaySettings, ports: { public: number; admin: number }) => ({
   server: { host: HOST, port: ports.public, workers },

@@ -25,7 +25,7 @@ const broken = (of: Outcome): readonly string[] =>
     .map(({ name }) => name);
 
 describe("the verdict of a soak", () => {
-  it("counts what was promised, what is there, and what is there twice though promised", () => {
+  it("counts acknowledged, stored and duplicated events", () => {
     expect(valueOf(outcome, "acknowledged")).toBe(3);
     expect(valueOf(outcome, "found")).toBe(3);
     expect(valueOf(outcome, "doubled")).toBe(1);
@@ -33,7 +33,7 @@ describe("the verdict of a soak", () => {
     expect(broken(outcome)).toEqual([]);
   });
 
-  it("is broken by each event that is lost or not delivered, and by each bound", () => {
+  it("is broken by each lost or undelivered event, and by each exceeded bound", () => {
     expect(broken({ ...outcome, stored: ["single-1", "batch-1"] })).toEqual(["lost"]);
     expect(broken({ ...outcome, delivered: new Set(["single-1"]) })).toEqual(["not delivered"]);
     expect(broken({ ...outcome, clients: ["single", "batch", "v2"] })).toEqual(["APIs that stored nothing"]);
@@ -42,7 +42,7 @@ describe("the verdict of a soak", () => {
     expect(broken({ ...outcome, slowestHealth: 301 })).toEqual(["slowest /healthz, ms"]);
   });
 
-  it("marks what is broken in its table", () => {
+  it("marks broken bounds in the table", () => {
     const lines = table("Kafka", rowsOf({ ...outcome, stored: [] }, bounds)).split("\n");
 
     expect(lines.filter((line) => line.includes("BROKEN"))).toEqual([

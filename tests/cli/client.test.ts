@@ -33,7 +33,7 @@ afterEach(async () => {
 const CALL = { method: "GET", path: "/x" } as const;
 const ACCOUNT = { kind: "account", username: "u", password: "p" } as const;
 
-it("signs an account in once, and again when its token has run out", async () => {
+it("signs an account in once, and again when its token has expired", async () => {
   let signedIn = 0;
   const { url, calls } = await serve(({ url: path, headers }) => {
     if (path === "/auth/authenticate") return [200, { jwt: `token-${++signedIn}`, expires_in: 1 }];
@@ -55,7 +55,7 @@ it("signs an account in once, and again when its token has run out", async () =>
 it.each([
   [{ kind: "bearer", token: "t" }, "/x Bearer t"],
   [{ kind: "apiKey", key: "k" }, "/x k"],
-] as const)("sends %j as it is, and doesn't come again with it", async (credential, call) => {
+] as const)("sends %j once, and does not repeat a refused call", async (credential, call) => {
   const { url, calls } = await serve(() => [401, { message: "Unauthorized" }]);
   await expect(demand(createClient({ url, credential }), CALL)).rejects.toMatchObject({
     exit: "forbidden",
@@ -70,29 +70,26 @@ it.each([
   [404, "failed"],
   [302, "failed"],
   [503, "unreachable"],
-])("takes a %s for %s", async (status, exit) => {
+])("maps status %s to the exit code of %s", async (status, exit) => {
   const { url } = await serve(() => [status, { error: "words" }]);
   const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
   await expect(demand(client, CALL)).rejects.toMatchObject({ exit, message: `words (${status})` });
 });
 
-it.each([200, 302, 400, 403, 404])(
-  "says that a %s is not the gateway's where it is a page",
-  async (status) => {
-    const { url } = await serve(() => [status, ["<html>"]]);
-    const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
-    const asked = demand(client, CALL).then((answer) => parsedAnswer(z.object({}), answer));
-    await expect(asked).rejects.toMatchObject({ exit: "unreachable" });
-  },
-);
+it.each([200, 302, 400, 403, 404])("treats an HTML page with status %s as unreachable", async (status) => {
+  const { url } = await serve(() => [status, ["<html>"]]);
+  const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
+  const asked = demand(client, CALL).then((answer) => parsedAnswer(z.object({}), answer));
+  await expect(asked).rejects.toMatchObject({ exit: "unreachable" });
+});
 
-it.each([200, 302])("does not begin where a %s is a page", async (status) => {
+it.each([200, 302])("requireGateway refuses an HTML page with status %s", async (status) => {
   const { url } = await serve(() => [status, ["<html>"]]);
   const client = createClient({ url, credential: { kind: "bearer", token: "t" } });
   await expect(requireGateway(client)).rejects.toMatchObject({ exit: "unreachable" });
 });
 
-it("says why there is no answer", async () => {
+it("reports the reason of a failed connection", async () => {
   const { url } = await serve(() => [200, {}]);
   await new Promise((resolve) => server.close(resolve));
   const client = createClient({ url, credential: ACCOUNT });
@@ -102,7 +99,7 @@ it("says why there is no answer", async () => {
   });
 });
 
-it("waits for an answer so long, and no longer once it is interrupted", async () => {
+it("ends a call at its timeout and at an interruption", async () => {
   const { url } = await serve(() => [200, {}]);
   server.removeAllListeners("request");
   const client = createClient({ url, credential: { kind: "bearer", token: "t" } });

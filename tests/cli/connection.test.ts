@@ -28,21 +28,21 @@ describe("publicConnection", () => {
       { STATIONGATE_USERNAME: "u", STATIONGATE_PASSWORD_FILE: "secret" },
       { kind: "account", username: "u", password: "from a file" },
     ],
-  ])("takes %s from the environment", async (_, env, credential) => {
+  ])("reads %s from the environment", async (_, env, credential) => {
     expect(await publicConnection(shell(env), {})).toMatchObject({
       url: "http://localhost:4444",
       credential,
     });
   });
 
-  it("takes options over the environment", async () => {
+  it("prefers options to the environment", async () => {
     const env = { STATIONGATE_URL: "http://a.test", STATIONGATE_TOKEN: "t" };
     expect(
       await publicConnection(shell(env), { url: "https://b.test/gateway/", apiKeyFile: "secret" }),
     ).toEqual({ url: "https://b.test/gateway", credential: { kind: "apiKey", key: "from a file" } });
   });
 
-  it("takes the kept identity where nothing else is given, for a gateway of this machine only", async () => {
+  it("uses the identity in the data directory as the last source, and only for a gateway of this machine", async () => {
     const { connectionToken } = loadOrCreateIdentity(path.join(directory, "data"));
     const local = await publicConnection(shell(), {});
     expect(local.credential).toEqual({ kind: "account", username: "root", connectionToken });
@@ -64,7 +64,7 @@ describe("publicConnection", () => {
 });
 
 describe("adminConnection", () => {
-  it("takes the operators' token from a file, the environment, or the kept identity", () => {
+  it("reads the operators' token from a file, the environment, or the identity in the data directory", () => {
     const env = { STATIONGATE_ADMIN_TOKEN: "a", STATIONGATE_ADMIN_URL: "http://127.0.0.1:5" };
     expect(adminConnection(shell(env), { adminTokenFile: "secret" }).credential).toEqual({
       kind: "bearer",

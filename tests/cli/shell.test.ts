@@ -1,6 +1,6 @@
 import { fakeShell } from "./support.ts";
 
-it("ends the process at the second interruption", () => {
+it("ends the process at the second signal", () => {
   const shell = fakeShell();
   const interruption = shell.interruption();
   shell.signal();

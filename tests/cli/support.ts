@@ -1,4 +1,4 @@
-/** A shell that remembers what it was told, and gateways that answer as a test says. */
+/** A shell that records its output, and a client with scripted answers. */
 import { PassThrough, Readable, Writable } from "node:stream";
 import type { Answer, Call, Client } from "../../src/cli/client.ts";
 import { createShell, type Shell } from "../../src/cli/shell.ts";
@@ -62,7 +62,7 @@ export const answer = (status: number, body: unknown, headers: Record<string, st
   text: typeof body === "string" ? body : JSON.stringify(body),
 });
 
-/** Answers each call as the script says; an error rejects. */
+/** Answers each call with the result of the script. If the result is an error, the call rejects. */
 export const fakeClient = (
   script: (call: Call, index: number) => Answer | Error,
 ): Client & { readonly calls: Call[] } => {
@@ -78,6 +78,6 @@ export const fakeClient = (
   };
 };
 
-/** The events of a batch that was sent. */
+/** The events of a sent batch. */
 export const eventsOf = ({ body }: Call): readonly unknown[] =>
   JSON.parse((body as Buffer).toString()) as unknown[];

@@ -3,17 +3,17 @@ import { createInquiries, type Inquiries } from "../../src/cluster/inquiries.ts"
 import type { ToWorker } from "../../src/cluster/messages.ts";
 import { createMetrics, type MetricSamples, textOfSum } from "../../src/observability/metrics.ts";
 
-type Told = Extract<ToWorker, { readonly type: "answers" }>;
+type Answers = Extract<ToWorker, { readonly type: "answers" }>;
 
-describe("inquiries among workers", () => {
+describe("inquiries", () => {
   const workers = new Map<number, Questions>();
-  let told: { readonly worker: number; readonly message: Told }[] = [];
+  let received: { readonly worker: number; readonly message: Answers }[] = [];
   let inquiries: Inquiries;
-  let mute: number | undefined;
+  let silent: number | undefined;
 
   const tell = (worker: number, message: ToWorker): void => {
-    if (message.type === "answers") told.push({ worker, message });
-    if (message.type !== "ask" || worker === mute) return;
+    if (message.type === "answers") received.push({ worker, message });
+    if (message.type !== "ask" || worker === silent) return;
     const { id, name, about } = message;
     void workers
       .get(worker)
@@ -23,16 +23,16 @@ describe("inquiries among workers", () => {
       });
   };
 
-  const hire = (worker: number, answerers: Parameters<Questions["answerWith"]>[0]): void => {
+  const addWorker = (worker: number, answerers: Parameters<Questions["answerWith"]>[0]): void => {
     const questions = createQuestions();
     questions.answerWith(answerers);
     workers.set(worker, questions);
     inquiries.onMessage(worker, { type: "ready" });
   };
 
-  const answered = async (): Promise<(typeof told)[number]> => {
+  const answered = async (): Promise<(typeof received)[number]> => {
     for (;;) {
-      const [first] = told;
+      const [first] = received;
       if (first !== undefined) return first;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -40,14 +40,14 @@ describe("inquiries among workers", () => {
 
   beforeEach(() => {
     workers.clear();
-    told = [];
-    mute = undefined;
+    received = [];
+    silent = undefined;
     inquiries = createInquiries(tell);
   });
 
-  it("give the worker that asks the answers of all about the same connector", async () => {
-    hire(1, { replaying: (connector) => connector === "crm" });
-    hire(2, { replaying: () => false });
+  it("return the answers of all workers to the worker that asks", async () => {
+    addWorker(1, { replaying: (connector) => connector === "crm" });
+    addWorker(2, { replaying: () => false });
     inquiries.onMessage(2, { type: "ask-all", id: 7, name: "replaying", about: "crm" });
 
     expect(await answered()).toStrictEqual({
@@ -56,34 +56,34 @@ describe("inquiries among workers", () => {
     });
   });
 
-  it("answer without a worker that is silent for a second", async () => {
-    hire(1, { replaying: () => true });
-    hire(2, { replaying: () => true });
-    mute = 2;
+  it("leave out a worker that does not answer within a second", async () => {
+    addWorker(1, { replaying: () => true });
+    addWorker(2, { replaying: () => true });
+    silent = 2;
     inquiries.onMessage(1, { type: "ask-all", id: 1, name: "replaying", about: "crm" });
 
     expect((await answered()).message.gathered).toStrictEqual({ answers: [true], missing: 1 });
   });
 
-  it("ask no worker that has ended", async () => {
-    hire(1, { replaying: () => true });
-    hire(2, { replaying: () => true });
+  it("do not ask a worker that has ended", async () => {
+    addWorker(1, { replaying: () => true });
+    addWorker(2, { replaying: () => true });
     inquiries.onEnd(2);
     inquiries.onMessage(1, { type: "ask-all", id: 1, name: "replaying", about: "crm" });
 
     expect((await answered()).message.gathered).toStrictEqual({ answers: [true], missing: 0 });
   });
 
-  it("count a silent worker's metrics as it told them last", async () => {
+  it("use the last known metrics of a silent worker", async () => {
     const metrics = [createMetrics(), createMetrics()];
     for (const [index, one] of metrics.entries()) {
       one.eventsEnded("orders", "stored", 2);
-      hire(index + 1, { metrics: () => one.samples() });
+      addWorker(index + 1, { metrics: () => one.samples() });
     }
     inquiries.onMessage(1, { type: "ask-all", id: 1, name: "metrics", about: "" });
     await answered();
-    told = [];
-    mute = 2;
+    received = [];
+    silent = 2;
     inquiries.onMessage(1, { type: "ask-all", id: 2, name: "metrics", about: "" });
     const { gathered } = (await answered()).message;
 

@@ -14,11 +14,11 @@ interface FakeWorker {
   readonly worker: Worker;
   readonly sent: Sent[];
   readonly connections: () => readonly unknown[];
-  /** Resolves when something more is sent. */
+  /** Resolves at the next message. */
   readonly next: () => Promise<void>;
 }
 
-/** Remembers what it is sent, and has none of it until the test says so. */
+/** Records its messages. A message counts as delivered when the test calls `written`. */
 const fakeWorker = (): FakeWorker => {
   const sent: Sent[] = [];
   const news = new EventEmitter();
@@ -69,7 +69,7 @@ afterEach(async () => {
     for (const { handle } of sent) if (handle instanceof Socket) handle.destroy();
 });
 
-it("hands connections on in turn", async () => {
+it("passes connections to the workers in turn", async () => {
   for (const worker of [one, other, one, other]) {
     const handed = worker.next();
     await arrive();
@@ -79,7 +79,7 @@ it("hands connections on in turn", async () => {
   expect([one.connections().length, other.connections().length]).toStrictEqual([2, 2]);
 });
 
-it("closes connections while nobody serves", async () => {
+it("closes connections while there is no worker", async () => {
   present = [];
   const client = await arrive();
   await once(client.resume(), "close");
@@ -87,7 +87,7 @@ it("closes connections while nobody serves", async () => {
   expect([...one.connections(), ...other.connections()]).toStrictEqual([]);
 });
 
-it("lets those who serve here accept themselves, and nobody else", () => {
+it("shares the socket only with workers of this listener", () => {
   present = [one.worker];
   listener.share(one.worker);
   listener.share(other.worker);
@@ -107,7 +107,7 @@ const handedToOne = async (): Promise<{ client: Socket; sent: Sent }> => {
   return { client, sent };
 };
 
-it("lets go of a connection when its worker has it", async () => {
+it("closes its copy of a connection when the worker has received it", async () => {
   const { sent } = await handedToOne();
   sent.written(null);
 
@@ -118,7 +118,7 @@ it("lets go of a connection when its worker has it", async () => {
   expect(sent.handle).toHaveProperty("destroyed", true);
 });
 
-it("gives what waited for a worker that is gone to another one, and closes what was on its way", async () => {
+it("passes unsent connections of an ended worker to another worker, and closes sent connections", async () => {
   const onItsWay = await handedToOne();
   onItsWay.sent.written(null);
   const waiting = await handedToOne();
@@ -129,7 +129,7 @@ it("gives what waited for a worker that is gone to another one, and closes what 
   expect(other.connections()).toStrictEqual([waiting.sent.handle]);
 });
 
-it("closes a connection that doesn't reach its worker", async () => {
+it("closes a connection that can't be sent to its worker", async () => {
   const { client, sent } = await handedToOne();
   sent.written(new Error("Channel closed"));
 
@@ -138,7 +138,7 @@ it("closes a connection that doesn't reach its worker", async () => {
   expect(sent.handle).toHaveProperty("destroyed", true);
 });
 
-it("lets nobody in once it is closed", async () => {
+it("refuses connections after it is closed", async () => {
   await listener.close();
   const late = connect(listener.address.port, "127.0.0.1");
   const [error] = (await once(late, "error")) as [NodeJS.ErrnoException];

@@ -8,19 +8,22 @@ const settings = (workers: number | "auto", type: "kafka" | "embedded") =>
   });
 
 describe("the number of workers", () => {
-  it("is what the settings say, or one per core", () => {
+  it("is the number in the settings, or one per core", () => {
     expect(workerCount(settings(3, "kafka"), 8)).toStrictEqual({ workers: 3 });
     expect(workerCount(settings("auto", "kafka"), 8)).toStrictEqual({ workers: 8 });
   });
 
-  it.each([4, "auto"] as const)("is one on the embedded log, which says so to who asked for %s", (asked) => {
-    expect(workerCount(settings(asked, "embedded"), 8)).toStrictEqual({
-      workers: 1,
-      warning: `server.workers is ${asked}, but the embedded log belongs to one process: one worker serves`,
-    });
-  });
+  it.each([4, "auto"] as const)(
+    "is one on the embedded log, with a warning if the settings ask for %s",
+    (asked) => {
+      expect(workerCount(settings(asked, "embedded"), 8)).toStrictEqual({
+        workers: 1,
+        warning: `server.workers is ${asked}, but the embedded log belongs to one process: one worker serves`,
+      });
+    },
+  );
 
-  it("is one on the embedded log without a word where no more is asked for", () => {
+  it("is one on the embedded log, without a warning if the settings ask for one", () => {
     expect(workerCount(settings(1, "embedded"), 8)).toStrictEqual({ workers: 1 });
   });
 });

@@ -1,4 +1,4 @@
-/** compose.yaml: a valid Compose file (its schema is the Compose project's own) whose parts fit together. */
+/** compose.yaml is valid by the schema of the Compose project, and its services match each other. */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -33,7 +33,7 @@ const mountsOf = ({ volumes = [] }: Service): readonly { source: string; target:
   });
 
 describe("compose.yaml", () => {
-  it("is what the Compose specification describes", () => {
+  it("follows the Compose specification", () => {
     const ajv = new Ajv2020({ strict: false });
     formats.default(ajv);
     const validate = ajv.compile(
@@ -79,7 +79,7 @@ describe("compose.yaml", () => {
     expect(awaited.filter((name) => compose.services[name]?.healthcheck === undefined)).toEqual([]);
   });
 
-  it.each(gateways)("%s starts with settings that are valid, and stops within its time", (_name, service) => {
+  it.each(gateways)("%s starts with valid settings, and stops within its grace period", (_name, service) => {
     const env = Object.fromEntries(
       Object.entries(service.environment ?? {}).map(([name, value]) => [
         name,
@@ -92,7 +92,7 @@ describe("compose.yaml", () => {
     expect(Number.parseInt(service.stop_grace_period ?? "0", 10)).toBeGreaterThan(grace);
   });
 
-  it("has every gateway behind nginx and before Prometheus", () => {
+  it("has every gateway in the configurations of nginx and Prometheus", () => {
     const nginx = readFileSync("deploy/nginx.conf", "utf8");
     const prometheus = readFileSync("deploy/prometheus.yml", "utf8");
     expect([...nginx.matchAll(/server (\S+):4444 max_fails/g)].map(([, name]) => name)).toEqual(

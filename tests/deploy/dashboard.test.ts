@@ -1,4 +1,4 @@
-/** The dashboard and the alert rules name nothing that a running gateway doesn't have. */
+/** The dashboard and the alert rules only use metrics and labels that a running gateway has. */
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { admin, createConnector, deliverySettings, produceBatch } from "../support/connector-api.ts";
@@ -32,10 +32,10 @@ const expressions = [
   ...rules.map(({ alert, expr }) => [alert, expr] as const),
 ];
 
-/** `up` and these labels are Prometheus' own. */
+/** Prometheus itself adds `up` and these labels. */
 const OF_PROMETHEUS = new Set(["up", "instance", "job"]);
 
-/** Each metric as the gateway announces it, with the labels that its samples carry. */
+/** Each metric of the gateway with the labels of its samples. */
 const announced = (text: string): ReadonlyMap<string, ReadonlySet<string>> => {
   const found = new Map<string, Set<string>>();
   for (const [, name = "", type] of text.matchAll(/^# TYPE (\S+) (\S+)/gm)) {
@@ -96,7 +96,7 @@ describe("dashboard and alerts", () => {
     expect(unknown.filter((name) => !OF_PROMETHEUS.has(name))).toEqual([]);
   });
 
-  it("show every metric of the gateway's own", () => {
+  it("show every metric of the gateway", () => {
     const shown = expressions.flatMap(([, expr]) => readPromql(expr).metrics.map(({ metric }) => metric));
     const bare = new Set(shown.map((name) => name.replace(/_(bucket|sum|count)$/, "")));
     const own = [...text.matchAll(/^# TYPE (stationgate_\S+)/gm)].map(([, name = ""]) => name);
@@ -110,7 +110,7 @@ describe("dashboard and alerts", () => {
     expect([...text.matchAll(/^# HELP (stationgate_\S+) (.{10,}\.)$/gm)]).toHaveLength(own.length);
   });
 
-  it("tells a person what each alert means", () => {
+  it("has a description of each alert", () => {
     expect(rules.filter(({ labels, annotations }) => !labels["severity"] || !annotations["summary"])).toEqual(
       [],
     );

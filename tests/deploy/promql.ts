@@ -1,22 +1,22 @@
-/** What a PromQL expression names, read by Prometheus' own grammar. */
+/** The metrics and labels of a PromQL expression, parsed with Prometheus' own grammar. */
 import { parser } from "@prometheus-io/lezer-promql";
 
 interface NamedMetric {
   readonly metric: string;
-  /** Labels that it is matched by. */
+  /** Labels in its matchers. */
   readonly labels: readonly string[];
 }
 
 interface Expression {
   readonly metrics: readonly NamedMetric[];
-  /** Labels that it is grouped by. */
+  /** Labels in its grouping. */
   readonly grouping: readonly string[];
 }
 
-/** Grafana's variables stand where PromQL wants a duration. */
+/** Grafana's variables, which replace durations in PromQL. */
 const withoutVariables = (text: string): string => text.replaceAll("$__rate_interval", "5m");
 
-/** Throws for what is no PromQL. */
+/** Throws if the text is not PromQL. */
 export const readPromql = (text: string): Expression => {
   const source = withoutVariables(text);
   const metrics: { metric: string; labels: string[] }[] = [];

@@ -1,4 +1,4 @@
-/** The pages are run: every block of commands in them, as a reader would type it, or it says why it is not. */
+/** Runs every block of commands in the pages. A block that is not run is marked with the reason. */
 import { readdirSync } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
@@ -24,7 +24,7 @@ const files = [
 const pages = await Promise.all(files.map(readPage));
 
 const itPrintsWhatItPromises = (page: Page, kafka: () => string | undefined): void => {
-  it(`${page.file} prints what it promises`, async () => {
+  it(`${page.file} prints the promised output`, async () => {
     const blocks = await runPage(page, kafka());
     expect(blocks.map(({ line, printed }) => ({ line, printed }))).toEqual(
       blocks.map(({ line, promised }) => ({ line, printed: promised })),
@@ -32,7 +32,7 @@ const itPrintsWhatItPromises = (page: Page, kafka: () => string | undefined): vo
   }, 60_000);
 };
 
-it("has no block of commands that is neither run nor marked", () => {
+it("every block of commands is run or marked", () => {
   expect(pages.flatMap(unmarked)).toEqual([]);
 });
 
@@ -49,7 +49,7 @@ it.each([
   expect(run).toEqual({ line: 1, printed, promised });
 });
 
-it("tells that a command fails", async () => {
+it("reports a failed command", async () => {
   const page = { file: "page.md", fences: [{ language: "sh", word: "", text: "false | true\n", line: 1 }] };
   await expect(runPage(page)).rejects.toThrow("ended with 1");
 });

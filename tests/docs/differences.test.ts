@@ -1,4 +1,4 @@
-/** The tables that compare the gateway with the originals: each row has a test, which exists. */
+/** Each row of the tables that compare the gateway with the originals has an existing test. */
 import { existsSync, readFileSync } from "node:fs";
 import { DIFFERENCES } from "./differences.ts";
 

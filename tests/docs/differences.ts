@@ -1,4 +1,4 @@
-/** For each row of the tables "The same and not the same": the test that shows it, as file and a part of its title. */
+/** For each row of the tables "The same and not the same": the test that shows it, by file and a part of its title. */
 const APP = "tests/http/http-app.test.ts";
 const AUTH = "tests/http/handlers/auth/routes.test.ts";
 const STATIONS = "tests/http/handlers/stations/routes.test.ts";
@@ -18,7 +18,7 @@ const ANCHOR_SETTINGS = "tests/config/event-service.test.ts";
 
 type Rows = Readonly<Record<string, readonly [file: string, title: string]>>;
 
-/** By guide, and in it by the row's first cell. */
+/** By the guide and the first cell of the row. */
 export const DIFFERENCES: Readonly<Record<string, Rows>> = {
   "docs/guides/migrating-from-memphis.md": {
     "`POST /auth/authenticate`": [AUTH, "answers with two tokens and their lifetimes in milliseconds"],

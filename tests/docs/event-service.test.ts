@@ -1,4 +1,4 @@
-/** The receiver of the guide is run as it stands there, against the event service. */
+/** Runs the receiver of the guide against the event service. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -45,7 +45,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Posts a body with a signature that was made then, for that host. */
+/** Posts a body with a signature of this age and for this host. */
 const post = async (
   body: string,
   { age = 0, host = `localhost:${port}`, signed = body } = {},
@@ -61,14 +61,14 @@ const post = async (
 };
 
 describe("the receiver of docs/guides/event-service.md", () => {
-  it("has 20 lines at most", () => {
+  it("has at most 20 lines", () => {
     const lines = receiver.split("\n").filter((line) => line !== "" && !line.startsWith("//"));
 
     expect(lines.length).toBeGreaterThan(0);
     expect(lines.length).toBeLessThanOrEqual(20);
   });
 
-  it("takes what the event service sends", async () => {
+  it("accepts the callbacks of the event service", async () => {
     const callbackUrls = { sep24: `http://localhost:${port}/callbacks/sep24` };
     rig.start({ clients: [{ name: "lobstr", domains: [], signingKeys: [], callbackUrls }] });
     await rig.write([changed("e1", { id: "t1", status: "completed" })]);
@@ -77,7 +77,7 @@ describe("the receiver of docs/guides/event-service.md", () => {
     expect(rig.attempts.every(({ status }) => status === 204)).toBe(true);
   });
 
-  it("refuses what is old, changed, meant for another host, or not signed", async () => {
+  it("refuses a callback that is old, changed, for another host, or unsigned", async () => {
     const unsigned = await fetch(`http://localhost:${port}/`, { method: "POST", body: "{}" });
 
     expect(await post("{}")).toBe(204);

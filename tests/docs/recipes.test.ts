@@ -1,4 +1,4 @@
-/** The recipes of CONTRIBUTING.md and the lives in ARCHITECTURE.md name files that exist, and no more than they promise. */
+/** The recipes of CONTRIBUTING.md and the lives in ARCHITECTURE.md name existing files, and not more than they state. */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -10,12 +10,12 @@ const sectionsOf = (page: string, heading: "## " | "### "): ReadonlyMap<string, 
   );
 };
 
-/** Source files that a text names, each once. A part in braces is for the reader to choose. */
+/** The source files that a text names, without duplicates. The reader chooses the part of a path in braces. */
 const filesIn = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(/`((?:src|console)\/[^`\s]+\.(?:ts|js))`/g)].map(([, file = ""]) => file)),
 ];
 
-/** The numbered steps alone, with the lines that belong to them. */
+/** Only the numbered steps with their lines. */
 const stepsOf = (text: string): string => (text.match(/^(?:\d+\.| {3}).*$/gm) ?? []).join("\n");
 
 const exists = (file: string): boolean => existsSync(file.includes("{") ? path.dirname(file) : file);
@@ -25,7 +25,7 @@ const recipes = [...sectionsOf("CONTRIBUTING.md", "### ")].flatMap(([title, text
   return name === undefined ? [] : [{ name, most: Number(most), files: filesIn(stepsOf(text)) }];
 });
 
-/** The most that each of a maintainer's usual changes may touch. */
+/** Maximum number of files that each usual change may touch. */
 const MOST = {
   "A signature scheme": 3,
   "A retry default": 1,

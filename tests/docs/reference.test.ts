@@ -1,4 +1,4 @@
-/** docs/reference is what the program says of itself. */
+/** docs/reference is equal to the generated pages. */
 import { readFileSync } from "node:fs";
 import { EXITS } from "../../src/cli/shell.ts";
 import { createProgram } from "../../src/cli/program.ts";

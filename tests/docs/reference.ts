@@ -1,4 +1,4 @@
-/** The reference's pages, drawn from what the program says of itself. */
+/** Generates the pages of the reference from the program. */
 import type { Argument, Command, Option } from "commander";
 
 interface OpenApi {
@@ -56,7 +56,7 @@ export const httpPage = (clients: OpenApi, operators: OpenApi): string =>
     "",
   ].join("\n\n");
 
-/** From the text of a scrape. */
+/** The page of the metrics, from the text of a scrape. */
 export const metricsPage = (scrape: string): string => {
   const helps = new Map(
     [...scrape.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name = "", help = ""]) => [name, help]),
@@ -73,7 +73,7 @@ export const metricsPage = (scrape: string): string => {
   ].join("\n\n");
 };
 
-/** From the text of `.env.example`. */
+/** The page of the settings, from the text of `.env.example`. */
 export const settingsPage = (envExample: string): string => {
   const entries = envExample.matchAll(/^# (.*)\n# {3}(.*)\n# (STATIONGATE_\w+)=(.*)$/gm);
   return [
@@ -126,7 +126,7 @@ const commandParts = (command: Command, path: string): readonly string[] => {
 
 type Exits = Readonly<Record<string, { readonly code: number; readonly meaning: string }>>;
 
-/** From the tree of commands and the table of exit codes. */
+/** The page of the command line, from the commands and the table of exit codes. */
 export const cliPage = (program: Command, exits: Exits): string => {
   const [, , ...rest] = commandParts(program, program.name());
   return [

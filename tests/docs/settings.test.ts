@@ -1,4 +1,4 @@
-/** Settings that the pages show are settings that the program takes. */
+/** The program accepts all settings that the pages show. */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -13,7 +13,7 @@ const shown = pages.flatMap(({ file, fences }) =>
     .map(({ line, text }): readonly [string, string] => [`${file}:${line}`, text]),
 );
 
-/** What a page shows alone may lack what stands elsewhere: other files, and secrets of the tokens. */
+/** Faults that an excerpt of a settings file may have: missing files, and missing secrets of tokens. */
 const ELSEWHERE =
   /auth\.(access|refresh)Token\.secret|\/run\/secrets\/|anchor-config\.yaml|schemas\/|cannot be read|path of a file/;
 
@@ -33,6 +33,6 @@ it.each(shown)("%s", (_where, yaml) => {
   expect(faultsOf(yaml)).toEqual([]);
 });
 
-it("tells a setting that there isn't", () => {
+it("reports an unknown setting", () => {
   expect(faultsOf("server: { prot: 1 }\n")).toEqual(["server.prot: is unknown, did you mean port?"]);
 });

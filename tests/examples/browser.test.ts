@@ -1,4 +1,4 @@
-/** The example page, from its own backend, in Chromium. */
+/** The example page with its own backend, in Chromium. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { jest } from "@jest/globals";
@@ -26,7 +26,7 @@ describeBrowser("examples/browser", () => {
     await gateway[Symbol.asyncDispose]();
   });
 
-  it("tells its user that each click is stored", async () => {
+  it("shows that each click is stored", async () => {
     const [line] = (await once(backend.stdout ?? backend, "data")) as [Buffer];
     const page = await browser.newPage();
     await page.goto(line.toString().trim());

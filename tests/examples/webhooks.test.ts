@@ -1,4 +1,4 @@
-/** The examples of webhooks, as a reader runs them: the declared sources, and deliveries signed by openssl. */
+/** Runs the webhook examples: the declared sources, and requests that openssl signs. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
@@ -24,7 +24,7 @@ describeWithTools("examples/webhooks", ["curl", "openssl"], () => {
   };
 
   it.each(["github", "stripe", "slack", "shopify", "standard", "gitlab", "events", "own"])(
-    "%s: a right signature is 202, a wrong one 401 and counted",
+    "%s: a valid signature is answered with 202; an invalid signature with 401, and it is counted",
     async (source) => {
       expect(await send(source)).toBe("202");
       expect(await send(source, "wrong")).toBe("401");

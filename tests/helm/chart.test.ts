@@ -1,4 +1,4 @@
-/** The chart as Helm renders it: valid for Kubernetes, hardened, and its settings file one that the program takes. */
+/** The rendered chart is valid for Kubernetes and hardened, and the program accepts its settings file. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -90,7 +90,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
   );
 
   it.each(SETS)(
-    "%s: every Service and budget leads to pods",
+    "%s: every Service and PodDisruptionBudget selects pods",
     async (set) => {
       const manifests = await render(set);
       const pods = ofKind(manifests, "Deployment").map(({ spec }) => spec.template.metadata.labels);
@@ -103,7 +103,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
   );
 
   it.each(SETS)(
-    "%s: the program takes the settings file",
+    "%s: the program accepts the settings file",
     async (set) => {
       const folder = await mkdtemp(path.join(tmpdir(), "stationgate-chart-"));
       const files = ofKind(await render(set), "ConfigMap")[0]?.data ?? {};
@@ -143,7 +143,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
   );
 
   it(
-    "makes what production asks for, and nothing of it by default",
+    "creates the objects for production only if they are configured",
     async () => {
       const kinds = async (set: string): Promise<ReadonlySet<string>> =>
         new Set((await render(set)).map(({ kind }) => kind));
@@ -160,7 +160,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
   );
 
   it(
-    "makes no Secret beside an existing one",
+    "creates no Secret if an existing Secret is configured",
     async () => {
       expect(ofKind(await render("kafka-tls"), "Secret")).toEqual([]);
       expect(ofKind(await render("minimal"), "Secret")[0]?.data).toHaveProperty("root-connection-token");

@@ -1,4 +1,4 @@
-/** The chart's README, drawn from its values file: each key with its default and the comment that begins with `--`. */
+/** Generates the chart's README from its values file: each key with its default and its comment that begins with `--`. */
 import { isMap, isScalar, parseDocument, type Pair, type YAMLMap } from "yaml";
 
 interface ValueRow {
@@ -32,7 +32,7 @@ const unwrapped = (value: unknown): unknown =>
     ? (value as { toJSON(): unknown }).toJSON()
     : value;
 
-/** Every value of the chart, in the file's order. */
+/** All values of the chart in the order of the file. */
 export const valueRows = (valuesText: string): readonly ValueRow[] => {
   const { contents, commentBefore } = parseDocument(valuesText);
   return isMap(contents) ? rowsOf(contents, [], commentBefore) : [];

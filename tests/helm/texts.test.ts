@@ -1,4 +1,4 @@
-/** Texts and names of the user's values arrive in the cluster as they are, whatever YAML would make of them. */
+/** Texts and names in the user's values reach the cluster unchanged, also those that YAML reads as another type. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -65,7 +65,7 @@ describeWithTools("texts of the values, by Helm", ["helm"], () => {
   };
 
   it(
-    "a file has any name and any content",
+    "a file can have any name and any content",
     async () => {
       const of = await render({ files: TEXTS });
       const { data } = of("ConfigMap");
@@ -82,7 +82,7 @@ describeWithTools("texts of the values, by Helm", ["helm"], () => {
   );
 
   it(
-    "a file does not stand in for the settings file",
+    "a file can't replace the settings file",
     async () => {
       await expect(render({ files: { "stationgate.yaml": "" } })).rejects.toThrow(
         "write its content under config",

@@ -1,4 +1,4 @@
-/** The chart's values: documented, described by their schema, and the README printed from them. */
+/** The chart's values are documented, have a schema, and are listed in the README. */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Ajv } from "ajv";
@@ -24,7 +24,7 @@ const overlay = (under: unknown, over: unknown): unknown =>
 const sets = readdirSync(`${CHART}/ci`);
 
 describe("the chart's values", () => {
-  it("are each explained in a comment", () => {
+  it("each have a comment", () => {
     expect(
       valueRows(valuesText)
         .filter(({ help }) => help === "")
@@ -36,11 +36,11 @@ describe("the chart's values", () => {
     await expectPrinted(`${CHART}/README.md`, chartReadme(valuesText));
   });
 
-  it("come in five checked sets", () => {
+  it("have five checked sets", () => {
     expect(sets).toHaveLength(5);
   });
 
-  it.each(["../values.yaml", ...sets])("%s is what the schema describes", (file) => {
+  it.each(["../values.yaml", ...sets])("%s follows the schema", (file) => {
     const given = overlay(values, parse(readFileSync(path.join(CHART, "ci", file), "utf8")));
     expect([validate(given), validate.errors]).toEqual([true, null]);
   });

@@ -22,13 +22,13 @@ const createTimers = () => {
   return { asked, start, elapse, pending: () => running.size };
 };
 
-describe("a clock", () => {
+describe("createClock", () => {
   it.each([
     ["a second", 1000, [1000]],
     ["the longest timer", LONGEST, [LONGEST]],
     ["30 days", 30 * DAY, [LONGEST, 30 * DAY - LONGEST]],
     ["60 days", 60 * DAY, [LONGEST, LONGEST, 60 * DAY - 2 * LONGEST]],
-  ])("waits %s in timers that Node can hold", (_, ms, parts) => {
+  ])("waits %s with timers that Node supports", (_, ms, parts) => {
     const timers = createTimers();
     let calls = 0;
     createClock(timers.start).after(ms, () => (calls += 1));
@@ -41,7 +41,7 @@ describe("a clock", () => {
     expect(timers.asked).toEqual(parts);
   });
 
-  it("calls a wait off in any of its parts", () => {
+  it("cancels a wait in each of its timers", () => {
     const timers = createTimers();
     let calls = 0;
     const cancel = createClock(timers.start).after(60 * DAY, () => (calls += 1));
@@ -61,7 +61,7 @@ describe("pause", () => {
     await paused;
   });
 
-  it("resolves as soon as the signal is aborted, before or meanwhile", async () => {
+  it("resolves when the signal is aborted, before or during the wait", async () => {
     const clock = createFakeClock();
     const interruption = new AbortController();
     const paused = pause(clock, 30 * DAY, interruption.signal);

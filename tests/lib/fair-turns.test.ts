@@ -2,7 +2,7 @@ import { createFairTurns, type Turn } from "../../src/lib/fair-turns.ts";
 
 type Party = readonly [string, ...string[]];
 
-/** One permit, which is taken; what waits is granted in the order that `order` tells. */
+/** One permit, which is in use. `order` ends its turn and returns the names in the order of their turns. */
 const queueOf = (maxWaiting = 100) => {
   const turns = createFairTurns({ permits: 1, maxWaiting });
   const begun: string[] = [];
@@ -30,13 +30,13 @@ describe("fair turns", () => {
     expect([1, 2, 3].map(() => turns.take(["a"]).isGranted)).toEqual([true, true, false]);
   });
 
-  it("of one party come in their order", async () => {
+  it("of one party begin in the order of their calls", async () => {
     const { take, order } = queueOf();
     for (const name of ["1", "2", "3"]) take(name, "a");
     expect(await order()).toBe("1 2 3");
   });
 
-  it("alternate between parties, at each step of their paths", async () => {
+  it("alternate between parties at each level of the path", async () => {
     const { take, order } = queueOf();
     for (const name of ["m1", "m2", "m3"]) take(name, "strangers", "mallory");
     take("t1", "strangers", "trudy");
@@ -46,7 +46,7 @@ describe("fair turns", () => {
     expect(await order()).toBe("m1 a1 t1 b1 m2 a3 m3 a2");
   });
 
-  it("that were withdrawn are passed over", async () => {
+  it("that were withdrawn are skipped", async () => {
     const { take, order, refused } = queueOf();
     take("1", "a");
     const second = take("2", "a");
@@ -57,7 +57,7 @@ describe("fair turns", () => {
     second.withdraw();
   });
 
-  it("above the limit of a lane the party with the most loses its newest", async () => {
+  it("above the limit of a queue: the newest turn of the largest party is refused", async () => {
     const { take, order, refused } = queueOf(3);
     for (const name of ["m1", "m2", "m3"]) take(name, "strangers", "mallory");
     take("t1", "strangers", "trudy");
@@ -67,7 +67,7 @@ describe("fair turns", () => {
     expect(refused).toEqual(["m3", "m4"]);
   });
 
-  it("above the limit with many parties the newcomer is refused", async () => {
+  it("above the limit with parties of equal size: the newest turn is refused", async () => {
     const { take, order, refused } = queueOf(2);
     for (const name of ["a", "b", "c"]) take(name, "strangers", name);
     expect(await order()).toBe("a b");

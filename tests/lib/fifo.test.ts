@@ -7,7 +7,7 @@ setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
 describe("createFifo", () => {
-  it("gives back what it got, in the order it got it", () => {
+  it("returns the items in their order", () => {
     const fifo = createFifo<number>();
     for (let item = 0; item < 5000; item += 1) fifo.push(item);
     const out = Array.from({ length: 5000 }, () => fifo.shift());
@@ -17,7 +17,7 @@ describe("createFifo", () => {
     expect(fifo.size).toBe(0);
   });
 
-  it("lets go of what it gave back", async () => {
+  it("keeps no reference to a returned item", async () => {
     const fifo = createFifo<object>();
     fifo.push({});
     fifo.push({});
@@ -30,7 +30,7 @@ describe("createFifo", () => {
     expect(fifo.size).toBe(1);
   });
 
-  it("behaves as an array does", () => {
+  it("behaves like an array", () => {
     fc.assert(
       fc.property(fc.array(fc.option(fc.integer())), (steps) => {
         const fifo = createFifo<number>();

@@ -25,7 +25,7 @@ const parses = (text: string): boolean => {
 };
 
 describe("createJsonChecker", () => {
-  it("agrees with JSON.parse on any short text of JSON's own characters", () => {
+  it("agrees with JSON.parse on short texts of JSON characters", () => {
     const characters = fc.constantFrom(...Array.from('{}[]:,"\\ \n0123.eE+-truefalsn\u0001ax/uA\u00e9'));
     const text = fc.array(characters, { maxLength: 12 }).map((all) => all.join(""));
     fc.assert(
@@ -37,7 +37,7 @@ describe("createJsonChecker", () => {
     );
   });
 
-  it("accepts what JSON.stringify writes, cut anywhere", () => {
+  it("accepts the output of JSON.stringify in chunks of any size", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.nat(2), fc.integer({ min: 1, max: 9 }), (value, indent, chunkBytes) => {
         expect(accepts(JSON.stringify(value, null, indent), chunkBytes)).toBe(true);
@@ -70,7 +70,7 @@ describe("createJsonChecker", () => {
     expect(accepts(text)).toBe(parses(text));
   });
 
-  it("says where a text ends and where it breaks", () => {
+  it("returns the offset of the end or of the first wrong byte", () => {
     const checker = createJsonChecker();
     expect(checker.read(Buffer.from(' {"a":[1]} {}'), 0)).toBe(10);
     expect(checker.state).toBe("complete");
@@ -79,7 +79,7 @@ describe("createJsonChecker", () => {
     expect(checker.state).toBe("wrong");
   });
 
-  it("knows how deep a text is nested, however deep", () => {
+  it("reports the nesting depth of a text", () => {
     const checker = createJsonChecker();
     checker.read(Buffer.from(`${"[".repeat(100_000)}${"]".repeat(100_000)}`), 0);
     expect([checker.state, checker.deepest]).toEqual(["complete", 100_000]);

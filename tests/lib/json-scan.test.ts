@@ -8,8 +8,8 @@ const sourcesOf = (json: string, ...names: string[]): (string | undefined)[] => 
   return spans.map((span) => span && bytes.toString("utf8", span.at, span.end));
 };
 
-describe("the sources of an object's members", () => {
-  it("are the text between colon and comma, as it was written", () => {
+describe("membersOf", () => {
+  it("returns the source text between colon and comma", () => {
     const json = '{ "a" : 1.50 , "b":{"c":[1,{"a":2}], "d":"}, \\"a\\": {"},"e" : 12345678901234567890}';
 
     expect(sourcesOf(json, "e", "b", "a", "c")).toStrictEqual([
@@ -20,13 +20,13 @@ describe("the sources of an object's members", () => {
     ]);
   });
 
-  it("are those of the last one where a name is repeated, under its name without escapes", () => {
+  it("returns the last member of a repeated name, and decodes escapes in names", () => {
     expect(sourcesOf('{"\\u0061":1,"a":2}', "a")).toStrictEqual(["2"]);
     expect(sourcesOf('{"a":1,"\\u0061":2}', "a")).toStrictEqual(["2"]);
     expect(sourcesOf(" {} ", "a")).toStrictEqual([undefined]);
   });
 
-  it("parse to what the members parse to", () => {
+  it("returns texts that parse to the values of the members", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(0, 2), (object, indent) => {
         const parsed = Object.entries(JSON.parse(JSON.stringify(object)) as object);
@@ -39,7 +39,7 @@ describe("the sources of an object's members", () => {
     );
   });
 
-  it("of a long string with escapes are found without running out of stack", () => {
+  it("reads a long string with escapes without a stack overflow", () => {
     const value = JSON.stringify('\\"\n'.repeat(500_000));
 
     expect(sourcesOf(`{"a":${value}}`, "a")[0]).toHaveLength(value.length);

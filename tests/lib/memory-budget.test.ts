@@ -1,7 +1,7 @@
 import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 
-describe("a memory budget", () => {
-  it("gives all of what is asked for, or nothing", () => {
+describe("createMemoryBudget", () => {
+  it("takes all of the requested bytes, or none", () => {
     const budget = createMemoryBudget(100);
     expect(budget.tryTake(60)).toBe(true);
     expect(budget.tryTake(41)).toBe(false);
@@ -11,7 +11,7 @@ describe("a memory budget", () => {
     expect(budget.usedBytes).toBe(0);
   });
 
-  it("counts the bytes of a part in the whole, and bounds the part by itself", () => {
+  it("counts the bytes of a part in the whole, and limits the part too", () => {
     const whole = createMemoryBudget(100);
     const part = whole.part(50);
     expect(part.tryTake(50)).toBe(true);
@@ -23,7 +23,7 @@ describe("a memory budget", () => {
     expect(part.tryTake(10)).toBe(true);
   });
 
-  it("takes nothing from a part that the whole has no bytes for", () => {
+  it("refuses bytes of a part if the whole is used up", () => {
     const whole = createMemoryBudget(100);
     const part = whole.part(50);
     whole.tryTake(80);

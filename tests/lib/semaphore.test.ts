@@ -14,7 +14,7 @@ const turnstile = () => {
 };
 
 describe("semaphore", () => {
-  it("lets in as many as it has permits, and the others in turn", async () => {
+  it("runs as many tasks as it has permits, and the other tasks in order", async () => {
     const { task, exits, most } = turnstile();
     const semaphore = createSemaphore({ permits: 2, maxWaiting: 10 });
     const runs = [1, 2, 3, 4, 5].map(
@@ -28,7 +28,7 @@ describe("semaphore", () => {
     expect(most()).toBe(2);
   });
 
-  it("turns away whoever would wait beyond the limit", async () => {
+  it("refuses a task if too many tasks wait", async () => {
     const { task, exits } = turnstile();
     const semaphore = createSemaphore({ permits: 1, maxWaiting: 1 });
     const runs = [semaphore.tryRun(task), semaphore.tryRun(task)];
@@ -41,7 +41,7 @@ describe("semaphore", () => {
     expect(semaphore.tryRun(() => Promise.resolve(7))).toBeInstanceOf(Promise);
   });
 
-  it("gives the permit back when a task fails", async () => {
+  it("frees the permit of a failed task", async () => {
     const semaphore = createSemaphore({ permits: 1, maxWaiting: 0 });
     await expect(semaphore.tryRun(() => Promise.reject(new RangeError("no")))).rejects.toThrow("no");
     await expect(semaphore.tryRun(() => Promise.resolve("in"))).resolves.toBe("in");

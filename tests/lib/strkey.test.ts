@@ -5,8 +5,8 @@ import { SEED, VECTORS } from "../delivery/event-service/vectors.ts";
 
 const { seed, account } = VECTORS.stellarSignature;
 
-describe("strkeys", () => {
-  it("hold a seed and the account that belongs to it", () => {
+describe("decodeStrkey", () => {
+  it("decodes a seed and its account", () => {
     const spki = createPublicKey(createPrivateKey(signingKey(SEED).export({ format: "pem", type: "pkcs8" })));
 
     expect(SEED).toHaveLength(32);
@@ -22,7 +22,7 @@ describe("strkeys", () => {
     ["a letter short", seed.slice(0, -1)],
     ["lower case", seed.toLowerCase()],
     ["nothing", ""],
-  ])("that are damaged are none: %s", (_, text) => {
+  ])("refuses a damaged strkey: %s", (_, text) => {
     expect(decodeStrkey("seed", text)).toBeUndefined();
   });
 });

@@ -5,7 +5,7 @@ const started = (check: () => Promise<void>, cacheMs = 1000) => {
   return { time, health: createHealth({ check, cacheMs, now: () => time.now }) };
 };
 
-it("is ready while the check resolves, and asks once for all who ask within the cache's time", async () => {
+it("is ready while the check resolves, and checks once within the cache time", async () => {
   let checks = 0;
   const { time, health } = started(() => {
     checks += 1;
@@ -20,7 +20,7 @@ it("is ready while the check resolves, and asks once for all who ask within the 
   expect(checks).toBe(2);
 });
 
-it("passes the check's failure on, and recovers", async () => {
+it("rejects with the failure of the check, and recovers", async () => {
   const away = new TypeError("away");
   let failing = true;
   const { health } = started(() => (failing ? Promise.reject(away) : Promise.resolve()), 0);
@@ -29,7 +29,7 @@ it("passes the check's failure on, and recovers", async () => {
   await expect(health.ready()).resolves.toBeUndefined();
 });
 
-it("is never ready again once it is going down", async () => {
+it("is not ready after shutDown", async () => {
   const { health } = started(() => Promise.resolve());
   await health.ready();
   health.shutDown();

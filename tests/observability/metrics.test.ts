@@ -10,7 +10,7 @@ it("counts events by station and outcome", async () => {
   expect(text).toContain('stationgate_events_total{station="orders",outcome="refused"} 1');
 });
 
-it("bounds the number of stations that are labels", async () => {
+it("limits the number of station labels", async () => {
   const metrics = createMetrics();
   for (let n = 0; n < 1100; n++) metrics.eventsEnded(`s${n}`, "stored", 1);
   metrics.eventsEnded("s0", "stored", 1);
@@ -20,7 +20,7 @@ it("bounds the number of stations that are labels", async () => {
   expect(text).toContain('stationgate_events_total{station="other",outcome="stored"} 100');
 });
 
-it("observes appends, and reads the buffer when it is asked", async () => {
+it("observes appends, and reads the buffered bytes at each scrape", async () => {
   const metrics = createMetrics();
   let buffered = 0;
   metrics.bufferedBytesFrom(() => buffered);
@@ -32,13 +32,13 @@ it("observes appends, and reads the buffer when it is asked", async () => {
   expect(text).toContain("stationgate_buffered_bytes 77");
 });
 
-it("reads the memory that clients hold when it is asked", async () => {
+it("reads the client memory at each scrape", async () => {
   const metrics = createMetrics();
   metrics.clientMemoryFrom(() => 4096);
   expect(await metrics.text()).toContain("stationgate_client_memory_bytes 4096");
 });
 
-it("counts refusals of credentials and webhooks, and observes requests", async () => {
+it("counts refused credentials and webhooks, and observes requests", async () => {
   const metrics = createMetrics();
   metrics.authFailed("invalid token");
   metrics.webhookRefused("github");
@@ -50,7 +50,7 @@ it("counts refusals of credentials and webhooks, and observes requests", async (
   expect(text).toContain('stationgate_http_request_seconds_bucket{le="0.025",route="/r"} 1');
 });
 
-it("has the process's own metrics, and doesn't share them with another registry", async () => {
+it("has the metrics of the process, separate from another registry", async () => {
   const [one, two] = [createMetrics(), createMetrics()];
   one.authFailed("x");
   expect(await two.text()).not.toContain('reason="x"');

@@ -1,4 +1,4 @@
-/** A real Chromium for tests, and what they serve it. */
+/** A real Chromium for tests, and the SDK script for its pages. */
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { build } from "esbuild";
@@ -6,7 +6,7 @@ import { chromium, type Browser } from "playwright-core";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** Nothing that would ask the network for anything but our own ports. */
+/** Flags that turn off all requests of Chromium itself. */
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -20,7 +20,7 @@ const FLAGS = [
 
 const howTo = "install Chromium (apt-get install chromium), or set CHROMIUM to its path";
 
-/** `describe` where there is a Chromium; elsewhere the tests are skipped, loudly, or fail where they are required. */
+/** `describe` for tests that need Chromium. Without it they are skipped with a message, or fail if they are required. */
 export const describeBrowser = (name: string, tests: () => void): void => {
   if (existsSync(EXECUTABLE)) {
     describe(name, tests);
@@ -39,7 +39,7 @@ export const describeBrowser = (name: string, tests: () => void): void => {
 export const launchBrowser = (): Promise<Browser> =>
   chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
 
-/** The SDK's file for a script tag, from its source. */
+/** The SDK as a script for a script tag, built from its source. */
 export const sdkScript = async (): Promise<string> => {
   const built = await build({
     entryPoints: [path.resolve("sdk/src/index.ts")],

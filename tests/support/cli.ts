@@ -1,4 +1,4 @@
-/** `stationgate …` as a child process, as its user starts it. */
+/** Runs `stationgate …` as a child process. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -20,15 +20,15 @@ export interface Ended {
 export interface RunningCli {
   readonly child: ChildProcessWithoutNullStreams;
   readonly ended: Promise<Ended>;
-  /** Resolves when this has been written to stderr. */
+  /** Resolves when stderr contains this text. */
   readonly said: (words: string) => Promise<void>;
-  /** Resolves when so many lines have been written to stdout. */
+  /** Resolves when stdout has this number of lines. */
   readonly printed: (count: number) => Promise<void>;
 }
 
 export type CliEnvironment = Readonly<Record<string, string>>;
 
-/** What makes a command talk to this gateway as its root account and its operator. */
+/** The environment for commands that call this gateway as the account `root` and as operator. */
 export const environmentFor = (gateway: Gateway): CliEnvironment => ({
   STATIONGATE_URL: gateway.url,
   STATIONGATE_ADMIN_URL: gateway.adminUrl,
@@ -37,7 +37,7 @@ export const environmentFor = (gateway: Gateway): CliEnvironment => ({
   STATIONGATE_CONNECTION_TOKEN: ROOT.connection_token,
 });
 
-/** Everything that the stream has brought, and waiting for it to be enough. */
+/** Collects the text of a stream, and waits for a part of it. */
 const listen = (child: ChildProcessWithoutNullStreams, stream: Readable) => {
   let heard = "";
   stream.on("data", (chunk: Buffer) => {
@@ -61,7 +61,7 @@ export const startCli = (args: readonly string[], env: CliEnvironment = {}, cwd 
     cwd,
     env: { PATH: process.env["PATH"] ?? "", ...env },
   });
-  // A command that ends without reading its input is no fault of the test.
+  // A command can end without reading its input.
   child.stdin.on("error", () => undefined);
   const stderrUntil = listen(child, child.stderr);
   const stdoutUntil = listen(child, child.stdout);
@@ -85,7 +85,7 @@ export const runCli = (args: readonly string[], env?: CliEnvironment, input = ""
 
 export const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
 
-/** A directory for what commands read, with a function that writes a file into it and returns its path. */
+/** A directory for the input of commands. `write` writes a file into it and returns its path. */
 export interface CliDirectory {
   readonly directory: string;
   readonly file: (name: string, content: string) => Promise<string>;
@@ -106,7 +106,7 @@ export const makeCliDirectory = async (): Promise<CliDirectory> => {
   };
 };
 
-/** The same beside a gateway, and what makes commands talk to that. */
+/** A directory as above, a gateway, and the environment for commands that call the gateway. */
 export interface CliGateway extends CliDirectory {
   readonly gateway: Gateway;
   readonly env: CliEnvironment;

@@ -1,4 +1,4 @@
-/** `/connectors` and producing, as an operator and a client of the real program use them. */
+/** Calls of an operator (`/connectors`) and of a producer to the real program. */
 import type { HttpSink } from "./http-sink.ts";
 import { ADMIN_TOKEN, signIn, type Gateway } from "./gateway.ts";
 
@@ -11,7 +11,7 @@ export interface Delivered {
   readonly body: string;
 }
 
-/** What the sink has received, by the record each request was for. */
+/** The requests of the sink, each with the record that it delivers. */
 export const delivered = (sink: HttpSink): readonly Delivered[] =>
   sink.requests.map(({ at, headers, body }) => {
     const [, partition, offset] = /partition=(\d+)\|offset=(\d+)/.exec(String(headers["x-b3-info"])) ?? [];
@@ -50,7 +50,7 @@ export const createConnector = (
     config: { topics: topic, "callback.request.url": sink.url, "callback.request.method": "POST", ...config },
   });
 
-/** Stores the events, in their order, in one request. */
+/** Stores the events in order with one request. */
 export const produceBatch = async (
   gateway: Gateway,
   station: string,
@@ -65,7 +65,7 @@ export const produceBatch = async (
   if (answer.status !== 200) throw new Error(`produce was answered ${answer.status}: ${await answer.text()}`);
 };
 
-/** Settings with which this test's endpoints on loopback may be called, and each event's `key` is its record's. */
+/** Settings that allow endpoints on loopback, and take the record's key from the event's `key`. */
 export const deliverySettings = (station: string, partitions: number): Record<string, unknown> => ({
   delivery: { allowTargets: ["127.0.0.0/8"] },
   stations: [{ name: station, partitions, key: "/key" }],

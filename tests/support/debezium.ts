@@ -1,7 +1,7 @@
 /**
- * Debezium Server's HTTP sink with JWT authentication, as it speaks on the wire: Java's HTTP client (one connection, an
- * offer of h2c on each request), a sign-in before the first event, a refresh after nine tenths of the token's lifetime,
- * one event at a time, and retries of that event alone.
+ * The requests of Debezium Server's HTTP sink with JWT authentication: one connection of Java's HTTP client with an offer
+ * of h2c on each request, a sign-in before the first event, a refresh after nine tenths of the token's lifetime, one event
+ * at a time, and retries of a single event.
  */
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,7 +11,7 @@ export interface ChangeEvent {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What was asked and how it ended: a status, or the code of a broken connection. */
+/** A request and its outcome: a status, or the error code of a broken connection. */
 export interface Exchange {
   readonly path: string;
   readonly outcome: number | string;
@@ -19,7 +19,10 @@ export interface Exchange {
 
 export interface DebeziumSink {
   readonly exchanges: readonly Exchange[];
-  /** Resolves once the event is taken. Rejects where the engine of Debezium stops, and its supervisor starts it again. */
+  /**
+   * Resolves when the event is accepted. Rejects if the engine of Debezium would stop, to be restarted by its
+   * supervisor.
+   */
   send(event: ChangeEvent): Promise<void>;
   close(): void;
 }
@@ -46,11 +49,11 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 
 interface DebeziumOptions {
   readonly properties: Readonly<Record<string, string>>;
-  /** Where refreshes go: newer versions ask `auth/refreshToken`, 2.7 and 3.0 ask `auth/authenticate`. */
+  /** The path for refreshes: `auth/refreshToken` in newer versions, `auth/authenticate` in 2.7 and 3.0. */
   readonly refreshPath?: string;
   /** The sink's clock, in milliseconds. */
   readonly now: () => number;
-  /** Is told of each exchange when it has ended. */
+  /** Called at the end of each exchange. */
   readonly heard?: (exchange: Exchange) => void;
 }
 
@@ -125,7 +128,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Java's client offers h2c with each request that isn't encrypted. */
+/** Java's client offers h2c on each unencrypted request. */
 const JAVA = {
   Connection: "Upgrade, HTTP2-Settings",
   "HTTP2-Settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",

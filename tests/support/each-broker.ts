@@ -1,4 +1,4 @@
-/** The end-to-end suites run twice: on the embedded log, and on a real Kafka read back with kafkajs. */
+/** Runs an end-to-end suite twice: on the embedded log, and on a real Kafka, whose topics kafkajs reads. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { describeKafka, uniqueName } from "./kafka/describe.ts";
@@ -9,7 +9,7 @@ export interface StoredEvent {
   readonly offset: string;
   readonly key: string | null;
   readonly value: Buffer;
-  /** Repeated names are joined by a comma. */
+  /** The values of a repeated name are joined by commas. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -17,7 +17,7 @@ export interface BrokerUnderTest {
   readonly kind: "embedded" | "kafka";
   /** The `broker` part of the gateway's settings. */
   settings(): Record<string, unknown>;
-  /** Every event of the station, as stored; the station's topic has the station's name. */
+  /** All stored events of the station. The topic has the name of the station. */
   readAll(gateway: Gateway, station: string): Promise<readonly StoredEvent[]>;
 }
 
@@ -46,7 +46,7 @@ const consumeBatch = async (
   return (await answer.json()) as ConsumedMessage[];
 };
 
-/** The embedded log is read as a user would: through the gateway, until nothing more comes. */
+/** Reads the embedded log through the gateway, until a batch is empty. */
 const readEmbedded = async (gateway: Gateway, station: string): Promise<readonly StoredEvent[]> => {
   const token = await signIn(gateway);
   const group = uniqueName("reader");
@@ -65,14 +65,14 @@ const readEmbedded = async (gateway: Gateway, station: string): Promise<readonly
 const headersOf = (headers: object | undefined): Record<string, string> =>
   Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, String(value)]));
 
-/** Again, while a topic that has just been made has no leader yet that knows of it. */
+/** Repeats the task while a new topic has no leader yet. */
 const led = async <T>(ask: () => Promise<T>, tries = 20): Promise<T> =>
   ask().catch((error: unknown) => {
     if (tries === 0 || !String(error).includes("not the leader")) throw error;
     return sleep(100).then(() => led(ask, tries - 1));
   });
 
-/** Reads a Kafka topic from its beginning to the end that it has now. */
+/** Reads a Kafka topic from its beginning to its current end. */
 export const readTopic = async (
   brokers: readonly string[],
   topic: string,
@@ -123,7 +123,7 @@ interface EachMessage {
   };
 }
 
-/** The same suite on both brokers; one that has connectors goes `describeKafkaApart`. */
+/** Runs the suite on both brokers. A suite with connectors uses `describeKafkaApart`. */
 export const describeOnEachBroker = (
   name: string,
   suite: (broker: BrokerUnderTest) => void,

@@ -1,4 +1,4 @@
-/** A clock that stands still until it is told to go on. */
+/** A clock that only `advance` moves. */
 import type { Clock } from "../../src/lib/clock.ts";
 
 interface Timer {
@@ -8,9 +8,9 @@ interface Timer {
 }
 
 export interface FakeClock extends Clock {
-  /** Goes on by so much, and calls what falls due in between at its own time. */
+  /** Advances the clock, and calls each due action at its own time. */
   advance(ms: number): void;
-  /** Resolves when a wait of exactly so long is pending. */
+  /** Resolves when a wait of exactly this length is pending. */
   pending(ms: number): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The real program as a child process: started with settings of its own, on free ports, in a directory of its own. */
+/** The real program as a child process with its own settings, ports and directory. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,15 +15,15 @@ export interface Gateway {
   readonly adminUrl: string;
   readonly pid: number;
   readonly directory: string;
-  /** Everything printed so far, on both streams. */
+  /** The output so far, of both streams. */
   output(): string;
-  /** Nobody reads its standard output any more. */
+  /** Stops reading its standard output. */
   pauseOutput(): void;
   /** Sends the signal and resolves with the exit code (null: ended by the signal). */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** Starts the same program again on the same directory and ports. */
   restart(): Promise<Gateway>;
-  /** Ends it if it still runs and removes its directory. */
+  /** Ends the program if it runs, and removes its directory. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -31,13 +31,13 @@ export interface GatewayOptions {
   /** Merged over the test's defaults, one level deep. */
   readonly settings?: Record<string, unknown>;
   readonly env?: Record<string, string>;
-  /** Options of node's own, such as `--max-old-space-size=320`. */
+  /** Options of node, such as `--max-old-space-size=320`. */
   readonly nodeFlags?: readonly string[];
   readonly directory?: string;
   readonly stdout?: StandardOutput;
 }
 
-/** Where the program's lines go instead of a pipe of node's, and where they arrive. */
+/** A destination of the program's output other than a pipe of node, and its text. */
 export interface StandardOutput {
   readonly fd: number;
   readonly arriving: Readable;
@@ -65,7 +65,7 @@ const defaults = (): Record<string, unknown> => ({
   autoCreateStations: true,
 });
 
-/** The ports that the program says it listens on, in its own log lines. */
+/** The ports of both listeners, from the log lines of the program. */
 const listening = (output: string): { public: number; admin: number } | undefined => {
   const port = (listener: string): number | undefined => {
     const line = output.split("\n").find((text) => text.includes(`"listener":"${listener}"`));
@@ -93,7 +93,7 @@ const untilListening = (
     });
   });
 
-/** Writes the settings and starts `dist/main.js`; resolves once both listeners are bound. */
+/** Writes the settings and starts `dist/main.js`. Resolves when both listeners are bound. */
 export const startGateway = async (options: GatewayOptions = {}): Promise<Gateway> => {
   const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), "stationgate-")));
   const config = path.join(directory, "stationgate.yaml");
@@ -159,7 +159,7 @@ const launch = async (start: Launch): Promise<Gateway> => {
   };
 };
 
-/** Signs the test's root account in. */
+/** Signs in the account `root` of the test settings. */
 export const signIn = async (gateway: Gateway, credentials: object = ROOT): Promise<string> => {
   const answer = await fetch(`${gateway.url}/auth/authenticate`, {
     method: "POST",

@@ -1,18 +1,18 @@
-/** What other clients feel while a gateway works on something: how late `/healthz` answers, and how its memory grows. */
+/** Measures how long `/healthz` takes to answer and how the memory grows while a gateway has work. */
 import { readFileSync } from "node:fs";
 import { Agent } from "undici";
 
 export interface Strain {
   /** Longest time that `/healthz` took to answer, in milliseconds. Infinity: the gateway did not answer. */
   readonly delayMs: number;
-  /** Largest growth of the process's resident memory since the beginning, in MiB. */
+  /** Largest growth of the resident memory since the start, in MiB. */
   readonly memoryMiB: number;
-  /** CPU time of the process since the beginning, in milliseconds. */
+  /** CPU time of the process since the start, in milliseconds. */
   readonly cpuMs: number;
 }
 
 export interface StrainWatch {
-  /** Resolves once another answer has come, then ends the watch. */
+  /** Waits for one more answer, and then ends the measurement. */
   stop(): Promise<Strain>;
 }
 
@@ -21,24 +21,24 @@ interface Watched {
   readonly pid: number;
 }
 
-/** Between two probes, in milliseconds. */
+/** Milliseconds between two probes. */
 const INTERVAL = 10;
 
-/** Of the system's clock that counts CPU time. */
+/** Milliseconds per tick of the CPU time in `/proc`. */
 const TICK_MS = 10;
 
 /** Resident memory of a process in MiB. */
 const residentMiB = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
-/** CPU time that a process has used, in milliseconds; steps of 10. */
+/** CPU time of a process in milliseconds, in steps of 10. */
 export const cpuMs = (pid: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 };
 
-/** Resolves after the first answer: what comes before it is not counted. */
+/** Resolves after the first answer. The measurement starts then. */
 export const watchStrain = async ({ url, pid }: Watched): Promise<StrainWatch> => {
   const agent = new Agent({ connections: 1, headersTimeout: 120_000 });
   const probe = async (): Promise<number> => {

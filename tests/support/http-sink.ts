@@ -1,4 +1,4 @@
-/** A scripted HTTP endpoint on loopback that remembers each request with its time. */
+/** A scripted HTTP endpoint on loopback that records each request with its time. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,7 +10,7 @@ interface SinkRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
-  /** Port of the client's end of the connection. */
+  /** The client's port of the connection. */
   readonly from: number;
 }
 
@@ -21,7 +21,7 @@ export type SinkAnswer =
       readonly headers?: Readonly<Record<string, string>>;
       readonly delayMs?: number;
     }
-  /** Reads the request, then breaks the connection; or never answers. */
+  /** Breaks the connection after reading the request, or never answers. */
   | "drop"
   | "hang";
 
@@ -34,7 +34,7 @@ export interface HttpSink {
   readonly requests: readonly SinkRequest[];
   readonly bodies: readonly string[];
   answer(script: SinkScript): void;
-  /** Resolves when so many requests have come. */
+  /** Resolves when this number of requests has arrived. */
   received(count: number): Promise<void>;
   until(condition: (requests: readonly SinkRequest[]) => boolean): Promise<void>;
   close(): Promise<void>;

@@ -1,21 +1,21 @@
-/** Clients that produce until they are told to stop, and remember what each answer promised. */
+/** Clients that produce until they are stopped, and record the outcome of each request. */
 import { Agent } from "undici";
 
 export interface LoadReport {
-  /** Ids whose answer was 200: the gateway has promised that they are stored. */
+  /** Ids with the answer 200: the gateway acknowledged them as stored. */
   readonly acknowledged: readonly string[];
-  /** How often each other status was answered. */
+  /** Number of answers by other status. */
   readonly statuses: ReadonlyMap<number, number>;
-  /** Requests that ended without an answer, by error code. */
+  /** Number of requests without an answer, by error code. */
   readonly broken: ReadonlyMap<string, number>;
-  /** Longest time that one request waited for its answer, in milliseconds. */
+  /** Maximum time between a request and its answer, in milliseconds. */
   readonly slowest: number;
 }
 
 export interface Load {
-  /** Resolves once so many events were acknowledged since the start. */
+  /** Resolves when this number of events has been acknowledged since the start. */
   acknowledged(count: number): Promise<void>;
-  /** Lets requests under way finish, then reports. */
+  /** Waits for the requests in flight, and returns the report. */
   stop(): Promise<LoadReport>;
 }
 
@@ -24,7 +24,7 @@ interface LoadOptions {
   readonly token: string;
   readonly station: string;
   readonly clients: number;
-  /** Keep going when a request breaks or is refused, after a breath; default: a broken connection ends its client. */
+  /** true: a client continues after a failed or refused request. Default: a broken connection ends its client. */
   readonly persistent?: boolean;
 }
 
@@ -39,7 +39,7 @@ const count = <K>(map: Map<K, number>, key: K): void => void map.set(key, (map.g
 
 const breath = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
 
-/** Starts the clients; each sends its next event when the last one was answered. */
+/** Starts the clients. Each client sends its next event after the answer to the previous event. */
 export const startLoad = (options: LoadOptions): Load => {
   const agent = new Agent({ connections: options.clients, pipelining: 1 });
   const counts: Counts = { acknowledged: [], statuses: new Map(), broken: new Map(), slowest: 0 };

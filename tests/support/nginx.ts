@@ -1,4 +1,4 @@
-/** nginx with the configuration that is shipped, in front of gateways of the test. */
+/** nginx with the shipped configuration, in front of the gateways of a test. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { freePort } from "./free-port.ts";
 
 export interface Nginx {
   readonly url: string;
-  /** What it has to complain about. */
+  /** The text of the error log. */
   errors(): Promise<string>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -27,7 +27,7 @@ const accepts = (port: number): Promise<boolean> =>
     });
   });
 
-/** `deploy/nginx.conf` with these gateways (host:port) and this folder in the place of its own. */
+/** `deploy/nginx.conf` with these gateways (host:port) and this folder. */
 const configurationFor = async (
   gateways: readonly string[],
   port: number,

@@ -1,6 +1,6 @@
 /**
- * In CI a test of real processes, browsers and Kafkas that fails is run once more, and its first failure is printed: two
- * cores are shared by all of them. What runs in jest's own process gets no second try, and nothing does elsewhere.
+ * In CI a failed test with real processes, browsers or Kafka is repeated once, and its first failure is printed, because
+ * all of them share two cores. Tests inside jest's process are not repeated, and outside CI no test is.
  */
 import { expect, jest } from "@jest/globals";
 

@@ -1,10 +1,10 @@
-/** nginx in front of a gateway, passing both ways on as they come. */
+/** nginx in front of a gateway, without buffering of requests. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { freePort } from "./free-port.ts";
 
 export interface Nginx {
   readonly url: string;
@@ -36,7 +36,7 @@ http {
 }
 `;
 
-/** Resolves once it answers. Its answers aren't buffered because the gateway says so, not by this configuration. */
+/** Resolves when nginx answers. A header of the gateway turns off the buffering of answers, not this configuration. */
 export const startNginx = async (upstream: string): Promise<Nginx> => {
   const folder = await mkdtemp(path.join(tmpdir(), "stationgate-nginx-"));
   const port = await freePort();
@@ -63,12 +63,3 @@ const answers = (url: string): Promise<boolean> =>
     (answer) => answer.ok,
     () => false,
   );
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-};

@@ -1,9 +1,9 @@
-/** Files of the repository that are printed from its sources. A test keeps each equal; `npm run print` writes them. */
+/** Files of the repository that are generated from its sources. `npm run print` writes them, and a test compares them. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { format, resolveConfig } from "prettier";
 
-/** Compares the file with what it should say, formatted, or makes it say so when `PRINT=1`. */
+/** Compares the file with the formatted text, or writes the text if `PRINT=1`. */
 export const expectPrinted = async (file: string, printed: string): Promise<void> => {
   const text = await format(printed, { ...(await resolveConfig(file)), filepath: file });
   if (process.env["PRINT"] === "1") {

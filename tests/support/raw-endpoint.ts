@@ -1,9 +1,9 @@
-/** An endpoint on loopback that writes its answers byte for byte, and breaks its connections as it likes. */
+/** An endpoint on loopback that writes the bytes of its answers as the test gives them, and can break connections. */
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 
 export interface RawRequest {
-  /** Counts all requests from 0, and those of their connection. */
+  /** Indexes from 0: of the request among all requests, and among the requests of its connection. */
   readonly index: number;
   readonly onConnection: number;
   readonly text: string;
@@ -19,7 +19,7 @@ export interface RawEndpoint {
 
 export const HTTP_DONE = 'HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n{"retry":false}';
 
-/** Where the first request of the text ends; undefined: it isn't whole yet. */
+/** The end offset of the first request in the text; undefined: the request is incomplete. */
 const requestEnd = (text: string): number | undefined => {
   const head = text.indexOf("\r\n\r\n");
   if (head === -1) return undefined;
@@ -28,7 +28,7 @@ const requestEnd = (text: string): number | undefined => {
   return text.length < end ? undefined : end;
 };
 
-/** `answer` is called once a request has been read. */
+/** Calls `answer` when a request has been read. */
 export const startRawEndpoint = async (
   answer: (socket: Socket, request: RawRequest) => void,
 ): Promise<RawEndpoint> => {

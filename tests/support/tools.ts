@@ -1,4 +1,4 @@
-/** `describe` for tests that need a program of the machine: they run where it is installed, and say so where not. */
+/** `describe` for tests that need installed programs. Without them they are skipped with a message. */
 import { execFileSync } from "node:child_process";
 
 const isInstalled = (program: string): boolean => {
@@ -10,7 +10,7 @@ const isInstalled = (program: string): boolean => {
   }
 };
 
-/** CI sets `TOOL_TESTS=required`: there a missing program is a failure. */
+/** CI sets `TOOL_TESTS=required`: then the tests fail if a program is missing. */
 const isRequired = process.env["TOOL_TESTS"] === "required";
 
 export const describeWithTools = (name: string, programs: readonly string[], body: () => void): void => {

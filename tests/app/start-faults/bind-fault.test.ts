@@ -36,7 +36,7 @@ const failureOf = (port: number, host: string): Promise<unknown> =>
   );
 
 describe("bindFault", () => {
-  it("names the listener whose port another process has", async () => {
+  it("names the setting of a port that another process uses", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;
@@ -50,7 +50,7 @@ describe("bindFault", () => {
     }
   });
 
-  it("names the host that this machine hasn't got", async () => {
+  it("names the setting of a host that this machine does not have", async () => {
     // TEST-NET-1 (RFC 5737): nobody's address.
     const error = await failureOf(0, "192.0.2.1");
     expect(bindFault(error, settingsWith({ host: "192.0.2.1" }, {}))).toMatchObject({
@@ -61,7 +61,7 @@ describe("bindFault", () => {
     });
   });
 
-  it("leaves other errors alone", () => {
+  it("returns other errors unchanged", () => {
     const error = new GatewayError("INTERNAL");
     expect(bindFault(error, settingsWith({}, {}))).toBe(error);
   });

@@ -10,21 +10,21 @@ const errorOf = (task: () => unknown): unknown => {
   }
 };
 
-describe("why a start failed", () => {
-  it("names what the system refuses", () => {
+describe("startFault", () => {
+  it("reports an error of the operating system", () => {
     const fault = errorOf(() => {
       mkdirSync("/dev/null/data");
     });
     expect(startFault(fault)?.message).toMatch(/^The start failed: ENOTDIR: .*'\/dev\/null\/data'$/);
   });
 
-  it("keeps the words of a fault of the settings", () => {
+  it("returns a fault of the settings unchanged", () => {
     const fault = new GatewayError("SETTINGS_INVALID", { message: "server.port: got 1" });
     expect(startFault(fault)).toBe(fault);
   });
 
   it.each([new TypeError("x is undefined"), Object.assign(new Error("no"), { code: "ERR_ASSERTION" }), "no"])(
-    "leaves a fault of the program its stack: %s",
+    "returns undefined for a bug: %s",
     (error) => {
       expect(startFault(error)).toBeUndefined();
     },

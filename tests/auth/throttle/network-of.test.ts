@@ -1,6 +1,6 @@
 import { networkOf } from "../../../src/auth/throttle.ts";
 
-describe("the network of an address", () => {
+describe("networkOf", () => {
   it.each([
     ["192.0.2.7", "192.0.2.7"],
     ["::ffff:192.0.2.7", "192.0.2.7"],

@@ -8,11 +8,11 @@ it.each([
   ['{"a":[],"b":{}}', '{\n  "a": [],\n  "b": {}\n}'],
   ['{"n":12345678901234567890.10}', '{\n  "n": 12345678901234567890.10\n}'],
   ['["\\u0041, {\\"x\\"}",null]', '[\n  "\\u0041, {\\"x\\"}",\n  null\n]'],
-])("writes %s", (text, expected) => {
+])("indents %s", (text, expected) => {
   expect(indented(text)).toBe(expected);
 });
 
-it("writes any JSON as JSON.stringify would, where that rounds nothing", () => {
+it("indents any JSON like JSON.stringify, unless that rounds a number", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       fc.pre(typeof value === "object" && value !== null);
@@ -22,7 +22,7 @@ it("writes any JSON as JSON.stringify would, where that rounds nothing", () => {
   );
 });
 
-it("leaves alone what is nested so deep that it would become spaces only", () => {
+it("does not indent text that is nested too deep", () => {
   const text = "[".repeat(30_000) + "]".repeat(30_000);
   expect(indented(text)).toBe(text);
 });

@@ -13,20 +13,20 @@ const gatherFrom = async (gathering: Gathering, workers: readonly number[], mute
   return { ...gathered, asked };
 };
 
-describe("gathering the workers' answers", () => {
+describe("gathering answers", () => {
   it("resolves with the answers of all workers", async () => {
     expect(await gatherFrom(createGathering(NEVER), [1, 2])).toMatchObject({ answers: [1, 2], missing: 0 });
   });
 
-  it("resolves when there is no worker", async () => {
+  it("resolves without workers", async () => {
     expect(await gatherFrom(createGathering(NEVER), [])).toMatchObject({ answers: [], missing: 0 });
   });
 
-  it("leaves out a worker that doesn't answer in time, and says so", async () => {
+  it("counts a worker that doesn't answer in time as missing", async () => {
     expect(await gatherFrom(createGathering(SOON), [1, 2], [2])).toMatchObject({ answers: [1], missing: 1 });
   });
 
-  it("leaves out a worker that has no answer without waiting for it", async () => {
+  it("counts a worker without an answer as missing, and does not wait for it", async () => {
     const gathering = createGathering(NEVER);
     const gathered = gathering.gather([1, 2], (worker, id) => {
       gathering.answered(worker, id, worker === 1 ? undefined : worker);
@@ -35,7 +35,7 @@ describe("gathering the workers' answers", () => {
     expect(await gathered).toStrictEqual({ answers: [2], missing: 1 });
   });
 
-  it("doesn't wait for a worker that ends instead of answering", async () => {
+  it("does not wait for a worker that ends", async () => {
     const gathering = createGathering(NEVER);
     const gathered = gatherFrom(gathering, [1, 2], [2]);
     gathering.ended(2);
@@ -43,7 +43,7 @@ describe("gathering the workers' answers", () => {
     expect(await gathered).toMatchObject({ answers: [1], missing: 1 });
   });
 
-  it("asks a late worker nothing more until it has answered", async () => {
+  it("does not ask a late worker again until it answers", async () => {
     const gathering = createGathering(SOON);
     let lateId = 0;
     await gathering.gather([2], (_, id) => (lateId = id));
@@ -55,7 +55,7 @@ describe("gathering the workers' answers", () => {
     expect(await gatherFrom(gathering, [1, 2])).toStrictEqual({ answers: [1, 2], missing: 0, asked: [1, 2] });
   });
 
-  it("keeps answers to questions that overlap apart", async () => {
+  it("separates the answers to concurrent questions", async () => {
     const gathering = createGathering(NEVER);
     const ids: number[] = [];
     const ask = (_: number, id: number): void => void ids.push(id);

@@ -10,7 +10,7 @@ const counted = (events: number): Metrics => {
 
 const STORED = /^stationgate_events_total\{.*\} (.*)$/m;
 
-describe("the workers' kept metrics", () => {
+describe("kept metrics", () => {
   it("hold the last answer of each worker", async () => {
     const kept = createKeptMetrics();
     kept.answered(1, await counted(1).samples());
@@ -20,7 +20,7 @@ describe("the workers' kept metrics", () => {
     expect(STORED.exec(await textOfSum(kept.all))?.[1]).toBe("5");
   });
 
-  it("keep the counts of dead workers", async () => {
+  it("hold the counts of ended workers", async () => {
     const kept = createKeptMetrics();
     kept.answered(1, await counted(2).samples());
     kept.answered(2, await counted(3).samples());
@@ -32,7 +32,7 @@ describe("the workers' kept metrics", () => {
     expect(STORED.exec(await textOfSum(kept.all))?.[1]).toBe("15");
   });
 
-  it("keep no gauges of dead workers", async () => {
+  it("hold no gauges of ended workers", async () => {
     const kept = createKeptMetrics();
     const [dead, alive] = [createMetrics(), createMetrics()];
     dead.bufferedBytesFrom(() => 700);

@@ -6,7 +6,7 @@ const byHand = () => {
   return { nextTurn: (begin: () => void) => turns.push(begin), turn: () => turns.shift()?.(), turns };
 };
 
-it("begins so many steps in a turn, and the others in later ones, first come, first served", () => {
+it("begins a limited number of steps per turn, and the other steps in later turns in order", () => {
   const { nextTurn, turn } = byHand();
   const loop = createLoopTurns(2, nextTurn);
   expect([loop.tryBegin(), loop.tryBegin(), loop.tryBegin()]).toEqual([true, true, false]);
@@ -19,7 +19,7 @@ it("begins so many steps in a turn, and the others in later ones, first come, fi
   expect(steps).toEqual(["a", "b", "c"]);
 });
 
-it("begins no step before those that wait", () => {
+it("begins waiting steps before a new step", () => {
   const { nextTurn, turn } = byHand();
   const loop = createLoopTurns(2, nextTurn);
   loop.later(() => undefined);
@@ -29,7 +29,7 @@ it("begins no step before those that wait", () => {
   expect(loop.tryBegin()).toBe(false);
 });
 
-it("asks for no turn when nothing has begun", () => {
+it("schedules no turn if no step has begun", () => {
   const { nextTurn, turn, turns } = byHand();
   const loop = createLoopTurns(2, nextTurn);
   expect(turns).toHaveLength(0);

@@ -1,7 +1,7 @@
 import { createPace, paced } from "../../../src/lib/event-loop.ts";
 
 describe("paced", () => {
-  it("takes all steps in order and lets others run in between", async () => {
+  it("runs all steps in order, with pauses for other work", async () => {
     const steps: number[] = [];
     let others = 0;
     setImmediate(() => others++);

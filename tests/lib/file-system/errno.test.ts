@@ -10,11 +10,14 @@ const thrownBy = (act: () => unknown): unknown => {
 };
 
 describe("errnoOf", () => {
-  it("names what the system said", () => {
+  it("returns the error code of the system", () => {
     expect(errnoOf(thrownBy(() => readFileSync("/no/such/file")))).toBe("ENOENT");
   });
 
-  it.each([undefined, null, "ENOENT", new Error("no code"), { code: 7 }])("knows none of %p", (error) => {
-    expect(errnoOf(error)).toBeUndefined();
-  });
+  it.each([undefined, null, "ENOENT", new Error("no code"), { code: 7 }])(
+    "returns undefined for %p",
+    (error) => {
+      expect(errnoOf(error)).toBeUndefined();
+    },
+  );
 });

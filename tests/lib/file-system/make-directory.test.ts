@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { makeDirectory } from "../../../src/lib/file-system.ts";
 
-describe("making a directory", () => {
+describe("makeDirectory", () => {
   const root = mkdtempSync(path.join(tmpdir(), "stationgate-make-"));
   afterAll(() => {
     rmSync(root, { recursive: true });
   });
 
-  it("makes its parents, with the mode", () => {
+  it("creates the parents with the mode", () => {
     const directory = path.join(root, "a/b/c");
     makeDirectory(directory, 0o700);
     makeDirectory(directory, 0o700);
@@ -27,7 +27,7 @@ describe("making a directory", () => {
     },
   );
 
-  it("fails where the parent takes no directories", () => {
+  it("fails if the parent refuses directories", () => {
     expect(() => {
       makeDirectory("/proc/stationgate/data");
     }).toThrow("ENOENT");

@@ -11,7 +11,7 @@ describe("nearest", () => {
     expect(nearest(word, candidates)).toBe(found);
   });
 
-  it("bounds its work for a long word", () => {
+  it("limits its work for a long word", () => {
     expect(nearest("x".repeat(1_000_000), ["port", "xxxx"])).toBe("xxxx");
   });
 });

@@ -1,6 +1,6 @@
 import { createLogLevels } from "../../../src/observability/logger/levels.ts";
 
-it("gives a logger its own level, else that of the one it belongs to", () => {
+it("gives a logger its own level, or the level of its parent", () => {
   const levels = createLogLevels("warn");
   const of = (...names: string[]) => names.map((name) => levels.of(name).level);
 
@@ -22,7 +22,7 @@ it("gives a logger its own level, else that of the one it belongs to", () => {
   expect(levels.of("delivery.crm").last_modified).toBe(2);
 });
 
-it("writes what is at the level or above it, and nothing when it is off", () => {
+it("enables lines at or above the level, and none if it is OFF", () => {
   const levels = createLogLevels("info");
   const enabled = () =>
     (["debug", "info", "error", "fatal"] as const).map((at) => levels.isEnabled("http", at));

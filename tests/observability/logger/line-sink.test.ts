@@ -2,12 +2,12 @@ import { createLineSink, type LineSink } from "../../../src/observability/logger
 import type { Outlet } from "../../../src/observability/logger/outlet.ts";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.ts";
 
-/** A system that takes what the test allows; `took` has each write's text. */
+/** An outlet that accepts as many bytes as the test allows. `took` has the text of each write. */
 interface FakeSystem {
   took: string[];
-  /** Bytes of the next writes; an error's code: that fault. Exhausted: everything is taken. */
+  /** Results of the next writes: a number of bytes, or an error code. When empty, each write takes all bytes. */
   answers: (number | string)[];
-  /** Every write fails with it. */
+  /** The error code of every write. */
   stalled: string | undefined;
 }
 
@@ -44,7 +44,7 @@ const writeLines = (sink: LineSink, from: number, to: number): void => {
 };
 
 describe("gathering", () => {
-  it("hands on pieces of whole lines, of at most 4096 bytes", () => {
+  it("writes pieces of whole lines, at most 4096 bytes each", () => {
     const { system, sink } = createRig();
     writeLines(sink, 0, 100);
     expect(system.took).toEqual([lines(0, 40), lines(40, 80)]);
@@ -56,7 +56,7 @@ describe("gathering", () => {
     expect(system.took).toEqual([`${"ü€".repeat(40)}\n`.repeat(20)]);
   });
 
-  it("lets no line wait longer than 250 ms", () => {
+  it("writes each line within 250 ms", () => {
     const { clock, sink, text } = createRig();
     sink.write("one\n");
     clock.advance(249);
@@ -69,7 +69,7 @@ describe("gathering", () => {
     expect(text()).toBe("one\ntwo\nthree\n");
   });
 
-  it("hands on a line that is longer than a piece by itself, in its turn", () => {
+  it("writes a line that is longer than a piece alone and in order", () => {
     const { system, sink } = createRig();
     const long = `${"x".repeat(5000)}\n`;
     sink.write("before\n");
@@ -78,7 +78,7 @@ describe("gathering", () => {
     expect(system.took).toEqual(["before\n", long]);
   });
 
-  it("shows each line of a terminal at once", () => {
+  it("writes each line at once to a terminal", () => {
     const { system, sink } = createRig({ terminal: true });
     sink.write("one\n");
     sink.write("two\n");
@@ -87,14 +87,14 @@ describe("gathering", () => {
 });
 
 describe("a slow reader", () => {
-  it("gets the rest of a piece of which the system took a part", () => {
+  it("gets the rest of a partly written piece", () => {
     const { system, sink, text } = createRig();
     system.answers = [1, 2000];
     writeLines(sink, 0, 100);
     expect(text()).toBe(lines(0, 80));
   });
 
-  it("gets everything in order once it reads again", () => {
+  it("gets all lines in order when it reads again", () => {
     const { system, sink, clock, text } = createRig();
     system.answers = [1234, "EAGAIN"];
     writeLines(sink, 0, 41);
@@ -107,7 +107,7 @@ describe("a slow reader", () => {
     expect(text()).toBe(lines(0, 1000));
   });
 
-  it("leaves the event loop its turns when it comes back", () => {
+  it("does not block the event loop when it reads again", () => {
     const { system, sink, clock } = createRig();
     system.stalled = "EAGAIN";
     writeLines(sink, 0, 40 * 200);
@@ -118,7 +118,7 @@ describe("a slow reader", () => {
     expect(system.took).toHaveLength(128);
   });
 
-  it("is told how many lines were dropped, when more waited than may", () => {
+  it("gets the number of dropped lines if the limit was exceeded", () => {
     const { system, sink, clock, text } = createRig({ maxWaitingBytes: 16_000 });
     system.stalled = "EAGAIN";
     writeLines(sink, 0, 400);
@@ -130,14 +130,14 @@ describe("a slow reader", () => {
     expect(text()).toBe(`${lines(0, 160)}dropped 240\n${lines(400, 440)}`);
   });
 
-  it("takes a line that is larger than all that may wait", () => {
+  it("gets a line that is larger than the limit", () => {
     const { system, sink } = createRig({ maxWaitingBytes: 4096 });
     const long = `${"x".repeat(9000)}\n`;
     sink.write(long);
     expect(system.took).toEqual([long]);
   });
 
-  it("loses nothing to a disk that is full for a while", () => {
+  it("gets all lines after a disk was full for a while", () => {
     const { system, sink, clock, text } = createRig();
     system.answers = [100, "ENOSPC"];
     writeLines(sink, 0, 41);
@@ -149,7 +149,7 @@ describe("a slow reader", () => {
   });
 });
 
-it("goes on when the reader has gone, and writes for the next one", () => {
+it("continues when the reader is gone, and writes for the next reader", () => {
   const { system, sink, clock, text } = createRig();
   system.stalled = "EPIPE";
   writeLines(sink, 0, 1000);
@@ -160,15 +160,15 @@ it("goes on when the reader has gone, and writes for the next one", () => {
   expect(text()).toBe(lines(1000, 1040));
 });
 
-describe("the end", () => {
-  it("hands on what has gathered", async () => {
+describe("close", () => {
+  it("writes the gathered lines", async () => {
     const { sink, text } = createRig();
     sink.write("last\n");
     await sink.close();
     expect(text()).toBe("last\n");
   });
 
-  it("waits for a reader that is slow, but not for ever", async () => {
+  it("waits for a slow reader for a limited time", async () => {
     const { system, sink, clock, text } = createRig();
     system.stalled = "EAGAIN";
     writeLines(sink, 0, 3);
@@ -186,7 +186,7 @@ describe("the end", () => {
     await never;
   });
 
-  it("hands on at once what the system takes, when there is no time left", () => {
+  it("writes synchronously as much as the system takes, with flushNow", () => {
     const { system, sink, text } = createRig();
     system.answers = ["EAGAIN"];
     writeLines(sink, 0, 42);
@@ -199,7 +199,7 @@ describe("the end", () => {
   });
 });
 
-it("writes one piece after the other where a thread writes", async () => {
+it("writes one piece after the other if another thread writes", async () => {
   const took: string[] = [];
   const answers: ((taken: number) => void)[] = [];
   const outlet: Outlet = {

@@ -25,7 +25,7 @@ const linesOf = async (
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 };
 
-it("writes each line as JSON, complete once it is closed", async () => {
+it("writes each line as JSON, and all lines before close resolves", async () => {
   const lines = await linesOf((logger) => {
     for (let n = 0; n < 500; n++) logger.info({ n }, "counted");
   });
@@ -33,7 +33,7 @@ it("writes each line as JSON, complete once it is closed", async () => {
   expect(lines[499]).toEqual({ level: "info", time: expect.any(Number) as number, n: 499, msg: "counted" });
 });
 
-it("keeps to its level", async () => {
+it("respects its level", async () => {
   const lines = await linesOf((logger) => {
     logger.info("no");
     logger.warn("yes");
@@ -41,7 +41,7 @@ it("keeps to its level", async () => {
   expect(lines.map(({ msg }) => msg)).toEqual(["yes"]);
 });
 
-it("tells an error's causes", async () => {
+it("writes the causes of an error", async () => {
   const [line] = await linesOf((logger) => {
     const cause = new TypeError("the broker hung up");
     logger.error({ err: new GatewayError("INTERNAL", { cause }) }, "failed");
@@ -49,7 +49,7 @@ it("tells an error's causes", async () => {
   expect(line?.["err"]).toMatchObject({ code: "INTERNAL", cause: { message: "the broker hung up" } });
 });
 
-it("masks what may be a credential", async () => {
+it("masks fields that can hold a credential", async () => {
   const [line] = await linesOf((logger) => {
     logger.info({ token: "s3cret", authorization: "Bearer s3cret", password: "s3cret" });
   });

@@ -48,7 +48,7 @@ const HOSTILE = [
   ...["x".repeat(300), `${"x".repeat(300)}"\n\u2028`],
 ];
 
-it.each([undefined, 3])("writes the lines that the logger writes, worker %s", async (worker) => {
+it.each([undefined, 3])("writes the same lines as the logger, worker %s", async (worker) => {
   const fields = [
     LINE,
     {},
@@ -60,12 +60,12 @@ it.each([undefined, 3])("writes the lines that the logger writes, worker %s", as
   expect(requestLog).toHaveLength(fields.length * 3 + 1);
 });
 
-it.each(["debug", "warn", "fatal", "silent"] as const)("keeps to the level %s", async (level) => {
+it.each(["debug", "warn", "fatal", "silent"] as const)("respects the level %s", async (level) => {
   const { logger, requestLog } = await bothOf([LINE], { level });
   expect(requestLog).toEqual(logger);
 });
 
-it("writes halves of a character as JSON has them", async () => {
+it("escapes single surrogates like JSON", async () => {
   const { requestLog } = await bothOf([{ principal: "a\uD800b" }, { principal: "\uDC00" }]);
   const principals = requestLog
     .filter((text) => text !== "")

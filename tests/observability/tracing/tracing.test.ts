@@ -4,7 +4,7 @@ const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN = "00f067aa0ba902b7";
 
 describe("traceContext", () => {
-  it("is what the headers say", () => {
+  it("has the values of the headers", () => {
     const traceparent = `00-${TRACE}-${SPAN}-01`;
     expect(traceContext(traceparent, "vendor=1")).toEqual({ traceparent, tracestate: "vendor=1" });
   });
@@ -18,7 +18,7 @@ describe("traceContext", () => {
     ["a span of zeros", `00-${TRACE}-${"0".repeat(16)}-01`],
     ["more than a traceparent", `00-${TRACE}-${SPAN}-01-x`],
     ["a second line", `00-${TRACE}-${SPAN}-01\n`],
-  ])("is none for %s, whatever the state", (_what, traceparent) => {
+  ])("is undefined for %s, with any tracestate", (_what, traceparent) => {
     expect(traceContext(traceparent, "vendor=1")).toBeUndefined();
   });
 });

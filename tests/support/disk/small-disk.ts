@@ -1,4 +1,4 @@
-/** A file system of a few mebibytes, to be filled: a mounted tmpfs, which only root may mount. */
+/** A file system of a few mebibytes that a test can fill: a tmpfs, which only root can mount. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { open, rm, statfs } from "node:fs/promises";
@@ -7,9 +7,9 @@ import path from "node:path";
 
 export interface SmallDisk {
   readonly directory: string;
-  /** Another program takes the space: all but so many bytes. */
+  /** Fills the disk except for this number of bytes, as another program would. */
   fill(left: number): Promise<void>;
-  /** It gives the space back. */
+  /** Frees the filled space. */
   free(): Promise<void>;
   freeBytes(): Promise<number>;
   unmount(): void;
@@ -21,7 +21,7 @@ const run = (program: string, ...args: readonly string[]): void => {
   execFileSync(program, args, { stdio: "ignore" });
 };
 
-/** Mounts one. Throws where this process may not. */
+/** Mounts the file system. Throws if this process is not allowed to. */
 export const mountSmallDisk = (mebibytes: number): SmallDisk => {
   const directory = mkdtempSync(path.join(tmpdir(), "stationgate-disk-"));
   const ballast = path.join(directory, "ballast");
@@ -43,7 +43,7 @@ export const mountSmallDisk = (mebibytes: number): SmallDisk => {
       try {
         for (let more = 1; more > 0;) {
           more = Math.min(CHUNK.length, (await freeBytes()) - left);
-          // Others write too: what is free now may be gone when it is written.
+          // Other processes write too, so the free space can shrink before the write.
           if (more > 0) await file.write(CHUNK, 0, more).catch(() => undefined);
         }
       } finally {
@@ -52,7 +52,7 @@ export const mountSmallDisk = (mebibytes: number): SmallDisk => {
     },
     free: () => rm(ballast, { force: true }),
     unmount: () => {
-      // Lazily: a process that was killed may not have let go of it yet.
+      // A lazy unmount, because a killed process may still have open files.
       run("umount", "-l", directory);
       rmdirSync(directory);
     },
@@ -68,7 +68,7 @@ const mayMount = (): boolean => {
   }
 };
 
-/** `describe` for tests on small disks: they run where this process may mount one, and say so where not. */
+/** `describe` for tests on small disks. They are skipped with a message if this process can't mount a file system. */
 export const describeOnSmallDisks = (name: string, body: () => void): void => {
   if (mayMount()) {
     describe(name, body);

@@ -13,8 +13,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Kafka's own client. `write BROKER TOPIC CODEC COUNT` stores COUNT values of a kilobyte, the number of each at its
- * front; `read BROKER COUNT TOPIC…` prints topic and value, in base64, of what partition 0 of each has, one a line.
+ * Kafka's own client. `write BROKER TOPIC CODEC COUNT` stores COUNT values of one kilobyte that begin with their number.
+ * `read BROKER COUNT TOPIC…` prints the records in partition 0 of each topic, one per line: the topic and the value in base64.
  */
 public class Interop {
   public static void main(String[] args) throws Exception {

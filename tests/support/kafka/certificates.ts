@@ -1,4 +1,4 @@
-/** A throw-away certificate authority for tests of TLS, made by openssl. */
+/** A temporary certificate authority for tests of TLS, created with openssl. */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,16 +14,16 @@ export interface Identity {
 }
 
 export interface Certificates {
-  /** PEM of the authority that signed both. */
+  /** PEM of the authority that signed both certificates. */
   readonly ca: string;
-  /** Good for 127.0.0.1 and localhost. */
+  /** Valid for 127.0.0.1 and localhost. */
   readonly server: Identity;
   readonly client: Identity;
 }
 
 const newKey = (name: string): string[] => ["-newkey", "rsa:2048", "-nodes", "-keyout", `${name}.key`];
 
-/** Makes the authority and what it signed as files in `folder`. */
+/** Creates the authority and its certificates as files in `folder`. */
 export const makeCertificates = async (folder: string): Promise<Certificates> => {
   const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
   const read = (name: string): Promise<string> => readFile(join(folder, name), "utf8");

@@ -1,4 +1,4 @@
-/** Several Kafka nodes as one cluster, every topic on each of them. */
+/** A Kafka cluster of several nodes. Each topic has a replica on every node. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { freePort } from "../free-port.ts";
@@ -10,12 +10,12 @@ export interface KafkaCluster {
   readonly nodes: readonly KafkaServer[];
   /** The node that leads a topic's partition. */
   leaderOf(topic: string, partition: number): Promise<KafkaServer>;
-  /** Does that node lead one of the topic's partitions? */
+  /** true: the node leads a partition of the topic. */
   leads(node: KafkaServer, topic: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
-/** A cluster whose topics survive the loss of one node: as many replicas as nodes, all but one of them in sync. */
+/** A cluster whose topics survive the loss of one node: a replica on each node, and `min.insync.replicas` one less. */
 export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => {
   const controllers: number[] = [];
   for (let node = 0; node < size; node++) controllers.push(await freePort());

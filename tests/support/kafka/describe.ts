@@ -1,4 +1,4 @@
-/** `describe` for tests that need a real Kafka: they run where one can be had, and say so where not. */
+/** `describe` for tests that need a real Kafka. Without Kafka they are skipped with a message. */
 import { whatJavaProgramsLack } from "./java.ts";
 import { startKafka, type KafkaServer } from "./server.ts";
 import { isRequired, sharedBrokers, whyNoKafka, whyNoOwnKafka } from "./shared.ts";
@@ -6,7 +6,7 @@ import { isRequired, sharedBrokers, whyNoKafka, whyNoOwnKafka } from "./shared.t
 const START_TIMEOUT = 120_000;
 
 export interface KafkaUnderTest {
-  /** host:port; known inside hooks and tests. */
+  /** host:port. Only set inside hooks and tests. */
   readonly brokers: readonly string[];
 }
 
@@ -32,7 +32,7 @@ const describeUnless = (lack: string | undefined, name: string, body: () => void
   }
 };
 
-/** Tests on the broker that the run shares: topics and groups need names of their own (`uniqueName`). */
+/** Tests on the shared broker of the run. Topics and groups need unique names (`uniqueName`). */
 export const describeKafka = (name: string, body: (kafka: KafkaUnderTest) => void): void => {
   describeUnless(lack, name, () => {
     let brokers: readonly string[] = [];
@@ -48,9 +48,9 @@ export const describeKafka = (name: string, body: (kafka: KafkaUnderTest) => voi
 };
 
 /**
- * Tests on a broker that no other file uses, where one can be started here: those that have connectors. All gateways on
- * one Kafka run the same connectors, as pods do. A gateway of another file would take over partitions in the middle of a
- * test, and would be killed with them in its hands: they stand still until its session is over.
+ * Tests with connectors, on a broker that no other file uses. All gateways on one Kafka run the same connectors. So a
+ * gateway of another file would get partitions in the middle of a test, and after its kill these partitions would have no
+ * member until its session expires.
  */
 export const describeKafkaApart = (name: string, body: (kafka: KafkaUnderTest) => void): void => {
   describeUnless(lack, name, () => {
@@ -69,18 +69,18 @@ export const describeKafkaApart = (name: string, body: (kafka: KafkaUnderTest) =
   });
 };
 
-/** Tests that start brokers of their own (`startKafka`), to configure or to break them. */
+/** Tests that start their own brokers (`startKafka`) to configure or to stop them. */
 export const describeOwnKafka = (name: string, body: () => void): void => {
   describeUnless(lackOfOwn, name, body);
 };
 
-/** Tests on a broker of their own that run programs of Kafka's own client beside it (`runJava`). */
+/** Tests that start their own brokers and run programs with Kafka's own client (`runJava`). */
 export const describeJava = (name: string, body: () => void): void => {
   describeUnless(lackOfJava, name, body);
 };
 
 let names = 0;
 
-/** A topic or group name that no other test uses, on a broker that outlives the run too. */
+/** A name of a topic or group that no other test uses, not even in an earlier run on the same broker. */
 export const uniqueName = (prefix: string): string =>
   `${prefix}-${process.pid}-${Date.now().toString(36)}-${++names}`;

@@ -1,4 +1,4 @@
-/** Apache Kafka's own jars, from Maven Central by Maven, kept in a cache outside the tree. */
+/** Apache Kafka's own jars, which Maven fetches from Maven Central into a cache outside the repository. */
 import { execFile } from "node:child_process";
 import { access, constants, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -50,14 +50,14 @@ const javaVersion = async (): Promise<number> => {
   return Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
 };
 
-/** Why no Kafka can be started on this machine; undefined: it can. */
+/** The reason why Kafka cannot be started on this machine; undefined: it can. */
 export const whatKafkaLacks = async (): Promise<string | undefined> => {
   if ((await javaVersion()) < OLDEST_JAVA) return `Java ${OLDEST_JAVA} or newer is not installed`;
   if (!(await isCached()) && !(await isOnPath("mvn"))) return "Maven (mvn) is not installed";
   return undefined;
 };
 
-/** Fetches the jars aside and moves them into place at once: a broken download or a second process leaves no half cache. */
+/** Fetches the jars into a temporary folder and then renames it, so that the cache is never incomplete. */
 const download = async (): Promise<void> => {
   await mkdir(cache, { recursive: true });
   const aside = await mkdtemp(join(cache, "download-"));
@@ -80,7 +80,7 @@ const download = async (): Promise<void> => {
   }
 };
 
-/** The class path of Kafka's jars; fetches them first where they are not cached. */
+/** The class path of Kafka's jars. Fetches them if they are not cached. */
 export const kafkaClassPath = async (): Promise<string> => {
   if (!(await isCached())) await download();
   return join(libs, "*");

@@ -1,25 +1,25 @@
-/** `server.properties` of a single KRaft node that is made to start fast and to be thrown away. */
+/** `server.properties` of a single temporary KRaft node that starts fast. */
 import type { Certificates } from "./certificates.ts";
 
-/** How a client reaches the node. PLAINTEXT is always there; PROXIED is plaintext too, by way of a test's proxy. */
+/** The listeners. PLAINTEXT always exists; PROXIED is plaintext through the proxy of a test. */
 export type Protocol = "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL" | "PROXIED";
 
 export interface NodeLayout {
   readonly folder: string;
   readonly ports: ReadonlyMap<Protocol, number>;
-  /** The port that PROXIED's clients are told. */
+  /** The advertised port of PROXIED. */
   readonly proxyPort: number | undefined;
   readonly controllerPort: number;
   /** User name → password, for SASL. */
   readonly users: Readonly<Record<string, string>>;
   readonly certificates: Certificates | undefined;
-  /** Win over what is here. */
+  /** Override the properties of this file. */
   readonly properties: Readonly<Record<string, string>>;
 }
 
 const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
-/** PEM texts stand in one line in a properties file. */
+/** A properties file needs PEM texts in one line. */
 const oneLine = (...pems: string[]): string => pems.join("").replaceAll("\n", "\\n");
 
 const listenersOf = ({ ports, proxyPort, controllerPort }: NodeLayout): Record<string, string> => {
@@ -83,7 +83,7 @@ export const serverProperties = (layout: NodeLayout): string => {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
-    // A node that was killed may come back only when its former self is missed: nine seconds, by default.
+    // A killed node can only return when the controller has noticed its end: nine seconds by default.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     ...listenersOf(layout),

@@ -1,4 +1,4 @@
-/** A TCP proxy that a test breaks: it cuts, refuses, and swallows what the server says. */
+/** A TCP proxy for faults: it cuts and refuses connections, and drops answers of the server. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
@@ -6,11 +6,11 @@ export interface TcpProxy {
   readonly port: number;
   /** host:port for clients. */
   readonly address: string;
-  /** Where new connections go; until it is called they are refused. */
+  /** Sets the target of new connections. Before the first call they are refused. */
   forwardTo(address: string): void;
   /** Closes every connection; new ones are refused until the next `forwardTo`. */
   refuse(): void;
-  /** From now on clients' bytes go through, and the server's don't. Resolves once one was held back, and cuts then. */
+  /** Drops the next bytes of a server, and cuts all connections then. Resolves after the cut. */
   cutAtNextAnswer(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -23,7 +23,7 @@ interface Pair {
 export const startTcpProxy = async (): Promise<TcpProxy> => {
   const pairs = new Set<Pair>();
   let target: { host: string; port: number } | undefined;
-  let answerHeld: (() => void) | undefined;
+  let cutDone: (() => void) | undefined;
 
   const cut = (): void => {
     for (const { client, server } of pairs) {
@@ -50,12 +50,12 @@ export const startTcpProxy = async (): Promise<TcpProxy> => {
     server.on("error", end).on("close", end);
     client.pipe(server);
     server.on("data", (bytes) => {
-      if (answerHeld === undefined) {
+      if (cutDone === undefined) {
         client.write(bytes);
         return;
       }
-      answerHeld();
-      answerHeld = undefined;
+      cutDone();
+      cutDone = undefined;
       cut();
     });
   }).listen(0, "127.0.0.1");
@@ -75,7 +75,7 @@ export const startTcpProxy = async (): Promise<TcpProxy> => {
     },
     cutAtNextAnswer: () =>
       new Promise((resolve) => {
-        answerHeld = resolve;
+        cutDone = resolve;
       }),
     stop: async () => {
       target = undefined;

@@ -1,4 +1,4 @@
-/** A real Apache Kafka of one KRaft node, as a process of its own: for tests that need one, and for those that break it. */
+/** A real Apache Kafka of one KRaft node as a child process, which tests can freeze, kill and restart. */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -19,21 +19,21 @@ const START_TIMEOUT = 60_000;
 export interface KafkaOptions {
   /** Listeners beside PLAINTEXT. */
   readonly listeners?: readonly Exclude<Protocol, "PLAINTEXT" | "PROXIED">[];
-  /** Adds the listener PROXIED, whose clients are told this port of a proxy. */
+  /** Adds the listener PROXIED with the advertised port of a proxy. */
   readonly proxyPort?: number;
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly controllerPort?: number;
-  /** Default: one of its own. */
+  /** Default: a new cluster id. */
   readonly clusterId?: string;
-  /** User name → password, good with PLAIN and both SCRAMs on the SASL listeners. */
+  /** User name → password, for PLAIN and both SCRAM mechanisms on the SASL listeners. */
   readonly users?: Readonly<Record<string, string>>;
-  /** Settings of `server.properties` that win over the harness's. */
+  /** Settings of `server.properties` that override those of `properties.ts`. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** Default: fast to start, small heap. */
+  /** JVM options. Default: fast start, small heap. */
   readonly jvm?: readonly string[];
-  /** The process with which the broker has to end, whatever happens. Default: this one. */
+  /** The process id of the owner: the broker ends when the owner ends. Default: this process. */
   readonly owner?: number;
-  /** A new folder for data and log, deleted at the end. Default: one under the system's temporary folder. */
+  /** A new folder for data and log, deleted at the end. Default: a folder in the system's temporary folder. */
   readonly folder?: string;
 }
 
@@ -42,24 +42,24 @@ export interface KafkaServer {
   readonly brokers: readonly string[];
   /** host:port of each listener. */
   readonly listeners: ReadonlyMap<Protocol, string>;
-  /** Where an SSL or SASL_SSL listener was asked for. */
+  /** Set if there is an SSL or SASL_SSL listener. */
   readonly certificates: Certificates | undefined;
-  /** Of the running process. */
+  /** Process id of the running broker. */
   readonly pid: number | undefined;
-  /** Resolves when the broker answers; the data of an earlier run are still there. */
+  /** Starts the broker with the data of the previous start. Resolves when the broker answers. */
   start(): Promise<void>;
-  /** SIGKILL; resolves when the process is gone. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>;
   /** `kill` and `start`, on the same ports. */
   restart(): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing answers. */
+  /** Sends SIGSTOP: connections stay open without answers. */
   freeze(): void;
   thaw(): void;
   /** Ends the process and deletes its data. */
   stop(): Promise<void>;
 }
 
-/** Outlives the owner, by a second, to end a broker (perhaps frozen) that the owner's own end has left behind. */
+/** A process that ends the broker, also a frozen broker, a second after its owner has ended. */
 const guard = (owner: number, pid: number, folder: string): void => {
   const script = `while kill -0 "$0" && kill -0 "$1"; do sleep 1; done
     kill -0 "$0" || { kill -KILL "$1"; rm -rf "$2"; }`;
@@ -97,7 +97,7 @@ const DEFAULT_JVM = ["-Xms64m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+Use
 
 export const newClusterId = (): string => randomBytes(16).toString("base64url").replace(/^-/, "k");
 
-/** Reserves ports, and makes certificates where a listener needs them. */
+/** Reserves ports, and creates certificates if a listener needs them. */
 const layoutOf = async (options: KafkaOptions, folder: string): Promise<NodeLayout> => {
   const { users = {}, properties = {}, proxyPort, controllerPort = await freePort() } = options;
   const proxied = proxyPort === undefined ? [] : (["PROXIED"] as const);
@@ -117,7 +117,7 @@ const scramUsers = (users: NodeLayout["users"]): string[] =>
     ]),
   );
 
-/** Reserves folder and ports and formats the storage; `start` is the caller's. */
+/** Reserves the folder and the ports, and formats the storage. The caller starts the broker. */
 export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaServer> => {
   const { jvm = DEFAULT_JVM, owner = process.pid, clusterId = newClusterId() } = options;
   const classPath = await kafkaClassPath();
@@ -179,7 +179,7 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
   };
 };
 
-/** A broker that answers. The caller stops it. */
+/** Starts a broker. The caller stops it. */
 export const startKafka = async (options: KafkaOptions = {}): Promise<KafkaServer> => {
   const kafka = await prepareKafka(options);
   await kafka.start();

@@ -1,6 +1,5 @@
 /**
- * The one broker that all test files of a jest run share. The first file that needs it starts it (a run without such
- * a file starts none); it ends with the run.
+ * The broker that all test files of a jest run share. The first file that needs it starts it, and it ends with the run.
  */
 import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { whatKafkaLacks } from "./jars.ts";
 import { startKafka } from "./server.ts";
 
-/** `jest.config.js` sets it, so that the workers of one run know each other. */
+/** `jest.config.js` sets it, so that all workers of a run have the same value. */
 const run = process.env["JEST_RUN"] ?? `${process.pid}`;
 const folder = join(tmpdir(), `stationgate-jest-${run}`);
 const announcement = join(folder, "brokers.json");
@@ -17,17 +16,17 @@ const announcement = join(folder, "brokers.json");
 const given = process.env["KAFKA_BROKERS"];
 const wish = process.env["KAFKA_TESTS"];
 
-/** Kafka tests that cannot run are a failure (CI), not a skip. */
+/** true: Kafka tests that cannot run fail instead of being skipped (CI). */
 export const isRequired = wish === "required";
 
-/** Why tests that need Kafka cannot run; undefined: they can. */
+/** The reason why tests with the shared broker cannot run; undefined: they can. */
 export const whyNoKafka = async (): Promise<string | undefined> => {
   if (wish === "off") return "KAFKA_TESTS=off";
   if (given !== undefined) return undefined;
   return whatKafkaLacks();
 };
 
-/** Why tests with brokers of their own cannot run: one that was given doesn't help them. */
+/** The reason why tests with their own brokers cannot run; undefined: they can. `KAFKA_BROKERS` doesn't help them. */
 export const whyNoOwnKafka = async (): Promise<string | undefined> =>
   wish === "off" ? "KAFKA_TESTS=off" : whatKafkaLacks();
 
@@ -46,7 +45,7 @@ const startForAll = async (): Promise<void> => {
   }
 };
 
-/** host:port of the shared broker, started where it isn't yet. */
+/** host:port of the shared broker. Starts it if it does not run yet. */
 export const sharedBrokers = async (): Promise<readonly string[]> => {
   if (given !== undefined) return given.split(",");
   const isFirst = await mkdir(folder).then(

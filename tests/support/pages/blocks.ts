@@ -1,20 +1,20 @@
-/** The commands of a page: its fenced blocks, and what is promised of each. */
+/** The fenced blocks of a page, and the output that the page promises for each. */
 import { readFile } from "node:fs/promises";
 
 /**
- * The word behind `sh` says what becomes of a block when the pages are tested. None: it is run, and prints what its
- * `#>` lines promise. `start`: it starts the gateway of the page. The others are not run: they need a `cluster` or
- * another system outside, a `browser` to look at, or are what `ci` does by itself.
+ * The word behind `sh` decides how the tests of the pages handle a block. Without a word the block is run and must print
+ * the text of its `#>` lines. `start`: the block starts the gateway of the page. Blocks with other words are not run: they
+ * need a `cluster` or another external system, or a `browser`, or another part of `ci` runs them.
  */
 export const KINDS = ["", "start", "cluster", "browser", "ci"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Fence {
   readonly language: string;
-  /** What stands behind the language. */
+  /** The word behind the language. */
   readonly word: string;
   readonly text: string;
-  /** Of the page, where it begins. */
+  /** Number of its first line in the page. */
   readonly line: number;
 }
 
@@ -25,7 +25,7 @@ export interface Page {
 
 const FENCE = /^( *)```(\w+) ?(.*)\n([\s\S]*?)^ *```$/gm;
 
-/** Blocks inside of lists are indented: what is run is not. */
+/** Removes the indentation of a block inside a list. */
 const dedented = (text: string, indent: string): string =>
   indent === "" ? text : text.replaceAll(new RegExp(`^${indent}`, "gm"), "");
 
@@ -44,35 +44,35 @@ export const readPage = async (file: string): Promise<Page> => ({
   fences: fencesOf(await readFile(file, "utf8")),
 });
 
-/** Blocks of shell commands, of one kind. */
+/** The blocks of shell commands with this word. */
 export const commandsOf = ({ fences }: Page, kind: Kind): readonly Fence[] =>
   fences.filter(({ language, word }) => language === "sh" && word === kind);
 
 const SHELLS = ["sh", "bash", "shell", "zsh", "console", "terminal", "shellsession"];
 
-/** Where a page has commands that are neither run nor marked. */
+/** The positions of commands that are neither run nor marked. */
 export const unmarked = ({ file, fences }: Page): readonly string[] =>
   fences
     .filter(({ language }) => SHELLS.includes(language))
     .filter(({ language, word }) => language !== "sh" || !KINDS.some((kind) => kind === word))
     .map(({ line, language, word }) => `${file}:${line} ${language} ${word}`);
 
-/** Has it anything to run? */
+/** true: the page has commands to run. */
 export const isRun = (page: Page): boolean =>
   commandsOf(page, "").length + commandsOf(page, "start").length > 0;
 
 const KAFKA = /(127\.0\.0\.1|localhost):9092/;
 
-/** Does what is run of it reach for a Kafka? */
+/** true: the commands of the page need a Kafka. */
 export const needsKafka = (page: Page): boolean =>
   [...commandsOf(page, ""), ...commandsOf(page, "start"), ...filesOf(page)].some(({ text }) =>
     KAFKA.test(text),
   );
 
-/** Files that a page shows: `yaml stationgate.yaml` is written under that name before anything starts. */
+/** The files of a page: a block `yaml stationgate.yaml` is written under this name before the start. */
 export const filesOf = ({ fences }: Page): readonly Fence[] =>
   fences.filter(({ language, word }) => language !== "sh" && /^[\w-]+\.(ya?ml|json|m?js)$/.test(word));
 
-/** What the lines of a block are promised to begin with, in order. */
+/** The promised beginnings of the printed lines, in order. */
 export const promisesOf = ({ text }: Fence): readonly string[] =>
   [...text.matchAll(/^#> (.*)$/gm)].map(([, promise = ""]) => promise);

@@ -1,4 +1,4 @@
-/** Runs a page: its commands, in their order, against the gateway that its own start commands start. */
+/** Runs the commands of a page in order, against the gateway of its start commands. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
@@ -7,14 +7,14 @@ import path from "node:path";
 import { freePort } from "../free-port.ts";
 import { commandsOf, filesOf, promisesOf, type Fence, type Page } from "./blocks.ts";
 
-/** What a block promised, and what it printed: as much of each line as was promised. */
+/** The promised and the printed lines of a block. A printed line is cut to the length of the promise. */
 export interface BlockRun {
   readonly line: number;
   readonly promised: readonly string[];
   readonly printed: readonly string[];
 }
 
-/** What the commands of a page find beside them. */
+/** Files and folders of the repository that are linked into the directory of a page. */
 const REPOSITORY = [
   "dist",
   "examples",
@@ -32,10 +32,10 @@ interface Ports {
 
 const HERE = "(?:localhost|127\\.0\\.0\\.1)";
 
-/** What a page's addresses stand for in this run. */
+/** The addresses of this run, which replace those of the page. */
 interface Surroundings {
   readonly kafka: string | undefined;
-  /** Of the endpoint that pages have on 9000. */
+  /** Port of the endpoint that pages have on 9000. */
   readonly endpoint: number;
 }
 
@@ -43,14 +43,14 @@ type Translate = (text: string) => string;
 
 const NOWHERE: Ports = { public: 0, admin: 0 };
 
-/** Puts this run's addresses in the place of the page's. */
+/** Replaces the addresses of the page with those of this run. */
 const translation = ({ kafka, endpoint }: Surroundings, ports: Ports = NOWHERE): Translate => {
   const replacements: readonly (readonly [RegExp, string])[] = [
     [new RegExp(`${HERE}:4444`, "g"), `127.0.0.1:${ports.public}`],
     [new RegExp(`${HERE}:4445`, "g"), `127.0.0.1:${ports.admin}`],
     [new RegExp(`${HERE}:9092`, "g"), kafka ?? "127.0.0.1:1"],
     [/\b9000\b/g, String(endpoint)],
-    // In the temporary folder the program is built already.
+    // The program in the temporary folder is already built.
     [/npm run (?:--silent|-s) hash-secret/g, "npx stationgate hash-secret"],
     [/npx stationgate\b/g, "node dist/cli/main.js"],
   ];
@@ -59,14 +59,14 @@ const translation = ({ kafka, endpoint }: Surroundings, ports: Ports = NOWHERE):
 
 const START = /(?:npm ci && )?(?:npm start|node dist\/main\.js(.*?))(?: &)?\s*$/;
 
-/** One process serves the whole page: with the settings of all its starts, and the arguments of the last. */
+/** Starts one process for the whole page, with the settings of all start blocks and the arguments of the last one. */
 const startCommand = (starts: readonly Fence[]): string => {
   const settings = starts.map(({ text }) => text.replace(START, "")).join("");
   const [, args = ""] = START.exec(starts.at(-1)?.text ?? "") ?? [];
   return `${settings}exec node dist/main.js${args}`;
 };
 
-/** A process group of its own: what a page leaves running ends with it. */
+/** A new process group, so that all processes of a page can be ended together. */
 const bash = (script: string, cwd: string, { public: clients, admin }: Ports = NOWHERE): ChildProcess =>
   spawn("bash", ["-e", "-o", "pipefail", "-c", script], {
     cwd,
@@ -82,13 +82,16 @@ const bash = (script: string, cwd: string, { public: clients, admin }: Ports = N
     stdio: ["ignore", "pipe", "pipe"],
   });
 
-/** Everything that it prints, on both streams, told piece by piece. */
-const outputOf = (child: ChildProcess, told: (output: string) => void = () => undefined): (() => string) => {
+/** Collects the output of both streams. `onOutput` gets the output so far. */
+const outputOf = (
+  child: ChildProcess,
+  onOutput: (output: string) => void = () => undefined,
+): (() => string) => {
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream?.on("data", (chunk: Buffer) => {
       output += chunk.toString();
-      told(output);
+      onOutput(output);
     });
   return () => output;
 };
@@ -111,7 +114,7 @@ const endGroup = (child: ChildProcess): void => {
   try {
     process.kill(-(child.pid ?? 0), "SIGKILL");
   } catch {
-    // All of it has ended.
+    // The whole process group has ended.
   }
 };
 
@@ -124,10 +127,10 @@ const end = async (gateway: ChildProcess): Promise<void> => {
 
 const MARK = "@@block";
 
-/** Milliseconds for all commands of a page: one that hangs is ended with all that it has started. */
-const PATIENCE = 40_000;
+/** Maximum milliseconds for all commands of a page. After it the process group is ended. */
+const PAGE_TIMEOUT = 40_000;
 
-/** The blocks as one script, so that what one sets the next has; a mark tells where each begins. */
+/** The blocks as one script, so that variables of a block exist in the next block. A mark precedes each block. */
 const scriptOf = (blocks: readonly Fence[]): string =>
   blocks
     .map(({ text, line }) => `echo; echo '${MARK} ${line}'\n${text.replaceAll(/^#> .*$/gm, "echo")}`)
@@ -137,7 +140,7 @@ const printedIn = (output: string, { line, ...block }: Fence, translate: Transla
   const [, rest = ""] = output.split(`${MARK} ${line}\n`);
   const lines = (rest.split(MARK)[0] ?? "").split("\n").filter((text) => text !== "");
   const promised = promisesOf({ ...block, line }).map(translate);
-  // Who promises nothing may print anything.
+  // A block without promised lines may print anything.
   const printed = promised.length === 0 ? [] : lines;
   return { line, promised, printed: printed.map((text, index) => text.slice(0, promised[index]?.length)) };
 };
@@ -152,7 +155,7 @@ const runBlocks = async (
   const printed: Buffer[] = [];
   shell.stdout?.on("data", (chunk: Buffer) => printed.push(chunk));
   const all = outputOf(shell);
-  const tooLate = setTimeout(endGroup, PATIENCE, shell);
+  const tooLate = setTimeout(endGroup, PAGE_TIMEOUT, shell);
   const [code] = (await once(shell, "exit")) as [number | null];
   clearTimeout(tooLate);
   endGroup(shell);
@@ -170,7 +173,7 @@ const prepare = async (page: Page, translate: Translate): Promise<string> => {
   return directory;
 };
 
-/** Runs the page in a directory and on ports of its own. Rejects where a command fails. */
+/** Runs the page in its own directory and on its own ports. Rejects if a command fails. */
 export const runPage = async (page: Page, kafka?: string): Promise<readonly BlockRun[]> => {
   const surroundings = { kafka, endpoint: await freePort() };
   const early = translation(surroundings);

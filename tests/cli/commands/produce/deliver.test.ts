@@ -11,13 +11,13 @@ const stored = { status: "stored", partition: 0, offset: "0", timestamp: 0 };
 const allStored = (call: Call): Answer =>
   answer(200, { error: null, success: true, results: eventsOf(call).map(() => stored) });
 
-/** Runs a delivery of `count` events `{"n": <line>}`; what was reported, in order. */
+/** Runs a delivery of `count` events `{"n": <line>}`. Returns the reports in order. */
 const delivery = async (
   count: number,
   script: (call: Call, index: number) => Answer | Error,
   options: Partial<DeliveryOptions> = {},
 ) => {
-  const told: (readonly [string, ...(number | string)[]])[] = [];
+  const reports: (readonly [string, ...(number | string)[]])[] = [];
   const notes: string[] = [];
   const client = fakeClient(script);
   async function* input(): AsyncGenerator<Buffer> {
@@ -31,57 +31,63 @@ const delivery = async (
     retryForMs: 60_000,
     interruption: new AbortController().signal,
     report: {
-      stored: (lines) => told.push(["stored", ...lines.map(({ number }) => number)]),
-      refused: (line, error) => Promise.resolve(void told.push(["refused", line.number, error])),
+      stored: (lines) => reports.push(["stored", ...lines.map(({ number }) => number)]),
+      refused: (line, error) => Promise.resolve(void reports.push(["refused", line.number, error])),
       unknown: (lines, error) =>
-        Promise.resolve(void told.push(["unknown", ...lines.map(({ number }) => number), error])),
+        Promise.resolve(void reports.push(["unknown", ...lines.map(({ number }) => number), error])),
       progress: () => undefined,
       waiting: (error, ms) => notes.push(`${error} ${ms}`),
     },
     ...options,
   });
-  return { end, told, notes, sent: client.calls.map(eventsOf), paths: client.calls.map(({ path }) => path) };
+  return {
+    end,
+    reports,
+    notes,
+    sent: client.calls.map(eventsOf),
+    paths: client.calls.map(({ path }) => path),
+  };
 };
 
 const numbers = (events: readonly unknown[]): readonly number[] =>
   events.map((event) => (event as { n: number }).n);
 
-it("sends all in order, in batches, to the station's own path", async () => {
-  const { end, told, sent, paths } = await delivery(6, allStored);
+it("sends all lines in order, in batches, to the path of the station", async () => {
+  const { end, reports, sent, paths } = await delivery(6, allStored);
   expect(end).toBe("ok");
   expect(sent.map(numbers)).toEqual([
     [1, 2, 3, 4],
     [5, 6],
   ]);
-  expect(told).toEqual([
+  expect(reports).toEqual([
     ["stored", 1, 2, 3, 4],
     ["stored", 5, 6],
   ]);
   expect(paths[0]).toBe("/stations/Clicks%2F1/produce/batch");
 });
 
-it("tells refused lines by the place of their results", async () => {
-  const { told } = await delivery(3, () =>
+it("finds refused lines by the positions of their results", async () => {
+  const { reports } = await delivery(3, () =>
     answer(400, {
       errors: ["no good"],
       results: [stored, { status: "refused", error: "no good" }, stored],
     }),
   );
-  expect(told).toEqual([
+  expect(reports).toEqual([
     ["refused", 2, "no good"],
     ["stored", 1, 3],
   ]);
 });
 
-it("sends again, after Retry-After, only what isn't known", async () => {
-  const { end, told, sent, notes } = await delivery(3, (call, index) =>
+it("repeats only the lines without an outcome, after Retry-After", async () => {
+  const { end, reports, sent, notes } = await delivery(3, (call, index) =>
     index === 0
       ? answer(503, { results: [stored, { status: "unknown", error: "Server error" }, stored] }, SOON)
       : allStored(call),
   );
   expect(end).toBe("ok");
   expect(sent.map(numbers)).toEqual([[1, 2, 3], [2]]);
-  expect(told).toEqual([
+  expect(reports).toEqual([
     ["stored", 1, 3],
     ["stored", 2],
   ]);
@@ -92,7 +98,7 @@ it.each([
   ["a whole 503", answer(503, { error: "Server error", success: false }, SOON)],
   ["a 429", answer(429, { error: "Too many requests" }, SOON)],
   ["a proxy's page", answer(502, "<html>Bad Gateway</html>", SOON)],
-])("sends all again after %s", async (_, failed) => {
+])("repeats all lines after %s", async (_, failed) => {
   const { end, sent } = await delivery(2, (call, index) => (index === 0 ? failed : allStored(call)));
   expect(end).toBe("ok");
   expect(sent.map(numbers)).toEqual([
@@ -101,12 +107,12 @@ it.each([
   ]);
 });
 
-it("finds the line that the whole request is refused for", async () => {
-  const { end, told, sent } = await delivery(4, (call) =>
+it("finds the line because of which a whole request is refused", async () => {
+  const { end, reports, sent } = await delivery(4, (call) =>
     numbers(eventsOf(call)).includes(3) ? answer(400, { error: "JSON is nested too deep" }) : allStored(call),
   );
   expect(end).toBe("ok");
-  expect(told).toEqual([
+  expect(reports).toEqual([
     ["stored", 1, 2],
     ["refused", 3, "JSON is nested too deep"],
     ["stored", 4],
@@ -114,51 +120,51 @@ it("finds the line that the whole request is refused for", async () => {
   expect(sent.map(numbers)).toEqual([[1, 2, 3, 4], [1, 2], [3, 4], [3], [4]]);
 });
 
-it("makes smaller batches once one was too large", async () => {
-  const { told, sent } = await delivery(12, (call) =>
+it("makes smaller batches after a batch that was too large", async () => {
+  const { reports, sent } = await delivery(12, (call) =>
     eventsOf(call).length > 2 ? answer(413, { error: "Request Entity Too Large" }) : allStored(call),
   );
-  expect(told.flatMap(([, ...lines]) => lines)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  expect(reports.flatMap(([, ...lines]) => lines)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
   expect(Math.max(...sent.slice(1).map((events) => events.length))).toBe(2);
 });
 
-it("gives up once nothing has been settled for too long, and says what isn't known", async () => {
-  const { end, told, sent } = await delivery(6, (call, index) => (index === 0 ? allStored(call) : LOST), {
+it("gives up after the time limit without an outcome, and reports the unconfirmed lines", async () => {
+  const { end, reports, sent } = await delivery(6, (call, index) => (index === 0 ? allStored(call) : LOST), {
     retryForMs: 5,
   });
   expect(end).toBe("unreachable");
-  expect(told).toEqual([
+  expect(reports).toEqual([
     ["stored", 1, 2, 3, 4],
     ["unknown", 5, 6, LOST.message],
   ]);
   expect(sent).toHaveLength(2);
 });
 
-it("counts no batch as stored whose answer says nothing of it", async () => {
-  const { end, told } = await delivery(2, () => answer(200, "<html>Welcome</html>"), {}).catch(
+it("does not count a batch as stored if the answer is a page", async () => {
+  const { end, reports } = await delivery(2, () => answer(200, "<html>Welcome</html>"), {}).catch(
     (error: unknown) => ({
       end: error,
-      told: [],
+      reports: [],
     }),
   );
   expect(end).toBeInstanceOf(CommandFailure);
-  expect(told).toEqual([]);
+  expect(reports).toEqual([]);
 });
 
-it("believes a gateway of Memphis itself, which knows no results", async () => {
-  const { told } = await delivery(2, () => answer(200, { error: null, success: true }));
-  expect(told).toEqual([["stored", 1, 2]]);
+it("accepts the answer of a gateway of Memphis, which has no results", async () => {
+  const { reports } = await delivery(2, () => answer(200, { error: null, success: true }));
+  expect(reports).toEqual([["stored", 1, 2]]);
 });
 
-it.each([401, 403, 404])("ends at a %s, which any other line would get too", async (status) => {
+it.each([401, 403, 404])("ends at status %s, which every other line would get too", async (status) => {
   await expect(delivery(2, () => answer(status, { error: "not here" }))).rejects.toThrow(
     `not here (${status})`,
   );
 });
 
-it("ends its wait when it is interrupted", async () => {
+it("ends the wait for a retry at an interruption", async () => {
   const interruption = new AbortController();
-  const { end, told } = await delivery(
+  const { end, reports } = await delivery(
     2,
     () => {
       setImmediate(() => {
@@ -169,13 +175,13 @@ it("ends its wait when it is interrupted", async () => {
     { interruption: interruption.signal },
   );
   expect(end).toBe("interrupted");
-  expect(told).toEqual([["unknown", 1, 2, "Server error (503)"]]);
+  expect(reports).toEqual([["unknown", 1, 2, "Server error (503)"]]);
 });
 
 it.each([
   ["seconds", String(30 * 86_400)],
   ["a date", new Date(Date.now() + 30 * 86_400_000).toUTCString()],
-])("sends nothing before a Retry-After of 30 days is over, given as %s", async (_, retryAfter) => {
+])("sends nothing during a Retry-After of 30 days, given as %s", async (_, retryAfter) => {
   const interruption = new AbortController();
   const { end, sent } = await delivery(
     2,
@@ -191,7 +197,7 @@ it.each([
   expect(sent).toHaveLength(1);
 });
 
-describe("an answer that is not the gateway's own", () => {
+describe("an answer that no gateway wrote", () => {
   it.each([
     ["fewer results than lines", answer(200, { error: null, success: true, results: [stored] })],
     [
@@ -199,22 +205,22 @@ describe("an answer that is not the gateway's own", () => {
       answer(200, { error: null, success: true, results: [stored, stored, stored] }),
     ],
     ["a refusal under 200", answer(200, { results: [stored, { status: "refused", error: "no" }] })],
-    ["a success of something else", answer(200, { success: true })],
+    ["a success in another shape", answer(200, { success: true })],
     ["a page", answer(200, "<html>Welcome</html>")],
     ["nothing", answer(204, "")],
     ["a redirect", answer(302, "")],
-    ["an answer that was cut off", answer(200, '{"error":null,"success":true,"results":[{"status":"stored"')],
-  ])("ends the delivery where it claims success: %s", async (_, strange) => {
-    const told: unknown[] = [];
+    ["an incomplete answer", answer(200, '{"error":null,"success":true,"results":[{"status":"stored"')],
+  ])("ends the delivery if its status is a success: %s", async (_, foreign) => {
+    const reports: unknown[] = [];
     const report = {
-      stored: () => told.push("stored"),
-      refused: () => Promise.resolve(void told.push("refused")),
-      unknown: (lines: readonly Line[]) => Promise.resolve(void told.push(["unknown", lines.length])),
+      stored: () => reports.push("stored"),
+      refused: () => Promise.resolve(void reports.push("refused")),
+      unknown: (lines: readonly Line[]) => Promise.resolve(void reports.push(["unknown", lines.length])),
       progress: () => undefined,
       waiting: () => undefined,
     };
-    await expect(delivery(2, () => strange, { report })).rejects.toMatchObject({ exit: "unreachable" });
-    expect(told).toEqual([["unknown", 2]]);
+    await expect(delivery(2, () => foreign, { report })).rejects.toMatchObject({ exit: "unreachable" });
+    expect(reports).toEqual([["unknown", 2]]);
   });
 
   it.each([
@@ -222,21 +228,21 @@ describe("an answer that is not the gateway's own", () => {
     ["a proxy's 403", answer(403, { Message: "Forbidden" }, SOON)],
     ["a proxy's 404", answer(404, "default backend - 404", SOON)],
     ["another program's 404", answer(404, { results: [{ status: "refused", error: "no" }] }, SOON)],
-  ])("refuses no line and is tried again: %s", async (_, strange) => {
-    const { end, told } = await delivery(1, (call, index) => (index < 3 ? strange : allStored(call)));
+  ])("refuses no line, and the lines are repeated: %s", async (_, foreign) => {
+    const { end, reports } = await delivery(1, (call, index) => (index < 3 ? foreign : allStored(call)));
     expect(end).toBe("ok");
-    expect(told).toEqual([["stored", 1]]);
+    expect(reports).toEqual([["stored", 1]]);
   });
 
-  it("makes smaller batches for a proxy's 413, and gives up at a line that it never lets through", async () => {
-    const { end, told } = await delivery(
+  it("makes smaller batches after a proxy's 413, and gives up at a line that the proxy always refuses", async () => {
+    const { end, reports } = await delivery(
       4,
       (call) =>
         numbers(eventsOf(call)).includes(3) ? answer(413, "<html>Too Large</html>", SOON) : allStored(call),
       { retryForMs: 5 },
     );
     expect(end).toBe("unreachable");
-    expect(told).toEqual([
+    expect(reports).toEqual([
       ["stored", 1, 2],
       ["unknown", 3, "<html>Too Large</html> (413)"],
     ]);

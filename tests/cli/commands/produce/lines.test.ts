@@ -17,7 +17,7 @@ const shown = (lines: readonly Line[]) =>
   lines.map(({ number, text, fault }) => [number, fault ?? text.toString()]);
 
 describe("readLines", () => {
-  it("numbers lines as an editor does, and skips blank ones", async () => {
+  it("numbers lines like an editor, and skips blank lines", async () => {
     expect(shown(await read(100, '{"a":1}\n\n  \r\n{"b":2}\r\n{"c":3}'))).toEqual([
       [1, '{"a":1}'],
       [4, '{"b":2}\r'],
@@ -25,7 +25,7 @@ describe("readLines", () => {
     ]);
   });
 
-  it("puts lines together that come in pieces, characters too", async () => {
+  it("joins lines and characters that arrive in several chunks", async () => {
     const whole = Buffer.from('{"a":"ä€😀"}\n{"b":1}\n');
     const pieces = Array.from(whole, (_, at) => whole.subarray(at, at + 1));
     expect(shown(await read(100, ...pieces))).toEqual([
@@ -34,11 +34,11 @@ describe("readLines", () => {
     ]);
   });
 
-  it("says where in the input a line ends", async () => {
+  it("reports the end offset of each line", async () => {
     expect((await read(100, "{}\n{}", "\n{}")).map(({ end }) => end)).toEqual([3, 6, 8]);
   });
 
-  it("leaves a byte order mark away", async () => {
+  it("removes a byte order mark", async () => {
     expect(shown(await read(100, "\uFEFF{}\n"))).toEqual([[1, "{}"]]);
   });
 
@@ -48,13 +48,13 @@ describe("readLines", () => {
     ['"text"', "not a JSON object"],
     ['{"a":', "not JSON: "],
     [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), "not UTF-8"],
-  ])("finds what no gateway would take: %s", async (text, fault) => {
+  ])("finds the fault of a line that every gateway refuses: %s", async (text, fault) => {
     const [line] = await read(100, text);
     expect(line?.fault).toContain(fault);
     expect(line?.text).toHaveLength(0);
   });
 
-  it("tells a line that is too long, keeps none of it, and goes on behind it", async () => {
+  it("reports a line that is too long, and continues with the next line", async () => {
     const lines = await read(10, '{"a":"', "x".repeat(1000), '"}\n{"b":1}\n');
     expect(shown(lines)).toEqual([
       [1, "longer than 10 bytes"],
@@ -62,7 +62,7 @@ describe("readLines", () => {
     ]);
   });
 
-  it("takes a line of exactly the longest length", async () => {
+  it("accepts a line of exactly the maximum length", async () => {
     expect(shown(await read(7, '{"a":1}\n{"a":11}\n'))).toEqual([
       [1, '{"a":1}'],
       [2, "longer than 7 bytes"],
@@ -76,15 +76,15 @@ describe("gather", () => {
       batch.map(({ number }) => number),
     );
 
-  it("cuts by the number of events", async () => {
+  it("limits the number of events in a batch", async () => {
     expect(await batches({ events: 2, bytes: 1000 }, "{}\n{}\n{}\n{}\n{}\n")).toEqual([[1, 2], [3, 4], [5]]);
   });
 
-  it("cuts by bytes, and lets a long line go by itself", async () => {
+  it("limits the bytes of a batch, and makes a batch of a single long line", async () => {
     expect(await batches({ events: 9, bytes: 6 }, '{}\n{}\n{"long":true}\n{}\n')).toEqual([[1, 2], [3], [4]]);
   });
 
-  it("doesn't hold back what is there", async () => {
+  it("does not wait for the next chunk", async () => {
     expect(await batches({ events: 9, bytes: 1000 }, "{}\n", "{}\n{}\n")).toEqual([[1], [2, 3]]);
   });
 });

@@ -1,7 +1,7 @@
 import { createProgress, emptyTally, ranges, summary } from "../../../../src/cli/commands/produce/report.ts";
 import { fakeShell } from "../../support.ts";
 
-it("says what is stored, what is refused, and what nobody confirmed", () => {
+it("summarises stored, refused and unconfirmed lines", () => {
   const tally = { ...emptyTally(), stored: 12_345, refused: 1 };
   expect(summary(tally, 2000)).toBe("12,345 stored, 1 refused in 2.0 s (6,173 events/s)");
   expect(summary({ ...tally, unknown: 7 }, 2000)).toContain("1 refused, 7 not confirmed in");
@@ -16,7 +16,7 @@ it.each([
 });
 
 describe("progress", () => {
-  it("is a line now and then where there is no terminal", () => {
+  it("is a line from time to time without a terminal", () => {
     const { stderr, noted } = fakeShell();
     const tally = emptyTally();
     let now = 0;
@@ -32,7 +32,7 @@ describe("progress", () => {
     expect(noted()).toBe("25%: 5 stored, 0 refused in 1.0 s (5 events/s)\n");
   });
 
-  it("is a bar at a terminal, which leaves room for lines and the cursor in its place", () => {
+  it("is a bar at a terminal, with notes above it, and shows the cursor again at the end", () => {
     const { stderr, noted } = fakeShell();
     Object.assign(stderr, { isTTY: true, columns: 120, rows: 40 });
     const tally = { ...emptyTally(), stored: 1000, bytes: 50 };
