@@ -26,14 +26,22 @@ describeKafka("a topic that is deleted while a consumer reads it", (kafka) => {
     await broker.close();
   });
 
-  /** Retries until the deletion of the topic with this name has ended. */
+  const isListed = async (): Promise<boolean> => (await admin.listTopics()).includes(topic);
+
+  /** Retries until the topic is listed: on a busy machine the answer to a creation may be late. */
   const create = async (): Promise<void> => {
     const topics = [{ topic, numPartitions: 1 }];
-    while (!(await admin.createTopics({ topics, waitForLeaders: true }).catch(() => false))) await sleep(50);
+    do await admin.createTopics({ topics, waitForLeaders: true }).catch(() => false);
+    while (!(await isListed()));
+  };
+
+  const remove = async (): Promise<void> => {
+    await admin.deleteTopics({ topics: [topic] });
+    while (await isListed()) await sleep(20);
   };
 
   const recreate = async (): Promise<void> => {
-    await admin.deleteTopics({ topics: [topic] });
+    await remove();
     await create();
   };
 
@@ -123,7 +131,7 @@ describeKafka("a topic that is deleted while a consumer reads it", (kafka) => {
     const reading = await read({ group: uniqueName("group"), topics: [topic, kept] });
     await store("old-", 1);
     await until(() => reading.values.length === 1);
-    await admin.deleteTopics({ topics: [topic] });
+    await remove();
     await sleep(2000);
     await broker.append(kept, [record("kept")]);
     await until(() => reading.values.includes("kept"));
