@@ -4,7 +4,7 @@ import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
 import { type Authenticate, createAuthenticator, createBearerVerifier } from "./authenticator.ts";
 import { createLogin, createSessions, type Lifetime, type Sessions } from "./session.ts";
-import { createOperatorDoor, type OperatorDoor } from "./operator.ts";
+import { createOperatorAccess, type OperatorAccess } from "./operator.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
 import { createSignInCheck } from "./sign-in-check.ts";
 import { createFailureThrottle } from "./throttle.ts";
@@ -29,7 +29,7 @@ export interface AuthenticationOptions {
   readonly now?: () => number;
 }
 
-export interface Authentication extends OperatorDoor {
+export interface Authentication extends OperatorAccess {
   readonly authenticate: Authenticate;
   readonly sessions: Sessions;
 }
@@ -75,7 +75,7 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
       access: { tokens: access, lifetime: accessToken },
       refresh: { tokens: refresh, lifetime: refreshToken },
     }),
-    ...createOperatorDoor({
+    ...createOperatorAccess({
       adminToken,
       verifier,
       throttle: throttled(options.adminFailuresPerMinute),

@@ -84,7 +84,7 @@ export type AdmitOperator = (credentials: OperatorCredentials) => Promise<void>;
 /** Issues a session to a client that has the admin token. Fails as `AdmitOperator` does, and shares its count. */
 export type SignInOperator = (token: string, address: string) => Promise<OperatorSession>;
 
-export interface OperatorDoor {
+export interface OperatorAccess {
   readonly admitOperator: AdmitOperator;
   readonly signInOperator: SignInOperator;
 }
@@ -103,7 +103,7 @@ interface OperatorDependencies {
 /** A working day. */
 const SESSION_TTL = 8 * 3_600_000;
 
-export const createOperatorDoor = (dependencies: OperatorDependencies): OperatorDoor => {
+export const createOperatorAccess = (dependencies: OperatorDependencies): OperatorAccess => {
   const { adminToken, verifier, throttle, secrets, now = Date.now } = dependencies;
   const secret = adminToken === undefined ? undefined : storedSecret(adminToken);
   const sessions = secret && createOperatorSessions({ adminToken: secret, secrets, ttl: SESSION_TTL, now });

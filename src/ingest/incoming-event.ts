@@ -100,7 +100,7 @@ export const createToRecord = (
     if (value === null) return record(event, { value, contentType: event.contentType });
     if (value.length > limits.maxEventBytes) return new GatewayError("RECORD_TOO_LARGE");
     const judged =
-      validator === undefined ? asItCame(event, value) : validator.validate(value, event.contentType);
+      validator === undefined ? unchanged(event, value) : validator.validate(value, event.contentType);
     if (judged.status === "refused") return judged.error;
     if (keyOf === undefined || event.key !== undefined) return record(event, judged);
     try {
@@ -116,7 +116,7 @@ interface Content {
   readonly contentType: string | undefined;
 }
 
-const asItCame = ({ contentType }: IncomingEvent, value: Buffer) =>
+const unchanged = ({ contentType }: IncomingEvent, value: Buffer) =>
   ({ status: "accepted", value, contentType }) as const;
 
 const headersExcess = ({ headers }: IncomingEvent, limits: RecordLimits): GatewayError | undefined => {

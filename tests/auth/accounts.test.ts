@@ -4,14 +4,14 @@ import { cheapHash, codeOf } from "./support.ts";
 const only = (options: object) => createAccounts([{ username: "ann", ...options }]).find("ann");
 
 describe("accounts", () => {
-  it("is found by its exact name", () => {
+  it("finds an account by its exact name", () => {
     const accounts = createAccounts([{ username: "ann" }, { username: "bob" }]);
     expect(accounts.find("bob")?.username).toBe("bob");
     expect(accounts.find("Bob")).toBeUndefined();
     expect(accounts.find("__proto__")).toBeUndefined();
   });
 
-  it("may do what its patterns say, and nothing without them", () => {
+  it("allows the stations of its patterns, and no station without patterns", () => {
     const account = only({ stations: ["orders", "clicks-*"], consume: ["orders"] });
     expect(account?.mayProduce("clicks-web")).toBe(true);
     expect(account?.mayConsume("clicks-web")).toBe(false);
@@ -25,11 +25,11 @@ describe("accounts", () => {
     ["a foreign hash", [{ username: "ann", connectionToken: "$2b$10$xxxx" }]],
     ["a broken pattern", [{ username: "ann", stations: ["a/b"] }]],
     ["a broken origin", [{ username: "ann", origins: ["shop"] }]],
-  ])("does not start with %s", async (_what, options) => {
+  ])("refuses %s at the start", async (_what, options) => {
     expect(await codeOf(() => createAccounts(options))).toBe("SETTINGS_INVALID");
   });
 
-  it("has another credential once a secret changes, or its place", () => {
+  it("changes the credential digest when a secret changes or moves to the other field", () => {
     const credentials = [
       {},
       { password: "one" },

@@ -34,7 +34,7 @@ const setUp = (...keys: ApiKeyOptions[]) => {
 };
 
 describe("API keys", () => {
-  it("let in by the key alone, or by id and key", async () => {
+  it("accept the key alone, or id and key", async () => {
     const { verify } = setUp(keyOf(), keyOf({ id: "other", key: "other-key" }));
     expect(await verify("other-key")).toMatchObject({ kind: "api-key", name: "other" });
     expect(await verify("partner-key", "partner")).toMatchObject({ kind: "api-key", name: "partner" });
@@ -59,7 +59,7 @@ describe("API keys", () => {
     }
   });
 
-  it("read where their patterns say, with the groups that they declare", async () => {
+  it("read the stations of their patterns, with their declared groups", async () => {
     const { verify } = setUp(
       keyOf({ consume: ["orders"], groups: ["billing"] }),
       keyOf({ id: "other", key: "o" }),
@@ -71,14 +71,14 @@ describe("API keys", () => {
     expect([other.mayConsume("orders"), other.readsGroup]).toEqual([false, undefined]);
   });
 
-  it("only produce, where their patterns say", async () => {
+  it("without consume patterns only produce", async () => {
     const principal = await setUp(keyOf({ stations: ["clicks-*"] })).verify("partner-key");
     expect(principal.mayProduce("clicks-web")).toBe(true);
     expect(principal.mayProduce("orders")).toBe(false);
     expect(principal.mayConsume("clicks-web")).toBe(false);
   });
 
-  it("carry origins and limits", async () => {
+  it("give the principal their origins and limits", async () => {
     const limits = { requestsPerSecond: 100 };
     const key = keyOf({ kind: "browser", origins: ["https://Shop.example"], limits });
     expect(await setUp(key).verify("partner-key")).toMatchObject({
@@ -87,18 +87,18 @@ describe("API keys", () => {
     });
   });
 
-  it("of browsers never read", async () => {
+  it("refuse consume patterns for a browser key", async () => {
     const key = keyOf({ kind: "browser", origins: ["https://shop.example"], consume: ["orders"] });
     expect(await codeOf(() => setUp(key))).toBe("SETTINGS_INVALID");
   });
 
-  it("of browsers need origins", async () => {
+  it("refuse a browser key without origins", async () => {
     expect(await codeOf(() => setUp(keyOf({ kind: "browser" })))).toBe("SETTINGS_INVALID");
     expect(await codeOf(() => setUp(keyOf({ kind: "browser", origins: [] })))).toBe("SETTINGS_INVALID");
   });
 
   it.each([["partner-key"], [cheapHash("partner-key")]])(
-    "expire, though they are remembered: %s",
+    "expire even if they are remembered: %s",
     async (key) => {
       const { clock, verify } = setUp(keyOf({ key, expires: START + HOUR }));
       await verify("partner-key");
@@ -109,7 +109,7 @@ describe("API keys", () => {
     },
   );
 
-  it("of one id overlap while one replaces the other", async () => {
+  it("with the same id are valid at the same time during a rotation", async () => {
     const { clock, verify } = setUp(
       keyOf({ key: "old-key", expires: START + HOUR }),
       keyOf({ key: cheapHash("new-key") }),
@@ -126,7 +126,7 @@ describe("hashed API keys", () => {
   const hashed = () =>
     setUp(keyOf({ key: cheapHash("partner-key") }), keyOf({ id: "b", key: cheapHash("b-key") }));
 
-  it("cost a derivation once; from then on they are known at once", async () => {
+  it("need one derivation; later requests need none", async () => {
     const { verify, derivations } = hashed();
     expect(verify("partner-key")).toBeInstanceOf(Promise);
     await verify("partner-key");
@@ -135,19 +135,19 @@ describe("hashed API keys", () => {
     expect(derivations()).toBe(before);
   });
 
-  it("a wrong key is derived once, however often it comes, and never throttled", async () => {
+  it("derive a repeated wrong key once, and never throttle it", async () => {
     const { verify, derivations } = hashed();
     for (let time = 0; time < 20; time += 1) expect(await codeOf(() => verify("x"))).toBe("UNAUTHORIZED");
     expect(derivations()).toBe(2);
   });
 
-  it("an id spares the other ids' derivations", async () => {
+  it("derive only the hashes of the given id", async () => {
     const { verify, derivations } = hashed();
     await codeOf(() => verify("x", "b"));
     expect(derivations()).toBe(1);
   });
 
-  it("who guesses is throttled; who is known and who calls from elsewhere isn't", async () => {
+  it("throttle unknown keys from the guesser's network, but neither known keys nor other networks", async () => {
     const { verify } = hashed();
     await verify("partner-key");
     for (let guess = 0; guess < 5; guess += 1) await codeOf(() => verify(`guess ${guess}`));
@@ -156,7 +156,7 @@ describe("hashed API keys", () => {
     expect(await verify("b-key", undefined, "192.0.2.2")).toMatchObject({ name: "b" });
   });
 
-  it("an unknown, an expired and a known id cost the same", async () => {
+  it("need the same derivations for an unknown, an expired and a known id", async () => {
     const costs = [];
     for (const id of ["partner", "b", "gone", "nobody"]) {
       const { verify, derivations } = setUp(
@@ -171,7 +171,7 @@ describe("hashed API keys", () => {
     expect(costs).toEqual([2, 2, 2, 2]);
   });
 
-  it("guesses of one IPv6 network count together", async () => {
+  it("count the guesses of one IPv6 network together", async () => {
     const { verify } = hashed();
     for (let host = 0; host < 5; host += 1)
       await codeOf(() => verify(`guess ${host}`, undefined, `2001:db8::${host}`));

@@ -3,7 +3,7 @@ import { createTokens } from "../../src/auth/tokens.ts";
 
 const LIFETIMES = { secrets: [], ttl: 60_000, maxTtl: 60_000 };
 
-it("needs no token secrets where nobody signs in, and then believes no token", async () => {
+it("starts without token secrets and accounts, and refuses every token", async () => {
   const names = { issuer: "stationgate", audience: "stationgate" };
   const { authenticate } = createAuthentication({
     ...names,

@@ -12,7 +12,7 @@ const principalNamed = (name: string) =>
     limits: {},
   });
 
-/** Takes the token `good`, and the key `good` alone or of the id `id`; the principal's name says what came in. */
+/** Accepts the token `good`, and the key `good` without an id or with the id `id`. The principal's name shows which. */
 const authenticate = createAuthenticator({
   verifyBearer: (token) => {
     if (token !== "good") throw unauthorized("invalid token");
@@ -39,7 +39,7 @@ describe("authenticator", () => {
     ["the header before the query", { authorizationHeader: "Bearer good", queryToken: "x" }, "token"],
     ["the header before X-Api-Key", { authorizationHeader: "Bearer good", apiKeyHeader: "x" }, "token"],
     ["X-Api-Key before the query", { apiKeyHeader: "good", queryToken: "x" }, "key of ? from 192.0.2.1"],
-  ])("takes %s, at once", (_what, given, name) => {
+  ])("accepts %s without a promise", (_what, given, name) => {
     expect(from(given)).toMatchObject({ name });
   });
 

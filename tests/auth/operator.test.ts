@@ -1,4 +1,4 @@
-import { createOperatorDoor } from "../../src/auth/operator.ts";
+import { createOperatorAccess } from "../../src/auth/operator.ts";
 import { createSecretVerifier, derivationTurns } from "../../src/auth/secrets.ts";
 import { createFailureThrottle } from "../../src/auth/throttle.ts";
 import { cheapHash, failureOf } from "./support.ts";
@@ -6,7 +6,7 @@ import { cheapHash, failureOf } from "./support.ts";
 let now = 1_000_000;
 
 const doorWith = (adminToken: string | undefined, secrets = ["installation-secret"]) =>
-  createOperatorDoor({
+  createOperatorAccess({
     adminToken,
     verifier: createSecretVerifier({ turns: derivationTurns() }),
     throttle: createFailureThrottle({ limit: 3, windowMs: 60_000, now: () => now }),
@@ -21,9 +21,9 @@ const withHeader = (authorizationHeader: string | undefined, address = "here") =
   address,
 });
 
-describe("the operators' door", () => {
+describe("operator authentication", () => {
   it.each(["admin-token", cheapHash("admin-token")])(
-    "opens to the admin token, configured as %s",
+    "accepts the admin token, configured as %s",
     async (configured) => {
       await expect(
         doorWith(configured).admitOperator(withHeader("Bearer admin-token")),
@@ -32,14 +32,14 @@ describe("the operators' door", () => {
   );
 
   it.each(["admin:admin-token", ":admin-token", "a:admin-token"])(
-    "opens to the admin token as Basic, whatever the name: %s",
+    "accepts the admin token as the Basic password, with every user name: %s",
     async (pair) => {
       const header = `Basic ${Buffer.from(pair).toString("base64")}`;
       await expect(doorWith("admin-token").admitOperator(withHeader(header))).resolves.toBeUndefined();
     },
   );
 
-  it.each(["admin", "admin-token:", "admin:wrong"])("stays shut to Basic %s", async (pair) => {
+  it.each(["admin", "admin-token:", "admin:wrong"])("refuses Basic %s", async (pair) => {
     const header = `Basic ${Buffer.from(pair).toString("base64")}`;
     expect(await failureOf(() => doorWith("admin-token").admitOperator(withHeader(header)))).toMatchObject({
       code: "UNAUTHORIZED",
@@ -47,7 +47,7 @@ describe("the operators' door", () => {
   });
 
   it.each([undefined, "", "admin-token", "Bearer wrong", "Bearer  admin-token", "ApiKey admin-token"])(
-    "stays shut to %p",
+    "refuses %p",
     async (header) => {
       for (const configured of ["admin-token", cheapHash("admin-token")])
         expect(await failureOf(() => doorWith(configured).admitOperator(withHeader(header)))).toMatchObject({
@@ -57,7 +57,7 @@ describe("the operators' door", () => {
     },
   );
 
-  it("stays shut to everybody while there is no admin token", async () => {
+  it("refuses every request if no admin token is configured", async () => {
     const door = doorWith(undefined);
     for (const header of [undefined, "", "Bearer ", "Bearer undefined"])
       expect(await failureOf(() => door.admitOperator(withHeader(header)))).toMatchObject({
@@ -67,7 +67,7 @@ describe("the operators' door", () => {
   });
 });
 
-describe("a session", () => {
+describe("an operator session", () => {
   const signedIn = async (door = doorWith("admin-token")): Promise<string> =>
     (await door.signInOperator("admin-token", "here")).value;
 
@@ -75,7 +75,7 @@ describe("a session", () => {
     failureOf(() => door.admitOperator({ ...withHeader(header), session }));
 
   it.each(["admin-token", cheapHash("admin-token")])(
-    "opens the door of every process of the same settings (%s)",
+    "is valid in every process with the same settings (%s)",
     async (configured) => {
       const session = await signedIn(doorWith(configured));
       await expect(
@@ -84,14 +84,14 @@ describe("a session", () => {
     },
   );
 
-  it("opens the door of its own process alone where the settings have no token secrets", async () => {
+  it("is valid only in its own process if the settings have no token secrets", async () => {
     const door = doorWith("admin-token", []);
     const session = await signedIn(door);
     await expect(door.admitOperator({ ...withHeader(undefined), session })).resolves.toBeUndefined();
     expect(await refused(doorWith("admin-token", []), session)).toMatchObject({ code: "UNAUTHORIZED" });
   });
 
-  it("is over after a working day", async () => {
+  it("expires after eight hours", async () => {
     const door = doorWith("admin-token");
     const { value, expires } = await door.signInOperator("admin-token", "here");
     expect(expires - now).toBe(8 * HOUR);
@@ -101,7 +101,7 @@ describe("a session", () => {
     expect(await refused(door, value)).toMatchObject({ code: "UNAUTHORIZED" });
   });
 
-  it("is worth nothing where the token, or the secret that signed it, is another", async () => {
+  it("is invalid after the admin token or the signing secret has changed", async () => {
     const session = await signedIn();
     for (const door of [doorWith("another"), doorWith("admin-token", ["another"]), doorWith(undefined)])
       expect(await refused(door, session)).toMatchObject({ code: "UNAUTHORIZED" });
@@ -113,7 +113,7 @@ describe("a session", () => {
     ).resolves.toBeUndefined();
   });
 
-  it("can't be changed", async () => {
+  it("is invalid after any change of its text", async () => {
     const door = doorWith("admin-token");
     const session = await signedIn(door);
     const [seconds = "", ...rest] = session.split(".");
@@ -129,12 +129,12 @@ describe("a session", () => {
     for (const other of changed) expect(await refused(door, other)).toMatchObject({ code: "UNAUTHORIZED" });
   });
 
-  it("makes no wrong header good", async () => {
+  it("does not help a request with a wrong Authorization header", async () => {
     const door = doorWith("admin-token");
     expect(await refused(door, await signedIn(door), "Bearer wrong")).toMatchObject({ code: "UNAUTHORIZED" });
   });
 
-  it("is for who has the token, and guessing it is slowed down", async () => {
+  it("is issued only for the admin token, and guesses are throttled", async () => {
     const door = doorWith("admin-token");
     for (const guess of ["", "wrong", "worse", "worst"])
       expect(await failureOf(() => door.signInOperator(guess, "here"))).toMatchObject({
@@ -147,7 +147,7 @@ describe("a session", () => {
   });
 });
 
-describe("wrong tokens", () => {
+describe("wrong operators' tokens", () => {
   const codes = async (
     door: ReturnType<typeof doorWith>,
     header: string | undefined,
@@ -161,7 +161,7 @@ describe("wrong tokens", () => {
   };
 
   it.each(["admin-token", cheapHash("admin-token")])(
-    "use up an address's attempts on every route, the sign-in's too (%s)",
+    "count for one address over all routes and the sign-in (%s)",
     async (configured) => {
       const door = doorWith(configured);
       expect(await codes(door, "Bearer wrong", "192.0.2.1", 2)).toEqual(["UNAUTHORIZED", "UNAUTHORIZED"]);
@@ -177,27 +177,27 @@ describe("wrong tokens", () => {
     },
   );
 
-  it("are allowed again after a minute", async () => {
+  it("no longer count after a minute", async () => {
     const door = doorWith("admin-token");
     await codes(door, "Bearer wrong", "here", 3);
     now += 60_000;
     await door.admitOperator(withHeader("Bearer admin-token"));
   });
 
-  it("as Basic count too", async () => {
+  it("also count as Basic passwords", async () => {
     const door = doorWith("admin-token");
     await codes(door, `Basic ${Buffer.from("admin:wrong").toString("base64")}`, "here", 3);
     expect(await codes(door, "Bearer admin-token", "here")).toEqual(["LOGIN_THROTTLED"]);
   });
 
-  it("from one IPv6 network count together", async () => {
+  it("of one IPv6 network count together", async () => {
     const door = doorWith("admin-token");
     for (const host of ["::1", "::2", "::3"]) await codes(door, "Bearer wrong", `2001:db8:1:2${host}`);
     expect(await codes(door, "Bearer wrong", "2001:db8:1:2::4")).toEqual(["LOGIN_THROTTLED"]);
     expect(await codes(door, "Bearer wrong", "2001:db8:1:3::4")).toEqual(["UNAUTHORIZED"]);
   });
 
-  it("at the same time learn no more than one after the other", async () => {
+  it("get no further answers if they are sent at the same time", async () => {
     const door = doorWith(cheapHash("admin-token"));
     const all = Array.from({ length: 20 }, (_none, index) => codes(door, `Bearer guess-${index}`, "here"));
     const counts = (await Promise.all(all)).flat();
@@ -205,7 +205,7 @@ describe("wrong tokens", () => {
     expect(counts.filter((code) => code === "LOGIN_THROTTLED")).toHaveLength(17);
   });
 
-  it("do not count where there is no token, and end no session", async () => {
+  it("do not count if a request has no token, and do not end sessions", async () => {
     const door = doorWith("admin-token");
     const { value: session } = await door.signInOperator("admin-token", "here");
     for (const header of [undefined, "", "Basic YTo=", "ApiKey YTpi"])

@@ -17,16 +17,16 @@ describe("stored secrets", () => {
     },
   );
 
-  it("says nothing of the secret when it refuses it", async () => {
+  it("a refusal does not contain the secret", async () => {
     const { message } = await failureOf(() => storedSecret("$2b$10$abcdefghijklmnopqrstuv"));
     expect(message).not.toContain("abcdef");
   });
 
-  it("keeps no plain text", () => {
+  it("does not store the plain text", () => {
     expect(JSON.stringify(storedSecret("correct horse"))).not.toContain("correct");
   });
 
-  it("has another digest for another secret", () => {
+  it("different secrets have different digests", () => {
     expect(storedSecret("a").digest).toEqual(storedSecret("a").digest);
     expect(storedSecret("a").digest).not.toEqual(storedSecret("b").digest);
   });
@@ -44,23 +44,23 @@ describe("verifying secrets", () => {
     ["s3cre", false],
     ["s3crett", false],
     ["", false],
-  ])("a plain secret against %p: %s, at once", (given, expected) => {
+  ])("compares a plain secret with %p without a promise: %s", (given, expected) => {
     expect(verifierWith()(storedSecret("s3cret"), given)).toBe(expected);
   });
 
-  it("a hashed secret", async () => {
+  it("verifies a hashed secret", async () => {
     const secret = storedSecret(await hashSecret("s3cret"));
     const verify = verifierWith();
     await expect(verify(secret, "s3cret")).resolves.toBe(true);
     await expect(verify(secret, "s3crets")).resolves.toBe(false);
   });
 
-  it("the text of the hash is not the secret", async () => {
+  it("refuses the text of the hash as the secret", async () => {
     const text = cheapHash("s3cret");
     expect(await verifierWith()(storedSecret(text), text)).toBe(false);
   });
 
-  it("derives a hash once for a right secret, each time for a wrong one", async () => {
+  it("derives a right secret once, and a wrong secret each time", async () => {
     const secret = storedSecret(cheapHash("s3cret"));
     const verify = verifierWith();
     await verify(secret, "s3cret");
@@ -69,13 +69,13 @@ describe("verifying secrets", () => {
     expect(verify(secret, "wrong")).toBeInstanceOf(Promise);
   });
 
-  it("a match with one secret is none with another", async () => {
+  it("does not use a match with one secret for another secret", async () => {
     const verify = verifierWith();
     await verify(storedSecret(cheapHash("one")), "one");
     expect(await verify(storedSecret(cheapHash("two")), "one")).toBe(false);
   });
 
-  it("derives the same question once at a time, and refuses a flood of different ones", async () => {
+  it("shares the derivation of equal comparisons, and refuses too many different comparisons", async () => {
     const secret = storedSecret(cheapHash("s3cret"));
     const verify = verifierWith(createFairTurns({ permits: 1, maxWaiting: 2 }));
     const same = [1, 2, 3, 4, 5].map(() => verify(secret, "s3cret"));
@@ -86,7 +86,7 @@ describe("verifying secrets", () => {
     expect(await verify(secret, "c")).toBe(false);
   });
 
-  it("decoys match nothing and cost what their model costs", async () => {
+  it("a decoy matches no secret and has the cost of its model", async () => {
     const verify = verifierWith();
     const model = storedSecret(cheapHash("s3cret"));
     expect(verify(decoySecret(), "s3cret")).toBe(false);

@@ -44,7 +44,7 @@ const setUp = (options: Partial<AuthenticationOptions> = {}) => {
 const claimsOf = (token: string) => jwt.decode(token) as jwt.JwtPayload;
 
 describe("signing in", () => {
-  it("gives a pair with the default lifetimes", async () => {
+  it("returns a token pair with the default lifetimes", async () => {
     const { signIn, principalOf } = setUp();
     const pair = await signIn();
     const refresh = present(pair.refresh);
@@ -56,7 +56,7 @@ describe("signing in", () => {
     expect(await principalOf(pair.jwt)).toMatchObject({ name: "ann" });
   });
 
-  it("gives the lifetimes asked for, the defaults for zero and less", async () => {
+  it("grants the requested lifetimes, and the defaults for zero or less", async () => {
     const { signIn } = setUp();
     const asked = await signIn({ accessTtlMinutes: 1, refreshTtlMinutes: 43_200 });
     expect([asked.expiresInMs, asked.refresh?.expiresInMs]).toEqual([MINUTE, 43_200 * MINUTE]);
@@ -65,7 +65,7 @@ describe("signing in", () => {
   });
 
   it.each([1441, 6_000_000, Number.MAX_VALUE])(
-    "gives a client that wants %d minutes the longest lifetime, and says so",
+    "grants the maximum lifetime for %d minutes, and returns it",
     async (minutes) => {
       const { sessions, signIn } = setUp();
       const wanted = { accessTtlMinutes: minutes, refreshTtlMinutes: 30 * minutes };
@@ -78,12 +78,12 @@ describe("signing in", () => {
     },
   );
 
-  it("gives no refresh token to who wants none", async () => {
+  it("returns no refresh token if the request has refresh: false", async () => {
     const pair = await setUp().signIn({ refresh: false });
     expect(pair).not.toHaveProperty("refresh");
   });
 
-  it("tokens hold neither credential nor its plain digest", async () => {
+  it("tokens contain neither the credential nor its digest", async () => {
     const { jwt: access, refresh } = await setUp().signIn({ password: "ann-password" });
     for (const token of [access, present(refresh).jwt]) {
       const text = JSON.stringify(jwt.decode(token, { complete: true }));
@@ -92,14 +92,14 @@ describe("signing in", () => {
     expect(claimsOf(access)).not.toHaveProperty("binding");
   });
 
-  it("carries the account id", async () => {
+  it("keeps the account id in the token", async () => {
     const { signIn } = setUp();
     expect(claimsOf((await signIn({ username: "ann$7" })).jwt)["account_id"]).toBe(7);
     expect(claimsOf((await signIn({ accountId: 3 })).jwt)["account_id"]).toBe(3);
     expect(claimsOf((await signIn()).jwt)).not.toHaveProperty("account_id");
   });
 
-  it("narrows to the scope, and refuses a malformed one before it looks at the credential", async () => {
+  it("narrows to the scope, and refuses a malformed scope before it checks the credential", async () => {
     const { signIn, principalOf } = setUp();
     const { jwt: token } = await signIn({ scope: { stations: ["clicks"], actions: ["produce"] } });
     const principal = await principalOf(token);
@@ -108,7 +108,7 @@ describe("signing in", () => {
     expect(await codeOf(() => signIn({ connectionToken: "x", scope: [] }))).toBe("SCOPE_INVALID");
   });
 
-  it("works with hashed credentials", async () => {
+  it("accepts hashed credentials", async () => {
     const { signIn } = setUp();
     expect((await signIn({ username: "bob", password: "bob-password" })).expiresInMs).toBe(900_000);
   });
@@ -120,7 +120,7 @@ describe("refreshing", () => {
     return present(pair.refresh).jwt;
   };
 
-  it("gives a new pair that keeps scope and account id", async () => {
+  it("returns a new pair with the same scope and account id", async () => {
     const scope = { stations: ["clicks"], origins: ["https://shop.example"] };
     const { sessions, principalOf } = setUp();
     const once = sessions.refresh({ token: await signedIn({ scope, accountId: 7 }) });
@@ -132,7 +132,7 @@ describe("refreshing", () => {
     expect(principal.origins).toEqual(scope.origins);
   });
 
-  it("an access token is no refresh token, nor the reverse", async () => {
+  it("refuses an access token for refreshing, and a refresh token for access", async () => {
     const { sessions, signIn, principalOf } = setUp();
     const pair = await signIn();
     expect(await codeOf(() => sessions.refresh({ token: pair.jwt }))).toBe("UNAUTHORIZED");
@@ -153,14 +153,14 @@ describe("refreshing", () => {
     });
   });
 
-  it("outlives a change of rights", async () => {
+  it("works after a change of the account's rights", async () => {
     const accounts = [{ username: "ann", connectionToken: "ann-token", stations: ["orders"] }];
     const { sessions, principalOf } = setUp({ accounts });
     const pair = sessions.refresh({ token: await signedIn() });
     expect((await principalOf(pair.jwt)).mayProduce("clicks")).toBe(false);
   });
 
-  it("is over when the refresh token has expired", async () => {
+  it("fails after the refresh token has expired", async () => {
     const { sessions } = setUp();
     const token = await signedIn({ refreshTtlMinutes: 10 });
     clock.advance(10 * MINUTE);

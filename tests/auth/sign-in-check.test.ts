@@ -1,11 +1,11 @@
-/** What strangers can do to other clients' sign-ins, and what they learn by it. */
+/** Sign-ins with invented names neither delay real accounts nor reveal which accounts exist. */
 import { createAccounts } from "../../src/auth/accounts.ts";
 import { createSecretVerifier } from "../../src/auth/secrets.ts";
 import { createSignInCheck } from "../../src/auth/sign-in-check.ts";
 import { createFairTurns } from "../../src/lib/fair-turns.ts";
 import { cheapHash, codeOf } from "./support.ts";
 
-/** Derivations that end when the test says so. */
+/** Derivations that the test settles. */
 const setUp = ({ permits = 1, maxWaiting = 4 } = {}) => {
   const turns = createFairTurns({ permits, maxWaiting });
   const running: (() => void)[] = [];
@@ -40,7 +40,7 @@ const setUp = ({ permits = 1, maxWaiting = 4 } = {}) => {
       () => undefined,
     );
   };
-  /** Ends the running derivation, and lets everything happen that follows from it. */
+  /** Settles the running derivation, and waits for everything that follows from it. */
   const step = async () => {
     await new Promise(setImmediate);
     running.shift()?.();
@@ -49,8 +49,8 @@ const setUp = ({ permits = 1, maxWaiting = 4 } = {}) => {
   return { signIn, watch, step, begun, settled };
 };
 
-describe("signing in during a flood of made-up names", () => {
-  it("a right credential waits for two derivations at most, from the strangers' own address too", async () => {
+describe("a sign-in during a flood of invented names", () => {
+  it("with the right credential waits for at most two derivations, also from the flood's address", async () => {
     const { signIn, watch, step, begun, settled } = setUp();
     for (const name of ["s1", "s2", "s3", "s4", "s5"]) watch(name, signIn(name, name));
     watch("ann", signIn("ann", "right"));
@@ -59,7 +59,7 @@ describe("signing in during a flood of made-up names", () => {
     expect(settled).toEqual(["s1 wrong", "s2 wrong", "ann right"]);
   });
 
-  it("a wrong password of a known name is answered when a made-up name in its place would be", async () => {
+  it("with a wrong password waits as long as an invented name", async () => {
     const orders = [];
     for (const name of ["ann", "bob", "nobody"]) {
       const { signIn, watch, step, settled } = setUp();
@@ -72,7 +72,7 @@ describe("signing in during a flood of made-up names", () => {
     expect(new Set(orders)).toEqual(new Set(["s1 wrong, s2 wrong, probe wrong, s3 wrong"]));
   });
 
-  it("a refused guess at a known name is refused at the same time as one at a made-up name", async () => {
+  it("is refused after the same time for a known and an invented name", async () => {
     const { signIn, watch, step, settled } = setUp({ maxWaiting: 1 });
     for (const name of ["s1", "s2"]) watch(name, signIn(name, name));
     const refused = [
@@ -87,7 +87,7 @@ describe("signing in during a flood of made-up names", () => {
     expect(settled).toContain("s1 wrong");
   });
 
-  it("a right credential gets in where a made-up name is refused", async () => {
+  it("with the right credential succeeds while invented names are refused", async () => {
     const { signIn, watch, step, settled } = setUp({ maxWaiting: 1 });
     for (const name of ["s1", "s2"]) watch(name, signIn(name, name));
     watch("ann", signIn("ann", "right"));
@@ -95,7 +95,7 @@ describe("signing in during a flood of made-up names", () => {
     expect(settled).toContain("ann right");
   });
 
-  it("guesses at one account leave the others their turns", async () => {
+  it("is not delayed by guesses at another account", async () => {
     const { signIn, watch, step, begun } = setUp({ maxWaiting: 3 });
     for (let guess = 0; guess < 9; guess += 1)
       watch(`${guess}`, signIn("ann", `guess ${guess}`, `192.0.2.${guess}`));
@@ -104,7 +104,7 @@ describe("signing in during a flood of made-up names", () => {
     expect(begun).toContain("right");
   });
 
-  it("equal sign-ins at the same time cost one derivation, of a known name or not", async () => {
+  it("shares one derivation with equal sign-ins, for known and unknown names", async () => {
     for (const name of ["ann", "nobody"]) {
       const { signIn, watch, step, begun } = setUp();
       for (let time = 0; time < 9; time += 1) watch(name, signIn(name, "guess", `192.0.2.${time}`));

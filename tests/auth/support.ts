@@ -1,4 +1,4 @@
-/** What the tests of this folder share: a clock to turn, cheap hashes, failures as values. */
+/** Helpers for the tests of this folder: a clock that tests advance, cheap hashes, errors as values. */
 import { scryptSync } from "node:crypto";
 import { type ErrorCode, GatewayError } from "../../src/errors.ts";
 
@@ -14,7 +14,7 @@ export const createClock = (time = START) => {
   };
 };
 
-/** A scrypt string that costs next to nothing. */
+/** A scrypt hash with the lowest cost. */
 export const cheapHash = (plain: string, ln = 4): string => {
   const salt = Buffer.from("0123456789abcdef");
   const hash = scryptSync(plain, salt, 32, { N: 2 ** ln, r: 1, p: 1 });
@@ -22,13 +22,13 @@ export const cheapHash = (plain: string, ln = 4): string => {
   return `$scrypt$ln=${ln},r=1,p=1$${b64(salt)}$${b64(hash)}`;
 };
 
-/** For what a test knows to be there. */
+/** The value; throws if it is undefined. */
 export const present = <T>(value: T | undefined): T => {
-  if (value === undefined) throw new Error("it is not there");
+  if (value === undefined) throw new Error("the value is undefined");
   return value;
 };
 
-/** The GatewayError that the task fails with, thrown at once or later. */
+/** The GatewayError that the task throws or rejects with. */
 export const failureOf = async (task: () => unknown): Promise<GatewayError> => {
   try {
     await task();
@@ -36,7 +36,7 @@ export const failureOf = async (task: () => unknown): Promise<GatewayError> => {
     if (error instanceof GatewayError) return error;
     throw error;
   }
-  throw new Error("it did not fail");
+  throw new Error("the task did not fail");
 };
 
 export const codeOf = async (task: () => unknown): Promise<ErrorCode> => (await failureOf(task)).code;

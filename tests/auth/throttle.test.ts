@@ -20,7 +20,7 @@ const setUp = (options = {}) => {
 };
 
 describe("failure throttle", () => {
-  it("refuses once the failures are used up, and says for how long", async () => {
+  it("refuses after the last allowed failure, with the time to wait", async () => {
     const { clock, throttle, fail, isRefused } = setUp();
     fail("ann", 2);
     clock.advance(10_000);
@@ -36,7 +36,7 @@ describe("failure throttle", () => {
     expect(isRefused("ann")).toBe(false);
   });
 
-  it("never allows more than the limit in any minute", () => {
+  it("allows at most the limit in any minute", () => {
     const { clock, throttle, isRefused } = setUp();
     const failed: number[] = [];
     for (let second = 0; second < 600; second += 7) {
@@ -51,14 +51,14 @@ describe("failure throttle", () => {
     expect(failed.length).toBeGreaterThan(20);
   });
 
-  it("counts each name by itself", () => {
+  it("counts each name separately", () => {
     const { fail, isRefused } = setUp();
     fail("ann", 3);
     expect(isRefused("ann")).toBe(true);
     expect(isRefused("bob")).toBe(false);
   });
 
-  it("forgets the name that failed longest ago when there are too many", () => {
+  it("forgets the name with the oldest failure above the maximum number of names", () => {
     const { fail, isRefused } = setUp({ maxNames: 2 });
     fail("ann", 3);
     fail("bob", 3);
@@ -66,7 +66,7 @@ describe("failure throttle", () => {
     expect(["ann", "bob", "cid"].map(isRefused)).toEqual([false, true, true]);
   });
 
-  it("is not set back with the clock of the day", () => {
+  it("ignores changes of the wall clock", () => {
     const throttle = createFailureThrottle({ limit: 1, windowMs: 60_000 });
     const day = jest.spyOn(Date, "now").mockReturnValue(0);
     throttle.failed("ann");

@@ -25,7 +25,7 @@ const setUp = (options: Partial<TokenOptions> = {}) => {
 const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 const payloadOf = (token: string) => jwt.decode(token) as jwt.JwtPayload;
 
-/** Signed by hand, so that nothing a library refuses to make is left untried. */
+/** Signs without a library, so that tests can use tokens that a library refuses to create. */
 const forge = (header: object, payload: object, secret = SECRET, digest = "sha256"): string => {
   const signed = `${b64(header)}.${b64(payload)}`;
   return `${signed}.${createHmac(digest, secret).update(signed).digest("base64url")}`;
@@ -34,7 +34,7 @@ const forge = (header: object, payload: object, secret = SECRET, digest = "sha25
 const HEADER = { alg: "HS256", typ: "JWT", kid: "one" };
 
 describe("tokens", () => {
-  it("carry the claims of the contract and nothing else", () => {
+  it("have exactly the documented claims", () => {
     const { clock, tokens } = setUp();
     const token = tokens.issue(SUBJECT, 15 * MINUTE);
     const iat = clock.now() / 1000;
@@ -45,7 +45,7 @@ describe("tokens", () => {
     expect(jwt.decode(token, { complete: true })?.header).toEqual({ alg: "HS256", typ: "JWT", kid: "one" });
   });
 
-  it("have an account id only when there is one, and each its own jti", () => {
+  it("have an account id only if it is given, and a unique jti", () => {
     const { tokens } = setUp();
     const plain = { username: "ann", accountId: undefined, scope: {} };
     const [one, two] = [payloadOf(tokens.issue(plain, MINUTE)), payloadOf(tokens.issue(plain, MINUTE))];
@@ -54,20 +54,20 @@ describe("tokens", () => {
     expect(one.jti).not.toBe(two.jti);
   });
 
-  it("give back what they were issued for", () => {
+  it("return their subject when they are verified", () => {
     const { clock, tokens } = setUp();
     const verified = tokens.verify(tokens.issue(SUBJECT, MINUTE));
     expect(verified).toMatchObject({ ...SUBJECT, notBefore: 0, expires: clock.now() + MINUTE });
   });
 
-  it("take the secret as the raw HMAC key", () => {
+  it("use the secret as the raw HMAC key", () => {
     const { clock, tokens } = setUp();
     const payload = payloadOf(tokens.issue(SUBJECT, MINUTE));
     expect(tokens.verify(forge(HEADER, payload)).username).toBe("ann");
     expect(clock.now() / 1000).toBe(payload.iat);
   });
 
-  it("hold until they expire, to the second", async () => {
+  it("are valid until the second of their expiry", async () => {
     const { clock, tokens } = setUp();
     const token = tokens.issue(SUBJECT, MINUTE);
     clock.advance(MINUTE - 1);
@@ -79,12 +79,12 @@ describe("tokens", () => {
   it.each([
     ["none", [], "there is no secret"],
     ["an empty one", [{ kid: "one", secret: "" }], "a token secret is empty"],
-  ])("don't start with %s for a secret", (_what, keys, message) => {
+  ])("refuse %s as a secret at the start", (_what, keys, message) => {
     expect(() => setUp({ keys })).toThrow(message);
   });
 });
 
-describe("tokens, refused in the same words", () => {
+describe("refusals of tokens have the same text for", () => {
   const { clock, tokens } = setUp();
   const genuine = tokens.issue(SUBJECT, 15 * MINUTE);
   const payload = payloadOf(genuine);
@@ -154,14 +154,14 @@ describe("tokens, refused in the same words", () => {
     );
   });
 
-  it("the last character too, where base64 leaves bits unused", () => {
+  it("a change of the unused bits of the last character", () => {
     const bits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (const letter of bits.replace(genuine.slice(-1), ""))
       expect(() => tokens.verify(genuine.slice(0, -1) + letter)).toThrow("Unauthorized");
   });
 });
 
-describe("tokens, while their secret is replaced", () => {
+describe("tokens during the rotation of their secret", () => {
   const before = setUp({ keys: [{ kid: "one", secret: SECRET }] }).tokens;
   const during = setUp({
     keys: [
@@ -171,18 +171,18 @@ describe("tokens, while their secret is replaced", () => {
   }).tokens;
   const after = setUp({ keys: [{ kid: "two", secret: OTHER }] }).tokens;
 
-  it("the first secret signs", () => {
+  it("are signed with the first secret", () => {
     expect(jwt.decode(during.issue(SUBJECT, MINUTE), { complete: true })?.header.kid).toBe("two");
   });
 
-  it("all verify, until one is taken away", async () => {
+  it("are verified with every secret until it is removed", async () => {
     const old = before.issue(SUBJECT, MINUTE);
     expect(during.verify(old).username).toBe("ann");
     expect(after.verify(during.issue(SUBJECT, MINUTE)).username).toBe("ann");
     expect(await codeOf(() => after.verify(old))).toBe("UNAUTHORIZED");
   });
 
-  it("a token without a kid may be of each, one with the other's kid is of none", async () => {
+  it("are verified with every secret if they have no kid, and refused with the kid of another secret", async () => {
     const payload = payloadOf(before.issue(SUBJECT, MINUTE));
     expect(during.verify(forge({ alg: "HS256" }, payload)).username).toBe("ann");
     expect(await codeOf(() => during.verify(forge({ alg: "HS256", kid: "two" }, payload)))).toBe(
@@ -190,7 +190,7 @@ describe("tokens, while their secret is replaced", () => {
     );
   });
 
-  it("the credential they are bound to still counts", () => {
+  it("stay bound to their credential", () => {
     const credential = Buffer.from("credential");
     const verified = during.verify(before.issue(SUBJECT, MINUTE, credential));
     expect(verified.isBoundTo(credential)).toBe(true);

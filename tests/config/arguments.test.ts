@@ -26,7 +26,7 @@ describe("parseArguments", () => {
     expect(() => parseArguments(argv)).toThrow(message);
   });
 
-  it("explains each option", () => {
+  it("the help explains each option", () => {
     for (const option of ["config", "check-config", "print-config", "print-env-example", "version", "help"]) {
       expect(HELP).toContain(`--${option}`);
     }

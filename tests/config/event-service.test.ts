@@ -55,7 +55,7 @@ const ENVIRONMENT = {
   SEP24_MORE_INFO_URL_TXN_FIELDS: "kind, memo",
 };
 
-/** What the environment above says, as a file of the Anchor Platform says it. */
+/** The settings of the environment above as a file of the Anchor Platform. */
 const FILE = {
   events: {
     enabled: true,
@@ -138,7 +138,7 @@ describe("the event service's settings", () => {
     expect(file).toMatch(/anchor\.yaml$/);
   });
 
-  it("are taken from the environment before the file, and from the file before the Anchor Platform's", () => {
+  it("prefer the environment to the settings file, and the settings file to the Anchor Platform's file", () => {
     const { callback_api: api } = eventServiceOf({
       yaml: stringify({
         eventService: { file: "anchor.yaml", callback_api: { base_url: "http://file.example" } },
@@ -154,7 +154,7 @@ describe("the event service's settings", () => {
     });
   });
 
-  it("need nothing else until a client or the business server is named", () => {
+  it("need no other setting until a client or the business server is configured", () => {
     const { event_processor: processor } = eventServiceOf({ yaml: "" });
 
     expect(processor).toStrictEqual({
@@ -163,13 +163,13 @@ describe("the event service's settings", () => {
     });
   });
 
-  it("need no signing seed where no client has a callback URL", () => {
+  it("need no signing seed if no client has a callback URL", () => {
     const clients = [{ ...CLIENTS[0], callback_urls: {} }];
 
     expect(faultsOf({ env: { CLIENTS_VALUE: JSON.stringify(clients) } })).toStrictEqual([]);
   });
 
-  it("take clients as items with type inline", () => {
+  it("accept clients as items with type inline", () => {
     const yaml = stringify({ eventService: { clients: { type: "inline", items: CLIENTS } } });
     const { clients } = eventServiceOf({ yaml, env: SECRETS });
 
@@ -179,13 +179,13 @@ describe("the event service's settings", () => {
   it.each([
     ["a list", stringify(CLIENTS)],
     ["an object with items", CLIENTS_FILE],
-  ])("take clients as %s in a text", (_, value) => {
+  ])("accept clients as %s in a string", (_, value) => {
     const { clients } = eventServiceOf({ env: { ...SECRETS, CLIENTS_TYPE: "yaml", CLIENTS_VALUE: value } });
 
     expect(clients.value).toMatchObject(CLIENTS);
   });
 
-  it("take secrets from mounted files", () => {
+  it("read secrets from mounted files", () => {
     const { secret } = eventServiceOf({
       yaml: stringify({ eventService: { secret: { sep10: { signing_seedFile: "seed" } } } }),
       files: { seed: `${SEED}\n` },
@@ -194,7 +194,7 @@ describe("the event service's settings", () => {
     expect(secret.sep10.signing_seed).toBe(SEED);
   });
 
-  it("are printed without secrets, and load again as printed", () => {
+  it("are printed with masked secrets, and the printed settings load", () => {
     const printed = printSettings(settingsOf({ env: { ...ENVIRONMENT, ...SECRETS } }));
     const { eventService } = parse(printed) as { eventService: { clients: { value: unknown } } };
 
@@ -202,14 +202,14 @@ describe("the event service's settings", () => {
     for (const secret of Object.values(SECRETS).slice(0, 2)) expect(printed).not.toContain(secret);
   });
 
-  it("may start with others' variables in the environment", () => {
+  it("ignore unrelated variables in the environment", () => {
     expect(
       faultsOf({ env: { EVENTS_HORIZON: "1", SECRET_DATA_USERNAME: "u", CLIENTS_MAX: "3" } }),
     ).toStrictEqual([]);
     expect(faultsOf({ env: { CALLBACK_API_PORT: "tcp://10.0.0.1:80" } })).toStrictEqual([]);
   });
 
-  it("warn of a URL for quotes, which no client hears of", () => {
+  it("warn about a URL for quotes, which has no effect", () => {
     const clients = [{ ...CLIENTS[0], callback_urls: { quote_created: "http://127.0.0.1/q" } }];
 
     const yaml = stringify({ eventService: { clients: { value: clients } } });
@@ -219,7 +219,7 @@ describe("the event service's settings", () => {
     );
   });
 
-  it("warn of bodies that will have no more_info_url", () => {
+  it("warn about bodies without a more_info_url", () => {
     const env = { SECRET_SEP10_SIGNING_SEED: SEED, CLIENTS_VALUE: JSON.stringify(CLIENTS) };
 
     expect(loaded({ env }).warnings).toContain(
@@ -227,7 +227,7 @@ describe("the event service's settings", () => {
     );
   });
 
-  it("warn of a base URL with a path until keep_base_path is set, and name both URLs", () => {
+  it("warn about a base URL with a path while keep_base_path is not set, with both URLs", () => {
     const env = { ...CALLBACK_API, CALLBACK_API_BASE_URL: "http://b.example/callback/" };
     const warned = loaded({ env }).warnings.filter((text) => text.includes("keep_base_path"));
 
@@ -251,7 +251,7 @@ const withClient = (change: object, secrets: Record<string, string> = SECRETS): 
   CLIENTS_VALUE: JSON.stringify([{ ...CLIENTS[0], ...change }]),
 });
 
-describe("settings of the event service that are refused, with one line each", () => {
+describe("the event service's settings are refused with one line for", () => {
   it.each<[string, Record<string, string>, readonly string[]]>([
     [
       "sqs",
@@ -389,7 +389,7 @@ describe("settings of the event service that are refused, with one line each", (
     ]);
   });
 
-  it("a file that isn't there, once", () => {
+  it("a missing file", () => {
     expect(faultsOf({ yaml: "eventService: { file: /nowhere/anchor.yaml }" })).toStrictEqual([
       'eventService.file: got "/nowhere/anchor.yaml", which is not a readable file',
     ]);

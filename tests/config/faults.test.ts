@@ -2,7 +2,7 @@ import { faultsOf } from "./support.ts";
 
 const A = "a".repeat(32);
 
-describe("one fault", () => {
+describe("the line of a fault", () => {
   it.each([
     ["server: { port: abc }", 'server.port: got "abc", allowed: a whole number from 0 to 65535'],
     ["server: { port: 70000 }", "server.port: got 70000, allowed: a whole number from 0 to 65535"],
@@ -113,7 +113,7 @@ describe("one fault", () => {
     expect(faultsOf({ yaml })).toEqual([fault]);
   });
 
-  it("names the variable that it came from", () => {
+  it("names the environment variable of the value", () => {
     expect(faultsOf({ env: { STATIONGATE_SERVER_PORT: "x" } })).toEqual([
       'server.port (STATIONGATE_SERVER_PORT): got "x", allowed: a whole number from 0 to 65535',
     ]);
@@ -122,26 +122,26 @@ describe("one fault", () => {
     );
   });
 
-  it("may be a variable that is unknown", () => {
+  it("reports an unknown environment variable", () => {
     expect(faultsOf({ env: { STATIONGATE_SERVER_PRT: "1" } })).toEqual([
       "STATIONGATE_SERVER_PRT: is unknown, did you mean STATIONGATE_SERVER_PORT?",
     ]);
   });
 
-  it("may be a settings file that is not there", () => {
+  it("reports a missing settings file", () => {
     expect(faultsOf({ env: { STATIONGATE_CONFIG: "nowhere.yaml" } })).toEqual([
       "nowhere.yaml: cannot be read (ENOENT)",
     ]);
   });
 
-  it("may be a file that cannot be read", () => {
+  it("reports an unreadable file", () => {
     const [fault] = faultsOf({
       yaml: "stations: [{ name: a, schema: { type: json-schema, file: no.json } }]",
     });
     expect(fault).toMatch(/^stations\[0\]\.schema\.file: got ".*no\.json", which is not a readable file$/);
   });
 
-  it("may be the file of a secret", () => {
+  it("reports an unreadable file of a secret", () => {
     expect(faultsOf({ yaml: "admin: { tokenFile: no }" })).toEqual([
       'admin.token: got tokenFile "no", which cannot be read (ENOENT)',
     ]);
@@ -154,7 +154,7 @@ describe("one fault", () => {
   });
 });
 
-describe("the secrets of tokens", () => {
+describe("faults of token secrets", () => {
   it.each([
     [
       `auth: { accessToken: { secret: "" }, refreshToken: { secret: ${A} } }`,
@@ -180,7 +180,7 @@ describe("the secrets of tokens", () => {
     expect(faultsOf({ yaml })).toEqual([fault]);
   });
 
-  it("are needed where there are accounts", () => {
+  it("are reported if there are accounts", () => {
     expect(faultsOf({ yaml: "auth: { accounts: [{ username: u, password: p }] }" })).toEqual([
       expect.stringContaining("auth.accessToken.secret: got nothing"),
       expect.stringContaining("auth.refreshToken.secret: got nothing"),
@@ -188,8 +188,8 @@ describe("the secrets of tokens", () => {
   });
 });
 
-describe("many faults", () => {
-  it("are told at once, whether of a name, a value or several keys together", () => {
+describe("several faults", () => {
+  it("are reported together: unknown names, invalid values and rules about several keys", () => {
     const faults = faultsOf({
       yaml: `server: { port: abc, prot: 1 }
 broker: { type: kafka, kafka: { compression: lzma } }
@@ -211,7 +211,7 @@ stations: [{ name: a }, { name: a, topic: "." }]`,
     ]);
   });
 
-  it("are not invented from what another one took away", () => {
+  it("do not include faults that only follow from another fault", () => {
     expect(
       faultsOf({
         yaml: "auth: { apiKeys: [{ id: a, key: 5, kind: browser, origins: ['https://a.example'] }] }",
@@ -225,7 +225,7 @@ stations: [{ name: a }, { name: a, topic: "." }]`,
   });
 });
 
-describe("a fault shows no secret", () => {
+describe("a fault line contains no secret", () => {
   const HUSH = "hush-hush";
   it.each([
     `admin: { token: [${HUSH}] }`,
@@ -249,7 +249,7 @@ describe("a fault shows no secret", () => {
     expect(faults.join("\n")).not.toContain(HUSH);
   });
 
-  it("nor does one from the environment", () => {
+  it("from the environment", () => {
     const faults = faultsOf({
       env: { STATIONGATE_AUTH_ACCOUNTS: `[{"password": "${HUSH}"`, STATIONGATE_ROLES: "x" },
     });

@@ -7,7 +7,7 @@ import { folder, settingsOf } from "./support.ts";
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
 describe("loadOrCreateIdentity", () => {
-  it("makes one that only its owner can read, and nothing beside it", () => {
+  it("creates a file that only its owner can read, and no other file", () => {
     const dir = join(folder(), "deep", "data");
     loadOrCreateIdentity(dir);
     expect(modeOf(dir)).toBe("700");
@@ -15,7 +15,7 @@ describe("loadOrCreateIdentity", () => {
     expect(readdirSync(dir)).toEqual(["identity.json"]);
   });
 
-  it("finds it again, and makes a different one elsewhere", () => {
+  it("returns the same identity again, and a different identity for another directory", () => {
     const dir = folder();
     const identity = loadOrCreateIdentity(dir);
     expect(loadOrCreateIdentity(dir)).toEqual(identity);
@@ -24,7 +24,7 @@ describe("loadOrCreateIdentity", () => {
   });
 
   it.each(["", "{", "null", '{"username":"root"}', '{"username":"root","secret":"hush-hush"}'])(
-    "refuses the damaged file %p, keeps it, and tells none of it",
+    "refuses the damaged file %p, keeps it, and does not quote it",
     (text) => {
       const dir = folder();
       const path = join(dir, "identity.json");
@@ -34,7 +34,7 @@ describe("loadOrCreateIdentity", () => {
     },
   );
 
-  it("says where it cannot write", () => {
+  it("names the path that it can't write", () => {
     const file = join(folder(), "file");
     writeFileSync(file, "");
     expect(() => loadOrCreateIdentity(join(file, "data"))).toThrow(GatewayError);
@@ -43,7 +43,7 @@ describe("loadOrCreateIdentity", () => {
 });
 
 describe("withIdentity", () => {
-  it("lets root in everywhere, with secrets of both kinds", () => {
+  it("gives root all rights, and both kinds of tokens their secrets", () => {
     const identity = loadOrCreateIdentity(folder());
     const { auth, admin } = withIdentity(settingsOf({}), identity);
     expect(auth.accounts).toMatchObject([
@@ -61,7 +61,7 @@ describe("withIdentity", () => {
     expect(admin.token).toBe(identity.adminToken);
   });
 
-  it("leaves an operators' token that is configured", () => {
+  it("keeps a configured operators' token", () => {
     const settings = settingsOf({ env: { STATIONGATE_ADMIN_TOKEN: "mine" } });
     expect(withIdentity(settings, loadOrCreateIdentity(folder())).admin.token).toBe("mine");
   });

@@ -9,7 +9,7 @@ const A = "a".repeat(32);
 const B = "b".repeat(32);
 
 describe("the environment", () => {
-  it("wins over the file, and the file over the defaults", () => {
+  it("takes precedence over the file, and the file over the defaults", () => {
     const { server } = settingsOf({
       yaml: "server: { port: 1, host: localhost }",
       env: { STATIONGATE_SERVER_PORT: "2" },
@@ -17,7 +17,7 @@ describe("the environment", () => {
     expect([server.port, server.host, server.workers]).toEqual([2, "localhost", 1]);
   });
 
-  it("may name the collector of traces as OpenTelemetry does, and then our own name wins", () => {
+  it("accepts OpenTelemetry's variable for the collector, with lower precedence than the gateway's own", () => {
     const OTEL_EXPORTER_OTLP_ENDPOINT = "http://collector:4318";
     const endpointOf = (env: Record<string, string>) => settingsOf({ env }).tracing.endpoint;
     expect(endpointOf({ OTEL_EXPORTER_OTLP_ENDPOINT })).toBe(OTEL_EXPORTER_OTLP_ENDPOINT);
@@ -29,7 +29,7 @@ describe("the environment", () => {
     ]);
   });
 
-  it("gives numbers, flags and choices as text, lists and objects as JSON", () => {
+  it("has numbers, flags and choices as text, and lists and objects as JSON", () => {
     const settings = settingsOf({
       env: {
         STATIONGATE_SERVER_BODY_LIMIT: "1mb",
@@ -50,11 +50,11 @@ describe("the environment", () => {
     });
   });
 
-  it("takes a secret of digits as the text that it is", () => {
+  it("keeps a secret of digits as a string", () => {
     expect(settingsOf({ env: { STATIONGATE_ADMIN_TOKEN: "0012345" } }).admin.token).toBe("0012345");
   });
 
-  it("turns TLS on by one of its files", () => {
+  it("turns TLS on if it names one of its files", () => {
     const { result, cwd } = load({
       env: { STATIONGATE_BROKER_KAFKA_SSL_CA: "ca.pem" },
       cwd: (() => {
@@ -66,14 +66,14 @@ describe("the environment", () => {
     expect(result).toMatchObject({ settings: { broker: { kafka: { ssl: { ca: join(cwd, "ca.pem") } } } } });
   });
 
-  it("names the file to read", () => {
+  it("can name the settings file", () => {
     const dir = folder();
     writeFileSync(join(dir, "my.yaml"), "server: { port: 7 }");
     const result = loadSettings({ env: { STATIONGATE_CONFIG: "my.yaml" }, cwd: dir });
     expect(result).toMatchObject({ status: "loaded", laptop: false, settings: { server: { port: 7 } } });
   });
 
-  it("counts an empty variable as not set, and leaves what Kubernetes puts there", () => {
+  it("treats an empty variable as not set, and ignores the variables of Kubernetes", () => {
     const env = {
       STATIONGATE_SERVER_HOST: "",
       STATIONGATE_CONFIG: "",
@@ -85,7 +85,7 @@ describe("the environment", () => {
     expect(settingsOf({ env })).toMatchObject({ server: { host: "0.0.0.0" }, admin: { port: 4445 } });
   });
 
-  it("has a name of its own for each key", () => {
+  it("has a unique variable name for each key", () => {
     const names = variables.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toEqual(
@@ -94,8 +94,8 @@ describe("the environment", () => {
   });
 });
 
-describe("files", () => {
-  it("hold secrets, in the file's folder or the working one, without their last newline", () => {
+describe("files in the settings", () => {
+  it("contain secrets without their last newline, relative to the settings file or the working directory", () => {
     const cwd = folder();
     writeFileSync(join(cwd, "admin"), "from-env\r\n");
     const settings = settingsOf({
@@ -127,7 +127,7 @@ stations: [{ name: s }]`,
     });
   });
 
-  it("are named relative to the settings file", () => {
+  it("have paths relative to the settings file", () => {
     const { result, dir } = load({
       yaml: `broker: { embedded: { dir: log } }
 stations: [{ name: a, schema: { type: json-schema, file: a.json } }, { name: b, schema: { type: zod, module: b.mjs } }]`,
@@ -159,12 +159,12 @@ describe("laptop mode", () => {
     expect(loaded({ env }).laptop).toBe(laptop);
   });
 
-  it("is off with a settings file, even an empty one", () => {
+  it("is off with a settings file, also with an empty file", () => {
     expect(loaded({ yaml: "" }).laptop).toBe(false);
   });
 });
 
-describe("whatever is given", () => {
+describe("any input", () => {
   it.each(variables.map(({ name }) => name))("%s never crashes", (name) => {
     const cwd = folder();
     fc.assert(
@@ -176,7 +176,7 @@ describe("whatever is given", () => {
     );
   });
 
-  it("is refused or loaded as YAML, never thrown at", () => {
+  it("as YAML is loaded or refused and never throws", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.constantFrom("server", "auth", "stations", "__proto__", "x"), fc.jsonValue()),

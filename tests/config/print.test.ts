@@ -34,7 +34,7 @@ connectors:
     });
   });
 
-  it("writes a file that loads as the same settings", () => {
+  it("prints a file that loads as the same settings", () => {
     const { result, cwd } = load({ yaml: "server: { bodyLimit: 1000 }\nstations: [{ name: s, key: /a }]" });
     const settings = result.status === "loaded" ? result.settings : undefined;
     const again = join(folder(), "again.yaml");
@@ -44,17 +44,17 @@ connectors:
 });
 
 describe("printEnvExample", () => {
-  it("is what .env.example holds: else run `npm run -s print-env-example > .env.example`", () => {
+  it("equals .env.example (if not: `npm run -s print-env-example > .env.example`)", () => {
     expect(readFileSync(".env.example", "utf8")).toBe(printEnvExample());
   });
 
-  it("names every variable, and files for secrets", () => {
+  it("has every variable, and the _FILE variables of secrets", () => {
     const printed = printEnvExample();
     for (const { name } of variables) expect(printed).toContain(`\n# ${name}=`);
     expect(printed).toContain("\n# STATIONGATE_AUTH_ACCESS_TOKEN_SECRET_FILE=\n");
   });
 
-  it("holds the defaults: with all of them set nothing changes", () => {
+  it("has the defaults: setting all of them changes no setting", () => {
     const env = Object.fromEntries(
       [...printEnvExample().matchAll(/^# (STATIONGATE_\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
     ) as Record<string, string>;
@@ -66,12 +66,12 @@ describe("printEnvExample", () => {
 });
 
 describe("stationgate.example.yaml", () => {
-  it("loads, with a warning for nothing", () => {
+  it("loads without warnings", () => {
     const result = loadSettings({ configFile: "stationgate.example.yaml", env: {}, cwd: process.cwd() });
     expect(result).toMatchObject({ status: "loaded", warnings: [] });
   });
 
-  it("says what the defaults are where it repeats them", () => {
+  it("repeats defaults correctly", () => {
     const example = parse(readFileSync("stationgate.example.yaml", "utf8")) as Record<string, object>;
     const defaults = parse(printSettings(settingsOf({ yaml: "" }))) as Record<string, object>;
     expect(defaults["server"]).toMatchObject(example["server"] ?? {});

@@ -13,14 +13,14 @@ afterAll(() => {
 export const folder = (): string => mkdtempSync(join(root, "folder-"));
 
 export interface Given {
-  /** Text of the settings file; without it there is none. */
+  /** Text of the settings file. Absent: there is no settings file. */
   readonly yaml?: string;
   readonly env?: Record<string, string>;
   readonly files?: Record<string, string>;
   readonly cwd?: string;
 }
 
-/** Loads settings from a folder of their own. */
+/** Loads settings in a temporary directory. */
 export const load = ({ yaml, env = {}, files = {}, cwd = folder() }: Given) => {
   const dir = folder();
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);

@@ -7,7 +7,7 @@ import { commitOf } from "../../src/config/version.ts";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const OTHER = "ffffffffffffffffffffffffffffffffffffffff";
 
-describe("the commit of a folder", () => {
+describe("the commit of a directory", () => {
   let folder: string;
   const commit = (): string | undefined => commitOf(pathToFileURL(`${folder}/`));
   const write = async (file: string, text: string): Promise<void> => {
@@ -24,27 +24,27 @@ describe("the commit of a folder", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("is that of its branch", async () => {
+  it("is the commit of its branch", async () => {
     await write("HEAD", "ref: refs/heads/main\n");
     await write("refs/heads/main", `${COMMIT}\n`);
 
     expect(commit()).toBe(COMMIT);
   });
 
-  it("is found where git has packed its branches", async () => {
+  it("is found if git has packed its branches", async () => {
     await write("HEAD", "ref: refs/heads/main\n");
     await write("packed-refs", `${OTHER} refs/heads/other\n${COMMIT} refs/heads/main\n`);
 
     expect(commit()).toBe(COMMIT);
   });
 
-  it("is that of a head without a branch", async () => {
+  it("is the commit of a detached head", async () => {
     await write("HEAD", `${COMMIT}\n`);
 
     expect(commit()).toBe(COMMIT);
   });
 
-  it("is not known without a repository", () => {
+  it("is unknown without a repository", () => {
     expect(commit()).toBeUndefined();
   });
 });

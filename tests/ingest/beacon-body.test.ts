@@ -19,7 +19,7 @@ const codeOf = async (text: string): Promise<string> => {
 };
 
 describe("openBeacon", () => {
-  it("reads credential and events, each with its own source bytes", async () => {
+  it("reads the credential and the events with their source bytes", async () => {
     const text =
       ' {"events" : [ {"event": {"n":1.0,"n":9007199254740993} ,"id":"a"},{"id":"\\u0062","event":{}}], "token":"t"}';
     const beacon = await parse(text);
@@ -30,14 +30,14 @@ describe("openBeacon", () => {
     ]);
   });
 
-  it("takes the last of members that come twice, as every reader of JSON does", async () => {
+  it("uses the last of repeated members, as JSON.parse does", async () => {
     const { events, apiKey } = await parse(
       '{"apiKey":"1","apiKey":"2","events":[],"events":[{"id":"a","event":{},"event":{"b":1}}]}',
     );
     expect([apiKey, events[0]?.value.toString()]).toEqual(["2", '{"b":1}']);
   });
 
-  it("keeps any events apart, whatever is in them", async () => {
+  it("finds the bounds of every event, whatever it contains", async () => {
     const event = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }));
     await fc.assert(
       fc.asyncProperty(fc.array(fc.record({ id: fc.uuid(), event })), fc.nat(3), async (events, indent) => {
@@ -69,14 +69,14 @@ describe("openBeacon", () => {
     expect(await codeOf(text)).toBe("REQUEST_UNSUPPORTED");
   });
 
-  it("refuses JSON that nests too deep, and bytes that are no UTF-8", async () => {
+  it("refuses JSON that is nested too deep, and bytes that are not UTF-8", async () => {
     expect(await codeOf(`{"events":[{"id":"a","event":{"a":${"[".repeat(30)}${"]".repeat(30)}}}]}`)).toBe(
       "JSON_TOO_DEEP",
     );
     expect(() => openBeacon(Buffer.from([0x7b, 0xff, 0x7d]), LIMITS)).toThrow("unsupported request");
   });
 
-  it("tells who sends before it looks at the events, and refuses more of them than a call may have", () => {
+  it("reads the credential before the events, and refuses too many events", () => {
     const beacon = openBeacon(Buffer.from(`{"token":"t","events":[${"1,".repeat(1000)}1]}`), LIMITS);
     expect(beacon.token).toBe("t");
     expect(() => beacon.findEvents()).toThrow("unsupported request");

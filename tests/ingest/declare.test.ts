@@ -7,7 +7,7 @@ const root = path.join(import.meta.dirname, "../..");
 const limits = { maxDepth: 128 };
 
 describe("loadStations", () => {
-  it("compiles what is declared", async () => {
+  it("compiles the declared schemas", async () => {
     const stations = await loadStations(
       [
         { name: "plain", topic: "plain" },
@@ -38,7 +38,7 @@ describe("loadStations", () => {
     ]);
   });
 
-  it("names every station whose schema is broken, and what is wrong with it", async () => {
+  it("names every station with an unusable schema, and the fault", async () => {
     const proto = {
       type: "protobuf",
       file: path.join(root, "proto/trade.proto"),
@@ -57,7 +57,7 @@ describe("loadStations", () => {
     ).rejects.toThrow(/^Station first: the schema .*\nStation last: the schema .*[^\n]$/);
   });
 
-  it("says what is wrong with a broken schema", async () => {
+  it("names the fault of an unusable schema", async () => {
     const broken = {
       type: "protobuf",
       file: path.join(root, "proto/trade.proto"),
@@ -86,7 +86,7 @@ describe("provisionTopics", () => {
       ...options,
     });
 
-  it("creates what is declared, and goes on until the broker is there", async () => {
+  it("creates declared topics, and retries until the broker is available", async () => {
     const asked: TopicSpec[] = [];
     const faults: string[] = [];
     const ensureTopic = (spec: TopicSpec): Promise<TopicInfo> => {

@@ -24,7 +24,7 @@ const call = (overrides: Partial<IdempotentCall> = {}): IdempotentCall => ({
   ...overrides,
 });
 
-/** Writes that are counted; each stores at the next offset, unless the test says otherwise. */
+/** Counts the calls of `produce`. By default each call stores at the next offset. */
 const setUp = (maxBytes = 100_000, windowMs = 60_000) => {
   const whole = createMemoryBudget(2 * maxBytes);
   const budget = whole.part(maxBytes);
@@ -45,7 +45,7 @@ const setUp = (maxBytes = 100_000, windowMs = 60_000) => {
 };
 
 describe("a repeated call", () => {
-  it("gets the first one's outcomes without a second write", async () => {
+  it("gets the outcomes of the first call without a second write", async () => {
     const { once, writes } = setUp();
     const first = await once(call());
     expect(await once(call())).toEqual(first);
@@ -59,14 +59,14 @@ describe("a repeated call", () => {
     ["station", { station: "other" }],
     ["content type", { contentType: "text/plain" }],
     ["body", { body: Buffer.from("{ }") }],
-  ])("is another call where its %s differs", async (_, overrides) => {
+  ])("is another call if its %s differs", async (_, overrides) => {
     const { once, writes } = setUp();
     await once(call());
     await once(call(overrides));
     expect(writes()).toBe(2);
   });
 
-  it("waits for the first one while that is under way", async () => {
+  it("waits for the first call while it is in flight", async () => {
     const { idempotency } = setUp();
     let settle = (_: readonly EventOutcome[]): void => undefined;
     const first = idempotency.once(call(), () => new Promise((resolve) => (settle = resolve)));
@@ -76,7 +76,7 @@ describe("a repeated call", () => {
     expect(await first).toEqual([stored(7n)]);
   });
 
-  it("gets a refusal again", async () => {
+  it("gets the same refusal", async () => {
     const { once, writes } = setUp();
     await once(call(), [stored(1n), failed("SCHEMA_REFUSED")]);
     expect((await once(call()))[1]?.status).toBe("failed");
@@ -84,7 +84,7 @@ describe("a repeated call", () => {
   });
 
   it.each(["BROKER_UNAVAILABLE", "BROKER_AMBIGUOUS", "STATION_UNKNOWN", "SCHEMA_REFUSED"] as const)(
-    "is carried out again after %s",
+    "runs again after %s",
     async (code) => {
       const { once } = setUp();
       await once(call(), [failed(code)]);
@@ -92,7 +92,7 @@ describe("a repeated call", () => {
     },
   );
 
-  it("is carried out again after a call that rejected", async () => {
+  it("runs again after a call that rejected", async () => {
     const { idempotency, once } = setUp();
     const broken = idempotency.once(call(), () => Promise.reject(new GatewayError("STATION_FORBIDDEN")));
     await expect(broken).rejects.toMatchObject({ code: "STATION_FORBIDDEN" });
@@ -100,7 +100,7 @@ describe("a repeated call", () => {
   });
 
   it.each(["STATION_UNKNOWN", "PARTITION_UNKNOWN"] as const)(
-    "is carried out again where a refusal may pass: %s",
+    "runs again after a temporary refusal: %s",
     async (code) => {
       const { once, writes } = setUp();
       await once(call({ events: 2 }), [stored(1n), failed(code)]);
@@ -109,14 +109,14 @@ describe("a repeated call", () => {
     },
   );
 
-  it("is forgotten when others have used up the memory, and gives its own back", async () => {
+  it("is forgotten when other calls need the memory, and releases its own", async () => {
     const { once, writes, budget } = setUp(1500);
     for (const key of ["a", "b", "c", "a"]) await once(call({ key }));
     expect(writes()).toBe(4);
     expect(budget.usedBytes).toBeLessThanOrEqual(1500);
   });
 
-  it("leaves no more of long texts than there is memory, and no cause", async () => {
+  it("remembers error texts only while there is memory, and never the cause", async () => {
     const { once, budget } = setUp(2000);
     const outcomes = [stored(1n), failed("SCHEMA_REFUSED", "x".repeat(900)), failed("SCHEMA_REFUSED", "y")];
     await once(call({ events: 3 }), outcomes);
@@ -132,14 +132,14 @@ describe("a repeated call", () => {
     expect([error?.message, error?.cause]).toEqual(["x".repeat(900), undefined]);
   });
 
-  it("is refused while the process has no memory for it, and stores nothing", async () => {
+  it("is refused without storing if there is no memory for its outcomes", async () => {
     const { once, writes, whole } = setUp();
     whole.tryTake(whole.maxBytes);
     await expect(once(call())).rejects.toMatchObject({ code: "OVERLOADED", retryAfter: 1 });
     expect(writes()).toBe(0);
   });
 
-  it("gives back what it reserved when it fails", async () => {
+  it("releases its reserved memory when it fails", async () => {
     const { idempotency, budget } = setUp();
     await expect(idempotency.once(call(), () => Promise.reject(new Error("x")))).rejects.toThrow("x");
     expect(budget.usedBytes).toBe(0);

@@ -40,7 +40,7 @@ describe("createKeyOf", () => {
     expect(() => keyOf("/id", event)).toThrow(new GatewayError("KEY_REFUSED"));
   });
 
-  it("agrees with JSON.parse on every value of every event", () => {
+  it("agrees with JSON.parse for every value of every event", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(0, 2), (value, indent) => {
         const event = JSON.stringify(value, null, indent);
@@ -53,7 +53,7 @@ describe("createKeyOf", () => {
   });
 });
 
-/** Every string, number and null below the top, with the pointer that leads to it. */
+/** Every string, number and null below the root, with its JSON pointer. */
 const leavesOf = (value: unknown, pointer: string): [string, string | number | null][] => {
   if (typeof value === "object" && value !== null) {
     return Object.entries(value).flatMap(([name, child]) =>

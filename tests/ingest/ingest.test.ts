@@ -1,4 +1,4 @@
-/** The whole way of an event through this floor, onto a broker and back. */
+/** Events pass through all units of `src/ingest` to a broker, and are read back. */
 import path from "node:path";
 import { verifiedPrincipal } from "../../src/auth/principal.ts";
 import type { Broker, ConsumedRecord } from "../../src/broker/broker.ts";
@@ -72,7 +72,7 @@ const slices = (body: Buffer): Buffer[] => {
   return Array.from({ length: list.count }, (_, i) => list.at(i));
 };
 
-it("stores each element of a batch with its own bytes, on a station that creates itself", async () => {
+it("stores each element of a batch with its own bytes, on a station that the first event creates", async () => {
   const { broker, stations, produce, close } = await setUp();
   const elements = ['{"id":12345678901234567890}', '{"a":1, "a":2}', '{"\\u0065":1e400}'];
   const headers = recordHeadersOf(["Authorization", "Bearer x", "X-Source", "test"]);
@@ -93,7 +93,7 @@ it("stores each element of a batch with its own bytes, on a station that creates
   await close();
 });
 
-it("stores JSON on a protobuf station as protobuf, keyed by all the digits of a number", async () => {
+it("stores JSON on a protobuf station as protobuf, with all digits of a number as the key", async () => {
   const { broker, stations, produce, close } = await setUp();
   const value = Buffer.from('{"trade_id":"t","notional":9007199254740993}');
   const event = { value, contentType: "application/json", headers: [] };
@@ -107,7 +107,7 @@ it("stores JSON on a protobuf station as protobuf, keyed by all the digits of a 
   await close();
 });
 
-it("stores a batch of 100,000 in order, and others meanwhile", async () => {
+it("stores a batch of 100,000 events in order, and other events meanwhile", async () => {
   const { broker, stations, produce, close } = await setUp();
   const station = await stations.resolve("large");
   const body = Buffer.from(`[${Array.from({ length: 100_000 }, (_, n) => `{"n":${String(n)}}`).join(",")}]`);

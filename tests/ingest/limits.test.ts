@@ -21,13 +21,13 @@ const setUp = (perAddress: Limits = {}, maxAddresses = 10) => {
     wait: (ms: number) => {
       time += ms;
     },
-    take: (who: Caller, demand: Partial<Demand>): number =>
-      rates.take(who, { requests: 0, events: 0, bytes: 0, ...demand })?.retryAfter ?? 0,
+    take: (client: Caller, demand: Partial<Demand>): number =>
+      rates.take(client, { requests: 0, events: 0, bytes: 0, ...demand })?.retryAfter ?? 0,
   };
 };
 
 describe("rates", () => {
-  it("let everything pass where there are no limits", () => {
+  it("allow everything without limits", () => {
     const { rates, take } = setUp();
     expect(take(caller({}), { events: 1e9 })).toBe(0);
     expect(rates.quota(caller({}))).toBeUndefined();
@@ -37,106 +37,109 @@ describe("rates", () => {
     ["requests", { requestsPerSecond: 100 }],
     ["events", { eventsPerSecond: 100 }],
     ["bytes", { bytesPerSecond: 100 }],
-  ] as const)("hold %s at the rate, however fast they come", (unit, limits) => {
+  ] as const)("limit %s to the rate, however fast they arrive", (unit, limits) => {
     const { take, wait } = setUp();
-    const who = caller({ ...limits, burst: 100 });
+    const client = caller({ ...limits, burst: 100 });
     let taken = 0;
     for (let ms = 0; ms < 60_000; ms++) {
-      if (take(who, { [unit]: 1 }) === 0) taken++;
+      if (take(client, { [unit]: 1 }) === 0) taken++;
       wait(1);
     }
-    // Ten at once from the full bucket, and then the rate.
+    // Ten at once, which is the burst, and then the rate.
     expect(taken).toBeGreaterThanOrEqual(6000);
     expect(taken).toBeLessThanOrEqual(6010);
   });
 
-  it("hold at the rate what comes in calls larger than the bucket", () => {
+  it("limit calls that are larger than the bucket to the rate", () => {
     const { take, wait } = setUp();
-    const who = caller({ eventsPerSecond: 100, burst: 100 });
+    const client = caller({ eventsPerSecond: 100, burst: 100 });
     let taken = 0;
     for (let ms = 0; ms < 60_000; ms += 10) {
-      if (take(who, { events: 50 }) === 0) taken += 50;
+      if (take(client, { events: 50 }) === 0) taken += 50;
       wait(10);
     }
     expect(taken).toBeGreaterThanOrEqual(5900);
     expect(taken).toBeLessThanOrEqual(6100);
   });
 
-  it("say how long to wait, and then take what they refused", () => {
+  it("return the time to wait, and accept the call after it", () => {
     const { take, wait } = setUp();
-    const who = caller({ eventsPerSecond: 10, burst: 1000 });
-    expect(take(who, { events: 8 })).toBe(0);
-    const seconds = take(who, { events: 5 });
+    const client = caller({ eventsPerSecond: 10, burst: 1000 });
+    expect(take(client, { events: 8 })).toBe(0);
+    const seconds = take(client, { events: 5 });
     expect(seconds).toBeCloseTo(0.3);
     wait(seconds * 1000 - 5);
-    expect(take(who, { events: 5 })).toBeGreaterThan(0);
+    expect(take(client, { events: 5 })).toBeGreaterThan(0);
     wait(5);
-    expect(take(who, { events: 5 })).toBe(0);
+    expect(take(client, { events: 5 })).toBe(0);
   });
 
-  it("take a call whole or not at all", () => {
+  it("accept a whole call or refuse it", () => {
     const { take } = setUp();
-    const who = caller({ eventsPerSecond: 10, bytesPerSecond: 100 });
-    expect(take(who, { events: 5, bytes: 100 })).toBe(0);
-    expect(take(who, { events: 5, bytes: 1 })).toBeGreaterThan(0);
-    expect(take(who, { events: 5 })).toBe(0);
+    const client = caller({ eventsPerSecond: 10, bytesPerSecond: 100 });
+    expect(take(client, { events: 5, bytes: 100 })).toBe(0);
+    expect(take(client, { events: 5, bytes: 1 })).toBeGreaterThan(0);
+    expect(take(client, { events: 5 })).toBe(0);
   });
 
-  it("take a call that is larger than the bucket once that is full, and let others wait for it", () => {
+  it("accept a call that is larger than the unused bucket, and delay later calls", () => {
     const { take, wait } = setUp();
-    const who = caller({ eventsPerSecond: 10 });
-    expect(take(who, { events: 100 })).toBe(0);
-    expect(take(who, { events: 1 })).toBeCloseTo(9.1);
+    const client = caller({ eventsPerSecond: 10 });
+    expect(take(client, { events: 100 })).toBe(0);
+    expect(take(client, { events: 1 })).toBeCloseTo(9.1);
     wait(9100);
-    expect(take(who, { events: 1 })).toBe(0);
+    expect(take(client, { events: 1 })).toBe(0);
   });
 
-  it("let nobody wait longer than the greatest debt, whatever a single event is", () => {
+  it("limit the wait to the maximum debt, also after a large event", () => {
     const { rates, take, wait } = setUp({ bytesPerSecond: 10 });
-    const who = caller({ eventsPerSecond: 10, bytesPerSecond: 10 });
-    expect(take(who, { events: 1, bytes: 1e9 })).toBe(0);
-    expect(take(who, { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
+    const client = caller({ eventsPerSecond: 10, bytesPerSecond: 10 });
+    expect(take(client, { events: 1, bytes: 1e9 })).toBe(0);
+    expect(take(client, { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
     expect(take(caller({}), { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
-    expect(rates.quota(who)?.reset).toBeLessThanOrEqual(60);
+    expect(rates.quota(client)?.reset).toBeLessThanOrEqual(60);
     wait(60_000);
-    expect(take(who, { events: 1, bytes: 1 })).toBe(0);
+    expect(take(client, { events: 1, bytes: 1 })).toBe(0);
   });
 
   it.each([
     ["events", { eventsPerSecond: 100 }, { events: 6001, bytes: 0 }, 6000],
     ["bytes", { bytesPerSecond: 100 }, { events: 10, bytes: 60_000 }, 1],
     ["bytes of several events", { bytesPerSecond: 100 }, { events: 10, bytes: 12_000 }, 5],
-  ])("refuse a call with more %s than the greatest debt, and say how many fit", (_, limits, demand, most) => {
-    const { rates } = setUp();
-    const who = caller(limits);
-    const refused = rates.take(who, { requests: 0, ...demand });
-    expect([refused?.code, refused?.message]).toEqual([
-      "EVENTS_TOO_MANY",
-      expect.stringContaining(` ${most} `),
-    ]);
-    const events = Math.min(most, demand.events);
-    expect(rates.take(who, { requests: 0, events, bytes: demand.bytes / 10 })).toBeUndefined();
-  });
+  ])(
+    "refuse a call with more %s than the maximum debt, with the number that fits",
+    (_, limits, demand, most) => {
+      const { rates } = setUp();
+      const client = caller(limits);
+      const refused = rates.take(client, { requests: 0, ...demand });
+      expect([refused?.code, refused?.message]).toEqual([
+        "EVENTS_TOO_MANY",
+        expect.stringContaining(` ${most} `),
+      ]);
+      const events = Math.min(most, demand.events);
+      expect(rates.take(client, { requests: 0, events, bytes: demand.bytes / 10 })).toBeUndefined();
+    },
+  );
 
-  it("say beforehand what they would take, and take nothing by it", () => {
+  it("return a refusal in advance without taking", () => {
     const { rates } = setUp();
-    const who = caller({ eventsPerSecond: 2 });
+    const client = caller({ eventsPerSecond: 2 });
     const demand = { requests: 0, events: 2, bytes: 0 };
-    expect(rates.refusal(who, demand)).toBeUndefined();
-    expect(rates.take(who, demand)).toBeUndefined();
-    expect(rates.refusal(who, demand)?.code).toBe("RATE_LIMITED");
+    expect(rates.refusal(client, demand)).toBeUndefined();
+    expect(rates.take(client, demand)).toBeUndefined();
+    expect(rates.refusal(client, demand)?.code).toBe("RATE_LIMITED");
   });
 
-  it("count what was spent on a refused call, up to the greatest debt", () => {
+  it("count the demand of a refused call, up to the maximum debt", () => {
     const { rates, take } = setUp();
-    const who = caller({ bytesPerSecond: 10 });
-    rates.spend(who, { requests: 0, events: 0, bytes: 25 });
-    expect(take(who, { events: 1, bytes: 1 })).toBeCloseTo(1.6);
-    rates.spend(who, { requests: 0, events: 0, bytes: 1e9 });
-    expect(take(who, { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
+    const client = caller({ bytesPerSecond: 10 });
+    rates.spend(client, { requests: 0, events: 0, bytes: 25 });
+    expect(take(client, { events: 1, bytes: 1 })).toBeCloseTo(1.6);
+    rates.spend(client, { requests: 0, events: 0, bytes: 1e9 });
+    expect(take(client, { events: 1, bytes: 1 })).toBeLessThanOrEqual(60);
   });
 
-  it("keep principals apart, and one principal's tokens together", () => {
+  it("count each principal separately, with all its tokens", () => {
     const { take } = setUp();
     const limits = { eventsPerSecond: 1 };
     expect(take(caller(limits), { events: 1 })).toBe(0);
@@ -144,7 +147,7 @@ describe("rates", () => {
     expect(take(caller(limits, { name: "other" }), { events: 1 })).toBe(0);
   });
 
-  it("hold an address to its own rate, whoever calls from it", () => {
+  it("limit an address over all its callers", () => {
     const { take } = setUp({ requestsPerSecond: 2 });
     expect(take(caller({}, { name: "a" }), { requests: 1 })).toBe(0);
     expect(take(caller({}, { name: "b" }), { requests: 1 })).toBe(0);
@@ -159,12 +162,12 @@ describe("rates", () => {
     expect(take(caller({}, { address: "a" }), { requests: 1 })).toBe(0);
   });
 
-  it("tell what is left of the tightest limit", () => {
+  it("return the remaining quota of the tightest limit", () => {
     const { rates, take, wait } = setUp({ requestsPerSecond: 1000 });
-    const who = caller({ eventsPerSecond: 10, bytesPerSecond: 1000, burst: 2000 });
-    take(who, { requests: 1, events: 15, bytes: 100 });
-    expect(rates.quota(who)).toEqual({ limit: 20, remaining: 5, reset: 2 });
+    const client = caller({ eventsPerSecond: 10, bytesPerSecond: 1000, burst: 2000 });
+    take(client, { requests: 1, events: 15, bytes: 100 });
+    expect(rates.quota(client)).toEqual({ limit: 20, remaining: 5, reset: 2 });
     wait(1500);
-    expect(rates.quota(who)).toMatchObject({ limit: 20, remaining: 20, reset: 0 });
+    expect(rates.quota(client)).toMatchObject({ limit: 20, remaining: 20, reset: 0 });
   });
 });

@@ -34,7 +34,7 @@ const event = (value: string | null, overrides: Partial<IncomingEvent> = {}): In
 const said = (outcome: EventOutcome): string =>
   outcome.status === "stored" ? `stored ${outcome.offset}` : outcome.error.message;
 
-/** A batcher that stores at growing offsets whatever `fails` lets through. */
+/** A batcher that stores at increasing offsets. Records for which `fails` returns an error are not stored. */
 const setUp = (
   options: Partial<ProduceOptions> = {},
   fails: (record: BrokerRecord, append: number) => GatewayError | undefined = () => undefined,
@@ -73,7 +73,7 @@ const setUp = (
   };
 };
 
-/** Accepts events that begin with a brace and marks them. */
+/** Accepts and marks events that begin with a brace. */
 const validator: EventValidator = {
   kind: "json-schema",
   validate: (value, contentType) =>
@@ -83,7 +83,7 @@ const validator: EventValidator = {
 };
 
 describe("produce", () => {
-  it("stores an event as it came, with its content type first among its headers", async () => {
+  it("stores an event unchanged, with its content type as the first header", async () => {
     const { send, appended, ended } = setUp();
     const own = { name: "x-a", value: Buffer.from("1") };
     const sent = event("{ }", { headers: [own] });
@@ -102,7 +102,7 @@ describe("produce", () => {
     expect(ended).toEqual(["orders stored 1"]);
   });
 
-  it("keeps what an API says of key, partition, time and tombstones", async () => {
+  it("keeps the key, partition and time of an API, and stores tombstones", async () => {
     const { send, appended } = setUp();
     const key = Buffer.from("k");
     const keyed = station({ key: "/id", validator });
@@ -119,7 +119,7 @@ describe("produce", () => {
     ]);
   });
 
-  it("refuses whoever may not, before anything is stored", async () => {
+  it("refuses a principal without the right before anything is stored", async () => {
     const { send, appended } = setUp();
     await expect(send(station({ name: "secret" }), event("{}"))).rejects.toMatchObject({
       code: "STATION_FORBIDDEN",
@@ -128,7 +128,7 @@ describe("produce", () => {
     expect(appended).toEqual([]);
   });
 
-  it("stores the good events of a batch, whatever their place", async () => {
+  it("stores the valid events of a batch at every position", async () => {
     const { send, appended, ended } = setUp();
     const outcomes = await send(
       station({ validator }),
@@ -149,7 +149,7 @@ describe("produce", () => {
     expect(ended).toEqual(["orders stored 2", "orders refused 3"]);
   });
 
-  it("takes what its API couldn't read for that event's outcome", async () => {
+  it("returns the error of an event that the API could not parse as its outcome", async () => {
     const { send, ended } = setUp();
     const unread = new GatewayError("JSON_INVALID");
     expect(await send(station(), event("{}"), unread, event("[]"))).toEqual([
@@ -160,7 +160,7 @@ describe("produce", () => {
     expect(ended).toEqual(["orders stored 2", "orders refused 1"]);
   });
 
-  it("refuses the event alone whose key or headers are too much", async () => {
+  it("refuses only the event whose key or headers exceed a limit", async () => {
     const { send } = setUp();
     const header = (size: number) => ({ name: "h", value: Buffer.alloc(size) });
     expect(
@@ -183,7 +183,7 @@ describe("produce", () => {
     ]);
   });
 
-  it("tells the broker's outcomes apart", async () => {
+  it("returns the different outcomes of the broker", async () => {
     const errors = [undefined, new GatewayError("BROKER_UNAVAILABLE"), new GatewayError("BROKER_AMBIGUOUS")];
     const { send, ended } = setUp({}, ({ value }) => errors[Number(value)]);
     expect(await send(station(), event("0"), event("1"), event("2"))).toEqual([
@@ -194,23 +194,23 @@ describe("produce", () => {
     expect(ended).toEqual(["orders stored 1", "orders unavailable 1", "orders unknown 1"]);
   });
 
-  it("answers no events with no outcomes", async () => {
+  it("returns no outcomes for no events", async () => {
     const { send, ended } = setUp();
     expect(await send(station())).toEqual([]);
     expect(ended).toEqual([]);
   });
 });
 
-describe("the key", () => {
+describe("the record key", () => {
   const keyed = station({ key: "/id" });
 
-  it("is taken from the event, a number by its digits", async () => {
+  it("is read from the event; a number keeps its digits", async () => {
     const { send, appended } = setUp();
     await send(keyed, event('{"id":"a"}'), event('{"id":1.50}'), event('{"id":null}'), event("{}"));
     expect(appended[0]?.map(({ key }) => key?.toString())).toEqual(["a", "1.50", undefined, undefined]);
   });
 
-  it("refuses the event that has something else there", async () => {
+  it("refuses an event whose key is neither a string nor a number", async () => {
     const { send } = setUp();
     expect(await send(keyed, event('{"id":[]}'), event("{}"))).toEqual([
       "The event's key is neither a string nor a number",
@@ -218,7 +218,7 @@ describe("the key", () => {
     ]);
   });
 
-  it("is read whatever the content type, and is none where the event is no JSON", async () => {
+  it("is read for every content type, and is absent if the event is not JSON", async () => {
     const { send, appended } = setUp();
     await send(
       keyed,
@@ -229,7 +229,7 @@ describe("the key", () => {
     expect(appended[0]?.map(({ key }) => key?.toString())).toEqual(["a", undefined, undefined]);
   });
 
-  it("of an encoded event is read from what it means", async () => {
+  it("of a protobuf event is read from its JSON form", async () => {
     const { send, appended } = setUp();
     const encoding: EventValidator = {
       ...validator,
@@ -240,17 +240,17 @@ describe("the key", () => {
   });
 });
 
-describe("a topic that has gone", () => {
+describe("a deleted topic", () => {
   const gone = (_: BrokerRecord, append: number): GatewayError | undefined =>
     append === 1 ? new GatewayError("STATION_UNKNOWN") : undefined;
 
-  it("is an unknown station", async () => {
+  it("makes its station unknown", async () => {
     const { send, ended } = setUp({}, gone);
     expect(await send(station(), event("{}"))).toEqual(["Station orders does not exist"]);
     expect(ended).toEqual(["orders refused 1"]);
   });
 
-  it("is made anew where stations create themselves, and its events are stored", async () => {
+  it("is recreated with autoCreateStations, and its events are stored", async () => {
     const recreate = (): Promise<boolean> => Promise.resolve(true);
     const { send, appended } = setUp({ stations: { recreate } }, (record, append) =>
       String(record.value) === "1" ? undefined : gone(record, append),
@@ -263,7 +263,7 @@ describe("a topic that has gone", () => {
     expect(appended[1]?.map(({ value }) => String(value))).toEqual(["0", "2"]);
   });
 
-  it("fails its events when the broker can't make it", async () => {
+  it("fails its events if the broker can't recreate it", async () => {
     const recreate = (): Promise<boolean> => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
     const { send, ended } = setUp({ stations: { recreate } }, gone);
     expect(await send(station(), event("{}"))).toEqual(["Server error"]);

@@ -4,13 +4,13 @@ const kept = (...rawHeaders: string[]): [string, string][] =>
   recordHeadersOf(rawHeaders).map(({ name, value }) => [name, value?.toString("latin1") ?? ""]);
 
 describe("recordHeadersOf", () => {
-  it("takes no header that only the gateway writes", () => {
+  it("refuses headers that only the gateway writes", () => {
     expect(
       kept("X-Webhook-Id", "1", "x-webhook-source", "github", "X-Stationgate-Once", "1", "x-event-id", "e"),
     ).toEqual([["x-event-id", "e"]]);
   });
 
-  it("keeps trace context and x-*, in order, names in lower case", () => {
+  it("keeps trace context and x-* headers in order, with names in lower case", () => {
     expect(
       kept("Host", "h", "X-Source", "b", "Traceparent", "00-1", "TRACESTATE", "v=1", "X-Source", "a"),
     ).toEqual([
@@ -48,15 +48,15 @@ describe("recordHeadersOf", () => {
     "Traceparents",
     "Xylophone",
     "Certificate",
-  ])("leaves %s behind", (name) => {
+  ])("leaves out %s", (name) => {
     expect(kept(name, "v")).toEqual([]);
   });
 
-  it("leaves behind what Connection names", () => {
+  it("leaves out the headers that Connection names", () => {
     expect(kept("X-Hop", "1", "Connection", "keep-alive, X-Hop", "X-End", "2")).toEqual([["x-end", "2"]]);
   });
 
-  it("costs no more for each header when there are many", () => {
+  it("takes linear time in the number of headers", () => {
     const many = Array.from({ length: 1990 }, () => ["x-a", "1"]).flat();
     const before = process.cpuUsage();
     expect(recordHeadersOf([...many, "Connection", "close, x-a"])).toEqual([]);
@@ -64,19 +64,19 @@ describe("recordHeadersOf", () => {
     expect(process.cpuUsage(before).user / 20).toBeLessThan(12_000);
   });
 
-  it("keeps a value's bytes", () => {
+  it("keeps the bytes of a value", () => {
     expect(recordHeadersOf(["x-a", "\xff\x80"])[0]?.value).toEqual(Buffer.from([0xff, 0x80]));
   });
 });
 
 describe("contentTypeHeaders", () => {
-  it("is the content type as it was sent", () => {
+  it("returns the content type as it was sent", () => {
     expect(contentTypeHeaders("Text/Plain; charset=x")).toEqual([
       { name: "content-type", value: Buffer.from("Text/Plain; charset=x") },
     ]);
   });
 
-  it("keeps no more types than a service has", () => {
+  it("caches a bounded number of content types", () => {
     for (let i = 0; i < 1000; i++) contentTypeHeaders(`text/x-${i}`);
     expect(contentTypeHeaders("text/x-999")).not.toBe(contentTypeHeaders("text/x-999"));
     expect(contentTypeHeaders("text/x-1")).toBe(contentTypeHeaders("text/x-1"));

@@ -11,7 +11,7 @@ const declare = (name: string, topic = name): Station => ({
 const orders = declare("orders", "shop.Orders");
 const plain = declare("plain");
 
-/** A broker with topics that remembers what it was asked to create; `gate` holds creations back. */
+/** A broker with topics that records the requested creations. They wait for `gate`. */
 const fakeBroker = (...existing: string[]) => {
   const topics = new Set(existing);
   const created: TopicSpec[] = [];
@@ -36,7 +36,7 @@ const fakeBroker = (...existing: string[]) => {
 const stationsOn = (broker = fakeBroker(), autoCreate = true): Stations =>
   createStations({ declared: [orders, plain], autoCreate, broker, maxRecordBytes: 1000 });
 
-/** The station, or the text of why there is none, thrown or rejected. */
+/** The station, or the text of the error, thrown or rejected. */
 const found = async (look: () => Station | Promise<Station>): Promise<Station | string> => {
   try {
     return await look();
@@ -46,14 +46,14 @@ const found = async (look: () => Station | Promise<Station>): Promise<Station | 
 };
 
 describe("declared stations", () => {
-  it("are known at once", () => {
+  it("are resolved without a promise", () => {
     const stations = stationsOn(fakeBroker(), false);
     expect(stations.resolve("orders")).toBe(orders);
     expect(stations.existing("plain")).toBe(plain);
     expect(stations.declared).toEqual([orders, plain]);
   });
 
-  it("are all there is unless stations create themselves", async () => {
+  it("are the only stations without autoCreate", async () => {
     const broker = fakeBroker("other");
     const stations = stationsOn(broker, false);
     const unknown = "Station other does not exist";
@@ -64,7 +64,7 @@ describe("declared stations", () => {
     expect(broker.created).toEqual([]);
   });
 
-  it("are meant by a topic too, a station's name first, letter by letter", async () => {
+  it("are found by their topic in exact case, after the names of stations", async () => {
     const twin = declare("shop.orders", "elsewhere");
     const second = declare("second", "shop.Orders");
     const stations = createStations({
@@ -82,8 +82,8 @@ describe("declared stations", () => {
   });
 });
 
-describe("stations that create themselves", () => {
-  it("are created once for all who ask at the same time, and known then", async () => {
+describe("undeclared stations with autoCreate", () => {
+  it("are created once for concurrent calls, and known afterwards", async () => {
     const broker = fakeBroker();
     let open = (): void => undefined;
     broker.hold(
@@ -107,7 +107,7 @@ describe("stations that create themselves", () => {
     expect(stations.resolve("new")).toEqual(declare("new"));
   });
 
-  it("are asked for again after a failure", async () => {
+  it("are created by the next call after a failure", async () => {
     const broker = fakeBroker();
     broker.hold(Promise.reject(new GatewayError("BROKER_UNAVAILABLE")));
     const stations = stationsOn(broker);
@@ -116,7 +116,7 @@ describe("stations that create themselves", () => {
     expect(await found(() => stations.resolve("new"))).toEqual(declare("new"));
   });
 
-  it("are not created by reading", async () => {
+  it("are not created by a consumer", async () => {
     const broker = fakeBroker("there");
     const stations = stationsOn(broker);
     expect(await found(() => stations.existing("there"))).toEqual(declare("there"));
@@ -124,7 +124,7 @@ describe("stations that create themselves", () => {
     expect(broker.created).toEqual([]);
   });
 
-  it("are created anew when their topic has gone, declared ones are not", async () => {
+  it("are recreated after their topic was deleted, unlike declared stations", async () => {
     const broker = fakeBroker();
     const stations = stationsOn(broker);
     const station = await stations.resolve("new");
@@ -133,7 +133,7 @@ describe("stations that create themselves", () => {
     expect(await stations.recreate(plain)).toBe(false);
   });
 
-  it("are created as declared, once for all who come before the start has done so, and never again", async () => {
+  it("create a declared topic once before the start has created it, and never again", async () => {
     const broker = fakeBroker();
     const spec = { name: "shop.Orders", partitions: 6, replicationFactor: 3 };
     const awaited = new Map([["orders", spec]]);
@@ -153,7 +153,7 @@ describe("stations that create themselves", () => {
     expect(broker.created).toEqual([spec]);
   });
 
-  it("open no second door to a declared station's topic", async () => {
+  it("can't use the topic of a declared station", async () => {
     const lower = declare("orders", "shop.orders");
     const broker = fakeBroker("shop.orders");
     const stations = createStations({ declared: [lower], autoCreate: true, broker, maxRecordBytes: 1 });
@@ -162,7 +162,7 @@ describe("stations that create themselves", () => {
     expect(stations.resolve(stations.nameOfTopic("shop.orders"))).toBe(lower);
   });
 
-  it("have names that are fit for stations", async () => {
+  it("must have valid station names", async () => {
     const broker = fakeBroker("__consumer_offsets", "Upper");
     const stations = stationsOn(broker);
     expect(await found(() => stations.resolve(stations.nameOfTopic("__consumer_offsets")))).toContain(

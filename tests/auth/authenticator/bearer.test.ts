@@ -27,19 +27,19 @@ const setUp = (options: { maxRemembered?: number } = {}) => {
   return { clock, verify, issue, verifications: () => verifications };
 };
 
-describe("access tokens at the door", () => {
-  it("let their account in, narrowed to their scope", () => {
+describe("the bearer verifier", () => {
+  it("returns the principal of the account, narrowed to the scope", () => {
     const { verify, issue } = setUp();
     expect(verify(issue("ann"))).toMatchObject({ kind: "account", name: "ann" });
   });
 
-  it("are refused when their user is gone", async () => {
+  it("refuses a token whose account does not exist", async () => {
     const { verify, issue } = setUp();
     const error = await failureOf(() => verify(issue("bob")));
     expect(error).toMatchObject({ code: "UNAUTHORIZED", message: "Unauthorized", cause: "unknown account" });
   });
 
-  it("are verified once and remembered", () => {
+  it("verifies a token once and remembers it", () => {
     const { verify, issue, verifications } = setUp();
     const token = issue("ann");
     const principals = [verify(token), verify(token), verify(token)];
@@ -47,7 +47,7 @@ describe("access tokens at the door", () => {
     expect(verifications()).toBe(1);
   });
 
-  it("stop to hold when they expire, though they are remembered", async () => {
+  it("refuses an expired token that it remembers", async () => {
     const { clock, verify, issue } = setUp();
     const token = issue("ann");
     verify(token);
@@ -57,7 +57,7 @@ describe("access tokens at the door", () => {
     expect(await codeOf(() => verify(token))).toBe("UNAUTHORIZED");
   });
 
-  it("don't hold before their time, though they are remembered", async () => {
+  it("refuses a token before its start time, even if it remembers the token", async () => {
     const { clock, verify, issue } = setUp();
     const claims = { ...(jwt.decode(issue("ann")) as jwt.JwtPayload), nbf: START / 1000 };
     const token = jwt.sign(claims, Buffer.from(SECRET), { algorithm: "HS256" });
@@ -66,13 +66,13 @@ describe("access tokens at the door", () => {
     expect(await codeOf(() => verify(token))).toBe("UNAUTHORIZED");
   });
 
-  it("refused ones are not remembered", async () => {
+  it("does not remember a refused token", async () => {
     const { verify, verifications } = setUp();
     for (let time = 0; time < 3; time += 1) expect(await codeOf(() => verify("forged"))).toBe("UNAUTHORIZED");
     expect(verifications()).toBe(3);
   });
 
-  it("only so many are remembered", () => {
+  it("remembers a bounded number of tokens", () => {
     const { verify, issue, verifications } = setUp({ maxRemembered: 2 });
     const [one, two, three] = [issue("ann"), issue("ann"), issue("ann")];
     for (const token of [one, two, three, three, one]) verify(token);

@@ -42,7 +42,7 @@ describe("origins", () => {
     "https://u@shop.example",
     "https://*.example",
     "data:x",
-  ])("%p is none", (text) => {
+  ])("refuses %p as an origin", (text) => {
     expect(normaliseOrigin(text)).toBeUndefined();
     expect(() => originList([text])).toThrow("is not an origin");
   });
@@ -61,18 +61,18 @@ describe("origins", () => {
     ["*", false],
     ["", false],
     [undefined, false],
-  ])("a list lets %p in: %s", (origin, expected) => {
+  ])("a list allows %p: %s", (origin, expected) => {
     expect(isAllowed(list, origin)).toBe(expected);
   });
 
-  it("needs no origin where there is no list, and some origin where it is *", () => {
+  it("allows a request without an origin if there is no list, and refuses it if the list is *", () => {
     expect(isAllowed([], undefined)).toBe(true);
     expect(isAllowed([], "https://anywhere.example")).toBe(true);
     expect(isAllowed(["*"], "https://anywhere.example")).toBe(true);
     expect(isAllowed(["*"], undefined)).toBe(false);
   });
 
-  it("narrows: the result lets in whom both lists let in, and nobody else", () => {
+  it("narrowing allows exactly the origins that both lists allow", () => {
     const origin = fc.constantFrom("https://a.example", "https://b.example", "*");
     const lists = fc.uniqueArray(origin);
     const caller = fc.constantFrom(

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { compileStationPatterns, isStationPattern } from "../../../src/auth/permissions.ts";
 
-/** The obvious reading of a pattern, for comparison. */
+/** The equivalent regular expression of a pattern, for comparison. */
 const asRegExp = (pattern: string): RegExp =>
   new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("*", ".*")}$`);
 
@@ -24,16 +24,16 @@ describe("station patterns", () => {
     expect(compileStationPatterns([pattern])(station)).toBe(expected);
   });
 
-  it("matches nothing without patterns", () => {
+  it("an empty list matches no station", () => {
     expect(compileStationPatterns([])("orders")).toBe(false);
   });
 
-  it("matches what any of several patterns matches", () => {
+  it("a list matches a station if one of its patterns does", () => {
     const matches = compileStationPatterns(["orders", "clicks-*"]);
     expect(["orders", "clicks-1", "other"].map(matches)).toEqual([true, true, false]);
   });
 
-  it("agrees with a regular expression", () => {
+  it("agrees with the equivalent regular expression", () => {
     const text = (alphabet: string) =>
       fc
         .array(fc.constantFrom(...Array.from(alphabet)), { minLength: 1, maxLength: 12 })

@@ -26,7 +26,7 @@ describe("the right to use a station", () => {
     expect(mayUseStation(principal, use, station)).toBe(allowed);
   });
 
-  it("is required in the words of the Memphis API", async () => {
+  it("is refused with the text of the Memphis API", async () => {
     const failure = await failureOf(() => {
       requireStation(principal, "produce", "audit");
     });

@@ -11,16 +11,16 @@ describe("even work", () => {
       .map(({ scrypt }) => scrypt?.cost.ln)
       .toSorted();
 
-  it("is the same list of costs for each name and for none", () => {
+  it("has the same costs for every name and for an unknown name", () => {
     for (const own of [ann, bob, cid, []]) expect(costs(own)).toEqual([4, 4, 5]);
   });
 
-  it("begins with the name's own secrets", () => {
+  it("starts with the secrets of the name", () => {
     expect(evenWork(bob).slice(0, 2)).toEqual(bob);
     expect(evenWork(ann)[0]).toBe(ann[0]);
   });
 
-  it("is none where nothing is hashed", () => {
+  it("is empty if no secret is hashed", () => {
     expect(createEvenWork([[storedSecret("plain")]])([])).toEqual([]);
   });
 });

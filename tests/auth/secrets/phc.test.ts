@@ -10,14 +10,14 @@ const unpadded = (bytes: Buffer): string => bytes.toString("base64").replaceAll(
 const rfcString = `$scrypt$ln=14,r=8,p=1$${unpadded(Buffer.from("SodiumChloride"))}$${unpadded(Buffer.from(RFC_VECTOR.hash, "hex"))}`;
 
 describe("scrypt strings", () => {
-  it("reads and derives the vector of RFC 7914", async () => {
+  it("parses and derives the test vector of RFC 7914", async () => {
     const parsed = parseScryptHash(rfcString);
     expect(parsed?.cost).toEqual({ ln: 14, r: 8, p: 1 });
     expect(parsed?.salt.toString()).toBe("SodiumChloride");
     expect((await deriveLike(RFC_VECTOR.plain, present(parsed))).toString("hex")).toBe(RFC_VECTOR.hash);
   });
 
-  it("makes strings that it reads back, each with its own salt", async () => {
+  it("creates strings that it can parse, each with a new salt", async () => {
     const [one, two] = await Promise.all([hashSecret("pässword"), hashSecret("pässword")]);
     expect(one).toMatch(/^\$scrypt\$ln=15,r=8,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
     expect(one).not.toBe(two);

@@ -67,12 +67,12 @@ describe("login", () => {
       "a right password beside a token where there is none",
       { username: "bob", connectionToken: "x", password: "bob-password" },
     ],
-  ])("takes %s", async (_what, given) => {
+  ])("accepts %s", async (_what, given) => {
     const { account } = await setUp(HASHED).attempt(given);
     expect(account.username).toBe(given.username);
   });
 
-  it("takes user$7 for account 7 of user", async () => {
+  it("reads user$7 as account 7 of user", async () => {
     const { account, name } = await setUp().attempt({ username: "ann$7", connectionToken: "ann-token" });
     expect(account.username).toBe("ann");
     expect(name).toEqual({ username: "ann", accountId: 7 });
@@ -86,14 +86,14 @@ describe("login", () => {
     ["another user's", { username: "bob", connectionToken: "ann-token" }],
     ["a token as a password", { password: "ann-token" }],
     ["a name in another case", { username: "Ann", connectionToken: "ann-token" }],
-  ])("refuses %s, always in the same words", async (_what, given) => {
+  ])("refuses %s with the same text", async (_what, given) => {
     for (const accounts of [PLAIN, HASHED]) {
       const error = await failureOf(() => setUp(accounts).attempt(given));
       expect(error).toMatchObject({ code: "UNAUTHORIZED", message: "Unauthorized", cause: "wrong login" });
     }
   });
 
-  it("does the same work for a wrong credential of whomever", async () => {
+  it("makes the same derivations for a wrong credential of every name", async () => {
     for (const accounts of [PLAIN, HASHED, OF_TWO_COSTS]) {
       const { workOf } = setUp(accounts);
       for (const given of [
@@ -112,14 +112,14 @@ describe("login", () => {
   });
 });
 
-describe("login, throttled", () => {
+describe("login throttling", () => {
   const wrong = { connectionToken: "x" };
   const failTimes = async (attempt: (given: Partial<LoginAttempt>) => unknown, times: number) => {
     for (let time = 0; time < times; time += 1)
       expect(await codeOf(() => attempt(wrong))).toBe("UNAUTHORIZED");
   };
 
-  it("refuses everything from the eleventh on, until the minute is over", async () => {
+  it("refuses every attempt after ten failures in a minute", async () => {
     const { clock, attempt } = setUp();
     await failTimes(attempt, 10);
     const refused = await failureOf(() => attempt({ connectionToken: "ann-token" }));
@@ -128,14 +128,14 @@ describe("login, throttled", () => {
     expect((await attempt({ connectionToken: "ann-token" })).account.username).toBe("ann");
   });
 
-  it("another address and another user are not concerned", async () => {
+  it("does not affect another address or another user", async () => {
     const { attempt } = setUp();
     await failTimes(attempt, 10);
     await attempt({ connectionToken: "ann-token", address: "192.0.2.2" });
     await attempt({ username: "bob", password: "bob-password" });
   });
 
-  it("other addresses of one IPv6 network don't buy further attempts", async () => {
+  it("counts the addresses of one IPv6 network together", async () => {
     const { attempt } = setUp();
     for (let host = 0; host < 10; host += 1)
       await codeOf(() => attempt({ ...wrong, address: `2001:db8::${host}` }));
@@ -143,7 +143,7 @@ describe("login, throttled", () => {
     expect(await codeOf(() => attempt({ ...wrong, address: "2001:db8:0:1::" }))).toBe("UNAUTHORIZED");
   });
 
-  it("account ids don't buy further attempts, and unknown users have no more", async () => {
+  it("counts attempts with different account ids together, also for unknown users", async () => {
     const { attempt } = setUp();
     for (let id = 0; id < 10; id += 1) await codeOf(() => attempt({ ...wrong, accountId: id }));
     expect(await codeOf(() => attempt({ ...wrong, username: "ann$99" }))).toBe("LOGIN_THROTTLED");
@@ -151,7 +151,7 @@ describe("login, throttled", () => {
     expect(await codeOf(() => attempt({ ...wrong, username: "eve" }))).toBe("LOGIN_THROTTLED");
   });
 
-  it("many guesses at once get no further than one after the other", async () => {
+  it("gives parallel guesses no more answers than sequential guesses", async () => {
     const { attempt } = setUp(HASHED);
     const guesses = Array.from({ length: 40 }, (_none, index) => ({
       username: "dot",
@@ -162,7 +162,7 @@ describe("login, throttled", () => {
     expect(codes.filter((code) => code === "LOGIN_THROTTLED")).toHaveLength(30);
   });
 
-  it("many right ones at once all get in", async () => {
+  it("accepts parallel sign-ins with the right credential", async () => {
     const { attempt } = setUp(HASHED);
     const right = { username: "dot", password: "dot-password" };
     const all = await Promise.all(Array.from({ length: 64 }, () => attempt(right)));

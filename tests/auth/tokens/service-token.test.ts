@@ -7,11 +7,11 @@ const claimsOf = (token: string): unknown =>
 describe("a service token", () => {
   const { secret, iat, exp, token } = VECTORS.jwt;
 
-  it("is the one that others make of the same claims", () => {
+  it("equals the token of another implementation for the same claims", () => {
     expect(serviceToken(secret, iat * 1000, (exp - iat) * 1000)).toBe(token);
   });
 
-  it("has the claims iat and exp in whole seconds, and no other", () => {
+  it("has only the claims iat and exp, in whole seconds", () => {
     expect(claimsOf(serviceToken(secret, 1_700_000_000_999, 5500))).toStrictEqual({
       iat: 1_700_000_000,
       exp: 1_700_000_005,

@@ -14,7 +14,7 @@ const moreInfo = (sep: number) => ({
 });
 
 describe("defaults", () => {
-  it("are these, key for key", () => {
+  it("have these values", () => {
     const cwd = folder();
     expect(settingsOf({ yaml: "", cwd })).toEqual({
       server: {
@@ -125,7 +125,7 @@ describe("defaults", () => {
     });
   });
 
-  it("create stations on their own only where there is no settings file", () => {
+  it("turn autoCreateStations on only without a settings file", () => {
     expect(settingsOf({}).autoCreateStations).toBe(true);
     expect(settingsOf({ yaml: "autoCreateStations: true" }).autoCreateStations).toBe(true);
     expect(settingsOf({ env: { STATIONGATE_AUTO_CREATE_STATIONS: "false" } }).autoCreateStations).toBe(false);
@@ -142,7 +142,7 @@ describe("keys", () => {
     ]);
   });
 
-  it("read one secret as a list of one, and a list as it is", () => {
+  it("convert one secret to a list of one, and keep a list", () => {
     const { accessToken, refreshToken } = settingsOf({
       yaml: `auth:
         accessToken: { secret: ${"a".repeat(32)} }
@@ -152,7 +152,7 @@ describe("keys", () => {
     expect(refreshToken.secrets.map(({ kid }) => kid)).toEqual(["new", "old"]);
   });
 
-  it("take an expiry as milliseconds, and a station's name as its topic", () => {
+  it("convert an expiry to milliseconds, and use a station's name as its topic", () => {
     const settings = settingsOf({
       yaml: `auth: { apiKeys: [{ id: a, key: k, expires: 2027-01-01T00:00:00Z }] }
 stations: [{ name: plain }, { name: orders, topic: Shop.Orders }]`,
@@ -161,7 +161,7 @@ stations: [{ name: plain }, { name: orders, topic: Shop.Orders }]`,
     expect(settings.stations.map(({ topic }) => topic)).toEqual(["plain", "Shop.Orders"]);
   });
 
-  it("turn a connector's numbers and flags into the texts that Connect knows", () => {
+  it("convert a connector's numbers and flags to strings", () => {
     const [connector] = settingsOf({
       yaml: "connectors: [{ name: crm, config: { topics: a, tasks.max: 2, x: true, retry.backoff.sec: '1,2' } }]",
     }).connectors;
@@ -173,7 +173,7 @@ stations: [{ name: plain }, { name: orders, topic: Shop.Orders }]`,
     });
   });
 
-  it("know the options of each webhook scheme", () => {
+  it("include the options of each webhook scheme", () => {
     const { webhooks } = settingsOf({
       yaml: `autoCreateStations: true
 webhooks:
@@ -190,13 +190,13 @@ webhooks:
     expect(webhooks.map(({ duplicateWindow }) => duplicateWindow)).toEqual([24 * HOUR, 24 * HOUR, 24 * HOUR]);
   });
 
-  it("take a key with nothing behind it as not given", () => {
+  it("treat a key without a value as not set", () => {
     expect(settingsOf({ yaml: "server:\nadmin:\n  token:\n" }).server.port).toBe(4444);
   });
 });
 
 describe("warnings", () => {
-  it("name what is allowed and probably not meant", () => {
+  it("report valid settings that are probably a mistake", () => {
     const { warnings } = loaded({
       yaml: "autoCreateStations: true\nwebhooks: [{ source: open, station: s, scheme: none }]",
     });
@@ -207,14 +207,14 @@ describe("warnings", () => {
     ]);
   });
 
-  it("name a webhook's station that is not declared", () => {
+  it("report an undeclared station of a webhook source", () => {
     const { warnings } = loaded({
       yaml: "webhooks: [{ source: g, station: s, scheme: github, secrets: [x] }]",
     });
     expect(warnings).toContain("webhook source g posts to station s, which is not declared");
   });
 
-  it("are none on a laptop", () => {
+  it("are empty in laptop mode", () => {
     expect(loaded({}).warnings).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import type { AppendOutcome, BrokerRecord } from "../../../src/broker/broker.ts"
 import { GatewayError } from "../../../src/errors.ts";
 import { type Batcher, type BatcherOptions, createBatcher } from "../../../src/ingest/batcher/batcher.ts";
 
-/** A record that carries its number: the fake broker stores it at that offset. */
+/** A record with its number as the value. The fake broker stores it at this offset. */
 const record = (n: number, bytes = 10): BrokerRecord => ({
   key: null,
   value: Buffer.alloc(bytes),
@@ -27,7 +27,7 @@ interface HeldAppend {
   settle(outcomes?: readonly AppendOutcome[]): void;
 }
 
-/** A broker whose appends are settled by hand; `next` waits for one. */
+/** A broker whose appends the test settles. `next` waits for the next append. */
 const heldBroker = () => {
   const arrived: HeldAppend[] = [];
   const waiters: ((append: HeldAppend) => void)[] = [];
@@ -66,7 +66,7 @@ const batcherOn = (broker: BatcherOptions["broker"], options: Partial<BatcherOpt
   });
 
 describe("the batcher", () => {
-  it("keeps the order of calls that ask for it, however many share an append", async () => {
+  it("keeps the order of calls with the same order object, also if they share an append", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxAppendRecords: 10 });
     const order = {};
@@ -86,7 +86,7 @@ describe("the batcher", () => {
     expect((await Promise.all(calls)).flat()).toHaveLength(24);
   });
 
-  it("lets the next call of an order go when the one before it was given up", async () => {
+  it("sends the next call of an order after the previous call has expired", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxAppendRecords: 2, deliveryTimeoutMs: 30 });
     const order = {};
@@ -104,7 +104,7 @@ describe("the batcher", () => {
     expect((await second).map(said)).toEqual(["9"]);
   });
 
-  it("appends at once when idle, and gathers while an append is in flight", async () => {
+  it("appends at once when idle, and collects calls while an append is in flight", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker);
     const first = batcher.append("t", [record(0)]);
@@ -121,7 +121,7 @@ describe("the batcher", () => {
     expect(batcher.bufferedBytes).toBe(0);
   });
 
-  it("puts what arrives in one turn of the event loop into one append", async () => {
+  it("puts the calls of one turn of the event loop into one append", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker);
     void batcher.append("t", [record(0)]);
@@ -132,7 +132,7 @@ describe("the batcher", () => {
     expect(append.numbers).toEqual([0, 1]);
   });
 
-  it("lets no topic wait for another", async () => {
+  it("appends to a topic without waiting for other topics", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker);
     const stuck = batcher.append("stuck", [record(0)]);
@@ -144,7 +144,7 @@ describe("the batcher", () => {
     expect((await stuck).map(said)).toEqual(["0"]);
   });
 
-  it("splits a large call in order, and lets a small one in between", async () => {
+  it("splits a large call in order, and serves a small call in between", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxAppendRecords: 4 });
     const large = batcher.append("t", records(0, 10));
@@ -165,7 +165,7 @@ describe("the batcher", () => {
     expect((await large).map(said)).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
   });
 
-  it("keeps an append under its bytes, but lets a larger record go alone", async () => {
+  it("keeps an append below its maximum size, and sends a larger record alone", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxAppendBytes: 1000 });
     void batcher.append("t", [record(0, 400), record(1, 400), record(2, 5000), record(3, 1)]);
@@ -178,7 +178,7 @@ describe("the batcher", () => {
     expect(sizes).toEqual([[0, 1], [2], [3]]);
   });
 
-  it("answers each event with its own outcome", async () => {
+  it("returns each event's own outcome", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxAppendRecords: 2 });
     const call = batcher.append("t", records(0, 3));
@@ -188,11 +188,11 @@ describe("the batcher", () => {
     expect((await call).map(said)).toEqual(["0", "RECORD_TOO_LARGE", "2"]);
   });
 
-  it("answers nothing with nothing", async () => {
+  it("returns no outcomes for no records", async () => {
     await expect(batcherOn(heldBroker()).append("t", [])).resolves.toEqual([]);
   });
 
-  it("takes an adapter that rejects for one that doesn't know", async () => {
+  it("reports the outcome as unknown if the adapter rejects", async () => {
     const batcher = batcherOn({ append: () => Promise.reject(new Error("broken")) });
     expect((await batcher.append("t", records(0, 2))).map(said)).toEqual([
       "BROKER_AMBIGUOUS",
@@ -200,7 +200,7 @@ describe("the batcher", () => {
     ]);
   });
 
-  it("tells how long each append took and what it carried", async () => {
+  it("reports the duration and the number of records of each append", async () => {
     const broker = heldBroker();
     const seen: number[] = [];
     const batcher = batcherOn(broker, {
@@ -214,7 +214,7 @@ describe("the batcher", () => {
 });
 
 describe("an event's deadline", () => {
-  it("fails what waits as not stored, and what is in flight as unknown", async () => {
+  it("fails waiting records as not stored, and records in flight as unknown", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { deliveryTimeoutMs: 20, maxAppendRecords: 2 });
     const call = batcher.append("t", records(0, 3));
@@ -233,7 +233,7 @@ describe("an event's deadline", () => {
     expect(batcher.bufferedBytes).toBe(0);
   });
 
-  it("keeps the outcomes that are known", async () => {
+  it("keeps known outcomes", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { deliveryTimeoutMs: 50, maxAppendRecords: 1 });
     const call = batcher.append("t", records(0, 3));
@@ -243,8 +243,8 @@ describe("an event's deadline", () => {
   });
 });
 
-describe("the buffer's bound", () => {
-  it("refuses at once what doesn't fit, and takes it again once there is room", async () => {
+describe("the limit of the buffer", () => {
+  it("refuses a call that does not fit, and accepts it when there is room", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxBufferedBytes: 1000 });
     const first = batcher.append("t", [record(0, 800)]);
@@ -259,7 +259,7 @@ describe("the buffer's bound", () => {
     expect((await again).map(said)).toEqual(["1"]);
   });
 
-  it("takes one call that is larger than the buffer", async () => {
+  it("accepts one call that is larger than the buffer", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxBufferedBytes: 1000 });
     const call = batcher.append("t", [record(0, 5000)]);
@@ -267,7 +267,7 @@ describe("the buffer's bound", () => {
     expect((await call).map(said)).toEqual(["0"]);
   });
 
-  it("counts what is in flight until the broker has settled it", async () => {
+  it("counts records in flight until the broker has settled them", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { deliveryTimeoutMs: 20 });
     const call = batcher.append("t", [record(0, 1000)]);
@@ -281,7 +281,7 @@ describe("the buffer's bound", () => {
 });
 
 describe("close", () => {
-  it("refuses what is new and waits for what was taken", async () => {
+  it("refuses new calls and waits for accepted calls", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxAppendRecords: 1 });
     const call = batcher.append("t", records(0, 2));
@@ -295,12 +295,12 @@ describe("close", () => {
     await batcher.close();
   });
 
-  it("is done at once when nothing was taken", async () => {
+  it("resolves at once without accepted calls", async () => {
     await expect(batcherOn(heldBroker()).close()).resolves.toBeUndefined();
   });
 });
 
-it("hands every event over once, in order, and tells each its own outcome, whatever fails", async () => {
+it("sends every event once, in order, and returns its own outcome, whatever fails", async () => {
   const call = fc.record({
     topic: fc.constantFrom("a", "b"),
     size: fc.integer({ min: 1, max: 12 }),
@@ -361,7 +361,7 @@ it("hands every event over once, in order, and tells each its own outcome, whate
 describe("an overload", () => {
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-  it("refuses at once while everybody waits long, and ends with the queue", async () => {
+  it("refuses new calls while every call waits long, and ends with the queue", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { longestWaitMs: 20 });
     const taken: Promise<readonly AppendOutcome[]>[] = [];

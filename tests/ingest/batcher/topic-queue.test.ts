@@ -5,7 +5,7 @@ const setUp = () => {
   const queue = createStandingQueue({ longestWaitMs: 1000, now: () => time });
   return {
     queue,
-    /** So many milliseconds later somebody comes through, after a wait. */
+    /** Advances the time by `ms`. Then a call leaves the queue that has waited `waitedMs`. Returns whether the queue stands. */
     later: (ms: number, waitedMs: number): boolean => {
       time += ms;
       queue.cameThrough(waitedMs);
@@ -15,7 +15,7 @@ const setUp = () => {
 };
 
 describe("a standing queue", () => {
-  it("is one where everybody has waited long for a whole second", () => {
+  it("is detected if every call has waited long for a whole second", () => {
     const { later } = setUp();
 
     expect([later(0, 1500), later(500, 1600), later(499, 1700), later(1, 1700)]).toStrictEqual([
@@ -26,7 +26,7 @@ describe("a standing queue", () => {
     ]);
   });
 
-  it("is none any more when somebody comes through soon, and it takes another second to be one", () => {
+  it("ends when a call has waited only shortly, and is detected again after another second", () => {
     const { later } = setUp();
     later(0, 1500);
     later(1000, 1500);
@@ -36,7 +36,7 @@ describe("a standing queue", () => {
     expect(later(1000, 1001)).toBe(true);
   });
 
-  it("isn't made by one long hold-up, however long", () => {
+  it("is not detected after a single long wait", () => {
     const { queue, later } = setUp();
     later(0, 5);
 

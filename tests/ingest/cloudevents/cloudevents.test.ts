@@ -27,7 +27,7 @@ const binary = (headers: Record<string, string>): string => {
 };
 
 describe("a structured CloudEvent", () => {
-  it("keeps its bytes, and has its attributes as record headers", () => {
+  it("keeps its bytes, and its attributes become record headers", () => {
     const text = `{ "specversion":"1.0", "id":"1","source":"/s","type":"t","n":5,"b":true,"time":null, "data":{"a":1.0} }`;
     const made = structured(text);
     expect(made).toMatchObject({ contentType: "application/cloudevents+json; charset=utf-8" });
@@ -37,7 +37,7 @@ describe("a structured CloudEvent", () => {
     ).toEqual(["x-a=1", "ce_specversion=1.0", "ce_id=1", "ce_source=/s", "ce_type=t", "ce_n=5", "ce_b=true"]);
   });
 
-  it.each(["specversion", "id", "source", "type"])("needs its %s", (name) => {
+  it.each(["specversion", "id", "source", "type"])("needs the attribute %s", (name) => {
     const rest = Object.fromEntries(Object.entries(COMPLETE).filter(([other]) => other !== name));
     const missing = `CLOUDEVENT_INVALID: Invalid CloudEvent: the attribute "${name}" is missing`;
     expect(complaint(rest)).toBe(missing);
@@ -61,13 +61,13 @@ describe("a structured CloudEvent", () => {
     expect(complaint({ ...COMPLETE, [name]: value })).toContain(`"${name}" is not valid`);
   });
 
-  it("refuses what no name may be, and two kinds of data", () => {
+  it("refuses an invalid attribute name, and data together with data_base64", () => {
     expect(complaint({ ...COMPLETE, "Not-A-Name": "x" })).toContain('"Not-A-Name"');
     expect(complaint({ ...COMPLETE, data: 1, data_base64: "AA==" })).toContain("data_base64");
     expect(complaint({ ...COMPLETE, data_base64: "?" })).toContain("data_base64");
   });
 
-  it("takes every attribute of the specification", () => {
+  it("accepts every attribute of the specification", () => {
     expect(
       complaint({
         ...COMPLETE,
@@ -81,24 +81,24 @@ describe("a structured CloudEvent", () => {
     ).toBe("accepted");
   });
 
-  it.each(["[]", "5", "null"])("is no %s", (text) => {
+  it.each(["[]", "5", "null"])("is refused if it is %s", (text) => {
     expect(complaint(text)).toContain("no JSON object");
   });
 
-  it("must parse", () => {
+  it("is refused if it is not JSON", () => {
     expect(complaint("{")).toContain("JSON_INVALID");
   });
 });
 
 describe("a binary CloudEvent", () => {
-  it("needs its attributes, decoded", () => {
+  it("has its attributes decoded, and needs all of them", () => {
     expect(binary(COMPLETE)).toBe("accepted");
     expect(binary({ ...COMPLETE, subject: "caf%C3%A9" })).toBe("accepted");
     expect(binary({ specversion: "1.0", id: "1", source: "/s" })).toContain('"type" is missing');
     expect(binary({ ...COMPLETE, specversion: "2" })).toContain('"specversion" is not valid');
   });
 
-  it("is none without any required attribute", () => {
+  it("is not a CloudEvent without any required attribute", () => {
     expect(binary({ anything: "1" })).toBe("accepted");
   });
 });

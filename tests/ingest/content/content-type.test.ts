@@ -38,7 +38,7 @@ describe("check", () => {
   };
 
   it.each(["{}", "[1]", " null ", '"\u{1f600}"', "12345678901234567890"])(
-    "takes the JSON text %s",
+    "accepts the JSON text %s",
     (body) => {
       expect(check("application/json", Buffer.from(body))).toBe("taken");
     },
@@ -52,13 +52,13 @@ describe("check", () => {
     expect(check("application/json", Buffer.from([0x22, 0xc3, 0x22]))).toBe("JSON_INVALID");
   });
 
-  it("refuses JSON that is too deep, but counts no bracket inside a string", () => {
+  it("refuses JSON that is nested too deep, and ignores brackets in strings", () => {
     expect(check("application/json", Buffer.from("[[[[1]]]]"))).toBe("taken");
     expect(check("application/json", Buffer.from('{"a":"[[[[[[\\"[["}'))).toBe("taken");
     expect(check("application/json", Buffer.from('[[{"a":[[1]]}]]'))).toBe("JSON_TOO_DEEP");
   });
 
-  it("lets any bytes pass as text or protobuf", () => {
+  it("accepts any bytes as text or protobuf", () => {
     const bytes = Buffer.from([0xff, 0x00]);
     expect([check("text/plain", bytes), check("application/protobuf", bytes)]).toEqual(["taken", "taken"]);
   });

@@ -52,7 +52,7 @@ describe("eventListOf", () => {
     expect(codeOf(body)).toBe("REQUEST_UNSUPPORTED");
   });
 
-  it("refuses what is not UTF-8, and a byte order mark", () => {
+  it("refuses bytes that are not UTF-8, and a byte order mark", () => {
     expect(codeOf(Buffer.from([0x5b, 0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d, 0x5d]))).toBe(
       "REQUEST_UNSUPPORTED",
     );
@@ -60,7 +60,7 @@ describe("eventListOf", () => {
     expect(codeOf(Buffer.from("[{}]", "utf16le"))).toBe("REQUEST_UNSUPPORTED");
   });
 
-  it("refuses what is nested too deep, without recursing", () => {
+  it("refuses events that are nested too deep, without recursion", () => {
     const nested = (levels: number): string => `[{"a":${"[".repeat(levels)}${"]".repeat(levels)}}]`;
     expect(split(nested(126))).toHaveLength(1);
     expect(codeOf(nested(127))).toBe("JSON_TOO_DEEP");
@@ -68,17 +68,17 @@ describe("eventListOf", () => {
     expect(codeOf("[".repeat(4_000_000))).toBe("REQUEST_UNSUPPORTED");
   });
 
-  it("refuses more events than a call may have, and looks at none behind them", () => {
+  it("refuses too many events without reading the rest", () => {
     expect(split(`[${"{},".repeat(999)}{}]`)).toHaveLength(1000);
     expect(codeOf(`[${"{},".repeat(1000)}{!`)).toBe("EVENTS_TOO_MANY");
   });
 
-  it("gives slices of the body, not copies", () => {
+  it("returns slices of the body, not copies", () => {
     const body = Buffer.from('[{"a":1},{"b":2}]');
     expect(slices(body).map((slice) => slice.buffer === body.buffer)).toEqual([true, true]);
   });
 
-  it("keeps each element's own bytes, whatever JSON it is", () => {
+  it("keeps the bytes of each element, whatever JSON it is", () => {
     const padding = fc.array(fc.constantFrom(" ", "\n", "\t", "\r"), { maxLength: 3 }).map((s) => s.join(""));
     const element = fc
       .tuple(fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue()), fc.constantFrom(0, 1))

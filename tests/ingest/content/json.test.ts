@@ -1,4 +1,4 @@
-/** JSON bodies that would cost much to build are refused before that. */
+/** JSON bodies that are expensive to parse are refused before parsing. */
 import { parseDocument, parseJson, isJson } from "../../../src/ingest/content/json.ts";
 import { bodyField, bodyId } from "../../../src/ingest/webhooks/webhook.ts";
 
@@ -14,7 +14,7 @@ const codeOf = (call: () => unknown): unknown => {
   }
 };
 
-/** CPU milliseconds, so that a busy machine changes little. */
+/** Measures CPU milliseconds, which hardly depend on the load of the machine. */
 const cpuOf = (call: () => unknown): number => {
   const before = process.cpuUsage();
   codeOf(call);
@@ -29,14 +29,14 @@ describe("JSON with too many values", () => {
     ["empty objects", list("{}", LIMIT / 3)],
     ["numbers", list("1", LIMIT / 2 - 1)],
     ["brackets that never close", Buffer.alloc(LIMIT - 1, "[")],
-  ])("is refused before it is built: %s", (_, body) => {
+  ])("is refused before it is parsed: %s", (_, body) => {
     for (const read of [parse, parseDocument]) {
       expect(codeOf(() => read(body))).toMatch(/^JSON_(INVALID|TOO_DEEP)$/);
       expect(Math.min(...[1, 2, 3].map(() => cpuOf(() => read(body))))).toBeLessThan(100);
     }
   });
 
-  it("counts values, not what stands in texts", () => {
+  it("counts values, but not the content of strings", () => {
     expect(codeOf(() => parse(list("1", 499_999)))).toBeUndefined();
     const members = (count: number): Buffer =>
       Buffer.from(`{${Array.from({ length: count }, (_, n) => `"k${n}":1`).join(",")}}`);
@@ -52,7 +52,7 @@ describe("JSON with too many values", () => {
     expect(parseDocument(Buffer.from(JSON.stringify("[,".repeat(LIMIT / 4))))).toHaveLength(LIMIT / 2);
   });
 
-  it("is found without building anything where nothing is taken from it", () => {
+  it("is not refused by a check that builds no objects", () => {
     const body = list("{}", LIMIT / 3);
     expect(isJson(body)).toBe(true);
     expect(isJson(body.subarray(0, -1))).toBe(false);
@@ -60,7 +60,7 @@ describe("JSON with too many values", () => {
 });
 
 describe("a document", () => {
-  it("is JSON in UTF-8", () => {
+  it("must be JSON in UTF-8", () => {
     expect(parseDocument(Buffer.from('{"a":[1,"ö"]}'))).toEqual({ a: [1, "ö"] });
     expect(codeOf(() => parseDocument(Buffer.from([0x22, 0xff, 0x22])))).toBe("SyntaxError");
     expect(codeOf(() => parseDocument(Buffer.from("{")))).toBe("SyntaxError");
@@ -86,11 +86,11 @@ describe("a field of a webhook's body", () => {
     expect(bodyId(request(text), "id")).toBe(id);
   });
 
-  it("may lie deeper, under any name", () => {
+  it("can be nested, under any name", () => {
     expect(bodyField(request('{"a/b":{"~c":[{"d":true}]}}'), "a/b", "~c", "0", "d")).toBe(true);
   });
 
-  it("costs little, however much else there is", () => {
+  it("is found quickly in a large body", () => {
     const body = request(`{"list":${list("{}", LIMIT / 3 - 20).toString()},"id":"a"}`);
     expect(bodyId(body, "id")).toBe("a");
     expect(Math.min(...[1, 2, 3].map(() => cpuOf(() => bodyId(body, "id"))))).toBeLessThan(250);

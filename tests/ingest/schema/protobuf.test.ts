@@ -25,7 +25,7 @@ const judge = (validator: EventValidator, event: Buffer | string, contentType?: 
   const judged = validator.validate(Buffer.from(event as string), contentType);
   return judged.status === "refused" ? judged.error.message : "accepted";
 };
-/** The message that a JSON event is stored as. */
+/** The decoded record of a JSON event. */
 const stored = (json: string): Record<string, unknown> => {
   const judged = trades.validate(Buffer.from(json), "application/json; charset=utf-8");
   if (judged.status === "refused") throw judged.error;
@@ -35,14 +35,14 @@ const stored = (json: string): Record<string, unknown> => {
 const hex = (bytes: string): Buffer => Buffer.from(bytes.replaceAll(" ", ""), "hex");
 
 describe("a binary event", () => {
-  it("is stored as it came", () => {
+  it("is stored unchanged", () => {
     const event = Buffer.from(type.encode({ tradeId: "t", notional: 5, legs: [{ symbol: "x" }] }).finish());
     const judged = trades.validate(event, "application/protobuf");
     expect(judged).toEqual({ status: "accepted", value: event, contentType: "application/x-protobuf" });
     expect((judged as { value: Buffer }).value).toBe(event);
   });
 
-  it("may hold fields that the message doesn't know", () => {
+  it("can have fields that the message does not define", () => {
     expect(judge(trades, hex("0a0174 a20603616263"))).toBe("accepted");
   });
 
@@ -62,7 +62,7 @@ describe("a binary event", () => {
     expect(judge(trades, hex(bytes), "application/x-protobuf")).toBe(REFUSED);
   });
 
-  it("is refused without a required field, and takes an unknown number of a closed enum", () => {
+  it("is refused without a required field, and accepted with an unknown number of a closed enum", () => {
     const source =
       'syntax = "proto2"; message M { required string a = 1; optional E e = 2; enum E { ONE = 1; } }';
     const validator = load(source, "M");
@@ -72,14 +72,14 @@ describe("a binary event", () => {
     expect(judge(validator, "{}", "application/json")).toBe(REFUSED);
   });
 
-  it("is judged as binary under any other content type", () => {
+  it("is checked as binary for every other content type", () => {
     expect(judge(trades, '{"tradeId":"t"}', "text/plain")).toBe(REFUSED);
     expect(judge(trades, hex("0a0174"), "text/plain")).toBe("accepted");
   });
 });
 
 describe("a JSON event", () => {
-  it("is encoded, by either name of a field", () => {
+  it("is encoded, with either name of a field", () => {
     const json = {
       trade_id: "t-1",
       side: "BUY",
@@ -113,11 +113,11 @@ describe("a JSON event", () => {
     });
   });
 
-  it("takes an enum's number, and null for absent", () => {
+  it("can have an enum's number, and null for an absent field", () => {
     expect(stored('{"side":2,"symbol":null}')).toEqual({ side: "SELL" });
   });
 
-  it("may be empty", () => {
+  it("can be empty", () => {
     expect(stored("{}")).toEqual({});
   });
 
@@ -140,14 +140,14 @@ describe("a JSON event", () => {
     expect(judge(trades, json, "application/json")).toBe(REFUSED);
   });
 
-  it("that doesn't parse says so", () => {
+  it("is refused with the parser's reason if it is not JSON", () => {
     expect(judge(trades, "{", "application/json")).toMatch(
       /^Schema validation has failed: Bad JSON format - ./,
     );
   });
 });
 
-it("shows a stored event as JSON", () => {
+it("converts a stored event to JSON", () => {
   const event = Buffer.from(type.encode({ tradeId: "t", notional: 5, side: 1 }).finish());
   expect(JSON.parse(String(trades.asJson?.(event)))).toEqual({ tradeId: "t", notional: "5", side: "BUY" });
 });

@@ -19,7 +19,7 @@ const judge = (validator: EventValidator, event: string): string => {
 };
 
 describe("a zod schema", () => {
-  it("accepts the event's own bytes, whatever it would make of them", async () => {
+  it("accepts the event's own bytes, also if the schema transforms them", async () => {
     const event = Buffer.from('{ "a": " 1 ", "extra": 1 }');
     const judged = (await load("Trimming")).validate(event, "text/plain");
     expect(judged).toEqual({ status: "accepted", value: event, contentType: "text/plain" });
@@ -44,7 +44,7 @@ describe("a zod schema", () => {
     expect(judge(await load(name), event)).toBe(`Schema validation has failed: ${text}`);
   });
 
-  it("says why an event is no JSON", async () => {
+  it("says why an event is not JSON", async () => {
     expect(judge(await load("Nested"), "{")).toMatch(/^Schema validation has failed: Bad JSON format - ./);
   });
 
@@ -60,11 +60,11 @@ describe("a zod schema", () => {
     },
   );
 
-  it("that refers to itself is no endless search", async () => {
+  it("can refer to itself", async () => {
     expect(judge(await load("Tree"), '{"children":[{"children":[1]}]}')).toContain("children.0.children.0: ");
   });
 
-  it("must be there", async () => {
+  it("is refused at the start if the export is missing", async () => {
     await expect(load("Nobody")).rejects.toThrow(
       /its export Nobody is not a zod schema; its exports are AsyncInside, /,
     );
@@ -74,7 +74,7 @@ describe("a zod schema", () => {
     ).rejects.toMatchObject({ code: "SETTINGS_INVALID" });
   });
 
-  it("of the README works", async () => {
+  it("works for the README's station", async () => {
     const module = path.join(root, "schemas/click.mjs");
     const validator = await loadZod({ type: "zod", module, export: "Click" }, context);
     expect(judge(validator, '{"page":"https://shop.example/","target":"buy"}')).toBe("accepted");
@@ -83,10 +83,10 @@ describe("a zod schema", () => {
 });
 
 /**
- * Jest has a module loader of its own, so that only a plain Node can show where `zod` is found: the loader, compiled
- * into the program's tree, imports a schema that lies far from any node_modules.
+ * Jest has its own module loader, so only a plain Node process shows where `zod` is found. The test compiles the schema
+ * loader into the program's tree and lets it import a schema from a directory without node_modules.
  */
-it("finds zod among the program's own dependencies, wherever the schema lies", async () => {
+it("finds zod in the program's own dependencies, wherever the module is", async () => {
   const program = mkdtempSync(path.join(root, "node_modules/.stationgate-zod-"));
   const elsewhere = mkdtempSync(path.join(tmpdir(), "zod-"));
   try {

@@ -11,7 +11,7 @@ describe("parseStationName", () => {
     ["Orders.EU_2-x", "orders.eu_2-x"],
     ["0", "0"],
     ["A".repeat(128), "a".repeat(128)],
-  ])("takes %s", (raw, name) => {
+  ])("accepts %s", (raw, name) => {
     expect(parseStationName(raw)).toBe(name);
     expect(isStationName(name)).toBe(true);
   });
@@ -37,12 +37,12 @@ describe("parseStationName", () => {
     expect(isStationName(raw)).toBe(false);
   });
 
-  it("finds nothing at an empty name", () => {
+  it("throws ROUTE_UNKNOWN for an empty name", () => {
     expect(() => parseStationName("")).toThrow(new GatewayError("ROUTE_UNKNOWN"));
     expect(isStationName("")).toBe(false);
   });
 
-  it("leaves upper case to those who lower it", () => {
+  it("isStationName refuses upper case", () => {
     expect(isStationName("Orders")).toBe(false);
   });
 });

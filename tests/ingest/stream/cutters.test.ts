@@ -6,7 +6,7 @@ const limits = { maxBytes: 1000 };
 const chunksOf = (bytes: Buffer, size: number): Buffer[] =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
 
-/** Everything that comes of a stream, and the code of the fault that ended it. */
+/** All texts of a stream, and the code of the fault that ended it. */
 const cutAll = (
   cutter: Cutter,
   chunks: readonly Buffer[],
@@ -33,18 +33,21 @@ const object = fc
   .map((value) => JSON.stringify(value));
 
 describe("concatenated JSON texts", () => {
-  it.each(["", "\n", " ", "\r\n\t "])("come apart with %j between them, at every chunk size", (separator) => {
-    const texts = ['{"a":"}{\\"\\\\"}', "{}", '{"é☃😀":[{"b":{}}]}', '{"n":1.0}'];
-    const bytes = Buffer.from(texts.join(separator));
-    for (let size = 1; size <= bytes.length; size++) {
-      expect(cutAll(createJsonCutter(limits), chunksOf(bytes, size))).toEqual({
-        texts,
-        fault: undefined,
-      });
-    }
-  });
+  it.each(["", "\n", " ", "\r\n\t "])(
+    "are separated with %j between them, at every chunk size",
+    (separator) => {
+      const texts = ['{"a":"}{\\"\\\\"}', "{}", '{"é☃😀":[{"b":{}}]}', '{"n":1.0}'];
+      const bytes = Buffer.from(texts.join(separator));
+      for (let size = 1; size <= bytes.length; size++) {
+        expect(cutAll(createJsonCutter(limits), chunksOf(bytes, size))).toEqual({
+          texts,
+          fault: undefined,
+        });
+      }
+    },
+  );
 
-  it("come apart whatever they hold and wherever they are cut", () => {
+  it("are separated at every chunk size, whatever they contain", () => {
     fc.assert(
       fc.property(fc.array(object), fc.integer({ min: 1, max: 50 }), (texts, size) => {
         const bytes = Buffer.from(texts.join("\n"));
@@ -65,7 +68,7 @@ describe("concatenated JSON texts", () => {
     ["an end within an object", '{"a":1}{"b"', ['{"a":1}'], "JSON_INVALID"],
     ["an end within a string", '{"b":"', [], "JSON_INVALID"],
     ["too large an object", `{}{"a":"${"x".repeat(2000)}"}`, ["{}"], "RECORD_TOO_LARGE"],
-  ])("stop at %s, after what was whole", (_, text, texts, fault) => {
+  ])("stop at %s, after the complete texts", (_, text, texts, fault) => {
     for (const size of [1, 7, 5000]) {
       expect(cutAll(createJsonCutter(limits), chunksOf(Buffer.from(text), size))).toEqual({
         texts,
@@ -74,7 +77,7 @@ describe("concatenated JSON texts", () => {
     }
   });
 
-  it("are any JSON, objects or not", () => {
+  it("can be any JSON values", () => {
     const texts = ["[1]", "null", "true", '"t"', "12.5", '{"a":1}', "-3e5"];
     const bytes = Buffer.from('[1]null true"t" 12.5{"a":1}-3e5');
     for (let size = 1; size <= bytes.length; size++) {
@@ -82,18 +85,18 @@ describe("concatenated JSON texts", () => {
     }
   });
 
-  it("tell broken JSON at the byte that breaks it, though no more comes", () => {
+  it("report broken JSON at the byte that breaks it", () => {
     expect(createJsonCutter(limits).push(Buffer.from("{ v")).fault?.code).toBe("JSON_INVALID");
   });
 
-  it("stop above the number that one chunk may have", () => {
+  it("stop above the maximum number of texts of one chunk", () => {
     const cut = createJsonCutter({ ...limits, maxTexts: 2 }).push(Buffer.from("{}{}{}!"));
     expect([cut.texts.length, cut.fault?.code]).toEqual([2, "EVENTS_TOO_MANY"]);
   });
 });
 
 describe("lines", () => {
-  it("come apart at every chunk size, blank ones left out, the last one without its newline", () => {
+  it("are separated at every chunk size, without blank lines, also if the last line has no newline", () => {
     const bytes = Buffer.from('{"a":1}\n\n{"é":"☃"}\r\n   \n{"last":true}');
     for (let size = 1; size <= bytes.length; size++) {
       expect(cutAll(createLineCutter(limits), chunksOf(bytes, size))).toEqual({

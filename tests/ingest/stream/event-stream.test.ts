@@ -25,28 +25,28 @@ const stored = (offset: number): EventOutcome => ({
   timestamp: 0,
 });
 
-/** A turn of the event loop, in which streams pass on what they have. */
+/** A turn of the event loop, in which streams pass on their chunks. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 interface Options {
   readonly limits?: Partial<StreamLimits>;
   readonly ordered?: boolean;
-  /** Holds each store until `release`. */
+  /** Each store waits for `release`. */
   readonly held?: boolean;
-  /** Bytes that the reader of reports takes before it has to be waited for. */
+  /** Size of the output's buffer in bytes. */
   readonly highWaterMark?: number;
-  /** A reader that takes nothing until it is told to. */
-  readonly deaf?: boolean;
-  /** Milliseconds from the beginning until the credential ends. */
+  /** The client reads no reports before `startReading`. */
+  readonly isClientSlow?: boolean;
+  /** Milliseconds from the start until the credential expires. */
   readonly expiresAfter?: number;
 }
 
-/** A stream of `{"n":…}`, whose events store at their number; n < 0 can't be read, "fatal" ends the stream. */
+/** A stream of `{"n":…}`. Each event is stored at the offset n. An event with n < 0 can't be read; "fatal" ends the stream. */
 const setUp = (options: Options = {}) => {
   const input = new PassThrough();
   const lines: string[] = [];
-  let listen = (): void => undefined;
-  const hears = new Promise<void>((resolve) => (listen = resolve));
+  let startReading = (): void => undefined;
+  const started = new Promise<void>((resolve) => (startReading = resolve));
   const output = new Writable({
     highWaterMark: options.highWaterMark ?? 1 << 20,
     write: (chunk: Buffer, _, done) => {
@@ -54,7 +54,7 @@ const setUp = (options: Options = {}) => {
         lines.push(...chunk.toString().split("\n").filter(Boolean));
         done();
       };
-      if (options.deaf === true) void hears.then(take);
+      if (options.isClientSlow === true) void started.then(take);
       else take();
     },
   });
@@ -106,8 +106,8 @@ const setUp = (options: Options = {}) => {
     handedOver,
     stopping,
     done,
-    hear: listen,
-    /** Lets the oldest held store end. */
+    startReading,
+    /** Settles the oldest waiting store. */
     release: async () => {
       releases.shift()?.();
       await turn();
@@ -126,7 +126,7 @@ const events = (from: number, count: number): string =>
 const code = (end: unknown): unknown => (end instanceof GatewayError ? end.code : end);
 
 describe("a stream", () => {
-  it("reports each event in order, whatever the chunks are", async () => {
+  it("reports each event in order at every chunk size", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 40 }),
@@ -150,7 +150,7 @@ describe("a stream", () => {
     );
   });
 
-  it("reports before the input's end, and lets a bad event alone", async () => {
+  it("reports before the end of the input, and continues after an unreadable event", async () => {
     const { send, lines, input, done } = setUp();
     await send(`${event(1)}{"n":-1}`);
     expect(lines).toEqual(['{"n":1} stored', '{"n":-1} failed']);
@@ -160,7 +160,7 @@ describe("a stream", () => {
     expect(await done).toBe("complete");
   });
 
-  it("keeps the order of reports when a later event is done first", async () => {
+  it("keeps the order of reports if a later event has its outcome first", async () => {
     const { send, release, lines } = setUp({ held: true });
     await send(event(1));
     await send('{"n":-2}');
@@ -169,7 +169,7 @@ describe("a stream", () => {
     expect(lines).toEqual(['{"n":1} stored', '{"n":-2} failed']);
   });
 
-  it("reports as soon as it knows where no order is asked for", async () => {
+  it("reports each outcome as soon as it is known if no order is required", async () => {
     const { send, release, lines } = setUp({ held: true, ordered: false });
     await send(`${event(1)}{"n":-2}${event(3)}`);
     expect(lines).toEqual(['{"n":-2} failed']);
@@ -177,7 +177,7 @@ describe("a stream", () => {
     expect(lines.slice(1)).toEqual(['{"n":1} stored', '{"n":3} stored']);
   });
 
-  it("hands over no more than may be unanswered, and reads no further", async () => {
+  it("pauses reading at the maximum number of unanswered events", async () => {
     const { send, release, handedOver, input } = setUp({ held: true });
     await send(events(0, 8));
     expect(handedOver).toHaveLength(5);
@@ -191,28 +191,31 @@ describe("a stream", () => {
     expect(handedOver).toHaveLength(15);
   });
 
-  it("counts the bytes of what is unanswered too", async () => {
+  it("pauses at the maximum bytes of unanswered events", async () => {
     const { send, handedOver } = setUp({ held: true, limits: { maxUnansweredBytes: 15 } });
     await send(events(0, 4));
     expect(handedOver).toHaveLength(3);
   });
 
-  it("reads no further while its reports aren't fetched, and goes on when they are", async () => {
-    const { send, hear, handedOver, input, lines, done } = setUp({ deaf: true, highWaterMark: 1 });
+  it("pauses reading while the client does not read its reports", async () => {
+    const { send, startReading, handedOver, input, lines, done } = setUp({
+      isClientSlow: true,
+      highWaterMark: 1,
+    });
     await send(events(0, 3));
     await send(events(3, 3));
     await send(events(6, 3));
     expect(handedOver).toHaveLength(3);
     expect(input.isPaused()).toBe(true);
     input.end();
-    hear();
+    startReading();
     expect(await done).toBe("complete");
     expect(lines).toHaveLength(9);
   });
 });
 
-describe("a stream's end", () => {
-  it("comes after broken JSON, with a last report and without what follows", async () => {
+describe("the end of a stream", () => {
+  it("follows broken JSON: a last report, and no further events", async () => {
     const { send, lines, done, handedOver } = setUp();
     await send(`${event(1)}nope${event(2)}`);
     expect(code(await done)).toBe("JSON_INVALID");
@@ -220,7 +223,7 @@ describe("a stream's end", () => {
     expect(handedOver).toHaveLength(1);
   });
 
-  it("comes after a text that cannot be read at all, behind the reports before it", async () => {
+  it("follows a text that ends the stream, after the earlier reports", async () => {
     const { send, release, lines, done } = setUp({ held: true });
     await send(`${event(1)}{"fatal":1}${event(2)}`);
     expect(lines).toEqual([]);
@@ -229,7 +232,7 @@ describe("a stream's end", () => {
     expect(lines).toEqual(['{"n":1} stored', "ended JSON_INVALID"]);
   });
 
-  it("is told even where the input had ended before", async () => {
+  it("has an error report even if the input has ended before", async () => {
     const { input, release, lines, done } = setUp({ held: true, limits: { maxUnanswered: 1 } });
     input.end(`${event(1)}{"fatal":1}`);
     await turn();
@@ -239,7 +242,7 @@ describe("a stream's end", () => {
     expect(lines.at(-1)).toBe("ended JSON_INVALID");
   });
 
-  it("comes when its credential ends, with a last report and nothing stored behind it", async () => {
+  it("follows the expiry of the credential, with a last report and no further stores", async () => {
     const { send, clock, lines, done, handedOver } = setUp({ expiresAfter: 5000 });
     await send(event(1));
     clock.advance(4999);
@@ -250,7 +253,7 @@ describe("a stream's end", () => {
     expect(handedOver).toHaveLength(2);
   });
 
-  it("comes at the credential's end also for what waits behind unanswered events", async () => {
+  it("follows the expiry of the credential also if events wait", async () => {
     const { input, clock, release, lines, done, handedOver } = setUp({
       held: true,
       limits: { maxUnanswered: 1 },
@@ -266,7 +269,7 @@ describe("a stream's end", () => {
     expect(handedOver).toHaveLength(1);
   });
 
-  it("waits for a credential's end that is months away", async () => {
+  it("is not caused by an expiry that is months away", async () => {
     const { input, clock, done } = setUp({
       limits: { maxAge: 100 * 86_400_000, idleTimeout: 100 * 86_400_000 },
       expiresAfter: 90 * 86_400_000,
@@ -276,7 +279,7 @@ describe("a stream's end", () => {
     expect(await done).toBe("complete");
   });
 
-  it("comes when nothing does", async () => {
+  it("follows the idle timeout", async () => {
     const { send, clock, lines, done } = setUp();
     clock.advance(20_000);
     await send(" \n");
@@ -289,7 +292,7 @@ describe("a stream's end", () => {
     expect(lines).toEqual(["ended REQUEST_TIMEOUT"]);
   });
 
-  it("doesn't come for silence while it is we who don't read", async () => {
+  it("does not follow the idle timeout while reading is paused", async () => {
     const { send, release, clock, lines, input, done } = setUp({ held: true });
     await send(events(0, 5));
     clock.advance(60_000);
@@ -299,7 +302,7 @@ describe("a stream's end", () => {
     expect(await done).toBe("complete");
   });
 
-  it("comes at its greatest age, however busy it is", async () => {
+  it("follows the maximum age, also on a busy stream", async () => {
     const { send, clock, lines, done } = setUp({ limits: { maxAge: 50_000 } });
     for (let n = 0; n < 3; n++) {
       await send(event(n));
@@ -309,7 +312,7 @@ describe("a stream's end", () => {
     expect(lines).toHaveLength(4);
   });
 
-  it("answers what was read when the program goes down", async () => {
+  it("answers the events that were read before a shutdown", async () => {
     const { send, release, stopping, lines, done } = setUp({ held: true });
     await send(events(0, 7));
     stopping.abort();
@@ -320,7 +323,7 @@ describe("a stream's end", () => {
     expect(lines.at(-1)).toBe("ended SHUTTING_DOWN");
   });
 
-  it("comes at once when the program is going down already", async () => {
+  it("comes at once if the process is already shutting down", async () => {
     const stopping = AbortSignal.abort();
     const output = new PassThrough();
     output.resume();
@@ -343,7 +346,7 @@ describe("a stream's end", () => {
     expect(code(await done)).toBe("SHUTTING_DOWN");
   });
 
-  it("carries out what was handed over when the client has gone, and nothing else", async () => {
+  it("stores only the events that were handed over before the client disconnected", async () => {
     const { send, release, output, handedOver, lines, done } = setUp({ held: true });
     await send(events(0, 8));
     output.destroy();
@@ -353,7 +356,7 @@ describe("a stream's end", () => {
     expect(lines).toEqual([]);
   });
 
-  it("is told to a client whose stream broke off", async () => {
+  it("has a report if the input breaks", async () => {
     const { send, input, lines, done } = setUp();
     await send(event(1));
     input.emit("error", new Error("broken chunk"));
@@ -361,8 +364,8 @@ describe("a stream's end", () => {
     expect(lines).toEqual(['{"n":1} stored', "ended BODY_INCOMPLETE"]);
   });
 
-  it("doesn't wait for ever for a client that never fetches its last report", async () => {
-    const { input, clock, done, lines } = setUp({ deaf: true });
+  it("closes the connection of a client that never reads its last report", async () => {
+    const { input, clock, done, lines } = setUp({ isClientSlow: true });
     input.end(event(1));
     await clock.pending(30_000);
     await turn();
@@ -372,7 +375,7 @@ describe("a stream's end", () => {
     expect(lines).toEqual([]);
   });
 
-  it("makes an outcome of a call that fails as a whole", async () => {
+  it("returns the error of a failed call as the outcome of each of its events", async () => {
     const { input, lines, done } = setUp();
     const output = new Writable({
       write: (chunk: Buffer, _, next) => {

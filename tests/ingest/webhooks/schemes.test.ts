@@ -1,4 +1,4 @@
-/** What only one vendor does: handshakes, plain secrets, and the odd ends of its signature. */
+/** Behaviour of single schemes: handshakes, secrets in plain text, and special cases of signatures. */
 import { createHmac } from "node:crypto";
 import type { SchemeName } from "../../../src/ingest/webhooks/verifier.ts";
 import {
@@ -25,7 +25,7 @@ describe("slack", () => {
   };
   const CHALLENGE = '{"token":"x","challenge":"<b>3eZb</b>","type":"url_verification"}';
 
-  it("answers a signed challenge as plain text, which no browser takes for a page", () => {
+  it("answers a signed challenge as plain text that no browser shows as a page", () => {
     expect(ask("slack", SECRET, signed(CHALLENGE))).toEqual({
       status: "handshake",
       answer: {
@@ -36,11 +36,11 @@ describe("slack", () => {
     });
   });
 
-  it("answers no challenge that isn't signed", () => {
+  it("refuses an unsigned challenge", () => {
     expect(ask("slack", SECRET, { body: CHALLENGE })).toMatchObject({ status: "refused" });
   });
 
-  it("answers the certificate check of a form with 200", () => {
+  it("answers 200 to the certificate check of a form", () => {
     const form = "application/x-www-form-urlencoded";
     expect(ask("slack", SECRET, signed("ssl_check=1&token=x", form))).toMatchObject({
       status: "handshake",
@@ -55,7 +55,7 @@ describe("meta", () => {
   const settings = { ...SECRET, verifyToken: "known" };
   const subscribe = (query: string) => ask("meta", settings, { method: "GET", query });
 
-  it("echoes the challenge to who knows the token", () => {
+  it("returns the challenge for the right token", () => {
     expect(subscribe("hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=known")).toMatchObject({
       status: "handshake",
       answer: { status: 200, body: "1158201444" },
@@ -72,7 +72,7 @@ describe("meta", () => {
     expect(failure(() => subscribe(query))).toMatchObject({ code: "HANDSHAKE_REFUSED", status: 403 });
   });
 
-  it("has no handshake without a token", () => {
+  it("has no handshake without a configured token", () => {
     expect(failure(() => ask("meta", SECRET, { method: "GET" }))).toMatchObject({
       code: "METHOD_NOT_ALLOWED",
     });
@@ -80,7 +80,7 @@ describe("meta", () => {
 });
 
 describe("cloudevents", () => {
-  it("welcomes the origin that asks", () => {
+  it("allows the origin that asks", () => {
     const headers = { "webhook-request-origin": "events.example.com", "webhook-request-rate": "120" };
     expect(ask("cloudevents", SECRET, { method: "OPTIONS", headers })).toMatchObject({
       answer: {
@@ -94,7 +94,7 @@ describe("cloudevents", () => {
     });
   });
 
-  it("grants nothing to who doesn't ask", () => {
+  it("grants nothing without an origin", () => {
     expect(ask("cloudevents", SECRET, { method: "OPTIONS" })).toMatchObject({
       answer: { headers: { allow: "POST, OPTIONS" } },
     });
@@ -125,7 +125,7 @@ describe("gitlab", () => {
 });
 
 describe("none", () => {
-  it("believes everybody", () => {
+  it("accepts every request", () => {
     expect(ask("none", { secrets: [] }, { body: "x" }).status).toBe("verified");
   });
 });
@@ -136,7 +136,7 @@ describe("stripe", () => {
       .update(`${NOW / 1000}.{}`)
       .digest("hex");
 
-  it("takes any of several v1, and none but v1", () => {
+  it("accepts one valid v1 of several, and no other version", () => {
     const header = (value: string) => ({ body: "{}", headers: { "stripe-signature": value } });
     const t = `t=${NOW / 1000}`;
     expect(ask("stripe", SECRET, header(`${t},v1=${code("old")},v1=${code("s3cret")}`)).status).toBe(
@@ -160,7 +160,7 @@ describe("twilio", () => {
   const status = (publicUrl: string, sent: Sent): string =>
     ask("twilio", { ...SECRET, publicUrl }, sent).status;
 
-  it("doesn't mind whether Twilio signs the port", () => {
+  it("accepts a signature with and without the port", () => {
     expect(status(PUBLIC_URL, { headers: signed("https://gw.example.com:443/webhooks/calls") })).toBe(
       "verified",
     );
@@ -175,17 +175,17 @@ describe("twilio", () => {
     );
   });
 
-  it("counts a repeated pair once, and different values of one name in their order", () => {
+  it("counts a repeated pair once, and sorts the values of one name", () => {
     const headers = signed(PUBLIC_URL, "aXaY");
     expect(status(PUBLIC_URL, { headers, body: "a=Y&a=X&a=X" })).toBe("verified");
   });
 
-  it("refuses a body that the signature doesn't cover", () => {
+  it("refuses a body that the signature does not cover", () => {
     const headers = { ...signed(PUBLIC_URL), "content-type": "application/json" };
     expect(status(PUBLIC_URL, { headers, body: "{}" })).toBe("refused");
   });
 
-  it("refuses a pair cut at another place, though its signed text is the same", () => {
+  it("refuses a form with other names and values but the same signed text", () => {
     const headers = signed(PUBLIC_URL, "Digits1234");
     expect(status(PUBLIC_URL, { headers, body: "Digits=1234" })).toBe("verified");
     for (const body of ["Digits1234", "Digits=1234&", "Digits==1234", "%zz=1"]) {
@@ -195,14 +195,14 @@ describe("twilio", () => {
 });
 
 describe("linear", () => {
-  it("holds the signed time and the told one to its tolerance", () => {
+  it("checks the time in the body and the time in the header", () => {
     const body = `{"webhookTimestamp":${NOW}}`;
     const headers = { "linear-signature": createHmac("sha256", "s3cret").update(body).digest("hex") };
-    const told = (at: string) =>
+    const verifiedAt = (at: string) =>
       ask("linear", SECRET, { body, headers: { ...headers, "linear-timestamp": at } });
-    expect(told(String(NOW + 60_000)).status).toBe("verified");
-    expect(told(String(NOW + 60_001)).status).toBe("refused");
-    expect(told("soon").status).toBe("refused");
+    expect(verifiedAt(String(NOW + 60_000)).status).toBe("verified");
+    expect(verifiedAt(String(NOW + 60_001)).status).toBe("refused");
+    expect(verifiedAt("soon").status).toBe("refused");
   });
 });
 

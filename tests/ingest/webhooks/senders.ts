@@ -1,4 +1,4 @@
-/** How each vendor signs, written down from its documentation and apart from the code under test. */
+/** The signatures of each vendor, implemented from its documentation, independent of the code under test. */
 import { createHash, createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { asGatewayError, type GatewayError } from "../../../src/errors.ts";
 import type { HmacSettings } from "../../../src/ingest/webhooks/hmac.ts";
@@ -24,7 +24,7 @@ export const request = ({ headers = {}, body = "", query = "", method = "POST" }
   body: Buffer.from(body),
 });
 
-/** Settings of any scheme; those of `hmac` may be left out where they have a default. */
+/** Settings of any scheme. Settings of `hmac` with a default are optional. */
 export type AnySettings = WebhookSettings & Partial<HmacSettings>;
 
 /** The defaults of `src/config/schema/stations-settings.ts`, and a header. */
@@ -45,7 +45,7 @@ export interface Sender {
   readonly secret: string;
   readonly settings?: Omit<AnySettings, "secrets">;
   readonly body: string;
-  /** Everything in these headers is covered by the signature, or is it. */
+  /** Headers that contain the signature or that the signature covers. */
   sign(secret: string, body: string, seconds?: string): Sent;
   /** Milliseconds. */
   readonly tolerance?: number;
@@ -210,12 +210,12 @@ export const SENDERS: readonly Sender[] = [
   },
 ];
 
-/** As a title of a test: some schemes have two ways. */
+/** For test titles: a scheme can have two senders. */
 export const titled = SENDERS.map(
   (sender, i) => [`${sender.scheme} (${i})`, sender] satisfies [string, Sender],
 );
 
-/** What a call throws. */
+/** The error that a call throws. */
 export const failure = (call: () => unknown): GatewayError => {
   try {
     call();

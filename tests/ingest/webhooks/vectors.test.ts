@@ -1,4 +1,4 @@
-/** Signatures that others have made: the published vectors, and the vendors' own packages. */
+/** Signatures from other implementations: published test vectors, and the vendors' own packages. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { sign as octokitSign } from "@octokit/webhooks-methods";
@@ -47,7 +47,7 @@ describe("published vectors", () => {
     expect(status(scheme, settings, { headers, body: `${BODY} ` })).toBe("refused");
   });
 
-  it("standard-webhooks under Svix's names", () => {
+  it("standard-webhooks with Svix's header names", () => {
     const { secret = "", headers } = vector("standard-webhooks");
     const svix = Object.fromEntries(
       Object.entries(headers).map(([name, value]) => [name.replace("webhook-", "svix-"), value]),
@@ -57,7 +57,7 @@ describe("published vectors", () => {
     );
   });
 
-  it("linear, whose body has no time of its own here", () => {
+  it("linear, without a time in the body", () => {
     const { secret = "", headers } = vector("linear");
     const settings = { secrets: [secret] };
     const timed = { ...headers, "linear-timestamp": String(NOW) };

@@ -41,12 +41,12 @@ const deliveryId = (scheme: SchemeName, settings: AnySettings, sent: Sent): stri
 describe.each(titled)("%s", (_title, sender) => {
   const good = sender.sign(sender.secret, sender.body);
 
-  it("believes what its sender has signed, and hands on the bytes as they came", () => {
+  it("accepts a signed request, and passes the bytes on unchanged", () => {
     const verdict = ask(sender.scheme, { secrets: [sender.secret], ...sender.settings }, good);
     expect(verdict).toMatchObject({ status: "verified", webhook: { body: Buffer.from(sender.body) } });
   });
 
-  it("believes either secret while they are rotated, and no third", () => {
+  it("accepts both secrets during a rotation, and no third secret", () => {
     const other = sender.secret.startsWith("wh")
       ? "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
       : "the other secret";
@@ -59,7 +59,7 @@ describe.each(titled)("%s", (_title, sender) => {
     expect(judge({ ...sender, secret: other }, good)).toBe("credential-wrong");
   });
 
-  it("refuses a request that lacks any of the signed headers", () => {
+  it("refuses a request without one of the signed headers", () => {
     for (const name of Object.keys(good.headers ?? {}).filter((each) => each !== "content-type")) {
       const rest = Object.fromEntries(Object.entries(good.headers ?? {}).filter(([each]) => each !== name));
       expect([name, judge(sender, { ...good, headers: rest })]).toEqual([name, "credential-missing"]);
@@ -67,7 +67,7 @@ describe.each(titled)("%s", (_title, sender) => {
     }
   });
 
-  it("refuses every other body", () => {
+  it("refuses a changed body", () => {
     const bytes = Buffer.from(sender.body);
     fc.assert(
       fc.property(mutation(bytes), (body) => {
@@ -76,7 +76,7 @@ describe.each(titled)("%s", (_title, sender) => {
     );
   });
 
-  it("takes hex in upper case as the same signature", () => {
+  it("accepts hex in upper case", () => {
     const upper = Object.entries(good.headers ?? {}).map(([name, value]) => [
       name,
       value.replace(/(?<![0-9a-z])[0-9a-f]{40,}$/, (code) => code.toUpperCase()),
@@ -86,7 +86,7 @@ describe.each(titled)("%s", (_title, sender) => {
     );
   });
 
-  it("refuses every other signature, time and id", () => {
+  it("refuses a changed signature, time or id", () => {
     const named = Object.entries(good.headers ?? {}).filter(([name]) => name !== "content-type");
     fc.assert(
       fc.property(
@@ -95,7 +95,7 @@ describe.each(titled)("%s", (_title, sender) => {
           .chain(([name, value]) => fc.tuple(fc.constant(name), mutation(Buffer.from(value)))),
         ([name, value]) => {
           const text = value.toString("latin1");
-          // Another case is the same hex.
+          // Hex in the other case is the same signature.
           fc.pre(text.toLowerCase() !== good.headers?.[name]?.toLowerCase());
           expect(judge(sender, { ...good, headers: { ...good.headers, [name]: text } })).not.toBe("verified");
         },
@@ -103,7 +103,7 @@ describe.each(titled)("%s", (_title, sender) => {
     );
   });
 
-  it("refuses what another secret has signed", () => {
+  it("refuses the signature of another secret", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 8, maxLength: 40 }), (guess) => {
         const secret = sender.secret.startsWith("whsec_")
@@ -115,7 +115,7 @@ describe.each(titled)("%s", (_title, sender) => {
     );
   });
 
-  it("holds its tolerance, if it has one, to both sides", () => {
+  it("applies its tolerance to the past and the future", () => {
     const { tolerance = 1e12 } = sender;
     const beyond = sender.tolerance === undefined ? "verified" : "timestamp-outside";
     for (const side of [-1, 1]) {
@@ -124,14 +124,14 @@ describe.each(titled)("%s", (_title, sender) => {
     }
   });
 
-  it("tells those who can't sign nothing about the time", () => {
+  it("refuses a wrong signature with the same reason at every time", () => {
     expect(judge({ ...sender, secret: ED25519_PUBLIC }, sender.sign("whsec_AAAA", sender.body), 0)).not.toBe(
       "timestamp-outside",
     );
   });
 });
 
-/** The bytes with one changed, one more or one fewer; no spaces, which mean nothing around a header. */
+/** The text with one byte changed, added or removed. Without spaces, because spaces around a header value have no meaning. */
 const mutation = (bytes: Buffer): fc.Arbitrary<Buffer> =>
   fc
     .record({
@@ -168,7 +168,7 @@ describe("createVerifier", () => {
   });
 
   it.each(["GET", "OPTIONS", "PUT", "DELETE", "HEAD"])(
-    "has no use for %s where it is no handshake",
+    "answers 405 to %s if it is not a handshake",
     (method) => {
       expect(failure(() => ask("github", SECRETS, { method }))).toMatchObject({
         code: "METHOD_NOT_ALLOWED",
@@ -208,13 +208,13 @@ describe("delivery ids", () => {
     expect(signed(scheme, {}, sent)).toBe(id);
   });
 
-  it("of gitlab are its idempotency key, or its webhook-id", () => {
+  it("of gitlab are the idempotency key or the webhook-id", () => {
     const headers = { "x-gitlab-token": "s3cret", "webhook-id": "w" };
     expect(deliveryId("gitlab", SECRETS, { headers })).toBe("w");
     expect(deliveryId("gitlab", SECRETS, { headers: { ...headers, "idempotency-key": "i" } })).toBe("i");
   });
 
-  it("of cloudevents are ce-id, or the id of a structured event", () => {
+  it("of cloudevents are ce-id or the id of a structured event", () => {
     const authorization = "Bearer s3cret";
     expect(deliveryId("cloudevents", SECRETS, { headers: { authorization, "ce-id": "c" } })).toBe("c");
     const structured = { authorization, "content-type": "application/cloudevents+json; charset=utf-8" };
@@ -229,7 +229,7 @@ describe("delivery ids", () => {
     ["/data/id", '{"data":{"id":7}}', "7"],
     ["/a~1b/~0/0", '{"a/b":{"~":["x"]}}', "x"],
     ["/constructor/name", "{}", undefined],
-  ])("of hmac may lie at %s of %s", (idPointer, body, id) => {
+  ])("of hmac are found at %s of %s", (idPointer, body, id) => {
     const settings = { secrets: ["generic"], header: "X-Sum", algorithm: "sha1", idPointer } as const;
     const sum = createHmac("sha1", "generic").update(body).digest("hex");
     expect(deliveryId("hmac", settings, { body, headers: { "x-sum": sum } })).toBe(id);

@@ -25,7 +25,7 @@ const declare = (rest: Partial<PlainDeclaration>): WebhookDeclaration => ({
   ...rest,
 });
 
-/** A produce whose outcomes the test decides, one promise a call. */
+/** A `produce` whose outcomes the test settles, one promise for each call. */
 const setUp = (declared: readonly WebhookDeclaration[] = [declare({})]) => {
   const clock = createFakeClock(NOW);
   const calls: ProduceRequest[] = [];
@@ -69,7 +69,7 @@ const settled = async (promise: Promise<unknown>): Promise<boolean> => {
 };
 
 describe("createWebhooks", () => {
-  it("asks for admission once a delivery is believed, and stores nothing without it", async () => {
+  it("asks for admission after the verification, and stores nothing without it", async () => {
     const limits = { eventsPerSecond: 1 };
     const { webhooks, calls } = setUp([declare({ limits })]);
     const asked: unknown[] = [];
@@ -93,7 +93,7 @@ describe("createWebhooks", () => {
     expect(await answer).toEqual({ status: 202, headers: {}, body: "" });
   });
 
-  it("stores the body as it came, with its content type and the delivery's id", async () => {
+  it("stores the body unchanged, with its content type and the delivery id", async () => {
     const { webhooks, settle, calls } = setUp();
     const sent = push({ authorization: "Bearer x", "x-some-token": "x", "x-webhook-id": "forged" }, "{ }\n");
     const answer = webhooks.find("hub").receive(request(sent), admitted);
@@ -113,7 +113,7 @@ describe("createWebhooks", () => {
     ]);
   });
 
-  it("may write to its own station only", async () => {
+  it("writes only to its own station", async () => {
     const { webhooks, calls } = setUp();
     void webhooks.find("hub").receive(request(push()), admitted);
     await settled(Promise.resolve());
@@ -122,7 +122,7 @@ describe("createWebhooks", () => {
     expect(principal?.mayConsume("pushes")).toBe(false);
   });
 
-  it("counts what it doesn't believe, and stores nothing", async () => {
+  it("reports a refused request, and stores nothing", async () => {
     const { webhooks, calls, refusals } = setUp();
     const forged = request({ ...push(), body: "forged" });
     await expect(webhooks.find("hub").receive(forged, admitted)).rejects.toMatchObject({
@@ -131,7 +131,7 @@ describe("createWebhooks", () => {
     expect([calls, refusals]).toEqual([[], ["hub credential-wrong"]]);
   });
 
-  it("knows no other source", () => {
+  it("throws for an unknown source", () => {
     expect(failure(() => setUp().webhooks.find("HUB"))).toMatchObject({ code: "ROUTE_UNKNOWN" });
   });
 
@@ -147,7 +147,7 @@ describe("createWebhooks", () => {
     expect(calls).toHaveLength(1);
   });
 
-  it("stores each of two deliveries that have no id", async () => {
+  it("stores both of two deliveries without an id", async () => {
     const { webhooks, calls } = setUp();
     for (let i = 0; i < 2; i++)
       void webhooks.find("hub").receive(request(push({ "x-github-delivery": "" })), admitted);
@@ -155,7 +155,7 @@ describe("createWebhooks", () => {
     expect(calls).toHaveLength(2);
   });
 
-  it("passes on why an event was not stored, and takes its repetition", async () => {
+  it("rejects with the error of an event that is not stored, and accepts a retry", async () => {
     const { webhooks, settle, calls } = setUp();
     const hub = webhooks.find("hub");
     const first = hub.receive(request(push()), admitted);
@@ -172,7 +172,7 @@ describe("createWebhooks", () => {
     ["shopify", 5000],
     ["github", 10_000],
   ] as const)(
-    "answers %s 503 before its %d ms are over, and finds the event stored later",
+    "answers 503 to %s before its %d ms are over, and stores the event once",
     async (scheme, limit) => {
       const { webhooks, settle, calls, clock } = setUp([declare({ scheme })]);
       const sent = deliveries[scheme];
@@ -188,7 +188,7 @@ describe("createWebhooks", () => {
     },
   );
 
-  it("names the source whose settings lack something", () => {
+  it("names the source with missing settings", () => {
     expect(failure(() => setUp([declare({ scheme: "twilio" })]))).toMatchObject({
       code: "SETTINGS_INVALID",
       message: expect.stringContaining("hub") as unknown,

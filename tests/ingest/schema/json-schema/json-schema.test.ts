@@ -10,7 +10,7 @@ interface Vector {
   readonly text: string;
 }
 
-/** Schemas, events and the words of github.com/santhosh-tekuri/jsonschema v5.3.1 on them, written by that library. */
+/** Schemas, events and error texts. The texts are the output of github.com/santhosh-tekuri/jsonschema v5.3.1. */
 const vectors = JSON.parse(
   readFileSync(path.join(import.meta.dirname, "json-schema-vectors.json"), "utf8"),
 ) as Vector[];
@@ -31,12 +31,12 @@ const judge = (validator: EventValidator, event: Buffer | string): string => {
   return judged.status === "refused" ? judged.error.message : "accepted";
 };
 
-describe("a JSON Schema's refusals", () => {
+describe("refusals of a JSON Schema", () => {
   it.each(vectors)("$text", async ({ schema, event, text }) => {
     expect(judge(await load(schema), JSON.stringify(event))).toBe(`Schema validation has failed: ${text}`);
   });
 
-  it("say why an event is no JSON", async () => {
+  it("say why an event is not JSON", async () => {
     const validator = await load({});
     expect(judge(validator, "{")).toMatch(/^Schema validation has failed: Bad JSON format - .+/);
     expect(judge(validator, Buffer.from([0x22, 0xff, 0x22]))).toBe(
@@ -45,7 +45,7 @@ describe("a JSON Schema's refusals", () => {
     expect(judge(validator, `${"[".repeat(129)}${"]".repeat(129)}`)).toBe("JSON is nested too deep");
   });
 
-  it("blame a name in propertyNames, and the inner one of several schemas", async () => {
+  it("name the member for propertyNames, and the innermost of several schemas", async () => {
     const validator = await load({
       properties: { tags: { items: { anyOf: [{ type: "string" }, { properties: { a: { const: 1 } } }] } } },
     });
@@ -54,7 +54,7 @@ describe("a JSON Schema's refusals", () => {
     );
   });
 
-  it("take no inherited name for a property", async () => {
+  it("do not treat inherited names as members", async () => {
     expect(judge(await load({ required: ["constructor", "__proto__"] }), "{}")).toContain(
       "missing properties: 'constructor', '__proto__'",
     );
@@ -62,7 +62,7 @@ describe("a JSON Schema's refusals", () => {
 });
 
 describe("a JSON Schema", () => {
-  it("accepts the event's own bytes with their content type", async () => {
+  it("accepts the event's own bytes with its content type", async () => {
     const event = Buffer.from('{ "n": 12345678901234567890 }');
     const judged = (await load({ type: "object" })).validate(event, "text/plain");
     expect(judged).toEqual({ status: "accepted", value: event, contentType: "text/plain" });
@@ -73,7 +73,7 @@ describe("a JSON Schema", () => {
     ["date-time", "2026-01-02T03:04:05Z", "yesterday"],
     ["uuid", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "x"],
     ["ipv4", "127.0.0.1", "1.2.3"],
-  ])("asserts the format %s in every draft", async (format, good, bad) => {
+  ])("checks the format %s in every draft", async (format, good, bad) => {
     for (const $schema of ["http://json-schema.org/draft-07/schema#", undefined]) {
       const validator = await load({ $schema, type: "string", format });
       expect(judge(validator, JSON.stringify(good))).toBe("accepted");
@@ -81,13 +81,13 @@ describe("a JSON Schema", () => {
     }
   });
 
-  it("is read as 2020-12 where it names no draft", async () => {
+  it("is read as 2020-12 if it names no draft", async () => {
     expect(judge(await load({ prefixItems: [{ type: "string" }] }), "[1]")).toContain("#/prefixItems/0/type");
     const draft7 = await load({ $schema: "http://json-schema.org/draft-07/schema", prefixItems: [false] });
     expect(judge(draft7, "[1]")).toBe("accepted");
   });
 
-  it("may have an $id and refer to itself by it", async () => {
+  it("can refer to itself by its $id", async () => {
     const validator = await load({
       $id: "https://example.org/order",
       $defs: { id: { type: "string" } },
@@ -105,7 +105,7 @@ describe("a JSON Schema", () => {
     [{ $ref: "http://example.org/elsewhere" }, /elsewhere/],
     [{ $schema: "http://json-schema.org/draft-03/schema#" }, /supported are/],
     [{ pattern: "(" }, /pattern|regular/i],
-  ])("that is broken stops the start: %j", async (schema, reason) => {
+  ])("is refused at the start if it is invalid: %j", async (schema, reason) => {
     await expect(load(schema)).rejects.toMatchObject({
       code: "SETTINGS_INVALID",
       message: expect.stringMatching(/^Station orders: the schema .*\.json can't be used: /) as unknown,
@@ -113,7 +113,7 @@ describe("a JSON Schema", () => {
     await expect(load(schema)).rejects.toThrow(reason);
   });
 
-  it("must be there", async () => {
+  it("is refused at the start if its file is missing", async () => {
     const file = path.join(dir, "missing.json");
     await expect(
       loadJsonSchema({ type: "json-schema", file }, { station: "s", limits: { maxDepth: 1 } }),
