@@ -37,7 +37,7 @@ export const createPullConsumers = (options: PullConsumersOptions): PullConsumer
   const waiting = createCounter(options.maxPullsPerOwner);
   let closing: Promise<unknown> | undefined;
 
-  const makeRoom = (): void => {
+  const limitMembers = (): void => {
     if (consumers.size < maxMembers) return;
     const ended = longestIdleOfLargest([...consumers.values()]);
     if (ended === undefined || leaving.size >= maxMembers) throw new GatewayError("OVERLOADED");
@@ -48,7 +48,7 @@ export const createPullConsumers = (options: PullConsumersOptions): PullConsumer
     const key = JSON.stringify([request.group, request.consumer, request.topic]);
     const known = consumers.get(key);
     if (known !== undefined) return known;
-    makeRoom();
+    limitMembers();
     const consumer: PullConsumer = createPullConsumer({
       ...options,
       ...request,

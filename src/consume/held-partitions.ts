@@ -1,5 +1,5 @@
 /** The assigned partitions of one member, and their buffered records. */
-import type { ConsumedRecord, Subscription, TopicPartition, TopicPartitionOffset } from "../broker/broker.ts";
+import type { ConsumedRecord, TopicPartition, TopicPartitionOffset } from "../broker/broker.ts";
 import {
   createPartitionHandOut,
   type KeptRecord,
@@ -7,15 +7,16 @@ import {
   type Taken,
 } from "./partition-hand-out.ts";
 import type { HolderMemory } from "./reader-memory.ts";
-import { createReading, type Reading, type ReadingBounds } from "./reading.ts";
+import { createReading, type Membership, type Reading, type ReadingBounds } from "./reading.ts";
 
 export interface HeldPartitionsOptions extends ReadingBounds {
+  readonly membership: Membership;
   readonly memory: HolderMemory;
   /** Encodes a record as its reader gets it; only the encoded record is buffered. */
   readonly toText: (record: ConsumedRecord) => Buffer;
 }
 
-export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory" | "wake"> {
+export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory" | "wake" | "subscribed"> {
   assign(assigned: readonly TopicPartition[]): void;
   /** Hands out no more records of these partitions. */
   giveUp(revoked: readonly TopicPartition[]): void;
@@ -32,17 +33,15 @@ export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory
   drop(): void;
   /** A call waits for records: starts reading again after `drop`. */
   readonly wanted: () => void;
-  /** From now on the number of buffered records pauses and resumes the subscription. */
-  begin(subscription: Subscription): void;
   close(): void;
 }
 
 type Held = Map<number, PartitionHandOut>;
 
 export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartitions => {
-  const { topic, memory } = options;
+  const { topic, memory, membership } = options;
   const held: Held = new Map();
-  const reading = createReading(options, held);
+  const reading = createReading(options, membership, held);
 
   return {
     ...createSettling(held),
@@ -52,7 +51,7 @@ export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartit
     },
     lacksMemory: reading.lacksMemory,
     wake: reading.wake,
-    begin: reading.begin,
+    subscribed: reading.subscribed,
     assign: (assigned) => {
       for (const { partition } of assigned) {
         held.get(partition)?.close();
@@ -104,7 +103,7 @@ const keptOf = (
     const cost = memory.costOf(text.length);
     if (!memory.tryTake(cost)) {
       reading.miss(record.partition, record.offset);
-      memory.awaitRoom();
+      memory.awaitMemory();
       break;
     }
     all.push({ offset: record.offset, text, cost });

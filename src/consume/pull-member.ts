@@ -1,11 +1,12 @@
 /** A member of a consumer group that is kept between pulls. It buffers records, hands them out, and commits in order. */
-import type { Broker, Subscription, SubscriptionHandlers, TopicPartitionOffset } from "../broker/broker.ts";
+import type { Broker, SubscriptionHandlers, TopicPartitionOffset } from "../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../errors.ts";
 import { createHeldPartitions, type HeldPartitions, type HeldPartitionsOptions } from "./held-partitions.ts";
 import type { Taken } from "./partition-hand-out.ts";
+import type { Membership } from "./reading.ts";
 import { READ_BYTES, type ReaderMemory } from "./reader-memory.ts";
 
-export interface PullMemberOptions extends Omit<HeldPartitionsOptions, "memory"> {
+export interface PullMemberOptions extends Omit<HeldPartitionsOptions, "memory" | "membership"> {
   readonly broker: Pick<Broker, "subscribe">;
   readonly group: string;
   /** Where the group starts in a partition without a committed position. */
@@ -47,12 +48,13 @@ export const createPullMember = async (options: PullMemberOptions): Promise<Pull
     drop: () => {
       partitions.drop();
     },
-    onRoom: () => {
+    onMemory: () => {
       partitions.wake();
     },
   });
-  const partitions = createHeldPartitions({ ...options, memory });
-  const commits = createCommits(events);
+  const membership: Membership = { subscription: undefined };
+  const partitions = createHeldPartitions({ ...options, memory, membership });
+  const commits = createCommits(membership, events);
   const leave = (): void => {
     partitions.close();
     memory.leave();
@@ -66,8 +68,8 @@ export const createPullMember = async (options: PullMemberOptions): Promise<Pull
       leave();
       throw error;
     });
-  partitions.begin(subscription);
-  commits.begin(subscription);
+  membership.subscription = subscription;
+  partitions.subscribed();
 
   return {
     get isConfirmed() {
@@ -122,23 +124,21 @@ const handlersOf = (
 });
 
 interface Commits {
-  begin(subscription: Subscription): void;
   commit(positions: readonly TopicPartitionOffset[]): Promise<void>;
   done(): Promise<void>;
 }
 
 /** Commits one after the other, so that a committed position never decreases. */
-const createCommits = ({ onCommitFailed }: Pick<MemberEvents, "onCommitFailed">): Commits => {
-  let subscription: Subscription | undefined;
+const createCommits = (
+  membership: Membership,
+  { onCommitFailed }: Pick<MemberEvents, "onCommitFailed">,
+): Commits => {
   let last = Promise.resolve();
   return {
-    begin: (running) => {
-      subscription = running;
-    },
     commit: (positions) => {
       if (positions.length === 0) return last;
       last = last
-        .then(() => subscription?.commit(positions))
+        .then(() => membership.subscription?.commit(positions))
         .catch((error: unknown) => {
           onCommitFailed(asGatewayError(error));
         });

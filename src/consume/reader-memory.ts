@@ -9,17 +9,17 @@ export interface Holder {
   /** Drops events that the member can read again. */
   drop(): void;
   /** Called when there is memory for one more read. */
-  onRoom(): void;
+  onMemory(): void;
 }
 
 export interface HolderMemory {
   /** The memory that an event counts for. An event above the owner's limit counts as the whole limit. */
   costOf(bytes: number): number;
-  /** Takes the whole cost or nothing. Idle holders drop their events if that makes room. */
+  /** Takes the whole cost or nothing. Idle holders drop their events if that is enough. */
   tryTake(cost: number): boolean;
   readonly give: (cost: number) => void;
-  /** Calls `onRoom` once, as soon as there is memory for one more read. */
-  awaitRoom(): void;
+  /** Calls `onMemory` once, as soon as there is memory for one more read. */
+  awaitMemory(): void;
   leave(): void;
 }
 
@@ -31,10 +31,10 @@ export interface ReaderMemory {
 export const READ_BYTES = 256 * 1024;
 /** Estimated bytes of the objects that hold an event. */
 const OVERHEAD = 200;
-/** A holder that takes no memory within this time after `onRoom` has no records to read. */
+/** A holder that takes no memory within this time after `onMemory` has no records to read. */
 const LONGEST_READ_MS = 1000;
 /** Milliseconds between two checks whether other parts of the process have given memory back. */
-const LOOK_AGAIN_MS = 100;
+const CHECK_MS = 100;
 
 /** Makes idle holders drop events until the cost fits. At the owner's limit, only holders of the same owner help. */
 const reclaim = (holders: ReadonlyMap<Holder, MemoryBudget>, taker: Holder, cost: number): boolean => {
@@ -66,30 +66,30 @@ export const createReaderMemory = (whole: MemoryBudget, clock: Clock): ReaderMem
   const owners = new Map<string, MemoryBudget>();
   const holders = new Map<Holder, MemoryBudget>();
   const waiting = new Map<Holder, MemoryBudget>();
-  /** Holders whose `onRoom` was called and that have taken no memory since. */
+  /** Holders whose `onMemory` was called and that have taken no memory since. */
   const reading: ReadsInFlight = new Map();
-  let lookAgain: (() => void) | undefined;
+  let cancelCheck: (() => void) | undefined;
 
-  const hasRoom = (of: MemoryBudget): boolean => {
+  const hasMemory = (of: MemoryBudget): boolean => {
     const reads = readsOf(reading, of === whole ? undefined : of, clock.now() - LONGEST_READ_MS);
     return of.usedBytes + (reads + 1) * readBytes <= of.maxBytes;
   };
 
   const serve = (): void => {
-    if (waiting.size === 0 || !hasRoom(whole)) return;
+    if (waiting.size === 0 || !hasMemory(whole)) return;
     for (const [holder, own] of waiting) {
-      if (!hasRoom(own)) continue;
+      if (!hasMemory(own)) continue;
       waiting.delete(holder);
       reading.set(holder, { own, at: clock.now() });
-      holder.onRoom();
-      if (!hasRoom(whole)) return;
+      holder.onMemory();
+      if (!hasMemory(whole)) return;
     }
   };
 
-  const look = (): void => {
-    lookAgain = undefined;
+  const check = (): void => {
+    cancelCheck = undefined;
     serve();
-    if (waiting.size > 0) lookAgain = clock.after(LOOK_AGAIN_MS, look);
+    if (waiting.size > 0) cancelCheck = clock.after(CHECK_MS, check);
   };
 
   return {
@@ -107,9 +107,9 @@ export const createReaderMemory = (whole: MemoryBudget, clock: Clock): ReaderMem
           own.give(cost);
           serve();
         },
-        awaitRoom: () => {
+        awaitMemory: () => {
           waiting.set(holder, own);
-          lookAgain ??= clock.after(LOOK_AGAIN_MS, look);
+          cancelCheck ??= clock.after(CHECK_MS, check);
         },
         leave: () => {
           holders.delete(holder);

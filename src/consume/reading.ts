@@ -2,6 +2,11 @@
 import type { Subscription } from "../broker/broker.ts";
 import type { PartitionHandOut } from "./partition-hand-out.ts";
 
+/** The broker may call the handlers before `subscribe` resolves. Until then there is no subscription. */
+export interface Membership {
+  subscription: Subscription | undefined;
+}
+
 export interface ReadingBounds {
   readonly topic: string;
   /** Number and bytes of free records at which the partitions are paused. */
@@ -14,8 +19,8 @@ export interface Reading {
   readonly isStarved: boolean;
   /** True if a pull lacks a record only because of memory. After the memory is back, returns true once more. */
   readonly lacksMemory: () => boolean;
-  /** From now on this subscription is paused and resumed. */
-  readonly begin: (subscription: Subscription) => void;
+  /** Call it once the subscription is open: what was not possible without it is done now. */
+  readonly subscribed: () => void;
   readonly regulate: () => void;
   /** Partitions were assigned, so none of them is paused. */
   readonly restart: () => void;
@@ -31,14 +36,14 @@ export interface Reading {
 
 type Held = ReadonlyMap<number, PartitionHandOut>;
 
-export const createReading = (bounds: ReadingBounds, held: Held): Reading => {
+export const createReading = (bounds: ReadingBounds, membership: Membership, held: Held): Reading => {
   const missed = new Map<number, bigint>();
-  let subscription: Subscription | undefined;
   let paused = false;
   let starved = false;
   let lacking = false;
 
   const regulate = (): void => {
+    const { subscription } = membership;
     if (subscription === undefined) return;
     const full = fullness(bounds, held);
     if ((starved || full >= 1) && !paused) {
@@ -51,7 +56,8 @@ export const createReading = (bounds: ReadingBounds, held: Held): Reading => {
   };
 
   const wake = (): void => {
-    // Without a subscription there is nothing to seek; `begin` calls `wake` again.
+    const { subscription } = membership;
+    // Without a subscription there is nothing to seek; `subscribed` calls `wake` again.
     if (subscription === undefined) return;
     starved = false;
     for (const [partition, offset] of missed) subscription.seek({ topic: bounds.topic, partition, offset });
@@ -68,8 +74,7 @@ export const createReading = (bounds: ReadingBounds, held: Held): Reading => {
       lacking = starved;
       return lacked;
     },
-    begin: (running) => {
-      subscription = running;
+    subscribed: () => {
       if (starved) wake();
       else regulate();
     },

@@ -44,7 +44,7 @@ export const createDiskSpace = ({
   freeBytes = askFileSystem,
 }: DiskSpaceOptions): DiskSpace => {
   /** Free bytes above `minFree` at the last answer of the file system, minus the commits since then. */
-  let room = 0;
+  let spare = 0;
   let askedAt = -Infinity;
 
   /** Cost of the last refused commit; 0: a commit of this cost has succeeded since. */
@@ -53,35 +53,35 @@ export const createDiskSpace = ({
   const ask = async (): Promise<void> => {
     const asked = performance.now();
     try {
-      room = (await freeBytes(directory)) - minFree;
+      spare = (await freeBytes(directory)) - minFree;
     } catch (cause) {
       throw new GatewayError("BROKER_UNAVAILABLE", { cause });
     }
     askedAt = asked;
   };
 
-  const requireRoom = (cost: number): void => {
-    if (room >= cost) {
+  const requireSpace = (cost: number): void => {
+    if (spare >= cost) {
       if (cost >= refusedCost) refusedCost = 0;
       return;
     }
     refusedCost = Math.min(cost, MOST_CHECKED);
     const needed = `a commit needs ${mebibytes(cost)} and must leave ${mebibytes(minFree)} (broker.embedded.minFree)`;
-    const cause = `the disk under ${directory} is full: ${mebibytes(room + minFree)} are free, ${needed}`;
+    const cause = `the disk under ${directory} is full: ${mebibytes(spare + minFree)} are free, ${needed}`;
     throw new GatewayError("BROKER_UNAVAILABLE", { cause });
   };
 
   return {
     demand: async (bytes) => {
       const cost = costOf(bytes);
-      if (room - cost < AMPLE || performance.now() - askedAt > MAX_AGE) await ask();
-      requireRoom(cost);
-      room -= cost;
-      return room;
+      if (spare - cost < AMPLE || performance.now() - askedAt > MAX_AGE) await ask();
+      requireSpace(cost);
+      spare -= cost;
+      return spare;
     },
     check: async () => {
       await ask();
-      requireRoom(Math.max(refusedCost, SMALL));
+      requireSpace(Math.max(refusedCost, SMALL));
     },
   };
 };
@@ -99,10 +99,10 @@ interface ReserveOptions {
 
 export interface Reserve {
   /**
-   * Resolves when the file has enough disk blocks for a commit of this many bytes. Takes at most `room` bytes more than the
+   * Resolves when the file has enough disk blocks for a commit of this many bytes. Takes at most `spare` bytes more than the
    * commit needs. Rejects with BROKER_UNAVAILABLE. Must not be called while a commit is in flight.
    */
-  readonly cover: (bytes: number, room: number) => Promise<void>;
+  readonly cover: (bytes: number, spare: number) => Promise<void>;
   /** Truncates the file to the bytes that LMDB has used. LMDB must have closed the file. */
   readonly close: (used: number) => Promise<void>;
 }
@@ -130,13 +130,13 @@ export const openReserve = async ({ file, usedBytes }: ReserveOptions): Promise<
   };
 
   return {
-    cover: async (bytes, room) => {
+    cover: async (bytes, spare) => {
       const needed = costOf(bytes) + COMMIT_OVERHEAD;
       if (left < needed) {
         const { size } = await handle.stat();
         left = Math.max(0, size - usedBytes());
         if (left < needed) {
-          const added = needed - left + Math.max(0, Math.min(STEP, room));
+          const added = needed - left + Math.max(0, Math.min(STEP, spare));
           await lengthen(Math.max(size, usedBytes()), added);
           left += added;
         }

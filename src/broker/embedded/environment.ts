@@ -26,7 +26,7 @@ export interface Environment {
   /** Resolves when a commit of this many bytes may begin, otherwise rejects with BROKER_UNAVAILABLE. */
   readonly admit: (bytes: number) => Promise<void>;
   /** Rejects with BROKER_UNAVAILABLE if the disk has no space for another commit. */
-  readonly checkRoom: () => Promise<void>;
+  readonly checkSpace: () => Promise<void>;
   /**
    * Runs the puts and removes of `stage` in one transaction, and resolves when it is on the disk. Rejects with
    * BROKER_AMBIGUOUS, or with BROKER_UNAVAILABLE if certainly nothing was stored.
@@ -86,7 +86,7 @@ const createEnvironment = (
       }
       await reserve.cover(bytes, await space.demand(bytes));
     },
-    checkRoom: space.check,
+    checkSpace: space.check,
     commit: async (stage) => {
       try {
         await databases.batch(stage);
@@ -137,12 +137,12 @@ export const openEnvironment = async (options: DiskSpaceOptions): Promise<Enviro
   const fault = await logFileFault(file);
   if (fault !== undefined) throw invalid(directory, fault);
   const space = createDiskSpace(options);
-  const noRoom = (error: unknown): GatewayError =>
+  const asOpenError = (error: unknown): GatewayError =>
     error instanceof GatewayError && error.code === "SETTINGS_INVALID"
       ? error
-      : invalid(directory, "the disk has no room for the log", error);
+      : invalid(directory, "the disk has no space for the log", error);
   await prepareFiles(file, space).catch((error: unknown) => {
-    throw noRoom(error);
+    throw asOpenError(error);
   });
   const databases = openIn(directory, file);
   const reserve = await openReserve({ file, usedBytes: databases.usedBytes });
@@ -151,7 +151,7 @@ export const openEnvironment = async (options: DiskSpaceOptions): Promise<Enviro
     await settleFormat(directory, environment);
   } catch (error) {
     await environment.close();
-    throw noRoom(error);
+    throw asOpenError(error);
   }
   return environment;
 };

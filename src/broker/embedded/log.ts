@@ -34,7 +34,7 @@ const storedTopics = (environment: Environment): Map<string, OpenTopic> =>
 
 /** Checks the disk space. After a failed commit it also makes a test commit, which shows whether the disk works again. */
 const checkDisk = async (environment: Environment, loop: CommitLoop): Promise<void> => {
-  await environment.checkRoom();
+  await environment.checkSpace();
   if (loop.healthy()) return;
   const timer = new AbortController();
   const probe = loop.submit({

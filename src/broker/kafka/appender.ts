@@ -8,7 +8,7 @@ import type { AppendOutcome, BrokerRecord, TopicInfo } from "../broker.ts";
 import { createPartitioner } from "../partitions.ts";
 import {
   failedRecord,
-  failGone,
+  failDeleted,
   failRest,
   batchesByPartition,
   settleHead,
@@ -114,7 +114,7 @@ export const createAppender = (options: AppenderOptions): Append => {
       } else if (gone && wasGone) {
         // Two answers are needed: a node may learn of a new topic a little later than the others.
         producer.abandon(headsOf(partitions));
-        failGone(partitions, outcomes);
+        failDeleted(partitions, outcomes);
       } else if (unavailable.has(name) || timeTo(deadline) <= pause) {
         unavailable.add(name);
         producer.abandon(headsOf(partitions));

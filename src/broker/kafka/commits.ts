@@ -180,22 +180,22 @@ const wantedOf = async (
 
 /** Finds the coordinator of a group. Lookups of the same turn of the event loop share one request. */
 const createLookup = (cluster: WireCluster): ((group: string) => Promise<Address>) => {
-  let asking:
+  let batch:
     { readonly groups: string[]; readonly answer: Promise<ReadonlyMap<string, Address>> } | undefined;
 
   const ask = () => {
     const groups: string[] = [];
     const answer = nextTurn().then(() => {
-      asking = undefined;
+      batch = undefined;
       return cluster.coordinators(groups);
     });
     return { groups, answer };
   };
 
   return async (group) => {
-    asking ??= ask();
-    asking.groups.push(group);
-    const coordinator = (await asking.answer).get(group);
+    batch ??= ask();
+    batch.groups.push(group);
+    const coordinator = (await batch.answer).get(group);
     if (coordinator === undefined) throw new GatewayError("BROKER_UNAVAILABLE");
     return coordinator;
   };

@@ -40,24 +40,27 @@ const missing = (topic: string): GatewayError =>
     message: `There is no topic ${topic}; it is read once it is created`,
   });
 
-const tracking = (places: ReaderPositions, handlers: SubscriptionHandlers): SubscriptionHandlers => ({
+const tracking = (
+  readerPositions: ReaderPositions,
+  handlers: SubscriptionHandlers,
+): SubscriptionHandlers => ({
   ...handlers,
   // The committed positions of a generated group mean nothing to the reader.
   onStart: () => undefined,
   onRecords: (records) => {
     handlers.onRecords(records);
     const last = records.at(-1);
-    if (last !== undefined) places.passed({ ...last, offset: last.offset + 1n });
+    if (last !== undefined) readerPositions.passed({ ...last, offset: last.offset + 1n });
   },
   onPassed: (position) => {
     handlers.onPassed?.(position);
-    places.passed(position);
+    readerPositions.passed(position);
   },
 });
 
 /** The state of one subscription, shared by the functions of this file. */
 interface Reader extends SubscriptionDependencies {
-  readonly places: ReaderPositions | undefined;
+  readonly readerPositions: ReaderPositions | undefined;
   readonly subscribed: SubscribedTopics;
   /** The generated groups of a reader without a group. */
   readonly groups: Set<string>;
@@ -74,13 +77,14 @@ interface Reader extends SubscriptionDependencies {
 
 const createReader = (dependencies: SubscriptionDependencies): Reader => {
   const { options, watermarks, handlers } = dependencies;
-  const places = options.group === undefined ? createReaderPositions(options, watermarks) : undefined;
+  const readerPositions =
+    options.group === undefined ? createReaderPositions(options, watermarks) : undefined;
   return {
     ...dependencies,
-    places,
-    handlers: places === undefined ? handlers : tracking(places, handlers),
+    readerPositions,
+    handlers: readerPositions === undefined ? handlers : tracking(readerPositions, handlers),
     subscribed: createSubscribedTopics(options.topics, (recreated) => {
-      places?.forget(recreated);
+      readerPositions?.forget(recreated);
       handlers.onRecreated?.(recreated);
     }),
     groups: new Set(),
@@ -98,16 +102,16 @@ const createReader = (dependencies: SubscriptionDependencies): Reader => {
 const rejoinLater = (reader: Reader, cause: unknown): void => {
   if (reader.closed) return;
   reader.handlers.onError?.(new GatewayError("BROKER_UNAVAILABLE", { cause }));
-  const gone = reader.member;
+  const lost = reader.member;
   reader.member = undefined;
-  void gone?.leave();
+  void lost?.leave();
   clearTimeout(reader.timer);
   reader.timer = setTimeout(() => void join(reader), reader.pause);
   reader.pause = Math.min(2 * reader.pause, LONGEST_PAUSE);
 };
 
 const createJoining = (reader: Reader, topics: readonly string[]): KafkaMember => {
-  const { options, places, subscribed, groups, topicWatch } = reader;
+  const { options, readerPositions, subscribed, groups, topicWatch } = reader;
   // A new group for each join, so that the reader doesn't wait for the session timeout of its previous member.
   const group = options.group ?? `stationgate-reader-${randomUUID()}`;
   const joining: KafkaMember = createKafkaMember({
@@ -115,11 +119,11 @@ const createJoining = (reader: Reader, topics: readonly string[]): KafkaMember =
     group,
     topics,
     from: options.from,
-    startOf: (partition) => subscribed.startOf(partition) ?? places?.of(partition),
+    startOf: (partition) => subscribed.startOf(partition) ?? readerPositions?.of(partition),
     events: {
       onJoined: () => {
         reader.pause = FIRST_PAUSE;
-        if (places !== undefined) groups.add(group);
+        if (readerPositions !== undefined) groups.add(group);
       },
       onLost: (cause) => {
         if (reader.member === joining && reader.leaving !== joining) rejoinLater(reader, cause);
@@ -135,10 +139,10 @@ const createJoining = (reader: Reader, topics: readonly string[]): KafkaMember =
 };
 
 const join = async (reader: Reader): Promise<void> => {
-  const { options, handlers, places, subscribed, topicWatch } = reader;
+  const { options, handlers, readerPositions, subscribed, topicWatch } = reader;
   reader.joins += 1;
   try {
-    await places?.find();
+    await readerPositions?.find();
     const found = subscribed.begin(await topicWatch.look(options.topics));
     for (const topic of options.topics) if (!found.includes(topic)) handlers.onError?.(missing(topic));
     if (reader.closed || found.length === 0) return;
@@ -163,7 +167,7 @@ const replace = async (reader: Reader): Promise<void> => {
   reader.replacing = undefined;
 };
 
-/** Replaces the member if other topics exist than it reads. Returns whether that is so. */
+/** Replaces the member if the existing topics differ from those that it reads. Returns true if they differ. */
 const replaceIfChanged = (reader: Reader, found: TopicIds): boolean => {
   if (reader.closed || !reader.subscribed.haveChanged(found)) return false;
   if (reader.joins === 0 && reader.replacing === undefined) {
@@ -177,7 +181,7 @@ const replaceIfChanged = (reader: Reader, found: TopicIds): boolean => {
 export const createSubscription = async (dependencies: SubscriptionDependencies): Promise<Subscription> => {
   const { options, deleteGroup, topicWatch } = dependencies;
   const reader = createReader(dependencies);
-  const { places, subscribed, groups } = reader;
+  const { readerPositions, subscribed, groups } = reader;
   await join(reader);
   const unwatch = topicWatch.watch(options.topics, (found) => {
     replaceIfChanged(reader, found);
@@ -192,11 +196,11 @@ export const createSubscription = async (dependencies: SubscriptionDependencies)
     pause: (partitions) => reader.member?.pause(partitions),
     resume: (partitions) => reader.member?.resume(partitions),
     seek: (position) => {
-      places?.seek(position);
+      readerPositions?.seek(position);
       reader.member?.seek(position);
     },
     commit: async (positions) => {
-      if (places !== undefined) throw withoutGroup();
+      if (readerPositions !== undefined) throw withoutGroup();
       if (reader.member === undefined) throw new GatewayError("BROKER_UNAVAILABLE");
       await reader.member.commit(positions.filter(({ topic }) => subscribed.isRead(topic)));
     },

@@ -4,7 +4,7 @@ import type { AppendOutcome, BrokerRecord } from "../broker.ts";
 import { MAX_APPEND_BYTES, recordBytes } from "../record-bytes.ts";
 import { FINAL, type PartitionBatch, type SendResult, type StoredBatch } from "./producer.ts";
 
-/** kafkajs groups messages in quadratic time and is fastest with 500 records per call. Other clients don't lose by it. */
+/** kafkajs groups messages in quadratic time and is fastest with 500 records per call. Other clients are as fast with it. */
 const MAX_BATCH_RECORDS = 500;
 
 /** A batch, and the index of each of its records in the append. */
@@ -158,6 +158,6 @@ export const failRest = (
 };
 
 /** Fails all waiting batches because the topic is deleted. An ambiguous head batch may have been stored and read before. */
-export const failGone = (partitions: readonly PartitionBatches[], outcomes: AppendOutcome[]): void => {
+export const failDeleted = (partitions: readonly PartitionBatches[], outcomes: AppendOutcome[]): void => {
   failWaiting(partitions, "STATION_UNKNOWN", "UNKNOWN_TOPIC_OR_PARTITION", outcomes);
 };

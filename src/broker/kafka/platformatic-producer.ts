@@ -202,26 +202,26 @@ export const createSequences = (newProducerId: () => Promise<ProducerId>): Seque
 
   const current = (): Era => {
     if (era !== undefined) return era;
-    const begun: Era = { producer: newProducerId(), next: new Map() };
-    begun.producer.catch(() => {
-      end(begun);
+    const started: Era = { producer: newProducerId(), next: new Map() };
+    started.producer.catch(() => {
+      end(started);
     });
-    era = begun;
-    return begun;
+    era = started;
+    return started;
   };
 
   return {
     of: async (topic, batch) => {
       const known = numbered.get(batch);
       if (known !== undefined) return known.identity;
-      const its = current();
-      const id = await its.producer;
+      const used = current();
+      const id = await used.producer;
       const partition = partitionId({ topic, partition: batch.partition });
-      const baseSequence = its.next.get(partition) ?? 0;
+      const baseSequence = used.next.get(partition) ?? 0;
       const identity = { ...id, baseSequence };
       const after = (baseSequence + batch.records.length) % WRAP;
-      its.next.set(partition, after);
-      numbered.set(batch, { partition, era: its, identity, isDoubted: false, end: after });
+      used.next.set(partition, after);
+      numbered.set(batch, { partition, era: used, identity, isDoubted: false, end: after });
       return identity;
     },
     doubted: (batch) => {
@@ -231,10 +231,11 @@ export const createSequences = (newProducerId: () => Promise<ProducerId>): Seque
     refused: (batch) => {
       const entry = numbered.get(batch);
       if (entry === undefined) return;
-      const { era: its, partition, identity, isDoubted } = entry;
+      const { era: used, partition, identity, isDoubted } = entry;
       // If later batches already have the following numbers, the gap stays, and the broker would refuse them.
-      if (!isDoubted && its.next.get(partition) === entry.end) its.next.set(partition, identity.baseSequence);
-      else end(its);
+      if (!isDoubted && used.next.get(partition) === entry.end)
+        used.next.set(partition, identity.baseSequence);
+      else end(used);
     },
     unrecognised: (batch) => {
       const entry = numbered.get(batch);

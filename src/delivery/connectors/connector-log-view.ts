@@ -82,7 +82,7 @@ interface LogView {
   current(name: string): Readonly<CurrentDefinition> | undefined;
   failure(name: string): Failure | undefined;
   topics(name: string): ReadonlySet<string>;
-  /** Another definition came before the one at this offset, so that one is void. */
+  /** The definition at this offset is void, because another definition came before it. */
   wasRejected(offset: bigint): boolean;
   /** Names whose newest record is not the current definition. */
   readonly unkept: readonly string[];

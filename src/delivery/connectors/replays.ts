@@ -35,7 +35,7 @@ interface Running {
   readonly done: Promise<void>;
   /** Hash of the configuration that the plan was made from. */
   readonly config: string;
-  readonly calledOff: AbortController;
+  readonly cancelled: AbortController;
 }
 
 const requireRunning = ({ name, target }: Entry): void => {
@@ -52,7 +52,7 @@ const planFor = ({ name, config }: Entry): LetterPlan => {
 };
 
 /** Resolves when the replay has ended or was cancelled. */
-const replay = async (options: ReplaysOptions, plan: LetterPlan, calledOff: AbortSignal): Promise<void> => {
+const replay = async (options: ReplaysOptions, plan: LetterPlan, cancelled: AbortSignal): Promise<void> => {
   let over = false;
   const runner = createRunner({
     ...options,
@@ -63,9 +63,9 @@ const replay = async (options: ReplaysOptions, plan: LetterPlan, calledOff: Abor
     },
   });
   // Stops sending at once. `untilReplayed` notices the end a little later.
-  calledOff.addEventListener("abort", () => void runner.stop());
+  cancelled.addEventListener("abort", () => void runner.stop());
   await untilReplayed(options, plan, {
-    isOver: () => over || calledOff.aborted,
+    isOver: () => over || cancelled.aborted,
     isIdle: () => runner.claims.length > 0 && runner.claims.every(({ records }) => records === 0),
   });
   await runner.stop();
@@ -78,13 +78,13 @@ export const createReplays = (options: ReplaysOptions): Replays => {
   const isRunningAnywhere = async (name: string): Promise<boolean> =>
     isRunning(name) || ((await options.replaysAnywhere?.(name)) ?? false);
   const begin = ({ name, config }: Entry, plan: LetterPlan): void => {
-    const calledOff = new AbortController();
-    const done = replay(options, plan, calledOff.signal)
+    const cancelled = new AbortController();
+    const done = replay(options, plan, cancelled.signal)
       .catch((error: unknown) => {
         observer.fault(name, asGatewayError(error));
       })
       .finally(() => running.delete(name));
-    running.set(name, { done, config: configHash(config), calledOff });
+    running.set(name, { done, config: configHash(config), cancelled });
   };
 
   const view = async (entry: Entry): Promise<DeadLetters> => {
@@ -106,13 +106,13 @@ export const createReplays = (options: ReplaysOptions): Replays => {
     align: (name, entry) => {
       const replaying = running.get(name);
       if (replaying === undefined) return;
-      const goesOn = entry?.target === "RUNNING" && configHash(entry.config) === replaying.config;
-      if (!goesOn) replaying.calledOff.abort();
+      const continues = entry?.target === "RUNNING" && configHash(entry.config) === replaying.config;
+      if (!continues) replaying.cancelled.abort();
     },
     isRunning,
     stop: async () => {
       const all = [...running.values()];
-      for (const { calledOff } of all) calledOff.abort();
+      for (const { cancelled } of all) cancelled.abort();
       await Promise.all(all.map(({ done }) => done));
     },
   };

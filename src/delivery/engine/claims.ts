@@ -53,7 +53,7 @@ export interface Claims {
   received(claim: Claim, record: ConsumedRecord): void;
   isFull(claim: Claim): boolean;
   /** Is the claim empty enough to read more records? */
-  hasRoom(claim: Claim): boolean;
+  canBuffer(claim: Claim): boolean;
 }
 
 interface ClaimOwner {
@@ -126,6 +126,6 @@ export const createClaims = (): Claims => {
       claim.tracker.received(record.offset, record.timestamp);
     },
     isFull: (claim) => holdsMoreThan(claim, 1),
-    hasRoom: (claim) => !holdsMoreThan(claim, 0.5),
+    canBuffer: (claim) => !holdsMoreThan(claim, 0.5),
   };
 };

@@ -37,7 +37,7 @@ export interface Courier {
   settled(claims: readonly Claim[]): Promise<void>;
 }
 
-/** Counts the records that each claim has in hand, and resolves when the count is zero. */
+/** Counts the records of each claim that are being sent or dropped, and resolves when the count is zero. */
 interface Settling {
   begin(claim: Claim): void;
   end(claim: Claim): void;
@@ -100,7 +100,7 @@ const createTimers = (clock: Clock): Timers => {
   };
 };
 
-/** What the functions of one courier share. */
+/** The state of one courier, shared by the functions of this file. */
 interface CourierState {
   readonly options: CourierOptions;
   readonly queues: OrderedQueues<Item>;

@@ -103,7 +103,7 @@ export const existingTopics = async (
 };
 
 /** Milliseconds until the next check for new topics. undefined: all named topics exist. */
-export const lookAgainMs = (selection: TopicSelection, found: readonly string[]): number | undefined => {
+export const nextLookupMs = (selection: TopicSelection, found: readonly string[]): number | undefined => {
   if ("pattern" in selection) return 5000;
   return found.length < selection.names.length ? 1000 : undefined;
 };

@@ -137,7 +137,7 @@ const pauseIfFull = ({ held, membership: { subscription } }: SessionState, claim
 
 const finished = ({ held, committing, membership }: SessionState, claim: Claim): void => {
   committing.due();
-  if (claim.paused && !claim.revoked && held.hasRoom(claim)) {
+  if (claim.paused && !claim.revoked && held.canBuffer(claim)) {
     claim.paused = false;
     membership.subscription?.resume([claim]);
   }

@@ -68,8 +68,8 @@ export interface OffsetTracker {
   /** Adds records that an earlier claim, of this process or another one, has finished. */
   know(finished: readonly OffsetRange[]): void;
   /**
-   * Call it with ascending offsets. An offset below the last one means that the topic was created again; the tracker
-   * starts anew. `timestamp`: of the record.
+   * Call it with ascending offsets. An offset below the last one means that the topic was created again: the tracker
+   * starts again. `timestamp`: of the record.
    */
   received(offset: bigint, timestamp: number): void;
   finished(offset: bigint): void;

@@ -8,7 +8,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
 import { createCourier, type Courier } from "./courier.ts";
 import { createDropping } from "./dead-letters.ts";
-import { type DeliveryPlan, existingTopics, lookAgainMs } from "./delivery-plan.ts";
+import { type DeliveryPlan, existingTopics, nextLookupMs } from "./delivery-plan.ts";
 import { createHttpClient } from "./http-client/http-client.ts";
 import type { Claim } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
@@ -71,7 +71,7 @@ const createSubscriber = (options: RunnerOptions, courier: Courier) => {
       }
     }
     failures = 0;
-    return lookAgainMs(plan.topics, topics);
+    return nextLookupMs(plan.topics, topics);
   };
 
   const recover = (error: unknown): number => {
@@ -80,21 +80,21 @@ const createSubscriber = (options: RunnerOptions, courier: Courier) => {
     return AGAIN_MS[Math.min(failures, AGAIN_MS.length) - 1] ?? 0;
   };
 
-  const look = async (): Promise<void> => {
+  const checkTopics = async (): Promise<void> => {
     const ms = await subscribe().catch(recover);
     if (ms === undefined || closing) return;
     cancel = clock.after(ms, () => {
-      looking = look();
+      checking = checkTopics();
     });
   };
-  let looking = look();
+  let checking = checkTopics();
 
   return {
     session: () => session,
     close: async () => {
       closing = true;
       cancel();
-      await looking;
+      await checking;
       await session?.close();
     },
   };

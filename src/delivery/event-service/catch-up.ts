@@ -11,7 +11,7 @@ import { handOut, isBehind, passOn, type Cursor, type Feed } from "../engine/fee
 
 export interface CatchUp {
   /** Call it when a follower of the feed may be behind. */
-  look(feed: Feed): void;
+  check(feed: Feed): void;
   /** Stops reading for the feed. */
   leave(feed: Feed): void;
   close(): Promise<void>;
@@ -62,7 +62,7 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
   let turnCount = 0;
   let cancelIdle = (): void => undefined;
 
-  const look = (feed: Feed): void => {
+  const check = (feed: Feed): void => {
     if (turns.has(partitionId(feed))) return;
     const cursor = nextInTurn(feed);
     if (cursor === undefined) return;
@@ -74,7 +74,7 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
 
   const end = (feed: Feed): void => {
     turns.delete(partitionId(feed));
-    look(feed);
+    check(feed);
     if (turns.has(partitionId(feed))) return;
     reader.steer(feed);
     cancelIdle();
@@ -91,12 +91,12 @@ export const createCatchUp = (options: CatchUpOptions): CatchUp => {
 
   const advance = (turn: Turn, offset: bigint): void => {
     turn.at = offset;
-    const goesOn = turn.left > 0 && isWanted(turn);
-    if (turns.get(partitionId(turn.feed)) === turn && !goesOn) end(turn.feed);
+    const continues = turn.left > 0 && isWanted(turn);
+    if (turns.get(partitionId(turn.feed)) === turn && !continues) end(turn.feed);
   };
 
   return {
-    look,
+    check,
     leave: (feed: TopicPartition) => {
       const turn = turns.get(partitionId(feed));
       if (turn?.feed === feed) end(turn.feed);

@@ -56,17 +56,17 @@ const isCurrent = ({ feeds }: ReaderState, feed: Feed): boolean =>
 
 /** Adds a follower to the feeds, at its group's positions. */
 const attach = async (reader: ReaderState, follower: Follower, feeds: readonly Feed[]): Promise<void> => {
-  const ours = (): readonly Feed[] =>
+  const current = (): readonly Feed[] =>
     reader.followers.has(follower) ? feeds.filter((feed) => isCurrent(reader, feed)) : [];
-  const starts = await reader.positions.load(follower, feeds, () => ours().length > 0);
+  const starts = await reader.positions.load(follower, feeds, () => current().length > 0);
   // The silence of the group is known only when the subscription is open.
   await reader.membership.opening;
-  if (ours().length > 0 && !(await reader.positions.take(follower, ours(), starts))) {
+  if (current().length > 0 && !(await reader.positions.take(follower, current(), starts))) {
     // The other followers don't wait for this one.
     reader.clock.after(AGAIN_MS, () => void admit(reader, [follower], feeds));
     return;
   }
-  const joined = ours();
+  const joined = current();
   for (const feed of joined) {
     const start = starts.get(partitionId(feed));
     if (start !== undefined) feed.cursors.set(follower, { ...start, paused: false, turn: 0 });
@@ -94,7 +94,7 @@ const admit = async (
       live?.resume([feed]);
       feed.head = offset;
     }
-    reader.catchUp.look(feed);
+    reader.catchUp.check(feed);
   }
 };
 
@@ -122,8 +122,8 @@ const assigned = (reader: ReaderState, partitions: readonly TopicPartition[]): v
 /** Calls `onRevoked` of the followers, in which they commit. */
 const giveUp = async (followers: Iterable<Follower>, feeds: readonly Feed[]): Promise<void> => {
   const revocations = [...followers].map(async (follower) => {
-    const theirs = feeds.filter(({ cursors }) => cursors.has(follower));
-    if (theirs.length > 0) await follower.handlers.onRevoked?.(theirs);
+    const own = feeds.filter(({ cursors }) => cursors.has(follower));
+    if (own.length > 0) await follower.handlers.onRevoked?.(own);
   });
   await Promise.all(revocations);
 };
@@ -188,7 +188,7 @@ const subscriptionOf = (reader: ReaderState, follower: Follower): Subscription =
   };
   const update = (feed: Feed, change: { paused?: boolean; next?: bigint }): void => {
     Object.assign(feed.cursors.get(follower) ?? {}, change);
-    reader.catchUp.look(feed);
+    reader.catchUp.check(feed);
   };
   return {
     get assignment() {
