@@ -26,6 +26,8 @@ describeOwnKafka("an outage of Kafka", () => {
     token = await signIn(gateway);
   }, 120_000);
 
+  afterEach(() => kafka.heal(), 120_000);
+
   afterAll(async () => {
     await gateway[Symbol.asyncDispose]();
     await kafka.stop();

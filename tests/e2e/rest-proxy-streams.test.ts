@@ -123,6 +123,8 @@ describeOwnKafka("a stream while Kafka is killed and started again", () => {
     });
   }, 120_000);
 
+  afterEach(() => kafka.heal(), 120_000);
+
   afterAll(async () => {
     await gateway[Symbol.asyncDispose]();
     await kafka.stop();

@@ -44,6 +44,8 @@ describeOwnKafka("webhooks", () => {
       },
     });
   }, 120_000);
+  afterEach(() => kafka.heal(), 120_000);
+
   afterAll(async () => {
     await gateway[Symbol.asyncDispose]();
     await kafka.stop();

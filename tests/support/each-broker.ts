@@ -89,27 +89,34 @@ export const readTopic = async (
   );
   const events: StoredEvent[] = [];
   if (missing.size === 0) return events;
-  const consumer = kafka.consumer({ groupId: uniqueName("read-back") });
-  await consumer.connect();
-  await consumer.subscribe({ topics: [topic], fromBeginning: true });
-  await new Promise<void>((resolve, reject) => {
-    const eachMessage = ({ partition, message }: EachMessage): Promise<void> => {
-      const { offset, key, value, headers } = message;
-      events.push({
-        partition,
-        offset,
-        key: key?.toString() ?? null,
-        value: value ?? Buffer.alloc(0),
-        headers: headersOf(headers),
+  // kafkajs waits for its last fetch before it disconnects.
+  const consumer = kafka.consumer({ groupId: uniqueName("read-back"), maxWaitTimeInMs: 100 });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      const eachMessage = ({ partition, message }: EachMessage): Promise<void> => {
+        const { offset, key, value, headers } = message;
+        events.push({
+          partition,
+          offset,
+          key: key?.toString() ?? null,
+          value: value ?? Buffer.alloc(0),
+          headers: headersOf(headers),
+        });
+        const last = missing.get(partition);
+        if (last !== undefined && BigInt(offset) >= last) missing.delete(partition);
+        if (missing.size === 0) resolve();
+        return Promise.resolve();
+      };
+      consumer.on(consumer.events.CRASH, ({ payload }) => {
+        if (!payload.restart) reject(payload.error);
       });
-      const last = missing.get(partition);
-      if (last !== undefined && BigInt(offset) >= last) missing.delete(partition);
-      if (missing.size === 0) resolve();
-      return Promise.resolve();
-    };
-    consumer.run({ eachMessage }).catch(reject);
-  });
-  await consumer.disconnect();
+      consumer.run({ eachMessage }).catch(reject);
+    });
+  } finally {
+    await consumer.disconnect();
+  }
   return events;
 };
 

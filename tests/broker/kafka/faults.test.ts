@@ -7,7 +7,7 @@ import { startTcpProxy, type TcpProxy } from "../../support/kafka/proxy.ts";
 import { prepareKafka, startKafka, type KafkaServer } from "../../support/kafka/server.ts";
 import { readTopic } from "../../support/each-broker.ts";
 import { record } from "../conformance/tools.ts";
-import { keepAppending, PARTITIONS } from "./ledger.ts";
+import { eachWithin, keepAppending, PARTITIONS, type Appends } from "./ledger.ts";
 import { kafkaOptions, WRITERS } from "./options.ts";
 
 const IMPATIENT = { connectTimeout: 500, requestTimeout: 1000, deliveryTimeout: 2500 };
@@ -16,6 +16,7 @@ describeOwnKafka("appends during a Kafka failure", () => {
   let kafka: KafkaServer;
   let proxy: TcpProxy;
   let open: Broker[] = [];
+  let running: Appends[] = [];
   const unhandled: unknown[] = [];
   const onUnhandled = (reason: unknown): void => {
     unhandled.push(reason);
@@ -32,9 +33,12 @@ describeOwnKafka("appends during a Kafka failure", () => {
   });
 
   afterEach(async () => {
+    await kafka.heal();
+    await Promise.all(running.map((appends) => appends.stop()));
     await Promise.all(open.map((broker) => broker.close()));
+    running = [];
     open = [];
-  });
+  }, 120_000);
 
   afterAll(async () => {
     process.off("unhandledRejection", onUnhandled);
@@ -81,37 +85,43 @@ describeOwnKafka("appends during a Kafka failure", () => {
   it.each(faults)(
     "have true outcomes and recover after: $name (all producers)",
     async ({ begin, end }) => {
-      const writers = await Promise.all(
-        WRITERS.map(async ([name, settings]) => {
-          const topic = uniqueName("fault");
-          const broker = await connect(kafkaOptions([proxy.address], { ...settings, ...IMPATIENT }));
-          await broker.ensureTopic({ name: topic, partitions: PARTITIONS });
-          return { name, settings, broker, appends: keepAppending(broker, topic) };
-        }),
+      const writers = await eachWithin(
+        WRITERS.map(([name, settings]) => ({ name, settings, topic: uniqueName("fault") })),
+        "creation of the topic",
+        20_000,
+        async (writer) => {
+          const broker = await connect(kafkaOptions([proxy.address], { ...writer.settings, ...IMPATIENT }));
+          await broker.ensureTopic({ name: writer.topic, partitions: PARTITIONS });
+          const appends = keepAppending(broker, writer.topic);
+          running.push(appends);
+          return { ...writer, broker, appends };
+        },
       );
-      const each = <T>(work: (writer: (typeof writers)[number]) => Promise<T>): Promise<T[]> =>
-        Promise.all(writers.map(work));
+      await eachWithin(writers, "appends before the failure", 20_000, ({ appends }) => appends.stored(200));
 
-      await each(({ appends }) => appends.stored(200));
       await begin();
-      await each(async ({ broker, appends }) => {
+      await eachWithin(writers, "appends during the failure", 30_000, async ({ broker, appends }) => {
         await appends.failed();
         await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
         await appends.failed();
       });
       await end();
-      const results = await each(async ({ name, settings, broker, appends }) => {
-        await appends.stored(200);
-        await expect(broker.check()).resolves.toBeUndefined();
-        const ledger = await appends.stop();
-        const contradictions = await ledger.contradictions(kafka.brokers);
-        const duplicates = settings.idempotent ? await ledger.duplicates(kafka.brokers) : [];
-        return { name, contradictions, duplicates };
-      });
+      const results = await eachWithin(
+        writers,
+        "appends after the failure and comparison with the log",
+        60_000,
+        async (writer) => {
+          const { name, settings, broker, appends } = writer;
+          await appends.stored(200);
+          await expect(broker.check()).resolves.toBeUndefined();
+          const { contradictions, duplicates } = await (await appends.stop()).compare(kafka.brokers);
+          return { name, contradictions, duplicates: settings.idempotent ? duplicates : [] };
+        },
+      );
 
       expect(results).toEqual(WRITERS.map(([name]) => ({ name, contradictions: [], duplicates: [] })));
     },
-    90_000,
+    240_000,
   );
 
   it("work once Kafka is up if it starts after the gateway (all producers)", async () => {

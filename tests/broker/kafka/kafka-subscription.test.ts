@@ -59,7 +59,11 @@ describeOwnKafka("a subscription to Kafka", () => {
     await broker.open();
   });
 
-  afterEach(() => broker.close());
+  afterEach(async () => {
+    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    await kafka.heal();
+    await broker.close();
+  }, 120_000);
 
   afterAll(async () => {
     await proxy.stop();

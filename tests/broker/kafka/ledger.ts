@@ -21,54 +21,61 @@ export interface Appends {
 }
 
 export interface Ledger {
-  /** Outcomes that contradict the log. Empty: all outcomes are true. */
-  contradictions(brokers: readonly string[]): Promise<readonly string[]>;
-  /** Values that are in the log more than once. */
-  duplicates(brokers: readonly string[]): Promise<readonly string[]>;
+  /** Reads the topic and compares its records with the outcomes. */
+  compare(brokers: readonly string[]): Promise<{
+    /** Outcomes that contradict the log. Empty: all outcomes are true. */
+    readonly contradictions: readonly string[];
+    /** Values that are in the log more than once. */
+    readonly duplicates: readonly string[];
+  }>;
 }
 
-const ledgerOf = (topic: string, entries: readonly Entry[]): Ledger => {
-  const valuesAt = async (brokers: readonly string[]): Promise<Map<string, string>> =>
-    new Map(
+const contradictionsOf = (entries: readonly Entry[], log: ReadonlyMap<string, string>): readonly string[] => {
+  const present = new Set(log.values());
+  const last = new Map<number, bigint>();
+  return entries.flatMap(({ value, outcome }) => {
+    if (outcome.status === "failed") {
+      const { code } = outcome.error;
+      if (code === "BROKER_AMBIGUOUS" || !present.has(value)) return [];
+      return [`${value} is stored, but its outcome was ${code}`];
+    }
+    const { partition, offset } = outcome;
+    const before = last.get(partition) ?? -1n;
+    last.set(partition, offset);
+    const found = log.get(`${partition}/${offset}`);
+    if (found !== value) return [`${value} should be at ${partition}/${offset}, but ${found} is there`];
+    return offset > before ? [] : [`${value} is stored before a record that was appended earlier`];
+  });
+};
+
+const duplicatesOf = (log: ReadonlyMap<string, string>): readonly string[] => {
+  const seen = new Set<string>();
+  return [...log.values()].filter((value) => {
+    const isKnown = seen.has(value);
+    seen.add(value);
+    return isKnown;
+  });
+};
+
+const ledgerOf = (topic: string, entries: readonly Entry[]): Ledger => ({
+  compare: async (brokers) => {
+    const log = new Map(
       (await readTopic(brokers, topic)).map(({ partition, offset, value }) => [
         `${partition}/${offset}`,
         value.toString(),
       ]),
     );
-  return {
-    contradictions: async (brokers) => {
-      const log = await valuesAt(brokers);
-      const present = new Set(log.values());
-      const last = new Map<number, bigint>();
-      return entries.flatMap(({ value, outcome }) => {
-        if (outcome.status === "failed") {
-          const { code } = outcome.error;
-          if (code === "BROKER_AMBIGUOUS" || !present.has(value)) return [];
-          return [`${value} is stored, but its outcome was ${code}`];
-        }
-        const { partition, offset } = outcome;
-        const before = last.get(partition) ?? -1n;
-        last.set(partition, offset);
-        const found = log.get(`${partition}/${offset}`);
-        if (found !== value) return [`${value} should be at ${partition}/${offset}, but ${found} is there`];
-        return offset > before ? [] : [`${value} is stored before a record that was appended earlier`];
-      });
-    },
-    duplicates: async (brokers) => {
-      const values = [...(await valuesAt(brokers)).values()];
-      return values.filter((value, i) => values.indexOf(value) !== i);
-    },
-  };
-};
+    return { contradictions: contradictionsOf(entries, log), duplicates: duplicatesOf(log) };
+  },
+});
 
 /** Appends one batch after the other, as the batcher does: never two batches of a topic at the same time. */
 export const keepAppending = (broker: Broker, topic: string): Appends => {
   const entries: Entry[] = [];
+  const counts = { stored: 0, failed: 0 };
   let isRunning = true;
-  const countOf = (status: AppendOutcome["status"]): number =>
-    entries.filter(({ outcome }) => outcome.status === status).length;
   const until = async (condition: () => boolean): Promise<void> => {
-    while (!condition()) await sleep(10);
+    while (isRunning && !condition()) await sleep(10);
   };
 
   const run = async (): Promise<void> => {
@@ -86,7 +93,9 @@ export const keepAppending = (broker: Broker, topic: string): Appends => {
       );
       values.forEach((value, i) => {
         const outcome = outcomes[i];
-        if (outcome !== undefined) entries.push({ value, outcome });
+        if (outcome === undefined) return;
+        entries.push({ value, outcome });
+        counts[outcome.status] += 1;
       });
       // A failed append is followed by a pause, as after Retry-After.
       if (outcomes.some(({ status }) => status === "failed")) await sleep(20);
@@ -96,12 +105,12 @@ export const keepAppending = (broker: Broker, topic: string): Appends => {
 
   return {
     stored: (count) => {
-      const wanted = countOf("stored") + count;
-      return until(() => countOf("stored") >= wanted);
+      const wanted = counts.stored + count;
+      return until(() => counts.stored >= wanted);
     },
     failed: () => {
-      const before = countOf("failed");
-      return until(() => countOf("failed") > before);
+      const before = counts.failed;
+      return until(() => counts.failed > before);
     },
     stop: async () => {
       isRunning = false;
@@ -109,4 +118,32 @@ export const keepAppending = (broker: Broker, topic: string): Appends => {
       return ledgerOf(topic, entries);
     },
   };
+};
+
+/**
+ * Runs `work` for all writers at the same time. Rejects after `ms` milliseconds with the name of the phase and the names
+ * of the writers that haven't finished it.
+ */
+export const eachWithin = async <Writer extends { readonly name: string }, T>(
+  writers: readonly Writer[],
+  phase: string,
+  ms: number,
+  work: (writer: Writer) => Promise<T>,
+): Promise<readonly T[]> => {
+  const busy = new Set(writers.map(({ name }) => name));
+  const expired = new AbortController();
+  const late = sleep(ms, undefined, { signal: expired.signal }).then(() => {
+    throw new Error(`${phase}: not finished after ${ms} ms: ${[...busy].join("; ")}`);
+  });
+  const working = writers.map(async (writer) => {
+    const result = await work(writer);
+    busy.delete(writer.name);
+    return result;
+  });
+  try {
+    return await Promise.race([Promise.all(working), late]);
+  } finally {
+    expired.abort();
+    late.catch(() => undefined);
+  }
 };

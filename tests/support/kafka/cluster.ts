@@ -8,10 +8,10 @@ export interface KafkaCluster {
   /** host:port of each node. */
   readonly brokers: readonly string[];
   readonly nodes: readonly KafkaServer[];
-  /** The node that leads a topic's partition. */
-  leaderOf(topic: string, partition: number): Promise<KafkaServer>;
   /** true: the node leads a partition of the topic. */
   leads(node: KafkaServer, topic: string): Promise<boolean>;
+  /** Heals each node (`KafkaServer.heal`). Resolves once all nodes are in the cluster. Only then they lead new partitions. */
+  heal(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -42,20 +42,25 @@ export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => 
   const brokers = nodes.flatMap((node) => node.brokers);
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
-  while ((await admin.describeCluster()).brokers.length < size) await sleep(100);
-  const leadersOf = async (topic: string): Promise<ReadonlyMap<number, KafkaServer | undefined>> => {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    const partitions = topics[0]?.partitions ?? [];
-    return new Map(partitions.map(({ partitionId, leader }) => [partitionId, nodes[leader - 1]]));
+  const whenComplete = async (): Promise<void> => {
+    const count = (): Promise<number> =>
+      admin.describeCluster().then(
+        (answer) => answer.brokers.length,
+        () => 0,
+      );
+    while ((await count()) < size) await sleep(100);
   };
+  await whenComplete();
   return {
     brokers,
     nodes,
-    leads: async (node, topic) => [...(await leadersOf(topic)).values()].includes(node),
-    leaderOf: async (topic, partition) => {
-      const leader = (await leadersOf(topic)).get(partition);
-      if (leader === undefined) throw new Error(`${topic}/${partition} has no leader`);
-      return leader;
+    heal: async () => {
+      await Promise.all(nodes.map((node) => node.heal()));
+      await whenComplete();
+    },
+    leads: async (node, topic) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics.some(({ partitions }) => partitions.some(({ leader }) => nodes[leader - 1] === node));
     },
     stop: async () => {
       await admin.disconnect();

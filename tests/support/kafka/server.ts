@@ -55,6 +55,8 @@ export interface KafkaServer {
   /** Sends SIGSTOP: connections stay open without answers. */
   freeze(): void;
   thaw(): void;
+  /** Thaws the broker, or starts it if it was killed. For the end of a test that may have failed before it did so. */
+  heal(): Promise<void>;
   /** Ends the process and deletes its data. */
   stop(): Promise<void>;
 }
@@ -172,6 +174,10 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
     },
     freeze: () => child?.kill("SIGSTOP"),
     thaw: () => child?.kill("SIGCONT"),
+    heal: async () => {
+      child?.kill("SIGCONT");
+      if (!isRunning()) await start();
+    },
     stop: async () => {
       await end();
       await rm(folder, { recursive: true, force: true });
