@@ -6,6 +6,7 @@
  * a committed offset is the offset of the next record to read.
  */
 import type { GatewayError } from "../errors.ts";
+import type { Groups } from "./groups.ts";
 import type { GroupPosition, TopicPartition, TopicPartitionOffset } from "./positions.ts";
 
 export { MAX_METADATA } from "./positions.ts";
@@ -230,6 +231,8 @@ export interface Broker {
   /** Deletes a group without members, and its positions. */
   deleteGroup(group: string): Promise<void>;
 
+  /** Membership in groups by hand. A group can't have such members and members of `subscribe` at the same time. */
+  readonly groups: Groups;
   /** Starts to consume. Resolves once the subscription runs; the assignment may follow later. */
   subscribe(options: SubscribeOptions, handlers: SubscriptionHandlers): Promise<Subscription>;
 }

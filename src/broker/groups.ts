@@ -10,6 +10,7 @@ import type { GroupPosition } from "./positions.ts";
 /** An assignor that the member supports, and what the member tells the group's leader with it. */
 export interface GroupProtocol {
   readonly name: string;
+  /** As `encodeSubscription` writes it. Kafka decodes it too, and never answers a join whose metadata it can't decode. */
   readonly metadata: Buffer;
 }
 
@@ -103,7 +104,10 @@ export interface Groups {
    * abort closes the connection of this request and rejects with BROKER_UNAVAILABLE; the group may still count the member.
    */
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
-  /** The leader passes the assignments of all members; the others pass none and wait for them. An abort is as in `join`. */
+  /**
+   * The leader passes the assignments of all members; the others pass none, and wait for them until the request timeout. A
+   * member may ask again. An abort is as in `join`.
+   */
   sync(
     member: SyncRequest,
     assignments: readonly MemberAssignment[],

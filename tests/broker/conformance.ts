@@ -8,6 +8,7 @@ import { describeAppending } from "./conformance/appending.ts";
 import { describeClosing } from "./conformance/closing.ts";
 import { describeConsuming } from "./conformance/consuming.ts";
 import { describeGroups } from "./conformance/groups.ts";
+import { describeMembership } from "./conformance/membership.ts";
 import { describePositions } from "./conformance/positions.ts";
 import { describeTopics } from "./conformance/topics.ts";
 
@@ -35,6 +36,7 @@ export const describeBroker = (name: string, setup: () => Promise<Subject>): voi
     describeAppending(broker);
     describeConsuming(broker);
     describeGroups(broker);
+    describeMembership(broker);
     describePositions(broker);
     describeClosing(setup);
   });

@@ -1,13 +1,13 @@
 /** Commits of a kafkajs consumer, and commits for a group without joining it. */
 import { partitionId } from "../partitions.ts";
-import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { type Connection, offsetCommitV8, offsetFetchV8, ResponseError } from "@platformatic/kafka";
+import { type Connection, offsetCommitV8, offsetFetchV8 } from "@platformatic/kafka";
 import type { Consumer } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
 import type { Broker, GroupPosition } from "../broker.ts";
+import { createConnectionPool, createCoordinators, refusalOf } from "./coordinators.ts";
 import type { KafkaOptions } from "./options.ts";
-import { type Address, createConnections, type WireCluster } from "./wire-cluster.ts";
+import type { WireCluster } from "./wire-cluster.ts";
 
 /** Rejects with BROKER_UNAVAILABLE. */
 type Commit = (positions: readonly GroupPosition[]) => Promise<void>;
@@ -94,12 +94,7 @@ export interface MemberLessCommits {
   close(): Promise<void>;
 }
 
-/** Another broker is the group's coordinator now, or the coordinator is starting. */
-const MOVED = ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"];
 const HAS_MEMBERS = ["UNKNOWN_MEMBER_ID", "STALE_MEMBER_EPOCH"];
-
-const TRIES = 20;
-const AGAIN_MS = 250;
 
 /**
  * Kafka answers the requests of a connection one after the other, and delays a commit by a few milliseconds to write it
@@ -113,13 +108,6 @@ const AT_ONCE = 8;
 const NO_GENERATION = -1;
 const NO_LEADER_EPOCH = -1;
 
-/** The Kafka error name in the broker's answer; empty: no answer. */
-const refusalOf = (error: unknown): string => {
-  if (!(error instanceof ResponseError)) return "";
-  const [first] = error.errors as readonly { readonly apiId?: string }[];
-  return first?.apiId ?? "";
-};
-
 const failureOf = (cause: unknown): GatewayError => {
   const refusal = refusalOf(cause);
   if (HAS_MEMBERS.includes(refusal)) {
@@ -131,7 +119,7 @@ const failureOf = (cause: unknown): GatewayError => {
 
 const isTooLong = (error: unknown): boolean => refusalOf(error) === "OFFSET_METADATA_TOO_LARGE";
 
-const partitionsByTopic = (positions: readonly GroupPosition[]) =>
+export const partitionsByTopic = (positions: readonly GroupPosition[]) =>
   [...new Set(positions.map(({ topic }) => topic))].map((name) => ({
     name,
     partitions: positions
@@ -178,90 +166,41 @@ const wantedOf = async (
   });
 };
 
-/** Finds the coordinator of a group. Lookups of the same turn of the event loop share one request. */
-const createLookup = (cluster: WireCluster): ((group: string) => Promise<Address>) => {
-  let batch:
-    { readonly groups: string[]; readonly answer: Promise<ReadonlyMap<string, Address>> } | undefined;
-
-  const ask = () => {
-    const groups: string[] = [];
-    const answer = nextTurn().then(() => {
-      batch = undefined;
-      return cluster.coordinators(groups);
-    });
-    return { groups, answer };
-  };
-
-  return async (group) => {
-    batch ??= ask();
-    batch.groups.push(group);
-    const coordinator = (await batch.answer).get(group);
-    if (coordinator === undefined) throw new GatewayError("BROKER_UNAVAILABLE");
-    return coordinator;
-  };
-};
-
-/** Runs each request on the connection with the fewest requests in flight; the first among equals. */
-const createConnectionPool = (options: KafkaOptions) => {
-  const pool = Array.from({ length: CONNECTIONS }, () => ({ ...createConnections(options), busy: 0 }));
-  return {
-    use: async <T>(address: Address, work: (connection: Connection) => Promise<T>): Promise<T> => {
-      const connection = pool.reduce((one, other) => (other.busy < one.busy ? other : one));
-      connection.busy += 1;
-      try {
-        return await work(await connection.to(address));
-      } finally {
-        connection.busy -= 1;
-      }
-    },
-    close: () => Promise.all(pool.map((connection) => connection.close())),
-  };
-};
-
 /** Connects with the first commit. `close` doesn't close `cluster`, which finds the coordinators. */
 export const createMemberLessCommits = (options: KafkaOptions, cluster: WireCluster): MemberLessCommits => {
-  const pool = createConnectionPool(options);
-  const lookUp = createLookup(cluster);
-  const coordinators = new Map<string, Promise<Address>>();
+  const pool = createConnectionPool(options, CONNECTIONS);
+  const coordinators = createCoordinators(options, cluster);
   const semaphore = createSemaphore({ permits: CONNECTIONS * AT_ONCE, maxWaiting: Infinity });
 
-  const commit = async (
+  const commit = (
     group: string,
     positions: readonly GroupPosition[],
     isWanted: IsWanted | undefined,
-  ): Promise<void> => {
-    const coordinator = coordinators.get(group) ?? lookUp(group);
-    coordinators.set(group, coordinator);
-    try {
-      await pool.use(await coordinator, async (connection) => {
-        const wanted =
-          isWanted === undefined ? positions : await wantedOf(connection, group, positions, isWanted);
-        if (wanted.length === 0) return;
-        const topics = partitionsByTopic(wanted);
-        await offsetCommitV8.api.async(connection, group, NO_GENERATION, "", null, topics);
-      });
-    } catch (error) {
-      coordinators.delete(group);
-      throw error;
-    }
-  };
+  ): Promise<void> =>
+    coordinators.ask(group, async (coordinator) => {
+      await semaphore.tryRun(() =>
+        pool.use(coordinator, options.requestTimeout, async (connection) => {
+          const wanted =
+            isWanted === undefined ? positions : await wantedOf(connection, group, positions, isWanted);
+          if (wanted.length === 0) return;
+          const topics = partitionsByTopic(wanted);
+          await offsetCommitV8.api.async(connection, group, NO_GENERATION, "", null, topics);
+        }),
+      );
+    });
 
   return {
-    commit: async (group, given, isWanted) => {
-      let positions = given;
-      for (let tries = 1; ; tries += 1) {
-        try {
-          await semaphore.tryRun(() => commit(group, positions, isWanted));
-          return;
-        } catch (error) {
-          if (isTooLong(error)) positions = given.map((position) => ({ ...position, metadata: undefined }));
-          else if (tries === TRIES || !MOVED.includes(refusalOf(error))) throw failureOf(error);
-        }
-        await sleep(AGAIN_MS);
+    commit: async (group, positions, isWanted) => {
+      const withoutMetadata = positions.map((position) => ({ ...position, metadata: undefined }));
+      try {
+        await commit(group, positions, isWanted).catch(async (error: unknown) => {
+          if (!isTooLong(error)) throw error;
+          await commit(group, withoutMetadata, isWanted);
+        });
+      } catch (error) {
+        throw failureOf(error);
       }
     },
-    close: async () => {
-      await pool.close();
-    },
+    close: () => pool.close(),
   };
 };

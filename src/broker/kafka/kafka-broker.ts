@@ -8,6 +8,7 @@ import { createKafkaClient } from "./client.ts";
 import { createMemberLessCommits } from "./commits.ts";
 import { prepareCompressions } from "./compression.ts";
 import { createKafkaJsProducer } from "./kafkajs-producer.ts";
+import { createKafkaGroups } from "./kafka-groups.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
@@ -24,6 +25,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
   const appends = createTrackedAppends(
     createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
   );
+  const groups = createKafkaGroups(options, cluster);
   const subscriptions = createSubscriptions({
     kafka,
     sessionTimeout: options.sessionTimeout,
@@ -51,10 +53,12 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       readiness.settled(outcomes);
       return outcomes;
     },
+    groups,
     subscribe: subscriptions.subscribe,
     close: async () => {
       const settled = appends.close();
       await subscriptions.close();
+      await groups.close();
       await settled;
       await producer.close();
       await administration.close();

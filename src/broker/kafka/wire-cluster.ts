@@ -214,19 +214,24 @@ const discard = (connection: Connection): void => {
 const isUsable = (connection: Connection): boolean =>
   connection.isConnected() && !connection.socket.destroyed;
 
+/** Rejects if the broker can't be connected. A connection with an error is destroyed. */
+export const openConnection = async (options: KafkaOptions, { host, port }: Address): Promise<Connection> => {
+  const connection = new Connection(options.clientId, connectionOptions(options, host));
+  connection.on("error", () => {
+    discard(connection);
+  });
+  await connection.connect(host, port);
+  connection.socket.setKeepAlive(true, KEEP_ALIVE);
+  return connection;
+};
+
 export const createConnections = (options: KafkaOptions): Connections => {
   const byName = new Map<string, Promise<Connection>>();
   let closed = false;
 
-  const connect = async ({ host, port }: Address): Promise<Connection> => {
+  const connect = async (address: Address): Promise<Connection> => {
     if (closed) throw new TypeError("the connections are closed");
-    const connection = new Connection(options.clientId, connectionOptions(options, host));
-    connection.on("error", () => {
-      discard(connection);
-    });
-    await connection.connect(host, port);
-    connection.socket.setKeepAlive(true, KEEP_ALIVE);
-    return connection;
+    return openConnection(options, address);
   };
 
   const open = (address: Address): Promise<Connection> => {

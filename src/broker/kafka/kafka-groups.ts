@@ -1,0 +1,151 @@
+/** `Broker.groups` on Kafka: one request of the classic group protocol for each method, in the versions of Kafka 2.5. */
+import { type Connection, heartbeatV4, joinGroupV7, ResponseError, syncGroupV5 } from "@platformatic/kafka";
+import type { Groups, HeartbeatAnswer, JoinAnswer, JoinRequest, SyncAnswer } from "../groups.ts";
+import {
+  type Coordinators,
+  createConnectionPool,
+  createCoordinators,
+  createLeases,
+  type Leases,
+  refusalOf,
+} from "./coordinators.ts";
+import { answering, ENDED, OUTDATED, REBALANCING } from "./group-answers.ts";
+import { createMemberCommits } from "./member-commits.ts";
+import { type KafkaOptions, settledWithin } from "./options.ts";
+import type { WireCluster } from "./wire-cluster.ts";
+
+export interface KafkaGroups extends Groups {
+  /** Fails the requests in flight, and all later ones. Doesn't close the cluster. */
+  close(): Promise<void>;
+}
+
+type JoinGroupResponse = Awaited<ReturnType<typeof joinGroupV7.api.async>>;
+
+const PROTOCOL_TYPE = "consumer";
+/** Only static members have an instance id. */
+const NO_INSTANCE = null;
+
+const joinedOf = ({
+  memberId,
+  generationId,
+  protocolName,
+  leader,
+  members,
+}: JoinGroupResponse): JoinAnswer => ({
+  status: "joined",
+  memberId: memberId ?? "",
+  generation: generationId,
+  protocol: protocolName ?? "",
+  leader: leader === memberId,
+  members: members.map((member) => ({
+    memberId: member.memberId,
+    metadata: Buffer.from(member.metadata ?? []),
+  })),
+});
+
+const ended = { status: "ended" } as const;
+const rebalancing = { status: "rebalancing" } as const;
+
+/** Kafka answers a join or sync when the group is ready, and answers no later request of the connection before. */
+interface WaitingParts {
+  readonly coordinators: Coordinators;
+  readonly leases: Leases;
+  readonly requestTimeout: number;
+}
+
+const createJoin = ({ coordinators, leases, requestTimeout }: WaitingParts): Groups["join"] => {
+  const joinOn = async (connection: Connection, request: JoinRequest): Promise<JoinGroupResponse> => {
+    const { group, protocols, sessionTimeout, rebalanceTimeout } = request;
+    const joinAs = (memberId: string): Promise<JoinGroupResponse> =>
+      settledWithin(
+        rebalanceTimeout + requestTimeout,
+        joinGroupV7.api.async(
+          connection,
+          group,
+          sessionTimeout,
+          rebalanceTimeout,
+          memberId,
+          NO_INSTANCE,
+          PROTOCOL_TYPE,
+          [...protocols],
+        ),
+      );
+    return joinAs(request.memberId).catch((error: unknown) => {
+      if (refusalOf(error) !== "MEMBER_ID_REQUIRED" || !(error instanceof ResponseError)) throw error;
+      const { memberId } = error["response"] as JoinGroupResponse;
+      return joinAs(memberId ?? "");
+    });
+  };
+
+  return (request, signal) =>
+    coordinators
+      .ask(request.group, (coordinator, timeoutMs) =>
+        leases.use(coordinator, { timeoutMs, signal }, (connection) => joinOn(connection, request)),
+      )
+      .then(joinedOf, answering<JoinAnswer>([[ENDED, ended]]));
+};
+
+const createSync =
+  ({ coordinators, leases }: WaitingParts): Groups["sync"] =>
+  ({ group, memberId, generation, protocol }, assignments, signal) =>
+    coordinators
+      .ask(group, (coordinator, timeoutMs) =>
+        leases.use(coordinator, { timeoutMs, signal }, (connection) =>
+          settledWithin(
+            timeoutMs,
+            syncGroupV5.api.async(
+              connection,
+              group,
+              generation,
+              memberId,
+              NO_INSTANCE,
+              PROTOCOL_TYPE,
+              protocol,
+              [...assignments],
+            ),
+          ),
+        ),
+      )
+      .then(
+        ({ assignment }): SyncAnswer => ({ status: "assigned", assignment: Buffer.from(assignment) }),
+        answering<SyncAnswer>([
+          [ENDED, ended],
+          [[...OUTDATED, ...REBALANCING], rebalancing],
+        ]),
+      );
+
+/** Connects with the first request. */
+export const createKafkaGroups = (options: KafkaOptions, cluster: WireCluster): KafkaGroups => {
+  const coordinators = createCoordinators(options, cluster);
+  const leases = createLeases(options);
+  const waiting = { coordinators, leases, requestTimeout: options.requestTimeout };
+  // One connection to each coordinator, because a heartbeat must not wait for a commit.
+  const heartbeats = createConnectionPool(options, 1);
+  const commits = createMemberCommits(options, coordinators);
+
+  return {
+    join: createJoin(waiting),
+    sync: createSync(waiting),
+    heartbeat: ({ group, memberId, generation }) =>
+      coordinators
+        .ask(group, (coordinator, timeoutMs) =>
+          heartbeats.use(coordinator, timeoutMs, (connection) =>
+            heartbeatV4.api.async(connection, group, generation, memberId, NO_INSTANCE),
+          ),
+        )
+        .then(
+          (): HeartbeatAnswer => "stable",
+          answering<HeartbeatAnswer>([
+            [REBALANCING, "rebalancing"],
+            [OUTDATED, "outdated"],
+            [ENDED, "ended"],
+          ]),
+        ),
+    commit: commits.commit,
+    leave: commits.leave,
+    close: async () => {
+      leases.close();
+      await Promise.all([heartbeats.close(), commits.close()]);
+    },
+  };
+};

@@ -1,0 +1,121 @@
+/** Commits of members under their generation, and their leaves. */
+import { leaveGroupV4, offsetCommitV8, protocolErrorsCodesById, ResponseError } from "@platformatic/kafka";
+import type { CommitAnswer, Groups, MemberOfGeneration } from "../groups.ts";
+import type { GroupPosition } from "../positions.ts";
+import { partitionsByTopic } from "./commits.ts";
+import { type ConnectionPool, type Coordinators, createConnectionPool } from "./coordinators.ts";
+import { answering, ENDED, LONG_METADATA, NOT_CURRENT, REBALANCING } from "./group-answers.ts";
+import type { KafkaOptions } from "./options.ts";
+
+/**
+ * Connections to each coordinator for commits and leaves. Kafka answers a connection's requests one after the other and
+ * delays a commit by some milliseconds (see `CONNECTIONS` in `commits.ts`), so heartbeats have a connection of their own.
+ */
+const COMMITTERS = 4;
+
+/** Only static members have an instance id. */
+const NO_INSTANCE = null;
+
+interface RefusedPartitions {
+  readonly topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[];
+  }[];
+}
+
+/** The positions that Kafka has refused for this reason. */
+const refusedFor = (
+  reason: string,
+  error: unknown,
+  positions: readonly GroupPosition[],
+): readonly GroupPosition[] => {
+  if (!(error instanceof ResponseError)) return [];
+  const { topics } = error["response"] as RefusedPartitions;
+  return positions.filter(({ topic, partition }) => {
+    const answer = topics
+      .find(({ name }) => name === topic)
+      ?.partitions.find(({ partitionIndex }) => partitionIndex === partition);
+    return answer !== undefined && protocolErrorsCodesById[answer.errorCode] === reason;
+  });
+};
+
+/** Runs the tasks of one group one after the other. */
+const createTurns = () => {
+  const last = new Map<string, Promise<unknown>>();
+  return <T>(group: string, task: () => Promise<T>): Promise<T> => {
+    const before = last.get(group) ?? Promise.resolve();
+    const run = before.then(task, task);
+    last.set(group, run);
+    const end = (): void => {
+      if (last.get(group) === run) last.delete(group);
+    };
+    run.then(end, end);
+    return run;
+  };
+};
+
+const createCommit = (coordinators: Coordinators, pool: ConnectionPool) => {
+  const send = (
+    { group, memberId, generation }: MemberOfGeneration,
+    positions: readonly GroupPosition[],
+  ): Promise<unknown> =>
+    coordinators.ask(group, (coordinator, timeoutMs) =>
+      pool.use(coordinator, timeoutMs, (connection) =>
+        offsetCommitV8.api.async(
+          connection,
+          group,
+          generation,
+          memberId,
+          NO_INSTANCE,
+          partitionsByTopic(positions),
+        ),
+      ),
+    );
+
+  /** Stores positions whose metadata the broker refuses without the metadata. */
+  return (member: MemberOfGeneration, positions: readonly GroupPosition[]): Promise<CommitAnswer> =>
+    send(member, positions)
+      .catch((error: unknown) => {
+        const tooLong = refusedFor(LONG_METADATA, error, positions);
+        if (tooLong.length === 0) throw error;
+        const shortened = positions.map((position) =>
+          tooLong.includes(position) ? { ...position, metadata: undefined } : position,
+        );
+        return send(member, shortened);
+      })
+      .then(
+        (): CommitAnswer => "stored",
+        answering<CommitAnswer>([
+          [NOT_CURRENT, "refused"],
+          [REBALANCING, "rebalancing"],
+        ]),
+      );
+};
+
+interface MemberCommits extends Pick<Groups, "commit" | "leave"> {
+  close(): Promise<void>;
+}
+
+/** The commits and leaves of a group are sent in the order of the calls, so that no commit overtakes another. */
+export const createMemberCommits = (options: KafkaOptions, coordinators: Coordinators): MemberCommits => {
+  const pool = createConnectionPool(options, COMMITTERS);
+  const commit = createCommit(coordinators, pool);
+  const inTurn = createTurns();
+
+  return {
+    commit: (member, positions) => inTurn(member.group, () => commit(member, positions)),
+    leave: (group, memberId) =>
+      inTurn(group, () =>
+        coordinators.ask(group, (coordinator, timeoutMs) =>
+          pool.use(coordinator, timeoutMs, (connection) =>
+            leaveGroupV4.api.async(connection, group, [{ memberId, groupInstanceId: NO_INSTANCE }]),
+          ),
+        ),
+      )
+        .then(() => undefined, answering([[ENDED, undefined]]))
+        .finally(() => {
+          coordinators.forget(group);
+        }),
+    close: () => pool.close(),
+  };
+};
