@@ -53,7 +53,7 @@ export const ERRORS = {
   PARTITION_UNKNOWN: { status: 404, message: "Partition not found", outcome: "refused", restProxy: 40402 },
   OFFSET_OUT_OF_RANGE: {
     status: 400,
-    message: "The partition has no such offset",
+    message: "The partition has no record at this offset",
     outcome: "refused",
     restProxy: 400,
   },

@@ -59,7 +59,7 @@ export const createAccounts = (options: readonly AccountOptions[]): Accounts => 
   return { all: [...byName.values()], find: (username) => byName.get(username) };
 };
 
-/** The account that a login or a token names. Memphis clients send an account id; tokens keep it, nothing uses it. */
+/** The name of an account in a login or a token. Tokens keep the account id of Memphis clients; it has no other use. */
 export interface AccountName {
   readonly username: string;
   readonly accountId: number | undefined;

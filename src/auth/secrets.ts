@@ -98,7 +98,7 @@ export const storedSecret = (text: string): StoredSecret => {
   return { digest: sha256(text), scrypt };
 };
 
-/** A secret that nothing matches. Comparing with it costs the same as with `like`, for names that don't exist. */
+/** A secret that no text matches, for names that don't exist. A comparison with it costs as much as one with `like`. */
 export const decoySecret = (like?: StoredSecret): StoredSecret => ({
   digest: randomBytes(32),
   scrypt: like?.scrypt && { ...like.scrypt, hash: randomBytes(like.scrypt.hash.length) },

@@ -1,4 +1,4 @@
-/** JSON Web Tokens (RFC 7519), signed with HMAC SHA-256 and nothing else. */
+/** JSON Web Tokens (RFC 7519). The only algorithm is HMAC SHA-256 (HS256). */
 import {
   createHmac,
   createSecretKey,
@@ -51,7 +51,7 @@ export interface Tokens {
   verify(token: string): VerifiedToken;
 }
 
-/** The gateway issues no longer token; refusing a longer one early costs no verification. */
+/** The gateway issues no longer tokens. A longer token is refused before the verification. */
 const MAX_TOKEN_CHARACTERS = 8192;
 
 /** Throws SETTINGS_INVALID without keys, or with an empty secret. */
@@ -60,7 +60,9 @@ export const createTokens = (options: TokenOptions): Tokens => {
   const keys = options.keys.map(signingKey);
   const [signer] = keys;
   if (signer === undefined)
-    throw new GatewayError("SETTINGS_INVALID", { message: `there is no secret for ${use} tokens` });
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `there is no secret for ${use} tokens; set auth.${use}Token.secret`,
+    });
   const claimsShape = claimsOf(use);
   const seconds = (): number => Math.floor(now() / 1000);
 
@@ -155,7 +157,7 @@ const verifiedToken = (claims: Claims, key: SigningKey): VerifiedToken => ({
   },
 });
 
-/** For a service that the gateway calls: a JWT (HS256) with the claims `iat` and `exp` only; `now` and `ttl` in milliseconds. */
+/** A JWT for a service that the gateway calls. It has only the claims `iat` and `exp`. `now` and `ttl` are in milliseconds. */
 export const serviceToken = (secret: string, now: number, ttl: number): string => {
   const iat = Math.floor(now / 1000);
   return claimsToken(secret, { iat, exp: iat + Math.floor(ttl / 1000) });

@@ -42,7 +42,7 @@ const shown = (value: unknown, showable: boolean): string => {
     : kindOf(value);
 };
 
-/** The fault of an invalid value. Its text doesn't depend on the reason. */
+/** The fault of an invalid value: the given and the allowed values, without the reason of zod. */
 const refusal = (root: Schema, tree: unknown, path: Path): Fault => {
   const { value, showable, info } = settingAt(root, tree, path);
   const allowed = info?.allowed ?? "an object";
@@ -81,7 +81,7 @@ export const withoutUnknown = (root: Schema, tree: unknown): { tree: unknown; fa
   return { tree: known, faults };
 };
 
-/** The issues inside a union: those of the option that matched the value's type. */
+/** The issues inside a union: the issues of the first option that accepted the value's type. Other issues stay as they are. */
 const leaves = (issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] => {
   const inside =
     issue.code === "invalid_union"

@@ -71,7 +71,7 @@ const PREFIX = "ce_";
 const MARKS = new Set(["ce_specversion", "ce_id", "ce_source", "ce_type"]);
 
 /**
- * Binary mode (HTTP binding 1.0): tells whether the request is a CloudEvent, and checks its attributes among the record
+ * Binary mode (HTTP binding 1.0): returns whether the request is a CloudEvent, and checks its attributes among the record
  * headers (`recordHeadersOf` has decoded them). Throws CLOUDEVENT_INVALID.
  */
 export const checkBinaryEvent = (headers: readonly RecordHeader[]): boolean => {

@@ -170,8 +170,8 @@ const headersOf = (
 };
 
 /**
- * Reads the key of a valid event. The schema may have shown that the event is JSON. Without such a schema the event may be
- * anything, and an event that isn't JSON has no key.
+ * Reads the key of a valid event. With a schema the event is JSON, or `asJson` converts it. Without a schema an event that
+ * isn't JSON has no key.
  */
 const createStationKeyOf = (pointer: string, validator: EventValidator | undefined): KeyOf => {
   const keyOf = createKeyOf(pointer);

@@ -121,7 +121,7 @@ export const createRates = (options: RatesOptions): Rates => {
     return made;
   };
 
-  /** Most callers have no limits. For them this allocates nothing and looks nothing up. */
+  /** Most callers have no limits. For them this allocates no memory and needs no lookup. */
   const heldTo = ({ principal, request }: Caller): readonly Held[] => {
     const own = principal === undefined ? [] : ratesOf(principal.limits);
     const shared = ratesOf(perAddress);

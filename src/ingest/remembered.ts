@@ -103,6 +103,6 @@ export const createRemembered = <T extends object>({ budget, now }: RememberedOp
   };
 };
 
-/** A digest: identities come from clients, and may be as long as a header. */
+/** The map key of a call. It is a digest, because identities come from clients and can be long. */
 const nameOf = ({ identity, body }: Pick<RememberedCall<unknown>, "identity" | "body">): string =>
   createHash("sha256").update(JSON.stringify(identity)).update(body).digest("base64");

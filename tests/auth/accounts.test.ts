@@ -20,11 +20,11 @@ describe("accounts", () => {
   });
 
   it.each([
-    ["two of one name", [{ username: "ann" }, { username: "ann" }]],
+    ["two accounts with one name", [{ username: "ann" }, { username: "ann" }]],
     ["an empty secret", [{ username: "ann", password: "" }]],
-    ["a foreign hash", [{ username: "ann", connectionToken: "$2b$10$xxxx" }]],
-    ["a broken pattern", [{ username: "ann", stations: ["a/b"] }]],
-    ["a broken origin", [{ username: "ann", origins: ["shop"] }]],
+    ["a hash other than scrypt", [{ username: "ann", connectionToken: "$2b$10$xxxx" }]],
+    ["an invalid pattern", [{ username: "ann", stations: ["a/b"] }]],
+    ["an invalid origin", [{ username: "ann", origins: ["shop"] }]],
   ])("refuses %s at the start", async (_what, options) => {
     expect(await codeOf(() => createAccounts(options))).toBe("SETTINGS_INVALID");
   });

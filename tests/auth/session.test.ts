@@ -141,10 +141,10 @@ describe("refreshing", () => {
 
   it.each([
     ["another token", [{ username: "ann", connectionToken: "new-token" }]],
-    ["a password instead", [{ username: "ann", password: "ann-token" }]],
-    ["a password beside it", [{ username: "ann", connectionToken: "ann-token", password: "new" }]],
-    ["nobody of that name", [{ username: "bob", connectionToken: "ann-token" }]],
-  ])("fails once the account has %s", async (_what, accounts) => {
+    ["a password instead of the token", [{ username: "ann", password: "ann-token" }]],
+    ["an additional password", [{ username: "ann", connectionToken: "ann-token", password: "new" }]],
+    ["another name", [{ username: "bob", connectionToken: "ann-token" }]],
+  ])("fails after the account got %s", async (_what, accounts) => {
     const { sessions } = setUp({ accounts });
     const token = await signedIn();
     expect(await failureOf(() => sessions.refresh({ token }))).toMatchObject({

@@ -77,9 +77,9 @@ describe("tokens", () => {
   });
 
   it.each([
-    ["none", [], "there is no secret"],
-    ["an empty one", [{ kid: "one", secret: "" }], "a token secret is empty"],
-  ])("refuse %s as a secret at the start", (_what, keys, message) => {
+    ["no secret", [], "there is no secret"],
+    ["an empty secret", [{ kid: "one", secret: "" }], "a token secret is empty"],
+  ])("refuse %s at the start", (_what, keys, message) => {
     expect(() => setUp({ keys })).toThrow(message);
   });
 });
@@ -96,15 +96,15 @@ describe("refusals of tokens have the same text for", () => {
   const refresh = setUp({ use: "refresh" }).tokens.issue(SUBJECT, MINUTE);
 
   it.each([
-    ["nothing", ""],
+    ["an empty text", ""],
     ["a letter", "x"],
     ["dots", ".."],
-    ["a cut one", genuine.slice(0, -1)],
-    ["one with a space", `${genuine} `],
-    ["one with padding", `${genuine}=`],
-    ["a long one", "a".repeat(10_000)],
-    ["a header that is no object", `${b64("x")}.${b64("y")}.z`],
-    ["a header that is no JSON", `${Buffer.from("{").toString("base64url")}.${b64({})}.z`],
+    ["a truncated token", genuine.slice(0, -1)],
+    ["a token with a space", `${genuine} `],
+    ["a token with padding", `${genuine}=`],
+    ["a long token", "a".repeat(10_000)],
+    ["a header that is not an object", `${b64("x")}.${b64("y")}.z`],
+    ["a header that is not JSON", `${Buffer.from("{").toString("base64url")}.${b64({})}.z`],
     ["another secret", forge(HEADER, payload, OTHER)],
     ["an empty secret", forge(HEADER, payload, "")],
     ["alg none", `${b64({ alg: "none" })}.${b64(payload)}.`],

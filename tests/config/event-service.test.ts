@@ -280,7 +280,7 @@ describe("the event service's settings are refused with one line for", () => {
       ],
     ],
     [
-      "an API key that isn't given",
+      "a missing API key",
       { ...CALLBACK_API, CALLBACK_API_AUTH_TYPE: "api_key" },
       [
         "eventService.secret.callback_api.auth_secret: got nothing, allowed: SECRET_CALLBACK_API_AUTH_SECRET if callback_api.auth.type is api_key",
@@ -301,14 +301,14 @@ describe("the event service's settings are refused with one line for", () => {
       ],
     ],
     [
-      "two clients of one list",
+      "two clients with one list",
       { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], { ...CLIENTS[0], name: "other" }]) },
       [
         "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs different signing_keys or domains",
       ],
     ],
     [
-      "a client that is named like another's list",
+      "a client with the name of another client's list",
       { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], { ...CLIENTS[1], name: "lobstr.co" }]) },
       [
         "eventService.clients.value[1] (CLIENTS_VALUE): shares its consumer group with lobstr: each client needs different signing_keys or domains",
@@ -333,19 +333,19 @@ describe("the event service's settings are refused with one line for", () => {
       ],
     ],
     [
-      "TLS to no Kafka",
+      "TLS without a bootstrap server",
       { EVENTS_QUEUE_KAFKA_SECURITY_PROTOCOL: "SSL" },
       [
         "eventService.events.queue.kafka.bootstrap_server: got nothing, allowed: host:port if security_protocol is SSL",
       ],
     ],
     [
-      "a name that is almost one",
+      "a misspelled key",
       { CALLBACK_API_BASE_ULR: "http://b" },
       ["CALLBACK_API_BASE_ULR: is unknown, did you mean CALLBACK_API_BASE_URL?"],
     ],
     [
-      "a client of no type",
+      "a client without a type",
       withClient({ type: "other" }),
       [
         'eventService.clients.value[0].type (CLIENTS_VALUE): got "other", allowed: an object whose type is custodial or noncustodial',
@@ -359,19 +359,19 @@ describe("the event service's settings are refused with one line for", () => {
       ],
     ],
     [
-      "a callback that is no URL",
+      "an invalid callback URL",
       withClient({ callback_urls: { sep24: "wallet.example/cb" } }),
       [
         'eventService.clients.value[0].callback_urls.sep24 (CLIENTS_VALUE): got "wallet.example/cb", allowed: an http or https URL without user info and fragment',
       ],
     ],
     [
-      "a client twice",
+      "a repeated client",
       { ...SECRETS, CLIENTS_VALUE: JSON.stringify([CLIENTS[0], CLIENTS[0]]) },
       ['eventService.clients.value[1].name (CLIENTS_VALUE): got "lobstr" again, allowed: each name once'],
     ],
     [
-      "a list of clients that isn't there",
+      "a missing file of clients",
       { CLIENTS_TYPE: "file", CLIENTS_VALUE: "/nowhere/clients.yaml" },
       [
         'eventService.clients.value (CLIENTS_VALUE): got "/nowhere/clients.yaml", which is not a readable file',

@@ -58,7 +58,7 @@ const publicKey = (secret: string): KeyObject => {
   return createPublicKey({ key: Buffer.concat([ED25519_PREFIX, raw]), format: "der", type: "spki" });
 };
 
-/** The bytes of a signature in base64; undefined: not canonical base64. Each signature has only one accepted spelling. */
+/** The bytes of a signature in base64; undefined: the text is not canonical base64, or not base64. */
 const decoded = (signature: string): Buffer | undefined => {
   const bytes = Buffer.from(signature, "base64");
   return bytes.toString("base64") === signature ? bytes : undefined;

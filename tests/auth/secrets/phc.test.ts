@@ -30,14 +30,14 @@ describe("scrypt strings", () => {
     ["another scheme", rfcString.replace("scrypt", "argon2id")],
     ["no parameters", rfcString.replace("ln=14,r=8,p=1$", "")],
     ["parameters in another order", rfcString.replace("ln=14,r=8", "r=8,ln=14")],
-    ["a cost of nothing", rfcString.replace("ln=14", "ln=0")],
-    ["no blocks", rfcString.replace("r=8", "r=0")],
-    ["a gigabyte", rfcString.replace("ln=14", "ln=20")],
-    ["p beyond reason", rfcString.replace("p=1", "p=17")],
+    ["a cost of 0", rfcString.replace("ln=14", "ln=0")],
+    ["blocks of size 0", rfcString.replace("r=8", "r=0")],
+    ["a cost of 1 GiB", rfcString.replace("ln=14", "ln=20")],
+    ["p above the maximum", rfcString.replace("p=1", "p=17")],
     ["ln=99", rfcString.replace("ln=14", "ln=99")],
     ["padding", `${rfcString}==`],
     ["an empty hash", rfcString.slice(0, rfcString.lastIndexOf("$") + 1)],
-    ["something behind it", `${rfcString}\n`],
+    ["a line break at the end", `${rfcString}\n`],
   ])("refuses %s", (_what, text) => {
     expect(parseScryptHash(text)).toBeUndefined();
   });

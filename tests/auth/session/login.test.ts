@@ -55,16 +55,13 @@ describe("login", () => {
     ["a connection token", { username: "ann", connectionToken: "ann-token" }],
     ["a password", { username: "bob", password: "bob-password" }],
     ["a hashed password", { username: "dot", password: "dot-password" }],
+    ["a right token with a wrong password", { username: "cid", connectionToken: "cid-token", password: "x" }],
     [
-      "a right token beside a wrong password",
-      { username: "cid", connectionToken: "cid-token", password: "x" },
-    ],
-    [
-      "a right password beside a wrong token",
+      "a right password with a wrong token",
       { username: "cid", connectionToken: "x", password: "cid-password" },
     ],
     [
-      "a right password beside a token where there is none",
+      "a right password with a token, for an account without a token",
       { username: "bob", connectionToken: "x", password: "bob-password" },
     ],
   ])("accepts %s", async (_what, given) => {
@@ -81,9 +78,9 @@ describe("login", () => {
   it.each([
     ["a wrong token", { connectionToken: "x" }],
     ["no credential", {}],
-    ["an empty one", { connectionToken: "" }],
+    ["an empty token", { connectionToken: "" }],
     ["an unknown user", { username: "eve", connectionToken: "ann-token" }],
-    ["another user's", { username: "bob", connectionToken: "ann-token" }],
+    ["another user's token", { username: "bob", connectionToken: "ann-token" }],
     ["a token as a password", { password: "ann-token" }],
     ["a name in another case", { username: "Ann", connectionToken: "ann-token" }],
   ])("refuses %s with the same text", async (_what, given) => {

@@ -30,7 +30,7 @@ describe("eventListOf", () => {
       ['{"\\u0061":"\\"]},{[\\\\"}', '{"b":[[{"c":"}"}],[]]}'],
     ],
     ['[{"é":"\u{1f600}"},{"__proto__":{}}]', ['{"é":"\u{1f600}"}', '{"__proto__":{}}']],
-  ])("%s", (body, elements) => {
+  ])("splits %s", (body, elements) => {
     expect(split(body)).toEqual(elements);
   });
 

@@ -49,7 +49,7 @@ const charactersOf = (source: string): ReadonlySet<string> => {
   }
 };
 
-/** True if each round of the group begins or ends with a character that no repetition in the group can match. */
+/** True if every iteration of the group begins or ends with a character that no repetition inside the group can match. */
 const hasSeparator = ({ atoms, repeated, hasChoice }: Group): boolean => {
   if (hasChoice) return false;
   const loops = repeated.map(charactersOf);
@@ -90,7 +90,7 @@ const addToken = (token: string, open: Group[]): void => {
   }
 };
 
-/** True if a repeated group contains a repetition, and no character separates the rounds of the group. */
+/** True if a repeated group contains a repetition, and no character separates the iterations of the group. */
 export const isSlowPattern = (pattern: string): boolean => {
   const open = [newGroup()];
   for (const [token] of pattern.matchAll(TOKEN)) {
