@@ -89,7 +89,10 @@ export const demand = async (client: Client, call: Call): Promise<Answer> => {
 
 /** The failure for an answer that no gateway wrote. The outcome of the operation is unknown. */
 export const foreignAnswer = ({ status }: Answer): CommandFailure =>
-  new CommandFailure("unreachable", `the answer is not from a Stationgate (${status}): check the URL`);
+  new CommandFailure(
+    "unreachable",
+    `the answer is not from a Stationgate gateway (${status}): check the URL`,
+  );
 
 /**
  * To be called before the first operation, so that a wrong URL or a failed sign-in ends the command at once. Only operations

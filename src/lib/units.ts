@@ -3,49 +3,50 @@
  * milliseconds. Sizes are binary: `4mb` is 4 MiB; a plain number is bytes.
  */
 
-const MILLISECONDS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
-const DURATION = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)?$/i;
+type Units = ReadonlyMap<string, number>;
 
-const isDurationUnit = (unit: string): unit is keyof typeof MILLISECONDS => Object.hasOwn(MILLISECONDS, unit);
+const DURATIONS: Units = new Map([
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+  ["ms", 1],
+]);
+
+const SIZES: Units = new Map([
+  ["gb", 1024 ** 3],
+  ["mb", 1024 ** 2],
+  ["kb", 1024],
+  ["b", 1],
+]);
+
+const AMOUNT = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i;
+
+/** A text without a unit is in the smallest unit. */
+const parse = (units: Units, input: string | number): number | undefined => {
+  const [, amount, unit = ""] = AMOUNT.exec(String(input)) ?? [];
+  const factor = unit === "" ? 1 : units.get(unit.toLowerCase());
+  if (amount === undefined || factor === undefined) return undefined;
+  const value = Math.round(Number(amount) * factor);
+  return Number.isSafeInteger(value) ? value : undefined;
+};
+
+const format = (units: Units, value: number, smallest: string): string => {
+  const [unit, factor] = [...units].find(([, size]) => value >= size && value % size === 0) ?? [smallest, 1];
+  return `${value / factor}${unit}`;
+};
 
 /** Whole milliseconds; undefined: the input isn't a duration, or is negative. */
-export const parseDuration = (input: string | number): number | undefined => {
-  const [, amount, unit = "ms"] = DURATION.exec(String(input)) ?? [];
-  const name = unit.toLowerCase();
-  if (amount === undefined || !isDurationUnit(name)) return undefined;
-  const milliseconds = Math.round(Number(amount) * MILLISECONDS[name]);
-  return Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
-};
+export const parseDuration = (input: string | number): number | undefined => parse(DURATIONS, input);
 
 /** The shortest text that `parseDuration` reads back as the same number: 900000 is `15m`. */
-export const formatDuration = (milliseconds: number): string => {
-  const fits = Object.entries(MILLISECONDS).find(
-    ([, size]) => milliseconds >= size && milliseconds % size === 0,
-  );
-  const [unit, size] = fits ?? ["ms", 1];
-  return `${milliseconds / size}${unit}`;
-};
-
-const BYTES = { gb: 1024 ** 3, mb: 1024 ** 2, kb: 1024, b: 1 } as const;
-const SIZE = /^(\d+(?:\.\d+)?) ?(b|kb|mb|gb)?$/i;
-
-const isSizeUnit = (unit: string): unit is keyof typeof BYTES => Object.hasOwn(BYTES, unit);
+export const formatDuration = (milliseconds: number): string => format(DURATIONS, milliseconds, "ms");
 
 /** Whole bytes; undefined: the input isn't a size, or is negative. */
-export const parseSize = (input: string | number): number | undefined => {
-  const [, amount, unit = "b"] = SIZE.exec(String(input)) ?? [];
-  const name = unit.toLowerCase();
-  if (amount === undefined || !isSizeUnit(name)) return undefined;
-  const bytes = Math.round(Number(amount) * BYTES[name]);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
-};
+export const parseSize = (input: string | number): number | undefined => parse(SIZES, input);
 
 /** The shortest text that `parseSize` reads back as the same number: 4194304 is `4mb`. */
-export const formatSize = (bytes: number): string => {
-  const fits = Object.entries(BYTES).find(([, size]) => bytes >= size && bytes % size === 0);
-  const [unit, size] = fits ?? ["b", 1];
-  return `${bytes / size}${unit}`;
-};
+export const formatSize = (bytes: number): string => format(SIZES, bytes, "b");
 
 const SECONDS = /^\d+(?:\.\d+)?$/;
 

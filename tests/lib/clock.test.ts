@@ -4,7 +4,7 @@ import { createFakeClock } from "../support/fake-clock.ts";
 const DAY = 86_400_000;
 const LONGEST = 2 ** 31 - 1;
 
-/** Timers that run out at once, as fast as they are asked for. */
+/** Timers that the test fires with `elapse`. `asked` has their lengths. */
 const createTimers = () => {
   const asked: number[] = [];
   const running = new Set<() => void>();

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { createJsonChecker } from "../../src/lib/json-check.ts";
 
-/** Whether a text is accepted, when it comes in chunks of so many bytes. */
+/** True if the checker accepts the text in chunks of this size. */
 const accepts = (text: string, chunkBytes = Infinity): boolean => {
   const bytes = Buffer.from(text);
   const checker = createJsonChecker();

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { membersOf } from "../../src/lib/json-scan.ts";
 
-/** The source of each member asked for; undefined: there is none. */
+/** The source text of each named member; undefined: no such member. */
 const sourcesOf = (json: string, ...names: string[]): (string | undefined)[] => {
   const bytes = Buffer.from(json);
   const { spans } = membersOf(bytes, bytes.indexOf("{"), names);

@@ -1,21 +1,22 @@
 import { createSemaphore } from "../../src/lib/semaphore.ts";
 
-const turnstile = () => {
+/** A task that runs until its function in `exits` is called. `most` is the maximum number of running tasks. */
+const createTask = () => {
   const exits: (() => void)[] = [];
-  let inside = 0;
+  let running = 0;
   let most = 0;
   const task = async (): Promise<void> => {
-    inside += 1;
-    most = Math.max(most, inside);
+    running += 1;
+    most = Math.max(most, running);
     await new Promise<void>((resolve) => exits.push(resolve));
-    inside -= 1;
+    running -= 1;
   };
-  return { task, exits, most: () => most, inside: () => inside };
+  return { task, exits, most: () => most, running: () => running };
 };
 
 describe("semaphore", () => {
   it("runs as many tasks as it has permits, and the other tasks in order", async () => {
-    const { task, exits, most } = turnstile();
+    const { task, exits, most } = createTask();
     const semaphore = createSemaphore({ permits: 2, maxWaiting: 10 });
     const runs = [1, 2, 3, 4, 5].map(
       () => semaphore.tryRun(task) ?? Promise.reject(new RangeError("turned away")),
@@ -29,7 +30,7 @@ describe("semaphore", () => {
   });
 
   it("refuses a task if too many tasks wait", async () => {
-    const { task, exits } = turnstile();
+    const { task, exits } = createTask();
     const semaphore = createSemaphore({ permits: 1, maxWaiting: 1 });
     const runs = [semaphore.tryRun(task), semaphore.tryRun(task)];
     expect(semaphore.tryRun(task)).toBeUndefined();

@@ -114,7 +114,7 @@ const follow = async (following: Following): Promise<void> => {
   const group = options.group ?? `tail-${randomUUID()}`;
   const from = options.from ?? (options.group === undefined ? "latest" : "earliest");
   let left = options.limit ?? Infinity;
-  // The gateway waits until the batch is full. So the poll asks for one event while none arrives, then for all that are available.
+  // The gateway waits until the batch is full. So a poll that waits asks for one event, and the next poll for all available events.
   let ask = { count: MAX_BATCH, waitMs: FIRST_POLL_MS };
   for (let isFirst = true; left > 0 && !interruption.aborted; isFirst = false) {
     const count = Math.min(left, ask.count);

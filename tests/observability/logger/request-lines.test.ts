@@ -4,7 +4,7 @@ import path from "node:path";
 import type { RequestFields } from "../../../src/observability/logger/request-lines.ts";
 import { createLog, type LogLevel } from "../../../src/observability/logger/logger.ts";
 
-/** What the logger and the request log make of the same lines, without their times. */
+/** The lines that the logger and the request log write for the same fields, without their times. */
 const bothOf = async (
   all: readonly RequestFields[],
   { level = "info", worker }: { level?: LogLevel; worker?: number } = {},
@@ -41,7 +41,7 @@ const LINE: RequestFields = {
   code: undefined,
 };
 
-/** Each that a string of JSON has to say in another way, and neighbours of those. */
+/** Characters that JSON must escape, and their neighbours. */
 const HOSTILE = [
   ...Array.from({ length: 160 }, (_, code) => `a${String.fromCharCode(code)}b`),
   ...["", '"', "\\", '\\"', '","level":"fatal', "\r\n", "\u2028\u2029", "ü€😀", "\uFEFF", "\uFFFF"],

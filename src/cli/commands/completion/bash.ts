@@ -4,9 +4,9 @@ import { optionsWithValue, pathsOf, type OptionWithValue, type CompletionPoint }
 const flagsOf = ({ options }: CompletionPoint): readonly string[] =>
   options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
 
-const caseOf = (place: CompletionPoint): string => {
-  const words = [...place.commands.map(({ name }) => name), ...place.arguments, ...flagsOf(place)];
-  return `    "${place.path}") words="${words.join(" ")}"; files=${place.takesFile ? 1 : 0} ;;`;
+const caseOf = (point: CompletionPoint): string => {
+  const words = [...point.commands.map(({ name }) => name), ...point.arguments, ...flagsOf(point)];
+  return `    "${point.path}") words="${words.join(" ")}"; files=${point.takesFile ? 1 : 0} ;;`;
 };
 
 const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
@@ -18,7 +18,7 @@ const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
   return `    ${flag}) ${answer}; return ;;`;
 };
 
-export const bashCompletion = (places: readonly CompletionPoint[]): string =>
+export const bashCompletion = (points: readonly CompletionPoint[]): string =>
   [
     "# bash completion of stationgate: source it, or put it in /etc/bash_completion.d/.",
     "# A name may have spaces.",
@@ -27,29 +27,29 @@ export const bashCompletion = (places: readonly CompletionPoint[]): string =>
     '  COMPREPLY+=($(compgen -f -- "$cur"))',
     "}",
     "_stationgate() {",
-    '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="" place="" words="" files=0 at word next',
+    '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="" point="" words="" files=0 at word next',
     '  [ "$COMP_CWORD" -gt 0 ] && prev="${COMP_WORDS[COMP_CWORD-1]}"',
     "  COMPREPLY=()",
     '  case "$prev" in',
-    ...optionsWithValue(places).map(valueCase),
+    ...optionsWithValue(points).map(valueCase),
     "  esac",
     "  at=1",
     '  while [ "$at" -lt "$COMP_CWORD" ]; do',
     '    word="${COMP_WORDS[at]}"',
     '    case "$word" in',
-    `      ${optionsWithValue(places)
+    `      ${optionsWithValue(points)
       .map(({ flag }) => flag)
       .join("|")}) at=$((at + 1)) ;;`,
     "      -*) ;;",
-    '      *) next="${place:+$place }$word"',
-    `        case "$next" in ${pathsOf(places)
+    '      *) next="${point:+$point }$word"',
+    `        case "$next" in ${pathsOf(points)
       .map((path) => `"${path}"`)
-      .join("|")}) place="$next" ;; esac ;;`,
+      .join("|")}) point="$next" ;; esac ;;`,
     "    esac",
     "    at=$((at + 1))",
     "  done",
-    '  case "$place" in',
-    ...places.map(caseOf),
+    '  case "$point" in',
+    ...points.map(caseOf),
     "  esac",
     '  COMPREPLY=($(compgen -W "$words" -- "$cur"))',
     '  [ "$files" = 1 ] && case "$cur" in -*) ;; *) _stationgate_files ;; esac',

@@ -6,7 +6,7 @@ import { zshCompletion } from "./zsh.ts";
 import { completionPointsOf, type CompletionPoint } from "./words.ts";
 import { actionOf, withExamples, type Context } from "../../define-command.ts";
 
-const SCRIPTS: Readonly<Record<string, (places: readonly CompletionPoint[]) => string>> = {
+const SCRIPTS: Readonly<Record<string, (points: readonly CompletionPoint[]) => string>> = {
   bash: bashCompletion,
   zsh: zshCompletion,
   fish: fishCompletion,

@@ -18,33 +18,33 @@ const optionLine = (path: string, option: Option): string =>
     `-d ${quoted(option.description)}`,
   ].join(" ");
 
-const placeLines = (place: CompletionPoint): readonly string[] => [
-  ...place.commands.map(
+const pointLines = (point: CompletionPoint): readonly string[] => [
+  ...point.commands.map(
     ({ name, description }) =>
-      `complete -c stationgate ${condition(place.path)} -a ${name} -d ${quoted(description)}`,
+      `complete -c stationgate ${condition(point.path)} -a ${name} -d ${quoted(description)}`,
   ),
-  ...place.arguments.map((word) => `complete -c stationgate ${condition(place.path)} -a ${word}`),
-  ...(place.takesFile ? [`complete -c stationgate ${condition(place.path)} -F`] : []),
-  ...place.options.map((option) => optionLine(place.path, option)),
+  ...point.arguments.map((word) => `complete -c stationgate ${condition(point.path)} -a ${word}`),
+  ...(point.takesFile ? [`complete -c stationgate ${condition(point.path)} -F`] : []),
+  ...point.options.map((option) => optionLine(point.path, option)),
 ];
 
 /** The script follows command words only; it skips names and values of options. */
-export const fishCompletion = (places: readonly CompletionPoint[]): string =>
+export const fishCompletion = (points: readonly CompletionPoint[]): string =>
   [
     "# fish completion of stationgate: put it in ~/.config/fish/completions/stationgate.fish.",
     "function __stationgate_at",
-    "  set -l place ''",
+    "  set -l point ''",
     "  set -l before ''",
     "  for word in (commandline -opc)[2..-1]",
-    '    set -l next (string trim "$place $word")',
-    `    if contains -- "$next" ${list(pathsOf(places))}`,
-    `      and not contains -- "$before" ${list(optionsWithValue(places).map(({ flag }) => flag))}`,
-    '      set place "$next"',
+    '    set -l next (string trim "$point $word")',
+    `    if contains -- "$next" ${list(pathsOf(points))}`,
+    `      and not contains -- "$before" ${list(optionsWithValue(points).map(({ flag }) => flag))}`,
+    '      set point "$next"',
     "    end",
     '    set before "$word"',
     "  end",
-    '  test "$place" = "$argv[1]"',
+    '  test "$point" = "$argv[1]"',
     "end",
     "complete -c stationgate -f",
-    ...places.flatMap(placeLines),
+    ...points.flatMap(pointLines),
   ].join("\n");

@@ -27,16 +27,16 @@ const visible = (command: Command): readonly Command[] =>
     .filter((inner) => inner.name() !== "help");
 
 /** All options that take a value (the next word). An option has the same meaning in all commands. */
-export const optionsWithValue = (places: readonly CompletionPoint[]): readonly OptionWithValue[] => {
-  const options = places.flatMap(({ options: own }) => own).filter(({ required }) => required);
+export const optionsWithValue = (points: readonly CompletionPoint[]): readonly OptionWithValue[] => {
+  const options = points.flatMap(({ options: own }) => own).filter(({ required }) => required);
   return options
     .map((option) => ({ flag: option.long ?? "", choices: option.argChoices, takesFile: takesFile(option) }))
     .filter(({ flag }, index, all) => all.findIndex((other) => other.flag === flag) === index);
 };
 
 /** The paths of all commands except the program itself. */
-export const pathsOf = (places: readonly CompletionPoint[]): readonly string[] =>
-  places.map(({ path }) => path).filter((path) => path !== "");
+export const pathsOf = (points: readonly CompletionPoint[]): readonly string[] =>
+  points.map(({ path }) => path).filter((path) => path !== "");
 
 export const takesFile = ({ flags }: Option): boolean => /<(file|dir)>/.test(flags);
 
@@ -49,12 +49,12 @@ export const completionPointsOf = (
   const inner = visible(program);
   const options =
     program === root ? help.visibleOptions(root) : [...help.visibleOptions(program), ...root.options];
-  const place: CompletionPoint = {
+  const point: CompletionPoint = {
     path: path.join(" "),
     commands: inner.map((command) => ({ name: command.name(), description: command.description() })),
     options: options.filter(({ long }, index) => options.findIndex((other) => other.long === long) === index),
     arguments: program.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
     takesFile: program.registeredArguments.some((argument) => argument.name() === "file"),
   };
-  return [place, ...inner.flatMap((command) => completionPointsOf(command, [...path, command.name()], root))];
+  return [point, ...inner.flatMap((command) => completionPointsOf(command, [...path, command.name()], root))];
 };

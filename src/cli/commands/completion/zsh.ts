@@ -9,11 +9,11 @@ const described = (name: string, description: string): string => quoted(`${name}
 const flagsOf = ({ short, long, description }: Option): readonly string[] =>
   [short, long].flatMap((flag) => (flag === undefined ? [] : [described(flag, description)]));
 
-const placeOf = (place: CompletionPoint): string => {
-  const commands = place.commands.map(({ name, description }) => described(name, description));
-  const words = [...commands, ...place.arguments].join(" ");
-  const options = place.options.flatMap(flagsOf).join(" ");
-  return `    ${quoted(place.path)}) following=(${words}); options=(${options}); files=${place.takesFile ? 1 : 0} ;;`;
+const pointOf = (point: CompletionPoint): string => {
+  const commands = point.commands.map(({ name, description }) => described(name, description));
+  const words = [...commands, ...point.arguments].join(" ");
+  const options = point.options.flatMap(flagsOf).join(" ");
+  return `    ${quoted(point.path)}) following=(${words}); options=(${options}); files=${point.takesFile ? 1 : 0} ;;`;
 };
 
 const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
@@ -21,27 +21,27 @@ const valueCase = ({ flag, choices, takesFile }: OptionWithValue): string => {
   return `    ${flag}) ${answer}; return ;;`;
 };
 
-export const zshCompletion = (places: readonly CompletionPoint[]): string =>
+export const zshCompletion = (points: readonly CompletionPoint[]): string =>
   [
     "# zsh completion of stationgate: source it after compinit.",
     "_stationgate() {",
-    "  local place='' before='' word next files=0",
+    "  local point='' before='' word next files=0",
     "  local -a following options",
     '  for word in "${(@)words[2,CURRENT-1]}"; do',
-    '    next="${place:+$place }$word"',
+    '    next="${point:+$point }$word"',
     '    case "$before" in',
-    `      ${optionsWithValue(places)
+    `      ${optionsWithValue(points)
       .map(({ flag }) => flag)
       .join("|")}) ;;`,
-    `      *) case "$next" in ${pathsOf(places).map(quoted).join("|")}) place="$next" ;; esac ;;`,
+    `      *) case "$next" in ${pathsOf(points).map(quoted).join("|")}) point="$next" ;; esac ;;`,
     "    esac",
     '    before="$word"',
     "  done",
     '  case "$before" in',
-    ...optionsWithValue(places).map(valueCase),
+    ...optionsWithValue(points).map(valueCase),
     "  esac",
-    '  case "$place" in',
-    ...places.map(placeOf),
+    '  case "$point" in',
+    ...points.map(pointOf),
     "  esac",
     '  if [[ "$PREFIX" = -* ]]; then',
     "    _describe -o option options",
