@@ -1,4 +1,4 @@
-/** The broker port on Apache Kafka. kafkajs consumes and administers; a producer of kafkajs or of our own writes. */
+/** The broker port on Apache Kafka. kafkajs reads and administers. The producer is that of kafkajs or our own. */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
@@ -96,7 +96,10 @@ const createSubscriptions = (parts: Omit<SubscriptionDependencies, "options" | "
   };
 };
 
-/** Only our own producer is idempotent: that of kafkajs loses records (docs/decisions/0001-record-batches-of-our-own.md). */
+/**
+ * Only our own producer can be idempotent, because the one of kafkajs loses records
+ * (docs/decisions/0001-record-batches-of-our-own.md).
+ */
 const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>
   options.producer === "kafkajs" && !options.idempotent
     ? createKafkaJsProducer(kafka, options)
@@ -146,7 +149,7 @@ const PROOF_AGE = 1000;
 const ANSWER_TIMEOUT = 800;
 const CHECK_TIMEOUT = 1900;
 
-/** An append with failures is no proof: it has waited for a timeout, so it may have stored its records long ago. */
+/** An append with failures is no proof: it ended with a timeout, and may have stored its records long before. */
 const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
   outcomes.some(({ status }) => status === "stored") &&
   outcomes.every((outcome) => outcome.status === "stored" || outcome.error.outcome === "refused");

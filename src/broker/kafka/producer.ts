@@ -1,7 +1,7 @@
 /** The interface between the adapter and the client library that writes: one attempt to store batches, and its results. */
 import type { BrokerRecord } from "../broker.ts";
 
-/** The records of one record batch, in order. At least one. */
+/** The records of one record batch, in order. There is at least one. */
 export interface PartitionBatch {
   readonly partition: number;
   readonly records: readonly BrokerRecord[];
@@ -41,7 +41,7 @@ export interface Producer {
    * step: the connection, the lookup of the leaders, and the request.
    */
   send(topic: string, batches: readonly PartitionBatch[]): Promise<readonly SendResult[]>;
-  /** The caller will not retry these batches, whose last fault was `unavailable`, `moved` or `ambiguous`. */
+  /** The caller no longer retries these batches. Their last fault was `unavailable`, `moved` or `ambiguous`. */
   abandon(batches: readonly PartitionBatch[]): void;
   /** Frees the connections. */
   close(): Promise<void>;

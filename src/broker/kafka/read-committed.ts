@@ -80,8 +80,8 @@ const markAborted = (
 };
 
 /**
- * A control record at the end of the last batch if compaction has removed the batch's last records. Without it a reader
- * would fetch the same batch again and again.
+ * Returns a control record for the end of the last batch if compaction has removed the batch's last records. Without it a
+ * reader would fetch the same batch again and again.
  */
 const endOfBatch = (messages: readonly FetchedMessage[]): readonly FetchedMessage[] => {
   const last = messages.at(-1);

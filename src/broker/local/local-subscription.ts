@@ -39,7 +39,7 @@ const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> 
   }
 };
 
-/** The start of a partition: the committed position if it is readable, otherwise the end that `from` names. */
+/** The start in a partition: the committed position if it is readable, else the beginning or the end, as `from` says. */
 const startOf = (
   { store, options }: SubscriptionParts,
   of: TopicPartition,
@@ -66,7 +66,7 @@ const commit = async (
   }
   if (!positions.every(reader.owns)) {
     throw new GatewayError("BROKER_UNAVAILABLE", {
-      message: "The partition belongs to another member now",
+      message: "The partition is assigned to another member now",
     });
   }
   await store.savePositions(options.group, positions);

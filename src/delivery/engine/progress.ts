@@ -1,9 +1,9 @@
 /**
  * The lag of assigned partitions, and the progress of revoked partitions.
  *
- * Keeps the progress of revoked partitions in memory. A restarted connector, also with another configuration, continues
- * there, so that finished records are not sent again. Attempts that a revocation interrupted are kept too: most
- * partitions come back at once, and then a record gets no additional attempt and no early one.
+ * Keeps the progress of revoked partitions in memory. A connector that is restarted, even with another configuration,
+ * continues there, so that finished records are not sent again. Interrupted attempts are kept too: most partitions come
+ * back at once, and then a record gets neither an additional attempt nor an earlier one.
  */
 import type { Broker, GroupPosition } from "../../broker/broker.ts";
 import { partitionId } from "../../broker/partitions.ts";

@@ -1,6 +1,6 @@
 /**
  * Replays dead letters. The engine reads the dead letter topic with its own group, restores the topic, partition and
- * offset of each record, and ends at the offsets at which the topic ended when the replay began. A record that is
+ * offset of each record, and ends at the offsets that were the topic's ends when the replay began. A record that is
  * dropped again is appended as a new dead letter, after these offsets.
  */
 import type { Broker } from "../../broker/broker.ts";
@@ -65,7 +65,7 @@ export const lettersOf = async (broker: Broker, group: string, topic: string): P
 };
 
 const CHECK_MS = 500;
-/** After this many checks without progress and without records in hand, the missing offsets count as gone. */
+/** After this many checks without progress and without records in memory, the missing records count as deleted. */
 const MAX_IDLE_CHECKS = 60;
 
 /** State of a running replay. */

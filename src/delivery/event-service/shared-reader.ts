@@ -1,7 +1,7 @@
 /**
- * One reader for many consumer groups. A member for each of a thousand clients would need connections, heartbeats and
- * fetches for each, all for the same records. Here one member of one group (`leader`) has the partitions and reads them
- * once. The followers' groups have no members, only positions. The process that has a partition serves it to all
+ * One reader for many consumer groups. A thousand clients with one member each would need a thousand times the
+ * connections, heartbeats and fetches, all for the same records. Here one member of one group (`leader`) reads the records
+ * once. The followers' groups have positions and no members. The process to which a partition is assigned serves it to all
  * followers, so only one process at a time serves a follower.
  */
 import { partitionId } from "../../broker/partitions.ts";
@@ -45,7 +45,7 @@ interface Membership {
   subscription: Subscription | undefined;
 }
 
-/** Without a subscription there was no contact to the group. */
+/** Without a subscription the silence is unlimited. */
 const silenceOf = ({ subscription }: Membership): number => subscription?.silence ?? Infinity;
 
 /** Milliseconds until a follower that can't start tries again. */
@@ -240,7 +240,7 @@ const follow = async (
 };
 
 export interface SharedReader {
-  /** The broker for the followers. Its `subscribe` requires a group, and keeps the contract of the port. */
+  /** The broker for the followers. Its `subscribe` requires a group, and fulfils the contract of `Broker`. */
   readonly broker: Broker;
   /** Leaves the leader's group. Call it after the followers have closed their subscriptions. */
   close(): Promise<void>;
