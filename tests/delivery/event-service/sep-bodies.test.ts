@@ -1,4 +1,4 @@
-import { decimalSum, sameDecimal } from "../../../src/delivery/event-service/decimal.ts";
+import { decimalSum, sameDecimal } from "../../../src/delivery/event-service/sep-bodies.ts";
 
 it.each<[readonly unknown[], string]>([
   [["1.50", "2.5"], "4.00"],
