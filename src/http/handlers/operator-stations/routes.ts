@@ -150,6 +150,6 @@ const headersOf = (given: Readonly<Record<string, string>>): readonly RecordHead
     const stored = recordHeadersOf([name, Buffer.from(value).toString("latin1")]);
     if (stored.length > 0) return stored;
     throw new GatewayError("REQUEST_INVALID", {
-      message: `headers.${name} is not stored with an event; x-*, ce-*, traceparent and tracestate are, without credentials`,
+      message: `headers.${name} is not stored with an event; only x-*, ce-*, traceparent and tracestate are, except credentials`,
     });
   });

@@ -48,7 +48,7 @@ export const openEnvelope = (body: Buffer, { name, refuse, ...limits }: Envelope
 
 export const JSON_TYPE = "application/json";
 
-/** Throws CONTENT_TYPE_UNSUPPORTED. */
+/** Throws CONTENT_TYPE_UNSUPPORTED if the content type is not JSON. */
 export const requireJson = ({ request }: AuthorisedCall): void => {
   if (mediaTypeOf(request.headers["content-type"] ?? "") !== JSON_TYPE)
     throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");

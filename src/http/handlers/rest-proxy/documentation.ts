@@ -57,7 +57,7 @@ const data = z
     description: "A key or a value. If `type` is absent, it is BINARY: `data` is base64.",
   });
 
-/** Without the types that need a schema registry: the gateway refuses them. */
+/** The types that need a schema registry are left out, because the gateway refuses them. */
 const record = recordShape.extend({
   partition_id: z.int().min(0).max(0x7fffffff).nullish(),
   key: data.nullish(),

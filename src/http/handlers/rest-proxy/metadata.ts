@@ -81,7 +81,7 @@ const cluster = (call: AuthorisedCall, clusterId: string) => {
   };
 };
 
-/** A topic as v3 shows it. In lists the name is the name of the station, which is valid in the paths of this API. */
+/** A topic as v3 shows it. A list has the names of stations, which are valid as topics in the paths of this API. */
 interface ShownTopic {
   readonly name: string;
   readonly partitions: number | null;

@@ -10,7 +10,7 @@ export interface Source {
   readonly span: Span | undefined;
 }
 
-/** These fields need a schema registry. The shape has them so that the error can say it. */
+/** Fields that need a schema registry. The shape accepts them, so that the error can name the registry. */
 const REGISTRY_FIELDS = [
   "schema",
   "schema_id",

@@ -42,7 +42,7 @@ export const recordShape = z.strictObject({
   timestamp: z.iso.datetime({ offset: true }).nullish(),
 });
 
-/** Called before the shape is checked, because that check costs time for each header. */
+/** Called before the shape is checked, because the check of each header costs time. */
 export const hasManyHeaders = (record: unknown, { maxHeaders }: Pick<RecordContext, "maxHeaders">): boolean =>
   typeof record === "object" &&
   record !== null &&
@@ -113,7 +113,7 @@ const contentOf = (
   return { contentType, headers, exactHeaders: true };
 };
 
-/** Decodes a header from base64. `path` is its path in the record, for the error. Throws HEADER_RESERVED and REQUEST_INVALID. */
+/** Decodes the value from base64. Throws HEADER_RESERVED or REQUEST_INVALID; the error contains `path`. */
 export const recordHeaderOf = (name: string, text: string | null | undefined, path: string): RecordHeader => {
   if (isReservedHeader(name.toLowerCase()))
     throw new GatewayError("HEADER_RESERVED", {

@@ -28,7 +28,7 @@ const endingAtTooLarge = (item: Item | GatewayError): Item | GatewayError => {
   return item.event.code === "RECORD_TOO_LARGE" ? item.event : item;
 };
 
-/** An error of the topic becomes the failure of each record, because the status 200 is sent before the first record arrives. */
+/** An error of the topic becomes the failure of each record, because the status is sent before the first record arrives. */
 const streamRecords = async (call: AuthorisedCall, dependencies: RestProxyDependencies): Promise<void> => {
   const { intake, stations, streams } = dependencies;
   requirePlainStream(call);
@@ -79,7 +79,10 @@ const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependenc
   }
 };
 
-/** Rejects with the failure of a single record, with BODY_EMPTY, and for all records together with RATE_LIMITED and EVENTS_TOO_MANY. */
+/**
+ * Rejects with BODY_EMPTY, with RATE_LIMITED or EVENTS_TOO_MANY for all records together, and with the failure of a single
+ * record.
+ */
 const reportsOn = async (
   body: Buffer,
   call: AuthorisedCall,

@@ -1,4 +1,4 @@
-/** `/v3` and `/topics`: the producing and the metadata routes of Confluent's REST Proxy. All its other routes are refused. */
+/** `/v3` and `/topics`: the produce and the metadata routes of Confluent's REST Proxy. Its other routes are refused. */
 import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
@@ -46,8 +46,8 @@ const PATHS = [
 ] as const;
 
 /**
- * A request with any credential gets ADMINISTRATION_DISABLED. The credential is not checked, because none gives access here
- * and the answer reveals nothing. A request without a credential gets UNAUTHORIZED.
+ * Throws UNAUTHORIZED for a request without a credential, and ADMINISTRATION_DISABLED for any credential. The credential is
+ * not checked, because no credential gives access to these paths.
  */
 const refuse = ({ request }: Call): never => {
   const { authorization, "x-api-key": apiKey } = request.headers;

@@ -34,7 +34,7 @@ export interface RestProxyDependencies {
   readonly alwaysStatus200: boolean;
 }
 
-/** Returns undefined if the path names no partition. Throws PARTITION_UNKNOWN if it names a partition that is not a number. */
+/** Returns undefined if the path has no partition. Throws PARTITION_UNKNOWN if the partition is not a number. */
 export const partitionOf = (call: AuthorisedCall): number | undefined => {
   const text = pathParameter(call.request, "partition");
   if (text === "") return undefined;
@@ -64,11 +64,11 @@ export const findPartition = (
 
 type KnownStations = RestProxyDependencies["stations"];
 
-/** The station to produce to; it is created if `autoCreateStations` is on. Fails like `nameOfStation`, and with STATION_UNKNOWN. */
+/** Creates an unknown station if `autoCreateStations` is on. Fails like `nameOfStation`, and with STATION_UNKNOWN. */
 export const stationOfTopic = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.resolve(nameOfStation(call, stations, "produce"));
 
-/** The station to describe; it is never created. Fails like `nameOfStation`, and with STATION_UNKNOWN. */
+/** For the metadata routes: creates no station. Fails like `nameOfStation`, and with STATION_UNKNOWN. */
 export const visibleStation = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.existing(nameOfStation(call, stations, "see"));
 

@@ -110,9 +110,9 @@ const bodyShape = z.strictObject({
 });
 
 /**
- * Counts the records. Throws JSON_INVALID, JSON_TOO_DEEP, EVENTS_TOO_MANY, REQUEST_INVALID for a member of another type, and
- * SHAPE_INVALID for an unknown member or no records. A record with wrong content is refused alone. JSON keys and values are
- * slices of the body.
+ * Counts the records. Throws JSON_INVALID, JSON_TOO_DEEP, EVENTS_TOO_MANY, REQUEST_INVALID for a member of another type,
+ * and SHAPE_INVALID for an unknown member or no records. A record with wrong content is refused alone. JSON keys and values
+ * are slices of the body.
  */
 const findV2Records = (body: Buffer, context: V2Context): V2Records => {
   const { limits } = context;
@@ -139,7 +139,7 @@ const wrongType = (message: string): GatewayError => new GatewayError("REQUEST_I
 const wrongShape = (error: z.ZodError, at: readonly PropertyKey[] = []): GatewayError =>
   (isUnknownField(error) ? invalid : wrongType)(faultIn(error, at));
 
-/** Throws REQUEST_INVALID or SHAPE_INVALID for a record of another shape. Returns the error for a record with wrong content. */
+/** Throws REQUEST_INVALID or SHAPE_INVALID for a record of another shape. Returns the error of a record's content. */
 const readV2Record = (bytes: Buffer, index: number, context: V2Context): IncomingEvent | GatewayError => {
   const parsed = parseJson(bytes, context.limits);
   if (hasManyHeaders(parsed, context)) return new GatewayError("RECORD_HEADERS_TOO_MANY");

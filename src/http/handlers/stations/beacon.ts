@@ -1,4 +1,4 @@
-/** `POST /stations/:name/produce/beacon`: a batch from a web page. The body has the credential, so no headers are needed. */
+/** `POST /stations/:name/produce/beacon`: a batch from a web page, with the credential in the body. */
 import type { Authenticate } from "../../../auth/authenticator.ts";
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";

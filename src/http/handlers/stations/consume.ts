@@ -1,4 +1,4 @@
-/** `POST /stations/:name/consume/batch`: reads the next events of a consumer group and commits them after the answer is sent. */
+/** `POST /stations/:name/consume/batch`: answers the next events of a consumer group, then commits their offsets. */
 import { isUtf8 } from "node:buffer";
 import type { Response } from "express";
 import { z } from "zod";
@@ -141,7 +141,7 @@ const parse = (body: unknown): ConsumeRequest => {
   };
 };
 
-/** The JSON of an event in the answer. Bytes that are not UTF-8 are base64, and the header `stationgate-encoding` says so. */
+/** The JSON of an event. Bytes that are not UTF-8 become base64, and the header `stationgate-encoding` says so. */
 export const consumedEvent = ({ value, headers }: ConsumedRecord): Buffer => {
   const bytes = value ?? Buffer.alloc(0);
   const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text?.toString() ?? null]));
@@ -151,14 +151,14 @@ export const consumedEvent = ({ value, headers }: ConsumedRecord): Buffer => {
   return Buffer.from(JSON.stringify(message));
 };
 
-/** Bytes that are written at a time. The events are in memory already; only the joined copy is limited. */
+/** Bytes that are copied and written at a time. The events themselves are in memory already. */
 const PIECE_BYTES = 64 * 1024;
 /** After this time the connection of a slow client is closed, and the next call gets the events. */
 const LONGEST_ANSWER_MS = 60_000;
 
 const COMMA = Buffer.from(",");
 
-/** Writes the events as a JSON array, as fast as the client reads. Resolves when all is written or the connection is closed. */
+/** Writes a JSON array as fast as the client reads. Resolves when everything is written or the connection is closed. */
 const sendEvents = async (response: Response, events: readonly Buffer[], clock: Clock): Promise<void> => {
   const cancel = clock.after(LONGEST_ANSWER_MS, () => response.destroy());
   response.once("close", cancel);
@@ -203,9 +203,9 @@ const isOpen = ({ errored, destroyed, readableEnded }: Connection): boolean =>
   errored === null && !destroyed && !readableEnded;
 
 /**
- * Resolves when the answer has ended: true if the operating system accepted the whole answer while the connection was open.
- * Bytes that the client does not read from its own buffers count as sent. Node's `finish` event alone is not enough, because
- * it is also emitted for an answer whose connection was reset.
+ * Resolves when the answer has ended: true if the operating system accepted the whole answer while the connection was
+ * open. Bytes that the client does not read from its own buffers count as sent. Node's `finish` event alone is not enough,
+ * because Node also emits it after a reset of the connection.
  */
 export const wasSent = (response: Response): Promise<boolean> => {
   // Node takes the socket away from a finished response, but not from its request.

@@ -116,7 +116,7 @@ const headersWithKey = (call: AuthorisedCall): readonly RecordHeader[] => {
   return [...headers, { name: "x-idempotency-key", value: Buffer.from(key, "latin1") }];
 };
 
-/** Throws REQUEST_INVALID. */
+/** The `Idempotency-Key`. Throws REQUEST_INVALID if the key is empty or too long. */
 const keyOf = ({ request }: AuthorisedCall): string | undefined => {
   const key = request.headers["idempotency-key"];
   if (key === undefined) return undefined;

@@ -62,7 +62,7 @@ export const refuseReservedHeaders = ({ request }: AuthorisedCall): void => {
 
 const REPRESENTATION = /(?:^|[,\s])return\s*=\s*"?representation"?\s*(?:[;,]|$)/i;
 
-/** Applies `Prefer: return=representation` (RFC 7240): the answer contains the outcome of each event and says so in a header. */
+/** `Prefer: return=representation` (RFC 7240) adds the outcome of each event to the answer. */
 export const notePreference = (call: AuthorisedCall, prefer = call.request.headers["prefer"]): void => {
   if (prefer === undefined || !REPRESENTATION.test(String(prefer))) return;
   call.representation = true;

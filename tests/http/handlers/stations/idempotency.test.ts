@@ -72,7 +72,10 @@ describe("Idempotency-Key", () => {
   });
 
   it("is refused if it is empty or longer than 255 characters", async () => {
-    for (const key of ["", "x".repeat(256)])
-      expect((await gateway.post(SINGLE, { n: 1 }, keyed(key))).status).toBe(400);
+    for (const key of ["", "x".repeat(256)]) {
+      const answer = await gateway.post(SINGLE, { n: 1 }, keyed(key));
+      const error = `Idempotency-Key must have 1 to 255 characters (got ${key.length})`;
+      expect([answer.status, answer.body]).toMatchObject([400, { error }]);
+    }
   });
 });

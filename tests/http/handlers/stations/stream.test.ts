@@ -102,5 +102,7 @@ describe("an NDJSON stream", () => {
     ];
     expect(answers.map(({ status }) => status)).toEqual([415, 404, 403, 415, 400, 401]);
     expect(answers[1]?.body).toEqual({ error: "Station nope does not exist", success: false });
+    const error = 'id must be a JSON pointer, such as /orderId (got "order")';
+    expect(answers[4]?.body).toEqual({ error, success: false });
   });
 });
