@@ -129,8 +129,8 @@ const openTracing = async (
 };
 
 /**
- * The worker routes of Kafka Connect's API. A change of a log level applies to all processes of this program. `delivery` is
- * undefined if this process has no delivery role.
+ * The worker routes of Kafka Connect's API. A change of a log level applies to all processes of this program.
+ * `delivery` is undefined if this process has no delivery role.
  */
 const connectWorkerRoutes = (
   { settings: { server }, readers, health, log: { levels }, questions }: AppContext,

@@ -72,8 +72,8 @@ const streamLimitsOf = ({
 }: Settings["restProxy"]) => ({ idleTimeout, maxAge, maxUnanswered, maxUnansweredBytes });
 
 /**
- * Creates the webhook sources of the settings. `remembered` is the memory for the ids of webhooks. Throws SETTINGS_INVALID if
- * a source lacks a setting that its scheme needs.
+ * Creates the webhook sources of the settings. `remembered` is the memory for the ids of webhooks. Throws
+ * SETTINGS_INVALID if a source lacks a setting that its scheme needs.
  */
 const openWebhooks = (
   { settings, log, metrics, clock }: AppContext,

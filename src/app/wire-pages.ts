@@ -1,6 +1,6 @@
 /**
- * The files that the build copies into the program (the console, the SDK), the OpenAPI documents, and the operators' routes
- * that only the console uses.
+ * The files that the build copies into the program (the console, the SDK), the OpenAPI documents, and the operators'
+ * routes that only the console uses.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SignInOperator } from "../auth/operator.ts";

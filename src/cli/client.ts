@@ -95,8 +95,8 @@ export const foreignAnswer = ({ status }: Answer): CommandFailure =>
   );
 
 /**
- * To be called before the first operation, so that a wrong URL or a failed sign-in ends the command at once. Only operations
- * after it are retried. An error status is accepted, because a proxy may block this path.
+ * To be called before the first operation, so that a wrong URL or a failed sign-in ends the command at once. Only
+ * operations after it are retried. An error status is accepted, because a proxy may block this path.
  */
 export const requireGateway = async (client: Client): Promise<void> => {
   const answer = await client.call({ method: "GET", path: "/monitoring/status" });

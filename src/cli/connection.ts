@@ -1,6 +1,6 @@
 /**
- * The URL of the gateway and the credential for it: from the options, then from the environment, then from the identity in
- * the data directory, which a gateway without settings generates at its first start.
+ * The URL of the gateway and the credential for it: from the options, then from the environment, then from the identity
+ * in the data directory, which a gateway without settings generates at its first start.
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";

@@ -100,9 +100,9 @@ export const createKeptMetrics = (): KeptMetrics => {
 /** Asks all workers one question and collects their answers, for a bounded time. */
 export interface Gathering {
   /**
-   * Calls `ask` for each worker. Resolves when every worker has answered or ended, or after the timeout with the answers so
-   * far. A worker that has not answered a question is not asked again until it answers: so its channel does not fill, and
-   * no later question waits for it.
+   * Calls `ask` for each worker. Resolves when every worker has answered or ended, or after the timeout with the
+   * answers so far. A worker that has not answered a question is not asked again until it answers: so its channel does
+   * not fill, and no later question waits for it.
    */
   gather(workers: readonly number[], ask: (worker: number, id: number) => void): Promise<Gathered<unknown>>;
   /** `answer` is undefined if the worker has none. */

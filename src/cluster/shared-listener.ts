@@ -71,7 +71,8 @@ export const openSharedListener = async ({
     const connection: PassedOn = { worker, socket, isOnItsWay: false };
     passedOn.set(id, connection);
     const message: ToWorker = { type: "connection", listener, id };
-    // `keepOpen`: node does not close a connection that was on its way to a process that ended; its client would wait for ever.
+    // `keepOpen`: node does not close a connection that was on its way to a process that ended; its client would wait
+    // for ever.
     worker.process.send(message, socket, { keepOpen: true }, (error) => {
       connection.isOnItsWay = true;
       if (error !== null) forget(id);
@@ -114,9 +115,9 @@ export const openSharedListener = async ({
 const neverNotified = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 /**
- * Blocks this process so that the workers accept the next connections; the more connections wait for a worker, the longer.
- * node accepts until the queue is empty, and an idle supervisor would always be faster than busy workers. Only blocking
- * stops it, and the supervisor has no other work.
+ * Blocks this process so that the workers accept the next connections; the more connections wait for a worker, the
+ * longer. node accepts until the queue is empty, and an idle supervisor would always be faster than busy workers. Only
+ * blocking stops it, and the supervisor has no other work.
  */
 const letWorkersAccept = (waiting: number): void => {
   Atomics.wait(neverNotified, 0, 0, Math.min(2 ** (waiting - 1), LONGEST_PAUSE));

@@ -20,9 +20,9 @@ interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" 
 type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
 
 /**
- * Gets the settings from the supervisor and serves. A fault of the start is reported to the supervisor and ends this process.
- * Only the supervisor acts on signals, because only it knows when the last connection was passed on. If the supervisor
- * ends, node ends its workers.
+ * Gets the settings from the supervisor and serves. A fault of the start is reported to the supervisor and ends this
+ * process. Only the supervisor acts on signals, because only it knows when the last connection was passed on. If the
+ * supervisor ends, node ends its workers.
  */
 export const work = (begin: (task: Task) => Promise<Serving>): void => {
   const { askAll, onAnswers } = createAsking();

@@ -1,7 +1,7 @@
 /**
- * Reads the bytes of a JSON text without parsing it, for callers that must keep the source bytes, such as the elements of a
- * batch or the digits of a number. The functions don't validate. On bytes that aren't JSON they return too, but the results
- * are meaningless.
+ * Reads the bytes of a JSON text without parsing it, for callers that must keep the source bytes, such as the elements
+ * of a batch or the digits of a number. The functions don't validate. On bytes that aren't JSON they return too, but
+ * the results are meaningless.
  */
 
 export const QUOTE = 0x22;

@@ -1,6 +1,6 @@
 /**
- * Durations and sizes as texts, and the header Retry-After. Durations: `500ms`, `10s`, `15m`, `1.5h`, `30d`; a plain number is
- * milliseconds. Sizes are binary: `4mb` is 4 MiB; a plain number is bytes.
+ * Durations and sizes as texts, and the header Retry-After. Durations: `500ms`, `10s`, `15m`, `1.5h`, `30d`; a plain
+ * number is milliseconds. Sizes are binary: `4mb` is 4 MiB; a plain number is bytes.
  */
 
 type Units = ReadonlyMap<string, number>;

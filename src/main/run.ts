@@ -162,8 +162,8 @@ export const runProcess = async (read: () => Arguments): Promise<void> => {
 };
 
 /**
- * The text of a first start without settings: three commands that can be pasted into a shell. Each of them signs in, so that
- * it also works after the first token has expired.
+ * The text of a first start without settings: three commands that can be pasted into a shell. Each of them signs in, so
+ * that it also works after the first token has expired.
  */
 const welcome = (port: number, { username, connectionToken }: Identity): string => {
   const base = `http://127.0.0.1:${port}`;

@@ -117,14 +117,20 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
     ],
     "`auth.type: api_key`": [ANCHOR, "have the API key in the configured header"],
     "SEP-24 refunds with payments": [ANCHOR_BODIES, "there are vectors of each outcome"],
-    "a missing `more_info_url` secret": [ANCHOR_SETTINGS, "warn of bodies that will have no more_info_url"],
+    "a missing `more_info_url` secret": [ANCHOR_SETTINGS, "warn about bodies without a more_info_url"],
     "301, 302 and 303": [ANCHOR, "count another redirect as success and don't follow it"],
     "two clients with the same keys or domains": [ANCHOR_SETTINGS, "shares its consumer group"],
     "callbacks with characters that are not ASCII": [
       "tests/delivery/event-service/callbacks.test.ts",
       "equals a Stellar library's for $url, and the account's key verifies it",
     ],
-    "`callback_api.keep_base_path` is not set": [ANCHOR_SETTINGS, "warn of a base URL with a path"],
-    "SQS, MSK, Java key stores": [ANCHOR_SETTINGS, "that are refused, with one line each"],
+    "`callback_api.keep_base_path` is not set": [
+      ANCHOR_SETTINGS,
+      "warn about a base URL with a path while keep_base_path is not set, with both URLs",
+    ],
+    "SQS, MSK, Java key stores": [
+      ANCHOR_SETTINGS,
+      "the event service's settings are refused with one line for",
+    ],
   },
 };

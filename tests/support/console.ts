@@ -3,8 +3,8 @@ import type { Page } from "playwright-core";
 import { ADMIN_TOKEN, type Gateway } from "./gateway.ts";
 
 /**
- * Errors and warnings of the page, without those that Chromium reports for expected responses: the 401 of the sign-in page,
- * and the 400 for a connector without a dead letter topic.
+ * Errors and warnings of the page, without those that Chromium reports for expected responses: the 401 of the sign-in
+ * page, and the 400 for a connector without a dead letter topic.
  */
 export const complaintsOf = (page: Page): string[] => {
   const complaints: string[] = [];

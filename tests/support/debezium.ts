@@ -1,7 +1,7 @@
 /**
- * The requests of Debezium Server's HTTP sink with JWT authentication: one connection of Java's HTTP client with an offer
- * of h2c on each request, a sign-in before the first event, a refresh after nine tenths of the token's lifetime, one event
- * at a time, and retries of a single event.
+ * The requests of Debezium Server's HTTP sink with JWT authentication: one connection of Java's HTTP client with an
+ * offer of h2c on each request, a sign-in before the first event, a refresh after nine tenths of the token's lifetime,
+ * one event at a time, and retries of a single event.
  */
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -114,7 +114,8 @@ const follow = async (following: Following): Promise<void> => {
   const group = options.group ?? `tail-${randomUUID()}`;
   const from = options.from ?? (options.group === undefined ? "latest" : "earliest");
   let left = options.limit ?? Infinity;
-  // The gateway waits until the batch is full. So a poll that waits asks for one event, and the next poll for all available events.
+  // The gateway waits until the batch is full. So a poll that waits asks for one event, and the next poll for all
+  // available events.
   let ask = { count: MAX_BATCH, waitMs: FIRST_POLL_MS };
   for (let isFirst = true; left > 0 && !interruption.aborted; isFirst = false) {
     const count = Math.min(left, ask.count);
@@ -194,8 +195,8 @@ const gap = (before: string, token: string, depth: number): string => {
 };
 
 /**
- * Indents a JSON object or array. Works on the source text, so that numbers are not rounded and escapes stay as they are. Returns
- * the text unchanged if it is anything else, or is nested deeper than 200 levels.
+ * Indents a JSON object or array. Works on the source text, so that numbers are not rounded and escapes stay as they
+ * are. Returns the text unchanged if it is anything else, or is nested deeper than 200 levels.
  */
 export const indented = (text: string): string => {
   if (!isStructured(text)) return text;

@@ -48,8 +48,8 @@ const prompt = (fd: number): Outlet => {
 };
 
 /**
- * Writes to a socket, as systemd and Node's `stdio: "pipe"` create, through Node's stream, which polls it. A socket can't be
- * opened again, and a blocked thread would delay the process's exit.
+ * Writes to a socket, as systemd and Node's `stdio: "pipe"` create, through Node's stream, which polls it. A socket
+ * can't be opened again, and a blocked thread would delay the process's exit.
  */
 const throughStream = (stream: typeof process.stdout): Outlet => {
   stream.on("error", () => undefined);

@@ -1,6 +1,6 @@
 /**
- * Creates OpenTelemetry spans and sends them to a collector in OTLP over HTTP. Imported only if a collector is configured,
- * because loading this file takes a quarter of a second and 18 MB.
+ * Creates OpenTelemetry spans and sends them to a collector in OTLP over HTTP. Imported only if a collector is
+ * configured, because loading this file takes a quarter of a second and 18 MB.
  */
 import {
   createTraceState,

@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 
 /**
- * The word behind `sh` decides how the tests of the pages handle a block. Without a word the block is run and must print
- * the text of its `#>` lines. `start`: the block starts the gateway of the page. Blocks with other words are not run: they
- * need a `cluster` or another external system, or a `browser`, or another part of `ci` runs them.
+ * The word behind `sh` decides how the tests of the pages handle a block. Without a word the block is run and must
+ * print the text of its `#>` lines. `start`: the block starts the gateway of the page. Blocks with other words are not
+ * run: they need a `cluster` or another external system, or a `browser`, or another part of `ci` runs them.
  */
 export const KINDS = ["", "start", "cluster", "browser", "ci"] as const;
 export type Kind = (typeof KINDS)[number];

@@ -84,8 +84,8 @@ const verdictsOf = (
 };
 
 /**
- * An answer that no gateway wrote is a failed attempt: it neither stores nor refuses a line, and the lines are sent again. But
- * if its status is a success, the URL is wrong, and the delivery ends.
+ * An answer that no gateway wrote is a failed attempt: it neither stores nor refuses a line, and the lines are sent
+ * again. But if its status is a success, the URL is wrong, and the delivery ends.
  */
 const outcomeOf = (lines: readonly Line[], answer: Answer): Outcome => {
   const { status } = answer;

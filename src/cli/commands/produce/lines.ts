@@ -96,8 +96,8 @@ export interface BatchBounds {
 }
 
 /**
- * Divides lines into batches. The lines of one chunk don't wait for the next chunk. `bounds` is called for each line. Lines
- * with faults stay in their positions.
+ * Divides lines into batches. The lines of one chunk don't wait for the next chunk. `bounds` is called for each line.
+ * Lines with faults stay in their positions.
  */
 export async function* gather(
   lines: AsyncIterable<readonly Line[]>,
