@@ -1,13 +1,230 @@
 /**
- * The membership of this process in one reader's group, and the partitions that the group has assigned to it. One member
- * reads all topics of the group. It offers the assignor `range`, so native consumers can share the group.
+ * The membership of this process in a reader's group. One member reads all topics of the group that are asked for. It offers
+ * the assignor `range`, so ordinary consumers can share the group.
  */
-import type { Broker, SubscriptionHandlers, Watermarks } from "../broker/broker.ts";
-import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from "../broker/consumer-protocol.ts";
-import type { Groups, JoinedMember, MemberAssignment } from "../broker/groups.ts";
-import { partitionId } from "../broker/partitions.ts";
-import type { GroupPosition, TopicPartition, TopicPartitionOffset } from "../broker/positions.ts";
-import { asGatewayError, GatewayError } from "../errors.ts";
-import { createMembership, type Membership } from "../home/membership.ts";
+import type { Broker, Subscription, SubscribeOptions, SubscriptionHandlers } from "../broker/broker.ts";
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from "../broker/consumer-protocol.ts";
+import type { Groups, JoinedMember, MemberAssignment, MemberOfGeneration } from "../broker/groups.ts";
+import type { TopicPartition } from "../broker/positions.ts";
+import { GatewayError } from "../errors.ts";
+import { createMembership, type Membership, type MembershipHandlers } from "../home/membership.ts";
 import { type Clock, pause } from "../lib/clock.ts";
-import { createPartitionSource, type PartitionSource, type Read } from "./partition-source.ts";
+import { createTopicReading, type TopicReading, type TopicReadingOptions } from "./topic-reading.ts";
+
+export interface GroupReaderOptions {
+  readonly broker: TopicReadingOptions["broker"] & Pick<Broker, "topic"> & { readonly groups: Groups };
+  readonly clock: Clock;
+  readonly group: string;
+  /** Milliseconds. */
+  readonly sessionTimeout: number;
+  readonly keepStarts: TopicReadingOptions["keepStarts"];
+  readonly onError: NonNullable<SubscriptionHandlers["onError"]>;
+}
+
+export interface ReaderSubscription extends Subscription {
+  /** False: an answer without records would be a guess, because a leader has not answered within the last second. */
+  readonly isCurrent: boolean;
+}
+
+export interface GroupReader {
+  /** Joins the group, without topics at first. */
+  readonly start: () => void;
+  /** As `Broker.subscribe`, for one topic. A topic has one subscription at a time. */
+  subscribe(
+    topic: string,
+    options: Required<Pick<SubscribeOptions, "from" | "maxReadBytes">>,
+    handlers: SubscriptionHandlers,
+  ): ReaderSubscription;
+  /** Gives up all partitions and leaves the group. */
+  leave(): Promise<void>;
+}
+
+const REBALANCE_TIMEOUT_MS = 60_000;
+/** Milliseconds that a rebalance waits for the ends of answers. */
+const REVOKE_MS = 10_000;
+/** Milliseconds between two checks of the leader whether topics have new partitions. */
+const COUNT_MS = 30_000;
+
+interface State {
+  readonly readings: Map<string, TopicReading>;
+  /** undefined: the group has assigned nothing at present, so no commit is possible. */
+  member: MemberOfGeneration | undefined;
+}
+
+export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
+  const { broker, clock, group, sessionTimeout } = options;
+  const state: State = { readings: new Map(), member: undefined };
+  const { readings } = state;
+  const assignor = createAssignor(broker);
+  const membership = createMembership({
+    groups: broker.groups,
+    group,
+    clock,
+    sessionTimeout,
+    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+    handlers: membershipHandlers(options, state, assignor),
+  });
+  const stopCounting = watchCounts(clock, assignor, membership);
+
+  return {
+    start: membership.start,
+    subscribe: (topic, { from, maxReadBytes }, handlers) => {
+      const reading = createTopicReading({ ...options, topic, from, maxReadBytes, handlers });
+      readings.set(topic, reading);
+      membership.rejoin();
+      return subscriptionOf(options, state, membership, {
+        reading,
+        onClosed: () => {
+          if (readings.get(topic) === reading) readings.delete(topic);
+          membership.rejoin();
+        },
+      });
+    },
+    leave: async () => {
+      stopCounting();
+      await revokeAll(state);
+      await membership.leave();
+    },
+  };
+};
+
+const revokeAll = ({ readings }: State): Promise<unknown> =>
+  Promise.all([...readings.values()].map((reading) => reading.revoke()));
+
+const membershipHandlers = (
+  { clock, onError }: GroupReaderOptions,
+  state: State,
+  assignor: Assignor,
+): MembershipHandlers => ({
+  protocols: () => [
+    { name: RANGE, metadata: encodeSubscription({ topics: [...state.readings.keys()], userData: NONE }) },
+  ],
+  assign: ({ members }) => assignor.assign(members),
+  onRevoked: async () => {
+    await Promise.race([revokeAll(state), pause(clock, REVOKE_MS)]);
+    state.member = undefined;
+  },
+  onAssigned: ({ member, assignment }) => {
+    state.member = member;
+    const assigned = decodeAssignment(assignment)?.partitions ?? [];
+    for (const [topic, reading] of state.readings)
+      reading.assign(assigned.filter((one) => one.topic === topic));
+  },
+  onEnded: () => {
+    state.member = undefined;
+    void revokeAll(state);
+  },
+  onError,
+});
+
+const subscriptionOf = (
+  { broker, sessionTimeout }: GroupReaderOptions,
+  state: State,
+  membership: Membership,
+  { reading, onClosed }: { readonly reading: TopicReading; readonly onClosed: () => void },
+): ReaderSubscription => ({
+  get assignment() {
+    return reading.assignment;
+  },
+  get silence() {
+    return membership.silence() / sessionTimeout;
+  },
+  get isCurrent() {
+    return reading.isCurrent;
+  },
+  pause: reading.pause,
+  resume: reading.resume,
+  seek: reading.seek,
+  commit: async (positions) => {
+    const { member } = state;
+    const answer = member === undefined ? "refused" : await broker.groups.commit(member, positions);
+    if (answer === "stored") return;
+    if (answer === "refused") void membership.heartbeat();
+    throw new GatewayError("BROKER_UNAVAILABLE", { cause: `the group has not stored the commit: ${answer}` });
+  },
+  close: async () => {
+    await reading.revoke();
+    onClosed();
+  },
+});
+
+const RANGE = "range";
+const NONE = Buffer.alloc(0);
+
+interface Assignor {
+  assign(members: readonly JoinedMember[]): Promise<readonly MemberAssignment[]>;
+  /** True if a topic has another number of partitions than in the last assignment by this member. */
+  hasChanged(): Promise<boolean>;
+}
+
+const createAssignor = (broker: Pick<Broker, "topic">): Assignor => {
+  let counts: ReadonlyMap<string, number> = new Map();
+
+  const countsOf = async (topics: Iterable<string>): Promise<ReadonlyMap<string, number>> =>
+    new Map(
+      await Promise.all(
+        [...topics].map(async (topic): Promise<[string, number]> => [
+          topic,
+          (await broker.topic(topic))?.partitions ?? 0,
+        ]),
+      ),
+    );
+
+  return {
+    assign: async (members) => {
+      const topicsOf = new Map(
+        members.map(({ memberId, metadata }) => [memberId, decodeSubscription(metadata)?.topics ?? []]),
+      );
+      counts = await countsOf(new Set([...topicsOf.values()].flat()));
+      const ranges = rangesOf(topicsOf, counts);
+      return members.map(({ memberId }) => ({
+        memberId,
+        assignment: encodeAssignment({ partitions: ranges.get(memberId) ?? [], userData: NONE }),
+      }));
+    },
+    hasChanged: async () => {
+      const now = await countsOf(counts.keys());
+      return [...now].some(([topic, count]) => counts.get(topic) !== count);
+    },
+  };
+};
+
+/** Kafka's RangeAssignor: each topic's partitions in ranges, for its subscribers in the order of their member ids. */
+export const rangesOf = (
+  topicsOf: ReadonlyMap<string, readonly string[]>,
+  counts: ReadonlyMap<string, number>,
+): ReadonlyMap<string, readonly TopicPartition[]> => {
+  const ranges = new Map<string, TopicPartition[]>([...topicsOf.keys()].map((memberId) => [memberId, []]));
+  for (const [topic, count] of counts) {
+    const subscribers = [...topicsOf.keys()].filter((id) => topicsOf.get(id)?.includes(topic)).sort();
+    const size = Math.floor(count / subscribers.length);
+    const larger = count % subscribers.length;
+    let partition = 0;
+    for (const [index, id] of subscribers.entries())
+      for (let left = size + (index < larger ? 1 : 0); left > 0; left -= 1)
+        ranges.get(id)?.push({ topic, partition: partition++ });
+  }
+  return ranges;
+};
+
+/** Joins again when topics have new partitions. Only the leader has counts. Returns a function that ends that. */
+const watchCounts = (clock: Clock, assignor: Assignor, membership: Membership): (() => void) => {
+  const look = (): void => {
+    cancel = clock.after(COUNT_MS, look);
+    assignor.hasChanged().then(
+      (changed) => {
+        if (changed) membership.rejoin();
+      },
+      () => undefined,
+    );
+  };
+  let cancel = clock.after(COUNT_MS, look);
+  return () => {
+    cancel();
+  };
+};

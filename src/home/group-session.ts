@@ -73,6 +73,8 @@ interface State {
   /** When the newest answered heartbeat was sent. */
   answered: Moment | undefined;
   isAssigned: boolean;
+  /** The session has had an assignment. */
+  hadAssignment: boolean;
   /** When the group told of the present rebalance first. */
   rebalancingSince: Moment | undefined;
   /** Aborted when the session ends. */
@@ -114,6 +116,7 @@ export const createSession = (options: SessionOptions): Session => {
     assigned: (sentAt) => {
       state.answered = sentAt;
       state.isAssigned = true;
+      state.hadAssignment = true;
       state.rebalancingSince = undefined;
     },
     revoke: () => revoke(options, state),
@@ -136,6 +139,7 @@ const initialState = (): State => ({
   memberId: "",
   answered: undefined,
   isAssigned: false,
+  hadAssignment: false,
   rebalancingSince: undefined,
   over: new AbortController(),
   isDue: false,
@@ -172,15 +176,17 @@ const forget = (state: State): string => {
   state.memberId = "";
   state.answered = undefined;
   state.isAssigned = false;
+  state.hadAssignment = false;
   state.rebalancingSince = undefined;
   return memberId;
 };
 
 const end = ({ groups, group, handlers }: SessionOptions, state: State): void => {
+  const { hadAssignment } = state;
   const memberId = forget(state);
   state.over.abort();
-  // The group would wait for the old member in its next rebalance.
-  if (memberId !== "") void groups.leave(group, memberId).catch(() => undefined);
+  // After an assignment the session is left to end: what was sent under the assignment may still be on its way.
+  if (!hadAssignment && memberId !== "") void groups.leave(group, memberId).catch(() => undefined);
   handlers.onEnded();
   due(state);
 };

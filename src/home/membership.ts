@@ -27,7 +27,7 @@ export interface Assigned {
 }
 
 export interface Membership extends Pick<Session, "silence" | "heartbeat"> {
-  start(): void;
+  readonly start: () => void;
   /** Joins again, with what `protocols` returns then. Kafka rebalances only if that has changed, or for the leader. */
   rejoin(): void;
   /** Leaves the group. Resolves also if there is no contact to the group. */

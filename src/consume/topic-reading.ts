@@ -1,0 +1,200 @@
+/** The partitions of one topic that a reader's group has assigned to this process: where each starts, and its source. */
+import type { Broker, SubscribeOptions, SubscriptionHandlers, Watermarks } from "../broker/broker.ts";
+import type { TopicPartition, TopicPartitionOffset } from "../broker/positions.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import { type Clock, pause } from "../lib/clock.ts";
+import { createPartitionSource, type PartitionSource, type Read } from "./partition-source.ts";
+
+export interface TopicReadingOptions {
+  readonly broker: Pick<Broker, "committed" | "watermarks"> & { readonly read: Read };
+  readonly clock: Clock;
+  readonly group: string;
+  readonly topic: string;
+  /** Where a partition without a committed offset starts. */
+  readonly from: SubscribeOptions["from"];
+  readonly maxReadBytes: number;
+  readonly handlers: SubscriptionHandlers;
+  /**
+   * Stores start offsets that the group has not committed, so that a later holder of the group starts at the same ones.
+   * No record is handed out before the promise has resolved.
+   */
+  readonly keepStarts: (starts: readonly TopicPartitionOffset[]) => Promise<void>;
+}
+
+export interface TopicReading {
+  readonly assignment: readonly TopicPartition[];
+  /** True if the leader of each assigned partition has answered a read within the last second. */
+  readonly isCurrent: boolean;
+  assign(partitions: readonly TopicPartition[]): void;
+  /** Stops reading, and waits until the handler has given up the partitions. */
+  revoke(): Promise<void>;
+  readonly pause: (partitions: readonly TopicPartition[]) => void;
+  readonly resume: (partitions: readonly TopicPartition[]) => void;
+  readonly seek: (position: TopicPartitionOffset) => void;
+}
+
+/** An answer without records is only true if the leader has answered a read within this time. */
+const CURRENT_MS = 1000;
+const FAULT_PAUSE_MS = 250;
+
+/** The state of one assignment. A new assignment has a new one, so that late answers change nothing. */
+interface Assignment {
+  readonly partitions: readonly TopicPartition[];
+  readonly over: AbortController;
+  readonly sources: Map<number, PartitionSource>;
+  /** Partitions that were paused or sought before their start was known. */
+  readonly paused: Set<number>;
+  readonly sought: Map<number, bigint>;
+}
+
+const newAssignment = (partitions: readonly TopicPartition[]): Assignment => ({
+  partitions,
+  over: new AbortController(),
+  sources: new Map(),
+  paused: new Set(),
+  sought: new Map(),
+});
+
+export const createTopicReading = (options: TopicReadingOptions): TopicReading => {
+  const { handlers, clock } = options;
+  let current = newAssignment([]);
+
+  const end = (): readonly TopicPartition[] => {
+    const { partitions, over, sources } = current;
+    over.abort();
+    for (const source of sources.values()) source.close();
+    current = newAssignment([]);
+    return partitions;
+  };
+
+  return {
+    get assignment() {
+      return current.partitions;
+    },
+    get isCurrent() {
+      const { partitions, sources } = current;
+      const limit = clock.now() - CURRENT_MS;
+      return partitions.every(({ partition }) => (sources.get(partition)?.answeredAt ?? 0) >= limit);
+    },
+    assign: (partitions) => {
+      end();
+      const assignment = newAssignment(partitions);
+      current = assignment;
+      handlers.onAssigned?.(partitions);
+      void begin(options, assignment);
+    },
+    revoke: async () => {
+      const partitions = end();
+      if (partitions.length > 0) await handlers.onRevoked?.(partitions);
+    },
+    pause: (partitions) => {
+      for (const { partition } of partitions) {
+        current.paused.add(partition);
+        current.sources.get(partition)?.pause();
+      }
+    },
+    resume: (partitions) => {
+      for (const { partition } of partitions) {
+        current.paused.delete(partition);
+        current.sources.get(partition)?.resume();
+      }
+    },
+    seek: ({ partition, offset }) => {
+      current.sought.set(partition, offset);
+      current.sources.get(partition)?.seek(offset);
+    },
+  };
+};
+
+/** Starts the sources. Tries again until that succeeds or the assignment is over. */
+const begin = async (options: TopicReadingOptions, assignment: Assignment): Promise<void> => {
+  const { signal } = assignment.over;
+  const isOver = (): boolean => signal.aborted;
+  while (!isOver()) {
+    try {
+      const starts = await startsOf(options, assignment);
+      if (isOver()) return;
+      for (const { partition, offset } of starts) {
+        const source = open(options, assignment, { topic: options.topic, partition, offset });
+        if (assignment.paused.has(partition)) source.pause();
+        assignment.sources.set(partition, source);
+      }
+      return;
+    } catch (error) {
+      if (isOver()) return;
+      options.handlers.onError?.(asGatewayError(error));
+      await pause(options.clock, FAULT_PAUSE_MS, signal);
+    }
+  }
+};
+
+const open = (
+  options: TopicReadingOptions,
+  { sought }: Assignment,
+  { partition, offset, topic }: TopicPartitionOffset,
+): PartitionSource => {
+  const { broker, clock, maxReadBytes, handlers } = options;
+  return createPartitionSource({
+    read: broker.read,
+    clock,
+    partition: { topic, partition },
+    start: sought.get(partition) ?? offset,
+    maxReadBytes,
+    handlers: {
+      onRecords: (records) => {
+        handlers.onRecords(records);
+      },
+      onPassed: (passed) => handlers.onPassed?.({ topic, partition, offset: passed }),
+      onOutOfRange: (missing) => existingOffset(options, partition, missing),
+      onError: (error) => handlers.onError?.(error),
+    },
+  });
+};
+
+/** The committed offsets, and the kept start offsets of the partitions without one. */
+const startsOf = async (
+  { broker, group, topic, from, keepStarts }: TopicReadingOptions,
+  { partitions }: Assignment,
+): Promise<readonly TopicPartitionOffset[]> => {
+  if (partitions.length === 0) return [];
+  const committed = new Map(
+    (await broker.committed(group, topic)).map(({ partition, offset }) => [partition, offset]),
+  );
+  const isNew = ({ partition }: TopicPartition): boolean => !committed.has(partition);
+  const marks = partitions.some(isNew) ? await broker.watermarks(topic) : [];
+  const resolved = partitions.filter(isNew).map(({ partition }) => ({
+    topic,
+    partition,
+    offset: endOf(marks, partition, from),
+  }));
+  if (resolved.length > 0) await keepStarts(resolved);
+  const known = partitions.flatMap(({ partition }) => {
+    const offset = committed.get(partition);
+    return offset === undefined ? [] : [{ topic, partition, offset }];
+  });
+  return [...known, ...resolved];
+};
+
+const endOf = (marks: readonly Watermarks[], partition: number, end: TopicReadingOptions["from"]): bigint => {
+  const mark = marks.find((one) => one.partition === partition);
+  if (mark === undefined) throw new GatewayError("PARTITION_UNKNOWN");
+  return end === "earliest" ? mark.low : mark.high;
+};
+
+/**
+ * The offset to continue at if the partition doesn't have the group's. Below the first offset the records are deleted, so
+ * the first existing one follows. Beyond the last one the topic was created again, or has lost records: the group starts
+ * as a new one, with positions of its own.
+ */
+const existingOffset = async (
+  { broker, topic, from, handlers }: TopicReadingOptions,
+  partition: number,
+  offset: bigint,
+): Promise<bigint> => {
+  const marks = await broker.watermarks(topic);
+  const low = endOf(marks, partition, "earliest");
+  if (offset < low) return low;
+  if (offset <= endOf(marks, partition, "latest")) return offset;
+  handlers.onAssigned?.([{ topic, partition }]);
+  return endOf(marks, partition, from);
+};

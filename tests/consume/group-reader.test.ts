@@ -1,0 +1,241 @@
+import type { SubscriptionHandlers } from "../../src/broker/broker.ts";
+import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
+import type { TopicPartition, TopicPartitionOffset } from "../../src/broker/positions.ts";
+import {
+  createGroupReader,
+  type GroupReader,
+  rangesOf,
+  type ReaderSubscription,
+} from "../../src/consume/group-reader.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+
+const GROUP = "billing";
+const TOPIC = "orders";
+
+/** Waits for what follows from answers inside the process. */
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 30; turn += 1) await new Promise(setImmediate);
+};
+
+const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+describe("the member of a reader's group", () => {
+  let clock: FakeClock;
+  let broker: ReturnType<typeof createMemoryBroker>;
+  let readers: GroupReader[];
+  let kept: TopicPartitionOffset[];
+  let keepStarts: (starts: readonly TopicPartitionOffset[]) => Promise<void>;
+
+  const reader = (): GroupReader => {
+    const created = createGroupReader({
+      broker,
+      clock,
+      group: GROUP,
+      sessionTimeout: 10_000,
+      keepStarts: (starts) => keepStarts(starts),
+      onError: () => undefined,
+    });
+    readers.push(created);
+    created.start();
+    return created;
+  };
+
+  interface Reading {
+    readonly subscription: ReaderSubscription;
+    /** What the handlers were told, in order. */
+    readonly events: string[];
+  }
+
+  const read = (
+    from: GroupReader,
+    { topic = TOPIC, start = "earliest" }: { topic?: string; start?: "earliest" | "latest" } = {},
+    handlers: Partial<SubscriptionHandlers> = {},
+  ): Reading => {
+    const events: string[] = [];
+    const subscription = from.subscribe(
+      topic,
+      { from: start, maxReadBytes: 10_000 },
+      {
+        onAssigned: (partitions) => events.push(`assigned ${partitions.map(idOf).join(" ")}`),
+        onRevoked: (partitions) => {
+          events.push(`revoked ${partitions.map(idOf).join(" ")}`);
+          return Promise.resolve();
+        },
+        onRecords: (records) => {
+          for (const { value } of records) events.push(String(value));
+        },
+        ...handlers,
+      },
+    );
+    return { subscription, events };
+  };
+
+  const append = async (partition: number, ...values: string[]): Promise<void> => {
+    await broker.append(
+      TOPIC,
+      values.map((value) => ({ key: null, value: Buffer.from(value), headers: [], timestamp: 0, partition })),
+    );
+    await settle();
+  };
+
+  /** Lets seconds pass, with the answers to each second's heartbeats. */
+  const pass = async (seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds; second += 1) {
+      clock.advance(1000);
+      await settle();
+    }
+  };
+
+  const committed = async (): Promise<readonly string[]> =>
+    (await broker.committed(GROUP, TOPIC)).map((position) => `${idOf(position)}@${position.offset}`);
+
+  beforeEach(async () => {
+    clock = createFakeClock();
+    broker = createMemoryBroker({ clock });
+    await broker.ensureTopic({ name: TOPIC, partitions: 2 });
+    readers = [];
+    kept = [];
+    keepStarts = (starts) => {
+      kept.push(...starts);
+      return Promise.resolve();
+    };
+  });
+
+  afterEach(async () => {
+    await Promise.all(readers.map((created) => created.leave()));
+    await broker.close();
+  });
+
+  it("reads the topic from its first record on", async () => {
+    await append(0, "a");
+    const { events } = read(reader());
+    await settle();
+    await append(1, "b");
+    expect(events).toEqual(["assigned orders/0 orders/1", "a", "b"]);
+  });
+
+  it("continues at the committed offsets", async () => {
+    await append(0, "a", "b");
+    const first = reader();
+    const { subscription } = read(first);
+    await settle();
+    await subscription.commit([{ topic: TOPIC, partition: 0, offset: 1n }]);
+    await first.leave();
+    const { events } = read(reader());
+    await settle();
+    expect(events.slice(1)).toEqual(["b"]);
+  });
+
+  it("keeps the start offset of a group without a committed one before it hands out a record", async () => {
+    await append(0, "a");
+    let release = (): void => undefined;
+    const isKept = new Promise<void>((resolve) => (release = resolve));
+    keepStarts = (starts) => {
+      kept.push(...starts);
+      return isKept;
+    };
+    const { events } = read(reader(), { start: "latest" });
+    await settle();
+    await append(0, "b");
+    expect(kept.map(({ partition, offset }) => `${partition}@${offset}`)).toEqual(["0@1", "1@0"]);
+    expect(events).toEqual(["assigned orders/0 orders/1"]);
+    release();
+    await settle();
+    expect(events.slice(1)).toEqual(["b"]);
+  });
+
+  it("reads several topics with one member", async () => {
+    await broker.ensureTopic({ name: "payments", partitions: 1 });
+    const one = reader();
+    const orders = read(one);
+    await settle();
+    const payments = read(one, { topic: "payments" });
+    await settle();
+    expect(payments.events).toEqual(["assigned payments/0"]);
+    expect(orders.events).toEqual([
+      "assigned orders/0 orders/1",
+      "revoked orders/0 orders/1",
+      "assigned orders/0 orders/1",
+    ]);
+  });
+
+  it("shares the partitions with another member, and commits before the group assigns them anew", async () => {
+    await append(1, "a");
+    const first = read(
+      reader(),
+      {},
+      { onRevoked: () => first.subscription.commit([{ topic: TOPIC, partition: 1, offset: 1n }]) },
+    );
+    await settle();
+    const second = read(reader());
+    await pass(2);
+    const held = [first, second].map(({ subscription }) => subscription.assignment.map(idOf));
+    expect(held.toSorted()).toEqual([["orders/0"], ["orders/1"]]);
+    expect(await committed()).toEqual(["orders/1@1"]);
+    // The record was committed, so no member gets it again.
+    expect([...first.events, ...second.events].filter((event) => event === "a")).toEqual(["a"]);
+  });
+
+  it("refuses commits without a session", async () => {
+    const { subscription, events } = read(reader());
+    await settle();
+    clock.advance(60_000);
+    await expect(subscription.commit([{ topic: TOPIC, partition: 0, offset: 1n }])).rejects.toMatchObject({
+      code: "BROKER_UNAVAILABLE",
+    });
+    expect(events.at(-1)).toBe("revoked orders/0 orders/1");
+    expect(await committed()).toEqual([]);
+  });
+
+  it("tells whether each leader has answered within the last second", async () => {
+    const { subscription } = read(reader());
+    await settle();
+    expect(subscription.isCurrent).toBe(false);
+    // The reads of the empty partitions are answered after their wait.
+    clock.advance(500);
+    await settle();
+    expect(subscription.isCurrent).toBe(true);
+    subscription.pause(subscription.assignment);
+    clock.advance(500);
+    await settle();
+    expect(subscription.isCurrent).toBe(true);
+    clock.advance(1001);
+    expect(subscription.isCurrent).toBe(false);
+  });
+
+  it("goes to the first existing record if those before it are deleted, and starts anew beyond the end", async () => {
+    await broker.setCommitted(GROUP, [{ topic: TOPIC, partition: 0, offset: 7n }]);
+    await append(0, "a");
+    const { events } = read(reader());
+    await settle();
+    expect(events).toEqual(["assigned orders/0 orders/1", "assigned orders/0", "a"]);
+  });
+
+  it("leaves the partitions of a closed subscription to nobody", async () => {
+    const one = reader();
+    const { subscription, events } = read(one);
+    await settle();
+    await subscription.close();
+    await settle();
+    await append(0, "a");
+    expect(events).toEqual(["assigned orders/0 orders/1", "revoked orders/0 orders/1"]);
+  });
+});
+
+describe("the assignor range", () => {
+  const ranges = (topicsOf: Record<string, string[]>, counts: Record<string, number>): unknown =>
+    Object.fromEntries(
+      [...rangesOf(new Map(Object.entries(topicsOf)), new Map(Object.entries(counts)))].map(([id, held]) => [
+        id,
+        held.map(idOf),
+      ]),
+    );
+
+  it("gives ranges in the order of the member ids, the first ones one more", () => {
+    expect(ranges({ b: ["t"], a: ["t"] }, { t: 3 })).toEqual({ a: ["t/0", "t/1"], b: ["t/2"] });
+  });
+
+  it("gives a topic to its subscribers only", () => {
+    expect(ranges({ a: ["t"], b: ["u"], c: [] }, { t: 1, u: 1 })).toEqual({ a: ["t/0"], b: ["u/0"], c: [] });
+  });
+});
