@@ -121,8 +121,7 @@ describeKafkaApart("operators of two workers", (kafka) => {
 
       const frozen = lines(gateway, "worker started").find(({ worker }) => worker === 2)?.pid ?? 0;
       process.kill(frozen, "SIGSTOP");
-      const partial = await get<Failures>(gateway, path);
-      process.kill(frozen, "SIGCONT");
+      const partial = await get<Failures>(gateway, path).finally(() => process.kill(frozen, "SIGCONT"));
 
       expect(partial.missingWorkers).toBe(1);
       expect(partial.failures).toHaveLength(logged.filter(({ worker }) => worker === 1).length);
