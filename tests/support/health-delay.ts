@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { Agent } from "undici";
 
 export interface Strain {
-  /** Longest time that `/healthz` took to answer, in milliseconds. Infinity: the gateway did not answer. */
+  /**
+   * Longest time that `/healthz` waited for its answer, in milliseconds of CPU time of the gateway's main thread, so that
+   * other load on the machine doesn't count. Infinity: the gateway did not answer.
+   */
   readonly delayMs: number;
   /** Largest growth of the resident memory since the start, in MiB. */
   readonly memoryMiB: number;
@@ -38,14 +41,18 @@ export const cpuMs = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 };
 
+/** CPU time of the main thread of a process, in milliseconds. */
+const mainThreadMs = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+
 /** Resolves after the first answer. The measurement starts then. */
 export const watchStrain = async ({ url, pid }: Watched): Promise<StrainWatch> => {
   const agent = new Agent({ connections: 1, headersTimeout: 120_000 });
   const probe = async (): Promise<number> => {
-    const started = performance.now();
+    const begin = mainThreadMs(pid);
     const { body } = await agent.request({ origin: url, path: "/healthz", method: "GET" });
     await body.dump();
-    return performance.now() - started;
+    return mainThreadMs(pid) - begin;
   };
   await probe();
   const before = { memory: residentMiB(pid), cpu: cpuMs(pid) };
