@@ -117,7 +117,7 @@ describeOwnKafka("a cluster that loses a leader", () => {
       });
       expect(results).toEqual(WRITERS.map(([name]) => ({ name, contradictions: [], duplicates: [] })));
     },
-    240_000,
+    300_000,
   );
 });
 

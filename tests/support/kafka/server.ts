@@ -14,7 +14,8 @@ import { kafkaClassPath } from "./jars.ts";
 import { serverProperties, type NodeLayout, type Protocol } from "./properties.ts";
 
 const run = promisify(execFile);
-const START_TIMEOUT = 60_000;
+/** Milliseconds, less than the timeout of the hooks that start Kafka. On a busy machine a start can take a minute. */
+const START_TIMEOUT = 110_000;
 
 export interface KafkaOptions {
   /** Listeners beside PLAINTEXT. */
