@@ -14,8 +14,10 @@ const checkAttributes = (attributes: Attributes): void => {
     if (!attributes.has(name)) throw invalid(`the attribute "${name}" is missing`);
   }
   for (const [name, value] of attributes) {
-    if (!/^[a-z0-9]+$/.test(name)) throw invalid(`"${name}" can't be the name of an attribute`);
-    if (!isRight(name, value)) throw invalid(`the attribute "${name}" is not valid`);
+    if (!/^[a-z0-9]+$/.test(name))
+      throw invalid(`the attribute name ${shown(name)} must consist of a-z and 0-9`);
+    const { isValid, rule } = (Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined) ?? EXTENSION;
+    if (!isValid(value)) throw invalid(`the attribute "${name}" must be ${rule} (got ${shown(value)})`);
   }
 };
 
@@ -43,27 +45,43 @@ const isTimestamp = (value: unknown): boolean =>
 
 const isMediaType = (value: unknown): boolean => isText(value) && /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+/.test(value);
 
-const CHECKS: Readonly<Partial<Record<string, (value: unknown) => boolean>>> = {
-  specversion: (value) => value === "1.0",
-  id: isText,
-  source: isUriReference,
-  type: isText,
-  subject: isText,
-  time: isTimestamp,
-  datacontenttype: isMediaType,
-  dataschema: isUri,
+interface Check {
+  readonly isValid: (value: unknown) => boolean;
+  /** What the value must be, for error texts. */
+  readonly rule: string;
+}
+
+const TEXT: Check = { isValid: isText, rule: "a non-empty string" };
+
+const CHECKS: Readonly<Partial<Record<string, Check>>> = {
+  specversion: { isValid: (value) => value === "1.0", rule: '"1.0"' },
+  id: TEXT,
+  source: { isValid: isUriReference, rule: "a URI reference" },
+  type: TEXT,
+  subject: TEXT,
+  time: { isValid: isTimestamp, rule: "an RFC 3339 timestamp" },
+  datacontenttype: { isValid: isMediaType, rule: "a media type" },
+  dataschema: { isValid: isUri, rule: "an absolute URI" },
 };
 
 const INT32 = 2 ** 31;
 
-/** The value of an extension is a text, a boolean or a 32-bit integer. */
-const isExtension = (value: unknown): boolean =>
-  typeof value === "string" ||
-  typeof value === "boolean" ||
-  (Number.isInteger(value) && Number(value) >= -INT32 && Number(value) < INT32);
+/** All other attributes. */
+const EXTENSION: Check = {
+  isValid: (value) =>
+    typeof value === "string" ||
+    typeof value === "boolean" ||
+    (Number.isInteger(value) && Number(value) >= -INT32 && Number(value) < INT32),
+  rule: "a string, a boolean or a 32-bit integer",
+};
 
-const isRight = (name: string, value: unknown): boolean =>
-  (Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined)?.(value) ?? isExtension(value);
+const LONGEST_SHOWN = 40;
+
+/** The value in an error text, shortened. */
+const shown = (value: unknown): string => {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
+  return JSON.stringify(typeof value === "string" ? value.slice(0, LONGEST_SHOWN) : value);
+};
 
 const PREFIX = "ce_";
 
@@ -121,12 +139,12 @@ export const structuredEvent = (
 /** An attribute that is null counts as absent. */
 const attributesOf = (event: unknown): Attributes => {
   if (typeof event !== "object" || event === null || Array.isArray(event))
-    throw invalid("it is no JSON object");
+    throw invalid("the event must be a JSON object");
   const { data, data_base64: base64, ...attributes } = event as Record<string, unknown>;
   if (data !== undefined && base64 !== undefined)
-    throw invalid('"data" and "data_base64" exclude each other');
+    throw invalid('an event can have "data" or "data_base64", not both');
   if (base64 !== undefined && base64 !== null && !isBase64(base64))
-    throw invalid('"data_base64" is no base64');
+    throw invalid('"data_base64" must be base64');
   return new Map(Object.entries(attributes).filter(([, value]) => value !== null));
 };
 

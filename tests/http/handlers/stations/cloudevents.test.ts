@@ -83,7 +83,7 @@ describe("CloudEvents over HTTP", () => {
     expect([answer.status, answer.body]).toEqual([
       400,
       {
-        errors: ['Invalid CloudEvent: the attribute "id" is not valid'],
+        errors: ['Invalid CloudEvent: the attribute "id" must be a non-empty string (got "")'],
         sent: 2,
         fail: 1,
         success: false,
