@@ -2,8 +2,8 @@
 import { build } from "esbuild";
 
 /**
- * Properties of the SDK's own objects, which the builds shorten: none of these names may be an option, be sent or kept, or
- * be the browser's. A name that is missing here costs some bytes and nothing else.
+ * Names of internal properties, which the build shortens. A name of an option, of a stored or sent field, or of a browser API must
+ * not be here. A missing name only costs some bytes.
  */
 const OWN_NAMES = [
   ...["accepted", "announceHold", "aside", "credentials", "end", "entry", "expect", "failed", "finish"],
@@ -30,7 +30,7 @@ await build({
   sourcemap: "external",
   outfile: "dist/stationgate.mjs",
 });
-// esbuild's own `globalName` would bring along 200 bytes of what a module's exports need.
+// esbuild's `globalName` would add 200 bytes for the exports of a module.
 await build({
   ...shared,
   stdin: {

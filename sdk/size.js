@@ -1,4 +1,4 @@
-/** Fails when a build, minified and gzipped, is larger than a page should have to load. */
+/** Fails if a build, minified and gzipped, is larger than the limit. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";

@@ -1,22 +1,23 @@
+/** The access token or the API key of a producer. */
 import { within } from "./guard.ts";
 import type { Credential } from "./transport.ts";
 import type { ProducerOptions } from "./types.ts";
 
 export interface Credentials {
-  /** What is known now; a page that is going away can't wait for more. */
+  /** The current credential, without asking for a new one. */
   readonly known: () => Credential | undefined;
-  /** Asks `getToken` where need be, once for all who wait. Rejects as it does, for what is no token, and after 15 s. */
+  /** Calls `getToken` if there is no credential; concurrent calls share one answer. Rejects as `getToken`, without a valid token, and after 15 s. */
   readonly get: () => Promise<Credential>;
-  /** The gateway refused it. True: a new one is worth a try at once, since it is the first to be refused. */
+  /** The gateway refused the credential. True: try a new one at once, because the one before was accepted. */
   readonly refused: () => boolean;
-  /** The gateway took it. */
+  /** The gateway accepted the credential. */
   readonly accepted: () => void;
 }
 
-const PATIENCE = 15_000;
+const TIMEOUT_MS = 15_000;
 
-/** Characters; what is longer is an error page, say, and would make each envelope too large. */
-const LONGEST = 16_384;
+/** Maximum characters of a token. A longer text, for example an error page, would make each envelope too large. */
+const MAX_CHARACTERS = 16_384;
 
 export const createCredentials = ({ apiKey, getToken }: ProducerOptions): Credentials => {
   let credential: Credential | undefined = apiKey === undefined ? undefined : { apiKey };
@@ -26,8 +27,8 @@ export const createCredentials = ({ apiKey, getToken }: ProducerOptions): Creden
   const ask = async (): Promise<Credential> => {
     const given: unknown = await getToken?.();
     const token = typeof given === "string" ? given.trim() : "";
-    // Anything else in an envelope would make the gateway refuse the events for it.
-    if (token === "" || token.length > LONGEST) throw new TypeError("getToken gave no token");
+    // With an invalid token in the envelope, the gateway would refuse the events.
+    if (token === "" || token.length > MAX_CHARACTERS) throw new TypeError("getToken gave no token");
     return (credential = { token });
   };
 
@@ -35,7 +36,7 @@ export const createCredentials = ({ apiKey, getToken }: ProducerOptions): Creden
     known: () => credential,
     get: async () =>
       credential ??
-      (asking ??= within(PATIENCE, ask()).finally(() => {
+      (asking ??= within(TIMEOUT_MS, ask()).finally(() => {
         asking = undefined;
       })),
     refused: () => {

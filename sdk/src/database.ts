@@ -1,10 +1,10 @@
-/** One object store of IndexedDB, which may be missing, fail, or never answer. */
+/** One object store of IndexedDB. IndexedDB may be missing, fail, or never answer. */
 import { tried, within } from "./guard.ts";
 
 export interface Database {
   /**
-   * Resolves when all that `work` asked for is complete. Rejects where it fails, or takes too long: then it may still be
-   * completed later, which `onTimeout` tells.
+   * Resolves when all requests of `work` are complete. Rejects if the transaction fails or takes too long. After a timeout,
+   * which calls `onTimeout`, it may still complete.
    */
   readonly transact: (
     mode: IDBTransactionMode,
@@ -17,20 +17,20 @@ export interface Database {
 
 const STORE = "events";
 
-/** Milliseconds for one transaction, and how long none is tried after one that took longer. */
-const PATIENCE = 5000;
-const REST = 30_000;
+/** Maximum duration of a transaction, and the pause after one that took longer, in milliseconds. */
+const TIMEOUT_MS = 5000;
+const PAUSE_MS = 30_000;
 
 const opened = (name: string): Promise<IDBDatabase> =>
   new Promise((resolve, reject) => {
     const request = indexedDB.open(name, 1);
     request.onupgradeneeded = () => {
-      // The key is made here, so that events of all tabs have one order; their ids only find them again.
+      // The store creates the keys, so that the events of all tabs have one order. The index finds an event by its id.
       request.result.createObjectStore(STORE, { autoIncrement: true }).createIndex("id", "id");
     };
     request.onsuccess = () => {
       const db = request.result;
-      // The user deletes it, or a later version of this program waits for us to let go of it.
+      // The user deletes the database, or a later version of the SDK waits until it is closed.
       db.onversionchange = () => {
         db.close();
       };
@@ -48,7 +48,7 @@ const completed = (transaction: IDBTransaction, work: (store: IDBObjectStore) =>
     try {
       work(transaction.objectStore(STORE));
     } catch (error) {
-      // Or else the half of it that was asked for would be stored.
+      // Otherwise the requests before the error would be stored.
       tried(() => {
         transaction.abort();
       });
@@ -58,7 +58,7 @@ const completed = (transaction: IDBTransaction, work: (store: IDBObjectStore) =>
 
 export const openDatabase = (name: string): Database => {
   let opening: Promise<IDBDatabase> | undefined;
-  let restsUntil = 0;
+  let pausedUntil = 0;
   let wasThere = false;
 
   const run = async (mode: IDBTransactionMode, work: (store: IDBObjectStore) => void): Promise<void> => {
@@ -67,7 +67,7 @@ export const openDatabase = (name: string): Database => {
       opening ??= opened(name);
       transaction = (await opening).transaction(STORE, mode);
     } catch (error) {
-      // The next one opens it anew.
+      // The next transaction opens the database again.
       opening = undefined;
       throw error;
     }
@@ -77,9 +77,9 @@ export const openDatabase = (name: string): Database => {
 
   return {
     transact: async (mode, work, onTimeout) => {
-      if (performance.now() < restsUntil) throw new TypeError(STORE);
-      await within(PATIENCE, run(mode, work), () => {
-        restsUntil = performance.now() + REST;
+      if (performance.now() < pausedUntil) throw new TypeError(STORE);
+      await within(TIMEOUT_MS, run(mode, work), () => {
+        pausedUntil = performance.now() + PAUSE_MS;
         onTimeout?.();
       });
     },

@@ -1,13 +1,13 @@
-/** An event on its way. */
+/** An event in the queue. */
 export interface Entry {
   readonly id: string;
-  /** The event's JSON, as it will be stored. */
+  /** The event's JSON, as the gateway stores it. */
   readonly json: string;
-  /** Of the JSON in UTF-8. */
+  /** Size of the JSON in UTF-8, and of its part of the envelope. */
   readonly bytes: number;
 }
 
-/** What the browser has kept may be anything: an older program wrote it, or the disk lost a part of it. */
+/** Checks a stored value: an older version may have written it, or the disk may have damaged it. */
 export const isEntry = (value: unknown): value is Entry => {
   const { id, json, bytes } = Object(value) as Record<string, unknown>;
   return (

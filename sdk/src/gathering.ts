@@ -1,9 +1,9 @@
-/** Events wait for others until they are enough for a batch, or have waited long enough. */
+/** Delays sending until the events fill a batch, or the first of them has waited for `linger` ms. */
 import { later } from "./guard.ts";
 import type { ProducerOptions } from "./types.ts";
 
 export interface Gathering {
-  /** An event of so many bytes has come. */
+  /** Counts an event of `size` bytes. */
   readonly add: (size: number) => void;
   readonly end: () => void;
 }

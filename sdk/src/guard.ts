@@ -1,9 +1,9 @@
-/** For browser APIs that may be missing, throw or never answer. */
+/** Calls of browser APIs that may be missing, throw or never answer. */
 
 /** A longer timer overflows and fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** What `work` gives; undefined where it throws. */
+/** The result of `work`; undefined if it throws. */
 export const tried = <T>(work: () => T): T | undefined => {
   try {
     return work();

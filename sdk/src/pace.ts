@@ -1,6 +1,6 @@
 /**
- * When to try again: after a random part of a range that doubles (full jitter), and never before the gateway says. Times
- * are of a clock that nobody can set, so a user who corrects the computer's time ends no wait and makes none longer.
+ * The time of the next attempt: after a random part of a range that doubles with each failure (full jitter), and never before
+ * the gateway's `Retry-After`. The clock is monotonic, so a change of the computer's time does not change a wait.
  */
 import { later } from "./guard.ts";
 import type { ProducerOptions } from "./types.ts";
@@ -10,15 +10,15 @@ export interface Pace {
   readonly wait: () => Promise<void>;
   readonly failed: (retryAfter?: number) => void;
   readonly succeeded: () => void;
-  /** The gateway asked this page, or another of its tabs, to wait for so many milliseconds. */
+  /** The gateway asked this page or another tab to wait for `ms` milliseconds. */
   readonly hold: (ms: number) => void;
-  /** Is an attempt too early? */
+  /** True: an attempt would be too early. */
   readonly isHeld: () => boolean;
-  /** Is it by the gateway's wish? */
+  /** True: the gateway asked to wait, and the time is not over. */
   readonly isImposed: () => boolean;
-  /** The network is back: our own waits are over, the gateway's are not. */
+  /** Ends the back-off, because the network is back. A wait that the gateway asked for goes on. */
   readonly retryNow: () => void;
-  /** Ends the current wait, whoever wished for it. */
+  /** Ends the current wait, also one that the gateway asked for. */
   readonly stopWaiting: () => void;
 }
 
@@ -27,46 +27,46 @@ export const createPace = ({
   maxRetryDelay = 30_000,
 }: Pick<ProducerOptions, "retryDelay" | "maxRetryDelay">): Pace => {
   let failures = 0;
-  let ours = 0;
-  let theirs = 0;
-  let look = (_isOver?: boolean): void => undefined;
+  let backOffUntil = 0;
+  let heldUntil = 0;
+  let check = (_isOver?: boolean): void => undefined;
 
   const now = (): number => performance.now();
   const jitter = (): number => Math.random() * Math.min(maxRetryDelay, retryDelay * 2 ** failures);
-  const left = (): number => Math.max(ours, theirs) - now();
+  const left = (): number => Math.max(backOffUntil, heldUntil) - now();
 
   return {
     wait: () =>
       new Promise((resolve) => {
         let timer: ReturnType<typeof setTimeout> | undefined;
         // A wait that is longer than one timer takes several.
-        look = (isOver = left() <= 0) => {
+        check = (isOver = left() <= 0) => {
           clearTimeout(timer);
           if (isOver) resolve();
-          else timer = later(look, Math.ceil(left()));
+          else timer = later(check, Math.ceil(left()));
         };
-        look();
+        check();
       }),
     failed: (retryAfter) => {
-      // Beyond the time that was asked for, too, so that not all pages come back at once.
-      ours = now() + (retryAfter ?? 0) + jitter();
-      if (retryAfter !== undefined) theirs = now() + retryAfter;
+      // The jitter is added to Retry-After, so that the pages don't all send at the same time.
+      backOffUntil = now() + (retryAfter ?? 0) + jitter();
+      if (retryAfter !== undefined) heldUntil = now() + retryAfter;
       failures++;
     },
     succeeded: () => {
-      failures = ours = 0;
+      failures = backOffUntil = 0;
     },
     hold: (ms) => {
-      theirs = Math.max(theirs, now() + ms);
+      heldUntil = Math.max(heldUntil, now() + ms);
     },
     isHeld: () => left() > 0,
-    isImposed: () => theirs > now(),
+    isImposed: () => heldUntil > now(),
     retryNow: () => {
-      failures = ours = 0;
-      look();
+      failures = backOffUntil = 0;
+      check();
     },
     stopWaiting: () => {
-      look(true);
+      check(true);
     },
   };
 };

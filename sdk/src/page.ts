@@ -1,9 +1,9 @@
-/** What the page tells of itself. */
+/** The page's visibility, and the events of leaving it and of a returned network. */
 import { tried } from "./guard.ts";
 
 export const isHidden = (): boolean => tried(() => document.visibilityState) === "hidden";
 
-/** Calls on the page's events; the function it returns calls them off. `unload` isn't among them: it often never comes. */
+/** Listens to the page's events, and returns a function that stops it. `unload` is not used, because browsers often don't fire it. */
 export const watchPage = (onLeave: () => void, onOnline: () => void): (() => void) => {
   const onChange = (): void => {
     if (isHidden()) onLeave();

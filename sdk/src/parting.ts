@@ -1,20 +1,20 @@
-/** The page may not come back: what it knows of goes out at once, past the queue's turns. */
+/** Sends the pending events at once when the user leaves the page, without waiting for a turn: the page may not come back. */
 import type { Entry } from "./entry.ts";
 import { tried } from "./guard.ts";
 import type { Reaction } from "./reaction.ts";
 import type { Session } from "./session.ts";
 import { envelope, post } from "./transport.ts";
 
-/** All requests of a page that goes away may carry 64 KiB together; this leaves room for the envelope. */
+/** Bytes. All requests of a page that goes away may have 64 KiB together; the rest is for the envelope. */
 const QUOTA = 56_000;
 
 export interface Parting {
   /**
-   * Sends all that has no outcome yet. An event that is under way goes again, since its request may end with the page.
-   * `isSafe`: the next page has all of it, whatever becomes of this.
+   * Sends all events without an outcome. An event in flight is sent again, because its request may end with the page.
+   * `isSafe`: all events are stored in the browser, so the next page can send them.
    */
   readonly leave: (isSafe: boolean) => void;
-  /** Resolves when nothing that was sent so is under way any more; the page may have come back. */
+  /** Resolves when no such request is in flight. The page may have come back meanwhile. */
   readonly settled: () => Promise<unknown>;
 }
 
@@ -25,7 +25,7 @@ export const createParting = (
   let gone = new Set<string>();
   let done: Promise<unknown> | undefined;
 
-  /** One that the browser takes may still be lost, so it changes nothing; one that it doesn't take is split. */
+  /** Sends a beacon, in halves if the browser refuses its size. A beacon has no answer, so the events stay pending. */
   const beacon = (entries: readonly Entry[], body: (some: readonly Entry[]) => string): boolean => {
     if (tried(() => navigator.sendBeacon(url, body(entries)))) return true;
     const half = entries.length >> 1;
@@ -37,8 +37,8 @@ export const createParting = (
     leave: (isSafe) => {
       const known = credentials.known();
       const entries = register.pending();
-      const isWelcome = !pace.isImposed() || !isSafe;
-      if (!known || !isWelcome || entries.every(({ id }) => gone.has(id))) return;
+      const maySend = !pace.isImposed() || !isSafe;
+      if (!known || !maySend || entries.every(({ id }) => gone.has(id))) return;
       gone = new Set(entries.map(({ id }) => id));
       register.doubt(entries);
       const body = (some: readonly Entry[]): string => envelope(some, known);
@@ -57,7 +57,7 @@ export const createParting = (
   };
 };
 
-/** Entries in portions of what may be sent on leaving, in order. */
+/** Divides the entries, in order, into portions that fit into the quota. */
 const portions = (entries: readonly Entry[]): Entry[][] => {
   const found: Entry[][] = [];
   let size = Infinity;

@@ -1,3 +1,4 @@
+/** The producer: it connects the queue, the pump and the page. */
 import { createCredentials } from "./credentials.ts";
 import type { Entry } from "./entry.ts";
 import { createGathering } from "./gathering.ts";
@@ -31,7 +32,7 @@ const openSession = (options: ProducerOptions, maxQueued: number): Session => {
   };
 };
 
-/** What an id and its surroundings add to an event in the envelope. */
+/** Bytes that an event takes in the envelope beside its JSON: the id and the field names. */
 const ENTRY_OVERHEAD = 60;
 
 const entryOf = (id: string, event: unknown): Entry | undefined =>
@@ -46,7 +47,7 @@ const FULL = "too many events wait";
 
 /**
  * A producer for one station. All tabs of an origin that send to the same station share its queue and take turns: one
- * request is under way at a time, and events arrive in the order of their `send`.
+ * request is in flight at a time, and events arrive in the order of their `send`.
  */
 export const createProducer = <Event extends object = Record<string, unknown>>(
   options: ProducerOptions,
@@ -81,7 +82,7 @@ export const createProducer = <Event extends object = Record<string, unknown>>(
       if (register.size() >= maxQueued) return refuse(FULL);
       const outcome = register.expect(entry);
       writer.add(entry);
-      // Before it is needed, so that a page that soon goes away has one.
+      // Gets the credential early, because a page that goes away can't wait for it.
       if (register.size() === 1) credentials.get().catch(() => undefined);
       gathering.add(entry.bytes);
       if (isHidden()) queueMicrotask(leave);
@@ -99,7 +100,7 @@ export const createProducer = <Event extends object = Record<string, unknown>>(
       gathering.end();
       await pump.finish();
       await writer.written();
-      // Once more, for those that are in memory.
+      // Tries to store the events in memory once more.
       await queue.add([]);
       const lost = queue.unkept().flatMap(({ id }) => (register.isPending(id) ? id : []));
       register.close(lost);

@@ -1,4 +1,4 @@
-/** Sends as long as something waits, each batch in the turn of this tab. */
+/** Sends the queued events until the queue is empty, each batch in the turn of this tab. */
 import type { Entry } from "./entry.ts";
 import { later } from "./guard.ts";
 import type { Parting } from "./parting.ts";
@@ -9,9 +9,9 @@ import { createTurns } from "./turns.ts";
 import type { Writer } from "./writer.ts";
 
 export interface Pump {
-  /** Sends until the queue is empty. Does nothing but remember it while it runs. */
+  /** Sends until the queue is empty. If it runs already, it runs once more afterwards. */
   readonly wake: () => void;
-  /** One last try, which ends with the first failure. */
+  /** Sends until the queue is empty or an attempt fails. */
   readonly finish: () => Promise<void>;
 }
 
@@ -21,14 +21,14 @@ export interface PumpParts {
   readonly parting: Parting;
 }
 
-/** Milliseconds beyond a request that a turn may take. */
+/** Maximum duration of a turn beside its request, in milliseconds. */
 const TURN = 15_000;
 
-/** Milliseconds until an event is missed that the queue no longer has, and until one that was set aside is tried again. */
+/** Milliseconds until a pending event that is not in the queue is queued again, and until events that are set aside are tried again. */
 const MISSED = 5000;
 const ASIDE = 120_000;
 
-/** Sends the oldest batch; false: there is none. All that may take long comes before the turn: other tabs have theirs. */
+/** Sends the oldest batch; false: the queue is empty. Slow work comes before the turn, so that other tabs don't wait for it. */
 const createStep = (
   { name, options, url, queue, credentials }: Session,
   { reaction, writer, parting }: PumpParts,
@@ -40,7 +40,7 @@ const createStep = (
     const credential = credentials.known();
     const entries = await queue.first(reaction.most(), maxBatchBytes);
     if (entries.length === 0) return false;
-    // It was refused a moment ago: the next turn has a new one.
+    // The gateway has just refused it. The next step gets a new one.
     if (!credential) return true;
     const body = envelope(entries, credential);
     await reaction.react(entries, await post(url, { body, count: entries.length }, timeout));
@@ -67,8 +67,8 @@ export const createPump = (session: Session, parts: PumpParts): Pump => {
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * The queue is empty. What this page still waits for another tab has sent, and its word comes soon; or the user, or
-   * the browser, has cleared the queue: then it is queued again.
+   * The queue is empty, but events are pending. Usually another tab has sent them and will announce the outcomes. If none
+   * comes, the user or the browser has cleared the queue, and the events are queued again.
    */
   const rest = (awaited: readonly Entry[]): void => {
     const { aside } = queue;
@@ -95,9 +95,9 @@ export const createPump = (session: Session, parts: PumpParts): Pump => {
       parts.reaction.failed({ status: 0, error: String(error) });
       return true;
     }
-    const was = isWoken;
+    const wasWoken = isWoken;
     isWoken = false;
-    return was;
+    return wasWoken;
   };
 
   const run = async (): Promise<void> => {

@@ -1,32 +1,31 @@
-/** Events that wait: in IndexedDB, where all tabs see them and a reload leaves them alone; in memory where that fails. */
+/** The queued events: in IndexedDB, which survives reloads and which all tabs share; in memory if IndexedDB fails. */
 import { openDatabase } from "./database.ts";
 import { type Entry, isEntry } from "./entry.ts";
 import type { Register } from "./register.ts";
 
-/** What the browser won't keep, for want of room or by its settings, waits in memory. */
 export interface Queue {
-  /** Resolves with those for which there is no room beside what waits already, of all pages of this site. */
+  /** Resolves with the entries that exceed `maxQueued`, which counts the events of all pages of this site. */
   readonly add: (entries: readonly Entry[]) => Promise<readonly Entry[]>;
   /**
-   * The oldest entries that are not set aside: so many, and of so many bytes, but at least one. Rejects where the database
-   * was there and can't be read now, and this page knows of no event; all else here never rejects.
+   * The oldest entries that are not set aside: at most `most`, and at most `bytes` but at least one. Rejects if the database
+   * worked before, can't be read now, and this page has no pending event. The other methods never reject.
    */
   readonly first: (most: number, bytes: number) => Promise<Entry[]>;
   readonly remove: (ids: readonly string[]) => Promise<void>;
-  /** Their ids: the others go on without them. */
+  /** Ids of the events that are set aside: the events after them are sent first. */
   readonly aside: Set<string>;
-  /** Those that end with the page. */
+  /** The entries in memory, which end with the page. */
   readonly unkept: () => readonly Entry[];
   readonly close: () => void;
 }
 
-/** Gathers entries up to both bounds; false: there is no more room. */
-const createCut = (most: number, bytes: number, isPassed: (id: string) => boolean) => {
+/** Collects entries up to both limits. `take` returns false if the entry does not fit. */
+const createCut = (most: number, bytes: number, isSkipped: (id: string) => boolean) => {
   const found = new Map<string, Entry>();
   let size = 0;
   return {
     take: (entry: unknown): boolean => {
-      if (!isEntry(entry) || isPassed(entry.id) || found.has(entry.id)) return true;
+      if (!isEntry(entry) || isSkipped(entry.id) || found.has(entry.id)) return true;
       size += entry.bytes;
       const fits = found.size === 0 || (found.size < most && size <= bytes);
       if (fits) found.set(entry.id, entry);
@@ -36,19 +35,19 @@ const createCut = (most: number, bytes: number, isPassed: (id: string) => boolea
   };
 };
 
-/** `pick` gives what is added, knowing how many are there. */
+/** Adds the entries that `pick` returns for the number of stored events. */
 const addTo =
   (pick: (count: number) => readonly Entry[]) =>
   (store: IDBObjectStore): void => {
     const count = store.count();
     count.onsuccess = () => {
       for (const entry of pick(count.result)) store.add(entry);
-      // At once: a transaction that waits for its page to commit it ends with the page. Older browsers can't.
+      // Commits at once, because an uncommitted transaction ends with the page. Older browsers lack `commit`.
       (store.transaction as Partial<IDBTransaction>).commit?.();
     };
   };
 
-/** Hands over entries, the oldest first, for as long as `take` wants more. */
+/** Reads the entries, the oldest first, until `take` returns false. */
 const readInto =
   (take: (entry: unknown) => boolean) =>
   (store: IDBObjectStore): void => {
@@ -58,7 +57,7 @@ const readInto =
     };
   };
 
-/** One id may be there twice, after a transaction that seemed to have failed. */
+/** Deletes all entries with these ids. An id is stored twice if a transaction completed after its timeout. */
 const deleteAll =
   (ids: Iterable<string>) =>
   (store: IDBObjectStore): void => {
@@ -72,7 +71,7 @@ const deleteAll =
 
 const nothing = (): void => undefined;
 
-/** `maxQueued` bounds what this page adds; what was accepted before always has room. */
+/** `maxQueued` limits new events. Events that were accepted before are always stored. */
 export const openQueue = (
   name: string,
   maxQueued: number,
@@ -80,13 +79,13 @@ export const openQueue = (
 ): Queue => {
   const { transact, wasThere, close } = openDatabase(name);
   const aside = new Set<string>();
-  /** Have their outcomes, and could not be deleted. */
+  /** Ids of events that have outcomes and could not be deleted. */
   const done = new Set<string>();
   let memory: readonly Entry[] = [];
 
   return {
     add: async (entries) => {
-      // Earlier ones that didn't get there come first, for the order's sake.
+      // Entries that could not be stored before come first, to keep the order.
       const all = [...memory, ...entries];
       let room = maxQueued - memory.length;
       let overflow = new Set<Entry>();
@@ -115,7 +114,7 @@ export const openQueue = (
       const { take, all } = createCut(most, bytes, (id) => aside.has(id) || done.has(id));
       let own = memory;
       await transact("readonly", readInto(take)).catch((error: unknown) => {
-        // What this page has sent it knows by heart.
+        // The page still has its own pending events.
         own = [...pending(), ...memory];
         if (wasThere() && own.length === 0) throw error;
       });

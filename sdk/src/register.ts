@@ -1,4 +1,4 @@
-/** The events of this page that have no outcome yet; tabs tell each other the outcomes of what they sent. */
+/** The pending events of this page, and the channel on which tabs announce outcomes to each other. */
 import type { Entry } from "./entry.ts";
 import { tried } from "./guard.ts";
 import type { Outcome, ProducerOptions } from "./types.ts";
@@ -6,18 +6,18 @@ import type { Outcome, ProducerOptions } from "./types.ts";
 export interface Register {
   /** Resolves with the event's outcome. */
   expect(entry: Entry): Promise<Outcome>;
-  /** In the order in which they were sent. */
+  /** The events without an outcome, in the order of their `send`. */
   readonly pending: () => Entry[];
   readonly isPending: (id: string) => boolean;
   size(): number;
   outcomes(): Promise<Outcome>[];
-  /** These may be stored, or kept, without a word of it. */
+  /** Marks events that may be stored although no answer says so. */
   readonly doubt: (entries: readonly Entry[]) => void;
-  /** Tells outcomes to all tabs; `entries` are what they are the outcomes of. */
+  /** Announces outcomes to all tabs. `entries` are the events of the outcomes. */
   settle(outcomes: readonly Outcome[], entries: readonly Entry[]): void;
-  /** Tells the other tabs that the gateway wants to be left alone for so many milliseconds. */
+  /** Announces to the other tabs that the gateway asked to wait for `ms` milliseconds. */
   announceHold(ms: number): void;
-  /** Ends the wait for all; those that are lost the next page doesn't have. */
+  /** Settles all pending events. The events of `lost` are not stored in the browser. */
   close(lost: readonly string[]): void;
 }
 
@@ -49,29 +49,29 @@ export const createRegister = (
   const expected = new Map<string, Expected>();
   const channel = tried(() => new BroadcastChannel(name));
 
-  const tell = (outcomes: readonly Outcome[]): void => {
+  const resolve = (outcomes: readonly Outcome[]): void => {
     for (const outcome of outcomes) {
       expected.get(outcome.id)?.resolve(outcome);
       expected.delete(outcome.id);
     }
   };
-  /** Without a channel, or with one that is closed, the others find out by themselves. */
+  /** Without an open channel, the other tabs learn the outcomes when they send. */
   const broadcast = (message: Message): void => {
     tried(() => channel?.postMessage(message));
   };
 
   if (channel) {
     channel.onmessage = ({ data: { outcomes = [], wait } }: MessageEvent<Message>) => {
-      tell(outcomes);
+      resolve(outcomes);
       if (wait !== undefined) onHold(wait);
     };
   }
 
   return {
     expect: (entry) => {
-      const one = promised(entry);
-      expected.set(entry.id, one);
-      return one.outcome;
+      const promise = promised(entry);
+      expected.set(entry.id, promise);
+      return promise.outcome;
     },
     pending: () => Array.from(expected.values(), ({ entry }) => entry),
     isPending: (id) => expected.has(id),
@@ -81,13 +81,13 @@ export const createRegister = (
       for (const { id } of entries) Object.assign(expected.get(id) ?? {}, { isDoubtful: true });
     },
     settle: (outcomes, entries) => {
-      tell(outcomes);
+      resolve(outcomes);
       if (outcomes.length > 0) broadcast({ outcomes });
       for (const outcome of outcomes) {
         const entry = entries.find(({ id }) => id === outcome.id);
         if (outcome.status !== "refused" || !entry || !onRefused) continue;
         const { id, json } = entry;
-        // In a turn of its own: what the page throws is the page's.
+        // In a microtask, so that an error of the callback is an error of the page.
         queueMicrotask(() => {
           onRefused({ id, event: JSON.parse(json) as unknown, error: outcome.error });
         });
@@ -100,8 +100,8 @@ export const createRegister = (
       channel?.close();
       const error = "the producer is closed";
       for (const [id, { isDoubtful }] of expected)
-        if (!lost.includes(id)) tell([{ status: "kept", id }]);
-        else tell([{ status: isDoubtful ? "unknown" : "refused", id, error }]);
+        if (!lost.includes(id)) resolve([{ status: "kept", id }]);
+        else resolve([{ status: isDoubtful ? "unknown" : "refused", id, error }]);
     },
   };
 };

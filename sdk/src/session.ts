@@ -1,4 +1,4 @@
-/** What everything that sends for one station shares. */
+/** The state and the settings that all parts of one producer share. */
 import type { Credentials } from "./credentials.ts";
 import type { Pace } from "./pace.ts";
 import type { Queue } from "./queue.ts";
@@ -7,9 +7,9 @@ import type { ProducerOptions } from "./types.ts";
 
 export interface Session {
   readonly options: ProducerOptions;
-  /** Where its envelopes go. */
+  /** URL of the beacon route. */
   readonly url: string;
-  /** Of all that this browser keeps for it, and that its tabs share. */
+  /** Name of the database, the lock and the channel, which all tabs with this station share. */
   readonly name: string;
   readonly queue: Queue;
   readonly pace: Pace;

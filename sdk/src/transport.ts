@@ -1,8 +1,8 @@
-/** Requests to the gateway: what goes into one, and what its answer says. */
+/** Requests to the gateway: the envelope, and the meaning of the answer. */
 import type { Entry } from "./entry.ts";
 import { tried, within } from "./guard.ts";
 
-/** As in the gateway's `results`, one per event. */
+/** An element of the gateway's `results`, one for each event. */
 export interface Result {
   readonly status: "stored" | "refused" | "unknown";
   readonly partition?: number;
@@ -12,48 +12,48 @@ export interface Result {
 }
 
 export interface Answer {
-  /** 0: there was none. */
+  /** 0: no answer. */
   readonly status: number;
-  /** The gateway's own, as many as there were events. */
+  /** One result for each event, if the gateway answered with results. */
   readonly results?: readonly Result[];
-  /** The gateway answered, not something on the way to it. Only then does a status say anything of the events. */
+  /** The gateway answered, not a proxy before it. The status of any other answer says nothing about the events. */
   readonly isOwn: boolean;
   readonly error: string;
-  /** Milliseconds that we are asked to wait. */
+  /** Retry-After in milliseconds. */
   readonly retryAfter?: number;
 }
 
-/** The credential as it stands in an envelope. */
+/** The credential, as a member of the envelope. */
 export type Credential = { readonly token: string } | { readonly apiKey: string };
 
 /**
- * One form for every way of sending: text that a page may send anywhere without asking first, with all inside that
- * headers would carry. Entries are pasted as they are, so that an event is serialised once.
+ * The body of every request, also of beacons. It is plain text with the credential inside, so that browsers send no preflight.
+ * The JSON of the events is inserted unchanged, so that an event is serialised once.
  */
 export const envelope = (entries: readonly Entry[], credential: Credential | undefined): string => {
   const head = JSON.stringify({ ...credential, prefer: "return=representation" }).slice(0, -1);
   return `${head},"events":[${entries.map(({ id, json }) => `{"id":"${id}","event":${json}}`).join()}]}`;
 };
 
-/** A year: who asks for more has made a mistake. */
-const LONGEST_WAIT = 366 * 86_400_000;
+/** A year. A longer time is a mistake of the server. */
+const MAX_WAIT = 366 * 86_400_000;
 
-/** Retry-After (RFC 9110, 10.2.3), seconds or a date, in milliseconds from `now`. */
+/** Parses Retry-After (RFC 9110, 10.2.3), which has seconds or a date. Returns milliseconds from `now`. */
 export const retryAfter = (value: string | null, now = Date.now()): number | undefined => {
   if (!value) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
-  return ms >= 0 ? Math.min(ms, LONGEST_WAIT) : undefined;
+  return ms >= 0 ? Math.min(ms, MAX_WAIT) : undefined;
 };
 
 export interface Envelope {
   readonly body: string;
-  /** Events in it. */
+  /** Number of events. */
   readonly count: number;
-  /** May it outlive its page? */
+  /** The request goes on after the page has ended. */
   readonly keepalive?: boolean;
 }
 
-/** Never rejects, and answers in time. */
+/** Never rejects, and resolves within `timeout` milliseconds. */
 export const post = async (url: string, sent: Envelope, timeout = 30_000): Promise<Answer> => {
   try {
     const abort = tried(() => new AbortController());
@@ -73,7 +73,7 @@ const exchange = async (
     body,
     keepalive,
     credentials: "omit",
-    // What it leads to is not the gateway, and must not get the credential.
+    // The target of a redirect is not the gateway, and must not get the credential.
     redirect: "manual",
     ...(signal && { signal }),
   });
@@ -87,12 +87,12 @@ const exchange = async (
   };
 };
 
-/** A page of a proxy may be the error; nobody wants to read all of it. */
-const LONGEST_ERROR = 200;
+/** Maximum characters of an error text, which may be the page of a proxy. */
+const MAX_ERROR = 200;
 
 /**
- * What an answer says of `count` events. It is the gateway's own where it is an object with one valid result for each
- * event, under a status that goes with them; or with `success: false` and an `error`.
+ * Parses the answer to `count` events. It is the gateway's own if it has one valid result for each event and a status that
+ * fits them, or `success: false` and an `error`.
  */
 export const answerOf = (
   status: number,
@@ -106,11 +106,11 @@ export const answerOf = (
   return {
     ...(isEach && { results }),
     isOwn: isEach || (success === false && words !== undefined),
-    error: (words ?? text).slice(0, LONGEST_ERROR),
+    error: (words ?? text).slice(0, MAX_ERROR),
   };
 };
 
-/** 200: all are stored. */
+/** With status 200, all events must be stored. */
 const isOneForEach = (status: number, results: unknown, count: number): results is readonly Result[] => {
   const allowed = STATUSES[status];
   return (

@@ -1,19 +1,19 @@
-/** All tabs of a site take turns, by Web Locks; where these are missing, refuse or never answer, it goes without. */
+/** The tabs of a site send in turn, by Web Locks. If Web Locks are missing, refuse or never answer, the tab sends without a turn. */
 import { later, tried } from "./guard.ts";
 
-/** Does the work in its turn; settles as the work does. */
+/** Runs the work in the turn of this tab, and settles as the work does. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** Milliseconds to wait for a turn once one has not come: its holder is a tab that the browser has frozen. */
+/** Maximum wait for a turn, in milliseconds, after a wait was too long: a frozen tab holds the lock. */
 const IMPATIENCE = 1000;
 
-/** `longest` is what the work of another tab may take, in milliseconds. */
+/** `longest`: maximum duration of the work of another tab, in milliseconds. */
 export const createTurns = (name: string, longest: number): InTurn => {
   let patience = longest;
   return <T>(work: () => Promise<T>) =>
     new Promise<T>((resolve) => {
       let run: Promise<T> | undefined;
-      /** A turn that comes when the work is done already, or under way, adds nothing to it. */
+      /** Starts the work once, also if the turn comes after the timeout. */
       const go = (): Promise<T> => (run ??= work());
       const end = (): void => {
         clearTimeout(timer);
@@ -21,7 +21,7 @@ export const createTurns = (name: string, longest: number): InTurn => {
       };
       const timer = later(() => {
         patience = IMPATIENCE;
-        // Two tabs may then send the same event, with the same id.
+        // Two tabs may now send the same event, with the same id.
         end();
       }, patience);
       const turn = tried(() =>

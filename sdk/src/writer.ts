@@ -1,4 +1,4 @@
-/** From `send` into the queue; a page that goes away before its events are there leaves them in localStorage. */
+/** Writes events from `send` to the queue. If the page goes away before that, they are saved in localStorage. */
 import { type Entry, isEntry } from "./entry.ts";
 import { tried } from "./guard.ts";
 import type { Session } from "./session.ts";
@@ -6,30 +6,30 @@ import { uuidv7 } from "./uuid.ts";
 
 export interface Writer {
   readonly add: (...entries: readonly Entry[]) => void;
-  /** Resolves when all that was added is in the queue. */
+  /** Resolves when all added events are in the queue. */
   readonly written: () => Promise<void>;
-  /** Puts down, before it returns, what would end with the page; the next page finds it. False: nothing takes it. */
+  /** Saves the events that would end with the page, before it returns; the next page reads them. False: no storage works. */
   readonly rescue: () => boolean;
-  /** Events have got their outcomes: what was put down of them goes away. */
+  /** Removes saved events that have outcomes. */
   readonly tidy: () => void;
 }
 
-/** Where earlier pages, and perhaps other tabs that are alive, have left something. */
-const shelvesOf = (name: string): string[] =>
+/** Keys of localStorage under which earlier pages and other tabs have saved events. */
+const savedKeysOf = (name: string): string[] =>
   tried(() => Object.keys(localStorage).filter((key) => key.startsWith(`${name} `))) ?? [];
 
-/** What isn't an event is passed over. */
-const onShelf = (key: string): Entry[] =>
+/** The saved events of a key. Invalid values are skipped. */
+const savedEntries = (key: string): Entry[] =>
   tried(() => (JSON.parse(localStorage.getItem(key) ?? "[]") as unknown[]).filter(isEntry)) ?? [];
 
-/** What was sent in one turn of the page is written at once. `onOverflow` gets those for which the queue has no room. */
+/** Events of one microtask are written together. `onOverflow` gets the entries that exceed `maxQueued`. */
 export const createWriter = (
   { name, queue }: Session,
   onOverflow: (entries: readonly Entry[]) => void,
 ): Writer => {
   const own = `${name} ${uuidv7()}`;
   const unwritten: Entry[] = [];
-  let shelves = shelvesOf(name);
+  let savedKeys = savedKeysOf(name);
   let isScheduled = false;
   let written = Promise.resolve();
 
@@ -37,15 +37,15 @@ export const createWriter = (
     const entries = [...queue.unkept(), ...unwritten];
     const isDone = tried(() => {
       if (entries.length > 0) localStorage.setItem(own, JSON.stringify(entries));
-      for (const key of shelves) if (entries.length === 0 || key !== own) localStorage.removeItem(key);
-      shelves = entries.length > 0 ? [own] : [];
+      for (const key of savedKeys) if (entries.length === 0 || key !== own) localStorage.removeItem(key);
+      savedKeys = entries.length > 0 ? [own] : [];
       return true;
     });
-    // Where nothing takes it, what was sent on leaving has to do.
+    // Without storage, only the requests at the end of the page can save the events.
     return isDone ?? entries.length === 0;
   };
   const tidy = (): void => {
-    if (shelves.length > 0) rescue();
+    if (savedKeys.length > 0) rescue();
   };
   const write = async (): Promise<void> => {
     isScheduled = false;
@@ -58,7 +58,7 @@ export const createWriter = (
     isScheduled = true;
     written = written.then(write);
   };
-  if (shelves.length > 0) add(...shelves.flatMap(onShelf));
+  if (savedKeys.length > 0) add(...savedKeys.flatMap(savedEntries));
 
   return { add, written: () => written, rescue, tidy };
 };
