@@ -44,14 +44,14 @@ describe("the history of metrics", () => {
     expect(new Set(rates)).toEqual(new Set([2]));
   });
 
-  it("drops values that are older than the limit, if looks are rare", () => {
+  it("drops values that are older than the limit, also if loads are rare", () => {
     const history = historyOf();
     history.valuesOf(EVENTS, {});
     for (let minute = 0; minute <= 60; minute += 1) history.add(minute * 60_000, [events("clicks", minute)]);
     expect(history.valuesOf(EVENTS, {})).toEqual(Array.from({ length: 16 }, (_, i) => 45 + i));
   });
 
-  it("drops the series that no view has asked for longest", () => {
+  it("drops the series that views have not used for the longest time", () => {
     const history = historyOf();
     const seen = (station: string) => history.ratesOf(EVENTS, { station }).length;
     history.add(0, []);
@@ -62,7 +62,7 @@ describe("the history of metrics", () => {
     expect([seen("a"), seen("b")]).toEqual([5, 1]);
   });
 
-  it("adds up all stations, by outcome", () => {
+  it("sums the events of all stations by outcome", () => {
     const history = historyOf();
     const samples = [events("a", 1), events("b", 2), events("b", 8, "unknown"), events("b", 16, "refused")];
     history.add(0, samples);

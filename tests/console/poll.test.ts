@@ -43,7 +43,7 @@ describe("poll", () => {
     jest.useRealTimers();
   });
 
-  it("waits for a slow load before the next, listens once, and ends with the view", async () => {
+  it("waits for a slow load before the next, and ends with the view", async () => {
     const { seen, load } = loadsOf(5000);
     void poll(view.signal, EVERY, load)();
     await jest.advanceTimersByTimeAsync(3 * (5000 + EVERY));
@@ -54,7 +54,7 @@ describe("poll", () => {
     expect(seen).toEqual({ begun: 4, underWay: 0, most: 1 });
   });
 
-  it("loads anew when it is asked, after what is under way, and goes on as one loop", async () => {
+  it("loads again on request after the current load, in one loop", async () => {
     const { seen, load } = loadsOf(500);
     const now = poll(view.signal, EVERY, load);
     void now();
@@ -66,7 +66,7 @@ describe("poll", () => {
     expect(seen).toEqual({ begun: 4, underWay: 0, most: 1 });
   });
 
-  it("says why a load failed until one succeeds, and goes on", async () => {
+  it("shows the error of a failed load until a load succeeds", async () => {
     const trouble: Trouble = { textContent: "" };
     const answers = ["good", "bad", "good"];
     const load = (): Promise<void> =>
@@ -80,7 +80,7 @@ describe("poll", () => {
     expect(trouble.textContent).toBe("");
   });
 
-  it("leaves the words alone when the view has gone", async () => {
+  it("does not change the message after the view has ended", async () => {
     const trouble: Trouble = { textContent: "" };
     const load = (): Promise<void> => {
       view.abort();

@@ -18,7 +18,7 @@ it.each([8.64e15 + 1, -8.64e15 - 1, Number.MAX_SAFE_INTEGER, 2 ** 63, NaN, Infin
   },
 );
 
-it("shows one that a calendar has as a time", () => {
+it("shows a valid timestamp as a time", () => {
   expect(isoTime(0)).toBe("1970-01-01T00:00:00.000Z");
   expect(clockTime(8.64e15)).toContain("275760");
 });

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { buffer, text } from "node:stream/consumers";
-import { createHttpServer, type HttpServer } from "../../src/http/server.ts";
+import type { HttpServer } from "../../src/http/server.ts";
 import { openRaw } from "./raw.ts";
 import { slowRoute } from "./slow-route.ts";
-import { createTestGateway, type TestGateway } from "./support.ts";
+import type { TestGateway } from "./support.ts";
+import { openListener } from "./test-listener.ts";
 
 let gateway: TestGateway;
 let server: HttpServer;
@@ -14,19 +15,7 @@ let slow: ReturnType<typeof slowRoute>;
 
 beforeEach(async () => {
   slow = slowRoute();
-  gateway = await createTestGateway({ routes: [slow.route] });
-  server = createHttpServer(
-    gateway.app,
-    {
-      keepAliveTimeout: 75_000,
-      headersTimeout: 20_000,
-      maxHeaderSize: 16_384,
-      maxConnections: 0,
-      backlog: 128,
-    },
-    gateway.memory,
-  );
-  ({ port } = await server.listen(0, "127.0.0.1"));
+  ({ gateway, server, port } = await openListener({ routes: [slow.route] }));
 });
 
 const LATER = { graceMs: 60_000, idleMs: 60_000 };
@@ -44,7 +33,7 @@ const refused = async (): Promise<void> => {
   }
 };
 
-it("answers what is under way", async () => {
+it("answers requests in progress", async () => {
   const { socket, closed } = await openRaw(port);
   socket.write(get("/slow"));
   await slow.asked;
@@ -54,7 +43,7 @@ it("answers what is under way", async () => {
   await drained;
 });
 
-it("answers all of a pipeline, and says of the last answer that it was the last", async () => {
+it("answers all pipelined requests, and sends Connection: close only with the last answer", async () => {
   const { socket, closed } = await openRaw(port);
   socket.write(get("/slow") + get("/healthz"));
   await slow.asked;
@@ -71,7 +60,7 @@ it("answers all of a pipeline, and says of the last answer that it was the last"
   await drained;
 });
 
-it("takes one more request on a connection that was idle", async () => {
+it("accepts one more request on an idle connection", async () => {
   const { socket, until, closed } = await openRaw(port);
   socket.write(get("/healthz"));
   const first = await until(OK);
@@ -85,7 +74,7 @@ it("takes one more request on a connection that was idle", async () => {
   await drained;
 });
 
-it("closes connections that stay idle or were never used, without a reset", async () => {
+it("closes idle and unused connections without a reset", async () => {
   const idle = await openRaw(port);
   idle.socket.write(get("/healthz"));
   await idle.until(OK);
@@ -95,7 +84,7 @@ it("closes connections that stay idle or were never used, without a reset", asyn
   await idle.closed();
 });
 
-it("answers connections that wait to be accepted when it begins", async () => {
+it("answers connections that wait in the operating system's queue when it begins", async () => {
   const sockets = Array.from({ length: 12 }, () => connect(port, "127.0.0.1"));
   const received = sockets.map((socket) => text(socket));
   await Promise.all(sockets.map((socket) => once(socket, "connect")));
@@ -104,7 +93,7 @@ it("answers connections that wait to be accepted when it begins", async () => {
   for (const answer of await Promise.all(received)) expect(answer).toContain(OK);
 });
 
-it("does not take a time in which it could not read for idleness", async () => {
+it("does not count a stall of the event loop as idle time", async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ask = async (): Promise<string> => {
     const outgoing = httpRequest({ port, host: "127.0.0.1", agent, path: "/healthz" }).end();
@@ -122,12 +111,12 @@ it("does not take a time in which it could not read for idleness", async () => {
   await drained;
 });
 
-it("takes no new connections", async () => {
+it("refuses new connections", async () => {
   await server.drain(SOON);
   await expect(openRaw(port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 
-it("cuts what is still open after the grace", async () => {
+it("cuts the remaining connections after the grace period", async () => {
   const { socket } = await openRaw(port);
   socket.write(get("/slow"));
   await slow.asked;
@@ -137,7 +126,7 @@ it("cuts what is still open after the grace", async () => {
   await gone;
 });
 
-it("resets nobody under load", async () => {
+it("resets no connection under load", async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const token = await gateway.token();
   const answered = { count: 0 };

@@ -1,32 +1,20 @@
-/** Requests of which a careless server would drop a part (RFC 9110 5.4), and offers that change nothing. */
-import { createHttpServer, type HttpServer } from "../../src/http/server.ts";
+/** Requests of which a careless server would ignore a part (RFC 9110, 5.4), and offers to upgrade, which are ignored. */
 import { openRaw } from "./raw.ts";
 import { slowRoute } from "./slow-route.ts";
-import { createTestGateway, type TestGateway, type TestOptions } from "./support.ts";
+import type { TestGateway, TestOptions } from "./support.ts";
+import { openListener, type TestListener } from "./test-listener.ts";
 
 let gateway: TestGateway;
-let server: HttpServer;
+let listener: TestListener;
 let port: number;
 let token: string;
 
 const start = async (options: TestOptions = {}): Promise<void> => {
-  gateway = await createTestGateway(options);
-  token = await gateway.token();
-  const limits = {
-    keepAliveTimeout: 75_000,
-    headersTimeout: 20_000,
-    maxHeaderSize: 16 * 1024,
-    maxConnections: 0,
-    backlog: 16,
-  };
-  server = createHttpServer(gateway.app, limits, gateway.memory);
-  ({ port } = await server.listen(0, "127.0.0.1"));
+  listener = await openListener(options);
+  ({ gateway, port, token } = listener);
 };
 
-afterEach(async () => {
-  await server.drain({ graceMs: 1, idleMs: 1 });
-  await gateway.consumers.close();
-});
+afterEach(() => listener.close());
 
 const request = (headers: readonly string[], body: string, version = "1.1"): string =>
   [
@@ -46,7 +34,7 @@ const H2C = [
 ];
 const STORED = '{"error":null,"success":true}';
 
-describe("a request that is only half understood", () => {
+describe("a request that the gateway would understand only in part", () => {
   it.each([
     ["gzip before chunked", [HOST, "Transfer-Encoding: gzip, chunked"], "501"],
     ["identity before chunked", [HOST, "Transfer-Encoding: identity, chunked"], "501"],
@@ -71,7 +59,7 @@ describe("a request that is only half understood", () => {
     expect(await closed()).toContain("HTTP/1.1 400");
   });
 
-  it("has all of its headers, however many there are", async () => {
+  it("keeps all of its 1,990 headers", async () => {
     await start();
     const { socket, until } = await openRaw(port);
     const many = Array.from({ length: 1990 }, () => "a:");
@@ -84,7 +72,7 @@ describe("a request that is only half understood", () => {
 });
 
 describe("an offer to upgrade", () => {
-  it("changes nothing, request after request", async () => {
+  it("does not change requests with a body", async () => {
     await start();
     const { socket, until } = await openRaw(port);
     for (const body of ["one", "two"]) {
@@ -101,7 +89,7 @@ describe("an offer to upgrade", () => {
     socket.destroy();
   });
 
-  it("changes nothing for a request without a body", async () => {
+  it("does not change a request without a body", async () => {
     await start();
     const { socket, until } = await openRaw(port);
     socket.write(["GET /healthz HTTP/1.1", HOST, ...H2C, "\r\n"].join("\r\n"));
@@ -109,7 +97,7 @@ describe("an offer to upgrade", () => {
     socket.destroy();
   });
 
-  it("doesn't hide a broken chunk", async () => {
+  it("does not hide a broken chunk", async () => {
     await start();
     const { socket, closed } = await openRaw(port);
     socket.write(request([HOST, ...H2C, "Transfer-Encoding: chunked"], "3\r\nabcdef\r\n0\r\n\r\n"));
@@ -120,7 +108,7 @@ describe("an offer to upgrade", () => {
   it.each([
     ["Content-Length: 100", "some"],
     ["Transfer-Encoding: chunked", "ff\r\nsome"],
-  ])("doesn't hide a body that ends early (%s)", async (header, part) => {
+  ])("does not hide a body that ends early (%s)", async (header, part) => {
     await start();
     const { socket, closed } = await openRaw(port);
     socket.end(request([HOST, ...H2C, header], part));
@@ -128,7 +116,7 @@ describe("an offer to upgrade", () => {
     expect(await gateway.records("plain")).toEqual([]);
   });
 
-  it("waits for the answers before it", async () => {
+  it("waits for the earlier answers of its connection", async () => {
     const { route, asked, answer } = slowRoute();
     await start({ routes: [route] });
     const { socket, until, received } = await openRaw(port);
@@ -143,7 +131,7 @@ describe("an offer to upgrade", () => {
     socket.destroy();
   });
 
-  it("leaves the other options of Connection as they are", async () => {
+  it("keeps the other options of Connection", async () => {
     await start();
     const { socket, closed } = await openRaw(port);
     const headers = [

@@ -15,7 +15,7 @@ const errorsToo = (_name: string, value: unknown): unknown =>
   value instanceof Error ? { text: String(value), cause: value.cause } : value;
 
 describe("paths", () => {
-  it("says that a path is unknown only to who has a token", async () => {
+  it("answers 404 for an unknown path only to clients with a token", async () => {
     const stranger = await request(gateway.app).get("/nothing/here");
     expect([stranger.status, stranger.body]).toEqual([401, { message: "Unauthorized" }]);
     expect(stranger.headers["www-authenticate"]).toBe("Bearer");
@@ -34,7 +34,7 @@ describe("paths", () => {
     });
   });
 
-  it("answers unknown paths under /stations in their words", async () => {
+  it("answers unknown paths under /stations in the shape of the Memphis API", async () => {
     const answer = await request(gateway.app)
       .post("/stations/plain/produce/twice")
       .set(...bearer());
@@ -50,12 +50,12 @@ describe("paths", () => {
     ],
     ["delete", "/auth/authenticate", "POST, OPTIONS", { message: "Method Not Allowed" }],
     ["post", "/monitoring/status", "GET, HEAD, OPTIONS", { message: "Method Not Allowed" }],
-  ] as const)("answers %s %s with 405, whoever asks", async (method, path, allow, body) => {
+  ] as const)("answers %s %s with 405, with or without a credential", async (method, path, allow, body) => {
     const answer = await request(gateway.app)[method](path);
     expect([answer.status, answer.headers["allow"], answer.body]).toEqual([405, allow, body]);
   });
 
-  it("takes HEAD where it takes GET", async () => {
+  it("accepts HEAD wherever it accepts GET", async () => {
     const answer = await request(gateway.app).head("/monitoring/status");
     expect([answer.status, answer.text]).toEqual([200, undefined]);
   });
@@ -65,7 +65,7 @@ describe("tokens", () => {
   const produce = (path = "/stations/plain/produce/single") =>
     request(gateway.app).post(path).set("Content-Type", "text/plain");
 
-  it("takes the scheme in any case, and the token in the query", async () => {
+  it("accepts the scheme in any case, and the token in the query", async () => {
     expect((await produce().set("Authorization", `bEARER ${token}`).send("x")).status).toBe(200);
     const inQuery = produce(`/stations/plain/produce/single?authorization=${token}`);
     expect((await inQuery.send("x")).status).toBe(200);
@@ -81,7 +81,7 @@ describe("tokens", () => {
     "TOKEN",
     "Token TOKEN",
     "Bearer TOKEN x",
-  ])("refuses '%s', whatever the query says", async (header) => {
+  ])("refuses '%s', also with a valid token in the query", async (header) => {
     const answer = await produce(`/stations/plain/produce/single?authorization=${token}`)
       .set("Authorization", header.replace("TOKEN", token))
       .send("x");
@@ -113,7 +113,7 @@ describe("CORS", () => {
   });
 
   it.each(["/", "/nothing", "/stations/plain/produce/single"])(
-    "answers a bare OPTIONS %s too",
+    "answers OPTIONS %s without preflight headers",
     async (path) => {
       const answer = await request(gateway.app).options(path);
       expect(answer.status).toBe(204);
@@ -121,13 +121,13 @@ describe("CORS", () => {
     },
   );
 
-  it("lets pages read errors, and when to come again", async () => {
+  it("lets pages read errors and Retry-After", async () => {
     const answer = await request(gateway.app).get("/nothing").set("Origin", "https://a.example");
     expect(answer.headers["access-control-allow-origin"]).toBe("*");
     expect(answer.headers["access-control-expose-headers"]).toContain("Retry-After");
   });
 
-  it("names the origin where there is a list", async () => {
+  it("names the origin if origins are configured", async () => {
     gateway = await createTestGateway({ corsOrigins: ["https://a.example"] });
     const ask = (origin: string) => request(gateway.app).get("/healthz").set("Origin", origin);
     const listed = await ask("https://A.example");
@@ -138,7 +138,7 @@ describe("CORS", () => {
     expect(other.headers["vary"]).toBe("Origin");
   });
 
-  it("holds a principal to its origins, before anything is stored", async () => {
+  it("checks the origins of a principal before an event is stored", async () => {
     const page = await gateway.token("page");
     const produce = (origin?: string) => {
       const test = request(gateway.app)
@@ -159,14 +159,14 @@ describe("CORS", () => {
 });
 
 describe("headers of every answer", () => {
-  it("keeps a harmless request id and makes one otherwise", async () => {
+  it("keeps a safe request id and replaces an unsafe one", async () => {
     const ask = (id: string) => request(gateway.app).get("/healthz").set("X-Request-Id", id);
     expect((await ask("abc-1.2_3")).headers["x-request-id"]).toBe("abc-1.2_3");
     for (const id of ["a b", "x".repeat(129), "é", "{}"])
       expect((await ask(encodeURI(id))).headers["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it("says nothing of itself and closes what browsers leave open", async () => {
+  it("hides the server's name and sets security headers", async () => {
     const { headers } = await request(gateway.app).get("/healthz");
     expect(headers).not.toHaveProperty("x-powered-by");
     expect(headers).toMatchObject({
@@ -200,7 +200,7 @@ describe("the log", () => {
     ]);
   });
 
-  it("never has a query", async () => {
+  it("never contains the query", async () => {
     await request(gateway.app).get("/nothing?authorization=s3cret");
     const line = gateway.lines.at(-1);
     expect(line).toMatchObject({ route: "/nothing", status: 401, code: "UNAUTHORIZED" });
@@ -214,7 +214,7 @@ describe("the log", () => {
     ["/stations/plain/produce/single", "application/json", '{"card": s3cret}'],
     ["/stations/plain/produce/batch", "application/json", '[{"card": s3cret}]'],
     ["/stations/plain/consume/batch", "application/json", "s3cret"],
-  ])("never has what the parser of a body to %s (%s) quotes of it", async (path, type, body) => {
+  ])("never contains the text that the parser of a body to %s (%s) quotes", async (path, type, body) => {
     const answer = await request(gateway.app)
       .post(path)
       .set(...bearer())
@@ -225,17 +225,17 @@ describe("the log", () => {
     expect(JSON.stringify(gateway.lines, errorsToo)).not.toContain("s3cret");
   });
 
-  it("says in a fixed phrase what was wrong with a credential", async () => {
+  it("names the reason of a refused credential in a fixed phrase", async () => {
     await request(gateway.app).post("/auth/authenticate").send({ username: "root", password: "wrong" });
     expect(gateway.lines.at(-1)).toMatchObject({ code: "UNAUTHORIZED", reason: "wrong login" });
   });
 
-  it("leaves probes out", async () => {
+  it("omits probes", async () => {
     await request(gateway.app).get("/healthz");
     expect(gateway.lines.at(-1)).toMatchObject({ level: "debug", route: "/healthz" });
   });
 
-  it("has the cause of what the client is only told of", async () => {
+  it("contains the cause of an internal error", async () => {
     gateway = await createTestGateway({
       routes: [
         {
@@ -260,7 +260,7 @@ describe("the log", () => {
     ]);
   });
 
-  it("cuts an answer that fails half-way", async () => {
+  it("cuts an answer that fails after its beginning", async () => {
     gateway = await createTestGateway({
       routes: [
         {

@@ -24,7 +24,7 @@ describe("a caller with limits", () => {
     ["v2", "/topics/plain", { records: [{ value: 1 }, { value: 2 }] }, V2],
     ["v3", RECORDS, json(1), {}],
     ["v3 batch", BATCH, { entries: [{ id: "a" }, { id: "b" }] }, {}],
-  ])("is held to them by %s", async (_, path, body, headers) => {
+  ])("is refused above them by %s", async (_, path, body, headers) => {
     const gateway = await start();
     const statuses: number[] = [];
     let last;
@@ -49,7 +49,7 @@ describe("a caller with limits", () => {
     ["a v2 body that doesn't parse", "/topics/plain", "{", V2],
     ["a read that isn't allowed", "/stations/plain/consume/batch", { consumer_name: "c" }, {}],
     ["a path that leads nowhere", "/stations/plain/nothing", {}, {}],
-  ])("is held to its calls, also by %s", async (_, path, body, headers) => {
+  ])("is refused above its rate of calls by %s", async (_, path, body, headers) => {
     const gateway = await start({ perAddress: { requestsPerSecond: 2 } });
     const statuses: number[] = [];
     for (let n = 0; n < 4; n++) statuses.push((await gateway.post(path, body, headers)).status);
@@ -58,7 +58,7 @@ describe("a caller with limits", () => {
     expect((await gateway.post(RECORDS, json(1))).status).toBe(429);
   });
 
-  it("pays for the bytes of keys and headers, and of bodies that don't parse", async () => {
+  it("uses up bytes for keys and headers, and for bodies that don't parse", async () => {
     const gateway = await start({ perAddress: { bytesPerSecond: 1000 } });
     const large = { type: "STRING", data: "k".repeat(600) };
     const headers = [{ name: "h", value: Buffer.alloc(600).toString("base64") }];
@@ -75,7 +75,7 @@ describe("a caller with limits", () => {
     ["v2", "/topics/plain", `{"records":[{"value":1,"key_":2${space}}]}`, V2],
     ["v3", RECORDS, `{"value":1${space}}`, {}],
     ["a v3 batch", BATCH, `{"entries":[{"id":"a","value":1${space}}]}`, {}],
-  ])("pays for the bytes of elements of %s that can't be read", async (_, path, body, headers) => {
+  ])("uses up bytes for elements of %s that can't be read", async (_, path, body, headers) => {
     const gateway = await start({ perAddress: { bytesPerSecond: 1000 } });
     await gateway.post(path, body, headers);
     expect(await gateway.records("plain")).toEqual([]);
@@ -85,21 +85,21 @@ describe("a caller with limits", () => {
   it.each([
     ["a stream", "/stations/plain/produce/stream", { "content-type": "application/x-ndjson" }, "error"],
     ["a v3 stream", RECORDS, {}, "error_code"],
-  ])("pays for the bytes of lines of %s that can't be read", async (_, path, headers, name) => {
+  ])("uses up bytes for lines of %s that can't be read", async (_, path, headers, name) => {
     const gateway = await start({ perAddress: { bytesPerSecond: 1000 } });
     const answer = await gateway.stream(path, [`{"value":1${space}`, `}x\n`], headers);
     expect(answer.reports[0]).toHaveProperty(name);
     expect((await gateway.post(RECORDS, json(1))).status).toBe(429);
   });
 
-  it("is told what is left before it is too late", async () => {
+  it("gets the remaining quota in every answer", async () => {
     const gateway = await start();
     const answer = await gateway.post(RECORDS, json(1), SLOW);
     expect(answer.headers.get("ratelimit-remaining")).toBe("1");
     expect((await gateway.post(RECORDS, json(1))).headers.has("ratelimit-limit")).toBe(false);
   });
 
-  it("hears of it in each family's words", async () => {
+  it("gets the error in the shape of each family", async () => {
     const gateway = await start();
     await gateway.post(RECORDS, json(1), SLOW);
     await gateway.post(RECORDS, json(1), SLOW);
@@ -121,7 +121,7 @@ describe("a caller with limits", () => {
     expect(statuses).toEqual([401, 401, 429, 429]);
   });
 
-  it("is an address too, whoever calls from it", async () => {
+  it("is also an address, with any principals", async () => {
     const gateway = await start({ perAddress: { requestsPerSecond: 2 } });
     const statuses = [];
     for (let n = 0; n < 4; n++) statuses.push((await gateway.post(RECORDS, json(1))).status);

@@ -1,30 +1,26 @@
-/** Requests that a client sends before it has the answers to those before them. */
-import { createHttpServer, type HttpServer } from "../../src/http/server.ts";
+/** Pipelined requests: a client sends them before it has the answers to its earlier requests. */
 import { openRaw, type RawConnection } from "./raw.ts";
 import { slowRoute } from "./slow-route.ts";
-import { createTestGateway, type TestGateway } from "./support.ts";
+import type { TestGateway } from "./support.ts";
+import { openListener, type TestListener } from "./test-listener.ts";
 
 let gateway: TestGateway;
-let server: HttpServer;
+let listener: TestListener;
 let port: number;
 let slow: ReturnType<typeof slowRoute>;
 let ended: AbortController;
 
 const start = async (memoryBytes?: number): Promise<void> => {
   slow = slowRoute();
-  gateway = await createTestGateway({
-    routes: [slow.route],
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-  });
-  const limits = {
-    keepAliveTimeout: 75_000,
-    headersTimeout: 20_000,
-    maxHeaderSize: 16 * 1024,
-    maxConnections: 0,
-    backlog: 16,
-  };
-  server = createHttpServer(gateway.app, limits, gateway.memory);
-  ({ port } = await server.listen(0, "127.0.0.1"));
+  listener = await openListener(
+    {
+      routes: [slow.route],
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    },
+    // node accepts one connection in a turn: with a long queue the last connection would wait for its acceptance.
+    { backlog: 16 },
+  );
+  ({ gateway, port } = listener);
 };
 
 beforeEach(() => {
@@ -33,8 +29,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   ended.abort();
-  await server.drain({ graceMs: 1, idleMs: 1 });
-  await gateway.consumers.close();
+  await listener.close();
 });
 
 const SLOW = "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -47,10 +42,10 @@ const used = async (isRight: (bytes: number) => boolean): Promise<void> => {
   while (!signal.aborted && !isRight(gateway.memory.usedBytes)) await new Promise(setImmediate);
 };
 
-/** That many requests of a connection are worked on at the same time. */
+/** Maximum number of requests of a connection in progress. */
 const ACTIVE = 8;
 
-it("begins requests beyond the first few when the answers before them have left", async () => {
+it("starts requests above the limit when earlier answers have been sent", async () => {
   await start();
   const { socket, until } = await openRaw(port);
   socket.write(SLOW.repeat(ACTIVE + 2));
@@ -63,7 +58,7 @@ it("begins requests beyond the first few when the answers before them have left"
   socket.destroy();
 });
 
-it("answers all of a long pipeline, in order", async () => {
+it("answers all requests of a long pipeline, in order", async () => {
   await start();
   const { socket, closed } = await openRaw(port);
   const last = HEALTH.replace("Host: x", "Host: x\r\nConnection: close");
@@ -76,7 +71,7 @@ it("answers all of a long pipeline, in order", async () => {
   expect(gateway.memory.usedBytes).toBe(0);
 }, 30_000);
 
-it("answers the good requests before the rubbish behind them", async () => {
+it("answers valid requests before malformed bytes", async () => {
   await start();
   const { socket, closed } = await openRaw(port);
   socket.write(`${SLOW}${HEALTH}rubbish\r\n\r\n`);
@@ -88,7 +83,7 @@ it("answers the good requests before the rubbish behind them", async () => {
   expect(received).not.toContain("400 Bad Request");
 });
 
-it("parses bodies behind the point where it had stopped, however they are cut", async () => {
+it("parses bodies after the parser has stopped, in chunks of any size", async () => {
   await start();
   const token = await gateway.token();
   const post = (body: string, ...headers: string[]): string =>
@@ -128,13 +123,13 @@ it("gives the memory back when the client leaves", async () => {
   await slow.askedTimes(ACTIVE);
   await used((bytes) => bytes > 0);
   socket.destroy();
-  // Its leaving is noticed when an answer can't be sent.
+  // The server notices the closed connection when it can't send an answer.
   for (let n = 0; n < ACTIVE; n++) slow.answer();
   await used((bytes) => bytes === 0);
   expect(gateway.memory.usedBytes).toBe(0);
 });
 
-it("gives the memory of bodies back whose answers wait for others when the client leaves", async () => {
+it("gives the memory of bodies back when the client leaves while their answers wait", async () => {
   await start();
   const { socket } = await openRaw(port);
   const head = [
@@ -154,7 +149,7 @@ it("gives the memory of bodies back whose answers wait for others when the clien
 /** A quarter of the budget is for unparsed requests: each connection's bytes, and 64 KiB that it reads ahead. */
 const TWO_CONNECTIONS = 4 * 150 * 1024;
 
-it("ends a pipeline that needs more memory than there is with 503", async () => {
+it("ends a pipeline with 503 if the memory is used up", async () => {
   await start(4 * 10 * 1024);
   const { socket, closed } = await openRaw(port);
   socket.write(SLOW + HEALTH.repeat(ACTIVE + 3));
@@ -167,7 +162,7 @@ it("ends a pipeline that needs more memory than there is with 503", async () => 
   expect(received).toContain("limits.memory");
 });
 
-it("cuts the connection whose requests have waited for the longest time", async () => {
+it("cuts the connection whose requests have waited longest if the memory is used up", async () => {
   await start(TWO_CONNECTIONS);
   const connections: RawConnection[] = [];
   const write = async (): Promise<RawConnection> => {
@@ -185,7 +180,7 @@ it("cuts the connection whose requests have waited for the longest time", async 
   for (const { socket } of connections) socket.destroy();
 });
 
-it("serves others while a hundred connections send long pipelines", async () => {
+it("serves another connection while a hundred connections send long pipelines", async () => {
   await start();
   const floods = await Promise.all(Array.from({ length: 100 }, () => openRaw(port)));
   const other = await openRaw(port);

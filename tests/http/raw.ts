@@ -1,14 +1,14 @@
-/** HTTP by hand, for what no client library would send. */
+/** A raw connection, for bytes that no HTTP client sends. */
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 
 export interface RawConnection {
   readonly socket: Socket;
-  /** Everything received so far. */
+  /** All received text. */
   readonly received: () => string;
   /** Resolves once the text has been received; rejects when the connection ends without it. */
   readonly until: (text: string) => Promise<string>;
-  /** Resolves when the server has closed, with everything that came; rejects on a reset. */
+  /** Resolves with all received text when the server has closed; rejects on a reset. */
   readonly closed: () => Promise<string>;
 }
 

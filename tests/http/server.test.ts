@@ -7,32 +7,21 @@ import { createHttpServer, type HttpServer, type ServerLimits } from "../../src/
 import type { Pull } from "../../src/consume/waiting-pull.ts";
 import { openRaw, type RawConnection } from "./raw.ts";
 import { slowRoute } from "./slow-route.ts";
-import { createTestGateway, LIMIT, type TestGateway, type TestOptions } from "./support.ts";
-
-const LIMITS: ServerLimits = {
-  keepAliveTimeout: 75_000,
-  headersTimeout: 20_000,
-  maxHeaderSize: 16 * 1024,
-  maxConnections: 0,
-  backlog: 16,
-};
+import { LIMIT, type TestGateway, type TestOptions } from "./support.ts";
+import { LIMITS, openListener, type TestListener } from "./test-listener.ts";
 
 let gateway: TestGateway;
+let listener: TestListener;
 let server: HttpServer;
 let port: number;
 let token: string;
 
 const start = async (options: TestOptions = {}, limits: Partial<ServerLimits> = {}): Promise<void> => {
-  gateway = await createTestGateway(options);
-  token = await gateway.token();
-  server = createHttpServer(gateway.app, { ...LIMITS, ...limits }, gateway.memory);
-  ({ port } = await server.listen(0, "127.0.0.1"));
+  listener = await openListener(options, limits);
+  ({ gateway, server, port, token } = listener);
 };
 
-afterEach(async () => {
-  await server.drain({ graceMs: 1, idleMs: 1 });
-  await gateway.consumers.close();
-});
+afterEach(() => listener.close());
 
 const head = (...headers: string[]): string =>
   [
@@ -47,7 +36,7 @@ const head = (...headers: string[]): string =>
 const TOO_LARGE = '{"error":"Request Entity Too Large","success":false}';
 const STORED = '{"error":null,"success":true}';
 
-it("hands Express objects that have its prototypes already", async () => {
+it("creates request and response objects with Express's prototypes", async () => {
   await start();
   const { app } = gateway;
   const seen: boolean[] = [];
@@ -68,14 +57,14 @@ it("hands Express objects that have its prototypes already", async () => {
   expect(seen).toEqual([true, true, true, true]);
 });
 
-it("says when its address is taken", async () => {
+it("rejects if the address is in use", async () => {
   await start();
   const second = createHttpServer(gateway.app, LIMITS, gateway.memory);
   await expect(second.listen(port, "127.0.0.1")).rejects.toMatchObject({ code: "EADDRINUSE" });
 });
 
 describe("bodies", () => {
-  it("takes chunked ones", async () => {
+  it("accepts chunked bodies", async () => {
     await start();
     const { socket, until } = await openRaw(port);
     socket.write(`${head("Transfer-Encoding: chunked")}3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n`);
@@ -84,7 +73,7 @@ describe("bodies", () => {
     expect((await gateway.records("plain"))[0]?.value?.toString()).toBe("abcdef");
   });
 
-  it("refuses a length over the limit before the body comes", async () => {
+  it("refuses a length over the limit before the body arrives", async () => {
     await start();
     const { socket, closed } = await openRaw(port);
     socket.write(head(`Content-Length: ${LIMIT + 1}`));
@@ -94,7 +83,7 @@ describe("bodies", () => {
     expect(answer).toContain(TOO_LARGE);
   });
 
-  it("lets a client read its 413 that only reads when it has sent everything", async () => {
+  it("delivers the 413 to a client that reads only after it has sent everything", async () => {
     await start();
     const { socket, closed } = await openRaw(port);
     socket.pause();
@@ -104,7 +93,7 @@ describe("bodies", () => {
     expect(await closed()).toContain(TOO_LARGE);
   });
 
-  it("stops a chunked body at the limit, and answers", async () => {
+  it("refuses a chunked body at the limit", async () => {
     await start();
     const { socket, closed } = await openRaw(port);
     socket.write(head("Transfer-Encoding: chunked"));
@@ -114,7 +103,7 @@ describe("bodies", () => {
     expect(await gateway.records("plain")).toEqual([]);
   });
 
-  it("stops a bomb at the limit", async () => {
+  it("refuses a zip bomb at the limit", async () => {
     await start();
     const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024));
     expect(bomb.length).toBeLessThan(LIMIT);
@@ -140,7 +129,7 @@ describe("bodies", () => {
     ["Content-Length: 100", "only some of it"],
     ["Transfer-Encoding: chunked", "ff\r\nonly some of it"],
     ["Transfer-Encoding: chunked", "3\r\nabc\r\n"],
-  ])("stores nothing of a body that ends early (%s)", async (header, part) => {
+  ])("stores no event of a body that ends early (%s)", async (header, part) => {
     await start();
     const halfClosed = await openRaw(port);
     halfClosed.socket.end(head(header) + part);
@@ -154,14 +143,14 @@ describe("bodies", () => {
     expect(await gateway.records("plain")).toEqual([]);
   });
 
-  it("doesn't wait for ever", async () => {
+  it("refuses a body that takes too long", async () => {
     await start({ bodyLimits: { maxBytes: LIMIT, timeoutMs: 20 } });
     const { socket, closed } = await openRaw(port);
     socket.write(`${head("Content-Length: 100")}some`);
     expect(await closed()).toContain("408 Request Timeout");
   });
 
-  it("keeps the connection after a refusal whose body was small", async () => {
+  it("keeps the connection after it has refused a small body", async () => {
     await start();
     const { socket, until } = await openRaw(port);
     const stranger = head("Content-Length: 5").replace(token, "wrong");
@@ -172,7 +161,7 @@ describe("bodies", () => {
     socket.destroy();
   });
 
-  it("asks for a body that waits to be asked for, only if it is welcome", async () => {
+  it("sends 100 Continue only if it accepts the request", async () => {
     await start();
     const welcome = await openRaw(port);
     welcome.socket.write(head("Content-Length: 5", "Expect: 100-continue"));
@@ -189,7 +178,7 @@ describe("bodies", () => {
 });
 
 describe("consuming", () => {
-  it("gives a message again whose client had gone when it came", async () => {
+  it("delivers an event again if the client had left when it arrived", async () => {
     await start();
     const body = '{"consumer_name":"c","batch_size":1}';
     const ask = [
@@ -218,7 +207,7 @@ describe("consuming", () => {
   });
 });
 
-describe("what isn't HTTP", () => {
+describe("malformed input", () => {
   it.each([
     ["rubbish", "rubbish\r\n\r\n", "400 Bad Request", "REQUEST_MALFORMED"],
     [
@@ -249,14 +238,14 @@ describe("what isn't HTTP", () => {
     expect(answer).toContain(code);
   });
 
-  it("closes what never gets to a request", async () => {
+  it("closes connections that send no request", async () => {
     await start({}, { headersTimeout: 50 });
     const { socket, closed } = await openRaw(port);
     socket.write("GET / HTTP/1.1\r\nHost:");
     expect(await closed()).toContain("408 Request Timeout");
   });
 
-  it("answers the good request before the rubbish behind it", async () => {
+  it("answers a valid request before malformed bytes", async () => {
     const { route, asked, answer } = slowRoute();
     await start({ routes: [route] });
     const { socket, closed } = await openRaw(port);
@@ -272,7 +261,7 @@ describe("what isn't HTTP", () => {
 describe("connections above server.maxConnections", () => {
   const GET = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
-  it("are refused with an answer, and taken again when others have left", async () => {
+  it("are refused with an answer, and accepted after other connections have closed", async () => {
     await start({}, { maxConnections: 1 });
     const first = await openRaw(port);
     first.socket.write(GET);
@@ -294,7 +283,7 @@ describe("connections above server.maxConnections", () => {
     expect(answers).toContain('"ok"');
   });
 
-  it("are refused too where another process has accepted them", async () => {
+  it("are also refused if another process has accepted them", async () => {
     await start({}, { maxConnections: 1 });
     const door = createServer({ pauseOnConnect: true }, (socket) => {
       server.take(socket);
@@ -327,7 +316,7 @@ describe("CONNECT", () => {
     },
   );
 
-  it("has its answer behind the ones before", async () => {
+  it("is answered after the earlier requests", async () => {
     await start();
     const { socket, closed } = await openRaw(port);
     socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nCONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -1,7 +1,8 @@
+/** A route whose answers the test sends. */
 import type { ServerResponse } from "node:http";
 import type { Route } from "../../src/http/routes.ts";
 
-/** `GET /slow`, which is answered when the test wants it to be, in the order of asking. */
+/** `GET /slow`. Each call of `answer` answers the oldest pending request. */
 export const slowRoute = () => {
   const pending: ServerResponse[] = [];
   const watchers = new Set<() => void>();

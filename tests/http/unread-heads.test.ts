@@ -45,7 +45,7 @@ const openEach = async (count: number): Promise<readonly RawConnection[]> => {
   return opened;
 };
 
-it("closes the connections whose partial heads have waited longest, with an answer", async () => {
+it("answers and closes the connections whose partial heads began first", async () => {
   const opened = await openEach(5);
   for (const connection of opened.slice(0, 2)) expect(await connection.closed()).toContain("HTTP/1.1 503");
   for (const { socket, until } of opened.slice(2)) {
@@ -54,7 +54,7 @@ it("closes the connections whose partial heads have waited longest, with an answ
   }
 });
 
-it("leaves idle connections alone, and counts the partial head of a next request", async () => {
+it("does not count idle connections, and counts the partial head of a later request", async () => {
   const idle = await Promise.all([open(WHOLE), open(WHOLE), open(WHOLE), open(WHOLE)]);
   for (const { until } of idle) await until("served");
   const next = idle[0];

@@ -8,13 +8,13 @@ it.each([
   expect([pathOf(url), queryTextOf(url)]).toEqual([path, query]);
 });
 
-it("reads query parameters percent-decoded, and has none without a question mark", () => {
+it("decodes query parameters, and returns none without a question mark", () => {
   const query = queryOf({ url: "/a?x=1&x=%20&flag" });
   expect([query.getAll("x"), query.get("flag"), query.get("y")]).toEqual([["1", " "], "", null]);
   expect(queryOf({ url: "/a" }).has("x")).toBe(false);
 });
 
-it("reads a path parameter, or an empty text where the path has none or a list", () => {
+it("returns a path parameter, or an empty text if it is absent or a list", () => {
   const params = { name: "plain", rest: ["a", "b"] };
   expect(["name", "rest", "other"].map((name) => pathParameter({ params }, name))).toEqual(["plain", "", ""]);
 });

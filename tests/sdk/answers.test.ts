@@ -1,13 +1,12 @@
-/** Which answers the SDK takes for the gateway's, and what it does about the others. */
+/** Which answers the SDK accepts as the gateway's own, and its reaction to other answers. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { jest } from "@jest/globals";
-import type { Browser, BrowserContext, Page } from "playwright-core";
 import { createPace } from "../../sdk/src/pace.ts";
 import { answerOf, retryAfter } from "../../sdk/src/transport.ts";
-import { describeBrowser, launchBrowser } from "../support/browser.ts";
-import { startFakeGateway, type Answer, type FakeGateway } from "./fake-gateway.ts";
-import { endings, flush, openShop, send, start, type Shop } from "./shop.ts";
+import { describeBrowser } from "../support/browser.ts";
+import type { Answer } from "./fake-gateway.ts";
+import { endings, flush, send, start, useShop } from "./shop.ts";
 
 jest.setTimeout(30_000);
 
@@ -67,7 +66,7 @@ describe("an answer to two events", () => {
     expect(answer.results).toBeUndefined();
   });
 
-  it("quotes no more than the beginning of a page", () => {
+  it("quotes only the beginning of a long page", () => {
     expect(answerOf(502, "x".repeat(1e6), 2).error).toHaveLength(200);
   });
 });
@@ -88,7 +87,7 @@ describe("Retry-After", () => {
     expect(retryAfter(value, now)).toBe(ms);
   });
 
-  it("of 30 days is waited for in parts that no timer overflows", async () => {
+  it("of 30 days is waited for in parts, because a longer timer overflows", async () => {
     jest.useFakeTimers();
     const started = jest.spyOn(globalThis, "setTimeout");
     const pace = createPace({});
@@ -104,7 +103,7 @@ describe("Retry-After", () => {
     jest.useRealTimers();
   });
 
-  it("holds though somebody sets the computer's time", async () => {
+  it("holds after a change of the computer's time", async () => {
     jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
     const pace = createPace({ retryDelay: 0 });
     pace.failed(1000);
@@ -119,63 +118,37 @@ describe("Retry-After", () => {
   });
 });
 
-describeBrowser("in a page", () => {
-  let browser: Browser;
-  let shop: Shop;
-  let gateway: FakeGateway;
-  let context: BrowserContext;
-
-  beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), openShop()]);
-  });
-  afterAll(async () => {
-    await browser.close();
-    await shop.close();
-  });
-  beforeEach(async () => {
-    gateway = await startFakeGateway();
-    context = await browser.newContext();
-  });
-  afterEach(async () => {
-    await context.close();
-    await gateway.close();
-  });
-
-  const open = async (options: Record<string, unknown> = {}): Promise<Page> => {
-    const page = await context.newPage();
-    await page.goto(shop.url);
-    await start(page, { url: gateway.url, ...options });
-    return page;
-  };
+describeBrowser("answers in a page", () => {
+  const rig = useShop();
 
   it.each<[string, Answer]>([
     ["a proxy's page", { status: 200, text: "<html>Welcome</html>" }],
-    ["nothing", { status: 204, text: "" }],
+    ["empty", { status: 204, text: "" }],
     ["a redirect", { status: 307, headers: { Location: "/elsewhere" } }],
     [
       "an answer that is cut off",
       { status: 200, headers: { "Content-Length": "5000" }, text: '{"results":[' },
     ],
-    ["a result too many", { status: 200, body: { success: true, results: [stored, stored, stored] } }],
+    ["too many results", { status: 200, body: { success: true, results: [stored, stored, stored] } }],
     ["a proxy's 400", { status: 400, text: "<html>Bad Request</html>" }],
     ["a proxy's 413", { status: 413, text: "<html>Too Large</html>" }],
     ["a proxy's 403", { status: 403, body: { message: "Forbidden" } }],
-  ])("sends again what was answered by %s, as often as that comes", async (_, answer) => {
-    gateway.answer = (_call, count) => (count <= 5 ? { ...answer, stores: false } : undefined);
-    const page = await open({ timeout: 500 });
+  ])("sends the events again after each answer that is %s", async (_, answer) => {
+    rig.gateway.answer = (_call, count) => (count <= 5 ? { ...answer, stores: false } : undefined);
+    const page = await rig.open({ timeout: 500 });
     await send(page, 1, 2);
     await flush(page);
     expect(await endings(page)).toEqual({ 1: "stored", 2: "stored" });
     expect(await page.evaluate("window.refused")).toEqual([]);
-    expect(new Set(gateway.log.map(({ event }) => event.n))).toEqual(new Set([1, 2]));
+    expect(new Set(rig.gateway.log.map(({ event }) => event.n))).toEqual(new Set([1, 2]));
   });
 
   it.each([413, 431, 403, 400])(
-    "lets the others pass an event that always gets a proxy's %s, and keeps it",
+    "sets an event aside that always gets a proxy's %s, and keeps it",
     async (status) => {
-      gateway.answer = ({ events }) =>
+      rig.gateway.answer = ({ events }) =>
         events.some(({ event }) => event.n === 2) ? { status, text: "<html>no</html>" } : undefined;
-      const page = await open();
+      const page = await rig.open();
       await send(page, 1, 5);
       await page.waitForFunction("Object.keys(window.outcomes).length === 4");
       await send(page, 6, 6);
@@ -183,29 +156,29 @@ describeBrowser("in a page", () => {
       expect(Object.values(await endings(page))).toEqual(Array(5).fill("stored"));
       await page.evaluate("window.producer.close()");
       expect(await endings(page)).toMatchObject({ 2: "kept" });
-      gateway.answer = () => undefined;
-      await start(page, { url: gateway.url });
-      await gateway.stored(6);
+      rig.gateway.answer = () => undefined;
+      await start(page, { url: rig.gateway.url });
+      await rig.gateway.stored(6);
     },
   );
 
   it.each([400, 413, 431])("drops an event that always gets the gateway's own %s", async (status) => {
-    gateway.answer = ({ events }) => (events.some(({ event }) => event.n === 2) ? { status } : undefined);
-    const page = await open();
+    rig.gateway.answer = ({ events }) => (events.some(({ event }) => event.n === 2) ? { status } : undefined);
+    const page = await rig.open();
     await send(page, 1, 5);
     await flush(page);
     expect(await endings(page)).toEqual({ 1: "stored", 2: "refused", 3: "stored", 4: "stored", 5: "stored" });
   });
 
   it("keeps the order through an outage in which a proxy answers", async () => {
-    gateway.answer = (_, count) => (count <= 12 ? { status: 404, text: "default backend" } : undefined);
-    const page = await open({ maxBatchEvents: 4 });
+    rig.gateway.answer = (_, count) => (count <= 12 ? { status: 404, text: "default backend" } : undefined);
+    const page = await rig.open({ maxBatchEvents: 4 });
     await send(page, 1, 10);
     await flush(page);
-    expect(gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(rig.gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
-  it("gives the credential to nobody to whom the gateway's address redirects", async () => {
+  it("does not send the credential to the target of a redirect", async () => {
     const asked: string[] = [];
     const thief = createServer((request, response) => {
       asked.push(request.method ?? "");
@@ -213,26 +186,26 @@ describeBrowser("in a page", () => {
     });
     await new Promise<void>((resolve) => thief.listen(0, "127.0.0.1", resolve));
     const { port } = thief.address() as AddressInfo;
-    gateway.answer = (_, count) =>
+    rig.gateway.answer = (_, count) =>
       count < 3
         ? { status: 307, headers: { Location: `http://127.0.0.1:${port}/` }, stores: false }
         : undefined;
-    const page = await open();
+    const page = await rig.open();
     await send(page, 1, 1);
     await flush(page);
     expect(asked).toEqual([]);
     thief.close();
   });
 
-  it("waits for 30 days where it is told to, without a request", async () => {
-    gateway.answer = () => ({ status: 503, headers: { "Retry-After": "2592000" } });
-    const page = await open();
+  it("sends no request during a Retry-After of 30 days", async () => {
+    rig.gateway.answer = () => ({ status: 503, headers: { "Retry-After": "2592000" } });
+    const page = await rig.open();
     await send(page, 1, 1);
     await page.waitForFunction("window.retries.length > 0");
     await page.waitForFunction(
       `performance.now() > ${await page.evaluate<number>("performance.now()")} + 700`,
     );
-    expect(gateway.received).toHaveLength(1);
+    expect(rig.gateway.received).toHaveLength(1);
     await page.evaluate("window.producer.close()");
     expect(await endings(page)).toEqual({ 1: "kept" });
   });

@@ -1,4 +1,4 @@
-/** A gateway that answers what the test tells it to, and writes down all that it is asked. */
+/** A fake gateway: it answers as the test says, and records all requests. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
@@ -21,9 +21,9 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Record<string, string>;
   readonly body?: unknown;
-  /** Instead of a body: no JSON of ours. */
+  /** A text instead of a JSON body. */
   readonly text?: string;
-  /** Takes the events before it answers; default: those that are 200. */
+  /** Stores the events before it answers; default: only with status 200. */
   readonly stores?: boolean;
   /** Answers only when this resolves. */
   readonly after?: Promise<unknown>;
@@ -32,15 +32,15 @@ export interface Answer {
 export interface FakeGateway {
   readonly url: string;
   readonly received: readonly Received[];
-  /** Every event taken, in order, with repetitions. */
+  /** All stored events, in order, with repetitions. */
   readonly log: readonly SentEvent[];
-  /** Most requests that were under way at once. */
+  /** Maximum number of requests at the same time. */
   readonly mostAtOnce: number;
-  /** What to answer; undefined: events are stored. */
+  /** The answer to a request; undefined: the events are stored. */
   answer: (received: Received, count: number) => Answer | undefined;
-  /** Resolves once the log holds so many different events. */
+  /** Resolves when the log has `count` different events. */
   stored(count: number): Promise<void>;
-  /** Resolves once so many requests have come. */
+  /** Resolves when `count` requests have arrived. */
   requests(count: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -62,13 +62,13 @@ export const startFakeGateway = async (): Promise<FakeGateway> => {
 
   const until = (isReached: () => boolean): Promise<void> =>
     new Promise((resolve) => {
-      const look = (): void => {
+      const check = (): void => {
         if (!isReached()) return;
-        watchers.delete(look);
+        watchers.delete(check);
         resolve();
       };
-      watchers.add(look);
-      look();
+      watchers.add(check);
+      check();
     });
   const notify = (): void => {
     for (const watcher of watchers) watcher();
@@ -101,7 +101,7 @@ export const startFakeGateway = async (): Promise<FakeGateway> => {
   };
 
   const server = createServer((request, response) => {
-    // A page that went away in the middle of its request.
+    // The page ended during its request.
     handle(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

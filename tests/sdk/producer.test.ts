@@ -1,17 +1,16 @@
-/** The browser SDK in a real Chromium, against a gateway that does as it is told. */
+/** The browser SDK in a real Chromium, with a fake gateway that answers as the test says. */
 import { jest } from "@jest/globals";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { describeBrowser, launchBrowser } from "../support/browser.ts";
-import { startFakeGateway, type FakeGateway, type Received } from "./fake-gateway.ts";
-import { endings, flush, numbers, openShop, send, start, type Shop } from "./shop.ts";
+import type { Page } from "playwright-core";
+import { describeBrowser } from "../support/browser.ts";
+import type { FakeGateway, Received } from "./fake-gateway.ts";
+import { endings, flush, numbers, send, start, useShop } from "./shop.ts";
 
-/** Pages take their time on a busy machine. */
 jest.setTimeout(60_000);
 
-/** The numbers in the log, each where it came first. */
+/** The numbers of the events in the order in which they first arrived. */
 const firsts = ({ log }: FakeGateway): number[] => [...new Set(log.map(({ event }) => event.n))];
 
-/** Every event has one id, and no id is used for two. */
+/** Every event has one id, and two events have different ids. */
 const expectOneIdEach = ({ log }: FakeGateway): void => {
   const pairs = new Set(log.map(({ id, event }) => `${id} ${event.n}`));
   expect(pairs.size).toBe(new Set(log.map(({ id }) => id)).size);
@@ -19,61 +18,35 @@ const expectOneIdEach = ({ log }: FakeGateway): void => {
 };
 
 describeBrowser("the browser SDK", () => {
-  let browser: Browser;
-  let shop: Shop;
-  let gateway: FakeGateway;
-  let context: BrowserContext;
+  const rig = useShop();
 
-  beforeAll(async () => {
-    [browser, shop] = await Promise.all([launchBrowser(), openShop()]);
-  });
-  afterAll(async () => {
-    await browser.close();
-    await shop.close();
-  });
-  beforeEach(async () => {
-    gateway = await startFakeGateway();
-    context = await browser.newContext();
-  });
-  afterEach(async () => {
-    await context.close();
-    await gateway.close();
-  });
+  /** Leaves the page, as when the user follows a link. */
+  const goAway = (page: Page): Promise<unknown> => page.goto(`${rig.shop.url}/elsewhere`);
 
-  const open = async (options: Record<string, unknown> = {}): Promise<Page> => {
-    const page = await context.newPage();
-    await page.goto(shop.url);
-    await start(page, { url: gateway.url, ...options });
-    return page;
-  };
-
-  /** The page goes away for good, as when its user follows a link, or closes the tab. */
-  const goAway = (page: Page): Promise<unknown> => page.goto(`${shop.url}/elsewhere`);
-
-  it("sends batches of so many events, in order, one at a time", async () => {
-    const page = await open({ maxBatchEvents: 10 });
+  it("sends batches of maxBatchEvents events, in order, one at a time", async () => {
+    const page = await rig.open({ maxBatchEvents: 10 });
     await send(page, 1, 35);
     await flush(page);
-    expect(gateway.received.map(({ events }) => events.length)).toEqual([10, 10, 10, 5]);
-    expect(gateway.log.map(({ event }) => event.n)).toEqual(numbers(1, 35));
-    expect(gateway.mostAtOnce).toBe(1);
+    expect(rig.gateway.received.map(({ events }) => events.length)).toEqual([10, 10, 10, 5]);
+    expect(rig.gateway.log.map(({ event }) => event.n)).toEqual(numbers(1, 35));
+    expect(rig.gateway.mostAtOnce).toBe(1);
     expect(new Set(Object.values(await endings(page)))).toEqual(new Set(["stored"]));
     expect(await page.evaluate("window.outcomes[1]")).toEqual({
       status: "stored",
-      id: gateway.log[0]?.id,
+      id: rig.gateway.log[0]?.id,
       partition: 0,
       offset: "0",
       timestamp: 1,
     });
   });
 
-  it("sends batches of so many bytes, and a larger event alone", async () => {
-    const page = await open({ maxBatchBytes: 1000 });
+  it("sends batches of maxBatchBytes bytes, and a larger event alone", async () => {
+    const page = await rig.open({ maxBatchBytes: 1000 });
     await send(page, 1, 3, "x".repeat(400));
     await send(page, 4, 4, "x".repeat(2000));
     await send(page, 5, 5);
     await flush(page);
-    expect(gateway.received.map(({ events }) => events.map(({ event }) => event.n))).toEqual([
+    expect(rig.gateway.received.map(({ events }) => events.map(({ event }) => event.n))).toEqual([
       [1, 2],
       [3],
       [4],
@@ -81,130 +54,133 @@ describeBrowser("the browser SDK", () => {
     ]);
   });
 
-  it("waits for others no longer than its linger", async () => {
-    const page = await open({ linger: 30 });
+  it("sends a batch that is not full after linger ms", async () => {
+    const page = await rig.open({ linger: 30 });
     await send(page, 1, 3);
-    await gateway.stored(3);
-    expect(gateway.received).toHaveLength(1);
+    await rig.gateway.stored(3);
+    expect(rig.gateway.received).toHaveLength(1);
   });
 
-  it("asks for no preflight, and names a UUIDv7 with each event", async () => {
-    const page = await open({ apiKey: "key" });
+  it("needs no preflight, and sends a UUIDv7 with each event", async () => {
+    const page = await rig.open({ apiKey: "key" });
     await send(page, 1, 2);
     await flush(page);
-    expect(gateway.received).toMatchObject([{ contentType: "text/plain;charset=UTF-8", origin: shop.url }]);
-    for (const { id } of gateway.log)
+    expect(rig.gateway.received).toMatchObject([
+      { contentType: "text/plain;charset=UTF-8", origin: rig.shop.url },
+    ]);
+    for (const { id } of rig.gateway.log)
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
-  it("keeps its queue through a reload", async () => {
-    gateway.answer = () => ({ status: 503 });
-    const page = await open();
+  it("sends the queued events after a reload", async () => {
+    rig.gateway.answer = () => ({ status: 503 });
+    const page = await rig.open();
     await send(page, 1, 250);
-    await gateway.requests(1);
+    await rig.gateway.requests(1);
     await page.reload();
-    gateway.answer = () => undefined;
-    await start(page, { url: gateway.url });
-    await gateway.stored(250);
-    expect(firsts(gateway)).toEqual(numbers(1, 250));
-    expectOneIdEach(gateway);
+    rig.gateway.answer = () => undefined;
+    await start(page, { url: rig.gateway.url });
+    await rig.gateway.stored(250);
+    expect(firsts(rig.gateway)).toEqual(numbers(1, 250));
+    expectOneIdEach(rig.gateway);
   });
 
-  it("waits while it is offline, and goes on when it is back", async () => {
-    const page = await open({ retryDelay: 60_000, maxRetryDelay: 120_000 });
-    await context.setOffline(true);
+  it("sends the queued events when the browser is online again", async () => {
+    const page = await rig.open({ retryDelay: 60_000, maxRetryDelay: 120_000 });
+    await rig.context.setOffline(true);
     await send(page, 1, 20);
     await page.waitForFunction("window.retries.length > 0");
     await send(page, 21, 30);
-    await context.setOffline(false);
+    await rig.context.setOffline(false);
     await flush(page);
-    expect(gateway.log.map(({ event }) => event.n)).toEqual(numbers(1, 30));
+    expect(rig.gateway.log.map(({ event }) => event.n)).toEqual(numbers(1, 30));
   });
 
-  it("loses nothing when the tab closes right after a send", async () => {
-    const page = await open();
+  it("loses no event when the tab closes right after a send", async () => {
+    const page = await rig.open();
     await send(page, 1, 1);
     await flush(page);
     await page.evaluate("void (window.producer.send({ n: 2 }), window.producer.send({ n: 3 }))");
     await page.close({ runBeforeUnload: true });
-    await gateway.stored(3);
-    expect(firsts(gateway)).toEqual([1, 2, 3]);
+    await rig.gateway.stored(3);
+    expect(firsts(rig.gateway)).toEqual([1, 2, 3]);
   });
 
-  it("loses nothing when the page goes away in the middle of a request", async () => {
-    const page = await open({ maxBatchEvents: 5 });
-    gateway.answer = () => ({ status: 200, stores: false, after: new Promise(() => undefined) });
+  it("loses no event when the user leaves the page during a request", async () => {
+    const page = await rig.open({ maxBatchEvents: 5 });
+    rig.gateway.answer = () => ({ status: 200, stores: false, after: new Promise(() => undefined) });
     await send(page, 1, 12);
-    await gateway.requests(1);
-    gateway.answer = () => undefined;
+    await rig.gateway.requests(1);
+    rig.gateway.answer = () => undefined;
     await goAway(page);
-    await gateway.stored(12);
-    expect(firsts(gateway)).toEqual(numbers(1, 12));
-    await page.goto(shop.url);
-    await start(page, { url: gateway.url });
+    await rig.gateway.stored(12);
+    expect(firsts(rig.gateway)).toEqual(numbers(1, 12));
+    await page.goto(rig.shop.url);
+    await start(page, { url: rig.gateway.url });
     await flush(page);
-    expectOneIdEach(gateway);
+    expectOneIdEach(rig.gateway);
   });
 
-  it("keeps what is more than a parting page may send", async () => {
-    gateway.answer = ({ events }) => (events.some(({ event }) => event.n > 1) ? { status: 503 } : undefined);
-    const page = await open({ retryDelay: 60_000, maxRetryDelay: 120_000 });
+  it("keeps events that exceed the browser's limit at the end of a page", async () => {
+    rig.gateway.answer = ({ events }) =>
+      events.some(({ event }) => event.n > 1) ? { status: 503 } : undefined;
+    const page = await rig.open({ retryDelay: 60_000, maxRetryDelay: 120_000 });
     await send(page, 1, 1);
     await flush(page);
     await send(page, 2, 31, "x".repeat(4000));
     await page.waitForFunction("window.retries.length > 0");
-    gateway.answer = () => undefined;
+    rig.gateway.answer = () => undefined;
     await goAway(page);
-    await gateway.stored(10);
-    expect(firsts(gateway).length).toBeLessThan(20);
-    await page.goto(shop.url);
-    await start(page, { url: gateway.url });
-    await gateway.stored(31);
-    expect(firsts(gateway)).toEqual(numbers(1, 31));
-    expectOneIdEach(gateway);
+    await rig.gateway.stored(10);
+    expect(firsts(rig.gateway).length).toBeLessThan(20);
+    await page.goto(rig.shop.url);
+    await start(page, { url: rig.gateway.url });
+    await rig.gateway.stored(31);
+    expect(firsts(rig.gateway)).toEqual(numbers(1, 31));
+    expectOneIdEach(rig.gateway);
   });
 
-  it("sends beacons where fetch can't outlive its page, and takes none of them for stored", async () => {
-    await context.addInitScript("delete Request.prototype.keepalive");
-    const page = await open();
+  it("sends beacons if fetch has no keepalive, and sends their events again", async () => {
+    await rig.context.addInitScript("delete Request.prototype.keepalive");
+    const page = await rig.open();
     await send(page, 1, 1);
     await flush(page);
-    gateway.answer = () => ({ status: 503, stores: true });
+    rig.gateway.answer = () => ({ status: 503, stores: true });
     await send(page, 2, 29, "x".repeat(3000));
     await goAway(page);
-    await gateway.stored(2);
-    const before = gateway.received.length;
-    gateway.answer = () => undefined;
-    await page.goto(shop.url);
-    await start(page, { url: gateway.url });
-    await gateway.requests(before + 1);
-    await gateway.stored(29);
-    expect(firsts(gateway)).toEqual(numbers(1, 29));
-    expectOneIdEach(gateway);
+    await rig.gateway.stored(2);
+    const before = rig.gateway.received.length;
+    rig.gateway.answer = () => undefined;
+    await page.goto(rig.shop.url);
+    await start(page, { url: rig.gateway.url });
+    await rig.gateway.requests(before + 1);
+    await rig.gateway.stored(29);
+    expect(firsts(rig.gateway)).toEqual(numbers(1, 29));
+    expectOneIdEach(rig.gateway);
   });
 
-  it("finds again what never reached its database", async () => {
-    await context.addInitScript(`
+  it("saves events in localStorage if the page ends before IndexedDB has opened", async () => {
+    await rig.context.addInitScript(`
       const { open } = indexedDB;
-      // As slow as a page is that goes away at once.
+      // Never opens, as if the page ended at once.
       indexedDB.open = (...given) => (location.hash === "#slow" ? {} : open.apply(indexedDB, given));
     `);
-    const page = await context.newPage();
-    await page.goto(`${shop.url}/#slow`);
-    await start(page, { url: gateway.url, apiKey: "key" });
+    const page = await rig.context.newPage();
+    await page.goto(`${rig.shop.url}/#slow`);
+    await start(page, { url: rig.gateway.url, apiKey: "key" });
     await send(page, 1, 40, "x".repeat(3000));
     await goAway(page);
-    await page.goto(shop.url);
-    await start(page, { url: gateway.url, apiKey: "key" });
-    await gateway.stored(40);
+    await page.goto(rig.shop.url);
+    await start(page, { url: rig.gateway.url, apiKey: "key" });
+    await rig.gateway.stored(40);
     await flush(page);
-    expect(firsts(gateway)).toEqual(numbers(1, 40));
-    expectOneIdEach(gateway);
+    expect(firsts(rig.gateway)).toEqual(numbers(1, 40));
+    expectOneIdEach(rig.gateway);
     expect(await page.evaluate("localStorage.length")).toBe(0);
   });
 
-  it("splits a beacon that the browser refuses, and keeps what it refuses still", async () => {
-    await context.addInitScript(`
+  it("splits a beacon that the browser refuses, and keeps its events", async () => {
+    await rig.context.addInitScript(`
       delete Request.prototype.keepalive;
       window.beacons = [];
       navigator.sendBeacon = (url, body) => {
@@ -213,10 +189,10 @@ describeBrowser("the browser SDK", () => {
         return events.length < 3;
       };
     `);
-    const page = await open();
+    const page = await rig.open();
     await send(page, 1, 1);
     await flush(page);
-    gateway.answer = () => ({ status: 503 });
+    rig.gateway.answer = () => ({ status: 503 });
     await send(page, 2, 5);
     await page.evaluate("window.dispatchEvent(new Event('pagehide'))");
     expect(await page.evaluate("window.beacons")).toEqual([
@@ -224,87 +200,87 @@ describeBrowser("the browser SDK", () => {
       [2, 3],
       [4, 5],
     ]);
-    gateway.answer = () => undefined;
+    rig.gateway.answer = () => undefined;
     await flush(page);
-    expect(firsts(gateway)).toEqual(numbers(1, 5));
+    expect(firsts(rig.gateway)).toEqual(numbers(1, 5));
   });
 
-  it("has two tabs take turns, and tells each the outcome of its own events", async () => {
-    const pages = await Promise.all([open({ maxBatchEvents: 7 }), open({ maxBatchEvents: 7 })]);
+  it("lets two tabs send in turn, and gives each the outcomes of its own events", async () => {
+    const pages = await Promise.all([rig.open({ maxBatchEvents: 7 }), rig.open({ maxBatchEvents: 7 })]);
     await Promise.all(pages.map((page, i) => send(page, 100 * i + 1, 100 * i + 50)));
     await Promise.all(pages.map(flush));
-    expect(gateway.mostAtOnce).toBe(1);
-    expect(gateway.log).toHaveLength(100);
+    expect(rig.gateway.mostAtOnce).toBe(1);
+    expect(rig.gateway.log).toHaveLength(100);
     for (const [i, page] of pages.entries()) {
       expect(Object.keys(await endings(page))).toHaveLength(50);
-      const own = firsts(gateway).filter((n) => n > 100 * i && n <= 100 * i + 50);
+      const own = firsts(rig.gateway).filter((n) => n > 100 * i && n <= 100 * i + 50);
       expect(own).toEqual(numbers(100 * i + 1, 100 * i + 50));
     }
   });
 
-  it("has the other tab send what a closed one left", async () => {
-    const [leaving, staying] = await Promise.all([open(), open()]);
-    gateway.answer = () => ({ status: 503 });
+  it("sends the events of a closed tab from another tab", async () => {
+    const [leaving, staying] = await Promise.all([rig.open(), rig.open()]);
+    rig.gateway.answer = () => ({ status: 503 });
     await send(leaving, 1, 5);
-    await gateway.requests(1);
+    await rig.gateway.requests(1);
     await leaving.close();
-    gateway.answer = () => undefined;
+    rig.gateway.answer = () => undefined;
     await send(staying, 6, 6);
-    await gateway.stored(6);
-    expect(firsts(gateway)).toEqual(numbers(1, 6));
+    await rig.gateway.stored(6);
+    expect(firsts(rig.gateway)).toEqual(numbers(1, 6));
   });
 
-  it("gets a new token once when the old one is refused", async () => {
-    gateway.answer = ({ token }) => (token === "token-1" ? { status: 401 } : undefined);
-    const page = await open();
+  it("gets one new token when the old token is refused", async () => {
+    rig.gateway.answer = ({ token }) => (token === "token-1" ? { status: 401 } : undefined);
+    const page = await rig.open();
     await send(page, 1, 5);
     await flush(page);
-    expect(gateway.received.map(({ token }) => token)).toEqual(["token-1", "token-2"]);
+    expect(rig.gateway.received.map(({ token }) => token)).toEqual(["token-1", "token-2"]);
     expect(await page.evaluate("window.retries")).toEqual([]);
   });
 
-  it("goes on asking, at its pace, while new tokens are refused too", async () => {
-    gateway.answer = (_, count) => (count < 4 ? { status: 401 } : undefined);
-    const page = await open();
+  it("backs off while new tokens are refused too", async () => {
+    rig.gateway.answer = (_, count) => (count < 4 ? { status: 401 } : undefined);
+    const page = await rig.open();
     await send(page, 1, 1);
     await flush(page);
-    expect(gateway.received).toHaveLength(4);
+    expect(rig.gateway.received).toHaveLength(4);
     expect(await page.evaluate("window.retries.length")).toBe(2);
   });
 
   it.each([
     ["seconds", () => "1"],
     ["a date", () => new Date(Date.now() + 2000).toUTCString()],
-  ])("comes back no earlier than Retry-After says in %s", async (_form, value) => {
+  ])("does not retry before Retry-After in %s", async (_form, value) => {
     let earliest = 0;
-    gateway.answer = (_, count) => {
+    rig.gateway.answer = (_, count) => {
       if (count > 1) return undefined;
       const header = value();
       earliest = header === "1" ? Date.now() + 1000 : Date.parse(header);
       return { status: 429, headers: { "Retry-After": header } };
     };
-    const page = await open();
+    const page = await rig.open();
     await send(page, 1, 3);
-    await gateway.requests(1);
+    await rig.gateway.requests(1);
     await send(page, 4, 4);
     await page.evaluate("window.dispatchEvent(new Event('online'))");
     await flush(page);
-    expect(gateway.received[1]?.at).toBeGreaterThanOrEqual(earliest - 1);
-    expect(gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4]);
+    expect(rig.gateway.received[1]?.at).toBeGreaterThanOrEqual(earliest - 1);
+    expect(rig.gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4]);
   });
 
-  it("repeats what ended with 503, whether or not it was stored", async () => {
-    gateway.answer = (_, count) => (count < 4 ? { status: 503, stores: count === 2 } : undefined);
-    const page = await open();
+  it("sends a batch again after a 503, stored or not", async () => {
+    rig.gateway.answer = (_, count) => (count < 4 ? { status: 503, stores: count === 2 } : undefined);
+    const page = await rig.open();
     await send(page, 1, 4);
     await flush(page);
-    expect(gateway.received).toHaveLength(4);
-    expect(firsts(gateway)).toEqual([1, 2, 3, 4]);
-    expectOneIdEach(gateway);
+    expect(rig.gateway.received).toHaveLength(4);
+    expect(firsts(rig.gateway)).toEqual([1, 2, 3, 4]);
+    expectOneIdEach(rig.gateway);
   });
 
-  it("repeats only those events of a batch whose fate is unknown", async () => {
-    gateway.answer = ({ events }, count) =>
+  it("sends again only the events with an unknown result", async () => {
+    rig.gateway.answer = ({ events }, count) =>
       count === 1
         ? {
             status: 503,
@@ -316,22 +292,22 @@ describeBrowser("the browser SDK", () => {
             },
           }
         : undefined;
-    const page = await open();
+    const page = await rig.open();
     await send(page, 1, 3);
     await flush(page);
-    expect(gateway.received.map(({ events }) => events.map(({ event }) => event.n))).toEqual([
+    expect(rig.gateway.received.map(({ events }) => events.map(({ event }) => event.n))).toEqual([
       [1, 2, 3],
       [2],
     ]);
   });
 
   it("halves a batch that is too large, and refuses an event that is too large alone", async () => {
-    gateway.answer = ({ events }) =>
+    rig.gateway.answer = ({ events }) =>
       events.length > 3 || events.some(({ event }) => event.n === 6) ? { status: 413 } : undefined;
-    const page = await open();
+    const page = await rig.open();
     await send(page, 1, 10);
     await flush(page);
-    expect(gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4, 5, 7, 8, 9, 10]);
+    expect(rig.gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4, 5, 7, 8, 9, 10]);
     expect(await page.evaluate("window.refused")).toMatchObject([{ event: { n: 6 }, error: "scripted" }]);
     expect((await endings(page))["6"]).toBe("refused");
   });
@@ -346,18 +322,18 @@ describeBrowser("the browser SDK", () => {
         ),
       },
     });
-    gateway.answer = refuseOdd;
-    const page = await open();
+    rig.gateway.answer = refuseOdd;
+    const page = await rig.open();
     await send(page, 1, 4);
     await flush(page);
-    expect(gateway.received).toHaveLength(1);
+    expect(rig.gateway.received).toHaveLength(1);
     expect(await endings(page)).toEqual({ 1: "refused", 2: "stored", 3: "refused", 4: "stored" });
     expect(await page.evaluate("window.refused.map(({ error }) => error)")).toEqual(["odd 1", "odd 3"]);
   });
 
-  it("refuses at once what is no event, and more than may wait", async () => {
-    gateway.answer = () => ({ status: 503 });
-    const page = await open({ maxQueued: 2 });
+  it("refuses values that are not events, and events beyond maxQueued, at once", async () => {
+    rig.gateway.answer = () => ({ status: 503 });
+    const page = await rig.open({ maxQueued: 2 });
     const ask = (event: string): Promise<unknown> =>
       page.evaluate(`window.producer.send(${event}).then(({ status, error }) => status + ": " + error)`);
     for (const event of ["null", "[1]", "'text'", "undefined", "{ n: 1n }"])
@@ -366,30 +342,30 @@ describeBrowser("the browser SDK", () => {
     expect(await ask("{ n: 3 }")).toBe("refused: too many events wait");
   });
 
-  it("keeps for the next page what it could not send before it was closed", async () => {
-    gateway.answer = () => ({ status: 503 });
-    const page = await open();
+  it("keeps unsent events for the next page when it is closed", async () => {
+    rig.gateway.answer = () => ({ status: 503 });
+    const page = await rig.open();
     await send(page, 1, 3);
     await page.evaluate("window.producer.close()");
     expect(await endings(page)).toEqual({ 1: "kept", 2: "kept", 3: "kept" });
     expect(await page.evaluate("window.producer.send({}).then(({ status }) => status)")).toBe("refused");
-    gateway.answer = () => undefined;
-    await start(page, { url: gateway.url });
-    await gateway.stored(3);
-    expect(firsts(gateway)).toEqual([1, 2, 3]);
+    rig.gateway.answer = () => undefined;
+    await start(page, { url: rig.gateway.url });
+    await rig.gateway.stored(3);
+    expect(firsts(rig.gateway)).toEqual([1, 2, 3]);
   });
 
-  it("does without IndexedDB, locks and channels", async () => {
-    await context.addInitScript(`
+  it("works without IndexedDB, locks and channels", async () => {
+    await rig.context.addInitScript(`
       indexedDB.open = () => { throw new Error("not here"); };
       delete Navigator.prototype.locks;
       delete window.BroadcastChannel;
     `);
-    const page = await open({ maxBatchEvents: 2 });
+    const page = await rig.open({ maxBatchEvents: 2 });
     await send(page, 1, 5);
     await flush(page);
-    expect(gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4, 5]);
-    gateway.answer = () => ({ status: 503 });
+    expect(rig.gateway.log.map(({ event }) => event.n)).toEqual([1, 2, 3, 4, 5]);
+    rig.gateway.answer = () => ({ status: 503 });
     await send(page, 6, 6);
     await page.evaluate("window.producer.close()");
     expect((await endings(page))["6"]).toBe("refused");

@@ -1,8 +1,9 @@
-/** A site of its own origin whose page has the SDK, and what a test does on that page. */
+/** A web site whose page has the SDK, and the actions of tests on this page. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Frame, Page } from "playwright-core";
-import { sdkScript } from "../support/browser.ts";
+import type { Browser, BrowserContext, Frame, Page } from "playwright-core";
+import { launchBrowser, sdkScript } from "../support/browser.ts";
+import { startFakeGateway, type FakeGateway } from "./fake-gateway.ts";
 
 export interface Shop {
   readonly url: string;
@@ -31,7 +32,57 @@ export const openShop = async (): Promise<Shop> => {
   };
 };
 
-/** In the page: `producer`, `outcomes` of the events by their number, `refused`, `retries`, `tokens` asked for. */
+export interface ShopRig {
+  readonly shop: Shop;
+  readonly gateway: FakeGateway;
+  readonly context: BrowserContext;
+  /** Opens the page and starts a producer that sends to the gateway. */
+  open(options?: Record<string, unknown>): Promise<Page>;
+}
+
+/** Set-up of a describe block: one browser and one shop for all tests, a gateway and a browser context for each test. */
+export const useShop = (): ShopRig => {
+  let browser: Browser;
+  let shop: Shop;
+  let gateway: FakeGateway;
+  let context: BrowserContext;
+
+  beforeAll(async () => {
+    [browser, shop] = await Promise.all([launchBrowser(), openShop()]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await shop.close();
+  });
+  beforeEach(async () => {
+    gateway = await startFakeGateway();
+    context = await browser.newContext();
+  });
+  afterEach(async () => {
+    await context.close();
+    await gateway.close();
+  });
+
+  return {
+    get shop() {
+      return shop;
+    },
+    get gateway() {
+      return gateway;
+    },
+    get context() {
+      return context;
+    },
+    open: async (options = {}) => {
+      const page = await context.newPage();
+      await page.goto(shop.url);
+      await start(page, { url: gateway.url, ...options });
+      return page;
+    },
+  };
+};
+
+/** Variables of the page: `producer`, `outcomes` of the events by their number, `refused`, `retries`, `tokens` asked for. */
 export interface Started {
   readonly url: string;
   readonly station?: string;
@@ -40,8 +91,8 @@ export interface Started {
 }
 
 /**
- * Begins a producer in the page with quick retries; without a key it gets its tokens from the page's `freshToken`,
- * where the test has put one, or else `token-1`, `token-2` and so on.
+ * Starts a producer in the page, with short retries. Without a key, its tokens come from the page's `freshToken` if the test has
+ * defined it, else they are `token-1`, `token-2` and so on.
  */
 export const start = (page: Page | Frame, options: Started): Promise<void> =>
   page.evaluate(
@@ -65,7 +116,7 @@ export const start = (page: Page | Frame, options: Started): Promise<void> =>
     })()`,
   );
 
-/** Sends events numbered `from` to `to`, in one turn, and goes on before they have an outcome. */
+/** Sends the events with the numbers `from` to `to` in one task, without waiting for outcomes. */
 export const send = (page: Page | Frame, from: number, to: number, pad = ""): Promise<void> =>
   page.evaluate(
     `(() => {
@@ -77,7 +128,7 @@ export const send = (page: Page | Frame, from: number, to: number, pad = ""): Pr
 
 export const flush = (page: Page | Frame): Promise<void> => page.evaluate("window.producer.flush()");
 
-/** How the events ended, by number. */
+/** The outcomes by event number. */
 export const endings = (page: Page | Frame): Promise<Record<string, string>> =>
   page.evaluate("Object.fromEntries(Object.entries(window.outcomes).map(([n, { status }]) => [n, status]))");
 

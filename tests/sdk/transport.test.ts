@@ -19,7 +19,7 @@ describe("retryAfter", () => {
 });
 
 describe("envelope", () => {
-  it("is JSON, with each event as it was serialised", () => {
+  it("is JSON and contains each event unchanged", () => {
     const text = envelope([{ id: "a", json: '{"n":1.0}', bytes: 9 }], { token: 'quo"te' });
     expect(text).toBe(
       '{"token":"quo\\"te","prefer":"return=representation","events":[{"id":"a","event":{"n":1.0}}]}',
@@ -28,7 +28,7 @@ describe("envelope", () => {
 });
 
 describe("uuidv7", () => {
-  it("holds its time, version and variant", () => {
+  it("contains the time, the version and the variant", () => {
     const id = uuidv7(0x0123_4567_89ab);
     expect(id).toMatch(/^01234567-89ab-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(uuidv7(0x0123_4567_89ab)).not.toBe(id);

@@ -63,7 +63,7 @@ const get = async (path: string, credential: Record<string, string>): Promise<nu
   (await fetch(gateway.url + path, { headers: credential })).status;
 
 describe("an API key in X-Api-Key, as ApiKey and as Basic", () => {
-  it.each(PRODUCING)("produces on %s, and is 403 where it may not", async (...route) => {
+  it.each(PRODUCING)("produces on %s, and gets 403 for other stations", async (...route) => {
     for (const form of formsOf("partner", PARTNER_KEY)) {
       expect([form, await post(route, "plain", form)]).toEqual([
         form,
@@ -73,7 +73,7 @@ describe("an API key in X-Api-Key, as ApiKey and as Basic", () => {
     }
   });
 
-  it("consumes where it may, and is 403 where it may not, a browser's key everywhere", async () => {
+  it("consumes from its stations, gets 403 for others, and a browser key gets 403 everywhere", async () => {
     const { id, key, origins } = BROWSER_KEY;
     for (const form of formsOf("sink", SINK_KEY)) expect(await post(CONSUME, "plain", form)).toBe(200);
     for (const form of formsOf("sink", SINK_KEY)) expect(await post(CONSUME, "hidden", form)).toBe(403);
@@ -86,7 +86,7 @@ describe("an API key in X-Api-Key, as ApiKey and as Basic", () => {
     for (const form of formsOf("partner", PARTNER_KEY)) expect(await get(path, form)).toBe(200);
   });
 
-  it("is 401 everywhere if it is wrong, expired or another id's", async () => {
+  it("gets 401 everywhere if it is wrong, expired or belongs to another id", async () => {
     const wrong = [...formsOf("partner", "wrong"), ...formsOf("late", "late-key-0123456789")];
     const other = formsOf("sink", PARTNER_KEY).slice(2);
     for (const form of [...wrong, ...other]) {
@@ -95,11 +95,11 @@ describe("an API key in X-Api-Key, as ApiKey and as Basic", () => {
     }
   });
 
-  it("learns that a path doesn't exist", async () => {
+  it("gets 404 for an unknown path", async () => {
     for (const form of formsOf("partner", PARTNER_KEY)) expect(await get("/nowhere", form)).toBe(404);
   });
 
-  it("is bound to its origins in every form", async () => {
+  it("is limited to its origins in every form", async () => {
     for (const form of formsOf(BROWSER_KEY.id, BROWSER_KEY.key)) {
       for (const route of PRODUCING) {
         expect(await post(route, "plain", form)).toBe(403);
@@ -108,7 +108,7 @@ describe("an API key in X-Api-Key, as ApiKey and as Basic", () => {
     }
   });
 
-  it.each(["X-Api-Key", "Authorization"])("may be sent by a page in %s", async (header) => {
+  it.each(["X-Api-Key", "Authorization"])("can be sent by a page in %s", async (header) => {
     for (const [path] of [...PRODUCING, CONSUME]) {
       const answer = await fetch(gateway.url + path.replace("TOPIC", "plain"), {
         method: "OPTIONS",

@@ -13,7 +13,7 @@ afterAll(() => gateway.consumers.close());
 const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 it.each([["*/*"], ["application/json"], ["text/plain"]])(
-  "is JSON for %s, without a credential",
+  "answers %s with JSON, without a credential",
   async (accept) => {
     const answer = await request(gateway.app).get("/").set("Accept", accept);
     expect(answer.status).toBe(200);
@@ -28,7 +28,7 @@ it.each([["*/*"], ["application/json"], ["text/plain"]])(
   },
 );
 
-it("is a page for a browser, which loads nothing", async () => {
+it("answers a browser with a page that loads no file", async () => {
   const answer = await request(gateway.app).get("/").set("Accept", BROWSER);
   expect(answer.status).toBe(200);
   expect(answer.headers["content-type"]).toBe("text/html; charset=utf-8");
@@ -37,6 +37,6 @@ it("is a page for a browser, which loads nothing", async () => {
   expect(answer.text).toContain("1.2.3");
 });
 
-it("leaves other unknown paths as they are", async () => {
+it("does not answer other paths", async () => {
   expect((await request(gateway.app).get("/nothing").set("Accept", BROWSER)).status).toBe(401);
 });

@@ -3,7 +3,7 @@ import { sdkRoute } from "../../../src/http/handlers/sdk.ts";
 import { createTestGateway } from "../support.ts";
 
 describe("GET /sdk/stationgate.js", () => {
-  it("gives any page the script, and no more than a nod to who has it", async () => {
+  it("serves the script to any page, and 304 if the page has the current version", async () => {
     const { app } = await createTestGateway({ routes: [sdkRoute("var Stationgate={};")] });
     const first = await request(app).get("/sdk/stationgate.js").set("Origin", "https://shop.example");
     expect([first.status, first.text]).toEqual([200, "var Stationgate={};"]);

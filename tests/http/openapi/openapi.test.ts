@@ -34,7 +34,7 @@ const drawn = (route: Partial<Route>, documentation: Partial<Documentation> = {}
   operation(openApiDocument(INFO, [{ ...row, ...route, documentation: { ...words, ...documentation } }]));
 
 describe("openApiDocument", () => {
-  it("writes paths as OpenAPI does", () => {
+  it("writes path parameters in OpenAPI's syntax", () => {
     const paths = ["/a/:b/c", "/topics/:topic/records\\:batch"];
     const routes = paths.map((path): Route => ({ ...row, path, documentation: words }));
     expect(Object.keys(openApiDocument(INFO, routes).paths)).toEqual([
@@ -43,12 +43,12 @@ describe("openApiDocument", () => {
     ]);
   });
 
-  it("leaves out rows that only refuse", () => {
+  it("omits routes without documentation", () => {
     const refusing: Route = { ...row, method: "ALL", documentation: undefined };
     expect(openApiDocument(INFO, [refusing]).paths).toEqual({});
   });
 
-  it("tells errors in the words of the family", () => {
+  it("describes errors in the shape of the family", () => {
     const schemaOf = (family: Route["family"]): unknown =>
       drawn({ family }, { errors: ["STATION_FORBIDDEN"] }).responses["403"]?.content;
     const json = (name: string) => ({
@@ -63,12 +63,12 @@ describe("openApiDocument", () => {
     });
   });
 
-  it("knows that the REST Proxy family has statuses of its own", () => {
+  it("uses the statuses of the REST Proxy family", () => {
     const statuses = Object.keys(drawn({ family: "rest-proxy" }, { errors: ["SCHEMA_REFUSED"] }).responses);
     expect(statuses).toContain("422");
   });
 
-  it("adds what credentials bring with them", () => {
+  it("adds the errors of credentials", () => {
     expect(Object.keys(drawn({ auth: "none" }).responses)).toEqual(["204", "400", "431"]);
     expect(drawn({ auth: "none" }).security).toEqual([]);
     expect(drawn({ auth: "admin" }).security).toEqual([{ operator: [] }]);
@@ -83,12 +83,12 @@ describe("openApiDocument", () => {
     expect(Object.keys(client.responses)).toEqual(["204", "400", "401", "403", "431"]);
   });
 
-  it("adds what a body brings with it", () => {
+  it("adds the errors of reading a body", () => {
     const body = { content: { "application/json": z.unknown() } };
     expect(Object.keys(drawn({}, { body }).responses)).toEqual(["204", "400", "408", "413", "415", "431"]);
   });
 
-  it("says of a status everything that it can mean", () => {
+  it("joins all meanings of a status", () => {
     const partly = z.object({ partly: z.literal(true) });
     const answers = { 400: { description: "Partly.", content: { "application/json": partly } } };
     const response = drawn({ family: "stations" }, { answers, errors: ["JSON_INVALID"] }).responses["400"];
@@ -101,7 +101,7 @@ describe("openApiDocument", () => {
     });
   });
 
-  it("keeps named schemas in one place, those inside others too", () => {
+  it("keeps each named schema once, also nested schemas", () => {
     const inner = z.object({ n: z.int() }).meta({ id: "Inner" });
     const answers = { 200: { description: "Ok.", content: { "application/json": z.array(inner) } } };
     const document = openApiDocument(INFO, [{ ...row, documentation: { ...words, answers } }]);

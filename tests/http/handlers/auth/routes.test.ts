@@ -28,7 +28,7 @@ const pair = async (more: object = {}): Promise<Pair> =>
   (await authenticate({ ...LOGIN, ...more })).body as Pair;
 
 describe("authenticate", () => {
-  it("answers with two tokens and their lifetimes in milliseconds, never to be cached", async () => {
+  it("answers with two tokens and their lifetimes in milliseconds, and forbids caching", async () => {
     const answer = await authenticate(LOGIN);
     expect(answer.status).toBe(200);
     expect(answer.headers["cache-control"]).toBe("no-store");
@@ -47,25 +47,25 @@ describe("authenticate", () => {
     ["an account in the name", { ...LOGIN, username: "root$7" }],
     ["nulls for what is absent", { ...LOGIN, password: null, account_id: null, scope: null }],
     ["expiries that mean the default", { ...LOGIN, token_expiry_in_minutes: 0 }],
-  ])("takes %s", async (_, body) => {
+  ])("accepts %s", async (_, body) => {
     expect((await authenticate(body)).status).toBe(200);
   });
 
-  it("takes a form", async () => {
+  it("accepts a form", async () => {
     const answer = await post("/auth/authenticate")
       .type("form")
       .send("username=root&connection_token=root-token&account_id=3&token_expiry_in_minutes=2");
     expect([answer.status, (answer.body as { expires_in: number }).expires_in]).toEqual([200, 120_000]);
   });
 
-  it("takes JSON with a charset, and paths in any case", async () => {
+  it("accepts JSON with a charset, and paths in any case", async () => {
     const answer = await post("/AUTH/Authenticate/")
       .set("Content-Type", "application/json; charset=UTF-8")
       .send(JSON.stringify(LOGIN));
     expect(answer.status).toBe(200);
   });
 
-  it("keeps the expiries that are asked for, up to the maximum", async () => {
+  it("uses the requested lifetimes, up to the maximum", async () => {
     const wanted = { ...LOGIN, token_expiry_in_minutes: 5, refresh_token_expiry_in_minutes: 7 };
     expect((await authenticate(wanted)).body).toMatchObject({
       expires_in: 300_000,
@@ -76,7 +76,7 @@ describe("authenticate", () => {
   });
 
   it.each([{ password: "x" }, {}, { username: "" }, { username: null }])(
-    "asks %j for a username",
+    "refuses %j because the username is missing",
     async (body) => {
       const answer = await authenticate(body);
       expect([answer.status, answer.body]).toEqual([400, { message: MISSING_NAME }]);
@@ -107,7 +107,7 @@ describe("authenticate", () => {
     [{ username: "root", password: "wrong" }],
     [{ username: "root" }],
     [{ username: "nobody", password: "root-password" }],
-  ])("answers %j alike", async (body) => {
+  ])("answers %j with the same error", async (body) => {
     const answer = await authenticate(body);
     expect([answer.status, answer.body]).toEqual([401, UNAUTHORIZED]);
   });
@@ -128,7 +128,7 @@ describe("authenticate", () => {
   });
 
   it.each(["seven", "", "1.5", "0x7", "7&accountId=8", "1234567890123456", "%207"])(
-    "refuses ?accountId=%s, whatever the body has",
+    "refuses ?accountId=%s, also if the body has an account id",
     async (value) => {
       for (const more of [{}, { account_id: 3 }]) {
         const answer = await post(`/auth/authenticate?accountId=${value}`).send({ ...LOGIN, ...more });
@@ -137,7 +137,7 @@ describe("authenticate", () => {
     },
   );
 
-  it("slows down who guesses", async () => {
+  it("throttles wrong logins", async () => {
     for (let n = 0; n < 10; n++) await authenticate({ username: "app", password: "wrong" });
     let answer = await authenticate({ username: "app", password: "wrong" });
     for (let n = 0; n < 3 && answer.status === 401; n++)
@@ -147,7 +147,7 @@ describe("authenticate", () => {
     expect(answer.body).toHaveProperty("message");
   });
 
-  it("narrows by scope, without a refresh token where none is wanted", async () => {
+  it("narrows the token to the scope, and omits the refresh token on request", async () => {
     const narrow = await authenticate({ ...LOGIN, refresh: false, scope: { stations: ["plain"] } });
     expect(Object.keys(narrow.body as object)).toEqual(["jwt", "expires_in"]);
     const { jwt } = narrow.body as Pair;
@@ -160,14 +160,14 @@ describe("authenticate", () => {
 });
 
 describe("refreshToken", () => {
-  it("takes the token in the body, with expiries", async () => {
+  it("accepts the token in the body, with lifetimes", async () => {
     const { jwt_refresh_token } = await pair();
     const answer = await refresh({ jwt_refresh_token, token_expiry_in_minutes: 1 });
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ expires_in: 60_000, refresh_token_expires_in: 18_000_000 });
   });
 
-  it("takes it at /auth/authenticate too, where the body has no username", async () => {
+  it("accepts it at /auth/authenticate if the body has no username", async () => {
     const { jwt, jwt_refresh_token } = await pair();
     const answer = await authenticate({ jwt_refresh_token, token_expiry_in_minutes: 2 });
     expect([answer.status, answer.body]).toMatchObject([200, { expires_in: 120_000 }]);
@@ -177,13 +177,13 @@ describe("refreshToken", () => {
       expect((await authenticate({ jwt_refresh_token: empty })).body).toEqual({ message: MISSING_NAME });
   });
 
-  it("takes it as a bearer token with an empty body", async () => {
+  it("accepts it as a bearer token with an empty body", async () => {
     const { jwt_refresh_token } = await pair();
     const answer = await post("/auth/refreshToken").set("Authorization", `bearer ${jwt_refresh_token}`);
     expect(answer.status).toBe(200);
   });
 
-  it("takes no access token, no rubbish, and no silence", async () => {
+  it("refuses access tokens, invalid tokens and missing tokens", async () => {
     const { jwt } = await pair();
     for (const body of [{ jwt_refresh_token: jwt }, { jwt_refresh_token: "x" }, {}]) {
       const answer = await refresh(body);

@@ -34,7 +34,7 @@ describe("GET /", () => {
   });
 
   it.each(["*/*", "application/json", "application/json, text/html"])(
-    "is Kafka Connect's root for clients that take %s",
+    "is Kafka Connect's root for clients that accept %s",
     async (accept) => {
       const admin = await open();
       await admin
@@ -48,7 +48,7 @@ describe("GET /", () => {
   );
 
   it.each(["/", "/stations", "/nowhere"])(
-    "shows a browser without a credential a door (%s)",
+    "shows the sign-in page to a browser without a credential (%s)",
     async (path) => {
       const answer = await (await open()).get(path).set("Accept", BROWSER);
       expect([answer.status, answer.text]).toEqual([401, "<title>sign in</title>"]);
@@ -59,7 +59,7 @@ describe("GET /", () => {
 });
 
 describe("signing in", () => {
-  it("leads to the console, with a cookie that scripts can't read", async () => {
+  it("redirects to the console, with a cookie that scripts can't read", async () => {
     const admin = await open();
     const answer = await signIn(admin, ADMIN_TOKEN);
     expect([answer.status, answer.headers["location"]]).toEqual([303, "/"]);
@@ -75,7 +75,7 @@ describe("signing in", () => {
     expect(page.text).toBe("<title>console</title>");
   });
 
-  it("says what was wrong, and slows guessing down", async () => {
+  it("names the error, and throttles wrong tokens", async () => {
     const admin = await open();
     for (let i = 0; i < 10; i += 1) {
       const answer = await signIn(admin, `guess ${i}`);
@@ -87,7 +87,7 @@ describe("signing in", () => {
     expect(answer.text).toContain("Too many wrong tokens");
   });
 
-  it("tells programs in their own words", async () => {
+  it("answers programs with a problem document", async () => {
     const admin = await open();
     const answer = await admin.post("/session").send({ token: "wrong" });
     expect([answer.status, (answer.body as { code: string }).code]).toEqual([401, "UNAUTHORIZED"]);
@@ -103,7 +103,7 @@ describe("Basic credentials", () => {
     ["of this origin in an old browser", { Origin: "http://console.example:4445" }, 200],
     ["of another site", { "Sec-Fetch-Site": "cross-site" }, 401],
     ["of another origin", { Origin: "http://evil.example" }, 401],
-  ])("count for a change %s: %o", async (_, headers, status) => {
+  ])("authenticate a change %s: %o", async (_, headers, status) => {
     const admin = await open();
     const answer = await admin
       .post("/stations/plain/events")
@@ -115,7 +115,7 @@ describe("Basic credentials", () => {
     expect(answer.headers["www-authenticate"]).not.toBe("Basic");
   });
 
-  it("count for what changes nothing", async () => {
+  it("authenticate requests that change nothing", async () => {
     const admin = await open();
     await admin.get("/stations").set(basic).set({ "Sec-Fetch-Site": "cross-site" }).expect(200);
   });
@@ -124,7 +124,7 @@ describe("Basic credentials", () => {
 describe("the cookie", () => {
   const SAME = { "Sec-Fetch-Site": "same-origin" };
 
-  it("is a credential for the console's own calls", async () => {
+  it("is a credential for requests of the console", async () => {
     const admin = await open();
     const cookie = await signedIn(admin);
     await admin.get("/stations").set("Cookie", cookie).set(SAME).expect(200);
@@ -145,7 +145,7 @@ describe("the cookie", () => {
       { Origin: "http://console.example:4445", "Sec-Fetch-Site": "same-site" },
       401,
     ],
-  ])("counts for a change %s: %o", async (_, headers, status) => {
+  ])("authenticates a change %s: %o", async (_, headers, status) => {
     const admin = await open();
     const cookie = await signedIn(admin);
     const answer = await admin
@@ -157,7 +157,7 @@ describe("the cookie", () => {
     expect(answer.status).toBe(status);
   });
 
-  it("opens no page's data to another page's requests", async () => {
+  it("does not authenticate requests of other sites", async () => {
     const admin = await open();
     const cookie = await signedIn(admin);
     await admin.get("/stations").set("Cookie", cookie).set({ "Sec-Fetch-Site": "same-site" }).expect(401);
@@ -168,13 +168,13 @@ describe("the cookie", () => {
       .expect(200);
   });
 
-  it("doesn't count beside a wrong token", async () => {
+  it("is ignored beside a wrong token", async () => {
     const admin = await open();
     const cookie = await signedIn(admin);
     await admin.get("/stations").set("Cookie", cookie).set("Authorization", "Bearer wrong").expect(401);
   });
 
-  it("is gone after signing out", async () => {
+  it("is deleted at sign-out", async () => {
     const admin = await open();
     const cookie = await signedIn(admin);
     await admin.post("/session/end").set("Cookie", cookie).expect(401);
@@ -185,7 +185,7 @@ describe("the cookie", () => {
 });
 
 describe("the console's files", () => {
-  it("are there for everybody, and asked for again", async () => {
+  it("need no credential, and are revalidated each time", async () => {
     const admin = await open();
     const answer = await admin.get("/console/main.js");
     expect([answer.status, answer.text]).toEqual([200, "export {};"]);
@@ -198,7 +198,7 @@ describe("the console's files", () => {
   });
 
   it.each(["/console/nothing.js", "/console/../package.json", "/console/%2e%2e%2fpackage.json"])(
-    "are those and no others (%s)",
+    "include no other file (%s)",
     async (path) => {
       await (await open()).get(path).set("Authorization", OPERATOR).expect(404);
     },

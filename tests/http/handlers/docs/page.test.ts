@@ -29,17 +29,17 @@ describe("renderDocsPage", () => {
     expect(page).toContain("Credential: <code>operator</code>.");
   });
 
-  it("escapes what it shows", () => {
+  it("escapes all texts", () => {
     expect(page).toContain("<h1>&lt;b&gt;Title&lt;/b&gt;</h1>");
     expect(page).toContain("Show &quot;one&quot; &amp; &lt;all&gt;");
     expect(page).toContain("<p>With <code>code</code>.</p><p>And more.</p>");
   });
 
-  it("has no script and fetches nothing", () => {
+  it("has no script and loads no file", () => {
     expect(page).not.toMatch(/<script|<link|<img|@import|url\(|https?:\/\//);
   });
 
-  it("leads only to places that it has", () => {
+  it("links only to sections that exist", () => {
     const ids = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
     const links = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
     expect(links.filter((id) => !ids.has(id))).toEqual([]);

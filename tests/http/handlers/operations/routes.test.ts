@@ -12,7 +12,7 @@ it.each(["/monitoring/status", "/Monitoring/Status/", "/healthz", "/readyz"])("a
 });
 
 describe("readyz", () => {
-  it("is 503 while nothing can be stored, and healthz isn't", async () => {
+  it("answers 503 while no event can be stored, and healthz answers 200", async () => {
     const broker = {
       ...createMemoryBroker(),
       check: () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE")),
@@ -28,7 +28,7 @@ describe("readyz", () => {
     }
   });
 
-  it("is 503 once the process is going down", async () => {
+  it("answers 503 during shutdown", async () => {
     const { app, health } = await createTestGateway();
     health.shutDown();
     expect((await request(app).get("/readyz")).body).toMatchObject({ status: 503, code: "SHUTTING_DOWN" });
@@ -36,7 +36,7 @@ describe("readyz", () => {
 });
 
 describe("the operators' listener", () => {
-  it("gives metrics to everyone", async () => {
+  it("serves metrics without a credential", async () => {
     const { admin } = await createTestGateway();
     const answer = await request(admin).get("/metrics");
     expect(answer.status).toBe(200);
@@ -72,7 +72,7 @@ describe("the operators' listener", () => {
     ]);
   });
 
-  it("lists undeclared topics where they are stations", async () => {
+  it("lists undeclared topics if autoCreateStations is on", async () => {
     const { admin, broker } = await createTestGateway({ autoCreate: true });
     await broker.ensureTopic({ name: "new-one", partitions: 2 });
     await broker.ensureTopic({ name: "_internal" });
@@ -85,7 +85,7 @@ describe("the operators' listener", () => {
     ]);
   });
 
-  it("says what the gateway is, and what it stands before", async () => {
+  it("shows the gateway and its broker", async () => {
     const { admin } = await createTestGateway();
     const answer = await request(admin)
       .get("/gateway")
@@ -102,7 +102,7 @@ describe("the operators' listener", () => {
   it.each([
     ["is away", () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"))],
     ["doesn't answer", () => new Promise<never>(() => undefined)],
-  ])("says what the gateway is while the broker %s", async (_, fails) => {
+  ])("shows the gateway while the broker %s", async (_, fails) => {
     const broker = { ...createMemoryBroker(), clusterId: fails, topics: fails };
     const { admin } = await createTestGateway({ broker });
     const answer = await request(admin)
@@ -111,7 +111,7 @@ describe("the operators' listener", () => {
     expect(answer.body).toMatchObject({ broker: { clusterId: null, topics: null, partitions: null } });
   });
 
-  it.each(["/stations", "/unknown"])("keeps others from %s", async (path) => {
+  it.each(["/stations", "/unknown"])("refuses clients without the admin token on %s", async (path) => {
     const { admin, token } = await createTestGateway();
     const client = await token();
     for (const credential of ["", "Bearer wrong", `Bearer ${client}`, `Basic ${ADMIN_TOKEN}`]) {
@@ -120,7 +120,7 @@ describe("the operators' listener", () => {
     }
   });
 
-  it("says that a path is unknown to operators", async () => {
+  it("answers 404 for an unknown path to operators", async () => {
     const { admin } = await createTestGateway();
     const answer = await request(admin)
       .get("/unknown")

@@ -1,47 +1,32 @@
-/** What becomes of bodies when the memory for them is used up. */
+/** Which bodies are cut or refused when the memory for bodies is used up. */
 import { once } from "node:events";
 import { gzipSync } from "node:zlib";
-import { createHttpServer, type HttpServer } from "../../../../src/http/server.ts";
 import { openRaw, type RawConnection } from "../../raw.ts";
-import { BROWSER_KEY, PARTNER_KEY, createTestGateway, LIMIT, type TestGateway } from "../../support.ts";
+import { BROWSER_KEY, PARTNER_KEY, LIMIT, type TestGateway } from "../../support.ts";
+import { openListener, type TestListener } from "../../test-listener.ts";
 
 const KILOBYTE = 1024;
 const SLOW = 60 * KILOBYTE;
 
 let gateway: TestGateway;
-let server: HttpServer;
+let listener: TestListener;
 let port: number;
 let token: string;
 
-/** Strangers have 100 KiB of 200. */
+/** Clients without a secret credential have 100 KiB of 200. */
 beforeEach(async () => {
-  gateway = await createTestGateway({ memoryBytes: 200 * KILOBYTE });
-  token = await gateway.token();
-  server = createHttpServer(
-    gateway.app,
-    {
-      keepAliveTimeout: 75_000,
-      headersTimeout: 20_000,
-      maxHeaderSize: 16 * KILOBYTE,
-      maxConnections: 0,
-      backlog: 16,
-    },
-    gateway.memory,
-  );
-  ({ port } = await server.listen(0, "127.0.0.1"));
+  listener = await openListener({ memoryBytes: 200 * KILOBYTE });
+  ({ gateway, port, token } = listener);
 });
 
-afterEach(async () => {
-  await server.drain({ graceMs: 1, idleMs: 1 });
-  await gateway.consumers.close();
-});
+afterEach(() => listener.close());
 
-/** Resolves once so many bytes are in use. */
+/** Resolves when exactly `bytes` bytes are in use. */
 const used = async (bytes: number): Promise<void> => {
   while (gateway.memory.usedBytes !== bytes) await new Promise(setImmediate);
 };
 
-/** Sends all of a body but its last byte. */
+/** Sends a body without its last byte. */
 const sendMost = async (path: string, ...headers: string[]): Promise<RawConnection> => {
   const connection = await openRaw(port);
   const lines = [`POST ${path} HTTP/1.1`, "Host: x", "Content-Type: text/plain", `Content-Length: ${SLOW}`];
@@ -62,7 +47,7 @@ const produce = (body: string | Buffer, headers: Record<string, string> = {}): P
 
 const REFUSED = "503 Service Unavailable";
 
-it("cuts the stranger's body that has been arriving for the longest time", async () => {
+it("cuts the body of an unknown client that has been arriving for the longest time", async () => {
   const oldest = await slowBeacon();
   await used(SLOW - 1);
   const second = await slowBeacon();
@@ -77,7 +62,7 @@ it("cuts the stranger's body that has been arriving for the longest time", async
   second.socket.destroy();
 });
 
-it("cuts nobody while the strangers' share is large enough", async () => {
+it("cuts no body while the share of unknown clients is large enough", async () => {
   const slow = await slowBeacon();
   await used(SLOW - 1);
   const url = `http://127.0.0.1:${port}/stations/plain/produce/beacon`;
@@ -88,14 +73,14 @@ it("cuts nobody while the strangers' share is large enough", async () => {
   slow.socket.destroy();
 });
 
-it("serves clients with a credential while strangers use all of their share", async () => {
+it("serves clients with a credential while unknown clients use all of their share", async () => {
   const slow = await Promise.all(Array.from({ length: 5 }, slowBeacon));
   await used(SLOW - 1);
   expect((await produce("x".repeat(LIMIT))).status).toBe(200);
   for (const { socket } of slow) socket.destroy();
 });
 
-it("takes a browser key for a stranger, since anybody can have it", async () => {
+it("treats a client with a browser key as unknown, because the key is public", async () => {
   const key = [`X-Api-Key: ${BROWSER_KEY.key}`, "Origin: https://shop.example"];
   const oldest = await sendMost(SINGLE, ...key);
   await used(SLOW - 1);
@@ -140,7 +125,7 @@ it("refuses the newest body of the principal that holds the most", async () => {
   expect((await produce("x".repeat(30 * KILOBYTE))).status).toBe(200);
 });
 
-it("gives the memory back, however a request ends", async () => {
+it("gives the memory back after every kind of end", async () => {
   await produce("x".repeat(LIMIT));
   await produce("x".repeat(LIMIT + 1));
   await produce(gzipSync("x".repeat(LIMIT)), { "content-encoding": "gzip" });
@@ -155,7 +140,7 @@ it("gives the memory back, however a request ends", async () => {
   expect(gateway.memory.usedBytes).toBe(0);
 });
 
-it("counts what a compressed body can become while it is decoded", async () => {
+it("counts the maximum decoded size of a compressed body while it is decoded", async () => {
   const slow = await Promise.all(Array.from({ length: 3 }, slowEvent));
   await used(3 * (SLOW - 1));
   const bomb = await produce(gzipSync("x".repeat(LIMIT)), { "content-encoding": "gzip" });

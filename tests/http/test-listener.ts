@@ -1,0 +1,40 @@
+/** A gateway behind a real HTTP listener on a free port. */
+import { createHttpServer, type HttpServer, type ServerLimits } from "../../src/http/server.ts";
+import { createTestGateway, type TestGateway, type TestOptions } from "./support.ts";
+
+export const LIMITS: ServerLimits = {
+  keepAliveTimeout: 75_000,
+  headersTimeout: 20_000,
+  maxHeaderSize: 16 * 1024,
+  maxConnections: 0,
+  backlog: 128,
+};
+
+export interface TestListener {
+  readonly gateway: TestGateway;
+  readonly server: HttpServer;
+  readonly port: number;
+  /** An access token of the gateway's test account. */
+  readonly token: string;
+  /** Cuts all connections and closes the gateway. */
+  close(): Promise<void>;
+}
+
+export const openListener = async (
+  options: TestOptions = {},
+  limits: Partial<ServerLimits> = {},
+): Promise<TestListener> => {
+  const gateway = await createTestGateway(options);
+  const server = createHttpServer(gateway.app, { ...LIMITS, ...limits }, gateway.memory);
+  const { port } = await server.listen(0, "127.0.0.1");
+  return {
+    gateway,
+    server,
+    port,
+    token: await gateway.token(),
+    close: async () => {
+      await server.drain({ graceMs: 1, idleMs: 1 });
+      await gateway.consumers.close();
+    },
+  };
+};
