@@ -20,6 +20,11 @@ export interface MemberData extends Peer {
   readonly held: readonly HeldSlot[];
   /** Slots that the process gave up because it could not append to them. Another process gets them if there is one. */
   readonly avoided: readonly number[];
+  /**
+   * Differs if the member has taken slots over or given slots up since its last join. Kafka ignores a join that changes
+   * nothing, and a slot may have come and gone.
+   */
+  readonly changes: number;
 }
 
 /** Who holds a slot, and who gets it next. Both are ids of members; undefined: no process. */

@@ -1,4 +1,5 @@
-/** What the home of a slot gives to the service that the slot is for. It knows nothing of the meaning of records. */
+/** What a slot is for, and the log that it gets. The home knows slots, records and calls, but nothing of their meaning. */
+import type { PeerAnswer, PeerCall } from "./peers/peers.ts";
 
 /** The records of a slot that this process holds. */
 export interface SlotLog {
@@ -13,4 +14,27 @@ export interface SlotLog {
 export interface SlotRecord {
   readonly name: string;
   readonly value: Buffer | null;
+}
+
+/** What a slot is for. The calls for one slot never overlap, except `names` and `serve`. */
+export interface SlotService {
+  /** The names (such as readers' groups) that live in a slot which this process holds. */
+  names(slot: number): readonly string[];
+  /** This process is the next holder: prepares the names that it has not prepared yet. */
+  prepare(slot: number, names: readonly string[]): Promise<void>;
+  /** The slot doesn't come to this process: ends the preparation. */
+  abandon(slot: number): Promise<void>;
+  /**
+   * This process holds the slot; `records` are its living records. Called again without `close` if the log was fenced again:
+   * then `records` replaces what the service knows of the log. Puts that began before are newer than `records` if they
+   * resolve after the call has begun.
+   */
+  open(slot: number, log: SlotLog, records: ReadonlyMap<string, Buffer>): Promise<void>;
+  /** Called only between `open` and `close`. Rejects with SLOT_MOVED if `close` ends the call. */
+  serve(slot: number, call: PeerCall): Promise<PeerAnswer>;
+  /**
+   * Ends the calls. `handed-over`: also commits, appends the positions, waits for the outcome of every append, and leaves
+   * what the next holder has joined. `lost`: the log accepts nothing any more.
+   */
+  close(slot: number, reason: "handed-over" | "lost"): Promise<void>;
 }

@@ -7,6 +7,7 @@ const member = (id: string, more: Partial<MemberData> = {}): MemberData => ({
   ending: false,
   held: [],
   avoided: [],
+  changes: 0,
   ...more,
 });
 const held = (...slots: number[]): Partial<MemberData> => ({

@@ -1,0 +1,237 @@
+/**
+ * The home of slots: at most one process of all that share a Kafka serves a slot, and each process passes calls on to it. The
+ * processes are members of one Kafka group; its leader divides the slots. `docs/decisions/0003-home-of-a-slot.md` has the
+ * protocol.
+ */
+import { randomUUID } from "node:crypto";
+import type { Broker, TopicSpec } from "../broker/broker.ts";
+import type { Groups } from "../broker/groups.ts";
+import { murmur2 } from "../broker/partitions.ts";
+import { GatewayError } from "../errors.ts";
+import { type Clock, pause } from "../lib/clock.ts";
+import type { SlotService } from "./contract.ts";
+import { ASSIGNOR, assignMembers, decodeHolders, encodeMember } from "./gateway-data.ts";
+import { createMembership, type Membership } from "./membership.ts";
+import type { PeerAnswer, PeerCall, PeerHandler, Peers } from "./peers/peers.ts";
+import { SlotLogWriter } from "./slot-log.ts";
+import type { SlotBroker } from "./slot-reader.ts";
+import { Slots } from "./slots.ts";
+
+export interface HomeOptions {
+  readonly broker: SlotBroker & Pick<Broker, "ensureTopic"> & { readonly groups: Groups };
+  readonly clock: Clock;
+  /** As in `SessionOptions`. */
+  readonly monotonic?: () => number;
+  /** The topic of the slots; `partitions` is the number of slots. */
+  readonly topic: TopicSpec & { readonly partitions: number };
+  readonly group: string;
+  /** Milliseconds. A process serves slots while a heartbeat that was sent within this time is answered. */
+  readonly sessionTimeout: number;
+  /** Where other processes reach this one. Called when the process joins the group. */
+  readonly address: () => string;
+  readonly peers: Pick<Peers, "call" | "ask" | "given">;
+  readonly service: SlotService;
+  /** A fault from which the home recovers by itself. */
+  readonly onError: (error: GatewayError) => void;
+}
+
+export interface Home {
+  /** The id of this process in the present session; other processes address it by this id. */
+  readonly id: string;
+  readonly handler: PeerHandler;
+  slotOf(name: string): number;
+  /**
+   * Passes the call on to the process that holds the name's slot. Waits for such a process for `waitMs`, but for 8 s at least;
+   * then rejects with HOME_UNAVAILABLE. The caller must call `ended` of the answer.
+   */
+  call(name: string, call: PeerCall): Promise<PeerAnswer>;
+  /** True while this process may answer for the slot. */
+  holds(slot: number): boolean;
+  /** Creates the topic and joins the group. Resolves when the topic exists. Rejects with SETTINGS_INVALID. */
+  start(): Promise<void>;
+  /** Hands over every slot, then leaves the group. */
+  drain(): Promise<void>;
+}
+
+const LEAST_WAIT_MS = 8000;
+const AGAIN_MS = 100;
+const TOPIC_AGAIN_MS = 1000;
+/** A process that can't be reached after this time is cut off, and is not tried again. */
+const CUT_OFF_MS = 4000;
+/** Kafka removes a member that has not joined again after this time. It must be twice the session timeout at least. */
+const REBALANCE_MS = 60_000;
+
+export const createHome = (options: HomeOptions): Home => new GatewayHome(options);
+
+class GatewayHome implements Home {
+  readonly #options: HomeOptions;
+  readonly #slots: Slots;
+  readonly #membership: Membership;
+  readonly #stopped = new AbortController();
+  #id = randomUUID() as string;
+
+  constructor(options: HomeOptions) {
+    this.#options = options;
+    const { service, clock, peers, topic, onError } = options;
+    this.#slots = new Slots({
+      slots: topic.partitions,
+      service,
+      clock,
+      peers,
+      onError,
+      isFresh: () => this.#isFresh(1),
+      openLog: (slot, signal) => this.#openLog(slot, signal),
+      rejoin: () => {
+        this.#membership.rejoin();
+      },
+    });
+    this.#membership = this.#createMembership();
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  readonly handler: PeerHandler = {
+    call: async (slot, call) => (await this.#slots.slot(slot)?.serve(call)) ?? "moved",
+    ask: (slot, generation) => Promise.resolve(this.#slots.ask(slot, generation)),
+    given: (slot, generation) => Promise.resolve(this.#slots.given(slot, generation)),
+  };
+
+  slotOf(name: string): number {
+    return (murmur2(Buffer.from(name)) & 0x7fffffff) % this.#options.topic.partitions;
+  }
+
+  holds(slot: number): boolean {
+    return this.#slots.slot(slot)?.since !== undefined && this.#isFresh(1);
+  }
+
+  async call(name: string, call: PeerCall): Promise<PeerAnswer> {
+    const { clock } = this.#options;
+    const slot = this.slotOf(name);
+    const over = new AbortController();
+    const cancel = clock.after(Math.max(call.waitMs, LEAST_WAIT_MS), () => {
+      over.abort();
+    });
+    const signal = AbortSignal.any([call.signal, over.signal]);
+    try {
+      for (let attempt = 0; !signal.aborted; attempt += 1) {
+        const answer = await this.#attempt(slot, { ...call, signal }, attempt);
+        if (answer === "cut off") break;
+        if (answer !== "moved") return answer;
+        await pause(clock, AGAIN_MS, signal);
+      }
+    } finally {
+      cancel();
+    }
+    call.signal.throwIfAborted();
+    throw new GatewayError("HOME_UNAVAILABLE");
+  }
+
+  async start(): Promise<void> {
+    const { broker, topic, clock, onError } = this.#options;
+    while (!this.#stopped.signal.aborted) {
+      try {
+        const { partitions } = await broker.ensureTopic(topic);
+        if (partitions !== topic.partitions) throw wrongPartitions(topic, partitions);
+        this.#membership.start();
+        return;
+      } catch (error) {
+        if (!(error instanceof GatewayError) || error.code !== "BROKER_UNAVAILABLE") throw error;
+        onError(error);
+        await pause(clock, TOPIC_AGAIN_MS, this.#stopped.signal);
+      }
+    }
+  }
+
+  async drain(): Promise<void> {
+    this.#stopped.abort();
+    await this.#slots.end();
+    await this.#membership.leave();
+  }
+
+  /** "moved": try again. */
+  async #attempt(slot: number, call: PeerCall, attempt: number): Promise<PeerAnswer | "moved" | "cut off"> {
+    const own = this.#slots.slot(slot);
+    if (own?.since !== undefined) return own.serve(call);
+    const { clock, peers } = this.#options;
+    const candidates = this.#slots.candidates(slot);
+    const to = candidates[attempt % Math.max(1, candidates.length)];
+    if (to === undefined || to.id === this.#id) return "moved";
+    const began = clock.now();
+    const outcome = await peers.call(to, slot, call).catch((error: unknown) => {
+      // This side has given up: the error is the signal's.
+      if (call.signal.aborted) return "moved" as const;
+      throw error;
+    });
+    if (outcome === "unsent" && clock.now() - began >= CUT_OFF_MS) return "cut off";
+    return typeof outcome === "string" ? "moved" : outcome;
+  }
+
+  /** A heartbeat was sent within this part of the session timeout, and was answered. */
+  #isFresh(part: number): boolean {
+    return this.#membership.silence() < this.#options.sessionTimeout * part;
+  }
+
+  #openLog(slot: number, signal: AbortSignal): SlotLogWriter {
+    const { broker, clock, topic } = this.#options;
+    return new SlotLogWriter({
+      broker,
+      clock,
+      topic: topic.name,
+      slot,
+      signal,
+      processId: this.#id,
+      mayFence: () => this.#isFresh(0.5),
+      confirm: () => this.#confirm(signal),
+    });
+  }
+
+  /** Sends heartbeats until one is answered, or until other processes may hold the slots of this one. */
+  async #confirm(signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted && this.#isFresh(1)) {
+      if (await this.#membership.heartbeat()) return !signal.aborted;
+      await pause(this.#options.clock, AGAIN_MS, signal);
+    }
+    return false;
+  }
+
+  #createMembership(): Membership {
+    const { broker, clock, monotonic, topic, group, sessionTimeout, address, onError } = this.#options;
+    return createMembership({
+      groups: broker.groups,
+      group,
+      clock,
+      ...(monotonic === undefined ? undefined : { monotonic }),
+      sessionTimeout,
+      rebalanceTimeout: Math.max(REBALANCE_MS, 2 * sessionTimeout),
+      handlers: {
+        protocols: () => {
+          this.#slots.joining();
+          const member = { id: this.#id, address: address(), ...this.#slots.membership };
+          return [{ name: ASSIGNOR, metadata: encodeMember(topic.name, member) }];
+        },
+        assign: ({ members }) => Promise.resolve(assignMembers(topic.name, topic.partitions, members)),
+        onRevoked: () => this.#slots.finish(),
+        onAssigned: ({ member, assignment }) => {
+          const holders = decodeHolders(assignment);
+          if (holders === undefined) return;
+          this.#slots.assigned(member.generation, this.#id, holders);
+        },
+        onEnded: () => {
+          this.#id = randomUUID();
+          this.#slots.loseAll();
+        },
+        onError,
+      },
+    });
+  }
+}
+
+const wrongPartitions = (
+  { name, partitions }: { readonly name: string; readonly partitions: number },
+  has: number,
+) =>
+  new GatewayError("SETTINGS_INVALID", {
+    message: `The topic ${name} must have ${partitions} partitions (it has ${has}); choose another name for it`,
+  });
