@@ -43,8 +43,11 @@ export interface HttpServer {
   drain(options: DrainOptions): Promise<void>;
 }
 
-/** Maximum number of connections that start pipelined requests in the same turn of the event loop. */
-const PIPELINES_PER_TURN = 8;
+/**
+ * Number of connections that start pipelined requests in the same turn of the event loop. node accepts one connection in a
+ * turn: while 100 connections send pipelines, a new connection waits for 100 turns, so turns must be short.
+ */
+const PIPELINES_PER_TURN = 1;
 
 /** Memory for partial request heads, as a fraction of `limits.memory`. It is not a part of `limits.memory`. */
 const UNREAD_HEADS_SHARE = 0.25;
