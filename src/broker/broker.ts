@@ -233,6 +233,12 @@ export interface Broker {
 
   /** Membership in groups by hand. A group can't have such members and members of `subscribe` at the same time. */
   readonly groups: Groups;
+  /**
+   * Reads one partition from an offset, without a group: committed records only. Ends with the first records, or with the
+   * offsets that have none, or after `maxWaitMs`. Rejects with OFFSET_OUT_OF_RANGE if the offset is below `low` or beyond the
+   * partition's end, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE.
+   */
+  read(from: TopicPartitionOffset, options: ReadOptions): Promise<PartitionRead>;
   /** Starts to consume. Resolves once the subscription runs; the assignment may follow later. */
   subscribe(options: SubscribeOptions, handlers: SubscriptionHandlers): Promise<Subscription>;
 }

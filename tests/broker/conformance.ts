@@ -10,6 +10,7 @@ import { describeConsuming } from "./conformance/consuming.ts";
 import { describeGroups } from "./conformance/groups.ts";
 import { describeMembership } from "./conformance/membership.ts";
 import { describePositions } from "./conformance/positions.ts";
+import { describeReading } from "./conformance/reading.ts";
 import { describeTopics } from "./conformance/topics.ts";
 
 export interface Subject {
@@ -38,6 +39,7 @@ export const describeBroker = (name: string, setup: () => Promise<Subject>): voi
     describeGroups(broker);
     describeMembership(broker);
     describePositions(broker);
+    describeReading(broker);
     describeClosing(setup);
   });
 };

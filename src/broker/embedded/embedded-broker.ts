@@ -4,7 +4,8 @@ import path from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { GatewayError } from "../../errors.ts";
 import { errnoOf, makeDirectory } from "../../lib/file-system.ts";
-import { createLocalBroker, type LocalBroker } from "../local/local-broker.ts";
+import type { Broker } from "../broker.ts";
+import { createLocalBroker } from "../local/local-broker.ts";
 import type { LocalStore, LocalTopic } from "../local/store.ts";
 import type { DiskSpaceOptions } from "./disk-space.ts";
 import { openEnvironment } from "./environment.ts";
@@ -31,7 +32,7 @@ const MIB = 1024 * 1024;
  * `open` rejects with SETTINGS_INVALID if another process uses the directory, or if the directory holds another kind of
  * file. "Stored" means flushed to the disk (see `environment.ts`). Records are never deleted, also in compacted topics.
  */
-export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): LocalBroker => {
+export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): Broker => {
   const { dir, partitions = 4, maxRecordBytes = 4 * MIB, deliveryTimeout = 10_000 } = options;
   const { minFree = 8 * MIB, freeBytes } = options;
   return createLocalBroker({

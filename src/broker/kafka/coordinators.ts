@@ -143,7 +143,7 @@ export interface Leases {
    */
   use<T>(
     address: Address,
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
     request: (connection: Connection) => Promise<T>,
   ): Promise<T>;
   close(): void;
@@ -181,15 +181,15 @@ export const createLeases = (options: KafkaOptions): Leases => {
 
   return {
     use: async (address, { timeoutMs, signal }, request) => {
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       if (closed) throw new TypeError("the connections are closed");
       const connection = await settledWithin(timeoutMs, take(address));
       const abort = (): void => {
         discard(connection);
       };
-      signal.addEventListener("abort", abort);
+      signal?.addEventListener("abort", abort);
       try {
-        signal.throwIfAborted();
+        signal?.throwIfAborted();
         const answer = await request(connection);
         giveBack(address, connection);
         return answer;
@@ -198,7 +198,7 @@ export const createLeases = (options: KafkaOptions): Leases => {
         else discard(connection);
         throw error;
       } finally {
-        signal.removeEventListener("abort", abort);
+        signal?.removeEventListener("abort", abort);
       }
     },
     close: () => {

@@ -224,23 +224,20 @@ const partitionsOf = ({ partitions }: ITopicMetadata): readonly PartitionInfo[] 
     }))
     .sort((one, other) => one.partition - other.partition);
 
-const topicConfig = ({
-  name,
-  partitions = -1,
-  replicationFactor = -1,
-  maxRecordBytes,
-  compacted,
-}: TopicSpec) => ({
+const topicConfig = ({ name, partitions = -1, replicationFactor = -1, ...spec }: TopicSpec) => ({
   topic: name,
   numPartitions: partitions,
   replicationFactor,
   configEntries: [
-    ...(maxRecordBytes === undefined
-      ? []
-      : [{ name: "max.message.bytes", value: String(maxRecordBytes + BATCH_OVERHEAD) }]),
-    ...(compacted === true ? [{ name: "cleanup.policy", value: "compact" }] : []),
+    ...setting("max.message.bytes", spec.maxRecordBytes && spec.maxRecordBytes + BATCH_OVERHEAD),
+    ...setting("cleanup.policy", spec.compacted === true ? "compact" : undefined),
+    ...setting("min.compaction.lag.ms", spec.minCompactionLagMs),
+    ...setting("message.timestamp.type", spec.logAppendTime === true ? "LogAppendTime" : undefined),
   ],
 });
+
+const setting = (name: string, value: string | number | undefined) =>
+  value === undefined ? [] : [{ name, value: String(value) }];
 
 const positions = (
   memberLess: MemberLessCommits,

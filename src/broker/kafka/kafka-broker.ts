@@ -9,6 +9,7 @@ import { createMemberLessCommits } from "./commits.ts";
 import { prepareCompressions } from "./compression.ts";
 import { createKafkaJsProducer } from "./kafkajs-producer.ts";
 import { createKafkaGroups } from "./kafka-groups.ts";
+import { createKafkaReads } from "./kafka-reads.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
@@ -26,6 +27,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
     createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
   );
   const groups = createKafkaGroups(options, cluster);
+  const reads = createKafkaReads(options, cluster);
   const subscriptions = createSubscriptions({
     kafka,
     sessionTimeout: options.sessionTimeout,
@@ -54,10 +56,12 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       return outcomes;
     },
     groups,
+    read: reads.read,
     subscribe: subscriptions.subscribe,
     close: async () => {
       const settled = appends.close();
       await subscriptions.close();
+      reads.close();
       await groups.close();
       await settled;
       await producer.close();

@@ -40,20 +40,20 @@ const ABORT = 0;
 const TYPE_AT = 2;
 const CONTROL_KEY_BYTES = 4;
 
-const isAbortMarker = ({ key }: FetchedMessage, { isControlBatch }: BatchContext): boolean =>
+const isAbortMarker = ({ key }: Pick<FetchedMessage, "key">, { isControlBatch }: BatchContext): boolean =>
   isControlBatch && key !== null && key.length >= CONTROL_KEY_BYTES && key.readInt16BE(TYPE_AT) === ABORT;
 
 const lastOffsetOf = ({ firstOffset, lastOffsetDelta }: BatchContext): bigint =>
   BigInt(firstOffset) + BigInt(lastOffsetDelta);
 
 /** Returns a function that tells whether a batch is aborted. It must get the batches of an answer in order. */
-const createJudge = (listed: readonly AbortedTransaction[]) => {
+export const createJudge = (listed: readonly AbortedTransaction[]) => {
   const begun = new Set<string>();
   const coming = listed
     .map(({ producerId, firstOffset }) => ({ producerId, firstOffset: BigInt(firstOffset) }))
     .sort((one, other) => Number(one.firstOffset - other.firstOffset));
 
-  return (batch: BatchContext, first: FetchedMessage): boolean => {
+  return (batch: BatchContext, first: Pick<FetchedMessage, "key">): boolean => {
     const last = lastOffsetOf(batch);
     for (let next = coming[0]; next !== undefined && next.firstOffset <= last; next = coming[0]) {
       begun.add(next.producerId);

@@ -11,11 +11,10 @@ import {
   type TopicInfo,
   type TopicPartition,
 } from "../broker.ts";
-import type { Groups } from "../groups.ts";
 import { createPartitioner, type Partitioner } from "../partitions.ts";
 import { contentBytes } from "../record-bytes.ts";
 import { createGroupCoordinator } from "./group-coordinator.ts";
-import { createReads, type Reads } from "./local-reads.ts";
+import { createReads } from "./local-reads.ts";
 import type { LocalStore, LocalTopic } from "./store.ts";
 import { createSubscriptions } from "./local-subscription.ts";
 
@@ -136,13 +135,8 @@ const positionsOf = (
   };
 };
 
-export interface LocalBroker extends Broker {
-  readonly groups: Groups;
-  readonly read: Reads["read"];
-}
-
 /** Creates a broker on a store. */
-export const createLocalBroker = (options: LocalBrokerOptions): LocalBroker => {
+export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
   const { kind, store, clock = systemClock } = options;
   const subscriptions = createSubscriptions(store);
   const reads = createReads(store, clock);

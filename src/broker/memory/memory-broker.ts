@@ -2,8 +2,14 @@
 import { partitionId } from "../partitions.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { BrokerRecord, ConsumedRecord, TopicPartition, TopicPartitionOffset } from "../broker.ts";
-import { createLocalBroker, type LocalBroker } from "../local/local-broker.ts";
+import type {
+  Broker,
+  BrokerRecord,
+  ConsumedRecord,
+  TopicPartition,
+  TopicPartitionOffset,
+} from "../broker.ts";
+import { createLocalBroker } from "../local/local-broker.ts";
 import { createPositions, type LocalStore, type LocalTopic, type ReadLimit } from "../local/store.ts";
 
 interface MemoryBrokerOptions {
@@ -16,7 +22,7 @@ interface MemoryBrokerOptions {
 const MAX_RECORD_BYTES = 1024 * 1024;
 
 /** Creates a broker without topics. `open` is not needed. */
-export const createMemoryBroker = ({ partitions = 4, clock }: MemoryBrokerOptions = {}): LocalBroker =>
+export const createMemoryBroker = ({ partitions = 4, clock }: MemoryBrokerOptions = {}): Broker =>
   createLocalBroker({
     kind: "memory",
     store: createMemoryStore(),

@@ -61,7 +61,12 @@ describeKafka("a member by hand on Kafka", (kafka) => {
   const native = async (group: string, topic: string) => {
     const read: string[] = [];
     const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
-    const consumer = client.consumer({ groupId: group, partitionAssigners: [range], heartbeatInterval: 200 });
+    const consumer = client.consumer({
+      groupId: group,
+      partitionAssigners: [range],
+      heartbeatInterval: 200,
+      maxWaitTimeInMs: 100,
+    });
     consumers.push(consumer);
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
@@ -159,10 +164,13 @@ describeKafka("a member by hand on Kafka", (kafka) => {
     await hand.join();
     expect(hand.joined).toMatchObject({ protocol: "range", leader: true });
     const members = hand.joined?.members ?? [];
-    expect(members.map(({ metadata }) => decodeSubscription(metadata))).toEqual([
-      { topics: [topic], userData: Buffer.from("home") },
-      { topics: [topic], userData: NO_DATA },
-    ]);
+    expect(members).toHaveLength(2);
+    expect(members.map(({ metadata }) => decodeSubscription(metadata))).toEqual(
+      expect.arrayContaining([
+        { topics: [topic], userData: Buffer.from("home") },
+        { topics: [topic], userData: NO_DATA },
+      ]),
+    );
     const assignments = members.map(({ memberId }) => ({
       memberId,
       assignment: encodeAssignment({
@@ -246,7 +254,7 @@ describeOwnKafka("a member by hand, when its coordinator fails", () => {
 
   beforeAll(async () => {
     cluster = await startKafkaCluster(3);
-    broker = createKafkaBroker(kafkaOptions(cluster.brokers, { requestTimeout: 3000 }));
+    broker = createKafkaBroker(kafkaOptions(cluster.brokers, { requestTimeout: 15_000 }));
   }, 240_000);
   afterAll(async () => {
     await broker.close();
