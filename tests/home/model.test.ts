@@ -20,6 +20,7 @@ class History {
   readonly #names = new Map<string, Known>();
   readonly #events: string[] = [];
   readonly #began: number;
+  readonly #frozenAt = new Map<Process, number>();
   #values = 0;
   failures = 0;
 
@@ -70,6 +71,7 @@ class History {
       this.#cutFromKafka,
       this.#cut,
       this.#lose,
+      this.#delay,
       this.#break,
     ];
     const events = isPlanned ? planned : [...planned, ...faults];
@@ -133,6 +135,10 @@ class History {
     const frozen = this.#pick();
     if (frozen === undefined) return;
     frozen.isFrozen = !frozen.isFrozen;
+    if (frozen.isFrozen) this.#frozenAt.set(frozen, this.#world.now);
+    // The monotonic clock of a virtual machine may stand still with it.
+    else if (this.#random(2) === 0)
+      frozen.slept += this.#world.now - (this.#frozenAt.get(frozen) ?? this.#world.now);
     this.#log(`${frozen.isFrozen ? "freezes" : "thaws"} ${frozen.name}`);
   }
 
@@ -157,6 +163,11 @@ class History {
     this.#log(`messages are ${this.#world.lossRate === 0 ? "delivered" : "lost"}`);
   }
 
+  #delay(): void {
+    this.#world.lateRate = this.#world.lateRate === 0 ? 4 : 0;
+    this.#log(`appends are ${this.#world.lateRate === 0 ? "in time" : "late"}`);
+  }
+
   #break(): void {
     const broken = this.#pick();
     if (broken === undefined) return;
@@ -170,6 +181,7 @@ class History {
     this.#world.cuts.clear();
     this.#world.brokenFor.clear();
     this.#world.lossRate = 0;
+    this.#world.lateRate = 0;
     for (const each of this.#world.alive) {
       each.isFrozen = false;
       each.isCutFromKafka = false;

@@ -12,9 +12,11 @@ import { createSlotView } from "../../src/home/slot-view.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 
 export const SESSION_MS = 10_000;
-export const TOPIC = "_slots";
+const TOPIC = "_slots";
 /** A request without an answer fails after this time. */
 const REQUEST_MS = 5000;
+
+const LATE_MS = 15_000;
 
 export type Random = (below: number) => number;
 
@@ -41,6 +43,8 @@ interface Machine {
   readonly death: AbortController;
   readonly startedAt: number;
   isFrozen: boolean;
+  /** Milliseconds for which the monotonic clock has stood still. */
+  slept: number;
   /** No request reaches Kafka. */
   isCutFromKafka: boolean;
 }
@@ -64,6 +68,8 @@ export class World {
   readonly cuts = new Set<string>();
   /** One of so many messages between processes is lost; 0: none. */
   lossRate = 0;
+  /** One of so many appends arrives after its process has given up waiting; 0: none. */
+  lateRate = 0;
   /** Appends to these slots fail. */
   readonly brokenFor = new Map<Machine, ReadonlySet<number>>();
   now = 1_700_000_000_000;
@@ -154,6 +160,7 @@ export class World {
       death: new AbortController(),
       startedAt: this.now,
       isFrozen: false,
+      slept: 0,
       isCutFromKafka: false,
     };
     const errors: GatewayError[] = [];
@@ -165,7 +172,7 @@ export class World {
         groups: this.#groupsOf(machine),
       },
       clock: this.clockOf(machine),
-      monotonic: () => this.now,
+      monotonic: () => this.now - machine.slept,
       topic: { name: TOPIC, partitions: this.#slots, compacted: true },
       group: "slots",
       sessionTimeout: SESSION_MS,
@@ -224,10 +231,12 @@ export class World {
         }
         // What is written to a socket arrives although the process is frozen or killed meanwhile.
         const isSent = !of.isCutFromKafka;
-        const stored = this.delay(undefined, this.latency()).then(() =>
+        const isLate = this.lateRate > 0 && this.#random(this.lateRate) === 0;
+        const stored = this.delay(undefined, isLate ? LATE_MS : this.latency()).then(() =>
           isSent ? broker.append(topic, records) : failed("BROKER_AMBIGUOUS"),
         );
-        return this.#kafka(of, () => stored).catch(() => failed("BROKER_AMBIGUOUS"));
+        const answer = this.#kafka(of, () => stored).catch(() => failed("BROKER_AMBIGUOUS"));
+        return Promise.race([answer, this.delay(of, REQUEST_MS).then(() => failed("BROKER_AMBIGUOUS"))]);
       },
     };
   }
