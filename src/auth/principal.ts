@@ -25,7 +25,10 @@ export interface Principal {
   /** Origins that may use the credential. Empty: all origins, and requests without an origin. */
   readonly origins: readonly string[];
   readonly limits: Limits;
-  /** Expiry of an API key, in milliseconds since the epoch. Absent: never. The expiry of a token does not count. */
+  /**
+   * Expiry of an API key, in milliseconds since the epoch; streams and waiting calls end then. Absent: never. The expiry of a
+   * token does not count: a call may outlive its token.
+   */
   readonly expires?: number;
   /** True for a browser key, which every visitor of the page can read. */
   readonly isPublic?: boolean;

@@ -48,6 +48,7 @@ const zstdDecompressGrowing = (records: Buffer): Buffer => {
   }
 };
 
+/** The same for each broker of the process, because kafkajs keeps its codecs in one global table. */
 export const COMPRESSIONS: Readonly<Record<Exclude<CompressionName, "none">, Compression>> = {
   gzip: {
     attribute: 1,
