@@ -1,6 +1,6 @@
 /**
- * Creates the broker from the settings. An adapter is imported only if it is used: the Kafka clients take 33 MiB and
- * 0.9 s of the start.
+ * Creates the broker from the settings. An adapter is imported only if it is used: the import of the Kafka clients takes
+ * 33 MiB and 0.9 s.
  */
 import { readFileSync } from "node:fs";
 import type { Broker } from "../broker/broker.ts";

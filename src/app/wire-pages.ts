@@ -98,7 +98,7 @@ const PUBLIC = `An HTTP gateway to Kafka. A 2xx response means that the event is
 
 Each API family has the answers and the error format that its clients know. A 503 response can be retried after the time in \`Retry-After\`.
 
-All other routes of the REST Proxy are refused with 403 and \`40301\`: clients can't administer Kafka through this gateway.`;
+Routes of the REST Proxy that are not in this document are refused with 403 and \`40301\`: clients can't administer Kafka through this gateway.`;
 
 const OPERATORS = `The operators' routes of Stationgate: connectors in the format of Kafka Connect, stations and metrics.
 

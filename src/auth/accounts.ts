@@ -14,8 +14,9 @@ import { storedSecret, type StoredSecret } from "./secrets.ts";
 /** An account as configured. */
 export interface AccountOptions {
   readonly username: string;
-  /** Plain, or a scrypt hash, like `password`. */
+  /** Plain text or a scrypt hash. */
   readonly connectionToken?: string | undefined;
+  /** Plain text or a scrypt hash. */
   readonly password?: string | undefined;
   /** Patterns of the stations that it may produce to. */
   readonly stations?: readonly string[] | undefined;
@@ -59,13 +60,13 @@ export const createAccounts = (options: readonly AccountOptions[]): Accounts => 
   return { all: [...byName.values()], find: (username) => byName.get(username) };
 };
 
-/** The name of an account in a login or a token. Tokens keep the account id of Memphis clients; it has no other use. */
+/** The name of an account in a login or a token. The account id of Memphis clients is only copied into their tokens. */
 export interface AccountName {
   readonly username: string;
   readonly accountId: number | undefined;
 }
 
-/** Memphis clients write `user$7` for user `user` and account 7. The suffix wins over `accountId`. */
+/** Memphis clients write `user$7` for user `user` and account 7. The suffix takes precedence over `accountId`. */
 export const accountName = (username: string, accountId?: number): AccountName => {
   const cut = username.lastIndexOf("$");
   const suffix = username.slice(cut + 1);

@@ -17,7 +17,7 @@ import {
 /** A key as configured. Several entries with one id are all valid, so that a key can be rotated. */
 export interface ApiKeyOptions {
   readonly id: string;
-  /** Plain, or a scrypt hash. */
+  /** Plain text or a scrypt hash. */
   readonly key: string;
   /** A browser key is public: it needs a list of origins. */
   readonly kind: "server" | "browser";
@@ -42,9 +42,9 @@ interface GivenKey {
 }
 
 /**
- * Returns the principal of a key, without a promise unless a hash must be derived (once for each key). Fails with
- * UNAUTHORIZED for an unknown or expired key. If keys are hashed, a guess costs the gateway a derivation: it fails with
- * LOGIN_THROTTLED after too many different wrong keys from one network, and with OVERLOADED.
+ * Returns the principal of a key. The result is a promise only if a hash must be derived (once for each key). Fails with
+ * UNAUTHORIZED for an unknown or expired key. If keys are hashed, each wrong key costs a derivation. So it also fails with
+ * LOGIN_THROTTLED after too many different wrong keys from one network, and with OVERLOADED if too many derivations wait.
  */
 export type VerifyApiKey = (given: GivenKey) => Principal | Promise<Principal>;
 
@@ -75,8 +75,8 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
       hashed.filter((key) => key.id === id).map(({ secret }) => secret),
     ),
   );
-  // By digest. With `right`, a request costs one lookup. With `wrong`, a client that repeats a wrong key costs no
-  // further derivations.
+  // Right and wrong keys by digest. A right key that comes again costs only a lookup, and a wrong key that comes again
+  // costs no derivation.
   const right = new Map<string, ApiKey>();
   const wrong = new LRUCache<string, true>({ max: maxRemembered });
 
@@ -100,7 +100,7 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
     const network = networkOf(address);
     throttle.check(network);
     const own = candidates(hashed, id);
-    // Without an id, every key is compared. With an id, an unknown id takes as long as a known one.
+    // Without an id, every key is compared. With an id, an unknown id takes as long as a known id.
     const secrets = own.map(({ secret }) => secret);
     for (const secret of id === undefined ? secrets : evenWork(secrets)) {
       if (!(await verifier.verify(secret, key, ["keys", network]))) continue;

@@ -1,4 +1,4 @@
-/** Wires the parts of this folder from the settings. */
+/** Creates the authentication of clients and operators from the settings. */
 import { randomBytes } from "node:crypto";
 import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
@@ -15,7 +15,7 @@ interface TokenSettings extends Lifetime {
   readonly secrets: readonly TokenKey[];
 }
 
-/** As in the settings. `now`, in milliseconds since the epoch, is for tests. */
+/** The options are those of the settings, except `now` (milliseconds since the epoch), which is for tests. */
 export interface AuthenticationOptions {
   readonly accounts: readonly AccountOptions[];
   readonly apiKeys: readonly ApiKeyOptions[];
@@ -38,7 +38,7 @@ export interface Authentication extends OperatorAccess {
 const API_KEY_FAILURES_PER_MINUTE = 60;
 const MINUTE = 60_000;
 
-/** Without accounts no secrets are configured. A random key then refuses every token. */
+/** Without configured secrets (and accounts) the only key is random, so that every token is refused. */
 const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
   secrets.length > 0 ? secrets : [{ kid: "none", secret: randomBytes(32).toString("base64url") }];
 

@@ -90,7 +90,7 @@ export interface OperatorAccess {
 }
 
 interface OperatorDependencies {
-  /** Plain, or a scrypt hash. Absent: every request is refused. */
+  /** Plain text or a scrypt hash. Absent: every request is refused. */
   readonly adminToken: string | undefined;
   readonly verifier: Pick<SecretVerifier, "verify">;
   readonly throttle: FailureThrottle;

@@ -8,11 +8,11 @@ export type NameMatcher = (name: string) => boolean;
 /** True if a pattern matches the station name, which is in lower case. */
 export type StationMatcher = (station: string) => boolean;
 
-/** At most 128 characters of a station name, with `*` anywhere. Letters may be in upper case. */
+/** True for a station name of at most 128 characters, which may contain `*`. Letters may be in upper case. */
 export const isStationPattern = (text: string): boolean => /^[A-Za-z0-9_.*-]{1,128}$/.test(text);
 
 /**
- * Compiles patterns, in which `*` stands for any characters. A check is a set lookup for exact names and a scan for
+ * Compiles patterns, in which `*` stands for any number of characters. A check is a set lookup for exact names and a scan for
  * patterns with `*`. An empty list matches nothing.
  */
 export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
@@ -21,11 +21,13 @@ export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
   return (name) => exact.has(name) || wild.some((matches) => matches(name));
 };
 
-/** As `compilePatterns`, in lower case. Throws SETTINGS_INVALID for an invalid pattern. */
+/** As `compilePatterns`, but converts the patterns to lower case. Throws SETTINGS_INVALID for an invalid pattern. */
 export const compileStationPatterns = (patterns: readonly string[]): StationMatcher => {
   const wrong = patterns.find((pattern) => !isStationPattern(pattern));
   if (wrong !== undefined)
-    throw new GatewayError("SETTINGS_INVALID", { message: `"${wrong}" is not a station name or pattern` });
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `"${wrong}" is not a station name or pattern; allowed: 1 to 128 letters, digits and the characters _ . - *`,
+    });
   return compilePatterns(patterns.map((pattern) => pattern.toLowerCase()));
 };
 
@@ -34,13 +36,13 @@ const compileWildcard = (pattern: string): NameMatcher => {
   const pieces = pattern.split("*");
   const first = pieces.shift() ?? "";
   const last = pieces.pop() ?? "";
-  return (station) => {
-    if (station.length < first.length + last.length) return false;
-    if (!station.startsWith(first) || !station.endsWith(last)) return false;
-    const end = station.length - last.length;
+  return (name) => {
+    if (name.length < first.length + last.length) return false;
+    if (!name.startsWith(first) || !name.endsWith(last)) return false;
+    const end = name.length - last.length;
     let at = first.length;
     for (const piece of pieces) {
-      const found = station.indexOf(piece, at);
+      const found = name.indexOf(piece, at);
       if (found < 0 || found + piece.length > end) return false;
       at = found + piece.length;
     }
@@ -69,7 +71,7 @@ export const requireStation = (principal: Principal, use: StationUse, station: s
   });
 };
 
-/** A list that allows no origin: `originAllowed` refuses an empty `Origin` header. */
+/** A list that allows no origin: it contains only "", which `originAllowed` refuses. */
 const NOWHERE: readonly string[] = [""];
 
 /**
@@ -80,8 +82,8 @@ export const normaliseOrigin = (text: string): string | undefined => {
   if (text === "*" || text === "null") return text;
   if (!URL.canParse(text)) return undefined;
   const { protocol, host, pathname, search, hash, username, password } = new URL(text);
-  const beyond = pathname.slice(1) + search + hash + username + password;
-  if (host === "" || host.includes("*") || beyond !== "") return undefined;
+  const otherParts = pathname.slice(1) + search + hash + username + password;
+  if (host === "" || host.includes("*") || otherParts !== "") return undefined;
   // Not `URL.origin`, which is "null" for the schemes of browser extensions and app shells.
   return `${protocol}//${host}`.toLowerCase();
 };
@@ -91,7 +93,9 @@ export const originList = (origins: readonly string[]): readonly string[] =>
   origins.map((text) => {
     const origin = normaliseOrigin(text);
     if (origin !== undefined) return origin;
-    throw new GatewayError("SETTINGS_INVALID", { message: `"${text}" is not an origin` });
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `"${text}" is not an origin such as https://shop.example`,
+    });
   });
 
 /** The origins that both lists allow. An empty list allows all origins, and requests without an origin. */
@@ -144,7 +148,9 @@ export const groupOf = ({ name, readsGroup }: Reader, asked: string | undefined)
     throw forbidden(`Group "${asked}" is reserved for the gateway: no "groups" setting allows it`);
   if (readsGroup === undefined) return storable(`stationgate-${encodeURIComponent(name)}/${asked}`);
   if (readsGroup(asked)) return storable(asked);
-  throw forbidden(`${name} is not allowed to use group "${asked}": its "groups" setting does not name it`);
+  throw forbidden(
+    `${name} is not allowed to use group "${asked}": the "groups" setting of ${name} does not contain this group`,
+  );
 };
 
 /** Escapes only names with "/" or "%", which could make the groups of two principals equal. */

@@ -1,12 +1,12 @@
-/** The principal: the verified caller of a request. Only the verifiers of this folder make one. */
+/** The principal: the verified caller of a request. Only the verifiers of this folder create principals. */
 import { GatewayError } from "../errors.ts";
 
-/** Rate limits per process; an absent rate is no limit. A bucket holds rate × burst. */
+/** Rate limits per process; an absent rate means no limit. A bucket holds rate × burst. */
 export interface Limits {
   readonly requestsPerSecond?: number | undefined;
   readonly eventsPerSecond?: number | undefined;
   readonly bytesPerSecond?: number | undefined;
-  /** Milliseconds: the part of the rate that can be used at once. */
+  /** Size of a burst, as milliseconds at the full rate: 2000 allows the units of two seconds at once. */
   readonly burst?: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface Principal {
   readonly kind: "account" | "api-key" | "webhook" | "operator";
   /** Username, key id or webhook source, for limits, log lines and error texts. Never a secret. */
   readonly name: string;
-  /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these two. */
+  /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these two methods. */
   mayProduce(station: string): boolean;
   mayConsume(station: string): boolean;
   /** True if the principal's `groups` setting names this consumer group. Absent: the principal has no such setting. */

@@ -20,7 +20,10 @@ const originShape = z
   .transform((text) => normaliseOrigin(text) ?? "")
   .pipe(z.string().min(1));
 
-/** An absent field does not narrow. An empty list is refused, because in the settings an empty list of origins allows all. */
+/**
+ * An absent field does not narrow the rights. An empty list is refused, because in the settings an empty list of origins
+ * allows all origins.
+ */
 export const scopeShape = z.strictObject({
   stations: z.array(z.string().refine(isStationPattern)).min(1).optional(),
   actions: z
@@ -32,7 +35,7 @@ export const scopeShape = z.strictObject({
 
 export type Scope = z.output<typeof scopeShape>;
 
-/** Maximum entries of one list. A scope with more does not fit into a token. */
+/** Maximum entries of one list. A scope with more entries does not fit into a token. */
 const MAX_ENTRIES = 2048;
 
 /** What each field must be, for error texts. */
@@ -42,7 +45,7 @@ const FIELDS: Readonly<Record<string, { readonly list: string; readonly entry: s
   origins: { list: "origins", entry: "an origin such as https://shop.example" },
 };
 
-/** Characters of the client's text that an error text repeats. */
+/** Maximum number of characters of the client's text in an error text. */
 const LONGEST_SHOWN = 40;
 
 const invalid = (fault: string): GatewayError => new GatewayError("SCOPE_INVALID", { message: fault });
@@ -80,7 +83,7 @@ export const parseScope = (given: unknown): Scope => {
   return parsed.data;
 };
 
-/** The text for the fault at `scope.<field>.<index>`, of which the last parts may be absent. */
+/** The error text for the fault at `scope.<field>.<index>`. Without `index` the whole field is wrong, without `field` the scope. */
 const faultAt = (given: unknown, field?: PropertyKey, index?: PropertyKey): string => {
   const name = String(field);
   const rule = FIELDS[name];

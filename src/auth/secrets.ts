@@ -64,7 +64,7 @@ interface Derivation {
 const derive = (plain: string, salt: Buffer, { cost, bytes }: Derivation): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const { r, p } = cost;
-    // Node's default maximum is 32 MiB, and it counts more buffers than the blocks.
+    // Node's default maximum is 32 MiB, and Node counts other buffers besides the blocks.
     const options = { N: 2 ** cost.ln, r, p, maxmem: 2 * memoryOf(cost) };
     scrypt(plain, salt, bytes, options, (error, hash) => {
       if (error === null) resolve(hash);
@@ -81,8 +81,8 @@ export interface StoredSecret {
 }
 
 /**
- * Parses a configured secret. Throws SETTINGS_INVALID for an empty text and for a hash other than scrypt: as a plain
- * secret, that hash itself would be the password.
+ * Parses a configured secret. Throws SETTINGS_INVALID for an empty text and for a hash that is not scrypt. Otherwise such a
+ * hash would count as a plain secret, and the hash itself would be the password.
  */
 export const storedSecret = (text: string): StoredSecret => {
   if (text === "")
@@ -98,7 +98,7 @@ export const storedSecret = (text: string): StoredSecret => {
   return { digest: sha256(text), scrypt };
 };
 
-/** A secret that no text matches, for names that don't exist. A comparison with it costs as much as one with `like`. */
+/** A secret that no text matches, for names that don't exist. A comparison with it takes as long as with `like`. */
 export const decoySecret = (like?: StoredSecret): StoredSecret => ({
   digest: randomBytes(32),
   scrypt: like?.scrypt && { ...like.scrypt, hash: randomBytes(like.scrypt.hash.length) },
@@ -109,7 +109,7 @@ export const sha256 = (text: string): Buffer => createHash("sha256").update(text
 /** SHA-256 in base64, as a map key for a secret. It takes 0.5 µs for a token of 280 characters. */
 export const digestOf = (text: string): string => hash("sha256", text, "base64");
 
-/** The queue, the account and the network that a derivation waits for; see `FairTurns`. */
+/** The queue, account and network under which a derivation waits for its turn; see `FairTurns`. */
 type Party = Parameters<FairTurns["take"]>[0];
 
 export interface SecretVerifier {
@@ -143,7 +143,7 @@ export const overloaded = (): GatewayError => new GatewayError("OVERLOADED", { r
 
 export const createSecretVerifier = (options: VerifierOptions): SecretVerifier => {
   const { turns, maxRemembered = 10_000, deriveBytes = deriveLike } = options;
-  // Digests under a random key of this process: they are useless without it.
+  // Matches are remembered as HMACs with this random key, and are useless without the key.
   const pepper = randomBytes(32);
   const matched = new LRUCache<string, true>({ max: maxRemembered });
   const deriving = new Map<string, Promise<boolean>>();

@@ -2,9 +2,9 @@
  * Compares the credentials of a sign-in with the secrets of an account. The time of the answer does not reveal whether the
  * account exists, and sign-ins with invented names don't delay real accounts.
  *
- * Every sign-in takes a turn in the queue "strangers", and a wrong sign-in is answered only after that turn. If an account
- * with a hashed secret has to wait there, it also takes a turn in the queue "accounts". So its right credential is found
- * without waiting for strangers, and a wrong credential waits as long as an invented name.
+ * Every sign-in takes a turn in the queue "strangers", and a wrong sign-in is answered only after that turn. If a sign-in
+ * to an account with a hashed secret has to wait there, the sign-in also takes a turn in the queue "accounts". So a right
+ * credential is accepted without waiting for strangers, and a wrong credential waits as long as an invented name.
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
@@ -59,7 +59,10 @@ export const createSignInCheck = (dependencies: SignInCheckDependencies): CheckS
     .filter(isHashed);
   const compareHashes = createHashComparison(dependencies, hashed);
 
-  /** Compares without a derivation. The decoy makes every pair cost one comparison, whatever is stored. */
+  /**
+   * Compares without a derivation. A pair without a plain secret is compared with the decoy, so that every pair takes the
+   * time of one plain comparison.
+   */
   const isKnown = ({ stored, given }: Pair): boolean =>
     isHashed(stored)
       ? verifier.known(plainDecoy, given) === true || verifier.known(stored, given) === true
@@ -122,7 +125,7 @@ const createHashComparison = (
     };
 
     const answer = inCommonTurn();
-    // The refusal comes after the same time for every name, with or without an own turn.
+    // The refusal comes after the same time for every name, also if the account has a turn of its own.
     const refused = answer.then(
       () => new Promise<never>(() => undefined),
       async (error: unknown) => {

@@ -22,7 +22,7 @@ export interface TokenKey {
 }
 
 export interface TokenOptions {
-  /** An access token is never accepted as a refresh token, nor the other way round. */
+  /** An access token is never accepted as a refresh token, and a refresh token never as an access token. */
   readonly use: "access" | "refresh";
   /** The first key signs; all keys verify. So a key can be rotated while its tokens are still valid. */
   readonly keys: readonly TokenKey[];
@@ -51,7 +51,7 @@ export interface Tokens {
   verify(token: string): VerifiedToken;
 }
 
-/** The gateway issues no longer tokens. A longer token is refused before the verification. */
+/** The gateway never issues a token above this length. It refuses a longer token before it verifies the signature. */
 const MAX_TOKEN_CHARACTERS = 8192;
 
 /** Throws SETTINGS_INVALID without keys, or with an empty secret. */
@@ -107,7 +107,7 @@ type Claims = z.output<ReturnType<typeof claimsOf>>;
 
 interface SigningKey {
   readonly kid: string;
-  /** A KeyObject: with a string jsonwebtoken first tries a public key, and a verification takes 540 µs instead of 12. */
+  /** A KeyObject. jsonwebtoken first parses a string as a public key, so a verification takes 540 µs instead of 12 µs. */
   readonly hmac: KeyObject;
   readonly binding: Buffer;
 }
@@ -167,7 +167,7 @@ export const serviceToken = (secret: string, now: number, ttl: number): string =
 export const claimsToken = (secret: string, claims: Readonly<Record<string, unknown>>): string =>
   jwt.sign(claims, secret, {
     algorithm: "HS256",
-    // Without this option jsonwebtoken adds the claim `iat`; with it, it removes a given one.
+    // jsonwebtoken adds the claim `iat` without this option, and removes `iat` from the claims with this option.
     noTimestamp: !("iat" in claims),
     header: { alg: "HS256", typ: undefined },
   });

@@ -1,5 +1,5 @@
 /**
- * The broker port stores records and reads them back. Three adapters implement it: `kafka`, `embedded` and `memory`.
+ * `Broker` stores records and reads them back. Three adapters implement it: `kafka`, `embedded` and `memory`.
  * The suite `tests/broker/conformance.ts` checks the contracts of this file for each adapter.
  *
  * Partitions and offsets have the meaning that they have in Kafka: each record of a partition gets the next offset, and

@@ -75,7 +75,7 @@ export type SyncAnswer =
 /**
  * - `stable`: the generation is the group's current one.
  * - `rebalancing`: a rebalance has begun. The member must join again. Its generation is still the current one.
- * - `outdated`: the group knows the member but has a newer generation, also if the answer to the member's own join is on
+ * - `outdated`: the group knows the member but has a newer generation, even if the answer to the member's own join is on
  *   its way. The member must join again, if no join is waiting.
  * - `ended`: the group doesn't know the member.
  */
@@ -113,7 +113,7 @@ export interface Groups {
     assignments: readonly MemberAssignment[],
     signal: AbortSignal,
   ): Promise<SyncAnswer>;
-  /** Never waits for a join or sync, also not for one of the same member. */
+  /** Never waits for a join or sync, not even for a join or sync of the same member. */
   heartbeat(member: MemberOfGeneration): Promise<HeartbeatAnswer>;
   /** Also resolves if the group doesn't know the member. */
   leave(group: string, memberId: string): Promise<void>;

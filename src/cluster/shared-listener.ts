@@ -39,7 +39,7 @@ export interface SharedListenerOptions {
   readonly workers: () => readonly Worker[];
 }
 
-/** Milliseconds: maximum time that the supervisor leaves to the workers before it accepts again. */
+/** Milliseconds: maximum time that the supervisor gives to the workers before it accepts again. */
 const LONGEST_PAUSE = 16;
 
 interface PassedOn {

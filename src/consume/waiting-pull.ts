@@ -47,7 +47,7 @@ interface WaitingPullOptions {
   readonly joinMs: number;
 }
 
-/** Maximum bytes of one answer, also if the client asks for more records. */
+/** Maximum bytes of one answer, even if the client asks for more records. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Starts to wait, until `startWait` for at most `joinMs`. The request's signal must not be aborted yet. */

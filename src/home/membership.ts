@@ -30,7 +30,7 @@ export interface Membership extends Pick<Session, "silence" | "heartbeat"> {
   readonly start: () => void;
   /** Joins again, with what `protocols` returns then. Kafka rebalances only if that has changed, or for the leader. */
   rejoin(): void;
-  /** Leaves the group. Resolves also if there is no contact to the group. */
+  /** Leaves the group. Resolves even if the group can't be reached. */
   leave(): Promise<void>;
 }
 

@@ -100,7 +100,7 @@ export const stopAccepting = async (server: NetServer): Promise<void> => {
 /** Resolves after the poll phase of the event loop, in which connections are accepted. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Waits also for the connections that another process accepted, which node's own close does not do. */
+/** Also waits for the connections that another process accepted, which node's own close does not do. */
 const allClosed = async (sockets: ReadonlySet<Socket>): Promise<void> => {
   while (sockets.size > 0) {
     await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve))));

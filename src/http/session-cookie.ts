@@ -18,7 +18,7 @@ export const clearSession = (request: Request, response: Response): void => {
 };
 
 /**
- * The session of a request; undefined if the request has no session that counts. A browser sends the cookie also for requests
+ * The session of a request; undefined if the request has no session that counts. A browser also sends the cookie for requests
  * of other sites' pages, and of other ports of this host. So a request that changes something counts only if it comes from a
  * page of this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host.
  */

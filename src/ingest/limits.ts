@@ -33,7 +33,7 @@ const drain = (bucket: Bucket, { perSecond }: Rate, now: number): void => {
  */
 const secondsUntil = ({ used }: Bucket, { perSecond, capacity }: Rate, units: number): number => {
   const over = used + Math.min(units, capacity) - capacity;
-  // Floating point: a drained bucket may hold a tiny rest.
+  // Because of rounding, a drained bucket may hold a tiny rest.
   return over <= 1e-9 ? 0 : over / perSecond;
 };
 
@@ -60,8 +60,9 @@ interface Quota {
 
 export interface Rates {
   /**
-   * Takes the whole demand, or nothing and returns the error: RATE_LIMITED with the time until it fits, or EVENTS_TOO_MANY
-   * if the events would exceed the maximum debt. A single event is always possible, and adds at most the maximum debt.
+   * Takes the whole demand if it fits. Otherwise takes nothing and returns the error: RATE_LIMITED with the time until the
+   * demand fits, or EVENTS_TOO_MANY if the events would exceed the maximum debt. A single event never fails with
+   * EVENTS_TOO_MANY, and adds at most the maximum debt.
    */
   take(caller: Caller, demand: Demand): GatewayError | undefined;
   /** Returns what `take` would return, and takes nothing. */
@@ -94,14 +95,14 @@ interface BucketStore {
 }
 
 /** A rate, and the maximum of `used`. */
-interface HeldRate extends Rate {
+interface BoundedRate extends Rate {
   readonly most: number;
 }
 
-type UnitRates = readonly (readonly [Unit, HeldRate])[];
+type UnitRates = readonly (readonly [Unit, BoundedRate])[];
 
 /** The rates of one caller or address, and their buckets. */
-interface Held {
+interface Limiter {
   readonly rates: UnitRates;
   readonly buckets: Buckets;
 }
@@ -122,23 +123,23 @@ export const createRates = (options: RatesOptions): Rates => {
   };
 
   /** Most callers have no limits. For them this allocates no memory and needs no lookup. */
-  const heldTo = ({ principal, request }: Caller): readonly Held[] => {
+  const limitersOf = ({ principal, request }: Caller): readonly Limiter[] => {
     const own = principal === undefined ? [] : ratesOf(principal.limits);
     const shared = ratesOf(perAddress);
     if (own.length === 0 && shared.length === 0) return NONE;
-    const held: Held[] = [];
+    const limiters: Limiter[] = [];
     if (principal !== undefined && own.length > 0) {
-      held.push({ rates: own, buckets: bucketsOf(principals, `${principal.kind} ${principal.name}`) });
+      limiters.push({ rates: own, buckets: bucketsOf(principals, `${principal.kind} ${principal.name}`) });
     }
-    if (shared.length > 0) held.push({ rates: shared, buckets: bucketsOf(addresses, request.ip ?? "") });
-    return held;
+    if (shared.length > 0) limiters.push({ rates: shared, buckets: bucketsOf(addresses, request.ip ?? "") });
+    return limiters;
   };
 
-  const refusalOf = (held: readonly Held[], demand: Demand): GatewayError | undefined => {
-    if (held === NONE) return undefined;
-    const most = mostEvents(held, demand);
+  const refusalOf = (limiters: readonly Limiter[], demand: Demand): GatewayError | undefined => {
+    if (limiters === NONE) return undefined;
+    const most = mostEvents(limiters, demand);
     if (most < demand.events) return tooMany(most);
-    const seconds = secondsUntilAll(held, demand, now());
+    const seconds = secondsUntilAll(limiters, demand, now());
     return seconds > 0
       ? new GatewayError("RATE_LIMITED", { retryAfter: Math.min(seconds, maxDebt) })
       : undefined;
@@ -146,26 +147,26 @@ export const createRates = (options: RatesOptions): Rates => {
 
   return {
     take: (caller, demand) => {
-      const held = heldTo(caller);
-      const refused = refusalOf(held, demand);
-      if (refused === undefined) use(held, demand);
+      const limiters = limitersOf(caller);
+      const refused = refusalOf(limiters, demand);
+      if (refused === undefined) use(limiters, demand);
       return refused;
     },
-    refusal: (caller, demand) => refusalOf(heldTo(caller), demand),
+    refusal: (caller, demand) => refusalOf(limitersOf(caller), demand),
     spend: (caller, demand) => {
-      const held = heldTo(caller);
-      for (const { rates, buckets } of held)
+      const limiters = limitersOf(caller);
+      for (const { rates, buckets } of limiters)
         for (const [unit, rate] of rates) drain(buckets[unit], rate, now());
-      use(held, demand);
+      use(limiters, demand);
     },
     quota: (caller) => {
-      const held = heldTo(caller);
-      return held === NONE ? undefined : tightest(held, now());
+      const limiters = limitersOf(caller);
+      return limiters === NONE ? undefined : mostUsed(limiters, now());
     },
   };
 };
 
-const NONE: readonly Held[] = [];
+const NONE: readonly Limiter[] = [];
 
 /** There are few `Limits` objects and they live long, so their rates are computed once for each. */
 const rememberedRates = (maxDebt: number): ((limits: Limits) => UnitRates) => {
@@ -194,9 +195,9 @@ const unitRates = (limits: Limits, maxDebt: number): UnitRates => {
 };
 
 /** Maximum number of events of this call that can ever be taken together. */
-const mostEvents = (held: readonly Held[], { events, bytes }: Demand): number => {
+const mostEvents = (limiters: readonly Limiter[], { events, bytes }: Demand): number => {
   let most = Infinity;
-  for (const { rates } of held) {
+  for (const { rates } of limiters) {
     for (const [unit, rate] of rates) {
       if (unit === "events") most = Math.min(most, Math.max(1, Math.floor(rate.most)));
       if (unit === "bytes" && bytes > rate.most)
@@ -211,8 +212,8 @@ const tooMany = (most: number): GatewayError =>
     message: `The call has more events than its rate allows at once; send at most ${most} in one call`,
   });
 
-const use = (held: readonly Held[], demand: Demand): void => {
-  for (const { rates, buckets } of held) {
+const use = (limiters: readonly Limiter[], demand: Demand): void => {
+  for (const { rates, buckets } of limiters) {
     for (const [unit, { most }] of rates) {
       const bucket = buckets[unit];
       bucket.used = Math.min(bucket.used + demand[unit], Math.max(bucket.used, most));
@@ -220,9 +221,9 @@ const use = (held: readonly Held[], demand: Demand): void => {
   }
 };
 
-const secondsUntilAll = (held: readonly Held[], demand: Demand, now: number): number => {
+const secondsUntilAll = (limiters: readonly Limiter[], demand: Demand, now: number): number => {
   let seconds = 0;
-  for (const { rates, buckets } of held) {
+  for (const { rates, buckets } of limiters) {
     for (const [unit, rate] of rates) {
       if (demand[unit] === 0) continue;
       drain(buckets[unit], rate, now);
@@ -232,8 +233,8 @@ const secondsUntilAll = (held: readonly Held[], demand: Demand, now: number): nu
   return seconds;
 };
 
-const tightest = (held: readonly Held[], now: number): Quota => {
-  const all = held.flatMap(({ rates, buckets }) =>
+const mostUsed = (limiters: readonly Limiter[], now: number): Quota => {
+  const all = limiters.flatMap(({ rates, buckets }) =>
     rates.map(([unit, rate]) => {
       drain(buckets[unit], rate, now);
       return { rate, used: buckets[unit].used, share: buckets[unit].used / rate.capacity };

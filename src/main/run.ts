@@ -71,7 +71,7 @@ const serve = async ({ settings, laptop, warnings }: LoadedSettings): Promise<vo
   if (identity !== undefined) say(welcome(addresses.public.port, identity));
 };
 
-/** Flushes the last lines when the process exits, also after a crash. */
+/** Flushes the last lines when the process exits, even after a crash. */
 const openLog = (options: LogOptions): Log => {
   const log = createLog(options);
   process.once("exit", () => {

@@ -46,7 +46,7 @@ const unavailable = (): GatewayError => new GatewayError("BROKER_UNAVAILABLE");
 const asFailure = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError("BROKER_AMBIGUOUS", { cause: error });
 
-/** Returns a function that commits changes together and settles each. It resolves to true if they are stored. */
+/** Returns a function that commits changes together and settles each change. It resolves to true if they are stored. */
 const roundCommitter = ({ admit, commit, onFailure }: CommitLoopParts) => {
   const attempt = async (round: readonly Pending[]): Promise<void> => {
     await admit(round.reduce((sum, { bytes }) => sum + bytes, 0));
@@ -81,7 +81,7 @@ export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
   let stalled = false;
   let closed = false;
 
-  /** The disk hangs: fails all waiting changes, and new ones until the commit returns. */
+  /** The disk hangs: fails all waiting changes, and new changes until the commit returns. */
   const giveUpOn = (round: readonly Pending[]): void => {
     stalled = true;
     for (const { reject } of round) reject(new GatewayError("BROKER_AMBIGUOUS"));
@@ -93,9 +93,9 @@ export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
     while (waiting.length > 0) {
       const round = waiting;
       waiting = [];
-      const alarm = setTimeout(giveUpOn, parts.stallAfter, round);
+      const timer = setTimeout(giveUpOn, parts.stallAfter, round);
       failed = !(await commitAll(round));
-      clearTimeout(alarm);
+      clearTimeout(timer);
       stalled = false;
     }
     running = undefined;

@@ -12,7 +12,7 @@ interface StoredTopic {
 export interface Databases {
   /** By topic id, partition and first offset: a batch as in `record-batch.ts`. */
   readonly batches: Database<Buffer, [number, number, number]>;
-  /** By name. */
+  /** By topic name. */
   readonly topics: Database<StoredTopic, string>;
   /** By group, topic and partition: the next offset to read, with its metadata if it has any. */
   readonly positions: Database<
@@ -125,8 +125,8 @@ const MAGIC = 0xbeefc0de;
 /** The version with the layout above. Files of other versions are not checked here. */
 const VERSION = 2;
 /**
- * Also a valid file may lack pages at its end that LMDB freed before it wrote them: seven in a measurement, after a
- * transaction that added and removed thousands of keys.
+ * Even a valid file may lack pages at its end, which LMDB freed before it wrote them. In a measurement seven pages were
+ * missing after a transaction that added and removed thousands of keys.
  */
 const UNWRITTEN_PAGES = 16n;
 
@@ -145,19 +145,19 @@ const faultOf = async (file: FileHandle): Promise<string | undefined> => {
   const { size } = await file.stat();
   if (size === 0) return undefined;
   const first = await readMeta(file, 0);
-  if (!first.isLmdb) return "the log there is damaged, or is none";
+  if (!first.isLmdb) return "is damaged, or is not a log";
   if (first.version !== VERSION) return undefined;
   const second = await readMeta(file, first.pageBytes);
   const isSecondNewer = second.isLmdb && second.transaction > first.transaction;
   const { lastPage, pageBytes } = isSecondNewer ? second : first;
   const missing = (lastPage + 1n) * BigInt(pageBytes) - BigInt(size);
   if (missing <= UNWRITTEN_PAGES * BigInt(pageBytes)) return undefined;
-  return `the log there is cut short, ${missing} bytes of it are missing`;
+  return `is truncated: ${missing} bytes are missing`;
 };
 
 /**
  * Checks the log's file before LMDB maps it, because a damaged or truncated file makes LMDB end the process with a signal.
- * Resolves to the fault, or to undefined. Creates a missing file, readable only by its owner.
+ * Resolves to the fault (a predicate such as "is truncated"), or to undefined. Creates a missing file, readable only by its owner.
  */
 export const logFileFault = async (path: string): Promise<string | undefined> => {
   const file = await openFile(path, "a+", 0o600);

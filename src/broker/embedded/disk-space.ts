@@ -24,7 +24,7 @@ export interface DiskSpace {
 const MAX_AGE = 100;
 const AMPLE = 64 * 1024 * 1024;
 const SMALL = 64 * 1024;
-/** Maximum bytes that `check` requires, the size of an ordinary append, also after the refusal of a larger commit. */
+/** Maximum bytes that `check` requires, even if a larger commit was refused. It is the cost of an ordinary append. */
 const MOST_CHECKED = 2 * 1024 * 1024;
 
 /** A commit may write each byte twice, because LMDB copies the pages that it changes. */
@@ -47,7 +47,7 @@ export const createDiskSpace = ({
   let spare = 0;
   let askedAt = -Infinity;
 
-  /** Cost of the last refused commit; 0: a commit of this cost has succeeded since. */
+  /** Cost of the last refused commit. 0: no commit was refused, or a commit of this cost was admitted later. */
   let refusedCost = 0;
 
   const ask = async (): Promise<void> => {
@@ -87,9 +87,9 @@ export const createDiskSpace = ({
 };
 
 /**
- * The options of a reserve. A reserve extends the log's file with its own writes before LMDB writes there. If a write of
- * LMDB fails for lack of space, LMDB corrupts its heap (it prints the error into a buffer that is too short), and other
- * programs may fill the disk at any time. A failed write of the reserve is only an error.
+ * The options of a reserve. A reserve writes zeros at the end of the log's file before LMDB writes there, so that a write of
+ * LMDB never needs new disk space, even if another program fills the disk. If a write of LMDB fails, LMDB corrupts its heap,
+ * because it prints the error into a buffer that is too short. A failed write of the reserve is an ordinary error.
  */
 interface ReserveOptions {
   readonly file: string;
@@ -99,8 +99,8 @@ interface ReserveOptions {
 
 export interface Reserve {
   /**
-   * Resolves when the file has enough disk blocks for a commit of this many bytes. Takes at most `spare` bytes more than the
-   * commit needs. Rejects with BROKER_UNAVAILABLE. Must not be called while a commit is in flight.
+   * Resolves when the file has enough disk blocks for a commit of this many bytes. Allocates at most `spare` bytes more than
+   * the commit needs. Rejects with BROKER_UNAVAILABLE. Must not be called while a commit is in flight.
    */
   readonly cover: (bytes: number, spare: number) => Promise<void>;
   /** Truncates the file to the bytes that LMDB has used. LMDB must have closed the file. */

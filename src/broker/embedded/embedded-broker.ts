@@ -30,7 +30,7 @@ const MIB = 1024 * 1024;
 
 /**
  * `open` rejects with SETTINGS_INVALID if another process uses the directory, or if the directory holds another kind of
- * file. "Stored" means flushed to the disk (see `environment.ts`). Records are never deleted, also in compacted topics.
+ * file. "Stored" means flushed to the disk (see `environment.ts`). Records are never deleted, not even in compacted topics.
  */
 export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): Broker => {
   const { dir, partitions = 4, maxRecordBytes = 4 * MIB, deliveryTimeout = 10_000 } = options;
@@ -52,8 +52,8 @@ export interface EmbeddedStoreOptions {
 }
 
 /**
- * A store on this machine's disk. Stored records survive a crash of the process and a power failure. Between `open` and
- * `close` the store locks its directory; before and after it throws BROKER_UNAVAILABLE.
+ * A store on this machine's disk. Stored records survive a crash of the process and a power failure. The store locks its
+ * directory from `open` to `close`. At other times its methods throw BROKER_UNAVAILABLE.
  */
 const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
   const { directory, deliveryTimeout } = options;
@@ -110,13 +110,13 @@ const lockDirectory = async (directory: string): Promise<() => Promise<void>> =>
 };
 
 const openLockFile = async (directory: string): Promise<FileHandle> => {
-  let what = "cannot be created";
+  let fault = "cannot be created";
   try {
     makeDirectory(directory);
-    what = "cannot be written";
+    fault = "cannot be written";
     return await open(path.join(directory, "owner.lock"), "a");
   } catch (cause) {
-    const message = `broker.embedded.dir: ${directory} ${what} (${errnoOf(cause) ?? "unknown reason"})`;
+    const message = `broker.embedded.dir: ${directory} ${fault} (${errnoOf(cause) ?? "unknown reason"})`;
     throw new GatewayError("SETTINGS_INVALID", { message, cause });
   }
 };

@@ -38,9 +38,9 @@ export interface Environment {
 }
 
 const invalid = (directory: string, fault: string, cause?: unknown): GatewayError =>
-  new GatewayError("SETTINGS_INVALID", { message: `broker.embedded.dir: ${fault}: ${directory}`, cause });
+  new GatewayError("SETTINGS_INVALID", { message: `broker.embedded.dir: the log in ${directory} ${fault}`, cause });
 
-/** Errors of a write before the meta page. Without a new meta page, the new data pages don't count. */
+/** Errors of a write that comes before the write of the meta page. LMDB ignores new data pages until the meta page is written. */
 const NOTHING_STORED: readonly unknown[] = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG];
 
 /** lmdb's error contains a promise that rejects with the actual error; that rejection must be handled. */
@@ -59,7 +59,7 @@ const settleFormat = async (directory: string, { databases, admit, commit }: Env
     await admit(PAGE_BYTES);
     await commit(() => void databases.meta.put("format", FORMAT));
   } else if (format > FORMAT) {
-    throw invalid(directory, "the log there was written by a newer version");
+    throw invalid(directory, "was written by a newer version");
   }
 };
 
@@ -113,11 +113,11 @@ const openIn = (directory: string, file: string): ReopenableDatabases => {
   try {
     return openDatabases(file);
   } catch (error) {
-    throw invalid(directory, "the log there cannot be opened", error);
+    throw invalid(directory, "cannot be opened", error);
   }
 };
 
-/** LMDB writes the databases of a new log before a reserve exists. */
+/** Bytes that LMDB writes for the databases of a new log. No reserve exists yet when it writes them. */
 const NEW_LOG_BYTES = 16 * PAGE_BYTES;
 
 /** Requires free space only for a new log: an existing log can be read on a full disk. */
@@ -140,7 +140,7 @@ export const openEnvironment = async (options: DiskSpaceOptions): Promise<Enviro
   const asOpenError = (error: unknown): GatewayError =>
     error instanceof GatewayError && error.code === "SETTINGS_INVALID"
       ? error
-      : invalid(directory, "the disk has no space for the log", error);
+      : invalid(directory, "has no space on its disk", error);
   await prepareFiles(file, space).catch((error: unknown) => {
     throw asOpenError(error);
   });

@@ -138,7 +138,9 @@ const openPositions = (
     savePositions: (group, positions) => {
       if (Buffer.byteLength(group) > LONGEST_GROUP_BYTES) {
         return Promise.reject(
-          new GatewayError("REQUEST_INVALID", { message: "The group's name is too long" }),
+          new GatewayError("REQUEST_INVALID", {
+            message: `The group's name has more than ${LONGEST_GROUP_BYTES} bytes`,
+          }),
         );
       }
       return loop.submit({

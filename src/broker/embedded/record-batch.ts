@@ -75,7 +75,6 @@ export const encodeBatches = (records: readonly BrokerRecord[]): readonly Record
   return batches;
 };
 
-/** The number of records in a batch. */
 export const countOf = (batch: Buffer): number => batch.readUInt32BE();
 
 interface Cursor {
@@ -85,7 +84,7 @@ interface Cursor {
 
 const take = (cursor: Cursor, length: number): Buffer => {
   const end = cursor.at + length;
-  if (end > cursor.batch.length) throw new RangeError("a record reaches beyond its batch");
+  if (end > cursor.batch.length) throw new RangeError("a record is longer than the rest of its batch");
   const bytes = cursor.batch.subarray(cursor.at, end);
   cursor.at = end;
   return bytes;

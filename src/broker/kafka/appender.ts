@@ -29,7 +29,7 @@ export type Append = (topic: string, records: readonly BrokerRecord[]) => Promis
 
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 500;
-/** Milliseconds that an append ends before its timeout, because the caller's own timeout started a little earlier. */
+/** An append ends this many milliseconds before its timeout, because the caller's own timeout started a little earlier. */
 const MARGIN = 500;
 
 /** The batches of one append, and the time until which they are retried. */
@@ -67,7 +67,7 @@ const isOpen = ({ waiting }: PartitionBatches): boolean => waiting.length > 0;
 const headsOf = (partitions: readonly PartitionBatches[]) =>
   partitions.flatMap(({ waiting }) => waiting.slice(0, 1));
 
-/** A failed lookup doesn't prove that the topic is deleted: the next attempt will tell. */
+/** True if the topic doesn't exist. A failed lookup proves nothing; the next attempt looks the topic up again. */
 const isGone = (
   { topic }: Pick<AppenderOptions, "topic">,
   { topic: name, deadline }: Sending,
@@ -112,7 +112,7 @@ export const createAppender = (options: AppenderOptions): Append => {
       if (progress) {
         pause = FIRST_PAUSE;
       } else if (gone && wasGone) {
-        // Two answers are needed: a node may learn of a new topic a little later than the others.
+        // Two answers are needed: a broker may learn of a new topic a little later than the other brokers.
         producer.abandon(headsOf(partitions));
         failDeleted(partitions, outcomes);
       } else if (unavailable.has(name) || timeTo(deadline) <= pause) {

@@ -1,6 +1,6 @@
 /**
- * Partition assigner for kafkajs. The assigner of kafkajs assigns the topics of the group's leader to all members, also to
- * members that subscribe to other topics. This one assigns each topic to its subscribers only.
+ * Partition assigner for kafkajs. The assigner of kafkajs assigns the topics of the group's leader to all members, even to
+ * members that subscribe to other topics. This assigner assigns each topic to its subscribers only.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -21,14 +21,14 @@ const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 const NAME = "stationgate-by-subscription";
 const VERSION = 0;
 
-/** Milliseconds. Their sum is well below a session timeout. */
+/** Milliseconds between the attempts to count. Their sum is well below a session timeout. */
 const COUNT_PAUSES = [100, 200, 400, 800];
 
 /**
  * Retries a failed count. If an assigner rejects, kafkajs stops the consumer and doesn't leave the group, which then waits
  * for the session timeout.
  */
-const persistently =
+const withRetries =
   (count: CountPartitions): CountPartitions =>
   async (topic) => {
     for (const pause of COUNT_PAUSES) {
@@ -44,7 +44,7 @@ export const bySubscription = (
   countPartitions: CountPartitions,
   onCluster: (cluster: Cluster) => void,
 ): PartitionAssigner => {
-  const count = persistently(countPartitions);
+  const count = withRetries(countPartitions);
   const assigner: Assigner = {
     name: NAME,
     version: VERSION,

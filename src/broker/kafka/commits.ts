@@ -25,8 +25,8 @@ const nameOf = (topic: string, partition: number, offset: bigint | string): stri
   `${topic}/${partition}/${offset}`;
 
 /**
- * Commits and checks that the commit was made. While a consumer stops, kafkajs resolves a commit without sending it, but
- * it emits an event for each commit that it has made, before the commit resolves.
+ * Commits, and checks that kafkajs has made the commit. While a consumer stops, kafkajs resolves a commit without sending
+ * it. kafkajs emits an event only for a commit that it has made, before that commit resolves.
  */
 export const createCommits = (consumer: Committing): Commit => {
   const inFlight = new Set<Set<string>>();
@@ -99,7 +99,7 @@ const HAS_MEMBERS = ["UNKNOWN_MEMBER_ID", "STALE_MEMBER_EPOCH"];
 /**
  * Kafka answers the requests of a connection one after the other, and delays a commit by a few milliseconds to write it
  * together with other commits (`group.coordinator.append.linger.ms`). In a measurement, 1,000 commits took 7.5 s on one
- * connection and 1 to 2 s on eight. With few commits only the first connection is used; Kafka closes idle ones.
+ * connection and 1 to 2 s on eight. With few commits only the first connection is used; Kafka closes idle connections.
  */
 const CONNECTIONS = 8;
 /** Requests in flight on each connection. A longer queue would use up the time that a request has for its answer. */

@@ -15,7 +15,7 @@ export interface Compression {
   decompress(records: Buffer): Buffer;
 }
 
-/** snappy-java writes this header and then blocks. Its readers also accept raw snappy, which this file writes. */
+/** snappy-java writes this header before its data blocks. Its readers also accept snappy without a header, as written here. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const XERIAL_HEADER_BYTES = 16;
 
@@ -33,7 +33,7 @@ const uncompressBlock = (block: Buffer): Buffer => Buffer.from(snappyUncompress(
 
 const isXerial = (records: Buffer): boolean => records.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC);
 
-/** Sizes to try if a zstd frame doesn't state its uncompressed size: Java's writer doesn't know it at the frame's start. */
+/** Buffer sizes to try if a zstd frame doesn't contain its uncompressed size. Java writes the frame before it knows the size. */
 const ZSTD_SMALLEST = 1 << 20;
 const ZSTD_LARGEST = 1 << 28;
 const ZSTD_LEVEL = 3;

@@ -7,7 +7,7 @@ import { type Address, createConnections, openConnection, type WireCluster } fro
 
 /** Another broker is the group's coordinator now, or the coordinator is starting. */
 const MOVED = ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"];
-const AGAIN_MS = 250;
+const RETRY_PAUSE_MS = 250;
 
 /** The Kafka error names in the broker's answer; empty: no answer. */
 export const refusalsOf = (error: unknown): readonly string[] => {
@@ -15,7 +15,7 @@ export const refusalsOf = (error: unknown): readonly string[] => {
   return (error.errors as readonly { readonly apiId?: string }[]).map(({ apiId = "" }) => apiId);
 };
 
-/** The first of them; empty: no answer. */
+/** The first Kafka error name in the broker's answer; empty: no answer. */
 export const refusalOf = (error: unknown): string => refusalsOf(error)[0] ?? "";
 
 const isMoved = (error: unknown): boolean => refusalsOf(error).some((name) => MOVED.includes(name));
@@ -52,7 +52,7 @@ export interface Coordinators {
    * up and runs the request again, until the request timeout. Rejects as the request does.
    */
   ask<T>(group: string, request: CoordinatorRequest<T>): Promise<T>;
-  /** The group is not used any more. */
+  /** Removes the cached coordinator of a group that is no longer used. */
   forget(group: string): void;
 }
 
@@ -84,11 +84,12 @@ export const createCoordinators = (
           return await askOnce(group, request, until);
         } catch (error) {
           const now = performance.now();
-          // Only a request with a time limit of its own can take longer: it has waited, as a join does.
+          // Only a request with a time limit of its own can end later, such as a join, which waits for other members. Its
+          // retries get the whole request timeout.
           if (now > until) until = now + requestTimeout;
-          if (!isMoved(error) || now + AGAIN_MS > until) throw error;
+          if (!isMoved(error) || now + RETRY_PAUSE_MS > until) throw error;
         }
-        await sleep(AGAIN_MS);
+        await sleep(RETRY_PAUSE_MS);
       }
     },
     forget: (group) => {
@@ -104,8 +105,8 @@ export interface ConnectionPool {
 }
 
 /**
- * At most `size` connections to each broker. A request uses the one with the fewest requests in flight, the first among
- * equals: with few requests only the first connection is used, and Kafka closes idle ones.
+ * At most `size` connections to each broker. A request uses the connection with the fewest requests in flight; of several
+ * such connections, the first. So with few requests only the first connection is used, and Kafka closes idle connections.
  */
 export const createConnectionPool = (options: KafkaOptions, size: number): ConnectionPool => {
   const pool = Array.from({ length: size }, () => ({ ...createConnections(options), busy: 0 }));
@@ -139,7 +140,7 @@ const NO_LIMIT = 2 ** 31 - 1;
 export interface Leases {
   /**
    * Runs a request that the broker may answer late, on a connection that no other request uses meanwhile. `timeoutMs` limits
-   * the connecting only. An abort closes the connection.
+   * only the time to connect. An abort closes the connection.
    */
   use<T>(
     address: Address,

@@ -1,4 +1,4 @@
-/** The broker port on Apache Kafka. kafkajs reads and administers. The producer is that of kafkajs or our own. */
+/** Implements `Broker` on Apache Kafka. kafkajs reads and administers. The producer is kafkajs's or the gateway's own. */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
@@ -101,7 +101,7 @@ const createSubscriptions = (parts: Omit<SubscriptionDependencies, "options" | "
 };
 
 /**
- * Only our own producer can be idempotent, because the one of kafkajs loses records
+ * Only the gateway's own producer can be idempotent, because the idempotent producer of kafkajs loses records
  * (docs/decisions/0001-record-batches-of-our-own.md).
  */
 const createProducer = (kafka: Kafka, options: KafkaOptions): Producer =>

@@ -18,7 +18,7 @@ export interface Inside {
   /** The group has this committed position. Called before the partition is read. */
   onCommitted(position: GroupPosition): void;
   onFetching(from: TopicPartitionOffset): void;
-  /** The broker has no records for readers from `from` up to `offset`. */
+  /** From `from` up to `offset` the partition has only records that readers don't get: markers and aborted records. */
   onNothingFor(position: TopicPartitionOffset & { readonly from: bigint }): void;
   /** The fetch offset doesn't exist in the partition. kafkajs fetches again when the promise resolves. */
   onOutOfRange(partition: TopicPartition): Promise<void>;
@@ -65,10 +65,10 @@ interface Wrapped {
 
 const CALLS = ["fetch", "offsetFetch", "joinGroup", "syncGroup", "heartbeat"] as const;
 
-const requireFunctions = (what: string, object: object, names: readonly string[]): void => {
+const requireFunctions = (className: string, object: object, names: readonly string[]): void => {
   const missing = names.filter((name) => typeof (object as Record<string, unknown>)[name] !== "function");
   if (missing.length === 0) return;
-  const message = `The gateway needs kafkajs 2.2; the installed version has no ${what}.${missing.join(", ")}`;
+  const message = `The gateway needs kafkajs 2.2; the installed version has no ${className}.${missing.join(", ")}`;
   throw new GatewayError("INTERNAL", { message });
 };
 
@@ -88,7 +88,7 @@ const reportFetching = ({ topics }: FetchRequest, inside: Inside): void => {
       inside.onFetching({ topic, partition, offset: BigInt(fetchOffset) });
 };
 
-/** Reports an answer without records for readers, which kafkajs skips without an event. */
+/** Reports an answer that has no records for readers. kafkajs skips such an answer and emits no event. */
 const reportNothingFor = (
   topic: string,
   { partition, messages }: FetchedPartition,

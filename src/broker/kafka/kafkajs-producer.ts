@@ -12,7 +12,7 @@ import {
 } from "./producer.ts";
 
 const ALL_REPLICAS = -1;
-/** Milliseconds beyond the timeouts of kafkajs, which should settle the call first. */
+/** Milliseconds after the timeouts of kafkajs until a send counts as failed. Normally kafkajs has settled it before. */
 const GRACE = 500;
 
 const TYPES = {
@@ -62,7 +62,7 @@ const sendOne = async (
     });
     // kafkajs sends nothing and reports nothing for a partition that the topic no longer has.
     if (answer?.baseOffset === undefined)
-      return failedBatch("moved", "kafkajs knows no leader of the partition");
+      return failedBatch("moved", "kafkajs has no leader for the partition");
     const appended = Number(answer.logAppendTime ?? -1);
     const timestamp = appended < 0 ? undefined : appended;
     return { status: "stored", baseOffset: BigInt(answer.baseOffset), timestamp };
@@ -73,14 +73,14 @@ const sendOne = async (
 
 /**
  * Makes one kafkajs call per partition: if one partition of a call fails, kafkajs reports no result for the others. Never
- * idempotent: after a batch with an unknown outcome, kafkajs uses its sequence numbers for the next batch, which the
- * broker then takes for a duplicate and acknowledges without storing it.
+ * idempotent: kafkajs gives the sequence numbers of a batch with an unknown outcome to the next batch too. The broker then
+ * takes the next batch for a duplicate, and acknowledges it without storing it.
  */
 export const createKafkaJsProducer = (kafka: Kafka, options: KafkaOptions): Producer => {
   const { connectTimeout, requestTimeout } = options;
   let session: ProducerSession | undefined;
 
-  /** Replaces a failed producer: a new one has no state of lost brokers or deleted topics. */
+  /** Drops a failed producer. The next send creates a producer without state about lost brokers or deleted topics. */
   const drop = (dropped: ProducerSession): void => {
     if (session !== dropped) return;
     session = undefined;
@@ -162,9 +162,11 @@ interface KafkaJsError extends Error {
 const faultOf = (error: unknown): SendFault => {
   const { name, type, cause } = error as KafkaJsError;
   if (name === "KafkaJSNumberOfRetriesExceeded" && cause instanceof Error) return faultOf(cause);
-  // After a broken connection kafkajs connects and requests metadata; an error there hides the error of the send.
+  // If a connection breaks, kafkajs reconnects and requests metadata. An error of that request replaces the error of the
+  // send, so the records may be stored.
   if (type === undefined || type === "LEADER_NOT_AVAILABLE")
     return UNSENT.has(name) ? "unavailable" : "ambiguous";
-  // The leader may answer this after an append; kafkajs hides the offset that would show it (platformatic-producer.ts).
+  // A leader may answer NOT_LEADER_FOR_PARTITION after it has appended the batch. The answer then has an offset, but kafkajs
+  // doesn't return it (see `resultOf` in platformatic-producer.ts).
   return type === "NOT_LEADER_FOR_PARTITION" ? "ambiguous" : faultOfCode(type);
 };

@@ -1,4 +1,4 @@
-/** Commits of members under their generation, and their leaves. */
+/** Commits of members under their generation, and their requests to leave the group. */
 import { leaveGroupV4, offsetCommitV8, protocolErrorsCodesById, ResponseError } from "@platformatic/kafka";
 import type { CommitAnswer, Groups, MemberOfGeneration } from "../groups.ts";
 import type { GroupPosition } from "../positions.ts";
@@ -8,8 +8,8 @@ import { answering, ENDED, LONG_METADATA, NOT_CURRENT, REBALANCING } from "./gro
 import type { KafkaOptions } from "./options.ts";
 
 /**
- * Connections to each coordinator for commits and leaves. Kafka answers a connection's requests one after the other and
- * delays a commit by some milliseconds (see `CONNECTIONS` in `commits.ts`), so heartbeats have a connection of their own.
+ * Connections to each coordinator for commit and leave requests. Kafka answers a connection's requests one after the other
+ * and delays a commit by some milliseconds (see `CONNECTIONS` in `commits.ts`), so heartbeats have a connection of their own.
  */
 const COMMITTERS = 4;
 
@@ -72,7 +72,7 @@ const createCommit = (coordinators: Coordinators, pool: ConnectionPool) => {
       ),
     );
 
-  /** Stores positions whose metadata the broker refuses without the metadata. */
+  /** If the broker refuses the metadata of a position, stores the position without metadata. */
   return (member: MemberOfGeneration, positions: readonly GroupPosition[]): Promise<CommitAnswer> =>
     send(member, positions)
       .catch((error: unknown) => {
@@ -96,7 +96,7 @@ interface MemberCommits extends Pick<Groups, "commit" | "leave"> {
   close(): Promise<void>;
 }
 
-/** The commits and leaves of a group are sent in the order of the calls, so that no commit overtakes another. */
+/** The commit and leave requests of a group are sent in the order of the calls, so that no commit overtakes another. */
 export const createMemberCommits = (options: KafkaOptions, coordinators: Coordinators): MemberCommits => {
   const pool = createConnectionPool(options, COMMITTERS);
   const commit = createCommit(coordinators, pool);

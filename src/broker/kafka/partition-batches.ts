@@ -4,7 +4,7 @@ import type { AppendOutcome, BrokerRecord } from "../broker.ts";
 import { MAX_APPEND_BYTES, recordBytes } from "../record-bytes.ts";
 import { FINAL, type PartitionBatch, type SendResult, type StoredBatch } from "./producer.ts";
 
-/** kafkajs groups messages in quadratic time and is fastest with 500 records per call. Other clients are as fast with it. */
+/** kafkajs groups messages in quadratic time and is fastest with 500 records per call. Other clients are as fast with this size. */
 const MAX_BATCH_RECORDS = 500;
 
 /** A batch, and the index of each of its records in the append. */
@@ -12,10 +12,10 @@ interface IndexedBatch extends PartitionBatch {
   readonly indexes: readonly number[];
 }
 
-/** The batches of one partition. The head batch is sent until its outcome is known; the others wait for it. */
+/** The batches of one partition. The head batch is sent until its outcome is known; the other batches wait. */
 export interface PartitionBatches {
   readonly waiting: IndexedBatch[];
-  /** An earlier attempt may have stored the head batch. */
+  /** True if an earlier attempt may have stored the head batch. */
   ambiguous: boolean;
 }
 
@@ -90,7 +90,8 @@ export const settleHead = (
   if (result.status === "stored") {
     store(head, result, outcomes);
   } else if (batches.ambiguous && FINAL.has(result.fault)) {
-    // The broker refused this attempt, but an earlier attempt may have stored the records. Halves could store them twice.
+    // The broker refused this attempt, but an earlier attempt may have stored the records. Sending the batch in halves could
+    // store them twice.
     fail(head, "BROKER_AMBIGUOUS", result.cause, outcomes);
   } else if (result.fault === "too-large" || result.fault === "invalid") {
     if (head.records.length > 1) {
@@ -127,7 +128,7 @@ const fail = ({ indexes }: IndexedBatch, code: Failure, cause: unknown, outcomes
   for (const i of indexes) outcomes[i] = failedRecord(code, cause);
 };
 
-/** Splits a refused batch. The broker refuses a whole batch and doesn't name the record; repeated halving finds it. */
+/** Splits a refused batch. The broker doesn't say which record it refuses; repeated halving finds that record. */
 const halves = ({ partition, indexes, records }: IndexedBatch): IndexedBatch[] => {
   const middle = Math.ceil(records.length / 2);
   return [
@@ -157,7 +158,7 @@ export const failRest = (
   failWaiting(partitions, "BROKER_UNAVAILABLE", cause, outcomes);
 };
 
-/** Fails all waiting batches because the topic is deleted. An ambiguous head batch may have been stored and read before. */
+/** Fails all waiting batches because the topic is deleted. An ambiguous head batch may have been stored before the deletion. */
 export const failDeleted = (partitions: readonly PartitionBatches[], outcomes: AppendOutcome[]): void => {
   failWaiting(partitions, "STATION_UNKNOWN", "UNKNOWN_TOPIC_OR_PARTITION", outcomes);
 };

@@ -1,6 +1,6 @@
 /**
  * The operations of `/connectors`, with answers in the form of Kafka Connect. Each change is stored in the connectors'
- * topic first. Then all processes, also this one, apply it.
+ * topic first. Then all processes, including this process, apply it.
  */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
@@ -45,7 +45,7 @@ export interface Connectors {
   restart(name: string, options: { readonly onlyFailed: boolean }): Promise<views.ConnectorStatus>;
   remove(name: string): Promise<void>;
   offsets(name: string): Promise<OffsetsView>;
-  /** This and `resetOffsets` reject with CONNECTOR_NOT_STOPPED. This one also rejects with REQUEST_INVALID. */
+  /** `alterOffsets` and `resetOffsets` reject with CONNECTOR_NOT_STOPPED. `alterOffsets` also rejects with REQUEST_INVALID. */
   alterOffsets(name: string, requests: readonly OffsetRequest[]): Promise<void>;
   resetOffsets(name: string): Promise<void>;
   /** This and `replayDeadLetters` reject with REQUEST_INVALID if the connector has no `dead.letter.topic`. */

@@ -27,7 +27,7 @@ export interface Replays {
 }
 
 export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"> {
-  /** Asks all processes, also this one. Absent: there is only this process. */
+  /** Asks all processes, including this process. Absent: there is only this process. */
   readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
 }
 

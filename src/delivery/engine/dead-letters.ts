@@ -127,7 +127,7 @@ export const createDropping = ({ broker, plan, clock, observer }: DroppingOption
   const traceOf = ({ record: { topic, partition, offset } }: Item, letters: string, why: string): string =>
     `Delivery stopped at ${topic}-${partition}@${offset}: its dead letter can't be stored in topic ${letters}: ${why}`;
 
-  /** Makes at least one try, also if the partition is being revoked: the revocation waits for records in hand. */
+  /** Makes at least one try, even if the partition is being revoked: the revocation waits for records in hand. */
   const storeDeadLetter = async (topic: string, item: Item, abandoned: () => boolean): Promise<DropEnd> => {
     for (let tries = 0; tries === 0 || !abandoned(); tries += 1) {
       try {

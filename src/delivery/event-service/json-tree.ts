@@ -1,5 +1,5 @@
 /**
- * A JSON tree that keeps two things that JSON.parse loses: the order of all members, also with names such as "10" and "2",
+ * A JSON tree that keeps two things that JSON.parse loses: the order of all members, even with names such as "10" and "2",
  * and the source digits of numbers.
  */
 import {

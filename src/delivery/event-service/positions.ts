@@ -19,7 +19,7 @@ export interface Positions {
   /**
    * Stores the start positions of a follower. false: they can't be stored now, and the follower must not start, because
    * its finished records would be sent again after a crash. Kafka refuses to store a position while the group has a member,
-   * also after the member was killed, until its session has expired.
+   * even after the member was killed, until its session has expired.
    */
   take(follower: Follower, feeds: readonly Feed[], starts: ReadonlyMap<string, Start>): Promise<boolean>;
   /** Rejects as `Subscription.commit` does. Never replaces a stored position with a lower one. */

@@ -19,7 +19,7 @@ export interface OpenApiDocument {
 /** Express's `:name` as OpenAPI's `{name}`. */
 const templateOf = (path: string): string => path.replace(/(?<!\\):(\w+)/g, "{$1}").replaceAll("\\", "");
 
-/** The document contains each route that has a documentation. */
+/** The document contains each route that has documentation. */
 export const openApiDocument = (info: OpenApiInfo, routes: readonly Route[]): OpenApiDocument => {
   const book = createSchemaBook();
   const paths: Record<string, Record<string, Operation>> = {};

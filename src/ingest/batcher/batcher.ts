@@ -24,7 +24,7 @@ export interface BatcherOptions extends ChunkLimits {
 export interface Batcher {
   /**
    * Stores records of one topic. Never rejects: resolves with one outcome per record, in order. The records reach the
-   * broker in their order, also over several appends, and the calls of one `order` in the order of the calls. The caller
+   * broker in their order, even over several appends, and the calls of one `order` in the order of the calls. The caller
    * must not change the array until then.
    *
    * Failures, beside those of the broker:

@@ -116,7 +116,7 @@ interface JsonCutterLimits extends CutterLimits {
 
 /**
  * Concatenated JSON texts, with or without white space between them, as the REST Proxy streams them. Each byte is checked
- * when it arrives, so broken JSON is reported at the byte that breaks it. A chunk may end anywhere, also within a UTF-8
+ * when it arrives, so broken JSON is reported at the byte that breaks it. A chunk may end anywhere, even within a UTF-8
  * sequence or an escape. Faults: JSON_INVALID for broken JSON and for an end within a text, RECORD_TOO_LARGE,
  * EVENTS_TOO_MANY.
  */

@@ -32,7 +32,7 @@ export type SpanKind = "server" | "client";
 export interface Tracing {
   /** Starts a span as a child of `parent`, or as the first span of a trace. */
   begin(name: string, kind: SpanKind, parent: TraceContext | undefined): Span;
-  /** Sends the ended spans. Resolves also if the collector is unavailable. */
+  /** Sends the ended spans. Resolves even if the collector is unavailable. */
   close(): Promise<void>;
 }
 

@@ -104,7 +104,7 @@ describe("the directory of an embedded log", () => {
 
     await expect(opened()).rejects.toMatchObject({
       code: "SETTINGS_INVALID",
-      message: `broker.embedded.dir: the log there is damaged, or is none: ${dir}`,
+      message: `broker.embedded.dir: the log in ${dir} is damaged, or is not a log`,
     });
     await rm(path.join(dir, "log.lmdb"));
     await (await opened()).close();
@@ -128,7 +128,7 @@ describe("the directory of an embedded log", () => {
 
       await expect(opened()).rejects.toMatchObject({
         code: "SETTINGS_INVALID",
-        message: `broker.embedded.dir: the log there is cut short, ${whole.length - cut} bytes of it are missing: ${dir}`,
+        message: `broker.embedded.dir: the log in ${dir} is truncated: ${whole.length - cut} bytes are missing`,
       });
       await writeFile(file, whole);
       const again = await opened();
@@ -145,7 +145,7 @@ describe("the directory of an embedded log", () => {
 
     await expect(opened()).rejects.toMatchObject({
       code: "SETTINGS_INVALID",
-      message: `broker.embedded.dir: the log there was written by a newer version: ${dir}`,
+      message: `broker.embedded.dir: the log in ${dir} was written by a newer version`,
     });
   });
 

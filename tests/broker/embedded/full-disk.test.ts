@@ -128,7 +128,7 @@ describeOnSmallDisks("an embedded log on a small disk", () => {
     const another = path.join(disk.directory, "another");
     await expect(createEmbeddedBroker({ dir: another }).open()).rejects.toMatchObject({
       code: "SETTINGS_INVALID",
-      message: `broker.embedded.dir: the disk has no space for the log: ${another}`,
+      message: `broker.embedded.dir: the log in ${another} has no space on its disk`,
     });
   });
 });

@@ -103,7 +103,7 @@ const openInput = (shell: Shell, file: string): Input => {
 const unreadable = (file: string, error: unknown): CommandFailure =>
   new CommandFailure("usage", `${file} can't be read (${errnoOf(error) ?? "unreadable"})`, error);
 
-/** Ends when the command is interrupted, also while the input is idle. */
+/** Ends when the command is interrupted, even while the input is idle. */
 async function* readable(
   file: string,
   { stream }: Input,

@@ -2,7 +2,7 @@
  * The HTTP client of deliveries: one request per attempt. It follows redirects only if the request says so, has limits for
  * the connect time and the answer time, and keeps only the first 64 KiB of an answer.
  *
- * One case sends a request twice. A server may close a kept connection at any time, also while the next request is on its
+ * One case sends a request twice. A server may close a kept connection at any time, even while the next request is on its
  * way. If a connection that has carried an answer breaks before the first byte of the next answer, the request is sent
  * once more on a new connection (RFC 9112, 9.3.1). This includes methods that aren't idempotent: delivery is at least
  * once, and the receiver knows a record by its id.
@@ -17,7 +17,7 @@ import { afterRedirect } from "./redirects.ts";
 export interface HttpClient {
   /** Never rejects. Leaves out headers that HTTP can't carry. */
   send(request: DeliveryRequest): Promise<HttpResult>;
-  /** Closes all connections, also those with a request in flight. */
+  /** Closes all connections, including those with a request in flight. */
   close(): Promise<void>;
 }
 
