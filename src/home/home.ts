@@ -31,6 +31,8 @@ export interface HomeOptions {
   readonly address: () => string;
   readonly peers: Pick<Peers, "call" | "ask" | "given">;
   readonly service: SlotService;
+  /** Makes the id of a session. Default: random ids. */
+  readonly newId?: () => string;
   /** A fault from which the home recovers by itself. */
   readonly onError: (error: GatewayError) => void;
 }
@@ -68,10 +70,14 @@ class GatewayHome implements Home {
   readonly #slots: Slots;
   readonly #membership: Membership;
   readonly #stopped = new AbortController();
-  #id = randomUUID() as string;
+  readonly #newId: () => string;
+  #id: string;
+  #draining: Promise<void> | undefined;
 
   constructor(options: HomeOptions) {
     this.#options = options;
+    this.#newId = options.newId ?? randomUUID;
+    this.#id = this.#newId();
     const { service, clock, peers, topic, onError } = options;
     this.#slots = new Slots({
       slots: topic.partitions,
@@ -144,7 +150,12 @@ class GatewayHome implements Home {
     }
   }
 
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  async #drain(): Promise<void> {
     this.#stopped.abort();
     await this.#slots.end();
     await this.#membership.leave();
@@ -219,7 +230,7 @@ class GatewayHome implements Home {
           this.#slots.assigned(member.generation, this.#id, holders);
         },
         onEnded: () => {
-          this.#id = randomUUID();
+          this.#id = this.#newId();
           this.#slots.loseAll();
         },
         onError,

@@ -74,6 +74,7 @@ export class World {
   readonly brokenFor = new Map<Machine, ReadonlySet<number>>();
   now = 1_700_000_000_000;
   #order = 0;
+  #ids = 0;
 
   constructor(slots: number, random: Random = () => 0) {
     this.#slots = slots;
@@ -179,6 +180,7 @@ export class World {
       address: () => machine.name,
       peers: this.#peersOf(machine),
       service,
+      newId: () => `${this.#random(1000)}-${machine.name}-${(this.#ids += 1)}`,
       onError: (error) => errors.push(error),
     });
     const process: Process = Object.assign(machine, { home, service, errors });
