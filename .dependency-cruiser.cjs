@@ -1,5 +1,5 @@
-/** The floors of the house: a folder imports only what stands below it. */
-const floors = [
+/** The layers of the code: a folder imports only lower layers. */
+const layers = [
   ["lib"],
   ["errors"],
   ["observability"],
@@ -24,11 +24,11 @@ module.exports = {
     { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
     { name: "no-circles", severity: "error", from: {}, to: { circular: true } },
     { name: "no-orphans", severity: "error", from: { orphan: true, pathNot: "\\.d\\.ts$" }, to: {} },
-    ...floors.slice(0, -1).map((names, i) => ({
+    ...layers.slice(0, -1).map((names, i) => ({
       name: `${names.join("-")}-does-not-look-up`,
       severity: "error",
       from: { path: at(names) },
-      to: { path: at(floors.slice(i + 1).flat()) },
+      to: { path: at(layers.slice(i + 1).flat()) },
     })),
     ...["ingest", "consume", "delivery"].map((side, _, sides) => ({
       name: `${side}-meets-the-other-sides-only-through-the-broker`,

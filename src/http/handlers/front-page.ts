@@ -9,7 +9,8 @@ const frontPage: Documentation = {
   id: "showFrontPage",
   tag: "Operations",
   summary: "Show the version and where the documentation is",
-  description: "An HTML page if the `Accept` header prefers HTML, as that of a browser does; else JSON.",
+  description:
+    "A client that prefers `text/html`, such as a browser, gets an HTML page. Other clients get JSON.",
   answers: {
     200: {
       description: "The name, the version, and the paths of the documentation and of the health probe.",

@@ -34,7 +34,7 @@ export const openApiDocument = (info: OpenApiInfo, routes: readonly Route[]): Op
   return {
     openapi: "3.1.0",
     info: { ...info, license: { name: "MIT", identifier: "MIT" } } as OpenApiInfo,
-    servers: [{ url: "/", description: "The server of this document." }],
+    servers: [{ url: "/", description: "The gateway that serves this document." }],
     paths,
     components: { schemas: book.components, securitySchemes: Object.fromEntries(schemes) },
   };

@@ -68,7 +68,7 @@ export const securitySchemes = {
     scheme: "basic",
     description: "The key id as username and the key as password.",
   },
-  operator: { type: "http", scheme: "bearer", description: "The admin token (`admin.token`)." },
+  operator: { type: "http", scheme: "bearer", description: "The operators' token (`admin.token`)." },
 } as const;
 
 /** Each of these schemes is enough on every route for clients. */

@@ -56,7 +56,7 @@ export const authenticate: Documentation = {
   tag: TAG,
   summary: "Sign an account in",
   description:
-    "One correct credential is enough. `scope` limits the access token to stations, actions and origins. With " +
+    "Send `connection_token` or `password`; if both are sent, one correct value is enough. `scope` limits the access token to stations, actions and origins. With " +
     "`refresh: false` the answer has no refresh token. A body with `jwt_refresh_token` and without `username` is a refresh; " +
     "Debezium sends its refreshes in this form.",
   query: {

@@ -27,7 +27,7 @@ export const withPage = (documentation: Documentation): Documentation => {
 export const signIn: Documentation = {
   id: "signInOperator",
   tag: TAG,
-  summary: "Sign an operator in with the admin token",
+  summary: "Sign an operator in with the operators' token",
   description:
     "The session cookie is a credential for eight hours. With it, the gateway accepts requests that change something only from " +
     "pages of the console.",

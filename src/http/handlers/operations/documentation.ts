@@ -71,14 +71,15 @@ export const showFacts: Documentation = {
             kind: z.enum(["kafka", "embedded", "memory"]),
             addresses: z
               .array(z.string())
-              .meta({ description: "Addresses of the brokers in the settings; empty for a local log." }),
+              .meta({ description: "Addresses of the brokers in the settings; empty without Kafka." }),
             clusterId: z.string().nullable(),
             topics: ofBroker,
             partitions: ofBroker,
           }),
-          publicListener: z
-            .object({ host: z.string(), port: z.int() })
-            .meta({ description: "Where clients connect. Port 0: the port is not known to this process." }),
+          publicListener: z.object({ host: z.string(), port: z.int() }).meta({
+            description:
+              "Address at which clients connect. Port 0 means that this process does not know the port.",
+          }),
         }),
       ),
     },

@@ -31,7 +31,7 @@ export const partition: Parameter = {
 };
 const alwaysStatus200: Parameter = {
   description:
-    "`always200`: a refused record answers 200 with the error in the body, as Confluent's REST Proxy does.",
+    "`always200`: the answer for a refused record has status 200 and the error in the body, as in Confluent's REST Proxy.",
   schema: z.string(),
 };
 
