@@ -22,16 +22,16 @@ type Rows = Readonly<Record<string, readonly [file: string, title: string]>>;
 export const DIFFERENCES: Readonly<Record<string, Rows>> = {
   "docs/guides/migrating-from-memphis.md": {
     "`POST /auth/authenticate`": [AUTH, "answers with two tokens and their lifetimes in milliseconds"],
-    "an expiry over the maximum": [AUTH, "keeps the expiries that are asked for, up to the maximum"],
-    "`POST /auth/refreshToken`": [AUTH, "takes the token in the body, with expiries"],
+    "an expiry over the maximum": [AUTH, "uses the requested lifetimes, up to the maximum"],
+    "`POST /auth/refreshToken`": [AUTH, "accepts the token in the body, with lifetimes"],
     "`produce/single`": [PRODUCED, "stores a single event byte for byte"],
     "`produce/batch`": [STATIONS, "stores the valid events and answers the refusals in order"],
     "a batch with a bad event": [STATIONS, "stores the valid events and answers the refusals in order"],
     "`consume/batch`": [CONSUME, "answers messages with their headers, and continues at the next event"],
     "group of `consume/batch`": [CONSUME, "refuses group %s, and names the setting that declares groups"],
-    "`?authorization=<jwt>`": [APP, "takes the scheme in any case, and the token in the query"],
+    "`?authorization=<jwt>`": [APP, "accepts the scheme in any case, and the token in the query"],
     "schema refusals": ["tests/ingest/schema/protobuf.test.ts", "is refused without a required field"],
-    "401": [AUTH, "answers %j alike"],
+    "401": [AUTH, "answers %j with the same error"],
     "when 200 is answered": ["tests/e2e/durability.test.ts", "keeps each acknowledged event over kill -9"],
     "broker away": [STATIONS, "answers 503 with Retry-After while the broker is unavailable"],
     "bytes of an event": [
