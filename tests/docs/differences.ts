@@ -68,7 +68,7 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
     ],
     "pause and resume": [CONNECTORS, "pauses and resumes by PUT and by GET"],
     "secrets in answers": [CONNECTORS, "are masked in every answer"],
-    "converters and transforms": [SINK, "ignore keys of Kafka Connect itself"],
+    converters: [SINK, "ignore keys of Kafka Connect itself"],
   },
   "docs/guides/rest-proxy.md": {
     "v3 `records`, v3 `records:batch`": [BATCH, "reports stored and failed entries by id"],
