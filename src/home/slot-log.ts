@@ -100,6 +100,11 @@ export class SlotLogWriter implements SlotLog {
     });
   }
 
+  /** The log must be entered again. */
+  invalidate(): void {
+    if (this.#state === "open") this.#becomeStale();
+  }
+
   put(records: readonly SlotRecord[]): Promise<void> {
     if (this.#state === "ended") return Promise.reject(moved());
     if (records.length === 0) return Promise.resolve();

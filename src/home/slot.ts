@@ -27,6 +27,8 @@ interface Tenure {
   readonly since: number;
   readonly lost: AbortController;
   phase: "fencing" | "serving" | "giving";
+  /** How often the log was entered. */
+  entries: number;
   /** The service has the slot open. */
   isOpen: boolean;
   /** The slot is not given up after all. */
@@ -64,6 +66,7 @@ export class Slot {
       since,
       lost: new AbortController(),
       phase: "fencing",
+      entries: 0,
       isOpen: false,
       isKept: false,
       waiting: new Set(),
@@ -148,7 +151,7 @@ export class Slot {
   }
 
   async #run(tenure: Tenure): Promise<void> {
-    const { slot, service, clock, openLog, onUnusable, onError } = this.#options;
+    const { slot, clock, openLog, onUnusable, onError } = this.#options;
     const { signal } = tenure.lost;
     const log = openLog(slot, signal);
     while (!signal.aborted) {
@@ -158,14 +161,8 @@ export class Slot {
           if (this.#tenure === tenure) onUnusable(slot, records);
           return;
         }
-        await this.#inTurn(async () => {
-          if (signal.aborted || tenure.phase === "giving") return;
-          tenure.isOpen = true;
-          this.#isPrepared = false;
-          await service.open(slot, log, records);
-          if (tenure.phase === "fencing") tenure.phase = "serving";
-        });
-        this.#wake(tenure);
+        tenure.entries += 1;
+        this.#open(tenure, log, records);
         await log.stale();
       } catch (error) {
         onError(asGatewayError(error));
@@ -173,6 +170,24 @@ export class Slot {
       }
       if (tenure.phase === "serving") tenure.phase = "fencing";
     }
+  }
+
+  /** Nothing waits for it: the service may put records while it opens or closes the slot, and the log may need to be entered. */
+  #open(tenure: Tenure, log: SlotLogWriter, records: ReadonlyMap<string, Buffer>): void {
+    const { slot, service, clock } = this.#options;
+    const { lost, entries } = tenure;
+    this.#inTurn(async () => {
+      if (lost.signal.aborted || tenure.phase === "giving" || tenure.entries !== entries) return;
+      tenure.isOpen = true;
+      this.#isPrepared = false;
+      await service.open(slot, log, records);
+      if (tenure.phase !== "fencing" || tenure.entries !== entries) return;
+      tenure.phase = "serving";
+      this.#wake(tenure);
+    }).catch(async () => {
+      await pause(clock, AGAIN_MS, lost.signal);
+      log.invalidate();
+    });
   }
 
   #end(tenure: Tenure): Tenure {
