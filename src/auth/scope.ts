@@ -83,7 +83,7 @@ export const parseScope = (given: unknown): Scope => {
   return parsed.data;
 };
 
-/** The error text for the fault at `scope.<field>.<index>`. Without `index` the whole field is wrong, without `field` the scope. */
+/** The error text for the fault at `scope.<field>.<index>`. Without `index` the whole field is wrong. */
 const faultAt = (given: unknown, field?: PropertyKey, index?: PropertyKey): string => {
   const name = String(field);
   const rule = FIELDS[name];

@@ -125,7 +125,7 @@ const createHashComparison = (
     };
 
     const answer = inCommonTurn();
-    // The refusal comes after the same time for every name, also if the account has a turn of its own.
+    // The refusal comes after the same time for every name, even if the account has a turn of its own.
     const refused = answer.then(
       () => new Promise<never>(() => undefined),
       async (error: unknown) => {

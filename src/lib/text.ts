@@ -19,7 +19,10 @@ const distance = (from: string, to: string): number => {
   return row.at(-1) ?? 0;
 };
 
-/** The candidate with the smallest edit distance, ignoring case; of several such candidates, the first; undefined: no candidates. */
+/**
+ * The candidate with the smallest edit distance, ignoring case; of several such candidates, the first. undefined: there are no
+ * candidates.
+ */
 export const nearest = (word: string, candidates: readonly string[]): string | undefined => {
   // Bounds the CPU time for a very long word.
   const wanted = word.slice(0, 100).toLowerCase();

@@ -157,7 +157,8 @@ const faultOf = async (file: FileHandle): Promise<string | undefined> => {
 
 /**
  * Checks the log's file before LMDB maps it, because a damaged or truncated file makes LMDB end the process with a signal.
- * Resolves to the fault (a predicate such as "is truncated"), or to undefined. Creates a missing file, readable only by its owner.
+ * Resolves to the fault as a predicate, such as "is damaged", or to undefined. Creates a missing file, readable only by its
+ * owner.
  */
 export const logFileFault = async (path: string): Promise<string | undefined> => {
   const file = await openFile(path, "a+", 0o600);

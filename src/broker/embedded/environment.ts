@@ -38,7 +38,10 @@ export interface Environment {
 }
 
 const invalid = (directory: string, fault: string, cause?: unknown): GatewayError =>
-  new GatewayError("SETTINGS_INVALID", { message: `broker.embedded.dir: the log in ${directory} ${fault}`, cause });
+  new GatewayError("SETTINGS_INVALID", {
+    message: `broker.embedded.dir: the log in ${directory} ${fault}`,
+    cause,
+  });
 
 /** Errors of a write that comes before the write of the meta page. LMDB ignores new data pages until the meta page is written. */
 const NOTHING_STORED: readonly unknown[] = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG];

@@ -4,7 +4,10 @@ import type { AppendOutcome, BrokerRecord } from "../broker.ts";
 import { MAX_APPEND_BYTES, recordBytes } from "../record-bytes.ts";
 import { FINAL, type PartitionBatch, type SendResult, type StoredBatch } from "./producer.ts";
 
-/** kafkajs groups messages in quadratic time and is fastest with 500 records per call. Other clients are as fast with this size. */
+/**
+ * kafkajs groups messages in quadratic time and is fastest with 500 records per call. Other clients are as fast with this
+ * size.
+ */
 const MAX_BATCH_RECORDS = 500;
 
 /** A batch, and the index of each of its records in the append. */

@@ -82,7 +82,10 @@ const supports = ({ protocols }: Pick<Member, "protocols">, protocol: string): b
 const inconsistent = (): GatewayError =>
   new GatewayError("GROUP_REFUSED", { cause: "INCONSISTENT_GROUP_PROTOCOL" });
 
-/** Each member votes for the first of its protocols that all members have. If several protocols have the most votes, the earliest vote decides. */
+/**
+ * Each member votes for the first of its protocols that all members have. If several protocols have the most votes, the
+ * earliest vote decides.
+ */
 const electProtocol = (members: readonly Member[]): string => {
   const votes = new Map<string, number>();
   for (const { protocols } of members) {

@@ -48,7 +48,7 @@ export interface Connectors {
   /** `alterOffsets` and `resetOffsets` reject with CONNECTOR_NOT_STOPPED. `alterOffsets` also rejects with REQUEST_INVALID. */
   alterOffsets(name: string, requests: readonly OffsetRequest[]): Promise<void>;
   resetOffsets(name: string): Promise<void>;
-  /** This and `replayDeadLetters` reject with REQUEST_INVALID if the connector has no `dead.letter.topic`. */
+  /** `deadLetters` and `replayDeadLetters` reject with REQUEST_INVALID if the connector has no `dead.letter.topic`. */
   deadLetters(name: string): Promise<DeadLetters>;
   /** Starts to send the current dead letters again. A record that is dropped again becomes a new dead letter. */
   replayDeadLetters(name: string): Promise<DeadLetters>;
