@@ -37,7 +37,11 @@ describe("a partition's source", () => {
     await broker.append(TOPIC, records);
   };
 
-  const start = (from: bigint, read: Read = broker.read, outOfRange = 0n): void => {
+  const start = (
+    from: bigint,
+    read: Read = (from, options) => broker.read(from, options),
+    outOfRange = 0n,
+  ): void => {
     source = createPartitionSource({
       read,
       clock,
@@ -116,7 +120,7 @@ describe("a partition's source", () => {
   });
 
   it("continues at the offset that it is given if its own doesn't exist", async () => {
-    start(99n, broker.read, 2n);
+    start(99n, (from, options) => broker.read(from, options), 2n);
     await until(() => seen.length === 2);
     expect(seen).toEqual(["out of range 99", "c"]);
   });
