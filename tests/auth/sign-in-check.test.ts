@@ -5,8 +5,8 @@ import { createSignInCheck } from "../../src/auth/sign-in-check.ts";
 import { createFairTurns } from "../../src/lib/fair-turns.ts";
 import { cheapHash, codeOf } from "./support.ts";
 
-/** Derivations that the test settles. */
-const setUp = ({ permits = 1, maxWaiting = 4 } = {}) => {
+/** Derivations that the test settles. Without `refusalDelay` no refusal comes during the test. */
+const setUp = ({ permits = 1, maxWaiting = 4, refusalDelay = 60_000 } = {}) => {
   const turns = createFairTurns({ permits, maxWaiting });
   const running: (() => void)[] = [];
   const begun: string[] = [];
@@ -23,7 +23,7 @@ const setUp = ({ permits = 1, maxWaiting = 4 } = {}) => {
     { username: "bob", password: "plain" },
     { username: "cid", password: cheapHash("right") },
   ]);
-  const check = createSignInCheck({ accounts, verifier, turns, refusalDelay: 20 });
+  const check = createSignInCheck({ accounts, verifier, turns, refusalDelay });
   const signIn = (username: string, password: string, network = "192.0.2.1") =>
     check({
       ...{ username, network, password, connectionToken: undefined },
@@ -73,7 +73,7 @@ describe("a sign-in during a flood of invented names", () => {
   });
 
   it("is refused after the same time for a known and an invented name", async () => {
-    const { signIn, watch, step, settled } = setUp({ maxWaiting: 1 });
+    const { signIn, watch, step, settled } = setUp({ maxWaiting: 1, refusalDelay: 20 });
     for (const name of ["s1", "s2"]) watch(name, signIn(name, name));
     const refused = [
       codeOf(() => signIn("ann", "guess")),
