@@ -43,11 +43,11 @@ export const createLogin =
     const account = accounts.find(name.username);
     const given = { username: name.username, account, connectionToken, password, network };
     const right = await isRight(given).catch((error: unknown) => {
-      // A guess without an answer counts too: the account's own turn may have compared it.
+      // A sign-in without a result is also a failure: its credential may have been compared (see `sign-in-check.ts`).
       throttle.failed(guesser);
       throw error;
     });
-    // Attempts that run at the same time must not get an answer after the last allowed failure.
+    // If sign-ins at the same time have reached the limit meanwhile, this sign-in must not learn its result.
     throttle.check(guesser);
     if (account !== undefined && right) return { account, name };
     throttle.failed(guesser);

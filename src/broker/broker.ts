@@ -70,7 +70,10 @@ export interface PartitionRead {
   readonly records: readonly ConsumedRecord[];
   /** The offset to read next. */
   readonly next: bigint;
-  /** As in `Watermarks`, when the partition's leader answered. Open transactions begin at `high`. */
+  /**
+   * As in `Watermarks`, when the partition's leader answered. While transactions are open, `high` is the offset at which the
+   * first of them begins.
+   */
   readonly low: bigint;
   readonly high: bigint;
 }
@@ -231,19 +234,25 @@ export interface Broker {
   /** Deletes a group without members, and its positions. */
   deleteGroup(group: string): Promise<void>;
 
-  /** Membership in groups by hand. A group can't have such members and members of `subscribe` at the same time. */
+  /**
+   * Group membership with one method for each request, such as join or heartbeat. A group can't have such members and
+   * members of `subscribe` at the same time.
+   */
   readonly groups: Groups;
   /**
-   * Reads one partition from an offset, without a group: committed records only. Ends with the first records, or with the
-   * offsets that have none, or after `maxWaitMs`. Rejects with OFFSET_OUT_OF_RANGE if the offset is below `low` or beyond the
-   * partition's end, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE.
+   * Reads one partition from an offset, without a group: committed records only. Resolves when there are records, when
+   * offsets without a record were passed, or after `maxWaitMs`. Rejects with OFFSET_OUT_OF_RANGE if the offset is below `low`
+   * or beyond the partition's end, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE.
    */
   read(from: TopicPartitionOffset, options: ReadOptions): Promise<PartitionRead>;
   /** Starts to consume. Resolves once the subscription runs; the assignment may follow later. */
   subscribe(options: SubscribeOptions, handlers: SubscriptionHandlers): Promise<Subscription>;
 }
 
-/** Kafka's internal topics. Each commit of a group writes a record to the first, so a delivery of it would never end. */
+/**
+ * Kafka's internal topics. Each commit of a group writes a record to `__consumer_offsets`, so a connector that delivers this
+ * topic would never reach its end.
+ */
 const OF_KAFKA: ReadonlySet<string> = new Set([
   "__consumer_offsets",
   "__transaction_state",

@@ -76,7 +76,10 @@ const createCursor = (bytes: Buffer) => {
     skipVersion: () => void take(SHORT),
     int: takeInt,
     text: takeText,
-    /** A null list counts as empty. The elements have one byte at least, so a wrong length fails at the end of the bytes. */
+    /**
+     * A null list counts as empty. Each element takes at least one byte, so the loop ends with a RangeError at the end of the
+     * bytes if the length is wrong and very large.
+     */
     list: <T>(element: () => T): readonly T[] => {
       const elements: T[] = [];
       for (let left = takeInt(); left > 0; left -= 1) elements.push(element());

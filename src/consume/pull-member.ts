@@ -110,7 +110,7 @@ const handlersOf = (
   onRevoked: async (revoked) => {
     partitions.giveUp(revoked);
     events.onRevoked();
-    // Commits the offsets without records that were passed since the last answer.
+    // Offsets without a record may have been passed since the last answer: commits the position after them.
     void commits.commit(partitions.newPositions());
     await partitions.settled(revoked);
     await commits.done();

@@ -50,8 +50,8 @@ interface StationsOptions {
   /** Maximum record size of created topics, in bytes. */
   readonly maxRecordBytes: number;
   /**
-   * The topics of declared stations, by station, that this start still has to create if they are missing. An entry is
-   * removed when its topic exists. A topic that is deleted later is not recreated before the next start.
+   * Topics of declared stations that this start must still create if they are missing. The key is the station's name. An
+   * entry is removed when its topic exists. A topic that is deleted later is not recreated before the next start.
    */
   readonly awaited?: Map<string, TopicSpec> | undefined;
 }
@@ -63,8 +63,9 @@ export interface Stations {
   /** The station to consume from. It is never created. */
   existing(name: string): Station | Promise<Station>;
   /**
-   * The station name for a topic of an API: the name of a station, else the topic of a declared station, in exact
-   * case, else the topic itself. It does not check that the station exists.
+   * The station name for a topic name that a client sent. If no station has this name, it is the name of the declared
+   * station with this topic (case matters). Without both, it is the topic name itself. It does not check that the station
+   * exists.
    */
   nameOfTopic(topic: string): string;
   /**

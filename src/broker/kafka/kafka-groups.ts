@@ -46,7 +46,7 @@ const joinedOf = ({
 const ended = { status: "ended" } as const;
 const rebalancing = { status: "rebalancing" } as const;
 
-/** Kafka answers a join or sync when the group is ready, and answers no later request of the connection before. */
+/** Kafka answers a join or sync only when the group is ready. Until then it answers no later request of the connection. */
 interface WaitingParts {
   readonly coordinators: Coordinators;
   readonly leases: Leases;

@@ -36,8 +36,8 @@ export interface MemberEvents {
   /** kafkajs has stopped this consumer after an error. */
   onLost(cause: unknown): void;
   /**
-   * The broker doesn't know a topic or an offset. Checks which topics exist. Resolves to true if the member reads other
-   * topics than exist now; then a new member replaces it. Never rejects.
+   * The broker doesn't know a topic or an offset. Checks which topics exist. If these are not the topics that the member
+   * reads, starts a new member in its place and resolves to true. Never rejects.
    */
   onUnknown(): Promise<boolean>;
 }
@@ -102,7 +102,10 @@ interface State {
   /** When the latest answered request to the group was sent (`performance.now`). */
   answered: number;
   left: boolean;
-  /** kafkajs accepts pause, resume and seek only in a group. Calls outside are dropped: the next assignment resets them. */
+  /**
+   * kafkajs accepts pause, resume and seek only while the consumer is in the group. At other times the calls are ignored,
+   * because the next assignment would cancel their effect.
+   */
   joined: boolean;
   starting: Promise<void>;
 }

@@ -135,7 +135,7 @@ export const limits = section({
     1,
   ).prefault(100_000),
   maxDebt: duration(
-    "Maximum debt of an account, key or address after one large call, as the time that its rate needs to pay it back.",
+    "How far one call may exceed a rate of its account, key or address, as a time at that rate.",
   ).prefault("60s"),
   memory: size(
     "Maximum memory of one process for client data: request bodies, pipelined requests, readers' buffers and remembered outcomes. A request that needs more gets 503 with Retry-After.",

@@ -2,8 +2,9 @@
  * The lag of assigned partitions, and the progress of revoked partitions.
  *
  * Keeps the progress of revoked partitions in memory. A connector that is restarted, even with another configuration,
- * continues there, so that finished records are not sent again. Interrupted attempts are kept too: most partitions come
- * back at once, and then a record gets neither an additional attempt nor an earlier one.
+ * continues there, so that finished records are not sent again. The attempts of interrupted records are kept too: most
+ * partitions are assigned to this process again at once. An interrupted record then continues its schedule, with the same
+ * number of attempts and at the planned times.
  */
 import type { Broker, GroupPosition } from "../../broker/broker.ts";
 import { partitionId } from "../../broker/partitions.ts";

@@ -1,7 +1,7 @@
 /**
  * The connections to one other process. Each connection carries one call at a time. While calls or answers are under way,
- * signs of life go over a connection of their own: they tell the other process that answers are still written, and tell
- * this process that the other one can still be reached.
+ * this process sends signs of life on a separate connection. They tell the other process that this process still writes the
+ * answers to the clients. Their responses tell this process that the other process can still be reached.
  */
 import { Client } from "undici";
 import type { Clock } from "../../lib/clock.ts";
@@ -75,7 +75,7 @@ export const createLink = (options: LinkOptions): Link => {
       connectTimeout: CUT_MS,
       headersTimeout: 0,
       bodyTimeout: 0,
-      // The end of a connection would tell the other process that the answer was cut.
+      // If undici closed a connection, the other process would assume that the client did not get the whole answer.
       keepAliveTimeout: 2 * IDLE_MS,
       keepAliveMaxTimeout: 2 * IDLE_MS,
     });

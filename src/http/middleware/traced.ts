@@ -27,7 +27,7 @@ const single = (header: string | string[] | undefined): string | undefined =>
 
 const OURS = new Set(["traceparent", "tracestate"]);
 
-/** Replaces the trace headers of the request, because record headers are copied from it: they name the gateway's span. */
+/** Replaces the trace headers of the request with those of the gateway's span, because records get copies of the headers. */
 const continueIn = ({ rawHeaders }: Request, { traceparent, tracestate }: TraceContext): void => {
   const others = rawHeaders.filter((_, i) => !OURS.has((rawHeaders[i - (i % 2)] ?? "").toLowerCase()));
   rawHeaders.splice(0, rawHeaders.length, ...others, "traceparent", traceparent);

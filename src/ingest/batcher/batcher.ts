@@ -15,7 +15,10 @@ export interface BatcherOptions extends ChunkLimits {
   readonly deliveryTimeoutMs: number;
   /** Maximum bytes of all records that wait or are in flight, over all topics, record overhead included. */
   readonly maxBufferedBytes: number;
-  /** Milliseconds. If every call of a topic waits longer than this, during this time, new calls get OVERLOADED. Default: 1000. */
+  /**
+   * Milliseconds. If every call of a topic in an interval of this length waits longer than this length, new calls get
+   * OVERLOADED. Default: 1000.
+   */
   readonly longestWaitMs?: number;
   /** Called when an append has settled, with its duration in seconds and its number of records. */
   readonly appendObserved?: (seconds: number, records: number) => void;
@@ -23,9 +26,9 @@ export interface BatcherOptions extends ChunkLimits {
 
 export interface Batcher {
   /**
-   * Stores records of one topic. Never rejects: resolves with one outcome per record, in order. The records reach the
-   * broker in their order, even over several appends, and the calls of one `order` in the order of the calls. The caller
-   * must not change the array until then.
+   * Stores records of one topic. Never rejects: resolves with one outcome per record, in order. The caller must not change
+   * the array until then. The records reach the broker in their order, even over several appends. Calls with the same
+   * `order` object reach the broker in the order of the calls.
    *
    * Failures, beside those of the broker:
    * - OVERLOADED, at once: the buffer can't take the whole call (a call larger than the buffer is possible if the buffer is

@@ -16,8 +16,8 @@ export interface Pending {
   outcomes: AppendOutcome[] | undefined;
   settled: boolean;
   /**
-   * The previous call of the same order. It is cleared when the broker has that call, so that the calls of a long stream
-   * don't stay in memory as a chain.
+   * The previous call with the same `Order` object (`topic-queue.ts`). It is cleared when the broker has that call, so that
+   * the calls of a long stream don't stay in memory as a chain.
    */
   after: Pending | undefined;
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
@@ -56,7 +56,7 @@ interface CallSlice {
   readonly count: number;
 }
 
-/** True if the broker has all records of the previous call of the same order, or that call has failed. */
+/** True if the broker has all records of the previous call with the same `Order` object, or that call has failed. */
 const mayGo = (pending: Pending): boolean => {
   const { after } = pending;
   if (after !== undefined && !after.settled && after.taken < after.records.length) return false;

@@ -5,8 +5,8 @@ import { promisify } from "node:util";
 
 export interface Outlet {
   /**
-   * Writes bytes; returns or resolves to the number of written bytes. Fails with the system's error, for example EAGAIN
-   * if the reader is slow. The caller must not change the bytes until then.
+   * Writes bytes; returns or resolves to the number of written bytes. The caller must not change the bytes until then.
+   * Fails with the system's error, for example EAGAIN if the reader is slow.
    */
   write(bytes: Buffer): number | Promise<number>;
   /** As `write`, but synchronous, for the process's end. */
@@ -18,8 +18,8 @@ export interface Outlet {
 /** `destination`: a file descriptor, or the path of a file to append to. */
 export const openOutlet = (destination: number | string): Outlet => {
   if (typeof destination === "string") return prompt(fs.openSync(destination, "a"));
-  // With bigint, because Node's realpathSync reuses the result of the last stat with numbers for cached paths, and stops
-  // early after the stat of a pipe. Modules behind a symbolic link would then be loaded twice.
+  // With bigint, because a stat with numbers overwrites the buffer that Node's realpathSync reads for cached paths. If this
+  // buffer describes a pipe, realpathSync returns a path with unresolved symbolic links, and modules are loaded twice.
   const kind = fs.fstatSync(destination, { bigint: true });
   if (kind.isFile()) return prompt(destination);
   if (kind.isSocket() && destination === process.stdout.fd) return throughStream(process.stdout);
@@ -48,8 +48,8 @@ const prompt = (fd: number): Outlet => {
 };
 
 /**
- * Writes to a socket, as systemd and Node's `stdio: "pipe"` create, through Node's stream, which polls it. A socket
- * can't be opened again, and a blocked thread would delay the process's exit.
+ * Writes to a socket through Node's stream, which polls the socket. systemd and Node's `stdio: "pipe"` create such sockets.
+ * A socket can't be opened again, and a blocked thread would delay the process's exit.
  */
 const throughStream = (stream: typeof process.stdout): Outlet => {
   stream.on("error", () => undefined);

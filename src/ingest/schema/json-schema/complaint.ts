@@ -1,5 +1,6 @@
 /**
- * Words an error of ajv as the Go library github.com/santhosh-tekuri/jsonschema v5 does, whose texts Memphis clients know.
+ * Converts an error of ajv to the text that the Go library github.com/santhosh-tekuri/jsonschema v5 writes for it. Memphis
+ * clients know these texts.
  */
 import type { ErrorObject } from "ajv";
 import { constant, float, quote, typeOf } from "./locate.ts";
