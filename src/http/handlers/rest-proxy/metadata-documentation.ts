@@ -56,7 +56,7 @@ export const showCluster: Documentation = {
   summary: "v3: show the cluster",
   path: { cluster },
   answers: {
-    200: { description: "The cluster, with the id of the request.", content: json(clusterView) },
+    200: { description: "The cluster, with the id from the path.", content: json(clusterView) },
   },
   errors: [],
 };
