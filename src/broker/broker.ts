@@ -84,8 +84,8 @@ export interface TopicInfo {
   /** Number of replicas of each partition; absent: 1. */
   readonly replicationFactor?: number;
   /**
-   * Set by `ensureTopic` with `compacted`: false if the topic existed and is not compacted. Absent if the topic is
-   * compacted, or if the gateway may not read the topic's configuration.
+   * Only `ensureTopic` sets it, and only if a compacted topic is asked for. False: the topic existed and is not compacted.
+   * Absent: the topic is compacted, or the gateway may not read the topic's configuration.
    */
   readonly compacted?: boolean;
 }

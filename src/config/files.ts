@@ -58,7 +58,10 @@ const secretFrom = (path: string, isList: boolean): unknown => {
   return isList ? text.split(/\r?\n/) : text;
 };
 
-/** The group with `name` read from the file in `nameFile`, or the text of a fault. */
+/**
+ * Reads the secret for the setting `name` from the file whose path is in the setting `<name>File`. Returns the group with the
+ * secret instead of the path; after a fault the group without the path, and the text of the fault.
+ */
 const withSecret = (
   group: Readonly<Record<string, unknown>>,
   name: string,

@@ -74,7 +74,7 @@ const percentDecoded = (value: string): Buffer => {
   }
 };
 
-/** Maximum number of cached content types, so that a client can't fill the cache. */
+/** Maximum number of cached content types. Without it, a client could make the cache grow without end. */
 const MAX_KEPT_TYPES = 256;
 const keptTypes = new Map<string, readonly RecordHeader[]>();
 

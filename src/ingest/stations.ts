@@ -70,7 +70,8 @@ export interface Stations {
   nameOfTopic(topic: string): string;
   /**
    * Creates the missing topic of a station. Returns false without creating it if the station is undeclared and
-   * `autoCreate` is off, or if it is declared and its topic has existed since the start.
+   * `autoCreate` is off, or if it is declared and not in `awaited`: its topic was deleted after the start, or
+   * `provisionTopics` is off.
    */
   recreate(station: Station): Promise<boolean>;
   readonly declared: readonly Station[];

@@ -119,7 +119,7 @@ export const createKafkaGroups = (options: KafkaOptions, cluster: WireCluster): 
   const coordinators = createCoordinators(options, cluster);
   const leases = createLeases(options);
   const waiting = { coordinators, leases, requestTimeout: options.requestTimeout };
-  // One connection to each coordinator, because a heartbeat must not wait for a commit.
+  // Only for heartbeats, because a heartbeat must not wait for a commit: one more connection to each coordinator.
   const heartbeats = createConnectionPool(options, 1);
   const commits = createMemberCommits(options, coordinators);
 

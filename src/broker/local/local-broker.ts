@@ -25,7 +25,7 @@ interface LocalBrokerOptions {
   readonly partitions: number;
   /** Maximum record size (see `contentBytes`) of a topic that is created without one. */
   readonly maxRecordBytes: number;
-  /** Ends the sessions of group members, and reads that wait. Default: the system's clock. */
+  /** Measures when a group member's session ends, and when a waiting read ends. Default: the system's clock. */
   readonly clock?: Clock | undefined;
 }
 

@@ -16,7 +16,8 @@ export interface Progress {
   /** Keeps the progress of a revoked claim. Its requests in flight may still finish. */
   keep(group: string, claim: Claim): void;
   /**
-   * Adds to a new claim the records that this process finished before, or that are noted in the stored position.
+   * Notes in a new claim which records are already finished: those that this process finished before, and those in the
+   * metadata of the stored position.
    * `start`: the group's position. undefined: the group has no position.
    */
   begin(group: string, claim: Claim, start: GroupPosition | undefined): void;

@@ -30,7 +30,7 @@ export interface Reply {
 
 /** A call under way, or an answer whose end is not yet reported. */
 export interface UnderWay {
-  /** Set once the answer has arrived. */
+  /** The answer's id, set once the answer has arrived. */
   answer?: string;
   /** The other process can't be reached. */
   readonly onCut: () => void;
@@ -56,7 +56,7 @@ export class NoMemory extends Error {}
 const ALIVE_MS = 1000;
 /** Milliseconds without an answer to a sign of life after which all calls to the process fail. */
 const CUT_MS = 5000;
-/** Maximum number of answers in one sign of life. */
+/** Maximum number of answers' ids in one sign of life. */
 const ANSWERS_AT_ONCE = 1000;
 /** Milliseconds until an unused link is closed. */
 const IDLE_MS = 60_000;

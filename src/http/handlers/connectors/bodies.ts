@@ -14,7 +14,7 @@ const anObject = "must be an object";
 
 /** Each setting costs time to check, so their number is limited before zod sees them. */
 const MAX_SETTINGS = 1000;
-/** Limit for the settings of a configuration and for the offsets of a request. zod keeps an issue for each wrong entry. */
+/** Maximum number of entries of a body, of its `config` and of its `offsets`. zod keeps an issue for each wrong entry. */
 const MAX_ENTRIES = 10_000;
 
 const isShort = (value: unknown): boolean => Object.keys(Object(value) as object).length <= MAX_SETTINGS;
@@ -149,7 +149,7 @@ export const readJson = async (request: Request, readBody: ReadBody): Promise<un
   }
 };
 
-/** Throws REQUEST_INVALID if the body has more than `MAX_ENTRIES` settings or offsets. */
+/** Throws REQUEST_INVALID if the body, its `config` or its `offsets` has more than `MAX_ENTRIES` entries. */
 const requireFew = (body: unknown): void => {
   if (typeof body !== "object" || body === null) return;
   const { config, offsets } = body as Record<string, unknown>;

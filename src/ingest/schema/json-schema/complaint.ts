@@ -64,7 +64,7 @@ const surplus: Wording = ({ parentSchema: { properties = {}, patternProperties =
   return `additionalProperties ${names.map(quote).join(", ")} not allowed`;
 };
 
-/** The reason for `const` and `enum`. Constants that are objects or arrays are not quoted. */
+/** The reason for `const` and `enum`. It shows the constants, unless one of them is an object or an array. */
 const oneOfConstants = (keyword: string, values: readonly unknown[]): string => {
   if (values.some((value) => typeof value === "object" && value !== null)) return `${keyword} failed`;
   const choice = values.length === 1 ? "must be" : "must be one of";
