@@ -1,4 +1,4 @@
-/** All routes for producing, webhooks included. They share rates, streams and remembered calls. */
+/** All routes for producing, webhooks included. All count against the same rates. */
 import type { Authenticate } from "../auth/authenticator.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { PullConsumers } from "../consume/consume.ts";

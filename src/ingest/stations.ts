@@ -56,7 +56,10 @@ interface StationsOptions {
   readonly awaited?: Map<string, TopicSpec> | undefined;
 }
 
-/** Methods fail with STATION_UNKNOWN for unknown names, and with BROKER_UNAVAILABLE if the broker has to be asked. */
+/**
+ * `resolve` and `existing` fail with STATION_UNKNOWN for unknown names. A method that asks the broker can also fail with an
+ * error of the broker, such as BROKER_UNAVAILABLE.
+ */
 export interface Stations {
   /** The station to produce to; created if that is allowed. Returns a known station without a promise. */
   resolve(name: string): Station | Promise<Station>;

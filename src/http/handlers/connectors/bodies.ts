@@ -19,7 +19,10 @@ const MAX_ENTRIES = 10_000;
 
 const isShort = (value: unknown): boolean => Object.keys(Object(value) as object).length <= MAX_SETTINGS;
 
-/** In Connect all settings are strings. Numbers and booleans are converted to strings; null counts as absent. */
+/**
+ * In Connect all settings are strings, so the schemas below convert numbers and booleans to strings. null is left out of a
+ * configuration; in a patch it removes the setting.
+ */
 const settings = z
   .unknown()
   .refine(isShort, { error: `must have at most ${MAX_SETTINGS} settings` })
