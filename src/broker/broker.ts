@@ -59,7 +59,7 @@ export interface ConsumedRecord extends TopicPartitionOffset {
 export interface ReadOptions {
   /** Maximum bytes of the records; a single larger record is returned alone. */
   readonly maxBytes: number;
-  /** Milliseconds that the read waits for a record at most; the request timeout begins after them. */
+  /** Maximum time in milliseconds that the read waits for a record. The request timeout is added to it. */
   readonly maxWaitMs: number;
   /** An abort rejects the read with BROKER_UNAVAILABLE. */
   readonly signal: AbortSignal;
@@ -71,7 +71,7 @@ export interface PartitionRead {
   /** The offset to read next. */
   readonly next: bigint;
   /**
-   * As in `Watermarks`, when the partition's leader answered. While transactions are open, `high` is the offset at which the
+   * As in `Watermarks`, at the time of the leader's answer. While transactions are open, `high` is the offset at which the
    * first of them begins.
    */
   readonly low: bigint;

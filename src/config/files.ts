@@ -52,7 +52,7 @@ export const readSettingsFile = (path: string, name: string): Read => {
   }
 };
 
-/** The secret in a file without the last newline; if `isList`, one secret per line. */
+/** The secret in a file, without the line breaks at its end; if `isList`, one secret per line. */
 const secretFrom = (path: string, isList: boolean): unknown => {
   const text = readFileSync(path, "utf8").replace(/[\r\n]+$/, "");
   return isList ? text.split(/\r?\n/) : text;

@@ -26,7 +26,7 @@ export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory
   add(records: readonly ConsumedRecord[]): void;
   /** As `SubscriptionHandlers.onPassed`. */
   readonly pass: (position: TopicPartitionOffset) => void;
-  /** Takes free records within both limits; empty: there are no free records. */
+  /** Takes free records within both limits, but at least one; empty: there are no free records. */
   readonly take: (maxRecords: number, maxBytes: number) => readonly Taken[];
   newPositions(): readonly TopicPartitionOffset[];
   /** Drops the buffered records and stops reading until `wake` or `wanted`. */

@@ -120,7 +120,7 @@ interface StructuredOptions {
   readonly headers: readonly RecordHeader[];
 }
 
-/** The event with its own bytes, or the error if it is not a valid CloudEvent. */
+/** The event, whose value has the bytes that the sender sent; or the error if it is not a valid CloudEvent. */
 export const structuredEvent = (
   value: Buffer,
   { limits, contentType, headers }: StructuredOptions,

@@ -66,9 +66,9 @@ export interface Stations {
   /** The station to consume from. It is never created. */
   existing(name: string): Station | Promise<Station>;
   /**
-   * The station name for a topic name that a client sent. If no station has this name, it is the name of the declared
-   * station with this topic (case matters). Without both, it is the topic name itself. It does not check that the station
-   * exists.
+   * The station name for a topic name that a client sent: the topic name itself, if a station has this name; otherwise the
+   * name of the declared station that has this topic (case matters); otherwise the topic name itself. It does not check
+   * that the station exists.
    */
   nameOfTopic(topic: string): string;
   /**
