@@ -29,7 +29,8 @@ export const murmur2 = (data: Buffer): number => {
 };
 
 /** The partition of a key by Kafka's default partitioner: the hash without its sign bit, modulo the partition count. */
-const partitionOfKey = (key: Buffer, partitions: number): number => (murmur2(key) & 0x7fffffff) % partitions;
+export const partitionOfKey = (key: Buffer, partitions: number): number =>
+  (murmur2(key) & 0x7fffffff) % partitions;
 
 export interface Partitioner {
   /**

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import type { Groups } from "../broker/groups.ts";
-import { murmur2 } from "../broker/partitions.ts";
+import { partitionOfKey } from "../broker/partitions.ts";
 import { GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
 import type { SlotService } from "./contract.ts";
@@ -105,7 +105,7 @@ class GatewayHome implements Home {
   };
 
   slotOf(name: string): number {
-    return (murmur2(Buffer.from(name)) & 0x7fffffff) % this.#options.topic.partitions;
+    return partitionOfKey(Buffer.from(name), this.#options.topic.partitions);
   }
 
   holds(slot: number): boolean {

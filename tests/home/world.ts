@@ -66,9 +66,9 @@ export class World {
   readonly #slots: number;
   /** Pairs of processes that can't reach each other. */
   readonly cuts = new Set<string>();
-  /** One of so many messages between processes is lost; 0: none. */
+  /** On average, one in `lossRate` messages between processes is lost; 0: no message is lost. */
   lossRate = 0;
-  /** One of so many appends arrives after its process has given up waiting; 0: none. */
+  /** On average, one in `lateRate` appends arrives after its process has given up waiting; 0: no append is late. */
   lateRate = 0;
   /** Appends to these slots fail. */
   readonly brokenFor = new Map<Machine, ReadonlySet<number>>();

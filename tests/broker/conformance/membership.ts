@@ -76,7 +76,7 @@ export const createHand = (groups: Groups, group: string, request: Partial<JoinR
   };
 };
 
-/** Resolves when the member is told that a rebalance has begun. */
+/** Resolves when the answer to a heartbeat of the member says that a rebalance has begun. */
 export const untilRebalancing = async (member: Hand): Promise<void> => {
   while ((await member.heartbeat()) !== "rebalancing")
     await new Promise((resolve) => setTimeout(resolve, 20));

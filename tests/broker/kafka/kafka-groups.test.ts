@@ -272,7 +272,7 @@ describeOwnKafka("a member by hand, when its coordinator fails", () => {
     const coordinator = cluster.nodes.find(
       ({ brokers }) => brokers[0] === `${address?.host}:${address?.port}`,
     );
-    if (coordinator === undefined) throw new Error("the coordinator is none of the nodes");
+    if (coordinator === undefined) throw new Error("no node of the cluster is the coordinator");
     await coordinator.kill();
     while ((await hand.heartbeat().catch(() => "")) !== "stable") await sleep(100);
     expect(await hand.commit(topic, 7n)).toBe("stored");

@@ -61,7 +61,7 @@ describe("finished ranges beyond the position", () => {
     expect(decoded).toStrictEqual(runs.slice(0, decoded.length));
   });
 
-  it("have no text if there are none", () => {
+  it("have no text if the list of ranges is empty", () => {
     expect(encodeRanges(7n, [])).toBeUndefined();
   });
 
