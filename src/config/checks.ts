@@ -41,6 +41,38 @@ const portsOfListeners: Check = ({ server, admin }) => {
     : [];
 };
 
+/** Every worker has a peer port of its own. `auto` starts as many workers as there are CPU cores, which is not known here. */
+const portsOfPeers: Check = ({ server, admin, reading }) => {
+  if (server === undefined || admin === undefined || reading === undefined) return [];
+  const { port } = reading.peer;
+  if (port === 0) return [];
+  const last = port + (server.workers === "auto" ? 1 : server.workers) - 1;
+  const path = ["reading", "peer", "port"];
+  const taken = Object.entries({ server, admin }).find(([, own]) => own.port >= port && own.port <= last);
+  if (taken !== undefined)
+    return [
+      { path, text: `got ${port}, which gives a worker the port of ${taken[0]}.port, allowed: another port` },
+    ];
+  return last > 65_535
+    ? [
+        {
+          path,
+          text: `got ${port}, which has no ports for ${server.workers} workers above it, allowed: a lower port`,
+        },
+      ]
+    : [];
+};
+
+const topicsOfTheGateway: Check = ({ delivery, reading }) =>
+  reading !== undefined && reading.topic === delivery?.connectorsTopic
+    ? [
+        {
+          path: ["reading", "topic"],
+          text: `got ${JSON.stringify(reading.topic)}, allowed: a topic other than delivery.connectorsTopic`,
+        },
+      ]
+    : [];
+
 const tokenKinds = ["accessToken", "refreshToken"] as const;
 
 const secretsOfTokens: Check = ({ auth }) =>
@@ -113,6 +145,25 @@ const distinctReaders: Check = ({ auth }) => {
   );
 };
 
+/** A reader without `groups` uses the group `stationgate-{name}`, and the gateways themselves use such a group too. */
+const readersOfTheGateways: Check = ({ auth, reading }) => {
+  const taken = reading?.topic.replace("_stationgate-", "");
+  const accounts = (auth?.accounts ?? []).map(({ username, consume }) => ({ name: username, consume }));
+  const keys = (auth?.apiKeys ?? []).map(({ id, consume }) => ({ name: id, consume }));
+  const faultsIn = (readers: typeof keys, section: string, key: string): readonly Fault[] =>
+    readers.flatMap(({ name, consume }, index) =>
+      name === taken && consume.length > 0
+        ? [
+            {
+              path: ["auth", section, index, key],
+              text: `got ${JSON.stringify(name)}, allowed: another name for a reader (the gateways use the consumer group stationgate-${name})`,
+            },
+          ]
+        : [],
+    );
+  return [...faultsIn(accounts, "accounts", "username"), ...faultsIn(keys, "apiKeys", "id")];
+};
+
 /** Checks the format of Standard Webhooks secrets. The other schemes prescribe no format. */
 const secretsOfWebhooks: Check = ({ webhooks }) =>
   (webhooks ?? []).flatMap((webhook, i) => {
@@ -129,12 +180,15 @@ const secretsOfWebhooks: Check = ({ webhooks }) =>
 const checks: readonly Check[] = [
   brokersOfKafka,
   portsOfListeners,
+  portsOfPeers,
+  topicsOfTheGateway,
   secretsOfTokens,
   differentSecrets,
   distinctKids,
   lifetimes,
   distinctNames,
   distinctReaders,
+  readersOfTheGateways,
   secretsOfWebhooks,
   eventServiceFaults,
 ];

@@ -3,7 +3,7 @@
  * settings. Defaults are written as in a settings file (`.prefault("15m")`).
  */
 import { z } from "zod";
-import { parseDuration, parseSize } from "../lib/units.ts";
+import { formatDuration, parseDuration, parseSize } from "../lib/units.ts";
 
 /** Metadata of a key. */
 export interface KeyInfo {
@@ -53,19 +53,27 @@ export const choice = <const T extends readonly string[]>(help: string, options:
 /** For a refinement of a single key: its fault line shows the key's `allowed` text instead of a message. */
 export const NO_MESSAGE = { error: "" };
 
-/** Parsed to milliseconds, greater than 0. */
-export const duration = (help: string, max = LONGEST_TIMER) =>
+const milliseconds = (help: string, min: number, max: number, allowed: string) =>
   key(
     z
       .union([z.string(), z.number()])
       .transform((input) => parseDuration(input) ?? Number.NaN)
-      .pipe(z.int().min(1).max(max)),
-    {
-      help,
-      allowed: `a duration greater than 0 and at most ${Math.floor(max / 86_400_000)}d, such as 500ms, 10s, 15m or 24h`,
-      unit: "duration",
-    },
+      .pipe(z.int().min(min).max(max)),
+    { help, allowed, unit: "duration" },
   );
+
+/** Parsed to milliseconds, greater than 0. */
+export const duration = (help: string, max = LONGEST_TIMER) =>
+  milliseconds(
+    help,
+    1,
+    max,
+    `a duration greater than 0 and at most ${Math.floor(max / 86_400_000)}d, such as 500ms, 10s, 15m or 24h`,
+  );
+
+/** Parsed to milliseconds. Both bounds are in milliseconds and are allowed values. */
+export const durationBetween = (help: string, min: number, max: number) =>
+  milliseconds(help, min, max, `a duration from ${formatDuration(min)} to ${formatDuration(max)}`);
 
 /** Parsed to bytes, greater than 0. */
 export const size = (help: string) =>

@@ -32,6 +32,53 @@ describe("the line of a fault", () => {
     ["broker: { kafka: { brokers: [h] } }", 'broker.kafka.brokers[0]: got "h", allowed: host:port'],
     ["admin: { port: 4444 }", "admin.port: got 4444, allowed: a port other than server.port"],
     [
+      "reading: { sessionTimeout: 5s }",
+      'reading.sessionTimeout: got "5s", allowed: a duration from 6s to 5m',
+    ],
+    [
+      "reading: { sessionTimeout: 6m }",
+      'reading.sessionTimeout: got "6m", allowed: a duration from 6s to 5m',
+    ],
+    ["reading: { answerTimeout: 2s }", 'reading.answerTimeout: got "2s", allowed: a duration from 3s to 5m'],
+    [
+      "reading: { topic: readers }",
+      'reading.topic: got "readers", allowed: _stationgate- followed by letters, digits, dots, underscores and hyphens',
+    ],
+    [
+      "reading: { topic: _stationgate-connectors }",
+      'reading.topic: got "_stationgate-connectors", allowed: a topic other than delivery.connectorsTopic',
+    ],
+    ["reading: { maxGroups: 0 }", "reading.maxGroups: got 0, allowed: a whole number (1 or greater)"],
+    ["reading: { peers: {} }", "reading.peers: is unknown, did you mean peer?"],
+    [
+      "{ server: { workers: 2 }, reading: { peer: { port: 4443 } } }",
+      "reading.peer.port: got 4443, which gives a worker the port of server.port, allowed: another port",
+    ],
+    [
+      "reading: { peer: { port: 4445 } }",
+      "reading.peer.port: got 4445, which gives a worker the port of admin.port, allowed: another port",
+    ],
+    [
+      "{ server: { workers: 3 }, reading: { peer: { port: 65534 } } }",
+      "reading.peer.port: got 65534, which has no ports for 3 workers above it, allowed: a lower port",
+    ],
+    [
+      "auth: { apiKeys: [{ id: readers, key: k, consume: [a] }] }",
+      'auth.apiKeys[0].id: got "readers", allowed: another name for a reader (the gateways use the consumer group stationgate-readers)',
+    ],
+    [
+      "auth: { accessToken: { secret: a }, refreshToken: { secret: b }, accounts: [{ username: slots, password: p, consume: [a] }] }\nreading: { topic: _stationgate-slots }",
+      'auth.accounts[0].username: got "slots", allowed: another name for a reader (the gateways use the consumer group stationgate-slots)',
+    ],
+    [
+      "restProxy: { baseUri: events.example.com }",
+      'restProxy.baseUri: got "events.example.com", allowed: an http or https URL such as https://events.example.com',
+    ],
+    [
+      "restProxy: { consumerRequestTimeout: 6m }",
+      'restProxy.consumerRequestTimeout: got "6m", allowed: a duration from 1ms to 5m',
+    ],
+    [
       "auth: { accounts: [{ username: u }] }",
       "auth.accounts[0]: has no credential: set connectionToken or password",
     ],

@@ -19,6 +19,7 @@ auth:
   refreshToken: { secrets: [{ kid: k, secret: ${HUSH}2 }] }
   accounts: [{ username: u, connectionToken: ${HUSH}, password: ${HUSH} }]
   apiKeys: [{ id: i, key: ${HUSH}, expires: 2027-01-01T00:00:00Z }]
+reading: { peer: { secret: ${HUSH} } }
 stations: [{ name: s }]
 webhooks: [{ source: m, station: s, scheme: meta, secrets: [${HUSH}, ${HUSH}], verifyToken: ${HUSH} }]
 connectors:
@@ -28,6 +29,7 @@ connectors:
     expect(printed).not.toContain("hush");
     expect(parse(printed)).toMatchObject({
       admin: { token: "***" },
+      reading: { peer: { secret: "***" } },
       auth: { apiKeys: [{ id: "i", key: "***", expires: "2027-01-01T00:00:00.000Z" }] },
       webhooks: [{ secrets: ["***", "***"] }],
       connectors: [{ config: { "callback.request.url": "http://***@h/p" } }],

@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   choice,
   duration,
+  durationBetween,
   filledList,
   flag,
   integer,
@@ -15,7 +16,7 @@ import {
   text,
 } from "../keys.ts";
 
-const port = (help: string) => integer(help, 0, 65_535);
+export const port = (help: string) => integer(help, 0, 65_535);
 
 export const server = section({
   host: text("Address of the public listener.").prefault("0.0.0.0"),
@@ -155,6 +156,20 @@ export const restProxy = section({
   maxUnansweredBytes: size(
     "Maximum size of the unanswered records of a stream. Reading pauses above it.",
   ).prefault("8mb"),
+  baseUri: matching(
+    "Base of base_uri in the answer that creates a consumer instance. Default: the URL that the client used.",
+    /^https?:\/\/[^\s?#]+$/,
+    "an http or https URL such as https://events.example.com",
+  ).optional(),
+  consumerTimeout: duration("A consumer instance ends after this time without a call.").prefault("5m"),
+  consumerRequestTimeout: durationBetween(
+    "Default time that a read of a consumer instance waits for records, if the instance does not set consumer.request.timeout.ms.",
+    1,
+    300_000,
+  ).prefault("1s"),
+  consumerMaxBytes: size(
+    "Maximum size of the keys and values in one answer of a consumer instance. One larger record is still answered.",
+  ).prefault("16mb"),
   alwaysStatus200: flag(
     "Answers a failed single record with status 200 and the error in the body, as Confluent REST Proxy does.",
   ).prefault(false),
