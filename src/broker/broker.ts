@@ -214,6 +214,11 @@ export interface Broker {
   topics(): Promise<readonly TopicInfo[]>;
   /** The topic's current partitions, in order; undefined: no such topic. Rejects with BROKER_UNAVAILABLE. */
   partitions(topic: string): Promise<readonly PartitionInfo[] | undefined>;
+  /**
+   * The id that the topic got when it was created: a topic that is deleted and created again has another id. undefined: no such
+   * topic. Empty: Kafka before 2.8, which has no topic ids. Rejects with BROKER_UNAVAILABLE.
+   */
+  topicId(name: string): Promise<string | undefined>;
   /** Creates the topic if it doesn't exist. Doesn't change an existing topic. */
   ensureTopic(spec: TopicSpec): Promise<TopicInfo>;
   watermarks(topic: string): Promise<readonly Watermarks[]>;

@@ -5,6 +5,8 @@ import { GatewayError } from "../../errors.ts";
 
 interface StoredTopic {
   readonly id: number;
+  /** `LocalTopic.uuid`. Absent: an earlier version created the topic. */
+  readonly uuid?: string;
   readonly partitions: number;
   readonly maxRecordBytes: number;
 }

@@ -26,10 +26,12 @@ const openTopic = (environment: Environment, id: number, topic: LocalTopic): Ope
 
 const storedTopics = (environment: Environment): Map<string, OpenTopic> =>
   new Map(
-    [...environment.databases.topics.getRange()].map(({ key: name, value: { id, ...topic } }) => [
-      name,
-      openTopic(environment, id, { name, ...topic }),
-    ]),
+    [...environment.databases.topics.getRange()].map(
+      ({ key: name, value: { id, uuid = `topic-${id}`, ...topic } }) => [
+        name,
+        openTopic(environment, id, { name, uuid, ...topic }),
+      ],
+    ),
   );
 
 /** Checks the disk space. After a failed commit it also makes a test commit, which shows whether the disk works again. */
@@ -64,10 +66,10 @@ const createTopicIn = (
   return (topic) => {
     lastId += 1;
     const id = lastId;
-    const { name, partitions, maxRecordBytes } = topic;
+    const { name, ...stored } = topic;
     return loop.submit({
       bytes: PAGE_BYTES,
-      stage: () => void environment.databases.topics.put(name, { id, partitions, maxRecordBytes }),
+      stage: () => void environment.databases.topics.put(name, { id, ...stored }),
       applied: () => {
         topics.set(name, openTopic(environment, id, topic));
       },

@@ -41,15 +41,16 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
     kind: "kafka",
     ...administration,
     topic: (name) => administration.topic(name),
+    topicId: async (name) => {
+      const ids = await cluster.topicIds([name]).catch(asUnavailable);
+      return ids.get(name);
+    },
     open: () => prepareCompressions(),
     check: async () => {
       if (appends.closed) throw new GatewayError("BROKER_UNAVAILABLE");
       await readiness.check();
     },
-    clusterId: () =>
-      cluster.clusterId().catch((cause: unknown) => {
-        throw new GatewayError("BROKER_UNAVAILABLE", { cause });
-      }),
+    clusterId: () => cluster.clusterId().catch(asUnavailable),
     append: async (topic, records) => {
       const outcomes = await appends.append(topic, records);
       readiness.settled(outcomes);
@@ -69,6 +70,10 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       await cluster.close();
     },
   };
+};
+
+const asUnavailable = (cause: unknown): never => {
+  throw new GatewayError("BROKER_UNAVAILABLE", { cause });
 };
 
 const administer = (kafka: Kafka, options: KafkaOptions, cluster: WireCluster): Administration =>

@@ -1,4 +1,5 @@
 /** A broker inside this process, on any `LocalStore`. */
+import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
@@ -55,7 +56,10 @@ const partitionsIn = (store: LocalStore, name: string): readonly TopicPartition[
 const topicsOf = (
   { store, partitions, maxRecordBytes }: LocalBrokerOptions,
   onCreated: (topic: string) => void,
-): Pick<Broker, "topic" | "topics" | "partitions" | "ensureTopic" | "watermarks" | "offsetsAt"> => {
+): Pick<
+  Broker,
+  "topic" | "topicId" | "topics" | "partitions" | "ensureTopic" | "watermarks" | "offsetsAt"
+> => {
   const beingCreated = new Map<string, Promise<void>>();
 
   const create = async (topic: LocalTopic): Promise<void> => {
@@ -72,6 +76,7 @@ const topicsOf = (
       const topic = store.topics().get(name);
       return Promise.resolve(topic && infoOf(topic));
     },
+    topicId: (name) => Promise.resolve(store.topics().get(name)?.uuid),
     topics: () => Promise.resolve([...store.topics().values()].map(infoOf)),
     partitions: (name) => {
       const topic = store.topics().get(name);
@@ -81,6 +86,7 @@ const topicsOf = (
       if (!store.topics().has(name)) {
         const topic = {
           name,
+          uuid: randomUUID(),
           partitions: spec.partitions ?? partitions,
           maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes,
         };

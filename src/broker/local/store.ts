@@ -12,6 +12,8 @@ import type {
 
 export interface LocalTopic {
   readonly name: string;
+  /** The topic's id (`Broker.topicId`). */
+  readonly uuid: string;
   readonly partitions: number;
   /** Maximum record size; see `contentBytes`. */
   readonly maxRecordBytes: number;

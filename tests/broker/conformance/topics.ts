@@ -35,6 +35,16 @@ export const describeTopics = (broker: () => Broker): void => {
       expect(info.partitions).toBeGreaterThan(0);
     });
 
+    it("have an id of their own", async () => {
+      const [one, other] = [await newTopic(broker()), await newTopic(broker())];
+      const id = await broker().topicId(one);
+
+      expect(id).toMatch(/^[\w-]+$/);
+      await expect(broker().topicId(one)).resolves.toBe(id);
+      await expect(broker().topicId(other)).resolves.not.toBe(id);
+      await expect(broker().topicId(uniqueName("nowhere"))).resolves.toBeUndefined();
+    });
+
     it("stay unchanged if they exist", async () => {
       const name = await newTopic(broker(), { partitions: 3 });
       await store(broker(), name, [record("kept")]);

@@ -37,8 +37,10 @@ describe("a reopened embedded log", () => {
     await before.ensureTopic({ name: "clicks", partitions: 1 });
     await store(before, "orders", [...numbered(5, 0), ...numbered(2, 2)]);
     await store(before, "clicks", numbered(1));
+    const id = await before.topicId("orders");
     const after = await closeAndOpen(before);
 
+    await expect(after.topicId("orders")).resolves.toBe(id);
     expect(await after.topics()).toEqual([
       { name: "clicks", partitions: 1 },
       { name: "orders", partitions: 3 },

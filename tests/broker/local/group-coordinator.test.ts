@@ -14,7 +14,7 @@ const rig = () => {
   let ids = 0;
   const coordinator = createGroupCoordinator({
     store: {
-      topics: () => new Map([["t", { name: "t", partitions: 1, maxRecordBytes: 1 }]]),
+      topics: () => new Map([["t", { name: "t", uuid: "t", partitions: 1, maxRecordBytes: 1 }]]),
       savePositions: (group, positions) => {
         saved.push(...positions.map(({ offset }) => `${group}@${offset}`));
         return Promise.resolve();
