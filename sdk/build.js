@@ -1,4 +1,4 @@
-/** Builds dist/: an ES module, and a file for a script tag, which sets `Stationgate`. */
+/** Builds dist/: for each entrance an ES module, and a file for a script tag, which adds a function to `Stationgate`. */
 import { build } from "esbuild";
 
 /**
@@ -14,29 +14,40 @@ const OWN_NAMES = [
   ...["written"],
 ];
 
+const MANGLED = { mangleProps: new RegExp(`^(${OWN_NAMES.join("|")})$`) };
+
+/** The lines of a stream contain some of the names above, so `subscribe` is built without them. */
+const ENTRANCES = [
+  { name: "stationgate", source: "src/index.ts", global: "createProducer", more: MANGLED },
+  { name: "subscribe", source: "src/subscribe.ts", global: "subscribe", more: {} },
+];
+
 const shared = {
   absWorkingDir: import.meta.dirname,
   bundle: true,
   minify: true,
-  mangleProps: new RegExp(`^(${OWN_NAMES.join("|")})$`),
   target: "es2020",
   logLevel: "warning",
 };
 
-await build({
-  ...shared,
-  entryPoints: ["src/index.ts"],
-  format: "esm",
-  sourcemap: "external",
-  outfile: "dist/stationgate.mjs",
-});
-// esbuild's `globalName` would add 200 bytes for the exports of a module.
-await build({
-  ...shared,
-  stdin: {
-    contents: 'import { createProducer } from "./src/index.ts"; self.Stationgate = { createProducer };',
-    resolveDir: import.meta.dirname,
-  },
-  format: "iife",
-  outfile: "dist/stationgate.js",
-});
+for (const { name, source, global, more } of ENTRANCES) {
+  await build({
+    ...shared,
+    ...more,
+    entryPoints: [source],
+    format: "esm",
+    sourcemap: "external",
+    outfile: `dist/${name}.mjs`,
+  });
+  // esbuild's `globalName` would add 200 bytes for the exports of a module.
+  await build({
+    ...shared,
+    ...more,
+    stdin: {
+      contents: `import { ${global} } from "./${source}"; (self.Stationgate ||= {}).${global} = ${global};`,
+      resolveDir: import.meta.dirname,
+    },
+    format: "iife",
+    outfile: `dist/${name}.js`,
+  });
+}

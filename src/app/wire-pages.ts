@@ -11,7 +11,7 @@ import { type ConsoleFiles, consoleRoutes, signInPage } from "../http/handlers/c
 import { withDocumentation } from "../http/handlers/docs/routes.ts";
 import { frontRoute, type GatewayFacts } from "../http/handlers/operations/routes.ts";
 import { operatorStationRoutes } from "../http/handlers/operator-stations/routes.ts";
-import { sdkRoute } from "../http/handlers/sdk.ts";
+import { sdkRoute, type SdkScript } from "../http/handlers/sdk.ts";
 import type { AppOptions } from "../http/http-app.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
@@ -20,7 +20,8 @@ import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
 
 /** The build copies these files. They are absent if the program runs from its sources. */
 const CONSOLE = new URL("../console/", import.meta.url);
-const SDK = new URL("../sdk/stationgate.js", import.meta.url);
+const SDK = new URL("../sdk/", import.meta.url);
+const SCRIPTS: readonly SdkScript[] = ["stationgate.js", "subscribe.js"];
 
 const PAGES: readonly string[] = ["index.html", "sign-in.html"];
 
@@ -117,4 +118,4 @@ export const documentedForOperators = (routes: readonly Route[]): readonly Route
   });
 
 export const sdkRoutes = (): readonly Route[] =>
-  existsSync(SDK) ? [sdkRoute(readFileSync(SDK, "utf8"))] : [];
+  existsSync(SDK) ? SCRIPTS.map((name) => sdkRoute(name, readFileSync(new URL(name, SDK), "utf8"))) : [];
