@@ -199,6 +199,8 @@ export interface Broker {
   check(): Promise<void>;
   /** The Kafka cluster's id; LOCAL_CLUSTER for a local log. Rejects with BROKER_UNAVAILABLE. */
   clusterId(): Promise<string>;
+  /** The address of this machine on its connection to Kafka; 127.0.0.1 for a local log. Rejects with BROKER_UNAVAILABLE. */
+  localAddress(): Promise<string>;
 
   /**
    * Stores records. Resolves to one outcome per record, in order, within the adapter's delivery timeout; never rejects.

@@ -51,6 +51,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       await readiness.check();
     },
     clusterId: () => cluster.clusterId().catch(asUnavailable),
+    localAddress: () => cluster.localAddress().catch(asUnavailable),
     append: async (topic, records) => {
       const outcomes = await appends.append(topic, records);
       readiness.settled(outcomes);

@@ -28,6 +28,8 @@ export interface WireCluster extends Connections {
    * default: `connectTimeout`.
    */
   clusterId(timeoutMs?: number): Promise<string>;
+  /** This machine's address on the connection to a broker that answers now. Rejects if none does. */
+  localAddress(): Promise<string>;
   /** A broker that answers now, as host:port. Rejects if none does. */
   answering(): Promise<string>;
 }
@@ -150,6 +152,13 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
       const { clusterId } = await ask((via) => metadataOf([], via), timeoutMs);
       return clusterId ?? "";
     },
+    localAddress: () =>
+      ask(async (via) => {
+        await metadataOf([], via);
+        const { localAddress } = via.socket;
+        if (localAddress === undefined) throw new TypeError("the connection to the broker was closed");
+        return localAddress;
+      }),
     answering: () => ask((via, address) => metadataOf([], via).then(() => nameOf(address))),
     coordinators: async (groups) => {
       const answer = await ask((via) => findCoordinatorV4.api.async(via, GROUP_KEY, [...groups]));

@@ -167,6 +167,7 @@ export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
     },
     check: store.check,
     clusterId: () => Promise.resolve(LOCAL_CLUSTER),
+    localAddress: () => Promise.resolve("127.0.0.1"),
     append,
     ...topicsOf(options, subscriptions.created),
     ...positionsOf(store, (group) => subscriptions.hasMembers(group) || coordinator.hasMembers(group)),

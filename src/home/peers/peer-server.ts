@@ -39,10 +39,16 @@ export interface PeerServer {
 export const createPeerServer = (options: PeerServerOptions, handler: PeerHandler): PeerServer => {
   const answers = createOpenAnswers(options);
   const serve = createRoutes(handler, answers);
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) => {
+  const limits = { headersTimeout: 10_000, requestTimeout: 60_000, requireHostHeader: false };
+  const server = createServer(limits, (request, response) => {
     respond(options, serve, request, response).catch(() => {
       request.socket.destroy();
     });
+  });
+  // Node answers these by itself, with other statuses, if there is no listener.
+  server.on("checkContinue", refuse).on("checkExpectation", refuse);
+  server.on("clientError", (_error, socket) => {
+    socket.end(FORBIDDEN_TEXT, () => socket.destroy());
   });
   // A connection without a request is kept: its end tells that the other process has ended.
   server.keepAliveTimeout = 0;
@@ -65,7 +71,8 @@ export const createPeerServer = (options: PeerServerOptions, handler: PeerHandle
 const listening = (server: Server, host: string, port: number): Promise<number> =>
   new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    // In a worker of node:cluster, a port that is not exclusive is one socket of all workers.
+    server.listen({ port, host, exclusive: true }, () => {
       server.off("error", reject);
       resolve((server.address() as AddressInfo).port);
     });
@@ -80,6 +87,11 @@ interface Reply {
 }
 
 const FORBIDDEN: Reply = { status: 403 };
+const FORBIDDEN_TEXT = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+const refuse = (_request: IncomingMessage, response: ServerResponse): void => {
+  response.writeHead(FORBIDDEN.status, { Connection: "close", "Content-Length": 0 }).end();
+};
 
 const respond = async (
   options: PeerServerOptions,

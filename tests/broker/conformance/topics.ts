@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Broker } from "../../../src/broker/broker.ts";
 import { newTopic, numbered, readBack, record, store, uniqueName, valueOf } from "./tools.ts";
 
@@ -7,6 +8,10 @@ export const describeTopics = (broker: () => Broker): void => {
 
     expect(name).toMatch(/^[\w-]+$/);
     await expect(broker().clusterId()).resolves.toBe(name);
+  });
+
+  it("has an address of this machine", async () => {
+    expect(isIP(await broker().localAddress())).toBeGreaterThan(0);
   });
 
   describe("topics", () => {

@@ -241,6 +241,23 @@ describe("the peer port", () => {
     });
   });
 
+  it.each([
+    ["that is not HTTP", "hello\r\n\r\n"],
+    ["without a Host header", "GET / HTTP/1.1\r\n\r\n"],
+    [
+      "that expects 100 Continue",
+      "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    ],
+    ["that expects something else", "GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n"],
+  ])("refuses a request %s with 403 and an empty body", async (_, request) => {
+    const socket = connect(Number(peer.address.split(":")[1]), "127.0.0.1");
+    socket.write(request);
+    let text = "";
+    for await (const chunk of socket) text += String(chunk);
+    expect(text).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n([\w-]+: .*\r\n)*\r\n$/);
+    expect(text).toContain("Content-Length: 0");
+  });
+
   describe("with a network that loses everything", () => {
     let proxy: Server;
     let sockets: Socket[];
