@@ -14,7 +14,13 @@ import type { TopicPartition } from "../broker/positions.ts";
 import { GatewayError } from "../errors.ts";
 import { createMembership, type Membership, type MembershipHandlers } from "../home/membership.ts";
 import { type Clock, pause } from "../lib/clock.ts";
-import { createTopicReading, type TopicReading, type TopicReadingOptions } from "./topic-reading.ts";
+import type { StartOffsets } from "./start-offsets.ts";
+import {
+  createTopicReading,
+  type ReadingHandlers,
+  type TopicReading,
+  type TopicReadingOptions,
+} from "./topic-reading.ts";
 
 export interface GroupReaderOptions {
   readonly broker: TopicReadingOptions["broker"] & Pick<Broker, "topic"> & { readonly groups: Groups };
@@ -22,7 +28,7 @@ export interface GroupReaderOptions {
   readonly group: string;
   /** Milliseconds. */
   readonly sessionTimeout: number;
-  readonly keepStarts: TopicReadingOptions["keepStarts"];
+  readonly starts: StartOffsets;
   readonly onError: NonNullable<SubscriptionHandlers["onError"]>;
 }
 
@@ -32,15 +38,15 @@ export interface ReaderSubscription extends Subscription {
 }
 
 export interface GroupReader {
-  /** Joins the group, without topics at first. */
-  readonly start: () => void;
-  /** As `Broker.subscribe`, for one topic. A topic has one subscription at a time. */
+  /** Joins the group without topics. Resolves when the group has answered. */
+  join(): Promise<void>;
+  /** As `Broker.subscribe`, for one topic. A topic has one subscription at a time. Joins the group with the first one. */
   subscribe(
     topic: string,
     options: Required<Pick<SubscribeOptions, "from" | "maxReadBytes">>,
-    handlers: SubscriptionHandlers,
+    handlers: ReadingHandlers,
   ): ReaderSubscription;
-  /** Gives up all partitions and leaves the group. */
+  /** Gives up all partitions and leaves the group. Waits for the ends of answers for 10 s at most. */
   leave(): Promise<void>;
 }
 
@@ -52,30 +58,38 @@ const COUNT_MS = 30_000;
 
 interface State {
   readonly readings: Map<string, TopicReading>;
+  /** The topics of the newest join. */
+  asked: ReadonlySet<string>;
   /** undefined: the group has assigned nothing at present, so no commit is possible. */
   member: MemberOfGeneration | undefined;
 }
 
 export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
   const { broker, clock, group, sessionTimeout } = options;
-  const state: State = { readings: new Map(), member: undefined };
+  const state: State = { readings: new Map(), asked: new Set(), member: undefined };
   const { readings } = state;
   const assignor = createAssignor(broker);
+  let onJoined = (): void => undefined;
+  const joined = new Promise<void>((resolve) => (onJoined = resolve));
   const membership = createMembership({
     groups: broker.groups,
     group,
     clock,
     sessionTimeout,
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-    handlers: membershipHandlers(options, state, assignor),
+    handlers: membershipHandlers(options, state, { assignor, onJoined }),
   });
   const stopCounting = watchCounts(clock, assignor, membership);
 
   return {
-    start: membership.start,
+    join: () => {
+      membership.start();
+      return joined;
+    },
     subscribe: (topic, { from, maxReadBytes }, handlers) => {
       const reading = createTopicReading({ ...options, topic, from, maxReadBytes, handlers });
       readings.set(topic, reading);
+      membership.start();
       membership.rejoin();
       return subscriptionOf(options, state, membership, {
         reading,
@@ -87,43 +101,57 @@ export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
     },
     leave: async () => {
       stopCounting();
-      await revokeAll(state);
+      onJoined();
+      await revokeAll(clock, state);
       await membership.leave();
     },
   };
 };
 
-const revokeAll = ({ readings }: State): Promise<unknown> =>
-  Promise.all([...readings.values()].map((reading) => reading.revoke()));
+const revokeAll = async (clock: Clock, { readings }: State): Promise<void> => {
+  const over = new AbortController();
+  const revoked = Promise.all([...readings.values()].map((reading) => reading.revoke()));
+  await Promise.race([revoked, pause(clock, REVOKE_MS, over.signal)]);
+  over.abort();
+};
+
+interface HandlerParts {
+  readonly assignor: Assignor;
+  readonly onJoined: () => void;
+}
 
 const membershipHandlers = (
   { clock, onError }: GroupReaderOptions,
   state: State,
-  assignor: Assignor,
+  { assignor, onJoined }: HandlerParts,
 ): MembershipHandlers => ({
-  protocols: () => [
-    { name: RANGE, metadata: encodeSubscription({ topics: [...state.readings.keys()], userData: NONE }) },
-  ],
+  protocols: () => {
+    const topics = [...state.readings.keys()];
+    state.asked = new Set(topics);
+    return [{ name: RANGE, metadata: encodeSubscription({ topics, userData: NONE }) }];
+  },
   assign: ({ members }) => assignor.assign(members),
   onRevoked: async () => {
-    await Promise.race([revokeAll(state), pause(clock, REVOKE_MS)]);
+    await revokeAll(clock, state);
     state.member = undefined;
   },
   onAssigned: ({ member, assignment }) => {
     state.member = member;
     const assigned = decodeAssignment(assignment)?.partitions ?? [];
+    // A topic that was added after the join gets its partitions with the next one.
     for (const [topic, reading] of state.readings)
-      reading.assign(assigned.filter((one) => one.topic === topic));
+      if (state.asked.has(topic)) reading.assign(assigned.filter((one) => one.topic === topic));
+    onJoined();
   },
   onEnded: () => {
     state.member = undefined;
-    void revokeAll(state);
+    void revokeAll(clock, state);
   },
   onError,
 });
 
 const subscriptionOf = (
-  { broker, sessionTimeout }: GroupReaderOptions,
+  { broker, sessionTimeout, starts }: GroupReaderOptions,
   state: State,
   membership: Membership,
   { reading, onClosed }: { readonly reading: TopicReading; readonly onClosed: () => void },
@@ -143,7 +171,10 @@ const subscriptionOf = (
   commit: async (positions) => {
     const { member } = state;
     const answer = member === undefined ? "refused" : await broker.groups.commit(member, positions);
-    if (answer === "stored") return;
+    if (answer === "stored") {
+      starts.committed(positions);
+      return;
+    }
     if (answer === "refused") void membership.heartbeat();
     throw new GatewayError("BROKER_UNAVAILABLE", { cause: `the group has not stored the commit: ${answer}` });
   },

@@ -4,6 +4,7 @@ import type { TopicPartition, TopicPartitionOffset } from "../broker/positions.t
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
 import { createPartitionSource, type PartitionSource, type Read } from "./partition-source.ts";
+import type { StartOffsets } from "./start-offsets.ts";
 
 export interface TopicReadingOptions {
   readonly broker: Pick<Broker, "committed" | "watermarks"> & { readonly read: Read };
@@ -13,17 +14,19 @@ export interface TopicReadingOptions {
   /** Where a partition without a committed offset starts. */
   readonly from: SubscribeOptions["from"];
   readonly maxReadBytes: number;
-  readonly handlers: SubscriptionHandlers;
-  /**
-   * Stores start offsets that the group has not committed, so that a later holder of the group starts at the same ones.
-   * No record is handed out before the promise has resolved.
-   */
-  readonly keepStarts: (starts: readonly TopicPartitionOffset[]) => Promise<void>;
+  readonly handlers: ReadingHandlers;
+  /** No record is handed out before the start offsets of its group are kept. */
+  readonly starts: StartOffsets;
+}
+
+export interface ReadingHandlers extends SubscriptionHandlers {
+  /** The leader of a partition has answered a read: `isCurrent` may have become true. */
+  onAnswered?(): void;
 }
 
 export interface TopicReading {
   readonly assignment: readonly TopicPartition[];
-  /** True if the leader of each assigned partition has answered a read within the last second. */
+  /** True if there is an assignment, and the leader of each of its partitions has answered a read within the last second. */
   readonly isCurrent: boolean;
   assign(partitions: readonly TopicPartition[]): void;
   /** Stops reading, and waits until the handler has given up the partitions. */
@@ -40,6 +43,8 @@ const FAULT_PAUSE_MS = 250;
 /** The state of one assignment. A new assignment has a new one, so that late answers change nothing. */
 interface Assignment {
   readonly partitions: readonly TopicPartition[];
+  /** False: between two assignments. */
+  readonly isGiven: boolean;
   readonly over: AbortController;
   readonly sources: Map<number, PartitionSource>;
   /** Partitions that were paused or sought before their start was known. */
@@ -47,8 +52,9 @@ interface Assignment {
   readonly sought: Map<number, bigint>;
 }
 
-const newAssignment = (partitions: readonly TopicPartition[]): Assignment => ({
-  partitions,
+const newAssignment = (partitions?: readonly TopicPartition[]): Assignment => ({
+  partitions: partitions ?? [],
+  isGiven: partitions !== undefined,
   over: new AbortController(),
   sources: new Map(),
   paused: new Set(),
@@ -57,13 +63,13 @@ const newAssignment = (partitions: readonly TopicPartition[]): Assignment => ({
 
 export const createTopicReading = (options: TopicReadingOptions): TopicReading => {
   const { handlers, clock } = options;
-  let current = newAssignment([]);
+  let current = newAssignment();
 
   const end = (): readonly TopicPartition[] => {
     const { partitions, over, sources } = current;
     over.abort();
     for (const source of sources.values()) source.close();
-    current = newAssignment([]);
+    current = newAssignment();
     return partitions;
   };
 
@@ -72,9 +78,11 @@ export const createTopicReading = (options: TopicReadingOptions): TopicReading =
       return current.partitions;
     },
     get isCurrent() {
-      const { partitions, sources } = current;
+      const { partitions, sources, isGiven } = current;
       const limit = clock.now() - CURRENT_MS;
-      return partitions.every(({ partition }) => (sources.get(partition)?.answeredAt ?? 0) >= limit);
+      return (
+        isGiven && partitions.every(({ partition }) => (sources.get(partition)?.answeredAt ?? 0) >= limit)
+      );
     },
     assign: (partitions) => {
       end();
@@ -145,34 +153,46 @@ const open = (
         handlers.onRecords(records);
       },
       onPassed: (passed) => handlers.onPassed?.({ topic, partition, offset: passed }),
+      onAnswered: () => handlers.onAnswered?.(),
       onOutOfRange: (missing) => existingOffset(options, partition, missing),
       onError: (error) => handlers.onError?.(error),
     },
   });
 };
 
-/** The committed offsets, and the kept start offsets of the partitions without one. */
+/** The committed offsets. Of the partitions without one, the kept start offsets; new ones are kept first. */
 const startsOf = async (
-  { broker, group, topic, from, keepStarts }: TopicReadingOptions,
+  options: TopicReadingOptions,
   { partitions }: Assignment,
 ): Promise<readonly TopicPartitionOffset[]> => {
   if (partitions.length === 0) return [];
+  const { broker, group, topic, starts } = options;
   const committed = new Map(
     (await broker.committed(group, topic)).map(({ partition, offset }) => [partition, offset]),
   );
-  const isNew = ({ partition }: TopicPartition): boolean => !committed.has(partition);
-  const marks = partitions.some(isNew) ? await broker.watermarks(topic) : [];
-  const resolved = partitions.filter(isNew).map(({ partition }) => ({
+  const known: TopicPartitionOffset[] = [];
+  const missing: TopicPartition[] = [];
+  for (const one of partitions) {
+    const offset = committed.get(one.partition) ?? starts.kept(one);
+    if (offset === undefined) missing.push(one);
+    else known.push({ topic, partition: one.partition, offset });
+  }
+  return missing.length === 0 ? known : [...known, ...(await newStarts(options, missing))];
+};
+
+/** Start offsets by `from`. They are kept when the promise resolves. */
+const newStarts = async (
+  { broker, topic, from, starts }: TopicReadingOptions,
+  partitions: readonly TopicPartition[],
+): Promise<readonly TopicPartitionOffset[]> => {
+  const marks = await broker.watermarks(topic);
+  const resolved = partitions.map(({ partition }) => ({
     topic,
     partition,
     offset: endOf(marks, partition, from),
   }));
-  if (resolved.length > 0) await keepStarts(resolved);
-  const known = partitions.flatMap(({ partition }) => {
-    const offset = committed.get(partition);
-    return offset === undefined ? [] : [{ topic, partition, offset }];
-  });
-  return [...known, ...resolved];
+  await starts.keep(resolved);
+  return resolved;
 };
 
 const endOf = (marks: readonly Watermarks[], partition: number, end: TopicReadingOptions["from"]): bigint => {
@@ -187,14 +207,16 @@ const endOf = (marks: readonly Watermarks[], partition: number, end: TopicReadin
  * as a new one, with positions of its own.
  */
 const existingOffset = async (
-  { broker, topic, from, handlers }: TopicReadingOptions,
+  options: TopicReadingOptions,
   partition: number,
   offset: bigint,
 ): Promise<bigint> => {
+  const { broker, topic, handlers } = options;
   const marks = await broker.watermarks(topic);
   const low = endOf(marks, partition, "earliest");
   if (offset < low) return low;
   if (offset <= endOf(marks, partition, "latest")) return offset;
+  const [start] = await newStarts(options, [{ topic, partition }]);
   handlers.onAssigned?.([{ topic, partition }]);
-  return endOf(marks, partition, from);
+  return start?.offset ?? low;
 };

@@ -55,6 +55,7 @@ describe("a partition's source", () => {
         onPassed: (offset) => {
           see(`passed ${offset}`);
         },
+        onAnswered: () => undefined,
         onOutOfRange: (offset) => {
           see(`out of range ${offset}`);
           return Promise.resolve(outOfRange);
