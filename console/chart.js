@@ -9,11 +9,11 @@ const WIDTH = 600;
 const HEIGHT = 160;
 const TOP = 8;
 
-/** Number of looks on the x axis: 2, 5 and 15 minutes. The chart takes the shortest that holds all values. */
+/** Possible numbers of values on the x axis: 2, 5 and 15 minutes. A chart uses the smallest number that is enough for its values. */
 const SPANS = [60, 150, KEPT];
 
-/** @param {number} looks */
-const spanOf = (looks) => SPANS.find((span) => span >= looks) ?? KEPT;
+/** @param {number} scrapes */
+const spanOf = (scrapes) => SPANS.find((span) => span >= scrapes) ?? KEPT;
 
 /**
  * Rounds up to 1, 2 or 5 times a power of ten.

@@ -97,7 +97,7 @@ const fieldOf = (checked, { isReadOnly, isStored, onInput }) => {
     onInput(name, control.value);
   });
   control.addEventListener("blur", () => {
-    // Drawn with the next check. An error that appears now would move the button that is being clicked.
+    // The error appears with the next check. If it appeared now, it would move the button that the operator is clicking.
     isTouched = true;
   });
   return {

@@ -69,7 +69,7 @@ const jsonPanel = (isReadOnly, onPaste) => {
   );
   /** @param {Config} config */
   const draw = (config) => {
-    // Not while the operator types in it.
+    // Text that the operator is typing is not replaced.
     if (document.activeElement !== text) text.value = configToJson(config);
   };
   return { node, draw, isInvalid: () => text.hasAttribute("aria-invalid"), focus: () => text.focus() };

@@ -8,7 +8,7 @@ import { watch } from "./metrics.js";
 import { poll } from "./poll.js";
 import { recordItem } from "./record.js";
 
-const LOOK_EVERY = 2000;
+const POLL_EVERY = 2000;
 
 /**
  * @typedef {import("./record.js").Shown & {
@@ -267,7 +267,7 @@ export const showConnector = async ({ main, name, signal }) => {
     say(edit, known.origin === "file" ? "View configuration" : "Edit configuration");
     state.draw(known);
   };
-  const reload = poll(signal, LOOK_EVERY, load, trouble);
+  const reload = poll(signal, POLL_EVERY, load, trouble);
   const actions = actionBar(path, reload);
 
   main.append(

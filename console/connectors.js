@@ -19,7 +19,7 @@ const OUTCOMES = /** @type {const} */ ([
 /** @typedef {{ connector: { state: string, worker_id: string }, tasks: readonly { state: string, trace?: string }[] }} Status */
 
 /**
- * The state to show: a failed task counts more than the target state.
+ * The state to show: FAILED if a task has failed, otherwise the connector's state.
  * @param {Status} status
  */
 export const stateOf = ({ connector, tasks }) =>

@@ -1,4 +1,4 @@
-/** Elements. All content is inserted as text, so that an event can't inject markup. */
+/** Creates elements. All content is inserted as text, so that an event can't inject markup. */
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 /** @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>} Attributes */
@@ -54,7 +54,7 @@ export const svg = (tag, attributes = {}, ...children) => {
 };
 
 /**
- * Sets the text if it differs: a live region would repeat the same text, and a selection would be lost.
+ * Sets the text only if it changes. Otherwise a screen reader would read the same text again, and a selection would be lost.
  * @param {Element} element
  * @param {string | number} text
  */

@@ -1,11 +1,11 @@
-/** Server-sent events by fetch: an EventSource doesn't give the reason of a refusal. */
+/** Reads server-sent events with fetch, because an EventSource doesn't give the reason of a refusal. */
 import { call } from "./api.js";
 
 /** Milliseconds without input after which the connection counts as dead: three heartbeat intervals. */
 const SILENCE = 45_000;
 
 /**
- * Calls back with each event until the stream ends. Rejects as `call` does, after an abort, and after silence.
+ * Calls `onEvent` for each event until the stream ends. Rejects as `call` does, after an abort, and if nothing arrives for `SILENCE`.
  * @param {string} path
  * @param {AbortSignal} signal
  * @param {(event: string, data: unknown) => void} onEvent

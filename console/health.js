@@ -7,7 +7,7 @@ import { averagesOf, ratesOf, valueNow, valuesOf, watch } from "./metrics.js";
 import { poll } from "./poll.js";
 
 const REQUESTS = "stationgate_http_requests_total";
-const LOOK_EVERY = 5000;
+const POLL_EVERY = 5000;
 
 /** @param {AbortSignal} signal */
 const readyText = async (signal) => {
@@ -80,5 +80,5 @@ export const showHealth = async ({ main, gateway, signal }) => {
     own.replaceChildren(el("h2", {}, "This gateway"), gatewayFacts(now));
   };
   watch(signal, draw);
-  await poll(signal, LOOK_EVERY, load)();
+  await poll(signal, POLL_EVERY, load)();
 };

@@ -1,6 +1,6 @@
 /** How to send the first event: three commands, shown until the gateway has stored one. */
 import { el, say } from "./dom.js";
-import { hasLooked } from "./metrics.js";
+import { hasScraped } from "./metrics.js";
 
 /** Addresses that mean "all interfaces": the browser reaches the gateway under the host of this page. */
 const WILDCARDS = new Set(["0.0.0.0", "::", ""]);
@@ -77,7 +77,7 @@ export const hintPanel = (gateway, station) => {
   );
   /** @param {number} stored number of events stored so far */
   const draw = (stored) => {
-    node.hidden = stored > 0 || !hasLooked() || !gateway.roles.includes("ingest");
+    node.hidden = stored > 0 || !hasScraped() || !gateway.roles.includes("ingest");
     if (node.hidden) return;
     const commands = commandsFor(addressOf(gateway), station());
     lines.forEach((line, i) => say(line, commands[i] ?? ""));

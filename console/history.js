@@ -5,39 +5,39 @@
 
 /** @typedef {{ name: string, labels: Record<string, string>, value: number }} Sample */
 /** @typedef {Record<string, string | RegExp>} Labels each label must equal the text, or match the expression */
-/** @typedef {{ metric: string, labels: Labels, values: number[] }} Series values: oldest first, one for each look */
-/** @typedef {Map<string, Map<string, Sample[]>>} Look samples by metric, and by station or connector */
+/** @typedef {{ metric: string, labels: Labels, values: number[] }} Series values: oldest first, one for each scrape */
+/** @typedef {Map<string, Map<string, Sample[]>>} Scrape samples by metric, and by station or connector */
 
 /** @param {Labels} labels */
 const ownerOf = ({ station, connector }) => station ?? connector;
 
 /**
  * @param {readonly Sample[]} samples
- * @returns {Look}
+ * @returns {Scrape}
  */
 const indexed = (samples) => {
-  /** @type {Look} */
-  const look = new Map();
+  /** @type {Scrape} */
+  const scrape = new Map();
   for (const sample of samples) {
     const owner = String(ownerOf(sample.labels) ?? "");
     /** @type {Map<string, Sample[]>} */
-    const owners = look.get(sample.name) ?? new Map();
-    look.set(sample.name, owners);
+    const owners = scrape.get(sample.name) ?? new Map();
+    scrape.set(sample.name, owners);
     const own = owners.get(owner);
     if (own === undefined) owners.set(owner, [sample]);
     else own.push(sample);
   }
-  return look;
+  return scrape;
 };
 
 /**
  * Samples of a metric that have these labels.
- * @param {Look | undefined} look
+ * @param {Scrape | undefined} scrape
  * @param {string} metric
  * @param {Labels} labels
  */
-const matching = (look, metric, labels) => {
-  const owners = look?.get(metric);
+const matching = (scrape, metric, labels) => {
+  const owners = scrape?.get(metric);
   const owner = ownerOf(labels);
   const samples =
     typeof owner === "string" ? (owners?.get(owner) ?? []) : [...(owners?.values() ?? [])].flat();
@@ -50,15 +50,15 @@ const matching = (look, metric, labels) => {
 };
 
 /**
- * @param {Look | undefined} look
+ * @param {Scrape | undefined} scrape
  * @param {string} metric
  * @param {Labels} labels
  */
-const sumIn = (look, metric, labels) =>
-  matching(look, metric, labels).reduce((sum, { value }) => sum + value, 0);
+const sumIn = (scrape, metric, labels) =>
+  matching(scrape, metric, labels).reduce((sum, { value }) => sum + value, 0);
 
 /**
- * A counter that restarts has grown by its new value.
+ * Growth of a counter. If the counter has restarted at 0, its growth is its new value.
  * @param {number} from
  * @param {number} to
  */
@@ -71,14 +71,14 @@ const growth = (from, to) => (to < from ? to : to - from);
 const keyOf = (metric, labels) => [metric, ...Object.entries(labels).flat().map(String)].join("\n");
 
 /**
- * A series begins when a view asks for it first, and continues while other views are shown. Above `maxSeries` the
- * history drops the series that no view has asked for longest.
- * @param {{ maxLooks: number, maxAge: number, maxSeries: number }} bounds age in milliseconds
+ * A series begins when a view asks for it for the first time, and continues while other views are shown. Above `maxSeries`
+ * the history drops the series with the oldest last request.
+ * @param {{ maxScrapes: number, maxAge: number, maxSeries: number }} bounds age in milliseconds
  */
-export const createHistory = ({ maxLooks, maxAge, maxSeries }) => {
-  /** Times of the looks, oldest first. @type {number[]} */
+export const createHistory = ({ maxScrapes, maxAge, maxSeries }) => {
+  /** Times of the scrapes, oldest first. @type {number[]} */
   const times = [];
-  /** The newest two looks, whole: a new series begins with them. @type {Look[]} */
+  /** The newest two scrapes with all samples: a new series begins with them. @type {Scrape[]} */
   const newest = [];
   /** The series that was asked for longest ago comes first. @type {Map<string, Series>} */
   const all = new Map();
@@ -86,7 +86,7 @@ export const createHistory = ({ maxLooks, maxAge, maxSeries }) => {
   /** @param {string} metric @param {Labels} labels */
   const seriesOf = (metric, labels) => {
     const key = keyOf(metric, labels);
-    const values = () => newest.map((look) => sumIn(look, metric, labels));
+    const values = () => newest.map((scrape) => sumIn(scrape, metric, labels));
     const series = all.get(key) ?? { metric, labels, values: values() };
     all.delete(key);
     all.set(key, series);
@@ -101,13 +101,13 @@ export const createHistory = ({ maxLooks, maxAge, maxSeries }) => {
      * @param {readonly Sample[]} samples
      */
     add: (at, samples) => {
-      const look = indexed(samples);
+      const scrape = indexed(samples);
       times.push(at);
-      newest.push(look);
+      newest.push(scrape);
       if (newest.length > 2) newest.shift();
-      while (times.length > maxLooks || at - (times[0] ?? at) > maxAge) times.shift();
+      while (times.length > maxScrapes || at - (times[0] ?? at) > maxAge) times.shift();
       for (const { metric, labels, values } of all.values()) {
-        values.push(sumIn(look, metric, labels));
+        values.push(sumIn(scrape, metric, labels));
         values.splice(0, values.length - times.length);
       }
     },
@@ -131,7 +131,7 @@ export const createHistory = ({ maxLooks, maxAge, maxSeries }) => {
     valuesOf: (metric, labels) => seriesOf(metric, labels).values,
 
     /**
-     * Growth of a counter per second from look to look, oldest first.
+     * Growth of a counter per second from scrape to scrape, oldest first.
      * @param {string} metric
      * @param {Labels} labels
      */
@@ -152,7 +152,7 @@ export const createHistory = ({ maxLooks, maxAge, maxSeries }) => {
     rateNow: (metric, labels) => {
       const [before, after] = times.slice(-2);
       if (before === undefined || after === undefined) return 0;
-      const [from = 0, to = 0] = newest.map((look) => sumIn(look, metric, labels));
+      const [from = 0, to = 0] = newest.map((scrape) => sumIn(scrape, metric, labels));
       return growth(from, to) / ((after - before) / 1000);
     },
   };

@@ -1,7 +1,7 @@
-/** The frame: navigation, the current view, and whether the gateway can store an event now. */
+/** The page around the views: navigation, the current view, and whether the gateway can store an event now. */
 import { ask, getJson, wordsOf } from "./api.js";
 import { el, say } from "./dom.js";
-import { startLooking } from "./metrics.js";
+import { startScraping } from "./metrics.js";
 import { showConnector } from "./connector.js";
 import { showCreation, showEdit } from "./connector-form.js";
 import { showConnectors } from "./connectors.js";
@@ -108,13 +108,13 @@ const askReadiness = async () => {
 
 const start = async () => {
   void askReadiness();
-  void startLooking();
+  void startScraping();
   /** @type {Gateway} */
   const gateway = await getJson("/gateway");
   drawNav(gateway);
   route(gateway);
   addEventListener("hashchange", () => {
-    // The hash of the skip link names no view.
+    // The skip link changes the hash too, but its hash is not a view.
     if (!location.hash.startsWith("#/")) return;
     route(gateway);
     main.focus();

@@ -21,62 +21,62 @@ const parseMetrics = (text) =>
       label,
       quoted.replace(/\\[n"\\]/g, (escape) => ESCAPES[escape] ?? escape),
     ]);
-    // A chart can't show NaN or infinity.
+    // Skips NaN and infinity: a chart can't show them.
     return Number.isFinite(Number(value))
       ? [{ name, labels: Object.fromEntries(pairs), value: Number(value) }]
       : [];
   });
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two scrapes. */
 export const EVERY = 2000;
 const MAX_AGE = 15 * 60_000;
-/** Looks that are kept: 15 minutes. */
+/** Number of scrapes that are kept: 15 minutes. */
 export const KEPT = MAX_AGE / EVERY;
 /** Three series for each of 300 stations: at most 3.2 MB of numbers. */
 const MAX_SERIES = 900;
 
-const history = createHistory({ maxLooks: KEPT, maxAge: MAX_AGE, maxSeries: MAX_SERIES });
+const history = createHistory({ maxScrapes: KEPT, maxAge: MAX_AGE, maxSeries: MAX_SERIES });
 
 /** @typedef {import("./history.js").Labels} Labels */
 
 /** @type {Set<() => void>} */
 const watchers = new Set();
 
-/** Why the last look failed; undefined: it succeeded. @type {string | undefined} */
+/** Why the last scrape failed; undefined: it succeeded. @type {string | undefined} */
 let trouble;
 
 export const metricsTrouble = () => trouble;
 
 /**
- * Calls back now and after each look, until the view ends.
+ * Calls `onScrape` now and after each scrape, until the view ends.
  * @param {AbortSignal} signal
- * @param {() => void} onLook
+ * @param {() => void} onScrape
  */
-export const watch = (signal, onLook) => {
-  watchers.add(onLook);
-  signal.addEventListener("abort", () => watchers.delete(onLook));
-  onLook();
+export const watch = (signal, onScrape) => {
+  watchers.add(onScrape);
+  signal.addEventListener("abort", () => watchers.delete(onScrape));
+  onScrape();
 };
 
-const look = async () => {
+const scrape = async () => {
   try {
     const samples = parseMetrics(await (await ask("/metrics")).text());
     history.add(performance.now(), samples);
-    isLooked = true;
+    isScraped = true;
     trouble = undefined;
   } catch (error) {
     trouble = wordsOf(error);
   }
-  for (const onLook of watchers) onLook();
-  setTimeout(look, EVERY);
+  for (const onScrape of watchers) onScrape();
+  setTimeout(scrape, EVERY);
 };
 
-let isLooked = false;
+let isScraped = false;
 
-/** false: no look has succeeded yet. */
-export const hasLooked = () => isLooked;
+/** false: no scrape has succeeded yet. */
+export const hasScraped = () => isScraped;
 
-export const startLooking = look;
+export const startScraping = scrape;
 
 /**
  * The newest value, added up over the labels that are not given.
@@ -86,7 +86,7 @@ export const startLooking = look;
 export const valueNow = (name, labels = {}) => history.valueNow(name, labels) ?? 0;
 
 /**
- * Whether the gateway reports such a value.
+ * Whether the gateway reports this metric with these labels.
  * @param {string} name
  * @param {Labels} labels
  */
@@ -100,7 +100,7 @@ export const isKnown = (name, labels) => history.valueNow(name, labels) !== unde
 export const valuesOf = (name, labels = {}) => history.valuesOf(name, labels);
 
 /**
- * A counter's growth per second from look to look, oldest first.
+ * A counter's growth per second from scrape to scrape, oldest first.
  * @param {string} name
  * @param {Labels} [labels]
  */
@@ -117,7 +117,7 @@ export const countNow = (name, labels) => ({
 });
 
 /**
- * Average of a histogram between two looks, oldest first; 0 if nothing was measured.
+ * Average of a histogram between two scrapes, oldest first; 0 if nothing was measured.
  * @param {string} name
  */
 export const averagesOf = (name) => {

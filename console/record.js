@@ -1,4 +1,4 @@
-/** One record: a line that opens to the whole record. */
+/** Shows one record as a line. A click on the line shows the whole record. */
 import { el, facts } from "./dom.js";
 import { bytes, clockTime, isoTime } from "./format.js";
 
@@ -113,7 +113,7 @@ export const recordItem = (record, more = []) => {
       el("span", { class: "preview" }, preview(value)),
     ),
   );
-  // Built on demand: most records are never opened.
+  // The details are built when the operator opens the record: most records are never opened.
   details.addEventListener(
     "toggle",
     () => details.append(...opened(record, more).filter((child) => child !== null)),

@@ -15,7 +15,7 @@ interface History {
   rateNow(metric: string, labels: Record<string, string | RegExp>): number;
 }
 
-type CreateHistory = (bounds: { maxLooks: number; maxAge: number; maxSeries: number }) => History;
+type CreateHistory = (bounds: { maxScrapes: number; maxAge: number; maxSeries: number }) => History;
 
 const { createHistory } = (await import(path.resolve("console/history.js"))) as {
   createHistory: CreateHistory;
@@ -31,14 +31,15 @@ const events = (station: string, value: number, outcome = "stored"): Sample => (
 });
 
 const historyOf = (bounds = {}): History =>
-  createHistory({ maxLooks: 450, maxAge: 15 * 60_000, maxSeries: 4, ...bounds });
+  createHistory({ maxScrapes: 450, maxAge: 15 * 60_000, maxSeries: 4, ...bounds });
 
 describe("the history of metrics", () => {
   it("keeps the newest 450 values of a series while no view asks for it", () => {
     const history = historyOf();
     history.add(0, [events("clicks", 0)]);
     history.ratesOf(EVENTS, { station: "clicks" });
-    for (let look = 1; look <= 1000; look += 1) history.add(look * EVERY, [events("clicks", look * 4)]);
+    for (let scrape = 1; scrape <= 1000; scrape += 1)
+      history.add(scrape * EVERY, [events("clicks", scrape * 4)]);
     const rates = history.ratesOf(EVENTS, { station: "clicks" });
     expect(rates).toHaveLength(449);
     expect(new Set(rates)).toEqual(new Set([2]));
@@ -56,9 +57,9 @@ describe("the history of metrics", () => {
     const seen = (station: string) => history.ratesOf(EVENTS, { station }).length;
     history.add(0, []);
     for (const station of ["a", "b", "c", "d"]) seen(station);
-    for (let look = 1; look <= 5; look += 1) history.add(look * EVERY, []);
+    for (let scrape = 1; scrape <= 5; scrape += 1) history.add(scrape * EVERY, []);
     expect([seen("a"), seen("e")]).toEqual([5, 1]);
-    // "b" gave way to "e", and begins again with the newest two looks.
+    // "b" gave way to "e", and begins again with the newest two scrapes.
     expect([seen("a"), seen("b")]).toEqual([5, 1]);
   });
 

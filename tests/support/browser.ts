@@ -26,8 +26,8 @@ export const describeBrowser = (name: string, tests: () => void): void => {
     describe(name, tests);
   } else if (process.env["BROWSER_TESTS"] === "required") {
     describe(name, () => {
-      it("has a Chromium, as BROWSER_TESTS=required says", () => {
-        throw new Error(`there is none at ${EXECUTABLE}; ${howTo}`);
+      it("finds Chromium if BROWSER_TESTS=required", () => {
+        throw new Error(`no Chromium at ${EXECUTABLE}; ${howTo}`);
       });
     });
   } else {

@@ -136,7 +136,7 @@ export const limits = section({
     1,
   ).prefault(100_000),
   maxDebt: duration(
-    "How far one call may exceed a rate of its account, key or address, as a time at that rate.",
+    "Longest time that one call may make the next call of its account, key or address wait. A call of several events that would cause a longer wait is refused with 413.",
   ).prefault("60s"),
   memory: size(
     "Maximum memory of one process for client data: request bodies, pipelined requests, readers' buffers and remembered outcomes. A request that needs more gets 503 with Retry-After.",

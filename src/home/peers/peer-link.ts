@@ -16,7 +16,7 @@ export interface LinkOptions {
   readonly clock: Clock;
   /** Holds the bodies of answers. */
   readonly memory: MemoryBudget;
-  /** No call is under way and no connection was used for a while: the link is closed. */
+  /** Called when the link closes: it was unused for `IDLE_MS`, the peer did not answer for `CUT_MS`, or `close` was called. */
   readonly onIdle: () => void;
 }
 

@@ -92,8 +92,8 @@ const OF_BODIES = [
 const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
   const ofOperators: readonly ErrorCode[] = auth === "admin" ? ["LOGIN_THROTTLED", "OVERLOADED"] : [];
   const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED", ...ofOperators];
-  const ofOrigins: readonly ErrorCode[] = auth === "client" ? ["ORIGIN_FORBIDDEN"] : [];
-  return [...new Set([...ofCallers, ...ofOrigins, ...(body === undefined ? [] : OF_BODIES), ...errors])];
+  const ofClients: readonly ErrorCode[] = auth === "client" ? ["ORIGIN_FORBIDDEN", "RATE_LIMITED"] : [];
+  return [...new Set([...ofCallers, ...ofClients, ...(body === undefined ? [] : OF_BODIES), ...errors])];
 };
 
 const HEADERS: Readonly<Partial<Record<number, Readonly<Record<string, string>>>>> = {

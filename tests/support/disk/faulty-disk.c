@@ -1,7 +1,9 @@
 /*
- * Loaded by LD_PRELOAD: file system calls on a log (log.lmdb) fail with EIO while a file of the fault's name is in the
- * directory $FAULTY_DISK. sync: fdatasync; write: a write of pages; meta: a write of the meta page, whose descriptor is
- * opened with O_DSYNC.
+ * A library for LD_PRELOAD that simulates a faulty disk. Calls on the log file (log.lmdb) fail with EIO as long as the
+ * directory $FAULTY_DISK contains a file with the name of the fault:
+ *   sync   fdatasync fails
+ *   write  writing data pages fails
+ *   meta   writing the meta page fails (LMDB opens its descriptor with O_DSYNC)
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -156,7 +156,7 @@ interface ReplayOptions extends GlobalOptions {
 /** Milliseconds between two requests for the progress. */
 const POLL_EVERY = 250;
 
-/** Replays the dead letters. With `wait` it shows the progress until no dead letter is left. */
+/** Replays the dead letters. With `wait` it shows the progress until the replay ends; it fails if dead letters are left. */
 const replay = async (context: Context, name: string, options: ReplayOptions): Promise<Exit> => {
   const { shell } = context;
   const { json = false, wait = false } = options;
@@ -191,7 +191,10 @@ const addReplay: Add = (group, context) =>
     .command("replay")
     .description("Send the dead letters of a connector again.")
     .argument("<name>", "the connector's name")
-    .option("--wait", "wait until no dead letter is left, and show the progress")
+    .option(
+      "--wait",
+      "wait until the replay ends, and show the progress; exit with 1 if dead letters are left",
+    )
     .action(actionOf(context, ([name = ""], options: ReplayOptions) => replay(context, name, options)));
 
 const COMMANDS: readonly Add[] = [

@@ -35,7 +35,7 @@ const alwaysStatus200: Parameter = {
   schema: z.string(),
 };
 
-const PRODUCE_ERRORS = [...STATION_ERRORS, ...STORE_ERRORS, "RATE_LIMITED"] as const satisfies ErrorCode[];
+const PRODUCE_ERRORS = [...STATION_ERRORS, ...STORE_ERRORS] as const satisfies ErrorCode[];
 const BODY_ERRORS = [
   "CONTENT_TYPE_UNSUPPORTED",
   "BODY_EMPTY",
@@ -85,7 +85,7 @@ export const produceRecords: Documentation = {
   summary: "v3: store one record or a stream of records",
   description:
     "If the body is one JSON object with a Content-Length, the HTTP status is the status of that record. A chunked body is a " +
-    "stream: the gateway sends one report per line as soon as it is known, and the connection can stay open for hours.",
+    "stream: the gateway sends one report per line, in the order of the records, and the connection can stay open for hours.",
   path: { cluster, topic },
   query: { http_status: alwaysStatus200 },
   body: { content: json(record) },

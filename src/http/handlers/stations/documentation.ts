@@ -43,9 +43,16 @@ const partlyStored = json(
 
 const batchAnswers: Documentation["answers"] = {
   200: stored,
-  400: { description: "The gateway refused some events and stored the others.", content: partlyStored },
+  400: {
+    description:
+      "Either the gateway refused at least one event and stored the others (`PartlyStored`), or it refused the whole call and " +
+      "stored nothing, with one of these errors:",
+    content: partlyStored,
+  },
   503: {
-    description: "Some events are not stored, or it is unknown whether they are. Send them again.",
+    description:
+      "Either some events are not stored, or it is unknown whether they are (`PartlyStored`): send these events again. Or the " +
+      "whole call failed with one of these errors: send the call again.",
     content: partlyStored,
   },
 };
@@ -153,8 +160,8 @@ export const produceStream: Documentation = {
   id: "produceStream",
   summary: "Store a stream of events",
   description:
-    "NDJSON over one connection: the client sends one event per line, and the gateway answers one result per line as soon as " +
-    "it is known. Results are in the order of the events. With `?id=` they come as they finish, each with the id of its event. " +
+    "NDJSON over one connection: the client sends one event per line, and the gateway answers one result per line, in the " +
+    "order of the events. With `?id=` it sends each result as soon as it is known, in any order, with the id of its event. " +
     "The gateway closes the connection after some time without input.",
   query: {
     id: {

@@ -44,7 +44,7 @@ export const receiveWebhook: Documentation = {
 export const verifyWebhook: Documentation = {
   ...webhook,
   id: "verifyWebhook",
-  summary: "Answer a handshake by GET",
+  summary: "Check a webhook URL with GET (handshake of the sender)",
   answers: { 200: { description: "The challenge of the sender.", content: text } },
   errors: ["HANDSHAKE_REFUSED", "ROUTE_UNKNOWN", "METHOD_NOT_ALLOWED"],
 };
@@ -52,7 +52,7 @@ export const verifyWebhook: Documentation = {
 export const admitWebhook: Documentation = {
   ...webhook,
   id: "admitWebhook",
-  summary: "Answer a handshake by OPTIONS",
+  summary: "Ask with OPTIONS whether a sender may send events (handshake of the sender)",
   answers: {
     200: { description: "The sender may send events (CloudEvents' abuse protection)." },
     204: { description: "The answer to the preflight request of a browser." },
