@@ -43,6 +43,20 @@ const awkward: readonly (readonly [string, Partial<BrokerRecord>])[] = [
   ["a value of 200 kB", { value: randomBytes(200_000) }],
 ];
 
+const FIRST = "first record of the partition";
+
+/**
+ * A topic whose leaders have accepted a record each. On a busy Kafka the first append to a new topic may be refused with
+ * NOT_LEADER_FOR_PARTITION. With kafkajs this outcome is unknown (see `faultOf` in kafkajs-producer.ts), and a later refusal of
+ * the same records is then BROKER_AMBIGUOUS.
+ */
+const writableTopic = async (broker: Broker, partitions: number, maxRecordBytes: number): Promise<string> => {
+  const topic = await newTopic(broker, { partitions, maxRecordBytes });
+  const records = Array.from({ length: partitions }, (_, partition) => record(FIRST, { partition }));
+  await store(broker, topic, records);
+  return topic;
+};
+
 export const describeAppending = (broker: () => Broker): void => {
   describe("appending", () => {
     it.each(awkward)("stores byte for byte: %s", async (_, given) => {
@@ -137,15 +151,15 @@ export const describeAppending = (broker: () => Broker): void => {
     });
 
     it("fails alone if it is too large", async () => {
-      const topic = await newTopic(broker(), { maxRecordBytes: 100_000 });
+      const topic = await writableTopic(broker(), 1, 100_000);
       const records = [record("before"), record("", { value: randomBytes(200_000) }), record("after")];
 
       expect(codes(await broker().append(topic, records))).toEqual(["stored", "RECORD_TOO_LARGE", "stored"]);
-      expect((await readBack(broker(), topic, 2)).map(valueOf)).toEqual(["before", "after"]);
+      expect((await readBack(broker(), topic, 3)).map(valueOf)).toEqual([FIRST, "before", "after"]);
     });
 
     it("doesn't change the order of the other outcomes", async () => {
-      const topic = await newTopic(broker(), { partitions: 3, maxRecordBytes: 100_000 });
+      const topic = await writableTopic(broker(), 3, 100_000);
       const outcomes = await broker().append(topic, [
         record("first", { partition: 2 }),
         record("nowhere", { partition: 3 }),
@@ -163,7 +177,7 @@ export const describeAppending = (broker: () => Broker): void => {
         "stored",
         "stored",
       ]);
-      const read = await readBack(broker(), topic, 4);
+      const read = await readBack(broker(), topic, 7);
       const at = (position: { partition: number; offset: bigint } | undefined): string | undefined =>
         read
           .filter(({ partition, offset }) => partition === position?.partition && offset === position.offset)

@@ -80,7 +80,7 @@ describe("openApiDocument", () => {
       { apiKeyInAuthorization: [] },
       { apiKeyAsBasic: [] },
     ]);
-    expect(Object.keys(client.responses)).toEqual(["204", "400", "401", "403", "431"]);
+    expect(Object.keys(client.responses)).toEqual(["204", "400", "401", "403", "429", "431"]);
   });
 
   it("adds the errors of reading a body", () => {
