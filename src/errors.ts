@@ -12,7 +12,7 @@ interface ErrorRow {
   /** Default text. `GatewayErrorOptions.message` replaces it. */
   readonly message: string;
   readonly outcome: FailureOutcome;
-  /** `error_code` in answers of the REST Proxy API (`/v3`, `/topics`). */
+  /** `error_code` in answers of the REST Proxy API (`/v3`, `/topics`, `/consumers`). */
   readonly restProxy: number;
 }
 
@@ -33,6 +33,18 @@ export const ERRORS = {
   ADMINISTRATION_DISABLED: row(403, "Administrative endpoints are disabled", "refused", 40301),
   ROUTE_UNKNOWN: row(404, "Not Found", "refused", 404),
   STATION_UNKNOWN: row(404, "Station does not exist", "refused", 40403),
+  TOPIC_UNKNOWN: row(404, "Topic not found", "refused", 40401),
+  INSTANCE_UNKNOWN: row(404, "Consumer instance not found", "refused", 40403),
+  INSTANCE_EXISTS: row(409, "The consumer instance exists already", "refused", 40902),
+  INSTANCE_CONFLICT: row(
+    409,
+    "The state of the consumer instance does not allow this call",
+    "refused",
+    40903,
+  ),
+  FORMAT_UNACCEPTABLE: row(406, "The consumer instance has another format", "refused", 40601),
+  INSTANCE_SETTING_INVALID: row(422, "A setting of the consumer instance is invalid", "refused", 42204),
+  FETCH_MIN_BYTES_INVALID: row(422, "fetch.min.bytes must be -1 to 10000000", "refused", 40001),
   PARTITION_UNKNOWN: row(404, "Partition not found", "refused", 40402),
   OFFSET_OUT_OF_RANGE: row(400, "The partition has no record at this offset", "refused", 400),
   METHOD_NOT_ALLOWED: row(405, "Method Not Allowed", "refused", 405),

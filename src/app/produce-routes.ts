@@ -59,6 +59,7 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
       maxEntries: limits.recordsPerCall,
       maxHeaders: limits.recordHeaders,
       alwaysStatus200: restProxy.alwaysStatus200,
+      instances: undefined,
     }),
     ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest, remembered()) }),
   ];

@@ -37,6 +37,8 @@ export interface Account {
   readonly credential: Buffer;
   readonly mayProduce: StationMatcher;
   readonly mayConsume: StationMatcher;
+  /** The patterns of `mayConsume`. */
+  readonly consume: readonly string[];
   readonly readsGroup: NameMatcher | undefined;
   readonly origins: readonly string[];
   readonly limits: Limits;
@@ -84,6 +86,7 @@ const configuredAccount = (options: AccountOptions): Account => {
     credential: digestOfAll([connectionToken, password]),
     mayProduce: compileStationPatterns(options.stations ?? []),
     mayConsume: compileStationPatterns(options.consume ?? []),
+    consume: options.consume ?? [],
     readsGroup: options.groups && compilePatterns(options.groups),
     origins: originList(options.origins ?? []),
     limits: options.limits ?? {},

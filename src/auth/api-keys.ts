@@ -147,6 +147,7 @@ const configuredKey = (options: ApiKeyOptions): ApiKey => {
     name: id,
     mayProduce,
     mayConsume: compileStationPatterns(consume),
+    readable: [consume],
     readsGroup: options.groups && compilePatterns(options.groups),
     origins,
     limits,

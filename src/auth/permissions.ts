@@ -63,6 +63,16 @@ export const mayUseStation = (principal: Principal, use: StationUse, station: st
   return principal.mayConsume(name) || (use === "see" && principal.mayProduce(name));
 };
 
+/** False: there is no station that the principal may read. */
+export const mayRead = ({ readable = [[]] }: Pick<Principal, "readable">): boolean =>
+  readable.every((patterns) => patterns.length > 0);
+
+/** Matches the stations of `Principal.readable`, in any case. */
+export const compileReadable = (readable: readonly (readonly string[])[]): StationMatcher => {
+  const lists = readable.map(compileStationPatterns);
+  return (station) => lists.every((matches) => matches(station.toLowerCase()));
+};
+
 /** Throws STATION_FORBIDDEN, in the words of the Memphis API. */
 export const requireStation = (principal: Principal, use: StationUse, station: string): void => {
   if (mayUseStation(principal, use, station)) return;
@@ -150,6 +160,18 @@ export const groupOf = ({ name, readsGroup }: Reader, asked: string | undefined)
   if (readsGroup(asked)) return storable(asked);
   throw forbidden(
     `${name} is not allowed to use group "${asked}": the "groups" setting of ${name} does not contain this group`,
+  );
+};
+
+/**
+ * The name in Kafka of the group of a REST Proxy consumer: exactly the name that the client sends. Throws GROUP_FORBIDDEN also
+ * for a principal without `groups`, because such a client must never continue at other offsets than those of this group.
+ */
+export const groupOfInstance = (reader: Reader, asked: string): string => {
+  const group = groupOf(reader, asked);
+  if (reader.readsGroup !== undefined) return group;
+  throw forbidden(
+    `${reader.name} is not allowed to use group "${asked}": ${reader.name} has no "groups" setting that contains this group`,
   );
 };
 

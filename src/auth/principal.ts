@@ -20,6 +20,11 @@ export interface Principal {
   /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these two methods. */
   mayProduce(station: string): boolean;
   mayConsume(station: string): boolean;
+  /**
+   * Patterns of the stations that the principal may read: a station must match a pattern of each list. They say
+   * the same as `mayConsume`, and can be sent to another process. Absent: the principal may read nothing.
+   */
+  readonly readable?: readonly (readonly string[])[];
   /** True if the principal's `groups` setting names this consumer group. Absent: the principal has no such setting. */
   readonly readsGroup?: ((group: string) => boolean) | undefined;
   /** Origins that may use the credential. Empty: all origins, and requests without an origin. */

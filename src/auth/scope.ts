@@ -105,6 +105,7 @@ export const narrowedPrincipal = (account: Account, scope: Scope): Principal => 
     name: account.username,
     mayProduce: (station) => produces && inScope(station) && account.mayProduce(station),
     mayConsume: (station) => consumes && inScope(station) && account.mayConsume(station),
+    readable: [account.consume, scope.stations ?? ["*"], consumes ? ["*"] : []],
     readsGroup: account.readsGroup,
     origins: narrowOrigins(account.origins, scope.origins ?? []),
     limits: account.limits,

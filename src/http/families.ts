@@ -26,10 +26,10 @@ export const restProxyError = (error: GatewayError, message = error.message): Re
 
 export const retryAfterMs = ({ retryAfter = 0 }: GatewayError): number => Math.ceil(retryAfter * 1000);
 
-/** The first three digits of the error code, except for 50003, which has status 503. */
+/** The first three digits of the error code, except for 50003, which has status 503, and for 40001, which has 422. */
 const restProxyStatus = ({ code, status }: GatewayError): number => {
   const { restProxy } = ERRORS[code];
-  if (status >= 500) return status;
+  if (status >= 500 || code === "FETCH_MIN_BYTES_INVALID") return status;
   return restProxy < 1000 ? restProxy : Math.trunc(restProxy / 100);
 };
 

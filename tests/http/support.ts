@@ -35,6 +35,7 @@ import { createRemembered } from "../../src/ingest/remembered.ts";
 import { createProduce, type EventOutcome } from "../../src/ingest/produce.ts";
 import { createStations, type Station } from "../../src/ingest/stations.ts";
 import type { StreamLimits } from "../../src/ingest/stream/event-stream.ts";
+import type { Home } from "../../src/home/home.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { createMemoryBudget, type MemoryBudget } from "../../src/lib/memory-budget.ts";
 import { createHealth, type Health } from "../../src/observability/health.ts";
@@ -120,6 +121,7 @@ const API_KEYS = [
   { ...key, id: "late", key: "late-key-0123456789", expires: 0 },
   { ...key, id: "slow", key: "slow-key-0123456789", limits: { eventsPerSecond: 2, burst: 1000 } },
   { ...key, id: "sink", key: "sink-key-0123456789", consume: ["plain"] },
+  { ...key, id: "groups", key: "groups-key-0123456789", consume: ["plain"], groups: ["g"] },
   { ...key, id: "brief", key: "brief-key-0123456789", consume: ["plain"], expires: 4_000_000_000_000 },
 ] as const;
 
@@ -136,6 +138,10 @@ export interface TestOptions {
   readonly routes?: readonly Route[];
   readonly broker?: Broker;
   readonly alwaysStatus200?: boolean;
+  /** Absent: this gateway has no homes. */
+  readonly home?: Pick<Home, "call">;
+  readonly instances?: { readonly baseUri?: string; readonly answerMax?: number };
+  readonly trustProxy?: number;
   readonly perAddress?: Limits;
   /** Events of one call. */
   readonly maxEvents?: number;
@@ -228,7 +234,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const shared = {
     guard: authentication,
     bodyLimits,
-    trustProxy: 0,
+    trustProxy: options.trustProxy ?? 0,
     logger,
     requestLog,
     metrics,
@@ -275,6 +281,11 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
         maxEntries: 5,
         maxHeaders: RECORD_LIMITS.maxHeaders,
         alwaysStatus200: options.alwaysStatus200 ?? false,
+        instances: options.home && {
+          home: options.home,
+          ...{ clock: systemClock, answerMax: 60_000, requestTimeout: 1000 },
+          ...options.instances,
+        },
       }),
       ...authRoutes({ sessions: authentication.sessions, readBody }),
       statusRoute,

@@ -1,10 +1,14 @@
-/** `/v3` and `/topics`: the produce and the metadata routes of Confluent's REST Proxy. Its other routes are refused. */
+/**
+ * `/v3`, `/topics` and `/consumers`: the routes of Confluent's REST Proxy for producing, metadata and consumer instances. Its
+ * other routes are refused.
+ */
 import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
 import type { ClientRoute, OpenRoute, Route } from "../../routes.ts";
 import { queryOf } from "../../url.ts";
 import { produceBatch } from "./batch.ts";
+import { CONSUMER_PATHS, consumerRoutes } from "./consumers/routes.ts";
 import * as documentation from "./documentation.ts";
 import * as metadata from "./metadata-documentation.ts";
 import {
@@ -41,6 +45,7 @@ const PATHS = [
   "/topics/:topic/partitions/:partition",
   "/topics/:topic/partitions/:partition/offsets",
   "/topics/*rest",
+  ...CONSUMER_PATHS,
   "/consumers{/*rest}",
   "/brokers{/*rest}",
 ] as const;
@@ -74,6 +79,7 @@ export const restProxyRoutes = (dependencies: RestProxyDependencies): readonly R
 const clientRoutes = (dependencies: RestProxyDependencies): readonly ClientRoute[] => [
   ...producingRoutes(dependencies),
   ...metadataRoutes(dependencies),
+  ...consumerRoutes(dependencies),
 ];
 
 const ROUTE = { family: "rest-proxy", auth: "client" } as const;

@@ -14,6 +14,7 @@ import type { Intake } from "../../intake.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
 import { pathParameter } from "../../url.ts";
+import type { InstanceOptions } from "./consumers/calls.ts";
 
 export interface RestProxyDependencies {
   readonly stations: Pick<Stations, "resolve" | "existing" | "nameOfTopic">;
@@ -32,6 +33,8 @@ export interface RestProxyDependencies {
   readonly maxEntries: number;
   /** A refused single record answers 200 with the error in the body, as in Confluent's REST Proxy. */
   readonly alwaysStatus200: boolean;
+  /** Absent: consumer instances are refused. */
+  readonly instances: InstanceOptions | undefined;
 }
 
 /** Returns undefined if the path has no partition. Throws PARTITION_UNKNOWN if the partition is not a number. */

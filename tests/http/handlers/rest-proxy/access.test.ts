@@ -81,9 +81,7 @@ describe("administration", () => {
     ["PUT", "/topics/plain/partitions/0"],
     ["POST", "/topics/plain/partitions/0/offsets"],
     ["GET", "/topics/plain/partitions/0/messages"],
-    ["POST", "/consumers/group"],
-    ["GET", "/consumers/group/instances/i/records"],
-    ["DELETE", "/consumers/group/instances/i"],
+    ["GET", "/consumers/group/instances"],
   ] as const;
 
   it("answers 403 to every credential, also to a wrong credential", async () => {

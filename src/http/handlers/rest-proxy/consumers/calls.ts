@@ -1,0 +1,196 @@
+/** `/consumers/:group…`: consumer instances of the v2 API. Each call is checked here and answered by the home of its group. */
+import { randomUUID } from "node:crypto";
+import { groupOfInstance, mayRead } from "../../../../auth/permissions.ts";
+import {
+  type Arguments,
+  ASSIGNMENT_MS,
+  type InstanceCall,
+  LONGEST_TIMEOUT_MS,
+  type NamedPartition,
+  type Operation,
+  V2_PATH,
+} from "../../../../consume/instances/requests.ts";
+import { GatewayError } from "../../../../errors.ts";
+import type { AuthorisedCall } from "../../../call.ts";
+import type { ReadBody } from "../../../middleware/body/body.ts";
+import { forward, type ForwardOptions } from "../../../peer-answer.ts";
+import { pathParameter, queryOf } from "../../../url.ts";
+import { acceptedTypes } from "./accept.ts";
+import {
+  commitShape,
+  createRequestOf,
+  maxBytesOf,
+  partitionsInQuery,
+  partitionsShape,
+  positionsShape,
+  readDocument,
+  shapeInvalid,
+  shapeOf,
+  subscriptionShape,
+  timeoutOf,
+} from "./bodies.ts";
+import { instanceUrl } from "./instance-url.ts";
+import { type KnownStations, namedTopics, withTopics } from "./topics.ts";
+
+export interface ConsumerDependencies {
+  readonly stations: KnownStations;
+  readonly readBody: ReadBody;
+  /** Absent: this gateway has no homes, and nobody may read. */
+  readonly instances: InstanceOptions | undefined;
+}
+
+export interface InstanceOptions extends ForwardOptions {
+  /** Base of the URLs of instances. Absent: the URL by which the client reaches the gateway. */
+  readonly baseUri?: string | undefined;
+  /** Milliseconds that a read waits, if the instance does not say. */
+  readonly requestTimeout: number;
+}
+
+export type Handler = (call: AuthorisedCall) => Promise<void>;
+
+/** Makes the arguments of an operation; `waitMs` is the time that the home may need for it. */
+type Prepare<O extends Operation> = (
+  call: AuthorisedCall,
+  options: InstanceOptions,
+) => Promise<{
+  readonly arguments: Arguments<O>;
+  readonly instance?: string;
+  readonly waitMs?: number;
+}>;
+
+/** Milliseconds for the work of the home itself. */
+const WORK_MS = 5000;
+
+const handler =
+  <O extends Operation>(
+    { instances: options }: ConsumerDependencies,
+    operation: O,
+    prepare: Prepare<O>,
+  ): Handler =>
+  async (call) => {
+    const { principal, request } = call;
+    if (options === undefined || !mayRead(principal)) throw new GatewayError("ADMINISTRATION_DISABLED");
+    const group = groupOfInstance(principal, pathParameter(request, "group"));
+    const prepared = await prepare(call, options);
+    const from: InstanceCall = {
+      owner: `${principal.kind} ${principal.name}`,
+      readable: principal.readable ?? [[]],
+      group,
+      instance: prepared.instance ?? pathParameter(request, "instance"),
+    };
+    await forward(call, options, group, {
+      path: `${V2_PATH}${operation}`,
+      body: Buffer.from(JSON.stringify({ ...from, arguments: prepared.arguments })),
+      waitMs: (prepared.waitMs ?? 0) + ASSIGNMENT_MS + WORK_MS,
+    });
+  };
+
+type Make = (dependencies: ConsumerDependencies) => Handler;
+
+const newName = (): string => `rest-consumer-${randomUUID()}`;
+
+export const createInstance: Make = (dependencies) =>
+  handler(dependencies, "create", async (call, { baseUri, requestTimeout }) => {
+    const body = await readDocument(call, dependencies.readBody);
+    const { name: instance = newName(), settings } = createRequestOf(body, requestTimeout);
+    const group = pathParameter(call.request, "group");
+    const url = instanceUrl(call.request, { baseUri, group, instance });
+    return { instance, arguments: { settings, baseUri: url, requestId: randomUUID() } };
+  });
+
+const withoutArguments =
+  (operation: "delete" | "subscription" | "unsubscribe" | "assignment"): Make =>
+  (dependencies) =>
+    handler(dependencies, operation, () => Promise.resolve({ arguments: {} }));
+
+export const deleteInstance = withoutArguments("delete");
+export const showSubscription = withoutArguments("subscription");
+export const unsubscribe = withoutArguments("unsubscribe");
+export const showAssignment = withoutArguments("assignment");
+
+export const subscribe: Make = (dependencies) =>
+  handler(dependencies, "subscribe", async (call) => {
+    const body = shapeOf(subscriptionShape, await readDocument(call, dependencies.readBody));
+    const { topics, topic_pattern: pattern } = body;
+    if (topics == null && pattern == null) throw shapeInvalid("The body must have topics or topic_pattern");
+    if (topics != null && pattern != null)
+      throw new GatewayError("INSTANCE_CONFLICT", {
+        message: "A subscription has topics or topic_pattern, not both",
+      });
+    if (pattern != null) return { arguments: { pattern } };
+    const named = await namedTopics(call, dependencies.stations, topics ?? []);
+    return { arguments: { topics: [...named.values()] } };
+  });
+
+const partitionsOf = async (
+  call: AuthorisedCall,
+  { readBody, stations }: ConsumerDependencies,
+): Promise<{ readonly arguments: { readonly partitions: readonly NamedPartition[] } }> => {
+  const { partitions } = shapeOf(partitionsShape, await readDocument(call, readBody));
+  return { arguments: { partitions: await withTopics(call, stations, partitions) } };
+};
+
+const withPartitions =
+  (operation: "assign" | "beginning" | "end"): Make =>
+  (dependencies) =>
+    handler(dependencies, operation, (call) => partitionsOf(call, dependencies));
+
+export const assign = withPartitions("assign");
+export const seekToBeginning = withPartitions("beginning");
+export const seekToEnd = withPartitions("end");
+
+export const seek: Make = (dependencies) =>
+  handler(dependencies, "seek", async (call) => {
+    const body = shapeOf(positionsShape, await readDocument(call, dependencies.readBody));
+    const { stations } = dependencies;
+    const offsets = await withTopics(call, stations, body.offsets ?? []);
+    const timestamps = await withTopics(call, stations, body.timestamps ?? []);
+    return {
+      arguments: {
+        offsets: offsets.map(({ offset, ...at }) => ({ ...at, offset: String(offset) })),
+        timestamps: timestamps.map(({ timestamp, ...at }) => ({ ...at, timestamp: Date.parse(timestamp) })),
+      },
+    };
+  });
+
+export const readRecords: Make = (dependencies) =>
+  handler(dependencies, "records", (call) => {
+    const query = queryOf(call.request);
+    const [timeout, maxBytes] = [query.get("timeout"), query.get("max_bytes")];
+    const timeoutMs = timeout === null ? undefined : timeoutOf("timeout", timeout);
+    return Promise.resolve({
+      // The home knows the timeout of the instance.
+      waitMs: timeoutMs ?? LONGEST_TIMEOUT_MS,
+      arguments: {
+        accept: acceptedTypes(call.request.headers.accept),
+        ...(timeoutMs === undefined ? undefined : { timeoutMs }),
+        ...(maxBytes === null ? undefined : { maxBytes: maxBytesOf(maxBytes) }),
+      },
+    });
+  });
+
+export const commit: Make = (dependencies) =>
+  handler(dependencies, "commit", async (call) => {
+    const body = shapeOf(commitShape, (await readDocument(call, dependencies.readBody)) ?? {});
+    if (body.offsets == null) return { arguments: {} };
+    const offsets = await withTopics(call, dependencies.stations, body.offsets);
+    return {
+      arguments: {
+        offsets: offsets.map(({ offset, metadata, ...at }) => ({
+          ...at,
+          offset: String(offset),
+          metadata: metadata ?? "",
+        })),
+      },
+    };
+  });
+
+export const showCommitted: Make = (dependencies) =>
+  handler(dependencies, "committed", async (call) => {
+    const query = queryOf(call.request).get("partitions");
+    const body = query === null ? await readDocument(call, dependencies.readBody) : partitionsInQuery(query);
+    if (body === undefined)
+      throw new GatewayError("PARTITION_UNKNOWN", { message: "The call names no partitions" });
+    const { partitions } = shapeOf(partitionsShape, body);
+    return { arguments: { partitions: await withTopics(call, dependencies.stations, partitions) } };
+  });
