@@ -218,7 +218,6 @@ describe("creating an instance", () => {
     await start();
     const answer = await call("POST", "/consumers/g", "{}", { "content-type": type });
     expect(answer.status).toBe(status);
-    if (status === 415) expect(codeOf(answer.body)).toBe(415);
   });
 });
 
@@ -269,7 +268,7 @@ describe("the other calls", () => {
     ],
     ["GET", "/offsets?partitions=shop.orders:1", undefined, "committed", named],
     ["DELETE", "", undefined, "delete", {}],
-  ])("sends %s %s %j to the home", async (method, path, body, operation, expected) => {
+  ])("sends %s %s %j to the home", async (...[method, path, body, operation, expected]) => {
     await start();
     await call(method, I + path, body);
     expect(home.sent).toMatchObject([{ path: `/v2/${operation}` }]);
@@ -278,7 +277,13 @@ describe("the other calls", () => {
 
   it.each([
     ["/subscription", {}, 422, 422, "The body must have topics or topic_pattern"],
-    ["/subscription", { topics: ["plain"], topic_pattern: "p.*" }, 409, 40903, undefined],
+    [
+      "/subscription",
+      { topics: ["plain"], topic_pattern: "p.*" },
+      409,
+      40903,
+      "A subscription has topics or topic_pattern, not both",
+    ],
     ["/subscription", { topics: "plain" }, 422, 422, 'topics must be an array (got "plain")'],
     ["/subscription", { topics: ["missing"] }, 404, 40401, "Topic missing not found"],
     [
@@ -296,11 +301,10 @@ describe("the other calls", () => {
       422,
       'timestamps.0.timestamp must be a time, such as 2026-01-31T12:00:00Z (got "x")',
     ],
-  ])("refuses %s %j", async (path, body, status, code, text) => {
+  ])("refuses %s %j", async (...[path, body, status, code, text]) => {
     await start();
     const answer = await call("POST", I + path, body);
-    expect([answer.status, codeOf(answer.body)]).toEqual([status, code]);
-    if (text !== undefined) expect(answer.body).toEqual(error(code, text));
+    expect([answer.status, answer.body]).toEqual([status, error(code, text)]);
     expect(home.sent).toEqual([]);
   });
 
