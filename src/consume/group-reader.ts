@@ -3,17 +3,13 @@
  * the assignor `range`, so ordinary consumers can share the group.
  */
 import type { Broker, Subscription, SubscribeOptions, SubscriptionHandlers } from "../broker/broker.ts";
-import {
-  decodeAssignment,
-  decodeSubscription,
-  encodeAssignment,
-  encodeSubscription,
-} from "../broker/consumer-protocol.ts";
-import type { Groups, JoinedMember, MemberAssignment, MemberOfGeneration } from "../broker/groups.ts";
-import type { TopicPartition } from "../broker/positions.ts";
+import { decodeAssignment, encodeSubscription } from "../broker/consumer-protocol.ts";
+import type { Groups, MemberOfGeneration } from "../broker/groups.ts";
+import type { GroupPosition, TopicPartition } from "../broker/positions.ts";
 import { GatewayError } from "../errors.ts";
 import { createMembership, type Membership, type MembershipHandlers } from "../home/membership.ts";
 import { type Clock, pause } from "../lib/clock.ts";
+import { type Assignor, createAssignor, RANGE, watchCounts } from "./range-assignor.ts";
 import type { StartOffsets } from "./start-offsets.ts";
 import {
   createTopicReading,
@@ -46,18 +42,44 @@ export interface GroupReader {
     options: Required<Pick<SubscribeOptions, "from" | "maxReadBytes">>,
     handlers: ReadingHandlers,
   ): ReaderSubscription;
+  /** Takes partitions without reading them. The member has one follower; it is used instead of subscriptions. */
+  follow(handlers: FollowerHandlers): Follower;
   /** Gives up all partitions and leaves the group. Waits for the ends of answers for 10 s at most. */
   leave(): Promise<void>;
+}
+
+export interface Follower {
+  /** Takes the partitions of these topics instead of those before. Joins the group, again if the topics have changed. */
+  take(topics: ReadonlySet<string>): void;
+  /** As `Subscription.silence`. */
+  readonly silence: number;
+  /** As `Subscription.commit`, but for any partition. */
+  commit(positions: readonly GroupPosition[]): Promise<void>;
+}
+
+export interface FollowerHandlers {
+  readonly onAssigned: (assigned: FollowerAssignment) => void;
+  /** A rebalance begins: no commit is possible until the next assignment. */
+  readonly onRevoked: () => void;
+  /** Other members may have the partitions. */
+  readonly onEnded: () => void;
+}
+
+export interface FollowerAssignment {
+  /** If it is the next one after that of the assignment before, no other member had the partitions that both have. */
+  readonly generation: number;
+  /** The topics that this member has asked for. */
+  readonly topics: ReadonlySet<string>;
+  readonly partitions: readonly TopicPartition[];
 }
 
 const REBALANCE_TIMEOUT_MS = 60_000;
 /** Milliseconds that a rebalance waits for the ends of answers. */
 const REVOKE_MS = 10_000;
-/** Milliseconds between two checks of the leader whether topics have new partitions. */
-const COUNT_MS = 30_000;
 
 interface State {
   readonly readings: Map<string, TopicReading>;
+  follower: (FollowerHandlers & { topics: ReadonlySet<string> }) | undefined;
   /** The topics of the newest join. */
   asked: ReadonlySet<string>;
   /** undefined: the group has assigned nothing at present, so no commit is possible. */
@@ -66,7 +88,7 @@ interface State {
 
 export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
   const { broker, clock, group, sessionTimeout } = options;
-  const state: State = { readings: new Map(), asked: new Set(), member: undefined };
+  const state: State = { readings: new Map(), follower: undefined, asked: new Set(), member: undefined };
   const { readings } = state;
   const assignor = createAssignor(broker);
   let onJoined = (): void => undefined;
@@ -99,6 +121,23 @@ export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
         },
       });
     },
+    follow: (handlers) => {
+      const follower = { ...handlers, topics: new Set<string>() as ReadonlySet<string> };
+      state.follower = follower;
+      return {
+        take: (topics) => {
+          const isSame =
+            topics.size === follower.topics.size && [...topics].every((topic) => follower.topics.has(topic));
+          follower.topics = new Set(topics);
+          membership.start();
+          if (!isSame) membership.rejoin();
+        },
+        get silence() {
+          return membership.silence() / sessionTimeout;
+        },
+        commit: (positions) => commit(options, state, membership, positions),
+      };
+    },
     leave: async () => {
       stopCounting();
       onJoined();
@@ -126,12 +165,13 @@ const membershipHandlers = (
   { assignor, onJoined }: HandlerParts,
 ): MembershipHandlers => ({
   protocols: () => {
-    const topics = [...state.readings.keys()];
+    const topics = [...state.readings.keys(), ...(state.follower?.topics ?? [])];
     state.asked = new Set(topics);
     return [{ name: RANGE, metadata: encodeSubscription({ topics, userData: NONE }) }];
   },
   assign: ({ members }) => assignor.assign(members),
   onRevoked: async () => {
+    state.follower?.onRevoked();
     await revokeAll(clock, state);
     state.member = undefined;
   },
@@ -141,17 +181,38 @@ const membershipHandlers = (
     // A topic that was added after the join gets its partitions with the next one.
     for (const [topic, reading] of state.readings)
       if (state.asked.has(topic)) reading.assign(assigned.filter((one) => one.topic === topic));
+    state.follower?.onAssigned({
+      generation: member.generation,
+      topics: state.asked,
+      partitions: assigned,
+    });
     onJoined();
   },
   onEnded: () => {
     state.member = undefined;
+    state.follower?.onEnded();
     void revokeAll(clock, state);
   },
   onError,
 });
 
+const commit = async (
+  { broker, starts }: GroupReaderOptions,
+  { member }: State,
+  membership: Membership,
+  positions: readonly GroupPosition[],
+): Promise<void> => {
+  const answer = member === undefined ? "refused" : await broker.groups.commit(member, positions);
+  if (answer === "stored") {
+    starts.committed(positions);
+    return;
+  }
+  if (answer === "refused") void membership.heartbeat();
+  throw new GatewayError("BROKER_UNAVAILABLE", { cause: `the group has not stored the commit: ${answer}` });
+};
+
 const subscriptionOf = (
-  { broker, sessionTimeout, starts }: GroupReaderOptions,
+  options: GroupReaderOptions,
   state: State,
   membership: Membership,
   { reading, onClosed }: { readonly reading: TopicReading; readonly onClosed: () => void },
@@ -160,7 +221,7 @@ const subscriptionOf = (
     return reading.assignment;
   },
   get silence() {
-    return membership.silence() / sessionTimeout;
+    return membership.silence() / options.sessionTimeout;
   },
   get isCurrent() {
     return reading.isCurrent;
@@ -168,94 +229,11 @@ const subscriptionOf = (
   pause: reading.pause,
   resume: reading.resume,
   seek: reading.seek,
-  commit: async (positions) => {
-    const { member } = state;
-    const answer = member === undefined ? "refused" : await broker.groups.commit(member, positions);
-    if (answer === "stored") {
-      starts.committed(positions);
-      return;
-    }
-    if (answer === "refused") void membership.heartbeat();
-    throw new GatewayError("BROKER_UNAVAILABLE", { cause: `the group has not stored the commit: ${answer}` });
-  },
+  commit: (positions) => commit(options, state, membership, positions),
   close: async () => {
     await reading.revoke();
     onClosed();
   },
 });
 
-const RANGE = "range";
 const NONE = Buffer.alloc(0);
-
-interface Assignor {
-  assign(members: readonly JoinedMember[]): Promise<readonly MemberAssignment[]>;
-  /** True if a topic has another number of partitions than in the last assignment by this member. */
-  hasChanged(): Promise<boolean>;
-}
-
-const createAssignor = (broker: Pick<Broker, "topic">): Assignor => {
-  let counts: ReadonlyMap<string, number> = new Map();
-
-  const countsOf = async (topics: Iterable<string>): Promise<ReadonlyMap<string, number>> =>
-    new Map(
-      await Promise.all(
-        [...topics].map(async (topic): Promise<[string, number]> => [
-          topic,
-          (await broker.topic(topic))?.partitions ?? 0,
-        ]),
-      ),
-    );
-
-  return {
-    assign: async (members) => {
-      const topicsOf = new Map(
-        members.map(({ memberId, metadata }) => [memberId, decodeSubscription(metadata)?.topics ?? []]),
-      );
-      counts = await countsOf(new Set([...topicsOf.values()].flat()));
-      const ranges = rangesOf(topicsOf, counts);
-      return members.map(({ memberId }) => ({
-        memberId,
-        assignment: encodeAssignment({ partitions: ranges.get(memberId) ?? [], userData: NONE }),
-      }));
-    },
-    hasChanged: async () => {
-      const now = await countsOf(counts.keys());
-      return [...now].some(([topic, count]) => counts.get(topic) !== count);
-    },
-  };
-};
-
-/** Kafka's RangeAssignor: each topic's partitions in ranges, for its subscribers in the order of their member ids. */
-export const rangesOf = (
-  topicsOf: ReadonlyMap<string, readonly string[]>,
-  counts: ReadonlyMap<string, number>,
-): ReadonlyMap<string, readonly TopicPartition[]> => {
-  const ranges = new Map<string, TopicPartition[]>([...topicsOf.keys()].map((memberId) => [memberId, []]));
-  for (const [topic, count] of counts) {
-    const subscribers = [...topicsOf.keys()].filter((id) => topicsOf.get(id)?.includes(topic)).sort();
-    const size = Math.floor(count / subscribers.length);
-    const larger = count % subscribers.length;
-    let partition = 0;
-    for (const [index, id] of subscribers.entries())
-      for (let left = size + (index < larger ? 1 : 0); left > 0; left -= 1)
-        ranges.get(id)?.push({ topic, partition: partition++ });
-  }
-  return ranges;
-};
-
-/** Joins again when topics have new partitions. Only the leader has counts. Returns a function that ends that. */
-const watchCounts = (clock: Clock, assignor: Assignor, membership: Membership): (() => void) => {
-  const look = (): void => {
-    cancel = clock.after(COUNT_MS, look);
-    assignor.hasChanged().then(
-      (changed) => {
-        if (changed) membership.rejoin();
-      },
-      () => undefined,
-    );
-  };
-  let cancel = clock.after(COUNT_MS, look);
-  return () => {
-    cancel();
-  };
-};

@@ -4,9 +4,9 @@ import type { TopicPartition, TopicPartitionOffset } from "../../src/broker/posi
 import {
   createGroupReader,
   type GroupReader,
-  rangesOf,
   type ReaderSubscription,
 } from "../../src/consume/group-reader.ts";
+import { rangesOf } from "../../src/consume/range-assignor.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
 const GROUP = "billing";
