@@ -30,6 +30,8 @@ export interface Client {
    * sign-in fails.
    */
   call(call: Call): Promise<Answer>;
+  /** As `call`, but resolves when the answer begins: its body is a stream, without a time limit. */
+  open(call: Call): Promise<Response>;
 }
 
 const TIMEOUT = 60_000;
@@ -50,22 +52,45 @@ const bodyOf = (body: unknown): { body?: Buffer | string; type?: string } => {
   return body instanceof Buffer ? { body } : { body: JSON.stringify(body), type: "application/json" };
 };
 
-const exchange = async (url: string, call: Call): Promise<Answer> => {
-  const { method, path, headers, signal, timeoutMs = TIMEOUT } = call;
+/** Resolves when the answer begins. `timeout` is also for its body. */
+const send = async (url: string, call: Call, timeout: AbortSignal): Promise<Response> => {
+  const { method, path, headers, signal } = call;
   const { body, type } = bodyOf(call.body);
-  const timeout = AbortSignal.timeout(timeoutMs);
+  return fetch(url + path, {
+    method,
+    redirect: "manual",
+    headers: { ...(type !== undefined && { "content-type": type }), ...headers },
+    ...(body !== undefined && { body }),
+    signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+  });
+};
+
+/** The failure of a call without an answer. */
+const failureOf = (url: string, { signal }: Call, error: unknown): CommandFailure =>
+  signal?.aborted === true
+    ? new CommandFailure("interrupted", "interrupted")
+    : new CommandFailure("unreachable", `${url} can't be reached (${reasonOf(error)})`, error);
+
+const exchange = async (url: string, call: Call): Promise<Answer> => {
   try {
-    const response = await fetch(url + path, {
-      method,
-      redirect: "manual",
-      headers: { ...(type !== undefined && { "content-type": type }), ...headers },
-      ...(body !== undefined && { body }),
-      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
-    });
+    const response = await send(url, call, AbortSignal.timeout(call.timeoutMs ?? TIMEOUT));
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
-    if (signal?.aborted === true) throw new CommandFailure("interrupted", "interrupted");
-    throw new CommandFailure("unreachable", `${url} can't be reached (${reasonOf(error)})`, error);
+    throw failureOf(url, call, error);
+  }
+};
+
+const openExchange = async (url: string, call: Call): Promise<Response> => {
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    late.abort(new DOMException("no answer in time", "TimeoutError"));
+  }, call.timeoutMs ?? TIMEOUT);
+  try {
+    return await send(url, call, late.signal);
+  } catch (error) {
+    throw failureOf(url, call, error);
+  } finally {
+    clearTimeout(timer);
   }
 };
 
@@ -131,7 +156,11 @@ export const signIn = async (
 };
 
 /** A client that sends no credential. */
-export const openClient = (url: string): Client => ({ url, call: (call) => exchange(url, call) });
+export const openClient = (url: string): Client => ({
+  url,
+  call: (call) => exchange(url, call),
+  open: (call) => openExchange(url, call),
+});
 
 const headersFor = async (url: string, credential: Credential): Promise<Record<string, string>> => {
   if (credential.kind === "bearer") return { authorization: `Bearer ${credential.token}` };
@@ -144,25 +173,26 @@ export const createClient = ({ url, credential }: Connection): Client => {
   /** The headers with the credential, from the first call on. */
   let known: Promise<Record<string, string>> | undefined;
 
-  const attempt = async (call: Call): Promise<Answer> => {
+  const attempt = async <A>(call: Call, by: (url: string, call: Call) => Promise<A>): Promise<A> => {
     known ??= headersFor(url, credential);
     const authorization = await known.catch((error: unknown) => {
       known = undefined;
       throw error;
     });
-    return exchange(url, { ...call, headers: { ...call.headers, ...authorization } });
+    return by(url, { ...call, headers: { ...call.headers, ...authorization } });
   };
 
-  return {
-    url,
-    call: async (call) => {
-      const answer = await attempt(call);
+  const renewing =
+    <A extends { readonly status: number }>(by: (url: string, call: Call) => Promise<A>) =>
+    async (call: Call): Promise<A> => {
+      const answer = await attempt(call, by);
       // The account's token has expired: sign in again, once.
       if (answer.status !== 401 || credential.kind !== "account") return answer;
       known = undefined;
-      return attempt(call);
-    },
-  };
+      return attempt(call, by);
+    };
+
+  return { url, call: renewing(exchange), open: renewing(openExchange) };
 };
 
 /** The error message in an answer. Each API family has its own shape. */

@@ -58,3 +58,15 @@ export const retryOption = (description: string): Option =>
 
 /** The parser of a repeatable option. */
 export const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+/** The completions offer the two words; any other text is a time, which the gateway checks. */
+export const fromOption = (description: string): Option =>
+  new Option("--from <position>", `${description}, or a time (ISO 8601, or milliseconds)`)
+    .choices(["latest", "earliest"])
+    .argParser((text) => text);
+
+export const filterOption = (): Option =>
+  new Option(
+    "--filter <pointer==value>",
+    "only events with this value at this JSON pointer (can be repeated)",
+  ).argParser(collect);

@@ -5,6 +5,7 @@ import { addCheckConfig } from "./commands/check-config.ts";
 import { addCompletion } from "./commands/completion/completion.ts";
 import { addConnectors } from "./commands/connectors/connectors.ts";
 import { addHashSecret } from "./commands/hash-secret.ts";
+import { addListen } from "./commands/listen/listen.ts";
 import { addProduce } from "./commands/produce/produce.ts";
 import { addStart } from "./commands/start.ts";
 import { addTail } from "./commands/tail.ts";
@@ -64,6 +65,7 @@ export const createProgram = (context: Context): Command => {
     addStart,
     addProduce,
     addTail,
+    addListen,
     addToken,
     addConnectors,
     addCheckConfig,

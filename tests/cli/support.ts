@@ -1,7 +1,8 @@
 /** A shell that records its output, and a client with scripted answers. */
 import { PassThrough, Readable, Writable } from "node:stream";
 import type { Answer, Call, Client } from "../../src/cli/client.ts";
-import { createShell, type Shell } from "../../src/cli/shell.ts";
+import { createProgram } from "../../src/cli/program.ts";
+import { asFailure, type CommandFailure, createShell, type Exit, type Shell } from "../../src/cli/shell.ts";
 
 export interface FakeShell extends Shell {
   readonly printed: () => string;
@@ -75,9 +76,32 @@ export const fakeClient = (
       const result = script(call, calls.length - 1);
       return result instanceof Error ? Promise.reject(result) : Promise.resolve(result);
     },
+    open: () => Promise.reject(new Error("the fake client opens no streams")),
   };
 };
 
 /** The events of a sent batch. */
 export const eventsOf = ({ body }: Call): readonly unknown[] =>
   JSON.parse((body as Buffer).toString()) as unknown[];
+
+/** Runs a command line in this process, Resolves when the command ends. */
+export const runInProcess = async (
+  shell: FakeShell,
+  args: readonly string[],
+): Promise<{ readonly exit: Exit; readonly failure: CommandFailure | undefined }> => {
+  let exit: Exit = "ok";
+  const program = createProgram({
+    shell,
+    end: (ended) => {
+      exit = ended;
+    },
+  });
+  try {
+    await program.parseAsync(["node", "stationgate", ...args]);
+  } catch (error) {
+    const failure = asFailure(error);
+    if (failure === undefined) throw error;
+    return { exit: failure.exit, failure };
+  }
+  return { exit, failure: undefined };
+};

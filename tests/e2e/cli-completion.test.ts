@@ -42,13 +42,14 @@ describe("completion in bash", () => {
     done`;
 
   it("completes commands, options, their values and files", async () => {
-    const [top, connectors, shells, position, file, value] = await completed(
+    const [top, connectors, shells, position, listen, file, value] = await completed(
       ["bash", "-c", PROGRAM, "bash"],
       [
         "stationgate pro",
         "stationgate connectors re",
         "stationgate --url http://x completion ",
         "stationgate tail clicks --from e",
+        "stationgate listen clicks --fi",
         "stationgate connectors apply an",
         "stationgate --username tail pro",
       ],
@@ -57,6 +58,7 @@ describe("completion in bash", () => {
     expect(connectors).toBe("resume|restart|replay");
     expect(shells).toMatch(/^bash\|zsh\|fish\|/);
     expect(position).toBe("earliest");
+    expect(listen).toBe("--filter");
     expect(file).toBe("an event.json");
     expect(value).toBe("produce");
   });
@@ -87,6 +89,8 @@ describeWithTools("completion in zsh", ["zsh"], () => {
           "stationgate connectors repl",
           "stationgate --url http://x completion z",
           "stationgate tail clicks --from e",
+          "stationgate li",
+          "stationgate listen clicks --to http://x --from l",
           "stationgate start --conf",
           "stationgate connectors apply an",
           "stationgate --username tail pro",
@@ -98,6 +102,8 @@ describeWithTools("completion in zsh", ["zsh"], () => {
       "stationgate connectors replay ",
       "stationgate --url http://x completion zsh ",
       "stationgate tail clicks --from earliest ",
+      "stationgate listen ",
+      "stationgate listen clicks --to http://x --from latest ",
       "stationgate start --config ",
       "stationgate connectors apply an\\ event.json ",
       "stationgate --username tail produce ",
@@ -123,6 +129,8 @@ describeWithTools("completion in fish", ["fish"], () => {
           "stationgate --url http://x completion ",
           "stationgate tail clicks --from e",
           "stationgate tail clicks --from=e",
+          "stationgate li",
+          "stationgate listen clicks --to http://x --from l",
           "stationgate start --conf",
           "stationgate connectors apply an",
           "stationgate --username tail pro",
@@ -134,6 +142,8 @@ describeWithTools("completion in fish", ["fish"], () => {
       "bash|fish|zsh",
       "earliest",
       "--from=earliest",
+      "listen",
+      "latest",
       "--config",
       "an event.json",
       "produce",
