@@ -165,7 +165,7 @@ export const groupOf = ({ name, readsGroup }: Reader, asked: string | undefined)
 
 /**
  * The name in Kafka of the group of a REST Proxy consumer: exactly the name that the client sends. Throws GROUP_FORBIDDEN also
- * for a principal without `groups`, because such a client must never continue at other offsets than those of this group.
+ * for a principal without `groups`: `groupOf` would give it a group under its own name, which has other offsets.
  */
 export const groupOfInstance = (reader: Reader, asked: string): string => {
   const group = groupOf(reader, asked);

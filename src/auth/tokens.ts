@@ -107,7 +107,7 @@ type Claims = z.output<ReturnType<typeof claimsOf>>;
 
 interface SigningKey {
   readonly kid: string;
-  /** A KeyObject. jsonwebtoken first parses a string as a public key, so a verification takes 540 µs instead of 12 µs. */
+  /** With a KeyObject a verification takes 12 µs. With a string it takes 540 µs: jsonwebtoken first tries to parse a public key. */
   readonly hmac: KeyObject;
   readonly binding: Buffer;
 }

@@ -1,4 +1,4 @@
-/** Passes a call on to the home of its group, and the home's answer on to the client. */
+/** Passes a call on to the home of its group (the process that serves the group), and the answer back to the client. */
 import type { Response } from "express";
 import { unauthorized } from "../auth/principal.ts";
 import type { Home } from "../home/home.ts";
@@ -10,7 +10,7 @@ import { wasSent } from "./handlers/stations/consume.ts";
 export interface ForwardOptions {
   readonly home: Pick<Home, "call">;
   readonly clock: Clock;
-  /** Milliseconds after which an answer that is not written out is reset. */
+  /** Milliseconds that a client may take for an answer. After that its connection is reset. */
   readonly answerMax: number;
 }
 

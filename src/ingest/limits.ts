@@ -28,7 +28,7 @@ const drain = (bucket: Bucket, { perSecond }: Rate, now: number): void => {
 };
 
 /**
- * Seconds until the units fit into a drained bucket; 0: they fit now. A demand above the capacity fits into an empty
+ * Seconds until the units fit into the bucket; 0: they fit now. `drain` must have brought the bucket up to date. A demand above the capacity fits into an empty
  * bucket and overfills it, so that a large call is not refused for ever; later calls wait until it has drained.
  */
 const secondsUntil = ({ used }: Bucket, { perSecond, capacity }: Rate, units: number): number => {

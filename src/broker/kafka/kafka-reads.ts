@@ -76,7 +76,7 @@ const settle = (
     const isStill = decoded.next === read.from.offset;
     // The records of other partitions have filled the answer.
     if (isStill && decoded.next < high) first.push(read);
-    // A new read of the same partition may wait in the queue, and one request reads a partition once.
+    // To the end of the queue: a request has only the first read of each partition, so this read must not hide a newer one.
     else if (isStill && performance.now() < read.until) last.push(read);
     else read.resolve({ ...decoded, low, high });
   };
