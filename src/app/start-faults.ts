@@ -26,12 +26,16 @@ const FAULTS: Readonly<Record<string, (listener: Listener) => string>> = {
 
 /** Converts a known error of `listen` to SETTINGS_INVALID with the setting's path. Returns other errors unchanged. */
 export const bindFault = (error: unknown, { server, admin }: Pick<Settings, "server" | "admin">): unknown => {
-  const { code = "", port, address, hostname } = error as NodeJS.ErrnoException & Partial<Bound>;
-  const fault = FAULTS[code];
-  if (fault === undefined) return error;
+  const { port, address, hostname } = error as Partial<Bound>;
   const isAdmin = port === undefined ? (address ?? hostname) === admin.host : port === admin.port;
-  const message = isAdmin ? `admin.${fault(admin)}` : `server.${fault(server)}`;
-  return new GatewayError("SETTINGS_INVALID", { message, cause: error });
+  return isAdmin ? listenFault(error, "admin", admin) : listenFault(error, "server", server);
+};
+
+/** As `bindFault`, for the listener whose settings are at `path`. */
+export const listenFault = (error: unknown, path: string, listener: Listener): unknown => {
+  const fault = FAULTS[(error as NodeJS.ErrnoException).code ?? ""];
+  if (fault === undefined) return error;
+  return new GatewayError("SETTINGS_INVALID", { message: `${path}.${fault(listener)}`, cause: error });
 };
 
 /** The address in node's error. */

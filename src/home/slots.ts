@@ -53,6 +53,7 @@ export class Slots {
   /** undefined: there is no session. */
   #generation: Generation | undefined;
   #isEnding = false;
+  readonly #timers = new Set<() => void>();
   /** Counts what this process has taken over and given up between two assignments. */
   #changes = 0;
   /** What the newest join has told the group. */
@@ -120,7 +121,7 @@ export class Slots {
       if (holder !== undefined && next?.id === self) void this.#take(generation, index, holder);
       else slot.abandon();
     });
-    clock.after(HANDOVER_MS, () => {
+    this.#afterHandover(() => {
       this.#endHandovers(generation);
     });
   }
@@ -185,12 +186,21 @@ export class Slots {
     this.#options.rejoin();
     const { clock } = this.#options;
     // Without a new assignment no process may ask: then the slots are given up all the same.
-    clock.after(HANDOVER_MS, () => {
+    this.#afterHandover(() => {
       if (this.#generation === before && before !== undefined) this.#giveAll(before);
     });
     while (this.#slots.some(({ since }) => since !== undefined) || this.#giving.size > 0) {
       await pause(clock, ASK_AGAIN_MS);
     }
+    for (const cancel of this.#timers) cancel();
+  }
+
+  #afterHandover(action: () => void): void {
+    const cancel = this.#options.clock.after(HANDOVER_MS, () => {
+      this.#timers.delete(cancel);
+      action();
+    });
+    this.#timers.add(cancel);
   }
 
   /** Asks the holder for the slot until it gives it up, or refuses it for too long. */

@@ -2,6 +2,7 @@
 import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FailureOutcome } from "../errors.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
+import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 
 /** All metrics of one process as plain data, which can be sent to another process. */
 export type MetricSamples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
@@ -32,7 +33,7 @@ interface RequestObservation {
   readonly seconds: number;
 }
 
-export interface Metrics extends DeliveryMetrics {
+export interface Metrics extends DeliveryMetrics, ReadingMetrics {
   requestObserved(request: RequestObservation): void;
   eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
   /** An append has settled: its duration and number of records. */
@@ -64,6 +65,7 @@ export const createMetrics = (): Metrics => {
     ...httpMetrics(registry),
     ...ingestMetrics(registry),
     ...deliveryMetrics(registry),
+    ...readingMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     samples: () => registry.getMetricsAsJSON(),

@@ -57,3 +57,17 @@ it("has the metrics of the process, separate from another registry", async () =>
   expect(await two.text()).toContain("nodejs_eventloop_lag_seconds");
   expect(two.contentType).toContain("text/plain");
 });
+
+it("counts forwarded calls by outcome, the time of answered ones, and the slots that came", async () => {
+  const metrics = createMetrics();
+  expect(await metrics.text()).toContain('stationgate_reading_forwarded_total{outcome="broken"} 0');
+  metrics.callForwarded("answered", 0.02);
+  metrics.callForwarded("moved", 3);
+  metrics.homeMoved();
+  const text = await metrics.text();
+  expect(text).toContain('stationgate_reading_forwarded_total{outcome="answered"} 1');
+  expect(text).toContain('stationgate_reading_forwarded_total{outcome="moved"} 1');
+  expect(text).toContain("stationgate_reading_forward_seconds_count 1");
+  expect(text).toContain('stationgate_reading_forward_seconds_bucket{le="0.025"} 1');
+  expect(text).toContain("stationgate_reading_homes_moved_total 1");
+});

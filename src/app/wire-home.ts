@@ -1,0 +1,205 @@
+/** The home of readers' groups: the slots of this process, and the peer port at which the other gateways on this Kafka call it. */
+import { isIPv6 } from "node:net";
+import type { Settings } from "../config/schema/schema.ts";
+import { asGatewayError, type GatewayError } from "../errors.ts";
+import type { SlotService } from "../home/contract.ts";
+import { createHome, type Home } from "../home/home.ts";
+import { createPeerClient } from "../home/peers/peer-client.ts";
+import { createPeerServer, type PeerServer } from "../home/peers/peer-server.ts";
+import type { Peers } from "../home/peers/peers.ts";
+import { peerKeys } from "../home/peers/signature.ts";
+import { type Clock, pause } from "../lib/clock.ts";
+import type { Logger } from "../observability/logger/logger.ts";
+import type { ReadingMetrics } from "../observability/reading-metrics.ts";
+import type { AppContext, AppLog } from "./context.ts";
+import { listenFault } from "./start-faults.ts";
+
+/** A group's name decides its slot, so this number never changes. */
+const SLOTS = 60;
+const COMPACTION_LAG_MS = 3_600_000;
+/** Milliseconds until the peer port is opened again after a fault. */
+const AGAIN_MS = 1000;
+
+type HomeContext = Pick<AppContext, "settings" | "broker" | "clock" | "metrics" | "memory" | "lifecycle"> & {
+  readonly log: Pick<AppLog, "logger">;
+};
+
+/** Makes what the slots are for. It may call `holds` only when it serves. */
+export type CreateSlotService = (home: Pick<Home, "holds" | "slotOf">) => SlotService;
+
+/**
+ * Opens the peer port and joins the group of the gateways. This goes on in the background, because Kafka may be unavailable.
+ * `lifecycle` hands the slots over to other gateways. Returns undefined if no client can read with a group. Rejects with
+ * SETTINGS_INVALID if this process can't listen at `reading.peer.host`.
+ */
+export const openHome = async (
+  context: HomeContext,
+  createService: CreateSlotService,
+): Promise<Home | undefined> => {
+  const { settings, lifecycle, log } = context;
+  const keys = peerKeys(secretsOf(settings));
+  if (keys.length === 0) {
+    log.logger.info(
+      "the peer port is closed, and no client can read with a group: there is no auth.accessToken.secret, no API key of kind server and no reading.peer.secret",
+    );
+    return undefined;
+  }
+  if (!mayRead(settings)) return undefined;
+  const parts = createParts(context, keys, createService);
+  const ending = new AbortController();
+  let started = Promise.resolve();
+  lifecycle.onClose("home", async () => {
+    ending.abort();
+    await parts.home.drain();
+    await started;
+    await parts.server.close();
+    await parts.peers.close();
+  });
+  const { host } = settings.reading.peer;
+  if (host !== undefined) await bind(context, parts, host);
+  started = start(context, parts, ending.signal);
+  return parts.home;
+};
+
+const mayRead = ({ auth }: Settings): boolean =>
+  [...auth.accounts, ...auth.apiKeys].some(({ consume }) => consume.length > 0);
+
+/** The key of a browser is public, so it is no secret. */
+const secretsOf = ({ auth, reading }: Settings): Parameters<typeof peerKeys>[0] => ({
+  secret: reading.peer.secret,
+  tokenSecrets: auth.accessToken.secrets.map(({ secret }) => secret),
+  apiKeys: auth.apiKeys.filter(({ kind }) => kind === "server").map(({ key }) => key),
+});
+
+interface HomeParts {
+  readonly home: Home;
+  readonly server: PeerServer;
+  readonly peers: Peers;
+  /** `host:port` of the peer port; undefined: it is not open yet. */
+  address: string | undefined;
+}
+
+const createParts = (
+  { settings, broker, clock, log, metrics, memory }: HomeContext,
+  keys: readonly Buffer[],
+  createService: CreateSlotService,
+): HomeParts => {
+  const { reading, server: listener } = settings;
+  const peers = observed(
+    createPeerClient({ keys, clock, memory: memory.part(reading.maxBuffered) }),
+    metrics,
+  );
+  const service = createService({
+    holds: (slot) => home.holds(slot),
+    slotOf: (name) => home.slotOf(name),
+  });
+  const home = createHome({
+    ...{ broker, clock, peers },
+    service: countingMoves(service, metrics),
+    topic: {
+      name: reading.topic,
+      partitions: SLOTS,
+      compacted: true,
+      minCompactionLagMs: COMPACTION_LAG_MS,
+      logAppendTime: true,
+    },
+    group: reading.topic.slice(1),
+    sessionTimeout: reading.sessionTimeout,
+    address: () => parts.address ?? "",
+    onError: faultLog(log.logger, clock),
+  });
+  const server = createPeerServer(
+    {
+      ...{ keys, clock },
+      id: () => home.id,
+      // A call is JSON again, and its texts may need an escape for each character.
+      maxBodyBytes: 2 * listener.bodyLimit,
+      maxConnections: listener.maxConnections === 0 ? Infinity : listener.maxConnections,
+      answerTimeoutMs: reading.answerTimeout,
+    },
+    home.handler,
+  );
+  const parts: HomeParts = { home, server, peers, address: undefined };
+  return parts;
+};
+
+/** Rejects with SETTINGS_INVALID, or with node's error. */
+const bind = async ({ settings, log }: HomeContext, parts: HomeParts, host: string): Promise<void> => {
+  const { peer } = settings.reading;
+  const port = await parts.server.listen(host, peer.port).catch((error: unknown) => {
+    throw listenFault(error, "reading.peer", { host, port: peer.port });
+  });
+  parts.address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  log.logger.info({ listener: "peer", host, port }, "listening");
+};
+
+/** Never rejects. */
+const start = async (context: HomeContext, parts: HomeParts, signal: AbortSignal): Promise<void> => {
+  const { broker, clock, log } = context;
+  const onFault = faultLog(log.logger, clock);
+  while (parts.address === undefined && !signal.aborted) {
+    try {
+      await bind(context, parts, await broker.localAddress());
+    } catch (error) {
+      onFault(asGatewayError(error));
+      await pause(clock, AGAIN_MS, signal);
+    }
+  }
+  try {
+    if (!signal.aborted) await parts.home.start();
+  } catch (err) {
+    log.logger.error({ err }, "clients can't read with groups: the topic of reading.topic can't be used");
+  }
+};
+
+/** Milliseconds in which a fault of the same kind is logged once: all slots may have it, and each attempt again. */
+const SILENCE_MS = 10_000;
+
+const faultLog = (logger: Logger, clock: Clock): ((err: GatewayError) => void) => {
+  const loggedAt = new Map<string, number>();
+  return (err) => {
+    const now = clock.now();
+    if (now - (loggedAt.get(err.code) ?? -Infinity) < SILENCE_MS) return;
+    loggedAt.set(err.code, now);
+    logger.warn({ err }, "a fault of the readers' groups; the gateway tries again");
+  };
+};
+
+const observed = (peers: Peers, metrics: ReadingMetrics): Peers => ({
+  ...peers,
+  call: async (to, slot, call) => {
+    const began = performance.now();
+    const ended = (outcome: Parameters<ReadingMetrics["callForwarded"]>[0]): void => {
+      metrics.callForwarded(outcome, (performance.now() - began) / 1000);
+    };
+    try {
+      const answer = await peers.call(to, slot, call);
+      if (typeof answer === "object") ended("answered");
+      else ended(answer === "unsent" ? "unreachable" : answer);
+      return answer;
+    } catch (error) {
+      ended(call.signal.aborted ? "aborted" : "failed");
+      throw error;
+    }
+  },
+});
+
+/** A slot is opened again without a move if its log was fenced again. */
+const countingMoves = (service: SlotService, metrics: ReadingMetrics): SlotService => {
+  const open = new Set<number>();
+  return {
+    names: (slot) => service.names(slot),
+    prepare: (slot, names) => service.prepare(slot, names),
+    abandon: (slot) => service.abandon(slot),
+    serve: (slot, call) => service.serve(slot, call),
+    open: async (slot, log, records) => {
+      if (!open.has(slot)) metrics.homeMoved();
+      open.add(slot);
+      await service.open(slot, log, records);
+    },
+    close: async (slot, reason) => {
+      open.delete(slot);
+      await service.close(slot, reason);
+    },
+  };
+};
