@@ -41,7 +41,7 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
   const metrics = createMetrics();
   const questions = createQuestions(askAll);
   questions.answerWith({ metrics: () => metrics.samples() });
-  const { memory, readers } = openMemory(settings, metrics);
+  const { memory, readingMemory, readers } = openMemory(settings, metrics);
   const tracing = await openTracing(settings, lifecycle);
   const broker = await createBroker(settings, maxRecordBytesOf(settings));
   await broker.open();
@@ -56,7 +56,7 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
     });
     const context: AppContext = {
       ...{ settings, clock: systemClock, log, metrics, health, tracing },
-      ...{ lifecycle, questions, broker, memory, readers },
+      ...{ lifecycle, questions, broker, memory, readingMemory, readers },
     };
     const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
     const consumers = openPullConsumers(context);
@@ -88,14 +88,15 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
 
 interface ClientMemory {
   readonly memory: MemoryBudget;
+  readonly readingMemory: MemoryBudget;
   readonly readers: BodyReaders;
 }
 
 /** The memory budget for client data, and the body readers that use it. Call it once per process. */
-const openMemory = ({ limits }: Settings, metrics: Metrics): ClientMemory => {
+const openMemory = ({ limits, reading }: Settings, metrics: Metrics): ClientMemory => {
   const memory = createMemoryBudget(limits.memory);
   metrics.clientMemoryFrom(() => memory.usedBytes);
-  return { memory, readers: bodyReaders(memory) };
+  return { memory, readingMemory: memory.part(reading.maxBuffered), readers: bodyReaders(memory) };
 };
 
 /** An idle member leaves its group within five seconds, so that members on other processes get its partitions. */

@@ -109,6 +109,7 @@ export const ERRORS = {
   SCOPE_INVALID: row(400, "The scope is invalid", "refused", 400),
   LOGIN_THROTTLED: row(429, "Too many failed attempts", "unavailable", 42901),
   RATE_LIMITED: row(429, "Too many requests", "unavailable", 42901),
+  STREAMS_TOO_MANY: row(429, "Too many event streams are open", "unavailable", 42901),
   OVERLOADED: row(503, "Server error", "unavailable", 50302),
   BROKER_UNAVAILABLE: row(503, "Server error", "unavailable", 50302),
   TOPIC_REFUSED: row(503, "Server error", "unavailable", 50302),

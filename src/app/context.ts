@@ -26,6 +26,8 @@ export interface AppContext {
   readonly broker: Broker;
   /** The budget for client data, shared by both listeners. */
   readonly memory: MemoryBudget;
+  /** The part of `memory` for the buffers of readers (`reading.maxBuffered`). */
+  readonly readingMemory: MemoryBudget;
   /** Readers of request bodies that use `memory`. */
   readonly readers: BodyReaders;
 }

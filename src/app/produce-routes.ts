@@ -16,6 +16,7 @@ import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { AppContext } from "./context.ts";
 import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
+import { openEventStreams } from "./wire-streams.ts";
 
 interface ProduceParts {
   readonly ingest: Ingest;
@@ -50,7 +51,11 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
     streams: { limits: streamLimitsOf(restProxy), clock, stopping },
   };
   return [
-    ...stationRoutes({ ...shared, consumers, idempotency }),
+    ...stationRoutes({
+      ...{ ...shared, consumers, idempotency },
+      eventStreams: openEventStreams(context, stopping),
+      sources: new Map(settings.webhooks.map(({ source, station }) => [source, station])),
+    }),
     beaconRoute({ ...shared, authenticate }),
     ...restProxyRoutes({
       ...shared,

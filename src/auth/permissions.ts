@@ -50,8 +50,8 @@ const compileWildcard = (pattern: string): NameMatcher => {
   };
 };
 
-/** "see": the right to produce or to consume. */
-export type StationUse = "produce" | "consume" | "see";
+/** "stream": the right to read by event streams. "see": the right to produce or to read in any way. */
+export type StationUse = "produce" | "consume" | "stream" | "see";
 
 /**
  * True if the principal may use the station. Only this function decides it. It converts the name to lower case, so that
@@ -60,7 +60,9 @@ export type StationUse = "produce" | "consume" | "see";
 export const mayUseStation = (principal: Principal, use: StationUse, station: string): boolean => {
   const name = station.toLowerCase();
   if (use === "produce") return principal.mayProduce(name);
-  return principal.mayConsume(name) || (use === "see" && principal.mayProduce(name));
+  if (principal.mayConsume(name)) return true;
+  if (use === "consume") return false;
+  return principal.mayStream?.(name) === true || (use === "see" && principal.mayProduce(name));
 };
 
 /** False: there is no station that the principal may read. */

@@ -17,9 +17,11 @@ export interface Principal {
   readonly kind: "account" | "api-key" | "webhook" | "operator";
   /** Username, key id or webhook source, for limits, log lines and error texts. Never a secret. */
   readonly name: string;
-  /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these two methods. */
+  /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these three methods. */
   mayProduce(station: string): boolean;
   mayConsume(station: string): boolean;
+  /** For a token that may read by event streams only. Absent: as `mayConsume`, which allows streams too. */
+  mayStream?(station: string): boolean;
   /**
    * Patterns of the stations that the principal may read: a station must match a pattern of each list. They say
    * the same as `mayConsume`, and can be sent to another process. Absent: the principal may read nothing.

@@ -27,7 +27,7 @@ const originShape = z
 export const scopeShape = z.strictObject({
   stations: z.array(z.string().refine(isStationPattern)).min(1).optional(),
   actions: z
-    .array(z.enum(["produce", "consume"]))
+    .array(z.enum(["produce", "consume", "stream"]))
     .min(1)
     .optional(),
   origins: z.array(originShape).min(1).optional(),
@@ -41,7 +41,7 @@ const MAX_ENTRIES = 2048;
 /** What each field must be, for error texts. */
 const FIELDS: Readonly<Record<string, { readonly list: string; readonly entry: string }>> = {
   stations: { list: "station names or patterns", entry: "a station name or pattern" },
-  actions: { list: "produce and consume", entry: "produce or consume" },
+  actions: { list: "produce, consume and stream", entry: "produce, consume or stream" },
   origins: { list: "origins", entry: "an origin such as https://shop.example" },
 };
 
@@ -100,12 +100,14 @@ export const narrowedPrincipal = (account: Account, scope: Scope): Principal => 
   const { actions } = scope;
   const produces = actions === undefined || actions.includes("produce");
   const consumes = actions === undefined || actions.includes("consume");
+  const streams = consumes || actions.includes("stream");
   return verifiedPrincipal({
     kind: "account",
     name: account.username,
     mayProduce: (station) => produces && inScope(station) && account.mayProduce(station),
     mayConsume: (station) => consumes && inScope(station) && account.mayConsume(station),
     readable: [account.consume, scope.stations ?? ["*"], consumes ? ["*"] : []],
+    mayStream: (station) => streams && inScope(station) && account.mayConsume(station),
     readsGroup: account.readsGroup,
     origins: narrowOrigins(account.origins, scope.origins ?? []),
     limits: account.limits,

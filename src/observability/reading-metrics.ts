@@ -1,5 +1,5 @@
 /** Metrics of reading over HTTP. */
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 const FORWARD_OUTCOMES = ["answered", "failed", "moved", "unreachable", "broken", "aborted"] as const;
 
@@ -9,7 +9,16 @@ const FORWARD_OUTCOMES = ["answered", "failed", "moved", "unreachable", "broken"
  */
 export type ForwardOutcome = (typeof FORWARD_OUTCOMES)[number];
 
+const READING_APIS = ["batch", "v2", "sse", "ndjson"] as const;
+const CUT_REASONS = ["slow", "behind"] as const;
+
 export interface ReadingMetrics {
+  /** Events in answers and streams. */
+  eventsRead(api: (typeof READING_APIS)[number], count: number): void;
+  /** `read` is called at each scrape and returns the number of open event streams by kind: sse, ndjson. */
+  streamsFrom(read: () => Readonly<Record<string, number>>): void;
+  /** An event stream was closed: its client made no progress (slow), or needs older events than the ring has (behind). */
+  readonly streamCut: (reason: (typeof CUT_REASONS)[number]) => void;
   /** A call was forwarded to another process. `seconds` includes the time that the other process waited for events. */
   callForwarded(outcome: ForwardOutcome, seconds: number): void;
   /** A slot has come to this process. */
@@ -19,7 +28,51 @@ export interface ReadingMetrics {
 /** A read may wait for 300 s. */
 const FORWARD_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-export const readingMetrics = (registry: Registry): ReadingMetrics => {
+export const readingMetrics = (registry: Registry): ReadingMetrics => ({
+  ...homeMetrics(registry),
+  ...streamMetrics(registry),
+});
+
+const streamMetrics = (
+  registry: Registry,
+): Pick<ReadingMetrics, "eventsRead" | "streamsFrom" | "streamCut"> => {
+  const registers = [registry];
+  const events = new Counter({
+    name: "stationgate_reading_events_total",
+    help: `Events sent to readers, by API: ${READING_APIS.join(", ")}.`,
+    labelNames: ["api"],
+    registers,
+  });
+  const cut = new Counter({
+    name: "stationgate_reading_streams_cut_total",
+    help: "Event streams closed because of their clients, by reason: slow (no progress), behind (events older than the ring).",
+    labelNames: ["reason"],
+    registers,
+  });
+  for (const api of READING_APIS) events.inc({ api }, 0);
+  for (const reason of CUT_REASONS) cut.inc({ reason }, 0);
+  return {
+    eventsRead: (api, count) => {
+      events.inc({ api }, count);
+    },
+    streamCut: (reason) => {
+      cut.inc({ reason });
+    },
+    streamsFrom: (read) => {
+      new Gauge({
+        name: "stationgate_reading_streams",
+        help: "Open event streams, by kind: sse, ndjson.",
+        labelNames: ["kind"],
+        registers,
+        collect() {
+          for (const [kind, count] of Object.entries(read())) this.set({ kind }, count);
+        },
+      });
+    },
+  };
+};
+
+const homeMetrics = (registry: Registry): Pick<ReadingMetrics, "callForwarded" | "homeMoved"> => {
   const registers = [registry];
   const forwarded = new Counter({
     name: "stationgate_reading_forwarded_total",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { createAccounts } from "../../src/auth/accounts.ts";
-import { compileStationPatterns } from "../../src/auth/permissions.ts";
+import { compileStationPatterns, mayUseStation } from "../../src/auth/permissions.ts";
 import { narrowedPrincipal, parseScope, type Scope } from "../../src/auth/scope.ts";
 import { failureOf, present } from "./support.ts";
 
@@ -48,7 +48,7 @@ it.each([
   [{ stations: [] }, "scope.stations: must be a non-empty list of station names or patterns"],
   [{ stations: ["a", "a/b"] }, 'scope.stations.1: must be a station name or pattern (got "a/b")'],
   [{ stations: [7] }, "scope.stations.0: must be a string"],
-  [{ actions: ["admin"] }, 'scope.actions.0: must be produce or consume (got "admin")'],
+  [{ actions: ["admin"] }, 'scope.actions.0: must be produce, consume or stream (got "admin")'],
   [{ origins: ["x"] }, 'scope.origins.0: must be an origin such as https://shop.example (got "x")'],
 ])("says what is wrong in the scope %j", async (given, text) => {
   expect((await failureOf(() => parseScope(given))).message).toBe(text);
@@ -79,7 +79,9 @@ describe("a principal narrowed by a scope", () => {
     );
   const scopes: fc.Arbitrary<Scope> = fc.record({
     stations: orAbsent(patterns),
-    actions: orAbsent(fc.uniqueArray(fc.constantFrom("produce" as const, "consume" as const))),
+    actions: orAbsent(
+      fc.uniqueArray(fc.constantFrom("produce" as const, "consume" as const, "stream" as const)),
+    ),
     origins: orAbsent(origins),
   });
   const letsIn = (list: readonly string[], caller: string) =>
@@ -90,7 +92,7 @@ describe("a principal narrowed by a scope", () => {
       fc.property(accounts, scopes, (account, scope) => {
         const principal = narrowedPrincipal(account, scope);
         const named = compileStationPatterns(scope.stations ?? ["*"]);
-        const allows = (action: "produce" | "consume") => scope.actions?.includes(action) ?? true;
+        const allows = (action: "produce" | "consume" | "stream") => scope.actions?.includes(action) ?? true;
         for (const station of stations) {
           const inScope = named(station);
           expect(principal.mayProduce(station)).toBe(
@@ -98,6 +100,9 @@ describe("a principal narrowed by a scope", () => {
           );
           expect(principal.mayConsume(station)).toBe(
             account.mayConsume(station) && inScope && allows("consume"),
+          );
+          expect(mayUseStation(principal, "stream", station)).toBe(
+            account.mayConsume(station) && inScope && (allows("consume") || allows("stream")),
           );
         }
         for (const caller of callers)

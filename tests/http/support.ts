@@ -7,6 +7,10 @@ import type { Limits } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import { consumedEvent } from "../../src/http/handlers/stations/consume.ts";
+import {
+  createEventStreams,
+  type StreamLimits as EventStreamLimits,
+} from "../../src/consume/stream/streams.ts";
 import { createPullConsumers, type PullConsumers } from "../../src/consume/consume.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createApp } from "../../src/http/http-app.ts";
@@ -137,6 +141,7 @@ export interface TestOptions {
   /** Further rows of the public app. */
   readonly routes?: readonly Route[];
   readonly broker?: Broker;
+  readonly eventStreams?: Partial<EventStreamLimits>;
   readonly alwaysStatus200?: boolean;
   /** Absent: this gateway has no homes. */
   readonly home?: Pick<Home, "call">;
@@ -271,6 +276,17 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...stationRoutes({
         ...producing,
         consumers: watched,
+        eventStreams: createEventStreams({
+          ...{ broker, metrics, clock: producing.streams.clock, stopping: stopping.signal },
+          memory: createMemoryBudget(64 << 20),
+          limits: {
+            ...{ heartbeat: 15_000, maxAge: 3_600_000, perPrincipal: 2, maxStreams: 3 },
+            ...{ ring: 1 << 20, catchUps: 2 },
+            ...options.eventStreams,
+          },
+          onError: () => undefined,
+        }),
+        sources: new Map([["github", "hidden"]]),
         idempotency: createIdempotency({ windowMs: 60_000, remembered }),
       }),
       beaconRoute({ ...producing, ...authentication }),

@@ -108,7 +108,7 @@ const createSource = (
         refused?.(source, verdict.reason);
         throw new GatewayError("UNAUTHORIZED", { cause: `webhook ${verdict.reason}` });
       }
-      const event = eventOf(verdict.webhook);
+      const event = eventOf(source, verdict.webhook);
       admit(principal, sizeOfEvent(event));
       await inTime(storeOnce(verdict.webhook, event), verifier.deadline, clock);
       return ACCEPTED;
@@ -133,11 +133,15 @@ const verifierOf = (declaration: WebhookDeclaration): Verifier => {
   }
 };
 
+const SOURCE_HEADER = "x-webhook-source";
 const ID_HEADER = "x-webhook-id";
 
-const eventOf = ({ body, contentType, rawHeaders, deliveryId }: VerifiedWebhook): IncomingEvent => {
-  const id = deliveryId === undefined ? [] : [{ name: ID_HEADER, value: Buffer.from(deliveryId) }];
-  return { value: body, contentType, headers: [...recordHeadersOf(rawHeaders), ...id] };
+/** Readers of the station recognise the source, and repeated deliveries, by the headers that are added here. */
+const eventOf = (source: string, webhook: VerifiedWebhook): IncomingEvent => {
+  const { body, contentType, rawHeaders, deliveryId } = webhook;
+  const own = [{ name: SOURCE_HEADER, value: Buffer.from(source) }];
+  if (deliveryId !== undefined) own.push({ name: ID_HEADER, value: Buffer.from(deliveryId) });
+  return { value: body, contentType, headers: [...recordHeadersOf(rawHeaders), ...own] };
 };
 
 /**

@@ -81,7 +81,7 @@ describe("createWebhooks", () => {
     const forged = request({ ...push(), body: "{ }" });
     await expect(hub.receive(forged, admit)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
     await expect(hub.receive(request(push()), admit)).rejects.toMatchObject({ code: "RATE_LIMITED" });
-    expect(asked).toEqual([["webhook", "hub", limits, 143]]);
+    expect(asked).toEqual([["webhook", "hub", limits, 162]]);
     expect(calls).toEqual([]);
   });
 
@@ -93,7 +93,7 @@ describe("createWebhooks", () => {
     expect(await answer).toEqual({ status: 202, headers: {}, body: "" });
   });
 
-  it("stores the body unchanged, with its content type and the delivery id", async () => {
+  it("stores the body unchanged, with its content type, the source and the delivery id", async () => {
     const { webhooks, settle, calls } = setUp();
     const sent = push({ authorization: "Bearer x", "x-some-token": "x", "x-webhook-id": "forged" }, "{ }\n");
     const answer = webhooks.find("hub").receive(request(sent), admitted);
@@ -109,6 +109,7 @@ describe("createWebhooks", () => {
       ["x-hub-signature-256", sent.headers?.["x-hub-signature-256"]],
       ["x-github-delivery", "d1"],
       ["x-github-event", "push"],
+      ["x-webhook-source", "hub"],
       ["x-webhook-id", "d1"],
     ]);
   });

@@ -220,3 +220,44 @@ export const consumeBatch: Documentation = {
     "SHUTTING_DOWN",
   ],
 };
+
+const streamId = z.string().regex(/^[A-Za-z0-9_-]+$/);
+
+export const consumeStream: Documentation = {
+  ...toStation,
+  id: "consumeStream",
+  summary: "Read the events of a station as they arrive",
+  description:
+    "The answer stays open, as server-sent events or as NDJSON. An event is an `id:` line and a `data:` line with " +
+    "`{partition, offset, timestamp, key, headers, value}`; in NDJSON it is one object with `id` first. JSON values are the " +
+    "stored JSON, other UTF-8 is a text, and `base64` names the parts that are base64. `event: gap` names events that are lost, " +
+    "`event: end` has the reason why the gateway ends the stream. A client that sends the last id again gets each later " +
+    "event. The name of a webhook source selects the events of this source.",
+  query: {
+    from: {
+      description:
+        "`latest` (default): new events. `earliest`: all events. A time (ISO 8601 or milliseconds): the events since.",
+      schema: z.string(),
+    },
+    lastEventId: {
+      description: "As the header `Last-Event-ID`, for clients that can't set it.",
+      schema: streamId,
+    },
+    filter: {
+      description:
+        "`<JSON pointer>==<value>`: only events with this value. The value is JSON, or else a text. May be repeated up to 8 times; all filters must hold.",
+      schema: z.string(),
+    },
+    encoding: { description: "Key, headers and value as base64.", schema: z.enum(["base64"]) },
+  },
+  headers: {
+    "Last-Event-ID": { description: "Continue after the event with this id.", schema: streamId },
+  },
+  answers: {
+    200: {
+      description: "The events.",
+      content: { "text/event-stream": z.string(), "application/x-ndjson": z.string() },
+    },
+  },
+  errors: [...STATION_ERRORS, "REQUEST_INVALID", "FORMAT_UNACCEPTABLE", "STREAMS_TOO_MANY"],
+};

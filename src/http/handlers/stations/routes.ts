@@ -1,12 +1,15 @@
-/** `/stations/:name/…`: the produce and consume routes of the Memphis REST gateway, and the NDJSON stream. */
+/** `/stations/:name/…`: the produce and consume routes of the Memphis REST gateway, and the streams in both directions. */
 import * as documentation from "./documentation.ts";
 import type { ClientRoute } from "../../routes.ts";
 import { produceBatch, produceSingle } from "./produce.ts";
 import { consumeBatch } from "./consume.ts";
+import { consumeStream, type ConsumeStreamDependencies } from "./consume-stream.ts";
 import type { StationRouteDependencies } from "./station-of.ts";
 import { produceStream } from "./stream.ts";
 
-export const stationRoutes = (dependencies: StationRouteDependencies): readonly ClientRoute[] => {
+export const stationRoutes = (
+  dependencies: StationRouteDependencies & ConsumeStreamDependencies,
+): readonly ClientRoute[] => {
   const row = { method: "POST", family: "stations", auth: "client" } as const;
   return [
     {
@@ -32,6 +35,13 @@ export const stationRoutes = (dependencies: StationRouteDependencies): readonly 
       path: "/stations/:name/consume/batch",
       documentation: documentation.consumeBatch,
       handler: consumeBatch(dependencies),
+    },
+    {
+      ...row,
+      method: "GET",
+      path: "/stations/:name/consume/stream",
+      documentation: documentation.consumeStream,
+      handler: consumeStream(dependencies),
     },
   ];
 };

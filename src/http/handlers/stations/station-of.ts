@@ -23,17 +23,21 @@ export interface StationRouteDependencies {
   readonly maxEvents: number;
 }
 
-interface StationLookup {
+interface StationLookup<T = Station> {
   readonly use: StationUse;
-  readonly find: (name: string) => Station | Promise<Station>;
+  readonly find: (name: string) => T | Promise<T>;
 }
 
 /**
  * Fails with STATION_NAME_INVALID, STATION_FORBIDDEN or STATION_UNKNOWN, in this order: a caller without the right does not
  * learn whether the station exists.
  */
-export const stationOf = (call: AuthorisedCall, { use, find }: StationLookup): Station | Promise<Station> => {
-  const name = parseStationName(pathParameter(call.request, "name"));
+export const stationOf = <T>(
+  call: AuthorisedCall,
+  { use, find }: StationLookup<T>,
+  given = pathParameter(call.request, "name"),
+): T | Promise<T> => {
+  const name = parseStationName(given);
   call.facts.station = name;
   requireStation(call.principal, use, name);
   return find(name);
