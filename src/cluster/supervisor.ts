@@ -41,7 +41,7 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
   const listeners = new Map<ListenerName, SharedListener>();
   const slots = Array.from({ length: workers }, (_, index) =>
     createWorkerSlot({
-      ...{ slot: index + 1, settings, logger },
+      ...{ slot: index + 1, settings: settingsOf(settings, index), logger },
       onMessage: (worker, message) => {
         if (message.type === "ready") for (const listener of listeners.values()) listener.share(worker);
         if (message.type === "taken") listeners.get(message.listener)?.taken(message.id);
@@ -92,6 +92,16 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
       await Promise.all([...listeners.values()].map((listener) => listener.close()));
       await closeAll(server.shutdownGrace - (performance.now() - begin));
     },
+  };
+};
+
+/** The settings of one worker. Each worker has a peer port of its own, because other processes call this one worker there. */
+export const settingsOf = (settings: Settings, index: number): Settings => {
+  const { reading } = settings;
+  const { port } = reading.peer;
+  return {
+    ...settings,
+    reading: { ...reading, peer: { ...reading.peer, port: port === 0 ? 0 : port + index } },
   };
 };
 

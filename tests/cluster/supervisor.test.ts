@@ -1,4 +1,4 @@
-import { workerCount } from "../../src/cluster/supervisor.ts";
+import { settingsOf, workerCount } from "../../src/cluster/supervisor.ts";
 import { settingsSchema } from "../../src/config/schema/schema.ts";
 
 const settings = (workers: number | "auto", type: "kafka" | "embedded") =>
@@ -25,5 +25,22 @@ describe("the number of workers", () => {
 
   it("is one on the embedded log, without a warning if the settings ask for one", () => {
     expect(workerCount(settings(1, "embedded"), 8)).toStrictEqual({ workers: 1 });
+  });
+});
+
+describe("the settings of a worker", () => {
+  const withPort = (port: number) =>
+    settingsSchema.parse({ reading: { peer: { port, secret: "a secret" } } });
+
+  it("give each worker a peer port of its own", () => {
+    expect([0, 1, 2].map((index) => settingsOf(withPort(4446), index).reading.peer)).toEqual([
+      { port: 4446, secret: "a secret" },
+      { port: 4447, secret: "a secret" },
+      { port: 4448, secret: "a secret" },
+    ]);
+  });
+
+  it("leave a free port to each worker", () => {
+    expect(settingsOf(withPort(0), 2)).toEqual(withPort(0));
   });
 });

@@ -16,6 +16,7 @@ const HELM_TIMEOUT = 60_000;
 interface Container {
   readonly args: readonly string[];
   readonly env: readonly { readonly name: string; readonly value: string }[];
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } };
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
@@ -138,6 +139,37 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
         ["release-stationgate", '["ingest"]'],
         ["release-stationgate-delivery", '["delivery"]'],
       ]);
+    },
+    HELM_TIMEOUT,
+  );
+
+  it(
+    "gives each pod its own address, and the peer port to gateways alone",
+    async () => {
+      const manifests = await render("production");
+      const [gateway] = ofKind(manifests, "Deployment");
+      const container = gateway?.spec.template.spec.containers[0];
+      expect(container?.env).toEqual(
+        expect.arrayContaining([
+          { name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } },
+          { name: "STATIONGATE_READING_PEER_HOST", value: "$(POD_IP)" },
+        ]),
+      );
+      expect(container?.ports).toContainEqual({ name: "peer", containerPort: 4446, protocol: "TCP" });
+      expect(await configOf("production")).toContain("peer:\n    port: 4446");
+      const isGateway = { "app.kubernetes.io/component": "gateway" };
+      const rule = (side: "from" | "to") => ({
+        // Two workers.
+        ports: [{ port: 4446, endPort: 4447, protocol: "TCP" }],
+        [side]: [{ podSelector: { matchLabels: expect.objectContaining(isGateway) as unknown } }],
+      });
+      const [policy] = ofKind(manifests, "NetworkPolicy");
+      expect(policy?.spec).toMatchObject({
+        ingress: expect.arrayContaining([rule("from")]) as unknown,
+        egress: expect.arrayContaining([rule("to")]) as unknown,
+      });
+      const services = ofKind(manifests, "Service").map(({ spec }) => JSON.stringify(spec));
+      expect(services.filter((spec) => spec.includes("peer"))).toEqual([]);
     },
     HELM_TIMEOUT,
   );

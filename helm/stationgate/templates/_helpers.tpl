@@ -69,6 +69,12 @@ workloads:
 {{- ternary . (printf "file-%s" (sha256sum .)) (regexMatch "^[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}$" .) -}}
 {{- end -}}
 
+{{/* The last peer port: each worker has one. The number of CPU cores is not known here, so `auto` gets 64 ports. */}}
+{{- define "stationgate.lastPeerPort" -}}
+{{- $workers := dig "server" "workers" 1 .Values.config -}}
+{{- add 4445 (ternary 64 ($workers | toString | int) (eq ($workers | toString) "auto")) -}}
+{{- end -}}
+
 {{/* Environment variables, each value a text. */}}
 {{- define "stationgate.env" -}}
 {{- range . }}
@@ -86,6 +92,7 @@ workloads:
 {{- $own := dict
   "server" (dict "host" "0.0.0.0" "port" 4444 "shutdownGrace" (printf "%vs" .Values.shutdown.graceSeconds))
   "admin" (dict "host" "0.0.0.0" "port" 4445)
-  "broker" (dict "embedded" (dict "dir" "/data")) -}}
+  "broker" (dict "embedded" (dict "dir" "/data"))
+  "reading" (dict "peer" (dict "port" 4446)) -}}
 {{- toYaml (mergeOverwrite $given $own) -}}
 {{- end -}}
