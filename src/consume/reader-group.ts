@@ -79,10 +79,15 @@ export class ReaderGroup {
     return this.#reader;
   }
 
+  /** Throws GROUP_IN_USE if the other kind of reader uses the group. */
+  require(kind: GroupUse["kind"]): void {
+    if (this.#use !== undefined && this.#use.kind !== kind) throw inUse(this.name, this.#use.kind);
+  }
+
   /** Throws GROUP_IN_USE if the other kind of reader uses the group, OVERLOADED, and SLOT_MOVED. */
   claim(use: GroupUse): void {
     if (this.#isClosing) throw new GatewayError("SLOT_MOVED");
-    if (this.#use !== undefined && this.#use.kind !== use.kind) throw inUse(this.name, this.#use.kind);
+    this.require(use.kind);
     if (this.#reader === undefined) this.#options.admit();
     this.#cancelIdle();
     this.#use = use;

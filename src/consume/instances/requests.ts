@@ -4,9 +4,11 @@
  */
 import type { RecordFormat } from "./record-format.ts";
 
-/** A station as the client names it, and its topic. */
+/** A topic as the client names it. */
 export interface NamedTopic {
   readonly name: string;
+  readonly station: string;
+  /** As Kafka has it. */
   readonly topic: string;
 }
 

@@ -24,17 +24,15 @@ export const namedTopics = async (
       });
   return new Map(
     await Promise.all(
-      wanted.map(async (name): Promise<[string, NamedTopic]> => [
-        name,
-        { name, topic: await topicOf(stations, name) },
-      ]),
+      wanted.map(async (name): Promise<[string, NamedTopic]> => [name, await namedTopic(stations, name)]),
     ),
   );
 };
 
-const topicOf = async (stations: KnownStations, name: string): Promise<string> => {
+const namedTopic = async (stations: KnownStations, name: string): Promise<NamedTopic> => {
   try {
-    return (await stations.existing(stations.nameOfTopic(name))).topic;
+    const { name: station, topic } = await stations.existing(stations.nameOfTopic(name));
+    return { name, station, topic };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== "STATION_UNKNOWN") throw error;
     throw new GatewayError("TOPIC_UNKNOWN", { message: `Topic ${name} not found` });

@@ -222,8 +222,8 @@ describe("creating an instance", () => {
 });
 
 describe("the other calls", () => {
-  const plain = { name: "plain", topic: "plain" };
-  const orders = { name: "shop.orders", topic: "shop.orders" };
+  const plain = { name: "plain", station: "plain", topic: "plain" };
+  const orders = { name: "shop.orders", station: "orders", topic: "shop.orders" };
   const parts = { partitions: [{ topic: "shop.orders", partition: 1 }] };
   const named = { partitions: [{ ...orders, partition: 1 }] };
 
