@@ -1,5 +1,6 @@
 /** The real program as a child process with its own settings, ports and directory. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -43,6 +44,8 @@ export interface StandardOutput {
   readonly arriving: Readable;
 }
 
+const READERS_TOPIC = `_stationgate-readers-${randomUUID()}`;
+
 const main = path.resolve("dist/main.js");
 
 const defaults = (): Record<string, unknown> => ({
@@ -63,6 +66,8 @@ const defaults = (): Record<string, unknown> => ({
     ],
   },
   autoCreateStations: true,
+  // All test files share one Kafka, and a gateway of another file may be killed or frozen.
+  reading: { topic: READERS_TOPIC },
 });
 
 /** The ports of both listeners, from the log lines of the program. */
