@@ -175,7 +175,7 @@ const observed = (peers: Peers, metrics: ReadingMetrics): Peers => ({
     try {
       const answer = await peers.call(to, slot, call);
       if (typeof answer === "object") ended("answered");
-      else ended(answer === "unsent" ? "unreachable" : answer);
+      else ended(answer === "unsent" || answer === "silent" ? "unreachable" : answer);
       return answer;
     } catch (error) {
       ended(call.signal.aborted ? "aborted" : "failed");

@@ -175,6 +175,7 @@ class GatewayHome implements Home {
       if (call.signal.aborted) return "moved" as const;
       throw error;
     });
+    if (outcome === "silent") return "cut off";
     if (outcome === "unsent" && clock.now() - began >= CUT_OFF_MS) return "cut off";
     return typeof outcome === "string" ? "moved" : outcome;
   }

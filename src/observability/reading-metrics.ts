@@ -5,7 +5,7 @@ const FORWARD_OUTCOMES = ["answered", "failed", "moved", "unreachable", "broken"
 
 /**
  * `failed`: the other process answered with an error. `moved`: it doesn't serve the group any more. `unreachable`: it can't be
- * connected. `broken`: the connection broke before the answer. `aborted`: the client left, or the call's waiting time was over.
+ * connected, or has not answered signs of life for 5 s. `broken`: the connection broke before the answer. `aborted`: the client left, or the call's waiting time was over.
  */
 export type ForwardOutcome = (typeof FORWARD_OUTCOMES)[number];
 

@@ -99,6 +99,7 @@ const forward = async (
     link.drop(connection);
     if (error instanceof NoMemory) throw new GatewayError("OVERLOADED", { cause: error });
     call.signal.throwIfAborted();
+    if (cut.signal.aborted) return "silent";
     return UNSENT.has((error as NodeJS.ErrnoException).code ?? "") ? "unsent" : "broken";
   }
 };

@@ -307,7 +307,7 @@ describe("the peer port", () => {
       await begun;
       isCut = true;
       for (let second = 0; second < 7; second++) clock.advance(1000);
-      await expect(waiting).resolves.toBe("broken");
+      await expect(waiting).resolves.toBe("silent");
     });
   });
 });
