@@ -1,6 +1,6 @@
 /**
  * The backend of an application: it serves the page, and it alone knows the connection token. The page gets an access
- * token that may write one station, from one origin, for five minutes.
+ * token that may write one station and read its live events, from one origin, for five minutes.
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -24,7 +24,7 @@ const narrowToken = async (origin) => {
       connection_token: connectionToken,
       token_expiry_in_minutes: 5,
       refresh: false,
-      scope: { stations: ["clicks"], actions: ["produce"], origins: [origin] },
+      scope: { stations: ["clicks"], actions: ["produce", "stream"], origins: [origin] },
     }),
   });
   return (await answer.json()).jwt;

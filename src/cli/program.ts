@@ -8,7 +8,7 @@ import { addHashSecret } from "./commands/hash-secret.ts";
 import { addListen } from "./commands/listen/listen.ts";
 import { addProduce } from "./commands/produce/produce.ts";
 import { addStart } from "./commands/start.ts";
-import { addTail } from "./commands/tail.ts";
+import { addTail } from "./commands/tail/tail.ts";
 import { addToken } from "./commands/token.ts";
 import { DEFAULT_ADMIN_URL, DEFAULT_URL } from "./connection.ts";
 import type { Context } from "./define-command.ts";
