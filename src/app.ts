@@ -7,11 +7,10 @@ import { requireUsable } from "./app/settings-check.ts";
 import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
+import { openReaders } from "./app/wire-readers.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { VERSION } from "./config/version.ts";
-import { createPullConsumers, type PullConsumers } from "./consume/consume.ts";
 import { workerRoutes } from "./http/handlers/connect-worker/routes.ts";
-import { consumedEvent } from "./http/handlers/stations/consume.ts";
 import { bodyReaders, type BodyReaders } from "./http/middleware/body/body.ts";
 import type { Route } from "./http/routes.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -59,13 +58,12 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
       ...{ lifecycle, questions, broker, memory, readingMemory, readers },
     };
     const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
-    const consumers = openPullConsumers(context);
-    lifecycle.onClose("consumers", () => consumers.close());
+    const home = settings.roles.includes("ingest") ? await openReaders(context) : undefined;
     const delivery = settings.roles.includes("delivery") ? await startDelivery(context) : undefined;
     const worker = connectWorkerRoutes(context, delivery);
     const listeners = createListeners(context, {
       ingest,
-      consumers,
+      home,
       adminRoutes: [...(delivery?.routes ?? []), ...worker],
       scrape: async () =>
         askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers),
@@ -75,8 +73,6 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
       answer: (name, about) => questions.answer(name, about),
       stop: (graceMs) => {
         health.shutDown();
-        // Pulls that wait for events would delay the end of the listeners.
-        void consumers.close();
         return stop(graceMs);
       },
     };
@@ -98,24 +94,6 @@ const openMemory = ({ limits, reading }: Settings, metrics: Metrics): ClientMemo
   metrics.clientMemoryFrom(() => memory.usedBytes);
   return { memory, readingMemory: memory.part(reading.maxBuffered), readers: bodyReaders(memory) };
 };
-
-/** An idle member leaves its group within five seconds, so that members on other processes get its partitions. */
-const PULL_BOUNDS = { idleMs: 4000, joinMs: 10_000, maxMembers: 1000, maxPullsPerOwner: 2000 };
-/** Share of `limits.memory` for buffered events. Reading also creates garbage of three times this size. */
-const READING_SHARE = 0.25;
-
-/** The consumer group members of consume/batch, and their memory. */
-const openPullConsumers = ({ broker, memory, log, clock }: AppContext): PullConsumers =>
-  createPullConsumers({
-    ...PULL_BOUNDS,
-    broker,
-    memory: memory.part(Math.floor(memory.maxBytes * READING_SHARE)),
-    toText: consumedEvent,
-    clock,
-    onError: (err) => {
-      log.logger.warn({ err }, "a fault while reading; reading continues");
-    },
-  });
 
 /** undefined: no collector is configured, and OpenTelemetry is not loaded. */
 const openTracing = async (

@@ -26,7 +26,7 @@ export interface AppContext {
   readonly broker: Broker;
   /** The budget for client data, shared by both listeners. */
   readonly memory: MemoryBudget;
-  /** The part of `memory` for the buffers of readers (`reading.maxBuffered`). */
+  /** The part of `memory` for buffers of reading, answers that are being sent, and the newest events for streams. */
   readonly readingMemory: MemoryBudget;
   /** Readers of request bodies that use `memory`. */
   readonly readers: BodyReaders;

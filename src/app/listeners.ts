@@ -4,7 +4,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { createAuthentication, type Authentication } from "../auth/authentication.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
-import type { PullConsumers } from "../consume/consume.ts";
+import type { Home } from "../home/home.ts";
 import { createApp, type AppOptions } from "../http/http-app.ts";
 import { authRoutes } from "../http/handlers/auth/routes.ts";
 import { frontPageRoute } from "../http/handlers/front-page.ts";
@@ -54,7 +54,8 @@ export interface Addresses {
 interface ListenerParts {
   /** undefined: this process has no ingest role. */
   readonly ingest: Ingest | undefined;
-  readonly consumers: PullConsumers;
+  /** undefined: no client can read with a group. */
+  readonly home: Home | undefined;
   /** Further routes of the operators' listener. */
   readonly adminRoutes: readonly Route[];
   /** The text of `/metrics`. */
@@ -165,7 +166,7 @@ interface SideOptions {
 
 const publicRoutes = (
   context: AppContext,
-  { ingest, consumers }: ListenerParts,
+  { ingest, home }: ListenerParts,
   { shared, rates, stopping }: SideOptions & { readonly rates: Rates },
 ): readonly Route[] => {
   const { settings, health, readers } = context;
@@ -175,7 +176,7 @@ const publicRoutes = (
   const { authenticate } = guard;
   return [
     ...produceRoutes(context, {
-      ...{ ingest, consumers, rates, authenticate, stopping },
+      ...{ ingest, home, rates, authenticate, stopping },
       readBody: readers(bodyLimits),
     }),
     ...authRoutes({ sessions, readBody: readers(authBodyLimits(settings)) }),

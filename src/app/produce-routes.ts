@@ -1,7 +1,7 @@
 /** All routes for producing, webhooks included. All count against the same rates. */
 import type { Authenticate } from "../auth/authenticator.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import type { PullConsumers } from "../consume/consume.ts";
+import type { Home } from "../home/home.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy/routes.ts";
 import { beaconRoute } from "../http/handlers/stations/beacon.ts";
 import { stationRoutes } from "../http/handlers/stations/routes.ts";
@@ -20,7 +20,8 @@ import { openEventStreams } from "./wire-streams.ts";
 
 interface ProduceParts {
   readonly ingest: Ingest;
-  readonly consumers: PullConsumers;
+  /** undefined: no client can read with a group. */
+  readonly home: Home | undefined;
   readonly rates: Rates;
   readonly readBody: ReadBody;
   readonly authenticate: Authenticate;
@@ -33,8 +34,9 @@ const IDEMPOTENCY_WINDOW = 86_400_000;
 
 export const produceRoutes = (context: AppContext, parts: ProduceParts): readonly Route[] => {
   const { settings, broker, memory, clock } = context;
-  const { ingest, consumers, rates, readBody, authenticate, stopping } = parts;
+  const { ingest, home, rates, readBody, authenticate, stopping } = parts;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
+  const reading = home && { home, clock, answerMax: settings.reading.answerMax, stopping };
   // Two separate halves, so that calls don't evict the ids of webhooks.
   const remembered = (): MemoryBudget => memory.part(Math.floor(limits.remembered / 2));
   const idempotency = createIdempotency({
@@ -52,7 +54,7 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
   };
   return [
     ...stationRoutes({
-      ...{ ...shared, consumers, idempotency },
+      ...{ ...shared, reading, idempotency },
       eventStreams: openEventStreams(context, stopping),
       sources: new Map(settings.webhooks.map(({ source, station }) => [source, station])),
     }),

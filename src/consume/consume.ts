@@ -1,104 +1,131 @@
-/** Consuming by request. Each combination of group, consumer and topic has a group member, which is kept between pulls. */
+/** Reading by request: `consume/batch` on the readers' groups of a home. Each group and topic has a consumer, kept between pulls. */
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { createPullConsumer, type PullConsumer, type PullConsumerOptions } from "./pull-consumer.ts";
-import { createReaderMemory } from "./reader-memory.ts";
+import type { GroupUse, ReaderGroup } from "./reader-group.ts";
+import { createReaderMemory, type ReaderMemory } from "./reader-memory.ts";
 import type { Pull, PullRequest } from "./waiting-pull.ts";
+
+/** What pulls need of a `ReaderGroup`. */
+export type PullGroup = Pick<ReaderGroup, "claim" | "release" | "reader" | "isHeld">;
 
 export interface PullConsumers {
   /**
-   * Rejects with BROKER_UNAVAILABLE, with SHUTTING_DOWN after `close`, and with OVERLOADED at the limit of memory, of members
-   * or of the owner's waiting calls. Above `maxMembers`, the owner with the most members loses its longest idle member.
+   * Rejects with BROKER_UNAVAILABLE, with SLOT_MOVED after `close`, with GROUP_IN_USE, and with OVERLOADED at the limit of
+   * memory, of groups or of the owner's waiting calls.
    */
-  pull(request: PullRequest): Promise<Pull>;
-  /** Ends waiting pulls with the records that they have. Resolves when all answers are settled and the groups are left. */
-  close(): Promise<void>;
+  pull(group: PullGroup, request: PullRequest): Promise<Pull>;
+  /** Fails the group's waiting pulls with SLOT_MOVED. Records of answers can still be consumed while the reader leaves. */
+  close(group: PullGroup): void;
 }
 
-export interface PullConsumersOptions extends Pick<PullConsumerOptions, "broker" | "clock" | "toText"> {
-  /** Milliseconds without a pull after which a member leaves its group, because another process may have a waiting call. */
-  readonly idleMs: number;
-  /** Maximum milliseconds that a pull waits for an assignment. */
-  readonly joinMs: number;
-  readonly maxMembers: number;
+export interface PullConsumersOptions extends Pick<
+  PullConsumerOptions,
+  "clock" | "toText" | "idleMs" | "maxBufferedBytes" | "onError" | "onCommitFailed"
+> {
   /** Maximum number of pulls of one owner that wait at the same time. */
   readonly maxPullsPerOwner: number;
-  /** Memory for the events that all members buffer. */
+  /** Memory for the events that all groups buffer. */
   readonly memory: MemoryBudget;
-  /** Called for faults from which the members recover by themselves. */
-  readonly onError: (error: GatewayError) => void;
 }
 
 export const createPullConsumers = (options: PullConsumersOptions): PullConsumers => {
-  const { maxMembers, clock } = options;
-  const memory = createReaderMemory(options.memory, clock);
-  const consumers = new Map<string, PullConsumer>();
-  const leaving = new Set<PullConsumer>();
+  const memory = createReaderMemory(options.memory, options.clock);
   const waiting = createCounter(options.maxPullsPerOwner);
-  let closing: Promise<unknown> | undefined;
+  const groups = new Map<PullGroup, GroupPulls>();
 
-  const limitMembers = (): void => {
-    if (consumers.size < maxMembers) return;
-    const ended = longestIdleOfLargest([...consumers.values()]);
-    if (ended === undefined || leaving.size >= maxMembers) throw new GatewayError("OVERLOADED");
-    void ended.close();
-  };
-
-  const consumerFor = (request: PullRequest): PullConsumer => {
-    const key = JSON.stringify([request.group, request.consumer, request.topic]);
-    const known = consumers.get(key);
+  const pullsOf = (group: PullGroup, owner: string): GroupPulls => {
+    const known = groups.get(group);
     if (known !== undefined) return known;
-    limitMembers();
-    const consumer: PullConsumer = createPullConsumer({
+    const created = new GroupPulls({
       ...options,
-      ...request,
-      memory,
-      onLeaving: () => {
-        if (consumers.get(key) !== consumer) return;
-        consumers.delete(key);
-        leaving.add(consumer);
-      },
-      onLeft: () => leaving.delete(consumer),
+      ...{ group, owner, memory },
+      onEnd: () => groups.delete(group),
     });
-    consumers.set(key, consumer);
-    return consumer;
+    group.claim(created);
+    groups.set(group, created);
+    return created;
   };
 
   return {
-    pull: async (request) => {
-      if (closing !== undefined) throw new GatewayError("SHUTTING_DOWN");
+    pull: async (group, request) => {
       const done = waiting.begin(request.owner);
       try {
-        return await consumerFor(request).pull(request);
+        return await pullsOf(group, request.owner).consumer(request).pull(request);
       } catch (error) {
         throw asGatewayError(error);
       } finally {
         done();
       }
     },
-    close: async () => {
-      closing ??= Promise.all([...consumers.values(), ...leaving].map((consumer) => consumer.close()));
-      await closing;
+    close: (group) => {
+      groups.get(group)?.close();
     },
   };
 };
 
-/** undefined: no member is idle. */
-const longestIdleOfLargest = (consumers: readonly PullConsumer[]): PullConsumer | undefined => {
-  const sizes = new Map<string, number>();
-  for (const { owner } of consumers) sizes.set(owner, (sizes.get(owner) ?? 0) + 1);
-  const rank = ({ owner, idleSince = 0 }: PullConsumer): readonly [number, number] => [
-    sizes.get(owner) ?? 0,
-    -idleSince,
-  ];
-  return consumers
-    .filter(({ idleSince }) => idleSince !== undefined)
-    .reduce<PullConsumer | undefined>((best, one) => {
-      if (best === undefined) return one;
-      const [[size, idle], [bestSize, bestIdle]] = [rank(one), rank(best)];
-      return size > bestSize || (size === bestSize && idle > bestIdle) ? one : best;
-    }, undefined);
-};
+interface GroupPullsOptions extends Omit<PullConsumersOptions, "memory" | "maxPullsPerOwner"> {
+  readonly group: PullGroup;
+  readonly owner: string;
+  readonly memory: ReaderMemory;
+  /** The group is not used any more. */
+  readonly onEnd: () => void;
+}
+
+/** The consumers of one group. */
+class GroupPulls implements GroupUse {
+  readonly kind = "batch";
+  readonly #options: GroupPullsOptions;
+  readonly #consumers = new Map<string, PullConsumer>();
+
+  constructor(options: GroupPullsOptions) {
+    this.#options = options;
+  }
+
+  get owner(): string {
+    return this.#options.owner;
+  }
+
+  get idleSince(): number | undefined {
+    let newest = 0;
+    for (const { idleSince } of this.#consumers.values()) {
+      if (idleSince === undefined) return undefined;
+      newest = Math.max(newest, idleSince);
+    }
+    return newest;
+  }
+
+  /** Of the request's topic. */
+  consumer({ topic, from }: PullRequest): PullConsumer {
+    const known = this.#consumers.get(topic);
+    if (known !== undefined) return known;
+    const consumer: PullConsumer = createPullConsumer({
+      ...this.#options,
+      ...{ topic, from },
+      onIdle: () => {
+        this.#consumers.delete(topic);
+        if (this.#consumers.size === 0) this.end();
+        void consumer.close(moved());
+      },
+    });
+    this.#consumers.set(topic, consumer);
+    return consumer;
+  }
+
+  /** The group is idle: the member leaves it. */
+  readonly end = (): void => {
+    const { group } = this.#options;
+    this.close();
+    group.release(this);
+  };
+
+  close(): void {
+    this.#options.onEnd();
+    for (const consumer of this.#consumers.values()) void consumer.close(moved());
+  }
+}
+
+const moved = (): GatewayError => new GatewayError("SLOT_MOVED");
 
 interface Counter {
   /** Throws OVERLOADED above the limit. The caller must call the returned function when the pull is over. */

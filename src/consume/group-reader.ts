@@ -29,8 +29,16 @@ export interface GroupReaderOptions {
 }
 
 export interface ReaderSubscription extends Subscription {
-  /** False: an answer without records would be a guess, because a leader has not answered within the last second. */
+  /**
+   * False: an answer without records would be a guess, because no partitions are assigned now, or because a leader has not
+   * answered within the last second.
+   */
   readonly isCurrent: boolean;
+  /**
+   * Commits under the member id and generation of the present assignment; the caller must not pass positions of an earlier
+   * one. Rejects with GROUP_REFUSED if no commit under this assignment can succeed, and with BROKER_UNAVAILABLE if it can.
+   */
+  commit(positions: readonly GroupPosition[]): Promise<void>;
 }
 
 export interface GroupReader {
@@ -208,7 +216,8 @@ const commit = async (
     return;
   }
   if (answer === "refused") void membership.heartbeat();
-  throw new GatewayError("BROKER_UNAVAILABLE", { cause: `the group has not stored the commit: ${answer}` });
+  const code = answer === "refused" ? "GROUP_REFUSED" : "BROKER_UNAVAILABLE";
+  throw new GatewayError(code, { cause: `the group has not stored the commit: ${answer}` });
 };
 
 const subscriptionOf = (

@@ -16,8 +16,11 @@ export interface HeldPartitionsOptions extends ReadingBounds {
   readonly toText: (record: ConsumedRecord) => Buffer;
 }
 
-export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory" | "wake" | "subscribed"> {
-  assign(assigned: readonly TopicPartition[]): void;
+export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory" | "wake"> {
+  /** Number of free records. */
+  readonly free: number;
+  /** `isAll`: other partitions are no longer assigned. Records of an earlier assignment are not committed any more. */
+  assign(assigned: readonly TopicPartition[], isAll: boolean): void;
   /** Hands out no more records of these partitions. */
   giveUp(revoked: readonly TopicPartition[]): void;
   /** Resolves when no answer holds records of these partitions. */
@@ -51,12 +54,18 @@ export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartit
     },
     lacksMemory: reading.lacksMemory,
     wake: reading.wake,
-    subscribed: reading.subscribed,
-    assign: (assigned) => {
-      for (const { partition } of assigned) {
-        held.get(partition)?.close();
-        held.set(partition, createPartitionHandOut(memory.give));
+    get free() {
+      let count = 0;
+      for (const { free } of held.values()) count += free.count;
+      return count;
+    },
+    assign: (assigned, isAll) => {
+      for (const [partition, handOut] of held) {
+        if (!isAll && !assigned.some((one) => one.partition === partition)) continue;
+        handOut.close();
+        held.delete(partition);
       }
+      for (const { partition } of assigned) held.set(partition, createPartitionHandOut(memory.give));
       reading.restart();
     },
     giveUp: (revoked) => {

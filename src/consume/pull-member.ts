@@ -1,14 +1,24 @@
 /** A member of a consumer group that is kept between pulls. It buffers records, hands them out, and commits in order. */
-import type { Broker, SubscriptionHandlers, TopicPartitionOffset } from "../broker/broker.ts";
+import type { TopicPartitionOffset } from "../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../errors.ts";
+import { type Clock, pause } from "../lib/clock.ts";
+import type { GroupReader } from "./group-reader.ts";
 import { createHeldPartitions, type HeldPartitions, type HeldPartitionsOptions } from "./held-partitions.ts";
 import type { Taken } from "./partition-hand-out.ts";
 import type { Membership } from "./reading.ts";
 import { READ_BYTES, type ReaderMemory } from "./reader-memory.ts";
+import type { ReadingHandlers } from "./topic-reading.ts";
+
+/** What a member needs of the reader's group. */
+export interface MemberGroup {
+  readonly reader: Pick<GroupReader, "subscribe">;
+  /** As `ReaderGroup.isHeld`. */
+  readonly isHeld: boolean;
+}
 
 export interface PullMemberOptions extends Omit<HeldPartitionsOptions, "memory" | "membership"> {
-  readonly broker: Pick<Broker, "subscribe">;
-  readonly group: string;
+  readonly group: MemberGroup;
+  readonly clock: Clock;
   /** Where the group starts in a partition without a committed position. */
   readonly from: "earliest" | "latest";
   readonly memory: ReaderMemory;
@@ -26,23 +36,30 @@ interface MemberEvents {
   readonly onAssigned: () => void;
   /** Partitions are being revoked: answers with their records should be finished now. */
   readonly onRevoked: () => void;
+  /** A leader has answered: `isCurrent` may have become true. */
+  readonly onAnswered: () => void;
   readonly onError: (error: GatewayError) => void;
   /** A commit has failed: its records are delivered again. */
   readonly onCommitFailed: (error: GatewayError) => void;
 }
 
-export interface PullMember extends Pick<HeldPartitions, "take" | "isStarved" | "lacksMemory" | "wanted"> {
-  /** False if the group may have assigned the partitions to another member. No record may be handed out then. */
+export interface PullMember extends Pick<
+  HeldPartitions,
+  "take" | "free" | "isStarved" | "lacksMemory" | "wanted"
+> {
+  /** False if another process may read for the group. No record may be handed out then. */
   readonly isConfirmed: boolean;
+  /** False if a leader has not answered lately, or if no partitions are assigned now: there may be unread records. */
+  readonly isCurrent: boolean;
   /** Marks records as consumed and commits the new positions. Never rejects: uncommitted records are delivered again. */
   consume(taken: readonly Taken[]): Promise<void>;
   release(taken: readonly Taken[]): void;
   close(): Promise<void>;
 }
 
-/** Joins the group. Rejects as the broker's `subscribe` does. */
-export const createPullMember = async (options: PullMemberOptions): Promise<PullMember> => {
-  const { broker, group, topic, from, events, isIdle } = options;
+/** Subscribes to the topic. */
+export const createPullMember = (options: PullMemberOptions): PullMember => {
+  const { group, clock, topic, from, events, isIdle } = options;
   const memory = options.memory.join(options.owner, {
     isIdle,
     drop: () => {
@@ -54,26 +71,23 @@ export const createPullMember = async (options: PullMemberOptions): Promise<Pull
   });
   const membership: Membership = { subscription: undefined };
   const partitions = createHeldPartitions({ ...options, memory, membership });
-  const commits = createCommits(membership, events);
-  const leave = (): void => {
-    partitions.close();
-    memory.leave();
-  };
-  const subscription = await broker
-    .subscribe(
-      { group, topics: [topic], from, maxReadBytes: READ_BYTES },
-      handlersOf(partitions, commits, events),
-    )
-    .catch((error: unknown) => {
-      leave();
-      throw error;
-    });
+  const commits = createCommits(clock, membership, events);
+  const subscription = group.reader.subscribe(
+    topic,
+    { from, maxReadBytes: READ_BYTES },
+    handlersOf(membership, { partitions, commits, events }),
+  );
   membership.subscription = subscription;
-  partitions.subscribed();
 
   return {
     get isConfirmed() {
-      return subscription.silence <= 1;
+      return subscription.silence <= 1 && group.isHeld;
+    },
+    get isCurrent() {
+      return subscription.isCurrent;
+    },
+    get free() {
+      return partitions.free;
     },
     get isStarved() {
       return partitions.isStarved;
@@ -93,18 +107,27 @@ export const createPullMember = async (options: PullMemberOptions): Promise<Pull
     },
     close: async () => {
       await subscription.close();
-      leave();
+      commits.forget();
+      partitions.close();
+      memory.leave();
     },
   };
 };
 
+interface MemberParts {
+  readonly partitions: HeldPartitions;
+  readonly commits: Commits;
+  readonly events: MemberEvents;
+}
+
 const handlersOf = (
-  partitions: HeldPartitions,
-  commits: Commits,
-  events: MemberEvents,
-): SubscriptionHandlers => ({
+  membership: Membership,
+  { partitions, commits, events }: MemberParts,
+): ReadingHandlers => ({
   onAssigned: (assigned) => {
-    partitions.assign(assigned);
+    commits.forget();
+    // A single partition is assigned anew if it lacks the group's position.
+    partitions.assign(assigned, assigned === membership.subscription?.assignment);
     events.onAssigned();
   },
   onRevoked: async (revoked) => {
@@ -120,30 +143,64 @@ const handlersOf = (
     events.onFree();
   },
   onPassed: partitions.pass,
+  onAnswered: events.onAnswered,
   onError: events.onError,
 });
 
 interface Commits {
+  /** Resolves when the positions, or later ones, are committed, or when they no longer can be. */
   commit(positions: readonly TopicPartitionOffset[]): Promise<void>;
+  /** Resolves when all positions are committed, or no longer can be. */
   done(): Promise<void>;
+  /** The positions of an earlier assignment are not committed any more. */
+  forget(): void;
 }
 
-/** Commits one after the other, so that a committed position never decreases. */
+/** Milliseconds after which the newest positions are committed again if a commit has failed. */
+const AGAIN_MS = 250;
+
+/**
+ * Sends one commit at a time, so that a committed position never decreases. Positions that come meanwhile are committed
+ * together. After a failed commit the newest positions are committed again: Kafka may carry the failed one out later.
+ */
 const createCommits = (
+  clock: Clock,
   membership: Membership,
   { onCommitFailed }: Pick<MemberEvents, "onCommitFailed">,
 ): Commits => {
-  let last = Promise.resolve();
+  /** Replaced with each assignment. */
+  let waiting = new Map<number, TopicPartitionOffset>();
+  let running: Promise<void> | undefined;
+
+  const send = async (): Promise<void> => {
+    const own = waiting;
+    const positions = [...own.values()];
+    own.clear();
+    try {
+      await membership.subscription?.commit(positions);
+    } catch (error) {
+      const fault = asGatewayError(error);
+      onCommitFailed(fault);
+      if (fault.code === "GROUP_REFUSED") return;
+      for (const position of positions)
+        if (!own.has(position.partition)) own.set(position.partition, position);
+      await pause(clock, AGAIN_MS);
+    }
+  };
+  const run = async (): Promise<void> => {
+    while (waiting.size > 0) await send();
+    running = undefined;
+  };
+
   return {
     commit: (positions) => {
-      if (positions.length === 0) return last;
-      last = last
-        .then(() => membership.subscription?.commit(positions))
-        .catch((error: unknown) => {
-          onCommitFailed(asGatewayError(error));
-        });
-      return last;
+      for (const position of positions) waiting.set(position.partition, position);
+      if (waiting.size > 0) running ??= run();
+      return running ?? Promise.resolve();
     },
-    done: () => last,
+    done: () => running ?? Promise.resolve(),
+    forget: () => {
+      waiting = new Map();
+    },
   };
 };

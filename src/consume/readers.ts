@@ -25,8 +25,8 @@ export interface ReaderApi {
   /** Rejects with SLOT_MOVED if `closed` ends the call. */
   serve(call: ReaderCall): Promise<PeerAnswer>;
   /**
-   * Ends the waiting calls of the slot. `handed-over`: also waits for the ends of answers (the caller waits 10 s at most),
-   * commits, and appends what the next home needs. The members leave their groups afterwards.
+   * Ends the waiting calls of the slot before it returns. `handed-over`: also appends what the next home needs; the caller
+   * waits 8 s at most. Then the members leave their groups: their subscriptions are revoked, and commit.
    */
   closed(slot: ReaderSlot, reason: "handed-over" | "lost"): Promise<void>;
 }
@@ -39,6 +39,8 @@ export interface ReaderSlot {
    * it again then.
    */
   group(name: string): ReaderGroup;
+  /** The groups that this kind of reader uses. */
+  claimed(kind: GroupUse["kind"]): readonly ReaderGroup[];
 }
 
 export interface ReaderCall extends Pick<PeerCall, "path" | "waitMs" | "signal"> {
@@ -127,7 +129,7 @@ class GroupReaders implements Readers {
       },
     );
     // Without the slot nothing may wait for this: the process may get the slot again meanwhile.
-    if (reason === "lost") void closing.then(() => own.close());
+    if (reason === "lost") void own.close();
     else {
       await this.#within(closing);
       await own.close();
@@ -197,6 +199,10 @@ class OpenSlot implements ReaderSlot {
     if (this.#isStopped) group.stop();
     this.#groups.set(name, group);
     return group;
+  }
+
+  claimed(kind: GroupUse["kind"]): readonly ReaderGroup[] {
+    return [...this.#groups.values()].filter(({ use }) => use?.kind === kind);
   }
 
   names(): readonly string[] {

@@ -2,7 +2,7 @@
 import type { Subscription } from "../broker/broker.ts";
 import type { PartitionHandOut } from "./partition-hand-out.ts";
 
-/** The broker may call the handlers before `subscribe` resolves. Until then there is no subscription. */
+/** The subscription is made after what uses it. */
 export interface Membership {
   subscription: Subscription | undefined;
 }
@@ -19,8 +19,6 @@ export interface Reading {
   readonly isStarved: boolean;
   /** True if a pull lacks a record only because of memory. After the memory is back, returns true once more. */
   readonly lacksMemory: () => boolean;
-  /** Call it once the subscription is open: what was not possible without it is done now. */
-  readonly subscribed: () => void;
   readonly regulate: () => void;
   /** Partitions were assigned, so none of them is paused. */
   readonly restart: () => void;
@@ -57,7 +55,6 @@ export const createReading = (bounds: ReadingBounds, membership: Membership, hel
 
   const wake = (): void => {
     const { subscription } = membership;
-    // Without a subscription there is nothing to seek; `subscribed` calls `wake` again.
     if (subscription === undefined) return;
     starved = false;
     for (const [partition, offset] of missed) subscription.seek({ topic: bounds.topic, partition, offset });
@@ -73,10 +70,6 @@ export const createReading = (bounds: ReadingBounds, membership: Membership, hel
       const lacked = lacking;
       lacking = starved;
       return lacked;
-    },
-    subscribed: () => {
-      if (starved) wake();
-      else regulate();
     },
     regulate,
     restart: () => {

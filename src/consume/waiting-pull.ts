@@ -6,11 +6,8 @@ import type { Taken } from "./partition-hand-out.ts";
 export interface PullRequest {
   /** The caller's principal. Memory, groups and waiting calls are limited for each owner. */
   readonly owner: string;
-  readonly group: string;
-  /** Pulls with the same name share a member. Different names are different members, which share the partitions. */
-  readonly consumer: string;
   readonly topic: string;
-  /** Where the group starts in a partition without a committed position; used by a consumer's first pull only. */
+  /** Where the group starts in a partition without a committed position; used by the first pull of a topic only. */
   readonly from: "earliest" | "latest";
   readonly maxRecords: number;
   /** Milliseconds to wait for `maxRecords`, from the assignment of the partitions on. */
@@ -33,57 +30,66 @@ export interface WaitingPull {
   /** Records and bytes that the pull can still take. */
   readonly missing: number;
   readonly bytesLeft: number;
-  /** A fault during the wait. With a fault, an empty pull fails instead of reporting that there are no records. */
-  fault: GatewayError | undefined;
+  /** The time is over, but the pull has no records, and an empty answer would be a guess. */
+  readonly isOverdue: boolean;
+  /** Why the pull fails, whatever it has taken. */
+  readonly fault: GatewayError | undefined;
   readonly ended: Promise<void>;
   add(taken: Taken): void;
   /** The partitions are assigned: starts `waitMs`. Only the first call counts. */
   startWait(): void;
   end(): void;
+  fail(fault: GatewayError): void;
 }
 
 interface WaitingPullOptions {
   readonly clock: Clock;
-  readonly joinMs: number;
+  /** True if it is known whether there are records. */
+  readonly mayBeEmpty: () => boolean;
 }
 
 /** Maximum bytes of one answer, even if the client asks for more records. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** Starts to wait, until `startWait` for at most `joinMs`. The request's signal must not be aborted yet. */
+/** Waits without a limit until `startWait`. The request's signal must not be aborted yet. */
 export const createWaitingPull = (
   { maxRecords, waitMs, signal }: PullRequest,
-  { clock, joinMs }: WaitingPullOptions,
+  { clock, mayBeEmpty }: WaitingPullOptions,
 ): WaitingPull => {
   const { promise: ended, resolve } = deferred();
   const taken: Taken[] = [];
-  let started = false;
+  let cancelTimer: (() => void) | undefined;
 
   const end = (): void => {
-    cancelTimer();
+    cancelTimer?.();
     signal.removeEventListener("abort", end);
     resolve();
   };
-  let cancelTimer = clock.after(Math.max(joinMs, waitMs), end);
 
   const pull = {
     taken,
     missing: maxRecords,
     bytesLeft: MAX_ANSWER_BYTES,
+    isOverdue: false,
     fault: undefined as GatewayError | undefined,
     ended,
     add: (one: Taken) => {
       taken.push(one);
       pull.missing -= one.records.length;
       for (const { cost } of one.records) pull.bytesLeft -= cost;
+      if (pull.isOverdue) end();
     },
     startWait: () => {
-      if (started) return;
-      started = true;
-      cancelTimer();
-      cancelTimer = clock.after(waitMs, end);
+      cancelTimer ??= clock.after(waitMs, () => {
+        if (taken.length > 0 || mayBeEmpty()) end();
+        else pull.isOverdue = true;
+      });
     },
     end,
+    fail: (fault: GatewayError) => {
+      pull.fault = fault;
+      end();
+    },
   };
   signal.addEventListener("abort", end);
   return pull;

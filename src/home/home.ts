@@ -44,7 +44,8 @@ export interface Home {
   slotOf(name: string): number;
   /**
    * Passes the call on to the process that holds the name's slot. Waits for such a process for `waitMs`, but for 8 s at least;
-   * then rejects with HOME_UNAVAILABLE. The caller must call `ended` of the answer.
+   * then rejects with HOME_UNAVAILABLE. Without contact to Kafka it rejects after 8 s. If the slot moves, the next process gets
+   * the call with what is left of `waitMs`. The caller must call `ended` of the answer.
    */
   call(name: string, call: PeerCall): Promise<PeerAnswer>;
   /** True while this process may answer for the slot. */
@@ -62,6 +63,17 @@ const TOPIC_AGAIN_MS = 1000;
 const CUT_OFF_MS = 4000;
 /** Kafka removes a member that has not joined again after this time. It must be twice the session timeout at least. */
 const REBALANCE_MS = 60_000;
+
+/** An attempt that took longer was served by a home. */
+const SERVED_MS = 1000;
+
+interface Search {
+  /** Milliseconds that are left of the call's waiting time. */
+  readonly waitMs: number;
+  /** False: the time is over, or this process has had no contact with the group for too long. */
+  goesOn(): boolean;
+  noteMoved(): void;
+}
 
 export const createHome = (options: HomeOptions): Home => new GatewayHome(options);
 
@@ -114,24 +126,42 @@ class GatewayHome implements Home {
 
   async call(name: string, call: PeerCall): Promise<PeerAnswer> {
     const { clock } = this.#options;
+    const { signal } = call;
     const slot = this.slotOf(name);
-    const over = new AbortController();
-    const cancel = clock.after(Math.max(call.waitMs, LEAST_WAIT_MS), () => {
-      over.abort();
-    });
-    const signal = AbortSignal.any([call.signal, over.signal]);
-    try {
-      for (let attempt = 0; !signal.aborted; attempt += 1) {
-        const answer = await this.#attempt(slot, { ...call, signal }, attempt);
-        if (answer === "cut off") break;
-        if (answer !== "moved") return answer;
-        await pause(clock, AGAIN_MS, signal);
-      }
-    } finally {
-      cancel();
+    const search = this.#search(call.waitMs);
+    for (let attempt = 0; !signal.aborted && search.goesOn(); attempt += 1) {
+      const answer = await this.#attempt(slot, { ...call, waitMs: search.waitMs }, attempt);
+      if (answer === "cut off") break;
+      if (answer !== "moved") return answer;
+      search.noteMoved();
+      await pause(clock, AGAIN_MS, signal);
     }
-    call.signal.throwIfAborted();
+    signal.throwIfAborted();
     throw new GatewayError("HOME_UNAVAILABLE");
+  }
+
+  /** How long a call looks for a home. */
+  #search(waitMs: number): Search {
+    const { clock } = this.#options;
+    const began = clock.now();
+    let until = began + Math.max(waitMs, LEAST_WAIT_MS);
+    let attemptAt = began;
+    let contactAt = began;
+    return {
+      get waitMs() {
+        return Math.max(0, began + waitMs - clock.now());
+      },
+      goesOn: () => {
+        attemptAt = clock.now();
+        if (this.#isFresh(1)) contactAt = attemptAt;
+        return attemptAt < Math.min(until, contactAt + LEAST_WAIT_MS);
+      },
+      // A home has served the call for a while, until the slot moved: the next home gets the same time as the first one.
+      noteMoved: () => {
+        const now = clock.now();
+        if (now - attemptAt > SERVED_MS) until = Math.max(until, now + LEAST_WAIT_MS);
+      },
+    };
   }
 
   async start(): Promise<void> {

@@ -38,6 +38,8 @@ interface Tenure {
 }
 
 const AGAIN_MS = 1000;
+/** A call waits for this time until the log is entered. Then its process looks again which process holds the slot. */
+const ENTER_MS = 2000;
 
 export class Slot {
   readonly #options: SlotOptions;
@@ -203,7 +205,11 @@ export class Slot {
 
   #untilEntered(tenure: Tenure, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(ENTER_MS, () => {
+        wake();
+      });
       const wake = (): void => {
+        cancel();
         tenure.waiting.delete(wake);
         signal.removeEventListener("abort", wake);
         resolve();

@@ -12,7 +12,16 @@ export type ForwardOutcome = (typeof FORWARD_OUTCOMES)[number];
 const READING_APIS = ["batch", "v2", "sse", "ndjson"] as const;
 const CUT_REASONS = ["slow", "behind"] as const;
 
+/** The APIs that read with groups. */
+type GroupApi = "batch" | "v2";
+
 export interface ReadingMetrics {
+  /** An answer to a read with a group has ended. `isSent`: it was sent whole; otherwise its events are handed out again. */
+  answerEnded(api: GroupApi, isSent: boolean): void;
+  /** A commit of a group has failed: its events may be delivered again. */
+  commitFailed(): void;
+  /** `read` is called at each scrape and returns the number of groups of which this process is a member. */
+  readersGroupsFrom(read: () => number): void;
   /** Events in answers and streams. */
   eventsRead(api: (typeof READING_APIS)[number], count: number): void;
   /** `read` is called at each scrape and returns the number of open event streams by kind: sse, ndjson. */
@@ -30,8 +39,44 @@ const FORWARD_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 export const readingMetrics = (registry: Registry): ReadingMetrics => ({
   ...homeMetrics(registry),
+  ...groupMetrics(registry),
   ...streamMetrics(registry),
 });
+
+const groupMetrics = (
+  registry: Registry,
+): Pick<ReadingMetrics, "answerEnded" | "commitFailed" | "readersGroupsFrom"> => {
+  const registers = [registry];
+  const answers = new Counter({
+    name: "stationgate_reading_answers_total",
+    help: "Answers to reads with groups, by API and outcome: sent, released (not sent whole: the events are handed out again).",
+    labelNames: ["api", "outcome"],
+    registers,
+  });
+  const failures = new Counter({
+    name: "stationgate_reading_commit_failures_total",
+    help: "Commits of readers' groups that failed: their events may be delivered again.",
+    registers,
+  });
+  return {
+    answerEnded: (api, isSent) => {
+      answers.inc({ api, outcome: isSent ? "sent" : "released" });
+    },
+    commitFailed: () => {
+      failures.inc();
+    },
+    readersGroupsFrom: (read) => {
+      new Gauge({
+        name: "stationgate_reading_groups",
+        help: "Readers' groups of which this process is a member.",
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    },
+  };
+};
 
 const streamMetrics = (
   registry: Registry,

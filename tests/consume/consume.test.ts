@@ -1,27 +1,30 @@
-import type { Broker, SubscriptionHandlers } from "../../src/broker/broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import type { PullConsumers, PullConsumersOptions } from "../../src/consume/consume.ts";
 import type { Pull } from "../../src/consume/waiting-pull.ts";
 import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
-import { IDLE, JOIN, pullConsumersOn, requestOf, WAIT, type Wish } from "./pulls.ts";
+import { IDLE, type Pulls, pullsOn, type PullsOptions, WAIT, type Wish } from "./pulls.ts";
 
 let broker: Broker;
 let clock: FakeClock;
-let consumers: PullConsumers;
+let pulls: Pulls;
 
-const consumersOn = (
-  on: Pick<Broker, "subscribe">,
-  more: Partial<PullConsumersOptions> = {},
-): PullConsumers => pullConsumersOn(on, clock, more);
+const start = async (options: PullsOptions = {}, on: Broker = broker): Promise<void> => {
+  pulls = await pullsOn(on, clock, options);
+};
 
 beforeEach(async () => {
-  broker = createMemoryBroker();
   clock = createFakeClock();
-  consumers = consumersOn(broker);
+  broker = createMemoryBroker({ clock });
   await broker.ensureTopic({ name: "orders", partitions: 1 });
+  await start();
 });
+
+/** Waits for what follows from answers inside the process. */
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 40; turn += 1) await new Promise(setImmediate);
+};
 
 const store = async (...values: string[]): Promise<void> => {
   const records = values.map((value) => ({
@@ -33,7 +36,7 @@ const store = async (...values: string[]): Promise<void> => {
   await broker.append("orders", records);
 };
 
-const pull = (wish: Wish = {}): Promise<Pull> => consumers.pull(requestOf(wish));
+const pull = (wish: Wish = {}): Promise<Pull> => pulls.pull(wish);
 
 const texts = ({ texts: all }: Pull): string[] => all.map(String);
 const position = async (group = "g"): Promise<bigint | undefined> =>
@@ -135,66 +138,45 @@ it("returns more records than it buffers, in order", async () => {
 });
 
 it("leaves the group after the idle time, and continues at its position later", async () => {
-  const subscriptions: string[] = [];
-  consumers = consumersOn({
-    subscribe: async (options, handlers) => {
-      subscriptions.push("joined");
-      const subscription = await broker.subscribe(options, handlers);
-      const close = async (): Promise<void> => {
-        await subscription.close();
-        subscriptions.push("left");
-      };
-      return { ...subscription, assignment: subscription.assignment, close };
-    },
-  });
   await store("a", "b");
   await (await pull({ max: 1 })).consume();
+  expect(pulls.members()).toEqual(["g"]);
   clock.advance(IDLE);
-  await new Promise(setImmediate);
-  expect(subscriptions).toEqual(["joined", "left"]);
+  await settle();
+  expect(pulls.members()).toEqual([]);
   expect(texts(await pull({ max: 1 }))).toEqual(["b"]);
 });
 
 it("stays in the group while an answer is being written", async () => {
   await store("a");
   const slow = await pull({ max: 1 });
-  clock.advance(IDLE * 2);
+  for (let passed = 0; passed < IDLE * 2; passed += 1000) {
+    clock.advance(1000);
+    await settle();
+  }
   await slow.consume();
   expect(await position()).toBe(1n);
 });
 
-it("ends the longest idle member of the owner with the most members above maxMembers", async () => {
-  const left: string[] = [];
-  const watched: Pick<Broker, "subscribe"> = {
-    subscribe: async (options, handlers) => {
-      const subscription = await broker.subscribe(options, handlers);
-      const close = async (): Promise<void> => {
-        left.push(options.group ?? "");
-        await subscription.close();
-      };
-      return { ...subscription, assignment: subscription.assignment, close };
-    },
-  };
-  consumers = consumersOn(watched, { maxMembers: 4 });
+it("ends the longest idle group of the owner with the most groups above maxGroups", async () => {
+  await start({ readers: { maxGroups: 4 } });
   await store("a", "b");
   const once = async (owner: string, group: string): Promise<void> => {
     await (await pull({ owner, group, max: 1 })).consume();
     clock.advance(10);
+    await settle();
   };
   await once("account bob", "b1");
   for (const group of ["a1", "a2", "a3"]) await once("account ann", group);
   await once("account ann", "a1");
   await once("account bob", "b2");
-  await new Promise(setImmediate);
-  expect(left).toEqual(["a2"]);
+  expect(pulls.members().toSorted()).toEqual(["a1", "a3", "b1", "b2"]);
   await once("account ann", "a4");
-  await new Promise(setImmediate);
-  // Now both owners have the same number of members.
-  expect(left).toEqual(["a2", "b1"]);
+  expect(pulls.members().toSorted()).toEqual(["a1", "a3", "a4", "b2"]);
 });
 
 it("limits the waiting pulls of an owner", async () => {
-  consumers = consumersOn(broker, { maxPullsPerOwner: 1 });
+  await start({ maxPullsPerOwner: 1 });
   const waiting = pull();
   await expect(pull()).rejects.toMatchObject({ code: "OVERLOADED" });
   const other = pull({ owner: "account bob", group: "other" });
@@ -203,39 +185,29 @@ it("limits the waiting pulls of an owner", async () => {
   expect(texts(await pull({ max: 1 }))).toEqual(["a"]);
 });
 
-it("limits the number of members", async () => {
-  consumers = consumersOn(broker, { maxMembers: 1 });
+it("limits the number of groups", async () => {
+  await start({ readers: { maxGroups: 1 } });
   await store("a");
   await pull({ max: 1 });
-  await expect(pull({ consumer: "other" })).rejects.toMatchObject({ code: "OVERLOADED" });
+  await expect(pull({ group: "other" })).rejects.toMatchObject({ code: "OVERLOADED" });
 });
 
-it("shares the partitions among the consumers of a group, so that each record is returned once", async () => {
-  await broker.ensureTopic({ name: "wide", partitions: 4 });
-  const wide = (consumer: string, max: number): Promise<Pull> =>
-    consumers.pull({
-      owner: "account ann",
-      group: "g",
-      consumer,
-      topic: "wide",
-      from: "earliest",
-      maxRecords: max,
-      waitMs: WAIT,
-      signal: new AbortController().signal,
-    });
-  const both = [wide("one", 100), wide("two", 100)];
+it("gives both of two waiting pulls events of one append", async () => {
+  const both = [pull({ max: 100 }), pull({ max: 100 })];
   await clock.pending(WAIT);
-  await new Promise(setImmediate);
-  for (let partition = 0; partition < 4; partition++) {
-    const value = Buffer.from(String(partition));
-    await broker.append("wide", [{ key: null, value, headers: [], timestamp: 1, partition }]);
-  }
-  await new Promise(setImmediate);
+  await store(...Array.from({ length: 40 }, (_, n) => String(n)));
+  await settle();
   clock.advance(WAIT);
-  const pulls = await Promise.all(both);
-  const all = pulls.flatMap(texts);
-  expect(all.toSorted()).toEqual(["0", "1", "2", "3"]);
-  await Promise.all(pulls.map((one) => one.consume()));
+  expect((await Promise.all(both)).map((one) => one.texts.length)).toEqual([20, 20]);
+});
+
+it("reads two topics of a group with one member", async () => {
+  await broker.ensureTopic({ name: "payments", partitions: 1 });
+  await store("a", "b");
+  await broker.append("payments", [{ key: null, value: Buffer.from("p"), headers: [], timestamp: 1 }]);
+  await (await pull({ max: 1 })).consume();
+  expect(texts(await pull({ topic: "payments", max: 1 }))).toEqual(["p"]);
+  expect(texts(await pull({ max: 1 }))).toEqual(["b"]);
 });
 
 describe("memory", () => {
@@ -246,7 +218,7 @@ describe("memory", () => {
 
   it("stays within its limit while 20 groups get each event once", async () => {
     const memory = createMemoryBudget(1 << 20);
-    consumers = consumersOn(broker, { memory, maxMembers: 30, maxPullsPerOwner: 30 });
+    await start({ memory, maxPullsPerOwner: 30, readers: { maxGroups: 30 } });
     await store(...all.map(numbered));
     const isShort = (error: unknown): undefined => {
       if (!(error instanceof GatewayError) || error.code !== "OVERLOADED") throw error;
@@ -270,13 +242,13 @@ describe("memory", () => {
     const reads = await Promise.all(groups.map((group) => readAll(group).catch((error: unknown) => error)));
     clearInterval(ticking);
     for (const read of reads) expect(read).toEqual(all);
-    await consumers.close();
+    await pulls.close();
     expect(memory.usedBytes).toBe(0);
   });
 
   it("is taken from idle groups first, which read their dropped records again", async () => {
     const memory = createMemoryBudget(1 << 20);
-    consumers = consumersOn(broker, { memory });
+    await start({ memory });
     await store(...all.map(numbered));
     const first = await pull({ group: "idle", max: 2 });
     await first.consume();
@@ -288,13 +260,13 @@ describe("memory", () => {
     const next = await pull({ group: "idle", max: 30 });
     expect([...numbers(first), ...numbers(next)]).toEqual(all.slice(0, 32));
     next.release();
-    await consumers.close();
+    await pulls.close();
     expect(memory.usedBytes).toBe(0);
   });
 
   it("that is used up gives OVERLOADED, and events are returned once there is memory", async () => {
     const memory = createMemoryBudget(1 << 20);
-    consumers = consumersOn(broker, { memory });
+    await start({ memory });
     await store("a");
     memory.tryTake(memory.maxBytes);
     const pulling = pull({ max: 1 });
@@ -313,7 +285,7 @@ describe("memory", () => {
   });
 
   it("admits an event that is larger than the limit", async () => {
-    consumers = consumersOn(broker, { memory: createMemoryBudget(10_000) });
+    await start({ memory: createMemoryBudget(10_000) });
     await store("x".repeat(20_000), "y");
     const large = await pull({ max: 2 });
     expect(large.texts.map(({ length }) => length)).toEqual([20_000]);
@@ -324,48 +296,72 @@ describe("memory", () => {
 });
 
 describe("close", () => {
-  it("ends waiting pulls and refuses new ones", async () => {
-    await store("a");
+  it("fails waiting pulls, and commits what is consumed meanwhile", async () => {
+    await store("a", "b");
+    const open = await pull({ max: 1 });
     const pulling = pull();
     await clock.pending(WAIT);
-    await new Promise(setImmediate);
-    const closed = consumers.close();
-    const ended = await pulling;
-    expect(texts(ended)).toEqual(["a"]);
-    await expect(pull()).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
-    await ended.consume();
+    await settle();
+    const closed = pulls.close();
+    await expect(pulling).rejects.toMatchObject({ code: "SLOT_MOVED" });
+    await expect(pull()).rejects.toMatchObject({ code: "SLOT_MOVED" });
+    await open.consume();
     await closed;
     expect(await position()).toBe(1n);
   });
 });
 
-describe("a fault", () => {
-  it("of subscribe is the pull's error instead of an empty answer", async () => {
-    const away = new GatewayError("BROKER_UNAVAILABLE");
-    consumers = consumersOn({ subscribe: () => Promise.reject(away) });
-    await expect(pull()).rejects.toBe(away);
+describe("without answers of the leaders", () => {
+  const away = (): Promise<never> => Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
+
+  const without = async (...methods: readonly ("read" | "committed" | "watermarks")[]): Promise<void> => {
+    const on = { ...broker };
+    for (const method of methods) on[method] = away;
+    await start({}, on);
+  };
+
+  const failsWithin = async (pulling: Promise<Pull>, seconds: number): Promise<void> => {
+    let error: unknown;
+    void pulling.catch((fault: unknown) => (error = fault));
+    for (let second = 0; second < seconds && error === undefined; second += 1) {
+      await settle();
+      clock.advance(1000);
+    }
+    await settle();
+    expect(error).toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  };
+
+  it.each([1, 5000, 300_000])(
+    "a pull that waits for %i ms gets BROKER_UNAVAILABLE within ten seconds",
+    async (waitMs) => {
+      await without("read");
+      await failsWithin(pull({ waitMs }), 10);
+    },
+  );
+
+  it("a pull fails within ten seconds if the start can't be found", async () => {
+    await without("committed");
+    await failsWithin(pull({ waitMs: 300_000 }), 10);
   });
 
-  it("is BROKER_UNAVAILABLE if joining takes too long", async () => {
-    consumers = consumersOn({ subscribe: () => new Promise(() => undefined) });
-    const pulling = pull();
-    await clock.pending(JOIN);
-    clock.advance(JOIN);
-    await expect(pulling).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  it("a pull fails that began with answers", async () => {
+    let isAway = false;
+    await start({}, { ...broker, read: (...args) => (isAway ? away() : broker.read(...args)) });
+    const pulling = pull({ waitMs: 300_000 });
+    await clock.pending(300_000);
+    await settle();
+    isAway = true;
+    await failsWithin(pulling, 10);
   });
 
-  it("during the wait is the error of a pull without records", async () => {
-    let handlers: SubscriptionHandlers | undefined;
-    consumers = consumersOn({
-      subscribe: (options, given) => {
-        handlers = given;
-        return broker.subscribe(options, given);
-      },
-    });
-    const pulling = pull();
-    await clock.pending(WAIT);
-    handlers?.onError?.(new GatewayError("BROKER_UNAVAILABLE"));
-    clock.advance(WAIT);
-    await expect(pulling).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  it("an empty answer waits for the first answer of the leader", async () => {
+    let answer = (): void => undefined;
+    const isAnswered = new Promise<void>((resolve) => (answer = resolve));
+    await start({}, { ...broker, read: (...args) => isAnswered.then(() => broker.read(...args)) });
+    const pulling = pull({ waitMs: 1 });
+    await clock.pending(1);
+    clock.advance(1000);
+    answer();
+    expect(texts(await pulling)).toEqual([]);
   });
 });

@@ -200,7 +200,7 @@ describe("the member of a reader's group", () => {
     await settle();
     clock.advance(60_000);
     await expect(subscription.commit([{ topic: TOPIC, partition: 0, offset: 1n }])).rejects.toMatchObject({
-      code: "BROKER_UNAVAILABLE",
+      code: "GROUP_REFUSED",
     });
     expect(events.at(-1)).toBe("revoked orders/0 orders/1");
     expect(await committed()).toEqual([]);

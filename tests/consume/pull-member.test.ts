@@ -1,22 +1,24 @@
-import type { Broker, Subscription, SubscriptionHandlers } from "../../src/broker/broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import type { PullConsumers } from "../../src/consume/consume.ts";
+import type { ReaderSubscription } from "../../src/consume/group-reader.ts";
+import type { ReadingHandlers } from "../../src/consume/topic-reading.ts";
 import type { Pull } from "../../src/consume/waiting-pull.ts";
+import { GatewayError } from "../../src/errors.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { record } from "../broker/conformance/tools.ts";
-import { pullConsumersOn, requestOf, WAIT, type Wish } from "./pulls.ts";
+import { type Pulls, pullsOn, WAIT, type Wish } from "./pulls.ts";
 
 let broker: Broker;
 let clock: FakeClock;
-let consumers: PullConsumers;
+let pulls: Pulls;
 
 beforeEach(async () => {
-  broker = createMemoryBroker();
   clock = createFakeClock();
+  broker = createMemoryBroker({ clock });
   await broker.ensureTopic({ name: "orders", partitions: 1 });
 });
 
-const pull = (wish: Wish = {}): Promise<Pull> => consumers.pull(requestOf(wish));
+const pull = (wish: Wish = {}): Promise<Pull> => pulls.pull(wish);
 const texts = ({ texts: all }: Pull): string[] => all.map(String);
 const position = async (): Promise<bigint | undefined> => (await broker.committed("g", "orders"))[0]?.offset;
 /** The result of a pull after its wait has passed. */
@@ -28,25 +30,22 @@ const afterWait = async (pulling: Promise<Pull>): Promise<Pull> => {
 };
 
 describe("offsets without records for readers", () => {
-  const passing = (): { handlers?: SubscriptionHandlers } => {
-    const given: { handlers?: SubscriptionHandlers } = {};
-    consumers = pullConsumersOn(
-      {
-        subscribe: (options, handlers) => {
-          given.handlers = handlers;
-          return broker.subscribe(options, handlers);
-        },
+  const passing = async (): Promise<{ handlers?: ReadingHandlers }> => {
+    const given: { handlers?: ReadingHandlers } = {};
+    pulls = await pullsOn(broker, clock, {
+      watch: (handlers, subscribe) => {
+        given.handlers = handlers;
+        return subscribe();
       },
-      clock,
-    );
+    });
     return given;
   };
-  const pass = ({ handlers }: { handlers?: SubscriptionHandlers }, offset: bigint): void => {
+  const pass = ({ handlers }: { handlers?: ReadingHandlers }, offset: bigint): void => {
     handlers?.onPassed?.({ topic: "orders", partition: 0, offset });
   };
 
   it("are passed by the group's position once the answer is consumed", async () => {
-    const given = passing();
+    const given = await passing();
     await broker.append("orders", [record("a"), record("b")]);
     const pulled = await pull({ max: 2 });
     pass(given, 4n);
@@ -55,7 +54,7 @@ describe("offsets without records for readers", () => {
   });
 
   it("are passed by the group's position after an answer without events", async () => {
-    const given = passing();
+    const given = await passing();
     const pulling = pull();
     await clock.pending(WAIT);
     pass(given, 3n);
@@ -64,11 +63,11 @@ describe("offsets without records for readers", () => {
   });
 
   it("are passed by the group's position after the member has left", async () => {
-    const given = passing();
+    const given = await passing();
     await broker.append("orders", [record("a")]);
     await (await pull({ max: 1 })).consume();
     pass(given, 5n);
-    await consumers.close();
+    await pulls.close();
     expect(await position()).toBe(5n);
   });
 });
@@ -76,17 +75,12 @@ describe("offsets without records for readers", () => {
 describe("a member without an answer of its group for a session", () => {
   let silence: number;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     silence = 0;
-    consumers = pullConsumersOn(
-      {
-        subscribe: async (options, handlers) => {
-          const subscription = await broker.subscribe(options, handlers);
-          return Object.create(subscription, { silence: { get: () => silence } }) as Subscription;
-        },
-      },
-      clock,
-    );
+    pulls = await pullsOn(broker, clock, {
+      watch: (_handlers, subscribe) =>
+        Object.create(subscribe(), { silence: { get: () => silence } }) as ReaderSubscription,
+    });
   });
 
   it("returns no records until the group has answered", async () => {
@@ -118,5 +112,42 @@ describe("a member without an answer of its group for a session", () => {
     await expect(pulling).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
     silence = 0;
     expect(texts(await pull({ max: 1 }))).toEqual(["a"]);
+  });
+});
+
+describe("a failed commit", () => {
+  /** The codes with which the next commits fail. */
+  let faults: GatewayError[];
+
+  beforeEach(async () => {
+    faults = [];
+    pulls = await pullsOn(broker, clock, {
+      watch: (_handlers, subscribe) => {
+        const subscription = subscribe();
+        const commit: ReaderSubscription["commit"] = (positions) => {
+          const fault = faults.shift();
+          return fault === undefined ? subscription.commit(positions) : Promise.reject(fault);
+        };
+        return Object.create(subscription, { commit: { value: commit } }) as ReaderSubscription;
+      },
+    });
+    await broker.append("orders", [record("a"), record("b")]);
+  });
+
+  it("is repeated with the newest positions", async () => {
+    faults.push(new GatewayError("BROKER_UNAVAILABLE"));
+    const [first, second] = [await pull({ max: 1 }), await pull({ max: 1 })];
+    const consumed = first.consume();
+    await clock.pending(250);
+    void second.consume();
+    clock.advance(250);
+    await consumed;
+    expect(await position()).toBe(2n);
+  });
+
+  it("is not repeated if the group refuses this member", async () => {
+    faults.push(new GatewayError("GROUP_REFUSED"));
+    await (await pull({ max: 1 })).consume();
+    expect(await position()).toBeUndefined();
   });
 });

@@ -6,12 +6,10 @@ import { createAuthentication } from "../../src/auth/authentication.ts";
 import type { Limits } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
-import { consumedEvent } from "../../src/http/handlers/stations/consume.ts";
 import {
   createEventStreams,
   type StreamLimits as EventStreamLimits,
 } from "../../src/consume/stream/streams.ts";
-import { createPullConsumers, type PullConsumers } from "../../src/consume/consume.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createApp } from "../../src/http/http-app.ts";
 import { beaconRoute } from "../../src/http/handlers/stations/beacon.ts";
@@ -46,6 +44,7 @@ import { createHealth, type Health } from "../../src/observability/health.ts";
 import type { RequestLog } from "../../src/observability/logger/request-lines.ts";
 import type { Logger } from "../../src/observability/logger/logger.ts";
 import { createMetrics, type Metrics } from "../../src/observability/metrics.ts";
+import { batchApi, createLocalHome, type LocalHome } from "../support/local-home.ts";
 
 export const LIMIT = 64 * 1024;
 export const ADMIN_TOKEN = "operators-only-0123456789";
@@ -170,10 +169,10 @@ export interface TestGateway {
   readonly broker: Broker;
   readonly health: Health;
   readonly metrics: Metrics;
-  readonly consumers: PullConsumers;
+  readonly home: LocalHome;
   /** For bodies. */
   readonly memory: MemoryBudget;
-  /** Emits "pull" with each pull's promise. */
+  /** Emits "pull" with the promise of each call of consume/batch. */
   readonly pulls: EventEmitter;
   /** Ends the streams, as the program's end does. */
   readonly stopStreams: () => void;
@@ -215,26 +214,18 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     maxAppendBytes: 900_000,
   });
   const produce = createProduce({ batcher, stations, now: Date.now, ...RECORD_LIMITS });
-  const consumers = createPullConsumers({
-    broker,
-    clock: systemClock,
-    idleMs: 30_000,
-    joinMs: 10_000,
-    maxMembers: 100,
-    maxPullsPerOwner: 100,
-    memory: createMemoryBudget(64 << 20),
-    toText: consumedEvent,
-    onError: () => undefined,
-  });
+  const home = createLocalHome(broker, [batchApi()]);
   const pulls = new EventEmitter();
-  const watched: Pick<PullConsumers, "pull"> = {
-    pull: (wish) => {
-      const pulling = consumers.pull(wish);
-      pulls.emit("pull", pulling);
-      return pulling;
+  const watched: LocalHome = {
+    ...home,
+    call: (group, call) => {
+      const calling = home.call(group, call);
+      pulls.emit("pull", calling);
+      return calling;
     },
   };
   const memory = memoryOf(options);
+  const { clock = systemClock } = options;
   const readBody = bodyReaders(memory)(bodyLimits);
   const shared = {
     guard: authentication,
@@ -265,7 +256,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
         maxUnansweredBytes: 1 << 20,
         ...options.streamLimits,
       },
-      clock: options.clock ?? systemClock,
+      clock,
       stopping: stopping.signal,
     },
   };
@@ -275,7 +266,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     routes: [
       ...stationRoutes({
         ...producing,
-        consumers: watched,
+        reading: { home: watched, clock, answerMax: 60_000, stopping: stopping.signal },
         eventStreams: createEventStreams({
           ...{ broker, metrics, clock: producing.streams.clock, stopping: stopping.signal },
           memory: createMemoryBudget(64 << 20),
@@ -298,6 +289,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
         maxHeaders: RECORD_LIMITS.maxHeaders,
         alwaysStatus200: options.alwaysStatus200 ?? false,
         instances: options.home && {
+          stopping: stopping.signal,
           home: options.home,
           ...{ clock: systemClock, answerMax: 60_000, requestTimeout: 1000 },
           ...options.instances,
@@ -341,7 +333,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     },
     health,
     metrics,
-    consumers,
+    home,
     memory,
     pulls,
     lines,

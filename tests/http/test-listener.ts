@@ -34,7 +34,7 @@ export const openListener = async (
     token: await gateway.token(),
     close: async () => {
       await server.drain({ graceMs: 1, idleMs: 1 });
-      await gateway.consumers.close();
+      await gateway.home.close();
     },
   };
 };

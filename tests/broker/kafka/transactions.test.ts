@@ -3,7 +3,7 @@ import { Kafka, logLevel, type Producer } from "kafkajs";
 import type { Broker, SubscriptionHandlers } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
-import { pullConsumersOn, requestOf } from "../../consume/pulls.ts";
+import { pullsOn } from "../../consume/pulls.ts";
 import { describeKafka, uniqueName } from "../../support/kafka/describe.ts";
 import { kafkaOptions } from "./options.ts";
 
@@ -112,10 +112,10 @@ describeKafka("transactions", (kafka) => {
 
   it("are read only if committed, by pulls, which move the group's position to the end", async () => {
     const group = uniqueName("pulls");
-    const consumers = pullConsumersOn(broker, systemClock);
+    const pulls = await pullsOn(broker, systemClock);
     const values: string[] = [];
     const pull = async (): Promise<number> => {
-      const pulled = await consumers.pull(requestOf({ group, topic, max: 7, waitMs: 2000 }));
+      const pulled = await pulls.pull({ group, topic, max: 7, waitMs: 2000 });
       values.push(...pulled.texts.map(String));
       await pulled.consume();
       return pulled.texts.length;
@@ -124,6 +124,6 @@ describeKafka("transactions", (kafka) => {
 
     expect([...values].sort()).toEqual([...committed].sort());
     expect((await broker.committed(group, topic))[0]?.offset).toBe(high);
-    await consumers.close();
+    await pulls.close();
   }, 60_000);
 });

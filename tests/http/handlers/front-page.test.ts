@@ -8,7 +8,7 @@ beforeAll(async () => {
   gateway = await createTestGateway({ routes: [frontPageRoute("1.2.3")] });
 });
 
-afterAll(() => gateway.consumers.close());
+afterAll(() => gateway.home.close());
 
 const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 

@@ -20,7 +20,7 @@ import {
 } from "./station-of.ts";
 import { batchFinder, singleReader } from "./events.ts";
 
-type ProduceDependencies = Omit<StationRouteDependencies, "consumers">;
+type ProduceDependencies = Omit<StationRouteDependencies, "reading">;
 
 /** The answer to most requests, serialized once. */
 const STORED = JSON.stringify({ error: null, success: true });

@@ -1,12 +1,12 @@
 /** Finds the station that a path names and checks the caller's right; reads the headers that all station routes share. */
 import { requireStation, type StationUse } from "../../../auth/permissions.ts";
-import type { PullConsumers } from "../../../consume/consume.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../ingest/content/json.ts";
 import type { Idempotency } from "../../../ingest/idempotency.ts";
 import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
+import type { ForwardOptions } from "../../peer-answer.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import type { StreamSettings } from "../../stream-answer.ts";
 import { pathParameter } from "../../url.ts";
@@ -16,7 +16,8 @@ export interface StationRouteDependencies {
   readonly intake: Intake;
   readonly idempotency: Idempotency;
   readonly streams: StreamSettings;
-  readonly consumers: Pick<PullConsumers, "pull">;
+  /** undefined: this gateway has no homes, and nobody may read. */
+  readonly reading: ForwardOptions | undefined;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
   /** Maximum number of events of one batch or beacon. */

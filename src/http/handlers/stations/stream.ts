@@ -13,7 +13,7 @@ import { answerStream, requirePlainStream } from "../../stream-answer.ts";
 import { queryOf } from "../../url.ts";
 import { refuseReservedHeaders, stationOf, type StationRouteDependencies, toProduce } from "./station-of.ts";
 
-type Dependencies = Omit<StationRouteDependencies, "consumers" | "readBody">;
+type Dependencies = Omit<StationRouteDependencies, "reading" | "readBody">;
 
 const NDJSON_TYPE = "application/x-ndjson";
 

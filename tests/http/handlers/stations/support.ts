@@ -20,14 +20,14 @@ export const useStations = (): Stations => {
   };
 
   beforeEach(() => start());
-  afterEach(() => gateway.consumers.close());
+  afterEach(() => gateway.home.close());
 
   return {
     get gateway() {
       return gateway;
     },
     start: async (options) => {
-      await gateway.consumers.close();
+      await gateway.home.close();
       await start(options);
     },
     post: (path, token = rootToken) =>

@@ -79,9 +79,11 @@ const handler =
       instance: prepared.instance ?? pathParameter(request, "instance"),
     };
     await forward(call, options, group, {
-      path: `${V2_PATH}${operation}`,
-      body: Buffer.from(JSON.stringify({ ...from, arguments: prepared.arguments })),
-      waitMs: (prepared.waitMs ?? 0) + ASSIGNMENT_MS + WORK_MS,
+      request: {
+        path: `${V2_PATH}${operation}`,
+        body: Buffer.from(JSON.stringify({ ...from, arguments: prepared.arguments })),
+        waitMs: (prepared.waitMs ?? 0) + ASSIGNMENT_MS + WORK_MS,
+      },
     });
   };
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import type { Response } from "express";
-import { wasSent } from "../../../../../src/http/handlers/stations/consume.ts";
+import { wasSent } from "../../src/http/peer-answer.ts";
 
 const LARGE = Buffer.alloc(24 * 1024 * 1024, "x");
 

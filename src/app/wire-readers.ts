@@ -1,0 +1,49 @@
+/** Reading with groups: the readers' groups of the slots that this process holds, and what receives their calls. */
+import { createBatchApi } from "../consume/batch.ts";
+import { createPullConsumers } from "../consume/consume.ts";
+import { createReaders } from "../consume/readers.ts";
+import type { GatewayError } from "../errors.ts";
+import { consumedEvent } from "../http/handlers/stations/consume.ts";
+import type { Home } from "../home/home.ts";
+import type { AppContext } from "./context.ts";
+import { openHome } from "./wire-home.ts";
+
+/** Maximum number of calls of one principal that wait for events at this home. */
+const MAX_PULLS_PER_OWNER = 10_000;
+
+/** Opens the home of readers' groups. undefined: no client of this process can read with a group. */
+export const openReaders = (context: AppContext): Promise<Home | undefined> => {
+  const { settings, broker, clock, metrics, readingMemory: memory, log } = context;
+  const { reading } = settings;
+  const onError = (err: GatewayError): void => {
+    log.logger.warn({ err }, "a fault while reading; reading continues");
+  };
+  const consumers = createPullConsumers({
+    ...{ clock, memory, onError },
+    idleMs: reading.groupIdle,
+    maxPullsPerOwner: MAX_PULLS_PER_OWNER,
+    maxBufferedBytes: reading.groupBuffer,
+    toText: consumedEvent,
+    onCommitFailed: (err) => {
+      metrics.commitFailed();
+      onError(err);
+    },
+  });
+  const batch = createBatchApi(consumers, {
+    answered: (events, isSent) => {
+      metrics.answerEnded("batch", isSent);
+      if (isSent) metrics.eventsRead("batch", events);
+    },
+  });
+  return openHome({ ...context, memory }, ({ holds }) => {
+    const readers = createReaders({
+      ...{ broker, clock, holds, onError },
+      sessionTimeout: reading.sessionTimeout,
+      groupIdle: reading.groupIdle,
+      maxGroups: reading.maxGroups,
+      apis: [batch],
+    });
+    metrics.readersGroupsFrom(() => readers.groups);
+    return readers;
+  });
+};
