@@ -10,6 +10,7 @@ import { createStage, type Stage } from "./stage.ts";
 import { deliverySubjects } from "./subjects/delivery.ts";
 import { gatewaySubjects } from "./subjects/gateway.ts";
 import { referenceSubjects } from "./subjects/references.ts";
+import { streamSubjects } from "./subjects/streams.ts";
 
 const RESULTS = "bench/results";
 
@@ -17,7 +18,12 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** Each subject of the rows once. The references of a row follow it. */
 const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
-  const all = [...gatewaySubjects(stage), ...deliverySubjects(stage), ...referenceSubjects(stage)];
+  const all = [
+    ...gatewaySubjects(stage),
+    ...deliverySubjects(stage),
+    ...streamSubjects(stage),
+    ...referenceSubjects(stage),
+  ];
   const wanted = new Set(rows.flatMap(({ name, ratios }) => [name, ...ratios.map(({ to }) => to)]));
   return [...wanted].flatMap((name) => all.filter((subject) => subject.name === name));
 };

@@ -9,6 +9,8 @@ export interface Figures {
   readonly cpuPerEvent?: number;
   /** Resident MiB of the largest gateway process. */
   readonly rssPerWorker?: number;
+  /** Resident KiB of all gateway processes for each open stream. */
+  readonly memoryPerStream?: number;
 }
 
 export type Figure = keyof Figures;

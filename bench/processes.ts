@@ -31,14 +31,21 @@ const familyOf = async (pid: number): Promise<readonly Stat[]> => {
 export const cpuSeconds = async (pid: number): Promise<number> =>
   (await familyOf(pid)).reduce((sum, { cpu }) => sum + cpu, 0);
 
+/** Resident MiB of the process and of each of its children. */
+const rssOf = async (pid: number): Promise<readonly number[]> =>
+  Promise.all(
+    (await familyOf(pid)).map(async ({ pid: member }) => {
+      const status = await readFile(`/proc/${member}/status`, "utf8").catch(() => "");
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / KIB_PER_MIB;
+    }),
+  );
+
 /** Resident MiB of the largest process: this process or one of its children. */
-export const largestRss = async (pid: number): Promise<number> => {
-  const sizes = (await familyOf(pid)).map(async ({ pid: member }) => {
-    const status = await readFile(`/proc/${member}/status`, "utf8").catch(() => "");
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / KIB_PER_MIB;
-  });
-  return Math.max(...(await Promise.all(sizes)));
-};
+export const largestRss = async (pid: number): Promise<number> => Math.max(...(await rssOf(pid)));
+
+/** Resident MiB of the process and its children together. */
+export const totalRss = async (pid: number): Promise<number> =>
+  (await rssOf(pid)).reduce((sum, size) => sum + size, 0);
 
 /** Process ids of its children. */
 export const childrenOf = async (pid: number): Promise<readonly number[]> =>

@@ -8,6 +8,7 @@ const UNITS: Readonly<Record<Figure, string>> = {
   p99: "p99 ms",
   cpuPerEvent: "µs CPU/event",
   rssPerWorker: "MiB RSS/worker",
+  memoryPerStream: "KiB/stream",
 };
 
 const number = (value: number | undefined): string => {

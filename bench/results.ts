@@ -23,7 +23,14 @@ export interface RowResult {
 
 export type Runs = ReadonlyMap<string, readonly Measurement[]>;
 
-const FIGURES: readonly Figure[] = ["eventsPerSecond", "p50", "p99", "cpuPerEvent", "rssPerWorker"];
+const FIGURES: readonly Figure[] = [
+  "eventsPerSecond",
+  "p50",
+  "p99",
+  "cpuPerEvent",
+  "rssPerWorker",
+  "memoryPerStream",
+];
 
 export const mediansOf = (runs: readonly Measurement[]): Figures =>
   Object.fromEntries(FIGURES.map((figure) => [figure, medianOf(runs, figure)]));

@@ -74,6 +74,14 @@ const ROWS: readonly Row[] = [
   },
   { name: "delivery-0ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 6000 }, RSS] },
   { name: "delivery-20ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 2500 }, RSS] },
+  {
+    name: "stream-2000",
+    ratios: [],
+    goals: [
+      { figure: "p99", atMost: 100 },
+      { figure: "memoryPerStream", atMost: 30 },
+    ],
+  },
 ];
 
 /** The rows with these names. Throws if a name is unknown. */

@@ -13,6 +13,8 @@ export interface Stage {
   readonly loadTool: LoadTool;
   kafka(): Promise<BenchKafka>;
   gateway(): Promise<BenchGateway>;
+  /** Another gateway on the same Kafka. */
+  freshGateway(): Promise<BenchGateway>;
   embedded(): Promise<BenchGateway>;
   bareHttp(): Promise<Running>;
   /** Uses a topic of its own. */
@@ -36,14 +38,16 @@ export const createStage = async ({ program, workers, producer, profile }: Flags
   };
   const shipped = { program, workers, profile };
   const kafka = once(() => opened(startBenchKafka()));
+  const freshGateway = async (): Promise<BenchGateway> => {
+    const client = producer === undefined ? {} : { producer };
+    const broker = { type: "kafka", kafka: { brokers: [(await kafka()).broker], ...client } };
+    return opened(startBenchGateway({ ...shipped, broker }));
+  };
   return {
     loadTool: await loadTool(),
     kafka,
-    gateway: once(async () => {
-      const client = producer === undefined ? {} : { producer };
-      const broker = { type: "kafka", kafka: { brokers: [(await kafka()).broker], ...client } };
-      return opened(startBenchGateway({ ...shipped, broker }));
-    }),
+    gateway: once(freshGateway),
+    freshGateway,
     embedded: once(() => opened(startBenchGateway({ ...shipped, workers: 1, broker: { type: "embedded" } }))),
     bareHttp: once(() => opened(start(helper("references/bare-http", [])))),
     naive: once(async () => {

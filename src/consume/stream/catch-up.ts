@@ -3,9 +3,10 @@ import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { type Clock, pause } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
-import { eventBlock, type StreamFormat } from "./event-block.ts";
+import { eventBlock, frameOf, type StreamFormat } from "./event-block.ts";
 import type { EventFilter } from "./filter.ts";
 import { isCovered, type OwnPosition } from "./own-position.ts";
+import type { StreamWriter } from "./stream-writer.ts";
 import type { TopicFeed } from "./topic-feed.ts";
 
 export interface CatchUpParts {
@@ -16,9 +17,7 @@ export interface CatchUpParts {
   readonly broker: Pick<Broker, "read">;
   readonly clock: Clock;
   readonly memory: MemoryBudget;
-  readonly signal: AbortSignal;
-  /** Resolves when the client has read enough for the next blocks. */
-  readonly write: (blocks: readonly Buffer[], events: number, id: string | undefined) => Promise<void>;
+  readonly writer: StreamWriter;
 }
 
 /** Maximum bytes of one read; a single larger record is read alone. */
@@ -28,11 +27,12 @@ const MEMORY_BYTES = 3 * READ_BYTES;
 const AGAIN_MS = 100;
 
 /**
- * Resolves when the ring has everything that the stream lacks, or when the signal is aborted. Rejects with the errors of
+ * Resolves when the ring has everything that the stream lacks, or when the stream is over. Rejects with the errors of
  * `Broker.read`, and with OFFSET_OUT_OF_RANGE if the topic was created again.
  */
 export const catchUp = async (parts: CatchUpParts): Promise<void> => {
-  const { memory, clock, signal } = parts;
+  const { memory, clock, writer } = parts;
+  const { signal } = writer;
   while (!memory.tryTake(MEMORY_BYTES)) {
     await pause(clock, AGAIN_MS, signal);
     if (isOver(signal)) return;
@@ -57,7 +57,8 @@ const isDone = ({ position, feed: { ring } }: CatchUpParts): boolean => {
 
 /** Reads each partition once that is behind the ring. False: no partition has moved, because a transaction is open. */
 const readAll = async (parts: CatchUpParts): Promise<boolean> => {
-  const { position, feed, broker, signal } = parts;
+  const { position, feed, broker, writer } = parts;
+  const { signal } = writer;
   const target = feed.ring?.start.offsets ?? [];
   let hasMoved = false;
   for (const [partition, end] of target.entries()) {
@@ -74,7 +75,7 @@ const readAll = async (parts: CatchUpParts): Promise<boolean> => {
 
 const send = async (
   records: readonly ConsumedRecord[],
-  { position, format, filter, write }: CatchUpParts,
+  { position, format, filter, writer }: CatchUpParts,
   { partition, next }: { readonly partition: number; readonly next: bigint },
 ): Promise<void> => {
   const blocks: Buffer[] = [];
@@ -87,5 +88,6 @@ const send = async (
     newest = id ?? newest;
   }
   position.pass(partition, next);
-  if (blocks.length > 0) await write(blocks, blocks.length, newest);
+  if (blocks.length > 0) writer.write(frameOf(blocks), blocks.length, newest);
+  await writer.writable();
 };

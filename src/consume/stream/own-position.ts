@@ -9,7 +9,7 @@ export interface OwnPosition extends StreamPosition {
   pass(partition: number, offset: bigint): boolean;
   equals(other: StreamPosition): boolean;
   /** The id of this position. */
-  id(): string;
+  readonly id: () => string;
   /** The id for an event; undefined: ids are large, and one was sent lately. */
   nextId(): string | undefined;
   /** The number of the first batch that has something beyond this position. */

@@ -16,12 +16,12 @@ export interface Ring {
   get(number: number): Batch | undefined;
   /** Drops the oldest batches above the limits. The newest batch always stays. */
   add(content: BatchContent): void;
-  /** Drops all batches. The new position is that of a new topic. */
+  /** Drops all batches; streams that lack one of them are cut at the next batch. The new position is that of a new topic. */
   restart(start: StreamPosition): void;
   /** True if `memory` counts all bytes of the ring; tries again to take the missing bytes. */
-  fits(): boolean;
+  readonly fits: () => boolean;
   /** Gives all memory back. */
-  close(): void;
+  readonly close: () => void;
 }
 
 export interface RingOptions {
@@ -44,8 +44,7 @@ export const createRing = ({ maxBytes, memory, start: begin, onDropped }: RingOp
   let first = 0;
   let next = 0;
   let bytes = 0;
-  /** Bytes that `memory` had no space for. */
-  let uncounted = 0;
+  const count = createCount(memory);
 
   const drop = (): void => {
     const held = batches.get(first);
@@ -54,24 +53,20 @@ export const createRing = ({ maxBytes, memory, start: begin, onDropped }: RingOp
     first += 1;
     start = held.batch.after;
     bytes -= held.bytes;
-    const free = Math.min(uncounted, held.bytes);
-    uncounted -= free;
-    memory.give(held.bytes - free);
+    count.give(held.bytes);
   };
 
   const take = (held: Held, added: number): void => {
     const before = first;
     held.bytes += added;
     bytes += added;
-    uncounted += added;
-    while (bytes > maxBytes && first < next - 1) drop();
-    while (!fits() && first < next - 1) drop();
+    count.take(added);
+    while ((bytes > maxBytes || !count.fits()) && first < next - 1) drop();
     if (first !== before) onDropped();
   };
 
-  const fits = (): boolean => {
-    if (uncounted > 0 && memory.tryTake(uncounted)) uncounted = 0;
-    return uncounted === 0;
+  const dropAll = (): void => {
+    while (first < next) drop();
   };
 
   return {
@@ -100,13 +95,29 @@ export const createRing = ({ maxBytes, memory, start: begin, onDropped }: RingOp
       take(held, batch.bytes);
     },
     restart: (position) => {
-      while (first < next) drop();
+      dropAll();
       start = position;
-      onDropped();
     },
-    fits,
-    close: () => {
-      while (first < next) drop();
+    fits: count.fits,
+    close: dropAll,
+  };
+};
+
+/** Takes bytes from a budget. Bytes without space are taken later. */
+const createCount = (memory: MemoryBudget) => {
+  let missing = 0;
+  return {
+    take: (bytes: number): void => {
+      missing += bytes;
+    },
+    fits: (): boolean => {
+      if (missing > 0 && memory.tryTake(missing)) missing = 0;
+      return missing === 0;
+    },
+    give: (bytes: number): void => {
+      const free = Math.min(missing, bytes);
+      missing -= free;
+      memory.give(bytes - free);
     },
   };
 };

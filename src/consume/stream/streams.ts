@@ -5,7 +5,8 @@ import type { Clock } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
 import type { StreamFormat } from "./event-block.ts";
-import { type CutReason, openStream, type Stream, type StreamRequest } from "./stream.ts";
+import { openStream, type Stream, type StreamRequest } from "./stream.ts";
+import type { CutReason } from "./stream-writer.ts";
 import { createTopicFeed, type TopicFeed } from "./topic-feed.ts";
 
 export interface StreamLimits {
@@ -65,57 +66,33 @@ export const createEventStreams = (options: StreamsOptions): EventStreams => {
   const places = createPlaces(limits);
   const feeds = createFeeds(options);
   const turns = createSemaphore({ permits: limits.catchUps, maxWaiting: Infinity });
-  const events = { sse: 0, ndjson: 0 };
-
-  const countOpen = () => {
+  const events = createEventCount(metrics);
+  const keepTicking = createTicks(options, open, events.report);
+  metrics.streamsFrom(() => {
     const counts = { sse: 0, ndjson: 0 };
     for (const { api } of open.values()) counts[api] += 1;
     return counts;
-  };
-  metrics.streamsFrom(countOpen);
-
-  /** Counters are updated here, because an update for each write would cost more than the write. */
-  const report = (): void => {
-    for (const api of ["sse", "ndjson"] as const) {
-      if (events[api] > 0) metrics.eventsRead(api, events[api]);
-      events[api] = 0;
-    }
-  };
-
-  const tickMs = Math.min(LONGEST_TICK_MS, limits.heartbeat / TICKS_PER_HEARTBEAT);
-  let isTicking = false;
-  const tick = (): void => {
-    const now = clock.now();
-    for (const stream of open.keys()) stream.tick(now);
-    report();
-    isTicking = open.size > 0;
-    if (isTicking) clock.after(tickMs, tick);
-  };
-
+  });
   stopping.addEventListener("abort", () => {
     for (const stream of open.keys()) stream.end("shutdown");
-    report();
+    events.report();
     feeds.close();
   });
 
   const start = (topic: string, request: StreamRequest, release: () => void): Stream => {
-    const { api } = request.format;
     const feed = feeds.take(topic);
     const stream = openStream({
       ...{ request, feed, broker, clock, memory },
       ...{ heartbeatMs: limits.heartbeat, maxAgeMs: limits.maxAge },
       catchUpTurn: (task) => turns.tryRun(task) ?? Promise.resolve(),
       onEvents: (count) => {
-        events[api] += count;
+        events.add(request.format.api, count);
       },
       onCut: metrics.streamCut,
       onError: options.onError,
     });
     open.set(stream, request.format);
-    if (!isTicking) {
-      isTicking = true;
-      clock.after(tickMs, tick);
-    }
+    keepTicking();
     if (stopping.aborted) stream.end("shutdown");
     return {
       ...stream,
@@ -136,6 +113,46 @@ export const createEventStreams = (options: StreamsOptions): EventStreams => {
       const release = places.take(owner);
       return { release, open: (topic, request) => start(topic, request, release) };
     },
+  };
+};
+
+/** Counts events. The metric is updated later, because an update for each write would cost more than the write. */
+const createEventCount = (metrics: StreamMetrics) => {
+  const counts = { sse: 0, ndjson: 0 };
+  return {
+    add: (api: StreamFormat["api"], count: number): void => {
+      counts[api] += count;
+    },
+    report: (): void => {
+      for (const api of ["sse", "ndjson"] as const) {
+        if (counts[api] > 0) metrics.eventsRead(api, counts[api]);
+        counts[api] = 0;
+      }
+    },
+  };
+};
+
+/** One timer for all streams. The returned function starts it; it stops when no stream is open. */
+const createTicks = (
+  { clock, limits }: StreamsOptions,
+  open: ReadonlyMap<Stream, StreamFormat>,
+  report: () => void,
+): (() => void) => {
+  const tickMs = Math.min(LONGEST_TICK_MS, limits.heartbeat / TICKS_PER_HEARTBEAT);
+  let isTicking = false;
+  const later = (): void => {
+    isTicking = true;
+    clock.after(tickMs, tick);
+  };
+  const tick = (): void => {
+    const now = clock.now();
+    for (const stream of open.keys()) stream.tick(now);
+    report();
+    isTicking = false;
+    if (open.size > 0) later();
+  };
+  return () => {
+    if (!isTicking) later();
   };
 };
 

@@ -6,7 +6,7 @@ import { retryBlock } from "../../../consume/stream/event-block.ts";
 import { type EventFilter, ofSource, parseFilters } from "../../../consume/stream/filter.ts";
 import { parseId } from "../../../consume/stream/stream-id.ts";
 import type { StreamStart } from "../../../consume/stream/start.ts";
-import type { StreamOutput } from "../../../consume/stream/stream.ts";
+import type { StreamOutput } from "../../../consume/stream/stream-writer.ts";
 import type { EventStreams } from "../../../consume/stream/streams.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import type { Station, Stations } from "../../../ingest/stations.ts";
