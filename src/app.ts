@@ -73,6 +73,8 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
       answer: (name, about) => questions.answer(name, about),
       stop: (graceMs) => {
         health.shutDown();
+        // The next homes take calls while this process still answers its own clients. `lifecycle` waits for the end.
+        void home?.drain().catch(() => undefined);
         return stop(graceMs);
       },
     };

@@ -4,6 +4,7 @@ import path from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { parse } from "yaml";
+import { faultsInUse } from "../../src/app/settings-check.ts";
 import { loadSettings } from "../../src/config/load.ts";
 
 interface Service {
@@ -79,18 +80,23 @@ describe("compose.yaml", () => {
     expect(awaited.filter((name) => compose.services[name]?.healthcheck === undefined)).toEqual([]);
   });
 
-  it.each(gateways)("%s starts with valid settings, and stops within its grace period", (_name, service) => {
-    const env = Object.fromEntries(
-      Object.entries(service.environment ?? {}).map(([name, value]) => [
-        name,
-        value.replace(/\$\{(\w+):[^}]*\}/g, "$1-0123456789-0123456789-0123456789"),
-      ]),
-    );
-    const loaded = loadSettings({ configFile: "deploy/stationgate.yaml", env, cwd: process.cwd() });
-    expect(loaded).toMatchObject({ status: "loaded", warnings: [] });
-    const grace = loaded.status === "loaded" ? loaded.settings.server.shutdownGrace / 1000 : Infinity;
-    expect(Number.parseInt(service.stop_grace_period ?? "0", 10)).toBeGreaterThan(grace);
-  });
+  it.each(gateways)(
+    "%s starts with valid settings, and stops within its grace period",
+    async (_name, service) => {
+      const env = Object.fromEntries(
+        Object.entries(service.environment ?? {}).map(([name, value]) => [
+          name,
+          value.replace(/\$\{(\w+):[^}]*\}/g, "$1-0123456789-0123456789-0123456789"),
+        ]),
+      );
+      const loaded = loadSettings({ configFile: "deploy/stationgate.yaml", env, cwd: process.cwd() });
+      expect(loaded).toMatchObject({ status: "loaded", warnings: [] });
+      // As `--check-config` does.
+      expect(loaded.status === "loaded" && (await faultsInUse(loaded.settings))).toEqual([]);
+      const grace = loaded.status === "loaded" ? loaded.settings.server.shutdownGrace / 1000 : Infinity;
+      expect(Number.parseInt(service.stop_grace_period ?? "0", 10)).toBeGreaterThan(grace);
+    },
+  );
 
   it("has every gateway in the configurations of nginx and Prometheus", () => {
     const nginx = readFileSync("deploy/nginx.conf", "utf8");
