@@ -121,7 +121,8 @@ const suite = (broker: BrokerUnderTest): void => {
     );
     let next = nexts[0] ?? 0;
     while (next < 1000) next = await readFrom("group-0", next, 5000);
-    expect((await strain.stop()).memoryMiB).toBeLessThan(128);
+    // reading.maxBuffered is 96 MiB, of which one principal gets half; reading also creates garbage.
+    expect((await strain.stop()).memoryMiB).toBeLessThan(192);
   }, 120_000);
 
   // The embedded log has one process.

@@ -186,7 +186,8 @@ export const consumeBatch: Documentation = {
   summary: "Read the next events of a consumer group",
   description:
     "Waits until `batch_size` events are available or `batch_max_wait_time_ms` is over. The gateway commits the offsets after " +
-    "it has sent the answer.",
+    "it has sent the answer. All calls of a group share its events, whatever their `consumer_name`. Events of an answer that " +
+    "the client did not get are handed out again.",
   body: {
     content: json(
       consumeShape.extend({
@@ -214,8 +215,10 @@ export const consumeBatch: Documentation = {
   errors: [
     ...STATION_ERRORS,
     "GROUP_FORBIDDEN",
+    "GROUP_IN_USE",
     "REQUEST_INVALID",
     "BROKER_UNAVAILABLE",
+    "HOME_UNAVAILABLE",
     "OVERLOADED",
     "SHUTTING_DOWN",
   ],
