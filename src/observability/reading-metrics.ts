@@ -13,11 +13,12 @@ const READING_APIS = ["batch", "v2", "sse", "ndjson"] as const;
 const CUT_REASONS = ["slow", "behind"] as const;
 
 /** The APIs that read with groups. */
-type GroupApi = "batch" | "v2";
+const GROUP_APIS = ["batch", "v2"] as const;
+const ANSWER_OUTCOMES = ["sent", "released"] as const;
 
 export interface ReadingMetrics {
   /** An answer to a read with a group has ended. `isSent`: it was sent whole; otherwise its events are handed out again. */
-  answerEnded(api: GroupApi, isSent: boolean): void;
+  answerEnded(api: (typeof GROUP_APIS)[number], isSent: boolean): void;
   /** A commit of a group has failed: its events may be delivered again. */
   commitFailed(): void;
   /** `read` is called at each scrape and returns the number of groups of which this process is a member. */
@@ -58,6 +59,7 @@ const groupMetrics = (
     help: "Commits of readers' groups that failed: their events may be delivered again.",
     registers,
   });
+  for (const api of GROUP_APIS) for (const outcome of ANSWER_OUTCOMES) answers.inc({ api, outcome }, 0);
   return {
     answerEnded: (api, isSent) => {
       answers.inc({ api, outcome: isSent ? "sent" : "released" });
