@@ -18,9 +18,9 @@ export interface FollowerOptions {
 
 export interface Follower {
   /** Writes the ring's batches until the socket is full. Cuts the stream if the ring doesn't have its next batch any more. */
-  advance(): void;
+  readonly advance: () => void;
   /** The id of the stream's position; undefined: it is not known before the next batch is written. */
-  id(): string | undefined;
+  readonly id: () => string | undefined;
 }
 
 /** Writes what the stream has not sent yet, with ids of the stream's own position. */

@@ -44,13 +44,15 @@ export interface StreamOptions {
   readonly maxAgeMs: number;
   readonly onEvents: (count: number) => void;
   readonly onCut: (reason: CutReason) => void;
+  /** The connection is closed. Called once. */
+  readonly onClosed: () => void;
   /** The stream continues. */
   readonly onError: (error: GatewayError) => void;
 }
 
 export interface Stream {
   /** Number of events that were sent. */
-  readonly events: number;
+  events(): number;
   /** Heartbeats, and the ends of the stream that depend on time. To be called about every second. */
   tick(now: number): void;
   readonly drained: () => void;
@@ -81,9 +83,7 @@ export const openStream = (options: StreamOptions): Stream => {
   };
 
   return {
-    get events() {
-      return writer.events;
-    },
+    events: () => writer.events,
     tick: (now) => {
       if (now >= (request.expires ?? Infinity)) writer.end("Unauthorized");
       else if (now >= endsAt) writer.end("age");
@@ -101,6 +101,7 @@ export const openStream = (options: StreamOptions): Stream => {
     closed: () => {
       writer.close();
       progress.unfollow();
+      options.onClosed();
     },
     end: writer.end,
   };
@@ -164,6 +165,8 @@ const catchUpThenFollow = async (
     );
   if (writer.signal.aborted) return;
   const follower = createFollower({ feed, writer, format, filter, position });
-  Object.assign(progress, { ...follower, unfollow: feed.follow(follower) });
+  progress.id = follower.id;
+  progress.advance = follower.advance;
+  progress.unfollow = feed.follow(follower);
   follower.advance();
 };

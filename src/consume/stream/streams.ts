@@ -88,24 +88,18 @@ export const createEventStreams = (options: StreamsOptions): EventStreams => {
       onEvents: (count) => {
         events.add(request.format.api, count);
       },
+      onClosed: () => {
+        open.delete(stream);
+        feeds.giveBack(feed);
+        release();
+      },
       onCut: metrics.streamCut,
       onError: options.onError,
     });
     open.set(stream, request.format);
     keepTicking();
     if (stopping.aborted) stream.end("shutdown");
-    return {
-      ...stream,
-      get events() {
-        return stream.events;
-      },
-      closed: () => {
-        if (!open.delete(stream)) return;
-        stream.closed();
-        feeds.giveBack(feed);
-        release();
-      },
-    };
+    return stream;
   };
 
   return {

@@ -60,7 +60,7 @@ export const consumeStream = (dependencies: ConsumeStreamDependencies) => {
     // Before the listener that writes the log line.
     response.prependOnceListener("close", () => {
       socket?.off("drain", stream.drained);
-      facts.consumed = stream.events;
+      facts.consumed = stream.events();
       stream.closed();
     });
   };
