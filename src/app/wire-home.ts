@@ -6,7 +6,7 @@ import type { SlotService } from "../home/contract.ts";
 import { createHome, type Home } from "../home/home.ts";
 import { createPeerClient } from "../home/peers/peer-client.ts";
 import { createPeerServer, type PeerServer } from "../home/peers/peer-server.ts";
-import type { Peers } from "../home/peers/peers.ts";
+import type { Peer, Peers } from "../home/peers/peers.ts";
 import { peerKeys } from "../home/peers/signature.ts";
 import { type Clock, pause } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger/logger.ts";
@@ -88,6 +88,7 @@ const createParts = (
   const peers = observed(
     createPeerClient({ keys, clock, memory: memory.part(reading.maxBuffered) }),
     metrics,
+    refusalLog(log.logger, clock),
   );
   const service = createService({
     holds: (slot) => home.holds(slot),
@@ -165,7 +166,20 @@ const faultLog = (logger: Logger, clock: Clock): ((err: GatewayError) => void) =
   };
 };
 
-const observed = (peers: Peers, metrics: ReadingMetrics): Peers => ({
+/** A process also refuses calls for a short time after it has got a new id. */
+const refusalLog = (logger: Logger, clock: Clock): ((peer: Peer) => void) => {
+  let loggedAt = -Infinity;
+  return ({ address }) => {
+    if (clock.now() - loggedAt < SILENCE_MS) return;
+    loggedAt = clock.now();
+    logger.warn(
+      { address },
+      "another gateway refused a call: if this goes on, compare the secrets and the clocks of the gateways",
+    );
+  };
+};
+
+const observed = (peers: Peers, metrics: ReadingMetrics, onRefused: (peer: Peer) => void): Peers => ({
   ...peers,
   call: async (to, slot, call) => {
     const began = performance.now();
@@ -174,6 +188,7 @@ const observed = (peers: Peers, metrics: ReadingMetrics): Peers => ({
     };
     try {
       const answer = await peers.call(to, slot, call);
+      if (answer === "refused") onRefused(to);
       if (typeof answer === "object") ended("answered");
       else ended(answer === "unsent" || answer === "silent" ? "unreachable" : answer);
       return answer;

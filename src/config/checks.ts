@@ -44,7 +44,11 @@ const portsOfListeners: Check = ({ server, admin }) => {
 /** Every worker has a peer port of its own. `auto` starts as many workers as there are CPU cores, which is not known here. */
 const portsOfPeers: Check = ({ server, admin, reading }) => {
   if (server === undefined || admin === undefined || reading === undefined) return [];
-  const { port } = reading.peer;
+  const { port, host } = reading.peer;
+  if (host !== undefined && ANY_ADDRESS.includes(host)) {
+    const text = `got ${JSON.stringify(host)}, allowed: one address, at which other gateways reach this one`;
+    return [{ path: ["reading", "peer", "host"], text }];
+  }
   if (port === 0) return [];
   const last = port + (server.workers === "auto" ? 1 : server.workers) - 1;
   const path = ["reading", "peer", "port"];

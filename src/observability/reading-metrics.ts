@@ -1,11 +1,20 @@
 /** Metrics of reading over HTTP. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
-const FORWARD_OUTCOMES = ["answered", "failed", "moved", "unreachable", "broken", "aborted"] as const;
+const FORWARD_OUTCOMES = [
+  "answered",
+  "failed",
+  "moved",
+  "refused",
+  "unreachable",
+  "broken",
+  "aborted",
+] as const;
 
 /**
- * `failed`: the other process answered with an error. `moved`: it doesn't serve the group any more. `unreachable`: it can't be
- * connected, or has not answered signs of life for 5 s. `broken`: the connection broke before the answer. `aborted`: the client left, or the call's waiting time was over.
+ * `failed`: the other process answered with an error. `moved`: it doesn't serve the group any more. `refused`: it has restarted,
+ * or has other secrets or another time. `unreachable`: it can't be connected, or has not answered signs of life for 5 s.
+ * `broken`: the connection broke before the answer. `aborted`: the client left, or the call's waiting time was over.
  */
 export type ForwardOutcome = (typeof FORWARD_OUTCOMES)[number];
 

@@ -55,6 +55,10 @@ describe("the line of a fault", () => {
       "reading.peer.port: got 4443, which gives a worker the port of server.port, allowed: another port",
     ],
     [
+      "reading: { peer: { host: 0.0.0.0 } }",
+      'reading.peer.host: got "0.0.0.0", allowed: one address, at which other gateways reach this one',
+    ],
+    [
       "reading: { peer: { port: 4445 } }",
       "reading.peer.port: got 4445, which gives a worker the port of admin.port, allowed: another port",
     ],

@@ -89,8 +89,11 @@ const forward = async (
     }
     memory.give(reply.body.length);
     link.end(underWay);
-    if (reply.status === FORBIDDEN_STATUS) link.drop(connection);
-    else link.release(connection);
+    if (reply.status === FORBIDDEN_STATUS) {
+      link.drop(connection);
+      return "refused";
+    }
+    link.release(connection);
     if (head !== undefined) throw errorOf(head);
     return "moved";
   } catch (error) {

@@ -34,11 +34,11 @@ export interface PeerAnswer {
 }
 
 /**
- * `moved`: the process doesn't hold the slot. `unsent`: the process can't be reached, and it has not seen the call.
- * `broken`: the connection broke before the answer; the process may have seen the call. `silent`: the process has not answered
- * any sign of life for 5 s; it may have seen the call.
+ * `moved`: the process doesn't hold the slot. `refused`: the process has another id now, or other keys, or its clock differs.
+ * `unsent`: the process can't be reached, and it has not seen the call. `broken`: the connection broke before the answer; the
+ * process may have seen the call. `silent`: the process has not answered any sign of life for 5 s; it may have seen the call.
  */
-export type NoAnswer = "moved" | "unsent" | "broken" | "silent";
+export type NoAnswer = "moved" | "refused" | "unsent" | "broken" | "silent";
 
 /** Sends requests to other processes. */
 export interface Peers {

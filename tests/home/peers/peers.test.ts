@@ -154,8 +154,8 @@ describe("the peer port", () => {
     await expect(call()).resolves.toBe("moved");
   });
 
-  it("tells that the slot has moved if the process has another id now", async () => {
-    await expect(call({}, { ...peer, id: "process-0" })).resolves.toBe("moved");
+  it("tells that the process refuses a call for another id", async () => {
+    await expect(call({}, { ...peer, id: "process-0" })).resolves.toBe("refused");
   });
 
   it("carries the error of the slot's service", async () => {
