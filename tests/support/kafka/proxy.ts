@@ -10,6 +10,8 @@ export interface TcpProxy {
   forwardTo(address: string): void;
   /** Closes every connection; new ones are refused until the next `forwardTo`. */
   refuse(): void;
+  /** Keeps all connections open, and passes no byte on until the next `refuse`: the network is cut. */
+  silence(): void;
   /** Drops the next bytes of a server, and cuts all connections then. Resolves after the cut. */
   cutAtNextAnswer(): Promise<void>;
   stop(): Promise<void>;
@@ -22,8 +24,11 @@ interface Pair {
 
 export const startTcpProxy = async (): Promise<TcpProxy> => {
   const pairs = new Set<Pair>();
+  /** Connections that were opened in silence. */
+  const silenced = new Set<Socket>();
   let target: { host: string; port: number } | undefined;
   let cutDone: (() => void) | undefined;
+  let isSilent = false;
 
   const cut = (): void => {
     for (const { client, server } of pairs) {
@@ -31,11 +36,18 @@ export const startTcpProxy = async (): Promise<TcpProxy> => {
       server.destroy();
     }
     pairs.clear();
+    for (const client of silenced) client.destroy();
+    silenced.clear();
   };
 
   const listener = createServer((client) => {
     if (target === undefined) {
       client.destroy();
+      return;
+    }
+    if (isSilent) {
+      client.pause();
+      silenced.add(client.on("error", () => undefined));
       return;
     }
     const server = connect(target);
@@ -50,6 +62,7 @@ export const startTcpProxy = async (): Promise<TcpProxy> => {
     server.on("error", end).on("close", end);
     client.pipe(server);
     server.on("data", (bytes) => {
+      if (isSilent) return;
       if (cutDone === undefined) {
         client.write(bytes);
         return;
@@ -71,7 +84,12 @@ export const startTcpProxy = async (): Promise<TcpProxy> => {
     },
     refuse: () => {
       target = undefined;
+      isSilent = false;
       cut();
+    },
+    silence: () => {
+      isSilent = true;
+      for (const { client, server } of pairs) client.unpipe(server).resume();
     },
     cutAtNextAnswer: () =>
       new Promise((resolve) => {

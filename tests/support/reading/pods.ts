@@ -1,0 +1,196 @@
+/** Gateways on one Kafka behind nginx without affinity, as the pods of a cluster. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Kafka, logLevel, type Admin } from "kafkajs";
+import { partitionOfKey } from "../../../src/broker/partitions.ts";
+import { decodeHolders } from "../../../src/home/gateway-data.ts";
+import { signIn, startGateway, type Gateway } from "../gateway.ts";
+import { startNginx } from "../nginx.ts";
+
+const SLOTS = 60;
+
+export interface Pod {
+  readonly gateway: Gateway;
+  readonly isDown: boolean;
+  /** Ends the process, and starts it again on the same ports. */
+  restart(signal: NodeJS.Signals): Promise<void>;
+  kill(): Promise<void>;
+  /** Sends SIGSTOP. */
+  freeze(): void;
+  thaw(): void;
+}
+
+export interface Pods {
+  /** nginx in front of the pods. */
+  readonly url: string;
+  /** A token of `root`, for all pods. */
+  readonly token: string;
+  readonly all: readonly Pod[];
+  readonly admin: Admin;
+  /** Waits until a pod that runs is the home of the group. */
+  homeOf(group: string): Promise<Pod>;
+  /** The process id of the worker that is the home of the group. */
+  homeWorkerOf(group: string): Promise<number>;
+  /** A pod that runs and is not this one. */
+  otherThan(...pods: readonly Pod[]): Pod;
+  /** Starts or thaws each pod. Resolves when each of them holds slots. */
+  heal(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface PodsOptions {
+  readonly brokers: readonly string[];
+  readonly stations: readonly object[];
+  /** Default: 3. */
+  readonly size?: number;
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Settings and options of one pod. */
+  readonly podOptions?: (index: number) => {
+    readonly nodeFlags?: readonly string[];
+    readonly env?: Record<string, string>;
+  };
+  /** Fixed peer ports. Default: free ports. */
+  readonly peerPorts?: readonly number[];
+}
+
+interface LogLine {
+  readonly msg?: string;
+  readonly listener?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly worker?: number;
+  readonly pid?: number;
+}
+
+/** Lines about peer ports and workers. */
+const linesOf = ({ gateway }: Pod): readonly LogLine[] =>
+  gateway
+    .output()
+    .split("\n")
+    .filter(
+      (line) => line.endsWith("}") && (line.includes('"listener":"peer"') || line.includes("worker started")),
+    )
+    .map((line) => JSON.parse(line) as LogLine);
+
+/** The line about the peer port with this address. */
+const peerLineOf = (pod: Pod, address: string): LogLine | undefined =>
+  linesOf(pod).findLast(({ listener, host, port }) => listener === "peer" && `${host}:${port}` === address);
+
+const startPod = async (options: PodsOptions, index: number): Promise<Pod> => {
+  let gateway = await startGateway({
+    settings: {
+      broker: { type: "kafka", kafka: { brokers: [...options.brokers] } },
+      stations: options.stations,
+      reading: { peer: { host: "127.0.0.1", port: options.peerPorts?.[index] ?? 0 } },
+      ...options.settings,
+    },
+    ...options.podOptions?.(index),
+  });
+  let state: "running" | "frozen" | "ended" = "running";
+  const pod: Pod = {
+    get gateway() {
+      return gateway;
+    },
+    get isDown() {
+      return state !== "running";
+    },
+    restart: async (signal) => {
+      const code = await gateway.stop(signal);
+      if (signal === "SIGTERM" && code !== 0)
+        throw new Error(`ended with ${String(code)}:\n${gateway.output()}`);
+      state = "ended";
+      gateway = await gateway.restart();
+      state = "running";
+    },
+    kill: async () => {
+      state = "ended";
+      await gateway.stop("SIGKILL");
+    },
+    freeze: () => {
+      state = "frozen";
+      process.kill(gateway.pid, "SIGSTOP");
+    },
+    thaw: () => {
+      process.kill(gateway.pid, "SIGCONT");
+      state = "running";
+    },
+  };
+  return pod;
+};
+
+export const startPods = async (options: PodsOptions): Promise<Pods> => {
+  const { size = 3, brokers } = options;
+  const running = await Promise.all(Array.from({ length: size }, (_, index) => startPod(options, index)));
+  const nginx = await startNginx(running.map((pod) => new URL(pod.gateway.url).host));
+  const [first] = running;
+  if (first === undefined) throw new Error("no pod");
+  const token = await signIn(first.gateway);
+  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+
+  /** The peer address of each slot's holder, by the assignment that Kafka has now. */
+  const addresses = async (): Promise<readonly string[]> => {
+    const { groups } = await admin.describeGroups(["stationgate-readers"]).catch(() => ({ groups: [] }));
+    const assignment = groups[0]?.members[0]?.memberAssignment;
+    const slots = (assignment && decodeHolders(assignment)) ?? [];
+    return slots.map(({ holder }) => holder?.address ?? "");
+  };
+  const podAt = (address: string): Pod | undefined =>
+    running.find((pod) => peerLineOf(pod, address) !== undefined);
+  const homeAddress = async (group: string): Promise<readonly [Pod, string]> => {
+    for (;;) {
+      const address = (await addresses())[partitionOfKey(Buffer.from(group), SLOTS)] ?? "";
+      const pod = podAt(address);
+      if (pod?.isDown === false) return [pod, address];
+      await sleep(100);
+    }
+  };
+
+  const pods: Pods = {
+    url: nginx.url,
+    token,
+    all: running,
+    admin,
+    homeOf: async (group) => (await homeAddress(group))[0],
+    homeWorkerOf: async (group) => {
+      const [pod, address] = await homeAddress(group);
+      const worker = peerLineOf(pod, address)?.worker;
+      const started = linesOf(pod).findLast(
+        (line) => line.msg === "worker started" && line.worker === worker,
+      );
+      return started?.pid ?? pod.gateway.pid;
+    },
+    otherThan: (...given) => {
+      const pod = running.find((one) => !one.isDown && !given.includes(one));
+      if (pod === undefined) throw new Error("no other pod runs");
+      return pod;
+    },
+    heal: async () => {
+      for (const pod of running) if (pod.isDown) await heal(pod);
+      for (;;) {
+        const pods = new Set((await addresses()).map(podAt));
+        if (pods.size === running.length && !pods.has(undefined)) return;
+        await sleep(100);
+      }
+    },
+    stop: async () => {
+      await admin.disconnect();
+      await nginx[Symbol.asyncDispose]();
+      await Promise.all(running.map((pod) => pod.gateway[Symbol.asyncDispose]()));
+    },
+  };
+  await pods.heal();
+  return pods;
+};
+
+const heal = async (pod: Pod): Promise<void> => {
+  const isRunning = (): boolean => {
+    try {
+      process.kill(pod.gateway.pid, "SIGCONT");
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  if (isRunning()) pod.thaw();
+  else await pod.restart("SIGKILL");
+};
