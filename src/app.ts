@@ -58,7 +58,7 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
       ...{ lifecycle, questions, broker, memory, readingMemory, readers },
     };
     const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
-    const home = settings.roles.includes("ingest") ? await openReaders(context) : undefined;
+    const home = ingest && (await openReaders(context, ingest.stations.declared));
     const delivery = settings.roles.includes("delivery") ? await startDelivery(context) : undefined;
     const worker = connectWorkerRoutes(context, delivery);
     const listeners = createListeners(context, {

@@ -66,7 +66,11 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
       maxEntries: limits.recordsPerCall,
       maxHeaders: limits.recordHeaders,
       alwaysStatus200: restProxy.alwaysStatus200,
-      instances: undefined,
+      instances: reading && {
+        ...reading,
+        baseUri: restProxy.baseUri,
+        requestTimeout: restProxy.consumerRequestTimeout,
+      },
     }),
     ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest, remembered()) }),
   ];

@@ -1,10 +1,12 @@
 /** Reading with groups: the readers' groups of the slots that this process holds, and what receives their calls. */
 import { createBatchApi } from "../consume/batch.ts";
 import { createPullConsumers } from "../consume/consume.ts";
+import { createInstances, type Instances } from "../consume/instances/instances.ts";
 import { createReaders } from "../consume/readers.ts";
 import type { GatewayError } from "../errors.ts";
 import { consumedEvent } from "../http/handlers/stations/consume.ts";
 import type { Home } from "../home/home.ts";
+import { listStations, type Station } from "../ingest/stations.ts";
 import type { AppContext } from "./context.ts";
 import { openHome } from "./wire-home.ts";
 
@@ -12,7 +14,7 @@ import { openHome } from "./wire-home.ts";
 const MAX_PULLS_PER_OWNER = 10_000;
 
 /** Opens the home of readers' groups. undefined: no client of this process can read with a group. */
-export const openReaders = (context: AppContext): Promise<Home | undefined> => {
+export const openReaders = (context: AppContext, declared: readonly Station[]): Promise<Home | undefined> => {
   const { settings, broker, clock, metrics, readingMemory: memory, log } = context;
   const { reading } = settings;
   const onError = (err: GatewayError): void => {
@@ -35,15 +37,42 @@ export const openReaders = (context: AppContext): Promise<Home | undefined> => {
       if (isSent) metrics.eventsRead("batch", events);
     },
   });
+  const instances = openInstances(context, declared, onError);
   return openHome({ ...context, memory }, ({ holds }) => {
     const readers = createReaders({
       ...{ broker, clock, holds, onError },
       sessionTimeout: reading.sessionTimeout,
       groupIdle: reading.groupIdle,
       maxGroups: reading.maxGroups,
-      apis: [batch],
+      apis: [batch, instances],
     });
     metrics.readersGroupsFrom(() => readers.groups);
+    metrics.instancesFrom(() => instances.count);
     return readers;
+  });
+};
+
+/** The consumer instances of the REST Proxy API in this process. */
+const openInstances = (
+  { settings, broker, clock, metrics, readingMemory: memory }: AppContext,
+  declared: readonly Station[],
+  onError: (error: GatewayError) => void,
+): Instances => {
+  const { reading, restProxy, autoCreateStations: autoCreate } = settings;
+  return createInstances({
+    ...{ broker, clock, memory, onError },
+    stations: async () =>
+      (await listStations({ declared, autoCreate, broker })).filter(({ partitions }) => partitions !== null),
+    maxInstances: reading.maxInstances,
+    maxPerPrincipal: reading.instancesPerPrincipal,
+    consumerTimeout: restProxy.consumerTimeout,
+    maxBytes: restProxy.consumerMaxBytes,
+    onAnswer: (events, isSent) => {
+      metrics.answerEnded("v2", isSent);
+      if (isSent) metrics.eventsRead("v2", events);
+    },
+    onCommitFailed: () => {
+      metrics.commitFailed();
+    },
   });
 };

@@ -32,6 +32,8 @@ export interface ReadingMetrics {
   commitFailed(): void;
   /** `read` is called at each scrape and returns the number of groups of which this process is a member. */
   readersGroupsFrom(read: () => number): void;
+  /** `read` is called at each scrape and returns the number of consumer instances of the REST Proxy API in this process. */
+  instancesFrom(read: () => number): void;
   /** Events in answers and streams. */
   eventsRead(api: (typeof READING_APIS)[number], count: number): void;
   /** `read` is called at each scrape and returns the number of open event streams by kind: sse, ndjson. */
@@ -55,7 +57,7 @@ export const readingMetrics = (registry: Registry): ReadingMetrics => ({
 
 const groupMetrics = (
   registry: Registry,
-): Pick<ReadingMetrics, "answerEnded" | "commitFailed" | "readersGroupsFrom"> => {
+): Pick<ReadingMetrics, "answerEnded" | "commitFailed" | "readersGroupsFrom" | "instancesFrom"> => {
   const registers = [registry];
   const answers = new Counter({
     name: "stationgate_reading_answers_total",
@@ -80,6 +82,16 @@ const groupMetrics = (
       new Gauge({
         name: "stationgate_reading_groups",
         help: "Readers' groups of which this process is a member.",
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    },
+    instancesFrom: (read) => {
+      new Gauge({
+        name: "stationgate_reading_instances",
+        help: "Consumer instances of the REST Proxy API in this process.",
         registers,
         collect() {
           this.set(read());

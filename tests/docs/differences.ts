@@ -95,10 +95,8 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
       "ignores schema members, and refuses formats that need a schema registry",
     ],
     "Avro, JSON Schema and Protobuf types": [RECORDS, "needs a schema registry: %j"],
-    "administration, consumer instances": [
-      ACCESS,
-      "answers 403 to every credential, also to a wrong credential",
-    ],
+    "v2 consumer instances": ["tests/e2e/consumers.test.ts", "runs Confluent's commands: json"],
+    administration: [ACCESS, "answers 403 to every credential, also to a wrong credential"],
   },
   "docs/guides/event-service.md": {
     "topic, event format, group names": [ANCHOR, "start at positions that were stored for the groups before"],

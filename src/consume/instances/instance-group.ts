@@ -23,6 +23,7 @@ export interface InstanceGroupOptions {
   readonly clock: Clock;
   readonly memory: Pick<MemoryBudget, "tryTake" | "give">;
   readonly makeRoom: () => void;
+  readonly onCommitFailed: () => void;
   readonly onError: (error: GatewayError) => void;
 }
 
@@ -156,6 +157,7 @@ export class InstanceGroup {
         await this.#member.commit(commits.map(positionOf));
         break;
       } catch (error) {
+        this.#options.onCommitFailed();
         if (clock.now() >= deadline || asGatewayError(error).code !== "BROKER_UNAVAILABLE") throw error;
         await pause(clock, AGAIN_MS, signal);
       }

@@ -31,6 +31,7 @@ export interface InstancesOptions {
   readonly consumerTimeout: number;
   readonly maxBytes: number;
   readonly onAnswer: OperationOptions["onAnswer"];
+  readonly onCommitFailed: () => void;
   readonly onError: (error: GatewayError) => void;
 }
 

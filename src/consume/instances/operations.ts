@@ -1,6 +1,7 @@
 /** What each call of an instance does in the home. */
 import { GatewayError } from "../../errors.ts";
 import type { PeerAnswer } from "../../home/peers/peers.ts";
+import { EVENTS_HEADER } from "../batch.ts";
 import { answer, type Context, DONE, type OperationOptions, type Run } from "./context.ts";
 import type { Cursor } from "./cursor.ts";
 import { conflict, type Instance } from "./instance.ts";
@@ -140,7 +141,7 @@ const handOut = (
   if (taken.count > 0) fetchAll({ maxBytes: most }, cursors, 0);
   return {
     status: 200,
-    headers: { "Content-Type": type },
+    headers: { "Content-Type": type, [EVENTS_HEADER]: String(taken.count) },
     body: taken.body,
     ended: (sentWhole) => {
       if (!isOpen) return;

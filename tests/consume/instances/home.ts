@@ -13,9 +13,9 @@ import type { PeerAnswer } from "../../../src/home/peers/peers.ts";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { createMemoryBudget } from "../../../src/lib/memory-budget.ts";
 
-export const SLOT = 3;
-export const GROUP = "g";
-export const OWNER = "account ann";
+const SLOT = 3;
+const GROUP = "g";
+const OWNER = "account ann";
 
 export const named = (topic: string): NamedTopic => ({ name: `the-${topic}`, station: topic, topic });
 export const part = (topic: string, partition: number) => ({ ...named(topic), partition });
@@ -110,6 +110,7 @@ export const openHome = async (
     maxPerPrincipal: 50,
     consumerTimeout: 300_000,
     maxBytes: 1 << 24,
+    onCommitFailed: () => undefined,
     onAnswer: (count, whole) => answers.push([count, whole]),
     onError,
     ...options,

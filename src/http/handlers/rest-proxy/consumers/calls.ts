@@ -56,6 +56,8 @@ type Prepare<O extends Operation> = (
   readonly arguments: Arguments<O>;
   readonly instance?: string;
   readonly waitMs?: number;
+  /** The call's arguments if this process ends while the call waits. */
+  readonly hurried?: Arguments<O>;
 }>;
 
 /** Milliseconds for the work of the home itself. */
@@ -78,12 +80,15 @@ const handler =
       group,
       instance: prepared.instance ?? pathParameter(request, "instance"),
     };
+    const requestOf = (given: Arguments<O>, waitMs: number) => ({
+      path: `${V2_PATH}${operation}`,
+      body: Buffer.from(JSON.stringify({ ...from, arguments: given })),
+      waitMs: waitMs + ASSIGNMENT_MS + WORK_MS,
+    });
+    const { hurried, waitMs = 0 } = prepared;
     await forward(call, options, group, {
-      request: {
-        path: `${V2_PATH}${operation}`,
-        body: Buffer.from(JSON.stringify({ ...from, arguments: prepared.arguments })),
-        waitMs: (prepared.waitMs ?? 0) + ASSIGNMENT_MS + WORK_MS,
-      },
+      request: requestOf(prepared.arguments, waitMs),
+      ...(hurried === undefined ? undefined : { hurried: requestOf(hurried, 0) }),
     });
   };
 
@@ -160,14 +165,15 @@ export const readRecords: Make = (dependencies) =>
     const query = queryOf(call.request);
     const [timeout, maxBytes] = [query.get("timeout"), query.get("max_bytes")];
     const timeoutMs = timeout === null ? undefined : timeoutOf("timeout", timeout);
+    const given = {
+      accept: acceptedTypes(call.request.headers.accept),
+      ...(maxBytes === null ? undefined : { maxBytes: maxBytesOf(maxBytes) }),
+    };
     return Promise.resolve({
       // The home knows the timeout of the instance.
       waitMs: timeoutMs ?? LONGEST_TIMEOUT_MS,
-      arguments: {
-        accept: acceptedTypes(call.request.headers.accept),
-        ...(timeoutMs === undefined ? undefined : { timeoutMs }),
-        ...(maxBytes === null ? undefined : { maxBytes: maxBytesOf(maxBytes) }),
-      },
+      arguments: { ...given, ...(timeoutMs === undefined ? undefined : { timeoutMs }) },
+      hurried: { ...given, timeoutMs: 0 },
     });
   });
 
