@@ -36,18 +36,31 @@ export const createBatchApi = (consumers: PullConsumers, observer: BatchObserver
   },
 });
 
-const OPEN = Buffer.from("[");
-const COMMA = Buffer.from(",");
-const CLOSE = Buffer.from("]");
+const [OPEN, COMMA, CLOSE] = [0x5b, 0x2c, 0x5d];
+
+/** The JSON array of the texts, in one buffer. */
+const arrayOf = (texts: readonly Buffer[]): Buffer => {
+  let length = Math.max(2, texts.length + 1);
+  for (const text of texts) length += text.length;
+  const array = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const text of texts) {
+    array[at] = at === 0 ? OPEN : COMMA;
+    array.set(text, at + 1);
+    at += text.length + 1;
+  }
+  if (at === 0) array[0] = OPEN;
+  array[length - 1] = CLOSE;
+  return array;
+};
 
 const answerOf = (pull: Pull, { answered }: BatchObserver): PeerAnswer => {
   const { texts } = pull;
-  const parts = texts.flatMap((text, index) => [index === 0 ? OPEN : COMMA, text]);
   let isEnded = false;
   return {
     status: 200,
     headers: { "Content-Type": "application/json", [EVENTS_HEADER]: String(texts.length) },
-    body: Buffer.concat(texts.length === 0 ? [OPEN, CLOSE] : [...parts, CLOSE]),
+    body: arrayOf(texts),
     ended: (sentWhole) => {
       if (isEnded) return;
       isEnded = true;
