@@ -107,16 +107,15 @@ const answerOf = (taken: readonly Taken[], member: PullMember, activity: Activit
 
 const NO_MEMORY = "limits.memory is used up: there are events, but no memory to read them";
 
-/**
- * The reason why a pull fails: its records may belong to another member now, or the gateway can't know that there are no
- * records. undefined: the pull gets its records, or an empty answer.
- */
+/** The reason why a pull fails; undefined: the pull gets its records, or an empty answer. */
 const faultOf = ({ taken, fault }: WaitingPull, member: PullMember): GatewayError | undefined => {
   if (fault !== undefined) return fault;
   if (!member.isConfirmed) return new GatewayError("BROKER_UNAVAILABLE");
   if (taken.length > 0) return undefined;
-  if (member.lacksMemory()) return new GatewayError("OVERLOADED", { retryAfter: 1, message: NO_MEMORY });
-  return member.isCurrent ? undefined : new GatewayError("BROKER_UNAVAILABLE");
+  // A pull without records ends by itself only if it is known that there are none, or if there is no memory to read them.
+  return member.lacksMemory()
+    ? new GatewayError("OVERLOADED", { retryAfter: 1, message: NO_MEMORY })
+    : undefined;
 };
 
 /** Sorts by offset: a released part may have been taken again after a later part of its partition. */
