@@ -79,4 +79,38 @@ describeOwnKafka("an outage of Kafka", () => {
     },
     120_000,
   );
+
+  it("readers get 503 within ten seconds, never an empty answer, and read on afterwards", async () => {
+    await produceOne("outage-readers");
+    const read = async (waitMs: number): Promise<{ status: number; text: string; ms: number }> => {
+      const began = performance.now();
+      const answer = await fetch(`${gateway.url}/stations/outage-readers/consume/batch`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ consumer_name: "c", batch_size: 1, batch_max_wait_time_ms: waitMs }),
+      });
+      return { status: answer.status, text: await answer.text(), ms: performance.now() - began };
+    };
+    expect(await read(10_000)).toMatchObject({ status: 200, text: expect.stringContaining('"x"') as string });
+
+    const waiting = read(60_000);
+    await sleep(1000);
+    kafka.freeze();
+    const began = performance.now();
+    // An empty answer is true within a second of the leader's last answer.
+    await sleep(1500);
+    const answers = [read(1), read(5000), read(60_000)];
+    const first = await waiting;
+    const msOfWaiting = performance.now() - began;
+    const all = [first, ...(await Promise.all(answers))];
+    expect(all.map(({ status }) => status)).toEqual([503, 503, 503, 503]);
+    // The machine may be loaded: the promise is ten seconds.
+    for (const ms of [msOfWaiting, ...all.slice(1).map((one) => one.ms)]) expect(ms).toBeLessThan(15_000);
+
+    await kafka.heal();
+    let again = await read(5000);
+    while (again.status !== 200) again = await read(5000);
+    await produceOne("outage-readers");
+    expect(await read(20_000)).toMatchObject({ status: 200, text: expect.stringContaining('"x"') as string });
+  }, 120_000);
 });
