@@ -41,7 +41,7 @@ export const startBenchKafka = async (): Promise<BenchKafka> => {
   return {
     broker,
     createTopic: async (topic) => {
-      await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true });
+      await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: false });
       await eventually(() => logEnd(topic));
     },
     logEnd: (topic) => settled(() => logEnd(topic)),
