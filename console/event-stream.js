@@ -5,14 +5,23 @@ import { call } from "./api.js";
 const SILENCE = 45_000;
 
 /**
+ * @typedef {object} StreamEvent
+ * @property {string} name `message`, `gap` or `end`
+ * @property {unknown} data undefined: the block has only an id
+ * @property {string | undefined} id the position after this event
+ */
+
+/**
  * Calls `onEvent` for each event until the stream ends. Rejects as `call` does, after an abort, and if nothing arrives for `SILENCE`.
  * @param {string} path
- * @param {AbortSignal} signal
- * @param {(event: string, data: unknown) => void} onEvent
+ * @param {{ signal: AbortSignal, lastId: string | undefined, onEvent: (event: StreamEvent) => void }} options
  */
-export const readEvents = async (path, signal, onEvent) => {
+export const readEvents = async (path, { signal, lastId, onEvent }) => {
   const silent = new AbortController();
-  const answer = await call(path, { signal: AbortSignal.any([signal, silent.signal]) });
+  const answer = await call(path, {
+    signal: AbortSignal.any([signal, silent.signal]),
+    headers: lastId === undefined ? {} : { "last-event-id": lastId },
+  });
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (reader === undefined) return;
   let pending = "";
@@ -23,8 +32,9 @@ export const readEvents = async (path, signal, onEvent) => {
     const blocks = (pending + value).split("\n\n");
     pending = blocks.pop() ?? "";
     for (const block of blocks) {
-      const { event, data } = fieldsOf(block);
-      if (data !== undefined) onEvent(event ?? "message", JSON.parse(data));
+      const { event = "message", data, id } = fieldsOf(block);
+      if (data !== undefined || id !== undefined)
+        onEvent({ name: event, data: data === undefined ? undefined : JSON.parse(data), id });
     }
   }
 };

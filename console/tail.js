@@ -59,45 +59,63 @@ const insert = (list, record) => {
  */
 const statusLine = (signal) => {
   const node = el("p", { role: "status", class: "hint" }, "Stopped, 0 records");
-  const seen = { state: "Stopped", came: 0, dropped: 0, hidden: 0 };
+  const seen = { state: "Stopped", came: 0, lost: 0, hidden: 0 };
   const tell = () => {
-    const dropped = seen.dropped === 0 ? "" : `, ${count(seen.dropped)} dropped (this page is too slow)`;
+    const lost = seen.lost === 0 ? "" : `, ${count(seen.lost)} deleted before they were read`;
     const hidden = seen.hidden === 0 ? "" : `, ${count(seen.hidden)} can’t be shown`;
-    say(node, `${seen.state}, ${records(seen.came)}${dropped}${hidden}`);
+    say(node, `${seen.state}, ${records(seen.came)}${lost}${hidden}`);
   };
   const timer = setInterval(tell, SAY_EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));
   return { node, seen, tell };
 };
 
+/** Why the gateway ends a stream, by its reason. @type {Record<string, string>} */
+const ENDS = {
+  shutdown: "The gateway is shutting down",
+  age: "The stream has reached its maximum age",
+};
+
 /**
- * Reads until the signal or a refusal ends it. Reconnects after the gateway has closed the stream.
- * @param {(last: number) => string} path of the stream that starts with the last N stored records of each partition
- * @param {number} last
+ * Reads until the signal or a refusal ends it. Reconnects when the stream has ended, and continues after the last record.
+ * @param {string} path
  * @param {{ signal: AbortSignal, list: HTMLElement, status: ReturnType<typeof statusLine> }} to
  */
-const follow = async (path, last, { signal, list, status: { seen, tell } }) => {
-  /** @param {string} event @param {unknown} data */
-  const onEvent = (event, data) => {
-    if (event === "record") {
-      seen.came += 1;
-      try {
-        insert(list, /** @type {import("./record.js").Shown} */ (data));
-      } catch {
-        // A record that can't be shown must not end the tail: it would reconnect and receive the record again.
-        seen.hidden += 1;
-      }
-      return;
-    }
-    if (event === "open") seen.state = "Live";
-    if (event === "end") seen.state = /** @type {{ reason: string }} */ (data).reason;
-    if (event === "dropped") seen.dropped += /** @type {{ count: number }} */ (data).count;
-    tell();
-  };
-  for (let from = last; !signal.aborted; from = 0) {
+const follow = async (path, { signal, list, status: { seen, tell } }) => {
+  /** @type {string | undefined} */
+  let lastId;
+  /** @type {string | undefined} */
+  let end;
+  /** @param {unknown} data */
+  const show = (data) => {
+    seen.came += 1;
     try {
-      await readEvents(path(from), signal, onEvent);
-      seen.state = "The gateway closed the stream, reconnecting";
+      insert(list, /** @type {import("./record.js").Shown} */ (data));
+    } catch {
+      // A record that can't be shown must not end the tail: it would reconnect and receive the record again.
+      seen.hidden += 1;
+    }
+  };
+  /** @param {import("./event-stream.js").StreamEvent} event */
+  const onEvent = ({ name, data, id }) => {
+    const isFirst = seen.state !== "Live";
+    seen.state = "Live";
+    lastId = id ?? lastId;
+    if (name === "gap") {
+      const { from, to } = /** @type {{ from: string, to: string }} */ (data);
+      // In a new topic the offsets begin again.
+      seen.lost += Math.max(0, Number(to) - Number(from));
+    } else if (name === "end") {
+      const { reason } = /** @type {{ reason: string }} */ (data);
+      end = ENDS[reason] ?? reason;
+    } else if (data !== undefined) show(data);
+    if (isFirst) tell();
+  };
+  while (!signal.aborted) {
+    end = undefined;
+    try {
+      await readEvents(path, { signal, lastId, onEvent });
+      seen.state = `${end ?? "The gateway closed the stream"}, reconnecting`;
     } catch (error) {
       if (signal.aborted) return;
       seen.state = wordsOf(error);
@@ -129,13 +147,13 @@ export const tailPanel = (station, signal) => {
     const mine = new AbortController();
     reading = mine;
     const wanted = { filter: filter.value, in: place.value };
-    const path = (/** @type {number} */ from) =>
-      `/stations/${encodeURIComponent(station)}/tail?${new URLSearchParams({ ...wanted, last: String(from) })}`;
+    const query = new URLSearchParams({ ...wanted, last: String(Number(last.value) || 0) });
+    const path = `/stations/${encodeURIComponent(station)}/tail?${query}`;
     list.replaceChildren();
-    Object.assign(status.seen, { state: "Starting", came: 0, dropped: 0, hidden: 0 });
+    Object.assign(status.seen, { state: "Starting", came: 0, lost: 0, hidden: 0 });
     say(start, "Restart");
     stop.disabled = false;
-    await follow(path, Number(last.value) || 0, { signal: mine.signal, list, status });
+    await follow(path, { signal: mine.signal, list, status });
     if (reading === mine) stop.disabled = true;
     status.tell();
   };

@@ -2,6 +2,7 @@
 import { setMaxListeners } from "node:events";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { createAuthentication, type Authentication } from "../auth/authentication.ts";
+import type { EventStreams } from "../consume/stream/streams.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import type { Home } from "../home/home.ts";
@@ -30,6 +31,7 @@ import {
   sdkRoutes,
   withConsole,
 } from "./wire-pages.ts";
+import { openEventStreams } from "./wire-streams.ts";
 import type { Ingest } from "./wire-ingest.ts";
 import { produceRoutes } from "./produce-routes.ts";
 
@@ -69,18 +71,18 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
   const { settings, lifecycle, memory } = context;
   const shared = sharedOptions(context);
   const rates = createRates({
-    perAddress: settings.limits.perAddress,
-    maxDebtMs: settings.limits.maxDebt,
+    ...{ perAddress: settings.limits.perAddress, maxDebtMs: settings.limits.maxDebt },
     now: () => performance.now(),
   });
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
+  const side = { shared, eventStreams: openEventStreams(context, stopping.signal) };
   const publicServer = createHttpServer(
     createApp({
       ...shared,
       guard: { ...shared.guard, countCall: callCounter(rates) },
       routes: documentedForClients(
-        publicRoutes(context, parts, { shared, rates, stopping: stopping.signal }),
+        publicRoutes(context, parts, { ...side, rates, stopping: stopping.signal }),
       ),
       unknownPaths: "client",
       cors: settings.cors,
@@ -93,15 +95,15 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
   const adminServer = createHttpServer(
     createApp({
       ...shared,
-      ...operatorsSide(context, parts, { shared, stopping: stopping.signal, publicListener: () => address }),
+      ...operatorsSide(context, parts, { ...side, publicListener: () => address }),
       unknownPaths: "admin",
     }),
     settings.server,
     memory,
   );
   const servers = { public: publicServer, admin: adminServer };
-  const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
   lifecycle.onClose("listeners", async () => {
+    const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
     await Promise.all(Object.values(servers).map((server) => server.drain({ graceMs })));
   });
   lifecycle.onClose("streams", () => {
@@ -160,6 +162,12 @@ const authBodyLimits = ({ auth, server }: Settings): BodyLimits => ({
 
 interface SideOptions {
   readonly shared: SharedOptions;
+  /** Both listeners share them. */
+  readonly eventStreams: EventStreams;
+}
+
+interface PublicOptions extends SideOptions {
+  readonly rates: Rates;
   /** Aborted when the listeners close: streams end then. */
   readonly stopping: AbortSignal;
 }
@@ -167,7 +175,7 @@ interface SideOptions {
 const publicRoutes = (
   context: AppContext,
   { ingest, home }: ListenerParts,
-  { shared, rates, stopping }: SideOptions & { readonly rates: Rates },
+  { shared, rates, eventStreams, stopping }: PublicOptions,
 ): readonly Route[] => {
   const { settings, health, readers } = context;
   const { bodyLimits, sessions, guard } = shared;
@@ -176,7 +184,7 @@ const publicRoutes = (
   const { authenticate } = guard;
   return [
     ...produceRoutes(context, {
-      ...{ ingest, home, rates, authenticate, stopping },
+      ...{ ingest, home, rates, authenticate, eventStreams, stopping },
       readBody: readers(bodyLimits),
     }),
     ...authRoutes({ sessions, readBody: readers(authBodyLimits(settings)) }),
@@ -192,13 +200,13 @@ interface OperatorsOptions extends SideOptions {
 const operatorsSide = (
   context: AppContext,
   parts: ListenerParts,
-  { shared, stopping, publicListener }: OperatorsOptions,
+  { shared, eventStreams, publicListener }: OperatorsOptions,
 ): Pick<AppOptions, "routes" | "errorPage"> => {
   const { settings, broker, readers } = context;
   const { signInOperator } = shared;
   const own = adminRoutes(context, parts, publicListener);
   const readBody = readers(shared.bodyLimits);
-  const stations = operatorStations(context, { ingest: parts.ingest, readBody, stopping });
+  const stations = operatorStations(context, { ingest: parts.ingest, readBody, eventStreams });
   const { routes, errorPage } = withConsole([...own, ...stations], {
     ...{ broker, signInOperator },
     readBody: readers(authBodyLimits(settings)),

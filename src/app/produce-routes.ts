@@ -1,6 +1,7 @@
 /** All routes for producing, webhooks included. All count against the same rates. */
 import type { Authenticate } from "../auth/authenticator.ts";
 import type { Settings } from "../config/schema/schema.ts";
+import type { EventStreams } from "../consume/stream/streams.ts";
 import type { Home } from "../home/home.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy/routes.ts";
 import { beaconRoute } from "../http/handlers/stations/beacon.ts";
@@ -16,7 +17,6 @@ import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { AppContext } from "./context.ts";
 import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
-import { openEventStreams } from "./wire-streams.ts";
 
 interface ProduceParts {
   readonly ingest: Ingest;
@@ -25,6 +25,7 @@ interface ProduceParts {
   readonly rates: Rates;
   readonly readBody: ReadBody;
   readonly authenticate: Authenticate;
+  readonly eventStreams: EventStreams;
   /** Aborted when the listeners close: streams end then. */
   readonly stopping: AbortSignal;
 }
@@ -34,7 +35,7 @@ const IDEMPOTENCY_WINDOW = 86_400_000;
 
 export const produceRoutes = (context: AppContext, parts: ProduceParts): readonly Route[] => {
   const { settings, broker, memory, clock } = context;
-  const { ingest, home, rates, readBody, authenticate, stopping } = parts;
+  const { ingest, home, rates, readBody, authenticate, eventStreams, stopping } = parts;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
   const reading = home && { home, clock, answerMax: settings.reading.answerMax, stopping };
   // Two separate halves, so that calls don't evict the ids of webhooks.
@@ -55,7 +56,7 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
   return [
     ...stationRoutes({
       ...{ ...shared, reading, idempotency },
-      eventStreams: openEventStreams(context, stopping),
+      eventStreams,
       sources: new Map(settings.webhooks.map(({ source, station }) => [source, station])),
     }),
     beaconRoute({ ...shared, authenticate }),

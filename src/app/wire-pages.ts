@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { SignInOperator } from "../auth/operator.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
+import type { EventStreams } from "../consume/stream/streams.ts";
 import { COMMIT, VERSION } from "../config/version.ts";
 import { type ConsoleFiles, consoleRoutes, signInPage } from "../http/handlers/console/routes.ts";
 import { withDocumentation } from "../http/handlers/docs/routes.ts";
@@ -70,29 +71,17 @@ export const factsOf = (
 interface StationParts {
   readonly ingest: Ingest | undefined;
   readonly readBody: ReadBody;
-  /** Aborted when the listeners close: streams end then. */
-  readonly stopping: AbortSignal;
+  readonly eventStreams: EventStreams;
 }
-
-/** Limits of an operator's live view. Above `maxWaitingBytes` events are dropped. */
-const TAILS = { heartbeatMs: 15_000, maxWaitingBytes: 1 << 20, maxTails: 20 };
 
 /** Returns no routes without the ingest role, because the process then has no stations. */
 export const operatorStations = (
-  { settings, broker, clock }: AppContext,
-  { ingest, readBody, stopping }: StationParts,
-): readonly Route[] => {
-  if (ingest === undefined) return [];
-  const { maxTails, ...limits } = TAILS;
-  return operatorStationRoutes({
-    ...ingest,
-    broker,
-    readBody,
-    contentLimits: contentLimitsOf(settings.server),
-    streams: { ...limits, clock, stopping },
-    maxTails,
-  });
-};
+  { settings, broker }: AppContext,
+  { ingest, ...parts }: StationParts,
+): readonly Route[] =>
+  ingest === undefined
+    ? []
+    : operatorStationRoutes({ ...ingest, ...parts, broker, contentLimits: contentLimitsOf(settings.server) });
 
 /** The description of the public listener in its OpenAPI document. */
 const PUBLIC = `An HTTP gateway to Kafka. A 2xx response means that the event is stored: acknowledged by all in-sync replicas, or written to the disk.

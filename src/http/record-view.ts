@@ -32,7 +32,7 @@ export interface RecordView {
 }
 
 /** The part of a record that is searched. */
-export type SearchedPart = "any" | "key" | "value";
+type SearchedPart = "any" | "key" | "value";
 
 const MAX_VALUE_BYTES = 64 * 1024;
 const MAX_SMALL_BYTES = 4096;
@@ -77,16 +77,16 @@ export const recordView = (record: ConsumedRecord, validator?: EventValidator): 
   })),
 });
 
-/** Does the record contain the text, in any case? An empty text is in every record. */
+/** Does the record contain the text, in any case? undefined for an empty text, which is in every record. */
 export const recordFilter = (
   text: string,
   part: SearchedPart,
   validator?: EventValidator,
-): ((record: ConsumedRecord) => boolean) => {
+): ((record: ConsumedRecord) => boolean) | undefined => {
+  if (text === "") return undefined;
   const wanted = text.toLowerCase();
   const holds = (bytes: Buffer | null | undefined): boolean =>
     bytes?.toString().toLowerCase().includes(wanted) === true;
-  if (wanted === "") return () => true;
   return ({ key, value }) =>
     (part !== "value" && holds(key)) ||
     (part !== "key" && holds(value && (readable(value, validator) ?? value)));

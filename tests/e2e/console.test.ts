@@ -140,12 +140,14 @@ describeBrowser("the console", () => {
       truncated: false,
     });
     const record = (offset: string, timestamp: number, value: unknown) =>
-      `event: record\ndata: ${JSON.stringify({ partition: 0, offset, timestamp, key: null, value, headers: [] })}\n\n`;
+      `id: after-${offset}\ndata: ${JSON.stringify({ partition: 0, offset, timestamp, key: null, value, headers: [] })}\n\n`;
     let requests = 0;
+    let resumedAfter: string | undefined;
     await page.route("**/stations/clicks/tail?*", async (route) => {
       requests += 1;
+      resumedAfter = route.request().headers()["last-event-id"];
       const body =
-        "event: open\ndata: {}\n\n" +
+        "retry: 1000\n\nid: first\n\n" +
         record("0", Number.MAX_SAFE_INTEGER, text("first")) +
         record("1", 1, {}) +
         record("2", 1, text("[".repeat(30_000) + "]".repeat(30_000)));
@@ -155,6 +157,8 @@ describeBrowser("the console", () => {
     await page.getByRole("link", { name: "clicks" }).click();
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByText("3 records, 1 can’t be shown").waitFor();
+    while (requests < 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(resumedAfter).toBe("after-2");
     expect(await records().count()).toBe(2);
     await page.getByText(`${Number.MAX_SAFE_INTEGER} ms`).waitFor();
     await records().last().locator("summary").click();

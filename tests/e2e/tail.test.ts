@@ -12,15 +12,24 @@ interface Shown {
   readonly value: { readonly text: string };
 }
 
-/** The events of a server-sent event stream. */
+/**
+ * The events of a tail. "record" is an event without a name. "open" is the first block, which has an id only: the position of
+ * each partition is known.
+ */
 const eventsOf = async function* (answer: Response): AsyncGenerator<{ event: string; data: unknown }> {
   let pending = "";
+  let isOpen = false;
   for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     const blocks = (pending + chunk).split("\n\n");
     pending = blocks.pop() ?? "";
     for (const block of blocks) {
-      const [, event, data = ""] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
-      if (event !== undefined) yield { event, data: JSON.parse(data) };
+      const [, data] = /^data: (.*)$/m.exec(block) ?? [];
+      const [, event = "record"] = /^event: (\w+)$/m.exec(block) ?? [];
+      if (data !== undefined) yield { event, data: JSON.parse(data) };
+      else if (block.startsWith("id: ") && !isOpen) {
+        isOpen = true;
+        yield { event: "open", data: undefined };
+      }
     }
   }
 };

@@ -152,8 +152,6 @@ export interface TestOptions {
   readonly streamLimits?: Partial<StreamLimits>;
   /** Of streams. */
   readonly clock?: Clock;
-  /** That may wait for the reader of a tail. */
-  readonly maxTailBytes?: number;
 }
 
 const DEFAULT_OPTIONS = {
@@ -260,6 +258,16 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       stopping: stopping.signal,
     },
   };
+  const eventStreams = createEventStreams({
+    ...{ broker, metrics, clock: producing.streams.clock, stopping: stopping.signal },
+    memory: createMemoryBudget(64 << 20),
+    limits: {
+      ...{ heartbeat: 15_000, maxAge: 3_600_000, perPrincipal: 2, maxStreams: 3 },
+      ...{ ring: 1 << 20, catchUps: 2 },
+      ...options.eventStreams,
+    },
+    onError: () => undefined,
+  });
   const app = createApp({
     ...shared,
     guard: { ...authentication, countCall: callCounter(rates) },
@@ -267,16 +275,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...stationRoutes({
         ...producing,
         reading: { home: watched, clock, answerMax: 60_000, stopping: stopping.signal },
-        eventStreams: createEventStreams({
-          ...{ broker, metrics, clock: producing.streams.clock, stopping: stopping.signal },
-          memory: createMemoryBudget(64 << 20),
-          limits: {
-            ...{ heartbeat: 15_000, maxAge: 3_600_000, perPrincipal: 2, maxStreams: 3 },
-            ...{ ring: 1 << 20, catchUps: 2 },
-            ...options.eventStreams,
-          },
-          onError: () => undefined,
-        }),
+        eventStreams,
         sources: new Map([["github", "hidden"]]),
         idempotency: createIdempotency({ windowMs: 60_000, remembered }),
       }),
@@ -311,8 +310,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       stationListRoute({ declared: DECLARED, autoCreate, broker }),
       gatewayRoute(FACTS, broker),
       ...operatorStationRoutes({
-        ...{ stations, produce, broker, readBody, contentLimits: producing.contentLimits, maxTails: 2 },
-        streams: tailsOf(options, stopping.signal),
+        ...{ stations, produce, broker, readBody, eventStreams, contentLimits: producing.contentLimits },
       }),
       ...consoleRoutes({
         files: CONSOLE,
@@ -348,11 +346,6 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
 };
 
 const memoryOf = ({ memoryBytes = 1 << 27 }: TestOptions): MemoryBudget => createMemoryBudget(memoryBytes);
-
-const tailsOf = (
-  { clock = systemClock, maxTailBytes: maxWaitingBytes = 1 << 20 }: TestOptions,
-  stopping: AbortSignal,
-) => ({ clock, stopping, heartbeatMs: 15_000, maxWaitingBytes });
 
 const recordingLogger = (): {
   logger: Logger;

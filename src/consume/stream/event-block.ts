@@ -8,6 +8,8 @@ export interface StreamFormat {
   readonly api: "sse" | "ndjson";
   /** Key, value and headers are base64, whatever their bytes are. */
   readonly base64: boolean;
+  /** Another form of an event, instead of the usual object. */
+  readonly view?: (record: ConsumedRecord) => object;
 }
 
 /** Events that the stream's client can't get any more. */
@@ -75,7 +77,11 @@ const createParts = (alwaysBase64: boolean) => {
 };
 
 /** The JSON object of an event without its opening brace. */
-const eventMembers = (record: ConsumedRecord, alwaysBase64: boolean): readonly [string, Buffer, string] => {
+const eventMembers = (
+  record: ConsumedRecord,
+  { base64: alwaysBase64, view }: StreamFormat,
+): readonly [string, Buffer, string] => {
+  if (view !== undefined) return ["", Buffer.from(JSON.stringify(view(record)).slice(1)), ""];
   const { value } = record;
   const parts = createParts(alwaysBase64);
   const key = parts.text("key", record.key);
@@ -92,7 +98,7 @@ const eventMembers = (record: ConsumedRecord, alwaysBase64: boolean): readonly [
 
 /** The block of an event. Without an id, the client's last id stays as it is. */
 export const eventBlock = (record: ConsumedRecord, id: string | undefined, format: StreamFormat): Buffer => {
-  const [head, value, tail] = eventMembers(record, format.base64);
+  const [head, value, tail] = eventMembers(record, format);
   if (format.api === "sse") {
     const idLine = id === undefined ? "" : `id: ${id}\n`;
     return Buffer.concat([Buffer.from(`${idLine}data: {${head}`), value, Buffer.from(`${tail}\n\n`)]);

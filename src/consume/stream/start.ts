@@ -1,5 +1,5 @@
 /** Where a stream starts: the first position, and the gaps before it. */
-import type { Broker } from "../../broker/broker.ts";
+import type { Broker, Watermarks } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Gap } from "./event-block.ts";
 import type { StreamPosition } from "./stream-id.ts";
@@ -7,6 +7,8 @@ import type { TopicLayout } from "./topic-layout.ts";
 
 export type StreamStart =
   | { readonly from: "latest" | "earliest" }
+  /** The newest `count` records of each partition come first. */
+  | { readonly from: "last"; readonly count: number }
   /** Milliseconds since the epoch. */
   | { readonly from: "time"; readonly time: number }
   | { readonly from: "position"; readonly position: StreamPosition };
@@ -35,6 +37,8 @@ export const firstPosition = async (
       return { topicId, offsets: ends.map(({ high }) => high), gaps: [] };
     case "earliest":
       return { topicId, offsets: ends.map(({ low }) => low), gaps: [] };
+    case "last":
+      return { topicId, offsets: ends.map((partition) => newest(partition, start.count)), gaps: [] };
     case "time":
       return { topicId, offsets: await offsetsSince(start.time, layout, parts), gaps: [] };
     case "position":
@@ -42,6 +46,11 @@ export const firstPosition = async (
         ? resumed(start.position, layout, parts)
         : inNewTopic(start.position, layout);
   }
+};
+
+const newest = ({ low, high }: Watermarks, count: number): bigint => {
+  const offset = high - BigInt(count);
+  return offset > low ? offset : low;
 };
 
 const offsetsSince = async (

@@ -4,7 +4,7 @@ import type { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createSeekingReader } from "./seeking-reader.ts";
 
-export interface TailOptions {
+interface TailOptions {
   readonly broker: Pick<Broker, "subscribe" | "watermarks">;
   readonly clock: Clock;
   readonly topic: string;
@@ -18,7 +18,7 @@ export interface TailOptions {
   readonly onError: (error: GatewayError) => void;
 }
 
-export interface Tail {
+interface Tail {
   close(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ const startOf = ({ low, high }: Watermarks, last: number): bigint => {
  * Passes on all records that are stored after the call. Rejects with STATION_UNKNOWN if the topic doesn't exist, and with
  * BROKER_UNAVAILABLE.
  */
-export const openTail = async (options: TailOptions): Promise<Tail> => {
+const openTail = async (options: TailOptions): Promise<Tail> => {
   const { broker, clock, topic, last, onRecords, onError } = options;
   const marks = await broker.watermarks(topic);
   const next = new Map(marks.map((partition) => [partition.partition, startOf(partition, last)]));

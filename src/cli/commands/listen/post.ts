@@ -39,7 +39,7 @@ const percentEncoded = (value: Buffer): string =>
   ).join("");
 
 /** Leaves out what HTTP does not allow as a header. */
-export const requestHeaders = (station: string, event: StreamedEvent): Headers => {
+const requestHeaders = (station: string, event: StreamedEvent): Headers => {
   const headers = new Headers();
   for (const [name, value] of event.headers) {
     if (value === null || FRAMING.has(name.toLowerCase())) continue;

@@ -39,14 +39,19 @@ export const tailStation: Documentation = {
   tag: TAG,
   summary: "Tail the records of a station",
   description:
-    "Server-sent events: `open`, one `record` per record, `dropped` with a `count` if the client reads too slowly, and `end`. " +
-    "The tail uses no consumer group and commits no offsets. Values are text (decoded by the schema of a protobuf station), or " +
-    "base64 if they are not UTF-8.",
+    "Server-sent events as of `GET /stations/{name}/consume/stream` of the public port, with its ids, `gap`, `end` and heartbeats; " +
+    "the record is in another form. The tail uses no consumer group and commits no offsets. Values are text (decoded by the schema " +
+    "of a protobuf station), or base64 if they are not UTF-8. Long values are truncated.",
   path: { name: stationName },
   query: {
     last: {
       description: "Number of existing records of each partition to send first.",
       schema: z.int().min(0).max(MAX_LAST),
+    },
+    lastEventId: {
+      description:
+        "Continue after the record with this id; the header `Last-Event-ID` wins. `last` does not apply then.",
+      schema: z.string(),
     },
     filter: {
       description: "Send only records that contain this text. Case is ignored.",
@@ -63,7 +68,13 @@ export const tailStation: Documentation = {
       content: { "text/event-stream": z.string() },
     },
   },
-  errors: ["REQUEST_INVALID", "STATION_NAME_INVALID", "STATION_UNKNOWN", "OVERLOADED", "BROKER_UNAVAILABLE"],
+  errors: [
+    "REQUEST_INVALID",
+    "STATION_NAME_INVALID",
+    "STATION_UNKNOWN",
+    "STREAMS_TOO_MANY",
+    "BROKER_UNAVAILABLE",
+  ],
 };
 
 export const produceTestEvent: Documentation = {

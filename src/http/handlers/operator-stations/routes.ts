@@ -1,18 +1,20 @@
 /** The operators' routes for a station: tail its records, and store a test event. */
 import { operatorPrincipal } from "../../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../../broker/broker.ts";
-import { openTail } from "../../../delivery/engine/topic-tail.ts";
+import type { StreamFormat } from "../../../consume/stream/event-block.ts";
+import type { EventStreams } from "../../../consume/stream/streams.ts";
 import { GatewayError } from "../../../errors.ts";
 import { type ContentLimits, parseDocument } from "../../../ingest/content/json.ts";
 import type { Produce } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
+import type { EventValidator } from "../../../ingest/schema/validator.ts";
 import { parseStationName, type Stations } from "../../../ingest/stations.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
-import { openEventStream, type EventStreamSettings } from "./sse.ts";
+import { resumedStart, serveStream } from "../../event-stream.ts";
 import { shaped } from "../../faults.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
-import { recordFilter, recordView, type SearchedPart } from "../../record-view.ts";
+import { recordFilter, recordView } from "../../record-view.ts";
 import { sendJson } from "../../respond.ts";
 import { eventResult } from "../../results.ts";
 import type { OpenRoute } from "../../routes.ts";
@@ -22,10 +24,8 @@ import { singleReader } from "../stations/events.ts";
 export interface OperatorStationDependencies {
   readonly stations: Pick<Stations, "resolve" | "existing">;
   readonly produce: Produce;
-  readonly broker: Pick<Broker, "subscribe" | "watermarks">;
-  readonly streams: EventStreamSettings;
-  /** Maximum number of open tails in this process. Each tail is a consumer. */
-  readonly maxTails: number;
+  readonly broker: Pick<Broker, "watermarks">;
+  readonly eventStreams: EventStreams;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
 }
@@ -54,56 +54,40 @@ const nameIn = (call: Call): string => {
   return call.facts.station;
 };
 
-const tailStation = ({ stations, broker, streams, maxTails }: OperatorStationDependencies) => {
-  let open = 0;
+const tailStation = ({ stations, broker, eventStreams }: OperatorStationDependencies) => {
+  const formatOf = tailFormats();
   return async (call: Call): Promise<void> => {
     const {
       last,
       filter,
       in: part,
     } = shaped(documentation.tailQuery, Object.fromEntries(queryOf(call.request).entries()));
-    const station = await stations.existing(nameIn(call));
-    if (open >= maxTails)
-      throw new GatewayError("OVERLOADED", {
-        message: `${maxTails} tails are open, and no more are allowed; close one and try again`,
-      });
-    open += 1;
-    try {
-      await tail(call, { station, last, filter, part, broker, streams });
-    } finally {
-      open -= 1;
-    }
+    const { topic, validator } = await stations.existing(nameIn(call));
+    // A stream waits for a missing topic, or for the broker. An operator gets the reason at once.
+    await broker.watermarks(topic);
+    serveStream(call, {
+      topic,
+      start: resumedStart(call, topic) ?? { from: "last", count: last },
+      format: formatOf(validator),
+      filter: recordFilter(filter, part, validator),
+      place: eventStreams.reserve(OWNER),
+    });
   };
 };
 
-interface TailRequest extends Pick<OperatorStationDependencies, "broker" | "streams"> {
-  readonly station: Awaited<ReturnType<Stations["existing"]>>;
-  readonly last: number;
-  readonly filter: string;
-  readonly part: SearchedPart;
-}
+/** All operators count as one principal. */
+const OWNER = "operators";
 
-/** Opens the tail before the answer begins, so that a missing topic can still be answered with 404. */
-const tail = async (call: Call, request: TailRequest): Promise<void> => {
-  const { station, last, filter, part, broker, streams } = request;
-  const { topic, validator } = station;
-  const isWanted = recordFilter(filter, part, validator);
-  // Records that arrive before the answer begins.
-  const early: object[] = [];
-  let show = (record: object): void => void early.push(record);
-  const tailing = await openTail({
-    ...{ broker, topic, last, clock: streams.clock },
-    onRecords: (records) => {
-      for (const record of records) if (isWanted(record)) show(recordView(record, validator));
-    },
-    onError: () => undefined,
-  });
-  const stream = openEventStream(call, streams);
-  show = (record) => void stream.send("record", record);
-  stream.send("open", { station: station.name, topic, filter, in: part });
-  early.forEach(show);
-  await stream.over;
-  await tailing.close();
+/** The streams of a station share the blocks of one format. */
+const tailFormats = (): ((validator: EventValidator | undefined) => StreamFormat) => {
+  const plain: StreamFormat = { api: "sse", base64: false, view: (record) => recordView(record) };
+  const known = new WeakMap<EventValidator, StreamFormat>();
+  return (validator) => {
+    if (validator === undefined) return plain;
+    const format = known.get(validator) ?? { ...plain, view: (record) => recordView(record, validator) };
+    known.set(validator, format);
+    return format;
+  };
 };
 
 const produceTestEvent = ({

@@ -1,17 +1,14 @@
 /** `GET /stations/:name/consume/stream`: the events of a station, or of a webhook source, as they arrive. */
-import type { Response } from "express";
 import { mayUseStation } from "../../../auth/permissions.ts";
 import type { StreamFormat } from "../../../consume/stream/event-block.ts";
-import { retryBlock } from "../../../consume/stream/event-block.ts";
 import { type EventFilter, ofSource, parseFilters } from "../../../consume/stream/filter.ts";
-import { parseId } from "../../../consume/stream/stream-id.ts";
 import type { StreamStart } from "../../../consume/stream/start.ts";
-import type { StreamOutput } from "../../../consume/stream/stream-writer.ts";
 import type { EventStreams } from "../../../consume/stream/streams.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import type { Station, Stations } from "../../../ingest/stations.ts";
 import { type Clock, pause } from "../../../lib/clock.ts";
 import type { AuthorisedCall } from "../../call.ts";
+import { invalidParameter, resumedStart, serveStream, STREAM_TYPES } from "../../event-stream.ts";
 import { pathParameter, type Query, queryOf } from "../../url.ts";
 import { stationOf } from "./station-of.ts";
 
@@ -29,40 +26,16 @@ const FORMATS = {
   ndjson: { plain: { api: "ndjson", base64: false }, base64: { api: "ndjson", base64: true } },
 } as const satisfies Record<string, Record<string, StreamFormat>>;
 
-const MEDIA_TYPES = { sse: "text/event-stream", ndjson: "application/x-ndjson" } as const;
-
-/** Milliseconds. The time is random, so that the clients of an ended process don't reconnect at the same time. */
-const RETRY = { least: 1000, most: 3000 };
-
 export const consumeStream = (dependencies: ConsumeStreamDependencies) => {
   const { eventStreams } = dependencies;
   return async (call: AuthorisedCall): Promise<void> => {
-    const { request, response, principal, facts } = call;
+    const { request, principal } = call;
     const { topic, source } = await targetOf(call, dependencies);
     const format = formatOf(call);
-    const start = startOf(call, topic);
+    const start = resumedStart(call, topic) ?? fromOf(queryOf(request));
     const filter = bothOf(source, parseFilters(queryOf(request).getAll("filter")));
     const place = eventStreams.reserve(`${principal.kind} ${principal.name}`);
-    if (response.closed) {
-      place.release();
-      return;
-    }
-    const output = openAnswer(response, format);
-    if (request.method === "HEAD") {
-      place.release();
-      response.end();
-      return;
-    }
-    const { expires } = principal;
-    const stream = place.open(topic, { start, format, filter, expires, output });
-    const { socket } = response;
-    socket?.on("drain", stream.drained);
-    // Before the listener that writes the log line.
-    response.prependOnceListener("close", () => {
-      socket?.off("drain", stream.drained);
-      facts.consumed = stream.events();
-      stream.closed();
-    });
+    serveStream(call, { topic, place, start, format, filter, expires: principal.expires });
   };
 };
 
@@ -117,39 +90,21 @@ const topicOf = async (
 
 /** Throws FORMAT_UNACCEPTABLE. */
 const formatOf = ({ request }: AuthorisedCall): StreamFormat => {
-  const accepted = request.accepts([MEDIA_TYPES.sse, MEDIA_TYPES.ndjson]);
+  const accepted = request.accepts([STREAM_TYPES.sse, STREAM_TYPES.ndjson]);
   if (accepted === false)
     throw new GatewayError("FORMAT_UNACCEPTABLE", {
-      message: `Accept must allow ${MEDIA_TYPES.sse} or ${MEDIA_TYPES.ndjson}`,
+      message: `Accept must allow ${STREAM_TYPES.sse} or ${STREAM_TYPES.ndjson}`,
     });
-  const formats = FORMATS[accepted === MEDIA_TYPES.ndjson ? "ndjson" : "sse"];
+  const formats = FORMATS[accepted === STREAM_TYPES.ndjson ? "ndjson" : "sse"];
   const encoding = queryOf(request).get("encoding");
   if (encoding === null) return formats.plain;
-  if (encoding !== "base64") throw invalid("encoding", "base64", encoding);
+  if (encoding !== "base64") throw invalidParameter("encoding", "base64", encoding);
   return formats.base64;
-};
-
-const LONGEST_SHOWN = 80;
-
-const invalid = (parameter: string, allowed: string, got: string): GatewayError =>
-  new GatewayError("REQUEST_INVALID", {
-    message: `${parameter} must be ${allowed} (got ${JSON.stringify(got.slice(0, LONGEST_SHOWN))})`,
-  });
-
-/** Throws REQUEST_INVALID. */
-const startOf = ({ request }: AuthorisedCall, topic: string): StreamStart => {
-  const query = queryOf(request);
-  const given = request.headers["last-event-id"] ?? "";
-  const id = typeof given === "string" && given !== "" ? given : (query.get("lastEventId") ?? "");
-  if (id === "") return fromOf(query);
-  const parsed = parseId(id);
-  if (parsed === undefined) throw invalid("Last-Event-ID", "an id of this stream", id);
-  if (parsed.topic === topic) return { from: "position", position: parsed };
-  throw new GatewayError("REQUEST_INVALID", { message: "Last-Event-ID is the id of another station" });
 };
 
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
+/** Throws REQUEST_INVALID. */
 const fromOf = (query: Query): StreamStart => {
   const from = query.get("from") ?? "latest";
   if (from === "latest" || from === "earliest") return { from };
@@ -157,34 +112,15 @@ const fromOf = (query: Query): StreamStart => {
   const text = from.replace(" ", "+");
   const time = /^\d{1,15}$/.test(text) ? Number(text) : ISO_TIME.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(time))
-    throw invalid("from", "latest, earliest, a time such as 2027-01-31T12:00:00Z, or milliseconds", from);
+    throw invalidParameter(
+      "from",
+      "latest, earliest, a time such as 2027-01-31T12:00:00Z, or milliseconds",
+      from,
+    );
   return { from: "time", time };
 };
 
 const bothOf = (one: EventFilter | undefined, other: EventFilter | undefined): EventFilter | undefined => {
   if (one === undefined || other === undefined) return one ?? other;
   return (record) => one(record) && other(record);
-};
-
-/** Sends the status and the headers at once. */
-const openAnswer = (response: Response, format: StreamFormat): StreamOutput => {
-  response.setHeader("Content-Type", MEDIA_TYPES[format.api]);
-  response.setHeader("Cache-Control", "no-store");
-  // Otherwise nginx collects events until its buffer is full.
-  response.setHeader("X-Accel-Buffering", "no");
-  response.flushHeaders();
-  const { socket } = response;
-  const retry = RETRY.least + Math.floor(Math.random() * (RETRY.most - RETRY.least + 1));
-  if (response.req.method !== "HEAD") response.write(retryBlock(retry, format));
-  const isChunked = response.chunkedEncoding;
-  return {
-    // Node's own writes of a chunk are three writes. Here a chunk is one buffer, which all streams share.
-    write: ({ chunk, body }) => socket?.write(isChunked ? chunk : body) ?? response.write(body),
-    end: () => {
-      response.end();
-    },
-    cut: () => {
-      response.destroy();
-    },
-  };
 };

@@ -1,0 +1,83 @@
+/** The HTTP side of an event stream: its answer, its socket, and the id to continue after. */
+import type { Response } from "express";
+import { retryBlock, type StreamFormat } from "../consume/stream/event-block.ts";
+import type { StreamStart } from "../consume/stream/start.ts";
+import { parseId } from "../consume/stream/stream-id.ts";
+import type { StreamRequest } from "../consume/stream/stream.ts";
+import type { StreamOutput } from "../consume/stream/stream-writer.ts";
+import type { Reservation } from "../consume/stream/streams.ts";
+import { GatewayError } from "../errors.ts";
+import type { Call } from "./call.ts";
+import { queryOf } from "./url.ts";
+
+export const STREAM_TYPES = { sse: "text/event-stream", ndjson: "application/x-ndjson" } as const;
+
+/** Milliseconds. The time is random, so that the clients of an ended process don't reconnect at the same time. */
+const RETRY = { least: 1000, most: 3000 };
+
+/** Answers with the stream, and frees its place when the connection is closed. */
+export const serveStream = (
+  { request, response, facts }: Call,
+  { topic, place, ...wanted }: Omit<StreamRequest, "output"> & { topic: string; place: Reservation },
+): void => {
+  if (response.closed) {
+    place.release();
+    return;
+  }
+  const output = openAnswer(response, wanted.format);
+  if (request.method === "HEAD") {
+    place.release();
+    response.end();
+    return;
+  }
+  const stream = place.open(topic, { ...wanted, output });
+  const { socket } = response;
+  socket?.on("drain", stream.drained);
+  // Before the listener that writes the log line.
+  response.prependOnceListener("close", () => {
+    socket?.off("drain", stream.drained);
+    facts.consumed = stream.events();
+    stream.closed();
+  });
+};
+
+/** The start after `Last-Event-ID`, or else `lastEventId` of the query. Throws REQUEST_INVALID. */
+export const resumedStart = ({ request }: Call, topic: string): StreamStart | undefined => {
+  const given = request.headers["last-event-id"] ?? "";
+  const id = typeof given === "string" && given !== "" ? given : (queryOf(request).get("lastEventId") ?? "");
+  if (id === "") return undefined;
+  const parsed = parseId(id);
+  if (parsed === undefined) throw invalidParameter("Last-Event-ID", "an id of this stream", id);
+  if (parsed.topic === topic) return { from: "position", position: parsed };
+  throw new GatewayError("REQUEST_INVALID", { message: "Last-Event-ID is the id of another station" });
+};
+
+const LONGEST_SHOWN = 80;
+
+export const invalidParameter = (parameter: string, allowed: string, got: string): GatewayError =>
+  new GatewayError("REQUEST_INVALID", {
+    message: `${parameter} must be ${allowed} (got ${JSON.stringify(got.slice(0, LONGEST_SHOWN))})`,
+  });
+
+/** Sends the status and the headers at once. */
+const openAnswer = (response: Response, format: StreamFormat): StreamOutput => {
+  response.setHeader("Content-Type", STREAM_TYPES[format.api]);
+  response.setHeader("Cache-Control", "no-store");
+  // Otherwise nginx collects events until its buffer is full.
+  response.setHeader("X-Accel-Buffering", "no");
+  response.flushHeaders();
+  const { socket } = response;
+  const retry = RETRY.least + Math.floor(Math.random() * (RETRY.most - RETRY.least + 1));
+  if (response.req.method !== "HEAD") response.write(retryBlock(retry, format));
+  const isChunked = response.chunkedEncoding;
+  return {
+    // Node's own writes of a chunk are three writes. Here a chunk is one buffer, which all streams share.
+    write: ({ chunk, body }) => socket?.write(isChunked ? chunk : body) ?? response.write(body),
+    end: () => {
+      response.end();
+    },
+    cut: () => {
+      response.destroy();
+    },
+  };
+};
