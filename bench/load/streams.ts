@@ -129,9 +129,9 @@ for (let index = 0; index < Number(streams); index += OPEN_AT_ONCE) {
 }
 say({ open: sockets.length });
 await once(process.stdin, "data");
+const began = performance.now();
 await produceFor(2000);
 measuring = true;
-const began = performance.now();
 await produceFor(Number(seconds) * 1000);
 const took = (performance.now() - began) / 1000;
 await sleep(SETTLE_MS);
