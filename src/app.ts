@@ -30,6 +30,9 @@ export interface Gateway extends Listeners, Pick<Questions, "answer"> {
 /** Milliseconds for which the broker's health is cached. */
 const HEALTH_CACHE = 500;
 
+/** Milliseconds for the answers to calls that wait for events when this process ends. */
+const LAST_READS_MS = 1000;
+
 /**
  * Starts everything except the listeners. `askAll` queries all worker processes; without it this process is the only one.
  * Rejects with SETTINGS_INVALID for faults that only show when the settings are used.
@@ -73,8 +76,9 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
       answer: (name, about) => questions.answer(name, about),
       stop: (graceMs) => {
         health.shutDown();
-        // The next homes take calls while this process still answers its own clients. `lifecycle` waits for the end.
-        void home?.drain().catch(() => undefined);
+        // The next homes take calls while this process still answers its own clients. `lifecycle` waits for the end. The waiting
+        // calls of this process get their answers before, because without another process no home would be left for them.
+        systemClock.after(LAST_READS_MS, () => void home?.drain().catch(() => undefined));
         return stop(graceMs);
       },
     };

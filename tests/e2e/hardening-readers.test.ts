@@ -98,6 +98,17 @@ const suite = (broker: BrokerUnderTest): void => {
     expect(again.map(({ n }) => n)).toEqual(Array.from({ length: 40 }, (_, n) => n));
   }, 60_000);
 
+  it("get their answer when the gateway ends while they wait", async () => {
+    await start();
+    await produce([{ n: 1 }]);
+    expect(await read({ group: "g", count: 1 })).toHaveLength(1);
+    const waiting = read({ group: "g", count: 1, waitMs: 120_000 });
+    await sleep(500);
+    const ended = gateway.stop("SIGTERM");
+    expect(await waiting).toEqual([]);
+    expect(await ended).toBe(0);
+  }, 60_000);
+
   it("use limited memory for sixty groups with large events, and lose no event", async () => {
     await start();
     const text = "x".repeat(16 * 1024);
