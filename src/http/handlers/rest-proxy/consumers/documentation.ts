@@ -97,7 +97,7 @@ export const subscribe: Documentation = {
   summary: "v2: subscribe a consumer instance",
   description:
     "Replaces the subscription. A pattern must match the whole name of a station, and matches only stations that the caller " +
-    "may read. No topics end the subscription.",
+    "may read. An empty list of topics ends the subscription.",
   path,
   body: { content: v2(subscriptionShape) },
   answers: done,
@@ -225,7 +225,7 @@ export const readRecords: Documentation = {
       schema: z.string().regex(/^\d{1,15}$/),
     },
     max_bytes: {
-      description: "Most bytes of keys and values. A single larger record is returned alone.",
+      description: "Maximum number of bytes of keys and values. A single larger record is returned alone.",
       schema: z.string().regex(/^-?\d{1,15}$/),
     },
   },
@@ -256,7 +256,7 @@ export const commit: Documentation = {
   tag: TAG,
   summary: "v2: commit offsets",
   description:
-    "Without `offsets` everything that was read. With `offsets` the stored offset is `offset` + 1.",
+    "Without `offsets` the call commits everything that the instance has read. With `offsets` the stored offset is `offset` + 1.",
   path,
   body: { optional: true, content: v2(commitShape) },
   answers: {
