@@ -105,6 +105,7 @@ const createParts = (
       logAppendTime: true,
     },
     group: reading.topic.slice(1),
+    isAlone: broker.kind === "embedded",
     sessionTimeout: reading.sessionTimeout,
     address: () => parts.address ?? "",
     onError: faultLog(log.logger, clock),

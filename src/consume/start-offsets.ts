@@ -3,13 +3,17 @@
  * group's slot, so that each later home of the group starts at the same offsets.
  */
 import type { TopicPartition, TopicPartitionOffset } from "../broker/positions.ts";
+import { asGatewayError } from "../errors.ts";
 import { recordName, type SlotRecords } from "./slot-records.ts";
 
 export interface StartOffsets {
   /** undefined: none is kept. */
   kept(partition: TopicPartition): bigint | undefined;
-  /** Resolves when they are stored. Rejects as `SlotLog.put` does. */
-  keep(starts: readonly TopicPartitionOffset[]): Promise<void>;
+  /**
+   * Resolves when they are stored. Rejects as `SlotLog.put` does. Start offsets by `earliest` may stay unstored while nothing
+   * can be stored, for example because the disk is full: a later home resolves them again, and skips no record.
+   */
+  keep(starts: readonly TopicPartitionOffset[], from: "earliest" | "latest"): Promise<void>;
   /** The group has committed positions of these partitions: their start offsets are deleted. */
   committed(positions: readonly TopicPartition[]): void;
 }
@@ -25,10 +29,15 @@ export const startOffsetsOf = (records: SlotRecords, group: string): StartOffset
       const value = records.get(nameOf(partition));
       return value && BigInt(value.toString());
     },
-    keep: (starts) =>
-      records.put(
-        starts.map((start) => ({ name: nameOf(start), value: Buffer.from(start.offset.toString()) })),
-      ),
+    keep: async (starts, from) => {
+      try {
+        await records.put(
+          starts.map((start) => ({ name: nameOf(start), value: Buffer.from(start.offset.toString()) })),
+        );
+      } catch (error) {
+        if (from === "latest" || asGatewayError(error).code !== "BROKER_UNAVAILABLE") throw error;
+      }
+    },
     committed: (positions) => {
       const names = positions
         .map(nameOf)

@@ -191,7 +191,7 @@ const newStarts = async (
     partition,
     offset: endOf(marks, partition, from),
   }));
-  await starts.keep(resolved);
+  await starts.keep(resolved, from);
   return resolved;
 };
 

@@ -11,6 +11,19 @@ export interface SlotLog {
   put(records: readonly SlotRecord[]): Promise<void>;
 }
 
+/** Why `enter` ended: no heartbeat confirms that the process holds the slot, or the process can't append to it. */
+export type LogEnd = "moved" | "unusable";
+
+/** The log as the slot sees it. */
+export interface HeldSlotLog extends SlotLog {
+  /** Resolves to the living records when `put` may be called; to a reason if this process must give the slot up. */
+  enter(): Promise<ReadonlyMap<string, Buffer> | LogEnd>;
+  /** Resolves when the log must be entered again, or has ended. */
+  stale(): Promise<void>;
+  /** The log must be entered again. */
+  invalidate(): void;
+}
+
 export interface SlotRecord {
   readonly name: string;
   readonly value: Buffer | null;

@@ -9,10 +9,11 @@ import type { Groups } from "../broker/groups.ts";
 import { partitionOfKey } from "../broker/partitions.ts";
 import { GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
-import type { SlotService } from "./contract.ts";
+import type { HeldSlotLog, SlotService } from "./contract.ts";
 import { ASSIGNOR, assignMembers, decodeHolders, encodeMember } from "./gateway-data.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import type { PeerAnswer, PeerCall, PeerHandler, Peers } from "./peers/peers.ts";
+import { LocalSlotLog } from "./local-slot-log.ts";
 import { SlotLogWriter } from "./slot-log.ts";
 import type { SlotBroker } from "./slot-reader.ts";
 import { Slots } from "./slots.ts";
@@ -25,6 +26,8 @@ export interface HomeOptions {
   /** The topic of the slots; `partitions` is the number of slots. */
   readonly topic: TopicSpec & { readonly partitions: number };
   readonly group: string;
+  /** Only this process can write to the broker, so its slots need no fences. Default: false. */
+  readonly isAlone?: boolean;
   /** Milliseconds. A process serves slots while a heartbeat that was sent within this time is answered. */
   readonly sessionTimeout: number;
   /** Where other processes reach this one. Called when the process joins the group. */
@@ -215,14 +218,12 @@ class GatewayHome implements Home {
     return this.#membership.silence() < this.#options.sessionTimeout * part;
   }
 
-  #openLog(slot: number, signal: AbortSignal): SlotLogWriter {
-    const { broker, clock, topic } = this.#options;
+  #openLog(slot: number, signal: AbortSignal): HeldSlotLog {
+    const { broker, clock, topic, isAlone = false } = this.#options;
+    const options = { broker, clock, topic: topic.name, slot, signal };
+    if (isAlone) return new LocalSlotLog(options);
     return new SlotLogWriter({
-      broker,
-      clock,
-      topic: topic.name,
-      slot,
-      signal,
+      ...options,
       processId: this.#id,
       mayFence: () => this.#isFresh(0.5),
       confirm: () => this.#confirm(signal),

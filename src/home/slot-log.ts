@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { pause } from "../lib/clock.ts";
-import type { SlotLog, SlotRecord } from "./contract.ts";
+import type { HeldSlotLog, LogEnd, SlotRecord } from "./contract.ts";
 import { moved, SlotReader, type SlotReaderOptions, Trouble } from "./slot-reader.ts";
 import { fenceKey, recordId, recordKey, sequenceHeader } from "./slot-view.ts";
 
@@ -19,9 +19,6 @@ export interface SlotLogOptions extends SlotReaderOptions {
   /** Sends a heartbeat, and resolves to whether one that was sent after the call is answered. */
   readonly confirm: () => Promise<boolean>;
 }
-
-/** Why `enter` ended: no heartbeat confirms that the process holds the slot, or the process can't append to it. */
-type LogEnd = "moved" | "unusable";
 
 /** The slot is given up if the log is unusable for this time while Kafka answers heartbeats. */
 const UNUSABLE_MS = 30_000;
@@ -37,7 +34,7 @@ interface PendingPut {
   readonly reject: (error: GatewayError) => void;
 }
 
-export class SlotLogWriter implements SlotLog {
+export class SlotLogWriter implements HeldSlotLog {
   readonly #options: SlotLogOptions;
   readonly #reader: SlotReader;
   #writer = "";
@@ -63,7 +60,6 @@ export class SlotLogWriter implements SlotLog {
     else options.signal.addEventListener("abort", end, { once: true });
   }
 
-  /** Resolves to the living records when `put` may be called; to a reason if this process must give the slot up. */
   async enter(): Promise<ReadonlyMap<string, Buffer> | LogEnd> {
     const { signal, clock } = this.#options;
     while (!signal.aborted && !this.#isDenied) {
@@ -92,7 +88,6 @@ export class SlotLogWriter implements SlotLog {
     return "moved";
   }
 
-  /** Resolves when the log must be entered again, or has ended. */
   stale(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#state === "open") this.#onStale = resolve;
@@ -100,7 +95,6 @@ export class SlotLogWriter implements SlotLog {
     });
   }
 
-  /** The log must be entered again. */
   invalidate(): void {
     if (this.#state === "open") this.#becomeStale();
   }

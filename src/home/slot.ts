@@ -5,20 +5,19 @@
 import { setMaxListeners } from "node:events";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
-import type { SlotService } from "./contract.ts";
+import type { HeldSlotLog, LogEnd, SlotService } from "./contract.ts";
 import type { PeerAnswer, PeerCall } from "./peers/peers.ts";
-import type { SlotLogWriter } from "./slot-log.ts";
 
 export interface SlotOptions {
   readonly slot: number;
   readonly service: SlotService;
   readonly clock: Clock;
   /** The signal is aborted when this process doesn't hold the slot any more. */
-  readonly openLog: (slot: number, signal: AbortSignal) => SlotLogWriter;
+  readonly openLog: (slot: number, signal: AbortSignal) => HeldSlotLog;
   /** True while no other process can hold a slot that this process holds. */
   readonly isFresh: () => boolean;
   /** The slot was lost: this process can't append to it, or no heartbeat confirms that it holds the slot. */
-  readonly onUnusable: (slot: number, reason: "moved" | "unusable") => void;
+  readonly onUnusable: (slot: number, reason: LogEnd) => void;
   readonly onError: (error: GatewayError) => void;
 }
 
@@ -175,7 +174,7 @@ export class Slot {
   }
 
   /** Nothing waits for it: the service may put records while it opens or closes the slot, and the log may need to be entered. */
-  #open(tenure: Tenure, log: SlotLogWriter, records: ReadonlyMap<string, Buffer>): void {
+  #open(tenure: Tenure, log: HeldSlotLog, records: ReadonlyMap<string, Buffer>): void {
     const { slot, service, clock } = this.#options;
     const { lost, entries } = tenure;
     this.#inTurn(async () => {

@@ -76,7 +76,7 @@ export const createStarts = (options: StartsOptions): Starts => {
       const known = committed ?? offsets.kept(at);
       if (known !== undefined) return { offset: known, committed, isDue: false };
       const offset = await endOf(at, at.reset);
-      await offsets.keep([{ topic: at.topic, partition: at.partition, offset }]);
+      await offsets.keep([{ topic: at.topic, partition: at.partition, offset }], at.reset);
       return { offset, committed, isDue: false };
     },
     existing: async (at, offset, committed) => {
