@@ -8,7 +8,7 @@ import type { Groups, MemberOfGeneration } from "../broker/groups.ts";
 import type { GroupPosition, TopicPartition } from "../broker/positions.ts";
 import { GatewayError } from "../errors.ts";
 import { createMembership, type Membership, type MembershipHandlers } from "../home/membership.ts";
-import { type Clock, pause } from "../lib/clock.ts";
+import { atMost, type Clock } from "../lib/clock.ts";
 import { type Assignor, createAssignor, RANGE, watchCounts } from "./range-assignor.ts";
 import type { StartOffsets } from "./start-offsets.ts";
 import {
@@ -155,12 +155,8 @@ export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
   };
 };
 
-const revokeAll = async (clock: Clock, { readings }: State): Promise<void> => {
-  const over = new AbortController();
-  const revoked = Promise.all([...readings.values()].map((reading) => reading.revoke()));
-  await Promise.race([revoked, pause(clock, REVOKE_MS, over.signal)]);
-  over.abort();
-};
+const revokeAll = (clock: Clock, { readings }: State): Promise<unknown> =>
+  atMost(clock, REVOKE_MS, Promise.all([...readings.values()].map((reading) => reading.revoke())));
 
 interface HandlerParts {
   readonly assignor: Assignor;

@@ -11,7 +11,7 @@
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { SlotLog, SlotService } from "../home/contract.ts";
 import type { PeerAnswer, PeerCall } from "../home/peers/peers.ts";
-import { type Clock, pause } from "../lib/clock.ts";
+import { atMost, type Clock } from "../lib/clock.ts";
 import { createGroupReader, type GroupReaderOptions } from "./group-reader.ts";
 import { type GroupUse, ReaderGroup } from "./reader-group.ts";
 import { SlotRecords } from "./slot-records.ts";
@@ -92,7 +92,8 @@ class GroupReaders implements Readers {
 
   async prepare(slot: number, names: readonly string[]): Promise<void> {
     const own = this.#slot(slot);
-    await this.#within(Promise.all(names.map((name) => own.group(name).prepare())));
+    const prepared = Promise.all(names.map((name) => own.group(name).prepare()));
+    await atMost(this.#options.clock, HANDOVER_MS, prepared);
   }
 
   async abandon(slot: number): Promise<void> {
@@ -131,15 +132,9 @@ class GroupReaders implements Readers {
     // Without the slot nothing may wait for this: the process may get the slot again meanwhile.
     if (reason === "lost") void own.close();
     else {
-      await this.#within(closing);
+      await atMost(this.#options.clock, HANDOVER_MS, closing);
       await own.close();
     }
-  }
-
-  async #within(work: Promise<unknown>): Promise<void> {
-    const over = new AbortController();
-    await Promise.race([work, pause(this.#options.clock, HANDOVER_MS, over.signal)]);
-    over.abort();
   }
 
   #slot(slot: number): OpenSlot {

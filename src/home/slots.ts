@@ -3,7 +3,7 @@
  * at which this process joins again until it has the new assignment, it gives no slot up and takes none over.
  */
 import { asGatewayError, type GatewayError } from "../errors.ts";
-import { type Clock, pause } from "../lib/clock.ts";
+import { atMost, type Clock, pause } from "../lib/clock.ts";
 import type { MemberData } from "./assignment.ts";
 import type { SlotHolders } from "./gateway-data.ts";
 import type { SlotService } from "./contract.ts";
@@ -130,9 +130,7 @@ export class Slots {
   async finish(): Promise<void> {
     const generation = this.#generation;
     if (generation !== undefined) generation.mayGive = false;
-    const isOver = new AbortController();
-    await Promise.race([Promise.all(this.#giving), pause(this.#options.clock, FINISH_MS, isOver.signal)]);
-    isOver.abort();
+    await atMost(this.#options.clock, FINISH_MS, Promise.all(this.#giving));
     for (const slot of this.#slots) slot.keep();
   }
 

@@ -57,3 +57,13 @@ export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     const cancel = clock.after(ms, end);
     signal?.addEventListener("abort", end, { once: true });
   });
+
+/** Settles as `work` does, or resolves to undefined after `ms` milliseconds. */
+export const atMost = async <T>(clock: Clock, ms: number, work: T | Promise<T>): Promise<T | undefined> => {
+  const over = new AbortController();
+  try {
+    return await Promise.race([work, pause(clock, ms, over.signal).then(() => undefined)]);
+  } finally {
+    over.abort();
+  }
+};

@@ -1,4 +1,4 @@
-import { createClock, pause, type StartTimer } from "../../src/lib/clock.ts";
+import { atMost, createClock, pause, type StartTimer } from "../../src/lib/clock.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 const DAY = 86_400_000;
@@ -68,5 +68,27 @@ describe("pause", () => {
     interruption.abort();
     await paused;
     await pause(clock, 30 * DAY, interruption.signal);
+  });
+});
+
+describe("atMost", () => {
+  it("settles as the work does, and cancels the timer", async () => {
+    const timers = new Set<object>();
+    const clock = createClock((action) => {
+      const timer = { action };
+      timers.add(timer);
+      return { stop: () => timers.delete(timer) };
+    });
+    expect(await atMost(clock, DAY, Promise.resolve("done"))).toBe("done");
+    expect(await atMost(clock, DAY, "at once")).toBe("at once");
+    await expect(atMost(clock, DAY, Promise.reject(new Error("failed")))).rejects.toThrow("failed");
+    expect(timers.size).toBe(0);
+  });
+
+  it("resolves to undefined after the time", async () => {
+    const clock = createFakeClock();
+    const result = atMost(clock, 1000, new Promise<string>(() => undefined));
+    clock.advance(1000);
+    expect(await result).toBeUndefined();
   });
 });

@@ -9,6 +9,7 @@ import type {
 } from "../broker.ts";
 import { createGroup, type Group, type GroupMember } from "./group.ts";
 import { createPartitionReader, type PartitionReader } from "./partition-reader.ts";
+import { atMost, systemClock } from "../../lib/clock.ts";
 import type { LocalStore } from "./store.ts";
 
 /** Maximum time in milliseconds that a rebalance waits for `onRevoked`. */
@@ -26,18 +27,6 @@ interface LocalSubscription extends Subscription {
   /** Records have been stored in a partition. */
   wake(partition: TopicPartition): void;
 }
-
-const atMost = async (milliseconds: number, work: Promise<void>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  try {
-    await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
 
 /** The start in a partition: the committed position if it is readable, else the beginning or the end, as `from` says. */
 const startOf = (
@@ -89,7 +78,7 @@ const createSubscription = (parts: SubscriptionParts): LocalSubscription => {
     reader.halt();
     try {
       if (partitions.length > 0)
-        await atMost(REVOCATION_MS, handlers.onRevoked?.(partitions) ?? Promise.resolve());
+        await atMost(systemClock, REVOCATION_MS, handlers.onRevoked?.(partitions) ?? Promise.resolve());
     } catch (error) {
       handlers.onError?.(new GatewayError("INTERNAL", { cause: error }));
     }

@@ -1,7 +1,7 @@
 /** Creates and connects the parts of connector delivery, for connectors of the configuration file and of the REST API. */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import { pause, systemClock, type Clock } from "../../lib/clock.ts";
+import { atMost, systemClock, type Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
 import type { RawConfig } from "./masking.ts";
 import { createConnectorLog } from "./connector-log.ts";
@@ -119,7 +119,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     close: async () => {
       await Promise.all([log.close(), runners.stop(), replays.stop()]);
       // While the broker is unavailable, `open` ends only when its requests time out. Everything is closed by then.
-      await Promise.race([opening, pause(clock, MAX_OPENING_MS)]);
+      await atMost(clock, MAX_OPENING_MS, opening);
     },
   };
 };

@@ -10,7 +10,7 @@ import type {
   TopicPartitionOffset,
 } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { atMost, type Clock } from "../../lib/clock.ts";
 import { type Claim, type Claims, createClaims, type Item } from "./claims.ts";
 import { createCommitting, type Committing } from "./committing.ts";
 import type { Courier } from "./courier.ts";
@@ -153,12 +153,7 @@ const giveUp = async (session: SessionState, partitions: readonly TopicPartition
   }
   // An adapter may not be able to wait, so commit what is finished before waiting for the requests in flight.
   const committed = committing.commit(claims);
-  let cancel = (): void => undefined;
-  const timeout = new Promise<void>((resolve) => {
-    cancel = clock.after(SETTLE_MS, resolve);
-  });
-  await Promise.race([courier.settled(claims), timeout]);
-  cancel();
+  await atMost(clock, SETTLE_MS, courier.settled(claims));
   await committed;
   await committing.commit(claims);
   for (const claim of claims) {

@@ -6,7 +6,7 @@ import type { StreamStart } from "../../../consume/stream/start.ts";
 import type { EventStreams } from "../../../consume/stream/streams.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import type { Station, Stations } from "../../../ingest/stations.ts";
-import { type Clock, pause } from "../../../lib/clock.ts";
+import { atMost, type Clock } from "../../../lib/clock.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { invalidParameter, resumedStart, serveStream, STREAM_TYPES } from "../../event-stream.ts";
 import { pathParameter, type Query, queryOf } from "../../url.ts";
@@ -73,15 +73,11 @@ const topicOf = async (
 ): Promise<string> => {
   const find = async (wanted: string): Promise<Pick<Station, "topic">> => {
     const unknown = { topic: wanted };
-    const looked = new AbortController();
-    const late = pause(clock, LONGEST_LOOK_MS, looked.signal).then(() => unknown);
     try {
-      return await Promise.race([late, stations.existing(wanted)]);
+      return (await atMost(clock, LONGEST_LOOK_MS, stations.existing(wanted))) ?? unknown;
     } catch (error) {
       if (asGatewayError(error).code !== "BROKER_UNAVAILABLE") throw error;
       return unknown;
-    } finally {
-      looked.abort();
     }
   };
   const { topic } = await stationOf(call, { use: "stream", find }, name);
