@@ -7,7 +7,7 @@ import { requireUsable } from "./app/settings-check.ts";
 import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
-import { openReaders } from "./app/wire-readers.ts";
+import { openReaders } from "./app/wire-reading.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { VERSION } from "./config/version.ts";
 import { workerRoutes } from "./http/handlers/connect-worker/routes.ts";

@@ -31,7 +31,7 @@ import {
   sdkRoutes,
   withConsole,
 } from "./wire-pages.ts";
-import { openEventStreams } from "./wire-streams.ts";
+import { openEventStreams } from "./wire-reading.ts";
 import type { Ingest } from "./wire-ingest.ts";
 import { produceRoutes } from "./produce-routes.ts";
 

@@ -1,7 +1,7 @@
 /** The home of readers' groups: the slots of this process, and the peer port at which the other gateways on this Kafka call it. */
 import { isIPv6 } from "node:net";
 import type { Settings } from "../config/schema/schema.ts";
-import { asGatewayError, type GatewayError } from "../errors.ts";
+import { asGatewayError } from "../errors.ts";
 import type { SlotService } from "../home/contract.ts";
 import { createHome, type Home } from "../home/home.ts";
 import { createPeerClient } from "../home/peers/peer-client.ts";
@@ -12,6 +12,7 @@ import { type Clock, pause } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { ReadingMetrics } from "../observability/reading-metrics.ts";
 import type { AppContext, AppLog } from "./context.ts";
+import { createFaultLog, seldom } from "./fault-log.ts";
 import { listenFault } from "./start-faults.ts";
 
 /** A group's name decides its slot, so this number never changes. */
@@ -20,7 +21,10 @@ const COMPACTION_LAG_MS = 3_600_000;
 /** Milliseconds until the peer port is opened again after a fault. */
 const AGAIN_MS = 1000;
 
-type HomeContext = Pick<AppContext, "settings" | "broker" | "clock" | "metrics" | "memory" | "lifecycle"> & {
+type HomeContext = Pick<
+  AppContext,
+  "settings" | "broker" | "clock" | "metrics" | "readingMemory" | "lifecycle"
+> & {
   readonly log: Pick<AppLog, "logger">;
 };
 
@@ -80,16 +84,12 @@ interface HomeParts {
 }
 
 const createParts = (
-  { settings, broker, clock, log, metrics, memory }: HomeContext,
+  { settings, broker, clock, log, metrics, readingMemory: memory }: HomeContext,
   keys: readonly Buffer[],
   createService: CreateSlotService,
 ): HomeParts => {
   const { reading, server: listener } = settings;
-  const peers = observed(
-    createPeerClient({ keys, clock, memory: memory.part(reading.maxBuffered) }),
-    metrics,
-    refusalLog(log.logger, clock),
-  );
+  const peers = observed(createPeerClient({ keys, clock, memory }), metrics, refusalLog(log.logger, clock));
   const service = createService({
     holds: (slot) => home.holds(slot),
     slotOf: (name) => home.slotOf(name),
@@ -108,7 +108,7 @@ const createParts = (
     isAlone: broker.kind === "embedded",
     sessionTimeout: reading.sessionTimeout,
     address: () => parts.address ?? "",
-    onError: faultLog(log.logger, clock),
+    onError: createFaults({ log, clock }),
   });
   const server = createPeerServer(
     {
@@ -138,7 +138,7 @@ const bind = async ({ settings, log }: HomeContext, parts: HomeParts, host: stri
 /** Never rejects. */
 const start = async (context: HomeContext, parts: HomeParts, signal: AbortSignal): Promise<void> => {
   const { broker, clock, log } = context;
-  const onFault = faultLog(log.logger, clock);
+  const onFault = createFaults(context);
   while (parts.address === undefined && !signal.aborted) {
     try {
       await bind(context, parts, await broker.localAddress());
@@ -154,25 +154,14 @@ const start = async (context: HomeContext, parts: HomeParts, signal: AbortSignal
   }
 };
 
-/** Milliseconds in which a fault of the same kind is logged once: all slots may have it, and each attempt again. */
-const SILENCE_MS = 10_000;
-
-const faultLog = (logger: Logger, clock: Clock): ((err: GatewayError) => void) => {
-  const loggedAt = new Map<string, number>();
-  return (err) => {
-    const now = clock.now();
-    if (now - (loggedAt.get(err.code) ?? -Infinity) < SILENCE_MS) return;
-    loggedAt.set(err.code, now);
-    logger.warn({ err }, "a fault of the readers' groups; the gateway tries again");
-  };
-};
+const createFaults = ({ log, clock }: Pick<HomeContext, "log" | "clock">) =>
+  createFaultLog(log.logger, clock, "a fault of the readers' groups; the gateway tries again");
 
 /** A process also refuses calls for a short time after it has got a new id. */
 const refusalLog = (logger: Logger, clock: Clock): ((peer: Peer) => void) => {
-  let loggedAt = -Infinity;
+  const isDue = seldom(clock);
   return ({ address }) => {
-    if (clock.now() - loggedAt < SILENCE_MS) return;
-    loggedAt = clock.now();
+    if (!isDue("refused")) return;
     logger.warn(
       { address },
       "another gateway refused a call: if this goes on, compare the secrets and the clocks of the gateways",

@@ -41,6 +41,9 @@ export interface Principal {
   readonly isPublic?: boolean;
 }
 
+/** Identifies the principal among all of this gateway, for what counts or is owned by principal. */
+export const principalId = ({ kind, name }: Pick<Principal, "kind" | "name">): string => `${kind} ${name}`;
+
 /** Only for the verifiers of this folder; dependency-cruiser checks it. */
 export const verifiedPrincipal = (principal: Omit<Principal, typeof verified>): Principal =>
   principal as Principal;

@@ -1,6 +1,6 @@
 /** Rate limits of callers and of client addresses: requests, events and bytes per second, in each process. */
 import { LRUCache } from "lru-cache";
-import type { Limits, Principal } from "../auth/principal.ts";
+import { type Limits, type Principal, principalId } from "../auth/principal.ts";
 import { GatewayError } from "../errors.ts";
 
 interface Rate {
@@ -129,7 +129,7 @@ export const createRates = (options: RatesOptions): Rates => {
     if (own.length === 0 && shared.length === 0) return NONE;
     const limiters: Limiter[] = [];
     if (principal !== undefined && own.length > 0) {
-      limiters.push({ rates: own, buckets: bucketsOf(principals, `${principal.kind} ${principal.name}`) });
+      limiters.push({ rates: own, buckets: bucketsOf(principals, principalId(principal)) });
     }
     if (shared.length > 0) limiters.push({ rates: shared, buckets: bucketsOf(addresses, request.ip ?? "") });
     return limiters;

@@ -67,7 +67,7 @@ describe("the home of readers' groups", () => {
     const context = {
       ...{ broker, clock: systemClock, metrics, lifecycle, log: { logger } },
       settings: settingsOf({ yaml }),
-      memory: createMemoryBudget(1 << 20),
+      readingMemory: createMemoryBudget(1 << 20),
     };
     const home = await openHome(context, () => serviceOf(name)).catch(async (error: unknown) => {
       await lifecycle.close(10_000);

@@ -1,5 +1,6 @@
 /** `GET /stations/:name/consume/stream`: the events of a station, or of a webhook source, as they arrive. */
 import { mayUseStation } from "../../../auth/permissions.ts";
+import { principalId } from "../../../auth/principal.ts";
 import type { StreamFormat } from "../../../consume/stream/event-block.ts";
 import { type EventFilter, ofSource, parseFilters } from "../../../consume/stream/filter.ts";
 import type { StreamStart } from "../../../consume/stream/start.ts";
@@ -34,7 +35,7 @@ export const consumeStream = (dependencies: ConsumeStreamDependencies) => {
     const format = formatOf(call);
     const start = resumedStart(call, topic) ?? fromOf(queryOf(request));
     const filter = bothOf(source, parseFilters(queryOf(request).getAll("filter")));
-    const place = eventStreams.reserve(`${principal.kind} ${principal.name}`);
+    const place = eventStreams.reserve(principalId(principal));
     serveStream(call, { topic, place, start, format, filter, expires: principal.expires });
   };
 };

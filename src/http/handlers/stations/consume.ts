@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import { groupOf } from "../../../auth/permissions.ts";
+import { principalId } from "../../../auth/principal.ts";
 import type { ConsumedRecord } from "../../../broker/broker.ts";
 import { BATCH_PATH, type BatchCall } from "../../../consume/batch.ts";
 import { GatewayError } from "../../../errors.ts";
@@ -22,7 +23,7 @@ export const consumeBatch = ({ stations, reading, readBody }: Dependencies) => {
     const group = groupOf(principal, asked);
     if (reading === undefined) throw new GatewayError("HOME_UNAVAILABLE");
     const batch: BatchCall = {
-      owner: `${principal.kind} ${principal.name}`,
+      owner: principalId(principal),
       topic: station.topic,
       ...{ group, from, maxRecords },
     };

@@ -3,7 +3,7 @@
  * is read when a handler asks for it, and never beyond the limit. Its memory is counted until the request ends.
  */
 import type { Request, Response } from "express";
-import type { Principal } from "../../../auth/principal.ts";
+import { type Principal, principalId } from "../../../auth/principal.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { Holder, MemoryBudget } from "../../../lib/memory-budget.ts";
 import { type Call, callOf } from "../../call.ts";
@@ -35,7 +35,7 @@ export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
     const known = sources.get(principal);
     if (known !== undefined) return known;
     // Every token has a principal object of its own; those of one account share its memory.
-    const source = { memory: memories.ofPrincipal(`${principal.kind} ${principal.name}`), turns };
+    const source = { memory: memories.ofPrincipal(principalId(principal)), turns };
     sources.set(principal, source);
     return source;
   };

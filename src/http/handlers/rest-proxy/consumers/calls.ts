@@ -1,6 +1,7 @@
 /** `/consumers/:group…`: consumer instances of the v2 API. Each call is checked here and answered by the home of its group. */
 import { randomUUID } from "node:crypto";
 import { groupOfInstance, mayRead } from "../../../../auth/permissions.ts";
+import { principalId } from "../../../../auth/principal.ts";
 import {
   type Arguments,
   ASSIGNMENT_MS,
@@ -75,7 +76,7 @@ const handler =
     const group = groupOfInstance(principal, pathParameter(request, "group"));
     const prepared = await prepare(call, options);
     const from: InstanceCall = {
-      owner: `${principal.kind} ${principal.name}`,
+      owner: principalId(principal),
       readable: principal.readable ?? [[]],
       group,
       instance: prepared.instance ?? pathParameter(request, "instance"),

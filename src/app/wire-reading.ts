@@ -1,13 +1,15 @@
-/** Reading with groups: the readers' groups of the slots that this process holds, and what receives their calls. */
+/** Reading: the readers' groups of the slots that this process holds, and the event streams of this process. */
 import { createBatchApi } from "../consume/batch.ts";
 import { createPullConsumers } from "../consume/consume.ts";
 import { createInstances, type Instances } from "../consume/instances/instances.ts";
 import { createReaders } from "../consume/readers.ts";
+import { createEventStreams, type EventStreams } from "../consume/stream/streams.ts";
 import type { GatewayError } from "../errors.ts";
 import { consumedEvent } from "../http/handlers/stations/consume.ts";
 import type { Home } from "../home/home.ts";
 import { listStations, type Station } from "../ingest/stations.ts";
 import type { AppContext } from "./context.ts";
+import { createFaultLog } from "./fault-log.ts";
 import { openHome } from "./wire-home.ts";
 
 /** Maximum number of calls of one principal that wait for events at this home. */
@@ -17,9 +19,7 @@ const MAX_PULLS_PER_OWNER = 10_000;
 export const openReaders = (context: AppContext, declared: readonly Station[]): Promise<Home | undefined> => {
   const { settings, broker, clock, metrics, readingMemory: memory, log } = context;
   const { reading } = settings;
-  const onError = (err: GatewayError): void => {
-    log.logger.warn({ err }, "a fault while reading; reading continues");
-  };
+  const onError = createFaultLog(log.logger, clock, "a fault while reading; reading continues");
   const consumers = createPullConsumers({
     ...{ clock, memory, onError },
     idleMs: reading.groupIdle,
@@ -38,7 +38,7 @@ export const openReaders = (context: AppContext, declared: readonly Station[]): 
     },
   });
   const instances = openInstances(context, declared, onError);
-  return openHome({ ...context, memory }, ({ holds }) => {
+  return openHome(context, ({ holds }) => {
     const readers = createReaders({
       ...{ broker, clock, holds, onError },
       sessionTimeout: reading.sessionTimeout,
@@ -76,3 +76,14 @@ const openInstances = (
     },
   });
 };
+
+/** `stopping` is aborted when the listeners close. */
+export const openEventStreams = (
+  { settings, broker, clock, readingMemory: memory, metrics, log }: AppContext,
+  stopping: AbortSignal,
+): EventStreams =>
+  createEventStreams({
+    ...{ broker, clock, metrics, memory, stopping },
+    limits: settings.reading.streams,
+    onError: createFaultLog(log.logger, clock, "a fault while event streams read; they continue"),
+  });
