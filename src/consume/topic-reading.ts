@@ -1,8 +1,9 @@
 /** The partitions of one topic that a reader's group has assigned to this process: where each starts, and its source. */
-import type { Broker, SubscribeOptions, SubscriptionHandlers, Watermarks } from "../broker/broker.ts";
+import type { Broker, SubscribeOptions, SubscriptionHandlers } from "../broker/broker.ts";
 import type { TopicPartition, TopicPartitionOffset } from "../broker/positions.ts";
-import { asGatewayError, GatewayError } from "../errors.ts";
+import { asGatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
+import { endOf, ofPartition, withinLog } from "./marks.ts";
 import { createPartitionSource, type PartitionSource, type Read } from "./partition-source.ts";
 import type { StartOffsets } from "./start-offsets.ts";
 
@@ -189,16 +190,10 @@ const newStarts = async (
   const resolved = partitions.map(({ partition }) => ({
     topic,
     partition,
-    offset: endOf(marks, partition, from),
+    offset: endOf(ofPartition(marks, partition), from),
   }));
   await starts.keep(resolved, from);
   return resolved;
-};
-
-const endOf = (marks: readonly Watermarks[], partition: number, end: TopicReadingOptions["from"]): bigint => {
-  const mark = marks.find((one) => one.partition === partition);
-  if (mark === undefined) throw new GatewayError("PARTITION_UNKNOWN");
-  return end === "earliest" ? mark.low : mark.high;
 };
 
 /**
@@ -212,11 +207,10 @@ const existingOffset = async (
   offset: bigint,
 ): Promise<bigint> => {
   const { broker, topic, handlers } = options;
-  const marks = await broker.watermarks(topic);
-  const low = endOf(marks, partition, "earliest");
-  if (offset < low) return low;
-  if (offset <= endOf(marks, partition, "latest")) return offset;
+  const mark = ofPartition(await broker.watermarks(topic), partition);
+  const existing = withinLog(mark, offset);
+  if (existing !== undefined) return existing;
   const [start] = await newStarts(options, [{ topic, partition }]);
   handlers.onAssigned?.([{ topic, partition }]);
-  return start?.offset ?? low;
+  return start?.offset ?? mark.low;
 };

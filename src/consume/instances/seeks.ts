@@ -1,5 +1,6 @@
 /** The operations that set positions. */
-import { GatewayError } from "../../errors.ts";
+import type { Watermarks } from "../../broker/broker.ts";
+import { endOf, ofPartition, shared, withinLog } from "../marks.ts";
 import { type Context, DONE, type Run } from "./context.ts";
 import type { Cursor } from "./cursor.ts";
 import { ASSIGNMENT_MS, type NamedPartition } from "./requests.ts";
@@ -23,57 +24,37 @@ export const seek: Run<"seek"> = async (context, { offsets, timestamps }) => {
   const positions = [
     ...byOffset.map(({ cursor, given }) => ({ cursor, offset: BigInt(given.offset) })),
     ...(await Promise.all(
-      byTime.map(async ({ cursor, given }) => ({
+      byTime.map(async ({ cursor, given: { topic, partition, timestamp } }) => ({
         cursor,
-        offset: offsetIn(await options.broker.offsetsAt(given.topic, given.timestamp), given),
+        offset: ofPartition(await options.broker.offsetsAt(topic, timestamp), partition).offset,
       })),
     )),
   ];
-  await group.seek(instance, await withinLog(context, positions));
+  const markOf = createMarks(context);
+  const readable = positions.map(async ({ cursor, offset }) => {
+    const mark = await markOf(cursor.of);
+    return { cursor, offset: withinLog(mark, offset) ?? endOf(mark, instance.settings.reset) };
+  });
+  await group.seek(instance, await Promise.all(readable));
   return DONE;
 };
 
-/** Below the first record the position is the first record; beyond the end `auto.offset.reset` applies. */
-const withinLog = async (
-  { options, instance }: Context,
-  positions: readonly { readonly cursor: Cursor; readonly offset: bigint }[],
-) => {
-  const topics = [...new Set(positions.map(({ cursor }) => cursor.of.topic))];
-  const marks = new Map(
-    await Promise.all(topics.map(async (topic) => [topic, await options.broker.watermarks(topic)] as const)),
-  );
-  return positions.map(({ cursor, offset }) => {
-    const { low, high } = markIn(marks.get(cursor.of.topic) ?? [], cursor.of);
-    if (offset < low) return { cursor, offset: low };
-    if (offset <= high) return { cursor, offset };
-    return { cursor, offset: instance.settings.reset === "earliest" ? low : high };
-  });
+/** Partitions of one topic share a request. */
+const createMarks = ({ options: { broker } }: Context) => {
+  const marksOf = shared((topic) => broker.watermarks(topic));
+  return async ({ topic, partition }: NamedPartition): Promise<Watermarks> =>
+    ofPartition(await marksOf(topic), partition);
 };
-
-const markIn = <T extends { readonly partition: number }>(
-  marks: readonly T[],
-  { partition }: NamedPartition,
-): T => {
-  const mark = marks.find((one) => one.partition === partition);
-  if (mark === undefined) throw new GatewayError("PARTITION_UNKNOWN");
-  return mark;
-};
-
-const offsetIn = (
-  offsets: readonly { readonly partition: number; readonly offset: bigint }[],
-  partition: NamedPartition,
-): bigint => markIn(offsets, partition).offset;
 
 export const seekToMark =
-  (side: "low" | "high"): Run<"beginning" | "end"> =>
+  (end: "earliest" | "latest"): Run<"beginning" | "end"> =>
   async (context, { partitions }) => {
+    const markOf = createMarks(context);
     const own = await ownCursors(context, partitions);
-    const positions = await Promise.all(
-      own.map(async ({ cursor, given }) => ({
-        cursor,
-        offset: markIn(await context.options.broker.watermarks(given.topic), given)[side],
-      })),
-    );
-    await context.group.seek(context.instance, positions);
+    const positions = own.map(async ({ cursor, given }) => ({
+      cursor,
+      offset: endOf(await markOf(given), end),
+    }));
+    await context.group.seek(context.instance, await Promise.all(positions));
     return DONE;
   };

@@ -1,8 +1,9 @@
 /** Where an instance starts in a partition: the positions that are stored for it, or the group's. */
-import type { Broker } from "../../broker/broker.ts";
+import type { Broker, Watermarks } from "../../broker/broker.ts";
 import type { TopicPartition } from "../../broker/positions.ts";
-import { GatewayError } from "../../errors.ts";
+import type { GatewayError } from "../../errors.ts";
 import type { SlotRecord } from "../../home/contract.ts";
+import { endOf, ofPartition, shared, withinLog } from "../marks.ts";
 import type { SlotRecords } from "../slot-records.ts";
 import type { StartOffsets } from "../start-offsets.ts";
 import type { Start } from "./cursor.ts";
@@ -45,14 +46,8 @@ export const createStarts = (options: StartsOptions): Starts => {
   const committedIn = async ({ topic, partition }: TopicPartition): Promise<bigint | undefined> =>
     (await committedOf(topic)).find((one) => one.partition === partition)?.offset;
 
-  const endOf = async (
-    { topic, partition }: TopicPartition,
-    end: InstanceSettings["reset"],
-  ): Promise<bigint> => {
-    const mark = (await marksOf(topic)).find((one) => one.partition === partition);
-    if (mark === undefined) throw new GatewayError("PARTITION_UNKNOWN");
-    return end === "earliest" ? mark.low : mark.high;
-  };
+  const markOf = async ({ topic, partition }: TopicPartition): Promise<Watermarks> =>
+    ofPartition(await marksOf(topic), partition);
 
   /** A position counts unless the group has committed another offset since. */
   const positionOf = (at: StartAt, committed: bigint | undefined): StoredPosition | undefined => {
@@ -75,32 +70,18 @@ export const createStarts = (options: StartsOptions): Starts => {
       if (position !== undefined) return { offset: position.offset, committed, isDue: position.isDue };
       const known = committed ?? offsets.kept(at);
       if (known !== undefined) return { offset: known, committed, isDue: false };
-      const offset = await endOf(at, at.reset);
+      const offset = endOf(await markOf(at), at.reset);
       await offsets.keep([{ topic: at.topic, partition: at.partition, offset }], at.reset);
       return { offset, committed, isDue: false };
     },
     existing: async (at, offset, committed) => {
-      const low = await endOf(at, "earliest");
-      if (offset < low) return low;
-      if (offset <= (await endOf(at, "latest"))) return offset;
-      const start = await endOf(at, at.reset);
+      const mark = await markOf(at);
+      const readable = withinLog(mark, offset);
+      if (readable !== undefined) return readable;
+      const start = endOf(mark, at.reset);
       const value = encodePosition({ offset: start, committed, isDue: false });
       await records.put([{ name: positionRecord("seek", { ...at, group }), value }]);
       return start;
     },
-  };
-};
-
-/** Partitions of one topic that ask at the same time share one request. */
-const shared = <T>(ask: (topic: string) => Promise<T>): ((topic: string) => Promise<T>) => {
-  const asking = new Map<string, Promise<T>>();
-  return (topic) => {
-    const known = asking.get(topic);
-    if (known !== undefined) return known;
-    const asked = ask(topic).finally(() => {
-      asking.delete(topic);
-    });
-    asking.set(topic, asked);
-    return asked;
   };
 };
