@@ -112,7 +112,7 @@ const faultOf = ({ taken, fault }: WaitingPull, member: PullMember): GatewayErro
   if (fault !== undefined) return fault;
   if (!member.isConfirmed) return new GatewayError("BROKER_UNAVAILABLE");
   if (taken.length > 0) return undefined;
-  // A pull without records ends by itself only if it is known that there are none, or if there is no memory to read them.
+  // A pull without records ends by itself only if each leader has just answered without records, or if no memory is left.
   return member.lacksMemory()
     ? new GatewayError("OVERLOADED", { retryAfter: 1, message: NO_MEMORY })
     : undefined;

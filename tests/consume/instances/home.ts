@@ -189,3 +189,46 @@ export const createArguments = (settings: object = {}): Arguments<"create"> => (
 });
 
 export const valuesOf = (records: readonly TestRecord[]): unknown[] => records.map(({ value }) => value);
+
+export interface HomesRig {
+  readonly broker: ReturnType<typeof createBroker>;
+  /** The newest home. */
+  readonly home: TestHome;
+  open(options?: HomeOptions): Promise<TestHome>;
+}
+
+/** Set-up of a test file: for each test a broker with the topics orders (two partitions) and users (one). */
+export const useHomes = (): HomesRig => {
+  let broker = createBroker();
+  let homes: TestHome[] = [];
+
+  beforeEach(async () => {
+    homes = [];
+    broker = createBroker();
+    await broker.ensureTopic({ name: "orders", partitions: 2 });
+    await broker.ensureTopic({ name: "users", partitions: 1 });
+  });
+  afterEach(async () => {
+    for (const one of homes) await one.close("lost");
+    await broker.close();
+  });
+
+  return {
+    get broker() {
+      return broker;
+    },
+    get home() {
+      const home = homes.at(-1);
+      if (home === undefined) throw new Error("the test has opened no home");
+      return home;
+    },
+    open: async (options) => {
+      const home = await openHome(broker, options);
+      homes.push(home);
+      return home;
+    },
+  };
+};
+
+/** An error with this code. */
+export const refusal = (code: string) => expect.objectContaining({ code }) as Error;

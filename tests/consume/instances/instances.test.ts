@@ -1,66 +1,35 @@
-import {
-  append,
-  createArguments,
-  createBroker,
-  named,
-  openHome,
-  part,
-  type TestHome,
-  valuesOf,
-} from "./home.ts";
+import { append, createArguments, named, part, refusal, useHomes, valuesOf } from "./home.ts";
 
-let broker: ReturnType<typeof createBroker>;
-let home: TestHome;
-let homes: TestHome[];
-
-const open = async (options: Parameters<typeof openHome>[1] = {}): Promise<TestHome> => {
-  home = await openHome(broker, options);
-  homes.push(home);
-  return home;
-};
-
-beforeEach(async () => {
-  homes = [];
-  broker = createBroker();
-  await broker.ensureTopic({ name: "orders", partitions: 2 });
-  await broker.ensureTopic({ name: "users", partitions: 1 });
-});
-
-afterEach(async () => {
-  for (const one of homes) await one.close("lost");
-  await broker.close();
-});
-
-const refusal = (code: string) => expect.objectContaining({ code }) as Error;
+const rig = useHomes();
 
 describe("an instance", () => {
   it("is created once; a repeated request gets the same answer", async () => {
-    await open();
+    await rig.open();
     const request = createArguments();
-    const first = await home.call("create", request);
+    const first = await rig.home.call("create", request);
     expect([first.status, first.body]).toEqual([200, { instance_id: "i", base_uri: "http://gw/i" }]);
-    expect(await home.call("create", request)).toMatchObject({ status: 200 });
-    await expect(home.call("create", createArguments())).rejects.toThrow(refusal("INSTANCE_EXISTS"));
-    expect(home.instances.count).toBe(1);
+    expect(await rig.home.call("create", request)).toMatchObject({ status: 200 });
+    await expect(rig.home.call("create", createArguments())).rejects.toThrow(refusal("INSTANCE_EXISTS"));
+    expect(rig.home.instances.count).toBe(1);
   });
 
   it("answers only to its creator, and not after it is deleted", async () => {
-    await open();
-    await home.call("create", createArguments());
-    await expect(home.call("subscription", {}, { owner: "account bob" })).rejects.toThrow(
+    await rig.open();
+    await rig.home.call("create", createArguments());
+    await expect(rig.home.call("subscription", {}, { owner: "account bob" })).rejects.toThrow(
       refusal("INSTANCE_UNKNOWN"),
     );
-    await expect(home.call("delete", {}, { owner: "account bob" })).rejects.toThrow(
+    await expect(rig.home.call("delete", {}, { owner: "account bob" })).rejects.toThrow(
       refusal("INSTANCE_UNKNOWN"),
     );
-    expect((await home.call("delete", {})).status).toBe(204);
-    await expect(home.call("subscription", {})).rejects.toThrow(refusal("INSTANCE_UNKNOWN"));
+    expect((await rig.home.call("delete", {})).status).toBe(204);
+    await expect(rig.home.call("subscription", {})).rejects.toThrow(refusal("INSTANCE_UNKNOWN"));
   });
 
   it("is refused above the limits", async () => {
-    await open({ maxInstances: 3, maxPerPrincipal: 2 });
+    await rig.open({ maxInstances: 3, maxPerPrincipal: 2 });
     const create = (instance: string, owner: string) =>
-      home.call("create", createArguments(), { instance, owner });
+      rig.home.call("create", createArguments(), { instance, owner });
     await create("a", "x");
     await create("b", "x");
     await expect(create("c", "x")).rejects.toThrow(refusal("RATE_LIMITED"));
@@ -69,22 +38,22 @@ describe("an instance", () => {
   });
 
   it("reads nothing without a subscription, and has a subscription or an assignment", async () => {
-    await open();
-    await home.reader("i", []);
-    await expect(home.read("i")).rejects.toThrow(refusal("INSTANCE_CONFLICT"));
-    await home.call("subscribe", { topics: [named("orders")] });
-    await expect(home.call("assign", { partitions: [part("orders", 0)] })).rejects.toThrow(
+    await rig.open();
+    await rig.home.reader("i", []);
+    await expect(rig.home.read("i")).rejects.toThrow(refusal("INSTANCE_CONFLICT"));
+    await rig.home.call("subscribe", { topics: [named("orders")] });
+    await expect(rig.home.call("assign", { partitions: [part("orders", 0)] })).rejects.toThrow(
       refusal("INSTANCE_CONFLICT"),
     );
-    await home.call("subscribe", { topics: [] });
-    await home.call("assign", { partitions: [part("orders", 0)] });
-    await expect(home.call("subscribe", { topics: [named("orders")] })).rejects.toThrow(
+    await rig.home.call("subscribe", { topics: [] });
+    await rig.home.call("assign", { partitions: [part("orders", 0)] });
+    await expect(rig.home.call("subscribe", { topics: [named("orders")] })).rejects.toThrow(
       refusal("INSTANCE_CONFLICT"),
     );
-    expect((await home.call("unsubscribe", {})).status).toBe(204);
-    expect((await home.call("unsubscribe", {})).status).toBe(204);
-    await expect(home.read("i")).rejects.toThrow(refusal("INSTANCE_CONFLICT"));
-    await expect(home.call("assign", { partitions: [part("orders", 2)] })).rejects.toThrow(
+    expect((await rig.home.call("unsubscribe", {})).status).toBe(204);
+    expect((await rig.home.call("unsubscribe", {})).status).toBe(204);
+    await expect(rig.home.read("i")).rejects.toThrow(refusal("INSTANCE_CONFLICT"));
+    await expect(rig.home.call("assign", { partitions: [part("orders", 2)] })).rejects.toThrow(
       refusal("PARTITION_UNKNOWN"),
     );
   });
@@ -92,36 +61,36 @@ describe("an instance", () => {
 
 describe("a group", () => {
   it("is read by consume/batch or by instances", async () => {
-    await open();
-    await home.reader("i", []);
-    await home.claimBatch();
+    await rig.open();
+    await rig.home.reader("i", []);
+    await rig.home.claimBatch();
     for (const refused of [
-      home.call("create", createArguments(), { instance: "j" }),
-      home.call("subscribe", { topics: [named("users")] }),
-      home.call("subscription", {}),
+      rig.home.call("create", createArguments(), { instance: "j" }),
+      rig.home.call("subscribe", { topics: [named("users")] }),
+      rig.home.call("subscription", {}),
     ])
       await expect(refused).rejects.toThrow(refusal("GROUP_IN_USE"));
     const other = { group: "other" };
-    await home.call("create", createArguments(), other);
-    await home.call("subscribe", { topics: [named("users")] }, other);
+    await rig.home.call("create", createArguments(), other);
+    await rig.home.call("subscribe", { topics: [named("users")] }, other);
   });
 
   it("of instances is not read by consume/batch, until they end their subscriptions", async () => {
-    await open();
-    await home.reader("i", ["users"]);
-    await expect(home.claimBatch()).rejects.toThrow(refusal("GROUP_IN_USE"));
-    await home.call("unsubscribe", {});
-    await home.claimBatch();
+    await rig.open();
+    await rig.home.reader("i", ["users"]);
+    await expect(rig.home.claimBatch()).rejects.toThrow(refusal("GROUP_IN_USE"));
+    await rig.home.call("unsubscribe", {});
+    await rig.home.claimBatch();
   });
 });
 
 describe("records", () => {
   it("have the names that the client asked for, and come from all partitions", async () => {
-    await open();
-    await append(broker, "orders", 0, ["a0", "a1"]);
-    await append(broker, "orders", 1, ["b0"]);
-    await home.reader("i", ["orders"]);
-    const records = [...(await home.read("i")), ...(await home.read("i", { timeoutMs: 0 }))];
+    await rig.open();
+    await append(rig.broker, "orders", 0, ["a0", "a1"]);
+    await append(rig.broker, "orders", 1, ["b0"]);
+    await rig.home.reader("i", ["orders"]);
+    const records = [...(await rig.home.read("i")), ...(await rig.home.read("i", { timeoutMs: 0 }))];
     expect(
       records.map(({ topic, partition, offset, value }) => [topic, partition, offset, value]).sort(),
     ).toEqual([
@@ -129,70 +98,70 @@ describe("records", () => {
       ["the-orders", 0, 1, "a1"],
       ["the-orders", 1, 0, "b0"],
     ]);
-    expect(await home.read("i", { timeoutMs: 0 })).toEqual([]);
+    expect(await rig.home.read("i", { timeoutMs: 0 })).toEqual([]);
   });
 
   it("start at the end with the reset latest", async () => {
-    await open();
-    await append(broker, "users", 0, ["old"]);
-    await home.reader("i", ["users"], { reset: "latest" });
-    expect(await home.read("i")).toEqual([]);
-    await append(broker, "users", 0, ["new"]);
-    expect(valuesOf(await home.read("i"))).toEqual(["new"]);
+    await rig.open();
+    await append(rig.broker, "users", 0, ["old"]);
+    await rig.home.reader("i", ["users"], { reset: "latest" });
+    expect(await rig.home.read("i")).toEqual([]);
+    await append(rig.broker, "users", 0, ["new"]);
+    expect(valuesOf(await rig.home.read("i"))).toEqual(["new"]);
   });
 
   it("come as soon as there is one, or after the whole timeout with fetch.min.bytes -1", async () => {
-    await open();
-    await home.reader("i", ["users"]);
-    const reading = home.read("i", { timeoutMs: 10_000 });
-    await append(broker, "users", 0, [1]);
+    await rig.open();
+    await rig.home.reader("i", ["users"]);
+    const reading = rig.home.read("i", { timeoutMs: 10_000 });
+    await append(rig.broker, "users", 0, [1]);
     expect(valuesOf(await reading)).toEqual([1]);
-    await home.reader("all", [], { minBytes: -1 });
-    await home.call("assign", { partitions: [part("users", 0)] }, { instance: "all" });
+    await rig.home.reader("all", [], { minBytes: -1 });
+    await rig.home.call("assign", { partitions: [part("users", 0)] }, { instance: "all" });
     const began = Date.now();
-    const late = home.read("all", { timeoutMs: 300 });
-    await append(broker, "users", 0, [2]);
+    const late = rig.home.read("all", { timeoutMs: 300 });
+    await append(rig.broker, "users", 0, [2]);
     expect(valuesOf(await late)).toEqual([1, 2]);
     expect(Date.now() - began).toBeGreaterThanOrEqual(290);
   });
 
   it("stay within max_bytes, but for the first one", async () => {
-    await open();
-    await append(broker, "users", 0, ["x".repeat(50), "y", "z", "w"]);
-    await home.reader("i", ["users"]);
+    await rig.open();
+    await append(rig.broker, "users", 0, ["x".repeat(50), "y", "z", "w"]);
+    await rig.home.reader("i", ["users"]);
     const sizes = [];
-    for (let n = 0; n < 3; n += 1) sizes.push((await home.read("i", { maxBytes: 6 })).length);
+    for (let n = 0; n < 3; n += 1) sizes.push((await rig.home.read("i", { maxBytes: 6 })).length);
     expect(sizes).toEqual([1, 2, 1]);
   });
 
   it("come again if the answer was not sent whole", async () => {
-    await open();
-    await append(broker, "users", 0, [1, 2]);
-    await home.reader("i", ["users"]);
-    expect(valuesOf(await home.read("i", { whole: false }))).toEqual([1, 2]);
-    expect(valuesOf(await home.read("i"))).toEqual([1, 2]);
-    expect(home.answers).toEqual([
+    await rig.open();
+    await append(rig.broker, "users", 0, [1, 2]);
+    await rig.home.reader("i", ["users"]);
+    expect(valuesOf(await rig.home.read("i", { whole: false }))).toEqual([1, 2]);
+    expect(valuesOf(await rig.home.read("i"))).toEqual([1, 2]);
+    expect(rig.home.answers).toEqual([
       [2, false],
       [2, true],
     ]);
   });
 
   it("wait until the last answer has ended", async () => {
-    await open();
-    await append(broker, "users", 0, [1, 2]);
-    await home.reader("i", ["users"]);
-    const first = await home.call("records", { accept: [{ type: "t" }] });
-    const second = home.read("i");
-    await append(broker, "users", 0, [3]);
+    await rig.open();
+    await append(rig.broker, "users", 0, [1, 2]);
+    await rig.home.reader("i", ["users"]);
+    const first = await rig.home.call("records", { accept: [{ type: "t" }] });
+    const second = rig.home.read("i");
+    await append(rig.broker, "users", 0, [3]);
     first.ended(false);
     expect(valuesOf(await second)).toEqual([1, 2, 3]);
   });
 
   it("have the content type that the client accepts", async () => {
-    await open();
-    await home.reader("i", ["users"]);
+    await rig.open();
+    await rig.home.reader("i", ["users"]);
     const read = (accept: { type: string; format?: string }[]) =>
-      home.call("records", { accept, timeoutMs: 0 });
+      rig.home.call("records", { accept, timeoutMs: 0 });
     expect(
       (
         await read([
@@ -206,102 +175,102 @@ describe("records", () => {
   });
 
   it("are refused to a caller that may no longer read the station", async () => {
-    await open();
-    await home.reader("i", ["users"]);
-    const reading = home.call("records", { accept: [{ type: "t" }] }, { readable: [["orders"]] });
+    await rig.open();
+    await rig.home.reader("i", ["users"]);
+    const reading = rig.home.call("records", { accept: [{ type: "t" }] }, { readable: [["orders"]] });
     await expect(reading).rejects.toThrow(refusal("STATION_FORBIDDEN"));
   });
 
   it("end with 404 when the instance is deleted meanwhile", async () => {
-    await open();
-    await home.reader("i", ["users"]);
-    await home.read("i");
-    const reading = home.read("i", { timeoutMs: 60_000 });
+    await rig.open();
+    await rig.home.reader("i", ["users"]);
+    await rig.home.read("i");
+    const reading = rig.home.read("i", { timeoutMs: 60_000 });
     await Promise.all([
       expect(reading).rejects.toThrow(refusal("INSTANCE_UNKNOWN")),
-      home.call("delete", {}),
+      rig.home.call("delete", {}),
     ]);
   });
 
   it("are never answered as none while the leaders don't answer", async () => {
     const { GatewayError } = await import("../../../src/errors.ts");
     let isAway = false;
-    await open({
+    await rig.open({
       onBroker: {
         read: (...given) =>
-          isAway ? Promise.reject(new GatewayError("BROKER_UNAVAILABLE")) : broker.read(...given),
+          isAway ? Promise.reject(new GatewayError("BROKER_UNAVAILABLE")) : rig.broker.read(...given),
       },
     });
-    await home.reader("i", ["users"]);
-    expect(await home.read("i")).toEqual([]);
+    await rig.home.reader("i", ["users"]);
+    expect(await rig.home.read("i")).toEqual([]);
     isAway = true;
-    await expect(home.read("i", { timeoutMs: 60_000 })).rejects.toThrow(refusal("BROKER_UNAVAILABLE"));
+    await expect(rig.home.read("i", { timeoutMs: 60_000 })).rejects.toThrow(refusal("BROKER_UNAVAILABLE"));
     isAway = false;
-    await append(broker, "users", 0, [1]);
-    expect(valuesOf(await home.read("i"))).toEqual([1]);
+    await append(rig.broker, "users", 0, [1]);
+    expect(valuesOf(await rig.home.read("i"))).toEqual([1]);
   }, 20_000);
 });
 
 describe("commits", () => {
   it("of an answer are made by the next call, once it was sent whole", async () => {
-    await open();
-    await append(broker, "users", 0, [1, 2]);
-    await home.reader("i", ["users"]);
-    await home.read("i", { maxBytes: 1 });
-    expect(await home.committed("users")).toEqual({});
-    await home.read("i", { whole: false });
-    expect(await home.committed("users")).toEqual({ 0: 1 });
-    await home.call("delete", {});
-    expect(await home.committed("users")).toEqual({ 0: 1 });
+    await rig.open();
+    await append(rig.broker, "users", 0, [1, 2]);
+    await rig.home.reader("i", ["users"]);
+    await rig.home.read("i", { maxBytes: 1 });
+    expect(await rig.home.committed("users")).toEqual({});
+    await rig.home.read("i", { whole: false });
+    expect(await rig.home.committed("users")).toEqual({ 0: 1 });
+    await rig.home.call("delete", {});
+    expect(await rig.home.committed("users")).toEqual({ 0: 1 });
   });
 
   it.each([
-    ["delete", (): Promise<unknown> => home.call("delete", {})],
-    ["unsubscribe", () => home.call("unsubscribe", {})],
-    ["subscribe", () => home.call("subscribe", { topics: [named("orders")] })],
+    ["delete", (): Promise<unknown> => rig.home.call("delete", {})],
+    ["unsubscribe", () => rig.home.call("unsubscribe", {})],
+    ["subscribe", () => rig.home.call("subscribe", { topics: [named("orders")] })],
   ])("are made by %s", async (_, change) => {
-    await open();
-    await append(broker, "users", 0, [1, 2]);
-    await home.reader("i", ["users"]);
-    await home.read("i");
+    await rig.open();
+    await append(rig.broker, "users", 0, [1, 2]);
+    await rig.home.reader("i", ["users"]);
+    await rig.home.read("i");
     await change();
-    expect(await home.committed("users")).toEqual({ 0: 2 });
+    expect(await rig.home.committed("users")).toEqual({ 0: 2 });
   });
 
   it("are left to the client without automatic commits", async () => {
-    await open();
-    await append(broker, "users", 0, [1, 2]);
-    await home.reader("i", ["users"], { autoCommit: false });
-    await home.read("i");
-    await home.read("i");
-    expect(await home.committed("users")).toEqual({});
-    const sent = await home.call("commit", {});
+    await rig.open();
+    await append(rig.broker, "users", 0, [1, 2]);
+    await rig.home.reader("i", ["users"], { autoCommit: false });
+    await rig.home.read("i");
+    await rig.home.read("i");
+    expect(await rig.home.committed("users")).toEqual({});
+    const sent = await rig.home.call("commit", {});
     expect([sent.status, sent.body]).toEqual([200, []]);
-    expect(await home.committed("users")).toEqual({ 0: 2 });
+    expect(await rig.home.committed("users")).toEqual({ 0: 2 });
   });
 
   it("of given offsets store the next one, with the metadata", async () => {
-    await open();
-    await home.reader("i", ["users"]);
+    await rig.open();
+    await rig.home.reader("i", ["users"]);
     const offsets = [{ ...part("users", 0), offset: "9", metadata: "m" }];
-    await home.call("commit", { offsets });
+    await rig.home.call("commit", { offsets });
     const partitions = [part("users", 0), part("orders", 1)];
-    expect((await home.call("committed", { partitions })).body).toEqual({
+    expect((await rig.home.call("committed", { partitions })).body).toEqual({
       offsets: [{ topic: "the-users", partition: 0, offset: 10, metadata: "m" }],
     });
   });
 
   it("and positions over other partitions are refused", async () => {
-    await open();
-    await home.reader("i", ["users"]);
+    await rig.open();
+    await rig.home.reader("i", ["users"]);
     const at = { ...part("orders", 0), offset: "1" };
-    await expect(home.call("commit", { offsets: [{ ...at, metadata: "" }] })).rejects.toThrow(
+    await expect(rig.home.call("commit", { offsets: [{ ...at, metadata: "" }] })).rejects.toThrow(
       refusal("INSTANCE_CONFLICT"),
     );
-    await expect(home.call("seek", { offsets: [at], timestamps: [] })).rejects.toThrow(
+    await expect(rig.home.call("seek", { offsets: [at], timestamps: [] })).rejects.toThrow(
       refusal("INSTANCE_CONFLICT"),
     );
-    await expect(home.call("end", { partitions: [part("orders", 0)] })).rejects.toThrow(
+    await expect(rig.home.call("end", { partitions: [part("orders", 0)] })).rejects.toThrow(
       refusal("INSTANCE_CONFLICT"),
     );
   });

@@ -1,12 +1,10 @@
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.ts";
-import { append, createArguments, createBroker, openHome, type TestHome, valuesOf } from "./home.ts";
+import { append, createArguments, createBroker, openHome, refusal, type TestHome, valuesOf } from "./home.ts";
 
 /** Waits for what follows from answers inside the process. */
 const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 40; turn += 1) await new Promise(setImmediate);
 };
-
-const refusal = (code: string) => expect.objectContaining({ code }) as Error;
 
 describe("an instance, in time,", () => {
   let clock: FakeClock;

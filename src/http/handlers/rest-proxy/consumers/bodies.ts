@@ -12,7 +12,7 @@ import type { ReadBody } from "../../../middleware/body/body.ts";
 const MEDIA_TYPE = /^application\/(json|vnd\.kafka(\.[a-z]+)?\.v2\+json)$/;
 
 /**
- * The parsed body; undefined if there is none. Rejects with CONTENT_TYPE_UNSUPPORTED, with JSON_INVALID or JSON_TOO_DEEP, and
+ * The parsed body; undefined if the request has no body. Rejects with CONTENT_TYPE_UNSUPPORTED, with JSON_INVALID or JSON_TOO_DEEP, and
  * as `ReadBody`.
  */
 export const readDocument = async ({ request }: AuthorisedCall, readBody: ReadBody): Promise<unknown> => {
