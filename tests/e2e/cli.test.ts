@@ -254,7 +254,9 @@ describe("stationgate", () => {
       await new Promise<void>((resolve) => {
         started.child.stdout.on("data", (chunk: Buffer) => {
           printed += chunk.toString();
-          for (const [, listener = "", port] of printed.matchAll(/"listener":"(public|admin)".*?"port":(\d+)/g))
+          for (const [, listener = "", port] of printed.matchAll(
+            /"listener":"(public|admin)".*?"port":(\d+)/g,
+          ))
             ports.set(listener, Number(port));
           if (ports.size === 2 && printed.includes("Stationgate is ready")) resolve();
         });
