@@ -2,7 +2,7 @@
 import { Kafka, logLevel } from "kafkajs";
 import { admin, createConnector, produceBatch } from "../support/connector-api.ts";
 import { describeOnEachBroker, type BrokerUnderTest } from "../support/each-broker.ts";
-import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { ADMIN_TOKEN, READERS_GROUP, startGateway, type Gateway } from "../support/gateway.ts";
 import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
 import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
 
@@ -138,8 +138,11 @@ describeKafkaApart("a tail", (kafka) => {
           stations: [{ name: topic, partitions: 2 }],
         },
       });
-      // The gateway has its own reader of the connectors' topic from then on.
-      while ((await fetch(`${gateway.adminUrl}/health`)).status !== 200)
+      // The gateway has its own reader of the connectors' topic, and is a member of its own group, from then on.
+      while (
+        (await fetch(`${gateway.adminUrl}/health`)).status !== 200 ||
+        !(await groups()).includes(READERS_GROUP)
+      )
         await new Promise((resolve) => setTimeout(resolve, 100));
       const before = await groups();
       const tailClient = new AbortController();

@@ -45,6 +45,8 @@ export interface StandardOutput {
 }
 
 const READERS_TOPIC = `_stationgate-readers-${randomUUID()}`;
+/** The group of the gateways in Kafka. A gateway joins it in the background. */
+export const READERS_GROUP = READERS_TOPIC.slice(1);
 
 const main = path.resolve("dist/main.js");
 
