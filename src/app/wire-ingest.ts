@@ -3,7 +3,7 @@ import type { TopicSpec } from "../broker/broker.ts";
 import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { createBatcher } from "../ingest/batcher/batcher.ts";
-import type { ContentLimits } from "../ingest/content/json.ts";
+import type { ContentLimits } from "../formats/json.ts";
 import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";

@@ -5,7 +5,7 @@ import { afterSpace } from "../lib/json-list.ts";
 import { membersOf, OPEN_BRACE, QUOTE, type Span, stringAt } from "../lib/json-scan.ts";
 import { paced } from "../lib/event-loop.ts";
 import { eventListAt, type EventListLimits } from "./content/event-list.ts";
-import { checkJson } from "./content/json.ts";
+import { checkJson } from "../formats/json.ts";
 
 export interface BeaconEvent {
   /** Chosen by the client, so that a consumer can drop repeated events. */

@@ -2,7 +2,7 @@
 import type { RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { fromBase64 } from "./content/content-type.ts";
-import { type ContentLimits, parseJson } from "./content/json.ts";
+import { type ContentLimits, parseJson } from "../formats/json.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
 
 /** Context attributes by name, with their JSON values. The data are not an attribute. */

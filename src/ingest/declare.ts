@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import type { ContentLimits } from "./content/json.ts";
+import type { ContentLimits } from "../formats/json.ts";
 import { loadJsonSchema } from "./schema/json-schema/json-schema.ts";
 import { loadProtobuf } from "./schema/protobuf.ts";
 import type { EventValidator, SchemaDeclaration, ValidatorContext } from "./schema/validator.ts";

@@ -2,7 +2,7 @@
 import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
-import { isJson } from "./content/json.ts";
+import { isJson } from "../formats/json.ts";
 import { contentTypeHeaders } from "./record-headers.ts";
 import type { EventValidator } from "./schema/validator.ts";
 import type { Station } from "./stations.ts";

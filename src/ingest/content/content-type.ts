@@ -1,6 +1,6 @@
 /** The content types that the Memphis API accepts, and the reading of media types and base64. */
 import { GatewayError } from "../../errors.ts";
-import { checkJson, type ContentLimits } from "./json.ts";
+import { checkJson, type ContentLimits } from "../../formats/json.ts";
 
 interface ContentType {
   readonly name: "text" | "json" | "protobuf";

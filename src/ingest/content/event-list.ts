@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { GatewayError } from "../../errors.ts";
 import { afterSpace, objectsIn, type ListFault } from "../../lib/json-list.ts";
-import type { ContentLimits } from "./json.ts";
+import type { ContentLimits } from "../../formats/json.ts";
 
 export interface EventListLimits extends ContentLimits {
   /** Maximum number of events of one call; above it EVENTS_TOO_MANY. */

@@ -1,7 +1,7 @@
 /** The interface of all kinds of schemas, and their declarations in the settings. */
 import { types } from "node:util";
 import { GatewayError } from "../../errors.ts";
-import { type ContentLimits, parseJson } from "../content/json.ts";
+import { type ContentLimits, parseJson } from "../../formats/json.ts";
 
 export interface Accepted {
   readonly status: "accepted";

@@ -1,7 +1,7 @@
 /** The request to a webhook source, the interface of signature schemes, and helpers that all schemes use. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { followPointer, valueAt } from "../../lib/json-scan.ts";
-import { isJson } from "../content/json.ts";
+import { isJson } from "../../formats/json.ts";
 
 /** A request to a webhook source. It is not verified yet. */
 export interface WebhookRequest {

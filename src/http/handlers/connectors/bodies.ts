@@ -6,7 +6,7 @@ import type { ConfigPatch } from "../../../delivery/connectors/changes.ts";
 import type { OffsetRequest } from "../../../delivery/connectors/offsets.ts";
 import { TARGETS, type Target } from "../../../delivery/connectors/connector-log-view.ts";
 import { GatewayError } from "../../../errors.ts";
-import { parseDocument } from "../../../ingest/content/json.ts";
+import { parseDocument } from "../../../formats/json.ts";
 import { shaped } from "../../faults.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 

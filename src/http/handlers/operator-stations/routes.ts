@@ -4,7 +4,7 @@ import type { Broker, RecordHeader } from "../../../broker/broker.ts";
 import type { StreamFormat } from "../../../consume/stream/event-block.ts";
 import type { EventStreams } from "../../../consume/stream/streams.ts";
 import { GatewayError } from "../../../errors.ts";
-import { type ContentLimits, parseDocument } from "../../../ingest/content/json.ts";
+import { type ContentLimits, parseDocument } from "../../../formats/json.ts";
 import type { Produce } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { EventValidator } from "../../../ingest/schema/validator.ts";

@@ -1,7 +1,7 @@
 /** `POST /v3/clusters/:cluster/topics/:topic/records:batch`: a list of records, each with an id and its own outcome. */
 import { z } from "zod";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
-import { parseJson } from "../../../ingest/content/json.ts";
+import { parseJson } from "../../../formats/json.ts";
 import type { EventList } from "../../../ingest/content/event-list.ts";
 import type { ListFault } from "../../../lib/json-list.ts";
 import { membersOf } from "../../../lib/json-scan.ts";

@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { type EventList, eventListAt, type EventListLimits } from "../../../ingest/content/event-list.ts";
-import { parseJson } from "../../../ingest/content/json.ts";
+import { parseJson } from "../../../formats/json.ts";
 import { afterSpace, type ListFault } from "../../../lib/json-list.ts";
 import { memberOf, OPEN_BRACE, OPEN_BRACKET } from "../../../lib/json-scan.ts";
 import type { AuthorisedCall } from "../../call.ts";

@@ -4,7 +4,7 @@ import type { RecordHeader } from "../../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { checkStructuredEvent, STRUCTURED_TYPE } from "../../../ingest/cloudevents.ts";
 import { fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
-import { type ContentLimits, parseJson } from "../../../ingest/content/json.ts";
+import { type ContentLimits, parseJson } from "../../../formats/json.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import { isReservedHeader } from "../../../ingest/record-headers.ts";
 import type { StreamItem } from "../../../ingest/stream/stream-protocol.ts";

@@ -2,7 +2,7 @@
 import { mayUseStation, type StationUse } from "../../../auth/permissions.ts";
 import type { Broker, PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
-import type { ContentLimits } from "../../../ingest/content/json.ts";
+import type { ContentLimits } from "../../../formats/json.ts";
 import {
   type Station,
   type StationListDependencies,

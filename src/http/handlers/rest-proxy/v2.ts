@@ -7,7 +7,7 @@ import type { RecordHeader } from "../../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { type EventListLimits, tooManyEvents } from "../../../ingest/content/event-list.ts";
-import { parseJson } from "../../../ingest/content/json.ts";
+import { parseJson } from "../../../formats/json.ts";
 import type { EventOutcome, IncomingEvent } from "../../../ingest/produce.ts";
 import type { Station } from "../../../ingest/stations.ts";
 import type { ListFault } from "../../../lib/json-list.ts";

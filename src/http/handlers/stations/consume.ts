@@ -7,7 +7,7 @@ import type { ConsumedRecord } from "../../../broker/broker.ts";
 import { BATCH_PATH, type BatchCall } from "../../../consume/batch.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
-import { parseDocument } from "../../../ingest/content/json.ts";
+import { parseDocument } from "../../../formats/json.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { forward } from "../../peer-answer.ts";
 import { stationOf, type StationRouteDependencies, toConsume } from "./station-of.ts";

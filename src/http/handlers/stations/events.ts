@@ -9,7 +9,7 @@ import {
 } from "../../../ingest/cloudevents.ts";
 import { contentTypeOf, mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { eventListOf, type EventList, type EventListLimits } from "../../../ingest/content/event-list.ts";
-import type { ContentLimits } from "../../../ingest/content/json.ts";
+import type { ContentLimits } from "../../../formats/json.ts";
 import { sizeOfHeaders } from "../../../ingest/incoming-event.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
 import type { Station } from "../../../ingest/stations.ts";

@@ -1,7 +1,7 @@
 /** Finds the station that a path names and checks the caller's right; reads the headers that all station routes share. */
 import { requireStation, type StationUse } from "../../../auth/permissions.ts";
 import { GatewayError } from "../../../errors.ts";
-import type { ContentLimits } from "../../../ingest/content/json.ts";
+import type { ContentLimits } from "../../../formats/json.ts";
 import type { Idempotency } from "../../../ingest/idempotency.ts";
 import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";

@@ -1,7 +1,7 @@
 /** `POST /stations/:name/produce/stream`: NDJSON with one event per line; the answer has one result per line. */
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
-import { checkJson } from "../../../ingest/content/json.ts";
+import { checkJson } from "../../../formats/json.ts";
 import { followPointer, valueAt } from "../../../lib/json-scan.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";

@@ -4,7 +4,7 @@ import { type InstanceSettings, LONGEST_TIMEOUT_MS } from "../../../../consume/i
 import { RECORD_FORMATS } from "../../../../consume/instances/record-format.ts";
 import { GatewayError } from "../../../../errors.ts";
 import { mediaTypeOf } from "../../../../ingest/content/content-type.ts";
-import { parseDocument } from "../../../../ingest/content/json.ts";
+import { parseDocument } from "../../../../formats/json.ts";
 import type { AuthorisedCall } from "../../../call.ts";
 import { faultOf, OUR_WORDS } from "../../../faults.ts";
 import type { ReadBody } from "../../../middleware/body/body.ts";

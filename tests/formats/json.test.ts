@@ -1,6 +1,6 @@
 /** JSON bodies that are expensive to parse are refused before parsing. */
-import { parseDocument, parseJson, isJson } from "../../../src/ingest/content/json.ts";
-import { bodyField, bodyId } from "../../../src/ingest/webhooks/webhook.ts";
+import { parseDocument, parseJson, isJson } from "../../src/formats/json.ts";
+import { bodyField, bodyId } from "../../src/ingest/webhooks/webhook.ts";
 
 const LIMIT = 4 << 20;
 const list = (element: string, count: number): Buffer =>

@@ -1,9 +1,9 @@
 /** JSON in UTF-8 without a byte order mark (RFC 8259, section 8.1), within the configured limits. */
 import { isUtf8 } from "node:buffer";
-import { GatewayError } from "../../errors.ts";
-import { createJsonChecker } from "../../lib/json-check.ts";
-import { afterSpace } from "../../lib/json-list.ts";
-import { excessOf } from "../../lib/json-scan.ts";
+import { GatewayError } from "../errors.ts";
+import { createJsonChecker } from "../lib/json-check.ts";
+import { afterSpace } from "../lib/json-list.ts";
+import { excessOf } from "../lib/json-scan.ts";
 
 /** Limits for the content of an event. */
 export interface ContentLimits {
