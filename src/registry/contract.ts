@@ -34,11 +34,16 @@ export type SchemaId = number | string;
 export interface SchemaRegistry {
   /**
    * Answers at once if the answer is known; a promise means that the registry is asked. Throws or rejects with
-   * REGISTRY_UNAVAILABLE, SCHEMA_UNKNOWN, SCHEMA_UNUSABLE, SCHEMA_CONFLICT or REGISTRY_FORBIDDEN.
+   * REGISTRY_UNAVAILABLE, SCHEMA_UNKNOWN, SCHEMA_VERSION_UNKNOWN, SCHEMA_UNUSABLE, SCHEMA_REGISTRATION_REFUSED or
+   * REGISTRY_FORBIDDEN.
    */
   find(question: SchemaQuestion): RegisteredSchema | Promise<RegisteredSchema>;
-  /** The schema of a record that is read. undefined: the registry has no such id. Throws or rejects with REGISTRY_UNAVAILABLE. */
-  schemaOf(id: SchemaId): CompiledSchema | undefined | Promise<CompiledSchema | undefined>;
+  /**
+   * The schema of a record that is read. undefined: the registry has no such id. `subject`: a subject of the record's
+   * station; it gives the context in which the id is looked up. Throws or rejects with REGISTRY_UNAVAILABLE, or with
+   * SCHEMA_UNUSABLE.
+   */
+  schemaOf(id: SchemaId, subject?: string): CompiledSchema | undefined | Promise<CompiledSchema | undefined>;
   /** Ends the requests in flight. */
   close(): Promise<void>;
 }
