@@ -60,10 +60,13 @@ export const openHome = async (
     await parts.peers.close();
   });
   const { host } = settings.reading.peer;
-  if (host !== undefined) await bind(context, parts, host);
+  if (hasPeers(context) && host !== undefined) await bind(context, parts, host);
   started = start(context, parts, ending.signal);
   return parts.home;
 };
+
+/** The embedded log belongs to one process. */
+const hasPeers = ({ broker }: HomeContext): boolean => broker.kind !== "embedded";
 
 const mayRead = ({ auth }: Settings): boolean =>
   [...auth.accounts, ...auth.apiKeys].some(({ consume }) => consume.length > 0);
@@ -84,10 +87,11 @@ interface HomeParts {
 }
 
 const createParts = (
-  { settings, broker, clock, log, metrics, readingMemory: memory }: HomeContext,
+  context: HomeContext,
   keys: readonly Buffer[],
   createService: CreateSlotService,
 ): HomeParts => {
+  const { settings, broker, clock, log, metrics, readingMemory: memory } = context;
   const { reading, server: listener } = settings;
   const peers = observed(createPeerClient({ keys, clock, memory }), metrics, refusalLog(log.logger, clock));
   const service = createService({
@@ -105,7 +109,7 @@ const createParts = (
       logAppendTime: true,
     },
     group: reading.topic.slice(1),
-    isAlone: broker.kind === "embedded",
+    isAlone: !hasPeers(context),
     sessionTimeout: reading.sessionTimeout,
     address: () => parts.address ?? "",
     onError: createFaults({ log, clock }),
@@ -139,7 +143,7 @@ const bind = async ({ settings, log }: HomeContext, parts: HomeParts, host: stri
 const start = async (context: HomeContext, parts: HomeParts, signal: AbortSignal): Promise<void> => {
   const { broker, clock, log } = context;
   const onFault = createFaults(context);
-  while (parts.address === undefined && !signal.aborted) {
+  while (hasPeers(context) && parts.address === undefined && !signal.aborted) {
     try {
       await bind(context, parts, await broker.localAddress());
     } catch (error) {

@@ -67,6 +67,7 @@ const openInstances = (
     maxPerPrincipal: reading.instancesPerPrincipal,
     consumerTimeout: restProxy.consumerTimeout,
     maxBytes: restProxy.consumerMaxBytes,
+    groupBuffer: reading.groupBuffer,
     onAnswer: (events, isSent) => {
       metrics.answerEnded("v2", isSent);
       if (isSent) metrics.eventsRead("v2", events);

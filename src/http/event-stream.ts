@@ -43,13 +43,15 @@ export const serveStream = (
 
 /** The start after `Last-Event-ID`, or else `lastEventId` of the query. Throws REQUEST_INVALID. */
 export const resumedStart = ({ request }: Call, topic: string): StreamStart | undefined => {
-  const given = request.headers["last-event-id"] ?? "";
-  const id = typeof given === "string" && given !== "" ? given : (queryOf(request).get("lastEventId") ?? "");
+  const header = request.headers["last-event-id"] ?? "";
+  const isHeader = typeof header === "string" && header !== "";
+  const id = isHeader ? header : (queryOf(request).get("lastEventId") ?? "");
   if (id === "") return undefined;
+  const name = isHeader ? "Last-Event-ID" : "lastEventId";
   const parsed = parseId(id);
-  if (parsed === undefined) throw invalidParameter("Last-Event-ID", "an id of this stream", id);
+  if (parsed === undefined) throw invalidParameter(name, "an id of this stream", id);
   if (parsed.topic === topic) return { from: "position", position: parsed };
-  throw new GatewayError("REQUEST_INVALID", { message: "Last-Event-ID is the id of another station" });
+  throw new GatewayError("REQUEST_INVALID", { message: `${name} is the id of another station` });
 };
 
 const LONGEST_SHOWN = 80;

@@ -104,6 +104,13 @@ describe("the home of readers' groups", () => {
     expect([answer.status, await answer.text()]).toEqual([403, ""]);
   });
 
+  it("opens no peer port for the embedded log, which belongs to one process", async () => {
+    broker = { ...broker, kind: "embedded" };
+    const one = await open(READER);
+    expect(await call(one, "g")).toBe("one");
+    expect(one.peerPort()).toBeUndefined();
+  });
+
   it("forwards calls to the other gateway, and counts them", async () => {
     const one = await open(READER);
     await call(one, "g");

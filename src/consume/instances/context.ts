@@ -12,6 +12,8 @@ export interface OperationOptions {
   readonly clock: Clock;
   /** Most bytes of keys and values of one answer. */
   readonly maxBytes: number;
+  /** Bytes that the instances of a group together read before a call asks for them. */
+  readonly groupBuffer: number;
   /** The stations that a pattern matches now. Throws SHAPE_INVALID. Rejects with BROKER_UNAVAILABLE. */
   readonly matching: (
     subscription: Extract<Subscription, { kind: "pattern" }>,

@@ -30,6 +30,8 @@ export interface InstancesOptions {
   /** An instance ends after this time without a call. */
   readonly consumerTimeout: number;
   readonly maxBytes: number;
+  /** Bytes that the instances of a group together read before a call asks for them. */
+  readonly groupBuffer: number;
   readonly onAnswer: OperationOptions["onAnswer"];
   readonly onCommitFailed: () => void;
   readonly onError: (error: GatewayError) => void;

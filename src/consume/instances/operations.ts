@@ -130,7 +130,7 @@ const records: Run<"records"> = async (context, { accept, timeoutMs, maxBytes = 
 };
 
 const handOut = (
-  { instance, options }: Context,
+  { group, instance, options }: Context,
   cursors: readonly Cursor[],
   { most, type }: { readonly most: number; readonly type: string },
 ): PeerAnswer => {
@@ -138,7 +138,8 @@ const handOut = (
   const onEnd = instance.answering();
   let isOpen = true;
   // The next call finds records that were read meanwhile.
-  if (taken.count > 0) fetchAll({ maxBytes: most }, cursors, 0);
+  const share = Math.floor(options.groupBuffer / group.instances.size);
+  if (taken.count > 0) fetchAll({ maxBytes: Math.min(most, share) }, cursors, 0);
   return {
     status: 200,
     headers: { "Content-Type": type, [EVENTS_HEADER]: String(taken.count) },

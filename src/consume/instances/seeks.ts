@@ -18,16 +18,14 @@ export const ownCursors = async <T extends NamedPartition>(
 };
 
 export const seek: Run<"seek"> = async (context, { offsets, timestamps }) => {
-  const { options, group, instance } = context;
+  const { group, instance } = context;
   const byOffset = await ownCursors(context, offsets);
   const byTime = await ownCursors(context, timestamps);
+  const offsetsAt = createOffsetsAt(context);
   const positions = [
     ...byOffset.map(({ cursor, given }) => ({ cursor, offset: BigInt(given.offset) })),
     ...(await Promise.all(
-      byTime.map(async ({ cursor, given: { topic, partition, timestamp } }) => ({
-        cursor,
-        offset: ofPartition(await options.broker.offsetsAt(topic, timestamp), partition).offset,
-      })),
+      byTime.map(async ({ cursor, given }) => ({ cursor, offset: await offsetsAt(given) })),
     )),
   ];
   const markOf = createMarks(context);
@@ -44,6 +42,16 @@ const createMarks = ({ options: { broker } }: Context) => {
   const marksOf = shared((topic) => broker.watermarks(topic));
   return async ({ topic, partition }: NamedPartition): Promise<Watermarks> =>
     ofPartition(await marksOf(topic), partition);
+};
+
+/** Partitions of one topic with the same time share a request. */
+const createOffsetsAt = ({ options: { broker } }: Context) => {
+  const ofTime = shared((key) => {
+    const [timestamp = "", topic = ""] = key.split(" ");
+    return broker.offsetsAt(topic, Number(timestamp));
+  });
+  return async ({ topic, partition, timestamp }: NamedPartition & { readonly timestamp: number }) =>
+    ofPartition(await ofTime(`${timestamp} ${topic}`), partition).offset;
 };
 
 export const seekToMark =

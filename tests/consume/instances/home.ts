@@ -110,6 +110,7 @@ export const openHome = async (
     maxPerPrincipal: 50,
     consumerTimeout: 300_000,
     maxBytes: 1 << 24,
+    groupBuffer: 1 << 23,
     onCommitFailed: () => undefined,
     onAnswer: (count, whole) => answers.push([count, whole]),
     onError,

@@ -1,3 +1,4 @@
+import type { Broker } from "../../../src/broker/broker.ts";
 import { append, createArguments, named, part, refusal, useHomes, valuesOf } from "./home.ts";
 
 const rig = useHomes();
@@ -132,6 +133,24 @@ describe("records", () => {
     const sizes = [];
     for (let n = 0; n < 3; n += 1) sizes.push((await rig.home.read("i", { maxBytes: 6 })).length);
     expect(sizes).toEqual([1, 2, 1]);
+  });
+
+  it("are read before a call asks for them only up to the instance's share of the group's buffer", async () => {
+    const readsOf = async (groupBuffer: number): Promise<number> => {
+      let reads = 0;
+      const read: Broker["read"] = (from, options) => {
+        reads += 1;
+        return rig.broker.read(from, options);
+      };
+      await rig.open({ groupBuffer, onBroker: { read } });
+      await rig.home.reader("i", ["users"]);
+      await rig.home.read("i", { maxBytes: 6 });
+      await rig.home.close("lost");
+      return reads;
+    };
+    await append(rig.broker, "users", 0, ["x".repeat(50), "y"]);
+    const [none, some] = [await readsOf(0), await readsOf(1 << 20)];
+    expect(none).toBe(some - 1);
   });
 
   it("come again if the answer was not sent whole", async () => {

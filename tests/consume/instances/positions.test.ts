@@ -24,6 +24,24 @@ describe("positions", () => {
     expect(await rig.home.read("i")).toHaveLength(4);
   });
 
+  it("of one topic and time are asked for at one go", async () => {
+    const asked: unknown[][] = [];
+    const offsetsAt = (topic: string, timestamp: number) => {
+      asked.push([topic, timestamp]);
+      return rig.broker.offsetsAt(topic, timestamp);
+    };
+    await rig.open({ onBroker: { offsetsAt } });
+    await rig.home.reader("i", ["orders"]);
+    const at = (partition: number, timestamp: number) => ({ ...part("orders", partition), timestamp });
+    await rig.home.call("seek", { offsets: [], timestamps: [at(0, 1000), at(1, 1000)] });
+    expect(asked).toEqual([["orders", 1000]]);
+    await rig.home.call("seek", { offsets: [], timestamps: [at(0, 1000), at(1, 2000)] });
+    expect(asked.slice(1)).toEqual([
+      ["orders", 1000],
+      ["orders", 2000],
+    ]);
+  });
+
   it("of a seek are stored before the answer, until a commit", async () => {
     const log = createLog();
     await rig.open({ log });

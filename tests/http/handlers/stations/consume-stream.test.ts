@@ -205,7 +205,19 @@ describe("a request", () => {
     const other = await openStream(`${url}/hidden/consume/stream`, { Authorization: token });
     opened.push(other);
     await other.seen('{"id":');
-    expect((await open(`plain/consume/stream?lastEventId=${other.lines()[0]?.id ?? ""}`)).status).toBe(400);
+    const id = other.lines()[0]?.id ?? "";
+    const answer = async (path: string, headers: Record<string, string> = {}) => {
+      const given = await fetch(`${url}/${path}`, { headers: { ...headers, Authorization: token } });
+      return [given.status, ((await given.json()) as { error: string }).error];
+    };
+    expect(await answer(`plain/consume/stream?lastEventId=${id}`)).toEqual([
+      400,
+      "lastEventId is the id of another station",
+    ]);
+    expect(await answer("plain/consume/stream", { "Last-Event-ID": id })).toEqual([
+      400,
+      "Last-Event-ID is the id of another station",
+    ]);
   });
 
   it("that accepts neither format gets 406", async () => {
