@@ -122,7 +122,7 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
       "tests/delivery/event-service/callbacks.test.ts",
       "equals a Stellar library's for $url, and the account's key verifies it",
     ],
-    "`callback_api.keep_base_path` is not set": [
+    "the path of `callback_api.base_url`": [
       ANCHOR_SETTINGS,
       "warn about a base URL with a path while keep_base_path is not set, with both URLs",
     ],
