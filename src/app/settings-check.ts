@@ -66,17 +66,19 @@ const ofWebhooks: Check = ({ webhooks, roles }) =>
 const ofConnectors: Check = ({ connectors, delivery, roles }) =>
   roles.includes("delivery") ? faultsOfDeclared(connectors, delivery.allowTargets) : [];
 
-const ofCertificates: Check = ({ broker }) => {
-  if (broker.type !== "kafka") return [];
+const ofFiles = (setting: string, files: Parameters<typeof tlsOf>[0]): readonly string[] => {
   try {
-    createSecureContext(tlsOf(broker.kafka.ssl));
+    createSecureContext(tlsOf(files));
     return [];
   } catch (error) {
-    return [
-      `broker.kafka.ssl: the files are not a matching PEM certificate and key (${(error as Error).message})`,
-    ];
+    return [`${setting}: the files are not a matching PEM certificate and key (${(error as Error).message})`];
   }
 };
+
+const ofCertificates: Check = ({ broker, registry }) => [
+  ...(broker.type === "kafka" ? ofFiles("broker.kafka.ssl", broker.kafka.ssl) : []),
+  ...ofFiles("registry", registry),
+];
 
 const CHECKS: readonly Check[] = [ofCredentials, ofWebhooks, ofConnectors, ofCertificates];
 

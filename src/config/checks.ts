@@ -29,6 +29,28 @@ const brokersOfKafka: Check = ({ broker }) =>
       ]
     : [];
 
+/** Without a URL there is no registry. A key that only makes sense with a registry shows that its URL was forgotten. */
+const addressesOfRegistry: Check = ({ registry }) => {
+  if (registry === undefined) return [];
+  const { urls, auth, ca, cert, autoRegister } = registry;
+  if (urls.length === 0) {
+    const given = Object.entries({ auth, ca, cert }).find(([, value]) => value !== undefined)?.[0];
+    const reason = given ?? (autoRegister ? "autoRegister" : undefined);
+    return reason === undefined
+      ? []
+      : [{ path: ["registry", "url"], text: `got nothing, allowed: a URL if registry.${reason} is set` }];
+  }
+  const named = urls.findIndex((url) => new URL(url).username !== "" || new URL(url).password !== "");
+  return auth !== undefined && named !== -1
+    ? [
+        {
+          path: ["registry", "auth"],
+          text: "got a credential in addition to the user info in a URL, allowed: one of them",
+        },
+      ]
+    : [];
+};
+
 const ANY_ADDRESS = ["0.0.0.0", "::"];
 
 const portsOfListeners: Check = ({ server, admin }) => {
@@ -183,6 +205,7 @@ const secretsOfWebhooks: Check = ({ webhooks }) =>
 
 const checks: readonly Check[] = [
   brokersOfKafka,
+  addressesOfRegistry,
   portsOfListeners,
   portsOfPeers,
   topicsOfTheGateway,

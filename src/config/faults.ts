@@ -25,6 +25,11 @@ export const pathText = (path: Path): string => path.map((step, i) => segment(st
 export const withoutUrlCredentials = (text: string): string =>
   maskQueryCredentials(text.replace(/\/\/[^/\s@]*@/g, "//***@"), "***");
 
+/** An invalid URL may have an unencoded / or @ in its password, so everything up to the last @ is masked. */
+const withoutUserinfo = (value: string): string => value.replace(/\/\/.*@/s, "//***@");
+
+const cutAfter80 = (value: string): string => (value.length > 80 ? `${value.slice(0, 80)}…` : value);
+
 const kindOf = (value: unknown): string => {
   if (Array.isArray(value)) return "a list";
   if (value === undefined || value === null) return "nothing";
@@ -35,7 +40,7 @@ const kindOf = (value: unknown): string => {
 
 const shown = (value: unknown, showable: boolean): string => {
   if (showable && typeof value === "string") {
-    return JSON.stringify(withoutUrlCredentials(value.length > 80 ? `${value.slice(0, 80)}…` : value));
+    return JSON.stringify(withoutUrlCredentials(cutAfter80(withoutUserinfo(value))));
   }
   return showable && (typeof value === "number" || typeof value === "boolean")
     ? String(value)

@@ -6,6 +6,7 @@ import { broker } from "./broker-settings.ts";
 import { connector, delivery } from "./delivery-settings.ts";
 import { eventService } from "./event-service-settings.ts";
 import { reading } from "./reading-settings.ts";
+import { registry } from "./registry-settings.ts";
 import { admin, cors, limits, log, restProxy, roles, server, tracing } from "./server-settings.ts";
 import { station, webhook } from "./stations-settings.ts";
 
@@ -25,6 +26,7 @@ export const settingsSchema = section({
   provisionTopics: flag("Creates missing topics of declared stations at the start.").prefault(true),
   stations: list("Declared stations.", station, "a list of stations").prefault([]),
   webhooks: list("Webhook sources.", webhook, "a list of webhook sources").prefault([]),
+  registry: registry.prefault({}),
   restProxy: restProxy.prefault({}),
   reading: reading.prefault({}),
   delivery: delivery.prefault({}),

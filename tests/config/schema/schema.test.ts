@@ -80,6 +80,18 @@ describe("defaults", () => {
       provisionTopics: true,
       stations: [],
       webhooks: [],
+      registry: {
+        urls: [],
+        timeout: 5_000,
+        cacheTtl: MINUTE,
+        negativeTtl: 10_000,
+        maxSchemas: 1_000,
+        maxSchemaBytes: MB,
+        strategy: { key: "topic-name", value: "topic-name" },
+        autoRegister: false,
+        normalize: false,
+        unknownFields: "refuse",
+      },
       restProxy: {
         idleTimeout: 30_000,
         maxStreamAge: 24 * HOUR,
