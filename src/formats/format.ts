@@ -21,7 +21,10 @@ export interface FormatLimits {
   readonly maxValues?: number;
   /** Maximum number of members of all objects of an event. */
   readonly maxMembers?: number;
-  /** Maximum bytes of a payload that is decoded, and of the JSON that it becomes. */
+  /**
+   * Maximum bytes of a payload, encoded or decoded. The JSON of an Avro payload has at most 8 times as many: a symbol of
+   * an enum or a field's name takes one byte or none in the payload.
+   */
   readonly maxBytes: number;
   /** What happens to members that an Avro schema lacks. */
   readonly unknownFields: "refuse" | "drop";

@@ -1,0 +1,90 @@
+/**
+ * Avro: compiles a schema to a writer (JSON to binary) and a reader (binary to JSON). Both are own code; docs/decisions/0005
+ * says why the library avsc is not used.
+ */
+import {
+  type CompiledSchema,
+  type CompileSchema,
+  type FormatLimits,
+  type JsonForm,
+  SchemaUnusable,
+  Undecodable,
+} from "../format.ts";
+import { parseJson } from "../json.ts";
+import { needsDigits, parseWithDigits } from "./digits.ts";
+import { AvroInput } from "./input.ts";
+import { JsonOutput } from "./json-output.ts";
+import { AvroOutput, refusalAt } from "./output.ts";
+import { parseSchema } from "./parse.ts";
+import { compileReader, type Read } from "./reader.ts";
+import { nameOf } from "./types.ts";
+import type { Write } from "./write.ts";
+import { compileWriter } from "./writer.ts";
+
+/** Byte 0 and the id. */
+const FRAME = 5;
+/** The JSON of a payload may have this many times the payload's maximum size. */
+const JSON_FACTOR = 8;
+
+export const compileAvro: CompileSchema = (source, limits): CompiledSchema => {
+  const { name, write, read } = guarded(
+    () => {
+      const type = parseSchema(source);
+      return {
+        name: nameOf(type),
+        write: compileWriter(type, limits.unknownFields),
+        read: compileReader(type),
+      };
+    },
+    () => new SchemaUnusable("avro: the schema is nested too deeply"),
+  );
+  return {
+    type: "AVRO",
+    name,
+    encode: (json, id) =>
+      guarded(
+        () => encode(write, json, id, limits),
+        () => refusalAt("", "the event is nested too deeply"),
+      ),
+    decode: (payload, form) =>
+      guarded(
+        () => decode(read, payload, form, limits),
+        () => new Undecodable("avro: the payload is nested too deeply"),
+      ),
+  };
+};
+
+/** Throws the given error instead of a stack overflow. The limits of depth come first, unless they are set very high. */
+const guarded = <T>(run: () => T, tooDeep: () => Error): T => {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof RangeError && error.message.includes("call stack")) throw tooDeep();
+    throw error;
+  }
+};
+
+/** One output for all events, because their encoding never overlaps. */
+const output = new AvroOutput();
+
+const encode = (write: Write, json: Buffer, id: number, limits: FormatLimits): Buffer => {
+  const parsed = parseJson(json, limits);
+  const value = needsDigits(json) ? parseWithDigits(json) : parsed;
+  output.begin(FRAME, limits.maxBytes);
+  if (!write(value, output)) throw output.refusal();
+  if (output.at > FRAME + limits.maxBytes) throw output.tooLarge();
+  output.bytes[0] = 0;
+  output.bytes.writeUInt32BE(id, 1);
+  return Buffer.from(output.bytes.subarray(0, output.at));
+};
+
+const json = new JsonOutput();
+
+const decode = (read: Read, payload: Buffer, form: JsonForm, limits: FormatLimits): Buffer => {
+  const input = new AvroInput(payload, form === "avro-json", limits.maxDepth);
+  if (payload.length > limits.maxBytes) throw input.fail(`more than ${limits.maxBytes} bytes`);
+  json.begin(JSON_FACTOR * limits.maxBytes);
+  read(input, json);
+  if (input.at !== payload.length) throw input.fail("bytes are left over");
+  return json.text();
+};
