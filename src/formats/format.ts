@@ -30,6 +30,9 @@ export interface FormatLimits {
   readonly unknownFields: "refuse" | "drop";
 }
 
+/** Maximum number of values of a payload that is decoded. An array of a billion nulls can be a payload of a few bytes. */
+export const MAX_DECODED_VALUES = 1_000_000;
+
 /** Encodes and decodes the payloads of one schema. Its calls never wait, and it keeps no state between them. */
 export interface CompiledSchema {
   readonly type: SchemaType;
@@ -58,6 +61,17 @@ export type CompileSchema = (source: SchemaSource, limits: FormatLimits) => Comp
  */
 export class DataRefused extends Error {
   override readonly name = "DataRefused";
+  /** The message as a station words it. Only the text of JSON Schema contains the name of the station. */
+  readonly inStation: (station: string) => string;
+
+  constructor(message: string, inStation: (station: string) => string = () => message) {
+    const { stackTraceLimit } = Error;
+    // As in GatewayError: one call can have 100,000 refused events.
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+    this.inStation = inStation;
+  }
 }
 
 /** The bytes are no payload of the schema. The message says why, in one line. */

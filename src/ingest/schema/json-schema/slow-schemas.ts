@@ -1,6 +1,6 @@
 /** Warns about JSON Schemas with which one event can take quadratic time or more to validate. */
 import { readFile } from "node:fs/promises";
-import { pointer } from "./locate.ts";
+import { pointer } from "../../../formats/json-schema/locate.ts";
 import type { SchemaDeclaration } from "../validator.ts";
 
 /** The tokens of a regular expression: escapes, classes, group openings, quantifiers and single characters. */

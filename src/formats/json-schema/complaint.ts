@@ -36,9 +36,17 @@ export const complaintOf = (error: ErrorObject): Complaint => {
 };
 
 const compared =
-  (sign: string): Wording =>
-  ({ schema, data }) =>
+  (sign: string) =>
+  ({ schema, data }: Blame): string =>
     `must be ${sign} ${float(schema)} but found ${float(data)}`;
+
+/** In draft 4, the boolean `exclusive` beside a bound excludes the bound itself. */
+const bounded =
+  (exclusive: string, strict: string, inclusive: string): Wording =>
+  (blame) =>
+    blame.parentSchema[exclusive] === true
+      ? { keyword: [exclusive], reason: compared(strict)(blame) }
+      : compared(inclusive)(blame);
 
 const sized =
   (sign: string): Wording =>
@@ -99,8 +107,8 @@ const WORDINGS: ReadonlyMap<string, Wording> = new Map<string, Wording>([
   ["const", ({ schema }) => oneOfConstants("const", [schema])],
   ["enum", ({ schema }) => oneOfConstants("enum", schema as unknown[])],
   ["format", ({ schema, data }) => `${quote(String(data))} is not valid ${quote(String(schema))}`],
-  ["minimum", compared(">=")],
-  ["maximum", compared("<=")],
+  ["minimum", bounded("exclusiveMinimum", ">", ">=")],
+  ["maximum", bounded("exclusiveMaximum", "<", "<=")],
   ["exclusiveMinimum", compared(">")],
   ["exclusiveMaximum", compared("<")],
   ["multipleOf", ({ schema, data }) => `${float(data)} not multipleOf ${float(schema)}`],
