@@ -8,6 +8,7 @@ import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
 import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
 import { openReaders } from "./app/wire-reading.ts";
+import { openRegistry } from "./app/wire-registry.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { VERSION } from "./config/version.ts";
 import { workerRoutes } from "./http/handlers/connect-worker/routes.ts";
@@ -56,9 +57,10 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
       cacheMs: HEALTH_CACHE,
       now: () => performance.now(),
     });
+    const registry = openRegistry(settings, { clock: systemClock, log, metrics, lifecycle });
     const context: AppContext = {
       ...{ settings, clock: systemClock, log, metrics, health, tracing },
-      ...{ lifecycle, questions, broker, memory, readingMemory, readers },
+      ...{ lifecycle, questions, broker, registry, memory, readingMemory, readers },
     };
     const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
     const home = ingest && (await openReaders(context, ingest.stations.declared));

@@ -3,6 +3,7 @@ import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, R
 import type { FailureOutcome } from "../errors.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
+import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
 
 /** All metrics of one process as plain data, which can be sent to another process. */
 export type MetricSamples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
@@ -33,7 +34,7 @@ interface RequestObservation {
   readonly seconds: number;
 }
 
-export interface Metrics extends DeliveryMetrics, ReadingMetrics {
+export interface Metrics extends DeliveryMetrics, ReadingMetrics, RegistryMetrics {
   requestObserved(request: RequestObservation): void;
   eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
   /** An append has settled: its duration and number of records. */
@@ -66,6 +67,7 @@ export const createMetrics = (): Metrics => {
     ...ingestMetrics(registry),
     ...deliveryMetrics(registry),
     ...readingMetrics(registry),
+    ...registryMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     samples: () => registry.getMetricsAsJSON(),

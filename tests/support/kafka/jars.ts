@@ -50,12 +50,15 @@ const javaVersion = async (): Promise<number> => {
   return Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
 };
 
-/** The reason why Kafka cannot be started on this machine; undefined: it can. */
-export const whatKafkaLacks = async (): Promise<string | undefined> => {
+/** The reason why a program of Maven Central cannot be started on this machine; undefined: it can. */
+export const whatJavaLacks = async (isFetched: () => Promise<boolean>): Promise<string | undefined> => {
   if ((await javaVersion()) < OLDEST_JAVA) return `Java ${OLDEST_JAVA} or newer is not installed`;
-  if (!(await isCached()) && !(await isOnPath("mvn"))) return "Maven (mvn) is not installed";
+  if (!(await isFetched()) && !(await isOnPath("mvn"))) return "Maven (mvn) is not installed";
   return undefined;
 };
+
+/** The reason why Kafka cannot be started on this machine; undefined: it can. */
+export const whatKafkaLacks = (): Promise<string | undefined> => whatJavaLacks(isCached);
 
 /** Fetches the jars into a temporary folder and then renames it, so that the cache is never incomplete. */
 const download = async (): Promise<void> => {
