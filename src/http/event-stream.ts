@@ -32,11 +32,14 @@ export const serveStream = (
   }
   const stream = place.open(topic, { ...wanted, output });
   const { socket } = response;
-  socket?.on("drain", stream.drained);
+  const onDrain = (): void => {
+    stream.drained();
+  };
+  socket?.on("drain", onDrain);
   // Before the listener that writes the log line.
   response.prependOnceListener("close", () => {
-    socket?.off("drain", stream.drained);
-    facts.consumed = stream.events();
+    socket?.off("drain", onDrain);
+    facts.consumed = stream.events;
     stream.closed();
   });
 };

@@ -16,13 +16,6 @@ export interface FollowerOptions {
   readonly position: OwnPosition;
 }
 
-export interface Follower {
-  /** Writes the ring's batches until the socket is full. Cuts the stream if the ring doesn't have its next batch any more. */
-  readonly advance: () => void;
-  /** The id of the stream's position; undefined: it is not known before the next batch is written. */
-  readonly id: () => string | undefined;
-}
-
 /** Writes what the stream has not sent yet, with ids of the stream's own position. */
 const deliverBeyond = (position: OwnPosition, batch: Batch, options: FollowerOptions): void => {
   const { writer, format, filter } = options;
@@ -50,41 +43,51 @@ const deliverFiltered = (batch: Batch, isWanted: EventFilter, { writer, format }
   writer.write(frameOf(wanted.map(one)), wanted.length, newest);
 };
 
-export const createFollower = (options: FollowerOptions): Follower => {
-  const { feed, writer, format, filter } = options;
+export class Follower {
+  readonly #options: FollowerOptions;
   /** The stream's own position, until it is the same as the feed's. */
-  let own: OwnPosition | undefined = options.position;
+  #own: OwnPosition | undefined;
   /** The number of the next batch. */
-  let cursor = feed.ring === undefined ? 0 : own.firstMissing(feed.ring);
-  if (feed.ring !== undefined && own.equals(feed.ring.end)) own = undefined;
+  #cursor: number;
 
-  const deliver = (batch: Batch): void => {
+  constructor(options: FollowerOptions) {
+    const { feed, position } = options;
+    this.#options = options;
+    this.#cursor = feed.ring === undefined ? 0 : position.firstMissing(feed.ring);
+    this.#own = feed.ring !== undefined && position.equals(feed.ring.end) ? undefined : position;
+  }
+
+  /** Writes the ring's batches until the socket is full. Cuts the stream if the ring doesn't have its next batch any more. */
+  advance(): void {
+    const { feed, writer } = this.#options;
+    const { ring } = feed;
+    while (ring !== undefined && this.#cursor < ring.next && !writer.isOver) {
+      const batch = ring.get(this.#cursor);
+      if (batch === undefined) writer.cut("behind");
+      else if (writer.fullSince !== undefined) return;
+      else {
+        this.#cursor += 1;
+        this.#deliver(batch);
+      }
+    }
+  }
+
+  /** The id of the stream's position; undefined: it is not known before the next batch is written. */
+  id(): string | undefined {
+    const { feed } = this.#options;
+    if (this.#own !== undefined) return this.#own.id();
+    return this.#cursor === feed.ring?.next ? feed.idOf(feed.ring.end) : undefined;
+  }
+
+  #deliver(batch: Batch): void {
+    const { writer, format, filter } = this.#options;
     // The first batch of a topic that was created again has gaps for all streams.
-    if (own?.topicId !== batch.after.topicId) own = undefined;
-    if (own !== undefined) {
-      deliverBeyond(own, batch, options);
-      if (own.equals(batch.after)) own = undefined;
+    if (this.#own?.topicId !== batch.after.topicId) this.#own = undefined;
+    if (this.#own !== undefined) {
+      deliverBeyond(this.#own, batch, this.#options);
+      if (this.#own.equals(batch.after)) this.#own = undefined;
     } else if (filter === undefined || batch.gaps.length > 0)
       writer.write(batch.blocks(format).all, batch.events.length, batch.lastId);
-    else deliverFiltered(batch, filter, options);
-  };
-
-  return {
-    advance: () => {
-      const { ring } = feed;
-      while (ring !== undefined && cursor < ring.next && !writer.signal.aborted) {
-        const batch = ring.get(cursor);
-        if (batch === undefined) writer.cut("behind");
-        else if (writer.fullSince !== undefined) return;
-        else {
-          cursor += 1;
-          deliver(batch);
-        }
-      }
-    },
-    id: () => {
-      if (own !== undefined) return own.id();
-      return cursor === feed.ring?.next ? feed.idOf(feed.ring.end) : undefined;
-    },
-  };
-};
+    else deliverFiltered(batch, filter, this.#options);
+  }
+}

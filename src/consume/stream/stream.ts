@@ -16,10 +16,10 @@ import {
   type StreamFormat,
 } from "./event-block.ts";
 import type { EventFilter } from "./filter.ts";
-import { createFollower } from "./follower.ts";
+import { Follower } from "./follower.ts";
 import { createOwnPosition, isCovered, type OwnPosition } from "./own-position.ts";
 import { firstPosition, type StreamStart } from "./start.ts";
-import { createStreamWriter, type CutReason, type StreamOutput, type StreamWriter } from "./stream-writer.ts";
+import { type CutReason, type StreamOutput, StreamWriter } from "./stream-writer.ts";
 import type { TopicFeed } from "./topic-feed.ts";
 
 export interface StreamRequest {
@@ -50,69 +50,76 @@ export interface StreamOptions {
   readonly onError: (error: GatewayError) => void;
 }
 
-export interface Stream {
-  /** Number of events that were sent. */
-  events(): number;
-  /** Heartbeats, and the ends of the stream that depend on time. To be called about every second. */
-  tick(now: number): void;
-  readonly drained: () => void;
-  /** The connection is closed. */
-  readonly closed: () => void;
-  end(reason: EndReason): void;
-}
-
 const MAX_FULL_MS = 30_000;
 
-export const openStream = (options: StreamOptions): Stream => {
-  const { request, clock } = options;
-  const writer = createStreamWriter({ ...request, ...options });
-  const endsAt = clock.now() + options.maxAgeMs;
-  let commentedAt = clock.now();
-  const progress: Progress = {
-    id: () => undefined,
-    advance: () => undefined,
-    unfollow: () => undefined,
-  };
-  void run(options, writer, progress);
+/** A class for the same reason as `StreamWriter`. */
+export class Stream {
+  readonly #options: StreamOptions;
+  readonly #writer: StreamWriter;
+  readonly #endsAt: number;
+  #commentedAt: number;
+  readonly #progress: Progress = { position: undefined, follower: undefined, unfollow: () => undefined };
 
-  const comment = (): void => {
-    const id = progress.id() ?? writer.idSent;
-    const blocks = [heartbeatBlock(request.format)];
-    if (id !== undefined && id !== writer.idSent) blocks.push(idBlock(id, request.format));
-    writer.write(frameOf(blocks), 0, id);
-  };
+  constructor(options: StreamOptions) {
+    const { request, clock, onEvents, onCut } = options;
+    const { output, format } = request;
+    this.#options = options;
+    this.#writer = new StreamWriter({ output, format, clock, onEvents, onCut });
+    this.#commentedAt = clock.now();
+    this.#endsAt = this.#commentedAt + options.maxAgeMs;
+    void run(options, this.#writer, this.#progress);
+  }
 
-  return {
-    events: () => writer.events,
-    tick: (now) => {
-      if (now >= (request.expires ?? Infinity)) writer.end("Unauthorized");
-      else if (now >= endsAt) writer.end("age");
-      else if (writer.fullSince !== undefined) {
-        if (now - writer.fullSince >= MAX_FULL_MS) writer.cut("slow");
-      } else if (now - commentedAt >= options.heartbeatMs) {
-        commentedAt = now;
-        comment();
-      }
-    },
-    drained: () => {
-      writer.drained();
-      progress.advance();
-    },
-    closed: () => {
-      writer.close();
-      progress.unfollow();
-      options.onClosed();
-    },
-    end: writer.end,
-  };
-};
+  /** Number of events that were sent. */
+  get events(): number {
+    return this.#writer.events;
+  }
+
+  /** Heartbeats, and the ends of the stream that depend on time. To be called about every second. */
+  tick(now: number): void {
+    const { request, heartbeatMs } = this.#options;
+    const writer = this.#writer;
+    if (now >= (request.expires ?? Infinity)) writer.end("Unauthorized");
+    else if (now >= this.#endsAt) writer.end("age");
+    else if (writer.fullSince !== undefined) {
+      if (now - writer.fullSince >= MAX_FULL_MS) writer.cut("slow");
+    } else if (now - this.#commentedAt >= heartbeatMs) {
+      this.#commentedAt = now;
+      this.#comment();
+    }
+  }
+
+  drained(): void {
+    this.#writer.drained();
+    this.#progress.follower?.advance();
+  }
+
+  /** The connection is closed. */
+  closed(): void {
+    this.#writer.close();
+    this.#progress.unfollow();
+    this.#options.onClosed();
+  }
+
+  end(reason: EndReason): void {
+    this.#writer.end(reason);
+  }
+
+  #comment(): void {
+    const { format } = this.#options.request;
+    const id = this.#progress.position?.id() ?? this.#writer.idSent;
+    const blocks = [heartbeatBlock(format)];
+    if (id !== undefined && id !== this.#writer.idSent) blocks.push(idBlock(id, format));
+    this.#writer.write(frameOf(blocks), 0, id);
+  }
+}
 
 /** What a stream does now. */
 interface Progress {
-  /** The id of the stream's position; undefined: it is not known now. */
-  id: () => string | undefined;
+  /** Knows the id of the stream's position; undefined: the position is not known yet. */
+  position: { id(): string | undefined } | undefined;
   /** Writes what waits for the socket. */
-  advance: () => void;
+  follower: Follower | undefined;
   unfollow: () => void;
 }
 
@@ -121,11 +128,11 @@ const AGAIN_MS = 500;
 /** Waits until the broker answers, catches up, and follows the feed. */
 const run = async (options: StreamOptions, writer: StreamWriter, progress: Progress): Promise<void> => {
   let { start } = options.request;
-  while (!writer.signal.aborted) {
+  while (!writer.isOver) {
     try {
       const position = await begin(start, options, writer);
       start = { from: "position", position };
-      progress.id = position.id;
+      progress.position = position;
       await catchUpThenFollow(position, options, writer, progress);
       return;
     } catch (error) {
@@ -159,14 +166,14 @@ const catchUpThenFollow = async (
 ): Promise<void> => {
   const { feed, request, broker, clock, memory } = options;
   const { format, filter } = request;
-  while (!writer.signal.aborted && feed.ring !== undefined && !isCovered(position, feed.ring))
+  while (!writer.isOver && feed.ring !== undefined && !isCovered(position, feed.ring))
     await options.catchUpTurn(() =>
       catchUp({ position, feed, format, filter, clock, broker, memory, writer }),
     );
-  if (writer.signal.aborted) return;
-  const follower = createFollower({ feed, writer, format, filter, position });
-  progress.id = follower.id;
-  progress.advance = follower.advance;
+  if (writer.isOver) return;
+  const follower = new Follower({ feed, writer, format, filter, position });
+  progress.position = follower;
+  progress.follower = follower;
   progress.unfollow = feed.follow(follower);
   follower.advance();
 };

@@ -5,7 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
 import type { StreamFormat } from "./event-block.ts";
-import { openStream, type Stream, type StreamRequest } from "./stream.ts";
+import { Stream, type StreamRequest } from "./stream.ts";
 import type { CutReason } from "./stream-writer.ts";
 import { createTopicFeed, type TopicFeed } from "./topic-feed.ts";
 
@@ -81,7 +81,7 @@ export const createEventStreams = (options: StreamsOptions): EventStreams => {
 
   const start = (topic: string, request: StreamRequest, release: () => void): Stream => {
     const feed = feeds.take(topic);
-    const stream = openStream({
+    const stream = new Stream({
       ...{ request, feed, broker, clock, memory },
       ...{ heartbeatMs: limits.heartbeat, maxAgeMs: limits.maxAge },
       catchUpTurn: (task) => turns.tryRun(task) ?? Promise.resolve(),
