@@ -3,7 +3,10 @@
  * event and the error code of the Confluent REST Proxy. `docs/errors.md` explains each row; a test compares both lists.
  */
 
-/** The event is not stored and a retry fails too; is not stored and can be sent again; or may be stored. */
+/**
+ * `refused`: the event is not stored, and a plain retry fails again. `unavailable`: the event is not stored, and the client can
+ * send it again. `unknown`: the event may be stored.
+ */
 export type FailureOutcome = "refused" | "unavailable" | "unknown";
 
 interface ErrorRow {
@@ -42,7 +45,7 @@ export const ERRORS = {
     "refused",
     40903,
   ),
-  FORMAT_UNACCEPTABLE: row(406, "The consumer instance has another format", "refused", 40601),
+  FORMAT_UNACCEPTABLE: row(406, "Accept does not allow a format of this resource", "refused", 40601),
   INSTANCE_SETTING_INVALID: row(422, "A setting of the consumer instance is invalid", "refused", 42204),
   FETCH_MIN_BYTES_INVALID: row(422, "fetch.min.bytes must be -1 to 10000000", "refused", 40001),
   PARTITION_UNKNOWN: row(404, "Partition not found", "refused", 40402),
@@ -80,7 +83,7 @@ export const ERRORS = {
   EXPECTATION_UNKNOWN: row(417, "Only the expectation 100-continue is supported", "refused", 417),
   REQUEST_TIMEOUT: row(408, "Request Timeout", "unavailable", 40801),
   HEADERS_TOO_LARGE: row(431, "The request headers are larger than server.maxHeaderSize", "refused", 431),
-  HEADER_RESERVED: row(400, "Headers may not start with $memphis", "refused", 400),
+  HEADER_RESERVED: row(400, "Clients must not send this header", "refused", 400),
   JSON_INVALID: row(400, "Invalid JSON", "refused", 400),
   JSON_TOO_DEEP: row(400, "JSON is nested too deep", "refused", 400),
   REQUEST_UNSUPPORTED: row(400, "unsupported request", "refused", 400),

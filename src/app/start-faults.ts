@@ -1,11 +1,11 @@
-/** Errors of the start as faults that an operator can act on. */
+/** Turns errors of the start into errors that name the wrong setting. */
 import type { Settings } from "../config/schema/schema.ts";
 import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";
 
 /**
- * The cause of a failed start as an error for the operator: a GatewayError unchanged, an error of the operating system (a
- * directory, a file, an address) as SETTINGS_INVALID. undefined: a bug, which should be printed with its stack.
+ * The error to show the operator. A GatewayError stays as it is; an error of the operating system (a directory, a file, an
+ * address) becomes SETTINGS_INVALID. undefined: the error is a bug, and should be printed with its stack.
  */
 export const startFault = (error: unknown): GatewayError | undefined => {
   if (error instanceof GatewayError) return error;
@@ -16,12 +16,13 @@ export const startFault = (error: unknown): GatewayError | undefined => {
 
 type Listener = Pick<Settings["server"], "host" | "port">;
 
-/** By the code of an error of `listen`. */
+/** The text of each known error of `listen`, by its code. */
 const FAULTS: Readonly<Record<string, (listener: Listener) => string>> = {
-  EADDRINUSE: ({ port }) => `port: got ${port}, where another process listens already`,
-  EACCES: ({ port }) => `port: got ${port}, where this user may not listen`,
-  EADDRNOTAVAIL: ({ host }) => `host: got ${JSON.stringify(host)}, which is not an address of this machine`,
-  ENOTFOUND: ({ host }) => `host: got ${JSON.stringify(host)}, which is not an address of this machine`,
+  EADDRINUSE: ({ port }) => `port: got ${port}, but another process listens on this port`,
+  EACCES: ({ port }) => `port: got ${port}, but this user may not listen on this port`,
+  EADDRNOTAVAIL: ({ host }) =>
+    `host: got ${JSON.stringify(host)}, but this machine does not have this address`,
+  ENOTFOUND: ({ host }) => `host: got ${JSON.stringify(host)}, but this machine does not have this address`,
 };
 
 /** Converts a known error of `listen` to SETTINGS_INVALID with the setting's path. Returns other errors unchanged. */

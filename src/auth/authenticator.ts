@@ -1,4 +1,4 @@
-/** From the credentials of a request to its principal: access tokens and API keys. */
+/** Finds the principal of a request by its access token or API key. */
 import { LRUCache } from "lru-cache";
 import type { Accounts } from "./accounts.ts";
 import type { VerifyApiKey } from "./api-keys.ts";

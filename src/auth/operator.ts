@@ -81,7 +81,7 @@ interface OperatorCredentials {
  */
 export type AdmitOperator = (credentials: OperatorCredentials) => Promise<void>;
 
-/** Issues a session to a client that has the admin token. Fails as `AdmitOperator` does, and shares its count. */
+/** Issues a session to a client that has the admin token. Fails as `AdmitOperator` does. Wrong tokens count for both together. */
 export type SignInOperator = (token: string, address: string) => Promise<OperatorSession>;
 
 export interface OperatorAccess {

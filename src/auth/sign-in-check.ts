@@ -2,9 +2,10 @@
  * Compares the credentials of a sign-in with the secrets of an account. The time of the answer does not reveal whether the
  * account exists, and sign-ins with invented names don't delay real accounts.
  *
- * Every sign-in takes a turn in the queue "strangers", and a wrong sign-in is answered only after that turn. If a sign-in
- * to an account with a hashed secret has to wait there, the sign-in also takes a turn in the queue "accounts". So a right
- * credential is accepted without waiting for strangers, and a wrong credential waits as long as an invented name.
+ * A sign-in is answered at once if its credential is right and plain, or right and already verified, and also if no account
+ * has a hashed secret. Every other sign-in takes a turn in the queue "strangers", and a wrong credential is answered only after
+ * this turn. If a sign-in to an account with a hashed secret has to wait there, it also takes a turn in the queue "accounts". So
+ * a right credential is accepted without waiting for strangers, and a wrong credential waits as long as an invented name.
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";

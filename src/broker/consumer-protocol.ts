@@ -62,7 +62,7 @@ export const encodeAssignment = ({ partitions, userData }: GroupAssignment): Buf
   return Buffer.concat([short(VERSION), int(byTopic.size), ...topics, int(userData.length), userData]);
 };
 
-/** Reads fields in order. Throws RangeError behind the last byte. */
+/** Reads fields in order. Throws RangeError if a field ends after the last byte. */
 const createCursor = (bytes: Buffer) => {
   let at = 0;
   const take = (length: number): Buffer => {

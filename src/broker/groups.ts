@@ -1,9 +1,10 @@
 /**
- * Membership in consumer groups by hand: Kafka's classic group protocol, with a method for each request. `Broker.subscribe`
- * joins a group and reads; a caller of this interface decides itself what its membership contains, how the partitions are
- * assigned, and under which generation it commits.
+ * Membership in consumer groups: a method for each request of Kafka's classic group protocol. `Broker.subscribe` joins a
+ * group and reads. A caller of this interface decides itself what its membership contains, how the partitions are assigned,
+ * and under which generation it commits.
  *
- * The protocol type is always "consumer". `consumer-protocol.ts` encodes what Kafka's own tools can read.
+ * The protocol type is always "consumer". `consumer-protocol.ts` encodes the metadata and the assignments, so that Kafka's own
+ * tools can read them.
  */
 import type { GroupPosition } from "./positions.ts";
 
@@ -75,8 +76,8 @@ export type SyncAnswer =
 /**
  * - `stable`: the generation is the group's current one.
  * - `rebalancing`: a rebalance has begun. The member must join again. Its generation is still the current one.
- * - `outdated`: the group knows the member but has a newer generation, even if the answer to the member's own join is on
- *   its way. The member must join again, if no join is waiting.
+ * - `outdated`: the group knows the member but has a newer generation. The answer to the member's own join may still be in
+ *   flight. If no join is in flight, the member must join again.
  * - `ended`: the group doesn't know the member.
  */
 export type HeartbeatAnswer = "stable" | "rebalancing" | "outdated" | "ended";
@@ -94,19 +95,20 @@ export interface MemberAssignment {
 }
 
 /**
- * All methods reject with BROKER_UNAVAILABLE if there is no answer within the request timeout; the request may have been
- * carried out then. They reject with GROUP_REFUSED if Kafka refuses the request for good, such as a session timeout
- * outside its limits or a group with members of another kind; `cause` is Kafka's name of the error.
+ * All methods reject with BROKER_UNAVAILABLE if there is no answer within the request timeout; the group may have executed the
+ * request. They reject with GROUP_REFUSED if Kafka refuses the request for good, for example because the session timeout is
+ * outside Kafka's limits, or because the group has members of another kind. `cause` is Kafka's name of the error.
  */
 export interface Groups {
   /**
-   * Resolves when all members have joined, or when the rebalance timeout is over: the request timeout begins after it. An
-   * abort closes the connection of this request and rejects with BROKER_UNAVAILABLE; the group may still count the member.
+   * Resolves when all members have joined or the rebalance timeout is over. The time limit of this request is the rebalance
+   * timeout plus the request timeout. An abort closes the connection of this request and rejects with BROKER_UNAVAILABLE; the
+   * group may still have the member.
    */
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
   /**
-   * The leader passes the assignments of all members; the others pass none, and wait for them until the request timeout. A
-   * member may ask again. An abort is as in `join`.
+   * The leader passes the assignments of all members. Every other member passes an empty list, and waits for its assignment
+   * until the request timeout; it may call `sync` again. An abort has the same effect as in `join`.
    */
   sync(
     member: SyncRequest,

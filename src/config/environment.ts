@@ -13,7 +13,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const PREFIX = "STATIONGATE_";
 /** Path of the settings file. It is not a setting itself. */
 const CONFIG_VARIABLE = `${PREFIX}CONFIG`;
-/** Standard names for settings. The gateway's own name takes precedence. */
+/** Variables of other programs that also set a setting of the gateway. The gateway's own variable wins. */
 const STANDARD_NAMES: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_ENDPOINT: `${PREFIX}TRACING_ENDPOINT`,
 };

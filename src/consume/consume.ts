@@ -95,7 +95,7 @@ class GroupPulls implements GroupUse {
     return newest;
   }
 
-  /** Of the request's topic. */
+  /** The consumer of the request's topic; creates it if there is none. */
   consumer({ topic, from }: PullRequest): PullConsumer {
     const known = this.#consumers.get(topic);
     if (known !== undefined) return known;

@@ -62,7 +62,11 @@ export interface Home {
 const LEAST_WAIT_MS = 8000;
 const AGAIN_MS = 100;
 const TOPIC_AGAIN_MS = 1000;
-/** A process that can't be reached after this time is cut off, and is not tried again. */
+/**
+ * If an attempt to connect fails after this time, the process is cut off, and the call gets 503. It is shorter than the connect
+ * timeout of a link (5 s), whose timer is not exact. An attempt that fails earlier is repeated: the port may be closed for a
+ * moment only.
+ */
 const CUT_OFF_MS = 4000;
 /** Kafka removes a member that has not joined again after this time. It must be twice the session timeout at least. */
 const REBALANCE_MS = 60_000;

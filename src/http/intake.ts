@@ -20,17 +20,17 @@ export interface Amount {
 export interface Intake {
   /** Maximum size of an event's value in bytes. A larger event is refused with RECORD_TOO_LARGE. */
   readonly maxEventBytes: number;
-  /** Takes events from the rate that are not stored through `submit`: all of them, or throws RATE_LIMITED. */
+  /** Counts events that are not stored through `submit` against the caller's rate. Throws RATE_LIMITED and counts none. */
   admit(call: AuthorisedCall, amount: Amount): void;
-  /** Throws the error that `submit` would throw for this amount, before the events are built. Takes nothing. */
+  /** Throws the error with which `submit` would reject this amount. Counts nothing. Call it before the events are built. */
   expect(call: AuthorisedCall, amount: Amount): void;
-  /** Counts the bytes of a text that can't be read. */
+  /** Counts the bytes of a part of a body that is not an event, for example invalid JSON. */
   unreadable(call: AuthorisedCall, bytes: number): void;
-  /** Returns the result of `read`. If it throws or rejects, the bytes of the body count. */
+  /** Returns the result of `read`. If `read` throws or rejects, counts the bytes of the body. */
   reading<T>(call: AuthorisedCall, body: Buffer, read: () => T): T;
   /**
-   * Takes all events from the rate, or rejects with RATE_LIMITED or EVENTS_TOO_MANY and takes none; then stores them like
-   * `Produce`. If an event could not be read, the bytes of the whole body count.
+   * Counts the events against the caller's rate and stores them as `Produce` does. Rejects with RATE_LIMITED or
+   * EVENTS_TOO_MANY, and then counts and stores no event. If an event could not be read, the bytes of the whole body count.
    */
   submit(call: AuthorisedCall, station: Station, events: Events): Promise<readonly EventOutcome[]>;
   /**

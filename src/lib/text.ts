@@ -1,4 +1,4 @@
-/** Shortens a text to `longest` characters and an ellipsis, because an answer of another server may be long. */
+/** Cuts a text after `longest` characters and adds an ellipsis. For answers of other servers, which may be long. */
 export const cut = (text: string, longest = 1000): string =>
   text.length <= longest ? text : `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 

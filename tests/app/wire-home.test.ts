@@ -157,7 +157,7 @@ describe("the home of readers' groups", () => {
       open(`${READER}reading: { peer: { host: 127.0.0.1, port: ${port} } }`),
     ).rejects.toMatchObject({
       code: "SETTINGS_INVALID",
-      message: `reading.peer.port: got ${port}, where another process listens already`,
+      message: `reading.peer.port: got ${port}, but another process listens on this port`,
     });
     other.close();
   });

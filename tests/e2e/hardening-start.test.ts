@@ -100,7 +100,7 @@ describe("a failing start", () => {
         });
         expect({ code, stderr }).toEqual({
           code: 1,
-          stderr: `server.port: got ${port}, where another process listens already\n`,
+          stderr: `server.port: got ${port}, but another process listens on this port\n`,
         });
       }
       taken.close();

@@ -84,8 +84,8 @@ export const createCoordinators = (
           return await askOnce(group, request, until);
         } catch (error) {
           const now = performance.now();
-          // Only a request with a time limit of its own can end later, such as a join, which waits for other members. Its
-          // retries get the whole request timeout.
+          // A join waits for other members and has a longer time limit of its own, so it can end after `until`. Its retry
+          // gets a new request timeout.
           if (now > until) until = now + requestTimeout;
           if (!isMoved(error) || now + RETRY_PAUSE_MS > until) throw error;
         }

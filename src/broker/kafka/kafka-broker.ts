@@ -1,4 +1,7 @@
-/** Implements `Broker` on Apache Kafka. kafkajs reads and administers. The producer is kafkajs's or the gateway's own. */
+/**
+ * Implements `Broker` on Apache Kafka. Subscriptions and the administration use kafkajs. `read` and `groups` send their own
+ * requests over connections of `@platformatic/kafka`. The producer is that of kafkajs or the gateway's own.
+ */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, Broker, Subscription } from "../broker.ts";

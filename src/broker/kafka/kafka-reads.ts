@@ -29,14 +29,14 @@ const AGAIN_MS = 100;
 interface PendingRead {
   readonly from: TopicPartitionOffset;
   readonly maxBytes: number;
-  /** When the read ends without a record; as `performance.now()`. */
+  /** Time of `performance.now()` at which the read ends, even without a record. */
   readonly until: number;
   readonly resolve: (read: PartitionRead) => void;
   readonly reject: (error: unknown) => void;
   isSettled: boolean;
 }
 
-/** The partition may have another leader, or a leader soon. */
+/** The partition may have another leader, or gets a leader soon. */
 class Misplaced extends Error {
   override readonly name = "Misplaced";
 }
@@ -62,7 +62,7 @@ const errorOf = ({ from }: PendingRead, answer: FetchedRecords): Error => {
   });
 };
 
-/** Settles reads by their answers. Returns the others: `first` is sent before the reads that wait in the queue. */
+/** Settles reads by their answers. Returns the reads that need another request, `first` before the waiting reads of the queue and `last` after them. */
 const settle = (
   reads: readonly PendingRead[],
   answers: readonly FetchedRecords[],
@@ -164,12 +164,12 @@ type LeaderReads = ReturnType<typeof createLeaderReads>;
 
 interface PendingParts {
   readonly until: number;
-  /** When the read fails, whether or not it has been sent. */
+  /** Time of `performance.now()` at which the read fails, even if it was not sent. */
   readonly giveUpAt: number;
   readonly add: LeaderReads["add"];
 }
 
-/** Settles a read also when it is aborted, or at the end of its time. */
+/** Adds a read to the queue. It is settled by its answer, by the abort signal, or at `giveUpAt`. */
 const pendingRead = async (
   from: TopicPartitionOffset,
   { maxBytes, signal }: ReadOptions,

@@ -37,7 +37,7 @@ const withoutGroup = (): GatewayError =>
 
 const missing = (topic: string): GatewayError =>
   new GatewayError("STATION_UNKNOWN", {
-    message: `There is no topic ${topic}; it is read once it is created`,
+    message: `Topic ${topic} does not exist; reading starts when it is created`,
   });
 
 const tracking = (

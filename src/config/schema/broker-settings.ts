@@ -60,10 +60,10 @@ const kafka = section({
   idempotent: flag(
     "Idempotent producer: retries of the gateway store no duplicates. If true, platformatic writes, whatever producer says.",
   ).prefault(false),
-  producer: choice("Client library for producing. Reading and administration always use kafkajs.", [
-    "kafkajs",
-    "platformatic",
-  ]).prefault("platformatic"),
+  producer: choice(
+    "Client library for producing. The setting does not change the library for deliveries, reading and administration.",
+    ["kafkajs", "platformatic"],
+  ).prefault("platformatic"),
   connectTimeout: duration(
     "Timeout for a connection to a broker, including authentication, and for a metadata request.",
   ).prefault("3s"),

@@ -10,7 +10,7 @@ export interface LineSink {
    * Writes the gathered lines. Resolves when the system has taken them, or after two seconds, and then drops the rest.
    */
   close(): Promise<void>;
-  /** Writes synchronously as much as the system takes at once, for the process's end, when the event loop has stopped. */
+  /** For the end of the process, when the event loop no longer runs: writes, synchronously, what the system accepts at once. */
   flushNow(): void;
 }
 

@@ -43,8 +43,8 @@ describe("bindFault", () => {
     const error = await failureOf(port, "127.0.0.1");
     taken.close();
     for (const [settings, text] of [
-      [settingsWith({ port }, {}), `server.port: got ${port}, where another process listens already`],
-      [settingsWith({}, { port }), `admin.port: got ${port}, where another process listens already`],
+      [settingsWith({ port }, {}), `server.port: got ${port}, but another process listens on this port`],
+      [settingsWith({}, { port }), `admin.port: got ${port}, but another process listens on this port`],
     ] as const) {
       expect(bindFault(error, settings)).toMatchObject({ code: "SETTINGS_INVALID", message: text });
     }
@@ -54,10 +54,10 @@ describe("bindFault", () => {
     // TEST-NET-1 (RFC 5737): nobody's address.
     const error = await failureOf(0, "192.0.2.1");
     expect(bindFault(error, settingsWith({ host: "192.0.2.1" }, {}))).toMatchObject({
-      message: 'server.host: got "192.0.2.1", which is not an address of this machine',
+      message: 'server.host: got "192.0.2.1", but this machine does not have this address',
     });
     expect(bindFault(error, settingsWith({}, { host: "192.0.2.1" }))).toMatchObject({
-      message: 'admin.host: got "192.0.2.1", which is not an address of this machine',
+      message: 'admin.host: got "192.0.2.1", but this machine does not have this address',
     });
   });
 

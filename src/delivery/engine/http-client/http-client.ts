@@ -1,11 +1,11 @@
 /**
- * The HTTP client of deliveries: one request per attempt. It follows redirects only if the request says so, has limits for
- * the connect time and the answer time, and keeps only the first 64 KiB of an answer.
+ * The HTTP client of deliveries. An attempt sends one request, except in the case below. The client follows redirects only if the
+ * request says so, limits the connect time and the answer time, and keeps only the first 64 KiB of an answer.
  *
- * One case sends a request twice. A server may close a kept connection at any time, even while the next request is on its
- * way. If a connection that has carried an answer breaks before the first byte of the next answer, the request is sent
- * once more on a new connection (RFC 9112, 9.3.1). This includes methods that aren't idempotent: delivery is at least
- * once, and the receiver knows a record by its id.
+ * In one case it sends the request a second time. A server may close a kept connection at any time, even while the next
+ * request is in flight. If a connection that has carried an answer breaks before the first byte of the next answer, the client
+ * sends the request once more on a new connection (RFC 9112, 9.3.1). This includes methods that aren't idempotent, because
+ * delivery is at least once and the receiver knows a record by its id.
  */
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../../lib/clock.ts";

@@ -78,7 +78,9 @@ export const setLogger: Documentation = {
   body: { content: json(z.object({ level: z.enum(LEVELS) })) },
   answers: {
     200: { description: "The name of the logger.", content: json(z.array(z.string())) },
-    204: { description: "Changed, with `?scope=cluster`." },
+    204: {
+      description: "The level is changed, and the request had `?scope=cluster`: the answer has no body.",
+    },
   },
   errors: ["REQUEST_INVALID", "JSON_INVALID", "CONTENT_TYPE_UNSUPPORTED", "CONNECTOR_UNKNOWN"],
 };

@@ -102,7 +102,7 @@ export const listConnectors: Documentation = {
   summary: "List the connectors",
   query: {
     expand: {
-      description: "Answer with whole objects instead of names.",
+      description: "Return an object for each connector instead of its name.",
       schema: z.enum(["status", "info", "origin"]),
     },
   },
@@ -238,7 +238,7 @@ export const restart = ofConnector({
   id: "restart",
   summary: "Restart a connector",
   query: {
-    includeTasks: { description: "Answer with the status of the connector.", schema: flag },
+    includeTasks: { description: "Return the status of the connector.", schema: flag },
     onlyFailed: { description: "Restart the connector only if it has failed.", schema: flag },
   },
   answers: {

@@ -39,8 +39,8 @@ export const tailStation: Documentation = {
   tag: TAG,
   summary: "Tail the records of a station",
   description:
-    "Server-sent events as of `GET /stations/{name}/consume/stream` of the public port, with its ids, `gap`, `end` and heartbeats; " +
-    "the record is in another form. The tail uses no consumer group and commits no offsets. Values are text (decoded by the schema " +
+    "Sends server-sent events like `GET /stations/{name}/consume/stream` on the public port, with the same ids, `gap`, `end` and " +
+    "heartbeats. Only the form of the record differs. The tail uses no consumer group and commits no offsets. Values are text (decoded by the schema " +
     "of a protobuf station), or base64 if they are not UTF-8. Long values are truncated.",
   path: { name: stationName },
   query: {

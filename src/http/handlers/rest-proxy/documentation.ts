@@ -35,7 +35,7 @@ const alwaysStatus200: Parameter = {
   schema: z.string(),
 };
 
-const PRODUCE_ERRORS = [...STATION_ERRORS, ...STORE_ERRORS] as const satisfies ErrorCode[];
+const PRODUCE_ERRORS = [...STATION_ERRORS, ...STORE_ERRORS, "HEADER_RESERVED"] as const satisfies ErrorCode[];
 const BODY_ERRORS = [
   "CONTENT_TYPE_UNSUPPORTED",
   "BODY_EMPTY",

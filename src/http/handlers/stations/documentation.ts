@@ -232,18 +232,20 @@ export const consumeStream: Documentation = {
   summary: "Read the events of a station as they arrive",
   description:
     "The answer stays open, as server-sent events or as NDJSON. An event is an `id:` line and a `data:` line with " +
-    "`{partition, offset, timestamp, key, headers, value}`; in NDJSON it is one object with `id` first. JSON values are the " +
-    "stored JSON, other UTF-8 is a text, and `base64` names the parts that are base64. `event: gap` names events that are lost, " +
-    "`event: end` has the reason why the gateway ends the stream. A client that sends the last id again gets each later " +
-    "event. The name of a webhook source selects the events of this source.",
+    "`{partition, offset, timestamp, key, headers, value}`; in NDJSON it is one object with `id` first. A value that is JSON is " +
+    "sent as JSON, other UTF-8 as a string, and other bytes as base64. The field `base64` lists the fields that are base64. " +
+    "`event: gap` says which offsets are lost, and `event: end` says why the gateway ends the stream. A client that opens the " +
+    "stream again with its last id gets each later event. If `name` is a webhook source, the stream has only the events of " +
+    "this source.",
   query: {
     from: {
       description:
-        "`latest` (default): new events. `earliest`: all events. A time (ISO 8601 or milliseconds): the events since.",
+        "`latest` (default): new events. `earliest`: all events. A time (ISO 8601 or milliseconds): the events from this time on.",
       schema: z.string(),
     },
     lastEventId: {
-      description: "As the header `Last-Event-ID`, for clients that can't set it.",
+      description:
+        "The same as the header `Last-Event-ID`, for clients that can't set headers. The header wins.",
       schema: streamId,
     },
     filter: {

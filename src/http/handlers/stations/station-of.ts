@@ -61,7 +61,9 @@ export const refuseReservedHeaders = ({ request }: AuthorisedCall): void => {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
     if (name.startsWith("$") && name.toLowerCase().startsWith("$memphis"))
-      throw new GatewayError("HEADER_RESERVED");
+      throw new GatewayError("HEADER_RESERVED", {
+        message: `Headers must not begin with $memphis (got ${name}); leave the header out`,
+      });
   }
 };
 

@@ -13,14 +13,15 @@ export type BodyMemory = YieldingMemory;
 
 interface BodyMemories {
   /**
-   * For clients with a credential that is not public. When the budget is used up, the principal that holds the most loses
-   * the body that has been arriving for the longest time. If the caller itself holds the most, its body is refused.
+   * For clients with a credential that is not public. When the budget is used up, the gateway cuts a body of the principal
+   * that holds the most bytes: the one that has been arriving for the longest time. If this principal is the caller, its new
+   * body is refused instead.
    */
   readonly ofPrincipal: (name: string) => BodyMemory;
   /**
-   * All others: clients whose body is read before the gateway knows them, and clients with a public key. They have a
-   * share of the budget. When it is used up, the body that has been arriving for the longest time is cut, so that slow
-   * senders don't keep fast ones out.
+   * For all other clients: their body is read before the gateway knows them, or their key is public. They share a part of
+   * the budget. When this part is used up, the gateway cuts the body that has been arriving for the longest time, so that
+   * slow senders don't take the memory of fast senders.
    */
   readonly strangers: BodyMemory;
 }
@@ -39,7 +40,10 @@ interface Holdings {
   readonly arriving: Set<Holder>;
 }
 
-/** A principal keeps its memory, because a new one for each body slows the request by 2 %. The settings bound their number. */
+/**
+ * Each principal has one `BodyMemory` for all its bodies, because a new one for each body slows the request by 2 %. The settings
+ * bound the number of principals.
+ */
 const memoryOfPrincipals = (budget: MemoryBudget): ((name: string) => BodyMemory) => {
   const memories = new Map<string, BodyMemory>();
   const principals: Holdings[] = [];

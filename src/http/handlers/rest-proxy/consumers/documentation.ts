@@ -85,7 +85,7 @@ export const deleteInstance: Documentation = {
   id: "deleteConsumerInstance",
   tag: TAG,
   summary: "v2: delete a consumer instance",
-  description: "Commits the last answer first if the instance commits automatically.",
+  description: "If the instance commits automatically, the gateway first commits its last answer.",
   path,
   answers: done,
   errors: INSTANCE_ERRORS,
@@ -221,7 +221,7 @@ export const readRecords: Documentation = {
   path,
   query: {
     timeout: {
-      description: `Milliseconds to wait for records. A longer time than ${LONGEST_TIMEOUT_MS} is shortened to it.`,
+      description: `Milliseconds to wait for records. The maximum is ${LONGEST_TIMEOUT_MS}; the gateway uses the maximum for a longer time.`,
       schema: z.string().regex(/^\d{1,15}$/),
     },
     max_bytes: {
