@@ -3,6 +3,7 @@ import { GatewayError } from "../errors.ts";
 import { cut } from "../lib/text.ts";
 import type { SubjectChoice } from "./contract.ts";
 
+const DEFAULT_CONTEXT = ":.:";
 /** Characters. Servers refuse a request line beyond 4 to 8 KiB. */
 const LONGEST_SEGMENT = 3000;
 
@@ -41,6 +42,7 @@ export const contextOf = (subject: string | undefined): string => {
 /** The subject that a schema of `parent` refers to: without a context of its own it is in the context of `parent`. */
 export const referredSubject = (subject: string, parent: string | undefined): string => {
   const context = contextOf(parent);
+  if (subject.startsWith(DEFAULT_CONTEXT)) return subject.slice(DEFAULT_CONTEXT.length);
   return context === "" || subject.startsWith(":.") ? subject : `:${context}:${subject}`;
 };
 

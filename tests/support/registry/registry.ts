@@ -35,9 +35,9 @@ export interface TestRegistry {
   /** `method path` of all requests so far. */
   readonly asked: readonly string[];
   /** Registers a schema without a request. */
-  add(subject: string, schema: string, more?: Omit<RegistrySchema, "schema">): StoredVersion;
+  readonly add: (subject: string, schema: string, more?: Omit<RegistrySchema, "schema">) => StoredVersion;
   /** Deletes a subject softly. */
-  remove(subject: string): void;
+  readonly remove: (subject: string) => void;
   become(state: RegistryState): Promise<void>;
   /** Milliseconds until each answer. */
   delayMs: number;
