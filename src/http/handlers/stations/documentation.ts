@@ -117,7 +117,7 @@ export const produceBatch: Documentation = {
   summary: "Store many events",
   description:
     "Each element of the array is one event with its own outcome. If an event is refused, the other events are still stored. " +
-    "The gateway stores the source bytes of each element.",
+    "The gateway stores the source bytes of each element. A body that is not a JSON array of objects gets `REQUEST_UNSUPPORTED`.",
   headers: { Prefer: prefer, "Idempotency-Key": idempotencyKey },
   body: {
     content: {
