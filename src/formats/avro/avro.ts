@@ -69,7 +69,7 @@ const output = new AvroOutput();
 
 const encode = (write: Write, json: Buffer, id: number, limits: FormatLimits): Buffer => {
   const parsed = parseJson(json, limits);
-  const value = needsDigits(json) ? parseWithDigits(json) : parsed;
+  const value = needsDigits(json) ? parseWithDigits(json.toString()) : parsed;
   output.begin(FRAME, limits.maxBytes);
   if (!write(value, output)) throw output.refusal();
   if (output.at > FRAME + limits.maxBytes) throw output.tooLarge();

@@ -3,8 +3,6 @@
  * `JSON.parse` is exact for most texts. The exceptions are longer numbers, and numbers that are so small that a double
  * is 0.
  */
-import { skipSpace } from "../../lib/json-scan.ts";
-
 /** A number of a JSON text that a double may change. */
 export class Digits {
   readonly text: string;
@@ -16,64 +14,93 @@ export class Digits {
 
 /** The first length at which a number may have more digits than a double keeps. The decimal point counts too. */
 const RUN = 16;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
+const SMALL_E = 0x65;
 
-const isDigitOrPoint = (byte: number | undefined): boolean =>
-  byte !== undefined && ((byte >= ZERO && byte <= NINE) || byte === POINT);
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= ZERO && byte <= NINE;
 
-/** An exponent below -99. Digits and letters of an identifier match too, which costs time only. */
-const TINY = /\de-\d{3}/i;
+const isDigitOrPoint = (byte: number | undefined): boolean => isDigit(byte) || byte === POINT;
+
+const isE = (byte: number | undefined): boolean => byte !== undefined && (byte | 0x20) === SMALL_E;
 
 /** May a double change a number of the text? Looks at every 16th byte, because no run of 16 digits avoids all of them. */
 export const needsDigits = (body: Buffer): boolean => {
-  for (let at = RUN - 1; at < body.length; at += RUN) {
-    if (isDigitOrPoint(body[at]) && runAround(body, at) >= RUN) return true;
+  let at = RUN - 1;
+  while (at < body.length) {
+    if (isDigitOrPoint(body[at])) {
+      const end = endOfRun(body, at);
+      if (isLongRun(body, at, end)) return true;
+      at = end;
+    }
+    at += RUN;
   }
-  return (body.includes("e-") || body.includes("E-")) && TINY.test(body.toString("latin1"));
+  return hasTiny(body, "e-") || hasTiny(body, "E-");
 };
 
-const runAround = (body: Buffer, at: number): number => {
-  let first = at;
+const endOfRun = (body: Buffer, at: number): number => {
   let end = at + 1;
-  while (end - first < RUN && isDigitOrPoint(body[first - 1])) first--;
-  while (end - first < RUN && isDigitOrPoint(body[end])) end++;
-  return end - first;
+  while (isDigitOrPoint(body[end])) end++;
+  return end;
+};
+
+/** 16 digits below 9 * 10^15 are an integer that a double keeps, such as the microseconds of a time. */
+const isLongRun = (body: Buffer, at: number, end: number): boolean => {
+  let first = at;
+  while (isDigitOrPoint(body[first - 1])) first--;
+  if (end - first !== RUN) return end - first > RUN;
+  return body[first] === NINE || isE(body[end]) || body.subarray(first, end).includes(POINT);
+};
+
+/** Is there an exponent below -99? Identifiers may look like one, which costs time only. */
+const hasTiny = (body: Buffer, mark: string): boolean => {
+  for (let at = body.indexOf(mark); at > 0; at = body.indexOf(mark, at + 2)) {
+    const isTiny = isDigit(body[at + 2]) && isDigit(body[at + 3]) && isDigit(body[at + 4]);
+    if (isTiny && isDigitOrPoint(body[at - 1])) return true;
+  }
+  return false;
 };
 
 /** Parses a text that is known to be JSON. Numbers that a double may change become Digits. */
-export const parseWithDigits = (body: Buffer): unknown => new ExactParser(body).value();
+export const parseWithDigits = (text: string): unknown => new ExactParser(text).value();
 
+const SPACE = 0x20;
 const QUOTE = 0x22;
-const PLUS = 0x2b;
-const COMMA = 0x2c;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
-const BACKSLASH = 0x5c;
+const TINY = /e-\d{3}/i;
 
 class ExactParser {
-  readonly #body: Buffer;
+  readonly #text: string;
   #at = 0;
 
-  constructor(body: Buffer) {
-    this.#body = body;
+  constructor(text: string) {
+    this.#text = text;
   }
 
   value(): unknown {
-    this.#at = skipSpace(this.#body, this.#at);
-    const first = this.#body[this.#at];
+    const first = this.#peek();
     if (first === OPEN_BRACE) return this.#object();
     if (first === OPEN_BRACKET) return this.#array();
-    return first === QUOTE ? this.#string() : this.#literal();
+    return first === QUOTE ? this.#string() : this.#literal(first);
   }
 
-  /** The byte behind white space, which is passed. */
-  #next(): number | undefined {
-    this.#at = skipSpace(this.#body, this.#at);
-    return this.#body[this.#at++];
+  /** The next character behind white space. */
+  #peek(): number {
+    while (this.#text.charCodeAt(this.#at) <= SPACE) this.#at++;
+    return this.#text.charCodeAt(this.#at);
+  }
+
+  #next(): number {
+    const character = this.#peek();
+    this.#at++;
+    return character;
   }
 
   #object(): unknown {
@@ -82,7 +109,7 @@ class ExactParser {
     if (this.#peek() === CLOSE_BRACE) this.#at++;
     else {
       do {
-        this.#at = skipSpace(this.#body, this.#at);
+        this.#peek();
         const name = this.#string();
         this.#next();
         setOwn(object, name, this.value());
@@ -102,40 +129,36 @@ class ExactParser {
     return array;
   }
 
-  #peek(): number | undefined {
-    this.#at = skipSpace(this.#body, this.#at);
-    return this.#body[this.#at];
-  }
-
   #string(): string {
-    const first = this.#at + 1;
-    let end = first;
-    let escaped = false;
-    while (this.#body[end] !== QUOTE) {
-      if (this.#body[end] === BACKSLASH) {
-        escaped = true;
-        end++;
-      }
-      end++;
-    }
+    const start = this.#at;
+    let end = this.#text.indexOf('"', start + 1);
+    while (this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1);
     this.#at = end + 1;
-    if (!escaped) return this.#body.toString("utf8", first, end);
-    return JSON.parse(this.#body.toString("utf8", first - 1, end + 1)) as string;
+    const inner = this.#text.slice(start + 1, end);
+    return inner.includes("\\") ? (JSON.parse(this.#text.slice(start, end + 1)) as string) : inner;
   }
 
-  #literal(): unknown {
-    const first = this.#at;
-    while (isLiteral(this.#body[this.#at])) this.#at++;
-    const text = this.#body.toString("latin1", first, this.#at);
-    const isNumber = text.startsWith("-") || isDigitOrPoint(this.#body[first]);
-    if (isNumber && (text.length >= RUN || TINY.test(text))) return new Digits(text);
-    return JSON.parse(text) as unknown;
+  /** Is the number of backslashes in front of the quote odd? */
+  #isEscaped(quote: number): boolean {
+    let first = quote;
+    while (this.#text.charCodeAt(first - 1) === BACKSLASH) first--;
+    return (quote - first) % 2 === 1;
+  }
+
+  #literal(first: number): unknown {
+    const start = this.#at;
+    while (isOfLiteral(this.#text.charCodeAt(this.#at))) this.#at++;
+    const text = this.#text.slice(start, this.#at);
+    if (first !== MINUS && !isDigit(first)) return JSON.parse(text) as unknown;
+    return text.length >= RUN || TINY.test(text) ? new Digits(text) : Number(text);
   }
 }
 
-/** Letters, digits, point, plus and minus. */
-const isLiteral = (byte: number | undefined): boolean =>
-  byte !== undefined && byte >= PLUS && byte !== COMMA && byte !== CLOSE_BRACKET && byte !== CLOSE_BRACE;
+const BACKSLASH = 0x5c;
+
+/** Letters, digits, point, plus and minus. NaN, behind the end of the text, is none. */
+const isOfLiteral = (character: number): boolean =>
+  character >= PLUS && character !== COMMA && character !== CLOSE_BRACKET && character !== CLOSE_BRACE;
 
 /** An assignment to `__proto__` would set the prototype. */
 const setOwn = (object: Record<string, unknown>, name: string, value: unknown): void => {

@@ -26,7 +26,7 @@ const jsonOf = (text: string): unknown => {
   if (excess !== undefined) throw unusable(`the schema has more than ${MOST[excess]} ${excess}`);
   try {
     const schema = JSON.parse(text) as unknown;
-    return needsDigits(bytes) ? parseWithDigits(bytes) : schema;
+    return needsDigits(bytes) ? parseWithDigits(text) : schema;
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message.replaceAll(/\s+/g, " ") : "";
     throw unusable(`the schema is not JSON: ${reason}`);
