@@ -10,6 +10,7 @@ import {
   SchemaUnusable,
   Undecodable,
 } from "../format.ts";
+import { FRAME_BYTES } from "../frame.ts";
 import { parseJson } from "../json.ts";
 import { needsDigits, parseWithDigits } from "./digits.ts";
 import { AvroInput } from "./input.ts";
@@ -21,8 +22,6 @@ import { nameOf } from "./types.ts";
 import type { Write } from "./write.ts";
 import { compileWriter } from "./writer.ts";
 
-/** Byte 0 and the id. */
-const FRAME = 5;
 /** The JSON of a payload may have this many times the payload's maximum size. */
 const JSON_FACTOR = 8;
 
@@ -70,9 +69,9 @@ const output = new AvroOutput();
 const encode = (write: Write, json: Buffer, id: number, limits: FormatLimits): Buffer => {
   const parsed = parseJson(json, limits);
   const value = needsDigits(json) ? parseWithDigits(json.toString()) : parsed;
-  output.begin(FRAME, limits.maxBytes);
+  output.begin(FRAME_BYTES, limits.maxBytes);
   if (!write(value, output)) throw output.refusal();
-  if (output.at > FRAME + limits.maxBytes) throw output.tooLarge();
+  if (output.at > FRAME_BYTES + limits.maxBytes) throw output.tooLarge();
   output.bytes[0] = 0;
   output.bytes.writeUInt32BE(id, 1);
   return Buffer.from(output.bytes.subarray(0, output.at));
