@@ -16,6 +16,7 @@ import { bodyReaders, type BodyReaders } from "./http/middleware/body/body.ts";
 import type { Route } from "./http/routes.ts";
 import { systemClock } from "./lib/clock.ts";
 import { createMemoryBudget, type MemoryBudget } from "./lib/memory-budget.ts";
+import { createDecoder } from "./registry/decoder.ts";
 import { createHealth } from "./observability/health.ts";
 import { createMetrics, type Metrics, textOfSum } from "./observability/metrics.ts";
 import type { Tracing } from "./observability/tracing/tracing.ts";
@@ -61,6 +62,7 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
     const context: AppContext = {
       ...{ settings, clock: systemClock, log, metrics, health, tracing },
       ...{ lifecycle, questions, broker, registry, memory, readingMemory, readers },
+      decoder: registry && createDecoder(registry),
     };
     const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
     const home = ingest && (await openReaders(context, ingest.stations.declared));

@@ -9,6 +9,7 @@ import type { Log } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
 import type { SchemaRegistry } from "../registry/contract.ts";
+import type { Decoder } from "../registry/decoder.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Questions } from "./questions.ts";
 
@@ -27,6 +28,8 @@ export interface AppContext {
   readonly broker: Broker;
   /** undefined: no registry is configured. */
   readonly registry: SchemaRegistry | undefined;
+  /** undefined: no registry is configured. */
+  readonly decoder: Decoder | undefined;
   /** The budget for client data, shared by both listeners. */
   readonly memory: MemoryBudget;
   /** The part of `memory` for buffers of reading, answers that are being sent, and the newest events for streams. */

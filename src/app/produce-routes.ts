@@ -34,7 +34,7 @@ interface ProduceParts {
 const IDEMPOTENCY_WINDOW = 86_400_000;
 
 export const produceRoutes = (context: AppContext, parts: ProduceParts): readonly Route[] => {
-  const { settings, broker, memory, clock } = context;
+  const { settings, broker, decoder, memory, clock } = context;
   const { ingest, home, rates, readBody, authenticate, eventStreams, stopping } = parts;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
   const reading = home && { home, clock, answerMax: settings.reading.answerMax, stopping };
@@ -55,7 +55,7 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
   };
   return [
     ...stationRoutes({
-      ...{ ...shared, reading, idempotency },
+      ...{ ...shared, reading, idempotency, decoder },
       eventStreams,
       sources: new Map(settings.webhooks.map(({ source, station }) => [source, station])),
     }),
@@ -71,6 +71,7 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
         ...reading,
         baseUri: restProxy.baseUri,
         requestTimeout: restProxy.consumerRequestTimeout,
+        hasRegistry: decoder !== undefined,
       },
     }),
     ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest, remembered()) }),

@@ -76,12 +76,15 @@ interface StationParts {
 
 /** Returns no routes without the ingest role, because the process then has no stations. */
 export const operatorStations = (
-  { settings, broker }: AppContext,
+  { settings, broker, decoder }: AppContext,
   { ingest, ...parts }: StationParts,
 ): readonly Route[] =>
   ingest === undefined
     ? []
-    : operatorStationRoutes({ ...ingest, ...parts, broker, contentLimits: contentLimitsOf(settings.server) });
+    : operatorStationRoutes({
+        ...{ ...ingest, ...parts, broker, decoder },
+        contentLimits: contentLimitsOf(settings.server),
+      });
 
 /** The description of the public listener in its OpenAPI document. */
 const PUBLIC = `An HTTP gateway to Kafka. A 2xx response means that the event is stored: acknowledged by all in-sync replicas, or written to the disk.

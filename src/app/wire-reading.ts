@@ -1,5 +1,5 @@
 /** Reading: the readers' groups of the slots that this process holds, and the event streams of this process. */
-import { createBatchApi } from "../consume/batch.ts";
+import { createBatchApi, keptEvent } from "../consume/batch.ts";
 import { createPullConsumers } from "../consume/consume.ts";
 import { createInstances, type Instances } from "../consume/instances/instances.ts";
 import { createReaders } from "../consume/readers.ts";
@@ -17,21 +17,23 @@ const MAX_PULLS_PER_OWNER = 10_000;
 
 /** Opens the home of readers' groups. undefined: no client of this process can read with a group. */
 export const openReaders = (context: AppContext, declared: readonly Station[]): Promise<Home | undefined> => {
-  const { settings, broker, clock, metrics, readingMemory: memory, log } = context;
+  const { settings, broker, decoder, clock, metrics, readingMemory: memory, log } = context;
   const { reading } = settings;
   const onError = createFaultLog(log.logger, clock, "a fault while reading; reading continues");
+  const texts = { decoder, toText: consumedEvent };
   const consumers = createPullConsumers({
     ...{ clock, memory, onError },
     idleMs: reading.groupIdle,
     maxPullsPerOwner: MAX_PULLS_PER_OWNER,
     maxBufferedBytes: reading.groupBuffer,
-    toText: consumedEvent,
+    toEvent: keptEvent(texts),
     onCommitFailed: (err) => {
       metrics.commitFailed();
       onError(err);
     },
   });
   const batch = createBatchApi(consumers, {
+    ...texts,
     answered: (events, isSent) => {
       metrics.answerEnded("batch", isSent);
       if (isSent) metrics.eventsRead("batch", events);
@@ -54,13 +56,13 @@ export const openReaders = (context: AppContext, declared: readonly Station[]): 
 
 /** The consumer instances of the REST Proxy API in this process. */
 const openInstances = (
-  { settings, broker, clock, metrics, readingMemory: memory }: AppContext,
+  { settings, broker, decoder, clock, metrics, readingMemory: memory }: AppContext,
   declared: readonly Station[],
   onError: (error: GatewayError) => void,
 ): Instances => {
   const { reading, restProxy, autoCreateStations: autoCreate } = settings;
   return createInstances({
-    ...{ broker, clock, memory, onError },
+    ...{ broker, decoder, clock, memory, onError },
     stations: async () =>
       (await listStations({ declared, autoCreate, broker })).filter(({ partitions }) => partitions !== null),
     maxInstances: reading.maxInstances,

@@ -1,6 +1,9 @@
 /** `consume/batch` at the home of its group: the calls `/batch`, and their answers. */
+import type { ConsumedRecord } from "../broker/broker.ts";
 import type { PeerAnswer } from "../home/peers/peers.ts";
+import type { Decoded, Decoder, Decoding } from "../registry/decoder.ts";
 import type { PullConsumers } from "./consume.ts";
+import type { KeptEvent } from "./partition-hand-out.ts";
 import type { ReaderApi } from "./readers.ts";
 import type { Pull } from "./waiting-pull.ts";
 
@@ -16,25 +19,57 @@ export interface BatchCall {
   readonly topic: string;
   readonly from: "earliest" | "latest";
   readonly maxRecords: number;
+  readonly decode: Decoding;
 }
 
-export interface BatchObserver {
+export interface BatchOptions {
+  /** Absent: there is no schema registry. */
+  readonly decoder?: Decoder | undefined;
+  /** The JSON of an event. */
+  readonly toText: (record: ConsumedRecord, decoded?: Decoded) => Buffer;
   /** An answer has ended. `isSent`: its events are consumed; otherwise they are free again. */
   readonly answered: (events: number, isSent: boolean) => void;
 }
 
-export const createBatchApi = (consumers: PullConsumers, observer: BatchObserver): ReaderApi => ({
+/** What the consumers keep of a record until a call takes it. */
+export const keptEvent =
+  ({ decoder, toText }: Pick<BatchOptions, "decoder" | "toText">) =>
+  (record: ConsumedRecord): KeptEvent =>
+    decoder === undefined ? toText(record) : record;
+
+export const createBatchApi = (consumers: PullConsumers, options: BatchOptions): ReaderApi => ({
   path: BATCH_PATH,
   serve: async ({ group, body, waitMs, signal }) => {
-    const { owner, topic, from, maxRecords } = body as BatchCall;
+    const { owner, topic, from, maxRecords, decode } = body as BatchCall;
     const pull = await consumers.pull(group, { owner, topic, from, maxRecords, waitMs, signal });
-    return answerOf(pull, observer);
+    try {
+      return answerOf(pull, await textsOf(pull.events, decode, options), options);
+    } catch (error) {
+      pull.release();
+      throw error;
+    }
   },
   closed: (slot) => {
     for (const group of slot.claimed("batch")) consumers.close(group);
     return Promise.resolve();
   },
 });
+
+const isRecord = (event: KeptEvent): event is ConsumedRecord => !Buffer.isBuffer(event);
+
+/** The JSON of the events. Rejects with REGISTRY_UNAVAILABLE. */
+const textsOf = async (
+  events: readonly KeptEvent[],
+  decode: Decoding,
+  { decoder, toText }: BatchOptions,
+): Promise<readonly Buffer[]> => {
+  if (decoder === undefined || decode === "none")
+    return events.map((event) => (isRecord(event) ? toText(event) : event));
+  await decoder.prepare(events.filter(isRecord));
+  return events.map((event) =>
+    isRecord(event) ? toText(event, decoder.decode(event, "value", decode)) : event,
+  );
+};
 
 const [OPEN, COMMA, CLOSE] = [0x5b, 0x2c, 0x5d];
 
@@ -54,8 +89,7 @@ const arrayOf = (texts: readonly Buffer[]): Buffer => {
   return array;
 };
 
-const answerOf = (pull: Pull, { answered }: BatchObserver): PeerAnswer => {
-  const { texts } = pull;
+const answerOf = (pull: Pull, texts: readonly Buffer[], { answered }: BatchOptions): PeerAnswer => {
   let isEnded = false;
   return {
     status: 200,

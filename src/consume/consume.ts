@@ -21,7 +21,7 @@ export interface PullConsumers {
 
 export interface PullConsumersOptions extends Pick<
   PullConsumerOptions,
-  "clock" | "toText" | "idleMs" | "maxBufferedBytes" | "onError" | "onCommitFailed"
+  "clock" | "toEvent" | "idleMs" | "maxBufferedBytes" | "onError" | "onCommitFailed"
 > {
   /** Maximum number of pulls of one owner that wait at the same time. */
   readonly maxPullsPerOwner: number;

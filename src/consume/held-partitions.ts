@@ -1,7 +1,9 @@
 /** The assigned partitions of one member, and their buffered records. */
 import type { ConsumedRecord, TopicPartition, TopicPartitionOffset } from "../broker/broker.ts";
+import { recordBytes } from "../broker/record-bytes.ts";
 import {
   createPartitionHandOut,
+  type KeptEvent,
   type KeptRecord,
   type PartitionHandOut,
   type Taken,
@@ -12,8 +14,8 @@ import { createReading, type Membership, type Reading, type ReadingBounds } from
 export interface HeldPartitionsOptions extends ReadingBounds {
   readonly membership: Membership;
   readonly memory: HolderMemory;
-  /** Encodes a record as its reader gets it; only the encoded record is buffered. */
-  readonly toText: (record: ConsumedRecord) => Buffer;
+  /** What is buffered of a record. */
+  readonly toEvent: (record: ConsumedRecord) => KeptEvent;
 }
 
 export interface HeldPartitions extends Pick<Reading, "isStarved" | "lacksMemory" | "wake"> {
@@ -103,19 +105,19 @@ export const createHeldPartitions = (options: HeldPartitionsOptions): HeldPartit
 /** Encodes records while there is memory. Marks the first record without memory as missed, to be read again. */
 const keptOf = (
   records: readonly ConsumedRecord[],
-  { memory, toText }: HeldPartitionsOptions,
+  { memory, toEvent }: HeldPartitionsOptions,
   reading: Reading,
 ): readonly KeptRecord[] => {
   const all: KeptRecord[] = [];
   for (const record of records) {
-    const text = toText(record);
-    const cost = memory.costOf(text.length);
+    const event = toEvent(record);
+    const cost = memory.costOf(Buffer.isBuffer(event) ? event.length : recordBytes(event));
     if (!memory.tryTake(cost)) {
       reading.miss(record.partition, record.offset);
       memory.awaitMemory();
       break;
     }
-    all.push({ offset: record.offset, text, cost });
+    all.push({ offset: record.offset, event, cost });
   }
   return all;
 };

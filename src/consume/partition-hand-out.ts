@@ -1,9 +1,12 @@
 /** The buffered records of one partition: which are free, which are taken for an answer, and the consumed position. */
+import type { ConsumedRecord } from "../broker/broker.ts";
 
-/** A record as its reader gets it. */
+/** The JSON of an event; with a schema registry the record, because each call may ask for another decoding. */
+export type KeptEvent = Buffer | ConsumedRecord;
+
 export interface KeptRecord {
   readonly offset: bigint;
-  readonly text: Buffer;
+  readonly event: KeptEvent;
   /** Bytes of memory that the record counts for. */
   readonly cost: number;
 }

@@ -16,7 +16,7 @@ export interface PullConsumer {
 
 export interface PullConsumerOptions extends Pick<
   PullMemberOptions,
-  "group" | "topic" | "from" | "owner" | "memory" | "toText" | "maxBufferedBytes"
+  "group" | "topic" | "from" | "owner" | "memory" | "toEvent" | "maxBufferedBytes"
 > {
   readonly clock: Clock;
   readonly idleMs: number;
@@ -93,7 +93,7 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
 };
 
 const answerOf = (taken: readonly Taken[], member: PullMember, activity: Activity): Pull => ({
-  texts: taken.toSorted(byOffset).flatMap(({ records }) => records.map(({ text }) => text)),
+  events: taken.toSorted(byOffset).flatMap(({ records }) => records.map(({ event }) => event)),
   consume: async () => {
     const committed = member.consume(taken);
     activity.end();

@@ -1,7 +1,7 @@
 /** One pull: its request, the records that it has so far, and the end of its wait. */
 import type { GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Taken } from "./partition-hand-out.ts";
+import type { KeptEvent, Taken } from "./partition-hand-out.ts";
 
 export interface PullRequest {
   /** The caller's principal. Memory, groups and waiting calls are limited for each owner. */
@@ -18,7 +18,7 @@ export interface PullRequest {
 
 /** Records for one answer. The caller must call exactly one of `consume` and `release` when the answer is settled. */
 export interface Pull {
-  readonly texts: readonly Buffer[];
+  readonly events: readonly KeptEvent[];
   /** The records were sent. Resolves when their positions are committed; never rejects. */
   consume(): Promise<void>;
   /** The records were not sent: the next pull gets them. */

@@ -1,6 +1,8 @@
 /** Records as operators see them: UTF-8 as text, other bytes as base64, and long values cut. */
 import { isUtf8 } from "node:buffer";
 import type { ConsumedRecord } from "../broker/broker.ts";
+import type { SchemaId } from "../registry/contract.ts";
+import type { Decoded } from "../registry/decoder.ts";
 import type { EventValidator } from "../ingest/schema/validator.ts";
 
 /** Bytes of a key, a header or a value. */
@@ -15,8 +17,12 @@ export interface BytesView {
 }
 
 export interface ValueView extends BytesView {
-  /** The text is the proto3 JSON of the stored binary message. */
-  readonly decoded?: "protobuf";
+  /** The text is the JSON of a stored value of this format. */
+  readonly decoded?: "avro" | "jsonschema" | "protobuf";
+  /** The id of the schema that decoded the value. */
+  readonly schemaId?: SchemaId;
+  /** Why the value can't be decoded. */
+  readonly decodeError?: string;
 }
 
 export interface RecordView {
@@ -50,9 +56,12 @@ const bytesView = (bytes: Buffer, max: number): BytesView => {
 };
 
 /** The text of a value; a binary value is decoded by the station's schema. */
-const readable = (value: Buffer, validator: EventValidator | undefined): Buffer | undefined => {
+export const readable = (
+  { value }: Pick<ConsumedRecord, "value">,
+  validator: EventValidator | undefined,
+): Buffer | undefined => {
   try {
-    return validator?.asJson?.(value);
+    return value === null ? undefined : validator?.asJson?.(value);
   } catch {
     // The value doesn't match the schema, for example because it is older: it is shown undecoded.
     return undefined;
@@ -60,34 +69,56 @@ const readable = (value: Buffer, validator: EventValidator | undefined): Buffer 
 };
 
 const valueView = (value: Buffer, validator: EventValidator | undefined): ValueView => {
-  const json = readable(value, validator);
+  const json = readable({ value }, validator);
   if (json === undefined) return bytesView(value, MAX_VALUE_BYTES);
   return { ...bytesView(json, MAX_VALUE_BYTES), bytes: value.length, decoded: "protobuf" };
 };
 
-export const recordView = (record: ConsumedRecord, validator?: EventValidator): RecordView => ({
+const decodedView = (value: Buffer, decoded: Decoded): ValueView => {
+  if (decoded.status === "undecodable")
+    return { ...bytesView(value, MAX_VALUE_BYTES), decodeError: decoded.reason };
+  return {
+    ...bytesView(decoded.json, MAX_VALUE_BYTES),
+    bytes: value.length,
+    decoded: DECODED_NAMES[decoded.type],
+    schemaId: decoded.id,
+  };
+};
+
+const DECODED_NAMES = { AVRO: "avro", JSONSCHEMA: "jsonschema", PROTOBUF: "protobuf" } as const;
+
+/** `decoded`: the value, decoded by the schema registry. */
+export const recordView = (
+  record: ConsumedRecord,
+  validator?: EventValidator,
+  decoded?: Decoded,
+): RecordView => ({
   partition: record.partition,
   offset: record.offset.toString(),
   timestamp: record.timestamp,
   key: record.key && bytesView(record.key, MAX_SMALL_BYTES),
-  value: record.value && valueView(record.value, validator),
+  value:
+    record.value &&
+    (decoded === undefined ? valueView(record.value, validator) : decodedView(record.value, decoded)),
   headers: record.headers.map(({ name, value }) => ({
     name,
     value: value && bytesView(value, MAX_SMALL_BYTES),
   })),
 });
 
-/** Does the record contain the text, in any case? undefined for an empty text, which is in every record. */
+/**
+ * Does the record contain the text, in any case? `readableOf`: the text of a binary value, if there is one. undefined for an empty
+ * text, which is in every record.
+ */
 export const recordFilter = (
   text: string,
   part: SearchedPart,
-  validator?: EventValidator,
+  readableOf: (record: ConsumedRecord) => Buffer | null | undefined = () => undefined,
 ): ((record: ConsumedRecord) => boolean) | undefined => {
   if (text === "") return undefined;
   const wanted = text.toLowerCase();
   const holds = (bytes: Buffer | null | undefined): boolean =>
     bytes?.toString().toLowerCase().includes(wanted) === true;
-  return ({ key, value }) =>
-    (part !== "value" && holds(key)) ||
-    (part !== "key" && holds(value && (readable(value, validator) ?? value)));
+  return (record) =>
+    (part !== "value" && holds(record.key)) || (part !== "key" && holds(readableOf(record) ?? record.value));
 };

@@ -38,7 +38,7 @@ const store = async (...values: string[]): Promise<void> => {
 
 const pull = (wish: Wish = {}): Promise<Pull> => pulls.pull(wish);
 
-const texts = ({ texts: all }: Pull): string[] => all.map(String);
+const texts = ({ events }: Pull): string[] => events.map(String);
 const position = async (group = "g"): Promise<bigint | undefined> =>
   (await broker.committed(group, "orders"))[0]?.offset;
 /** The result of a pull after its wait has passed. */
@@ -198,7 +198,7 @@ it("gives both of two waiting pulls events of one append", async () => {
   await store(...Array.from({ length: 40 }, (_, n) => String(n)));
   await settle();
   clock.advance(WAIT);
-  expect((await Promise.all(both)).map((one) => one.texts.length)).toEqual([20, 20]);
+  expect((await Promise.all(both)).map((one) => one.events.length)).toEqual([20, 20]);
 });
 
 it("reads two topics of a group with one member", async () => {
@@ -288,7 +288,7 @@ describe("memory", () => {
     await start({ memory: createMemoryBudget(10_000) });
     await store("x".repeat(20_000), "y");
     const large = await pull({ max: 2 });
-    expect(large.texts.map(({ length }) => length)).toEqual([20_000]);
+    expect(texts(large).map(({ length }) => length)).toEqual([20_000]);
     const next = pull({ max: 1 });
     await large.consume();
     expect(texts(await next)).toEqual(["y"]);

@@ -8,7 +8,7 @@ import {
 
 const record = (offset: number, size = 1): KeptRecord => ({
   offset: BigInt(offset),
-  text: Buffer.alloc(size),
+  event: Buffer.alloc(size),
   cost: size,
 });
 

@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 
 const pull = (wish: Wish = {}): Promise<Pull> => pulls.pull(wish);
-const texts = ({ texts: all }: Pull): string[] => all.map(String);
+const texts = ({ events }: Pull): string[] => events.map(String);
 const position = async (): Promise<bigint | undefined> => (await broker.committed("g", "orders"))[0]?.offset;
 /** The result of a pull after its wait has passed. */
 const afterWait = async (pulling: Promise<Pull>): Promise<Pull> => {

@@ -48,7 +48,7 @@ export const pullsOn = async (
     maxPullsPerOwner: 10,
     maxBufferedBytes: 2 << 20,
     memory: createMemoryBudget(MEMORY),
-    toText: ({ value }) => value ?? Buffer.alloc(0),
+    toEvent: ({ value }) => value ?? Buffer.alloc(0),
     onError: () => undefined,
     onCommitFailed: () => undefined,
     ...options,

@@ -43,6 +43,7 @@ import { createMemoryBudget, type MemoryBudget } from "../../src/lib/memory-budg
 import { createHealth, type Health } from "../../src/observability/health.ts";
 import type { RequestLog } from "../../src/observability/logger/request-lines.ts";
 import type { Logger } from "../../src/observability/logger/logger.ts";
+import type { Decoder } from "../../src/registry/decoder.ts";
 import { createMetrics, type Metrics } from "../../src/observability/metrics.ts";
 import { batchApi, createLocalHome, type LocalHome } from "../support/local-home.ts";
 
@@ -141,6 +142,8 @@ export interface TestOptions {
   readonly routes?: readonly Route[];
   readonly broker?: Broker;
   readonly eventStreams?: Partial<EventStreamLimits>;
+  /** Absent: there is no schema registry. */
+  readonly decoder?: Decoder;
   readonly alwaysStatus200?: boolean;
   /** Absent: this gateway has no homes. */
   readonly home?: Pick<Home, "call">;
@@ -212,7 +215,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     maxAppendBytes: 900_000,
   });
   const produce = createProduce({ batcher, stations, now: Date.now, ...RECORD_LIMITS });
-  const home = createLocalHome(broker, [batchApi()]);
+  const { decoder } = options;
+  const home = createLocalHome(broker, [batchApi(options.decoder)]);
   const pulls = new EventEmitter();
   const watched: LocalHome = {
     ...home,
@@ -275,7 +279,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...stationRoutes({
         ...producing,
         reading: { home: watched, clock, answerMax: 60_000, stopping: stopping.signal },
-        eventStreams,
+        ...{ eventStreams, decoder },
         sources: new Map([["github", "hidden"]]),
         idempotency: createIdempotency({ windowMs: 60_000, remembered }),
       }),
@@ -291,6 +295,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
           stopping: stopping.signal,
           home: options.home,
           ...{ clock: systemClock, answerMax: 60_000, requestTimeout: 1000 },
+          hasRegistry: decoder !== undefined,
           ...options.instances,
         },
       }),
@@ -310,7 +315,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       stationListRoute({ declared: DECLARED, autoCreate, broker }),
       gatewayRoute(FACTS, broker),
       ...operatorStationRoutes({
-        ...{ stations, produce, broker, readBody, eventStreams, contentLimits: producing.contentLimits },
+        ...{ stations, produce, broker, readBody, eventStreams, decoder },
+        contentLimits: producing.contentLimits,
       }),
       ...consoleRoutes({
         files: CONSOLE,

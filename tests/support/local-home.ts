@@ -1,6 +1,7 @@
 /** The home of all groups in this process: one slot, whose log is in memory. */
+import type { Decoder } from "../../src/registry/decoder.ts";
 import type { Broker } from "../../src/broker/broker.ts";
-import { createBatchApi } from "../../src/consume/batch.ts";
+import { createBatchApi, keptEvent } from "../../src/consume/batch.ts";
 import { createPullConsumers } from "../../src/consume/consume.ts";
 import { createReaders, type ReaderApi } from "../../src/consume/readers.ts";
 import type { Home } from "../../src/home/home.ts";
@@ -14,20 +15,22 @@ export interface LocalHome extends Pick<Home, "call"> {
 }
 
 /** The API of `consume/batch`. */
-export const batchApi = (): ReaderApi =>
-  createBatchApi(
+export const batchApi = (decoder?: Decoder): ReaderApi => {
+  const texts = { decoder, toText: consumedEvent };
+  return createBatchApi(
     createPullConsumers({
       clock: systemClock,
       idleMs: 30_000,
       maxPullsPerOwner: 100,
       maxBufferedBytes: 8 << 20,
       memory: createMemoryBudget(64 << 20),
-      toText: consumedEvent,
+      toEvent: keptEvent(texts),
       onError: () => undefined,
       onCommitFailed: () => undefined,
     }),
-    { answered: () => undefined },
+    { ...texts, answered: () => undefined },
   );
+};
 
 const SLOT = 0;
 

@@ -1,6 +1,7 @@
 /** What the operations of instances share: the call, and its answer. */
 import type { Broker } from "../../broker/broker.ts";
 import type { PeerAnswer } from "../../home/peers/peers.ts";
+import type { Decoder } from "../../registry/decoder.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Instance } from "./instance.ts";
 import type { InstanceGroup } from "./instance-group.ts";
@@ -14,6 +15,8 @@ export interface OperationOptions {
   readonly maxBytes: number;
   /** Bytes that the instances of a group together read before a call asks for them. */
   readonly groupBuffer: number;
+  /** undefined: there is no schema registry. */
+  readonly decoder?: Decoder | undefined;
   /** The stations that a pattern matches now. Throws SHAPE_INVALID. Rejects with BROKER_UNAVAILABLE. */
   readonly matching: (
     subscription: Extract<Subscription, { kind: "pattern" }>,

@@ -32,6 +32,8 @@ export interface InstancesOptions {
   readonly maxBytes: number;
   /** Bytes that the instances of a group together read before a call asks for them. */
   readonly groupBuffer: number;
+  /** undefined: there is no schema registry. */
+  readonly decoder?: OperationOptions["decoder"];
   readonly onAnswer: OperationOptions["onAnswer"];
   readonly onCommitFailed: () => void;
   readonly onError: (error: GatewayError) => void;

@@ -5,7 +5,7 @@ import { EVENTS_HEADER } from "../batch.ts";
 import { answer, type Context, DONE, type OperationOptions, type Run } from "./context.ts";
 import type { Cursor } from "./cursor.ts";
 import { conflict, type Instance } from "./instance.ts";
-import { fetchAll, takeRecords, untilReadable } from "./read.ts";
+import { fetchAll, recordsJson, takeRecords, untilReadable } from "./read.ts";
 import { type AcceptedType, ASSIGNMENT_MS, type NamedPartition, type Operation } from "./requests.ts";
 import { ownCursors, seek, seekToMark } from "./seeks.ts";
 import type { Subscription } from "./stored.ts";
@@ -129,29 +129,32 @@ const records: Run<"records"> = async (context, { accept, timeoutMs, maxBytes = 
   });
 };
 
-const handOut = (
+const handOut = async (
   { group, instance, options }: Context,
   cursors: readonly Cursor[],
   { most, type }: { readonly most: number; readonly type: string },
-): PeerAnswer => {
-  const taken = takeRecords(cursors, most, instance.settings.format);
+): Promise<PeerAnswer> => {
+  const taken = takeRecords(cursors, most);
+  const count = taken.records.length;
   const onEnd = instance.answering();
   let isOpen = true;
+  const ended = (sentWhole: boolean): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    taken.ended(sentWhole);
+    onEnd();
+    options.onAnswer(count, sentWhole);
+  };
   // The next call finds records that were read meanwhile.
   const share = Math.floor(options.groupBuffer / group.instances.size);
-  if (taken.count > 0) fetchAll({ maxBytes: Math.min(most, share) }, cursors, 0);
-  return {
-    status: 200,
-    headers: { "Content-Type": type, [EVENTS_HEADER]: String(taken.count) },
-    body: taken.body,
-    ended: (sentWhole) => {
-      if (!isOpen) return;
-      isOpen = false;
-      taken.ended(sentWhole);
-      onEnd();
-      options.onAnswer(taken.count, sentWhole);
-    },
-  };
+  if (count > 0) fetchAll({ maxBytes: Math.min(most, share) }, cursors, 0);
+  try {
+    const body = await recordsJson(taken, instance.settings.format, options.decoder);
+    return { status: 200, headers: { "Content-Type": type, [EVENTS_HEADER]: String(count) }, body, ended };
+  } catch (error) {
+    ended(false);
+    throw error;
+  }
 };
 
 /** Throws FORMAT_UNACCEPTABLE. */

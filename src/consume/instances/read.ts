@@ -1,8 +1,10 @@
 /** One read of an instance: waits for records, takes them, and makes the answer. */
+import type { ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { type Clock, pause } from "../../lib/clock.ts";
+import type { Decoder } from "../../registry/decoder.ts";
 import { type Cursor, sizeOf } from "./cursor.ts";
-import { type RecordFormat, recordJson } from "./record-format.ts";
+import { needsRegistry, type RecordFormat, recordJson } from "./record-format.ts";
 
 export interface ReadOptions {
   readonly clock: Clock;
@@ -84,38 +86,58 @@ const changedOrAfter = async ({ clock, changed, signal }: ReadOptions, ms: numbe
 };
 
 export interface Taken {
-  readonly body: Buffer;
-  readonly count: number;
+  readonly records: readonly { readonly record: ConsumedRecord; readonly name: string }[];
   /** Call it when the answer has ended. */
   readonly ended: (sentWhole: boolean) => void;
 }
 
-const [OPEN, COMMA, CLOSE] = [Buffer.from("["), Buffer.from(","), Buffer.from("]")];
-
 /** Takes records from the cursors in turn, the first one of them first. */
-export const takeRecords = (cursors: readonly Cursor[], maxBytes: number, format: RecordFormat): Taken => {
-  const parts: Buffer[] = [OPEN];
+export const takeRecords = (cursors: readonly Cursor[], maxBytes: number): Taken => {
+  const all: { record: ConsumedRecord; name: string }[] = [];
   const ends: ((sentWhole: boolean) => void)[] = [];
   let left = maxBytes;
-  let count = 0;
   for (const cursor of cursors) {
     const from = cursor.position;
     const records = [];
-    for (let next = cursor.take(left, count === 0); next !== undefined; next = cursor.take(left, false)) {
+    const { name } = cursor.of;
+    for (
+      let next = cursor.take(left, all.length === 0);
+      next !== undefined;
+      next = cursor.take(left, false)
+    ) {
       left -= sizeOf(next);
-      if (count > 0) parts.push(COMMA);
-      parts.push(recordJson(next, cursor.of.name, format));
+      all.push({ record: next, name });
       records.push(next);
-      count += 1;
     }
     if (from !== undefined && records.length > 0) ends.push(cursor.handOut(from, records));
   }
-  parts.push(CLOSE);
   return {
-    body: Buffer.concat(parts),
-    count,
+    records: all,
     ended: (sentWhole) => {
       for (const end of ends) end(sentWhole);
     },
   };
+};
+
+const [OPEN, COMMA, CLOSE] = [Buffer.from("["), Buffer.from(","), Buffer.from("]")];
+const PARTS = ["key", "value"] as const;
+
+/** The body of the answer. Rejects with REGISTRY_UNAVAILABLE. */
+export const recordsJson = async (
+  { records }: Taken,
+  format: RecordFormat,
+  decoder: Decoder | undefined,
+): Promise<Buffer> => {
+  if (needsRegistry(format))
+    await decoder?.prepare(
+      records.map(({ record }) => record),
+      PARTS,
+    );
+  const parts: Buffer[] = [OPEN];
+  for (const { record, name } of records) {
+    if (parts.length > 1) parts.push(COMMA);
+    parts.push(recordJson(record, name, format, decoder));
+  }
+  parts.push(CLOSE);
+  return Buffer.concat(parts);
 };

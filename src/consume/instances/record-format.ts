@@ -1,17 +1,35 @@
 /** The JSON of a record in the formats of the REST Proxy v2 API. */
 import { isUtf8 } from "node:buffer";
 import type { ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
+import type { Decoder } from "../../registry/decoder.ts";
 import { createJsonChecker } from "../../lib/json-check.ts";
 import { afterSpace } from "../../lib/json-list.ts";
 
-export const RECORD_FORMATS = ["binary", "json", "text"] as const;
+const PLAIN_FORMATS = ["binary", "json", "text"] as const;
+/** Keys and values are decoded by the schema registry. */
+const REGISTRY_FORMATS = ["avro", "jsonschema", "protobuf"] as const;
+export const RECORD_FORMATS = [...PLAIN_FORMATS, ...REGISTRY_FORMATS] as const;
+
+type RegistryFormat = (typeof REGISTRY_FORMATS)[number];
 export type RecordFormat = (typeof RECORD_FORMATS)[number];
 
-/** `name`: the topic as the client named it. */
-export const recordJson = (record: ConsumedRecord, name: string, format: RecordFormat): Buffer => {
-  const encode = ENCODERS[format];
-  const key = encode(record.key, "key");
-  const value = encode(record.value, "value");
+export const needsRegistry = (format: RecordFormat): format is RegistryFormat =>
+  (REGISTRY_FORMATS as readonly RecordFormat[]).includes(format);
+
+/**
+ * `name`: the topic as the client named it. In a format of the registry, `decoder` must have prepared the record; without a
+ * decoder its key and value are base64.
+ */
+export const recordJson = (
+  record: ConsumedRecord,
+  name: string,
+  format: RecordFormat,
+  decoder?: Decoder,
+): Buffer => {
+  const encode = (part: "key" | "value"): Encoded =>
+    needsRegistry(format) ? decoded(record, part, decoder) : ENCODERS[format](record[part], part);
+  const key = encode("key");
+  const value = encode("value");
   const headers = record.headers.length === 0 ? "" : `,"headers":[${record.headers.map(header).join(",")}]`;
   const rest =
     `,"partition":${record.partition},"offset":${record.offset.toString()},"timestamp":${record.timestamp}` +
@@ -56,7 +74,15 @@ const isJson = (bytes: Buffer): boolean => {
   return checker.state === "complete" && afterSpace(bytes, end) === bytes.length;
 };
 
-const ENCODERS: Readonly<Record<RecordFormat, Encoder>> = {
+/** Avro has its JSON encoding, as in the original. */
+const decoded = (record: ConsumedRecord, part: "key" | "value", decoder: Decoder | undefined): Encoded => {
+  const bytes = record[part];
+  if (bytes === null) return NULL;
+  const found = decoder?.decode(record, part, "avro-json");
+  return found?.status === "decoded" ? plain(found.json) : marked(base64(bytes), part, "base64");
+};
+
+const ENCODERS: Readonly<Record<(typeof PLAIN_FORMATS)[number], Encoder>> = {
   binary: (bytes) => (bytes === null ? NULL : plain(base64(bytes))),
   json: (bytes, part) => {
     if (bytes === null) return NULL;

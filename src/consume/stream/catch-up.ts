@@ -3,6 +3,7 @@ import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { type Clock, pause } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
+import type { SchemasKnown } from "./decoding.ts";
 import { eventBlock, frameOf, type StreamFormat } from "./event-block.ts";
 import type { EventFilter } from "./filter.ts";
 import { isCovered, type OwnPosition } from "./own-position.ts";
@@ -18,6 +19,8 @@ export interface CatchUpParts {
   readonly clock: Clock;
   readonly memory: MemoryBudget;
   readonly writer: StreamWriter;
+  /** undefined: the stream is not decoded. */
+  readonly schemasKnown: SchemasKnown | undefined;
 }
 
 /** Maximum bytes of one read; a single larger record is read alone. */
@@ -66,7 +69,8 @@ const readAll = async (parts: CatchUpParts): Promise<boolean> => {
     if (offset >= end) continue;
     const from = { topic: feed.topic, partition, offset };
     const { records, next } = await broker.read(from, { maxBytes: READ_BYTES, maxWaitMs: 0, signal });
-    if (signal.aborted) return true;
+    await parts.schemasKnown?.(records);
+    if (isOver(signal)) return true;
     await send(records, parts, { partition, next });
     hasMoved ||= next > offset;
   }

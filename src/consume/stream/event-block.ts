@@ -3,13 +3,17 @@ import { isUtf8 } from "node:buffer";
 import type { ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
 import { createJsonChecker } from "../../lib/json-check.ts";
 import { afterSpace } from "../../lib/json-list.ts";
+import type { Decoded } from "../../registry/decoder.ts";
+import type { StreamDecoding } from "./decoding.ts";
 
 export interface StreamFormat {
   readonly api: "sse" | "ndjson";
   /** Key, value and headers are base64, whatever their bytes are. */
   readonly base64: boolean;
+  /** Absent: values are sent as they are stored. */
+  readonly decoding?: StreamDecoding | undefined;
   /** Another form of an event, instead of the usual object. */
-  readonly view?: (record: ConsumedRecord) => object;
+  readonly view?: (record: ConsumedRecord, decoded: Decoded | undefined) => object;
 }
 
 /** Events that the stream's client can't get any more. */
@@ -47,12 +51,19 @@ const inOneLine = (json: Buffer): Buffer => {
   return line;
 };
 
+const decodingMembers = (decoded: Decoded | undefined): string => {
+  if (decoded === undefined) return "";
+  return decoded.status === "decoded"
+    ? `,"schemaId":${JSON.stringify(decoded.id)}`
+    : `,"decodeError":${JSON.stringify(decoded.reason)}`;
+};
+
 /** JSON texts of the parts of a record; collects the names of the parts that are base64. */
 const createParts = (alwaysBase64: boolean) => {
   const base64: string[] = [];
 
-  const texts = (name: string, values: readonly (Buffer | null)[]): string[] => {
-    const encoded = values.some((bytes) => bytes !== null && (alwaysBase64 || !isUtf8(bytes)));
+  const texts = (name: string, values: readonly (Buffer | null)[], isBinary = alwaysBase64): string[] => {
+    const encoded = values.some((bytes) => bytes !== null && (isBinary || !isUtf8(bytes)));
     if (encoded) base64.push(name);
     return values.map((bytes) => JSON.stringify(bytes?.toString(encoded ? "base64" : "utf8") ?? null));
   };
@@ -60,6 +71,11 @@ const createParts = (alwaysBase64: boolean) => {
   return {
     base64,
     text: (name: string, bytes: Buffer | null): string => texts(name, [bytes]).join(),
+    value: (bytes: Buffer | null, decoded: Decoded | undefined): Buffer => {
+      const json = decoded?.status === "decoded" ? decoded.json : bytes;
+      const isOwn = json !== null && !alwaysBase64 && decoded?.status !== "undecodable" && isJsonText(json);
+      return isOwn ? inOneLine(json) : Buffer.from(texts("value", [json], decoded !== undefined).join());
+    },
     headers: (headers: readonly RecordHeader[]): string => {
       const byName = new Map<string, (Buffer | null)[]>();
       for (const { name, value } of headers) {
@@ -79,21 +95,21 @@ const createParts = (alwaysBase64: boolean) => {
 /** The JSON object of an event without its opening brace. */
 const eventMembers = (
   record: ConsumedRecord,
-  { base64: alwaysBase64, view }: StreamFormat,
+  { base64: alwaysBase64, decoding, view }: StreamFormat,
 ): readonly [string, Buffer, string] => {
-  if (view !== undefined) return ["", Buffer.from(JSON.stringify(view(record)).slice(1)), ""];
+  const decoded = decoding?.decoder.decode(record, "value", decoding.form);
+  if (view !== undefined) return ["", Buffer.from(JSON.stringify(view(record, decoded)).slice(1)), ""];
   const { value } = record;
   const parts = createParts(alwaysBase64);
   const key = parts.text("key", record.key);
   const headers = parts.headers(record.headers);
-  const own = value !== null && !alwaysBase64 && isJsonText(value);
-  const valueText = own ? inOneLine(value) : Buffer.from(parts.text("value", value));
+  const valueText = parts.value(value, decoded);
   const base64 = parts.base64.length === 0 ? "" : `,"base64":${JSON.stringify(parts.base64)}`;
   const tombstone = value === null ? ',"tombstone":true' : "";
   const head =
     `"partition":${record.partition},"offset":"${record.offset}","timestamp":${record.timestamp},` +
     `"key":${key},"headers":${headers},"value":`;
-  return [head, valueText, `${base64}${tombstone}}`];
+  return [head, valueText, `${base64}${tombstone}${decodingMembers(decoded)}}`];
 };
 
 /** The block of an event. Without an id, the client's last id stays as it is. */

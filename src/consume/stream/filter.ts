@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { excessOf, followPointer, valueAt } from "../../lib/json-scan.ts";
+import { filteredValue, type StreamDecoding } from "./decoding.ts";
 import { isJsonText } from "./event-block.ts";
 
 export type EventFilter = (record: ConsumedRecord) => boolean;
@@ -18,14 +19,21 @@ const MAX_COMPARED = { depth: 100, values: 10_000, members: 10_000 };
 const invalid = (message: string): GatewayError => new GatewayError("REQUEST_INVALID", { message });
 
 /**
- * Compiles filters such as `/type==created`; all of them must hold. undefined: there is no filter. Throws REQUEST_INVALID.
+ * Compiles filters such as `/type==created`. All of them must hold for the value, which is decoded first if there is a
+ * decoding. undefined: there is no filter. Throws REQUEST_INVALID.
  */
-export const parseFilters = (texts: readonly string[]): EventFilter | undefined => {
+export const parseFilters = (
+  texts: readonly string[],
+  decoding?: StreamDecoding,
+): EventFilter | undefined => {
   if (texts.length === 0) return undefined;
   if (texts.length > MAX_FILTERS)
     throw invalid(`filter: at most ${MAX_FILTERS} filters are allowed (got ${texts.length})`);
   const filters = texts.map(parseFilter);
-  return ({ value }) => value !== null && isJsonValue(value) && filters.every((holds) => holds(value));
+  return (record) => {
+    const value = filteredValue(record, decoding);
+    return value !== null && isJsonValue(value) && filters.every((holds) => holds(value));
+  };
 };
 
 /** Results of the check by value: all streams with filters ask about the same values. */

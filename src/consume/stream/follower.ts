@@ -1,5 +1,6 @@
 /** A stream that follows a topic's feed: it takes the blocks of the ring from its own place on. */
 import type { Batch } from "./batch.ts";
+import type { SchemasKnown } from "./decoding.ts";
 import { eventBlock, frameOf, gapBlock, type StreamFormat } from "./event-block.ts";
 import type { EventFilter } from "./filter.ts";
 import type { OwnPosition } from "./own-position.ts";
@@ -14,6 +15,8 @@ export interface FollowerOptions {
   readonly filter: EventFilter | undefined;
   /** Where the stream is. The ring must have everything beyond this position. */
   readonly position: OwnPosition;
+  /** undefined: the stream is not decoded. */
+  readonly schemasKnown: SchemasKnown | undefined;
 }
 
 /** Writes what the stream has not sent yet, with ids of the stream's own position. */
@@ -49,6 +52,8 @@ export class Follower {
   #own: OwnPosition | undefined;
   /** The number of the next batch. */
   #cursor: number;
+  /** The registry is asked for the schemas of the next batch. */
+  #isAsking = false;
 
   constructor(options: FollowerOptions) {
     const { feed, position } = options;
@@ -64,7 +69,7 @@ export class Follower {
     while (ring !== undefined && this.#cursor < ring.next && !writer.isOver) {
       const batch = ring.get(this.#cursor);
       if (batch === undefined) writer.cut("behind");
-      else if (writer.fullSince !== undefined) return;
+      else if (writer.fullSince !== undefined || this.#isAsking || this.#mustAsk(batch)) return;
       else {
         this.#cursor += 1;
         this.#deliver(batch);
@@ -89,5 +94,15 @@ export class Follower {
     } else if (filter === undefined || batch.gaps.length > 0)
       writer.write(batch.blocks(format).all, batch.events.length, batch.lastId);
     else deliverFiltered(batch, filter, this.#options);
+  }
+  /** False: the schemas of the batch are known. */
+  #mustAsk({ events }: Batch): boolean {
+    const known = this.#options.schemasKnown?.(events.map(({ record }) => record));
+    this.#isAsking = known !== undefined;
+    void known?.then(() => {
+      this.#isAsking = false;
+      this.advance();
+    });
+    return this.#isAsking;
   }
 }

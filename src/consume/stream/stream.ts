@@ -7,6 +7,7 @@ import { asGatewayError, type GatewayError } from "../../errors.ts";
 import { type Clock, pause } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
 import { catchUp } from "./catch-up.ts";
+import { createSchemaWait } from "./decoding.ts";
 import {
   type EndReason,
   frameOf,
@@ -166,12 +167,15 @@ const catchUpThenFollow = async (
 ): Promise<void> => {
   const { feed, request, broker, clock, memory } = options;
   const { format, filter } = request;
+  const { decoding } = format;
+  const schemasKnown =
+    decoding && createSchemaWait(decoding, { clock, signal: writer.signal, onError: options.onError });
   while (!writer.isOver && feed.ring !== undefined && !isCovered(position, feed.ring))
     await options.catchUpTurn(() =>
-      catchUp({ position, feed, format, filter, clock, broker, memory, writer }),
+      catchUp({ position, feed, format, filter, clock, broker, memory, writer, schemasKnown }),
     );
   if (writer.isOver) return;
-  const follower = new Follower({ feed, writer, format, filter, position });
+  const follower = new Follower({ feed, writer, format, filter, position, schemasKnown });
   progress.position = follower;
   progress.follower = follower;
   progress.unfollow = feed.follow(follower);

@@ -18,7 +18,7 @@ export interface Refused {
 }
 
 /** The kinds of schemas, with their names in the settings and in the operators' API. */
-export const SCHEMA_KINDS = ["json-schema", "zod", "protobuf"] as const;
+export const SCHEMA_KINDS = ["json-schema", "zod", "protobuf", "registry"] as const;
 
 export interface EventValidator {
   readonly kind: (typeof SCHEMA_KINDS)[number];

@@ -116,9 +116,9 @@ describeKafka("transactions", (kafka) => {
     const values: string[] = [];
     const pull = async (): Promise<number> => {
       const pulled = await pulls.pull({ group, topic, max: 7, waitMs: 2000 });
-      values.push(...pulled.texts.map(String));
+      values.push(...pulled.events.map(String));
       await pulled.consume();
-      return pulled.texts.length;
+      return pulled.events.length;
     };
     while ((await pull()) > 0);
 

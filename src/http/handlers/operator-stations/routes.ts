@@ -1,20 +1,22 @@
 /** The operators' routes for a station: tail its records, and store a test event. */
+import type { Decoder, Decoding } from "../../../registry/decoder.ts";
 import { operatorPrincipal } from "../../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../../broker/broker.ts";
+import { filteredValue } from "../../../consume/stream/decoding.ts";
 import type { StreamFormat } from "../../../consume/stream/event-block.ts";
 import type { EventStreams } from "../../../consume/stream/streams.ts";
 import { GatewayError } from "../../../errors.ts";
 import { type ContentLimits, parseDocument } from "../../../formats/json.ts";
 import type { Produce } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
-import type { EventValidator } from "../../../ingest/schema/validator.ts";
-import { parseStationName, type Stations } from "../../../ingest/stations.ts";
+import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
 import { resumedStart, serveStream } from "../../event-stream.ts";
 import { shaped } from "../../faults.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
-import { recordFilter, recordView } from "../../record-view.ts";
+import { decodingOf } from "../../decoding.ts";
+import { readable, recordFilter, recordView } from "../../record-view.ts";
 import { sendJson } from "../../respond.ts";
 import { eventResult } from "../../results.ts";
 import type { OpenRoute } from "../../routes.ts";
@@ -26,6 +28,8 @@ export interface OperatorStationDependencies {
   readonly produce: Produce;
   readonly broker: Pick<Broker, "watermarks">;
   readonly eventStreams: EventStreams;
+  /** undefined: there is no schema registry. */
+  readonly decoder: Decoder | undefined;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
 }
@@ -54,22 +58,27 @@ const nameIn = (call: Call): string => {
   return call.facts.station;
 };
 
-const tailStation = ({ stations, broker, eventStreams }: OperatorStationDependencies) => {
-  const formatOf = tailFormats();
+const tailStation = ({ stations, broker, eventStreams, decoder }: OperatorStationDependencies) => {
+  const formatOf = tailFormats(decoder);
   return async (call: Call): Promise<void> => {
     const {
       last,
       filter,
       in: part,
     } = shaped(documentation.tailQuery, Object.fromEntries(queryOf(call.request).entries()));
-    const { topic, validator } = await stations.existing(nameIn(call));
+    const station = await stations.existing(nameIn(call));
+    const { topic, validator } = station;
+    const decode = decodingOf(queryOf(call.request).get("decode"), station, decoder !== undefined);
     // A stream waits for a missing topic, or for the broker. An operator gets the reason at once.
     await broker.watermarks(topic);
+    const format = formatOf(station, decode);
     serveStream(call, {
       topic,
       start: resumedStart(call, topic) ?? { from: "last", count: last },
-      format: formatOf(validator),
-      filter: recordFilter(filter, part, validator),
+      format,
+      filter: recordFilter(filter, part, (record) =>
+        format.decoding === undefined ? readable(record, validator) : filteredValue(record, format.decoding),
+      ),
       place: eventStreams.reserve(OWNER),
     });
   };
@@ -79,13 +88,16 @@ const tailStation = ({ stations, broker, eventStreams }: OperatorStationDependen
 const OWNER = "operators";
 
 /** The streams of a station share the blocks of one format. */
-const tailFormats = (): ((validator: EventValidator | undefined) => StreamFormat) => {
-  const plain: StreamFormat = { api: "sse", base64: false, view: (record) => recordView(record) };
-  const known = new WeakMap<EventValidator, StreamFormat>();
-  return (validator) => {
-    if (validator === undefined) return plain;
-    const format = known.get(validator) ?? { ...plain, view: (record) => recordView(record, validator) };
-    known.set(validator, format);
+const tailFormats = (decoder: Decoder | undefined) => {
+  const known = new Map<string, StreamFormat>();
+  return ({ name, validator }: Pick<Station, "name" | "validator">, decode: Decoding): StreamFormat => {
+    const key = `${decode} ${validator === undefined ? "" : name}`;
+    const format = known.get(key) ?? {
+      ...{ api: "sse", base64: false },
+      decoding: decoder && decode !== "none" ? { decoder, form: decode } : undefined,
+      view: (record, decoded) => recordView(record, validator, decoded),
+    };
+    known.set(key, format);
     return format;
   };
 };

@@ -8,7 +8,9 @@ import type { EventStreams } from "../../../consume/stream/streams.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import type { Station, Stations } from "../../../ingest/stations.ts";
 import { atMost, type Clock } from "../../../lib/clock.ts";
+import type { Decoder, Decoding } from "../../../registry/decoder.ts";
 import type { AuthorisedCall } from "../../call.ts";
+import { decodingOf } from "../../decoding.ts";
 import { invalidParameter, resumedStart, serveStream, STREAM_TYPES } from "../../event-stream.ts";
 import { pathParameter, type Query, queryOf } from "../../url.ts";
 import { stationOf } from "./station-of.ts";
@@ -16,32 +18,45 @@ import { stationOf } from "./station-of.ts";
 export interface ConsumeStreamDependencies {
   readonly stations: Pick<Stations, "existing">;
   readonly eventStreams: EventStreams;
+  /** undefined: there is no schema registry. */
+  readonly decoder: Decoder | undefined;
   /** The station of each webhook source. */
   readonly sources: ReadonlyMap<string, string>;
   readonly streams: { readonly clock: Clock };
 }
 
-/** Shared by all streams, because a batch builds its blocks once for each of these objects. */
-const FORMATS = {
-  sse: { plain: { api: "sse", base64: false }, base64: { api: "sse", base64: true } },
-  ndjson: { plain: { api: "ndjson", base64: false }, base64: { api: "ndjson", base64: true } },
-} as const satisfies Record<string, Record<string, StreamFormat>>;
+/** Each format is one object, because a batch builds its blocks once for each object. */
+const createFormats = (decoder: Decoder | undefined) => {
+  const formats = new Map<string, StreamFormat>();
+  return (api: StreamFormat["api"], base64: boolean, decode: Decoding): StreamFormat => {
+    const key = `${api} ${base64} ${decode}`;
+    const decoding = decoder && decode !== "none" ? { decoder, form: decode } : undefined;
+    const format = formats.get(key) ?? { api, base64, decoding };
+    formats.set(key, format);
+    return format;
+  };
+};
 
 export const consumeStream = (dependencies: ConsumeStreamDependencies) => {
-  const { eventStreams } = dependencies;
+  const { eventStreams, decoder } = dependencies;
+  const formatWith = createFormats(decoder);
   return async (call: AuthorisedCall): Promise<void> => {
     const { request, principal } = call;
-    const { topic, source } = await targetOf(call, dependencies);
-    const format = formatOf(call);
+    const { station, source } = await targetOf(call, dependencies);
+    const { topic } = station;
+    const decode = decodingOf(queryOf(request).get("decode"), station, decoder !== undefined);
+    const format = formatWith(...formatOf(call), decode);
     const start = resumedStart(call, topic) ?? fromOf(queryOf(request));
-    const filter = bothOf(source, parseFilters(queryOf(request).getAll("filter")));
+    const filter = bothOf(source, parseFilters(queryOf(request).getAll("filter"), format.decoding));
     const place = eventStreams.reserve(principalId(principal));
     serveStream(call, { topic, place, start, format, filter, expires: principal.expires });
   };
 };
 
+type StreamedStation = Pick<Station, "topic"> & Partial<Pick<Station, "validator">>;
+
 interface Target {
-  readonly topic: string;
+  readonly station: StreamedStation;
   /** Only the events of a webhook source. */
   readonly source: EventFilter | undefined;
 }
@@ -55,24 +70,24 @@ const targetOf = async (call: AuthorisedCall, dependencies: ConsumeStreamDepende
   const stationOfSource = dependencies.sources.get(name);
   if (stationOfSource === undefined || mayUseStation(call.principal, "stream", name)) {
     try {
-      return { topic: await topicOf(call, dependencies), source: undefined };
+      return { station: await streamedStation(call, dependencies), source: undefined };
     } catch (error) {
       if (stationOfSource === undefined || asGatewayError(error).code !== "STATION_UNKNOWN") throw error;
     }
   }
-  return { topic: await topicOf(call, dependencies, stationOfSource), source: ofSource(name) };
+  return { station: await streamedStation(call, dependencies, stationOfSource), source: ofSource(name) };
 };
 
 /** Milliseconds until the stream opens without knowing whether the station exists. */
 const LONGEST_LOOK_MS = 1000;
 
-/** The topic of a station. A stream of a station that the broker can't show now waits for it. */
-const topicOf = async (
+/** A stream of a station that the broker can't show now waits for it. */
+const streamedStation = async (
   call: AuthorisedCall,
   { stations, streams: { clock } }: ConsumeStreamDependencies,
   name?: string,
-): Promise<string> => {
-  const find = async (wanted: string): Promise<Pick<Station, "topic">> => {
+): Promise<StreamedStation> => {
+  const find = async (wanted: string): Promise<StreamedStation> => {
     const unknown = { topic: wanted };
     try {
       return (await atMost(clock, LONGEST_LOOK_MS, stations.existing(wanted))) ?? unknown;
@@ -81,22 +96,19 @@ const topicOf = async (
       return unknown;
     }
   };
-  const { topic } = await stationOf(call, { use: "stream", find }, name);
-  return topic;
+  return stationOf(call, { use: "stream", find }, name);
 };
 
-/** Throws FORMAT_UNACCEPTABLE. */
-const formatOf = ({ request }: AuthorisedCall): StreamFormat => {
+/** The API and whether all parts are base64. Throws FORMAT_UNACCEPTABLE or REQUEST_INVALID. */
+const formatOf = ({ request }: AuthorisedCall): [StreamFormat["api"], boolean] => {
   const accepted = request.accepts([STREAM_TYPES.sse, STREAM_TYPES.ndjson]);
   if (accepted === false)
     throw new GatewayError("FORMAT_UNACCEPTABLE", {
       message: `Accept must allow ${STREAM_TYPES.sse} or ${STREAM_TYPES.ndjson}`,
     });
-  const formats = FORMATS[accepted === STREAM_TYPES.ndjson ? "ndjson" : "sse"];
   const encoding = queryOf(request).get("encoding");
-  if (encoding === null) return formats.plain;
-  if (encoding !== "base64") throw invalidParameter("encoding", "base64", encoding);
-  return formats.base64;
+  if (encoding !== null && encoding !== "base64") throw invalidParameter("encoding", "base64", encoding);
+  return [accepted === STREAM_TYPES.ndjson ? "ndjson" : "sse", encoding === "base64"];
 };
 
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;

@@ -1,6 +1,8 @@
 /** `POST /stations/:name/consume/batch`: the home of the consumer group answers with the group's next events. */
 import { isUtf8 } from "node:buffer";
 import { z } from "zod";
+import type { Decoded } from "../../../registry/decoder.ts";
+import { decodingOf } from "../../decoding.ts";
 import { groupOf } from "../../../auth/permissions.ts";
 import { principalId } from "../../../auth/principal.ts";
 import type { ConsumedRecord } from "../../../broker/broker.ts";
@@ -12,20 +14,21 @@ import type { AuthorisedCall } from "../../call.ts";
 import { forward } from "../../peer-answer.ts";
 import { stationOf, type StationRouteDependencies, toConsume } from "./station-of.ts";
 
-type Dependencies = Pick<StationRouteDependencies, "stations" | "reading" | "readBody">;
+type Dependencies = Pick<StationRouteDependencies, "stations" | "reading" | "readBody" | "decoder">;
 
-export const consumeBatch = ({ stations, reading, readBody }: Dependencies) => {
+export const consumeBatch = ({ stations, reading, readBody, decoder }: Dependencies) => {
   const lookup = toConsume(stations);
   return async (call: AuthorisedCall): Promise<void> => {
     const { principal } = call;
     const station = await stationOf(call, lookup);
-    const { group: asked, from, maxRecords, waitMs } = parse(await readJson(call, readBody));
+    const { group: asked, from, maxRecords, waitMs, decode } = parse(await readJson(call, readBody));
     const group = groupOf(principal, asked);
     if (reading === undefined) throw new GatewayError("HOME_UNAVAILABLE");
     const batch: BatchCall = {
       owner: principalId(principal),
       topic: station.topic,
       ...{ group, from, maxRecords },
+      decode: decodingOf(decode, station, decoder !== undefined),
     };
     const request = { path: BATCH_PATH, body: Buffer.from(JSON.stringify(batch)), waitMs };
     await forward(call, reading, group, { request, hurried: { ...request, waitMs: 0 } });
@@ -45,6 +48,8 @@ export const consumeShape = z.object({
   batch_max_wait_time_ms: z.int().min(0).nullish(),
   /** Where a new group starts to read. The Memphis gateway does not have this member. */
   from: z.enum(["earliest", "latest"]).nullish(),
+  /** How values are decoded by the schema registry. */
+  decode: z.string().nullish(),
 });
 
 const readJson = async (
@@ -66,6 +71,7 @@ interface ConsumeRequest {
   readonly from: "earliest" | "latest";
   readonly maxRecords: number;
   readonly waitMs: number;
+  readonly decode: string | undefined;
 }
 
 const parse = (body: unknown): ConsumeRequest => {
@@ -84,15 +90,33 @@ const parse = (body: unknown): ConsumeRequest => {
     from: data.from ?? "earliest",
     maxRecords,
     waitMs: Math.min(data.batch_max_wait_time_ms ?? 5000, LONGEST_WAIT_MS),
+    decode: data.decode ?? undefined,
   };
 };
 
-/** The JSON of an event. Bytes that are not UTF-8 become base64, and the header `stationgate-encoding` says so. */
-export const consumedEvent = ({ value, headers }: ConsumedRecord): Buffer => {
+/**
+ * The JSON of an event. Bytes that are not UTF-8 or can't be decoded become base64, and the header `stationgate-encoding` says
+ * so. `decoded`: absent if the call does not want decoding.
+ */
+export const consumedEvent = ({ value, headers }: ConsumedRecord, decoded?: Decoded): Buffer => {
   const bytes = value ?? Buffer.alloc(0);
   const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text?.toString() ?? null]));
-  const message = isUtf8(bytes)
-    ? { message: bytes.toString(), headers: named }
-    : { message: bytes.toString("base64"), headers: { ...named, "stationgate-encoding": "base64" } };
-  return Buffer.from(JSON.stringify(message));
+  return Buffer.from(JSON.stringify(messageOf(bytes, named, decoded)));
+};
+
+const messageOf = (bytes: Buffer, headers: Readonly<Record<string, string | null>>, decoded?: Decoded) => {
+  if (decoded?.status === "decoded")
+    return {
+      message: decoded.json.toString(),
+      headers: { ...headers, "stationgate-schema-id": String(decoded.id) },
+    };
+  const encoded = { ...headers, "stationgate-encoding": "base64" };
+  if (decoded !== undefined)
+    return {
+      message: bytes.toString("base64"),
+      headers: { ...encoded, "stationgate-decode-error": decoded.reason },
+    };
+  return isUtf8(bytes)
+    ? { message: bytes.toString(), headers }
+    : { message: bytes.toString("base64"), headers: encoded };
 };

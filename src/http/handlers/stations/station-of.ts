@@ -4,6 +4,7 @@ import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../formats/json.ts";
 import type { Idempotency } from "../../../ingest/idempotency.ts";
 import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
+import type { Decoder } from "../../../registry/decoder.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import type { Intake } from "../../intake.ts";
 import type { ForwardOptions } from "../../peer-answer.ts";
@@ -18,6 +19,8 @@ export interface StationRouteDependencies {
   readonly streams: StreamSettings;
   /** undefined: this gateway has no homes, and nobody may read. */
   readonly reading: ForwardOptions | undefined;
+  /** undefined: there is no schema registry. */
+  readonly decoder: Decoder | undefined;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
   /** Maximum number of events of one batch or beacon. */

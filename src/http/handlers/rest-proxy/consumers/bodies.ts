@@ -1,7 +1,7 @@
 /** The bodies and query parameters of consumer instances: their shapes, and the errors for other shapes. */
 import { z } from "zod";
 import { type InstanceSettings, LONGEST_TIMEOUT_MS } from "../../../../consume/instances/requests.ts";
-import { RECORD_FORMATS } from "../../../../consume/instances/record-format.ts";
+import { needsRegistry, RECORD_FORMATS } from "../../../../consume/instances/record-format.ts";
 import { GatewayError } from "../../../../errors.ts";
 import { mediaTypeOf } from "../../../../ingest/content/content-type.ts";
 import { parseDocument } from "../../../../formats/json.ts";
@@ -68,10 +68,12 @@ interface CreateRequest {
 }
 
 const MAX_MIN_BYTES = 10_000_000;
-const REGISTRY_FORMATS: readonly unknown[] = ["avro", "jsonschema", "protobuf"];
 
 /** Throws SHAPE_INVALID, INSTANCE_SETTING_INVALID, FETCH_MIN_BYTES_INVALID or REGISTRY_MISSING. */
-export const createRequestOf = (body: unknown, defaultTimeoutMs: number): CreateRequest => {
+export const createRequestOf = (
+  body: unknown,
+  { defaultTimeoutMs, hasRegistry }: { readonly defaultTimeoutMs: number; readonly hasRegistry: boolean },
+): CreateRequest => {
   const given = shapeOf(createShape, body ?? {});
   const minBytes = Number(given["fetch.min.bytes"] ?? 1);
   if (minBytes < -1 || minBytes > MAX_MIN_BYTES)
@@ -81,7 +83,7 @@ export const createRequestOf = (body: unknown, defaultTimeoutMs: number): Create
   return {
     name: given.id ?? given.name ?? undefined,
     settings: {
-      format: formatOf(given.format ?? "binary"),
+      format: formatOf(given.format ?? "binary", hasRegistry),
       reset: oneOf("auto.offset.reset", ["latest", "earliest"], given["auto.offset.reset"] ?? "latest"),
       autoCommit: String(given["auto.commit.enable"] ?? given["enable.auto.commit"] ?? true) === "true",
       minBytes,
@@ -93,11 +95,11 @@ export const createRequestOf = (body: unknown, defaultTimeoutMs: number): Create
   };
 };
 
-const formatOf = (given: unknown): InstanceSettings["format"] => {
-  const format = typeof given === "string" ? given.toLowerCase() : given;
-  if (!REGISTRY_FORMATS.includes(format)) return oneOf("format", RECORD_FORMATS, format);
+const formatOf = (given: unknown, hasRegistry: boolean): InstanceSettings["format"] => {
+  const format = oneOf("format", RECORD_FORMATS, typeof given === "string" ? given.toLowerCase() : given);
+  if (hasRegistry || !needsRegistry(format)) return format;
   throw new GatewayError("REGISTRY_MISSING", {
-    message: `The format ${String(format)} needs a schema registry, and none is configured`,
+    message: `The format ${format} needs a schema registry, and none is configured`,
   });
 };
 

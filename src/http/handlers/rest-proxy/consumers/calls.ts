@@ -45,6 +45,8 @@ export interface InstanceOptions extends ForwardOptions {
   readonly baseUri?: string | undefined;
   /** Milliseconds that a read waits, if the instance does not say. */
   readonly requestTimeout: number;
+  /** Is a schema registry configured? */
+  readonly hasRegistry: boolean;
 }
 
 export type Handler = (call: AuthorisedCall) => Promise<void>;
@@ -98,9 +100,12 @@ type Make = (dependencies: ConsumerDependencies) => Handler;
 const newName = (): string => `rest-consumer-${randomUUID()}`;
 
 export const createInstance: Make = (dependencies) =>
-  handler(dependencies, "create", async (call, { baseUri, requestTimeout }) => {
+  handler(dependencies, "create", async (call, { baseUri, requestTimeout, hasRegistry }) => {
     const body = await readDocument(call, dependencies.readBody);
-    const { name: instance = newName(), settings } = createRequestOf(body, requestTimeout);
+    const { name: instance = newName(), settings } = createRequestOf(body, {
+      defaultTimeoutMs: requestTimeout,
+      hasRegistry,
+    });
     const group = pathParameter(call.request, "group");
     const url = instanceUrl(call.request, { baseUri, group, instance });
     return { instance, arguments: { settings, baseUri: url, requestId: randomUUID() } };

@@ -1,0 +1,21 @@
+/** The parameter `decode` of the calls that read records: how values are decoded by the schema registry. */
+import { GatewayError } from "../errors.ts";
+import type { Station } from "../ingest/stations.ts";
+import { type Decoding, DECODINGS } from "../registry/decoder.ts";
+import { invalidParameter } from "./event-stream.ts";
+
+const isDecoding = (text: string): text is Decoding => (DECODINGS as readonly string[]).includes(text);
+
+/** Without the parameter, values of registry stations are decoded. Throws REQUEST_INVALID or REGISTRY_MISSING. */
+export const decodingOf = (
+  given: string | null | undefined,
+  station: Partial<Pick<Station, "validator">>,
+  hasRegistry: boolean,
+): Decoding => {
+  if (given === null || given === undefined) return station.validator?.kind === "registry" ? "json" : "none";
+  if (!isDecoding(given)) throw invalidParameter("decode", "none, json or avro-json", given);
+  if (given === "none" || hasRegistry) return given;
+  throw new GatewayError("REGISTRY_MISSING", {
+    message: `decode=${given} needs a schema registry, and none is configured`,
+  });
+};
