@@ -8,7 +8,9 @@ import { bytes, clockTime, isoTime } from "./format.js";
  * @property {string} text
  * @property {number} bytes
  * @property {boolean} truncated
- * @property {"protobuf"} [decoded]
+ * @property {"avro" | "jsonschema" | "protobuf"} [decoded]
+ * @property {number | string} [schemaId]
+ * @property {string} [decodeError]
  */
 
 /**
@@ -67,10 +69,12 @@ const pretty = ({ text, encoding, truncated }) => {
 };
 
 /** @param {Bytes} value */
-const kindOf = ({ encoding, decoded, bytes: size, truncated }) =>
+const kindOf = ({ encoding, decoded, schemaId, decodeError, bytes: size, truncated }) =>
   [
     bytes(size),
-    decoded ? "protobuf, decoded" : encoding === "base64" ? "binary, as base64" : undefined,
+    decodeError && `not decoded: ${decodeError}`,
+    schemaId === undefined ? undefined : `schema ${schemaId}`,
+    decoded ? `${decoded}, decoded` : encoding === "base64" ? "binary, as base64" : undefined,
     truncated ? "truncated" : undefined,
   ]
     .filter((word) => word !== undefined)

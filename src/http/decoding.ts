@@ -1,8 +1,16 @@
 /** The parameter `decode` of the calls that read records: how values are decoded by the schema registry. */
+import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import type { Station } from "../ingest/stations.ts";
 import { type Decoding, DECODINGS } from "../registry/decoder.ts";
 import { invalidParameter } from "./event-stream.ts";
+
+/** For the OpenAPI documents. */
+export const decodeParameter = {
+  description:
+    "How the schema registry decodes values: `json`, `avro-json` (Avro's own JSON encoding), or `none`. Default: `json` on a station whose schema is of type `registry`, otherwise `none`.",
+  schema: z.enum(DECODINGS),
+};
 
 const isDecoding = (text: string): text is Decoding => (DECODINGS as readonly string[]).includes(text);
 

@@ -1,5 +1,7 @@
 import type { ConsumedRecord } from "../../../src/broker/broker.ts";
 import { recordJson } from "../../../src/consume/instances/record-format.ts";
+import { createDecoder } from "../../../src/registry/decoder.ts";
+import { createFakeSchemas, framed } from "../../support/registry/fake-schemas.ts";
 
 const NOT_UTF8 = Buffer.from([0xff, 0x00]);
 
@@ -28,6 +30,19 @@ it.each([
   ["text", NOT_UTF8, null, `"key":"/wA=","value":null,${REST},"key_encoding":"base64"`],
 ] as const)("writes in %s the key %j and the value %j", (format, key, value, expected) => {
   expect(recordJson(record(key, value), "asked", format).toString()).toBe(`{"topic":"asked",${expected}}`);
+});
+
+it("writes decoded keys and values in the formats of the registry, and base64 for what can't be decoded", async () => {
+  const decoder = createDecoder(createFakeSchemas());
+  const good = record(framed(7, "1"), framed(101, '{"a":1}'));
+  const bad = record(null, framed(7, "broken"));
+  await decoder.prepare([good, bad], ["key", "value"]);
+  expect(recordJson(good, "asked", "avro", decoder).toString()).toBe(
+    `{"topic":"asked","key":{"form":1},"value":{"form":{"a":1}},${REST}}`,
+  );
+  expect(recordJson(bad, "asked", "protobuf", decoder).toString()).toBe(
+    `{"topic":"asked","key":null,"value":"${framed(7, "broken").toString("base64")}",${REST},"value_encoding":"base64"}`,
+  );
 });
 
 it("writes headers with their order, repeats and nulls", () => {

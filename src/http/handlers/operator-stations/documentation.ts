@@ -1,5 +1,6 @@
 /** The routes that tail a station and store a test event. */
 import { z } from "zod";
+import { decodeParameter } from "../../decoding.ts";
 import { type Documentation, EVENT_ERRORS, json, stationName, STORE_ERRORS } from "../../documentation.ts";
 
 const TAG = "Operations";
@@ -61,6 +62,7 @@ export const tailStation: Documentation = {
       description: "Part of the record to search for the text.",
       schema: z.enum(["any", "key", "value"]),
     },
+    decode: decodeParameter,
   },
   answers: {
     200: {
@@ -70,6 +72,7 @@ export const tailStation: Documentation = {
   },
   errors: [
     "REQUEST_INVALID",
+    "REGISTRY_MISSING",
     "STATION_NAME_INVALID",
     "STATION_UNKNOWN",
     "STREAMS_TOO_MANY",

@@ -1,5 +1,6 @@
 /** The routes that produce to stations and consume from them. */
 import { z } from "zod";
+import { decodeParameter } from "../../decoding.ts";
 import { beaconShape } from "../../../ingest/beacon-body.ts";
 import type { ErrorCode } from "../../../errors.ts";
 import {
@@ -193,6 +194,7 @@ export const consumeBatch: Documentation = {
       consumeShape.extend({
         consumer_name: z.string().min(1),
         batch_size: z.int().min(1).max(5000).nullish(),
+        decode: decodeParameter.schema.nullish().meta({ description: decodeParameter.description }),
       }),
     ),
   },
@@ -204,7 +206,8 @@ export const consumeBatch: Documentation = {
           z.object({
             message: z.string().meta({
               description:
-                "The event. If it is not UTF-8, it is base64, and the header `stationgate-encoding` is `base64`.",
+                "The event. If it is not UTF-8 or can't be decoded, it is base64, and the header `stationgate-encoding` is `base64`. " +
+                "The header `stationgate-schema-id` has the id of the schema that decoded it, or `stationgate-decode-error` has the reason.",
             }),
             headers: z.record(z.string(), z.string().nullable()),
           }),
@@ -217,6 +220,8 @@ export const consumeBatch: Documentation = {
     "GROUP_FORBIDDEN",
     "GROUP_IN_USE",
     "REQUEST_INVALID",
+    "REGISTRY_MISSING",
+    "REGISTRY_UNAVAILABLE",
     "BROKER_UNAVAILABLE",
     "HOME_UNAVAILABLE",
     "OVERLOADED",
@@ -234,6 +239,7 @@ export const consumeStream: Documentation = {
     "The answer stays open, as server-sent events or as NDJSON. An event is an `id:` line and a `data:` line with " +
     "`{partition, offset, timestamp, key, headers, value}`; in NDJSON it is one object with `id` first. A value that is JSON is " +
     "sent as JSON, other UTF-8 as a string, and other bytes as base64. The field `base64` lists the fields that are base64. " +
+    "A decoded event has the field `schemaId`; an event that can't be decoded has `decodeError`. " +
     "`event: gap` says which offsets are lost, and `event: end` says why the gateway ends the stream. A client that opens the " +
     "stream again with its last id gets each later event. If `name` is a webhook source, the stream has only the events of " +
     "this source.",
@@ -254,6 +260,7 @@ export const consumeStream: Documentation = {
       schema: z.string(),
     },
     encoding: { description: "Key, headers and value as base64.", schema: z.enum(["base64"]) },
+    decode: decodeParameter,
   },
   headers: {
     "Last-Event-ID": { description: "Continue after the event with this id.", schema: streamId },
@@ -264,5 +271,11 @@ export const consumeStream: Documentation = {
       content: { "text/event-stream": z.string(), "application/x-ndjson": z.string() },
     },
   },
-  errors: [...STATION_ERRORS, "REQUEST_INVALID", "FORMAT_UNACCEPTABLE", "STREAMS_TOO_MANY"],
+  errors: [
+    ...STATION_ERRORS,
+    "REQUEST_INVALID",
+    "REGISTRY_MISSING",
+    "FORMAT_UNACCEPTABLE",
+    "STREAMS_TOO_MANY",
+  ],
 };
