@@ -6,7 +6,7 @@ import { createTexts, type TextsOptions } from "./by-text.ts";
 import type { RegisteredSchema, SchemaId, SchemaQuestion, SubjectChoice } from "./contract.ts";
 import type { Resolve } from "./references.ts";
 import type { Place } from "./requests.ts";
-import { givenSubject, subjectFor } from "./subjects.ts";
+import { checkSubject, givenSubject, subjectFor } from "./subjects.ts";
 import { createVersions, type VersionsOptions } from "./versions.ts";
 
 export interface AnswersOptions
@@ -29,6 +29,11 @@ const subjectOf = (choice: SubjectChoice): string => {
   throw new GatewayError("REQUEST_INVALID", {
     message: "The strategies RECORD_NAME and TOPIC_RECORD_NAME need schema_id or schema",
   });
+};
+
+/** Names are checked only before the registry is asked, because known answers are the fast path. */
+const checkGiven = (subject: string | undefined): void => {
+  if (subject !== undefined) checkSubject(subject);
 };
 
 const registered = (subject: string, { id, version }: Place, schema: CompiledSchema): RegisteredSchema => ({
@@ -55,6 +60,7 @@ const idAnswers = (schemas: Schemas) => ({
     const given = givenSubject(of);
     const schema = schemas.recall(id, given) ?? (await schemas.ask(id, given));
     const subject = given ?? subjectFor(of, schema.name);
+    checkSubject(subject);
     const place = schemas.recallPlace(id, subject) ?? (await schemas.askPlace(id, subject));
     return registered(subject, place, schema);
   },
@@ -88,6 +94,7 @@ export const createAnswers = (options: AnswersOptions): Answers => {
       return recallAt(subject, versions.recall(subject, versionOf(question)));
     },
     ask: async (question) => {
+      checkGiven(givenSubject(question.of));
       if (question.by === "id") return byId.ask(question.of, question.id);
       if (question.by === "text") {
         const { subject, place } = texts.recall(question) ?? (await texts.ask(question));
@@ -98,6 +105,9 @@ export const createAnswers = (options: AnswersOptions): Answers => {
       return askAt(subject, versions.recall(subject, version) ?? (await versions.ask(subject, version)));
     },
     recallSchema: (id, subject) => schemas.recall(id, subject),
-    askSchema: (id, subject) => schemas.ask(id, subject),
+    askSchema: async (id, subject) => {
+      checkGiven(subject);
+      return schemas.ask(id, subject);
+    },
   };
 };

@@ -9,7 +9,7 @@ import { compileWith, type Known, type KnownOptions } from "./known.ts";
 import { type Answered, type Line, unavailable } from "./line.ts";
 import { checkSize } from "./references.ts";
 import { type Place, type PlacedSchema, requests } from "./requests.ts";
-import { givenSubject, subjectFor } from "./subjects.ts";
+import { checkSubject, givenSubject, subjectFor } from "./subjects.ts";
 
 export interface TextsOptions extends Pick<KnownOptions, "compile" | "limits" | "maxSchemaBytes"> {
   readonly line: Pick<Line, "ask">;
@@ -124,6 +124,7 @@ export const createTexts = (options: TextsOptions): Texts => {
     ask: async (question) => {
       const hash = hashOf(question);
       const subject = subjectOf(question, hash);
+      checkSubject(subject);
       let placed: PlacedSchema;
       try {
         placed = await search(question, subject);

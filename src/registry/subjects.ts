@@ -46,15 +46,13 @@ export const referredSubject = (subject: string, parent: string | undefined): st
   return context === "" || subject.startsWith(":.") ? subject : `:${context}:${subject}`;
 };
 
-/** The subject, if it can be told without the schema's name. Throws SCHEMA_UNKNOWN for a name that no subject can have. */
+/** The subject, unchecked, if it can be told without the schema's name. */
 export const givenSubject = (choice: SubjectChoice): string | undefined => {
-  if ("strategy" in choice && choice.strategy !== "topic-name") return undefined;
-  const subject = "subject" in choice ? choice.subject : `${choice.topic}-${choice.part}`;
-  checkSubject(subject);
-  return subject;
+  if ("subject" in choice) return choice.subject;
+  return choice.strategy === "topic-name" ? `${choice.topic}-${choice.part}` : undefined;
 };
 
-/** The subject by the schema's name. Throws SCHEMA_UNKNOWN if the strategy needs a name and there is none. */
+/** The subject by the schema's name, unchecked. Throws SCHEMA_UNKNOWN if the strategy needs a name and there is none. */
 export const subjectFor = (choice: SubjectChoice, record: string | undefined): string => {
   const given = givenSubject(choice);
   if (given !== undefined || !("strategy" in choice)) return given ?? "";
@@ -63,7 +61,5 @@ export const subjectFor = (choice: SubjectChoice, record: string | undefined): s
       message: `The strategy ${STRATEGY_NAMES[choice.strategy]} needs the schema's name, and the schema has none`,
     });
   }
-  const subject = choice.strategy === "record-name" ? record : `${choice.topic}-${record}`;
-  checkSubject(subject);
-  return subject;
+  return choice.strategy === "record-name" ? record : `${choice.topic}-${record}`;
 };
