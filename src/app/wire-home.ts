@@ -29,7 +29,7 @@ type HomeContext = Pick<
 };
 
 /** Makes what the slots are for. It may call `holds` only when it serves. */
-export type CreateSlotService = (home: Pick<Home, "holds" | "slotOf">) => SlotService;
+export type CreateSlotService = (home: Pick<Home, "holds" | "slotOf" | "isMember">) => SlotService;
 
 /**
  * Opens the peer port and joins the group of the gateways. This goes on in the background, because Kafka may be unavailable.
@@ -97,6 +97,7 @@ const createParts = (
   const service = createService({
     holds: (slot) => home.holds(slot),
     slotOf: (name) => home.slotOf(name),
+    isMember: () => home.isMember(),
   });
   const home = createHome({
     ...{ broker, clock, peers },

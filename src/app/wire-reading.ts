@@ -40,9 +40,11 @@ export const openReaders = (context: AppContext, declared: readonly Station[]): 
     },
   });
   const instances = openInstances(context, declared, onError);
-  return openHome(context, ({ holds }) => {
+  return openHome(context, (home) => {
     const readers = createReaders({
-      ...{ broker, clock, holds, onError },
+      ...{ broker, clock, onError },
+      holds: (slot) => home.holds(slot),
+      isMember: () => home.isMember(),
       sessionTimeout: reading.sessionTimeout,
       groupIdle: reading.groupIdle,
       maxGroups: reading.maxGroups,

@@ -102,13 +102,14 @@ export interface MemberAssignment {
 export interface Groups {
   /**
    * Resolves when all members have joined or the rebalance timeout is over. The time limit of this request is the rebalance
-   * timeout plus the request timeout. An abort closes the connection of this request and rejects with BROKER_UNAVAILABLE; the
-   * group may still have the member.
+   * timeout plus the request timeout. An abort rejects with BROKER_UNAVAILABLE: a new member has left the group then, but the
+   * group may still have a known member.
    */
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
   /**
    * The leader passes the assignments of all members. Every other member passes an empty list, and waits for its assignment
-   * until the request timeout; it may call `sync` again. An abort has the same effect as in `join`.
+   * until the request timeout; it may call `sync` again. An abort rejects with BROKER_UNAVAILABLE; the
+   * group may still have the member.
    */
   sync(
     member: SyncRequest,

@@ -25,6 +25,8 @@ export interface GroupReaderOptions {
   /** Milliseconds. */
   readonly sessionTimeout: number;
   readonly starts: StartOffsets;
+  /** As `MembershipOptions.mayJoin`. Default: always true. */
+  readonly mayJoin?: () => boolean;
   readonly onError: NonNullable<SubscriptionHandlers["onError"]>;
 }
 
@@ -92,12 +94,14 @@ interface State {
   asked: ReadonlySet<string>;
   /** undefined: the group has assigned nothing at present, so no commit is possible. */
   member: MemberOfGeneration | undefined;
+  /** Commits without an answer. */
+  readonly committing: Set<Promise<unknown>>;
+  isLeaving: boolean;
 }
 
 export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
-  const { broker, clock, group, sessionTimeout } = options;
-  const state: State = { readings: new Map(), follower: undefined, asked: new Set(), member: undefined };
-  const { readings } = state;
+  const { broker, clock, group, sessionTimeout, mayJoin = () => true } = options;
+  const state = initialState();
   const assignor = createAssignor(broker);
   let onJoined = (): void => undefined;
   const joined = new Promise<void>((resolve) => (onJoined = resolve));
@@ -107,6 +111,7 @@ export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
     clock,
     sessionTimeout,
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+    mayJoin: () => !state.isLeaving && mayJoin(),
     handlers: membershipHandlers(options, state, { assignor, onJoined }),
   });
   const stopCounting = watchCounts(clock, assignor, membership);
@@ -118,13 +123,13 @@ export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
     },
     subscribe: (topic, { from, maxReadBytes }, handlers) => {
       const reading = createTopicReading({ ...options, topic, from, maxReadBytes, handlers });
-      readings.set(topic, reading);
+      state.readings.set(topic, reading);
       membership.start();
       membership.rejoin();
       return subscriptionOf(options, state, membership, {
         reading,
         onClosed: () => {
-          if (readings.get(topic) === reading) readings.delete(topic);
+          if (state.readings.get(topic) === reading) state.readings.delete(topic);
           membership.rejoin();
         },
       });
@@ -147,6 +152,7 @@ export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
       };
     },
     leave: async () => {
+      state.isLeaving = true;
       stopCounting();
       onJoined();
       await revokeAll(clock, state);
@@ -155,8 +161,26 @@ export const createGroupReader = (options: GroupReaderOptions): GroupReader => {
   };
 };
 
-const revokeAll = (clock: Clock, { readings }: State): Promise<unknown> =>
-  atMost(clock, REVOKE_MS, Promise.all([...readings.values()].map((reading) => reading.revoke())));
+const initialState = (): State => ({
+  readings: new Map(),
+  follower: undefined,
+  asked: new Set(),
+  member: undefined,
+  committing: new Set(),
+  isLeaving: false,
+});
+
+/** Also waits for the answers to commits: Kafka refuses a commit that it gets after the next join. */
+const revokeAll = (clock: Clock, { readings, committing }: State): Promise<unknown> =>
+  atMost(
+    clock,
+    REVOKE_MS,
+    Promise.all([...readings.values()].map((reading) => reading.revoke())).then(() => answered(committing)),
+  );
+
+const answered = async (requests: ReadonlySet<Promise<unknown>>): Promise<void> => {
+  while (requests.size > 0) await Promise.allSettled(requests);
+};
 
 interface HandlerParts {
   readonly assignor: Assignor;
@@ -202,11 +226,12 @@ const membershipHandlers = (
 
 const commit = async (
   { broker, starts }: GroupReaderOptions,
-  { member }: State,
+  { member, committing }: State,
   membership: Membership,
   positions: readonly GroupPosition[],
 ): Promise<void> => {
-  const answer = member === undefined ? "refused" : await broker.groups.commit(member, positions);
+  const answer =
+    member === undefined ? "refused" : await sent(committing, broker.groups.commit(member, positions));
   if (answer === "stored") {
     starts.committed(positions);
     return;
@@ -214,6 +239,15 @@ const commit = async (
   if (answer === "refused") void membership.heartbeat();
   const code = answer === "refused" ? "GROUP_REFUSED" : "BROKER_UNAVAILABLE";
   throw new GatewayError(code, { cause: `the group has not stored the commit: ${answer}` });
+};
+
+const sent = async <T>(inFlight: Set<Promise<unknown>>, request: Promise<T>): Promise<T> => {
+  inFlight.add(request);
+  try {
+    return await request;
+  } finally {
+    inFlight.delete(request);
+  }
 };
 
 const subscriptionOf = (

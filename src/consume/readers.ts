@@ -58,6 +58,8 @@ export interface ReadersOptions {
   readonly maxGroups: number;
   /** As `Home.holds`. */
   readonly holds: (slot: number) => boolean;
+  /** As `Home.isMember`. Without it no group is joined: the process may not know yet that it has lost the slots. */
+  readonly isMember: () => boolean;
   readonly apis: readonly ReaderApi[];
   /** A fault from which the readers recover by themselves. */
   readonly onError: (error: GatewayError) => void;
@@ -146,11 +148,12 @@ class GroupReaders implements Readers {
   }
 
   #createGroup(slot: number, name: string, records: SlotRecords): ReaderGroup {
-    const { broker, clock, sessionTimeout, groupIdle, holds, onError } = this.#options;
+    const { broker, clock, sessionTimeout, groupIdle, holds, isMember: mayJoin, onError } = this.#options;
     const starts = startOffsetsOf(records, name);
     const group: ReaderGroup = new ReaderGroup({
       ...{ name, slot, records, clock, groupIdle, holds, onError },
-      createReader: () => createGroupReader({ broker, clock, group: name, sessionTimeout, starts, onError }),
+      createReader: () =>
+        createGroupReader({ broker, clock, group: name, sessionTimeout, starts, mayJoin, onError }),
       admit: () => {
         this.#admit();
       },

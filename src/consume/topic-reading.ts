@@ -30,7 +30,7 @@ export interface TopicReading {
   /** True if there is an assignment, and the leader of each of its partitions has answered a read within the last second. */
   readonly isCurrent: boolean;
   assign(partitions: readonly TopicPartition[]): void;
-  /** Stops reading, and waits until the handler has given up the partitions. */
+  /** Stops reading, and waits until the handler has given up the partitions, also those of an earlier call. */
   revoke(): Promise<void>;
   readonly pause: (partitions: readonly TopicPartition[]) => void;
   readonly resume: (partitions: readonly TopicPartition[]) => void;
@@ -65,6 +65,7 @@ const newAssignment = (partitions?: readonly TopicPartition[]): Assignment => ({
 export const createTopicReading = (options: TopicReadingOptions): TopicReading => {
   const { handlers, clock } = options;
   let current = newAssignment();
+  let revoked: Promise<unknown> = Promise.resolve();
 
   const end = (): readonly TopicPartition[] => {
     const { partitions, over, sources } = current;
@@ -94,7 +95,8 @@ export const createTopicReading = (options: TopicReadingOptions): TopicReading =
     },
     revoke: async () => {
       const partitions = end();
-      if (partitions.length > 0) await handlers.onRevoked?.(partitions);
+      if (partitions.length > 0) revoked = Promise.all([revoked, handlers.onRevoked?.(partitions)]);
+      await revoked;
     },
     pause: (partitions) => {
       for (const { partition } of partitions) {

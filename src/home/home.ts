@@ -53,6 +53,8 @@ export interface Home {
   call(name: string, call: PeerCall): Promise<PeerAnswer>;
   /** True while this process may answer for the slot. */
   holds(slot: number): boolean;
+  /** True while a heartbeat that was sent within the session timeout is answered by the group of the processes. */
+  isMember(): boolean;
   /** Creates the topic and joins the group. Resolves when the topic exists. Rejects with SETTINGS_INVALID. */
   start(): Promise<void>;
   /** Hands over every slot, then leaves the group. */
@@ -129,6 +131,10 @@ class GatewayHome implements Home {
 
   holds(slot: number): boolean {
     return this.#slots.slot(slot)?.since !== undefined && this.#isFresh(1);
+  }
+
+  isMember(): boolean {
+    return this.#isFresh(1);
   }
 
   async call(name: string, call: PeerCall): Promise<PeerAnswer> {

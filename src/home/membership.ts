@@ -9,6 +9,8 @@ import { createSession, type Session, type SessionHandlers, type SessionOptions 
 
 export interface MembershipOptions extends SessionOptions {
   readonly handlers: MembershipHandlers;
+  /** Checked before each join: while it returns false, the member does not join. Default: always true. */
+  readonly mayJoin?: () => boolean;
 }
 
 export interface MembershipHandlers extends SessionHandlers {
@@ -34,7 +36,7 @@ export interface Membership extends Pick<Session, "silence" | "heartbeat"> {
   leave(): Promise<void>;
 }
 
-/** Milliseconds between two joins after a fault. */
+/** Milliseconds between two joins after a fault, and between two checks of `mayJoin`. */
 const AGAIN_MS = 500;
 
 export const createMembership = (options: MembershipOptions): Membership => {
@@ -61,16 +63,21 @@ export const createMembership = (options: MembershipOptions): Membership => {
 };
 
 const run = async (options: MembershipOptions, session: Session, left: AbortSignal): Promise<void> => {
+  const { clock, mayJoin = () => true } = options;
   const isLeft = (): boolean => left.aborted;
   while (!isLeft()) {
     await session.revoke();
+    if (!mayJoin()) {
+      await pause(clock, AGAIN_MS, left);
+      continue;
+    }
     const over = session.begin();
     try {
       if (await joinOnce(options, session, over)) await session.rebalanceNeeded();
     } catch (error) {
       if (over.aborted) continue;
       options.handlers.onError(asGatewayError(error));
-      await pause(options.clock, AGAIN_MS, left);
+      await pause(clock, AGAIN_MS, left);
     }
   }
 };

@@ -1,4 +1,5 @@
 import type { SubscriptionHandlers } from "../../src/broker/broker.ts";
+import type { Groups } from "../../src/broker/groups.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import type { TopicPartition, TopicPartitionOffset } from "../../src/broker/positions.ts";
 import {
@@ -27,10 +28,13 @@ describe("the member of a reader's group", () => {
   let keepStarts: (starts: readonly TopicPartitionOffset[]) => Promise<void>;
   /** Partitions of which a position was committed. */
   let passed: string[];
+  let groups: Groups;
+  let mayJoin: boolean;
 
   const reader = (): GroupReader => {
     const created = createGroupReader({
-      broker,
+      broker: { ...broker, groups },
+      mayJoin: () => mayJoin,
       clock,
       group: GROUP,
       sessionTimeout: 10_000,
@@ -104,6 +108,8 @@ describe("the member of a reader's group", () => {
     readers = [];
     kept = [];
     passed = [];
+    groups = broker.groups;
+    mayJoin = true;
     keepStarts = (starts) => {
       kept.push(...starts);
       return Promise.resolve();
@@ -193,6 +199,80 @@ describe("the member of a reader's group", () => {
     expect(await committed()).toEqual(["orders/1@1"]);
     // The record was committed, so no member gets it again.
     expect([...first.events, ...second.events].filter((event) => event === "a")).toEqual(["a"]);
+  });
+
+  it("joins again only after the answers to its commits", async () => {
+    const order: string[] = [];
+    let answer = (): void => undefined;
+    const isAnswered = new Promise<void>((resolve) => (answer = resolve));
+    groups = {
+      ...broker.groups,
+      join: (...args) => {
+        order.push("joins");
+        return broker.groups.join(...args);
+      },
+      commit: async (...args) => {
+        await isAnswered;
+        order.push("commits");
+        return broker.groups.commit(...args);
+      },
+    };
+    const one = reader();
+    const follower = one.follow({
+      onAssigned: () => undefined,
+      onRevoked: () => undefined,
+      onEnded: () => undefined,
+    });
+    follower.take(new Set([TOPIC]));
+    await settle();
+    const committing = follower.commit([{ topic: TOPIC, partition: 0, offset: 1n }]);
+    order.length = 0;
+    follower.take(new Set());
+    await settle();
+    answer();
+    await committing;
+    await settle();
+    expect(order).toEqual(["commits", "joins"]);
+    expect(await committed()).toEqual(["orders/0@1"]);
+  });
+
+  it("does not join again while it leaves", async () => {
+    let joins = 0;
+    let isKnown = true;
+    groups = {
+      ...broker.groups,
+      join: (...args) => {
+        joins += 1;
+        return broker.groups.join(...args);
+      },
+      heartbeat: (member) => (isKnown ? broker.groups.heartbeat(member) : Promise.resolve("ended")),
+    };
+    const one = reader();
+    let giveUp = (): void => undefined;
+    read(one, {}, { onRevoked: () => new Promise((resolve) => (giveUp = resolve)) });
+    await settle();
+    joins = 0;
+    // It waits for the ends of answers, and its session ends meanwhile.
+    const left = one.leave();
+    isKnown = false;
+    await pass(3);
+    giveUp();
+    await left;
+    expect(joins).toBe(0);
+  });
+
+  it("does not join while it must not", async () => {
+    const one = reader();
+    const { events } = read(one);
+    await settle();
+    mayJoin = false;
+    // As a process that was frozen.
+    clock.advance(20_000);
+    await pass(3);
+    expect(events).toEqual(["assigned orders/0 orders/1", "revoked orders/0 orders/1"]);
+    mayJoin = true;
+    await pass(1);
+    expect(events.at(-1)).toBe("assigned orders/0 orders/1");
   });
 
   it("refuses commits without a session", async () => {

@@ -115,6 +115,32 @@ describe("a member without an answer of its group for a session", () => {
   });
 });
 
+describe("answers that end while the slot is given up", () => {
+  it("are all committed", async () => {
+    let release = (): void => undefined;
+    const firstCommit = new Promise<void>((resolve) => (release = resolve));
+    pulls = await pullsOn(broker, clock, {
+      watch: (_handlers, subscribe) => {
+        const subscription = subscribe();
+        const commit: ReaderSubscription["commit"] = async (positions) => {
+          await firstCommit;
+          await subscription.commit(positions);
+        };
+        return Object.create(subscription, { commit: { value: commit } }) as ReaderSubscription;
+      },
+    });
+    await broker.append("orders", [record("a"), record("b")]);
+    const [first, second] = [await pull({ max: 1 }), await pull({ max: 1 })];
+    void first.consume();
+    const closed = pulls.close();
+    void second.consume();
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+    release();
+    await closed;
+    expect(await position()).toBe(2n);
+  });
+});
+
 describe("a failed commit", () => {
   /** The codes with which the next commits fail. */
   let faults: GatewayError[];

@@ -61,6 +61,7 @@ export const pullsOn = async (
     groupIdle: IDLE,
     maxGroups: 10,
     holds: () => true,
+    isMember: () => true,
     apis: [
       {
         path: "/batch",

@@ -62,6 +62,7 @@ describe("the readers' groups of a home", () => {
       groupIdle: IDLE,
       maxGroups,
       holds: () => true,
+      isMember: () => true,
       apis: [api],
       onError: () => undefined,
     });

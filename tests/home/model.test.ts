@@ -115,8 +115,6 @@ class History {
   #end(): void {
     const ending = this.#pick();
     if (ending === undefined || this.#world.alive.length < 3) return;
-    // A join that is under way when the process leaves keeps the group waiting until its session ends.
-    if (this.#world.now - ending.startedAt < 5000) return;
     this.#log(`ends ${ending.name}`);
     void ending.home.drain().then(() => {
       this.#world.kill(ending);

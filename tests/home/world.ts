@@ -41,7 +41,6 @@ interface Machine {
   readonly name: string;
   isDead: boolean;
   readonly death: AbortController;
-  readonly startedAt: number;
   isFrozen: boolean;
   /** Milliseconds for which the monotonic clock has stood still. */
   slept: number;
@@ -159,7 +158,6 @@ export class World {
       name: `p${this.processes.length}`,
       isDead: false,
       death: new AbortController(),
-      startedAt: this.now,
       isFrozen: false,
       slept: 0,
       isCutFromKafka: false,

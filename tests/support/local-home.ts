@@ -42,6 +42,7 @@ export const createLocalHome = (broker: Broker, apis: readonly ReaderApi[]): Loc
     groupIdle: 30_000,
     maxGroups: 100,
     holds: () => true,
+    isMember: () => true,
     apis,
     onError: () => undefined,
   });

@@ -12,7 +12,7 @@ import {
 import { answering, ENDED, OUTDATED, REBALANCING } from "./group-answers.ts";
 import { createMemberCommits } from "./member-commits.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
-import type { WireCluster } from "./wire-cluster.ts";
+import type { Address, WireCluster } from "./wire-cluster.ts";
 
 export interface KafkaGroups extends Groups {
   /** Fails the requests in flight, and all later ones. Doesn't close the cluster. */
@@ -53,35 +53,65 @@ interface WaitingParts {
   readonly requestTimeout: number;
 }
 
-const createJoin = ({ coordinators, leases, requestTimeout }: WaitingParts): Groups["join"] => {
-  const joinOn = async (connection: Connection, request: JoinRequest): Promise<JoinGroupResponse> => {
-    const { group, protocols, sessionTimeout, rebalanceTimeout } = request;
-    const joinAs = (memberId: string): Promise<JoinGroupResponse> =>
-      settledWithin(
-        rebalanceTimeout + requestTimeout,
-        joinGroupV7.api.async(
-          connection,
-          group,
-          sessionTimeout,
-          rebalanceTimeout,
-          memberId,
-          NO_INSTANCE,
-          PROTOCOL_TYPE,
-          [...protocols],
+const joinOn = (
+  connection: Connection,
+  { group, memberId, protocols, sessionTimeout, rebalanceTimeout }: JoinRequest,
+): Promise<JoinGroupResponse> =>
+  joinGroupV7.api.async(
+    connection,
+    group,
+    sessionTimeout,
+    rebalanceTimeout,
+    memberId,
+    NO_INSTANCE,
+    PROTOCOL_TYPE,
+    [...protocols],
+  );
+
+/**
+ * Kafka answers the first request of a new member at once with the member's id, and counts the member from then on. So only
+ * the second request is aborted, and the member leaves by its id: otherwise the group would wait for it until its session ends.
+ */
+const createJoin = (
+  { coordinators, leases, requestTimeout }: WaitingParts,
+  leave: Groups["leave"],
+): Groups["join"] => {
+  const newMemberId = (coordinator: Address, timeoutMs: number, request: JoinRequest): Promise<string> =>
+    leases.use(coordinator, { timeoutMs }, (connection) =>
+      settledWithin(timeoutMs, joinOn(connection, request)).then(
+        ({ memberId }) => memberId ?? "",
+        (error: unknown) => {
+          if (refusalOf(error) !== "MEMBER_ID_REQUIRED" || !(error instanceof ResponseError)) throw error;
+          return (error["response"] as JoinGroupResponse).memberId ?? "";
+        },
+      ),
+    );
+
+  const join = async (
+    coordinator: Address,
+    timeoutMs: number,
+    { request, signal }: { readonly request: JoinRequest; readonly signal: AbortSignal },
+  ): Promise<JoinGroupResponse> => {
+    signal.throwIfAborted();
+    const isNew = request.memberId === "";
+    const memberId = isNew ? await newMemberId(coordinator, timeoutMs, request) : request.memberId;
+    try {
+      return await leases.use(coordinator, { timeoutMs, signal }, (connection) =>
+        settledWithin(
+          request.rebalanceTimeout + requestTimeout,
+          joinOn(connection, { ...request, memberId }),
         ),
       );
-    return joinAs(request.memberId).catch((error: unknown) => {
-      if (refusalOf(error) !== "MEMBER_ID_REQUIRED" || !(error instanceof ResponseError)) throw error;
-      const { memberId } = error["response"] as JoinGroupResponse;
-      return joinAs(memberId ?? "");
-    });
+    } catch (error) {
+      if (isNew && !(error instanceof ResponseError))
+        await leave(request.group, memberId).catch(() => undefined);
+      throw error;
+    }
   };
 
   return (request, signal) =>
     coordinators
-      .ask(request.group, (coordinator, timeoutMs) =>
-        leases.use(coordinator, { timeoutMs, signal }, (connection) => joinOn(connection, request)),
-      )
+      .ask(request.group, (coordinator, timeoutMs) => join(coordinator, timeoutMs, { request, signal }))
       .then(joinedOf, answering<JoinAnswer>([[ENDED, ended]]));
 };
 
@@ -124,7 +154,7 @@ export const createKafkaGroups = (options: KafkaOptions, cluster: WireCluster): 
   const commits = createMemberCommits(options, coordinators);
 
   return {
-    join: createJoin(waiting),
+    join: createJoin(waiting, commits.leave),
     sync: createSync(waiting),
     heartbeat: ({ group, memberId, generation }) =>
       coordinators

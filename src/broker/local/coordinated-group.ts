@@ -53,8 +53,8 @@ interface Group extends Pick<GroupParts, "clock" | "newMemberId" | "onEmpty"> {
 
 export interface CoordinatedGroup {
   readonly size: number;
-  /** Throws GROUP_REFUSED if the member has no protocol that all members have. */
-  join(request: JoinRequest, answer: Answer<JoinAnswer>): void;
+  /** Returns the member's id. Throws GROUP_REFUSED if the member has no protocol that all members have. */
+  join(request: JoinRequest, answer: Answer<JoinAnswer>): string;
   /** Throws GROUP_REFUSED if the group has chosen another protocol. */
   sync(request: SyncRequest, assignments: readonly MemberAssignment[], answer: Answer<SyncAnswer>): void;
   heartbeat(memberId: string, generation: number): HeartbeatAnswer;
@@ -202,25 +202,26 @@ const admit = (group: Group, request: JoinRequest): Member => {
   return member;
 };
 
-const join = (group: Group, request: JoinRequest, answer: Answer<JoinAnswer>): void => {
+const join = (group: Group, request: JoinRequest, answer: Answer<JoinAnswer>): string => {
   const { memberId, protocols, sessionTimeout, rebalanceTimeout } = request;
   const known = group.members.get(memberId);
   if (known === undefined && memberId !== "") {
     answer({ status: "ended" });
-    return;
+    return memberId;
   }
   const others = membersOf(group).filter((member) => member !== known);
   if (!protocols.some(({ name }) => others.every((other) => supports(other, name)))) throw inconsistent();
   if (known !== undefined && isRepeated(group, known, request)) {
     beginSession(group, known);
     answer(joinedAs(group, known));
-    return;
+    return known.id;
   }
   const member = known ?? admit(group, request);
   Object.assign(member, { protocols, sessionTimeout, rebalanceTimeout });
   member.joining.push(answer);
   if (group.state === "joining") completeIfAllJoined(group);
   else rebalance(group);
+  return member.id;
 };
 
 const assign = (group: Group, assignments: readonly MemberAssignment[]): void => {
@@ -268,9 +269,7 @@ export const createCoordinatedGroup = (parts: GroupParts): CoordinatedGroup => {
     get size() {
       return group.members.size;
     },
-    join: (request, answer) => {
-      join(group, request, answer);
-    },
+    join: (request, answer) => join(group, request, answer),
     sync: (request, assignments, answer) => {
       sync(group, { request, assignments }, answer);
     },

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Groups } from "../groups.ts";
+import type { Groups, JoinAnswer } from "../groups.ts";
 import { type CoordinatedGroup, createCoordinatedGroup } from "./coordinated-group.ts";
 import type { LocalStore } from "./store.ts";
 
@@ -54,10 +54,7 @@ const createWaitingRequests = () => {
   };
 };
 
-/** Creates a coordinator without groups. Generations never start again: a group without members keeps only positions. */
-export const createGroupCoordinator = (parts: CoordinatorParts): GroupCoordinator => {
-  const { store, clock, hasSubscriptions, newMemberId = () => `member-${randomUUID()}` } = parts;
-  const requests = createWaitingRequests();
+const createGroups = (parts: Required<Pick<CoordinatorParts, "clock" | "newMemberId">>) => {
   const groups = new Map<string, CoordinatedGroup>();
   /** The highest generation of all groups that have become empty. */
   let pastGeneration = 0;
@@ -66,8 +63,7 @@ export const createGroupCoordinator = (parts: CoordinatorParts): GroupCoordinato
     const known = groups.get(name);
     if (known !== undefined) return known;
     const group = createCoordinatedGroup({
-      clock,
-      newMemberId,
+      ...parts,
       generation: pastGeneration,
       onEmpty: (generation) => {
         pastGeneration = Math.max(pastGeneration, generation);
@@ -78,18 +74,37 @@ export const createGroupCoordinator = (parts: CoordinatorParts): GroupCoordinato
     return group;
   };
 
+  return { groups, groupNamed };
+};
+
+/** Creates a coordinator without groups. Generations never start again: a group without members keeps only positions. */
+export const createGroupCoordinator = (parts: CoordinatorParts): GroupCoordinator => {
+  const { store, clock, hasSubscriptions, newMemberId = () => `member-${randomUUID()}` } = parts;
+  const requests = createWaitingRequests();
+  const { groups, groupNamed } = createGroups({ clock, newMemberId });
+
   const whileOpen = async <T>(work: () => T): Promise<T> => {
     if (requests.closed) throw new GatewayError("BROKER_UNAVAILABLE");
     return Promise.resolve(work());
   };
 
-  return {
-    join: (request, signal) =>
-      requests.add(signal, (answer) => {
-        if (hasSubscriptions(request.group))
+  const join: Groups["join"] = async (request, signal) => {
+    const { group, memberId } = request;
+    let joiningId = memberId;
+    try {
+      return await requests.add<JoinAnswer>(signal, (answer) => {
+        if (hasSubscriptions(group))
           throw new GatewayError("GROUP_REFUSED", { cause: "INCONSISTENT_GROUP_PROTOCOL" });
-        groupNamed(request.group).join(request, answer);
-      }),
+        joiningId = groupNamed(group).join(request, answer);
+      });
+    } catch (error) {
+      if (signal.aborted && memberId === "") groups.get(group)?.leave(joiningId);
+      throw error;
+    }
+  };
+
+  return {
+    join,
     sync: (member, assignments, signal) =>
       requests.add(signal, (answer) => {
         const group = groups.get(member.group);

@@ -21,6 +21,7 @@ export class GroupMember {
   #follower: Follower | undefined;
   #assignment: FollowerAssignment | undefined;
   #generation = -1;
+  readonly #commits = new Set<Promise<void>>();
 
   constructor(options: GroupMemberOptions) {
     this.#options = options;
@@ -77,8 +78,17 @@ export class GroupMember {
   }
 
   /** As `Follower.commit`. */
-  async commit(positions: readonly GroupPosition[]): Promise<void> {
-    await this.#follower?.commit(positions);
+  commit(positions: readonly GroupPosition[]): Promise<void> {
+    const commit = this.#follower?.commit(positions) ?? Promise.resolve();
+    const forget = (): void => void this.#commits.delete(commit);
+    this.#commits.add(commit);
+    commit.then(forget, forget);
+    return commit;
+  }
+
+  /** Resolves when the commits in flight are answered. */
+  async committed(): Promise<void> {
+    await Promise.allSettled(this.#commits);
   }
 
   release(): void {

@@ -223,7 +223,8 @@ export class InstanceGroup {
 
   async #storeEnds(): Promise<void> {
     const all = [...this.instances.values()];
-    await Promise.all(all.map((instance) => instance.answered()));
+    // A position counts only as long as the group has the committed offset that is stored with it.
+    await Promise.all([this.#member.committed(), ...all.map((instance) => instance.answered())]);
     await this.#put([...this.#starts.unused(), ...all.flatMap((instance) => instance.ends(this.name))]);
   }
 

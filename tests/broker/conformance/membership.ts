@@ -271,7 +271,7 @@ export const describeMembership = (broker: () => Broker): void => {
       await next.close();
     });
 
-    it("gives up a join when it is aborted", async () => {
+    it("gives up its first join when it is aborted, and the group does not wait for it", async () => {
       const first = hand();
       await formed(first);
       const abort = new AbortController();
@@ -281,6 +281,8 @@ export const describeMembership = (broker: () => Broker): void => {
       abort.abort();
       await expect(joining).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
       expect(await first.heartbeat()).toBe("rebalancing");
+      await first.join();
+      expect(first.joined?.members.map(({ memberId }) => memberId)).toEqual([first.member.memberId]);
       await first.leave();
     });
   });

@@ -131,6 +131,7 @@ export const openHome = async (
     groupIdle: 60_000,
     maxGroups: 10,
     holds: () => true,
+    isMember: () => true,
     apis: [instances, batch],
   });
   await readers.open(SLOT, log.log, log.living);

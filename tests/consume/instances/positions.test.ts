@@ -134,6 +134,31 @@ describe("the next home", () => {
     expect(await rig.home.committed("users")).toEqual({ 0: 2 });
   });
 
+  it("goes on at the position although a commit of an earlier one was in flight at the planned end", async () => {
+    const log = createLog();
+    let answer = (): void => undefined;
+    const isAnswered = new Promise<void>((resolve) => (answer = resolve));
+    const { groups } = rig.broker;
+    const held: typeof groups.commit = async (...args) => {
+      await isAnswered;
+      return groups.commit(...args);
+    };
+    await rig.open({ log, onBroker: { groups: { ...groups, commit: held } } });
+    await append(rig.broker, "users", 0, [1, 2, 3]);
+    await rig.home.reader("i", ["users"], { autoCommit: false });
+    expect(valuesOf(await rig.home.read("i"))).toEqual([1, 2, 3]);
+    const committing = rig.home.call("commit", {
+      offsets: [{ ...part("users", 0), offset: "0", metadata: "" }],
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const closing = rig.home.close();
+    answer();
+    await Promise.all([committing, closing]);
+    await rig.open({ log });
+    expect(await rig.home.read("i")).toEqual([]);
+    expect(await rig.home.committed("users")).toEqual({ 0: 1 });
+  });
+
   it("ends waiting calls with SLOT_MOVED", async () => {
     await rig.open();
     await rig.home.reader("i", ["users"]);
