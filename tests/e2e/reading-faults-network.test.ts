@@ -6,14 +6,8 @@ import { describeOwnKafka, uniqueName } from "../support/kafka/describe.ts";
 import { startTcpProxy, type TcpProxy } from "../support/kafka/proxy.ts";
 import { startKafka, type KafkaServer } from "../support/kafka/server.ts";
 import { startPods, type Pods } from "../support/reading/pods.ts";
-import {
-  batchOf,
-  callerOf,
-  failuresOf,
-  numbersOf,
-  repeatsOf,
-  startBatchReaders,
-} from "../support/reading/readers.ts";
+import { batchOf, callerOf, failuresOf, numbersOf, startBatchReaders } from "../support/reading/readers.ts";
+import { repeatsOf } from "../support/reading/repeats.ts";
 import { describeWithTools } from "../support/tools.ts";
 
 const SLACK = 10_000;
@@ -117,7 +111,7 @@ describeWithTools("reading", ["nginx"], () => {
       await readers.has(2000);
       expect(Date.now() - killed).toBeLessThan(15_000 + SLACK);
       await readers.stop();
-      expect(repeatsOf(readers).filter(({ at }) => at < killed - 2000)).toEqual([]);
+      expect(repeatsOf(readers.deliveries).filter(({ at }) => at < killed - 2000)).toEqual([]);
       expect(
         Object.keys(failuresOf(readers)).filter((status) => !["0", "502", "503"].includes(status)),
       ).toEqual([]);

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel, type Admin } from "kafkajs";
 import { partitionOfKey } from "../../../src/broker/partitions.ts";
-import { decodeHolders } from "../../../src/home/gateway-data.ts";
+import { decodeHolders, type SlotHolders } from "../../../src/home/gateway-data.ts";
+import { uniqueName } from "../kafka/describe.ts";
 import { signIn, startGateway, type Gateway } from "../gateway.ts";
 import { startNginx } from "../nginx.ts";
 
@@ -26,13 +27,17 @@ export interface Pods {
   readonly token: string;
   readonly all: readonly Pod[];
   readonly admin: Admin;
+  /** The error log of nginx. */
+  proxyErrors(): Promise<string>;
   /** Waits until a pod that runs is the home of the group. */
   homeOf(group: string): Promise<Pod>;
+  /** A new name of a group whose home is this pod. */
+  groupOn(pod: Pod): Promise<string>;
   /** The process id of the worker that is the home of the group. */
   homeWorkerOf(group: string): Promise<number>;
   /** A pod that runs and is not this one. */
   otherThan(...pods: readonly Pod[]): Pod;
-  /** Starts or thaws each pod. Resolves when each of them holds slots. */
+  /** Starts or thaws each pod. Resolves when each of them has its part of the slots. */
   heal(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -127,18 +132,18 @@ export const startPods = async (options: PodsOptions): Promise<Pods> => {
   const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
 
-  /** The peer address of each slot's holder, by the assignment that Kafka has now. */
-  const addresses = async (): Promise<readonly string[]> => {
+  /** The holder of each slot, and the next one, by the assignment that Kafka has now. */
+  const holders = async (): Promise<readonly SlotHolders[]> => {
     const { groups } = await admin.describeGroups(["stationgate-readers"]).catch(() => ({ groups: [] }));
     const assignment = groups[0]?.members[0]?.memberAssignment;
-    const slots = (assignment && decodeHolders(assignment)) ?? [];
-    return slots.map(({ holder }) => holder?.address ?? "");
+    return (assignment && decodeHolders(assignment)) ?? [];
   };
   const podAt = (address: string): Pod | undefined =>
     running.find((pod) => peerLineOf(pod, address) !== undefined);
   const homeAddress = async (group: string): Promise<readonly [Pod, string]> => {
     for (;;) {
-      const address = (await addresses())[partitionOfKey(Buffer.from(group), SLOTS)] ?? "";
+      const slot = (await holders())[partitionOfKey(Buffer.from(group), SLOTS)];
+      const address = slot?.holder?.address ?? "";
       const pod = podAt(address);
       if (pod?.isDown === false) return [pod, address];
       await sleep(100);
@@ -150,7 +155,14 @@ export const startPods = async (options: PodsOptions): Promise<Pods> => {
     token,
     all: running,
     admin,
+    proxyErrors: () => nginx.errors(),
     homeOf: async (group) => (await homeAddress(group))[0],
+    groupOn: async (pod) => {
+      for (;;) {
+        const group = uniqueName("group");
+        if ((await homeAddress(group))[0] === pod) return group;
+      }
+    },
     homeWorkerOf: async (group) => {
       const [pod, address] = await homeAddress(group);
       const worker = peerLineOf(pod, address)?.worker;
@@ -167,8 +179,10 @@ export const startPods = async (options: PodsOptions): Promise<Pods> => {
     heal: async () => {
       for (const pod of running) if (pod.isDown) await heal(pod);
       for (;;) {
-        const pods = new Set((await addresses()).map(podAt));
-        if (pods.size === running.length && !pods.has(undefined)) return;
+        const slots = await holders();
+        const homes = new Set(slots.map(({ holder }) => podAt(holder?.address ?? "")));
+        const isMoving = slots.some(({ next }) => next !== undefined);
+        if (homes.size === running.length && !homes.has(undefined) && !isMoving) return;
         await sleep(100);
       }
     },

@@ -141,18 +141,8 @@ export const startBatchReaders = (options: ReaderOptions): Reader => {
 };
 
 /** How often each status was answered, without 200. */
-export const failuresOf = ({ answers }: Reader): Readonly<Record<string, number>> => {
+export const failuresOf = ({ answers }: Pick<Reader, "answers">): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {};
   for (const { status } of answers) if (status !== 200) counts[status] = (counts[status] ?? 0) + 1;
   return counts;
-};
-
-/** Events that were delivered again, with the time of the earlier delivery. */
-export const repeatsOf = ({ deliveries }: Reader): readonly (Delivery & { readonly again: number })[] => {
-  const first = new Map<number, number>();
-  return deliveries.flatMap(({ n, at }) => {
-    const before = first.get(n);
-    first.set(n, at);
-    return before === undefined ? [] : [{ n, at: before, again: at }];
-  });
 };
