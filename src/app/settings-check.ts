@@ -46,7 +46,7 @@ const ofCredentials: Check = ({ auth, admin }) => {
 const ofStations = async ({ stations, server, roles }: Settings): Promise<readonly string[]> => {
   if (!roles.includes("ingest")) return [];
   try {
-    await loadStations(stations, contentLimitsOf(server));
+    await loadStations(stations, { limits: contentLimitsOf(server), registry: undefined });
     return [];
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;

@@ -6,6 +6,7 @@ import { createBatcher } from "../ingest/batcher/batcher.ts";
 import type { ContentLimits } from "../formats/json.ts";
 import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
+import { createRecordSchemas } from "../ingest/schema/record-schemas.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
 import type { AppContext } from "./context.ts";
 
@@ -36,14 +37,20 @@ export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(
 
 /** Compiles the schemas, and creates missing topics in the background. */
 export const createIngest = async (context: AppContext): Promise<Ingest> => {
-  const { settings, broker, metrics, lifecycle } = context;
+  const { settings, broker, registry, metrics, lifecycle, log } = context;
   const { server, stations: declarations, broker: brokerSettings } = settings;
   const maxRecordBytes = maxRecordBytesOf(settings);
   const awaited = settings.provisionTopics
     ? topicsOf(declarations, maxRecordBytes)
     : new Map<string, TopicSpec>();
   const stations = createStations({
-    declared: await loadStations(declarations, contentLimitsOf(server)),
+    declared: await loadStations(declarations, {
+      limits: contentLimitsOf(server),
+      registry,
+      onFault: (fault) => {
+        log.logger.warn(fault, "the station's schema can't be used; its events get 503 until it can");
+      },
+    }),
     autoCreate: settings.autoCreateStations,
     broker,
     maxRecordBytes,
@@ -66,6 +73,7 @@ export const createIngest = async (context: AppContext): Promise<Ingest> => {
   const produce = createProduce({
     batcher,
     stations,
+    schemas: registry && createRecordSchemas({ registry, ...settings.registry }),
     now: Date.now,
     maxEventBytes,
     maxKeyBytes: settings.limits.keySize,

@@ -190,6 +190,20 @@ const readersOfTheGateways: Check = ({ auth, reading }) => {
   return [...faultsIn(accounts, "accounts", "username"), ...faultsIn(keys, "apiKeys", "id")];
 };
 
+const registryOfStations: Check = ({ registry, stations }) =>
+  registry === undefined || registry.urls.length > 0
+    ? []
+    : (stations ?? []).flatMap(({ schema }, i) =>
+        schema?.type === "registry"
+          ? [
+              {
+                path: ["stations", i, "schema", "type"],
+                text: "got registry, allowed: another type, because registry.url is not set",
+              },
+            ]
+          : [],
+      );
+
 /** Checks the format of Standard Webhooks secrets. The other schemes prescribe no format. */
 const secretsOfWebhooks: Check = ({ webhooks }) =>
   (webhooks ?? []).flatMap((webhook, i) => {
@@ -217,6 +231,7 @@ const checks: readonly Check[] = [
   distinctReaders,
   readersOfTheGateways,
   secretsOfWebhooks,
+  registryOfStations,
   eventServiceFaults,
 ];
 

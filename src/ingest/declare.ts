@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import type { ContentLimits } from "../formats/json.ts";
 import { loadJsonSchema } from "./schema/json-schema/json-schema.ts";
 import { loadProtobuf } from "./schema/protobuf.ts";
-import type { EventValidator, SchemaDeclaration, ValidatorContext } from "./schema/validator.ts";
+import { loadRegistrySchema } from "./schema/registry.ts";
+import type { EventValidator, RegistryContext, SchemaDeclaration } from "./schema/validator.ts";
 import { loadZod } from "./schema/zod.ts";
 import type { Station } from "./stations.ts";
 
@@ -19,12 +19,15 @@ interface StationDeclaration {
   readonly schema?: SchemaDeclaration | undefined;
 }
 
-/** Compiles every schema. Rejects with SETTINGS_INVALID, with one line per unusable schema: station, file and fault. */
+/** What all stations share. */
+export type LoadOptions = Pick<RegistryContext, "limits" | "registry" | "onFault">;
+
+/** Compiles every schema of a file. The registry is not asked. Rejects with SETTINGS_INVALID, with one line per unusable schema: station, file and fault. */
 export const loadStations = async (
   declarations: readonly StationDeclaration[],
-  limits: ContentLimits,
+  options: LoadOptions,
 ): Promise<readonly Station[]> => {
-  const loaded = await Promise.allSettled(declarations.map((declared) => loadStation(declared, limits)));
+  const loaded = await Promise.allSettled(declarations.map((declared) => loadStation(declared, options)));
   const faults = loaded.filter((one) => one.status === "rejected").map(({ reason }) => reason as Error);
   if (faults.length > 0) {
     throw new GatewayError("SETTINGS_INVALID", {
@@ -37,12 +40,13 @@ export const loadStations = async (
 
 const loadStation = async (
   { name, topic, key, schema }: StationDeclaration,
-  limits: ContentLimits,
+  options: LoadOptions,
 ): Promise<Station> => ({
   name,
   topic,
   key,
-  validator: schema && (await loadValidator(schema, { station: name, limits })),
+  validator:
+    schema && (await loadValidator(schema, { ...options, station: name, topic, hasKey: key !== undefined })),
 });
 
 /** The topics of declared stations, by station. `maxRecordBytes` is their maximum record size. */
@@ -99,7 +103,7 @@ const provision = async (
 /** Compiles a schema. Rejects with SETTINGS_INVALID that names the station, the file and the fault. */
 const loadValidator = async (
   declaration: SchemaDeclaration,
-  context: ValidatorContext,
+  context: RegistryContext,
 ): Promise<EventValidator> => {
   switch (declaration.type) {
     case "json-schema":
@@ -108,5 +112,7 @@ const loadValidator = async (
       return loadZod(declaration, context);
     case "protobuf":
       return loadProtobuf(declaration, context);
+    case "registry":
+      return loadRegistrySchema(declaration, context);
   }
 };

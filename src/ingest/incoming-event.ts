@@ -4,11 +4,12 @@ import { asGatewayError, GatewayError } from "../errors.ts";
 import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
 import { isJson } from "../formats/json.ts";
 import { contentTypeHeaders } from "./record-headers.ts";
-import type { EventValidator } from "./schema/validator.ts";
+import type { CallSchemas, SchemaParts } from "./schema/record-schemas.ts";
+import type { Accepted, EventValidator, Refused } from "./schema/validator.ts";
 import type { Station } from "./stations.ts";
 
 /** Not validated yet. */
-export interface IncomingEvent {
+export interface IncomingEvent extends SchemaParts {
   /** The bytes as sent. null: a tombstone, which is not validated. */
   readonly value: Buffer | null;
   /** Stored as the record's header `content-type`. undefined: unknown, no header is stored. */
@@ -83,41 +84,65 @@ interface ToRecordOptions {
   /** Timestamp of an event without a timestamp of its own. */
   readonly arrival: number;
   readonly limits: RecordLimits;
+  /** undefined: no event of the call needs the registry. */
+  readonly schemas?: CallSchemas | undefined;
 }
 
 export const createToRecord = (
   { key, validator }: Station,
-  { arrival, limits }: ToRecordOptions,
+  { arrival, limits, schemas }: ToRecordOptions,
 ): ToRecord => {
   const keyOf = key === undefined ? undefined : createStationKeyOf(key, validator);
-  const record = (event: IncomingEvent, content: Content, key?: Buffer | null): BrokerRecord | GatewayError =>
-    keyExcess(event.key ?? key, limits) ?? recordOf(event, content, { arrival, key });
+  const judge = createJudge(validator, schemas);
+  const sentKeyOf = (event: IncomingEvent) => (schemas === undefined ? event.key : schemas.keyOf(event));
+  const tombstone = (event: IncomingEvent, key: Buffer | null): BrokerRecord | GatewayError =>
+    schemas?.tombstoneFault(event) ?? record(event, { value: null, contentType: event.contentType }, key);
+  const record = (event: IncomingEvent, content: Content, key: Buffer | null): BrokerRecord | GatewayError =>
+    keyExcess(key, limits) ?? recordOf(event, content, { arrival, key });
 
   return (event) => {
     const { value } = event;
     const excess = headersExcess(event, limits);
     if (excess !== undefined) return excess;
-    if (value === null) return record(event, { value, contentType: event.contentType });
-    if (value.length > limits.maxEventBytes) return new GatewayError("RECORD_TOO_LARGE");
-    const judged =
-      validator === undefined ? unchanged(event, value) : validator.validate(value, event.contentType);
-    if (judged.status === "refused") return judged.error;
-    if (keyOf === undefined || event.key !== undefined) return record(event, judged);
     try {
-      return record(event, judged, keyOf(judged.value));
+      const sentKey = sentKeyOf(event);
+      if (value === null) return tombstone(event, sentKey ?? null);
+      if (value.length > limits.maxEventBytes) return new GatewayError("RECORD_TOO_LARGE");
+      const judged = judge(event, value);
+      if (judged.status === "refused") return judged.error;
+      if (judged.value.length > limits.maxEventBytes + MAX_FRAME) return new GatewayError("RECORD_TOO_LARGE");
+      if (keyOf === undefined || sentKey !== undefined) return record(event, judged, sentKey ?? null);
+      return record(event, judged, keyOf(judged.json ?? judged.value));
     } catch (error) {
       return asGatewayError(error);
     }
   };
 };
 
+/** Bytes that a schema of the registry puts before its payload. */
+const MAX_FRAME = 64;
+
+type Judge = (event: IncomingEvent, value: Buffer) => Accepted | Refused;
+
+const createJudge = (validator: EventValidator | undefined, schemas: CallSchemas | undefined): Judge => {
+  const judge: Judge =
+    validator === undefined
+      ? unchanged
+      : validator.kind === "registry"
+        ? registryMissing
+        : ({ contentType }, value) => validator.validate(value, contentType);
+  return schemas === undefined ? judge : (event, value) => schemas.judge(event, value) ?? judge(event, value);
+};
+
+/** A start with such a station and without a registry is refused. */
+const registryMissing: Judge = () => ({ status: "refused", error: new GatewayError("REGISTRY_UNAVAILABLE") });
+
 interface Content {
   readonly value: Buffer | null;
   readonly contentType: string | undefined;
 }
 
-const unchanged = ({ contentType }: IncomingEvent, value: Buffer) =>
-  ({ status: "accepted", value, contentType }) as const;
+const unchanged: Judge = ({ contentType }, value) => ({ status: "accepted", value, contentType });
 
 const headersExcess = ({ headers }: IncomingEvent, limits: RecordLimits): GatewayError | undefined => {
   if (headers.length === 0) return undefined;
@@ -136,11 +161,8 @@ const headersExcess = ({ headers }: IncomingEvent, limits: RecordLimits): Gatewa
   });
 };
 
-const keyExcess = (
-  key: Buffer | null | undefined,
-  { maxKeyBytes }: RecordLimits,
-): GatewayError | undefined =>
-  key !== null && key !== undefined && key.length > maxKeyBytes
+const keyExcess = (key: Buffer | null, { maxKeyBytes }: RecordLimits): GatewayError | undefined =>
+  key !== null && key.length > maxKeyBytes
     ? new GatewayError("KEY_TOO_LARGE", {
         message: `The record's key has ${key.length} bytes; limits.keySize allows ${maxKeyBytes}`,
       })
@@ -149,10 +171,10 @@ const keyExcess = (
 const recordOf = (
   event: IncomingEvent,
   { value, contentType }: Content,
-  { arrival, key }: { readonly arrival: number; readonly key: Buffer | null | undefined },
+  { arrival, key }: { readonly arrival: number; readonly key: Buffer | null },
 ): BrokerRecord => {
   const made = {
-    key: event.key ?? key ?? null,
+    key,
     value,
     headers: headersOf(event, contentType),
     timestamp: event.timestamp ?? arrival,

@@ -7,7 +7,9 @@ import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
 import { createToRecord, type IncomingEvent, type RecordLimits } from "./incoming-event.ts";
+import type { CallSchemas, RecordSchemas, WrittenSchemas } from "./schema/record-schemas.ts";
 import { type Station, type Stations, stationUnknown } from "./stations.ts";
+import { createTurns } from "./turns.ts";
 
 export type { IncomingEvent } from "./incoming-event.ts";
 
@@ -26,7 +28,18 @@ export interface EventFailure {
   readonly error: GatewayError;
 }
 
-export type EventOutcome = StoredRecord | EventFailure;
+export interface StoredEvent extends StoredRecord {
+  /** The schemas of the registry that a record of the REST Proxy API is written with. undefined: none. */
+  readonly written?: WrittenRecord;
+}
+
+/** The schemas of a record, and the bytes of its key and its value as stored. */
+export interface WrittenRecord extends WrittenSchemas {
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+}
+
+export type EventOutcome = StoredEvent | EventFailure;
 
 /** Settles with one outcome per event, in order. Rejects only with STATION_FORBIDDEN, and then nothing is stored. */
 export type Produce = (request: ProduceRequest) => Promise<readonly EventOutcome[]>;
@@ -34,6 +47,8 @@ export type Produce = (request: ProduceRequest) => Promise<readonly EventOutcome
 export interface ProduceOptions extends RecordLimits {
   readonly batcher: Pick<Batcher, "append">;
   readonly stations: Pick<Stations, "recreate">;
+  /** undefined: no schema registry is configured. */
+  readonly schemas?: RecordSchemas | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Called with the number of events of each outcome. */
@@ -43,29 +58,52 @@ export interface ProduceOptions extends RecordLimits {
 /** Up to this many events are validated in one turn of the event loop. */
 const SHORT_CALL = 16;
 
-export const createProduce =
-  (options: ProduceOptions): Produce =>
-  async ({ principal, station, events, order }) => {
+export const createProduce = (options: ProduceOptions): Produce => {
+  const turns = createTurns();
+  return async ({ principal, station, events, order }) => {
     requireStation(principal, "produce", station.name);
-    const toRecord = createToRecord(station, { arrival: options.now(), limits: options });
-    const records: BrokerRecord[] = [];
-    const refused = new Map<number, EventFailure>();
-    const judge = (i: number): void => {
-      const event = events[i];
-      if (event === undefined) return;
-      const record = event instanceof GatewayError ? event : toRecord(event);
-      if (record instanceof GatewayError) refused.set(i, { status: "failed", error: record });
-      else records.push(record);
-    };
-    // An ordered call must not be overtaken by the next call of its order, and is never long.
-    if (order === undefined && events.length > SHORT_CALL) await paced(events.length, judge);
-    else for (let i = 0; i < events.length; i++) judge(i);
+    const schemas = options.schemas?.(station, events);
+    const toRecord = createToRecord(station, { arrival: options.now(), limits: options, schemas });
+    const turn = turns.take(order, schemas?.waiting);
+    if (turn !== undefined) await turn.begun;
+    const judging = judgeAll(events, toRecord, order !== undefined || events.length <= SHORT_CALL);
+    const judged = judging instanceof Promise ? await judging : judging;
+    const { records, refused } = judged;
     const append = (some: readonly BrokerRecord[]) => options.batcher.append(station.topic, some, order);
-    const stored = await store(station, records, { append, stations: options.stations });
+    const storing = store(station, records, { append, stations: options.stations });
+    turn?.end();
+    const stored = await storing;
     const outcomes = refused.size === 0 ? stored : merged(events.length, refused, stored);
     count(station, outcomes, options);
-    return outcomes;
+    return schemas === undefined ? outcomes : described(outcomes, events, schemas, judged);
   };
+};
+
+interface Judged {
+  readonly records: readonly BrokerRecord[];
+  /** By the index of the event. */
+  readonly refused: ReadonlyMap<number, EventFailure>;
+}
+
+/** Never rejects. An ordered call is judged at once: the next call of its order must not overtake it, and it is never long. */
+const judgeAll = (
+  events: ProduceRequest["events"],
+  toRecord: ReturnType<typeof createToRecord>,
+  atOnce: boolean,
+): Judged | Promise<Judged> => {
+  const records: BrokerRecord[] = [];
+  const refused = new Map<number, EventFailure>();
+  const judge = (i: number): void => {
+    const event = events[i];
+    if (event === undefined) return;
+    const record = event instanceof GatewayError ? event : toRecord(event);
+    if (record instanceof GatewayError) refused.set(i, { status: "failed", error: record });
+    else records.push(record);
+  };
+  if (!atOnce) return paced(events.length, judge).then(() => ({ records, refused }));
+  for (let i = 0; i < events.length; i++) judge(i);
+  return { records, refused };
+};
 
 interface Store extends Pick<ProduceOptions, "stations"> {
   readonly append: (records: readonly BrokerRecord[]) => Promise<readonly EventOutcome[]>;
@@ -105,6 +143,24 @@ const merged = (
     if (outcome !== undefined) outcomes.push(outcome);
   }
   return outcomes;
+};
+
+/** Adds the schemas to the outcomes of the REST Proxy API, whose reports name them. */
+const described = (
+  outcomes: readonly EventOutcome[],
+  events: ProduceRequest["events"],
+  schemas: CallSchemas,
+  { records, refused }: Judged,
+): readonly EventOutcome[] => {
+  const sent = records.values();
+  return outcomes.map((outcome, i) => {
+    const event = events[i];
+    const record = refused.has(i) ? undefined : sent.next().value;
+    if (record === undefined || event === undefined || event instanceof GatewayError) return outcome;
+    if (outcome.status === "failed" || event.exactHeaders !== true) return outcome;
+    const sizes = { keyBytes: record.key?.length ?? 0, valueBytes: record.value?.length ?? 0 };
+    return { ...outcome, written: { ...schemas.written(event), ...sizes } };
+  });
 };
 
 const ENDINGS = ["stored", "refused", "unavailable", "unknown"] as const;

@@ -118,7 +118,7 @@ describe("the line of a fault", () => {
     ],
     [
       "stations: [{ name: a, schema: { type: avro } }]",
-      'stations[0].schema.type: got "avro", allowed: an object whose type is json-schema, zod or protobuf',
+      'stations[0].schema.type: got "avro", allowed: an object whose type is json-schema, zod, protobuf or registry',
     ],
     [
       "stations: [{ name: s }]\nwebhooks: [{ source: g, station: s, scheme: github, secrets: [x], publicUrl: y }]",

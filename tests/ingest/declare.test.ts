@@ -4,7 +4,7 @@ import { GatewayError } from "../../src/errors.ts";
 import { loadStations, provisionTopics, topicsOf, type ProvisionOptions } from "../../src/ingest/declare.ts";
 
 const root = path.join(import.meta.dirname, "../..");
-const limits = { maxDepth: 128 };
+const options = { limits: { maxDepth: 128 }, registry: undefined };
 
 describe("loadStations", () => {
   it("compiles the declared schemas", async () => {
@@ -28,7 +28,7 @@ describe("loadStations", () => {
           schema: { type: "protobuf", file: path.join(root, "proto/trade.proto"), message: "desk.Trade" },
         },
       ],
-      limits,
+      options,
     );
     expect(stations.map(({ name, topic, key, validator }) => [name, topic, key, validator?.kind])).toEqual([
       ["plain", "plain", undefined, undefined],
@@ -52,7 +52,7 @@ describe("loadStations", () => {
           { name: "fine", topic: "b" },
           { name: "last", topic: "c", schema: zod },
         ],
-        limits,
+        options,
       ),
     ).rejects.toThrow(/^Station first: the schema .*\nStation last: the schema .*[^\n]$/);
   });
@@ -63,7 +63,7 @@ describe("loadStations", () => {
       file: path.join(root, "proto/trade.proto"),
       message: "Nobody",
     } as const;
-    await expect(loadStations([{ name: "s", topic: "s", schema: broken }], limits)).rejects.toThrow(
+    await expect(loadStations([{ name: "s", topic: "s", schema: broken }], options)).rejects.toThrow(
       /^Station s: the schema .*trade\.proto can't be used: no such type: Nobody/,
     );
   });

@@ -42,7 +42,7 @@ const setUp = async () => {
         schema: { type: "protobuf", file, message: "desk.Trade" },
       },
     ],
-    limits,
+    { limits, registry: undefined },
   );
   await broker.ensureTopic({ name: "desk.trades" });
   const stations = createStations({ declared, autoCreate: true, broker, maxRecordBytes: 1 << 20 });

@@ -4,6 +4,7 @@ import {
   choice,
   duration,
   file,
+  flag,
   integer,
   matching,
   secret,
@@ -25,6 +26,46 @@ const stationName = matching(
 const TOPIC =
   /^(?!\.{1,2}$|_stationgate-|__(consumer_offsets|transaction_state|share_group_state|cluster_metadata)$)[a-zA-Z0-9._-]{1,249}$/;
 
+const version = special(
+  z.union([
+    z.literal("latest"),
+    z
+      .int()
+      .min(1)
+      .max(2 ** 31 - 1),
+  ]),
+  {
+    help: "Version of the subject.",
+    allowed: `latest, or a whole number from 1 to ${2 ** 31 - 1}`,
+  },
+);
+
+const registrySchema = section({
+  type: z.literal("registry"),
+  subject: text("Subject in the schema registry. Default: the station's topic and `-value`.").optional(),
+  format: choice("Format that the registered schema must have.", ["avro", "json", "protobuf"]).optional(),
+  version: version.prefault("latest"),
+  message: text("Full name of the Protobuf message. Default: the first message of the schema.").optional(),
+  file: file("File with the text of the schema. The registry must have this text in the subject.").optional(),
+  autoRegister: flag("Registers the text of `file` if the registry does not have it.").prefault(false),
+})
+  .refine((given) => given.file === undefined || given.format !== undefined, {
+    path: ["format"],
+    error: "is required because file is set: one of avro, json, protobuf",
+  })
+  .refine((given) => !given.autoRegister || given.file !== undefined, {
+    path: ["file"],
+    error: "is required because autoRegister is true",
+  })
+  .refine((given) => given.file === undefined || given.version === "latest", {
+    path: ["version"],
+    error: "and file are both set: set only one of them",
+  })
+  .refine((given) => given.message === undefined || (given.format ?? "protobuf") === "protobuf", {
+    path: ["message"],
+    error: "is set, but only Protobuf schemas have messages: set format to protobuf or leave message out",
+  });
+
 const schema = special(
   z.discriminatedUnion("type", [
     section({ type: z.literal("json-schema"), file: file("JSON Schema file, draft 7 or 2020-12.") }),
@@ -38,10 +79,11 @@ const schema = special(
       file: file("Protobuf file (.proto)."),
       message: text("Full name of the message, including its package."),
     }),
+    registrySchema,
   ]),
   {
     help: "Schema that each event must match.",
-    allowed: "an object whose type is json-schema, zod or protobuf",
+    allowed: "an object whose type is json-schema, zod, protobuf or registry",
   },
 );
 

@@ -21,10 +21,13 @@ const json: ContentType = {
   check: checkJson,
 };
 
+const isProtobufType = (mediaType: string): boolean =>
+  mediaType === PROTOBUF_MEDIA_TYPE || mediaType === "application/protobuf";
+
 /** Without a schema the bytes can't be checked. */
 const protobuf: ContentType = {
   name: "protobuf",
-  matches: (mediaType) => mediaType === PROTOBUF_MEDIA_TYPE || mediaType === "application/protobuf",
+  matches: isProtobufType,
   check: () => undefined,
 };
 
@@ -50,6 +53,9 @@ export const mediaTypeOf = (header: string): string => {
   const end = header.indexOf(";");
   return (end < 0 ? header : header.slice(0, end)).trim().toLowerCase();
 };
+
+/** Is this the content type of a binary Protobuf message? */
+export const isProtobuf = (header: string): boolean => isProtobufType(mediaTypeOf(header));
 
 /** RFC 4648, section 4. `Buffer.from` alone takes any text and ignores characters that are not base64. */
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;

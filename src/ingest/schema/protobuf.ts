@@ -6,7 +6,7 @@ import { JSON_MEDIA_TYPE, mediaTypeOf, PROTOBUF_MEDIA_TYPE } from "../content/co
 import {
   type Accepted,
   eventJson,
-  type EventValidator,
+  type FileValidator,
   type ProtobufDeclaration,
   type Refused,
   schemaRefused,
@@ -83,7 +83,7 @@ const wireTypeOf = ({ resolvedType, type, delimited, map }: Field): number => {
 export const loadProtobuf = (
   { file, message }: ProtobufDeclaration,
   context: ValidatorContext,
-): EventValidator => {
+): FileValidator => {
   try {
     // `load` throws some errors outside of its promise.
     const root = new protobuf.Root().loadSync(file);
@@ -93,7 +93,7 @@ export const loadProtobuf = (
   }
 };
 
-const createValidator = (type: Type, { limits }: ValidatorContext): EventValidator => ({
+const createValidator = (type: Type, { limits }: ValidatorContext): FileValidator => ({
   kind: "protobuf",
   validate: (value, contentType) => {
     if (mediaTypeOf(contentType ?? "") !== JSON_MEDIA_TYPE) return stored(() => checkedBinary(type, value));

@@ -2,13 +2,16 @@
 import { types } from "node:util";
 import { GatewayError } from "../../errors.ts";
 import { type ContentLimits, parseJson } from "../../formats/json.ts";
+import type { RegisteredSchema, SchemaRegistry } from "../../registry/contract.ts";
 
 export interface Accepted {
   readonly status: "accepted";
-  /** The bytes to store: the bytes of the event, or their protobuf encoding if the event was JSON at a protobuf station. */
+  /** The bytes to store: the bytes of the event, or their encoding by the schema. */
   readonly value: Buffer;
   /** Content type of `value`. */
   readonly contentType: string | undefined;
+  /** The event as JSON, if `value` isn't JSON and the validator has no `asJson`. The station's key points into it. */
+  readonly json?: Buffer;
 }
 
 export interface Refused {
@@ -20,13 +23,36 @@ export interface Refused {
 /** The kinds of schemas, with their names in the settings and in the operators' API. */
 export const SCHEMA_KINDS = ["json-schema", "zod", "protobuf", "registry"] as const;
 
-export interface EventValidator {
-  readonly kind: (typeof SCHEMA_KINDS)[number];
+/** A schema of a file. It judges at once. */
+export interface FileValidator {
+  readonly kind: Exclude<(typeof SCHEMA_KINDS)[number], "registry">;
   /** Never throws. The bytes are not checked yet. */
   validate(value: Buffer, contentType: string | undefined): Accepted | Refused;
   /** Converts an accepted event to JSON, for record keys and the console. Absent: accepted events are JSON. Throws on invalid bytes. */
   asJson?(value: Buffer): Buffer;
 }
+
+/** A schema of the registry. `RecordSchemas` judges with it, because the registry may have to be asked before. */
+export interface RegistryValidator {
+  readonly kind: "registry";
+  /** Every schema of the station's values belongs to this subject. */
+  readonly subject: string;
+  /** Full name of the Protobuf message. undefined: the first one of the schema. */
+  readonly message: string | undefined;
+  /** Does the station have a key pointer? If not, no event has to be decoded for it. */
+  readonly hasKey: boolean;
+  /**
+   * The schema of the station's events, or REGISTRY_UNAVAILABLE, also for a fault of the operator. A promise means that the
+   * registry is asked. Never throws or rejects.
+   */
+  current(): FoundSchema | Promise<FoundSchema>;
+  readonly asJson?: undefined;
+}
+
+/** A schema, or the reason why there is none. */
+export type FoundSchema = RegisteredSchema | GatewayError;
+
+export type EventValidator = FileValidator | RegistryValidator;
 
 /** The refusal in the words of the Memphis API. `reason` is the text of the kind of schema. */
 export const schemaRefused = (reason: string, cause?: unknown): Refused => ({
@@ -44,9 +70,14 @@ export const eventJson = (value: Buffer, limits: ContentLimits): EventJson | Ref
   try {
     return { status: "parsed", json: parseJson(value, limits) };
   } catch (error) {
-    if (error instanceof GatewayError && error.code === "JSON_TOO_DEEP") return { status: "refused", error };
-    return schemaRefused(`Bad JSON format - ${reasonOf(error)}`, error);
+    return jsonRefused(error);
   }
+};
+
+/** The refusal of an event that is no JSON, for an error of `parseJson`. */
+export const jsonRefused = (error: unknown): Refused => {
+  if (error instanceof GatewayError && error.code === "JSON_TOO_DEEP") return { status: "refused", error };
+  return schemaRefused(`Bad JSON format - ${reasonOf(error)}`, error);
 };
 
 const reasonOf = (error: unknown): string => {
@@ -72,12 +103,39 @@ export interface ProtobufDeclaration {
   readonly message: string;
 }
 
-export type SchemaDeclaration = JsonSchemaDeclaration | ZodDeclaration | ProtobufDeclaration;
+export interface RegistryDeclaration {
+  readonly type: "registry";
+  readonly subject?: string | undefined;
+  readonly format?: "avro" | "json" | "protobuf" | undefined;
+  readonly version: number | "latest";
+  readonly message?: string | undefined;
+  readonly file?: string | undefined;
+  readonly autoRegister: boolean;
+}
+
+export type SchemaDeclaration =
+  JsonSchemaDeclaration | ZodDeclaration | ProtobufDeclaration | RegistryDeclaration;
 
 export interface ValidatorContext {
   /** The station's name, for error texts. */
   readonly station: string;
   readonly limits: ContentLimits;
+}
+
+/** What a schema of the registry needs beside a schema of a file. */
+export interface RegistryContext extends ValidatorContext {
+  readonly topic: string;
+  readonly hasKey: boolean;
+  /** undefined: the settings are only checked, and no event is judged. */
+  readonly registry: Pick<SchemaRegistry, "find"> | undefined;
+  /** Called once when the station's schema can't be used, until it can be used again. The operator must act. */
+  readonly onFault?: (fault: StationFault) => void;
+}
+
+export interface StationFault {
+  readonly station: string;
+  readonly subject: string;
+  readonly reason: string;
 }
 
 /** SETTINGS_INVALID for an unusable schema. The text names the station, the file and the fault. */

@@ -6,7 +6,7 @@ import type { ZodSafeParseResult } from "zod";
 import { GatewayError } from "../../errors.ts";
 import {
   eventJson,
-  type EventValidator,
+  type FileValidator,
   schemaRefused,
   schemaUnusable,
   type ValidatorContext,
@@ -24,7 +24,7 @@ interface ZodSchema {
 export const loadZod = async (
   declaration: ZodDeclaration,
   context: ValidatorContext,
-): Promise<EventValidator> => {
+): Promise<FileValidator> => {
   try {
     return createValidator(await importSchema(declaration), context);
   } catch (error) {
@@ -52,7 +52,7 @@ const importSchema = async ({ module, export: name }: ZodDeclaration): Promise<Z
 const isZodSchema = (value: unknown): value is ZodSchema =>
   typeof value === "object" && value !== null && "safeParse" in value && "_zod" in value;
 
-const createValidator = (schema: ZodSchema, { limits }: ValidatorContext): EventValidator => ({
+const createValidator = (schema: ZodSchema, { limits }: ValidatorContext): FileValidator => ({
   kind: "zod",
   validate: (value, contentType) => {
     const event = eventJson(value, limits);

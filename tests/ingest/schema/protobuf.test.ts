@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import protobuf from "protobufjs";
 import { loadProtobuf } from "../../../src/ingest/schema/protobuf.ts";
-import type { EventValidator } from "../../../src/ingest/schema/validator.ts";
+import type { FileValidator } from "../../../src/ingest/schema/validator.ts";
 
 const REFUSED = "Schema validation has failed: invalid message format, expecting protobuf";
 const context = { station: "trades", limits: { maxDepth: 128 } };
@@ -15,13 +15,13 @@ const dir = mkdtempSync(path.join(tmpdir(), "protobuf-"));
 afterAll(() => {
   rmSync(dir, { recursive: true });
 });
-const load = (source: string, message: string): EventValidator => {
+const load = (source: string, message: string): FileValidator => {
   const own = path.join(dir, "own.proto");
   writeFileSync(own, source);
   return loadProtobuf({ type: "protobuf", file: own, message }, context);
 };
 
-const judge = (validator: EventValidator, event: Buffer | string, contentType?: string): string => {
+const judge = (validator: FileValidator, event: Buffer | string, contentType?: string): string => {
   const judged = validator.validate(Buffer.from(event as string), contentType);
   return judged.status === "refused" ? judged.error.message : "accepted";
 };

@@ -5,15 +5,15 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
-import type { EventValidator } from "../../../src/ingest/schema/validator.ts";
+import type { FileValidator } from "../../../src/ingest/schema/validator.ts";
 import { loadZod } from "../../../src/ingest/schema/zod.ts";
 
 const root = path.join(import.meta.dirname, "../../..");
 const context = { station: "clicks", limits: { maxDepth: 128 } };
 const fixtures = path.join(import.meta.dirname, "zod-schemas.mjs");
-const load = (name: string): Promise<EventValidator> =>
+const load = (name: string): Promise<FileValidator> =>
   loadZod({ type: "zod", module: fixtures, export: name }, context);
-const judge = (validator: EventValidator, event: string): string => {
+const judge = (validator: FileValidator, event: string): string => {
   const judged = validator.validate(Buffer.from(event), "text/plain");
   return judged.status === "refused" ? judged.error.message : "accepted";
 };

@@ -4,7 +4,7 @@ import { compileJsonSchema, type JsonSchemaCheck } from "../../../formats/json-s
 import { DRAFT_2020 } from "../../../formats/json-schema/drafts.ts";
 import {
   eventJson,
-  type EventValidator,
+  type FileValidator,
   type JsonSchemaDeclaration,
   schemaRefused,
   schemaUnusable,
@@ -18,7 +18,7 @@ import {
 export const loadJsonSchema = async (
   { file }: JsonSchemaDeclaration,
   context: ValidatorContext,
-): Promise<EventValidator> => {
+): Promise<FileValidator> => {
   try {
     const schema = JSON.parse(await readFile(file, "utf8")) as unknown;
     return createValidator(compileJsonSchema(schema, DRAFT_2020), context);
@@ -30,7 +30,7 @@ export const loadJsonSchema = async (
 const createValidator = (
   refusalOf: JsonSchemaCheck,
   { station, limits }: ValidatorContext,
-): EventValidator => ({
+): FileValidator => ({
   kind: "json-schema",
   validate: (value, contentType) => {
     const event = eventJson(value, limits);

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { loadJsonSchema } from "../../../../src/ingest/schema/json-schema/json-schema.ts";
-import type { EventValidator } from "../../../../src/ingest/schema/validator.ts";
+import type { FileValidator } from "../../../../src/ingest/schema/validator.ts";
 
 interface Vector {
   readonly schema: unknown;
@@ -21,12 +21,12 @@ afterAll(() => {
 });
 
 let files = 0;
-const load = (schema: unknown): Promise<EventValidator> => {
+const load = (schema: unknown): Promise<FileValidator> => {
   const file = path.join(dir, `${String(files++)}.json`);
   writeFileSync(file, typeof schema === "string" ? schema : JSON.stringify(schema));
   return loadJsonSchema({ type: "json-schema", file }, { station: "orders", limits: { maxDepth: 128 } });
 };
-const judge = (validator: EventValidator, event: Buffer | string): string => {
+const judge = (validator: FileValidator, event: Buffer | string): string => {
   const judged = validator.validate(Buffer.from(event as string), "text/plain");
   return judged.status === "refused" ? judged.error.message : "accepted";
 };
