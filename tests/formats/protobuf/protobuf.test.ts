@@ -1,0 +1,3 @@
+import { describeVectors } from "../../support/formats/vectors.ts";
+
+describeVectors("PROTOBUF");
