@@ -131,7 +131,7 @@ const suite = (broker: BrokerUnderTest): void => {
       }),
     );
     let next = nexts[0] ?? 0;
-    while (next < 1000) next = await readFrom("group-0", next, 5000);
+    while (next < 1000) next = await readFrom("group-0", next, 1000 - next);
     // reading.maxBuffered is 96 MiB, of which one principal gets half; reading also creates garbage.
     expect((await strain.stop()).memoryMiB).toBeLessThan(192);
   }, 120_000);
@@ -144,9 +144,7 @@ const suite = (broker: BrokerUnderTest): void => {
       const url = `${gateway.url}/stations/${station}/consume/batch`;
       const agents = [new Agent({ connections: 1 }), new Agent({ connections: 1 })] as const;
       const wish = { group: uniqueName("two"), count: 40, waitMs: 1000 };
-      // Each worker has a member. The only partition is assigned to one of them.
-      for (let round = 0; round < 8; round += 1)
-        await Promise.all(agents.map((agent) => readOn(agent, url, token, wish)));
+      // One worker is the home of the group; the other one passes its calls on.
       for (const [index, kept] of agents.entries()) {
         await Promise.all(agents.map((agent) => readOn(agent, url, token, wish)));
         await produce(Array.from({ length: 40 }, (_, n) => ({ n: n + index })));
