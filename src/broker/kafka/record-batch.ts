@@ -2,7 +2,7 @@
 import { GatewayError } from "../../errors.ts";
 import type { ConsumedRecord, RecordHeader } from "../broker.ts";
 import type { TopicPartitionOffset } from "../positions.ts";
-import { contentBytes, withOwnBytes } from "../record-bytes.ts";
+import { contentBytes } from "../record-bytes.ts";
 import { COMPRESSIONS } from "./compression.ts";
 import { type AbortedTransaction, type BatchContext, createJudge } from "./read-committed.ts";
 
@@ -14,6 +14,8 @@ const COMPRESSION = 0b111;
 const LOG_APPEND_TIME = 1 << 3;
 const TRANSACTIONAL = 1 << 4;
 const CONTROL = 1 << 5;
+
+const NOTHING = Buffer.alloc(0);
 
 interface Batch extends BatchContext {
   readonly baseOffset: bigint;
@@ -63,10 +65,24 @@ function* batchesOf(bytes: Buffer): Generator<Batch> {
   }
 }
 
-/** Yields the records of a batch, as slices of its bytes. */
+/** A record that is kept keeps at most this many bytes of its neighbours in memory. */
+const PIECE_BYTES = 16 * 1024;
+
+/** Yields the records of a batch. They are slices of copies of small parts of the batch, not of the whole answer. */
 function* recordsOf(batch: Batch, { topic, partition }: TopicPartitionOffset): Generator<ConsumedRecord> {
   const { records: bytes, baseOffset, firstTimestamp, appendTimestamp } = batch;
   let at = 0;
+  let piece = NOTHING;
+  let pieceStart = 0;
+
+  /** Copies the next part of the batch, unless the present one has the whole record. */
+  const need = (end: number): void => {
+    if (end <= pieceStart + piece.length) return;
+    pieceStart = at;
+    const length = Math.min(bytes.length, Math.max(end, at + PIECE_BYTES)) - at;
+    piece = Buffer.allocUnsafeSlow(length);
+    bytes.copy(piece, 0, at, at + length);
+  };
 
   /** Zigzag. It uses doubles instead of bit operations because timestamp deltas may exceed 32 bits. */
   const varint = (): number => {
@@ -81,11 +97,12 @@ function* recordsOf(batch: Batch, { topic, partition }: TopicPartitionOffset): G
     const length = varint();
     if (length < 0) return null;
     at += length;
-    return bytes.subarray(at - length, at);
+    return piece.subarray(at - length - pieceStart, at - pieceStart);
   };
 
   for (let left = batch.count; left > 0; left -= 1) {
-    varint(); // the record's length
+    const length = varint();
+    need(at + length);
     at += 1; // its attributes, which are unused
     const timestamp = appendTimestamp ?? firstTimestamp + varint();
     if (appendTimestamp !== undefined) varint();
@@ -125,7 +142,7 @@ export const decodeRecords = (
       if (record.offset < next) continue;
       left -= contentBytes(record);
       if (left < 0 && records.length > 0) return { records, next };
-      records.push(withOwnBytes(record));
+      records.push(record);
       next = record.offset + 1n;
     }
     if (batch.lastOffset >= next) next = batch.lastOffset + 1n;
