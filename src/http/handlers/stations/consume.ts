@@ -10,6 +10,7 @@ import { BATCH_PATH, type BatchCall } from "../../../consume/batch.ts";
 import { GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { parseDocument } from "../../../formats/json.ts";
+import { ESCAPE_BYTES, writeEscaped } from "../../../lib/json-string.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { forward } from "../../peer-answer.ts";
 import { stationOf, type StationRouteDependencies, toConsume } from "./station-of.ts";
@@ -94,29 +95,55 @@ const parse = (body: unknown): ConsumeRequest => {
   };
 };
 
+const NOTHING = Buffer.alloc(0);
+const START = Buffer.from('{"message":"');
+/** The rest of an event without headers. */
+const PLAIN_END = Buffer.from('","headers":{}}');
+
+/** What the client gets as the message, in UTF-8, and the headers that are added to those of the event. */
+interface Message {
+  readonly text: Buffer;
+  readonly added?: Readonly<Record<string, string>>;
+}
+
+const messageOf = (bytes: Buffer, decoded?: Decoded): Message => {
+  if (decoded?.status === "decoded")
+    return { text: decoded.json, added: { "stationgate-schema-id": String(decoded.id) } };
+  if (decoded === undefined && isUtf8(bytes)) return { text: bytes };
+  const error = decoded === undefined ? undefined : { "stationgate-decode-error": decoded.reason };
+  return {
+    text: Buffer.from(bytes.toString("base64")),
+    added: { "stationgate-encoding": "base64", ...error },
+  };
+};
+
+const endOf = (headers: ConsumedRecord["headers"], added: Message["added"]): Buffer => {
+  if (headers.length === 0 && added === undefined) return PLAIN_END;
+  const named = Object.fromEntries(headers.map(({ name, value }) => [name, value?.toString() ?? null]));
+  return Buffer.from(`","headers":${JSON.stringify({ ...named, ...added })}}`);
+};
+
+/** Messages are written here and then copied, because their length is not known before. */
+const scratch = Buffer.alloc(64 * 1024);
+const LARGEST_IN_SCRATCH = Math.floor((scratch.length - START.length) / ESCAPE_BYTES);
+START.copy(scratch);
+
+/** `{"message":"…`, without the closing quotation mark. */
+const startOf = (text: Buffer): Buffer =>
+  text.length > LARGEST_IN_SCRATCH
+    ? Buffer.from(`${START.toString()}${JSON.stringify(text.toString()).slice(1, -1)}`)
+    : scratch.subarray(0, writeEscaped(text, scratch, START.length));
+
 /**
  * The JSON of an event. Bytes that are not UTF-8 or can't be decoded become base64, and the header `stationgate-encoding` says
  * so. `decoded`: absent if the call does not want decoding.
  */
 export const consumedEvent = ({ value, headers }: ConsumedRecord, decoded?: Decoded): Buffer => {
-  const bytes = value ?? Buffer.alloc(0);
-  const named = Object.fromEntries(headers.map(({ name, value: text }) => [name, text?.toString() ?? null]));
-  return Buffer.from(JSON.stringify(messageOf(bytes, named, decoded)));
-};
-
-const messageOf = (bytes: Buffer, headers: Readonly<Record<string, string | null>>, decoded?: Decoded) => {
-  if (decoded?.status === "decoded")
-    return {
-      message: decoded.json.toString(),
-      headers: { ...headers, "stationgate-schema-id": String(decoded.id) },
-    };
-  const encoded = { ...headers, "stationgate-encoding": "base64" };
-  if (decoded !== undefined)
-    return {
-      message: bytes.toString("base64"),
-      headers: { ...encoded, "stationgate-decode-error": decoded.reason },
-    };
-  return isUtf8(bytes)
-    ? { message: bytes.toString(), headers }
-    : { message: bytes.toString("base64"), headers: encoded };
+  const { text, added } = messageOf(value ?? NOTHING, decoded);
+  const start = startOf(text);
+  const end = endOf(headers, added);
+  const json = Buffer.allocUnsafe(start.length + end.length);
+  json.set(start);
+  json.set(end, start.length);
+  return json;
 };
