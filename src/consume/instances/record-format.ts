@@ -31,16 +31,19 @@ export const recordJson = (
   const key = encode("key");
   const value = encode("value");
   const headers = record.headers.length === 0 ? "" : `,"headers":[${record.headers.map(header).join(",")}]`;
+  const start = `{"topic":${JSON.stringify(name)},"key":`;
   const rest =
     `,"partition":${record.partition},"offset":${record.offset.toString()},"timestamp":${record.timestamp}` +
     `${key.encoding}${value.encoding}${headers}}`;
-  return Buffer.concat([
-    Buffer.from(`{"topic":${JSON.stringify(name)},"key":`),
-    key.json,
-    VALUE,
-    value.json,
-    Buffer.from(rest),
-  ]);
+  const parts = Buffer.byteLength(start) + VALUE.length + Buffer.byteLength(rest);
+  const json = Buffer.allocUnsafe(parts + key.json.length + value.json.length);
+  let at = json.write(start);
+  for (const part of [key.json, VALUE, value.json]) {
+    json.set(part, at);
+    at += part.length;
+  }
+  json.write(rest, at);
+  return json;
 };
 
 const VALUE = Buffer.from(',"value":');
