@@ -9,8 +9,10 @@ import { rowsNamed, type Row } from "./rows.ts";
 import { createStage, type Stage } from "./stage.ts";
 import { deliverySubjects } from "./subjects/delivery.ts";
 import { gatewaySubjects } from "./subjects/gateway.ts";
+import { readingSubjects } from "./subjects/reading.ts";
 import { referenceSubjects } from "./subjects/references.ts";
 import { streamSubjects } from "./subjects/streams.ts";
+import { waitingSubjects } from "./subjects/waiting.ts";
 
 const RESULTS = "bench/results";
 
@@ -22,6 +24,8 @@ const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
     ...gatewaySubjects(stage),
     ...deliverySubjects(stage),
     ...streamSubjects(stage),
+    ...readingSubjects(stage),
+    ...waitingSubjects(stage),
     ...referenceSubjects(stage),
   ];
   const wanted = new Set(rows.flatMap(({ name, ratios }) => [name, ...ratios.map(({ to }) => to)]));

@@ -11,6 +11,10 @@ export interface Figures {
   readonly rssPerWorker?: number;
   /** Resident KiB of all gateway processes for each open stream. */
   readonly memoryPerStream?: number;
+  /** Resident KiB of the gateway for each waiting read. */
+  readonly memoryPerRead?: number;
+  /** Connections of the gateway to Kafka. */
+  readonly kafkaSockets?: number;
 }
 
 export type Figure = keyof Figures;

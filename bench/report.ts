@@ -9,6 +9,8 @@ const UNITS: Readonly<Record<Figure, string>> = {
   cpuPerEvent: "µs CPU/event",
   rssPerWorker: "MiB RSS/worker",
   memoryPerStream: "KiB/stream",
+  memoryPerRead: "KiB/read",
+  kafkaSockets: "sockets to Kafka",
 };
 
 const number = (value: number | undefined): string => {

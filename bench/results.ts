@@ -30,6 +30,8 @@ const FIGURES: readonly Figure[] = [
   "cpuPerEvent",
   "rssPerWorker",
   "memoryPerStream",
+  "memoryPerRead",
+  "kafkaSockets",
 ];
 
 export const mediansOf = (runs: readonly Measurement[]): Figures =>

@@ -26,6 +26,11 @@ export interface Row {
 const RSS: Goal = { figure: "rssPerWorker", atMost: 130 };
 const SINGLE_CPU: Goal = { figure: "cpuPerEvent", atMost: 60 };
 const BATCH_CPU: Goal = { figure: "cpuPerEvent", atMost: 9 };
+/** 10,000 reads that wait in 100 groups. */
+const WAITING: readonly Goal[] = [
+  { figure: "memoryPerRead", atMost: 30 },
+  { figure: "kafkaSockets", atMost: 300 },
+];
 
 /** The reference for batches is Kafka's own Java client. */
 const JAVA: Ratio = { figure: "eventsPerSecond", to: "java-producer", atLeast: 1 };
@@ -72,6 +77,17 @@ const ROWS: readonly Row[] = [
     ratios: [{ figure: "eventsPerSecond", to: "bare-http-64" }],
     goals: [{ figure: "eventsPerSecond", atLeast: 10_000 }, RSS],
   },
+  { name: "read-batch", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 150_000 }, RSS] },
+  { name: "read-v2", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 150_000 }, RSS] },
+  {
+    name: "read-forwarded",
+    ratios: [{ figure: "eventsPerSecond", to: "read-batch", atLeast: 0.6 }],
+    goals: [RSS],
+  },
+  { name: "read-wait", ratios: [], goals: [{ figure: "p99", atMost: 50 }] },
+  { name: "read-wait-v2", ratios: [], goals: [{ figure: "p99", atMost: 50 }] },
+  { name: "waiting-reads", ratios: [], goals: WAITING },
+  { name: "waiting-reads-v2", ratios: [], goals: WAITING },
   { name: "delivery-0ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 6000 }, RSS] },
   { name: "delivery-20ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 2500 }, RSS] },
   {

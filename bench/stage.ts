@@ -1,8 +1,9 @@
 /** The programs that the subjects share. Each is started at its first use; all are stopped together. */
 import type { Flags } from "./flags.ts";
 import { loadTool, type LoadTool } from "./load/load.ts";
+import { untilShared } from "./load/reads.ts";
 import { helper, start, type Running } from "./programs.ts";
-import { startBenchGateway, type BenchGateway } from "./targets/gateway.ts";
+import { type BenchGateway, type GatewaySettings, startBenchGateway } from "./targets/gateway.ts";
 import { startBenchKafka, type BenchKafka } from "./targets/kafka.ts";
 
 interface Stopping {
@@ -14,7 +15,9 @@ export interface Stage {
   kafka(): Promise<BenchKafka>;
   gateway(): Promise<BenchGateway>;
   /** Another gateway on the same Kafka. */
-  freshGateway(): Promise<BenchGateway>;
+  freshGateway(settings?: Partial<Pick<GatewaySettings, "workers" | "reading">>): Promise<BenchGateway>;
+  /** Two gateways of one process each, which share the readers' groups. */
+  gatewayPair(): Promise<readonly [BenchGateway, BenchGateway]>;
   embedded(): Promise<BenchGateway>;
   bareHttp(): Promise<Running>;
   /** Uses a topic of its own. */
@@ -38,16 +41,21 @@ export const createStage = async ({ program, workers, producer, profile }: Flags
   };
   const shipped = { program, workers, profile };
   const kafka = once(() => opened(startBenchKafka()));
-  const freshGateway = async (): Promise<BenchGateway> => {
+  const freshGateway: Stage["freshGateway"] = async (settings) => {
     const client = producer === undefined ? {} : { producer };
     const broker = { type: "kafka", kafka: { brokers: [(await kafka()).broker], ...client } };
-    return opened(startBenchGateway({ ...shipped, broker }));
+    return opened(startBenchGateway({ ...shipped, ...settings, broker }));
   };
   return {
     loadTool: await loadTool(),
     kafka,
     gateway: once(freshGateway),
     freshGateway,
+    gatewayPair: once(async () => {
+      const pair = [await freshGateway({ workers: 1 }), await freshGateway({ workers: 1 })] as const;
+      await untilShared(pair[1]);
+      return pair;
+    }),
     embedded: once(() => opened(startBenchGateway({ ...shipped, workers: 1, broker: { type: "embedded" } }))),
     bareHttp: once(() => opened(start(helper("references/bare-http", [])))),
     naive: once(async () => {

@@ -23,6 +23,8 @@ export interface GatewaySettings {
   readonly workers: number | "auto";
   /** The `broker` part of the settings. */
   readonly broker: Readonly<Record<string, unknown>>;
+  /** The `reading` part of the settings. */
+  readonly reading?: Readonly<Record<string, unknown>>;
   /** Folder for a V8 profile; undefined: none. */
   readonly profile: string | undefined;
 }
@@ -32,10 +34,14 @@ const ROOT = { username: "root", connection_token: "root-connection-token-of-the
 const START_TIMEOUT = 30_000;
 const HOST = "127.0.0.1";
 
-const settingsFor = ({ workers, broker }: GatewaySettings, ports: { public: number; admin: number }) => ({
+const settingsFor = (
+  { workers, broker, reading = {} }: GatewaySettings,
+  ports: { public: number; admin: number },
+) => ({
   server: { host: HOST, port: ports.public, workers },
   admin: { host: HOST, port: ports.admin, token: ADMIN_TOKEN },
   broker,
+  reading,
   auth: {
     accessToken: { secret: "access-secret-of-the-benchmark-0123456789", ttl: "5h" },
     refreshToken: { secret: "refresh-secret-of-the-benchmark-0123456789" },
@@ -45,6 +51,7 @@ const settingsFor = ({ workers, broker }: GatewaySettings, ports: { public: numb
         connectionToken: ROOT.connection_token,
         stations: ["*"],
         consume: ["*"],
+        groups: ["*"],
       },
     ],
   },
