@@ -119,7 +119,7 @@ describeOwnKafka("a stream while Kafka is killed and started again", () => {
     kafka = await startKafka();
     const broker = { type: "kafka", kafka: { brokers: [...kafka.brokers], deliveryTimeout: "2s" } };
     gateway = await startGateway({
-      settings: { ...settings(broker), stations: [{ name: "storm", partitions: 2 }] },
+      settings: { ...settings(broker), autoCreateStations: true },
     });
   }, 120_000);
 
@@ -131,13 +131,14 @@ describeOwnKafka("a stream while Kafka is killed and started again", () => {
   });
 
   it("has true reports, and continues", async () => {
-    const stream = openStream(gateway, "storm");
+    const topic = uniqueName("storm");
+    const stream = openStream(gateway, topic);
     const sendAll = async (count: number): Promise<void> => {
       void stream.send(count);
       await stream.settled();
     };
     const last = (): unknown => stream.reports.at(-1)?.["error_code"];
-    // The topic is created while the program starts.
+    // The topic is created with the first record.
     do await sendAll(1);
     while (last() !== 200);
     await sendAll(50);
@@ -155,7 +156,7 @@ describeOwnKafka("a stream while Kafka is killed and started again", () => {
     expect(stream.reports.slice(-50).map((report) => report["error_code"])).toEqual(Array(50).fill(200));
     await stream.end();
 
-    const stored = new Set((await readTopic(kafka.brokers, "storm")).map(({ value }) => value.toString()));
+    const stored = new Set((await readTopic(kafka.brokers, topic)).map(({ value }) => value.toString()));
     const known = [...stream.reports.entries()].filter(([, report]) => report["ambiguous"] !== true);
     const untrue = known.filter(([n, report]) => stored.has(`{"n":${n}}`) !== (report["error_code"] === 200));
     expect(untrue).toEqual([]);
