@@ -27,7 +27,6 @@ export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => 
       await prepareKafka({
         clusterId,
         controllerPort,
-        jvm: ["-Xms64m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"],
         properties: {
           "node.id": `${i + 1}`,
           "controller.quorum.voters": voters,

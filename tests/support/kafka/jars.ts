@@ -10,12 +10,13 @@ const OLDEST_JAVA = 17;
 
 const run = promisify(execFile);
 
-const cache = join(
+/** The folder of the jars. */
+export const kafkaCache = join(
   process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
   "stationgate",
   `kafka-${VERSION}`,
 );
-const libs = join(cache, "libs");
+const libs = join(kafkaCache, "libs");
 
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -45,14 +46,21 @@ const isOnPath = async (program: string): Promise<boolean> => {
   );
 };
 
-const javaVersion = async (): Promise<number> => {
-  const { stderr } = await run("java", ["-version"]).catch(() => ({ stderr: "" }));
-  return Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
+let version: Promise<string> | undefined;
+
+/** Such as `17.0.15`; empty: there is no Java. */
+export const javaVersion = (): Promise<string> => {
+  version ??= run("java", ["-version"]).then(
+    ({ stderr }) => /version "([\w.+-]+)"/.exec(stderr)?.[1] ?? "",
+    () => "",
+  );
+  return version;
 };
 
 /** The reason why a program of Maven Central cannot be started on this machine; undefined: it can. */
 export const whatJavaLacks = async (isFetched: () => Promise<boolean>): Promise<string | undefined> => {
-  if ((await javaVersion()) < OLDEST_JAVA) return `Java ${OLDEST_JAVA} or newer is not installed`;
+  if (!(Number.parseInt(await javaVersion(), 10) >= OLDEST_JAVA))
+    return `Java ${OLDEST_JAVA} or newer is not installed`;
   if (!(await isFetched()) && !(await isOnPath("mvn"))) return "Maven (mvn) is not installed";
   return undefined;
 };
@@ -62,8 +70,8 @@ export const whatKafkaLacks = (): Promise<string | undefined> => whatJavaLacks(i
 
 /** Fetches the jars into a temporary folder and then renames it, so that the cache is never incomplete. */
 const download = async (): Promise<void> => {
-  await mkdir(cache, { recursive: true });
-  const aside = await mkdtemp(join(cache, "download-"));
+  await mkdir(kafkaCache, { recursive: true });
+  const aside = await mkdtemp(join(kafkaCache, "download-"));
   try {
     await writeFile(join(aside, "pom.xml"), pom);
     await run("mvn", [

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { freePort } from "../free-port.ts";
+import { archiveOptions } from "./archive.ts";
 import { makeCertificates, type Certificates } from "./certificates.ts";
 import { kafkaClassPath } from "./jars.ts";
 import { serverProperties, type NodeLayout, type Protocol } from "./properties.ts";
@@ -49,8 +50,8 @@ export interface KafkaServer {
   readonly pid: number | undefined;
   /** Starts the broker with the data of the previous start. Resolves when the broker answers. */
   start(): Promise<void>;
-  /** Sends SIGKILL. Resolves when the process has ended. */
-  kill(): Promise<void>;
+  /** Sends SIGKILL, or another signal. Resolves when the process has ended. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
   /** `kill` and `start`, on the same ports. */
   restart(): Promise<void>;
   /** Sends SIGSTOP: connections stay open without answers. */
@@ -120,9 +121,22 @@ const scramUsers = (users: NodeLayout["users"]): string[] =>
     ]),
   );
 
+/** Runs a Kafka for the archive of its classes. A JVM writes the archive only at an orderly end. */
+const train = async (options: readonly string[]): Promise<void> => {
+  const kafka = await prepareKafka({ jvm: [...DEFAULT_JVM, ...options] });
+  try {
+    await kafka.start();
+    await kafka.kill("SIGTERM");
+  } finally {
+    await kafka.stop();
+  }
+};
+
+const defaultJvm = async (): Promise<readonly string[]> => [...DEFAULT_JVM, ...(await archiveOptions(train))];
+
 /** Reserves the folder and the ports, and formats the storage. The caller starts the broker. */
 export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaServer> => {
-  const { jvm = DEFAULT_JVM, owner = process.pid, clusterId = newClusterId() } = options;
+  const { jvm = await defaultJvm(), owner = process.pid, clusterId = newClusterId() } = options;
   const classPath = await kafkaClassPath();
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "stationgate-kafka-")));
   await mkdir(join(folder, "data"), { recursive: true });
@@ -139,11 +153,11 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
   let child: ChildProcess | undefined;
   const isRunning = () => child?.exitCode === null && child.signalCode === null;
 
-  const end = async (): Promise<void> => {
+  const end = async (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => {
     if (child === undefined || !isRunning()) return;
     child.ref();
     const exited = once(child, "exit");
-    child.kill("SIGKILL");
+    child.kill(signal);
     await exited;
   };
   const start = async (): Promise<void> => {
