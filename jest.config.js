@@ -8,11 +8,12 @@ export default {
   testEnvironment: "node",
   // Real processes on a machine that does something else too: the bound is against hanging, no measure of speed.
   testTimeout: 60_000,
-  // Much of a run is waiting for real brokers, so that two workers are worth it on two cores.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // A test of real processes waits for about half of its time, so three workers keep two cores busy.
+  maxWorkers: Math.max(3, availableParallelism() - 1),
   // A handle that a failed test leaves open must not hold up CI, which then could not tell what failed.
   forceExit: process.env.CI === "true",
   roots: ["<rootDir>/tests"],
+  testSequencer: "<rootDir>/tests/support/sequencer.mjs",
   setupFilesAfterEnv: ["<rootDir>/tests/support/once-more.ts"],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
