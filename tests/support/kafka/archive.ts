@@ -33,7 +33,7 @@ const claim = async (lock: string): Promise<boolean> => {
   }
 };
 
-/** The JVM options that use the archive. `train` runs a Kafka with the given options, and ends it in an orderly way. */
+/** The JVM options that use the archive. The jars must have been fetched. `train` runs a Kafka with the given options, and ends it in an orderly way. */
 export const archiveOptions = async (
   train: (options: readonly string[]) => Promise<void>,
 ): Promise<readonly string[]> => {

@@ -136,8 +136,8 @@ const defaultJvm = async (): Promise<readonly string[]> => [...DEFAULT_JVM, ...(
 
 /** Reserves the folder and the ports, and formats the storage. The caller starts the broker. */
 export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaServer> => {
-  const { jvm = await defaultJvm(), owner = process.pid, clusterId = newClusterId() } = options;
   const classPath = await kafkaClassPath();
+  const { jvm = await defaultJvm(), owner = process.pid, clusterId = newClusterId() } = options;
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "stationgate-kafka-")));
   await mkdir(join(folder, "data"), { recursive: true });
   const logFile = join(folder, "server.log");
