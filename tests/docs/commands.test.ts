@@ -3,7 +3,16 @@ import { readdirSync } from "node:fs";
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
 import { describeKafka } from "../support/kafka/describe.ts";
-import { fencesOf, isRun, needsKafka, readPage, unmarked, type Page } from "../support/pages/blocks.ts";
+import {
+  fencesOf,
+  isRun,
+  needsKafka,
+  needsRegistry,
+  readPage,
+  unmarked,
+  type Page,
+} from "../support/pages/blocks.ts";
+import { describeApicurio } from "../support/registry/apicurio.ts";
 import { runPage } from "../support/pages/run.ts";
 import { describeWithTools } from "../support/tools.ts";
 
@@ -23,9 +32,12 @@ const files = [
 ];
 const pages = await Promise.all(files.map(readPage));
 
-const itPrintsWhatItPromises = (page: Page, kafka: () => string | undefined): void => {
+const itPrintsWhatItPromises = (
+  page: Page,
+  servers: () => Parameters<typeof runPage>[1] = () => ({}),
+): void => {
   it(`${page.file} prints the promised output`, async () => {
-    const blocks = await runPage(page, kafka());
+    const blocks = await runPage(page, servers());
     expect(blocks.map(({ line, printed }) => ({ line, printed }))).toEqual(
       blocks.map(({ line, promised }) => ({ line, printed: promised })),
     );
@@ -55,12 +67,17 @@ it("reports a failed command", async () => {
 });
 
 describeWithTools("the commands of the pages", ["bash", "curl", "openssl", "sed"], () => {
-  for (const page of pages.filter((each) => isRun(each) && !needsKafka(each)))
-    itPrintsWhatItPromises(page, () => undefined);
+  for (const page of pages.filter((each) => isRun(each) && !needsKafka(each) && !needsRegistry(each)))
+    itPrintsWhatItPromises(page);
 
   describeKafka("with Kafka", (kafka) => {
     for (const page of pages.filter((each) => isRun(each) && needsKafka(each)))
-      itPrintsWhatItPromises(page, () => kafka.brokers[0]);
+      itPrintsWhatItPromises(page, () => ({ kafka: kafka.brokers[0] }));
+  });
+
+  describeApicurio("with a schema registry", (registry) => {
+    for (const page of pages.filter((each) => isRun(each) && needsRegistry(each)))
+      itPrintsWhatItPromises(page, () => ({ registry: new URL(registry.url).host }));
   });
 });
 

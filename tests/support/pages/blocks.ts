@@ -63,11 +63,18 @@ export const isRun = (page: Page): boolean =>
 
 const KAFKA = /(127\.0\.0\.1|localhost):9092/;
 
-/** true: the commands of the page need a Kafka. */
-export const needsKafka = (page: Page): boolean =>
+const REGISTRY = /(127\.0\.0\.1|localhost):8081/;
+
+const names = (page: Page, address: RegExp): boolean =>
   [...commandsOf(page, ""), ...commandsOf(page, "start"), ...filesOf(page)].some(({ text }) =>
-    KAFKA.test(text),
+    address.test(text),
   );
+
+/** true: the commands of the page need a Kafka. */
+export const needsKafka = (page: Page): boolean => names(page, KAFKA);
+
+/** true: the commands of the page need a schema registry. */
+export const needsRegistry = (page: Page): boolean => names(page, REGISTRY);
 
 /** The files of a page: a block `yaml stationgate.yaml` is written under this name before the start. */
 export const filesOf = ({ fences }: Page): readonly Fence[] =>

@@ -32,9 +32,14 @@ interface Ports {
 
 const HERE = "(?:localhost|127\\.0\\.0\\.1)";
 
+/** `host:port` of the servers that a page needs. */
+interface Servers {
+  readonly kafka?: string | undefined;
+  readonly registry?: string | undefined;
+}
+
 /** The addresses of this run, which replace those of the page. */
-interface Surroundings {
-  readonly kafka: string | undefined;
+interface Surroundings extends Servers {
   /** Port of the endpoint that pages have on 9000. */
   readonly endpoint: number;
 }
@@ -44,11 +49,12 @@ type Translate = (text: string) => string;
 const NOWHERE: Ports = { public: 0, admin: 0 };
 
 /** Replaces the addresses of the page with those of this run. */
-const translation = ({ kafka, endpoint }: Surroundings, ports: Ports = NOWHERE): Translate => {
+const translation = ({ kafka, registry, endpoint }: Surroundings, ports: Ports = NOWHERE): Translate => {
   const replacements: readonly (readonly [RegExp, string])[] = [
     [new RegExp(`${HERE}:4444`, "g"), `127.0.0.1:${ports.public}`],
     [new RegExp(`${HERE}:4445`, "g"), `127.0.0.1:${ports.admin}`],
     [new RegExp(`${HERE}:9092`, "g"), kafka ?? "127.0.0.1:1"],
+    [new RegExp(`${HERE}:8081`, "g"), registry ?? "127.0.0.1:1"],
     [/\b9000\b/g, String(endpoint)],
     // The program in the temporary folder is already built.
     [/npm run (?:--silent|-s) hash-secret/g, "npx stationgate hash-secret"],
@@ -174,8 +180,8 @@ const prepare = async (page: Page, translate: Translate): Promise<string> => {
 };
 
 /** Runs the page in its own directory and on its own ports. Rejects if a command fails. */
-export const runPage = async (page: Page, kafka?: string): Promise<readonly BlockRun[]> => {
-  const surroundings = { kafka, endpoint: await freePort() };
+export const runPage = async (page: Page, servers: Servers = {}): Promise<readonly BlockRun[]> => {
+  const surroundings = { ...servers, endpoint: await freePort() };
   const early = translation(surroundings);
   const directory = await prepare(page, early);
   const starts = commandsOf(page, "start");
