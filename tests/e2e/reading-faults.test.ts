@@ -105,11 +105,11 @@ describeWithTools("reading from three gateways", ["nginx"], () => {
       { batch, instances }: { readonly batch: readonly Reader[]; readonly instances: Reader },
       { total, faults }: { readonly total: number; readonly faults: readonly number[] },
     ): Promise<void> => {
+      expect([await side.batchCommits.stop(), await side.instanceCommits.stop()]).toEqual([[], []]);
       expect([different(...batch), different(instances)]).toEqual([total, total]);
       const ofBatch = batch.flatMap(({ deliveries }) => deliveries);
       expect(wrongRepeats(ofBatch, side.batchCommits, faults)).toEqual([]);
       expect(wrongRepeats(instances.deliveries, side.instanceCommits, faults)).toEqual([]);
-      expect([await side.batchCommits.stop(), await side.instanceCommits.stop()]).toEqual([[], []]);
     };
 
     /** Asks for all large events through this pod, and takes only the beginning of the answer. */

@@ -239,6 +239,10 @@ const topicConfig = ({ name, partitions = -1, replicationFactor = -1, ...spec }:
 const setting = (name: string, value: string | number | undefined) =>
   value === undefined ? [] : [{ name, value: String(value) }];
 
+interface FetchedOffsets {
+  readonly partitions: { partition: number; offset: string; metadata: string | null }[];
+}
+
 const positions = (
   memberLess: MemberLessCommits,
   admin: ReturnType<typeof createAdminCalls>,
@@ -261,15 +265,15 @@ const positions = (
     return offsets.map(({ partition, offset }) => ({ topic: name, partition, offset: BigInt(offset) }));
   },
   committed: async (group, name) => {
-    const [answer] = await admin
+    const answer = await admin
       .call((client) => client.fetchOffsets({ groupId: group, topics: [name] }))
-      .catch(
-        unless<{ partitions: { partition: number; offset: string; metadata: string | null }[] }[]>(
-          [UNKNOWN_TOPIC],
-          [],
-        ),
-      );
-    return (answer?.partitions ?? [])
+      .catch(unless<FetchedOffsets[] | undefined>([UNKNOWN_TOPIC], undefined));
+    if (answer === undefined) return [];
+    const found = answer[0]?.partitions ?? [];
+    // kafkajs asks for the partitions in its metadata, which may lack some after a fault. They are not without an offset.
+    const { partitions } = await requireTopic(name);
+    if (found.length < partitions) throw unavailable(`${found.length} of ${partitions} partitions are known`);
+    return found
       .map(({ partition, offset, metadata }): GroupPosition => ({
         topic: name,
         partition,
