@@ -292,7 +292,7 @@ describeBrowser("the console", () => {
     await page.getByRole("alert").getByText("The broker can’t be reached.").waitFor();
     await page.goto(`${offline.adminUrl}/#/health`);
     await page.getByText("127.0.0.1:1").waitFor();
-    await page.getByText("unknown").waitFor();
+    await page.getByRole("region", { name: "Broker" }).getByText("unknown").waitFor();
     await page.getByRole("status").getByText("not ready: The broker can’t be reached.").waitFor();
     // The browser reports each 503 as an error.
     complaints = complaints.filter((text) => !text.includes("503 (Service Unavailable)"));
