@@ -41,8 +41,9 @@ export interface Line {
 export const MAX_IN_FLIGHT = 16;
 /** Milliseconds between two requests that find out whether the registry answers again. */
 const PROBE_MS = 1000;
-/** Minimum milliseconds between two warnings. */
-const SILENCE_MS = 10_000;
+/** Maximum number of warnings in a minute. */
+const MAX_WARNINGS = 5;
+const MINUTE_MS = 60_000;
 
 export const unavailable = (about: string, reason: string, cause?: unknown): GatewayError =>
   new GatewayError("REGISTRY_UNAVAILABLE", {
@@ -115,12 +116,14 @@ interface State {
 /** One warning for each outage, also for a registry that fails and answers by turns. */
 const createReport = ({ clock, onUnavailable, onBack }: LineOptions) => {
   let isWarned = false;
-  let warnedAt = -Infinity;
+  let warnedAt: readonly number[] = [];
   return {
     down: (reason: string): void => {
-      if (isWarned || clock.now() - warnedAt < SILENCE_MS) return;
+      const now = clock.now();
+      warnedAt = warnedAt.filter((at) => now - at < MINUTE_MS);
+      if (isWarned || warnedAt.length >= MAX_WARNINGS) return;
       isWarned = true;
-      warnedAt = clock.now();
+      warnedAt = [...warnedAt, now];
       onUnavailable(reason);
     },
     up: (): void => {
