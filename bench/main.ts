@@ -8,6 +8,7 @@ import { mediansOf, resultOf } from "./results.ts";
 import { rowsNamed, type Row } from "./rows.ts";
 import { createStage, type Stage } from "./stage.ts";
 import { deliverySubjects } from "./subjects/delivery.ts";
+import { avroSubjects } from "./subjects/avro.ts";
 import { gatewaySubjects } from "./subjects/gateway.ts";
 import { readingSubjects } from "./subjects/reading.ts";
 import { referenceSubjects } from "./subjects/references.ts";
@@ -24,6 +25,7 @@ const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
     ...gatewaySubjects(stage),
     ...deliverySubjects(stage),
     ...streamSubjects(stage),
+    ...avroSubjects(stage),
     ...readingSubjects(stage),
     ...waitingSubjects(stage),
     ...referenceSubjects(stage),

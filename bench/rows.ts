@@ -61,6 +61,12 @@ const ROWS: readonly Row[] = [
     ratios: [JAVA],
     goals: [{ figure: "eventsPerSecond", atLeast: 186_000 }, BATCH_CPU, RSS],
   },
+  {
+    name: "avro-single-64",
+    ratios: [{ figure: "cpuPerEvent", to: "order-single-64", atMost: 1.3 }],
+    goals: [],
+  },
+  { name: "avro-batch-100", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 100_000 }, RSS] },
   { name: "v2-batch-100", ratios: [JAVA], goals: [{ figure: "eventsPerSecond", atLeast: 93_000 }, RSS] },
   {
     name: "v3-batch-50",

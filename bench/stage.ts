@@ -15,7 +15,9 @@ export interface Stage {
   kafka(): Promise<BenchKafka>;
   gateway(): Promise<BenchGateway>;
   /** Another gateway on the same Kafka. */
-  freshGateway(settings?: Partial<Pick<GatewaySettings, "workers" | "reading">>): Promise<BenchGateway>;
+  freshGateway(
+    settings?: Partial<Pick<GatewaySettings, "workers" | "reading" | "more">>,
+  ): Promise<BenchGateway>;
   /** Two gateways of one process each, which share the readers' groups. */
   gatewayPair(): Promise<readonly [BenchGateway, BenchGateway]>;
   embedded(): Promise<BenchGateway>;

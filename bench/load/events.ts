@@ -14,7 +14,7 @@ export const keyedEvent = (key: string, n: number): string => withFiller({ key, 
 
 const times = (count: number, text: string): string => new Array<string>(count).fill(text).join(",");
 
-export const batchBody = (count: number): string => `[${times(count, EVENT)}]`;
+export const batchBody = (count: number, event = EVENT): string => `[${times(count, event)}]`;
 
 /** REST Proxy v2. */
 export const v2Body = (count: number): string => `{"records":[${times(count, `{"value":${EVENT}}`)}]}`;
@@ -27,3 +27,48 @@ export const V3_RECORD = `{${V3_VALUE}}`;
 /** REST Proxy v3, `records:batch`. */
 export const v3BatchBody = (count: number): string =>
   `{"entries":[${Array.from({ length: count }, (_, id) => `{"id":"${id}",${V3_VALUE}}`).join(",")}]}`;
+
+/** An event of eight fields and about 270 bytes, and its Avro schema. */
+export const ORDER = JSON.stringify({
+  orderId: "order-000004711",
+  customer: 9_007_199_254_740_991,
+  total: 129.95,
+  state: "PAID",
+  note: { string: "leave it at the door, please" },
+  gift: true,
+  lines: [
+    { sku: "article-1", quantity: 2, price: 9.99 },
+    { sku: "article-2", quantity: -1, price: 109.97 },
+  ],
+  tags: { channel: "web" },
+});
+
+export const ORDER_SCHEMA = JSON.stringify({
+  type: "record",
+  name: "Order",
+  namespace: "shop",
+  fields: [
+    { name: "orderId", type: "string" },
+    { name: "customer", type: "long" },
+    { name: "total", type: "double" },
+    { name: "state", type: { type: "enum", name: "State", symbols: ["NEW", "PAID"] } },
+    { name: "note", type: ["null", "string"] },
+    { name: "gift", type: "boolean" },
+    {
+      name: "lines",
+      type: {
+        type: "array",
+        items: {
+          type: "record",
+          name: "Line",
+          fields: [
+            { name: "sku", type: "string" },
+            { name: "quantity", type: "int" },
+            { name: "price", type: "double" },
+          ],
+        },
+      },
+    },
+    { name: "tags", type: { type: "map", values: "string" } },
+  ],
+});

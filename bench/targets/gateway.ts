@@ -25,6 +25,8 @@ export interface GatewaySettings {
   readonly broker: Readonly<Record<string, unknown>>;
   /** The `reading` part of the settings. */
   readonly reading?: Readonly<Record<string, unknown>>;
+  /** Further parts of the settings. */
+  readonly more?: Readonly<Record<string, unknown>>;
   /** Folder for a V8 profile; undefined: none. */
   readonly profile: string | undefined;
 }
@@ -35,7 +37,7 @@ const START_TIMEOUT = 30_000;
 const HOST = "127.0.0.1";
 
 const settingsFor = (
-  { workers, broker, reading = {} }: GatewaySettings,
+  { workers, broker, reading = {}, more = {} }: GatewaySettings,
   ports: { public: number; admin: number },
 ) => ({
   server: { host: HOST, port: ports.public, workers },
@@ -57,6 +59,7 @@ const settingsFor = (
   },
   delivery: { allowTargets: ["127.0.0.0/8"] },
   autoCreateStations: true,
+  ...more,
 });
 
 const untilReady = async (url: string, isRunning: () => boolean): Promise<void> => {
