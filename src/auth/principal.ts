@@ -41,7 +41,7 @@ export interface Principal {
   readonly isPublic?: boolean;
 }
 
-/** Identifies the principal among all of this gateway, for what counts or is owned by principal. */
+/** The unique name of the principal in this gateway: the key of its limits and its memory, and the owner of its readers. */
 export const principalId = ({ kind, name }: Pick<Principal, "kind" | "name">): string => `${kind} ${name}`;
 
 /** Only for the verifiers of this folder; dependency-cruiser checks it. */

@@ -102,8 +102,8 @@ export interface MemberAssignment {
 export interface Groups {
   /**
    * Resolves when all members have joined or the rebalance timeout is over. The time limit of this request is the rebalance
-   * timeout plus the request timeout. An abort rejects with BROKER_UNAVAILABLE: a new member has left the group then, but the
-   * group may still have a known member.
+   * timeout plus the request timeout. An abort rejects with BROKER_UNAVAILABLE. A member that joined without a
+   * member id has left the group then; a member that joined with one may still be in it.
    */
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer>;
   /**

@@ -24,7 +24,7 @@ interface AssignmentData {
   readonly slots: readonly (readonly [number, number])[];
 }
 
-/** undefined: not JSON. A client that may join the group may write to the topic too, so the form of JSON is trusted. */
+/** undefined: not JSON. The fields are not validated: a client that can join the group can write to the topic too. */
 const parse = (bytes: Buffer | undefined): unknown => {
   try {
     return bytes && JSON.parse(bytes.toString());

@@ -66,7 +66,7 @@ export const createPipeline = (turns: LoopTurns): Pipeline => {
     hasNewParser: (socket) => {
       const connection = connections.get(socket);
       if (connection === undefined) return;
-      // The connection is parsed again because this is its turn.
+      // The caller has a step of this turn of the event loop, so the pipelined requests of the connection may start in it.
       connection.turn = turns.number;
       limit(socket, connection);
     },

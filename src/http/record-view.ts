@@ -107,8 +107,8 @@ export const recordView = (
 });
 
 /**
- * Does the record contain the text, in any case? `readableOf`: the text of a binary value, if there is one. undefined for an empty
- * text, which is in every record.
+ * A filter that accepts a record if it contains the text, whatever the case of its letters. undefined for an empty text, which
+ * every record contains. `readableOf`: the text of a binary value, if there is one.
  */
 export const recordFilter = (
   text: string,

@@ -20,8 +20,8 @@ export interface ReferenceOptions {
 }
 
 /**
- * The schema with all texts that it refers to. `subject` gives the context of references without a context. Rejects with
- * SCHEMA_UNUSABLE or REGISTRY_UNAVAILABLE.
+ * The schema with all texts that it refers to. A reference whose subject names no context of the registry (`:.name:`)
+ * is in the context of `subject`. Rejects with SCHEMA_UNUSABLE or REGISTRY_UNAVAILABLE.
  */
 export type Resolve = (schema: StoredSchema, subject: string | undefined) => Promise<SchemaSource>;
 
@@ -61,7 +61,9 @@ export const createResolve = ({ line, maxSchemaBytes }: ReferenceOptions): Resol
     const known = shared.get(key);
     if (known !== undefined) return known;
     if (reference.version < 1)
-      throw unusable(`its reference ${shown(reference)} has the version ${reference.version}`);
+      throw unusable(
+        `its reference ${shown(reference)} must have a version of 1 or greater (got ${reference.version})`,
+      );
     checkReferred(reference, subject);
     const answer = await line.ask(requests.reference({ subject, version: reference.version }));
     if (answer.status !== "found")
@@ -91,7 +93,7 @@ export const createResolve = ({ line, maxSchemaBytes }: ReferenceOptions): Resol
     );
     for (const { reference, subject, schema } of loaded) {
       const { name } = reference;
-      // Of two references with one name the first one counts, as in the original.
+      // If two references have the same name, the first one counts, as in Confluent's clients.
       if (search.begun.has(name)) continue;
       search.begun.add(name);
       if (schema.type !== search.type) throw unusable(`its reference ${shown(reference)} has another format`);

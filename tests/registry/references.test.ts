@@ -92,7 +92,7 @@ describe("references", () => {
   it.each([
     ["that does not exist", to("Money"), "is not in the registry (Subject 'money' not found.)"],
     ["with a name of no subject", to("Money", ".."), "can't be found: No subject can have the name"],
-    ["with the version -1", to("Money", "money", -1), "has the version -1"],
+    ["with the version -1", to("Money", "money", -1), "must have a version of 1 or greater (got -1)"],
     ["of another format", to("Proto", "proto"), "has another format"],
   ])("are refused: one %s", async (_, reference, reason) => {
     const { find, registry } = await found(({ add }) => {

@@ -7,7 +7,7 @@
 export const quote = (text: string): string =>
   `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 
-/** A float64 as Go prints it: below 1e-4 and from one million with an exponent of at least two digits. */
+/** A float64 as Go prints it. Numbers below 1e-4, and numbers from 1e6 on, have an exponent of at least two digits. */
 export const float = (value: unknown): string => {
   const number = Number(value);
   const [digits = "", exponent = "0"] = number.toExponential().split("e");

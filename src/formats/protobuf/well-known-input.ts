@@ -1,4 +1,4 @@
-/** The JSON of Google's well-known types, read. */
+/** Reads the JSON of Google's well-known types. */
 import { Digits } from "../avro/digits.ts";
 import { isObject, type JsonInput } from "./json-input.ts";
 import { numberOf } from "./json-numbers.ts";

@@ -193,7 +193,7 @@ export class WireInput {
     return length;
   }
 
-  /** A part of this input with the length that is read first. */
+  /** Reads a length, and returns the part of this input that has this length. */
   part(): WireInput {
     const length = this.#length();
     const first = this.take(length);

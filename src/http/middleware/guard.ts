@@ -123,7 +123,7 @@ const admit = (guard: Guard, request: Request, changes: boolean): Promise<void> 
     address: request.ip ?? "",
   });
 
-/** The Authorization header; an empty text if it does not count. */
+/** The Authorization header. Empty for Basic in a changing request from another site, because a browser adds Basic by itself. */
 const operatorsHeader = (request: Request, changes: boolean): string | undefined => {
   const { authorization } = request.headers;
   const isBasic = authorization !== undefined && /^basic /i.test(authorization);
