@@ -8,8 +8,11 @@ interface Given extends Partial<FormatLimits> {
   readonly references?: SchemaSource["references"];
 }
 
-export const avro = (schema: unknown, { references = [], ...limits }: Given = {}): CompiledSchema =>
-  compileAvro({ type: "AVRO", text: JSON.stringify(schema), references }, { ...LIMITS, ...limits });
+export const avro = (schema: unknown, given: Given = {}): CompiledSchema =>
+  avroText(JSON.stringify(schema), given);
+
+export const avroText = (text: string, { references = [], ...limits }: Given = {}): CompiledSchema =>
+  compileAvro({ type: "AVRO", text, references }, { ...LIMITS, ...limits });
 
 /** A record with the one field `a`. */
 export const recordOf = (type: unknown, more: object = {}): object => ({
