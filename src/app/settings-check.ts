@@ -10,6 +10,7 @@ import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/sec
 import { createFailureThrottle } from "../auth/throttle.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
+import { createTargets } from "../delivery/engine/targets.ts";
 import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
@@ -63,8 +64,13 @@ const ofWebhooks: Check = ({ webhooks, roles }) =>
       )
     : [];
 
-const ofConnectors: Check = ({ connectors, delivery, roles }) =>
-  roles.includes("delivery") ? faultsOfDeclared(connectors, delivery.allowTargets) : [];
+const ofConnectors: Check = ({ connectors, delivery, registry, roles }) =>
+  roles.includes("delivery")
+    ? faultsOfDeclared(connectors, {
+        targets: createTargets(delivery.allowTargets),
+        hasRegistry: registry.urls.length > 0,
+      })
+    : [];
 
 const ofFiles = (setting: string, files: Parameters<typeof tlsOf>[0]): readonly string[] => {
   try {

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { VERSION } from "../config/version.ts";
 import { createDelivery } from "../delivery/connectors/connector-delivery.ts";
+import type { Decoding } from "../delivery/connectors/decoding.ts";
 import { createRecentFailures, newestOf, observeDeliveries } from "../delivery/engine/observer.ts";
 import { connectorInsightRoutes } from "../http/handlers/connectors/insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
@@ -23,6 +24,17 @@ const observe = ({ log: { levels, unfiltered }, metrics }: AppContext) =>
     isLogged: (connector, level) => levels.isEnabled(`delivery.${connector}`, level),
     metrics,
   });
+
+const decodingOf = ({ decoder, metrics, log: { levels, unfiltered } }: AppContext): Decoding => ({
+  decoder,
+  onUndecodable: ({ connector, record: { topic, partition, offset }, reason, effect }) => {
+    metrics.recordUndecodable(connector);
+    const level = effect === "stop" ? "error" : "warn";
+    if (!levels.isEnabled(`delivery.${connector}`, level)) return;
+    const place = { connector, topic, partition, offset: offset.toString() };
+    unfiltered[level]({ ...place, reason, failure: effect }, "record can't be decoded");
+  },
+});
 
 /**
  * Starts delivery, which retries while the broker is unavailable. Rejects with SETTINGS_INVALID for an invalid
@@ -47,6 +59,7 @@ export const startDelivery = async (context: AppContext): Promise<StartedDeliver
       },
     },
     tracing,
+    decoding: decodingOf(context),
     replaysAnywhere: async (name) => (await questions.askAll("replaying", name)).answers.includes(true),
   });
   questions.answerWith({

@@ -12,6 +12,7 @@ interface DeliveryState {
 export interface DeliveryMetrics {
   attemptEnded(connector: string, outcome: string, seconds: number): void;
   recordDropped(connector: string, deadLettered: boolean): void;
+  recordUndecodable(connector: string): void;
   /** The event service received a transaction that belongs to no client. */
   transactionUnowned(): void;
   /** Adds a function that is called at each scrape and returns the state of deliveries. */
@@ -46,6 +47,12 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
     labelNames: ["connector"],
     registers,
   });
+  const undecodable = new Counter({
+    name: "stationgate_delivery_decode_failures_total",
+    help: "Records that the connector could not decode, whatever decode.failure says.",
+    labelNames: ["connector"],
+    registers,
+  });
   const unowned = new Counter({
     name: "stationgate_event_service_unowned_transactions_total",
     help: "Transactions that belong to no client.",
@@ -58,6 +65,9 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
     attemptEnded: (connector, outcome, seconds) => {
       attempts.inc({ connector, outcome });
       duration.observe({ connector }, seconds);
+    },
+    recordUndecodable: (connector) => {
+      undecodable.inc({ connector });
     },
     recordDropped: (connector, stored) => {
       dropped.inc({ connector });

@@ -113,7 +113,7 @@ const decodedBy = (writer: Writer, form: JsonForm): Decoded => {
   try {
     return { status: "decoded", json: schema.decode(framed.payload, form), type: schema.type, id: framed.id };
   } catch (error) {
-    if (!(error instanceof Undecodable)) throw error;
-    return { status: "undecodable", reason: error.message };
+    const { message } = error instanceof Undecodable ? error : asGatewayError(error);
+    return { status: "undecodable", reason: message };
   }
 };

@@ -2,6 +2,7 @@
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { parseConnectorConfig } from "../../src/delivery/connectors/connector-config.ts";
+import { type Decoding, NO_DECODING } from "../../src/delivery/connectors/decoding.ts";
 import { planOf } from "../../src/delivery/connectors/http-sink.ts";
 import type { AttemptReport } from "../../src/delivery/engine/observer.ts";
 import { createProgress } from "../../src/delivery/engine/progress.ts";
@@ -25,12 +26,19 @@ export interface Rig {
   /** Default of `allowTargets`: loopback. */
   run(config?: Record<string, string>, allowTargets?: readonly string[]): Runner;
   /** Stores one record per value in one partition. */
-  produce(values: readonly (string | null)[], to?: { partition?: number; key?: string }): Promise<void>;
+  produce(
+    values: readonly (string | Buffer | null)[],
+    to?: { partition?: number; key?: string },
+  ): Promise<void>;
   committed(partition?: number): Promise<bigint | undefined>;
   close(): Promise<void>;
 }
 
-export const createRig = async (clock: Clock = systemClock, partitions = 2): Promise<Rig> => {
+export const createRig = async (
+  clock: Clock = systemClock,
+  partitions = 2,
+  decoding: Decoding = NO_DECODING,
+): Promise<Rig> => {
   const broker = createMemoryBroker();
   await broker.open();
   await broker.ensureTopic({ name: TOPIC, partitions });
@@ -60,7 +68,7 @@ export const createRig = async (clock: Clock = systemClock, partitions = 2): Pro
       if ("faults" in parsed) throw new Error(parsed.faults.map(({ message }) => message).join("\n"));
       const runner = createRunner({
         broker,
-        plan: planOf(parsed.settings),
+        plan: planOf(parsed.settings, decoding),
         targets: createTargets(allowTargets),
         clock,
         random: () => 0.5,
@@ -80,7 +88,7 @@ export const createRig = async (clock: Clock = systemClock, partitions = 2): Pro
         TOPIC,
         values.map((value) => ({
           key: key === undefined ? null : Buffer.from(key),
-          value: value === null ? null : Buffer.from(value),
+          value: typeof value === "string" ? Buffer.from(value) : value,
           headers: [],
           timestamp: clock.now(),
           partition,

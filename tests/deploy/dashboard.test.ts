@@ -58,6 +58,8 @@ describe("dashboard and alerts", () => {
     gateway = await startGateway({
       settings: {
         ...deliverySettings("watched", 1),
+        // It is never asked: the events have no schema id.
+        registry: { url: "http://127.0.0.1:1" },
         webhooks: [{ source: "shop", station: "watched", scheme: "github", secrets: ["shop-secret"] }],
       },
     });
@@ -65,6 +67,8 @@ describe("dashboard and alerts", () => {
     await createConnector(gateway, "dropping", {
       sink: { ...sink, url: `${sink.url}/never` },
       topic: "watched",
+      decode: "json",
+      "decode.failure": "send",
       "exception.strategy": "DROP_MESSAGE",
       "dead.letter.topic": "given-up",
     });

@@ -6,7 +6,7 @@
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { unmaskConfig, type RawConfig } from "./masking.ts";
-import type { Targets } from "../engine/targets.ts";
+import type { GatewayFacts } from "./connector-config.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import type { Directory, Entry } from "./directory.ts";
 import type { ConnectorRunners } from "./connector-runners.ts";
@@ -18,7 +18,8 @@ export interface ChangesOptions {
   readonly log: ConnectorLog;
   readonly directory: Directory;
   readonly runners: ConnectorRunners;
-  readonly targets: Targets;
+  /** New configurations are checked against them. */
+  readonly facts: GatewayFacts;
 }
 
 /** Keys to set. null removes a key. */
@@ -100,10 +101,10 @@ const changeRepeatedly = async (
 };
 
 const configChanges = (options: ChangesOptions): Pick<Changes, "create" | "configure" | "patch"> => {
-  const { directory, targets } = options;
+  const { directory, facts } = options;
 
   const fresh = (name: string, config: RawConfig, target: Target): Decision => {
-    requireValid(name, config, targets);
+    requireValid(name, config, facts);
     return { definition: { config: { ...config, name }, target, run: nextRun(options, name) } };
   };
 

@@ -1,4 +1,5 @@
 /** The keys of a connector's configuration, in the order in which Kafka Connect lists them. */
+import { DECODINGS } from "../../registry/decoder.ts";
 import { STRATEGIES, type StrategyName } from "../engine/strategy.ts";
 import {
   decimal,
@@ -13,6 +14,10 @@ import {
   wholePattern,
   type Parse,
 } from "./config-values.ts";
+
+export const DECODE_FAILURES = ["stop", "dead-letter", "skip", "send"] as const;
+/** What happens to a record that can't be decoded. */
+export type DecodeFailure = (typeof DECODE_FAILURES)[number];
 
 export interface Key<T> {
   readonly name: string;
@@ -163,6 +168,17 @@ export const KEYS = {
     "What happens to a record without a value.",
     ["skip", "send", "dead-letter"],
     { default: "skip" },
+  ),
+  decode: enumeration(
+    "decode",
+    "Form in which values are sent: as stored, or decoded by the schema registry to JSON or to Avro's JSON encoding.",
+    DECODINGS,
+    { default: "none" },
+  ),
+  decodeFailure: enumeration(
+    "decode.failure",
+    "What happens to a record that can't be decoded. Default: dead-letter if dead.letter.topic is set, otherwise stop.",
+    DECODE_FAILURES,
   ),
   secret: key("secret", "Signing secret for Standard Webhooks.", signingSecret, { type: "PASSWORD" }),
 } as const;

@@ -5,10 +5,11 @@
 import type { TopicSelection } from "../engine/delivery-plan.ts";
 import { isInternalTopic } from "../../broker/broker.ts";
 import { cut } from "../../lib/text.ts";
+import type { Decoding } from "../../registry/decoder.ts";
 import type { Schedules, StrategyName } from "../engine/strategy.ts";
 import type { Targets } from "../engine/targets.ts";
 import { parseHeaders, type HeaderPair } from "./config-values.ts";
-import { KEYS, type Key } from "./config-keys.ts";
+import { type DecodeFailure, KEYS, type Key } from "./config-keys.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
 
 export interface ConnectorSettings {
@@ -34,6 +35,8 @@ export interface ConnectorSettings {
   readonly ratePerSecond: number | undefined;
   readonly deadLetterTopic: string | undefined;
   readonly tombstones: "skip" | "send" | "dead-letter";
+  readonly decode: Decoding;
+  readonly decodeFailure: DecodeFailure;
   readonly secret: Buffer | undefined;
 }
 
@@ -45,6 +48,14 @@ export interface ConfigFault {
 
 export type ParsedConfig =
   { readonly settings: ConnectorSettings } | { readonly faults: readonly ConfigFault[] };
+
+/** What a configuration is checked against. What is absent is not checked. */
+export interface GatewayFacts {
+  /** A URL with a refused literal address is a fault. Without `targets`, the gateway checks the address when it connects. */
+  readonly targets?: Targets | undefined;
+  /** Without a registry, `decode` is a fault. */
+  readonly hasRegistry?: boolean;
+}
 
 /** Accepted values of `connector.class`: full name, simple name and alias, as in Kafka Connect. */
 const CLASSES = ["nz.ac.auckland.kafka.http.sink.HttpSinkConnector", "HttpSinkConnector", "HttpSink"];
@@ -147,6 +158,25 @@ const readDeadLetters = (
   return { deadLetterTopic, tombstones };
 };
 
+export const noRegistry = (decode: string): string =>
+  `decode is ${decode}, but the gateway has no schema registry. Add the section registry to its settings.`;
+
+const readDecoding = (
+  { read, fault }: Reader,
+  deadLetterTopic: string | undefined,
+  hasRegistry: boolean | undefined,
+): Pick<ConnectorSettings, "decode" | "decodeFailure"> => {
+  const decode = read(KEYS.decode) ?? "none";
+  const decodeFailure = read(KEYS.decodeFailure) ?? (deadLetterTopic === undefined ? "stop" : "dead-letter");
+  if (decode !== "none" && hasRegistry === false) {
+    fault(KEYS.decode.name, noRegistry(decode));
+  }
+  if (decodeFailure === "dead-letter" && deadLetterTopic === undefined) {
+    fault(KEYS.decodeFailure.name, "decode.failure is dead-letter, but dead.letter.topic is not set.");
+  }
+  return { decode, decodeFailure };
+};
+
 const readPace = ({ read }: Reader) => ({
   schedules: { retry: read(KEYS.retryBackoff) ?? [], down: read(KEYS.downBackoff) ?? [] },
   connectTimeoutMs: read(KEYS.connectTimeout) ?? 0,
@@ -165,11 +195,12 @@ const readUrl = ({ read, invalid }: Reader, targets: Targets | undefined): URL |
   return url;
 };
 
-/**
- * Returns all faults, or the settings if there are none. With `targets`, a URL with a refused literal address is a fault.
- * Without `targets`, the address is checked only when the gateway connects.
- */
-export const parseConnectorConfig = (name: string, config: RawConfig, targets?: Targets): ParsedConfig => {
+/** Returns all faults, or the settings if there are none. */
+export const parseConnectorConfig = (
+  name: string,
+  config: RawConfig,
+  { targets, hasRegistry }: GatewayFacts = {},
+): ParsedConfig => {
   const reader = createReader(config);
   const { read, faults } = reader;
   readClass(reader);
@@ -185,6 +216,7 @@ export const parseConnectorConfig = (name: string, config: RawConfig, targets?: 
   const maxRetryAfter = read(KEYS.maxRetryAfter) ?? 0;
   const maxRetryAfterMs = read(KEYS.retryAfter) === "honour" ? maxRetryAfter * 1000 : 0;
   const deadLetters = readDeadLetters(reader, topics);
+  const decoding = readDecoding(reader, deadLetters.deadLetterTopic, hasRegistry);
   const secret = read(KEYS.secret);
   if (faults.length > 0 || url === undefined || method === undefined || strategy === undefined) {
     return { faults };
@@ -202,6 +234,7 @@ export const parseConnectorConfig = (name: string, config: RawConfig, targets?: 
       successWithoutFlag,
       maxRetryAfterMs,
       ...deadLetters,
+      ...decoding,
       secret,
     },
   };

@@ -3,6 +3,8 @@ import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { atMost, systemClock, type Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
+import type { GatewayFacts } from "./connector-config.ts";
+import { type Decoding, NO_DECODING } from "./decoding.ts";
 import type { RawConfig } from "./masking.ts";
 import { createConnectorLog } from "./connector-log.ts";
 import { createConnectors, type Connectors } from "./connectors.ts";
@@ -39,6 +41,8 @@ export interface DeliveryOptions {
   /** `host:port`, unique among the processes that share the broker. */
   readonly workerId: string;
   readonly observer: DeliveryObserver;
+  /** Absent: there is no registry. */
+  readonly decoding?: Decoding;
   readonly clock?: Clock;
   readonly random?: () => number;
   /** Absent: no spans. The trace context of the record is still sent. */
@@ -53,8 +57,8 @@ const MAX_OPENING_MS = 250;
 /** Connector name in reports of faults that belong to no connector. */
 const NO_CONNECTOR = "-";
 
-const requireValid = ({ declared, allowTargets }: DeliveryOptions): void => {
-  const faults = faultsOfDeclared(declared, allowTargets);
+const requireValid = ({ declared }: DeliveryOptions, facts: GatewayFacts): void => {
+  const faults = faultsOfDeclared(declared, facts);
   if (faults.length > 0) throw new GatewayError("SETTINGS_INVALID", { message: faults.join("\n") });
 };
 
@@ -83,8 +87,11 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     tracing,
     clock = systemClock,
     random = Math.random,
+    decoding = NO_DECODING,
   } = options;
-  requireValid(options);
+  const targets = createTargets(options.allowTargets);
+  const facts = { targets, hasRegistry: decoding.decoder !== undefined };
+  requireValid(options, facts);
   const log = createConnectorLog({
     broker,
     topic: options.connectorsTopic,
@@ -94,9 +101,11 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     },
   });
   const directory = createDirectory(new Map(declared.map(({ name, config }) => [name, config])), log);
-  const targets = createTargets(options.allowTargets);
-  const engine = { broker, clock, observer, random, targets, tracing, progress: createProgress() };
-  const runners = createConnectorRunners({ ...engine, directory, log, workerId });
+  const engine = { broker, clock, observer, random, targets, tracing, decoding, progress: createProgress() };
+  const runners = createConnectorRunners({
+    ...{ ...engine, directory, log, workerId },
+    facts: { hasRegistry: facts.hasRegistry },
+  });
   const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere });
   let opening = Promise.resolve();
   let isOpen = false;
@@ -109,7 +118,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     await Promise.all(directory.names.map((name) => runners.reconcile(name)));
   };
   return {
-    connectors: createConnectors({ broker, clock, log, directory, runners, replays, workerId, targets }),
+    connectors: createConnectors({ broker, clock, log, directory, runners, replays, workerId, facts }),
     open: () => (opening = open()),
     get isOpen() {
       return isOpen;

@@ -2,7 +2,8 @@
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import { cut } from "../../lib/text.ts";
-import { parseConnectorConfig, type ConnectorSettings } from "./connector-config.ts";
+import { parseConnectorConfig, type ConnectorSettings, type GatewayFacts } from "./connector-config.ts";
+import type { Decoding } from "./decoding.ts";
 import { planOf } from "./http-sink.ts";
 import type { Admission, DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../engine/runner.ts";
@@ -21,6 +22,9 @@ export interface ConnectorRunnersOptions extends Omit<RunnerOptions, "plan" | "o
   readonly directory: Directory;
   readonly log: ConnectorLog;
   readonly workerId: string;
+  /** Stored configurations are checked against them. */
+  readonly facts: GatewayFacts;
+  readonly decoding: Decoding;
 }
 
 interface Running {
@@ -39,7 +43,11 @@ const isWanted = (entry: Entry | undefined): entry is Entry =>
   entry !== undefined && entry.target !== "STOPPED" && entry.failure === undefined;
 
 /** Makes plans that store which topics the connector has read, once per topic. After a failure the next record tries again. */
-const createPlanning = ({ log, observer }: Pick<ConnectorRunnersOptions, "log" | "observer">) => {
+const createPlanning = ({
+  log,
+  observer,
+  decoding,
+}: Pick<ConnectorRunnersOptions, "log" | "observer" | "decoding">) => {
   const noting = new Set<string>();
 
   const noteTopic = (name: string, topic: string): void => {
@@ -56,7 +64,7 @@ const createPlanning = ({ log, observer }: Pick<ConnectorRunnersOptions, "log" |
   };
 
   return ({ name }: Entry, settings: ConnectorSettings): DeliveryPlan => {
-    const plan = planOf(settings);
+    const plan = planOf(settings, decoding);
     const { endpoint } = plan;
     const admit = (record: ConsumedRecord): Admission => {
       noteTopic(name, record.topic);
@@ -67,7 +75,7 @@ const createPlanning = ({ log, observer }: Pick<ConnectorRunnersOptions, "log" |
 };
 
 export const createConnectorRunners = (options: ConnectorRunnersOptions): ConnectorRunners => {
-  const { directory, log, workerId, observer, clock } = options;
+  const { directory, log, workerId, observer, clock, facts } = options;
   const running = new Map<string, Running>();
   const queues = new Map<string, Promise<void>>();
   const planFor = createPlanning(options);
@@ -87,7 +95,7 @@ export const createConnectorRunners = (options: ConnectorRunnersOptions): Connec
   };
 
   const start = (entry: Entry): void => {
-    const parsed = parseConnectorConfig(entry.name, entry.config);
+    const parsed = parseConnectorConfig(entry.name, entry.config, facts);
     if ("faults" in parsed) {
       void onStopped(entry, parsed.faults.map(({ message }) => message).join("\n"));
       return;

@@ -142,7 +142,7 @@ export const createConnectors = (parts: ConnectorsOptions): Connectors => {
     },
     report: (connectorClass, config) => {
       const stored = parts.directory.get(config["name"] ?? "")?.config ?? {};
-      return reportOf(connectorClass, unmaskConfig(config, stored), parts.targets);
+      return reportOf(connectorClass, unmaskConfig(config, stored), parts.facts);
     },
     origin: async (name) => (await entryOf(parts, name)).origin,
     info,

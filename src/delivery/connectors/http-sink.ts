@@ -10,19 +10,23 @@ import type {
   DeliveryRequest,
   Endpoint,
   HttpResult,
+  PreparedRecord,
 } from "../engine/delivery-plan.ts";
 import { ORDER_KEYS } from "../engine/ordering.ts";
 import { type Failure, STRATEGIES } from "../engine/strategy.ts";
 import type { ConnectorSettings } from "./connector-config.ts";
+import { type Decoding, decodingStep } from "./decoding.ts";
 
 /** Consumer group of a sink connector, named as in Kafka Connect. */
 export const groupOf = (connector: string): string => `connect-${connector}`;
 
-export const planOf = (settings: ConnectorSettings): DeliveryPlan => ({
+/** Throws CONNECTOR_CONFIG_INVALID if the connector decodes and there is no registry. */
+export const planOf = (settings: ConnectorSettings, decoding: Decoding): DeliveryPlan => ({
   name: settings.name,
   group: groupOf(settings.name),
   topics: settings.topics,
   endpoint: createHttpSink(settings),
+  preparation: decodingStep(settings, decoding),
   strategy: STRATEGIES[settings.strategy](settings.schedules),
   orderKeyOf: ORDER_KEYS[settings.ordering],
   inFlight: settings.concurrency * settings.tasksMax,
@@ -92,10 +96,13 @@ const traceId = (record: ConsumedRecord, digest: string): string => {
 /** Statuses that mean that the endpoint is down. */
 const DOWN_STATUSES = new Set([401, 403, 405, 406, 502, 503, 504]);
 
+const hasHeader = ({ headers }: ConnectorSettings, wanted: string): boolean =>
+  headers.some(([name]) => name.toLowerCase() === wanted);
+
 /** RFC 7617: userinfo of the URL becomes Basic credentials, unless the configured headers contain Authorization. */
-const basicCredentials = ({ url, headers }: ConnectorSettings): readonly string[] => {
-  const configured = headers.some(([name]) => name.toLowerCase() === "authorization");
-  if (configured || (url.username === "" && url.password === "")) return [];
+const basicCredentials = (settings: ConnectorSettings): readonly string[] => {
+  const { url } = settings;
+  if (hasHeader(settings, "authorization") || (url.username === "" && url.password === "")) return [];
   const userinfo = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   return ["Authorization", `Basic ${Buffer.from(userinfo).toString("base64")}`];
 };
@@ -114,8 +121,9 @@ export const createHttpSink = (settings: ConnectorSettings): Endpoint => {
   const { name, url, method, secret, tombstones } = settings;
   const path = `${url.pathname}${url.search}`;
   const fixed = [...settings.headers.flat(), ...basicCredentials(settings)];
+  const hasContentType = hasHeader(settings, "content-type");
 
-  const render = (record: ConsumedRecord, now: number): DeliveryRequest => {
+  const render = (record: PreparedRecord, now: number): DeliveryRequest => {
     const digest = recordDigest(name, record);
     const trace = traceId(record, digest);
     const headers = fixed.concat(
@@ -130,6 +138,7 @@ export const createHttpSink = (settings: ConnectorSettings): Endpoint => {
       "X-B3-Info",
       `topic=${record.topic}|partition=${record.partition}|offset=${record.offset}`,
     );
+    if (record.contentType !== undefined && !hasContentType) headers.push("Content-Type", record.contentType);
     if (secret !== undefined) {
       const seconds = Math.floor(now / 1000);
       headers.push(...standardWebhookHeaders(secret, `msg_${digest}`, seconds, record.value));

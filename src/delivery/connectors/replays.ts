@@ -1,6 +1,7 @@
 /** Replays of dead letters. Each connector has at most one replay at a time, over all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
+import type { Decoding } from "./decoding.ts";
 import { planOf } from "./http-sink.ts";
 import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
 import { createRunner, type RunnerOptions } from "../engine/runner.ts";
@@ -29,6 +30,7 @@ export interface Replays {
 export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"> {
   /** Asks all processes, including this process. Absent: there is only this process. */
   readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
+  readonly decoding: Decoding;
 }
 
 interface Running {
@@ -45,9 +47,9 @@ const requireRunning = ({ name, target }: Entry): void => {
   });
 };
 
-const planFor = ({ name, config }: Entry): LetterPlan => {
+const planFor = ({ name, config }: Entry, decoding: Decoding): LetterPlan => {
   const parsed = parseConnectorConfig(name, config);
-  if ("settings" in parsed) return replayPlan(planOf(parsed.settings));
+  if ("settings" in parsed) return replayPlan(planOf(parsed.settings, decoding));
   throw new GatewayError("CONNECTOR_CONFIG_INVALID");
 };
 
@@ -72,7 +74,7 @@ const replay = async (options: ReplaysOptions, plan: LetterPlan, cancelled: Abor
 };
 
 export const createReplays = (options: ReplaysOptions): Replays => {
-  const { broker, observer } = options;
+  const { broker, observer, decoding } = options;
   const running = new Map<string, Running>();
   const isRunning = (name: string): boolean => running.has(name);
   const isRunningAnywhere = async (name: string): Promise<boolean> =>
@@ -88,7 +90,7 @@ export const createReplays = (options: ReplaysOptions): Replays => {
   };
 
   const view = async (entry: Entry): Promise<DeadLetters> => {
-    const { group, deadLetterTopic: topic } = planFor(entry);
+    const { group, deadLetterTopic: topic } = planFor(entry, decoding);
     const { left } = await lettersOf(broker, group, topic);
     return { topic, records: left, replaying: await isRunningAnywhere(entry.name) };
   };
@@ -96,7 +98,7 @@ export const createReplays = (options: ReplaysOptions): Replays => {
   return {
     view,
     start: async (entry) => {
-      const plan = planFor(entry);
+      const plan = planFor(entry, decoding);
       requireRunning(entry);
       const { left, ends } = await lettersOf(broker, plan.group, plan.deadLetterTopic);
       const already = await isRunningAnywhere(entry.name);

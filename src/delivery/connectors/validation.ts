@@ -3,11 +3,16 @@
  * the form of Kafka Connect.
  */
 import { GatewayError } from "../../errors.ts";
-import { CONNECTOR_CLASS, isKnownClass, parseConnectorConfig, type ConfigFault } from "./connector-config.ts";
+import {
+  CONNECTOR_CLASS,
+  isKnownClass,
+  parseConnectorConfig,
+  type ConfigFault,
+  type GatewayFacts,
+} from "./connector-config.ts";
 import { KEYS, type Key } from "./config-keys.ts";
 import { maskConfig, type RawConfig } from "./masking.ts";
 import { groupOf } from "./http-sink.ts";
-import { createTargets, type Targets } from "../engine/targets.ts";
 
 export interface ConfigReport {
   readonly name: string;
@@ -50,22 +55,20 @@ export const requireName = (name: string): void => {
 /** A line for each fault of the declared connectors. The start and `--check-config` print these lines. */
 export const faultsOfDeclared = (
   declared: readonly { readonly name: string; readonly config: RawConfig }[],
-  allowTargets: readonly string[],
-): readonly string[] => {
-  const targets = createTargets(allowTargets);
-  return declared.flatMap(({ name, config }) => {
-    const parsed = parseConnectorConfig(name, config, targets);
+  facts: GatewayFacts,
+): readonly string[] =>
+  declared.flatMap(({ name, config }) => {
+    const parsed = parseConnectorConfig(name, config, facts);
     const faults = "faults" in parsed ? parsed.faults.map(({ message }) => message) : [];
     const ofName = nameFault(name);
     return [...(ofName === undefined ? [] : [ofName]), ...faults].map(
       (message) => `connectors.${name}: ${message}`,
     );
   });
-};
 
 /** Throws CONNECTOR_CONFIG_INVALID with a line for each fault. */
-export const requireValid = (name: string, config: RawConfig, targets: Targets): void => {
-  const parsed = parseConnectorConfig(name, config, targets);
+export const requireValid = (name: string, config: RawConfig, facts: GatewayFacts): void => {
+  const parsed = parseConnectorConfig(name, config, facts);
   if ("settings" in parsed) return;
   const { faults } = parsed;
   throw new GatewayError("CONNECTOR_CONFIG_INVALID", {
@@ -116,14 +119,14 @@ const refusedKey = (name: string): DescribedKey => ({
 });
 
 /** Throws CONNECTOR_CONFIG_INVALID if the class is unknown. */
-export const reportOf = (connectorClass: string, config: RawConfig, targets: Targets): ConfigReport => {
+export const reportOf = (connectorClass: string, config: RawConfig, facts: GatewayFacts): ConfigReport => {
   if (!isKnownClass(connectorClass)) {
     throw new GatewayError("CONNECTOR_CONFIG_INVALID", {
       message: `Failed to find any class that implements Connector and which name matches ${connectorClass}, available connectors are: ${CONNECTOR_CLASS}`,
     });
   }
   const name = config[KEYS.name.name];
-  const parsed = parseConnectorConfig(name ?? "", config, targets);
+  const parsed = parseConnectorConfig(name ?? "", config, facts);
   const ofName = name === undefined ? undefined : nameFault(name);
   const faults = [
     ...(ofName === undefined ? [] : [{ key: KEYS.name.name, message: ofName }]),

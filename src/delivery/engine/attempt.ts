@@ -14,7 +14,7 @@ import {
   type Tracing,
 } from "../../observability/tracing/tracing.ts";
 import type { Item } from "./claims.ts";
-import type { DeliveryPlan, DeliveryRequest, HttpResult } from "./delivery-plan.ts";
+import type { DeliveryPlan, DeliveryRequest, HttpResult, PreparedRecord } from "./delivery-plan.ts";
 import type { HttpClient } from "./http-client/http-client.ts";
 import type { AttemptOutcome, DeliveryObserver } from "./observer.ts";
 
@@ -97,7 +97,7 @@ const traceOf = ({ record, attempts, lastStatus, lastError }: Item): string => {
   return `Delivery stopped at ${topic}-${partition}@${offset} after attempt ${attempts}: ${failure}`;
 };
 
-/** Sends the item once, and sets its `attempts`, `retry`, `lastStatus` and `lastError`. */
+/** Sends the item's record once, as it is stored or as it was prepared, and sets its `attempts`, `retry`, `lastStatus` and `lastError`. */
 export const createAttempt = ({ plan, client, clock, observer, random, tracing }: AttemptOptions) => {
   const { endpoint, strategy } = plan;
 
@@ -120,26 +120,26 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
   };
 
   // An exception of the endpoint is a failed attempt. It must not end the task.
-  const send = async (item: Item, now: number, trace: AttemptTrace): Promise<HttpResult> => {
+  const send = async (record: PreparedRecord, now: number, trace: AttemptTrace): Promise<HttpResult> => {
     try {
-      return await client.send(trace.mark(endpoint.render(item.record, now)));
+      return await client.send(trace.mark(endpoint.render(record, now)));
     } catch (error) {
       return { kind: "lost", error: asGatewayError(error).message };
     }
   };
 
-  const exchange = async (item: Item, now: number): Promise<HttpResult> => {
+  const exchange = async (item: Item, record: PreparedRecord, now: number): Promise<HttpResult> => {
     const trace = traceAttempt(plan.name, item, tracing);
-    const result = await send(item, now, trace);
+    const result = await send(record, now, trace);
     trace.end(result);
     return result;
   };
 
-  return async (item: Item): Promise<Next> => {
+  return async (item: Item, record: PreparedRecord = item.record): Promise<Next> => {
     const { topic, partition, offset } = item.record;
     const startedAt = clock.now();
     item.attempts += 1;
-    const result = await exchange(item, startedAt);
+    const result = await exchange(item, record, startedAt);
     item.lastStatus = "status" in result ? result.status : undefined;
     item.lastError = "error" in result ? cut(result.error) : undefined;
     const next = decide(item, result);

@@ -8,7 +8,9 @@ import type { Claim, Item } from "./claims.ts";
 import type { DropEnd } from "./dead-letters.ts";
 import { createGate } from "./gate.ts";
 import { createOrderedQueues, type OrderedQueues } from "./ordering.ts";
+import type { PreparedRecord } from "./delivery-plan.ts";
 import { createInterruptions, type Interruptions } from "./progress.ts";
+import { createWaits, type Waits } from "./waits.ts";
 
 interface CourierOptions extends AttemptOptions {
   /** Dead-letters or discards the record. Ends early when `abandoned` returns true. */
@@ -105,6 +107,7 @@ interface CourierState {
   readonly options: CourierOptions;
   readonly queues: OrderedQueues<Item>;
   readonly timers: Timers;
+  readonly waits: Waits;
   readonly settling: Settling;
   readonly interruptions: Interruptions;
   readonly gate: ReturnType<typeof createGate>;
@@ -125,19 +128,22 @@ const pump = (courier: CourierState): void => {
 };
 
 const dispatch = (courier: CourierState, item: Item): void => {
+  if (courier.waits.join(item)) return;
   const decision = courier.gate(item);
-  if (decision.action === "send") void send(courier, item);
+  if (decision.action === "send") void send(courier, item, decision.record);
   else if (decision.action === "wait") startTimer(courier, item, decision.ms);
   else if (decision.action === "throttle") throttle(courier, item, decision.ms);
   else if (decision.action === "skip") finish(courier, item);
   else if (decision.action === "drop") void drop(courier, item);
+  else if (decision.action === "prepare") courier.waits.begin(item, decision.readiness);
+  else if (decision.action === "stop") stop(courier, decision.trace);
   else abandon(courier, item);
 };
 
-const send = async (courier: CourierState, item: Item): Promise<void> => {
+const send = async (courier: CourierState, item: Item, record: PreparedRecord | undefined): Promise<void> => {
   courier.settling.begin(item.claim);
   courier.inFlight += 1;
-  const next = await courier.attempt(item);
+  const next = await courier.attempt(item, record);
   courier.inFlight -= 1;
   // If the stop itself broke the request off, the result says nothing about the record. It is sent again after the next start.
   const isBrokenOff = courier.phase === "halted" && item.claim.ended;
@@ -199,6 +205,7 @@ const throttle = (courier: CourierState, item: Item, ms: number): void => {
 const halt = (courier: CourierState): void => {
   courier.phase = "halted";
   courier.timers.cancel(() => true);
+  courier.waits.halt();
 };
 
 const stop = (courier: CourierState, trace: string): void => {
@@ -209,10 +216,16 @@ const stop = (courier: CourierState, trace: string): void => {
 const createState = (options: CourierOptions): CourierState => {
   const { plan, clock } = options;
   const interruptions = createInterruptions();
-  return {
+  const queues = createOrderedQueues<Item>();
+  const onOver = (items: readonly Item[]): void => {
+    for (const item of items) queues.putBack(item);
+    pump(courier);
+  };
+  const courier: CourierState = {
     options,
-    queues: createOrderedQueues<Item>(),
+    queues,
     timers: createTimers(clock),
+    waits: createWaits({ ...options, onOver }),
     settling: createSettling(),
     interruptions,
     gate: createGate(plan, clock, interruptions),
@@ -221,6 +234,7 @@ const createState = (options: CourierOptions): CourierState => {
     inFlight: 0,
     throttled: false,
   };
+  return courier;
 };
 
 export const createCourier = (options: CourierOptions): Courier => {
@@ -249,7 +263,8 @@ export const createCourier = (options: CourierOptions): Courier => {
       halt(courier);
     },
     forget: (claim) => {
-      for (const item of courier.timers.cancel((waiting) => waiting.claim === claim)) abandon(courier, item);
+      const timed = courier.timers.cancel((waiting) => waiting.claim === claim);
+      for (const item of [...timed, ...courier.waits.forget(claim)]) abandon(courier, item);
       pump(courier);
     },
     forgetTopic: (topic) => {

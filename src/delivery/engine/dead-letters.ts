@@ -26,7 +26,7 @@ const headerOf = ({ headers }: ConsumedRecord, name: string): string | undefined
   headers.find((header) => header.name === name)?.value?.toString();
 
 /** The record that this connector dropped. undefined: `letter` is no dead letter of this connector. */
-export const originalOf = (letter: ConsumedRecord, connector: string): ConsumedRecord | undefined => {
+export const originalOf = <R extends ConsumedRecord>(letter: R, connector: string): R | undefined => {
   const names = DEAD_LETTER_HEADERS;
   const topic = headerOf(letter, names.topic);
   const position = `${headerOf(letter, names.partition) ?? ""}@${headerOf(letter, names.offset) ?? ""}`;

@@ -13,6 +13,8 @@ export interface DeliveryPlan {
   readonly group: string;
   readonly topics: TopicSelection;
   readonly endpoint: Endpoint;
+  /** Absent: the endpoint gets the records as they are stored. */
+  readonly preparation?: Preparation | undefined;
   readonly strategy: Strategy;
   readonly orderKeyOf: OrderKeyOf;
   /** Maximum number of requests in flight. */
@@ -33,6 +35,29 @@ export interface DeliveryPlan {
   readonly readTimeoutMs: number;
   /** Whether the endpoint's TLS certificate is checked. Default: true. */
   readonly checkCertificate?: boolean;
+}
+
+/** A record as the endpoint gets it. */
+export interface PreparedRecord extends ConsumedRecord {
+  /** Media type of the value, if the preparation has replaced the value. */
+  readonly contentType?: string;
+}
+
+export type Prepared =
+  | { readonly action: "send"; readonly record: PreparedRecord }
+  | { readonly action: "skip" }
+  | { readonly action: "drop"; readonly reason: string }
+  | { readonly action: "stop"; readonly reason: string };
+
+/** A step before each attempt, for records that are admitted. */
+export interface Preparation {
+  /**
+   * undefined: the record can be prepared now. Otherwise its partition waits for the promise. If the promise is rejected,
+   * the engine asks again later. A wait is not an attempt, and it has no limit.
+   */
+  ready(record: ConsumedRecord): Promise<void> | undefined;
+  /** Called only when the record is ready. Must not throw. */
+  prepare(record: ConsumedRecord): Prepared;
 }
 
 export interface DeliveryRequest {
@@ -80,7 +105,7 @@ export interface Endpoint {
   concerns?(record: ConsumedRecord): boolean;
   admit(record: ConsumedRecord): Admission;
   /** The request of one attempt. Called for each attempt, so that signatures and times are fresh. */
-  render(record: ConsumedRecord, now: number): DeliveryRequest;
+  render(record: PreparedRecord, now: number): DeliveryRequest;
   classify(result: HttpResult): "done" | Failure;
 }
 

@@ -2,7 +2,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import { cut } from "../../lib/text.ts";
 import type { Item } from "./claims.ts";
-import type { DeliveryPlan } from "./delivery-plan.ts";
+import type { DeliveryPlan, PreparedRecord } from "./delivery-plan.ts";
 import type { Interruptions } from "./progress.ts";
 
 export interface TokenBucket {
@@ -27,9 +27,14 @@ export const createTokenBucket = (perSecond: number, clock: Clock): TokenBucket 
   };
 };
 
-/** `throttle` delays all records of the runner. */
+/** What happens to a record. `throttle` delays all records of the runner. */
 type Passage =
-  | { readonly action: "send" | "skip" | "drop" | "release" }
+  /** Without `record` the record is sent as it is stored. */
+  | { readonly action: "send"; readonly record?: PreparedRecord }
+  | { readonly action: "skip" | "drop" | "release" }
+  | { readonly action: "stop"; readonly trace: string }
+  /** The record can't be prepared yet. */
+  | { readonly action: "prepare"; readonly readiness: Promise<void> }
   | { readonly action: "wait" | "throttle"; readonly ms: number };
 
 /** After a freeze, the next heartbeat shows whether the partitions are still assigned. Milliseconds until the next check. */
@@ -37,9 +42,12 @@ const UNCONFIRMED_MS = 250;
 
 const SEND: Passage = { action: "send" };
 
+const traceOf = ({ record: { topic, partition, offset } }: Item, reason: string): string =>
+  `Delivery stopped at ${topic}-${partition}@${offset}: ${reason}`;
+
 /**
  * Checks a record before an attempt, in this order: the claim, the group membership, the delay, the endpoint's
- * `admit`, the rate limit.
+ * `admit`, the preparation, the rate limit.
  */
 export const createGate = (
   plan: DeliveryPlan,
@@ -56,9 +64,21 @@ export const createGate = (
     return { action: "drop" };
   };
 
-  const throttle = (): Passage => {
+  const prepare = (item: Item): Passage => {
+    const { preparation } = plan;
+    if (preparation === undefined) return SEND;
+    const { record } = item;
+    const readiness = preparation.ready(record);
+    if (readiness !== undefined) return { action: "prepare", readiness };
+    const prepared = preparation.prepare(record);
+    if (prepared.action === "stop") return { action: "stop", trace: traceOf(item, prepared.reason) };
+    if (prepared.action === "drop") item.lastError = cut(prepared.reason);
+    return prepared;
+  };
+
+  const throttle = (passage: Passage): Passage => {
     const ms = bucket?.take() ?? 0;
-    return ms === 0 ? SEND : { action: "throttle", ms };
+    return ms === 0 ? passage : { action: "throttle", ms };
   };
 
   return (item) => {
@@ -70,6 +90,8 @@ export const createGate = (
     const early = item.notBefore === 0 ? 0 : item.notBefore - clock.now();
     if (early > 0) return { action: "wait", ms: early };
     const admission = item.attempts === 0 ? admit(item) : SEND;
-    return admission.action === "send" ? throttle() : admission;
+    if (admission.action !== "send") return admission;
+    const passage = prepare(item);
+    return passage.action === "send" ? throttle(passage) : passage;
   };
 };

@@ -44,6 +44,8 @@ describe("a minimal configuration", () => {
       maxRetryAfterMs: 0,
       deadLetterTopic: undefined,
       tombstones: "skip",
+      decode: "none",
+      decodeFailure: "stop",
       secret: undefined,
     });
   });
@@ -81,6 +83,11 @@ describe("values", () => {
       { "dead.letter.topic": "orders.dead", tombstones: "dead-letter" },
       { deadLetterTopic: "orders.dead", tombstones: "dead-letter" },
     ],
+    [
+      { decode: "avro-json", "dead.letter.topic": "dead" },
+      { decode: "avro-json", decodeFailure: "dead-letter" },
+    ],
+    [{ decode: "json", "decode.failure": "skip", "dead.letter.topic": "dead" }, { decodeFailure: "skip" }],
     [{ secret: `whsec_${"AAEC".repeat(8)}` }, { secret: Buffer.from("000102".repeat(8), "hex") }],
     [
       { "callback.request.headers": "A:b:c| D : e " },
@@ -221,6 +228,15 @@ describe("faults", () => {
       { "dead.letter.topic": "a/b" },
       "Invalid value a/b for configuration dead.letter.topic: Not a topic name",
     ],
+    [
+      { decode: "avro" },
+      "Invalid value avro for configuration decode: Unknown value. Valid values are [none, json, avro-json]",
+    ],
+    [
+      { "decode.failure": "drop" },
+      "Invalid value drop for configuration decode.failure: Unknown value. Valid values are [stop, dead-letter, skip, send]",
+    ],
+    [{ "decode.failure": "dead-letter" }, "decode.failure is dead-letter, but dead.letter.topic is not set."],
     [{ tombstones: "dead-letter" }, "tombstones is dead-letter, but dead.letter.topic is not set."],
     [
       { secret: "not base64!" },
@@ -256,6 +272,20 @@ describe("faults", () => {
     ],
   ])("%j", (config, message) => {
     expect(faultsOf({ ...MINIMAL, ...config })).toContain(message);
+  });
+
+  it.each([
+    [{ decode: "json" }, { hasRegistry: false }, 1],
+    [{ decode: "json" }, { hasRegistry: true }, 0],
+    [{ decode: "none" }, { hasRegistry: false }, 0],
+    [{ decode: "json" }, {}, 0],
+  ])("with %j on a gateway with %j: %i", (config, facts, count) => {
+    const parsed = parseConnectorConfig("crm", { ...MINIMAL, ...config }, facts);
+    const faults = "faults" in parsed ? parsed.faults : [];
+    const message =
+      "decode is json, but the gateway has no schema registry. Add the section registry to its settings.";
+
+    expect(faults).toStrictEqual(Array(count).fill({ key: "decode", message }));
   });
 
   it("are reported all at once", () => {
