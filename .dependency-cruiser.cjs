@@ -68,7 +68,7 @@ module.exports = {
     },
     only("express", "^src/http/"),
     only("kafkajs", "^src/broker/kafka/"),
-    only("protobufjs", "^src/(ingest/schema|formats)/"),
+    only("protobufjs", "^src/formats/"),
     only("prom-client", "^src/observability/"),
     only("jsonwebtoken", "^src/auth/"),
     only("commander", "^src/cli/"),

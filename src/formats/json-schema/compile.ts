@@ -19,17 +19,25 @@ export type JsonSchemaCheck = (value: unknown) => Refusal | undefined;
 
 type Schema = (AnySchemaObject & { $schema?: unknown }) | boolean;
 
+/** Where a schema comes from. */
+export interface SchemaOrigin {
+  /** The `$schema` of a schema without one. */
+  readonly defaultDraft: string;
+  /** false: a client may have written the schema, so that patterns must take linear time. */
+  readonly isTrusted: boolean;
+}
+
 /**
- * Compiles a schema. `defaultDraft` is the `$schema` of a schema without one. A `$ref` can refer to a part of the schema, and
+ * Compiles a schema. A `$ref` can refer to a part of the schema, and
  * to the name or the `$id` of a reference. Nothing is fetched. Throws SchemaUnusable.
  */
 export const compileJsonSchema = (
   source: unknown,
-  defaultDraft: string,
+  { defaultDraft, isTrusted }: SchemaOrigin,
   references: readonly NamedSchema[] = [],
 ): JsonSchemaCheck => {
   const schema = requireSchema(source);
-  const ajv = ajvFor(typeof schema === "object" ? (schema.$schema ?? defaultDraft) : defaultDraft);
+  const ajv = ajvFor((typeof schema === "object" ? schema.$schema : undefined) ?? defaultDraft, isTrusted);
   const root = withoutDraft(schema);
   addReferences(ajv, root, references);
   const validate = compile(ajv, root);

@@ -3,6 +3,7 @@
  * clients know these texts.
  */
 import type { ErrorObject } from "ajv";
+import { linearPattern } from "./patterns.ts";
 import { constant, float, quote, typeOf } from "./locate.ts";
 
 export interface Complaint {
@@ -65,11 +66,20 @@ const missing: Wording = ({ schema, data }) =>
     .join(", ")}`;
 
 const surplus: Wording = ({ parentSchema: { properties = {}, patternProperties = {} }, data }) => {
-  const patterns = Object.keys(patternProperties as object).map((pattern) => new RegExp(pattern, "u"));
+  const patterns = Object.keys(patternProperties as object).map(patternOf);
   const names = Object.keys(data as object).filter(
     (name) => !Object.hasOwn(properties as object, name) && !patterns.some((pattern) => pattern.test(name)),
   );
   return `additionalProperties ${names.map(quote).join(", ")} not allowed`;
+};
+
+/** The pattern of a file may be one that does not run in linear time. */
+const patternOf = (source: string): { test(text: string): boolean } => {
+  try {
+    return linearPattern(source);
+  } catch {
+    return new RegExp(source, "u");
+  }
 };
 
 /** The reason for `const` and `enum`. It shows the constants, unless one of them is an object or an array. */

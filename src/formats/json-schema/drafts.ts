@@ -7,6 +7,8 @@ import type AjvCore from "ajv/dist/core.js";
 import Ajv04 from "ajv-draft-04";
 import addFormats from "ajv-formats";
 import { SchemaUnusable } from "../format.ts";
+import { linearEngine } from "./patterns.ts";
+import { UNIQUE_ITEMS } from "./unique-items.ts";
 
 /**
  * Unknown keywords and formats are ignored, as JSON Schema requires. `verbose` adds the schema and the value to errors.
@@ -25,15 +27,16 @@ export type JsonSchemaDraft = AjvCore.default;
 const DRAFT_06 = createRequire(import.meta.url)("ajv/dist/refs/json-schema-draft-06.json") as { $id: string };
 
 /** The drafts by `$schema`, without the scheme of the address and without a `#` at the end. */
-const DRAFTS: ReadonlyMap<string, () => JsonSchemaDraft> = new Map([
-  ["json-schema.org/draft-04/schema", () => without(new Ajv04.default(OPTIONS), IN_6, IN_7)],
+const DRAFTS: ReadonlyMap<string, (options: Options) => JsonSchemaDraft> = new Map([
+  ["json-schema.org/draft-04/schema", (options) => without(new Ajv04.default(options), IN_6, IN_7)],
   [
     "json-schema.org/draft-06/schema",
-    () => without(new Ajv({ ...OPTIONS, defaultMeta: DRAFT_06.$id }).addMetaSchema(DRAFT_06), IN_7, ["id"]),
+    (options) =>
+      without(new Ajv({ ...options, defaultMeta: DRAFT_06.$id }).addMetaSchema(DRAFT_06), IN_7, ["id"]),
   ],
-  ["json-schema.org/draft-07/schema", () => without(new Ajv(OPTIONS), ["id"])],
-  ["json-schema.org/draft/2019-09/schema", () => without(new Ajv2019(OPTIONS), ["id"])],
-  ["json-schema.org/draft/2020-12/schema", () => without(new Ajv2020(OPTIONS), ["id"])],
+  ["json-schema.org/draft-07/schema", (options) => without(new Ajv(options), ["id"])],
+  ["json-schema.org/draft/2019-09/schema", (options) => without(new Ajv2019(options), ["id"])],
+  ["json-schema.org/draft/2020-12/schema", (options) => without(new Ajv2020(options), ["id"])],
 ]);
 
 export const DRAFT_7 = "http://json-schema.org/draft-07/schema#";
@@ -49,15 +52,19 @@ const without = (ajv: JsonSchemaDraft, ...keywords: readonly (readonly string[])
   return ajv;
 };
 
-/** A new ajv for the draft that `$schema` names. Throws SchemaUnusable if the draft is not supported. */
-export const ajvFor = ($schema: unknown): JsonSchemaDraft => {
+/**
+ * A new ajv for the draft that `$schema` names. `isTrusted`: a pattern may take more than linear time. Throws SchemaUnusable if
+ * the draft is not supported.
+ */
+export const ajvFor = ($schema: unknown, isTrusted: boolean): JsonSchemaDraft => {
   const named = typeof $schema === "string" ? $schema : "not a string";
   const create = DRAFTS.get(named.replace(/^https?:\/\//, "").replace(/#$/, ""));
   if (create === undefined) {
     const supported = [...DRAFTS.keys()].map((draft) => `http://${draft}`).join(", ");
     throw new SchemaUnusable(`its $schema is ${named}; supported are ${supported}`);
   }
-  const ajv = create();
+  const ajv = create(isTrusted ? OPTIONS : { ...OPTIONS, code: { regExp: linearEngine } });
   addFormats.default(ajv);
+  if (!isTrusted) ajv.removeKeyword("uniqueItems").addKeyword(UNIQUE_ITEMS);
   return ajv;
 };

@@ -23,7 +23,7 @@ export const compileJsonSchema = (
   const schema = parsed(text, "the schema");
   const refusalOf = compile(
     schema,
-    DRAFT_7,
+    { defaultDraft: DRAFT_7, isTrusted: false },
     references.map((reference) => ({
       name: reference.name,
       schema: parsed(reference.text, `the reference ${reference.name}`),

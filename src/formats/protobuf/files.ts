@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import protobuf, { Enum, Field, type INamespace, type ReflectionObject, Root, Type } from "protobufjs";
 import descriptor from "protobufjs/ext/descriptor.js";
 import { type SchemaSource, SchemaUnusable } from "../format.ts";
+import { createParserBudget, type ParserBudget, sizesOfDescriptor, sizesOfText } from "./parser-budget.ts";
 
 /** The declarations of one file. */
 interface ProtoFile {
@@ -46,8 +47,9 @@ export const linkProto = ({ text, references }: SchemaSource): Linked => {
   const wellKnown = new Set<ReflectionObject>();
   const names = new Set(references.map(({ name }) => name));
   const known = new Set<string>();
+  const budget = createParserBudget();
   const link = (source: string, what: string): readonly ReflectionObject[] => {
-    const file = usable(what, () => parseFile(source));
+    const file = usable(what, () => parseFile(source, budget));
     for (const name of file.imports) {
       if (names.has(name) || known.has(name)) continue;
       known.add(name);
@@ -71,14 +73,36 @@ export const linkProto = ({ text, references }: SchemaSource): Linked => {
   return { root, messages, wellKnown };
 };
 
+/**
+ * Loads a .proto file of the operator, and the files that it imports. Throws errors of protobufjs and of the file system,
+ * because `load` throws some errors outside of its promise.
+ */
+export const loadProto = (file: string): Omit<Linked, "messages"> => {
+  const root = new Root().loadSync(file, { keepCase: true });
+  const known = root.files.flatMap((name) => Object.keys(googleIn(knownJson(name))));
+  const types = known.map((name) => root.lookup(`google.protobuf.${name}`));
+  return { root, wellKnown: new Set(types.filter((type) => type !== null)) };
+};
+
+/** The declarations of a file of Google, by their names in `google.protobuf`. */
+const googleIn = (json: INamespace | undefined): Readonly<Record<string, unknown>> => {
+  const google = json?.nested?.["google"] as INamespace | undefined;
+  return (google?.nested?.["protobuf"] as INamespace | undefined)?.nested ?? {};
+};
+
 const usable = <T>(what: string, work: () => T): T => {
   try {
     return work();
   } catch (error) {
     if (error instanceof SchemaUnusable) throw error;
-    const reason = error instanceof RangeError ? "it is nested too deep" : (error as Error).message;
-    throw new SchemaUnusable(`${what}${reason.replaceAll(/\s+/g, " ")}`);
+    throw new SchemaUnusable(`${what}${reasonOf(error as Error)}`);
   }
+};
+
+const reasonOf = (error: Error): string => {
+  if (!(error instanceof RangeError)) return error.message.replaceAll(/\s+/g, " ");
+  const isDeep = error.message.includes("call stack");
+  return isDeep ? "it is nested too deep" : "it is neither a .proto file nor a FileDescriptorProto in base64";
 };
 
 const addTo = (root: Root, file: ProtoFile): void => {
@@ -103,10 +127,18 @@ const addKnown = (root: Root, name: string, wellKnown: Set<ReflectionObject>): v
 };
 
 /** Base64 has none of the characters that every declaration needs. */
-const parseFile = (source: string): ProtoFile =>
-  /^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(source) ? parseDescriptor(source) : parseText(source);
+const parseFile = (source: string, budget: ParserBudget): ProtoFile => {
+  if (/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(source)) return parseDescriptor(source, budget);
+  budget.spend(sizesOfText(source));
+  return parseText(source);
+};
+
+/** protobufjs leaves declarations of this name out. */
+const PROTO_NAME = "__proto__";
+const unsafeName = (): SchemaUnusable => new SchemaUnusable(`the name ${PROTO_NAME} can't be used`);
 
 const parseText = (text: string): ProtoFile => {
+  if (text.includes(PROTO_NAME)) throw unsafeName();
   const own = new Root();
   const parsed = protobuf.parse(text, own, { keepCase: true });
   const name = parsed.package ?? "";
@@ -129,8 +161,11 @@ interface FileDescriptor {
   readonly extension?: readonly descriptor.IFieldDescriptorProto[];
 }
 
-const parseDescriptor = (base64: string): ProtoFile => {
-  const file = descriptor.FileDescriptorProto.decode(Buffer.from(base64, "base64")) as FileDescriptor;
+const parseDescriptor = (base64: string, budget: ParserBudget): ProtoFile => {
+  const bytes = Buffer.from(base64, "base64");
+  if (bytes.includes(PROTO_NAME)) throw unsafeName();
+  const file = descriptor.FileDescriptorProto.decode(bytes) as FileDescriptor;
+  budget.spend(sizesOfDescriptor(file.messageType ?? []));
   const context = { edition: editionOf(file), keepCase: true };
   return {
     package: file.package ?? "",

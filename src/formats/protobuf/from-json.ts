@@ -22,8 +22,11 @@ const ordinary = (type: MessageType, json: unknown, input: JsonInput, skipped?: 
   if (!isObject(json)) throw input.mismatch(`an object (${type.name})`, json);
   const message = new Message(type);
   for (const [name, value] of Object.entries(json)) {
-    if (name === skipped) continue;
-    input.enter(name);
+    input.enterMember(name);
+    if (name === skipped) {
+      input.leave();
+      continue;
+    }
     const field = type.byName.get(name);
     if (field === undefined) throw input.refuse(`${type.name} has no such field`);
     if (value !== null || acceptsNull(field)) add(message, field, fieldFromJson(field, value, input), input);
@@ -67,7 +70,7 @@ const mapFromJson = (key: Scalar, element: ElementType, json: unknown, input: Js
   if (!isObject(json)) throw input.mismatch("an object (map)", json);
   const entries = new Map<ScalarValue, ElementValue>();
   for (const [name, value] of Object.entries(json)) {
-    input.enter(name);
+    input.enterMember(name);
     const own = key.fromJson(key.name === "bool" ? (BOOLEANS.get(name) ?? name) : name, input);
     if (entries.has(own)) throw input.refuse("the map has this key twice");
     entries.set(own, elementFromJson(element, value, input));
@@ -123,7 +126,9 @@ const ofValue = (type: MessageType, json: Readonly<Record<string, unknown>>, inp
     input.enter(name);
     throw input.refuse("expected the members @type and value only");
   }
-  input.enter("value");
+  // Counts the member `@type`.
+  input.members++;
+  input.enterMember("value");
   if (!Object.hasOwn(json, "value")) throw input.refuse("the member is missing");
   const message = messageFromJson(type, json["value"], input);
   input.leave();

@@ -8,10 +8,18 @@ const LONGEST_VALUE = 100;
 
 export class JsonInput {
   readonly #path: (string | number)[] = [];
+  /** Members of all objects so far. */
+  members = 0;
 
-  /** Steps into a member or item. Steps are not taken back after a refusal, because the event is refused. */
+  /** Steps into an item, or to the member that a refusal names. Steps are not taken back after a refusal, because the event is refused. */
   enter(step: string | number): void {
     this.#path.push(step);
+  }
+
+  /** Steps into a member of an object. */
+  enterMember(name: string): void {
+    this.members++;
+    this.#path.push(name);
   }
 
   leave(): void {

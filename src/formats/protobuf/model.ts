@@ -67,7 +67,7 @@ export interface MessageTypes {
   of(type: Type): MessageType;
 }
 
-export const createMessageTypes = ({ root, wellKnown }: Linked): MessageTypes => {
+export const createMessageTypes = ({ root, wellKnown }: Omit<Linked, "messages">): MessageTypes => {
   const messages = new Map<Type, MessageType>();
   const enums = new Map<Enum, EnumType>();
   const unfinished: { readonly type: Type; readonly message: Unfinished }[] = [];
@@ -143,7 +143,12 @@ const namesOf = ({ name, fields }: Unfinished): ReadonlyMap<string, FieldType> =
 const fieldsOf = (type: Type, elementOf: (field: Field) => ElementType): readonly FieldType[] =>
   type.fieldsArray.toSorted((a, b) => a.id - b.id).map((field) => fieldType(field, elementOf(field)));
 
+const MAX_NUMBER = 2 ** 29 - 1;
+
 const fieldType = (field: Field, element: ElementType): FieldType => {
+  if (field.id < 1 || field.id > MAX_NUMBER) {
+    throw new SchemaUnusable(`the number ${field.id} of ${nameOf(field)} is not from 1 to ${MAX_NUMBER}`);
+  }
   // protobufjs names an extension by its full name with a leading dot.
   const isExtension = field.name.startsWith(".");
   const name = isExtension ? `[${field.name.slice(1)}]` : field.name;

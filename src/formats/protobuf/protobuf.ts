@@ -8,6 +8,7 @@ import {
   SchemaUnusable,
   Undecodable,
 } from "../format.ts";
+import { endOfString, QUOTE } from "../../lib/json-scan.ts";
 import { FRAME_BYTES, frameFor } from "../frame.ts";
 import { needsDigits, parseWithDigits } from "../avro/digits.ts";
 import { parseJson } from "../json.ts";
@@ -50,7 +51,7 @@ export const compileProtobuf = (source: SchemaSource, limits: FormatLimits): Com
     declares: (message) => byName.has(message),
     encode: (json, id, message) => {
       const { type, path } = declared(message);
-      return framed(id, path, encodeJson(type, json, limits));
+      return framed(id, path, encodeJson(type, json, parseJson(json, limits)));
     },
     frame: (binary, id, message) => {
       const { type, path } = declared(message);
@@ -73,17 +74,27 @@ const framed = (id: number, path: Buffer, binary: Buffer): Buffer => {
   return bytes;
 };
 
-/** Proto3 JSON to the binary form. Throws DataRefused; JSON_TOO_DEEP or JSON_INVALID. */
-export const encodeJson = (type: MessageType, json: Buffer, limits: Limits): Buffer => {
-  const parsed = parseJson(json, limits);
-  const message = messageFromJson(
-    type,
-    needsDigits(json) ? parseWithDigits(json.toString()) : parsed,
-    new JsonInput(),
-  );
+/** Proto3 JSON to the binary form. `parsed` is the result of parseJson. Throws DataRefused. */
+export const encodeJson = (type: MessageType, json: Buffer, parsed: unknown): Buffer => {
+  const input = new JsonInput();
+  const exact = needsDigits(json) ? parseWithDigits(json.toString()) : parsed;
+  const message = messageFromJson(type, exact, input);
+  if (input.members !== membersOf(json)) throw input.refuse("an object has a member twice");
   const out = new WireOutput();
   writeMessage(message, out);
   return out.done();
+};
+
+const COLON = 0x3a;
+
+/** The number of members of all objects of a JSON text. The parser keeps only the last one of each name. */
+const membersOf = (json: Buffer): number => {
+  let members = 0;
+  for (let at = 0; at < json.length; at++) {
+    if (json[at] === QUOTE) at = endOfString(json, at) - 1;
+    else if (json[at] === COLON) members++;
+  }
+  return members;
 };
 
 type Limits = Pick<FormatLimits, "maxDepth" | "maxValues" | "maxMembers">;
@@ -100,7 +111,11 @@ export const requireMessage = (type: MessageType, binary: Buffer, limits: Limits
 };
 
 /** The binary form to proto3 JSON. Throws Undecodable. */
-const decodeToJson = (type: MessageType, binary: Buffer, limits: FormatLimits): Buffer => {
+export const decodeToJson = (
+  type: MessageType,
+  binary: Buffer,
+  limits: Limits & Pick<FormatLimits, "maxBytes">,
+): Buffer => {
   if (binary.length > limits.maxBytes) throw new Undecodable(`larger than ${limits.maxBytes} bytes`);
   const budget = budgetOf(limits);
   return messageToJson(readMessage(type, new WireInput(binary, budget)), limits.maxBytes, budget);

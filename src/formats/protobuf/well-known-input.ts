@@ -42,7 +42,7 @@ const struct: FromJson = (type, json, input) => {
   if (!isObject(json)) throw input.mismatch("an object", json);
   const entries = new Map<ScalarValue, ElementValue>();
   for (const [name, value] of Object.entries(json)) {
-    input.enter(name);
+    input.enterMember(name);
     entries.set(stringOf(name, input), anyValue(typeOf(type, 1), value, input));
     input.leave();
   }

@@ -166,6 +166,33 @@ describe("an unusable JSON Schema", () => {
   });
 });
 
+describe("hostile JSON Schemas", () => {
+  it.each([{ pattern: "(x)\\1" }, { patternProperties: { "(?<=a)b": { type: "string" } } }])(
+    "are unusable: %j",
+    (schema) => {
+      expect(() => schemaOf(schema)).toThrow(/does not run in linear time/);
+    },
+  );
+
+  it("know patterns apart", () => {
+    const schema = { properties: { a: { pattern: "^(a|a)+$" }, b: { pattern: "^(b|b)+$" } } };
+    expect(refusalOf(schema, '{"a":"a","b":"b"}')).toBe("accepted");
+    expect(refusalOf(schema, '{"a":"b"}')).toContain("does not match pattern '^(a|a)+$'");
+    expect(refusalOf({ patternProperties: { "^x": {} }, additionalProperties: false }, '{"y":1}')).toContain(
+      "additionalProperties 'y' not allowed",
+    );
+  });
+
+  it("compare many items in linear time", () => {
+    const items = Array.from({ length: 50_000 }, (_, n) => ({ n }));
+    expect(refusalOf({ uniqueItems: true }, JSON.stringify(items))).toBe("accepted");
+    expect(refusalOf({ uniqueItems: true }, '[{"a":1,"b":2},1,{"b":2,"a":1}]')).toBe(
+      "jsonschema: '' does not validate with schema#/uniqueItems: items at index 0 and 2 are equal",
+    );
+    expect(refusalOf({ uniqueItems: false }, "[1,1]")).toBe("accepted");
+  });
+});
+
 describe("the decoder of JSON Schema", () => {
   const decode = (payload: Buffer, limits = LIMITS): Buffer =>
     compile("JSONSCHEMA", "true", [], limits).decode(payload, "json");

@@ -21,7 +21,7 @@ export const loadJsonSchema = async (
 ): Promise<FileValidator> => {
   try {
     const schema = JSON.parse(await readFile(file, "utf8")) as unknown;
-    return createValidator(compileJsonSchema(schema, DRAFT_2020), context);
+    return createValidator(compileJsonSchema(schema, { defaultDraft: DRAFT_2020, isTrusted: true }), context);
   } catch (error) {
     throw schemaUnusable(context, file, error);
   }
