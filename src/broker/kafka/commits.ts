@@ -1,10 +1,11 @@
 /** Commits of a kafkajs consumer, and commits for a group without joining it. */
 import { partitionId } from "../partitions.ts";
-import { type Connection, offsetCommitV8, offsetFetchV8 } from "@platformatic/kafka";
+import { type Connection, offsetCommitV8 } from "@platformatic/kafka";
 import type { Consumer } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
 import type { Broker, GroupPosition } from "../broker.ts";
+import { createCommitted, fetchCommitted } from "./committed-offsets.ts";
 import { createConnectionPool, createCoordinators, refusalOf } from "./coordinators.ts";
 import type { KafkaOptions } from "./options.ts";
 import type { WireCluster } from "./wire-cluster.ts";
@@ -91,6 +92,7 @@ export interface MemberLessCommits {
    * Rejects with REQUEST_INVALID if the group has members, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE.
    */
   readonly commit: Broker["setCommitted"];
+  readonly committed: Broker["committed"];
   close(): Promise<void>;
 }
 
@@ -141,52 +143,36 @@ const wantedOf = async (
   positions: readonly GroupPosition[],
   isWanted: IsWanted,
 ): Promise<readonly GroupPosition[]> => {
-  const topics = partitionsByTopic(positions).map(({ name, partitions }) => ({
-    name,
-    partitionIndexes: partitions.map(({ partitionIndex }) => partitionIndex),
-  }));
-  const answer = await offsetFetchV8.api.async(
-    connection,
-    [{ groupId: group, memberEpoch: NO_GENERATION, topics }],
-    false,
-  );
-  const stored = new Map(
-    answer.groups.flatMap((one) =>
-      one.topics.flatMap(({ name, partitions }) =>
-        partitions.map(({ partitionIndex, committedOffset }) => [
-          `${name}/${partitionIndex}`,
-          committedOffset,
-        ]),
-      ),
-    ),
-  );
-  return positions.filter((position) => {
-    const offset = stored.get(partitionId(position)) ?? -1n;
-    return isWanted(position, offset < 0n ? undefined : offset);
-  });
+  const committed = await fetchCommitted(connection, group, positions);
+  const stored = new Map(committed.map((position) => [partitionId(position), position.offset]));
+  return positions.filter((position) => isWanted(position, stored.get(partitionId(position))));
 };
 
-/** Connects with the first commit. `close` doesn't close `cluster`, which finds the coordinators. */
+/** Connects with the first call. `close` doesn't close `cluster`, which finds the coordinators. */
 export const createMemberLessCommits = (options: KafkaOptions, cluster: WireCluster): MemberLessCommits => {
   const pool = createConnectionPool(options, CONNECTIONS);
   const coordinators = createCoordinators(options, cluster);
   const semaphore = createSemaphore({ permits: CONNECTIONS * AT_ONCE, maxWaiting: Infinity });
+
+  const ask = <T>(group: string, request: (connection: Connection) => Promise<T>): Promise<T> =>
+    coordinators.ask(
+      group,
+      async (coordinator) =>
+        // Never undefined: any number of requests may wait.
+        (await semaphore.tryRun(() => pool.use(coordinator, options.requestTimeout, request))) as T,
+    );
 
   const commit = (
     group: string,
     positions: readonly GroupPosition[],
     isWanted: IsWanted | undefined,
   ): Promise<void> =>
-    coordinators.ask(group, async (coordinator) => {
-      await semaphore.tryRun(() =>
-        pool.use(coordinator, options.requestTimeout, async (connection) => {
-          const wanted =
-            isWanted === undefined ? positions : await wantedOf(connection, group, positions, isWanted);
-          if (wanted.length === 0) return;
-          const topics = partitionsByTopic(wanted);
-          await offsetCommitV8.api.async(connection, group, NO_GENERATION, "", null, topics);
-        }),
-      );
+    ask(group, async (connection) => {
+      const wanted =
+        isWanted === undefined ? positions : await wantedOf(connection, group, positions, isWanted);
+      if (wanted.length === 0) return;
+      const topics = partitionsByTopic(wanted);
+      await offsetCommitV8.api.async(connection, group, NO_GENERATION, "", null, topics);
     });
 
   return {
@@ -201,6 +187,7 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
         throw failureOf(error);
       }
     },
+    committed: createCommitted({ ask, partitionCount: (topic) => cluster.partitionCount(topic) }),
     close: () => pool.close(),
   };
 };

@@ -5,8 +5,13 @@ import { GatewayError } from "../../errors.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { type Address, createConnections, openConnection, type WireCluster } from "./wire-cluster.ts";
 
-/** Another broker is the group's coordinator now, or the coordinator is starting. */
-const MOVED = ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"];
+/** Another broker is the group's coordinator now, the coordinator is starting, or a transaction with offsets is ending. */
+const PASSING = [
+  "NOT_COORDINATOR",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "COORDINATOR_NOT_AVAILABLE",
+  "UNSTABLE_OFFSET_COMMIT",
+];
 const RETRY_PAUSE_MS = 250;
 
 /** The Kafka error names in the broker's answer; empty: no answer. */
@@ -18,7 +23,7 @@ export const refusalsOf = (error: unknown): readonly string[] => {
 /** The first Kafka error name in the broker's answer; empty: no answer. */
 export const refusalOf = (error: unknown): string => refusalsOf(error)[0] ?? "";
 
-const isMoved = (error: unknown): boolean => refusalsOf(error).some((name) => MOVED.includes(name));
+const isPassing = (error: unknown): boolean => refusalsOf(error).some((name) => PASSING.includes(name));
 
 /** Finds the coordinator of a group. Lookups of the same turn of the event loop share one request. */
 const createLookup = (cluster: Pick<WireCluster, "coordinators">): ((group: string) => Promise<Address>) => {
@@ -48,8 +53,8 @@ export type CoordinatorRequest<T> = (coordinator: Address, timeoutMs: number) =>
 
 export interface Coordinators {
   /**
-   * Runs the request at the group's coordinator. If the broker is not the coordinator or not ready, looks the coordinator
-   * up and runs the request again, until the request timeout. Rejects as the request does.
+   * Runs the request at the group's coordinator. If the broker is not the coordinator or not ready, or the offsets are
+   * not stable, looks the coordinator up and runs the request again, until the request timeout. Rejects as the request does.
    */
   ask<T>(group: string, request: CoordinatorRequest<T>): Promise<T>;
   /** Removes the cached coordinator of a group that is no longer used. */
@@ -87,7 +92,7 @@ export const createCoordinators = (
           // A join waits for other members and has a longer time limit of its own, so it can end after `until`. Its retry
           // gets a new request timeout.
           if (now > until) until = now + requestTimeout;
-          if (!isMoved(error) || now + RETRY_PAUSE_MS > until) throw error;
+          if (!isPassing(error) || now + RETRY_PAUSE_MS > until) throw error;
         }
         await sleep(RETRY_PAUSE_MS);
       }

@@ -1,8 +1,8 @@
-/** Topics, groups and positions, through the admin client of kafkajs. */
+/** Topics, groups and positions, through the admin client of kafkajs; committed offsets through the gateway's own requests. */
 import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { Broker, GroupPosition, PartitionInfo, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
+import type { Broker, PartitionInfo, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./commits.ts";
 import { settledWithin } from "./options.ts";
 
@@ -239,10 +239,6 @@ const topicConfig = ({ name, partitions = -1, replicationFactor = -1, ...spec }:
 const setting = (name: string, value: string | number | undefined) =>
   value === undefined ? [] : [{ name, value: String(value) }];
 
-interface FetchedOffsets {
-  readonly partitions: { partition: number; offset: string; metadata: string | null }[];
-}
-
 const positions = (
   memberLess: MemberLessCommits,
   admin: ReturnType<typeof createAdminCalls>,
@@ -264,24 +260,7 @@ const positions = (
       .catch(unless<{ partition: number; offset: string }[]>([], []));
     return offsets.map(({ partition, offset }) => ({ topic: name, partition, offset: BigInt(offset) }));
   },
-  committed: async (group, name) => {
-    const answer = await admin
-      .call((client) => client.fetchOffsets({ groupId: group, topics: [name] }))
-      .catch(unless<FetchedOffsets[] | undefined>([UNKNOWN_TOPIC], undefined));
-    if (answer === undefined) return [];
-    const found = answer[0]?.partitions ?? [];
-    // kafkajs asks for the partitions in its metadata, which may lack some after a fault. They are not without an offset.
-    const { partitions } = await requireTopic(name);
-    if (found.length < partitions) throw unavailable(`${found.length} of ${partitions} partitions are known`);
-    return found
-      .map(({ partition, offset, metadata }): GroupPosition => ({
-        topic: name,
-        partition,
-        offset: BigInt(offset),
-        ...(metadata ? { metadata } : undefined),
-      }))
-      .filter(({ offset }) => offset >= 0n);
-  },
+  committed: memberLess.committed,
   setCommitted: memberLess.commit,
   deleteGroup: async (group) => {
     await admin.call((client) => client.deleteGroups([group])).catch(whenGroupStays);

@@ -8,6 +8,7 @@ import {
   metadataV9,
   ResponseError,
 } from "@platformatic/kafka";
+import { GatewayError } from "../../errors.ts";
 import { tlsOf } from "./client.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 
@@ -18,6 +19,11 @@ export interface WireCluster extends Connections {
   /** The leader of each partition; undefined: no leader now. The answer is cached until `forget`. */
   leaders(topic: string): Promise<readonly (Address | undefined)[]>;
   forget(topic: string): void;
+  /**
+   * Number of partitions, with those that have no leader; undefined: no such topic. Not cached. Rejects with TOPIC_REFUSED if
+   * the gateway may not describe the topic, and as the brokers do.
+   */
+  partitionCount(topic: string): Promise<number | undefined>;
   /** The broker that stores each group's positions. Rejects with the brokers' error. */
   coordinators(groups: readonly string[]): Promise<ReadonlyMap<string, Address>>;
   /** The existing ones of these topics. Rejects with the brokers' error. */
@@ -70,6 +76,18 @@ const topicNamesOf = async (topics: string[], via: Connection): Promise<TopicIds
   const answer = await metadataOf(topics, via);
   const known = answer.topics.filter(({ errorCode }) => !UNKNOWN_TOPIC.includes(errorCode));
   return new Map(known.map(({ name }) => [name ?? "", ""]));
+};
+
+const TOPIC_AUTHORIZATION_FAILED = 29;
+
+const partitionCountOf = ({ topics: [topic] }: Metadata): number | undefined => {
+  if (topic !== undefined && UNKNOWN_TOPIC.includes(topic.errorCode)) return undefined;
+  const count = Math.max(0, ...(topic?.partitions ?? []).map(({ partitionIndex }) => partitionIndex + 1));
+  if (count > 0) return count;
+  const isRefused = topic?.errorCode === TOPIC_AUTHORIZATION_FAILED;
+  throw new GatewayError(isRefused ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE", {
+    cause: `metadata without partitions (error ${topic?.errorCode})`,
+  });
 };
 
 type Question<T> = (via: Connection, address: Address) => Promise<T>;
@@ -148,6 +166,7 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
     forget: (topic) => {
       leadersByTopic.delete(topic);
     },
+    partitionCount: async (topic) => partitionCountOf(await ask((via) => metadataOf([topic], via))),
     clusterId: async (timeoutMs) => {
       const { clusterId } = await ask((via) => metadataOf([], via), timeoutMs);
       return clusterId ?? "";
