@@ -30,7 +30,12 @@ export const ERRORS = {
   UNAUTHORIZED: row(401, "Unauthorized", "refused", 40101),
   STATION_FORBIDDEN: row(403, "Not allowed to access this station", "refused", 40301),
   GROUP_FORBIDDEN: row(403, "Not allowed to use this consumer group", "refused", 40301),
-  GROUP_IN_USE: row(409, "Readers of another kind use this consumer group", "refused", 40903),
+  GROUP_IN_USE: row(
+    409,
+    "The other API (consume/batch or consumer instances) reads this consumer group",
+    "refused",
+    40903,
+  ),
   ORIGIN_FORBIDDEN: row(403, "This origin is not allowed", "refused", 40301),
   HANDSHAKE_REFUSED: row(403, "The verification token is wrong", "refused", 40301),
   ADMINISTRATION_DISABLED: row(403, "Administrative endpoints are disabled", "refused", 40301),

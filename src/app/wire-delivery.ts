@@ -49,7 +49,7 @@ export const startDelivery = async (context: AppContext): Promise<StartedDeliver
     broker,
     ...settings.delivery,
     declared: settings.connectors,
-    // Host and process id are not unique: pods can have the same process id, so the port is added.
+    // Unique only with all three parts: workers share the host and the port, and containers on one host can have the same process id.
     workerId: `${hostname()}-${process.pid}:${admin.port}`,
     observer: {
       ...observer,

@@ -24,7 +24,7 @@ export interface JoinRequest {
   readonly protocols: readonly GroupProtocol[];
   /** The group removes the member after this time without a heartbeat. */
   readonly sessionTimeout: number;
-  /** A rebalance waits for this time at most until the member has joined again; then the group removes the member. */
+  /** Maximum time that a rebalance waits for the member to join again. The group removes a member that has not joined by then. */
   readonly rebalanceTimeout: number;
 }
 
@@ -97,7 +97,7 @@ export interface MemberAssignment {
 /**
  * All methods reject with BROKER_UNAVAILABLE if there is no answer within the request timeout; the group may have executed the
  * request. They reject with GROUP_REFUSED if Kafka refuses the request for good, for example because the session timeout is
- * outside Kafka's limits, or because the group has members of another kind. `cause` is Kafka's name of the error.
+ * outside Kafka's limits, or because the members have no protocol in common. `cause` is Kafka's name of the error.
  */
 export interface Groups {
   /**

@@ -1,7 +1,7 @@
 /**
  * The log of a slot while this process holds it. `enter` appends a fence, reads the partition up to it, and writes the
  * living records again under the new writer's id, so that all older keys can be deleted. `put` appends records and reads
- * them back. After an append without a clear outcome, or behind another process's fence, the log must be entered again.
+ * them back. Call `enter` again after an append without a clear outcome, and after a fence of another process was read.
  */
 import { randomUUID } from "node:crypto";
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
@@ -16,7 +16,7 @@ export interface SlotLogOptions extends SlotReaderOptions {
   readonly processId: string;
   /** True while a fence may be appended: the last answered heartbeat was sent a short time ago. */
   readonly mayFence: () => boolean;
-  /** Sends a heartbeat, and resolves to whether one that was sent after the call is answered. */
+  /** Sends heartbeats. Resolves to true when Kafka answers one of them, and to false when other processes may hold the slot. */
   readonly confirm: () => Promise<boolean>;
 }
 
@@ -66,7 +66,7 @@ export class SlotLogWriter implements HeldSlotLog {
       try {
         if (!(await this.#mayFence())) return "moved";
         if (await this.#clean(await this.#fence())) {
-          // A process that was frozen meanwhile can't know what counts.
+          // If this process was frozen since its fence, another process may have fenced the log, and the view may be out of date.
           if (!(await this.#mayFence())) return "moved";
           this.#failingSince = undefined;
           this.#settleInFlight();

@@ -45,7 +45,7 @@ export class SlotReader {
     return this.#view;
   }
 
-  /** The caller is about to append these records. The names are those of `counted` in `SlotView.apply`. */
+  /** Call it before the append. `records` are ids of `recordId`, which `SlotView.apply` returns. */
   await(records: readonly string[]): void {
     for (const record of records) this.#awaited.add(record);
   }
@@ -60,8 +60,8 @@ export class SlotReader {
   }
 
   /**
-   * Begins again at the partition's start. A view can't be continued behind another process's fence: compaction may have
-   * removed records there without which the rest means something else. The topic may also be a new one.
+   * Begins again at the partition's start. After a fence of another process the old view is of no use: compaction may have removed
+   * records or fences that decide whether later records count. The topic may also be a new one.
    */
   restart(): void {
     this.#next = 0n;
@@ -69,7 +69,8 @@ export class SlotReader {
   }
 
   /**
-   * Reads until the record at this offset was read, whatever end the broker reports: a new leader may report an old one.
+   * Reads until the record at this offset was read. It ignores the end offset that the broker reports, because a new leader may
+   * report a lower one at first.
    * Rejects with `Trouble` if a read fails, or if the offset isn't reached within `limitMs`.
    */
   async readTo(offset: bigint, limitMs: number): Promise<void> {

@@ -66,7 +66,7 @@ export const createPipeline = (turns: LoopTurns): Pipeline => {
     hasNewParser: (socket) => {
       const connection = connections.get(socket);
       if (connection === undefined) return;
-      // The caller has a step of this turn of the event loop, so the pipelined requests of the connection may start in it.
+      // `turns.later` has called this function, so this connection already has one of the steps of this turn.
       connection.turn = turns.number;
       limit(socket, connection);
     },

@@ -14,7 +14,7 @@ export interface Row {
   readonly family: ErrorFamily;
   /** Its requests are logged at debug level only. */
   readonly quiet?: boolean;
-  /** A GET that changes something: like a POST, it is refused with a session cookie if it comes from another site. */
+  /** True for a GET that changes something. As for a POST, the session cookie counts only if the request comes from a page of this gateway. */
   readonly changes?: boolean;
   /** undefined: the OpenAPI document omits the route, because it only refuses, or serves a file of the console. */
   readonly documentation: Documentation | undefined;

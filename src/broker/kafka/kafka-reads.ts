@@ -62,7 +62,7 @@ const errorOf = ({ from }: PendingRead, answer: FetchedRecords): Error => {
   });
 };
 
-/** Settles reads by their answers. Returns the reads that need another request, `first` before the waiting reads of the queue and `last` after them. */
+/** Settles reads by their answers. Returns the reads that need another request: `first` for the front of the queue, `last` for its end. */
 const settle = (
   reads: readonly PendingRead[],
   answers: readonly FetchedRecords[],

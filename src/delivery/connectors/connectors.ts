@@ -57,7 +57,7 @@ export interface Connectors {
 export interface ConnectorsOptions extends ChangesOptions {
   readonly broker: Broker;
   readonly replays: Replays;
-  /** `host:port` of this process, as Connect names its workers. */
+  /** `host-pid:port` of this process. Connect names its workers by host and port. */
   readonly workerId: string;
 }
 

@@ -73,7 +73,7 @@ export const showLogger: Documentation = {
 export const setLogger: Documentation = {
   id: "setLogger",
   tag: TAG,
-  summary: "Change the level of a logger in all workers of this process",
+  summary: "Change the level of a logger in all workers of this gateway",
   path,
   body: { content: json(z.object({ level: z.enum(LEVELS) })) },
   answers: {

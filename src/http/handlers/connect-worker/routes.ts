@@ -17,7 +17,7 @@ interface WorkerDependencies {
   readonly levels: Pick<LogLevels, "names" | "of" | "canSet">;
   /** Each connector has the logger `delivery.<name>`. */
   readonly connectorNames: () => Promise<readonly string[]>;
-  /** Sets the level in all workers of this process. */
+  /** Sets the level in all workers of this gateway. */
   readonly setLevel: (logger: string, level: Level) => Promise<void>;
   readonly readBody: ReadBody;
 }

@@ -146,7 +146,7 @@ const configured: Words = {
 export const putConnector = ofConnector({
   ...configured,
   id: "putConnector",
-  summary: "Create or change a connector (call of the Auckland sink's documentation)",
+  summary: "Create or change a connector (the route that the Auckland sink's documentation describes)",
 });
 
 export const putConfig = ofConnector({
@@ -222,13 +222,13 @@ const target = (id: string, summary: string, status: 202 | 204): Documentation =
 
 export const pauseByGet = target(
   "pauseByGet",
-  "Pause a connector (call of the Auckland sink's documentation)",
+  "Pause a connector (the route that the Auckland sink's documentation describes)",
   202,
 );
 export const pause = target("pause", "Pause a connector: it sends no requests until it is resumed", 202);
 export const resumeByGet = target(
   "resumeByGet",
-  "Resume a connector (call of the Auckland sink's documentation)",
+  "Resume a connector (the route that the Auckland sink's documentation describes)",
   202,
 );
 export const resume = target("resume", "Resume a connector at its next record", 202);
