@@ -261,14 +261,18 @@ describeOwnKafka("a member by hand, when its coordinator fails", () => {
     await cluster.stop();
   });
 
-  it("goes on with the next coordinator, under the same id and generation", async () => {
+  it("goes on with the next coordinator, under the same id and generation, and keeps offsets of leaderless partitions", async () => {
     const topic = await newTopic(broker);
+    // Each node leads one of the partitions.
+    const unreplicated = uniqueName("unreplicated");
+    await broker.ensureTopic({ name: unreplicated, partitions: 3, replicationFactor: 1 });
+    const ofUnreplicated = [0, 1, 2].map((partition) => ({ topic: unreplicated, partition, offset: 5n }));
     const hand = createHand(broker.groups, uniqueName("moves"), { sessionTimeout: 60_000 });
     await formed(hand);
     expect(await hand.commit(topic, 3n)).toBe("stored");
+    expect(await broker.groups.commit(hand.member, ofUnreplicated)).toBe("stored");
     const wire = createWireCluster(kafkaOptions(cluster.brokers));
     const address = (await wire.coordinators([hand.group])).get(hand.group);
-    await wire.close();
     const coordinator = cluster.nodes.find(
       ({ brokers }) => brokers[0] === `${address?.host}:${address?.port}`,
     );
@@ -277,6 +281,13 @@ describeOwnKafka("a member by hand, when its coordinator fails", () => {
     while ((await hand.heartbeat().catch(() => "")) !== "stable") await sleep(100);
     expect(await hand.commit(topic, 7n)).toBe("stored");
     expect(await broker.committed(hand.group, topic)).toMatchObject([{ offset: 7n }]);
+    expect((await wire.leaders(unreplicated)).map((leader) => leader !== undefined).sort()).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    expect(await broker.committed(hand.group, unreplicated)).toEqual(ofUnreplicated);
+    await wire.close();
     await coordinator.start();
     await hand.leave();
   }, 180_000);
