@@ -4,6 +4,7 @@ import { SchemaUnusable } from "../format.ts";
 import { complaintOf } from "./complaint.ts";
 import { ajvFor, type JsonSchemaDraft } from "./drafts.ts";
 import { locate, pointer, quote, tokensOf } from "./locate.ts";
+import { allowSteps, TooManySteps, withSteps } from "./steps.ts";
 
 /** A schema that a `$ref` can name. */
 interface NamedSchema {
@@ -14,8 +15,8 @@ interface NamedSchema {
 /** The refusal of a value, in the words of the Memphis API, for a schema that the text calls `place`. */
 type Refusal = (place: string) => string;
 
-/** undefined: the value fits. */
-export type JsonSchemaCheck = (value: unknown) => Refusal | undefined;
+/** undefined: the value fits. `bytes`: size of its JSON, which bounds the work for a schema that is not trusted. */
+export type JsonSchemaCheck = (value: unknown, bytes: number) => Refusal | undefined;
 
 type Schema = (AnySchemaObject & { $schema?: unknown }) | boolean;
 
@@ -23,13 +24,13 @@ type Schema = (AnySchemaObject & { $schema?: unknown }) | boolean;
 export interface SchemaOrigin {
   /** The `$schema` of a schema without one. */
   readonly defaultDraft: string;
-  /** false: a client may have written the schema, so that patterns must take linear time. */
+  /** false: a client may have written the schema, so that the time of a validation must be bounded. */
   readonly isTrusted: boolean;
 }
 
 /**
- * Compiles a schema. A `$ref` can refer to a part of the schema, and
- * to the name or the `$id` of a reference. Nothing is fetched. Throws SchemaUnusable.
+ * Compiles a schema. A `$ref` can refer to a part of the schema, and to the name or the `$id` of a reference. Nothing is
+ * fetched. Throws SchemaUnusable.
  */
 export const compileJsonSchema = (
   source: unknown,
@@ -38,20 +39,32 @@ export const compileJsonSchema = (
 ): JsonSchemaCheck => {
   const schema = requireSchema(source);
   const ajv = ajvFor((typeof schema === "object" ? schema.$schema : undefined) ?? defaultDraft, isTrusted);
-  const root = withoutDraft(schema);
-  addReferences(ajv, root, references);
+  const prepared = (source: unknown): Schema => {
+    const own = withoutDraft(requireSchema(source));
+    return isTrusted ? own : (withSteps(own) as Schema);
+  };
+  const root = prepared(schema);
+  requireValid(ajv, withoutDraft(schema));
+  addReferences(ajv, root, references, prepared);
   const validate = compile(ajv, root);
-  return (value) => {
+  return (value, bytes) => {
+    allowSteps(bytes);
     try {
       if (validate(value)) return undefined;
     } catch (error) {
-      // A `$ref` to itself, or the nesting of the schema and of the value together.
-      if (!(error instanceof RangeError)) throw error;
-      return (place) => `jsonschema: '' does not validate with ${place}#: nested too deep`;
+      const reason = failureOf(error);
+      return (place) => `jsonschema: '' does not validate with ${place}#: ${reason}`;
     }
     const error = decisive(validate.errors ?? []);
     return (place) => (error === undefined ? "jsonschema: not valid" : refusalText(error, root, place));
   };
+};
+
+/** A `$ref` to itself, the nesting of the schema and of the value together, or choices that multiply. */
+const failureOf = (error: unknown): string => {
+  if (error instanceof TooManySteps) return "takes too many steps";
+  if (error instanceof RangeError) return "nested too deep";
+  throw error;
 };
 
 const requireSchema = (source: unknown): Schema => {
@@ -69,11 +82,18 @@ const withoutDraft = (schema: Schema): Schema => {
 };
 
 /** A name is relative to the `$id` of the schema that uses it, as every `$ref` is. */
-const addReferences = (ajv: JsonSchemaDraft, root: Schema, references: readonly NamedSchema[]): void => {
-  const named = references.map(({ name, schema }) => ({ name, schema: withoutDraft(requireSchema(schema)) }));
+const addReferences = (
+  ajv: JsonSchemaDraft,
+  root: Schema,
+  references: readonly NamedSchema[],
+  prepared: (source: unknown) => Schema,
+): void => {
+  for (const { name, schema } of references) {
+    requireValid(ajv, withoutDraft(requireSchema(schema)), `the reference ${name}: `);
+  }
+  const named = references.map(({ name, schema }) => ({ name, schema: prepared(schema) }));
   const bases = new Set(["", idOf(ajv, root), ...named.map(({ name, schema }) => idOf(ajv, schema) || name)]);
   for (const { name, schema } of named) {
-    requireValid(ajv, schema, `the reference ${name}: `);
     const addresses = [...bases].map((base) => ajv.opts.uriResolver.resolve(base, name));
     for (const address of new Set([name, ...addresses])) {
       if (ajv.schemas[address] === undefined && ajv.refs[address] === undefined)
@@ -88,15 +108,22 @@ const idOf = (ajv: JsonSchemaDraft, schema: Schema): string => {
 };
 
 const requireValid = (ajv: JsonSchemaDraft, schema: Schema, what = ""): void => {
-  if (ajv.validateSchema(schema) === true) return;
+  if (isValid(ajv, schema)) return;
   const [error] = ajv.errors ?? [];
   const reason = error === undefined ? "not valid" : complaintOf(error).reason;
   throw new SchemaUnusable(`${what}${quote(error?.instancePath ?? "")}: ${reason}`);
 };
 
+const isValid = (ajv: JsonSchemaDraft, schema: Schema): boolean => {
+  try {
+    return ajv.validateSchema(schema) === true;
+  } catch (error) {
+    throw unusable(error);
+  }
+};
+
 const compile = (ajv: JsonSchemaDraft, schema: Schema): ValidateFunction => {
   try {
-    requireValid(ajv, schema);
     const validate = ajv.compile(schema);
     // A schema with `$async` validates by a promise, which counts as true.
     if (!("$async" in validate)) return validate;
@@ -108,7 +135,7 @@ const compile = (ajv: JsonSchemaDraft, schema: Schema): ValidateFunction => {
 
 const unusable = (error: unknown): SchemaUnusable => {
   if (error instanceof SchemaUnusable) return error;
-  if (error instanceof RangeError) return new SchemaUnusable("it is nested too deep");
+  if (error instanceof RangeError) return new SchemaUnusable("it is too large, or nested too deep");
   if (error instanceof Ajv.MissingRefError) {
     return new SchemaUnusable(
       `its $ref ${quote(error.missingRef)} is neither a part of it nor the name or $id of a reference`,

@@ -8,6 +8,7 @@ import Ajv04 from "ajv-draft-04";
 import addFormats from "ajv-formats";
 import { SchemaUnusable } from "../format.ts";
 import { linearEngine } from "./patterns.ts";
+import { stepKeyword } from "./steps.ts";
 import { UNIQUE_ITEMS } from "./unique-items.ts";
 
 /**
@@ -53,7 +54,7 @@ const without = (ajv: JsonSchemaDraft, ...keywords: readonly (readonly string[])
 };
 
 /**
- * A new ajv for the draft that `$schema` names. `isTrusted`: a pattern may take more than linear time. Throws SchemaUnusable if
+ * A new ajv for the draft that `$schema` names. `isTrusted`: a validation may take any time. Throws SchemaUnusable if
  * the draft is not supported.
  */
 export const ajvFor = ($schema: unknown, isTrusted: boolean): JsonSchemaDraft => {
@@ -65,6 +66,8 @@ export const ajvFor = ($schema: unknown, isTrusted: boolean): JsonSchemaDraft =>
   }
   const ajv = create(isTrusted ? OPTIONS : { ...OPTIONS, code: { regExp: linearEngine } });
   addFormats.default(ajv);
-  if (!isTrusted) ajv.removeKeyword("uniqueItems").addKeyword(UNIQUE_ITEMS);
+  if (isTrusted) return ajv;
+  ajv.removeKeyword("uniqueItems").addKeyword(UNIQUE_ITEMS);
+  ajv.addKeyword(stepKeyword(ajv.getKeyword("$dynamicRef") === false ? "$ref" : "$dynamicRef"));
   return ajv;
 };

@@ -33,7 +33,7 @@ export const compileJsonSchema = (
     type: "JSONSCHEMA",
     name: titleOf(schema),
     encode: (json, id) => {
-      const refusal = refusalOf(parseJson(json, limits));
+      const refusal = refusalOf(parseJson(json, limits), json.length);
       if (refusal !== undefined) throw new DataRefused(refusal("schema"), refusal);
       const framed = frameFor(id, json.length);
       json.copy(framed, FRAME_BYTES);

@@ -183,6 +183,38 @@ describe("hostile JSON Schemas", () => {
     );
   });
 
+  it.each([
+    ["http://json-schema.org/draft-04/schema#", "$ref", "#/definitions/n"],
+    [undefined, "$ref", "#/definitions/n"],
+    ["https://json-schema.org/draft/2019-09/schema", "$recursiveRef", "#"],
+    ["https://json-schema.org/draft/2020-12/schema", "$dynamicRef", "#"],
+    [undefined, "$ref", "#/definitions/enum"],
+  ])("take a bounded time for choices that refer to themselves (%s, %s %s)", ($schema, keyword, target) => {
+    const again = { required: ["z"], properties: { a: { [keyword]: target } } };
+    const choice = { anyOf: [again, { ...again, title: "again" }] };
+    const schema = { $schema, ...choice, definitions: { n: choice, enum: choice } };
+    const event = (depth: number): string => '{"z":1,"a":'.repeat(depth) + "{}" + "}".repeat(depth);
+    expect(refusalOf(schema, event(3))).toContain("missing properties: 'z'");
+    expect(refusalOf(schema, event(60))).toBe(
+      "jsonschema: '' does not validate with schema#: takes too many steps",
+    );
+  });
+
+  it("can't hide a choice in data", () => {
+    expect(() => schemaOf({ enum: [{ not: {} }], $ref: "#/enum/0" })).toThrow(/refers to data/);
+    expect(() => schemaOf({ properties: { a: { $ref: "#/%65num/0" } }, enum: [{}] })).toThrow(
+      /refers to data/,
+    );
+    expect(
+      refusalOf({ properties: { a: { $ref: "#/properties/enum" }, enum: { const: 1 } } }, '{"a":1}'),
+    ).toBe("accepted");
+  });
+
+  it("do not count against many references of a large event", () => {
+    const schema = { items: { $ref: "#/definitions/i" }, definitions: { i: { type: "integer" } } };
+    expect(refusalOf(schema, `[${"1,".repeat(90_000)}1]`)).toBe("accepted");
+  });
+
   it("compare many items in linear time", () => {
     const items = Array.from({ length: 50_000 }, (_, n) => ({ n }));
     expect(refusalOf({ uniqueItems: true }, JSON.stringify(items))).toBe("accepted");

@@ -35,7 +35,7 @@ const createValidator = (
   validate: (value, contentType) => {
     const event = eventJson(value, limits);
     if (event.status === "refused") return event;
-    const refusal = refusalOf(event.json);
+    const refusal = refusalOf(event.json, value.length);
     if (refusal === undefined) return { status: "accepted", value, contentType };
     return schemaRefused(refusal(station));
   },
