@@ -49,7 +49,7 @@ const consume = async (decode: string | undefined, count = 1) => {
     headers: { ...KEY, "Content-Type": "application/json" },
     body: JSON.stringify({ consumer_name: "c", batch_size: count, batch_max_wait_time_ms: 5000, decode }),
   });
-  return [answer.status, (await answer.json())];
+  return [answer.status, await answer.json()];
 };
 
 const stream = async (path: string, headers: Record<string, string> = KEY): Promise<OpenedStream> => {
