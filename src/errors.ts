@@ -111,6 +111,8 @@ export const ERRORS = {
   SCHEMA_UNKNOWN: row(422, "The schema is not in the schema registry", "refused", 42207),
   SCHEMA_VERSION_UNKNOWN: row(400, "The subject does not have this version", "refused", 400),
   SCHEMA_REGISTRATION_REFUSED: row(422, "The schema registry refuses the schema", "refused", 42207),
+  KEY_SCHEMA_MISSING: row(422, "The call has no schema for its keys", "refused", 42201),
+  VALUE_SCHEMA_MISSING: row(422, "The call has no schema for its values", "refused", 42202),
   SCHEMA_UNUSABLE: row(422, "The schema can't be used", "refused", 42205),
   DATA_REFUSED: row(400, "The data does not fit the schema that the record names", "refused", 400),
   FRAME_REFUSED: row(400, "The framed bytes do not belong to the station's subject", "refused", 42206),

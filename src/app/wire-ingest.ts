@@ -6,13 +6,15 @@ import { createBatcher } from "../ingest/batcher/batcher.ts";
 import type { ContentLimits } from "../formats/json.ts";
 import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
-import { createRecordSchemas } from "../ingest/schema/record-schemas.ts";
+import { createFindSchema, createRecordSchemas, type FindSchema } from "../ingest/schema/record-schemas.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
 import type { AppContext } from "./context.ts";
 
 export interface Ingest {
   readonly stations: Stations;
   readonly produce: Produce;
+  /** undefined: no schema registry is configured. */
+  readonly findSchema: FindSchema | undefined;
   /** Maximum size of an event's value in bytes. */
   readonly maxEventBytes: number;
 }
@@ -70,10 +72,11 @@ export const createIngest = async (context: AppContext): Promise<Ingest> => {
   lifecycle.onClose("batcher", () => batcher.close());
   provision(awaited, context);
   const maxEventBytes = maxEventBytesOf(settings);
+  const lookup = registry && { registry, ...settings.registry };
   const produce = createProduce({
     batcher,
     stations,
-    schemas: registry && createRecordSchemas({ registry, ...settings.registry }),
+    schemas: lookup && createRecordSchemas(lookup),
     now: Date.now,
     maxEventBytes,
     maxKeyBytes: settings.limits.keySize,
@@ -83,7 +86,7 @@ export const createIngest = async (context: AppContext): Promise<Ingest> => {
       metrics.eventsEnded(station, outcome, count);
     },
   });
-  return { stations, produce, maxEventBytes };
+  return { stations, produce, findSchema: lookup && createFindSchema(lookup), maxEventBytes };
 };
 
 const provision = (awaited: Map<string, TopicSpec>, { broker, log, lifecycle }: AppContext): void => {

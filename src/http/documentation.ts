@@ -49,11 +49,13 @@ export const STORE_ERRORS = [
   "BROKER_UNAVAILABLE",
   "BROKER_AMBIGUOUS",
   "OVERLOADED",
+  "REGISTRY_UNAVAILABLE",
 ] as const satisfies ErrorCode[];
 
 /** Refusals of one event because of its content. */
 export const EVENT_ERRORS = [
   "SCHEMA_REFUSED",
+  "FRAME_REFUSED",
   "KEY_REFUSED",
   "KEY_TOO_LARGE",
   "RECORD_TOO_LARGE",

@@ -35,6 +35,8 @@ import { createRates } from "../../src/ingest/limits.ts";
 import { createBatcher } from "../../src/ingest/batcher/batcher.ts";
 import { createRemembered } from "../../src/ingest/remembered.ts";
 import { createProduce, type EventOutcome } from "../../src/ingest/produce.ts";
+import type { SchemaRegistry } from "../../src/registry/contract.ts";
+import { createFindSchema, createRecordSchemas } from "../../src/ingest/schema/record-schemas.ts";
 import { createStations, type Station } from "../../src/ingest/stations.ts";
 import type { StreamLimits } from "../../src/ingest/stream/event-stream.ts";
 import type { Home } from "../../src/home/home.ts";
@@ -131,6 +133,8 @@ const API_KEYS = [
 
 const SECRET = { ttl: 900_000, maxTtl: 86_400_000 };
 
+const LOOKUP = { strategy: { key: "topic-name", value: "topic-name" }, autoRegister: true } as const;
+
 export interface TestOptions {
   readonly autoCreate?: boolean;
   readonly corsOrigins?: readonly string[];
@@ -144,6 +148,10 @@ export interface TestOptions {
   readonly eventStreams?: Partial<EventStreamLimits>;
   /** Absent: there is no schema registry. */
   readonly decoder?: Decoder;
+  /** For producing. Absent: there is no schema registry. */
+  readonly registry?: Pick<SchemaRegistry, "find">;
+  /** Declared beside the others; their topics are created. */
+  readonly stations?: readonly Station[];
   readonly alwaysStatus200?: boolean;
   /** Absent: this gateway has no homes. */
   readonly home?: Pick<Home, "call">;
@@ -184,9 +192,20 @@ export interface TestGateway {
   records(topic: string): Promise<readonly BrokerRecord[]>;
 }
 
+const stationsOf = ({ stations = [] }: TestOptions) => ({
+  declared: [...DECLARED, ...stations],
+  topics: ["plain", "shop.orders", "hidden", ...stations.map(({ topic }) => topic)],
+});
+
+const schemasOf = ({ registry }: TestOptions) => ({
+  schemas: registry && createRecordSchemas({ registry, ...LOOKUP }),
+  findSchema: registry && createFindSchema({ registry, ...LOOKUP }),
+});
+
 export const createTestGateway = async (options: TestOptions = {}): Promise<TestGateway> => {
   const broker = options.broker ?? createMemoryBroker({ partitions: 1 });
-  for (const name of ["plain", "shop.orders", "hidden"]) await broker.ensureTopic({ name, partitions: 1 });
+  const { declared, topics } = stationsOf(options);
+  for (const name of topics) await broker.ensureTopic({ name, partitions: 1 });
   const metrics = createMetrics();
   const { logger, requestLog, lines } = recordingLogger();
   const health = createHealth({ check: () => broker.check(), cacheMs: 0, now: Date.now });
@@ -206,7 +225,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     adminToken: ADMIN_TOKEN,
   });
   const { autoCreate, bodyLimits, maxEvents, perAddress } = { ...DEFAULT_OPTIONS, ...options };
-  const stations = createStations({ declared: DECLARED, autoCreate, broker, maxRecordBytes: LIMIT });
+  const stations = createStations({ declared, autoCreate, broker, maxRecordBytes: LIMIT });
   const batcher = createBatcher({
     broker,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? 5000,
@@ -214,7 +233,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     maxAppendRecords: 1000,
     maxAppendBytes: 900_000,
   });
-  const produce = createProduce({ batcher, stations, now: Date.now, ...RECORD_LIMITS });
+  const { schemas, findSchema } = schemasOf(options);
+  const produce = createProduce({ batcher, stations, schemas, now: Date.now, ...RECORD_LIMITS });
   const { decoder } = options;
   const home = createLocalHome(broker, [batchApi(options.decoder)]);
   const pulls = new EventEmitter();
@@ -287,7 +307,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...restProxyRoutes({
         ...producing,
         broker,
-        listed: { declared: DECLARED, autoCreate, broker },
+        listed: { declared, autoCreate, broker },
+        findSchema,
         maxEntries: 5,
         maxHeaders: RECORD_LIMITS.maxHeaders,
         alwaysStatus200: options.alwaysStatus200 ?? false,

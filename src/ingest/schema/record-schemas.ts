@@ -76,6 +76,18 @@ export const createRecordSchemas =
     return createCallSchemas(station, own, answers);
   };
 
+/** The schema that a record at this station names for its key or its value. Never throws or rejects. */
+export type FindSchema = (
+  station: Station,
+  part: RecordPartName,
+  name: SchemaName,
+) => FoundSchema | Promise<FoundSchema>;
+
+export const createFindSchema =
+  (options: LookupOptions): FindSchema =>
+  ({ topic, validator }, part, name) =>
+    createLookup(topic, validator?.kind === "registry" ? validator : undefined, options).named(part, name);
+
 const namesSchema = (event: SchemaParts | GatewayError): boolean =>
   !(event instanceof GatewayError) && (event.valueSchema ?? event.keySchema) !== undefined;
 

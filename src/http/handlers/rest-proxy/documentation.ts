@@ -12,6 +12,7 @@ import {
   STORE_ERRORS,
 } from "../../documentation.ts";
 import { recordShape } from "./record.ts";
+import { SCHEMA_TYPES, STRATEGY_NAMES } from "./schema-name.ts";
 import { V2_TYPE, v2RecordShape } from "./v2.ts";
 import { restProxyError } from "../../openapi/error-responses.ts";
 
@@ -46,25 +47,57 @@ const BODY_ERRORS = [
   "CLOUDEVENT_INVALID",
 ] as const satisfies ErrorCode[];
 
+/** Failures of the schema that a record or a call names. */
+const SCHEMA_ERRORS = [
+  "SCHEMA_UNKNOWN",
+  "SCHEMA_VERSION_UNKNOWN",
+  "SCHEMA_UNUSABLE",
+  "SCHEMA_REGISTRATION_REFUSED",
+  "REGISTRY_FORBIDDEN",
+  "DATA_REFUSED",
+] as const satisfies ErrorCode[];
+
+const id = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
+
 const data = z
   .union([
     z.strictObject({ type: z.literal("BINARY").nullish(), data: z.base64().nullable() }),
     z.strictObject({ type: z.literal("STRING"), data: z.string().nullable() }),
     z.strictObject({ type: z.literal("JSON"), data: z.unknown() }),
+    z.strictObject({
+      type: z.enum(SCHEMA_TYPES).nullish().meta({ description: "Must be the type of the schema." }),
+      data: z.unknown(),
+      schema_id: id.nullish(),
+      schema_version: id.nullish(),
+      schema: z.string().nullish().meta({ description: "The schema's text. It needs `type`." }),
+      subject: z.string().min(1).nullish().meta({ description: "Default: by the strategy." }),
+      subject_name_strategy: z.enum(STRATEGY_NAMES).nullish(),
+    }),
   ])
   .meta({
     id: "RecordData",
-    description: "A key or a value. If `type` is absent, it is BINARY: `data` is base64.",
+    description:
+      "A key or a value. With a schema registry, `data` without a `type` is JSON for the schema that `schema_id`, " +
+      "`schema_version` or `schema` names, by default the latest version of the subject. At most one of the three and one of " +
+      "`subject` and `subject_name_strategy` may be given. Without a registry, `data` without a `type` is base64 (BINARY).",
   });
 
-/** The types that need a schema registry are left out, because the gateway refuses them. */
 const record = recordShape.extend({
   partition_id: z.int().min(0).max(0x7fffffff).nullish(),
   key: data.nullish(),
   value: data.nullish(),
 });
 
-const part = z.object({ type: z.enum(["BINARY", "JSON", "STRING"]), size: z.int() });
+const part = z.object({
+  type: z.enum(["BINARY", "JSON", "STRING", ...SCHEMA_TYPES]),
+  subject: z.string().optional(),
+  schema_id: z.int().optional(),
+  schema_version: z.int().optional(),
+  size: z.int().meta({ description: "Bytes as stored." }),
+});
 
 const report = z
   .object({
@@ -95,7 +128,7 @@ export const produceRecords: Documentation = {
       content: json(z.union([report, restProxyError])),
     },
   },
-  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "PARTITION_UNKNOWN", ...EVENT_ERRORS],
+  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "PARTITION_UNKNOWN", ...EVENT_ERRORS, ...SCHEMA_ERRORS],
 };
 
 export const produceRecordsBatch: Documentation = {
@@ -124,8 +157,18 @@ export const produceRecordsBatch: Documentation = {
 
 export const v2 = (schema: z.ZodType): Content => ({ [V2_TYPE]: schema });
 
-const v2Body = (data: z.ZodType): z.ZodType =>
+const schemaText = z.string().nullish().meta({ description: "Text of the schema. Use it or the id." });
+
+const v2Schemas = {
+  key_schema: schemaText,
+  key_schema_id: id.nullish(),
+  value_schema: schemaText,
+  value_schema_id: id.nullish(),
+} as const;
+
+const v2Body = (data: z.ZodType, more: z.ZodRawShape = {}): z.ZodType =>
   z.strictObject({
+    ...more,
     records: z
       .array(
         v2RecordShape.extend({
@@ -156,8 +199,8 @@ const offsets: Answer = {
           error: z.string().nullable(),
         }),
       ),
-      key_schema_id: z.null(),
-      value_schema_id: z.null(),
+      key_schema_id: z.int().nullable(),
+      value_schema_id: z.int().nullable(),
     }),
   ),
 };
@@ -169,10 +212,20 @@ const produceV2 = {
       "application/vnd.kafka.json.v2+json": v2Body(z.unknown()),
       "application/vnd.kafka.binary.v2+json": v2Body(z.base64()),
       "application/vnd.kafka.text.v2+json": v2Body(z.string()),
+      "application/vnd.kafka.avro.v2+json": v2Body(z.unknown(), v2Schemas),
+      "application/vnd.kafka.jsonschema.v2+json": v2Body(z.unknown(), v2Schemas),
+      "application/vnd.kafka.protobuf.v2+json": v2Body(z.unknown(), v2Schemas),
     },
   },
   answers: { 200: offsets },
-  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "SHAPE_INVALID"],
+  errors: [
+    ...PRODUCE_ERRORS,
+    ...BODY_ERRORS,
+    ...SCHEMA_ERRORS,
+    "SHAPE_INVALID",
+    "KEY_SCHEMA_MISSING",
+    "VALUE_SCHEMA_MISSING",
+  ],
 } as const satisfies Partial<Documentation>;
 
 export const produceToTopic: Documentation = {

@@ -1,8 +1,11 @@
-/** The key or the value of a v3 record: `{type, data}`. */
+/** The key or the value of a v3 record: `{type, data}`, or data and the schema of a registry that it is written with. */
 import { z } from "zod";
 import { GatewayError } from "../../../errors.ts";
+import type { SchemaType } from "../../../formats/format.ts";
 import { fromBase64 } from "../../../ingest/content/content-type.ts";
+import type { SchemaName } from "../../../ingest/schema/record-schemas.ts";
 import { membersOf, type Span } from "../../../lib/json-scan.ts";
+import { isSchemaType, readSchemaName, schemaFieldIn, schemaFields } from "./schema-name.ts";
 
 /** The source bytes of a part. JSON data is stored as these bytes and is not serialized again. */
 export interface Source {
@@ -10,58 +13,84 @@ export interface Source {
   readonly span: Span | undefined;
 }
 
-/** Fields that need a schema registry. The shape accepts them, so that the error can name the registry. */
-const REGISTRY_FIELDS = [
-  "schema",
-  "schema_id",
-  "schema_version",
-  "subject",
-  "subject_name_strategy",
-] as const;
-const REGISTRY_TYPES = new Set(["AVRO", "JSONSCHEMA", "PROTOBUF"]);
-
-const anything = z.unknown().optional();
-
 export const partShape = z.strictObject({
   type: z.string().nullish(),
-  data: anything,
-  schema: anything,
-  schema_id: anything,
-  schema_version: anything,
-  subject: anything,
-  subject_name_strategy: anything,
+  data: z.unknown().optional(),
+  ...schemaFields,
 });
 
+type GivenPart = z.output<typeof partShape>;
+
 export interface RecordPart {
-  readonly type: "BINARY" | "JSON" | "STRING";
+  /** For the report of a part that no schema of the registry has framed. */
+  readonly type: PlainType | SchemaType;
   /** null if `data` is null. */
   readonly bytes: Buffer | null;
+  /** The schema of the registry that the part names. `bytes` are JSON then. */
+  readonly schema?: SchemaName;
 }
 
-/** Throws REGISTRY_MISSING if the part needs a schema registry, and REQUEST_INVALID if the data has another type. */
+type PlainType = "BINARY" | "JSON" | "STRING";
+
+const isPlainType = (type: string): type is PlainType =>
+  type === "BINARY" || type === "JSON" || type === "STRING";
+
+interface PartContext {
+  readonly source: Source;
+  /** false: a part that needs a schema registry is refused. */
+  readonly hasRegistry: boolean;
+}
+
+/**
+ * Throws REGISTRY_MISSING if the part needs a schema registry and there is none, and REQUEST_INVALID for data of another type
+ * and for fields that do not go together.
+ */
 export const readPart = (
   name: "key" | "value",
-  given: z.output<typeof partShape> | null | undefined,
-  source: Source,
+  given: GivenPart | null | undefined,
+  { source, hasRegistry }: PartContext,
 ): RecordPart | undefined => {
   if (given === null || given === undefined) return undefined;
-  const type = given.type ?? "BINARY";
-  refuseRegistry(given, type);
-  const { data } = given;
-  if (data === undefined) throw invalid(`${name}.data is missing; for a null ${name} set it to null`);
+  if (!hasRegistry) refuseRegistry(given);
+  if (given.data === undefined) throw invalid(`${name}.data is missing; for a null ${name} set it to null`);
+  const type = given.type ?? (needsSchema(given, hasRegistry) ? undefined : "BINARY");
+  if (type === undefined || isSchemaType(type)) return schemaPart(name, given, source);
+  if (!isPlainType(type)) throw typeUnknown(name, type, hasRegistry);
+  const field = schemaFieldIn(given);
+  if (field === undefined)
+    return { type, bytes: given.data === null ? null : plainBytes(name, given.data, type, source) };
+  throw invalid(`${name}.${field} does not go with the type ${type}; leave out one of them`);
+};
+
+const plainBytes = (name: string, data: unknown, type: PlainType, source: Source): Buffer | null => {
   switch (type) {
     case "JSON":
-      return { type, bytes: data === null ? null : dataOf(source) };
+      return dataOf(source);
     case "STRING":
-      return { type, bytes: data === null ? null : Buffer.from(text(name, data, "a string")) };
+      return Buffer.from(text(name, data, "a string"));
     case "BINARY":
-      return { type, bytes: data === null ? null : binary(name, data) };
-    default:
-      throw invalid(`${name}.type must be BINARY, JSON or STRING (got ${type.slice(0, 80)})`);
+      return binary(name, data);
   }
 };
 
-const isAbsent = (data: unknown): data is null | undefined => data === null || data === undefined;
+const typeUnknown = (name: string, type: string, hasRegistry: boolean): GatewayError => {
+  const allowed = hasRegistry
+    ? "BINARY, JSON, STRING, AVRO, JSONSCHEMA or PROTOBUF"
+    : "BINARY, JSON or STRING";
+  return invalid(`${name}.type must be ${allowed} (got ${type.slice(0, 80)})`);
+};
+
+/** Does a part without a type need a schema? A tombstone needs none. */
+const needsSchema = (given: GivenPart, hasRegistry: boolean): boolean =>
+  hasRegistry && (given.data !== null || schemaFieldIn(given) !== undefined);
+
+/** A tombstone that names no schema asks for none: the report has the stated type. */
+const schemaPart = (name: string, given: GivenPart, source: Source): RecordPart => {
+  const schema = readSchemaName(name, given);
+  const type = schema.type ?? "AVRO";
+  if (given.data !== null) return { type, bytes: dataOf(source), schema };
+  return schemaFieldIn(given) === undefined ? { type, bytes: null } : { type, bytes: null, schema };
+};
 
 const dataOf = ({ bytes, span }: Source): Buffer | null => {
   const data = membersOf(bytes, span?.at ?? bytes.length, ["data"]).spans[0];
@@ -81,9 +110,8 @@ const text = (name: string, data: unknown, wanted: string): string => {
 
 const invalid = (message: string): GatewayError => new GatewayError("REQUEST_INVALID", { message });
 
-const refuseRegistry = (given: Readonly<Record<string, unknown>>, type: string): void => {
-  const field = REGISTRY_FIELDS.find((name) => !isAbsent(given[name]));
-  const what = REGISTRY_TYPES.has(type) ? `The type ${type}` : field;
+const refuseRegistry = (given: GivenPart): void => {
+  const what = isSchemaType(given.type) ? `The type ${given.type}` : schemaFieldIn(given);
   if (what === undefined) return;
   throw new GatewayError("REGISTRY_MISSING", {
     message: `${what} needs a schema registry, and none is configured`,

@@ -6,6 +6,7 @@ import { checkStructuredEvent, STRUCTURED_TYPE } from "../../../ingest/cloudeven
 import { fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { type ContentLimits, parseJson } from "../../../formats/json.ts";
 import type { IncomingEvent } from "../../../ingest/produce.ts";
+import type { FindSchema } from "../../../ingest/schema/record-schemas.ts";
 import { isReservedHeader } from "../../../ingest/record-headers.ts";
 import type { StreamItem } from "../../../ingest/stream/stream-protocol.ts";
 import { type Members, membersOf, skipSpace } from "../../../lib/json-scan.ts";
@@ -19,6 +20,8 @@ export interface RecordContext {
   readonly contentLimits: ContentLimits;
   /** Maximum number of headers of one record. */
   readonly maxHeaders: number;
+  /** undefined: no schema registry is configured. */
+  readonly findSchema: FindSchema | undefined;
 }
 
 interface V3Record {
@@ -56,12 +59,14 @@ export const readRecord = (
   { bytes, spans: [keySpan, valueSpan] }: RecordSource,
   context: RecordContext,
 ): V3Record => {
-  const key = readPart("key", given.key, { bytes, span: keySpan });
-  const value = readPart("value", given.value, { bytes, span: valueSpan });
+  const hasRegistry = context.findSchema !== undefined;
+  const key = readPart("key", given.key, { source: { bytes, span: keySpan }, hasRegistry });
+  const value = readPart("value", given.value, { source: { bytes, span: valueSpan }, hasRegistry });
   const event = {
     value: value?.bytes ?? null,
     ...contentOf(given, value, context),
     ...keyOf(key),
+    ...(value?.schema && { valueSchema: value.schema }),
     ...timestampOf(given.timestamp),
     ...partitionFrom(given.partition_id),
   };
@@ -88,8 +93,11 @@ const timestampOf = (text: string | null | undefined): Pick<IncomingEvent, "time
 };
 
 /** A null key counts as absent, so that the `key` setting of the station applies. */
-const keyOf = (key: RecordPart | undefined): Pick<IncomingEvent, "key"> =>
-  key === undefined || key.bytes === null ? {} : { key: key.bytes };
+const keyOf = (key: RecordPart | undefined): Pick<IncomingEvent, "key" | "keySchema"> => {
+  if (key === undefined) return {};
+  const { bytes, schema } = key;
+  return { ...(bytes && { key: bytes }), ...(schema && { keySchema: schema }) };
+};
 
 type Content = Pick<IncomingEvent, "contentType" | "headers" | "exactHeaders">;
 
@@ -109,9 +117,12 @@ const contentOf = (
   const stated = headers.find(isContentType)?.value?.toString();
   if (stated !== undefined && mediaTypeOf(stated) === STRUCTURED_TYPE)
     requireCloudEvent(bytes, contentLimits);
-  const contentType = stated ?? (bytes !== null && value?.type === "JSON" ? "application/json" : undefined);
+  const contentType = stated ?? (isJson(value) ? "application/json" : undefined);
   return { contentType, headers, exactHeaders: true };
 };
+
+const isJson = (value: RecordPart | undefined): boolean =>
+  value !== undefined && value.bytes !== null && (value.type === "JSON" || value.schema !== undefined);
 
 /** Decodes the value from base64. Throws HEADER_RESERVED or REQUEST_INVALID; the error contains `path`. */
 export const recordHeaderOf = (name: string, text: string | null | undefined, path: string): RecordHeader => {

@@ -3,6 +3,7 @@ import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { restProxyError } from "../../families.ts";
 import type { TextOf } from "../../results.ts";
+import type { RegisteredSchema } from "../../../registry/contract.ts";
 import type { RecordPart } from "./record-part.ts";
 import { pathParameter } from "../../url.ts";
 
@@ -35,13 +36,30 @@ const createReporter = (
         return begin + JSON.stringify(restProxyError(outcome.error, textOf(outcome.error))).slice(1);
       const { partition, offset, timestamp } = outcome;
       const position = `"partition_id":${partition},"offset":${offset.toString()},"timestamp":"${timeOf(timestamp)}"`;
-      return `${begin}${head},${position}${part("key", key)}${part("value", value)}}`;
+      const { written } = outcome;
+      if (written === undefined)
+        return `${begin}${head},${position}${part("key", key)}${part("value", value)}}`;
+      const keyPart = key && framedPart("key", key, { schema: written.key, size: written.keyBytes });
+      const valuePart =
+        value && framedPart("value", value, { schema: written.value, size: written.valueBytes });
+      return `${begin}${head},${position}${keyPart ?? ""}${valuePart ?? ""}}`;
     },
   };
 };
 
 const part = (name: string, given: RecordPart | undefined): string =>
   given === undefined ? "" : `,"${name}":{"type":"${given.type}","size":${given.bytes?.length ?? 0}}`;
+
+/** Names the schema of a part, if a schema of the registry has framed it. */
+const framedPart = (
+  name: string,
+  given: RecordPart,
+  { schema: found, size }: { readonly schema: RegisteredSchema | undefined; readonly size: number },
+): string => {
+  if (found === undefined) return part(name, given);
+  const { id, subject, version, schema } = found;
+  return `,"${name}":${JSON.stringify({ type: schema.type, subject, schema_id: id, schema_version: version, size })}`;
+};
 
 /** Formats a time only if it differs from the last one: records of one call often have the same time. */
 const cachedTime = (): ((timestamp: number) => string) => {

@@ -3,6 +3,7 @@ import { mayUseStation, type StationUse } from "../../../auth/permissions.ts";
 import type { Broker, PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../formats/json.ts";
+import type { FindSchema } from "../../../ingest/schema/record-schemas.ts";
 import {
   type Station,
   type StationListDependencies,
@@ -27,6 +28,8 @@ export interface RestProxyDependencies {
   readonly streams: StreamSettings;
   /** Maximum number of headers of one record. */
   readonly maxHeaders: number;
+  /** undefined: no schema registry is configured. */
+  readonly findSchema: FindSchema | undefined;
   /** Maximum number of records of one call. */
   readonly maxEvents: number;
   /** Maximum number of entries of one `records:batch`. */

@@ -1,6 +1,7 @@
 /**
  * `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: the v2 API. The body is
  * `{records: [{key?, value?, partition?, timestamp?, headers?}]}`; the content type names the format of keys and values.
+ * A format of a schema registry also needs `value_schema` or `value_schema_id`, and the same for keys.
  */
 import { z } from "zod";
 import type { RecordHeader } from "../../../broker/broker.ts";
@@ -8,6 +9,7 @@ import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { fromBase64, mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { type EventListLimits, tooManyEvents } from "../../../ingest/content/event-list.ts";
 import { parseJson } from "../../../formats/json.ts";
+import type { SchemaType } from "../../../formats/format.ts";
 import type { EventOutcome, IncomingEvent } from "../../../ingest/produce.ts";
 import type { Station } from "../../../ingest/stations.ts";
 import type { ListFault } from "../../../lib/json-list.ts";
@@ -28,6 +30,14 @@ import {
   type RestProxyDependencies,
   stationOfTopic,
 } from "./topic.ts";
+import {
+  type CallSchemas,
+  findSchemas,
+  type SchemaNames,
+  schemaNamesOf,
+  schemaTypeOf,
+  withSchemas,
+} from "./v2-schemas.ts";
 
 export const V2_TYPE = "application/vnd.kafka.v2+json";
 
@@ -35,11 +45,11 @@ export const produceToTopic =
   (dependencies: RestProxyDependencies) =>
   async (call: AuthorisedCall): Promise<void> => {
     const { request, facts } = call;
-    const format = embeddedFormatOf(request.headers["content-type"]);
+    const format = embeddedFormatOf(request.headers["content-type"], dependencies);
     const partition = partitionOf(call);
     const body = await dependencies.readBody(request);
     facts.bytes = body.length;
-    const { intake, contentLimits, maxEvents, maxHeaders } = dependencies;
+    const { intake, contentLimits, maxEvents, maxHeaders, findSchema } = dependencies;
     const context = {
       ...{ format, partition, maxHeaders },
       limits: { ...contentLimits, maxEvents },
@@ -48,24 +58,29 @@ export const produceToTopic =
     intake.expect(call, { events: found.count, bytes: 0 });
     const events = await intake.reading(call, body, () => found.read());
     const station = await stationOfTopic(call, dependencies.stations);
-    const outcomes = await intake.submit(call, station, events);
+    const schemas = await findSchemas(found.names, events, { station, find: findSchema });
+    const outcomes = await intake.submit(call, station, withSchemas(events, schemas));
     if (partition !== undefined) await requirePartition(partition, outcomes, station, dependencies);
-    sendText(call.response, 200, V2_TYPE, answer(outcomes));
+    sendText(call.response, 200, V2_TYPE, answer(outcomes, schemas));
   };
 
-type EmbeddedFormat = "json" | "binary" | "text";
+type EmbeddedFormat = "json" | "binary" | "text" | SchemaType;
 
 const CONTENT_TYPE = /^application\/vnd\.kafka\.([a-z]+)\.v2\+json$/;
 const FORMATS: readonly string[] = ["json", "binary", "text"] satisfies EmbeddedFormat[];
-const REGISTRY_FORMATS = new Set(["avro", "jsonschema", "protobuf"]);
 
-const isFormat = (text: string): text is EmbeddedFormat => FORMATS.includes(text);
+const isPlain = (text: string): text is "json" | "binary" | "text" => FORMATS.includes(text);
 
 /** Throws CONTENT_TYPE_UNSUPPORTED, or REGISTRY_MISSING for a format that needs a schema registry. */
-const embeddedFormatOf = (contentType: string | undefined): EmbeddedFormat => {
+const embeddedFormatOf = (
+  contentType: string | undefined,
+  { findSchema }: Pick<RestProxyDependencies, "findSchema">,
+): EmbeddedFormat => {
   const [, format = ""] = CONTENT_TYPE.exec(mediaTypeOf(contentType ?? "")) ?? [];
-  if (isFormat(format)) return format;
-  if (!REGISTRY_FORMATS.has(format)) throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+  if (isPlain(format)) return format;
+  const type = schemaTypeOf(format);
+  if (type === undefined) throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+  if (findSchema !== undefined) return type;
   throw new GatewayError("REGISTRY_MISSING", {
     message: `The format ${format} needs a schema registry, and none is configured`,
   });
@@ -95,11 +110,12 @@ type V2Record = z.output<typeof v2RecordShape>;
 /** Records that are counted but not parsed yet. */
 interface V2Records {
   readonly count: number;
+  /** The schemas that the call names. undefined: its format needs none, and its schema fields are ignored. */
+  readonly names: SchemaNames | undefined;
   /** Rejects with REQUEST_INVALID or SHAPE_INVALID at the first record that has another shape. */
   read(): Promise<Events>;
 }
 
-/** Schemas are ignored, because the schema of the station applies. */
 const bodyShape = z.strictObject({
   /** Each record is checked by itself, later. */
   records: z.array(z.unknown()).nullish(),
@@ -124,6 +140,7 @@ const findV2Records = (body: Buffer, context: V2Context): V2Records => {
   if (list === undefined || list.count === 0) throw invalid("records must have at least one record");
   return {
     count: list.count,
+    names: isPlain(context.format) ? undefined : schemaNamesOf(given.data, context.format),
     read: async () => {
       const events: (IncomingEvent | GatewayError)[] = [];
       await paced(list.count, (i) => events.push(readV2Record(list.at(i), i, context)));
@@ -154,12 +171,12 @@ const readV2Record = (bytes: Buffer, index: number, context: V2Context): Incomin
 
 /** Throws the error for wrong content. A null key counts as absent, so that the `key` setting of the station applies. */
 const eventOf = (given: V2Record, bytes: Buffer, { format, partition: ofPath }: V2Context): IncomingEvent => {
-  const spans = format === "json" ? membersOf(bytes, 0, ["key", "value"]).spans : [];
+  const spans = isJson(format) ? membersOf(bytes, 0, ["key", "value"]).spans : [];
   const key = partOf("key", given.key, format, { bytes, span: spans[0] });
   const value = partOf("value", given.value, format, { bytes, span: spans[1] });
   return {
     value,
-    contentType: format === "json" && value !== null ? "application/json" : undefined,
+    contentType: isJson(format) && value !== null ? "application/json" : undefined,
     headers: headersOf(given),
     exactHeaders: true,
     ...(key === null ? undefined : { key }),
@@ -167,6 +184,9 @@ const eventOf = (given: V2Record, bytes: Buffer, { format, partition: ofPath }: 
     ...timestampOf(given.timestamp),
   };
 };
+
+/** Are keys and values JSON in the body? Those of a registry's schemas are. */
+const isJson = (format: EmbeddedFormat): boolean => format !== "binary" && format !== "text";
 
 const NO_HEADERS: readonly RecordHeader[] = [];
 
@@ -194,7 +214,7 @@ const partOf = (
   { bytes, span }: Source,
 ): Buffer | null => {
   if (given === null || given === undefined) return null;
-  if (format === "json") return span === undefined ? null : bytes.subarray(span.at, span.end);
+  if (isJson(format)) return span === undefined ? null : bytes.subarray(span.at, span.end);
   if (format === "text") {
     if (typeof given === "string") return Buffer.from(given);
     throw wrongType(`${name} must be a string`);
@@ -224,8 +244,8 @@ const requirePartition = async (
 const isPartitionUnknown = (outcome: EventOutcome): boolean =>
   outcome.status === "failed" && outcome.error.code === "PARTITION_UNKNOWN";
 
-const answer = (outcomes: readonly EventOutcome[]): string =>
-  `{"offsets":[${outcomes.map(offsetWriter()).join(",")}],"key_schema_id":null,"value_schema_id":null}`;
+const answer = (outcomes: readonly EventOutcome[], { key, value }: CallSchemas): string =>
+  `{"offsets":[${outcomes.map(offsetWriter()).join(",")}],"key_schema_id":${key?.id ?? null},"value_schema_id":${value?.id ?? null}}`;
 
 /** Written by hand, which takes half the time of objects and JSON.stringify. */
 const offsetWriter = (): ((outcome: EventOutcome) => string) => {
