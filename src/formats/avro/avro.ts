@@ -74,7 +74,9 @@ const encode = (write: Write, json: Buffer, id: number, limits: FormatLimits): B
   if (output.at > FRAME_BYTES + limits.maxBytes) throw output.tooLarge();
   output.bytes[0] = 0;
   output.bytes.writeUInt32BE(id, 1);
-  return Buffer.from(output.bytes.subarray(0, output.at));
+  const framed = Buffer.allocUnsafe(output.at);
+  output.bytes.copy(framed, 0, 0, output.at);
+  return framed;
 };
 
 const json = new JsonOutput();

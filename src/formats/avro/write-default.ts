@@ -18,15 +18,18 @@ const MAX_BYTES = 1024 * 1024;
 
 export const createDefaults = (): Defaults => {
   const all: (() => Buffer | undefined)[] = [];
+  /** A default needs an output of its own while another one needs it, but a schema may have thousands of defaults. */
+  const free: AvroOutput[] = [];
   let left = MAX_BYTES;
   let visited = 0;
 
   const encode = (fallback: unknown, write: Write): Buffer | undefined => {
-    const output = new AvroOutput(true);
+    const output = free.pop() ?? new AvroOutput(true);
     output.begin(0, left);
     output.visited = visited;
     const fits = write(fallback, output);
     visited = output.visited;
+    free.push(output);
     if (!fits) return undefined;
     left -= output.at;
     if (left < 0) throw output.tooLarge();
