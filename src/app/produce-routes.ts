@@ -99,6 +99,7 @@ const openWebhooks = (
   }
   return createWebhooks({
     ...ingest,
+    contentLimits: contentLimitsOf(settings.server),
     declared: settings.webhooks.map((declared) => ({ secrets: [], ...declared })),
     clock,
     remembered: createRemembered({ budget: remembered, now: () => clock.now() }),

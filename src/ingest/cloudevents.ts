@@ -1,9 +1,11 @@
 /** CloudEvents 1.0: checks of events in binary and structured mode, and their attributes as record headers. */
 import type { RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import { fromBase64 } from "./content/content-type.ts";
+import { membersOf, skipSpace, type Span, stringAt } from "../lib/json-scan.ts";
+import { fromBase64, mediaTypeOf } from "./content/content-type.ts";
 import { type ContentLimits, parseJson } from "../formats/json.ts";
 import type { IncomingEvent } from "./incoming-event.ts";
+import type { Station } from "./stations.ts";
 
 /** Context attributes by name, with their JSON values. The data are not an attribute. */
 type Attributes = ReadonlyMap<string, unknown>;
@@ -118,23 +120,52 @@ interface StructuredOptions {
   readonly contentType: string;
   /** Record headers beside the attributes. */
   readonly headers: readonly RecordHeader[];
+  /** The station of the event. */
+  readonly station: Pick<Station, "validator">;
 }
 
-/** The event, whose value has the bytes that the sender sent; or the error if it is not a valid CloudEvent. */
+/**
+ * The event, whose value has the bytes that the sender sent; on a registry station only the bytes of its data, which the
+ * schema describes. Returns the error if it is not a valid CloudEvent.
+ */
 export const structuredEvent = (
   value: Buffer,
-  { limits, contentType, headers }: StructuredOptions,
+  { limits, contentType, headers: others, station }: StructuredOptions,
 ): IncomingEvent | GatewayError => {
   try {
-    return {
-      value,
-      contentType,
-      headers: [...headers, ...attributeHeaders(checkStructuredEvent(value, limits))],
-    };
+    const attributes = checkStructuredEvent(value, limits);
+    const headers = [...others, ...attributeHeaders(attributes)];
+    if (station.validator?.kind !== "registry") return { value, contentType, headers };
+    return { ...dataOf(value, attributes), headers };
   } catch (error) {
     return asGatewayError(error);
   }
 };
+
+type Data = Pick<IncomingEvent, "value" | "contentType">;
+
+/** The source bytes of `data`, or the decoded `data_base64`. An event without data is a record without a value. */
+const dataOf = (event: Buffer, attributes: Attributes): Data => {
+  const { spans } = membersOf(event, skipSpace(event, 0), ["data", "data_base64"]);
+  const [data, base64] = spans.map((span) => (span && isNull(event, span) ? undefined : span));
+  if (data !== undefined)
+    return { value: event.subarray(data.at, data.end), contentType: "application/json" };
+  if (base64 === undefined) return { value: null, contentType: undefined };
+  const type = attributes.get("datacontenttype");
+  return {
+    value: Buffer.from(stringAt(event, base64.at), "base64"),
+    contentType: typeof type === "string" ? type : undefined,
+  };
+};
+
+const LETTER_N = 0x6e;
+
+const isNull = (event: Buffer, { at }: Span): boolean => event[at] === LETTER_N;
+
+export const isStructured = (contentType: string): boolean => mediaTypeOf(contentType) === STRUCTURED_TYPE;
+
+/** A structured event contains its attributes. `ce-*` headers of the request would belong to another event. */
+export const isNotAttribute = ({ name }: RecordHeader): boolean => !name.startsWith(PREFIX);
 
 /** An attribute that is null counts as absent. */
 const attributesOf = (event: unknown): Attributes => {

@@ -2,11 +2,13 @@
 import { type Limits, type Principal, webhookPrincipal } from "../../auth/principal.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { ContentLimits } from "../../formats/json.ts";
+import { isNotAttribute, isStructured, structuredEvent } from "../cloudevents.ts";
 import { type IncomingEvent, sizeOfEvent } from "../incoming-event.ts";
 import type { Produce } from "../produce.ts";
 import { recordHeadersOf } from "../record-headers.ts";
 import type { Remembered } from "../remembered.ts";
-import type { Stations } from "../stations.ts";
+import type { Station, Stations } from "../stations.ts";
 import { createVerifier, type SchemeSettings, type VerifiedWebhook, type Verifier } from "./verifier.ts";
 import type { Refusal, WebhookAnswer, WebhookRequest } from "./webhook.ts";
 
@@ -43,6 +45,7 @@ export interface WebhooksOptions {
   readonly stations: Pick<Stations, "resolve">;
   readonly produce: Produce;
   readonly clock: Clock;
+  readonly contentLimits: ContentLimits;
   /** Stored deliveries of all sources. */
   readonly remembered: Remembered<object>;
   /** Called for each request that is not verified. */
@@ -72,7 +75,7 @@ export const createWebhooks = (options: WebhooksOptions): Webhooks => {
 
 const createSource = (
   declaration: WebhookDeclaration,
-  { stations, produce, clock, remembered, refused }: WebhooksOptions,
+  { stations, produce, clock, contentLimits, remembered, refused }: WebhooksOptions,
 ): WebhookSource => {
   const { source, duplicateWindow } = declaration;
   const verifier = verifierOf(declaration);
@@ -80,7 +83,8 @@ const createSource = (
 
   const store = async (event: IncomingEvent): Promise<void> => {
     const station = await stations.resolve(declaration.station);
-    const [outcome] = await produce({ principal, station, events: [event] });
+    const events = [eventFor(station, event, contentLimits)];
+    const [outcome] = await produce({ principal, station, events });
     if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");
   };
   const storeOnce = async (
@@ -142,6 +146,18 @@ const eventOf = (source: string, webhook: VerifiedWebhook): IncomingEvent => {
   const own = [{ name: SOURCE_HEADER, value: Buffer.from(source) }];
   if (deliveryId !== undefined) own.push({ name: ID_HEADER, value: Buffer.from(deliveryId) });
   return { value: body, contentType, headers: [...recordHeadersOf(rawHeaders), ...own] };
+};
+
+/** A registry station takes only the data of a structured CloudEvent. Other stations take every body as it is. */
+const eventFor = (
+  station: Station,
+  event: IncomingEvent,
+  limits: ContentLimits,
+): IncomingEvent | GatewayError => {
+  const { value, contentType, headers } = event;
+  if (station.validator?.kind !== "registry" || value === null || contentType === undefined) return event;
+  if (!isStructured(contentType)) return event;
+  return structuredEvent(value, { limits, contentType, headers: headers.filter(isNotAttribute), station });
 };
 
 /**

@@ -1,14 +1,16 @@
 import { GatewayError } from "../../../src/errors.ts";
 import { checkBinaryEvent, structuredEvent } from "../../../src/ingest/cloudevents.ts";
+import type { Station } from "../../../src/ingest/stations.ts";
 import { recordHeadersOf } from "../../../src/ingest/record-headers.ts";
 
 const COMPLETE = { specversion: "1.0", id: "1", source: "/shop", type: "order.made" };
 
-const structured = (event: unknown) =>
+const structured = (event: unknown, station: Pick<Station, "validator"> = { validator: undefined }) =>
   structuredEvent(Buffer.from(typeof event === "string" ? event : JSON.stringify(event)), {
     limits: { maxDepth: 8 },
     contentType: "application/cloudevents+json; charset=utf-8",
     headers: [{ name: "x-a", value: Buffer.from("1") }],
+    station,
   });
 
 const complaint = (event: unknown): string => {
@@ -25,6 +27,50 @@ const binary = (headers: Record<string, string>): string => {
     return (error as GatewayError).message;
   }
 };
+
+const REGISTRY_STATION: Pick<Station, "validator"> = {
+  validator: {
+    ...{ kind: "registry", subject: "s", message: undefined, hasKey: false },
+    current: () => new GatewayError("REGISTRY_UNAVAILABLE"),
+  },
+};
+
+describe("a structured CloudEvent for a registry station", () => {
+  const apart = (members: string) => {
+    const event = `{"specversion":"1.0","id":"1","source":"/shop","type":"t",${members}}`;
+    const made = structured(event, REGISTRY_STATION);
+    if (made instanceof GatewayError) return made.message;
+    return { ...made, value: made.value?.toString() ?? null, headers: made.headers.map(({ name }) => name) };
+  };
+  const headers = ["x-a", "ce_specversion", "ce_id", "ce_source", "ce_type"];
+
+  it("is taken apart: its value is the source of its data", () => {
+    expect(apart('"data": { "a": 1.0 } ')).toEqual({
+      value: '{ "a": 1.0 }',
+      contentType: "application/json",
+      headers,
+    });
+  });
+
+  it("has the bytes of data_base64, with the content type of the data", () => {
+    expect(apart('"datacontenttype":"application/x-protobuf","data_base64":"YQ=="')).toEqual({
+      value: "a",
+      contentType: "application/x-protobuf",
+      headers: [...headers, "ce_datacontenttype"],
+    });
+  });
+
+  it.each(['"subject":"x"', '"subject":"x","data":null', '"subject":"x","data_base64":null'])(
+    "has no value with %s",
+    (members) => {
+      expect(apart(members)).toMatchObject({ value: null, headers: [...headers, "ce_subject"] });
+    },
+  );
+
+  it("is refused if it isn't valid", () => {
+    expect(apart('"data":{},"time":"now"')).toMatch(/^Invalid CloudEvent: the attribute "time" must be/);
+  });
+});
 
 describe("a structured CloudEvent", () => {
   it("keeps its bytes, and its attributes become record headers", () => {

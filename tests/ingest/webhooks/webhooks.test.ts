@@ -8,6 +8,7 @@ import {
   type Admit,
   type WebhookDeclaration,
 } from "../../../src/ingest/webhooks/webhooks.ts";
+import type { EventValidator } from "../../../src/ingest/schema/validator.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { failure, NOW, request, type Sent } from "./senders.ts";
 
@@ -26,16 +27,17 @@ const declare = (rest: Partial<PlainDeclaration>): WebhookDeclaration => ({
 });
 
 /** A `produce` whose outcomes the test settles, one promise for each call. */
-const setUp = (declared: readonly WebhookDeclaration[] = [declare({})]) => {
+const setUp = (declared: readonly WebhookDeclaration[] = [declare({})], validator?: EventValidator) => {
   const clock = createFakeClock(NOW);
   const calls: ProduceRequest[] = [];
   const settle: ((outcome: EventOutcome) => void)[] = [];
   const refusals: string[] = [];
   const webhooks = createWebhooks({
+    contentLimits: { maxDepth: 64 },
     declared,
     remembered: createRemembered({ budget: createMemoryBudget(1 << 20), now: () => clock.now() }),
     clock,
-    stations: { resolve: (name) => ({ name, topic: name, key: undefined, validator: undefined }) },
+    stations: { resolve: (name) => ({ name, topic: name, key: undefined, validator }) },
     produce: (call) => {
       calls.push(call);
       return new Promise((resolve) =>
@@ -112,6 +114,25 @@ describe("createWebhooks", () => {
       ["x-webhook-source", "hub"],
       ["x-webhook-id", "d1"],
     ]);
+  });
+
+  it("takes a structured CloudEvent apart for a registry station", async () => {
+    const validator: EventValidator = {
+      ...{ kind: "registry", subject: "s", message: undefined, hasKey: false },
+      current: () => new GatewayError("REGISTRY_UNAVAILABLE"),
+    };
+    const { webhooks, settle, calls } = setUp([declare({})], validator);
+    const body = '{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"a":1.0}}';
+    const sent = push({ "content-type": "application/cloudevents+json" }, body);
+    const answer = webhooks.find("hub").receive(request(sent), admitted);
+    await settled(answer);
+    settle[0]?.(STORED);
+    await answer;
+    expect(calls[0]?.events[0]).toMatchObject({ value: Buffer.from('{"a":1.0}') });
+    expect(calls[0]?.events[0]).toHaveProperty(
+      "headers",
+      expect.arrayContaining([{ name: "ce_id", value: Buffer.from("1") }]),
+    );
   });
 
   it("writes only to its own station", async () => {

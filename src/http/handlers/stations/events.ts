@@ -4,6 +4,8 @@ import { GatewayError } from "../../../errors.ts";
 import {
   BATCHED_TYPE,
   checkBinaryEvent,
+  isNotAttribute,
+  isStructured,
   STRUCTURED_TYPE,
   structuredEvent,
 } from "../../../ingest/cloudevents.ts";
@@ -33,9 +35,10 @@ export type ReadSingle = (value: Buffer, station: Station) => IncomingEvent | Ga
  * BODY_EMPTY.
  */
 export const singleReader = ({ contentType, headers, limits }: Envelope): ReadSingle => {
-  if (contentType !== undefined && mediaTypeOf(contentType) === STRUCTURED_TYPE) {
+  if (contentType !== undefined && isStructured(contentType)) {
     const others = headers.filter(isNotAttribute);
-    return (value) => structuredEvent(notEmpty(value), { limits, contentType, headers: others });
+    return (value, station) =>
+      structuredEvent(notEmpty(value), { limits, contentType, headers: others, station });
   }
   const isCloudEvent = checkBinaryEvent(headers);
   const content = isCloudEvent && contentType === undefined ? undefined : contentTypeOf(contentType);
@@ -65,10 +68,14 @@ export type FindBatch = (body: Buffer) => FoundBatch;
  * Each element of a JSON array is an event. Throws CONTENT_TYPE_UNSUPPORTED. The returned function throws
  * REQUEST_UNSUPPORTED, JSON_TOO_DEEP and EVENTS_TOO_MANY.
  */
-export const batchFinder = ({ contentType, headers, limits }: Envelope<EventListLimits>): FindBatch => {
+export const batchFinder = (
+  { contentType, headers, limits }: Envelope<EventListLimits>,
+  station: Station,
+): FindBatch => {
   const mediaType = mediaTypeOf(contentType ?? "");
   if (mediaType === BATCHED_TYPE) {
-    const options = { limits, contentType: STRUCTURED_TYPE, headers: headers.filter(isNotAttribute) };
+    const others = headers.filter(isNotAttribute);
+    const options = { limits, contentType: STRUCTURED_TYPE, headers: others, station };
     return (body) => {
       const list = eventListOf(body, limits);
       const read = async (): Promise<Events> => {
@@ -95,6 +102,3 @@ const amountOf = ({ count, bytes }: EventList, headers: readonly RecordHeader[])
   events: count,
   bytes: bytes + count * sizeOfHeaders(headers),
 });
-
-/** A structured event contains its attributes. `ce-*` headers of the request would belong to another event. */
-const isNotAttribute = ({ name }: RecordHeader): boolean => !name.startsWith("ce_");

@@ -63,7 +63,7 @@ export const produceBatch = (dependencies: ProduceDependencies) => {
     refuseReservedHeaders(call);
     const station = await stationOf(call, lookup);
     const contentType = request.headers["content-type"];
-    const findBatch = batchFinder({ contentType, headers: headersWithKey(call), limits });
+    const findBatch = batchFinder({ contentType, headers: headersWithKey(call), limits }, station);
 
     const body = await readBody(request);
     facts.bytes = body.length;
