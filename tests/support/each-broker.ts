@@ -40,6 +40,7 @@ const consumeBatch = async (
       consumer_group: group,
       batch_size: 5000,
       batch_max_wait_time_ms: 500,
+      decode: "none",
     }),
   });
   if (answer.status !== 200) throw new Error(`consume was answered ${answer.status}: ${await answer.text()}`);
