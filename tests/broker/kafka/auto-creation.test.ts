@@ -109,7 +109,8 @@ describeOwnKafka("deleted and recreated topics", () => {
           topic,
           Array.from({ length: 40 }, (__, i) => record("d", { key: Buffer.from(String(i)) })),
         );
-        const ends = await broker.watermarks(topic);
+        // The first answer can come from metadata of the deleted topic.
+        const ends = await broker.watermarks(topic).catch(() => broker.watermarks(topic));
         expect(ends).toHaveLength(numPartitions);
         expect(ends.reduce((sum, { high }) => sum + Number(high), 0)).toBe(41);
       }
