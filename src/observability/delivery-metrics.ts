@@ -49,7 +49,7 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
   });
   const undecodable = new Counter({
     name: "stationgate_delivery_decode_failures_total",
-    help: "Records that the connector could not decode, whatever decode.failure says.",
+    help: "Records that the connector could not decode, with any decode.failure.",
     labelNames: ["connector"],
     registers,
   });

@@ -158,6 +158,8 @@ export interface TestOptions {
   readonly instances?: { readonly baseUri?: string; readonly answerMax?: number };
   readonly trustProxy?: number;
   readonly perAddress?: Limits;
+  /** Milliseconds, for the limits. */
+  readonly rateClock?: () => number;
   /** Events of one call. */
   readonly maxEvents?: number;
   readonly streamLimits?: Partial<StreamLimits>;
@@ -257,7 +259,11 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     requestLog,
     metrics,
   };
-  const rates = createRates({ perAddress, maxDebtMs: 60_000, now: () => performance.now() });
+  const rates = createRates({
+    perAddress,
+    maxDebtMs: 60_000,
+    now: options.rateClock ?? (() => performance.now()),
+  });
   const remembered = createRemembered<readonly EventOutcome[]>({
     budget: createMemoryBudget(1 << 20),
     now: () => performance.now(),
