@@ -8,8 +8,8 @@ export default {
   testEnvironment: "node",
   // Real processes on a machine that does something else too: the bound is against hanging, no measure of speed.
   testTimeout: 60_000,
-  // A test of real processes waits for about half of its time, so three workers keep two cores busy.
-  maxWorkers: Math.max(3, availableParallelism() - 1),
+  // Three workers on two cores are faster, but then some tests of rebalances don't end within their time.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   // A handle that a failed test leaves open must not hold up CI, which then could not tell what failed.
   forceExit: process.env.CI === "true",
   roots: ["<rootDir>/tests"],
