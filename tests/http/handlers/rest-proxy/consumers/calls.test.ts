@@ -186,7 +186,12 @@ describe("creating an instance", () => {
     [{ nme: 1 }, 422, 422, "The body has unknown fields: nme"],
     [{ name: 5 }, 422, 422, "name must be a string (got 5)"],
     [{ "auto.commit.enable": 1 }, 422, 422, "auto.commit.enable must be true or false (got 1)"],
-    [{ format: "xml" }, 422, 42204, 'format must be one of binary, json, text, avro, jsonschema, protobuf (got "xml")'],
+    [
+      { format: "xml" },
+      422,
+      42204,
+      'format must be one of binary, json, text, avro, jsonschema, protobuf (got "xml")',
+    ],
     [
       { "auto.offset.reset": "none" },
       422,
