@@ -3,6 +3,7 @@ import { createHash, createHmac, hash, randomBytes, scrypt, timingSafeEqual } fr
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
 import { createFairTurns, type FairTurns } from "../lib/fair-turns.ts";
+import { createSingleFlight } from "../lib/single-flight.ts";
 
 /** The cost of one scrypt derivation (RFC 7914): 2^ln rounds over blocks of 128·r bytes, p times. */
 interface ScryptCost {
@@ -146,7 +147,7 @@ export const createSecretVerifier = (options: VerifierOptions): SecretVerifier =
   // Matches are remembered as HMACs with this random key, and are useless without the key.
   const pepper = randomBytes(32);
   const matched = new LRUCache<string, true>({ max: maxRemembered });
-  const deriving = new Map<string, Promise<boolean>>();
+  const once = createSingleFlight<boolean>();
 
   const nameOf = ({ digest }: StoredSecret, given: string): string =>
     createHmac("sha256", pepper).update(digest).update(given).digest("base64");
@@ -175,13 +176,8 @@ export const createSecretVerifier = (options: VerifierOptions): SecretVerifier =
     }
   };
 
-  const shared = (secret: StoredSecret, given: string, party: Party): Promise<boolean> => {
-    const name = nameOf(secret, given);
-    const verdict =
-      deriving.get(name) ?? deriveInTurn(secret, given, party).finally(() => deriving.delete(name));
-    deriving.set(name, verdict);
-    return verdict;
-  };
+  const shared = (secret: StoredSecret, given: string, party: Party): Promise<boolean> =>
+    once(nameOf(secret, given), () => deriveInTurn(secret, given, party));
 
   return {
     known,

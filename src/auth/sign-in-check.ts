@@ -10,6 +10,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { FairTurns } from "../lib/fair-turns.ts";
+import { createSingleFlight } from "../lib/single-flight.ts";
 import type { Account, Accounts } from "./accounts.ts";
 import {
   createEvenWork,
@@ -71,7 +72,7 @@ export const createSignInCheck = (dependencies: SignInCheckDependencies): CheckS
 
   // Equal sign-ins at the same time share one comparison, whether the name exists or not.
   const pepper = randomBytes(32);
-  const comparing = new Map<string, Promise<boolean>>();
+  const once = createSingleFlight<boolean>();
 
   return async (given) => {
     const { account, connectionToken, password } = given;
@@ -84,9 +85,7 @@ export const createSignInCheck = (dependencies: SignInCheckDependencies): CheckS
     if (pairs.length === 0 || hashed.length === 0) return false;
     const question = JSON.stringify([given.username, connectionToken, password]);
     const name = createHmac("sha256", pepper).update(question).digest("base64");
-    const answer = comparing.get(name) ?? compareHashes(given, pairs).finally(() => comparing.delete(name));
-    comparing.set(name, answer);
-    return answer;
+    return once(name, () => compareHashes(given, pairs));
   };
 };
 

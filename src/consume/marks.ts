@@ -21,17 +21,3 @@ export const withinLog = ({ low, high }: Watermarks, offset: bigint): bigint | u
   if (offset < low) return low;
   return offset <= high ? offset : undefined;
 };
-
-/** Calls with the same key that are made at the same time share one request. */
-export const shared = <T>(ask: (key: string) => Promise<T>): ((key: string) => Promise<T>) => {
-  const asking = new Map<string, Promise<T>>();
-  return (key) => {
-    const known = asking.get(key);
-    if (known !== undefined) return known;
-    const asked = ask(key).finally(() => {
-      asking.delete(key);
-    });
-    asking.set(key, asked);
-    return asked;
-  };
-};

@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
 import type { EventValidator } from "./schema/validator.ts";
+import { createSingleFlight } from "../lib/single-flight.ts";
 
 const MAX_LENGTH = 128;
 
@@ -88,20 +89,13 @@ const MAX_KEPT = 10_000;
 
 /** Creates a station's topic. Concurrent calls share one creation. */
 const topicCreator = ({ broker, awaited }: Pick<StationsOptions, "broker" | "awaited">) => {
-  const running = new Map<string, Promise<void>>();
+  const once = createSingleFlight<unknown>();
 
-  return (name: string, spec: TopicSpec): Promise<void> => {
-    const begun = running.get(name);
-    if (begun !== undefined) return begun;
-    const created = broker
-      .ensureTopic(spec)
-      .then(() => {
-        awaited?.delete(name);
-      })
-      .finally(() => running.delete(name));
-    running.set(name, created);
-    return created;
-  };
+  return (name: string, spec: TopicSpec): Promise<unknown> =>
+    once(name, async () => {
+      await broker.ensureTopic(spec);
+      awaited?.delete(name);
+    });
 };
 
 export const createStations = ({

@@ -5,9 +5,9 @@
 import { GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { createSingleFlight } from "../lib/single-flight.ts";
 import type { Connection, NoAnswer } from "./connection.ts";
 import type { Outcome, RegistryRequest } from "./requests.ts";
-import { createSingleFlight } from "./single-flight.ts";
 
 export type Answered<T> = Exclude<Outcome<T>, { readonly status: "unavailable" }>;
 
@@ -54,7 +54,7 @@ export const unavailable = (about: string, reason: string, cause?: unknown): Gat
 export const createLine = (options: LineOptions): Line => {
   const { connection, asked } = options;
   const turns = createSemaphore({ permits: MAX_IN_FLIGHT, maxWaiting: Infinity });
-  const flights = createSingleFlight();
+  const once = createSingleFlight<unknown>();
   const state = createState(options, (request) => void turns.tryRun(() => send(request)));
   let inFlight = 0;
 
@@ -90,7 +90,8 @@ export const createLine = (options: LineOptions): Line => {
   };
 
   return {
-    ask: (request) => flights.once(keyOf(request), () => take(request)),
+    ask: <T>(request: RegistryRequest<T>) =>
+      once(keyOf(request), () => take(request)) as Promise<Answered<T>>,
     get isDown() {
       return state.isDown;
     },

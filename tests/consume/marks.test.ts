@@ -1,4 +1,4 @@
-import { endOf, ofPartition, shared, withinLog } from "../../src/consume/marks.ts";
+import { endOf, ofPartition, withinLog } from "../../src/consume/marks.ts";
 
 const mark = { partition: 1, low: 5n, high: 9n };
 
@@ -12,15 +12,4 @@ it("finds a partition, or throws PARTITION_UNKNOWN", () => {
 it("knows both ends, and which offsets can be read", () => {
   expect([endOf(mark, "earliest"), endOf(mark, "latest")]).toEqual([5n, 9n]);
   expect([4n, 5n, 9n, 10n].map((offset) => withinLog(mark, offset))).toEqual([5n, 5n, 9n, undefined]);
-});
-
-it("shares a request among calls at the same time", async () => {
-  const asked: string[] = [];
-  const ask = shared((key) => {
-    asked.push(key);
-    return Promise.resolve(key);
-  });
-  expect(await Promise.all([ask("a"), ask("a"), ask("b")])).toEqual(["a", "a", "b"]);
-  await ask("a");
-  expect(asked).toEqual(["a", "b", "a"]);
 });

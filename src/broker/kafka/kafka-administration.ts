@@ -5,6 +5,7 @@ import { GatewayError } from "../../errors.ts";
 import type { Broker, PartitionInfo, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./commits.ts";
 import { settledWithin } from "./options.ts";
+import { createSingleFlight } from "../../lib/single-flight.ts";
 
 type Administered = Pick<
   Broker,
@@ -106,21 +107,15 @@ const unless = <T>(types: readonly string[], otherwise: T) => {
 
 const createTopicMemory = (ask: (name: string) => Promise<TopicInfo | undefined>) => {
   const remembered = new Map<string, { readonly info: TopicInfo; readonly at: number }>();
-  const asking = new Map<string, Promise<TopicInfo | undefined>>();
+  const once = createSingleFlight<TopicInfo | undefined>();
 
-  const askOnce = (name: string): Promise<TopicInfo | undefined> => {
-    const running = asking.get(name);
-    if (running !== undefined) return running;
-    const answer = ask(name)
-      .then((info) => {
-        if (info === undefined) remembered.delete(name);
-        else remembered.set(name, { info, at: Date.now() });
-        return info;
-      })
-      .finally(() => asking.delete(name));
-    asking.set(name, answer);
-    return answer;
-  };
+  const askOnce = (name: string): Promise<TopicInfo | undefined> =>
+    once(name, async () => {
+      const info = await ask(name);
+      if (info === undefined) remembered.delete(name);
+      else remembered.set(name, { info, at: Date.now() });
+      return info;
+    });
 
   return async (name: string, fresh = false): Promise<TopicInfo | undefined> => {
     const known = remembered.get(name);

@@ -1,6 +1,7 @@
 /** The operations that set positions. */
 import type { Watermarks } from "../../broker/broker.ts";
-import { endOf, ofPartition, shared, withinLog } from "../marks.ts";
+import { endOf, ofPartition, withinLog } from "../marks.ts";
+import { shared } from "../../lib/single-flight.ts";
 import { type Context, DONE, type Run } from "./context.ts";
 import type { Cursor } from "./cursor.ts";
 import { ASSIGNMENT_MS, type NamedPartition } from "./requests.ts";

@@ -4,6 +4,7 @@ import type { Broker, GroupPosition, Watermarks } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
+import { shared } from "../../lib/single-flight.ts";
 import { type Cursor, type Feed, type Follower } from "../engine/feed.ts";
 
 /** Start position of a follower. */
@@ -54,16 +55,6 @@ const MAX_IN_FLIGHT = 64;
  */
 const REFRESH_MS = 12 * 60 * 60 * 1000;
 
-/** Calls for the same key share one request while it is in flight. */
-const coalesced = <T>(ask: (key: string) => Promise<T>): ((key: string) => Promise<T>) => {
-  const asking = new Map<string, Promise<T>>();
-  return (key) => {
-    const answer = asking.get(key) ?? ask(key).finally(() => asking.delete(key));
-    asking.set(key, answer);
-    return answer;
-  };
-};
-
 /** A process that was frozen during its commit may set a position back later. This is the interval of the check for that. */
 const CHECK_MS = 60_000;
 
@@ -78,10 +69,10 @@ const startOf = (
     : { next: from === "earliest" ? low : high, stored: undefined, mayGoBack: stored !== undefined };
 
 const createLoad = ({ broker, clock, onError }: PositionsOptions): Positions["load"] => {
-  const watermarks = coalesced((topic) => broker.watermarks(topic));
+  const watermarks = shared((topic) => broker.watermarks(topic));
   const semaphore = createSemaphore({ permits: MAX_IN_FLIGHT, maxWaiting: Infinity });
   /** Followers that fail at the same time share one pause and one report. */
-  const pause = coalesced(() => new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve)));
+  const pause = shared(() => new Promise<void>((resolve) => clock.after(AGAIN_MS, resolve)));
   let failed: Promise<void> | undefined;
 
   const startsIn = async ({ group, from }: Follower, topic: string) => {
