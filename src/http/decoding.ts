@@ -1,8 +1,9 @@
 /** The parameter `decode` of the calls that read records: how values are decoded by the schema registry. */
 import { z } from "zod";
+import type { StreamDecoding } from "../consume/stream/decoding.ts";
 import { GatewayError } from "../errors.ts";
 import type { Station } from "../ingest/stations.ts";
-import { type Decoding, DECODINGS } from "../registry/decoder.ts";
+import { type Decoder, type Decoding, DECODINGS } from "../registry/decoder.ts";
 import { invalidParameter } from "./event-stream.ts";
 
 /** For the OpenAPI documents. */
@@ -27,3 +28,7 @@ export const decodingOf = (
     message: `decode=${given} needs a schema registry, and none is configured`,
   });
 };
+
+/** undefined: the stream sends values as they are stored. */
+export const streamDecoding = (decoder: Decoder | undefined, decode: Decoding): StreamDecoding | undefined =>
+  decoder === undefined || decode === "none" ? undefined : { decoder, form: decode };

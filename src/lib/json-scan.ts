@@ -170,6 +170,10 @@ const afterComma = (bytes: Buffer, at: number): number => {
   return bytes[i] === COMMA ? skipSpace(bytes, i + 1) : i;
 };
 
+/** The JSON pointer (RFC 6901) of these steps. */
+export const pointerOf = (steps: readonly (string | number)[]): string =>
+  steps.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+
 /** Offset of the value that a JSON pointer selects; -1: no such value. */
 type FollowPointer = (bytes: Buffer) => number;
 

@@ -1,5 +1,6 @@
 /** Confluent's wire format: the schema id of a record, in front of the payload or in a record header. */
 import type { RecordHeader } from "../broker/broker.ts";
+import { FRAME_BYTES } from "../formats/frame.ts";
 import type { RecordPartName, SchemaId } from "./contract.ts";
 
 export interface FramedPayload {
@@ -16,7 +17,6 @@ const ID_HEADERS: Readonly<Record<RecordPartName, string>> = {
 
 const WITH_NUMBER = 0;
 const WITH_GUID = 1;
-const NUMBER_END = 5;
 const GUID_END = 17;
 const LARGEST_ID = 2 ** 31 - 1;
 
@@ -25,9 +25,9 @@ export const isFramed = (bytes: Buffer): boolean => bytes[0] === WITH_NUMBER;
 
 /** Reads byte 0 and the id. undefined: there is no frame, or the id is not from 1 to 2^31-1. */
 export const readFrame = (bytes: Buffer): FramedPayload | undefined => {
-  if (bytes.length < NUMBER_END || !isFramed(bytes)) return undefined;
+  if (bytes.length < FRAME_BYTES || !isFramed(bytes)) return undefined;
   const id = bytes.readUInt32BE(1);
-  return id >= 1 && id <= LARGEST_ID ? { id, payload: bytes.subarray(NUMBER_END) } : undefined;
+  return id >= 1 && id <= LARGEST_ID ? { id, payload: bytes.subarray(FRAME_BYTES) } : undefined;
 };
 
 /** The value of the last header that carries a schema id for this part of the record. undefined: there is none. */

@@ -2,6 +2,7 @@
 import { GatewayError } from "../../src/errors.ts";
 import { type CompiledSchema, DataRefused, type SchemaType, Undecodable } from "../../src/formats/format.ts";
 import { parseJson } from "../../src/formats/json.ts";
+import { framed } from "./registry/fake-schemas.ts";
 import type { RegisteredSchema, SchemaQuestion, SchemaRegistry } from "../../src/registry/contract.ts";
 
 export interface FakeRegistry extends SchemaRegistry {
@@ -14,12 +15,6 @@ export interface FakeRegistry extends SchemaRegistry {
   /** Unknown questions are REGISTRY_UNAVAILABLE while it is true. */
   isDown: boolean;
 }
-
-export const framed = (id: number, payload: string): Buffer => {
-  const bytes = Buffer.concat([Buffer.alloc(5), Buffer.from(payload)]);
-  bytes.writeUInt32BE(id, 1);
-  return bytes;
-};
 
 /** Refuses objects with the member `bad`. Protobuf has the messages `a.First` and `a.Second`. */
 const fakeSchema = (type: SchemaType, name?: string): CompiledSchema => {

@@ -2,8 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
 import type { Decoder } from "../../registry/decoder.ts";
-import { createJsonChecker } from "../../lib/json-check.ts";
-import { afterSpace } from "../../lib/json-list.ts";
+import { isJson } from "../../formats/json.ts";
 
 const PLAIN_FORMATS = ["binary", "json", "text"] as const;
 /** Keys and values are decoded by the schema registry. */
@@ -66,16 +65,6 @@ const marked = (json: Buffer, part: string, encoding: "text" | "base64"): Encode
   json,
   encoding: `,"${part}_encoding":"${encoding}"`,
 });
-
-/** Checks never overlap. */
-const checker = createJsonChecker();
-
-const isJson = (bytes: Buffer): boolean => {
-  checker.reset();
-  const end = checker.read(bytes, 0);
-  checker.end();
-  return checker.state === "complete" && afterSpace(bytes, end) === bytes.length;
-};
 
 /** Avro has its JSON encoding, as in the original. */
 const decoded = (record: ConsumedRecord, part: "key" | "value", decoder: Decoder | undefined): Encoded => {

@@ -31,6 +31,8 @@ export interface Batch extends BatchContent {
   readonly lastId: string | undefined;
   /** Bytes of the records, without blocks. */
   readonly bytes: number;
+  /** True: the blocks of this format exist, so the schemas of the events are known. */
+  isBuilt(format: StreamFormat): boolean;
   /** Built once for each format. */
   blocks(format: StreamFormat): BatchBlocks;
 }
@@ -57,6 +59,7 @@ export const createBatch = (content: BatchContent, onBuilt: (bytes: number) => v
     ...content,
     lastId: events.findLast(({ id }) => id !== undefined)?.id,
     bytes: events.reduce((sum, { record }) => sum + recordBytes(record), 0),
+    isBuilt: (format) => built.has(format),
     blocks: (format) => {
       const known = built.get(format) ?? build(format);
       built.set(format, known);

@@ -1,8 +1,7 @@
 /** The bytes of a stream: events, ids, gaps, heartbeats and the end, as server-sent events or as NDJSON. */
 import { isUtf8 } from "node:buffer";
 import type { ConsumedRecord, RecordHeader } from "../../broker/broker.ts";
-import { createJsonChecker } from "../../lib/json-check.ts";
-import { afterSpace } from "../../lib/json-list.ts";
+import { isJson } from "../../formats/json.ts";
 import type { Decoded } from "../../registry/decoder.ts";
 import type { StreamDecoding } from "./decoding.ts";
 
@@ -27,16 +26,8 @@ export interface Gap {
 
 export type EndReason = "shutdown" | "age" | "Unauthorized";
 
-const checker = createJsonChecker();
-
 /** Is this one JSON text in UTF-8? */
-export const isJsonText = (bytes: Buffer): boolean => {
-  if (!isUtf8(bytes)) return false;
-  checker.reset();
-  const end = checker.read(bytes, 0);
-  checker.end();
-  return checker.state === "complete" && afterSpace(bytes, end) === bytes.length;
-};
+export const isJsonText = (bytes: Buffer): boolean => isUtf8(bytes) && isJson(bytes);
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

@@ -96,8 +96,10 @@ export class Follower {
     else deliverFiltered(batch, filter, this.#options);
   }
   /** False: the schemas of the batch are known. */
-  #mustAsk({ events }: Batch): boolean {
-    const known = this.#options.schemasKnown?.(events.map(({ record }) => record));
+  #mustAsk(batch: Batch): boolean {
+    const { format, schemasKnown } = this.#options;
+    if (schemasKnown === undefined || batch.isBuilt(format)) return false;
+    const known = schemasKnown(batch.events.map(({ record }) => record));
     this.#isAsking = known !== undefined;
     void known?.then(() => {
       this.#isAsking = false;

@@ -12,10 +12,11 @@ import {
 } from "../format.ts";
 import { FRAME_BYTES } from "../frame.ts";
 import { parseJson } from "../json.ts";
-import { needsDigits, parseWithDigits } from "./digits.ts";
+import { needsDigits, parseWithDigits } from "../digits.ts";
 import { AvroInput } from "./input.ts";
 import { JsonOutput } from "./json-output.ts";
-import { AvroOutput, refusalAt } from "./output.ts";
+import { refusalAt } from "../refusal.ts";
+import { AvroOutput } from "./output.ts";
 import { parseSchema } from "./parse.ts";
 import { compileReader, type Read } from "./reader.ts";
 import { nameOf } from "./types.ts";
@@ -43,7 +44,7 @@ export const compileAvro: CompileSchema = (source, limits): CompiledSchema => {
     encode: (json, id) =>
       guarded(
         () => encode(write, json, id, limits),
-        () => refusalAt("", "the event is nested too deeply"),
+        () => refusalAt("avro", [], "the event is nested too deeply"),
       ),
     decode: (payload, form) =>
       guarded(

@@ -1,5 +1,5 @@
 /** The logical type decimal: an integer in two's complement, `scale` digits of which are behind the point. */
-import { type ExactNumber, integerOf } from "./digits.ts";
+import { type ExactNumber, integerOf } from "../digits.ts";
 
 export interface Decimal {
   readonly precision: number;

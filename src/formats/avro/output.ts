@@ -1,5 +1,6 @@
 /** Avro's binary form of one value while it is written, and the reason if the value is refused. */
-import { DataRefused } from "../format.ts";
+import type { DataRefused } from "../format.ts";
+import { refusalAt } from "../refusal.ts";
 import { bytesOf, writeInteger } from "./decimal.ts";
 
 /** Maximum bytes that stay allocated between two events. */
@@ -7,8 +8,6 @@ const KEPT = 1024 * 1024;
 const INITIAL = 4 * 1024;
 /** Bytes that `reserve` may ask for beyond the need. */
 const SLACK = 128;
-/** Maximum length of the pointer in an error text. */
-const LONGEST_POINTER = 1_000;
 /** Longest string whose length is one byte. A loop copies it faster than a call of Buffer.write. */
 const SHORT = 63;
 /** Up to here doubling a number is exact. */
@@ -53,11 +52,7 @@ export class AvroOutput {
   }
 
   refusal(): DataRefused {
-    const pointer = this.#path
-      .reverse()
-      .map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`)
-      .join("");
-    return refusalAt(pointer, this.#reason);
+    return refusalAt("avro", this.#path.reverse(), this.#reason);
   }
 
   reserve(count: number): void {
@@ -77,7 +72,7 @@ export class AvroOutput {
   }
 
   tooLarge(): DataRefused {
-    return refusalAt("", "the encoded value is too large");
+    return refusalAt("avro", [], "the encoded value is too large");
   }
 
   byte(value: number): void {
@@ -196,8 +191,3 @@ export class AvroOutput {
     this.at += encoded.length;
   }
 }
-
-export const refusalAt = (pointer: string, reason: string): DataRefused => {
-  const shown = pointer.length > LONGEST_POINTER ? `${pointer.slice(0, LONGEST_POINTER)}…` : pointer;
-  return new DataRefused(`avro: '${shown}': ${reason}`);
-};

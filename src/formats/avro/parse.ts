@@ -2,7 +2,7 @@
 import { excessOf } from "../../lib/json-scan.ts";
 import type { SchemaSource } from "../format.ts";
 import { decimalOf, MAX_PRECISION } from "./decimal.ts";
-import { needsDigits, parseWithDigits } from "./digits.ts";
+import { needsDigits, parseWithDigits } from "../digits.ts";
 import { checkName, declaredName, Names, namespaceOf, shown, unusable } from "./names.ts";
 import { type AvroType, type Field, PRIMITIVES, tagOf } from "./types.ts";
 import { isObject, type JsonObject } from "./write.ts";

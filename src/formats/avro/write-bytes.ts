@@ -1,6 +1,6 @@
 /** Writers of bytes and fixed: a string whose characters are the bytes, or the number of a decimal. */
 import { type Decimal, unscaled } from "./decimal.ts";
-import { exactNumber } from "./digits.ts";
+import { exactNumber } from "../digits.ts";
 import type { AvroOutput } from "./output.ts";
 import type { FixedType } from "./types.ts";
 import { mismatch, type Write } from "./write.ts";

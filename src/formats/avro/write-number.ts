@@ -1,5 +1,5 @@
 /** Writers of the numbers. The digits of the source decide, never a rounded number. */
-import { Digits, exactNumber, integerOf } from "./digits.ts";
+import { Digits, exactNumber, integerOf } from "../digits.ts";
 import { type AvroOutput, EXACT } from "./output.ts";
 import { mismatch, type Write } from "./write.ts";
 

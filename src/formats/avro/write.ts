@@ -1,5 +1,5 @@
 /** What the writers of all types share. */
-import { Digits } from "./digits.ts";
+import { Digits } from "../digits.ts";
 import type { AvroOutput } from "./output.ts";
 import type { AvroType } from "./types.ts";
 

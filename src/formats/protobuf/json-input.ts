@@ -1,9 +1,9 @@
 /** The place in an event's JSON while it is read, and the texts of refusals. */
-import { DataRefused } from "../format.ts";
-import { Digits } from "../avro/digits.ts";
+import type { DataRefused } from "../format.ts";
+import { oneLine, refusalAt } from "../refusal.ts";
+import { Digits } from "../digits.ts";
 
-/** Maximum length of the pointer, and of a value, in an error text. */
-const LONGEST_POINTER = 1_000;
+/** Maximum length of a value in an error text. */
 const LONGEST_VALUE = 100;
 
 export class JsonInput {
@@ -27,10 +27,7 @@ export class JsonInput {
   }
 
   refuse(reason: string): DataRefused {
-    const pointer = this.#path
-      .map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`)
-      .join("");
-    return new DataRefused(`protobuf: '${oneLine(pointer, LONGEST_POINTER)}': ${reason}`);
+    return refusalAt("protobuf", this.#path, reason);
   }
 
   /** The value has another JSON type. */
@@ -51,12 +48,4 @@ const jsonTypeOf = (value: unknown): string => {
   if (value === null) return "null";
   if (value instanceof Digits) return "number";
   return Array.isArray(value) ? "array" : typeof value;
-};
-
-/** Control characters would break the line of a log or of an answer. */
-const oneLine = (text: string, longest: number): string => {
-  const shown = text.length > longest ? `${text.slice(0, longest)}…` : text;
-  return shown.replaceAll(/[\u0000-\u001f\u007f\u2028\u2029]/g, (character) =>
-    JSON.stringify(character).slice(1, -1),
-  );
 };

@@ -1,5 +1,5 @@
 /** Numbers of proto3 JSON: JSON numbers, and strings that contain a number. */
-import { Digits, exactNumber, integerOf } from "../avro/digits.ts";
+import { Digits, exactNumber, integerOf } from "../digits.ts";
 import type { JsonInput } from "./json-input.ts";
 
 interface IntegerRange {

@@ -10,7 +10,7 @@ import {
 } from "../format.ts";
 import { endOfString, QUOTE } from "../../lib/json-scan.ts";
 import { FRAME_BYTES, frameFor } from "../frame.ts";
-import { needsDigits, parseWithDigits } from "../avro/digits.ts";
+import { needsDigits, parseWithDigits } from "../digits.ts";
 import { parseJson } from "../json.ts";
 import { readMessage } from "./decode.ts";
 import { writeMessage } from "./encode.ts";

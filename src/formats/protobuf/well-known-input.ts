@@ -1,5 +1,5 @@
 /** Reads the JSON of Google's well-known types. */
-import { Digits } from "../avro/digits.ts";
+import { Digits } from "../digits.ts";
 import { isObject, type JsonInput } from "./json-input.ts";
 import { numberOf } from "./json-numbers.ts";
 import { type ElementValue, Message } from "./message.ts";

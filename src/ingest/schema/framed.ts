@@ -1,6 +1,7 @@
 /** Writes an event's key or value with a schema of the registry, or checks bytes that are framed already. */
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { DataRefused, type SchemaType, Undecodable } from "../../formats/format.ts";
+import { FRAME_BYTES } from "../../formats/frame.ts";
 import type { RegisteredSchema } from "../../registry/contract.ts";
 import type { FramedPayload } from "../../registry/framing.ts";
 import { isProtobuf } from "../content/content-type.ts";
@@ -73,8 +74,6 @@ export const judgeByStation = (
     return error instanceof DataRefused ? schemaRefused(error.message, error) : jsonRefused(error);
   }
 };
-
-const FRAME_BYTES = 5;
 
 const payloadOf = (framed: Buffer): Buffer => framed.subarray(FRAME_BYTES);
 

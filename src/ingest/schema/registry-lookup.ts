@@ -31,7 +31,17 @@ export interface LookupOptions {
   readonly autoRegister: boolean;
 }
 
-type Asked = FoundSchema | Promise<FoundSchema>;
+export type Asked = FoundSchema | Promise<FoundSchema>;
+
+/** The schema, or the error that `find` throws or rejects with. */
+export const settled = (find: () => Asked): Asked => {
+  try {
+    const found = find();
+    return found instanceof Promise ? found.catch(asGatewayError) : found;
+  } catch (error) {
+    return asGatewayError(error);
+  }
+};
 
 /** Its functions never throw or reject. */
 export interface Lookup {
@@ -46,14 +56,7 @@ export const createLookup = (
   own: RegistryValidator | undefined,
   { registry, strategy: defaults, autoRegister }: LookupOptions,
 ): Lookup => {
-  const find = (question: () => SchemaQuestion): Asked => {
-    try {
-      const found = registry.find(question());
-      return found instanceof Promise ? found.catch(asGatewayError) : found;
-    } catch (error) {
-      return asGatewayError(error);
-    }
-  };
+  const find = (question: () => SchemaQuestion): Asked => settled(() => registry.find(question()));
   const subjectOf = (part: RecordPartName, { of }: SchemaName): SubjectChoice => {
     if (of !== undefined && "subject" in of) return of;
     if (of === undefined && part === "value" && own !== undefined) return { subject: own.subject };

@@ -1,8 +1,9 @@
 /** A station's schema in the schema registry: finds it, and tells the operator once while it can't be used. */
 import { readFile } from "node:fs/promises";
-import { asGatewayError, GatewayError } from "../../errors.ts";
+import { GatewayError } from "../../errors.ts";
 import type { SchemaType } from "../../formats/format.ts";
 import type { RegisteredSchema, SchemaQuestion } from "../../registry/contract.ts";
+import { type Asked, settled } from "./registry-lookup.ts";
 import {
   type FoundSchema,
   type RegistryContext,
@@ -52,18 +53,12 @@ const textOf = async (file: string, context: RegistryContext): Promise<string> =
   }
 };
 
-type Find = () => FoundSchema | Promise<FoundSchema>;
+type Find = () => Asked;
 
 const finderOf =
   (question: SchemaQuestion, { registry }: RegistryContext): Find =>
-  () => {
-    try {
-      const found = registry?.find(question) ?? new GatewayError("REGISTRY_UNAVAILABLE");
-      return found instanceof Promise ? found.catch(asGatewayError) : found;
-    } catch (error) {
-      return asGatewayError(error);
-    }
-  };
+  () =>
+    settled(() => registry?.find(question) ?? new GatewayError("REGISTRY_UNAVAILABLE"));
 
 interface Wanted {
   readonly subject: string;

@@ -1,6 +1,6 @@
 /** The request to a webhook source, the interface of signature schemes, and helpers that all schemes use. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { followPointer, valueAt } from "../../lib/json-scan.ts";
+import { followPointer, pointerOf, valueAt } from "../../lib/json-scan.ts";
 import { isJson } from "../../formats/json.ts";
 
 /** A request to a webhook source. It is not verified yet. */
@@ -100,16 +100,13 @@ const SIMPLE = /^[^[{]/;
  */
 export const bodyField = ({ body }: WebhookRequest, ...path: readonly string[]): unknown => {
   if (!isJson(body)) return undefined;
-  const at = followPointer(pointerTo(path))(body);
+  const at = followPointer(pointerOf(path))(body);
   if (at < 0) return undefined;
   const value = valueAt(body, at);
   if (value.length > MAX_FIELD) return undefined;
   const text = value.toString();
   return SIMPLE.test(text) ? (JSON.parse(text) as unknown) : undefined;
 };
-
-const pointerTo = (path: readonly string[]): string =>
-  path.map((name) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 
 /** As `bodyField`, for an id: a string that is not empty, or a number as a string. */
 export const bodyId = (request: WebhookRequest, ...path: readonly string[]): string | undefined => {

@@ -10,7 +10,8 @@ import {
   schemaRefused,
 } from "../../../src/ingest/schema/validator.ts";
 import type { Station } from "../../../src/ingest/stations.ts";
-import { createFakeRegistry, framed } from "../../support/fake-registry.ts";
+import { framed } from "../../support/registry/fake-schemas.ts";
+import { createFakeRegistry } from "../../support/fake-registry.ts";
 
 const principal = verifiedPrincipal({
   ...{ kind: "account", name: "app1", origins: [], limits: {} },

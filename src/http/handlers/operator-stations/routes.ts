@@ -15,7 +15,7 @@ import * as documentation from "./documentation.ts";
 import { resumedStart, serveStream } from "../../event-stream.ts";
 import { shaped } from "../../faults.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
-import { decodingOf } from "../../decoding.ts";
+import { decodingOf, streamDecoding } from "../../decoding.ts";
 import { readable, recordFilter, recordView } from "../../record-view.ts";
 import { sendJson } from "../../respond.ts";
 import { eventResult } from "../../results.ts";
@@ -94,7 +94,7 @@ const tailFormats = (decoder: Decoder | undefined) => {
     const key = `${decode} ${validator === undefined ? "" : name}`;
     const format = known.get(key) ?? {
       ...{ api: "sse", base64: false },
-      decoding: decoder && decode !== "none" ? { decoder, form: decode } : undefined,
+      decoding: streamDecoding(decoder, decode),
       view: (record, decoded) => recordView(record, validator, decoded),
     };
     known.set(key, format);

@@ -10,7 +10,7 @@ import type { Station, Stations } from "../../../ingest/stations.ts";
 import { atMost, type Clock } from "../../../lib/clock.ts";
 import type { Decoder, Decoding } from "../../../registry/decoder.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import { decodingOf } from "../../decoding.ts";
+import { decodingOf, streamDecoding } from "../../decoding.ts";
 import { invalidParameter, resumedStart, serveStream, STREAM_TYPES } from "../../event-stream.ts";
 import { pathParameter, type Query, queryOf } from "../../url.ts";
 import { stationOf } from "./station-of.ts";
@@ -30,8 +30,7 @@ const createFormats = (decoder: Decoder | undefined) => {
   const formats = new Map<string, StreamFormat>();
   return (api: StreamFormat["api"], base64: boolean, decode: Decoding): StreamFormat => {
     const key = `${api} ${base64} ${decode}`;
-    const decoding = decoder && decode !== "none" ? { decoder, form: decode } : undefined;
-    const format = formats.get(key) ?? { api, base64, decoding };
+    const format = formats.get(key) ?? { api, base64, decoding: streamDecoding(decoder, decode) };
     formats.set(key, format);
     return format;
   };

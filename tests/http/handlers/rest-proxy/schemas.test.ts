@@ -1,5 +1,6 @@
 import { registryStation } from "./registry-station.ts";
-import { createFakeRegistry, type FakeRegistry, framed } from "../../../support/fake-registry.ts";
+import { framed } from "../../../support/registry/fake-schemas.ts";
+import { createFakeRegistry, type FakeRegistry } from "../../../support/fake-registry.ts";
 import { BATCH, error, linesOf, RECORDS, serve, type ServedGateway, statusAndCode } from "./support.ts";
 
 let registry: FakeRegistry;
