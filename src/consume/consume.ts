@@ -95,7 +95,7 @@ class GroupPulls implements GroupUse {
     return newest;
   }
 
-  /** The consumer of the request's topic; creates it if there is none. */
+  /** The consumer of the request's topic. Creates a missing consumer. */
   consumer({ topic, from }: PullRequest): PullConsumer {
     const known = this.#consumers.get(topic);
     if (known !== undefined) return known;

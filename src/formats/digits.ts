@@ -157,7 +157,7 @@ class ExactParser {
 
 const BACKSLASH = 0x5c;
 
-/** Letters, digits, point, plus and minus. NaN, behind the end of the text, is none. */
+/** True for letters, digits, point, plus and minus. False for NaN, which stands for the end of the text. */
 const isOfLiteral = (character: number): boolean =>
   character >= PLUS && character !== COMMA && character !== CLOSE_BRACKET && character !== CLOSE_BRACE;
 

@@ -30,7 +30,7 @@ export const readFrame = (bytes: Buffer): FramedPayload | undefined => {
   return id >= 1 && id <= LARGEST_ID ? { id, payload: bytes.subarray(FRAME_BYTES) } : undefined;
 };
 
-/** The value of the last header that carries a schema id for this part of the record. undefined: there is none. */
+/** The value of the last header that carries a schema id for this part of the record. undefined: the record has no such header. */
 export const idHeaderOf = (part: RecordPartName, headers: readonly RecordHeader[]): Buffer | undefined =>
   headers.findLast(({ name }) => name === ID_HEADERS[part])?.value ?? undefined;
 

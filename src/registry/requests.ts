@@ -30,7 +30,7 @@ export interface SubjectVersion {
 
 /**
  * `absent`: the registry says that it does not exist. `refused` and `forbidden`: the registry does not register the schema.
- * `isOutage`: the fault is the registry's, not the question's. `reason`: one line, in the registry's words where it has any.
+ * `isOutage`: the registry is at fault, and not the question. `reason`: one line, with the registry's own text if the answer has a text.
  */
 export type Outcome<T> =
   | { readonly status: "found"; readonly value: T }

@@ -52,7 +52,7 @@ export const givenSubject = (choice: SubjectChoice): string | undefined => {
   return choice.strategy === "topic-name" ? `${choice.topic}-${choice.part}` : undefined;
 };
 
-/** The subject by the schema's name, unchecked. Throws SCHEMA_UNKNOWN if the strategy needs a name and there is none. */
+/** The subject by the schema's name, unchecked. Throws SCHEMA_UNKNOWN if the strategy needs a name and the schema has no name. */
 export const subjectFor = (choice: SubjectChoice, record: string | undefined): string => {
   const given = givenSubject(choice);
   if (given !== undefined || !("strategy" in choice)) return given ?? "";

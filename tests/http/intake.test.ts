@@ -25,7 +25,7 @@ describe("a caller with limits", () => {
     ["v3", RECORDS, json(1), {}],
     ["v3 batch", BATCH, { entries: [{ id: "a" }, { id: "b" }] }, {}],
   ])("is refused above them by %s", async (_, path, body, headers) => {
-    // The calls of a slow machine must not take so long that the limit allows more.
+    // The clock stands still: on a slow machine the limit would allow more events during the calls.
     const gateway = await start({ rateClock: () => 0 });
     const statuses: number[] = [];
     let last;

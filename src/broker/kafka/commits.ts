@@ -158,7 +158,7 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
     coordinators.ask(
       group,
       async (coordinator) =>
-        // Never undefined: any number of requests may wait.
+        // `tryRun` never refuses a request here, because any number of requests may wait.
         (await semaphore.tryRun(() => pool.use(coordinator, options.requestTimeout, request))) as T,
     );
 

@@ -52,7 +52,7 @@ const untilKnown = async (
 /** All streams with filters ask about the same records. */
 const known = new WeakMap<ConsumedRecord, Map<JsonForm, Buffer | null>>();
 
-/** The JSON that a filter looks at: the decoded value, or the stored one. null: there is none, or it can't be decoded. */
+/** The JSON that a filter checks: the decoded value, or the stored value without a decoding. null: a tombstone, or the value can't be decoded. */
 export const filteredValue = (
   record: ConsumedRecord,
   decoding: StreamDecoding | undefined,

@@ -195,7 +195,7 @@ const readUrl = ({ read, invalid }: Reader, targets: Targets | undefined): URL |
   return url;
 };
 
-/** Returns all faults, or the settings if there are none. */
+/** Returns the settings, or all faults of the configuration. */
 export const parseConnectorConfig = (
   name: string,
   config: RawConfig,

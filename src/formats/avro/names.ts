@@ -19,7 +19,7 @@ export const checkName = (name: unknown, what: string): string => {
 
 const isPrimitive = (name: string): boolean => (PRIMITIVES as readonly string[]).includes(name);
 
-/** The full name that a declaration gives. `around`: the namespace of the type around it; "" is none. */
+/** The full name that a declaration gives. `around`: the namespace of the type around it; "": that type has no namespace. */
 export const declaredName = (schema: Readonly<Record<string, unknown>>, around: string): string => {
   const { name, namespace } = schema;
   if (typeof name !== "string") throw unusable(`a type of ${shown(schema["type"])} has no name`);

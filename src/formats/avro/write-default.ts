@@ -7,7 +7,7 @@ import { AvroOutput } from "./output.ts";
 import type { Write } from "./write.ts";
 
 export interface Defaults {
-  /** Adds the default of a field. The result returns the encoded default; undefined: there is none. */
+  /** Adds the default of a field. The result returns the encoded default; undefined: the field has no default. */
   add(fallback: unknown, write: Write): () => Buffer | undefined;
   /** To be called when all writers are complete. */
   encodeAll(): void;

@@ -12,7 +12,7 @@ export const numberText = (value: unknown): string | undefined => {
 /** 2^63 has 19 digits. */
 const MOST_DIGITS = 19;
 
-/** The integer of `bits` bits, or the reason why the value is none. */
+/** The integer of `bits` bits, or the reason why the value is not such an integer. */
 const wholeOf = (text: string, bits: 32 | 64): bigint | string => {
   if (text.endsWith("Infinity")) return "out of range";
   const number = exactNumber(text);

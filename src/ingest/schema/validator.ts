@@ -49,7 +49,7 @@ export interface RegistryValidator {
   readonly asJson?: undefined;
 }
 
-/** A schema, or the reason why there is none. */
+/** A schema, or the error of a schema that was not found. */
 export type FoundSchema = RegisteredSchema | GatewayError;
 
 export type EventValidator = FileValidator | RegistryValidator;

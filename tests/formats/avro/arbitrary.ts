@@ -15,7 +15,7 @@ const text = fc.string({ unit: "grapheme", maxLength: 80 }).filter((value) => !/
 const latin1 = (length: { minLength?: number; maxLength: number }): Arbitrary<string> =>
   fc.uint8Array(length).map((bytes) => Buffer.from(bytes).toString("latin1"));
 
-/** Keys of maps. JSON.parse changes the order of keys that are indexes, so there are none. */
+/** Keys of maps. No key is an index, because JSON.parse changes the order of such keys. */
 const keys = fc.oneof(
   text.map((key) => `k${key}`),
   fc.constantFrom(...FIELDS),

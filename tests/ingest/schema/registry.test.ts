@@ -60,7 +60,7 @@ describe("the schema of a registry station", () => {
     ]);
   });
 
-  it("can't be used until the subject exists, and the operator is told once", async () => {
+  it("can't be used until the subject exists, and one log line tells the operator", async () => {
     const { registry, faults, current } = await setUp();
     const fault =
       "REGISTRY_UNAVAILABLE: The schema of station orders can't be used: shop.orders-value has no latest";

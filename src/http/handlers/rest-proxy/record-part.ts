@@ -42,8 +42,8 @@ interface PartContext {
 }
 
 /**
- * Throws REGISTRY_MISSING if the part needs a schema registry and there is none, and REQUEST_INVALID for data of another type
- * and for fields that do not go together.
+ * Throws REGISTRY_MISSING if the part needs a schema registry and none is configured, and REQUEST_INVALID for data of another
+ * type and for fields that do not go together.
  */
 export const readPart = (
   name: "key" | "value",
