@@ -10,6 +10,7 @@ const RUNNER = "tests/delivery/engine/runner.test.ts";
 const CONNECTORS = "tests/http/handlers/connectors/routes.test.ts";
 const RECORDS = "tests/http/handlers/rest-proxy/records.test.ts";
 const BATCH = "tests/http/handlers/rest-proxy/batch.test.ts";
+const SCHEMAS = "tests/http/handlers/rest-proxy/schemas.test.ts";
 const V2 = "tests/http/handlers/rest-proxy/v2.test.ts";
 const ACCESS = "tests/http/handlers/rest-proxy/access.test.ts";
 const ANCHOR = "tests/delivery/event-service/event-service.test.ts";
@@ -90,11 +91,15 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
     outage: ["tests/e2e/rest-proxy-streams.test.ts", "has true reports, and continues"],
     "entries of `records:batch`": [BATCH, "answers 422 to a batch with %s"],
     credential: [ACCESS, "accepts %s"],
-    "schema fields of a v2 body": [
-      V2,
-      "ignores schema members, and refuses formats that need a schema registry",
-    ],
     "Avro, JSON Schema and Protobuf types": [RECORDS, "needs a schema registry: %j"],
+    "a schema's text that is not known": [SCHEMAS, "register a new text if the settings allow it"],
+    "`type` beside `schema_id`": [SCHEMAS, "name it by %j"],
+    "one v2 record that does not fit": [SCHEMAS, "are framed, and the answer has the schema ids"],
+    "schema registry away": [
+      "tests/e2e/schema-registry.test.ts",
+      "goes on with known schemas while the registry hangs, and never answers 4xx to unknown ones",
+    ],
+    "a null value with a schema": [SCHEMAS, "are tombstones without a frame"],
     "v2 consumer instances": ["tests/e2e/consumers.test.ts", "runs Confluent's commands: json"],
     administration: [ACCESS, "answers 403 to every credential, also to a wrong credential"],
   },
