@@ -93,7 +93,7 @@ export const createToRecord = (
   { arrival, limits, schemas }: ToRecordOptions,
 ): ToRecord => {
   const keyOf = key === undefined ? undefined : createStationKeyOf(key, validator);
-  const judge = createJudge(validator, schemas);
+  const judge = createJudge({ validator }, { schemas, limits });
   const sentKeyOf = (event: IncomingEvent) => (schemas === undefined ? event.key : schemas.keyOf(event));
   const tombstone = (event: IncomingEvent, key: Buffer | null): BrokerRecord | GatewayError =>
     schemas?.tombstoneFault(event) ?? record(event, { value: null, contentType: event.contentType }, key);
@@ -122,16 +122,44 @@ export const createToRecord = (
 /** Bytes that a schema of the registry puts before its payload. */
 const MAX_FRAME = 64;
 
+/** An event may become this many times as large without counting as grown: a number of two characters takes 8 bytes. */
+const FREE_GROWTH = 16;
+
+/**
+ * Bounds the memory that a call of small events takes: the defaults of an Avro schema can make each of them large. Refuses the
+ * events after those that have grown by `maxEventBytes` together.
+ */
+const createGrowthGuard = (judge: Judge, { maxEventBytes }: RecordLimits): Judge => {
+  let grown = 0;
+  return (event, value) => {
+    if (grown > maxEventBytes) return { status: "refused", error: grownTooLarge() };
+    const judged = judge(event, value);
+    if (judged.status === "accepted")
+      grown += Math.max(0, judged.value.length - MAX_FRAME - FREE_GROWTH * value.length);
+    return judged;
+  };
+};
+
+const grownTooLarge = (): GatewayError =>
+  new GatewayError("RECORD_TOO_LARGE", {
+    message:
+      "The defaults of the schema make the records of this call too large; send fewer records in one call",
+  });
+
 type Judge = (event: IncomingEvent, value: Buffer) => Accepted | Refused;
 
-const createJudge = (validator: EventValidator | undefined, schemas: CallSchemas | undefined): Judge => {
+const createJudge = (
+  { validator }: Pick<Station, "validator">,
+  { schemas, limits }: Pick<ToRecordOptions, "schemas" | "limits">,
+): Judge => {
   const judge: Judge =
     validator === undefined
       ? unchanged
       : validator.kind === "registry"
         ? registryMissing
         : ({ contentType }, value) => validator.validate(value, contentType);
-  return schemas === undefined ? judge : (event, value) => schemas.judge(event, value) ?? judge(event, value);
+  if (schemas === undefined) return judge;
+  return createGrowthGuard((event, value) => schemas.judge(event, value) ?? judge(event, value), limits);
 };
 
 /** A start with such a station and without a registry is refused. */

@@ -16,7 +16,7 @@ export interface FakeRegistry extends SchemaRegistry {
   isDown: boolean;
 }
 
-/** Refuses objects with the member `bad`. Protobuf has the messages `a.First` and `a.Second`. */
+/** Refuses objects with the member `bad`. A number n becomes 10n bytes longer. Protobuf has the messages `a.First` and `a.Second`. */
 const fakeSchema = (type: SchemaType, name?: string): CompiledSchema => {
   const letter = type.charAt(0);
   const refuse = (json: Buffer): void => {
@@ -30,7 +30,9 @@ const fakeSchema = (type: SchemaType, name?: string): CompiledSchema => {
     encode: (json, id, message = "a.First") => {
       refuse(json);
       const which = type === "PROTOBUF" ? message.slice(2) : "";
-      return framed(id, letter + which + JSON.stringify(JSON.parse(json.toString())));
+      const data = JSON.parse(json.toString()) as unknown;
+      const growth = typeof data === "number" ? " ".repeat(10 * data) : "";
+      return framed(id, letter + which + JSON.stringify(data) + growth);
     },
     decode: (payload) => {
       const json = payload.toString().replace(/^.(First|Second)?/, "");

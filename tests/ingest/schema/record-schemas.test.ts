@@ -160,6 +160,17 @@ describe("a registry station", () => {
     expect(await tell(event("0".repeat(201)))).toEqual([expect.stringMatching(/^RECORD_TOO_LARGE/)]);
   });
 
+  it("refuses the events after those that its schema has made too large together", async () => {
+    const { registry, tell } = await setUp({});
+    registry.add("shop.orders-value", "AVRO");
+    expect(await tell(event("26"))).toEqual([expect.stringMatching(/^RECORD_TOO_LARGE: Request/)]);
+    const small = Array.from({ length: 100 }, () => event("{}"));
+    const told = await tell(...small, event("24"), event("24"), event("24"), event("{}"));
+    const refused = expect.stringMatching(/^RECORD_TOO_LARGE: The defaults of the schema/) as string;
+    expect(told).toEqual([...Array.from({ length: 102 }, () => "stored"), refused, refused]);
+    expect(await tell(event("24"))).toEqual(["stored"]);
+  });
+
   it("asks one question for all events of a call, and none if the answer is known", async () => {
     const { registry, tell } = await setUp({});
     registry.add("shop.orders-value", "AVRO");
