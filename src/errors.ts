@@ -1,6 +1,7 @@
 /**
  * The table of all errors that a caller can get. Each row has the HTTP status, the default text, the outcome for the
- * event and the error code of the Confluent REST Proxy. `docs/errors.md` explains each row; a test compares both lists.
+ * event and the error code of the Confluent REST Proxy. `src/http/openapi/error-meanings.ts` explains each code, and
+ * `docs/errors.md` also says what to do; tests compare the three lists.
  */
 
 /**
@@ -115,7 +116,12 @@ export const ERRORS = {
   VALUE_SCHEMA_MISSING: row(422, "The call has no schema for its values", "refused", 42202),
   SCHEMA_UNUSABLE: row(422, "The schema can't be used", "refused", 42205),
   DATA_REFUSED: row(400, "The data does not fit the schema that the record names", "refused", 400),
-  FRAME_REFUSED: row(400, "The framed bytes do not belong to the station's subject", "refused", 42206),
+  FRAME_REFUSED: row(
+    400,
+    "The bytes are not a value of the station's subject in Confluent's wire format",
+    "refused",
+    42206,
+  ),
   CLOUDEVENT_INVALID: row(400, "Invalid CloudEvent", "refused", 400),
   STATION_NAME_INVALID: row(400, "Invalid station name", "refused", 40002),
   SCHEMA_REFUSED: row(400, "Schema validation has failed", "refused", 42206),
@@ -157,7 +163,7 @@ export const ERRORS = {
     "refused",
     409,
   ),
-  CONNECTOR_READ_ONLY: row(409, "The connector is declared in the configuration file", "refused", 409),
+  CONNECTOR_READ_ONLY: row(409, "The connector is declared in the settings file", "refused", 409),
   CONNECTOR_CONFIG_INVALID: row(400, "Connector configuration is invalid", "refused", 400),
   CONNECTOR_NOT_STOPPED: row(400, "The connector is not stopped", "refused", 400),
   SETTINGS_INVALID: row(500, "The settings are invalid", "refused", 50001),

@@ -1,6 +1,5 @@
 /** The documents speak of the house as it is. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { ERRORS } from "../src/errors.ts";
 
 const below = (folder: string): readonly string[] =>
   readdirSync(folder)
@@ -49,14 +48,4 @@ it("ARCHITECTURE.md lists every folder", () => {
   const inside = halls.flatMap((hall) => foldersIn(`src/${hall}`).map((name) => `src/${hall}/${name}`));
   const unknown = [...rooms, ...floors, ...inside].filter((folder) => !text.includes(`\`${folder}/`));
   expect(unknown).toEqual([]);
-});
-
-it("docs/errors.md lists exactly the error codes, each with its status", () => {
-  const rows = [...readFileSync("docs/errors.md", "utf8").matchAll(/^\|\s*`([A-Z_]+)`\s*\|\s*(\d{3})\s/gm)];
-  const documented = rows.map(([, code, status]) => `${code ?? ""} ${status ?? ""}`).sort();
-  expect(documented).toEqual(
-    Object.entries(ERRORS)
-      .map(([code, { status }]) => `${code} ${status}`)
-      .sort(),
-  );
 });

@@ -13,10 +13,13 @@ const ORDERLY_SHARE = 0.95;
 
 export const createLifecycle = (logger: Logger): Lifecycle => {
   const closers: { readonly name: string; readonly close: () => Promise<void> }[] = [];
+  /** Name of the part that is being closed. */
+  let closing = "";
 
   const closeAll = async (signal: AbortSignal): Promise<void> => {
     for (const { name, close } of closers.toReversed()) {
       if (signal.aborted) return;
+      closing = name;
       try {
         await close();
       } catch (err) {
@@ -33,7 +36,10 @@ export const createLifecycle = (logger: Logger): Lifecycle => {
       const abandoned = AbortSignal.timeout(Math.floor(graceMs * ORDERLY_SHARE));
       const late = new Promise<void>((resolve) => {
         abandoned.addEventListener("abort", () => {
-          logger.warn("the time for an orderly end is over");
+          logger.warn(
+            { part: closing },
+            "server.shutdownGrace is over: the process ends before this part and the remaining parts are closed",
+          );
           resolve();
         });
       });

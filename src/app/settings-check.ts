@@ -1,6 +1,6 @@
 /**
- * Checks settings by using them: secrets, schemas, webhook sources, connectors and certificates. The start and
- * `--check-config` make the same checks and print the same lines.
+ * Checks settings by using them: secrets, schemas, webhook sources, connectors and certificates. The gateway at its start, and
+ * `--check-config`, make the same checks and print the same lines.
  */
 import { contentLimitsOf } from "./wire-ingest.ts";
 import { createSecureContext } from "node:tls";

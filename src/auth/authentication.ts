@@ -38,7 +38,9 @@ export interface Authentication extends OperatorAccess {
 const API_KEY_FAILURES_PER_MINUTE = 60;
 const MINUTE = 60_000;
 
-/** Without configured secrets (and accounts) the only key is random, so that every token is refused. */
+/**
+ * If the settings have no token secrets, they have no accounts either. Then the only key is random, so every token is refused.
+ */
 const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
   secrets.length > 0 ? secrets : [{ kid: "none", secret: randomBytes(32).toString("base64url") }];
 

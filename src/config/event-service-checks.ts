@@ -39,7 +39,7 @@ export const clientListPath = ({ clients: { type } }: EventService): readonly st
   type === "inline" ? "items" : "value",
 ];
 
-/** Does a client have a callback URL? Without a URL no client callbacks start. */
+/** True if a client has a callback URL. Without a URL no client callbacks start. */
 const callsClients = ({
   event_processor: { client_status_callback: processor },
   clients,

@@ -105,6 +105,6 @@ export const faultsOf = (root: Schema, tree: unknown, error: z.ZodError): readon
         : refusal(root, tree, issue.path),
     );
 
-/** Is there already a fault at this path or below it? */
+/** True if there is already a fault at this path or below it. */
 export const isReported = (path: Path, reported: readonly Fault[]): boolean =>
   reported.some((fault) => path.every((step, index) => fault.path[index] === step));

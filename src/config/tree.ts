@@ -44,7 +44,7 @@ export const groupOf = (schema: Schema, value: unknown): Group | undefined => {
   return chosen?.shape ?? (Object.assign({}, ...groups.map((group) => group.shape)) as Group);
 };
 
-/** Does the group accept unknown keys? */
+/** True if the group accepts unknown keys. */
 export const isOpen = (schema: Schema): boolean => {
   const bare = core(schema);
   return bare instanceof z.ZodObject && !(bare.def.catchall instanceof z.ZodNever);
@@ -60,7 +60,7 @@ export interface SettingLocation {
   readonly schema: Schema | undefined;
   /** Metadata of the key, or of the nearest key above it. */
   readonly info: KeyInfo | undefined;
-  /** May the value be shown? false for secrets, groups and unknown paths. */
+  /** True if the value may be shown. False for secrets, groups and unknown paths. */
   readonly showable: boolean;
   readonly value: unknown;
 }

@@ -28,7 +28,10 @@ const isDigitOrPoint = (byte: number | undefined): boolean => isDigit(byte) || b
 
 const isE = (byte: number | undefined): boolean => byte !== undefined && (byte | 0x20) === SMALL_E;
 
-/** May a double change a number of the text? Looks at every 16th byte, because no run of 16 digits avoids all of them. */
+/**
+ * True if a double may change a number of the text. Looks at every 16th byte, because a run of 16 digits contains one of these
+ * bytes.
+ */
 export const needsDigits = (body: Buffer): boolean => {
   let at = RUN - 1;
   while (at < body.length) {
@@ -56,7 +59,7 @@ const isLongRun = (body: Buffer, at: number, end: number): boolean => {
   return body[first] === NINE || isE(body[end]) || body.subarray(first, end).includes(POINT);
 };
 
-/** Is there an exponent below -99? Identifiers may look like one, which costs time only. */
+/** True if the text has an exponent below -99. An identifier may look like such an exponent, which costs time only. */
 const hasTiny = (body: Buffer): boolean => {
   for (let at = body.indexOf(MINUS); at >= 0; at = body.indexOf(MINUS, at + 1)) {
     const isTiny =
@@ -92,7 +95,7 @@ class ExactParser {
     return first === QUOTE ? this.#string() : this.#literal(first);
   }
 
-  /** The next character behind white space. */
+  /** The next character after white space. */
   #peek(): number {
     while (this.#text.charCodeAt(this.#at) <= SPACE) this.#at++;
     return this.#text.charCodeAt(this.#at);
@@ -139,7 +142,7 @@ class ExactParser {
     return inner.includes("\\") ? (JSON.parse(this.#text.slice(start, end + 1)) as string) : inner;
   }
 
-  /** Is the number of backslashes in front of the quote odd? */
+  /** True if the number of backslashes in front of the quote is odd. */
   #isEscaped(quote: number): boolean {
     let first = quote;
     while (this.#text.charCodeAt(first - 1) === BACKSLASH) first--;

@@ -7,11 +7,14 @@ export type SchemaType = "AVRO" | "JSONSCHEMA" | "PROTOBUF";
 export interface SchemaSource {
   readonly type: SchemaType;
   readonly text: string;
-  /** Each reference once, behind the references that it needs itself. */
+  /** Each reference once, after the references that it needs itself. */
   readonly references: readonly { readonly name: string; readonly text: string }[];
 }
 
-/** How a decoded value is written: with bare unions and decimals as numbers, or in Avro's JSON encoding. Avro only. */
+/**
+ * How a decoded Avro value is written. `json`: unions without branch names, and decimals as numbers. `avro-json`: Avro's JSON
+ * encoding.
+ */
 export type JsonForm = "json" | "avro-json";
 
 export interface FormatLimits {
@@ -39,16 +42,16 @@ export interface CompiledSchema {
   /** Avro's full name, the full name of Protobuf's first message, or JSON Schema's title. undefined: it has none. */
   readonly name: string | undefined;
   /**
-   * Encodes an event that is JSON, unchecked. Returns the framed value: byte 0, `id` in four bytes, and the payload. The
+   * Encodes an event that is JSON, unchecked. Returns the value in the wire format: byte 0, `id` in four bytes, and the payload. The
    * buffer is the caller's. `message`: full name of a Protobuf message; default: the first one of the file. Throws
    * DataRefused; JSON_TOO_DEEP or JSON_INVALID if the bytes are no JSON within the limits.
    */
   encode(json: Buffer, id: number, message?: string): Buffer;
   /** Decodes a payload to JSON. The payload of Protobuf begins with the index path. Throws Undecodable. */
   decode(payload: Buffer, form: JsonForm): Buffer;
-  /** Protobuf only: checks a binary message, and frames it. Throws DataRefused. */
+  /** Protobuf only: checks a binary message, and returns it in the wire format. Throws DataRefused. */
   frame?(message: Buffer, id: number, name?: string): Buffer;
-  /** Protobuf only: does the file declare this message? */
+  /** Protobuf only: true if the file declares this message. */
   declares?(message: string): boolean;
 }
 

@@ -1,8 +1,8 @@
-/** Confluent's wire format: byte 0, the schema's id as 4 bytes big-endian, and the payload. */
+/** Confluent's wire format: byte 0, the schema's id as 4 bytes big-endian, and the payload. The first five bytes are the frame. */
 
 export const FRAME_BYTES = 5;
 
-/** A new buffer with the frame; `size` is the size of the payload, which the caller writes behind the frame. */
+/** A new buffer that begins with the frame. The caller writes the payload of `size` bytes after the frame. */
 export const frameFor = (id: number, size: number): Buffer => {
   const framed = Buffer.allocUnsafe(FRAME_BYTES + size);
   framed[0] = 0;

@@ -1,7 +1,9 @@
 /**
- * Parses a request again at which node's parser has stopped, after the earlier responses of the connection were sent:
+ * Parses a request for the second time, because node's parser stopped at it. This happens after the earlier responses of the
+ * connection are sent. There are two kinds of such requests:
  *
- * - Pipelined requests above the limit (`src/http/pipeline.ts`). Until then their bytes are counted in the memory budget.
+ * - Pipelined requests above the limit (`src/http/pipeline.ts`). Their bytes count in the memory budget until they are
+ *   parsed again.
  * - Requests that offer an upgrade, such as `Upgrade: h2c` of Java's HTTP client. A server may ignore the offer (RFC 9110, 7.8).
  *   But node's parser treats the bytes after such headers as another protocol and reports no broken chunk and no incomplete
  *   body. So the request is parsed again without the offer.
@@ -29,7 +31,7 @@ export interface ParseAgainOptions {
 
 /**
  * A listener of the server's "upgrade" event. `rest` holds the bytes after the headers. If the memory is used up, the
- * connection whose bytes have waited longest is cut; if that is not enough, the new connection gets OVERLOADED.
+ * connection whose bytes have waited longest is closed. If this does not free enough bytes, the new request gets OVERLOADED.
  */
 export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOptions) => {
   const share = createYieldingMemory(memory.part(Math.floor(memory.maxBytes * SHARE)));

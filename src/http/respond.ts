@@ -30,7 +30,7 @@ const POLICY = [
   "trusted-types 'none'",
 ].join("; ");
 
-/** Does the client prefer HTML to JSON? A client that accepts anything gets JSON. */
+/** True if the client prefers HTML to JSON. A client that accepts anything gets JSON. */
 export const wantsPage = (request: Request): boolean =>
   request.accepts("application/json", "text/html") === "text/html";
 

@@ -96,7 +96,7 @@ export const createHttpServer = (app: Express, limits: ServerLimits, memory: Mem
 
 /**
  * Express sets the prototype of each request and response by `Object.setPrototypeOf`, which makes them slow objects in V8. An
- * object that is created with this prototype stays fast: 43 µs of CPU per request instead of 106, and bare node:http takes 28
+ * object that is created with this prototype stays fast: 43 µs of CPU per request instead of 106, and node:http alone takes 28
  * (JSON body of 256 bytes, read and parsed, 32 connections).
  *
  * The objects are created by classes whose prototypes become Express's own. A function with Express's prototype that calls

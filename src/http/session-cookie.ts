@@ -35,8 +35,8 @@ const isOurOwn = (request: Request): boolean => {
 };
 
 /**
- * Does a page of another site make the request? Browsers send Basic credentials for such requests too, like a cookie.
- * Programs send neither header.
+ * True if a page of another site makes the request. Browsers also send Basic credentials with such requests, like a cookie.
+ * Programs send neither `Origin` nor `Sec-Fetch-Site`.
  */
 export const isOfAnotherSite = (request: Request): boolean => {
   const { origin, "sec-fetch-site": site } = request.headers;

@@ -164,7 +164,7 @@ const isNull = (event: Buffer, { at }: Span): boolean => event[at] === LETTER_N;
 
 export const isStructured = (contentType: string): boolean => mediaTypeOf(contentType) === STRUCTURED_TYPE;
 
-/** A structured event contains its attributes. `ce-*` headers of the request would belong to another event. */
+/** A structured event contains its attributes, so the gateway does not store `ce-*` headers of the request. */
 export const isNotAttribute = ({ name }: RecordHeader): boolean => !name.startsWith(PREFIX);
 
 /** An attribute that is null counts as absent. */

@@ -22,7 +22,10 @@ interface StationDeclaration {
 /** What all stations share. */
 export type LoadOptions = Pick<RegistryContext, "limits" | "registry" | "onFault">;
 
-/** Compiles every schema of a file. The registry is not asked. Rejects with SETTINGS_INVALID, with one line per unusable schema: station, file and fault. */
+/**
+ * Compiles every schema that the settings name as a file. Does not ask the registry. Rejects with SETTINGS_INVALID, with one
+ * line per unusable schema: station, file and fault.
+ */
 export const loadStations = async (
   declarations: readonly StationDeclaration[],
   options: LoadOptions,

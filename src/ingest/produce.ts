@@ -85,7 +85,10 @@ interface Judged {
   readonly refused: ReadonlyMap<number, EventFailure>;
 }
 
-/** Never rejects. An ordered call is judged at once: the next call of its order must not overtake it, and it is never long. */
+/**
+ * Never rejects. An ordered call is validated without a pause: it is never long, and the next call of its order must not
+ * overtake it.
+ */
 const judgeAll = (
   events: ProduceRequest["events"],
   toRecord: ReturnType<typeof createToRecord>,

@@ -1,6 +1,6 @@
 /**
  * Regular expressions that take linear time for every text. V8 has a separate engine for them, which refuses expressions
- * that can take longer, such as back references and look-arounds.
+ * that can take longer, such as back references, look-aheads and look-behinds.
  */
 import { setFlagsFromString } from "node:v8";
 

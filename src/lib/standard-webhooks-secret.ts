@@ -7,7 +7,7 @@ const PUBLIC_KEY_BYTES = 32;
 
 /** The format of a shared secret, for error texts. */
 export const SECRET_RULE = `the base64 of ${LEAST_BYTES} to ${MOST_BYTES} bytes, with or without the prefix whsec_`;
-export const PUBLIC_KEY_RULE = `the base64 of ${PUBLIC_KEY_BYTES} bytes behind the prefix ${PUBLIC_PREFIX}`;
+export const PUBLIC_KEY_RULE = `the base64 of ${PUBLIC_KEY_BYTES} bytes after the prefix ${PUBLIC_PREFIX}`;
 
 export const isPublicKey = (secret: string): boolean => secret.startsWith(PUBLIC_PREFIX);
 

@@ -16,7 +16,7 @@ export type SchemaQuestion = { readonly of: SubjectChoice } & (
   | { readonly by: "version"; readonly version: number }
   /** The id must be one of the subject's ids. */
   | { readonly by: "id"; readonly id: number }
-  /** `register`: may the gateway register the text if the registry does not have it? */
+  /** `register`: true if the gateway may register a text that the registry does not have. */
   | { readonly by: "text"; readonly type: SchemaType; readonly text: string; readonly register: boolean }
 );
 

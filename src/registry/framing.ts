@@ -20,7 +20,7 @@ const WITH_GUID = 1;
 const GUID_END = 17;
 const LARGEST_ID = 2 ** 31 - 1;
 
-/** Do the bytes claim to have a frame? JSON and Protobuf messages never begin with byte 0. */
+/** True if the bytes begin like a frame, with byte 0. JSON and Protobuf messages never begin with byte 0. */
 export const isFramed = (bytes: Buffer): boolean => bytes[0] === WITH_NUMBER;
 
 /** Reads byte 0 and the id. undefined: there is no frame, or the id is not from 1 to 2^31-1. */

@@ -34,7 +34,7 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
     "schema refusals": ["tests/ingest/schema/protobuf.test.ts", "is refused without a required field"],
     "401": [AUTH, "answers %j with the same error"],
     "when 200 is answered": ["tests/e2e/durability.test.ts", "keeps each acknowledged event over kill -9"],
-    "broker away": [STATIONS, "answers 503 with Retry-After while the broker is unavailable"],
+    "broker unavailable": [STATIONS, "answers 503 with Retry-After while the broker is unavailable"],
     "bytes of an event": [
       PRODUCED,
       "keeps the bytes of each batch element, also big integers and duplicate keys",
@@ -87,7 +87,7 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
     ],
     "HTTP status of one v3 record": [RECORDS, "answers 200 with the error in the body"],
     errors: [RECORDS, "with the status of the error code"],
-    "unknown topic and broker away": [RECORDS, "get one report each if the topic does not exist"],
+    "unknown topic and unavailable broker": [RECORDS, "get one report each if the topic does not exist"],
     outage: ["tests/e2e/rest-proxy-streams.test.ts", "has true reports, and continues"],
     "entries of `records:batch`": [BATCH, "answers 422 to a batch with %s"],
     credential: [ACCESS, "accepts %s"],
@@ -95,7 +95,7 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
     "a schema's text that is not known": [SCHEMAS, "register a new text if the settings allow it"],
     "`type` beside `schema_id`": [SCHEMAS, "name it by %j"],
     "one v2 record that does not fit": [SCHEMAS, "are framed, and the answer has the schema ids"],
-    "schema registry away": [
+    "schema registry unavailable": [
       "tests/e2e/schema-registry.test.ts",
       "goes on with known schemas while the registry hangs, and never answers 4xx to unknown ones",
     ],

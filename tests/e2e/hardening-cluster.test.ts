@@ -59,7 +59,7 @@ describe("a shutdown", () => {
       expect(await gateway.stop()).toBe(0);
 
       expect(Math.max(...(await Promise.all(ends)))).toBeLessThan(GRACE_MS * 0.9);
-      expect(gateway.output()).not.toContain("the time for an orderly end is over");
+      expect(gateway.output()).not.toContain("server.shutdownGrace is over");
     },
     TIMEOUT,
   );

@@ -139,7 +139,10 @@ export const createConnectionPool = (options: KafkaOptions, size: number): Conne
 
 /** Unused connections that are kept for each broker. */
 const SPARE = 4;
-/** The longest timeout of a Node timer: the request that leases a connection has a time limit of its own. */
+/**
+ * No time limit: the longest timeout of a Node timer, in milliseconds. The request that leases the connection has its own time
+ * limit.
+ */
 const NO_LIMIT = 2 ** 31 - 1;
 
 export interface Leases {

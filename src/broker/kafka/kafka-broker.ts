@@ -162,7 +162,10 @@ const PROOF_AGE = 1000;
 const ANSWER_TIMEOUT = 800;
 const CHECK_TIMEOUT = 1900;
 
-/** An append with failures is no proof: it ended with a timeout, and may have stored its records long before. */
+/**
+ * An append is a proof if it stored a record and all its failures are refusals. Any other failure means that the append ended
+ * with a timeout, and may have stored its records long before.
+ */
 const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
   outcomes.some(({ status }) => status === "stored") &&
   outcomes.every((outcome) => outcome.status === "stored" || outcome.error.outcome === "refused");

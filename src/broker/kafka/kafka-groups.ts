@@ -149,7 +149,7 @@ export const createKafkaGroups = (options: KafkaOptions, cluster: WireCluster): 
   const coordinators = createCoordinators(options, cluster);
   const leases = createLeases(options);
   const waiting = { coordinators, leases, requestTimeout: options.requestTimeout };
-  // Only for heartbeats, because a heartbeat must not wait for a commit: one more connection to each coordinator.
+  // Heartbeats have their own connection to each coordinator, because a heartbeat must not wait for a commit.
   const heartbeats = createConnectionPool(options, 1);
   const commits = createMemberCommits(options, coordinators);
 

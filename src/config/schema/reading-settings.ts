@@ -10,7 +10,7 @@ const peer = section({
     "Port for the requests between gateways. Worker n listens on port + n - 1. 0 uses a free port for each worker.",
   ).prefault(0),
   secret: secret(
-    "Secret for the signatures of the requests between gateways. All gateways need the same one. Default: a key that is derived from the secrets of access tokens, or else from the API keys.",
+    "Secret for the signatures of the requests between gateways. All gateways need the same secret. Default: a key that is derived from the secrets of access tokens, or else from the API keys.",
   ).optional(),
 });
 
@@ -31,7 +31,7 @@ const streams = section({
 /** All bounds hold for each process. */
 export const reading = section({
   topic: matching(
-    "Topic that divides the readers' groups among the gateways. All gateways on one Kafka need the same one.",
+    "Topic that divides the readers' groups among the gateways. All gateways on one Kafka need the same topic.",
     /^_stationgate-[a-zA-Z0-9._-]{1,200}$/,
     "_stationgate- followed by letters, digits, dots, underscores and hyphens",
   ).prefault("_stationgate-readers"),
@@ -61,7 +61,7 @@ export const reading = section({
     1,
   ).prefault(1000),
   groupBuffer: size(
-    "Size of a group's buffer of events. It grows to the size that one call asks for.",
+    "Size of a group's buffer of events. The buffer grows to the size that one call asks for.",
   ).prefault("8mb"),
   maxBuffered: size(
     "Maximum size of all buffers, of the answers that are being sent, and of the newest events for streams. Above it calls get fewer events, then 503.",

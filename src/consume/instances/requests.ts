@@ -22,7 +22,7 @@ export interface InstanceSettings {
   readonly autoCommit: boolean;
   /** -1: a read waits for its whole timeout. */
   readonly minBytes: number;
-  /** Milliseconds that a read waits by default. */
+  /** Milliseconds that a read waits if its request has no timeout. */
   readonly timeoutMs: number;
 }
 

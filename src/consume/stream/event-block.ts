@@ -26,7 +26,7 @@ export interface Gap {
 
 export type EndReason = "shutdown" | "age" | "Unauthorized";
 
-/** Is this one JSON text in UTF-8? */
+/** True if the bytes are one JSON text in UTF-8. */
 export const isJsonText = (bytes: Buffer): boolean => isUtf8(bytes) && isJson(bytes);
 
 const LINE_FEED = 0x0a;

@@ -51,7 +51,7 @@ const existing = ({ directory }: ChangesOptions, name: string): Entry => {
 const requireWritable = ({ name, origin }: Entry): void => {
   if (origin === "rest") return;
   throw new GatewayError("CONNECTOR_READ_ONLY", {
-    message: `Connector ${name} is declared in the configuration file and can only be changed there`,
+    message: `Connector ${name} is declared in the settings file and can only be changed there`,
   });
 };
 

@@ -1,4 +1,4 @@
-/** Creates and connects the parts of connector delivery, for connectors of the configuration file and of the REST API. */
+/** Creates and connects the parts of connector delivery, for connectors of the settings file and of the REST API. */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { atMost, systemClock, type Clock } from "../../lib/clock.ts";
@@ -24,7 +24,7 @@ export interface Delivery {
   readonly isOpen: boolean;
   /** Requests in flight, waiting records and lag of each connector of this process. Leaves out connectors whose lag is unknown. */
   sample(): Promise<readonly ConnectorSample[]>;
-  /** Is this process replaying the connector's dead letters? */
+  /** True if this process is replaying the connector's dead letters. */
   isReplaying(connector: string): boolean;
   /** Stops sending, commits, leaves the groups. */
   close(): Promise<void>;
@@ -36,7 +36,7 @@ export interface DeliveryOptions {
   readonly connectorsTopic: string;
   /** `delivery.allowTargets`. */
   readonly allowTargets: readonly string[];
-  /** Connectors of the configuration file. */
+  /** Connectors of the settings file. */
   readonly declared: readonly { readonly name: string; readonly config: RawConfig }[];
   /** `host:port`, unique among the processes that share the broker. */
   readonly workerId: string;

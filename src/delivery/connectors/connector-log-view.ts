@@ -10,7 +10,7 @@ import type { Clock } from "../../lib/clock.ts";
 export const TARGETS = ["RUNNING", "PAUSED", "STOPPED"] as const;
 
 const definitionSchema = z.object({
-  /** The posted configuration, with secrets. null: the configuration is in the configuration file. */
+  /** The posted configuration, with secrets. null: the configuration is in the settings file. */
   config: z.record(z.string(), z.string()).nullable(),
   target: z.enum(TARGETS),
   /** Grows with each change that restarts the task. */

@@ -30,7 +30,7 @@ import {
 
 export interface ConnectorLog {
   /**
-   * Reads the log, and resolves when everything that was written before is known. Tries again while the broker is away.
+   * Reads the log, and resolves when everything that was written before is known. Tries again while the broker is unavailable.
    * From then on it calls `onChange` with the name of each connector that has changed.
    */
   open(onChange: (name: string) => void): Promise<void>;

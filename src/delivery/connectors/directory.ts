@@ -1,4 +1,4 @@
-/** All connectors: those of the configuration file and those of the log. The file has precedence. */
+/** All connectors: those of the settings file and those of the log. The settings file has precedence. */
 import { createHash } from "node:crypto";
 import type { RawConfig } from "./masking.ts";
 import type { ConnectorLog } from "./connector-log.ts";

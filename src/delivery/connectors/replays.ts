@@ -22,7 +22,7 @@ export interface Replays {
   start(entry: Entry): Promise<DeadLetters>;
   /** Ends the replay if the connector was paused, stopped, changed or deleted. Records that were not sent stay dead letters. */
   align(name: string, entry: Entry | undefined): void;
-  /** Is a replay running in this process? */
+  /** True if a replay is running in this process. */
   isRunning(connector: string): boolean;
   stop(): Promise<void>;
 }

@@ -52,7 +52,7 @@ export const requireName = (name: string): void => {
   if (message !== undefined) throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message });
 };
 
-/** A line for each fault of the declared connectors. The start and `--check-config` print these lines. */
+/** A line for each fault of the declared connectors. The gateway at its start, and `--check-config`, print these lines. */
 export const faultsOfDeclared = (
   declared: readonly { readonly name: string; readonly config: RawConfig }[],
   facts: GatewayFacts,

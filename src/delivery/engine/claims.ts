@@ -52,7 +52,7 @@ export interface Claims {
   remove(partition: TopicPartition): Claim | undefined;
   received(claim: Claim, record: ConsumedRecord): void;
   isFull(claim: Claim): boolean;
-  /** Is the claim empty enough to read more records? */
+  /** True if the claim is empty enough to read more records. */
   canBuffer(claim: Claim): boolean;
 }
 

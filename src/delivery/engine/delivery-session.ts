@@ -84,7 +84,7 @@ const itemOf = ({ plan, clock }: SessionState, claim: Claim, record: ConsumedRec
   };
 };
 
-/** Has this claim, or an earlier claim on the partition, finished the record? */
+/** True if this claim, or an earlier claim on the partition, has finished the record. */
 const isDone = ({ tracker, earlier }: Claim, { offset }: ConsumedRecord): boolean =>
   tracker.hasFinished(offset) || earlier?.hasFinished(offset) === true;
 

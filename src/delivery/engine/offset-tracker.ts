@@ -75,7 +75,7 @@ export interface OffsetTracker {
   finished(offset: bigint): void;
   /** The partition was read up to and including this offset. Offsets that were not received need no delivery. */
   passed(offset: bigint): void;
-  /** Has the record its final outcome? */
+  /** True if the record has its final outcome. */
   hasFinished(offset: bigint): boolean;
   /** The next offset to read after a restart. undefined: nothing was received yet. */
   position(): bigint | undefined;

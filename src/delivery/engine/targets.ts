@@ -7,7 +7,7 @@ import { BlockList, isIP, type LookupFunction } from "node:net";
 import { GatewayError } from "../../errors.ts";
 
 export interface Targets {
-  /** May a delivery connect to this address, if the URL names this host? */
+  /** True if a delivery to a URL with this host may connect to this address. */
   allows(host: string, address: string): boolean;
   /** Why a URL's host is refused, checked without DNS. undefined: it is not refused. */
   refusalOf(hostname: string): string | undefined;

@@ -31,7 +31,7 @@ const owns = (client: CallbackClient, event: BusinessEvent): boolean => {
   return creatorAccount !== undefined && client.signingKeys.includes(creatorAccount);
 };
 
-/** Does this client get this transaction? */
+/** True if this client gets this transaction. */
 export type IsFor = (client: CallbackClient, event: BusinessEvent) => boolean;
 
 export const isForIn = (scope: TransactionScope, clients: readonly CallbackClient[]): IsFor => {
@@ -44,7 +44,7 @@ export const isForIn = (scope: TransactionScope, clients: readonly CallbackClien
 const isUnnamed = (event: BusinessEvent, clients: readonly CallbackClient[]): boolean =>
   event.clientName === undefined && event.clientDomain === undefined && !isOwned(event, clients);
 
-/** Does a client own the transaction? */
+/** True if a client owns the transaction. */
 export const isOwned = (event: BusinessEvent, clients: readonly CallbackClient[]): boolean =>
   clients.some((client) => owns(client, event));
 

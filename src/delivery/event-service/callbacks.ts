@@ -158,7 +158,7 @@ const transactionOf = (event: BusinessEvent, bodies: ClientBodies, now: number):
   return sepBodyOf(sep, transaction, url);
 };
 
-/** The body of a customer is the bare object. A transaction is in the member `transaction`. */
+/** The body of a customer is the customer object itself. A transaction is in the member `transaction`. */
 const bodyOf = (event: BusinessEvent, bodies: ClientBodies, now: number): Buffer => {
   if (event.subject === "customer") return Buffer.from(jsonTextOf(withoutPersonal(event.content)));
   const transaction = transactionOf(event, bodies, now);

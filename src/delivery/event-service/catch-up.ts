@@ -42,7 +42,7 @@ const nextInTurn = (feed: Feed): Cursor | undefined => {
   return behind.sort((one, other) => one.turn - other.turn)[0];
 };
 
-/** Is a follower that is behind at the position of this turn? */
+/** True if a follower with lag is at the position of this turn. */
 const isWanted = ({ feed, at }: Turn): boolean =>
   [...feed.cursors.values()].some((cursor) => cursor.next === at && isBehind(feed, cursor));
 

@@ -50,7 +50,7 @@ const AGAIN_MS = 1000;
 const MAX_IN_FLIGHT = 64;
 
 /**
- * Kafka deletes the positions of a group without members a week after they were stored, by default. On a quiet topic
+ * Kafka deletes the positions of a group without members after `offsets.retention.minutes` (default: a week). On a quiet topic
  * they must be stored again.
  */
 const REFRESH_MS = 12 * 60 * 60 * 1000;

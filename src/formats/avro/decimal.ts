@@ -1,4 +1,4 @@
-/** The logical type decimal: an integer in two's complement, `scale` digits of which are behind the point. */
+/** The logical type decimal: an integer in two's complement, `scale` digits of which are after the decimal point. */
 import { type ExactNumber, integerOf } from "../digits.ts";
 
 export interface Decimal {
@@ -32,7 +32,7 @@ const digitsOf = (size: number): number => Math.floor(Math.log10(2) * (8 * size 
 export const unscaled = (number: ExactNumber, { precision, scale }: Decimal): bigint | string => {
   if (number.digits === "") return 0n;
   const zeros = number.exponent + scale;
-  if (zeros < 0) return `has more than ${scale} digits behind the point`;
+  if (zeros < 0) return `has more than ${scale} digits after the decimal point`;
   if (number.digits.length + zeros > precision) return `has more than ${precision} digits`;
   return integerOf(number, zeros);
 };

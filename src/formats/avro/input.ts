@@ -11,7 +11,7 @@ const BITS = 0x7f;
 export class AvroInput {
   readonly bytes: Buffer;
   at = 0;
-  /** Are unions tagged? */
+  /** True if values of unions are written with the name of their branch. */
   readonly isTagged: boolean;
   #valuesLeft = MAX_VALUES;
   #depthLeft: number;
@@ -67,7 +67,7 @@ export class AvroInput {
     return this.#long64(zigzag);
   }
 
-  /** Reads the bytes behind the first seven. The tenth has the last bit. */
+  /** Reads the bytes after the first seven. The tenth byte has the last bit. */
   #long64(low: number): bigint {
     let zigzag = BigInt(low);
     for (let shift = 49n; shift <= 63n; shift += 7n) {

@@ -20,7 +20,10 @@ export class AvroOutput {
   at = 0;
   /** Values visited so far, also those of attempts that failed. It bounds the work for ambiguous unions. */
   visited = 0;
-  /** The value is a default of the schema: its unions are bare, and the first branch that accepts the value is taken. */
+  /**
+   * The value is a default of the schema: its unions have no branch names, and the first branch that accepts the value is
+   * taken.
+   */
   readonly isDefault: boolean;
   readonly #path: (string | number)[] = [];
   #view = new DataView(this.bytes.buffer);
@@ -175,7 +178,7 @@ export class AvroOutput {
     return true;
   }
 
-  /** An integer in two's complement. `size`: of a fixed; undefined: the fewest bytes, behind their count. */
+  /** An integer in two's complement. `size`: the bytes of a fixed. undefined: as few bytes as possible, after their count. */
   integer(value: bigint, size?: number): void {
     const count = size ?? bytesOf(value);
     if (size === undefined) this.int(count);

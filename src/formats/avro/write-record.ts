@@ -4,7 +4,7 @@ import { isObject, type JsonObject, mismatch, type Write } from "./write.ts";
 
 export interface FieldWriter {
   readonly name: string;
-  /** Does every object inherit a property of this name, such as `constructor`? */
+  /** True if every object inherits a property of this name, such as `constructor`. */
   readonly isInherited: boolean;
   readonly write: Write;
   /** The encoded default; undefined: the field has none. */

@@ -1,4 +1,7 @@
-/** The writer of a union: null, a tagged value, or a bare value that exactly one branch accepts. */
+/**
+ * The writer of a union: null, a value with the name of its branch (`{"string": "x"}`), or a value without it that exactly one
+ * branch accepts.
+ */
 import type { AvroOutput } from "./output.ts";
 import { type AvroType, tagOf, type UnionType } from "./types.ts";
 import { type JsonKind, type JsonObject, kindOf, type Write, type WriterOf } from "./write.ts";
@@ -94,7 +97,9 @@ const tryAll = (branches: readonly Branch[], value: unknown, output: AvroOutput)
   const accepted: Branch[] = [];
   for (const branch of branches) {
     if (output.visited > MAX_VISITED)
-      return output.refuse("too many values without the name of their branch");
+      return output.refuse(
+        'too many union values of the event have no branch name. Name the branches: {"<branch>": …}',
+      );
     output.visited++;
     output.int(branch.index);
     if (branch.write(value, output)) {

@@ -48,8 +48,8 @@ export const linearPattern = (source: string): Pattern => {
   const pattern = linear === undefined ? undefined : compiled(linear, "l");
   if (pattern !== undefined) return pattern;
   throw new SchemaUnusable(
-    `the pattern ${shown(source)} does not run in linear time: rewrite it without look-arounds behind the begin, back ` +
-      `references and long counted groups`,
+    `the pattern ${shown(source)} does not run in linear time: rewrite it without look-aheads that do not follow ^ at the ` +
+      "start, look-behinds, back references and groups with a large count such as (ab){1000}",
   );
 };
 
@@ -75,8 +75,8 @@ const countsOf = (token: string): readonly [number, number] | undefined => {
 };
 
 /**
- * Without groups and choices, anchored at the begin, and with at most one repetition without end, backtracking takes linear
- * time. The few choices of counted repetitions multiply.
+ * A pattern that begins with `^`, has no groups and choices, and has at most one repetition without end takes linear time. The
+ * few choices of counted repetitions multiply.
  */
 const isSimple = (source: string): boolean => {
   if (!source.startsWith("^")) return false;
@@ -141,7 +141,7 @@ const repeated = (atom: string, [low, high]: readonly [number, number]): string 
   return atom.repeat(low) + (most === high ? `${atom}?`.repeat(high - low) : `${atom}*`);
 };
 
-/** Splits look-aheads at the begin of the text from the rest: each of them is a pattern of its own. */
+/** Splits the look-aheads that follow `^` at the start from the rest of the pattern: each of them is a pattern of its own. */
 const lookAheads = (
   source: string,
 ): { readonly looks: readonly Look[]; readonly rest: string } | undefined => {
@@ -174,7 +174,7 @@ const endOfGroup = (tokens: readonly string[], first: number): number => {
   return at - 1;
 };
 
-/** Is there a `|` outside of groups? */
+/** True if the pattern has a `|` outside of groups. */
 const hasChoice = (tokens: readonly string[]): boolean => {
   let depth = 0;
   return tokens.some((token) => {

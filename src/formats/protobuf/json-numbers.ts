@@ -8,13 +8,16 @@ interface IntegerRange {
   readonly max: bigint;
 }
 
-/** A JSON number. The length is checked beforehand, although the pattern takes linear time. */
+/** A JSON number. `LONGEST` limits the length of a string before the pattern reads it, so that one value takes little time. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const LONGEST = 1_000;
 /** A number of 64 bits has at most 20 digits. */
 const MAX_DIGITS = 20;
 
-/** The text of a number. The shortest text of a double has the digits of the source, which are 15 at most. */
+/**
+ * The text of a number. A number with more than 15 digits is a `Digits`. Any other number is a double with at most 15 digits,
+ * for which `String` returns the digits of the source.
+ */
 const numberText = (value: unknown, name: string, input: JsonInput): string => {
   if (value instanceof Digits) return value.text;
   if (typeof value === "number") return String(value);

@@ -55,7 +55,7 @@ export class Message {
   }
 }
 
-/** Is it the default of its type? -0 is not. */
+/** True if the value is the default of its type. -0 is not a default. */
 const isDefault = (value: FieldValue): boolean => {
   if (Buffer.isBuffer(value) || Array.isArray(value)) return value.length === 0;
   if (value instanceof Map) return value.size === 0;

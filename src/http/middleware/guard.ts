@@ -48,7 +48,7 @@ export interface Guard {
   readonly countCall?: CountCall | undefined;
 }
 
-/** The handler of the route, behind the checks. */
+/** The handler of the route, after the checks of the credential. */
 export const guarded = (route: Route, guard: Guard): RequestHandler =>
   isClientRoute(route) ? forClients(route, guard) : forOthers(route, guard);
 

@@ -76,7 +76,7 @@ const observeEnd = (call: Call, { logger, requestLog, metrics }: CallObservers):
   else logger[level]({ ...line, err }, "request");
 };
 
-/** Was the whole answer sent? node emits `finish` even if the connection was reset during the answer. */
+/** True if the whole answer was sent. node emits `finish` even if the connection was reset during the answer. */
 const isWhole = ({ request, response }: Call): boolean =>
   response.writableFinished && request.socket.errored === null;
 

@@ -1,10 +1,11 @@
 /** The error answers of a route in the OpenAPI document, in the shape of its API family. */
 import { z } from "zod";
-import { ERRORS, GatewayError, type ErrorCode } from "../../errors.ts";
+import { GatewayError, type ErrorCode } from "../../errors.ts";
 import type { Answer, Content, Documentation } from "../documentation.ts";
 import { errorStatus } from "../families.ts";
 import type { Route } from "../routes.ts";
 import type { ErrorFamily } from "../row.ts";
+import { ERROR_MEANINGS } from "./error-meanings.ts";
 
 const authError = z
   .object({
@@ -114,7 +115,7 @@ const answerFor = (code: ErrorCode, family: ErrorFamily, content: Content): Stat
   const headers = HEADERS[status];
   return {
     status,
-    description: `\`${code}\`: ${ERRORS[code].message}`,
+    description: `\`${code}\`: ${ERROR_MEANINGS[code]}`,
     content,
     ...(headers && { headers }),
   };

@@ -16,8 +16,8 @@ export interface BatcherOptions extends ChunkLimits {
   /** Maximum bytes of all records that wait or are in flight, over all topics, record overhead included. */
   readonly maxBufferedBytes: number;
   /**
-   * Milliseconds. If every call of a topic in an interval of this length waits longer than this length, new calls get
-   * OVERLOADED. Default: 1000.
+   * Milliseconds, default 1000. New calls of a topic get OVERLOADED if, for `longestWaitMs`, every append of the topic
+   * contained a call that had waited longer than `longestWaitMs`.
    */
   readonly longestWaitMs?: number;
   /** Called when an append has settled, with its duration in seconds and its number of records. */

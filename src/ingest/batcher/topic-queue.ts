@@ -5,19 +5,21 @@ import { GatewayError } from "../../errors.ts";
 import { answer, type Chunk, type ChunkLimits, expire, failEach, gather, type Pending } from "./pending.ts";
 
 /**
- * Detects a standing queue, after CoDel (RFC 8289). The length of a queue does not show overload, and one long wait may be
- * an exception. But if every call of a whole interval has waited long, more calls arrive than leave, and a new call would
- * only wait until its deadline.
+ * Detects a standing queue, after CoDel (RFC 8289). The length of a queue does not show overload, and one long wait may be an
+ * exception. But if every append of a whole interval contains a call that has waited long, more calls arrive than leave, and a
+ * new call would only wait until its deadline.
  */
 interface StandingQueue {
-  /** A call has left the queue after `waitedMs` milliseconds. */
+  /** An append has taken calls from the queue. `waitedMs` is the longest of their waits, in milliseconds. */
   cameThrough(waitedMs: number): void;
-  /** It stays false while no call leaves the queue, because the broker may recover before the deadlines. */
+  /**
+   * True if the queue stands. Stays false while no call leaves the queue, because the broker may recover before the deadlines.
+   */
   readonly stands: boolean;
 }
 
 interface StandingQueueOptions {
-  /** Milliseconds. The queue stands if all waits of an interval of this length were longer than this. */
+  /** Milliseconds. The queue stands if `cameThrough` got only longer waits for this time. */
   readonly longestWaitMs: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;

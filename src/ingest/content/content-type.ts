@@ -4,7 +4,7 @@ import { checkJson, type ContentLimits } from "../../formats/json.ts";
 
 interface ContentType {
   readonly name: "text" | "json" | "protobuf";
-  /** Does the content type include this media type (lower case, no parameters)? */
+  /** True if the content type includes this media type (lower case, no parameters). */
   matches(mediaType: string): boolean;
   /** Checks a body of a station without a schema. Throws the error of an invalid body. */
   check(body: Buffer, limits: ContentLimits): void;
@@ -54,7 +54,7 @@ export const mediaTypeOf = (header: string): string => {
   return (end < 0 ? header : header.slice(0, end)).trim().toLowerCase();
 };
 
-/** Is this the content type of a binary Protobuf message? */
+/** True if this is the content type of a binary Protobuf message. */
 export const isProtobuf = (header: string): boolean => isProtobufType(mediaTypeOf(header));
 
 /** RFC 4648, section 4. `Buffer.from` alone takes any text and ignores characters that are not base64. */

@@ -21,7 +21,7 @@ export interface EventList {
 
 /**
  * Finds the objects of the array at offset `at` and checks the array up to its end. `levels` is the nesting of the array
- * itself. Throws the error that `refuse` makes of a fault; by default REQUEST_UNSUPPORTED, JSON_TOO_DEEP or EVENTS_TOO_MANY.
+ * itself. Throws the error that `refuse` makes of a fault; without `refuse`, REQUEST_UNSUPPORTED, JSON_TOO_DEEP or EVENTS_TOO_MANY.
  */
 export const eventListAt = (
   body: Buffer,

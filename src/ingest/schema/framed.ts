@@ -1,4 +1,4 @@
-/** Writes an event's key or value with a schema of the registry, or checks bytes that are framed already. */
+/** Encodes an event's key or value in Confluent's wire format, or checks bytes that are already in this format. */
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { DataRefused, type SchemaType, Undecodable } from "../../formats/format.ts";
 import { FRAME_BYTES } from "../../formats/frame.ts";
@@ -29,7 +29,7 @@ const accepted = (value: Buffer, type: SchemaType, json: Buffer): Accepted => ({
   json,
 });
 
-/** Frames JSON with the schema that its record names. Throws DATA_REFUSED or JSON_TOO_DEEP. */
+/** Encodes JSON in the wire format, with the schema that its record names. Throws DATA_REFUSED or JSON_TOO_DEEP. */
 export const framedByRecord = (
   json: Buffer,
   { schema, id, subject }: RegisteredSchema,
@@ -47,7 +47,7 @@ export const framedByRecord = (
   }
 };
 
-/** Judges a value by the schema that its record names. */
+/** Validates and encodes a value with the schema that its record names. */
 export const judgeByRecord = (value: Buffer, found: FoundSchema, message?: string): Accepted | Refused => {
   if (found instanceof GatewayError) return refused(found);
   try {
@@ -57,7 +57,7 @@ export const judgeByRecord = (value: Buffer, found: FoundSchema, message?: strin
   }
 };
 
-/** Judges JSON, or the binary message of a Protobuf schema, by the station's schema. */
+/** Validates and encodes JSON, or the binary message of a Protobuf schema, with the station's schema. */
 export const judgeByStation = (
   { value, contentType }: { readonly value: Buffer; readonly contentType: string | undefined },
   found: FoundSchema,
@@ -77,7 +77,10 @@ export const judgeByStation = (
 
 const payloadOf = (framed: Buffer): Buffer => framed.subarray(FRAME_BYTES);
 
-/** Checks bytes that are framed already. They are stored unchanged. `frame` is undefined if it is invalid. */
+/**
+ * Checks bytes that are already in the wire format. They are stored unchanged. `frame` is undefined if byte 0 or the id is
+ * invalid.
+ */
 export const judgeFramed = (
   value: Buffer,
   frame: FramedPayload | undefined,

@@ -1,6 +1,6 @@
 /**
- * The schemas of the registry that the events of one call need. Each one is asked for once, before the events are judged, so
- * that judging never waits.
+ * The schemas of the registry that the events of one call need. The registry is asked once for each schema, before the events
+ * are validated, so that the validation never waits.
  */
 import type { RecordHeader } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
@@ -48,7 +48,7 @@ export interface WrittenSchemas {
 export interface CallSchemas {
   /** Resolves when all schemas are known. undefined: they are known. Never rejects. */
   readonly waiting: Promise<unknown> | undefined;
-  /** undefined: no schema of the registry judges this value. Never throws. */
+  /** undefined: no schema of the registry applies to this value. Never throws. */
   judge(event: SchemaParts, value: Buffer): Accepted | Refused | undefined;
   /** The key to store; undefined: the client has sent none. Throws if its schema can't be used or refuses it. */
   keyOf(event: SchemaParts): Buffer | null | undefined;
@@ -133,7 +133,7 @@ const createCallSchemas = (
     if (source === "station") return ofStation(event);
     return source === "frame" ? ofFrame(frameIn(event)?.id) : named("value", event.valueSchema);
   };
-  /** A schema of a file judges the data before the data is framed. */
+  /** A schema from a file validates the data before the data is encoded in the wire format. */
   const ofRecord = (event: SchemaParts, value: Buffer): Accepted | Refused => {
     if (validator?.kind === "protobuf") return schemaRefused(PLAIN_PROTOBUF);
     const judged = validator?.kind === "registry" ? undefined : validator?.validate(value, event.contentType);
@@ -175,7 +175,7 @@ const isName = (name: SchemaParts["keySchema"]): name is SchemaName => name !== 
 const schemaIn = (found: FoundSchema | undefined): RegisteredSchema | undefined =>
   found instanceof GatewayError ? undefined : found;
 
-/** Where the schema of a value comes from. undefined: no schema of the registry judges the value. */
+/** Where the schema of a value comes from. undefined: no schema of the registry applies to the value. */
 const sourceOf = (
   event: SchemaParts,
   own: RegistryValidator | undefined,
@@ -188,7 +188,7 @@ const sourceOf = (
   return name === undefined ? undefined : "record";
 };
 
-/** Does the name leave the schema to the station? */
+/** True if the name leaves the choice of the schema to the station. */
 const isOpen = (name: SchemaName | RegisteredSchema): boolean =>
   isName(name) && name.by.kind === "latest" && name.of === undefined;
 

@@ -27,7 +27,7 @@ export interface LookupOptions {
   readonly registry: Pick<SchemaRegistry, "find">;
   /** Default strategies. */
   readonly strategy: Readonly<Record<RecordPartName, SubjectStrategy>>;
-  /** May a record that has the text of a schema register it? */
+  /** True if a record that contains the text of a schema may register this schema. */
   readonly autoRegister: boolean;
 }
 

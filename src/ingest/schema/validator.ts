@@ -23,7 +23,7 @@ export interface Refused {
 /** The kinds of schemas, with their names in the settings and in the operators' API. */
 export const SCHEMA_KINDS = ["json-schema", "zod", "protobuf", "registry"] as const;
 
-/** A schema of a file. It judges at once. */
+/** A schema from a file. It validates synchronously. */
 export interface FileValidator {
   readonly kind: Exclude<(typeof SCHEMA_KINDS)[number], "registry">;
   /** Never throws. The bytes are not checked yet. */
@@ -32,18 +32,21 @@ export interface FileValidator {
   asJson?(value: Buffer): Buffer;
 }
 
-/** A schema of the registry. `RecordSchemas` judges with it, because the registry may have to be asked before. */
+/**
+ * A schema of the registry. It has no `validate`: `RecordSchemas` validates the events, because it may have to ask the registry
+ * first.
+ */
 export interface RegistryValidator {
   readonly kind: "registry";
   /** Every schema of the station's values belongs to this subject. */
   readonly subject: string;
   /** Full name of the Protobuf message. undefined: the first one of the schema. */
   readonly message: string | undefined;
-  /** Does the station have a key pointer? If not, no event has to be decoded for it. */
+  /** True if the station has a `key` pointer. Only then must an event be decoded to read its key. */
   readonly hasKey: boolean;
   /**
-   * The schema of the station's events, or REGISTRY_UNAVAILABLE, also for a fault of the operator. A promise means that the
-   * registry is asked. Never throws or rejects.
+   * The schema of the station's events, or REGISTRY_UNAVAILABLE, also for a fault of the operator. Returns a promise if the
+   * registry must be asked. Never throws or rejects.
    */
   current(): FoundSchema | Promise<FoundSchema>;
   readonly asJson?: undefined;
@@ -54,7 +57,10 @@ export type FoundSchema = RegisteredSchema | GatewayError;
 
 export type EventValidator = FileValidator | RegistryValidator;
 
-/** The refusal in the words of the Memphis API. `reason` is the text of the kind of schema. */
+/**
+ * The refusal in the words of the Memphis API. `reason` is the fault in the words of this kind of schema, for example `avro:
+ * '/total': expected double, but got string`.
+ */
 export const schemaRefused = (reason: string, cause?: unknown): Refused => ({
   status: "refused",
   error: new GatewayError("SCHEMA_REFUSED", { message: `Schema validation has failed: ${reason}`, cause }),
@@ -122,11 +128,11 @@ export interface ValidatorContext {
   readonly limits: ContentLimits;
 }
 
-/** What a schema of the registry needs beside a schema of a file. */
+/** The context of a schema of the registry. Such a schema needs more than a schema from a file. */
 export interface RegistryContext extends ValidatorContext {
   readonly topic: string;
   readonly hasKey: boolean;
-  /** undefined: the settings are only checked, and no event is judged. */
+  /** undefined: the settings are only checked, and no event is validated. */
   readonly registry: Pick<SchemaRegistry, "find"> | undefined;
   /** Called once when the station's schema can't be used, until it can be used again. The operator must act. */
   readonly onFault?: (fault: StationFault) => void;

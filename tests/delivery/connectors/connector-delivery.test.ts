@@ -159,7 +159,7 @@ describe("a start", () => {
   });
 });
 
-describe("connectors of the configuration file", () => {
+describe("connectors of the settings file", () => {
   it("keep their target state over a restart, and are removed with their entry in the file", async () => {
     const declared = [{ name: "crm", config: config() }];
     const first = await pods.start("one", { declared });

@@ -115,11 +115,11 @@ describe("decimals", () => {
   });
 
   it.each([
-    ["4.825", "the decimal has more than 2 digits behind the point"],
+    ["4.825", "the decimal has more than 2 digits after the decimal point"],
     ["12345", "the decimal has more than 6 digits"],
     ["1e99999999999", "the decimal is out of range"],
     ["1000000000000000000000e-1", "the decimal has more than 6 digits"],
-    ["1e-99999999999", "the decimal has more than 2 digits behind the point"],
+    ["1e-99999999999", "the decimal has more than 2 digits after the decimal point"],
     ["1e400", "the decimal is out of range"],
     ["true", "expected bytes, but got boolean"],
   ])("refuse %s", (json, reason) => {

@@ -1,5 +1,6 @@
 /** From rows of a route table to an OpenAPI document. */
 import { z } from "zod";
+import { ERROR_MEANINGS } from "../../../src/http/openapi/error-meanings.ts";
 import { openApiDocument, type OpenApiDocument } from "../../../src/http/openapi/openapi.ts";
 import type { Documentation } from "../../../src/http/documentation.ts";
 import type { Route } from "../../../src/http/routes.ts";
@@ -99,6 +100,14 @@ describe("openApiDocument", () => {
         schema: { anyOf: [{ required: ["partly"] }, { $ref: "#/components/schemas/StationError" }] },
       },
     });
+  });
+
+  it("says for each error code of a status what happened", () => {
+    const errors = ["BROKER_UNAVAILABLE", "BROKER_AMBIGUOUS", "OVERLOADED"] as const;
+    const text = drawn({}, { errors }).responses["503"]?.description ?? "";
+    expect(text.match(/`[A-Z_]+`: .*/g)).toEqual(
+      errors.map((code) => `\`${code}\`: ${ERROR_MEANINGS[code]}`),
+    );
   });
 
   it("keeps each named schema once, also nested schemas", () => {

@@ -101,7 +101,10 @@ export const addListen = (program: Command, context: Context): void => {
     .addOption(fromOption("start position (default: latest)"))
     .addOption(filterOption())
     .option("--after <id>", "continue after the event with this id, which listen prints at its end")
-    .option("--retry", "send an event again until the URL answers 2xx; by default each event is sent once")
+    .option(
+      "--retry",
+      "send an event again until the URL answers 2xx; without --retry each event is sent once",
+    )
     .action(actionOf(context, ([station = ""], options: Options) => listen(context.shell, station, options)));
   withExamples(command, [
     ["test a webhook handler on this machine", "stationgate listen github --to http://localhost:3000/hooks"],

@@ -285,7 +285,7 @@ export const showTopics = ofConnector({
   id: "showTopics",
   summary: "List the topics that a connector has read",
   answers: shown(
-    "The topics that it has read since it was created or since the last reset.",
+    "The topics that the connector has read since its creation or since the last reset.",
     z.record(z.string(), z.object({ topics: z.array(z.string()) })),
   ),
 });

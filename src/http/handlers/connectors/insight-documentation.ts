@@ -37,7 +37,7 @@ const failures = z.object({
   failures: z.array(failure),
   missingWorkers: z.int().optional().meta({
     description:
-      "Number of workers that did not answer within a second. Their failures are not in the list. Absent if all answered.",
+      "Number of workers that did not answer within a second. Their failures are not in the list. Absent if all workers answered.",
   }),
 });
 

@@ -29,8 +29,8 @@ export const signIn: Documentation = {
   tag: TAG,
   summary: "Sign an operator in with the operators' token",
   description:
-    "The session cookie is a credential for eight hours. With it, the gateway accepts requests that change something only from " +
-    "pages of the console.",
+    "The session cookie is a credential for eight hours. If a request with this cookie changes something, the gateway accepts " +
+    "it only from pages of the console.",
   body: {
     content: { "application/x-www-form-urlencoded": token, "application/json": token },
   },

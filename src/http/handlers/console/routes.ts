@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { SignInOperator } from "../../../auth/operator.ts";
+import { GatewayError } from "../../../errors.ts";
 import type { Call } from "../../call.ts";
 import { readFields } from "../../fields.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
@@ -62,6 +63,15 @@ const seeOther = ({ response }: Call): void => {
   response.end();
 };
 
+/** The default text of FIELDS_INVALID names the fields of accounts. */
+const withoutAccounts = (cause: unknown): never => {
+  if (!(cause instanceof GatewayError) || cause.code !== "FIELDS_INVALID") throw cause;
+  throw new GatewayError("FIELDS_INVALID", {
+    message: "The body must be a form or JSON, with the member token",
+    cause,
+  });
+};
+
 const sessionRoutes = ({ signInOperator, readBody }: ConsoleDependencies): readonly OpenRoute[] => {
   const row = { method: "POST", family: "problem" } as const;
   return [
@@ -72,7 +82,9 @@ const sessionRoutes = ({ signInOperator, readBody }: ConsoleDependencies): reado
       documentation: documentation.signIn,
       handler: async (call) => {
         const { request, response } = call;
-        const given = fields.safeParse(await readFields(request, readBody, { literals: [] }));
+        const given = fields.safeParse(
+          await readFields(request, readBody, { literals: [] }).catch(withoutAccounts),
+        );
         const session = await signInOperator(given.data?.token ?? "", request.ip ?? "");
         setSession(request, response, session);
         seeOther(call);

@@ -17,7 +17,7 @@ export const healthz: Documentation = {
 export const readyz: Documentation = {
   id: "readyz",
   tag: TAG,
-  summary: "Readiness probe: can the gateway store an event now?",
+  summary: "Readiness probe: 200 if the gateway can store an event now",
   answers: { 200: { description: "The gateway can store events.", content: ok } },
   errors: ["BROKER_UNAVAILABLE", "SHUTTING_DOWN"],
 };

@@ -27,7 +27,9 @@ export const testEvent = z
     key: z
       .string()
       .optional()
-      .meta({ description: "Key of the record. If absent, the `key` setting of the station applies." }),
+      .meta({
+        description: "Key of the record. Without this member, the `key` setting of the station applies.",
+      }),
     headers: z
       .record(z.string(), z.string())
       .default({})
@@ -51,7 +53,7 @@ export const tailStation: Documentation = {
     },
     lastEventId: {
       description:
-        "Continue after the record with this id; the header `Last-Event-ID` wins. `last` does not apply then.",
+        "Continue after the record with this id. The header `Last-Event-ID` has precedence. With an id, `last` does not apply.",
       schema: z.string(),
     },
     filter: {
@@ -85,7 +87,7 @@ export const produceTestEvent: Documentation = {
   tag: TAG,
   summary: "Store one test event",
   description:
-    "The gateway handles it like an event of a client: the schema, the key and the topic of the station apply.",
+    "The gateway handles a test event like an event of a client: the schema, the key and the topic of the station apply.",
   path: { name: stationName },
   body: { content: json(testEvent) },
   answers: {

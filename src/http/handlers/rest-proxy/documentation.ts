@@ -68,21 +68,32 @@ const data = z
     z.strictObject({ type: z.literal("STRING"), data: z.string().nullable() }),
     z.strictObject({ type: z.literal("JSON"), data: z.unknown() }),
     z.strictObject({
-      type: z.enum(SCHEMA_TYPES).nullish().meta({ description: "Must be the type of the schema." }),
+      type: z
+        .enum(SCHEMA_TYPES)
+        .nullish()
+        .meta({ description: "Type of the schema that the record names. Another type is refused." }),
       data: z.unknown(),
       schema_id: id.nullish(),
       schema_version: id.nullish(),
-      schema: z.string().nullish().meta({ description: "The schema's text. It needs `type`." }),
-      subject: z.string().min(1).nullish().meta({ description: "Default: by the strategy." }),
+      schema: z
+        .string()
+        .nullish()
+        .meta({ description: "Text of the schema. A record with this member also needs `type`." }),
+      subject: z
+        .string()
+        .min(1)
+        .nullish()
+        .meta({ description: "Default: the subject that `subject_name_strategy` gives." }),
       subject_name_strategy: z.enum(STRATEGY_NAMES).nullish(),
     }),
   ])
   .meta({
     id: "RecordData",
     description:
-      "A key or a value. With a schema registry, `data` without a `type` is JSON for the schema that `schema_id`, " +
-      "`schema_version` or `schema` names, by default the latest version of the subject. At most one of the three and one of " +
-      "`subject` and `subject_name_strategy` may be given. Without a registry, `data` without a `type` is base64 (BINARY).",
+      "A key or a value. With a schema registry, `data` without a `type` is JSON, and the gateway encodes it with a schema. " +
+      "`schema_id`, `schema_version` or `schema` names this schema; at most one of them may be given. Without them it is the " +
+      "latest version of the subject. Either `subject` or `subject_name_strategy` may be given, not both. Without a registry, " +
+      "`data` without a `type` is base64 (BINARY).",
   });
 
 const record = recordShape.extend({
@@ -96,7 +107,7 @@ const part = z.object({
   subject: z.string().optional(),
   schema_id: z.int().optional(),
   schema_version: z.int().optional(),
-  size: z.int().meta({ description: "Bytes as stored." }),
+  size: z.int().meta({ description: "Number of stored bytes." }),
 });
 
 const report = z
@@ -157,7 +168,10 @@ export const produceRecordsBatch: Documentation = {
 
 export const v2 = (schema: z.ZodType): Content => ({ [V2_TYPE]: schema });
 
-const schemaText = z.string().nullish().meta({ description: "Text of the schema. Use it or the id." });
+const schemaText = z
+  .string()
+  .nullish()
+  .meta({ description: "Text of the schema. Send this text or the id of the schema, not both." });
 
 const v2Schemas = {
   key_schema: schemaText,

@@ -22,7 +22,7 @@ export const partShape = z.strictObject({
 type GivenPart = z.output<typeof partShape>;
 
 export interface RecordPart {
-  /** For the report of a part that no schema of the registry has framed. */
+  /** For the report of a part that no schema of the registry has encoded. */
   readonly type: PlainType | SchemaType;
   /** null if `data` is null. */
   readonly bytes: Buffer | null;
@@ -80,11 +80,11 @@ const typeUnknown = (name: string, type: string, hasRegistry: boolean): GatewayE
   return invalid(`${name}.type must be ${allowed} (got ${type.slice(0, 80)})`);
 };
 
-/** Does a part without a type need a schema? A tombstone needs none. */
+/** True if a part without a type needs a schema. A tombstone needs no schema. */
 const needsSchema = (given: GivenPart, hasRegistry: boolean): boolean =>
   hasRegistry && (given.data !== null || schemaFieldIn(given) !== undefined);
 
-/** A tombstone that names no schema asks for none: the report has the stated type. */
+/** For a tombstone that names no schema, the registry is not asked: the report has the stated type. */
 const schemaPart = (name: string, given: GivenPart, source: Source): RecordPart => {
   const schema = readSchemaName(name, given);
   const type = schema.type ?? "AVRO";

@@ -80,8 +80,8 @@ const answerBody = async (call: AuthorisedCall, dependencies: RestProxyDependenc
 };
 
 /**
- * Rejects with BODY_EMPTY, with RATE_LIMITED or EVENTS_TOO_MANY for all records together, and with the failure of a single
- * record.
+ * Rejects with BODY_EMPTY, and with RATE_LIMITED or EVENTS_TOO_MANY for all records together. If the body has only one record,
+ * rejects with the failure of this record.
  */
 const reportsOn = async (
   body: Buffer,

@@ -50,7 +50,7 @@ const createReporter = (
 const part = (name: string, given: RecordPart | undefined): string =>
   given === undefined ? "" : `,"${name}":{"type":"${given.type}","size":${given.bytes?.length ?? 0}}`;
 
-/** Names the schema of a part, if a schema of the registry has framed it. */
+/** Names the schema of a part, if a schema of the registry has encoded the part. */
 const framedPart = (
   name: string,
   given: RecordPart,

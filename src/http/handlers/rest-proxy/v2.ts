@@ -185,7 +185,7 @@ const eventOf = (given: V2Record, bytes: Buffer, { format, partition: ofPath }: 
   };
 };
 
-/** Are keys and values JSON in the body? Those of a registry's schemas are. */
+/** True if keys and values are JSON in the body. They are JSON for all formats of a schema registry. */
 const isJson = (format: EmbeddedFormat): boolean => format !== "binary" && format !== "text";
 
 const NO_HEADERS: readonly RecordHeader[] = [];

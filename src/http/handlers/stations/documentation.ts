@@ -46,13 +46,13 @@ const batchAnswers: Documentation["answers"] = {
   200: stored,
   400: {
     description:
-      "Either the gateway refused at least one event and stored the others (`PartlyStored`), or it refused the whole call and " +
-      "stored nothing, with one of these errors:",
+      "The gateway refused at least one event and stored the others (`PartlyStored`). Or it refused the whole call with one of " +
+      "these errors, and stored nothing:",
     content: partlyStored,
   },
   503: {
     description:
-      "Either some events are not stored, or it is unknown whether they are (`PartlyStored`): send these events again. Or the " +
+      "Some events are not stored, or it is unknown whether they are stored (`PartlyStored`): send these events again. Or the " +
       "whole call failed with one of these errors: send the call again.",
     content: partlyStored,
   },
@@ -207,7 +207,8 @@ export const consumeBatch: Documentation = {
             message: z.string().meta({
               description:
                 "The event. If it is not UTF-8 or can't be decoded, it is base64, and the header `stationgate-encoding` is `base64`. " +
-                "The header `stationgate-schema-id` has the id of the schema that decoded it, or `stationgate-decode-error` has the reason.",
+                "The header `stationgate-schema-id` has the id of the schema that decoded the event. If the event can't be decoded, " +
+                "the header `stationgate-decode-error` says why.",
             }),
             headers: z.record(z.string(), z.string().nullable()),
           }),
@@ -251,15 +252,18 @@ export const consumeStream: Documentation = {
     },
     lastEventId: {
       description:
-        "The same as the header `Last-Event-ID`, for clients that can't set headers. The header wins.",
+        "The same as the header `Last-Event-ID`, for clients that can't set headers. The header has precedence.",
       schema: streamId,
     },
     filter: {
       description:
-        "`<JSON pointer>==<value>`: only events with this value. The value is JSON, or else a text. May be repeated up to 8 times; all filters must hold.",
+        "`<JSON pointer>==<value>`: the stream sends only events with this value. A value that is not JSON is a text. The parameter may be repeated up to 8 times; an event must match all filters.",
       schema: z.string(),
     },
-    encoding: { description: "Key, headers and value as base64.", schema: z.enum(["base64"]) },
+    encoding: {
+      description: "`base64`: the stream sends key, headers and value as base64.",
+      schema: z.enum(["base64"]),
+    },
     decode: decodeParameter,
   },
   headers: {

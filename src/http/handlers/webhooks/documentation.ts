@@ -19,7 +19,7 @@ export const receiveWebhook: Documentation = {
   id: "receiveWebhook",
   summary: "Store a webhook event",
   description:
-    "The gateway checks the signature of the raw body by the scheme of the source before it stores the event.",
+    "The gateway first checks the signature of the unchanged body, as the scheme of the source says. Then it stores the event.",
   body: {
     content: { "application/json": z.unknown(), "application/x-www-form-urlencoded": z.looseObject({}) },
     optional: true,

@@ -129,7 +129,7 @@ describe("PUT /connectors/:name/config", () => {
 
 describe("connectors of the settings file", () => {
   it("are listed and read-only", async () => {
-    const message = "Connector filed is declared in the configuration file and can only be changed there";
+    const message = "Connector filed is declared in the settings file and can only be changed there";
     await rig.http.get("/connectors/filed").expect(200);
     await rig.http
       .put("/connectors/filed/config")

@@ -87,6 +87,15 @@ describe("signing in", () => {
     expect(answer.text).toContain("Too many wrong tokens");
   });
 
+  it("names its own member if the body is not readable", async () => {
+    const admin = await open();
+    const answer = await admin.post("/session").type("text").send("token");
+    expect(answer.body).toMatchObject({
+      code: "FIELDS_INVALID",
+      detail: "The body must be a form or JSON, with the member token",
+    });
+  });
+
   it("answers programs with a problem document", async () => {
     const admin = await open();
     const answer = await admin.post("/session").send({ token: "wrong" });

@@ -45,7 +45,7 @@ export interface InstanceOptions extends ForwardOptions {
   readonly baseUri?: string | undefined;
   /** Milliseconds that a read waits, if the instance does not say. */
   readonly requestTimeout: number;
-  /** Is a schema registry configured? */
+  /** True if a schema registry is configured. */
   readonly hasRegistry: boolean;
 }
 

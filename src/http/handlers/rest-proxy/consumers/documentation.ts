@@ -49,7 +49,7 @@ export const createInstance: Documentation = {
   id: "createConsumerInstance",
   tag: TAG,
   summary: "v2: create a consumer instance",
-  description: "`id` wins over `name`. Without both, the gateway chooses a name.",
+  description: "`id` has precedence over `name`. Without `id` and `name`, the gateway chooses a name.",
   path: { group },
   body: {
     optional: true,
@@ -85,7 +85,8 @@ export const deleteInstance: Documentation = {
   id: "deleteConsumerInstance",
   tag: TAG,
   summary: "v2: delete a consumer instance",
-  description: "If the instance commits automatically, the gateway first commits its last answer.",
+  description:
+    "If the instance commits automatically, the gateway first commits the records of its last answer.",
   path,
   answers: done,
   errors: INSTANCE_ERRORS,
@@ -216,12 +217,12 @@ export const readRecords: Documentation = {
   tag: TAG,
   summary: "v2: read the next records",
   description:
-    "Answers when there are `fetch.min.bytes` bytes, or after the timeout. The next call commits the records of this answer " +
+    "The gateway answers when `fetch.min.bytes` bytes are available, or after the timeout. The next call commits the records of this answer " +
     "if the instance commits automatically.",
   path,
   query: {
     timeout: {
-      description: `Milliseconds to wait for records. The maximum is ${LONGEST_TIMEOUT_MS}; the gateway uses the maximum for a longer time.`,
+      description: `Milliseconds to wait for records. The gateway shortens a time above ${LONGEST_TIMEOUT_MS} to ${LONGEST_TIMEOUT_MS}.`,
       schema: z.string().regex(/^\d{1,15}$/),
     },
     max_bytes: {
@@ -256,7 +257,7 @@ export const commit: Documentation = {
   tag: TAG,
   summary: "v2: commit offsets",
   description:
-    "Without `offsets` the call commits everything that the instance has read. With `offsets` the stored offset is `offset` + 1.",
+    "Without `offsets` the call commits all records that the instance has read. With `offsets` the gateway stores `offset` + 1.",
   path,
   body: { optional: true, content: v2(commitShape) },
   answers: {
@@ -278,7 +279,7 @@ export const showCommitted: Documentation = {
   },
   answers: {
     200: {
-      description: "The stored offsets. A partition without one is left out.",
+      description: "The stored offsets. A partition without a stored offset is left out.",
       content: {
         [V2_TYPE]: z.object({ offsets: z.array(at.extend({ offset: z.int(), metadata: z.string() })) }),
       },
