@@ -24,12 +24,9 @@ export const testEvent = z
     value: z.string().meta({ description: "The event." }),
     encoding: z.enum(["utf-8", "base64"]).default("utf-8").meta({ description: "Encoding of `value`." }),
     contentType: z.string().max(256).default("application/json"),
-    key: z
-      .string()
-      .optional()
-      .meta({
-        description: "Key of the record. Without this member, the `key` setting of the station applies.",
-      }),
+    key: z.string().optional().meta({
+      description: "Key of the record. Without this member, the `key` setting of the station applies.",
+    }),
     headers: z
       .record(z.string(), z.string())
       .default({})
