@@ -37,7 +37,7 @@ const STREAMS = 2000;
 const SILENT = 5;
 const KIB_PER_MIB = 1024;
 /** Warms the gateway up: V8's heap and the topic's ring have their sizes before the memory of the streams is measured. */
-const WARM_UP = { streams: 50, silent: 0, seconds: 15 };
+const WARM_UP = { streams: 50, silent: 0, seconds: 25 };
 
 export const streamSubjects = (stage: Stage): readonly Subject[] => {
   const name = "stream-2000";

@@ -3,7 +3,9 @@ import type { Batch } from "./batch.ts";
 import type { SchemasKnown } from "./decoding.ts";
 import { eventBlock, frameOf, gapBlock, type StreamFormat } from "./event-block.ts";
 import type { EventFilter } from "./filter.ts";
+import { joinedFrom } from "./joins.ts";
 import type { OwnPosition } from "./own-position.ts";
+import type { Ring } from "./ring.ts";
 import type { StreamWriter } from "./stream-writer.ts";
 import type { TopicFeed } from "./topic-feed.ts";
 
@@ -38,12 +40,22 @@ const deliverBeyond = (position: OwnPosition, batch: Batch, options: FollowerOpt
   if (blocks.length > 0) writer.write(frameOf(blocks), count, newest);
 };
 
-const deliverFiltered = (batch: Batch, isWanted: EventFilter, { writer, format }: FollowerOptions): void => {
-  const wanted = batch.events.flatMap(({ record }, index) => (isWanted(record) ? [index] : []));
-  if (wanted.length === 0) return;
-  const { one } = batch.blocks(format);
-  const newest = wanted.map((index) => batch.events[index]?.id).findLast((id) => id !== undefined);
-  writer.write(frameOf(wanted.map(one)), wanted.length, newest);
+/** Batches that one write sends. */
+const deliverFiltered = (
+  batches: readonly Batch[],
+  isWanted: EventFilter,
+  { writer, format }: FollowerOptions,
+): void => {
+  const blocks: Buffer[] = [];
+  let newest: string | undefined;
+  for (const batch of batches) {
+    batch.events.forEach(({ record, id }, index) => {
+      if (!isWanted(record)) return;
+      blocks.push(batch.blocks(format).one(index));
+      newest = id ?? newest;
+    });
+  }
+  if (blocks.length > 0) writer.write(frameOf(blocks), blocks.length, newest);
 };
 
 export class Follower {
@@ -70,10 +82,7 @@ export class Follower {
       const batch = ring.get(this.#cursor);
       if (batch === undefined) writer.cut("behind");
       else if (writer.fullSince !== undefined || this.#isAsking || this.#mustAsk(batch)) return;
-      else {
-        this.#cursor += 1;
-        this.#deliver(batch);
-      }
+      else this.#deliver(batch, ring);
     }
   }
 
@@ -84,17 +93,24 @@ export class Follower {
     return this.#cursor === feed.ring?.next ? feed.idOf(feed.ring.end) : undefined;
   }
 
-  #deliver(batch: Batch): void {
+  /** Writes the batch, and with it the next ones if one write can send them. */
+  #deliver(batch: Batch, ring: Ring): void {
     const { writer, format, filter } = this.#options;
     // The first batch of a topic that was created again has gaps for all streams.
     if (this.#own?.topicId !== batch.after.topicId) this.#own = undefined;
     if (this.#own !== undefined) {
+      this.#cursor += 1;
       deliverBeyond(this.#own, batch, this.#options);
       if (this.#own.equals(batch.after)) this.#own = undefined;
-    } else if (filter === undefined || batch.gaps.length > 0)
-      writer.write(batch.blocks(format).all, batch.events.length, batch.lastId);
-    else deliverFiltered(batch, filter, this.#options);
+      return;
+    }
+    const joined = joinedFrom(ring, this.#cursor, format);
+    this.#cursor += joined.batches.length;
+    if (filter === undefined || batch.gaps.length > 0)
+      writer.write(joined.frame(), joined.count, joined.lastId);
+    else deliverFiltered(joined.batches, filter, this.#options);
   }
+
   /** False: the schemas of the batch are known. */
   #mustAsk(batch: Batch): boolean {
     const { format, schemasKnown } = this.#options;

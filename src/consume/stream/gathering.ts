@@ -1,9 +1,6 @@
-/** Collects events for the next batch. With many streams a batch waits for further events, so that they need few writes. */
-import type { Clock } from "../../lib/clock.ts";
+/** Collects events for the next batch. */
 import type { FeedEvent } from "./batch.ts";
 
-const MAX_MS = 40;
-const STREAMS_PER_MS = 50;
 const MAX_BYTES = 256 * 1024;
 
 export interface Gathering {
@@ -15,19 +12,16 @@ export interface Gathering {
 }
 
 export interface GatheringOptions {
-  readonly clock: Clock;
-  readonly countStreams: () => number;
-  readonly onBatch: (events: readonly FeedEvent[]) => void;
+  /** `flush` should be called soon. */
+  readonly onFirst: () => void;
+  readonly onBatch: (events: readonly FeedEvent[], bytes: number) => void;
 }
 
-export const createGathering = ({ clock, countStreams, onBatch }: GatheringOptions): Gathering => {
+export const createGathering = ({ onFirst, onBatch }: GatheringOptions): Gathering => {
   let events: FeedEvent[] = [];
   let bytes = 0;
-  let cancel: (() => void) | undefined;
 
   const take = (): readonly FeedEvent[] => {
-    cancel?.();
-    cancel = undefined;
     const taken = events;
     events = [];
     bytes = 0;
@@ -35,8 +29,9 @@ export const createGathering = ({ clock, countStreams, onBatch }: GatheringOptio
   };
 
   const flush = (): void => {
+    const size = bytes;
     const taken = take();
-    if (taken.length > 0) onBatch(taken);
+    if (taken.length > 0) onBatch(taken, size);
   };
 
   return {
@@ -44,8 +39,8 @@ export const createGathering = ({ clock, countStreams, onBatch }: GatheringOptio
     add: (event) => {
       events.push(event);
       bytes += event.record.value?.length ?? 0;
-      cancel ??= clock.after(Math.min(MAX_MS, countStreams() / STREAMS_PER_MS), flush);
       if (bytes > MAX_BYTES) flush();
+      else if (events.length === 1) onFirst();
     },
     close: () => void take(),
   };

@@ -1,13 +1,13 @@
 /**
  * Reads a topic for all streams of this process: one read loop for each partition, from the end that the topic had when the
- * first stream opened. The records go into the ring in batches, and each batch is announced to the streams that follow.
+ * first stream opened. The records go into the ring in batches, which are announced to the streams that follow.
  */
 import type { Broker, PartitionRead } from "../../broker/broker.ts";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import { type Clock, pause } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
 import type { Gap } from "./event-block.ts";
-import { createFollowers, type Followers } from "./followers.ts";
+import { Followers } from "./followers.ts";
 import { createGathering, type Gathering } from "./gathering.ts";
 import { createIdTurns, type IdTurns } from "./id-turns.ts";
 import { createRing, type Ring } from "./ring.ts";
@@ -32,17 +32,25 @@ export interface TopicFeed {
   readonly ring: Ring | undefined;
   /** The id of a position of this topic. */
   readonly idOf: (position: StreamPosition) => string;
-  /** Calls `advance` after each batch, and after batches were dropped. Returns the function that ends it. */
-  readonly follow: Followers["add"];
+  /** Calls `advance` after new batches, and after batches were dropped. Returns the function that ends it. */
+  readonly follow: (follower: { advance(): void }) => () => void;
   readonly close: () => void;
 }
 
 /** New partitions are found within this time. */
 const LOOK_MS = 20_000;
+/** The feed reads on while the streams have to write no more than this share of the ring. */
+const UNSEEN_SHARE = 1 / 8;
 
 export const createTopicFeed = (options: TopicFeedOptions): TopicFeed => {
   const { topic, broker, clock } = options;
-  const followers = createFollowers();
+  const followers = new Followers({
+    clock,
+    fewBytes: options.ringBytes * UNSEEN_SHARE,
+    beforeTurn: () => {
+      feed.gathering.flush();
+    },
+  });
   const closed = new AbortController();
   const feed: Feed = {
     ...{ options, followers, closed: closed.signal, ring: undefined, round: undefined },
@@ -50,12 +58,13 @@ export const createTopicFeed = (options: TopicFeedOptions): TopicFeed => {
       if (!closed.signal.aborted) found(layout, feed);
     }),
     gathering: createGathering({
-      clock,
-      countStreams: () => followers.size,
-      onBatch: (events) => {
+      onFirst: () => {
+        followers.wake();
+      },
+      onBatch: (events, bytes) => {
         if (feed.round === undefined) return;
         feed.ring?.add({ events, gaps: [], after: positionOf(feed.round) });
-        followers.announce();
+        followers.announce(bytes);
       },
     }),
   };
@@ -76,7 +85,7 @@ export const createTopicFeed = (options: TopicFeedOptions): TopicFeed => {
       return feed.ring;
     },
     idOf: rememberedIds(topic),
-    follow: followers.add,
+    follow: (follower) => followers.add(follower),
     close: () => {
       closed.abort();
       feed.gathering.close();
@@ -122,7 +131,14 @@ const found = (layout: TopicLayout, feed: Feed): void => {
     const { ringBytes: maxBytes, memory } = feed.options;
     const offsets = ends.map(({ high }) => high);
     const start = { topicId, offsets: [...offsets] };
-    feed.ring = createRing({ maxBytes, memory, start, onDropped: feed.followers.announce });
+    feed.ring = createRing({
+      maxBytes,
+      memory,
+      start,
+      onDropped: () => {
+        feed.followers.announce();
+      },
+    });
     begin(topicId, offsets, feed);
   } else if (topicId !== feed.round.topicId) {
     beginAgain(layout, feed.ring, feed.round, feed);
@@ -180,7 +196,7 @@ const readPartition = async (partition: number, round: Round, feed: Feed): Promi
       if (isOver()) return;
       take(read, partition, round, feed.gathering);
       // Reading a backlog is not faster than writing it to the streams.
-      await feed.followers.idle();
+      await feed.followers.caughtUp();
       while (feed.ring?.fits() === false && !isOver()) await pause(clock, PAUSE_MS, signal);
     } catch (error) {
       if (isOver()) return;

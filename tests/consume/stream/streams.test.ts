@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Broker, BrokerRecord } from "../../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../../src/broker/memory/memory-broker.ts";
 import type { StreamFormat } from "../../../src/consume/stream/event-block.ts";
+import type { EventFilter } from "../../../src/consume/stream/filter.ts";
 import { parseId } from "../../../src/consume/stream/stream-id.ts";
 import type { StreamStart } from "../../../src/consume/stream/start.ts";
 import { createEventStreams, type StreamLimits } from "../../../src/consume/stream/streams.ts";
@@ -65,16 +66,16 @@ const setUp = async (
     onError: () => undefined,
   });
 
-  const open = (start: StreamStart = { from: "latest" }) => {
+  const open = (start: StreamStart = { from: "latest" }, filter?: EventFilter) => {
     let text = "";
-    const client = { isFull: false, state: "open" };
+    const client = { isFull: false, state: "open", writes: 0 };
     const stream = streams.reserve("me").open(TOPIC, {
-      start,
-      format: NDJSON,
+      ...{ start, filter, format: NDJSON },
       output: {
         write: ({ body, chunk }) => {
           expect(chunk.toString()).toBe(`${body.length.toString(16)}\r\n${body.toString()}\r\n`);
           text += body.toString();
+          client.writes += 1;
           return !client.isFull;
         },
         end: () => (client.state = "ended"),
@@ -175,6 +176,30 @@ it("waits for a full socket, and continues from the ring", async () => {
   slow.client.isFull = false;
   slow.stream.drained();
   expect(await slow.values(2)).toEqual([1, 2]);
+});
+
+it("sends small batches together, to streams at the same place and to filtered streams", async () => {
+  const { open, store } = await setUp();
+  const isEven: EventFilter = ({ value }) => Number(value) % 2 === 0;
+  const live = open();
+  const full = [open(), open(), open({ from: "latest" }, isEven)];
+  for (const stream of [live, ...full]) await stream.ready();
+  for (const { client } of full) client.isFull = true;
+  for (let n = 0; n < 10; n++) {
+    await store(event(String(n)));
+    await live.values(n + 1);
+  }
+  expect(live.client.writes).toBe(11);
+  const written = full.map(({ client }) => client.writes);
+  for (const { client, stream } of full) {
+    client.isFull = false;
+    stream.drained();
+  }
+  expect(full.map(({ client }, n) => client.writes - (written[n] ?? 0))).toEqual([1, 1, 1]);
+  const ids = live.events().map(({ id }) => id);
+  for (const { events } of full.slice(0, 2)) expect(events().map(({ id }) => id)).toEqual(ids);
+  expect(full[2]?.events().map(({ value }) => value)).toEqual([0, 2, 4, 6, 8]);
+  expect(full[2]?.events().at(-1)?.id).toBe(ids[8]);
 });
 
 it("cuts a stream after 30 s with a full socket, and a stream behind the ring at once", async () => {
