@@ -3,6 +3,7 @@ import type { AppContext, AppLog } from "./app/context.ts";
 import { createLifecycle, type Lifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
 import { type AskAll, createQuestions, type LevelChange, type Questions } from "./app/questions.ts";
+import type { Prepare, ReloadControl } from "./app/reload-control.ts";
 import { requireUsable } from "./app/settings-check.ts";
 import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
@@ -11,6 +12,7 @@ import { openReaders } from "./app/wire-reading.ts";
 import { openRegistry } from "./app/wire-registry.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { VERSION } from "./config/version.ts";
+import { GatewayError } from "./errors.ts";
 import { workerRoutes } from "./http/handlers/connect-worker/routes.ts";
 import { bodyReaders, type BodyReaders } from "./http/middleware/body/body.ts";
 import type { Route } from "./http/routes.ts";
@@ -19,6 +21,7 @@ import { createMemoryBudget, type MemoryBudget } from "./lib/memory-budget.ts";
 import { createDecoder } from "./registry/decoder.ts";
 import { createHealth } from "./observability/health.ts";
 import { createMetrics, type Metrics, textOfSum } from "./observability/metrics.ts";
+import type { ReloadMetrics } from "./observability/reload-metrics.ts";
 import type { Tracing } from "./observability/tracing/tracing.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
@@ -27,6 +30,9 @@ export interface Gateway extends Listeners, Pick<Questions, "answer"> {
    * milliseconds (default: `server.shutdownGrace`).
    */
   stop(graceMs?: number): Promise<void>;
+  readonly prepare: Prepare;
+  /** For the counts of reloads, if this is the only process. */
+  readonly metrics: ReloadMetrics;
 }
 
 /** Milliseconds for which the broker's health is cached. */
@@ -35,11 +41,19 @@ const HEALTH_CACHE = 500;
 /** Milliseconds for the answers to calls that wait for events when this process ends. */
 const LAST_READS_MS = 1000;
 
-/**
- * Starts everything except the listeners. `askAll` queries all worker processes; without it this process is the only one.
- * Rejects with SETTINGS_INVALID for faults that only show when the settings are used.
- */
-export const startGateway = async (settings: Settings, log: AppLog, askAll?: AskAll): Promise<Gateway> => {
+/** What the process around a gateway offers to it. */
+export interface Surroundings {
+  /** Queries all worker processes. undefined: this process is the only one. */
+  readonly askAll?: AskAll | undefined;
+  readonly reload: ReloadControl;
+}
+
+/** Starts everything except the listeners. Rejects with SETTINGS_INVALID for faults that only show when the settings are used. */
+export const startGateway = async (
+  settings: Settings,
+  log: AppLog,
+  { askAll, reload }: Surroundings,
+): Promise<Gateway> => {
   await requireUsable(settings);
   const lifecycle = createLifecycle(log.logger);
   const metrics = createMetrics();
@@ -61,7 +75,7 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
     const registry = openRegistry(settings, { clock: systemClock, log, metrics, lifecycle });
     const context: AppContext = {
       ...{ settings, clock: systemClock, log, metrics, health, tracing },
-      ...{ lifecycle, questions, broker, registry, memory, readingMemory, readers },
+      ...{ lifecycle, questions, reload, broker, registry, memory, readingMemory, readers },
       decoder: registry && createDecoder(registry),
     };
     const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
@@ -77,7 +91,10 @@ export const startGateway = async (settings: Settings, log: AppLog, askAll?: Ask
     });
     return {
       ...listeners,
+      metrics,
       answer: (name, about) => questions.answer(name, about),
+      prepare: () =>
+        Promise.reject(new GatewayError("RELOAD_FAILED", { message: "A reload is not possible yet" })),
       stop: (graceMs) => {
         health.shutDown();
         // The next homes take calls while this process still answers its own clients. `lifecycle` waits for the end. The waiting

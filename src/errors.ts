@@ -167,6 +167,9 @@ export const ERRORS = {
   CONNECTOR_CONFIG_INVALID: row(400, "Connector configuration is invalid", "refused", 400),
   CONNECTOR_NOT_STOPPED: row(400, "The connector is not stopped", "refused", 400),
   SETTINGS_INVALID: row(500, "The settings are invalid", "refused", 50001),
+  SETTINGS_REFUSED: row(422, "The new settings have faults; the old ones stay in use", "refused", 422),
+  RELOAD_FAILED: row(503, "A worker could not prepare the new settings", "unavailable", 50302),
+  NOTHING_TO_RELOAD: row(409, "The gateway was started without a settings file", "refused", 409),
 } satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -178,6 +181,8 @@ export interface GatewayErrorOptions {
   readonly retryAfter?: number;
   /** Further response headers, such as Allow. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The lines of the faults of settings. They must not contain a secret. */
+  readonly faults?: readonly string[];
   /** The underlying error, for the log. The caller never sees it. */
   readonly cause?: unknown;
 }
@@ -195,6 +200,7 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly retryAfter: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly faults: readonly string[] | undefined;
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     const { stackTraceLimit } = Error;
@@ -208,6 +214,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.retryAfter = options.retryAfter ?? (ERRORS[code].status === 503 ? 1 : undefined);
     this.headers = options.headers ?? {};
+    this.faults = options.faults;
   }
 
   get status(): number {

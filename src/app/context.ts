@@ -12,6 +12,7 @@ import type { SchemaRegistry } from "../registry/contract.ts";
 import type { Decoder } from "../registry/decoder.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Questions } from "./questions.ts";
+import type { ReloadControl } from "./reload-control.ts";
 
 export type AppLog = Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered">;
 
@@ -25,6 +26,7 @@ export interface AppContext {
   readonly tracing: Tracing | undefined;
   readonly lifecycle: Lifecycle;
   readonly questions: Questions;
+  readonly reload: ReloadControl;
   readonly broker: Broker;
   /** undefined: no registry is configured. */
   readonly registry: SchemaRegistry | undefined;

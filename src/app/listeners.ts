@@ -17,6 +17,7 @@ import {
   statusRoute,
   type GatewayFacts,
 } from "../http/handlers/operations/routes.ts";
+import { reloadRoute } from "../http/handlers/operations/reload.ts";
 import type { BodyLimits } from "../http/middleware/body/body.ts";
 import { callCounter } from "../http/intake.ts";
 import type { Route } from "../http/routes.ts";
@@ -215,7 +216,7 @@ const operatorsSide = (
 };
 
 const adminRoutes = (
-  { settings, broker, health, metrics }: AppContext,
+  { settings, broker, health, metrics, reload }: AppContext,
   { ingest, scrape, adminRoutes: further }: ListenerParts,
   publicListener: GatewayFacts["publicListener"],
 ): readonly Route[] => [
@@ -226,6 +227,7 @@ const adminRoutes = (
     autoCreate: settings.autoCreateStations,
     broker,
   }),
-  gatewayRoute(factsOf(settings, broker, publicListener), broker),
+  gatewayRoute(factsOf(settings, broker, publicListener), broker, reload),
+  reloadRoute(reload),
   ...further,
 ];

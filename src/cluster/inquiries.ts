@@ -19,7 +19,11 @@ const TIMEOUTS: Readonly<Record<Question, number>> = {
 /** The id of a question whose answer is not needed. */
 const NO_QUESTION = 0;
 
-export const createInquiries = (tell: (worker: number, message: ToWorker) => void): Inquiries => {
+/** `ownMetrics` are those of the supervisor. */
+export const createInquiries = (
+  tell: (worker: number, message: ToWorker) => void,
+  ownMetrics: () => Promise<MetricSamples>,
+): Inquiries => {
   const gatherings: Readonly<Record<Question, Gathering>> = {
     metrics: createGathering(TIMEOUTS.metrics),
     failures: createGathering(TIMEOUTS.failures),
@@ -42,7 +46,7 @@ export const createInquiries = (tell: (worker: number, message: ToWorker) => voi
     const gathered = await gatherings[name].gather([...ready], (worker, question) => {
       tell(worker, { type: "ask", id: question, name, about });
     });
-    const answers = name === "metrics" ? metrics.all : gathered.answers;
+    const answers = name === "metrics" ? [...metrics.all, await ownMetrics()] : gathered.answers;
     tell(asking, { type: "answers", id, gathered: { ...gathered, answers } });
   };
 

@@ -1,13 +1,21 @@
 /** The messages between the supervisor and its workers, on the IPC channel of node:cluster. */
 import type { ListenerName } from "../app/listeners.ts";
 import type { Answers, Gathered, Question } from "../app/questions.ts";
+import type { Attempt, TlsFiles } from "../app/reload-control.ts";
 import type { Settings } from "../config/schema/schema.ts";
+import type { ReloadAnswer, ReloadStatus } from "../http/handlers/operations/reload.ts";
 
 /** Number of a worker's slot, from 1. A worker that replaces another worker has the same number. */
 export type Slot = number;
 
 export type ToWorker =
-  | { readonly type: "begin"; readonly slot: Slot; readonly settings: Settings }
+  | {
+      readonly type: "begin";
+      readonly slot: Slot;
+      readonly settings: Settings;
+      readonly tls: TlsFiles;
+      readonly status: ReloadStatus;
+    }
   /** A connection to serve is attached. */
   | { readonly type: "connection"; readonly listener: ListenerName; readonly id: number }
   /** A listening socket is attached; the worker accepts connections at it. */
@@ -18,6 +26,14 @@ export type ToWorker =
   | { readonly type: "ask"; readonly id: number; readonly name: Question; readonly about: string }
   /** The answers to a question that this worker asked. */
   | { readonly type: "answers"; readonly id: number; readonly gathered: Gathered<unknown> }
+  /** Build these settings beside what serves; answer with `preparing` each second, and then with `prepared`. */
+  | ({ readonly type: "prepare" } & Attempt)
+  /** Take the prepared settings into use in this turn of the event loop, and answer with `swapped`. */
+  | { readonly type: "swap"; readonly attempt: number }
+  | { readonly type: "discard"; readonly attempt: number }
+  | { readonly type: "reload-status"; readonly status: ReloadStatus }
+  /** The answer to `reload`. */
+  | { readonly type: "reload-ended"; readonly id: number; readonly answer: ReloadAnswer }
   /** End within `graceMs` milliseconds. */
   | { readonly type: "stop"; readonly graceMs: number };
 
@@ -36,6 +52,11 @@ export type ToSupervisor =
   | { readonly type: "refused"; readonly message: string }
   /** A question to all workers, including the worker that asks. */
   | { readonly type: "ask-all"; readonly id: number; readonly name: Question; readonly about: string }
+  | { readonly type: "preparing"; readonly attempt: number }
+  | { readonly type: "prepared"; readonly attempt: number; readonly fault: string | undefined }
+  | { readonly type: "swapped"; readonly attempt: number }
+  /** A request for a reload at this worker. */
+  | { readonly type: "reload"; readonly id: number; readonly dryRun: boolean }
   /** `answer` is undefined if the worker has none. */
   | {
       readonly type: "answer";

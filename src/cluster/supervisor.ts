@@ -7,15 +7,24 @@ import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import type { Addresses, ListenerName } from "../app/listeners.ts";
 import type { Settings } from "../config/schema/schema.ts";
+import type { Fleet, ReloadControl, TlsFiles } from "../app/reload-control.ts";
+import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger/logger.ts";
+import { createReloadMetrics, type ReloadMetrics } from "../observability/reload-metrics.ts";
+import { createFleet, type WorkersFleet } from "./fleet.ts";
+import type { Slot } from "./messages.ts";
+import type { FleetWorker } from "./reload-calls.ts";
 import { type SharedListener, type SharedListenerOptions, openSharedListener } from "./shared-listener.ts";
-import { createInquiries } from "./inquiries.ts";
+import { createInquiries, type Inquiries } from "./inquiries.ts";
 import { createWorkerSlot, type WorkerSlot, tell } from "./worker-slot.ts";
 
 interface SupervisorOptions {
   readonly workers: number;
   readonly settings: Settings;
+  readonly tls: TlsFiles;
   readonly logger: Logger;
+  /** For requests at a worker. */
+  readonly reload: ReloadControl;
 }
 
 interface Supervisor {
@@ -23,6 +32,8 @@ interface Supervisor {
   listen(): Promise<Addresses>;
   /** Ends all workers. Resolves after `server.shutdownGrace` at the latest. */
   stop(): Promise<void>;
+  readonly fleet: Fleet;
+  readonly metrics: ReloadMetrics;
 }
 
 /** Milliseconds, and fraction of the grace period: a worker that has not stopped accepting by then counts as frozen. */
@@ -32,26 +43,25 @@ const SHUT_SHARE = 0.1;
 /**
  * Resolves when all workers are ready. Rejects if a worker fails to start, with SETTINGS_INVALID if that is the reason.
  */
-export const supervise = async ({ workers, settings, logger }: SupervisorOptions): Promise<Supervisor> => {
+export const supervise = async (options: SupervisorOptions): Promise<Supervisor> => {
+  const { workers, settings, tls, reload } = options;
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
+  const metrics = createReloadMetrics();
   const inquiries = createInquiries((worker, message) => {
     tell(cluster.workers?.[worker], message);
-  });
+  }, metrics.samples);
   const listeners = new Map<ListenerName, SharedListener>();
-  const slots = Array.from({ length: workers }, (_, index) =>
-    createWorkerSlot({
-      ...{ slot: index + 1, settings: settingsOf(settings, index), logger },
-      onMessage: (worker, message) => {
-        if (message.type === "ready") for (const listener of listeners.values()) listener.share(worker);
-        if (message.type === "taken") listeners.get(message.listener)?.taken(message.id);
-        inquiries.onMessage(worker.id, message);
-      },
-      onEnd: (worker) => {
-        for (const listener of listeners.values()) listener.reclaim(worker);
-        inquiries.onEnd(worker.id);
-      },
-    }),
+  const fleet = createFleet({
+    clock: systemClock,
+    first: { attempt: 0, settings, tls },
+    status: reload.status(),
+    serving: () => slots.flatMap(({ worker }, index) => (worker ? [memberOf(worker, index + 1)] : [])),
+    settingsOf: (all, slot) => settingsOf(all, slot - 1),
+  });
+  const parts: SlotParts = { ...options, fleet, inquiries, listeners };
+  const slots: readonly WorkerSlot[] = Array.from({ length: workers }, (_, index) =>
+    openSlot(index + 1, parts),
   );
   const closeAll = async (graceMs: number): Promise<void> => {
     await Promise.all(slots.map((slot) => slot.close(graceMs)));
@@ -73,6 +83,7 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
     throw error;
   }
   return {
+    ...{ fleet, metrics },
     listen: async () => ({
       // One worker serves the operators, so that their answers do not depend on the worker.
       admin: await open({
@@ -94,6 +105,50 @@ export const supervise = async ({ workers, settings, logger }: SupervisorOptions
     },
   };
 };
+
+interface SlotParts extends Pick<SupervisorOptions, "settings" | "logger" | "reload"> {
+  readonly fleet: WorkersFleet;
+  readonly inquiries: Inquiries;
+  readonly listeners: ReadonlyMap<ListenerName, SharedListener>;
+}
+
+const openSlot = (slot: Slot, { settings, logger, reload, ...parts }: SlotParts): WorkerSlot => {
+  const { fleet, inquiries, listeners } = parts;
+  return createWorkerSlot({
+    ...{ slot, shutdownGrace: settings.server.shutdownGrace, logger },
+    begin: (worker) => {
+      fleet.begin(memberOf(worker, slot));
+    },
+    admit: (worker) => fleet.admit(memberOf(worker, slot)),
+    onReady: (worker) => {
+      for (const listener of listeners.values()) listener.share(worker);
+    },
+    onMessage: (worker, message) => {
+      if (message.type === "taken") listeners.get(message.listener)?.taken(message.id);
+      if (message.type === "reload")
+        void reload.reload(message).then((answer) => {
+          tell(worker, { type: "reload-ended", id: message.id, answer });
+        });
+      fleet.onMessage(memberOf(worker, slot), message);
+      inquiries.onMessage(worker.id, message);
+    },
+    onEnd: (worker) => {
+      for (const listener of listeners.values()) listener.reclaim(worker);
+      fleet.onEnd(memberOf(worker, slot));
+      inquiries.onEnd(worker.id);
+    },
+  });
+};
+
+const memberOf = (worker: Worker, slot: Slot): FleetWorker => ({
+  ...{ id: worker.id, slot },
+  tell: (message) => {
+    tell(worker, message);
+  },
+  kill: () => {
+    worker.process.kill("SIGKILL");
+  },
+});
 
 /** The settings of one worker. Each worker has a peer port of its own, because other processes call this one worker there. */
 export const settingsOf = (settings: Settings, index: number): Settings => {

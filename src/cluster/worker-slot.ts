@@ -1,16 +1,20 @@
 /** A slot has one worker at a time: a worker that ended is replaced until the slot is closed. */
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
-import type { Settings } from "../config/schema/schema.ts";
 import { GatewayError } from "../errors.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
 
 interface WorkerSlotOptions {
   readonly slot: Slot;
-  /** The settings of every worker of this slot. */
-  readonly settings: Settings;
+  readonly shutdownGrace: number;
   readonly logger: Logger;
+  /** Tells the worker to begin. */
+  readonly begin: (worker: Worker) => void;
+  /** The worker has started. Resolves when it may take connections; undefined: at once; false: it was killed. */
+  readonly admit: (worker: Worker) => Promise<boolean> | undefined;
+  /** The worker takes connections. */
+  readonly onReady: (worker: Worker) => void;
   readonly onMessage: (worker: Worker, message: ToSupervisor) => void;
   readonly onEnd: (worker: Worker) => void;
 }
@@ -40,12 +44,20 @@ export const tell = (worker: Worker | undefined, message: ToWorker): void => {
 };
 
 export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
-  const { slot, settings, logger, onMessage, onEnd } = options;
+  const { slot, shutdownGrace, logger, onMessage, onEnd } = options;
   const backOff = createBackOff();
   let current: Worker | undefined;
   let ready: Worker | undefined;
   let replacement: NodeJS.Timeout | undefined;
   let isOpen = false;
+
+  /** At once if the worker has the newest settings. */
+  const serveWith = async (worker: Worker): Promise<void> => {
+    const admission = options.admit(worker);
+    if ((admission !== undefined && !(await admission)) || current !== worker) return;
+    ready = worker;
+    options.onReady(worker);
+  };
 
   const startWorker = (): Worker => {
     const bornAt = performance.now();
@@ -54,12 +66,12 @@ export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
     current = worker;
     logger.info({ worker: slot, pid: worker.process.pid }, "worker started");
     worker.on("message", (message: ToSupervisor) => {
-      if (message.type === "born") tell(worker, { type: "begin", slot, settings });
-      if (message.type === "ready") ready = worker;
+      if (message.type === "born") options.begin(worker);
+      if (message.type === "ready") void serveWith(worker);
       if (message.type === "refused") refusal = message.message;
       if (message.type === "leaving") {
         ready = undefined;
-        tell(worker, { type: "stop", graceMs: settings.server.shutdownGrace });
+        tell(worker, { type: "stop", graceMs: shutdownGrace });
       }
       onMessage(worker, message);
     });
@@ -89,15 +101,17 @@ export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
     close: async (graceMs) => {
       isOpen = false;
       clearTimeout(replacement);
-      if (current === undefined) return;
-      const { process } = current;
-      const ended = once(current, "exit");
-      tell(current, { type: "stop", graceMs: graceMs * ORDERLY_SHARE });
-      const killTimer = setTimeout(() => process.kill("SIGKILL"), graceMs * KILL_SHARE);
-      await ended;
-      clearTimeout(killTimer);
+      if (current !== undefined) await endWorker(current, graceMs);
     },
   };
+};
+
+const endWorker = async (worker: Worker, graceMs: number): Promise<void> => {
+  const ended = once(worker, "exit");
+  tell(worker, { type: "stop", graceMs: graceMs * ORDERLY_SHARE });
+  const killTimer = setTimeout(() => worker.process.kill("SIGKILL"), graceMs * KILL_SHARE);
+  await ended;
+  clearTimeout(killTimer);
 };
 
 const becomesShut = (worker: Worker): Promise<void> =>

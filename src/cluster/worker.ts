@@ -2,17 +2,21 @@
 import { Server, Socket } from "node:net";
 import type { Gateway } from "../app.ts";
 import type { AskAll, Gathered, Question } from "../app/questions.ts";
+import type { ReloadControl, TlsFiles } from "../app/reload-control.ts";
 import { startFault } from "../app/start-faults.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
+import { createWorkerReloading, isOfReload } from "./worker-reloading.ts";
 
 export interface Task {
   readonly slot: Slot;
   readonly settings: Settings;
+  readonly tls: TlsFiles;
   readonly askAll: AskAll;
+  readonly reload: ReloadControl;
 }
 
-interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "answer"> {
+interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "answer" | "prepare"> {
   /** Ends this process within `graceMs` milliseconds. */
   stop(graceMs: number): void;
 }
@@ -26,11 +30,13 @@ type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type:
  */
 export const work = (begin: (task: Task) => Promise<Serving>): void => {
   const { askAll, onAnswers } = createAsking();
+  const reloading = createWorkerReloading(say);
   let serving: Serving | undefined;
 
-  const start = async (task: Omit<Task, "askAll">): Promise<void> => {
+  const start = async ({ status, ...task }: Message<"begin">): Promise<void> => {
     try {
-      serving = await begin({ ...task, askAll });
+      serving = await begin({ ...task, askAll, reload: reloading.control(status) });
+      reloading.serve(serving.prepare);
       say({ type: "ready" });
     } catch (error) {
       const fault = startFault(error);
@@ -57,6 +63,10 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
   };
 
   process.on("message", (message: ToWorker, handle: unknown) => {
+    if (isOfReload(message)) {
+      reloading.onMessage(message);
+      return;
+    }
     switch (message.type) {
       case "begin":
         return void start(message);
@@ -81,8 +91,8 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
   process.on("SIGTERM", () => {
     say({ type: "leaving" });
   });
-  // A terminal sends SIGINT to all processes of the group; the supervisor handles it.
-  process.on("SIGINT", () => undefined);
+  // A terminal sends these signals to all processes of the group; the supervisor handles them.
+  for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
   say({ type: "born" });
 };
 

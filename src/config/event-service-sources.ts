@@ -2,11 +2,10 @@
  * Additional sources of the event service's settings: a settings file of the Anchor Platform, and a list of clients that
  * can be text or a separate file.
  */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import type { Fault } from "./faults.ts";
-import { isReadableFile, readSettingsFile } from "./files.ts";
+import { type FileReader, isReadableFile, readSettingsFile } from "./files.ts";
 import { isObject, overlay, replaced, type Path } from "./tree.ts";
 
 /** A tree of settings, and the directory that its relative paths start from. */
@@ -15,7 +14,7 @@ export interface Source {
   readonly base: string;
 }
 
-const FILE: Path = ["eventService", "file"];
+export const ANCHOR_FILE: Path = ["eventService", "file"];
 const CLIENTS_TYPE: Path = ["eventService", "clients", "type"];
 const CLIENTS: Path = ["eventService", "clients", "value"];
 
@@ -63,12 +62,13 @@ const fromAnchorPlatform = (tree: unknown): unknown => {
 /** Reads the Anchor Platform's file that the last source names. An unreadable file has no faults here: `unreadableFiles` reports it. */
 export const anchorPlatformFile = (
   sources: readonly Source[],
+  reader: FileReader,
 ): Source & { readonly faults: readonly Fault[] } => {
-  const named = sources.findLast(({ tree }) => typeof at(tree, FILE) === "string");
+  const named = sources.findLast(({ tree }) => typeof at(tree, ANCHOR_FILE) === "string");
   if (named === undefined) return { tree: {}, base: "", faults: [] };
-  const path = resolve(named.base, String(at(named.tree, FILE)));
+  const path = resolve(named.base, String(at(named.tree, ANCHOR_FILE)));
   if (!isReadableFile(path)) return { tree: {}, base: "", faults: [] };
-  const { tree, faults } = readSettingsFile(path, "eventService.file");
+  const { tree, faults } = readSettingsFile(path, "eventService.file", reader);
   return { tree: fromAnchorPlatform(tree), base: dirname(path), faults };
 };
 
@@ -92,10 +92,14 @@ export const writtenSecrets = (tree: unknown): readonly Fault[] => {
 
 const listIn = (value: unknown): unknown => (isObject(value) && "items" in value ? value["items"] : value);
 
-const readList = (type: unknown, text: string): { readonly list: unknown } | { readonly fault: string } => {
+const readList = (
+  type: unknown,
+  text: string,
+  reader: FileReader,
+): { readonly list: unknown } | { readonly fault: string } => {
   let content = text;
   try {
-    if (type === "file") content = readFileSync(text, "utf8");
+    if (type === "file") content = reader.text(text);
   } catch {
     return { fault: `got ${JSON.stringify(text)}, which is not a readable file` };
   }
@@ -109,6 +113,7 @@ const readList = (type: unknown, text: string): { readonly list: unknown } | { r
 /** Merges the trees of the sources, of which later ones take precedence, and reads the list of clients. */
 export const joined = (
   sources: readonly Source[],
+  reader: FileReader,
 ): { readonly tree: unknown; readonly faults: readonly Fault[] } => {
   const tree = sources.reduce<unknown>((under, { tree: over }) => overlay(under, over), {});
   const source = sources.findLast((one) => at(one.tree, CLIENTS) !== undefined);
@@ -116,7 +121,7 @@ export const joined = (
   const type = at(tree, CLIENTS_TYPE);
   const given = at(source.tree, CLIENTS);
   if (typeof given !== "string") return { tree: replaced(tree, CLIENTS, listIn(given)), faults: [] };
-  const read = readList(type, type === "file" ? resolve(source.base, given) : given);
+  const read = readList(type, type === "file" ? resolve(source.base, given) : given, reader);
   return "list" in read
     ? { tree: replaced(tree, CLIENTS, read.list), faults: [] }
     : { tree: replaced(tree, CLIENTS, undefined), faults: [{ path: CLIENTS, text: read.fault }] };

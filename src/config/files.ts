@@ -1,16 +1,69 @@
 /** Reads settings files and secret files, and checks the paths of other files. */
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
+import { type Digests, digestOf } from "../lib/file-watch/file-watch.ts";
 import { errnoOf } from "../lib/file-system.ts";
 import type { Fault } from "./faults.ts";
 import { settingsSchema } from "./schema/schema.ts";
-import { groupOf, infoOf, isObject, itemOf, mapTree } from "./tree.ts";
+import { groupOf, infoOf, isObject, itemOf, mapTree, type Path } from "./tree.ts";
 
 interface Read {
   readonly tree: unknown;
   readonly faults: readonly Fault[];
 }
+
+/** Reads files, and keeps a digest of each content, so that a later change can be recognised. */
+export interface FileReader {
+  /** Throws node's error. */
+  text(path: string): string;
+  /** Notes a file that another part of the program reads, and the files that a .proto file imports. */
+  note(path: string): void;
+  /** A text that is another one if the content of a noted file, or of an import of it, is another one. */
+  identityOf(path: string): string;
+  readonly digests: Digests;
+}
+
+/** An import of a .proto file. Its path is relative to the file. */
+const IMPORT = /^\s*import\s+(?:public\s+|weak\s+)?"([^"]+)"/gm;
+
+export const createFileReader = (): FileReader => {
+  const digests = new Map<string, string | undefined>();
+  const imports = new Map<string, readonly string[]>();
+
+  const text = (path: string): string => {
+    digests.set(path, undefined);
+    const content = readFileSync(path);
+    digests.set(path, digestOf(content));
+    return content.toString();
+  };
+  const note = (path: string): void => {
+    if (digests.has(path)) return;
+    digests.set(path, undefined);
+    if (!isReadableFile(path)) return;
+    const content = text(path);
+    if (!path.endsWith(".proto")) return;
+    const named = [...content.matchAll(IMPORT)].map(([, name = ""]) => resolve(dirname(path), name));
+    // The others are the program's own, such as google/protobuf/timestamp.proto.
+    const own = named.filter(isReadableFile);
+    imports.set(path, own);
+    own.forEach(note);
+  };
+  const withImports = (path: string, seen = new Set<string>()): ReadonlySet<string> => {
+    if (seen.has(path)) return seen;
+    seen.add(path);
+    for (const other of imports.get(path) ?? []) withImports(other, seen);
+    return seen;
+  };
+
+  return {
+    text,
+    note,
+    identityOf: (path) =>
+      [path, ...[...withImports(path)].map((each) => digests.get(each) ?? "unreadable")].join(" "),
+    digests,
+  };
+};
 
 const reasonOf = (error: unknown): string => errnoOf(error) ?? "unreadable";
 
@@ -44,17 +97,17 @@ const parseYaml = (name: string, text: string): Read => {
 };
 
 /** Reads a settings file. Its faults have `name` as their path. */
-export const readSettingsFile = (path: string, name: string): Read => {
+export const readSettingsFile = (path: string, name: string, reader: FileReader): Read => {
   try {
-    return parseYaml(name, readFileSync(path, "utf8"));
+    return parseYaml(name, reader.text(path));
   } catch (error) {
     return { tree: {}, faults: [{ path: [name], text: `cannot be read (${reasonOf(error)})` }] };
   }
 };
 
 /** The secret in a file, without the line breaks at its end; if `isList`, one secret per line. */
-const secretFrom = (path: string, isList: boolean): unknown => {
-  const text = readFileSync(path, "utf8").replace(/[\r\n]+$/, "");
+const secretIn = (content: string, isList: boolean): unknown => {
+  const text = content.replace(/[\r\n]+$/, "");
   return isList ? text.split(/\r?\n/) : text;
 };
 
@@ -65,8 +118,8 @@ const secretFrom = (path: string, isList: boolean): unknown => {
 const withSecret = (
   group: Readonly<Record<string, unknown>>,
   name: string,
-  base: string,
   isList: boolean,
+  readText: (path: string) => string,
 ) => {
   const { [`${name}File`]: file, ...rest } = group;
   if (Object.hasOwn(rest, name))
@@ -74,7 +127,7 @@ const withSecret = (
   if (typeof file !== "string")
     return { group: rest, fault: `got no path in ${name}File, allowed: the path of a readable file` };
   try {
-    return { group: { ...rest, [name]: secretFrom(resolve(base, file), isList) }, fault: undefined };
+    return { group: { ...rest, [name]: secretIn(readText(file), isList) }, fault: undefined };
   } catch (error) {
     const fault = `got ${name}File ${JSON.stringify(file)}, which cannot be read (${reasonOf(error)})`;
     return { group: rest, fault };
@@ -82,14 +135,15 @@ const withSecret = (
 };
 
 /** Replaces `…File` keys with the secrets in these files. Relative paths start from `base`. */
-export const readSecretFiles = (tree: unknown, base: string): Read => {
+export const readSecretFiles = (tree: unknown, base: string, reader: FileReader): Read => {
   const faults: Fault[] = [];
+  const readText = (path: string): string => reader.text(resolve(base, path));
   const read = mapTree(settingsSchema, tree, (value, schema, path) => {
     if (!isObject(value)) return value;
     let group = value;
     for (const [name, inner] of Object.entries(groupOf(schema, value) ?? {})) {
       if (infoOf(inner)?.secret !== true || !Object.hasOwn(value, `${name}File`)) continue;
-      const taken = withSecret(group, name, base, itemOf(inner) !== undefined);
+      const taken = withSecret(group, name, itemOf(inner) !== undefined, readText);
       group = taken.group;
       if (taken.fault !== undefined) faults.push({ path: [...path, name], text: taken.fault });
     }
@@ -115,19 +169,22 @@ export const isReadableFile = (path: string): boolean => {
   }
 };
 
-/** A fault for each named file that can't be read. */
-export const unreadableFiles = (tree: unknown): readonly Fault[] => {
+/** Calls `change` for each path of a file in the tree, and returns the tree with its results. */
+export const mapFiles = (tree: unknown, change: (file: string, path: Path) => string): unknown =>
+  mapTree(settingsSchema, tree, (value, schema, path) =>
+    infoOf(schema)?.path === "file" && typeof value === "string" && value !== ""
+      ? change(value, path)
+      : value,
+  );
+
+/** A fault for each named file that can't be read. Notes the contents of the others. */
+export const unreadableFiles = (tree: unknown, reader: FileReader): readonly Fault[] => {
   const faults: Fault[] = [];
-  mapTree(settingsSchema, tree, (value, schema, path) => {
-    if (
-      infoOf(schema)?.path === "file" &&
-      typeof value === "string" &&
-      value !== "" &&
-      !isReadableFile(value)
-    ) {
-      faults.push({ path, text: `got ${JSON.stringify(value)}, which is not a readable file` });
-    }
-    return value;
+  mapFiles(tree, (file, path) => {
+    reader.note(file);
+    if (!isReadableFile(file))
+      faults.push({ path, text: `got ${JSON.stringify(file)}, which is not a readable file` });
+    return file;
   });
   return faults;
 };

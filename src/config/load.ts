@@ -1,10 +1,19 @@
 /** Loads the settings from a file and the environment, or returns all their faults. */
 import { basename, dirname, resolve } from "node:path";
+import { comparable } from "./changes.ts";
 import { crossFaults, warningsOf, type ValidSections } from "./checks.ts";
 import { configFileOf, readEnvironment, type Environment } from "./environment.ts";
 import { anchorPlatformFile, joined, writtenSecrets } from "./event-service-sources.ts";
 import { faultsOf, isReported, pathText, withoutUnknown, type Fault } from "./faults.ts";
-import { readSecretFiles, readSettingsFile, resolvePaths, unreadableFiles } from "./files.ts";
+import {
+  createFileReader,
+  type FileReader,
+  readSecretFiles,
+  readSettingsFile,
+  resolvePaths,
+  unreadableFiles,
+} from "./files.ts";
+import type { Digests } from "../lib/file-watch/file-watch.ts";
 import { settingsSchema, type Settings } from "./schema/schema.ts";
 import { isObject, overlay, replaced, type Path } from "./tree.ts";
 
@@ -14,6 +23,8 @@ export interface LoadOptions {
   readonly env: Environment;
   /** Base of relative paths in the environment and in the defaults. */
   readonly cwd: string;
+  /** true: faults of certificate files are apart, in `certificateFaults`, and refuse nothing. */
+  readonly certificatesApart?: boolean;
 }
 
 export interface LoadedSettings {
@@ -24,13 +35,22 @@ export interface LoadedSettings {
    * (`loadOrCreateIdentity`), so that a client can sign in.
    */
   readonly laptop: boolean;
+  readonly hasFile: boolean;
   readonly warnings: readonly string[];
+  /** The settings file and all files that the settings name. */
+  readonly files: Digests;
+  /** For `changesOf`. */
+  readonly compared: unknown;
+  /** Empty without `certificatesApart`. */
+  readonly certificateFaults: readonly string[];
 }
 
 export interface RefusedSettings {
   readonly status: "refused";
   /** One line for each fault. A line never contains a secret. */
   readonly faults: readonly string[];
+  /** The settings file and the files that were named where the settings could be read. */
+  readonly files: Digests;
 }
 
 interface Judgement {
@@ -72,31 +92,37 @@ interface Gathered {
 }
 
 /** Merges the file and the environment into one tree, reads the secret files and makes paths absolute. */
-const gather = (configFile: string | undefined, env: Environment, cwd: string): Gathered => {
+const gather = (
+  configFile: string | undefined,
+  { env, cwd }: Pick<LoadOptions, "env" | "cwd">,
+  reader: FileReader,
+): Gathered => {
   const file = configFile === undefined ? undefined : resolve(cwd, configFile);
   const base = file === undefined ? cwd : dirname(file);
   const { origins, ...named } = readEnvironment(env);
-  const written = file === undefined ? { tree: {}, faults: [] } : readSettingsFile(file, basename(file));
+  const written =
+    file === undefined ? { tree: {}, faults: [] } : readSettingsFile(file, basename(file), reader);
   // Without the file, rules about several keys would report faults that the file may not have.
   if (written.faults.length > 0) return { tree: {}, faults: [...written.faults, ...named.faults], origins };
-  const below = readSecretFiles(written.tree, base);
-  const above = readSecretFiles(named.tree, cwd);
-  const anchor = anchorPlatformFile([
+  const below = readSecretFiles(written.tree, base, reader);
+  const above = readSecretFiles(named.tree, cwd, reader);
+  const given = [
     { tree: below.tree, base },
     { tree: above.tree, base: cwd },
-  ]);
-  const beneath = readSecretFiles(anchor.tree, anchor.base);
-  const given = joined(
-    [
-      { tree: beneath.tree, base: anchor.base },
-      { tree: below.tree, base },
-      { tree: above.tree, base: cwd },
-    ].map((source) => ({ ...source, tree: resolvePaths(source.tree, source.base) })),
+  ];
+  const anchor = anchorPlatformFile(given, reader);
+  const beneath = readSecretFiles(anchor.tree, anchor.base, reader);
+  const whole = joined(
+    [{ tree: beneath.tree, base: anchor.base }, ...given].map((source) => ({
+      ...source,
+      tree: resolvePaths(source.tree, source.base),
+    })),
+    reader,
   );
   return {
-    tree: overlay({ autoCreateStations: file === undefined }, given.tree),
+    tree: overlay({ autoCreateStations: file === undefined }, whole.tree),
     faults: [
-      ...[named, anchor, beneath, below, above, given].flatMap(({ faults }) => faults),
+      ...[named, anchor, beneath, below, above, whole].flatMap(({ faults }) => faults),
       ...[anchor.tree, written.tree].flatMap(writtenSecrets),
     ],
     origins,
@@ -111,20 +137,37 @@ const lineOf = ({ path, text }: Fault, origins: ReadonlyMap<string, string>): st
   return `${name}: ${text}`;
 };
 
+/** Is this the fault of a file that a listener's `tls` names? */
+const isOfCertificate = ({ path: [section, key] }: Fault): boolean =>
+  (section === "server" || section === "admin") && key === "tls";
+
 /** Loads the settings. The environment takes precedence over the file, and the file over defaults. Invalid settings don't throw. */
 export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSettings => {
   const configFile = options.configFile ?? configFileOf(options.env);
-  const gathered = gather(configFile, options.env, options.cwd);
+  const reader = createFileReader();
+  const gathered = gather(configFile, options, reader);
   const known = withoutUnknown(settingsSchema, gathered.tree);
-  const judged = judge(known.tree, [...gathered.faults, ...known.faults, ...unreadableFiles(known.tree)]);
-  if (judged.settings === undefined || judged.faults.length > 0) {
-    return { status: "refused", faults: judged.faults.map((fault) => lineOf(fault, gathered.origins)) };
-  }
+  const ofFiles = [...gathered.faults, ...unreadableFiles(known.tree, reader)];
+  const apart = options.certificatesApart === true ? ofFiles.filter(isOfCertificate) : [];
+  const judged = judge(known.tree, [...ofFiles.filter((fault) => !apart.includes(fault)), ...known.faults]);
+  const linesOf = (faults: readonly Fault[]) => faults.map((fault) => lineOf(fault, gathered.origins));
+  const files = reader.digests;
+  if (judged.settings === undefined || judged.faults.length > 0)
+    return { status: "refused", faults: linesOf([...judged.faults, ...apart]), files };
   // The parse adds defaults, and some of them are paths.
   const settings = resolvePaths(judged.settings, options.cwd) as Settings;
   const { accounts, accessToken, refreshToken } = settings.auth;
   const laptop =
     configFile === undefined &&
     accounts.length + accessToken.secrets.length + refreshToken.secrets.length === 0;
-  return { status: "loaded", settings, laptop, warnings: warningsOf(settings, laptop) };
+  return {
+    status: "loaded",
+    settings,
+    laptop,
+    hasFile: configFile !== undefined,
+    warnings: warningsOf(settings, laptop),
+    files,
+    compared: comparable(settings, reader),
+    certificateFaults: linesOf(apart),
+  };
 };

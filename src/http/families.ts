@@ -85,6 +85,7 @@ export const problemDocument = (error: GatewayError, requestId: string): Record<
   status: error.status,
   detail: error.message,
   code: error.code,
+  ...(error.faults === undefined ? undefined : { faults: error.faults }),
   requestId,
 });
 

@@ -1,23 +1,29 @@
 /** The server process: settings, start, signals, exit code, and the text of a first start. */
 import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
-import type { Gateway } from "../app.ts";
+import type { Gateway, Surroundings } from "../app.ts";
 import type { Addresses } from "../app/listeners.ts";
-import type { AskAll } from "../app/questions.ts";
+import type { ReloadControl } from "../app/reload-control.ts";
 import { bindFault, startFault } from "../app/start-faults.ts";
 import { supervise, workerCount } from "../cluster/supervisor.ts";
 import { type Task, work } from "../cluster/worker.ts";
 import { type Arguments, HELP } from "../config/arguments.ts";
 import { type Identity, loadOrCreateIdentity, withIdentity } from "../config/identity.ts";
-import { type LoadedSettings, loadSettings, type RefusedSettings } from "../config/load.ts";
+import { type LoadedSettings, type LoadOptions, loadSettings, type RefusedSettings } from "../config/load.ts";
 import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { maskConfig } from "../delivery/connectors/masking.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
+import { systemClock } from "../lib/clock.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
+import { nothingToReload } from "./reload/nothing-to-reload.ts";
+import { createOwnFleet } from "./reload/own-fleet.ts";
+import { createReloads, type Reloads } from "./reload/reload.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
+
+type Refusal = Pick<RefusedSettings, "status" | "faults">;
 
 /** Prints one line for each fault and sets the exit code 1. */
 const refuse = (faults: readonly string[]): void => {
@@ -26,14 +32,14 @@ const refuse = (faults: readonly string[]): void => {
 };
 
 /** The text to print, or the settings to serve with. */
-const printout = async ({
-  command,
-  configFile,
-}: Arguments): Promise<string | LoadedSettings | RefusedSettings> => {
+const printout = async (
+  { command }: Arguments,
+  source: LoadOptions,
+): Promise<string | LoadedSettings | Refusal> => {
   if (command === "help") return HELP;
   if (command === "version") return VERSION;
   if (command === "print-env-example") return printEnvExample();
-  const loaded = loadSettings({ configFile, env: process.env, cwd: process.cwd() });
+  const loaded = loadSettings(source);
   if (loaded.status === "refused" || command === "serve") return loaded;
   return command === "print-config"
     ? printSettings(withMaskedConnectors(loaded.settings))
@@ -47,7 +53,7 @@ const withMaskedConnectors = (settings: Settings): Settings => ({
 });
 
 /** Imports the checks only when they are needed: they load the whole gateway. */
-const checked = async (settings: Settings): Promise<string | RefusedSettings> => {
+const checked = async (settings: Settings): Promise<string | Refusal> => {
   const { faultsInUse, warningsInUse } = await import("../app/settings-check.ts");
   const faults = await faultsInUse(settings);
   for (const warning of await warningsInUse(settings)) process.stderr.write(`warning: ${warning}\n`);
@@ -55,19 +61,25 @@ const checked = async (settings: Settings): Promise<string | RefusedSettings> =>
 };
 
 const run = async (args: Arguments): Promise<void> => {
-  const result = await printout(args);
+  const source = { configFile: args.configFile, env: process.env, cwd: process.cwd() };
+  const result = await printout(args, source);
   if (typeof result === "string") say(result);
   else if (result.status === "refused") refuse(result.faults);
-  else await serve(result);
+  else await serve(result, source);
 };
 
-const serve = async ({ settings, laptop, warnings }: LoadedSettings): Promise<void> => {
+const serve = async (loaded: LoadedSettings, source: LoadOptions): Promise<void> => {
+  const { settings, laptop, warnings } = loaded;
   const identity = laptop ? loadOrCreateIdentity(settings.broker.embedded.dir) : undefined;
   const effective = identity === undefined ? settings : withIdentity(settings, identity);
   const log = openLog(effective.log);
   const slow = effective.roles.includes("ingest") ? await slowSchemas(effective.stations) : [];
   for (const warning of [...warnings, ...slow]) log.logger.warn(warning);
-  const addresses = await start(effective, log);
+  const reloads = loaded.hasFile
+    ? createReloads({ ...{ source, loaded, log }, tls: {}, audited: () => undefined })
+    : undefined;
+  if (reloads !== undefined) process.on("SIGHUP", reloads.signal);
+  const addresses = await start(effective, log, reloads);
   if (identity !== undefined) say(welcome(addresses.public.port, identity));
 };
 
@@ -80,22 +92,26 @@ const openLog = (options: LogOptions): Log => {
   return log;
 };
 
-const start = async (settings: Settings, log: Log): Promise<Addresses> => {
+const start = async (settings: Settings, log: Log, reloads: Reloads | undefined): Promise<Addresses> => {
   const { logger } = log;
   const { workers, warning } = workerCount(settings, availableParallelism());
   if (warning !== undefined) logger.warn(warning);
+  const reload = reloads?.control ?? nothingToReload(new Date());
   try {
     const serving = await (workers === 1
-      ? startHere(settings, log)
-      : supervise({ workers, settings, logger }));
+      ? startAlone(settings, log, reload)
+      : supervise({ ...{ workers, settings, logger, reload }, tls: {} }));
     const addresses = await listen(serving, logger).catch((error: unknown) => {
       throw bindFault(error, settings);
     });
     const stop = stopper(serving, log);
-    for (const signal of ["SIGTERM", "SIGINT"])
-      process.on(signal, () => {
-        stop();
-      });
+    const end = (): void => {
+      reloads?.stop();
+      stop();
+    };
+    for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, end);
+    if (reloads === undefined) process.on("SIGHUP", end);
+    else reloads.begin(serving);
     return addresses;
   } catch (error) {
     await log.close();
@@ -104,9 +120,14 @@ const start = async (settings: Settings, log: Log): Promise<Addresses> => {
 };
 
 /** Imports the app only here: a supervisor doesn't need it. */
-const startHere = async (settings: Settings, log: Log, askAll?: AskAll): Promise<Gateway> => {
+const startHere = async (settings: Settings, log: Log, surroundings: Surroundings): Promise<Gateway> => {
   const { startGateway } = await import("../app.ts");
-  return startGateway(settings, log, askAll);
+  return startGateway(settings, log, surroundings);
+};
+
+const startAlone = async (settings: Settings, log: Log, reload: ReloadControl) => {
+  const gateway = await startHere(settings, log, { reload });
+  return { ...gateway, fleet: createOwnFleet(gateway.prepare, systemClock) };
 };
 
 const listen = async (serving: Pick<Gateway, "listen" | "stop">, logger: Logger): Promise<Addresses> => {
@@ -136,9 +157,9 @@ const stopper = ({ stop }: Pick<Gateway, "stop">, log: Log): ((graceMs?: number)
   };
 };
 
-const serveAsWorker = async ({ slot, settings, askAll }: Task) => {
+const serveAsWorker = async ({ slot, settings, ...surroundings }: Task) => {
   const log = openLog({ ...settings.log, worker: slot });
-  const gateway = await startHere(settings, log, askAll);
+  const gateway = await startHere(settings, log, surroundings);
   return { ...gateway, stop: stopper(gateway, log) };
 };
 

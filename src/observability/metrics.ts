@@ -4,6 +4,7 @@ import type { FailureOutcome } from "../errors.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
+import { reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
 
 /** All metrics of one process as plain data, which can be sent to another process. */
 export type MetricSamples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
@@ -34,7 +35,7 @@ interface RequestObservation {
   readonly seconds: number;
 }
 
-export interface Metrics extends DeliveryMetrics, ReadingMetrics, RegistryMetrics {
+export interface Metrics extends DeliveryMetrics, ReadingMetrics, RegistryMetrics, ReloadMetrics {
   requestObserved(request: RequestObservation): void;
   eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
   /** An append has settled: its duration and number of records. */
@@ -68,6 +69,7 @@ export const createMetrics = (): Metrics => {
     ...deliveryMetrics(registry),
     ...readingMetrics(registry),
     ...registryMetrics(registry),
+    ...reloadMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     samples: () => registry.getMetricsAsJSON(),

@@ -42,7 +42,7 @@ describe("inquiries", () => {
     workers.clear();
     received = [];
     silent = undefined;
-    inquiries = createInquiries(tell);
+    inquiries = createInquiries(tell, () => Promise.resolve([]));
   });
 
   it("return the answers of all workers to the worker that asks", async () => {

@@ -25,6 +25,7 @@ import {
   stationListRoute,
   statusRoute,
 } from "../../src/http/handlers/operations/routes.ts";
+import { reloadRoute, type Reloading } from "../../src/http/handlers/operations/reload.ts";
 import { restProxyRoutes } from "../../src/http/handlers/rest-proxy/routes.ts";
 import { stationRoutes } from "../../src/http/handlers/stations/routes.ts";
 import { callCounter, createIntake } from "../../src/http/intake.ts";
@@ -104,6 +105,9 @@ export const BROWSER_KEY = {
 
 export const PARTNER_KEY = "partner-key-0123456789";
 
+const NO_RELOAD: Reloading["reload"] = () => Promise.resolve({ status: "nothingToReload" });
+const SETTINGS_IN_USE = { generation: 1, loadedAt: "2026-01-01T00:00:00.000Z", needsRestart: [] };
+
 const FACTS: GatewayFacts = {
   version: "1.2.3",
   commit: "abc",
@@ -165,6 +169,7 @@ export interface TestOptions {
   readonly streamLimits?: Partial<StreamLimits>;
   /** Of streams. */
   readonly clock?: Clock;
+  readonly reload?: Reloading["reload"];
 }
 
 const DEFAULT_OPTIONS = {
@@ -340,7 +345,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...healthRoutes(health),
       metricsRoute(metrics),
       stationListRoute({ declared: DECLARED, autoCreate, broker }),
-      gatewayRoute(FACTS, broker),
+      gatewayRoute(FACTS, broker, { status: () => SETTINGS_IN_USE }),
+      reloadRoute({ reload: NO_RELOAD, ...options }),
       ...operatorStationRoutes({
         ...{ stations, produce, broker, readBody, eventStreams, decoder },
         contentLimits: producing.contentLimits,

@@ -7,7 +7,7 @@ import { connector, delivery } from "./delivery-settings.ts";
 import { eventService } from "./event-service-settings.ts";
 import { reading } from "./reading-settings.ts";
 import { registry } from "./registry-settings.ts";
-import { admin, cors, limits, log, restProxy, roles, server, tracing } from "./server-settings.ts";
+import { admin, cors, limits, log, reload, restProxy, roles, server, tracing } from "./server-settings.ts";
 import { station, webhook } from "./stations-settings.ts";
 
 export const settingsSchema = section({
@@ -16,6 +16,7 @@ export const settingsSchema = section({
   roles: roles.prefault(["ingest", "delivery"]),
   log: log.prefault({}),
   tracing: tracing.prefault({}),
+  reload: reload.prefault({}),
   broker: broker.prefault({}),
   auth: auth.prefault({}),
   cors: cors.prefault({}),

@@ -1,4 +1,4 @@
-/** Settings of the process: its two listeners, roles, log, traces and CORS; limits for clients and for streams. */
+/** Settings of the process: its two listeners, roles, log, traces, reload and CORS; limits for clients and for streams. */
 import { z } from "zod";
 import {
   choice,
@@ -98,6 +98,18 @@ export const tracing = section({
     /^https?:\/\/[^\s?#]+$/,
     "an http or https URL such as http://127.0.0.1:4318",
   ).optional(),
+});
+
+export const reload = section({
+  watch: flag(
+    "Reloads the settings when the settings file, or a file that it names, changes. Without a settings file it has no effect.",
+  ).prefault(true),
+  debounce: duration("Time without a further change of the files before the gateway reloads.").prefault(
+    "200ms",
+  ),
+  poll: duration(
+    "Interval at which the gateway also compares the files, for file systems without events.",
+  ).prefault("5s"),
 });
 
 /** `scheme://host[:port]`, as in a browser's Origin header. */

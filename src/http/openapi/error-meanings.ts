@@ -118,4 +118,8 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
     "The connector's configuration is not valid; the message has one line for each fault.",
   CONNECTOR_NOT_STOPPED: "The offsets of a connector can change only while it is stopped.",
   SETTINGS_INVALID: "A setting is wrong in a way that appears only when it is used.",
+  SETTINGS_REFUSED: "A reload found faults in the settings or in a file that they name. Nothing has changed.",
+  RELOAD_FAILED:
+    "The settings have no faults, but a worker could not prepare them; `faults` has the reasons. Nothing has changed.",
+  NOTHING_TO_RELOAD: "The gateway was started without a settings file, so there is no file to read again.",
 };

@@ -63,6 +63,10 @@ const problem = z
     status: z.int(),
     detail: z.string(),
     code: z.string().meta({ description: "The error code, as in `docs/errors.md`." }),
+    faults: z
+      .array(z.string())
+      .optional()
+      .meta({ description: "For a refused reload: one line for each fault of the settings." }),
     requestId: z.string(),
   })
   .meta({ id: "Problem", description: "A problem document (RFC 9457)." });

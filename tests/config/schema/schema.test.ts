@@ -38,6 +38,7 @@ describe("defaults", () => {
       roles: ["ingest", "delivery"],
       log: { level: "info" },
       tracing: {},
+      reload: { watch: true, debounce: 200, poll: 5000 },
       broker: {
         type: "embedded",
         kafka: {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { SCHEMA_KINDS } from "../../../ingest/schema/validator.ts";
 import { json, type Documentation } from "../../documentation.ts";
+import { settingsInUse } from "./reload-documentation.ts";
 
 const TAG = "Operations";
 const ok = json(z.object({ status: z.literal("ok") }));
@@ -80,6 +81,7 @@ export const showFacts: Documentation = {
             description:
               "Address at which clients connect. Port 0 means that this process does not know the port.",
           }),
+          settings: settingsInUse,
         }),
       ),
     },

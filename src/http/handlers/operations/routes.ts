@@ -7,6 +7,7 @@ import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
 import { sendJson, sendText } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
+import type { Reloading } from "./reload.ts";
 
 const OK = { status: "ok" };
 
@@ -28,6 +29,7 @@ export interface GatewayFacts {
 export const gatewayRoute = (
   { broker: { kind, addresses }, publicListener, ...facts }: GatewayFacts,
   broker: Pick<Broker, "clusterId" | "topics">,
+  { status }: Pick<Reloading, "status">,
 ): OpenRoute => ({
   method: "GET",
   path: "/gateway",
@@ -43,6 +45,7 @@ export const gatewayRoute = (
       ...facts,
       publicListener: publicListener(),
       broker: { kind, addresses, ...found },
+      settings: status(),
     });
   },
 });

@@ -1,0 +1,165 @@
+/** The workers during a reload: prepare all, swap all, and give workers that start meanwhile the settings of the others. */
+import type { Attempt, Fleet } from "../app/reload-control.ts";
+import type { ReloadStatus } from "../http/handlers/operations/reload.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Slot } from "./messages.ts";
+import { createReloadCalls, type FleetWorker, type ReloadCalls } from "./reload-calls.ts";
+
+export interface WorkersFleet extends Fleet, Pick<ReloadCalls, "onMessage" | "onEnd"> {
+  /** Call it when a worker reads its channel: tells it to begin with the newest settings. */
+  begin(worker: FleetWorker): void;
+  /**
+   * Call it when a worker has started. undefined: it has the newest settings. Otherwise resolves when it has them; false: it
+   * can't have them, and has ended or was killed.
+   */
+  admit(worker: FleetWorker): Promise<boolean> | undefined;
+}
+
+export interface FleetOptions {
+  readonly clock: Clock;
+  /** The settings of the start, with the number 0. */
+  readonly first: Attempt;
+  readonly status: ReloadStatus;
+  /** The workers that take connections now. */
+  readonly serving: () => readonly FleetWorker[];
+  /** The settings of the worker in this slot. */
+  readonly settingsOf: (settings: Attempt["settings"], slot: Slot) => Attempt["settings"];
+}
+
+/** An attempt that has not ended yet. */
+interface Current {
+  readonly attempt: Attempt;
+  /** The workers that can swap. */
+  ready: readonly FleetWorker[];
+  readonly end: () => void;
+}
+
+export const createFleet = ({ clock, serving, ...options }: FleetOptions): WorkersFleet => {
+  const calls = createReloadCalls(clock);
+  const versions = createVersions(calls, options);
+  let { status } = options;
+  let current: Current | undefined;
+
+  const end = (): void => {
+    current?.end();
+    current = undefined;
+  };
+
+  return {
+    get workers() {
+      return serving().length;
+    },
+    show: (newest) => {
+      status = newest;
+      for (const worker of serving()) worker.tell({ type: "reload-status", status });
+    },
+    prepare: async (attempt) => {
+      const mine: Current = { attempt, ready: [], end: versions.hold() };
+      current = mine;
+      const outcomes = await Promise.all(
+        serving().map(async (worker) => ({ worker, outcome: await versions.prepare(worker, attempt) })),
+      );
+      mine.ready = outcomes.filter(({ outcome }) => outcome.end === "done").map(({ worker }) => worker);
+      return outcomes.flatMap(({ worker, outcome }) =>
+        outcome.end === "fault" ? [`worker ${worker.slot}: ${outcome.fault}`] : [],
+      );
+    },
+    swap: async (number) => {
+      if (current?.attempt.attempt !== number) return 0;
+      versions.use(current.attempt);
+      const outcomes = await Promise.all(current.ready.map(versions.swap));
+      end();
+      return outcomes.filter((outcome) => outcome.end === "done").length;
+    },
+    discard: (attempt) => {
+      if (current?.attempt.attempt !== attempt) return;
+      for (const worker of serving()) worker.tell({ type: "discard", attempt });
+      end();
+    },
+    begin: (worker) => {
+      worker.tell({ ...{ type: "begin", slot: worker.slot, status }, ...versions.begin(worker) });
+    },
+    admit: (worker) => {
+      const admission = versions.admit(worker);
+      return admission?.then((isAdmitted) => {
+        worker.tell({ type: "reload-status", status });
+        return isAdmitted;
+      });
+    },
+    onMessage: calls.onMessage,
+    onEnd: (worker) => {
+      versions.forget(worker);
+      calls.onEnd(worker);
+    },
+  };
+};
+
+/** The settings in use, and those of each worker. */
+const createVersions = (
+  calls: Pick<ReloadCalls, "prepare" | "swap">,
+  { first, settingsOf }: Pick<FleetOptions, "first" | "settingsOf">,
+) => {
+  /** The attempt whose settings a worker has, by the worker's id. */
+  const of = new Map<number, number>();
+  let inUse = first;
+  let held: Promise<void> | undefined;
+
+  const settingsFor = ({ slot }: FleetWorker, { settings, ...rest }: Attempt): Attempt => ({
+    ...rest,
+    settings: settingsOf(settings, slot),
+  });
+
+  const prepare = (worker: FleetWorker, attempt: Attempt) =>
+    calls.prepare(worker, settingsFor(worker, attempt));
+
+  const swap = async (worker: FleetWorker): ReturnType<ReloadCalls["swap"]> => {
+    if (!of.has(worker.id)) return { end: "gone" };
+    of.set(worker.id, inUse.attempt);
+    return calls.swap(worker, inUse.attempt);
+  };
+
+  const isNewest = ({ id }: FleetWorker): boolean => held === undefined && of.get(id) === inUse.attempt;
+
+  /** Waits for the end of a reload, and then swaps this worker alone. */
+  const catchUp = async (worker: FleetWorker): Promise<boolean> => {
+    while (!isNewest(worker)) {
+      await held;
+      if (!of.has(worker.id)) return false;
+      if (isNewest(worker)) break;
+      const prepared = await prepare(worker, inUse);
+      const { end } = prepared.end === "done" ? await swap(worker) : prepared;
+      if (end === "fault") worker.kill();
+      if (end !== "done") return false;
+    }
+    return true;
+  };
+
+  return {
+    prepare,
+    swap,
+    use: (attempt: Attempt): void => {
+      inUse = attempt;
+    },
+    /** Until the returned function is called, no worker is admitted. */
+    hold: (): (() => void) => {
+      let release = (): void => undefined;
+      const mine = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      held = mine;
+      return () => {
+        if (held === mine) held = undefined;
+        release();
+      };
+    },
+    begin: (worker: FleetWorker) => {
+      of.set(worker.id, inUse.attempt);
+      const { settings, tls } = settingsFor(worker, inUse);
+      return { settings, tls };
+    },
+    admit: (worker: FleetWorker) => (isNewest(worker) ? undefined : catchUp(worker)),
+    forget: ({ id }: FleetWorker): void => {
+      of.delete(id);
+    },
+  };
+};

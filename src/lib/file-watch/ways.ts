@@ -1,0 +1,49 @@
+/** The way to a file: the directories in which a change can give its path another content. */
+import { readlinkSync } from "node:fs";
+import path from "node:path";
+
+/** The names that count in each directory. */
+export type Ways = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Linux follows as many links in one path. */
+const MAX_LINKS = 40;
+
+const linkAt = (place: string): string | undefined => {
+  try {
+    return readlinkSync(place);
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * The directory of each file, and of each symbolic link on the way to it. The rest of a way behind a missing directory is
+ * taken as it is written.
+ */
+export const waysTo = (files: Iterable<string>): Ways => {
+  const ways = new Map<string, Set<string>>();
+  const add = (place: string): void => {
+    const directory = path.dirname(place);
+    const names = ways.get(directory);
+    if (names === undefined) ways.set(directory, new Set([path.basename(place)]));
+    else names.add(path.basename(place));
+  };
+  const follow = (file: string, links: number): void => {
+    const { root } = path.parse(file);
+    const parts = file.slice(root.length).split(path.sep);
+    let directory = root;
+    for (const [index, part] of parts.entries()) {
+      const place = path.join(directory, part);
+      const target = links > 0 ? linkAt(place) : undefined;
+      if (target !== undefined) {
+        add(place);
+        follow(path.resolve(directory, target, ...parts.slice(index + 1)), links - 1);
+        return;
+      }
+      directory = place;
+    }
+    add(file);
+  };
+  for (const file of files) follow(path.resolve(file), MAX_LINKS);
+  return ways;
+};

@@ -1,0 +1,115 @@
+/** Reloads of a program with a settings file: the state machine with its files, its watcher and its signal. */
+import type { Fleet, ReloadControl, TlsFiles } from "../../app/reload-control.ts";
+import type { LoadedSettings, LoadOptions } from "../../config/load.ts";
+import type { Settings } from "../../config/schema/schema.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { type Digests, type FileWatch, watchFiles } from "../../lib/file-watch/file-watch.ts";
+import type { Log } from "../../observability/logger/logger.ts";
+import type { ReloadMetrics } from "../../observability/reload-metrics.ts";
+import { createReloader, type Reloader } from "./reloader.ts";
+import type { ReloadRecord } from "./reports.ts";
+import { createSource } from "./source.ts";
+
+export interface ReloadsOptions {
+  /** As for the start. */
+  readonly source: LoadOptions;
+  readonly loaded: LoadedSettings;
+  readonly tls: TlsFiles;
+  readonly log: Pick<Log, "logger">;
+  readonly audited: (entry: ReloadRecord) => void;
+}
+
+export interface Reloads {
+  /** Requests wait until `begin`. */
+  readonly control: ReloadControl;
+  /** The program serves: reloads can run, and files are watched. */
+  begin(serving: { readonly fleet: Fleet; readonly metrics: ReloadMetrics }): void;
+  /** The main process got SIGHUP. */
+  readonly signal: () => void;
+  readonly stop: () => void;
+}
+
+/** Imports the checks with the first reload: they load the whole gateway, which a supervisor does not need otherwise. */
+const faultsInUse = async (settings: Settings): Promise<readonly string[]> => {
+  const checks = await import("../../app/settings-check.ts");
+  return checks.faultsInUse(settings);
+};
+
+export const createReloads = (options: ReloadsOptions): Reloads => {
+  const { loaded, tls, source, audited } = options;
+  const { logger } = options.log;
+  const start = { generation: 1, loadedAt: new Date().toISOString(), needsRestart: [] };
+  let reloader: Reloader | undefined;
+  let setBegun: (begun: Reloader) => void;
+  const begun = new Promise<Reloader>((resolve) => {
+    setBegun = resolve;
+  });
+  const watcher = createWatcher(loaded, {
+    changed: () => void reloader?.trigger("file"),
+    onFault: (err) => {
+      logger.warn({ err }, "files can't be watched; the gateway compares them every reload.poll");
+    },
+  });
+
+  return {
+    control: {
+      reload: async (asked) => (await begun).reload(asked),
+      status: () => reloader?.status() ?? start,
+    },
+    begin: ({ fleet, metrics }) => {
+      reloader = createReloader({
+        inUse: { settings: loaded.settings, compared: loaded.compared, tls },
+        read: createSource({
+          ...source,
+          faultsInUse,
+          readCertificates: () => ({ files: {}, faults: [] }),
+        }),
+        clock: systemClock,
+        filesRead: watcher.know,
+        applied: ({ reload }) => {
+          watcher.configure(reload);
+        },
+        ...{ fleet, metrics, logger, audited, startedAt: start.loadedAt },
+      });
+      watcher.configure(loaded.settings.reload);
+      setBegun(reloader);
+    },
+    signal: () => void begun.then((ready) => ready.trigger("signal")),
+    stop: () => {
+      reloader?.stop();
+      watcher.configure({ ...loaded.settings.reload, watch: false });
+    },
+  };
+};
+
+type WatchSettings = Settings["reload"];
+
+/** The watcher with the settings in use. */
+const createWatcher = (
+  { files }: Pick<LoadedSettings, "files">,
+  { changed, onFault }: { changed: () => void; onFault: (error: unknown) => void },
+) => {
+  let known: Digests = files;
+  let configured: WatchSettings | undefined;
+  let watch: FileWatch | undefined;
+  return {
+    know: (read: Digests): void => {
+      known = read;
+      watch?.know(known);
+    },
+    configure: (settings: WatchSettings): void => {
+      const { debounce: debounceMs, poll: pollMs } = settings;
+      const isSame =
+        configured?.watch === settings.watch &&
+        configured.debounce === debounceMs &&
+        configured.poll === pollMs;
+      if (isSame) return;
+      configured = settings;
+      watch?.close();
+      watch = settings.watch
+        ? watchFiles({ clock: systemClock, debounceMs, pollMs, changed, onFault })
+        : undefined;
+      watch?.know(known);
+    },
+  };
+};

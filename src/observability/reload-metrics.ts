@@ -1,0 +1,45 @@
+/** Metrics of reloads. Only the main process counts; the workers' values are 0. */
+import { Counter, Gauge, Registry } from "prom-client";
+
+export type ReloadOutcome = "applied" | "unchanged" | "refused" | "failed";
+
+export interface ReloadMetrics {
+  reloadEnded(trigger: string, outcome: ReloadOutcome): void;
+  /** Settings have changed that need a restart. */
+  restartNeeded(isNeeded: boolean): void;
+}
+
+const TRIGGERS = ["signal", "file", "request"];
+const OUTCOMES: readonly ReloadOutcome[] = ["applied", "unchanged", "refused", "failed"];
+
+export const reloadMetrics = (registry: Registry): ReloadMetrics => {
+  const registers = [registry];
+  const reloads = new Counter({
+    name: "stationgate_reloads_total",
+    help: "Reloads of the settings by trigger (signal, file, request) and outcome: applied, unchanged, refused, failed.",
+    labelNames: ["trigger", "outcome"],
+    registers,
+  });
+  for (const trigger of TRIGGERS) for (const outcome of OUTCOMES) reloads.inc({ trigger, outcome }, 0);
+  const needsRestart = new Gauge({
+    name: "stationgate_settings_need_restart",
+    help: "1 while changed settings keep their old value until a restart, else 0.",
+    registers,
+  });
+  return {
+    reloadEnded: (trigger, outcome) => {
+      reloads.inc({ trigger, outcome });
+    },
+    restartNeeded: (isNeeded) => {
+      needsRestart.set(isNeeded ? 1 : 0);
+    },
+  };
+};
+
+/** The metrics of a main process that serves nothing itself. They are added to those of its workers. */
+export const createReloadMetrics = (): ReloadMetrics & {
+  readonly samples: () => ReturnType<Registry["getMetricsAsJSON"]>;
+} => {
+  const registry = new Registry();
+  return { ...reloadMetrics(registry), samples: () => registry.getMetricsAsJSON() };
+};
