@@ -31,8 +31,10 @@ export const readFrame = (bytes: Buffer): FramedPayload | undefined => {
 };
 
 /** The value of the last header that carries a schema id for this part of the record. undefined: the record has no such header. */
-export const idHeaderOf = (part: RecordPartName, headers: readonly RecordHeader[]): Buffer | undefined =>
-  headers.findLast(({ name }) => name === ID_HEADERS[part])?.value ?? undefined;
+export const idHeaderOf = (part: RecordPartName, headers: readonly RecordHeader[]): Buffer | undefined => {
+  if (headers.length === 0) return undefined;
+  return headers.findLast(({ name }) => name === ID_HEADERS[part])?.value ?? undefined;
+};
 
 /**
  * Reads the id of a record's key or value: from the record header if the record has one, otherwise from the frame.

@@ -13,6 +13,8 @@ import {
 import { FRAME_BYTES } from "../frame.ts";
 import { parseJson } from "../json.ts";
 import { needsDigits, parseWithDigits } from "../digits.ts";
+import { compileDirect, writeDirect } from "./direct/direct.ts";
+import type { Direct } from "./direct/input.ts";
 import { AvroInput } from "./input.ts";
 import { JsonOutput } from "./json-output.ts";
 import { refusalAt } from "../refusal.ts";
@@ -27,14 +29,13 @@ import { compileWriter } from "./writer.ts";
 const JSON_FACTOR = 8;
 
 export const compileAvro: CompileSchema = (source, limits): CompiledSchema => {
-  const { name, write, read } = guarded(
+  const { unknownFields } = limits;
+  const { name, writers, read } = guarded(
     () => {
       const type = parseSchema(source);
-      return {
-        name: nameOf(type),
-        write: compileWriter(type, limits.unknownFields),
-        read: compileReader(type),
-      };
+      const { write, fieldsOf } = compileWriter(type, unknownFields);
+      const direct = compileDirect(type, { unknownFields, fieldsOf });
+      return { name: nameOf(type), writers: { write, direct }, read: compileReader(type) };
     },
     () => new SchemaUnusable("avro: the schema is nested too deeply"),
   );
@@ -43,7 +44,7 @@ export const compileAvro: CompileSchema = (source, limits): CompiledSchema => {
     name,
     encode: (json, id) =>
       guarded(
-        () => encode(write, json, id, limits),
+        () => encode(writers, json, id, limits),
         () => refusalAt("avro", [], "the event is nested too deeply"),
       ),
     decode: (payload, form) =>
@@ -67,17 +68,42 @@ const guarded = <T>(run: () => T, tooDeep: () => Error): T => {
 /** One output for all events, because their encoding never overlaps. */
 const output = new AvroOutput();
 
-const encode = (write: Write, json: Buffer, id: number, limits: FormatLimits): Buffer => {
-  const parsed = parseJson(json, limits);
-  const value = needsDigits(json) ? parseWithDigits(json.toString()) : parsed;
+interface Writers {
+  /** Writes any parsed event, or refuses it. */
+  readonly write: Write;
+  /** Writes a plain event from its bytes, in a fifth of the time. */
+  readonly direct: Direct;
+}
+
+const encode = ({ write, direct }: Writers, json: Buffer, id: number, limits: FormatLimits): Buffer => {
   output.begin(FRAME_BYTES, limits.maxBytes);
-  if (!write(value, output)) throw output.refusal();
-  if (output.at > FRAME_BYTES + limits.maxBytes) throw output.tooLarge();
+  const isWritten = isFew(json, limits) && writeDirect(direct, json, output, limits.maxDepth);
+  if (!isWritten || !isSmall(limits)) writeParsed(write, json, limits);
   output.bytes[0] = 0;
   output.bytes.writeUInt32BE(id, 1);
   const framed = Buffer.allocUnsafe(output.at);
   output.bytes.copy(framed, 0, 0, output.at);
   return framed;
+};
+
+/** The largest event whose values and members need not be counted, if the limits are higher. */
+const LARGEST_DIRECT = 100_000;
+
+/** Are the values and members few enough, because each one takes at least one byte? */
+const isFew = (
+  { length }: Buffer,
+  { maxValues = LARGEST_DIRECT, maxMembers = LARGEST_DIRECT }: FormatLimits,
+): boolean => length <= LARGEST_DIRECT && length <= maxValues && length <= maxMembers;
+
+const isSmall = ({ maxBytes }: FormatLimits): boolean => output.at <= FRAME_BYTES + maxBytes;
+
+/** Throws the refusal of the event. */
+const writeParsed = (write: Write, json: Buffer, limits: FormatLimits): void => {
+  const parsed = parseJson(json, limits);
+  const value = needsDigits(json) ? parseWithDigits(json.toString()) : parsed;
+  output.begin(FRAME_BYTES, limits.maxBytes);
+  if (!write(value, output)) throw output.refusal();
+  if (!isSmall(limits)) throw output.tooLarge();
 };
 
 const json = new JsonOutput();

@@ -15,6 +15,13 @@ export const EXACT = 2 ** 52;
 /** Half a surrogate pair. With the flag `u`, whole pairs don't match. */
 const HALF_PAIR = /\p{Surrogate}/u;
 
+/** Bytes of a count as zigzag varint. */
+const bytesOfCount = (count: number): number => {
+  let bytes = 1;
+  for (let rest = count; rest > 0x3f; rest >>>= 7) bytes++;
+  return bytes;
+};
+
 export class AvroOutput {
   bytes = Buffer.allocUnsafeSlow(INITIAL);
   at = 0;
@@ -115,6 +122,23 @@ export class AvroOutput {
     bytes[this.at++] = rest;
   }
 
+  /**
+   * A 64-bit integer as zigzag varint, in two halves of 32 bits. `low` and `high` are the bits of the integer, or, if it is
+   * negative, of its size less one.
+   */
+  halves(low: number, high: number, isNegative: boolean): void {
+    this.reserve(10);
+    const { bytes } = this;
+    let lower = ((low << 1) | (isNegative ? 1 : 0)) >>> 0;
+    let upper = ((high << 1) | (low >>> 31)) >>> 0;
+    while (upper > 0 || lower > 0x7f) {
+      bytes[this.at++] = (lower & 0x7f) | 0x80;
+      lower = ((lower >>> 7) | (upper << 25)) >>> 0;
+      upper >>>= 7;
+    }
+    bytes[this.at++] = lower;
+  }
+
   /** A 64-bit integer as zigzag varint. */
   bigLong(value: bigint): void {
     this.reserve(10);
@@ -185,6 +209,20 @@ export class AvroOutput {
     this.reserve(count);
     writeInteger(value, this.bytes, this.at, count);
     this.at += count;
+  }
+
+  /** Ends the block of an array or a map that begins at `start`. Its count replaces the one byte that was left for it there. */
+  endBlock(start: number, count: number): void {
+    const more = bytesOfCount(count) - 1;
+    if (more > 0) {
+      this.reserve(more);
+      this.bytes.copyWithin(start + 1 + more, start + 1, this.at);
+    }
+    const end = this.at + more;
+    this.at = start;
+    this.int(count);
+    this.at = end;
+    this.byte(0);
   }
 
   /** Bytes that are encoded already. */

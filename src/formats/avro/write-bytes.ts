@@ -24,7 +24,7 @@ const fixedWriter =
     return output.latin1(value) || output.refuse(`the string of ${name} ${BEYOND}`);
   };
 
-const writeDecimal = (text: string, output: AvroOutput, decimal: Decimal, size?: number): boolean => {
+export const writeDecimal = (text: string, output: AvroOutput, decimal: Decimal, size?: number): boolean => {
   if (text.endsWith("Infinity")) return output.refuse("the decimal is out of range");
   const integer = unscaled(exactNumber(text), decimal);
   if (typeof integer === "string") return output.refuse(`the decimal ${integer}`);

@@ -36,7 +36,8 @@ const ACCEPTED: Readonly<Record<AvroType["kind"], readonly JsonKind[]>> = {
   union: [],
 };
 
-const accepts = (type: AvroType, kind: JsonKind): boolean => {
+/** May the type accept some value of this kind? */
+export const accepts = (type: AvroType, kind: JsonKind): boolean => {
   if ("decimal" in type && type.decimal === undefined && kind === "number") return false;
   return ACCEPTED[type.kind].includes(kind);
 };

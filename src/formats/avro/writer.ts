@@ -16,9 +16,16 @@ import { type FieldWriter, recordWriter } from "./write-record.ts";
 import { unionWriter } from "./write-union.ts";
 import { isObject, mismatch, type Write, type WriterOf } from "./write.ts";
 
+interface CompiledWriter {
+  readonly write: Write;
+  /** The fields of a record of the schema. */
+  readonly fieldsOf: (record: RecordType) => readonly FieldWriter[];
+}
+
 /** The defaults are encoded here, once. Throws SchemaUnusable if they are too large. */
-export const compileWriter = (root: AvroType, unknownFields: "refuse" | "drop"): Write => {
+export const compileWriter = (root: AvroType, unknownFields: "refuse" | "drop"): CompiledWriter => {
   const records = new Map<AvroType, Write>();
+  const fieldsOf = new Map<AvroType, readonly FieldWriter[]>();
   const defaults = createDefaults();
   const writerOf: WriterOf = (type) => {
     if (type.kind !== "record") return compile(type, writerOf);
@@ -27,6 +34,7 @@ export const compileWriter = (root: AvroType, unknownFields: "refuse" | "drop"):
     const fields: FieldWriter[] = [];
     const write = recordWriter(type.name, fields, unknownFields);
     records.set(type, write);
+    fieldsOf.set(type, fields);
     for (const { name, type: inside, fallback } of type.fields) {
       const writeField = writerOf(inside);
       const encoded = defaults.add(fallback, writeField);
@@ -36,7 +44,7 @@ export const compileWriter = (root: AvroType, unknownFields: "refuse" | "drop"):
   };
   const write = writerOf(root);
   defaults.encodeAll();
-  return write;
+  return { write, fieldsOf: (record) => fieldsOf.get(record) ?? [] };
 };
 
 const booleanWriter: Write = (value, output) => {
