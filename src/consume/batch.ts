@@ -5,7 +5,7 @@ import type { Decoded, Decoder, Decoding } from "../registry/decoder.ts";
 import type { PullConsumers } from "./consume.ts";
 import type { KeptEvent } from "./partition-hand-out.ts";
 import type { ReaderApi } from "./readers.ts";
-import type { Pull } from "./waiting-pull.ts";
+import { MAX_ANSWER_BYTES, type Pull } from "./waiting-pull.ts";
 
 export const BATCH_PATH = "/batch";
 
@@ -29,6 +29,8 @@ export interface BatchOptions {
   readonly toText: (record: ConsumedRecord, decoded?: Decoded) => Buffer;
   /** An answer has ended. `isSent`: its events are consumed; otherwise they are free again. */
   readonly answered: (events: number, isSent: boolean) => void;
+  /** Maximum bytes of the decoded events of one answer, which has at least one event. */
+  readonly maxBytes?: number;
 }
 
 /** What the consumers keep of a record until a call takes it. */
@@ -43,7 +45,7 @@ export const createBatchApi = (consumers: PullConsumers, options: BatchOptions):
     const { owner, topic, from, maxRecords, decode } = body as BatchCall;
     const pull = await consumers.pull(group, { owner, topic, from, maxRecords, waitMs, signal });
     try {
-      return answerOf(pull, await textsOf(pull.events, decode, options), options);
+      return answerOf(pull, await textsOf(pull, decode, options), options);
     } catch (error) {
       pull.release();
       throw error;
@@ -59,16 +61,25 @@ const isRecord = (event: KeptEvent): event is ConsumedRecord => !Buffer.isBuffer
 
 /** The JSON of the events. Rejects with REGISTRY_UNAVAILABLE. */
 const textsOf = async (
-  events: readonly KeptEvent[],
+  pull: Pull,
   decode: Decoding,
-  { decoder, toText }: BatchOptions,
+  { decoder, toText, maxBytes = MAX_ANSWER_BYTES }: BatchOptions,
 ): Promise<readonly Buffer[]> => {
+  const { events } = pull;
   if (decoder === undefined || decode === "none")
     return events.map((event) => (isRecord(event) ? toText(event) : event));
   await decoder.prepare(events.filter(isRecord));
-  return events.map((event) =>
-    isRecord(event) ? toText(event, decoder.decode(event, "value", decode)) : event,
-  );
+  const texts: Buffer[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const text = isRecord(event) ? toText(event, decoder.decode(event, "value", decode)) : event;
+    bytes += text.length;
+    // The JSON of a small record can be large. The next call gets the rest.
+    if (bytes > maxBytes && texts.length > 0) break;
+    texts.push(text);
+  }
+  if (texts.length < events.length) pull.keep(texts.length);
+  return texts;
 };
 
 const [OPEN, COMMA, CLOSE] = [0x5b, 0x2c, 0x5d];

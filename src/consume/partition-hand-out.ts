@@ -26,6 +26,8 @@ export interface Taken {
   consume(): void;
   /** Makes the records free again, at their offsets. */
   release(): void;
+  /** Keeps the first `count` records, at least one, and makes the others free again. */
+  keep(count: number): void;
 }
 
 export interface PartitionHandOut {
@@ -86,7 +88,7 @@ export const createPartitionHandOut = (forgotten: (cost: number) => void): Parti
       if (segment === undefined || maxRecords < 1 || closed) return undefined;
       const out = cut(segments, segment, fitting(segment.records, maxRecords, maxBytes));
       count(out.records, -1);
-      return takenOf(out, settle);
+      return takenOf(segments, out, settle);
     },
     newPosition: () => {
       const moved = position;
@@ -123,17 +125,30 @@ const createFree = () => {
 
 type Settle = (segment: Segment, state: "free" | "consumed") => void;
 
-const takenOf = (out: Segment, settle: Settle): Taken => ({
-  records: out.records,
-  consume: () => {
-    settle(out, "consumed");
-  },
-  release: () => {
-    settle(out, "free");
-  },
-});
+const takenOf = (segments: Segment[], out: Segment, settle: Settle): Taken => {
+  let held = out;
+  let { records } = out;
+  return {
+    get records() {
+      return records;
+    },
+    consume: () => {
+      settle(held, "consumed");
+    },
+    release: () => {
+      settle(held, "free");
+    },
+    keep: (count) => {
+      if (count >= records.length) return;
+      const rest = held;
+      held = cut(segments, rest, count);
+      ({ records } = held);
+      settle(rest, "free");
+    },
+  };
+};
 
-/** Takes the first `length` records of a free segment as a segment of their own; the rest stays free. */
+/** Takes the first `length` records of a segment as a segment of their own; the rest keeps its state. */
 const cut = (segments: Segment[], whole: Segment, length: number): Segment => {
   if (length === whole.records.length) {
     whole.state = "out";

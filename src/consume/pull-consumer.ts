@@ -92,18 +92,24 @@ export const createPullConsumer = (options: PullConsumerOptions): PullConsumer =
   };
 };
 
-const answerOf = (taken: readonly Taken[], member: PullMember, activity: Activity): Pull => ({
-  events: taken.toSorted(byOffset).flatMap(({ records }) => records.map(({ event }) => event)),
-  consume: async () => {
-    const committed = member.consume(taken);
-    activity.end();
-    await committed;
-  },
-  release: () => {
-    member.release(taken);
-    activity.end();
-  },
-});
+const answerOf = (taken: readonly Taken[], member: PullMember, activity: Activity): Pull => {
+  let kept: readonly Taken[] = taken.toSorted(byOffset);
+  return {
+    events: kept.flatMap(({ records }) => records.map(({ event }) => event)),
+    consume: async () => {
+      const committed = member.consume(kept);
+      activity.end();
+      await committed;
+    },
+    release: () => {
+      member.release(kept);
+      activity.end();
+    },
+    keep: (count) => {
+      kept = member.keep(kept, count);
+    },
+  };
+};
 
 const NO_MEMORY = "limits.memory is used up: there are events, but no memory to read them";
 

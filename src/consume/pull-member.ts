@@ -54,6 +54,8 @@ export interface PullMember extends Pick<
   /** Marks records as consumed and commits the new positions. Never rejects: uncommitted records are delivered again. */
   consume(taken: readonly Taken[]): Promise<void>;
   release(taken: readonly Taken[]): void;
+  /** Releases all records but the first `count`. Returns what still holds records. */
+  keep(taken: readonly Taken[], count: number): readonly Taken[];
   close(): Promise<void>;
 }
 
@@ -105,6 +107,12 @@ export const createPullMember = (options: PullMemberOptions): PullMember => {
       partitions.noteSettled();
       events.onFree();
     },
+    keep: (taken, count) => {
+      const kept = keepFirst(taken, count);
+      partitions.noteSettled();
+      events.onFree();
+      return kept;
+    },
     close: async () => {
       await subscription.close();
       commits.forget();
@@ -112,6 +120,19 @@ export const createPullMember = (options: PullMemberOptions): PullMember => {
       memory.leave();
     },
   };
+};
+
+const keepFirst = (taken: readonly Taken[], count: number): readonly Taken[] => {
+  const kept: Taken[] = [];
+  let left = count;
+  for (const one of taken) {
+    const { length } = one.records;
+    if (left > 0) kept.push(one);
+    if (left <= 0) one.release();
+    else one.keep(left);
+    left -= length;
+  }
+  return kept;
 };
 
 interface MemberParts {

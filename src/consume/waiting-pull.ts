@@ -23,6 +23,8 @@ export interface Pull {
   consume(): Promise<void>;
   /** The records were not sent: the next pull gets them. */
   release(): void;
+  /** Only the first `count` events, at least one, will be sent. The next pull gets the others. */
+  keep(count: number): void;
 }
 
 export interface WaitingPull {
@@ -49,7 +51,7 @@ interface WaitingPullOptions {
 }
 
 /** Maximum bytes of one answer, even if the client asks for more records. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Waits without a limit until `startWait`. The request's signal must not be aborted yet. */
 export const createWaitingPull = (

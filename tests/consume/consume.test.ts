@@ -60,6 +60,17 @@ it("returns fewer records or none when the wait is over", async () => {
   expect(texts(await afterWait(pull()))).toEqual([]);
 });
 
+it("gives the next pull the records that a pull does not keep", async () => {
+  await store("a", "b", "c");
+  const first = await pull({ max: 3 });
+  first.keep(1);
+  const second = await pull({ max: 1 });
+  expect(texts(second)).toEqual(["b"]);
+  await Promise.all([first.consume(), second.consume()]);
+  expect(await position()).toBe(2n);
+  expect(texts(await pull({ max: 1 }))).toEqual(["c"]);
+});
+
 it("starts a new group at the end with from: latest", async () => {
   await store("old");
   expect(texts(await afterWait(pull({ from: "latest" })))).toEqual([]);

@@ -100,6 +100,19 @@ it("drops the free records at the tail, and returns the offset to read again fro
   expect(offsets(handOut.take(10, 100))).toEqual([2, 5]);
 });
 
+it("keeps the first taken records, and makes the others free again", () => {
+  const handOut = createPartitionHandOut();
+  handOut.add([0, 1, 2, 3].map((offset) => record(offset)));
+  const taken = handOut.take(3, 100);
+  taken?.keep(1);
+  expect([offsets(taken), handOut.free.count, handOut.isOut]).toEqual([[0], 3, true]);
+  taken?.keep(5);
+  taken?.consume();
+  expect(handOut.newPosition()).toBe(1n);
+  expect(offsets(handOut.take(10, 100))).toEqual([1, 2]);
+  expect(offsets(handOut.take(10, 100))).toEqual([3]);
+});
+
 /** A partition and its open answers, for a random sequence of calls. */
 const createSequence = () => {
   const handOut = createPartitionHandOut();
@@ -127,6 +140,9 @@ const createSequence = () => {
       handOut.pass(BigInt(added));
       position = Number(handOut.newPosition() ?? position);
     },
+    keep: (n: number) => {
+      out.at(-1)?.keep(n);
+    },
     release: (n: number) => {
       out.splice(n % (out.length || 1), 1)[0]?.release();
     },
@@ -153,7 +169,7 @@ const createSequence = () => {
 
 it("loses no record, and never moves the position beyond an unconsumed record", () => {
   const step = fc.tuple(
-    fc.constantFrom("add", "pass", "take", "consume", "release"),
+    fc.constantFrom("add", "pass", "take", "keep", "consume", "release"),
     fc.integer({ min: 1, max: 5 }),
   );
   fc.assert(
