@@ -47,6 +47,7 @@ export const avroSubjects = (stage: Stage): readonly Subject[] => {
   return [
     subject({ name: "order-single-64", connections: 64, eventsPerRequest: 1 }),
     subject({ name: "avro-single-64", connections: 64, eventsPerRequest: 1 }),
+    subject({ name: "order-batch-100", connections: 16, eventsPerRequest: 100 }),
     subject({ name: "avro-batch-100", connections: 16, eventsPerRequest: 100 }),
   ];
 };

@@ -28,7 +28,8 @@ export interface ProduceOptions {
   readonly load: (request: LoadRequest, seconds: number) => Promise<LoadResult>;
 }
 
-const WARM_UP_SECONDS = 3;
+/** A gateway needs more CPU for an event until its code is compiled. */
+const WARM_UP_SECONDS = 20;
 
 /** The reasons why a run is void: error answers, or a log with fewer or more events than acknowledged. */
 const faultsOf = (result: LoadResult, stored: number, options: ProduceOptions): readonly string[] => {
