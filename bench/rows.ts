@@ -55,6 +55,14 @@ const ROWS: readonly Row[] = [
     ratios: [{ figure: "eventsPerSecond", to: "bare-http-256", atLeast: 0.6 }],
     goals: [SINGLE_CPU, RSS],
   },
+  {
+    name: "single-64-tls",
+    ratios: [
+      { figure: "eventsPerSecond", to: "single-64", atLeast: 0.8 },
+      { figure: "cpuPerEvent", to: "single-64", atMost: 1.7 },
+    ],
+    goals: [RSS],
+  },
   { name: "overload-2000", ratios: [], goals: [{ figure: "p99", atMost: 1000 }, RSS] },
   {
     name: "batch-100",

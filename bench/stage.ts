@@ -16,7 +16,7 @@ export interface Stage {
   gateway(): Promise<BenchGateway>;
   /** Another gateway on the same Kafka. */
   freshGateway(
-    settings?: Partial<Pick<GatewaySettings, "workers" | "reading" | "more">>,
+    settings?: Partial<Pick<GatewaySettings, "workers" | "reading" | "more" | "tls">>,
   ): Promise<BenchGateway>;
   /** Two gateways of one process each, which share the readers' groups. */
   gatewayPair(): Promise<readonly [BenchGateway, BenchGateway]>;

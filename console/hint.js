@@ -6,11 +6,11 @@ import { hasScraped } from "./metrics.js";
 const WILDCARDS = new Set(["0.0.0.0", "::", ""]);
 
 /** @param {import("./main.js").Gateway} gateway */
-const addressOf = ({ publicListener: { host, port } }) => {
+const addressOf = ({ publicListener: { scheme, host, port } }) => {
   const name = WILDCARDS.has(host) ? location.hostname : host;
   const quoted = name.includes(":") && !name.startsWith("[") ? `[${name}]` : name;
   // Port 0: the process doesn't know the port.
-  return `http://${quoted}:${port === 0 ? "PORT" : port}`;
+  return `${scheme}://${quoted}:${port === 0 ? "PORT" : port}`;
 };
 
 /**

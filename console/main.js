@@ -15,7 +15,7 @@ import { showStations } from "./stations.js";
  * @property {string} version
  * @property {string} commit
  * @property {{ kind: string, addresses: readonly string[], clusterId: string | null, topics: number | null, partitions: number | null }} broker
- * @property {{ host: string, port: number }} publicListener where clients connect; port 0: not known
+ * @property {{ scheme: string, host: string, port: number }} publicListener where clients connect; port 0: not known
  */
 
 /**

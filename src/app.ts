@@ -4,6 +4,7 @@ import { createLifecycle, type Lifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
 import { type AskAll, createQuestions, type LevelChange, type Questions } from "./app/questions.ts";
 import type { Prepare, ReloadControl } from "./app/reload-control.ts";
+import type { TlsFiles } from "./app/read-tls.ts";
 import { requireUsable } from "./app/settings-check.ts";
 import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
@@ -45,6 +46,8 @@ const LAST_READS_MS = 1000;
 export interface Surroundings {
   /** Queries all worker processes. undefined: this process is the only one. */
   readonly askAll?: AskAll | undefined;
+  /** The texts of the files in `server.tls` and `admin.tls`. */
+  readonly tls: TlsFiles;
   readonly reload: ReloadControl;
 }
 
@@ -52,7 +55,7 @@ export interface Surroundings {
 export const startGateway = async (
   settings: Settings,
   log: AppLog,
-  { askAll, reload }: Surroundings,
+  { askAll, tls, reload }: Surroundings,
 ): Promise<Gateway> => {
   await requireUsable(settings);
   const lifecycle = createLifecycle(log.logger);
@@ -74,7 +77,7 @@ export const startGateway = async (
     });
     const registry = openRegistry(settings, { clock: systemClock, log, metrics, lifecycle });
     const context: AppContext = {
-      ...{ settings, clock: systemClock, log, metrics, health, tracing },
+      ...{ settings, tls, clock: systemClock, log, metrics, health, tracing },
       ...{ lifecycle, questions, reload, broker, registry, memory, readingMemory, readers },
       decoder: registry && createDecoder(registry),
     };

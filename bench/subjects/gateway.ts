@@ -45,6 +45,19 @@ const singleSubject = (stage: Stage, connections: number): Subject => {
   });
 };
 
+/** As `single-64`, over TLS. */
+const tlsSubject = (stage: Stage): Subject => {
+  const name = "single-64-tls";
+  return produceSubject({
+    ...overConnections(stage, name, 64, single(name)),
+    target: async () => {
+      const kafka = await stage.kafka();
+      await kafka.createTopic(name);
+      return { gateway: await stage.freshGateway({ tls: true }), logEnd: () => kafka.logEnd(name) };
+    },
+  });
+};
+
 /** More connections than the gateway serves at once. It may refuse requests, but must answer the accepted ones soon. */
 const overloadSubject = (stage: Stage): Subject => {
   const name = "overload-2000";
@@ -90,6 +103,7 @@ export const gatewaySubjects = (stage: Stage): readonly Subject[] => [
   singleSubject(stage, 1),
   singleSubject(stage, 64),
   singleSubject(stage, 256),
+  tlsSubject(stage),
   overloadSubject(stage),
   batchSubject(stage, "batch-100", {
     path: "/stations/batch-100/produce/batch",

@@ -1,12 +1,15 @@
 /** The gateway as it is shipped: a process with its own settings file. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import { freePort } from "../../tests/support/free-port.ts";
+import { makeCertificate } from "./certificate.ts";
 
 export interface BenchGateway {
   readonly url: string;
@@ -25,6 +28,8 @@ export interface GatewaySettings {
   readonly broker: Readonly<Record<string, unknown>>;
   /** The `reading` part of the settings. */
   readonly reading?: Readonly<Record<string, unknown>>;
+  /** The public port has TLS. */
+  readonly tls?: boolean;
   /** Further parts of the settings. */
   readonly more?: Readonly<Record<string, unknown>>;
   /** Folder for a V8 profile; undefined: none. */
@@ -36,11 +41,14 @@ const ROOT = { username: "root", connection_token: "root-connection-token-of-the
 const START_TIMEOUT = 30_000;
 const HOST = "127.0.0.1";
 
+type Certificate = Awaited<ReturnType<typeof makeCertificate>>;
+
 const settingsFor = (
   { workers, broker, reading = {}, more = {} }: GatewaySettings,
   ports: { public: number; admin: number },
+  tls: Certificate | undefined,
 ) => ({
-  server: { host: HOST, port: ports.public, workers },
+  server: { host: HOST, port: ports.public, workers, ...(tls && { tls }) },
   admin: { host: HOST, port: ports.admin, token: ADMIN_TOKEN },
   broker,
   reading,
@@ -81,24 +89,36 @@ const signIn = async (url: string): Promise<string> => {
   return `Bearer ${((await answer.json()) as { jwt: string }).jwt}`;
 };
 
+/** As `signIn`, at a gateway with this certificate. */
+const signInSecurely = async (url: string, { cert }: Certificate): Promise<string> => {
+  const ca = await readFile(cert);
+  const headers = { "content-type": "application/json" };
+  const asking = request(`${url}/auth/authenticate`, { ca, method: "POST", headers, agent: false });
+  asking.end(JSON.stringify(ROOT));
+  const [answer] = (await once(asking, "response")) as [NodeJS.ReadableStream];
+  return `Bearer ${(JSON.parse(await text(answer)) as { jwt: string }).jwt}`;
+};
+
 /** Starts the gateway and signs in. The gateway writes its log, to /dev/null, because this work is a part of its load. */
 export const startBenchGateway = async (settings: GatewaySettings): Promise<BenchGateway> => {
   const folder = await mkdtemp(join(tmpdir(), "stationgate-bench-"));
   const config = join(folder, "stationgate.yaml");
   const ports = { public: await freePort(), admin: await freePort() };
-  await writeFile(config, stringify(settingsFor(settings, ports)));
+  const tls = settings.tls === true ? await makeCertificate(folder) : undefined;
+  await writeFile(config, stringify(settingsFor(settings, ports, tls)));
   const profiler = settings.profile === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", settings.profile];
   const child = spawn(process.execPath, [...profiler, resolve(settings.program), "--config", config], {
     cwd: folder,
     stdio: ["ignore", "ignore", "inherit"],
   });
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
-  const url = `http://${HOST}:${ports.public}`;
-  await untilReady(url, isRunning);
+  const url = `${tls === undefined ? "http" : "https"}://${HOST}:${ports.public}`;
+  const adminUrl = `http://${HOST}:${ports.admin}`;
+  await untilReady(adminUrl, isRunning);
   return {
     url,
-    adminUrl: `http://${HOST}:${ports.admin}`,
-    authorization: await signIn(url),
+    adminUrl,
+    authorization: await (tls === undefined ? signIn(url) : signInSecurely(url, tls)),
     adminAuthorization: `Bearer ${ADMIN_TOKEN}`,
     pid: child.pid ?? 0,
     stop: async () => {

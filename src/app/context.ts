@@ -12,12 +12,15 @@ import type { SchemaRegistry } from "../registry/contract.ts";
 import type { Decoder } from "../registry/decoder.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Questions } from "./questions.ts";
+import type { TlsFiles } from "./read-tls.ts";
 import type { ReloadControl } from "./reload-control.ts";
 
 export type AppLog = Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered">;
 
 export interface AppContext {
   readonly settings: Settings;
+  /** The pairs of the listeners with TLS. */
+  readonly tls: TlsFiles;
   readonly clock: Clock;
   readonly log: AppLog;
   readonly metrics: Metrics;

@@ -22,7 +22,7 @@ import type { BodyLimits } from "../http/middleware/body/body.ts";
 import { callCounter } from "../http/intake.ts";
 import type { Route } from "../http/routes.ts";
 import { createRates, type Rates } from "../ingest/limits.ts";
-import { createHttpServer } from "../http/server.ts";
+import { createHttpServer, type HttpServer } from "../http/server.ts";
 import type { AppContext } from "./context.ts";
 import {
   documentedForClients,
@@ -33,6 +33,8 @@ import {
   withConsole,
 } from "./wire-pages.ts";
 import { openEventStreams } from "./wire-reading.ts";
+import { renewTls, schemeOf, serverTls } from "./wire-tls.ts";
+import type { TlsFiles } from "./read-tls.ts";
 import type { Ingest } from "./wire-ingest.ts";
 import { produceRoutes } from "./produce-routes.ts";
 
@@ -45,6 +47,8 @@ export interface Listeners {
   take(listener: ListenerName, socket: Socket): void;
   /** Stops accepting connections. Open connections continue, and `take` still works. */
   stopAccepting(): Promise<void>;
+  /** New connections use these pairs. Throws OpenSSL's error for a pair that can't be used. */
+  renewTls(files: TlsFiles): void;
 }
 
 export type ListenerName = "public" | "admin";
@@ -69,7 +73,7 @@ interface ListenerParts {
 const DRAIN_SHARE = 0.7;
 
 export const createListeners = (context: AppContext, parts: ListenerParts): Listeners => {
-  const { settings, lifecycle, memory } = context;
+  const { settings, tls, memory, metrics } = context;
   const shared = sharedOptions(context);
   const rates = createRates({
     ...{ perAddress: settings.limits.perAddress, maxDebtMs: settings.limits.maxDebt },
@@ -90,9 +94,10 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
     }),
     settings.server,
     memory,
+    serverTls("public", tls, metrics),
   );
   /** `listen` sets the bound port. */
-  const address = { host: settings.server.host, port: settings.server.port };
+  const address = { scheme: schemeOf(tls.public), host: settings.server.host, port: settings.server.port };
   const adminServer = createHttpServer(
     createApp({
       ...shared,
@@ -101,16 +106,10 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
     }),
     settings.server,
     memory,
+    serverTls("admin", tls, metrics),
   );
-  const servers = { public: publicServer, admin: adminServer };
-  lifecycle.onClose("listeners", async () => {
-    const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
-    await Promise.all(Object.values(servers).map((server) => server.drain({ graceMs })));
-  });
-  lifecycle.onClose("streams", () => {
-    stopping.abort();
-    return Promise.resolve();
-  });
+  const servers: Servers = { public: publicServer, admin: adminServer };
+  closeInOrder(context, servers, stopping);
   return {
     listen: async () => {
       const admin = await adminServer.listen(settings.admin.port, settings.admin.host);
@@ -127,7 +126,28 @@ export const createListeners = (context: AppContext, parts: ListenerParts): List
     stopAccepting: async () => {
       await Promise.all(Object.values(servers).map((server) => server.stopAccepting()));
     },
+    renewTls: (files) => {
+      renewTls(servers, files, metrics);
+    },
   };
+};
+
+type Servers = Readonly<Record<ListenerName, HttpServer>>;
+
+/** Streams end before the listeners wait for their requests. */
+const closeInOrder = (
+  { lifecycle, settings }: AppContext,
+  servers: Servers,
+  stopping: AbortController,
+): void => {
+  lifecycle.onClose("listeners", async () => {
+    const graceMs = settings.server.shutdownGrace * DRAIN_SHARE;
+    await Promise.all(Object.values(servers).map((server) => server.drain({ graceMs })));
+  });
+  lifecycle.onClose("streams", () => {
+    stopping.abort();
+    return Promise.resolve();
+  });
 };
 
 type SharedOptions = Omit<AppOptions, "routes" | "unknownPaths"> & {

@@ -1,21 +1,10 @@
 /** The interfaces between the parts of a reload. `docs/decisions/0006-reload.md` has the protocol. */
 import type { Settings } from "../config/schema/schema.ts";
 import type { Reloading, ReloadStatus } from "../http/handlers/operations/reload.ts";
+import type { TlsFiles } from "./read-tls.ts";
 
 /** How a process that serves reaches the state machine of the main process. */
 export type ReloadControl = Reloading;
-
-/** The PEM texts of one port. The main process reads them, so that all workers have the same pair. */
-interface PemFiles {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca?: string | undefined;
-}
-
-export interface TlsFiles {
-  readonly public?: PemFiles;
-  readonly admin?: PemFiles;
-}
 
 /** Everything that a process will serve with, beside what serves now. */
 export interface Prepared {

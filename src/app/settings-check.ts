@@ -5,6 +5,7 @@
 import { contentLimitsOf } from "./wire-ingest.ts";
 import { createSecureContext } from "node:tls";
 import { createAccounts } from "../auth/accounts.ts";
+import { createCertificateVerifier } from "../auth/certificates.ts";
 import { createApiKeyVerifier } from "../auth/api-keys.ts";
 import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/secrets.ts";
 import { createFailureThrottle } from "../auth/throttle.ts";
@@ -39,6 +40,9 @@ const ofCredentials: Check = ({ auth, admin }) => {
     ),
     ...auth.apiKeys.flatMap((key) =>
       linesOf(() => createApiKeyVerifier({ keys: [key], verifier, throttle }), `auth.apiKeys.${key.id}`),
+    ),
+    ...auth.certificates.flatMap((entry) =>
+      linesOf(() => createCertificateVerifier([entry]), `auth.certificates.${entry.name}`),
     ),
     ...linesOf(() => admin.token !== undefined && storedSecret(admin.token), "admin.token"),
   ];

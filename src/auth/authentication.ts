@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
 import { type Authenticate, createAuthenticator, createBearerVerifier } from "./authenticator.ts";
+import { type CertificateOptions, createCertificateVerifier } from "./certificates.ts";
 import { createLogin, createSessions, type Lifetime, type Sessions } from "./session.ts";
 import { createOperatorAccess, type OperatorAccess } from "./operator.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
@@ -19,6 +20,7 @@ interface TokenSettings extends Lifetime {
 export interface AuthenticationOptions {
   readonly accounts: readonly AccountOptions[];
   readonly apiKeys: readonly ApiKeyOptions[];
+  readonly certificates?: readonly CertificateOptions[];
   readonly accessToken: TokenSettings;
   readonly refreshToken: TokenSettings;
   readonly issuer: string;
@@ -70,6 +72,7 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
         throttle: throttled(API_KEY_FAILURES_PER_MINUTE),
         now,
       }),
+      verifyCertificate: createCertificateVerifier(options.certificates ?? [], now),
     }),
     sessions: createSessions({
       login,

@@ -1,7 +1,8 @@
-/** Finds the principal of a request by its access token or API key. */
+/** Finds the principal of a request by its access token, API key or client certificate. */
 import { LRUCache } from "lru-cache";
 import type { Accounts } from "./accounts.ts";
 import type { VerifyApiKey } from "./api-keys.ts";
+import type { ClientCertificate, VerifyCertificate } from "./certificates.ts";
 import { type Principal, unauthorized } from "./principal.ts";
 import { narrowedPrincipal } from "./scope.ts";
 import { digestOf } from "./secrets.ts";
@@ -57,6 +58,8 @@ export interface Credentials {
   readonly queryToken?: string | undefined;
   /** The header `X-Api-Key`. */
   readonly apiKeyHeader?: string | undefined;
+  /** The verified certificate of the connection. It counts only without another credential. */
+  readonly certificate?: ClientCertificate | undefined;
   /** Network address of the client. */
   readonly address: string;
 }
@@ -72,11 +75,12 @@ export type Authenticate = (credentials: Credentials) => Principal | Promise<Pri
 interface AuthenticatorDependencies {
   readonly verifyBearer: VerifyBearer;
   readonly verifyApiKey: VerifyApiKey;
+  readonly verifyCertificate: VerifyCertificate;
 }
 
 export const createAuthenticator = (dependencies: AuthenticatorDependencies): Authenticate => {
-  const { verifyBearer, verifyApiKey } = dependencies;
-  return ({ authorizationHeader, queryToken, apiKeyHeader, address }) => {
+  const { verifyBearer, verifyApiKey, verifyCertificate } = dependencies;
+  return ({ authorizationHeader, queryToken, apiKeyHeader, certificate, address }) => {
     if (authorizationHeader !== undefined) {
       const given = parseAuthorization(authorizationHeader);
       if (given === undefined) throw unauthorized("malformed credential");
@@ -84,6 +88,7 @@ export const createAuthenticator = (dependencies: AuthenticatorDependencies): Au
     }
     if (apiKeyHeader !== undefined) return verifyApiKey({ key: apiKeyHeader, address });
     if (queryToken !== undefined) return verifyBearer(queryToken);
+    if (certificate !== undefined) return verifyCertificate(certificate);
     throw unauthorized("no credential");
   };
 };

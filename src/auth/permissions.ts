@@ -119,9 +119,16 @@ export const narrowOrigins = (allowed: readonly string[], wanted: readonly strin
   return both.length === 0 ? NOWHERE : both;
 };
 
-/** Throws ORIGIN_FORBIDDEN if the principal has a list of origins and the request's `Origin` is missing or not in it. */
-export const requireOrigin = (principal: Principal, origin: string | undefined): void => {
-  if (!originAllowed(principal.origins, origin)) throw new GatewayError("ORIGIN_FORBIDDEN");
+/**
+ * Throws ORIGIN_FORBIDDEN if the principal has a list of origins and the request's `Origin` is missing or not in it. A browser
+ * sends a certificate without being asked: with a certificate every origin must be in the list, and programs send none.
+ */
+export const requireOrigin = ({ kind, origins }: Principal, origin: string | undefined): void => {
+  const isAllowed =
+    kind === "certificate" && (origin === undefined || origins.length === 0)
+      ? origin === undefined
+      : originAllowed(origins, origin);
+  if (!isAllowed) throw new GatewayError("ORIGIN_FORBIDDEN");
 };
 
 const originAllowed = (allowed: readonly string[], origin: string | undefined): boolean => {

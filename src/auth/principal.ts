@@ -14,8 +14,8 @@ declare const verified: unique symbol;
 
 export interface Principal {
   readonly [verified]: true;
-  readonly kind: "account" | "api-key" | "webhook" | "operator";
-  /** Username, key id or webhook source, for limits, log lines and error texts. Never a secret. */
+  readonly kind: "account" | "api-key" | "certificate" | "webhook" | "operator";
+  /** Username, key id, name of a certificate's entry or webhook source, for limits, log lines and error texts. Never a secret. */
   readonly name: string;
   /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these three methods. */
   mayProduce(station: string): boolean;
@@ -33,7 +33,7 @@ export interface Principal {
   readonly origins: readonly string[];
   readonly limits: Limits;
   /**
-   * Expiry of an API key, in milliseconds since the epoch; streams and waiting calls end then. Absent: never. The expiry of a
+   * Expiry of an API key or a certificate, in milliseconds since the epoch; streams and waiting calls end then. Absent: never. The expiry of a
    * token does not count: a call may outlive its token.
    */
   readonly expires?: number;
@@ -64,6 +64,8 @@ type UnauthorizedReason =
   | "credential changed"
   | "wrong api key"
   | "expired api key"
+  | "expired certificate"
+  | "certificate not mapped"
   | "wrong admin token";
 
 /** An operator who tests a station. The operators' routes have checked the credential before. */

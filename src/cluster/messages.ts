@@ -1,7 +1,8 @@
 /** The messages between the supervisor and its workers, on the IPC channel of node:cluster. */
 import type { ListenerName } from "../app/listeners.ts";
 import type { Answers, Gathered, Question } from "../app/questions.ts";
-import type { Attempt, TlsFiles } from "../app/reload-control.ts";
+import type { Attempt } from "../app/reload-control.ts";
+import type { TlsFiles } from "../app/read-tls.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { ReloadAnswer, ReloadStatus } from "../http/handlers/operations/reload.ts";
 

@@ -2,7 +2,8 @@
 import { Server, Socket } from "node:net";
 import type { Gateway } from "../app.ts";
 import type { AskAll, Gathered, Question } from "../app/questions.ts";
-import type { ReloadControl, TlsFiles } from "../app/reload-control.ts";
+import type { ReloadControl } from "../app/reload-control.ts";
+import type { TlsFiles } from "../app/read-tls.ts";
 import { startFault } from "../app/start-faults.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";

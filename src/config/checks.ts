@@ -1,5 +1,6 @@
 /** Rules that need several keys or sections, and warnings about valid settings. */
 import { brokenRule } from "../lib/standard-webhooks-secret.ts";
+import { certificateFaults, certificateWarnings } from "./certificate-checks.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import type { Fault } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
@@ -233,6 +234,7 @@ const checks: readonly Check[] = [
   secretsOfWebhooks,
   registryOfStations,
   eventServiceFaults,
+  certificateFaults,
 ];
 
 /** The faults of rules that compare several keys. */
@@ -260,9 +262,11 @@ export const warningsOf = (settings: Settings, laptop: boolean): readonly string
   ...(settings.admin.token === undefined && !laptop
     ? ["admin.token is not set: the operators' routes refuse everyone"]
     : []),
-  ...(settings.auth.accounts.length + settings.auth.apiKeys.length === 0 && !laptop
+  ...(settings.auth.accounts.length + settings.auth.apiKeys.length + settings.auth.certificates.length ===
+    0 && !laptop
     ? ["auth.accounts and auth.apiKeys are empty: no client can produce"]
     : []),
+  ...certificateWarnings(settings),
   ...settings.webhooks
     .filter(({ scheme }) => scheme === "none")
     .map(({ source }) => `webhook source ${source} has scheme none: anyone who knows its URL can post`),

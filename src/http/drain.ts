@@ -23,35 +23,72 @@ const MAX_QUEUED = 511;
 /** Turns of the event loop without a new connection. The first turn does not count as proof: its poll phase may be over. */
 const QUIET_TURNS = 3;
 
-/** Resolves when the server has no open connection. `sockets` are all open connections. */
+/** The open connections at this moment. */
+export type OpenConnections = () => readonly Socket[];
+
+interface Drained {
+  /** Accepts the connections. */
+  readonly listening: NetServer;
+  /** Answers their requests. */
+  readonly server: Server;
+  readonly connections: OpenConnections;
+}
+
+/** Resolves when the server has no open connection. */
 export const drain = async (
-  server: Server,
-  sockets: ReadonlySet<Socket>,
+  { listening, server, connections }: Drained,
   { graceMs, idleMs = IDLE_MS }: DrainOptions,
 ): Promise<void> => {
   // This comes first: a client whose connection closes while the server listens would open a new one.
-  await stopAccepting(server);
-  const markLast = lastAnswerMarker();
-  server.prependListener("request", markLast).prependListener("checkContinue", markLast);
+  await stopAccepting(listening);
+  const stop = closeInOrder(server, connections, idleMs);
+  const cut = setTimeout(() => {
+    for (const socket of connections()) socket.destroy();
+  }, graceMs);
+  await allClosed(connections);
+  stop();
+  clearTimeout(cut);
+};
 
-  const closeIdle = idleCloser(sockets);
+/** Closes some connections of a server without a broken request, as `drain` does. Resolves when they are closed. */
+export const closeConnections = async (
+  server: Server,
+  sockets: readonly Socket[],
+  idleMs: number,
+): Promise<void> => {
+  const open = new Set(sockets);
+  const connections = (): readonly Socket[] => [...open].filter((socket) => !socket.closed);
+  const stop = closeInOrder(server, connections, idleMs, (socket) => open.has(socket));
+  await allClosed(connections);
+  stop();
+};
+
+/** Each of the connections gets a last answer; those without a request are closed. Returns a function that ends this. */
+const closeInOrder = (
+  server: Server,
+  connections: OpenConnections,
+  idleMs: number,
+  isOne: (socket: Socket) => boolean = () => true,
+): (() => void) => {
+  const markLast = lastAnswerMarker(isOne);
+  server.prependListener("request", markLast).prependListener("checkContinue", markLast);
+  const closeIdle = idleCloser(connections);
   // Checks after the poll phase, in which the arrived bytes are read.
   const sweep = setInterval(() => setImmediate(closeIdle), idleMs / CHECKS);
-  const cut = setTimeout(() => {
-    for (const socket of sockets) socket.destroy();
-  }, graceMs);
-  await allClosed(sockets);
-  clearInterval(sweep);
-  clearTimeout(cut);
+  return () => {
+    clearInterval(sweep);
+    server.off("request", markLast).off("checkContinue", markLast);
+  };
 };
 
 /**
  * Marks each answer as the last one of its connection, unless another request has arrived: all pipelined requests are
  * answered.
  */
-const lastAnswerMarker = (): RequestListener => {
+const lastAnswerMarker = (isOne: (socket: Socket) => boolean): RequestListener => {
   const marked = new WeakMap<Socket, ServerResponse>();
   return ({ socket }, response) => {
+    if (!isOne(socket)) return;
     const before = marked.get(socket);
     if (before?.headersSent === false) before.setHeader("Connection", "keep-alive");
     response.setHeader("Connection", "close");
@@ -60,11 +97,11 @@ const lastAnswerMarker = (): RequestListener => {
 };
 
 /** Closes connections that wait for no answer and have sent nothing during the last checks. */
-const idleCloser = (sockets: ReadonlySet<Socket>): (() => void) => {
+const idleCloser = (connections: OpenConnections): (() => void) => {
   const seen = new WeakMap<Socket, { readonly bytesRead: number; readonly silentChecks: number }>();
-  for (const socket of sockets) seen.set(socket, { bytesRead: socket.bytesRead, silentChecks: 0 });
+  for (const socket of connections()) seen.set(socket, { bytesRead: socket.bytesRead, silentChecks: 0 });
   return () => {
-    for (const socket of sockets) {
+    for (const socket of connections()) {
       const { bytesRead } = socket;
       const before = seen.get(socket);
       const silentChecks = before?.bytesRead === bytesRead ? before.silentChecks + 1 : 0;
@@ -101,8 +138,12 @@ export const stopAccepting = async (server: NetServer): Promise<void> => {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Also waits for the connections that another process accepted, which node's own close does not do. */
-const allClosed = async (sockets: ReadonlySet<Socket>): Promise<void> => {
-  while (sockets.size > 0) {
-    await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+const allClosed = async (connections: OpenConnections): Promise<void> => {
+  for (let open = connections(); open.length > 0; open = connections()) {
+    await Promise.all(
+      open.map((socket) =>
+        socket.closed ? turn() : new Promise((resolve) => socket.once("close", resolve)),
+      ),
+    );
   }
 };

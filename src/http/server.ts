@@ -16,6 +16,8 @@ import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { closeLingering, lingerOnClose, rawAnswer } from "./last-answer.ts";
 import { parseAgain, whenAnswered } from "./parse-again.ts";
 import { createPipeline } from "./pipeline.ts";
+import type { PemFiles } from "./tls/secure-context.ts";
+import { openTls, type ServerTls } from "./tls/tls-listener.ts";
 import { limitUnreadHeads } from "./unread-heads.ts";
 
 /** Times in milliseconds. The body reader has the timeout of bodies, because a stream may stay open for hours. */
@@ -41,6 +43,12 @@ export interface HttpServer {
   stopAccepting(): Promise<void>;
   /** Stops accepting, answers the requests in progress and closes. Resolves when no connection is open. */
   drain(options: DrainOptions): Promise<void>;
+  /**
+   * New connections use this pair, and open ones go on. If the CAs have changed, the connections whose client showed a
+   * certificate are closed after their next answer, and idle ones within 1 s. Throws OpenSSL's error for a pair that can't be
+   * used, and then nothing changes. Only for a server with TLS.
+   */
+  renewTls(pem: PemFiles): void;
 }
 
 /**
@@ -53,7 +61,12 @@ const PIPELINES_PER_TURN = 1;
 const UNREAD_HEADS_SHARE = 0.25;
 
 /** `memory` counts the requests that wait for earlier answers of their connection. */
-export const createHttpServer = (app: Express, limits: ServerLimits, memory: MemoryBudget): HttpServer => {
+export const createHttpServer = (
+  app: Express,
+  limits: ServerLimits,
+  memory: MemoryBudget,
+  tls?: ServerTls,
+): HttpServer => {
   const turns = createLoopTurns(PIPELINES_PER_TURN);
   const pipeline = createPipeline(turns);
   const server = createServer(
@@ -80,17 +93,32 @@ export const createHttpServer = (app: Express, limits: ServerLimits, memory: Mem
     maxHeaderSize: limits.maxHeaderSize,
     connections: () => sockets.size,
   });
+  const secure =
+    tls &&
+    openTls(server, sockets, {
+      ...tls,
+      handshakeTimeout: limits.headersTimeout,
+      // `trackSockets` answers the connections above the limit.
+      maxConnections: limits.maxConnections === 0 ? Infinity : limits.maxConnections + MAX_REFUSED,
+      maxBytes: memory.maxBytes,
+    });
+  const listening = secure?.listening ?? server;
+  const connections = (): readonly Socket[] => [...(secure?.handshakes() ?? []), ...sockets];
   return {
-    listen: (port, host) => listen(server, { port, host, backlog: limits.backlog }),
-    acceptFrom: (listening) => {
+    listen: (port, host) => listen(listening, { port, host, backlog: limits.backlog }),
+    acceptFrom: (shared) => {
       // The socket from the channel listens already, but with node's backlog and without this server's options.
-      server.listen(listening, limits.backlog);
+      listening.listen(shared, limits.backlog);
     },
     take: (socket) => {
-      server.emit("connection", socket);
+      listening.emit("connection", socket);
     },
-    stopAccepting: () => stopAccepting(server),
-    drain: (options) => drain(server, sockets, options),
+    stopAccepting: () => stopAccepting(listening),
+    drain: (options) => drain({ listening, server, connections }, options),
+    renewTls: (pem) => {
+      if (secure === undefined) throw new TypeError("This server has no TLS");
+      secure.renew(pem);
+    },
   };
 };
 
@@ -198,7 +226,7 @@ const codeOf = (error: NodeJS.ErrnoException): ErrorCode => {
   return error.code === "HPE_INVALID_EOF_STATE" ? "BODY_INCOMPLETE" : "REQUEST_MALFORMED";
 };
 
-const listen = (server: Server, options: ListenOptions): Promise<AddressInfo> =>
+const listen = (server: NetServer, options: ListenOptions): Promise<AddressInfo> =>
   new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(options, () => {

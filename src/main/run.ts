@@ -3,7 +3,7 @@ import cluster from "node:cluster";
 import { availableParallelism } from "node:os";
 import type { Gateway, Surroundings } from "../app.ts";
 import type { Addresses } from "../app/listeners.ts";
-import type { ReloadControl } from "../app/reload-control.ts";
+import { readTls, type TlsFiles } from "../app/read-tls.ts";
 import { bindFault, startFault } from "../app/start-faults.ts";
 import { supervise, workerCount } from "../cluster/supervisor.ts";
 import { type Task, work } from "../cluster/worker.ts";
@@ -55,8 +55,10 @@ const withMaskedConnectors = (settings: Settings): Settings => ({
 /** Imports the checks only when they are needed: they load the whole gateway. */
 const checked = async (settings: Settings): Promise<string | Refusal> => {
   const { faultsInUse, warningsInUse } = await import("../app/settings-check.ts");
-  const faults = await faultsInUse(settings);
-  for (const warning of await warningsInUse(settings)) process.stderr.write(`warning: ${warning}\n`);
+  const tls = readTls(settings);
+  const faults = [...tls.faults, ...(await faultsInUse(settings))];
+  for (const warning of [...tls.warnings, ...(await warningsInUse(settings))])
+    process.stderr.write(`warning: ${warning}\n`);
   return faults.length > 0 ? { status: "refused", faults } : "The settings are valid.";
 };
 
@@ -70,17 +72,23 @@ const run = async (args: Arguments): Promise<void> => {
 
 const serve = async (loaded: LoadedSettings, source: LoadOptions): Promise<void> => {
   const { settings, laptop, warnings } = loaded;
+  const tls = readTls(settings);
+  if (tls.faults.length > 0) {
+    const { faultsInUse } = await import("../app/settings-check.ts");
+    refuse([...tls.faults, ...(await faultsInUse(settings))]);
+    return;
+  }
   const identity = laptop ? loadOrCreateIdentity(settings.broker.embedded.dir) : undefined;
   const effective = identity === undefined ? settings : withIdentity(settings, identity);
   const log = openLog(effective.log);
   const slow = effective.roles.includes("ingest") ? await slowSchemas(effective.stations) : [];
-  for (const warning of [...warnings, ...slow]) log.logger.warn(warning);
+  for (const warning of [...warnings, ...tls.warnings, ...slow]) log.logger.warn(warning);
   const reloads = loaded.hasFile
-    ? createReloads({ ...{ source, loaded, log }, tls: {}, audited: () => undefined })
+    ? createReloads({ ...{ source, loaded, log }, tls: tls.files, audited: () => undefined })
     : undefined;
   if (reloads !== undefined) process.on("SIGHUP", reloads.signal);
-  const addresses = await start(effective, log, reloads);
-  if (identity !== undefined) say(welcome(addresses.public.port, identity));
+  const addresses = await start(effective, log, { reloads, tls: tls.files });
+  if (identity !== undefined) say(welcome(addresses.public.port, identity, settings.server.tls?.cert));
 };
 
 /** Flushes the last lines when the process exits, even after a crash. */
@@ -92,15 +100,21 @@ const openLog = (options: LogOptions): Log => {
   return log;
 };
 
-const start = async (settings: Settings, log: Log, reloads: Reloads | undefined): Promise<Addresses> => {
+interface StartParts {
+  /** undefined: there is no settings file. */
+  readonly reloads: Reloads | undefined;
+  readonly tls: TlsFiles;
+}
+
+const start = async (settings: Settings, log: Log, { reloads, tls }: StartParts): Promise<Addresses> => {
   const { logger } = log;
   const { workers, warning } = workerCount(settings, availableParallelism());
   if (warning !== undefined) logger.warn(warning);
   const reload = reloads?.control ?? nothingToReload(new Date());
   try {
     const serving = await (workers === 1
-      ? startAlone(settings, log, reload)
-      : supervise({ ...{ workers, settings, logger, reload }, tls: {} }));
+      ? startAlone(settings, log, { reload, tls })
+      : supervise({ workers, settings, tls, logger, reload }));
     const addresses = await listen(serving, logger).catch((error: unknown) => {
       throw bindFault(error, settings);
     });
@@ -125,8 +139,8 @@ const startHere = async (settings: Settings, log: Log, surroundings: Surrounding
   return startGateway(settings, log, surroundings);
 };
 
-const startAlone = async (settings: Settings, log: Log, reload: ReloadControl) => {
-  const gateway = await startHere(settings, log, { reload });
+const startAlone = async (settings: Settings, log: Log, surroundings: Surroundings) => {
+  const gateway = await startHere(settings, log, surroundings);
   return { ...gateway, fleet: createOwnFleet(gateway.prepare, systemClock) };
 };
 
@@ -184,10 +198,17 @@ export const runProcess = async (read: () => Arguments): Promise<void> => {
 
 /**
  * The text of a first start without settings: three commands that can be pasted into a shell. Each of them signs in, so
- * that it also works after the first token has expired.
+ * that it also works after the first token has expired. With TLS, curl trusts the gateway's own certificate.
  */
-const welcome = (port: number, { username, connectionToken }: Identity): string => {
-  const base = `http://127.0.0.1:${port}`;
+const welcome = (
+  port: number,
+  { username, connectionToken }: Identity,
+  certificate: string | undefined,
+): string => {
+  const base =
+    certificate === undefined
+      ? `http://127.0.0.1:${port}`
+      : `--cacert '${certificate}' https://127.0.0.1:${port}`;
   const json = `-H 'content-type: application/json'`;
   const credentials = JSON.stringify({ username, connection_token: connectionToken });
   const signIn = `curl -s ${base}/auth/authenticate ${json} -d '${credentials}'`;

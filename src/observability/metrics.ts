@@ -5,6 +5,7 @@ import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
 import { reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
+import { tlsMetrics, type TlsMetrics } from "./tls-metrics.ts";
 
 /** All metrics of one process as plain data, which can be sent to another process. */
 export type MetricSamples = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
@@ -35,7 +36,7 @@ interface RequestObservation {
   readonly seconds: number;
 }
 
-export interface Metrics extends DeliveryMetrics, ReadingMetrics, RegistryMetrics, ReloadMetrics {
+export interface Metrics extends DeliveryMetrics, ReadingMetrics, RegistryMetrics, ReloadMetrics, TlsMetrics {
   requestObserved(request: RequestObservation): void;
   eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
   /** An append has settled: its duration and number of records. */
@@ -70,6 +71,7 @@ export const createMetrics = (): Metrics => {
     ...readingMetrics(registry),
     ...registryMetrics(registry),
     ...reloadMetrics(registry),
+    ...tlsMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     samples: () => registry.getMetricsAsJSON(),

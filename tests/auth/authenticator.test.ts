@@ -22,7 +22,9 @@ const authenticate = createAuthenticator({
     if (key !== "good") throw unauthorized("wrong api key");
     return principalNamed(`key of ${id ?? "?"} from ${address}`);
   },
+  verifyCertificate: () => principalNamed("certificate"),
 });
+const CERTIFICATE = { names: { cn: "a", uri: [], dns: [], email: [] }, notAfter: Infinity };
 const from = (given: Omit<Credentials, "address">) => authenticate({ ...given, address: "192.0.2.1" });
 const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
 
@@ -36,6 +38,8 @@ describe("authenticator", () => {
     ["X-Api-Key", { apiKeyHeader: "good" }, "key of ? from 192.0.2.1"],
     ["ApiKey", { authorizationHeader: "ApiKey good" }, "key of ? from 192.0.2.1"],
     ["Basic", { authorizationHeader: basic("id:good") }, "key of id from 192.0.2.1"],
+    ["the certificate", { certificate: CERTIFICATE }, "certificate"],
+    ["the query before the certificate", { queryToken: "good", certificate: CERTIFICATE }, "token"],
     ["the header before the query", { authorizationHeader: "Bearer good", queryToken: "x" }, "token"],
     ["the header before X-Api-Key", { authorizationHeader: "Bearer good", apiKeyHeader: "x" }, "token"],
     ["X-Api-Key before the query", { apiKeyHeader: "good", queryToken: "x" }, "key of ? from 192.0.2.1"],

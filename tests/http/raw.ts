@@ -1,9 +1,10 @@
 /** A raw connection, for bytes that no HTTP client sends. */
-import { connect, type Socket } from "node:net";
 import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 
-export interface RawConnection {
-  readonly socket: Socket;
+export interface RawConnection<S extends Socket = Socket> {
+  readonly socket: S;
   /** All received text. */
   readonly received: () => string;
   /** Resolves once the text has been received; rejects when the connection ends without it. */
@@ -15,6 +16,21 @@ export interface RawConnection {
 export const openRaw = async (port: number): Promise<RawConnection> => {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   await once(socket, "connect");
+  return watch(socket);
+};
+
+/** Resolves after the handshake; rejects if it fails. */
+export const openTls = async (
+  port: number,
+  options: ConnectionOptions,
+): Promise<RawConnection<TLSSocket>> => {
+  const socket = connectTls({ port, host: "127.0.0.1", servername: "localhost", ...options });
+  const connection = watch(socket);
+  await once(socket, "secureConnect");
+  return connection;
+};
+
+const watch = <S extends Socket>(socket: S): RawConnection<S> => {
   let data = "";
   let ended = false;
   let failure: Error | undefined;

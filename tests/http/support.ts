@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { Express } from "express";
 import request from "supertest";
 import { createAuthentication } from "../../src/auth/authentication.ts";
+import type { CertificateOptions } from "../../src/auth/certificates.ts";
 import type { Limits } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
@@ -113,7 +114,7 @@ const FACTS: GatewayFacts = {
   commit: "abc",
   roles: ["ingest"],
   broker: { kind: "memory", addresses: [] },
-  publicListener: () => ({ host: "0.0.0.0", port: 4444 }),
+  publicListener: () => ({ scheme: "http", host: "0.0.0.0", port: 4444 }),
 };
 
 /** Stand-ins for the console's files. */
@@ -161,6 +162,7 @@ export interface TestOptions {
   readonly home?: Pick<Home, "call">;
   readonly instances?: { readonly baseUri?: string; readonly answerMax?: number };
   readonly trustProxy?: number;
+  readonly certificates?: readonly CertificateOptions[];
   readonly perAddress?: Limits;
   /** Milliseconds, for the limits. */
   readonly rateClock?: () => number;
@@ -204,6 +206,8 @@ const stationsOf = ({ stations = [] }: TestOptions) => ({
   topics: ["plain", "shop.orders", "hidden", ...stations.map(({ topic }) => topic)],
 });
 
+const certificatesOf = ({ certificates = [] }: TestOptions) => ({ certificates });
+
 const schemasOf = ({ registry }: TestOptions) => ({
   schemas: registry && createRecordSchemas({ registry, ...LOOKUP }),
   findSchema: registry && createFindSchema({ registry, ...LOOKUP }),
@@ -219,6 +223,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const authentication = createAuthentication({
     accounts: ACCOUNTS,
     apiKeys: [BROWSER_KEY, ...API_KEYS],
+    ...certificatesOf(options),
     accessToken: { ...SECRET, secrets: [{ kid: "a", secret: "access-secret-0123456789-0123456789" }] },
     refreshToken: {
       ttl: 18_000_000,

@@ -1,5 +1,6 @@
 /** A gateway behind a real HTTP listener on a free port. */
 import { createHttpServer, type HttpServer, type ServerLimits } from "../../src/http/server.ts";
+import type { PemFiles } from "../../src/http/tls/secure-context.ts";
 import { createTestGateway, type TestGateway, type TestOptions } from "./support.ts";
 
 export const LIMITS: ServerLimits = {
@@ -14,6 +15,8 @@ export interface TestListener {
   readonly gateway: TestGateway;
   readonly server: HttpServer;
   readonly port: number;
+  /** Reasons of failed TLS handshakes. */
+  readonly failures: readonly string[];
   /** An access token of the gateway's test account. */
   readonly token: string;
   /** Cuts all connections and closes the gateway. */
@@ -23,14 +26,18 @@ export interface TestListener {
 export const openListener = async (
   options: TestOptions = {},
   limits: Partial<ServerLimits> = {},
+  pem?: PemFiles,
 ): Promise<TestListener> => {
   const gateway = await createTestGateway(options);
-  const server = createHttpServer(gateway.app, { ...LIMITS, ...limits }, gateway.memory);
+  const failures: string[] = [];
+  const tls = pem && { pem, onFailure: (reason: string) => void failures.push(reason) };
+  const server = createHttpServer(gateway.app, { ...LIMITS, ...limits }, gateway.memory, tls);
   const { port } = await server.listen(0, "127.0.0.1");
   return {
     gateway,
     server,
     port,
+    failures,
     token: await gateway.token(),
     close: async () => {
       await server.drain({ graceMs: 1, idleMs: 1 });

@@ -1,5 +1,6 @@
-/** Settings of authentication: tokens, accounts and API keys. */
+/** Settings of authentication: tokens, accounts, API keys and client certificates. */
 import { choice, duration, instant, integer, list, matching, secret, section, size, text } from "../keys.ts";
+import { certificateNames, hasOneName, ONE_NAME } from "./certificate-settings.ts";
 import { origin, rates } from "./server-settings.ts";
 
 const DAY = 86_400_000;
@@ -110,6 +111,19 @@ const apiKey = section({
     error: "a browser key is public and can't read: remove consume, or set kind to server",
   });
 
+const certificate = section({
+  ...certificateNames,
+  stations: patterns("Stations that the certificate may produce to.").prefault([]),
+  consume: patterns("Stations that the certificate may read.").prefault([]),
+  groups,
+  origins: list(
+    "Web origins that may use the certificate: a request with Origin needs its origin in this list. Browsers send a certificate without being asked.",
+    origin,
+    "a list of origins such as https://shop.example",
+  ).prefault([]),
+  limits: rates.prefault({}),
+}).refine(hasOneName, ONE_NAME);
+
 export const auth = section({
   accessToken: token("access", "15m", "24h").prefault({}),
   refreshToken: token("refresh", "5h", "30d").prefault({}),
@@ -129,5 +143,10 @@ export const auth = section({
     "API keys. A client sends its key with each request and does not sign in.",
     apiKey,
     "a list of API keys",
+  ).prefault([]),
+  certificates: list(
+    "Client certificates (server.tls.clientAuth) as credentials. The first entry that matches counts.",
+    certificate,
+    "a list of certificates, each with a name and one of cn, uri, dns, email",
   ).prefault([]),
 });

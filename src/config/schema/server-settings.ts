@@ -7,6 +7,7 @@ import {
   filledList,
   flag,
   integer,
+  list,
   matching,
   positive,
   secret,
@@ -15,6 +16,8 @@ import {
   special,
   text,
 } from "../keys.ts";
+import { certificateNames, hasOneName, ONE_NAME } from "./certificate-settings.ts";
+import { tls } from "./tls-settings.ts";
 
 export const port = (help: string) => integer(help, 0, 65_535);
 
@@ -60,6 +63,7 @@ export const server = section({
     "Maximum number of connections in the accept queue. The operating system can lower it (net.core.somaxconn).",
     1,
   ).prefault(4096),
+  tls: tls.optional(),
 });
 
 export const admin = section({
@@ -72,6 +76,15 @@ export const admin = section({
     "Maximum number of wrong operators' tokens per minute and client address. Above it every token from the address gets 429.",
     1,
   ).prefault(10),
+  tls: tls.optional(),
+  certificates: list(
+    "Client certificates of operators (admin.tls.clientAuth). The first entry that matches counts.",
+    section({
+      ...certificateNames,
+      role: choice("Role of the operators with this certificate.", ["viewer", "operator", "admin"]),
+    }).refine(hasOneName, ONE_NAME),
+    "a list of certificates, each with a name, a role and one of cn, uri, dns, email",
+  ).prefault([]),
 });
 
 export const roles = filledList(

@@ -9,6 +9,7 @@ import { type AuthorisedCall, type Call, enterRoute } from "../call.ts";
 import type { CountCall } from "../intake.ts";
 import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
 import { isOfAnotherSite, sessionOf } from "../session-cookie.ts";
+import { certificateOf } from "../tls/client-certificate.ts";
 import { queryOf } from "../url.ts";
 import { narrowToOrigin } from "./cors.ts";
 
@@ -145,7 +146,7 @@ export const authorised = (call: Call, principal: Principal): AuthorisedCall => 
   return call as AuthorisedCall;
 };
 
-/** The credentials in the request's headers and query. */
+/** The credentials in the request's headers and query, and the certificate of its connection. */
 export const credentialsOf = (request: Request): Credentials => {
   const { headers } = request;
   const apiKeyHeader = headers["x-api-key"];
@@ -153,6 +154,7 @@ export const credentialsOf = (request: Request): Credentials => {
     authorizationHeader: headers.authorization,
     queryToken: queryOf(request).get("authorization") ?? undefined,
     apiKeyHeader: typeof apiKeyHeader === "string" ? apiKeyHeader : undefined,
+    certificate: certificateOf(request.socket),
     address: request.ip ?? "",
   };
 };

@@ -1,5 +1,6 @@
 /** Reloads of a program with a settings file: the state machine with its files, its watcher and its signal. */
-import type { Fleet, ReloadControl, TlsFiles } from "../../app/reload-control.ts";
+import type { Fleet, ReloadControl } from "../../app/reload-control.ts";
+import { readTls, type TlsFiles } from "../../app/read-tls.ts";
 import type { LoadedSettings, LoadOptions } from "../../config/load.ts";
 import type { Settings } from "../../config/schema/schema.ts";
 import { systemClock } from "../../lib/clock.ts";
@@ -62,7 +63,7 @@ export const createReloads = (options: ReloadsOptions): Reloads => {
         read: createSource({
           ...source,
           faultsInUse,
-          readCertificates: () => ({ files: {}, faults: [] }),
+          readCertificates: readTls,
         }),
         clock: systemClock,
         filesRead: watcher.know,

@@ -3,7 +3,7 @@ import { applicableOf } from "../../config/restart.ts";
 import { changesOf } from "../../config/changes.ts";
 import { loadSettings, type LoadOptions } from "../../config/load.ts";
 import type { Settings } from "../../config/schema/schema.ts";
-import type { TlsFiles } from "../../app/reload-control.ts";
+import type { TlsFiles } from "../../app/read-tls.ts";
 import type { Digests } from "../../lib/file-watch/file-watch.ts";
 
 /** What the workers serve with. */
@@ -74,6 +74,9 @@ const withCertificates = (next: Omit<InUse, "tls">, found: CertificateReading, i
 const withoutCertificates = (settings: Settings): Settings =>
   withTlsOf(["public", "admin"], settings, { server: {}, admin: {} } as unknown as Settings);
 
+/** A file that can't be read is a fault of both reads. */
+const distinct = (faults: readonly string[]): readonly string[] => [...new Set(faults)];
+
 /** Reads the settings as the start does, with the same faults. Makes no connections. */
 export const createSource =
   ({ faultsInUse, readCertificates, ...options }: SourceOptions) =>
@@ -82,7 +85,7 @@ export const createSource =
     if (loaded.status === "refused") return loaded;
     const { files } = loaded;
     const found = readCertificates(loaded.settings, inUse.tls);
-    const certificates = { ...found, faults: [...loaded.certificateFaults, ...found.faults] };
+    const certificates = { ...found, faults: distinct([...loaded.certificateFaults, ...found.faults]) };
     const read = withCertificates(loaded, certificates, inUse);
     const { changed, needsRestart, keep } = applicableOf(changesOf(inUse.compared, read.compared));
     const next: InUse = {

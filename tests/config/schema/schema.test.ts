@@ -34,7 +34,7 @@ describe("defaults", () => {
         maxConnections: 30_000,
         backlog: 4096,
       },
-      admin: { host: "127.0.0.1", port: 4445, failuresPerMinute: 10 },
+      admin: { host: "127.0.0.1", port: 4445, certificates: [], failuresPerMinute: 10 },
       roles: ["ingest", "delivery"],
       log: { level: "info" },
       tracing: {},
@@ -64,6 +64,7 @@ describe("defaults", () => {
         loginFailuresPerMinute: 10,
         accounts: [],
         apiKeys: [],
+        certificates: [],
       },
       cors: { origins: ["*"] },
       limits: {

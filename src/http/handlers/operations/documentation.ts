@@ -77,10 +77,12 @@ export const showFacts: Documentation = {
             topics: ofBroker,
             partitions: ofBroker,
           }),
-          publicListener: z.object({ host: z.string(), port: z.int() }).meta({
-            description:
-              "Address at which clients connect. Port 0 means that this process does not know the port.",
-          }),
+          publicListener: z
+            .object({ host: z.string(), port: z.int(), scheme: z.enum(["http", "https"]) })
+            .meta({
+              description:
+                "Address at which clients connect. Port 0 means that this process does not know the port.",
+            }),
           settings: settingsInUse,
         }),
       ),

@@ -22,7 +22,11 @@ export interface GatewayFacts {
     readonly addresses: readonly string[];
   };
   /** The address for clients. Port 0: another process has bound the listener to a free port. */
-  readonly publicListener: () => { readonly host: string; readonly port: number };
+  readonly publicListener: () => {
+    readonly scheme: "http" | "https";
+    readonly host: string;
+    readonly port: number;
+  };
 }
 
 /** `GET /gateway` for operators. It also answers while the broker is unavailable. */

@@ -1,0 +1,69 @@
+/** TLS in front of an http server, which then does not listen itself: it gets the connections after their handshake. */
+import type { Server } from "node:http";
+import type { Server as NetServer, Socket } from "node:net";
+import { closeConnections } from "../drain.ts";
+import { certificateOf } from "./client-certificate.ts";
+import type { TlsFailure } from "./failures.ts";
+import type { PemFiles } from "./secure-context.ts";
+import { createTlsFront } from "./tls-front.ts";
+
+/** TLS of one port. */
+export interface ServerTls {
+  readonly pem: PemFiles;
+  /** A connection has ended before its handshake. */
+  readonly onFailure: (reason: TlsFailure) => void;
+}
+
+interface TlsListenerOptions extends ServerTls {
+  /** Milliseconds. */
+  readonly handshakeTimeout: number;
+  /** Connections above this number are closed without a handshake. */
+  readonly maxConnections: number;
+  /** Maximum bytes of OpenSSL for the handshakes in progress, about. */
+  readonly maxBytes: number;
+}
+
+export interface TlsListener {
+  /** Accepts the connections. */
+  readonly listening: NetServer;
+  /** The open connections whose handshake has not ended. */
+  readonly handshakes: () => Iterable<Socket>;
+  readonly renew: (pem: PemFiles) => void;
+}
+
+/** Bytes of OpenSSL for a handshake, about. */
+const HANDSHAKE_BYTES = 32 * 1024;
+
+/** Milliseconds after which an idle connection of a removed CA is closed. */
+const REMOVED_CA_IDLE_MS = 800;
+
+/** `sockets` are the open connections of the http server. */
+export const openTls = (
+  server: Server,
+  sockets: ReadonlySet<Socket>,
+  options: TlsListenerOptions,
+): TlsListener => {
+  const { maxConnections, maxBytes } = options;
+  let { ca } = options.pem;
+  // node checks the timeouts of a server only after this event.
+  server.emit("listening");
+  const front = createTlsFront({
+    ...options,
+    maxHandshakes: Math.max(1, Math.floor(maxBytes / HANDSHAKE_BYTES)),
+    hasRoom: () => front.handshakes.size + sockets.size < maxConnections,
+    onSecure: (socket) => {
+      server.emit("connection", socket);
+    },
+  });
+  return {
+    listening: front.server,
+    handshakes: () => front.handshakes.keys(),
+    renew: (pem) => {
+      front.renew(pem);
+      if (pem.ca === ca) return;
+      ca = pem.ca;
+      const verified = [...sockets].filter((socket) => certificateOf(socket) !== undefined);
+      void closeConnections(server, verified, REMOVED_CA_IDLE_MS);
+    },
+  };
+};

@@ -1,0 +1,204 @@
+/** Client certificates of a listener: which connections are secure, and which requests have a credential. */
+import { once } from "node:events";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+import type { CertificateOptions } from "../../../src/auth/certificates.ts";
+import type { PemFiles } from "../../../src/http/tls/secure-context.ts";
+import { type Authority, createAuthority, type Identity } from "../../support/authority.ts";
+import { openTls, type RawConnection } from "../raw.ts";
+import { openListener, type TestListener } from "../test-listener.ts";
+import { pemOf } from "./pems.ts";
+
+const HOUR = 3_600_000;
+
+let authority: Authority;
+let other: Authority;
+let identity: Identity;
+let billing: Identity;
+let stranger: Identity;
+let listener: TestListener;
+
+beforeAll(async () => {
+  [authority, other] = await Promise.all([createAuthority(), createAuthority("other authority")]);
+  [identity, billing, stranger] = await Promise.all([
+    authority.server(),
+    authority.client("billing"),
+    authority.client("stranger"),
+  ]);
+});
+
+afterEach(() => listener.close());
+
+afterAll(() => Promise.all([authority, other].map((each) => each[Symbol.asyncDispose]())));
+
+const CERTIFICATES: readonly CertificateOptions[] = [
+  { name: "billing", cn: "billing", stations: ["plain"], origins: ["https://shop.example"] },
+];
+
+const start = async (clientAuth: "optional" | "required", pem: Partial<PemFiles> = {}): Promise<void> => {
+  const own = pemOf(identity, { clientAuth, ca: authority.cert, ...pem });
+  listener = await openListener({ certificates: CERTIFICATES }, {}, own);
+};
+
+const open = (client?: Identity, options: ConnectionOptions = {}): Promise<RawConnection<TLSSocket>> =>
+  openTls(listener.port, { ca: authority.cert, ...client, ...options });
+
+const produce = (...headers: readonly string[]): string =>
+  [
+    "POST /stations/plain/produce/single HTTP/1.1",
+    ...["Host: localhost", "Content-Type: text/plain", "Content-Length: 3", ...headers],
+    "\r\nabc",
+  ].join("\r\n");
+
+/** The head and the body of the answer. The connection stays open. */
+const answerTo = async ({ socket, received, until }: RawConnection, request: string): Promise<string> => {
+  const before = received().length;
+  socket.write(request);
+  await until("\r\n\r\n");
+  for (;;) {
+    const answer = received().slice(before);
+    const [, length] = /content-length: (\d+)/i.exec(answer) ?? [];
+    const end = answer.indexOf("\r\n\r\n");
+    if (end > 0 && length !== undefined && answer.length >= end + 4 + Number(length)) return answer;
+    await once(socket, "data");
+  }
+};
+
+/** Resolves with the received text when the connection is closed in any way. */
+const closing = async (opening: Promise<RawConnection<TLSSocket>>): Promise<string> => {
+  try {
+    const { socket, received } = await opening;
+    socket.on("error", () => undefined);
+    socket.write(produce());
+    if (!socket.closed) await once(socket, "close");
+    return received();
+  } catch {
+    return "";
+  }
+};
+
+it("takes a verified certificate as the credential", async () => {
+  await start("optional");
+  const connection = await open(billing);
+  expect(await answerTo(connection, produce())).toContain("HTTP/1.1 200");
+  expect(await answerTo(connection, produce())).toContain("HTTP/1.1 200");
+  expect(await answerTo(connection, produce().replace("/plain/", "/orders/"))).toContain("HTTP/1.1 403");
+  connection.socket.destroy();
+  expect(listener.gateway.lines.at(-1)).toMatchObject({ principal: "billing", status: 403 });
+});
+
+it("prefers any other credential of the request", async () => {
+  await start("optional");
+  const connection = await open(billing);
+  expect(await answerTo(connection, produce("Authorization: Bearer wrong"))).toContain("HTTP/1.1 401");
+  expect(await answerTo(connection, produce("X-Api-Key: wrong"))).toContain("HTTP/1.1 401");
+  const inQuery = produce().replace("/single", "/single?authorization=wrong");
+  expect(await answerTo(connection, inQuery)).toContain("HTTP/1.1 401");
+  connection.socket.destroy();
+});
+
+it("answers 401 to a certificate that no entry matches, with the reason in the log", async () => {
+  await start("optional");
+  const connection = await open(stranger);
+  expect(await answerTo(connection, produce())).toContain("HTTP/1.1 401");
+  connection.socket.destroy();
+  expect(listener.gateway.lines.at(-1)).toMatchObject({ reason: "certificate not mapped", status: 401 });
+});
+
+it("never takes a certificate from a header", async () => {
+  await start("optional");
+  const connection = await open();
+  const pem = encodeURIComponent(billing.cert);
+  const headers = ["X-Client-Cert", "X-Forwarded-Client-Cert", "X-SSL-Client-Cert"].map(
+    (name) => `${name}: ${pem}`,
+  );
+  expect(await answerTo(connection, produce(...headers))).toContain("HTTP/1.1 401");
+  connection.socket.destroy();
+});
+
+it("needs the origin of a request in the entry's origins", async () => {
+  await start("optional");
+  const connection = await open(billing);
+  expect(await answerTo(connection, produce("Origin: https://shop.example"))).toContain("HTTP/1.1 200");
+  expect(await answerTo(connection, produce("Origin: https://evil.example"))).toContain("HTTP/1.1 403");
+  connection.socket.destroy();
+});
+
+it("serves a client without a certificate with clientAuth optional, if it has another credential", async () => {
+  await start("optional");
+  const connection = await open();
+  expect(await answerTo(connection, produce())).toContain("HTTP/1.1 401");
+  const authorization = `Authorization: Bearer ${listener.token}`;
+  expect(await answerTo(connection, produce(authorization))).toContain("HTTP/1.1 200");
+  connection.socket.destroy();
+});
+
+it.each(["TLSv1.2", "TLSv1.3"] as const)(
+  "ends a %s connection without a certificate with required",
+  async (version) => {
+    await start("required");
+    expect(await closing(open(undefined, { minVersion: version, maxVersion: version }))).toBe("");
+    expect(listener.failures).toEqual(["no certificate"]);
+  },
+);
+
+describe.each(["optional", "required"] as const)("clientAuth %s", (clientAuth) => {
+  it.each([
+    ["expired", () => authority.client("billing", { from: -2 * HOUR, until: -HOUR })],
+    ["not yet valid", () => authority.client("billing", { from: HOUR })],
+    ["of another CA", () => other.client("billing")],
+    ["for servers", () => authority.client("billing", { usage: "serverAuth" })],
+  ] as const)("ends the connection if the certificate is %s", async (_, make) => {
+    const client = await make();
+    for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+      await start(clientAuth);
+      expect(await closing(open(client, { minVersion: version, maxVersion: version }))).toBe("");
+      expect(listener.failures).toEqual(["certificate refused"]);
+      expect(listener.gateway.lines.filter(({ route }) => route !== "/auth/authenticate")).toEqual([]);
+      if (version === "TLSv1.2") await listener.close();
+    }
+  });
+
+  it.each(["TLSv1.2", "TLSv1.3"] as const)("resumes no session of %s", async (version) => {
+    await start(clientAuth);
+    const options = { minVersion: version, maxVersion: version };
+    const first = await open(billing, options);
+    const sessions: Buffer[] = [];
+    first.socket.on("session", (session: Buffer) => void sessions.push(session));
+    expect(await answerTo(first, produce())).toContain("HTTP/1.1 200");
+    const kept = sessions.at(-1) ?? first.socket.getSession();
+    first.socket.destroy();
+    const second = await open(billing, { ...options, ...(kept && { session: kept }) });
+    expect(second.socket.isSessionReused()).toBe(false);
+    expect(await answerTo(second, produce())).toContain("HTTP/1.1 200");
+    second.socket.destroy();
+  });
+});
+
+describe("another ca", () => {
+  it("closes the connections that showed a certificate, after their next answer or when they are idle", async () => {
+    await start("optional");
+    const [active, idle, without] = [await open(billing), await open(billing), await open()];
+    for (const each of [active, idle]) expect(await answerTo(each, produce())).toContain("HTTP/1.1 200");
+    await answerTo(without, produce());
+    const begin = performance.now();
+    listener.server.renewTls(pemOf(identity, { clientAuth: "optional", ca: other.cert }));
+    active.socket.write(produce());
+    expect(await active.closed()).toContain("Connection: close");
+    await idle.closed();
+    expect(performance.now() - begin).toBeGreaterThan(500);
+    expect(await answerTo(without, produce())).not.toContain("Connection: close");
+    without.socket.destroy();
+    expect(await closing(open(billing))).toBe("");
+    const ours = await open(await other.client("billing"));
+    expect(await answerTo(ours, produce())).toContain("HTTP/1.1 200");
+    ours.socket.destroy();
+  });
+
+  it("does not touch connections if only the pair changes", async () => {
+    await start("optional");
+    const connection = await open(billing);
+    listener.server.renewTls(pemOf(await authority.server(), { clientAuth: "optional", ca: authority.cert }));
+    expect(await answerTo(connection, produce())).not.toContain("Connection: close");
+    connection.socket.destroy();
+  });
+});
