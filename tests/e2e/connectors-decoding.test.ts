@@ -1,7 +1,7 @@
 /** Connectors that decode values, with the real program and a schema registry. */
 import { admin, createConnector } from "../support/connector-api.ts";
 import { ADMIN_TOKEN, signIn, startGateway, type Gateway } from "../support/gateway.ts";
-import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { DONE, startHttpSink, type HttpSink } from "../support/http-sink.ts";
 import { framed } from "../support/registry/fake-schemas.ts";
 import { startRegistry, type TestRegistry } from "../support/registry/registry.ts";
 
@@ -22,7 +22,7 @@ beforeEach(async () => {
   registry = await startRegistry();
   gateway = await startGateway({
     settings: {
-      registry: { url: registry.url, timeout: "500ms" },
+      registry: { url: registry.url, timeout: "500ms", negativeTtl: "1ms" },
       delivery: { allowTargets: ["127.0.0.0/8"] },
       stations: [{ name: TOPIC, partitions: 2 }],
     },
@@ -108,6 +108,23 @@ it("a record with an unknown id and one with a broken payload have the effect of
         `stationgate_delivery_decode_failures_total{connector="${name}"} ${name === "stopped" ? 1 : 2}`,
     ),
   );
+}, 60_000);
+
+it("a replay decodes the dead letters, with a schema that was registered meanwhile too", async () => {
+  const { id } = registry.add("orders-value", schemaOf("Order"));
+  sink.answer(() => ({ status: 500 }));
+  await connect("again", { "dead.letter.topic": "orders.dead", "exception.strategy": "DROP_MESSAGE" });
+  await produce(0, [order(id, 1), order(id + 1, 2)]);
+  const view = (): Promise<unknown> => admin(gateway, "GET", "/connectors/again/dead-letters");
+  await until(async () => ((await view()) as { records: number }).records === 2);
+  expect(registry.add("orders-value", schemaOf("Order2")).id).toBe(id + 1);
+  const before = sink.requests.length;
+  sink.answer(() => DONE);
+  await admin(gateway, "POST", "/connectors/again/dead-letters/replay");
+  await sink.received(before + 2);
+
+  expect(bodiesOf("again").slice(before)).toStrictEqual(['{"n":1}', '{"n":2}']);
+  await until(async () => ((await view()) as { records: number }).records === 0);
 }, 60_000);
 
 it("a record whose schema the frozen registry does not tell waits, also over a stop, and only its partition waits", async () => {
