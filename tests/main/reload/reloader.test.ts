@@ -1,0 +1,402 @@
+import type { Attempt, Fleet } from "../../../src/app/reload-control.ts";
+import { settingsSchema } from "../../../src/config/schema/schema.ts";
+import type { ReloadAnswer } from "../../../src/http/handlers/operations/reload.ts";
+import { createReloader } from "../../../src/main/reload/reloader.ts";
+import type { InUse, Reading } from "../../../src/main/reload/source.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+
+const START = "2026-01-01T00:00:00.000Z";
+const NOTHING: InUse = { settings: settingsSchema.parse({}), compared: {}, tls: {} };
+
+type Read = Extract<Reading, { readonly status: "read" }>;
+
+const FOUND: Read = {
+  status: "read",
+  next: NOTHING,
+  changed: [],
+  needsRestart: [],
+  certificateFaults: [],
+  files: new Map(),
+};
+
+const CHANGED: Partial<Read> = { changed: ["auth.apiKeys[a]"] };
+
+const setUp = () => {
+  const clock = createFakeClock();
+  const events: string[] = [];
+  const lines: unknown[] = [];
+  const audit: unknown[] = [];
+  const counts: string[] = [];
+  const shown: unknown[] = [];
+  const world = {
+    found: FOUND as Reading,
+    faults: [] as readonly string[],
+    /** Called in each reading. */
+    reading: (): Promise<void> => Promise.resolve(),
+  };
+  const fleet: Fleet = {
+    prepare: ({ attempt }: Attempt) => {
+      events.push(`prepare ${attempt}`);
+      return Promise.resolve(world.faults);
+    },
+    swap: (attempt) => {
+      events.push(`swap ${attempt}`);
+      return Promise.resolve(2);
+    },
+    discard: (attempt) => void events.push(`discard ${attempt}`),
+    workers: 2,
+    show: (status) => void shown.push(status),
+  };
+  const log = (level: string) => (members: object, msg: string) =>
+    void lines.push({ level, msg, ...members });
+  const reloader = createReloader({
+    inUse: NOTHING,
+    startedAt: START,
+    read: async () => {
+      events.push("read");
+      await world.reading();
+      return world.found;
+    },
+    fleet,
+    clock,
+    logger: { info: log("info"), warn: log("warn"), error: log("error") } as never,
+    metrics: {
+      reloadEnded: (trigger, outcome) => void counts.push(`${trigger} ${outcome}`),
+      restartNeeded: (isNeeded) => void counts.push(`restart ${isNeeded}`),
+    },
+    filesRead: () => void events.push("files"),
+    applied: () => void events.push("applied"),
+    audited: (entry) => void audit.push(entry),
+  });
+  return { clock, reloader, world, events, lines, audit, counts, shown };
+};
+
+const find = (found: Partial<Read>): Reading => ({ ...FOUND, ...found });
+
+/** Lets promises settle that wait for nothing else. */
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+};
+
+describe("a reload", () => {
+  it("prepares, swaps and answers with the next generation", async () => {
+    const { reloader, world, events, lines, counts, shown } = setUp();
+    world.found = find(CHANGED);
+    const answer = await reloader.reload({ dryRun: false });
+
+    expect(answer).toEqual({
+      status: "applied",
+      trigger: "request",
+      generation: 2,
+      changed: ["auth.apiKeys[a]"],
+      needsRestart: [],
+      workers: 2,
+    });
+    expect(events).toEqual(["read", "files", "prepare 1", "swap 1", "applied"]);
+    expect(lines).toEqual([
+      {
+        level: "info",
+        msg: "settings reloaded",
+        ...{ trigger: "request", generation: 2, changed: ["auth.apiKeys[a]"], needsRestart: [], ms: 0 },
+      },
+    ]);
+    expect(counts).toEqual(["request applied"]);
+    expect(reloader.status()).toEqual({
+      generation: 2,
+      loadedAt: new Date(1_700_000_000_000).toISOString(),
+      needsRestart: [],
+    });
+    expect(shown).toEqual([reloader.status()]);
+  });
+
+  it("with nothing to change stays in its generation", async () => {
+    const { reloader, events, lines, counts } = setUp();
+    const answer = await reloader.reload({ dryRun: false });
+
+    expect(answer).toMatchObject({ status: "unchanged", generation: 1, workers: 2 });
+    expect([events, lines, counts]).toEqual([["read", "files"], [], ["request unchanged"]]);
+    expect(reloader.status()).toEqual({ generation: 1, loadedAt: START, needsRestart: [] });
+  });
+
+  it("with faults changes nothing, and logs them", async () => {
+    const { reloader, world, events, lines, counts } = setUp();
+    world.found = { status: "refused", faults: ["a: b"], files: new Map() };
+
+    expect(await reloader.reload({ dryRun: false })).toEqual({ status: "refused", faults: ["a: b"] });
+    expect(events).toEqual(["read", "files"]);
+    expect(lines).toEqual([
+      {
+        level: "error",
+        msg: "settings refused, the old ones stay",
+        ...{ trigger: "request", faults: ["a: b"] },
+      },
+    ]);
+    expect(counts).toEqual(["request refused"]);
+  });
+
+  it("discards what is prepared if a worker can't prepare", async () => {
+    const { reloader, world, events, counts } = setUp();
+    world.found = find(CHANGED);
+    world.faults = ["worker 2: no"];
+
+    expect(await reloader.reload({ dryRun: false })).toEqual({ status: "failed", faults: ["worker 2: no"] });
+    expect(events).toEqual(["read", "files", "prepare 1", "discard 1"]);
+    expect(counts).toEqual(["request failed"]);
+    expect(reloader.status().generation).toBe(1);
+  });
+
+  it("names settings that need a restart, once while they are the same", async () => {
+    const { reloader, world, lines, counts } = setUp();
+    world.found = find({ needsRestart: ["server.port"] });
+    const answer = await reloader.reload({ dryRun: false });
+    await reloader.reload({ dryRun: false });
+
+    expect(answer).toMatchObject({ status: "unchanged", generation: 1, needsRestart: ["server.port"] });
+    expect(lines).toEqual([{ level: "warn", msg: "settings need a restart", needsRestart: ["server.port"] }]);
+    expect(reloader.status().needsRestart).toEqual(["server.port"]);
+
+    world.found = FOUND;
+    await reloader.reload({ dryRun: false });
+
+    expect(reloader.status().needsRestart).toEqual([]);
+    expect(counts.filter((count) => count.startsWith("restart"))).toEqual(["restart true", "restart false"]);
+  });
+
+  it("as a dry run says what would change, and changes nothing", async () => {
+    const { reloader, world, events, lines, counts } = setUp();
+    world.found = find({ ...CHANGED, needsRestart: ["server.port"] });
+    const answer = await reloader.reload({ dryRun: true });
+
+    expect(answer).toMatchObject({
+      ...{ status: "dryRun", trigger: "request", generation: 1 },
+      ...{ changed: ["auth.apiKeys[a]"], needsRestart: ["server.port"] },
+    });
+    expect([events, lines, counts]).toEqual([["read"], [], []]);
+    expect(reloader.status().needsRestart).toEqual([]);
+  });
+
+  it("reports an error of the program as a failed reload", async () => {
+    const { reloader, world, lines } = setUp();
+    world.reading = () => Promise.reject(new TypeError("a bug"));
+
+    expect(await reloader.reload({ dryRun: false })).toEqual({ status: "failed", faults: ["a bug"] });
+    expect(lines).toHaveLength(2);
+  });
+
+  it("writes audit entries for signals and files, because a request has one of its own", async () => {
+    const { reloader, world, audit } = setUp();
+    world.found = find(CHANGED);
+    await reloader.trigger("signal");
+    await reloader.reload({ dryRun: false });
+    world.found = { status: "refused", faults: ["a: b"], files: new Map() };
+    await reloader.trigger("file");
+
+    expect(audit).toEqual([
+      { trigger: "signal", outcome: "done", changed: ["auth.apiKeys[a]"] },
+      { trigger: "file", outcome: "refused", changed: [] },
+    ]);
+  });
+});
+
+describe("several triggers", () => {
+  it("during a reload share the next one, each with its own trigger in the answer", async () => {
+    const { reloader, world, events, lines } = setUp();
+    world.found = find(CHANGED);
+    let end = (): void => undefined;
+    world.reading = () => new Promise((resolve) => (end = resolve));
+    const first = reloader.trigger("signal");
+    await turns();
+    world.reading = () => Promise.resolve();
+    const others = [reloader.trigger("file"), reloader.reload({ dryRun: false }), reloader.trigger("file")];
+    await turns();
+
+    expect(events).toEqual(["read"]);
+
+    end();
+    const answers = await Promise.all([first, ...others]);
+
+    expect(answers.map((answer) => [answer.status, (answer as { trigger: string }).trigger])).toEqual([
+      ["applied", "signal"],
+      ["applied", "file"],
+      ["applied", "request"],
+      ["applied", "file"],
+    ]);
+    expect(events.filter((event) => event === "read")).toHaveLength(2);
+    expect(lines.map((line) => (line as { generation: number }).generation)).toEqual([2, 3]);
+  });
+
+  it("never turn a dry run into a reload", async () => {
+    const { reloader, world, events } = setUp();
+    world.found = find(CHANGED);
+    const answers: readonly ReloadAnswer[] = await Promise.all([
+      reloader.reload({ dryRun: true }),
+      reloader.reload({ dryRun: false }),
+      reloader.reload({ dryRun: true }),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual(["dryRun", "applied", "dryRun"]);
+    expect(events).toEqual(["read", "read", "files", "prepare 1", "swap 1", "applied"]);
+  });
+});
+
+describe("faults of files", () => {
+  it("are logged once while they are the same", async () => {
+    const { reloader, world, lines } = setUp();
+    const refuse = (fault: string) => {
+      world.found = { status: "refused", faults: [fault], files: new Map() };
+    };
+    refuse("a");
+    await reloader.trigger("file");
+    await reloader.trigger("file");
+    refuse("b");
+    await reloader.trigger("file");
+    refuse("a");
+    await reloader.trigger("file");
+
+    expect(lines.map((line) => (line as { faults: string[] }).faults)).toEqual([["a"], ["b"], ["a"]]);
+  });
+
+  it("are logged again after a good reload", async () => {
+    const { reloader, world, lines } = setUp();
+    for (const found of [["a"], [], ["a"]]) {
+      world.found = found.length > 0 ? { status: "refused", faults: found, files: new Map() } : find({});
+      await reloader.trigger("file");
+    }
+
+    expect(lines).toHaveLength(2);
+  });
+
+  it("are logged for each signal", async () => {
+    const { reloader, world, lines } = setUp();
+    world.found = { status: "refused", faults: ["a"], files: new Map() };
+    await reloader.trigger("signal");
+    await reloader.trigger("signal");
+
+    expect(lines).toHaveLength(2);
+  });
+});
+
+describe("a change of a file that a worker could not prepare", () => {
+  it("is tried again every 5 s until it is applied", async () => {
+    const { reloader, world, clock, counts, lines } = setUp();
+    world.found = find(CHANGED);
+    world.faults = ["worker 1: no"];
+    await reloader.trigger("file");
+    for (let again = 0; again < 2; again += 1) {
+      clock.advance(4999);
+      await turns();
+      clock.advance(1);
+      await turns();
+    }
+    world.faults = [];
+    clock.advance(5000);
+    await turns();
+    clock.advance(60_000);
+    await turns();
+
+    expect(counts).toEqual(["file failed", "file failed", "file failed", "file applied"]);
+    expect(lines.map((line) => (line as { level: string }).level)).toEqual(["error", "info"]);
+  });
+
+  it("is not tried again after another trigger has applied it", async () => {
+    const { reloader, world, clock, counts } = setUp();
+    world.found = find(CHANGED);
+    world.faults = ["worker 1: no"];
+    await reloader.trigger("file");
+    world.faults = [];
+    await reloader.trigger("signal");
+    clock.advance(60_000);
+    await turns();
+
+    expect(counts).toEqual(["file failed", "signal applied"]);
+  });
+
+  it("has one attempt every 5 s, also if other triggers fail meanwhile", async () => {
+    const { reloader, world, clock, counts } = setUp();
+    world.found = find(CHANGED);
+    world.faults = ["worker 1: no"];
+    await reloader.trigger("file");
+    clock.advance(2000);
+    await reloader.trigger("file");
+    await reloader.trigger("signal");
+    clock.advance(3000);
+    await turns();
+    clock.advance(4000);
+    await turns();
+
+    expect(counts).toEqual(["file failed", "file failed", "signal failed", "file failed"]);
+  });
+
+  it.each(["signal", "request"] as const)("is not tried again after a %s", async (by) => {
+    const { reloader, world, clock, counts } = setUp();
+    world.found = find(CHANGED);
+    world.faults = ["worker 1: no"];
+    await (by === "request" ? reloader.reload({ dryRun: false }) : reloader.trigger(by));
+    clock.advance(60_000);
+    await turns();
+
+    expect(counts).toEqual([`${by} failed`]);
+  });
+});
+
+describe("faults of certificates", () => {
+  it("hold nothing else up, and are logged when they have lasted for 5 s", async () => {
+    const { reloader, world, clock, lines } = setUp();
+    world.found = find({ ...CHANGED, certificateFaults: ["server.tls.key: other"] });
+    const answer = await reloader.reload({ dryRun: false });
+
+    expect(answer).toMatchObject({ status: "applied", faults: ["server.tls.key: other"] });
+
+    world.found = find({ certificateFaults: ["server.tls.key: other"] });
+    clock.advance(5000);
+    await turns();
+    clock.advance(60_000);
+    await turns();
+    await reloader.trigger("file");
+
+    expect(lines.map((line) => (line as { msg: string }).msg)).toEqual([
+      "settings reloaded",
+      "settings refused, the old ones stay",
+    ]);
+  });
+
+  it("are not logged if the pair fits within 5 s", async () => {
+    const { reloader, world, clock, lines } = setUp();
+    world.found = find({ certificateFaults: ["server.tls.key: other"] });
+    await reloader.trigger("file");
+    clock.advance(4000);
+    world.found = find({ changed: ["server.tls.cert", "server.tls.key"] });
+    await reloader.trigger("file");
+    clock.advance(60_000);
+    await turns();
+
+    expect(lines.map((line) => (line as { msg: string }).msg)).toEqual(["settings reloaded"]);
+  });
+
+  it("alone are a refused reload", async () => {
+    const { reloader, world, counts } = setUp();
+    world.found = find({ certificateFaults: ["admin.tls.cert: broken"] });
+
+    expect(await reloader.reload({ dryRun: false })).toEqual({
+      status: "refused",
+      faults: ["admin.tls.cert: broken"],
+    });
+    expect(counts).toEqual(["request refused"]);
+  });
+});
+
+it("begins no reload after it is stopped", async () => {
+  const { reloader, world, clock, events } = setUp();
+  world.found = find(CHANGED);
+  world.faults = ["worker 1: no"];
+  await reloader.trigger("file");
+  const before = events.length;
+  reloader.stop();
+  clock.advance(60_000);
+
+  expect(await reloader.trigger("signal")).toEqual({
+    status: "failed",
+    faults: ["The process is shutting down"],
+  });
+  expect(events).toHaveLength(before);
+});

@@ -1,0 +1,192 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { TlsFiles } from "../../../src/app/reload-control.ts";
+import { loadSettings } from "../../../src/config/load.ts";
+import { createSource, type InUse, type SourceOptions } from "../../../src/main/reload/source.ts";
+
+let cwd = "";
+
+beforeEach(() => {
+  cwd = mkdtempSync(path.join(tmpdir(), "stationgate-source-"));
+});
+
+afterEach(() => {
+  rmSync(cwd, { recursive: true });
+});
+
+const write = (name: string, text: string): void => {
+  writeFileSync(path.join(cwd, name), text);
+};
+
+/** Loads stationgate.yaml, as the start does, and returns what reads it again. */
+const started = (options: Partial<SourceOptions> = {}) => {
+  const source = { configFile: "stationgate.yaml", env: {}, cwd, ...options };
+  const loaded = loadSettings(source);
+  if (loaded.status === "refused") throw new TypeError(loaded.faults.join("\n"));
+  const inUse: InUse = { settings: loaded.settings, compared: loaded.compared, tls: {} };
+  const read = createSource({
+    faultsInUse: () => Promise.resolve([]),
+    readCertificates: () => ({ files: {}, faults: [] }),
+    ...source,
+  });
+  return { read, inUse };
+};
+
+it("finds no change where nothing has changed, and checks nothing", async () => {
+  write("stationgate.yaml", "cors: { origins: ['https://a.example'] }");
+  const { read, inUse } = started({ faultsInUse: () => Promise.reject(new TypeError("checked")) });
+
+  expect(await read(inUse)).toMatchObject({ status: "read", changed: [], needsRestart: [] });
+});
+
+it("finds changes, and keeps what needs a restart", async () => {
+  write("stationgate.yaml", "server: { port: 4000 }");
+  const { read, inUse } = started();
+  write("stationgate.yaml", "server: { port: 4001 }\nlog: { level: warn }");
+  const found = await read(inUse);
+
+  expect(found).toMatchObject({
+    status: "read",
+    changed: ["log.level"],
+    needsRestart: ["server.port"],
+    next: { settings: { server: { port: 4000 }, log: { level: "warn" } } },
+  });
+});
+
+it("goes on naming what needs a restart after the rest is applied", async () => {
+  write("stationgate.yaml", "server: { port: 4000 }");
+  const { read, inUse } = started();
+  write("stationgate.yaml", "server: { port: 4001 }\nlog: { level: warn }");
+  const first = await read(inUse);
+  const second = first.status === "read" ? await read(first.next) : first;
+
+  expect(second).toMatchObject({ status: "read", changed: [], needsRestart: ["server.port"] });
+});
+
+it("lets the environment win, as the start does", async () => {
+  write("stationgate.yaml", "log: { level: warn }");
+  const { read, inUse } = started({ env: { STATIONGATE_LOG_LEVEL: "error" } });
+  write("stationgate.yaml", "log: { level: debug }");
+
+  expect(await read(inUse)).toMatchObject({ status: "read", changed: [] });
+});
+
+it("refuses faults with the lines of the start", async () => {
+  write("stationgate.yaml", "");
+  const { read, inUse } = started();
+  write("stationgate.yaml", "server: { port: 99999 }\nadmn: 1");
+  const expected = loadSettings({ configFile: "stationgate.yaml", env: {}, cwd });
+
+  expect(await read(inUse)).toMatchObject({
+    status: "refused",
+    faults: (expected as { faults: readonly string[] }).faults,
+  });
+});
+
+it("refuses a missing file, and one that is half written", async () => {
+  write("stationgate.yaml", "");
+  const { read, inUse } = started();
+  write("stationgate.yaml", "auth:\n  apiKeys: [");
+
+  expect(await read(inUse)).toMatchObject({
+    status: "refused",
+    faults: [expect.stringMatching(/is not YAML/)],
+  });
+
+  rmSync(path.join(cwd, "stationgate.yaml"));
+  const found = await read(inUse);
+
+  expect(found).toMatchObject({
+    status: "refused",
+    faults: [`"stationgate.yaml": cannot be read (ENOENT)`.replaceAll('"', "")],
+  });
+  expect([...found.files]).toEqual([[path.join(cwd, "stationgate.yaml"), undefined]]);
+});
+
+it("refuses what the check finds", async () => {
+  write("stationgate.yaml", "");
+  const { read, inUse } = started({ faultsInUse: () => Promise.resolve(["auth.apiKeys.a: bad"]) });
+  write("stationgate.yaml", "log: { level: warn }");
+
+  expect(await read(inUse)).toMatchObject({ status: "refused", faults: ["auth.apiKeys.a: bad"] });
+});
+
+describe("the contents of named files", () => {
+  const SCHEMA = "stations: [{ name: orders, schema: { type: json-schema, file: order.json } }]";
+
+  it("count as a change of the setting that names the file", async () => {
+    write("stationgate.yaml", SCHEMA);
+    write("order.json", "{}");
+    const { read, inUse } = started();
+    write("order.json", '{"type":"object"}');
+
+    expect(await read(inUse)).toMatchObject({ status: "read", changed: ["stations[orders].schema"] });
+  });
+
+  it("count in secret files", async () => {
+    write("stationgate.yaml", "auth: { apiKeys: [{ id: a, keyFile: a.key }] }");
+    write("a.key", "one");
+    const { read, inUse } = started();
+    write("a.key", "two\n");
+
+    expect(await read(inUse)).toMatchObject({
+      status: "read",
+      changed: ["auth.apiKeys[a].key"],
+      next: { settings: { auth: { apiKeys: [{ key: "two" }] } } },
+    });
+  });
+
+  it("count in files that a .proto file imports", async () => {
+    write(
+      "stationgate.yaml",
+      "stations: [{ name: t, schema: { type: protobuf, file: a.proto, message: A } }]",
+    );
+    write("a.proto", 'syntax = "proto3";\nimport "b.proto";\nimport "google/protobuf/any.proto";\n');
+    write("b.proto", 'syntax = "proto3";\nimport public "a.proto";\n');
+    const { read, inUse } = started();
+    write("b.proto", 'syntax = "proto3";\n');
+    const found = await read(inUse);
+
+    expect(found).toMatchObject({ status: "read", changed: ["stations[t].schema"] });
+    expect([...found.files.keys()].map((file) => path.basename(file)).sort()).toEqual([
+      "a.proto",
+      "b.proto",
+      "stationgate.yaml",
+    ]);
+  });
+
+  it("are watched, also of a file that is missing", async () => {
+    write("stationgate.yaml", SCHEMA);
+    write("order.json", "{}");
+    const { read, inUse } = started();
+    rmSync(path.join(cwd, "order.json"));
+    const found = await read(inUse);
+
+    expect(found).toMatchObject({ status: "refused", faults: [expect.stringContaining("order.json")] });
+    expect(found.files.has(path.join(cwd, "order.json"))).toBe(true);
+  });
+});
+
+describe("the certificates of a port", () => {
+  const pair = (cert: string) => ({ cert, key: "key" });
+  const old: TlsFiles = { public: pair("old"), admin: pair("old") };
+
+  it("stay if the new ones have a fault, and all else is applied", async () => {
+    write("stationgate.yaml", "");
+    const { read, inUse } = started({
+      readCertificates: (_, files) => {
+        expect(files).toEqual(old);
+        return { files: { admin: pair("new") }, faults: ["server.tls.key: belongs to another certificate"] };
+      },
+    });
+    write("stationgate.yaml", "log: { level: warn }");
+
+    expect(await read({ ...inUse, tls: old })).toMatchObject({
+      status: "read",
+      changed: ["log.level"],
+      certificateFaults: ["server.tls.key: belongs to another certificate"],
+      next: { tls: { public: pair("old"), admin: pair("new") } },
+    });
+  });
+});
