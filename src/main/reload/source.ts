@@ -28,7 +28,7 @@ export type Reading =
       readonly files: Digests;
     };
 
-/** The certificates of the ports. Faults begin with the path of a port's settings. */
+/** The pairs of the ports: of a port with a fault the pair in use. Faults begin with the path of a port's settings. */
 export interface CertificateReading {
   readonly files: TlsFiles;
   readonly faults: readonly string[];
@@ -41,9 +41,11 @@ export interface SourceOptions extends LoadOptions {
   readonly readCertificates: (settings: Settings, inUse: TlsFiles) => CertificateReading;
 }
 
-const PORTS = { public: "server", admin: "admin" } as const;
+const SECTIONS = { public: "server", admin: "admin" } as const;
 
-type Port = keyof typeof PORTS;
+type Port = keyof typeof SECTIONS;
+
+const PORTS = ["public", "admin"] as const satisfies Port[];
 
 const partOf = (tree: unknown, section: string): Record<string, unknown> =>
   (tree as Record<string, Record<string, unknown>>)[section] ?? {};
@@ -51,24 +53,31 @@ const partOf = (tree: unknown, section: string): Record<string, unknown> =>
 /** The tree with the `tls` in use of these ports. */
 const withTlsOf = <T>(ports: readonly Port[], next: T, inUse: T): T =>
   ports.reduce<T>((tree, port) => {
-    const section = PORTS[port];
+    const section = SECTIONS[port];
     return { ...tree, [section]: { ...partOf(tree, section), tls: partOf(inUse, section)["tls"] } };
   }, next);
 
-/** Puts back the pair in use of each port whose new certificate has a fault. */
-const withCertificates = (next: Omit<InUse, "tls">, found: CertificateReading, inUse: InUse): InUse => {
-  const ports = (Object.keys(PORTS) as Port[]).filter((port) =>
-    found.faults.some((fault) => fault.startsWith(`${PORTS[port]}.`)),
-  );
-  const kept = Object.fromEntries(
-    ports.map((port) => [port, (inUse.tls as Record<string, unknown>)[port]] as const),
-  );
+/** The settings with the `tls` in use of each port whose new certificate has a fault. */
+const withUsableTls = (
+  next: Pick<InUse, "settings" | "compared">,
+  faults: readonly string[],
+  inUse: InUse,
+): Pick<InUse, "settings" | "compared"> => {
+  const ports = PORTS.filter((port) => faults.some((fault) => fault.startsWith(`${SECTIONS[port]}.`)));
   return {
     settings: withTlsOf(ports, next.settings, inUse.settings),
     compared: withTlsOf(ports, next.compared, inUse.compared),
-    tls: { ...found.files, ...kept },
   };
 };
+
+/** TLS is turned on and off by a restart only: a port keeps its pair, or has none. */
+const tlsOf = (settings: Settings, found: TlsFiles, inUse: TlsFiles): TlsFiles =>
+  Object.fromEntries(
+    PORTS.filter((port) => partOf(settings, SECTIONS[port])["tls"] !== undefined).map((port) => [
+      port,
+      found[port] ?? inUse[port],
+    ]),
+  );
 
 /** Certificates have a check of their own, because their faults hold nothing else up. */
 const withoutCertificates = (settings: Settings): Settings =>
@@ -85,15 +94,16 @@ export const createSource =
     if (loaded.status === "refused") return loaded;
     const { files } = loaded;
     const found = readCertificates(loaded.settings, inUse.tls);
-    const certificates = { ...found, faults: distinct([...loaded.certificateFaults, ...found.faults]) };
-    const read = withCertificates(loaded, certificates, inUse);
+    const certificateFaults = distinct([...loaded.certificateFaults, ...found.faults]);
+    const read = withUsableTls(loaded, certificateFaults, inUse);
     const { changed, needsRestart, keep } = applicableOf(changesOf(inUse.compared, read.compared));
+    const settings = keep(read.settings, inUse.settings);
     const next: InUse = {
-      settings: keep(read.settings, inUse.settings),
+      settings,
       compared: keep(read.compared, inUse.compared),
-      tls: read.tls,
+      tls: tlsOf(settings, found.files, inUse.tls),
     };
-    const faults = changed.length === 0 ? [] : await faultsInUse(withoutCertificates(next.settings));
-    if (faults.length > 0) return { status: "refused", faults: [...faults, ...certificates.faults], files };
-    return { status: "read", next, changed, needsRestart, certificateFaults: certificates.faults, files };
+    const faults = changed.length === 0 ? [] : await faultsInUse(withoutCertificates(settings));
+    if (faults.length > 0) return { status: "refused", faults: [...faults, ...certificateFaults], files };
+    return { status: "read", next, changed, needsRestart, certificateFaults, files };
   };

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { TlsFiles } from "../../../src/app/reload-control.ts";
+import type { TlsFiles } from "../../../src/app/read-tls.ts";
 import { loadSettings } from "../../../src/config/load.ts";
 import { createSource, type InUse, type SourceOptions } from "../../../src/main/reload/source.ts";
 
@@ -169,24 +169,76 @@ describe("the contents of named files", () => {
 });
 
 describe("the certificates of a port", () => {
-  const pair = (cert: string) => ({ cert, key: "key" });
-  const old: TlsFiles = { public: pair("old"), admin: pair("old") };
+  const pair = (cert: string) => ({ cert, key: "key" }) as never;
+  const tls = { cert: "cert.pem", key: "key.pem" };
+  const old = { public: pair("old"), admin: pair("old") } as TlsFiles;
+
+  const writeSettings = (settings: object): void => {
+    write("stationgate.yaml", JSON.stringify(settings));
+  };
+
+  beforeEach(() => {
+    for (const name of ["cert.pem", "key.pem"]) write(name, "old");
+  });
 
   it("stay if the new ones have a fault, and all else is applied", async () => {
-    write("stationgate.yaml", "");
+    writeSettings({ server: { tls }, admin: { tls } });
     const { read, inUse } = started({
       readCertificates: (_, files) => {
         expect(files).toEqual(old);
-        return { files: { admin: pair("new") }, faults: ["server.tls.key: belongs to another certificate"] };
+        return {
+          files: { public: pair("old"), admin: pair("new") },
+          faults: ["server.tls.key: belongs to another certificate"],
+        };
       },
     });
-    write("stationgate.yaml", "log: { level: warn }");
+    write("cert.pem", "new");
+    writeSettings({ server: { tls }, admin: { tls }, log: { level: "warn" } });
 
     expect(await read({ ...inUse, tls: old })).toMatchObject({
       status: "read",
-      changed: ["log.level"],
+      changed: ["admin.tls.cert", "log.level"],
       certificateFaults: ["server.tls.key: belongs to another certificate"],
       next: { tls: { public: pair("old"), admin: pair("new") } },
     });
+  });
+
+  it("stay if a file is missing, and all else is applied", async () => {
+    writeSettings({ server: { tls } });
+    const { read, inUse } = started({
+      readCertificates: () => ({ files: { public: pair("old") }, faults: ["server.tls.cert: missing"] }),
+    });
+    rmSync(path.join(cwd, "cert.pem"));
+    writeSettings({ server: { tls }, log: { level: "warn" } });
+
+    expect(await read({ ...inUse, tls: { public: pair("old") } })).toMatchObject({
+      status: "read",
+      changed: ["log.level"],
+      certificateFaults: [expect.stringContaining("cert.pem"), "server.tls.cert: missing"],
+    });
+  });
+
+  it("are not needed before a restart turns TLS on", async () => {
+    writeSettings({});
+    const { read, inUse } = started({
+      readCertificates: () => ({ files: { public: pair("new") }, faults: [] }),
+    });
+    writeSettings({ server: { tls } });
+
+    expect(await read(inUse)).toMatchObject({
+      ...{ status: "read", changed: [], needsRestart: ["server.tls"] },
+      next: { tls: {} },
+    });
+  });
+
+  it("are kept until a restart turns TLS off", async () => {
+    writeSettings({ server: { tls } });
+    const { read, inUse } = started();
+    writeSettings({ log: { level: "warn" } });
+    const found = await read({ ...inUse, tls: old });
+
+    expect(found).toMatchObject({ status: "read", changed: ["log.level"], needsRestart: ["server.tls"] });
+    expect(found).toHaveProperty("next.tls", { public: pair("old") });
+    expect(found).toHaveProperty("next.settings.server.tls.cert", path.join(cwd, "cert.pem"));
   });
 });
