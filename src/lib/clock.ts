@@ -58,12 +58,26 @@ export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener("abort", end, { once: true });
   });
 
-/** Settles as `work` does, or resolves to undefined after `ms` milliseconds. */
-export const atMost = async <T>(clock: Clock, ms: number, work: T | Promise<T>): Promise<T | undefined> => {
-  const over = new AbortController();
+/** Settles as `work` does, or resolves to undefined after `ms` milliseconds, or as soon as the signal is aborted. */
+export const atMost = async <T>(
+  clock: Clock,
+  ms: number,
+  work: T | Promise<T>,
+  signal?: AbortSignal,
+): Promise<T | undefined> => {
+  let end = (): void => undefined;
+  const over = new Promise<undefined>((resolve) => {
+    end = () => {
+      resolve(undefined);
+    };
+  });
+  const cancel = clock.after(ms, end);
+  signal?.addEventListener("abort", end);
+  if (signal?.aborted === true) end();
   try {
-    return await Promise.race([work, pause(clock, ms, over.signal).then(() => undefined)]);
+    return await Promise.race([work, over]);
   } finally {
-    over.abort();
+    cancel();
+    signal?.removeEventListener("abort", end);
   }
 };

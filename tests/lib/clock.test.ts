@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { atMost, createClock, pause, type StartTimer } from "../../src/lib/clock.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
@@ -90,5 +91,17 @@ describe("atMost", () => {
     const result = atMost(clock, 1000, new Promise<string>(() => undefined));
     clock.advance(1000);
     expect(await result).toBeUndefined();
+  });
+
+  it("resolves to undefined when the signal is aborted, and leaves no listener and no timer", async () => {
+    const clock = createFakeClock();
+    const stop = new AbortController();
+    const result = atMost(clock, 1000, new Promise<string>(() => undefined), stop.signal);
+    stop.abort();
+    expect(await result).toBeUndefined();
+    expect(await atMost(clock, 1000, new Promise<string>(() => undefined), stop.signal)).toBeUndefined();
+    const other = new AbortController();
+    await atMost(clock, 1000, "done", other.signal);
+    expect(getEventListeners(other.signal, "abort")).toEqual([]);
   });
 });

@@ -46,6 +46,7 @@ export class Cursor {
   /** The offset that is read next; undefined: the start is not known yet. */
   #next: bigint | undefined;
   #answeredAt = -Infinity;
+  readonly #openedAt: number;
   /** Index of the first record that was not handed out. */
   #head = 0;
   #bytes = 0;
@@ -59,6 +60,7 @@ export class Cursor {
   constructor(options: CursorOptions) {
     this.#options = options;
     this.of = options.of;
+    this.#openedAt = options.clock.now();
   }
 
   /** Bytes of the keys and values that can be handed out now. */
@@ -89,6 +91,11 @@ export class Cursor {
   /** The partition's leader has answered a read within the last second. */
   get isCurrent(): boolean {
     return this.#options.clock.now() - this.#answeredAt <= CURRENT_MS;
+  }
+
+  /** When the leader answered last. A new cursor counts as answered: partitions move whenever an instance comes or goes. */
+  get heardAt(): number {
+    return Math.max(this.#answeredAt, this.#openedAt);
   }
 
   /** The last read found no memory for its records. */

@@ -5,7 +5,7 @@
 import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { SlotRecord } from "../../home/contract.ts";
-import { type Clock, pause } from "../../lib/clock.ts";
+import { atMost, type Clock, pause } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
 import type { ReaderSlot } from "../readers.ts";
 import { startOffsetsOf } from "../start-offsets.ts";
@@ -51,6 +51,7 @@ export class InstanceGroup {
       idleSince: () => this.#idleSince(),
       onAssigned: () => {
         this.#divide();
+        for (const instance of this.instances.values()) instance.wake();
       },
       onLost: () => {
         this.#loseAll();
@@ -116,6 +117,7 @@ export class InstanceGroup {
   setTopics(instance: Instance, topics: readonly NamedTopic[]): void {
     instance.topics = topics;
     this.update();
+    instance.wake();
   }
 
   /** The cursors of the instance; undefined: the group has assigned nothing at present, or this process may not answer. */
@@ -132,10 +134,7 @@ export class InstanceGroup {
       const left = deadline - clock.now();
       if (left <= 0)
         throw new GatewayError("BROKER_UNAVAILABLE", { cause: "the group has assigned nothing" });
-      const over = new AbortController();
-      const waits = AbortSignal.any([over.signal, signal]);
-      await Promise.race([instance.changed(), pause(clock, Math.min(left, AGAIN_MS), waits)]);
-      over.abort();
+      await atMost(clock, Math.min(left, AGAIN_MS), instance.changed(), signal);
     }
   }
 
@@ -258,12 +257,11 @@ export class InstanceGroup {
     for (const instance of this.instances.values()) {
       const own = partitionsOf(instance, ranges.get(instance.name) ?? []);
       const wanted = new Set(own.map(keyOf));
-      this.#drop(
-        instance,
-        [...instance.cursors.values()].filter(({ of }) => !wanted.has(keyOf(of))),
-      );
-      for (const of of own)
-        if (!instance.cursors.has(keyOf(of))) instance.cursors.set(keyOf(of), this.#cursor(instance, of));
+      const dropped = [...instance.cursors.values()].filter(({ of }) => !wanted.has(keyOf(of)));
+      const added = own.filter((of) => !instance.cursors.has(keyOf(of)));
+      if (dropped.length + added.length === 0) continue;
+      this.#drop(instance, dropped);
+      for (const of of added) instance.cursors.set(keyOf(of), this.#cursor(instance, of));
       instance.wake();
     }
   }

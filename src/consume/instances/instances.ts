@@ -64,7 +64,9 @@ class GroupedInstances implements Instances {
   }
 
   get count(): number {
-    return this.#all().length;
+    let count = 0;
+    for (const { instances } of this.#groups.values()) count += instances.size;
+    return count;
   }
 
   async opened(slot: ReaderSlot): Promise<void> {
@@ -163,12 +165,11 @@ class GroupedInstances implements Instances {
   /** Throws OVERLOADED or RATE_LIMITED. */
   #admit(owner: string): void {
     const { maxInstances, maxPerPrincipal } = this.#options;
-    const all = this.#all();
-    if (all.length >= maxInstances)
+    if (this.count >= maxInstances)
       throw new GatewayError("OVERLOADED", {
         message: `There are ${maxInstances} consumer instances (reading.maxInstances)`,
       });
-    if (all.filter((instance) => instance.owner === owner).length >= maxPerPrincipal)
+    if (this.#countOf(owner) >= maxPerPrincipal)
       throw new GatewayError("RATE_LIMITED", {
         message: `You have ${maxPerPrincipal} consumer instances (reading.instancesPerPrincipal): delete one`,
         retryAfter: 1,
@@ -262,7 +263,10 @@ class GroupedInstances implements Instances {
     if (group.instances.size === 0 && this.#groups.get(group.name) === group) this.#groups.delete(group.name);
   }
 
-  #all(): readonly Instance[] {
-    return [...this.#groups.values()].flatMap(({ instances }) => [...instances.values()]);
+  #countOf(owner: string): number {
+    let count = 0;
+    for (const { instances } of this.#groups.values())
+      for (const instance of instances.values()) if (instance.owner === owner) count += 1;
+    return count;
   }
 }

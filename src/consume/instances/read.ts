@@ -1,7 +1,7 @@
 /** One read of an instance: waits for records, takes them, and makes the answer. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import { type Clock, pause } from "../../lib/clock.ts";
+import { atMost, type Clock } from "../../lib/clock.ts";
 import type { Decoder } from "../../registry/decoder.ts";
 import { type Cursor, sizeOf } from "./cursor.ts";
 import { needsRegistry, type RecordFormat, recordJson } from "./record-format.ts";
@@ -37,15 +37,17 @@ const AWAY_MS = 7000;
  */
 export const untilReadable = async (options: ReadOptions): Promise<void> => {
   const { clock, deadline, signal } = options;
-  let currentAt = clock.now();
+  const began = clock.now();
+  let heardAt = began;
   while (!signal.aborted) {
     const left = deadline - clock.now();
     const cursors = options.cursors();
     if (cursors !== undefined && isEnough(options, cursors, left)) return;
-    if (cursors?.every(({ isCurrent }) => isCurrent) === true) currentAt = clock.now();
-    if (left <= -GRACE_MS || clock.now() - currentAt >= AWAY_MS) throw unavailable(cursors);
+    if (cursors !== undefined)
+      heardAt = Math.max(began, Math.min(clock.now(), ...cursors.map((cursor) => cursor.heardAt)));
+    if (left <= -GRACE_MS || clock.now() - heardAt >= AWAY_MS) throw unavailable(cursors);
     if (cursors !== undefined) fetchAll(options, cursors, left);
-    await changedOrAfter(options, Math.min(left > 0 ? left : left + GRACE_MS, AWAY_MS));
+    await atMost(clock, Math.min(left > 0 ? left : left + GRACE_MS, AWAY_MS), options.changed(), signal);
   }
 };
 
@@ -77,12 +79,6 @@ export const fetchAll = (
   const each = Math.max(LEAST_FETCH_BYTES, Math.min(FETCH_BYTES, Math.floor(room / cursors.length)));
   for (const cursor of cursors)
     if (cursor.bytes < FETCH_BYTES) cursor.fetch(each, cursor.isCurrent ? waitMs : 0);
-};
-
-const changedOrAfter = async ({ clock, changed, signal }: ReadOptions, ms: number): Promise<void> => {
-  const over = new AbortController();
-  await Promise.race([changed(), pause(clock, ms, AbortSignal.any([over.signal, signal]))]);
-  over.abort();
 };
 
 export interface Taken {
