@@ -153,13 +153,13 @@ const waitingSubject = (stage: Stage, name: string, api: "batch" | "v2"): Subjec
     await batchRead(send, { topic, group: `${topic}-warm-up`, events: 1, waitMs: 100 })();
     const before = await totalRss(gateway.pid);
     const sockets: Socket[] = [];
-    let answered = 0;
+    const answers: string[] = [];
     for (let from = 0; from < READS; from += OPEN_AT_ONCE)
       sockets.push(
         ...(await Promise.all(
           Array.from({ length: OPEN_AT_ONCE }, async (_, n) => {
             const socket = await openRead(gateway, await callOf(from + n));
-            return socket.on("data", () => (answered += 1)).on("error", () => undefined);
+            return socket.on("data", (data) => answers.push(String(data))).on("error", () => undefined);
           }),
         )),
       );
@@ -168,7 +168,7 @@ const waitingSubject = (stage: Stage, name: string, api: "batch" | "v2"): Subjec
       memoryPerRead: (((await totalRss(gateway.pid)) - before) * KIB_PER_MIB) / READS,
       kafkaSockets: await socketsTo(gateway.pid, Number(kafka.broker.split(":")[1])),
     };
-    const faults = answered === 0 ? [] : [`${answered} reads were answered`];
+    const faults = answers.length === 0 ? [] : [`${answers.length} reads were answered, as ${answers[0]}`];
     for (const socket of sockets) socket.destroy();
     await agent.close();
     await gateway.stop();
