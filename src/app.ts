@@ -8,6 +8,7 @@ import type { TlsFiles } from "./app/read-tls.ts";
 import { requireUsable } from "./app/settings-check.ts";
 import { createBroker } from "./app/wire-broker.ts";
 import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
+import { openKeyUnits } from "./app/wire-issuers.ts";
 import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
 import { openReaders } from "./app/wire-reading.ts";
 import { openRegistry } from "./app/wire-registry.ts";
@@ -75,10 +76,13 @@ export const startGateway = async (
       cacheMs: HEALTH_CACHE,
       now: () => performance.now(),
     });
-    const registry = openRegistry(settings, { clock: systemClock, log, metrics, lifecycle });
+    const parts = { clock: systemClock, log, metrics, lifecycle, questions };
+    const registry = openRegistry(settings, parts);
+    const keyUnits = openKeyUnits(parts);
     const context: AppContext = {
-      ...{ settings, tls, clock: systemClock, log, metrics, health, tracing },
-      ...{ lifecycle, questions, reload, broker, registry, memory, readingMemory, readers },
+      ...parts,
+      ...{ settings, tls, health, tracing, keyUnits, reload },
+      ...{ broker, registry, memory, readingMemory, readers },
       decoder: registry && createDecoder(registry),
     };
     const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;

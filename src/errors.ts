@@ -147,6 +147,7 @@ export const ERRORS = {
   SLOT_MOVED: row(503, "Server error", "unknown", 50302),
   BROKER_AMBIGUOUS: row(503, "Server error", "unknown", 50003),
   SHUTTING_DOWN: row(503, "Server error", "unavailable", 50302),
+  KEYS_UNAVAILABLE: row(503, "The keys that verify this token are not available", "unavailable", 50302),
   INTERNAL: row(500, "Server error", "unknown", 50001),
   TARGET_REFUSED: row(
     502,

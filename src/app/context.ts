@@ -1,4 +1,5 @@
 /** The parts of the running program that most functions of `src/app` need. It is complete when it is built. */
+import type { KeyUnits } from "../auth/issuers/key-units.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { BodyReaders } from "../http/middleware/body/body.ts";
@@ -30,6 +31,8 @@ export interface AppContext {
   readonly lifecycle: Lifecycle;
   readonly questions: Questions;
   readonly reload: ReloadControl;
+  /** The keys of `auth.issuers`. */
+  readonly keyUnits: KeyUnits;
   readonly broker: Broker;
   /** undefined: no registry is configured. */
   readonly registry: SchemaRegistry | undefined;

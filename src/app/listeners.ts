@@ -32,6 +32,7 @@ import {
   sdkRoutes,
   withConsole,
 } from "./wire-pages.ts";
+import { openIssuers } from "./wire-issuers.ts";
 import { openEventStreams } from "./wire-reading.ts";
 import { renewTls, schemeOf, serverTls } from "./wire-tls.ts";
 import type { TlsFiles } from "./read-tls.ts";
@@ -155,10 +156,11 @@ type SharedOptions = Omit<AppOptions, "routes" | "unknownPaths"> & {
   readonly signInOperator: Authentication["signInOperator"];
 };
 
-const sharedOptions = ({ settings, log, metrics, tracing }: AppContext): SharedOptions => {
+const sharedOptions = ({ settings, log, metrics, tracing, keyUnits }: AppContext): SharedOptions => {
   const { auth, admin, server } = settings;
   const { sessions, signInOperator, ...guard } = createAuthentication({
     ...auth,
+    otherIssuers: openIssuers(settings, keyUnits),
     adminToken: admin.token,
     adminFailuresPerMinute: admin.failuresPerMinute,
   });

@@ -12,6 +12,11 @@ export interface Answers {
   readonly replaying: boolean;
   /** Sets the level of a logger: `about` is a `LevelChange` as JSON. true: the level is set. */
   readonly logLevel: boolean;
+  /**
+   * Takes keys of an issuer that another process has fetched: `about` is a `Handover` as JSON. The supervisor asks only workers that
+   * start later. true: the keys were offered to the entries.
+   */
+  readonly issuerKeys: boolean;
 }
 
 export interface LevelChange {

@@ -3,6 +3,8 @@
  * `--check-config`, make the same checks and print the same lines.
  */
 import { contentLimitsOf } from "./wire-ingest.ts";
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { createAccounts } from "../auth/accounts.ts";
 import { createCertificateVerifier } from "../auth/certificates.ts";
@@ -90,7 +92,23 @@ const ofCertificates: Check = ({ broker, registry }) => [
   ...ofFiles("registry", registry),
 ];
 
-const CHECKS: readonly Check[] = [ofCredentials, ofWebhooks, ofConnectors, ofCertificates];
+/** node ignores a `ca` without certificates, and then trusts the system's. */
+const hasCertificate = (file: string): boolean => {
+  try {
+    return new X509Certificate(readFileSync(file)).raw.length > 0;
+  } catch {
+    return false;
+  }
+};
+
+const ofIssuers: Check = ({ auth }) =>
+  auth.issuers.flatMap(({ name, ca }) =>
+    ca === undefined || hasCertificate(ca)
+      ? []
+      : [`auth.issuers.${name}.ca: got ${JSON.stringify(ca)}, which contains no PEM certificate`],
+  );
+
+const CHECKS: readonly Check[] = [ofCredentials, ofIssuers, ofWebhooks, ofConnectors, ofCertificates];
 
 /** One line for each fault, without secrets. Loads the schemas; makes no connections and writes nothing. */
 export const faultsInUse = async (settings: Settings): Promise<readonly string[]> => [

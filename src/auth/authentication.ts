@@ -4,6 +4,7 @@ import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
 import { type Authenticate, createAuthenticator, createBearerVerifier } from "./authenticator.ts";
 import { type CertificateOptions, createCertificateVerifier } from "./certificates.ts";
+import type { Issuers } from "./issuers/issuers.ts";
 import { createLogin, createSessions, type Lifetime, type Sessions } from "./session.ts";
 import { createOperatorAccess, type OperatorAccess } from "./operator.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
@@ -25,6 +26,8 @@ export interface AuthenticationOptions {
   readonly refreshToken: TokenSettings;
   readonly issuer: string;
   readonly audience: string;
+  /** undefined: only the gateway itself issues tokens for clients. */
+  readonly otherIssuers?: Issuers | undefined;
   readonly loginFailuresPerMinute: number;
   readonly adminToken: string | undefined;
   readonly adminFailuresPerMinute: number;
@@ -48,7 +51,7 @@ const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
 
 /** Throws SETTINGS_INVALID for invalid accounts, keys or secrets. */
 export const createAuthentication = (options: AuthenticationOptions): Authentication => {
-  const { apiKeys, adminToken, accessToken, refreshToken, now = Date.now } = options;
+  const { apiKeys, adminToken, accessToken, refreshToken, otherIssuers, now = Date.now } = options;
   const turns = derivationTurns();
   const verifier = createSecretVerifier({ turns });
   const accounts = createAccounts(options.accounts);
@@ -65,7 +68,10 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
   });
   return {
     authenticate: createAuthenticator({
-      verifyBearer: createBearerVerifier({ tokens: access, accounts, now }),
+      verifyBearer: createBearerVerifier({
+        ...{ tokens: access, accounts, now },
+        issuers: otherIssuers && { ...otherIssuers, ownIssuer: options.issuer },
+      }),
       verifyApiKey: createApiKeyVerifier({
         keys: apiKeys,
         verifier,

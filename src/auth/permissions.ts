@@ -75,12 +75,20 @@ export const compileReadable = (readable: readonly (readonly string[])[]): Stati
   return (station) => lists.every((matches) => matches(station.toLowerCase()));
 };
 
+/** STATION_FORBIDDEN. The log line shows if the issuer of the principal's token left claims with rights out. */
+export const stationForbidden = (
+  { isIncomplete = false }: Pick<Principal, "isIncomplete">,
+  message: string,
+): GatewayError =>
+  new GatewayError("STATION_FORBIDDEN", {
+    message,
+    ...(isIncomplete && { cause: "groups not in the token" }),
+  });
+
 /** Throws STATION_FORBIDDEN, in the words of the Memphis API. */
 export const requireStation = (principal: Principal, use: StationUse, station: string): void => {
   if (mayUseStation(principal, use, station)) return;
-  throw new GatewayError("STATION_FORBIDDEN", {
-    message: `user ${principal.name} is not allowed to access station ${station}`,
-  });
+  throw stationForbidden(principal, `user ${principal.name} is not allowed to access station ${station}`);
 };
 
 /** A list that allows no origin: it contains only "", which `originAllowed` refuses. */

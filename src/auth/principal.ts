@@ -14,8 +14,11 @@ declare const verified: unique symbol;
 
 export interface Principal {
   readonly [verified]: true;
-  readonly kind: "account" | "api-key" | "certificate" | "webhook" | "operator";
-  /** Username, key id, name of a certificate's entry or webhook source, for limits, log lines and error texts. Never a secret. */
+  readonly kind: "account" | "api-key" | "issuer" | "certificate" | "webhook" | "operator";
+  /**
+   * Username, key id, `<issuer entry>:<subject>`, name of a certificate's entry or webhook source, for limits, log lines and error
+   * texts. Never a secret.
+   */
   readonly name: string;
   /** `station` is in lower case. Call `mayUseStation` (`permissions.ts`) instead of these three methods. */
   mayProduce(station: string): boolean;
@@ -39,6 +42,8 @@ export interface Principal {
   readonly expires?: number;
   /** True for a browser key, which every visitor of the page can read. */
   readonly isPublic?: boolean;
+  /** True if the issuer left claims with rights out of the token, so that the principal may have too few rights. */
+  readonly isIncomplete?: boolean;
 }
 
 /** The unique name of the principal in this gateway: the key of its limits and its memory, and the owner of its readers. */
@@ -55,7 +60,8 @@ export const verifiedPrincipal = (principal: Omit<Principal, typeof verified>): 
 export const unauthorized = (reason: UnauthorizedReason): GatewayError =>
   new GatewayError("UNAUTHORIZED", { cause: reason });
 
-type UnauthorizedReason =
+export type UnauthorizedReason =
+  | IssuerReason
   | "no credential"
   | "malformed credential"
   | "invalid token"
@@ -67,6 +73,19 @@ type UnauthorizedReason =
   | "expired certificate"
   | "certificate not mapped"
   | "wrong admin token";
+
+/** Why a token of `auth.issuers` is refused. */
+type IssuerReason =
+  | "malformed token"
+  | "unknown issuer"
+  | "algorithm not allowed"
+  | "wrong token type"
+  | "unknown key"
+  | "wrong signature"
+  | "expired"
+  | "not yet valid"
+  | "wrong audience"
+  | "no subject";
 
 /** An operator who tests a station. The operators' routes have checked the credential before. */
 export const operatorPrincipal: Principal = verifiedPrincipal({

@@ -52,7 +52,7 @@ export interface Tokens {
 }
 
 /** The gateway never issues a token above this length. It refuses a longer token before it verifies the signature. */
-const MAX_TOKEN_CHARACTERS = 8192;
+export const MAX_TOKEN_CHARACTERS = 8192;
 
 /** Throws SETTINGS_INVALID without keys, or with an empty secret. */
 export const createTokens = (options: TokenOptions): Tokens => {

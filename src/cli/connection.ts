@@ -13,6 +13,7 @@ import {
 import { loadIdentity, type Identity } from "../config/identity.ts";
 import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";
+import { isLoopback } from "../lib/loopback.ts";
 import { CommandFailure, promptSecret, type Shell } from "./shell.ts";
 
 /**
@@ -74,11 +75,9 @@ const checkedUrl = (text: string): string => {
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 };
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
 /** The identity in the data directory. Its secrets are only sent to this machine; undefined for other hosts. */
 const identityFor = (shell: Shell, url: string): Identity | undefined => {
-  if (!LOOPBACK.test(new URL(url).hostname)) return undefined;
+  if (!isLoopback(new URL(url).hostname)) return undefined;
   const dir = resolve(shell.cwd, dataDirectory(shell.env));
   try {
     return loadIdentity(dir);

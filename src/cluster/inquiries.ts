@@ -1,5 +1,6 @@
 /** Questions about all workers: a worker asks the supervisor, which asks every worker and returns the answers. */
 import type { Gathered, LevelChange, Question } from "../app/questions.ts";
+import type { Handover } from "../auth/issuers/key-units.ts";
 import { countsOf, type MetricSamples } from "../observability/metrics.ts";
 import type { ToSupervisor, ToWorker } from "./messages.ts";
 
@@ -14,6 +15,7 @@ const TIMEOUTS: Readonly<Record<Question, number>> = {
   failures: 1000,
   replaying: 1000,
   logLevel: 1000,
+  issuerKeys: 1000,
 };
 
 /** The id of a question whose answer is not needed. */
@@ -29,21 +31,36 @@ export const createInquiries = (
     failures: createGathering(TIMEOUTS.failures),
     replaying: createGathering(TIMEOUTS.replaying),
     logLevel: createGathering(TIMEOUTS.logLevel),
+    issuerKeys: createGathering(TIMEOUTS.issuerKeys),
   };
   const metrics = createKeptMetrics();
   const ready = new Set<number>();
   /** Log levels by logger, for workers that start later. The workers limit their number. */
   const levels = new Map<string, string>();
+  /** The newest keys of each source, for workers that start while the issuer is unreachable. */
+  const keys = new Map<string, string>();
 
   const begin = (worker: number): void => {
     ready.add(worker);
-    for (const about of levels.values())
-      tell(worker, { type: "ask", id: NO_QUESTION, name: "logLevel", about });
+    const told = (name: Question, abouts: Iterable<string>): void => {
+      for (const about of abouts) tell(worker, { type: "ask", id: NO_QUESTION, name, about });
+    };
+    told("logLevel", levels.values());
+    told("issuerKeys", keys.values());
+  };
+
+  const keepKeys = (about: string): void => {
+    const handover = JSON.parse(about) as Handover;
+    if (handover.keys === undefined) keys.delete(handover.source);
+    else keys.set(handover.source, about);
   };
 
   const ask = async (asking: number, { id, name, about }: Message<"ask-all">): Promise<void> => {
     if (name === "logLevel") levels.set((JSON.parse(about) as LevelChange).logger, about);
-    const gathered = await gatherings[name].gather([...ready], (worker, question) => {
+    if (name === "issuerKeys") keepKeys(about);
+    // Every worker fetches the keys itself.
+    const asked = name === "issuerKeys" ? [] : [...ready];
+    const gathered = await gatherings[name].gather(asked, (worker, question) => {
       tell(worker, { type: "ask", id: question, name, about });
     });
     const answers = name === "metrics" ? [...metrics.all, await ownMetrics()] : gathered.answers;

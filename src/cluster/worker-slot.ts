@@ -67,13 +67,14 @@ export const createWorkerSlot = (options: WorkerSlotOptions): WorkerSlot => {
     logger.info({ worker: slot, pid: worker.process.pid }, "worker started");
     worker.on("message", (message: ToSupervisor) => {
       if (message.type === "born") options.begin(worker);
-      if (message.type === "ready") void serveWith(worker);
       if (message.type === "refused") refusal = message.message;
       if (message.type === "leaving") {
         ready = undefined;
         tell(worker, { type: "stop", graceMs: shutdownGrace });
       }
       onMessage(worker, message);
+      // Last, so that the worker has got all that other processes know before its first connection.
+      if (message.type === "ready") void serveWith(worker);
     });
     worker.once("exit", (code, signal) => {
       current = ready = undefined;

@@ -1,24 +1,16 @@
 /** Rules that need several keys or sections, and warnings about valid settings. */
 import { brokenRule } from "../lib/standard-webhooks-secret.ts";
+import { clientFaults, issuerWarnings } from "./auth-checks.ts";
 import { certificateFaults, certificateWarnings } from "./certificate-checks.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
-import type { Fault } from "./faults.ts";
+import { type Fault, repeated } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
 import { clientsIn } from "./schema/event-service-settings.ts";
-import type { Path } from "./tree.ts";
 
 /** The sections without faults. A rule is skipped while a section that it needs has a fault. */
 export type ValidSections = Partial<Settings>;
 
 type Check = (settings: ValidSections) => readonly Fault[];
-
-/** A fault for each entry whose name is the name of an earlier entry. */
-const repeated = (names: readonly string[], pathOf: (index: number) => Path): readonly Fault[] =>
-  names.flatMap((name, index) =>
-    names.indexOf(name) === index
-      ? []
-      : [{ path: pathOf(index), text: `got ${JSON.stringify(name)} again, allowed: each name once` }],
-  );
 
 const brokersOfKafka: Check = ({ broker }) =>
   broker?.type === "kafka" && broker.kafka.brokers.length === 0
@@ -155,23 +147,6 @@ const distinctNames: Check = ({ auth, stations, webhooks, connectors, roles, eve
       )),
 ];
 
-/** Readers without `groups` have private groups, which contain the reader's name. So an account and a key need different names. */
-const distinctReaders: Check = ({ auth }) => {
-  const accounts = new Set(
-    auth?.accounts.filter(({ consume }) => consume.length > 0).map(({ username }) => username),
-  );
-  return (auth?.apiKeys ?? []).flatMap(({ id, consume }, index) =>
-    consume.length > 0 && accounts.has(id)
-      ? [
-          {
-            path: ["auth", "apiKeys", index, "id"],
-            text: `got ${JSON.stringify(id)}, allowed: a name that no account has (both may read, and would share their consumer groups)`,
-          },
-        ]
-      : [],
-  );
-};
-
 /** A reader without `groups` uses the group `stationgate-{name}`, and the gateways themselves use such a group too. */
 const readersOfTheGateways: Check = ({ auth, reading }) => {
   const taken = reading?.topic.replace("_stationgate-", "");
@@ -229,7 +204,7 @@ const checks: readonly Check[] = [
   distinctKids,
   lifetimes,
   distinctNames,
-  distinctReaders,
+  clientFaults,
   readersOfTheGateways,
   secretsOfWebhooks,
   registryOfStations,
@@ -257,14 +232,16 @@ const shortSecrets = ({ accessToken, refreshToken }: Settings["auth"]): readonly
     .filter(([, { secrets }]) => secrets.some(({ secret }) => Buffer.byteLength(secret) < MIN_SECRET_BYTES))
     .map(([name]) => `auth.${name} has a secret shorter than ${MIN_SECRET_BYTES} bytes: it can be guessed`);
 
+const clientCount = ({ accounts, apiKeys, issuers, certificates }: Settings["auth"]): number =>
+  accounts.length + apiKeys.length + issuers.length + certificates.length;
+
 /** Warnings about settings that are valid but probably a mistake. */
 export const warningsOf = (settings: Settings, laptop: boolean): readonly string[] => [
   ...(settings.admin.token === undefined && !laptop
     ? ["admin.token is not set: the operators' routes refuse everyone"]
     : []),
-  ...(settings.auth.accounts.length + settings.auth.apiKeys.length + settings.auth.certificates.length ===
-    0 && !laptop
-    ? ["auth.accounts and auth.apiKeys are empty: no client can produce"]
+  ...(clientCount(settings.auth) === 0 && !laptop
+    ? ["auth.accounts, auth.apiKeys, auth.issuers and auth.certificates are empty: no client can produce"]
     : []),
   ...certificateWarnings(settings),
   ...settings.webhooks
@@ -272,5 +249,6 @@ export const warningsOf = (settings: Settings, laptop: boolean): readonly string
     .map(({ source }) => `webhook source ${source} has scheme none: anyone who knows its URL can post`),
   ...webhooksWithoutStation(settings),
   ...shortSecrets(settings.auth),
+  ...issuerWarnings(settings),
   ...eventServiceWarnings(settings),
 ];

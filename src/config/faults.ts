@@ -108,3 +108,11 @@ export const faultsOf = (root: Schema, tree: unknown, error: z.ZodError): readon
 /** True if there is already a fault at this path or below it. */
 export const isReported = (path: Path, reported: readonly Fault[]): boolean =>
   reported.some((fault) => path.every((step, index) => fault.path[index] === step));
+
+/** A fault for each entry whose name is the name of an earlier entry. */
+export const repeated = (names: readonly string[], pathOf: (index: number) => Path): readonly Fault[] =>
+  names.flatMap((name, index) =>
+    names.indexOf(name) === index
+      ? []
+      : [{ path: pathOf(index), text: `got ${JSON.stringify(name)} again, allowed: each name once` }],
+  );

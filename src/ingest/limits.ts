@@ -78,7 +78,10 @@ interface RatesOptions {
   readonly perAddress: Limits;
   /** Maximum debt of a caller, in milliseconds of its rate. No wait is longer. */
   readonly maxDebtMs: number;
-  /** Maximum number of remembered addresses. Above it, the least recently used address is forgotten. */
+  /**
+   * Maximum number of remembered addresses, and of remembered clients of other issuers, whose number the settings don't bound. Above
+   * it, the least recently used one is forgotten.
+   */
   readonly maxAddresses?: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
@@ -112,6 +115,7 @@ export const createRates = (options: RatesOptions): Rates => {
   const maxDebt = maxDebtMs / 1000;
   const ratesOf = rememberedRates(maxDebt);
   const principals = new Map<string, Buckets>();
+  const issued = new LRUCache<string, Buckets>({ max: maxAddresses });
   const addresses = new LRUCache<string, Buckets>({ max: maxAddresses });
 
   const bucketsOf = (store: BucketStore, name: string): Buckets => {
@@ -129,7 +133,8 @@ export const createRates = (options: RatesOptions): Rates => {
     if (own.length === 0 && shared.length === 0) return NONE;
     const limiters: Limiter[] = [];
     if (principal !== undefined && own.length > 0) {
-      limiters.push({ rates: own, buckets: bucketsOf(principals, principalId(principal)) });
+      const store = principal.kind === "issuer" ? issued : principals;
+      limiters.push({ rates: own, buckets: bucketsOf(store, principalId(principal)) });
     }
     if (shared.length > 0) limiters.push({ rates: shared, buckets: bucketsOf(addresses, request.ip ?? "") });
     return limiters;

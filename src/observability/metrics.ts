@@ -2,6 +2,7 @@
 import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FailureOutcome } from "../errors.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
+import { issuerMetrics, type IssuerMetrics } from "./issuer-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
 import { reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
@@ -36,7 +37,8 @@ interface RequestObservation {
   readonly seconds: number;
 }
 
-export interface Metrics extends DeliveryMetrics, ReadingMetrics, RegistryMetrics, ReloadMetrics, TlsMetrics {
+export interface Metrics
+  extends DeliveryMetrics, ReadingMetrics, RegistryMetrics, ReloadMetrics, IssuerMetrics, TlsMetrics {
   requestObserved(request: RequestObservation): void;
   eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
   /** An append has settled: its duration and number of records. */
@@ -71,6 +73,7 @@ export const createMetrics = (): Metrics => {
     ...readingMetrics(registry),
     ...registryMetrics(registry),
     ...reloadMetrics(registry),
+    ...issuerMetrics(registry),
     ...tlsMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),

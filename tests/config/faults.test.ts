@@ -100,7 +100,7 @@ describe("the line of a fault", () => {
     ],
     [
       "auth: { accessToken: { secret: a }, refreshToken: { secret: b }, accounts: [{ username: u, password: p, consume: [a] }], apiKeys: [{ id: u, key: k, consume: [a] }] }",
-      'auth.apiKeys[0].id: got "u", allowed: a name that no account has (both may read, and would share their consumer groups)',
+      'auth.apiKeys[0].id: got "u", allowed: a name that no account has (limits, consumer groups and log lines go by the name)',
     ],
     [
       "auth: { apiKeys: [{ id: w, key: k, origins: ['https://a.example/x'] }] }",

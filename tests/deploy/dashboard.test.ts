@@ -50,12 +50,22 @@ const announced = (text: string): ReadonlyMap<string, ReadonlySet<string>> => {
 describe("dashboard and alerts", () => {
   let gateway: Gateway;
   let sink: HttpSink;
+  let identityProvider: HttpSink;
   let text: string;
   let metrics: ReadonlyMap<string, ReadonlySet<string>>;
 
   beforeAll(async () => {
     sink = await startHttpSink();
+    identityProvider = await startHttpSink();
+    identityProvider.answer(() => ({ body: '{"keys":[]}' }));
+    const issuer = {
+      name: "corp",
+      issuer: "https://id.example",
+      audience: "a",
+      jwksUri: identityProvider.url,
+    };
     gateway = await startGateway({
+      env: { STATIONGATE_AUTH_ISSUERS: JSON.stringify([issuer]) },
       settings: {
         ...deliverySettings("watched", 1),
         // It is never asked: the events have no schema id.
@@ -79,7 +89,10 @@ describe("dashboard and alerts", () => {
     await sink.received(2);
     do {
       text = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
-    } while (!/^stationgate_delivery_dead_lettered_total\{.*\} 1$/m.test(text));
+    } while (
+      !/^stationgate_delivery_dead_lettered_total\{.*\} 1$/m.test(text) ||
+      !text.includes("stationgate_issuer_keys_age_seconds{")
+    );
     metrics = announced(text);
   }, 60_000);
 
@@ -87,6 +100,7 @@ describe("dashboard and alerts", () => {
     await admin(gateway, "DELETE", "/connectors/out");
     await gateway[Symbol.asyncDispose]();
     await sink.close();
+    await identityProvider.close();
   });
 
   it.each(expressions)("%s: %s", (_where, expr) => {

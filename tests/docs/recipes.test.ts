@@ -34,7 +34,7 @@ const MOST = {
   "A console page": 2,
   "A setting": 3,
   "A schema kind: Avro by a registry": 8,
-  "An OIDC issuer": 4,
+  "A signature algorithm of issuers": 3,
 };
 
 it.each(Object.entries(MOST))("CONTRIBUTING.md has a recipe for this change: %s, %i files", (name, most) => {

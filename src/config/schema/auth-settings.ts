@@ -1,6 +1,8 @@
-/** Settings of authentication: tokens, accounts, API keys and client certificates. */
+/** Settings of authentication: tokens, accounts, API keys, other issuers and client certificates. */
 import { choice, duration, instant, integer, list, matching, secret, section, size, text } from "../keys.ts";
 import { certificateNames, hasOneName, ONE_NAME } from "./certificate-settings.ts";
+import { issuer } from "./issuer-settings.ts";
+import { groups, origins, stationPatterns } from "./rights-settings.ts";
 import { origin, rates } from "./server-settings.ts";
 
 const DAY = 86_400_000;
@@ -40,33 +42,6 @@ const token = (name: string, ttl: string, maxTtl: string) =>
       secrets: plain === undefined ? secrets : [{ kid: PLAIN_SECRET_KID, secret: plain }],
     }));
 
-const patterns = (help: string) =>
-  list(
-    help,
-    matching(
-      "A station name or a pattern.",
-      /^[a-z0-9_.*-]{1,128}$/,
-      "a station name in lower case; * matches any characters",
-    ),
-    'a list of station names; * matches any characters: ["orders", "clicks-*"]',
-  );
-
-const groups = list(
-  "Consumer groups that the account or key may use by their Kafka names. Default: only groups that are private to the account or key.",
-  matching(
-    "A group name or a pattern.",
-    /^[^\p{Cc}\p{Cs}]{1,249}$/u,
-    "the name of a consumer group, case-sensitive; * matches any characters",
-  ),
-  'a list of consumer groups; * matches any characters: ["billing", "etl-*"]',
-).optional();
-
-const origins = list(
-  "Web origins that may use the account or key. An empty list allows every caller.",
-  origin,
-  "a list of origins such as https://shop.example",
-);
-
 const account = section({
   username: matching(
     "User name for sign-in.",
@@ -75,8 +50,8 @@ const account = section({
   ),
   connectionToken: secret("Connection token in plain text or as a scrypt hash.").optional(),
   password: secret("Password in plain text or as a scrypt hash.").optional(),
-  stations: patterns("Stations that the account or key may produce to.").prefault([]),
-  consume: patterns("Stations that the account may read.").prefault([]),
+  stations: stationPatterns("Stations that the account or key may produce to.").prefault([]),
+  consume: stationPatterns("Stations that the account may read.").prefault([]),
   groups,
   origins: origins.prefault([]),
   limits: rates.prefault({}),
@@ -95,8 +70,8 @@ const apiKey = section({
     "server",
     "browser",
   ]).prefault("server"),
-  stations: patterns("Stations that the account or key may produce to.").prefault([]),
-  consume: patterns("Stations that the key may read. Not allowed for browser keys.").prefault([]),
+  stations: stationPatterns("Stations that the account or key may produce to.").prefault([]),
+  consume: stationPatterns("Stations that the key may read. Not allowed for browser keys.").prefault([]),
   groups,
   expires: instant("Time after which the key is invalid.").optional(),
   origins: origins.prefault([]),
@@ -113,8 +88,8 @@ const apiKey = section({
 
 const certificate = section({
   ...certificateNames,
-  stations: patterns("Stations that the certificate may produce to.").prefault([]),
-  consume: patterns("Stations that the certificate may read.").prefault([]),
+  stations: stationPatterns("Stations that the certificate may produce to.").prefault([]),
+  consume: stationPatterns("Stations that the certificate may read.").prefault([]),
   groups,
   origins: list(
     "Web origins that may use the certificate: a request with Origin needs its origin in this list. Browsers send a certificate without being asked.",
@@ -143,6 +118,11 @@ export const auth = section({
     "API keys. A client sends its key with each request and does not sign in.",
     apiKey,
     "a list of API keys",
+  ).prefault([]),
+  issuers: list(
+    "Identity providers whose signed tokens (JWT) clients can use as bearer tokens.",
+    issuer,
+    "a list of issuers",
   ).prefault([]),
   certificates: list(
     "Client certificates (server.tls.clientAuth) as credentials. The first entry that matches counts.",

@@ -1,6 +1,6 @@
 /** The last middleware: the only place where an error becomes an answer. */
 import type { ErrorRequestHandler, Response } from "express";
-import { asGatewayError, type GatewayError } from "../../errors.ts";
+import { asGatewayError, type ErrorCode, type GatewayError } from "../../errors.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { callOf, type Call } from "../call.ts";
 import { errorAnswer } from "../families.ts";
@@ -17,6 +17,9 @@ export interface ErrorResponderOptions {
 
 export type ErrorPage = (error: GatewayError, call: Call) => string | undefined;
 
+/** Requests with these errors count as refused for their credential. */
+const OF_CREDENTIALS: readonly ErrorCode[] = ["UNAUTHORIZED", "KEYS_UNAVAILABLE"];
+
 /** Express recognises an error handler by its four parameters. */
 export const errorResponder =
   ({ metrics, settleUnreadBody, page }: ErrorResponderOptions): ErrorRequestHandler =>
@@ -24,7 +27,7 @@ export const errorResponder =
     const call = callOf(response);
     const error = asGatewayError(thrown);
     call.failure = error;
-    if (error.code === "UNAUTHORIZED") metrics.authFailed(reasonOf(error));
+    if (OF_CREDENTIALS.includes(error.code)) metrics.authFailed(reasonOf(error));
     // The answer has begun, so it is cut: the client sees that it is incomplete.
     if (response.headersSent) {
       response.destroy();

@@ -97,7 +97,8 @@ const OF_BODIES = [
 const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
   const ofOperators: readonly ErrorCode[] = auth === "admin" ? ["LOGIN_THROTTLED", "OVERLOADED"] : [];
   const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED", ...ofOperators];
-  const ofClients: readonly ErrorCode[] = auth === "client" ? ["ORIGIN_FORBIDDEN", "RATE_LIMITED"] : [];
+  const ofClients: readonly ErrorCode[] =
+    auth === "client" ? ["KEYS_UNAVAILABLE", "ORIGIN_FORBIDDEN", "RATE_LIMITED"] : [];
   return [...new Set([...ofCallers, ...ofClients, ...(body === undefined ? [] : OF_BODIES), ...errors])];
 };
 

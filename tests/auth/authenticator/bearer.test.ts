@@ -50,9 +50,9 @@ describe("the bearer verifier", () => {
   it("refuses an expired token that it remembers", async () => {
     const { clock, verify, issue } = setUp();
     const token = issue("ann");
-    verify(token);
+    void verify(token);
     clock.advance(MINUTE - 1);
-    expect(verify(token).name).toBe("ann");
+    expect(verify(token)).toMatchObject({ name: "ann" });
     clock.advance(1);
     expect(await codeOf(() => verify(token))).toBe("UNAUTHORIZED");
   });
@@ -61,7 +61,7 @@ describe("the bearer verifier", () => {
     const { clock, verify, issue } = setUp();
     const claims = { ...(jwt.decode(issue("ann")) as jwt.JwtPayload), nbf: START / 1000 };
     const token = jwt.sign(claims, Buffer.from(SECRET), { algorithm: "HS256" });
-    expect(verify(token).name).toBe("ann");
+    expect(verify(token)).toMatchObject({ name: "ann" });
     clock.advance(-1000);
     expect(await codeOf(() => verify(token))).toBe("UNAUTHORIZED");
   });
@@ -75,7 +75,7 @@ describe("the bearer verifier", () => {
   it("remembers a bounded number of tokens", () => {
     const { verify, issue, verifications } = setUp({ maxRemembered: 2 });
     const [one, two, three] = [issue("ann"), issue("ann"), issue("ann")];
-    for (const token of [one, two, three, three, one]) verify(token);
+    for (const token of [one, two, three, three, one]) void verify(token);
     expect(verifications()).toBe(4);
   });
 });

@@ -65,6 +65,7 @@ describe("defaults", () => {
         accounts: [],
         apiKeys: [],
         certificates: [],
+        issuers: [],
       },
       cors: { origins: ["*"] },
       limits: {

@@ -1,5 +1,5 @@
 /** Finds the station and the partition that a path of the REST Proxy API names, and checks the caller's right. */
-import { mayUseStation, type StationUse } from "../../../auth/permissions.ts";
+import { mayUseStation, stationForbidden, type StationUse } from "../../../auth/permissions.ts";
 import type { Broker, PartitionInfo } from "../../../broker/broker.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../formats/json.ts";
@@ -89,9 +89,10 @@ const nameOfStation = (call: AuthorisedCall, stations: KnownStations, use: Stati
   const name = stations.nameOfTopic(topic);
   call.facts.station = name;
   if (mayUseStation(call.principal, use, name)) return name;
-  throw new GatewayError("STATION_FORBIDDEN", {
-    message: `${call.principal.name} is not allowed to ${use === "produce" ? "produce to" : "use"} ${topic}`,
-  });
+  throw stationForbidden(
+    call.principal,
+    `${call.principal.name} is not allowed to ${use === "produce" ? "produce to" : "use"} ${topic}`,
+  );
 };
 
 /** Kafka's rule for topic names. */

@@ -1,5 +1,6 @@
 /** Collects the bytes of a body within a limit, a time and the memory for all bodies. */
 import type { Request } from "express";
+import { LRUCache } from "lru-cache";
 import { GatewayError } from "../../../errors.ts";
 import {
   createYieldingMemory,
@@ -40,19 +41,23 @@ interface Holdings {
   readonly arriving: Set<Holder>;
 }
 
+/** Maximum number of remembered principals. The settings don't bound the number of clients of other issuers. */
+const MAX_PRINCIPALS = 10_000;
+
 /**
- * Each principal has one `BodyMemory` for all its bodies, because a new one for each body slows the request by 2 %. The settings
- * bound the number of principals.
+ * Each principal has one `BodyMemory` for all its bodies, because a new one for each body slows the request by 2 %. A principal that
+ * was forgotten gets another one, which doesn't count the bytes of the first one.
  */
 const memoryOfPrincipals = (budget: MemoryBudget): ((name: string) => BodyMemory) => {
-  const memories = new Map<string, BodyMemory>();
-  const principals: Holdings[] = [];
+  const memories = new LRUCache<string, BodyMemory>({ max: MAX_PRINCIPALS });
+  /** The principals that have arriving bodies. */
+  const receiving = new Set<Holdings>();
 
   /** The oldest arriving body of the principal that holds the most, and more than `bytes`. */
   const nextToYield = (bytes: number): Holder | undefined => {
     let largest: Holdings | undefined;
-    for (const holdings of principals) {
-      if (holdings.arriving.size > 0 && holdings.bytes > (largest?.bytes ?? bytes)) largest = holdings;
+    for (const holdings of receiving) {
+      if (holdings.bytes > (largest?.bytes ?? bytes)) largest = holdings;
     }
     return largest?.arriving.values().next().value;
   };
@@ -73,18 +78,18 @@ const memoryOfPrincipals = (budget: MemoryBudget): ((name: string) => BodyMemory
     },
     began: (holder) => {
       own.arriving.add(holder);
+      receiving.add(own);
     },
     ended: (holder) => {
       own.arriving.delete(holder);
+      if (own.arriving.size === 0) receiving.delete(own);
     },
   });
 
   return (name) => {
     const known = memories.get(name);
     if (known !== undefined) return known;
-    const holdings: Holdings = { bytes: 0, arriving: new Set() };
-    const memory = open(holdings);
-    principals.push(holdings);
+    const memory = open({ bytes: 0, arriving: new Set() });
     memories.set(name, memory);
     return memory;
   };

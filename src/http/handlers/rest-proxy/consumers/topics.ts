@@ -1,5 +1,5 @@
 /** Finds the stations that a call of a consumer instance names, and checks the caller's right to read them. */
-import { mayUseStation } from "../../../../auth/permissions.ts";
+import { mayUseStation, stationForbidden } from "../../../../auth/permissions.ts";
 import type { NamedTopic } from "../../../../consume/instances/requests.ts";
 import { GatewayError } from "../../../../errors.ts";
 import type { Stations } from "../../../../ingest/stations.ts";
@@ -19,9 +19,7 @@ export const namedTopics = async (
   const wanted = [...new Set(names)];
   for (const name of wanted)
     if (!mayUseStation(principal, "consume", stations.nameOfTopic(name)))
-      throw new GatewayError("STATION_FORBIDDEN", {
-        message: `${principal.name} is not allowed to read ${name}`,
-      });
+      throw stationForbidden(principal, `${principal.name} is not allowed to read ${name}`);
   return new Map(
     await Promise.all(
       wanted.map(async (name): Promise<[string, NamedTopic]> => [name, await namedTopic(stations, name)]),
