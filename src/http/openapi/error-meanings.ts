@@ -104,6 +104,8 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   SLOT_MOVED: "Only between gateways: another process took over this consumer group during the call.",
   BROKER_AMBIGUOUS:
     "The gateway sent the event to the broker and did not get the broker's answer: it is unknown whether the event is stored. The same applies to a changed connector.",
+  KEYS_UNAVAILABLE:
+    "The gateway does not have the keys that verify this token; send the same token again after Retry-After.",
   SHUTTING_DOWN: "This process is shutting down; nothing was stored.",
   INTERNAL: "A bug in the gateway; the log has it with the request id.",
   TARGET_REFUSED: "The target of a delivery resolves to an address that is not allowed.",
