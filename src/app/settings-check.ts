@@ -41,7 +41,10 @@ const ofCredentials: Check = ({ auth, admin }) => {
       linesOf(() => createAccounts([account]), `auth.accounts.${account.username}`),
     ),
     ...auth.apiKeys.flatMap((key) =>
-      linesOf(() => createApiKeyVerifier({ keys: [key], verifier, throttle, maxRemembered: 1 }), `auth.apiKeys.${key.id}`),
+      linesOf(
+        () => createApiKeyVerifier({ keys: [key], verifier, throttle, maxRemembered: 1 }),
+        `auth.apiKeys.${key.id}`,
+      ),
     ),
     ...auth.certificates.flatMap((entry) =>
       linesOf(() => createCertificateVerifier([entry]), `auth.certificates.${entry.name}`),
