@@ -53,7 +53,11 @@ export const createTlsFront = (options: TlsFrontOptions): TlsFront => {
     server.on("secureConnection", (socket) => {
       const raw = rawOf(socket);
       if (pem.clientAuth !== "none" && !keepCertificate(socket)) handshakes.fail(raw, "certificate refused");
-      else if (handshakes.end(raw)) onSecure(socket);
+      else if (handshakes.end(raw)) {
+        // As node's http server accepts connections: the answer to a request whose client has ended its side can still be sent.
+        socket.allowHalfOpen = true;
+        onSecure(socket);
+      }
     });
     server.on("tlsClientError", (error, socket) => {
       handshakes.fail(rawOf(socket), failureOf(error, socket));

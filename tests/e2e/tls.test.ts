@@ -1,0 +1,216 @@
+/** TLS with the real program: one process, and two workers behind a supervisor. */
+import { once } from "node:events";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { Agent, request, type RequestOptions } from "node:https";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { text } from "node:stream/consumers";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { execFile } from "node:child_process";
+import { type Authority, createAuthority, type Identity } from "../support/authority.ts";
+import { startGateway, type Gateway } from "../support/gateway.ts";
+
+const TIMEOUT = 60_000;
+/** There is no Kafka. The workers serve requests that need none. */
+const NO_KAFKA = { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } };
+
+let authority: Authority;
+let identity: Identity;
+let client: Identity;
+
+beforeAll(async () => {
+  authority = await createAuthority();
+  [identity, client] = await Promise.all([authority.server(), authority.client("billing")]);
+});
+
+afterAll(() => authority[Symbol.asyncDispose]());
+
+interface Wanted {
+  readonly server?: object;
+  readonly tls?: object;
+  readonly broker?: object;
+}
+
+const folderWith = async (files: Readonly<Record<string, string>>): Promise<string> => {
+  const folder = await mkdtemp(path.join(tmpdir(), "stationgate-"));
+  await Promise.all(
+    Object.entries(files).map(([name, content]) => writeFile(path.join(folder, name), content)),
+  );
+  return folder;
+};
+
+const start = async ({ server, tls, broker }: Wanted = {}): Promise<Gateway> => {
+  const directory = await folderWith({
+    "tls.crt": identity.cert,
+    "tls.key": identity.key,
+    "ca.crt": authority.cert,
+  });
+  const both = { cert: "tls.crt", key: "tls.key", ca: "ca.crt", clientAuth: "optional", ...tls };
+  return startGateway({
+    directory,
+    settings: {
+      server: { host: "127.0.0.1", port: 0, tls: both, ...server },
+      admin: { host: "127.0.0.1", port: 0, token: "admin-token", tls: { cert: "tls.crt", key: "tls.key" } },
+      auth: { certificates: [{ name: "billing", cn: "billing", stations: ["orders"], consume: ["orders"] }] },
+      stations: [{ name: "orders" }],
+      ...(broker && { broker }),
+    },
+  });
+};
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly body: string;
+}
+
+const ask = async (url: string, path: string, options: RequestOptions, body = ""): Promise<Answer> => {
+  const asking = request(new URL(path, url.replace("http:", "https:")), { ca: authority.cert, ...options });
+  asking.end(body);
+  const [answer] = (await once(asking, "response")) as [NodeJS.ReadableStream & { statusCode?: number }];
+  return { status: answer.statusCode, body: await text(answer) };
+};
+
+const produce = (gateway: Gateway, options: RequestOptions): Promise<Answer> =>
+  ask(
+    gateway.url,
+    "/stations/orders/produce/single",
+    { method: "POST", headers: { "content-type": "application/json" }, agent: false, ...options },
+    '{"id":1}',
+  );
+
+const metricsOf = async (gateway: Gateway): Promise<string> =>
+  (await ask(gateway.adminUrl, "/metrics", {})).body;
+
+it(
+  "stores an event of a client that has only its certificate, and reads it back",
+  async () => {
+    await using gateway = await start();
+    expect(await produce(gateway, client)).toEqual({ status: 200, body: '{"error":null,"success":true}' });
+    expect((await produce(gateway, {})).status).toBe(401);
+    const read = await ask(
+      gateway.url,
+      "/stations/orders/consume/batch",
+      { method: "POST", headers: { "content-type": "application/json" }, ...client },
+      '{"batch_max_wait_time_ms":3000}',
+    );
+    expect(read.body).toContain('{\\"id\\":1}');
+    const shown = await ask(gateway.adminUrl, "/gateway", {
+      headers: { authorization: "Bearer admin-token" },
+    });
+    expect(JSON.parse(shown.body)).toMatchObject({ publicListener: { scheme: "https" } });
+    expect(gateway.output()).toContain('"principal":"billing"');
+    expect(await metricsOf(gateway)).toMatch(
+      /^stationgate_tls_certificate_not_after_seconds\{listener="admin"\} \d{10}$/m,
+    );
+  },
+  TIMEOUT,
+);
+
+describe("two workers", () => {
+  it(
+    "do the handshakes, and resume each other's sessions",
+    async () => {
+      const tls = { ca: undefined, clientAuth: undefined };
+      await using gateway = await start({ server: { workers: 2 }, tls, broker: NO_KAFKA });
+      const port = Number(new URL(gateway.url).port);
+      const open = (session?: Buffer): TLSSocket =>
+        connectTls({
+          port,
+          host: "127.0.0.1",
+          servername: "localhost",
+          ca: authority.cert,
+          ...(session && { session }),
+        });
+      const first = open();
+      first.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      const [session] = (await once(first, "session")) as [Buffer];
+      first.destroy();
+      // The workers take turns, so several connections reach both of them.
+      for (let count = 0; count < 8; count++) {
+        const next = open(session);
+        await once(next, "secureConnect");
+        expect(next.isSessionReused()).toBe(true);
+        next.destroy();
+      }
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "close connections that don't speak TLS, and sum the failures",
+    async () => {
+      await using gateway = await start({ server: { workers: 2 }, broker: NO_KAFKA });
+      for (let count = 0; count < 6; count++)
+        await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow("fetch failed");
+      expect((await ask(gateway.url, "/healthz", { agent: false })).status).toBe(200);
+      expect(await metricsOf(gateway)).toContain(
+        'stationgate_tls_failures_total{listener="public",reason="not TLS"} 6',
+      );
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "end without a broken request under load",
+    async () => {
+      await using gateway = await start({ server: { workers: 2 }, broker: NO_KAFKA });
+      const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+      let isOver = false;
+      const failures: unknown[] = [];
+      let answered = 0;
+      const load = Array.from({ length: 8 }, async () => {
+        while (!isOver) {
+          try {
+            await ask(gateway.url, "/healthz", { agent });
+            answered += 1;
+          } catch (error) {
+            // A new connection after the port is closed.
+            if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED") failures.push(error);
+            return;
+          }
+        }
+      });
+      while (answered < 100) await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(await gateway.stop()).toBe(0);
+      isOver = true;
+      await Promise.all(load);
+      agent.destroy();
+      expect(failures).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
+
+describe("the start", () => {
+  const run = (folder: string): Promise<{ readonly code: unknown; readonly stderr: string }> =>
+    new Promise((resolve) => {
+      const args = [path.resolve("dist/main.js"), "--config", "stationgate.yaml"];
+      execFile(process.execPath, args, { cwd: folder, timeout: TIMEOUT }, (error, _, stderr) => {
+        resolve({ code: error?.code, stderr: stderr.replaceAll(`${folder}/`, "") });
+      });
+    });
+
+  it(
+    "stops with one line for each fault of a file",
+    async () => {
+      const folder = await folderWith({
+        "stationgate.yaml": [
+          "server: { tls: { cert: tls.crt, key: other.key } }",
+          "admin: { tls: { cert: tls.crt, key: tls.key, ca: tls.key, clientAuth: required } }",
+        ].join("\n"),
+        "tls.crt": identity.cert,
+        "tls.key": identity.key,
+        "other.key": client.key,
+      });
+      expect(await run(folder)).toEqual({
+        code: 1,
+        stderr: [
+          'server.tls.key: got "other.key", which belongs to another certificate than server.tls.cert "tls.crt"',
+          'admin.tls.ca: got "tls.key", which contains no PEM certificate',
+          "",
+        ].join("\n"),
+      });
+    },
+    TIMEOUT,
+  );
+});
