@@ -69,7 +69,9 @@ export const openHome = async (
 const hasPeers = ({ broker }: HomeContext): boolean => broker.kind !== "embedded";
 
 const mayRead = ({ auth }: Settings): boolean =>
-  [...auth.accounts, ...auth.apiKeys, ...auth.issuers].some(({ consume }) => consume.length > 0);
+  [...auth.accounts, ...auth.apiKeys, ...auth.issuers, ...auth.certificates].some(
+    ({ consume }) => consume.length > 0,
+  );
 
 /** The key of a browser is public, so it is no secret. */
 const secretsOf = ({ auth, reading }: Settings): Parameters<typeof peerKeys>[0] => ({

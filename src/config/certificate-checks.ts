@@ -1,24 +1,11 @@
 /** Rules and warnings about `auth.certificates` and `admin.certificates`. */
-import type { Fault } from "./faults.ts";
+import { type Fault, repeated } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
-import type { Path } from "./tree.ts";
-
-const repeated = (names: readonly string[], section: Path): readonly Fault[] =>
-  names.flatMap((name, index) =>
-    names.indexOf(name) === index
-      ? []
-      : [
-          {
-            path: [...section, index, "name"],
-            text: `got ${JSON.stringify(name)} again, allowed: each name once`,
-          },
-        ],
-  );
 
 /** The entries of one list have distinct names. Limits, readers' groups and log lines of clients go by them. */
 export const certificateFaults = ({ auth, admin }: Partial<Settings>): readonly Fault[] => [
-  ...repeated(auth?.certificates.map(({ name }) => name) ?? [], ["auth", "certificates"]),
-  ...repeated(admin?.certificates.map(({ name }) => name) ?? [], ["admin", "certificates"]),
+  ...repeated(auth?.certificates.map(({ name }) => name) ?? [], (i) => ["auth", "certificates", i, "name"]),
+  ...repeated(admin?.certificates.map(({ name }) => name) ?? [], (i) => ["admin", "certificates", i, "name"]),
 ];
 
 const unused = (list: string, tls: string): string =>

@@ -152,7 +152,11 @@ const readersOfTheGateways: Check = ({ auth, reading }) => {
   const taken = reading?.topic.replace("_stationgate-", "");
   const accounts = (auth?.accounts ?? []).map(({ username, consume }) => ({ name: username, consume }));
   const keys = (auth?.apiKeys ?? []).map(({ id, consume }) => ({ name: id, consume }));
-  const faultsIn = (readers: typeof keys, section: string, key: string): readonly Fault[] =>
+  const faultsIn = (
+    readers: readonly { readonly name: string; readonly consume: readonly string[] }[],
+    section: string,
+    key: string,
+  ): readonly Fault[] =>
     readers.flatMap(({ name, consume }, index) =>
       name === taken && consume.length > 0
         ? [
@@ -163,7 +167,11 @@ const readersOfTheGateways: Check = ({ auth, reading }) => {
           ]
         : [],
     );
-  return [...faultsIn(accounts, "accounts", "username"), ...faultsIn(keys, "apiKeys", "id")];
+  return [
+    ...faultsIn(accounts, "accounts", "username"),
+    ...faultsIn(keys, "apiKeys", "id"),
+    ...faultsIn(auth?.certificates ?? [], "certificates", "name"),
+  ];
 };
 
 const registryOfStations: Check = ({ registry, stations }) =>

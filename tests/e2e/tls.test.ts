@@ -53,6 +53,7 @@ const start = async ({ server, tls, broker }: Wanted = {}): Promise<Gateway> => 
       admin: { host: "127.0.0.1", port: 0, token: "admin-token", tls: { cert: "tls.crt", key: "tls.key" } },
       auth: { certificates: [{ name: "billing", cn: "billing", stations: ["orders"], consume: ["orders"] }] },
       stations: [{ name: "orders" }],
+      reading: { peer: { secret: "a-secret-of-the-peers-0123456789" } },
       ...(broker && { broker }),
     },
   });
@@ -91,9 +92,9 @@ it(
       gateway.url,
       "/stations/orders/consume/batch",
       { method: "POST", headers: { "content-type": "application/json" }, ...client },
-      '{"batch_max_wait_time_ms":3000}',
+      '{"consumer_name":"me","batch_max_wait_time_ms":3000}',
     );
-    expect(read.body).toContain('{\\"id\\":1}');
+    expect(read.body).toContain('\\"id\\":1');
     const shown = await ask(gateway.adminUrl, "/gateway", {
       headers: { authorization: "Bearer admin-token" },
     });

@@ -9,7 +9,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   GROUP_IN_USE:
     "Consumer instances and `consume/batch` cannot read one group at the same time, and the other API reads this group now.",
   ORIGIN_FORBIDDEN:
-    "The request's origin is not in the credential's `origins`, or the request has no origin.",
+    "The request's origin is not in the credential's `origins`, or the request has no origin (a certificate needs none).",
   HANDSHAKE_REFUSED: "A webhook handshake has a wrong verify token.",
   ADMINISTRATION_DISABLED:
     "The call is an administrative endpoint of the REST Proxy, or a call of a consumer instance without the right to consume.",

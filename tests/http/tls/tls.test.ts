@@ -200,6 +200,33 @@ describe("rotation", () => {
     }
   });
 
+  it("breaks no request of clients that open new connections all the time", async () => {
+    const { server } = await start();
+    const pairs = await Promise.all([authority.server(), authority.server()]);
+    let isOver = false;
+    let answered = 0;
+    const client = async (): Promise<void> => {
+      while (!isOver) {
+        const { socket, until } = await open();
+        for (let count = 0; count < 3; count++) {
+          socket.write(PROBE);
+          await until('{"status":"ok"}');
+          answered += 1;
+        }
+        socket.destroy();
+      }
+    };
+    const clients = Array.from({ length: 8 }, client);
+    for (let turn = 0; turn < 20; turn++) {
+      server.renewTls(pemOf(pairs[turn % 2] ?? identity));
+      const before = answered;
+      while (answered < before + 10) await new Promise((resolve) => setImmediate(resolve));
+    }
+    isOver = true;
+    await Promise.all(clients);
+    expect(answered).toBeGreaterThanOrEqual(200);
+  });
+
   it("keeps the old pair if the new one does not fit", async () => {
     const { server } = await start();
     const other = await authority.server();
