@@ -1,44 +1,44 @@
 /** The composition root: creates all parts of the gateway from the settings. */
-import type { AppContext, AppLog } from "./app/context.ts";
-import { createLifecycle, type Lifecycle } from "./app/lifecycle.ts";
+import { setMaxListeners } from "node:events";
+import { configure } from "./app/configure.ts";
+import type { AppLog, DecodingInUse, LastingContext } from "./app/context.ts";
+import { createPrepare, warnOfOpenWebhooks } from "./app/generations.ts";
+import { createApps, type IngestParts, type RouteParts } from "./app/http-apps.ts";
+import { openLasting } from "./app/lasting.ts";
+import { createLifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
-import { type AskAll, createQuestions, type LevelChange, type Questions } from "./app/questions.ts";
+import { openRemembered } from "./app/produce-routes.ts";
+import { type AskAll, createQuestions, type Questions } from "./app/questions.ts";
 import type { Prepare, ReloadControl } from "./app/reload-control.ts";
 import type { TlsFiles } from "./app/read-tls.ts";
 import { requireUsable } from "./app/settings-check.ts";
-import { createBroker } from "./app/wire-broker.ts";
-import { startDelivery, type StartedDelivery } from "./app/wire-delivery.ts";
+import { startDelivery } from "./app/wire-delivery.ts";
+import { openIngest } from "./app/wire-ingest.ts";
 import { openKeyUnits } from "./app/wire-issuers.ts";
-import { createIngest, maxRecordBytesOf } from "./app/wire-ingest.ts";
-import { openReaders } from "./app/wire-reading.ts";
-import { openRegistry } from "./app/wire-registry.ts";
+import { openRates } from "./app/wire-rates.ts";
+import { openEventStreams, openReaders } from "./app/wire-reading.ts";
+import { schemeOf } from "./app/wire-tls.ts";
+import { connectWorkerRoutes } from "./app/wire-worker.ts";
+import { followRegistry } from "./app/wire-registry.ts";
+import { createLastingAuthentication } from "./auth/authentication.ts";
+import type { Principal } from "./auth/principal.ts";
 import type { Settings } from "./config/schema/schema.ts";
-import { VERSION } from "./config/version.ts";
-import { GatewayError } from "./errors.ts";
-import { workerRoutes } from "./http/handlers/connect-worker/routes.ts";
-import { bodyReaders, type BodyReaders } from "./http/middleware/body/body.ts";
-import type { Route } from "./http/routes.ts";
+import { createStreamFormats } from "./http/handlers/stations/consume-stream.ts";
+import { createLiveCalls } from "./http/live-calls.ts";
 import { systemClock } from "./lib/clock.ts";
-import { createMemoryBudget, type MemoryBudget } from "./lib/memory-budget.ts";
-import { createDecoder } from "./registry/decoder.ts";
-import { createHealth } from "./observability/health.ts";
-import { createMetrics, type Metrics, textOfSum } from "./observability/metrics.ts";
+import { createMetrics, textOfSum } from "./observability/metrics.ts";
 import type { ReloadMetrics } from "./observability/reload-metrics.ts";
-import type { Tracing } from "./observability/tracing/tracing.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
+  readonly prepare: Prepare;
+  /** For the counts of reloads, if this is the only process. */
+  readonly metrics: ReloadMetrics;
   /**
    * Readiness becomes 503, requests in flight finish, buffers are flushed, sockets close. Resolves within `graceMs`
    * milliseconds (default: `server.shutdownGrace`).
    */
   stop(graceMs?: number): Promise<void>;
-  readonly prepare: Prepare;
-  /** For the counts of reloads, if this is the only process. */
-  readonly metrics: ReloadMetrics;
 }
-
-/** Milliseconds for which the broker's health is cached. */
-const HEALTH_CACHE = 500;
 
 /** Milliseconds for the answers to calls that wait for events when this process ends. */
 const LAST_READS_MS = 1000;
@@ -59,54 +59,49 @@ export const startGateway = async (
   { askAll, tls, reload }: Surroundings,
 ): Promise<Gateway> => {
   await requireUsable(settings);
-  const lifecycle = createLifecycle(log.logger);
-  const metrics = createMetrics();
-  const questions = createQuestions(askAll);
-  questions.answerWith({ metrics: () => metrics.samples() });
-  const { memory, readingMemory, readers } = openMemory(settings, metrics);
-  const tracing = await openTracing(settings, lifecycle);
-  const broker = await createBroker(settings, maxRecordBytesOf(settings));
-  await broker.open();
-  lifecycle.onClose("broker", () => broker.close());
+  const tools = openTools(log, askAll);
+  const { metrics, lifecycle, questions } = tools;
+  const live = createLiveCalls<Principal>((principal) => inUse.now.authentication.renew(principal));
+  const keyUnits = openKeyUnits(tools, () => void live.recheck());
+  const lastingAuthentication = createLastingAuthentication();
+  const configuring = { ...tools, keyUnits, lastingAuthentication };
+  const inUse = { now: await configure({ settings, tls }, configuring) };
+  const lasting = { ...(await openLasting({ ...tools, inUse, reload, keyUnits })), inUse };
   const stop = (graceMs = settings.server.shutdownGrace): Promise<void> => lifecycle.close(graceMs);
 
   try {
-    const health = createHealth({
-      check: () => broker.check(),
-      cacheMs: HEALTH_CACHE,
-      now: () => performance.now(),
+    const decoding = followRegistry(lasting);
+    const ingest = settings.roles.includes("ingest") ? await openIngestParts(lasting, decoding) : undefined;
+    const delivery = settings.roles.includes("delivery") ? await startDelivery(lasting, decoding) : undefined;
+    const adminRoutes = [...(delivery?.routes ?? []), ...connectWorkerRoutes(lasting, delivery)];
+    const scrape = async (): Promise<string> =>
+      askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers);
+    const { host, port } = settings.server;
+    const address = { scheme: schemeOf(tls.public), host, port };
+    const stopping = new AbortController();
+    const parts = openRouteParts(lasting, {
+      ...{ ingest, decoding, adminRoutes, scrape, live, stopping: stopping.signal },
+      publicListener: () => address,
     });
-    const parts = { clock: systemClock, log, metrics, lifecycle, questions };
-    const registry = openRegistry(settings, parts);
-    const keyUnits = openKeyUnits(parts);
-    const context: AppContext = {
-      ...parts,
-      ...{ settings, tls, health, tracing, keyUnits, reload },
-      ...{ broker, registry, memory, readingMemory, readers },
-      decoder: registry && createDecoder(registry),
-    };
-    const ingest = settings.roles.includes("ingest") ? await createIngest(context) : undefined;
-    const home = ingest && (await openReaders(context, ingest.stations.declared));
-    const delivery = settings.roles.includes("delivery") ? await startDelivery(context) : undefined;
-    const worker = connectWorkerRoutes(context, delivery);
-    const listeners = createListeners(context, {
-      ingest,
-      home,
-      adminRoutes: [...(delivery?.routes ?? []), ...worker],
-      scrape: async () =>
-        askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers),
+    const apps = createApps(lasting, inUse.now, parts);
+    const { serve, ...listeners } = createListeners(lasting, apps, address);
+    lifecycle.onClose("streams", () => {
+      stopping.abort();
+      return Promise.resolve();
     });
+    warnOfOpenWebhooks(log, settings);
     return {
-      ...listeners,
-      metrics,
+      ...{ ...listeners, metrics },
+      prepare: createPrepare({
+        ...{ lasting, parts, delivery, serve, renewTls: listeners.renewTls },
+        configure: (given, previous) => configure(given, configuring, previous),
+      }),
       answer: (name, about) => questions.answer(name, about),
-      prepare: () =>
-        Promise.reject(new GatewayError("RELOAD_FAILED", { message: "A reload is not possible yet" })),
       stop: (graceMs) => {
-        health.shutDown();
+        lasting.health.shutDown();
         // The next homes take calls while this process still answers its own clients. `lifecycle` waits for the end. The waiting
         // calls of this process get their answers before, because without another process no home would be left for them.
-        systemClock.after(LAST_READS_MS, () => void home?.drain().catch(() => undefined));
+        systemClock.after(LAST_READS_MS, () => void ingest?.homes.drain().catch(() => undefined));
         return stop(graceMs);
       },
     };
@@ -116,55 +111,31 @@ export const startGateway = async (
   }
 };
 
-interface ClientMemory {
-  readonly memory: MemoryBudget;
-  readonly readingMemory: MemoryBudget;
-  readonly readers: BodyReaders;
-}
+const openTools = (log: AppLog, askAll: AskAll | undefined) => ({
+  ...{ log, clock: systemClock, metrics: createMetrics() },
+  lifecycle: createLifecycle(log.logger),
+  questions: createQuestions(askAll),
+});
 
-/** The memory budget for client data, and the body readers that use it. Call it once per process. */
-const openMemory = ({ limits, reading }: Settings, metrics: Metrics): ClientMemory => {
-  const memory = createMemoryBudget(limits.memory);
-  metrics.clientMemoryFrom(() => memory.usedBytes);
-  return { memory, readingMemory: memory.part(reading.maxBuffered), readers: bodyReaders(memory) };
-};
+const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse): Promise<IngestParts> => ({
+  ...openIngest(lasting),
+  homes: await openReaders(lasting, decoding),
+  remembered: openRemembered(lasting),
+});
 
-/** undefined: no collector is configured, and OpenTelemetry is not loaded. */
-const openTracing = async (
-  { tracing: { endpoint } }: Settings,
-  lifecycle: Lifecycle,
-): Promise<Tracing | undefined> => {
-  if (endpoint === undefined) return undefined;
-  const { createOtlpTracing } = await import("./observability/tracing/otlp.ts");
-  const tracing = createOtlpTracing({ endpoint, version: VERSION });
-  lifecycle.onClose("tracing", () => tracing.close());
-  return tracing;
-};
+type GivenParts = Pick<
+  RouteParts,
+  "ingest" | "decoding" | "adminRoutes" | "scrape" | "publicListener" | "live" | "stopping"
+>;
 
-/**
- * The worker routes of Kafka Connect's API. A change of a log level applies to all processes of this program.
- * `delivery` is undefined if this process has no delivery role.
- */
-const connectWorkerRoutes = (
-  { settings: { server }, readers, health, log: { levels }, questions }: AppContext,
-  delivery: StartedDelivery | undefined,
-): readonly Route[] => {
-  questions.answerWith({
-    logLevel: (about) => {
-      const { logger, level, at } = JSON.parse(about) as LevelChange;
-      levels.set(logger, level, at);
-      return true;
-    },
-  });
-  return workerRoutes({
-    health,
-    levels,
-    hasStarted: delivery?.hasStarted ?? (() => true),
-    connectorNames: delivery?.connectorNames ?? (() => Promise.resolve([])),
-    setLevel: async (logger, level) => {
-      const change: LevelChange = { logger, level, at: Date.now() };
-      await questions.askAll("logLevel", JSON.stringify(change));
-    },
-    readBody: readers({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
-  });
+const openRouteParts = (lasting: LastingContext, given: GivenParts): RouteParts => {
+  const { inUse, log } = lasting;
+  setMaxListeners(0, given.stopping);
+  return {
+    ...given,
+    logger: log.named("http"),
+    rates: openRates(inUse.now.settings),
+    eventStreams: openEventStreams(lasting, given.stopping),
+    formats: createStreamFormats(given.decoding.ofRegistry),
+  };
 };

@@ -1,8 +1,11 @@
 /** The parts of the running program that most functions of `src/app` need. It is complete when it is built. */
+import type { Authentication } from "../auth/authentication.ts";
+import type { Issuers } from "../auth/issuers/issuers.ts";
 import type { KeyUnits } from "../auth/issuers/key-units.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { BodyReaders } from "../http/middleware/body/body.ts";
+import type { Station } from "../ingest/stations.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Health } from "../observability/health.ts";
@@ -18,10 +21,41 @@ import type { ReloadControl } from "./reload-control.ts";
 
 export type AppLog = Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered">;
 
-export interface AppContext {
+/** The client of the schema registry that some settings name. */
+export interface OpenRegistry {
+  readonly client: SchemaRegistry;
+  /** Number of compiled schemas. */
+  readonly schemas: () => number;
+  /** Equal for equal settings and files: these settings can use the same client. */
+  readonly key: string;
+}
+
+/** The decoder of the parts that outlive a reload. */
+export interface DecodingInUse {
+  /** Decodes with the registry that is in use at the time. */
+  readonly ofRegistry: Decoder;
+  /** undefined: there is no registry now. */
+  readonly decoder: () => Decoder | undefined;
+}
+
+/** What the settings alone decide. A reload makes a new object. */
+export interface Configured {
   readonly settings: Settings;
   /** The pairs of the listeners with TLS. */
   readonly tls: TlsFiles;
+  readonly authentication: Authentication;
+  /** undefined: the settings name no other issuers. */
+  readonly issuers: Issuers | undefined;
+  /** undefined: no registry is configured. */
+  readonly registry: OpenRegistry | undefined;
+  /** The declared stations. Empty without the ingest role. */
+  readonly declared: readonly Station[];
+}
+
+/** The parts that live as long as the process. */
+export interface LastingContext {
+  /** What is in use now. Parts that outlive a reload read it at each use. */
+  readonly inUse: { readonly now: Configured };
   readonly clock: Clock;
   readonly log: AppLog;
   readonly metrics: Metrics;
@@ -34,14 +68,17 @@ export interface AppContext {
   /** The keys of `auth.issuers`. */
   readonly keyUnits: KeyUnits;
   readonly broker: Broker;
-  /** undefined: no registry is configured. */
-  readonly registry: SchemaRegistry | undefined;
-  /** undefined: no registry is configured. */
-  readonly decoder: Decoder | undefined;
   /** The budget for client data, shared by both listeners. */
   readonly memory: MemoryBudget;
   /** The part of `memory` for buffers of reading, answers that are being sent, and the newest events for streams. */
   readonly readingMemory: MemoryBudget;
   /** Readers of request bodies that use `memory`. */
   readonly readers: BodyReaders;
+}
+
+/** The lasting parts, and the settings of one generation. The settings that need a restart are those of the start. */
+export interface AppContext extends LastingContext {
+  readonly settings: Settings;
+  /** Decodes with the registry in use. undefined: the settings name no registry. */
+  readonly decoder: Decoder | undefined;
 }

@@ -1,21 +1,25 @@
 /** All routes for producing, webhooks included. All count against the same rates. */
 import type { Authenticate } from "../auth/authenticator.ts";
+import type { Principal } from "../auth/principal.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { EventStreams } from "../consume/stream/streams.ts";
 import type { Home } from "../home/home.ts";
 import { restProxyRoutes } from "../http/handlers/rest-proxy/routes.ts";
+import type { StreamFormats } from "../http/handlers/stations/consume-stream.ts";
 import { beaconRoute } from "../http/handlers/stations/beacon.ts";
 import { stationRoutes } from "../http/handlers/stations/routes.ts";
 import { webhookRoutes } from "../http/handlers/webhooks/routes.ts";
 import { callCounter, createIntake } from "../http/intake.ts";
+import type { LiveCalls } from "../http/live-calls.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import { createIdempotency } from "../ingest/idempotency.ts";
 import type { Rates } from "../ingest/limits.ts";
-import { createRemembered } from "../ingest/remembered.ts";
+import type { EventOutcome } from "../ingest/produce.ts";
+import { createRemembered, type Remembered } from "../ingest/remembered.ts";
 import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import type { AppContext } from "./context.ts";
+import type { AppContext, LastingContext } from "./context.ts";
 import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
 
 interface ProduceParts {
@@ -23,6 +27,9 @@ interface ProduceParts {
   /** undefined: no client can read with a group. */
   readonly home: Home | undefined;
   readonly rates: Rates;
+  readonly remembered: RememberedCalls;
+  readonly formats: StreamFormats;
+  readonly live: LiveCalls<Principal>;
   readonly readBody: ReadBody;
   readonly authenticate: Authenticate;
   readonly eventStreams: EventStreams;
@@ -33,17 +40,29 @@ interface ProduceParts {
 /** Milliseconds for which the outcome of a call with an Idempotency-Key is remembered. */
 const IDEMPOTENCY_WINDOW = 86_400_000;
 
+/** Calls that all generations remember. */
+export interface RememberedCalls {
+  readonly idempotent: Remembered<readonly EventOutcome[]>;
+  /** Stored deliveries of webhooks. */
+  readonly webhooks: Remembered<object>;
+}
+
+/** Two separate halves of `limits.remembered`, so that calls don't evict the ids of webhooks. */
+export const openRemembered = ({ inUse, memory, clock }: LastingContext): RememberedCalls => {
+  const half = (): MemoryBudget => memory.part(() => Math.floor(inUse.now.settings.limits.remembered / 2));
+  return {
+    idempotent: createRemembered({ budget: half(), now: () => performance.now() }),
+    webhooks: createRemembered({ budget: half(), now: () => clock.now() }),
+  };
+};
+
 export const produceRoutes = (context: AppContext, parts: ProduceParts): readonly Route[] => {
-  const { settings, broker, decoder, memory, clock } = context;
-  const { ingest, home, rates, readBody, authenticate, eventStreams, stopping } = parts;
+  const { settings, broker, decoder, clock } = context;
+  const { ingest, home, rates, remembered, formats, live, readBody, authenticate, eventStreams, stopping } =
+    parts;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
-  const reading = home && { home, clock, answerMax: settings.reading.answerMax, stopping };
-  // Two separate halves, so that calls don't evict the ids of webhooks.
-  const remembered = (): MemoryBudget => memory.part(Math.floor(limits.remembered / 2));
-  const idempotency = createIdempotency({
-    windowMs: IDEMPOTENCY_WINDOW,
-    remembered: createRemembered({ budget: remembered(), now: () => performance.now() }),
-  });
+  const reading = home && { home, clock, live, answerMax: settings.reading.answerMax, stopping };
+  const idempotency = createIdempotency({ windowMs: IDEMPOTENCY_WINDOW, remembered: remembered.idempotent });
   const shared = {
     ...ingest,
     intake: createIntake({ ...ingest, rates }),
@@ -51,11 +70,11 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
     contentLimits: contentLimitsOf(server),
     maxEvents: limits.eventsPerCall,
     countCall: callCounter(rates),
-    streams: { limits: streamLimitsOf(restProxy), clock, stopping },
+    streams: { limits: streamLimitsOf(restProxy), clock, live, stopping },
   };
   return [
     ...stationRoutes({
-      ...{ ...shared, reading, idempotency, decoder },
+      ...{ ...shared, reading, idempotency, decoder, formats },
       eventStreams,
       sources: new Map(settings.webhooks.map(({ source, station }) => [source, station])),
     }),
@@ -74,7 +93,7 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
         hasRegistry: decoder !== undefined,
       },
     }),
-    ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest, remembered()) }),
+    ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest, remembered.webhooks) }),
   ];
 };
 
@@ -85,26 +104,19 @@ const streamLimitsOf = ({
   maxUnansweredBytes,
 }: Settings["restProxy"]) => ({ idleTimeout, maxAge, maxUnanswered, maxUnansweredBytes });
 
-/**
- * Creates the webhook sources of the settings. `remembered` is the memory for the ids of webhooks. Throws
- * SETTINGS_INVALID if a source lacks a setting that its scheme needs.
- */
+/** Creates the webhook sources of the settings. Throws SETTINGS_INVALID if a source lacks a setting that its scheme needs. */
 const openWebhooks = (
-  { settings, log, metrics, clock }: AppContext,
+  { settings, metrics, clock }: AppContext,
   ingest: Ingest,
-  remembered: MemoryBudget,
-): Webhooks => {
-  for (const { source, scheme } of settings.webhooks) {
-    if (scheme === "none") log.logger.warn({ source }, "this webhook source accepts events from anyone");
-  }
-  return createWebhooks({
+  remembered: RememberedCalls["webhooks"],
+): Webhooks =>
+  createWebhooks({
     ...ingest,
     contentLimits: contentLimitsOf(settings.server),
     declared: settings.webhooks.map((declared) => ({ secrets: [], ...declared })),
     clock,
-    remembered: createRemembered({ budget: remembered, now: () => clock.now() }),
+    remembered,
     refused: (source) => {
       metrics.webhookRefused(source);
     },
   });
-};

@@ -1,5 +1,6 @@
 /** The delivery role: connectors, their observation and their routes on the operators' listener. */
 import { hostname } from "node:os";
+import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { createDelivery } from "../delivery/connectors/connector-delivery.ts";
 import type { Decoding } from "../delivery/connectors/decoding.ts";
@@ -8,25 +9,32 @@ import { connectorInsightRoutes } from "../http/handlers/connectors/insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
 import type { Route } from "../http/routes.ts";
 import { startEventService } from "./wire-event-service.ts";
-import type { AppContext } from "./context.ts";
+import type { DecodingInUse, LastingContext } from "./context.ts";
 
 export interface StartedDelivery {
   readonly routes: readonly Route[];
   /** true: the stored connectors are loaded. */
   readonly hasStarted: () => boolean;
   readonly connectorNames: () => Promise<readonly string[]>;
+  /** Takes the declared connectors and the allowed targets of these settings into use. */
+  readonly use: (settings: Settings) => void;
 }
 
 /** Each connector has a logger of its own. */
-const observe = ({ log: { levels, unfiltered }, metrics }: AppContext) =>
+const observe = ({ log: { levels, unfiltered }, metrics }: LastingContext) =>
   observeDeliveries({
     logger: unfiltered,
     isLogged: (connector, level) => levels.isEnabled(`delivery.${connector}`, level),
     metrics,
   });
 
-const decodingOf = ({ decoder, metrics, log: { levels, unfiltered } }: AppContext): Decoding => ({
-  decoder,
+const decodingOf = (
+  { metrics, log: { levels, unfiltered } }: LastingContext,
+  { decoder }: DecodingInUse,
+): Decoding => ({
+  get decoder() {
+    return decoder();
+  },
   onUndecodable: ({ connector, record: { topic, partition, offset }, reason, effect }) => {
     metrics.recordUndecodable(connector);
     const level = effect === "stop" ? "error" : "warn";
@@ -40,8 +48,12 @@ const decodingOf = ({ decoder, metrics, log: { levels, unfiltered } }: AppContex
  * Starts delivery, which retries while the broker is unavailable. Rejects with SETTINGS_INVALID for an invalid
  * connector.
  */
-export const startDelivery = async (context: AppContext): Promise<StartedDelivery> => {
-  const { settings, broker, readers, metrics, lifecycle, tracing, questions, clock } = context;
+export const startDelivery = async (
+  context: LastingContext,
+  decodingInUse: DecodingInUse,
+): Promise<StartedDelivery> => {
+  const { inUse, broker, readers, metrics, lifecycle, tracing, questions, clock } = context;
+  const { settings } = inUse.now;
   const { admin, server } = settings;
   const observer = observe(context);
   const failures = createRecentFailures(Date.now);
@@ -59,7 +71,7 @@ export const startDelivery = async (context: AppContext): Promise<StartedDeliver
       },
     },
     tracing,
-    decoding: decodingOf(context),
+    decoding: decodingOf(context, decodingInUse),
     replaysAnywhere: async (name) => (await questions.askAll("replaying", name)).answers.includes(true),
   });
   questions.answerWith({
@@ -69,7 +81,7 @@ export const startDelivery = async (context: AppContext): Promise<StartedDeliver
   metrics.deliveriesFrom(() => delivery.sample());
   lifecycle.onClose("delivery", () => delivery.close());
   void delivery.open();
-  await startEventService(context, observer);
+  await startEventService({ ...context, settings }, observer);
   const routes = connectorRoutes({
     connectors: delivery.connectors,
     readBody: readers({ maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout }),
@@ -87,5 +99,8 @@ export const startDelivery = async (context: AppContext): Promise<StartedDeliver
     routes: [...routes, ...connectorInsightRoutes(insight)],
     hasStarted: () => delivery.isOpen,
     connectorNames: () => delivery.connectors.names(),
+    use: ({ delivery: { allowTargets }, connectors: declared }) => {
+      delivery.apply({ allowTargets, declared });
+    },
   };
 };

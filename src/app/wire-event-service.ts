@@ -15,6 +15,7 @@ import type { AppContext } from "./context.ts";
 import { createEventsBroker } from "./wire-broker.ts";
 import { maxRecordBytesOf } from "./wire-ingest.ts";
 
+type ServiceContext = Omit<AppContext, "decoder">;
 type EventServiceSettings = Settings["eventService"];
 
 const DEFAULT_TTL = 30_000;
@@ -84,7 +85,7 @@ const moreInfoOf = (settings: EventServiceSettings, sep: "sep6" | "sep24"): More
 
 /** `broker` has the topic of the events. */
 const start = (
-  { settings, log, metrics, tracing }: AppContext,
+  { settings, log, metrics, tracing }: ServiceContext,
   broker: Broker,
   observer: DeliveryObserver,
 ): EventService => {
@@ -109,7 +110,10 @@ const start = (
 };
 
 /** Starts the event service if a client or the business server gets callbacks. */
-export const startEventService = async (context: AppContext, observer: DeliveryObserver): Promise<void> => {
+export const startEventService = async (
+  context: ServiceContext,
+  observer: DeliveryObserver,
+): Promise<void> => {
   const { settings, metrics, lifecycle } = context;
   const { eventService } = settings;
   if (businessServerOf(eventService) === undefined && clientsOf(eventService) === undefined) return;

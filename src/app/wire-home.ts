@@ -31,38 +31,65 @@ type HomeContext = Pick<
 /** Makes what the slots are for. It may call `holds` only when it serves. */
 export type CreateSlotService = (home: Pick<Home, "holds" | "slotOf" | "isMember">) => SlotService;
 
+/** The home of this process, which outlives a reload. */
+export interface HomeKeeper {
+  /** undefined: these settings let no client read with a group. The home need not have started. */
+  homeFor(settings: Settings): Home | undefined;
+  /** Takes these settings into use. Starts the home in the background if it is needed for the first time. */
+  use(settings: Settings): void;
+  /** Hands the slots over to other gateways. */
+  drain(): Promise<void>;
+}
+
 /**
- * Opens the peer port and joins the group of the gateways. This goes on in the background, because Kafka may be unavailable.
- * `lifecycle` hands the slots over to other gateways. Returns undefined if no client can read with a group. Rejects with
- * SETTINGS_INVALID if this process can't listen at `reading.peer.host`.
+ * Opens the peer port and joins the group of the gateways, if a client can read with a group. This goes on in the background,
+ * because Kafka may be unavailable. `lifecycle` hands the slots over to other gateways. Rejects with SETTINGS_INVALID if this
+ * process can't listen at `reading.peer.host`.
  */
 export const openHome = async (
   context: HomeContext,
   createService: CreateSlotService,
-): Promise<Home | undefined> => {
-  const { settings, lifecycle, log } = context;
-  const keys = peerKeys(secretsOf(settings));
-  if (keys.length === 0) {
+): Promise<HomeKeeper> => {
+  const { lifecycle, log } = context;
+  let keys: readonly Buffer[] = [];
+  let parts: HomeParts | undefined;
+  let started: Promise<void> | undefined;
+  const ending = new AbortController();
+
+  const homeFor = (settings: Settings): HomeParts | undefined => {
+    if (peerKeys(secretsOf(settings)).length === 0 || !mayRead(settings)) return undefined;
+    return (parts ??= createParts(context, () => keys, createService));
+  };
+  const use = (settings: Settings): void => {
+    keys = peerKeys(secretsOf(settings));
+    const used = homeFor(settings);
+    if (used !== undefined && !ending.signal.aborted) started ??= start(context, used, ending.signal);
+  };
+
+  lifecycle.onClose("home", async () => {
+    ending.abort();
+    await parts?.home.drain();
+    await started;
+    await parts?.server.close();
+    await parts?.peers.close();
+  });
+  const { settings } = context;
+  if (peerKeys(secretsOf(settings)).length === 0) {
     log.logger.info(
       "the peer port is closed, and no client can read with a group: there is no auth.accessToken.secret, no API key of kind server and no reading.peer.secret",
     );
-    return undefined;
   }
-  if (!mayRead(settings)) return undefined;
-  const parts = createParts(context, keys, createService);
-  const ending = new AbortController();
-  let started = Promise.resolve();
-  lifecycle.onClose("home", async () => {
-    ending.abort();
-    await parts.home.drain();
-    await started;
-    await parts.server.close();
-    await parts.peers.close();
-  });
+  const first = homeFor(settings);
   const { host } = settings.reading.peer;
-  if (hasPeers(context) && host !== undefined) await bind(context, parts, host);
-  started = start(context, parts, ending.signal);
-  return parts.home;
+  if (first !== undefined && hasPeers(context) && host !== undefined) await bind(context, first, host);
+  use(settings);
+  return {
+    homeFor: (wanted) => homeFor(wanted)?.home,
+    use,
+    drain: async () => {
+      await parts?.home.drain();
+    },
+  };
 };
 
 /** The embedded log belongs to one process. */
@@ -90,7 +117,7 @@ interface HomeParts {
 
 const createParts = (
   context: HomeContext,
-  keys: readonly Buffer[],
+  keys: () => readonly Buffer[],
   createService: CreateSlotService,
 ): HomeParts => {
   const { settings, broker, clock, log, metrics, readingMemory: memory } = context;
@@ -144,11 +171,11 @@ const bind = async ({ settings, log }: HomeContext, parts: HomeParts, host: stri
 
 /** Never rejects. */
 const start = async (context: HomeContext, parts: HomeParts, signal: AbortSignal): Promise<void> => {
-  const { broker, clock, log } = context;
+  const { broker, clock, log, settings } = context;
   const onFault = createFaults(context);
   while (hasPeers(context) && parts.address === undefined && !signal.aborted) {
     try {
-      await bind(context, parts, await broker.localAddress());
+      await bind(context, parts, settings.reading.peer.host ?? (await broker.localAddress()));
     } catch (error) {
       onFault(asGatewayError(error));
       await pause(clock, AGAIN_MS, signal);

@@ -2,13 +2,13 @@
 import type { TopicSpec } from "../broker/broker.ts";
 import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import { createBatcher } from "../ingest/batcher/batcher.ts";
+import { type Batcher, createBatcher } from "../ingest/batcher/batcher.ts";
 import type { ContentLimits } from "../formats/json.ts";
-import { loadStations, provisionTopics, topicsOf } from "../ingest/declare.ts";
+import { createProvisioning, loadStations, type Provisioning, topicsOf } from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
 import { createFindSchema, createRecordSchemas, type FindSchema } from "../ingest/schema/record-schemas.ts";
-import { createStations, type Stations } from "../ingest/stations.ts";
-import type { AppContext } from "./context.ts";
+import { createStations, type Station, type Stations } from "../ingest/stations.ts";
+import type { AppLog, Configured, LastingContext, OpenRegistry } from "./context.ts";
 
 export interface Ingest {
   readonly stations: Stations;
@@ -37,28 +37,16 @@ export const contentLimitsOf = (server: Settings["server"]): ContentLimits => ({
 /** Maximum size of a record in bytes. Created topics accept it. */
 export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(settings) + RECORD_OVERHEAD;
 
-/** Compiles the schemas, and creates missing topics in the background. */
-export const createIngest = async (context: AppContext): Promise<Ingest> => {
-  const { settings, broker, registry, metrics, lifecycle, log } = context;
-  const { server, stations: declarations, broker: brokerSettings } = settings;
-  const maxRecordBytes = maxRecordBytesOf(settings);
-  const awaited = settings.provisionTopics
-    ? topicsOf(declarations, maxRecordBytes)
-    : new Map<string, TopicSpec>();
-  const stations = createStations({
-    declared: await loadStations(declarations, {
-      limits: contentLimitsOf(server),
-      registry,
-      onFault: (fault) => {
-        log.logger.warn(fault, "the station's schema can't be used; its events get 503 until it can");
-      },
-    }),
-    autoCreate: settings.autoCreateStations,
-    broker,
-    maxRecordBytes,
-    awaited,
-  });
-  const { deliveryTimeout: deliveryTimeoutMs, maxBufferedBytes } = brokerSettings.kafka;
+/** The parts of the ingest role that outlive a reload. */
+export interface LastingIngest {
+  readonly batcher: Batcher;
+  readonly provisioning: Provisioning;
+}
+
+/** Creates missing topics in the background. */
+export const openIngest = ({ inUse, broker, metrics, lifecycle, log }: LastingContext): LastingIngest => {
+  const { settings } = inUse.now;
+  const { deliveryTimeout: deliveryTimeoutMs, maxBufferedBytes } = settings.broker.kafka;
   const batcher = createBatcher({
     broker,
     deliveryTimeoutMs,
@@ -70,9 +58,66 @@ export const createIngest = async (context: AppContext): Promise<Ingest> => {
   });
   metrics.bufferedBytesFrom(() => batcher.bufferedBytes);
   lifecycle.onClose("batcher", () => batcher.close());
-  provision(awaited, context);
+  const stop = new AbortController();
+  const provisioning = createProvisioning({
+    awaited: topicsToCreate(settings),
+    broker,
+    signal: stop.signal,
+    onFault: (topic, err) => {
+      log.logger.warn({ topic, err }, "topic could not be created yet");
+    },
+  });
+  lifecycle.onClose("provisioning", () => {
+    stop.abort();
+    return provisioning.done.then(() => undefined);
+  });
+  return { batcher, provisioning };
+};
+
+const topicsToCreate = (settings: Settings): Map<string, TopicSpec> =>
+  settings.provisionTopics
+    ? topicsOf(settings.stations, maxRecordBytesOf(settings))
+    : new Map<string, TopicSpec>();
+
+/** Creates the topics of the stations that are new in these settings. Rejects with the broker's error. */
+export const createNewTopics = (
+  { provisioning }: LastingIngest,
+  settings: Settings,
+  previous: Settings,
+): Promise<void> => {
+  const known = new Set(previous.stations.map(({ name }) => name));
+  return provisioning.create([...topicsToCreate(settings)].filter(([station]) => !known.has(station)));
+};
+
+/** Loads the declared stations and compiles their schemas. Rejects with SETTINGS_INVALID. */
+export const loadDeclared = async (
+  settings: Settings,
+  registry: OpenRegistry | undefined,
+  { logger }: AppLog,
+): Promise<readonly Station[]> =>
+  settings.roles.includes("ingest")
+    ? loadStations(settings.stations, {
+        limits: contentLimitsOf(settings.server),
+        registry: registry?.client,
+        onFault: (fault) => {
+          logger.warn(fault, "the station's schema can't be used; its events get 503 until it can");
+        },
+      })
+    : [];
+
+/** The produce path of one generation. */
+export const createIngest = (
+  { broker, metrics }: LastingContext,
+  { batcher, provisioning: { awaited } }: LastingIngest,
+  { settings, declared, registry }: Configured,
+): Ingest => {
+  const stations = createStations({
+    ...{ declared, broker, awaited },
+    autoCreate: settings.autoCreateStations,
+    maxRecordBytes: maxRecordBytesOf(settings),
+  });
   const maxEventBytes = maxEventBytesOf(settings);
-  const lookup = registry && { registry, ...settings.registry };
+  const lookup = registry && { registry: registry.client, ...settings.registry };
   const produce = createProduce({
     batcher,
     stations,
@@ -87,23 +132,4 @@ export const createIngest = async (context: AppContext): Promise<Ingest> => {
     },
   });
   return { stations, produce, findSchema: lookup && createFindSchema(lookup), maxEventBytes };
-};
-
-const provision = (awaited: Map<string, TopicSpec>, { broker, log, lifecycle }: AppContext): void => {
-  const stop = new AbortController();
-  const provisioned = provisionTopics({
-    topics: [...awaited.values()],
-    broker,
-    signal: stop.signal,
-    onReady: (topic) => {
-      for (const [station, { name }] of awaited) if (name === topic) awaited.delete(station);
-    },
-    onFault: (topic, err) => {
-      log.logger.warn({ topic, err }, "topic could not be created yet");
-    },
-  });
-  lifecycle.onClose("provisioning", () => {
-    stop.abort();
-    return provisioned;
-  });
 };

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { createIssuers, type Issuers } from "../auth/issuers/issuers.ts";
 import { createKeyUnits, type Handover, type KeyUnits } from "../auth/issuers/key-units.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import type { AppContext } from "./context.ts";
+import type { LastingContext } from "./context.ts";
 
-type Parts = Pick<AppContext, "clock" | "log" | "metrics" | "lifecycle" | "questions">;
+type Parts = Pick<LastingContext, "clock" | "log" | "metrics" | "lifecycle" | "questions">;
 
 /**
  * The keys of issuers in this process, for as long as it runs. `onChange` is called when keys of an issuer have changed: calls that

@@ -6,21 +6,21 @@ import { createReaders } from "../consume/readers.ts";
 import { createEventStreams, type EventStreams } from "../consume/stream/streams.ts";
 import type { GatewayError } from "../errors.ts";
 import { consumedEvent } from "../http/handlers/stations/consume.ts";
-import type { Home } from "../home/home.ts";
-import { listStations, type Station } from "../ingest/stations.ts";
-import type { AppContext } from "./context.ts";
+import { listStations } from "../ingest/stations.ts";
+import type { DecodingInUse, LastingContext } from "./context.ts";
 import { createFaultLog } from "./fault-log.ts";
-import { openHome } from "./wire-home.ts";
+import { type HomeKeeper, openHome } from "./wire-home.ts";
 
 /** Maximum number of calls of one principal that wait for events at this home. */
 const MAX_PULLS_PER_OWNER = 10_000;
 
-/** Opens the home of readers' groups. undefined: no client of this process can read with a group. */
-export const openReaders = (context: AppContext, declared: readonly Station[]): Promise<Home | undefined> => {
-  const { settings, broker, decoder, clock, metrics, readingMemory: memory, log } = context;
+/** Opens the home of readers' groups. */
+export const openReaders = (context: LastingContext, decoding: DecodingInUse): Promise<HomeKeeper> => {
+  const { inUse, broker, clock, metrics, readingMemory: memory, log } = context;
+  const { settings } = inUse.now;
   const { reading } = settings;
   const onError = createFaultLog(log.logger, clock, "a fault while reading; reading continues");
-  const texts = { decoder, toText: consumedEvent };
+  const texts = { decoder: decoding.decoder, toText: consumedEvent };
   const consumers = createPullConsumers({
     ...{ clock, memory, onError },
     idleMs: reading.groupIdle,
@@ -39,8 +39,8 @@ export const openReaders = (context: AppContext, declared: readonly Station[]): 
       if (isSent) metrics.eventsRead("batch", events);
     },
   });
-  const instances = openInstances(context, declared, onError);
-  return openHome(context, (home) => {
+  const instances = openInstances(context, decoding, onError);
+  return openHome({ ...context, settings }, (home) => {
     const readers = createReaders({
       ...{ broker, clock, onError },
       holds: (slot) => home.holds(slot),
@@ -58,19 +58,22 @@ export const openReaders = (context: AppContext, declared: readonly Station[]): 
 
 /** The consumer instances of the REST Proxy API in this process. */
 const openInstances = (
-  { settings, broker, decoder, clock, metrics, readingMemory: memory }: AppContext,
-  declared: readonly Station[],
+  { inUse, broker, clock, metrics, readingMemory: memory }: LastingContext,
+  { decoder }: DecodingInUse,
   onError: (error: GatewayError) => void,
 ): Instances => {
-  const { reading, restProxy, autoCreateStations: autoCreate } = settings;
+  const { reading } = inUse.now.settings;
   return createInstances({
     ...{ broker, decoder, clock, memory, onError },
-    stations: async () =>
-      (await listStations({ declared, autoCreate, broker })).filter(({ partitions }) => partitions !== null),
+    stations: async () => {
+      const { declared, settings } = inUse.now;
+      const listed = await listStations({ declared, autoCreate: settings.autoCreateStations, broker });
+      return listed.filter(({ partitions }) => partitions !== null);
+    },
     maxInstances: reading.maxInstances,
     maxPerPrincipal: reading.instancesPerPrincipal,
-    consumerTimeout: restProxy.consumerTimeout,
-    maxBytes: restProxy.consumerMaxBytes,
+    consumerTimeout: () => inUse.now.settings.restProxy.consumerTimeout,
+    maxBytes: () => inUse.now.settings.restProxy.consumerMaxBytes,
     groupBuffer: reading.groupBuffer,
     onAnswer: (events, isSent) => {
       metrics.answerEnded("v2", isSent);
@@ -84,11 +87,11 @@ const openInstances = (
 
 /** `stopping` is aborted when the listeners close. */
 export const openEventStreams = (
-  { settings, broker, clock, readingMemory: memory, metrics, log }: AppContext,
+  { inUse, broker, clock, readingMemory: memory, metrics, log }: LastingContext,
   stopping: AbortSignal,
 ): EventStreams =>
   createEventStreams({
     ...{ broker, clock, metrics, memory, stopping },
-    limits: settings.reading.streams,
+    limits: inUse.now.settings.reading.streams,
     onError: createFaultLog(log.logger, clock, "a fault while event streams read; they continue"),
   });

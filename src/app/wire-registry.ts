@@ -1,27 +1,39 @@
 /** The schema registry of the settings. */
 import type { Settings } from "../config/schema/schema.ts";
+import { GatewayError } from "../errors.ts";
 import { compileSchema } from "../formats/formats.ts";
-import type { SchemaRegistry } from "../registry/contract.ts";
 import { createSchemaRegistry } from "../registry/registry.ts";
-import type { AppContext } from "./context.ts";
+import { createDecoder } from "../registry/decoder.ts";
+import type { DecodingInUse, LastingContext, OpenRegistry } from "./context.ts";
 import { tlsOf } from "./wire-broker.ts";
 
-/** undefined: the settings name no registry. The registry need not be available at the start. */
+/**
+ * undefined: the settings name no registry. Returns `previous` if these settings name the same registry in the same way. The
+ * registry need not be available.
+ */
 export const openRegistry = (
   settings: Settings,
-  { clock, log: { logger }, metrics, lifecycle }: Pick<AppContext, "clock" | "log" | "metrics" | "lifecycle">,
-): SchemaRegistry | undefined => {
+  { clock, log: { logger }, metrics }: Pick<LastingContext, "clock" | "log" | "metrics">,
+  previous?: OpenRegistry,
+): OpenRegistry | undefined => {
   const { registry, server } = settings;
   if (registry.urls.length === 0) return undefined;
+  const tls = tlsOf(registry) ?? {};
   const { urls, auth: credential, maxSchemas, maxSchemaBytes, normalize, unknownFields } = registry;
-  // The URLs may have credentials.
-  const addresses = urls.map((url) => new URL(url).host);
-  const schemas = createSchemaRegistry({
-    ...{ urls, credential, maxSchemas, maxSchemaBytes, normalize, clock },
-    tls: tlsOf(registry) ?? {},
+  const times = {
     timeoutMs: registry.timeout,
     cacheTtlMs: registry.cacheTtl,
     negativeTtlMs: registry.negativeTtl,
+  };
+  const own = { urls, credential, maxSchemas, maxSchemaBytes, normalize, tls, ...times };
+  const key = JSON.stringify({ ...own, unknownFields });
+  if (previous?.key === key) return previous;
+  // The URLs may have credentials.
+  const addresses = urls.map((url) => new URL(url).host);
+  let schemas = (): number => 0;
+  const client = createSchemaRegistry({
+    ...own,
+    clock,
     compile: compileSchema,
     limits: {
       maxDepth: server.jsonMaxDepth,
@@ -32,7 +44,9 @@ export const openRegistry = (
     },
     asked: metrics.registryAsked,
     onStale: metrics.registryAnsweredStale,
-    schemasFrom: metrics.registrySchemasFrom,
+    schemasFrom: (read) => {
+      schemas = read;
+    },
     onUnavailable: (reason) => {
       logger.warn({ addresses, reason }, "the schema registry is unavailable; known schemas stay in use");
     },
@@ -40,6 +54,22 @@ export const openRegistry = (
       logger.info({ addresses }, "the schema registry is back");
     },
   });
-  lifecycle.onClose("schema registry", () => schemas.close());
-  return schemas;
+  return { client, schemas, key };
+};
+
+export const followRegistry = ({
+  inUse,
+  metrics,
+  lifecycle,
+}: Pick<LastingContext, "inUse" | "metrics" | "lifecycle">): DecodingInUse => {
+  metrics.registrySchemasFrom(() => inUse.now.registry?.schemas() ?? 0);
+  lifecycle.onClose("schema registry", async () => inUse.now.registry?.client.close());
+  const decoder = createDecoder({
+    schemaOf: (id, subject) => {
+      const { registry } = inUse.now;
+      if (registry === undefined) throw new GatewayError("REGISTRY_UNAVAILABLE");
+      return registry.client.schemaOf(id, subject);
+    },
+  });
+  return { ofRegistry: decoder, decoder: () => inUse.now.registry && decoder };
 };

@@ -1,9 +1,11 @@
 /** TLS of the listeners: their pairs, and the metrics of their certificates and handshakes. */
 import { X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import { GatewayError } from "../errors.ts";
 import type { HttpServer } from "../http/server.ts";
 import type { ServerTls } from "../http/tls/tls-listener.ts";
 import type { Metrics } from "../observability/metrics.ts";
-import type { PemFiles } from "../http/tls/secure-context.ts";
+import { type PemFiles, tlsOptionsOf } from "../http/tls/secure-context.ts";
 import type { TlsFiles } from "./read-tls.ts";
 
 type ListenerName = keyof TlsFiles;
@@ -28,6 +30,18 @@ export const serverTls = (
       metrics.tlsFailed(listener, reason);
     },
   };
+};
+
+/** Throws SETTINGS_INVALID if a listener can't use its pair. */
+export const requirePairs = (files: TlsFiles): void => {
+  for (const pem of Object.values(files) as PemFiles[]) {
+    try {
+      createSecureContext(tlsOptionsOf(pem));
+    } catch (cause) {
+      const message = `the certificate and the key of a port can't be used (${(cause as Error).message})`;
+      throw new GatewayError("SETTINGS_INVALID", { message, cause });
+    }
+  }
 };
 
 /** The listeners use these pairs from now on. TLS itself can't be turned on or off this way. */

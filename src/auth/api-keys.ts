@@ -4,7 +4,13 @@ import { LRUCache } from "lru-cache";
 import { GatewayError } from "../errors.ts";
 import { type FailureThrottle, networkOf } from "./throttle.ts";
 import { compilePatterns, compileStationPatterns, originList } from "./permissions.ts";
-import { type Limits, type Principal, unauthorized, verifiedPrincipal } from "./principal.ts";
+import {
+  type Limits,
+  type Principal,
+  type RenewPrincipal,
+  unauthorized,
+  verifiedPrincipal,
+} from "./principal.ts";
 import {
   createEvenWork,
   digestOf,
@@ -48,6 +54,12 @@ interface GivenKey {
  */
 export type VerifyApiKey = (given: GivenKey) => Principal | Promise<Principal>;
 
+interface ApiKeyVerifier {
+  readonly verify: VerifyApiKey;
+  /** For principals of API keys, also of earlier verifiers. A key that is configured by another text is another credential. */
+  readonly renew: RenewPrincipal;
+}
+
 interface ApiKeyDependencies {
   readonly keys: readonly ApiKeyOptions[];
   readonly verifier: Pick<SecretVerifier, "verify">;
@@ -64,8 +76,11 @@ interface ApiKey {
   readonly principal: Principal;
 }
 
+/** Of all verifiers of the process: after a reload, the new verifier renews the principals of the old one. */
+const sources = new WeakMap<Principal, Pick<ApiKey, "id" | "secret">>();
+
 /** Throws SETTINGS_INVALID for a browser key without origins or with `consume`, and for an invalid key, pattern or origin. */
-export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyApiKey => {
+export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): ApiKeyVerifier => {
   const { verifier, throttle, maxRemembered = 10_000, now = Date.now } = dependencies;
   const keys = dependencies.keys.map(configuredKey);
   const plain = keys.filter(({ secret }) => secret.scrypt === undefined);
@@ -114,15 +129,24 @@ export const createApiKeyVerifier = (dependencies: ApiKeyDependencies): VerifyAp
     throw unauthorized("wrong api key");
   };
 
-  return (given) => {
-    const known = nameOf(given);
-    const found = remembered(known) ?? findPlain(given);
-    if (found !== undefined) {
-      right.set(known, found);
-      return found.principal;
-    }
-    if (hashed.length === 0 || wrong.get(known) === true) throw unauthorized("wrong api key");
-    return findHashed(known, given);
+  return {
+    verify: (given) => {
+      const known = nameOf(given);
+      const found = remembered(known) ?? findPlain(given);
+      if (found !== undefined) {
+        right.set(known, found);
+        return found.principal;
+      }
+      if (hashed.length === 0 || wrong.get(known) === true) throw unauthorized("wrong api key");
+      return findHashed(known, given);
+    },
+    renew: (principal) => {
+      const source = sources.get(principal);
+      if (source === undefined) return undefined;
+      const { id, secret } = source;
+      return keys.find((key) => key.id === id && isLive(key) && key.secret.digest.equals(secret.digest))
+        ?.principal;
+    },
   };
 };
 
@@ -154,5 +178,7 @@ const configuredKey = (options: ApiKeyOptions): ApiKey => {
     expires,
     isPublic: kind === "browser",
   });
-  return { id, secret: storedSecret(key), expires, principal };
+  const secret = storedSecret(key);
+  sources.set(principal, { id, secret });
+  return { id, secret, expires, principal };
 };

@@ -3,19 +3,36 @@ import { randomBytes } from "node:crypto";
 import { type AccountOptions, createAccounts } from "./accounts.ts";
 import { type ApiKeyOptions, createApiKeyVerifier } from "./api-keys.ts";
 import { type Authenticate, createAuthenticator, createBearerVerifier } from "./authenticator.ts";
-import { type CertificateOptions, createCertificateVerifier } from "./certificates.ts";
+import { type CertificateOptions, createCertificateVerifier, renewCertificate } from "./certificates.ts";
 import type { Issuers } from "./issuers/issuers.ts";
+import type { FairTurns } from "../lib/fair-turns.ts";
 import { createLogin, createSessions, type Lifetime, type Sessions } from "./session.ts";
 import { createOperatorAccess, type OperatorAccess } from "./operator.ts";
+import type { RenewPrincipal } from "./principal.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
 import { createSignInCheck } from "./sign-in-check.ts";
-import { createFailureThrottle } from "./throttle.ts";
+import { createFailureMemory, createFailureThrottle, type FailureMemory } from "./throttle.ts";
 import { createTokens, type TokenKey, type Tokens } from "./tokens.ts";
 
 interface TokenSettings extends Lifetime {
   /** The first secret signs; all secrets verify. */
   readonly secrets: readonly TokenKey[];
 }
+
+/** The parts of authentication that a reload of the settings keeps. One for each process. */
+export interface LastingAuthentication {
+  readonly turns: FairTurns;
+  /** Failed sign-ins, wrong API keys and wrong operators' tokens. */
+  readonly failures: Readonly<Record<"login" | "apiKey" | "operator", FailureMemory>>;
+  /** Signs the operators' sessions if the settings have no secret. */
+  readonly ownSecret: string;
+}
+
+export const createLastingAuthentication = (): LastingAuthentication => ({
+  turns: derivationTurns(),
+  failures: { login: createFailureMemory(), apiKey: createFailureMemory(), operator: createFailureMemory() },
+  ownSecret: randomBytes(32).toString("base64url"),
+});
 
 /** The options are those of the settings, except `now` (milliseconds since the epoch), which is for tests. */
 export interface AuthenticationOptions {
@@ -31,12 +48,15 @@ export interface AuthenticationOptions {
   readonly loginFailuresPerMinute: number;
   readonly adminToken: string | undefined;
   readonly adminFailuresPerMinute: number;
+  /** Default: lasting parts of its own. */
+  readonly lasting?: LastingAuthentication;
   readonly now?: () => number;
 }
 
 export interface Authentication extends OperatorAccess {
   readonly authenticate: Authenticate;
   readonly sessions: Sessions;
+  readonly renew: RenewPrincipal;
 }
 
 /** Maximum number of different wrong keys from one network in a minute, if keys are hashed. */
@@ -52,10 +72,11 @@ const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
 /** Throws SETTINGS_INVALID for invalid accounts, keys or secrets. */
 export const createAuthentication = (options: AuthenticationOptions): Authentication => {
   const { apiKeys, adminToken, accessToken, refreshToken, otherIssuers, now = Date.now } = options;
-  const turns = derivationTurns();
+  const { turns, failures, ownSecret } = options.lasting ?? createLastingAuthentication();
   const verifier = createSecretVerifier({ turns });
   const accounts = createAccounts(options.accounts);
-  const throttled = (limit: number) => createFailureThrottle({ limit, windowMs: MINUTE });
+  const throttled = (limit: number, of: keyof typeof failures) =>
+    createFailureThrottle({ limit, windowMs: MINUTE, failures: failures[of] });
   const tokens = (use: "access" | "refresh", keys: readonly TokenKey[]): Tokens =>
     createTokens({ use, keys, issuer: options.issuer, audience: options.audience, now });
 
@@ -64,22 +85,31 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
   const login = createLogin({
     accounts,
     isRight: createSignInCheck({ accounts, verifier, turns }),
-    throttle: throttled(options.loginFailuresPerMinute),
+    throttle: throttled(options.loginFailuresPerMinute, "login"),
   });
+  const bearer = createBearerVerifier({
+    ...{ tokens: access, accounts, now },
+    issuers: otherIssuers && { ...otherIssuers, ownIssuer: options.issuer },
+  });
+  const apiKey = createApiKeyVerifier({
+    keys: apiKeys,
+    verifier,
+    throttle: throttled(API_KEY_FAILURES_PER_MINUTE, "apiKey"),
+    now,
+  });
+  const verifyCertificate = createCertificateVerifier(options.certificates ?? [], now);
+  const secrets = accessToken.secrets.map(({ secret }) => secret);
   return {
     authenticate: createAuthenticator({
-      verifyBearer: createBearerVerifier({
-        ...{ tokens: access, accounts, now },
-        issuers: otherIssuers && { ...otherIssuers, ownIssuer: options.issuer },
-      }),
-      verifyApiKey: createApiKeyVerifier({
-        keys: apiKeys,
-        verifier,
-        throttle: throttled(API_KEY_FAILURES_PER_MINUTE),
-        now,
-      }),
-      verifyCertificate: createCertificateVerifier(options.certificates ?? [], now),
+      verifyBearer: bearer.verify,
+      verifyApiKey: apiKey.verify,
+      verifyCertificate,
     }),
+    renew: (principal) => {
+      if (principal.kind === "issuer") return otherIssuers?.renew(principal);
+      if (principal.kind === "certificate") return renewCertificate(verifyCertificate, principal);
+      return (principal.kind === "api-key" ? apiKey : bearer).renew(principal);
+    },
     sessions: createSessions({
       login,
       accounts,
@@ -89,8 +119,8 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
     ...createOperatorAccess({
       adminToken,
       verifier,
-      throttle: throttled(options.adminFailuresPerMinute),
-      secrets: accessToken.secrets.map(({ secret }) => secret),
+      throttle: throttled(options.adminFailuresPerMinute, "operator"),
+      secrets: secrets.length > 0 ? secrets : [ownSecret],
       now,
     }),
   };

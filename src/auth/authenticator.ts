@@ -5,16 +5,22 @@ import type { VerifyApiKey } from "./api-keys.ts";
 import type { ClientCertificate, VerifyCertificate } from "./certificates.ts";
 import type { Issuers } from "./issuers/issuers.ts";
 import { type Jws, parseJws } from "./issuers/jws.ts";
-import { type Principal, unauthorized } from "./principal.ts";
-import { narrowedPrincipal } from "./scope.ts";
+import { type Principal, type RenewPrincipal, unauthorized } from "./principal.ts";
+import { narrowedPrincipal, type Scope } from "./scope.ts";
 import { digestOf } from "./secrets.ts";
-import { MAX_TOKEN_CHARACTERS, type Tokens } from "./tokens.ts";
+import { MAX_TOKEN_CHARACTERS, type TokenProof, type Tokens } from "./tokens.ts";
 
 /**
  * Fails with UNAUTHORIZED if the token is not a valid access token of the gateway or of an issuer, or its account does not exist,
  * and with KEYS_UNAVAILABLE. Returns a promise only if the token waits for a fetch of an issuer's keys.
  */
 type VerifyBearer = (token: string) => Principal | Promise<Principal>;
+
+interface BearerVerifier {
+  readonly verify: VerifyBearer;
+  /** For principals of the gateway's own access tokens, also of earlier verifiers. */
+  readonly renew: RenewPrincipal;
+}
 
 interface BearerDependencies {
   readonly tokens: Tokens;
@@ -32,7 +38,7 @@ interface OtherIssuers extends Pick<Issuers, "maxTokenSize" | "verify"> {
   readonly ownIssuer: string;
 }
 
-/** A verified token. It stays valid until it expires, because accounts don't change while the process runs. */
+/** A verified token. It stays valid until it expires, because the accounts of a verifier don't change. */
 interface Known {
   readonly principal: Principal;
   readonly notBefore: number;
@@ -41,16 +47,35 @@ interface Known {
   readonly isCurrent?: () => boolean;
 }
 
+/** The token that a principal was made of. */
+interface TokenSource {
+  readonly verifier: object;
+  readonly username: string;
+  readonly scope: Scope;
+  readonly proof: TokenProof;
+}
+
+/** Of all verifiers of the process: after a reload, the new verifier renews the principals of the old one. */
+const sources = new WeakMap<Principal, TokenSource>();
+
 /** Verifies each token once and remembers it by its digest, which saves 16 of 17 µs for each request. */
-export const createBearerVerifier = (dependencies: BearerDependencies): VerifyBearer => {
+export const createBearerVerifier = (dependencies: BearerDependencies): BearerVerifier => {
   const { tokens, accounts, issuers, maxRemembered = 10_000, now = Date.now } = dependencies;
   const remembered = new LRUCache<string, Known>({ max: maxRemembered });
 
-  const verifyOwn = (token: string): Known => {
-    const { username, scope, notBefore, expires } = tokens.verify(token);
+  const principalOf = ({ username, scope, proof }: Omit<TokenSource, "verifier">): Principal | undefined => {
     const account = accounts.find(username);
-    if (account === undefined) throw unauthorized("unknown account");
-    return { principal: narrowedPrincipal(account, scope), notBefore, expires };
+    if (account === undefined) return undefined;
+    const principal = narrowedPrincipal(account, scope);
+    sources.set(principal, { verifier, username, scope, proof });
+    return principal;
+  };
+
+  const verifyOwn = (token: string): Known => {
+    const { notBefore, expires, ...source } = tokens.verify(token);
+    const principal = principalOf(source);
+    if (principal === undefined) throw unauthorized("unknown account");
+    return { principal, notBefore, expires };
   };
 
   const verify = (token: string): Known | Promise<Known> => {
@@ -62,19 +87,28 @@ export const createBearerVerifier = (dependencies: BearerDependencies): VerifyBe
   const isValid = ({ notBefore, expires, isCurrent }: Known): boolean =>
     now() >= notBefore && now() < expires && isCurrent?.() !== false;
 
-  return (token) => {
-    const digest = digestOf(token);
-    const known = remembered.get(digest);
-    if (known !== undefined && isValid(known)) return known.principal;
-    // An expired token is verified again, so that it fails like any other invalid token.
-    remembered.delete(digest);
-    const remember = (fresh: Known): Principal => {
-      remembered.set(digest, fresh);
-      return fresh.principal;
-    };
-    const fresh = verify(token);
-    return fresh instanceof Promise ? fresh.then(remember) : remember(fresh);
+  const verifier: BearerVerifier = {
+    verify: (token) => {
+      const digest = digestOf(token);
+      const known = remembered.get(digest);
+      if (known !== undefined && isValid(known)) return known.principal;
+      // An expired token is verified again, so that it fails like any other invalid token.
+      remembered.delete(digest);
+      const remember = (fresh: Known): Principal => {
+        remembered.set(digest, fresh);
+        return fresh.principal;
+      };
+      const fresh = verify(token);
+      return fresh instanceof Promise ? fresh.then(remember) : remember(fresh);
+    },
+    renew: (principal) => {
+      const source = sources.get(principal);
+      if (source === undefined) return undefined;
+      if (source.verifier === verifier) return principal;
+      return tokens.stillVerifies(source.proof) ? principalOf(source) : undefined;
+    },
   };
+  return verifier;
 };
 
 /** Throws UNAUTHORIZED for a token that is too long or has no claims. */

@@ -46,6 +46,12 @@ export interface Principal {
   readonly isIncomplete?: boolean;
 }
 
+/**
+ * The principal of the same credential under the present settings, with its present rights. undefined: the settings no longer
+ * have the credential. The expiry of a token does not count. Returns a principal of the present settings as it is.
+ */
+export type RenewPrincipal = (principal: Principal) => Principal | undefined;
+
 /** The unique name of the principal in this gateway: the key of its limits and its memory, and the owner of its readers. */
 export const principalId = ({ kind, name }: Pick<Principal, "kind" | "name">): string => `${kind} ${name}`;
 

@@ -10,12 +10,18 @@ export interface FailureThrottle {
   failed(name: string): void;
 }
 
+/** The times of failures by name. It can outlive the throttle, so that a reload of the settings allows no further guesses. */
+export type FailureMemory = LRUCache<string, readonly number[]>;
+
+/** `maxNames`: maximum number of remembered names. Above it, the name with the oldest failure is forgotten. */
+export const createFailureMemory = (maxNames = 20_000): FailureMemory => new LRUCache({ max: maxNames });
+
 interface ThrottleOptions {
   /** Maximum failures of one name within the window. */
   readonly limit: number;
   readonly windowMs: number;
-  /** Maximum number of remembered names. Above it, the name with the oldest failure is forgotten. */
-  readonly maxNames?: number;
+  /** Default: a memory of its own. */
+  readonly failures?: FailureMemory;
   /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
@@ -24,20 +30,18 @@ const monotonic = (): number => performance.now();
 
 /**
  * A sliding window: at most `limit` failures in any `windowMs`. Its memory is bounded, so a client that fails with
- * `maxNames` other names gets a new window for the first name.
+ * as many other names as the memory holds gets a new window for the first name.
  */
 export const createFailureThrottle = (options: ThrottleOptions): FailureThrottle => {
-  const { limit, windowMs, maxNames = 20_000, now = monotonic } = options;
-  const failures = new LRUCache<string, readonly number[]>({ max: maxNames });
+  const { limit, windowMs, failures = createFailureMemory(), now = monotonic } = options;
   // Names come from requests and may be long. A digest is short.
   const recent = (key: string): readonly number[] =>
     (failures.get(key) ?? []).filter((time) => time > now() - windowMs);
 
   return {
     check: (name) => {
-      const times = recent(digestOf(name));
-      const [oldest] = times;
-      if (oldest === undefined || times.length < limit) return;
+      const oldest = recent(digestOf(name)).at(-limit);
+      if (oldest === undefined) return;
       throw new GatewayError("LOGIN_THROTTLED", {
         retryAfter: Math.max(1, Math.ceil((oldest + windowMs - now()) / 1000)),
       });

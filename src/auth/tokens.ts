@@ -36,7 +36,18 @@ export interface TokenSubject extends AccountName {
   readonly scope: Scope;
 }
 
+/** What a verified token rests on, apart from its times. */
+export interface TokenProof {
+  /** The `kid` of the token's header. */
+  readonly kid: string | undefined;
+  /** Derived from the secret that signed the token. */
+  readonly key: Buffer;
+  readonly issuer: string;
+  readonly audience: string;
+}
+
 interface VerifiedToken extends TokenSubject {
+  readonly proof: TokenProof;
   /** The token is valid from `notBefore` until just before `expires`; milliseconds since the epoch. */
   readonly notBefore: number;
   readonly expires: number;
@@ -49,6 +60,8 @@ export interface Tokens {
   issue(subject: TokenSubject, ttl: number, credential?: Buffer): string;
   /** Throws UNAUTHORIZED unless `issue` made the token, all its claims are there, and it is valid now. */
   verify(token: string): VerifiedToken;
+  /** Would `verify` accept the token with this proof, if its times are valid? */
+  stillVerifies(proof: TokenProof): boolean;
 }
 
 /** The gateway never issues a token above this length. It refuses a longer token before it verifies the signature. */
@@ -80,13 +93,20 @@ export const createTokens = (options: TokenOptions): Tokens => {
 
     verify: (token) => {
       if (token.length > MAX_TOKEN_CHARACTERS) throw unauthorized("invalid token");
-      for (const key of keysFor(token, keys)) {
+      const kid = decodedHeader(token)?.kid;
+      for (const key of keysFor(kid, keys)) {
         const payload = verifiedPayload(token, key, { issuer, audience, clockTimestamp: seconds() });
         const claims = claimsShape.safeParse(payload).data;
-        if (claims !== undefined) return verifiedToken(claims, key);
+        const proof = { kid, key: key.binding, issuer, audience };
+        if (claims !== undefined) return { ...verifiedToken(claims, key), proof };
       }
       throw unauthorized("invalid token");
     },
+
+    stillVerifies: (proof) =>
+      proof.issuer === issuer &&
+      proof.audience === audience &&
+      keysFor(proof.kid, keys).some(({ binding }) => timingSafeEqual(binding, proof.key)),
   };
 };
 
@@ -123,10 +143,8 @@ const bindingOf = (key: SigningKey, credential: Buffer): Buffer =>
   createHmac("sha256", key.binding).update(credential).digest();
 
 /** The keys with the token's `kid`; all keys if the token has no `kid`. */
-const keysFor = (token: string, keys: readonly SigningKey[]): readonly SigningKey[] => {
-  const kid = decodedHeader(token)?.kid;
-  return kid === undefined ? keys : keys.filter((key) => key.kid === kid);
-};
+const keysFor = (kid: string | undefined, keys: readonly SigningKey[]): readonly SigningKey[] =>
+  kid === undefined ? keys : keys.filter((key) => key.kid === kid);
 
 const decodedHeader = (token: string): jwt.JwtHeader | undefined => {
   try {
@@ -144,7 +162,7 @@ const verifiedPayload = (token: string, key: SigningKey, options: jwt.VerifyOpti
   }
 };
 
-const verifiedToken = (claims: Claims, key: SigningKey): VerifiedToken => ({
+const verifiedToken = (claims: Claims, key: SigningKey): Omit<VerifiedToken, "proof"> => ({
   username: claims.sub,
   accountId: claims.account_id,
   scope: claims.scope,

@@ -23,8 +23,8 @@ export interface BatchCall {
 }
 
 export interface BatchOptions {
-  /** Absent: there is no schema registry. */
-  readonly decoder?: Decoder | undefined;
+  /** undefined: there is no schema registry now. */
+  readonly decoder: () => Decoder | undefined;
   /** The JSON of an event. */
   readonly toText: (record: ConsumedRecord, decoded?: Decoded) => Buffer;
   /** An answer has ended. `isSent`: its events are consumed; otherwise they are free again. */
@@ -37,7 +37,7 @@ export interface BatchOptions {
 export const keptEvent =
   ({ decoder, toText }: Pick<BatchOptions, "decoder" | "toText">) =>
   (record: ConsumedRecord): KeptEvent =>
-    decoder === undefined ? toText(record) : record;
+    decoder() === undefined ? toText(record) : record;
 
 export const createBatchApi = (consumers: PullConsumers, options: BatchOptions): ReaderApi => ({
   path: BATCH_PATH,
@@ -63,9 +63,10 @@ const isRecord = (event: KeptEvent): event is ConsumedRecord => !Buffer.isBuffer
 const textsOf = async (
   pull: Pull,
   decode: Decoding,
-  { decoder, toText, maxBytes = MAX_ANSWER_BYTES }: BatchOptions,
+  { decoder: inUse, toText, maxBytes = MAX_ANSWER_BYTES }: BatchOptions,
 ): Promise<readonly Buffer[]> => {
   const { events } = pull;
+  const decoder = inUse();
   if (decoder === undefined || decode === "none")
     return events.map((event) => (isRecord(event) ? toText(event) : event));
   await decoder.prepare(events.filter(isRecord));

@@ -15,22 +15,39 @@ export const STREAM_TYPES = { sse: "text/event-stream", ndjson: "application/x-n
 /** Milliseconds. The time is random, so that the clients of an ended process don't reconnect at the same time. */
 const RETRY = { least: 1000, most: 3000 };
 
-/** Answers with the stream, and frees its place when the connection is closed. */
+interface ServedStream extends Omit<StreamRequest, "output"> {
+  readonly topic: string;
+  readonly place: Reservation;
+  /** Registers the stream, which `end` ends. Returns the function that removes it. Throws if the caller may not read now. */
+  readonly register: (end: (error: GatewayError) => void) => () => void;
+}
+
+/** Answers with the stream, and frees its place when the connection is closed. Throws as `register` does. */
 export const serveStream = (
   { request, response, facts }: Call,
-  { topic, place, ...wanted }: Omit<StreamRequest, "output"> & { topic: string; place: Reservation },
+  { topic, place, register, ...wanted }: ServedStream,
 ): void => {
   if (response.closed) {
     place.release();
     return;
   }
+  let end = (_error: GatewayError): void => undefined;
+  const remove = registered(place, () =>
+    register((error) => {
+      end(error);
+    }),
+  );
   const output = openAnswer(response, wanted.format);
   if (request.method === "HEAD") {
+    remove();
     place.release();
     response.end();
     return;
   }
   const stream = place.open(topic, { ...wanted, output });
+  end = ({ message }) => {
+    stream.end(message);
+  };
   const { socket } = response;
   const onDrain = (): void => {
     stream.drained();
@@ -40,8 +57,19 @@ export const serveStream = (
   response.prependOnceListener("close", () => {
     socket?.off("drain", onDrain);
     facts.consumed = stream.events;
+    remove();
     stream.closed();
   });
+};
+
+/** A stream that is refused gives its place back. */
+const registered = (place: Reservation, register: () => () => void): (() => void) => {
+  try {
+    return register();
+  } catch (error) {
+    place.release();
+    throw error;
+  }
 };
 
 /** The start after `Last-Event-ID`, or else `lastEventId` of the query. Throws REQUEST_INVALID. */

@@ -34,7 +34,7 @@ export interface ParseAgainOptions {
  * connection whose bytes have waited longest is closed. If this does not free enough bytes, the new request gets OVERLOADED.
  */
 export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOptions) => {
-  const share = createYieldingMemory(memory.part(Math.floor(memory.maxBytes * SHARE)));
+  const share = createYieldingMemory(memory.part(() => Math.floor(memory.maxBytes * SHARE)));
   const listened = new WeakSet<Socket>();
 
   return (request: IncomingMessage, socket: Socket, rest: Buffer): void => {

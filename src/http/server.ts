@@ -1,14 +1,7 @@
 /** A listener: node's http server with the configured limits, and with request and response objects made for Express. */
-import {
-  createServer,
-  IncomingMessage,
-  ServerResponse,
-  type RequestListener,
-  type Server,
-  type ServerOptions,
-} from "node:http";
+import { createServer, IncomingMessage, ServerResponse, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from "node:net";
-import type { Express } from "express";
+import express, { type Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.ts";
 import { createLoopTurns } from "../lib/event-loop.ts";
@@ -33,6 +26,8 @@ export interface ServerLimits {
 }
 
 export interface HttpServer {
+  /** Requests from now on go to this app. Its settings must be those of the first app. */
+  serve(app: Express): void;
   /** Rejects with node's error, for example if the address is in use. */
   listen(port: number, host: string): Promise<AddressInfo>;
   /** Accepts connections also from a listening socket of another process. */
@@ -69,27 +64,28 @@ export const createHttpServer = (
 ): HttpServer => {
   const turns = createLoopTurns(PIPELINES_PER_TURN);
   const pipeline = createPipeline(turns);
+  const { constructors, listener, serve } = createServing(app);
   const server = createServer(
     {
-      ...constructorsFor(app),
+      ...constructors,
       keepAliveTimeout: limits.keepAliveTimeout,
       headersTimeout: limits.headersTimeout,
       requestTimeout: 0,
       maxHeaderSize: limits.maxHeaderSize,
       connectionsCheckingInterval: Math.min(limits.headersTimeout, 5000),
     },
-    pipeline.follow(app),
+    pipeline.follow(listener),
   );
   // By default node drops headers beyond 1,000 without an error; maxHeaderSize is the limit here.
   server.maxHeadersCount = 0;
-  server.on("checkContinue", pipeline.follow(continueWhenRead(app)));
-  server.on("checkExpectation", pipeline.follow(app));
+  server.on("checkContinue", pipeline.follow(continueWhenRead(listener)));
+  server.on("checkExpectation", pipeline.follow(listener));
   server.on("upgrade", parseAgain({ server, memory, turns, onNewParser: pipeline.hasNewParser }));
   server.on("connect", refuseConnect);
   server.on("clientError", answerClientError);
   const sockets = trackSockets(server, limits.maxConnections);
   limitUnreadHeads(server, {
-    maxBytes: memory.maxBytes * UNREAD_HEADS_SHARE,
+    maxBytes: () => memory.maxBytes * UNREAD_HEADS_SHARE,
     maxHeaderSize: limits.maxHeaderSize,
     connections: () => sockets.size,
   });
@@ -105,6 +101,7 @@ export const createHttpServer = (
   const listening = secure?.listening ?? server;
   const connections = (): readonly Socket[] => [...(secure?.handshakes() ?? []), ...sockets];
   return {
+    serve,
     listen: (port, host) => listen(listening, { port, host, backlog: limits.backlog }),
     acceptFrom: (shared) => {
       // The socket from the channel listens already, but with node's backlog and without this server's options.
@@ -130,17 +127,33 @@ export const createHttpServer = (
  * The objects are created by classes whose prototypes become Express's own. A function with Express's prototype that calls
  * node's constructor makes responses with dictionary properties (1.25 times the CPU per event of the whole gateway), and
  * `Reflect.construct` is slower still (2.8 times).
+ *
+ * All apps of a server share these prototypes, so that the objects stay fast after a change of the app. The prototypes belong to
+ * an app without routes, so that they keep no earlier app in memory.
  */
-const constructorsFor = (
-  app: Express,
-): Required<Pick<ServerOptions, "IncomingMessage" | "ServerResponse">> => {
+const createServing = (first: Express) => {
+  const base = express();
+  Object.assign(base.settings as object, first.settings);
   class Request extends IncomingMessage {}
   class Response<T extends IncomingMessage> extends ServerResponse<T> {}
-  Object.setPrototypeOf(Request.prototype, app.request);
-  Object.setPrototypeOf(Response.prototype, app.response);
-  app.request = Request.prototype as typeof app.request;
-  app.response = Response.prototype as unknown as typeof app.response;
-  return { IncomingMessage: Request, ServerResponse: Response };
+  Object.setPrototypeOf(Request.prototype, base.request);
+  Object.setPrototypeOf(Response.prototype, base.response);
+  const adopt = (app: Express): Express => {
+    app.request = Request.prototype as typeof app.request;
+    app.response = Response.prototype as unknown as typeof app.response;
+    return app;
+  };
+  let served = adopt(first);
+  const listener: RequestListener = (request, response) => {
+    served(request, response);
+  };
+  return {
+    constructors: { IncomingMessage: Request, ServerResponse: Response },
+    listener,
+    serve: (next: Express): void => {
+      served = adopt(next);
+    },
+  };
 };
 
 /** Maximum number of refused connections that get an answer at the same time. Each stays open until its client has read it, at most 2 s. */
@@ -192,12 +205,12 @@ const trackSockets = (server: Server, max: number): ReadonlySet<Socket> => {
 
 /** `Expect: 100-continue`: asks for the body only when the route reads it, after the credential was checked. */
 const continueWhenRead =
-  (app: Express): RequestListener =>
+  (listener: RequestListener): RequestListener =>
   (request, response) => {
     request.once("resume", () => {
       if (!response.headersSent) response.writeContinue();
     });
-    app(request, response);
+    listener(request, response);
   };
 
 /** Answers malformed or late requests, which Express never sees. */

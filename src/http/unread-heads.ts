@@ -13,7 +13,7 @@ import { rawAnswer } from "./last-answer.ts";
 
 export interface UnreadHeadLimits {
   /** Maximum bytes of all partial heads; each counts as `maxHeaderSize`. */
-  readonly maxBytes: number;
+  readonly maxBytes: () => number;
   readonly maxHeaderSize: number;
   /** Number of open connections. */
   readonly connections: () => number;
@@ -34,18 +34,18 @@ interface ConnectionsList {
 const INTERVAL_MS = 100;
 
 export const limitUnreadHeads = (server: Server, limits: UnreadHeadLimits): void => {
-  const max = Math.max(1, Math.floor(limits.maxBytes / limits.maxHeaderSize));
+  const most = (): number => Math.max(1, Math.floor(limits.maxBytes() / limits.maxHeaderSize));
   let timer: NodeJS.Timeout | undefined;
 
   const check = (): void => {
     timer = undefined;
     const partial = (connectionsOf(server)?.active() ?? []).filter(hasPartialHead);
-    for (const { socket } of partial.slice(0, Math.max(0, partial.length - max))) refuse(socket);
+    for (const { socket } of partial.slice(0, Math.max(0, partial.length - most()))) refuse(socket);
     checkLater();
   };
 
   const checkLater = (): void => {
-    if (limits.connections() > max) timer ??= setTimeout(check, INTERVAL_MS).unref();
+    if (limits.connections() > most()) timer ??= setTimeout(check, INTERVAL_MS).unref();
   };
 
   server.on("connection", checkLater);

@@ -65,10 +65,9 @@ export const topicsOf = (
   );
 
 export interface ProvisionOptions {
-  readonly topics: Iterable<TopicSpec>;
+  /** The topics to create, by station. An entry is removed when its topic exists. */
+  readonly awaited: Map<string, TopicSpec>;
   readonly broker: Pick<Broker, "ensureTopic">;
-  /** Called when the topic exists. */
-  readonly onReady?: (topic: string) => void;
   /** Aborts the attempts. */
   readonly signal: AbortSignal;
   /** Called after a failed attempt, before the next attempt. */
@@ -77,24 +76,49 @@ export interface ProvisionOptions {
   readonly retryMs?: number;
 }
 
+export interface Provisioning {
+  readonly awaited: Map<string, TopicSpec>;
+  /** Resolves when every awaited topic exists or is no longer awaited, or when the attempts are aborted. */
+  readonly done: Promise<unknown>;
+  /** Creates the topics of further stations. Rejects with the broker's error. */
+  readonly create: (topics: readonly (readonly [station: string, spec: TopicSpec])[]) => Promise<void>;
+  /** Gives up the topics of all other stations. */
+  readonly keepOnly: (stations: ReadonlySet<string>) => void;
+}
+
 const LONGEST_RETRY_MS = 60_000;
 
 /**
- * Creates missing topics of declared stations. Retries until every topic exists, because the gateway may start before its
- * broker. Resolves then, or when it is aborted.
+ * Creates missing topics of declared stations in the background. Retries until every topic exists, because the gateway may
+ * start before its broker.
  */
-export const provisionTopics = async (options: ProvisionOptions): Promise<void> => {
-  await Promise.all([...options.topics].map((topic) => provision(topic, options)));
+export const createProvisioning = (options: ProvisionOptions): Provisioning => {
+  const { awaited, broker } = options;
+  return {
+    awaited,
+    done: Promise.all([...awaited].map(([station, topic]) => provision(station, topic, options))),
+    create: async (topics) => {
+      await Promise.all(topics.map(([, spec]) => broker.ensureTopic(spec)));
+    },
+    keepOnly: (stations) => {
+      for (const station of [...awaited.keys()]) if (!stations.has(station)) awaited.delete(station);
+    },
+  };
 };
 
 const provision = async (
+  station: string,
   topic: TopicSpec,
-  { broker, signal, onReady, onFault, retryMs = 1000 }: ProvisionOptions,
+  { awaited, broker, signal, onFault, retryMs = 1000 }: ProvisionOptions,
 ): Promise<void> => {
-  for (let wait = retryMs; !signal.aborted; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
+  for (
+    let wait = retryMs;
+    !signal.aborted && awaited.has(station);
+    wait = Math.min(2 * wait, LONGEST_RETRY_MS)
+  ) {
     try {
       await broker.ensureTopic(topic);
-      onReady?.(topic.name);
+      awaited.delete(station);
       return;
     } catch (error) {
       onFault(topic.name, asGatewayError(error));

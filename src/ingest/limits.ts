@@ -1,31 +1,15 @@
 /** Rate limits of callers and of client addresses: requests, events and bytes per second, in each process. */
-import { LRUCache } from "lru-cache";
-import { type Limits, type Principal, principalId } from "../auth/principal.ts";
+import type { Limits, Principal } from "../auth/principal.ts";
 import { GatewayError } from "../errors.ts";
-
-interface Rate {
-  /** Units per second. */
-  readonly perSecond: number;
-  /** Units that can be used at once. */
-  readonly capacity: number;
-}
-
-/**
- * A leaky bucket: `used` drains at the rate, and may reach the capacity. The rate is not part of the bucket, so that a
- * second key of the same name uses the same bucket.
- */
-interface Bucket {
-  used: number;
-  /** Time of the last drain, in milliseconds. */
-  at: number;
-}
-
-const emptyBucket = (now: number): Bucket => ({ used: 0, at: now });
-
-const drain = (bucket: Bucket, { perSecond }: Rate, now: number): void => {
-  bucket.used = Math.max(0, bucket.used - (Math.max(0, now - bucket.at) * perSecond) / 1000);
-  bucket.at = now;
-};
+import {
+  type Bucket,
+  type Buckets,
+  createBuckets,
+  drain,
+  type Rate,
+  type RateSettings,
+  type Unit,
+} from "./buckets.ts";
 
 /**
  * Seconds until the units fit into the bucket; 0: they fit now. `drain` must have brought the bucket up to date. A demand above the capacity fits into an empty
@@ -44,11 +28,7 @@ export interface Caller {
   readonly request: { readonly ip?: string | undefined };
 }
 
-export interface Demand {
-  readonly requests: number;
-  readonly events: number;
-  readonly bytes: number;
-}
+export type Demand = Readonly<Record<Unit, number>>;
 
 /** The state of the limit with the smallest remaining share. */
 interface Quota {
@@ -71,31 +51,20 @@ export interface Rates {
   spend(caller: Caller, demand: Demand): void;
   /** undefined: the caller has no limits. */
   quota(caller: Caller): Quota | undefined;
+  /** Takes other limits into use. A rate that has changed begins anew; the others keep what was used. */
+  use(limits: RateSettings): void;
 }
 
-interface RatesOptions {
-  /** Limits of each client address. */
-  readonly perAddress: Limits;
-  /** Maximum debt of a caller, in milliseconds of its rate. No wait is longer. */
-  readonly maxDebtMs: number;
-  /**
-   * Maximum number of remembered addresses, and of remembered clients of other issuers, whose number the settings don't bound. Above
-   * it, the least recently used one is forgotten.
-   */
+interface RatesOptions extends Omit<RateSettings, "limitsOf"> {
+  /** Only for `use`, which compares with it. */
+  readonly limitsOf?: RateSettings["limitsOf"];
+  /** See `BucketsOptions`. */
   readonly maxAddresses?: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
 const DEFAULT_BURST = 1000;
-
-type Unit = keyof Demand;
-type Buckets = Record<Unit, Bucket>;
-
-interface BucketStore {
-  get(name: string): Buckets | undefined;
-  set(name: string, buckets: Buckets): unknown;
-}
 
 /** A rate, and the maximum of `used`. */
 interface BoundedRate extends Rate {
@@ -111,32 +80,22 @@ interface Limiter {
 }
 
 export const createRates = (options: RatesOptions): Rates => {
-  const { perAddress, maxDebtMs, maxAddresses = 50_000, now } = options;
-  const maxDebt = maxDebtMs / 1000;
-  const ratesOf = rememberedRates(maxDebt);
-  const principals = new Map<string, Buckets>();
-  const issued = new LRUCache<string, Buckets>({ max: maxAddresses });
-  const addresses = new LRUCache<string, Buckets>({ max: maxAddresses });
-
-  const bucketsOf = (store: BucketStore, name: string): Buckets => {
-    const known = store.get(name);
-    if (known !== undefined) return known;
-    const made = { requests: emptyBucket(now()), events: emptyBucket(now()), bytes: emptyBucket(now()) };
-    store.set(name, made);
-    return made;
-  };
+  const { maxAddresses = 50_000, now } = options;
+  let settings: RateSettings = { limitsOf: () => [], ...options };
+  let maxDebt = settings.maxDebtMs / 1000;
+  let ratesOf = rememberedRates(maxDebt);
+  const store = createBuckets({ maxAddresses, now });
 
   /** Most callers have no limits. For them this allocates no memory and needs no lookup. */
   const limitersOf = ({ principal, request }: Caller): readonly Limiter[] => {
     const own = principal === undefined ? [] : ratesOf(principal.limits);
-    const shared = ratesOf(perAddress);
+    const shared = ratesOf(settings.perAddress);
     if (own.length === 0 && shared.length === 0) return NONE;
     const limiters: Limiter[] = [];
     if (principal !== undefined && own.length > 0) {
-      const store = principal.kind === "issuer" ? issued : principals;
-      limiters.push({ rates: own, buckets: bucketsOf(store, principalId(principal)) });
+      limiters.push({ rates: own, buckets: store.ofPrincipal(principal) });
     }
-    if (shared.length > 0) limiters.push({ rates: shared, buckets: bucketsOf(addresses, request.ip ?? "") });
+    if (shared.length > 0) limiters.push({ rates: shared, buckets: store.ofAddress(request.ip ?? "") });
     return limiters;
   };
 
@@ -167,6 +126,12 @@ export const createRates = (options: RatesOptions): Rates => {
     quota: (caller) => {
       const limiters = limitersOf(caller);
       return limiters === NONE ? undefined : mostUsed(limiters, now());
+    },
+    use: (next) => {
+      store.renew(settings, next);
+      settings = next;
+      maxDebt = next.maxDebtMs / 1000;
+      ratesOf = rememberedRates(maxDebt);
     },
   };
 };

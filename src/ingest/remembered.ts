@@ -45,7 +45,8 @@ interface Entry<T> {
 export const createRemembered = <T extends object>({ budget, now }: RememberedOptions): Remembered<T> => {
   const running = new Map<string, Promise<T>>();
   const entries = new LRUCache<string, Entry<T>>({
-    maxSize: budget.maxBytes,
+    // The budget limits the size, and it can be resized.
+    maxSize: Number.MAX_SAFE_INTEGER,
     sizeCalculation: ({ bytes }) => bytes,
     ttlResolution: 0,
     perf: { now },

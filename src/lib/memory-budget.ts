@@ -7,20 +7,26 @@ export interface MemoryBudget {
   /** Gives back bytes that were taken before. */
   give(bytes: number): void;
   /** Creates a budget inside this one. Its bytes count in both budgets, and it never holds more than `maxBytes`. */
-  part(maxBytes: number): MemoryBudget;
+  part(maxBytes: MaxBytes): MemoryBudget;
 }
 
-export const createMemoryBudget = (maxBytes: number): MemoryBudget => budget(maxBytes, undefined);
+/** A function: the maximum can change. Above a new maximum, no bytes can be taken until enough are given back. */
+type MaxBytes = number | (() => number);
 
-const budget = (maxBytes: number, whole: MemoryBudget | undefined): MemoryBudget => {
+export const createMemoryBudget = (maxBytes: MaxBytes): MemoryBudget => budget(maxBytes, undefined);
+
+const budget = (maxBytes: MaxBytes, whole: MemoryBudget | undefined): MemoryBudget => {
+  const most = typeof maxBytes === "number" ? () => maxBytes : maxBytes;
   let usedBytes = 0;
   const self: MemoryBudget = {
-    maxBytes,
+    get maxBytes() {
+      return most();
+    },
     get usedBytes() {
       return usedBytes;
     },
     tryTake: (bytes) => {
-      if (usedBytes + bytes > maxBytes) return false;
+      if (usedBytes + bytes > most()) return false;
       if (whole?.tryTake(bytes) === false) return false;
       usedBytes += bytes;
       return true;

@@ -44,6 +44,8 @@ export interface SchemaRegistry {
    * SCHEMA_UNUSABLE.
    */
   schemaOf(id: SchemaId, subject?: string): CompiledSchema | undefined | Promise<CompiledSchema | undefined>;
+  /** For a client that a reload has replaced: it still answers, but has no timers and writes no log lines. */
+  retire(): void;
   /** Ends the requests in flight. */
   close(): Promise<void>;
 }

@@ -34,6 +34,8 @@ export interface Line {
   ask<T>(request: RegistryRequest<T>): Promise<Answered<T>>;
   /** The newest answer, or its absence, says that the registry is unavailable. */
   readonly isDown: boolean;
+  /** From now on there are no repeated look-ups and no reports. */
+  retire(): void;
   close(): Promise<void>;
 }
 
@@ -94,6 +96,9 @@ export const createLine = (options: LineOptions): Line => {
       once(keyOf(request), () => take(request)) as Promise<Answered<T>>,
     get isDown() {
       return state.isDown;
+    },
+    retire: () => {
+      state.close();
     },
     close: async () => {
       state.close();

@@ -77,6 +77,9 @@ export const createSchemaRegistry = (options: RegistryOptions): SchemaRegistry =
         return undefined;
       }
     },
+    retire: () => {
+      line.retire();
+    },
     close: () => line.close(),
   };
 };

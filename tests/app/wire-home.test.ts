@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { createLifecycle, type Lifecycle } from "../../src/app/lifecycle.ts";
-import { openHome } from "../../src/app/wire-home.ts";
+import { type HomeKeeper, openHome } from "../../src/app/wire-home.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import { GatewayError } from "../../src/errors.ts";
@@ -26,6 +26,7 @@ interface Line {
 
 interface Opened {
   readonly home: Home | undefined;
+  readonly keeper: HomeKeeper;
   readonly lifecycle: Lifecycle;
   readonly metrics: Metrics;
   readonly lines: readonly Line[];
@@ -69,12 +70,12 @@ describe("the home of readers' groups", () => {
       settings: settingsOf({ yaml }),
       readingMemory: createMemoryBudget(1 << 20),
     };
-    const home = await openHome(context, () => serviceOf(name)).catch(async (error: unknown) => {
+    const keeper = await openHome(context, () => serviceOf(name)).catch(async (error: unknown) => {
       await lifecycle.close(10_000);
       throw error;
     });
     const one: Opened = {
-      ...{ home, lifecycle, metrics, lines },
+      ...{ home: keeper.homeFor(context.settings), keeper, lifecycle, metrics, lines },
       peerPort: () =>
         lines.find(({ fields }) => fields["listener"] === "peer")?.fields["port"] as number | undefined,
     };
@@ -147,6 +148,28 @@ describe("the home of readers' groups", () => {
       undefined,
       [expect.stringMatching(/^the peer port is closed, and no client can read with a group/)],
     ]);
+  });
+
+  it("starts when a reload gives the first principal the right to read", async () => {
+    const one = await open(READER.replace("consume: [a]", "stations: [a]"));
+    const settings = settingsOf({ yaml: READER });
+    const home = one.keeper.homeFor(settings);
+    expect(await broker.topics()).toEqual([]);
+    one.keeper.use(settings);
+    expect(await call({ ...one, home }, "g")).toBe("one");
+    expect(one.keeper.homeFor(settings)).toBe(home);
+  });
+
+  it("signs with the secrets of the present settings", async () => {
+    const other = settingsOf({
+      yaml: READER.replace("an-access-token-secret", "another-access-token-secret"),
+    });
+    const [one, two] = [await open(READER), await open(READER, "two")];
+    const groups = Array.from({ length: 40 }, (_, number) => `g${number}`);
+    for (const { keeper } of [one, two]) keeper.use(other);
+    expect(new Set(await Promise.all(groups.map((group) => call(two, group))))).toEqual(
+      new Set(["one", "two"]),
+    );
   });
 
   it("refuses the start if another process uses the peer port", async () => {

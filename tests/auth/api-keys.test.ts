@@ -18,7 +18,7 @@ const setUp = (...keys: ApiKeyOptions[]) => {
   const clock = createClock();
   const verifier = createSecretVerifier({ turns: derivationTurns() });
   let derivations = 0;
-  const verifyKey = createApiKeyVerifier({
+  const { verify: verifyKey } = createApiKeyVerifier({
     keys,
     verifier: {
       verify: (...question: Parameters<SecretVerifier["verify"]>) => {

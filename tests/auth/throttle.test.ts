@@ -1,5 +1,5 @@
 import { jest } from "@jest/globals";
-import { createFailureThrottle } from "../../src/auth/throttle.ts";
+import { createFailureMemory, createFailureThrottle } from "../../src/auth/throttle.ts";
 import { createClock, failureOf } from "./support.ts";
 
 const setUp = (options = {}) => {
@@ -59,7 +59,7 @@ describe("failure throttle", () => {
   });
 
   it("forgets the name with the oldest failure above the maximum number of names", () => {
-    const { fail, isRefused } = setUp({ maxNames: 2 });
+    const { fail, isRefused } = setUp({ failures: createFailureMemory(2) });
     fail("ann", 3);
     fail("bob", 3);
     fail("cid", 3);

@@ -35,7 +35,7 @@ const answerTo = async (decode: string, events: number, maxBytes: number) => {
   const answered = (count: number): unknown => told.push(`answered ${count}`);
   const toText: Parameters<typeof createBatchApi>[1]["toText"] = ({ value }, decoded) =>
     decoded?.status === "decoded" ? decoded.json : (value ?? Buffer.alloc(0));
-  const api = createBatchApi(consumers, { decoder, toText, answered, maxBytes });
+  const api = createBatchApi(consumers, { decoder: () => decoder, toText, answered, maxBytes });
   const answer = await api.serve({ body: { decode } } as ReaderCall);
   answer.ended(true);
   return { events: Number(answer.headers["events"]), told };

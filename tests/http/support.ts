@@ -4,7 +4,7 @@ import type { Express } from "express";
 import request from "supertest";
 import { createAuthentication } from "../../src/auth/authentication.ts";
 import type { CertificateOptions } from "../../src/auth/certificates.ts";
-import type { Limits } from "../../src/auth/principal.ts";
+import type { Limits, Principal, RenewPrincipal } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import {
@@ -28,8 +28,10 @@ import {
 } from "../../src/http/handlers/operations/routes.ts";
 import { reloadRoute, type Reloading } from "../../src/http/handlers/operations/reload.ts";
 import { restProxyRoutes } from "../../src/http/handlers/rest-proxy/routes.ts";
+import { createStreamFormats } from "../../src/http/handlers/stations/consume-stream.ts";
 import { stationRoutes } from "../../src/http/handlers/stations/routes.ts";
 import { callCounter, createIntake } from "../../src/http/intake.ts";
+import { createLiveCalls, type LiveCalls } from "../../src/http/live-calls.ts";
 import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body/body.ts";
 import type { Route } from "../../src/http/routes.ts";
 import { createIdempotency } from "../../src/ingest/idempotency.ts";
@@ -151,6 +153,7 @@ export interface TestOptions {
   readonly routes?: readonly Route[];
   readonly broker?: Broker;
   readonly eventStreams?: Partial<EventStreamLimits>;
+  readonly renew?: RenewPrincipal;
   /** Absent: there is no schema registry. */
   readonly decoder?: Decoder;
   /** For producing. Absent: there is no schema registry. */
@@ -188,6 +191,7 @@ export interface TestGateway {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly home: LocalHome;
+  readonly live: LiveCalls<Principal>;
   /** For bodies. */
   readonly memory: MemoryBudget;
   /** Emits "pull" with the promise of each call of consume/batch. */
@@ -279,6 +283,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     now: () => performance.now(),
   });
   const stopping = new AbortController();
+  const live = createLiveCalls({ ...authentication, ...options }.renew);
   const producing = {
     stations,
     intake: createIntake({ produce, rates, maxEventBytes: LIMIT }),
@@ -295,6 +300,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
         ...options.streamLimits,
       },
       clock,
+      live,
       stopping: stopping.signal,
     },
   };
@@ -314,8 +320,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     routes: [
       ...stationRoutes({
         ...producing,
-        reading: { home: watched, clock, answerMax: 60_000, stopping: stopping.signal },
-        ...{ eventStreams, decoder },
+        reading: { home: watched, clock, live, answerMax: 60_000, stopping: stopping.signal },
+        ...{ eventStreams, decoder, formats: createStreamFormats(decoder) },
         sources: new Map([["github", "hidden"]]),
         idempotency: createIdempotency({ windowMs: 60_000, remembered }),
       }),
@@ -331,7 +337,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
         instances: options.home && {
           stopping: stopping.signal,
           home: options.home,
-          ...{ clock: systemClock, answerMax: 60_000, requestTimeout: 1000 },
+          ...{ clock: systemClock, live, answerMax: 60_000, requestTimeout: 1000 },
           hasRegistry: decoder !== undefined,
           ...options.instances,
         },
@@ -367,18 +373,11 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     unknownPaths: "admin",
   });
   return {
-    app,
-    admin,
-    broker,
+    ...{ app, admin, broker },
     stopStreams: () => {
       stopping.abort();
     },
-    health,
-    metrics,
-    home,
-    memory,
-    pulls,
-    lines,
+    ...{ health, metrics, home, live, memory, pulls, lines },
     token: async (username = "root") => {
       const answer = await request(app)
         .post("/auth/authenticate")

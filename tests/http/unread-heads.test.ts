@@ -16,7 +16,7 @@ beforeEach(async () => {
     connections += 1;
     socket.once("close", () => (connections -= 1));
   });
-  limitUnreadHeads(server, { maxBytes: 3 * 4096, maxHeaderSize: 4096, connections: () => connections });
+  limitUnreadHeads(server, { maxBytes: () => 3 * 4096, maxHeaderSize: 4096, connections: () => connections });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   ({ port } = server.address() as AddressInfo);
 });

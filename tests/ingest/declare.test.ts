@@ -1,7 +1,13 @@
 import path from "node:path";
 import type { TopicInfo, TopicSpec } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { loadStations, provisionTopics, topicsOf, type ProvisionOptions } from "../../src/ingest/declare.ts";
+import {
+  createProvisioning,
+  loadStations,
+  type Provisioning,
+  type ProvisionOptions,
+  topicsOf,
+} from "../../src/ingest/declare.ts";
 
 const root = path.join(import.meta.dirname, "../..");
 const options = { limits: { maxDepth: 128 }, registry: undefined };
@@ -69,16 +75,16 @@ describe("loadStations", () => {
   });
 });
 
-describe("provisionTopics", () => {
-  const provision = (options: Partial<ProvisionOptions>): Promise<void> =>
-    provisionTopics({
-      topics: topicsOf(
+describe("createProvisioning", () => {
+  const provision = (options: Partial<ProvisionOptions>): Provisioning =>
+    createProvisioning({
+      awaited: topicsOf(
         [
           { name: "a", topic: "shop.a", partitions: 6, replicationFactor: 3 },
           { name: "b", topic: "b" },
         ],
         10,
-      ).values(),
+      ),
       broker: { ensureTopic: () => Promise.reject(new GatewayError("BROKER_UNAVAILABLE")) },
       signal: new AbortController().signal,
       onFault: () => undefined,
@@ -95,16 +101,16 @@ describe("provisionTopics", () => {
         ? Promise.reject(new GatewayError("BROKER_UNAVAILABLE"))
         : Promise.resolve({ name: spec.name, partitions: 1 });
     };
-    const ready: string[] = [];
-    await provision({
+    const { awaited, done } = provision({
       broker: { ensureTopic },
-      onReady: (topic) => ready.push(topic),
       onFault: (topic, { code }) => faults.push(`${topic} ${code}`),
     });
+    expect([...awaited.keys()]).toEqual(["a", "b"]);
+    await done;
     expect(faults.toSorted()).toEqual(
       ["shop.a", "shop.a", "b", "b"].map((topic) => `${topic} BROKER_UNAVAILABLE`).toSorted(),
     );
-    expect(ready.toSorted()).toEqual(["b", "shop.a"]);
+    expect([...awaited.keys()]).toEqual([]);
     expect(asked.slice(-2)).toEqual(
       expect.arrayContaining([
         { name: "shop.a", partitions: 6, replicationFactor: 3, maxRecordBytes: 10 },
@@ -115,15 +121,36 @@ describe("provisionTopics", () => {
 
   it("ends when it is aborted", async () => {
     const controller = new AbortController();
-    const failed = new Promise<void>((resolve) => {
-      void provision({
-        signal: controller.signal,
-        retryMs: 60_000,
-        onFault: () => {
-          controller.abort();
-        },
-      }).then(resolve);
+    const { done } = provision({
+      signal: controller.signal,
+      retryMs: 60_000,
+      onFault: () => {
+        controller.abort();
+      },
     });
-    await expect(failed).resolves.toBeUndefined();
+    await expect(done).resolves.toBeDefined();
+  });
+
+  it("gives up the topics of stations that are no longer declared", async () => {
+    const { done, keepOnly } = provision({});
+    keepOnly(new Set(["other"]));
+    await expect(done).resolves.toBeDefined();
+  });
+
+  it("creates the topics of further stations at once, or rejects", async () => {
+    const created: string[] = [];
+    const { create } = provision({
+      awaited: new Map(),
+      broker: {
+        ensureTopic: ({ name }) => {
+          if (name === "no") return Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
+          created.push(name);
+          return Promise.resolve({ name, partitions: 1 });
+        },
+      },
+    });
+    await create([["c", { name: "c" }]]);
+    expect(created).toEqual(["c"]);
+    await expect(create([["d", { name: "no" }]])).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
   });
 });

@@ -23,6 +23,7 @@ const setUp = () => {
       return Promise.resolve(outcome);
     },
     isDown: false,
+    retire: () => undefined,
     close: () => Promise.resolve(),
   };
   const options = {

@@ -110,6 +110,7 @@ export const createFakeRegistry = (): FakeRegistry => {
       });
     },
     schemaOf: (id) => [...subjects.values()].flat().find((schema) => schema.id === id)?.schema,
+    retire: () => undefined,
     close: () => Promise.resolve(),
   };
   return fake;

@@ -16,7 +16,7 @@ export interface LocalHome extends Pick<Home, "call"> {
 
 /** The API of `consume/batch`. */
 export const batchApi = (decoder?: Decoder): ReaderApi => {
-  const texts = { decoder, toText: consumedEvent };
+  const texts = { decoder: () => decoder, toText: consumedEvent };
   return createBatchApi(
     createPullConsumers({
       clock: systemClock,

@@ -37,7 +37,7 @@ export interface Issuers {
   readonly verify: (token: Jws) => IssuedPrincipal | Promise<IssuedPrincipal>;
   /**
    * The principal of the same token with its present rights; undefined: the token is not accepted any more. The expiry of the token
-   * does not count. Other kinds of principals are undefined too.
+   * does not count. Other kinds of principals are undefined too. A principal of these settings and the present keys is returned as it is.
    */
   readonly renew: (principal: Principal) => Principal | undefined;
   /** Keys that no other `Issuers` uses are not fetched any more. Tokens can still be verified. */
@@ -77,10 +77,13 @@ export const createIssuers = ({ entries, units, now }: IssuersOptions): Issuers 
     });
   }
 
+  /** The principals that these settings have made: true while the keys are the same. */
+  const own = new WeakMap<Principal, () => boolean>();
   const issued = ({ keys, principalOf }: Entry, token: CheckedToken): IssuedPrincipal => {
     const { notBefore, expires, version } = token;
     const principal = principalOf(token.claims, token.subject);
     tokens.set(principal, token);
+    own.set(principal, () => keys.version === version);
     const isCurrent = (): boolean => {
       if (!keys.areAvailable) throw keysUnavailable();
       return keys.version === version;
@@ -101,6 +104,7 @@ export const createIssuers = ({ entries, units, now }: IssuersOptions): Issuers 
     renew: (principal) => {
       const token = tokens.get(principal);
       if (token === undefined) return undefined;
+      if (own.get(principal)?.() === true) return principal;
       const entry = byIssuer.get(token.claims["iss"]);
       const renewed = entry?.check.renewed(token);
       return entry && renewed && issued(entry, renewed).principal;

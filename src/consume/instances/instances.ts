@@ -28,12 +28,13 @@ export interface InstancesOptions {
   readonly maxInstances: number;
   readonly maxPerPrincipal: number;
   /** An instance ends after this time without a call. */
-  readonly consumerTimeout: number;
-  readonly maxBytes: number;
+  readonly consumerTimeout: () => number;
+  /** Most bytes of keys and values of one answer. */
+  readonly maxBytes: () => number;
   /** Bytes that the instances of a group together read before a call asks for them. */
   readonly groupBuffer: number;
-  /** undefined: there is no schema registry. */
-  readonly decoder?: OperationOptions["decoder"];
+  /** undefined: there is no schema registry now. */
+  readonly decoder: () => OperationOptions["decoder"];
   readonly onAnswer: OperationOptions["onAnswer"];
   readonly onCommitFailed: () => void;
   readonly onError: (error: GatewayError) => void;
@@ -140,7 +141,11 @@ class GroupedInstances implements Instances {
   }
 
   #operationOptions(): OperationOptions {
-    return { ...this.#options, matching: (subscription) => this.#matching(subscription) };
+    const { maxBytes, decoder, ...options } = this.#options;
+    return {
+      ...{ ...options, maxBytes: maxBytes(), decoder: decoder() },
+      matching: (subscription) => this.#matching(subscription),
+    };
   }
 
   async #create(
@@ -236,7 +241,7 @@ class GroupedInstances implements Instances {
         if (instance.isActive) continue;
         const idle = now - instance.lastCall;
         if (idle >= IDLE_MS) for (const cursor of instance.cursors.values()) cursor.dropBuffer();
-        if (idle >= consumerTimeout) group.remove(instance).catch(onError);
+        if (idle >= consumerTimeout()) group.remove(instance).catch(onError);
       }
       this.#forgetEmpty(group);
     }

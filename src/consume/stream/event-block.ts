@@ -24,7 +24,8 @@ export interface Gap {
   readonly to: bigint;
 }
 
-export type EndReason = "shutdown" | "age" | "Unauthorized";
+/** "shutdown", "age", "Unauthorized", or the text of the error of a client without the right. */
+export type EndReason = string;
 
 /** True if the bytes are one JSON text in UTF-8. */
 export const isJsonText = (bytes: Buffer): boolean => isUtf8(bytes) && isJson(bytes);

@@ -14,7 +14,7 @@ import { type ConnectorSample, createProgress, lagOf } from "../engine/progress.
 import { createReplays } from "./replays.ts";
 import { faultsOfDeclared } from "./validation.ts";
 import type { DeliveryObserver } from "../engine/observer.ts";
-import { createTargets } from "../engine/targets.ts";
+import { createChangingTargets, type Targets } from "../engine/targets.ts";
 
 export interface Delivery {
   readonly connectors: Connectors;
@@ -24,6 +24,8 @@ export interface Delivery {
   readonly isOpen: boolean;
   /** Requests in flight, waiting records and lag of each connector of this process. Leaves out connectors whose lag is unknown. */
   sample(): Promise<readonly ConnectorSample[]>;
+  /** Takes other settings into use: starts, restarts and stops the declared connectors that have changed. */
+  apply(settings: Pick<DeliveryOptions, "allowTargets" | "declared">): void;
   /** True if this process is replaying the connector's dead letters. */
   isReplaying(connector: string): boolean;
   /** Stops sending, commits, leaves the groups. */
@@ -77,20 +79,34 @@ const sampleOf = async (
   return settled.flatMap((sample) => (sample.status === "fulfilled" ? sample.value : []));
 };
 
+/** `hasRegistry` can change with a reload. */
+const factsOf = (decoding: Decoding, targets?: Targets): GatewayFacts => ({
+  targets,
+  get hasRegistry() {
+    return decoding.decoder !== undefined;
+  },
+});
+
+type Declared = DeliveryOptions["declared"];
+
+/** The connectors of the settings file. */
+const createDeclared = (declared: Declared) => {
+  const configs = new Map(declared.map(({ name, config }) => [name, config]));
+  return {
+    configs,
+    replace: (next: Declared): void => {
+      configs.clear();
+      for (const { name, config } of next) configs.set(name, config);
+    },
+  };
+};
+
 /** Throws SETTINGS_INVALID with a line for each fault of a declared connector. */
 export const createDelivery = (options: DeliveryOptions): Delivery => {
-  const {
-    broker,
-    declared,
-    workerId,
-    observer,
-    tracing,
-    clock = systemClock,
-    random = Math.random,
-    decoding = NO_DECODING,
-  } = options;
-  const targets = createTargets(options.allowTargets);
-  const facts = { targets, hasRegistry: decoding.decoder !== undefined };
+  const { broker, workerId, observer, tracing, clock = systemClock, random = Math.random } = options;
+  const { decoding = NO_DECODING } = options;
+  const targets = createChangingTargets(options.allowTargets);
+  const facts = factsOf(decoding, targets);
   requireValid(options, facts);
   const log = createConnectorLog({
     broker,
@@ -100,20 +116,22 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
       observer.fault(NO_CONNECTOR, error);
     },
   });
-  const directory = createDirectory(new Map(declared.map(({ name, config }) => [name, config])), log);
+  const declared = createDeclared(options.declared);
+  const directory = createDirectory(declared.configs, log);
   const engine = { broker, clock, observer, random, targets, tracing, decoding, progress: createProgress() };
   const runners = createConnectorRunners({
     ...{ ...engine, directory, log, workerId },
-    facts: { hasRegistry: facts.hasRegistry },
+    facts: factsOf(decoding),
   });
   const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere });
   let opening = Promise.resolve();
   let isOpen = false;
+  const align = (name: string): void => {
+    replays.align(name, directory.get(name));
+    void runners.reconcile(name);
+  };
   const open = async (): Promise<void> => {
-    await log.open((name) => {
-      replays.align(name, directory.get(name));
-      void runners.reconcile(name);
-    });
+    await log.open(align);
     isOpen = true;
     await Promise.all(directory.names.map((name) => runners.reconcile(name)));
   };
@@ -122,6 +140,13 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     open: () => (opening = open()),
     get isOpen() {
       return isOpen;
+    },
+    apply: (next) => {
+      targets.allow(next.allowTargets);
+      const before = directory.names;
+      declared.replace(next.declared);
+      // `open` starts them all.
+      if (isOpen) for (const name of new Set([...before, ...directory.names])) align(name);
     },
     isReplaying: (name) => replays.isRunning(name),
     sample: () => sampleOf(broker, clock, runners),

@@ -2,6 +2,7 @@
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import { cut } from "../../lib/text.ts";
+import { KEYS } from "./config-keys.ts";
 import { parseConnectorConfig, type ConnectorSettings, type GatewayFacts } from "./connector-config.ts";
 import type { Decoding } from "./decoding.ts";
 import { planOf } from "./http-sink.ts";
@@ -36,8 +37,9 @@ interface Running {
 /** Maximum length of a stored trace, in characters. */
 const MAX_TRACE = 10_000;
 
-/** If the version changes, the connector needs a new runner. */
-const versionOf = ({ run, config }: Entry): string => JSON.stringify([run, config]);
+/** If the version changes, the connector needs a new runner. Only a connector that decodes depends on the registry. */
+const versionOf = ({ run, config }: Entry, { hasRegistry }: GatewayFacts): string =>
+  JSON.stringify([run, config, KEYS.decode.name in config && hasRegistry]);
 
 const isWanted = (entry: Entry | undefined): entry is Entry =>
   entry !== undefined && entry.target !== "STOPPED" && entry.failure === undefined;
@@ -105,7 +107,7 @@ export const createConnectorRunners = (options: ConnectorRunnersOptions): Connec
       plan: planFor(entry, parsed.settings),
       onStopped: (trace) => void onStopped(entry, trace),
     });
-    running.set(entry.name, { runner, version: versionOf(entry) });
+    running.set(entry.name, { runner, version: versionOf(entry, facts) });
   };
 
   const halt = async (name: string): Promise<void> => {
@@ -115,8 +117,8 @@ export const createConnectorRunners = (options: ConnectorRunnersOptions): Connec
 
   const align = async (name: string): Promise<void> => {
     const entry = directory.get(name);
-    const present = running.get(name);
-    if (present !== undefined && (!isWanted(entry) || present.version !== versionOf(entry))) await halt(name);
+    const version = isWanted(entry) ? versionOf(entry, facts) : undefined;
+    if (running.get(name)?.version !== version) await halt(name);
     if (!isWanted(entry) || stopped) return;
     if (!running.has(name)) start(entry);
     if (entry.target === "PAUSED") running.get(name)?.runner.pause();

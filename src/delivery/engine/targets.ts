@@ -13,6 +13,8 @@ export interface Targets {
   refusalOf(hostname: string): string | undefined;
   /** Like `dns.lookup`, but leaves out refused addresses. Fails if no address is left. */
   readonly lookup: LookupFunction;
+  /** Changes with the allowed addresses: a connection that was opened before may lead to an address that is refused now. */
+  readonly revision: number;
 }
 
 /** Addresses that aren't public (RFC 6890 and its successors), and metadata services that have public addresses. */
@@ -115,5 +117,33 @@ export const createTargets = (allowed: readonly string[]): Targets => {
     });
   };
 
-  return { allows, refusalOf, lookup };
+  return { allows, refusalOf, lookup, revision: 0 };
+};
+
+export interface ChangingTargets extends Targets {
+  /** Takes another list into use. */
+  allow(allowed: readonly string[]): void;
+}
+
+/** As `createTargets`, with a list that a reload can change. */
+export const createChangingTargets = (allowed: readonly string[]): ChangingTargets => {
+  let present = createTargets(allowed);
+  let list = JSON.stringify(allowed);
+  let revision = 0;
+  return {
+    allows: (host, address) => present.allows(host, address),
+    refusalOf: (hostname) => present.refusalOf(hostname),
+    lookup: (...question) => {
+      present.lookup(...question);
+    },
+    get revision() {
+      return revision;
+    },
+    allow: (next) => {
+      if (JSON.stringify(next) === list) return;
+      list = JSON.stringify(next);
+      present = createTargets(next);
+      revision += 1;
+    },
+  };
 };

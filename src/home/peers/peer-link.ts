@@ -11,8 +11,8 @@ import { hashOf, SIGNATURE_HEADER, signed } from "./signature.ts";
 
 export interface LinkOptions {
   readonly peer: Peer;
-  /** From `peerKeys`, not empty. */
-  readonly keys: readonly Buffer[];
+  /** The present ones, from `peerKeys`; not empty. */
+  readonly keys: () => readonly Buffer[];
   readonly clock: Clock;
   /** Holds the bodies of answers. */
   readonly memory: MemoryBudget;
@@ -124,7 +124,7 @@ const createPost =
     } = await connection.request({
       method: "POST",
       path,
-      headers: { [SIGNATURE_HEADER]: signed(keys, request, clock.now()) },
+      headers: { [SIGNATURE_HEADER]: signed(keys(), request, clock.now()) },
       body,
       signal,
     });

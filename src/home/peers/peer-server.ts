@@ -18,8 +18,8 @@ import {
 import { hashOf, SIGNATURE_HEADER, verifiedBodyHash } from "./signature.ts";
 
 export interface PeerServerOptions {
-  /** From `peerKeys`, not empty. */
-  readonly keys: readonly Buffer[];
+  /** The present ones, from `peerKeys`; not empty. */
+  readonly keys: () => readonly Buffer[];
   /** The current id of this process; requests for another id are refused. */
   readonly id: () => string;
   readonly clock: Clock;
@@ -102,7 +102,7 @@ const respond = async (
   const { method = "", url = "", headers, socket } = request;
   const header = headers[SIGNATURE_HEADER];
   const bodyHash = verifiedBodyHash(
-    options.keys,
+    options.keys(),
     typeof header === "string" ? header : undefined,
     { method, path: url, target: options.id() },
     options.clock.now(),

@@ -1,4 +1,6 @@
 /** zod schemas from ES modules that the operator writes. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { createRequire, register } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -35,7 +37,7 @@ export const loadZod = async (
 const importSchema = async ({ module, export: name }: ZodDeclaration): Promise<ZodSchema> => {
   const file = path.resolve(module);
   if (zodSeenFrom(file) !== zodSeenFrom(import.meta.url)) resolveZodFromHere();
-  const exports = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  const exports = (await import(await urlOf(file))) as Record<string, unknown>;
   const schema = exports[name];
   if (!isZodSchema(schema)) {
     throw new GatewayError("SETTINGS_INVALID", {
@@ -47,6 +49,14 @@ const importSchema = async ({ module, export: name }: ZodDeclaration): Promise<Z
   throw new GatewayError("SETTINGS_INVALID", {
     message: `its check ${asynchronous} is asynchronous; checks must be synchronous`,
   });
+};
+
+/** node imports a module again only if its URL has changed. So the URL has a digest of the text. */
+const urlOf = async (file: string): Promise<string> => {
+  const digest = createHash("sha256")
+    .update(await readFile(file))
+    .digest("base64url");
+  return `${pathToFileURL(file).href}?${digest}`;
 };
 
 const isZodSchema = (value: unknown): value is ZodSchema =>

@@ -3,7 +3,7 @@
  * while too many events are unanswered, or while the client does not read its reports.
  */
 import type { Readable, Writable } from "node:stream";
-import { GatewayError } from "../../errors.ts";
+import { asGatewayError, GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { EventOutcome } from "../produce.ts";
 import type { Cut } from "./cutters.ts";
@@ -27,6 +27,8 @@ export interface StreamOptions<T extends StreamItem> {
   readonly clock: Clock;
   /** Aborted when the process shuts down. Reading stops, and the events that were read are answered. */
   readonly stopping: AbortSignal;
+  /** Aborted with a GatewayError when the client may not send any more. No further event is stored. */
+  readonly revoked: AbortSignal;
   /** Expiry of the client's credential, in milliseconds since the epoch. No event is stored after it. Default: never. */
   readonly expires?: number | undefined;
 }
@@ -73,7 +75,7 @@ export const runStream = <T extends StreamItem>(options: StreamOptions<T>): Prom
   });
 
 const listen = <T extends StreamItem>(stream: StreamState<T>): void => {
-  const { input, output, clock, limits, stopping, protocol } = stream;
+  const { input, output, clock, limits, stopping, revoked, protocol } = stream;
   const onData = (chunk: Buffer): void => {
     stopIdleTimer(stream);
     accept(stream, protocol.cutter.push(chunk));
@@ -85,6 +87,10 @@ const listen = <T extends StreamItem>(stream: StreamState<T>): void => {
   const onStop = (): void => {
     end(stream, new GatewayError("SHUTTING_DOWN", { message: "The gateway is shutting down" }));
   };
+  const onRevoked = (): void => {
+    stream.waiting = [];
+    end(stream, asGatewayError(revoked.reason));
+  };
   stream.cleanups.push(
     clock.after(limits.maxAge, () => {
       end(stream, timedOut("The stream has reached its maximum age; open a new one"));
@@ -95,8 +101,10 @@ const listen = <T extends StreamItem>(stream: StreamState<T>): void => {
     () => {
       input.off("data", onData).off("end", onEnd);
       stopping.removeEventListener("abort", onStop);
+      revoked.removeEventListener("abort", onRevoked);
     },
   );
+  revoked.addEventListener("abort", onRevoked);
   input.on("data", onData).on("end", onEnd);
   // If the whole connection has broken, the output's close event follows.
   input.on("error", (cause) => {

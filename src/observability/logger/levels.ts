@@ -26,6 +26,8 @@ export interface LogLevels {
   isEnabled(logger: string, level: LogLevel): boolean;
   /** The logger's level by pino's name. */
   nameOf(logger: string): LogLevel;
+  /** Another level for all loggers without their own level. If it differs from the last one, a level of `root` ends. */
+  rebase(level: LogLevel): void;
   onChange(listener: () => void): void;
 }
 
@@ -56,7 +58,7 @@ const ownerOf = (logger: string): string => (logger.startsWith(`${DELIVERY}.`) ?
 export const createLogLevels = (initial: LogLevel): LogLevels => {
   const own = new Map<string, { level: Level; at: number }>();
   const listeners: (() => void)[] = [];
-  const base = BY_NAME.get(initial) ?? "INFO";
+  let base = BY_NAME.get(initial) ?? "INFO";
 
   const levelOf = (logger: string): Level => {
     if (own.size === 0) return base;
@@ -81,6 +83,13 @@ export const createLogLevels = (initial: LogLevel): LogLevels => {
     },
     isEnabled: (logger, level) => (RANKS.get(level) ?? 0) >= (RANKS.get(NAMES[levelOf(logger)]) ?? 0),
     nameOf: (logger) => NAMES[levelOf(logger)],
+    rebase: (level) => {
+      const next = BY_NAME.get(level) ?? "INFO";
+      if (next === base) return;
+      base = next;
+      own.delete(ROOT);
+      for (const listener of listeners) listener();
+    },
     onChange: (listener) => {
       listeners.push(listener);
     },

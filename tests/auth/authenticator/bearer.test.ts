@@ -21,7 +21,7 @@ const setUp = (options: { maxRemembered?: number } = {}) => {
     },
   };
   const accounts = createAccounts([{ username: "ann", stations: ["*"] }]);
-  const verify = createBearerVerifier({ tokens: counted, accounts, now, ...options });
+  const { verify } = createBearerVerifier({ tokens: counted, accounts, now, ...options });
   const issue = (username: string, ttl = MINUTE) =>
     tokens.issue({ username, accountId: undefined, scope: {} }, ttl);
   return { clock, verify, issue, verifications: () => verifications };

@@ -84,7 +84,7 @@ const setUpVerifier = async () => {
   const own = [{ kid: "own", secret: "an access secret of more than 32 bytes" }];
   const tokens = createTokens({ use: "access", keys: own, issuer: "gate", audience: "gate", now: parts.now });
   const accounts = createAccounts([{ username: "ann", stations: ["*"] }]);
-  const verify = createBearerVerifier({
+  const { verify } = createBearerVerifier({
     ...{ tokens, accounts, now: parts.now },
     issuers: { ...issuers, ownIssuer: "gate" },
   });
@@ -242,7 +242,7 @@ describe("the keys for a process that starts later", () => {
     await settle();
     for (const handover of first.handovers)
       later.units.adopt(JSON.parse(JSON.stringify(handover)) as Handover);
-    const verify = createBearerVerifier({
+    const { verify } = createBearerVerifier({
       tokens: createTokens({
         use: "access",
         keys: [{ kid: "x", secret: "x" }],

@@ -31,7 +31,7 @@ describe("an instance, in time,", () => {
     clock = createFakeClock();
     broker = createBroker(clock);
     for (const name of ["eu-orders", "us-orders"]) await broker.ensureTopic({ name, partitions: 1 });
-    home = await openHome(broker, { clock, consumerTimeout: 60_000 });
+    home = await openHome(broker, { clock, consumerTimeout: () => 60_000 });
   });
 
   afterEach(async () => {

@@ -66,7 +66,14 @@ describe("the peer port", () => {
     onEnd = () => undefined;
     handle = () => Promise.resolve(answer());
     server = createPeerServer(
-      { keys, id: () => ID, clock, maxBodyBytes: MAX_BODY, maxConnections: 100, answerTimeoutMs: 10_000 },
+      {
+        keys: () => keys,
+        id: () => ID,
+        clock,
+        maxBodyBytes: MAX_BODY,
+        maxConnections: 100,
+        answerTimeoutMs: 10_000,
+      },
       {
         call: (slot, given) => handle(slot, given),
         ask: (slot) => Promise.resolve(slot === 17 ? ["billing", "etl"] : undefined),
@@ -74,7 +81,7 @@ describe("the peer port", () => {
       },
     );
     peer = { id: ID, address: `127.0.0.1:${await server.listen("127.0.0.1", 0)}` };
-    peers = createPeerClient({ keys, clock, memory });
+    peers = createPeerClient({ keys: () => keys, clock, memory });
   });
 
   afterEach(async () => {

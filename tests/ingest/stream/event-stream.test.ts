@@ -42,6 +42,8 @@ interface Options {
 }
 
 /** A stream of `{"n":…}`. Each event is stored at the offset n. An event with n < 0 can't be read; "fatal" ends the stream. */
+const NEVER = new AbortController().signal;
+
 const setUp = (options: Options = {}) => {
   const input = new PassThrough();
   const lines: string[] = [];
@@ -59,6 +61,7 @@ const setUp = (options: Options = {}) => {
     },
   });
   const clock = createFakeClock();
+  const revoked = new AbortController();
   const stopping = new AbortController();
   const handedOver: string[] = [];
   const releases: (() => void)[] = [];
@@ -95,6 +98,7 @@ const setUp = (options: Options = {}) => {
     protocol,
     clock,
     stopping: stopping.signal,
+    revoked: revoked.signal,
     limits: { ...LIMITS, ...options.limits },
     expires: options.expiresAfter === undefined ? undefined : clock.now() + options.expiresAfter,
   });
@@ -105,6 +109,7 @@ const setUp = (options: Options = {}) => {
     clock,
     handedOver,
     stopping,
+    revoked,
     done,
     startReading,
     /** Settles the oldest waiting store. */
@@ -341,6 +346,7 @@ describe("the end of a stream", () => {
       limits: LIMITS,
       clock: createFakeClock(),
       stopping,
+      revoked: NEVER,
     });
     output.once("end", () => output.destroy());
     expect(code(await done)).toBe("SHUTTING_DOWN");
@@ -396,7 +402,8 @@ describe("the end of a stream", () => {
       },
       limits: LIMITS,
       clock: createFakeClock(),
-      stopping: new AbortController().signal,
+      stopping: NEVER,
+      revoked: NEVER,
     });
     expect(await failing).toBe("complete");
     expect(lines).toEqual(["STATION_FORBIDDEN\nSTATION_FORBIDDEN\n"]);

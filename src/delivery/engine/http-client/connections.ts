@@ -80,25 +80,41 @@ const open = (origin: string, connect: buildConnector.connector): Connection => 
 };
 
 export const createConnections = (options: ConnectionOptions): Connections => {
+  const { targets } = options;
   const connect = guardedConnector(options);
-  const all = new Set<Connection>();
+  /** With the revision of the targets at which the connection was made. */
+  const all = new Map<Connection, number>();
   const free = new Map<string, Connection[]>();
 
   const add = (origin: string): Connection => {
     const connection = open(origin, connect);
-    all.add(connection);
+    all.set(connection, targets.revision);
     return connection;
   };
 
+  /** Closes a connection from before a change of the allowed addresses. */
+  const isCurrent = (connection: Connection): boolean => {
+    if (all.get(connection) === targets.revision) return true;
+    all.delete(connection);
+    void connection.client.destroy();
+    return false;
+  };
+
+  const takeFree = (origin: string): Connection | undefined => {
+    const connection = free.get(origin)?.pop();
+    return connection === undefined || isCurrent(connection) ? connection : takeFree(origin);
+  };
+
   return {
-    take: (origin) => free.get(origin)?.pop() ?? add(origin),
+    take: (origin) => takeFree(origin) ?? add(origin),
     release: (origin, connection) => {
+      if (!isCurrent(connection)) return;
       const others = free.get(origin);
       if (others === undefined) free.set(origin, [connection]);
       else others.push(connection);
     },
     close: async () => {
-      await Promise.all([...all].map(({ client }) => client.destroy()));
+      await Promise.all([...all.keys()].map(({ client }) => client.destroy()));
     },
   };
 };

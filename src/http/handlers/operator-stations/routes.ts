@@ -80,6 +80,7 @@ const tailStation = ({ stations, broker, eventStreams, decoder }: OperatorStatio
         format.decoding === undefined ? readable(record, validator) : filteredValue(record, format.decoding),
       ),
       place: eventStreams.reserve(OWNER),
+      register: () => () => undefined,
     });
   };
 };

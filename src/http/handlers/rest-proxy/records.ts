@@ -2,6 +2,7 @@
  * `POST /v3/clusters/:cluster/topics/:topic/records`: one or more records, one JSON object each. A body with a length is
  * answered as a whole; a chunked body is a stream that is answered record by record.
  */
+import type { Principal } from "../../../auth/principal.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import { createJsonCutter, type Cut } from "../../../ingest/stream/cutters.ts";
@@ -17,7 +18,7 @@ import { queryOf } from "../../url.ts";
 import { eventOf, type Item, itemReader, type ReadItem } from "./record.ts";
 import { reporterOf } from "./report.ts";
 import { JSON_TYPE, requireJson } from "./body-shape.ts";
-import { type RestProxyDependencies, stationOfTopic } from "./topic.ts";
+import { requireTopic, type RestProxyDependencies, stationOfTopic } from "./topic.ts";
 
 /** Space for a value in base64 or with escapes, and for the key, the headers and the field names beside it. */
 const maxTextBytes = (maxEventBytes: number): number => 2 * maxEventBytes + 128 * 1024;
@@ -51,7 +52,10 @@ const streamRecords = async (call: AuthorisedCall, dependencies: RestProxyDepend
       return JSON.stringify(restProxyError(error));
     },
   };
-  await answerStream(call, JSON_TYPE, protocol, streams);
+  const require = (principal: Principal): void => {
+    requireTopic({ ...call, principal }, stations);
+  };
+  await answerStream(call, { contentType: JSON_TYPE, protocol, require }, streams);
 };
 
 export const produceRecords =

@@ -74,6 +74,11 @@ type KnownStations = RestProxyDependencies["stations"];
 export const stationOfTopic = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.resolve(nameOfStation(call, stations, "produce"));
 
+/** Throws the error of a caller that may not produce to the topic of the path. */
+export const requireTopic = (call: AuthorisedCall, stations: KnownStations): void => {
+  nameOfStation(call, stations, "produce");
+};
+
 /** For the metadata routes: creates no station. Fails like `nameOfStation`, and with STATION_UNKNOWN. */
 export const visibleStation = (call: AuthorisedCall, stations: KnownStations): Station | Promise<Station> =>
   stations.existing(nameOfStation(call, stations, "see"));

@@ -1,6 +1,6 @@
 /** `GET /stations/:name/consume/stream`: the events of a station, or of a webhook source, as they arrive. */
-import { mayUseStation } from "../../../auth/permissions.ts";
-import { principalId } from "../../../auth/principal.ts";
+import { mayUseStation, requireStation } from "../../../auth/permissions.ts";
+import { type Principal, principalId } from "../../../auth/principal.ts";
 import type { StreamFormat } from "../../../consume/stream/event-block.ts";
 import { type EventFilter, ofSource, parseFilters } from "../../../consume/stream/filter.ts";
 import type { StreamStart } from "../../../consume/stream/start.ts";
@@ -12,6 +12,7 @@ import type { Decoder, Decoding } from "../../../registry/decoder.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { decodingOf, streamDecoding } from "../../decoding.ts";
 import { invalidParameter, resumedStart, serveStream, STREAM_TYPES } from "../../event-stream.ts";
+import { clientCall, type LiveCalls } from "../../live-calls.ts";
 import { pathParameter, type Query, queryOf } from "../../url.ts";
 import { stationOf } from "./station-of.ts";
 
@@ -20,15 +21,21 @@ export interface ConsumeStreamDependencies {
   readonly eventStreams: EventStreams;
   /** undefined: there is no schema registry. */
   readonly decoder: Decoder | undefined;
+  readonly formats: StreamFormats;
   /** The station of each webhook source. */
   readonly sources: ReadonlyMap<string, string>;
-  readonly streams: { readonly clock: Clock };
+  readonly streams: { readonly clock: Clock; readonly live: LiveCalls<Principal> };
 }
 
-/** Each format is one object, because a batch builds its blocks once for each object. */
-const createFormats = (decoder: Decoder | undefined) => {
+export type StreamFormats = (api: StreamFormat["api"], base64: boolean, decode: Decoding) => StreamFormat;
+
+/**
+ * Each format is one object in the whole process, because a batch builds its blocks once for each object. `decoder`: undefined
+ * if there is no schema registry.
+ */
+export const createStreamFormats = (decoder: Decoder | undefined): StreamFormats => {
   const formats = new Map<string, StreamFormat>();
-  return (api: StreamFormat["api"], base64: boolean, decode: Decoding): StreamFormat => {
+  return (api, base64, decode) => {
     const key = `${api} ${base64} ${decode}`;
     const format = formats.get(key) ?? { api, base64, decoding: streamDecoding(decoder, decode) };
     formats.set(key, format);
@@ -37,18 +44,24 @@ const createFormats = (decoder: Decoder | undefined) => {
 };
 
 export const consumeStream = (dependencies: ConsumeStreamDependencies) => {
-  const { eventStreams, decoder } = dependencies;
-  const formatWith = createFormats(decoder);
+  const { eventStreams, decoder, streams, formats } = dependencies;
+  const { live } = streams;
   return async (call: AuthorisedCall): Promise<void> => {
-    const { request, principal } = call;
+    const { request, principal, facts } = call;
     const { station, source } = await targetOf(call, dependencies);
     const { topic } = station;
     const decode = decodingOf(queryOf(request).get("decode"), station, decoder !== undefined);
-    const format = formatWith(...formatOf(call), decode);
+    const format = formats(...formatOf(call), decode);
     const start = resumedStart(call, topic) ?? fromOf(queryOf(request));
     const filter = bothOf(source, parseFilters(queryOf(request).getAll("filter"), format.decoding));
+    const require = (renewed: Principal): void => {
+      requireStation(renewed, "stream", facts.station ?? "");
+    };
     const place = eventStreams.reserve(principalId(principal));
-    serveStream(call, { topic, place, start, format, filter, expires: principal.expires });
+    serveStream(call, {
+      ...{ topic, place, start, format, filter, expires: principal.expires },
+      register: (end) => live.add(clientCall(call, { require, end })),
+    });
   };
 };
 

@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import type { Decoded } from "../../../registry/decoder.ts";
 import { decodingOf } from "../../decoding.ts";
-import { groupOf } from "../../../auth/permissions.ts";
+import { groupOf, requireStation } from "../../../auth/permissions.ts";
 import { principalId } from "../../../auth/principal.ts";
 import type { ConsumedRecord } from "../../../broker/broker.ts";
 import { BATCH_PATH, type BatchCall } from "../../../consume/batch.ts";
@@ -32,7 +32,15 @@ export const consumeBatch = ({ stations, reading, readBody, decoder }: Dependenc
       decode: decodingOf(decode, station, decoder !== undefined),
     };
     const request = { path: BATCH_PATH, body: Buffer.from(JSON.stringify(batch)), waitMs };
-    await forward(call, reading, group, { request, hurried: { ...request, waitMs: 0 } });
+    await forward(call, reading, group, {
+      request,
+      hurried: () => ({ ...request, waitMs: 0 }),
+      require: (renewed) => {
+        requireStation(renewed, "consume", station.name);
+        groupOf(renewed, asked);
+        return undefined;
+      },
+    });
   };
 };
 

@@ -1,4 +1,6 @@
 /** `POST /stations/:name/produce/stream`: NDJSON with one event per line; the answer has one result per line. */
+import { requireStation } from "../../../auth/permissions.ts";
+import type { Principal } from "../../../auth/principal.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { mediaTypeOf } from "../../../ingest/content/content-type.ts";
 import { checkJson } from "../../../formats/json.ts";
@@ -59,7 +61,10 @@ export const produceStream = (dependencies: Dependencies) => {
         return resultOf(lines.after(), { status: "failed", error });
       },
     };
-    await answerStream(call, NDJSON_TYPE, protocol, dependencies.streams);
+    const require = (principal: Principal): void => {
+      requireStation(principal, "produce", station.name);
+    };
+    await answerStream(call, { contentType: NDJSON_TYPE, protocol, require }, dependencies.streams);
   };
 };
 

@@ -32,7 +32,7 @@ const STRANGERS_SHARE = 0.5;
 
 export const createBodyMemories = (budget: MemoryBudget): BodyMemories => ({
   ofPrincipal: memoryOfPrincipals(budget),
-  strangers: createYieldingMemory(budget.part(Math.floor(budget.maxBytes * STRANGERS_SHARE))),
+  strangers: createYieldingMemory(budget.part(() => Math.floor(budget.maxBytes * STRANGERS_SHARE))),
 });
 
 /** The bytes of a principal. Its arriving bodies can be cut, the oldest first. */

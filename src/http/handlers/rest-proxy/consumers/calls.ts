@@ -1,7 +1,8 @@
 /** `/consumers/:group…`: consumer instances of the v2 API. Each call is checked here and answered by the home of its group. */
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { groupOfInstance, mayRead } from "../../../../auth/permissions.ts";
-import { principalId } from "../../../../auth/principal.ts";
+import { type Principal, principalId } from "../../../../auth/principal.ts";
 import {
   type Arguments,
   ASSIGNMENT_MS,
@@ -74,26 +75,40 @@ const handler =
   ): Handler =>
   async (call) => {
     const { principal, request } = call;
-    if (options === undefined || !mayRead(principal)) throw new GatewayError("ADMINISTRATION_DISABLED");
-    const group = groupOfInstance(principal, pathParameter(request, "group"));
+    const named = pathParameter(request, "group");
+    if (options === undefined) throw new GatewayError("ADMINISTRATION_DISABLED");
+    const group = groupFor(principal, named);
     const prepared = await prepare(call, options);
-    const from: InstanceCall = {
-      owner: principalId(principal),
-      readable: principal.readable ?? [[]],
-      group,
-      instance: prepared.instance ?? pathParameter(request, "instance"),
+    const instance = prepared.instance ?? pathParameter(request, "instance");
+    const requestOf = (by: Principal, given: Arguments<O>, waitMs: number) => {
+      const from: InstanceCall = { owner: principalId(by), readable: readableOf(by), group, instance };
+      return {
+        path: `${V2_PATH}${operation}`,
+        body: Buffer.from(JSON.stringify({ ...from, arguments: given })),
+        waitMs: waitMs + ASSIGNMENT_MS + WORK_MS,
+      };
     };
-    const requestOf = (given: Arguments<O>, waitMs: number) => ({
-      path: `${V2_PATH}${operation}`,
-      body: Buffer.from(JSON.stringify({ ...from, arguments: given })),
-      waitMs: waitMs + ASSIGNMENT_MS + WORK_MS,
-    });
     const { hurried, waitMs = 0 } = prepared;
     await forward(call, options, group, {
-      request: requestOf(prepared.arguments, waitMs),
-      ...(hurried === undefined ? undefined : { hurried: requestOf(hurried, 0) }),
+      request: requestOf(principal, prepared.arguments, waitMs),
+      ...(hurried === undefined
+        ? undefined
+        : { hurried: (renewed: Principal) => requestOf(renewed, hurried, 0) }),
+      require: (renewed) => {
+        groupFor(renewed, named);
+        // The home knows the stations of the instance.
+        return isDeepStrictEqual(readableOf(renewed), readableOf(principal)) ? undefined : "hurry";
+      },
     });
   };
+
+const readableOf = ({ readable = [[]] }: Principal) => readable;
+
+/** The group of the path. Throws ADMINISTRATION_DISABLED for a principal that may read nothing, and GROUP_FORBIDDEN. */
+const groupFor = (principal: Principal, named: string): string => {
+  if (!mayRead(principal)) throw new GatewayError("ADMINISTRATION_DISABLED");
+  return groupOfInstance(principal, named);
+};
 
 type Make = (dependencies: ConsumerDependencies) => Handler;
 

@@ -1,0 +1,54 @@
+/** Builds what the settings alone decide: authentication, the client of the registry, and the stations with their schemas. */
+import { createAuthentication, type LastingAuthentication } from "../auth/authentication.ts";
+import type { Settings } from "../config/schema/schema.ts";
+import type { Configured, LastingContext } from "./context.ts";
+import { loadDeclared } from "./wire-ingest.ts";
+import { openIssuers } from "./wire-issuers.ts";
+import { openRegistry } from "./wire-registry.ts";
+
+interface ConfigureOptions extends Pick<LastingContext, "clock" | "log" | "metrics" | "keyUnits"> {
+  readonly lastingAuthentication: LastingAuthentication;
+}
+
+/** What is configured, as plain data. */
+export type Given = Pick<Configured, "settings" | "tls">;
+
+/** `previous`: what is in use. Rejects with SETTINGS_INVALID. */
+export const configure = async (
+  { settings, tls }: Given,
+  options: ConfigureOptions,
+  previous?: Configured,
+): Promise<Configured> => {
+  const registry = openRegistry(settings, options, previous?.registry);
+  let issuers: Configured["issuers"];
+  try {
+    const declared = await loadDeclared(settings, registry, options.log);
+    issuers = openIssuers(settings, options.keyUnits);
+    return { settings, tls, registry, declared, issuers, ...authenticationOf(settings, issuers, options) };
+  } catch (error) {
+    release({ registry, issuers }, previous);
+    throw error;
+  }
+};
+
+/** Closes what only these settings use. */
+export const release = (
+  { registry, issuers }: Pick<Configured, "registry" | "issuers">,
+  others: Configured | undefined,
+): void => {
+  issuers?.close();
+  if (registry !== others?.registry) void registry?.client.close();
+};
+
+const authenticationOf = (
+  { auth, admin }: Settings,
+  otherIssuers: Configured["issuers"],
+  { lastingAuthentication: lasting }: ConfigureOptions,
+): Pick<Configured, "authentication"> => ({
+  authentication: createAuthentication({
+    ...auth,
+    ...{ otherIssuers, lasting },
+    adminToken: admin.token,
+    adminFailuresPerMinute: admin.failuresPerMinute,
+  }),
+});

@@ -1,0 +1,55 @@
+/** The parts that live as long as the process, and that most functions of `src/app` need. */
+import { VERSION } from "../config/version.ts";
+import type { Settings } from "../config/schema/schema.ts";
+import { bodyReaders } from "../http/middleware/body/body.ts";
+import { createMemoryBudget } from "../lib/memory-budget.ts";
+import { createHealth } from "../observability/health.ts";
+import type { Tracing } from "../observability/tracing/tracing.ts";
+import type { LastingContext } from "./context.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { createBroker } from "./wire-broker.ts";
+import { maxRecordBytesOf } from "./wire-ingest.ts";
+
+/** Milliseconds for which the broker's health is cached. */
+const HEALTH_CACHE = 500;
+
+type Opened = Pick<
+  LastingContext,
+  "inUse" | "clock" | "log" | "metrics" | "reload" | "questions" | "lifecycle" | "keyUnits"
+>;
+
+/** Opens the broker. */
+export const openLasting = async (opened: Opened): Promise<LastingContext> => {
+  const { inUse, metrics, questions, lifecycle } = opened;
+  const { settings } = inUse.now;
+  questions.answerWith({ metrics: () => metrics.samples() });
+  const memory = createMemoryBudget(() => inUse.now.settings.limits.memory);
+  metrics.clientMemoryFrom(() => memory.usedBytes);
+  const tracing = await openTracing(settings, lifecycle);
+  const broker = await createBroker(settings, maxRecordBytesOf(settings));
+  await broker.open();
+  lifecycle.onClose("broker", () => broker.close());
+  const health = createHealth({
+    check: () => broker.check(),
+    cacheMs: HEALTH_CACHE,
+    now: () => performance.now(),
+  });
+  return {
+    ...opened,
+    ...{ health, tracing, broker, memory },
+    readingMemory: memory.part(settings.reading.maxBuffered),
+    readers: bodyReaders(memory),
+  };
+};
+
+/** undefined: no collector is configured, and OpenTelemetry is not loaded. */
+const openTracing = async (
+  { tracing: { endpoint } }: Settings,
+  lifecycle: Lifecycle,
+): Promise<Tracing | undefined> => {
+  if (endpoint === undefined) return undefined;
+  const { createOtlpTracing } = await import("../observability/tracing/otlp.ts");
+  const tracing = createOtlpTracing({ endpoint, version: VERSION });
+  lifecycle.onClose("tracing", () => tracing.close());
+  return tracing;
+};
