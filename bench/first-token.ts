@@ -120,7 +120,7 @@ for (const [alg, { publicKey, privateKey }] of Object.entries(keys)) {
       }),
     );
     const use = (): void => {
-      for (const { text } of tokens) verifier(text);
+      for (const { text } of tokens) void verifier(text);
     };
     whole.push(microseconds(use));
     known.push(microseconds(use));
@@ -134,11 +134,9 @@ for (const [alg, { publicKey, privateKey }] of Object.entries(keys)) {
     most: MOST,
     known: median(known),
   };
-  console.log(
-    JSON.stringify(figures, (_, value: unknown) =>
-      typeof value === "number" ? Math.round(value * 10) / 10 : value,
-    ),
-  );
+  const round = (_: string, value: unknown) =>
+    typeof value === "number" ? Math.round(value * 10) / 10 : value;
+  process.stdout.write(`${JSON.stringify(figures, round)}\n`);
   if (added > MOST) process.exitCode = 1;
 }
 close();
