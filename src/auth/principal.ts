@@ -52,7 +52,7 @@ export interface Principal {
  */
 export type RenewPrincipal = (principal: Principal) => Principal | undefined;
 
-/** The unique name of the principal in this gateway: the key of its limits and its memory, and the owner of its readers. */
+/** The unique name of the principal in this gateway. Limits, the memory budget and readers are stored under this name. */
 export const principalId = ({ kind, name }: Pick<Principal, "kind" | "name">): string => `${kind} ${name}`;
 
 /** Only for the verifiers of this folder; dependency-cruiser checks it. */

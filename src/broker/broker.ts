@@ -47,7 +47,7 @@ interface FailedRecord {
 
 export type AppendOutcome = StoredRecord | FailedRecord;
 
-/** A record for a reader. It owns its buffers: a reader that keeps the record keeps little more than its bytes in memory. */
+/** A record for a reader. Its buffers are not parts of larger buffers, so a reader that keeps a record holds little more memory than the record's bytes. */
 export interface ConsumedRecord extends TopicPartitionOffset {
   readonly timestamp: number;
   readonly key: Buffer | null;

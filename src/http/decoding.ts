@@ -9,7 +9,7 @@ import { invalidParameter } from "./event-stream.ts";
 /** For the OpenAPI documents. */
 export const decodeParameter = {
   description:
-    "How the schema registry decodes values: `json`, `avro-json` (Avro's own JSON encoding), or `none`. Default: `json` on a station whose schema is of type `registry`, otherwise `none`.",
+    "How the gateway decodes values that have a schema in the registry: `json`, `avro-json` (Avro's own JSON encoding), or `none`. Default: `json` on a station whose schema is of type `registry`, otherwise `none`.",
   schema: z.enum(DECODINGS),
 };
 

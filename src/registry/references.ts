@@ -15,7 +15,7 @@ const SHARED_TEXTS = 16;
 
 export interface ReferenceOptions {
   readonly line: Pick<Line, "ask">;
-  /** Maximum bytes of the schema, and of all schemas together that it refers to. */
+  /** Maximum bytes of the schema, and maximum total bytes of the schemas that it refers to. */
   readonly maxSchemaBytes: number;
 }
 

@@ -30,7 +30,7 @@ export interface ReopenableDatabases extends Databases {
   readonly isOpen: boolean;
   /** Runs the puts and removes of `stage` in one transaction. Settles as LMDB does, with its errors. */
   readonly batch: (stage: () => void) => Promise<void>;
-  /** Number of bytes at the start of the file that LMDB uses. */
+  /** LMDB uses this many bytes from the start of the file. */
   readonly usedBytes: () => number;
   /** Closes the file and opens it again. If that fails, rejects with LMDB's error, and the file stays closed. */
   readonly reopen: () => Promise<void>;

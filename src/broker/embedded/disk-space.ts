@@ -93,7 +93,7 @@ export const createDiskSpace = ({
  */
 interface ReserveOptions {
   readonly file: string;
-  /** Number of bytes at the start of the file that LMDB uses after its last commit. */
+  /** LMDB uses this many bytes from the start of the file, since its last commit. */
   readonly usedBytes: () => number;
 }
 

@@ -164,7 +164,7 @@ const CHECK_TIMEOUT = 1900;
 
 /**
  * An append is a proof if it stored a record and all its failures are refusals. Any other failure means that the append ended
- * with a timeout, and may have stored its records long before.
+ * with a timeout. Its stored records may then be older than `PROOF_AGE`.
  */
 const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
   outcomes.some(({ status }) => status === "stored") &&

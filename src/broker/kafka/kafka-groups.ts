@@ -69,8 +69,9 @@ const joinOn = (
   );
 
 /**
- * Kafka answers the first request of a new member at once with the member's id, and counts the member from then on. So only
- * the second request is aborted, and the member leaves by its id: otherwise the group would wait for it until its session ends.
+ * Kafka answers the first request of a new member at once with the member's id, and the member belongs to the group from then
+ * on. So an abort applies only to the second request, which has this id. If the second request is aborted, the member leaves
+ * the group with this id. Otherwise the group would wait for the member until its session ends.
  */
 const createJoin = (
   { coordinators, leases, requestTimeout }: WaitingParts,

@@ -80,7 +80,7 @@ export const registry = section({
     1_000_000,
   ).prefault(1000),
   maxSchemaBytes: size(
-    "Maximum size of a schema, and of all schemas together that it refers to. The texts of known schemas take at most 64 times this size.",
+    "Maximum size of a schema, and maximum total size of the schemas that it refers to. The texts of known schemas take at most 64 times this size.",
   ).prefault("1mb"),
   strategy: section({ key: strategy("keys"), value: strategy("values") }).prefault({}),
   autoRegister: flag(

@@ -12,7 +12,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
     "The request's origin is not in the credential's `origins`, or the request has no origin (a certificate needs none).",
   HANDSHAKE_REFUSED: "A webhook handshake has a wrong verify token.",
   ADMINISTRATION_DISABLED:
-    "The call is an administrative endpoint of the REST Proxy, or a call of a consumer instance without the right to consume.",
+    "The call is an administrative endpoint of the REST Proxy. Or it uses a consumer instance, and the credential has no right to consume.",
   ROUTE_UNKNOWN: "The path does not exist.",
   STATION_UNKNOWN: "There is no station, or no topic, with this name.",
   TOPIC_UNKNOWN: "The call of a consumer instance names a topic that is no station.",
@@ -63,7 +63,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   REGISTRY_MISSING:
     "A schema type, a schema id or `decode` needs a schema registry, and the settings have none.",
   REGISTRY_UNAVAILABLE:
-    "The schema registry gives no usable answer, and the gateway does not know the schema yet. Or too many events wait for the registry. Or the schema of a registry station does not exist yet or can't be used.",
+    "The schema registry gives no usable answer, and the gateway does not know the schema yet. Or too many events wait for the registry. Or the station has a schema of type `registry`, and this schema does not exist yet or can't be used.",
   REGISTRY_FORBIDDEN: "The schema registry does not let the gateway's credential register schemas.",
   SCHEMA_UNKNOWN:
     "The registry does not have the id, the subject or the text. Or the id does not belong to the subject. Or `subject_name_strategy` needs the schema's name, and the schema has none. The message says which.",

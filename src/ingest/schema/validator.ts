@@ -45,8 +45,8 @@ export interface RegistryValidator {
   /** True if the station has a `key` pointer. Only then must an event be decoded to read its key. */
   readonly hasKey: boolean;
   /**
-   * The schema of the station's events, or REGISTRY_UNAVAILABLE, also for a fault of the operator. Returns a promise if the
-   * registry must be asked. Never throws or rejects.
+   * The schema of the station's events, or REGISTRY_UNAVAILABLE. A wrong subject or schema, which an operator must correct, is
+   * REGISTRY_UNAVAILABLE too. Returns a promise if the registry must be asked. Never throws or rejects.
    */
   current(): FoundSchema | Promise<FoundSchema>;
   readonly asJson?: undefined;
@@ -134,7 +134,7 @@ export interface RegistryContext extends ValidatorContext {
   readonly hasKey: boolean;
   /** undefined: the settings are only checked, and no event is validated. */
   readonly registry: Pick<SchemaRegistry, "find"> | undefined;
-  /** Called once when the station's schema can't be used, until it can be used again. The operator must act. */
+  /** Called when the station's schema can no longer be used. It is called again only after the schema could be used in between. */
   readonly onFault?: (fault: StationFault) => void;
 }
 

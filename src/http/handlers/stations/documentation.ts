@@ -257,7 +257,7 @@ export const consumeStream: Documentation = {
     },
     filter: {
       description:
-        "`<JSON pointer>==<value>`: the stream sends only events with this value. A value that is not JSON is a text. The parameter may be repeated up to 8 times; an event must match all filters.",
+        "`<JSON pointer>==<value>`: the stream sends only events with this value. If `<value>` is not JSON, it is compared as a text. The parameter may be repeated up to 8 times; an event must match all filters.",
       schema: z.string(),
     },
     encoding: {
