@@ -1,16 +1,18 @@
 /** The rendered chart is valid for Kubernetes and hardened, and the program accepts its settings file. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
+import { readTls } from "../../src/app/read-tls.ts";
 import { loadSettings } from "../../src/config/load.ts";
+import { createAuthority, type Authority } from "../support/authority.ts";
 import { describeWithTools } from "../support/tools.ts";
 
 const run = promisify(execFile);
 const CHART = "helm/stationgate";
-const SETS = ["minimal", "production", "kafka-tls", "gateway-api", "embedded"] as const;
+const SETS = ["minimal", "production", "kafka-tls", "gateway-api", "embedded", "tls"] as const;
 const HELM_TIMEOUT = 60_000;
 
 interface Container {
@@ -46,6 +48,24 @@ const render = async (set: string, ...more: readonly string[]): Promise<readonly
   return parseAllDocuments(stdout)
     .map((document) => document.toJSON() as Manifest | null)
     .filter((manifest) => manifest !== null);
+};
+
+/** Writes a file for each path below `/etc/stationgate` in this text, and returns the text with the new paths. */
+const writeNamedFiles = async (text: string, folder: string, authority: Authority): Promise<string> => {
+  const identity = await authority.server();
+  const pems: Readonly<Record<string, string>> = {
+    "tls.crt": identity.cert,
+    "tls.key": identity.key,
+    "ca.crt": authority.cert,
+    "clients-ca.crt": authority.cert,
+  };
+  for (const [, named = ""] of text.matchAll(/\/etc\/stationgate\/([\w./-]+)/g)) {
+    const file = path.join(folder, named);
+    const name = path.basename(file);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, pems[name] ?? `${name}-0123456789-0123456789-0123456789`);
+  }
+  return text.replaceAll("/etc/stationgate", folder);
 };
 
 const ofKind = (manifests: readonly Manifest[], kind: string): readonly Manifest[] =>
@@ -108,20 +128,18 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
     async (set) => {
       const folder = await mkdtemp(path.join(tmpdir(), "stationgate-chart-"));
       const files = ofKind(await render(set), "ConfigMap")[0]?.data ?? {};
-      const secrets = path.join(folder, "secrets-");
-      for (const [name, text] of Object.entries(files)) {
-        const here = text.replaceAll("/etc/stationgate/secrets/", secrets);
-        await writeFile(path.join(folder, name), here);
-        for (const [, secret = ""] of here.matchAll(/secrets-([\w.-]+)/g))
-          await writeFile(`${secrets}${secret}`, `${secret}-0123456789-0123456789-0123456789`);
-      }
+      await using authority = await createAuthority();
+      for (const [name, text] of Object.entries(files))
+        await writeFile(path.join(folder, name), await writeNamedFiles(text, folder, authority));
       const loaded = loadSettings({
         configFile: path.join(folder, "stationgate.yaml"),
         env: {},
         cwd: folder,
       });
+      const certificates = loaded.status === "loaded" && readTls(loaded.settings);
       await rm(folder, { recursive: true });
       expect(loaded).toMatchObject({ status: "loaded", warnings: [] });
+      expect(certificates).toMatchObject({ faults: [] });
     },
     HELM_TIMEOUT,
   );

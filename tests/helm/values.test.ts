@@ -36,8 +36,8 @@ describe("the chart's values", () => {
     await expectPrinted(`${CHART}/README.md`, chartReadme(valuesText));
   });
 
-  it("have five checked sets", () => {
-    expect(sets).toHaveLength(5);
+  it("have six checked sets", () => {
+    expect(sets).toHaveLength(6);
   });
 
   it.each(["../values.yaml", ...sets])("%s follows the schema", (file) => {
@@ -56,6 +56,10 @@ describe("the chart's values", () => {
     [
       "an autoscaled embedded log",
       { config: { broker: { type: "embedded" } }, gateway: { autoscaling: { enabled: true } } },
+    ],
+    [
+      "a required client certificate on the port of the probes",
+      { config: { server: { tls: { clientAuth: "required" } } } },
     ],
     ["an Ingress without a host", { ingress: { enabled: true } }],
     ["an HTTPRoute without a Gateway", { httpRoute: { enabled: true } }],

@@ -69,6 +69,13 @@ workloads:
 {{- ternary . (printf "file-%s" (sha256sum .)) (regexMatch "^[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}$" .) -}}
 {{- end -}}
 
+{{/* Not empty if the name of a file is not its key. Then the volume lists its files, and a further file replaces the pods. */}}
+{{- define "stationgate.hasOddFile" -}}
+{{- range $name, $_ := .Values.files -}}
+{{- if ne $name (include "stationgate.fileKey" $name) }}odd{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The last peer port: each worker has one. The number of CPU cores is not known here, so `auto` gets 64 ports. */}}
 {{- define "stationgate.lastPeerPort" -}}
 {{- $workers := dig "server" "workers" 1 .Values.config -}}
@@ -86,13 +93,70 @@ workloads:
 {{- end }}
 {{- end -}}
 
+{{/* The settings of TLS of one port with the files of the Secret that cert-manager writes. */}}
+{{- define "stationgate.tlsFiles" -}}
+{{- $folder := printf "/etc/stationgate/tls/%s" .listener -}}
+{{- $files := dict "cert" (printf "%s/tls.crt" $folder) "key" (printf "%s/tls.key" $folder) -}}
+{{- if ne (default "none" .given.clientAuth) "none" -}}
+{{- $_ := set $files "ca" (default (printf "%s/ca.crt" $folder) .given.ca) -}}
+{{- end -}}
+{{- toJson $files -}}
+{{- end -}}
+
 {{/* The settings file: the user's own, and what the pod knows better. */}}
 {{- define "stationgate.config" -}}
 {{- $given := deepCopy .Values.config -}}
+{{- range $listener, $section := dict "public" "server" "admin" "admin" }}
+{{- if (index $.Values.tls $listener).existingSecret }}
+{{- $tls := dig $section "tls" dict $given | default dict }}
+{{- $files := include "stationgate.tlsFiles" (dict "listener" $listener "given" $tls) | fromJson }}
+{{- $given = mergeOverwrite $given (dict $section (dict "tls" $files)) }}
+{{- end }}
+{{- end }}
 {{- $own := dict
   "server" (dict "host" "0.0.0.0" "port" 4444 "shutdownGrace" (printf "%vs" .Values.shutdown.graceSeconds))
   "admin" (dict "host" "0.0.0.0" "port" 4445)
   "broker" (dict "embedded" (dict "dir" "/data"))
   "reading" (dict "peer" (dict "port" 4446)) -}}
 {{- toYaml (mergeOverwrite $given $own) -}}
+{{- end -}}
+
+{{/* http or https: what a port speaks. Its section of the settings is `server` or `admin`. */}}
+{{- define "stationgate.scheme" -}}
+{{- $config := include "stationgate.config" .context | fromYaml -}}
+{{- ternary "https" "http" (not (empty (dig .section "tls" dict $config))) -}}
+{{- end -}}
+
+{{- define "stationgate.publicScheme" -}}
+{{- include "stationgate.scheme" (dict "context" . "section" "server") -}}
+{{- end -}}
+
+{{- define "stationgate.adminScheme" -}}
+{{- include "stationgate.scheme" (dict "context" . "section" "admin") -}}
+{{- end -}}
+
+{{/*
+Everything in the values that a running gateway does not apply, as JSON. With `reload.watch: false` this is everything. Otherwise
+it is the settings that need a restart (docs/guides/reload.md), and the files and secrets that these settings name. The `topic`
+of a station that stays needs a restart too, but a new station with a topic does not; the chart can't tell them apart.
+*/}}
+{{- define "stationgate.needsRestart" -}}
+{{- $config := include "stationgate.config" . | fromYaml -}}
+{{- if eq (dig "reload" "watch" true $config) false -}}
+{{- list $config .Values.files .Values.secrets | toJson -}}
+{{- else -}}
+{{- $kept := omit $config "auth" "cors" "limits" "restProxy" "autoCreateStations" "webhooks" "registry" "audit" "reload" "stations" "connectors" "admin" -}}
+{{- $_ := set $kept "server" (omit $config.server "tls") -}}
+{{- $_ := set $kept "delivery" (omit (dig "delivery" dict $config) "allowTargets" "configProviders") -}}
+{{- $_ := set $kept "log" (omit (dig "log" dict $config) "level" "requests") -}}
+{{- $text := toJson $kept -}}
+{{- $named := dict -}}
+{{- range $name, $content := .Values.files -}}
+{{- if contains $name $text }}{{ $_ := set $named $name $content }}{{ end -}}
+{{- end -}}
+{{- range $name, $content := .Values.secrets.values -}}
+{{- if contains (printf "/etc/stationgate/secrets/%s" $name) $text }}{{ $_ := set $named (printf "secrets/%s" $name) $content }}{{ end -}}
+{{- end -}}
+{{- list $kept $named (include "stationgate.publicScheme" .) (include "stationgate.adminScheme" .) | toJson -}}
+{{- end -}}
 {{- end -}}
