@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
+import { readPage } from "../support/pages/blocks.ts";
 import { expectPrinted } from "../support/printed.ts";
 import { chartReadme, valueRows } from "./readme.ts";
 
@@ -20,6 +21,10 @@ const overlay = (under: unknown, over: unknown): unknown =>
   isObject(under) && isObject(over)
     ? { ...under, ...Object.fromEntries(Object.entries(over).map(([k, v]) => [k, overlay(under[k], v)])) }
     : over;
+
+/** The sets of values that the guide shows. */
+const { fences } = await readPage("docs/guides/kubernetes.md");
+const shown = fences.flatMap(({ word, text }) => (word.endsWith("-values.yaml") ? [{ word, text }] : []));
 
 const sets = readdirSync(`${CHART}/ci`);
 
@@ -43,6 +48,10 @@ describe("the chart's values", () => {
   it.each(["../values.yaml", ...sets])("%s follows the schema", (file) => {
     const given = overlay(values, parse(readFileSync(path.join(CHART, "ci", file), "utf8")));
     expect([validate(given), validate.errors]).toEqual([true, null]);
+  });
+
+  it.each(shown)("the guide's $word follows the schema", ({ text }) => {
+    expect([validate(overlay(values, parse(text))), validate.errors]).toEqual([true, null]);
   });
 
   it.each([

@@ -27,13 +27,16 @@ const accepts = (port: number): Promise<boolean> =>
     });
   });
 
-/** `deploy/nginx.conf` with these gateways (host:port) and this folder. */
+/** The shipped configuration with these gateways (host:port) and this folder. */
 const configurationFor = async (
   gateways: readonly string[],
   port: number,
-  folder: string,
+  { folder, certificates }: { readonly folder: string; readonly certificates: string | undefined },
 ): Promise<string> => {
-  const shipped = await readFile("deploy/nginx.conf", "utf8");
+  const shipped = await readFile(
+    certificates === undefined ? "deploy/nginx.conf" : "deploy/nginx-tls.conf",
+    "utf8",
+  );
   const [first = ""] = /^ *server gateway-1:4444.*\n/m.exec(shipped) ?? [];
   const servers = gateways.map((address) => first.replace("gateway-1:4444", address)).join("");
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -42,17 +45,19 @@ const configurationFor = async (
   return shipped
     .replace(/^ *server gateway-1:4444.*\n/m, servers)
     .replace(/^ *server gateway-2:4444.*\n/m, "")
-    .replace("listen 4444;", `listen 127.0.0.1:${port};`)
+    .replace("listen 4444", `listen 127.0.0.1:${port}`)
+    .replaceAll("/etc/stationgate/tls", certificates ?? "")
     .replace("/tmp/nginx.pid", `${folder}/nginx.pid`)
     .replace("http {", `http {\n  ${temporary}`);
 };
 
-export const startNginx = async (gateways: readonly string[]): Promise<Nginx> => {
+/** `certificates`: the folder with `tls.crt` and `tls.key`; then nginx speaks TLS, with the gateways too. */
+export const startNginx = async (gateways: readonly string[], certificates?: string): Promise<Nginx> => {
   const folder = await mkdtemp(path.join(tmpdir(), "stationgate-nginx-"));
   const port = await freePort();
   const file = path.join(folder, "nginx.conf");
   const log = path.join(folder, "error.log");
-  await writeFile(file, await configurationFor(gateways, port, folder));
+  await writeFile(file, await configurationFor(gateways, port, { folder, certificates }));
   const child = spawn("nginx", ["-p", folder, "-c", file, "-e", log, "-g", "daemon off;"], {
     stdio: ["ignore", "inherit", "inherit"],
   });
@@ -61,7 +66,7 @@ export const startNginx = async (gateways: readonly string[]): Promise<Nginx> =>
     await sleep(20);
   }
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: certificates === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
     errors: () => readFile(log, "utf8"),
     [Symbol.asyncDispose]: async () => {
       const exited = once(child, "exit");
