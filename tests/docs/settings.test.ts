@@ -15,7 +15,7 @@ const shown = pages.flatMap(({ file, fences }) =>
 
 /** Faults that an excerpt of a settings file may have: missing files, and missing secrets of tokens. */
 const ELSEWHERE =
-  /auth\.(access|refresh)Token\.secret|\/run\/secrets\/|anchor-config\.yaml|schemas\/|cannot be read|path of a file/;
+  /auth\.(access|refresh)Token\.secret|\/run\/secrets\/|anchor-config\.yaml|schemas\/|cannot be read|path of a file|not a readable file/;
 
 const faultsOf = (yaml: string): readonly string[] => {
   const folder = mkdtempSync(path.join(tmpdir(), "stationgate-shown-"));
