@@ -48,7 +48,7 @@ export interface Principal {
 
 /**
  * The principal of the same credential under the present settings, with its present rights. undefined: the settings no longer
- * have the credential. The expiry of a token does not count. Returns a principal of the present settings as it is.
+ * have the credential. The expiry of a token does not count. A principal that was created from the present settings is returned unchanged.
  */
 export type RenewPrincipal = (principal: Principal) => Principal | undefined;
 

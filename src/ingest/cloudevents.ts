@@ -125,8 +125,8 @@ interface StructuredOptions {
 }
 
 /**
- * The event, whose value has the bytes that the sender sent; on a registry station only the bytes of its data, which the
- * schema describes. Returns the error if it is not a valid CloudEvent.
+ * Returns the event. Its value is the sender's bytes. On a station with a schema of type `registry` the value is only the
+ * bytes of the CloudEvent's `data`, because the schema describes only the data. Returns the error if it is not a valid CloudEvent.
  */
 export const structuredEvent = (
   value: Buffer,

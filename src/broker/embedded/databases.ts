@@ -127,7 +127,7 @@ const MAGIC = 0xbeefc0de;
 /** The version with the layout above. Files of other versions are not checked here. */
 const VERSION = 2;
 /**
- * Even a valid file may lack pages at its end, which LMDB freed before it wrote them. In a measurement seven pages were
+ * Even a valid file may lack its last pages: LMDB allocated these pages, and freed them without writing them. In a measurement seven pages were
  * missing after a transaction that added and removed thousands of keys.
  */
 const UNWRITTEN_PAGES = 16n;

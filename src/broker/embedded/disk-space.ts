@@ -93,7 +93,7 @@ export const createDiskSpace = ({
  */
 interface ReserveOptions {
   readonly file: string;
-  /** LMDB uses this many bytes from the start of the file, since its last commit. */
+  /** LMDB uses this many bytes from the start of the file, as of its last commit. */
   readonly usedBytes: () => number;
 }
 

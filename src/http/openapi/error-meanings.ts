@@ -26,7 +26,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   INSTANCE_SETTING_INVALID: "`auto.offset.reset`, `format` or a timeout of a consumer instance is not valid.",
   FETCH_MIN_BYTES_INVALID: "`fetch.min.bytes` is outside −1 to 10,000,000.",
   PARTITION_UNKNOWN:
-    "The topic has no such partition, the number is negative, or the call names no partition.",
+    "The topic has no such partition, the number is negative, or a call that must name a partition names none.",
   OFFSET_OUT_OF_RANGE:
     "The partition has no record at this offset: retention has deleted the record, or the offset is beyond the end.",
   METHOD_NOT_ALLOWED: "The path exists, but not with this method. The header `Allow` lists the methods.",
@@ -103,7 +103,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
     "No process serves this consumer group now, or the process that serves it cannot be reached.",
   SLOT_MOVED: "Only between gateways: another process took over this consumer group during the call.",
   BROKER_AMBIGUOUS:
-    "The gateway sent the event to the broker and did not get the broker's answer: it is unknown whether the event is stored. The same applies to a changed connector.",
+    "The gateway sent the event to the broker and did not get the broker's answer: it is unknown whether the event is stored. On the routes of connectors: it is unknown whether the change is stored.",
   KEYS_UNAVAILABLE:
     "The gateway does not have the keys that verify this token; send the same token again after Retry-After.",
   SHUTTING_DOWN: "This process is shutting down; nothing was stored.",

@@ -16,8 +16,8 @@ export interface BatcherOptions extends ChunkLimits {
   /** Maximum bytes of all records that wait or are in flight, over all topics, record overhead included. */
   readonly maxBufferedBytes: number;
   /**
-   * Milliseconds, default 1000. An append is slow if one of its calls waited longer than this time. If every append of a
-   * topic has been slow for this time, new calls of the topic get OVERLOADED.
+   * Milliseconds, default 1000. An append is slow if one of its calls waited longer than this time. If all
+   * appends of a topic were slow during at least this time, new calls of the topic get OVERLOADED.
    */
   readonly longestWaitMs?: number;
   /** Called when an append has settled, with its duration in seconds and its number of records. */

@@ -134,7 +134,7 @@ export interface RegistryContext extends ValidatorContext {
   readonly hasKey: boolean;
   /** undefined: the settings are only checked, and no event is validated. */
   readonly registry: Pick<SchemaRegistry, "find"> | undefined;
-  /** Called when the station's schema can no longer be used. It is called again only after the schema could be used in between. */
+  /** Called when the station's schema can no longer be used. It is not called again until the schema has become usable and then unusable again. */
   readonly onFault?: (fault: StationFault) => void;
 }
 
