@@ -1,5 +1,5 @@
 /** Reads and checks the PEM files of `server.tls` and `admin.tls`. Only the main process does it, so that all workers have the same pair. */
-import { createPrivateKey, randomBytes, X509Certificate } from "node:crypto";
+import { createPrivateKey, hkdfSync, randomBytes, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Settings } from "../config/schema/schema.ts";
@@ -22,8 +22,12 @@ export interface ReadTls {
 
 type TlsSettings = NonNullable<Settings["server"]["tls"]>;
 
-/** Each process has its own keys. The main process sends its keys to the workers. */
-const ownTicketKeys = randomBytes(48);
+/** The main process sends the keys that it derives from this secret to the workers. */
+const ticketSecret = randomBytes(32);
+
+/** Another certificate has other keys: a client that resumes its session would not see the new certificate. */
+const ticketKeysFor = (cert: string): Buffer =>
+  Buffer.from(hkdfSync("sha256", ticketSecret, cert, "stationgate session tickets", 48));
 
 const DAY = 86_400_000;
 /** A certificate that expires within this time causes a warning at the start. */
@@ -73,7 +77,7 @@ const readPort = (name: string, tls: TlsSettings | undefined, circumstances: Cir
   const { cert, key, ca, leaf } = pair;
   const pem: PemFiles = {
     ...{ cert, key, keyPassphrase, ca, clientAuth, minVersion },
-    ticketKeys: ownTicketKeys,
+    ticketKeys: ticketKeysFor(cert),
   };
   reader.checkUse(pem);
   return reader.faults.length > 0

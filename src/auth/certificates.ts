@@ -34,7 +34,7 @@ export interface CertificateOptions extends CertificatePattern {
 type FindCertificate<Entry> = (certificate: ClientCertificate) => Entry;
 
 /** Looks up each certificate once. `now` is in milliseconds since the epoch. */
-const createCertificateLookup = <Entry extends CertificatePattern>(
+export const createCertificateLookup = <Entry extends CertificatePattern>(
   entries: readonly Entry[],
   now: () => number = Date.now,
 ): FindCertificate<Entry> => {

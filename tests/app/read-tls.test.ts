@@ -65,6 +65,13 @@ it("reads a pair", async () => {
   });
 });
 
+it("has other ticket keys for another certificate", async () => {
+  const keysOf = async (given: Given) => (await read(given)).files.public?.ticketKeys;
+  const keys = await keysOf(valid);
+  expect(await keysOf(valid)).toEqual(keys);
+  expect(await keysOf(await authority.server())).not.toEqual(keys);
+});
+
 it("reads nothing for a port without TLS", () => {
   const { files } = readTls({ server: {}, admin: {} } as Settings);
   expect(files).toEqual({});

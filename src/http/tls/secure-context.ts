@@ -12,7 +12,7 @@ export interface PemFiles {
   readonly ca?: string | undefined;
   readonly clientAuth: "none" | "optional" | "required";
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** 48 random bytes, the same in all workers: so a client can resume its session in any of them. */
+  /** 48 secret bytes, the same in all workers: so a client can resume its session in any of them. */
   readonly ticketKeys: Uint8Array;
 }
 

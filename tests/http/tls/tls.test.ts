@@ -227,6 +227,18 @@ describe("rotation", () => {
     expect(answered).toBeGreaterThanOrEqual(200);
   });
 
+  it("resumes no session of the old certificate", async () => {
+    const { server } = await start();
+    const first = await open();
+    first.socket.write(PROBE);
+    const [session] = (await once(first.socket, "session")) as [Buffer];
+    first.socket.destroy();
+    server.renewTls(pemOf(await authority.server()));
+    const second = await open({ session });
+    expect(second.socket.isSessionReused()).toBe(false);
+    second.socket.destroy();
+  });
+
   it("keeps the old pair if the new one does not fit", async () => {
     const { server } = await start();
     const other = await authority.server();
@@ -249,6 +261,23 @@ describe("limits", () => {
     const second = await open();
     expect(await second.closed()).toContain("HTTP/1.1 503");
     first.socket.destroy();
+  });
+
+  it("closes the handshakes that began first above the number that fits in the memory", async () => {
+    listener = await openListener({ memoryBytes: 3 * 32 * 1024 }, {}, pemOf(identity));
+    const hello = await clientHello();
+    const begun: RawConnection[] = [];
+    for (let count = 0; count < 4; count++) {
+      const connection = await openRaw(listener.port);
+      connection.socket.on("error", () => undefined);
+      connection.socket.write(hello);
+      await once(connection.socket, "data");
+      begun.push(connection);
+    }
+    const [first, ...others] = begun;
+    if (first?.socket.closed === false) await once(first.socket, "close");
+    expect(others.map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
+    for (const { socket } of others) socket.destroy();
   });
 
   it("serves a client beside 1,000 silent connections", async () => {
