@@ -182,6 +182,69 @@ describe("two workers", () => {
   );
 });
 
+describe("a new certificate", () => {
+  const serialAt = async (gateway: Gateway): Promise<string> => {
+    const port = Number(new URL(gateway.url).port);
+    const socket = connectTls({ port, host: "127.0.0.1", servername: "localhost", ca: authority.cert });
+    await once(socket, "secureConnect");
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  };
+
+  it.each([
+    ["one process", {}],
+    ["two workers", { server: { workers: 2 }, broker: NO_KAFKA }],
+  ])(
+    "is used by new connections of %s within seconds of its files, and no request breaks",
+    async (_, wanted) => {
+      await using gateway = await start(wanted);
+      const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+      const failures: unknown[] = [];
+      let isOver = false;
+      const load = [agent, agent, false as const].map(async (each) => {
+        while (!isOver)
+          await ask(gateway.url, "/healthz", { agent: each }).catch((error: unknown) => failures.push(error));
+      });
+      const before = await serialAt(gateway);
+      const next = await authority.server();
+      await writeFile(path.join(gateway.directory, "tls.crt"), next.cert);
+      await writeFile(path.join(gateway.directory, "tls.key"), next.key);
+      // Several connections in a row reach all workers.
+      for (let changed = 0; changed < 6;) changed = (await serialAt(gateway)) === before ? 0 : changed + 1;
+      isOver = true;
+      await Promise.all(load);
+      agent.destroy();
+      expect(failures).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "of another CA for clients ends the connections that showed a certificate of the old one",
+    async () => {
+      await using gateway = await start();
+      const port = Number(new URL(gateway.url).port);
+      const idle = connectTls({
+        port,
+        host: "127.0.0.1",
+        servername: "localhost",
+        ca: authority.cert,
+        ...client,
+      });
+      await once(idle, "secureConnect");
+      const ended = once(idle, "close");
+      idle.resume();
+      await using other = await createAuthority("other authority");
+      await writeFile(path.join(gateway.directory, "ca.crt"), other.cert);
+      await ended;
+      await expect(produce(gateway, client)).rejects.toThrow();
+      expect((await produce(gateway, await other.client("billing"))).status).toBe(200);
+    },
+    TIMEOUT,
+  );
+});
+
 describe("the start", () => {
   const run = (folder: string): Promise<{ readonly code: unknown; readonly stderr: string }> =>
     new Promise((resolve) => {
