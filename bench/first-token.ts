@@ -120,7 +120,7 @@ for (const [alg, { publicKey, privateKey }] of Object.entries(keys)) {
       }),
     );
     const use = (): void => {
-      for (const { text } of tokens) void verifier(text);
+      for (const { text } of tokens) void verifier.verify(text);
     };
     whole.push(microseconds(use));
     known.push(microseconds(use));
