@@ -1,7 +1,7 @@
 /** The issuers of the settings: chooses the issuer of a token and makes a principal of it. */
 import { type Principal, unauthorized } from "../principal.ts";
 import { type IssuerKeys, keysUnavailable } from "./issuer-keys.ts";
-import type { Jws } from "./jws.ts";
+import type { JsonObject, Jws } from "./jws.ts";
 import type { KeyUnits, KeyUnitOptions } from "./key-units.ts";
 import { createRights, type PrincipalOf, type RightsOptions } from "./rights.ts";
 import { type CheckedToken, createTokenCheck, type TokenCheck } from "./token-check.ts";
@@ -36,8 +36,8 @@ export interface Issuers {
    */
   readonly verify: (token: Jws) => IssuedPrincipal | Promise<IssuedPrincipal>;
   /**
-   * The principal of the same token with its present rights; undefined: the token is not accepted any more. The expiry of the token
-   * does not count. Other kinds of principals are undefined too. A principal of these settings and the present keys is returned as it is.
+   * The principal of the same token with its present rights: the same object if it is of these `Issuers`. undefined: the token is
+   * not accepted any more, or the principal is of another kind. The expiry of the token does not count. A principal of these settings and the present keys is returned as it is.
    */
   readonly renew: (principal: Principal) => Principal | undefined;
   /** Keys that no other `Issuers` uses are not fetched any more. Tokens can still be verified. */
@@ -57,8 +57,17 @@ interface Entry {
   readonly principalOf: PrincipalOf;
 }
 
-/** The tokens of the principals, for `renew`. It has claims, but no signature: nobody can use it as a token. */
-const tokens = new WeakMap<Principal, CheckedToken>();
+/** What `renew` needs of a token. It has no signature, so nobody can use it as a token. */
+interface TokenSource {
+  readonly issuers: Issuers;
+  readonly keys: IssuerKeys;
+  readonly token: Omit<CheckedToken, "claims">;
+  /** The claims as JSON: as objects they would cost more memory, and more time of the garbage collector. */
+  readonly claims: string;
+}
+
+/** Of all `Issuers` of the process: after a reload, the new ones renew the principals of the old ones. */
+const sources = new WeakMap<Principal, TokenSource>();
 
 /** Throws SETTINGS_INVALID for an invalid pattern or origin. */
 export const createIssuers = ({ entries, units, now }: IssuersOptions): Issuers => {
@@ -77,13 +86,11 @@ export const createIssuers = ({ entries, units, now }: IssuersOptions): Issuers 
     });
   }
 
-  /** The principals that these settings have made: true while the keys are the same. */
-  const own = new WeakMap<Principal, () => boolean>();
-  const issued = ({ keys, principalOf }: Entry, token: CheckedToken): IssuedPrincipal => {
+  const issued = ({ keys, principalOf }: Entry, checked: CheckedToken, text: string): IssuedPrincipal => {
+    const { claims, ...token } = checked;
     const { notBefore, expires, version } = token;
-    const principal = principalOf(token.claims, token.subject);
-    tokens.set(principal, token);
-    own.set(principal, () => keys.version === version);
+    const principal = principalOf(claims, token.subject);
+    sources.set(principal, { issuers, keys, token, claims: text });
     const isCurrent = (): boolean => {
       if (!keys.areAvailable) throw keysUnavailable();
       return keys.version === version;
@@ -91,26 +98,30 @@ export const createIssuers = ({ entries, units, now }: IssuersOptions): Issuers 
     return { principal, notBefore, expires, isCurrent };
   };
 
-  return {
+  const issuers: Issuers = {
     maxTokenSize: Math.max(0, ...entries.map(({ maxTokenSize }) => maxTokenSize)),
     verify: (token) => {
       const entry = byIssuer.get(token.payload["iss"]);
       if (entry === undefined) throw unauthorized("unknown issuer");
       const checked = entry.check.checkParsed(token);
       return checked instanceof Promise
-        ? checked.then((known) => issued(entry, known))
-        : issued(entry, checked);
+        ? checked.then((known) => issued(entry, known, token.payloadText))
+        : issued(entry, checked, token.payloadText);
     },
     renew: (principal) => {
-      const token = tokens.get(principal);
-      if (token === undefined) return undefined;
-      if (own.get(principal)?.() === true) return principal;
-      const entry = byIssuer.get(token.claims["iss"]);
-      const renewed = entry?.check.renewed(token);
-      return entry && renewed && issued(entry, renewed).principal;
+      const source = sources.get(principal);
+      if (source === undefined) return undefined;
+      const isOwn = source.issuers === issuers;
+      if (isOwn && source.keys.version === source.token.version) return principal;
+      const claims = JSON.parse(source.claims) as JsonObject;
+      const entry = byIssuer.get(claims["iss"]);
+      const renewed = entry?.check.renewed({ ...source.token, claims });
+      if (entry === undefined || renewed === undefined) return undefined;
+      return isOwn ? principal : issued(entry, renewed, source.claims).principal;
     },
     close: () => {
       for (const unit of taken) unit.release();
     },
   };
+  return issuers;
 };

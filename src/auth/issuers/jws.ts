@@ -17,6 +17,8 @@ export interface Jws {
   readonly length: number;
   readonly header: JsonObject;
   readonly payload: JsonObject;
+  /** The JSON text of the payload. */
+  readonly payloadText: string;
   /** The bytes that are signed: the first two parts of the token, with the dot between them. */
   readonly signed: Buffer;
   readonly signature: Buffer;
@@ -37,8 +39,9 @@ export const parseJws = (token: string): Jws | undefined => {
   if (header === undefined || payload === undefined) return undefined;
   return {
     length: token.length,
-    header,
-    payload,
+    header: header.value,
+    payload: payload.value,
+    payloadText: payload.text,
     signed: Buffer.from(token.slice(0, first.length + second.length + 1), "latin1"),
     signature: Buffer.from(third, "base64url"),
   };
@@ -58,13 +61,14 @@ const isCanonical = (part: string): boolean => {
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const objectIn = (part: string): JsonObject | undefined => {
+const objectIn = (part: string): { readonly value: JsonObject; readonly text: string } | undefined => {
   const bytes = Buffer.from(part, "base64url");
   if (!isUtf8(bytes)) return undefined;
-  const value = parsed(bytes.toString());
+  const text = bytes.toString();
+  const value = parsed(text);
   if (!isJsonObject(value)) return undefined;
   const names = Object.keys(value).length;
-  return names === 0 || names === commasIn(bytes) + 1 ? value : undefined;
+  return names === 0 || names === commasIn(bytes) + 1 ? { value, text } : undefined;
 };
 
 const parsed = (text: string): unknown => {

@@ -28,6 +28,7 @@ export interface TokenCheckOptions {
 
 /** A token whose checks have passed. */
 export interface CheckedToken {
+  /** Its `alg`, `typ` and `kid`. */
   readonly header: JsonObject;
   readonly claims: JsonObject;
   /** The claim that `subject` names: 1 to 256 characters without control and format characters. */
@@ -74,7 +75,8 @@ export const createTokenCheck = (options: TokenCheckOptions): TokenCheck => {
     if (now() < times.notBefore) throw unauthorized("not yet valid");
     const identity = identityOf(claims);
     if (typeof identity === "string") throw unauthorized(identity);
-    return { header, claims, keyId: key.id, version: keys.version, ...times, ...identity };
+    const { alg, typ, kid } = header;
+    return { header: { alg, typ, kid }, claims, keyId: key.id, version: keys.version, ...times, ...identity };
   };
 
   const keyOf = (header: JsonObject) =>

@@ -14,6 +14,7 @@ describe("the compact form of a token", () => {
       length: GOOD.length,
       header: { alg: "RS256" },
       payload: { iss: "x" },
+      payloadText: '{"iss":"x"}',
       signed: Buffer.from(`${HEADER}.${PAYLOAD}`),
       signature: SIGNATURE,
     });
