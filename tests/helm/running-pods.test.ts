@@ -1,5 +1,6 @@
 /** Which changes of the values replace the pods, and what the pods and their neighbours have with TLS. */
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -26,7 +27,7 @@ describeWithTools("running pods, by Helm", ["helm"], () => {
   afterAll(() => rm(directory, { recursive: true }));
 
   const render = async (values: object, set = "production"): Promise<readonly Manifest[]> => {
-    const file = path.join(directory, "values.json");
+    const file = path.join(directory, `${randomUUID()}.json`);
     await writeFile(file, JSON.stringify(values));
     const given = ["-f", `${CHART}/ci/${set}-values.yaml`, "-f", file];
     const { stdout } = await run("helm", ["template", "release", CHART, "-n", "events", ...given]);
@@ -79,26 +80,17 @@ describeWithTools("running pods, by Helm", ["helm"], () => {
         [
           {},
           { config: { server: { workers: 1 } } },
-          { config: { log: { level: "debug" }, roles: undefined, tracing: { sampleRatio: 0.5 } } },
+          { config: { tracing: { sampleRatio: 0.5 } } },
           withKafka("one", "ca"),
           withKafka("two", "ca"),
           withKafka("two", "another ca"),
           { tls: { public: { existingSecret: "events-tls" } } },
-        ].map(async (values, index) => podsIn(`${index}`, values)),
+        ].map(async (values) => podsOf(values)),
       );
       expect(new Set(variants).size).toBe(variants.length);
     },
     HELM_TIMEOUT,
   );
-
-  /** As `podsOf`, with a file of values of its own, for calls at the same time. */
-  const podsIn = async (name: string, values: object): Promise<string> => {
-    const file = path.join(directory, `${name}.json`);
-    await writeFile(file, JSON.stringify(values));
-    const given = ["-f", `${CHART}/ci/production-values.yaml`, "-f", file, "-s", "templates/deployment.yaml"];
-    const { stdout } = await run("helm", ["template", "release", CHART, "-n", "events", ...given]);
-    return stdout;
-  };
 
   it(
     "every change replaces the pods if they do not watch their files",
