@@ -14,7 +14,8 @@ const DEBOUNCE = 300;
  * @typedef {object} Subject
  * @property {Config} config the configuration to begin with
  * @property {string | undefined} name of an existing connector; undefined: a new connector
- * @property {boolean} isReadOnly
+ * @property {boolean} isReadOnly the settings file declares the connector, or the operator may not change it
+ * @property {boolean} isDeclared
  * @property {readonly string[]} classes that the gateway runs
  */
 
@@ -240,7 +241,9 @@ const show = async ({ main, signal }, title, load) => {
     const subject = await load();
     const editor = createEditor(subject, signal);
     await editor.checkNow();
-    const note = "The settings file declares this connector. Change it there: it is read-only here.";
+    const note = subject.isDeclared
+      ? "The settings file declares this connector. Change it there: it is read-only here."
+      : "A change of the configuration needs the role admin.";
     body.replaceChildren(
       subject.isReadOnly ? el("p", { class: "note" }, note) : "",
       connectorForm(subject, editor),
@@ -258,7 +261,7 @@ export const showCreation = (view) =>
     return {
       config: first === undefined ? {} : { "connector.class": first },
       name: undefined,
-      isReadOnly: false,
+      ...{ isReadOnly: false, isDeclared: false },
       classes,
     };
   });
@@ -266,11 +269,12 @@ export const showCreation = (view) =>
 /** @param {import("./main.js").View} view */
 export const showEdit = (view) =>
   show(view, `Configuration of ${view.name}`, async () => {
-    const { name, signal } = view;
+    const { name, may, signal } = view;
     const [config, origins, classes] = await Promise.all([
       getJson(`/connectors/${encodeURIComponent(name)}/config`, signal),
       getJson("/connectors?expand=origin", signal),
       classesOf(signal),
     ]);
-    return { config, name, isReadOnly: origins[name]?.origin === "file", classes };
+    const isDeclared = origins[name]?.origin === "file";
+    return { config, name, isReadOnly: isDeclared || !may("admin"), isDeclared, classes };
   });

@@ -160,7 +160,7 @@ const lettersPanel = (path, signal) => {
   };
   return el(
     "section",
-    { class: "panel", "aria-label": "Dead letters" },
+    { class: "panel", "aria-label": "Dead letters", hidden: true },
     el("h2", {}, "Dead letters"),
     el("div", { class: "buttons" }, el("button", { click: show }, "Show newest")),
     status,
@@ -251,20 +251,20 @@ const configPanel = (path, signal) => {
 };
 
 /** @param {import("./main.js").View} view */
-export const showConnector = async ({ main, name, signal }) => {
+export const showConnector = async ({ main, name, may, mayReadEvents, signal }) => {
   const path = `/connectors/${encodeURIComponent(name)}`;
   const attempts = chart("Attempts by outcome", rate);
   const state = statePanels();
-  const letters = lettersPanel(path, signal);
+  const letters = mayReadEvents ? lettersPanel(path, signal) : undefined;
   const trouble = el("p", { role: "alert" });
-  const edit = el("a", { class: "button", href: `#/edit/${encodeURIComponent(name)}` }, "Edit configuration");
-  letters.hidden = true;
+  const edit = el("a", { class: "button", href: `#/edit/${encodeURIComponent(name)}` }, "View configuration");
 
   const load = async () => {
     const known = await ask(name, path, signal);
     actions.offer(stateOf(known.status), known.dead?.records);
-    letters.hidden = known.dead === undefined;
-    say(edit, known.origin === "file" ? "View configuration" : "Edit configuration");
+    if (letters !== undefined) letters.hidden = known.dead === undefined;
+    const isReadOnly = known.origin === "file" || !may("admin");
+    say(edit, isReadOnly ? "View configuration" : "Edit configuration");
     state.draw(known);
   };
   const reload = poll(signal, POLL_EVERY, load, trouble);
@@ -275,11 +275,11 @@ export const showConnector = async ({ main, name, signal }) => {
     el("div", { class: "title" }, el("h1", {}, name), edit),
     trouble,
     state.about,
-    actions.node,
+    may("operator") ? actions.node : "",
     state.trace,
     attempts.node,
     state.errors,
-    letters,
+    letters ?? "",
     configPanel(path, signal),
   );
   watch(signal, () => {

@@ -89,12 +89,17 @@ const rowOf = (name, { status, origin }) => {
 };
 
 /** @param {import("./main.js").View} view */
-export const showConnectors = async ({ main, signal }) => {
+export const showConnectors = async ({ main, may, signal }) => {
   const all = chart("Attempts by outcome", rate);
   const trouble = el("p", { role: "alert" });
   const list = el("div");
   const create = el("a", { class: "button primary", href: "#/create" }, "New connector");
-  main.append(el("div", { class: "title" }, el("h1", {}, "Connectors"), create), trouble, all.node, list);
+  main.append(
+    el("div", { class: "title" }, el("h1", {}, "Connectors"), may("admin") && create),
+    trouble,
+    all.node,
+    list,
+  );
   /** @type {readonly (() => void)[]} */
   let draws = [];
   let known = "";

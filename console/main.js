@@ -6,6 +6,7 @@ import { showConnector } from "./connector.js";
 import { showCreation, showEdit } from "./connector-form.js";
 import { showConnectors } from "./connectors.js";
 import { showHealth } from "./health.js";
+import { hasRole, sessionFacts } from "./session.js";
 import { showStation } from "./station.js";
 import { showStations } from "./stations.js";
 
@@ -15,6 +16,7 @@ import { showStations } from "./stations.js";
  * @property {string} version
  * @property {string} commit
  * @property {{ kind: string, addresses: readonly string[], clusterId: string | null, topics: number | null, partitions: number | null }} broker
+ * @property {boolean} viewersReadEvents
  * @property {{ scheme: string, host: string, port: number }} publicListener where clients connect; port 0: not known
  */
 
@@ -23,14 +25,20 @@ import { showStations } from "./stations.js";
  * @property {HTMLElement} main the element that the view fills
  * @property {string} name of the station or connector
  * @property {Gateway} gateway
+ * @property {(least: import("./session.js").Role) => boolean} may whether the operator has this role or a higher one
+ * @property {boolean} mayReadEvents
  * @property {AbortSignal} signal aborted when another view is shown
  */
 
-/** `of`: the entry of the navigation that the view belongs to. @type {Record<string, { title: string, of?: string, role?: string, list: (view: View) => unknown, one?: (view: View) => unknown }>} */
+/**
+ * `of`: the entry of the navigation that the view belongs to. `role`: the role of the gateway that serves it. `least`: the role
+ * that the operator needs.
+ * @type {Record<string, { title: string, of?: string, role?: string, least?: import("./session.js").Role, list: (view: View) => unknown, one?: (view: View) => unknown }>}
+ */
 const VIEWS = {
   stations: { title: "Stations", list: showStations, one: showStation },
   connectors: { title: "Connectors", role: "delivery", list: showConnectors, one: showConnector },
-  create: { title: "New connector", of: "connectors", role: "delivery", list: showCreation },
+  create: { title: "New connector", of: "connectors", role: "delivery", least: "admin", list: showCreation },
   edit: { title: "Connectors", of: "connectors", role: "delivery", list: showConnectors, one: showEdit },
   health: { title: "Health", list: showHealth },
 };
@@ -40,17 +48,23 @@ const READY_EVERY = 3000;
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const nav = /** @type {HTMLElement} */ (document.getElementById("nav"));
 const readiness = /** @type {HTMLElement} */ (document.getElementById("readiness"));
+const operator = /** @type {HTMLElement} */ (document.getElementById("operator"));
 
 let leaving = new AbortController();
 
-/** @param {Gateway} gateway */
-const served = ({ roles }) =>
-  Object.entries(VIEWS).filter(([, { role }]) => role === undefined || roles.includes(role));
+/** @typedef {{ gateway: Gateway, session: import("./session.js").Session }} Known */
 
-/** @param {Gateway} gateway */
-const drawNav = (gateway) => {
+/** @param {Known} known */
+const served = ({ gateway: { roles }, session }) =>
+  Object.entries(VIEWS).filter(
+    ([, { role, least = "viewer" }]) =>
+      (role === undefined || roles.includes(role)) && hasRole(session.role, least),
+  );
+
+/** @param {Known} known */
+const drawNav = (known) => {
   nav.replaceChildren(
-    ...served(gateway)
+    ...served(known)
       .filter(([, { of }]) => of === undefined)
       .map(([path, { title }]) => el("li", {}, el("a", { href: `#/${path}` }, title))),
   );
@@ -79,18 +93,23 @@ const target = () => {
   return { path, name: decoded(name) };
 };
 
-/** @param {Gateway} gateway */
-const route = (gateway) => {
+/** @param {Known} facts */
+const route = (facts) => {
+  const { gateway, session } = facts;
   leaving.abort();
   leaving = new AbortController();
   const { path, name } = target();
-  const known = new Map(served(gateway));
+  const known = new Map(served(facts));
   const current = known.has(path) ? path : "stations";
   const view = known.get(current);
   markCurrent(view?.of ?? current);
   document.title = `${name || view?.title} · Stationgate console`;
   main.replaceChildren();
-  const given = { main, name, gateway, signal: leaving.signal };
+  const given = {
+    ...{ main, name, gateway, signal: leaving.signal },
+    may: (/** @type {import("./session.js").Role} */ least) => hasRole(session.role, least),
+    mayReadEvents: gateway.viewersReadEvents || hasRole(session.role, "operator"),
+  };
   (name !== "" && view?.one ? view.one : view?.list)?.(given);
 };
 
@@ -109,14 +128,16 @@ const askReadiness = async () => {
 const start = async () => {
   void askReadiness();
   void startScraping();
-  /** @type {Gateway} */
-  const gateway = await getJson("/gateway");
-  drawNav(gateway);
-  route(gateway);
+  const [gateway, session] = await Promise.all([getJson("/gateway"), getJson("/session")]);
+  /** @type {Known} */
+  const known = { gateway, session };
+  operator.replaceChildren(...sessionFacts(session));
+  drawNav(known);
+  route(known);
   addEventListener("hashchange", () => {
     // The skip link changes the hash too, but its hash is not a view.
     if (!location.hash.startsWith("#/")) return;
-    route(gateway);
+    route(known);
     main.focus();
   });
 };

@@ -24,7 +24,7 @@ const factsOf = async (name, signal) => {
 };
 
 /** @param {import("./main.js").View} view */
-export const showStation = async ({ main, name, gateway, signal }) => {
+export const showStation = async ({ main, name, gateway, may, mayReadEvents, signal }) => {
   const events = chart("Events by outcome", rate);
   const hint = hintPanel(gateway, () => name);
   const about = el("div", {}, el("p", { class: "hint" }, "Loading…"));
@@ -35,8 +35,12 @@ export const showStation = async ({ main, name, gateway, signal }) => {
     hint.node,
     events.node,
   );
-  if (gateway.roles.includes("ingest"))
-    main.append(el("div", { class: "columns" }, tailPanel(name, signal), producePanel(name)));
+  if (gateway.roles.includes("ingest") && mayReadEvents)
+    main.append(
+      may("operator")
+        ? el("div", { class: "columns" }, tailPanel(name, signal), producePanel(name))
+        : tailPanel(name, signal),
+    );
   watch(signal, () => {
     events.draw(outcomeSeries({ station: name }));
     hint.draw(storedTotal({ station: name }));

@@ -26,6 +26,7 @@ import type { Settings } from "./config/schema/schema.ts";
 import { createStreamFormats } from "./http/handlers/stations/consume-stream.ts";
 import { createLiveCalls } from "./http/live-calls.ts";
 import { systemClock } from "./lib/clock.ts";
+import type { Audit } from "./observability/audit.ts";
 import { createMetrics, textOfSum } from "./observability/metrics.ts";
 import type { ReloadMetrics } from "./observability/reload-metrics.ts";
 
@@ -38,6 +39,7 @@ export interface Gateway extends Listeners, Pick<Questions, "answer"> {
    * milliseconds (default: `server.shutdownGrace`).
    */
   stop(graceMs?: number): Promise<void>;
+  readonly audit: Audit;
 }
 
 /** Milliseconds for the answers to calls that wait for events when this process ends. */
@@ -91,7 +93,7 @@ export const startGateway = async (
     });
     warnOfOpenWebhooks(log, settings);
     return {
-      ...{ ...listeners, metrics },
+      ...{ ...listeners, metrics, audit: lasting.audit },
       prepare: createPrepare({
         ...{ lasting, parts, delivery, serve, renewTls: listeners.renewTls },
         configure: (given, previous) => configure(given, configuring, previous),

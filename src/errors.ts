@@ -39,6 +39,7 @@ export const ERRORS = {
   ),
   ORIGIN_FORBIDDEN: row(403, "This origin is not allowed", "refused", 40301),
   HANDSHAKE_REFUSED: row(403, "The verification token is wrong", "refused", 40301),
+  ROLE_FORBIDDEN: row(403, "This needs a higher role", "refused", 40301),
   ADMINISTRATION_DISABLED: row(403, "Administrative endpoints are disabled", "refused", 40301),
   ROUTE_UNKNOWN: row(404, "Not Found", "refused", 404),
   STATION_UNKNOWN: row(404, "Station does not exist", "refused", 40403),

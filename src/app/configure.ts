@@ -47,8 +47,6 @@ const authenticationOf = (
 ): Pick<Configured, "authentication"> => ({
   authentication: createAuthentication({
     ...auth,
-    ...{ otherIssuers, lasting },
-    adminToken: admin.token,
-    adminFailuresPerMinute: admin.failuresPerMinute,
+    ...{ otherIssuers, lasting, admin },
   }),
 });

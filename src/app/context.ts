@@ -8,6 +8,7 @@ import type { BodyReaders } from "../http/middleware/body/body.ts";
 import type { Station } from "../ingest/stations.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
+import type { Audit } from "../observability/audit.ts";
 import type { Health } from "../observability/health.ts";
 import type { Log } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -19,7 +20,7 @@ import type { Questions } from "./questions.ts";
 import type { TlsFiles } from "./read-tls.ts";
 import type { ReloadControl } from "./reload-control.ts";
 
-export type AppLog = Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered">;
+export type AppLog = Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered" | "always">;
 
 /** The client of the schema registry that some settings name. */
 export interface OpenRegistry {
@@ -59,6 +60,7 @@ export interface LastingContext {
   readonly clock: Clock;
   readonly log: AppLog;
   readonly metrics: Metrics;
+  readonly audit: Audit;
   readonly health: Health;
   /** undefined: no collector is configured. */
   readonly tracing: Tracing | undefined;

@@ -9,13 +9,14 @@ import type { AppLog, Configured, LastingContext } from "./context.ts";
 import { createApps, type HttpApps, type RouteParts } from "./http-apps.ts";
 import type { TlsFiles } from "./read-tls.ts";
 import type { Prepare } from "./reload-control.ts";
+import type { ProcessAudit } from "./wire-audit.ts";
 import type { StartedDelivery } from "./wire-delivery.ts";
 import { createNewTopics } from "./wire-ingest.ts";
 import { rateSettingsOf } from "./wire-rates.ts";
 import { requirePairs } from "./wire-tls.ts";
 
 export interface GenerationOptions {
-  readonly lasting: LastingContext & { readonly inUse: { now: Configured } };
+  readonly lasting: LastingContext & { readonly inUse: { now: Configured }; readonly audit: ProcessAudit };
   readonly parts: RouteParts;
   readonly delivery: StartedDelivery | undefined;
   /** Builds what the settings alone decide. */
@@ -57,13 +58,14 @@ const swap = (
   configured: Configured,
   apps: HttpApps,
 ): void => {
-  const { inUse, log } = lasting;
+  const { inUse, log, audit } = lasting;
   const previous = inUse.now;
   const { settings, tls, registry, declared } = configured;
   inUse.now = configured;
   serve(apps);
   if (!isDeepStrictEqual(tls, previous.tls)) renewTls(tls);
   log.levels.rebase(settings.log.level);
+  audit.apply(settings);
   parts.rates.use(rateSettingsOf(settings));
   parts.ingest?.provisioning.keepOnly(new Set(declared.map(({ name }) => name)));
   parts.ingest?.homes.use(settings);

@@ -19,6 +19,7 @@ import type { StreamFormats } from "../http/handlers/stations/consume-stream.ts"
 import { type AppOptions, createApp } from "../http/http-app.ts";
 import { callCounter } from "../http/intake.ts";
 import type { LiveCalls } from "../http/live-calls.ts";
+import { sessionCookies } from "../http/session-cookie.ts";
 import type { BodyLimits } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import type { Rates } from "../ingest/limits.ts";
@@ -95,7 +96,12 @@ export const createApps = (
       unknownPaths: "client",
       cors: settings.cors,
     }),
-    admin: createApp({ ...options, ...operatorsSide(generation), unknownPaths: "admin" }),
+    admin: createApp({
+      ...options,
+      ...operatorsSide(generation),
+      guard: { ...authentication, audit: lasting.audit },
+      unknownPaths: "admin",
+    }),
   };
 };
 
@@ -130,7 +136,11 @@ const publicRoutes = (generation: Generation): readonly Route[] => {
       remembered: parts.remembered,
       readBody: readers(bodyLimits),
     }),
-    ...authRoutes({ sessions, readBody: readers(authBodyLimits(settings)) }),
+    ...authRoutes({
+      sessions,
+      readBody: readers(authBodyLimits(settings)),
+      audit: settings.audit.clientSignIns ? context.audit : undefined,
+    }),
     ...sdkRoutes(),
     ...probes,
   ];
@@ -138,10 +148,11 @@ const publicRoutes = (generation: Generation): readonly Route[] => {
 
 const operatorsSide = (generation: Generation): Pick<AppOptions, "routes" | "errorPage"> => {
   const { context, authentication, ingest, eventStreams, bodyLimits } = generation;
-  const { settings, broker, readers } = context;
+  const { settings, broker, readers, audit } = context;
   const stations = operatorStations(context, { ingest, readBody: readers(bodyLimits), eventStreams });
   const { routes, errorPage } = withConsole([...adminRoutes(generation), ...stations], {
-    ...{ broker, signInOperator: authentication.signInOperator },
+    ...{ broker, audit, signInOperator: authentication.signInOperator },
+    cookies: sessionCookies(settings.admin.publicUrl),
     readBody: readers(authBodyLimits(settings)),
   });
   return { routes: documentedForOperators(routes), errorPage };

@@ -7,6 +7,7 @@ import { createHealth } from "../observability/health.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
 import type { LastingContext } from "./context.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { openAudit, type ProcessAudit } from "./wire-audit.ts";
 import { createBroker } from "./wire-broker.ts";
 import { maxRecordBytesOf } from "./wire-ingest.ts";
 
@@ -19,7 +20,9 @@ type Opened = Pick<
 >;
 
 /** Opens the broker. */
-export const openLasting = async (opened: Opened): Promise<LastingContext> => {
+export const openLasting = async (
+  opened: Opened,
+): Promise<LastingContext & { readonly audit: ProcessAudit }> => {
   const { inUse, metrics, questions, lifecycle } = opened;
   const { settings } = inUse.now;
   questions.answerWith({ metrics: () => metrics.samples() });
@@ -37,6 +40,7 @@ export const openLasting = async (opened: Opened): Promise<LastingContext> => {
   return {
     ...opened,
     ...{ health, tracing, broker, memory },
+    audit: openAudit(settings, { ...opened, broker }),
     readingMemory: memory.part(settings.reading.maxBuffered),
     readers: bodyReaders(memory),
   };

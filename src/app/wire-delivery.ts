@@ -10,6 +10,7 @@ import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
 import type { Route } from "../http/routes.ts";
 import { startEventService } from "./wire-event-service.ts";
 import type { DecodingInUse, LastingContext } from "./context.ts";
+import { eventsRoleOf } from "./wire-pages.ts";
 
 export interface StartedDelivery {
   readonly routes: readonly Route[];
@@ -93,7 +94,7 @@ export const startDelivery = async (
       const { answers, missing } = await questions.askAll("failures", name);
       return { newest: newestOf(answers), missing };
     },
-    ...{ broker, clock },
+    ...{ broker, clock, eventsRole: () => eventsRoleOf(inUse.now.settings) },
   };
   return {
     routes: [...routes, ...connectorInsightRoutes(insight)],

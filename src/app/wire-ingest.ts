@@ -37,6 +37,14 @@ export const contentLimitsOf = (server: Settings["server"]): ContentLimits => ({
 /** Maximum size of a record in bytes. Created topics accept it. */
 export const maxRecordBytesOf = (settings: Settings): number => maxEventBytesOf(settings) + RECORD_OVERHEAD;
 
+/** The topic of `audit.station`; undefined: the setting is not set. */
+export const auditTopicOf = (settings: Settings): TopicSpec | undefined => {
+  const { audit, stations } = settings;
+  if (audit.station === undefined) return undefined;
+  const maxRecordBytes = maxRecordBytesOf(settings);
+  return topicsOf(stations, maxRecordBytes).get(audit.station) ?? { name: audit.station, maxRecordBytes };
+};
+
 /** The parts of the ingest role that outlive a reload. */
 export interface LastingIngest {
   readonly batcher: Batcher;
@@ -127,6 +135,7 @@ export const createIngest = (
     maxKeyBytes: settings.limits.keySize,
     maxHeaders: settings.limits.recordHeaders,
     maxHeaderBytes: settings.limits.recordHeaderSize,
+    reservedTopic: auditTopicOf(settings)?.name,
     eventsEnded: (station, outcome, count) => {
       metrics.eventsEnded(station, outcome, count);
     },

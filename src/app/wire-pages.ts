@@ -3,7 +3,7 @@
  * routes that only the console uses.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import type { SignInOperator } from "../auth/operator.ts";
+import type { Role } from "../auth/operators/operator.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { EventStreams } from "../consume/stream/streams.ts";
@@ -12,6 +12,7 @@ import { type ConsoleFiles, consoleRoutes, signInPage } from "../http/handlers/c
 import { withDocumentation } from "../http/handlers/docs/routes.ts";
 import { frontRoute, type GatewayFacts } from "../http/handlers/operations/routes.ts";
 import { operatorStationRoutes } from "../http/handlers/operator-stations/routes.ts";
+import { type SessionRouteDependencies, sessionRoutes } from "../http/handlers/session/routes.ts";
 import { sdkRoute, type SdkScript } from "../http/handlers/sdk.ts";
 import type { AppOptions } from "../http/http-app.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
@@ -38,26 +39,20 @@ const filesOf = (): ConsoleFiles | undefined => {
   };
 };
 
-interface ConsoleDependencies {
-  readonly broker: Broker;
-  readonly signInOperator: SignInOperator;
-  readonly readBody: ReadBody;
-}
-
-/** Adds the console to the operators' routes. */
+/** Adds the sessions and the console to the operators' routes. */
 export const withConsole = (
   routes: readonly Route[],
-  { broker, signInOperator, readBody }: ConsoleDependencies,
+  { broker, ...sessions }: SessionRouteDependencies & { readonly broker: Broker },
 ): Pick<AppOptions, "routes" | "errorPage"> => {
   const front = frontRoute({ version: VERSION, commit: COMMIT }, broker);
+  const own = [...routes, ...sessionRoutes(sessions)];
   const files = filesOf();
-  if (files === undefined) return { routes: [...routes, front] };
-  const own = consoleRoutes({ files, front, signInOperator, readBody });
-  return { routes: [...routes, ...own], errorPage: signInPage(files) };
+  if (files === undefined) return { routes: [...own, front] };
+  return { routes: [...own, ...consoleRoutes({ files, front })], errorPage: signInPage(files) };
 };
 
 export const factsOf = (
-  { roles, broker }: Settings,
+  { roles, broker, admin }: Settings,
   { kind }: Broker,
   publicListener: GatewayFacts["publicListener"],
 ): GatewayFacts => ({
@@ -65,8 +60,12 @@ export const factsOf = (
   commit: COMMIT,
   roles,
   broker: { kind, addresses: kind === "kafka" ? broker.kafka.brokers : [] },
+  viewersReadEvents: admin.viewersReadEvents,
   publicListener,
 });
+
+/** The least role that reads events on the operators' listener. */
+export const eventsRoleOf = ({ admin }: Settings): Role => (admin.viewersReadEvents ? "viewer" : "operator");
 
 interface StationParts {
   readonly ingest: Ingest | undefined;
@@ -84,6 +83,7 @@ export const operatorStations = (
     : operatorStationRoutes({
         ...{ ...ingest, ...parts, broker, decoder },
         contentLimits: contentLimitsOf(settings.server),
+        eventsRole: eventsRoleOf(settings),
       });
 
 /** The description of the public listener in its OpenAPI document. */
@@ -95,7 +95,7 @@ Routes of the REST Proxy that are not in this document are refused with 403 and 
 
 const OPERATORS = `The operators' routes of Stationgate: connectors in the format of Kafka Connect, stations and metrics.
 
-All routes except the probes and \`/metrics\` need the operators' token.`;
+All routes except the probes and \`/metrics\` need a credential of an operator, and a role: \`viewer\`, \`operator\` or \`admin\`. A higher role has all rights of the lower ones.`;
 
 export const documentedForClients = (routes: readonly Route[]): readonly Route[] =>
   withDocumentation(routes, {

@@ -7,7 +7,7 @@ import { type CertificateOptions, createCertificateVerifier, renewCertificate } 
 import type { Issuers } from "./issuers/issuers.ts";
 import type { FairTurns } from "../lib/fair-turns.ts";
 import { createLogin, createSessions, type Lifetime, type Sessions } from "./session.ts";
-import { createOperatorAccess, type OperatorAccess } from "./operator.ts";
+import { createOperatorAccess, type OperatorAccess, type OperatorSettings } from "./operators/operators.ts";
 import type { RenewPrincipal } from "./principal.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
 import { createSignInCheck } from "./sign-in-check.ts";
@@ -46,8 +46,8 @@ export interface AuthenticationOptions {
   /** undefined: only the gateway itself issues tokens for clients. */
   readonly otherIssuers?: Issuers | undefined;
   readonly loginFailuresPerMinute: number;
-  readonly adminToken: string | undefined;
-  readonly adminFailuresPerMinute: number;
+  /** The settings `admin`. */
+  readonly admin: OperatorSettings & { readonly failuresPerMinute: number };
   /** Default: lasting parts of its own. */
   readonly lasting?: LastingAuthentication;
   readonly now?: () => number;
@@ -71,7 +71,7 @@ const keysOf = ({ secrets }: TokenSettings): readonly TokenKey[] =>
 
 /** Throws SETTINGS_INVALID for invalid accounts, keys or secrets. */
 export const createAuthentication = (options: AuthenticationOptions): Authentication => {
-  const { apiKeys, adminToken, accessToken, refreshToken, otherIssuers, now = Date.now } = options;
+  const { apiKeys, admin, accessToken, refreshToken, otherIssuers, now = Date.now } = options;
   const { turns, failures, ownSecret } = options.lasting ?? createLastingAuthentication();
   const verifier = createSecretVerifier({ turns });
   const accounts = createAccounts(options.accounts);
@@ -117,9 +117,9 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
       refresh: { tokens: refresh, lifetime: refreshToken },
     }),
     ...createOperatorAccess({
-      adminToken,
+      settings: admin,
       verifier,
-      throttle: throttled(options.adminFailuresPerMinute, "operator"),
+      throttle: throttled(admin.failuresPerMinute, "operator"),
       secrets: secrets.length > 0 ? secrets : [ownSecret],
       now,
     }),

@@ -197,9 +197,14 @@ export const bearerToken = (header: string): string | undefined => {
   return given?.form === "bearer" ? given.token : undefined;
 };
 
-/** The token of a header `Bearer <token>`, or the password of a `Basic` header; undefined: another header. */
-export const operatorToken = (header: string): string | undefined => {
+/**
+ * The credential of an operator in a header: the token of `Bearer <token>`, or name and token of `Basic`. undefined: another
+ * header.
+ */
+export const operatorCredential = (
+  header: string,
+): { readonly token: string; readonly name?: string } | undefined => {
   const given = parseAuthorization(header);
-  if (given?.form === "bearer") return given.token;
-  return given?.id === undefined ? undefined : given.key;
+  if (given?.form === "bearer") return { token: given.token };
+  return given?.id === undefined ? undefined : { token: given.key, name: given.id };
 };

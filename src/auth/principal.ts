@@ -78,7 +78,10 @@ export type UnauthorizedReason =
   | "expired api key"
   | "expired certificate"
   | "certificate not mapped"
-  | "wrong admin token";
+  | "wrong admin token"
+  | "no subject"
+  | "invalid session"
+  | "request of another site";
 
 /** Why a token of `auth.issuers` is refused. */
 type IssuerReason =

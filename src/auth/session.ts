@@ -83,6 +83,8 @@ export interface TokenPair {
 export interface Sessions {
   /** Rejects with SCOPE_INVALID before the credentials are checked, then as `Login` does. */
   signIn(request: SignInRequest): Promise<TokenPair>;
+  /** Name of the account that an attempt names; undefined: there is no such account. */
+  accountOf(attempt: Pick<LoginAttempt, "username">): string | undefined;
   /**
    * Returns a new pair with the same scope. Throws UNAUTHORIZED unless the token is a valid refresh token, its user exists
    * and the user's secrets are unchanged since the token was issued.
@@ -130,6 +132,8 @@ export const createSessions = ({ login, accounts, access, refresh }: SessionDepe
       const subject = { ...name, scope };
       return request.refresh === false ? accessToken(subject, ttls) : pair(account, subject, ttls);
     },
+
+    accountOf: ({ username }) => accounts.find(accountName(username).username)?.username,
 
     refresh: (request) => {
       const ttls = wantedTtls(request);

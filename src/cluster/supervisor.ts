@@ -10,6 +10,7 @@ import type { Settings } from "../config/schema/schema.ts";
 import type { Fleet, ReloadControl } from "../app/reload-control.ts";
 import type { TlsFiles } from "../app/read-tls.ts";
 import { systemClock } from "../lib/clock.ts";
+import type { Audit } from "../observability/audit.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import { createReloadMetrics, type ReloadMetrics } from "../observability/reload-metrics.ts";
 import { createFleet, type WorkersFleet } from "./fleet.ts";
@@ -35,6 +36,8 @@ interface Supervisor {
   stop(): Promise<void>;
   readonly fleet: Fleet;
   readonly metrics: ReloadMetrics;
+  /** Writes the entries in the first worker that serves. */
+  readonly audit: Audit;
 }
 
 /** Milliseconds, and fraction of the grace period: a worker that has not stopped accepting by then counts as frozen. */
@@ -45,7 +48,7 @@ const SHUT_SHARE = 0.1;
  * Resolves when all workers are ready. Rejects if a worker fails to start, with SETTINGS_INVALID if that is the reason.
  */
 export const supervise = async (options: SupervisorOptions): Promise<Supervisor> => {
-  const { workers, settings, tls, reload } = options;
+  const { workers, settings, tls, reload, logger } = options;
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
   const metrics = createReloadMetrics();
@@ -85,6 +88,7 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
   }
   return {
     ...{ fleet, metrics },
+    audit: auditAt(slots, logger),
     listen: async () => ({
       // One worker serves the operators, so that their answers do not depend on the worker.
       admin: await open({
@@ -106,6 +110,14 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
     },
   };
 };
+
+const auditAt = (slots: readonly WorkerSlot[], logger: Logger): Audit => ({
+  record: (entry) => {
+    const [worker] = present(slots)();
+    if (worker === undefined) logger.info(entry, "audit");
+    else tell(worker, { type: "audit", entry });
+  },
+});
 
 interface SlotParts extends Pick<SupervisorOptions, "settings" | "logger" | "reload"> {
   readonly fleet: WorkersFleet;

@@ -2,11 +2,12 @@
 import { createPreparation, type Preparation } from "../app/preparation.ts";
 import type { Prepare, ReloadControl } from "../app/reload-control.ts";
 import type { ReloadAnswer, ReloadStatus } from "../http/handlers/operations/reload.ts";
+import type { Audit } from "../observability/audit.ts";
 import type { ToSupervisor, ToWorker } from "./messages.ts";
 
 type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
 
-const TYPES = ["prepare", "swap", "discard", "reload-status", "reload-ended"] as const;
+const TYPES = ["prepare", "swap", "discard", "reload-status", "reload-ended", "audit"] as const;
 
 type ReloadMessage = Message<(typeof TYPES)[number]>;
 
@@ -17,7 +18,7 @@ interface WorkerReloading {
   /** The control for the routes of this worker. */
   control(status: ReloadStatus): ReloadControl;
   /** The worker serves, and can prepare. */
-  serve(prepare: Prepare): void;
+  serve(gateway: { readonly prepare: Prepare; readonly audit: Audit }): void;
   onMessage(message: ReloadMessage): void;
 }
 
@@ -29,6 +30,7 @@ export const createWorkerReloading = (say: (message: ToSupervisor) => void): Wor
   let ids = 0;
   let shown: ReloadStatus;
   let preparation: Preparation | undefined;
+  let audit: Audit | undefined;
 
   const prepare = async ({ type: _, ...attempt }: Message<"prepare">): Promise<void> => {
     const sign = setInterval(() => {
@@ -52,11 +54,15 @@ export const createWorkerReloading = (say: (message: ToSupervisor) => void): Wor
         status: () => shown,
       };
     },
-    serve: (prepareHere) => {
-      preparation = createPreparation(prepareHere);
+    serve: (gateway) => {
+      preparation = createPreparation(gateway.prepare);
+      ({ audit } = gateway);
     },
     onMessage: (message) => {
       switch (message.type) {
+        case "audit":
+          audit?.record(message.entry);
+          return;
         case "prepare":
           void prepare(message);
           break;

@@ -17,7 +17,10 @@ export interface Task {
   readonly reload: ReloadControl;
 }
 
-interface Serving extends Pick<Gateway, "acceptFrom" | "take" | "stopAccepting" | "answer" | "prepare"> {
+interface Serving extends Pick<
+  Gateway,
+  "acceptFrom" | "take" | "stopAccepting" | "answer" | "prepare" | "audit"
+> {
   /** Ends this process within `graceMs` milliseconds. */
   stop(graceMs: number): void;
 }
@@ -37,7 +40,7 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
   const start = async ({ status, ...task }: Message<"begin">): Promise<void> => {
     try {
       serving = await begin({ ...task, askAll, reload: reloading.control(status) });
-      reloading.serve(serving.prepare);
+      reloading.serve(serving);
       say({ type: "ready" });
     } catch (error) {
       const fault = startFault(error);

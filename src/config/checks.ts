@@ -2,6 +2,7 @@
 import { brokenRule } from "../lib/standard-webhooks-secret.ts";
 import { clientFaults, issuerWarnings } from "./auth-checks.ts";
 import { certificateFaults, certificateWarnings } from "./certificate-checks.ts";
+import { adminFaults, adminWarnings } from "./admin-checks.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import { type Fault, repeated } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
@@ -218,6 +219,7 @@ const checks: readonly Check[] = [
   registryOfStations,
   eventServiceFaults,
   certificateFaults,
+  adminFaults,
 ];
 
 /** The faults of rules that compare several keys. */
@@ -245,9 +247,7 @@ const clientCount = ({ accounts, apiKeys, issuers, certificates }: Settings["aut
 
 /** Warnings about settings that are valid but probably a mistake. */
 export const warningsOf = (settings: Settings, laptop: boolean): readonly string[] => [
-  ...(settings.admin.token === undefined && !laptop
-    ? ["admin.token is not set: the operators' routes refuse everyone"]
-    : []),
+  ...adminWarnings(settings, laptop),
   ...(clientCount(settings.auth) === 0 && !laptop
     ? ["auth.accounts, auth.apiKeys, auth.issuers and auth.certificates are empty: no client can produce"]
     : []),

@@ -103,12 +103,26 @@ export const loadOrCreateIdentity = (dir: string): Identity => {
 
 const secretOf = (secret: string) => [{ kid: PLAIN_SECRET_KID, secret }];
 
+/**
+ * Adds a secret for sessions of operators, if the settings have no secret that seals them. `own` is a secret of the main
+ * process, so that all its workers accept the same sessions.
+ */
+export const withSessionSecret = (settings: Settings, own: string): Settings => {
+  const { admin, auth } = settings;
+  const hasSecret = admin.sessionSecret !== undefined || auth.accessToken.secrets.length > 0;
+  return hasSecret ? settings : { ...settings, admin: { ...admin, sessionSecret: own } };
+};
+
+/** Another token may have the name of the generated one. */
+const generatedToken = ({ tokens }: Settings["admin"], { adminToken }: Identity): string | undefined =>
+  tokens.some(({ name }) => name === "admin") ? undefined : adminToken;
+
 /** Adds the identity's account and secrets to the settings, and its operators' token if `admin.token` is not set. */
 export const withIdentity = (settings: Settings, identity: Identity): Settings => {
   const { auth, admin } = settings;
   return {
     ...settings,
-    admin: { ...admin, token: admin.token ?? identity.adminToken },
+    admin: { ...admin, token: admin.token ?? generatedToken(admin, identity) },
     auth: {
       ...auth,
       accessToken: { ...auth.accessToken, secrets: secretOf(identity.accessTokenSecret) },

@@ -14,6 +14,7 @@ import {
   unreadableFiles,
 } from "./files.ts";
 import type { Digests } from "../lib/file-watch/file-watch.ts";
+import { withSessionSecret } from "./identity.ts";
 import { settingsSchema, type Settings } from "./schema/schema.ts";
 import { isObject, overlay, replaced, type Path } from "./tree.ts";
 
@@ -23,6 +24,8 @@ export interface LoadOptions {
   readonly env: Environment;
   /** Base of relative paths in the environment and in the defaults. */
   readonly cwd: string;
+  /** For sessions of operators, if the settings have no secret that seals them. */
+  readonly ownSecret?: string | undefined;
   /** true: faults of certificate files are apart, in `certificateFaults`, and refuse nothing. */
   readonly certificatesApart?: boolean;
 }
@@ -162,7 +165,7 @@ export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSett
     accounts.length + accessToken.secrets.length + refreshToken.secrets.length === 0;
   return {
     status: "loaded",
-    settings,
+    settings: options.ownSecret === undefined ? settings : withSessionSecret(settings, options.ownSecret),
     laptop,
     hasFile: configFile !== undefined,
     warnings: warningsOf(settings, laptop),

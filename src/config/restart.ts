@@ -23,6 +23,7 @@ const DECISIONS: Readonly<Record<string, Decision>> = {
   reload: "reload",
   broker: "restart",
   auth: "reload",
+  audit: "reload",
   cors: "reload",
   limits: "reload",
   autoCreateStations: "reload",

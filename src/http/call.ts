@@ -1,7 +1,9 @@
 /** A request and its response, with the facts that the error responder, the log and the metrics need. */
 import type { Request, Response } from "express";
+import type { Operator } from "../auth/operators/operator.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { GatewayError } from "../errors.ts";
+import type { AuditAction } from "../observability/audit.ts";
 import type { ErrorFamily, Row } from "./row.ts";
 
 export interface Call {
@@ -17,6 +19,8 @@ export interface Call {
   /** The call is logged at debug level, as probes are: they are too frequent for a line each. */
   quiet: boolean;
   principal: Principal | undefined;
+  /** The caller on the operators' listener. */
+  operator: Operator | undefined;
   /** The call has a secret credential: of an account, a server key or an operator. */
   isKnown: boolean;
   /** Memory taken for the body; it is returned when the call has ended. */
@@ -27,6 +31,18 @@ export interface Call {
   /** The client asked for the result of each event (RFC 7240, `return=representation`). */
   representation: boolean;
   readonly facts: CallFacts;
+  /** Facts for the audit entry of the call. */
+  readonly audited: AuditFacts;
+}
+
+/** What a handler knows better than its route. */
+export interface AuditFacts {
+  /** Default: that of the route. */
+  action?: AuditAction;
+  /** Default: the name in the path. */
+  target?: string;
+  /** Names of settings or configuration keys. */
+  changed?: readonly string[];
 }
 
 /** A call whose principal is known. */
@@ -59,12 +75,14 @@ export const openCall = (request: Request, response: Response, id: string): Call
     family: "problem",
     quiet: false,
     principal: undefined,
+    operator: undefined,
     isKnown: false,
     heldBytes: 0,
     heldIn: undefined,
     failure: undefined,
     representation: false,
     facts: {},
+    audited: {},
   };
   (response as Carrier)[CALL] = call;
   return call;

@@ -1,4 +1,6 @@
 /** The route table: each API family adds its routes to it. */
+import type { Role } from "../auth/operators/operator.ts";
+import type { AuditAction } from "../observability/audit.ts";
 import type { AuthorisedCall, Call } from "./call.ts";
 import type { Row } from "./row.ts";
 
@@ -9,6 +11,10 @@ export type AuthNeed = "none" | "admin" | "client";
 
 export interface OpenRoute extends Row {
   readonly auth: "none" | "admin";
+  /** The least role with `auth` "admin". A function: the settings decide. Default: viewer for GET, admin for every other method. */
+  readonly role?: Role | (() => Role);
+  /** For a route with `auth` "admin" that changes something: its action in the audit. */
+  readonly audit?: AuditAction;
   handler(call: Call): void | Promise<void>;
 }
 
@@ -19,3 +25,9 @@ export interface ClientRoute extends Row {
 }
 
 export type Route = OpenRoute | ClientRoute;
+
+/** The least role for a route with `auth` "admin". */
+export const leastRole = ({ role, method }: Pick<OpenRoute, "role" | "method">): Role => {
+  if (role === undefined) return method === "GET" ? "viewer" : "admin";
+  return typeof role === "string" ? role : role();
+};

@@ -1,49 +1,71 @@
-/** The cookie of an operator's session, and the check of the requests that may use it. */
+/** The cookie of an operator's session, and the check that a page of another site did not send a request. */
 import type { Request, Response } from "express";
-import type { OperatorSession } from "../auth/operator.ts";
+import type { OperatorSession } from "../auth/operators/operator-sessions.ts";
+import type { AmbientCredential } from "../auth/operators/operators.ts";
 
 const NAME = "stationgate-session";
 
-/** `Secure` if the browser uses HTTPS, which a trusted proxy may report. */
-const attributesOf = ({ secure }: Request): string =>
-  `; Path=/; HttpOnly; SameSite=Strict${secure ? "; Secure" : ""}`;
+export interface SessionCookies {
+  set(call: Exchange, session: OperatorSession): void;
+  clear(call: Exchange): void;
+}
 
-export const setSession = (request: Request, response: Response, session: OperatorSession): void => {
-  const expires = new Date(session.expires).toUTCString();
-  response.setHeader("Set-Cookie", `${NAME}=${session.value}; Expires=${expires}${attributesOf(request)}`);
-};
-
-export const clearSession = (request: Request, response: Response): void => {
-  response.setHeader("Set-Cookie", `${NAME}=; Max-Age=0${attributesOf(request)}`);
-};
+interface Exchange {
+  readonly request: Request;
+  readonly response: Response;
+}
 
 /**
- * The session of a request; undefined if the request has no session that counts. A browser also sends the cookie for requests
- * of other sites' pages, and of other ports of this host. So a request that changes something counts only if it comes from a
- * page of this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host.
+ * `publicUrl` is the URL that browsers use. Without it, the cookie is `Secure` if the request came by HTTPS, which a trusted
+ * proxy may report.
  */
-export const sessionOf = (request: Request, changes: boolean): string | undefined => {
-  const value = cookieNamed(NAME, request.headers.cookie);
-  if (value === undefined) return undefined;
-  return isOurOwn(request) || (!changes && isHarmless(request)) ? value : undefined;
+export const sessionCookies = (publicUrl: string | undefined): SessionCookies => {
+  const attributesOf = ({ secure }: Request): string => {
+    const isSecure = publicUrl === undefined ? secure : /^https:/i.test(publicUrl);
+    return `; Path=/; HttpOnly; SameSite=Strict${isSecure ? "; Secure" : ""}`;
+  };
+  return {
+    set: ({ request, response }, { value, expires }) => {
+      const end = `; Expires=${new Date(expires).toUTCString()}`;
+      response.appendHeader("Set-Cookie", `${NAME}=${value}${end}${attributesOf(request)}`);
+    },
+    clear: ({ request, response }) => {
+      response.appendHeader("Set-Cookie", `${NAME}=; Max-Age=0${attributesOf(request)}`);
+    },
+  };
+};
+
+/** The session of a request; undefined: the request has none. */
+export const sessionOf = ({ headers }: Request): string | undefined => cookieNamed(NAME, headers.cookie);
+
+const ALL: readonly AmbientCredential[] = ["session", "basic", "certificate"];
+const SESSION: readonly AmbientCredential[] = ["session"];
+const NONE: readonly AmbientCredential[] = [];
+
+/**
+ * The credentials that don't count in this request. A browser adds them to the requests of other sites' pages too, and of
+ * pages of other ports of this host. So they count in a request that changes something only if the request comes from a page of
+ * this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host. A program sends neither header;
+ * it has no session.
+ */
+export const refusedCredentials = (request: Request, changes: boolean): readonly AmbientCredential[] => {
+  const { origin, "sec-fetch-site": site } = request.headers;
+  if (!changes) return isHarmless(request) || isOurOwn(request) ? NONE : SESSION;
+  if (site === undefined && origin === undefined) return SESSION;
+  return isOurOwn(request) ? NONE : ALL;
 };
 
 const isOurOwn = (request: Request): boolean => {
   const { origin, "sec-fetch-site": site } = request.headers;
   if (site !== undefined) return site === "same-origin";
-  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === request.host;
+  if (origin === undefined || !URL.canParse(origin)) return false;
+  const { protocol, host } = new URL(origin);
+  // Both URLs omit the default port of the scheme.
+  const own = `${protocol}//${request.host}`;
+  return host !== "" && URL.canParse(own) && new URL(own).host === host;
 };
 
-/**
- * True if a page of another site makes the request. Browsers also send Basic credentials with such requests, like a cookie.
- * Programs send neither `Origin` nor `Sec-Fetch-Site`.
- */
-export const isOfAnotherSite = (request: Request): boolean => {
-  const { origin, "sec-fetch-site": site } = request.headers;
-  return (site ?? origin) !== undefined && !isOurOwn(request);
-};
-
-/** A navigation, or a request without the headers above: other origins can't read the answer. */
+/** A navigation, or a request without the header: other origins can't read the answer. */
 const isHarmless = ({ headers }: Request): boolean => {
   const { "sec-fetch-site": site, "sec-fetch-mode": mode } = headers;
   return site === undefined || site === "none" || mode === "navigate";

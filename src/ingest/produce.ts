@@ -49,6 +49,8 @@ export interface ProduceOptions extends RecordLimits {
   readonly stations: Pick<Stations, "recreate">;
   /** undefined: no schema registry is configured. */
   readonly schemas?: RecordSchemas | undefined;
+  /** The topic of the audit entries: nobody may produce to its stations. */
+  readonly reservedTopic?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Called with the number of events of each outcome. */
@@ -62,6 +64,7 @@ export const createProduce = (options: ProduceOptions): Produce => {
   const turns = createTurns();
   return async ({ principal, station, events, order }) => {
     requireStation(principal, "produce", station.name);
+    if (station.topic === options.reservedTopic) throw reserved(station);
     const schemas = options.schemas?.(station, events);
     const toRecord = createToRecord(station, { arrival: options.now(), limits: options, schemas });
     const turn = turns.take(order, schemas?.waiting);
@@ -78,6 +81,11 @@ export const createProduce = (options: ProduceOptions): Produce => {
     return schemas === undefined ? outcomes : described(outcomes, events, schemas, judged);
   };
 };
+
+const reserved = ({ name }: Station): GatewayError =>
+  new GatewayError("STATION_FORBIDDEN", {
+    message: `station ${name} has the audit entries; only the gateway stores events in it`,
+  });
 
 interface Judged {
   readonly records: readonly BrokerRecord[];

@@ -1,5 +1,6 @@
 /** The server process: settings, start, signals, exit code, and the text of a first start. */
 import cluster from "node:cluster";
+import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Gateway, Surroundings } from "../app.ts";
 import type { Addresses } from "../app/listeners.ts";
@@ -8,7 +9,7 @@ import { bindFault, startFault } from "../app/start-faults.ts";
 import { supervise, workerCount } from "../cluster/supervisor.ts";
 import { type Task, work } from "../cluster/worker.ts";
 import { type Arguments, HELP } from "../config/arguments.ts";
-import { type Identity, loadOrCreateIdentity, withIdentity } from "../config/identity.ts";
+import { type Identity, loadOrCreateIdentity, withIdentity, withSessionSecret } from "../config/identity.ts";
 import { type LoadedSettings, type LoadOptions, loadSettings, type RefusedSettings } from "../config/load.ts";
 import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema/schema.ts";
@@ -70,6 +71,9 @@ const run = async (args: Arguments): Promise<void> => {
   else await serve(result, source);
 };
 
+/** Seals sessions of operators if the settings have no secret for it. It does not change, so that sessions outlive a reload. */
+const ownSecret = randomBytes(32).toString("base64url");
+
 const serve = async (loaded: LoadedSettings, source: LoadOptions): Promise<void> => {
   const { settings, laptop, warnings } = loaded;
   const tls = readTls(settings);
@@ -79,12 +83,17 @@ const serve = async (loaded: LoadedSettings, source: LoadOptions): Promise<void>
     return;
   }
   const identity = laptop ? loadOrCreateIdentity(settings.broker.embedded.dir) : undefined;
-  const effective = identity === undefined ? settings : withIdentity(settings, identity);
+  const named = identity === undefined ? settings : withIdentity(settings, identity);
+  const effective = withSessionSecret(named, ownSecret);
   const log = openLog(effective.log);
   const slow = effective.roles.includes("ingest") ? await slowSchemas(effective.stations) : [];
   for (const warning of [...warnings, ...tls.warnings, ...slow]) log.logger.warn(warning);
   const reloads = loaded.hasFile
-    ? createReloads({ ...{ source, loaded, log }, tls: tls.files, audited: () => undefined })
+    ? createReloads({
+        source: { ...source, ownSecret },
+        loaded: { ...loaded, settings: effective },
+        ...{ log, tls: tls.files },
+      })
     : undefined;
   if (reloads !== undefined) process.on("SIGHUP", reloads.signal);
   const addresses = await start(effective, log, { reloads, tls: tls.files });

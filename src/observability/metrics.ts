@@ -49,6 +49,8 @@ export interface Metrics
   clientMemoryFrom(read: () => number): void;
   authFailed(reason: string): void;
   webhookRefused(source: string): void;
+  /** Audit entries were dropped. */
+  auditUnstored(entries: number): void;
   readonly contentType: string;
   /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
@@ -68,6 +70,7 @@ export const createMetrics = (): Metrics => {
   collectDefaultMetrics({ register: registry });
   return {
     ...httpMetrics(registry),
+    ...auditMetrics(registry),
     ...ingestMetrics(registry),
     ...deliveryMetrics(registry),
     ...readingMetrics(registry),
@@ -130,6 +133,19 @@ const httpMetrics = (
     },
     webhookRefused: (source) => {
       webhooks.inc({ source });
+    },
+  };
+};
+
+const auditMetrics = (registry: Registry): Pick<Metrics, "auditUnstored"> => {
+  const unstored = new Counter({
+    name: "stationgate_audit_unstored_total",
+    help: "Audit entries that were not stored in audit.station, because too many waited or the topic refused them.",
+    registers: [registry],
+  });
+  return {
+    auditUnstored: (entries) => {
+      unstored.inc(entries);
     },
   };
 };

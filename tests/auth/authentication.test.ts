@@ -12,8 +12,7 @@ it("starts without token secrets and accounts, and refuses every token", async (
     accessToken: LIFETIMES,
     refreshToken: LIFETIMES,
     loginFailuresPerMinute: 10,
-    adminFailuresPerMinute: 10,
-    adminToken: undefined,
+    admin: { tokens: [], sessionTtl: 1000, failuresPerMinute: 10 },
   });
   const others = createTokens({ ...names, use: "access", keys: [{ kid: "none", secret: "guessed" }] });
   const token = others.issue({ username: "root", accountId: undefined, scope: {} }, 60_000);

@@ -29,8 +29,7 @@ const setUp = (options: Partial<AuthenticationOptions> = {}) => {
     issuer: "stationgate",
     audience: "stationgate",
     loginFailuresPerMinute: 10,
-    adminFailuresPerMinute: 10,
-    adminToken: undefined,
+    admin: { tokens: [], sessionTtl: 1000, failuresPerMinute: 10 },
     now: clock.now,
     ...options,
   });

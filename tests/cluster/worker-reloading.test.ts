@@ -16,6 +16,18 @@ const setUp = () => {
   return { reloading, said, heard: () => new Promise<void>((resolve) => heard.push(resolve)) };
 };
 
+const NO_AUDIT = { record: () => undefined };
+
+it("writes the supervisor's audit entries", () => {
+  const { reloading } = setUp();
+  const entries: object[] = [];
+  const prepare = () => Promise.reject(new TypeError("not here"));
+  const entry = { action: "settings.reload", via: "signal", outcome: "done", changed: ["auth"] } as const;
+  reloading.serve({ prepare, audit: { record: (one) => void entries.push(one) } });
+  reloading.onMessage({ type: "audit", entry });
+  expect(entries).toEqual([entry]);
+});
+
 it("prepares, swaps and confirms", async () => {
   const { reloading, said, heard } = setUp();
   const done: string[] = [];
@@ -23,7 +35,7 @@ it("prepares, swaps and confirms", async () => {
     swap: () => void done.push("swap"),
     discard: () => void done.push("discard"),
   };
-  reloading.serve(() => Promise.resolve(prepared));
+  reloading.serve({ prepare: () => Promise.resolve(prepared), audit: NO_AUDIT });
   reloading.onMessage({ type: "prepare", attempt: 4, settings, tls: {} });
   await heard();
   reloading.onMessage({ type: "swap", attempt: 4 });
@@ -39,7 +51,7 @@ it("prepares, swaps and confirms", async () => {
 
 it("says what it can't prepare", async () => {
   const { reloading, said, heard } = setUp();
-  reloading.serve(() => Promise.reject(new TypeError("no")));
+  reloading.serve({ prepare: () => Promise.reject(new TypeError("no")), audit: NO_AUDIT });
   reloading.onMessage({ type: "prepare", attempt: 1, settings, tls: {} });
   await heard();
 

@@ -29,7 +29,9 @@ import {
 import { reloadRoute, type Reloading } from "../../src/http/handlers/operations/reload.ts";
 import { restProxyRoutes } from "../../src/http/handlers/rest-proxy/routes.ts";
 import { createStreamFormats } from "../../src/http/handlers/stations/consume-stream.ts";
+import { sessionRoutes } from "../../src/http/handlers/session/routes.ts";
 import { stationRoutes } from "../../src/http/handlers/stations/routes.ts";
+import { sessionCookies } from "../../src/http/session-cookie.ts";
 import { callCounter, createIntake } from "../../src/http/intake.ts";
 import { createLiveCalls, type LiveCalls } from "../../src/http/live-calls.ts";
 import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body/body.ts";
@@ -46,16 +48,18 @@ import type { StreamLimits } from "../../src/ingest/stream/event-stream.ts";
 import type { Home } from "../../src/home/home.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { createMemoryBudget, type MemoryBudget } from "../../src/lib/memory-budget.ts";
+import { type AuditLine, createAudit } from "../../src/observability/audit.ts";
 import { createHealth, type Health } from "../../src/observability/health.ts";
 import type { RequestLog } from "../../src/observability/logger/request-lines.ts";
 import type { Logger } from "../../src/observability/logger/logger.ts";
 import type { Decoder } from "../../src/registry/decoder.ts";
 import { createMetrics, type Metrics } from "../../src/observability/metrics.ts";
+import { CREDENTIALS } from "./credentials.ts";
 import { batchApi, createLocalHome, type LocalHome } from "../support/local-home.ts";
 
-export const LIMIT = 64 * 1024;
-export const ADMIN_TOKEN = "operators-only-0123456789";
+export { ADMIN_TOKEN, BROWSER_KEY, OPERATOR_TOKEN, PARTNER_KEY, VIEWER_TOKEN } from "./credentials.ts";
 
+export const LIMIT = 64 * 1024;
 const RECORD_LIMITS = {
   maxEventBytes: LIMIT,
   maxKeyBytes: 1024,
@@ -84,30 +88,6 @@ const DECLARED: readonly Station[] = [
   { name: "missing-topic", topic: "nowhere", key: undefined, validator: undefined },
 ];
 
-const ACCOUNTS = [
-  {
-    username: "root",
-    connectionToken: "root-token",
-    password: "root-password",
-    stations: ["*"],
-    consume: ["*"],
-    groups: ["g", "etl-*"],
-  },
-  { username: "reader", password: "reader-password", consume: ["plain"] },
-  { username: "app", password: "app-password", stations: ["plain"], consume: [] },
-  { username: "page", password: "page-password", stations: ["*"], origins: ["https://shop.example"] },
-];
-
-export const BROWSER_KEY = {
-  id: "web",
-  key: "browser-key-0123456789",
-  kind: "browser",
-  stations: ["plain"],
-  origins: ["https://shop.example"],
-} as const;
-
-export const PARTNER_KEY = "partner-key-0123456789";
-
 const NO_RELOAD: Reloading["reload"] = () => Promise.resolve({ status: "nothingToReload" });
 const SETTINGS_IN_USE = { generation: 1, loadedAt: "2026-01-01T00:00:00.000Z", needsRestart: [] };
 
@@ -116,6 +96,7 @@ const FACTS: GatewayFacts = {
   commit: "abc",
   roles: ["ingest"],
   broker: { kind: "memory", addresses: [] },
+  viewersReadEvents: false,
   publicListener: () => ({ scheme: "http", host: "0.0.0.0", port: 4444 }),
 };
 
@@ -125,20 +106,6 @@ const CONSOLE: ConsoleFiles = {
   signIn: "<title>sign in</title><!--refusal-->",
   assets: new Map([["main.js", "export {};"]]),
 };
-
-const key = { kind: "server", stations: ["*"] } as const;
-
-const API_KEYS = [
-  { ...key, id: "partner", key: PARTNER_KEY, stations: ["plain", "orders", "missing-topic", "nope"] },
-  { ...key, id: "partner", key: "partner-key-of-tomorrow" },
-  { ...key, id: "late", key: "late-key-0123456789", expires: 0 },
-  { ...key, id: "slow", key: "slow-key-0123456789", limits: { eventsPerSecond: 2, burst: 1000 } },
-  { ...key, id: "sink", key: "sink-key-0123456789", consume: ["plain"] },
-  { ...key, id: "groups", key: "groups-key-0123456789", consume: ["plain"], groups: ["g"] },
-  { ...key, id: "brief", key: "brief-key-0123456789", consume: ["plain"], expires: 4_000_000_000_000 },
-] as const;
-
-const SECRET = { ttl: 900_000, maxTtl: 86_400_000 };
 
 const LOOKUP = { strategy: { key: "topic-name", value: "topic-name" }, autoRegister: true } as const;
 
@@ -175,6 +142,10 @@ export interface TestOptions {
   /** Of streams. */
   readonly clock?: Clock;
   readonly reload?: Reloading["reload"];
+  /** The URL of the operators' listener in browsers. */
+  readonly publicUrl?: string;
+  /** The topic of the audit entries. */
+  readonly reservedTopic?: string;
 }
 
 const DEFAULT_OPTIONS = {
@@ -198,6 +169,8 @@ export interface TestGateway {
   readonly pulls: EventEmitter;
   /** Ends the streams, as the program's end does. */
   readonly stopStreams: () => void;
+  /** Audit lines so far. */
+  readonly audited: readonly AuditLine[];
   /** Lines logged so far, with their level. */
   readonly lines: readonly Record<string, unknown>[];
   readonly token: (username?: string) => Promise<string>;
@@ -224,22 +197,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const metrics = createMetrics();
   const { logger, requestLog, lines } = recordingLogger();
   const health = createHealth({ check: () => broker.check(), cacheMs: 0, now: Date.now });
-  const authentication = createAuthentication({
-    accounts: ACCOUNTS,
-    apiKeys: [BROWSER_KEY, ...API_KEYS],
-    ...certificatesOf(options),
-    accessToken: { ...SECRET, secrets: [{ kid: "a", secret: "access-secret-0123456789-0123456789" }] },
-    refreshToken: {
-      ttl: 18_000_000,
-      maxTtl: 30 * 86_400_000,
-      secrets: [{ kid: "r", secret: "refresh-secret-0123456789-0123456789" }],
-    },
-    issuer: "stationgate",
-    audience: "stationgate",
-    loginFailuresPerMinute: 10,
-    adminFailuresPerMinute: 10,
-    adminToken: ADMIN_TOKEN,
-  });
+  const authentication = createAuthentication({ ...CREDENTIALS, ...certificatesOf(options) });
   const { autoCreate, bodyLimits, maxEvents, perAddress } = { ...DEFAULT_OPTIONS, ...options };
   const stations = createStations({ declared, autoCreate, broker, maxRecordBytes: LIMIT });
   const batcher = createBatcher({
@@ -250,7 +208,15 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     maxAppendBytes: 900_000,
   });
   const { schemas, findSchema } = schemasOf(options);
-  const produce = createProduce({ batcher, stations, schemas, now: Date.now, ...RECORD_LIMITS });
+  const { reservedTopic } = options;
+  const produce = createProduce({
+    batcher,
+    stations,
+    schemas,
+    now: Date.now,
+    reservedTopic,
+    ...RECORD_LIMITS,
+  });
   const { decoder } = options;
   const home = createLocalHome(broker, [batchApi(options.decoder)]);
   const pulls = new EventEmitter();
@@ -273,6 +239,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     requestLog,
     metrics,
   };
+  const audited: AuditLine[] = [];
+  const audit = createAudit({ write: (line) => void audited.push(line), now: Date.now });
   const rates = createRates({
     perAddress,
     maxDebtMs: 60_000,
@@ -342,7 +310,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
           ...options.instances,
         },
       }),
-      ...authRoutes({ sessions: authentication.sessions, readBody }),
+      ...authRoutes({ sessions: authentication.sessions, readBody, audit }),
       statusRoute,
       ...healthRoutes(health),
       ...(options.routes ?? []),
@@ -352,6 +320,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   });
   const admin = createApp({
     ...shared,
+    guard: { ...authentication, audit },
     routes: [
       ...healthRoutes(health),
       metricsRoute(metrics),
@@ -361,13 +330,14 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...operatorStationRoutes({
         ...{ stations, produce, broker, readBody, eventStreams, decoder },
         contentLimits: producing.contentLimits,
+        eventsRole: "operator",
       }),
-      ...consoleRoutes({
-        files: CONSOLE,
-        front: frontRoute({ version: "1.2.3", commit: "abc" }, broker),
+      ...sessionRoutes({
         signInOperator: authentication.signInOperator,
-        readBody,
+        cookies: sessionCookies(options.publicUrl),
+        ...{ readBody, audit },
       }),
+      ...consoleRoutes({ files: CONSOLE, front: frontRoute({ version: "1.2.3", commit: "abc" }, broker) }),
     ],
     errorPage: signInPage(CONSOLE),
     unknownPaths: "admin",
@@ -377,7 +347,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     stopStreams: () => {
       stopping.abort();
     },
-    ...{ health, metrics, home, live, memory, pulls, lines },
+    ...{ health, metrics, home, live, memory, pulls, lines, audited },
     token: async (username = "root") => {
       const answer = await request(app)
         .post("/auth/authenticate")

@@ -1,13 +1,14 @@
 /** The tree of all settings. Each key has a default and a help text; its path gives its environment variable. */
 import type { z } from "zod";
 import { flag, list, section } from "../keys.ts";
+import { admin, audit } from "./admin-settings.ts";
 import { auth } from "./auth-settings.ts";
 import { broker } from "./broker-settings.ts";
 import { connector, delivery } from "./delivery-settings.ts";
 import { eventService } from "./event-service-settings.ts";
 import { reading } from "./reading-settings.ts";
 import { registry } from "./registry-settings.ts";
-import { admin, cors, limits, log, reload, restProxy, roles, server, tracing } from "./server-settings.ts";
+import { cors, limits, log, reload, restProxy, roles, server, tracing } from "./server-settings.ts";
 import { station, webhook } from "./stations-settings.ts";
 
 export const settingsSchema = section({
@@ -19,6 +20,7 @@ export const settingsSchema = section({
   reload: reload.prefault({}),
   broker: broker.prefault({}),
   auth: auth.prefault({}),
+  audit: audit.prefault({}),
   cors: cors.prefault({}),
   limits: limits.prefault({}),
   autoCreateStations: flag(

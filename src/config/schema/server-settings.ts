@@ -1,4 +1,4 @@
-/** Settings of the process: its two listeners, roles, log, traces, reload and CORS; limits for clients and for streams. */
+/** Settings of the process: its public listener, roles, log, traces, reload and CORS; limits for clients and for streams. */
 import { z } from "zod";
 import {
   choice,
@@ -7,16 +7,13 @@ import {
   filledList,
   flag,
   integer,
-  list,
   matching,
   positive,
-  secret,
   section,
   size,
   special,
   text,
 } from "../keys.ts";
-import { certificateNames, hasOneName, ONE_NAME } from "./certificate-settings.ts";
 import { tls } from "./tls-settings.ts";
 
 export const port = (help: string) => integer(help, 0, 65_535);
@@ -64,27 +61,6 @@ export const server = section({
     1,
   ).prefault(4096),
   tls: tls.optional(),
-});
-
-export const admin = section({
-  host: text("Address of the operators' listener.").prefault("127.0.0.1"),
-  port: port("Port of the operators' listener. 0 uses a free port.").prefault(4445),
-  token: secret(
-    "Bearer token for the operators' routes. Default: a start without a settings file generates a token; otherwise every request to these routes is refused.",
-  ).optional(),
-  failuresPerMinute: integer(
-    "Maximum number of wrong operators' tokens per minute and client address. Above it every token from the address gets 429.",
-    1,
-  ).prefault(10),
-  tls: tls.optional(),
-  certificates: list(
-    "Client certificates of operators (admin.tls.clientAuth). The first entry that matches counts.",
-    section({
-      ...certificateNames,
-      role: choice("Role of the operators with this certificate.", ["viewer", "operator", "admin"]),
-    }).refine(hasOneName, ONE_NAME),
-    "a list of certificates, each with a name, a role and one of cn, uri, dns, email",
-  ).prefault([]),
 });
 
 export const roles = filledList(

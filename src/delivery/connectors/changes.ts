@@ -28,16 +28,25 @@ export type ConfigPatch = Readonly<Record<string, string | null>>;
 export interface Changes {
   /** Rejects with CONNECTOR_EXISTS and CONNECTOR_CONFIG_INVALID. */
   create(name: string, config: RawConfig, target: Target): Promise<void>;
-  /** true: the connector was created. Rejects with CONNECTOR_CHANGED, CONNECTOR_READ_ONLY and CONNECTOR_CONFIG_INVALID. */
-  configure(name: string, config: RawConfig): Promise<boolean>;
+  /** Rejects with CONNECTOR_CHANGED, CONNECTOR_READ_ONLY and CONNECTOR_CONFIG_INVALID. */
+  configure(
+    name: string,
+    config: RawConfig,
+  ): Promise<{ readonly created: boolean; readonly changed: ChangedKeys }>;
   /** This and the following methods reject with CONNECTOR_UNKNOWN. `patch` also rejects as `configure` does. */
-  patch(name: string, patch: ConfigPatch): Promise<void>;
+  patch(name: string, patch: ConfigPatch): Promise<ChangedKeys>;
   retarget(name: string, target: Target): Promise<void>;
   /** Restarts the tasks. false: `onlyFailed` is set and no task has failed. */
   restart(name: string, options: { readonly onlyFailed: boolean }): Promise<boolean>;
   /** Also rejects with CONNECTOR_READ_ONLY. */
   remove(name: string): Promise<void>;
 }
+
+/** The configuration keys with another value than before, or only before, or only now. */
+export type ChangedKeys = readonly string[];
+
+const changedKeys = (before: RawConfig, now: RawConfig): ChangedKeys =>
+  [...new Set([...Object.keys(before), ...Object.keys(now)])].filter((key) => before[key] !== now[key]);
 
 export const unknownConnector = (name: string): GatewayError =>
   new GatewayError("CONNECTOR_UNKNOWN", { message: `Connector ${name} not found` });
@@ -122,25 +131,32 @@ const configChanges = (options: ChangesOptions): Pick<Changes, "create" | "confi
       if (end === "late") throw directory.get(name) === undefined ? changedMeanwhile(name) : exists(name);
     },
     configure: async (name, config) => {
-      let created = false;
+      let made: { created: boolean; changed: ChangedKeys } = { created: false, changed: [] };
       await changeOnce(options, name, () => {
         const entry = directory.get(name);
-        created = entry === undefined;
         if (entry === undefined) requireName(name);
         else requireWritable(entry);
-        return fresh(name, unmaskConfig(config, entry?.config ?? {}), entry?.target ?? "RUNNING");
+        const stored = entry?.config ?? {};
+        const given = unmaskConfig(config, stored);
+        made = { created: entry === undefined, changed: changedKeys(stored, { ...given, name }) };
+        return fresh(name, given, entry?.target ?? "RUNNING");
       });
-      return created;
+      return made;
     },
-    patch: (name, patch) =>
-      changeOnce(options, name, () => {
+    patch: async (name, patch) => {
+      let changed: ChangedKeys = [];
+      await changeOnce(options, name, () => {
         const { target, config, ...entry } = existing(options, name);
         requireWritable({ ...entry, target, config });
         const merged = Object.entries({ ...config, ...patch }).filter(
           (setting): setting is [string, string] => setting[1] !== null,
         );
-        return fresh(name, unmaskConfig(Object.fromEntries(merged), config), target);
-      }),
+        const given = unmaskConfig(Object.fromEntries(merged), config);
+        changed = changedKeys(config, { ...given, name });
+        return fresh(name, given, target);
+      });
+      return changed;
+    },
   };
 };
 

@@ -6,7 +6,13 @@ import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
 import { unmaskConfig, type RawConfig } from "./masking.ts";
-import { createChanges, unknownConnector, type ChangesOptions, type ConfigPatch } from "./changes.ts";
+import {
+  createChanges,
+  unknownConnector,
+  type ChangedKeys,
+  type ChangesOptions,
+  type ConfigPatch,
+} from "./changes.ts";
 import type { Entry } from "./directory.ts";
 import { createConnectorOffsets, type OffsetRequest, type OffsetsView } from "./offsets.ts";
 import type { Target } from "./connector-log-view.ts";
@@ -37,9 +43,9 @@ export interface Connectors {
   /** Also rejects with CONNECTOR_EXISTS and CONNECTOR_CONFIG_INVALID. */
   create(name: string, config: RawConfig, target?: Target): Promise<views.ConnectorInfo>;
   /** Creates or replaces. Also rejects with CONNECTOR_READ_ONLY, CONNECTOR_CHANGED and CONNECTOR_CONFIG_INVALID. */
-  configure(name: string, config: RawConfig): Promise<{ created: boolean; info: views.ConnectorInfo }>;
+  configure(name: string, config: RawConfig): Promise<ConfigChange & { readonly created: boolean }>;
   /** Like `configure`, but keeps the keys that `patch` does not name. */
-  patch(name: string, patch: ConfigPatch): Promise<views.ConnectorInfo>;
+  patch(name: string, patch: ConfigPatch): Promise<ConfigChange>;
   retarget(name: string, target: Target): Promise<void>;
   /** Restarts the tasks. The answer says what is being restarted. */
   restart(name: string, options: { readonly onlyFailed: boolean }): Promise<views.ConnectorStatus>;
@@ -52,6 +58,11 @@ export interface Connectors {
   deadLetters(name: string): Promise<DeadLetters>;
   /** Starts to send the current dead letters again. A record that is dropped again becomes a new dead letter. */
   replayDeadLetters(name: string): Promise<DeadLetters>;
+}
+
+export interface ConfigChange {
+  readonly changed: ChangedKeys;
+  readonly info: views.ConnectorInfo;
 }
 
 export interface ConnectorsOptions extends ChangesOptions {
@@ -155,12 +166,9 @@ export const createConnectors = (parts: ConnectorsOptions): Connectors => {
         return info(name);
       }),
     configure: (name, config) =>
-      inTurn(async () => ({ created: await changes.configure(name, config), info: await info(name) })),
+      inTurn(async () => ({ ...(await changes.configure(name, config)), info: await info(name) })),
     patch: (name, patch) =>
-      inTurn(async () => {
-        await changes.patch(name, patch);
-        return info(name);
-      }),
+      inTurn(async () => ({ changed: await changes.patch(name, patch), info: await info(name) })),
     retarget: (name, target) => inTurn(() => changes.retarget(name, target)),
     restart: (name, options) =>
       inTurn(async () => {

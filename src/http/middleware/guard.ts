@@ -1,14 +1,17 @@
 /** Checks the credential of a call before the handler of its route runs. */
 import type { Request, RequestHandler } from "express";
 import type { Authenticate, Credentials } from "../../auth/authenticator.ts";
-import type { AdmitOperator } from "../../auth/operator.ts";
+import { type Operator, requireRole } from "../../auth/operators/operator.ts";
+import type { AdmitOperator } from "../../auth/operators/operators.ts";
 import { requireOrigin } from "../../auth/permissions.ts";
 import type { Principal } from "../../auth/principal.ts";
 import { GatewayError } from "../../errors.ts";
+import type { Audit } from "../../observability/audit.ts";
+import { audited } from "../audited.ts";
 import { type AuthorisedCall, type Call, enterRoute } from "../call.ts";
 import type { CountCall } from "../intake.ts";
-import type { AuthNeed, ClientRoute, OpenRoute, Route } from "../routes.ts";
-import { isOfAnotherSite, sessionOf } from "../session-cookie.ts";
+import { type AuthNeed, type ClientRoute, leastRole, type OpenRoute, type Route } from "../routes.ts";
+import { refusedCredentials, sessionOf } from "../session-cookie.ts";
 import { certificateOf } from "../tls/client-certificate.ts";
 import { queryOf } from "../url.ts";
 import { narrowToOrigin } from "./cors.ts";
@@ -47,6 +50,8 @@ export interface Guard {
   readonly admitOperator: AdmitOperator;
   /** Counts each call before its handler runs; absent: calls are not counted. */
   readonly countCall?: CountCall | undefined;
+  /** Absent: changes on the operators' listener are not audited. */
+  readonly audit?: Audit | undefined;
 }
 
 /** The handler of the route, after the checks of the credential. */
@@ -56,7 +61,7 @@ export const guarded = (route: Route, guard: Guard): RequestHandler =>
 /** For unknown paths: a client without a credential does not learn that the path is unknown. */
 export const guardOnly = async (call: Call, need: AuthNeed, guard: Guard): Promise<void> => {
   requireUnderstood(call.request);
-  if (need === "admin") await admit(guard, call.request, false);
+  if (need === "admin") await admit(guard, call, false);
   else if (need !== "none") {
     call.principal = await identify(call, guard);
     guard.countCall?.(call);
@@ -111,24 +116,27 @@ const forOthers =
     const call = enterRoute(response, route);
     requireUnderstood(request);
     if (route.auth === "none") return route.handler(call);
-    return admit(guard, request, changes(route, request)).then(() => {
-      call.isKnown = true;
-      return route.handler(call);
-    });
+    return admit(guard, call, changes(route, request)).then((operator) =>
+      audited(call, route, guard.audit, () => {
+        requireRole(operator, leastRole(route));
+        return route.handler(call);
+      }),
+    );
   };
 
-const admit = (guard: Guard, request: Request, changes: boolean): Promise<void> =>
-  guard.admitOperator({
-    authorizationHeader: operatorsHeader(request, changes),
-    session: sessionOf(request, changes),
+/** Sets the operator of a call. */
+const admit = async (guard: Guard, call: Call, changes: boolean): Promise<Operator> => {
+  const { request } = call;
+  const operator = await guard.admitOperator({
+    authorizationHeader: request.headers.authorization,
+    session: sessionOf(request),
+    certificate: certificateOf(request.socket),
     address: request.ip ?? "",
+    refused: refusedCredentials(request, changes),
   });
-
-/** The Authorization header. Empty for Basic in a changing request from another site, because a browser adds Basic by itself. */
-const operatorsHeader = (request: Request, changes: boolean): string | undefined => {
-  const { authorization } = request.headers;
-  const isBasic = authorization !== undefined && /^basic /i.test(authorization);
-  return isBasic && changes && isOfAnotherSite(request) ? "" : authorization;
+  call.operator = operator;
+  call.isKnown = true;
+  return operator;
 };
 
 const READING: readonly string[] = ["GET", "HEAD"];

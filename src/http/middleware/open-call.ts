@@ -65,7 +65,7 @@ const observeEnd = (call: Call, { logger, requestLog, metrics }: CallObservers):
     route: call.route ?? pathForLog(call),
     status,
     ms: Math.round(ms * 100) / 100,
-    principal: call.principal?.name,
+    principal: call.principal?.name ?? call.operator?.name,
     ...call.facts,
     code: call.failure?.code,
     reason: reasonForLog(call),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { GatewayError, type ErrorCode } from "../../errors.ts";
 import type { Answer, Content, Documentation } from "../documentation.ts";
 import { errorStatus } from "../families.ts";
-import type { Route } from "../routes.ts";
+import { leastRole, type Route } from "../routes.ts";
 import type { ErrorFamily } from "../row.ts";
 import { ERROR_MEANINGS } from "./error-meanings.ts";
 
@@ -94,8 +94,12 @@ const OF_BODIES = [
 ] as const satisfies readonly ErrorCode[];
 
 /** The failures of the credentials, of reading the body, and of the route itself. */
-const codesOf = ({ auth }: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
-  const ofOperators: readonly ErrorCode[] = auth === "admin" ? ["LOGIN_THROTTLED", "OVERLOADED"] : [];
+const codesOf = (route: Route, { body, errors }: Documentation): readonly ErrorCode[] => {
+  const { auth } = route;
+  const ofRoles: readonly ErrorCode[] =
+    auth === "admin" && leastRole(route) !== "viewer" ? ["ROLE_FORBIDDEN"] : [];
+  const ofOperators: readonly ErrorCode[] =
+    auth === "admin" ? [...ofRoles, "LOGIN_THROTTLED", "OVERLOADED"] : [];
   const ofCallers: readonly ErrorCode[] = auth === "none" ? [] : ["UNAUTHORIZED", ...ofOperators];
   const ofClients: readonly ErrorCode[] =
     auth === "client" ? ["KEYS_UNAVAILABLE", "ORIGIN_FORBIDDEN", "RATE_LIMITED"] : [];

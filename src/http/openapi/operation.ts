@@ -1,7 +1,7 @@
 /** One route as one operation of an OpenAPI document, with its zod schemas as JSON Schemas. */
 import { z } from "zod";
 import type { Answer, Content, Documentation, Parameter } from "../documentation.ts";
-import type { AuthNeed, Route } from "../routes.ts";
+import { type AuthNeed, leastRole, type Route } from "../routes.ts";
 import { errorAnswers } from "./error-responses.ts";
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -68,7 +68,22 @@ export const securitySchemes = {
     scheme: "basic",
     description: "The key id as username and the key as password.",
   },
-  operator: { type: "http", scheme: "bearer", description: "The operators' token (`admin.token`)." },
+  operator: {
+    type: "http",
+    scheme: "bearer",
+    description: "A token of `admin.token` or `admin.tokens`.",
+  },
+  operatorAsBasic: {
+    type: "http",
+    scheme: "basic",
+    description: "The name of a token as username, and the token as password.",
+  },
+  operatorSession: {
+    type: "apiKey",
+    in: "cookie",
+    name: "stationgate-session",
+    description: "The session of the console.",
+  },
 } as const;
 
 /** Each of these schemes is enough on every route for clients. */
@@ -80,10 +95,17 @@ const CLIENT_SCHEMES = [
   "apiKeyAsBasic",
 ] as const satisfies (keyof typeof securitySchemes)[];
 
+/** Each of these schemes is enough on every route for operators. */
+const OPERATOR_SCHEMES = [
+  "operator",
+  "operatorAsBasic",
+  "operatorSession",
+] as const satisfies (keyof typeof securitySchemes)[];
+
 const securityOf = (auth: AuthNeed): readonly Readonly<Record<string, readonly string[]>>[] => {
   if (auth === "none") return [];
-  if (auth === "admin") return [{ operator: [] }];
-  return CLIENT_SCHEMES.map((scheme) => ({ [scheme]: [] }));
+  const schemes = auth === "admin" ? OPERATOR_SCHEMES : CLIENT_SCHEMES;
+  return schemes.map((scheme) => ({ [scheme]: [] }));
 };
 
 const contentOf = (content: Content, book: SchemaBook, io: "input" | "output"): Record<string, unknown> =>
@@ -164,9 +186,17 @@ const responsesOf = (
   return responses;
 };
 
+/** With the least role of a route for operators. */
+const descriptionOf = (route: Route, { description }: Documentation): string | undefined => {
+  if (route.auth !== "admin") return description;
+  const role = `Needs the role ${leastRole(route)}.`;
+  return description === undefined ? role : `${description}\n\n${role}`;
+};
+
 /** The operation of a documented route. */
 export const operationOf = (route: Route, documentation: Documentation, book: SchemaBook): Operation => {
-  const { id, tag, summary, description, path, query, headers, body } = documentation;
+  const { id, tag, summary, path, query, headers, body } = documentation;
+  const description = descriptionOf(route, documentation);
   const parameters = [
     ...parametersIn("path", path, book),
     ...parametersIn("query", query, book),

@@ -5,10 +5,10 @@ import type { LoadedSettings, LoadOptions } from "../../config/load.ts";
 import type { Settings } from "../../config/schema/schema.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { type Digests, type FileWatch, watchFiles } from "../../lib/file-watch/file-watch.ts";
+import type { Audit } from "../../observability/audit.ts";
 import type { Log } from "../../observability/logger/logger.ts";
 import type { ReloadMetrics } from "../../observability/reload-metrics.ts";
 import { createReloader, type Reloader } from "./reloader.ts";
-import type { ReloadRecord } from "./reports.ts";
 import { createSource } from "./source.ts";
 
 export interface ReloadsOptions {
@@ -17,14 +17,13 @@ export interface ReloadsOptions {
   readonly loaded: LoadedSettings;
   readonly tls: TlsFiles;
   readonly log: Pick<Log, "logger">;
-  readonly audited: (entry: ReloadRecord) => void;
 }
 
 export interface Reloads {
   /** Requests wait until `begin`. */
   readonly control: ReloadControl;
   /** The program serves: reloads can run, and files are watched. */
-  begin(serving: { readonly fleet: Fleet; readonly metrics: ReloadMetrics }): void;
+  begin(serving: { readonly fleet: Fleet; readonly metrics: ReloadMetrics; readonly audit: Audit }): void;
   /** The main process got SIGHUP. */
   readonly signal: () => void;
   readonly stop: () => void;
@@ -37,7 +36,7 @@ const faultsInUse = async (settings: Settings): Promise<readonly string[]> => {
 };
 
 export const createReloads = (options: ReloadsOptions): Reloads => {
-  const { loaded, tls, source, audited } = options;
+  const { loaded, tls, source } = options;
   const { logger } = options.log;
   const start = { generation: 1, loadedAt: new Date().toISOString(), needsRestart: [] };
   let reloader: Reloader | undefined;
@@ -57,7 +56,7 @@ export const createReloads = (options: ReloadsOptions): Reloads => {
       reload: async (asked) => (await begun).reload(asked),
       status: () => reloader?.status() ?? start,
     },
-    begin: ({ fleet, metrics }) => {
+    begin: ({ fleet, metrics, audit }) => {
       reloader = createReloader({
         inUse: { settings: loaded.settings, compared: loaded.compared, tls },
         read: createSource({
@@ -70,7 +69,10 @@ export const createReloads = (options: ReloadsOptions): Reloads => {
         applied: ({ reload }) => {
           watcher.configure(reload);
         },
-        ...{ fleet, metrics, logger, audited, startedAt: start.loadedAt },
+        ...{ fleet, metrics, logger, startedAt: start.loadedAt },
+        audited: ({ trigger, ...result }) => {
+          audit.record({ action: "settings.reload", via: trigger, ...result });
+        },
       });
       watcher.configure(loaded.settings.reload);
       setBegun(reloader);

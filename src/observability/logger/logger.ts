@@ -19,6 +19,8 @@ export interface Log {
   named(name: string): Logger;
   /** Writes all levels: the caller checks `levels` itself. */
   readonly unfiltered: Logger;
+  /** Writes a line of the given members at every level. They need no mask. */
+  readonly always: (members: Readonly<Record<string, unknown>>) => void;
   /** Resolves when the operating system has taken all lines, or after two seconds. */
   close(): Promise<void>;
   /** Writes synchronously as much as the system takes at once, for the process's end. */
@@ -78,6 +80,9 @@ export const createLog = ({ level, destination = 1, worker }: LogOptions): Log =
     named,
     unfiltered: logger.child({}, { level: "trace" }),
     requestLog: createRequestLog({ sink, enabled, now: Date.now, worker }),
+    always: ({ level: severity, time, ...members }) => {
+      sink.write(`${JSON.stringify({ level: severity, time, worker, ...members })}\n`);
+    },
     close: () => sink.close(),
     flushNow: () => {
       sink.flushNow();

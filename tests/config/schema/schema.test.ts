@@ -34,7 +34,11 @@ describe("defaults", () => {
         maxConnections: 30_000,
         backlog: 4096,
       },
-      admin: { host: "127.0.0.1", port: 4445, certificates: [], failuresPerMinute: 10 },
+      admin: {
+        ...{ host: "127.0.0.1", port: 4445, failuresPerMinute: 10, tokens: [], certificates: [] },
+        ...{ sessionTtl: 8 * 3_600_000, viewersReadEvents: false },
+      },
+      audit: { clientSignIns: false },
       roles: ["ingest", "delivery"],
       log: { level: "info" },
       tracing: {},

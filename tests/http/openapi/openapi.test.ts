@@ -72,7 +72,10 @@ describe("openApiDocument", () => {
   it("adds the errors of credentials", () => {
     expect(Object.keys(drawn({ auth: "none" }).responses)).toEqual(["204", "400", "431"]);
     expect(drawn({ auth: "none" }).security).toEqual([]);
-    expect(drawn({ auth: "admin" }).security).toEqual([{ operator: [] }]);
+    const admin = drawn({ auth: "admin", role: "viewer" });
+    expect(admin.security).toEqual([{ operator: [] }, { operatorAsBasic: [] }, { operatorSession: [] }]);
+    expect(Object.keys(admin.responses)).toEqual(["204", "400", "401", "429", "431", "503"]);
+    expect(Object.keys(drawn({ auth: "admin" }).responses)).toContain("403");
     const client = drawn({ auth: "client" });
     expect(client.security).toEqual([
       { accessToken: [] },
@@ -81,7 +84,7 @@ describe("openApiDocument", () => {
       { apiKeyInAuthorization: [] },
       { apiKeyAsBasic: [] },
     ]);
-    expect(Object.keys(client.responses)).toEqual(["204", "400", "401", "403", "429", "431"]);
+    expect(Object.keys(client.responses)).toEqual(["204", "400", "401", "403", "429", "431", "503"]);
   });
 
   it("adds the errors of reading a body", () => {

@@ -55,3 +55,14 @@ it("masks fields that can hold a credential", async () => {
   });
   expect(JSON.stringify(line)).not.toContain("s3cret");
 });
+
+it("writes an audit line at every level", async () => {
+  const destination = path.join(directory, "log");
+  const log = createLog({ level: "silent", destination, worker: 2 });
+  log.logger.fatal("no");
+  log.always({ level: "info", time: 5, action: "session.end", msg: "audit" });
+  await log.close();
+  expect(await readFile(destination, "utf8")).toBe(
+    '{"level":"info","time":5,"worker":2,"action":"session.end","msg":"audit"}\n',
+  );
+});

@@ -3,6 +3,8 @@ import type { z } from "zod";
 import { bearerToken } from "../../../auth/authenticator.ts";
 import type { RefreshRequest, Sessions, SignInRequest, TokenPair } from "../../../auth/session.ts";
 import { GatewayError } from "../../../errors.ts";
+import type { Audit } from "../../../observability/audit.ts";
+import { auditSignIn } from "../../audited.ts";
 import type { Call } from "../../call.ts";
 import { readFields } from "../../fields.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
@@ -15,10 +17,22 @@ import { LITERALS, refreshFields, signInFields, urlAccountId } from "./documenta
 export interface AuthRouteDependencies {
   readonly sessions: Sessions;
   readonly readBody: ReadBody;
+  /** Absent: sign-ins of clients are not audited. */
+  readonly audit?: Audit | undefined;
 }
 
-export const authRoutes = ({ sessions, readBody }: AuthRouteDependencies): readonly OpenRoute[] => {
+export const authRoutes = ({ sessions, readBody, audit }: AuthRouteDependencies): readonly OpenRoute[] => {
   const row = { method: "POST", family: "auth", auth: "none" } as const;
+
+  const signIn = (call: Call, fields: z.output<typeof signInFields>): Promise<TokenPair> => {
+    const wanted = signInRequest(fields, call);
+    return auditSignIn(
+      call,
+      { audit, action: "client.sign-in", actor: sessions.accountOf(wanted) },
+      () => sessions.signIn(wanted),
+      () => ({ by: {}, status: 200 }),
+    );
+  };
 
   const authenticate = async (call: Call): Promise<void> => {
     const body = await readFields(call.request, readBody, { literals: LITERALS });
@@ -26,7 +40,7 @@ export const authRoutes = ({ sessions, readBody }: AuthRouteDependencies): reado
     // Debezium 2.7 and 3.0 send a refresh to this route: a refresh token without a username.
     const token = fields.username ? undefined : fields.jwt_refresh_token;
     if (token) sendTokens(call, sessions.refresh({ token, ...lifetimesOf(fields) }));
-    else sendTokens(call, await sessions.signIn(signInRequest(fields, call)));
+    else sendTokens(call, await signIn(call, fields));
   };
 
   const refreshToken = async (call: Call): Promise<void> => {

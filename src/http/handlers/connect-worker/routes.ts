@@ -110,6 +110,7 @@ export const workerRoutes = (dependencies: WorkerDependencies): readonly OpenRou
     },
     {
       ...{ ...row, method: "PUT", path: `${path}/:logger`, documentation: documentation.setLogger },
+      ...{ role: "operator", audit: "log.level" },
       handler: (call) => change(dependencies, call),
     },
   ];

@@ -1,4 +1,5 @@
 /** The failed attempts and the dead letters of a connector. Kafka Connect has no such routes. */
+import type { Role } from "../../../auth/operators/operator.ts";
 import type { Broker, ConsumedRecord } from "../../../broker/broker.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
 import { causeOf, originalOf } from "../../../delivery/engine/dead-letters.ts";
@@ -24,6 +25,8 @@ export interface ConnectorInsightDependencies {
   readonly failures: (connector: string) => Promise<ConnectorFailures>;
   readonly broker: Pick<Broker, "subscribe" | "watermarks" | "topic">;
   readonly clock: Clock;
+  /** The least role that reads events. */
+  readonly eventsRole: Role | (() => Role);
 }
 
 /** Maximum number of dead letters in one answer. */
@@ -58,7 +61,7 @@ const letterView = (letter: ConsumedRecord, connector: string) => {
 };
 
 export const connectorInsightRoutes = (dependencies: ConnectorInsightDependencies): readonly OpenRoute[] => {
-  const { connectors, failures, broker, clock } = dependencies;
+  const { connectors, failures, broker, clock, eventsRole } = dependencies;
   const row = { method: "GET", family: "connect", auth: "admin" } as const;
   return [
     {
@@ -75,6 +78,7 @@ export const connectorInsightRoutes = (dependencies: ConnectorInsightDependencie
     {
       ...row,
       path: "/connectors/:name/dead-letters/records",
+      role: eventsRole,
       documentation: documentation.listDeadLetters,
       handler: async (call) => {
         const name = nameIn(call);

@@ -1,9 +1,11 @@
 /** `/connectors` on the operators' listener: Kafka Connect's REST API. */
+import type { Role } from "../../../auth/operators/operator.ts";
 import { CONNECTOR_CLASS } from "../../../delivery/connectors/connector-config.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
 import type { Target } from "../../../delivery/connectors/connector-log-view.ts";
 import { definitionsOf } from "../../../delivery/connectors/validation.ts";
 import { GatewayError } from "../../../errors.ts";
+import type { AuditAction } from "../../../observability/audit.ts";
 import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
 import * as documentation from "./documentation.ts";
@@ -31,6 +33,13 @@ const route = (method: Method, path: string, documentation: Documentation, handl
   auth: "admin",
   handler,
 });
+
+/** `route` with the least role and the audit action of a route that changes something. */
+const changing =
+  (audit: AuditAction, role: Role) =>
+  (...row: Parameters<typeof route>): OpenRoute => ({ ...route(...row), audit, role });
+
+const change = changing("connector.change", "admin");
 
 const nameOf = (call: Call): string => pathParameter(call.request, "name");
 
@@ -77,10 +86,18 @@ const pluginRoutes = ({
       throw new GatewayError("CONNECTOR_UNKNOWN", { message: `Unknown plugin ${wanted}.` });
     sendJson(call.response, 200, definitions);
   }),
-  route("PUT", "/connector-plugins/:class/config/validate", documentation.validateConfig, async (call) => {
-    const config = await readPluginConfig(call.request, readBody);
-    sendJson(call.response, 200, connectors.report(pathParameter(call.request, "class"), config));
-  }),
+  {
+    ...route(
+      "PUT",
+      "/connector-plugins/:class/config/validate",
+      documentation.validateConfig,
+      async (call) => {
+        const config = await readPluginConfig(call.request, readBody);
+        sendJson(call.response, 200, connectors.report(pathParameter(call.request, "class"), config));
+      },
+    ),
+    role: "viewer",
+  },
 ];
 
 const list = async (connectors: Connectors, call: Call): Promise<unknown> => {
@@ -102,39 +119,54 @@ const list = async (connectors: Connectors, call: Call): Promise<unknown> => {
 const definitionRoutes = ({ connectors, readBody }: ConnectorRouteDependencies): readonly OpenRoute[] => {
   const configure: Handler = async (call) => {
     const name = newNameOf(call);
-    const { created, info } = await connectors.configure(
-      name,
-      await readConfig(call.request, readBody, name),
-    );
-    if (created) setLocation(call, name);
+    const config = await readConfig(call.request, readBody, name);
+    const { created, changed, info } = await connectors.configure(name, config);
+    call.audited.changed = changed;
+    if (created) {
+      call.audited.action = "connector.create";
+      setLocation(call, name);
+    }
     sendJson(call.response, created ? 201 : 200, info);
   };
   return [
     route("GET", "/connectors", documentation.listConnectors, async (call) => {
       sendJson(call.response, 200, await list(connectors, call));
     }),
-    route("POST", "/connectors", documentation.createConnector, async (call) => {
-      const { name, config, target } = await readCreation(call.request, readBody);
-      const info = await connectors.create(name, config, target);
-      setLocation(call, name);
-      sendJson(call.response, 201, info);
-    }),
+    changing("connector.create", "admin")(
+      "POST",
+      "/connectors",
+      documentation.createConnector,
+      async (call) => {
+        const { name, config, target } = await readCreation(call.request, readBody);
+        call.audited.target = name;
+        const info = await connectors.create(name, config, target);
+        call.audited.changed = Object.keys(config);
+        setLocation(call, name);
+        sendJson(call.response, 201, info);
+      },
+    ),
     route("GET", "/connectors/:name", documentation.showConnector, async (call) => {
       sendJson(call.response, 200, await connectors.info(nameOf(call)));
     }),
-    route("PUT", "/connectors/:name", documentation.putConnector, configure),
-    route("DELETE", "/connectors/:name", documentation.deleteConnector, async (call) => {
-      await connectors.remove(nameOf(call));
-      sendNothing(call, 204);
-    }),
+    change("PUT", "/connectors/:name", documentation.putConnector, configure),
+    changing("connector.delete", "admin")(
+      "DELETE",
+      "/connectors/:name",
+      documentation.deleteConnector,
+      async (call) => {
+        await connectors.remove(nameOf(call));
+        sendNothing(call, 204);
+      },
+    ),
     route("GET", "/connectors/:name/config", documentation.showConfig, async (call) => {
       sendJson(call.response, 200, await connectors.config(nameOf(call)));
     }),
-    route("PUT", "/connectors/:name/config", documentation.putConfig, configure),
-    route("PATCH", "/connectors/:name/config", documentation.patchConfig, async (call) => {
+    change("PUT", "/connectors/:name/config", documentation.putConfig, configure),
+    change("PATCH", "/connectors/:name/config", documentation.patchConfig, async (call) => {
       const name = nameOf(call);
-      const patch = await readPatch(call.request, readBody, name);
-      sendJson(call.response, 200, await connectors.patch(name, patch));
+      const { changed, info } = await connectors.patch(name, await readPatch(call.request, readBody, name));
+      call.audited.changed = changed;
+      sendJson(call.response, 200, info);
     }),
   ];
 };
@@ -158,12 +190,17 @@ const taskRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenRo
       if (task === undefined) throw unknownTask(`No status found for task ${nameOf(call)}-${taskOf(call)}`);
       sendJson(call.response, 200, task);
     }),
-    route("POST", "/connectors/:name/tasks/:task/restart", documentation.restartTask, async (call) => {
-      if ((await findTask(call)) === undefined)
-        throw unknownTask(`Unknown task: ${nameOf(call)}-${taskOf(call)}`);
-      await connectors.restart(nameOf(call), { onlyFailed: false });
-      sendNothing(call, 204);
-    }),
+    changing("connector.restart", "operator")(
+      "POST",
+      "/connectors/:name/tasks/:task/restart",
+      documentation.restartTask,
+      async (call) => {
+        if ((await findTask(call)) === undefined)
+          throw unknownTask(`Unknown task: ${nameOf(call)}-${taskOf(call)}`);
+        await connectors.restart(nameOf(call), { onlyFailed: false });
+        sendNothing(call, 204);
+      },
+    ),
   ];
 };
 
@@ -174,24 +211,24 @@ const stateRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenR
       await connectors.retarget(nameOf(call), target);
       sendNothing(call, status);
     };
+  const [pause, resume, stop] = [retarget("PAUSED", 202), retarget("RUNNING", 202), retarget("STOPPED", 204)];
+  const restart: Handler = async (call) => {
+    const status = await connectors.restart(nameOf(call), { onlyFailed: isSet(call, "onlyFailed") });
+    if (isSet(call, "includeTasks")) sendJson(call.response, 202, status);
+    else sendNothing(call, 204);
+  };
+  const path = "/connectors/:name";
+  // The documentation of the Auckland sink pauses and resumes by GET.
+  const byGet = (row: OpenRoute): OpenRoute => ({ ...row, changes: true });
+  const pausing = changing("connector.pause", "operator");
+  const resuming = changing("connector.resume", "operator");
   return [
-    // The documentation of the Auckland sink pauses and resumes by GET.
-    {
-      ...route("GET", "/connectors/:name/pause", documentation.pauseByGet, retarget("PAUSED", 202)),
-      changes: true,
-    },
-    route("PUT", "/connectors/:name/pause", documentation.pause, retarget("PAUSED", 202)),
-    {
-      ...route("GET", "/connectors/:name/resume", documentation.resumeByGet, retarget("RUNNING", 202)),
-      changes: true,
-    },
-    route("PUT", "/connectors/:name/resume", documentation.resume, retarget("RUNNING", 202)),
-    route("PUT", "/connectors/:name/stop", documentation.stop, retarget("STOPPED", 204)),
-    route("POST", "/connectors/:name/restart", documentation.restart, async (call) => {
-      const status = await connectors.restart(nameOf(call), { onlyFailed: isSet(call, "onlyFailed") });
-      if (isSet(call, "includeTasks")) sendJson(call.response, 202, status);
-      else sendNothing(call, 204);
-    }),
+    byGet(pausing("GET", `${path}/pause`, documentation.pauseByGet, pause)),
+    pausing("PUT", `${path}/pause`, documentation.pause, pause),
+    byGet(resuming("GET", `${path}/resume`, documentation.resumeByGet, resume)),
+    resuming("PUT", `${path}/resume`, documentation.resume, resume),
+    changing("connector.stop", "operator")("PUT", `${path}/stop`, documentation.stop, stop),
+    changing("connector.restart", "operator")("POST", `${path}/restart`, documentation.restart, restart),
   ];
 };
 
@@ -201,13 +238,13 @@ const offsetRoutes = ({ connectors, readBody }: ConnectorRouteDependencies): rea
     route("GET", path, documentation.showOffsets, async (call) => {
       sendJson(call.response, 200, await connectors.offsets(nameOf(call)));
     }),
-    route("PATCH", path, documentation.alterOffsets, async (call) => {
+    changing("connector.offsets", "operator")("PATCH", path, documentation.alterOffsets, async (call) => {
       await connectors.alterOffsets(nameOf(call), await readOffsets(call.request, readBody));
       sendJson(call.response, 200, {
         message: "The offsets for this connector have been altered successfully",
       });
     }),
-    route("DELETE", path, documentation.resetOffsets, async (call) => {
+    changing("connector.offsets", "operator")("DELETE", path, documentation.resetOffsets, async (call) => {
       await connectors.resetOffsets(nameOf(call));
       sendJson(call.response, 200, {
         message: "The offsets for this connector have been reset successfully",
@@ -221,10 +258,15 @@ const topicRoutes = ({ connectors }: ConnectorRouteDependencies): readonly OpenR
     const name = nameOf(call);
     sendJson(call.response, 200, { [name]: { topics: await connectors.topics(name) } });
   }),
-  route("PUT", "/connectors/:name/topics/reset", documentation.resetTopics, async (call) => {
-    await connectors.resetTopics(nameOf(call));
-    sendNothing(call, 202);
-  }),
+  changing("connector.topics", "operator")(
+    "PUT",
+    "/connectors/:name/topics/reset",
+    documentation.resetTopics,
+    async (call) => {
+      await connectors.resetTopics(nameOf(call));
+      sendNothing(call, 202);
+    },
+  ),
 ];
 
 /** Kafka Connect has no such routes. */
@@ -232,9 +274,14 @@ const deadLetterRoutes = ({ connectors }: ConnectorRouteDependencies): readonly 
   route("GET", "/connectors/:name/dead-letters", insight.showDeadLetters, async (call) => {
     sendJson(call.response, 200, await connectors.deadLetters(nameOf(call)));
   }),
-  route("POST", "/connectors/:name/dead-letters/replay", insight.replayDeadLetters, async (call) => {
-    sendJson(call.response, 202, await connectors.replayDeadLetters(nameOf(call)));
-  }),
+  changing("connector.replay", "operator")(
+    "POST",
+    "/connectors/:name/dead-letters/replay",
+    insight.replayDeadLetters,
+    async (call) => {
+      sendJson(call.response, 202, await connectors.replayDeadLetters(nameOf(call)));
+    },
+  ),
 ];
 
 export const connectorRoutes = (dependencies: ConnectorRouteDependencies): readonly OpenRoute[] => [

@@ -1,15 +1,8 @@
-/** The routes of the operators' console: its page, its files, sign-in and sign-out. */
+/** The routes of the operators' console: its page and its files. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
-import type { SignInOperator } from "../../../auth/operator.ts";
-import { GatewayError } from "../../../errors.ts";
-import type { Call } from "../../call.ts";
-import { readFields } from "../../fields.ts";
-import type { ReadBody } from "../../middleware/body/body.ts";
 import type { ErrorPage } from "../../middleware/error-responder.ts";
 import { sendPage, sendText, wantsPage } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
-import { clearSession, setSession } from "../../session-cookie.ts";
 import * as documentation from "./documentation.ts";
 
 /** The console's files, read once. */
@@ -26,8 +19,6 @@ export interface ConsoleDependencies {
   readonly files: ConsoleFiles;
   /** `GET /` for clients that prefer JSON. */
   readonly front: OpenRoute;
-  readonly signInOperator: SignInOperator;
-  readonly readBody: ReadBody;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -38,7 +29,6 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export const consoleRoutes = (dependencies: ConsoleDependencies): readonly OpenRoute[] => [
   pageRoute(dependencies),
-  ...sessionRoutes(dependencies),
   ...[...dependencies.files.assets].map(([name, text]) => assetRoute(name, text)),
 ];
 
@@ -53,54 +43,6 @@ const pageRoute = ({ front, files }: ConsoleDependencies): OpenRoute => {
       sendPage(call.response, 200, page);
     },
   };
-};
-
-const fields = z.object({ token: z.string() });
-
-const seeOther = ({ response }: Call): void => {
-  response.statusCode = 303;
-  response.setHeader("Location", "/");
-  response.end();
-};
-
-/** The default text of FIELDS_INVALID names the fields of accounts. */
-const withoutAccounts = (cause: unknown): never => {
-  if (!(cause instanceof GatewayError) || cause.code !== "FIELDS_INVALID") throw cause;
-  throw new GatewayError("FIELDS_INVALID", {
-    message: "The body must be a form or JSON, with the member token",
-    cause,
-  });
-};
-
-const sessionRoutes = ({ signInOperator, readBody }: ConsoleDependencies): readonly OpenRoute[] => {
-  const row = { method: "POST", family: "problem" } as const;
-  return [
-    {
-      ...row,
-      path: "/session",
-      auth: "none",
-      documentation: documentation.signIn,
-      handler: async (call) => {
-        const { request, response } = call;
-        const given = fields.safeParse(
-          await readFields(request, readBody, { literals: [] }).catch(withoutAccounts),
-        );
-        const session = await signInOperator(given.data?.token ?? "", request.ip ?? "");
-        setSession(request, response, session);
-        seeOther(call);
-      },
-    },
-    {
-      ...row,
-      path: "/session/end",
-      auth: "admin",
-      documentation: documentation.signOut,
-      handler: (call) => {
-        clearSession(call.request, call.response);
-        seeOther(call);
-      },
-    },
-  ];
 };
 
 const assetRoute = (name: string, text: string): OpenRoute => {

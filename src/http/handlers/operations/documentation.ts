@@ -77,6 +77,9 @@ export const showFacts: Documentation = {
             topics: ofBroker,
             partitions: ofBroker,
           }),
+          viewersReadEvents: z
+            .boolean()
+            .meta({ description: "The role viewer may read events (`admin.viewersReadEvents`)." }),
           publicListener: z
             .object({ host: z.string(), port: z.int(), scheme: z.enum(["http", "https"]) })
             .meta({

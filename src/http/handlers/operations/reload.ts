@@ -62,9 +62,12 @@ export const reloadRoute = ({ reload }: Pick<Reloading, "reload">): OpenRoute =>
   path: "/gateway/reload",
   documentation: documentation.reloadSettings,
   auth: "admin",
+  role: "admin",
+  audit: "settings.reload",
   family: "problem",
-  handler: async ({ request, response }) => {
+  handler: async ({ request, response, audited }) => {
     const answer = requireGood(await reload({ dryRun: isDryRun(queryOf(request)) }));
+    if (answer.status === "applied") audited.changed = answer.changed;
     sendJson(response, 200, answer);
   },
 });

@@ -21,6 +21,8 @@ export interface GatewayFacts {
     /** Addresses of the brokers in the settings; empty for a local log. */
     readonly addresses: readonly string[];
   };
+  /** The role viewer reads events. */
+  readonly viewersReadEvents: boolean;
   /** The address for clients. Port 0: another process has bound the listener to a free port. */
   readonly publicListener: () => {
     readonly scheme: "http" | "https";

@@ -1,5 +1,6 @@
 /** The operators' routes for a station: tail its records, and store a test event. */
 import type { Decoder, Decoding } from "../../../registry/decoder.ts";
+import type { Role } from "../../../auth/operators/operator.ts";
 import { operatorPrincipal } from "../../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../../broker/broker.ts";
 import { filteredValue } from "../../../consume/stream/decoding.ts";
@@ -32,6 +33,8 @@ export interface OperatorStationDependencies {
   readonly decoder: Decoder | undefined;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
+  /** The least role that reads events. */
+  readonly eventsRole: Role;
 }
 
 export const operatorStationRoutes = (dependencies: OperatorStationDependencies): readonly OpenRoute[] => [
@@ -39,6 +42,7 @@ export const operatorStationRoutes = (dependencies: OperatorStationDependencies)
     method: "GET",
     path: "/stations/:name/tail",
     auth: "admin",
+    role: dependencies.eventsRole,
     family: "problem",
     documentation: documentation.tailStation,
     handler: tailStation(dependencies),
@@ -47,6 +51,8 @@ export const operatorStationRoutes = (dependencies: OperatorStationDependencies)
     method: "POST",
     path: "/stations/:name/events",
     auth: "admin",
+    role: "operator",
+    audit: "station.event",
     family: "problem",
     documentation: documentation.produceTestEvent,
     handler: produceTestEvent(dependencies),

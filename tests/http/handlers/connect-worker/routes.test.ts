@@ -29,7 +29,7 @@ const open = (ready: () => Promise<void> = () => Promise.resolve(), hasStarted =
         admitOperator: ({ authorizationHeader }) =>
           authorizationHeader === undefined
             ? Promise.reject(new GatewayError("UNAUTHORIZED"))
-            : Promise.resolve(),
+            : Promise.resolve({ name: "ops", role: "operator", via: "token" }),
       },
       unknownPaths: "admin",
       bodyLimits: limits,

@@ -10,6 +10,7 @@ import { connectorRoutes } from "../../../../src/http/handlers/connectors/routes
 import { bodyReaders } from "../../../../src/http/middleware/body/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
 import { systemClock } from "../../../../src/lib/clock.ts";
+import { type Audit, type AuditLine, createAudit } from "../../../../src/observability/audit.ts";
 import { createLog } from "../../../../src/observability/logger/logger.ts";
 import { startHttpSink, type HttpSink } from "../../../support/http-sink.ts";
 
@@ -21,7 +22,11 @@ const ignore = (): void => undefined;
 
 const appOf = (
   { connectors }: Delivery,
-  { broker, failures }: { readonly broker: Broker; readonly failures: RecentFailures },
+  {
+    broker,
+    failures,
+    audit,
+  }: { readonly broker: Broker; readonly failures: RecentFailures; readonly audit: Audit },
 ): supertest.Agent =>
   supertest(
     createApp({
@@ -34,12 +39,13 @@ const appOf = (
         ...connectorInsightRoutes({
           connectors,
           failures: (name) => Promise.resolve({ newest: failures.of(name), missing: 0 }),
-          ...{ broker, clock: systemClock },
+          ...{ broker, clock: systemClock, eventsRole: "operator" },
         }),
       ],
       guard: {
         authenticate: () => Promise.reject(new Error("no client calls here")),
-        admitOperator: () => Promise.resolve(),
+        admitOperator: () => Promise.resolve({ name: "admin", role: "admin", via: "token" }),
+        audit,
       },
       unknownPaths: "admin",
       bodyLimits: limits,
@@ -62,6 +68,8 @@ export const bodyOf = async <T = Body>(answer: PromiseLike<supertest.Response>):
 export interface ConnectorRig {
   readonly http: supertest.Agent;
   readonly sink: HttpSink;
+  /** Audit lines so far. */
+  readonly audited: readonly AuditLine[];
   readonly broker: Broker;
   /** Configuration of a connector that delivers topic `orders` to the sink. */
   config(): Record<string, string>;
@@ -81,6 +89,7 @@ export const useConnectors = (): ConnectorRig => {
   let sink: HttpSink;
   let delivery: Delivery;
   let http: supertest.Agent;
+  let audited: AuditLine[];
 
   const config = (): Record<string, string> => ({
     "connector.class": "nz.ac.auckland.kafka.http.sink.HttpSinkConnector",
@@ -99,11 +108,13 @@ export const useConnectors = (): ConnectorRig => {
       workerId: WORKER,
       observer: { attempted: failures.attempted, dropped: ignore, fault: ignore },
     });
-    http = appOf(delivery, { broker, failures });
+    const audit = createAudit({ write: (line) => void audited.push(line), now: Date.now });
+    http = appOf(delivery, { broker, failures, audit });
     await delivery.open();
   };
 
   beforeEach(async () => {
+    audited = [];
     broker = createMemoryBroker();
     await broker.open();
     await broker.ensureTopic({ name: "orders", partitions: 1 });
@@ -118,6 +129,9 @@ export const useConnectors = (): ConnectorRig => {
   });
 
   return {
+    get audited() {
+      return audited;
+    },
     get http() {
       return http;
     },

@@ -1,4 +1,4 @@
-/** The console's door, as browsers and programs come to it. */
+/** The console's page, its files, and the sign-in page. */
 import request from "supertest";
 import { ADMIN_TOKEN, createTestGateway } from "../../support.ts";
 
@@ -10,12 +10,6 @@ type Admin = Awaited<ReturnType<typeof open>>;
 
 const signIn = (admin: Admin, token: string) =>
   admin.post("/session").type("form").set("Accept", BROWSER).send({ token });
-
-/** The cookie, as a browser sends it back. */
-const cookieOf = (answer: request.Response): string =>
-  String(answer.headers["set-cookie"]).split(";")[0] ?? "";
-
-const signedIn = async (admin: Admin): Promise<string> => cookieOf(await signIn(admin, ADMIN_TOKEN));
 
 describe("GET /", () => {
   it("is the console for a browser with a credential", async () => {
@@ -59,22 +53,6 @@ describe("GET /", () => {
 });
 
 describe("signing in", () => {
-  it("redirects to the console, with a cookie that scripts can't read", async () => {
-    const admin = await open();
-    const answer = await signIn(admin, ADMIN_TOKEN);
-    expect([answer.status, answer.headers["location"]]).toEqual([303, "/"]);
-    const cookie = String(answer.headers["set-cookie"]);
-    expect(cookie).toMatch(
-      /^stationgate-session=[\w.-]+; Expires=[^;]+; Path=\/; HttpOnly; SameSite=Strict$/,
-    );
-    expect(cookie).not.toContain(ADMIN_TOKEN);
-    const page = await admin
-      .get("/")
-      .set("Accept", BROWSER)
-      .set("Cookie", `a=b; ${cookieOf(answer)}`);
-    expect(page.text).toBe("<title>console</title>");
-  });
-
   it("names the error, and throttles wrong tokens", async () => {
     const admin = await open();
     for (let i = 0; i < 10; i += 1) {
@@ -100,96 +78,6 @@ describe("signing in", () => {
     const admin = await open();
     const answer = await admin.post("/session").send({ token: "wrong" });
     expect([answer.status, (answer.body as { code: string }).code]).toEqual([401, "UNAUTHORIZED"]);
-  });
-});
-
-describe("Basic credentials", () => {
-  const basic = { Authorization: `Basic ${Buffer.from(`kcctl:${ADMIN_TOKEN}`).toString("base64")}` };
-
-  it.each([
-    ["of a program", {}, 200],
-    ["of the console", { "Sec-Fetch-Site": "same-origin" }, 200],
-    ["of this origin in an old browser", { Origin: "http://console.example:4445" }, 200],
-    ["of another site", { "Sec-Fetch-Site": "cross-site" }, 401],
-    ["of another origin", { Origin: "http://evil.example" }, 401],
-  ])("authenticate a change %s: %o", async (_, headers, status) => {
-    const admin = await open();
-    const answer = await admin
-      .post("/stations/plain/events")
-      .set("Host", "console.example:4445")
-      .set(basic)
-      .set(headers)
-      .send({ value: "{}" });
-    expect(answer.status).toBe(status);
-    expect(answer.headers["www-authenticate"]).not.toBe("Basic");
-  });
-
-  it("authenticate requests that change nothing", async () => {
-    const admin = await open();
-    await admin.get("/stations").set(basic).set({ "Sec-Fetch-Site": "cross-site" }).expect(200);
-  });
-});
-
-describe("the cookie", () => {
-  const SAME = { "Sec-Fetch-Site": "same-origin" };
-
-  it("is a credential for requests of the console", async () => {
-    const admin = await open();
-    const cookie = await signedIn(admin);
-    await admin.get("/stations").set("Cookie", cookie).set(SAME).expect(200);
-    await admin.get("/stations").set("Cookie", cookie).expect(200);
-  });
-
-  it.each([
-    ["that another site makes", { "Sec-Fetch-Site": "cross-site" }, 401],
-    ["that another port of the host makes", { "Sec-Fetch-Site": "same-site" }, 401],
-    ["of which nobody says who makes it", {}, 401],
-    ["of another origin", { Origin: "http://evil.example" }, 401],
-    ["of a sandboxed page", { Origin: "null" }, 401],
-    ["that claims to be ours in another scheme's words", { Origin: "nonsense" }, 401],
-    ["of the console", SAME, 200],
-    ["of the console in an old browser", { Origin: "http://console.example:4445" }, 200],
-    [
-      "whose origin is ours, and which a foreign page makes",
-      { Origin: "http://console.example:4445", "Sec-Fetch-Site": "same-site" },
-      401,
-    ],
-  ])("authenticates a change %s: %o", async (_, headers, status) => {
-    const admin = await open();
-    const cookie = await signedIn(admin);
-    const answer = await admin
-      .post("/stations/plain/events")
-      .set("Host", "console.example:4445")
-      .set("Cookie", cookie)
-      .set(headers)
-      .send({ value: "{}" });
-    expect(answer.status).toBe(status);
-  });
-
-  it("does not authenticate requests of other sites", async () => {
-    const admin = await open();
-    const cookie = await signedIn(admin);
-    await admin.get("/stations").set("Cookie", cookie).set({ "Sec-Fetch-Site": "same-site" }).expect(401);
-    await admin
-      .get("/")
-      .set("Cookie", cookie)
-      .set({ "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", Accept: BROWSER })
-      .expect(200);
-  });
-
-  it("is ignored beside a wrong token", async () => {
-    const admin = await open();
-    const cookie = await signedIn(admin);
-    await admin.get("/stations").set("Cookie", cookie).set("Authorization", "Bearer wrong").expect(401);
-  });
-
-  it("is deleted at sign-out", async () => {
-    const admin = await open();
-    const cookie = await signedIn(admin);
-    await admin.post("/session/end").set("Cookie", cookie).expect(401);
-    const answer = await admin.post("/session/end").set("Cookie", cookie).set(SAME);
-    expect([answer.status, answer.headers["location"]]).toEqual([303, "/"]);
-    expect(String(answer.headers["set-cookie"])).toMatch(/^stationgate-session=; Max-Age=0; Path=\/;/);
   });
 });
 

@@ -95,6 +95,7 @@ describe("the operators' listener", () => {
       commit: "abc",
       roles: ["ingest"],
       broker: { kind: "memory", addresses: [], clusterId: "stationgate", topics: 3, partitions: 3 },
+      viewersReadEvents: false,
       publicListener: { scheme: "http", host: "0.0.0.0", port: 4444 },
       settings: { generation: 1, loadedAt: "2026-01-01T00:00:00.000Z", needsRestart: [] },
     });

@@ -1,0 +1,142 @@
+/**
+ * Sessions of operators in a browser. A session is a sealed text and is not stored, so every process with the same settings
+ * accepts it. It becomes invalid with the credential that made it.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { unauthorized } from "../principal.ts";
+import { type AdminToken, type AdminTokens, fingerprintOf } from "./admin-tokens.ts";
+import { type Operator, type Role, ROLES, type Subject } from "./operator.ts";
+import type { Sealer } from "./sealer.ts";
+
+export interface OperatorSession {
+  /** Value of the cookie, at most 590 characters. */
+  readonly value: string;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
+}
+
+/** The settings of the identity provider that end its sessions when they change. */
+export interface ProviderSettings {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly rolesClaim: string;
+  readonly roles: Readonly<Record<Role, readonly string[]>>;
+}
+
+/** An operator whom the identity provider has identified. */
+export interface IdentifiedOperator {
+  /** Cut to 96 bytes. */
+  readonly name: string;
+  readonly role: Role;
+  readonly sub: string;
+}
+
+export interface OperatorSessions {
+  forToken(token: AdminToken): OperatorSession;
+  /** Throws UNAUTHORIZED if the session would not fit into the cookie because of the length of `sub`. */
+  forIdentified(operator: IdentifiedOperator): OperatorSession;
+  /** undefined: the session is not valid, or has expired, or the credential that made it is gone. */
+  open(value: string): Operator | undefined;
+  /** The operator of an open session under these settings, without regard to the end of the session. */
+  renew(operator: Operator): Operator | undefined;
+}
+
+interface SessionsOptions {
+  readonly sealer: Sealer;
+  readonly tokens: Pick<AdminTokens, "named">;
+  /** undefined: there is no identity provider. */
+  readonly provider: ProviderSettings | undefined;
+  /** Milliseconds. */
+  readonly ttl: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Fingerprint of what made the session, end of the session in seconds, role, name, and the subject at the provider. */
+const sealedSchema = z.tuple([z.string(), z.number(), z.enum(ROLES), z.string(), z.string().nullable()]);
+
+interface Session {
+  readonly fingerprint: Buffer;
+  readonly seconds: number;
+  readonly role: Role;
+  readonly name: string;
+  /** undefined: a token made the session. */
+  readonly sub: string | undefined;
+}
+
+/** With its name and its attributes, the cookie then has at most 700 bytes. */
+const MAX_VALUE = 590;
+const MAX_NAME_BYTES = 96;
+
+/** The sessions behind the operators that `open` returned, so that another generation of settings can check them. */
+const opened = new WeakMap<Operator, Session>();
+
+export const createOperatorSessions = (options: SessionsOptions): OperatorSessions => {
+  const { sealer, tokens, provider, ttl, now } = options;
+  const ofProvider = provider && fingerprintOf([JSON.stringify(factsOf(provider))]);
+
+  const issue = (session: Omit<Session, "seconds">, end: number): OperatorSession => {
+    const seconds = Math.floor(Math.min(now() + ttl, end) / 1000);
+    const { fingerprint, role, name, sub = null } = session;
+    const value = sealer.seal([fingerprint.toString("base64url"), seconds, role, name, sub]);
+    if (value.length > MAX_VALUE) throw unauthorized("no subject");
+    return { value, expires: seconds * 1000 };
+  };
+
+  const operatorOf = (session: Session): Operator | undefined => {
+    const { name, role, sub, seconds } = session;
+    const token = sub === undefined ? tokens.named(name) : undefined;
+    const current = sub === undefined ? token?.fingerprint : ofProvider;
+    if (current === undefined || !isSame(current, session.fingerprint)) return undefined;
+    if (token !== undefined && token.role !== role) return undefined;
+    const subject: Subject | undefined =
+      sub === undefined || !provider ? undefined : { iss: provider.issuer, sub };
+    const via = sub === undefined ? "token" : "oidc";
+    const operator: Operator = { name, role, via, expires: seconds * 1000, ...(subject && { subject }) };
+    opened.set(operator, session);
+    return operator;
+  };
+
+  return {
+    forToken: ({ fingerprint, role, name, expires = Infinity }) =>
+      issue({ fingerprint, role, name, sub: undefined }, expires),
+    forIdentified: ({ name, role, sub }) => {
+      if (ofProvider === undefined) throw unauthorized("no credential");
+      return issue({ fingerprint: ofProvider, role, name: cutToBytes(name, MAX_NAME_BYTES), sub }, Infinity);
+    },
+    open: (value) => {
+      const session = sessionIn(sealer.open(value));
+      return session === undefined || now() >= session.seconds * 1000 ? undefined : operatorOf(session);
+    },
+    renew: (operator) => {
+      const session = opened.get(operator);
+      return session && operatorOf(session);
+    },
+  };
+};
+
+const sessionIn = (sealed: unknown): Session | undefined => {
+  const { success, data } = sealedSchema.safeParse(sealed);
+  if (!success) return undefined;
+  const [fingerprint, seconds, role, name, sub] = data;
+  return { fingerprint: Buffer.from(fingerprint, "base64url"), seconds, role, name, sub: sub ?? undefined };
+};
+
+const factsOf = ({ issuer, clientId, rolesClaim, roles }: ProviderSettings) => [
+  ...[issuer, clientId, rolesClaim],
+  ...ROLES.map((role) => roles[role]),
+];
+
+const isSame = (one: Buffer, other: Buffer): boolean =>
+  one.length === other.length && timingSafeEqual(one, other);
+
+/** The longest prefix of whole characters with at most `max` bytes in UTF-8. */
+const cutToBytes = (text: string, max: number): string => {
+  let cut = "";
+  for (const character of text) {
+    if (Buffer.byteLength(cut + character) > max) break;
+    cut += character;
+  }
+  return cut;
+};

@@ -1,0 +1,99 @@
+/** Writes the audit entries of requests. */
+import type { Operator } from "../auth/operators/operator.ts";
+import { asGatewayError, type GatewayError } from "../errors.ts";
+import { cut } from "../lib/text.ts";
+import { type Audit, type AuditAction, type AuditEntry, outcomeOf } from "../observability/audit.ts";
+import type { Call } from "./call.ts";
+import { errorStatus } from "./families.ts";
+import type { OpenRoute } from "./routes.ts";
+import { pathParameter } from "./url.ts";
+
+/** Names in paths and bodies are the client's. */
+const LONGEST_NAME = 300;
+
+/** The name in the path: the value of its first parameter. */
+const nameInPath = ({ request }: Call, { path }: Pick<OpenRoute, "path">): string | undefined => {
+  const [, parameter] = /:(\w+)/.exec(path) ?? [];
+  return parameter === undefined ? undefined : pathParameter(request, parameter);
+};
+
+type Caller = Pick<AuditEntry, "actor" | "role" | "via" | "subject" | "address" | "requestId">;
+
+const callerOf = ({ id, request }: Call, operator: Operator | undefined): Caller => ({
+  actor: operator?.name,
+  role: operator?.role,
+  via: operator?.via,
+  subject: operator?.subject,
+  address: request.ip,
+  requestId: id,
+});
+
+const record = (audit: Audit, call: Call, route: OpenRoute, status: number): void => {
+  const { audited } = call;
+  const action = audited.action ?? route.audit;
+  if (action === undefined) return;
+  const target = audited.target ?? call.facts.station ?? nameInPath(call, route);
+  audit.record({
+    action,
+    ...callerOf(call, call.operator),
+    target: target && cut(target, LONGEST_NAME),
+    outcome: outcomeOf(status),
+    status,
+    changed: audited.changed?.map((name) => cut(name, LONGEST_NAME)),
+  });
+};
+
+/**
+ * Does the work of a route that has an audit action, and records its end. A client that leaves before the answer does not
+ * change the entry.
+ */
+export const audited = async (
+  call: Call,
+  route: OpenRoute,
+  audit: Audit | undefined,
+  work: () => void | Promise<void>,
+): Promise<void> => {
+  if (audit === undefined || route.audit === undefined) return work();
+  try {
+    await work();
+  } catch (error) {
+    record(audit, call, route, errorStatus(asGatewayError(error), call.family));
+    throw error;
+  }
+  record(audit, call, route, call.response.statusCode);
+};
+
+/** The reason of a refusal: fixed words of the verifier, or the text of the error, which quotes no credential. */
+const reasonOf = ({ cause, message }: GatewayError): string => (typeof cause === "string" ? cause : message);
+
+export interface SignInAudit {
+  readonly audit: Audit | undefined;
+  readonly action: Extract<AuditAction, "session.begin" | "client.sign-in">;
+  /** Whose sign-in it is, if that is known before the credential is checked. Never a text of the client. */
+  readonly actor?: string | undefined;
+}
+
+/** Records the sign-in of an operator or a client. `status` is that of a successful answer. */
+export const auditSignIn = async <T>(
+  call: Call,
+  { audit, action, actor }: SignInAudit,
+  signIn: () => Promise<T>,
+  doneOf: (result: T) => {
+    readonly by: Pick<AuditEntry, "actor" | "role" | "via" | "subject">;
+    readonly status: number;
+  },
+): Promise<T> => {
+  if (audit === undefined) return signIn();
+  const caller = { ...callerOf(call, undefined), actor };
+  try {
+    const result = await signIn();
+    const { by, status } = doneOf(result);
+    audit.record({ action, ...caller, ...by, outcome: outcomeOf(status), status });
+    return result;
+  } catch (error) {
+    const refusal = asGatewayError(error);
+    const status = errorStatus(refusal, call.family);
+    audit.record({ action, ...caller, outcome: outcomeOf(status), status, reason: reasonOf(refusal) });
+    throw error;
+  }
+};

@@ -1,0 +1,135 @@
+/**
+ * Stores audit entries in a station. A change on the operators' port does not wait for its entry: entries wait here while the
+ * broker can't store them.
+ */
+import type { Broker, BrokerRecord, TopicSpec } from "../broker/broker.ts";
+import type { GatewayError } from "../errors.ts";
+import { type Clock, pause } from "../lib/clock.ts";
+import { uuidV7 } from "../lib/uuid.ts";
+import type { AuditLine } from "../observability/audit.ts";
+import type { Logger } from "../observability/logger/logger.ts";
+
+export interface AuditStation {
+  /** Stores the entry with an id. Entries keep their order. An entry can be stored twice after an unknown outcome, with one id. */
+  add(line: AuditLine): void;
+  /** Tries once more to store the waiting entries. Entries after `close` are dropped. */
+  close(): Promise<void>;
+}
+
+export interface AuditStationOptions {
+  readonly station: string;
+  /** The topic of the station. It is created if it is missing and `mayCreate` is true. */
+  readonly topic: TopicSpec;
+  readonly mayCreate: boolean;
+  readonly broker: Pick<Broker, "append" | "ensureTopic">;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, "warn">;
+  /** Called with the number of entries that were dropped. */
+  readonly unstored: (entries: number) => void;
+}
+
+/** Maximum number of waiting entries. Further entries are dropped. */
+const MAX_WAITING = 1000;
+/** Maximum number of entries of one append. */
+const MAX_APPEND = 100;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+
+const HEADERS = [{ name: "content-type", value: Buffer.from("application/json") }];
+
+/** Failures that a repetition does not change. */
+const FINAL: ReadonlySet<string> = new Set(["RECORD_TOO_LARGE", "RECORD_REFUSED"]);
+
+const recordOf = (line: AuditLine): BrokerRecord => ({
+  key: line.target === undefined ? null : Buffer.from(line.target),
+  value: Buffer.from(JSON.stringify({ id: uuidV7(line.time), ...line })),
+  headers: HEADERS,
+  timestamp: line.time,
+});
+
+interface Appended {
+  /** Failed for now, in their order. */
+  readonly kept: readonly { readonly record: BrokerRecord; readonly error: GatewayError }[];
+  /** Number of records that the topic refuses. */
+  readonly refused: number;
+}
+
+/** Appends the records. Creates the topic for the next try if it is missing. */
+const append = async (
+  { broker, topic, mayCreate }: AuditStationOptions,
+  records: readonly BrokerRecord[],
+): Promise<Appended> => {
+  const outcomes = await broker.append(topic.name, records);
+  const failed = records.flatMap((record, i) => {
+    const outcome = outcomes[i];
+    return outcome?.status === "failed" ? [{ record, error: outcome.error }] : [];
+  });
+  const kept = failed.filter(({ error }) => !FINAL.has(error.code));
+  if (mayCreate && kept.some(({ error }) => error.code === "STATION_UNKNOWN"))
+    await broker.ensureTopic(topic).catch(() => undefined);
+  return { kept, refused: failed.length - kept.length };
+};
+
+export const createAuditStation = (options: AuditStationOptions): AuditStation => {
+  const { station, clock, logger, unstored } = options;
+  const closing = new AbortController();
+  let waiting: readonly BrokerRecord[] = [];
+  let storing: Promise<void> | undefined;
+  /** The station could not store the last append. */
+  let isDown = false;
+  let hasDropped = false;
+
+  const drop = (entries: number, reason: string): void => {
+    unstored(entries);
+    if (!hasDropped) logger.warn({ station, entries, reason }, "audit entries are dropped");
+    hasDropped = true;
+  };
+
+  /** False: some entries could not be stored. */
+  const storeSome = async (): Promise<boolean> => {
+    const batch = waiting.slice(0, MAX_APPEND);
+    const { kept, refused } = await append(options, batch);
+    waiting = [...kept.map(({ record }) => record), ...waiting.slice(batch.length)];
+    if (refused > 0) drop(refused, "the topic refuses them");
+    const [first] = kept;
+    if (first !== undefined && !isDown)
+      logger.warn(
+        { station, waiting: waiting.length, err: first.error },
+        "audit entries can't be stored yet",
+      );
+    isDown = first !== undefined;
+    if (!isDown && refused === 0) hasDropped = false;
+    return !isDown;
+  };
+
+  const storeAll = async (): Promise<void> => {
+    let ms = FIRST_PAUSE_MS;
+    while (waiting.length > 0) {
+      if (await storeSome()) ms = FIRST_PAUSE_MS;
+      else if (closing.signal.aborted) break;
+      else {
+        await pause(clock, ms, closing.signal);
+        ms = Math.min(ms * 2, LONGEST_PAUSE_MS);
+      }
+    }
+    // In the same turn as the last check, so that no entry is added between them.
+    storing = undefined;
+  };
+
+  return {
+    add: (line) => {
+      if (closing.signal.aborted) drop(1, "the process ends");
+      else if (waiting.length >= MAX_WAITING) drop(1, `${MAX_WAITING} entries wait already`);
+      else {
+        waiting = [...waiting, recordOf(line)];
+        storing ??= storeAll();
+      }
+    },
+    close: async () => {
+      closing.abort();
+      await storing;
+      if (waiting.length > 0) drop(waiting.length, "the process ends");
+      waiting = [];
+    },
+  };
+};
