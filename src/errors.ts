@@ -39,6 +39,7 @@ export const ERRORS = {
   ),
   ORIGIN_FORBIDDEN: row(403, "This origin is not allowed", "refused", 40301),
   HANDSHAKE_REFUSED: row(403, "The verification token is wrong", "refused", 40301),
+  SIGN_IN_FAILED: row(401, "The identity provider's answer does not hold", "refused", 40101),
   ROLE_FORBIDDEN: row(403, "This needs a higher role", "refused", 40301),
   ADMINISTRATION_DISABLED: row(403, "Administrative endpoints are disabled", "refused", 40301),
   ROUTE_UNKNOWN: row(404, "Not Found", "refused", 404),
@@ -177,6 +178,8 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 export interface GatewayErrorOptions {
+  /** For a code whose status depends on the case. Default: the status of the row. */
+  readonly status?: number;
   /** Text for the caller, cut after 1,000 characters. It must not contain a secret. Default: the text of the row. */
   readonly message?: string;
   /** Seconds until a retry makes sense, sent as Retry-After. Default: 1 for status 503. */
@@ -200,6 +203,7 @@ const shortened = (text: string): string =>
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: ErrorCode;
+  readonly status: number;
   readonly retryAfter: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly faults: readonly string[] | undefined;
@@ -214,13 +218,10 @@ export class GatewayError extends Error {
     );
     Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
+    this.status = options.status ?? ERRORS[code].status;
     this.retryAfter = options.retryAfter ?? (ERRORS[code].status === 503 ? 1 : undefined);
     this.headers = options.headers ?? {};
     this.faults = options.faults;
-  }
-
-  get status(): number {
-    return ERRORS[this.code].status;
   }
 
   get outcome(): FailureOutcome {

@@ -1,9 +1,14 @@
 /** Builds what the settings alone decide: authentication, the client of the registry, and the stations with their schemas. */
-import { createAuthentication, type LastingAuthentication } from "../auth/authentication.ts";
+import {
+  type Authentication,
+  createAuthentication,
+  type LastingAuthentication,
+} from "../auth/authentication.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { Configured, LastingContext } from "./context.ts";
 import { loadDeclared } from "./wire-ingest.ts";
 import { openIssuers } from "./wire-issuers.ts";
+import { openProvider } from "./wire-provider.ts";
 import { openRegistry } from "./wire-registry.ts";
 
 interface ConfigureOptions extends Pick<LastingContext, "clock" | "log" | "metrics" | "keyUnits"> {
@@ -21,32 +26,36 @@ export const configure = async (
 ): Promise<Configured> => {
   const registry = openRegistry(settings, options, previous?.registry);
   let issuers: Configured["issuers"];
+  let provider: Configured["provider"];
   try {
     const declared = await loadDeclared(settings, registry, options.log);
     issuers = openIssuers(settings, options.keyUnits);
-    return { settings, tls, registry, declared, issuers, ...authenticationOf(settings, issuers, options) };
+    provider = openProvider(settings, options.keyUnits, options.lastingAuthentication.ownSecret);
+    const authentication = authenticationOf(settings, { issuers, provider }, options);
+    return { settings, tls, registry, declared, issuers, provider, authentication };
   } catch (error) {
-    release({ registry, issuers }, previous);
+    release({ registry, issuers, provider }, previous);
     throw error;
   }
 };
 
 /** Closes what only these settings use. */
 export const release = (
-  { registry, issuers }: Pick<Configured, "registry" | "issuers">,
+  { registry, issuers, provider }: Pick<Configured, "registry" | "issuers" | "provider">,
   others: Configured | undefined,
 ): void => {
   issuers?.close();
+  provider?.close();
   if (registry !== others?.registry) void registry?.client.close();
 };
 
 const authenticationOf = (
   { auth, admin }: Settings,
-  otherIssuers: Configured["issuers"],
+  { issuers: otherIssuers, provider }: Pick<Configured, "issuers" | "provider">,
   { lastingAuthentication: lasting }: ConfigureOptions,
-): Pick<Configured, "authentication"> => ({
-  authentication: createAuthentication({
+): Authentication =>
+  createAuthentication({
     ...auth,
     ...{ otherIssuers, lasting, admin },
-  }),
-});
+    operatorJwts: provider?.jwts,
+  });

@@ -19,6 +19,7 @@ import type { Lifecycle } from "./lifecycle.ts";
 import type { Questions } from "./questions.ts";
 import type { TlsFiles } from "./read-tls.ts";
 import type { ReloadControl } from "./reload-control.ts";
+import type { OpenedProvider } from "./wire-provider.ts";
 
 export type AppLog = Pick<Log, "logger" | "requestLog" | "levels" | "named" | "unfiltered" | "always">;
 
@@ -47,6 +48,8 @@ export interface Configured {
   readonly authentication: Authentication;
   /** undefined: the settings name no other issuers. */
   readonly issuers: Issuers | undefined;
+  /** undefined: the settings name no identity provider for operators. */
+  readonly provider: OpenedProvider | undefined;
   /** undefined: no registry is configured. */
   readonly registry: OpenRegistry | undefined;
   /** The declared stations. Empty without the ingest role. */

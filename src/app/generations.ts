@@ -71,6 +71,7 @@ const swap = (
   parts.ingest?.homes.use(settings);
   delivery?.use(settings);
   previous.issuers?.close();
+  previous.provider?.close();
   if (registry !== previous.registry) previous.registry?.client.retire();
   warnOfOpenWebhooks(log, settings, previous.settings);
   void parts.live.recheck();

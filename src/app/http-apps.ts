@@ -36,6 +36,7 @@ import {
   sdkRoutes,
   withConsole,
 } from "./wire-pages.ts";
+import type { OpenedProvider } from "./wire-provider.ts";
 
 /** The parts of the ingest role that the routes of all generations share. */
 export interface IngestParts extends LastingIngest {
@@ -66,6 +67,7 @@ export interface RouteParts {
 interface Generation extends Omit<RouteParts, "ingest"> {
   readonly context: AppContext;
   readonly authentication: Authentication;
+  readonly provider: OpenedProvider | undefined;
   readonly parts: IngestParts | undefined;
   readonly ingest: Ingest | undefined;
   readonly bodyLimits: BodyLimits;
@@ -78,11 +80,11 @@ export const createApps = (
   configured: Configured,
   { ingest: parts, ...shared }: RouteParts,
 ): HttpApps => {
-  const { settings, authentication, registry } = configured;
+  const { settings, authentication, provider, registry } = configured;
   const { server } = settings;
   const decoder = registry && shared.decoding.ofRegistry;
   const generation: Generation = {
-    ...{ ...shared, authentication, parts },
+    ...{ ...shared, authentication, provider, parts },
     context: { ...lasting, settings, decoder },
     ingest: parts && createIngest(lasting, parts, configured),
     bodyLimits: { maxBytes: server.bodyLimit, timeoutMs: server.requestTimeout },
@@ -147,11 +149,12 @@ const publicRoutes = (generation: Generation): readonly Route[] => {
 };
 
 const operatorsSide = (generation: Generation): Pick<AppOptions, "routes" | "errorPage"> => {
-  const { context, authentication, ingest, eventStreams, bodyLimits } = generation;
+  const { context, authentication, provider, ingest, eventStreams, bodyLimits } = generation;
   const { settings, broker, readers, audit } = context;
   const stations = operatorStations(context, { ingest, readBody: readers(bodyLimits), eventStreams });
   const { routes, errorPage } = withConsole([...adminRoutes(generation), ...stations], {
-    ...{ broker, audit, signInOperator: authentication.signInOperator },
+    ...{ broker, audit, ...authentication },
+    provider: provider?.offered,
     cookies: sessionCookies(settings.admin.publicUrl),
     readBody: readers(authBodyLimits(settings)),
   });

@@ -104,12 +104,15 @@ const hasCertificate = (file: string): boolean => {
   }
 };
 
-const ofIssuers: Check = ({ auth }) =>
-  auth.issuers.flatMap(({ name, ca }) =>
-    ca === undefined || hasCertificate(ca)
-      ? []
-      : [`auth.issuers.${name}.ca: got ${JSON.stringify(ca)}, which contains no PEM certificate`],
-  );
+const ofCa = (setting: string, ca: string | undefined): readonly string[] =>
+  ca === undefined || hasCertificate(ca)
+    ? []
+    : [`${setting}: got ${JSON.stringify(ca)}, which contains no PEM certificate`];
+
+const ofIssuers: Check = ({ auth, admin }) => [
+  ...auth.issuers.flatMap(({ name, ca }) => ofCa(`auth.issuers.${name}.ca`, ca)),
+  ...ofCa("admin.oidc.ca", admin.oidc?.ca),
+];
 
 const CHECKS: readonly Check[] = [ofCredentials, ofIssuers, ofWebhooks, ofConnectors, ofCertificates];
 

@@ -13,6 +13,7 @@ import { withDocumentation } from "../http/handlers/docs/routes.ts";
 import { frontRoute, type GatewayFacts } from "../http/handlers/operations/routes.ts";
 import { operatorStationRoutes } from "../http/handlers/operator-stations/routes.ts";
 import { type SessionRouteDependencies, sessionRoutes } from "../http/handlers/session/routes.ts";
+import { type SignInDependencies, signInRoutes } from "../http/handlers/sign-in/routes.ts";
 import { sdkRoute, type SdkScript } from "../http/handlers/sdk.ts";
 import type { AppOptions } from "../http/http-app.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
@@ -42,13 +43,18 @@ const filesOf = (): ConsoleFiles | undefined => {
 /** Adds the sessions and the console to the operators' routes. */
 export const withConsole = (
   routes: readonly Route[],
-  { broker, ...sessions }: SessionRouteDependencies & { readonly broker: Broker },
+  { broker, ...sessions }: SessionRouteDependencies & SignInDependencies & { readonly broker: Broker },
 ): Pick<AppOptions, "routes" | "errorPage"> => {
   const front = frontRoute({ version: VERSION, commit: COMMIT }, broker);
-  const own = [...routes, ...sessionRoutes(sessions)];
+  const { provider } = sessions;
+  const endSessionUrl = provider?.signIn.endSessionUrl;
+  const own = [...routes, ...sessionRoutes({ ...sessions, endSessionUrl }), ...signInRoutes(sessions)];
   const files = filesOf();
   if (files === undefined) return { routes: [...own, front] };
-  return { routes: [...own, ...consoleRoutes({ files, front })], errorPage: signInPage(files) };
+  return {
+    routes: [...own, ...consoleRoutes({ files, front })],
+    errorPage: signInPage(files, provider?.label),
+  };
 };
 
 export const factsOf = (

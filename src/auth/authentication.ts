@@ -7,7 +7,12 @@ import { type CertificateOptions, createCertificateVerifier, renewCertificate } 
 import type { Issuers } from "./issuers/issuers.ts";
 import type { FairTurns } from "../lib/fair-turns.ts";
 import { createLogin, createSessions, type Lifetime, type Sessions } from "./session.ts";
-import { createOperatorAccess, type OperatorAccess, type OperatorSettings } from "./operators/operators.ts";
+import {
+  createOperatorAccess,
+  type OperatorAccess,
+  type OperatorSettings,
+  type OperatorSource,
+} from "./operators/operators.ts";
 import type { RenewPrincipal } from "./principal.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
 import { createSignInCheck } from "./sign-in-check.ts";
@@ -46,6 +51,8 @@ export interface AuthenticationOptions {
   /** undefined: only the gateway itself issues tokens for clients. */
   readonly otherIssuers?: Issuers | undefined;
   readonly loginFailuresPerMinute: number;
+  /** JWTs of the operators' identity provider; undefined: they are no credential. */
+  readonly operatorJwts?: OperatorSource<string> | undefined;
   /** The settings `admin`. */
   readonly admin: OperatorSettings & { readonly failuresPerMinute: number };
   /** Default: lasting parts of its own. */
@@ -121,6 +128,7 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
       verifier,
       throttle: throttled(admin.failuresPerMinute, "operator"),
       secrets: secrets.length > 0 ? secrets : [ownSecret],
+      jwts: options.operatorJwts,
       now,
     }),
   };

@@ -36,7 +36,7 @@ export const sessionCookies = (publicUrl: string | undefined): SessionCookies =>
 };
 
 /** The session of a request; undefined: the request has none. */
-export const sessionOf = ({ headers }: Request): string | undefined => cookieNamed(NAME, headers.cookie);
+export const sessionOf = (request: Request): string | undefined => cookieNamed(NAME, request);
 
 const ALL: readonly AmbientCredential[] = ["session", "basic", "certificate"];
 const SESSION: readonly AmbientCredential[] = ["session"];
@@ -71,9 +71,15 @@ const isHarmless = ({ headers }: Request): boolean => {
   return site === undefined || site === "none" || mode === "navigate";
 };
 
-const cookieNamed = (name: string, header: string | undefined): string | undefined =>
-  header
-    ?.split(";")
-    .map((pair) => pair.trim())
+const pairsOf = ({ headers }: Request): readonly string[] =>
+  headers.cookie?.split(";").map((pair) => pair.trim()) ?? [];
+
+/** The value of a cookie. */
+export const cookieNamed = (name: string, request: Request): string | undefined =>
+  pairsOf(request)
     .find((pair) => pair.startsWith(`${name}=`))
     ?.slice(name.length + 1);
+
+/** In the order of the request. */
+export const cookieNames = (request: Request): readonly string[] =>
+  pairsOf(request).map((pair) => pair.split("=", 1)[0] ?? "");

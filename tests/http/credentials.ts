@@ -1,5 +1,6 @@
 /** The accounts, keys and operators' tokens of the test gateway. */
 import type { AuthenticationOptions } from "../../src/auth/authentication.ts";
+import type { OfferedProvider } from "../../src/http/handlers/sign-in/routes.ts";
 
 export const ADMIN_TOKEN = "operators-only-0123456789";
 export const VIEWER_TOKEN = "viewers-only-0123456789";
@@ -43,7 +44,7 @@ const API_KEYS = [
 
 const SECRET = { ttl: 900_000, maxTtl: 86_400_000 };
 
-export const CREDENTIALS: AuthenticationOptions = {
+const CREDENTIALS: AuthenticationOptions = {
   accounts: ACCOUNTS,
   apiKeys: [BROWSER_KEY, ...API_KEYS],
   accessToken: { ...SECRET, secrets: [{ kid: "a", secret: "access-secret-0123456789-0123456789" }] },
@@ -64,4 +65,13 @@ export const CREDENTIALS: AuthenticationOptions = {
     failuresPerMinute: 10,
     sessionTtl: 8 * 3_600_000,
   },
+};
+
+/** With the settings of an identity provider, if there is one. */
+export const credentialsWith = (provider: OfferedProvider | undefined): AuthenticationOptions => {
+  if (provider === undefined) return CREDENTIALS;
+  const { issuer } = provider.signIn;
+  const roles = { viewer: [], operator: [], admin: [] };
+  const oidc = { issuer, clientId: "stationgate", rolesClaim: "groups", roles };
+  return { ...CREDENTIALS, admin: { ...CREDENTIALS.admin, oidc } };
 };

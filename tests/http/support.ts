@@ -30,6 +30,7 @@ import { reloadRoute, type Reloading } from "../../src/http/handlers/operations/
 import { restProxyRoutes } from "../../src/http/handlers/rest-proxy/routes.ts";
 import { createStreamFormats } from "../../src/http/handlers/stations/consume-stream.ts";
 import { sessionRoutes } from "../../src/http/handlers/session/routes.ts";
+import { type OfferedProvider, signInRoutes } from "../../src/http/handlers/sign-in/routes.ts";
 import { stationRoutes } from "../../src/http/handlers/stations/routes.ts";
 import { sessionCookies } from "../../src/http/session-cookie.ts";
 import { callCounter, createIntake } from "../../src/http/intake.ts";
@@ -54,7 +55,7 @@ import type { RequestLog } from "../../src/observability/logger/request-lines.ts
 import type { Logger } from "../../src/observability/logger/logger.ts";
 import type { Decoder } from "../../src/registry/decoder.ts";
 import { createMetrics, type Metrics } from "../../src/observability/metrics.ts";
-import { CREDENTIALS } from "./credentials.ts";
+import { credentialsWith } from "./credentials.ts";
 import { batchApi, createLocalHome, type LocalHome } from "../support/local-home.ts";
 
 export { ADMIN_TOKEN, BROWSER_KEY, OPERATOR_TOKEN, PARTNER_KEY, VIEWER_TOKEN } from "./credentials.ts";
@@ -103,7 +104,7 @@ const FACTS: GatewayFacts = {
 /** Stand-ins for the console's files. */
 const CONSOLE: ConsoleFiles = {
   page: "<title>console</title>",
-  signIn: "<title>sign in</title><!--refusal-->",
+  signIn: "<title>sign in</title><!--refusal--><!--provider-->",
   assets: new Map([["main.js", "export {};"]]),
 };
 
@@ -144,6 +145,8 @@ export interface TestOptions {
   readonly reload?: Reloading["reload"];
   /** The URL of the operators' listener in browsers. */
   readonly publicUrl?: string;
+  /** Absent: the settings name no identity provider. */
+  readonly provider?: OfferedProvider;
   /** The topic of the audit entries. */
   readonly reservedTopic?: string;
 }
@@ -197,7 +200,10 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const metrics = createMetrics();
   const { logger, requestLog, lines } = recordingLogger();
   const health = createHealth({ check: () => broker.check(), cacheMs: 0, now: Date.now });
-  const authentication = createAuthentication({ ...CREDENTIALS, ...certificatesOf(options) });
+  const authentication = createAuthentication({
+    ...credentialsWith(options.provider),
+    ...certificatesOf(options),
+  });
   const { autoCreate, bodyLimits, maxEvents, perAddress } = { ...DEFAULT_OPTIONS, ...options };
   const stations = createStations({ declared, autoCreate, broker, maxRecordBytes: LIMIT });
   const batcher = createBatcher({
@@ -318,6 +324,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     unknownPaths: "client",
     cors: { origins: options.corsOrigins ?? ["*"] },
   });
+  const offered = offeredBy(options);
+  const cookies = sessionCookies(options.publicUrl);
   const admin = createApp({
     ...shared,
     guard: { ...authentication, audit },
@@ -334,12 +342,18 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       }),
       ...sessionRoutes({
         signInOperator: authentication.signInOperator,
-        cookies: sessionCookies(options.publicUrl),
-        ...{ readBody, audit },
+        ...{ cookies, readBody, audit },
+        endSessionUrl: offered.endSessionUrl,
+      }),
+      ...signInRoutes({
+        provider: options.provider,
+        openSession: authentication.openSession,
+        cookies,
+        audit,
       }),
       ...consoleRoutes({ files: CONSOLE, front: frontRoute({ version: "1.2.3", commit: "abc" }, broker) }),
     ],
-    errorPage: signInPage(CONSOLE),
+    errorPage: signInPage(CONSOLE, offered.label),
     unknownPaths: "admin",
   });
   return {
@@ -357,6 +371,11 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     records: (topic) => readAll(broker, topic),
   };
 };
+
+const offeredBy = ({ provider }: TestOptions) => ({
+  label: provider?.label,
+  endSessionUrl: provider?.signIn.endSessionUrl,
+});
 
 const memoryOf = ({ memoryBytes = 1 << 27 }: TestOptions): MemoryBudget => createMemoryBudget(memoryBytes);
 

@@ -1,17 +1,8 @@
 /** Fetches an issuer's discovery document (OpenID Connect Discovery 1.0) and its key set. */
-import { get as getPlain } from "node:http";
-import { get as getEncrypted } from "node:https";
 import { isProtectedUrl } from "../../lib/loopback.ts";
 import { cut } from "../../lib/text.ts";
+import { createJsonClient, FetchFailure } from "../json-request.ts";
 import { isJsonObject, type JsonObject } from "./jws.ts";
-
-/** Bytes. A longer document is a failed fetch. */
-const MAX_BYTES = 256 * 1024;
-
-/** A document is missing or wrong. The message says why. */
-export class FetchFailure extends Error {
-  override readonly name = "FetchFailure";
-}
 
 interface FetchedDocument {
   readonly value: unknown;
@@ -23,43 +14,15 @@ interface FetchedDocument {
 export type GetDocument = (url: string, signal: AbortSignal) => Promise<FetchedDocument>;
 
 /** `ca`: texts of PEM certificates, which are trusted instead of the system's. */
-export const createDocumentClient =
-  (ca: string | undefined): GetDocument =>
-  (url, signal) =>
-    new Promise((resolve, reject) => {
-      const fail = (reason: string): void => {
-        request.destroy(new FetchFailure(`${url} ${reason}`));
-      };
-      const headers = { accept: "application/json", "user-agent": "stationgate" };
-      // `agent: false`: there are minutes between two requests, so no connection is kept.
-      const options = { agent: false, headers, signal };
-      const request = url.startsWith("https:")
-        ? getEncrypted(url, { ...options, ca })
-        : getPlain(url, options);
-      request.on("error", reject).on("response", (response) => {
-        if (response.statusCode !== 200) {
-          fail(`answered ${response.statusCode}`);
-          return;
-        }
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response
-          .on("data", (chunk: Buffer) => {
-            size += chunk.length;
-            chunks.push(chunk);
-            if (size > MAX_BYTES) fail(`answered more than ${MAX_BYTES} bytes`);
-          })
-          .on("error", reject)
-          .on("end", () => {
-            try {
-              const value: unknown = JSON.parse(Buffer.concat(chunks).toString());
-              resolve({ value, cacheControl: response.headers["cache-control"] ?? "" });
-            } catch {
-              reject(new FetchFailure(`${url} did not answer JSON`));
-            }
-          });
-      });
-    });
+export const createDocumentClient = (ca: string | undefined): GetDocument => {
+  const request = createJsonClient(ca);
+  return async (url, signal) => {
+    const { status, headers, value } = await request({ url }, signal);
+    if (status !== 200) throw new FetchFailure(`${url} answered ${status}`);
+    if (value === undefined) throw new FetchFailure(`${url} did not answer JSON`);
+    return { value, cacheControl: headers["cache-control"] ?? "" };
+  };
+};
 
 export interface IssuerDocuments {
   /** The discovery document; undefined: the settings name the URL of the keys, and the gateway does not read it. */

@@ -4,7 +4,8 @@
  */
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { type FetchDocuments, FetchFailure, type IssuerDocuments } from "./issuer-documents.ts";
+import { FetchFailure } from "../json-request.ts";
+import type { FetchDocuments, IssuerDocuments } from "./issuer-documents.ts";
 import type { JsonObject } from "./jws.ts";
 import { type Choice, type KeySet, NO_KEYS, parseKeySet } from "./key-set.ts";
 

@@ -58,7 +58,7 @@ export interface OperatorAccess {
   readonly admitOperator: AdmitOperator;
   readonly signInOperator: SignInOperator;
   /** Opens a session for an operator whom the identity provider has identified. Throws UNAUTHORIZED without a provider. */
-  openSession(operator: IdentifiedOperator): OperatorSession;
+  readonly openSession: (operator: IdentifiedOperator) => OperatorSession;
   /**
    * The operator of the same credential under these settings; undefined: the credential is gone. The end of a credential does
    * not count. The operator may come from the access of earlier settings.
@@ -69,9 +69,9 @@ export interface OperatorAccess {
 /** A kind of credential that another unit verifies. */
 export interface OperatorSource<C> {
   /** undefined: the credential is of another kind. Fails with UNAUTHORIZED or ROLE_FORBIDDEN, and without waiting if possible. */
-  admit(credential: C): Operator | Promise<Operator> | undefined;
+  readonly admit: (credential: C) => Operator | Promise<Operator> | undefined;
   /** As `renewOperator`, for the operators of this source. */
-  renew(operator: Operator): Operator | undefined;
+  readonly renew: (operator: Operator) => Operator | undefined;
 }
 
 /** The settings `admin`. */
@@ -203,7 +203,11 @@ const operatorOf = (token: AdminToken, via: Operator["via"]): Operator => {
   return operator;
 };
 
-const sealingSecrets = ({ settings, secrets }: OperatorDependencies): [string, ...string[]] => {
+/** The secrets that seal what browsers keep for operators: the first seals, and all open. */
+export const sealingSecrets = ({
+  settings,
+  secrets,
+}: Pick<OperatorDependencies, "settings" | "secrets">): [string, ...string[]] => {
   if (settings.sessionSecret !== undefined) return [settings.sessionSecret];
   const [first = randomBytes(32).toString("base64url"), ...older] = secrets;
   return [first, ...older];

@@ -11,6 +11,8 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   ORIGIN_FORBIDDEN:
     "The request's origin is not in the credential's `origins`, or the request has no origin (a certificate needs none).",
   HANDSHAKE_REFUSED: "A webhook handshake has a wrong verify token.",
+  SIGN_IN_FAILED:
+    "The sign-in with the identity provider failed. The text says why. The status depends on the reason: 400, 401, 403, or 503 if the provider is unreachable.",
   ROLE_FORBIDDEN: "The operator's role is too low for the route. The text names the role that it needs.",
   ADMINISTRATION_DISABLED:
     "The call is an administrative endpoint of the REST Proxy. Or it uses a consumer instance, and the credential has no right to consume.",

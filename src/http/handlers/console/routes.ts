@@ -1,15 +1,18 @@
 /** The routes of the operators' console: its page and its files. */
 import { createHash } from "node:crypto";
+import type { Request } from "express";
+import { escapeHtml } from "../../../lib/html.ts";
 import type { ErrorPage } from "../../middleware/error-responder.ts";
 import { sendPage, sendText, wantsPage } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
+import { providerLink } from "../sign-in/pages.ts";
 import * as documentation from "./documentation.ts";
 
 /** The console's files, read once. */
 export interface ConsoleFiles {
   /** The page for operators with a session. */
   readonly page: string;
-  /** The sign-in page. An error text replaces `<!--refusal-->`. */
+  /** The sign-in page. An error text replaces `<!--refusal-->`, the link to the identity provider `<!--provider-->`. */
   readonly signIn: string;
   /** Texts by file name. They contain no data, so they need no credential. */
   readonly assets: ReadonlyMap<string, string>;
@@ -76,13 +79,26 @@ const REFUSALS: Readonly<Partial<Record<string, string>>> = {
   LOGIN_THROTTLED: "Too many wrong tokens from this address. Try again in a minute.",
 };
 
-/** The sign-in page, which a browser without a valid credential gets instead of a problem document. */
+/**
+ * The sign-in page, which a browser without a valid credential gets instead of a problem document, and after a failed sign-in.
+ * `label`: of the identity provider; undefined: there is none.
+ */
 export const signInPage =
-  ({ signIn }: ConsoleFiles): ErrorPage =>
-  ({ code }, { request }) => {
-    const refusal = REFUSALS[code];
+  ({ signIn }: ConsoleFiles, label?: string): ErrorPage =>
+  (error, { request }) => {
+    const refusal = error.code === "SIGN_IN_FAILED" ? error.message : REFUSALS[error.code];
     if (refusal === undefined || !wantsPage(request)) return undefined;
     // A browser that only opened the page has sent no token, so there is no error to show.
-    const isAttempt = request.method === "POST" && request.path === "/session";
-    return signIn.replace("<!--refusal-->", isAttempt ? `<p role="alert">${refusal}</p>` : "");
+    const hasFailed = error.code === "SIGN_IN_FAILED" || isAttempt(request);
+    const link = label === undefined ? "" : providerLink(label, pathToReturnTo(request));
+    // Functions, because `$` has a meaning in replacement texts.
+    return signIn
+      .replace("<!--refusal-->", () => (hasFailed ? `<p role="alert">${escapeHtml(refusal)}</p>` : ""))
+      .replace("<!--provider-->", () => link);
   };
+
+const isAttempt = ({ method, path }: Request): boolean => method === "POST" && path === "/session";
+
+/** A page of the console: the browser asked for it, and it is no part of the sign-in. */
+const pathToReturnTo = ({ method, url }: Request): string =>
+  method === "GET" && url.startsWith("/") && !url.startsWith("/session") ? url : "/";

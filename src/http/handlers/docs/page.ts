@@ -1,15 +1,6 @@
 /** An OpenAPI document as one HTML page. It has no script, loads no other file, and escapes every text of the document. */
+import { escapeHtml as escape } from "../../../lib/html.ts";
 import type { OpenApiDocument } from "../../openapi/openapi.ts";
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign);
 
 /** Paragraphs of text. Text between backticks becomes `<code>`. */
 const prose = (text: string): string =>

@@ -50,6 +50,13 @@ export const signOut: Documentation = {
   id: "signOutOperator",
   tag: TAG,
   summary: "Sign out",
-  answers: { 303: seeOther },
+  answers: {
+    200: {
+      description:
+        "With `admin.oidc.endSession`, for a session of the identity provider: a page that goes on to it.",
+      content: { "text/html": z.string() },
+    },
+    303: seeOther,
+  },
   errors: [],
 };

@@ -7,15 +7,18 @@ import { auditSignIn } from "../../audited.ts";
 import type { Call } from "../../call.ts";
 import { readFields } from "../../fields.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
-import { sendJson } from "../../respond.ts";
+import { sendJson, sendPage } from "../../respond.ts";
 import type { OpenRoute } from "../../routes.ts";
 import type { SessionCookies } from "../../session-cookie.ts";
+import { signedOutPage } from "../sign-in/pages.ts";
 import * as documentation from "./documentation.ts";
 
 export interface SessionRouteDependencies {
   readonly signInOperator: OperatorAccess["signInOperator"];
   readonly cookies: SessionCookies;
   readonly readBody: ReadBody;
+  /** The URL that ends the session at the identity provider; undefined: sign-out stays here. */
+  readonly endSessionUrl?: (() => string | undefined) | undefined;
   /** Absent: sign-ins are not audited. */
   readonly audit?: Audit | undefined;
 }
@@ -31,7 +34,7 @@ const goHome = ({ response }: Call): void => {
 };
 
 export const sessionRoutes = (dependencies: SessionRouteDependencies): readonly OpenRoute[] => {
-  const { cookies } = dependencies;
+  const { cookies, endSessionUrl } = dependencies;
   return [
     {
       method: "GET",
@@ -59,7 +62,9 @@ export const sessionRoutes = (dependencies: SessionRouteDependencies): readonly 
       documentation: documentation.signOut,
       handler: (call) => {
         cookies.clear(call);
-        goHome(call);
+        const url = call.operator?.via === "oidc" ? endSessionUrl?.() : undefined;
+        if (url === undefined) goHome(call);
+        else sendPage(call.response, 200, signedOutPage(url));
       },
     },
   ];

@@ -1,0 +1,66 @@
+/** JWTs of the operators' identity provider as a credential of the operators' listener. */
+import { GatewayError } from "../../errors.ts";
+import type { IssuerKeys } from "../issuers/issuer-keys.ts";
+import { parseJws } from "../issuers/jws.ts";
+import { type CheckedToken, createTokenCheck } from "../issuers/token-check.ts";
+import type { Operator, Role } from "../operators/operator.ts";
+import type { OperatorSource } from "../operators/operators.ts";
+import { createClaimed } from "./claimed.ts";
+import { ALGORITHMS, MAX_TOKEN_SIZE, type ProviderOptions } from "./provider.ts";
+
+interface JwtOptions {
+  readonly provider: Pick<ProviderOptions, "issuer" | "clockSkew" | "nameClaim" | "rolesClaim" | "roles">;
+  /** The `aud` of the tokens. */
+  readonly audience: string;
+  readonly keys: IssuerKeys;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** The tokens of the operators, for `renew`. It has claims, but no signature: nobody can use it as a token. */
+const tokens = new WeakMap<Operator, CheckedToken>();
+
+/** A text that is no token of the provider is another kind of credential. Also fails with KEYS_UNAVAILABLE. */
+export const createOperatorJwts = ({ provider, audience, keys, now }: JwtOptions): OperatorSource<string> => {
+  const { issuer, clockSkew } = provider;
+  const claimed = createClaimed(provider);
+  const { checkParsed, renewed } = createTokenCheck({
+    ...{ issuer, clockSkew, keys, now },
+    audiences: [audience],
+    algorithms: ALGORITHMS,
+    types: ["at+jwt", "JWT"],
+    maxTokenSize: MAX_TOKEN_SIZE,
+    subject: "sub",
+  });
+
+  const operatorOf = (token: CheckedToken, role: Role): Operator => {
+    const { claims, subject: sub } = token;
+    const name = claimed.nameOf(sub, claims);
+    const expires = Number(claims["exp"]) * 1000;
+    const operator: Operator = { name, role, via: "bearer", expires, subject: { iss: issuer, sub } };
+    tokens.set(operator, token);
+    return operator;
+  };
+
+  const admitted = (token: CheckedToken): Operator => {
+    const role = claimed.roleOf(token.claims);
+    if (role === undefined)
+      throw new GatewayError("ROLE_FORBIDDEN", { message: "This token has no role here", cause: "no role" });
+    return operatorOf(token, role);
+  };
+
+  return {
+    admit: (text) => {
+      const token = text.length > MAX_TOKEN_SIZE ? undefined : parseJws(text);
+      if (token?.payload["iss"] !== issuer) return undefined;
+      const checked = checkParsed(token);
+      return checked instanceof Promise ? checked.then(admitted) : admitted(checked);
+    },
+    renew: (operator) => {
+      const known = tokens.get(operator);
+      const token = known && renewed(known);
+      const role = token && claimed.roleOf(token.claims);
+      return token && role && operatorOf(token, role);
+    },
+  };
+};
