@@ -192,7 +192,8 @@ describe.each([1, 2])("with %i serving processes", (workers) => {
       expect(body["faults"]).toEqual([expect.stringMatching(/^cors\.origins\[0\]: got "no origin"/)]);
       expect(await answersTo(gateway, KEY_A)).toEqual(["taken"]);
       expect(await settingsInUse(gateway)).toMatchObject({ generation: 1 });
-      expect(linesOf(gateway, "settings refused, the old ones stay")).toHaveLength(1);
+
+      await until(() => linesOf(gateway, "settings refused, the old ones stay").length === 1);
     },
     TIMEOUT,
   );
@@ -269,12 +270,15 @@ describe("with two workers", () => {
 
       await until(async () => (await reload(gateway)).body["workers"] === 2);
 
-      expect(pidOf(2)).not.toBe(frozen);
+      await until(() => pidOf(2) !== frozen);
+
       expect(await answersTo(gateway, KEY_A)).toEqual(["401"]);
     },
     TIMEOUT,
   );
 });
+
+const ADMIN_PORT = /"listener":"admin".*?"port":(\d+)/;
 
 describe("without a settings file", () => {
   it(
@@ -295,10 +299,10 @@ describe("without a settings file", () => {
       await new Promise<void>((resolve) => {
         child.stdout.on("data", (chunk: Buffer) => {
           output += chunk.toString();
-          if (output.includes("Stationgate is ready")) resolve();
+          if (/Stationgate is ready/.test(output) && ADMIN_PORT.test(output)) resolve();
         });
       });
-      const port = /"listener":"admin".*?"port":(\d+)/.exec(output)?.[1];
+      const port = ADMIN_PORT.exec(output)?.[1];
       const answer = await fetch(`http://127.0.0.1:${port}/gateway/reload`, {
         method: "POST",
         headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
