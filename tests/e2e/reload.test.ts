@@ -299,7 +299,7 @@ describe("without a settings file", () => {
       await new Promise<void>((resolve) => {
         child.stdout.on("data", (chunk: Buffer) => {
           output += chunk.toString();
-          if (/Stationgate is ready/.test(output) && ADMIN_PORT.test(output)) resolve();
+          if (output.includes("Stationgate is ready") && ADMIN_PORT.test(output)) resolve();
         });
       });
       const port = ADMIN_PORT.exec(output)?.[1];
