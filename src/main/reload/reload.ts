@@ -16,7 +16,7 @@ export interface ReloadsOptions {
   readonly source: LoadOptions;
   readonly loaded: LoadedSettings;
   readonly tls: TlsFiles;
-  readonly log: Pick<Log, "logger">;
+  readonly log: Pick<Log, "logger" | "levels">;
 }
 
 export interface Reloads {
@@ -37,7 +37,7 @@ const faultsInUse = async (settings: Settings): Promise<readonly string[]> => {
 
 export const createReloads = (options: ReloadsOptions): Reloads => {
   const { loaded, tls, source } = options;
-  const { logger } = options.log;
+  const { logger, levels } = options.log;
   const start = { generation: 1, loadedAt: new Date().toISOString(), needsRestart: [] };
   let reloader: Reloader | undefined;
   let setBegun: (begun: Reloader) => void;
@@ -66,8 +66,10 @@ export const createReloads = (options: ReloadsOptions): Reloads => {
         }),
         clock: systemClock,
         filesRead: watcher.know,
-        applied: ({ reload }) => {
+        applied: ({ reload, log }) => {
           watcher.configure(reload);
+          // A supervisor has lines of its own.
+          levels.rebase(log.level);
         },
         ...{ fleet, metrics, logger, startedAt: start.loadedAt },
         audited: ({ trigger, ...result }) => {
