@@ -13,6 +13,11 @@ import {
   type OperatorSettings,
   type OperatorSource,
 } from "./operators/operators.ts";
+import {
+  createOperatorCertificates,
+  type OperatorCertificate,
+  operatorCertificates,
+} from "./operator-certificates.ts";
 import type { RenewPrincipal } from "./principal.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
 import { createSignInCheck } from "./sign-in-check.ts";
@@ -54,7 +59,10 @@ export interface AuthenticationOptions {
   /** JWTs of the operators' identity provider; undefined: they are no credential. */
   readonly operatorJwts?: OperatorSource<string> | undefined;
   /** The settings `admin`. */
-  readonly admin: OperatorSettings & { readonly failuresPerMinute: number };
+  readonly admin: OperatorSettings & {
+    readonly failuresPerMinute: number;
+    readonly certificates?: readonly OperatorCertificate[];
+  };
   /** Default: lasting parts of its own. */
   readonly lasting?: LastingAuthentication;
   readonly now?: () => number;
@@ -129,6 +137,7 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
       throttle: throttled(admin.failuresPerMinute, "operator"),
       secrets: secrets.length > 0 ? secrets : [ownSecret],
       jwts: options.operatorJwts,
+      certificates: operatorCertificates(createOperatorCertificates(admin.certificates ?? [], now)),
       now,
     }),
   };

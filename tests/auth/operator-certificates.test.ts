@@ -1,4 +1,5 @@
-import { createOperatorCertificates } from "../../src/auth/operator-certificates.ts";
+import { createOperatorCertificates, operatorCertificates } from "../../src/auth/operator-certificates.ts";
+import type { Operator } from "../../src/auth/operators/operator.ts";
 import { codeOf } from "./support.ts";
 
 const find = createOperatorCertificates(
@@ -22,4 +23,14 @@ it("finds the name and the role of the first entry that matches", () => {
 it("refuses a certificate that no entry matches, and one that has expired", async () => {
   expect(await codeOf(() => find(certificate("eve@evil.example")))).toBe("UNAUTHORIZED");
   expect(await codeOf(() => find(certificate("ann@shop.example", 1000)))).toBe("UNAUTHORIZED");
+});
+
+it("is a credential of an operator, which other settings renew or end", () => {
+  const certificate = { names: { cn: "ops", uri: [], dns: [], email: [] }, notAfter: 4_000_000_000_000 };
+  const source = (role: "viewer" | "admin", cn: string) =>
+    operatorCertificates(createOperatorCertificates([{ name: "pod", cn, role }]));
+  const operator = source("viewer", "ops").admit(certificate) as Operator;
+  expect(operator).toEqual({ name: "pod", role: "viewer", via: "certificate", expires: 4_000_000_000_000 });
+  expect(source("admin", "ops").renew(operator)).toMatchObject({ role: "admin" });
+  expect(source("viewer", "other").renew(operator)).toBeUndefined();
 });
