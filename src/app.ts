@@ -21,6 +21,7 @@ import { schemeOf } from "./app/wire-tls.ts";
 import { connectWorkerRoutes } from "./app/wire-worker.ts";
 import { followRegistry } from "./app/wire-registry.ts";
 import { createLastingAuthentication } from "./auth/authentication.ts";
+import type { Operator } from "./auth/operators/operator.ts";
 import type { Principal } from "./auth/principal.ts";
 import type { Settings } from "./config/schema/schema.ts";
 import { createStreamFormats } from "./http/handlers/stations/consume-stream.ts";
@@ -64,6 +65,9 @@ export const startGateway = async (
   const tools = openTools(log, askAll);
   const { metrics, lifecycle, questions } = tools;
   const live = createLiveCalls<Principal>((principal) => inUse.now.authentication.renew(principal));
+  const operatorsLive = createLiveCalls<Operator>((operator) =>
+    inUse.now.authentication.renewOperator(operator),
+  );
   const keyUnits = openKeyUnits(tools, () => void live.recheck());
   const lastingAuthentication = createLastingAuthentication();
   const configuring = { ...tools, keyUnits, lastingAuthentication };
@@ -82,7 +86,7 @@ export const startGateway = async (
     const address = { scheme: schemeOf(tls.public), host, port };
     const stopping = new AbortController();
     const parts = openRouteParts(lasting, {
-      ...{ ingest, decoding, adminRoutes, scrape, live, stopping: stopping.signal },
+      ...{ ingest, decoding, adminRoutes, scrape, live, operatorsLive, stopping: stopping.signal },
       publicListener: () => address,
     });
     const apps = createApps(lasting, inUse.now, parts);
@@ -127,7 +131,7 @@ const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse)
 
 type GivenParts = Pick<
   RouteParts,
-  "ingest" | "decoding" | "adminRoutes" | "scrape" | "publicListener" | "live" | "stopping"
+  "ingest" | "decoding" | "adminRoutes" | "scrape" | "publicListener" | "live" | "operatorsLive" | "stopping"
 >;
 
 const openRouteParts = (lasting: LastingContext, given: GivenParts): RouteParts => {

@@ -75,6 +75,7 @@ const swap = (
   if (registry !== previous.registry) previous.registry?.client.retire();
   warnOfOpenWebhooks(log, settings, previous.settings);
   void parts.live.recheck();
+  void parts.operatorsLive.recheck();
 };
 
 /** Warns about each webhook source that accepts events from anyone, once. */

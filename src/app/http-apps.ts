@@ -1,5 +1,6 @@
 /** The Express apps of one generation: the routes of both listeners. */
 import type { Authentication } from "../auth/authentication.ts";
+import type { Operator } from "../auth/operators/operator.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
@@ -54,6 +55,7 @@ export interface RouteParts {
   readonly eventStreams: EventStreams;
   readonly formats: StreamFormats;
   readonly live: LiveCalls<Principal>;
+  readonly operatorsLive: LiveCalls<Operator>;
   /** Aborted when the listeners close: streams end then. */
   readonly stopping: AbortSignal;
   /** Further routes of the operators' listener. */
@@ -149,9 +151,17 @@ const publicRoutes = (generation: Generation): readonly Route[] => {
 };
 
 const operatorsSide = (generation: Generation): Pick<AppOptions, "routes" | "errorPage"> => {
-  const { context, authentication, provider, ingest, eventStreams, bodyLimits } = generation;
+  const {
+    context,
+    authentication,
+    provider,
+    ingest,
+    eventStreams,
+    operatorsLive: live,
+    bodyLimits,
+  } = generation;
   const { settings, broker, readers, audit } = context;
-  const stations = operatorStations(context, { ingest, readBody: readers(bodyLimits), eventStreams });
+  const stations = operatorStations(context, { ingest, readBody: readers(bodyLimits), eventStreams, live });
   const { routes, errorPage } = withConsole([...adminRoutes(generation), ...stations], {
     ...{ broker, audit, ...authentication },
     provider: provider?.offered,

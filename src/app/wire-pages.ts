@@ -3,7 +3,7 @@
  * routes that only the console uses.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import type { Role } from "../auth/operators/operator.ts";
+import type { Operator, Role } from "../auth/operators/operator.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { EventStreams } from "../consume/stream/streams.ts";
@@ -16,6 +16,7 @@ import { type SessionRouteDependencies, sessionRoutes } from "../http/handlers/s
 import { type SignInDependencies, signInRoutes } from "../http/handlers/sign-in/routes.ts";
 import { sdkRoute, type SdkScript } from "../http/handlers/sdk.ts";
 import type { AppOptions } from "../http/http-app.ts";
+import type { LiveCalls } from "../http/live-calls.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
 import type { AppContext } from "./context.ts";
@@ -77,11 +78,12 @@ interface StationParts {
   readonly ingest: Ingest | undefined;
   readonly readBody: ReadBody;
   readonly eventStreams: EventStreams;
+  readonly live: LiveCalls<Operator>;
 }
 
 /** Returns no routes without the ingest role, because the process then has no stations. */
 export const operatorStations = (
-  { settings, broker, decoder }: AppContext,
+  { settings, inUse, broker, decoder }: AppContext,
   { ingest, ...parts }: StationParts,
 ): readonly Route[] =>
   ingest === undefined
@@ -89,7 +91,7 @@ export const operatorStations = (
     : operatorStationRoutes({
         ...{ ...ingest, ...parts, broker, decoder },
         contentLimits: contentLimitsOf(settings.server),
-        eventsRole: eventsRoleOf(settings),
+        eventsRole: () => eventsRoleOf(inUse.now.settings),
       });
 
 /** The description of the public listener in its OpenAPI document. */

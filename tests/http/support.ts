@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { Express } from "express";
 import request from "supertest";
 import { createAuthentication } from "../../src/auth/authentication.ts";
+import type { Operator } from "../../src/auth/operators/operator.ts";
 import type { CertificateOptions } from "../../src/auth/certificates.ts";
 import type { Limits, Principal, RenewPrincipal } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
@@ -122,6 +123,8 @@ export interface TestOptions {
   readonly broker?: Broker;
   readonly eventStreams?: Partial<EventStreamLimits>;
   readonly renew?: RenewPrincipal;
+  /** Default: that of the authentication. */
+  readonly renewOperator?: (operator: Operator) => Operator | undefined;
   /** Absent: there is no schema registry. */
   readonly decoder?: Decoder;
   /** For producing. Absent: there is no schema registry. */
@@ -166,6 +169,7 @@ export interface TestGateway {
   readonly metrics: Metrics;
   readonly home: LocalHome;
   readonly live: LiveCalls<Principal>;
+  readonly operatorsLive: LiveCalls<Operator>;
   /** For bodies. */
   readonly memory: MemoryBudget;
   /** Emits "pull" with the promise of each call of consume/batch. */
@@ -258,6 +262,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   });
   const stopping = new AbortController();
   const live = createLiveCalls({ ...authentication, ...options }.renew);
+  const operatorsLive = createLiveCalls({ ...authentication, ...options }.renewOperator);
   const producing = {
     stations,
     intake: createIntake({ produce, rates, maxEventBytes: LIMIT }),
@@ -338,7 +343,8 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
       ...operatorStationRoutes({
         ...{ stations, produce, broker, readBody, eventStreams, decoder },
         contentLimits: producing.contentLimits,
-        eventsRole: "operator",
+        eventsRole: () => "operator",
+        live: operatorsLive,
       }),
       ...sessionRoutes({
         signInOperator: authentication.signInOperator,
@@ -361,7 +367,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     stopStreams: () => {
       stopping.abort();
     },
-    ...{ health, metrics, home, live, memory, pulls, lines, audited },
+    ...{ health, metrics, home, live, operatorsLive, memory, pulls, lines, audited },
     token: async (username = "root") => {
       const answer = await request(app)
         .post("/auth/authenticate")

@@ -1,6 +1,6 @@
 /** The operators' routes for a station: tail its records, and store a test event. */
 import type { Decoder, Decoding } from "../../../registry/decoder.ts";
-import type { Role } from "../../../auth/operators/operator.ts";
+import { type Operator, requireRole, type Role } from "../../../auth/operators/operator.ts";
 import { operatorPrincipal } from "../../../auth/principal.ts";
 import type { Broker, RecordHeader } from "../../../broker/broker.ts";
 import { filteredValue } from "../../../consume/stream/decoding.ts";
@@ -15,6 +15,7 @@ import type { Call } from "../../call.ts";
 import * as documentation from "./documentation.ts";
 import { resumedStart, serveStream } from "../../event-stream.ts";
 import { shaped } from "../../faults.ts";
+import type { LiveCalls } from "../../live-calls.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { decodingOf, streamDecoding } from "../../decoding.ts";
 import { readable, recordFilter, recordView } from "../../record-view.ts";
@@ -29,12 +30,13 @@ export interface OperatorStationDependencies {
   readonly produce: Produce;
   readonly broker: Pick<Broker, "watermarks">;
   readonly eventStreams: EventStreams;
+  readonly live: LiveCalls<Operator>;
   /** undefined: there is no schema registry. */
   readonly decoder: Decoder | undefined;
   readonly readBody: ReadBody;
   readonly contentLimits: ContentLimits;
-  /** The least role that reads events. */
-  readonly eventsRole: Role;
+  /** The least role that reads events now. */
+  readonly eventsRole: () => Role;
 }
 
 export const operatorStationRoutes = (dependencies: OperatorStationDependencies): readonly OpenRoute[] => [
@@ -64,7 +66,8 @@ const nameIn = (call: Call): string => {
   return call.facts.station;
 };
 
-const tailStation = ({ stations, broker, eventStreams, decoder }: OperatorStationDependencies) => {
+const tailStation = (dependencies: OperatorStationDependencies) => {
+  const { stations, broker, eventStreams, live, decoder, eventsRole } = dependencies;
   const formatOf = tailFormats(decoder);
   return async (call: Call): Promise<void> => {
     const {
@@ -72,6 +75,11 @@ const tailStation = ({ stations, broker, eventStreams, decoder }: OperatorStatio
       filter,
       in: part,
     } = shaped(documentation.tailQuery, Object.fromEntries(queryOf(call.request).entries()));
+    const { operator: by } = call;
+    if (by === undefined) throw new GatewayError("INTERNAL");
+    const require = (renewed: Operator): void => {
+      requireRole(renewed, eventsRole());
+    };
     const station = await stations.existing(nameIn(call));
     const { topic, validator } = station;
     const decode = decodingOf(queryOf(call.request).get("decode"), station, decoder !== undefined);
@@ -86,7 +94,7 @@ const tailStation = ({ stations, broker, eventStreams, decoder }: OperatorStatio
         format.decoding === undefined ? readable(record, validator) : filteredValue(record, format.decoding),
       ),
       place: eventStreams.reserve(OWNER),
-      register: () => () => undefined,
+      register: (end) => live.add({ by, require, end }),
     });
   };
 };

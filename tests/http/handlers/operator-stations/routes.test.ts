@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import request from "supertest";
+import type { Operator } from "../../../../src/auth/operators/operator.ts";
 import { ERRORS } from "../../../../src/errors.ts";
 import { ADMIN_TOKEN, createTestGateway, type TestGateway, type TestOptions } from "../../support.ts";
 
@@ -179,6 +180,22 @@ describe("the operators' station routes", () => {
       const ended = once(tail.answer, "end");
       gateway.stopStreams();
       expect(await tail.next("end")).toEqual({ reason: "shutdown" });
+      await ended;
+    });
+
+    it.each([
+      ["the credential is gone", undefined, "Unauthorized"],
+      ["the role is too low now", { role: "viewer" } as const, "This needs the role operator"],
+    ])("ends after a reload if %s", async (_, changed, reason) => {
+      let renewOperator = (operator: Operator): Operator | undefined => operator;
+      await serve({ renewOperator: (operator) => renewOperator(operator) });
+      const tail = await openTail("/stations/plain/tail");
+      await tail.next("open");
+      await gateway.operatorsLive.recheck();
+      renewOperator = (operator) => changed && { ...operator, ...changed };
+      const ended = once(tail.answer, "end");
+      await gateway.operatorsLive.recheck();
+      expect(await tail.next("end")).toEqual({ reason });
       await ended;
     });
 
