@@ -1,6 +1,7 @@
 /**
- * Generations: what settings decide is built as a whole beside what is in use, and then swapped in one turn or discarded. The
- * start builds the first generation in the same way as a reload builds the next one.
+ * Generations: all parts that depend on settings. `prepare` builds a new generation while the old one serves. The new one is
+ * then taken into use in one turn of the event loop, or discarded. The start builds the first generation as a reload builds the
+ * next one.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Settings } from "../config/schema/schema.ts";

@@ -6,7 +6,7 @@ import type { TlsFiles } from "./read-tls.ts";
 /** How a process that serves reaches the state machine of the main process. */
 export type ReloadControl = Reloading;
 
-/** Everything that a process will serve with, beside what serves now. */
+/** All parts that a process will serve with, while it still serves with the old ones. */
 export interface Prepared {
   /** Takes the new settings into use, within this turn of the event loop. Does not throw. */
   swap(): void;

@@ -56,7 +56,10 @@ export type VerifyApiKey = (given: GivenKey) => Principal | Promise<Principal>;
 
 interface ApiKeyVerifier {
   readonly verify: VerifyApiKey;
-  /** For principals of API keys, also of earlier verifiers. A key that is configured by another text is another credential. */
+  /**
+   * For principals of API keys, also of earlier verifiers. If the settings contain the same key in another form, such as its
+   * hash, it is another credential.
+   */
   readonly renew: RenewPrincipal;
 }
 
@@ -76,7 +79,7 @@ interface ApiKey {
   readonly principal: Principal;
 }
 
-/** Of all verifiers of the process: after a reload, the new verifier renews the principals of the old one. */
+/** The key of each principal, for all verifiers of the process: after a reload, the new one renews the old one's principals. */
 const sources = new WeakMap<Principal, Pick<ApiKey, "id" | "secret">>();
 
 /** Throws SETTINGS_INVALID for a browser key without origins or with `consume`, and for an invalid key, pattern or origin. */

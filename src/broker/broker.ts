@@ -268,8 +268,8 @@ const OF_KAFKA: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * True for internal topics of Kafka and of the gateway; the connector definitions in the latter hold secrets. No pattern
- * matches an internal topic, no list of topics may name it, and no station uses it.
+ * True for internal topics of Kafka and of the gateway. The gateway's topics contain connector definitions with secrets. No
+ * pattern matches an internal topic, no list of topics may name it, and no station uses it.
  */
 export const isInternalTopic = (topic: string): boolean =>
   topic.startsWith("_stationgate-") || OF_KAFKA.has(topic);

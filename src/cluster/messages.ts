@@ -28,7 +28,7 @@ export type ToWorker =
   | { readonly type: "ask"; readonly id: number; readonly name: Question; readonly about: string }
   /** The answers to a question that this worker asked. */
   | { readonly type: "answers"; readonly id: number; readonly gathered: Gathered<unknown> }
-  /** Build these settings beside what serves; answer with `preparing` each second, and then with `prepared`. */
+  /** Build the parts for these settings, and serve with the old ones. Answer with `preparing` each second, then `prepared`. */
   | ({ readonly type: "prepare" } & Attempt)
   /** Take the prepared settings into use in this turn of the event loop, and answer with `swapped`. */
   | { readonly type: "swap"; readonly attempt: number }

@@ -137,8 +137,8 @@ workloads:
 
 {{/*
 Everything in the values that a running gateway does not apply, as JSON. With `reload.watch: false` this is everything. Otherwise
-it is the settings that need a restart (docs/guides/reload.md), and the files and secrets that these settings name. The `topic`
-of a station that stays needs a restart too, but a new station with a topic does not; the chart can't tell them apart.
+it is the settings that need a restart (docs/guides/reload.md), and the files and secrets that such a setting names. A changed
+`topic` of a declared station needs a restart too, but a new station with a topic does not; the chart can't tell them apart.
 */}}
 {{- define "stationgate.needsRestart" -}}
 {{- $config := include "stationgate.config" . | fromYaml -}}

@@ -39,10 +39,10 @@ export interface OperatorCredentials {
 }
 
 /**
- * The operator of a request. The first of these credentials counts, whatever others follow: Authorization (Bearer or Basic),
- * the session cookie, the certificate. Fails with UNAUTHORIZED if it is wrong. After too many wrong tokens from one network,
- * every token from it fails with LOGIN_THROTTLED, the right token too; a request without a token does not count. Fails with
- * OVERLOADED if the token is hashed and too many derivations wait.
+ * The operator of a request. Only the first of these credentials counts: Authorization (Bearer or Basic), the session cookie,
+ * the certificate. Fails with UNAUTHORIZED if it is wrong. After too many wrong tokens from one network, every token from it
+ * fails with LOGIN_THROTTLED, the right token too; a request without a token does not count. Fails with OVERLOADED if the token
+ * is hashed and too many derivations wait.
  */
 export type AdmitOperator = (credentials: OperatorCredentials) => Promise<Operator>;
 

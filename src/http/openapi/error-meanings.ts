@@ -9,7 +9,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   GROUP_IN_USE:
     "Consumer instances and `consume/batch` cannot read one group at the same time, and the other API reads this group now.",
   ORIGIN_FORBIDDEN:
-    "The request's origin is not in the credential's `origins`, or the request has no origin (a certificate needs none).",
+    "The request's `Origin` is not in the credential's `origins`. Or the request has no `Origin`, and the credential has `origins` and is not a certificate.",
   HANDSHAKE_REFUSED: "A webhook handshake has a wrong verify token.",
   SIGN_IN_FAILED:
     "The sign-in with the identity provider failed. The text says why. The status depends on the reason: 400, 401, 403, or 503 if the provider is unreachable.",

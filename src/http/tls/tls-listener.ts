@@ -33,7 +33,7 @@ export interface TlsListener {
 
 /**
  * One handshake may be in progress for each 32 KiB of client data: 4,096 by default. OpenSSL takes about 52 KB for each (measured
- * with 1,000 begun handshakes), beside the client data.
+ * with 1,000 begun handshakes), in addition to the client data.
  */
 const BYTES_PER_HANDSHAKE = 32 * 1024;
 

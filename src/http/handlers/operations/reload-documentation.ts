@@ -31,14 +31,15 @@ export const reloadSettings: Documentation = {
   },
   answers: {
     200: {
-      description: "The settings are applied, unchanged, or without faults (`dryRun`).",
+      description:
+        "`applied`: the settings are applied. `unchanged`: there is nothing to apply. `dryRun`: the settings have no faults.",
       content: json(
         z.object({
           status: z.enum(["applied", "unchanged", "dryRun"]),
           trigger: z.enum(["signal", "file", "request"]),
           generation,
           changed: paths(
-            "Paths of the settings that have changed, without values. A list element appears with its name, id, source or kid; a new or removed element appears as a whole.",
+            "Paths of the settings that have changed, without values. A list element appears with its name, id, source or kid. A new or removed element appears as one path, such as `auth.apiKeys[partner-a]`.",
           ),
           needsRestart,
           workers: z.int().meta({ description: "Number of processes that serve." }),

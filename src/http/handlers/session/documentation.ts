@@ -37,8 +37,8 @@ export const signIn: Documentation = {
   tag: TAG,
   summary: "Sign an operator in with an operators' token",
   description:
-    "The session cookie is a credential for `admin.sessionTtl`. With it, the gateway accepts requests that change something only from " +
-    "pages of the console. The session ends when its token is removed, changes, expires or gets another role.",
+    "The session cookie is a credential for `admin.sessionTtl`. With the cookie alone, a request that changes something " +
+    "must come from a page of the console. The session ends when its token is removed, changes, expires or gets another role.",
   body: {
     content: { "application/x-www-form-urlencoded": token, "application/json": token },
   },
@@ -53,7 +53,7 @@ export const signOut: Documentation = {
   answers: {
     200: {
       description:
-        "With `admin.oidc.endSession`, for a session of the identity provider: a page that goes on to it.",
+        "A page that sends the browser to the identity provider. Only with `admin.oidc.endSession`, if the session began at the identity provider.",
       content: { "text/html": z.string() },
     },
     303: seeOther,
