@@ -26,7 +26,9 @@ describe("renderDocsPage", () => {
     expect(page).toContain('<details id="showThing">');
     expect(page).toContain("<code>/things/{name}</code>");
     expect(page).toContain("<td>503</td>");
-    expect(page).toContain("Credential: <code>operator</code> or <code>operatorAsBasic</code> or <code>operatorSession</code>.");
+    expect(page).toContain(
+      "Credential: <code>operator</code> or <code>operatorAsBasic</code> or <code>operatorSession</code>.",
+    );
   });
 
   it("escapes all texts", () => {
