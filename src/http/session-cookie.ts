@@ -46,12 +46,13 @@ const NONE: readonly AmbientCredential[] = [];
  * The credentials that don't count in this request. A browser adds them to the requests of other sites' pages too, and of
  * pages of other ports of this host. So they count in a request that changes something only if the request comes from a page of
  * this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host. A program sends neither header;
- * it has no session.
+ * it has no session. A navigation with GET changes nothing: a link, or a redirect after the sign-in, can lead the browser to any path.
  */
 export const refusedCredentials = (request: Request, changes: boolean): readonly AmbientCredential[] => {
   const { origin, "sec-fetch-site": site } = request.headers;
   if (!changes) return isHarmless(request) || isOurOwn(request) ? NONE : SESSION;
   if (site === undefined && origin === undefined) return SESSION;
+  if (request.method === "GET" && isNavigation(request)) return ALL;
   return isOurOwn(request) ? NONE : ALL;
 };
 
@@ -66,10 +67,13 @@ const isOurOwn = (request: Request): boolean => {
 };
 
 /** A navigation, or a request without the header: other origins can't read the answer. */
-const isHarmless = ({ headers }: Request): boolean => {
-  const { "sec-fetch-site": site, "sec-fetch-mode": mode } = headers;
-  return site === undefined || site === "none" || mode === "navigate";
+const isHarmless = ({ headers }: Pick<Request, "headers">): boolean => {
+  const { "sec-fetch-site": site } = headers;
+  return site === undefined || site === "none" || isNavigation({ headers });
 };
+
+const isNavigation = ({ headers }: Pick<Request, "headers">): boolean =>
+  headers["sec-fetch-mode"] === "navigate";
 
 const pairsOf = ({ headers }: Request): readonly string[] =>
   headers.cookie?.split(";").map((pair) => pair.trim()) ?? [];

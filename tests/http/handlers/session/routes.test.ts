@@ -1,5 +1,7 @@
 /** Sessions of operators, and the credentials that a browser adds by itself. */
+import type { Request } from "express";
 import request from "supertest";
+import { refusedCredentials } from "../../../../src/http/session-cookie.ts";
 import {
   ADMIN_TOKEN,
   createTestGateway,
@@ -151,6 +153,20 @@ describe("the cookie", () => {
       .set(headers)
       .send({ value: "{}" });
     expect(answer.status).toBe(status);
+  });
+
+  it.each([
+    ["a script of the console", "GET", "cors", []],
+    ["a form of the console", "POST", "navigate", []],
+    [
+      "a link of the console, or the page after the sign-in",
+      "GET",
+      "navigate",
+      ["session", "basic", "certificate"],
+    ],
+  ])("counts or not in a change by %s", (_, method, mode, refused) => {
+    const headers = { "sec-fetch-site": "same-origin", "sec-fetch-mode": mode };
+    expect(refusedCredentials({ method, headers } as unknown as Request, true)).toEqual(refused);
   });
 
   it("does not authenticate requests of other sites", async () => {
