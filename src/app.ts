@@ -68,7 +68,10 @@ export const startGateway = async (
   const operatorsLive = createLiveCalls<Operator>((operator) =>
     inUse.now.authentication.renewOperator(operator),
   );
-  const keyUnits = openKeyUnits(tools, () => void live.recheck());
+  const keyUnits = openKeyUnits(tools, () => {
+    void live.recheck();
+    void operatorsLive.recheck();
+  });
   const lastingAuthentication = createLastingAuthentication();
   const configuring = { ...tools, keyUnits, lastingAuthentication };
   const inUse = { now: await configure({ settings, tls }, configuring) };

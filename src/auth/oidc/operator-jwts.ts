@@ -20,6 +20,9 @@ interface JwtOptions {
 /** The tokens of the operators, for `renew`. It has claims, but no signature: nobody can use it as a token. */
 const tokens = new WeakMap<Operator, CheckedToken>();
 
+/** The last time that a Date can hold, in milliseconds since the epoch. */
+const LAST_TIME = 8.64e15;
+
 /** A text that is no token of the provider is another kind of credential. Also fails with KEYS_UNAVAILABLE. */
 export const createOperatorJwts = ({ provider, audience, keys, now }: JwtOptions): OperatorSource<string> => {
   const { issuer, clockSkew } = provider;
@@ -36,7 +39,7 @@ export const createOperatorJwts = ({ provider, audience, keys, now }: JwtOptions
   const operatorOf = (token: CheckedToken, role: Role): Operator => {
     const { claims, subject: sub } = token;
     const name = claimed.nameOf(sub, claims);
-    const expires = Number(claims["exp"]) * 1000;
+    const expires = Math.min(Number(claims["exp"]) * 1000, LAST_TIME);
     const operator: Operator = { name, role, via: "bearer", expires, subject: { iss: issuer, sub } };
     tokens.set(operator, token);
     return operator;

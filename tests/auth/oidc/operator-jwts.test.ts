@@ -62,6 +62,12 @@ it("identifies the operator", async () => {
   );
 });
 
+it("has an expiry that a Date can hold", async () => {
+  const { admit } = await open();
+  const operator = await admit(jwt({ exp: 9e12 }));
+  expect(new Date(operator?.expires ?? NaN).toISOString()).toBe("+275760-09-13T00:00:00.000Z");
+});
+
 it("refuses a valid token without a role with 403", async () => {
   const { admit } = await open();
   for (const groups of [undefined, [], ["others"]])
