@@ -184,6 +184,13 @@ describe("a worker that starts while the identity provider is unreachable", () =
     const statuses = [];
     for (let i = 0; i < 12; i += 1) statuses.push(await statusOf(token, "other"));
     expect(statuses).toEqual(statuses.map(() => 403));
-    expect(await scrape()).toMatch(/stationgate_issuer_keys_age_seconds\{issuer="corp"\} [1-9]/);
+    // A request on a connection of the killed worker fails.
+    const age = /stationgate_issuer_keys_age_seconds\{issuer="corp"\} [1-9]/;
+    await until(() =>
+      scrape().then(
+        (text) => age.test(text),
+        () => false,
+      ),
+    );
   }, 60_000);
 });
