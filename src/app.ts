@@ -21,6 +21,7 @@ import { schemeOf } from "./app/wire-tls.ts";
 import { connectWorkerRoutes } from "./app/wire-worker.ts";
 import { followRegistry } from "./app/wire-registry.ts";
 import { createLastingAuthentication } from "./auth/authentication.ts";
+import type { Authentication } from "./auth/authentication.ts";
 import type { Operator } from "./auth/operators/operator.ts";
 import type { Principal } from "./auth/principal.ts";
 import type { Settings } from "./config/schema/schema.ts";
@@ -64,14 +65,8 @@ export const startGateway = async (
   await requireUsable(settings);
   const tools = openTools(log, askAll);
   const { metrics, lifecycle, questions } = tools;
-  const live = createLiveCalls<Principal>((principal) => inUse.now.authentication.renew(principal));
-  const operatorsLive = createLiveCalls<Operator>((operator) =>
-    inUse.now.authentication.renewOperator(operator),
-  );
-  const keyUnits = openKeyUnits(tools, () => {
-    void live.recheck();
-    void operatorsLive.recheck();
-  });
+  const { live, operatorsLive, recheckCalls } = openLiveCalls(() => inUse.now.authentication);
+  const keyUnits = openKeyUnits(tools, recheckCalls);
   const lastingAuthentication = createLastingAuthentication();
   const configuring = { ...tools, keyUnits, lastingAuthentication };
   const inUse = { now: await configure({ settings, tls }, configuring) };
@@ -102,7 +97,7 @@ export const startGateway = async (
     return {
       ...{ ...listeners, metrics, audit: lasting.audit },
       prepare: createPrepare({
-        ...{ lasting, parts, delivery, serve, renewTls: listeners.renewTls },
+        ...{ lasting, parts, delivery, serve, recheckCalls, renewTls: listeners.renewTls },
         configure: (given, previous) => configure(given, configuring, previous),
       }),
       answer: (name, about) => questions.answer(name, about),
@@ -118,6 +113,17 @@ export const startGateway = async (
     await stop();
     throw error;
   }
+};
+
+/** The live calls of both listeners, and the function that checks all of them again. */
+const openLiveCalls = (inUse: () => Authentication) => {
+  const live = createLiveCalls<Principal>((principal) => inUse().renew(principal));
+  const operatorsLive = createLiveCalls<Operator>((operator) => inUse().renewOperator(operator));
+  const recheckCalls = (): void => {
+    void live.recheck();
+    void operatorsLive.recheck();
+  };
+  return { live, operatorsLive, recheckCalls };
 };
 
 const openTools = (log: AppLog, askAll: AskAll | undefined) => ({

@@ -24,6 +24,8 @@ export interface GenerationOptions {
   readonly configure: (given: Given, previous: Configured) => Promise<Configured>;
   /** Gives the requests from now on to these apps. */
   readonly serve: (apps: HttpApps) => void;
+  /** Ends the live calls that the settings in use do not allow any more. */
+  readonly recheckCalls: () => void;
   /** Throws for a pair that can't be used. */
   readonly renewTls: (files: TlsFiles) => void;
 }
@@ -55,7 +57,7 @@ export const createPrepare =
 
 /** All of it happens in one turn of the event loop. */
 const swap = (
-  { lasting, parts, delivery, serve, renewTls }: GenerationOptions,
+  { lasting, parts, delivery, serve, recheckCalls, renewTls }: GenerationOptions,
   configured: Configured,
   apps: HttpApps,
 ): void => {
@@ -75,8 +77,7 @@ const swap = (
   previous.provider?.close();
   if (registry !== previous.registry) previous.registry?.client.retire();
   warnOfOpenWebhooks(log, settings, previous.settings);
-  void parts.live.recheck();
-  void parts.operatorsLive.recheck();
+  recheckCalls();
 };
 
 /** Warns about each webhook source that accepts events from anyone, once. */

@@ -13,11 +13,7 @@ import {
   type OperatorSettings,
   type OperatorSource,
 } from "./operators/operators.ts";
-import {
-  createOperatorCertificates,
-  type OperatorCertificate,
-  operatorCertificates,
-} from "./operator-certificates.ts";
+import { createOperatorCertificates, type OperatorCertificate } from "./operator-certificates.ts";
 import type { RenewPrincipal } from "./principal.ts";
 import { createSecretVerifier, derivationTurns } from "./secrets.ts";
 import { createSignInCheck } from "./sign-in-check.ts";
@@ -137,7 +133,7 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
       throttle: throttled(admin.failuresPerMinute, "operator"),
       secrets: secrets.length > 0 ? secrets : [ownSecret],
       jwts: options.operatorJwts,
-      certificates: operatorCertificates(createOperatorCertificates(admin.certificates ?? [], now)),
+      certificates: createOperatorCertificates(admin.certificates ?? [], now),
       now,
     }),
   };

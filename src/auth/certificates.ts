@@ -84,8 +84,14 @@ export const createCertificateVerifier = (
  * The principal of the same certificate under other settings. undefined: the settings have no entry for it any more, or the
  * principal has no certificate.
  */
-export const renewCertificate = (verify: VerifyCertificate, principal: Principal): Principal | undefined => {
-  const certificate = certificates.get(principal);
+export const renewCertificate = (verify: VerifyCertificate, principal: Principal): Principal | undefined =>
+  verifiedAgain(verify, certificates.get(principal));
+
+/** undefined: there is no certificate, or `verify` refuses it. */
+export const verifiedAgain = <Caller>(
+  verify: (certificate: ClientCertificate) => Caller,
+  certificate: ClientCertificate | undefined,
+): Caller | undefined => {
   if (certificate === undefined) return undefined;
   try {
     return verify(certificate);

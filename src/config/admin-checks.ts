@@ -65,9 +65,18 @@ const stationOfAudit = ({ audit, stations, autoCreateStations }: Partial<Setting
   ];
 };
 
+const namesOfCertificates = ({ certificates }: Settings["admin"]): readonly Fault[] =>
+  repeated(
+    certificates.map(({ name }) => name),
+    (i) => ["admin", "certificates", i, "name"],
+  );
+
 export const adminFaults = (settings: Partial<Settings>): readonly Fault[] => {
   const { admin } = settings;
-  const ofAdmin = admin === undefined ? [] : [...namesOfTokens(admin), ...identityProvider(admin)];
+  const ofAdmin =
+    admin === undefined
+      ? []
+      : [...namesOfTokens(admin), ...namesOfCertificates(admin), ...identityProvider(admin)];
   return [...ofAdmin, ...audiencesOfIssuers(settings), ...stationOfAudit(settings)];
 };
 

@@ -1,4 +1,4 @@
-/** Rules about the names of clients and about the entries of `auth.issuers`. */
+/** Rules about the names of clients, the entries of `auth.issuers`, and client certificates. */
 import { type Fault, repeated } from "./faults.ts";
 import type { Settings } from "./schema/schema.ts";
 import type { Path } from "./tree.ts";
@@ -80,10 +80,24 @@ export const clientFaults = ({ auth }: Partial<Settings>): readonly Fault[] =>
           auth.issuers.map(({ issuer }) => issuer),
           (i) => issuerPath(i, "issuer"),
         ),
+        ...repeated(
+          auth.certificates.map(({ name }) => name),
+          (i) => ["auth", "certificates", i, "name"],
+        ),
         ...ownIssuer(auth),
         ...sharedNames(auth),
         ...namesOfIssuers(auth),
       ];
+
+export const certificateWarnings = ({ auth, admin, server }: Settings): readonly string[] =>
+  [
+    { list: "auth.certificates", entries: auth.certificates, port: "server.tls", tls: server.tls },
+    { list: "admin.certificates", entries: admin.certificates, port: "admin.tls", tls: admin.tls },
+  ].flatMap(({ list, entries, port, tls }) =>
+    entries.length > 0 && (tls?.clientAuth ?? "none") === "none"
+      ? [`${list} has entries, but ${port}.clientAuth is none: no client can show a certificate`]
+      : [],
+  );
 
 /** Bytes for the request line and the headers beside the token. */
 const OTHER_HEADERS = 4096;

@@ -1,7 +1,6 @@
 /** Rules that need several keys or sections, and warnings about valid settings. */
 import { brokenRule } from "../lib/standard-webhooks-secret.ts";
-import { clientFaults, issuerWarnings } from "./auth-checks.ts";
-import { certificateFaults, certificateWarnings } from "./certificate-checks.ts";
+import { certificateWarnings, clientFaults, issuerWarnings } from "./auth-checks.ts";
 import { adminFaults, adminWarnings } from "./admin-checks.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import { type Fault, repeated } from "./faults.ts";
@@ -218,7 +217,6 @@ const checks: readonly Check[] = [
   secretsOfWebhooks,
   registryOfStations,
   eventServiceFaults,
-  certificateFaults,
   adminFaults,
 ];
 

@@ -18,9 +18,8 @@ import { maskConfig } from "../delivery/connectors/masking.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
-import { nothingToReload } from "./reload/nothing-to-reload.ts";
 import { createOwnFleet } from "./reload/own-fleet.ts";
-import { createReloads, type Reloads } from "./reload/reload.ts";
+import { createReloads, nothingToReload, type Reloads } from "./reload/reload.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text.trimEnd()}\n`);
 

@@ -70,7 +70,7 @@ it.each([
   [new TypeError("a bug"), "a bug"],
   ["no error", "unknown fault"],
 ])("reports the fault %s, and has nothing to swap", async (error, fault) => {
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a schema module can reject with anything
   const preparation = createPreparation(() => Promise.reject(error));
 
   expect(await preparation.prepare(attempt(1))).toBe(fault);

@@ -1,8 +1,8 @@
-import { createOperatorCertificates, operatorCertificates } from "../../src/auth/operator-certificates.ts";
+import { createOperatorCertificates } from "../../src/auth/operator-certificates.ts";
 import type { Operator } from "../../src/auth/operators/operator.ts";
 import { codeOf } from "./support.ts";
 
-const find = createOperatorCertificates(
+const staff = createOperatorCertificates(
   [
     { name: "ann", email: "ann@shop.example", role: "admin" },
     { name: "staff", email: "*@shop.example", role: "viewer" },
@@ -16,19 +16,19 @@ const certificate = (email: string, notAfter = 2000) => ({
 });
 
 it("finds the name and the role of the first entry that matches", () => {
-  expect(find(certificate("ann@shop.example"))).toMatchObject({ name: "ann", role: "admin" });
-  expect(find(certificate("bob@shop.example"))).toMatchObject({ name: "staff", role: "viewer" });
+  expect(staff.admit(certificate("ann@shop.example"))).toMatchObject({ name: "ann", role: "admin" });
+  expect(staff.admit(certificate("bob@shop.example"))).toMatchObject({ name: "staff", role: "viewer" });
 });
 
 it("refuses a certificate that no entry matches, and one that has expired", async () => {
-  expect(await codeOf(() => find(certificate("eve@evil.example")))).toBe("UNAUTHORIZED");
-  expect(await codeOf(() => find(certificate("ann@shop.example", 1000)))).toBe("UNAUTHORIZED");
+  expect(await codeOf(() => staff.admit(certificate("eve@evil.example")))).toBe("UNAUTHORIZED");
+  expect(await codeOf(() => staff.admit(certificate("ann@shop.example", 1000)))).toBe("UNAUTHORIZED");
 });
 
 it("is a credential of an operator, which other settings renew or end", () => {
   const certificate = { names: { cn: "ops", uri: [], dns: [], email: [] }, notAfter: 4_000_000_000_000 };
   const source = (role: "viewer" | "admin", cn: string) =>
-    operatorCertificates(createOperatorCertificates([{ name: "pod", cn, role }]));
+    createOperatorCertificates([{ name: "pod", cn, role }]);
   const operator = source("viewer", "ops").admit(certificate) as Operator;
   expect(operator).toEqual({ name: "pod", role: "viewer", via: "certificate", expires: 4_000_000_000_000 });
   expect(source("admin", "ops").renew(operator)).toMatchObject({ role: "admin" });

@@ -104,7 +104,7 @@ describe("tokens of an identity provider", () => {
       expect(JSON.stringify(lines("request"))).not.toContain(token);
   });
 
-  it("are told as incomplete with their 403 if the provider left the groups out", async () => {
+  it("get 403, and the log line says that the provider left the groups out", async () => {
     await open({ mapping: [{ claim: "groups", value: "shop", stations: ["orders"] }] });
     expect(await statusOf(provider.token({ groups: ["shop"] }))).toBe(200);
     expect(await statusOf(provider.token({ _claim_names: { groups: "src1" } }))).toBe(403);

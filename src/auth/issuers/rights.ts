@@ -84,7 +84,7 @@ export const createRights = (options: RightsOptions): PrincipalOf => {
   };
 };
 
-/** Compiles the patterns when they are needed: a token may have a thousand. undefined: any station. */
+/** Compiles the patterns at the first match, because a token may have a thousand of them. undefined: any station. */
 const lazily = (patterns: readonly string[] | undefined): StationMatcher => {
   if (patterns === undefined) return () => true;
   let matches: StationMatcher | undefined;

@@ -28,8 +28,8 @@ export interface GivenToken {
 
 export interface AdminTokens {
   /**
-   * The valid token with this text and, if given, this name; undefined: there is none. Each given token is compared with all
-   * configured ones, so the time does not reveal a name. Rejects with OVERLOADED if a hash must be derived and too many
+   * The valid token with this text and, if a name is given, with this name. undefined: no configured token matches. Each given
+   * token is compared with all configured tokens, so the time does not reveal a name. Rejects with OVERLOADED if a hash must be derived and too many
    * derivations wait.
    */
   find(given: GivenToken, party: Parameters<SecretVerifier["verify"]>[2]): Promise<AdminToken | undefined>;

@@ -35,6 +35,12 @@ const faultsInUse = async (settings: Settings): Promise<readonly string[]> => {
   return checks.faultsInUse(settings);
 };
 
+/** The control of a program that was started without a settings file. */
+export const nothingToReload = (startedAt: Date): ReloadControl => ({
+  reload: () => Promise.resolve({ status: "nothingToReload" }),
+  status: () => ({ generation: 1, loadedAt: startedAt.toISOString(), needsRestart: [] }),
+});
+
 export const createReloads = (options: ReloadsOptions): Reloads => {
   const { loaded, tls, source } = options;
   const { logger, levels } = options.log;

@@ -34,7 +34,7 @@ export interface Reports {
   /** Only certificates have changed, and they have faults. `certificates` logs them. */
   refusedCertificates(turn: Turn, faults: readonly string[]): ReloadAnswer;
   failed(turn: Turn, faults: readonly string[]): ReloadAnswer;
-  /** The faults of certificates with each reload; none: there are none now. */
+  /** Called in each reload, with the faults of the certificates in it. An empty list means that the certificates are valid. */
   certificates(turn: Turn, faults: readonly string[]): void;
   stop(): void;
 }

@@ -109,7 +109,7 @@ describe("the keys of an issuer in the background", () => {
     expect([keys.areAvailable, keys.version]).toEqual([true, 1]);
   }, 60_000);
 
-  it("are told as failing at the first failure, every 10 min, and after a success again", async () => {
+  it("cause a warning at the first failure, every 10 min, and at the first failure after a success", async () => {
     const issuer = createFakeIssuer(ONE);
     const { clock, told } = openKeys(issuer, { state: "failing" });
     await settle();

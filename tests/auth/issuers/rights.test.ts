@@ -57,14 +57,14 @@ describe("the rights of a token", () => {
     );
   });
 
-  it("are none if the claim is absent or has no texts", () => {
+  it("allow no station if the claim is absent or has no texts", () => {
     const entry = { stations: ["*"], consume: ["*"], stationsClaim: "may", consumeClaim: "see" };
     for (const value of [undefined, null, 7, {}, [], "", [["orders"]]])
       expect(rightsOf(principalOf(entry, { may: value, see: value }))).toEqual(rights([], []));
   });
 
   it.each(["Orders", "or ders", "orders/", "x".repeat(129), "", "órders"])(
-    "are none for %s, which is no station pattern",
+    "allow no station for %s, because it is not a station pattern",
     (pattern) => {
       const entry = { stations: ["*"], stationsClaim: "may" };
       const principal = principalOf(entry, { may: [pattern] });

@@ -8,7 +8,7 @@ const POINT = 0x2e;
 const ZERO = 0x30;
 const SMALL_E = 0x65;
 
-/** A double keeps every number of so many digits. */
+/** A double keeps every number of at most this number of digits. */
 const EXACT_DIGITS = 15;
 /** 2^63 has 19 digits. */
 const MOST_DIGITS = 19;

@@ -81,7 +81,7 @@ const REFUSALS: Readonly<Partial<Record<string, string>>> = {
 
 /**
  * The sign-in page, which a browser without a valid credential gets instead of a problem document, and after a failed sign-in.
- * `label`: of the identity provider; undefined: there is none.
+ * `label` is the name of the identity provider. undefined: the settings name no identity provider.
  */
 export const signInPage =
   ({ signIn }: ConsoleFiles, label?: string): ErrorPage =>

@@ -21,7 +21,7 @@ export type ReloadAnswer =
       readonly needsRestart: Paths;
       /** Number of processes that serve. */
       readonly workers: number;
-      /** Faults of certificate files: their port keeps the pair in use. Absent if there are none. */
+      /** Faults of certificate files. Their port keeps the pair in use. Absent if the files have no faults. */
       readonly faults?: readonly string[];
     }
   | { readonly status: "refused" | "failed"; readonly faults: readonly string[] }

@@ -1,4 +1,4 @@
-/** Sessions of operators: sign-in with a token, sign-out, and who is signed in. */
+/** Sessions of operators: sign-in with a token, sign-out, and the operator of a request. */
 import { z } from "zod";
 import type { OperatorAccess } from "../../../auth/operators/operators.ts";
 import { GatewayError } from "../../../errors.ts";
