@@ -1,5 +1,5 @@
 /** Writes the audit entries of requests. */
-import type { Operator } from "../auth/operators/operator.ts";
+import { type Caller, type Operator, refusedCaller } from "../auth/operators/operator.ts";
 import { asGatewayError, type GatewayError } from "../errors.ts";
 import { cut } from "../lib/text.ts";
 import { type Audit, type AuditAction, type AuditEntry, outcomeOf } from "../observability/audit.ts";
@@ -17,25 +17,32 @@ const nameInPath = ({ request }: Call, { path }: Pick<OpenRoute, "path">): strin
   return parameter === undefined ? undefined : pathParameter(request, parameter);
 };
 
-type Caller = Pick<AuditEntry, "actor" | "role" | "via" | "subject" | "address" | "requestId">;
+type By = Pick<AuditEntry, "actor" | "role" | "via" | "subject">;
 
-const callerOf = ({ id, request }: Call, operator: Operator | undefined): Caller => ({
-  actor: operator?.name,
-  role: operator?.role,
-  via: operator?.via,
-  subject: operator?.subject,
+/** `role` is absent if the caller has none. */
+const byOf = ({ name, via, subject, role }: Caller & Partial<Pick<Operator, "role">>): By => ({
+  ...{ actor: name, role, via, subject },
+});
+
+const originOf = ({ id, request }: Call): Pick<AuditEntry, "address" | "requestId"> => ({
   address: request.ip,
   requestId: id,
 });
 
-const record = (audit: Audit, call: Call, route: OpenRoute, status: number): void => {
+interface End {
+  readonly by: By;
+  readonly status: number;
+}
+
+const record = (audit: Audit, call: Call, route: OpenRoute, { by, status }: End): void => {
   const { audited } = call;
   const action = audited.action ?? route.audit;
   if (action === undefined) return;
   const target = audited.target ?? call.facts.station ?? nameInPath(call, route);
   audit.record({
     action,
-    ...callerOf(call, call.operator),
+    ...by,
+    ...originOf(call),
     target: target && cut(target, LONGEST_NAME),
     outcome: outcomeOf(status),
     status,
@@ -44,23 +51,27 @@ const record = (audit: Audit, call: Call, route: OpenRoute, status: number): voi
 };
 
 /**
- * Does the work of a route that has an audit action, and records its end. A client that leaves before the answer does not
- * change the entry.
+ * Does the work of a route that has an audit action, and records its end if the caller is known then. A client that leaves
+ * before the answer does not change the entry.
  */
 export const audited = async (
   call: Call,
   route: OpenRoute,
   audit: Audit | undefined,
-  work: () => void | Promise<void>,
+  work: () => Promise<void>,
 ): Promise<void> => {
   if (audit === undefined || route.audit === undefined) return work();
   try {
     await work();
   } catch (error) {
-    record(audit, call, route, errorStatus(asGatewayError(error), call.family));
+    const failure = asGatewayError(error);
+    const caller = call.operator ?? refusedCaller(failure);
+    const status = errorStatus(failure, call.family);
+    if (caller !== undefined) record(audit, call, route, { by: byOf(caller), status });
     throw error;
   }
-  record(audit, call, route, call.response.statusCode);
+  const { operator, response } = call;
+  if (operator !== undefined) record(audit, call, route, { by: byOf(operator), status: response.statusCode });
 };
 
 /** The reason of a refusal: fixed words of the verifier, or the text of the error, which quotes no credential. */
@@ -71,29 +82,33 @@ export interface SignInAudit {
   readonly action: Extract<AuditAction, "session.begin" | "client.sign-in">;
   /** Whose sign-in it is, if that is known before the credential is checked. Never a text of the client. */
   readonly actor?: string | undefined;
+  /** The kind of the sign-in of an operator. */
+  readonly via?: Extract<Operator["via"], "token" | "oidc">;
 }
 
 /** Records the sign-in of an operator or a client. `status` is that of a successful answer. */
 export const auditSignIn = async <T>(
   call: Call,
-  { audit, action, actor }: SignInAudit,
+  { audit, action, actor, via }: SignInAudit,
   signIn: () => Promise<T>,
-  doneOf: (result: T) => {
-    readonly by: Pick<AuditEntry, "actor" | "role" | "via" | "subject">;
-    readonly status: number;
-  },
+  doneOf: (result: T) => End,
 ): Promise<T> => {
   if (audit === undefined) return signIn();
-  const caller = { ...callerOf(call, undefined), actor };
+  const begun = { action, actor, via, ...originOf(call) };
   try {
     const result = await signIn();
     const { by, status } = doneOf(result);
-    audit.record({ action, ...caller, ...by, outcome: outcomeOf(status), status });
+    audit.record({ ...begun, ...by, outcome: outcomeOf(status), status });
     return result;
   } catch (error) {
     const refusal = asGatewayError(error);
+    const caller = refusedCaller(refusal);
     const status = errorStatus(refusal, call.family);
-    audit.record({ action, ...caller, outcome: outcomeOf(status), status, reason: reasonOf(refusal) });
+    audit.record({
+      ...begun,
+      ...(caller && byOf(caller)),
+      ...{ outcome: outcomeOf(status), status, reason: reasonOf(refusal) },
+    });
     throw error;
   }
 };

@@ -1,5 +1,7 @@
 /** The audit entries of requests. */
 import request from "supertest";
+import { refusalOf } from "../../src/auth/operators/operator.ts";
+import { GatewayError } from "../../src/errors.ts";
 import {
   ADMIN_TOKEN,
   createTestGateway,
@@ -63,6 +65,23 @@ describe("the audit of a change", () => {
     expect(gateway.audited).toEqual([]);
   });
 
+  it("names a caller whose token has no role", async () => {
+    const caller = { name: "eve", via: "bearer", subject: { iss: "https://id.example", sub: "1" } } as const;
+    const refusal = refusalOf(caller, new GatewayError("ROLE_FORBIDDEN", { cause: "no role" }));
+    const operatorJwts = { admit: () => Promise.reject(refusal), renew: () => undefined };
+    const { gateway, admin } = await open({ operatorJwts });
+    await admin.post("/stations/plain/events").set(bearer("a.b.c")).send({ value: "{}" }).expect(403);
+    await admin.get("/stations").set(bearer("a.b.c")).expect(403);
+    expect(entriesOf(gateway)).toEqual([
+      {
+        ...LINE,
+        ...{ action: "station.event", actor: "eve", via: "bearer", subject: caller.subject },
+        ...{ target: "plain", outcome: "refused", status: 403 },
+        requestId: expect.any(String) as unknown,
+      },
+    ]);
+  });
+
   it("cuts a long name in the path", async () => {
     const { gateway, admin } = await open();
     await admin
@@ -102,6 +121,7 @@ describe("the audit of sign-ins", () => {
       action: "session.begin",
       outcome: "refused",
       status: 401,
+      via: "token",
       reason: "wrong admin token",
       requestId: expect.any(String) as unknown,
     });
@@ -111,6 +131,15 @@ describe("the audit of sign-ins", () => {
       reason: "Too many failed attempts",
     });
     expect(JSON.stringify(entries)).not.toMatch(/guess|operators-only/);
+  });
+
+  it("records a sign-in whose body can't be read", async () => {
+    const { gateway, admin } = await open();
+    await admin.post("/session").type("text/plain").send("token=secret").expect(400);
+    expect(entriesOf(gateway)).toMatchObject([
+      { action: "session.begin", via: "token", outcome: "refused", status: 400 },
+    ]);
+    expect(JSON.stringify(gateway.audited)).not.toContain("secret");
   });
 
   it("names the account of a client, if there is one", async () => {

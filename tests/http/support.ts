@@ -4,6 +4,7 @@ import type { Express } from "express";
 import request from "supertest";
 import { createAuthentication } from "../../src/auth/authentication.ts";
 import type { Operator } from "../../src/auth/operators/operator.ts";
+import type { OperatorSource } from "../../src/auth/operators/operators.ts";
 import type { CertificateOptions } from "../../src/auth/certificates.ts";
 import type { Limits, Principal, RenewPrincipal } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
@@ -150,6 +151,8 @@ export interface TestOptions {
   readonly publicUrl?: string;
   /** Absent: the settings name no identity provider. */
   readonly provider?: OfferedProvider;
+  /** JWTs of the operators' identity provider. Absent: they are no credential. */
+  readonly operatorJwts?: OperatorSource<string>;
   /** The topic of the audit entries. */
   readonly reservedTopic?: string;
 }
@@ -207,6 +210,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const authentication = createAuthentication({
     ...credentialsWith(options.provider),
     ...certificatesOf(options),
+    operatorJwts: options.operatorJwts,
   });
   const { autoCreate, bodyLimits, maxEvents, perAddress } = { ...DEFAULT_OPTIONS, ...options };
   const stations = createStations({ declared, autoCreate, broker, maxRecordBytes: LIMIT });

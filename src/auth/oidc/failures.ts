@@ -1,5 +1,6 @@
 /** The failures of a sign-in with the identity provider. The cause of a refusal is a fixed text for the log, without a claim. */
 import { GatewayError } from "../../errors.ts";
+import { refusalOf, type Subject } from "../operators/operator.ts";
 
 /** There is no sign-in of this browser that the answer belongs to. */
 export const unknownSignIn = (cause: string): GatewayError =>
@@ -29,12 +30,15 @@ export const refusedByProvider = (error: string): GatewayError => {
   });
 };
 
-export const withoutRole = (name: string): GatewayError =>
-  new GatewayError("SIGN_IN_FAILED", {
-    status: 403,
-    message: `Signed in as ${name}, but without a role here`,
-    cause: "no role",
-  });
+export const withoutRole = (name: string, subject: Subject): GatewayError =>
+  refusalOf(
+    { name, via: "oidc", subject },
+    new GatewayError("SIGN_IN_FAILED", {
+      status: 403,
+      message: `Signed in as ${name}, but without a role here`,
+      cause: "no role",
+    }),
+  );
 
 /** `cause`: the error of the request, or a fixed text. */
 export const providerUnreachable = (cause: unknown): GatewayError =>

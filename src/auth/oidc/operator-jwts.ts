@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors.ts";
 import type { IssuerKeys } from "../issuers/issuer-keys.ts";
 import { parseJws } from "../issuers/jws.ts";
 import { type CheckedToken, createTokenCheck } from "../issuers/token-check.ts";
-import type { Operator, Role } from "../operators/operator.ts";
+import { type Caller, type Operator, refusalOf, type Role } from "../operators/operator.ts";
 import type { OperatorSource } from "../operators/operators.ts";
 import { createClaimed } from "./claimed.ts";
 import { ALGORITHMS, MAX_TOKEN_SIZE, type ProviderOptions } from "./provider.ts";
@@ -36,20 +36,26 @@ export const createOperatorJwts = ({ provider, audience, keys, now }: JwtOptions
     subject: "sub",
   });
 
+  const callerOf = ({ claims, subject: sub }: CheckedToken): Caller => ({
+    name: claimed.nameOf(sub, claims),
+    via: "bearer",
+    subject: { iss: issuer, sub },
+  });
+
   const operatorOf = (token: CheckedToken, role: Role): Operator => {
-    const { claims, subject: sub } = token;
-    const name = claimed.nameOf(sub, claims);
-    const expires = Math.min(Number(claims["exp"]) * 1000, LAST_TIME);
-    const operator: Operator = { name, role, via: "bearer", expires, subject: { iss: issuer, sub } };
+    const expires = Math.min(Number(token.claims["exp"]) * 1000, LAST_TIME);
+    const operator: Operator = { ...callerOf(token), role, expires };
     tokens.set(operator, token);
     return operator;
   };
 
   const admitted = (token: CheckedToken): Operator => {
     const role = claimed.roleOf(token.claims);
-    if (role === undefined)
-      throw new GatewayError("ROLE_FORBIDDEN", { message: "This token has no role here", cause: "no role" });
-    return operatorOf(token, role);
+    if (role !== undefined) return operatorOf(token, role);
+    throw refusalOf(
+      callerOf(token),
+      new GatewayError("ROLE_FORBIDDEN", { message: "This token has no role here", cause: "no role" }),
+    );
   };
 
   return {

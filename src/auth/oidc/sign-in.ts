@@ -171,7 +171,7 @@ const createIdentification = (
       if (more["sub"] !== sub) throw wrongAnswer("userinfo: another sub");
       [role, name] = [claimed.roleOf(more), claimed.nameOf(sub, claims, more)];
     }
-    if (role === undefined) throw withoutRole(name);
+    if (role === undefined) throw withoutRole(name, { iss: provider.issuer, sub });
     return { name, role, sub };
   };
 };

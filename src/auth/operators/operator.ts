@@ -28,6 +28,20 @@ export interface Operator {
   readonly subject?: Subject | undefined;
 }
 
+/** A caller whose identity is verified, with or without a role. */
+export type Caller = Omit<Operator, "role" | "expires">;
+
+const refusedCallers = new WeakMap<GatewayError, Caller>();
+
+/** Returns `refusal`, with the caller that it concerns. For the audit: the answer and the log don't get the caller. */
+export const refusalOf = (caller: Caller, refusal: GatewayError): GatewayError => {
+  refusedCallers.set(refusal, caller);
+  return refusal;
+};
+
+/** The caller of `refusalOf`; undefined: the identity of the caller is not known. */
+export const refusedCaller = (refusal: GatewayError): Caller | undefined => refusedCallers.get(refusal);
+
 const hasRole = ({ role }: Pick<Operator, "role">, least: Role): boolean =>
   ROLES.indexOf(role) >= ROLES.indexOf(least);
 

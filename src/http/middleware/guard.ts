@@ -116,12 +116,11 @@ const forOthers =
     const call = enterRoute(response, route);
     requireUnderstood(request);
     if (route.auth === "none") return route.handler(call);
-    return admit(guard, call, changes(route, request)).then((operator) =>
-      audited(call, route, guard.audit, () => {
-        requireRole(operator, leastRole(route));
-        return route.handler(call);
-      }),
-    );
+    return audited(call, route, guard.audit, async () => {
+      const operator = await admit(guard, call, changes(route, request));
+      requireRole(operator, leastRole(route));
+      return route.handler(call);
+    });
   };
 
 /** Sets the operator of a call. */

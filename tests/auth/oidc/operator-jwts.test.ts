@@ -1,6 +1,6 @@
 /** JWTs of the identity provider as a credential of the operators' listener. */
 import { createOperatorJwts } from "../../../src/auth/oidc/operator-jwts.ts";
-import type { Operator } from "../../../src/auth/operators/operator.ts";
+import { type Operator, refusedCaller } from "../../../src/auth/operators/operator.ts";
 import type { OperatorSource } from "../../../src/auth/operators/operators.ts";
 import type { GatewayError } from "../../../src/errors.ts";
 import {
@@ -72,6 +72,13 @@ it("refuses a valid token without a role with 403", async () => {
   const { admit } = await open();
   for (const groups of [undefined, [], ["others"]])
     expect(await failureOf(() => admit(jwt({ groups })))).toEqual(["ROLE_FORBIDDEN", 403, "no role"]);
+  const refusal = (await Promise.resolve()
+    .then(() => admit(jwt({ groups: [] })))
+    .catch((error: unknown) => error)) as GatewayError;
+  expect(refusedCaller(refusal)).toEqual({
+    ...{ name: "Ann", via: "bearer" },
+    subject: { iss: ISSUER, sub: "ann" },
+  });
 });
 
 it.each<[string, () => string, string]>([

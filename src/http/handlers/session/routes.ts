@@ -93,13 +93,14 @@ const signIn =
   ({ signInOperator, cookies, readBody, audit }: SessionRouteDependencies) =>
   async (call: Call): Promise<void> => {
     const { request } = call;
-    const given = fields.safeParse(
-      await readFields(request, readBody, { literals: [] }).catch(withoutAccounts),
-    );
+    const signedIn = async () => {
+      const body = await readFields(request, readBody, { literals: [] }).catch(withoutAccounts);
+      return signInOperator(fields.safeParse(body).data?.token ?? "", request.ip ?? "");
+    };
     const { session } = await auditSignIn(
       call,
-      { audit, action: "session.begin" },
-      () => signInOperator(given.data?.token ?? "", request.ip ?? ""),
+      { audit, action: "session.begin", via: "token" },
+      signedIn,
       ({ operator: { name, role, via } }) => ({ by: { actor: name, role, via }, status: SEE_OTHER }),
     );
     cookies.set(call, session);

@@ -114,7 +114,12 @@ const audited = <T extends FinishedSignIn>(
   { audit, provider }: SignInDependencies,
   finish: () => Promise<T>,
 ): Promise<T> =>
-  auditSignIn(call, { audit, action: "session.begin" }, finish, ({ operator: { name, role, sub } }) => ({
-    by: { actor: name, role, via: "oidc", subject: { iss: provider?.signIn.issuer ?? "", sub } },
-    status: 200,
-  }));
+  auditSignIn(
+    call,
+    { audit, action: "session.begin", via: "oidc" },
+    finish,
+    ({ operator: { name, role, sub } }) => ({
+      by: { actor: name, role, via: "oidc", subject: { iss: provider?.signIn.issuer ?? "", sub } },
+      status: 200,
+    }),
+  );

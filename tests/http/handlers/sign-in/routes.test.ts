@@ -19,6 +19,7 @@ const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8
 const PUBLIC_URL = "https://gateway.example";
 const HOST = { Host: "gateway.example" };
 const STATE = "abcdefgh-the-rest-of-it";
+const EVE = { iss: "https://id.example", sub: "eve-1" };
 const LOCATION = "https://id.example/authorize?state=x";
 
 interface Finish {
@@ -175,7 +176,7 @@ describe("the callback", () => {
     [unknownSignIn("wrong state"), 400, "This sign-in has expired or was begun in another browser"],
     [refusedByProvider("access_denied"), 403, "The identity provider refused: access_denied"],
     [wrongAnswer("ID token: wrong nonce"), 401, "The identity provider&#39;s answer does not hold"],
-    [withoutRole("<i>Eve</i>"), 403, "Signed in as &lt;i&gt;Eve&lt;/i&gt;, but without a role here"],
+    [withoutRole("<i>Eve</i>", EVE), 403, "Signed in as &lt;i&gt;Eve&lt;/i&gt;, but without a role here"],
     [providerUnreachable(new Error("ECONNREFUSED")), 503, "The identity provider is unreachable"],
   ])("shows a failure on the sign-in page, and opens no session: %s", async (failure, status, text) => {
     const { admin, audited } = await open(failure);
@@ -184,14 +185,21 @@ describe("the callback", () => {
     expect(answer.text).toContain(`<p role="alert">${text}</p>`);
     expect(answer.text).toContain('<a href="/session/oidc">Sign in with Example &lt;ID&gt;</a>');
     expect(answer.headers["www-authenticate"]).toBe(status === 401 ? "Bearer" : undefined);
-    expect(audited).toEqual([expect.objectContaining({ action: "session.begin", status })]);
-    expect(JSON.stringify(audited)).not.toContain("Eve");
+    expect(audited).toEqual([expect.objectContaining({ action: "session.begin", via: "oidc", status })]);
     const problem = await admin.get(CALLBACK).set({ ...HOST, Cookie: COOKIE });
     expect(problem.headers["cache-control"]).toBe("no-store");
     expect([problem.status, problem.body]).toEqual([
       status,
       expect.objectContaining({ code: "SIGN_IN_FAILED", status, detail: failure.message }),
     ]);
+  });
+
+  it("audits the name and the subject of a user without a role", async () => {
+    const { admin, audited } = await open(withoutRole("Eve", EVE));
+    await admin.get(CALLBACK).set({ ...HOST, Cookie: COOKIE });
+    const by = { actor: "Eve", via: "oidc", subject: EVE };
+    expect(audited).toEqual([expect.objectContaining({ ...by, outcome: "refused", reason: "no role" })]);
+    expect(audited[0]).not.toHaveProperty("role");
   });
 
   it("refuses a subject that is too long for the session", async () => {
