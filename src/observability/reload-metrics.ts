@@ -5,6 +5,8 @@ export type ReloadOutcome = "applied" | "unchanged" | "refused" | "failed";
 
 export interface ReloadMetrics {
   reloadEnded(trigger: string, outcome: ReloadOutcome): void;
+  /** The last reload has found faults, or could not be applied: something that has changed is not in use. */
+  settingsRefused(isRefused: boolean): void;
   /** Settings have changed that need a restart. */
   restartNeeded(isNeeded: boolean): void;
 }
@@ -21,6 +23,11 @@ export const reloadMetrics = (registry: Registry): ReloadMetrics => {
     registers,
   });
   for (const trigger of TRIGGERS) for (const outcome of OUTCOMES) reloads.inc({ trigger, outcome }, 0);
+  const isRefused = new Gauge({
+    name: "stationgate_settings_refused",
+    help: "1 while the last reload has refused settings or files, or could not apply them, else 0.",
+    registers,
+  });
   const needsRestart = new Gauge({
     name: "stationgate_settings_need_restart",
     help: "1 while changed settings keep their old value until a restart, else 0.",
@@ -29,6 +36,9 @@ export const reloadMetrics = (registry: Registry): ReloadMetrics => {
   return {
     reloadEnded: (trigger, outcome) => {
       reloads.inc({ trigger, outcome });
+    },
+    settingsRefused: (refused) => {
+      isRefused.set(refused ? 1 : 0);
     },
     restartNeeded: (isNeeded) => {
       needsRestart.set(isNeeded ? 1 : 0);

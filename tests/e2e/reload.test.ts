@@ -205,9 +205,17 @@ describe.each([1, 2])("with %i serving processes", (workers) => {
       const good = readFileSync(fileOf(gateway), "utf8");
       writeFileSync(fileOf(gateway), "auth: { apiKeys: [");
       await until(() => linesOf(gateway, "settings refused, the old ones stay").length === 1);
+      const metric = /^stationgate_settings_refused (\d)$/m;
+      const isRefused = async (): Promise<string | undefined> =>
+        metric.exec(await (await fetch(`${gateway.adminUrl}/metrics`)).text())?.[1];
+
+      expect(await isRefused()).toBe("1");
+
       writeFileSync(fileOf(gateway), good);
       rewrite(gateway, removeKeyA);
       await until(() => linesOf(gateway, "settings reloaded").length === 1);
+
+      expect(await isRefused()).toBe("0");
 
       expect(linesOf(gateway, "settings refused, the old ones stay")).toHaveLength(1);
       expect(await answersTo(gateway, KEY_A)).toEqual(["401"]);

@@ -2,7 +2,7 @@
 import type { ReloadAnswer, ReloadTrigger } from "../../http/handlers/operations/reload.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../observability/logger/logger.ts";
-import type { ReloadMetrics } from "../../observability/reload-metrics.ts";
+import type { ReloadMetrics, ReloadOutcome } from "../../observability/reload-metrics.ts";
 import type { Turn } from "./turns.ts";
 
 /** For the audit. A request has an audit entry of its own. */
@@ -13,7 +13,7 @@ export interface ReloadRecord {
 }
 
 export interface ReportOptions {
-  readonly metrics: Pick<ReloadMetrics, "reloadEnded">;
+  readonly metrics: Pick<ReloadMetrics, "reloadEnded" | "settingsRefused">;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info" | "error">;
   readonly audited: (entry: ReloadRecord) => void;
@@ -22,6 +22,7 @@ export interface ReportOptions {
 }
 
 interface Applied {
+  readonly certificateFaults: readonly string[];
   readonly generation: number;
   readonly changed: readonly string[];
   readonly needsRestart: readonly string[];
@@ -103,36 +104,41 @@ export const createReports = (options: ReportOptions): Reports => {
     faultReports.report(turn, "refused", faults);
   });
 
+  const count = ({ trigger }: Turn, outcome: ReloadOutcome, faults: readonly string[] = []): void => {
+    metrics.reloadEnded(trigger, outcome);
+    metrics.settingsRefused(outcome === "refused" || outcome === "failed" || faults.length > 0);
+  };
+
   const ended = ({ trigger }: Turn, changed: readonly string[]): void => {
     faultReports.forget();
     if (trigger !== "request") audited({ trigger, outcome: "done", changed });
   };
 
   return {
-    applied: (turn, { generation, changed, needsRestart }) => {
+    applied: (turn, { generation, changed, needsRestart, certificateFaults }) => {
       const { trigger, since } = turn;
-      metrics.reloadEnded(trigger, "applied");
+      count(turn, "applied", certificateFaults);
       const ms = clock.now() - since;
       logger.info({ trigger, generation, changed, needsRestart, ms }, "settings reloaded");
       ended(turn, changed);
     },
     unchanged: (turn) => {
-      metrics.reloadEnded(turn.trigger, "unchanged");
+      count(turn, "unchanged");
       // A file that was changed and set back is no event for an operator.
       if (turn.trigger === "file") faultReports.forget();
       else ended(turn, []);
     },
     refused: (turn, faults) => {
-      metrics.reloadEnded(turn.trigger, "refused");
+      count(turn, "refused");
       faultReports.report(turn, "refused", faults);
       return { status: "refused", faults };
     },
-    refusedCertificates: ({ trigger }, faults) => {
-      metrics.reloadEnded(trigger, "refused");
+    refusedCertificates: (turn, faults) => {
+      count(turn, "refused");
       return { status: "refused", faults };
     },
     failed: (turn, faults) => {
-      metrics.reloadEnded(turn.trigger, "failed");
+      count(turn, "failed");
       faultReports.report(turn, "failed", faults);
       return { status: "failed", faults };
     },

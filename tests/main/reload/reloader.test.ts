@@ -31,6 +31,8 @@ const setUp = () => {
   const world = {
     found: FOUND as Reading,
     faults: [] as readonly string[],
+    /** The last value of the metric. */
+    isRefused: undefined as boolean | undefined,
     /** Called in each reading. */
     reading: (): Promise<void> => Promise.resolve(),
   };
@@ -62,6 +64,9 @@ const setUp = () => {
     logger: { info: log("info"), warn: log("warn"), error: log("error") } as never,
     metrics: {
       reloadEnded: (trigger, outcome) => void counts.push(`${trigger} ${outcome}`),
+      settingsRefused: (isRefused) => {
+        world.isRefused = isRefused;
+      },
       restartNeeded: (isNeeded) => void counts.push(`restart ${isNeeded}`),
     },
     filesRead: () => void events.push("files"),
@@ -173,6 +178,28 @@ describe("a reload", () => {
     });
     expect([events, lines, counts]).toEqual([["read"], [], []]);
     expect(reloader.status().needsRestart).toEqual([]);
+  });
+
+  it("shows that its settings are refused until a reload has no faults", async () => {
+    const { reloader, world } = setUp();
+    const afterReload = async (found: Reading): Promise<boolean | undefined> => {
+      world.found = found;
+      await reloader.reload({ dryRun: false });
+      return world.isRefused;
+    };
+    const refused: Reading = { status: "refused", faults: ["a: b"], files: new Map() };
+    const certificates = { certificateFaults: ["server.tls.cert: no"] };
+
+    expect(await afterReload(refused)).toBe(true);
+    world.isRefused = undefined;
+    await reloader.reload({ dryRun: true });
+    expect(world.isRefused).toBeUndefined();
+    expect(await afterReload(find({}))).toBe(false);
+    expect(await afterReload(find({ ...CHANGED, ...certificates }))).toBe(true);
+    expect(await afterReload(find(CHANGED))).toBe(false);
+    expect(await afterReload(find(certificates))).toBe(true);
+    world.faults = ["worker 2: no"];
+    expect(await afterReload(find(CHANGED))).toBe(true);
   });
 
   it("reports an error of the program as a failed reload", async () => {
