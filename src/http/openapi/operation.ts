@@ -48,7 +48,7 @@ export const securitySchemes = {
     type: "http",
     scheme: "bearer",
     bearerFormat: "JWT",
-    description: "The access token of `/auth/authenticate`.",
+    description: "The access token of `/auth/authenticate`, or of an issuer of `auth.issuers`.",
   },
   accessTokenInQuery: {
     type: "apiKey",
@@ -68,10 +68,16 @@ export const securitySchemes = {
     scheme: "basic",
     description: "The key id as username and the key as password.",
   },
+  clientCertificate: {
+    type: "mutualTLS",
+    description:
+      "A client certificate that an entry of `auth.certificates` names. It counts only in a request without another credential.",
+  },
   operator: {
     type: "http",
     scheme: "bearer",
-    description: "A token of `admin.token` or `admin.tokens`.",
+    description:
+      "A token of `admin.token` or `admin.tokens`, or a JWT of `admin.oidc.issuer` for `admin.oidc.audience`.",
   },
   operatorAsBasic: {
     type: "http",
@@ -84,6 +90,11 @@ export const securitySchemes = {
     name: "stationgate-session",
     description: "The session of the console.",
   },
+  operatorCertificate: {
+    type: "mutualTLS",
+    description:
+      "A client certificate that an entry of `admin.certificates` names. It counts only in a request without another credential.",
+  },
 } as const;
 
 /** Each of these schemes is enough on every route for clients. */
@@ -93,6 +104,7 @@ const CLIENT_SCHEMES = [
   "apiKey",
   "apiKeyInAuthorization",
   "apiKeyAsBasic",
+  "clientCertificate",
 ] as const satisfies (keyof typeof securitySchemes)[];
 
 /** Each of these schemes is enough on every route for operators. */
@@ -100,6 +112,7 @@ const OPERATOR_SCHEMES = [
   "operator",
   "operatorAsBasic",
   "operatorSession",
+  "operatorCertificate",
 ] as const satisfies (keyof typeof securitySchemes)[];
 
 const securityOf = (auth: AuthNeed): readonly Readonly<Record<string, readonly string[]>>[] => {

@@ -73,7 +73,12 @@ describe("openApiDocument", () => {
     expect(Object.keys(drawn({ auth: "none" }).responses)).toEqual(["204", "400", "431"]);
     expect(drawn({ auth: "none" }).security).toEqual([]);
     const admin = drawn({ auth: "admin", role: "viewer" });
-    expect(admin.security).toEqual([{ operator: [] }, { operatorAsBasic: [] }, { operatorSession: [] }]);
+    expect(admin.security).toEqual([
+      { operator: [] },
+      { operatorAsBasic: [] },
+      { operatorSession: [] },
+      { operatorCertificate: [] },
+    ]);
     expect(Object.keys(admin.responses)).toEqual(["204", "400", "401", "429", "431", "503"]);
     expect(Object.keys(drawn({ auth: "admin" }).responses)).toContain("403");
     const client = drawn({ auth: "client" });
@@ -83,6 +88,7 @@ describe("openApiDocument", () => {
       { apiKey: [] },
       { apiKeyInAuthorization: [] },
       { apiKeyAsBasic: [] },
+      { clientCertificate: [] },
     ]);
     expect(Object.keys(client.responses)).toEqual(["204", "400", "401", "403", "429", "431", "503"]);
   });

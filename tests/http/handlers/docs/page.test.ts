@@ -27,7 +27,7 @@ describe("renderDocsPage", () => {
     expect(page).toContain("<code>/things/{name}</code>");
     expect(page).toContain("<td>503</td>");
     expect(page).toContain(
-      "Credential: <code>operator</code> or <code>operatorAsBasic</code> or <code>operatorSession</code>.",
+      "Credential: <code>operator</code> or <code>operatorAsBasic</code> or <code>operatorSession</code> or <code>operatorCertificate</code>.",
     );
   });
 
