@@ -26,9 +26,10 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
+COPY deploy/healthcheck.mjs ./
 # The root file system may be read-only: the embedded log and the first start's identity are all that is written.
 VOLUME ["/data"]
 EXPOSE 4444 4445
 USER 65532:65532
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.STATIONGATE_SERVER_PORT ?? 4444) + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "healthcheck.mjs"]
 CMD ["node", "dist/main.js"]

@@ -20,7 +20,6 @@ const run = promisify(execFile);
 interface Service {
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes: readonly string[];
-  readonly healthcheck?: { readonly test: readonly string[] };
 }
 
 const text = readFileSync("compose.tls.yaml", "utf8");
@@ -83,16 +82,5 @@ describeWithTools("compose.tls.yaml, by openssl and nginx", ["openssl", "nginx"]
     const [answer] = (await once(get(`${nginx.url}/readyz`, { ca }), "response")) as [IncomingMessage];
     answer.resume();
     expect([answer.statusCode, await nginx.errors()]).toEqual([200, ""]);
-  });
-
-  it("has a probe that succeeds with TLS, and fails without the gateway", async () => {
-    const [, , , script = ""] = services["gateway-1"]?.healthcheck?.test ?? [];
-    const probe = (port: string): Promise<unknown> =>
-      run("node", ["-e", script.replace(":4444", `:${port}`)]).then(
-        () => "healthy",
-        () => "unhealthy",
-      );
-    expect(await probe(new URL(gateway.url).port)).toBe("healthy");
-    expect(await probe("1")).toBe("unhealthy");
   });
 });
