@@ -50,7 +50,7 @@ export const release = (
 };
 
 const authenticationOf = (
-  { auth, admin }: Settings,
+  { auth, admin, limits }: Settings,
   { issuers: otherIssuers, provider }: Pick<Configured, "issuers" | "provider">,
   { lastingAuthentication: lasting }: ConfigureOptions,
 ): Authentication =>
@@ -58,4 +58,5 @@ const authenticationOf = (
     ...auth,
     ...{ otherIssuers, lasting, admin },
     operatorJwts: provider?.jwts,
+    tokenCacheBytes: limits.tokenCache,
   });

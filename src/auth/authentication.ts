@@ -51,6 +51,8 @@ export interface AuthenticationOptions {
   readonly audience: string;
   /** undefined: only the gateway itself issues tokens for clients. */
   readonly otherIssuers?: Issuers | undefined;
+  /** Maximum memory of the access tokens that were verified before. */
+  readonly tokenCacheBytes?: number;
   readonly loginFailuresPerMinute: number;
   /** JWTs of the operators' identity provider; undefined: they are no credential. */
   readonly operatorJwts?: OperatorSource<string> | undefined;
@@ -101,6 +103,7 @@ export const createAuthentication = (options: AuthenticationOptions): Authentica
   const bearer = createBearerVerifier({
     ...{ tokens: access, accounts, now },
     issuers: otherIssuers && { ...otherIssuers, ownIssuer: options.issuer },
+    maxRememberedBytes: options.tokenCacheBytes,
   });
   const apiKey = createApiKeyVerifier({
     keys: apiKeys,

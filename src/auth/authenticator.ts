@@ -29,6 +29,8 @@ interface BearerDependencies {
   readonly issuers?: OtherIssuers | undefined;
   /** Maximum number of remembered tokens; the least recently used token is forgotten first. */
   readonly maxRemembered?: number;
+  /** Maximum memory of the remembered tokens. */
+  readonly maxRememberedBytes?: number | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -43,6 +45,8 @@ interface Known {
   readonly principal: Principal;
   readonly notBefore: number;
   readonly expires: number;
+  /** Memory beside that of each remembered token. Absent: none. */
+  readonly bytes?: number;
   /** False if the token must be verified again before it expires. Absent: the token is the gateway's own. */
   readonly isCurrent?: () => boolean;
 }
@@ -58,10 +62,20 @@ interface TokenSource {
 /** Of all verifiers of the process: after a reload, the new verifier renews the principals of the old one. */
 const sources = new WeakMap<Principal, TokenSource>();
 
+const DEFAULT_BYTES = 32 * 1024 * 1024;
+
+/** Memory of a remembered token: its digest, and its principal without the patterns and the claims. */
+const TOKEN_BYTES = 2500;
+
 /** Verifies each token once and remembers it by its digest, which saves 16 of 17 µs for each request. */
 export const createBearerVerifier = (dependencies: BearerDependencies): BearerVerifier => {
   const { tokens, accounts, issuers, maxRemembered = 10_000, now = Date.now } = dependencies;
-  const remembered = new LRUCache<string, Known>({ max: maxRemembered });
+  const { maxRememberedBytes = DEFAULT_BYTES } = dependencies;
+  const remembered = new LRUCache<string, Known>({
+    max: maxRemembered,
+    maxSize: maxRememberedBytes,
+    sizeCalculation: ({ bytes = 0 }) => TOKEN_BYTES + bytes,
+  });
 
   const principalOf = ({ username, scope, proof }: Omit<TokenSource, "verifier">): Principal | undefined => {
     const account = accounts.find(username);

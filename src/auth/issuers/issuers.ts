@@ -3,7 +3,7 @@ import { type Principal, unauthorized } from "../principal.ts";
 import { type IssuerKeys, keysUnavailable } from "./issuer-keys.ts";
 import type { JsonObject, Jws } from "./jws.ts";
 import type { KeyUnits, KeyUnitOptions } from "./key-units.ts";
-import { createRights, type PrincipalOf, type RightsOptions } from "./rights.ts";
+import { createRights, type RightsOf, type RightsOptions } from "./rights.ts";
 import { type CheckedToken, createTokenCheck, type TokenCheck } from "./token-check.ts";
 
 /** An entry of `auth.issuers` as configured. Durations are in milliseconds. */
@@ -23,6 +23,8 @@ export interface IssuedPrincipal {
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly expires: number;
+  /** Memory of the principal and the claims, estimated from above. */
+  readonly bytes: number;
   /** True while the keys are those of the check. Throws KEYS_UNAVAILABLE if they are too old. */
   readonly isCurrent: () => boolean;
 }
@@ -54,7 +56,7 @@ interface IssuersOptions {
 interface Entry {
   readonly keys: IssuerKeys;
   readonly check: TokenCheck;
-  readonly principalOf: PrincipalOf;
+  readonly rightsOf: RightsOf;
 }
 
 /** What `renew` needs of a token. It has no signature, so nobody can use it as a token. */
@@ -65,6 +67,9 @@ interface TokenSource {
   /** The claims as JSON: as objects they would cost more memory, and more time of the garbage collector. */
   readonly claims: string;
 }
+
+/** A text with a character beyond Latin-1 has two bytes for each of its characters. */
+const BYTES_OF_CHARACTER = 2;
 
 /** Of all `Issuers` of the process: after a reload, the new ones renew the principals of the old ones. */
 const sources = new WeakMap<Principal, TokenSource>();
@@ -77,25 +82,25 @@ export const createIssuers = ({ entries, units, now }: IssuersOptions): Issuers 
   const byIssuer = new Map<unknown, Entry>();
   for (const [i, { audience: audiences, ...entry }] of entries.entries()) {
     const keys = taken[i]?.keys;
-    const principalOf = rights[i];
-    if (keys === undefined || principalOf === undefined) continue;
+    const rightsOf = rights[i];
+    if (keys === undefined || rightsOf === undefined) continue;
     byIssuer.set(entry.issuer, {
       keys,
-      principalOf,
+      rightsOf,
       check: createTokenCheck({ ...entry, audiences, keys, now }),
     });
   }
 
-  const issued = ({ keys, principalOf }: Entry, checked: CheckedToken, text: string): IssuedPrincipal => {
+  const issued = ({ keys, rightsOf }: Entry, checked: CheckedToken, text: string): IssuedPrincipal => {
     const { claims, ...token } = checked;
     const { notBefore, expires, version } = token;
-    const principal = principalOf(claims, token.subject);
+    const { principal, bytes } = rightsOf(claims, token.subject);
     sources.set(principal, { issuers, keys, token, claims: text });
     const isCurrent = (): boolean => {
       if (!keys.areAvailable) throw keysUnavailable();
       return keys.version === version;
     };
-    return { principal, notBefore, expires, isCurrent };
+    return { principal, notBefore, expires, bytes: bytes + text.length * BYTES_OF_CHARACTER, isCurrent };
   };
 
   const issuers: Issuers = {

@@ -29,8 +29,14 @@ export interface RightsOptions {
   readonly limits: Limits;
 }
 
-/** The principal of a valid token. */
-export type PrincipalOf = (claims: JsonObject, subject: string) => Principal;
+export interface Rights {
+  readonly principal: Principal;
+  /** Memory of the principal's patterns, estimated from above. */
+  readonly bytes: number;
+}
+
+/** The principal of a valid token. It does not keep the claims. */
+export type RightsOf = (claims: JsonObject, subject: string) => Rights;
 
 /** The patterns that a token brings; undefined: the entry alone decides. */
 type PatternsOf = (claims: JsonObject) => readonly string[] | undefined;
@@ -39,7 +45,7 @@ type PatternsOf = (claims: JsonObject) => readonly string[] | undefined;
 const isPattern = (text: string): boolean => /^[a-z0-9_.*-]{1,128}$/.test(text);
 
 /** Throws SETTINGS_INVALID for an invalid pattern or origin. */
-export const createRights = (options: RightsOptions): PrincipalOf => {
+export const createRights = (options: RightsOptions): RightsOf => {
   const { name, limits, groups } = options;
   const mapping = options.mapping.map((one) => ({ ...one, read: claimReader(one.claim) }));
   const reader = (claim: string | undefined): ClaimReader | undefined =>
@@ -53,8 +59,10 @@ export const createRights = (options: RightsOptions): PrincipalOf => {
       if (claim === undefined && mapping.length === 0) return undefined;
       const mapped = mapping.filter(({ read, value }) => textsOf(read(claims)).includes(value));
       const own = claim === undefined ? [] : textsOf(claim(claims)).filter(isPattern);
-      return [...own, ...mapped.flatMap((one) => one[kind])];
+      return [...new Set([...own, ...mapped.flatMap((one) => one[kind])])];
     };
+  // A function of its own: closures of one function share its variables, and the principal's closures must not keep the claims.
+  const isIncomplete = (claims: JsonObject): boolean => used.some((claim) => isLeftOut(claims, claim));
   const toProduce = patterns(produceClaim, "stations");
   const toRead = patterns(readClaim, "consume");
   const entryProduces = compileStationPatterns(options.stations);
@@ -65,24 +73,34 @@ export const createRights = (options: RightsOptions): PrincipalOf => {
 
   return (claims, subject) => {
     const actions = actionsOf(claims);
-    const produced = lazily(toProduce(claims));
-    const read = toRead(claims);
-    const mayRead = lazily(read);
+    const [produce, read] = [toProduce(claims), toRead(claims)];
+    const [mayProduce, mayRead] = [lazily(produce), lazily(read)];
     const streams = actions.consume || actions.stream;
-    return verifiedPrincipal({
+    const principal = verifiedPrincipal({
       kind: "issuer",
       name: `${name}:${subject}`,
-      mayProduce: (station) => actions.produce && entryProduces(station) && produced(station),
+      mayProduce: (station) => actions.produce && entryProduces(station) && mayProduce(station),
       mayConsume: (station) => actions.consume && entryReads(station) && mayRead(station),
       mayStream: (station) => streams && entryReads(station) && mayRead(station),
       readable: [options.consume, read ?? ["*"], actions.consume ? ["*"] : []],
       readsGroup,
       origins,
       limits,
-      isIncomplete: used.some((claim) => isLeftOut(claims, claim)),
+      isIncomplete: isIncomplete(claims),
     });
+    return { principal, bytes: bytesOf(produce) + bytesOf(read) };
   };
 };
+
+/** Memory of a compiled pattern beside its characters. A pattern with `*` is a function with the pieces of the pattern. */
+const EXACT_BYTES = 100;
+const WILD_BYTES = 350;
+
+const bytesOf = (patterns: readonly string[] = []): number =>
+  patterns.reduce(
+    (sum, pattern) => sum + pattern.length + (pattern.includes("*") ? WILD_BYTES : EXACT_BYTES),
+    0,
+  );
 
 /** Compiles the patterns at the first match, because a token may have a thousand of them. undefined: any station. */
 const lazily = (patterns: readonly string[] | undefined): StationMatcher => {

@@ -145,6 +145,9 @@ export const limits = section({
   remembered: size(
     "Maximum memory for the outcomes of calls with an Idempotency-Key and for the ids of webhooks.",
   ).prefault("32mb"),
+  tokenCache: size(
+    "Maximum memory of one process for verified access tokens that it remembers, in addition to limits.memory. The token that was not used for the longest time is forgotten first, and is verified again when it is used.",
+  ).prefault("32mb"),
 });
 
 export const restProxy = section({

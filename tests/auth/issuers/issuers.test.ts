@@ -78,14 +78,14 @@ const setUp = () => {
   return { clock, now, keys, fetched, lines, handovers, metrics, units, open, changes: () => changes };
 };
 
-const setUpVerifier = async () => {
+const setUpVerifier = async (entry: Partial<IssuerOptions> = {}, maxRememberedBytes?: number) => {
   const parts = setUp();
-  const issuers = parts.open({});
+  const issuers = parts.open(entry);
   const own = [{ kid: "own", secret: "an access secret of more than 32 bytes" }];
   const tokens = createTokens({ use: "access", keys: own, issuer: "gate", audience: "gate", now: parts.now });
   const accounts = createAccounts([{ username: "ann", stations: ["*"] }]);
   const { verify } = createBearerVerifier({
-    ...{ tokens, accounts, now: parts.now },
+    ...{ tokens, accounts, now: parts.now, maxRememberedBytes },
     issuers: { ...issuers, ownIssuer: "gate" },
   });
   await settle();
@@ -96,6 +96,36 @@ const setUpVerifier = async () => {
   };
   return { ...parts, issuers, tokens, verify, known };
 };
+
+describe("the memory of the remembered tokens", () => {
+  const remembered = async (entry: Partial<IssuerOptions>, claims: Json) => {
+    const { known } = await setUpVerifier(entry, 1_000_000);
+    const tokens = Array.from({ length: 100 }, (_, i) => tokenOf(ONE, { ...claims, jti: i }));
+    const principals = tokens.map(known);
+    // From the newest to the oldest: a token that is verified again evicts an older one.
+    return tokens.filter((_, i) => known(tokens.at(-1 - i) ?? "") === principals.at(-1 - i)).length;
+  };
+  const patterns = Array.from({ length: 1000 }, (_, i) => `${i}*`);
+
+  it("is bounded", async () => {
+    expect(await remembered({}, {})).toBe(100);
+    const long = await remembered({}, { pad: "x".repeat(8000) });
+    expect([long > 40, long < 60]).toEqual([true, true]);
+    expect(await remembered({ stationsClaim: "st" }, { st: patterns })).toBe(2);
+    const mapping = [{ claim: "groups", value: "a", stations: [], consume: patterns }];
+    expect(await remembered({ mapping }, { groups: "a" })).toBe(2);
+  });
+
+  it("counts a repeated pattern once", async () => {
+    expect(await remembered({ stationsClaim: "st" }, { st: Array(1000).fill("a*") })).toBeGreaterThan(60);
+  });
+
+  it("leaves a token out that is larger than the whole cache", async () => {
+    const { known } = await setUpVerifier({}, 10_000);
+    const token = tokenOf(ONE, { pad: "x".repeat(8000) });
+    expect(known(token)).not.toBe(known(token));
+  });
+});
 
 describe("a bearer token", () => {
   it("is verified by the issuer that it names", async () => {

@@ -14,7 +14,7 @@ const ENTRY: RightsOptions = {
 };
 
 const principalOf = (entry: Partial<RightsOptions>, claims: Json = {}): Principal =>
-  createRights({ ...ENTRY, ...entry })(claims, "ann");
+  createRights({ ...ENTRY, ...entry })(claims, "ann").principal;
 
 const NAMES = ["orders", "clicks-1", "payroll"];
 

@@ -82,6 +82,7 @@ describe("defaults", () => {
         maxDebt: MINUTE,
         memory: 128 * MB,
         remembered: 32 * MB,
+        tokenCache: 32 * MB,
       },
       autoCreateStations: false,
       provisionTopics: true,
