@@ -28,7 +28,9 @@ export const configure = async (
   let issuers: Configured["issuers"];
   let provider: Configured["provider"];
   try {
-    const declared = await loadDeclared(settings, registry, options.log);
+    const declared = await loadDeclared(settings, {
+      ...{ registry, log: options.log, previous: previous?.declared },
+    });
     issuers = openIssuers(settings, options.keyUnits);
     provider = openProvider(settings, options.keyUnits, options.lastingAuthentication.ownSecret);
     const authentication = authenticationOf(settings, { issuers, provider }, options);

@@ -5,7 +5,7 @@ import type { KeyUnits } from "../auth/issuers/key-units.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { BodyReaders } from "../http/middleware/body/body.ts";
-import type { Station } from "../ingest/stations.ts";
+import type { LoadedStation } from "../ingest/declare.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -53,7 +53,7 @@ export interface Configured {
   /** undefined: no registry is configured. */
   readonly registry: OpenRegistry | undefined;
   /** The declared stations. Empty without the ingest role. */
-  readonly declared: readonly Station[];
+  readonly declared: readonly LoadedStation[];
 }
 
 /** The parts that live as long as the process. */

@@ -4,10 +4,16 @@ import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { type Batcher, createBatcher } from "../ingest/batcher/batcher.ts";
 import type { ContentLimits } from "../formats/json.ts";
-import { createProvisioning, loadStations, type Provisioning, topicsOf } from "../ingest/declare.ts";
+import {
+  createProvisioning,
+  type LoadedStation,
+  loadStations,
+  type Provisioning,
+  topicsOf,
+} from "../ingest/declare.ts";
 import { createProduce, type Produce } from "../ingest/produce.ts";
 import { createFindSchema, createRecordSchemas, type FindSchema } from "../ingest/schema/record-schemas.ts";
-import { createStations, type Station, type Stations } from "../ingest/stations.ts";
+import { createStations, type Stations } from "../ingest/stations.ts";
 import type { AppLog, Configured, LastingContext, OpenRegistry } from "./context.ts";
 
 export interface Ingest {
@@ -97,16 +103,23 @@ export const createNewTopics = (
   return provisioning.create([...topicsToCreate(settings)].filter(([station]) => !known.has(station)));
 };
 
+interface DeclaredOptions {
+  readonly registry: OpenRegistry | undefined;
+  readonly log: AppLog;
+  /** The stations in use, whose unchanged schemas are taken over. */
+  readonly previous: readonly LoadedStation[] | undefined;
+}
+
 /** Loads the declared stations and compiles their schemas. Rejects with SETTINGS_INVALID. */
 export const loadDeclared = async (
   settings: Settings,
-  registry: OpenRegistry | undefined,
-  { logger }: AppLog,
-): Promise<readonly Station[]> =>
+  { registry, log: { logger }, previous }: DeclaredOptions,
+): Promise<readonly LoadedStation[]> =>
   settings.roles.includes("ingest")
     ? loadStations(settings.stations, {
         limits: contentLimitsOf(settings.server),
         registry: registry?.client,
+        previous,
         onFault: (fault) => {
           logger.warn(fault, "the station's schema can't be used; its events get 503 until it can");
         },

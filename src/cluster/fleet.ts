@@ -3,7 +3,13 @@ import type { Attempt, Fleet } from "../app/reload-control.ts";
 import type { ReloadStatus } from "../http/handlers/operations/reload.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Slot } from "./messages.ts";
-import { createReloadCalls, type FleetWorker, type ReloadCalls } from "./reload-calls.ts";
+import {
+  createReloadCalls,
+  type FleetWorker,
+  type ReloadCalls,
+  SILENCE_MS,
+  type StepOutcome,
+} from "./reload-calls.ts";
 
 export interface WorkersFleet extends Fleet, Pick<ReloadCalls, "onMessage" | "onEnd"> {
   /** Call it when a worker reads its channel: tells it to begin with the newest settings. */
@@ -34,6 +40,22 @@ interface Current {
   readonly end: () => void;
 }
 
+interface Prepared {
+  readonly worker: FleetWorker;
+  readonly outcome: StepOutcome;
+}
+
+/** Kills silent workers if another one is ready to swap. Otherwise they are faults: a slow reload must not end all workers. */
+const faultsOf = (prepared: readonly Prepared[], { isAnyReady }: { isAnyReady: boolean }) =>
+  prepared.flatMap(({ worker, outcome }): readonly string[] => {
+    if (outcome.end === "fault") return [`worker ${worker.slot}: ${outcome.fault}`];
+    if (outcome.end !== "silent") return [];
+    if (!isAnyReady)
+      return [`worker ${worker.slot}: it sent nothing for ${SILENCE_MS / 1000} s, and no worker is ready`];
+    worker.kill();
+    return [];
+  });
+
 export const createFleet = ({ clock, serving, ...options }: FleetOptions): WorkersFleet => {
   const calls = createReloadCalls(clock);
   const versions = createVersions(calls, options);
@@ -60,9 +82,7 @@ export const createFleet = ({ clock, serving, ...options }: FleetOptions): Worke
         serving().map(async (worker) => ({ worker, outcome: await versions.prepare(worker, attempt) })),
       );
       mine.ready = outcomes.filter(({ outcome }) => outcome.end === "done").map(({ worker }) => worker);
-      return outcomes.flatMap(({ worker, outcome }) =>
-        outcome.end === "fault" ? [`worker ${worker.slot}: ${outcome.fault}`] : [],
-      );
+      return faultsOf(outcomes, { isAnyReady: mine.ready.length > 0 });
     },
     swap: async (number) => {
       if (current?.attempt.attempt !== number) return 0;
@@ -115,7 +135,9 @@ const createVersions = (
   const swap = async (worker: FleetWorker): ReturnType<ReloadCalls["swap"]> => {
     if (!of.has(worker.id)) return { end: "gone" };
     of.set(worker.id, inUse.attempt);
-    return calls.swap(worker, inUse.attempt);
+    const outcome = await calls.swap(worker, inUse.attempt);
+    if (outcome.end === "silent") worker.kill();
+    return outcome;
   };
 
   const isNewest = ({ id }: FleetWorker): boolean => held === undefined && of.get(id) === inUse.attempt;
@@ -128,7 +150,7 @@ const createVersions = (
       if (isNewest(worker)) break;
       const prepared = await prepare(worker, inUse);
       const { end } = prepared.end === "done" ? await swap(worker) : prepared;
-      if (end === "fault") worker.kill();
+      if (end === "fault" || end === "silent") worker.kill();
       if (end !== "done") return false;
     }
     return true;

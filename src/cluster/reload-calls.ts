@@ -14,7 +14,9 @@ export interface FleetWorker {
 export type StepOutcome =
   | { readonly end: "done" }
   | { readonly end: "fault"; readonly fault: string }
-  /** It has ended, or was killed. Its replacement gets the newest settings. */
+  /** It has sent nothing for the time that it had. It still runs, with the old settings. */
+  | { readonly end: "silent" }
+  /** It has ended. Its replacement gets the newest settings. */
   | { readonly end: "gone" };
 
 export interface ReloadCalls {
@@ -24,8 +26,8 @@ export interface ReloadCalls {
   readonly onEnd: (worker: FleetWorker) => void;
 }
 
-/** Milliseconds after which a worker that sends nothing while it prepares is killed. */
-const SILENCE_MS = 5000;
+/** Milliseconds after which a worker that sends nothing while it prepares counts as frozen. */
+export const SILENCE_MS = 5000;
 /** Milliseconds to confirm a swap. */
 const SWAP_MS = 1000;
 
@@ -58,8 +60,7 @@ export const createReloadCalls = (clock: Clock): ReloadCalls => {
       const alive = (): void => {
         cancelSilence();
         cancelSilence = clock.after(silenceMs, () => {
-          worker.kill();
-          settle({ end: "gone" });
+          settle({ end: "silent" });
         });
       };
       const cancelLimit = clock.after(PREPARE_LIMIT_MS, () => {

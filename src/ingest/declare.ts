@@ -1,7 +1,9 @@
 /** Builds stations from the settings: compiles their schemas and creates their topics. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
+import { identityOf } from "./schema/identity.ts";
 import { loadJsonSchema } from "./schema/json-schema/json-schema.ts";
 import { loadProtobuf } from "./schema/protobuf.ts";
 import { loadRegistrySchema } from "./schema/registry.ts";
@@ -19,18 +21,33 @@ interface StationDeclaration {
   readonly schema?: SchemaDeclaration | undefined;
 }
 
+/** A declared station. */
+export interface LoadedStation extends Station {
+  /** The result of `identityOf` for its compiled schema; undefined: it has none, or its file changed during the compilation. */
+  readonly identity?: string | undefined;
+}
+
 /** What all stations share. */
-export type LoadOptions = Pick<RegistryContext, "limits" | "registry" | "onFault">;
+export interface LoadOptions extends Pick<RegistryContext, "limits" | "registry" | "onFault"> {
+  /** The stations in use. A schema that has not changed since is not compiled again. */
+  readonly previous?: readonly LoadedStation[] | undefined;
+}
 
 /**
- * Compiles every schema that the settings name as a file. Does not ask the registry. Rejects with SETTINGS_INVALID, with one
- * line per unusable schema: station, file and fault.
+ * Compiles every schema that the settings name as a file, one in each turn of the event loop. Does not ask the registry.
+ * Rejects with SETTINGS_INVALID, with one line per unusable schema: station, file and fault.
  */
 export const loadStations = async (
   declarations: readonly StationDeclaration[],
-  options: LoadOptions,
-): Promise<readonly Station[]> => {
-  const loaded = await Promise.allSettled(declarations.map((declared) => loadStation(declared, options)));
+  { previous = [], ...options }: LoadOptions,
+): Promise<readonly LoadedStation[]> => {
+  const compile = createCompiler(previous);
+  const loaded = await Promise.allSettled(
+    declarations.map(async ({ name, topic, key, schema }): Promise<LoadedStation> => {
+      const context = { ...options, station: name, topic, hasKey: key !== undefined };
+      return { name, topic, key, ...(schema ? await compile(schema, context) : { validator: undefined }) };
+    }),
+  );
   const faults = loaded.filter((one) => one.status === "rejected").map(({ reason }) => reason as Error);
   if (faults.length > 0) {
     throw new GatewayError("SETTINGS_INVALID", {
@@ -41,16 +58,27 @@ export const loadStations = async (
   return loaded.filter((one) => one.status === "fulfilled").map(({ value }) => value);
 };
 
-const loadStation = async (
-  { name, topic, key, schema }: StationDeclaration,
-  options: LoadOptions,
-): Promise<Station> => ({
-  name,
-  topic,
-  key,
-  validator:
-    schema && (await loadValidator(schema, { ...options, station: name, topic, hasKey: key !== undefined })),
-});
+type Compiled = Pick<LoadedStation, "validator" | "identity">;
+
+/** Compiles one schema at a time, and pauses after each. Takes unchanged ones from the stations in use. */
+const createCompiler = (previous: readonly LoadedStation[]) => {
+  const kept = new Map(previous.map((station) => [station.identity, station]));
+  const turns = createSemaphore({ permits: 1, maxWaiting: Infinity });
+  return async (schema: SchemaDeclaration, context: RegistryContext): Promise<Compiled> => {
+    const identity = await identityOf(schema, context);
+    if (identity === undefined) return { validator: await loadValidator(schema, context) };
+    const same = kept.get(identity);
+    if (same !== undefined) return { validator: same.validator, identity };
+    const validator = await turns.tryRun(async () => {
+      const compiled = await loadValidator(schema, context);
+      await nextTurn();
+      return compiled;
+    });
+    // The compiled text can be another one than that of the digests. Then the next reload compiles it again.
+    const isSame = (await identityOf(schema, context)) === identity;
+    return { validator, identity: isSame ? identity : undefined };
+  };
+};
 
 /** The topics of declared stations, by station. `maxRecordBytes` is their maximum record size. */
 export const topicsOf = (

@@ -119,6 +119,19 @@ it("kills a worker that says nothing for 5 s while it prepares, and swaps the ot
   expect(await fleet.swap(1)).toBe(1);
 });
 
+it("kills no worker if none can serve with the new settings", async () => {
+  const { fleet, clock, told, start } = setUp(0);
+  start(1, silent);
+  start(2, silent);
+  const prepared = fleet.prepare(attempt(1));
+  await turns();
+  clock.advance(5000);
+
+  const text = "it sent nothing for 5 s, and no worker is ready";
+  expect(await prepared).toEqual([`worker 1: ${text}`, `worker 2: ${text}`]);
+  expect(told.filter((line) => line.startsWith("kill"))).toEqual([]);
+});
+
 it("waits for a worker that says that it goes on, for 30 s", async () => {
   const { fleet, clock, told, start } = setUp(0);
   const slow = start(1, silent);

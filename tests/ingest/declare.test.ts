@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TopicInfo, TopicSpec } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
@@ -72,6 +74,100 @@ describe("loadStations", () => {
     await expect(loadStations([{ name: "s", topic: "s", schema: broken }], options)).rejects.toThrow(
       /^Station s: the schema .*trade\.proto can't be used: no such type: Nobody/,
     );
+  });
+});
+
+describe("loadStations after a reload", () => {
+  let directory = "";
+  const file = (name: string): string => path.join(directory, name);
+  const write = (name: string, text: string): void => {
+    writeFileSync(file(name), text);
+  };
+
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(tmpdir(), "stationgate-declare-"));
+    write("a.json", '{"type":"object"}');
+    write("b.json", '{"type":"object"}');
+    write("a.proto", `syntax = "proto3"; import 'b.proto'; message A { B b = 1; }`);
+    write("b.proto", 'syntax = "proto3"; message B { int32 n = 1; }');
+  });
+
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  const declared = (): Parameters<typeof loadStations>[0] => [
+    { name: "a", topic: "a", schema: { type: "json-schema", file: file("a.json") } },
+    { name: "b", topic: "b", key: "/id", schema: { type: "json-schema", file: file("b.json") } },
+    { name: "p", topic: "p", schema: { type: "protobuf", file: file("a.proto"), message: "A" } },
+    {
+      name: "z",
+      topic: "z",
+      schema: { type: "zod", module: path.join(root, "schemas/click.mjs"), export: "Click" },
+    },
+  ];
+
+  /** The stations whose schema was compiled again. */
+  const compiledAgain = async (change: () => void, next = declared): Promise<string[]> => {
+    const previous = await loadStations(declared(), options);
+    change();
+    const found = await loadStations(next(), { ...options, previous });
+    return found.filter(({ validator }, i) => validator !== previous[i]?.validator).map(({ name }) => name);
+  };
+
+  it("keeps the compiled schemas of unchanged stations", async () => {
+    expect(await compiledAgain(() => undefined)).toEqual([]);
+  });
+
+  it("compiles a schema again whose file has changed", async () => {
+    expect(
+      await compiledAgain(() => {
+        write("b.json", '{"type":"array"}');
+      }),
+    ).toEqual(["b"]);
+  });
+
+  it("compiles a schema again of which an import has changed", async () => {
+    expect(
+      await compiledAgain(() => {
+        write("b.proto", 'syntax = "proto3"; message B { int64 n = 1; }');
+      }),
+    ).toEqual(["p"]);
+  });
+
+  it("compiles a schema again whose declaration has changed", async () => {
+    write("a.proto", `syntax = "proto3"; import 'b.proto'; message A { B b = 1; } message C { B b = 1; }`);
+    const next = (): ReturnType<typeof declared> =>
+      declared().map((one) =>
+        one.schema?.type === "protobuf" ? { ...one, schema: { ...one.schema, message: "C" } } : one,
+      );
+
+    expect(await compiledAgain(() => undefined, next)).toEqual(["p"]);
+  });
+
+  it("refuses a changed file that is no schema, and one that is missing", async () => {
+    const previous = await loadStations(declared(), options);
+    write("a.json", "{");
+    rmSync(file("b.proto"));
+
+    await expect(loadStations(declared(), { ...options, previous })).rejects.toThrow(
+      /^Station a: the schema .*\nStation p: the schema .*$/,
+    );
+  });
+
+  it("lets the event loop turn between two schemas", async () => {
+    const schema = { type: "protobuf", file: file("b.proto"), message: "B" } as const;
+    const many = Array.from({ length: 40 }, (_, i) => ({ name: `s${i}`, topic: "s", schema }));
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+    await loadStations(many, options);
+    clearImmediate(next);
+
+    expect(turns).toBeGreaterThanOrEqual(40);
   });
 });
 

@@ -29,11 +29,14 @@ export interface Reloads {
   readonly stop: () => void;
 }
 
-/** Imports the checks with the first reload: they load the whole gateway, which a supervisor does not need otherwise. */
-const faultsInUse = async (settings: Settings): Promise<readonly string[]> => {
-  const checks = await import("../../app/settings-check.ts");
-  return checks.faultsInUse(settings);
-};
+/** The checks load the whole gateway, which a supervisor does not need otherwise. */
+const importChecks = () => import("../../app/settings-check.ts");
+
+const faultsInUse = async (settings: Settings): Promise<readonly string[]> =>
+  (await importChecks()).faultsInUse(settings);
+
+/** Milliseconds after the start. The first reload has no time for the import. */
+const IMPORT_MS = 1000;
 
 /** The control of a program that was started without a settings file. */
 export const nothingToReload = (startedAt: Date): ReloadControl => ({
@@ -84,6 +87,7 @@ export const createReloads = (options: ReloadsOptions): Reloads => {
       });
       watcher.configure(loaded.settings.reload);
       setBegun(reloader);
+      setTimeout(() => void importChecks(), IMPORT_MS).unref();
     },
     signal: () => void begun.then((ready) => ready.trigger("signal")),
     stop: () => {

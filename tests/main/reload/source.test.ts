@@ -33,6 +33,12 @@ const started = (options: Partial<SourceOptions> = {}) => {
   return { read, inUse };
 };
 
+const stationsOf = (more: string): string =>
+  `stations:
+  - { name: a, schema: { type: json-schema, file: a.json } }
+  - { name: b, schema: { type: json-schema, file: b.json } }
+${more}`;
+
 it("finds no change where nothing has changed, and checks nothing", async () => {
   write("stationgate.yaml", "cors: { origins: ['https://a.example'] }");
   const { read, inUse } = started({ faultsInUse: () => Promise.reject(new TypeError("checked")) });
@@ -102,6 +108,25 @@ it("refuses a missing file, and one that is half written", async () => {
     faults: [`"stationgate.yaml": cannot be read (ENOENT)`.replaceAll('"', "")],
   });
   expect([...found.files]).toEqual([[path.join(cwd, "stationgate.yaml"), undefined]]);
+});
+
+it("checks the schemas of changed stations only", async () => {
+  const checked: string[][] = [];
+  write("a.json", "{}");
+  write("b.json", "{}");
+  write("stationgate.yaml", stationsOf("log: { level: warn }"));
+  const { read, inUse } = started({
+    faultsInUse: ({ stations }) => {
+      checked.push(stations.map(({ name }) => name));
+      return Promise.resolve([]);
+    },
+  });
+  write("stationgate.yaml", stationsOf("log: { level: error }"));
+  await read(inUse);
+  write("b.json", '{"type":"object"}');
+  await read(inUse);
+
+  expect(checked).toEqual([[], ["b"]]);
 });
 
 it("refuses what the check finds", async () => {
