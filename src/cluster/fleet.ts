@@ -45,6 +45,12 @@ interface Prepared {
   readonly outcome: StepOutcome;
 }
 
+const outcomesOf = (
+  workers: readonly FleetWorker[],
+  step: (worker: FleetWorker) => Promise<StepOutcome>,
+): Promise<readonly Prepared[]> =>
+  Promise.all(workers.map(async (worker) => ({ worker, outcome: await step(worker) })));
+
 /** Kills silent workers if another one is ready to swap. Otherwise they are faults: a slow reload must not end all workers. */
 const faultsOf = (prepared: readonly Prepared[], { isAnyReady }: { isAnyReady: boolean }) =>
   prepared.flatMap(({ worker, outcome }): readonly string[] => {
@@ -78,9 +84,7 @@ export const createFleet = ({ clock, serving, ...options }: FleetOptions): Worke
     prepare: async (attempt) => {
       const mine: Current = { attempt, ready: [], end: versions.hold() };
       current = mine;
-      const outcomes = await Promise.all(
-        serving().map(async (worker) => ({ worker, outcome: await versions.prepare(worker, attempt) })),
-      );
+      const outcomes = await outcomesOf(serving(), (worker) => versions.prepare(worker, attempt));
       mine.ready = outcomes.filter(({ outcome }) => outcome.end === "done").map(({ worker }) => worker);
       return faultsOf(outcomes, { isAnyReady: mine.ready.length > 0 });
     },
@@ -135,9 +139,7 @@ const createVersions = (
   const swap = async (worker: FleetWorker): ReturnType<ReloadCalls["swap"]> => {
     if (!of.has(worker.id)) return { end: "gone" };
     of.set(worker.id, inUse.attempt);
-    const outcome = await calls.swap(worker, inUse.attempt);
-    if (outcome.end === "silent") worker.kill();
-    return outcome;
+    return calls.swap(worker, inUse.attempt);
   };
 
   const isNewest = ({ id }: FleetWorker): boolean => held === undefined && of.get(id) === inUse.attempt;

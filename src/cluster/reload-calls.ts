@@ -21,6 +21,7 @@ export type StepOutcome =
 
 export interface ReloadCalls {
   prepare(worker: FleetWorker, attempt: Attempt): Promise<StepOutcome>;
+  /** Kills a silent worker, because it may serve with the old settings. */
   swap(worker: FleetWorker, attempt: number): Promise<StepOutcome>;
   readonly onMessage: (worker: FleetWorker, message: ToSupervisor) => void;
   readonly onEnd: (worker: FleetWorker) => void;
@@ -74,7 +75,11 @@ export const createReloadCalls = (clock: Clock): ReloadCalls => {
 
   return {
     prepare: (worker, attempt) => call(worker, { type: "prepare", ...attempt }, ["prepared", SILENCE_MS]),
-    swap: (worker, attempt) => call(worker, { type: "swap", attempt }, ["swapped", SWAP_MS]),
+    swap: async (worker, attempt) => {
+      const outcome = await call(worker, { type: "swap", attempt }, ["swapped", SWAP_MS]);
+      if (outcome.end === "silent") worker.kill();
+      return outcome;
+    },
     onMessage: ({ id }, message) => {
       const asked = open.get(id);
       if (asked === undefined || !("attempt" in message) || message.attempt !== asked.attempt) return;
