@@ -9,6 +9,8 @@ export interface ClientCertificate {
   readonly names: CertificateNames;
   /** Milliseconds since the epoch. */
   readonly notAfter: number;
+  /** False: the listener has other CAs now, and they do not verify the certificate. */
+  readonly isTrusted: () => boolean;
 }
 
 /** The names that an entry of the settings accepts: exactly one kind of name is set. */
@@ -30,7 +32,10 @@ export interface CertificateOptions extends CertificatePattern {
   readonly limits?: Limits | undefined;
 }
 
-/** The first entry that matches the certificate. Throws UNAUTHORIZED if none does, or the certificate has expired. */
+/**
+ * The first entry that matches the certificate. Throws UNAUTHORIZED if none does, or if the certificate has expired or is not
+ * trusted any more.
+ */
 type FindCertificate<Entry> = (certificate: ClientCertificate) => Entry;
 
 /** Looks up each certificate once. `now` is in milliseconds since the epoch. */
@@ -47,6 +52,7 @@ export const createCertificateLookup = <Entry extends CertificatePattern>(
       known.set(certificate, entry);
     }
     if (now() >= certificate.notAfter) throw unauthorized("expired certificate");
+    if (!certificate.isTrusted()) throw unauthorized("certificate of a removed CA");
     if (entry === false) throw unauthorized("certificate not mapped");
     return entry;
   };

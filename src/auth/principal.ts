@@ -78,6 +78,7 @@ export type UnauthorizedReason =
   | "expired api key"
   | "expired certificate"
   | "certificate not mapped"
+  | "certificate of a removed CA"
   | "wrong admin token"
   | "no subject"
   | "invalid session"

@@ -50,17 +50,38 @@ export const drain = async (
   clearTimeout(cut);
 };
 
-/** Closes some connections of a server without a broken request, as `drain` does. Resolves when they are closed. */
-export const closeConnections = async (
+/**
+ * Returns a function that closes some connections of a server without a broken request, as `drain` does. One timer and one set of
+ * listeners serve all its calls, and only while such a connection is open.
+ */
+export const createConnectionCloser = (
   server: Server,
-  sockets: readonly Socket[],
   idleMs: number,
-): Promise<void> => {
-  const open = new Set(sockets);
-  const connections = (): readonly Socket[] => [...open].filter((socket) => !socket.closed);
-  const stop = closeInOrder(server, connections, idleMs, (socket) => open.has(socket));
-  await allClosed(connections);
-  stop();
+): ((sockets: readonly Socket[]) => void) => {
+  const open = new Set<Socket>();
+  let stop: (() => void) | undefined;
+  const forget = (socket: Socket): void => {
+    open.delete(socket);
+    if (open.size > 0) return;
+    stop?.();
+    stop = undefined;
+  };
+  return (sockets) => {
+    for (const socket of sockets) {
+      if (socket.closed || open.has(socket)) continue;
+      open.add(socket);
+      socket.once("close", () => {
+        forget(socket);
+      });
+    }
+    if (open.size > 0)
+      stop ??= closeInOrder(
+        server,
+        () => [...open],
+        idleMs,
+        (socket) => open.has(socket),
+      );
+  };
 };
 
 /** Each of the connections gets a last answer; those without a request are closed. Returns a function that ends this. */

@@ -24,7 +24,11 @@ const authenticate = createAuthenticator({
   },
   verifyCertificate: () => principalNamed("certificate"),
 });
-const CERTIFICATE = { names: { cn: "a", uri: [], dns: [], email: [] }, notAfter: Infinity };
+const CERTIFICATE = {
+  names: { cn: "a", uri: [], dns: [], email: [] },
+  notAfter: Infinity,
+  isTrusted: () => true,
+};
 const from = (given: Omit<Credentials, "address">) => authenticate({ ...given, address: "192.0.2.1" });
 const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
 

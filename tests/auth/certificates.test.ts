@@ -15,6 +15,7 @@ const NONE: CertificateNames = { cn: undefined, uri: [], dns: [], email: [] };
 const certificate = (names: Partial<CertificateNames>, notAfter = Infinity): ClientCertificate => ({
   names: { ...NONE, ...names },
   notAfter,
+  isTrusted: () => true,
 });
 
 const entry = (options: Partial<CertificateOptions>): CertificateOptions => ({
@@ -109,6 +110,16 @@ describe("principal", () => {
     expect(timed(shown).name).toBe("billing");
     now = 1000;
     expect(await failureOf(() => timed(shown))).toMatchObject({ cause: "expired certificate" });
+  });
+
+  it("refuses a certificate on an open connection after its CA was removed", async () => {
+    let isTrusted = true;
+    const shown = { ...certificate({ cn: "billing" }), isTrusted: () => isTrusted };
+    const open = createCertificateVerifier([entry({ cn: "billing" })]);
+    const principal = open(shown);
+    isTrusted = false;
+    expect(await failureOf(() => open(shown))).toMatchObject({ cause: "certificate of a removed CA" });
+    expect(renewCertificate(open, principal)).toBeUndefined();
   });
 
   it("is renewed by the entry of other settings", () => {

@@ -13,6 +13,7 @@ const staff = createOperatorCertificates(
 const certificate = (email: string, notAfter = 2000) => ({
   names: { cn: undefined, uri: [], dns: [], email: [email] },
   notAfter,
+  isTrusted: () => true,
 });
 
 it("finds the name and the role of the first entry that matches", () => {
@@ -26,7 +27,11 @@ it("refuses a certificate that no entry matches, and one that has expired", asyn
 });
 
 it("is a credential of an operator, which other settings renew or end", () => {
-  const certificate = { names: { cn: "ops", uri: [], dns: [], email: [] }, notAfter: 4_000_000_000_000 };
+  const certificate = {
+    names: { cn: "ops", uri: [], dns: [], email: [] },
+    notAfter: 4_000_000_000_000,
+    isTrusted: () => true,
+  };
   const source = (role: "viewer" | "admin", cn: string) =>
     createOperatorCertificates([{ name: "pod", cn, role }]);
   const operator = source("viewer", "ops").admit(certificate) as Operator;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parse, stringify } from "yaml";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { linesOf, type LogLine, until } from "../support/log-lines.ts";
 
 const TIMEOUT = 120_000;
 /** Calls over new connections, so that each worker answers some of them. */
@@ -20,34 +21,11 @@ const keyB = { id: "partner-b", key: KEY_B, stations: ["orders"] };
 const NO_KAFKA = { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } };
 const EMBEDDED = { type: "embedded", embedded: { dir: "./data" } };
 
-interface Line {
-  readonly msg: string;
-  readonly pid?: number;
-  readonly worker?: number;
-  readonly trigger?: string;
-  readonly changed?: readonly string[];
-  readonly needsRestart?: readonly string[];
-  readonly faults?: readonly string[];
-  readonly generation?: number;
-}
-
 interface File {
   auth: { apiKeys: object[] };
   server: Record<string, unknown>;
   [section: string]: unknown;
 }
-
-const linesOf = (gateway: Gateway, msg: string): readonly Line[] =>
-  gateway
-    .output()
-    .split("\n")
-    .filter((line) => line.startsWith("{") && line.endsWith("}"))
-    .map((line) => JSON.parse(line) as Line)
-    .filter((line) => line.msg === msg);
-
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
-};
 
 const fileOf = ({ directory }: Gateway): string => path.join(directory, "stationgate.yaml");
 
@@ -227,7 +205,7 @@ describe.each([1, 2])("with %i serving processes", (workers) => {
 describe("with two workers", () => {
   let gateway: Gateway;
 
-  const workersOf = (): readonly Line[] => linesOf(gateway, "worker started");
+  const workersOf = (): readonly LogLine[] => linesOf(gateway, "worker started");
   const pidOf = (worker: number): number => workersOf().findLast((line) => line.worker === worker)?.pid ?? 0;
 
   afterEach(() => gateway[Symbol.asyncDispose]());

@@ -1,6 +1,7 @@
 /** TLS with the real program: one process, and two workers behind a supervisor. */
 import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request, type RequestOptions } from "node:https";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,6 +10,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { execFile } from "node:child_process";
 import { type Authority, createAuthority, type Identity } from "../support/authority.ts";
 import { startGateway, type Gateway } from "../support/gateway.ts";
+import { linesOf, until } from "../support/log-lines.ts";
 
 const TIMEOUT = 60_000;
 /** There is no Kafka. The workers serve requests that need none. */
@@ -240,6 +242,54 @@ describe("a new certificate", () => {
       await ended;
       await expect(produce(gateway, client)).rejects.toThrow();
       expect((await produce(gateway, await other.client("billing"))).status).toBe(200);
+    },
+    TIMEOUT,
+  );
+});
+
+describe("the removal of a CA of clients", () => {
+  /** Resolves with the status and all text when the answer has ended. */
+  const ending = async (answer: IncomingMessage): Promise<Answer> => ({
+    status: answer.statusCode,
+    body: await text(answer).catch(() => "cut"),
+  });
+
+  it(
+    "ends the streams and waiting calls of its clients, and not those of other clients",
+    async () => {
+      await using gateway = await start();
+      await using other = await createAuthority("other authority");
+      await writeFile(path.join(gateway.directory, "ca.crt"), authority.cert + other.cert);
+      await until(() => linesOf(gateway, "settings reloaded").length === 1);
+      const call = (method: string, called: string, by: Identity): ClientRequest =>
+        request(new URL(called, gateway.url.replace("http:", "https:")), {
+          ...{ method, agent: false, ca: authority.cert, headers: { "content-type": "application/json" } },
+          ...by,
+        });
+      const open = async (outgoing: ClientRequest, line = ""): Promise<IncomingMessage> => {
+        if (line === "") outgoing.end();
+        else outgoing.write(line);
+        return ((await once(outgoing, "response")) as [IncomingMessage])[0];
+      };
+      const stream = call("POST", "/stations/orders/produce/stream", client);
+      const ended = ending(await open(stream, '{"id":1}\n'));
+      const tail = ending(await open(call("GET", "/stations/orders/consume/stream", client)));
+      const waiting = call("POST", "/stations/orders/consume/batch", client);
+      const pulled = once(waiting, "response") as Promise<[IncomingMessage]>;
+      waiting.end('{"consumer_name":"me","batch_max_wait_time_ms":60000}');
+      const theirs = call("POST", "/stations/orders/produce/stream", await other.client("billing"));
+      const answers = await open(theirs, '{"id":2}\n');
+      await once(answers, "data");
+
+      await writeFile(path.join(gateway.directory, "ca.crt"), other.cert);
+
+      expect((await ended).body).toMatch(/\{"line":2,"status":"refused","error":"Unauthorized"\}\n$/);
+      expect((await tail).body).toMatch(/event: end\ndata: \{"reason":"Unauthorized"\}\n\n$/);
+      expect((await pulled)[0].statusCode).toBe(401);
+      theirs.write('{"id":3}\n');
+      const [line] = (await once(answers, "data")) as [Buffer];
+      expect(line.toString()).toContain('"line":2,"status":"stored"');
+      theirs.destroy();
     },
     TIMEOUT,
   );

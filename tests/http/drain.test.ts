@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { connect } from "node:net";
+import { Agent, createServer, request as httpRequest, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { buffer, text } from "node:stream/consumers";
+import { createConnectionCloser } from "../../src/http/drain.ts";
 import type { HttpServer } from "../../src/http/server.ts";
 import { openRaw } from "./raw.ts";
 import { slowRoute } from "./slow-route.ts";
@@ -165,4 +166,31 @@ it("resets no connection under load", async () => {
   agent.destroy();
   expect([...failures]).toEqual(["ECONNREFUSED"]);
   expect(await gateway.records("plain")).toHaveLength(answered.count);
+});
+
+describe("the closer of some connections", () => {
+  it("keeps one set of listeners for all its calls, and none when the connections are closed", async () => {
+    const answering = createServer((_, response) => {
+      response.writeHead(200).flushHeaders();
+    });
+    await once(answering.listen(0, "127.0.0.1"), "listening");
+    const accepted = once(answering, "connection") as Promise<[Socket]>;
+    const client = connect((answering.address() as AddressInfo).port, "127.0.0.1");
+    client.write(get("/"));
+    await once(client, "data");
+    const [streaming] = await accepted;
+    const listeners = (): number => answering.listenerCount("request") + streaming.listenerCount("close");
+    const close = createConnectionCloser(answering, 20);
+    const before = listeners();
+    close([]);
+    expect(listeners()).toBe(before);
+    for (let n = 0; n < 20; n++) close([streaming]);
+    expect(listeners()).toBe(before + 2);
+    const closed = once(streaming, "close");
+    client.destroy();
+    await closed;
+    expect(answering.listenerCount("request")).toBe(1);
+    expect(answering.listenerCount("checkContinue")).toBe(0);
+    await Promise.all([new Promise((resolve) => answering.close(resolve)), server.drain(SOON)]);
+  });
 });

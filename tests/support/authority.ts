@@ -33,6 +33,8 @@ export interface Authority extends AsyncDisposable {
   server(wanted?: Wanted): Promise<Identity>;
   /** A certificate of a client with this common name. */
   client(name: string, wanted?: Wanted): Promise<Identity>;
+  /** A CA whose certificate this one has issued. Its identities contain only their own certificate. */
+  intermediate(name: string): Promise<Authority>;
 }
 
 const HOUR = 3_600_000;
@@ -76,14 +78,22 @@ const extensionsOf = ({ names = [], usage }: Wanted): string =>
     "",
   ].join("\n");
 
-export const createAuthority = async (name = "test authority"): Promise<Authority> => {
+export const createAuthority = (name = "test authority"): Promise<Authority> => openAuthority(name);
+
+interface Signer {
+  readonly folder: string;
+}
+
+const openAuthority = async (name: string, signer?: Signer): Promise<Authority> => {
   const folder = await mkdtemp(path.join(tmpdir(), "stationgate-ca-"));
   const openssl = (...args: readonly string[]) => run("openssl", args, { cwd: folder });
   const read = (file: string): Promise<string> => readFile(path.join(folder, file), "utf8");
   const write = (file: string, text: string): Promise<void> => writeFile(path.join(folder, file), text);
   await write("ca.cnf", configWith("unused"));
-  const self = ["req", "-x509", ...newKey("ca"), "-out", "ca.crt", "-days", "2", "-config", "ca.cnf"];
-  await openssl(...self, "-subj", `/CN=${name}`, "-addext", "basicConstraints=critical,CA:true");
+  const isCa = ["-subj", `/CN=${name}`, "-addext", "basicConstraints=critical,CA:true"];
+  const made = ["req", "-x509", ...newKey("ca"), "-out", "ca.crt", "-days", "2", "-config", "ca.cnf"];
+  const by = signer && ["-CA", `${signer.folder}/ca.crt`, "-CAkey", `${signer.folder}/ca.key`];
+  await openssl(...made, ...isCa, ...(by ?? []));
   let count = 0;
 
   const issue = async (wanted: Wanted): Promise<Identity> => {
@@ -112,6 +122,7 @@ export const createAuthority = async (name = "test authority"): Promise<Authorit
         usage: "serverAuth",
         ...wanted,
       }),
+    intermediate: (lower) => openAuthority(lower, { folder }),
     client: (client, wanted) => issue({ subject: `/CN=${client}`, usage: "clientAuth", ...wanted }),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };

@@ -6,7 +6,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from "node:tls";
-import { keepCertificate } from "./client-certificate.ts";
+import { createClientCertificates } from "./client-certificate.ts";
 import { failureOf, faultOfHead, HEAD_BYTES, type TlsFailure } from "./failures.ts";
 import { type PemFiles, tlsOptionsOf } from "./secure-context.ts";
 
@@ -27,7 +27,7 @@ export interface TlsFront {
   readonly server: Server;
   /** The keys are the open connections whose handshake has not ended. */
   readonly handshakes: ReadonlyMap<Socket, unknown>;
-  /** New connections use this pair. Throws OpenSSL's error, and then nothing changes. */
+  /** New connections use this pair, and certificates of other CAs are not trusted any more. Throws OpenSSL's error, and then nothing changes. */
   renew(pem: PemFiles): void;
 }
 
@@ -40,6 +40,7 @@ export const createTlsFront = (options: TlsFrontOptions): TlsFront => {
   const handshakes = createHandshakes(options);
   /** The connections that OpenSSL has, those that began first at the beginning. */
   const begun = new Set<Socket>();
+  const trust = createClientCertificates();
 
   const createSecure = (pem: PemFiles): TlsServer => {
     const server = createTlsServer({
@@ -50,6 +51,7 @@ export const createTlsFront = (options: TlsFrontOptions): TlsFront => {
       // `createHandshakes` ends a handshake earlier.
       handshakeTimeout: 2 * options.handshakeTimeout,
     });
+    const keepCertificate = trust(pem.ca);
     server.on("secureConnection", (socket) => {
       const raw = rawOf(socket);
       if (pem.clientAuth !== "none" && !keepCertificate(socket)) handshakes.fail(raw, "certificate refused");

@@ -1,7 +1,7 @@
 /** TLS in front of an http server, which then does not listen itself: it gets the connections after their handshake. */
 import type { Server } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
-import { closeConnections } from "../drain.ts";
+import { createConnectionCloser } from "../drain.ts";
 import { certificateOf } from "./client-certificate.ts";
 import type { TlsFailure } from "./failures.ts";
 import type { PemFiles } from "./secure-context.ts";
@@ -38,7 +38,7 @@ export interface TlsListener {
 const BYTES_PER_HANDSHAKE = 32 * 1024;
 
 /** Milliseconds after which an idle connection of a removed CA is closed. */
-const REMOVED_CA_IDLE_MS = 800;
+const REMOVED_CA_IDLE_MS = 600;
 
 /** `sockets` are the open connections of the http server. */
 export const openTls = (
@@ -48,6 +48,7 @@ export const openTls = (
 ): TlsListener => {
   const { maxConnections, maxBytes } = options;
   let { ca } = options.pem;
+  const close = createConnectionCloser(server, REMOVED_CA_IDLE_MS);
   // node checks the timeouts of a server only after this event.
   server.emit("listening");
   const front = createTlsFront({
@@ -65,8 +66,7 @@ export const openTls = (
       front.renew(pem);
       if (pem.ca === ca) return;
       ca = pem.ca;
-      const verified = [...sockets].filter((socket) => certificateOf(socket) !== undefined);
-      void closeConnections(server, verified, REMOVED_CA_IDLE_MS);
+      close([...sockets].filter((socket) => certificateOf(socket) !== undefined));
     },
   };
 };

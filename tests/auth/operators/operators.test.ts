@@ -334,7 +334,7 @@ describe("the order of credentials", () => {
     admit: () => ({ name: "pod", role: "viewer", via: "certificate" }) as const,
     renew: () => undefined,
   };
-  const certificate = { names: namesOf(Buffer.alloc(0)), notAfter: Infinity };
+  const certificate = { names: namesOf(Buffer.alloc(0)), notAfter: Infinity, isTrusted: () => true };
 
   it("takes the header, then the session, then the certificate", async () => {
     const access = accessWith(TOKENS, { certificates });

@@ -1,6 +1,8 @@
 /** Client certificates of a listener: which connections are secure, and which requests have a credential. */
 import { once } from "node:events";
-import type { ConnectionOptions, TLSSocket } from "node:tls";
+import { connect, type Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 import type { CertificateOptions } from "../../../src/auth/certificates.ts";
 import type { PemFiles } from "../../../src/http/tls/secure-context.ts";
 import { type Authority, createAuthority, type Identity } from "../../support/authority.ts";
@@ -74,6 +76,28 @@ const closing = async (opening: Promise<RawConnection<TLSSocket>>): Promise<stri
   } catch {
     return "";
   }
+};
+
+/**
+ * The stream of a TLS client over `raw`. Its second write contains the client's certificate. This write emits `held`, and is sent
+ * after the event `release`.
+ */
+const holdSecondWrite = (raw: Socket): Duplex => {
+  let writes = 0;
+  const duplex = new Duplex({
+    read: () => undefined,
+    write: (chunk: Buffer, _, done) => {
+      writes += 1;
+      if (writes !== 2) raw.write(chunk, done);
+      else {
+        duplex.once("release", () => raw.write(chunk, done));
+        duplex.emit("held");
+      }
+    },
+  });
+  raw.on("data", (chunk: Buffer) => duplex.push(chunk)).on("close", () => duplex.destroy());
+  raw.on("error", () => undefined);
+  return duplex;
 };
 
 it("takes a verified certificate as the credential", async () => {
@@ -183,7 +207,8 @@ describe("another ca", () => {
     const begin = performance.now();
     listener.server.renewTls(pemOf(identity, { clientAuth: "optional", ca: other.cert }));
     active.socket.write(produce());
-    expect(await active.closed()).toContain("Connection: close");
+    expect(await active.closed()).toMatch(/HTTP\/1\.1 401[^]*Connection: close/);
+    expect(listener.gateway.lines.at(-1)).toMatchObject({ reason: "certificate of a removed CA" });
     await idle.closed();
     expect(performance.now() - begin).toBeGreaterThan(500);
     expect(await answerTo(without, produce())).not.toContain("Connection: close");
@@ -192,6 +217,61 @@ describe("another ca", () => {
     const ours = await open(await other.client("billing"));
     expect(await answerTo(ours, produce())).toContain("HTTP/1.1 200");
     ours.socket.destroy();
+  });
+
+  it("leaves the certificates valid that the new CAs verify", async () => {
+    await using intermediate = await authority.intermediate("intermediate");
+    const { cert, key } = await intermediate.client("billing");
+    await start("optional");
+    const [direct, through] = [await open(billing), await open({ cert: `${cert}${intermediate.cert}`, key })];
+    for (const each of [direct, through]) expect(await answerTo(each, produce())).toContain("HTTP/1.1 200");
+    const ca = `${other.cert}${authority.cert}`;
+    listener.server.renewTls(pemOf(identity, { clientAuth: "optional", ca }));
+    for (const each of [direct, through])
+      expect(await answerTo(each, produce())).toMatch(/HTTP\/1\.1 200[^]*Connection: close/);
+  });
+
+  it("of the same name does not make a certificate of the removed CA valid, also if the client sends it", async () => {
+    await using namesake = await createAuthority();
+    await start("optional");
+    const connection = await open({ cert: `${billing.cert}${namesake.cert}`, key: billing.key });
+    expect(await answerTo(connection, produce())).toContain("HTTP/1.1 200");
+    listener.server.renewTls(pemOf(identity, { clientAuth: "optional", ca: namesake.cert }));
+    expect(await answerTo(connection, produce())).toContain("HTTP/1.1 401");
+  });
+
+  it("does not make an intermediate certificate of its client a root", async () => {
+    await using intermediate = await authority.intermediate("intermediate");
+    const { cert, key } = await intermediate.client("billing");
+    await start("optional");
+    const connection = await open({ cert: `${cert}${intermediate.cert}${authority.cert}`, key });
+    expect(await answerTo(connection, produce())).toContain("HTTP/1.1 200");
+    listener.server.renewTls(pemOf(identity, { clientAuth: "optional", ca: other.cert }));
+    expect(await answerTo(connection, produce())).toContain("HTTP/1.1 401");
+  });
+
+  it.each([
+    ["TLSv1.2", { clientAuth: "optional", ca: "other" }],
+    ["TLSv1.3", { clientAuth: "optional", ca: "other" }],
+    ["TLSv1.3", { clientAuth: "none" }],
+  ] as const)("refuses a certificate whose %s handshake began before (then %j)", async (version, later) => {
+    await start("optional");
+    const raw = connect(listener.port, "127.0.0.1");
+    const duplex = holdSecondWrite(raw);
+    const held = once(duplex, "held");
+    const options = { socket: duplex, servername: "localhost", ca: authority.cert, ...billing };
+    const socket = connectTls({ ...options, minVersion: version, maxVersion: version });
+    socket.on("error", () => undefined);
+    socket.write(produce());
+    await held;
+    const ended = once(raw, "close");
+    const ca = "ca" in later ? other.cert : undefined;
+    listener.server.renewTls(pemOf(identity, { clientAuth: later.clientAuth, ca }));
+    duplex.emit("release");
+    await ended;
+    expect(socket.bytesRead).toBe(0);
+    expect(listener.failures).toEqual(["certificate refused"]);
+    socket.destroy();
   });
 
   it("does not touch connections if only the pair changes", async () => {

@@ -1,0 +1,37 @@
+/** The log lines of the real program, and waiting for them. */
+import { setTimeout } from "node:timers/promises";
+import type { Gateway } from "./gateway.ts";
+
+/** The members that tests read. */
+export interface LogLine {
+  readonly msg: string;
+  readonly level?: string;
+  readonly pid?: number;
+  readonly worker?: number;
+  readonly listener?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly trigger?: string;
+  readonly changed?: readonly string[];
+  readonly needsRestart?: readonly string[];
+  readonly faults?: readonly string[];
+  readonly generation?: number;
+  readonly partition?: number;
+  readonly offset?: string;
+  readonly outcome?: string;
+  readonly [member: string]: unknown;
+}
+
+/** The complete lines so far; with `msg` only those with this message. */
+export const linesOf = (gateway: Gateway, msg?: string): readonly LogLine[] =>
+  gateway
+    .output()
+    .split("\n")
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .map((line) => JSON.parse(line) as LogLine)
+    .filter((line) => msg === undefined || line.msg === msg);
+
+/** Resolves when the condition is true. It is checked 20 times in a second. */
+export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) await setTimeout(50);
+};
