@@ -3,8 +3,9 @@
  */
 import { z } from "zod";
 import { errnoOf } from "../lib/file-system.ts";
-import type { Account, Connection, Credential } from "./connection.ts";
+import type { Account, Connection, Target } from "./connection.ts";
 import { CommandFailure, type Exit } from "./shell.ts";
+import { type FetchedAnswer, fetchWith } from "./tls.ts";
 
 export interface Call {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -19,7 +20,7 @@ export interface Call {
 
 export interface Answer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: Pick<Headers, "get">;
   readonly text: string;
 }
 
@@ -31,7 +32,7 @@ export interface Client {
    */
   call(call: Call): Promise<Answer>;
   /** As `call`, but resolves when the answer begins: its body is a stream, without a time limit. */
-  open(call: Call): Promise<Response>;
+  open(call: Call): Promise<FetchedAnswer>;
 }
 
 const TIMEOUT = 60_000;
@@ -40,11 +41,15 @@ const TIMEOUT = 60_000;
 const messageOfError = (error: unknown): string =>
   typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error);
 
+/** Why the certificate of the gateway is not trusted, by the codes of OpenSSL. */
+const UNTRUSTED = /^(UNABLE_TO_(GET|VERIFY)_\w+|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT)$/;
+
 const reasonOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error);
   if ("name" in error && error.name === "TimeoutError") return "no answer in time";
   const cause = "cause" in error ? error.cause : undefined;
-  return errnoOf(cause) ?? messageOfError(cause ?? error);
+  const code = errnoOf(cause) ?? messageOfError(cause ?? error);
+  return UNTRUSTED.test(code) ? `${code}; give the CA of its certificate by --ca` : code;
 };
 
 const bodyOf = (body: unknown): { body?: Buffer | string; type?: string } => {
@@ -53,10 +58,10 @@ const bodyOf = (body: unknown): { body?: Buffer | string; type?: string } => {
 };
 
 /** Resolves when the answer begins. `timeout` is also for its body. */
-const send = async (url: string, call: Call, timeout: AbortSignal): Promise<Response> => {
+const send = async ({ url, tls }: Target, call: Call, timeout: AbortSignal): Promise<FetchedAnswer> => {
   const { method, path, headers, signal } = call;
   const { body, type } = bodyOf(call.body);
-  return fetch(url + path, {
+  return fetchWith(tls, url + path, {
     method,
     redirect: "manual",
     headers: { ...(type !== undefined && { "content-type": type }), ...headers },
@@ -71,24 +76,24 @@ const failureOf = (url: string, { signal }: Call, error: unknown): CommandFailur
     ? new CommandFailure("interrupted", "interrupted")
     : new CommandFailure("unreachable", `${url} can't be reached (${reasonOf(error)})`, error);
 
-const exchange = async (url: string, call: Call): Promise<Answer> => {
+const exchange = async (target: Target, call: Call): Promise<Answer> => {
   try {
-    const response = await send(url, call, AbortSignal.timeout(call.timeoutMs ?? TIMEOUT));
+    const response = await send(target, call, AbortSignal.timeout(call.timeoutMs ?? TIMEOUT));
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
-    throw failureOf(url, call, error);
+    throw failureOf(target.url, call, error);
   }
 };
 
-const openExchange = async (url: string, call: Call): Promise<Response> => {
+const openExchange = async (target: Target, call: Call): Promise<FetchedAnswer> => {
   const late = new AbortController();
   const timer = setTimeout(() => {
     late.abort(new DOMException("no answer in time", "TimeoutError"));
   }, call.timeoutMs ?? TIMEOUT);
   try {
-    return await send(url, call, late.signal);
+    return await send(target, call, late.signal);
   } catch (error) {
-    throw failureOf(url, call, error);
+    throw failureOf(target.url, call, error);
   } finally {
     clearTimeout(timer);
   }
@@ -145,45 +150,47 @@ export const pairShape = z.looseObject({
 
 /** Signs in at the gateway. `wanted` are further fields of the request. */
 export const signIn = async (
-  { url, credential }: Connection<Account>,
+  { credential, ...target }: Connection<Account>,
   wanted: Readonly<Record<string, unknown>>,
 ): Promise<z.output<typeof pairShape>> => {
   const { username, connectionToken, password } = credential;
   const body = { username, connection_token: connectionToken, password, ...wanted };
-  const answer = await exchange(url, { method: "POST", path: "/auth/authenticate", body });
+  const answer = await exchange(target, { method: "POST", path: "/auth/authenticate", body });
   if (answer.status !== 200) throw refusal(answer);
   return parsedAnswer(pairShape, answer);
 };
 
 /** A client that sends no credential. */
-export const openClient = (url: string): Client => ({
-  url,
-  call: (call) => exchange(url, call),
-  open: (call) => openExchange(url, call),
+export const openClient = (target: Target): Client => ({
+  url: target.url,
+  call: (call) => exchange(target, call),
+  open: (call) => openExchange(target, call),
 });
 
-const headersFor = async (url: string, credential: Credential): Promise<Record<string, string>> => {
+const headersFor = async ({ credential, ...target }: Connection): Promise<Record<string, string>> => {
+  if (credential.kind === "certificate") return {};
   if (credential.kind === "bearer") return { authorization: `Bearer ${credential.token}` };
   if (credential.kind === "apiKey") return { "x-api-key": credential.key };
-  const { jwt } = await signIn({ url, credential }, { refresh: false });
+  const { jwt } = await signIn({ ...target, credential }, { refresh: false });
   return { authorization: `Bearer ${jwt}` };
 };
 
-export const createClient = ({ url, credential }: Connection): Client => {
+export const createClient = (connection: Connection): Client => {
+  const { url, credential } = connection;
   /** The headers with the credential, from the first call on. */
   let known: Promise<Record<string, string>> | undefined;
 
-  const attempt = async <A>(call: Call, by: (url: string, call: Call) => Promise<A>): Promise<A> => {
-    known ??= headersFor(url, credential);
+  const attempt = async <A>(call: Call, by: (target: Target, call: Call) => Promise<A>): Promise<A> => {
+    known ??= headersFor(connection);
     const authorization = await known.catch((error: unknown) => {
       known = undefined;
       throw error;
     });
-    return by(url, { ...call, headers: { ...call.headers, ...authorization } });
+    return by(connection, { ...call, headers: { ...call.headers, ...authorization } });
   };
 
   const renewing =
-    <A extends { readonly status: number }>(by: (url: string, call: Call) => Promise<A>) =>
+    <A extends { readonly status: number }>(by: (target: Target, call: Call) => Promise<A>) =>
     async (call: Call): Promise<A> => {
       const answer = await attempt(call, by);
       // The account's token has expired: sign in again, once.

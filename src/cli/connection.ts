@@ -15,6 +15,7 @@ import { GatewayError } from "../errors.ts";
 import { errnoOf } from "../lib/file-system.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import { CommandFailure, promptSecret, type Shell } from "./shell.ts";
+import { type ClientTls, readClientTls } from "./tls.ts";
 
 /**
  * The options of all commands that call a gateway. Secrets come from files, so that a list of processes does not show
@@ -29,6 +30,9 @@ export interface ConnectionOptions {
   readonly passwordFile?: string;
   readonly apiKeyFile?: string;
   readonly adminTokenFile?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 export interface Account {
@@ -41,10 +45,17 @@ export interface Account {
 export type Credential =
   | { readonly kind: "bearer"; readonly token: string }
   | { readonly kind: "apiKey"; readonly key: string }
+  /** The certificate in `tls`. The gateway looks at it only if a call has no other credential. */
+  | { readonly kind: "certificate" }
   | Account;
 
-export interface Connection<C extends Credential = Credential> {
+/** A listener of the gateway. */
+export interface Target {
   readonly url: string;
+  readonly tls?: ClientTls;
+}
+
+export interface Connection<C extends Credential = Credential> extends Target {
   readonly credential: C;
 }
 
@@ -117,18 +128,33 @@ const bearer = (token: string | undefined): Credential | undefined =>
 const apiKey = (key: string | undefined): Credential | undefined =>
   key === undefined ? undefined : { kind: "apiKey", key };
 
-const urlOf = (shell: Shell, options: ConnectionOptions): string =>
-  checkedUrl(options.url ?? clientVariable(shell.env, "URL") ?? DEFAULT_URL);
+/** The URL with the TLS of the options or the environment. */
+const targetOf = (shell: Shell, options: ConnectionOptions, url: string): Target => {
+  const files = {
+    ca: options.ca ?? clientVariable(shell.env, "CA"),
+    cert: options.cert ?? clientVariable(shell.env, "CERT"),
+    key: options.key ?? clientVariable(shell.env, "KEY"),
+  };
+  const tls = readClientTls(files, (path) => readFile(shell, path));
+  return { url: checkedUrl(url), ...(tls !== undefined && { tls }) };
+};
+
+const certificate = ({ tls }: Target): Credential | undefined =>
+  tls?.cert === undefined ? undefined : { kind: "certificate" };
+
+const publicTarget = (shell: Shell, options: ConnectionOptions): Target =>
+  targetOf(shell, options, options.url ?? clientVariable(shell.env, "URL") ?? DEFAULT_URL);
 
 const NO_CREDENTIAL =
-  "no credential: give STATIONGATE_TOKEN, STATIONGATE_API_KEY, or STATIONGATE_USERNAME with " +
-  "STATIONGATE_CONNECTION_TOKEN or STATIONGATE_PASSWORD, or their files (see --help)";
+  "no credential: give STATIONGATE_TOKEN, STATIONGATE_API_KEY, STATIONGATE_USERNAME with " +
+  "STATIONGATE_CONNECTION_TOKEN or STATIONGATE_PASSWORD, or their files, or a certificate by --cert (see --help)";
 
 /**
- * The public listener with a credential. Options come before the environment, and the environment before the identity.
+ * The public listener with a credential. Options come before the environment, the environment before a client
+ * certificate, and the certificate before the identity.
  */
 export const publicConnection = async (shell: Shell, options: ConnectionOptions): Promise<Connection> => {
-  const url = urlOf(shell, options);
+  const target = publicTarget(shell, options);
   const named = (file: string | undefined): string | undefined =>
     file === undefined ? undefined : readFile(shell, file);
   const credential =
@@ -138,9 +164,10 @@ export const publicConnection = async (shell: Shell, options: ConnectionOptions)
     bearer(fromEnvironment(shell, "TOKEN")) ??
     apiKey(fromEnvironment(shell, "API_KEY")) ??
     (await account(shell, options)) ??
-    identityAccount(identityFor(shell, url));
+    certificate(target) ??
+    identityAccount(identityFor(shell, target.url));
   if (credential === undefined) throw new CommandFailure("forbidden", NO_CREDENTIAL);
-  return { url, credential };
+  return { ...target, credential };
 };
 
 /** The public listener with an account, for sign-in. */
@@ -148,38 +175,42 @@ export const accountConnection = async (
   shell: Shell,
   options: ConnectionOptions,
 ): Promise<Connection<Account>> => {
-  const url = urlOf(shell, options);
-  const credential = (await account(shell, options)) ?? identityAccount(identityFor(shell, url));
+  const target = publicTarget(shell, options);
+  const credential = (await account(shell, options)) ?? identityAccount(identityFor(shell, target.url));
   if (credential === undefined)
     throw new CommandFailure(
       "forbidden",
       "no account: give --username, or STATIONGATE_USERNAME (see --help)",
     );
-  return { url, credential };
+  return { ...target, credential };
 };
 
 /** The public listener with a refresh token. */
 export const refreshConnection = (
   shell: Shell,
   options: ConnectionOptions & { readonly refreshTokenFile?: string },
-): { readonly url: string; readonly refreshToken: string } => {
+): Target & { readonly refreshToken: string } => {
   const refreshToken = secretOf(shell, options.refreshTokenFile, "REFRESH_TOKEN");
   if (refreshToken === undefined)
     throw new CommandFailure(
       "forbidden",
       "no refresh token: give STATIONGATE_REFRESH_TOKEN or --refresh-token-file",
     );
-  return { url: urlOf(shell, options), refreshToken };
+  return { ...publicTarget(shell, options), refreshToken };
 };
 
-/** The operators' listener with the operators' token. */
+/** The operators' listener with an operators' token or a client certificate. */
 export const adminConnection = (shell: Shell, options: ConnectionOptions): Connection => {
-  const url = checkedUrl(options.adminUrl ?? clientVariable(shell.env, "ADMIN_URL") ?? DEFAULT_ADMIN_URL);
-  const token = secretOf(shell, options.adminTokenFile, "ADMIN_TOKEN") ?? identityFor(shell, url)?.adminToken;
-  if (token === undefined)
+  const given = options.adminUrl ?? clientVariable(shell.env, "ADMIN_URL") ?? DEFAULT_ADMIN_URL;
+  const target = targetOf(shell, options, given);
+  const credential =
+    bearer(secretOf(shell, options.adminTokenFile, "ADMIN_TOKEN")) ??
+    certificate(target) ??
+    bearer(identityFor(shell, target.url)?.adminToken);
+  if (credential === undefined)
     throw new CommandFailure(
       "forbidden",
-      "no admin token: give STATIONGATE_ADMIN_TOKEN or --admin-token-file",
+      "no admin token: give STATIONGATE_ADMIN_TOKEN or --admin-token-file, or a certificate by --cert",
     );
-  return { url, credential: { kind: "bearer", token } };
+  return { ...target, credential };
 };

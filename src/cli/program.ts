@@ -17,8 +17,9 @@ import { EXITS } from "./shell.ts";
 const ENVIRONMENT = `
 Credentials can also come from the environment, as a value or as the path of a file (NAME_FILE):
   STATIONGATE_TOKEN, STATIONGATE_API_KEY, STATIONGATE_USERNAME with STATIONGATE_CONNECTION_TOKEN
-  or STATIONGATE_PASSWORD, and STATIONGATE_ADMIN_TOKEN for connectors. Without a credential the identity
-  in ./data is used, which a gateway generates at its first start; it is only sent to this machine.`;
+  or STATIONGATE_PASSWORD, and STATIONGATE_ADMIN_TOKEN for connectors. Without one of these the credential is
+  the client certificate (--cert), or else the identity in ./data, which a gateway generates at its first
+  start; it is only sent to this machine.`;
 
 const exitCodes = (): string =>
   [
@@ -36,13 +37,22 @@ const addGlobalOptions = (program: Command): Command =>
       "--admin-url <url>",
       `URL of the operators' listener (default: STATIONGATE_ADMIN_URL, then ${DEFAULT_ADMIN_URL})`,
     )
+    .option(
+      "--ca <file>",
+      "CA of the gateway's certificate (PEM), instead of the system's CAs (default: STATIONGATE_CA)",
+    )
     .optionsGroup("Credentials:")
     .option("--username <name>", "account for sign-in; its secret comes from a file or a prompt")
     .option("--connection-token-file <file>", "file with the account's connection token")
     .option("--password-file <file>", "file with the account's password")
     .option("--token-file <file>", "file with an access token, instead of an account")
     .option("--api-key-file <file>", "file with an API key, instead of an account")
-    .option("--admin-token-file <file>", "file with the operators' token, for connectors");
+    .option("--admin-token-file <file>", "file with the operators' token, for connectors")
+    .option(
+      "--cert <file>",
+      "client certificate (PEM); a credential if no other one is given (default: STATIONGATE_CERT)",
+    )
+    .option("--key <file>", "its private key (default: STATIONGATE_KEY, then the file of the certificate)");
 
 /** Builds the program. It throws commander's errors instead of ending the process. */
 export const createProgram = (context: Context): Command => {

@@ -131,7 +131,8 @@ export const configFileOf = (env: Environment): string | undefined => given(env[
 export type ClientSecret =
   "TOKEN" | "CONNECTION_TOKEN" | "PASSWORD" | "API_KEY" | "REFRESH_TOKEN" | "ADMIN_TOKEN";
 
-type ClientVariable = "URL" | "ADMIN_URL" | "USERNAME" | ClientSecret | `${ClientSecret}_FILE`;
+type ClientVariable =
+  "URL" | "ADMIN_URL" | "USERNAME" | "CA" | "CERT" | "KEY" | ClientSecret | `${ClientSecret}_FILE`;
 
 const SECRETS = [
   "TOKEN",
@@ -146,7 +147,16 @@ export const nameOfClientVariable = (variable: ClientVariable): string => `${PRE
 /** Variables of the commands, which the gateway ignores. STATIONGATE_ADMIN_TOKEN is not among them: it is also a setting. */
 const CLIENT_VARIABLES: ReadonlySet<string> = new Set(
   (
-    ["URL", "ADMIN_URL", "USERNAME", ...SECRETS, ...SECRETS.map((name) => `${name}_FILE` as const)] as const
+    [
+      "URL",
+      "ADMIN_URL",
+      "USERNAME",
+      "CA",
+      "CERT",
+      "KEY",
+      ...SECRETS,
+      ...SECRETS.map((name) => `${name}_FILE` as const),
+    ] as const
   ).map(nameOfClientVariable),
 );
 

@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { execFile } from "node:child_process";
 import { type Authority, createAuthority, type Identity } from "../support/authority.ts";
+import { runCli } from "../support/cli.ts";
 import { startGateway, type Gateway } from "../support/gateway.ts";
 import { linesOf, until } from "../support/log-lines.ts";
 
@@ -31,6 +32,7 @@ interface Wanted {
   readonly server?: object;
   readonly tls?: object;
   readonly broker?: object;
+  readonly admin?: object;
 }
 
 const folderWith = async (files: Readonly<Record<string, string>>): Promise<string> => {
@@ -41,7 +43,7 @@ const folderWith = async (files: Readonly<Record<string, string>>): Promise<stri
   return folder;
 };
 
-const start = async ({ server, tls, broker }: Wanted = {}): Promise<Gateway> => {
+const start = async ({ server, tls, broker, admin }: Wanted = {}): Promise<Gateway> => {
   const directory = await folderWith({
     "tls.crt": identity.cert,
     "tls.key": identity.key,
@@ -52,7 +54,11 @@ const start = async ({ server, tls, broker }: Wanted = {}): Promise<Gateway> => 
     directory,
     settings: {
       server: { host: "127.0.0.1", port: 0, tls: both, ...server },
-      admin: { host: "127.0.0.1", port: 0, token: "admin-token", tls: { cert: "tls.crt", key: "tls.key" } },
+      admin: {
+        ...{ host: "127.0.0.1", port: 0, token: "admin-token" },
+        tls: admin === undefined ? { cert: "tls.crt", key: "tls.key" } : both,
+        ...admin,
+      },
       auth: { certificates: [{ name: "billing", cn: "billing", stations: ["orders"], consume: ["orders"] }] },
       stations: [{ name: "orders" }],
       reading: { peer: { secret: "a-secret-of-the-peers-0123456789" } },
@@ -105,6 +111,37 @@ it(
     expect(await metricsOf(gateway)).toMatch(
       /^stationgate_tls_certificate_not_after_seconds\{listener="admin"\} \d{10}$/m,
     );
+  },
+  TIMEOUT,
+);
+
+it(
+  "serves the command line with its CA and a client certificate, on both ports",
+  async () => {
+    const certificates = [{ name: "deployments", cn: "billing", role: "viewer" }];
+    await using gateway = await start({ admin: { certificates } });
+    await writeFile(path.join(gateway.directory, "billing.pem"), client.cert + client.key);
+    const env = {
+      STATIONGATE_URL: gateway.url.replace("http:", "https:"),
+      STATIONGATE_ADMIN_URL: gateway.adminUrl.replace("http:", "https:"),
+      STATIONGATE_CA: path.join(gateway.directory, "ca.crt"),
+    };
+    const certificate = ["--cert", path.join(gateway.directory, "billing.pem")];
+
+    const produced = await runCli(["produce", "orders", '{"id":1}', ...certificate], env);
+    expect([produced.code, produced.stdout]).toEqual([0, expect.stringMatching(/^stored: partition/)]);
+    const tailed = await runCli(
+      ["tail", "orders", "--from", "earliest", "--limit", "1", ...certificate],
+      env,
+    );
+    expect([tailed.code, tailed.stdout]).toEqual([0, expect.stringContaining('"id": 1')]);
+    expect((await runCli(["connectors", "list", ...certificate], env)).code).toBe(0);
+
+    const untrusting = await runCli(["produce", "orders", "{}", ...certificate], {
+      ...env,
+      STATIONGATE_CA: "",
+    });
+    expect([untrusting.code, untrusting.stderr]).toEqual([3, expect.stringContaining("by --ca")]);
   },
   TIMEOUT,
 );

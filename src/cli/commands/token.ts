@@ -37,11 +37,11 @@ const scopeOf = ({ station: stations, action: actions, origin: origins }: Option
   (stations ?? actions ?? origins) && { stations, actions, origins };
 
 const refreshed = async (shell: Shell, options: Options) => {
-  const { url, refreshToken } = refreshConnection(shell, options);
+  const { refreshToken, ...target } = refreshConnection(shell, options);
   const body = { jwt_refresh_token: refreshToken, ...lifetimes(options) };
   return parsedAnswer(
     pairShape,
-    await demand(openClient(url), { method: "POST", path: "/auth/refreshToken", body }),
+    await demand(openClient(target), { method: "POST", path: "/auth/refreshToken", body }),
   );
 };
 
