@@ -51,8 +51,11 @@ export const createInquiries = (
 
   const keepKeys = (about: string): void => {
     const handover = JSON.parse(about) as Handover;
-    if (handover.keys === undefined) keys.delete(handover.source);
-    else keys.set(handover.source, about);
+    const { source } = handover;
+    const kept = keys.get(source);
+    if (handover.keys === undefined) keys.delete(source);
+    // A slow fetch of one worker can end after a later fetch of another worker.
+    else if (kept === undefined || handover.keys.fetchedAt >= fetchedAtOf(kept)) keys.set(source, about);
   };
 
   const ask = async (asking: number, { id, name, about }: Message<"ask-all">): Promise<void> => {
@@ -84,6 +87,8 @@ export const createInquiries = (
     },
   };
 };
+
+const fetchedAtOf = (about: string): number => (JSON.parse(about) as Handover).keys?.fetchedAt ?? -Infinity;
 
 type Message<Type extends ToSupervisor["type"]> = Extract<ToSupervisor, { readonly type: Type }>;
 

@@ -2,9 +2,14 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds of a clock that nobody sets. All processes of this machine have the same. */
+  monotonic(): number;
   /** Calls `action` once after `ms` milliseconds, without an upper limit. The returned function cancels the call. */
   after(ms: number, action: () => void): () => void;
 }
+
+/** Of a millisecond. */
+const NANOSECONDS = 1_000_000n;
 
 /** Node's timers overflow above 2^31 - 1 ms (24.8 days) and then fire at once, so a longer wait uses several timers. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -23,6 +28,7 @@ const nodeTimer: StartTimer = (action, ms) => {
 
 export const createClock = (startTimer: StartTimer): Clock => ({
   now: () => Date.now(),
+  monotonic: () => Number(process.hrtime.bigint() / NANOSECONDS),
   after: (ms, action) => {
     let timer: ReturnType<StartTimer>;
     const wait = (left: number): void => {

@@ -31,6 +31,7 @@ const start = (options: Partial<StreamReading> = {}) => {
   /** A clock on which each wait is over at once. */
   const clock: Clock = {
     now: () => now,
+    monotonic: () => now,
     after: (ms, action) => {
       waits.push(ms);
       now += ms;

@@ -92,4 +92,19 @@ describe("inquiries", () => {
       /^stationgate_events_total\{.*\} 4$/m,
     );
   });
+
+  it("give a new worker the keys of the fetch that began last", () => {
+    const asked: string[] = [];
+    const supervisor = createInquiries(
+      (_, message) => {
+        if (message.type === "ask") asked.push(message.about);
+      },
+      () => Promise.resolve([]),
+    );
+    const handover = (fetchedAt: number) => JSON.stringify({ source: "corp", keys: { jwks: [], fetchedAt } });
+    for (const fetchedAt of [1000, 3000, 2000])
+      supervisor.onMessage(1, { type: "ask-all", id: 1, name: "issuerKeys", about: handover(fetchedAt) });
+    supervisor.onMessage(2, { type: "ready" });
+    expect(asked).toEqual([handover(3000)]);
+  });
 });

@@ -92,6 +92,7 @@ export class World {
   clockOf(owner: Machine | undefined): Clock {
     return {
       now: () => this.now,
+      monotonic: () => this.now,
       after: (ms, action) => {
         this.#order += 1;
         const timer = { at: this.now + ms, order: this.#order, owner, action };

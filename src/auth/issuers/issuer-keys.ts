@@ -3,7 +3,7 @@
  * last successful fetch stay valid for a bounded time while the issuer is unreachable.
  */
 import { GatewayError } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { atMost, type Clock } from "../../lib/clock.ts";
 import { FetchFailure } from "../json-request.ts";
 import type { FetchDocuments, IssuerDocuments } from "./issuer-documents.ts";
 import type { JsonObject } from "./jws.ts";
@@ -13,7 +13,7 @@ import { type Choice, type KeySet, NO_KEYS, parseKeySet } from "./key-set.ts";
 export interface KeptKeys {
   readonly jwks: readonly JsonObject[];
   readonly discovery: JsonObject | undefined;
-  /** Milliseconds since the epoch. */
+  /** Beginning of the fetch, by `Clock.monotonic`. */
   readonly fetchedAt: number;
 }
 
@@ -24,6 +24,8 @@ export interface KeysObserver {
   failing(err: unknown, age: number | undefined): void;
   /** The fetch has brought other keys than the fetch before. */
   changed(keys: KeySet): void;
+  /** The fetch has brought other keys that can't be used than the fetch before; one text for each. Never empty. */
+  leftOut(keys: readonly string[]): void;
 }
 
 export interface IssuerKeysOptions {
@@ -56,9 +58,11 @@ export interface IssuerKeys {
   choose(kid: string | undefined, algorithm: string): Choice;
   /**
    * Waits for a fetch, for a token whose key is unknown. undefined: such a token has caused a fetch in the last 30 s. Otherwise
-   * the promise resolves when the fetch has ended, with or without success. Throws KEYS_UNAVAILABLE if 1,000 calls wait.
+   * the promise resolves when the fetch has ended, with or without success. A fetch in the background may have begun before the
+   * key was there: if it has brought no key (`isUnknown`), a further fetch begins. Fails with KEYS_UNAVAILABLE if 1,000 calls
+   * wait, and after `fetchTimeout`.
    */
-  refetch(): Promise<void> | undefined;
+  refetch(isUnknown: () => boolean): Promise<void> | undefined;
   /** Takes the keys of another process if they are newer. */
   adopt(keys: KeptKeys): void;
   /** Ends the fetches. The keys can still be used. */
@@ -83,7 +87,7 @@ interface Fetching {
 
 interface LoopOptions extends Pick<IssuerKeysOptions, "clock" | "fetchTimeout"> {
   /** Never rejects. Resolves with the milliseconds from its beginning to the next attempt. */
-  readonly attempt: (signal: AbortSignal) => Promise<number>;
+  readonly attempt: (signal: AbortSignal, began: number) => Promise<number>;
 }
 
 /** One fetch at a time, and after each the time of the next. */
@@ -93,14 +97,15 @@ const createFetchLoop = ({ clock, fetchTimeout, attempt }: LoopOptions) => {
   let isClosed = false;
 
   const run = async (abort: AbortController): Promise<void> => {
-    const began = clock.now();
+    const began = clock.monotonic();
     const cancel = clock.after(fetchTimeout, () => {
       abort.abort(new FetchFailure(`no answer within ${fetchTimeout} ms`));
     });
-    const interval = await attempt(abort.signal);
+    const interval = await attempt(abort.signal, began);
     cancel();
     current = undefined;
-    if (!isClosed) cancelNext = clock.after(Math.max(0, began + interval - clock.now()), () => void begin());
+    if (!isClosed)
+      cancelNext = clock.after(Math.max(0, began + interval - clock.monotonic()), () => void begin());
   };
 
   const begin = (isForUnknownKey = false): Fetching => {
@@ -144,19 +149,28 @@ const createFetches = (options: IssuerKeysOptions, held: Held) => {
   const { fetch, refresh, clock, observer, keep, onChange } = options;
   let warnedAt = -Infinity;
   let hasFailed = false;
+  let leftOut = "[]";
+
+  const reportLeftOut = (keys: readonly string[]): void => {
+    const text = JSON.stringify(keys);
+    if (keys.length > 0 && text !== leftOut) observer.leftOut(keys);
+    leftOut = text;
+  };
 
   /** Returns the interval to the next fetch. */
-  const succeeded = ({ keySet, discovery, maxAge = Infinity }: IssuerDocuments): number => {
+  const succeeded = (documents: IssuerDocuments, fetchedAt: number): number => {
+    const { keySet, discovery, maxAge = Infinity } = documents;
     const next = parseKeySet(keySet);
     if (next === undefined) throw new FetchFailure("the key set has no list of keys");
     hasFailed = false;
     warnedAt = -Infinity;
     observer.fetched("ok");
-    const kept = { jwks: next.jwks, discovery, fetchedAt: clock.now() };
+    const kept = { jwks: next.jwks, discovery, fetchedAt };
     if (replace(held, next, kept)) {
       observer.changed(next);
       onChange?.();
     }
+    reportLeftOut(next.leftOut);
     keep?.(kept);
     return Math.min(refresh, Math.max(maxAge, SHORT_INTERVAL));
   };
@@ -164,16 +178,16 @@ const createFetches = (options: IssuerKeysOptions, held: Held) => {
   const failed = (err: unknown): void => {
     hasFailed = true;
     observer.fetched("failed");
-    if (clock.now() - warnedAt < SILENCE) return;
-    warnedAt = clock.now();
-    observer.failing(err, held.kept && clock.now() - held.kept.fetchedAt);
+    if (clock.monotonic() - warnedAt < SILENCE) return;
+    warnedAt = clock.monotonic();
+    observer.failing(err, held.kept && clock.monotonic() - held.kept.fetchedAt);
   };
 
   const loop = createFetchLoop({
     ...options,
-    attempt: async (signal) => {
+    attempt: async (signal, began) => {
       try {
-        return succeeded(await Promise.race([asked(fetch, signal), aborted(signal)]));
+        return succeeded(await Promise.race([asked(fetch, signal), aborted(signal)]), began);
       } catch (error) {
         if (!loop.isClosed()) failed(signal.aborted ? signal.reason : error);
         return Math.min(refresh, SHORT_INTERVAL);
@@ -194,22 +208,32 @@ const aborted = (signal: AbortSignal): Promise<never> =>
   });
 
 export const createIssuerKeys = (options: IssuerKeysOptions): IssuerKeys => {
-  const { maxStale, clock, onChange } = options;
+  const { maxStale, fetchTimeout, clock, onChange } = options;
   const held: Held = { set: NO_KEYS, version: 0, kept: undefined };
   const fetches = createFetches(options, held);
   let askedAt = -Infinity;
   let waiting = 0;
 
-  const age = (): number | undefined => held.kept && clock.now() - held.kept.fetchedAt;
+  const age = (): number | undefined => held.kept && clock.monotonic() - held.kept.fetchedAt;
 
   /** The fetch that a token with an unknown key may wait for. */
   const fetchForUnknownKey = (): Fetching | undefined => {
     const current = fetches.current();
     if (fetches.isClosed() || current?.isForUnknownKey === true) return current;
-    if (clock.now() - askedAt < COOL_DOWN) return undefined;
+    if (clock.monotonic() - askedAt < COOL_DOWN) return undefined;
     if (current !== undefined) return current;
-    askedAt = clock.now();
+    askedAt = clock.monotonic();
     return fetches.begin(true);
+  };
+
+  const waitFor = async ({ ended, isForUnknownKey }: Fetching, isUnknown: () => boolean): Promise<void> => {
+    const end = clock.monotonic() + fetchTimeout;
+    await ended;
+    if (isForUnknownKey || fetches.hasFailed() || !isUnknown()) return;
+    const further = fetchForUnknownKey()?.ended.then(() => true);
+    if (further === undefined) return;
+    const hasEnded = await atMost(clock, end - clock.monotonic(), further);
+    if (hasEnded === undefined) throw keysUnavailable();
   };
 
   fetches.begin();
@@ -230,18 +254,18 @@ export const createIssuerKeys = (options: IssuerKeysOptions): IssuerKeys => {
       return held.kept;
     },
     choose: (kid, algorithm) => held.set.choose(kid, algorithm),
-    refetch: () => {
+    refetch: (isUnknown) => {
       const joined = fetchForUnknownKey();
       if (joined === undefined) return undefined;
       if (waiting >= MAX_WAITING) throw keysUnavailable();
       waiting += 1;
-      return joined.ended.finally(() => {
+      return waitFor(joined, isUnknown).finally(() => {
         waiting -= 1;
       });
     },
     adopt: (keys) => {
       const next = parseKeySet({ keys: keys.jwks });
-      if (next === undefined || keys.fetchedAt <= (held.kept?.fetchedAt ?? 0)) return;
+      if (next === undefined || keys.fetchedAt <= (held.kept?.fetchedAt ?? -Infinity)) return;
       if (replace(held, next, keys)) onChange?.();
     },
     close: fetches.close,

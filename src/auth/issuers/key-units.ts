@@ -153,9 +153,11 @@ const observerOf = (
       const ageSeconds = age === undefined ? undefined : Math.round(age / 1000);
       logger.warn({ issuer, err, ageSeconds }, "keys of the issuer can't be fetched");
     },
-    changed: ({ keys, leftOut }) => {
+    changed: ({ keys }) => {
       logger.info({ issuer, keys: keys.length }, "keys of the issuer fetched");
-      if (leftOut.length > 0) logger.warn({ issuer, leftOut }, "keys of the issuer can't be used");
+    },
+    leftOut: (leftOut) => {
+      logger.warn({ issuer, leftOut }, "keys of the issuer can't be used");
     },
   };
 };

@@ -91,10 +91,11 @@ export const createTokenCheck = (options: TokenCheckOptions): TokenCheck => {
 
   const checkParsed = (token: Jws): CheckedToken | Promise<CheckedToken> => {
     if (token.payload["iss"] !== issuer) throw unauthorized("unknown issuer");
-    if (token.length > maxTokenSize) throw unauthorized("malformed token");
+    if (token.length > maxTokenSize) return refuse("malformed token");
     const fault = faultOfHeader(token.header);
     if (fault !== undefined) return refuse(fault);
-    const fetching = keyOf(token.header) === "unknown" ? keys.refetch() : undefined;
+    const isUnknown = (): boolean => keyOf(token.header) === "unknown";
+    const fetching = isUnknown() ? keys.refetch(isUnknown) : undefined;
     return fetching === undefined ? decided(token) : fetching.then(() => decided(token));
   };
 

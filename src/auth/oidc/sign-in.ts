@@ -123,7 +123,7 @@ export const createProviderSignIn = (options: SignInOptions): ProviderSignIn => 
 
 const waitForFetch = async (keys: IssuerKeys): Promise<void> => {
   try {
-    await keys.refetch();
+    await keys.refetch(() => !keys.areAvailable);
   } catch (error) {
     throw providerUnreachable(error);
   }

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { parseJws } from "../../../src/auth/issuers/jws.ts";
 import { failureOf } from "../support.ts";
 import {
   claimsOf,
@@ -20,6 +21,7 @@ import {
 
 const ONE = createKey("RS256", { kid: "one" });
 const TWO = createKey("RS256", { kid: "two" });
+const SHORT = createKey("RS256", { kid: "short" }, 1024);
 const SECOND = 1000;
 
 setFlagsFromString("--expose-gc");
@@ -139,6 +141,20 @@ describe("the keys of an issuer in the background", () => {
     expect(told).toEqual(["failed", "failing no answer within 5000 ms undefined"]);
   });
 
+  it("cause a warning if other keys can't be used than before, also if the usable keys are the same", async () => {
+    const issuer = createFakeIssuer(ONE);
+    const { keys, clock, told } = openKeys(issuer);
+    await settle();
+    for (const more of [[SHORT.jwk], [SHORT.jwk], [], [SHORT.jwk]]) {
+      issuer.keys = [ONE.jwk, ...more];
+      clock.advance(REFRESH);
+      await settle();
+    }
+    const warning = "left out short: has only 1024 bits";
+    expect(told.filter((line) => line !== "ok")).toEqual(["changed 1", warning, warning]);
+    expect(keys.version).toBe(1);
+  });
+
   it("get a new version only if they have changed", async () => {
     const issuer = createFakeIssuer(ONE);
     const { keys, clock, changes, kept } = openKeys(issuer);
@@ -160,7 +176,7 @@ describe("the keys of an issuer in the background", () => {
     clock.advance(10 * REFRESH);
     expect(issuer.fetches).toBe(1);
     expect(keys.choose("one", "RS256")).toMatchObject({ kid: "one" });
-    expect(keys.refetch()).toBeUndefined();
+    expect(keys.refetch(() => true)).toBeUndefined();
   });
 
   it("end a fetch in progress with close, without a warning", async () => {
@@ -323,6 +339,12 @@ describe("all tokens of an issuer whose keys are not available", () => {
   ])("get 503 before the first successful fetch, also if %s", async (_, token) => {
     const { check } = await openCheck(createFakeIssuer(ONE), {}, { state: "failing" });
     expect(await failureOf(() => check(token))).toMatchObject(UNAVAILABLE);
+  });
+
+  it("get 503 before the first successful fetch, also if the token is too long", async () => {
+    const { checkParsed } = await openCheck(createFakeIssuer(ONE), {}, { state: "failing" });
+    const token = parseJws(tokenOf(ONE, { pad: "x".repeat(12_288) }));
+    expect(await failureOf(() => token && checkParsed(token))).toMatchObject(UNAVAILABLE);
   });
 
   it("get 503 when the keys are older than maxStale, and cause no fetch with a known key", async () => {

@@ -105,7 +105,7 @@ export interface FakeIssuer {
   maxAge: number | undefined;
   discovery: Json | undefined;
   readonly fetches: number;
-  readonly fetch: FetchDocuments;
+  fetch: FetchDocuments;
 }
 
 /** Answers in the same turn, or fails, or never answers. */
@@ -153,7 +153,7 @@ export const openKeys = (issuer: FakeIssuer, options: KeysOptions = {}) => {
   let changes = 0;
   issuer.state = options.state ?? issuer.state;
   const keys = createIssuerKeys({
-    fetch: issuer.fetch,
+    fetch: (signal) => issuer.fetch(signal),
     refresh: options.refresh ?? REFRESH,
     maxStale: options.maxStale ?? MAX_STALE,
     fetchTimeout: FETCH_TIMEOUT,
@@ -161,7 +161,8 @@ export const openKeys = (issuer: FakeIssuer, options: KeysOptions = {}) => {
     observer: {
       fetched: (outcome) => void told.push(outcome),
       failing: (err, age) => void told.push(`failing ${(err as Error).message} ${age}`),
-      changed: ({ keys: found, leftOut }) => void told.push(["changed", found.length, ...leftOut].join(" ")),
+      changed: ({ keys: found }) => void told.push(`changed ${found.length}`),
+      leftOut: (texts) => void told.push(["left out", ...texts].join(" ")),
     },
     keep: (one) => void kept.push(one),
     onChange: () => {

@@ -35,7 +35,12 @@ const open = async (options: Partial<IdentityProviderOptions> = {}) => {
   const keys = createIssuerKeys({
     fetch: createDocumentFetch({ issuer, jwksUri: undefined, get: createDocumentClient(undefined) }),
     ...{ refresh: 600_000, maxStale: 86_400_000, fetchTimeout: 30_000, clock: systemClock },
-    observer: { fetched: () => undefined, failing: () => undefined, changed: () => undefined },
+    observer: {
+      fetched: () => undefined,
+      failing: () => undefined,
+      changed: () => undefined,
+      leftOut: () => undefined,
+    },
   });
   closing.push(async () => {
     keys.close();
