@@ -1,9 +1,10 @@
 /** Reads and checks the PEM files of `server.tls` and `admin.tls`. Only the main process does it, so that all workers have the same pair. */
 import { createPrivateKey, hkdfSync, randomBytes, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Settings } from "../config/schema/schema.ts";
 import { type PemFiles, tlsOptionsOf } from "../http/tls/secure-context.ts";
+import { certificatesIn } from "./pem.ts";
 
 /** The PEM texts of the ports with TLS. Plain data, which goes to the workers beside the settings. */
 export interface TlsFiles {
@@ -12,7 +13,7 @@ export interface TlsFiles {
 }
 
 export interface ReadTls {
-  /** The pairs to serve with: of a port with a fault the pair in use, if there is one. */
+  /** What to serve with. Of a port with a fault, `keptKeys` have their values in use, if there are any. */
   readonly files: TlsFiles;
   /** One line for each fault of a file, as the start prints it. */
   readonly faults: readonly string[];
@@ -69,38 +70,66 @@ const readPort = (name: string, tls: TlsSettings | undefined, circumstances: Cir
   if (tls === undefined) return { pem: undefined, faults: [], warnings: [] };
   const { inUse, now } = circumstances;
   const reader = createReader(name, tls);
-  const pair = readPair(reader, tls);
-  if (pair !== undefined) reader.checkExpiry(pair.leaf, circumstances);
-  if (pair === undefined || reader.faults.length > 0)
-    return { pem: inUse, faults: reader.faults, warnings: [] };
-  const { keyPassphrase, clientAuth, minVersion } = tls;
-  const { cert, key, ca, leaf } = pair;
-  const pem: PemFiles = {
-    ...{ cert, key, keyPassphrase, ca, clientAuth, minVersion },
-    ticketKeys: ticketKeysFor(cert),
+  const { faults } = reader;
+  const { leaf, pem } = readFiles(reader, tls);
+  if (leaf !== undefined) reader.checkExpiry(leaf, circumstances);
+  if (!keptKeys(name, faults, pem).includes("cert"))
+    reader.checkUse("cert", tlsOptionsOf({ ...pem, ca: undefined }));
+  if (pem.ca !== undefined) reader.checkUse("ca", { ca: pem.ca });
+  if (faults.length === 0) return { pem, faults, warnings: leaf ? warningsOf(name, leaf, now) : [] };
+  if (inUse === undefined) return { pem: undefined, faults, warnings: [] };
+  const kept = keptKeys(name, faults, inUse);
+  return {
+    pem: keep(kept.includes("cert") ? [...kept, "ticketKeys"] : kept, pem, inUse),
+    faults,
+    warnings: [],
   };
-  reader.checkUse(pem);
-  return reader.faults.length > 0
-    ? { pem: inUse, faults: reader.faults, warnings: [] }
-    : { pem, faults: [], warnings: warningsOf(name, leaf, now) };
 };
 
-interface Pair {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string | undefined;
+const PAIR_KEYS = ["cert", "key", "keyPassphrase"] as const;
+
+type KeptKey = (typeof PAIR_KEYS)[number] | "ca" | "clientAuth";
+
+/**
+ * The settings of a port that keep their value in use because of these faults: the certificate pair, or the CA. Without a CA in
+ * use the port goes on without client certificates.
+ */
+export const keptKeys = (
+  name: string,
+  faults: readonly string[],
+  inUse: { readonly ca?: string | undefined },
+): readonly KeptKey[] => {
+  const isFaulty = (key: string): boolean => faults.some((fault) => fault.startsWith(`${name}.${key}`));
+  return [
+    ...(PAIR_KEYS.some(isFaulty) ? PAIR_KEYS : []),
+    ...(isFaulty("ca")
+      ? (["ca", ...(inUse.ca === undefined ? (["clientAuth"] as const) : [])] as const)
+      : []),
+  ];
+};
+
+/** `next` with the values in use of these keys. */
+export const keep = <T extends object>(keys: readonly string[], next: T, inUse: T): T => ({
+  ...next,
+  ...Object.fromEntries(keys.map((key) => [key, inUse[key as keyof T]])),
+});
+
+interface ReadFiles {
+  /** Complete if the reader has no faults. */
+  readonly pem: PemFiles;
   /** The certificate of the port. */
-  readonly leaf: X509Certificate;
+  readonly leaf: X509Certificate | undefined;
 }
 
-/** undefined: a file has a fault. */
-const readPair = (reader: Reader, tls: TlsSettings): Pair | undefined => {
+const readFiles = (reader: Reader, tls: TlsSettings): ReadFiles => {
   const cert = reader.certificates("cert", tls.cert);
   const key = reader.read("key", tls.key);
   const ca = tls.ca === undefined ? undefined : reader.certificates("ca", tls.ca);
   if (key !== undefined) reader.checkKey(key, cert);
-  const leaf = cert?.parsed[0];
-  return leaf && key !== undefined ? { cert: cert.text, key, ca: ca?.text, leaf } : undefined;
+  const { keyPassphrase, clientAuth, minVersion } = tls;
+  const texts = { cert: cert?.text ?? "", key: key ?? "", ca: ca?.text };
+  const pem = { ...texts, keyPassphrase, clientAuth, minVersion, ticketKeys: ticketKeysFor(texts.cert) };
+  return { pem, leaf: cert?.parsed[0] };
 };
 
 interface Certificates {
@@ -137,8 +166,8 @@ const createReader = (name: string, tls: TlsSettings) => {
       const text = read(setting, path);
       if (text === undefined) return undefined;
       const parsed = certificatesIn(text);
-      if (parsed !== undefined && parsed.length > 0) return { text, parsed };
-      refuse(setting, `got ${quoted(path)}, which contains no PEM certificate`);
+      if (typeof parsed !== "string") return { text, parsed };
+      refuse(setting, `got ${quoted(path)}, ${parsed}`);
       return undefined;
     },
     checkKey: (text: string, cert: Certificates | undefined): void => {
@@ -155,29 +184,18 @@ const createReader = (name: string, tls: TlsSettings) => {
         );
     },
     /** For faults that only OpenSSL knows, such as a key that is too short. Its reason has no part of a file. */
-    checkUse: (pem: PemFiles): void => {
+    checkUse: (setting: "cert" | "ca", options: SecureContextOptions): void => {
       try {
-        createSecureContext(tlsOptionsOf(pem));
+        createSecureContext(options);
       } catch (error) {
         const { reason, message } = error as Error & { readonly reason?: string };
-        refuse("cert", `got ${quoted(tls.cert)}, which TLS cannot use (${reason ?? message})`);
+        refuse(setting, `got ${quoted(tls[setting] ?? "")}, which TLS cannot use (${reason ?? message})`);
       }
     },
   };
 };
 
 const quoted = (path: string): string => JSON.stringify(path);
-
-const BLOCK = /-----BEGIN (?:X509 )?CERTIFICATE-----[^-]*-----END (?:X509 )?CERTIFICATE-----/g;
-
-/** The certificates of a PEM text; undefined if one of them is broken. */
-const certificatesIn = (text: string): readonly X509Certificate[] | undefined => {
-  try {
-    return (text.match(BLOCK) ?? []).map((block) => new X509Certificate(block));
-  } catch {
-    return undefined;
-  }
-};
 
 const privateKey = (key: string, passphrase: string | undefined) => {
   try {

@@ -3,7 +3,6 @@
  * `--check-config`, make the same checks and print the same lines.
  */
 import { contentLimitsOf } from "./wire-ingest.ts";
-import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { createAccounts } from "../auth/accounts.ts";
@@ -18,6 +17,7 @@ import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
+import { certificatesIn } from "./pem.ts";
 import { tlsOf } from "./wire-broker.ts";
 
 type Check = (settings: Settings) => readonly string[];
@@ -96,18 +96,19 @@ const ofCertificates: Check = ({ broker, registry }) => [
 ];
 
 /** node ignores a `ca` without certificates, and then trusts the system's. */
-const hasCertificate = (file: string): boolean => {
-  try {
-    return new X509Certificate(readFileSync(file)).raw.length > 0;
-  } catch {
-    return false;
-  }
+const ofCa = (setting: string, ca: string | undefined): readonly string[] => {
+  if (ca === undefined) return [];
+  const found = certificatesIn(textOf(ca));
+  return typeof found === "string" ? [`${setting}: got ${JSON.stringify(ca)}, ${found}`] : [];
 };
 
-const ofCa = (setting: string, ca: string | undefined): readonly string[] =>
-  ca === undefined || hasCertificate(ca)
-    ? []
-    : [`${setting}: got ${JSON.stringify(ca)}, which contains no PEM certificate`];
+const textOf = (file: string): string => {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+};
 
 const ofIssuers: Check = ({ auth, admin }) => [
   ...auth.issuers.flatMap(({ name, ca }) => ofCa(`auth.issuers.${name}.ca`, ca)),

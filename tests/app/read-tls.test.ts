@@ -97,6 +97,16 @@ it.each<[string, () => Given, readonly string[]]>([
     ['server.tls.cert: got "cert", which contains no PEM certificate'],
   ],
   [
+    "the end of the second certificate is missing",
+    () => ({ ...valid, cert: `${valid.cert}\n${authority.cert.slice(0, 200)}` }),
+    ['server.tls.cert: got "cert", which has a PEM block without its end'],
+  ],
+  [
+    "the ca is half-written",
+    () => ({ ...valid, ca: `${authority.cert}\n-----BEGIN CERT` }),
+    ['server.tls.ca: got "ca", which has a PEM block without its end'],
+  ],
+  [
     "a certificate is broken",
     () => ({ ...valid, cert: valid.cert.replace(/\n[A-Za-z0-9+/]{10}/, "\n") }),
     ['server.tls.cert: got "cert", which contains no PEM certificate'],
@@ -148,6 +158,34 @@ describe("in a reload", () => {
     const { files: inUse } = await read(valid);
     const { files, faults } = await read({ cert: valid.cert }, inUse);
     expect(faults).toHaveLength(1);
+    expect(files).toEqual(inUse);
+  });
+
+  it("uses a new ca with the old pair if the new pair has a fault", async () => {
+    const { files: inUse } = await read({ ...valid, ca: authority.cert });
+    const other = await authority.server();
+    const { files, faults } = await read({ cert: other.cert, key: valid.key, ca: other.cert }, inUse);
+    expect(faults).toEqual([expect.stringMatching(/^server\.tls\.key: .* belongs to another certificate/)]);
+    expect(files).toEqual({ public: { ...inUse.public, ca: other.cert } });
+  });
+
+  it("requires client certificates though the new pair has expired", async () => {
+    const { files: inUse } = await read(valid);
+    const { files } = await read({ ...expired, ca: authority.cert }, inUse);
+    expect(files.public).toEqual({ ...inUse.public, ca: authority.cert, clientAuth: "required" });
+  });
+
+  it("uses the new pair with the old ca if the new ca has a fault", async () => {
+    const { files: inUse } = await read({ ...valid, ca: authority.cert });
+    const other = await authority.server();
+    const { files } = await read({ ...other, ca: "hello" }, inUse);
+    expect(files.public).toMatchObject({ ...other, ca: authority.cert, clientAuth: "required" });
+    expect(files.public?.ticketKeys).not.toEqual(inUse.public?.ticketKeys);
+  });
+
+  it("goes on without client certificates if the first ca has a fault", async () => {
+    const { files: inUse } = await read(valid);
+    const { files } = await read({ ...valid, ca: "hello" }, inUse);
     expect(files).toEqual(inUse);
   });
 

@@ -3,7 +3,7 @@ import { applicableOf } from "../../config/restart.ts";
 import { changesOf } from "../../config/changes.ts";
 import { loadSettings, type LoadOptions } from "../../config/load.ts";
 import type { Settings } from "../../config/schema/schema.ts";
-import type { TlsFiles } from "../../app/read-tls.ts";
+import { keep, keptKeys, type TlsFiles } from "../../app/read-tls.ts";
 import type { Digests } from "../../lib/file-watch/file-watch.ts";
 
 /** What the workers serve with. */
@@ -23,12 +23,12 @@ export type Reading =
       /** Empty: there is nothing to apply. */
       readonly changed: readonly string[];
       readonly needsRestart: readonly string[];
-      /** Faults of the certificates of ports, which keep the pair in use. */
+      /** Faults of the certificates of ports, which keep the pair, or the CA, in use. */
       readonly certificateFaults: readonly string[];
       readonly files: Digests;
     };
 
-/** The pairs of the ports: of a port with a fault the pair in use. Faults begin with the path of a port's settings. */
+/** The PEM files of the ports, as `readTls` returns them. Faults begin with the path of a setting. */
 export interface CertificateReading {
   readonly files: TlsFiles;
   readonly faults: readonly string[];
@@ -50,23 +50,33 @@ const PORTS = ["public", "admin"] as const satisfies Port[];
 const partOf = (tree: unknown, section: string): Record<string, unknown> =>
   (tree as Record<string, Record<string, unknown>>)[section] ?? {};
 
-/** The tree with the `tls` in use of these ports. */
-const withTlsOf = <T>(ports: readonly Port[], next: T, inUse: T): T =>
-  ports.reduce<T>((tree, port) => {
+/** The tree with another `tls` of each port that has one. `inUse` is the tree in use. */
+const mapTls = <T>(
+  next: T,
+  inUse: T,
+  change: (port: Port, next: object, inUse: object | undefined) => unknown,
+): T =>
+  PORTS.reduce<T>((tree, port) => {
     const section = SECTIONS[port];
-    return { ...tree, [section]: { ...partOf(tree, section), tls: partOf(inUse, section)["tls"] } };
+    const [own, old] = [next, inUse].map((one) => partOf(one, section)["tls"] as object | undefined);
+    return own === undefined
+      ? tree
+      : { ...tree, [section]: { ...partOf(tree, section), tls: change(port, own, old) } };
   }, next);
 
-/** The settings with the `tls` in use of each port whose new certificate has a fault. */
+/** The settings with the values in use of the certificate pair, or of the CA, that has a fault. */
 const withUsableTls = (
   next: Pick<InUse, "settings" | "compared">,
   faults: readonly string[],
   inUse: InUse,
 ): Pick<InUse, "settings" | "compared"> => {
-  const ports = PORTS.filter((port) => faults.some((fault) => fault.startsWith(`${SECTIONS[port]}.`)));
+  const usable = <T>(tree: T, old: T): T =>
+    mapTls(tree, old, (port, tls, tlsInUse) =>
+      tlsInUse ? keep(keptKeys(`${SECTIONS[port]}.tls`, faults, tlsInUse), tls, tlsInUse) : tls,
+    );
   return {
-    settings: withTlsOf(ports, next.settings, inUse.settings),
-    compared: withTlsOf(ports, next.compared, inUse.compared),
+    settings: usable(next.settings, inUse.settings),
+    compared: usable(next.compared, inUse.compared),
   };
 };
 
@@ -80,8 +90,7 @@ const tlsOf = (settings: Settings, found: TlsFiles, inUse: TlsFiles): TlsFiles =
   );
 
 /** Certificates have a check of their own, because their faults hold nothing else up. */
-const withoutCertificates = (settings: Settings): Settings =>
-  withTlsOf(["public", "admin"], settings, { server: {}, admin: {} } as unknown as Settings);
+const withoutCertificates = (settings: Settings): Settings => mapTls(settings, settings, () => undefined);
 
 /** By name: the text of a station in the result of `comparable`, which has the digests of its files. */
 const stationTexts = ({ compared }: Pick<InUse, "compared">): ReadonlyMap<string, string> => {
@@ -112,11 +121,11 @@ export const createSource =
     const found = readCertificates(loaded.settings, inUse.tls);
     const certificateFaults = distinct([...loaded.certificateFaults, ...found.faults]);
     const read = withUsableTls(loaded, certificateFaults, inUse);
-    const { changed, needsRestart, keep } = applicableOf(changesOf(inUse.compared, read.compared));
-    const settings = keep(read.settings, inUse.settings);
+    const { changed, needsRestart, keep: keepInUse } = applicableOf(changesOf(inUse.compared, read.compared));
+    const settings = keepInUse(read.settings, inUse.settings);
     const next: InUse = {
       settings,
-      compared: keep(read.compared, inUse.compared),
+      compared: keepInUse(read.compared, inUse.compared),
       tls: tlsOf(settings, found.files, inUse.tls),
     };
     const checked = withoutCertificates(withChangedStations(next, inUse));

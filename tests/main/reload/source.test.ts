@@ -243,6 +243,39 @@ describe("the certificates of a port", () => {
     });
   });
 
+  it("have the new ca, clientAuth and minVersion though the new pair has a fault", async () => {
+    for (const name of ["a.pem", "b.pem"]) write(name, name);
+    writeSettings({ server: { tls: { ...tls, ca: "a.pem", clientAuth: "optional" } } });
+    const { read, inUse } = started({
+      readCertificates: () => ({ files: { public: pair("old") }, faults: ["server.tls.cert: has expired"] }),
+    });
+    write("cert.pem", "new");
+    writeSettings({
+      server: { tls: { ...tls, ca: "b.pem", clientAuth: "required", minVersion: "TLSv1.3" } },
+    });
+
+    expect(await read({ ...inUse, tls: { public: pair("old") } })).toMatchObject({
+      status: "read",
+      changed: ["server.tls.ca", "server.tls.clientAuth", "server.tls.minVersion"],
+      next: { settings: { server: { tls: { clientAuth: "required", minVersion: "TLSv1.3" } } } },
+    });
+  });
+
+  it("have the old ca if the new one has a fault", async () => {
+    write("a.pem", "a");
+    writeSettings({ server: { tls: { ...tls, ca: "a.pem", clientAuth: "optional" } } });
+    const { read, inUse } = started({
+      readCertificates: () => ({ files: { public: pair("new") }, faults: ["server.tls.ca: no"] }),
+    });
+    write("a.pem", "b");
+    write("cert.pem", "new");
+
+    expect(await read({ ...inUse, tls: { public: pair("old") } })).toMatchObject({
+      status: "read",
+      changed: ["server.tls.cert"],
+    });
+  });
+
   it("are not needed before a restart turns TLS on", async () => {
     writeSettings({});
     const { read, inUse } = started({
