@@ -12,15 +12,23 @@ import type { Logger } from "../observability/logger/logger.ts";
 export interface AuditStation {
   /** Stores the entry with an id. Entries keep their order. An entry can be stored twice after an unknown outcome, with one id. */
   add(line: AuditLine): void;
+  /** Waiting and further entries go to this station. undefined: no station stores entries, and the waiting ones are dropped. */
+  use(target: AuditTarget | undefined): void;
   /** Tries once more to store the waiting entries. Entries after `close` are dropped. */
   close(): Promise<void>;
 }
 
-export interface AuditStationOptions {
+/** A station that stores entries. */
+export interface AuditTarget {
   readonly station: string;
   /** The topic of the station. It is created if it is missing and `mayCreate` is true. */
   readonly topic: TopicSpec;
   readonly mayCreate: boolean;
+}
+
+export interface AuditStationOptions {
+  /** undefined: no station stores entries. */
+  readonly target: AuditTarget | undefined;
   readonly broker: Pick<Broker, "append" | "ensureTopic">;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "warn">;
@@ -34,6 +42,8 @@ const MAX_WAITING = 1000;
 const MAX_APPEND = 100;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+
+const NO_STATION = "audit.station is not set any more";
 
 const HEADERS = [{ name: "content-type", value: Buffer.from("application/json") }];
 
@@ -56,7 +66,8 @@ interface Appended {
 
 /** Appends the records. Creates the topic for the next try if it is missing. */
 const append = async (
-  { broker, topic, mayCreate }: AuditStationOptions,
+  broker: AuditStationOptions["broker"],
+  { topic, mayCreate }: AuditTarget,
   records: readonly BrokerRecord[],
 ): Promise<Appended> => {
   const outcomes = await broker.append(topic.name, records);
@@ -70,42 +81,63 @@ const append = async (
   return { kept, refused: failed.length - kept.length };
 };
 
-export const createAuditStation = (options: AuditStationOptions): AuditStation => {
-  const { station, clock, logger, unstored } = options;
-  const closing = new AbortController();
-  let waiting: readonly BrokerRecord[] = [];
-  let storing: Promise<void> | undefined;
+/** Counts the dropped entries. Warns about the first of them, and about the first append that fails for now. */
+const createReports = ({ logger, unstored }: Pick<AuditStationOptions, "logger" | "unstored">) => {
   /** The station could not store the last append. */
   let isDown = false;
   let hasDropped = false;
-
   const drop = (entries: number, reason: string): void => {
     unstored(entries);
-    if (!hasDropped) logger.warn({ station, entries, reason }, "audit entries are dropped");
+    if (!hasDropped) logger.warn({ entries, reason }, "audit entries are dropped");
     hasDropped = true;
+  };
+  return {
+    drop,
+    appended: ({ station }: AuditTarget, { waiting, refused, error }: Append): void => {
+      if (refused > 0) drop(refused, "the topic refuses them");
+      if (error !== undefined && !isDown)
+        logger.warn({ station, waiting, err: error }, "audit entries can't be stored yet");
+      isDown = error !== undefined;
+      if (!isDown && refused === 0) hasDropped = false;
+    },
+  };
+};
+
+/** The end of an append, and the number of entries that wait after it. */
+interface Append {
+  readonly waiting: number;
+  readonly refused: number;
+  /** Of the first entry that could not be stored for now. */
+  readonly error: GatewayError | undefined;
+}
+
+export const createAuditStation = (options: AuditStationOptions): AuditStation => {
+  const { broker, clock } = options;
+  const reports = createReports(options);
+  const closing = new AbortController();
+  let { target } = options;
+  let waiting: readonly BrokerRecord[] = [];
+  let storing: Promise<void> | undefined;
+
+  const dropWaiting = (reason: string): void => {
+    if (waiting.length > 0) reports.drop(waiting.length, reason);
+    waiting = [];
   };
 
   /** False: some entries could not be stored. */
-  const storeSome = async (): Promise<boolean> => {
+  const storeSome = async (to: AuditTarget): Promise<boolean> => {
     const batch = waiting.slice(0, MAX_APPEND);
-    const { kept, refused } = await append(options, batch);
+    const { kept, refused } = await append(broker, to, batch);
     waiting = [...kept.map(({ record }) => record), ...waiting.slice(batch.length)];
-    if (refused > 0) drop(refused, "the topic refuses them");
-    const [first] = kept;
-    if (first !== undefined && !isDown)
-      logger.warn(
-        { station, waiting: waiting.length, err: first.error },
-        "audit entries can't be stored yet",
-      );
-    isDown = first !== undefined;
-    if (!isDown && refused === 0) hasDropped = false;
-    return !isDown;
+    reports.appended(to, { waiting: waiting.length, refused, error: kept[0]?.error });
+    return kept.length === 0;
   };
 
   const storeAll = async (): Promise<void> => {
     let ms = FIRST_PAUSE_MS;
     while (waiting.length > 0) {
-      if (await storeSome()) ms = FIRST_PAUSE_MS;
+      if (target === undefined) dropWaiting(NO_STATION);
+      else if (await storeSome(target)) ms = FIRST_PAUSE_MS;
       else if (closing.signal.aborted) break;
       else {
         await pause(clock, ms, closing.signal);
@@ -118,18 +150,21 @@ export const createAuditStation = (options: AuditStationOptions): AuditStation =
 
   return {
     add: (line) => {
-      if (closing.signal.aborted) drop(1, "the process ends");
-      else if (waiting.length >= MAX_WAITING) drop(1, `${MAX_WAITING} entries wait already`);
+      if (target === undefined) return;
+      if (closing.signal.aborted) reports.drop(1, "the process ends");
+      else if (waiting.length >= MAX_WAITING) reports.drop(1, `${MAX_WAITING} entries wait already`);
       else {
         waiting = [...waiting, recordOf(line)];
         storing ??= storeAll();
       }
     },
+    use: (next) => {
+      target = next;
+    },
     close: async () => {
       closing.abort();
       await storing;
-      if (waiting.length > 0) drop(waiting.length, "the process ends");
-      waiting = [];
+      dropWaiting("the process ends");
     },
   };
 };

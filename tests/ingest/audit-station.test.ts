@@ -1,6 +1,6 @@
 import type { AppendOutcome, BrokerRecord } from "../../src/broker/broker.ts";
 import { type ErrorCode, GatewayError } from "../../src/errors.ts";
-import { type AuditStationOptions, createAuditStation } from "../../src/ingest/audit-station.ts";
+import { type AuditTarget, createAuditStation } from "../../src/ingest/audit-station.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 const lineOf = (n: number, target?: string) => ({
@@ -10,20 +10,22 @@ const lineOf = (n: number, target?: string) => ({
 
 const settled = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
-const rig = (options: Partial<AuditStationOptions> = {}) => {
+const TARGET: AuditTarget = { station: "audit", topic: { name: "ops.audit" }, mayCreate: false };
+
+const rig = (target: Partial<AuditTarget> = {}) => {
   const clock = createFakeClock();
   const stored: BrokerRecord[] = [];
   const warnings: object[] = [];
   const created: string[] = [];
+  /** Of each append. */
+  const topics: string[] = [];
   let fault: ErrorCode | undefined;
   let unstored = 0;
   const station = createAuditStation({
-    station: "audit",
-    topic: { name: "ops.audit" },
-    mayCreate: false,
+    target: { ...TARGET, ...target },
     broker: {
       append: (topic, records) => {
-        expect(topic).toBe("ops.audit");
+        topics.push(topic);
         return Promise.resolve(
           records.map((record, i): AppendOutcome => {
             if (fault !== undefined) return { status: "failed", error: new GatewayError(fault) };
@@ -43,10 +45,9 @@ const rig = (options: Partial<AuditStationOptions> = {}) => {
     unstored: (entries) => {
       unstored += entries;
     },
-    ...options,
   });
   return {
-    ...{ station, clock, stored, warnings, created },
+    ...{ station, clock, stored, warnings, created, topics },
     fail: (code: ErrorCode | undefined) => {
       fault = code;
     },
@@ -57,10 +58,11 @@ const rig = (options: Partial<AuditStationOptions> = {}) => {
 
 describe("the station of the audit", () => {
   it("stores an entry with an id, the target as its key, and its content type", async () => {
-    const { station, stored } = rig();
+    const { station, stored, topics } = rig();
     station.add(lineOf(1, "crm"));
     station.add(lineOf(2));
     await settled();
+    expect(new Set(topics)).toEqual(new Set(["ops.audit"]));
     const [first, second] = stored;
     expect(first).toMatchObject({ key: Buffer.from("crm"), timestamp: 1_700_000_000_001 });
     expect(first?.headers).toEqual([{ name: "content-type", value: Buffer.from("application/json") }]);
@@ -142,5 +144,45 @@ describe("the station of the audit", () => {
     await other.station.close();
     other.station.add(lineOf(3));
     expect([numbers(), other.numbers(), other.unstored()]).toEqual([[], [2], 1]);
+  });
+
+  it("keeps waiting entries after a reload, and stores them in the station of the new settings", async () => {
+    const { station, clock, fail, numbers, created, topics, unstored } = rig();
+    fail("STATION_UNKNOWN");
+    for (let n = 0; n < 300; n += 1) station.add(lineOf(n));
+    await clock.pending(500);
+    station.use({ ...TARGET, mayCreate: true });
+    clock.advance(500);
+    await clock.pending(1000);
+    expect(created).toEqual(["ops.audit"]);
+    fail("BROKER_UNAVAILABLE");
+    clock.advance(1000);
+    await clock.pending(2000);
+    station.use({ station: "other", topic: { name: "ops.other" }, mayCreate: true });
+    station.add(lineOf(300));
+    fail(undefined);
+    clock.advance(2000);
+    for (let i = 0; i < 20; i += 1) await settled();
+    expect(numbers()).toEqual(Array.from({ length: 301 }, (_, n) => n));
+    expect(topics.at(-1)).toBe("ops.other");
+    expect(unstored()).toBe(0);
+  });
+
+  it("drops waiting entries when the settings name no station any more", async () => {
+    const { station, clock, fail, warnings, numbers, unstored } = rig();
+    fail("BROKER_UNAVAILABLE");
+    station.add(lineOf(1));
+    await clock.pending(500);
+    station.use(undefined);
+    station.add(lineOf(2));
+    clock.advance(500);
+    await settled();
+    expect([numbers(), unstored()]).toEqual([[], 1]);
+    expect(warnings).toContainEqual(expect.objectContaining({ reason: "audit.station is not set any more" }));
+    fail(undefined);
+    station.use(TARGET);
+    station.add(lineOf(3));
+    await settled();
+    expect(numbers()).toEqual([3]);
   });
 });
