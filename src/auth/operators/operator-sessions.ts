@@ -69,8 +69,8 @@ interface Session {
 const MAX_VALUE = 590;
 const MAX_NAME_BYTES = 96;
 
-/** The sessions behind the operators that `open` returned, so that another generation of settings can check them. */
-const opened = new WeakMap<Operator, Session>();
+/** The values of the sessions behind the operators that `open` returned, so that another generation of settings can check them. */
+const opened = new WeakMap<Operator, string>();
 
 export const createOperatorSessions = (options: SessionsOptions): OperatorSessions => {
   const { sealer, tokens, provider, ttl, now } = options;
@@ -84,7 +84,7 @@ export const createOperatorSessions = (options: SessionsOptions): OperatorSessio
     return { value, expires: seconds * 1000 };
   };
 
-  const operatorOf = (session: Session): Operator | undefined => {
+  const operatorOf = (session: Session, value: string): Operator | undefined => {
     const { name, role, sub, seconds } = session;
     const token = sub === undefined ? tokens.named(name) : undefined;
     const current = sub === undefined ? token?.fingerprint : ofProvider;
@@ -94,7 +94,7 @@ export const createOperatorSessions = (options: SessionsOptions): OperatorSessio
       sub === undefined || !provider ? undefined : { iss: provider.issuer, sub };
     const via = sub === undefined ? "token" : "oidc";
     const operator: Operator = { name, role, via, expires: seconds * 1000, ...(subject && { subject }) };
-    opened.set(operator, session);
+    opened.set(operator, value);
     return operator;
   };
 
@@ -107,11 +107,14 @@ export const createOperatorSessions = (options: SessionsOptions): OperatorSessio
     },
     open: (value) => {
       const session = sessionIn(sealer.open(value));
-      return session === undefined || now() >= session.seconds * 1000 ? undefined : operatorOf(session);
+      return session === undefined || now() >= session.seconds * 1000
+        ? undefined
+        : operatorOf(session, value);
     },
     renew: (operator) => {
-      const session = opened.get(operator);
-      return session && operatorOf(session);
+      const value = opened.get(operator) ?? "";
+      const session = sessionIn(sealer.open(value));
+      return session && operatorOf(session, value);
     },
   };
 };

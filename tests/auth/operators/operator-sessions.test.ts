@@ -16,9 +16,12 @@ const PROVIDER: ProviderSettings = {
 
 const clock = createClock();
 
-const sessionsWith = (provider: ProviderSettings | undefined = PROVIDER) =>
+const sessionsWith = (
+  provider: ProviderSettings | undefined = PROVIDER,
+  secrets: readonly [string, ...string[]] = ["secret"],
+) =>
   createOperatorSessions({
-    sealer: createSealer(["secret"], "operator session"),
+    sealer: createSealer(secrets, "operator session"),
     tokens: createAdminTokens({
       token: "admin-token",
       tokens: [],
@@ -73,6 +76,12 @@ describe("a session of the identity provider", () => {
     clock.advance(120_000);
     expect(sessionsWith().renew(operator)).toEqual(operator);
     expect(sessionsWith({ ...PROVIDER, clientId: "other" }).renew(operator)).toBeUndefined();
+  });
+
+  it("is not renewed by settings whose secrets do not open it", () => {
+    const operator = present(sessionsWith().open(sessionsWith().forIdentified(ADA).value));
+    expect(sessionsWith(PROVIDER, ["new", "secret"]).renew(operator)).toEqual(operator);
+    expect(sessionsWith(PROVIDER, ["new"]).renew(operator)).toBeUndefined();
   });
 
   it("fits into the cookie with the longest subject and any name", async () => {
