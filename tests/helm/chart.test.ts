@@ -6,13 +6,15 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
 import { readTls } from "../../src/app/read-tls.ts";
+import { faultsInUse } from "../../src/app/settings-check.ts";
 import { loadSettings } from "../../src/config/load.ts";
 import { createAuthority, type Authority } from "../support/authority.ts";
+import { readPage } from "../support/pages/blocks.ts";
 import { describeWithTools } from "../support/tools.ts";
 
 const run = promisify(execFile);
 const CHART = "helm/stationgate";
-const SETS = ["minimal", "production", "kafka-tls", "gateway-api", "embedded", "tls"] as const;
+const SETS = ["minimal", "production", "kafka-tls", "gateway-api", "embedded", "tls", "identity"] as const;
 const HELM_TIMEOUT = 60_000;
 
 interface Container {
@@ -42,9 +44,10 @@ interface Manifest {
   };
 }
 
-const render = async (set: string, ...more: readonly string[]): Promise<readonly Manifest[]> => {
-  const values = ["-f", `${CHART}/ci/${set}-values.yaml`];
-  const { stdout } = await run("helm", ["template", "release", CHART, "-n", "events", ...values, ...more]);
+const render = (set: string): Promise<readonly Manifest[]> => renderFile(`${CHART}/ci/${set}-values.yaml`);
+
+const renderFile = async (file: string): Promise<readonly Manifest[]> => {
+  const { stdout } = await run("helm", ["template", "release", CHART, "-n", "events", "-f", file]);
   return parseAllDocuments(stdout)
     .map((document) => document.toJSON() as Manifest | null)
     .filter((manifest) => manifest !== null);
@@ -58,6 +61,7 @@ const writeNamedFiles = async (text: string, folder: string, authority: Authorit
     "tls.key": identity.key,
     "ca.crt": authority.cert,
     "clients-ca.crt": authority.cert,
+    "id-ca.crt": authority.cert,
   };
   for (const [, named = ""] of text.matchAll(/\/etc\/stationgate\/([\w./-]+)/g)) {
     const file = path.join(folder, named);
@@ -67,6 +71,26 @@ const writeNamedFiles = async (text: string, folder: string, authority: Authorit
   }
   return text.replaceAll("/etc/stationgate", folder);
 };
+
+/** Loads and checks the settings file of the ConfigMap, as `--check-config` does. */
+const checkSettings = async (manifests: readonly Manifest[]) => {
+  const folder = await mkdtemp(path.join(tmpdir(), "stationgate-chart-"));
+  const files = ofKind(manifests, "ConfigMap")[0]?.data ?? {};
+  await using authority = await createAuthority();
+  for (const [name, text] of Object.entries(files))
+    await writeFile(path.join(folder, name), await writeNamedFiles(text, folder, authority));
+  const loaded = loadSettings({ configFile: path.join(folder, "stationgate.yaml"), env: {}, cwd: folder });
+  const faults =
+    loaded.status === "loaded"
+      ? [...readTls(loaded.settings).faults, ...(await faultsInUse(loaded.settings))]
+      : loaded.faults;
+  await rm(folder, { recursive: true });
+  return { warnings: loaded.status === "loaded" ? loaded.warnings : [], faults };
+};
+
+/** The sets of values that the guide shows. */
+const { fences } = await readPage("docs/guides/kubernetes.md");
+const shown = fences.filter(({ word }) => word.endsWith("-values.yaml"));
 
 const ofKind = (manifests: readonly Manifest[], kind: string): readonly Manifest[] =>
   manifests.filter((manifest) => manifest.kind === kind);
@@ -126,20 +150,19 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
   it.each(SETS)(
     "%s: the program accepts the settings file",
     async (set) => {
-      const folder = await mkdtemp(path.join(tmpdir(), "stationgate-chart-"));
-      const files = ofKind(await render(set), "ConfigMap")[0]?.data ?? {};
-      await using authority = await createAuthority();
-      for (const [name, text] of Object.entries(files))
-        await writeFile(path.join(folder, name), await writeNamedFiles(text, folder, authority));
-      const loaded = loadSettings({
-        configFile: path.join(folder, "stationgate.yaml"),
-        env: {},
-        cwd: folder,
-      });
-      const certificates = loaded.status === "loaded" && readTls(loaded.settings);
+      expect(await checkSettings(await render(set))).toEqual({ warnings: [], faults: [] });
+    },
+    HELM_TIMEOUT,
+  );
+
+  it.each(shown)(
+    "the guide's $word: the program accepts the settings file",
+    async ({ text, word }) => {
+      const folder = await mkdtemp(path.join(tmpdir(), "stationgate-guide-"));
+      await writeFile(path.join(folder, word), text);
+      const manifests = await renderFile(path.join(folder, word));
       await rm(folder, { recursive: true });
-      expect(loaded).toMatchObject({ status: "loaded", warnings: [] });
-      expect(certificates).toMatchObject({ faults: [] });
+      expect(await checkSettings(manifests)).toEqual({ warnings: [], faults: [] });
     },
     HELM_TIMEOUT,
   );

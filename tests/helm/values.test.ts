@@ -41,8 +41,8 @@ describe("the chart's values", () => {
     await expectPrinted(`${CHART}/README.md`, chartReadme(valuesText));
   });
 
-  it("have six checked sets", () => {
-    expect(sets).toHaveLength(6);
+  it("have seven checked sets", () => {
+    expect(sets).toHaveLength(7);
   });
 
   it.each(["../values.yaml", ...sets])("%s follows the schema", (file) => {
