@@ -6,54 +6,15 @@
  * a committed offset is the offset of the next record to read.
  */
 import type { GatewayError } from "../errors.ts";
+import type { AppendOnce } from "./append-once.ts";
 import type { Groups } from "./groups.ts";
 import type { GroupPosition, TopicPartition, TopicPartitionOffset } from "./positions.ts";
+import type { AppendOutcome, BrokerRecord, ConsumedRecord } from "./records.ts";
 
+export type { AppendOnce, OnceBatch, OnceBatchResult, OnceOptions } from "./append-once.ts";
+export type { AppendOutcome, BrokerRecord, ConsumedRecord, RecordHeader, StoredRecord } from "./records.ts";
 export { MAX_METADATA } from "./positions.ts";
 export type { GroupPosition, TopicPartition, TopicPartitionOffset } from "./positions.ts";
-
-export interface RecordHeader {
-  readonly name: string;
-  /** null and an empty value are different, as in Kafka. */
-  readonly value: Buffer | null;
-}
-
-/** A record to store. Buffers are not copied: the caller must not change them until the append has settled. */
-export interface BrokerRecord {
-  /** Without `partition`, the murmur2 hash of the key chooses the partition, as in Kafka. null: any partition. */
-  readonly key: Buffer | null;
-  /** null is a tombstone. */
-  readonly value: Buffer | null;
-  /** Headers with the same name keep their order. A reader may get the headers grouped by name. */
-  readonly headers: readonly RecordHeader[];
-  /** Milliseconds since the epoch. */
-  readonly timestamp: number;
-  /** The partition to write to. If it doesn't exist, only this record fails, with PARTITION_UNKNOWN. */
-  readonly partition?: number;
-}
-
-export interface StoredRecord {
-  readonly status: "stored";
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly timestamp: number;
-}
-
-interface FailedRecord {
-  readonly status: "failed";
-  /** `error.outcome` says whether the record is certainly not stored, or may be stored. */
-  readonly error: GatewayError;
-}
-
-export type AppendOutcome = StoredRecord | FailedRecord;
-
-/** A record for a reader. Its buffers are not parts of larger buffers, so a reader that keeps a record holds little more memory than the record's bytes. */
-export interface ConsumedRecord extends TopicPartitionOffset {
-  readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: readonly RecordHeader[];
-}
 
 /** Bytes and times of one read. */
 export interface ReadOptions {
@@ -63,6 +24,8 @@ export interface ReadOptions {
   readonly maxWaitMs: number;
   /** An abort rejects the read with BROKER_UNAVAILABLE. */
   readonly signal: AbortSignal;
+  /** `uncommitted`: also returns records of open and aborted transactions. Default: committed. */
+  readonly isolation?: "committed" | "uncommitted" | undefined;
 }
 
 export interface PartitionRead {
@@ -71,8 +34,8 @@ export interface PartitionRead {
   /** The offset to read next. */
   readonly next: bigint;
   /**
-   * As in `Watermarks`, at the time of the leader's answer. While transactions are open, `high` is the offset at which the
-   * first of them begins.
+   * As in `Watermarks`, at the time of the leader's answer. While transactions are open, `high` of a committed read is the
+   * offset at which the first of them begins.
    */
   readonly low: bigint;
   readonly high: bigint;
@@ -210,6 +173,7 @@ export interface Broker {
    * RECORD_TOO_LARGE.
    */
   append(topic: string, records: readonly BrokerRecord[]): Promise<readonly AppendOutcome[]>;
+  readonly appendOnce: AppendOnce;
 
   /** The topic's description, which may be some seconds old; undefined: no such topic. Rejects with BROKER_UNAVAILABLE. */
   topic(name: string): Promise<TopicInfo | undefined>;
@@ -226,6 +190,11 @@ export interface Broker {
   watermarks(topic: string): Promise<readonly Watermarks[]>;
   /** For each partition the offset of the first record with this timestamp or a later one, or the high watermark. */
   offsetsAt(topic: string, timestamp: number): Promise<readonly TopicPartitionOffset[]>;
+  /**
+   * The end of the leader's log, with the records that not all in-sync replicas have yet: no record that was acknowledged or
+   * written to the leader so far is beyond it. Rejects with BROKER_UNAVAILABLE or PARTITION_UNKNOWN.
+   */
+  leaderEnd(topic: string, partition: number): Promise<bigint>;
 
   /** Committed positions of a group on a topic, without the partitions that have none. */
   committed(group: string, topic: string): Promise<readonly GroupPosition[]>;
@@ -247,8 +216,8 @@ export interface Broker {
    */
   readonly groups: Groups;
   /**
-   * Reads one partition from an offset, without a group: committed records only. Resolves when there are records, when
-   * offsets without a record were passed, or after `maxWaitMs`. Rejects with OFFSET_OUT_OF_RANGE if the offset is below `low`
+   * Reads one partition from an offset, without a group. Resolves when there are records, when offsets without a record were
+   * passed, or after `maxWaitMs`. Rejects with OFFSET_OUT_OF_RANGE if the offset is below `low`
    * or beyond the partition's end, with PARTITION_UNKNOWN, or with BROKER_UNAVAILABLE.
    */
   read(from: TopicPartitionOffset, options: ReadOptions): Promise<PartitionRead>;

@@ -9,6 +9,7 @@ import { describeClosing } from "./conformance/closing.ts";
 import { describeConsuming } from "./conformance/consuming.ts";
 import { describeGroups } from "./conformance/groups.ts";
 import { describeMembership } from "./conformance/membership.ts";
+import { describeOnce } from "./conformance/once.ts";
 import { describePositions } from "./conformance/positions.ts";
 import { describeReading } from "./conformance/reading.ts";
 import { describeTopics } from "./conformance/topics.ts";
@@ -40,6 +41,7 @@ export const describeBroker = (name: string, setup: () => Promise<Subject>): voi
     describeMembership(broker);
     describePositions(broker);
     describeReading(broker);
+    describeOnce(broker);
     describeClosing(setup);
   });
 };

@@ -187,7 +187,10 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
         throw failureOf(error);
       }
     },
-    committed: createCommitted({ ask, partitionCount: (topic) => cluster.partitionCount(topic) }),
+    committed: createCommitted({
+      ask,
+      partitionCount: async (topic) => (await cluster.partitions(topic))?.length,
+    }),
     close: () => pool.close(),
   };
 };

@@ -58,7 +58,7 @@ export const fetchCommitted = async (
 interface CommittedParts {
   /** Runs the request on a connection to the group's coordinator, as `Coordinators.ask`. */
   readonly ask: <T>(group: string, request: (connection: Connection) => Promise<T>) => Promise<T>;
-  /** As `WireCluster.partitionCount`. */
+  /** The length of `WireCluster.partitions`. */
   readonly partitionCount: (topic: string) => Promise<number | undefined>;
 }
 

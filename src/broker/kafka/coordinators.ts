@@ -137,8 +137,6 @@ export const createConnectionPool = (options: KafkaOptions, size: number): Conne
   };
 };
 
-/** Unused connections that are kept for each broker. */
-const SPARE = 4;
 /**
  * No time limit: the longest timeout of a Node timer, in milliseconds. The request that leases the connection has its own time
  * limit.
@@ -158,7 +156,8 @@ export interface Leases {
   close(): void;
 }
 
-export const createLeases = (options: KafkaOptions): Leases => {
+/** `maxSpare`: unused connections that are kept for each broker. */
+export const createLeases = (options: KafkaOptions, maxSpare = 4): Leases => {
   const spare = new Map<string, Connection[]>();
   const open = new Set<Connection>();
   let closed = false;
@@ -184,7 +183,7 @@ export const createLeases = (options: KafkaOptions): Leases => {
     const name = `${address.host}:${address.port}`;
     const connections = spare.get(name) ?? [];
     spare.set(name, connections);
-    if (connections.length < SPARE && !connection.socket.destroyed) connections.push(connection);
+    if (connections.length < maxSpare && !connection.socket.destroyed) connections.push(connection);
     else discard(connection);
   };
 
@@ -192,7 +191,11 @@ export const createLeases = (options: KafkaOptions): Leases => {
     use: async (address, { timeoutMs, signal }, request) => {
       signal?.throwIfAborted();
       if (closed) throw new TypeError("the connections are closed");
-      const connection = await settledWithin(timeoutMs, take(address));
+      const taken = take(address);
+      const connection = await settledWithin(timeoutMs, taken).catch((error: unknown) => {
+        taken.then(discard, () => undefined);
+        throw error;
+      });
       const abort = (): void => {
         discard(connection);
       };

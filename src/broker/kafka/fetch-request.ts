@@ -1,11 +1,11 @@
-/** Kafka's Fetch request, version 11 (Kafka 2.3 and later), outside a fetch session and for committed records only. */
+/** Kafka's Fetch request, version 11 (Kafka 2.3 and later), outside a fetch session. */
 import { createAPI, type Reader, Writer } from "@platformatic/kafka";
 import type { TopicPartitionOffset } from "../positions.ts";
 
 const FETCH = 1;
 const VERSION = 11;
 const NO_REPLICA = -1;
-const READ_COMMITTED = 1;
+const ISOLATION = { uncommitted: 0, committed: 1 };
 const NO_SESSION = 0;
 const NO_EPOCH = -1;
 const UNKNOWN_START = -1n;
@@ -17,12 +17,15 @@ export interface FetchRequest {
   readonly maxWaitMs: number;
   /** Maximum of the answer. Kafka sends at least one batch of the first partition that has records. */
   readonly maxBytes: number;
+  readonly isolation: "committed" | "uncommitted";
 }
 
 export interface FetchedRecords {
   readonly topic: string;
   readonly partition: number;
   readonly errorCode: number;
+  /** The end for readers of uncommitted records. */
+  readonly highWatermark: bigint;
   /** The end for readers of committed records. */
   readonly lastStableOffset: bigint;
   readonly logStartOffset: bigint;
@@ -31,13 +34,13 @@ export interface FetchedRecords {
   readonly records: Buffer;
 }
 
-const encode = ({ positions, maxWaitMs, maxBytes }: FetchRequest): Writer => {
+const encode = ({ positions, maxWaitMs, maxBytes, isolation }: FetchRequest): Writer => {
   const writer = Writer.create()
     .appendInt32(NO_REPLICA)
     .appendInt32(maxWaitMs)
     .appendInt32(1)
     .appendInt32(maxBytes)
-    .appendInt8(READ_COMMITTED)
+    .appendInt8(ISOLATION[isolation])
     .appendInt32(NO_SESSION)
     .appendInt32(NO_EPOCH)
     .appendInt32(positions.length);
@@ -66,7 +69,7 @@ const decode = (_correlation: number, _key: number, _version: number, reader: Re
     return readMany(reader, (): FetchedRecords => {
       const partition = reader.readInt32();
       const errorCode = reader.readInt16();
-      reader.readInt64(); // the high watermark
+      const highWatermark = reader.readInt64();
       const lastStableOffset = reader.readInt64();
       const logStartOffset = reader.readInt64();
       const aborted = readMany(reader, () => ({
@@ -75,7 +78,8 @@ const decode = (_correlation: number, _key: number, _version: number, reader: Re
       }));
       reader.readInt32(); // the preferred replica
       const records = Buffer.from(reader.readBytes(false));
-      return { topic, partition, errorCode, lastStableOffset, logStartOffset, aborted, records };
+      const ends = { highWatermark, lastStableOffset, logStartOffset };
+      return { topic, partition, errorCode, ...ends, aborted, records };
     });
   }).flat();
 };

@@ -2,21 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { Broker, PartitionInfo, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
+import type { Broker, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./commits.ts";
 import { settledWithin } from "./options.ts";
 import { createSingleFlight } from "../../lib/single-flight.ts";
 
 type Administered = Pick<
   Broker,
-  | "topics"
-  | "partitions"
-  | "ensureTopic"
-  | "watermarks"
-  | "offsetsAt"
-  | "committed"
-  | "setCommitted"
-  | "deleteGroup"
+  "topics" | "ensureTopic" | "watermarks" | "offsetsAt" | "committed" | "setCommitted" | "deleteGroup"
 >;
 
 export interface Administration extends Administered {
@@ -168,7 +161,6 @@ export const createAdministration = (
         .call((client) => client.fetchTopicMetadata())
         .then(({ topics }) => topics.map(topicInfo))
         .catch(unless<readonly TopicInfo[]>([], [])),
-    partitions: (name) => metadataOf(name).then((found) => found && partitionsOf(found)),
     ensureTopic: async (spec) => {
       const existing = await topic(spec.name, true);
       if (existing !== undefined) return spec.compacted === true ? withCompaction(admin, existing) : existing;
@@ -208,16 +200,6 @@ const topicInfo = ({ name, partitions }: ITopicMetadata): TopicInfo => ({
   partitions: partitions.length,
   replicationFactor: partitions[0]?.replicas.length ?? 1,
 });
-
-const partitionsOf = ({ partitions }: ITopicMetadata): readonly PartitionInfo[] =>
-  partitions
-    .map(({ partitionId, leader, replicas, isr }) => ({
-      partition: partitionId,
-      leader: leader < 0 ? undefined : leader,
-      replicas,
-      inSync: isr,
-    }))
-    .sort((one, other) => one.partition - other.partition);
 
 const topicConfig = ({ name, partitions = -1, replicationFactor = -1, ...spec }: TopicSpec) => ({
   topic: name,

@@ -1,18 +1,20 @@
 /**
- * Implements `Broker` on Apache Kafka. Subscriptions and the administration use kafkajs. `read` and `groups` send their own
- * requests over connections of `@platformatic/kafka`. The producer is that of kafkajs or the gateway's own.
+ * Implements `Broker` on Apache Kafka. Subscriptions and the administration use kafkajs. `read`, `appendOnce` and `groups`
+ * send their own requests over connections of `@platformatic/kafka`. The producer is that of kafkajs or the gateway's own.
  */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
 import { type Administration, createAdministration } from "./kafka-administration.ts";
 import { type Append, createAppender } from "./appender.ts";
+import { createOnceAppends } from "./append-once.ts";
 import { createKafkaClient } from "./client.ts";
 import { createMemberLessCommits } from "./commits.ts";
 import { prepareCompressions } from "./compression.ts";
 import { createKafkaJsProducer } from "./kafkajs-producer.ts";
 import { createKafkaGroups } from "./kafka-groups.ts";
 import { createKafkaReads } from "./kafka-reads.ts";
+import { createLeaderEnds } from "./leader-end.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
@@ -29,6 +31,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
   const appends = createTrackedAppends(
     createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
   );
+  const once = createOnceAppends(options, cluster);
   const groups = createKafkaGroups(options, cluster);
   const reads = createKafkaReads(options, cluster);
   const subscriptions = createSubscriptions({
@@ -48,6 +51,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       const ids = await cluster.topicIds([name]).catch(asUnavailable);
       return ids.get(name);
     },
+    partitions: (name) => cluster.partitions(name).catch(asUnavailable),
     open: () => prepareCompressions(),
     check: async () => {
       if (appends.closed) throw new GatewayError("BROKER_UNAVAILABLE");
@@ -60,11 +64,13 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       readiness.settled(outcomes);
       return outcomes;
     },
+    appendOnce: once.appendOnce,
+    leaderEnd: createLeaderEnds(options, cluster),
     groups,
     read: reads.read,
     subscribe: subscriptions.subscribe,
     close: async () => {
-      const settled = appends.close();
+      const settled = Promise.all([appends.close(), once.close()]);
       await subscriptions.close();
       reads.close();
       await groups.close();
@@ -77,7 +83,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
 };
 
 const asUnavailable = (cause: unknown): never => {
-  throw new GatewayError("BROKER_UNAVAILABLE", { cause });
+  throw cause instanceof GatewayError ? cause : new GatewayError("BROKER_UNAVAILABLE", { cause });
 };
 
 const administer = (kafka: Kafka, options: KafkaOptions, cluster: WireCluster): Administration =>

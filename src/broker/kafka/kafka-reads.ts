@@ -1,12 +1,12 @@
 /** `Broker.read` on Kafka: reads of single partitions without a group, gathered into one Fetch request for each leader. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { protocolErrorsCodesById } from "@platformatic/kafka";
 import { GatewayError } from "../../errors.ts";
 import type { PartitionRead, ReadOptions } from "../broker.ts";
 import { partitionId } from "../partitions.ts";
-import type { TopicPartition, TopicPartitionOffset } from "../positions.ts";
+import type { TopicPartitionOffset } from "../positions.ts";
 import { createLeases, type Leases } from "./coordinators.ts";
-import { fetchRecords, type FetchedRecords } from "./fetch-request.ts";
+import { fetchRecords, type FetchedRecords, type FetchRequest } from "./fetch-request.ts";
+import { createLeaderRequests, Misplaced } from "./leader-requests.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { decodeRecords } from "./record-batch.ts";
 import type { Address, WireCluster } from "./wire-cluster.ts";
@@ -23,22 +23,17 @@ const CONNECTIONS = 8;
 /** The last free connection waits for this time at most, so that a new read soon finds a connection. Milliseconds. */
 const SHORT_WAIT_MS = 20;
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
-const AGAIN_MS = 100;
 
 /** A read that waits for its turn or for its answer. */
 interface PendingRead {
   readonly from: TopicPartitionOffset;
+  readonly isolation: FetchRequest["isolation"];
   readonly maxBytes: number;
   /** Time of `performance.now()` at which the read ends, even without a record. */
   readonly until: number;
   readonly resolve: (read: PartitionRead) => void;
   readonly reject: (error: unknown) => void;
   isSettled: boolean;
-}
-
-/** The partition may have another leader, or gets a leader soon. */
-class Misplaced extends Error {
-  override readonly name = "Misplaced";
 }
 
 const MISPLACED = new Set([
@@ -71,7 +66,8 @@ const settle = (
   const first: PendingRead[] = [];
   const last: PendingRead[] = [];
   const settleOne = (read: PendingRead, answer: FetchedRecords): void => {
-    const { logStartOffset: low, lastStableOffset: high } = answer;
+    const { logStartOffset: low } = answer;
+    const high = read.isolation === "committed" ? answer.lastStableOffset : answer.highWatermark;
     const decoded = decodeRecords(answer.records, read.from, { ...answer, maxBytes: read.maxBytes });
     const isStill = decoded.next === read.from.offset;
     // The records of other partitions have filled the answer.
@@ -99,13 +95,13 @@ const createLeaderReads = (leader: Address, leases: Leases, options: KafkaOption
   let inFlight = 0;
   let isScheduled = false;
 
-  /** Takes the reads of the next request out of the queue: one for each partition. */
+  /** Takes the reads of the next request out of the queue: one for each partition, all with the same isolation. */
   const takeReads = (): readonly PendingRead[] => {
     const taken = new Map<string, PendingRead>();
     const waiting = queue.filter(({ isSettled }) => !isSettled);
     for (const read of waiting) {
       const name = partitionId(read.from);
-      if (!taken.has(name)) taken.set(name, read);
+      if (!taken.has(name) && read.isolation === waiting[0]?.isolation) taken.set(name, read);
     }
     const reads = [...taken.values()];
     queue = waiting.filter((read) => !reads.includes(read));
@@ -117,10 +113,11 @@ const createLeaderReads = (leader: Address, leases: Leases, options: KafkaOption
     const wait = Math.max(0, Math.min(...reads.map(({ until }) => until - now)));
     const maxWaitMs = Math.floor(inFlight < CONNECTIONS ? wait : Math.min(wait, SHORT_WAIT_MS));
     const positions = reads.map(({ from, maxBytes }) => ({ ...from, maxBytes }));
+    const isolation = reads[0]?.isolation ?? "committed";
     return leases.use(leader, { timeoutMs: options.connectTimeout }, (connection) =>
       settledWithin(
         maxWaitMs + options.requestTimeout,
-        fetchRecords.async(connection, { positions, maxWaitMs, maxBytes: MAX_ANSWER_BYTES }),
+        fetchRecords.async(connection, { positions, maxWaitMs, maxBytes: MAX_ANSWER_BYTES, isolation }),
       ),
     );
   };
@@ -172,11 +169,11 @@ interface PendingParts {
 /** Adds a read to the queue. It is settled by its answer, by the abort signal, or at `giveUpAt`. */
 const pendingRead = async (
   from: TopicPartitionOffset,
-  { maxBytes, signal }: ReadOptions,
+  { maxBytes, signal, isolation = "committed" }: ReadOptions,
   { until, giveUpAt, add }: PendingParts,
 ): Promise<PartitionRead> => {
   const { promise, ...ends } = withEnds<PartitionRead>();
-  const read: PendingRead = { from, maxBytes, until, isSettled: false, ...ends };
+  const read: PendingRead = { from, maxBytes, isolation, until, isSettled: false, ...ends };
   const abort = (): void => {
     read.reject(signal.reason);
   };
@@ -201,30 +198,12 @@ const withEnds = <T>() => {
   return { promise, resolve, reject };
 };
 
-/** Looks the leader up. Rejects with PARTITION_UNKNOWN, or with Misplaced if the partition has no leader now. */
-const createLeaderLookup =
-  (cluster: Pick<WireCluster, "leaders" | "forget">) =>
-  async ({ topic, partition }: TopicPartition): Promise<Address> => {
-    let leaders = await cluster.leaders(topic);
-    if (!(partition in leaders)) {
-      cluster.forget(topic);
-      leaders = await cluster.leaders(topic);
-    }
-    if (!(partition in leaders)) {
-      cluster.forget(topic);
-      throw new GatewayError("PARTITION_UNKNOWN");
-    }
-    const leader = leaders[partition];
-    if (leader === undefined) throw new Misplaced("the partition has no leader");
-    return leader;
-  };
-
 /** Connects with the first read. */
 export const createKafkaReads = (options: KafkaOptions, cluster: WireCluster): KafkaReads => {
   const leases = createLeases(options);
   let isClosed = false;
   const byLeader = new Map<string, LeaderReads>();
-  const leaderOf = createLeaderLookup(cluster);
+  const atLeader = createLeaderRequests(cluster);
 
   const readsOf = (leader: Address): LeaderReads => {
     const name = `${leader.host}:${leader.port}`;
@@ -234,21 +213,13 @@ export const createKafkaReads = (options: KafkaOptions, cluster: WireCluster): K
   };
 
   return {
-    read: async (from, given) => {
+    read: (from, given) => {
       const until = performance.now() + given.maxWaitMs;
       const giveUpAt = until + options.requestTimeout;
-      for (;;) {
-        try {
-          const leader = await settledWithin(giveUpAt - performance.now(), leaderOf(from));
-          return await pendingRead(from, given, { until, giveUpAt, add: readsOf(leader).add });
-        } catch (error) {
-          if (error instanceof GatewayError) throw error;
-          cluster.forget(from.topic);
-          const isOver = isClosed || given.signal.aborted || performance.now() + AGAIN_MS > giveUpAt;
-          if (isOver) throw new GatewayError("BROKER_UNAVAILABLE", { cause: error });
-        }
-        await sleep(AGAIN_MS);
-      }
+      const isOver = (): boolean => isClosed || given.signal.aborted;
+      return atLeader(from, { giveUpAt, isOver }, (leader) =>
+        pendingRead(from, given, { until, giveUpAt, add: readsOf(leader).add }),
+      );
     },
     close: () => {
       isClosed = true;

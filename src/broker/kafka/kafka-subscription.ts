@@ -14,7 +14,7 @@ import type {
 import type { CountPartitions } from "./assigner.ts";
 import { createKafkaMember, type KafkaMember } from "./kafka-member.ts";
 import { createSubscribedTopics, type SubscribedTopics, type TopicWatch } from "./topic-watch.ts";
-import type { TopicIds } from "./wire-cluster.ts";
+import type { TopicIds } from "./topic-metadata.ts";
 
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;

@@ -15,6 +15,7 @@ import {
   type ProducerIdentity,
 } from "./produce-request.ts";
 import {
+  byLeader,
   failedBatch,
   faultOfCode,
   FINAL,
@@ -102,21 +103,6 @@ export const createPlatformaticProducer = (options: KafkaOptions): Producer => {
 /** After such a result the leaders are looked up again. */
 const isMisplaced = (result: SendResult): boolean =>
   result.status === "failed" && (result.fault === "moved" || result.fault === "ambiguous");
-
-const byLeader = (
-  batches: readonly PartitionBatch[],
-  leaders: readonly (Address | undefined)[],
-): ReadonlyMap<Address, PartitionBatch[]> => {
-  const groups = new Map<Address, PartitionBatch[]>();
-  for (const batch of batches) {
-    const leader = leaders[batch.partition];
-    if (leader === undefined) continue;
-    const group = groups.get(leader);
-    if (group === undefined) groups.set(leader, [batch]);
-    else group.push(batch);
-  }
-  return groups;
-};
 
 /**
  * The meaning of a partition's answer. A broker that refuses a batch returns no offset. A broker that has appended the

@@ -1,5 +1,6 @@
 /** The interface between the adapter and the client library that writes: one attempt to store batches, and its results. */
 import type { BrokerRecord } from "../broker.ts";
+import type { Address } from "./wire-cluster.ts";
 
 /** The records of one record batch, in order. There is at least one. */
 export interface PartitionBatch {
@@ -46,6 +47,22 @@ export interface Producer {
   /** Frees the connections. */
   close(): Promise<void>;
 }
+
+/** Groups the batches by the leader of their partition, without those that have none. */
+export const byLeader = <Batch extends { readonly partition: number }>(
+  batches: readonly Batch[],
+  leaders: readonly (Address | undefined)[],
+): ReadonlyMap<Address, Batch[]> => {
+  const groups = new Map<Address, Batch[]>();
+  for (const batch of batches) {
+    const leader = leaders[batch.partition];
+    if (leader === undefined) continue;
+    const group = groups.get(leader);
+    if (group === undefined) groups.set(leader, [batch]);
+    else group.push(batch);
+  }
+  return groups;
+};
 
 export const failedBatch = (fault: SendFault, cause: unknown): FailedBatch => ({
   status: "failed",

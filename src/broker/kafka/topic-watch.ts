@@ -3,7 +3,7 @@
  * fails if one of its topics is deleted, and doesn't notice a topic that was deleted and created again.
  */
 import type { TopicPartition } from "../broker.ts";
-import type { TopicIds } from "./wire-cluster.ts";
+import type { TopicIds } from "./topic-metadata.ts";
 
 export interface TopicWatch {
   /** Asks the broker now. Rejects if no broker answers. */

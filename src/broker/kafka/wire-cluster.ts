@@ -1,29 +1,20 @@
 /** Cluster metadata (leaders, coordinators, topic ids) and connections, on @platformatic/kafka. */
 import { isIP } from "node:net";
-import {
-  Connection,
-  findCoordinatorV4,
-  initProducerIdV4,
-  metadataV12,
-  metadataV9,
-  ResponseError,
-} from "@platformatic/kafka";
-import { GatewayError } from "../../errors.ts";
+import { Connection, findCoordinatorV4, initProducerIdV4, ResponseError } from "@platformatic/kafka";
+import type { PartitionInfo } from "../broker.ts";
 import { tlsOf } from "./client.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
-
-/** The names of existing topics, with the id that Kafka gave each when it was created. */
-export type TopicIds = ReadonlyMap<string, string>;
+import { metadataOf, partitionsOf, topicIdsOf, type TopicIds, topicNamesOf } from "./topic-metadata.ts";
 
 export interface WireCluster extends Connections {
   /** The leader of each partition; undefined: no leader now. The answer is cached until `forget`. */
   leaders(topic: string): Promise<readonly (Address | undefined)[]>;
   forget(topic: string): void;
   /**
-   * Number of partitions, with those that have no leader; undefined: no such topic. Not cached. Rejects with TOPIC_REFUSED if
-   * the gateway may not describe the topic, and as the brokers do.
+   * As `Broker.partitions`, with those that have no leader. Not cached. Rejects with TOPIC_REFUSED if the gateway may not
+   * describe the topic, and as the brokers do.
    */
-  partitionCount(topic: string): Promise<number | undefined>;
+  partitions(topic: string): Promise<readonly PartitionInfo[] | undefined>;
   /** The broker that stores each group's positions. Rejects with the brokers' error. */
   coordinators(groups: readonly string[]): Promise<ReadonlyMap<string, Address>>;
   /** The existing ones of these topics. Rejects with the brokers' error. */
@@ -43,51 +34,9 @@ export interface WireCluster extends Connections {
 /** The key type of a coordinator lookup: a group, not a transaction. */
 const GROUP_KEY = 0;
 
-type Metadata = Awaited<ReturnType<typeof metadataV9.api.async>>;
-
 const addressOf = (broker: string): Address => {
   const colon = broker.lastIndexOf(":");
   return { host: broker.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(broker.slice(colon + 1)) };
-};
-
-/** If one partition has no leader, the library rejects with an error that contains the whole answer. */
-const withAnswer = async <T>(asked: Promise<T>): Promise<T> => {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ResponseError) return error["response"] as T;
-    throw error;
-  }
-};
-
-const metadataOf = (topics: string[], via: Connection): Promise<Metadata> =>
-  withAnswer(metadataV9.api.async(via, topics, false, false));
-
-/** Error codes of a missing topic and of an invalid topic name. */
-const UNKNOWN_TOPIC = [3, 17];
-
-const topicIdsOf = async (topics: string[], via: Connection): Promise<TopicIds> => {
-  const answer = await withAnswer(metadataV12.api.async(via, topics, false, false));
-  const known = answer.topics.filter(({ errorCode }) => !UNKNOWN_TOPIC.includes(errorCode));
-  return new Map(known.map(({ name, topicId }) => [name ?? "", topicId]));
-};
-
-const topicNamesOf = async (topics: string[], via: Connection): Promise<TopicIds> => {
-  const answer = await metadataOf(topics, via);
-  const known = answer.topics.filter(({ errorCode }) => !UNKNOWN_TOPIC.includes(errorCode));
-  return new Map(known.map(({ name }) => [name ?? "", ""]));
-};
-
-const TOPIC_AUTHORIZATION_FAILED = 29;
-
-const partitionCountOf = ({ topics: [topic] }: Metadata): number | undefined => {
-  if (topic !== undefined && UNKNOWN_TOPIC.includes(topic.errorCode)) return undefined;
-  const count = Math.max(0, ...(topic?.partitions ?? []).map(({ partitionIndex }) => partitionIndex + 1));
-  if (count > 0) return count;
-  const isRefused = topic?.errorCode === TOPIC_AUTHORIZATION_FAILED;
-  throw new GatewayError(isRefused ? "TOPIC_REFUSED" : "BROKER_UNAVAILABLE", {
-    cause: `metadata without partitions (error ${topic?.errorCode})`,
-  });
 };
 
 type Question<T> = (via: Connection, address: Address) => Promise<T>;
@@ -166,7 +115,7 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
     forget: (topic) => {
       leadersByTopic.delete(topic);
     },
-    partitionCount: async (topic) => partitionCountOf(await ask((via) => metadataOf([topic], via))),
+    partitions: async (topic) => partitionsOf(await ask((via) => metadataOf([topic], via))),
     clusterId: async (timeoutMs) => {
       const { clusterId } = await ask((via) => metadataOf([], via), timeoutMs);
       return clusterId ?? "";

@@ -15,6 +15,7 @@ import {
 import { createPartitioner, type Partitioner } from "../partitions.ts";
 import { contentBytes } from "../record-bytes.ts";
 import { createGroupCoordinator } from "./group-coordinator.ts";
+import { createOnceAppends } from "./local-once.ts";
 import { createReads } from "./local-reads.ts";
 import type { LocalStore, LocalTopic } from "./store.ts";
 import { createSubscriptions } from "./local-subscription.ts";
@@ -58,7 +59,7 @@ const topicsOf = (
   onCreated: (topic: string) => void,
 ): Pick<
   Broker,
-  "topic" | "topicId" | "topics" | "partitions" | "ensureTopic" | "watermarks" | "offsetsAt"
+  "topic" | "topicId" | "topics" | "partitions" | "ensureTopic" | "watermarks" | "offsetsAt" | "leaderEnd"
 > => {
   const beingCreated = new Map<string, Promise<void>>();
 
@@ -98,6 +99,13 @@ const topicsOf = (
     },
     watermarks: (name) =>
       attempt(() => partitionsIn(store, name).map((of) => ({ partition: of.partition, ...store.ends(of) }))),
+    leaderEnd: (name, partition) =>
+      attempt(() => {
+        const topic = store.topics().get(name);
+        if (topic === undefined || partition < 0 || partition >= topic.partitions)
+          throw new GatewayError("PARTITION_UNKNOWN");
+        return store.ends({ topic: name, partition }).high;
+      }),
     offsetsAt: async (name, timestamp) =>
       Promise.all(
         partitionsIn(store, name).map(async (of) => ({
@@ -147,14 +155,11 @@ export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
   const subscriptions = createSubscriptions(store);
   const reads = createReads(store, clock);
   const coordinator = createGroupCoordinator({ store, clock, hasSubscriptions: subscriptions.hasMembers });
-  const append = createAppender({
-    store,
-    partitioner: createPartitioner(),
-    onStored: (partition) => {
-      subscriptions.wake(partition);
-      reads.wake(partition);
-    },
-  });
+  const onStored = (partition: TopicPartition): void => {
+    subscriptions.wake(partition);
+    reads.wake(partition);
+  };
+  const append = createAppender({ store, partitioner: createPartitioner(), onStored });
 
   return {
     kind,
@@ -169,6 +174,7 @@ export const createLocalBroker = (options: LocalBrokerOptions): Broker => {
     clusterId: () => Promise.resolve(LOCAL_CLUSTER),
     localAddress: () => Promise.resolve("127.0.0.1"),
     append,
+    appendOnce: createOnceAppends({ store, clock, onStored }),
     ...topicsOf(options, subscriptions.created),
     ...positionsOf(store, (group) => subscriptions.hasMembers(group) || coordinator.hasMembers(group)),
     groups: coordinator,

@@ -17,9 +17,14 @@ export const describeClosing = (setup: () => Promise<Subject>): void => {
       expect(settled).toBe(true);
       const received = reader.records.length;
       const [late] = await broker.append(topic, [record("late")]);
+      const [once] = await broker.appendOnce(topic, [{ partition: 0, records: [record("late")] }], {
+        mayWrite: () => true,
+        timeoutMs: 5000,
+      });
 
       expect(await inFlight).toHaveLength(1);
       expect(late).toMatchObject({ status: "failed", error: { outcome: "unavailable" } });
+      expect(once).toMatchObject({ status: "unsent", error: { code: "BROKER_UNAVAILABLE" } });
       await expect(broker.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
       expect(reader.records).toHaveLength(received);
       await subject.close();

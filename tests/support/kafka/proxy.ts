@@ -14,6 +14,8 @@ export interface TcpProxy {
   silence(): void;
   /** Drops the next bytes of a server, and cuts all connections then. Resolves after the cut. */
   cutAtNextAnswer(): Promise<void>;
+  /** Number of open connections to the server. */
+  connections(): number;
   stop(): Promise<void>;
 }
 
@@ -91,6 +93,7 @@ export const startTcpProxy = async (): Promise<TcpProxy> => {
       isSilent = true;
       for (const { client, server } of pairs) client.unpipe(server).resume();
     },
+    connections: () => pairs.size,
     cutAtNextAnswer: () =>
       new Promise((resolve) => {
         cutDone = resolve;
