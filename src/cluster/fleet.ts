@@ -91,7 +91,7 @@ export const createFleet = ({ clock, serving, ...options }: FleetOptions): Worke
     swap: async (number) => {
       if (current?.attempt.attempt !== number) return 0;
       versions.use(current.attempt);
-      const outcomes = await Promise.all(current.ready.map(versions.swap));
+      const outcomes = await Promise.all(current.ready.map((worker) => versions.swap(worker, number)));
       end();
       return outcomes.filter((outcome) => outcome.end === "done").length;
     },
@@ -104,11 +104,13 @@ export const createFleet = ({ clock, serving, ...options }: FleetOptions): Worke
       worker.tell({ ...{ type: "begin", slot: worker.slot, status }, ...versions.begin(worker) });
     },
     admit: (worker) => {
-      const admission = versions.admit(worker);
-      return admission?.then((isAdmitted) => {
+      // The status may have changed since `begin` also without new settings.
+      const tellStatus = (): void => {
         worker.tell({ type: "reload-status", status });
-        return isAdmitted;
-      });
+      };
+      const admission = versions.admit(worker);
+      if (admission === undefined) tellStatus();
+      return admission?.finally(tellStatus);
     },
     onMessage: calls.onMessage,
     onEnd: (worker) => {
@@ -136,10 +138,11 @@ const createVersions = (
   const prepare = (worker: FleetWorker, attempt: Attempt) =>
     calls.prepare(worker, settingsFor(worker, attempt));
 
-  const swap = async (worker: FleetWorker): ReturnType<ReloadCalls["swap"]> => {
+  const swap = async (worker: FleetWorker, attempt: number): ReturnType<ReloadCalls["swap"]> => {
     if (!of.has(worker.id)) return { end: "gone" };
-    of.set(worker.id, inUse.attempt);
-    return calls.swap(worker, inUse.attempt);
+    const outcome = await calls.swap(worker, attempt);
+    if (outcome.end === "done" && of.has(worker.id)) of.set(worker.id, attempt);
+    return outcome;
   };
 
   const isNewest = ({ id }: FleetWorker): boolean => held === undefined && of.get(id) === inUse.attempt;
@@ -150,8 +153,10 @@ const createVersions = (
       await held;
       if (!of.has(worker.id)) return false;
       if (isNewest(worker)) break;
-      const prepared = await prepare(worker, inUse);
-      const { end } = prepared.end === "done" ? await swap(worker) : prepared;
+      // Another reload may end meanwhile. The worker swaps to what it has prepared, and then catches up again.
+      const wanted = inUse;
+      const prepared = await prepare(worker, wanted);
+      const { end } = prepared.end === "done" ? await swap(worker, wanted.attempt) : prepared;
       if (end === "fault" || end === "silent") worker.kill();
       if (end !== "done") return false;
     }

@@ -200,6 +200,41 @@ describe("a worker that starts", () => {
     expect(fleet.admit(worker)).toBeUndefined();
   });
 
+  it("gets the status that has changed since it began without new settings", () => {
+    const { fleet, told, create } = setUp();
+    const worker = create(1);
+    fleet.begin(worker);
+    fleet.show({ ...STATUS, needsRestart: ["server.port"] });
+    told.length = 0;
+
+    expect(fleet.admit(worker)).toBeUndefined();
+    expect(told).toEqual(["reload-status to 3"]);
+  });
+
+  it("catches up with each reload that ends while it prepares", async () => {
+    const { fleet, told, create, willing } = setUp();
+    let finishFirst = (): void => undefined;
+    const worker = create(3, (self, message) => {
+      if (message.type !== "prepare" || message.attempt !== 1) willing(self, message);
+      else
+        finishFirst = () => {
+          willing(self, message);
+        };
+    });
+    fleet.begin(worker);
+    await fleet.prepare(attempt(1));
+    await fleet.swap(1);
+    const admitted = fleet.admit(worker);
+    await turns();
+    await fleet.prepare(attempt(2));
+    await fleet.swap(2);
+    told.length = 0;
+    finishFirst();
+
+    expect(await admitted).toBe(true);
+    expect(told).toEqual(["swap 1 to 3", "prepare 2 to 3", "swap 2 to 3", "reload-status to 3"]);
+  });
+
   it("after a reload begins with the new settings", async () => {
     const { fleet, create } = setUp();
     await fleet.prepare(attempt(1));
