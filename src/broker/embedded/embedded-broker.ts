@@ -1,9 +1,6 @@
 /** A broker without Kafka: a log on this machine's disk, used by one process. */
-import { type FileHandle, open } from "node:fs/promises";
-import path from "node:path";
-import { tryLock } from "fs-native-extensions";
 import { GatewayError } from "../../errors.ts";
-import { errnoOf, makeDirectory } from "../../lib/file-system.ts";
+import { lockDirectory } from "../../lib/directory-lock.ts";
 import type { Broker } from "../broker.ts";
 import { createLocalBroker } from "../local/local-broker.ts";
 import type { LocalStore, LocalTopic } from "../local/store.ts";
@@ -68,7 +65,7 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
 
   return {
     open: async () => {
-      unlock = await lockDirectory(directory);
+      unlock = await lock(directory);
       try {
         log = openLog(await openEnvironment(options), deliveryTimeout);
       } catch (error) {
@@ -95,28 +92,14 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
   };
 };
 
-/**
- * Locks the directory for this process, and creates it if it is missing. The returned function unlocks it. Rejects with
- * SETTINGS_INVALID if another process holds the lock, or if the directory can't be created or written. The kernel holds
- * the lock on an open file and releases it when the process ends, so a stale lock is impossible.
- */
-const lockDirectory = async (directory: string): Promise<() => Promise<void>> => {
-  const file = await openLockFile(directory);
-  if (tryLock(file.fd)) return () => file.close();
-  await file.close();
-  throw new GatewayError("SETTINGS_INVALID", {
-    message: `broker.embedded.dir: another process uses the log in ${directory}`,
-  });
-};
-
-const openLockFile = async (directory: string): Promise<FileHandle> => {
-  let fault = "cannot be created";
-  try {
-    makeDirectory(directory);
-    fault = "cannot be written";
-    return await open(path.join(directory, "owner.lock"), "a");
-  } catch (cause) {
-    const message = `broker.embedded.dir: ${directory} ${fault} (${errnoOf(cause) ?? "unknown reason"})`;
-    throw new GatewayError("SETTINGS_INVALID", { message, cause });
-  }
+/** Rejects with SETTINGS_INVALID if another process holds the lock, or if the directory can't be created or written. */
+const lock = async (directory: string): Promise<() => Promise<void>> => {
+  const result = await lockDirectory(directory);
+  if (result.status === "locked") return result.unlock;
+  const message =
+    result.status === "in use"
+      ? `another process uses the log in ${directory}`
+      : `${directory} ${result.fault}`;
+  const cause = result.status === "unusable" ? result.cause : undefined;
+  throw new GatewayError("SETTINGS_INVALID", { message: `broker.embedded.dir: ${message}`, cause });
 };
