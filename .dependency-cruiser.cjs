@@ -4,7 +4,7 @@ const layers = [
   ["errors"],
   ["observability"],
   ["config", "broker", "auth", "formats", "registry"],
-  ["home"],
+  ["home", "spool"],
   ["ingest", "consume", "delivery"],
   ["http"],
   ["app"],

@@ -1,0 +1,120 @@
+/** The pure steps of draining a topic: which events are sent next, what their outcomes mean, and what the main process is told. */
+import type { AppendOutcome } from "../broker/broker.ts";
+import type { GatewayError } from "../errors.ts";
+import type { FromDrainer, ToDrainer } from "./messages.ts";
+import type { SpooledEvent } from "./segment-reader.ts";
+import type { TopicReader } from "./topic-reader.ts";
+
+/** The events of the topic in one folder. */
+export interface Source {
+  /** Number of the run in which the folder was written. The stamps of one run can be compared. */
+  readonly run: number;
+  readonly reader: Pick<TopicReader, "head" | "shift" | "isAtEnd">;
+}
+
+export interface BatchLimits {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+}
+
+export interface Batch {
+  readonly events: readonly SpooledEvent[];
+  /** The next event is open: nothing behind it may be sent. */
+  readonly isBlocked: boolean;
+  /** No source has a further event now. */
+  readonly isAll: boolean;
+}
+
+/** The oldest source: a source that was not read to its end may have an older event than the others. */
+const oldest = (sources: readonly Source[]): Source | "unread" | undefined => {
+  let found: Source | undefined;
+  for (const source of sources) {
+    const { head, isAtEnd } = source.reader;
+    if (head === undefined && !isAtEnd) return "unread";
+    if (head !== undefined && (found === undefined || isOlder(source, found))) found = source;
+  }
+  return found;
+};
+
+const isOlder = (one: Source, other: Source): boolean =>
+  one.run === other.run ? stampOf(one) < stampOf(other) : one.run < other.run;
+
+const stampOf = ({ reader }: Source): number => reader.head?.entry.stamp ?? Infinity;
+
+/** Takes the oldest events of all sources, in order. A single event may be larger than `maxBytes`. */
+export const nextBatch = (sources: readonly Source[], { maxRecords, maxBytes }: BatchLimits): Batch => {
+  const events: SpooledEvent[] = [];
+  let bytes = 0;
+  for (;;) {
+    const source = oldest(sources);
+    if (source === undefined || source === "unread")
+      return { events, isBlocked: false, isAll: source === undefined };
+    const { head } = source.reader;
+    if (head === undefined || head.isOpen) return { events, isBlocked: true, isAll: false };
+    bytes += head.bytes;
+    if (events.length >= maxRecords || (events.length > 0 && bytes > maxBytes))
+      return { events, isBlocked: false, isAll: false };
+    source.reader.shift();
+    events.push(head);
+  }
+};
+
+export interface Drained {
+  readonly stored: number;
+  readonly refused: readonly { readonly event: SpooledEvent; readonly error: GatewayError }[];
+  /** The first error after which the events must be sent again. */
+  readonly failure: GatewayError | undefined;
+}
+
+/**
+ * Marks the stored events as done. The caller marks the refused events when they are in `refused/`. All others are sent again,
+ * in their order: events of one key have one partition, so no later event of the key was stored.
+ */
+export const settleBatch = (
+  events: readonly SpooledEvent[],
+  outcomes: readonly AppendOutcome[],
+  isRefusal: (error: GatewayError) => boolean,
+): Drained => {
+  const refused: { readonly event: SpooledEvent; readonly error: GatewayError }[] = [];
+  let stored = 0;
+  let failure: GatewayError | undefined;
+  for (const [i, event] of events.entries()) {
+    const outcome = outcomes[i];
+    if (outcome === undefined) continue;
+    if (outcome.status === "stored") {
+      event.isDone = true;
+      stored++;
+    } else if (isRefusal(outcome.error)) refused.push({ event, error: outcome.error });
+    else failure ??= outcome.error;
+  }
+  return { stored, refused, failure };
+};
+
+/** What the drainer tells the main process about one topic. */
+export interface Progress {
+  readonly isFinishing: boolean;
+  onMessage(message: ToDrainer): void;
+  /** After each batch. `left`: events that the drainer knows and that are not done. `answers`: Kafka took the last batch. */
+  onBatch(batch: { readonly left: number; readonly isAll: boolean; readonly answers: boolean }): void;
+}
+
+/** At most so many events are a rest: they are drained with one append. */
+const REST = 1000;
+
+export const createProgress = (tell: (message: FromDrainer) => void): Progress => {
+  let finishing: number | undefined;
+  return {
+    get isFinishing() {
+      return finishing !== undefined;
+    },
+    onMessage: (message) => {
+      finishing = message.type === "finish" ? message.round : undefined;
+    },
+    onBatch: ({ left, isAll, answers }) => {
+      if (!isAll || !answers) return;
+      if (finishing === undefined) {
+        if (left <= REST) tell({ type: "rest" });
+      } else if (left === 0) tell({ type: "empty", round: finishing });
+    },
+  };
+};
