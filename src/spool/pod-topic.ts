@@ -42,21 +42,20 @@ export class PodTopic {
       if (this.#state === "direct") this.#toSpool();
     } else if (message.type === "rest") {
       if (this.#state === "spooling") this.#begin("returning", "hold");
-    } else if (this.#state === "returning" && message.round === this.#round && this.#missing.size === 0) {
+    } else if (this.#state === "returning" && message.round === this.#round) {
       this.#state = "direct";
       this.#effects.tellDrainer({ type: "rest" });
       this.#tellAll("direct");
     }
   }
 
-  /** Call it before the worker takes its first event. */
+  /** Call it before the worker takes its first event: so its confirmation is not needed. */
   onWorkerStarted(worker: WorkerId): void {
     const { tell } = this.#effects;
     const round = this.#round;
     if (this.#state === "direct") return;
     if (this.#state === "returning") tell(worker, { type: "hold", round });
     else tell(worker, { type: "spool", round });
-    if (this.#state === "switching") this.#missing.add(worker);
     if (this.#state === "spooling") tell(worker, { type: "answer", round });
   }
 
