@@ -28,7 +28,7 @@ import type { Settings } from "./config/schema/schema.ts";
 import { createStreamFormats } from "./http/handlers/stations/consume-stream.ts";
 import { createLiveCalls } from "./http/live-calls.ts";
 import { systemClock } from "./lib/clock.ts";
-import type { Audit } from "./observability/audit.ts";
+import type { StoredAudit } from "./observability/audit.ts";
 import { createMetrics, textOfSum } from "./observability/metrics.ts";
 import type { ReloadMetrics } from "./observability/reload-metrics.ts";
 
@@ -41,7 +41,7 @@ export interface Gateway extends Listeners, Pick<Questions, "answer"> {
    * milliseconds (default: `server.shutdownGrace`).
    */
   stop(graceMs?: number): Promise<void>;
-  readonly audit: Audit;
+  readonly audit: StoredAudit;
 }
 
 /** Milliseconds for the answers to calls that wait for events when this process ends. */

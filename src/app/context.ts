@@ -8,7 +8,7 @@ import type { BodyReaders } from "../http/middleware/body/body.ts";
 import type { LoadedStation } from "../ingest/declare.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import type { Audit } from "../observability/audit.ts";
+import type { StoredAudit } from "../observability/audit.ts";
 import type { Health } from "../observability/health.ts";
 import type { Log } from "../observability/logger/logger.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -63,7 +63,7 @@ export interface LastingContext {
   readonly clock: Clock;
   readonly log: AppLog;
   readonly metrics: Metrics;
-  readonly audit: Audit;
+  readonly audit: StoredAudit;
   readonly health: Health;
   /** undefined: no collector is configured. */
   readonly tracing: Tracing | undefined;

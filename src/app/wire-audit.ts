@@ -3,7 +3,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { type AuditTarget, createAuditStation } from "../ingest/audit-station.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type Audit, createAudit } from "../observability/audit.ts";
+import { type AuditLine, createAudit, type StoredAudit } from "../observability/audit.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import type { AppLog } from "./context.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -18,7 +18,7 @@ interface AuditParts {
 }
 
 /** The audit of a process. It stays the same when the settings change. */
-export interface ProcessAudit extends Audit {
+export interface ProcessAudit extends StoredAudit {
   /** Stores further entries in the station of these settings. */
   apply(settings: Settings): void;
 }
@@ -34,14 +34,12 @@ export const openAudit = (
     },
   });
   lifecycle.onClose("audit", () => station.close());
+  const store = (line: AuditLine): void => {
+    station.add(line);
+  };
   return {
-    ...createAudit({
-      write: log.always,
-      store: (line) => {
-        station.add(line);
-      },
-      now: () => clock.now(),
-    }),
+    ...createAudit({ write: log.always, store, now: () => clock.now() }),
+    store,
     apply: (next) => {
       station.use(targetOf(next));
     },

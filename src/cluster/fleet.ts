@@ -153,7 +153,7 @@ const createVersions = (
       await held;
       if (!of.has(worker.id)) return false;
       if (isNewest(worker)) break;
-      // Another reload may end meanwhile. The worker swaps to what it has prepared, and then catches up again.
+      // The worker swaps to what it has prepared, also if another reload has ended meanwhile.
       const wanted = inUse;
       const prepared = await prepare(worker, wanted);
       const { end } = prepared.end === "done" ? await swap(worker, wanted.attempt) : prepared;
@@ -172,9 +172,7 @@ const createVersions = (
     /** Until the returned function is called, no worker is admitted. */
     hold: (): (() => void) => {
       let release = (): void => undefined;
-      const mine = new Promise<void>((resolve) => {
-        release = resolve;
-      });
+      const mine = new Promise<void>((resolve) => (release = resolve));
       held = mine;
       return () => {
         if (held === mine) held = undefined;

@@ -4,7 +4,7 @@ import type { Answers, Gathered, Question } from "../app/questions.ts";
 import type { Attempt } from "../app/reload-control.ts";
 import type { TlsFiles } from "../app/read-tls.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import type { AuditEntry } from "../observability/audit.ts";
+import type { AuditLine } from "../observability/audit.ts";
 import type { ReloadAnswer, ReloadStatus } from "../http/handlers/operations/reload.ts";
 
 /** Number of a worker's slot, from 1. A worker that replaces another worker has the same number. */
@@ -34,8 +34,8 @@ export type ToWorker =
   | { readonly type: "swap"; readonly attempt: number }
   | { readonly type: "discard"; readonly attempt: number }
   | { readonly type: "reload-status"; readonly status: ReloadStatus }
-  /** An audit entry of the supervisor, which has no broker. */
-  | { readonly type: "audit"; readonly entry: AuditEntry }
+  /** A line that the supervisor has written, and can't store. */
+  | { readonly type: "audit"; readonly line: AuditLine }
   /** The answer to `reload`. */
   | { readonly type: "reload-ended"; readonly id: number; readonly answer: ReloadAnswer }
   /** End within `graceMs` milliseconds. */

@@ -11,11 +11,12 @@ import type { Fleet, ReloadControl } from "../app/reload-control.ts";
 import type { TlsFiles } from "../app/read-tls.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Audit } from "../observability/audit.ts";
-import type { Logger } from "../observability/logger/logger.ts";
+import type { Log } from "../observability/logger/logger.ts";
 import { createReloadMetrics, type ReloadMetrics } from "../observability/reload-metrics.ts";
 import { createFleet, type WorkersFleet } from "./fleet.ts";
 import type { Slot } from "./messages.ts";
 import type { FleetWorker } from "./reload-calls.ts";
+import { createSupervisorAudit } from "./supervisor-audit.ts";
 import { type SharedListener, type SharedListenerOptions, openSharedListener } from "./shared-listener.ts";
 import { createInquiries, type Inquiries } from "./inquiries.ts";
 import { createWorkerSlot, type WorkerSlot, tell } from "./worker-slot.ts";
@@ -24,7 +25,7 @@ interface SupervisorOptions {
   readonly workers: number;
   readonly settings: Settings;
   readonly tls: TlsFiles;
-  readonly logger: Logger;
+  readonly log: Pick<Log, "logger" | "always">;
   /** For requests at a worker. */
   readonly reload: ReloadControl;
 }
@@ -36,7 +37,6 @@ interface Supervisor {
   stop(): Promise<void>;
   readonly fleet: Fleet;
   readonly metrics: ReloadMetrics;
-  /** Writes the entries in the first worker that serves. */
   readonly audit: Audit;
 }
 
@@ -48,7 +48,7 @@ const SHUT_SHARE = 0.1;
  * Resolves when all workers are ready. Rejects if a worker fails to start, with SETTINGS_INVALID if that is the reason.
  */
 export const supervise = async (options: SupervisorOptions): Promise<Supervisor> => {
-  const { workers, settings, tls, reload, logger } = options;
+  const { workers, settings, tls, reload, log } = options;
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
   const metrics = createReloadMetrics();
@@ -63,7 +63,8 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
     serving: () => slots.flatMap(({ worker }, index) => (worker ? [memberOf(worker, index + 1)] : [])),
     settingsOf: (all, slot) => settingsOf(all, slot - 1),
   });
-  const parts: SlotParts = { ...options, fleet, inquiries, listeners };
+  const audit = auditAt(() => present(slots)(), log);
+  const parts: SlotParts = { ...options, fleet, inquiries, listeners, onReady: audit.onReady };
   const slots: readonly WorkerSlot[] = Array.from({ length: workers }, (_, index) =>
     openSlot(index + 1, parts),
   );
@@ -87,8 +88,7 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
     throw error;
   }
   return {
-    ...{ fleet, metrics },
-    audit: auditAt(slots, logger),
+    ...{ fleet, metrics, audit },
     listen: async () => ({
       // One worker serves the operators, so that their answers do not depend on the worker.
       admin: await open({
@@ -111,30 +111,35 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
   };
 };
 
-const auditAt = (slots: readonly WorkerSlot[], logger: Logger): Audit => ({
-  record: (entry) => {
-    const [worker] = present(slots)();
-    if (worker === undefined) logger.info(entry, "audit");
-    else tell(worker, { type: "audit", entry });
-  },
-});
+const auditAt = (serving: () => readonly Worker[], { always, logger }: SupervisorOptions["log"]) =>
+  createSupervisorAudit({
+    ...{ write: always, logger, now: () => systemClock.now() },
+    tellWorker: (message) => {
+      const [worker] = serving();
+      tell(worker, message);
+      return worker !== undefined;
+    },
+  });
 
-interface SlotParts extends Pick<SupervisorOptions, "settings" | "logger" | "reload"> {
+interface SlotParts extends Pick<SupervisorOptions, "settings" | "log" | "reload"> {
   readonly fleet: WorkersFleet;
   readonly inquiries: Inquiries;
   readonly listeners: ReadonlyMap<ListenerName, SharedListener>;
+  /** A worker takes connections. */
+  readonly onReady: () => void;
 }
 
-const openSlot = (slot: Slot, { settings, logger, reload, ...parts }: SlotParts): WorkerSlot => {
+const openSlot = (slot: Slot, { settings, log, reload, ...parts }: SlotParts): WorkerSlot => {
   const { fleet, inquiries, listeners } = parts;
   return createWorkerSlot({
-    ...{ slot, shutdownGrace: settings.server.shutdownGrace, logger },
+    ...{ slot, shutdownGrace: settings.server.shutdownGrace, logger: log.logger },
     begin: (worker) => {
       fleet.begin(memberOf(worker, slot));
     },
     admit: (worker) => fleet.admit(memberOf(worker, slot)),
     onReady: (worker) => {
       for (const listener of listeners.values()) listener.share(worker);
+      parts.onReady();
     },
     onMessage: (worker, message) => {
       if (message.type === "taken") listeners.get(message.listener)?.taken(message.id);

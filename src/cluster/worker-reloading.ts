@@ -2,7 +2,7 @@
 import { createPreparation, type Preparation } from "../app/preparation.ts";
 import type { Prepare, ReloadControl } from "../app/reload-control.ts";
 import type { ReloadAnswer, ReloadStatus } from "../http/handlers/operations/reload.ts";
-import type { Audit } from "../observability/audit.ts";
+import type { StoredAudit } from "../observability/audit.ts";
 import type { ToSupervisor, ToWorker } from "./messages.ts";
 
 type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
@@ -18,7 +18,7 @@ interface WorkerReloading {
   /** The control for the routes of this worker. */
   control(status: ReloadStatus): ReloadControl;
   /** The worker serves, and can prepare. */
-  serve(gateway: { readonly prepare: Prepare; readonly audit: Audit }): void;
+  serve(gateway: { readonly prepare: Prepare; readonly audit: Pick<StoredAudit, "store"> }): void;
   onMessage(message: ReloadMessage): void;
 }
 
@@ -30,7 +30,7 @@ export const createWorkerReloading = (say: (message: ToSupervisor) => void): Wor
   let ids = 0;
   let shown: ReloadStatus;
   let preparation: Preparation | undefined;
-  let audit: Audit | undefined;
+  let audit: Pick<StoredAudit, "store"> | undefined;
 
   const prepare = async ({ type: _, ...attempt }: Message<"prepare">): Promise<void> => {
     const sign = setInterval(() => {
@@ -61,7 +61,7 @@ export const createWorkerReloading = (say: (message: ToSupervisor) => void): Wor
     onMessage: (message) => {
       switch (message.type) {
         case "audit":
-          audit?.record(message.entry);
+          audit?.store(message.line);
           return;
         case "prepare":
           void prepare(message);

@@ -122,7 +122,7 @@ const start = async (settings: Settings, log: Log, { reloads, tls }: StartParts)
   try {
     const serving = await (workers === 1
       ? startAlone(settings, log, { reload, tls })
-      : supervise({ workers, settings, tls, logger, reload }));
+      : supervise({ workers, settings, tls, log, reload }));
     const addresses = await listen(serving, logger).catch((error: unknown) => {
       throw bindFault(error, settings);
     });

@@ -46,6 +46,12 @@ export interface Audit {
   record(entry: AuditEntry): void;
 }
 
+/** The audit of a process with a broker. */
+export interface StoredAudit extends Audit {
+  /** Stores a line that another process has written. */
+  store(line: AuditLine): void;
+}
+
 interface AuditOptions {
   /** Writes a line at every log level. */
   readonly write: (line: AuditLine) => void;

@@ -16,16 +16,16 @@ const setUp = () => {
   return { reloading, said, heard: () => new Promise<void>((resolve) => heard.push(resolve)) };
 };
 
-const NO_AUDIT = { record: () => undefined };
+const NO_AUDIT = { store: () => undefined };
 
-it("writes the supervisor's audit entries", () => {
+it("stores the supervisor's audit lines", () => {
   const { reloading } = setUp();
   const entries: object[] = [];
   const prepare = () => Promise.reject(new TypeError("not here"));
-  const entry = { action: "settings.reload", via: "signal", outcome: "done", changed: ["auth"] } as const;
-  reloading.serve({ prepare, audit: { record: (one) => void entries.push(one) } });
-  reloading.onMessage({ type: "audit", entry });
-  expect(entries).toEqual([entry]);
+  const line = { time: 7, action: "settings.reload", via: "signal", outcome: "done", msg: "audit" };
+  reloading.serve({ prepare, audit: { store: (one) => void entries.push(one) } });
+  reloading.onMessage({ type: "audit", line });
+  expect(entries).toEqual([line]);
 });
 
 it("prepares, swaps and confirms", async () => {
