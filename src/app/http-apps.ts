@@ -103,7 +103,7 @@ export const createApps = (
     admin: createApp({
       ...options,
       ...operatorsSide(generation),
-      guard: { ...authentication, audit: lasting.audit },
+      guard: { ...authentication, audit: lasting.audit, publicUrl: settings.admin.publicUrl },
       unknownPaths: "admin",
     }),
   };

@@ -5,7 +5,7 @@ import { createJsonClient } from "../auth/json-request.ts";
 import { createOperatorJwts } from "../auth/oidc/operator-jwts.ts";
 import { createProviderSignIn } from "../auth/oidc/sign-in.ts";
 import { createSealer } from "../auth/operators/sealer.ts";
-import { type OperatorSource, sealingSecrets } from "../auth/operators/operators.ts";
+import { type OperatorJwts, sealingSecrets } from "../auth/operators/operators.ts";
 import { digestOf } from "../auth/secrets.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { OfferedProvider } from "../http/handlers/sign-in/routes.ts";
@@ -13,7 +13,7 @@ import type { OfferedProvider } from "../http/handlers/sign-in/routes.ts";
 export interface OpenedProvider {
   readonly offered: OfferedProvider;
   /** undefined: the settings accept no JWTs. */
-  readonly jwts: OperatorSource<string> | undefined;
+  readonly jwts: OperatorJwts | undefined;
   /** Its keys are not fetched any more, if no other settings need them. */
   close(): void;
 }

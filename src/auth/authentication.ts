@@ -10,8 +10,8 @@ import { createLogin, createSessions, type Lifetime, type Sessions } from "./ses
 import {
   createOperatorAccess,
   type OperatorAccess,
+  type OperatorJwts,
   type OperatorSettings,
-  type OperatorSource,
 } from "./operators/operators.ts";
 import { createOperatorCertificates, type OperatorCertificate } from "./operator-certificates.ts";
 import type { RenewPrincipal } from "./principal.ts";
@@ -55,7 +55,7 @@ export interface AuthenticationOptions {
   readonly tokenCacheBytes?: number;
   readonly loginFailuresPerMinute: number;
   /** JWTs of the operators' identity provider; undefined: they are no credential. */
-  readonly operatorJwts?: OperatorSource<string> | undefined;
+  readonly operatorJwts?: OperatorJwts | undefined;
   /** The settings `admin`. */
   readonly admin: OperatorSettings & {
     readonly failuresPerMinute: number;

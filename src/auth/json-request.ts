@@ -38,9 +38,12 @@ export const createJsonClient =
       const sent = { accept: "application/json", "user-agent": "stationgate", ...headers };
       // `agent: false`: there are minutes between two requests, so no connection is kept.
       const options = { agent: false, method, headers: sent, signal };
-      const request = url.startsWith("https:")
-        ? requestEncrypted(url, { ...options, ca })
-        : requestPlain(url, options);
+      // Settings and discovery documents may write the scheme in upper case.
+      const parsedUrl = new URL(url);
+      const request =
+        parsedUrl.protocol === "https:"
+          ? requestEncrypted(parsedUrl, { ...options, ca })
+          : requestPlain(parsedUrl, options);
       request.on("error", reject).on("response", (response) => {
         const chunks: Buffer[] = [];
         let size = 0;

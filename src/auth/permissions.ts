@@ -75,15 +75,18 @@ export const compileReadable = (readable: readonly (readonly string[])[]): Stati
   return (station) => lists.every((matches) => matches(station.toLowerCase()));
 };
 
-/** STATION_FORBIDDEN. The log line shows if the issuer of the principal's token left claims with rights out. */
-export const stationForbidden = (
-  { isIncomplete = false }: Pick<Principal, "isIncomplete">,
-  message: string,
-): GatewayError =>
-  new GatewayError("STATION_FORBIDDEN", {
-    message,
-    ...(isIncomplete && { cause: "groups not in the token" }),
-  });
+type Complete = Pick<Principal, "isIncomplete">;
+
+/** For the log line of a refusal: the issuer of the principal's token left claims with rights out. */
+const causeOf = ({ isIncomplete = false }: Complete) => isIncomplete && { cause: "groups not in the token" };
+
+/** STATION_FORBIDDEN, with the cause for the log line. */
+export const stationForbidden = (principal: Complete, message: string): GatewayError =>
+  new GatewayError("STATION_FORBIDDEN", { message, ...causeOf(principal) });
+
+/** ADMINISTRATION_DISABLED, with the cause for the log line. */
+export const readingForbidden = (principal: Complete): GatewayError =>
+  new GatewayError("ADMINISTRATION_DISABLED", { ...causeOf(principal) });
 
 /** Throws STATION_FORBIDDEN, in the words of the Memphis API. */
 export const requireStation = (principal: Principal, use: StationUse, station: string): void => {

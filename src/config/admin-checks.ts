@@ -80,13 +80,25 @@ export const adminFaults = (settings: Partial<Settings>): readonly Fault[] => {
   return [...ofAdmin, ...audiencesOfIssuers(settings), ...stationOfAudit(settings)];
 };
 
+/** Bytes. */
+const LEAST_SECRET = 32;
+
+/** Anyone who has a session cookie can try secrets, as fast as a computer can. */
+const secretWarnings = (secret: string | undefined): readonly string[] => {
+  if (secret === undefined || Buffer.byteLength(secret) >= LEAST_SECRET) return [];
+  return [
+    `admin.sessionSecret has ${Buffer.byteLength(secret)} bytes: use ${LEAST_SECRET} random bytes or more, so that nobody can guess it from a session`,
+  ];
+};
+
 export const adminWarnings = ({ admin }: Settings, laptop: boolean): readonly string[] => {
-  const { token, tokens, oidc, certificates } = admin;
+  const { token, tokens, oidc, certificates, sessionSecret } = admin;
   const nobody =
     token === undefined && tokens.length + certificates.length === 0 && oidc === undefined && !laptop;
   const noRole = oidc !== undefined && Object.values(oidc.roles).every((values) => values.length === 0);
   return [
     ...(nobody ? ["admin.token is not set: the operators' routes refuse everyone"] : []),
+    ...secretWarnings(sessionSecret),
     ...(noRole ? ["admin.oidc.roles is empty: nobody gets a role by the identity provider"] : []),
   ];
 };

@@ -45,25 +45,41 @@ const NONE: readonly AmbientCredential[] = [];
 /**
  * The credentials that don't count in this request. A browser adds them to the requests of other sites' pages too, and of
  * pages of other ports of this host. So they count in a request that changes something only if the request comes from a page of
- * this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host. A program sends neither header;
+ * this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host, and with https if browsers use
+ * this host by HTTPS (`publicUrl`). A program sends neither header;
  * it has no session. A navigation with GET changes nothing: a link, or a redirect after the sign-in, can lead the browser to any path.
  */
-export const refusedCredentials = (request: Request, changes: boolean): readonly AmbientCredential[] => {
+export const refusedCredentials = (
+  request: Request,
+  changes: boolean,
+  publicUrl?: string,
+): readonly AmbientCredential[] => {
   const { origin, "sec-fetch-site": site } = request.headers;
-  if (!changes) return isHarmless(request) || isOurOwn(request) ? NONE : SESSION;
+  if (!changes) return isHarmless(request) || isOurOwn(request, publicUrl) ? NONE : SESSION;
   if (site === undefined && origin === undefined) return SESSION;
   if (request.method === "GET" && isNavigation(request)) return ALL;
-  return isOurOwn(request) ? NONE : ALL;
+  return isOurOwn(request, publicUrl) ? NONE : ALL;
 };
 
-const isOurOwn = (request: Request): boolean => {
+const isOurOwn = (request: Request, publicUrl: string | undefined): boolean => {
   const { origin, "sec-fetch-site": site } = request.headers;
   if (site !== undefined) return site === "same-origin";
   if (origin === undefined || !URL.canParse(origin)) return false;
   const { protocol, host } = new URL(origin);
   // Both URLs omit the default port of the scheme.
   const own = `${protocol}//${request.host}`;
-  return host !== "" && URL.canParse(own) && new URL(own).host === host;
+  if (host === "" || !URL.canParse(own) || new URL(own).host !== host) return false;
+  return protocol === "https:" || !isHttps(request, host, publicUrl);
+};
+
+/**
+ * True if browsers use this host by HTTPS: a page of the same host by HTTP is then a page of another site. False does not prove
+ * the contrary: a proxy that is not trusted may have removed the TLS.
+ */
+const isHttps = ({ secure }: Request, host: string, publicUrl: string | undefined): boolean => {
+  if (secure || publicUrl === undefined) return secure;
+  const url = new URL(publicUrl);
+  return url.protocol === "https:" && url.host === host;
 };
 
 /** A navigation, or a request without the header: other origins can't read the answer. */

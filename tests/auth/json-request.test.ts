@@ -37,6 +37,13 @@ describe("a request", () => {
     expect(seen).toEqual(["code=é", "POST", "7", "application/json"]);
   });
 
+  it("accepts a scheme in upper case", async () => {
+    const url = await urlOf((_, response) => response.end("[]"));
+    expect(await ask(url.replace("http:", "HTTP:"))).toMatchObject({ status: 200 });
+    server?.close();
+    await expect(ask(url.replace("http:", "HTTPS:"))).rejects.not.toThrow("protocol");
+  });
+
   it("follows no redirect, and has no value without JSON", async () => {
     const url = await urlOf((_, response) => response.writeHead(302, { location: "/other" }).end("moved"));
     expect(await ask(url)).toMatchObject({ status: 302, value: undefined });

@@ -72,6 +72,10 @@ describe("the operators' tokens", () => {
     expect(warnings(`${OIDC} }`)).toEqual([
       "admin.oidc.roles is empty: nobody gets a role by the identity provider",
     ]);
+    expect(warnings("token: t, sessionSecret: short-ä")).toEqual([
+      "admin.sessionSecret has 8 bytes: use 32 random bytes or more, so that nobody can guess it from a session",
+    ]);
+    expect(warnings(`token: t, sessionSecret: ${"s".repeat(32)}`)).toEqual([]);
   });
 });
 
@@ -100,8 +104,14 @@ describe("the identity provider of operators", () => {
     ],
     [
       "publicUrl: https://g.example, oidc: { issuer: http://id.example, clientId: sg }",
-      'admin.oidc.issuer: got "http://id.example", allowed: an https URL without a query, or an http URL of a loopback host',
+      'admin.oidc.issuer: got "http://id.example", allowed: an https URL, or an http URL of a loopback host, without user, query and fragment, such as https://id.example',
     ],
+    [
+      'publicUrl: https://g.example, oidc: { issuer: " https://id.example", clientId: sg }',
+      expect.stringContaining('admin.oidc.issuer: got " https://id.example"'),
+    ],
+    [`${OIDC}, rolesClaim: "/a~2" }`, expect.stringContaining('admin.oidc.rolesClaim: got "/a~2"')],
+    [`${OIDC}, nameClaim: "/a~2" }`, expect.stringContaining('admin.oidc.nameClaim: got "/a~2"')],
     [
       `${OIDC}, scopes: [profile] }`,
       "admin.oidc.scopes: does not contain openid, allowed: a list of scopes that contains openid",
@@ -111,7 +121,7 @@ describe("the identity provider of operators", () => {
       "admin.oidc.issuer: got nothing, allowed: the URL of the identity provider",
       "admin.oidc.clientId: got nothing, allowed: the client id of the gateway at the identity provider",
     ],
-    [`${OIDC}, clockSkew: 6m }`, 'admin.oidc.clockSkew: got "6m", allowed: a duration from 1ms to 5m'],
+    [`${OIDC}, clockSkew: 6m }`, 'admin.oidc.clockSkew: got "6m", allowed: a duration from 0ms to 5m'],
     [`${OIDC}, ca: nowhere.pem }`, expect.stringContaining("which is not a readable file")],
   ])("is checked: %s", (admin, ...faults) => {
     expect(faultsOf({ yaml: `admin: { ${admin} }` })).toEqual(faults);
@@ -122,6 +132,10 @@ describe("the identity provider of operators", () => {
     expect(faultsOf({ yaml: `admin: { ${OIDC} } }\nauth: { issuers: [${issuer}] }` })).toEqual([
       'auth.issuers[0].audience: got "sg", allowed: texts other than admin.oidc.clientId (ID tokens of that client would be accepted)',
     ]);
+  });
+
+  it("may have no tolerance for times", () => {
+    expect(adminOf(`{ ${OIDC}, clockSkew: 0s } }`).oidc?.clockSkew).toBe(0);
   });
 
   it("may be on a loopback host without TLS", () => {

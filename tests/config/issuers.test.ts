@@ -61,6 +61,7 @@ describe("an entry of auth.issuers", () => {
     ["algorithms: [RS256, none]", /^auth\.issuers\[0\]\.algorithms\[1\]: got "none"/],
     ["algorithms: []", /^auth\.issuers\[0\]\.algorithms: got a list, allowed: a list of at least one/],
     ["types: []", /^auth\.issuers\[0\]\.types: /],
+    ["jwksUri: ' https://id.example/keys'", /^auth\.issuers\[0\]\.jwksUri: /],
     ["jwksUri: 'http://id.example/keys'", /^auth\.issuers\[0\]\.jwksUri: /],
     ["ca: missing.pem", /^auth\.issuers\[0\]\.ca: got ".*missing\.pem", which is not a readable file/],
     [

@@ -68,7 +68,11 @@ describe("the audit of a change", () => {
   it("names a caller whose token has no role", async () => {
     const caller = { name: "eve", via: "bearer", subject: { iss: "https://id.example", sub: "1" } } as const;
     const refusal = refusalOf(caller, new GatewayError("ROLE_FORBIDDEN", { cause: "no role" }));
-    const operatorJwts = { admit: () => Promise.reject(refusal), renew: () => undefined };
+    const operatorJwts = {
+      admit: () => Promise.reject(refusal),
+      renew: () => undefined,
+      faultOf: () => undefined,
+    };
     const { gateway, admin } = await open({ operatorJwts });
     await admin.post("/stations/plain/events").set(bearer("a.b.c")).send({ value: "{}" }).expect(403);
     await admin.get("/stations").set(bearer("a.b.c")).expect(403);

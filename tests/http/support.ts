@@ -4,7 +4,8 @@ import type { Express } from "express";
 import request from "supertest";
 import { createAuthentication } from "../../src/auth/authentication.ts";
 import type { Operator } from "../../src/auth/operators/operator.ts";
-import type { OperatorSource } from "../../src/auth/operators/operators.ts";
+import type { Issuers } from "../../src/auth/issuers/issuers.ts";
+import type { OperatorJwts } from "../../src/auth/operators/operators.ts";
 import type { CertificateOptions } from "../../src/auth/certificates.ts";
 import type { Limits, Principal, RenewPrincipal } from "../../src/auth/principal.ts";
 import type { Broker, BrokerRecord } from "../../src/broker/broker.ts";
@@ -152,7 +153,9 @@ export interface TestOptions {
   /** Absent: the settings name no identity provider. */
   readonly provider?: OfferedProvider;
   /** JWTs of the operators' identity provider. Absent: they are no credential. */
-  readonly operatorJwts?: OperatorSource<string>;
+  readonly operatorJwts?: OperatorJwts;
+  /** Issuers of clients' tokens. Absent: only the gateway itself issues tokens. */
+  readonly otherIssuers?: Issuers;
   /** The topic of the audit entries. */
   readonly reservedTopic?: string;
 }
@@ -211,6 +214,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     ...credentialsWith(options.provider),
     ...certificatesOf(options),
     operatorJwts: options.operatorJwts,
+    otherIssuers: options.otherIssuers,
   });
   const { autoCreate, bodyLimits, maxEvents, perAddress } = { ...DEFAULT_OPTIONS, ...options };
   const stations = createStations({ declared, autoCreate, broker, maxRecordBytes: LIMIT });
@@ -337,7 +341,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   const cookies = sessionCookies(options.publicUrl);
   const admin = createApp({
     ...shared,
-    guard: { ...authentication, audit },
+    guard: { ...authentication, audit, publicUrl: options.publicUrl },
     routes: [
       ...healthRoutes(health),
       metricsRoute(metrics),

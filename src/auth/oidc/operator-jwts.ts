@@ -1,10 +1,10 @@
 /** JWTs of the operators' identity provider as a credential of the operators' listener. */
 import { GatewayError } from "../../errors.ts";
 import type { IssuerKeys } from "../issuers/issuer-keys.ts";
-import { parseJws } from "../issuers/jws.ts";
+import { type Jws, parseJws } from "../issuers/jws.ts";
 import { type CheckedToken, createTokenCheck } from "../issuers/token-check.ts";
 import { type Caller, type Operator, refusalOf, type Role } from "../operators/operator.ts";
-import type { OperatorSource } from "../operators/operators.ts";
+import type { OperatorJwts } from "../operators/operators.ts";
 import { createClaimed } from "./claimed.ts";
 import { ALGORITHMS, MAX_TOKEN_SIZE, type ProviderOptions } from "./provider.ts";
 
@@ -23,8 +23,13 @@ const tokens = new WeakMap<Operator, CheckedToken>();
 /** The last time that a Date can hold, in milliseconds since the epoch. */
 const LAST_TIME = 8.64e15;
 
+/** Three parts, of which the first begins as the base64url of a JSON object does. */
+const FORM = /^ey[^.]*\.[^.]*\.[^.]*$/;
+
+const parsed = (text: string): Jws | undefined => (text.length > MAX_TOKEN_SIZE ? undefined : parseJws(text));
+
 /** A text that is no token of the provider is another kind of credential. Also fails with KEYS_UNAVAILABLE. */
-export const createOperatorJwts = ({ provider, audience, keys, now }: JwtOptions): OperatorSource<string> => {
+export const createOperatorJwts = ({ provider, audience, keys, now }: JwtOptions): OperatorJwts => {
   const { issuer, clockSkew } = provider;
   const claimed = createClaimed(provider);
   const { checkParsed, renewed } = createTokenCheck({
@@ -59,8 +64,12 @@ export const createOperatorJwts = ({ provider, audience, keys, now }: JwtOptions
   };
 
   return {
+    faultOf: (text) => {
+      if (!FORM.test(text)) return undefined;
+      return parsed(text) === undefined ? "malformed token" : "unknown issuer";
+    },
     admit: (text) => {
-      const token = text.length > MAX_TOKEN_SIZE ? undefined : parseJws(text);
+      const token = parsed(text);
       if (token?.payload["iss"] !== issuer) return undefined;
       const checked = checkParsed(token);
       return checked instanceof Promise ? checked.then(admitted) : admitted(checked);

@@ -76,17 +76,17 @@ export const createProviderSignIn = (options: SignInOptions): ProviderSignIn => 
   const checkIdToken = createIdTokenCheck({ ...provider, keys, now });
   const identify = createIdentification(provider, requests.userinfo);
 
-  const keptEndpoints = (): Endpoints | undefined => {
-    const discovery = keys.areAvailable ? keys.kept?.discovery : undefined;
-    return discovery && endpointsOf(discovery);
-  };
+  const keptDiscovery = () => (keys.areAvailable ? keys.kept?.discovery : undefined);
 
   /** Waits for the first discovery document. */
   const endpoints = async (): Promise<Endpoints> => {
     if (!keys.areAvailable) await waitForFetch(keys);
-    const kept = keptEndpoints();
-    if (kept === undefined) throw providerUnreachable("no discovery document");
-    return kept;
+    const discovery = keptDiscovery();
+    if (discovery === undefined) throw providerUnreachable("no discovery document");
+    const named = endpointsOf(discovery);
+    if (named === undefined)
+      throw providerUnreachable("no authorization_endpoint or token_endpoint with https in the discovery");
+    return named;
   };
 
   return {
@@ -111,7 +111,8 @@ export const createProviderSignIn = (options: SignInOptions): ProviderSignIn => 
       return { operator: await identify(token, tokens, used), returnTo: begun.returnTo };
     },
     endSessionUrl: () => {
-      const endpoint = provider.endSession ? keptEndpoints()?.endSession : undefined;
+      const discovery = provider.endSession ? keptDiscovery() : undefined;
+      const endpoint = discovery && endpointsOf(discovery)?.endSession;
       if (endpoint === undefined) return undefined;
       const url = new URL(endpoint);
       url.searchParams.set("client_id", provider.clientId);

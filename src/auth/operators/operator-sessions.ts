@@ -26,7 +26,7 @@ export interface ProviderSettings {
 
 /** An operator whom the identity provider has identified. */
 export interface IdentifiedOperator {
-  /** Cut to 96 bytes. */
+  /** Cut to 96 bytes, or to fewer bytes if `sub` is long. */
   readonly name: string;
   readonly role: Role;
   readonly sub: string;
@@ -34,7 +34,10 @@ export interface IdentifiedOperator {
 
 export interface OperatorSessions {
   forToken(token: AdminToken): OperatorSession;
-  /** Throws UNAUTHORIZED if the session would not fit into the cookie because of the length of `sub`. */
+  /**
+   * A long name is cut, so that the session fits into the cookie. Throws UNAUTHORIZED if it does not fit with a name of one
+   * character, because of the length of `sub`.
+   */
   forIdentified(operator: IdentifiedOperator): OperatorSession;
   /** undefined: the session is not valid, or has expired, or the credential that made it is gone. */
   open(value: string): Operator | undefined;
@@ -67,7 +70,8 @@ interface Session {
 
 /** With its name and its attributes, the cookie then has at most 700 bytes. */
 const MAX_VALUE = 590;
-const MAX_NAME_BYTES = 96;
+/** Lengths of the name that are tried. A character has at most 4 bytes. */
+const NAME_BYTES = [96, 64, 32, 16, 8, 4];
 
 /** The values of the sessions behind the operators that `open` returned, so that another generation of settings can check them. */
 const opened = new WeakMap<Operator, string>();
@@ -76,12 +80,17 @@ export const createOperatorSessions = (options: SessionsOptions): OperatorSessio
   const { sealer, tokens, provider, ttl, now } = options;
   const ofProvider = provider && fingerprintOf([JSON.stringify(factsOf(provider))]);
 
-  const issue = (session: Omit<Session, "seconds">, end: number): OperatorSession => {
+  /** undefined: the session does not fit into the cookie. */
+  const issue = (session: Omit<Session, "seconds">, end: number): OperatorSession | undefined => {
     const seconds = Math.floor(Math.min(now() + ttl, end) / 1000);
     const { fingerprint, role, name, sub = null } = session;
     const value = sealer.seal([fingerprint.toString("base64url"), seconds, role, name, sub]);
-    if (value.length > MAX_VALUE) throw unauthorized("no subject");
-    return { value, expires: seconds * 1000 };
+    return value.length > MAX_VALUE ? undefined : { value, expires: seconds * 1000 };
+  };
+
+  const fitting = (session: OperatorSession | undefined): OperatorSession => {
+    if (session === undefined) throw unauthorized("no subject");
+    return session;
   };
 
   const operatorOf = (session: Session, value: string): Operator | undefined => {
@@ -100,10 +109,16 @@ export const createOperatorSessions = (options: SessionsOptions): OperatorSessio
 
   return {
     forToken: ({ fingerprint, role, name, expires = Infinity }) =>
-      issue({ fingerprint, role, name, sub: undefined }, expires),
+      fitting(issue({ fingerprint, role, name, sub: undefined }, expires)),
     forIdentified: ({ name, role, sub }) => {
       if (ofProvider === undefined) throw unauthorized("no credential");
-      return issue({ fingerprint: ofProvider, role, name: cutToBytes(name, MAX_NAME_BYTES), sub }, Infinity);
+      const withName = (bytes: number): OperatorSession | undefined =>
+        issue({ fingerprint: ofProvider, role, name: cutToBytes(name, bytes), sub }, Infinity);
+      for (const bytes of NAME_BYTES) {
+        const session = withName(bytes);
+        if (session !== undefined) return session;
+      }
+      throw unauthorized("no subject");
     },
     open: (value) => {
       const session = sessionIn(sealer.open(value));

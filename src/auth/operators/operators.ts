@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { operatorCredential } from "../authenticator.ts";
 import type { ClientCertificate } from "../certificates.ts";
-import { unauthorized } from "../principal.ts";
+import { unauthorized, type UnauthorizedReason } from "../principal.ts";
 import type { SecretVerifier } from "../secrets.ts";
 import { type FailureThrottle, networkOf } from "../throttle.ts";
 import {
@@ -41,7 +41,7 @@ export interface OperatorCredentials {
 /**
  * The operator of a request. Only the first of these credentials counts: Authorization (Bearer or Basic), the session cookie,
  * the certificate. Fails with UNAUTHORIZED if it is wrong. After too many wrong tokens from one network, every token from it
- * fails with LOGIN_THROTTLED, the right token too; a request without a token does not count. Fails with OVERLOADED if the token
+ * fails with LOGIN_THROTTLED, the right token too; a request without a token, or with a JWT, does not count. Fails with OVERLOADED if the token
  * is hashed and too many derivations wait.
  */
 export type AdmitOperator = (credentials: OperatorCredentials) => Promise<Operator>;
@@ -74,6 +74,12 @@ export interface OperatorSource<C> {
   readonly renew: (operator: Operator) => Operator | undefined;
 }
 
+/** JWTs of the identity provider. */
+export interface OperatorJwts extends OperatorSource<string> {
+  /** Why a text that no source knows is refused. undefined: it does not have the form of a JWT. */
+  readonly faultOf: (text: string) => UnauthorizedReason | undefined;
+}
+
 /** The settings `admin`. */
 export interface OperatorSettings {
   readonly token?: string | undefined;
@@ -94,7 +100,7 @@ export interface OperatorDependencies {
    */
   readonly secrets: readonly string[];
   /** JWTs of the identity provider. Absent: a JWT is a wrong token. */
-  readonly jwts?: OperatorSource<string> | undefined;
+  readonly jwts?: OperatorJwts | undefined;
   /** Absent: a certificate is no credential. */
   readonly certificates?: OperatorSource<ClientCertificate> | undefined;
   /** Milliseconds since the epoch. */
@@ -115,7 +121,7 @@ export const createOperatorAccess = (dependencies: OperatorDependencies): Operat
     now,
   });
 
-  const check = tokenCheck(tokens, dependencies.throttle);
+  const check = tokenCheck(tokens, dependencies);
 
   return {
     admitOperator: createAdmit(dependencies, check, sessions),
@@ -141,7 +147,7 @@ export const createOperatorAccess = (dependencies: OperatorDependencies): Operat
 type CheckToken = (given: GivenToken | undefined, address: string) => Promise<AdminToken>;
 
 const tokenCheck =
-  (tokens: AdminTokens, throttle: FailureThrottle): CheckToken =>
+  (tokens: AdminTokens, { throttle, jwts }: OperatorDependencies): CheckToken =>
   async (given, address) => {
     if (given === undefined || given.token === "") throw unauthorized("wrong admin token");
     const network = networkOf(address);
@@ -150,6 +156,9 @@ const tokenCheck =
     // Guesses that run at the same time must not get an answer after the last allowed failure.
     throttle.check(network);
     if (found !== undefined) return found;
+    // A program with a JWT that the gateway can't accept guesses nothing: it must not lock out other callers of its network.
+    const faultOfJwt = jwts?.faultOf(given.token);
+    if (faultOfJwt !== undefined) throw unauthorized(faultOfJwt);
     throttle.failed(network);
     throw unauthorized("wrong admin token");
   };

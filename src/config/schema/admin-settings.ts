@@ -18,6 +18,7 @@ import {
   text,
 } from "../keys.ts";
 import { certificateNames, hasOneName, ONE_NAME } from "./certificate-settings.ts";
+import { claim, issuerUrl } from "./issuer-settings.ts";
 import { port } from "./server-settings.ts";
 import { tls } from "./tls-settings.ts";
 
@@ -35,15 +36,6 @@ const token = section({
   expires: instant("Time after which the token is invalid.").optional(),
 });
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
-const isSafeUrl = (value: string): boolean => {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname, username, password, search, hash } = new URL(value);
-  if (username !== "" || password !== "" || search !== "" || hash !== "") return false;
-  return protocol === "https:" || (protocol === "http:" && LOOPBACK.test(hostname));
-};
-
 const isOrigin = (value: string): boolean => /^https?:\/\/[^/\s?#@]+$/i.test(value) && URL.canParse(value);
 
 const roleValues = (name: string) =>
@@ -54,10 +46,7 @@ const roleValues = (name: string) =>
   ).prefault([]);
 
 const provider = section({
-  issuer: special(z.string().refine(isSafeUrl, NO_MESSAGE), {
-    help: "URL of the identity provider, as the claim iss of its tokens has it.",
-    allowed: "an https URL without a query, or an http URL of a loopback host",
-  }).optional(),
+  issuer: issuerUrl("URL of the identity provider, as the claim iss of its tokens has it.").optional(),
   clientId: text("Client id of the gateway at the identity provider.").optional(),
   clientSecret: secret("Client secret of the gateway. Default: none, for a public client.").optional(),
   scopes: filledList(
@@ -75,14 +64,14 @@ const provider = section({
   ca: file(
     "PEM file with the CAs that the gateway trusts for the identity provider instead of the system's.",
   ).optional(),
-  clockSkew: durationBetween("Tolerance for exp, nbf and iat, in both directions.", 1, 300_000).prefault(
+  clockSkew: durationBetween("Tolerance for exp, nbf and iat, in both directions.", 0, 300_000).prefault(
     "30s",
   ),
   endSession: flag("Sign-out also goes to the identity provider.").prefault(false),
-  nameClaim: text(
+  nameClaim: claim(
     "Claim that has the operator's name. A text that begins with / is a JSON pointer.",
   ).prefault("preferred_username"),
-  rolesClaim: text(
+  rolesClaim: claim(
     "Claim whose values give the role: a list, or one text split at spaces. A text that begins with / is a JSON pointer.",
   ).prefault("groups"),
   roles: section({

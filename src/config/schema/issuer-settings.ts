@@ -24,15 +24,13 @@ const DAY = 86_400_000;
 const PROTECTED = "an https URL, or an http URL of a loopback host";
 
 /** The discovery URL is the issuer and a path, so the issuer has no query and no fragment. */
-const issuerUrl = special(
-  z.string().refine((url) => isProtectedUrl(url) && !/[?#\s]/.test(url), NO_MESSAGE),
-  {
-    help: "URL of the issuer, exactly as the iss claim of its tokens has it.",
-    allowed: `${PROTECTED}, without user, query and fragment, such as https://id.example`,
-  },
-);
+export const issuerUrl = (help: string) =>
+  special(
+    z.string().refine((url) => isProtectedUrl(url) && !/[?#\s]/.test(url), NO_MESSAGE),
+    { help, allowed: `${PROTECTED}, without user, query and fragment, such as https://id.example` },
+  );
 
-const claim = (help: string) =>
+export const claim = (help: string) =>
   matching(
     help,
     /^([^/].*|(\/([^~/]|~[01])*)+)$/su,
@@ -58,7 +56,7 @@ const entry = section({
     /^[a-z0-9][a-z0-9-]{0,31}$/,
     "1 to 32 lower-case letters, digits and -, not - at the beginning",
   ),
-  issuer: issuerUrl,
+  issuer: issuerUrl("URL of the issuer, exactly as the iss claim of its tokens has it."),
   audience: special(z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]), {
     help: "The aud claim of a token must contain one of these texts.",
     allowed: "a non-empty string, or a list of them with at least one",
@@ -73,10 +71,13 @@ const entry = section({
     text("A value of typ, with or without application/."),
     "a list of at least one value, such as [at+jwt, JWT]",
   ).prefault(["at+jwt", "JWT"]),
-  jwksUri: special(z.string().refine(isProtectedUrl, NO_MESSAGE), {
-    help: "URL of the issuer's keys. Default: the discovery document names it.",
-    allowed: `${PROTECTED}, without user`,
-  }).optional(),
+  jwksUri: special(
+    z.string().refine((url) => isProtectedUrl(url) && !/\s/.test(url), NO_MESSAGE),
+    {
+      help: "URL of the issuer's keys. Default: the discovery document names it.",
+      allowed: `${PROTECTED}, without user and spaces`,
+    },
+  ).optional(),
   ca: file(
     "PEM file with the CA certificates that are trusted for the discovery document and the keys, instead of the system's.",
   ).optional(),

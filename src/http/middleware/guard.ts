@@ -50,6 +50,8 @@ export interface Guard {
   readonly admitOperator: AdmitOperator;
   /** Counts each call before its handler runs; absent: calls are not counted. */
   readonly countCall?: CountCall | undefined;
+  /** The URL of the operators' listener in browsers. Absent: unknown. */
+  readonly publicUrl?: string | undefined;
   /** Absent: changes on the operators' listener are not audited. */
   readonly audit?: Audit | undefined;
 }
@@ -131,7 +133,7 @@ const admit = async (guard: Guard, call: Call, changes: boolean): Promise<Operat
     session: sessionOf(request),
     certificate: certificateOf(request.socket),
     address: request.ip ?? "",
-    refused: refusedCredentials(request, changes),
+    refused: refusedCredentials(request, changes, guard.publicUrl),
   });
   call.operator = operator;
   call.isKnown = true;

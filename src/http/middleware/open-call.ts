@@ -84,10 +84,13 @@ const isWhole = ({ request, response }: Call): boolean =>
 const reasonForLog = ({ failure }: Call): string | undefined =>
   typeof failure?.cause === "string" ? failure.cause : undefined;
 
-/** The cause of a broker's failure. Causes of refusals are not logged: a parser's error quotes its input, which may be secret. */
+/**
+ * The cause of a failure of the broker, or of another server that the gateway asks. Causes of other refusals are not logged: a
+ * parser's error quotes its input, which may be secret.
+ */
 const errorForLog = ({ failure }: Call): GatewayError | undefined => {
   if (failure?.cause === undefined || typeof failure.cause === "string") return undefined;
-  return failure.outcome === "refused" ? undefined : failure;
+  return failure.outcome === "refused" && failure.status !== 503 ? undefined : failure;
 };
 
 const severity = (call: Call, status: number): RequestLevel => {

@@ -99,6 +99,16 @@ it("leaves other credentials to others", async () => {
     expect(admit(text)).toBeUndefined();
 });
 
+it.each<[string, () => string, string | undefined]>([
+  ["a JWT that is too long", () => jwt({ pad: "x".repeat(12_288) }), "malformed token"],
+  ["a JWT with a broken payload", () => jwt().replace(/\.[^.]+\./, ".x."), "malformed token"],
+  ["a JWT of another issuer", () => jwt({ iss: "https://other.example" }), "unknown issuer"],
+  ["a plain token", () => "eyes-only.token", undefined],
+])("knows why it can't accept %s", async (_, text, fault) => {
+  const { admit, faultOf } = await open();
+  expect([admit(text()), faultOf(text())]).toEqual([undefined, fault]);
+});
+
 it("fails with 503 without keys", async () => {
   const { admit } = await open(true);
   expect(await failureOf(() => admit(jwt()))).toEqual(["KEYS_UNAVAILABLE", 503, "keys unavailable"]);

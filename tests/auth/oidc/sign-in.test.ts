@@ -79,7 +79,9 @@ describe("the beginning", () => {
       discovery: { ...DISCOVERY, ...members },
       fetchedAt: Infinity,
     });
-    expect(await failureOf(opened.signIn.begin(null))).toEqual(UNREACHABLE);
+    const failure = (await opened.signIn.begin(null).catch((error: unknown) => error)) as GatewayError;
+    expect(await failureOf(Promise.reject(failure))).toEqual(UNREACHABLE);
+    expect(failure.cause).toContain("no authorization_endpoint or token_endpoint");
   });
 });
 

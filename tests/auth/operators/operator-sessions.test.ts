@@ -91,6 +91,13 @@ describe("a session of the identity provider", () => {
     const opened = present(sessionsWith().open(value));
     expect(Buffer.byteLength(opened.name)).toBe(96);
     expect(name.startsWith(opened.name)).toBe(true);
+    const escaped = sessionsWith().forIdentified({ ...ADA, name: '"'.repeat(96), sub: "s".repeat(256) });
+    const { name: cut = "", subject } = sessionsWith().open(escaped.value) ?? {};
+    expect([escaped.value.length <= 590, /^"{8,}$/.test(cut), subject?.sub.length]).toEqual([
+      true,
+      true,
+      256,
+    ]);
     const tooLong = () => sessionsWith().forIdentified({ ...ADA, sub: '"'.repeat(255) });
     expect(await codeOf(tooLong)).toBe("UNAUTHORIZED");
   });

@@ -195,6 +195,28 @@ describe("the cookie", () => {
         .expect(status);
   });
 
+  it.each([
+    ["http", undefined, "https", 401],
+    ["https", undefined, "https", 200],
+    ["http", "https://console.example", "http", 401],
+    ["https", "https://console.example", "http", 200],
+    ["http", "https://other.example", "http", 200],
+    ["http", undefined, "http", 200],
+    ["https", undefined, "http", 200],
+  ] as const)(
+    "counts or not with an Origin by %s, the public URL %s and a connection by %s",
+    async (scheme, publicUrl, proto, status) => {
+      const admin = await open({ trustProxy: 1, ...(publicUrl && { publicUrl }) });
+      const cookie = await signedIn(admin);
+      const answer = await admin
+        .post("/stations/plain/events")
+        .set({ Host: "console.example", Origin: `${scheme}://console.example`, Cookie: cookie })
+        .set("X-Forwarded-Proto", proto)
+        .send({ value: "{}" });
+      expect(answer.status).toBe(status);
+    },
+  );
+
   it("is ignored beside a wrong token", async () => {
     const admin = await open();
     const cookie = await signedIn(admin);

@@ -12,7 +12,7 @@ import type {
   FinishedSignIn,
   ProviderSignIn,
 } from "../../../../src/auth/oidc/sign-in.ts";
-import type { GatewayError } from "../../../../src/errors.ts";
+import { GatewayError } from "../../../../src/errors.ts";
 import { createTestGateway } from "../../support.ts";
 
 const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -192,6 +192,21 @@ describe("the callback", () => {
       status,
       expect.objectContaining({ code: "SIGN_IN_FAILED", status, detail: failure.message }),
     ]);
+  });
+
+  it("logs why the identity provider is unreachable", async () => {
+    const { admin, lines } = await open(providerUnreachable(new Error("self-signed certificate")));
+    await admin.get(CALLBACK).set({ ...HOST, Cookie: COOKIE });
+    const [line] = lines.filter(({ code }) => code === "SIGN_IN_FAILED");
+    expect(line).toMatchObject({ level: "warn", status: 503 });
+    expect(line?.["err"]).toMatchObject({ cause: { message: "self-signed certificate" } });
+  });
+
+  it("does not log the cause of another refusal", async () => {
+    const failure = new GatewayError("SIGN_IN_FAILED", { cause: new Error("the input") });
+    const { admin, lines } = await open(failure);
+    await admin.get(CALLBACK).set({ ...HOST, Cookie: COOKIE });
+    expect(lines.filter((line) => line["err"] !== undefined)).toEqual([]);
   });
 
   it("audits the name and the subject of a user without a role", async () => {

@@ -1,7 +1,12 @@
 /** `/consumers/:group…`: consumer instances of the v2 API. Each call is checked here and answered by the home of its group. */
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { groupOfInstance, mayRead } from "../../../../auth/permissions.ts";
+import {
+  groupOfInstance,
+  mayRead,
+  readingForbidden,
+  stationForbidden,
+} from "../../../../auth/permissions.ts";
 import { type Principal, principalId } from "../../../../auth/principal.ts";
 import {
   type Arguments,
@@ -99,14 +104,22 @@ const handler =
         // The home knows the stations of the instance.
         return isDeepStrictEqual(readableOf(renewed), readableOf(principal)) ? undefined : "hurry";
       },
+    }).catch((error: unknown) => {
+      throw withCause(error, principal);
     });
   };
+
+/** The home does not know whether the token of the principal is complete. */
+const withCause = (error: unknown, principal: Principal): unknown =>
+  error instanceof GatewayError && error.code === "STATION_FORBIDDEN"
+    ? stationForbidden(principal, error.message)
+    : error;
 
 const readableOf = ({ readable = [[]] }: Principal) => readable;
 
 /** The group of the path. Throws ADMINISTRATION_DISABLED for a principal that may read nothing, and GROUP_FORBIDDEN. */
 const groupFor = (principal: Principal, named: string): string => {
-  if (!mayRead(principal)) throw new GatewayError("ADMINISTRATION_DISABLED");
+  if (!mayRead(principal)) throw readingForbidden(principal);
   return groupOfInstance(principal, named);
 };
 

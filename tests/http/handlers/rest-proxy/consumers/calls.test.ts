@@ -1,3 +1,6 @@
+import type { Issuers } from "../../../../../src/auth/issuers/issuers.ts";
+import { createRights } from "../../../../../src/auth/issuers/rights.ts";
+import { createKey, tokenOf } from "../../../../auth/issuers/support.ts";
 import { GatewayError } from "../../../../../src/errors.ts";
 import type { PeerAnswer, PeerCall } from "../../../../../src/home/peers/peers.ts";
 import { PARTNER_KEY } from "../../../support.ts";
@@ -89,6 +92,36 @@ describe("who may call", () => {
     gateway = await serve();
     const answer = await call("POST", "/consumers/g", {});
     expect(answer.body).toEqual(error(40301, "Administrative endpoints are disabled"));
+  });
+
+  it("logs that the issuer left groups out of the token", async () => {
+    const mapping = [{ claim: "roles", value: "a", stations: [], consume: ["plain"] }];
+    const rightsOf = createRights({
+      ...{ name: "corp", consumeClaim: "groups", mapping, groups: ["g"], stations: [], consume: ["*"] },
+      ...{ origins: [], limits: {} },
+    });
+    const otherIssuers: Issuers = {
+      maxTokenSize: 12_288,
+      verify: ({ payload }) => {
+        const rights = rightsOf(payload, "ann");
+        return { ...rights, notBefore: 0, expires: Infinity, isCurrent: () => true };
+      },
+      renew: (principal) => principal,
+      close: () => undefined,
+    };
+    await start({ otherIssuers });
+    home.answers(() => {
+      throw new GatewayError("STATION_FORBIDDEN", { message: "corp:ann is not allowed to read clicks" });
+    });
+    const key = createKey("ES256");
+    for (const claims of [{}, { roles: ["a"] }]) {
+      const authorization = `Bearer ${tokenOf(key, { ...claims, hasgroups: true })}`;
+      expect((await call("GET", `${I}/records`, undefined, { authorization })).status).toBe(403);
+    }
+    expect(gateway.lines.filter(({ status }) => status === 403)).toMatchObject([
+      { code: "ADMINISTRATION_DISABLED", reason: "groups not in the token" },
+      { code: "STATION_FORBIDDEN", reason: "groups not in the token" },
+    ]);
   });
 
   it.each([
