@@ -15,6 +15,7 @@ import {
 } from "./files.ts";
 import type { Digests } from "../lib/file-watch/file-watch.ts";
 import { withSessionSecret } from "./identity.ts";
+import { decisionOf } from "./restart.ts";
 import { settingsSchema, type Settings } from "./schema/schema.ts";
 import { isObject, overlay, replaced, type Path } from "./tree.ts";
 
@@ -26,8 +27,8 @@ export interface LoadOptions {
   readonly cwd: string;
   /** For sessions of operators, if the settings have no secret that seals them. */
   readonly ownSecret?: string | undefined;
-  /** true: faults of certificate files are apart, in `certificateFaults`, and refuse nothing. */
-  readonly certificatesApart?: boolean;
+  /** true: faults of certificate files, and unreadable files of settings that need a restart, are apart and refuse nothing. */
+  readonly isReload?: boolean;
 }
 
 export interface LoadedSettings {
@@ -44,8 +45,10 @@ export interface LoadedSettings {
   readonly files: Digests;
   /** For `changesOf`. */
   readonly compared: unknown;
-  /** Empty without `certificatesApart`. */
+  /** Empty without `isReload`. */
   readonly certificateFaults: readonly string[];
+  /** Unreadable files of settings that need a restart. Empty without `isReload`. */
+  readonly restartFaults: readonly string[];
 }
 
 export interface RefusedSettings {
@@ -144,14 +147,25 @@ const lineOf = ({ path, text }: Fault, origins: ReadonlyMap<string, string>): st
 const isOfCertificate = ({ path: [section, key] }: Fault): boolean =>
   (section === "server" || section === "admin") && key === "tls";
 
+const isOfRestart = ({ path }: Fault): boolean => {
+  const steps = path.map((step) => (typeof step === "number" ? "[]" : `.${String(step)}`));
+  return decisionOf(steps.join("").slice(1)) === "restart";
+};
+
 /** Loads the settings. The environment takes precedence over the file, and the file over defaults. Invalid settings don't throw. */
 export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSettings => {
   const configFile = options.configFile ?? configFileOf(options.env);
   const reader = createFileReader();
   const gathered = gather(configFile, options, reader);
   const known = withoutUnknown(settingsSchema, gathered.tree);
-  const ofFiles = [...gathered.faults, ...unreadableFiles(known.tree, reader)];
-  const apart = options.certificatesApart === true ? ofFiles.filter(isOfCertificate) : [];
+  const unreadable = unreadableFiles(known.tree, reader);
+  const ofFiles = [...gathered.faults, ...unreadable];
+  const ofCertificates = options.isReload === true ? ofFiles.filter(isOfCertificate) : [];
+  const ofRestart =
+    options.isReload === true
+      ? unreadable.filter((fault) => !isOfCertificate(fault) && isOfRestart(fault))
+      : [];
+  const apart = [...ofCertificates, ...ofRestart];
   const judged = judge(known.tree, [...ofFiles.filter((fault) => !apart.includes(fault)), ...known.faults]);
   const linesOf = (faults: readonly Fault[]) => faults.map((fault) => lineOf(fault, gathered.origins));
   const files = reader.digests;
@@ -171,6 +185,7 @@ export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSett
     warnings: warningsOf(settings, laptop),
     files,
     compared: comparable(settings, reader),
-    certificateFaults: linesOf(apart),
+    certificateFaults: linesOf(ofCertificates),
+    restartFaults: linesOf(ofRestart),
   };
 };

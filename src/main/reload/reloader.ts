@@ -15,7 +15,7 @@ export interface ReloaderOptions extends Pick<ReportOptions, "audited"> {
   readonly inUse: InUse;
   /** ISO time of the start. */
   readonly startedAt: string;
-  readonly read: (inUse: InUse) => Promise<Reading>;
+  readonly read: (inUse: InUse, options: { readonly dryRun: boolean }) => Promise<Reading>;
   readonly fleet: Fleet;
   readonly metrics: ReloadMetrics;
   readonly clock: Clock;
@@ -40,7 +40,7 @@ type Good = Extract<Reading, { readonly status: "read" }>;
 
 export const createReloader = (options: ReloaderOptions): Reloader => {
   const { read, clock, logger, filesRead } = options;
-  const again = (): void => void trigger("file");
+  const again = (by: ReloadTrigger): void => void turns.next(by, { dryRun: false, isRepetition: true });
   const reports = createReports({ ...options, again });
   const retry = createRetry(clock, again);
   const generations = createGenerations(options);
@@ -61,7 +61,7 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
   });
 
   const reload = async (turn: Turn): Promise<ReloadAnswer> => {
-    const found = await read(generations.inUse);
+    const found = await read(generations.inUse, { dryRun: false });
     filesRead(found.files);
     if (found.status === "refused") return reports.refused(turn, found.faults);
     if (generations.needRestart(found.needsRestart) && found.needsRestart.length > 0)
@@ -74,7 +74,7 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
   };
 
   const check = async (turn: Turn): Promise<ReloadAnswer> => {
-    const found = await read(generations.inUse);
+    const found = await read(generations.inUse, { dryRun: true });
     const faults = found.status === "refused" ? found.faults : found.certificateFaults;
     return found.status === "refused" || faults.length > 0
       ? { status: "refused", faults }
@@ -86,7 +86,7 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
     clock,
     reload: async (turn) => {
       const answer = await guarded.run(reload, turn);
-      retry.after(turn, answer);
+      retry.after(turn, answer, generations.inUse.settings.reload);
       return answer;
     },
     check: (turn) => guarded.run(check, turn),
@@ -175,8 +175,11 @@ const createGenerations = ({ fleet, clock, metrics, ...options }: ReloaderOption
   };
 };
 
-/** A change of a file that a worker could not prepare is tried again until a reload comes to an end. */
-const createRetry = (clock: Clock, again: () => void) => {
+/**
+ * A change that a worker could not prepare is tried again until a reload comes to an end. Its trigger does not count: a signal can
+ * be faster than the watcher, which then takes the new contents for known.
+ */
+const createRetry = (clock: Clock, again: (by: ReloadTrigger) => void) => {
   let cancel: (() => void) | undefined;
   let isStopped = false;
   const stop = (): void => {
@@ -184,12 +187,16 @@ const createRetry = (clock: Clock, again: () => void) => {
     cancel = undefined;
   };
   return {
-    after: ({ isOfFile }: Turn, { status }: ReloadAnswer): void => {
+    after: (
+      { trigger }: Turn,
+      { status }: ReloadAnswer,
+      { watch }: Pick<Settings["reload"], "watch">,
+    ): void => {
       if (status !== "failed") stop();
-      else if (isOfFile && !isStopped)
+      else if (watch && !isStopped)
         cancel ??= clock.after(RETRY_MS, () => {
           cancel = undefined;
-          again();
+          again(trigger);
         });
     },
     stop: (): void => {

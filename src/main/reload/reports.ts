@@ -17,8 +17,8 @@ export interface ReportOptions {
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info" | "error">;
   readonly audited: (entry: ReloadRecord) => void;
-  /** Begins a reload that looks at the certificates again. */
-  readonly again: () => void;
+  /** Begins a reload that looks at the certificates again. `by` is the trigger of the reload that found the faults. */
+  readonly again: (by: ReloadTrigger) => void;
 }
 
 interface Applied {
@@ -45,16 +45,32 @@ const REFUSED = "settings refused, the old ones stay";
 /** Milliseconds. A certificate and its key are written one after the other. */
 const PAIR_MS = 5000;
 
-/** Logs faults. While they are the same, a change of a file logs them once. */
+/** A signal or a request: an operator waits for the result. */
+const isAsked = ({ trigger, isRepetition }: Turn): boolean => trigger !== "file" && !isRepetition;
+
+/** undefined: the request has an audit entry of its own. Nobody sends a repetition, so it counts as one of the files. */
+const viaOf = ({ trigger, isRepetition }: Turn): ReloadRecord["trigger"] | undefined => {
+  if (trigger !== "request") return trigger;
+  return isRepetition ? "file" : undefined;
+};
+
+/** Logs faults: each time that an operator asks, and else once while they are the same. */
 const createFaultReports = ({ logger, audited }: Pick<ReportOptions, "logger" | "audited">) => {
   let logged: string | undefined;
+  const audit = (turn: Turn, outcome: ReloadRecord["outcome"], changed: readonly string[]): void => {
+    const trigger = viaOf(turn);
+    if (trigger !== undefined) audited({ trigger, outcome, changed });
+  };
   return {
-    report: ({ trigger }: Turn, outcome: "refused" | "failed", faults: readonly string[]): void => {
-      const text = faults.join("\n");
-      if (trigger === "file" && text === logged) return;
-      logged = text;
+    audit,
+    log: ({ trigger }: Turn, faults: readonly string[]): void => {
+      logged = faults.join("\n");
       logger.error({ trigger, faults }, REFUSED);
-      if (trigger !== "request") audited({ trigger, outcome, changed: [] });
+    },
+    report(turn: Turn, outcome: "refused" | "failed", faults: readonly string[]): void {
+      if (!isAsked(turn) && faults.join("\n") === logged) return;
+      this.log(turn, faults);
+      audit(turn, outcome, []);
     },
     forget: (): void => {
       logged = undefined;
@@ -67,41 +83,53 @@ const createCertificateReports = (
   { clock, again }: ReportOptions,
   report: (turn: Turn, faults: readonly string[]) => void,
 ) => {
-  let cancel: (() => void) | undefined;
-  let isDue = false;
+  let waiting: { readonly text: string; readonly cancel: () => void } | undefined;
+  /** Has lasted for `PAIR_MS`. */
+  let due: string | undefined;
   let reported: string | undefined;
+
   const stop = (): void => {
-    cancel?.();
-    cancel = undefined;
+    waiting?.cancel();
+    waiting = due = undefined;
   };
+  const wait = ({ trigger }: Turn, text: string): void => {
+    if (waiting?.text === text) return;
+    stop();
+    const cancel = clock.after(PAIR_MS, () => {
+      waiting = undefined;
+      due = text;
+      again(trigger);
+    });
+    waiting = { text, cancel };
+  };
+
   return {
     stop,
     seen: (turn: Turn, faults: readonly string[]): void => {
       const text = faults.join("\n");
-      if (text === "") {
-        stop();
-        reported = undefined;
-      } else if (isDue) {
-        reported = text;
-        report(turn, faults);
-      } else if (text !== reported) {
-        cancel ??= clock.after(PAIR_MS, () => {
-          cancel = undefined;
-          isDue = true;
-          again();
-        });
+      const isOld = text === due || text === reported;
+      if (text !== "" && !isOld) {
+        wait(turn, text);
         return;
       }
-      isDue = false;
+      if (text !== "" && (text === due || isAsked(turn))) report(turn, faults);
+      reported = text === "" ? undefined : text;
+      stop();
+    },
+    /** A reload ended before it could look at the certificates. The time begins anew. */
+    notSeen: (): void => {
+      due = undefined;
     },
   };
 };
 
 export const createReports = (options: ReportOptions): Reports => {
-  const { metrics, clock, logger, audited } = options;
+  const { metrics, clock, logger } = options;
   const faultReports = createFaultReports(options);
   const certificateReports = createCertificateReports(options, (turn, faults) => {
-    faultReports.report(turn, "refused", faults);
+    faultReports.log(turn, faults);
+    // A signal has its audit entry at once, see `refusedCertificates`.
+    if (turn.trigger === "file") faultReports.audit(turn, "refused", []);
   });
 
   const count = ({ trigger }: Turn, outcome: ReloadOutcome, faults: readonly string[] = []): void => {
@@ -109,9 +137,9 @@ export const createReports = (options: ReportOptions): Reports => {
     metrics.settingsRefused(outcome === "refused" || outcome === "failed" || faults.length > 0);
   };
 
-  const ended = ({ trigger }: Turn, changed: readonly string[]): void => {
+  const ended = (turn: Turn, changed: readonly string[]): void => {
     faultReports.forget();
-    if (trigger !== "request") audited({ trigger, outcome: "done", changed });
+    faultReports.audit(turn, "done", changed);
   };
 
   return {
@@ -125,16 +153,18 @@ export const createReports = (options: ReportOptions): Reports => {
     unchanged: (turn) => {
       count(turn, "unchanged");
       // A file that was changed and set back is no event for an operator.
-      if (turn.trigger === "file") faultReports.forget();
-      else ended(turn, []);
+      if (isAsked(turn)) ended(turn, []);
+      else faultReports.forget();
     },
     refused: (turn, faults) => {
       count(turn, "refused");
+      certificateReports.notSeen();
       faultReports.report(turn, "refused", faults);
       return { status: "refused", faults };
     },
     refusedCertificates: (turn, faults) => {
       count(turn, "refused");
+      if (isAsked(turn)) faultReports.audit(turn, "refused", []);
       return { status: "refused", faults };
     },
     failed: (turn, faults) => {

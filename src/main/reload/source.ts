@@ -92,6 +92,12 @@ const tlsOf = (settings: Settings, found: TlsFiles, inUse: TlsFiles): TlsFiles =
 /** Certificates have a check of their own, because their faults hold nothing else up. */
 const withoutCertificates = (settings: Settings): Settings => mapTls(settings, settings, () => undefined);
 
+/** Without the files of settings that need a restart: nothing reads them before it, and they may be half-written. */
+const withoutRestart = (settings: Settings): Settings => {
+  const { broker } = settings;
+  return { ...settings, broker: { ...broker, kafka: { ...broker.kafka, ssl: false } } };
+};
+
 /** By name: the text of a station in the result of `comparable`, which has the digests of its files. */
 const stationTexts = ({ compared }: Pick<InUse, "compared">): ReadonlyMap<string, string> => {
   const { stations } = compared as Pick<Settings, "stations">;
@@ -99,7 +105,7 @@ const stationTexts = ({ compared }: Pick<InUse, "compared">): ReadonlyMap<string
 };
 
 /** The schemas of the other stations are in use, so they have passed the check. It takes milliseconds for each schema. */
-const withChangedStations = (next: InUse, inUse: InUse): Settings => {
+const withChangedStations = (next: Pick<InUse, "settings" | "compared">, inUse: InUse): Settings => {
   const [texts, known] = [stationTexts(next), stationTexts(inUse)];
   const { settings } = next;
   return {
@@ -114,22 +120,29 @@ const distinct = (faults: readonly string[]): readonly string[] => [...new Set(f
 /** Reads the settings as the start does, with the same faults. Makes no connections. */
 export const createSource =
   ({ faultsInUse, readCertificates, ...options }: SourceOptions) =>
-  async (inUse: InUse): Promise<Reading> => {
-    const loaded = loadSettings({ ...options, certificatesApart: true });
+  async (inUse: InUse, { dryRun }: { readonly dryRun: boolean }): Promise<Reading> => {
+    const loaded = loadSettings({ ...options, isReload: true });
     if (loaded.status === "refused") return loaded;
-    const { files } = loaded;
+    const { files, restartFaults } = loaded;
     const found = readCertificates(loaded.settings, inUse.tls);
     const certificateFaults = distinct([...loaded.certificateFaults, ...found.faults]);
     const read = withUsableTls(loaded, certificateFaults, inUse);
     const { changed, needsRestart, keep: keepInUse } = applicableOf(changesOf(inUse.compared, read.compared));
-    const settings = keepInUse(read.settings, inUse.settings);
     const next: InUse = {
-      settings,
+      settings: keepInUse(read.settings, inUse.settings),
       compared: keepInUse(read.compared, inUse.compared),
-      tls: tlsOf(settings, found.files, inUse.tls),
+      tls: tlsOf(keepInUse(read.settings, inUse.settings), found.files, inUse.tls),
     };
-    const checked = withoutCertificates(withChangedStations(next, inUse));
-    const faults = changed.length === 0 ? [] : await faultsInUse(checked);
+    const check = (settings: Pick<InUse, "settings" | "compared">) =>
+      faultsInUse(withoutCertificates(withChangedStations(settings, inUse)));
+    const ofChanges =
+      changed.length > 0 ? await check({ ...next, settings: withoutRestart(next.settings) }) : [];
+    // The next start has all the settings.
+    const isWhole = dryRun && needsRestart.length > 0;
+    const ofRestart = isWhole
+      ? [...restartFaults, ...(restartFaults.length === 0 ? await check(read) : [])]
+      : [];
+    const faults = distinct([...ofChanges, ...ofRestart]);
     if (faults.length > 0) return { status: "refused", faults: [...faults, ...certificateFaults], files };
     return { status: "read", next, changed, needsRestart, certificateFaults, files };
   };

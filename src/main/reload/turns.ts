@@ -3,10 +3,10 @@ import type { ReloadAnswer, ReloadTrigger } from "../../http/handlers/operations
 import type { Clock } from "../../lib/clock.ts";
 
 export interface Turn {
-  /** The first trigger. */
+  /** The first trigger. A repetition counts only if there is no other trigger. */
   readonly trigger: ReloadTrigger;
-  /** A change of a file is among the triggers. */
-  readonly isOfFile: boolean;
+  /** The gateway itself repeats a reload; `trigger` is the trigger of the repeated one. */
+  readonly isRepetition: boolean;
   /** Milliseconds since the epoch: the first trigger. */
   readonly since: number;
 }
@@ -20,8 +20,13 @@ interface TurnsOptions {
   readonly check: Run;
 }
 
+interface NextOptions {
+  readonly dryRun: boolean;
+  readonly isRepetition?: boolean;
+}
+
 interface Turns {
-  next(trigger: ReloadTrigger, options: { readonly dryRun: boolean }): Promise<ReloadAnswer>;
+  next(trigger: ReloadTrigger, options: NextOptions): Promise<ReloadAnswer>;
 }
 
 interface Waiting {
@@ -34,10 +39,9 @@ export const createTurns = ({ clock, reload, check }: TurnsOptions): Turns => {
   const waiting = new Map<Run, Waiting>();
   let last: Promise<unknown> = Promise.resolve();
 
-  const begin = (run: Run, trigger: ReloadTrigger): Waiting => {
-    const turn = { trigger, isOfFile: trigger === "file", since: clock.now() };
+  const begin = (run: Run, by: Pick<Turn, "trigger" | "isRepetition">): Waiting => {
     const mine: Waiting = {
-      turn,
+      turn: { ...by, since: clock.now() },
       answer: last.then(() => {
         waiting.delete(run);
         return run(mine.turn);
@@ -48,16 +52,17 @@ export const createTurns = ({ clock, reload, check }: TurnsOptions): Turns => {
     return mine;
   };
 
-  const join = (run: Run, trigger: ReloadTrigger): Waiting => {
+  const join = (run: Run, by: Pick<Turn, "trigger" | "isRepetition">): Waiting => {
     const found = waiting.get(run);
-    if (found === undefined) return begin(run, trigger);
-    if (trigger === "file") found.turn = { ...found.turn, isOfFile: true };
+    if (found === undefined) return begin(run, by);
+    // The first trigger from outside counts.
+    if (found.turn.isRepetition && !by.isRepetition) found.turn = { ...found.turn, ...by };
     return found;
   };
 
   return {
-    next: async (trigger, { dryRun }) => {
-      const answer = await join(dryRun ? check : reload, trigger).answer;
+    next: async (trigger, { dryRun, isRepetition = false }) => {
+      const answer = await join(dryRun ? check : reload, { trigger, isRepetition }).answer;
       return "trigger" in answer ? { ...answer, trigger } : answer;
     },
   };

@@ -1,87 +1,6 @@
-import type { Attempt, Fleet } from "../../../src/app/reload-control.ts";
-import { settingsSchema } from "../../../src/config/schema/schema.ts";
 import type { ReloadAnswer } from "../../../src/http/handlers/operations/reload.ts";
-import { createReloader } from "../../../src/main/reload/reloader.ts";
-import type { InUse, Reading } from "../../../src/main/reload/source.ts";
-import { createFakeClock } from "../../support/fake-clock.ts";
-
-const START = "2026-01-01T00:00:00.000Z";
-const NOTHING: InUse = { settings: settingsSchema.parse({}), compared: {}, tls: {} };
-
-type Read = Extract<Reading, { readonly status: "read" }>;
-
-const FOUND: Read = {
-  status: "read",
-  next: NOTHING,
-  changed: [],
-  needsRestart: [],
-  certificateFaults: [],
-  files: new Map(),
-};
-
-const CHANGED: Partial<Read> = { changed: ["auth.apiKeys[a]"] };
-
-const setUp = () => {
-  const clock = createFakeClock();
-  const events: string[] = [];
-  const lines: unknown[] = [];
-  const audit: unknown[] = [];
-  const counts: string[] = [];
-  const shown: unknown[] = [];
-  const world = {
-    found: FOUND as Reading,
-    faults: [] as readonly string[],
-    /** The last value of the metric. */
-    isRefused: undefined as boolean | undefined,
-    /** Called in each reading. */
-    reading: (): Promise<void> => Promise.resolve(),
-  };
-  const fleet: Fleet = {
-    prepare: ({ attempt }: Attempt) => {
-      events.push(`prepare ${attempt}`);
-      return Promise.resolve(world.faults);
-    },
-    swap: (attempt) => {
-      events.push(`swap ${attempt}`);
-      return Promise.resolve(2);
-    },
-    discard: (attempt) => void events.push(`discard ${attempt}`),
-    workers: 2,
-    show: (status) => void shown.push(status),
-  };
-  const log = (level: string) => (members: object, msg: string) =>
-    void lines.push({ level, msg, ...members });
-  const reloader = createReloader({
-    inUse: NOTHING,
-    startedAt: START,
-    read: async () => {
-      events.push("read");
-      await world.reading();
-      return world.found;
-    },
-    fleet,
-    clock,
-    logger: { info: log("info"), warn: log("warn"), error: log("error") } as never,
-    metrics: {
-      reloadEnded: (trigger, outcome) => void counts.push(`${trigger} ${outcome}`),
-      settingsRefused: (isRefused) => {
-        world.isRefused = isRefused;
-      },
-      restartNeeded: (isNeeded) => void counts.push(`restart ${isNeeded}`),
-    },
-    filesRead: () => void events.push("files"),
-    applied: () => void events.push("applied"),
-    audited: (entry) => void audit.push(entry),
-  });
-  return { clock, reloader, world, events, lines, audit, counts, shown };
-};
-
-const find = (found: Partial<Read>): Reading => ({ ...FOUND, ...found });
-
-/** Lets promises settle that wait for nothing else. */
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-};
+import type { Reading } from "../../../src/main/reload/source.ts";
+import { CHANGED, find, FOUND, setUp, START, turns } from "./support.ts";
 
 describe("a reload", () => {
   it("prepares, swaps and answers with the next generation", async () => {
@@ -266,43 +185,6 @@ describe("several triggers", () => {
   });
 });
 
-describe("faults of files", () => {
-  it("are logged once while they are the same", async () => {
-    const { reloader, world, lines } = setUp();
-    const refuse = (fault: string) => {
-      world.found = { status: "refused", faults: [fault], files: new Map() };
-    };
-    refuse("a");
-    await reloader.trigger("file");
-    await reloader.trigger("file");
-    refuse("b");
-    await reloader.trigger("file");
-    refuse("a");
-    await reloader.trigger("file");
-
-    expect(lines.map((line) => (line as { faults: string[] }).faults)).toEqual([["a"], ["b"], ["a"]]);
-  });
-
-  it("are logged again after a good reload", async () => {
-    const { reloader, world, lines } = setUp();
-    for (const found of [["a"], [], ["a"]]) {
-      world.found = found.length > 0 ? { status: "refused", faults: found, files: new Map() } : find({});
-      await reloader.trigger("file");
-    }
-
-    expect(lines).toHaveLength(2);
-  });
-
-  it("are logged for each signal", async () => {
-    const { reloader, world, lines } = setUp();
-    world.found = { status: "refused", faults: ["a"], files: new Map() };
-    await reloader.trigger("signal");
-    await reloader.trigger("signal");
-
-    expect(lines).toHaveLength(2);
-  });
-});
-
 describe("a change of a file that a worker could not prepare", () => {
   it("is tried again every 5 s until it is applied", async () => {
     const { reloader, world, clock, counts, lines } = setUp();
@@ -354,61 +236,44 @@ describe("a change of a file that a worker could not prepare", () => {
     expect(counts).toEqual(["file failed", "file failed", "signal failed", "file failed"]);
   });
 
-  it.each(["signal", "request"] as const)("is not tried again after a %s", async (by) => {
-    const { reloader, world, clock, counts } = setUp();
+  it.each(["signal", "request"] as const)(
+    "is tried again if a %s was faster than the watcher, with the same trigger",
+    async (by) => {
+      const { reloader, world, clock, counts } = setUp();
+      world.found = find(CHANGED);
+      world.faults = ["worker 1: no"];
+      await (by === "request" ? reloader.reload({ dryRun: false }) : reloader.trigger(by));
+      world.faults = [];
+      clock.advance(5000);
+      await turns();
+
+      expect(counts).toEqual([`${by} failed`, `${by} applied`]);
+    },
+  );
+
+  it("has an audit entry when a repetition applies it, also after a request", async () => {
+    const { reloader, world, clock, audit } = setUp();
     world.found = find(CHANGED);
     world.faults = ["worker 1: no"];
-    await (by === "request" ? reloader.reload({ dryRun: false }) : reloader.trigger(by));
-    clock.advance(60_000);
-    await turns();
-
-    expect(counts).toEqual([`${by} failed`]);
-  });
-});
-
-describe("faults of certificates", () => {
-  it("hold nothing else up, and are logged when they have lasted for 5 s", async () => {
-    const { reloader, world, clock, lines } = setUp();
-    world.found = find({ ...CHANGED, certificateFaults: ["server.tls.key: other"] });
-    const answer = await reloader.reload({ dryRun: false });
-
-    expect(answer).toMatchObject({ status: "applied", faults: ["server.tls.key: other"] });
-
-    world.found = find({ certificateFaults: ["server.tls.key: other"] });
+    await reloader.reload({ dryRun: false });
     clock.advance(5000);
     await turns();
-    clock.advance(60_000);
+    world.faults = [];
+    clock.advance(5000);
     await turns();
-    await reloader.trigger("file");
 
-    expect(lines.map((line) => (line as { msg: string }).msg)).toEqual([
-      "settings reloaded",
-      "settings refused, the old ones stay",
-    ]);
+    expect(audit).toEqual([{ trigger: "file", outcome: "done", changed: CHANGED.changed }]);
   });
 
-  it("are not logged if the pair fits within 5 s", async () => {
-    const { reloader, world, clock, lines } = setUp();
-    world.found = find({ certificateFaults: ["server.tls.key: other"] });
-    await reloader.trigger("file");
-    clock.advance(4000);
-    world.found = find({ changed: ["server.tls.cert", "server.tls.key"] });
-    await reloader.trigger("file");
+  it("is not tried again if files are not watched", async () => {
+    const { reloader, world, clock, counts } = setUp({ reload: { watch: false } });
+    world.found = find(CHANGED);
+    world.faults = ["worker 1: no"];
+    await reloader.trigger("signal");
     clock.advance(60_000);
     await turns();
 
-    expect(lines.map((line) => (line as { msg: string }).msg)).toEqual(["settings reloaded"]);
-  });
-
-  it("alone are a refused reload", async () => {
-    const { reloader, world, counts } = setUp();
-    world.found = find({ certificateFaults: ["admin.tls.cert: broken"] });
-
-    expect(await reloader.reload({ dryRun: false })).toEqual({
-      status: "refused",
-      faults: ["admin.tls.cert: broken"],
-    });
-    expect(counts).toEqual(["request refused"]);
+    expect(counts).toEqual(["signal failed"]);
   });
 });
 

@@ -25,11 +25,12 @@ const started = (options: Partial<SourceOptions> = {}) => {
   const loaded = loadSettings(source);
   if (loaded.status === "refused") throw new TypeError(loaded.faults.join("\n"));
   const inUse: InUse = { settings: loaded.settings, compared: loaded.compared, tls: {} };
-  const read = createSource({
+  const reading = createSource({
     faultsInUse: () => Promise.resolve([]),
     readCertificates: () => ({ files: {}, faults: [] }),
     ...source,
   });
+  const read = (of: InUse, { dryRun } = { dryRun: false }) => reading(of, { dryRun });
   return { read, inUse };
 };
 
@@ -135,6 +136,41 @@ it("refuses what the check finds", async () => {
   write("stationgate.yaml", "log: { level: warn }");
 
   expect(await read(inUse)).toMatchObject({ status: "refused", faults: ["auth.apiKeys.a: bad"] });
+});
+
+describe("the files of settings that need a restart", () => {
+  const ssl = "broker: { type: kafka, kafka: { brokers: ['a:1'], ssl: { ca: ca.pem } } }";
+  const ofSsl: SourceOptions["faultsInUse"] = ({ broker }) =>
+    Promise.resolve(typeof broker.kafka.ssl === "object" ? ["broker.kafka.ssl: no certificate"] : []);
+
+  beforeEach(() => {
+    write("ca.pem", "old");
+    write("stationgate.yaml", ssl);
+  });
+
+  it("refuse no other changes, also if they can't be read", async () => {
+    const { read, inUse } = started({ faultsInUse: ofSsl });
+    rmSync(path.join(cwd, "ca.pem"));
+    write("stationgate.yaml", `${ssl}\nlog: { level: warn }`);
+
+    expect(await read(inUse)).toMatchObject({
+      ...{ status: "read", changed: ["log.level"], needsRestart: ["broker.kafka.ssl"] },
+      next: { settings: { broker: { kafka: { ssl: { ca: path.join(cwd, "ca.pem") } } } } },
+    });
+  });
+
+  it("refuse a dry run, because the next start would stop", async () => {
+    const { read, inUse } = started({ faultsInUse: ofSsl });
+    write("ca.pem", "new");
+    expect(await read(inUse, { dryRun: true })).toMatchObject({
+      ...{ status: "refused", faults: ["broker.kafka.ssl: no certificate"] },
+    });
+
+    rmSync(path.join(cwd, "ca.pem"));
+    expect(await read(inUse, { dryRun: true })).toMatchObject({
+      ...{ status: "refused", faults: [expect.stringContaining("is not a readable file")] },
+    });
+  });
 });
 
 describe("the contents of named files", () => {

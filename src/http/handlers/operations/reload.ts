@@ -66,7 +66,9 @@ export const reloadRoute = ({ reload }: Pick<Reloading, "reload">): OpenRoute =>
   audit: "settings.reload",
   family: "problem",
   handler: async ({ request, response, audited }) => {
-    const answer = requireGood(await reload({ dryRun: isDryRun(queryOf(request)) }));
+    const dryRun = isDryRun(queryOf(request));
+    audited.isDry = dryRun;
+    const answer = requireGood(await reload({ dryRun }));
     if (answer.status === "applied") audited.changed = answer.changed;
     sendJson(response, 200, answer);
   },

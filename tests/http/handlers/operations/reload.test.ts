@@ -46,6 +46,18 @@ it.each([
   expect((answer.body as { faults?: unknown }).faults).toEqual(faults);
 });
 
+it.each([
+  ["/gateway/reload", APPLIED, [200]],
+  ["/gateway/reload", { status: "refused", faults: ["a: b"] }, [422]],
+  ["/gateway/reload?dryRun=true", { ...APPLIED, status: "dryRun" }, []],
+  ["/gateway/reload?dryRun=true", { status: "refused", faults: ["a: b"] }, []],
+] as const)("%s that answers %j has audit entries with %j", async (path, given, statuses) => {
+  const gateway = await createTestGateway({ reload: answering(given) });
+  await request(gateway.admin).post(path).set("Authorization", `Bearer ${ADMIN_TOKEN}`);
+
+  expect(gateway.audited.map(({ status }) => status)).toEqual(statuses);
+});
+
 it("refuses another value of dryRun, and reloads nothing", async () => {
   const answer = await post("/gateway/reload?dryRun=yes", () => {
     throw new TypeError("reloaded");
