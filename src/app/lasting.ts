@@ -29,7 +29,7 @@ export const openLasting = async (
   const memory = createMemoryBudget(() => inUse.now.settings.limits.memory);
   metrics.clientMemoryFrom(() => memory.usedBytes);
   const tracing = await openTracing(settings, lifecycle);
-  const broker = await createBroker(settings, maxRecordBytesOf(settings));
+  const broker = await createBroker(settings, () => maxRecordBytesOf(inUse.now.settings));
   await broker.open();
   lifecycle.onClose("broker", () => broker.close());
   const health = createHealth({

@@ -11,11 +11,11 @@ import type { Settings } from "../config/schema/schema.ts";
 const DEAD_LETTER_HEADERS = 16 * 1024;
 
 /**
- * `largestRecord` is the maximum size of a station's record in bytes. Created topics also accept such a record as a
- * dead letter.
+ * `largestRecord` returns the maximum size of a station's record in bytes. Topics that are created from now on also accept such a
+ * record as a dead letter.
  */
-export const createBroker = async ({ broker }: Settings, largestRecord: number): Promise<Broker> => {
-  const maxRecordBytes = largestRecord + DEAD_LETTER_HEADERS;
+export const createBroker = async ({ broker }: Settings, largestRecord: () => number): Promise<Broker> => {
+  const maxRecordBytes = (): number => largestRecord() + DEAD_LETTER_HEADERS;
   const { kafka, embedded } = broker;
   if (broker.type === "kafka")
     return kafkaBroker({ ...kafka, sasl: kafka.sasl, ssl: tlsOf(kafka.ssl), maxRecordBytes });
@@ -51,7 +51,7 @@ const eventsTlsOf = (kafka: EventsKafka): KafkaOptions["ssl"] => {
 /** The broker for business events. undefined: the settings name no Kafka for them. */
 export const createEventsBroker = async (
   { broker, eventService }: Settings,
-  largestRecord: number,
+  largestRecord: () => number,
 ): Promise<Broker | undefined> => {
   const { kafka } = eventService.events.queue;
   const { bootstrap_server: brokers, security_protocol: protocol, sasl_mechanism: mechanism } = kafka;
@@ -62,7 +62,7 @@ export const createEventsBroker = async (
     ...broker.kafka,
     brokers,
     clientId: kafka.client_id,
-    maxRecordBytes: largestRecord + DEAD_LETTER_HEADERS,
+    maxRecordBytes: () => largestRecord() + DEAD_LETTER_HEADERS,
     sasl: protocol.startsWith("SASL_") ? signIn : undefined,
     ssl: protocol.endsWith("SSL") ? eventsTlsOf(kafka) : undefined,
   });

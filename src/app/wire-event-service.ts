@@ -117,7 +117,7 @@ export const startEventService = async (
   const { settings, metrics, lifecycle } = context;
   const { eventService } = settings;
   if (businessServerOf(eventService) === undefined && clientsOf(eventService) === undefined) return;
-  const own = await createEventsBroker(settings, maxRecordBytesOf(settings));
+  const own = await createEventsBroker(settings, () => maxRecordBytesOf(context.inUse.now.settings));
   if (own !== undefined) {
     await own.open();
     lifecycle.onClose("events broker", () => own.close());

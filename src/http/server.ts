@@ -96,7 +96,7 @@ export const createHttpServer = (
       handshakeTimeout: limits.headersTimeout,
       // `trackSockets` answers the connections above the limit.
       maxConnections: limits.maxConnections === 0 ? Infinity : limits.maxConnections + MAX_REFUSED,
-      maxBytes: memory.maxBytes,
+      maxBytes: () => memory.maxBytes,
     });
   const listening = secure?.listening ?? server;
   const connections = (): readonly Socket[] => [...(secure?.handshakes() ?? []), ...sockets];

@@ -118,7 +118,7 @@ export interface TestOptions {
   readonly corsOrigins?: readonly string[];
   readonly bodyLimits?: BodyLimits;
   /** For bodies. */
-  readonly memoryBytes?: number;
+  readonly memoryBytes?: number | (() => number);
   readonly deliveryTimeoutMs?: number;
   /** Further rows of the public app. */
   readonly routes?: readonly Route[];

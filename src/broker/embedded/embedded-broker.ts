@@ -14,7 +14,7 @@ export interface EmbeddedBrokerOptions {
   /** Partitions of a topic that is created without a number of partitions. Default: 4. */
   readonly partitions?: number;
   /** Maximum record size in bytes of a topic that is created without one. Default: 4 MiB. */
-  readonly maxRecordBytes?: number;
+  readonly maxRecordBytes?: () => number;
   /** Free bytes that each commit must leave on the disk; otherwise it is refused. Default: 8 MiB. */
   readonly minFree?: number;
   /** Resolves to the free bytes of the disk. Default: asks the file system. */
@@ -30,7 +30,7 @@ const MIB = 1024 * 1024;
  * file. "Stored" means flushed to the disk (see `environment.ts`). Records are never deleted, not even in compacted topics.
  */
 export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): Broker => {
-  const { dir, partitions = 4, maxRecordBytes = 4 * MIB, deliveryTimeout = 10_000 } = options;
+  const { dir, partitions = 4, maxRecordBytes = () => 4 * MIB, deliveryTimeout = 10_000 } = options;
   const { minFree = 8 * MIB, freeBytes } = options;
   return createLocalBroker({
     kind: "embedded",

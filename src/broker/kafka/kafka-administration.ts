@@ -4,7 +4,7 @@ import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./commits.ts";
-import { settledWithin } from "./options.ts";
+import { type KafkaOptions, settledWithin } from "./options.ts";
 import { createSingleFlight } from "../../lib/single-flight.ts";
 
 type Administered = Pick<
@@ -123,7 +123,7 @@ const createTopicMemory = (ask: (name: string) => Promise<TopicInfo | undefined>
 export const createAdministration = (
   kafka: Kafka,
   memberLess: MemberLessCommits,
-  maxRecordBytes: number | undefined,
+  maxRecordBytes: KafkaOptions["maxRecordBytes"],
 ): Administration => {
   const admin = createAdminCalls(kafka);
 
@@ -167,7 +167,7 @@ export const createAdministration = (
       await admin
         .call((client) =>
           client.createTopics({
-            topics: [topicConfig({ ...spec, maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes })],
+            topics: [topicConfig({ ...spec, maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes?.() })],
             waitForLeaders: false,
           }),
         )

@@ -37,7 +37,7 @@ export interface KafkaOptions {
   /** Maximum time until an append settles. */
   readonly deliveryTimeout: number;
   /** Maximum record size in bytes of a topic that is created without one. Default: the broker's maximum. */
-  readonly maxRecordBytes?: number;
+  readonly maxRecordBytes?: () => number;
   /** The group removes a crashed member after this time. Default: 10,000. */
   readonly sessionTimeout?: number;
 }

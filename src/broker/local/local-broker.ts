@@ -26,7 +26,7 @@ interface LocalBrokerOptions {
   /** Partitions of a topic that is created without a number of partitions. */
   readonly partitions: number;
   /** Maximum record size (see `contentBytes`) of a topic that is created without one. */
-  readonly maxRecordBytes: number;
+  readonly maxRecordBytes: () => number;
   /** Measures when a group member's session ends, and when a waiting read ends. Default: the system's clock. */
   readonly clock?: Clock | undefined;
 }
@@ -89,7 +89,7 @@ const topicsOf = (
           name,
           uuid: randomUUID(),
           partitions: spec.partitions ?? partitions,
-          maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes,
+          maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes(),
         };
         const creation = beingCreated.get(name) ?? create(topic);
         beingCreated.set(name, creation);

@@ -28,7 +28,7 @@ export const createMemoryBroker = ({ partitions = 4, clock }: MemoryBrokerOption
     store: createMemoryStore(),
     partitions,
     clock,
-    maxRecordBytes: MAX_RECORD_BYTES,
+    maxRecordBytes: () => MAX_RECORD_BYTES,
   });
 
 const copy = (bytes: Buffer | null): Buffer | null => bytes && Buffer.from(bytes);

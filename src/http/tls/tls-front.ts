@@ -15,7 +15,7 @@ export interface TlsFrontOptions {
   /** Milliseconds from the connection to the end of its handshake. */
   readonly handshakeTimeout: number;
   /** Maximum number of handshakes that OpenSSL has begun. Above it, the one that began first is closed. */
-  readonly maxHandshakes: number;
+  readonly maxHandshakes: () => number;
   /** False: a new connection is closed at once. */
   readonly hasRoom: () => boolean;
   readonly onSecure: (socket: TLSSocket) => void;
@@ -69,7 +69,7 @@ export const createTlsFront = (options: TlsFrontOptions): TlsFront => {
 
   const begin = (raw: Socket): void => {
     const [first] = begun;
-    if (first !== undefined && begun.size >= maxHandshakes) handshakes.fail(first, "other");
+    if (first !== undefined && begun.size >= maxHandshakes()) handshakes.fail(first, "other");
     begun.add(raw);
     secure.emit("connection", raw);
   };

@@ -20,7 +20,7 @@ interface TlsListenerOptions extends ServerTls {
   /** Connections above this number are closed without a handshake. */
   readonly maxConnections: number;
   /** Of client data. The number of handshakes in progress depends on it. */
-  readonly maxBytes: number;
+  readonly maxBytes: () => number;
 }
 
 export interface TlsListener {
@@ -53,7 +53,7 @@ export const openTls = (
   server.emit("listening");
   const front = createTlsFront({
     ...options,
-    maxHandshakes: Math.max(1, Math.floor(maxBytes / BYTES_PER_HANDSHAKE)),
+    maxHandshakes: () => Math.max(1, Math.floor(maxBytes() / BYTES_PER_HANDSHAKE)),
     hasRoom: () => front.handshakes.size + sockets.size < maxConnections,
     onSecure: (socket) => {
       server.emit("connection", socket);
