@@ -20,13 +20,13 @@ const answerOf = async (response: Response): Promise<Answer> => ({
   body: await response.text(),
 });
 
-describeOnSmallDisks("a gateway with a full disk", () => {
+describeOnSmallDisks("a gateway with a full disk", (kind) => {
   let disk: SmallDisk;
   let gateway: Gateway;
   let token: string;
 
   beforeEach(async () => {
-    disk = mountSmallDisk(48);
+    disk = mountSmallDisk(48, kind);
     gateway = await startGateway({
       settings: {
         broker: { type: "embedded", embedded: { dir: path.join(disk.directory, "data") } },

@@ -49,11 +49,11 @@ const APPEND_FOREVER = `
   for (let writer = 0; writer < 32; writer += 1) void write(writer);
 `;
 
-describeOnSmallDisks("an embedded log on a small disk", () => {
+describeOnSmallDisks("an embedded log on a small disk", (kind) => {
   let disk: SmallDisk;
   let dir: string;
   beforeEach(() => {
-    disk = mountSmallDisk(48);
+    disk = mountSmallDisk(48, kind);
     dir = path.join(disk.directory, "log");
   });
   afterEach(() => {
@@ -128,7 +128,10 @@ describeOnSmallDisks("an embedded log on a small disk", () => {
     const another = path.join(disk.directory, "another");
     await expect(createEmbeddedBroker({ dir: another }).open()).rejects.toMatchObject({
       code: "SETTINGS_INVALID",
-      message: `broker.embedded.dir: the log in ${another} has no space on its disk`,
+      // On ext4 even the folder finds no space.
+      message: expect.stringMatching(
+        `^broker.embedded.dir: .*${another} (has no space on its disk|cannot be created \\(ENOSPC\\))$`,
+      ) as string,
     });
   });
 });

@@ -1,9 +1,11 @@
-/** A file system of a few mebibytes that a test can fill: a tmpfs, which only root can mount. */
+/** A file system of a few mebibytes that a test can fill: a tmpfs, or an ext4 in a file. Only root can mount them. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync } from "node:fs";
+import { mkdtempSync, rmdirSync, rmSync, writeFileSync, truncateSync } from "node:fs";
 import { open, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+
+export type FileSystem = "tmpfs" | "ext4";
 
 export interface SmallDisk {
   readonly directory: string;
@@ -21,12 +23,31 @@ const run = (program: string, ...args: readonly string[]): void => {
   execFileSync(program, args, { stdio: "ignore" });
 };
 
+const MOUNTS: Readonly<Record<FileSystem, (mebibytes: number, directory: string) => void>> = {
+  tmpfs: (mebibytes, directory) => {
+    run("mount", "-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", directory);
+  },
+  ext4: (mebibytes, directory) => {
+    const image = `${directory}.img`;
+    try {
+      writeFileSync(image, "");
+      truncateSync(image, mebibytes * CHUNK.length);
+      // Without blocks that only root may use: the gateway of the tests can run as root.
+      run("mkfs.ext4", "-q", "-F", "-m", "0", image);
+      run("mount", "-o", "loop", image, directory);
+    } finally {
+      // The mount keeps the file open.
+      rmSync(image, { force: true });
+    }
+  },
+};
+
 /** Mounts the file system. Throws if this process is not allowed to. */
-export const mountSmallDisk = (mebibytes: number): SmallDisk => {
+export const mountSmallDisk = (mebibytes: number, kind: FileSystem = "tmpfs"): SmallDisk => {
   const directory = mkdtempSync(path.join(tmpdir(), "stationgate-disk-"));
   const ballast = path.join(directory, "ballast");
   try {
-    run("mount", "-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", directory);
+    MOUNTS[kind](mebibytes, directory);
   } catch (error) {
     rmdirSync(directory);
     throw error;
@@ -59,21 +80,27 @@ export const mountSmallDisk = (mebibytes: number): SmallDisk => {
   };
 };
 
-const mayMount = (): boolean => {
+const mayMount = (kind: FileSystem): boolean => {
   try {
-    mountSmallDisk(1).unmount();
+    mountSmallDisk(8, kind).unmount();
     return true;
   } catch {
     return false;
   }
 };
 
-/** `describe` for tests on small disks. They are skipped with a message if this process can't mount a file system. */
-export const describeOnSmallDisks = (name: string, body: () => void): void => {
-  if (mayMount()) {
-    describe(name, body);
-    return;
+/** `describe` for tests on each kind of small disk. They are skipped with a message if this process can't mount it. */
+export const describeOnSmallDisks = (name: string, body: (kind: FileSystem) => void): void => {
+  for (const kind of Object.keys(MOUNTS) as FileSystem[]) {
+    const title = `${name} (${kind})`;
+    const tests = (): void => {
+      body(kind);
+    };
+    if (mayMount(kind)) {
+      describe(title, tests);
+    } else {
+      process.stderr.write(`SKIPPED: ${title} (to run it be root and allowed to mount the file system)\n`);
+      describe.skip(`${title} [skipped: no mount]`, tests);
+    }
   }
-  process.stderr.write(`SKIPPED: ${name} (to run it be root and allowed to mount a tmpfs)\n`);
-  describe.skip(`${name} [skipped: no mount]`, body);
 };
