@@ -6,6 +6,7 @@ import { type Digests, digestOf } from "../lib/file-watch/file-watch.ts";
 import { errnoOf } from "../lib/file-system.ts";
 import type { Fault } from "./faults.ts";
 import { settingsSchema } from "./schema/schema.ts";
+import { protoImports } from "../lib/proto-imports.ts";
 import { groupOf, infoOf, isObject, itemOf, mapTree, type Path } from "./tree.ts";
 
 interface Read {
@@ -24,9 +25,6 @@ export interface FileReader {
   readonly digests: Digests;
 }
 
-/** An import of a .proto file. Its path is relative to the file. */
-const IMPORT = /^\s*import\s+(?:public\s+|weak\s+)?"([^"]+)"/gm;
-
 export const createFileReader = (): FileReader => {
   const digests = new Map<string, string | undefined>();
   const imports = new Map<string, readonly string[]>();
@@ -43,11 +41,10 @@ export const createFileReader = (): FileReader => {
     if (!isReadableFile(path)) return;
     const content = text(path);
     if (!path.endsWith(".proto")) return;
-    const named = [...content.matchAll(IMPORT)].map(([, name = ""]) => resolve(dirname(path), name));
-    // The others are the program's own, such as google/protobuf/timestamp.proto.
-    const own = named.filter(isReadableFile);
-    imports.set(path, own);
-    own.forEach(note);
+    // Missing ones too: they can follow. The program itself has some, such as google/protobuf/timestamp.proto.
+    const named = protoImports(content).map((name) => resolve(dirname(path), name));
+    imports.set(path, named);
+    named.forEach(note);
   };
   const withImports = (path: string, seen = new Set<string>()): ReadonlySet<string> => {
     if (seen.has(path)) return seen;

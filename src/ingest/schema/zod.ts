@@ -1,11 +1,11 @@
 /** zod schemas from ES modules that the operator writes. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire, register } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ZodSafeParseResult } from "zod";
 import { GatewayError } from "../../errors.ts";
+import { digestOf } from "../../lib/file-watch/file-watch.ts";
 import {
   eventJson,
   type FileValidator,
@@ -37,7 +37,7 @@ export const loadZod = async (
 const importSchema = async ({ module, export: name }: ZodDeclaration): Promise<ZodSchema> => {
   const file = path.resolve(module);
   if (zodSeenFrom(file) !== zodSeenFrom(import.meta.url)) resolveZodFromHere();
-  const exports = (await import(await urlOf(file))) as Record<string, unknown>;
+  const exports = await importModule(file);
   const schema = exports[name];
   if (!isZodSchema(schema)) {
     throw new GatewayError("SETTINGS_INVALID", {
@@ -51,13 +51,33 @@ const importSchema = async ({ module, export: name }: ZodDeclaration): Promise<Z
   });
 };
 
-/** node imports a module again only if its URL has changed. So the URL has a digest of the text. */
-const urlOf = async (file: string): Promise<string> => {
-  const digest = createHash("sha256")
-    .update(await readFile(file))
-    .digest("base64url");
-  return `${pathToFileURL(file).href}?${digest}`;
+/** Milliseconds are enough for an import, so a file that changes in each of them is still being written. */
+const MAX_IMPORTS = 3;
+
+/** The number of imports of a URL whose file changed meanwhile: node keeps another text, or an error, under this URL. */
+const spoiled = new Map<string, number>();
+
+/**
+ * Imports the present text of a module. node imports a module again only if its URL has changed, so the URL has a digest of the
+ * text. Rejects with the error of the import, or if the file does not stay the same during an import.
+ */
+export const importModule = async (
+  file: string,
+  load: (url: string) => Promise<unknown> = (url) => import(url),
+): Promise<Record<string, unknown>> => {
+  for (let imports = 0; imports < MAX_IMPORTS; imports += 1) {
+    const url = await urlOf(file);
+    const count = spoiled.get(url) ?? 0;
+    const [outcome] = await Promise.allSettled([load(count === 0 ? url : `${url}&${count}`)]);
+    if ((await urlOf(file)) !== url) spoiled.set(url, count + 1);
+    else if (outcome.status === "fulfilled") return outcome.value as Record<string, unknown>;
+    else throw outcome.reason;
+  }
+  throw new GatewayError("SETTINGS_INVALID", { message: "it changed while it was read" });
 };
+
+const urlOf = async (file: string): Promise<string> =>
+  `${pathToFileURL(file).href}?${digestOf(await readFile(file))}`;
 
 const isZodSchema = (value: unknown): value is ZodSchema =>
   typeof value === "object" && value !== null && "safeParse" in value && "_zod" in value;

@@ -17,16 +17,22 @@ const linkAt = (place: string): string | undefined => {
 };
 
 /**
- * The directory of each file, and of each symbolic link on the way to it. The rest of a way behind a missing directory is
+ * The directory of each file, and of each symbolic link on the way to it, and the directory above it. The rest of a way behind a missing directory is
  * taken as it is written.
  */
 export const waysTo = (files: Iterable<string>): Ways => {
   const ways = new Map<string, Set<string>>();
-  const add = (place: string): void => {
+  const addName = (place: string): void => {
     const directory = path.dirname(place);
     const names = ways.get(directory);
     if (names === undefined) ways.set(directory, new Set([path.basename(place)]));
     else names.add(path.basename(place));
+  };
+  /** The watch of a directory ends when it is replaced, so the directory counts as a name in the one above it. */
+  const add = (place: string): void => {
+    addName(place);
+    const directory = path.dirname(place);
+    if (path.dirname(directory) !== directory) addName(directory);
   };
   const follow = (file: string, links: number): void => {
     const { root } = path.parse(file);

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
 import type { FileValidator } from "../../../src/ingest/schema/validator.ts";
-import { loadZod } from "../../../src/ingest/schema/zod.ts";
+import { importModule, loadZod } from "../../../src/ingest/schema/zod.ts";
 
 const root = path.join(import.meta.dirname, "../../..");
 const context = { station: "clicks", limits: { maxDepth: 128 } };
@@ -79,6 +79,65 @@ describe("a zod schema", () => {
     const validator = await loadZod({ type: "zod", module, export: "Click" }, context);
     expect(judge(validator, '{"page":"https://shop.example/","target":"buy"}')).toBe("accepted");
     expect(judge(validator, '{"page":"https://shop.example/"}')).toContain("zod: target: ");
+  });
+});
+
+describe("the import of a module", () => {
+  let directory = "";
+  let file = "";
+
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(tmpdir(), "zod-import-"));
+    file = path.join(directory, "a.mjs");
+    writeFileSync(file, "one");
+  });
+
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Keeps the first result of each URL, as node does. `during` runs while a new URL is imported. */
+  const loader = (during: () => void) => {
+    const kept = new Map<string, Promise<{ text: string }>>();
+    const read = (): { text: string } => {
+      during();
+      const text = readFileSync(file, "utf8");
+      if (text === "half") throw new SyntaxError(text);
+      return { text };
+    };
+    return (url: string): Promise<{ text: string }> => {
+      const found =
+        kept.get(url) ??
+        new Promise((resolve) => {
+          resolve(read());
+        });
+      kept.set(url, found);
+      return found;
+    };
+  };
+
+  it.each(["two", "half"])(
+    "never takes a text for another one that it became meanwhile: %s",
+    async (text) => {
+      const changes = [text, "three"];
+      const load = loader(() => {
+        const next = changes.shift();
+        if (next !== undefined) writeFileSync(file, next);
+      });
+
+      expect(await importModule(file, load)).toEqual({ text: "three" });
+      writeFileSync(file, "one");
+      expect(await importModule(file, load)).toEqual({ text: "one" });
+    },
+  );
+
+  it("is refused if the text changes in each import", async () => {
+    let texts = 0;
+    const load = loader(() => {
+      writeFileSync(file, `text ${(texts += 1)}`);
+    });
+
+    await expect(importModule(file, load)).rejects.toThrow("it changed while it was read");
   });
 });
 

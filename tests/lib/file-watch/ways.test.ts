@@ -13,17 +13,26 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-/** The ways with paths relative to the test's directory. */
+/** The ways with paths relative to the test's directory, without the directory above it. */
 const ways = (...files: readonly string[]) =>
   Object.fromEntries(
-    [...waysTo(files.map((file) => path.join(root, file)))].map(([directory, names]) => [
-      path.relative(root, directory) || ".",
-      [...names].sort(),
-    ]),
+    [...waysTo(files.map((file) => path.join(root, file)))]
+      .filter(([directory]) => directory !== path.dirname(root))
+      .map(([directory, names]) => [path.relative(root, directory) || ".", [...names].sort()]),
   );
 
+it("has the directory above that of a file, because the directory can be replaced", () => {
+  expect(waysTo(["/a/b/c.yaml", "/d.yaml"])).toEqual(
+    new Map([
+      ["/a/b", new Set(["c.yaml"])],
+      ["/a", new Set(["b"])],
+      ["/", new Set(["d.yaml"])],
+    ]),
+  );
+});
+
 it("has the directory of each file", () => {
-  expect(ways("a.yaml", "b.yaml", "c/d.json")).toEqual({ ".": ["a.yaml", "b.yaml"], c: ["d.json"] });
+  expect(ways("a.yaml", "b.yaml", "c/d.json")).toEqual({ ".": ["a.yaml", "b.yaml", "c"], c: ["d.json"] });
 });
 
 it("has the directory of each link of a mounted ConfigMap", () => {
@@ -31,14 +40,14 @@ it("has the directory of each link of a mounted ConfigMap", () => {
   symlinkSync("..2026", path.join(root, "..data"));
   symlinkSync("..data/a.yaml", path.join(root, "a.yaml"));
 
-  expect(ways("a.yaml")).toEqual({ ".": ["..data", "a.yaml"], "..2026": ["a.yaml"] });
+  expect(ways("a.yaml")).toEqual({ ".": ["..2026", "..data", "a.yaml"], "..2026": ["a.yaml"] });
 });
 
 it("follows absolute links and links to directories", () => {
   mkdirSync(path.join(root, "real/inner"), { recursive: true });
   symlinkSync(path.join(root, "real"), path.join(root, "link"));
 
-  expect(ways("link/inner/a.yaml")).toEqual({ ".": ["link"], "real/inner": ["a.yaml"] });
+  expect(ways("link/inner/a.yaml")).toEqual({ ".": ["link"], real: ["inner"], "real/inner": ["a.yaml"] });
 });
 
 it("ends for links in a circle", () => {

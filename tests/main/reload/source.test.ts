@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TlsFiles } from "../../../src/app/read-tls.ts";
 import { loadSettings } from "../../../src/config/load.ts";
-import { createSource, type InUse, type SourceOptions } from "../../../src/main/reload/source.ts";
+import {
+  createSource,
+  type InUse,
+  type Reading,
+  type SourceOptions,
+} from "../../../src/main/reload/source.ts";
 
 let cwd = "";
 
@@ -198,23 +203,38 @@ describe("the contents of named files", () => {
     });
   });
 
-  it("count in files that a .proto file imports", async () => {
-    write(
-      "stationgate.yaml",
-      "stations: [{ name: t, schema: { type: protobuf, file: a.proto, message: A } }]",
-    );
-    write("a.proto", 'syntax = "proto3";\nimport "b.proto";\nimport "google/protobuf/any.proto";\n');
-    write("b.proto", 'syntax = "proto3";\nimport public "a.proto";\n');
-    const { read, inUse } = started();
-    write("b.proto", 'syntax = "proto3";\n');
-    const found = await read(inUse);
+  describe("that .proto files import", () => {
+    const named = (found: Reading): readonly string[] =>
+      [...found.files.keys()].map((file) => path.relative(cwd, file)).sort();
 
-    expect(found).toMatchObject({ status: "read", changed: ["stations[t].schema"] });
-    expect([...found.files.keys()].map((file) => path.basename(file)).sort()).toEqual([
-      "a.proto",
-      "b.proto",
-      "stationgate.yaml",
-    ]);
+    beforeEach(() => {
+      write(
+        "stationgate.yaml",
+        "stations: [{ name: t, schema: { type: protobuf, file: a.proto, message: A } }]",
+      );
+      write("a.proto", `syntax = "proto3"; import "b.proto"; import 'c.proto';\n`);
+      write("b.proto", 'syntax = "proto3";\nimport public "a.proto";\n');
+      write("c.proto", `syntax = "proto3"; import weak 'd.proto';`);
+      write("d.proto", 'syntax = "proto3";');
+    });
+
+    it.each(["b.proto", "c.proto", "d.proto"])("count in %s", async (name) => {
+      const { read, inUse } = started();
+      write(name, 'syntax = "proto3"; message M {}');
+      const found = await read(inUse);
+
+      expect(found).toMatchObject({ status: "read", changed: ["stations[t].schema"] });
+    });
+
+    it("are watched, also of missing ones", async () => {
+      const { read, inUse } = started();
+      rmSync(path.join(cwd, "d.proto"));
+      const found = await read(inUse);
+
+      expect(found).toMatchObject({ status: "read", changed: ["stations[t].schema"] });
+      expect(named(found)).toEqual(["a.proto", "b.proto", "c.proto", "d.proto", "stationgate.yaml"]);
+      expect(found.files.get(path.join(cwd, "d.proto"))).toBeUndefined();
+    });
   });
 
   it("are watched, also of a file that is missing", async () => {
