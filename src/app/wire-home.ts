@@ -2,12 +2,14 @@
 import { isIPv6 } from "node:net";
 import type { Settings } from "../config/schema/schema.ts";
 import { asGatewayError } from "../errors.ts";
-import type { SlotService } from "../home/contract.ts";
+import type { HeldSlotLog, LivingRecords, SlotService } from "../home/contract.ts";
 import { createHome, type Home } from "../home/home.ts";
+import { LocalSlotLog } from "../home/local-slot-log.ts";
 import { createPeerClient } from "../home/peers/peer-client.ts";
 import { createPeerServer, type PeerServer } from "../home/peers/peer-server.ts";
 import type { Peer, Peers } from "../home/peers/peers.ts";
 import { peerKeys } from "../home/peers/signature.ts";
+import { SlotLogWriter } from "../home/slot-log.ts";
 import { type Clock, pause } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { ReadingMetrics } from "../observability/reading-metrics.ts";
@@ -128,7 +130,7 @@ const createParts = (
     slotOf: (name) => home.slotOf(name),
     isMember: () => home.isMember(),
   });
-  const home = createHome({
+  const home = createHome<HeldSlotLog, LivingRecords>({
     ...{ broker, clock, peers },
     service: countingMoves(service, metrics),
     topic: {
@@ -139,7 +141,7 @@ const createParts = (
       logAppendTime: true,
     },
     group: reading.topic.slice(1),
-    isAlone: !hasPeers(context),
+    createLog: (options) => (hasPeers(context) ? new SlotLogWriter(options) : new LocalSlotLog(options)),
     sessionTimeout: reading.sessionTimeout,
     address: () => parts.address ?? "",
     onError: createFaults({ log, clock }),

@@ -76,6 +76,12 @@ export interface TopicSpec {
   readonly minCompactionLagMs?: number | undefined;
   /** The broker sets each record's timestamp when it stores the record. A local log keeps the timestamp of the append. */
   readonly logAppendTime?: boolean | undefined;
+  /**
+   * The topic keeps each record for at least this time in milliseconds, whatever its size, and without compaction. Then
+   * `ensureTopic` also checks an existing topic: it raises a lower retention, never lowers a higher one, and sets other wrong
+   * settings right.
+   */
+  readonly retentionMs?: number | undefined;
 }
 
 /** The first readable offset (`low`) and the offset of the next record to write (`high`) of a partition. */
@@ -185,7 +191,11 @@ export interface Broker {
    * topic. Empty: Kafka before 2.8, which has no topic ids. Rejects with BROKER_UNAVAILABLE.
    */
   topicId(name: string): Promise<string | undefined>;
-  /** Creates the topic if it doesn't exist. Doesn't change an existing topic. */
+  /**
+   * Creates the topic if it doesn't exist. Doesn't change an existing topic, except as `retentionMs` says. With `retentionMs`
+   * it rejects with SETTINGS_INVALID if the topic has another number of partitions or a setting that can't be changed, and
+   * with TOPIC_REFUSED if the gateway has not the rights.
+   */
   ensureTopic(spec: TopicSpec): Promise<TopicInfo>;
   watermarks(topic: string): Promise<readonly Watermarks[]>;
   /** For each partition the offset of the first record with this timestamp or a later one, or the high watermark. */

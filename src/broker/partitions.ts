@@ -2,10 +2,22 @@
  * Assigns records to partitions, and partitions to the members of a group. Records follow the rules of Kafka's Java
  * producer, so a key goes to the same partition as with any Kafka client.
  */
-import type { BrokerRecord, TopicPartition } from "./broker.ts";
+import { GatewayError } from "../errors.ts";
+import type { BrokerRecord, TopicInfo, TopicPartition, TopicSpec } from "./broker.ts";
 
 /** A map key for a partition. It is unique because no topic name contains a slash. */
 export const partitionId = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
+/** Throws SETTINGS_INVALID if the topic has another number of partitions than the spec asks for. */
+export const requirePartitions = (
+  { name, partitions }: TopicSpec,
+  has: Pick<TopicInfo, "partitions">,
+): void => {
+  if (partitions === undefined || partitions === has.partitions) return;
+  throw new GatewayError("SETTINGS_INVALID", {
+    message: `The topic ${name} must have ${partitions} partitions (it has ${has.partitions}); choose another name for it`,
+  });
+};
 
 const SEED = 0x9747b28c;
 const MULTIPLIER = 0x5bd1e995;

@@ -14,15 +14,21 @@ export interface SlotLog {
 /** Why `enter` ended: no heartbeat confirms that the process holds the slot, or the process can't append to it. */
 export type LogEnd = "moved" | "unusable";
 
-/** The log as the slot sees it. */
-export interface HeldSlotLog extends SlotLog {
-  /** Resolves to the living records when `put` may be called; to a reason if this process must give the slot up. */
-  enter(): Promise<ReadonlyMap<string, Buffer> | LogEnd>;
+/** The living records of a keyed log, by name. */
+export type LivingRecords = ReadonlyMap<string, Buffer>;
+
+/** A log as the slot sees it. `Content` is what the service learns when the log was entered. */
+export interface HeldLog<Content extends object> {
+  /** Resolves when the service may use the log; to a reason if this process must give the slot up. */
+  enter(): Promise<Content | LogEnd>;
   /** Resolves when the log must be entered again, or has ended. */
   stale(): Promise<void>;
   /** The log must be entered again. */
   invalidate(): void;
 }
+
+/** The log of readers' groups. */
+export type HeldSlotLog = HeldLog<LivingRecords> & SlotLog;
 
 export interface SlotRecord {
   readonly name: string;
@@ -30,7 +36,7 @@ export interface SlotRecord {
 }
 
 /** What a slot is for. The calls for one slot never overlap, except `names` and `serve`. */
-export interface SlotService {
+export interface SlotService<Log = SlotLog, Content = LivingRecords> {
   /** The names (such as readers' groups) that live in a slot which this process holds. */
   names(slot: number): readonly string[];
   /** This process is the next holder: prepares the names that it has not prepared yet. */
@@ -38,11 +44,11 @@ export interface SlotService {
   /** The slot doesn't come to this process: ends the preparation. */
   abandon(slot: number): Promise<void>;
   /**
-   * This process holds the slot; `records` are its living records. Called again without `close` if the log was fenced again:
-   * then `records` replaces what the service knows of the log. Puts that began before are newer than `records` if they
-   * resolve after the call has begun.
+   * This process holds the slot; `content` is what `enter` of the log has resolved to, such as its living records. Called again
+   * without `close` if the log was fenced again: then `content` replaces what the service knows of the log. Puts that began
+   * before are newer than `content` if they resolve after the call has begun.
    */
-  open(slot: number, log: SlotLog, records: ReadonlyMap<string, Buffer>): Promise<void>;
+  open(slot: number, log: Log, content: Content): Promise<void>;
   /** Called only between `open` and `close`. Rejects with SLOT_MOVED if `close` ends the call. */
   serve(slot: number, call: PeerCall): Promise<PeerAnswer>;
   /**

@@ -6,19 +6,18 @@
 import { randomUUID } from "node:crypto";
 import type { Broker, TopicSpec } from "../broker/broker.ts";
 import type { Groups } from "../broker/groups.ts";
-import { partitionOfKey } from "../broker/partitions.ts";
+import { partitionOfKey, requirePartitions } from "../broker/partitions.ts";
 import { GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
-import type { HeldSlotLog, SlotService } from "./contract.ts";
+import type { HeldLog, SlotService } from "./contract.ts";
 import { ASSIGNOR, assignMembers, decodeHolders, encodeMember } from "./gateway-data.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import type { PeerAnswer, PeerCall, PeerHandler, Peers } from "./peers/peers.ts";
-import { LocalSlotLog } from "./local-slot-log.ts";
-import { SlotLogWriter } from "./slot-log.ts";
+import type { SlotLogOptions } from "./slot-log.ts";
 import type { SlotBroker } from "./slot-reader.ts";
 import { Slots } from "./slots.ts";
 
-export interface HomeOptions {
+export interface HomeOptions<Log extends HeldLog<Content>, Content extends object> {
   readonly broker: SlotBroker & Pick<Broker, "ensureTopic"> & { readonly groups: Groups };
   readonly clock: Clock;
   /** As in `SessionOptions`. */
@@ -26,14 +25,14 @@ export interface HomeOptions {
   /** The topic of the slots; `partitions` is the number of slots. */
   readonly topic: TopicSpec & { readonly partitions: number };
   readonly group: string;
-  /** Only this process can write to the broker, so its slots need no fences. Default: false. */
-  readonly isAlone?: boolean;
+  /** Creates the log of a slot that this process begins to hold. */
+  readonly createLog: (options: SlotLogOptions) => Log;
   /** Milliseconds. A process serves slots while a heartbeat that was sent within this time is answered. */
   readonly sessionTimeout: number;
   /** Where other processes reach this one. Called when the process joins the group. */
   readonly address: () => string;
   readonly peers: Pick<Peers, "call" | "ask" | "given">;
-  readonly service: SlotService;
+  readonly service: SlotService<Log, Content>;
   /** Makes the id of a session. Default: random ids. */
   readonly newId?: () => string;
   /** A fault from which the home recovers by itself. */
@@ -51,10 +50,17 @@ export interface Home {
    * the call with what is left of `waitMs`. The caller must call `ended` of the answer.
    */
   call(name: string, call: PeerCall): Promise<PeerAnswer>;
+  /** As `call`, for a slot. */
+  callSlot(slot: number, call: PeerCall): Promise<PeerAnswer>;
   /** True while this process may answer for the slot. */
   holds(slot: number): boolean;
   /** True while a heartbeat that was sent within the session timeout is answered by the group of the processes. */
   isMember(): boolean;
+  /**
+   * True while a heartbeat that was sent within this part of the session timeout is answered, by the monotonic clock and by
+   * the wall clock.
+   */
+  isFresh(part: number): boolean;
   /** Creates the topic and joins the group. Resolves when the topic exists. Rejects with SETTINGS_INVALID. */
   start(): Promise<void>;
   /** Hands over every slot, then leaves the group. */
@@ -84,18 +90,20 @@ interface Search {
   noteMoved(): void;
 }
 
-export const createHome = (options: HomeOptions): Home => new GatewayHome(options);
+export const createHome = <Log extends HeldLog<Content>, Content extends object>(
+  options: HomeOptions<Log, Content>,
+): Home => new GatewayHome(options);
 
-class GatewayHome implements Home {
-  readonly #options: HomeOptions;
-  readonly #slots: Slots;
+class GatewayHome<Log extends HeldLog<Content>, Content extends object> implements Home {
+  readonly #options: HomeOptions<Log, Content>;
+  readonly #slots: Slots<Log, Content>;
   readonly #membership: Membership;
   readonly #stopped = new AbortController();
   readonly #newId: () => string;
   #id: string;
   #draining: Promise<void> | undefined;
 
-  constructor(options: HomeOptions) {
+  constructor(options: HomeOptions<Log, Content>) {
     this.#options = options;
     this.#newId = options.newId ?? randomUUID;
     this.#id = this.#newId();
@@ -106,7 +114,7 @@ class GatewayHome implements Home {
       clock,
       peers,
       onError,
-      isFresh: () => this.#isFresh(1),
+      isFresh: () => this.isFresh(1),
       openLog: (slot, signal) => this.#openLog(slot, signal),
       rejoin: () => {
         this.#membership.rejoin();
@@ -130,17 +138,20 @@ class GatewayHome implements Home {
   }
 
   holds(slot: number): boolean {
-    return this.#slots.slot(slot)?.since !== undefined && this.#isFresh(1);
+    return this.#slots.slot(slot)?.since !== undefined && this.isFresh(1);
   }
 
   isMember(): boolean {
-    return this.#isFresh(1);
+    return this.isFresh(1);
   }
 
-  async call(name: string, call: PeerCall): Promise<PeerAnswer> {
+  call(name: string, call: PeerCall): Promise<PeerAnswer> {
+    return this.callSlot(this.slotOf(name), call);
+  }
+
+  async callSlot(slot: number, call: PeerCall): Promise<PeerAnswer> {
     const { clock } = this.#options;
     const { signal } = call;
-    const slot = this.slotOf(name);
     const search = this.#search(call.waitMs);
     for (let attempt = 0; !signal.aborted && search.goesOn(); attempt += 1) {
       const answer = await this.#attempt(slot, { ...call, waitMs: search.waitMs }, attempt);
@@ -166,7 +177,7 @@ class GatewayHome implements Home {
       },
       goesOn: () => {
         attemptAt = clock.now();
-        if (this.#isFresh(1)) contactAt = attemptAt;
+        if (this.isFresh(1)) contactAt = attemptAt;
         return attemptAt < Math.min(until, contactAt + LEAST_WAIT_MS);
       },
       // A home has served the call for a while, until the slot moved: the next home gets the same time as the first one.
@@ -181,8 +192,7 @@ class GatewayHome implements Home {
     const { broker, topic, clock, onError } = this.#options;
     while (!this.#stopped.signal.aborted) {
       try {
-        const { partitions } = await broker.ensureTopic(topic);
-        if (partitions !== topic.partitions) throw wrongPartitions(topic, partitions);
+        requirePartitions(topic, await broker.ensureTopic(topic));
         this.#membership.start();
         return;
       } catch (error) {
@@ -223,26 +233,23 @@ class GatewayHome implements Home {
     return typeof outcome === "string" ? "moved" : outcome;
   }
 
-  /** A heartbeat was sent within this part of the session timeout, and was answered. */
-  #isFresh(part: number): boolean {
+  isFresh(part: number): boolean {
     return this.#membership.silence() < this.#options.sessionTimeout * part;
   }
 
-  #openLog(slot: number, signal: AbortSignal): HeldSlotLog {
-    const { broker, clock, topic, isAlone = false } = this.#options;
-    const options = { broker, clock, topic: topic.name, slot, signal };
-    if (isAlone) return new LocalSlotLog(options);
-    return new SlotLogWriter({
-      ...options,
+  #openLog(slot: number, signal: AbortSignal): Log {
+    const { broker, clock, topic, createLog } = this.#options;
+    return createLog({
+      ...{ broker, clock, topic: topic.name, slot, signal },
       processId: this.#id,
-      mayFence: () => this.#isFresh(0.5),
+      mayFence: () => this.isFresh(0.5),
       confirm: () => this.#confirm(signal),
     });
   }
 
   /** Sends heartbeats until one is answered, or until other processes may hold the slots of this one. */
   async #confirm(signal: AbortSignal): Promise<boolean> {
-    while (!signal.aborted && this.#isFresh(1)) {
+    while (!signal.aborted && this.isFresh(1)) {
       if (await this.#membership.heartbeat()) return !signal.aborted;
       await pause(this.#options.clock, AGAIN_MS, signal);
     }
@@ -280,11 +287,3 @@ class GatewayHome implements Home {
     });
   }
 }
-
-const wrongPartitions = (
-  { name, partitions }: { readonly name: string; readonly partitions: number },
-  has: number,
-) =>
-  new GatewayError("SETTINGS_INVALID", {
-    message: `The topic ${name} must have ${partitions} partitions (it has ${has}); choose another name for it`,
-  });

@@ -5,15 +5,15 @@
 import { setMaxListeners } from "node:events";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
-import type { HeldSlotLog, LogEnd, SlotService } from "./contract.ts";
+import type { HeldLog, LogEnd, SlotService } from "./contract.ts";
 import type { PeerAnswer, PeerCall } from "./peers/peers.ts";
 
-export interface SlotOptions {
+export interface SlotOptions<Log extends HeldLog<Content>, Content extends object> {
   readonly slot: number;
-  readonly service: SlotService;
+  readonly service: SlotService<Log, Content>;
   readonly clock: Clock;
   /** The signal is aborted when this process doesn't hold the slot any more. */
-  readonly openLog: (slot: number, signal: AbortSignal) => HeldSlotLog;
+  readonly openLog: (slot: number, signal: AbortSignal) => Log;
   /** True while no other process can hold a slot that this process holds. */
   readonly isFresh: () => boolean;
   /** The slot was lost: this process can't append to it, or no heartbeat confirms that it holds the slot. */
@@ -40,15 +40,15 @@ const AGAIN_MS = 1000;
 /** A call waits for this time until the log is entered. Then its process looks again which process holds the slot. */
 const ENTER_MS = 2000;
 
-export class Slot {
-  readonly #options: SlotOptions;
+export class Slot<Log extends HeldLog<Content>, Content extends object> {
+  readonly #options: SlotOptions<Log, Content>;
   #tenure: Tenure | undefined;
   /** The service has prepared names of the slot. */
   #isPrepared = false;
   /** The service gets one call at a time. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(options: SlotOptions) {
+  constructor(options: SlotOptions<Log, Content>) {
     this.#options = options;
   }
 
@@ -157,13 +157,13 @@ export class Slot {
     const log = openLog(slot, signal);
     while (!signal.aborted) {
       try {
-        const records = await log.enter();
-        if (typeof records === "string") {
-          if (this.#tenure === tenure) onUnusable(slot, records);
+        const content = await log.enter();
+        if (typeof content === "string") {
+          if (this.#tenure === tenure) onUnusable(slot, content);
           return;
         }
         tenure.entries += 1;
-        this.#open(tenure, log, records);
+        this.#open(tenure, log, content);
         await log.stale();
       } catch (error) {
         onError(asGatewayError(error));
@@ -174,14 +174,14 @@ export class Slot {
   }
 
   /** Nothing waits for it: the service may put records while it opens or closes the slot, and the log may need to be entered. */
-  #open(tenure: Tenure, log: HeldSlotLog, records: ReadonlyMap<string, Buffer>): void {
+  #open(tenure: Tenure, log: Log, content: Content): void {
     const { slot, service, clock } = this.#options;
     const { lost, entries } = tenure;
     this.#inTurn(async () => {
       if (lost.signal.aborted || tenure.phase === "giving" || tenure.entries !== entries) return;
       tenure.isOpen = true;
       this.#isPrepared = false;
-      await service.open(slot, log, records);
+      await service.open(slot, log, content);
       if (tenure.phase !== "fencing" || tenure.entries !== entries) return;
       tenure.phase = "serving";
       this.#wake(tenure);

@@ -6,13 +6,16 @@ import { asGatewayError, type GatewayError } from "../errors.ts";
 import { atMost, type Clock, pause } from "../lib/clock.ts";
 import type { MemberData } from "./assignment.ts";
 import type { SlotHolders } from "./gateway-data.ts";
-import type { SlotService } from "./contract.ts";
+import type { HeldLog, SlotService } from "./contract.ts";
 import type { Peer, Peers } from "./peers/peers.ts";
 import { Slot, type SlotOptions } from "./slot.ts";
 
-export interface SlotsOptions extends Omit<SlotOptions, "slot" | "onUnusable"> {
+export interface SlotsOptions<Log extends HeldLog<Content>, Content extends object> extends Omit<
+  SlotOptions<Log, Content>,
+  "slot" | "onUnusable"
+> {
   readonly slots: number;
-  readonly service: SlotService;
+  readonly service: SlotService<Log, Content>;
   readonly clock: Clock;
   readonly peers: Pick<Peers, "ask" | "given">;
   /** Joins the group again, because the slots of this process have changed. */
@@ -42,9 +45,9 @@ interface Generation {
   hasGiven: boolean;
 }
 
-export class Slots {
-  readonly #options: SlotsOptions;
-  readonly #slots: readonly Slot[];
+export class Slots<Log extends HeldLog<Content>, Content extends object> {
+  readonly #options: SlotsOptions<Log, Content>;
+  readonly #slots: readonly Slot<Log, Content>[];
   readonly #giving = new Set<Promise<void>>();
   readonly #avoided = new Set<number>();
   readonly #given = new Map<number, Peer>();
@@ -62,7 +65,7 @@ export class Slots {
     avoided: new Set(),
   };
 
-  constructor(options: SlotsOptions) {
+  constructor(options: SlotsOptions<Log, Content>) {
     this.#options = options;
     const onUnusable = (slot: number, reason: "moved" | "unusable"): void => {
       if (reason === "unusable") this.#avoided.add(slot);
@@ -82,7 +85,7 @@ export class Slots {
     return { ending: this.#isEnding, held, avoided: [...this.#avoided], changes: this.#changes };
   }
 
-  slot(slot: number): Slot | undefined {
+  slot(slot: number): Slot<Log, Content> | undefined {
     return this.#slots[slot];
   }
 

@@ -175,3 +175,30 @@ it("keeps a slot whose handing over takes too long when a rebalance begins", asy
   await world.until(() => isServed(world) && held(world, second) === 2 && held(world, first) === 2);
   expect(first.service.counts.lost).toBe(0);
 });
+
+it("is fresh in a part of the session timeout only while a heartbeat of this time is answered", async () => {
+  const world = await worldWith(1);
+  const [{ home }] = world.processes as [Process];
+  expect([home.isFresh(0.5), home.isFresh(1)]).toEqual([true, true]);
+  for (const process of world.processes) process.isCutFromKafka = true;
+  await world.run(0.7 * SESSION_MS);
+  expect([home.isFresh(0.5), home.isFresh(1)]).toEqual([false, true]);
+  await world.run(0.5 * SESSION_MS);
+  expect([home.isFresh(0.5), home.isFresh(1)]).toEqual([false, false]);
+});
+
+it("passes a call for a slot on to the process that holds it", async () => {
+  const world = await worldWith(2);
+  const [first, second] = world.processes as [Process, Process];
+  const [slot = -1] = slotsOf(world, second);
+  const { served } = second.service.counts;
+  const answered = first.home.callSlot(slot, {
+    path: "/put",
+    body: Buffer.from(JSON.stringify({ name: "any", value: "1" })),
+    waitMs: 0,
+    signal: new AbortController().signal,
+  });
+  await world.run(1000);
+  (await answered).ended(true);
+  expect(second.service.counts.served).toBe(served + 1);
+});

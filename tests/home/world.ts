@@ -4,8 +4,9 @@ import type { AppendOutcome } from "../../src/broker/broker.ts";
 import type { Groups } from "../../src/broker/groups.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import { GatewayError } from "../../src/errors.ts";
-import type { SlotLog, SlotService } from "../../src/home/contract.ts";
+import type { HeldSlotLog, LivingRecords, SlotLog, SlotService } from "../../src/home/contract.ts";
 import { createHome, type Home } from "../../src/home/home.ts";
+import { SlotLogWriter } from "../../src/home/slot-log.ts";
 import type { Peer, Peers } from "../../src/home/peers/peers.ts";
 import type { SlotBroker } from "../../src/home/slot-reader.ts";
 import { createSlotView } from "../../src/home/slot-view.ts";
@@ -165,7 +166,7 @@ export class World {
     };
     const errors: GatewayError[] = [];
     const service = createService((ms) => this.delay(machine, ms), this.#slots);
-    const home = createHome({
+    const home = createHome<HeldSlotLog, LivingRecords>({
       broker: {
         ...this.#brokerOf(machine),
         ensureTopic: (spec) => this.broker.ensureTopic(spec),
@@ -175,6 +176,7 @@ export class World {
       monotonic: () => this.now - machine.slept,
       topic: { name: TOPIC, partitions: this.#slots, compacted: true },
       group: "slots",
+      createLog: (options) => new SlotLogWriter(options),
       sessionTimeout: SESSION_MS,
       address: () => machine.name,
       peers: this.#peersOf(machine),

@@ -4,7 +4,15 @@ import kafkajs, { type Admin, type ITopicMetadata, type Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, TopicInfo, TopicSpec, Watermarks } from "../broker.ts";
 import type { MemberLessCommits } from "./commits.ts";
+import { refusalOf } from "./coordinators.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
+import {
+  retainedSettings,
+  settleRetainedTopic,
+  type TopicSettings,
+  type TopicSettingsAccess,
+} from "./retained-topic.ts";
+import type { WireCluster } from "./wire-cluster.ts";
 import { createSingleFlight } from "../../lib/single-flight.ts";
 
 type Administered = Pick<
@@ -119,13 +127,23 @@ const createTopicMemory = (ask: (name: string) => Promise<TopicInfo | undefined>
   };
 };
 
-/** `maxRecordBytes`: as in `KafkaOptions`. */
+interface AdministrationParts {
+  readonly memberLess: MemberLessCommits;
+  readonly cluster: Pick<WireCluster, "changeTopicSettings">;
+  /** As in `KafkaOptions`. */
+  readonly maxRecordBytes: KafkaOptions["maxRecordBytes"];
+}
+
 export const createAdministration = (
   kafka: Kafka,
-  memberLess: MemberLessCommits,
-  maxRecordBytes: KafkaOptions["maxRecordBytes"],
+  { memberLess, cluster, maxRecordBytes }: AdministrationParts,
 ): Administration => {
   const admin = createAdminCalls(kafka);
+  const access: TopicSettingsAccess = {
+    read: (name, names) => readSettings(admin, name, names),
+    change: (name, settings) => cluster.changeTopicSettings(name, settings),
+    refusal: (error) => typeOf(error) ?? refusalOf(error),
+  };
 
   const metadataOf = (name: string): Promise<ITopicMetadata | undefined> =>
     admin
@@ -163,19 +181,31 @@ export const createAdministration = (
         .catch(unless<readonly TopicInfo[]>([], [])),
     ensureTopic: async (spec) => {
       const existing = await topic(spec.name, true);
-      if (existing !== undefined) return spec.compacted === true ? withCompaction(admin, existing) : existing;
-      await admin
-        .call((client) =>
-          client.createTopics({
-            topics: [topicConfig({ ...spec, maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes?.() })],
-            waitForLeaders: false,
-          }),
-        )
-        .catch(unless(["TOPIC_ALREADY_EXISTS"], false));
-      return appeared(spec.name);
+      if (existing === undefined) {
+        const config = topicConfig({ ...spec, maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes?.() });
+        await admin
+          .call((client) => client.createTopics({ topics: [config], waitForLeaders: false }))
+          .catch(unless(["TOPIC_ALREADY_EXISTS"], false));
+      } else if (spec.compacted === true) return withCompaction(admin, existing);
+      const info = existing ?? (await appeared(spec.name));
+      // Another process may have created the topic with other settings.
+      if (spec.retentionMs !== undefined) await settleRetainedTopic(spec, info, access);
+      return info;
     },
     ...positions(memberLess, admin, requireTopic),
   };
+};
+
+const readSettings = async (
+  admin: ReturnType<typeof createAdminCalls>,
+  name: string,
+  configNames: readonly string[],
+): Promise<TopicSettings> => {
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: [...configNames] };
+  const { resources } = await admin.call((client) =>
+    client.describeConfigs({ resources: [resource], includeSynonyms: false }),
+  );
+  return new Map(resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]));
 };
 
 /** Adds `compacted: false` if the topic's cleanup policy says so. Adds nothing if the gateway may not read the policy. */
@@ -183,15 +213,8 @@ const withCompaction = async (
   admin: ReturnType<typeof createAdminCalls>,
   info: TopicInfo,
 ): Promise<TopicInfo> => {
-  const resource = {
-    type: kafkajs.ConfigResourceTypes.TOPIC,
-    name: info.name,
-    configNames: ["cleanup.policy"],
-  };
-  const policy = await admin
-    .call((client) => client.describeConfigs({ resources: [resource], includeSynonyms: false }))
-    .then(({ resources: [found] }) => found?.configEntries[0]?.configValue)
-    .catch(() => undefined);
+  const settings = await readSettings(admin, info.name, ["cleanup.policy"]).catch(() => undefined);
+  const policy = settings?.get("cleanup.policy");
   return policy === undefined || policy.includes("compact") ? info : { ...info, compacted: false };
 };
 
@@ -208,6 +231,7 @@ const topicConfig = ({ name, partitions = -1, replicationFactor = -1, ...spec }:
   configEntries: [
     ...setting("max.message.bytes", spec.maxRecordBytes && spec.maxRecordBytes + BATCH_OVERHEAD),
     ...setting("cleanup.policy", spec.compacted === true ? "compact" : undefined),
+    ...[...retainedSettings(spec)].map(([name, value]) => ({ name, value })),
     ...setting("min.compaction.lag.ms", spec.minCompactionLagMs),
     ...setting("message.timestamp.type", spec.logAppendTime === true ? "LogAppendTime" : undefined),
   ],

@@ -87,7 +87,11 @@ const asUnavailable = (cause: unknown): never => {
 };
 
 const administer = (kafka: Kafka, options: KafkaOptions, cluster: WireCluster): Administration =>
-  createAdministration(kafka, createMemberLessCommits(options, cluster), options.maxRecordBytes);
+  createAdministration(kafka, {
+    cluster,
+    memberLess: createMemberLessCommits(options, cluster),
+    maxRecordBytes: options.maxRecordBytes,
+  });
 
 /** All subscriptions of a broker. */
 const createSubscriptions = (parts: Omit<SubscriptionDependencies, "options" | "handlers">) => {

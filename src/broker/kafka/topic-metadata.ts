@@ -1,5 +1,13 @@
-/** What Kafka's Metadata answers say about topics and their partitions. */
-import { type Connection, metadataV12, metadataV9, ResponseError } from "@platformatic/kafka";
+/** Requests about topics that any broker answers: their ids, partitions and settings. */
+import {
+  ConfigResourceTypes,
+  type Connection,
+  IncrementalAlterConfigOperationTypes,
+  incrementalAlterConfigsV1,
+  metadataV12,
+  metadataV9,
+  ResponseError,
+} from "@platformatic/kafka";
 import { GatewayError } from "../../errors.ts";
 import type { PartitionInfo } from "../broker.ts";
 
@@ -54,4 +62,18 @@ export const partitionsOf = ({ topics: [topic] }: Metadata): readonly PartitionI
       inSync: isrNodes,
     }))
     .sort((one, other) => one.partition - other.partition);
+};
+
+/** Sets settings of a topic, and leaves its others as they are. */
+export const changeSettings = async (
+  topic: string,
+  settings: ReadonlyMap<string, string>,
+  via: Connection,
+): Promise<void> => {
+  const configs = [...settings].map(([name, value]) => ({
+    ...{ name, value },
+    configOperation: IncrementalAlterConfigOperationTypes.SET,
+  }));
+  const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configs };
+  await incrementalAlterConfigsV1.api.async(via, [resource], false);
 };

@@ -4,7 +4,14 @@ import { Connection, findCoordinatorV4, initProducerIdV4, ResponseError } from "
 import type { PartitionInfo } from "../broker.ts";
 import { tlsOf } from "./client.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
-import { metadataOf, partitionsOf, topicIdsOf, type TopicIds, topicNamesOf } from "./topic-metadata.ts";
+import {
+  changeSettings,
+  metadataOf,
+  partitionsOf,
+  topicIdsOf,
+  type TopicIds,
+  topicNamesOf,
+} from "./topic-metadata.ts";
 
 export interface WireCluster extends Connections {
   /** The leader of each partition; undefined: no leader now. The answer is cached until `forget`. */
@@ -19,6 +26,8 @@ export interface WireCluster extends Connections {
   coordinators(groups: readonly string[]): Promise<ReadonlyMap<string, Address>>;
   /** The existing ones of these topics. Rejects with the brokers' error. */
   topicIds(topics: readonly string[]): Promise<TopicIds>;
+  /** Sets settings of a topic, and leaves its others as they are. Rejects with the brokers' error. */
+  changeTopicSettings(topic: string, settings: ReadonlyMap<string, string>): Promise<void>;
   newProducerId(): Promise<{ readonly producerId: bigint; readonly epoch: number }>;
   /**
    * The cluster id, from the first broker that answers. `timeoutMs` bounds the connection to a broker, and its answer;
@@ -135,6 +144,7 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
     // Kafka before 2.8 has no topic ids and closes the connection of a client that asks for them.
     topicIds: (topics) =>
       ask((via) => topicIdsOf([...topics], via)).catch(() => ask((via) => topicNamesOf([...topics], via))),
+    changeTopicSettings: (topic, settings) => ask((via) => changeSettings(topic, settings, via)),
     newProducerId: async () => {
       const { producerId, producerEpoch } = await ask((via) =>
         initProducerIdV4.api.async(via, null, 0, -1n, -1),

@@ -12,7 +12,7 @@ import {
   type TopicInfo,
   type TopicPartition,
 } from "../broker.ts";
-import { createPartitioner, type Partitioner } from "../partitions.ts";
+import { createPartitioner, type Partitioner, requirePartitions } from "../partitions.ts";
 import { contentBytes } from "../record-bytes.ts";
 import { createGroupCoordinator } from "./group-coordinator.ts";
 import { createOnceAppends } from "./local-once.ts";
@@ -95,15 +95,16 @@ const topicsOf = (
         beingCreated.set(name, creation);
         await creation;
       }
-      return infoOf(topicIn(store, name));
+      const info = infoOf(topicIn(store, name));
+      if (spec.retentionMs !== undefined) requirePartitions({ name, ...spec }, info);
+      return info;
     },
     watermarks: (name) =>
       attempt(() => partitionsIn(store, name).map((of) => ({ partition: of.partition, ...store.ends(of) }))),
     leaderEnd: (name, partition) =>
       attempt(() => {
-        const topic = store.topics().get(name);
-        if (topic === undefined || partition < 0 || partition >= topic.partitions)
-          throw new GatewayError("PARTITION_UNKNOWN");
+        const count = store.topics().get(name)?.partitions ?? 0;
+        if (partition < 0 || partition >= count) throw new GatewayError("PARTITION_UNKNOWN");
         return store.ends({ topic: name, partition }).high;
       }),
     offsetsAt: async (name, timestamp) =>

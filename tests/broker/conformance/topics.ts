@@ -74,6 +74,19 @@ export const describeTopics = (broker: () => Broker): void => {
       expect((await broker().topics()).map((topic) => topic.name)).not.toContain(name);
     });
 
+    it("that keep their records for a time are created, and are found with the same number of partitions", async () => {
+      const spec = { name: uniqueName("topic"), partitions: 3, retentionMs: 86_400_000, logAppendTime: true };
+
+      expect(await broker().ensureTopic(spec)).toMatchObject({ name: spec.name, partitions: 3 });
+      expect(await broker().ensureTopic({ ...spec, retentionMs: 90_000_000 })).toMatchObject({
+        partitions: 3,
+      });
+      await expect(broker().ensureTopic({ ...spec, partitions: 4 })).rejects.toMatchObject({
+        code: "SETTINGS_INVALID",
+        message: `The topic ${spec.name} must have 4 partitions (it has 3); choose another name for it`,
+      });
+    });
+
     it("that are compacted keep the newest record of a key", async () => {
       const name = await newTopic(broker(), { compacted: true });
       const key = Buffer.from("k");
