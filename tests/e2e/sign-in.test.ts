@@ -2,8 +2,10 @@
 import { jest } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { describeBrowser, launchBrowser } from "../support/browser.ts";
+import { admin, createConnector } from "../support/connector-api.ts";
 import { freePort } from "../support/free-port.ts";
 import { ADMIN_TOKEN, type Gateway, startGateway } from "../support/gateway.ts";
+import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
 import {
   CLIENT,
   type IdentityProvider,
@@ -19,6 +21,7 @@ describeBrowser("the sign-in with an identity provider", () => {
   let browser: Browser;
   let gateway: Gateway;
   let idp: IdentityProvider;
+  let sink: HttpSink;
   let context: BrowserContext;
   let page: Page;
   let complaints: string[];
@@ -27,10 +30,13 @@ describeBrowser("the sign-in with an identity provider", () => {
     const port = await freePort();
     const publicUrl = `http://127.0.0.1:${port}`;
     idp = await startIdentityProvider({ publicUrl, groups: GROUPS });
-    [browser, gateway] = await Promise.all([
+    [browser, sink, gateway] = await Promise.all([
       launchBrowser(),
+      startHttpSink(),
       startGateway({
         settings: {
+          delivery: { allowTargets: ["127.0.0.0/8"] },
+          stations: [{ name: "clicks", partitions: 1 }],
           admin: {
             ...{ host: "127.0.0.1", port, token: ADMIN_TOKEN, publicUrl },
             oidc: {
@@ -46,6 +52,7 @@ describeBrowser("the sign-in with an identity provider", () => {
     await browser.close();
     await gateway[Symbol.asyncDispose]();
     await idp.close();
+    await sink.close();
   });
   beforeEach(async () => {
     context = await browser.newContext();
@@ -94,6 +101,38 @@ describeBrowser("the sign-in with an identity provider", () => {
     await page.getByRole("button", { name: "Yes, sign me out" }).click();
     await link().waitFor();
     expect(page.url()).toBe(`${gateway.adminUrl}/`);
+  });
+
+  it("changes nothing with the path of a change as the page to return to", async () => {
+    await createConnector(gateway, "crm", { sink, topic: "clicks" });
+    const stateNow = async () =>
+      ((await admin(gateway, "GET", "/connectors/crm/status")) as { connector: { state: string } }).connector
+        .state;
+    const begin = `${gateway.adminUrl}/session/oidc?return=${encodeURIComponent("/connectors/crm/pause")}`;
+    await page.goto(begin);
+    const paused = () => page.waitForResponse(`${gateway.adminUrl}/connectors/crm/pause`);
+    /** Goes there as a link of the present page does. */
+    const follow = async (url: string): Promise<number> => {
+      await page.waitForLoadState();
+      const [answer] = await Promise.all([
+        paused(),
+        page.evaluate(`void setTimeout(() => location.assign(${JSON.stringify(url)}))`),
+      ]);
+      return answer.status();
+    };
+    const [first] = await Promise.all([paused(), signInAs("ann")]);
+    expect(first.status()).toBe(401);
+    await link().waitFor();
+    // The provider now has a session, so that the browser goes through all pages by itself.
+    expect(await follow(begin)).toBe(401);
+    await link().waitFor();
+    // The browser has a session here, and a page of the gateway leads to the change.
+    await page.goto(gateway.adminUrl);
+    expect(await follow("/connectors/crm/pause")).toBe(401);
+    await link().waitFor();
+    expect(await stateNow()).toBe("RUNNING");
+    const shown = await page.goto(`${gateway.adminUrl}/session`);
+    expect(await shown?.json()).toMatchObject({ name: "ann@example", role: "operator", via: "oidc" });
   });
 
   it("says that the operator has no role here, and offers the sign-in again", async () => {

@@ -18,9 +18,9 @@ export const complaintsOf = (page: Page): string[] => {
   return complaints;
 };
 
-export const signIn = async (page: Page, gateway: Gateway): Promise<void> => {
+export const signIn = async (page: Page, gateway: Gateway, token = ADMIN_TOKEN): Promise<void> => {
   await page.goto(gateway.adminUrl);
-  await page.getByLabel("The operators’ token").fill(ADMIN_TOKEN);
+  await page.getByLabel("The operators’ token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Stations" }).waitFor();
 };

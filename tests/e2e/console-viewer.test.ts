@@ -1,0 +1,88 @@
+/** The console in Chromium for an operator with the role viewer, with the real program. */
+import { jest } from "@jest/globals";
+import type { Browser, Page } from "playwright-core";
+import { describeBrowser, launchBrowser } from "../support/browser.ts";
+import { createConnector } from "../support/connector-api.ts";
+import { signIn } from "../support/console.ts";
+import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+
+jest.setTimeout(60_000);
+
+const VIEWER = "viewer-token-of-the-tests-0000000";
+
+describeBrowser("the console of a viewer", () => {
+  let browser: Browser;
+  let gateway: Gateway;
+  let sink: HttpSink;
+  let page: Page;
+
+  beforeAll(async () => {
+    [browser, sink, gateway] = await Promise.all([
+      launchBrowser(),
+      startHttpSink(),
+      startGateway({
+        settings: {
+          delivery: { allowTargets: ["127.0.0.0/8"] },
+          stations: [{ name: "clicks", partitions: 1 }],
+          admin: {
+            ...{ host: "127.0.0.1", port: 0, token: ADMIN_TOKEN },
+            tokens: [{ name: "look", token: VIEWER, role: "viewer" }],
+          },
+        },
+      }),
+    ]);
+    await createConnector(gateway, "crm", { sink, topic: "clicks", "dead.letter.topic": "crm.dead" });
+    page = await browser.newPage();
+    await signIn(page, gateway, VIEWER);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await gateway[Symbol.asyncDispose]();
+    await sink.close();
+  });
+
+  const at = (path: string) => page.goto(`${gateway.adminUrl}/#/${path}`);
+  const controls = () => page.locator("main").getByRole("button").allTextContents();
+
+  it("shows the name and the role", async () => {
+    await page.getByText("look", { exact: true }).waitFor();
+    await page.getByText("viewer", { exact: true }).waitFor();
+  });
+
+  it("has no tail and no form for events on the page of a station", async () => {
+    await at("stations/clicks");
+    await page.getByText("Partitions", { exact: true }).waitFor();
+    expect(await page.getByRole("button", { name: "Produce" }).count()).toBe(0);
+    expect(await page.getByRole("button", { name: "Start" }).count()).toBe(0);
+    expect(await page.locator("main form, main textarea").count()).toBe(0);
+  });
+
+  it("has no control that changes a connector", async () => {
+    await at("connectors");
+    await page.getByRole("link", { name: "crm" }).waitFor();
+    expect(await page.getByRole("link", { name: "New connector" }).count()).toBe(0);
+    await at("connectors/crm");
+    await page.getByText("State", { exact: true }).waitFor();
+    expect(await controls()).toEqual([]);
+    await at("edit/crm");
+    await page.getByText("A change of the configuration needs the role admin.").waitFor();
+    expect(await page.getByRole("button", { name: "Save" }).count()).toBe(0);
+  });
+
+  it.each([
+    ["PUT", "/connectors/crm/pause", "operator"],
+    ["POST", "/connectors/crm/dead-letters/replay", "operator"],
+    ["DELETE", "/connectors/crm", "admin"],
+    ["POST", "/stations/clicks/events", "operator"],
+    ["GET", "/stations/clicks/tail", "operator"],
+    ["POST", "/gateway/reload", "admin"],
+  ])("gets 403 for a request that its page sends: %s %s", async (method, path, role) => {
+    const answer = await page.evaluate(
+      ([how = "", where = ""]) =>
+        fetch(where, { method: how }).then(async (got) => [got.status, await got.text()]),
+      [method, path],
+    );
+    expect(answer).toEqual([403, expect.stringContaining(`This needs the role ${role}`)]);
+  });
+});
