@@ -1,8 +1,15 @@
 #!/usr/bin/env node
 /** `stationgate …`: the command line for operators and users of a gateway. */
-import { CommanderError } from "commander";
-import { asFailure, createShell, type Exit, EXITS } from "./shell.ts";
-import { createProgram } from "./program.ts";
+import { holdHangUps } from "../main/hang-up.ts";
+import type { Exit } from "./shell.ts";
+
+// Other commands end with their terminal.
+if (process.argv[2] === "start") holdHangUps();
+const [{ CommanderError }, { asFailure, createShell, EXITS }, { createProgram }] = await Promise.all([
+  import("commander"),
+  import("./shell.ts"),
+  import("./program.ts"),
+]);
 
 const shell = createShell({
   stdin: process.stdin,

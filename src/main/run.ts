@@ -18,6 +18,7 @@ import { maskConfig } from "../delivery/connectors/masking.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
+import { onHangUp } from "./hang-up.ts";
 import { createOwnFleet } from "./reload/own-fleet.ts";
 import { createReloads, nothingToReload, type Reloads } from "./reload/reload.ts";
 
@@ -94,7 +95,7 @@ const serve = async (loaded: LoadedSettings, source: LoadOptions): Promise<void>
         ...{ log, tls: tls.files },
       })
     : undefined;
-  if (reloads !== undefined) process.on("SIGHUP", reloads.signal);
+  if (reloads !== undefined) onHangUp(reloads.signal);
   const addresses = await start(effective, log, { reloads, tls: tls.files });
   if (identity !== undefined) say(welcome(addresses.public.port, identity, settings.server.tls?.cert));
 };
@@ -132,7 +133,7 @@ const start = async (settings: Settings, log: Log, { reloads, tls }: StartParts)
       stop();
     };
     for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, end);
-    if (reloads === undefined) process.on("SIGHUP", end);
+    if (reloads === undefined) onHangUp(end);
     else reloads.begin(serving);
     return addresses;
   } catch (error) {

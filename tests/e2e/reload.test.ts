@@ -264,6 +264,41 @@ describe("with two workers", () => {
   );
 });
 
+describe("a SIGHUP that comes first", () => {
+  /** Each process sends itself a SIGHUP as soon as it has a listener, and reports what it has loaded by then. */
+  const preload = `
+    process.once("newListener", function look(name) {
+      if (name !== "SIGHUP") return process.once("newListener", look);
+      const isFirst = !process.moduleLoadList.includes("NativeModule cluster");
+      setImmediate(() => process.kill(process.pid, "SIGHUP"));
+      console.log(isFirst ? "[listener first]" : "[listener late]");
+    });`;
+
+  it.each([1, 2])(
+    "ends none of the processes, with %i serving ones",
+    async (workers) => {
+      await using gateway = await startGateway({
+        settings: {
+          server: { host: "127.0.0.1", port: 0, workers },
+          broker: workers === 1 ? EMBEDDED : NO_KAFKA,
+        },
+        nodeFlags: ["--import", `data:text/javascript,${encodeURIComponent(preload)}`],
+      });
+      await until(async () =>
+        (await (await fetch(`${gateway.adminUrl}/metrics`)).text()).includes(
+          'stationgate_reloads_total{trigger="signal",outcome="unchanged"} 1',
+        ),
+      );
+
+      // A worker has loaded the cluster module before its first statement.
+      expect(gateway.output()).toContain("[listener first]");
+      expect(linesOf(gateway, "worker started")).toHaveLength(workers === 1 ? 0 : 2);
+      expect(linesOf(gateway, "worker ended; it will be replaced")).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
+
 const ADMIN_PORT = /"listener":"admin".*?"port":(\d+)/;
 
 describe("without a settings file", () => {

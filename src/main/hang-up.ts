@@ -1,0 +1,26 @@
+/**
+ * SIGHUP from the first statement of the program on: node ends a process that has no listener for it. The entrances call
+ * `holdHangUps` before they import anything else, because the imports take a fraction of a second.
+ */
+
+let handle: (() => void) | undefined;
+let isHeld = false;
+let hasCome = false;
+
+/** From now on SIGHUP does not end this process. */
+export const holdHangUps = (): void => {
+  if (isHeld) return;
+  isHeld = true;
+  process.on("SIGHUP", () => {
+    if (handle === undefined) hasCome = true;
+    else handle();
+  });
+};
+
+/** Calls `handler` for each SIGHUP from now on, and at once if one has come before. */
+export const onHangUp = (handler: () => void): void => {
+  holdHangUps();
+  handle = handler;
+  if (hasCome) handler();
+  hasCome = false;
+};
