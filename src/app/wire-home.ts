@@ -5,6 +5,7 @@ import { asGatewayError } from "../errors.ts";
 import type { HeldSlotLog, LivingRecords, SlotService } from "../home/contract.ts";
 import { createHome, type Home } from "../home/home.ts";
 import { LocalSlotLog } from "../home/local-slot-log.ts";
+import { createKeyRing } from "../home/peers/key-ring.ts";
 import { createPeerClient } from "../home/peers/peer-client.ts";
 import { createPeerServer, type PeerServer } from "../home/peers/peer-server.ts";
 import type { Peer, Peers } from "../home/peers/peers.ts";
@@ -53,17 +54,17 @@ export const openHome = async (
   createService: CreateSlotService,
 ): Promise<HomeKeeper> => {
   const { lifecycle, log } = context;
-  let keys: readonly Buffer[] = [];
+  const ring = createKeyRing(context.clock);
   let parts: HomeParts | undefined;
   let started: Promise<void> | undefined;
   const ending = new AbortController();
 
   const homeFor = (settings: Settings): HomeParts | undefined => {
     if (peerKeys(secretsOf(settings)).length === 0 || !mayRead(settings)) return undefined;
-    return (parts ??= createParts(context, () => keys, createService));
+    return (parts ??= createParts(context, ring.keys, createService));
   };
   const use = (settings: Settings): void => {
-    keys = peerKeys(secretsOf(settings));
+    ring.use(secretsOf(settings));
     const used = homeFor(settings);
     if (used !== undefined && !ending.signal.aborted) started ??= start(context, used, ending.signal);
   };

@@ -172,6 +172,25 @@ describe("the home of readers' groups", () => {
     );
   });
 
+  it("forwards calls while the gateways remove an API key one after the other", async () => {
+    const key = (id: string): string => `{ id: ${id}, key: key-of-${id}-00000000000000, consume: [a] }`;
+    const before = `auth: { apiKeys: [${key("a")}, ${key("b")}] }`;
+    const after = settingsOf({ yaml: `auth: { apiKeys: [${key("b")}] }` });
+    const one = await open(before);
+    await call(one, "g");
+    const two = await open(before, "two");
+    const groups = Array.from({ length: 20 }, (_, number) => `g${number}`);
+    const answers = async (): Promise<readonly string[]> => {
+      const all = [one, two].flatMap((via) => groups.map((group) => call(via, group)));
+      return [...new Set(await Promise.all(all))].sort();
+    };
+    expect(await answers()).toEqual(["one", "two"]);
+    for (const { keeper } of [one, two]) {
+      keeper.use(after);
+      expect(await answers()).toEqual(["one", "two"]);
+    }
+  });
+
   it("refuses the start if another process uses the peer port", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
