@@ -90,7 +90,7 @@ describeKafkaApart("operators of two workers", (kafka) => {
       },
     });
     await createConnector(gateway, topic, {
-      ...{ sink, topic, "exception.strategy": "DROP_MESSAGE", "retry.backoff.sec": "" },
+      ...{ sink, topic, "exception.strategy": "DROP_MESSAGE" },
       "dead.letter.topic": `${topic}-dead`,
     });
     await settle();

@@ -43,14 +43,18 @@ export const decimal =
     return allowed(value) ? { value } : { reason: `Value must be ${range}` };
   };
 
-/** `5, 30,60`: whole seconds. The result is in milliseconds. */
+/**
+ * `5, 30,60`: whole seconds, also with a comma at the end. An empty item is a mistake: without it the schedule would have fewer
+ * attempts than its writer counted. The result is in milliseconds.
+ */
 export const secondsList: Parse<readonly number[]> = (raw) => {
-  const items = list(raw);
-  if ("reason" in items) return items;
-  const wrong = items.value.find((item) => !/^\d{1,9}$/.test(item));
-  return wrong === undefined
-    ? { value: items.value.map((item) => Number(item) * 1000) }
-    : { reason: `${wrong} is not a whole number of seconds` };
+  const items = raw
+    .replace(/,\s*$/, "")
+    .split(",")
+    .map((item) => item.trim());
+  const wrong = items.find((item) => !/^\d{1,9}$/.test(item));
+  if (wrong === undefined) return { value: items.map((item) => Number(item) * 1000) };
+  return { reason: wrong === "" ? "An item is empty" : `${wrong} is not a whole number of seconds` };
 };
 
 /** The pattern must match the whole name, as with Java's `Pattern.matches`. */

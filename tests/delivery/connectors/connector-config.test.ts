@@ -60,6 +60,7 @@ describe("values", () => {
       { "retry.backoff.sec": " 1, 2 ,3" },
       { schedules: { retry: [1000, 2000, 3000], down: [5000, 10_000, 15_000] } },
     ],
+    [{ "retry.backoff.sec": "1,2, " }, { schedules: { retry: [1000, 2000], down: [5000, 10_000, 15_000] } }],
     [
       { "request.retry.backoff.sec": "0" },
       { schedules: { retry: [5000, 30_000, 60_000, 300_000, 600_000], down: [0] } },
@@ -189,6 +190,10 @@ describe("faults", () => {
       { "retry.backoff.sec": "5,-1" },
       "Invalid value 5,-1 for configuration retry.backoff.sec: -1 is not a whole number of seconds",
     ],
+    ...["", ",", "1,,2", "1,2,,", ",1"].map((schedule): [RawConfig, string] => [
+      { "request.retry.backoff.sec": schedule },
+      `Invalid value ${schedule} for configuration request.retry.backoff.sec: An item is empty`,
+    ]),
     [{ "tasks.max": "0" }, "Invalid value 0 for configuration tasks.max: Value must be at least 1"],
     [{ concurrency: "many" }, "Invalid value many for configuration concurrency: Not a number of type INT"],
     [

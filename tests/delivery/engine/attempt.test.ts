@@ -43,7 +43,6 @@ describe.each(STRATEGIES)("with %s", (strategy) => {
     rig.run({
       "callback.request.url": "http://nowhere.invalid/",
       "exception.strategy": strategy,
-      "retry.backoff.sec": "",
       "request.retry.backoff.sec": "0,0",
     });
 
