@@ -126,12 +126,28 @@ export const createProvisioning = (options: ProvisionOptions): Provisioning => {
     awaited,
     done: Promise.all([...awaited].map(([station, topic]) => provision(station, topic, options))),
     create: async (topics) => {
-      await Promise.all(topics.map(([, spec]) => broker.ensureTopic(spec)));
+      await Promise.all(
+        topics.map(([station, spec]) =>
+          broker.ensureTopic(spec).catch((error: unknown) => {
+            throw notCreated(station, spec, asGatewayError(error));
+          }),
+        ),
+      );
     },
     keepOnly: (stations) => {
       for (const station of [...awaited.keys()]) if (!stations.has(station)) awaited.delete(station);
     },
   };
+};
+
+/** The error with a text for operators: that of a broker's error is for clients. */
+const notCreated = (station: string, { name }: TopicSpec, error: GatewayError): GatewayError => {
+  const { code, cause } = error;
+  const reason = cause instanceof Error ? cause.message : error.message;
+  return new GatewayError(code, {
+    message: `stations[${station}]: the topic ${name} could not be created: ${reason}`,
+    cause: error,
+  });
 };
 
 const provision = async (

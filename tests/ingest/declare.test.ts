@@ -239,7 +239,10 @@ describe("createProvisioning", () => {
       awaited: new Map(),
       broker: {
         ensureTopic: ({ name }) => {
-          if (name === "no") return Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
+          if (name === "no")
+            return Promise.reject(
+              new GatewayError("BROKER_UNAVAILABLE", { cause: new Error("no connection") }),
+            );
           created.push(name);
           return Promise.resolve({ name, partitions: 1 });
         },
@@ -247,6 +250,9 @@ describe("createProvisioning", () => {
     });
     await create([["c", { name: "c" }]]);
     expect(created).toEqual(["c"]);
-    await expect(create([["d", { name: "no" }]])).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+    await expect(create([["d", { name: "no" }]])).rejects.toMatchObject({
+      code: "BROKER_UNAVAILABLE",
+      message: "stations[d]: the topic no could not be created: no connection",
+    });
   });
 });
