@@ -17,8 +17,10 @@ export interface BatchLimits {
   readonly maxBytes: number;
 }
 
-export interface Batch {
+export interface Batch<S extends Source> {
   readonly events: readonly SpooledEvent[];
+  /** The source of each event. */
+  readonly from: readonly S[];
   /** The next event is open: nothing behind it may be sent. */
   readonly isBlocked: boolean;
   /** No source has a further event now. */
@@ -26,8 +28,8 @@ export interface Batch {
 }
 
 /** The oldest source: a source that was not read to its end may have an older event than the others. */
-const oldest = (sources: readonly Source[]): Source | "unread" | undefined => {
-  let found: Source | undefined;
+const oldest = <S extends Source>(sources: readonly S[]): S | "unread" | undefined => {
+  let found: S | undefined;
   for (const source of sources) {
     const { head, isAtEnd } = source.reader;
     if (head === undefined && !isAtEnd) return "unread";
@@ -42,20 +44,25 @@ const isOlder = (one: Source, other: Source): boolean =>
 const stampOf = ({ reader }: Source): number => reader.head?.entry.stamp ?? Infinity;
 
 /** Takes the oldest events of all sources, in order. A single event may be larger than `maxBytes`. */
-export const nextBatch = (sources: readonly Source[], { maxRecords, maxBytes }: BatchLimits): Batch => {
+export const nextBatch = <S extends Source>(
+  sources: readonly S[],
+  { maxRecords, maxBytes }: BatchLimits,
+): Batch<S> => {
   const events: SpooledEvent[] = [];
+  const from: S[] = [];
   let bytes = 0;
   for (;;) {
     const source = oldest(sources);
     if (source === undefined || source === "unread")
-      return { events, isBlocked: false, isAll: source === undefined };
+      return { events, from, isBlocked: false, isAll: source === undefined };
     const { head } = source.reader;
-    if (head === undefined || head.isOpen) return { events, isBlocked: true, isAll: false };
+    if (head === undefined || head.isOpen) return { events, from, isBlocked: true, isAll: false };
     bytes += head.bytes;
     if (events.length >= maxRecords || (events.length > 0 && bytes > maxBytes))
-      return { events, isBlocked: false, isAll: false };
+      return { events, from, isBlocked: false, isAll: false };
     source.reader.shift();
     events.push(head);
+    from.push(source);
   }
 };
 

@@ -1,5 +1,5 @@
 /** The file system as the spool uses it. Tests hand in one that fails. */
-import { mkdir, open, readdir, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { errnoOf } from "../lib/file-system.ts";
 
@@ -27,6 +27,8 @@ export interface SpoolFiles {
   makeDirectory(directory: string): Promise<void>;
   /** Resolves when the directory's entries are on the disk. */
   syncDirectory(directory: string): Promise<void>;
+  /** Replaces a file of the new name. */
+  rename(file: string, name: string): Promise<void>;
   remove(file: string): Promise<void>;
   /** Removes the directory if it is empty. */
   removeEmpty(directory: string): Promise<void>;
@@ -88,6 +90,7 @@ export const spoolFiles: SpoolFiles = {
   size: async (file) => (await stat(file)).size,
   makeDirectory,
   syncDirectory,
+  rename,
   remove: (file) => rm(file),
   removeEmpty: async (directory) => {
     try {

@@ -126,12 +126,14 @@ export class SegmentReader {
     return { events, isShort: result.kind === "short" };
   }
 
-  /** Nothing whole is at the position: goes to the next whole event behind it. False: there is none. */
+  /** Nothing whole was at the position: goes to the next whole event behind it. False: there is none. */
   async #skip(isSealed: boolean): Promise<boolean> {
     const size = await this.#file.size();
     if (this.#position >= size) return false;
     const rest = await this.#file.read(this.#position, size - this.#position);
-    const next = nextWhole(rest, 1);
+    const next = nextWhole(rest);
+    // The writer has finished the event meanwhile.
+    if (next === 0) return true;
     if (next === undefined) {
       if (isSealed) this.#report({ at: this.#position, bytes: rest.length, isTail: true });
       return false;

@@ -9,6 +9,7 @@ const MAGIC = Buffer.from("SGSPOOL1");
 export const HEAD_BYTES = 16;
 const CURSOR_AT = 8;
 const SUFFIX = ".events";
+const UNFINISHED = ".new";
 
 const segmentName = (firstSeq: number): string => `${String(firstSeq).padStart(16, "0")}${SUFFIX}`;
 
@@ -16,7 +17,13 @@ const segmentName = (firstSeq: number): string => `${String(firstSeq).padStart(1
 export const segmentsIn = (names: readonly string[]): readonly string[] =>
   names.filter((name) => name.endsWith(SUFFIX));
 
-/** Creates the file with its head. Resolves when its entry in the directory is on the disk. */
+/** A segment without its head. Its process was killed, or has an error. */
+export const isUnfinished = (name: string): boolean => name.endsWith(UNFINISHED);
+
+/**
+ * Creates the file with its head. Resolves when its entry in the directory is on the disk. A reader finds the file only when it is
+ * never removed by the writer any more.
+ */
 export const createSegment = async (
   files: SpoolFiles,
   directory: string,
@@ -24,17 +31,18 @@ export const createSegment = async (
 ): Promise<SpoolFile> => {
   await files.makeDirectory(directory);
   const name = path.join(directory, segmentName(firstSeq));
-  const file = await files.create(name);
+  const file = await files.create(name + UNFINISHED);
   try {
     const head = Buffer.alloc(HEAD_BYTES);
     MAGIC.copy(head);
     head.writeDoubleBE(HEAD_BYTES, CURSOR_AT);
     await file.write(head, 0);
+    await files.rename(name + UNFINISHED, name);
     await files.syncDirectory(directory);
     return file;
   } catch (error) {
     await file.close().catch(() => undefined);
-    await files.remove(name).catch(() => undefined);
+    await files.remove(name + UNFINISHED).catch(() => undefined);
     throw error;
   }
 };

@@ -77,10 +77,10 @@ export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
     segment = undefined;
   };
 
-  const segmentFor = async (bytes: number): Promise<OpenSegment> => {
+  const segmentFor = async (first: number, bytes: number): Promise<OpenSegment> => {
     if (segment !== undefined && segment.end > options.segmentBytes) seal();
     try {
-      segment ??= await openSegment(options, nextSeq);
+      segment ??= await openSegment(options, first);
       return segment;
     } catch (error) {
       room.give(bytes);
@@ -93,7 +93,7 @@ export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
     const first = nextSeq;
     nextSeq += group.reduce((sum, { events }) => sum + events.length, 0);
     try {
-      const places = await (await segmentFor(bytes)).write(group, first);
+      const places = await (await segmentFor(first, bytes)).write(group, first);
       let from = 0;
       for (const { events, resolve } of group) resolve(places.slice(from, (from += events.length)));
     } catch (error) {

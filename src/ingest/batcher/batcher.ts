@@ -6,7 +6,7 @@
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
-import { type ChunkLimits, createPending, failEach } from "./pending.ts";
+import { type ChunkLimits, createPending, failEach, type Late } from "./pending.ts";
 import { createTopicQueue, type TopicQueue, type Order } from "./topic-queue.ts";
 
 export interface BatcherOptions extends ChunkLimits {
@@ -39,18 +39,40 @@ export interface Batcher {
    *   topic's next append waits for it.
    */
   append(topic: string, records: readonly BrokerRecord[], order?: Order): Promise<readonly AppendOutcome[]>;
+  /**
+   * As `append`, for a call that can be withdrawn. `ended` gets the outcomes, possibly before `watch` returns. `late` gets the
+   * outcomes of the records whose outcome was IN_FLIGHT (`pending.ts`).
+   */
+  watch(topic: string, records: readonly BrokerRecord[], call: WatchedCall): void;
+  /**
+   * Ends all calls of the topic that are watched, in their order: BROKER_UNAVAILABLE for records that the broker has not got,
+   * which are not sent any more, and IN_FLIGHT for the others.
+   */
+  withdraw(topic: string): void;
   /** Bytes of records that wait or are in flight now. */
   readonly bufferedBytes: number;
   /** Takes no new calls. Resolves when every call has its outcomes and no append is in flight. */
   close(): Promise<void>;
 }
 
+export interface WatchedCall {
+  readonly order?: Order | undefined;
+  readonly ended: (outcomes: readonly AppendOutcome[]) => void;
+  readonly late: Late;
+}
+
+type EnteringCall = Omit<WatchedCall, "late"> & Partial<Pick<WatchedCall, "late">>;
+
+type Records = readonly BrokerRecord[];
+
+const bytesOf = (records: Records): number => records.reduce((sum, record) => sum + recordBytes(record), 0);
+
 const LONGEST_WAIT = 1000;
 
 export const createBatcher = (options: BatcherOptions): Batcher => {
   const queues = new Map<string, TopicQueue>();
   let bufferedBytes = 0;
-  let closing: { readonly done: Promise<void>; readonly finish: () => void } | undefined;
+  let closing: Closing | undefined;
 
   const queueOf = (topic: string): TopicQueue => {
     const known = queues.get(topic);
@@ -78,36 +100,46 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
     return overloaded ? new GatewayError("OVERLOADED") : undefined;
   };
 
+  const enter = (topic: string, records: Records, { order, ended, late }: EnteringCall): void => {
+    const bytes = bytesOf(records);
+    const refused = refusal(topic, bytes);
+    if (refused === undefined) {
+      bufferedBytes += bytes;
+      queueOf(topic).add(createPending(records, options.deliveryTimeoutMs, ended, late), order);
+    } else ended(failEach(records, refused));
+  };
+
   return {
     append: (topic, records, order) => {
       if (records.length === 0) return Promise.resolve([]);
-      const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
-      const refused = refusal(topic, bytes);
-      if (refused !== undefined) return Promise.resolve(failEach(records, refused));
-      bufferedBytes += bytes;
-      return new Promise((resolve) => {
-        const pending = createPending(records, options.deliveryTimeoutMs, resolve);
-        queueOf(topic).add(pending, order);
+      return new Promise((ended) => {
+        enter(topic, records, { order, ended });
       });
+    },
+    watch: enter,
+    withdraw: (topic) => {
+      queues.get(topic)?.withdraw();
     },
     get bufferedBytes() {
       return bufferedBytes;
     },
     close: () => {
-      if (closing === undefined) {
-        const { promise, resolve } = withResolvers();
-        closing = { done: promise, finish: resolve };
-        if (queues.size === 0) resolve();
-      }
+      closing ??= createClosing();
+      if (queues.size === 0) closing.finish();
       return closing.done;
     },
   };
 };
 
-const withResolvers = (): { promise: Promise<void>; resolve: () => void } => {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
+interface Closing {
+  readonly done: Promise<void>;
+  readonly finish: () => void;
+}
+
+const createClosing = (): Closing => {
+  let finish = (): void => undefined;
+  const done = new Promise<void>((settle) => {
+    finish = settle;
   });
-  return { promise, resolve };
+  return { done, finish };
 };

@@ -21,13 +21,19 @@ export interface Pending {
    */
   after: Pending | undefined;
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
+  /** Gets the outcomes of records that were in flight when the call was withdrawn. undefined: the call can't be withdrawn. */
+  readonly late: Late | undefined;
 }
+
+/** The outcomes of the call's records from index `from` on. */
+export type Late = (from: number, outcomes: readonly AppendOutcome[]) => void;
 
 /** A call that arrives now; `timeoutMs` sets its deadline. */
 export const createPending = (
   records: readonly BrokerRecord[],
   timeoutMs: number,
   resolve: Pending["resolve"],
+  late?: Late,
 ): Pending => {
   const arrived = performance.now();
   return {
@@ -40,6 +46,7 @@ export const createPending = (
     settled: false,
     after: undefined,
     resolve,
+    late,
   };
 };
 
@@ -70,7 +77,10 @@ export const answer = (
   outcomes: readonly AppendOutcome[],
   offset: number,
 ): void => {
-  if (pending.settled) return;
+  if (pending.settled) {
+    pending.late?.(from, outcomes.slice(offset, offset + count));
+    return;
+  }
   if (count === pending.records.length) {
     settle(pending, outcomes.length === count ? outcomes : outcomes.slice(offset, offset + count));
     return;
@@ -84,14 +94,16 @@ export const answer = (
   if (pending.answered === pending.records.length) settle(pending, pending.outcomes);
 };
 
-/** Fails each record without an outcome: BROKER_AMBIGUOUS if the broker has it (it may be stored), else BROKER_UNAVAILABLE. */
+/** The outcome of a record that is in flight when its call expires or is withdrawn. Compare it by identity. */
+export const IN_FLIGHT: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_AMBIGUOUS") };
+
+/** Fails each record without an outcome: IN_FLIGHT if the broker has it (it may be stored), else BROKER_UNAVAILABLE. */
 export const expire = (pending: Pending): void => {
-  const ambiguous: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_AMBIGUOUS") };
   const unavailable: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
   const { outcomes, records, taken } = pending;
   settle(
     pending,
-    records.map((_, i) => outcomes?.[i] ?? (i < taken ? ambiguous : unavailable)),
+    records.map((_, i) => outcomes?.[i] ?? (i < taken ? IN_FLIGHT : unavailable)),
   );
 };
 

@@ -59,6 +59,8 @@ export interface TopicQueue {
   /** More calls arrive than leave, so a new call would wait for a long time. */
   readonly isOverloaded: boolean;
   add(pending: Pending, order?: Order): void;
+  /** Fails all calls with `late` as at their deadline, in their order. Their records that wait are not sent. */
+  withdraw(): void;
 }
 
 /** Milliseconds. An event may fail this long after its deadline, because in an outage each sweep visits every waiting call. */
@@ -88,15 +90,19 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
     options.onIdle();
   };
 
-  const sweep = (): void => {
-    const now = performance.now();
-    const late = ({ deadline, settled }: Pending): boolean => !settled && deadline <= now;
-    for (const pending of waiting.filter(late)) {
+  const expireAll = (isOver: (pending: Pending) => boolean): void => {
+    const isOpenAndOver = (pending: Pending): boolean => !pending.settled && isOver(pending);
+    for (const pending of waiting.filter(isOpenAndOver)) {
       options.onFreed(bytesNotTaken(pending));
       expire(pending);
     }
-    for (const { pending } of inFlight?.parts ?? []) if (late(pending)) expire(pending);
+    for (const { pending } of inFlight?.parts ?? []) if (isOpenAndOver(pending)) expire(pending);
     waiting = waiting.filter(({ settled }) => !settled);
+  };
+
+  const sweep = (): void => {
+    const now = performance.now();
+    expireAll(({ deadline }) => deadline <= now);
     schedule(now);
   };
 
@@ -122,6 +128,9 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
       if (running) return;
       running = true;
       void run();
+    },
+    withdraw: () => {
+      expireAll(({ late }) => late !== undefined);
     },
   };
 };

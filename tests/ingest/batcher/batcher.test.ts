@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type { AppendOutcome, BrokerRecord } from "../../../src/broker/broker.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import { type Batcher, type BatcherOptions, createBatcher } from "../../../src/ingest/batcher/batcher.ts";
+import { IN_FLIGHT } from "../../../src/ingest/batcher/pending.ts";
 
 /** A record with its number as the value. The fake broker stores it at this offset. */
 const record = (n: number, bytes = 10): BrokerRecord => ({
@@ -389,5 +390,36 @@ describe("an overload", () => {
     (await broker.next()).settle();
 
     expect((await again).map(said)).toStrictEqual(["10"]);
+  });
+});
+
+describe("a withdrawn call", () => {
+  const watch = (batcher: Batcher, numbers: readonly BrokerRecord[]) => {
+    const said: (readonly AppendOutcome[])[] = [];
+    const late: [number, readonly AppendOutcome[]][] = [];
+    batcher.watch("orders", numbers, {
+      ended: (outcomes) => said.push(outcomes),
+      late: (from, outcomes) => late.push([from, outcomes]),
+    });
+    return { said, late };
+  };
+
+  it("is not sent if it waits, and gets the late outcome if it is in flight", async () => {
+    const broker = heldBroker();
+    const batcher = batcherOn(broker);
+    const first = watch(batcher, records(0, 2));
+    const append = await broker.next();
+    const second = watch(batcher, records(2, 1));
+    const other = batcher.append("orders", records(3, 1));
+    batcher.withdraw("orders");
+    expect(first.said).toEqual([[IN_FLIGHT, IN_FLIGHT]]);
+    expect(second.said.flat().map(said)).toEqual(["BROKER_UNAVAILABLE"]);
+    append.settle();
+    const next = await broker.next();
+    expect(next.numbers).toEqual([3]);
+    next.settle();
+    expect((await other).map(said)).toEqual(["3"]);
+    expect(first.late.map(([from, outcomes]) => [from, outcomes.map(said)])).toEqual([[0, ["0", "1"]]]);
+    expect([second.late, batcher.bufferedBytes]).toEqual([[], 0]);
   });
 });

@@ -1,0 +1,200 @@
+/** Sends the events of all folders to Kafka, topic by topic, and deletes them. One process of a pod has the drainer. */
+import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
+import type { GatewayError } from "../errors.ts";
+import { type Clock, pause } from "../lib/clock.ts";
+import type { Semaphore } from "../lib/semaphore.ts";
+import { type Folder, topicDirectory } from "./directory.ts";
+import {
+  type Batch,
+  type BatchLimits,
+  createProgress,
+  type Drained,
+  nextBatch,
+  type Progress,
+  settleBatch,
+  type Source,
+} from "./drain-batch.ts";
+import type { SpoolFiles } from "./files.ts";
+import type { FromDrainer, ToDrainer } from "./messages.ts";
+import { keepRefused, type RefusedEvent } from "./refused.ts";
+import type { Room } from "./room.ts";
+import type { Damage } from "./segment-reader.ts";
+import { TopicReader } from "./topic-reader.ts";
+
+/** Appends the events to the topic, one outcome for each. Never rejects. For an event with an id this will be the call to its home. */
+export type DrainAppend = (
+  topic: string,
+  records: readonly BrokerRecord[],
+) => Promise<readonly AppendOutcome[]>;
+
+export interface DrainObserver {
+  drained(events: number): void;
+  /** The records are in `refused/` of a folder. */
+  refused(topic: string, events: number, error: GatewayError): void;
+  readonly damaged: (damage: Damage & { readonly file: string }) => void;
+  /** A file could not be read or written; the drainer tries again. */
+  failed(topic: string, error: unknown): void;
+}
+
+export interface DrainerOptions {
+  readonly files: SpoolFiles;
+  readonly room: Room;
+  readonly clock: Clock;
+  readonly folders: () => readonly Folder[];
+  readonly append: DrainAppend;
+  readonly limits: BatchLimits;
+  /** Limits the number of topics of which events are in memory or in flight: half of the append budget. */
+  readonly turns: Semaphore;
+  readonly tell: (topic: string, message: FromDrainer) => void;
+  readonly observer: DrainObserver;
+}
+
+interface FolderSource extends Source {
+  readonly folder: Folder;
+  readonly reader: TopicReader;
+}
+
+/** Milliseconds. */
+const IDLE_MS = 10;
+const FIRST_BACK_OFF_MS = 100;
+const LONGEST_BACK_OFF_MS = 1000;
+/** Milliseconds after a return to Kafka that took too long, until the next one is tried. */
+const RETURN_AGAIN_MS = 1000;
+
+/** True: Kafka never takes this record. */
+const isRefusal = ({ outcome, code }: GatewayError): boolean =>
+  outcome === "refused" || code === "TOPIC_REFUSED";
+
+/** Drains one topic until it is told to rest. */
+export class TopicDrain {
+  readonly #options: DrainerOptions;
+  readonly #topic: string;
+  readonly #progress: Progress;
+  readonly #sources = new Map<Folder, FolderSource>();
+  readonly #stopping = new AbortController();
+  #isActive = false;
+  #wake = new AbortController();
+  #running: Promise<void> | undefined;
+  #backOffMs = 0;
+  #returnsFrom = 0;
+  /** When the oldest event came to the spool, in milliseconds since the epoch. undefined: unknown, or no event. */
+  oldest: number | undefined;
+
+  constructor(topic: string, options: DrainerOptions) {
+    this.#topic = topic;
+    this.#options = options;
+    this.#progress = createProgress((message) => {
+      options.tell(topic, message);
+    });
+  }
+
+  onMessage(message: ToDrainer): void {
+    if (this.#progress.isFinishing && message.type === "drain")
+      this.#returnsFrom = this.#options.clock.now() + RETURN_AGAIN_MS;
+    this.#progress.onMessage(message);
+    this.#isActive = message.type !== "rest";
+    this.#wake.abort();
+    if (this.#isActive && !this.#stopping.signal.aborted) this.#running ??= this.#run();
+  }
+
+  /** Resolves when no append is in flight. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake.abort();
+    await this.#running;
+    for (const { reader } of this.#sources.values()) await reader.close();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isActive && !this.#stopping.signal.aborted) {
+      this.#wake = new AbortController();
+      const waitMs = await this.#turn();
+      if (waitMs > 0) await pause(this.#options.clock, waitMs, this.#wake.signal);
+    }
+    this.#running = undefined;
+  }
+
+  /** Resolves to the milliseconds until the next turn. */
+  async #turn(): Promise<number> {
+    try {
+      const waitMs = await this.#options.turns.tryRun(() => this.#drain());
+      return waitMs ?? IDLE_MS;
+    } catch (error) {
+      this.#options.observer.failed(this.#topic, error);
+      return this.#backOff();
+    }
+  }
+
+  async #drain(): Promise<number> {
+    const { limits, observer } = this.#options;
+    const sources = this.#openSources();
+    for (const { reader } of sources) await reader.fill(limits.maxBytes);
+    this.oldest = oldestOf(sources);
+    const batch = nextBatch(sources, limits);
+    const { stored, failure } = await this.#send(batch);
+    for (const source of sources) await this.#settle(source);
+    if (stored > 0) observer.drained(stored);
+    if (failure !== undefined) return this.#backOff();
+    this.#backOffMs = 0;
+    const left = batch.events.filter(({ isDone }) => !isDone).length;
+    if (this.#progress.isFinishing || this.#options.clock.now() >= this.#returnsFrom)
+      this.#progress.onBatch({ left, isAll: batch.isAll, answers: true });
+    return batch.events.length > 0 && !batch.isAll ? 0 : IDLE_MS;
+  }
+
+  async #send({ events, from }: Batch<FolderSource>): Promise<Pick<Drained, "stored" | "failure">> {
+    if (events.length === 0) return { stored: 0, failure: undefined };
+    const records = events.map(({ entry }) => entry.record);
+    const outcomes = await this.#options.append(this.#topic, records);
+    const drained = settleBatch(events, outcomes, isRefusal);
+    for (const source of new Set(from))
+      await this.#keep(
+        source,
+        drained.refused.filter(({ event }) => from[events.indexOf(event)] === source),
+      );
+    return drained;
+  }
+
+  /** Only records that are in `refused/` are done. */
+  async #keep({ folder }: FolderSource, refused: readonly RefusedEvent[]): Promise<void> {
+    const { files, room, observer } = this.#options;
+    const [first] = refused;
+    if (first === undefined) return;
+    room.found(await keepRefused(files, folder.path, this.#topic, refused));
+    for (const { event } of refused) event.isDone = true;
+    observer.refused(this.#topic, refused.length, first.error);
+  }
+
+  #openSources(): readonly FolderSource[] {
+    const { files, room, folders, observer } = this.#options;
+    for (const folder of folders()) {
+      if (this.#sources.has(folder)) continue;
+      const reader = new TopicReader({
+        ...{ files, room },
+        directory: topicDirectory(folder.path, this.#topic),
+        isLive: () => folder.isLive,
+        isWritten: () => folder.isLive && !this.#progress.isFinishing,
+        onDamage: observer.damaged,
+      });
+      this.#sources.set(folder, { folder, run: folder.run, reader });
+    }
+    return [...this.#sources.values()];
+  }
+
+  async #settle({ folder, reader }: FolderSource): Promise<void> {
+    await reader.settle();
+    if (!reader.isFinished) return;
+    await reader.close();
+    this.#sources.delete(folder);
+  }
+
+  #backOff(): number {
+    this.#backOffMs = Math.min(LONGEST_BACK_OFF_MS, Math.max(FIRST_BACK_OFF_MS, this.#backOffMs * 2));
+    return this.#backOffMs;
+  }
+}
+
+const oldestOf = (sources: readonly FolderSource[]): number | undefined => {
+  const times = sources.flatMap(({ reader }) => reader.head?.entry.time ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
+};

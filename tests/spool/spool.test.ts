@@ -1,0 +1,217 @@
+/** The spool of one process with a batcher and a broker whose outage the test begins and ends. */
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AppendOutcome, BrokerRecord } from "../../src/broker/broker.ts";
+import { GatewayError } from "../../src/errors.ts";
+import { type Batcher, createBatcher } from "../../src/ingest/batcher/batcher.ts";
+import { IN_FLIGHT } from "../../src/ingest/batcher/pending.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import type { SpoolFiles } from "../../src/spool/files.ts";
+import { openSpool, type Spool } from "../../src/spool/spool.ts";
+import { faultyFiles, newDirectory, record } from "./support.ts";
+
+class Kafka {
+  readonly log: string[] = [];
+  mode: "up" | "down" | "hanging" = "up";
+  release: () => void = () => undefined;
+  refuses = "";
+
+  append = async (_: string, records: readonly BrokerRecord[]): Promise<readonly AppendOutcome[]> => {
+    if (this.mode === "hanging")
+      await new Promise<void>((resolve) => {
+        this.release = resolve;
+      });
+    // `this.mode` may have changed in the meantime.
+    if ((this.mode as string) === "down")
+      return records.map(() => ({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") }));
+    return records.map((each) => {
+      const value = each.value?.toString() ?? "";
+      if (value === this.refuses) return { status: "failed", error: new GatewayError("RECORD_TOO_LARGE") };
+      this.log.push(value);
+      return { status: "stored", partition: 0, offset: BigInt(this.log.length), timestamp: 0 };
+    });
+  };
+}
+
+interface Opened {
+  readonly spool: Spool;
+  readonly batcher: Batcher;
+  readonly seen: string[];
+}
+
+const open = async (
+  kafka: Kafka,
+  dir: string,
+  options: { readonly maxBytes?: number; readonly files?: SpoolFiles } = {},
+): Promise<Opened> => {
+  const batcher = createBatcher({
+    broker: kafka,
+    deliveryTimeoutMs: 5000,
+    maxBufferedBytes: 1 << 26,
+    maxAppendRecords: 2000,
+    maxAppendBytes: 900_000,
+  });
+  const seen: string[] = [];
+  const spool = await openSpool({
+    ...{ dir, maxBytes: 1 << 30, afterMs: 200, deadlineMs: 5000, appendBytes: 900_000, drainBytes: 1 << 25 },
+    ...options,
+    batcher: { ...batcher, inFlight: IN_FLIGHT },
+    drain: (topic, records) => batcher.append(topic, records),
+    clock: systemClock,
+    observer: {
+      drained: () => undefined,
+      refused: (topic, events, { code }) => seen.push(`refused ${topic} ${events} ${code}`),
+      damaged: ({ isTail }) => seen.push(isTail ? "torn" : "damaged"),
+      failed: (_, error) => seen.push(String(error)),
+      unspooled: ({ code }) => seen.push(`unspooled ${code}`),
+      switched: (topic, isSpooling) => seen.push(`${topic} ${isSpooling ? "spools" : "is direct"}`),
+    },
+  });
+  return { spool, batcher, seen };
+};
+
+const send = async (spool: Spool, ...values: readonly string[]): Promise<readonly string[]> => {
+  const outcomes = await spool.append(
+    "orders",
+    values.map((value) => record(value, "k")),
+  );
+  return outcomes.map((outcome) => (outcome.status === "failed" ? outcome.error.code : outcome.status));
+};
+
+const until = async (holds: () => boolean): Promise<void> => {
+  const end = Date.now() + 4000;
+  while (!holds() && Date.now() < end) await sleep(5);
+  expect(holds()).toBe(true);
+};
+
+it("sends events to Kafka while it answers, and writes nothing", async () => {
+  const kafka = new Kafka();
+  const dir = newDirectory();
+  const { spool } = await open(kafka, dir);
+  expect(await send(spool, "a", "b")).toEqual(["stored", "stored"]);
+  expect(readdirSync(dir)).toEqual(["owner.lock"]);
+  await spool.close();
+});
+
+it("spools events in an outage, and drains them in their order before later ones", async () => {
+  const kafka = new Kafka();
+  const dir = newDirectory();
+  const { spool, seen } = await open(kafka, dir);
+  kafka.mode = "down";
+  expect(await send(spool, "a", "b")).toEqual(["spooled", "spooled"]);
+  expect(await send(spool, "c")).toEqual(["spooled"]);
+  expect(spool.status()).toMatchObject({ isSpooling: true, hasRoom: true });
+  kafka.mode = "up";
+  await until(() => !spool.status().isSpooling);
+  expect(await send(spool, "d")).toEqual(["stored"]);
+  expect(kafka.log).toEqual(["a", "b", "c", "d"]);
+  expect(seen).toEqual(["orders spools", "orders is direct"]);
+  expect(spool.status()).toMatchObject({ bytes: 0, oldest: undefined });
+  await spool.close();
+});
+
+it("does not send an event again whose acknowledgement comes late", async () => {
+  const kafka = new Kafka();
+  const { spool } = await open(kafka, newDirectory());
+  kafka.mode = "hanging";
+  const first = send(spool, "a");
+  await sleep(20);
+  const second = send(spool, "b");
+  expect(await Promise.all([first, second])).toEqual([["spooled"], ["spooled"]]);
+  kafka.mode = "up";
+  kafka.release();
+  await until(() => !spool.status().isSpooling);
+  expect(kafka.log).toEqual(["a", "b"]);
+  await spool.close();
+});
+
+it("drains the events of a killed process, which were spooled before a new outage", async () => {
+  const kafka = new Kafka();
+  const dir = newDirectory();
+  kafka.mode = "down";
+  const { spool: killed } = await open(kafka, dir);
+  expect(await send(killed, "a", "b")).toEqual(["spooled", "spooled"]);
+  await killed.close();
+  const { spool } = await open(kafka, dir);
+  expect(await send(spool, "c")).toEqual(["spooled"]);
+  kafka.mode = "up";
+  await until(() => !spool.status().isSpooling);
+  expect(kafka.log).toEqual(["a", "b", "c"]);
+  await spool.close();
+  expect(readdirSync(dir)).toEqual(["owner.lock"]);
+});
+
+it("puts a record that Kafka refuses into refused/ and goes on with the next one", async () => {
+  const kafka = new Kafka();
+  const dir = newDirectory();
+  const { spool, seen } = await open(kafka, dir);
+  kafka.mode = "down";
+  await send(spool, "a", "bad", "c");
+  kafka.refuses = "bad";
+  kafka.mode = "up";
+  await until(() => !spool.status().isSpooling);
+  expect(kafka.log).toEqual(["a", "c"]);
+  expect(seen).toContain("refused orders 1 RECORD_TOO_LARGE");
+  await spool.close();
+  const [folder = ""] = readdirSync(dir);
+  const lines = readFileSync(path.join(dir, folder, "refused", "orders.ndjson"), "utf8");
+  expect(JSON.parse(lines)).toMatchObject({ value: Buffer.from("bad").toString("base64") });
+});
+
+it("answers 503 when the spool is full, and loses nothing that was answered", async () => {
+  const kafka = new Kafka();
+  const { spool, seen } = await open(kafka, newDirectory(), { maxBytes: 1000 });
+  kafka.mode = "down";
+  const said: string[] = [];
+  for (let i = 0; i < 20; i += 1) said.push(...(await send(spool, `event ${i}`)));
+  const spooled = said.filter((status) => status === "spooled").length;
+  expect(spooled).toBeGreaterThan(3);
+  expect(said.slice(spooled)).toEqual(new Array(20 - spooled).fill("BROKER_UNAVAILABLE"));
+  expect(seen).toContain("unspooled BROKER_UNAVAILABLE");
+  kafka.mode = "up";
+  await until(() => !spool.status().isSpooling);
+  expect(kafka.log).toHaveLength(spooled);
+  expect(await send(spool, "later")).toEqual(["stored"]);
+  await spool.close();
+});
+
+it("answers 503 while the disk is full, and spools again when there is space", async () => {
+  const kafka = new Kafka();
+  const faults = { left: 0, flushFails: false };
+  const { spool } = await open(kafka, newDirectory(), { files: faultyFiles(faults) });
+  kafka.mode = "down";
+  expect(await send(spool, "a")).toEqual(["BROKER_UNAVAILABLE"]);
+  faults.left = 10_000;
+  expect(await send(spool, "b")).toEqual(["spooled"]);
+  kafka.mode = "up";
+  await until(() => !spool.status().isSpooling);
+  expect(kafka.log).toEqual(["b"]);
+  await spool.close();
+});
+
+it("stops the start if another process uses the directory", async () => {
+  const kafka = new Kafka();
+  const dir = newDirectory();
+  const { spool } = await open(kafka, dir);
+  await expect(open(kafka, dir)).rejects.toMatchObject({
+    code: "SETTINGS_INVALID",
+    message: `spool.dir: another process uses the spool in ${dir}`,
+  });
+  await spool.close();
+});
+
+it("drains 50,000 events a second", async () => {
+  const kafka = new Kafka();
+  const { spool } = await open(kafka, newDirectory());
+  kafka.mode = "down";
+  const values = Array.from({ length: 50_000 }, (_, i) => String(i));
+  await send(spool, ...values);
+  const before = process.cpuUsage();
+  kafka.mode = "up";
+  await until(() => kafka.log.length === values.length);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1e6).toBeLessThan(3);
+  expect(kafka.log).toEqual(values);
+  await spool.close();
+});
