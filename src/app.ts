@@ -16,6 +16,7 @@ import { startDelivery } from "./app/wire-delivery.ts";
 import { openIngest } from "./app/wire-ingest.ts";
 import { openKeyUnits } from "./app/wire-issuers.ts";
 import { openRates } from "./app/wire-rates.ts";
+import { createPeerPort } from "./app/peer-port.ts";
 import { openEventStreams, openReaders } from "./app/wire-reading.ts";
 import { schemeOf } from "./app/wire-tls.ts";
 import { connectWorkerRoutes } from "./app/wire-worker.ts";
@@ -132,11 +133,14 @@ const openTools = (log: AppLog, askAll: AskAll | undefined) => ({
   questions: createQuestions(askAll),
 });
 
-const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse): Promise<IngestParts> => ({
-  ...openIngest(lasting),
-  homes: await openReaders(lasting, decoding),
-  remembered: openRemembered(lasting),
-});
+const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse): Promise<IngestParts> => {
+  const { settings } = lasting.inUse.now;
+  return {
+    ...openIngest(lasting),
+    homes: await openReaders(lasting, decoding, createPeerPort({ ...lasting, settings })),
+    remembered: openRemembered(lasting),
+  };
+};
 
 type GivenParts = Pick<
   RouteParts,

@@ -1,28 +1,21 @@
-/** The home of readers' groups: the slots of this process, and the peer port at which the other gateways on this Kafka call it. */
-import { isIPv6 } from "node:net";
+/** The home of readers' groups: the slots of this process. The other gateways on this Kafka call it at the peer port. */
 import type { Settings } from "../config/schema/schema.ts";
-import { asGatewayError } from "../errors.ts";
 import type { HeldSlotLog, LivingRecords, SlotService } from "../home/contract.ts";
 import { createHome, type Home } from "../home/home.ts";
 import { LocalSlotLog } from "../home/local-slot-log.ts";
-import { createKeyRing } from "../home/peers/key-ring.ts";
 import { createPeerClient } from "../home/peers/peer-client.ts";
-import { createPeerServer, type PeerServer } from "../home/peers/peer-server.ts";
 import type { Peer, Peers } from "../home/peers/peers.ts";
-import { peerKeys } from "../home/peers/signature.ts";
 import { SlotLogWriter } from "../home/slot-log.ts";
-import { type Clock, pause } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { ReadingMetrics } from "../observability/reading-metrics.ts";
 import type { AppContext, AppLog } from "./context.ts";
 import { createFaultLog, seldom } from "./fault-log.ts";
-import { listenFault } from "./start-faults.ts";
+import { hasPeerKeys, hasPeers, type PeerPort } from "./peer-port.ts";
 
 /** A group's name decides its slot, so this number never changes. */
 const SLOTS = 60;
 const COMPACTION_LAG_MS = 3_600_000;
-/** Milliseconds until the peer port is opened again after a fault. */
-const AGAIN_MS = 1000;
 
 type HomeContext = Pick<
   AppContext,
@@ -51,40 +44,38 @@ export interface HomeKeeper {
  */
 export const openHome = async (
   context: HomeContext,
+  port: PeerPort,
   createService: CreateSlotService,
 ): Promise<HomeKeeper> => {
   const { lifecycle, log } = context;
-  const ring = createKeyRing(context.clock);
   let parts: HomeParts | undefined;
   let started: Promise<void> | undefined;
   const ending = new AbortController();
 
   const homeFor = (settings: Settings): HomeParts | undefined => {
-    if (peerKeys(secretsOf(settings)).length === 0 || !mayRead(settings)) return undefined;
-    return (parts ??= createParts(context, ring.keys, createService));
+    if (!hasPeerKeys(settings) || !mayRead(settings)) return undefined;
+    return (parts ??= createParts(context, port, createService));
   };
   const use = (settings: Settings): void => {
-    ring.use(secretsOf(settings));
+    port.use(settings);
     const used = homeFor(settings);
-    if (used !== undefined && !ending.signal.aborted) started ??= start(context, used, ending.signal);
+    if (used !== undefined && !ending.signal.aborted)
+      started ??= start(context, { port, home: used.home }, ending.signal);
   };
 
   lifecycle.onClose("home", async () => {
     ending.abort();
     await parts?.home.drain();
     await started;
-    await parts?.server.close();
     await parts?.peers.close();
   });
   const { settings } = context;
-  if (peerKeys(secretsOf(settings)).length === 0) {
+  if (!hasPeerKeys(settings)) {
     log.logger.info(
       "the peer port is closed, and no client can read with a group: there is no auth.accessToken.secret, no API key of kind server and no reading.peer.secret",
     );
   }
-  const first = homeFor(settings);
-  const { host } = settings.reading.peer;
-  if (first !== undefined && hasPeers(context) && host !== undefined) await bind(context, first, host);
+  if (homeFor(settings) !== undefined) await port.openAtHost();
   use(settings);
   return {
     homeFor: (wanted) => homeFor(wanted)?.home,
@@ -95,43 +86,30 @@ export const openHome = async (
   };
 };
 
-/** The embedded log belongs to one process. */
-const hasPeers = ({ broker }: HomeContext): boolean => broker.kind !== "embedded";
-
 const mayRead = ({ auth }: Settings): boolean =>
   [...auth.accounts, ...auth.apiKeys, ...auth.issuers, ...auth.certificates].some(
     ({ consume }) => consume.length > 0,
   );
 
-/** The key of a browser is public, so it is no secret. */
-const secretsOf = ({ auth, reading }: Settings): Parameters<typeof peerKeys>[0] => ({
-  secret: reading.peer.secret,
-  tokenSecrets: auth.accessToken.secrets.map(({ secret }) => secret),
-  apiKeys: auth.apiKeys.filter(({ kind }) => kind === "server").map(({ key }) => key),
-});
-
 interface HomeParts {
   readonly home: Home;
-  readonly server: PeerServer;
   readonly peers: Peers;
-  /** `host:port` of the peer port; undefined: it is not open yet. */
-  address: string | undefined;
 }
 
-const createParts = (
-  context: HomeContext,
-  keys: () => readonly Buffer[],
-  createService: CreateSlotService,
-): HomeParts => {
+const createParts = (context: HomeContext, port: PeerPort, createService: CreateSlotService): HomeParts => {
   const { settings, broker, clock, log, metrics, readingMemory: memory } = context;
-  const { reading, server: listener } = settings;
-  const peers = observed(createPeerClient({ keys, clock, memory }), metrics, refusalLog(log.logger, clock));
+  const { reading } = settings;
+  const peers = observed(
+    createPeerClient({ keys: port.keys, clock, memory }),
+    metrics,
+    refusalLog(log.logger, clock),
+  );
   const service = createService({
     holds: (slot) => home.holds(slot),
     slotOf: (name) => home.slotOf(name),
     isMember: () => home.isMember(),
   });
-  const home = createHome<HeldSlotLog, LivingRecords>({
+  const home: Home = createHome<HeldSlotLog, LivingRecords>({
     ...{ broker, clock, peers },
     service: countingMoves(service, metrics),
     topic: {
@@ -144,50 +122,27 @@ const createParts = (
     group: reading.topic.slice(1),
     createLog: (options) => (hasPeers(context) ? new SlotLogWriter(options) : new LocalSlotLog(options)),
     sessionTimeout: reading.sessionTimeout,
-    address: () => parts.address ?? "",
+    address: () => port.address,
     onError: createFaults({ log, clock }),
   });
-  const server = createPeerServer(
-    {
-      ...{ keys, clock },
-      id: () => home.id,
-      // A call is JSON again, and its texts may need an escape for each character.
-      maxBodyBytes: 2 * listener.bodyLimit,
-      maxConnections: listener.maxConnections === 0 ? Infinity : listener.maxConnections,
-      answerTimeoutMs: reading.answerTimeout,
-    },
-    home.handler,
-  );
-  const parts: HomeParts = { home, server, peers, address: undefined };
-  return parts;
-};
-
-/** Rejects with SETTINGS_INVALID, or with node's error. */
-const bind = async ({ settings, log }: HomeContext, parts: HomeParts, host: string): Promise<void> => {
-  const { peer } = settings.reading;
-  const port = await parts.server.listen(host, peer.port).catch((error: unknown) => {
-    throw listenFault(error, "reading.peer", { host, port: peer.port });
-  });
-  parts.address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
-  log.logger.info({ listener: "peer", host, port }, "listening");
+  port.serve(home);
+  return { home, peers };
 };
 
 /** Never rejects. */
-const start = async (context: HomeContext, parts: HomeParts, signal: AbortSignal): Promise<void> => {
-  const { broker, clock, log, settings } = context;
-  const onFault = createFaults(context);
-  while (hasPeers(context) && parts.address === undefined && !signal.aborted) {
-    try {
-      await bind(context, parts, settings.reading.peer.host ?? (await broker.localAddress()));
-    } catch (error) {
-      onFault(asGatewayError(error));
-      await pause(clock, AGAIN_MS, signal);
-    }
-  }
+const start = async (
+  context: HomeContext,
+  { port, home }: { readonly port: PeerPort; readonly home: Home },
+  signal: AbortSignal,
+): Promise<void> => {
+  await port.open(signal);
   try {
-    if (!signal.aborted) await parts.home.start();
+    if (!signal.aborted) await home.start();
   } catch (err) {
-    log.logger.error({ err }, "clients can't read with groups: the topic of reading.topic can't be used");
+    context.log.logger.error(
+      { err },
+      "clients can't read with groups: the topic of reading.topic can't be used",
+    );
   }
 };
 

@@ -9,13 +9,18 @@ import { consumedEvent } from "../http/handlers/stations/consume.ts";
 import { listStations } from "../ingest/stations.ts";
 import type { DecodingInUse, LastingContext } from "./context.ts";
 import { createFaultLog } from "./fault-log.ts";
+import type { PeerPort } from "./peer-port.ts";
 import { type HomeKeeper, openHome } from "./wire-home.ts";
 
 /** Maximum number of calls of one principal that wait for events at this home. */
 const MAX_PULLS_PER_OWNER = 10_000;
 
 /** Opens the home of readers' groups. */
-export const openReaders = (context: LastingContext, decoding: DecodingInUse): Promise<HomeKeeper> => {
+export const openReaders = (
+  context: LastingContext,
+  decoding: DecodingInUse,
+  peerPort: PeerPort,
+): Promise<HomeKeeper> => {
   const { inUse, broker, clock, metrics, readingMemory: memory, log } = context;
   const { settings } = inUse.now;
   const { reading } = settings;
@@ -40,7 +45,7 @@ export const openReaders = (context: LastingContext, decoding: DecodingInUse): P
     },
   });
   const instances = openInstances(context, decoding, onError);
-  return openHome({ ...context, settings }, (home) => {
+  return openHome({ ...context, settings }, peerPort, (home) => {
     const readers = createReaders({
       ...{ broker, clock, onError },
       holds: (slot) => home.holds(slot),

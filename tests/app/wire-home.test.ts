@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { createLifecycle, type Lifecycle } from "../../src/app/lifecycle.ts";
+import { createPeerPort } from "../../src/app/peer-port.ts";
 import { type HomeKeeper, openHome } from "../../src/app/wire-home.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
@@ -70,10 +71,12 @@ describe("the home of readers' groups", () => {
       settings: settingsOf({ yaml }),
       readingMemory: createMemoryBudget(1 << 20),
     };
-    const keeper = await openHome(context, () => serviceOf(name)).catch(async (error: unknown) => {
-      await lifecycle.close(10_000);
-      throw error;
-    });
+    const keeper = await openHome(context, createPeerPort(context), () => serviceOf(name)).catch(
+      async (error: unknown) => {
+        await lifecycle.close(10_000);
+        throw error;
+      },
+    );
     const one: Opened = {
       ...{ home: keeper.homeFor(context.settings), keeper, lifecycle, metrics, lines },
       peerPort: () =>

@@ -7,6 +7,7 @@ import { ERRORS, GatewayError } from "../../errors.ts";
 import { createLink, type Link, type LinkOptions, NoMemory, type Reply, type UnderWay } from "./peer-link.ts";
 import {
   type AnswerHead,
+  homePath,
   MOVED_STATUS,
   type NoAnswer,
   type Peer,
@@ -15,7 +16,10 @@ import {
   type Peers,
 } from "./peers.ts";
 
-export type PeerClientOptions = Omit<LinkOptions, "peer" | "onIdle">;
+export interface PeerClientOptions extends Omit<LinkOptions, "peer" | "onIdle" | "path"> {
+  /** The home's name, as in `homePath`. */
+  readonly name?: string;
+}
 
 /** Milliseconds that a request without a call may take. */
 const BRIEF_TIMEOUT_MS = 10_000;
@@ -24,22 +28,28 @@ const NOTHING = Buffer.alloc(0);
 
 export const createPeerClient = (options: PeerClientOptions): Peers => {
   const links = new Map<string, Link>();
+  const path = homePath(options.name);
 
   const linkTo = (peer: Peer): Link => {
     const name = `${peer.id} ${peer.address}`;
     const known = links.get(name);
     if (known !== undefined) return known;
-    const link = createLink({ ...options, peer, onIdle: () => links.delete(name) });
+    const link = createLink({ ...options, path, peer, onIdle: () => links.delete(name) });
     links.set(name, link);
     return link;
   };
 
   /** undefined: no answer. */
-  const brief = async (peer: Peer, path: string): Promise<Reply | undefined> => {
+  const brief = async (peer: Peer, request: string): Promise<Reply | undefined> => {
     const link = linkTo(peer);
     const connection = link.take();
     try {
-      const reply = await link.post(connection, path, NOTHING, AbortSignal.timeout(BRIEF_TIMEOUT_MS));
+      const reply = await link.post(
+        connection,
+        `${path}/${request}`,
+        NOTHING,
+        AbortSignal.timeout(BRIEF_TIMEOUT_MS),
+      );
       options.memory.give(reply.body.length);
       link.release(connection);
       return reply;
@@ -50,13 +60,13 @@ export const createPeerClient = (options: PeerClientOptions): Peers => {
   };
 
   return {
-    call: (to, slot, call) => forward(linkTo(to), slot, call, options.memory),
+    call: (to, slot, call) => forward({ link: linkTo(to), path, memory: options.memory }, slot, call),
     ask: async (to, slot, generation) => {
-      const reply = await brief(to, `/peer/ask?slot=${slot}&generation=${generation}`);
+      const reply = await brief(to, `ask?slot=${slot}&generation=${generation}`);
       return reply?.status === 200 ? (JSON.parse(reply.body.toString()) as readonly string[]) : undefined;
     },
     given: async (to, slot, generation) =>
-      (await brief(to, `/peer/given?slot=${slot}&generation=${generation}`))?.status === 204,
+      (await brief(to, `given?slot=${slot}&generation=${generation}`))?.status === 204,
     close: () => {
       for (const link of [...links.values()]) link.close();
       return Promise.resolve();
@@ -64,12 +74,16 @@ export const createPeerClient = (options: PeerClientOptions): Peers => {
   };
 };
 
+interface Forwarding extends Pick<LinkOptions, "path" | "memory"> {
+  readonly link: Link;
+}
+
 const forward = async (
-  link: Link,
+  forwarding: Forwarding,
   slot: number,
   call: PeerCall,
-  memory: PeerClientOptions["memory"],
 ): Promise<PeerAnswer | NoAnswer> => {
+  const { link, memory } = forwarding;
   const connection = link.take();
   const cut = new AbortController();
   const underWay: UnderWay = {
@@ -77,15 +91,20 @@ const forward = async (
       cut.abort();
     },
   };
-  const path = `/peer/call?slot=${slot}&path=${encodeURIComponent(call.path)}&wait=${call.waitMs}`;
+  const path = `${forwarding.path}/call?slot=${slot}&path=${encodeURIComponent(call.path)}&wait=${call.waitMs}`;
   link.begin(underWay);
   try {
     const signal = AbortSignal.any([call.signal, cut.signal]);
     const reply = await link.post(connection, path, call.body, signal);
     const head = headOf(reply);
-    if (head !== undefined && "id" in head) {
-      underWay.answer = head.id;
-      return answerOf({ link, connection, underWay, memory }, head, reply.body);
+    if (head !== undefined && "status" in head) {
+      if (head.id !== undefined) {
+        underWay.answer = head.id;
+        return answerOf({ ...forwarding, connection, underWay }, head, reply.body);
+      }
+      link.end(underWay);
+      link.release(connection);
+      return withoutReport(head, reply.body, memory);
     }
     memory.give(reply.body.length);
     link.end(underWay);
@@ -132,16 +151,29 @@ const errorOf = ({ error, retryAfter }: Extract<AnswerHead, { error: unknown }>)
     ...(retryAfter === undefined ? undefined : { retryAfter }),
   });
 
-interface Forwarded {
-  readonly link: Link;
+type AnswerWithHead = Extract<AnswerHead, { status: number }>;
+
+const withoutReport = (
+  { status, headers }: AnswerWithHead,
+  body: Buffer,
+  memory: PeerClientOptions["memory"],
+): PeerAnswer => {
+  let isOpen = true;
+  const ended = (): void => {
+    if (isOpen) memory.give(body.length);
+    isOpen = false;
+  };
+  return { status, headers, body, ended };
+};
+
+interface Forwarded extends Forwarding {
   readonly connection: Client;
   readonly underWay: UnderWay;
-  readonly memory: PeerClientOptions["memory"];
 }
 
 const answerOf = (
-  { link, connection, underWay, memory }: Forwarded,
-  { id, status, headers }: Extract<AnswerHead, { id: string }>,
+  { link, path, connection, underWay, memory }: Forwarded,
+  { id, status, headers }: AnswerWithHead,
   body: Buffer,
 ): PeerAnswer => {
   let isOpen = true;
@@ -150,7 +182,7 @@ const answerOf = (
     try {
       const reply = await link.post(
         connection,
-        `/peer/ended?answer=${id}&sent=${sentWhole}`,
+        `${path}/ended?answer=${id}&sent=${sentWhole}`,
         NOTHING,
         signal,
       );

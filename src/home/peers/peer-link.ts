@@ -11,6 +11,8 @@ import { hashOf, SIGNATURE_HEADER, signed } from "./signature.ts";
 
 export interface LinkOptions {
   readonly peer: Peer;
+  /** The path of the home, as `homePath` gives it. */
+  readonly path: string;
   /** The present ones, from `peerKeys`; not empty. */
   readonly keys: () => readonly Buffer[];
   readonly clock: Clock;
@@ -64,7 +66,7 @@ const IDLE_MS = 60_000;
 const MAX_FREE = 64;
 
 export const createLink = (options: LinkOptions): Link => {
-  const { peer, clock, onIdle } = options;
+  const { peer, path, clock, onIdle } = options;
   const all = new Set<Client>();
   const free: Client[] = [];
   const underWay = new Set<UnderWay>();
@@ -92,7 +94,12 @@ export const createLink = (options: LinkOptions): Link => {
     onIdle();
   };
   const post = createPost(options);
-  const pulse = createPulse({ clock, underWay, close, beat: createBeat(open(), post, underWay) });
+  const pulse = createPulse({
+    clock,
+    underWay,
+    close,
+    beat: createBeat({ connection: open(), path, post, underWay }),
+  });
 
   return {
     take: () => free.pop() ?? open(),
@@ -142,13 +149,19 @@ const createPost =
     }
   };
 
+interface BeatParts extends Pick<Link, "post">, Pick<LinkOptions, "path"> {
+  readonly connection: Client;
+  readonly underWay: ReadonlySet<UnderWay>;
+}
+
 /** Sends one sign of life. Rejects if the other process does not answer. */
 const createBeat =
-  (connection: Client, post: Link["post"], underWay: ReadonlySet<UnderWay>) => async (): Promise<void> => {
+  ({ connection, path, post, underWay }: BeatParts) =>
+  async (): Promise<void> => {
     const answers = [...underWay].flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
     for (let i = 0; i === 0 || i < answers.length; i += ANSWERS_AT_ONCE) {
       const ids = answers.slice(i, i + ANSWERS_AT_ONCE).join(",");
-      await post(connection, "/peer/alive", Buffer.from(ids), AbortSignal.timeout(CUT_MS));
+      await post(connection, `${path}/alive`, Buffer.from(ids), AbortSignal.timeout(CUT_MS));
     }
   };
 

@@ -10,18 +10,18 @@ import type { Clock } from "../../lib/clock.ts";
 import {
   ANSWER_HEADER,
   type AnswerHead,
+  homePath,
   MOVED_STATUS,
   type PeerAnswer,
   type PeerCall,
   type PeerHandler,
+  type PeerHome,
 } from "./peers.ts";
 import { hashOf, SIGNATURE_HEADER, verifiedBodyHash } from "./signature.ts";
 
 export interface PeerServerOptions {
   /** The present ones, from `peerKeys`; not empty. */
   readonly keys: () => readonly Buffer[];
-  /** The current id of this process; requests for another id are refused. */
-  readonly id: () => string;
   readonly clock: Clock;
   readonly maxBodyBytes: number;
   readonly maxConnections: number;
@@ -30,18 +30,20 @@ export interface PeerServerOptions {
 }
 
 export interface PeerServer {
+  /** Serves the requests for a home. Without a name it is the home of readers' groups, as in `homePath`. */
+  serve(home: PeerHome, name?: string): void;
   /** Resolves to the port. */
   listen(host: string, port: number): Promise<number>;
   /** Breaks all connections: answers without a report count as not sent whole. */
   close(): Promise<void>;
 }
 
-export const createPeerServer = (options: PeerServerOptions, handler: PeerHandler): PeerServer => {
+export const createPeerServer = (options: PeerServerOptions): PeerServer => {
   const answers = createOpenAnswers(options);
-  const serve = createRoutes(handler, answers);
+  const homes: Homes = new Map();
   const limits = { headersTimeout: 10_000, requestTimeout: 60_000, requireHostHeader: false };
   const server = createServer(limits, (request, response) => {
-    respond(options, serve, request, response).catch(() => {
+    respond(options, homes, request, response).catch(() => {
       request.socket.destroy();
     });
   });
@@ -55,6 +57,9 @@ export const createPeerServer = (options: PeerServerOptions, handler: PeerHandle
   server.maxConnections = options.maxConnections;
 
   return {
+    serve: (home, name) => {
+      homes.set(homePath(name), { home, serve: createRoutes(home.handler, answers) });
+    },
     listen: (host, port) => listening(server, host, port),
     close: async () => {
       const closed = new Promise<void>((resolve) =>
@@ -80,6 +85,9 @@ const listening = (server: Server, host: string, port: number): Promise<number> 
 
 type Serve = (url: URL, body: Buffer, socket: Socket) => Promise<Reply>;
 
+/** By the path under which the home is served. */
+type Homes = Map<string, { readonly home: PeerHome; readonly serve: Serve }>;
+
 interface Reply {
   readonly status: number;
   readonly head?: AnswerHead;
@@ -93,24 +101,34 @@ const refuse = (_request: IncomingMessage, response: ServerResponse): void => {
   response.writeHead(FORBIDDEN.status, { Connection: "close", "Content-Length": 0 }).end();
 };
 
-const respond = async (
-  options: PeerServerOptions,
-  serve: Serve,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> => {
-  const { method = "", url = "", headers, socket } = request;
+/** undefined: the request doesn't come from another gateway, or is for a home that this process doesn't have. */
+const checked = async (options: PeerServerOptions, homes: Homes, request: IncomingMessage) => {
+  const { method = "", url = "", headers } = request;
+  const [path = ""] = url.split("?", 1);
+  const called = homes.get(path.slice(0, path.lastIndexOf("/")));
+  if (called === undefined) return undefined;
   const header = headers[SIGNATURE_HEADER];
   const bodyHash = verifiedBodyHash(
     options.keys(),
     typeof header === "string" ? header : undefined,
-    { method, path: url, target: options.id() },
+    { method, path: url, target: called.home.id },
     options.clock.now(),
   );
-  const body = bodyHash === undefined ? undefined : await bodyOf(request, options.maxBodyBytes);
-  const isOurs = body !== undefined && hashOf(body) === bodyHash;
-  const reply = isOurs ? await serve(new URL(url, "http://peer"), body, socket) : FORBIDDEN;
-  if (!isOurs) response.setHeader("Connection", "close");
+  if (bodyHash === undefined) return undefined;
+  const body = await bodyOf(request, options.maxBodyBytes);
+  return body !== undefined && hashOf(body) === bodyHash ? { serve: called.serve, body } : undefined;
+};
+
+const respond = async (
+  options: PeerServerOptions,
+  homes: Homes,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
+  const { url = "", socket } = request;
+  const ours = await checked(options, homes, request);
+  const reply = (await ours?.serve(new URL(url, "http://peer"), ours.body, socket)) ?? FORBIDDEN;
+  if (ours === undefined) response.setHeader("Connection", "close");
   if (reply.head !== undefined)
     response.setHeader(ANSWER_HEADER, Buffer.from(JSON.stringify(reply.head)).toString("base64"));
   response.writeHead(reply.status, { "Content-Length": reply.body?.length ?? 0 });
@@ -139,8 +157,9 @@ const createRoutes = (handler: PeerHandler, answers: OpenAnswers): Serve => {
     try {
       const answer = await handler.call(numberOf(url, "slot"), callOf(url, body, aborted.signal));
       if (answer === "moved") return { status: MOVED_STATUS };
-      const id = answers.open(answer, socket);
-      return { status: 200, head: { id, status: answer.status, headers: answer.headers }, body: answer.body };
+      const head = { status: answer.status, headers: answer.headers };
+      if (answer.reportsEnd === false) return { status: 200, head, body: answer.body };
+      return { status: 200, head: { ...head, id: answers.open(answer, socket) }, body: answer.body };
     } catch (error) {
       const { code, message, retryAfter } = asGatewayError(error);
       return { status: 200, head: { error: { code, message }, retryAfter } };
@@ -148,26 +167,30 @@ const createRoutes = (handler: PeerHandler, answers: OpenAnswers): Serve => {
       socket.off("close", onClose);
     }
   };
-  const routes: Readonly<Record<string, Serve>> = {
-    "/peer/call": call,
-    "/peer/ended": (url) => {
+  const byAction: Readonly<Record<string, Serve>> = {
+    call,
+    ended: (url) => {
       answers.ended(url.searchParams.get("answer") ?? "", url.searchParams.get("sent") === "true");
       return Promise.resolve({ status: 204 });
     },
-    "/peer/alive": (_url, body) => {
+    alive: (_url, body) => {
       for (const id of body.toString().split(",")) answers.alive(id);
       return Promise.resolve({ status: 204 });
     },
-    "/peer/ask": async (url) => {
+    ask: async (url) => {
       const names = await handler.ask(numberOf(url, "slot"), numberOf(url, "generation"));
       if (names === undefined) return { status: MOVED_STATUS };
       return { status: 200, body: Buffer.from(JSON.stringify(names)) };
     },
-    "/peer/given": async (url) => ({
+    given: async (url) => ({
       status: (await handler.given(numberOf(url, "slot"), numberOf(url, "generation"))) ? 204 : MOVED_STATUS,
     }),
   };
-  return (url, body, socket) => routes[url.pathname]?.(url, body, socket) ?? Promise.resolve(FORBIDDEN);
+  const routes = new Map(Object.entries(byAction));
+  return (url, body, socket) => {
+    const action = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+    return routes.get(action)?.(url, body, socket) ?? Promise.resolve(FORBIDDEN);
+  };
 };
 
 const numberOf = (url: URL, name: string): number => Number(url.searchParams.get(name));

@@ -1,6 +1,7 @@
 /**
  * Requests between gateway processes. A process that receives a client's call forwards it to the process that holds the
- * call's slot. Each process serves `/peer/…` on its peer port; every request is signed (`signature.ts`).
+ * call's slot. Each process serves `/peer/…` on its peer port; every request is signed (`signature.ts`). A process can have
+ * several homes: the path names the home.
  */
 import type { GatewayError } from "../../errors.ts";
 
@@ -31,6 +32,8 @@ export interface PeerAnswer {
    * have no effect.
    */
   readonly ended: (sentWhole: boolean) => void;
+  /** False: the process that holds the slot needs no report of the end. Default: true. */
+  readonly reportsEnd?: false;
 }
 
 /**
@@ -60,9 +63,23 @@ export interface PeerHandler {
   given(slot: number, generation: number): Promise<boolean>;
 }
 
-/** What the answer's head carries besides the body. */
+/** A home, as the peer port of its process knows it. */
+export interface PeerHome {
+  /** The current id of this process in the home's group; requests for another id are refused. */
+  readonly id: string;
+  readonly handler: PeerHandler;
+}
+
+/** The path under which a home is served. No name: the home of readers' groups, which had no name in earlier versions. */
+export const homePath = (name?: string): string => (name === undefined ? "/peer" : `/peer/${name}`);
+
+/** What the answer's head carries besides the body. Without an id, the end of the answer is not reported. */
 export type AnswerHead =
-  | { readonly id: string; readonly status: number; readonly headers: Readonly<Record<string, string>> }
+  | {
+      readonly id?: string;
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+    }
   | { readonly error: Pick<GatewayError, "code" | "message">; readonly retryAfter?: number | undefined };
 
 /** The header with the base64 of the JSON of an `AnswerHead`. */

@@ -65,21 +65,20 @@ describe("the peer port", () => {
     ends = [];
     onEnd = () => undefined;
     handle = () => Promise.resolve(answer());
-    server = createPeerServer(
-      {
-        keys: () => keys,
-        id: () => ID,
-        clock,
-        maxBodyBytes: MAX_BODY,
-        maxConnections: 100,
-        answerTimeoutMs: 10_000,
-      },
-      {
+    server = createPeerServer({
+      ...{ keys: () => keys, clock },
+      maxBodyBytes: MAX_BODY,
+      maxConnections: 100,
+      answerTimeoutMs: 10_000,
+    });
+    server.serve({
+      id: ID,
+      handler: {
         call: (slot, given) => handle(slot, given),
         ask: (slot) => Promise.resolve(slot === 17 ? ["billing", "etl"] : undefined),
         given: (slot, generation) => Promise.resolve(slot === 17 && generation === 4),
       },
-    );
+    });
     peer = { id: ID, address: `127.0.0.1:${await server.listen("127.0.0.1", 0)}` };
     peers = createPeerClient({ keys: () => keys, clock, memory });
   });
@@ -213,6 +212,64 @@ describe("the peer port", () => {
   it("takes a slot over, or refuses it", async () => {
     await expect(peers.given(peer, 17, 4)).resolves.toBe(true);
     await expect(peers.given(peer, 17, 5)).resolves.toBe(false);
+  });
+
+  describe("with a second home", () => {
+    const OTHER = "process-1-of-once";
+    let others: Peers;
+
+    beforeEach(() => {
+      server.serve(
+        {
+          id: OTHER,
+          handler: {
+            call: (slot, { body }) =>
+              Promise.resolve({ ...answer(body), headers: { slot: `${slot}` }, reportsEnd: false }),
+            ask: () => Promise.resolve(["a name of the other home"]),
+            given: () => Promise.resolve(true),
+          },
+        },
+        "once",
+      );
+      others = createPeerClient({ keys: () => keys, clock, memory, name: "once" });
+    });
+    afterEach(() => others.close());
+
+    const callOther = (body: Buffer, id = OTHER): Promise<PeerAnswer | NoAnswer> =>
+      others.call({ ...peer, id }, 3, { path: "/", body, waitMs: 0, signal: new AbortController().signal });
+
+    it("routes each request to the home that its path names", async () => {
+      await expect(others.ask({ ...peer, id: OTHER }, 17, 1)).resolves.toEqual(["a name of the other home"]);
+      await expect(others.given({ ...peer, id: OTHER }, 17, 5)).resolves.toBe(true);
+      await expect(peers.ask(peer, 17, 1)).resolves.toEqual(["billing", "etl"]);
+    });
+
+    it("refuses the id of another home of the same process, and a home that it doesn't have", async () => {
+      await expect(callOther(Buffer.alloc(0), ID)).resolves.toBe("refused");
+      await expect(call({}, { ...peer, id: OTHER })).resolves.toBe("refused");
+      const unknown = createPeerClient({ keys: () => keys, clock, memory, name: "nothing" });
+      await expect(unknown.ask(peer, 17, 1)).resolves.toBeUndefined();
+      await unknown.close();
+    });
+
+    it("carries binary bodies, and reports no end that the answer does not need", async () => {
+      const bytes = Buffer.from(Array.from({ length: MAX_BODY }, (_, byte) => byte % 256));
+      for (let n = 0; n < 3; n += 1) {
+        const result = await callOther(bytes);
+        if (!isAnswer(result)) throw new TypeError(`there is no answer: ${result}`);
+        expect([result.status, result.headers, result.body.equals(bytes)]).toEqual([
+          200,
+          { slot: "3" },
+          true,
+        ]);
+        expect(memory.usedBytes).toBe(MAX_BODY);
+        result.ended(true);
+        result.ended(true);
+        expect(memory.usedBytes).toBe(0);
+      }
+      await others.ask({ ...peer, id: OTHER }, 17, 1);
+      expect(ends).toEqual([]);
+    });
   });
 
   describe("refuses with 403 and an empty body", () => {
