@@ -59,6 +59,16 @@ describe("a caller with limits", () => {
     expect((await gateway.post(RECORDS, json(1))).status).toBe(429);
   });
 
+  it("is refused above its rate of calls by reads that succeed", async () => {
+    const gateway = await start({ perAddress: { requestsPerSecond: 2 }, rateClock: () => 0 });
+    const read = { consumer_name: "c", batch_max_wait_time_ms: 1 };
+    const key = { "x-api-key": "sink-key-0123456789" };
+    const statuses: number[] = [];
+    for (let n = 0; n < 3; n++)
+      statuses.push((await gateway.post("/stations/plain/consume/batch", read, key)).status);
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+
   it("uses up bytes for keys and headers, and for bodies that don't parse", async () => {
     const gateway = await start({ perAddress: { bytesPerSecond: 1000 } });
     const large = { type: "STRING", data: "k".repeat(600) };
