@@ -2,7 +2,7 @@
  * Checks settings by using them: secrets, schemas, webhook sources, connectors and certificates. The gateway at its start, and
  * `--check-config`, make the same checks and print the same lines.
  */
-import { contentLimitsOf } from "./wire-ingest.ts";
+import { auditTopicOf, contentLimitsOf } from "./wire-ingest.ts";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { createAccounts } from "../auth/accounts.ts";
@@ -12,6 +12,7 @@ import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/sec
 import { createFailureThrottle } from "../auth/throttle.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
+import { deadLetterTopicOf } from "../delivery/event-service/plans.ts";
 import { createTargets } from "../delivery/engine/targets.ts";
 import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
@@ -73,13 +74,23 @@ const ofWebhooks: Check = ({ webhooks, roles }) =>
       )
     : [];
 
-const ofConnectors: Check = ({ connectors, delivery, registry, roles }) =>
-  roles.includes("delivery")
-    ? faultsOfDeclared(connectors, {
-        targets: createTargets(delivery.allowTargets),
-        hasRegistry: registry.urls.length > 0,
-      })
-    : [];
+const ofConnectors: Check = (settings) => {
+  const { connectors, delivery, registry, roles } = settings;
+  if (!roles.includes("delivery")) return [];
+  return faultsOfDeclared(connectors, {
+    targets: createTargets(delivery.allowTargets),
+    hasRegistry: registry.urls.length > 0,
+    auditTopic: auditTopicOf(settings)?.name,
+  });
+};
+
+const ofAudit: Check = (settings) => {
+  const topic = auditTopicOf(settings)?.name;
+  const { roles, eventService } = settings;
+  if (!roles.includes("delivery") || topic !== deadLetterTopicOf(eventService.events.queue.kafka.topic))
+    return [];
+  return [`audit.station: its topic ${JSON.stringify(topic)} has the dead letters of the event service`];
+};
 
 const ofFiles = (setting: string, files: Parameters<typeof tlsOf>[0]): readonly string[] => {
   try {
@@ -115,7 +126,14 @@ const ofIssuers: Check = ({ auth, admin }) => [
   ...ofCa("admin.oidc.ca", admin.oidc?.ca),
 ];
 
-const CHECKS: readonly Check[] = [ofCredentials, ofIssuers, ofWebhooks, ofConnectors, ofCertificates];
+const CHECKS: readonly Check[] = [
+  ofCredentials,
+  ofIssuers,
+  ofWebhooks,
+  ofConnectors,
+  ofAudit,
+  ofCertificates,
+];
 
 /** One line for each fault, without secrets. Loads the schemas; makes no connections and writes nothing. */
 export const faultsInUse = async (settings: Settings): Promise<readonly string[]> => [

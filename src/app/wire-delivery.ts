@@ -10,6 +10,7 @@ import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
 import type { Route } from "../http/routes.ts";
 import { startEventService } from "./wire-event-service.ts";
 import type { DecodingInUse, LastingContext } from "./context.ts";
+import { auditTopicOf } from "./wire-ingest.ts";
 import { eventsRoleOf } from "./wire-pages.ts";
 
 export interface StartedDelivery {
@@ -73,6 +74,7 @@ export const startDelivery = async (
     },
     tracing,
     decoding: decodingOf(context, decodingInUse),
+    auditTopic: () => auditTopicOf(inUse.now.settings)?.name,
     replaysAnywhere: async (name) => (await questions.askAll("replaying", name)).answers.includes(true),
   });
   questions.answerWith({

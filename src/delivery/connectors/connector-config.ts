@@ -55,6 +55,8 @@ export interface GatewayFacts {
   readonly targets?: Targets | undefined;
   /** Without a registry, `decode` is a fault. */
   readonly hasRegistry?: boolean;
+  /** The topic of `audit.station`: no dead letter may get among the audit entries. */
+  readonly auditTopic?: string | undefined;
 }
 
 /** Accepted values of `connector.class`: full name, simple name and alias, as in Kafka Connect. */
@@ -142,6 +144,7 @@ const readClass = ({ read, fault }: Reader): void => {
 const readDeadLetters = (
   { read, invalid, fault }: Reader,
   topics: TopicSelection,
+  auditTopic: string | undefined,
 ): Pick<ConnectorSettings, "deadLetterTopic" | "tombstones"> => {
   const deadLetterTopic = read(KEYS.deadLetterTopic);
   const tombstones = read(KEYS.tombstones) ?? "skip";
@@ -151,6 +154,9 @@ const readDeadLetters = (
   if (delivered) invalid(KEYS.deadLetterTopic.name, "It is one of the delivered topics");
   if (deadLetterTopic !== undefined && isInternalTopic(deadLetterTopic)) {
     invalid(KEYS.deadLetterTopic.name, "It is an internal topic");
+  }
+  if (deadLetterTopic !== undefined && deadLetterTopic === auditTopic) {
+    invalid(KEYS.deadLetterTopic.name, "It is the topic of audit.station");
   }
   if (tombstones === "dead-letter" && deadLetterTopic === undefined) {
     fault(KEYS.tombstones.name, "tombstones is dead-letter, but dead.letter.topic is not set.");
@@ -199,7 +205,7 @@ const readUrl = ({ read, invalid }: Reader, targets: Targets | undefined): URL |
 export const parseConnectorConfig = (
   name: string,
   config: RawConfig,
-  { targets, hasRegistry }: GatewayFacts = {},
+  { targets, hasRegistry, auditTopic }: GatewayFacts = {},
 ): ParsedConfig => {
   const reader = createReader(config);
   const { read, faults } = reader;
@@ -215,7 +221,7 @@ export const parseConnectorConfig = (
   const successWithoutFlag = read(KEYS.successWithoutFlag) === "success";
   const maxRetryAfter = read(KEYS.maxRetryAfter) ?? 0;
   const maxRetryAfterMs = read(KEYS.retryAfter) === "honour" ? maxRetryAfter * 1000 : 0;
-  const deadLetters = readDeadLetters(reader, topics);
+  const deadLetters = readDeadLetters(reader, topics, auditTopic);
   const decoding = readDecoding(reader, deadLetters.deadLetterTopic, hasRegistry);
   const secret = read(KEYS.secret);
   if (faults.length > 0 || url === undefined || method === undefined || strategy === undefined) {

@@ -45,6 +45,8 @@ export interface DeliveryOptions {
   readonly observer: DeliveryObserver;
   /** Absent: there is no registry. */
   readonly decoding?: Decoding;
+  /** The topic of `audit.station` in use. Absent: there is none. */
+  readonly auditTopic?: (() => string | undefined) | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
   /** Absent: no spans. The trace context of the record is still sent. */
@@ -79,9 +81,16 @@ const sampleOf = async (
   return settled.flatMap((sample) => (sample.status === "fulfilled" ? sample.value : []));
 };
 
-/** `hasRegistry` can change with a reload. */
-const factsOf = (decoding: Decoding, targets?: Targets): GatewayFacts => ({
+/** All facts can change with a reload. */
+const factsOf = (
+  decoding: Decoding,
+  auditTopic: DeliveryOptions["auditTopic"],
+  targets?: Targets,
+): GatewayFacts => ({
   targets,
+  get auditTopic() {
+    return auditTopic?.();
+  },
   get hasRegistry() {
     return decoding.decoder !== undefined;
   },
@@ -104,9 +113,9 @@ const createDeclared = (declared: Declared) => {
 /** Throws SETTINGS_INVALID with a line for each fault of a declared connector. */
 export const createDelivery = (options: DeliveryOptions): Delivery => {
   const { broker, workerId, observer, tracing, clock = systemClock, random = Math.random } = options;
-  const { decoding = NO_DECODING } = options;
+  const { decoding = NO_DECODING, auditTopic } = options;
   const targets = createChangingTargets(options.allowTargets);
-  const facts = factsOf(decoding, targets);
+  const facts = factsOf(decoding, auditTopic, targets);
   requireValid(options, facts);
   const log = createConnectorLog({
     broker,
@@ -121,9 +130,9 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   const engine = { broker, clock, observer, random, targets, tracing, decoding, progress: createProgress() };
   const runners = createConnectorRunners({
     ...{ ...engine, directory, log, workerId },
-    facts: factsOf(decoding),
+    facts: factsOf(decoding, auditTopic),
   });
-  const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere });
+  const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere, auditTopic });
   let opening = Promise.resolve();
   let isOpen = false;
   const align = (name: string): void => {

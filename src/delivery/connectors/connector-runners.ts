@@ -37,9 +37,15 @@ interface Running {
 /** Maximum length of a stored trace, in characters. */
 const MAX_TRACE = 10_000;
 
-/** If the version changes, the connector needs a new runner. Only a connector that decodes depends on the registry. */
-const versionOf = ({ run, config }: Entry, { hasRegistry }: GatewayFacts): string =>
-  JSON.stringify([run, config, KEYS.decode.name in config && hasRegistry]);
+/**
+ * If the version changes, the connector needs a new runner. Only a connector that decodes depends on the registry, and only one
+ * with dead letters on the topic of the audit.
+ */
+const versionOf = ({ run, config }: Entry, { hasRegistry, auditTopic }: GatewayFacts): string =>
+  JSON.stringify([
+    ...[run, config, KEYS.decode.name in config && hasRegistry],
+    auditTopic !== undefined && config[KEYS.deadLetterTopic.name] === auditTopic,
+  ]);
 
 const isWanted = (entry: Entry | undefined): entry is Entry =>
   entry !== undefined && entry.target !== "STOPPED" && entry.failure === undefined;

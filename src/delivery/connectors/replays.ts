@@ -1,5 +1,6 @@
 /** Replays of dead letters. Each connector has at most one replay at a time, over all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
+import { KEYS } from "./config-keys.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
 import type { Decoding } from "./decoding.ts";
 import { planOf } from "./http-sink.ts";
@@ -31,6 +32,8 @@ export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"
   /** Asks all processes, including this process. Absent: there is only this process. */
   readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
   readonly decoding: Decoding;
+  /** The topic of `audit.station` in use: it takes no dead letters. */
+  readonly auditTopic?: (() => string | undefined) | undefined;
 }
 
 interface Running {
@@ -47,8 +50,10 @@ const requireRunning = ({ name, target }: Entry): void => {
   });
 };
 
-const planFor = ({ name, config }: Entry, decoding: Decoding): LetterPlan => {
-  const parsed = parseConnectorConfig(name, config);
+type PlanOptions = Pick<ReplaysOptions, "decoding" | "auditTopic">;
+
+const planFor = ({ name, config }: Entry, { decoding, auditTopic }: PlanOptions): LetterPlan => {
+  const parsed = parseConnectorConfig(name, config, { auditTopic: auditTopic?.() });
   if ("settings" in parsed) return replayPlan(planOf(parsed.settings, decoding));
   throw new GatewayError("CONNECTOR_CONFIG_INVALID");
 };
@@ -74,7 +79,7 @@ const replay = async (options: ReplaysOptions, plan: LetterPlan, cancelled: Abor
 };
 
 export const createReplays = (options: ReplaysOptions): Replays => {
-  const { broker, observer, decoding } = options;
+  const { broker, observer } = options;
   const running = new Map<string, Running>();
   const isRunning = (name: string): boolean => running.has(name);
   const isRunningAnywhere = async (name: string): Promise<boolean> =>
@@ -90,7 +95,7 @@ export const createReplays = (options: ReplaysOptions): Replays => {
   };
 
   const view = async (entry: Entry): Promise<DeadLetters> => {
-    const { group, deadLetterTopic: topic } = planFor(entry, decoding);
+    const { group, deadLetterTopic: topic } = planFor(entry, options);
     const { left } = await lettersOf(broker, group, topic);
     return { topic, records: left, replaying: await isRunningAnywhere(entry.name) };
   };
@@ -98,7 +103,7 @@ export const createReplays = (options: ReplaysOptions): Replays => {
   return {
     view,
     start: async (entry) => {
-      const plan = planFor(entry, decoding);
+      const plan = planFor(entry, options);
       requireRunning(entry);
       const { left, ends } = await lettersOf(broker, plan.group, plan.deadLetterTopic);
       const already = await isRunningAnywhere(entry.name);
@@ -108,7 +113,10 @@ export const createReplays = (options: ReplaysOptions): Replays => {
     align: (name, entry) => {
       const replaying = running.get(name);
       if (replaying === undefined) return;
-      const continues = entry?.target === "RUNNING" && configHash(entry.config) === replaying.config;
+      const continues =
+        entry?.target === "RUNNING" &&
+        configHash(entry.config) === replaying.config &&
+        entry.config[KEYS.deadLetterTopic.name] !== options.auditTopic?.();
       if (!continues) replaying.cancelled.abort();
     },
     isRunning,

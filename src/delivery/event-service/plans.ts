@@ -38,6 +38,9 @@ const subjectKeyBy =
     return `${event.subject}\0${event.subjectId}`;
   };
 
+/** The dead-letter topic of the event service, by the topic of its events. */
+export const deadLetterTopicOf = (topic: string): string => `${topic}.dead-letter`;
+
 const commonOf = (topic: string, read: ReadEvent) => ({
   topics: { names: [topic] },
   orderKeyOf: subjectKeyBy(read),
@@ -45,7 +48,7 @@ const commonOf = (topic: string, read: ReadEvent) => ({
   jitter: 0,
   maxRetryAfterMs: 0,
   ratePerSecond: undefined,
-  deadLetterTopic: `${topic}.dead-letter`,
+  deadLetterTopic: deadLetterTopicOf(topic),
   connectTimeoutMs: CONNECT_TIMEOUT_MS,
   readTimeoutMs: READ_TIMEOUT_MS,
 });

@@ -293,6 +293,22 @@ describe("faults", () => {
     expect(faults).toStrictEqual(Array(count).fill({ key: "decode", message }));
   });
 
+  it("refuse the topic of the audit for dead letters", () => {
+    const parsed = parseConnectorConfig(
+      "crm",
+      { ...MINIMAL, "dead.letter.topic": "ops" },
+      { auditTopic: "ops" },
+    );
+    expect(parsed).toEqual({
+      faults: [
+        {
+          key: "dead.letter.topic",
+          message: "Invalid value ops for configuration dead.letter.topic: It is the topic of audit.station",
+        },
+      ],
+    });
+  });
+
   it("are reported all at once", () => {
     expect(faultsOf({ "tasks.max": "x", concurrency: "y" })).toHaveLength(5);
   });

@@ -223,3 +223,69 @@ describe("a replay of dead letters", () => {
     expect([one, other].map((pod) => pod.isReplaying("crm"))).toStrictEqual([true, false]);
   });
 });
+
+describe("other settings", () => {
+  const ALLOWED = ["127.0.0.0/8"];
+
+  it("start new declared connectors, restart changed ones, and end removed ones", async () => {
+    const pod = await pods.start("one", {
+      declared: [
+        { name: "crm", config: config() },
+        { name: "ledger", config: config() },
+      ],
+    });
+    await pods.produce("a");
+    await pods.sink.received(2);
+    pod.apply({
+      allowTargets: ALLOWED,
+      declared: [
+        { name: "crm", config: { ...config(), "callback.request.method": "PUT" } },
+        { name: "new", config: config() },
+      ],
+    });
+    expect(await pod.connectors.names()).toStrictEqual(["crm", "new"]);
+    await pods.produce("b");
+    // The new connector begins at the first record.
+    await pods.sink.received(5);
+    const sent = pods.sink.requests.map(({ method, body }) => `${method} ${body}`).toSorted();
+
+    expect(sent).toStrictEqual(["POST a", "POST a", "POST a", "POST b", "PUT b"]);
+  });
+
+  it("before the connectors are read count when they are", async () => {
+    const pod = pods.create("one", { declared: [{ name: "crm", config: config() }] });
+    pod.apply({ allowTargets: ALLOWED, declared: [{ name: "new", config: config() }] });
+    await pod.open();
+
+    expect(await pod.connectors.names()).toStrictEqual(["new"]);
+  });
+
+  it("refuse targets that are not allowed any more", async () => {
+    const pod = await pods.start("one", { declared: [{ name: "crm", config: config() }] });
+    await pods.produce("a");
+    await pods.sink.received(1);
+    pod.apply({ allowTargets: [], declared: [{ name: "crm", config: config() }] });
+    await pods.produce("b");
+    await until(() => allAre("FAILED", [pod]));
+
+    expect((await taskOf(pod))?.trace).toContain("delivery.allowTargets");
+    expect(pods.sink.bodies).toStrictEqual(["a"]);
+  });
+
+  it("stop a connector whose dead letters would go to the topic of the audit", async () => {
+    const audit: { topic?: string } = {};
+    const declared = [{ name: "crm", config: { ...config(), "dead.letter.topic": "ops" } }];
+    const pod = await pods.start("one", { declared, auditTopic: () => audit.topic });
+    await pods.produce("a");
+    await pods.sink.received(1);
+    audit.topic = "ops";
+    pod.apply({ allowTargets: ALLOWED, declared });
+    await until(() => allAre("FAILED", [pod]));
+
+    expect((await taskOf(pod))?.trace).toContain("It is the topic of audit.station");
+    await expect(pod.connectors.create("other", { ...config(), "dead.letter.topic": "ops" })).rejects.toThrow(
+      "It is the topic of audit.station",
+    );
+    await expect(pod.connectors.replayDeadLetters("crm")).rejects.toThrow();
+  });
+});
