@@ -2,7 +2,7 @@ import { faultsInUse } from "../../src/app/settings-check.ts";
 import { settingsOf } from "../config/support.ts";
 
 it.each([
-  ["{ audit: { station: TRANSACTION.dead-letter }, autoCreateStations: true }", 1],
+  ["{ audit: { station: ops }, stations: [{ name: ops, topic: TRANSACTION.dead-letter }] }", 1],
   ["{ audit: { station: ops }, autoCreateStations: true }", 0],
   ["{}", 0],
 ])("refuses the dead-letter topic of the event service as the audit's topic: %s", async (yaml, count) => {
