@@ -44,3 +44,23 @@ it("keeps a bounded number of levels", () => {
   expect(levels.canSet("another")).toBe(false);
   expect(createLogLevels("info").canSet("n".repeat(301))).toBe(false);
 });
+
+it("takes another level of the settings in place of the operator's root level, and keeps the other levels", () => {
+  const levels = createLogLevels("info");
+  levels.set("root", "ERROR", 1);
+  levels.set("http", "DEBUG", 2);
+  let changes = 0;
+  levels.onChange(() => {
+    changes += 1;
+  });
+  levels.rebase("info");
+
+  expect([levels.of("root").level, changes]).toStrictEqual(["ERROR", 0]);
+
+  levels.rebase("warn");
+
+  expect(levels.of("root").level).toBe("WARN");
+  expect(levels.of("new").level).toBe("WARN");
+  expect(levels.of("http").level).toBe("DEBUG");
+  expect(changes).toBe(1);
+});
