@@ -171,7 +171,7 @@ export const createLeases = (options: KafkaOptions, maxSpare = 4): Leases => {
     const connections = spare.get(`${address.host}:${address.port}`) ?? [];
     for (let found = connections.pop(); found !== undefined; found = connections.pop()) {
       if (found.isConnected() && !found.socket.destroyed) return found;
-      open.delete(found);
+      discard(found);
     }
     const connection = await openConnection({ ...options, requestTimeout: NO_LIMIT }, address);
     open.add(connection);

@@ -36,7 +36,7 @@ describeKafka("a read of a partition of Kafka", (kafka) => {
     expect(next).toBe(200n);
   });
 
-  it("returns committed records only, and passes the others", async () => {
+  it("returns committed records only, and passes the others; an uncommitted read returns all of them", async () => {
     const broker = await connect();
     const topic = await newTopic(broker);
     const producer = client().producer({
@@ -67,6 +67,12 @@ describeKafka("a read of a partition of Kafka", (kafka) => {
       offset = read.next;
     }
     expect(seen).toEqual(["committed", "committed too"]);
+    const all = await broker.read(
+      { topic, partition: 0, offset: 0n },
+      readOptions({ isolation: "uncommitted", maxWaitMs: 5000 }),
+    );
+    expect(all.records.map(valueOf)).toEqual(["committed", "aborted", "committed too", "unfinished"]);
+    expect([all.next, all.high]).toEqual([7n, 7n]);
     const waiting = broker.read({ topic, partition: 0, offset: 6n }, readOptions({ maxWaitMs: 30_000 }));
     await last.commit();
     expect((await waiting).records.map(valueOf)).toEqual(["unfinished"]);

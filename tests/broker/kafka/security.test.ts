@@ -14,11 +14,13 @@ import { makeCertificates } from "../../support/kafka/certificates.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
 import type { Protocol } from "../../support/kafka/properties.ts";
 import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
+import { batch, summaryOf } from "../conformance/once.ts";
 import { numbered, record } from "../conformance/tools.ts";
 import { kafkaOptions, WRITERS } from "./options.ts";
 
 const PASSWORD = "correct-horse-battery";
 const WRONG = "wrong-horse-battery";
+const ONCE = { mayWrite: () => true, timeoutMs: 5000 };
 
 const user = (mechanism: SaslOptions["mechanism"], password = PASSWORD): SaslOptions => ({
   mechanism,
@@ -104,6 +106,8 @@ describeOwnKafka("Kafka with TLS and SASL", () => {
           .catch(reject);
       });
       expect(read.map(({ value }) => value?.toString())).toEqual(["a"]);
+      expect((await opened.appendOnce(topic, [batch(0, "b")], ONCE)).map(summaryOf)).toEqual(["stored at 1"]);
+      expect(await opened.leaderEnd(topic, 0)).toBe(2n);
     });
 
     const refusals: readonly (readonly [string, Protocol, () => Partial<KafkaOptions>])[] = [
@@ -123,20 +127,22 @@ describeOwnKafka("Kafka with TLS and SASL", () => {
       const opened = await connect(protocol, { ...settings, ...secrets(), deliveryTimeout: 300 });
       const failure: unknown = await opened.check().catch((error: unknown) => error);
       const [outcome] = await opened.append("anything", [record("a")]);
+      const [once] = await opened.appendOnce("anything", [batch(0, "a")], { ...ONCE, timeoutMs: 300 });
       const results = await sendOnce(
         kafkaOptions([kafka.listeners.get(protocol) ?? ""], { ...settings, ...secrets() }),
       );
 
       expect(failure).toMatchObject({ code: "BROKER_UNAVAILABLE" });
       expect(outcome).toMatchObject({ status: "failed", error: { code: "BROKER_UNAVAILABLE" } });
+      expect(once).toMatchObject({ status: "unsent", error: { code: "BROKER_UNAVAILABLE" } });
       expect(results).toMatchObject([{ status: "failed" }]);
-      const printed = inspect([failure, outcome, results], { depth: 20, showHidden: true });
+      const printed = inspect([failure, outcome, once, results], { depth: 20, showHidden: true });
       expect(printed).not.toContain("horse-battery");
       expect(printed).not.toContain("PRIVATE KEY");
     });
   });
 
-  it("keeps storing while a session is renewed, with both producers", async () => {
+  it("keeps storing while a session is renewed, with both producers and by single attempts", async () => {
     const until = Date.now() + 13_000;
     const appendAll = async (producer: KafkaOptions["producer"]) => {
       const topic = uniqueName("renewed");
@@ -154,11 +160,26 @@ describeOwnKafka("Kafka with TLS and SASL", () => {
       return { endings: [...endings], sentTwice: high - appended };
     };
 
+    const appendAllOnce = async () => {
+      const topic = uniqueName("renewed");
+      const opened = await connect("SASL_PLAINTEXT", { sasl: user("scram-sha-256") });
+      await opened.ensureTopic({ name: topic, partitions: 2 });
+      await Promise.all([0, 1].map((partition) => opened.leaderEnd(topic, partition)));
+      const endings = new Set<string>();
+      while (Date.now() < until) {
+        const appends = [0, 1].map((partition) => opened.appendOnce(topic, [batch(partition, "a")], ONCE));
+        for (const { status } of (await Promise.all(appends)).flat()) endings.add(status);
+      }
+      return [...endings];
+    };
+
+    const once = appendAllOnce();
     // Nothing is sent twice as long as no connection breaks.
     expect(await Promise.all([appendAll("kafkajs"), appendAll("platformatic")])).toEqual([
       { endings: ["stored"], sentTwice: 0n },
       { endings: ["stored"], sentTwice: 0n },
     ]);
+    expect(await once).toEqual(["stored"]);
   }, 30_000);
 
   it("refuses a certificate of another authority", async () => {
