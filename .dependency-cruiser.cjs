@@ -5,6 +5,7 @@ const layers = [
   ["observability"],
   ["config", "broker", "auth", "formats", "registry"],
   ["home", "spool"],
+  ["once"],
   ["ingest", "consume", "delivery"],
   ["http"],
   ["app"],

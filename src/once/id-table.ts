@@ -1,0 +1,195 @@
+/**
+ * The ids of a slot that are done, by digest. An entry has 52 bytes in a queue of chunks, oldest first, and 4 bytes in an open
+ * addressing index that is at least 3/8 full after it has grown: together at most 64 bytes an id. An index doubles when it is
+ * 3/4 full, and then holds two index arrays for a moment.
+ */
+
+/** What the home remembers of a stored event. Times are in milliseconds of the broker's clock. */
+export interface StoredId {
+  readonly partition: number;
+  readonly offset: number;
+  /** The broker's time of the intent. */
+  readonly began: number;
+  /** The end of the window. */
+  readonly ends: number;
+  /** The request's random number, 32 bits. */
+  readonly request: number;
+  /** The first `PAYLOAD_BYTES` of the digest of the whole payload; undefined: the id has none. */
+  readonly payload: Buffer | undefined;
+}
+
+export const DIGEST_BYTES = 16;
+/** The table keeps this part of a payload's digest. Two payloads of one id that agree in it can only be made by the sender of both. */
+export const PAYLOAD_BYTES = 8;
+
+/** Layout of an entry. */
+const PAYLOAD = DIGEST_BYTES;
+const OFFSET = PAYLOAD + PAYLOAD_BYTES;
+const PARTITION = OFFSET + 8;
+const REQUEST = PARTITION + 4;
+const BEGAN = REQUEST + 4;
+const ENDS = BEGAN + 6;
+const ENTRY_BYTES = ENDS + 6;
+
+const ENTRIES_PER_CHUNK = 512;
+const LEAST_INDEX = 16;
+/** The index has sequence numbers modulo this number, plus 1; 0 is a free cell. */
+const MODULUS = 0xffffffff;
+const NO_PAYLOAD = Buffer.alloc(PAYLOAD_BYTES);
+
+export class IdTable {
+  #chunks: Buffer[] = [];
+  /** Sequence number of the first entry of the first chunk. */
+  #chunkStart = 0;
+  /** Sequence numbers of the oldest entry and of the next entry. */
+  #first = 0;
+  #next = 0;
+  #index = new Uint32Array(LEAST_INDEX);
+
+  /** The number of entries. An id that was put again has two until the older one is forgotten. */
+  get size(): number {
+    return this.#next - this.#first;
+  }
+
+  get bytes(): number {
+    return this.#index.byteLength + this.#chunks.length * ENTRIES_PER_CHUNK * ENTRY_BYTES;
+  }
+
+  /** The time of the oldest entry's intent; undefined: the table is empty. */
+  get oldest(): number | undefined {
+    return this.size === 0
+      ? undefined
+      : this.#chunkOf(this.#first).readUIntLE(this.#at(this.#first) + BEGAN, 6);
+  }
+
+  /** undefined: the id is not in the table, or its window is past. */
+  get(digest: Buffer, now: number): StoredId | undefined {
+    const cell = this.#find(digest);
+    if (cell === undefined) return undefined;
+    const sequence = this.#sequenceIn(cell);
+    const chunk = this.#chunkOf(sequence);
+    const at = this.#at(sequence);
+    const ends = chunk.readUIntLE(at + ENDS, 6);
+    if (ends <= now) return undefined;
+    const payload = Buffer.from(chunk.subarray(at + PAYLOAD, at + OFFSET));
+    return {
+      partition: chunk.readUInt32LE(at + PARTITION),
+      offset: chunk.readDoubleLE(at + OFFSET),
+      began: chunk.readUIntLE(at + BEGAN, 6),
+      ends,
+      request: chunk.readUInt32LE(at + REQUEST),
+      payload: payload.equals(NO_PAYLOAD) ? undefined : payload,
+    };
+  }
+
+  /** Adds the id as the newest one, in place of what the table has of it. */
+  put(digest: Buffer, stored: StoredId): void {
+    if ((this.size + 1) * 4 > this.#index.length * 3) this.#grow();
+    const sequence = this.#next;
+    this.#next += 1;
+    if (sequence - this.#chunkStart >= this.#chunks.length * ENTRIES_PER_CHUNK)
+      this.#chunks.push(Buffer.alloc(ENTRIES_PER_CHUNK * ENTRY_BYTES));
+    const known = this.#find(digest);
+    const chunk = this.#chunkOf(sequence);
+    const at = this.#at(sequence);
+    digest.copy(chunk, at, 0, DIGEST_BYTES);
+    (stored.payload ?? NO_PAYLOAD).copy(chunk, at + PAYLOAD, 0, PAYLOAD_BYTES);
+    chunk.writeDoubleLE(stored.offset, at + OFFSET);
+    chunk.writeUInt32LE(stored.partition, at + PARTITION);
+    chunk.writeUInt32LE(stored.request, at + REQUEST);
+    chunk.writeUIntLE(stored.began, at + BEGAN, 6);
+    chunk.writeUIntLE(stored.ends, at + ENDS, 6);
+    if (known === undefined) this.#insert(sequence);
+    else this.#index[known] = (sequence % MODULUS) + 1;
+  }
+
+  forgetOldest(): void {
+    if (this.size === 0) return;
+    const sequence = this.#first;
+    // The index names only the newest entry of an id.
+    const cell = this.#find(this.#digestOf(sequence));
+    if (cell !== undefined && this.#sequenceIn(cell) === sequence) this.#free(cell);
+    this.#first += 1;
+    if (this.#first - this.#chunkStart < ENTRIES_PER_CHUNK) return;
+    this.#chunks.shift();
+    this.#chunkStart += ENTRIES_PER_CHUNK;
+  }
+
+  /** Forgets the oldest entries as long as their windows are past. */
+  forgetPast(now: number): void {
+    while (this.size > 0 && this.#chunkOf(this.#first).readUIntLE(this.#at(this.#first) + ENDS, 6) <= now)
+      this.forgetOldest();
+  }
+
+  #chunkOf(sequence: number): Buffer {
+    const chunk = this.#chunks[Math.floor((sequence - this.#chunkStart) / ENTRIES_PER_CHUNK)];
+    if (chunk === undefined) throw new RangeError("the entry is not in the table");
+    return chunk;
+  }
+
+  #at(sequence: number): number {
+    return ((sequence - this.#chunkStart) % ENTRIES_PER_CHUNK) * ENTRY_BYTES;
+  }
+
+  #digestOf(sequence: number): Buffer {
+    const at = this.#at(sequence);
+    return this.#chunkOf(sequence).subarray(at, at + DIGEST_BYTES);
+  }
+
+  /** The sequence number in a cell that is not free. */
+  #sequenceIn(cell: number): number {
+    const rest = (this.#index[cell] ?? 1) - 1;
+    const first = this.#first % MODULUS;
+    return this.#first + (rest >= first ? rest - first : rest + MODULUS - first);
+  }
+
+  /** The digests are hashes, so their first bytes choose the cell. */
+  #home(word: number): number {
+    return (word >>> 0) & (this.#index.length - 1);
+  }
+
+  /** The cell of this digest. */
+  #find(digest: Buffer): number | undefined {
+    const mask = this.#index.length - 1;
+    const word = digest.readInt32LE(0);
+    for (let cell = this.#home(word); this.#index[cell] !== 0; cell = (cell + 1) & mask) {
+      const sequence = this.#sequenceIn(cell);
+      const chunk = this.#chunkOf(sequence);
+      const at = this.#at(sequence);
+      if (chunk.readInt32LE(at) === word && digest.compare(chunk, at, at + DIGEST_BYTES) === 0) return cell;
+    }
+    return undefined;
+  }
+
+  #insert(sequence: number): void {
+    const mask = this.#index.length - 1;
+    let cell = this.#home(this.#chunkOf(sequence).readInt32LE(this.#at(sequence)));
+    while (this.#index[cell] !== 0) cell = (cell + 1) & mask;
+    this.#index[cell] = (sequence % MODULUS) + 1;
+  }
+
+  /** Frees a cell, and moves the cells behind it that would not be found any more. */
+  #free(cell: number): void {
+    const mask = this.#index.length - 1;
+    let gap = cell;
+    for (let next = (gap + 1) & mask; this.#index[next] !== 0; next = (next + 1) & mask) {
+      const sequence = this.#sequenceIn(next);
+      const home = this.#home(this.#chunkOf(sequence).readInt32LE(this.#at(sequence)));
+      if (((next - home) & mask) < ((next - gap) & mask)) continue;
+      this.#index[gap] = this.#index[next] ?? 0;
+      gap = next;
+    }
+    this.#index[gap] = 0;
+  }
+
+  #grow(): void {
+    const old = this.#index;
+    this.#index = new Uint32Array(old.length * 2);
+    for (const value of old) {
+      if (value === 0) continue;
+      const rest = value - 1;
+      const first = this.#first % MODULUS;
+      this.#insert(this.#first + (rest >= first ? rest - first : rest + MODULUS - first));
+    }
+  }
+}

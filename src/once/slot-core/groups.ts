@@ -1,0 +1,181 @@
+/**
+ * Group commit: appends the intents of a group to the slot, and hands its events over to their appends when the intents are
+ * acknowledged and check (a) holds. One group is on its way at a time.
+ */
+import { type IntentEntry, MAX_ENTRIES, type SlotRecord, type Writer } from "../slot-records.ts";
+import { type Entry, payloadOf } from "./calls.ts";
+import { type CoreContext, drop } from "./context.ts";
+import type { EventAppends, IntendedBatch } from "./event-appends.ts";
+import type { Batch, Queues } from "./queues.ts";
+
+/** Milliseconds until a slot append is tried again that was not written, and until the slot is read again. */
+const AGAIN_MS = 100;
+
+interface Group {
+  readonly settled: readonly SlotRecord[];
+  readonly batches: readonly Batch[];
+  readonly entries: readonly Entry[];
+  readonly size: number;
+  /** The acknowledgement, while the records before it are read. */
+  stored?: { readonly base: number; readonly began: number };
+}
+
+interface GroupsOptions {
+  readonly context: CoreContext;
+  readonly queues: Queues;
+  readonly appends: EventAppends;
+}
+
+export class Groups {
+  readonly #options: GroupsOptions;
+  #group: Group | undefined;
+  /** The offset that the next record of the slot gets, as far as this home knows. */
+  #end = 0;
+  #ids = 0;
+  #pausedUntil = 0;
+  #rereadAt = Infinity;
+
+  constructor(options: GroupsOptions) {
+    this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#group === undefined && this.#options.queues.isEmpty;
+  }
+
+  /** When `pump` has something to do without an answer. */
+  get nextAt(): number {
+    if (this.#group !== undefined) return this.#rereadAt;
+    const { context, queues } = this.#options;
+    const time = context.port.monotonic();
+    if (time < this.#pausedUntil) return this.#pausedUntil;
+    return queues.hasDropped ? time : context.settled.dueAt;
+  }
+
+  /** The home has read the slot up to its own fence. */
+  begin(end: number, ids: number): void {
+    this.#end = end;
+    this.noteIds(ids);
+  }
+
+  /** The slot has had this number of ids. */
+  noteIds(ids: number): void {
+    this.#ids = Math.max(this.#ids, ids);
+  }
+
+  /** Appends the next group if there is one and none is on its way. */
+  pump(time: number): void {
+    const { context, queues } = this.#options;
+    const { port, settled, options } = context;
+    if (time >= this.#rereadAt) this.#read();
+    if (this.#group !== undefined || time < this.#pausedUntil) return;
+    const batches = queues.take();
+    if (batches.length === 0 && time < settled.dueAt) return;
+    const before = settled.take(options.writer, this.#ids);
+    const entries = batches.flatMap((batch) => batch.entries.map((entry) => ({ batch, entry })));
+    const intents = intentRecords(entries, options.writer, this.#ids);
+    this.#ids += entries.length;
+    const records = [...before, ...intents];
+    if (records.length === 0) return;
+    this.#group = {
+      settled: before,
+      batches,
+      entries: entries.map(({ entry }) => entry),
+      size: records.length,
+    };
+    port.appendToSlot(records);
+  }
+
+  /** No acknowledgement. `isUnsent`: certainly not stored. */
+  slotFailed(isUnsent: boolean): void {
+    const { context, queues } = this.#options;
+    const group = this.#group;
+    if (group === undefined) return;
+    this.#group = undefined;
+    const time = context.port.monotonic();
+    context.settled.putBack(group.settled, time);
+    this.#pausedUntil = time + AGAIN_MS;
+    for (const batch of group.batches) {
+      if (isUnsent) queues.putBack(batch);
+      else {
+        batch.queue.isBusy = false;
+        for (const entry of batch.entries) drop(context, entry);
+      }
+    }
+  }
+
+  /** The records have the offsets from `base` on. False: the offset can't be right, so the log is another one. */
+  slotStored(base: number, began: number): boolean {
+    if (this.#group === undefined) return true;
+    if (base < this.#end) return false;
+    this.#group.stored = { base, began };
+    if (base > this.#end) this.#read();
+    else this.#confirmed();
+    return true;
+  }
+
+  #read(): void {
+    this.#rereadAt = Infinity;
+    const base = this.#group?.stored?.base;
+    if (base !== undefined) this.#options.context.port.readSlot(this.#end, base);
+  }
+
+  /** The records between what this home knew and the group were read, and contain no fence of another process. */
+  slotRead(isComplete: boolean): void {
+    if (isComplete) this.#confirmed();
+    else this.#rereadAt = this.#options.context.port.monotonic() + AGAIN_MS;
+  }
+
+  /** Check (a) holds. */
+  #confirmed(): void {
+    const { context, appends } = this.#options;
+    const group = this.#group;
+    if (group?.stored === undefined) return;
+    const { base, began } = group.stored;
+    this.#group = undefined;
+    this.#end = base + group.size;
+    const first = base + group.settled.length;
+    const record = new Map(group.entries.map((entry, at) => [entry, first + Math.floor(at / MAX_ENTRIES)]));
+    const intended = group.batches.map((batch): IntendedBatch => ({
+      queue: batch.queue,
+      intents: batch.entries.map((entry) => ({
+        ...intentOf(batch, entry),
+        name: entry.name,
+        record: record.get(entry) ?? first,
+        began,
+        entry,
+      })),
+    }));
+    for (const { intents } of intended) for (const intent of intents) context.open.add(intent);
+    appends.send(intended);
+  }
+}
+
+const intentOf = ({ queue }: Batch, { call, event }: Entry): IntentEntry => ({
+  digest: event.id.digest,
+  kind: event.id.kind,
+  window: event.id.window,
+  payload: payloadOf(event),
+  topic: queue.topic,
+  partition: queue.partition,
+  from: queue.end ?? 0,
+  request: call.call.request,
+});
+
+const intentRecords = (
+  entries: readonly { readonly batch: Batch; readonly entry: Entry }[],
+  writer: Writer,
+  ids: number,
+): readonly SlotRecord[] => {
+  const records: SlotRecord[] = [];
+  for (let at = 0; at < entries.length; at += MAX_ENTRIES) {
+    const part = entries.slice(at, at + MAX_ENTRIES);
+    records.push({
+      type: "intent",
+      writer,
+      ids: ids + at,
+      entries: part.map(({ batch, entry }) => intentOf(batch, entry)),
+    });
+  }
+  return records;
+};

@@ -1,0 +1,170 @@
+/** Chooses the partition of each new event, and keeps the events of each partition until a group takes them. */
+import { partitionOfKey } from "../../broker/partitions.ts";
+import { GatewayError } from "../../errors.ts";
+import { MAX_ENTRIES, type TopicRef } from "../slot-records.ts";
+import type { CallState, Entry } from "./calls.ts";
+import { type CoreContext, drop, partitionName } from "./context.ts";
+import type { TopicView } from "./port.ts";
+
+export interface Queue {
+  readonly topic: TopicRef;
+  readonly partition: number;
+  leader: number;
+  /** The lowest offset that the next event can get; a lower number does no harm. undefined: not known. */
+  end: number | undefined;
+  isAsked: boolean;
+  /** An append of this slot to the partition has no outcome yet. */
+  isBusy: boolean;
+  waiting: Entry[];
+}
+
+export interface Batch {
+  readonly queue: Queue;
+  readonly entries: readonly Entry[];
+}
+
+/** Maximum number of ids in a group. */
+const GROUP_IDS = 10 * MAX_ENTRIES;
+/** Assumed for a record's headers and its head. */
+const RECORD_BYTES = 200;
+
+export class Queues {
+  readonly #context: CoreContext;
+  readonly #queues = new Map<string, Queue>();
+  /** The partition of the events of a call without keys. */
+  readonly #shared = new WeakMap<CallState, number>();
+  #turn = 0;
+  /** `take` has dropped events: what has waited for their ids may be queued now. */
+  hasDropped = false;
+
+  constructor(context: CoreContext) {
+    this.#context = context;
+  }
+
+  get isEmpty(): boolean {
+    for (const { waiting } of this.#queues.values()) if (waiting.length > 0) return false;
+    return true;
+  }
+
+  /** Queues a new event, or answers it if it has no partition with a leader. */
+  join(entry: Entry): void {
+    const { calls, open } = this.#context;
+    const { topic } = entry.call.call;
+    const partition = this.#partitionOf(entry, topic);
+    if (partition === undefined) {
+      calls.answer(entry, { status: "unavailable" });
+      return;
+    }
+    if (partition < 0 || partition >= topic.leaders.length) {
+      calls.answer(entry, { status: "refused", error: new GatewayError("PARTITION_UNKNOWN") });
+      return;
+    }
+    const leader = topic.leaders[partition];
+    if (leader === undefined) {
+      calls.answer(entry, { status: "unavailable" });
+      return;
+    }
+    calls.hold(entry);
+    open.reserve(entry);
+    const queue = this.#queueOf(topic, partition);
+    queue.leader = leader;
+    queue.waiting.push(entry);
+  }
+
+  /** undefined: no partition has a leader. */
+  #partitionOf({ call, event }: Entry, { leaders }: TopicView): number | undefined {
+    const { key, partition } = event.record;
+    if (partition !== undefined) return partition;
+    if (key !== null) return leaders.length === 0 ? undefined : partitionOfKey(key, leaders.length);
+    const known = this.#shared.get(call);
+    if (known !== undefined) return known;
+    for (let tries = leaders.length; tries > 0; tries -= 1) {
+      this.#turn = (this.#turn + 1) % leaders.length;
+      if (leaders[this.#turn] === undefined) continue;
+      this.#shared.set(call, this.#turn);
+      return this.#turn;
+    }
+    return undefined;
+  }
+
+  #queueOf(topic: TopicRef, partition: number): Queue {
+    const name = partitionName(topic, partition);
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    const { name: topicName, id } = topic;
+    const queue: Queue = {
+      topic: { name: topicName, id },
+      partition,
+      leader: 0,
+      end: undefined,
+      isAsked: false,
+      isBusy: false,
+      waiting: [],
+    };
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  /** The end of a partition that clients see; undefined: it could not be read. */
+  endKnown(topic: TopicRef, partition: number, end: number | undefined): void {
+    const queue = this.#queueOf(topic, partition);
+    queue.isAsked = false;
+    if (end !== undefined) queue.end ??= end;
+    else for (const entry of queue.waiting.splice(0)) drop(this.#context, entry);
+  }
+
+  /** Takes the events of the next group, and makes their partitions busy. */
+  take(): readonly Batch[] {
+    const { port } = this.#context;
+    const batches: Batch[] = [];
+    this.hasDropped = false;
+    let left = GROUP_IDS;
+    for (const queue of this.#queues.values()) {
+      if (queue.isBusy || queue.waiting.length === 0 || left === 0) continue;
+      if (queue.end === undefined) {
+        if (!queue.isAsked) port.askEnd(queue.topic, queue.partition);
+        queue.isAsked = true;
+        continue;
+      }
+      const entries = this.#takeFrom(queue, left);
+      if (entries.length === 0) continue;
+      left -= entries.length;
+      queue.isBusy = true;
+      batches.push({ queue, entries });
+    }
+    return batches;
+  }
+
+  #takeFrom(queue: Queue, most: number): readonly Entry[] {
+    const { calls, options } = this.#context;
+    const taken: Entry[] = [];
+    const left: Entry[] = [];
+    const dropped: Entry[] = [];
+    let bytes = 0;
+    let isFull = false;
+    for (const entry of queue.waiting) {
+      if (calls.isAnswered(entry) || entry.chain.hasFailed) dropped.push(entry);
+      else if (isFull || entry.chain.unknown > 0) left.push(entry);
+      else {
+        taken.push(entry);
+        bytes += sizeOf(entry);
+        isFull = taken.length >= most || bytes >= options.batchBytes;
+      }
+    }
+    queue.waiting = left;
+    for (const entry of dropped) drop(this.#context, entry);
+    if (dropped.length > 0) this.hasDropped = true;
+    for (const entry of taken) entry.state = "intended";
+    return taken;
+  }
+
+  /** The batch has no intents: its events are the first ones of the next group. */
+  putBack({ queue, entries }: Batch): void {
+    for (const entry of entries) entry.state = "queued";
+    queue.waiting = [...entries, ...queue.waiting];
+    queue.isBusy = false;
+  }
+}
+
+const sizeOf = ({ event: { record } }: Entry): number =>
+  RECORD_BYTES + (record.value?.length ?? 0) + (record.key?.length ?? 0);
