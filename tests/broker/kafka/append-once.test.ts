@@ -243,6 +243,20 @@ describeOwnKafka("one attempt at a Kafka that fails", () => {
     expect(await stored()).not.toContain("late");
   }, 60_000);
 
+  it("is unsent at once if 1,000 others wait for a connection", async () => {
+    kafka.freeze();
+    const waiting = Array.from({ length: 1008 }, (_, n) => attempt(n % 12, `${n}`, { timeoutMs: 2000 }));
+    await new Promise(setImmediate);
+    const begun = performance.now();
+    expect(await attempt(0, "one too many", { timeoutMs: 20_000 })).toBe("unsent BROKER_UNAVAILABLE");
+    expect(performance.now() - begun).toBeLessThan(2000);
+    const outcomes = await Promise.all(waiting);
+    expect(outcomes.filter((outcome) => outcome === "unknown BROKER_AMBIGUOUS").length).toBeLessThanOrEqual(
+      8,
+    );
+    expect(new Set(outcomes)).toEqual(new Set(["unknown BROKER_AMBIGUOUS", "unsent BROKER_UNAVAILABLE"]));
+  }, 60_000);
+
   it("is unsent while Kafka is away, and goes on when it is back", async () => {
     expect(await attempt(0, "before")).toBe("stored at 0");
     proxy.refuse();

@@ -104,4 +104,20 @@ describeOwnKafka("a cluster whose followers are away", () => {
     expect(results).toEqual(["unsent BROKER_UNAVAILABLE", "unsent BROKER_UNAVAILABLE"]);
     await expect(broker.leaderEnd(topic, 0)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
   }, 120_000);
+
+  it("is unknown once after a partition has got another leader, and goes to that leader then", async () => {
+    const topic = await createTopic([2, 3], 1);
+    expect(await attempt(topic, "first")).toBe("stored at 0");
+    const admin = client().admin();
+    await admin.connect();
+    await admin.alterPartitionReassignments({
+      topics: [{ topic, partitionAssignment: [{ partition: 0, replicas: [3] }] }],
+    });
+    const leader = async () => (await broker.partitions(topic))?.[0]?.leader;
+    while ((await leader()) !== 3) continue;
+    await admin.disconnect();
+    expect(await attempt(topic, "at the old leader")).toBe("unknown BROKER_AMBIGUOUS");
+    expect(await attempt(topic, "at the new leader")).toBe("stored at 1");
+    expect(await broker.leaderEnd(topic, 0)).toBe(2n);
+  }, 120_000);
 });
