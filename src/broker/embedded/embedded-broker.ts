@@ -1,5 +1,6 @@
 /** A broker without Kafka: a log on this machine's disk, used by one process. */
 import { GatewayError } from "../../errors.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import { lockDirectory } from "../../lib/directory-lock.ts";
 import type { Broker } from "../broker.ts";
 import { createLocalBroker } from "../local/local-broker.ts";
@@ -7,6 +8,7 @@ import type { LocalStore, LocalTopic } from "../local/store.ts";
 import type { DiskSpaceOptions } from "./disk-space.ts";
 import { openEnvironment } from "./environment.ts";
 import { type Log, openLog } from "./log.ts";
+import { type Retention, type RetentionOptions, startRetention } from "./retention.ts";
 
 export interface EmbeddedBrokerOptions {
   /** The log's directory; created if missing. */
@@ -21,22 +23,26 @@ export interface EmbeddedBrokerOptions {
   readonly freeBytes?: (directory: string) => Promise<number>;
   /** Milliseconds after which an append to a hanging disk fails. Default: 10,000. */
   readonly deliveryTimeout?: number;
+  /** Default: all records stay. */
+  readonly retention?: RetentionOptions;
+  /** Default: the system's clock. */
+  readonly clock?: Clock;
 }
 
 const MIB = 1024 * 1024;
 
 /**
  * `open` rejects with SETTINGS_INVALID if another process uses the directory, or if the directory holds another kind of
- * file. "Stored" means flushed to the disk (see `environment.ts`). Records are never deleted, not even in compacted topics.
+ * file. "Stored" means flushed to the disk (see `environment.ts`). Only retention deletes records; compacted topics keep them all.
  */
 export const createEmbeddedBroker = (options: EmbeddedBrokerOptions): Broker => {
   const { dir, partitions = 4, maxRecordBytes = () => 4 * MIB, deliveryTimeout = 10_000 } = options;
-  const { minFree = 8 * MIB, freeBytes } = options;
+  const { minFree = 8 * MIB, freeBytes, retention, clock = systemClock } = options;
+  const store = { directory: dir, minFree, freeBytes, deliveryTimeout, retention, clock };
   return createLocalBroker({
     kind: "embedded",
-    store: createEmbeddedStore({ directory: dir, minFree, freeBytes, deliveryTimeout }),
-    partitions,
-    maxRecordBytes,
+    store: createEmbeddedStore(store),
+    ...{ partitions, maxRecordBytes, clock },
   });
 };
 
@@ -46,6 +52,8 @@ export interface EmbeddedStoreOptions {
   readonly minFree: number;
   readonly freeBytes?: DiskSpaceOptions["freeBytes"];
   readonly deliveryTimeout: number;
+  readonly retention: RetentionOptions | undefined;
+  readonly clock: Clock;
 }
 
 /**
@@ -53,8 +61,9 @@ export interface EmbeddedStoreOptions {
  * directory from `open` to `close`. At other times its methods throw BROKER_UNAVAILABLE.
  */
 const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
-  const { directory, deliveryTimeout } = options;
+  const { directory, deliveryTimeout, clock } = options;
   let log: Log | undefined;
+  let retention: Retention | undefined;
   let unlock: (() => Promise<void>) | undefined;
   let topics: ReadonlyMap<string, LocalTopic> = new Map();
 
@@ -73,8 +82,10 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
         throw error;
       }
       topics = log.topics();
+      if (options.retention !== undefined) retention = startRetention(log, clock, options.retention);
     },
     close: async () => {
+      await retention?.stop();
       await log?.close();
       log = undefined;
       await unlock?.();

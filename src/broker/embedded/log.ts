@@ -5,9 +5,14 @@ import type { TopicPartition } from "../broker.ts";
 import { createPositions, type LocalStore, type LocalTopic, type Positions } from "../local/store.ts";
 import { type CommitLoop, createCommitLoop } from "./commit-loop.ts";
 import { type Environment, PAGE_BYTES } from "./environment.ts";
-import { openPartitionLog, type PartitionLog } from "./partition-log.ts";
+import { openPartitionLog, type PartitionLog, type StoredBatch } from "./partition-log.ts";
 
-export type Log = Omit<LocalStore, "open">;
+export interface Log extends Omit<LocalStore, "open"> {
+  /** All partitions. */
+  readonly partitions: () => readonly PartitionLog[];
+  /** Removes batches that `oldest` of the partition has returned. Rejects as `append` does. */
+  readonly free: (log: PartitionLog, batches: readonly StoredBatch[]) => Promise<void>;
+}
 
 interface OpenTopic extends LocalTopic {
   readonly id: number;
@@ -105,7 +110,9 @@ export const openLog = (environment: Environment, deliveryTimeout: number): Log 
     topics: () => topics,
     createTopic: createTopicIn(environment, loop, topics),
     append: (to, records) => loop.submit(logOf(to).adding(records)),
-    ends: (of) => ({ low: 0n, high: logOf(of).high() }),
+    ends: (of) => ({ low: logOf(of).low(), high: logOf(of).high() }),
+    partitions: () => [...topics.values()].flatMap(({ logs }) => logs),
+    free: (log, batches) => loop.submit(log.freeing(batches)),
     read: (from, limit) => logOf(from).read(from.offset, limit),
     ...openPositions(environment, loop),
     close: async () => {

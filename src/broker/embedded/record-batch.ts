@@ -75,6 +75,14 @@ export const encodeBatches = (records: readonly BrokerRecord[]): readonly Record
   return batches;
 };
 
+/** The latest timestamp of a batch. */
+export const newestOf = (batch: Buffer): number => {
+  let newest = -Infinity;
+  for (const { timestamp } of decodeBatch(batch, { topic: "", partition: 0, offset: 0n }))
+    newest = Math.max(newest, timestamp);
+  return newest;
+};
+
 export const countOf = (batch: Buffer): number => batch.readUInt32BE();
 
 interface Cursor {
