@@ -1,0 +1,100 @@
+/** The bytes of a call to the home of a slot, and of its answer. */
+import type { RecordHeader } from "../broker/broker.ts";
+import { ERRORS, GatewayError, type ErrorCode } from "../errors.ts";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+import type { CoreEvent, CoreOutcome } from "./slot-core/port.ts";
+
+export interface OnceCall {
+  readonly topic: string;
+  /** The request's random number, 32 bits. */
+  readonly request: number;
+  readonly events: readonly CoreEvent[];
+}
+
+const VERSION = 1;
+const NO_PARTITION = -1;
+
+export const encodeCall = ({ topic, request, events }: OnceCall): Buffer => {
+  const writer = new ByteWriter().number(VERSION).text(topic).number(request).number(events.length);
+  for (const { id, record } of events) {
+    writer
+      .bytes(id.digest)
+      .number(id.window)
+      .number(id.kind === "call" ? 1 : 0);
+    writer
+      .bytes(id.payload ?? null)
+      .bytes(record.key)
+      .bytes(record.value);
+    writer
+      .number(record.timestamp)
+      .number(record.partition ?? NO_PARTITION)
+      .number(record.headers.length);
+    for (const { name, value } of record.headers) writer.text(name).bytes(value);
+  }
+  return writer.done();
+};
+
+/** Rejects with REQUEST_UNSUPPORTED: the caller has another version. */
+export const decodeCall = (body: Buffer): OnceCall => {
+  try {
+    const reader = new ByteReader(body);
+    if (reader.number() !== VERSION) throw new RangeError("the call has another version");
+    const topic = reader.text();
+    const request = reader.number();
+    const events: CoreEvent[] = [];
+    for (let left = reader.number(); left > 0; left -= 1) events.push(decodeEvent(reader));
+    return { topic, request, events };
+  } catch (cause) {
+    throw new GatewayError("REQUEST_UNSUPPORTED", { cause });
+  }
+};
+
+const decodeEvent = (reader: ByteReader): CoreEvent => {
+  const digest = reader.bytes() ?? Buffer.alloc(0);
+  const window = reader.number();
+  const kind = reader.number() === 1 ? "call" : "event";
+  const payload = reader.bytes() ?? undefined;
+  const key = reader.bytes();
+  const value = reader.bytes();
+  const timestamp = reader.number();
+  const partition = reader.number();
+  const headers: RecordHeader[] = [];
+  for (let left = reader.number(); left > 0; left -= 1)
+    headers.push({ name: reader.text(), value: reader.bytes() });
+  const place = partition === NO_PARTITION ? undefined : { partition };
+  return { id: { digest, window, kind, payload }, record: { key, value, headers, timestamp, ...place } };
+};
+
+export const encodeOutcomes = (outcomes: readonly CoreOutcome[]): Buffer => {
+  const writer = new ByteWriter().number(outcomes.length);
+  for (const outcome of outcomes) {
+    writer.text(outcome.status);
+    if (outcome.status === "stored") {
+      writer.number(outcome.partition).number(outcome.offset).number(outcome.timestamp);
+      writer.number(outcome.isDuplicate ? 1 : 0);
+    } else if (outcome.status === "refused") writer.text(outcome.error.code).text(outcome.error.message);
+  }
+  return writer.done();
+};
+
+export const decodeOutcomes = (body: Buffer): readonly CoreOutcome[] => {
+  const reader = new ByteReader(body);
+  return Array.from({ length: reader.number() }, () => decodeOutcome(reader));
+};
+
+const decodeOutcome = (reader: ByteReader): CoreOutcome => {
+  const status = reader.text();
+  if (status === "stored") {
+    const [partition, offset, timestamp] = [reader.number(), reader.number(), reader.number()];
+    return { status, partition, offset, timestamp, isDuplicate: reader.number() === 1 };
+  }
+  if (status === "refused") {
+    const code = reader.text();
+    const message = reader.text();
+    return { status, error: new GatewayError(isCode(code) ? code : "INTERNAL", { message }) };
+  }
+  if (status === "unavailable" || status === "leaderless" || status === "reused") return { status };
+  return { status: "unresolved" };
+};
+
+const isCode = (code: string): code is ErrorCode => code in ERRORS;

@@ -1,0 +1,66 @@
+/** Marked records: the events of ids, as they are in the stations' topics, and the search for them. */
+import type { BrokerRecord, ConsumedRecord, RecordHeader } from "../broker/broker.ts";
+import type { OnceBroker } from "./once-log.ts";
+import type { CoreEvent, Look } from "./slot-core/port.ts";
+
+const MARK = "x-stationgate-once";
+
+const READ = { maxBytes: 4 * 1024 * 1024, maxWaitMs: 500 };
+
+export const marked = ({ id, record }: CoreEvent): BrokerRecord => ({
+  ...record,
+  headers: [...record.headers, { name: MARK, value: Buffer.from(id.digest.toString("hex")) }],
+});
+
+/**
+ * Reads the partition from `from` to the end of the leader's log. If the leader changes meanwhile, reads on to the new
+ * leader's end. Returns the offsets of the records of each name; undefined: the end was not reached within `timeoutMs`, or the
+ * partition has no leader.
+ */
+export const findMarked = async (
+  broker: OnceBroker,
+  { topic, partition, from, names }: Look,
+  options: { readonly signal: AbortSignal; readonly isOver: () => boolean },
+): Promise<ReadonlyMap<string, readonly number[]> | undefined> => {
+  const found = new Map<string, number[]>();
+  // The topic was deleted, and perhaps created again: the records are gone with it.
+  if ((await broker.topicId(topic.name)) !== topic.id) return found;
+  const leaderOf = async (): Promise<number | undefined> =>
+    (await broker.partitions(topic.name))?.find((one) => one.partition === partition)?.leader;
+  const low = (await broker.watermarks(topic.name)).find((one) => one.partition === partition)?.low ?? 0n;
+  let offset = low > BigInt(from) ? low : BigInt(from);
+  for (let leader = await leaderOf(); leader !== undefined;) {
+    const end = await broker.leaderEnd(topic.name, partition);
+    while (offset < end) {
+      if (options.isOver()) return undefined;
+      const read = await broker.read(
+        { topic: topic.name, partition, offset },
+        { ...READ, signal: options.signal, isolation: "uncommitted" },
+      );
+      for (const record of read.records) note(found, names, record);
+      offset = read.next;
+    }
+    const now = await leaderOf();
+    if (now === leader) return found;
+    leader = now;
+  }
+  return undefined;
+};
+
+const note = (
+  found: Map<string, number[]>,
+  names: ReadonlySet<string>,
+  { headers, offset }: ConsumedRecord,
+): void => {
+  const name = markOf(headers);
+  if (name === undefined || !names.has(name)) return;
+  const offsets = found.get(name);
+  if (offsets === undefined) found.set(name, [Number(offset)]);
+  else offsets.push(Number(offset));
+};
+
+/** The digest of a marked record as latin1 text. */
+const markOf = (headers: readonly RecordHeader[]): string | undefined => {
+  const value = headers.find(({ name }) => name === MARK)?.value;
+  return value == null ? undefined : Buffer.from(value.toString("latin1"), "hex").toString("latin1");
+};

@@ -1,0 +1,177 @@
+/** The service of the slots of `once.topic` that this process holds: calls for an id's home. */
+import { randomBytes } from "node:crypto";
+import { GatewayError } from "../errors.ts";
+import type { SlotService } from "../home/contract.ts";
+import type { PeerAnswer, PeerCall } from "../home/peers/peers.ts";
+import type { SlotLogOptions } from "../home/slot-log.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { MemoryBudget } from "../lib/memory-budget.ts";
+import { decodeCall, encodeOutcomes } from "./call-codec.ts";
+import { type EnteredSlot, type OnceBroker, OnceLog } from "./once-log.ts";
+import type { CoreCall, CoreOutcome } from "./slot-core/port.ts";
+import { SlotCore } from "./slot-core/slot-core.ts";
+import { SlotRunner } from "./slot-runner.ts";
+import type { TopicViews } from "./topic-views.ts";
+
+export interface OnceSlotsOptions {
+  readonly broker: OnceBroker;
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly monotonic: () => number;
+  readonly topics: TopicViews;
+  /** Ids that a slot remembers. */
+  readonly share: number;
+  readonly longestWindow: () => number;
+  readonly deliveryTimeout: number;
+  readonly requestTimeoutMs: number;
+  /** A group takes events of a partition until they have this number of bytes. */
+  readonly batchBytes: number;
+  /** Holds the bodies of the calls. */
+  readonly memory: MemoryBudget;
+  /** A fault from which a slot recovers by itself. */
+  readonly onError: (error: GatewayError) => void;
+}
+
+interface Held {
+  readonly core: SlotCore;
+  readonly runner: SlotRunner;
+  readonly log: OnceLog;
+  /** Resolves when the slot can be given up. */
+  readonly drained: Promise<void>;
+}
+
+interface Waiting {
+  readonly bytes: number;
+  readonly resolve: (answer: PeerAnswer) => void;
+  readonly reject: (error: GatewayError) => void;
+}
+
+export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
+  readonly #options: OnceSlotsOptions;
+  readonly #process = randomBytes(8).toString("hex");
+  readonly #held = new Map<number, Held>();
+  readonly #created = new WeakMap<SlotCore, Held>();
+  readonly #calls = new Map<CoreCall, Waiting>();
+  /** `mayArriveUntil` of the newest core of each slot. */
+  readonly #resolveFrom = new Map<number, number>();
+  #tenures = 0;
+
+  constructor(options: OnceSlotsOptions) {
+    this.#options = options;
+  }
+
+  readonly createLog = (options: SlotLogOptions): OnceLog => {
+    const { broker, share, longestWindow, requestTimeoutMs } = this.#options;
+    const log: OnceLog = new OnceLog({
+      ...options,
+      broker,
+      share,
+      longestWindow,
+      requestTimeoutMs,
+      writer: () => ({ process: this.#process, tenure: (this.#tenures += 1) }),
+      createCore: (writer) => this.#createCore(options, log, writer),
+    });
+    return log;
+  };
+
+  names(): readonly string[] {
+    return [];
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  abandon(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  open(slot: number, _log: OnceLog, { core, end, timestamp }: EnteredSlot): Promise<void> {
+    this.#end(slot);
+    const held = this.#created.get(core);
+    if (held === undefined) throw new TypeError("the slot was not entered by this service");
+    this.#held.set(slot, held);
+    core.start(end, timestamp);
+    return Promise.resolve();
+  }
+
+  async serve(slot: number, call: PeerCall): Promise<PeerAnswer> {
+    const { memory, monotonic, topics } = this.#options;
+    const { topic, request, events } = decodeCall(call.body);
+    const until = monotonic() + call.waitMs;
+    const view = await topics.view(topic);
+    const held = this.#held.get(slot);
+    if (held === undefined) throw new GatewayError("SLOT_MOVED");
+    const bytes = call.body.length;
+    if (!memory.tryTake(bytes)) throw new GatewayError("OVERLOADED");
+    return new Promise((resolve, reject) => {
+      const coreCall: CoreCall = { topic: view, request, until, events };
+      this.#calls.set(coreCall, { bytes, resolve, reject });
+      held.core.offer(coreCall);
+    });
+  }
+
+  async close(slot: number, reason: "handed-over" | "lost"): Promise<void> {
+    const held = this.#held.get(slot);
+    if (reason === "handed-over" && held !== undefined) {
+      held.core.drain();
+      await held.drained;
+    }
+    this.#end(slot);
+  }
+
+  #end(slot: number): void {
+    const held = this.#held.get(slot);
+    if (held === undefined) return;
+    this.#held.delete(slot);
+    this.#resolveFrom.set(slot, held.core.mayArriveUntil);
+    held.core.close();
+    held.runner.end();
+  }
+
+  #createCore(options: SlotLogOptions, log: OnceLog, writer: { process: string; tenure: number }): SlotCore {
+    const { broker, clock, monotonic, share, deliveryTimeout, batchBytes, requestTimeoutMs, onError } =
+      this.#options;
+    let onDrained = (): void => undefined;
+    const drained = new Promise<void>((resolve) => {
+      onDrained = resolve;
+      // A lost slot has nothing to wait for.
+      options.signal.addEventListener("abort", () => {
+        resolve();
+      });
+    });
+    const runner: SlotRunner = new SlotRunner(
+      {
+        ...{ broker, clock, monotonic, log, requestTimeoutMs, onError, onDrained },
+        signal: options.signal,
+        isFresh: () => !options.signal.aborted && options.mayFence(),
+        onAnswer: this.#answered,
+        onRelease: this.#released,
+        onFenced: () => {
+          onDrained();
+          this.#end(options.slot);
+          log.invalidate();
+        },
+      },
+      () => core,
+    );
+    const resolveFrom = this.#resolveFrom.get(options.slot) ?? -Infinity;
+    const core: SlotCore = new SlotCore({ writer, share, deliveryTimeout, batchBytes, resolveFrom }, runner);
+    this.#created.set(core, { core, runner, log, drained });
+    return core;
+  }
+
+  readonly #answered = (call: CoreCall, outcomes: readonly CoreOutcome[] | "moved"): void => {
+    const waiting = this.#calls.get(call);
+    if (outcomes === "moved") waiting?.reject(new GatewayError("SLOT_MOVED"));
+    else {
+      const body = encodeOutcomes(outcomes);
+      waiting?.resolve({ status: 200, headers: {}, body, reportsEnd: false, ended: () => undefined });
+    }
+  };
+
+  readonly #released = (call: CoreCall): void => {
+    this.#options.memory.give(this.#calls.get(call)?.bytes ?? 0);
+    this.#calls.delete(call);
+  };
+}

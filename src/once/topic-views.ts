@@ -1,0 +1,40 @@
+/** The partitions of topics and their leaders, read once a second at most. */
+import type { Broker } from "../broker/broker.ts";
+import { GatewayError } from "../errors.ts";
+import type { TopicView } from "./slot-core/port.ts";
+
+export interface TopicViews {
+  /** Rejects with STATION_UNKNOWN or BROKER_UNAVAILABLE. */
+  view(topic: string): Promise<TopicView>;
+}
+
+const FRESH_MS = 1000;
+/** Above this number of topics, the oldest view is dropped. */
+const MAX_TOPICS = 10_000;
+
+export const createTopicViews = (
+  broker: Pick<Broker, "partitions" | "topicId">,
+  monotonic: () => number,
+): TopicViews => {
+  const views = new Map<string, { readonly until: number; readonly view: Promise<TopicView> }>();
+
+  const read = async (name: string): Promise<TopicView> => {
+    const [id, partitions] = await Promise.all([broker.topicId(name), broker.partitions(name)]);
+    if (id === undefined || partitions === undefined) throw new GatewayError("STATION_UNKNOWN");
+    return { name, id, leaders: partitions.map(({ leader }) => leader) };
+  };
+
+  return {
+    view: (name) => {
+      const known = views.get(name);
+      if (known !== undefined && known.until > monotonic()) return known.view;
+      const view = read(name);
+      views.delete(name);
+      views.set(name, { until: monotonic() + FRESH_MS, view });
+      view.catch(() => views.delete(name));
+      const [oldest] = views.keys();
+      if (views.size > MAX_TOPICS && oldest !== undefined) views.delete(oldest);
+      return view;
+    },
+  };
+};
