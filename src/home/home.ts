@@ -156,7 +156,7 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
     for (let attempt = 0; !signal.aborted && search.goesOn(); attempt += 1) {
       const answer = await this.#attempt(slot, { ...call, waitMs: search.waitMs }, attempt);
       if (answer === "cut off") break;
-      if (answer !== "moved") return answer;
+      if (answer !== "moved") return attempt === 0 ? answer : { ...answer, isRepeated: true };
       search.noteMoved();
       await pause(clock, AGAIN_MS, signal);
     }

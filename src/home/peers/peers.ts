@@ -34,6 +34,8 @@ export interface PeerAnswer {
   readonly ended: (sentWhole: boolean) => void;
   /** False: the process that holds the slot needs no report of the end. Default: true. */
   readonly reportsEnd?: false;
+  /** Set by `Home.callSlot`: an earlier attempt may have reached a process, which did not answer or had lost the slot. */
+  readonly isRepeated?: boolean;
 }
 
 /**

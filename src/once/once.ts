@@ -1,0 +1,160 @@
+/**
+ * The entrance of the receiving process: divides the events of a call among the homes of their ids, and returns the outcomes in
+ * the order of the events.
+ */
+import { randomInt } from "node:crypto";
+import type { AppendOutcome, BrokerRecord, StoredRecord } from "../broker/broker.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import type { Home } from "../home/home.ts";
+import { decodeOutcomes, encodeCall } from "./call-codec.ts";
+import { createOrders, type Orders } from "./orders.ts";
+import type { CoreId, CoreOutcome } from "./slot-core/port.ts";
+
+/** The id of one event, computed by the receiving process. */
+export interface EventId extends CoreId {
+  readonly slot: number;
+}
+
+export interface OnceEvent {
+  readonly record: BrokerRecord;
+  readonly id: EventId;
+}
+
+/**
+ * `unresolved`: the first event with the id has no outcome yet. `leaderless`: the same, because its partition has no leader.
+ * `reused`: the id belongs to another payload. How a client is told depends on the shape of the answer.
+ */
+export type OnceOutcome =
+  | AppendOutcome
+  | (StoredRecord & { readonly duplicate: true })
+  | { readonly status: "unresolved" | "leaderless" | "reused" };
+
+export interface AppendOnceOptions {
+  /** Calls with the same object reach each home in the order of the calls. */
+  readonly order?: object | undefined;
+  /** False: an event whose home can't be reached is stored without the check. */
+  readonly strict: boolean;
+  /** Milliseconds. */
+  readonly deadlineMs: number;
+}
+
+export interface Once {
+  /** One outcome per event, in order; never rejects. A duplicate has the first event's partition and offset. */
+  append(
+    topic: string,
+    events: readonly OnceEvent[],
+    options: AppendOnceOptions,
+  ): Promise<readonly OnceOutcome[]>;
+}
+
+export interface OnceOptions {
+  readonly home: Pick<Home, "callSlot">;
+  /** Stores records without the check. Never rejects. */
+  readonly appendUnchecked: (
+    topic: string,
+    records: readonly BrokerRecord[],
+  ) => Promise<readonly AppendOutcome[]>;
+}
+
+const UNCHECKED = { name: "x-stationgate-once", value: Buffer.from("unchecked") };
+/** The service of the slots has one kind of call. */
+const PATH = "/append";
+
+export const createOnce = (options: OnceOptions): Once => {
+  const orders = createOrders();
+  return {
+    append: async (topic, events, how) => {
+      const request = randomInt(2 ** 32);
+      const outcomes = new Array<OnceOutcome>(events.length);
+      await Promise.all(
+        [...bySlot(events)].map(async ([slot, places]) => {
+          const own = places.map((place) => events[place]).filter((event) => event !== undefined);
+          const told = await sendInOrder(orders, own, how.order, (wanted) =>
+            send(options, { topic, slot, request, events: wanted }, how),
+          );
+          places.forEach((place, index) => {
+            outcomes[place] = told[index] ?? notAppended();
+          });
+        }),
+      );
+      return outcomes;
+    },
+  };
+};
+
+const bySlot = (events: readonly OnceEvent[]): ReadonlyMap<number, readonly number[]> => {
+  const places = new Map<number, number[]>();
+  events.forEach(({ id: { slot } }, place) => {
+    const known = places.get(slot);
+    if (known === undefined) places.set(slot, [place]);
+    else known.push(place);
+  });
+  return places;
+};
+
+const notAppended = (): OnceOutcome => ({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") });
+
+/** An event of a key does not follow an event of this key and order that has ended without an outcome. */
+const sendInOrder = async (
+  orders: Orders,
+  events: readonly OnceEvent[],
+  order: object | undefined,
+  sendThem: (events: readonly OnceEvent[]) => Promise<readonly OnceOutcome[]>,
+): Promise<readonly OnceOutcome[]> => {
+  const [first] = events;
+  if (order === undefined || first === undefined) return sendThem(events);
+  const turn = await orders.take(order, first.id.slot);
+  const wanted = events.filter(({ record }) => !turn.hasFailed(record.key));
+  const told = wanted.length === 0 ? [] : await sendThem(wanted);
+  turn.end(wanted.filter((_, index) => isWithoutOutcome(told[index])).map(({ record }) => record.key));
+  const byEvent = new Map(wanted.map((event, index) => [event, told[index]]));
+  return events.map((event) => byEvent.get(event) ?? notAppended());
+};
+
+const isWithoutOutcome = (outcome: OnceOutcome | undefined): boolean =>
+  outcome === undefined ||
+  outcome.status === "unresolved" ||
+  outcome.status === "leaderless" ||
+  (outcome.status === "failed" && outcome.error.outcome !== "refused");
+
+interface HomeCall {
+  readonly topic: string;
+  readonly slot: number;
+  readonly request: number;
+  readonly events: readonly OnceEvent[];
+}
+
+const send = async (
+  { home, appendUnchecked }: OnceOptions,
+  { topic, slot, request, events }: HomeCall,
+  { strict, deadlineMs }: AppendOnceOptions,
+): Promise<readonly OnceOutcome[]> => {
+  try {
+    const body = encodeCall({ topic, request, events });
+    const { signal } = new AbortController();
+    const answer = await home.callSlot(slot, { path: PATH, body, waitMs: deadlineMs, signal });
+    const outcomes = decodeOutcomes(answer.body).map((outcome) => outcomeOf(outcome, answer.isRepeated));
+    answer.ended(true);
+    return outcomes;
+  } catch (cause) {
+    const error = asGatewayError(cause);
+    if (strict || error.code !== "HOME_UNAVAILABLE") return events.map(() => ({ status: "failed", error }));
+    return appendUnchecked(
+      topic,
+      events.map(({ record }) => ({ ...record, headers: [...record.headers, UNCHECKED] })),
+    );
+  }
+};
+
+/** `isRepeated`: another process may have stored the event before it lost the slot. */
+const outcomeOf = (outcome: CoreOutcome, isRepeated: boolean | undefined): OnceOutcome => {
+  if (outcome.status === "stored") {
+    const { partition, offset, timestamp, isDuplicate } = outcome;
+    const stored: StoredRecord = { status: "stored", partition, offset: BigInt(offset), timestamp };
+    return isDuplicate ? { ...stored, duplicate: true } : stored;
+  }
+  if (outcome.status === "refused") return { status: "failed", error: outcome.error };
+  if (outcome.status !== "unavailable") return { status: outcome.status };
+  const code = isRepeated === true ? "BROKER_AMBIGUOUS" : "BROKER_UNAVAILABLE";
+  return { status: "failed", error: new GatewayError(code) };
+};

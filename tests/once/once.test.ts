@@ -1,0 +1,185 @@
+import type { BrokerRecord } from "../../src/broker/broker.ts";
+import { GatewayError } from "../../src/errors.ts";
+import type { PeerAnswer, PeerCall } from "../../src/home/peers/peers.ts";
+import { decodeCall, encodeOutcomes, type OnceCall } from "../../src/once/call-codec.ts";
+import { callEventIds, stationEventId } from "../../src/once/event-id.ts";
+import { createOnce, type OnceEvent, type OnceOutcome } from "../../src/once/once.ts";
+import type { CoreOutcome } from "../../src/once/slot-core/port.ts";
+
+const eventOf = (id: string, slot: number, key: string | null = null): OnceEvent => ({
+  id: { digest: Buffer.from(id.padEnd(16)), slot, window: 1000, kind: "event" },
+  record: { key: key === null ? null : Buffer.from(key), value: Buffer.from(id), headers: [], timestamp: 1 },
+});
+
+const stored = (offset: number, isDuplicate = false): CoreOutcome => ({
+  status: "stored",
+  partition: 0,
+  offset,
+  timestamp: 1,
+  isDuplicate,
+});
+
+interface HomeCall extends OnceCall {
+  readonly slot: number;
+  readonly answer: (outcomes: readonly CoreOutcome[], isRepeated?: boolean) => void;
+  readonly fail: (error: GatewayError) => void;
+}
+
+/** Homes that answer when the test says so. */
+const createHomes = () => {
+  const calls: HomeCall[] = [];
+  const unchecked: BrokerRecord[] = [];
+  const once = createOnce({
+    home: {
+      callSlot: (slot: number, { body }: PeerCall) =>
+        new Promise<PeerAnswer>((resolve, reject) => {
+          const answer = (outcomes: readonly CoreOutcome[], isRepeated = false): void => {
+            resolve({
+              status: 200,
+              headers: {},
+              body: encodeOutcomes(outcomes),
+              ended: () => undefined,
+              isRepeated,
+            });
+          };
+          calls.push({ ...decodeCall(body), slot, answer, fail: reject });
+        }),
+    },
+    appendUnchecked: (_topic, records) => {
+      unchecked.push(...records);
+      return Promise.resolve(
+        records.map(() => ({ status: "stored", partition: 0, offset: 9n, timestamp: 1 })),
+      );
+    },
+  });
+  const append = (events: readonly OnceEvent[], order?: object, strict = true) =>
+    once.append("orders", events, { order, strict, deadlineMs: 1000 });
+  return { calls, unchecked, append };
+};
+
+const settle = (): Promise<void> => new Promise(setImmediate);
+const idsOf = ({ events }: HomeCall): string => events.map(({ record }) => String(record.value)).join();
+const textOf = (outcome: OnceOutcome): string =>
+  outcome.status === "failed"
+    ? outcome.error.code
+    : outcome.status === "stored"
+      ? `${"duplicate" in outcome ? "duplicate" : "stored"} ${outcome.offset}`
+      : outcome.status;
+
+describe("Once", () => {
+  it("divides a batch among its homes, and returns the outcomes in the order of the events", async () => {
+    const { calls, append } = createHomes();
+    const told = append([eventOf("a", 1), eventOf("b", 2), eventOf("c", 1)]);
+    await settle();
+    expect(calls.map((call) => `${call.slot} ${idsOf(call)}`)).toEqual(["1 a,c", "2 b"]);
+    expect(calls[0]?.request).toBe(calls[1]?.request);
+    calls[1]?.answer([stored(7, true)]);
+    calls[0]?.answer([stored(5), { status: "reused" }]);
+    expect((await told).map(textOf)).toEqual(["stored 5", "duplicate 7", "reused"]);
+  });
+
+  it("says that an event may be stored if an earlier home may have stored it", async () => {
+    const { calls, append } = createHomes();
+    const first = append([eventOf("a", 1)]);
+    const second = append([eventOf("b", 1)]);
+    await settle();
+    calls[0]?.answer([{ status: "unavailable" }]);
+    calls[1]?.answer([{ status: "unavailable" }], true);
+    expect([...(await first), ...(await second)].map(textOf)).toEqual([
+      "BROKER_UNAVAILABLE",
+      "BROKER_AMBIGUOUS",
+    ]);
+  });
+
+  it("gives every event the error of its home", async () => {
+    const { calls, append } = createHomes();
+    const told = append([eventOf("a", 1), eventOf("b", 1)]);
+    await settle();
+    calls[0]?.fail(new GatewayError("HOME_UNAVAILABLE"));
+    expect((await told).map(textOf)).toEqual(["HOME_UNAVAILABLE", "HOME_UNAVAILABLE"]);
+  });
+
+  it("stores events without the check if the home can't be reached and the station is not strict", async () => {
+    const { calls, unchecked, append } = createHomes();
+    const told = append([eventOf("a", 1)], undefined, false);
+    await settle();
+    calls[0]?.fail(new GatewayError("HOME_UNAVAILABLE"));
+    expect((await told).map(textOf)).toEqual(["stored 9"]);
+    expect(unchecked[0]?.headers).toEqual([{ name: "x-stationgate-once", value: Buffer.from("unchecked") }]);
+  });
+
+  it("sends the calls of one order to a home one after the other", async () => {
+    const { calls, append } = createHomes();
+    const order = {};
+    const first = append([eventOf("a", 1)], order);
+    const second = append([eventOf("b", 1), eventOf("c", 2)], order);
+    await settle();
+    expect(calls.map(idsOf)).toEqual(["a", "c"]);
+    calls[0]?.answer([stored(1)]);
+    await first;
+    await settle();
+    expect(calls.map(idsOf)).toEqual(["a", "c", "b"]);
+    calls[1]?.answer([stored(2)]);
+    calls[2]?.answer([stored(3)]);
+    expect((await second).map(textOf)).toEqual(["stored 3", "stored 2"]);
+  });
+
+  it("does not append queued events of a key behind an event without an outcome", async () => {
+    const { calls, append } = createHomes();
+    const order = {};
+    const first = append([eventOf("a", 1, "k")], order);
+    const second = append([eventOf("b", 1, "k"), eventOf("c", 1, "l")], order);
+    await settle();
+    calls[0]?.answer([{ status: "unresolved" }]);
+    await first;
+    await settle();
+    expect(calls.map(idsOf)).toEqual(["a", "c"]);
+    calls[1]?.answer([stored(1)]);
+    expect((await second).map(textOf)).toEqual(["BROKER_UNAVAILABLE", "stored 1"]);
+    const third = append([eventOf("d", 1, "k")], order);
+    await settle();
+    calls[2]?.answer([stored(2)]);
+    expect((await third).map(textOf)).toEqual(["stored 2"]);
+  });
+});
+
+describe("ids of events", () => {
+  const how = { window: 1000, slots: 12 };
+  const own = { station: "orders", topicId: "1", key: Buffer.from("k"), id: "a" };
+
+  it("all ids of a key have one slot, and an id belongs to its key and its topic", () => {
+    const slots = new Set(
+      Array.from({ length: 50 }, (_, id) => stationEventId({ ...own, id: `${id}` }, how).slot),
+    );
+    expect(slots.size).toBe(1);
+    const digests = [
+      own,
+      { ...own, key: Buffer.from("l") },
+      { ...own, key: null },
+      { ...own, topicId: "2" },
+    ].map((event) => stationEventId(event, how).digest.toString("hex"));
+    expect(new Set(digests).size).toBe(4);
+    expect(stationEventId(own, how)).toEqual(stationEventId(own, how));
+  });
+
+  it("ids without a key are spread over the slots", () => {
+    const slots = Array.from(
+      { length: 500 },
+      (_, id) => stationEventId({ ...own, key: null, id: `${id}` }, how).slot,
+    );
+    expect(new Set(slots).size).toBe(12);
+  });
+
+  it("the events of a call have one slot, an id each, and the payload's digest", () => {
+    const ids = callEventIds(["alice", "POST /x", "orders", "key"], {
+      ...how,
+      events: 3,
+      payload: Buffer.alloc(32, 1),
+    });
+    expect(new Set(ids.map(({ slot }) => slot)).size).toBe(1);
+    expect(new Set(ids.map(({ digest }) => digest.toString("hex"))).size).toBe(3);
+    expect(ids[0]).toMatchObject({ kind: "call", window: 1000, payload: Buffer.alloc(16, 1) });
+    const other = callEventIds(["alice", "POST /x", "orders", "key2"], { ...how, events: 1 });
+    expect(other[0]?.digest).not.toEqual(ids[0]?.digest);
+  });
+});
