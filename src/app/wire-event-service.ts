@@ -9,6 +9,7 @@ import {
   type EventServiceOptions,
 } from "../delivery/event-service/event-service.ts";
 import type { MoreInfoOptions } from "../delivery/event-service/more-info-url.ts";
+import { deadLetterTopicOf } from "../delivery/event-service/plans.ts";
 import type { DeliveryObserver } from "../delivery/engine/observer.ts";
 import { decodeStrkey } from "../lib/strkey.ts";
 import type { AppContext } from "./context.ts";
@@ -109,14 +110,24 @@ const start = (
   });
 };
 
-/** Starts the event service if a client or the business server gets callbacks. */
+/** A client or the business server gets callbacks. */
+const isUsed = (settings: EventServiceSettings): boolean =>
+  businessServerOf(settings) !== undefined || clientsOf(settings) !== undefined;
+
+/** The topic of its dead letters in the gateway's own broker. undefined: it is off, or has a Kafka of its own. */
+export const ownDeadLetterTopicOf = ({ roles, eventService }: Settings): string | undefined => {
+  const { topic, bootstrap_server: brokers } = eventService.events.queue.kafka;
+  const runs = roles.includes("delivery") && isUsed(eventService);
+  return runs && brokers === undefined ? deadLetterTopicOf(topic) : undefined;
+};
+
+/** Starts the event service if it is used. */
 export const startEventService = async (
   context: ServiceContext,
   observer: DeliveryObserver,
 ): Promise<void> => {
   const { settings, metrics, lifecycle } = context;
-  const { eventService } = settings;
-  if (businessServerOf(eventService) === undefined && clientsOf(eventService) === undefined) return;
+  if (!isUsed(settings.eventService)) return;
   const own = await createEventsBroker(settings, () => maxRecordBytesOf(context.inUse.now.settings));
   if (own !== undefined) {
     await own.open();

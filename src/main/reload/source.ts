@@ -35,8 +35,11 @@ export interface CertificateReading {
 }
 
 export interface SourceOptions extends LoadOptions {
-  /** Checks settings by using them. */
-  readonly faultsInUse: (settings: Settings) => Promise<readonly string[]>;
+  /** Checks settings by using them. Compiles only the schemas of the changed stations. */
+  readonly faultsInUse: (
+    settings: Settings,
+    options: { readonly changedStations: ReadonlySet<string> },
+  ) => Promise<readonly string[]>;
   /** `inUse` has the pairs that the ports have now. */
   readonly readCertificates: (settings: Settings, inUse: TlsFiles) => CertificateReading;
 }
@@ -105,13 +108,10 @@ const stationTexts = ({ compared }: Pick<InUse, "compared">): ReadonlyMap<string
 };
 
 /** The schemas of the other stations are in use, so they have passed the check. It takes milliseconds for each schema. */
-const withChangedStations = (next: Pick<InUse, "settings" | "compared">, inUse: InUse): Settings => {
-  const [texts, known] = [stationTexts(next), stationTexts(inUse)];
-  const { settings } = next;
-  return {
-    ...settings,
-    stations: settings.stations.filter(({ name }) => texts.get(name) !== known.get(name)),
-  };
+const changedStationsOf = (next: Pick<InUse, "compared">, inUse: InUse): ReadonlySet<string> => {
+  const known = stationTexts(inUse);
+  const changed = [...stationTexts(next)].filter(([name, text]) => text !== known.get(name));
+  return new Set(changed.map(([name]) => name));
 };
 
 /** A file that can't be read is a fault of both reads. */
@@ -133,8 +133,8 @@ export const createSource =
       compared: keepInUse(read.compared, inUse.compared),
       tls: tlsOf(keepInUse(read.settings, inUse.settings), found.files, inUse.tls),
     };
-    const check = (settings: Pick<InUse, "settings" | "compared">) =>
-      faultsInUse(withoutCertificates(withChangedStations(settings, inUse)));
+    const check = ({ settings, compared }: Pick<InUse, "settings" | "compared">) =>
+      faultsInUse(withoutCertificates(settings), { changedStations: changedStationsOf({ compared }, inUse) });
     const ofChanges =
       changed.length > 0 ? await check({ ...next, settings: withoutRestart(next.settings) }) : [];
     // The next start has all the settings.

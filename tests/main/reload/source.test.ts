@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TlsFiles } from "../../../src/app/read-tls.ts";
+import { faultsInUse } from "../../../src/app/settings-check.ts";
 import { loadSettings } from "../../../src/config/load.ts";
 import {
   createSource,
@@ -122,8 +123,9 @@ it("checks the schemas of changed stations only", async () => {
   write("b.json", "{}");
   write("stationgate.yaml", stationsOf("log: { level: warn }"));
   const { read, inUse } = started({
-    faultsInUse: ({ stations }) => {
-      checked.push(stations.map(({ name }) => name));
+    faultsInUse: ({ stations }, { changedStations }) => {
+      expect(stations.map(({ name }) => name)).toEqual(["a", "b"]);
+      checked.push([...changedStations]);
       return Promise.resolve([]);
     },
   });
@@ -133,6 +135,24 @@ it("checks the schemas of changed stations only", async () => {
   await read(inUse);
 
   expect(checked).toEqual([[], ["b"]]);
+});
+
+describe("the topic of the audit", () => {
+  const stations = "stations: [{ name: audit, topic: ops.audit }]\naudit: { station: audit }";
+  const deadLettersIn = (topic: string): string =>
+    `${stations}
+connectors: [{ name: c, config: { topics: orders, callback.request.url: "https://a.example/", callback.request.method: POST, dead.letter.topic: ${topic} } }]`;
+
+  it.each([
+    ["ops.audit", "refused"],
+    ["audit", "read"],
+  ])("is that of its unchanged station: dead letters in %s", async (topic, status) => {
+    write("stationgate.yaml", stations);
+    const { read, inUse } = started({ faultsInUse });
+    write("stationgate.yaml", deadLettersIn(topic));
+
+    expect(await read(inUse)).toMatchObject({ status });
+  });
 });
 
 it("refuses what the check finds", async () => {
