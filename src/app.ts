@@ -136,7 +136,7 @@ const openTools = (log: AppLog, askAll: AskAll | undefined) => ({
 const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse): Promise<IngestParts> => {
   const { settings } = lasting.inUse.now;
   return {
-    ...openIngest(lasting),
+    ...(await openIngest(lasting)),
     homes: await openReaders(lasting, decoding, createPeerPort({ ...lasting, settings })),
     remembered: openRemembered(lasting),
   };

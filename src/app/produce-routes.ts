@@ -17,6 +17,7 @@ import { createIdempotency } from "../ingest/idempotency.ts";
 import type { Rates } from "../ingest/limits.ts";
 import type { EventOutcome } from "../ingest/produce.ts";
 import { createRemembered, type Remembered } from "../ingest/remembered.ts";
+import type { WebhookAnswer } from "../ingest/webhooks/webhook.ts";
 import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import type { AppContext, LastingContext } from "./context.ts";
@@ -44,7 +45,7 @@ const IDEMPOTENCY_WINDOW = 86_400_000;
 export interface RememberedCalls {
   readonly idempotent: Remembered<readonly EventOutcome[]>;
   /** Stored deliveries of webhooks. */
-  readonly webhooks: Remembered<object>;
+  readonly webhooks: Remembered<WebhookAnswer>;
 }
 
 /** Two separate halves of `limits.remembered`, so that calls don't evict the ids of webhooks. */

@@ -11,10 +11,11 @@ import {
   type Provisioning,
   topicsOf,
 } from "../ingest/declare.ts";
-import { createProduce, type Produce } from "../ingest/produce.ts";
+import { createProduce, type Produce, type ProduceSpool } from "../ingest/produce.ts";
 import { createFindSchema, createRecordSchemas, type FindSchema } from "../ingest/schema/record-schemas.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
 import type { AppLog, Configured, LastingContext, OpenRegistry } from "./context.ts";
+import { openSpoolOf } from "./wire-spool.ts";
 
 export interface Ingest {
   readonly stations: Stations;
@@ -55,10 +56,13 @@ export const auditTopicOf = (settings: Settings): TopicSpec | undefined => {
 export interface LastingIngest {
   readonly batcher: Batcher;
   readonly provisioning: Provisioning;
+  /** undefined: the settings have no spool. */
+  readonly spool: ProduceSpool | undefined;
 }
 
-/** Creates missing topics in the background. */
-export const openIngest = ({ inUse, broker, metrics, lifecycle, log }: LastingContext): LastingIngest => {
+/** Creates missing topics in the background. Rejects with SETTINGS_INVALID if the spool's directory can't be used. */
+export const openIngest = async (context: LastingContext): Promise<LastingIngest> => {
+  const { inUse, broker, metrics, lifecycle, log } = context;
   const { settings } = inUse.now;
   const { deliveryTimeout: deliveryTimeoutMs, maxBufferedBytes } = settings.broker.kafka;
   const batcher = createBatcher({
@@ -72,6 +76,7 @@ export const openIngest = ({ inUse, broker, metrics, lifecycle, log }: LastingCo
   });
   metrics.bufferedBytesFrom(() => batcher.bufferedBytes);
   lifecycle.onClose("batcher", () => batcher.close());
+  const spool = await openSpoolOf(settings, batcher, context);
   const stop = new AbortController();
   const provisioning = createProvisioning({
     awaited: topicsToCreate(settings),
@@ -85,7 +90,7 @@ export const openIngest = ({ inUse, broker, metrics, lifecycle, log }: LastingCo
     stop.abort();
     return provisioning.done.then(() => undefined);
   });
-  return { batcher, provisioning };
+  return { batcher, provisioning, spool };
 };
 
 const topicsToCreate = (settings: Settings): Map<string, TopicSpec> =>
@@ -129,7 +134,7 @@ export const loadDeclared = async (
 /** The produce path of one generation. */
 export const createIngest = (
   { broker, metrics }: LastingContext,
-  { batcher, provisioning: { awaited } }: LastingIngest,
+  { batcher, spool, provisioning: { awaited } }: LastingIngest,
   { settings, declared, registry }: Configured,
 ): Ingest => {
   const stations = createStations({
@@ -140,7 +145,7 @@ export const createIngest = (
   const maxEventBytes = maxEventBytesOf(settings);
   const lookup = registry && { registry: registry.client, ...settings.registry };
   const produce = createProduce({
-    batcher,
+    ...{ batcher, spool },
     stations,
     schemas: lookup && createRecordSchemas(lookup),
     now: Date.now,

@@ -187,12 +187,11 @@ interface WorkerCount {
   readonly warning?: string;
 }
 
-/** `auto` is one worker per core. With the embedded log it is always 1, because only one process can open the log. */
-export const workerCount = ({ server, broker }: Settings, cores: number): WorkerCount => {
+/** `auto` is one worker per core. It is always 1 with the embedded log, which one process opens, and with the spool. */
+export const workerCount = ({ server, broker, spool }: Settings, cores: number): WorkerCount => {
   const wanted = server.workers === "auto" ? cores : server.workers;
-  if (broker.type !== "embedded" || wanted === 1) return { workers: wanted };
-  return {
-    workers: 1,
-    warning: `server.workers is ${server.workers}, but the embedded log belongs to one process: one worker serves`,
-  };
+  if (wanted === 1 || (broker.type !== "embedded" && spool === undefined)) return { workers: wanted };
+  const reason =
+    spool === undefined ? "the embedded log belongs to one process" : "the spool needs one worker";
+  return { workers: 1, warning: `server.workers is ${server.workers}, but ${reason}: one worker serves` };
 };

@@ -5,6 +5,7 @@ import type { Rates } from "../ingest/limits.ts";
 import type { EventOutcome, Produce } from "../ingest/produce.ts";
 import type { Station } from "../ingest/stations.ts";
 import type { AuthorisedCall, Call, CallFacts } from "./call.ts";
+import { markSpooled } from "./results.ts";
 
 export type Events = readonly (IncomingEvent | GatewayError)[];
 
@@ -32,7 +33,12 @@ export interface Intake {
    * Counts the events against the caller's rate and stores them as `Produce` does. Rejects with RATE_LIMITED or
    * EVENTS_TOO_MANY, and then counts and stores no event. If an event could not be read, the bytes of the whole body count.
    */
-  submit(call: AuthorisedCall, station: Station, events: Events): Promise<readonly EventOutcome[]>;
+  submit(
+    call: AuthorisedCall,
+    station: Station,
+    events: Events,
+    isBeacon?: boolean,
+  ): Promise<readonly EventOutcome[]>;
   /**
    * For streams: each event counts when it arrives, and RATE_LIMITED is the outcome of that event alone. The events keep
    * their order.
@@ -91,10 +97,11 @@ export const createIntake = ({ produce, rates, maxEventBytes }: IntakeDependenci
         throw error;
       }
     },
-    submit: async (call, station, events) => {
+    submit: async (call, station, events, isBeacon = false) => {
       admit(call, { events: events.length, bytes: bytesOf(call, events) });
       if (events.length === 0) return [];
-      const outcomes = await produce({ principal: call.principal, station, events });
+      const outcomes = await produce({ principal: call.principal, station, events, isBeacon });
+      markSpooled(call.response, outcomes);
       count(call.facts, outcomes);
       return outcomes;
     },
@@ -133,7 +140,7 @@ const count = (facts: CallFacts, outcomes: readonly EventOutcome[]): void => {
   let stored = 0;
   let refused = 0;
   for (const outcome of outcomes) {
-    if (outcome.status === "stored") stored += 1;
+    if (outcome.status !== "failed") stored += 1;
     else if (outcome.error.outcome === "refused") refused += 1;
   }
   const unstored = outcomes.length - stored - refused;

@@ -1,4 +1,5 @@
 /** The result of each event for clients that send `Prefer: return=representation`. */
+import type { ServerResponse } from "node:http";
 import { ERRORS, type GatewayError } from "../errors.ts";
 import type { EventOutcome } from "../ingest/produce.ts";
 
@@ -11,6 +12,8 @@ export type EventResult =
       /** Milliseconds since the epoch. */
       readonly timestamp: number;
     }
+  /** The event is on the disk of this pod, and goes to Kafka later. */
+  | { readonly status: "spooled"; readonly partition: null; readonly offset: null }
   | { readonly status: "refused" | "unknown"; readonly error: string };
 
 /**
@@ -22,8 +25,14 @@ export const eventResult = (outcome: EventOutcome, textOf: TextOf = ownText): Ev
     const { partition, offset, timestamp } = outcome;
     return { status: "stored", partition, offset: offset.toString(), timestamp };
   }
+  if (outcome.status === "spooled") return { status: "spooled", partition: null, offset: null };
   const { error } = outcome;
   return { status: error.outcome === "refused" ? "refused" : "unknown", error: textOf(error) };
+};
+
+/** Marks an answer of which an event is in the spool. Call it before the head of the answer is sent. */
+export const markSpooled = (response: ServerResponse, outcomes: readonly EventOutcome[]): void => {
+  if (outcomes.some(({ status }) => status === "spooled")) response.setHeader("Stationgate-Stored", "spool");
 };
 
 /** The error text of a failure in an answer. */

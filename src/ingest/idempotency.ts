@@ -71,10 +71,10 @@ const TEMPORARY: ReadonlySet<ErrorCode> = new Set(["STATION_UNKNOWN", "PARTITION
  * a newer answer.
  */
 const isFinal = (outcomes: readonly EventOutcome[]): boolean =>
-  outcomes.some(({ status }) => status === "stored") &&
+  outcomes.some(({ status }) => status !== "failed") &&
   outcomes.every(
     (outcome) =>
-      outcome.status === "stored" ||
+      outcome.status !== "failed" ||
       (outcome.error.outcome === "refused" && !TEMPORARY.has(outcome.error.code)),
   );
 
@@ -88,7 +88,7 @@ const rememberedOutcomes = (
 
 /** The cause may hold the whole event. */
 const withoutCause = (outcome: EventOutcome): EventOutcome => {
-  if (outcome.status === "stored") return outcome;
+  if (outcome.status !== "failed") return outcome;
   const { code, message } = outcome.error;
   return { status: "failed", error: new GatewayError(code, { message }) };
 };
@@ -97,7 +97,7 @@ const withoutCause = (outcome: EventOutcome): EventOutcome => {
 const textless = new Map<ErrorCode, EventOutcome>();
 
 const withoutText = (outcome: EventOutcome): EventOutcome => {
-  if (outcome.status === "stored") return outcome;
+  if (outcome.status !== "failed") return outcome;
   const { code } = outcome.error;
   const known = textless.get(code) ?? { status: "failed", error: new GatewayError(code) };
   textless.set(code, known);

@@ -2,6 +2,7 @@
 import { requireStation } from "../auth/permissions.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { BrokerRecord, StoredRecord } from "../broker/broker.ts";
+import type { SpooledOutcome, SpoolOutcome } from "../spool/topic-calls.ts";
 import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts";
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
@@ -20,6 +21,8 @@ export interface ProduceRequest {
   readonly events: readonly (IncomingEvent | GatewayError)[];
   /** Calls with the same `Order` object reach the broker in the order of the calls. */
   readonly order?: Order;
+  /** True: the events are those of a beacon call. */
+  readonly isBeacon?: boolean;
 }
 
 export interface EventFailure {
@@ -39,13 +42,16 @@ export interface WrittenRecord extends WrittenSchemas {
   readonly valueBytes: number;
 }
 
-export type EventOutcome = StoredEvent | EventFailure;
+/** `spooled`: the event is on the disk of this pod, and goes to Kafka later. */
+export type EventOutcome = StoredEvent | SpooledOutcome | EventFailure;
 
 /** Settles with one outcome per event, in order. Rejects only with STATION_FORBIDDEN, and then nothing is stored. */
 export type Produce = (request: ProduceRequest) => Promise<readonly EventOutcome[]>;
 
 export interface ProduceOptions extends RecordLimits {
   readonly batcher: Pick<Batcher, "append">;
+  /** undefined: there is no spool. */
+  readonly spool?: ProduceSpool | undefined;
   readonly stations: Pick<Stations, "recreate">;
   /** undefined: no schema registry is configured. */
   readonly schemas?: RecordSchemas | undefined;
@@ -54,7 +60,18 @@ export interface ProduceOptions extends RecordLimits {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Called with the number of events of each outcome. */
-  readonly eventsEnded?: (station: string, outcome: "stored" | FailureOutcome, count: number) => void;
+  readonly eventsEnded?: (
+    station: string,
+    outcome: "stored" | "spooled" | FailureOutcome,
+    count: number,
+  ) => void;
+}
+
+export interface ProduceSpool {
+  /** True: the spool takes the events of this request while Kafka is unavailable. */
+  takes(request: ProduceRequest): boolean;
+  /** As `Batcher.append`, and for each record also the outcome `spooled`. */
+  append(topic: string, records: readonly BrokerRecord[], order?: Order): Promise<readonly SpoolOutcome[]>;
 }
 
 /** Up to this many events are validated in one turn of the event loop. */
@@ -62,7 +79,8 @@ const SHORT_CALL = 16;
 
 export const createProduce = (options: ProduceOptions): Produce => {
   const turns = createTurns();
-  return async ({ principal, station, events, order }) => {
+  return async (request) => {
+    const { principal, station, events, order } = request;
     requireStation(principal, "produce", station.name);
     if (station.topic === options.reservedTopic) throw reserved(station);
     const schemas = options.schemas?.(station, events);
@@ -72,7 +90,12 @@ export const createProduce = (options: ProduceOptions): Produce => {
     const judging = judgeAll(events, toRecord, order !== undefined || events.length <= SHORT_CALL);
     const judged = judging instanceof Promise ? await judging : judging;
     const { records, refused } = judged;
-    const append = (some: readonly BrokerRecord[]) => options.batcher.append(station.topic, some, order);
+    const append = (some: readonly BrokerRecord[]) =>
+      (options.spool?.takes(request) === true ? options.spool : options.batcher).append(
+        station.topic,
+        some,
+        order,
+      );
     const storing = store(station, records, { append, stations: options.stations });
     turn?.end();
     const stored = await storing;
@@ -168,20 +191,21 @@ const described = (
     const event = events[i];
     const record = refused.has(i) ? undefined : sent.next().value;
     if (record === undefined || event === undefined || event instanceof GatewayError) return outcome;
-    if (outcome.status === "failed" || event.exactHeaders !== true) return outcome;
+    if (outcome.status !== "stored" || event.exactHeaders !== true) return outcome;
     const sizes = { keyBytes: record.key?.length ?? 0, valueBytes: record.value?.length ?? 0 };
     return { ...outcome, written: { ...schemas.written(event), ...sizes } };
   });
 };
 
-const ENDINGS = ["stored", "refused", "unavailable", "unknown"] as const;
+const ENDINGS = ["stored", "spooled", "refused", "unavailable", "unknown"] as const;
 
 const count = (
   station: Station,
   outcomes: readonly EventOutcome[],
   { eventsEnded }: ProduceOptions,
 ): void => {
-  const counts = { stored: 0, refused: 0, unavailable: 0, unknown: 0 };
-  for (const outcome of outcomes) counts[outcome.status === "stored" ? "stored" : outcome.error.outcome]++;
+  const counts = { stored: 0, spooled: 0, refused: 0, unavailable: 0, unknown: 0 };
+  for (const outcome of outcomes)
+    counts[outcome.status === "failed" ? outcome.error.outcome : outcome.status]++;
   for (const ending of ENDINGS) if (counts[ending] > 0) eventsEnded?.(station.name, ending, counts[ending]);
 };

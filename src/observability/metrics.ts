@@ -6,6 +6,7 @@ import { issuerMetrics, type IssuerMetrics } from "./issuer-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
 import { reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
+import { spoolMetrics, type SpoolMetrics } from "./spool-metrics.ts";
 import { tlsMetrics, type TlsMetrics } from "./tls-metrics.ts";
 
 /** All metrics of one process as plain data, which can be sent to another process. */
@@ -38,9 +39,16 @@ interface RequestObservation {
 }
 
 export interface Metrics
-  extends DeliveryMetrics, ReadingMetrics, RegistryMetrics, ReloadMetrics, IssuerMetrics, TlsMetrics {
+  extends
+    DeliveryMetrics,
+    ReadingMetrics,
+    RegistryMetrics,
+    ReloadMetrics,
+    IssuerMetrics,
+    SpoolMetrics,
+    TlsMetrics {
   requestObserved(request: RequestObservation): void;
-  eventsEnded(station: string, outcome: "stored" | FailureOutcome, count: number): void;
+  eventsEnded(station: string, outcome: "stored" | "spooled" | FailureOutcome, count: number): void;
   /** An append has settled: its duration and number of records. */
   appendObserved(seconds: number, records: number): void;
   /** `read` is called at each scrape and returns the bytes that wait for the broker. */
@@ -77,6 +85,7 @@ export const createMetrics = (): Metrics => {
     ...registryMetrics(registry),
     ...reloadMetrics(registry),
     ...issuerMetrics(registry),
+    ...spoolMetrics(registry),
     ...tlsMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
@@ -156,7 +165,7 @@ const ingestMetrics = (
   const registers = [registry];
   const events = new Counter({
     name: "stationgate_events_total",
-    help: "Events by station and outcome: stored, refused, unavailable (not stored, send again), unknown.",
+    help: "Events by station and outcome: stored, spooled (on the disk of this pod), refused, unavailable (not stored, send again), unknown.",
     labelNames: ["station", "outcome"],
     registers,
   });

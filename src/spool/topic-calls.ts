@@ -68,7 +68,7 @@ const HOLD_MS = 100;
 const SPOOLED: SpooledOutcome = { status: "spooled" };
 
 /** True: the event goes to the spool. A refusal of the topic is temporary for the client, but Kafka has answered. */
-export const isForSpool = (outcome: SpoolOutcome | undefined): boolean =>
+const isForSpool = (outcome: SpoolOutcome | undefined): boolean =>
   outcome === undefined ||
   (outcome.status === "failed" &&
     outcome.error.outcome !== "refused" &&

@@ -32,7 +32,7 @@ const event = (value: string | null, overrides: Partial<IncomingEvent> = {}): In
   ...overrides,
 });
 const said = (outcome: EventOutcome): string =>
-  outcome.status === "stored" ? `stored ${outcome.offset}` : outcome.error.message;
+  outcome.status === "failed" ? outcome.error.message : `stored ${"offset" in outcome ? outcome.offset : ""}`;
 
 /** A batcher that stores at increasing offsets. Records for which `fails` returns an error are not stored. */
 const setUp = (

@@ -1,3 +1,4 @@
+import { GatewayError } from "../../src/errors.ts";
 import { createHealth } from "../../src/observability/health.ts";
 
 const started = (check: () => Promise<void>, cacheMs = 1000) => {
@@ -26,7 +27,7 @@ it("rejects with the failure of the check, and recovers", async () => {
   const { health } = started(() => (failing ? Promise.reject(away) : Promise.resolve()), 0);
   await expect(health.ready()).rejects.toBe(away);
   failing = false;
-  await expect(health.ready()).resolves.toBeUndefined();
+  await expect(health.ready()).resolves.toEqual({ isSpooling: false });
 });
 
 it("is not ready after shutDown", async () => {
@@ -34,4 +35,16 @@ it("is not ready after shutDown", async () => {
   await health.ready();
   health.shutDown();
   await expect(health.ready()).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+});
+
+it("is ready while the spool takes events and has room, whatever the broker says", async () => {
+  const spool = { isSpooling: false, hasRoom: true };
+  const away = new GatewayError("BROKER_UNAVAILABLE");
+  const health = createHealth({ check: () => Promise.reject(away), cacheMs: 0, now: () => 0 });
+  health.spoolFrom(() => spool);
+  await expect(health.ready()).rejects.toBe(away);
+  spool.isSpooling = true;
+  await expect(health.ready()).resolves.toEqual({ isSpooling: true });
+  spool.hasRoom = false;
+  await expect(health.ready()).rejects.toBe(away);
 });

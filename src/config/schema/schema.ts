@@ -9,6 +9,7 @@ import { eventService } from "./event-service-settings.ts";
 import { reading } from "./reading-settings.ts";
 import { registry } from "./registry-settings.ts";
 import { cors, limits, log, reload, restProxy, roles, server, tracing } from "./server-settings.ts";
+import { spool } from "./spool-settings.ts";
 import { station, webhook } from "./stations-settings.ts";
 
 export const settingsSchema = section({
@@ -29,6 +30,7 @@ export const settingsSchema = section({
   provisionTopics: flag("Creates missing topics of declared stations at the start.").prefault(true),
   stations: list("Declared stations.", station, "a list of stations").prefault([]),
   webhooks: list("Webhook sources.", webhook, "a list of webhook sources").prefault([]),
+  spool: spool.prefault({}),
   registry: registry.prefault({}),
   restProxy: restProxy.prefault({}),
   reading: reading.prefault({}),

@@ -23,6 +23,9 @@ const eventResult = z
       offset: z.string().regex(/^\d+$/),
       timestamp: z.int(),
     }),
+    z
+      .object({ status: z.literal("spooled"), partition: z.null(), offset: z.null() })
+      .meta({ description: "The event is on the gateway's disk and goes to Kafka later." }),
     z.object({ status: z.enum(["refused", "unknown"]), error: z.string() }),
   ])
   .meta({

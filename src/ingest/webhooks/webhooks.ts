@@ -47,16 +47,17 @@ export interface WebhooksOptions {
   readonly clock: Clock;
   readonly contentLimits: ContentLimits;
   /** Stored deliveries of all sources. */
-  readonly remembered: Remembered<object>;
+  readonly remembered: Remembered<WebhookAnswer>;
   /** Called for each request that is not verified. */
   readonly refused?: (source: string, reason: Refusal) => void;
 }
 
 /** Estimated bytes of one remembered delivery. */
 const ENTRY_BYTES = 300;
-const STORED = {};
 
 const ACCEPTED: WebhookAnswer = { status: 202, headers: {}, body: "" };
+/** The delivery is on the disk of this pod, and goes to Kafka later. */
+const SPOOLED: WebhookAnswer = { ...ACCEPTED, headers: { "Stationgate-Stored": "spool" } };
 
 /** Throws SETTINGS_INVALID for a source whose settings lack a value that its scheme needs. */
 export const createWebhooks = (options: WebhooksOptions): Webhooks => {
@@ -81,26 +82,25 @@ const createSource = (
   const verifier = verifierOf(declaration);
   const principal = webhookPrincipal(source, declaration.station, declaration.limits ?? {});
 
-  const store = async (event: IncomingEvent): Promise<void> => {
+  const store = async (event: IncomingEvent): Promise<WebhookAnswer> => {
     const station = await stations.resolve(declaration.station);
     const events = [eventFor(station, event, contentLimits)];
     const [outcome] = await produce({ principal, station, events });
-    if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");
+    if (outcome === undefined) throw new GatewayError("INTERNAL");
+    if (outcome.status === "failed") throw outcome.error;
+    return outcome.status === "spooled" ? SPOOLED : ACCEPTED;
   };
   const storeOnce = async (
     { deliveryId: id, body }: VerifiedWebhook,
     event: IncomingEvent,
-  ): Promise<void> => {
+  ): Promise<WebhookAnswer> => {
     if (id === undefined) return store(event);
     const call = {
       // The body is part of the identity, because the id is rarely signed: the same id with another body is another delivery.
       ...{ identity: [source, id], body },
-      ...{ bytes: ENTRY_BYTES, ttlMs: duplicateWindow, toRemember: () => STORED },
+      ...{ bytes: ENTRY_BYTES, ttlMs: duplicateWindow, toRemember: (answer: WebhookAnswer) => answer },
     };
-    await remembered.once(call, async () => {
-      await store(event);
-      return STORED;
-    });
+    return remembered.once(call, () => store(event));
   };
 
   return {
@@ -114,8 +114,7 @@ const createSource = (
       }
       const event = eventOf(source, verdict.webhook);
       admit(principal, sizeOfEvent(event));
-      await inTime(storeOnce(verdict.webhook, event), verifier.deadline, clock);
-      return ACCEPTED;
+      return inTime(storeOnce(verdict.webhook, event), verifier.deadline, clock);
     },
   };
 };
@@ -164,7 +163,7 @@ const eventFor = (
  * Rejects at the sender's deadline, because the sender does not wait longer for an answer. The store continues; if it
  * succeeds, the sender's retry is recognised as repeated and gets 202.
  */
-const inTime = (stored: Promise<void>, deadline: number | undefined, clock: Clock): Promise<void> => {
+const inTime = <T>(stored: Promise<T>, deadline: number | undefined, clock: Clock): Promise<T> => {
   if (deadline === undefined) return stored;
   return new Promise((resolve, reject) => {
     const cancel = clock.after(deadline, () => {

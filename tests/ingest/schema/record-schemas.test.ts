@@ -38,7 +38,7 @@ const byId = (id: number): SchemaName => ({ by: { kind: "id", id } });
 const LATEST: SchemaName = { by: { kind: "latest" } };
 
 const said = (outcome: EventOutcome): string =>
-  outcome.status === "stored" ? "stored" : `${outcome.error.code}: ${outcome.error.message}`;
+  outcome.status === "failed" ? `${outcome.error.code}: ${outcome.error.message}` : outcome.status;
 
 const setUp = async (declared?: Partial<RegistryDeclaration>, key?: string) => {
   const registry = createFakeRegistry();

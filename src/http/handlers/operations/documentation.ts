@@ -6,6 +6,14 @@ import { settingsInUse } from "./reload-documentation.ts";
 
 const TAG = "Operations";
 const ok = json(z.object({ status: z.literal("ok") }));
+const ready = json(
+  z.object({
+    status: z.literal("ok"),
+    spooling: z.literal(true).optional().meta({
+      description: "Events go to the spool: Kafka is unavailable, or the spool is not drained yet.",
+    }),
+  }),
+);
 
 export const healthz: Documentation = {
   id: "healthz",
@@ -19,7 +27,7 @@ export const readyz: Documentation = {
   id: "readyz",
   tag: TAG,
   summary: "Readiness probe: 200 if the gateway can store an event now",
-  answers: { 200: { description: "The gateway can store events.", content: ok } },
+  answers: { 200: { description: "The gateway can store events.", content: ready } },
   errors: ["BROKER_UNAVAILABLE", "SHUTTING_DOWN"],
 };
 

@@ -98,8 +98,8 @@ export const healthRoutes = (health: Pick<Health, "ready">): readonly OpenRoute[
       path: "/readyz",
       documentation: documentation.readyz,
       handler: (call) =>
-        health.ready().then(() => {
-          ok(call);
+        health.ready().then(({ isSpooling }) => {
+          sendJson(call.response, 200, isSpooling ? { ...OK, spooling: true } : OK);
         }),
     },
   ];

@@ -139,7 +139,8 @@ const produceTestEvent = ({
       station,
       events: [{ ...event, ...key }],
     });
-    if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");
+    if (outcome === undefined) throw new GatewayError("INTERNAL");
+    if (outcome.status === "failed") throw outcome.error;
     call.facts.stored = 1;
     sendJson(call.response, 200, eventResult(outcome));
   };

@@ -54,12 +54,13 @@ export const produceBatch =
     const outcomes = await intake.submit(call, station, entries.map(eventOf));
 
     const reporter = reporterOf(call, createTexts());
-    const reports = { stored: [] as string[], failed: [] as string[] };
+    const reports = { successes: [] as string[], failures: [] as string[] };
     for (const [i, outcome] of outcomes.entries()) {
       const entry = entries[i];
-      if (entry !== undefined) reports[outcome.status].push(reporter.report(entry, outcome, entry.id));
+      const list = outcome.status === "failed" ? reports.failures : reports.successes;
+      if (entry !== undefined) list.push(reporter.report(entry, outcome, entry.id));
     }
-    const text = `{"successes":[${reports.stored.join(",")}],"failures":[${reports.failed.join(",")}]}`;
+    const text = `{"successes":[${reports.successes.join(",")}],"failures":[${reports.failures.join(",")}]}`;
     sendText(call.response, MULTI_STATUS, JSON_TYPE, text);
   };
 

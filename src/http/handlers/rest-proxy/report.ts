@@ -34,6 +34,8 @@ const createReporter = (
       const begin = id === undefined ? "{" : `{"id":${JSON.stringify(id)},`;
       if (outcome.status === "failed")
         return begin + JSON.stringify(restProxyError(outcome.error, textOf(outcome.error))).slice(1);
+      if (outcome.status === "spooled")
+        return `${begin}${head},"partition_id":null,"offset":null,"status":"spooled"${part("key", key)}${part("value", value)}}`;
       const { partition, offset, timestamp } = outcome;
       const position = `"partition_id":${partition},"offset":${offset.toString()},"timestamp":"${timeOf(timestamp)}"`;
       const { written } = outcome;

@@ -258,6 +258,8 @@ const offset = (outcome: EventOutcome, texts: TextOf): string => {
     const at = `"partition":${outcome.partition},"offset":${outcome.offset.toString()}`;
     return `{${at},"error_code":null,"error":null}`;
   }
+  if (outcome.status === "spooled")
+    return `{"partition":null,"offset":null,"error_code":null,"error":null,"status":"spooled"}`;
   const { error_code: code, message } = restProxyError(outcome.error, texts(outcome.error));
   return `{"partition":null,"offset":null,"error_code":${code},"error":${JSON.stringify(message)}}`;
 };

@@ -72,7 +72,7 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
         await intake.reading(caller, body, () => found.read()),
         recordHeadersOf(request.rawHeaders),
       );
-      const outcomes = await intake.submit(caller, station, events);
+      const outcomes = await intake.submit(caller, station, events, true);
       notePreference(caller, beacon.prefer);
       answerBatch(caller, outcomes);
     },

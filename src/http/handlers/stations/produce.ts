@@ -41,7 +41,8 @@ export const produceSingle = (dependencies: ProduceDependencies) => {
     const events = [intake.reading(call, body, () => readEvent(body, station))];
     const outcomes = await submitOnce(call, { station, body, events }, dependencies);
     const [outcome] = outcomes;
-    if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("INTERNAL");
+    if (outcome === undefined) throw new GatewayError("INTERNAL");
+    if (outcome.status === "failed") throw outcome.error;
     if (!call.representation) sendText(response, 200, "application/json", STORED);
     else
       sendJson(response, 200, {

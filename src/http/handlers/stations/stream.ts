@@ -112,6 +112,7 @@ const resultOf = ({ line, id }: Line, outcome: EventOutcome): string => {
   const begin = `{"line":${line}` + (id === undefined ? "" : `,"id":${id}`);
   if (outcome.status === "stored")
     return `${begin},"status":"stored","partition":${outcome.partition},"offset":"${outcome.offset.toString()}"}`;
+  if (outcome.status === "spooled") return `${begin},"status":"spooled","partition":null,"offset":null}`;
   const { error } = outcome;
   const wait = error.code === "RATE_LIMITED" ? `,"retry_after_ms":${retryAfterMs(error)}` : "";
   return `${begin},"status":"${error.outcome}","error":${JSON.stringify(error.message)}${wait}}`;

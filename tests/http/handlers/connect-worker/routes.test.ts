@@ -4,11 +4,15 @@ import { createApp } from "../../../../src/http/http-app.ts";
 import { workerRoutes } from "../../../../src/http/handlers/connect-worker/routes.ts";
 import { bodyReaders } from "../../../../src/http/middleware/body/body.ts";
 import { createMemoryBudget } from "../../../../src/lib/memory-budget.ts";
+import type { Readiness } from "../../../../src/observability/health.ts";
 import { createLog } from "../../../../src/observability/logger/logger.ts";
 
 const limits = { maxBytes: 1024, timeoutMs: 10_000 };
 
-const open = (ready: () => Promise<void> = () => Promise.resolve(), hasStarted = true): supertest.Agent => {
+const open = (
+  ready: () => Promise<Readiness> = () => Promise.resolve({ isSpooling: false }),
+  hasStarted = true,
+): supertest.Agent => {
   const log = createLog({ level: "silent" });
   const { levels } = log;
   return supertest(

@@ -1,0 +1,86 @@
+/** The spool of the settings: which events it takes, its log lines and its metrics. */
+import { compileStationPatterns } from "../auth/permissions.ts";
+import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
+import type { Settings } from "../config/schema/schema.ts";
+import type { Batcher } from "../ingest/batcher/batcher.ts";
+import { IN_FLIGHT } from "../ingest/batcher/pending.ts";
+import type { ProduceRequest, ProduceSpool } from "../ingest/produce.ts";
+import { openSpool, type SpoolOptions } from "../spool/spool.ts";
+import type { LastingContext } from "./context.ts";
+
+/** undefined: the settings have no spool. Rejects with SETTINGS_INVALID if its directory can't be used. */
+export const openSpoolOf = async (
+  { spool: settings, broker: { kafka } }: Settings,
+  batcher: Batcher,
+  context: LastingContext,
+): Promise<ProduceSpool | undefined> => {
+  if (settings === undefined) return undefined;
+  const { clock, metrics, health, lifecycle } = context;
+  // Half of the buffer is left to other topics.
+  const drainBytes = Math.floor(kafka.maxBufferedBytes / 2);
+  const spool = await openSpool({
+    ...{ dir: settings.dir, maxBytes: settings.maxBytes, afterMs: settings.after, clock, drainBytes },
+    deadlineMs: kafka.deliveryTimeout,
+    appendBytes: Math.min(MAX_APPEND_BYTES, drainBytes),
+    batcher: { ...batcher, inFlight: IN_FLIGHT },
+    drain: (topic, records) => batcher.append(topic, records),
+    observer: observerOf(context),
+  });
+  lifecycle.onClose("spool", () => spool.close());
+  health.spoolFrom(() => spool.status());
+  metrics.spoolFrom(() => {
+    const { bytes, events, oldest } = spool.status();
+    return { bytes, events, oldestSeconds: oldest === undefined ? 0 : (clock.now() - oldest) / 1000 };
+  });
+  return { takes: takesOf(settings.for), append: spool.append.bind(spool) };
+};
+
+/** Which requests have events of a spooled kind. */
+const takesOf = (kinds: readonly string[]): ProduceSpool["takes"] => {
+  const given = new Set(kinds);
+  const patterns = kinds.flatMap((kind) =>
+    kind.startsWith("station:") ? [kind.slice("station:".length)] : [],
+  );
+  const matches = compileStationPatterns(patterns);
+  return ({ principal, station, isBeacon = false }: ProduceRequest) => {
+    if (principal.kind === "operator") return false;
+    if (principal.kind === "webhook") return given.has("webhooks") || given.has(`webhook:${principal.name}`);
+    return (isBeacon && given.has("beacon")) || matches(station.name);
+  };
+};
+
+/** Milliseconds between two lines about events that could not be spooled. */
+const QUIET_MS = 10_000;
+
+const observerOf = ({ log, metrics, clock }: LastingContext): SpoolOptions["observer"] => {
+  const { logger } = log;
+  let toldAt = -Infinity;
+  return {
+    drained: (events) => {
+      metrics.spoolDrained(events);
+    },
+    refused: (topic, events, err) => {
+      metrics.spoolRefused(events);
+      logger.error(
+        { topic, events, err },
+        "Kafka has refused spooled events; they are in refused/ of the spool",
+      );
+    },
+    damaged: ({ file, at, bytes, isTail }) => {
+      if (isTail) logger.warn({ file, at, bytes }, "a torn write at the end of a spool file is ignored");
+      else logger.error({ file, at, bytes }, "damaged bytes in a spool file are skipped");
+    },
+    failed: (topic, err) => {
+      logger.error({ topic, err }, "the spool can't be drained; it is tried again");
+    },
+    unspooled: (err) => {
+      if (clock.now() - toldAt < QUIET_MS) return;
+      toldAt = clock.now();
+      logger.error({ err }, "events can't be spooled and get 503");
+    },
+    switched: (topic, isSpooling) => {
+      if (isSpooling) logger.warn({ topic }, "events of this topic go to the spool");
+      else logger.info({ topic }, "the spool has no events of this topic; new events go to Kafka");
+    },
+  };
+};
