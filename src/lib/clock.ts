@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Milliseconds of a clock that nobody sets. All processes of this machine have the same. */
+  /** Milliseconds of a monotonic clock, the same in all processes of the machine. */
   monotonic(): number;
   /** Calls `action` once after `ms` milliseconds, without an upper limit. The returned function cancels the call. */
   after(ms: number, action: () => void): () => void;

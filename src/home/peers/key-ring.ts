@@ -4,7 +4,7 @@
  * key of the earlier API keys, and accepts both.
  *
  * A client that knows a removed API key can't make the earlier key: it is made of all API keys, and at least one of them is still
- * in use. If none of them is, the earlier key counts no more.
+ * in use. If none of them is in use, this gateway forgets the earlier key.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { peerKeys, type PeerSecrets } from "./signature.ts";
@@ -24,17 +24,17 @@ const MAX_EARLIER = 10;
 interface Earlier {
   readonly keys: readonly Buffer[];
   readonly apiKeys: readonly string[];
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of the monotonic clock: a changed time of the machine must not make the gateway sign longer than others accept. */
   readonly replacedAt: number;
 }
 
-export const createKeyRing = (clock: Pick<Clock, "now">): KeyRing => {
+export const createKeyRing = (clock: Pick<Clock, "monotonic">): KeyRing => {
   let present: Omit<Earlier, "replacedAt"> = { keys: [], apiKeys: [] };
   /** The latest one at the end. */
   let earlier: readonly Earlier[] = [];
 
   const replaced = (ms: number): readonly Earlier[] =>
-    earlier.filter(({ replacedAt }) => clock.now() - replacedAt < ms);
+    earlier.filter(({ replacedAt }) => clock.monotonic() - replacedAt < ms);
 
   return {
     use: (secrets) => {
@@ -42,7 +42,7 @@ export const createKeyRing = (clock: Pick<Clock, "now">): KeyRing => {
         secrets.secret === undefined && secrets.tokenSecrets.length === 0 ? secrets.apiKeys : [];
       const keys = peerKeys(secrets);
       const isChanged = keys[0]?.equals(present.keys[0] ?? Buffer.alloc(0)) !== true;
-      if (isChanged) earlier = [...replaced(ACCEPT_MS), { ...present, replacedAt: clock.now() }];
+      if (isChanged) earlier = [...replaced(ACCEPT_MS), { ...present, replacedAt: clock.monotonic() }];
       present = { keys, apiKeys };
       earlier = earlier.filter((one) => one.apiKeys.some((key) => apiKeys.includes(key))).slice(-MAX_EARLIER);
     },

@@ -33,6 +33,17 @@ it("signs with the key of the earlier API keys for two minutes, and accepts it f
   expect([signing(), accepts("a", "b"), accepts("b")]).toEqual([keyOf("b"), false, true]);
 });
 
+it("signs with the earlier key for two minutes also after the time of the machine is set back", () => {
+  const { clock, ring, signing, accepts } = rig();
+  ring.use(secretsWith("a", "b"));
+  ring.use(secretsWith("b"));
+  clock.set(clock.now() - 60 * MINUTE);
+  clock.advance(2 * MINUTE);
+  expect(signing()).toBe(keyOf("b"));
+  clock.advance(3 * MINUTE);
+  expect(accepts("a", "b")).toBe(false);
+});
+
 it("lets gateways that reload within two minutes accept each other at any time", () => {
   const { clock, ring: first } = rig();
   const second = createKeyRing(clock);
