@@ -139,8 +139,13 @@ const targetOf = (shell: Shell, options: ConnectionOptions, url: string): Target
   return { url: checkedUrl(url), ...(tls !== undefined && { tls }) };
 };
 
-const certificate = ({ tls }: Target): Credential | undefined =>
-  tls?.cert === undefined ? undefined : { kind: "certificate" };
+/** A certificate is sent only over TLS. For an `http:` URL, `CERT` of the environment does not count, and the option `cert` is an error. */
+const certificate = ({ url, tls }: Target, { cert }: ConnectionOptions): Credential | undefined => {
+  if (tls?.cert === undefined) return undefined;
+  if (url.startsWith("https:")) return { kind: "certificate" };
+  if (cert === undefined) return undefined;
+  throw new CommandFailure("usage", `--cert needs an https URL (got ${url})`);
+};
 
 const publicTarget = (shell: Shell, options: ConnectionOptions): Target =>
   targetOf(shell, options, options.url ?? clientVariable(shell.env, "URL") ?? DEFAULT_URL);
@@ -164,7 +169,7 @@ export const publicConnection = async (shell: Shell, options: ConnectionOptions)
     bearer(fromEnvironment(shell, "TOKEN")) ??
     apiKey(fromEnvironment(shell, "API_KEY")) ??
     (await account(shell, options)) ??
-    certificate(target) ??
+    certificate(target, options) ??
     identityAccount(identityFor(shell, target.url));
   if (credential === undefined) throw new CommandFailure("forbidden", NO_CREDENTIAL);
   return { ...target, credential };
@@ -205,7 +210,7 @@ export const adminConnection = (shell: Shell, options: ConnectionOptions): Conne
   const target = targetOf(shell, options, given);
   const credential =
     bearer(secretOf(shell, options.adminTokenFile, "ADMIN_TOKEN")) ??
-    certificate(target) ??
+    certificate(target, options) ??
     bearer(identityFor(shell, target.url)?.adminToken);
   if (credential === undefined)
     throw new CommandFailure(

@@ -8,6 +8,7 @@ import path from "node:path";
 import { TLSSocket } from "node:tls";
 import { openClient } from "../../src/cli/client.ts";
 import { adminConnection, publicConnection } from "../../src/cli/connection.ts";
+import { loadOrCreateIdentity } from "../../src/config/identity.ts";
 import { readClientTls } from "../../src/cli/tls.ts";
 import { type Authority, createAuthority } from "../support/authority.ts";
 import { fakeShell } from "./support.ts";
@@ -79,16 +80,35 @@ describe("readClientTls", () => {
 describe("the certificate as credential", () => {
   const shell = (env: Record<string, string> = {}) => fakeShell({ env, cwd: directory });
   const files = { cert: "billing.crt", key: "billing.key" };
+  const HTTPS = {
+    STATIONGATE_URL: "https://localhost:4444",
+    STATIONGATE_ADMIN_URL: "https://localhost:4445",
+  };
 
   it("counts if there is no other credential", async () => {
-    const env = { STATIONGATE_CERT: "billing.pem", STATIONGATE_CA: "ca.crt" };
+    const env = { ...HTTPS, STATIONGATE_CERT: "billing.pem", STATIONGATE_CA: "ca.crt" };
 
-    expect(await publicConnection(shell(), files)).toMatchObject({ credential: { kind: "certificate" } });
+    expect(await publicConnection(shell(HTTPS), files)).toMatchObject({
+      credential: { kind: "certificate" },
+    });
     expect(await publicConnection(shell(env), {})).toMatchObject({
       credential: { kind: "certificate" },
       tls: { ca: authority.cert.trimEnd() },
     });
-    expect(adminConnection(shell(), files)).toMatchObject({ credential: { kind: "certificate" } });
+    expect(adminConnection(shell(HTTPS), files)).toMatchObject({ credential: { kind: "certificate" } });
+  });
+
+  it("does not count for an http URL", async () => {
+    const env = { STATIONGATE_CERT: "billing.pem", STATIONGATE_API_KEY: "k" };
+    const withIdentity = shell({ STATIONGATE_CERT: "billing.pem", STATIONGATE_DATA_DIR: "data" });
+    loadOrCreateIdentity(pathOf("data"));
+
+    expect(await publicConnection(withIdentity, {})).toMatchObject({ credential: { kind: "account" } });
+    expect(adminConnection(withIdentity, {})).toMatchObject({ credential: { kind: "bearer" } });
+    expect(await publicConnection(shell(env), files)).toMatchObject({ credential: { kind: "apiKey" } });
+    const message = "--cert needs an https URL (got http://localhost:4444)";
+    await expect(publicConnection(shell(), files)).rejects.toThrow(message);
+    expect(() => adminConnection(shell(), files)).toThrow("--cert needs an https URL");
   });
 
   it("does not count beside a token", async () => {
