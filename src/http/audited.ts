@@ -37,7 +37,7 @@ interface End {
 const record = (audit: Audit, call: Call, route: OpenRoute, { by, status }: End): void => {
   const { audited } = call;
   const action = audited.action ?? route.audit;
-  if (action === undefined || audited.isDry === true) return;
+  if (action === undefined || route.isDry?.(call) === true) return;
   const target = audited.target ?? call.facts.station ?? nameInPath(call, route);
   audit.record({
     action,

@@ -41,8 +41,6 @@ export interface AuditFacts {
   action?: AuditAction;
   /** Default: the name in the path. */
   target?: string;
-  /** The call changes nothing, and has no entry. */
-  isDry?: boolean;
   /** Names of settings or configuration keys. */
   changed?: readonly string[];
 }

@@ -15,6 +15,8 @@ export interface OpenRoute extends Row {
   readonly role?: Role | (() => Role);
   /** For a route with `auth` "admin" that changes something: its action in the audit. */
   readonly audit?: AuditAction;
+  /** True for a request that changes nothing by its parameters: it has no entry in the audit, also if it is refused. */
+  readonly isDry?: (call: Call) => boolean;
   handler(call: Call): void | Promise<void>;
 }
 

@@ -65,9 +65,9 @@ export const reloadRoute = ({ reload }: Pick<Reloading, "reload">): OpenRoute =>
   role: "admin",
   audit: "settings.reload",
   family: "problem",
+  isDry: ({ request }) => queryOf(request).get("dryRun") === "true",
   handler: async ({ request, response, audited }) => {
     const dryRun = isDryRun(queryOf(request));
-    audited.isDry = dryRun;
     const answer = requireGood(await reload({ dryRun }));
     if (answer.status === "applied") audited.changed = answer.changed;
     sendJson(response, 200, answer);

@@ -1,6 +1,6 @@
 import request from "supertest";
 import type { ReloadAnswer, Reloading } from "../../../../src/http/handlers/operations/reload.ts";
-import { ADMIN_TOKEN, createTestGateway } from "../../support.ts";
+import { ADMIN_TOKEN, createTestGateway, VIEWER_TOKEN } from "../../support.ts";
 
 const APPLIED: ReloadAnswer = {
   status: "applied",
@@ -54,6 +54,16 @@ it.each([
 ] as const)("%s that answers %j has audit entries with %j", async (path, given, statuses) => {
   const gateway = await createTestGateway({ reload: answering(given) });
   await request(gateway.admin).post(path).set("Authorization", `Bearer ${ADMIN_TOKEN}`);
+
+  expect(gateway.audited.map(({ status }) => status)).toEqual(statuses);
+});
+
+it.each([
+  ["/gateway/reload", [403]],
+  ["/gateway/reload?dryRun=true", []],
+] as const)("%s of a viewer has audit entries with %j", async (path, statuses) => {
+  const gateway = await createTestGateway({ reload: answering(APPLIED) });
+  await request(gateway.admin).post(path).set("Authorization", `Bearer ${VIEWER_TOKEN}`).expect(403);
 
   expect(gateway.audited.map(({ status }) => status)).toEqual(statuses);
 });
