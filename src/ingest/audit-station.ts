@@ -2,6 +2,7 @@
  * Stores audit entries in a station. A change on the operators' port does not wait for its entry: entries wait here while the
  * broker can't store them.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Broker, BrokerRecord, TopicSpec } from "../broker/broker.ts";
 import type { GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
@@ -83,8 +84,8 @@ const append = async (
 
 /** Counts the dropped entries. Warns about the first of them, and about the first append that fails for now. */
 const createReports = ({ logger, unstored }: Pick<AuditStationOptions, "logger" | "unstored">) => {
-  /** The station could not store the last append. */
-  let isDown = false;
+  /** The target of the last append, if it could not store it. */
+  let down: AuditTarget | undefined;
   let hasDropped = false;
   const drop = (entries: number, reason: string): void => {
     unstored(entries);
@@ -93,12 +94,16 @@ const createReports = ({ logger, unstored }: Pick<AuditStationOptions, "logger" 
   };
   return {
     drop,
-    appended: ({ station }: AuditTarget, { waiting, refused, error }: Append): void => {
+    /** Further drops are those of another target. */
+    retarget: (): void => {
+      hasDropped = false;
+    },
+    appended: (to: AuditTarget, { waiting, refused, error }: Append): void => {
       if (refused > 0) drop(refused, "the topic refuses them");
-      if (error !== undefined && !isDown)
-        logger.warn({ station, waiting, err: error }, "audit entries can't be stored yet");
-      isDown = error !== undefined;
-      if (!isDown && refused === 0) hasDropped = false;
+      if (error !== undefined && down !== to)
+        logger.warn({ station: to.station, waiting, err: error }, "audit entries can't be stored yet");
+      down = error && to;
+      if (error === undefined && refused === 0) hasDropped = false;
     },
   };
 };
@@ -114,8 +119,10 @@ interface Append {
 export const createAuditStation = (options: AuditStationOptions): AuditStation => {
   const { broker, clock } = options;
   const reports = createReports(options);
-  const closing = new AbortController();
   let { target } = options;
+  let isClosing = false;
+  /** Ends the pause before the next try. */
+  let wake = new AbortController();
   let waiting: readonly BrokerRecord[] = [];
   let storing: Promise<void> | undefined;
 
@@ -137,11 +144,15 @@ export const createAuditStation = (options: AuditStationOptions): AuditStation =
     let ms = FIRST_PAUSE_MS;
     while (waiting.length > 0) {
       if (target === undefined) dropWaiting(NO_STATION);
-      else if (await storeSome(target)) ms = FIRST_PAUSE_MS;
-      else if (closing.signal.aborted) break;
       else {
-        await pause(clock, ms, closing.signal);
-        ms = Math.min(ms * 2, LONGEST_PAUSE_MS);
+        // Taken before the append: the target can change while it runs.
+        const { signal } = wake;
+        if (await storeSome(target)) ms = FIRST_PAUSE_MS;
+        else if (isClosing) break;
+        else {
+          await pause(clock, ms, signal);
+          ms = signal.aborted ? FIRST_PAUSE_MS : Math.min(ms * 2, LONGEST_PAUSE_MS);
+        }
       }
     }
     // In the same turn as the last check, so that no entry is added between them.
@@ -151,7 +162,7 @@ export const createAuditStation = (options: AuditStationOptions): AuditStation =
   return {
     add: (line) => {
       if (target === undefined) return;
-      if (closing.signal.aborted) reports.drop(1, "the process ends");
+      if (isClosing) reports.drop(1, "the process ends");
       else if (waiting.length >= MAX_WAITING) reports.drop(1, `${MAX_WAITING} entries wait already`);
       else {
         waiting = [...waiting, recordOf(line)];
@@ -159,10 +170,15 @@ export const createAuditStation = (options: AuditStationOptions): AuditStation =
       }
     },
     use: (next) => {
+      if (isDeepStrictEqual(next, target)) return;
       target = next;
+      reports.retarget();
+      wake.abort();
+      wake = new AbortController();
     },
     close: async () => {
-      closing.abort();
+      isClosing = true;
+      wake.abort();
       await storing;
       dropWaiting("the process ends");
     },

@@ -152,20 +152,39 @@ describe("the station of the audit", () => {
     for (let n = 0; n < 300; n += 1) station.add(lineOf(n));
     await clock.pending(500);
     station.use({ ...TARGET, mayCreate: true });
-    clock.advance(500);
-    await clock.pending(1000);
+    await clock.pending(500);
     expect(created).toEqual(["ops.audit"]);
     fail("BROKER_UNAVAILABLE");
-    clock.advance(1000);
-    await clock.pending(2000);
+    clock.advance(500);
+    await clock.pending(1000);
     station.use({ station: "other", topic: { name: "ops.other" }, mayCreate: true });
     station.add(lineOf(300));
     fail(undefined);
-    clock.advance(2000);
     for (let i = 0; i < 20; i += 1) await settled();
     expect(numbers()).toEqual(Array.from({ length: 301 }, (_, n) => n));
     expect(topics.at(-1)).toBe("ops.other");
     expect(unstored()).toBe(0);
+  });
+
+  it("tries another station at once, and warns about it too", async () => {
+    const { station, clock, fail, topics, warnings } = rig();
+    const other: AuditTarget = { station: "other", topic: { name: "ops.other" }, mayCreate: false };
+    fail("BROKER_UNAVAILABLE");
+    station.add(lineOf(1));
+    await clock.pending(500);
+    clock.advance(500);
+    await clock.pending(1000);
+    station.use({ ...TARGET });
+    await settled();
+    expect(topics).toEqual(["ops.audit", "ops.audit"]);
+    fail("STATION_UNKNOWN");
+    station.use(other);
+    await clock.pending(500);
+    expect(topics).toEqual(["ops.audit", "ops.audit", "ops.other"]);
+    expect(warnings).toMatchObject([
+      { station: "audit", err: { code: "BROKER_UNAVAILABLE" } },
+      { station: "other", err: { code: "STATION_UNKNOWN" } },
+    ]);
   });
 
   it("drops waiting entries when the settings name no station any more", async () => {
