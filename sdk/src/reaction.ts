@@ -92,6 +92,7 @@ export const createReaction = (
 
 /** Empty for an event with an unknown outcome: it stays in the queue and is sent again. */
 const outcomeOf = (id: string, result: Result | undefined): Outcome[] => {
-  if (result?.status === "stored") return [{ ...result, status: "stored", id }];
+  if (result?.status === "stored" || result?.status === "spooled")
+    return [{ ...result, status: "stored", id }];
   return result?.status === "refused" ? [{ status: "refused", id, error: result.error ?? "refused" }] : [];
 };

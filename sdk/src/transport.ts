@@ -4,9 +4,10 @@ import { tried, within } from "./guard.ts";
 
 /** An element of the gateway's `results`, one for each event. */
 export interface Result {
-  readonly status: "stored" | "refused" | "unknown";
-  readonly partition?: number;
-  readonly offset?: string;
+  /** spooled: the event is on the gateway's disk, and partition and offset are null. */
+  readonly status: "stored" | "spooled" | "refused" | "unknown";
+  readonly partition?: number | null;
+  readonly offset?: string | null;
   readonly timestamp?: number;
   readonly error?: string;
 }
@@ -110,7 +111,7 @@ export const answerOf = (
   };
 };
 
-/** With status 200, all events must be stored. */
+/** With status 200, all events must be stored or spooled. */
 const isOneForEach = (status: number, results: unknown, count: number): results is readonly Result[] => {
   const allowed = STATUSES[status];
   return (
@@ -121,5 +122,5 @@ const isOneForEach = (status: number, results: unknown, count: number): results 
   );
 };
 
-const ANY: readonly unknown[] = ["stored", "refused", "unknown"];
-const STATUSES: Readonly<Record<number, readonly unknown[]>> = { 200: ["stored"], 400: ANY, 503: ANY };
+const ANY: readonly unknown[] = ["stored", "spooled", "refused", "unknown"];
+const STATUSES: Readonly<Record<number, readonly unknown[]>> = { 200: ANY.slice(0, 2), 400: ANY, 503: ANY };

@@ -5,9 +5,10 @@ export type Outcome =
   | {
       readonly status: "stored";
       readonly id: string;
-      readonly partition?: number;
+      /** null, as the offset: the event is on the gateway's disk and goes to Kafka later. */
+      readonly partition?: number | null;
       /** Decimal. */
-      readonly offset?: string;
+      readonly offset?: string | null;
       /** Milliseconds since the epoch. */
       readonly timestamp?: number;
     }

@@ -11,12 +11,14 @@ import { endings, flush, send, start, useShop } from "./shop.ts";
 jest.setTimeout(30_000);
 
 const stored = { status: "stored", partition: 0, offset: "0", timestamp: 1 };
+const spooled = { status: "spooled", partition: null, offset: null };
 const refused = { status: "refused", error: "no" };
 const unknown = { status: "unknown", error: "lost" };
 
 describe("an answer to two events", () => {
   it.each<[number, unknown]>([
     [200, { error: null, success: true, results: [stored, stored] }],
+    [200, { error: null, success: true, results: [spooled, stored] }],
     [400, { errors: ["no"], success: false, results: [stored, refused] }],
     [503, { errors: ["lost"], success: false, results: [unknown, refused] }],
   ])("%s with %j is the gateway's, with its results", (status, body) => {

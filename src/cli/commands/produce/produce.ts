@@ -36,12 +36,15 @@ const storedShape = z.object({
   success: z.literal(true),
   results: z
     .tuple([
-      z.object({
-        status: z.literal("stored"),
-        partition: z.number(),
-        offset: z.string(),
-        timestamp: z.number(),
-      }),
+      z.union([
+        z.object({
+          status: z.literal("stored"),
+          partition: z.number(),
+          offset: z.string(),
+          timestamp: z.number(),
+        }),
+        z.object({ status: z.literal("spooled"), partition: z.null(), offset: z.null() }),
+      ]),
     ])
     .optional(),
 });
@@ -73,8 +76,15 @@ const produceOne = async (
   });
   const [result] = parsedAnswer(storedShape, answer).results ?? [];
   if (json === true) await shell.out(JSON.stringify({ status: "stored", ...result }));
-  else await shell.out(result ? `stored: partition ${result.partition}, offset ${result.offset}` : "stored");
+  else await shell.out(textOf(result));
   return "ok";
+};
+
+const textOf = (result: NonNullable<z.output<typeof storedShape>["results"]>[0] | undefined): string => {
+  if (result === undefined) return "stored";
+  return result.status === "spooled"
+    ? "spooled: the gateway sends it to Kafka later"
+    : `stored: partition ${result.partition}, offset ${result.offset}`;
 };
 
 /** Bytes of one read from a file. A batch is never larger. */
