@@ -54,7 +54,7 @@ const importSchema = async ({ module, export: name }: ZodDeclaration): Promise<Z
 /** Milliseconds are enough for an import, so a file that changes in each of them is still being written. */
 const MAX_IMPORTS = 3;
 
-/** The number of imports of a URL whose file changed meanwhile: node keeps another text, or an error, under this URL. */
+/** The number of imports of a URL that failed, or whose file changed meanwhile: node keeps the error, or another text. */
 const spoiled = new Map<string, number>();
 
 /**
@@ -69,9 +69,12 @@ export const importModule = async (
     const url = await urlOf(file);
     const count = spoiled.get(url) ?? 0;
     const [outcome] = await Promise.allSettled([load(count === 0 ? url : `${url}&${count}`)]);
-    if ((await urlOf(file)) !== url) spoiled.set(url, count + 1);
-    else if (outcome.status === "fulfilled") return outcome.value as Record<string, unknown>;
-    else throw outcome.reason;
+    const hasChanged = (await urlOf(file)) !== url;
+    // Also an import of another file can have failed, which may exist the next time.
+    if (hasChanged || outcome.status === "rejected") spoiled.set(url, count + 1);
+    if (hasChanged) continue;
+    if (outcome.status === "fulfilled") return outcome.value as Record<string, unknown>;
+    throw outcome.reason;
   }
   throw new GatewayError("SETTINGS_INVALID", { message: "it changed while it was read" });
 };

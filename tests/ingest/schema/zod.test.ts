@@ -131,6 +131,17 @@ describe("the import of a module", () => {
     },
   );
 
+  it("succeeds after a failed one, when a file that it imports has arrived", async () => {
+    let isMissing = true;
+    const load = loader(() => {
+      if (isMissing) throw new Error("ERR_MODULE_NOT_FOUND");
+    });
+
+    await expect(importModule(file, load)).rejects.toThrow("ERR_MODULE_NOT_FOUND");
+    isMissing = false;
+    expect(await importModule(file, load)).toEqual({ text: "one" });
+  });
+
   it("is refused if the text changes in each import", async () => {
     let texts = 0;
     const load = loader(() => {
