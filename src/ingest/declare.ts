@@ -23,7 +23,7 @@ interface StationDeclaration {
 
 /** A declared station. */
 export interface LoadedStation extends Station {
-  /** The result of `identityOf` for its compiled schema; undefined: it has none, or its file changed during the compilation. */
+  /** The result of `identityOf` for its compiled schema. undefined: it has none, or a file changed during the compilation. */
   readonly identity?: string | undefined;
 }
 
@@ -66,8 +66,7 @@ const createCompiler = (previous: readonly LoadedStation[]) => {
   const turns = createSemaphore({ permits: 1, maxWaiting: Infinity });
   return async (schema: SchemaDeclaration, context: RegistryContext): Promise<Compiled> => {
     const identity = await identityOf(schema, context);
-    if (identity === undefined) return { validator: await loadValidator(schema, context) };
-    const same = kept.get(identity);
+    const same = identity === undefined ? undefined : kept.get(identity);
     if (same !== undefined) return { validator: same.validator, identity };
     const validator = await turns.tryRun(async () => {
       const compiled = await loadValidator(schema, context);
