@@ -265,6 +265,24 @@ describe("the order of a key", () => {
     expect(slot.slotAppends[1]).toMatchObject([{ type: "done" }, { entries: [{ digest: digestOf("b") }] }]);
   });
 
+  it("a later event of the key stays in its queue while the append of an earlier one is unknown", () => {
+    const slot = new Slot([intent("b")]);
+    slot.offer(2, [eventOf("a", { key: "k" }), eventOf("b", { key: "k" })]);
+    slot.core.endKnown(TOPIC, 0, 10);
+    slot.acknowledge(2);
+    slot.result({ status: "unknown" });
+    slot.looked(new Map());
+    slot.pass(100);
+    slot.core.slotStored(3, slot.time);
+    expect(slot.slotAppends.map((records) => records.map(({ type }) => type).join())).toEqual([
+      "intent",
+      "gone",
+    ]);
+    slot.pass(DELIVERY_MS);
+    slot.looked(new Map());
+    expect(slot.told(2)).toBe("unavailable,unavailable");
+  });
+
   it("an event without an outcome ends the later ones of its key in the request, not those of other keys", () => {
     const slot = new Slot([intent("a")]);
     slot.offer(2, [eventOf("a", { key: "k" }), eventOf("b", { key: "k" }), eventOf("c", { key: "l" })], 1000);
