@@ -5,6 +5,7 @@ import type { VerifyApiKey } from "./api-keys.ts";
 import type { ClientCertificate, VerifyCertificate } from "./certificates.ts";
 import type { Issuers } from "./issuers/issuers.ts";
 import { type Jws, parseJws } from "./issuers/jws.ts";
+import { patternBytes } from "./permissions.ts";
 import { type Principal, type RenewPrincipal, unauthorized } from "./principal.ts";
 import { narrowedPrincipal, type Scope } from "./scope.ts";
 import { digestOf } from "./secrets.ts";
@@ -45,8 +46,8 @@ interface Known {
   readonly principal: Principal;
   readonly notBefore: number;
   readonly expires: number;
-  /** Memory beside that of each remembered token. Absent: none. */
-  readonly bytes?: number;
+  /** Memory beside that of each remembered token. */
+  readonly bytes: number;
   /** False if the token must be verified again before it expires. Absent: the token is the gateway's own. */
   readonly isCurrent?: () => boolean;
 }
@@ -74,7 +75,7 @@ export const createBearerVerifier = (dependencies: BearerDependencies): BearerVe
   const remembered = new LRUCache<string, Known>({
     max: maxRemembered,
     maxSize: maxRememberedBytes,
-    sizeCalculation: ({ bytes = 0 }) => TOKEN_BYTES + bytes,
+    sizeCalculation: ({ bytes }) => TOKEN_BYTES + bytes,
   });
 
   const principalOf = ({ username, scope, proof }: Omit<TokenSource, "verifier">): Principal | undefined => {
@@ -89,7 +90,8 @@ export const createBearerVerifier = (dependencies: BearerDependencies): BearerVe
     const { notBefore, expires, ...source } = tokens.verify(token);
     const principal = principalOf(source);
     if (principal === undefined) throw unauthorized("unknown account");
-    return { principal, notBefore, expires };
+    const { stations, origins } = source.scope;
+    return { principal, notBefore, expires, bytes: patternBytes(stations) + patternBytes(origins) };
   };
 
   const verify = (token: string): Known | Promise<Known> => {

@@ -21,6 +21,17 @@ export const compilePatterns = (patterns: readonly string[]): NameMatcher => {
   return (name) => exact.has(name) || wild.some((matches) => matches(name));
 };
 
+/** Memory of a compiled pattern beside its characters. A pattern with `*` is a function with the pieces of the pattern. */
+const EXACT_BYTES = 100;
+const WILD_BYTES = 350;
+
+/** Estimate of the memory of compiled patterns. */
+export const patternBytes = (patterns: readonly string[] = []): number =>
+  patterns.reduce(
+    (sum, pattern) => sum + pattern.length + (pattern.includes("*") ? WILD_BYTES : EXACT_BYTES),
+    0,
+  );
+
 /** As `compilePatterns`, but converts the patterns to lower case. Throws SETTINGS_INVALID for an invalid pattern. */
 export const compileStationPatterns = (patterns: readonly string[]): StationMatcher => {
   const wrong = patterns.find((pattern) => !isStationPattern(pattern));

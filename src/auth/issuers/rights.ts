@@ -1,5 +1,11 @@
 /** The rights of a token: what the entry allows, narrowed by the token's claims. */
-import { compilePatterns, compileStationPatterns, originList, type StationMatcher } from "../permissions.ts";
+import {
+  compilePatterns,
+  compileStationPatterns,
+  originList,
+  patternBytes,
+  type StationMatcher,
+} from "../permissions.ts";
 import { type Limits, type Principal, verifiedPrincipal } from "../principal.ts";
 import { claimReader, type ClaimReader, isLeftOut, textsOf } from "./claims.ts";
 import type { JsonObject } from "./jws.ts";
@@ -88,19 +94,9 @@ export const createRights = (options: RightsOptions): RightsOf => {
       limits,
       isIncomplete: isIncomplete(claims),
     });
-    return { principal, bytes: bytesOf(produce) + bytesOf(read) };
+    return { principal, bytes: patternBytes(produce) + patternBytes(read) };
   };
 };
-
-/** Memory of a compiled pattern beside its characters. A pattern with `*` is a function with the pieces of the pattern. */
-const EXACT_BYTES = 100;
-const WILD_BYTES = 350;
-
-const bytesOf = (patterns: readonly string[] = []): number =>
-  patterns.reduce(
-    (sum, pattern) => sum + pattern.length + (pattern.includes("*") ? WILD_BYTES : EXACT_BYTES),
-    0,
-  );
 
 /** Compiles the patterns at the first match, because a token may have a thousand of them. undefined: any station. */
 const lazily = (patterns: readonly string[] | undefined): StationMatcher => {

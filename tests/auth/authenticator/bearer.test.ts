@@ -1,13 +1,14 @@
 import jwt from "jsonwebtoken";
 import { createAccounts } from "../../../src/auth/accounts.ts";
 import { createBearerVerifier } from "../../../src/auth/authenticator.ts";
+import type { Scope } from "../../../src/auth/scope.ts";
 import { createTokens } from "../../../src/auth/tokens.ts";
 import { codeOf, createClock, failureOf, START } from "../support.ts";
 
 const SECRET = "an access secret of more than 32 bytes";
 const MINUTE = 60_000;
 
-const setUp = (options: { maxRemembered?: number } = {}) => {
+const setUp = (options: { maxRemembered?: number; maxRememberedBytes?: number } = {}) => {
   const clock = createClock();
   const { now } = clock;
   const keys = [{ kid: "one", secret: SECRET }];
@@ -22,8 +23,8 @@ const setUp = (options: { maxRemembered?: number } = {}) => {
   };
   const accounts = createAccounts([{ username: "ann", stations: ["*"] }]);
   const { verify } = createBearerVerifier({ tokens: counted, accounts, now, ...options });
-  const issue = (username: string, ttl = MINUTE) =>
-    tokens.issue({ username, accountId: undefined, scope: {} }, ttl);
+  const issue = (username: string, ttl = MINUTE, scope: Scope = {}) =>
+    tokens.issue({ username, accountId: undefined, scope }, ttl);
   return { clock, verify, issue, verifications: () => verifications };
 };
 
@@ -76,6 +77,19 @@ describe("the bearer verifier", () => {
     const { verify, issue, verifications } = setUp({ maxRemembered: 2 });
     const [one, two, three] = [issue("ann"), issue("ann"), issue("ann")];
     for (const token of [one, two, three, three, one]) void verify(token);
+    expect(verifications()).toBe(4);
+  });
+
+  it("counts the memory of the scope's patterns", () => {
+    const stations = Array.from({ length: 800 }, (_, n) => `${n}*`);
+    const { verify, issue, verifications } = setUp({ maxRememberedBytes: 500_000 });
+    const [one, two, small] = [
+      issue("ann", MINUTE, { stations }),
+      issue("ann", MINUTE, { stations }),
+      issue("ann"),
+    ];
+    for (const token of [one, small, two, small, two, one]) void verify(token);
+    // The second large token displaces the first one.
     expect(verifications()).toBe(4);
   });
 });
