@@ -29,10 +29,12 @@ export interface GivenToken {
 export interface AdminTokens {
   /**
    * The valid token with this text and, if a name is given, with this name. undefined: no configured token matches. Each given
-   * token is compared with all configured tokens, so the time does not reveal a name. Rejects with OVERLOADED if a hash must be derived and too many
-   * derivations wait.
+   * token is compared with all configured tokens, so the time does not reveal a name. Rejects with OVERLOADED if a hash must be
+   * derived and too many derivations wait.
    */
   find(given: GivenToken, party: Parameters<SecretVerifier["verify"]>[2]): Promise<AdminToken | undefined>;
+  /** As `find`, without a derivation: a hashed token counts only if it matched before. */
+  findKnown(given: GivenToken): AdminToken | undefined;
   /** undefined: there is no token with this name, or it has expired. */
   named(name: string): AdminToken | undefined;
 }
@@ -62,25 +64,32 @@ export const createAdminTokens = (options: AdminTokensOptions): AdminTokens => {
   ];
   const isLive = ({ expires = Infinity }: Configured): boolean => now() < expires;
 
+  const fits = ({ name }: GivenToken, one: Configured): boolean =>
+    isLive(one) && (name === undefined || one.hasAnyName || one.name === name);
+  /** The configured tokens with this text, of any name. */
+  const knownOf = (token: string): readonly Configured[] => {
+    const digest = sha256(token);
+    return all.filter(({ secret }) =>
+      secret.scrypt === undefined
+        ? timingSafeEqual(secret.digest, digest)
+        : verifier.known(secret, token) === true,
+    );
+  };
+
   return {
-    find: async ({ token, name }, party) => {
-      const fits = (one: Configured): boolean =>
-        isLive(one) && (name === undefined || one.hasAnyName || one.name === name);
-      const digest = sha256(token);
+    find: async (given, party) => {
+      const { token } = given;
       // A token that matched before needs no derivation, whatever stands before it in the list.
-      const known = all.filter(({ secret }) =>
-        secret.scrypt === undefined
-          ? timingSafeEqual(secret.digest, digest)
-          : verifier.known(secret, token) === true,
-      );
-      const found = known.find(fits);
+      const known = knownOf(token);
+      const found = known.find((one) => fits(given, one));
       if (found !== undefined) return found;
       for (const one of all) {
         if (one.secret.scrypt === undefined || known.includes(one)) continue;
-        if ((await verifier.verify(one.secret, token, party)) && fits(one)) return one;
+        if ((await verifier.verify(one.secret, token, party)) && fits(given, one)) return one;
       }
       return undefined;
     },
+    findKnown: (given) => knownOf(given.token).find((one) => fits(given, one)),
     named: (name) => all.find((one) => one.name === name && isLive(one)),
   };
 };

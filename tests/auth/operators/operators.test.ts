@@ -74,40 +74,6 @@ describe("operator authentication", () => {
   });
 });
 
-describe("a text with the form of a JWT", () => {
-  const doorWithJwts = (adminToken: string) =>
-    createOperatorAccess({
-      settings: { token: adminToken, tokens: [], sessionTtl: HOUR },
-      verifier: createSecretVerifier({ turns: derivationTurns() }),
-      throttle: createFailureThrottle({ limit: 3, windowMs: 60_000, now: () => now }),
-      secrets: ["installation-secret"],
-      jwts: {
-        admit: () => undefined,
-        renew: () => undefined,
-        faultOf: (text) => (text.startsWith("ey") ? "malformed token" : undefined),
-      },
-    });
-
-  it("does not count as a wrong token", async () => {
-    const door = doorWithJwts("admin-token");
-    for (let i = 0; i < 10; i += 1)
-      expect(await failureOf(() => door.admitOperator(withHeader(`Bearer eyJh.${i}.x`)))).toMatchObject({
-        code: "UNAUTHORIZED",
-        cause: "malformed token",
-      });
-    await expect(door.admitOperator(withHeader("Bearer admin-token"))).resolves.toBeDefined();
-    for (let i = 0; i < 3; i += 1) await failureOf(() => door.admitOperator(withHeader("Bearer wrong")));
-    expect(await failureOf(() => door.admitOperator(withHeader("Bearer eyJh.1.x")))).toMatchObject({
-      code: "LOGIN_THROTTLED",
-    });
-  });
-
-  it("may be a configured token", async () => {
-    const door = doorWithJwts("eyJh.b.c");
-    await expect(door.admitOperator(withHeader("Bearer eyJh.b.c"))).resolves.toMatchObject({ name: "admin" });
-  });
-});
-
 describe("an operator session", () => {
   const refused = (door: ReturnType<typeof doorWith>, session: string, header?: string) =>
     failureOf(() => door.admitOperator({ ...withHeader(header), session }));
