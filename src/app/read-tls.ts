@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Settings } from "../config/schema/schema.ts";
 import { type PemFiles, tlsOptionsOf } from "../http/tls/secure-context.ts";
-import { certificatesIn } from "./pem.ts";
+import { certificatesIn } from "../lib/pem.ts";
 
 /** The PEM texts of the ports with TLS. Plain data, which goes to the workers beside the settings. */
 export interface TlsFiles {

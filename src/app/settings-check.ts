@@ -17,7 +17,7 @@ import { GatewayError } from "../errors.ts";
 import { loadStations } from "../ingest/declare.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
-import { certificatesIn } from "./pem.ts";
+import { certificatesIn } from "../lib/pem.ts";
 import { tlsOf } from "./wire-broker.ts";
 import { ownDeadLetterTopicOf } from "./wire-event-service.ts";
 

@@ -1,7 +1,7 @@
 /** TLS of the calls to a gateway: the CA that signed its certificate, and a certificate of the client. */
-import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { Agent } from "undici";
+import { certificatesIn } from "../lib/pem.ts";
 import { CommandFailure } from "./shell.ts";
 
 /** PEM texts. */
@@ -20,30 +20,22 @@ export interface ClientTlsFiles {
   readonly key: string | undefined;
 }
 
-const failure = (path: string, lack: string): CommandFailure =>
-  new CommandFailure("usage", `${path} contains no ${lack} (PEM)`);
-
-const authorities = (path: string, text: string): string => {
-  try {
-    // Node ignores a text without a certificate.
-    new X509Certificate(text);
-    return text;
-  } catch {
-    throw failure(path, "certificate of a CA");
-  }
+/** Returns the text if it has certificates. Node ignores a text without any. */
+const certificates = (path: string, text: string): string => {
+  const found = certificatesIn(text);
+  if (typeof found === "string") throw new CommandFailure("usage", `got ${path}, ${found}`);
+  return text;
 };
 
 const pair = (certPath: string, keyPath: string, read: (path: string) => string) => {
-  const [cert, key] = [read(certPath), read(keyPath)];
-  try {
-    new X509Certificate(cert);
-  } catch {
-    throw failure(certPath, "certificate");
-  }
+  const [cert, key] = [certificates(certPath, read(certPath)), read(keyPath)];
   try {
     createSecureContext({ cert, key });
   } catch {
-    throw failure(keyPath, `private key of the certificate in ${certPath}`);
+    throw new CommandFailure(
+      "usage",
+      `${keyPath} contains no private key of the certificate in ${certPath} (PEM)`,
+    );
   }
   return { cert, key };
 };
@@ -57,7 +49,7 @@ export const readClientTls = (
     throw new CommandFailure("usage", `the key ${key} needs its certificate: give --cert`);
   if (ca === undefined && cert === undefined) return undefined;
   return {
-    ...(ca !== undefined && { ca: authorities(ca, read(ca)) }),
+    ...(ca !== undefined && { ca: certificates(ca, read(ca)) }),
     ...(cert !== undefined && pair(cert, key ?? cert, read)),
   };
 };

@@ -33,6 +33,7 @@ beforeAll(async () => {
     "other.key": other.key,
     "server.crt": server.cert,
     "server.key": server.key,
+    "cut.crt": authority.cert + client.cert.slice(0, -30),
     text: "no PEM",
   };
   await Promise.all(Object.entries(files).map(([name, content]) => writeFile(pathOf(name), content)));
@@ -64,8 +65,9 @@ describe("readClientTls", () => {
   });
 
   it.each([
-    [{ ca: "text" }, "text contains no certificate of a CA (PEM)"],
-    [{ cert: "text", key: "billing.key" }, "text contains no certificate (PEM)"],
+    [{ ca: "text" }, "got text, which contains no PEM certificate"],
+    [{ cert: "text", key: "billing.key" }, "got text, which contains no PEM certificate"],
+    [{ ca: "cut.crt" }, "got cut.crt, which has a PEM block without its end"],
     [{ cert: "billing.crt" }, "billing.crt contains no private key of the certificate in billing.crt (PEM)"],
     [
       { cert: "billing.crt", key: "other.key" },

@@ -25,9 +25,8 @@ export interface Wanted {
   readonly until?: number;
 }
 
-export interface Authority extends AsyncDisposable {
-  /** PEM of the CA's own certificate. */
-  readonly cert: string;
+/** Itself the identity of the CA. */
+export interface Authority extends Identity, AsyncDisposable {
   issue(wanted: Wanted): Promise<Identity>;
   /** A certificate for 127.0.0.1 and localhost. */
   server(wanted?: Wanted): Promise<Identity>;
@@ -78,19 +77,27 @@ const extensionsOf = ({ names = [], usage }: Wanted): string =>
     "",
   ].join("\n");
 
-export const createAuthority = (name = "test authority"): Promise<Authority> => openAuthority(name);
+const IS_CA = ["basicConstraints=critical,CA:true"];
+
+/** `extensions` of the CA's own certificate. Without any it has version 1. */
+export const createAuthority = (name = "test authority", extensions = IS_CA): Promise<Authority> =>
+  openAuthority(name, extensions);
 
 interface Signer {
   readonly folder: string;
 }
 
-const openAuthority = async (name: string, signer?: Signer): Promise<Authority> => {
+const openAuthority = async (
+  name: string,
+  extensions: readonly string[],
+  signer?: Signer,
+): Promise<Authority> => {
   const folder = await mkdtemp(path.join(tmpdir(), "stationgate-ca-"));
   const openssl = (...args: readonly string[]) => run("openssl", args, { cwd: folder });
   const read = (file: string): Promise<string> => readFile(path.join(folder, file), "utf8");
   const write = (file: string, text: string): Promise<void> => writeFile(path.join(folder, file), text);
   await write("ca.cnf", configWith("unused"));
-  const isCa = ["-subj", `/CN=${name}`, "-addext", "basicConstraints=critical,CA:true"];
+  const isCa = ["-subj", `/CN=${name}`, ...extensions.flatMap((extension) => ["-addext", extension])];
   const made = ["req", "-x509", ...newKey("ca"), "-out", "ca.crt", "-days", "2", "-config", "ca.cnf"];
   const by = signer && ["-CA", `${signer.folder}/ca.crt`, "-CAkey", `${signer.folder}/ca.key`];
   await openssl(...made, ...isCa, ...(by ?? []));
@@ -114,6 +121,7 @@ const openAuthority = async (name: string, signer?: Signer): Promise<Authority> 
   };
   return {
     cert: await read("ca.crt"),
+    key: await read("ca.key"),
     issue,
     server: (wanted) =>
       issue({
@@ -122,7 +130,7 @@ const openAuthority = async (name: string, signer?: Signer): Promise<Authority> 
         usage: "serverAuth",
         ...wanted,
       }),
-    intermediate: (lower) => openAuthority(lower, { folder }),
+    intermediate: (lower) => openAuthority(lower, IS_CA, { folder }),
     client: (client, wanted) => issue({ subject: `/CN=${client}`, usage: "clientAuth", ...wanted }),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };

@@ -2,11 +2,13 @@
  * The verified certificate of a client, for the connection that showed it. OpenSSL verifies it in the handshake. When the CAs
  * change, certificates of open connections and of handshakes in progress are checked again, at their next use.
  */
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { namesOf } from "../../auth/certificate-names.ts";
 import type { ClientCertificate } from "../../auth/certificates.ts";
+import { certificatesIn } from "../../lib/pem.ts";
+import { fieldsOf, MalformedDer } from "../../lib/x509.ts";
 
 const certificates = new WeakMap<Socket, ClientCertificate>();
 
@@ -52,17 +54,21 @@ export const createClientCertificates = (): ((ca: string | undefined) => KeepCer
 interface Authorities {
   readonly ca: string | undefined;
   readonly certificates: readonly X509Certificate[];
-  /** Fingerprints of the self-signed ones. */
+  /** Fingerprints of the self-signed certificates. Each of them is trusted, also as the certificate of a client. */
   readonly roots: ReadonlySet<string>;
 }
 
-const BLOCK = /-----BEGIN (?:X509 )?CERTIFICATE-----[^-]*-----END (?:X509 )?CERTIFICATE-----/g;
-
+/** `ca` has been checked: a text without certificates does not get here. */
 const authoritiesOf = (ca: string | undefined): Authorities => {
-  const all = (ca?.match(BLOCK) ?? []).map((block) => new X509Certificate(block));
-  const roots = all.filter((each) => each.checkIssued(each)).map((each) => each.fingerprint256);
+  const found = ca === undefined ? [] : certificatesIn(ca);
+  const all = typeof found === "string" ? [] : found;
+  const roots = all.filter(isSelfSigned).map((each) => each.fingerprint256);
   return { ca, certificates: all, roots: new Set(roots) };
 };
+
+/** Not by `checkIssued`, which also asks whether the certificate may issue others. */
+const isSelfSigned = (each: X509Certificate): boolean =>
+  each.subject === each.issuer && each.verify(each.publicKey);
 
 /** Maximum number of intermediate certificates of a client that are looked at. */
 const MAX_INTERMEDIATES = 16;
@@ -93,8 +99,29 @@ const intermediatesOf = (shown: X509Certificate): readonly X509Certificate[] => 
 };
 
 const isIssuer = (issuer: X509Certificate, certificate: X509Certificate, now: number): boolean =>
-  issuer.ca &&
+  mayIssue(issuer) &&
   certificate.checkIssued(issuer) &&
   Date.parse(issuer.validFrom) <= now &&
   now < Date.parse(issuer.validTo) &&
   certificate.verify(issuer.publicKey);
+
+/** 2.5.29.15 and 2.5.29.19 as bytes. */
+const KEY_USAGE = Buffer.from([0x55, 0x1d, 0x0f]);
+const BASIC_CONSTRAINTS = Buffer.from([0x55, 0x1d, 0x13]);
+
+/**
+ * As OpenSSL decides it. Without basic constraints, a root of version 1 and a certificate with a key usage may issue
+ * certificates too. `checkIssued` checks the key usage itself.
+ */
+const mayIssue = (issuer: X509Certificate): boolean => {
+  if (issuer.ca) return true;
+  try {
+    const { hasVersion, extensions } = fieldsOf(issuer.raw);
+    const has = (id: Buffer): boolean => extensions.some((extension) => extension.id.equals(id));
+    if (has(BASIC_CONSTRAINTS)) return false;
+    return has(KEY_USAGE) || (!hasVersion && isSelfSigned(issuer));
+  } catch (error) {
+    if (error instanceof MalformedDer) return false;
+    throw error;
+  }
+};

@@ -231,6 +231,30 @@ describe("another ca", () => {
       expect(await answerTo(each, produce())).toMatch(/HTTP\/1\.1 200[^]*Connection: close/);
   });
 
+  const root = async (extensions: readonly string[]): Promise<{ own: Authority; client: Identity }> => {
+    const own = await createAuthority("billing", [...extensions]);
+    return { own, client: await own.client("billing") };
+  };
+  const itself = async (extensions: readonly string[]): Promise<{ own: Authority; client: Identity }> => {
+    const own = await createAuthority("billing", [...extensions]);
+    return { own, client: own };
+  };
+
+  it.each([
+    ["a root without extensions (version 1)", [], root],
+    ["a root without basic constraints", ["keyUsage=keyCertSign"], root],
+    ["a client's own certificate", ["keyUsage=digitalSignature"], itself],
+    ["a client's own certificate that is no CA", ["basicConstraints=CA:false"], itself],
+  ])("leaves certificates valid that stay in it: %s", async (_, extensions, make) => {
+    const made = await make(extensions);
+    await using own = made.own;
+    await start("optional", { ca: own.cert });
+    const connection = await open(made.client);
+    expect(await answerTo(connection, produce())).toContain("HTTP/1.1 200");
+    listener.server.renewTls(pemOf(identity, { clientAuth: "optional", ca: `${own.cert}${other.cert}` }));
+    expect(await answerTo(connection, produce())).toMatch(/HTTP\/1\.1 200[^]*Connection: close/);
+  });
+
   it("of the same name does not make a certificate of the removed CA valid, also if the client sends it", async () => {
     await using namesake = await createAuthority();
     await start("optional");
