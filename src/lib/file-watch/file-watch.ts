@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
-import { waysTo, type Ways } from "./ways.ts";
+import { type Way, waysTo, type Ways } from "./ways.ts";
 
 /** The digest of each file's content by path. undefined: the file can't be read. */
 export type Digests = ReadonlyMap<string, string | undefined>;
@@ -21,9 +21,19 @@ export interface FileWatchOptions {
   readonly pollMs: number;
   /** The files have other contents than the known ones. */
   readonly changed: () => void;
-  /** A directory can't be watched; its files are only polled. Called once. */
+  /** A directory of files can't be watched; they are only polled. Called once. */
   readonly onFault: (error: unknown) => void;
+  /** Default: node's `watch`. */
+  readonly watchDirectory?: WatchDirectory;
 }
+
+/** `changed` gets the name of the entry that has changed. null: the system does not tell the name. Throws node's error. */
+export type WatchDirectory = (directory: string, changed: (name: string | null) => void) => FSWatcher;
+
+const watchByNode: WatchDirectory = (directory, changed) =>
+  watch(directory, { persistent: false }, (_event, name) => {
+    changed(name);
+  });
 
 export interface FileWatch {
   /** Replaces the files and their known contents. A change that happened before the call is found too. */
@@ -35,10 +45,10 @@ export interface FileWatch {
 const GATHER_MS = 20;
 
 export const watchFiles = (options: FileWatchOptions): FileWatch => {
-  const { clock, debounceMs, pollMs, changed, onFault } = options;
+  const { clock, debounceMs, pollMs, changed } = options;
   const directories = createDirectories(() => {
     lookSoon();
-  }, onFault);
+  }, options);
   let known: Digests = new Map();
   /** Contents that differ from the known ones, and for which the debounce time runs or `changed` was called. */
   let differing: string | undefined;
@@ -132,7 +142,10 @@ interface Watched {
 }
 
 /** Keeps one watcher for each directory of the ways. */
-const createDirectories = (seen: () => void, onFault: (error: unknown) => void) => {
+const createDirectories = (
+  seen: () => void,
+  { onFault, watchDirectory = watchByNode }: Pick<FileWatchOptions, "onFault" | "watchDirectory">,
+) => {
   const watched = new Map<string, Watched>();
   let isReported = false;
 
@@ -141,11 +154,11 @@ const createDirectories = (seen: () => void, onFault: (error: unknown) => void) 
     watched.delete(directory);
   };
 
-  const open = (directory: string, names: ReadonlySet<string>): void => {
+  const open = (directory: string, { names, hasFile }: Way): void => {
     try {
       const identity = identityOf(directory);
       if (identity === undefined) return;
-      const watcher = watch(directory, { persistent: false }, (_event, name) => {
+      const watcher = watchDirectory(directory, (name) => {
         if (name === null || (watched.get(directory)?.names.has(name) ?? false)) seen();
       });
       watcher.on("error", () => {
@@ -154,8 +167,10 @@ const createDirectories = (seen: () => void, onFault: (error: unknown) => void) 
       });
       watched.set(directory, { watcher, identity, names });
     } catch (error) {
-      if (!isReported) onFault(error);
+      // The poll finds a directory that was replaced.
+      if (!hasFile || isReported) return;
       isReported = true;
+      onFault(error);
     }
   };
 
@@ -163,10 +178,10 @@ const createDirectories = (seen: () => void, onFault: (error: unknown) => void) 
     watch: (ways: Ways): void => {
       for (const [directory, { identity }] of [...watched])
         if (!ways.has(directory) || identityOf(directory) !== identity) drop(directory);
-      for (const [directory, names] of ways) {
+      for (const [directory, way] of ways) {
         const present = watched.get(directory);
-        if (present === undefined) open(directory, names);
-        else present.names = names;
+        if (present === undefined) open(directory, way);
+        else present.names = way.names;
       }
     },
   };

@@ -2,8 +2,15 @@
 import { readlinkSync } from "node:fs";
 import path from "node:path";
 
-/** The names that count in each directory. */
-export type Ways = ReadonlyMap<string, ReadonlySet<string>>;
+export interface Way {
+  /** The names that count in the directory. */
+  readonly names: ReadonlySet<string>;
+  /** A file, or a link on the way to it, is in the directory. false: only directories that can be replaced. */
+  readonly hasFile: boolean;
+}
+
+/** By directory. */
+export type Ways = ReadonlyMap<string, Way>;
 
 /** Linux follows as many links in one path. */
 const MAX_LINKS = 40;
@@ -17,22 +24,22 @@ const linkAt = (place: string): string | undefined => {
 };
 
 /**
- * The directory of each file, and of each symbolic link on the way to it, and the directory above it. The rest of a way behind a missing directory is
- * taken as it is written.
+ * The directory of each file, and of each symbolic link on the way to it, and the directory above it. The rest of a way behind
+ * a missing directory is taken as it is written.
  */
 export const waysTo = (files: Iterable<string>): Ways => {
-  const ways = new Map<string, Set<string>>();
-  const addName = (place: string): void => {
+  const ways = new Map<string, Way>();
+  const addName = (place: string, isFile: boolean): void => {
     const directory = path.dirname(place);
-    const names = ways.get(directory);
-    if (names === undefined) ways.set(directory, new Set([path.basename(place)]));
-    else names.add(path.basename(place));
+    const present = ways.get(directory);
+    const names = new Set(present?.names).add(path.basename(place));
+    ways.set(directory, { names, hasFile: isFile || present?.hasFile === true });
   };
   /** The watch of a directory ends when it is replaced, so the directory counts as a name in the one above it. */
   const add = (place: string): void => {
-    addName(place);
+    addName(place, true);
     const directory = path.dirname(place);
-    if (path.dirname(directory) !== directory) addName(directory);
+    if (path.dirname(directory) !== directory) addName(directory, false);
   };
   const follow = (file: string, links: number): void => {
     const { root } = path.parse(file);

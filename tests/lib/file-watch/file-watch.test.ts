@@ -6,6 +6,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  watch as watchOfNode,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -230,6 +231,33 @@ it("waits for the end of the changes", async () => {
 
   expect(delays).toHaveLength(3);
 });
+
+it.each(["the directory of the file", "the directory above it"])(
+  "reports a directory that can't be watched only if it has files: %s",
+  async (which) => {
+    write("a.yaml", "1");
+    const [refused, count] =
+      which === "the directory above it" ? [path.dirname(directory), 0] : [directory, 1];
+    const faults: unknown[] = [];
+    const opened: string[] = [];
+    const watch = watchFiles({
+      clock: systemClock,
+      ...{ debounceMs: DEBOUNCE_MS, pollMs: 20, changed: () => undefined },
+      onFault: (error) => void faults.push(error),
+      watchDirectory: (name) => {
+        opened.push(name);
+        if (name === refused) throw new Error("EACCES");
+        return watchOfNode(name, { persistent: false });
+      },
+    });
+    watches.push(watch);
+    watch.know(digestsNow("a.yaml"));
+    while (opened.filter((name) => name === refused).length < 2)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+
+    expect(faults).toHaveLength(count);
+  },
+);
 
 it("never calls after it is closed", async () => {
   write("a.yaml", "1");

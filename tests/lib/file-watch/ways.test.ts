@@ -18,15 +18,15 @@ const ways = (...files: readonly string[]) =>
   Object.fromEntries(
     [...waysTo(files.map((file) => path.join(root, file)))]
       .filter(([directory]) => directory !== path.dirname(root))
-      .map(([directory, names]) => [path.relative(root, directory) || ".", [...names].sort()]),
+      .map(([directory, { names }]) => [path.relative(root, directory) || ".", [...names].sort()]),
   );
 
 it("has the directory above that of a file, because the directory can be replaced", () => {
   expect(waysTo(["/a/b/c.yaml", "/d.yaml"])).toEqual(
     new Map([
-      ["/a/b", new Set(["c.yaml"])],
-      ["/a", new Set(["b"])],
-      ["/", new Set(["d.yaml"])],
+      ["/a/b", { names: new Set(["c.yaml"]), hasFile: true }],
+      ["/a", { names: new Set(["b"]), hasFile: false }],
+      ["/", { names: new Set(["d.yaml"]), hasFile: true }],
     ]),
   );
 });
