@@ -7,6 +7,8 @@ import { groupOf, infoOf, isObject, isOpen, mapTree, settingAt, type Path } from
 export interface Fault {
   readonly path: Path;
   readonly text: string;
+  /** The file of the setting can't be read. */
+  readonly isUnreadable?: boolean;
 }
 
 type Schema = z.core.$ZodType;

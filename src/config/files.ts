@@ -41,7 +41,8 @@ export const createFileReader = (): FileReader => {
     if (!isReadableFile(path)) return;
     const content = text(path);
     if (!path.endsWith(".proto")) return;
-    // Missing ones too: they can follow. The program itself has some, such as google/protobuf/timestamp.proto.
+    // A missing import is noted too, because the file can arrive later. The program has some of its own, such as
+    // google/protobuf/timestamp.proto.
     const named = protoImports(content).map((name) => resolve(dirname(path), name));
     imports.set(path, named);
     named.forEach(note);
@@ -127,7 +128,7 @@ const withSecret = (
     return { group: { ...rest, [name]: secretIn(readText(file), isList) }, fault: undefined };
   } catch (error) {
     const fault = `got ${name}File ${JSON.stringify(file)}, which cannot be read (${reasonOf(error)})`;
-    return { group: rest, fault };
+    return { group: rest, fault, isUnreadable: true };
   }
 };
 
@@ -142,7 +143,8 @@ export const readSecretFiles = (tree: unknown, base: string, reader: FileReader)
       if (infoOf(inner)?.secret !== true || !Object.hasOwn(value, `${name}File`)) continue;
       const taken = withSecret(group, name, itemOf(inner) !== undefined, readText);
       group = taken.group;
-      if (taken.fault !== undefined) faults.push({ path: [...path, name], text: taken.fault });
+      const { fault: text, isUnreadable = false } = taken;
+      if (text !== undefined) faults.push({ path: [...path, name], text, isUnreadable });
     }
     return group;
   });
@@ -180,7 +182,11 @@ export const unreadableFiles = (tree: unknown, reader: FileReader): readonly Fau
   mapFiles(tree, (file, path) => {
     reader.note(file);
     if (!isReadableFile(file))
-      faults.push({ path, text: `got ${JSON.stringify(file)}, which is not a readable file` });
+      faults.push({
+        path,
+        text: `got ${JSON.stringify(file)}, which is not a readable file`,
+        isUnreadable: true,
+      });
     return file;
   });
   return faults;

@@ -27,8 +27,11 @@ export interface LoadOptions {
   readonly cwd: string;
   /** For sessions of operators, if the settings have no secret that seals them. */
   readonly ownSecret?: string | undefined;
-  /** true: faults of certificate files, and unreadable files of settings that need a restart, are apart and refuse nothing. */
-  readonly isReload?: boolean;
+  /**
+   * The settings in use, for a reload. Faults of certificate files, and unreadable files of settings that need a restart, then
+   * refuse nothing: they are in lists of their own.
+   */
+  readonly inUse?: Settings;
 }
 
 export interface LoadedSettings {
@@ -45,9 +48,9 @@ export interface LoadedSettings {
   readonly files: Digests;
   /** For `changesOf`. */
   readonly compared: unknown;
-  /** Empty without `isReload`. */
+  /** Empty without `inUse`. */
   readonly certificateFaults: readonly string[];
-  /** Unreadable files of settings that need a restart. Empty without `isReload`. */
+  /** Unreadable files of settings that need a restart. Their secrets have the value in use. Empty without `inUse`. */
   readonly restartFaults: readonly string[];
 }
 
@@ -152,6 +155,28 @@ const isOfRestart = ({ path }: Fault): boolean => {
   return decisionOf(steps.join("").slice(1)) === "restart";
 };
 
+const valueAt = (tree: unknown, path: Path): unknown =>
+  path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown> | undefined)?.[step], tree);
+
+/** The tree with the secret in use at the path. If there is none, the setting needs a restart anyway, and its group is left out. */
+const withSecretInUse = (tree: unknown, path: Path, inUse: Settings): unknown => {
+  if (valueAt(tree, path) !== undefined) return tree;
+  const secret = valueAt(inUse, path);
+  return secret === undefined ? replaced(tree, path.slice(0, -1), undefined) : replaced(tree, path, secret);
+};
+
+/** The faults that refuse nothing else in a reload. */
+const faultsApart = (faults: readonly Fault[], inUse: Settings | undefined) => {
+  const ofCertificates = inUse === undefined ? [] : faults.filter(isOfCertificate);
+  const ofRestart =
+    inUse === undefined
+      ? []
+      : faults.filter(
+          (fault) => fault.isUnreadable === true && !isOfCertificate(fault) && isOfRestart(fault),
+        );
+  return { ofCertificates, ofRestart, apart: new Set([...ofCertificates, ...ofRestart]) };
+};
+
 /** Loads the settings. The environment takes precedence over the file, and the file over defaults. Invalid settings don't throw. */
 export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSettings => {
   const configFile = options.configFile ?? configFileOf(options.env);
@@ -160,13 +185,13 @@ export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSett
   const known = withoutUnknown(settingsSchema, gathered.tree);
   const unreadable = unreadableFiles(known.tree, reader);
   const ofFiles = [...gathered.faults, ...unreadable];
-  const ofCertificates = options.isReload === true ? ofFiles.filter(isOfCertificate) : [];
-  const ofRestart =
-    options.isReload === true
-      ? unreadable.filter((fault) => !isOfCertificate(fault) && isOfRestart(fault))
-      : [];
-  const apart = [...ofCertificates, ...ofRestart];
-  const judged = judge(known.tree, [...ofFiles.filter((fault) => !apart.includes(fault)), ...known.faults]);
+  const { inUse } = options;
+  const { ofCertificates, ofRestart, apart } = faultsApart(ofFiles, inUse);
+  const tree =
+    inUse === undefined
+      ? known.tree
+      : ofRestart.reduce((whole, { path }) => withSecretInUse(whole, path, inUse), known.tree);
+  const judged = judge(tree, [...ofFiles.filter((fault) => !apart.has(fault)), ...known.faults]);
   const linesOf = (faults: readonly Fault[]) => faults.map((fault) => lineOf(fault, gathered.origins));
   const files = reader.digests;
   if (judged.settings === undefined || judged.faults.length > 0)

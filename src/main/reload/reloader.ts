@@ -51,7 +51,7 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
     options.applied(found.next.settings);
     const { generation } = generations.status;
     reports.applied(turn, { ...found, generation });
-    return { status: "applied", ...answerOf(turn, found, generation), workers, ...certificatesOf(found) };
+    return { status: "applied", ...answerOf(turn, found, generation), workers, ...faultsOf(found) };
   };
 
   const good = (status: "unchanged" | "dryRun", turn: Turn, found: Good): ReloadAnswer => ({
@@ -66,16 +66,16 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
     if (found.status === "refused") return reports.refused(turn, found.faults);
     if (generations.needRestart(found.needsRestart) && found.needsRestart.length > 0)
       logger.warn({ needsRestart: found.needsRestart }, "settings need a restart");
-    reports.certificates(turn, found.certificateFaults);
+    reports.kept(turn, found.keptFaults);
     if (found.changed.length > 0) return apply(turn, found);
-    if (found.certificateFaults.length > 0) return reports.refusedCertificates(turn, found.certificateFaults);
+    if (found.keptFaults.length > 0) return reports.refusedKept(turn, found.keptFaults);
     reports.unchanged(turn);
     return good("unchanged", turn, found);
   };
 
   const check = async (turn: Turn): Promise<ReloadAnswer> => {
     const found = await read(generations.inUse, { dryRun: true });
-    const faults = found.status === "refused" ? found.faults : found.certificateFaults;
+    const faults = found.status === "refused" ? found.faults : found.keptFaults;
     return found.status === "refused" || faults.length > 0
       ? { status: "refused", faults }
       : good("dryRun", turn, found);
@@ -131,7 +131,7 @@ const answerOf = ({ trigger }: Turn, { changed, needsRestart }: Good, generation
   ...{ trigger, generation, changed, needsRestart },
 });
 
-const certificatesOf = ({ certificateFaults: faults }: Good) => (faults.length > 0 ? { faults } : undefined);
+const faultsOf = ({ keptFaults: faults }: Good) => (faults.length > 0 ? { faults } : undefined);
 
 /** The settings in use, and the attempts to replace them. */
 const createGenerations = ({ fleet, clock, metrics, ...options }: ReloaderOptions) => {

@@ -17,12 +17,12 @@ export interface ReportOptions {
   readonly clock: Clock;
   readonly logger: Pick<Logger, "info" | "error">;
   readonly audited: (entry: ReloadRecord) => void;
-  /** Begins a reload that looks at the certificates again. `by` is the trigger of the reload that found the faults. */
+  /** Begins a reload that looks at these files again. `by` is the trigger of the reload that found the faults. */
   readonly again: (by: ReloadTrigger) => void;
 }
 
 interface Applied {
-  readonly certificateFaults: readonly string[];
+  readonly keptFaults: readonly string[];
   readonly generation: number;
   readonly changed: readonly string[];
   readonly needsRestart: readonly string[];
@@ -32,23 +32,23 @@ export interface Reports {
   applied(turn: Turn, result: Applied): void;
   unchanged(turn: Turn): void;
   refused(turn: Turn, faults: readonly string[]): ReloadAnswer;
-  /** Only certificates have changed, and they have faults. `certificates` logs them. */
-  refusedCertificates(turn: Turn, faults: readonly string[]): ReloadAnswer;
+  /** There are only faults of files whose settings keep the value in use. `kept` logs them. */
+  refusedKept(turn: Turn, faults: readonly string[]): ReloadAnswer;
   failed(turn: Turn, faults: readonly string[]): ReloadAnswer;
-  /** Called in each reload, with the faults of the certificates in it. An empty list means that the certificates are valid. */
-  certificates(turn: Turn, faults: readonly string[]): void;
+  /** Called in each reload, before its end, with the faults of files whose settings keep the value in use. */
+  kept(turn: Turn, faults: readonly string[]): void;
   stop(): void;
 }
 
 const REFUSED = "settings refused, the old ones stay";
 
 /** Milliseconds. A certificate and its key are written one after the other. */
-const PAIR_MS = 5000;
+const KEPT_MS = 5000;
 
 /** A signal or a request: an operator waits for the result. */
 const isAsked = ({ trigger, isRepetition }: Turn): boolean => trigger !== "file" && !isRepetition;
 
-/** undefined: the request has an audit entry of its own. Nobody sends a repetition, so it counts as one of the files. */
+/** undefined: the request has an audit entry of its own. A repetition has no request, so it is audited as a reload by files. */
 const viaOf = ({ trigger, isRepetition }: Turn): ReloadRecord["trigger"] | undefined => {
   if (trigger !== "request") return trigger;
   return isRepetition ? "file" : undefined;
@@ -78,15 +78,17 @@ const createFaultReports = ({ logger, audited }: Pick<ReportOptions, "logger" | 
   };
 };
 
-/** Logs faults of certificates when they have lasted for some time, because the other file of the pair may follow. */
-const createCertificateReports = (
+/** Reports faults of files when they have lasted for some time, because another file, such as that of a key, can follow. */
+const createKeptReports = (
   { clock, again }: ReportOptions,
-  report: (turn: Turn, faults: readonly string[]) => void,
+  report: (turn: Turn, faults: readonly string[], options: { readonly isAudited: boolean }) => void,
 ) => {
   let waiting: { readonly text: string; readonly cancel: () => void } | undefined;
-  /** Has lasted for `PAIR_MS`. */
+  /** Has lasted for `KEPT_MS`. */
   let due: string | undefined;
   let reported: string | undefined;
+  /** An asked reload was refused for them. */
+  let refused: string | undefined;
 
   const stop = (): void => {
     waiting?.cancel();
@@ -95,7 +97,7 @@ const createCertificateReports = (
   const wait = ({ trigger }: Turn, text: string): void => {
     if (waiting?.text === text) return;
     stop();
-    const cancel = clock.after(PAIR_MS, () => {
+    const cancel = clock.after(KEPT_MS, () => {
       waiting = undefined;
       due = text;
       again(trigger);
@@ -112,11 +114,16 @@ const createCertificateReports = (
         wait(turn, text);
         return;
       }
-      if (text !== "" && (text === due || isAsked(turn))) report(turn, faults);
+      if (text !== "" && (text === due || isAsked(turn)))
+        report(turn, faults, { isAudited: isAsked(turn) || text === refused });
       reported = text === "" ? undefined : text;
+      if (text === "") refused = undefined;
       stop();
     },
-    /** A reload ended before it could look at the certificates. The time begins anew. */
+    refused: (faults: readonly string[]): void => {
+      refused = faults.join("\n");
+    },
+    /** A reload ended before it could look at these files. The time begins anew. */
     notSeen: (): void => {
       due = undefined;
     },
@@ -126,10 +133,9 @@ const createCertificateReports = (
 export const createReports = (options: ReportOptions): Reports => {
   const { metrics, clock, logger } = options;
   const faultReports = createFaultReports(options);
-  const certificateReports = createCertificateReports(options, (turn, faults) => {
+  const keptReports = createKeptReports(options, (turn, faults, { isAudited }) => {
     faultReports.log(turn, faults);
-    // A signal has its audit entry at once, see `refusedCertificates`.
-    if (turn.trigger === "file") faultReports.audit(turn, "refused", []);
+    if (!isAudited) faultReports.audit(turn, "refused", []);
   });
 
   const count = ({ trigger }: Turn, outcome: ReloadOutcome, faults: readonly string[] = []): void => {
@@ -143,9 +149,9 @@ export const createReports = (options: ReportOptions): Reports => {
   };
 
   return {
-    applied: (turn, { generation, changed, needsRestart, certificateFaults }) => {
+    applied: (turn, { generation, changed, needsRestart, keptFaults }) => {
       const { trigger, since } = turn;
-      count(turn, "applied", certificateFaults);
+      count(turn, "applied", keptFaults);
       const ms = clock.now() - since;
       logger.info({ trigger, generation, changed, needsRestart, ms }, "settings reloaded");
       ended(turn, changed);
@@ -158,13 +164,16 @@ export const createReports = (options: ReportOptions): Reports => {
     },
     refused: (turn, faults) => {
       count(turn, "refused");
-      certificateReports.notSeen();
+      keptReports.notSeen();
       faultReports.report(turn, "refused", faults);
       return { status: "refused", faults };
     },
-    refusedCertificates: (turn, faults) => {
+    refusedKept: (turn, faults) => {
       count(turn, "refused");
-      if (isAsked(turn)) faultReports.audit(turn, "refused", []);
+      if (isAsked(turn)) {
+        keptReports.refused(faults);
+        faultReports.audit(turn, "refused", []);
+      }
       return { status: "refused", faults };
     },
     failed: (turn, faults) => {
@@ -172,7 +181,7 @@ export const createReports = (options: ReportOptions): Reports => {
       faultReports.report(turn, "failed", faults);
       return { status: "failed", faults };
     },
-    certificates: certificateReports.seen,
-    stop: certificateReports.stop,
+    kept: keptReports.seen,
+    stop: keptReports.stop,
   };
 };

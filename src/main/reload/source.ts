@@ -23,8 +23,8 @@ export type Reading =
       /** Empty: there is nothing to apply. */
       readonly changed: readonly string[];
       readonly needsRestart: readonly string[];
-      /** Faults of the certificates of ports, which keep the pair, or the CA, in use. */
-      readonly certificateFaults: readonly string[];
+      /** Faults of files whose settings keep the value in use: certificates of ports, and settings that need a restart. */
+      readonly keptFaults: readonly string[];
       readonly files: Digests;
     };
 
@@ -117,11 +117,14 @@ const changedStationsOf = (next: Pick<InUse, "compared">, inUse: InUse): Readonl
 /** A file that can't be read is a fault of both reads. */
 const distinct = (faults: readonly string[]): readonly string[] => [...new Set(faults)];
 
-/** Reads the settings as the start does, with the same faults. Makes no connections. */
+/**
+ * Reads the settings as the start does. Its faults are lines of the start, without those of unchanged schemas, and of the contents
+ * of files that are read only at a restart. Makes no connections.
+ */
 export const createSource =
   ({ faultsInUse, readCertificates, ...options }: SourceOptions) =>
   async (inUse: InUse, { dryRun }: { readonly dryRun: boolean }): Promise<Reading> => {
-    const loaded = loadSettings({ ...options, isReload: true });
+    const loaded = loadSettings({ ...options, inUse: inUse.settings });
     if (loaded.status === "refused") return loaded;
     const { files, restartFaults } = loaded;
     const found = readCertificates(loaded.settings, inUse.tls);
@@ -138,11 +141,9 @@ export const createSource =
     const ofChanges =
       changed.length > 0 ? await check({ ...next, settings: withoutRestart(next.settings) }) : [];
     // The next start has all the settings.
-    const isWhole = dryRun && needsRestart.length > 0;
-    const ofRestart = isWhole
-      ? [...restartFaults, ...(restartFaults.length === 0 ? await check(read) : [])]
-      : [];
-    const faults = distinct([...ofChanges, ...ofRestart]);
-    if (faults.length > 0) return { status: "refused", faults: [...faults, ...certificateFaults], files };
-    return { status: "read", next, changed, needsRestart, certificateFaults, files };
+    const isWhole = dryRun && needsRestart.length > 0 && restartFaults.length === 0;
+    const faults = distinct([...ofChanges, ...(isWhole ? await check(read) : [])]);
+    const keptFaults = [...restartFaults, ...certificateFaults];
+    if (faults.length > 0) return { status: "refused", faults: [...faults, ...keptFaults], files };
+    return { status: "read", next, changed, needsRestart, keptFaults, files };
   };

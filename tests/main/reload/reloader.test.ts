@@ -107,7 +107,7 @@ describe("a reload", () => {
       return world.isRefused;
     };
     const refused: Reading = { status: "refused", faults: ["a: b"], files: new Map() };
-    const certificates = { certificateFaults: ["server.tls.cert: no"] };
+    const certificates = { keptFaults: ["server.tls.cert: no"] };
 
     expect(await afterReload(refused)).toBe(true);
     world.isRefused = undefined;

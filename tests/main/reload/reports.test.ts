@@ -40,12 +40,12 @@ describe("faults of files", () => {
 describe("faults of certificates", () => {
   it("hold nothing else up, and are logged when they have lasted for 5 s", async () => {
     const { reloader, world, clock, lines } = setUp();
-    world.found = find({ ...CHANGED, certificateFaults: ["server.tls.key: other"] });
+    world.found = find({ ...CHANGED, keptFaults: ["server.tls.key: other"] });
     const answer = await reloader.reload({ dryRun: false });
 
     expect(answer).toMatchObject({ status: "applied", faults: ["server.tls.key: other"] });
 
-    world.found = find({ certificateFaults: ["server.tls.key: other"] });
+    world.found = find({ keptFaults: ["server.tls.key: other"] });
     clock.advance(5000);
     await turns();
     clock.advance(60_000);
@@ -60,7 +60,7 @@ describe("faults of certificates", () => {
 
   it("are not logged if the pair fits within 5 s", async () => {
     const { reloader, world, clock, lines } = setUp();
-    world.found = find({ certificateFaults: ["server.tls.key: other"] });
+    world.found = find({ keptFaults: ["server.tls.key: other"] });
     await reloader.trigger("file");
     clock.advance(4000);
     world.found = find({ changed: ["server.tls.cert", "server.tls.key"] });
@@ -73,10 +73,10 @@ describe("faults of certificates", () => {
 
   it("are reported 5 s after the last other fault", async () => {
     const { reloader, world, clock, lines } = setUp();
-    world.found = find({ certificateFaults: ["server.tls.key: other"] });
+    world.found = find({ keptFaults: ["server.tls.key: other"] });
     await reloader.trigger("file");
     clock.advance(4000);
-    world.found = find({ certificateFaults: ["server.tls.cert: broken"] });
+    world.found = find({ keptFaults: ["server.tls.cert: broken"] });
     await reloader.trigger("file");
     clock.advance(4000);
     await turns();
@@ -89,7 +89,7 @@ describe("faults of certificates", () => {
 
   it("have 5 s again after a reload that was refused for another reason", async () => {
     const { reloader, world, clock, lines } = setUp();
-    const broken = find({ certificateFaults: ["server.tls.key: other"] });
+    const broken = find({ keptFaults: ["server.tls.key: other"] });
     world.found = broken;
     await reloader.trigger("file");
     world.found = { status: "refused", faults: ["a: b"], files: new Map() };
@@ -106,7 +106,7 @@ describe("faults of certificates", () => {
 
   it("have an audit entry for each signal, and a line at once if they are known", async () => {
     const { reloader, world, clock, lines, audit, counts } = setUp();
-    world.found = find({ certificateFaults: ["server.tls.key: other"] });
+    world.found = find({ keptFaults: ["server.tls.key: other"] });
     await reloader.trigger("signal");
     expect(audit).toEqual([{ trigger: "signal", outcome: "refused", changed: [] }]);
 
@@ -121,9 +121,29 @@ describe("faults of certificates", () => {
     expect(counts).toEqual(["signal refused", "signal refused", "signal refused"]);
   });
 
+  it.each([
+    ["signal", "done, refused"],
+    ["file", "done, refused"],
+  ] as const)(
+    "have an audit entry of their own if a %s has also applied something",
+    async (trigger, outcomes) => {
+      const { reloader, world, clock, audit } = setUp();
+      const keptFaults = ["server.tls.key: other"];
+      world.found = find({ ...CHANGED, keptFaults });
+      await reloader.trigger(trigger);
+      world.found = find({ keptFaults });
+      clock.advance(5000);
+      await turns();
+      clock.advance(5000);
+      await turns();
+
+      expect(audit.map((entry) => (entry as { outcome: string }).outcome).join(", ")).toBe(outcomes);
+    },
+  );
+
   it("alone are a refused reload", async () => {
     const { reloader, world, counts } = setUp();
-    world.found = find({ certificateFaults: ["admin.tls.cert: broken"] });
+    world.found = find({ keptFaults: ["admin.tls.cert: broken"] });
 
     expect(await reloader.reload({ dryRun: false })).toEqual({
       status: "refused",

@@ -180,6 +180,9 @@ describe("the files of settings that need a restart", () => {
 
     expect(await read(inUse)).toMatchObject({
       ...{ status: "read", changed: ["log.level"], needsRestart: ["broker.kafka.ssl"] },
+      keptFaults: [
+        expect.stringMatching(/^broker.kafka.ssl.ca: got ".*ca.pem", which is not a readable file$/),
+      ],
       next: { settings: { broker: { kafka: { ssl: { ca: path.join(cwd, "ca.pem") } } } } },
     });
   });
@@ -193,7 +196,50 @@ describe("the files of settings that need a restart", () => {
 
     rmSync(path.join(cwd, "ca.pem"));
     expect(await read(inUse, { dryRun: true })).toMatchObject({
-      ...{ status: "refused", faults: [expect.stringContaining("is not a readable file")] },
+      ...{ status: "read", keptFaults: [expect.stringContaining("is not a readable file")] },
+    });
+  });
+});
+
+describe("the secret files of settings that need a restart", () => {
+  const kafka = (more: string): string => `broker: { type: kafka, kafka: { brokers: ['a:1'], ${more} } }\n`;
+  const SASL = kafka("sasl: { mechanism: plain, username: u, passwordFile: p.txt }");
+  const keptFaults = [
+    expect.stringMatching(/^broker.kafka.sasl.password: got passwordFile "p.txt", which cannot be read/),
+  ];
+
+  beforeEach(() => {
+    write("p.txt", "secret");
+  });
+
+  it("refuse no other changes if they are missing, and the secret stays", async () => {
+    write("stationgate.yaml", SASL);
+    const { read, inUse } = started();
+    rmSync(path.join(cwd, "p.txt"));
+    write("stationgate.yaml", `${SASL}log: { level: warn }`);
+
+    expect(await read(inUse)).toMatchObject({
+      ...{ status: "read", changed: ["log.level"], needsRestart: [], keptFaults },
+      next: { settings: { broker: { kafka: { sasl: { password: "secret" } } } } },
+    });
+  });
+
+  it("refuse no other changes if the setting is new", async () => {
+    write("stationgate.yaml", kafka(""));
+    const { read, inUse } = started();
+    rmSync(path.join(cwd, "p.txt"));
+    write("stationgate.yaml", `${SASL}log: { level: warn }`);
+
+    expect(await read(inUse)).toMatchObject({ status: "read", changed: ["log.level"], keptFaults });
+  });
+
+  it("refuse other changes if the secret is reloaded", async () => {
+    write("stationgate.yaml", "admin: { tokenFile: p.txt }");
+    const { read, inUse } = started();
+    rmSync(path.join(cwd, "p.txt"));
+
+    expect(await read(inUse)).toMatchObject({
+      ...{ status: "refused", faults: [expect.stringContaining('got tokenFile "p.txt"')] },
     });
   });
 });
@@ -299,7 +345,7 @@ describe("the certificates of a port", () => {
     expect(await read({ ...inUse, tls: old })).toMatchObject({
       status: "read",
       changed: ["admin.tls.cert", "log.level"],
-      certificateFaults: ["server.tls.key: belongs to another certificate"],
+      keptFaults: ["server.tls.key: belongs to another certificate"],
       next: { tls: { public: pair("old"), admin: pair("new") } },
     });
   });
@@ -315,7 +361,7 @@ describe("the certificates of a port", () => {
     expect(await read({ ...inUse, tls: { public: pair("old") } })).toMatchObject({
       status: "read",
       changed: ["log.level"],
-      certificateFaults: [expect.stringContaining("cert.pem"), "server.tls.cert: missing"],
+      keptFaults: [expect.stringContaining("cert.pem"), "server.tls.cert: missing"],
     });
   });
 

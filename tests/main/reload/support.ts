@@ -15,7 +15,7 @@ export const FOUND: Read = {
   next: NOTHING,
   changed: [],
   needsRestart: [],
-  certificateFaults: [],
+  keptFaults: [],
   files: new Map(),
 };
 
