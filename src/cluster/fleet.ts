@@ -35,6 +35,8 @@ export interface FleetOptions {
 /** An attempt that has not ended yet. */
 interface Current {
   readonly attempt: Attempt;
+  /** The workers that got a `prepare`. */
+  readonly asked: readonly FleetWorker[];
   /** The workers that can swap. */
   ready: readonly FleetWorker[];
   readonly end: () => void;
@@ -45,11 +47,20 @@ interface Prepared {
   readonly outcome: StepOutcome;
 }
 
+const SILENT: StepOutcome = { end: "silent" };
+
+/** Workers that are not asked count as silent. */
 const outcomesOf = (
   workers: readonly FleetWorker[],
+  asked: readonly FleetWorker[],
   step: (worker: FleetWorker) => Promise<StepOutcome>,
 ): Promise<readonly Prepared[]> =>
-  Promise.all(workers.map(async (worker) => ({ worker, outcome: await step(worker) })));
+  Promise.all(
+    workers.map(async (worker) => ({
+      worker,
+      outcome: asked.includes(worker) ? await step(worker) : SILENT,
+    })),
+  );
 
 /** Kills silent workers if another one is ready to swap. Otherwise they are faults: a slow reload must not end all workers. */
 const faultsOf = (prepared: readonly Prepared[], { isAnyReady }: { isAnyReady: boolean }) =>
@@ -62,9 +73,34 @@ const faultsOf = (prepared: readonly Prepared[], { isAnyReady }: { isAnyReady: b
     return [];
   });
 
+/** The workers that were silent in an attempt, and have sent nothing since. */
+const createSilent = () => {
+  const ids = new Set<number>();
+  /** Kills one that was silent before too: the others keep their connections, and its replacement can be ready. */
+  const note = (prepared: readonly Prepared[]): void => {
+    const silent = prepared.filter(({ outcome }) => outcome.end === "silent");
+    silent.find(({ worker }) => ids.has(worker.id))?.worker.kill();
+    for (const { worker } of silent) ids.add(worker.id);
+  };
+  return {
+    /** Messages for a frozen worker wait in the memory of this process, so it gets no further ones. */
+    without: (workers: readonly FleetWorker[]): readonly FleetWorker[] =>
+      workers.filter(({ id }) => !ids.has(id)),
+    faultsOf: (prepared: readonly Prepared[]): readonly string[] => {
+      const isAnyReady = prepared.some(({ outcome }) => outcome.end === "done");
+      if (!isAnyReady) note(prepared);
+      return faultsOf(prepared, { isAnyReady });
+    },
+    forget: ({ id }: FleetWorker): void => {
+      ids.delete(id);
+    },
+  };
+};
+
 export const createFleet = ({ clock, serving, ...options }: FleetOptions): WorkersFleet => {
   const calls = createReloadCalls(clock);
   const versions = createVersions(calls, options);
+  const silent = createSilent();
   let { status } = options;
   let current: Current | undefined;
 
@@ -82,11 +118,12 @@ export const createFleet = ({ clock, serving, ...options }: FleetOptions): Worke
       for (const worker of serving()) worker.tell({ type: "reload-status", status });
     },
     prepare: async (attempt) => {
-      const mine: Current = { attempt, ready: [], end: versions.hold() };
+      const asked = silent.without(serving());
+      const mine: Current = { attempt, asked, ready: [], end: versions.hold() };
       current = mine;
-      const outcomes = await outcomesOf(serving(), (worker) => versions.prepare(worker, attempt));
+      const outcomes = await outcomesOf(serving(), asked, (worker) => versions.prepare(worker, attempt));
       mine.ready = outcomes.filter(({ outcome }) => outcome.end === "done").map(({ worker }) => worker);
-      return faultsOf(outcomes, { isAnyReady: mine.ready.length > 0 });
+      return silent.faultsOf(outcomes);
     },
     swap: async (number) => {
       if (current?.attempt.attempt !== number) return 0;
@@ -97,7 +134,7 @@ export const createFleet = ({ clock, serving, ...options }: FleetOptions): Worke
     },
     discard: (attempt) => {
       if (current?.attempt.attempt !== attempt) return;
-      for (const worker of serving()) worker.tell({ type: "discard", attempt });
+      for (const worker of current.asked) worker.tell({ type: "discard", attempt });
       end();
     },
     begin: (worker) => {
@@ -112,8 +149,12 @@ export const createFleet = ({ clock, serving, ...options }: FleetOptions): Worke
       if (admission === undefined) tellStatus();
       return admission?.finally(tellStatus);
     },
-    onMessage: calls.onMessage,
+    onMessage: (worker, message) => {
+      silent.forget(worker);
+      calls.onMessage(worker, message);
+    },
     onEnd: (worker) => {
+      silent.forget(worker);
       versions.forget(worker);
       calls.onEnd(worker);
     },

@@ -132,6 +132,46 @@ it("kills no worker if none can serve with the new settings", async () => {
   expect(told.filter((line) => line.startsWith("kill"))).toEqual([]);
 });
 
+describe("workers that are all silent again", () => {
+  /** Runs an attempt that fails. The workers answer nothing. */
+  const failIn = async ({ fleet, clock }: ReturnType<typeof setUp>, number: number) => {
+    const prepared = fleet.prepare(attempt(number));
+    await turns();
+    clock.advance(5000);
+    expect(await prepared).not.toEqual([]);
+    fleet.discard(number);
+  };
+
+  it("get no further messages, and are killed one after the other until one is ready", async () => {
+    const world = setUp(0);
+    const { told, start, fleet } = world;
+    for (const slot of [1, 2, 3]) start(slot, silent);
+    await failIn(world, 1);
+    told.length = 0;
+    await failIn(world, 2);
+    expect(told).toEqual(["kill 1"]);
+
+    await failIn(world, 3);
+    expect(told).toEqual(["kill 1", "kill 2"]);
+
+    start(1);
+    told.length = 0;
+    expect(await fleet.prepare(attempt(4))).toEqual([]);
+    expect(told).toEqual(["prepare 4 to 4", "kill 3"]);
+  });
+
+  it("are asked again if they have sent something", async () => {
+    const world = setUp(0);
+    const worker = world.start(1, silent);
+    await failIn(world, 1);
+    world.fleet.onMessage(worker, { type: "prepared", attempt: 1, fault: undefined });
+    world.told.length = 0;
+    await failIn(world, 2);
+
+    expect(world.told).toEqual(["prepare 2 to 1", "discard 2 to 1"]);
+  });
+});
+
 it("waits for a worker that says that it goes on, for 30 s", async () => {
   const { fleet, clock, told, start } = setUp(0);
   const slow = start(1, silent);
