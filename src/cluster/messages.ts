@@ -34,8 +34,8 @@ export type ToWorker =
   | { readonly type: "swap"; readonly attempt: number }
   | { readonly type: "discard"; readonly attempt: number }
   | { readonly type: "reload-status"; readonly status: ReloadStatus }
-  /** A line that the supervisor has written, and can't store. */
-  | { readonly type: "audit"; readonly line: AuditLine }
+  /** A line that the supervisor has written, and can't store. Answer with `audit-taken`. */
+  | { readonly type: "audit"; readonly id: number; readonly line: AuditLine }
   /** The answer to `reload`. */
   | { readonly type: "reload-ended"; readonly id: number; readonly answer: ReloadAnswer }
   /** End within `graceMs` milliseconds. */
@@ -59,6 +59,8 @@ export type ToSupervisor =
   | { readonly type: "preparing"; readonly attempt: number }
   | { readonly type: "prepared"; readonly attempt: number; readonly fault: string | undefined }
   | { readonly type: "swapped"; readonly attempt: number }
+  /** The worker stores the line of `audit`. */
+  | { readonly type: "audit-taken"; readonly id: number }
   /** A request for a reload at this worker. */
   | { readonly type: "reload"; readonly id: number; readonly dryRun: boolean }
   /** `answer` is undefined if the worker has none. */

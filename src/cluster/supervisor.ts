@@ -12,7 +12,11 @@ import type { TlsFiles } from "../app/read-tls.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Log } from "../observability/logger/logger.ts";
-import { createReloadMetrics, type ReloadMetrics } from "../observability/reload-metrics.ts";
+import {
+  type AuditMetrics,
+  createSupervisorMetrics,
+  type ReloadMetrics,
+} from "../observability/reload-metrics.ts";
 import { createFleet, type WorkersFleet } from "./fleet.ts";
 import type { Slot } from "./messages.ts";
 import type { FleetWorker } from "./reload-calls.ts";
@@ -51,7 +55,7 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
   const { workers, settings, tls, reload, log } = options;
   cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
-  const metrics = createReloadMetrics();
+  const metrics = createSupervisorMetrics();
   const inquiries = createInquiries((worker, message) => {
     tell(cluster.workers?.[worker], message);
   }, metrics.samples);
@@ -60,11 +64,11 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
     clock: systemClock,
     first: { attempt: 0, settings, tls },
     status: reload.status(),
-    serving: () => slots.flatMap(({ worker }, index) => (worker ? [memberOf(worker, index + 1)] : [])),
+    serving: () => serving(slots),
     settingsOf: (all, slot) => settingsOf(all, slot - 1),
   });
-  const audit = auditAt(() => present(slots)(), log);
-  const parts: SlotParts = { ...options, fleet, inquiries, listeners, onReady: audit.onReady };
+  const audit = auditAt(() => serving(slots), { log, metrics });
+  const parts: SlotParts = { ...options, fleet, inquiries, listeners, audit };
   const slots: readonly WorkerSlot[] = Array.from({ length: workers }, (_, index) =>
     openSlot(index + 1, parts),
   );
@@ -107,17 +111,24 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
       await Promise.race([shut, setTimeout(timeout, undefined, { ref: false })]);
       await Promise.all([...listeners.values()].map((listener) => listener.close()));
       await closeAll(server.shutdownGrace - (performance.now() - begin));
+      audit.close();
     },
   };
 };
 
-const auditAt = (serving: () => readonly Worker[], { always, logger }: SupervisorOptions["log"]) =>
+/** The workers that take connections. */
+const serving = (slots: readonly WorkerSlot[]): readonly FleetWorker[] =>
+  slots.flatMap(({ worker }, index) => (worker ? [memberOf(worker, index + 1)] : []));
+
+interface AuditParts extends Pick<SupervisorOptions, "log"> {
+  readonly metrics: AuditMetrics;
+}
+
+const auditAt = (workers: () => readonly FleetWorker[], { log, metrics }: AuditParts) =>
   createSupervisorAudit({
-    ...{ write: always, logger, now: () => systemClock.now() },
-    tellWorker: (message) => {
-      const [worker] = serving();
-      tell(worker, message);
-      return worker !== undefined;
+    ...{ serving: workers, write: log.always, logger: log.logger, now: () => systemClock.now() },
+    unstored: (entries) => {
+      metrics.auditUnstored(entries);
     },
   });
 
@@ -125,12 +136,11 @@ interface SlotParts extends Pick<SupervisorOptions, "settings" | "log" | "reload
   readonly fleet: WorkersFleet;
   readonly inquiries: Inquiries;
   readonly listeners: ReadonlyMap<ListenerName, SharedListener>;
-  /** A worker takes connections. */
-  readonly onReady: () => void;
+  readonly audit: ReturnType<typeof createSupervisorAudit>;
 }
 
 const openSlot = (slot: Slot, { settings, log, reload, ...parts }: SlotParts): WorkerSlot => {
-  const { fleet, inquiries, listeners } = parts;
+  const { fleet, inquiries, listeners, audit } = parts;
   return createWorkerSlot({
     ...{ slot, shutdownGrace: settings.server.shutdownGrace, logger: log.logger },
     begin: (worker) => {
@@ -139,7 +149,7 @@ const openSlot = (slot: Slot, { settings, log, reload, ...parts }: SlotParts): W
     admit: (worker) => fleet.admit(memberOf(worker, slot)),
     onReady: (worker) => {
       for (const listener of listeners.values()) listener.share(worker);
-      parts.onReady();
+      audit.onReady();
     },
     onMessage: (worker, message) => {
       if (message.type === "taken") listeners.get(message.listener)?.taken(message.id);
@@ -149,11 +159,13 @@ const openSlot = (slot: Slot, { settings, log, reload, ...parts }: SlotParts): W
         });
       fleet.onMessage(memberOf(worker, slot), message);
       inquiries.onMessage(worker.id, message);
+      audit.onMessage(worker.id, message);
     },
     onEnd: (worker) => {
       for (const listener of listeners.values()) listener.reclaim(worker);
       fleet.onEnd(memberOf(worker, slot));
       inquiries.onEnd(worker.id);
+      audit.onEnd(worker.id);
     },
   });
 };

@@ -61,7 +61,9 @@ export const createWorkerReloading = (say: (message: ToSupervisor) => void): Wor
     onMessage: (message) => {
       switch (message.type) {
         case "audit":
-          audit?.store(message.line);
+          if (audit === undefined) return;
+          audit.store(message.line);
+          say({ type: "audit-taken", id: message.id });
           return;
         case "prepare":
           void prepare(message);

@@ -5,7 +5,7 @@ import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 import { issuerMetrics, type IssuerMetrics } from "./issuer-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
-import { reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
+import { type AuditMetrics, auditMetrics, reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
 import { spoolMetrics, type SpoolMetrics } from "./spool-metrics.ts";
 import { tlsMetrics, type TlsMetrics } from "./tls-metrics.ts";
 
@@ -46,7 +46,8 @@ export interface Metrics
     ReloadMetrics,
     IssuerMetrics,
     SpoolMetrics,
-    TlsMetrics {
+    TlsMetrics,
+    AuditMetrics {
   requestObserved(request: RequestObservation): void;
   eventsEnded(station: string, outcome: "stored" | "spooled" | FailureOutcome, count: number): void;
   /** An append has settled: its duration and number of records. */
@@ -57,8 +58,6 @@ export interface Metrics
   clientMemoryFrom(read: () => number): void;
   authFailed(reason: string): void;
   webhookRefused(source: string): void;
-  /** Audit entries were dropped. */
-  auditUnstored(entries: number): void;
   readonly contentType: string;
   /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
@@ -142,19 +141,6 @@ const httpMetrics = (
     },
     webhookRefused: (source) => {
       webhooks.inc({ source });
-    },
-  };
-};
-
-const auditMetrics = (registry: Registry): Pick<Metrics, "auditUnstored"> => {
-  const unstored = new Counter({
-    name: "stationgate_audit_unstored_total",
-    help: "Audit entries that were not stored in audit.station, because too many waited or the topic refused them.",
-    registers: [registry],
-  });
-  return {
-    auditUnstored: (entries) => {
-      unstored.inc(entries);
     },
   };
 };

@@ -1,4 +1,4 @@
-/** Metrics of reloads. Only the main process counts; the workers' values are 0. */
+/** Metrics that the main process counts: reloads, whose values of the workers are 0, and audit entries. */
 import { Counter, Gauge, Registry } from "prom-client";
 
 export type ReloadOutcome = "applied" | "unchanged" | "refused" | "failed";
@@ -46,10 +46,33 @@ export const reloadMetrics = (registry: Registry): ReloadMetrics => {
   };
 };
 
+export interface AuditMetrics {
+  /** Entries were dropped. */
+  auditUnstored(entries: number): void;
+}
+
+export const auditMetrics = (registry: Registry): AuditMetrics => {
+  const unstored = new Counter({
+    name: "stationgate_audit_unstored_total",
+    help: "Audit entries that were not stored in audit.station, because too many waited or the topic refused them.",
+    registers: [registry],
+  });
+  return {
+    auditUnstored: (entries) => {
+      unstored.inc(entries);
+    },
+  };
+};
+
 /** The metrics of a main process that serves nothing itself. They are added to those of its workers. */
-export const createReloadMetrics = (): ReloadMetrics & {
-  readonly samples: () => ReturnType<Registry["getMetricsAsJSON"]>;
-} => {
+export const createSupervisorMetrics = (): ReloadMetrics &
+  AuditMetrics & {
+    readonly samples: () => ReturnType<Registry["getMetricsAsJSON"]>;
+  } => {
   const registry = new Registry();
-  return { ...reloadMetrics(registry), samples: () => registry.getMetricsAsJSON() };
+  return {
+    ...reloadMetrics(registry),
+    ...auditMetrics(registry),
+    samples: () => registry.getMetricsAsJSON(),
+  };
 };

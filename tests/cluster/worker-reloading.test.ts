@@ -18,14 +18,15 @@ const setUp = () => {
 
 const NO_AUDIT = { store: () => undefined };
 
-it("stores the supervisor's audit lines", () => {
-  const { reloading } = setUp();
+it("stores the supervisor's audit lines, and confirms them", () => {
+  const { reloading, said } = setUp();
   const entries: object[] = [];
   const prepare = () => Promise.reject(new TypeError("not here"));
   const line = { time: 7, action: "settings.reload", via: "signal", outcome: "done", msg: "audit" };
   reloading.serve({ prepare, audit: { store: (one) => void entries.push(one) } });
-  reloading.onMessage({ type: "audit", line });
+  reloading.onMessage({ type: "audit", id: 3, line });
   expect(entries).toEqual([line]);
+  expect(said).toEqual([{ type: "audit-taken", id: 3 }]);
 });
 
 it("prepares, swaps and confirms", async () => {
