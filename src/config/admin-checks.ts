@@ -83,11 +83,11 @@ export const adminFaults = (settings: Partial<Settings>): readonly Fault[] => {
 /** Bytes. */
 const LEAST_SECRET = 32;
 
-/** Anyone who has a session cookie can try secrets, as fast as a computer can. */
+/** Anyone who has a session cookie can try secrets without a request. The warning does not tell the length, which helps with that. */
 const secretWarnings = (secret: string | undefined): readonly string[] => {
   if (secret === undefined || Buffer.byteLength(secret) >= LEAST_SECRET) return [];
   return [
-    `admin.sessionSecret has ${Buffer.byteLength(secret)} bytes: use ${LEAST_SECRET} random bytes or more, so that nobody can guess it from a session`,
+    `admin.sessionSecret has fewer than ${LEAST_SECRET} bytes: use ${LEAST_SECRET} random bytes or more, so that nobody can guess it from a session`,
   ];
 };
 

@@ -73,7 +73,7 @@ describe("the operators' tokens", () => {
       "admin.oidc.roles is empty: nobody gets a role by the identity provider",
     ]);
     expect(warnings("token: t, sessionSecret: short-ä")).toEqual([
-      "admin.sessionSecret has 8 bytes: use 32 random bytes or more, so that nobody can guess it from a session",
+      "admin.sessionSecret has fewer than 32 bytes: use 32 random bytes or more, so that nobody can guess it from a session",
     ]);
     expect(warnings(`token: t, sessionSecret: ${"s".repeat(32)}`)).toEqual([]);
   });
