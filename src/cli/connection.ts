@@ -139,7 +139,10 @@ const targetOf = (shell: Shell, options: ConnectionOptions, url: string): Target
   return { url: checkedUrl(url), ...(tls !== undefined && { tls }) };
 };
 
-/** A certificate is sent only over TLS. For an `http:` URL, `CERT` of the environment does not count, and the option `cert` is an error. */
+/**
+ * A certificate is sent only over TLS. For an `http:` URL, the certificate of the environment does not count, and the option `cert`
+ * without another credential is an error.
+ */
 const certificate = ({ url, tls }: Target, { cert }: ConnectionOptions): Credential | undefined => {
   if (tls?.cert === undefined) return undefined;
   if (url.startsWith("https:")) return { kind: "certificate" };

@@ -27,7 +27,10 @@ export interface TlsFront {
   readonly server: Server;
   /** The keys are the open connections whose handshake has not ended. */
   readonly handshakes: ReadonlyMap<Socket, unknown>;
-  /** New connections use this pair, and certificates of other CAs are not trusted any more. Throws OpenSSL's error, and then nothing changes. */
+  /**
+   * New connections use this pair, and certificates of other CAs are not trusted any more. Throws OpenSSL's error, and then
+   * nothing changes.
+   */
   renew(pem: PemFiles): void;
 }
 
