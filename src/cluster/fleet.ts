@@ -58,7 +58,7 @@ const outcomesOf = (
   Promise.all(
     workers.map(async (worker) => ({
       worker,
-      outcome: asked.includes(worker) ? await step(worker) : SILENT,
+      outcome: asked.some(({ id }) => id === worker.id) ? await step(worker) : SILENT,
     })),
   );
 

@@ -21,7 +21,8 @@ const setUp = (workers = 2) => {
     clock,
     first: attempt(0),
     status: STATUS,
-    serving: () => serving,
+    // The supervisor makes new objects for each call.
+    serving: () => serving.map((worker) => ({ ...worker })),
     settingsOf: (all, slot) => ({ ...all, reading: { ...all.reading, maxGroups: slot } }),
   });
 
