@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** `stationgate …`: the command line for operators and users of a gateway. */
-import { holdHangUps } from "../main/hang-up.ts";
+import { holdHangUps, releaseHangUps } from "../main/hang-up.ts";
 import type { Exit } from "./shell.ts";
 
-// Other commands end with their terminal.
-if (process.argv[2] === "start") holdHangUps();
+// The command is known only after the imports: an option can come before it, and another command can have this argument.
+if (process.argv.includes("start")) holdHangUps();
 const [{ CommanderError }, { asFailure, createShell, EXITS }, { createProgram }] = await Promise.all([
   import("commander"),
   import("./shell.ts"),
@@ -27,7 +27,12 @@ const end = (exit: Exit): void => {
 };
 
 try {
-  await createProgram({ shell, end }).parseAsync(process.argv);
+  await createProgram({ shell, end })
+    .hook("preAction", (_program, command) => {
+      // Other commands end with their terminal.
+      if (command.name() !== "start") releaseHangUps();
+    })
+    .parseAsync(process.argv);
 } catch (error) {
   const failure = asFailure(error);
   if (failure !== undefined) {

@@ -7,14 +7,24 @@ let handle: (() => void) | undefined;
 let isHeld = false;
 let hasCome = false;
 
+const listener = (): void => {
+  if (handle === undefined) hasCome = true;
+  else handle();
+};
+
 /** From now on SIGHUP does not end this process. */
 export const holdHangUps = (): void => {
   if (isHeld) return;
   isHeld = true;
-  process.on("SIGHUP", () => {
-    if (handle === undefined) hasCome = true;
-    else handle();
-  });
+  process.on("SIGHUP", listener);
+};
+
+/** From now on SIGHUP ends this process at once, also one that has come before. */
+export const releaseHangUps = (): void => {
+  if (!isHeld) return;
+  isHeld = false;
+  process.off("SIGHUP", listener);
+  if (hasCome) process.kill(process.pid, "SIGHUP");
 };
 
 /** Calls `handler` for each SIGHUP from now on, and at once if one has come before. */

@@ -18,7 +18,7 @@ import { maskConfig } from "../delivery/connectors/masking.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
-import { onHangUp } from "./hang-up.ts";
+import { onHangUp, releaseHangUps } from "./hang-up.ts";
 import { createOwnFleet } from "./reload/own-fleet.ts";
 import { createReloads, nothingToReload, type Reloads } from "./reload/reload.ts";
 
@@ -64,6 +64,7 @@ const checked = async (settings: Settings): Promise<string | Refusal> => {
 };
 
 const run = async (args: Arguments): Promise<void> => {
+  if (args.command !== "serve") releaseHangUps();
   const source = { configFile: args.configFile, env: process.env, cwd: process.cwd() };
   const result = await printout(args, source);
   if (typeof result === "string") say(result);
@@ -95,7 +96,8 @@ const serve = async (loaded: LoadedSettings, source: LoadOptions): Promise<void>
         ...{ log, tls: tls.files },
       })
     : undefined;
-  if (reloads !== undefined) onHangUp(reloads.signal);
+  if (reloads === undefined) releaseHangUps();
+  else onHangUp(reloads.signal);
   const addresses = await start(effective, log, { reloads, tls: tls.files });
   if (identity !== undefined) say(welcome(addresses.public.port, identity, settings.server.tls?.cert));
 };

@@ -274,6 +274,31 @@ describe("a SIGHUP that comes first", () => {
       console.log(isFirst ? "[listener first]" : "[listener late]");
     });`;
 
+  it.each(["dist/main.js", "dist/cli/main.js --json start", "dist/cli/main.js produce orders start"])(
+    "ends a program without a settings file at once: %s",
+    async (program) => {
+      const directory = await mkdtemp(path.join(tmpdir(), "stationgate-hang-up-"));
+      const [file = "", ...args] = program.split(" ");
+      const flags = ["--import", `data:text/javascript,${encodeURIComponent(preload)}`];
+      const child = spawn(process.execPath, [...flags, path.resolve(file), ...args], {
+        cwd: directory,
+        env: {
+          PATH: process.env["PATH"],
+          ...{ STATIONGATE_SERVER_PORT: "0", STATIONGATE_ADMIN_PORT: "0" },
+        },
+        stdio: ["pipe", "pipe", "inherit"],
+      });
+      let output = "";
+      child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+
+      expect(await once(child, "exit")).toEqual([null, "SIGHUP"]);
+      expect(output).toContain("[listener first]");
+      expect(output).not.toContain("Stationgate is ready");
+      await rm(directory, { recursive: true, force: true });
+    },
+    TIMEOUT,
+  );
+
   it.each([1, 2])(
     "ends none of the processes, with %i serving ones",
     async (workers) => {

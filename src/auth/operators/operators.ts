@@ -41,7 +41,8 @@ export interface OperatorCredentials {
 /**
  * The operator of a request. Only the first of these credentials counts: Authorization (Bearer or Basic), the session cookie,
  * the certificate. Fails with UNAUTHORIZED if it is wrong. After too many wrong tokens from one network, every token from it
- * fails with LOGIN_THROTTLED, the right token too. A request without a token does not count, nor, with `admin.oidc.audience`, a JWT.
+ * fails with LOGIN_THROTTLED, the right token too. A request without a token does not count. A text with the form of a JWT counts
+ * only if `admin.oidc.audience` is not set.
  * Fails with OVERLOADED if the token is hashed and too many derivations wait.
  */
 export type AdmitOperator = (credentials: OperatorCredentials) => Promise<Operator>;
