@@ -3,8 +3,9 @@ import type { TestOptions } from "./support.ts";
 
 const gateways: ServedGateway[] = [];
 
+/** The clock of the rates stands still: on a slow machine the limits would allow more during the calls. */
 const start = async (options: TestOptions = {}): Promise<ServedGateway> => {
-  const gateway = await serve(options);
+  const gateway = await serve({ rateClock: () => 0, ...options });
   gateways.push(gateway);
   return gateway;
 };
@@ -25,8 +26,7 @@ describe("a caller with limits", () => {
     ["v3", RECORDS, json(1), {}],
     ["v3 batch", BATCH, { entries: [{ id: "a" }, { id: "b" }] }, {}],
   ])("is refused above them by %s", async (_, path, body, headers) => {
-    // The clock stands still: on a slow machine the limit would allow more events during the calls.
-    const gateway = await start({ rateClock: () => 0 });
+    const gateway = await start();
     const statuses: number[] = [];
     let last;
     for (let n = 0; n < 5; n++) {
@@ -51,7 +51,7 @@ describe("a caller with limits", () => {
     ["a read that isn't allowed", "/stations/plain/consume/batch", { consumer_name: "c" }, {}],
     ["a path that leads nowhere", "/stations/plain/nothing", {}, {}],
   ])("is refused above its rate of calls by %s", async (_, path, body, headers) => {
-    const gateway = await start({ perAddress: { requestsPerSecond: 2 }, rateClock: () => 0 });
+    const gateway = await start({ perAddress: { requestsPerSecond: 2 } });
     const statuses: number[] = [];
     for (let n = 0; n < 4; n++) statuses.push((await gateway.post(path, body, headers)).status);
     expect(statuses.slice(0, 2).every((status) => status >= 400 && status < 429)).toBe(true);
@@ -60,7 +60,7 @@ describe("a caller with limits", () => {
   });
 
   it("is refused above its rate of calls by reads that succeed", async () => {
-    const gateway = await start({ perAddress: { requestsPerSecond: 2 }, rateClock: () => 0 });
+    const gateway = await start({ perAddress: { requestsPerSecond: 2 } });
     const read = { consumer_name: "c", batch_max_wait_time_ms: 1 };
     const key = { "x-api-key": "sink-key-0123456789" };
     const statuses: number[] = [];
