@@ -7,6 +7,7 @@ import { IN_FLIGHT } from "../ingest/batcher/pending.ts";
 import type { ProduceRequest, ProduceSpool } from "../ingest/produce.ts";
 import { openSpool, type SpoolOptions } from "../spool/spool.ts";
 import type { LastingContext } from "./context.ts";
+import { seldom } from "./fault-log.ts";
 
 /** undefined: the settings have no spool. Rejects with SETTINGS_INVALID if its directory can't be used. */
 export const openSpoolOf = async (
@@ -49,12 +50,9 @@ const takesOf = (kinds: readonly string[]): ProduceSpool["takes"] => {
   };
 };
 
-/** Milliseconds between two lines about events that could not be spooled. */
-const QUIET_MS = 10_000;
-
 const observerOf = ({ log, metrics, clock }: LastingContext): SpoolOptions["observer"] => {
   const { logger } = log;
-  let toldAt = -Infinity;
+  const isDue = seldom(clock);
   return {
     drained: (events) => {
       metrics.spoolDrained(events);
@@ -74,9 +72,7 @@ const observerOf = ({ log, metrics, clock }: LastingContext): SpoolOptions["obse
       logger.error({ topic, err }, "the spool can't be drained; it is tried again");
     },
     unspooled: (err) => {
-      if (clock.now() - toldAt < QUIET_MS) return;
-      toldAt = clock.now();
-      logger.error({ err }, "events can't be spooled and get 503");
+      if (isDue("unspooled")) logger.error({ err }, "events can't be spooled and get 503");
     },
     switched: (topic, isSpooling) => {
       if (isSpooling) logger.warn({ topic }, "events of this topic go to the spool");
