@@ -2,6 +2,7 @@
 import type { AppendOutcome } from "../broker/broker.ts";
 import type { GatewayError } from "../errors.ts";
 import type { FromDrainer, ToDrainer } from "./messages.ts";
+import { isRefusal, type RefusedEvent } from "./refused.ts";
 import type { SpooledEvent } from "./segment-reader.ts";
 import type { TopicReader } from "./topic-reader.ts";
 
@@ -68,7 +69,7 @@ export const nextBatch = <S extends Source>(
 
 export interface Drained {
   readonly stored: number;
-  readonly refused: readonly { readonly event: SpooledEvent; readonly error: GatewayError }[];
+  readonly refused: readonly RefusedEvent[];
   /** The first error after which the events must be sent again. */
   readonly failure: GatewayError | undefined;
 }
@@ -80,9 +81,8 @@ export interface Drained {
 export const settleBatch = (
   events: readonly SpooledEvent[],
   outcomes: readonly AppendOutcome[],
-  isRefusal: (error: GatewayError) => boolean,
 ): Drained => {
-  const refused: { readonly event: SpooledEvent; readonly error: GatewayError }[] = [];
+  const refused: RefusedEvent[] = [];
   let stored = 0;
   let failure: GatewayError | undefined;
   for (const [i, event] of events.entries()) {

@@ -61,10 +61,6 @@ const LONGEST_BACK_OFF_MS = 1000;
 /** Milliseconds after a return to Kafka that took too long, until the next one is tried. */
 const RETURN_AGAIN_MS = 1000;
 
-/** True: Kafka never takes this record. */
-const isRefusal = ({ outcome, code }: GatewayError): boolean =>
-  outcome === "refused" || code === "TOPIC_REFUSED";
-
 /** Drains one topic until it is told to rest. */
 export class TopicDrain {
   readonly #options: DrainerOptions;
@@ -146,7 +142,7 @@ export class TopicDrain {
     if (events.length === 0) return { stored: 0, failure: undefined };
     const records = events.map(({ entry }) => entry.record);
     const outcomes = await this.#options.append(this.#topic, records);
-    const drained = settleBatch(events, outcomes, isRefusal);
+    const drained = settleBatch(events, outcomes);
     for (const source of new Set(from))
       await this.#keep(
         source,

@@ -9,6 +9,10 @@ export interface RefusedEvent {
   readonly error: GatewayError;
 }
 
+/** True: Kafka has refused the event for good. A refusal of the topic is temporary for a client, but Kafka has answered. */
+export const isRefusal = ({ outcome, code }: GatewayError): boolean =>
+  outcome === "refused" || code === "TOPIC_REFUSED";
+
 const base64 = (bytes: Buffer | null): string | null => bytes?.toString("base64") ?? null;
 
 const lineOf = (topic: string, { event, error }: RefusedEvent): string => {

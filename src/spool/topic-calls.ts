@@ -3,6 +3,7 @@ import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { FromPod, ToPod } from "./messages.ts";
+import { isRefusal } from "./refused.ts";
 import type { NewEvent, Place, TopicWriter } from "./topic-writer.ts";
 import { WorkerTopic } from "./worker-topic.ts";
 
@@ -67,12 +68,9 @@ const HOLD_MS = 100;
 
 const SPOOLED: SpooledOutcome = { status: "spooled" };
 
-/** True: the event goes to the spool. A refusal of the topic is temporary for the client, but Kafka has answered. */
+/** True: the event goes to the spool. */
 const isForSpool = (outcome: SpoolOutcome | undefined): boolean =>
-  outcome === undefined ||
-  (outcome.status === "failed" &&
-    outcome.error.outcome !== "refused" &&
-    outcome.error.code !== "TOPIC_REFUSED");
+  outcome === undefined || (outcome.status === "failed" && !isRefusal(outcome.error));
 
 export class TopicCalls {
   readonly #options: TopicCallsOptions;

@@ -296,7 +296,7 @@ export class World {
   }
 
   #drained(spooled: readonly Spooled[], outcomes: readonly AppendOutcome[]): void {
-    const { failure } = settleBatch(spooled, outcomes, () => false);
+    const { failure } = settleBatch(spooled, outcomes);
     this.batch = undefined;
     const left = this.left;
     this.progress.onBatch({ left, isAll: true, answers: failure === undefined });
