@@ -22,8 +22,6 @@ export interface Batch<S extends Source> {
   readonly events: readonly SpooledEvent[];
   /** The source of each event. */
   readonly from: readonly S[];
-  /** The next event is open: nothing behind it may be sent. */
-  readonly isBlocked: boolean;
   /** No source has a further event now. */
   readonly isAll: boolean;
 }
@@ -54,13 +52,13 @@ export const nextBatch = <S extends Source>(
   let bytes = 0;
   for (;;) {
     const source = oldest(sources);
-    if (source === undefined || source === "unread")
-      return { events, from, isBlocked: false, isAll: source === undefined };
+    if (source === undefined || source === "unread") return { events, from, isAll: source === undefined };
     const { head } = source.reader;
-    if (head === undefined || head.isOpen) return { events, from, isBlocked: true, isAll: false };
+    // No event behind an open one may be sent.
+    if (head === undefined || head.isOpen) return { events, from, isAll: false };
     bytes += head.bytes;
     if (events.length >= maxRecords || (events.length > 0 && bytes > maxBytes))
-      return { events, from, isBlocked: false, isAll: false };
+      return { events, from, isAll: false };
     source.reader.shift();
     events.push(head);
     from.push(source);
@@ -78,10 +76,7 @@ export interface Drained {
  * Marks the stored events as done. The caller marks the refused events when they are in `refused/`. All others are sent again,
  * in their order: events of one key have one partition, so no later event of the key was stored.
  */
-export const settleBatch = (
-  events: readonly SpooledEvent[],
-  outcomes: readonly AppendOutcome[],
-): Drained => {
+export const settleBatch = (events: readonly SpooledEvent[], outcomes: readonly AppendOutcome[]): Drained => {
   const refused: RefusedEvent[] = [];
   let stored = 0;
   let failure: GatewayError | undefined;
@@ -101,8 +96,8 @@ export const settleBatch = (
 export interface Progress {
   readonly isFinishing: boolean;
   onMessage(message: ToDrainer): void;
-  /** After each batch. `left`: events that the drainer knows and that are not done. `answers`: Kafka took the last batch. */
-  onBatch(batch: { readonly left: number; readonly isAll: boolean; readonly answers: boolean }): void;
+  /** After each batch that Kafka has answered. `left`: events that the drainer knows and that are not done. */
+  onBatch(batch: { readonly left: number; readonly isAll: boolean }): void;
 }
 
 /** At most so many events are a rest: they are drained with one append. */
@@ -117,8 +112,8 @@ export const createProgress = (tell: (message: FromDrainer) => void): Progress =
     onMessage: (message) => {
       finishing = message.type === "finish" ? message.round : undefined;
     },
-    onBatch: ({ left, isAll, answers }) => {
-      if (!isAll || !answers) return;
+    onBatch: ({ left, isAll }) => {
+      if (!isAll) return;
       if (finishing === undefined) {
         if (left <= REST) tell({ type: "rest" });
       } else if (left === 0) tell({ type: "empty", round: finishing });

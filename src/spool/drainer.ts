@@ -134,7 +134,7 @@ export class TopicDrain {
     this.#backOffMs = 0;
     const left = batch.events.filter(({ isDone }) => !isDone).length;
     if (this.#progress.isFinishing || this.#options.clock.now() >= this.#returnsFrom)
-      this.#progress.onBatch({ left, isAll: batch.isAll, answers: true });
+      this.#progress.onBatch({ left, isAll: batch.isAll });
     return batch.events.length > 0 && !batch.isAll ? 0 : IDLE_MS;
   }
 

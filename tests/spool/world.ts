@@ -284,22 +284,21 @@ export class World {
   /** The drainer sends its next batch. */
   drain(): void {
     if (!this.isDraining || this.batch !== undefined || this.drainer === undefined) return;
-    const { events, isBlocked, isAll } = nextBatch(this.#sources, {
+    const { events, isAll } = nextBatch(this.#sources, {
       maxRecords: 1 + this.#random(3),
       maxBytes: 100,
     });
     if (events.length > 0) {
       this.batch = events as readonly Spooled[];
       this.drainer.queue.push({ drained: this.batch });
-    } else if (!isBlocked) this.progress.onBatch({ left: 0, isAll, answers: true });
+    } else this.progress.onBatch({ left: 0, isAll });
     for (const folder of this.folders) folder.taken = 0;
   }
 
   #drained(spooled: readonly Spooled[], outcomes: readonly AppendOutcome[]): void {
     const { failure } = settleBatch(spooled, outcomes);
     this.batch = undefined;
-    const left = this.left;
-    this.progress.onBatch({ left, isAll: true, answers: failure === undefined });
+    if (failure === undefined) this.progress.onBatch({ left: this.left, isAll: true });
   }
 
   /** Events that are in a folder and are not done. */
