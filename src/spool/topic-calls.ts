@@ -105,14 +105,6 @@ export class TopicCalls {
     });
   }
 
-  get isDirect(): boolean {
-    return this.#state.state === "direct";
-  }
-
-  get isIdle(): boolean {
-    return this.#state.isIdle;
-  }
-
   append(records: readonly BrokerRecord[], order: object | undefined): Promise<readonly SpoolOutcome[]> {
     return new Promise((resolve) => {
       const arrived = performance.now();
