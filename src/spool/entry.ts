@@ -48,8 +48,7 @@ export const entryBytes = ({ record, id }: Pick<Entry, "record" | "id">): number
 
 /** Writes the entry into `target` at `at` and returns the position behind it. */
 export const writeEntry = (target: Buffer, at: number, entry: Entry, state: EntryState): number => {
-  const { record } = entry;
-  const end = writeBody(target, at + HEAD_BYTES, entry, record.headers);
+  const end = writeBody(target, at + HEAD_BYTES, entry);
   target.writeUInt32BE(MAGIC, at);
   target.writeUInt32BE(end - at - HEAD_BYTES, at + 4);
   target.writeUInt32BE(crc32(target.subarray(at + HEAD_BYTES, end)), at + 8);
@@ -57,12 +56,7 @@ export const writeEntry = (target: Buffer, at: number, entry: Entry, state: Entr
   return end;
 };
 
-const writeBody = (
-  target: Buffer,
-  from: number,
-  { seq, stamp, time, record, id }: Entry,
-  headers: readonly RecordHeader[],
-): number => {
+const writeBody = (target: Buffer, from: number, { seq, stamp, time, record, id }: Entry): number => {
   let at = target.writeDoubleBE(seq, from);
   at = target.writeDoubleBE(stamp, at);
   at = target.writeDoubleBE(time, at);
@@ -75,8 +69,8 @@ const writeBody = (
   part(id ?? null);
   part(record.key);
   part(record.value);
-  at = target.writeUInt32BE(headers.length, at);
-  for (const { name, value } of headers) {
+  at = target.writeUInt32BE(record.headers.length, at);
+  for (const { name, value } of record.headers) {
     part(Buffer.from(name));
     part(value);
   }

@@ -81,12 +81,10 @@ export class SegmentReader {
     event.isDone ||= state === State.DONE;
   }
 
-  /** Forgets the events that were read and are not done, so that `read` returns them again. Call `mark` before. */
+  /** Forgets the events that `mark` has kept, so that `read` returns them again. Call `mark` before. */
   rewind(): void {
-    const first = this.#reads.findIndex(({ event }) => !event.isDone);
-    if (first < 0) return;
-    this.#position = this.#reads[first]?.at ?? this.#position;
-    this.#reads = this.#reads.slice(0, first);
+    this.#position = this.#reads[0]?.at ?? this.#position;
+    this.#reads = [];
   }
 
   /** Writes down which events are done. */

@@ -127,7 +127,7 @@ class OwnSpool implements Spool {
       bytes: room.usedBytes,
       events: this.#events,
       oldest: times.length === 0 ? undefined : Math.min(...times),
-      isSpooling: topics.some(({ pod }) => pod.state !== "direct"),
+      isSpooling: this.#spooling.size > 0,
       hasRoom: room.usedBytes < this.#options.maxBytes,
     };
   }
