@@ -4,32 +4,27 @@ import { GatewayError } from "../errors.ts";
 import type { SlotService } from "../home/contract.ts";
 import type { PeerAnswer, PeerCall } from "../home/peers/peers.ts";
 import type { SlotLogOptions } from "../home/slot-log.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { decodeCall, encodeOutcomes } from "./call-codec.ts";
-import { type EnteredSlot, type OnceBroker, OnceLog } from "./once-log.ts";
+import { type EnteredSlot, OnceLog } from "./once-log.ts";
 import type { CoreCall, CoreOutcome } from "./slot-core/port.ts";
 import { SlotCore } from "./slot-core/slot-core.ts";
-import { SlotRunner } from "./slot-runner.ts";
+import { SlotRunner, type SlotRunnerOptions } from "./slot-runner.ts";
 import type { TopicViews } from "./topic-views.ts";
 
-export interface OnceSlotsOptions {
-  readonly broker: OnceBroker;
-  readonly clock: Clock;
-  /** Milliseconds. */
-  readonly monotonic: () => number;
+export interface OnceSlotsOptions extends Pick<
+  SlotRunnerOptions,
+  "broker" | "clock" | "requestTimeoutMs" | "onError"
+> {
   readonly topics: TopicViews;
   /** Ids that a slot remembers. */
   readonly share: number;
   readonly longestWindow: () => number;
   readonly deliveryTimeout: number;
-  readonly requestTimeoutMs: number;
   /** A group takes events of a partition until they have this number of bytes. */
   readonly batchBytes: number;
   /** Holds the bodies of the calls. */
   readonly memory: MemoryBudget;
-  /** A fault from which a slot recovers by itself. */
-  readonly onError: (error: GatewayError) => void;
 }
 
 interface Held {
@@ -96,9 +91,9 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
   }
 
   async serve(slot: number, call: PeerCall): Promise<PeerAnswer> {
-    const { memory, monotonic, topics } = this.#options;
+    const { memory, clock, topics } = this.#options;
     const { topic, request, events } = decodeCall(call.body);
-    const until = monotonic() + call.waitMs;
+    const until = clock.monotonic() + call.waitMs;
     const view = await topics.view(topic);
     const held = this.#held.get(slot);
     if (held === undefined) throw new GatewayError("SLOT_MOVED");
@@ -130,8 +125,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
   }
 
   #createCore(options: SlotLogOptions, log: OnceLog, writer: { process: string; tenure: number }): SlotCore {
-    const { broker, clock, monotonic, share, deliveryTimeout, batchBytes, requestTimeoutMs, onError } =
-      this.#options;
+    const { broker, clock, share, deliveryTimeout, batchBytes, requestTimeoutMs, onError } = this.#options;
     let onDrained = (): void => undefined;
     const drained = new Promise<void>((resolve) => {
       onDrained = resolve;
@@ -142,7 +136,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     });
     const runner: SlotRunner = new SlotRunner(
       {
-        ...{ broker, clock, monotonic, log, requestTimeoutMs, onError, onDrained },
+        ...{ broker, clock, log, requestTimeoutMs, onError, onDrained },
         signal: options.signal,
         isFresh: () => !options.signal.aborted && options.mayFence(),
         onAnswer: this.#answered,

@@ -10,8 +10,6 @@ import type { SlotRecord, TopicRef } from "./slot-records.ts";
 export interface SlotRunnerOptions {
   readonly broker: OnceBroker;
   readonly clock: Clock;
-  /** Milliseconds. */
-  readonly monotonic: () => number;
   readonly log: OnceLog;
   readonly signal: AbortSignal;
   readonly isFresh: () => boolean;
@@ -43,7 +41,7 @@ export class SlotRunner implements SlotPort {
   }
 
   monotonic(): number {
-    return this.#options.monotonic();
+    return this.#options.clock.monotonic();
   }
 
   isFresh(): boolean {

@@ -1,6 +1,7 @@
 /** The partitions of topics and their leaders, read once a second at most. */
 import type { Broker } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { TopicView } from "./slot-core/port.ts";
 
 export interface TopicViews {
@@ -14,7 +15,7 @@ const MAX_TOPICS = 10_000;
 
 export const createTopicViews = (
   broker: Pick<Broker, "partitions" | "topicId">,
-  monotonic: () => number,
+  clock: Pick<Clock, "monotonic">,
 ): TopicViews => {
   const views = new Map<string, { readonly until: number; readonly view: Promise<TopicView> }>();
 
@@ -27,10 +28,10 @@ export const createTopicViews = (
   return {
     view: (name) => {
       const known = views.get(name);
-      if (known !== undefined && known.until > monotonic()) return known.view;
+      if (known !== undefined && known.until > clock.monotonic()) return known.view;
       const view = read(name);
       views.delete(name);
-      views.set(name, { until: monotonic() + FRESH_MS, view });
+      views.set(name, { until: clock.monotonic() + FRESH_MS, view });
       view.catch(() => views.delete(name));
       const [oldest] = views.keys();
       if (views.size > MAX_TOPICS && oldest !== undefined) views.delete(oldest);

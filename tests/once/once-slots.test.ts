@@ -17,7 +17,6 @@ import { createTopicViews } from "../../src/once/topic-views.ts";
 
 const SLOT = 0;
 const SLOTS_TOPIC = "_stationgate-once";
-const monotonic = (): number => performance.now();
 
 const eventOf = (id: string, key: string | null = null): CoreEvent => ({
   id: { digest: createHash("sha256").update(id).digest().subarray(0, 16), window: 60_000, kind: "event" },
@@ -61,8 +60,7 @@ class Gateway {
     this.slots = new OnceSlots({
       broker,
       clock: systemClock,
-      monotonic,
-      topics: createTopicViews(broker, monotonic),
+      topics: createTopicViews(broker, systemClock),
       share: 1000,
       longestWindow: () => 3_600_000,
       deliveryTimeout: 50,
