@@ -138,7 +138,12 @@ export class IdTable {
 
   /** The sequence number in a cell that is not free. */
   #sequenceIn(cell: number): number {
-    const rest = (this.#index[cell] ?? 1) - 1;
+    return this.#sequenceOf(this.#index[cell] ?? 1);
+  }
+
+  /** The sequence number that has this value in the index. */
+  #sequenceOf(value: number): number {
+    const rest = value - 1;
     const first = this.#first % MODULUS;
     return this.#first + (rest >= first ? rest - first : rest + MODULUS - first);
   }
@@ -185,11 +190,6 @@ export class IdTable {
   #grow(): void {
     const old = this.#index;
     this.#index = new Uint32Array(old.length * 2);
-    for (const value of old) {
-      if (value === 0) continue;
-      const rest = value - 1;
-      const first = this.#first % MODULUS;
-      this.#insert(this.#first + (rest >= first ? rest - first : rest + MODULUS - first));
-    }
+    for (const value of old) if (value !== 0) this.#insert(this.#sequenceOf(value));
   }
 }
