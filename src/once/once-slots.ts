@@ -30,7 +30,6 @@ export interface OnceSlotsOptions extends Pick<
 interface Held {
   readonly core: SlotCore;
   readonly runner: SlotRunner;
-  readonly log: OnceLog;
   /** Resolves when the slot can be given up. */
   readonly drained: Promise<void>;
 }
@@ -151,7 +150,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     );
     const resolveFrom = this.#resolveFrom.get(options.slot) ?? -Infinity;
     const core: SlotCore = new SlotCore({ writer, share, deliveryTimeout, batchBytes, resolveFrom }, runner);
-    this.#created.set(core, { core, runner, log, drained });
+    this.#created.set(core, { core, runner, drained });
     return core;
   }
 
