@@ -21,8 +21,8 @@ export interface SlotLogOptions extends SlotReaderOptions {
 }
 
 /** The slot is given up if the log is unusable for this time while Kafka answers heartbeats. */
-const UNUSABLE_MS = 30_000;
-const RETRY_MS = 500;
+export const UNUSABLE_MS = 30_000;
+export const RETRY_MS = 500;
 /** Records of one append while the log is entered. */
 const CHUNK = 500;
 

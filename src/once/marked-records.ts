@@ -1,11 +1,11 @@
 /** Marked records: the events of ids, as they are in the stations' topics, and the search for them. */
 import type { BrokerRecord, ConsumedRecord, RecordHeader } from "../broker/broker.ts";
-import type { OnceBroker } from "./once-log.ts";
+import { type OnceBroker, READ } from "./once-log.ts";
+import { nameOf } from "./slot-core/calls.ts";
 import type { CoreEvent, Look } from "./slot-core/port.ts";
 
-const MARK = "x-stationgate-once";
-
-const READ = { maxBytes: 4 * 1024 * 1024, maxWaitMs: 500 };
+/** The header of a marked record: its value is the digest in hexadecimal digits. */
+export const MARK = "x-stationgate-once";
 
 export const marked = ({ id, record }: CoreEvent): BrokerRecord => ({
   ...record,
@@ -59,8 +59,8 @@ const note = (
   else offsets.push(Number(offset));
 };
 
-/** The digest of a marked record as latin1 text. */
+/** The name of a marked record's digest. */
 const markOf = (headers: readonly RecordHeader[]): string | undefined => {
   const value = headers.find(({ name }) => name === MARK)?.value;
-  return value == null ? undefined : Buffer.from(value.toString("latin1"), "hex").toString("latin1");
+  return value == null ? undefined : nameOf(Buffer.from(value.toString("latin1"), "hex"));
 };

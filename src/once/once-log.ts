@@ -5,7 +5,7 @@
 import type { Broker, ConsumedRecord } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
 import type { HeldLog, LogEnd } from "../home/contract.ts";
-import type { SlotLogOptions } from "../home/slot-log.ts";
+import { RETRY_MS, type SlotLogOptions, UNUSABLE_MS } from "../home/slot-log.ts";
 import { pause } from "../lib/clock.ts";
 import type { ReadRecord, SlotCore } from "./slot-core/slot-core.ts";
 import { decodeSlotRecord, encodeSlotRecord, type SlotRecord, type Writer } from "./slot-records.ts";
@@ -36,10 +36,8 @@ export interface EnteredSlot {
   readonly timestamp: number;
 }
 
-/** The slot is given up if the log is unusable for this time while Kafka answers heartbeats. */
-const UNUSABLE_MS = 30_000;
-const RETRY_MS = 500;
-const READ = { maxBytes: 4 * 1024 * 1024, maxWaitMs: 500 };
+/** Limits of one read. */
+export const READ = { maxBytes: 4 * 1024 * 1024, maxWaitMs: 500 };
 
 export class OnceLog implements HeldLog<EnteredSlot> {
   readonly #options: OnceLogOptions;

@@ -7,6 +7,7 @@ import type { AppendOutcome, BrokerRecord, StoredRecord } from "../broker/broker
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { Home } from "../home/home.ts";
 import { decodeOutcomes, encodeCall } from "./call-codec.ts";
+import { MARK } from "./marked-records.ts";
 import { createOrders, type Orders } from "./orders.ts";
 import type { CoreId, CoreOutcome } from "./slot-core/port.ts";
 
@@ -22,7 +23,7 @@ export interface OnceEvent {
 
 /**
  * `unresolved`: the first event with the id has no outcome yet. `leaderless`: the same, because its partition has no leader.
- * `reused`: the id belongs to another payload. How a client is told depends on the shape of the answer.
+ * `reused`: the id belongs to another payload. The shape of the answer decides how a client gets these outcomes.
  */
 export type OnceOutcome =
   | AppendOutcome
@@ -56,7 +57,7 @@ export interface OnceOptions {
   ) => Promise<readonly AppendOutcome[]>;
 }
 
-const UNCHECKED = { name: "x-stationgate-once", value: Buffer.from("unchecked") };
+const UNCHECKED = { name: MARK, value: Buffer.from("unchecked") };
 /** The service of the slots has one kind of call. */
 const PATH = "/append";
 
@@ -69,11 +70,11 @@ export const createOnce = (options: OnceOptions): Once => {
       await Promise.all(
         [...bySlot(events)].map(async ([slot, places]) => {
           const own = places.map((place) => events[place]).filter((event) => event !== undefined);
-          const told = await sendInOrder(orders, own, how.order, (wanted) =>
+          const results = await sendInOrder(orders, own, how.order, (wanted) =>
             send(options, { topic, slot, request, events: wanted }, how),
           );
           places.forEach((place, index) => {
-            outcomes[place] = told[index] ?? notAppended();
+            outcomes[place] = results[index] ?? notAppended();
           });
         }),
       );
@@ -105,9 +106,9 @@ const sendInOrder = async (
   if (order === undefined || first === undefined) return sendThem(events);
   const turn = await orders.take(order, first.id.slot);
   const wanted = events.filter(({ record }) => !turn.hasFailed(record.key));
-  const told = wanted.length === 0 ? [] : await sendThem(wanted);
-  turn.end(wanted.filter((_, index) => isWithoutOutcome(told[index])).map(({ record }) => record.key));
-  const byEvent = new Map(wanted.map((event, index) => [event, told[index]]));
+  const outcomes = wanted.length === 0 ? [] : await sendThem(wanted);
+  turn.end(wanted.filter((_, index) => isWithoutOutcome(outcomes[index])).map(({ record }) => record.key));
+  const byEvent = new Map(wanted.map((event, index) => [event, outcomes[index]]));
   return events.map((event) => byEvent.get(event) ?? notAppended());
 };
 

@@ -17,7 +17,7 @@ export interface Entry {
   readonly call: CallState;
   readonly index: number;
   readonly event: CoreEvent;
-  /** The digest as latin1 text. */
+  /** The digest, as `nameOf` writes it. */
   readonly name: string;
   readonly chain: Chain;
   /** The same id comes earlier in the call. */
@@ -34,6 +34,9 @@ export interface CallState {
   /** Entries in the states `queued`, `intended` and `appending`. */
   held: number;
 }
+
+/** A digest as latin1 text: the key of maps and sets. */
+export const nameOf = (digest: Buffer): string => digest.toString("latin1");
 
 export const payloadOf = ({ id }: CoreEvent): Buffer | undefined => id.payload?.subarray(0, PAYLOAD_BYTES);
 
@@ -68,7 +71,7 @@ export class Calls {
       const key = event.record.key?.toString("latin1");
       const chain = (key === undefined ? undefined : chains.get(key)) ?? newChain();
       if (key !== undefined) chains.set(key, chain);
-      const name = event.id.digest.toString("latin1");
+      const name = nameOf(event.id.digest);
       const isRepeated = names.has(name);
       names.add(name);
       const entry: Entry = { call: state, index, event, name, chain, isRepeated, state: "judging" };

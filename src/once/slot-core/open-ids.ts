@@ -6,7 +6,7 @@
 import type { SlotIds, IdKind } from "../slot-ids.ts";
 import type { StoredId } from "../id-table.ts";
 import type { DoneEntry, GoneEntry, IntentEntry } from "../slot-records.ts";
-import type { Entry } from "./calls.ts";
+import { type Entry, nameOf } from "./calls.ts";
 
 export interface OpenIntent extends IntentEntry {
   readonly name: string;
@@ -109,7 +109,7 @@ export class OpenIds {
 
   /** A record of the slot. Returns the open intent that it has ended. */
   applyDone({ digest, intent, offset }: DoneEntry): OpenIntent | undefined {
-    const name = digest.toString("latin1");
+    const name = nameOf(digest);
     const open = this.#find(name, intent);
     if (open !== undefined) {
       this.end(open, offset);
@@ -122,7 +122,7 @@ export class OpenIds {
 
   /** As `applyDone`. */
   applyGone({ digest, intent }: GoneEntry): OpenIntent | undefined {
-    const open = this.#find(digest.toString("latin1"), intent);
+    const open = this.#find(nameOf(digest), intent);
     if (open !== undefined) this.end(open, undefined);
     return open;
   }

@@ -6,7 +6,7 @@
  */
 import { SlotIds } from "../slot-ids.ts";
 import type { SlotRecord, TopicRef, Writer } from "../slot-records.ts";
-import { Calls } from "./calls.ts";
+import { Calls, nameOf } from "./calls.ts";
 import type { CoreContext, CoreOptions } from "./context.ts";
 import { EventAppends } from "./event-appends.ts";
 import { Groups } from "./groups.ts";
@@ -246,5 +246,3 @@ export class SlotCore {
     if (intent !== undefined) this.#resolver.forget(intent);
   }
 }
-
-const nameOf = (digest: Buffer): string => digest.toString("latin1");
