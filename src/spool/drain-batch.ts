@@ -1,4 +1,4 @@
-/** The pure steps of draining a topic: which events are sent next, what their outcomes mean, and what the main process is told. */
+/** The pure steps of draining a topic: chooses the next events, settles their outcomes, and reports to the main process. */
 import type { AppendOutcome } from "../broker/broker.ts";
 import type { GatewayError } from "../errors.ts";
 import type { FromDrainer, ToDrainer } from "./messages.ts";
@@ -92,7 +92,7 @@ export const settleBatch = (events: readonly SpooledEvent[], outcomes: readonly 
   return { stored, refused, failure };
 };
 
-/** What the drainer tells the main process about one topic. */
+/** The drainer's messages to the main process about one topic. */
 export interface Progress {
   readonly isFinishing: boolean;
   onMessage(message: ToDrainer): void;
@@ -100,7 +100,7 @@ export interface Progress {
   onBatch(batch: { readonly left: number; readonly isAll: boolean }): void;
 }
 
-/** At most so many events are a rest: they are drained with one append. */
+/** Maximum number of events that count as a rest: one append drains them. */
 const REST = 1000;
 
 export const createProgress = (tell: (message: FromDrainer) => void): Progress => {

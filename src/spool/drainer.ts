@@ -61,7 +61,7 @@ const LONGEST_BACK_OFF_MS = 1000;
 /** Milliseconds after a return to Kafka that took too long, until the next one is tried. */
 const RETURN_AGAIN_MS = 1000;
 
-/** Drains one topic until it is told to rest. */
+/** Drains one topic from a `drain` message to a `rest` message. */
 export class TopicDrain {
   readonly #options: DrainerOptions;
   readonly #topic: string;

@@ -131,7 +131,7 @@ const readBody = (body: Buffer): Entry => {
 const MAGIC_BYTES = Buffer.alloc(4);
 MAGIC_BYTES.writeUInt32BE(MAGIC);
 
-/** The position of the first whole entry; undefined: there is none in these bytes. */
+/** The position of the first whole entry; undefined: the bytes have no whole entry. */
 export const nextWhole = (bytes: Buffer): number | undefined => {
   for (let at = bytes.indexOf(MAGIC_BYTES); at >= 0; at = bytes.indexOf(MAGIC_BYTES, at + 1))
     if (readEntry(bytes, at).kind === "entry") return at;

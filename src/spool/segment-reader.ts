@@ -57,8 +57,8 @@ export class SegmentReader {
   }
 
   /**
-   * Reads the next events that are not done, at most about `maxBytes`. An empty list: there are none now. If the segment is
-   * sealed, there will be none, and damaged bytes are skipped.
+   * Reads the next events that are not done, at most about `maxBytes`. The list is empty if the segment has no such event now.
+   * A sealed segment gets no further event: a torn write at its end is reported.
    */
   async read(maxBytes: number, isSealed: boolean): Promise<readonly SpooledEvent[]> {
     for (let length = maxBytes; ;) {
@@ -124,7 +124,7 @@ export class SegmentReader {
     return { events, isShort: result.kind === "short" };
   }
 
-  /** Nothing whole was at the position: goes to the next whole event behind it. False: there is none. */
+  /** Goes from damaged or unfinished bytes to the next whole event. False: no whole event follows. */
   async #skip(isSealed: boolean): Promise<boolean> {
     const size = await this.#file.size();
     if (this.#position >= size) return false;

@@ -68,7 +68,7 @@ export class EventAppends {
     this.#context.port.appendEvents(append);
   }
 
-  /** Ends the events that were answered meanwhile; undefined: none is left. */
+  /** Ends the events that were answered meanwhile; undefined: the batch has no other events. */
   #withoutEnded(batch: IntendedBatch): IntendedBatch | undefined {
     const { calls } = this.#context;
     const intents: OwnIntent[] = [];

@@ -9,7 +9,7 @@ interface JudgeOptions extends Pick<CoreContext, "calls" | "open"> {
   readonly brokerNow: () => number;
 }
 
-/** A repeat of a request with its random number is told "stored" while the id is younger than this. */
+/** Milliseconds for which a repeat with the same request number gets "stored" instead of "duplicate", from the id's intent on. */
 const SAME_REQUEST_MS = 60_000;
 
 export class Judge {

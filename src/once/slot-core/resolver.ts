@@ -26,7 +26,7 @@ export class Resolver {
     this.#context = context;
   }
 
-  /** The time until which an append of this home without a known outcome can arrive; -Infinity: there is none. */
+  /** The time until which an append of this home without a known outcome can arrive; -Infinity: every append has an outcome. */
   get mayArriveUntil(): number {
     let until = -Infinity;
     for (const { intents } of this.#partitions.values())
