@@ -63,14 +63,14 @@ export const startGateway = async (
   log: AppLog,
   { askAll, tls, reload }: Surroundings,
 ): Promise<Gateway> => {
-  await requireUsable(settings);
+  const declared = await requireUsable(settings);
   const tools = openTools(log, askAll);
   const { metrics, lifecycle, questions } = tools;
   const { live, operatorsLive, recheckCalls } = openLiveCalls(() => inUse.now.authentication);
   const keyUnits = openKeyUnits(tools, recheckCalls);
   const lastingAuthentication = createLastingAuthentication();
   const configuring = { ...tools, keyUnits, lastingAuthentication };
-  const inUse = { now: await configure({ settings, tls }, configuring) };
+  const inUse = { now: await configure({ settings, tls }, configuring, { declared }) };
   const lasting = { ...(await openLasting({ ...tools, inUse, reload, keyUnits })), inUse };
   const stop = (graceMs = settings.server.shutdownGrace): Promise<void> => lifecycle.close(graceMs);
 

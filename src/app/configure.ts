@@ -18,18 +18,21 @@ interface ConfigureOptions extends Pick<LastingContext, "clock" | "log" | "metri
 /** What is configured, as plain data. */
 export type Given = Pick<Configured, "settings" | "tls">;
 
-/** `previous`: what is in use. Rejects with SETTINGS_INVALID. */
+/** The parts that can be taken over. At the start there are only the stations of the check. */
+type Previous = Pick<Configured, "declared"> & Partial<Pick<Configured, "registry">>;
+
+/** Takes over what has not changed since `previous`. Rejects with SETTINGS_INVALID. */
 export const configure = async (
   { settings, tls }: Given,
   options: ConfigureOptions,
-  previous?: Configured,
+  previous: Previous,
 ): Promise<Configured> => {
-  const registry = openRegistry(settings, options, previous?.registry);
+  const registry = openRegistry(settings, options, previous.registry);
   let issuers: Configured["issuers"];
   let provider: Configured["provider"];
   try {
     const declared = await loadDeclared(settings, {
-      ...{ registry, log: options.log, previous: previous?.declared },
+      ...{ registry, log: options.log, previous: previous.declared },
     });
     issuers = openIssuers(settings, options.keyUnits);
     provider = openProvider(settings, options.keyUnits, options.lastingAuthentication.ownSecret);
@@ -44,11 +47,11 @@ export const configure = async (
 /** Closes what only these settings use. */
 export const release = (
   { registry, issuers, provider }: Pick<Configured, "registry" | "issuers" | "provider">,
-  others: Configured | undefined,
+  others: Pick<Previous, "registry">,
 ): void => {
   issuers?.close();
   provider?.close();
-  if (registry !== others?.registry) void registry?.client.close();
+  if (registry !== others.registry) void registry?.client.close();
 };
 
 const authenticationOf = (

@@ -14,7 +14,7 @@ import type { Settings } from "../config/schema/schema.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
 import { createTargets } from "../delivery/engine/targets.ts";
 import { GatewayError } from "../errors.ts";
-import { loadStations } from "../ingest/declare.ts";
+import { type LoadedStation, loadStations } from "../ingest/declare.ts";
 import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
 import { certificatesIn } from "../lib/pem.ts";
@@ -59,18 +59,24 @@ const ofCredentials: Check = ({ auth, admin }) => {
   ];
 };
 
-const ofStations = async (
+interface Checked {
+  readonly faults: readonly string[];
+  /** The checked stations with their compiled schemas. Empty if a schema has a fault. */
+  readonly stations: readonly LoadedStation[];
+}
+
+const checkStations = async (
   { stations, server, roles }: Settings,
   { changedStations }: CheckOptions,
-): Promise<readonly string[]> => {
-  if (!roles.includes("ingest")) return [];
+): Promise<Checked> => {
+  if (!roles.includes("ingest")) return { faults: [], stations: [] };
   const changed = stations.filter(({ name }) => changedStations?.has(name) ?? true);
   try {
-    await loadStations(changed, { limits: contentLimitsOf(server), registry: undefined });
-    return [];
+    const limits = contentLimitsOf(server);
+    return { faults: [], stations: await loadStations(changed, { limits, registry: undefined }) };
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    return error.message.split("\n");
+    return { faults: error.message.split("\n"), stations: [] };
   }
 };
 
@@ -142,21 +148,25 @@ const CHECKS: readonly Check[] = [
   ofCertificates,
 ];
 
+const checkAll = async (settings: Settings, options: CheckOptions): Promise<Checked> => {
+  const faults = CHECKS.flatMap((check) => check(settings));
+  const checked = await checkStations(settings, options);
+  return { ...checked, faults: [...faults, ...checked.faults] };
+};
+
 /** One line for each fault, without secrets. Loads the schemas; makes no connections and writes nothing. */
 export const faultsInUse = async (
   settings: Settings,
   options: CheckOptions = {},
-): Promise<readonly string[]> => [
-  ...CHECKS.flatMap((check) => check(settings)),
-  ...(await ofStations(settings, options)),
-];
+): Promise<readonly string[]> => (await checkAll(settings, options)).faults;
 
 /** Warnings about valid settings that can make the gateway slow. */
 export const warningsInUse = ({ stations, roles }: Settings): Promise<readonly string[]> =>
   roles.includes("ingest") ? slowSchemas(stations) : Promise.resolve([]);
 
-/** Rejects with SETTINGS_INVALID, whose message has all the lines. */
-export const requireUsable = async (settings: Settings): Promise<void> => {
-  const faults = await faultsInUse(settings);
+/** Resolves with the stations and their compiled schemas. Rejects with SETTINGS_INVALID, whose message has all the lines. */
+export const requireUsable = async (settings: Settings): Promise<readonly LoadedStation[]> => {
+  const { faults, stations } = await checkAll(settings, {});
   if (faults.length > 0) throw new GatewayError("SETTINGS_INVALID", { message: faults.join("\n") });
+  return stations;
 };

@@ -111,8 +111,8 @@ export const createNewTopics = (
 interface DeclaredOptions {
   readonly registry: OpenRegistry | undefined;
   readonly log: AppLog;
-  /** The stations in use, whose unchanged schemas are taken over. */
-  readonly previous: readonly LoadedStation[] | undefined;
+  /** Stations with compiled schemas. Those that have not changed since are taken over. */
+  readonly previous: readonly LoadedStation[];
 }
 
 /** Loads the declared stations and compiles their schemas. Rejects with SETTINGS_INVALID. */

@@ -29,7 +29,7 @@ export interface LoadedStation extends Station {
 
 /** What all stations share. */
 export interface LoadOptions extends Pick<RegistryContext, "limits" | "registry" | "onFault"> {
-  /** The stations in use. A schema that has not changed since is not compiled again. */
+  /** Stations that were loaded before. A schema that has not changed since is not compiled again. */
   readonly previous?: readonly LoadedStation[] | undefined;
 }
 
@@ -60,7 +60,7 @@ export const loadStations = async (
 
 type Compiled = Pick<LoadedStation, "validator" | "identity">;
 
-/** Compiles one schema at a time, and pauses after each. Takes unchanged ones from the stations in use. */
+/** Compiles one schema at a time, and pauses after each. Takes unchanged schemas from the stations that were loaded before. */
 const createCompiler = (previous: readonly LoadedStation[]) => {
   const kept = new Map(previous.map((station) => [station.identity, station]));
   const turns = createSemaphore({ permits: 1, maxWaiting: Infinity });

@@ -1,4 +1,7 @@
-import { faultsInUse } from "../../src/app/settings-check.ts";
+import { join } from "node:path";
+import { faultsInUse, requireUsable } from "../../src/app/settings-check.ts";
+import { loadDeclared } from "../../src/app/wire-ingest.ts";
+import { createLog } from "../../src/observability/logger/logger.ts";
 import { settingsOf } from "../config/support.ts";
 
 const AUDIT = "audit: { station: ops }\nstations: [{ name: ops, topic: TRANSACTION.dead-letter }]\n";
@@ -23,4 +26,16 @@ it.each([
       'audit.station: its topic "TRANSACTION.dead-letter" has the dead letters of the event service',
     ),
   );
+});
+
+it("gives the start its compiled schemas", async () => {
+  const file = join(import.meta.dirname, "../../schemas/order.json");
+  const settings = settingsOf({
+    yaml: `stations: [{ name: orders, schema: { type: json-schema, file: ${file} } }]`,
+  });
+  const checked = await requireUsable(settings);
+  const log = createLog({ level: "silent" });
+  const [orders] = await loadDeclared(settings, { registry: undefined, log, previous: checked });
+  expect(orders?.validator).toBeDefined();
+  expect(orders?.validator).toBe(checked[0]?.validator);
 });
