@@ -1,6 +1,6 @@
 /** Loads the settings from a file and the environment, or returns all their faults. */
 import { basename, dirname, resolve } from "node:path";
-import { comparable } from "./changes.ts";
+import { comparable, patternOf } from "./changes.ts";
 import { crossFaults, warningsOf, type ValidSections } from "./checks.ts";
 import { configFileOf, readEnvironment, type Environment } from "./environment.ts";
 import { anchorPlatformFile, joined, writtenSecrets } from "./event-service-sources.ts";
@@ -17,7 +17,7 @@ import type { Digests } from "../lib/file-watch/file-watch.ts";
 import { withSessionSecret } from "./identity.ts";
 import { decisionOf } from "./restart.ts";
 import { settingsSchema, type Settings } from "./schema/schema.ts";
-import { isObject, overlay, replaced, type Path } from "./tree.ts";
+import { isObject, overlay, replaced, settingAt, type Path } from "./tree.ts";
 
 export interface LoadOptions {
   /** The --config argument. Default: STATIONGATE_CONFIG. */
@@ -151,29 +151,24 @@ const isOfCertificate = ({ path: [section, key] }: Fault): boolean =>
   (section === "server" || section === "admin") && key === "tls";
 
 const isOfRestart = ({ path }: Fault): boolean => {
-  const steps = path.map((step) => (typeof step === "number" ? "[]" : `.${String(step)}`));
-  return decisionOf(steps.join("").slice(1)) === "restart";
+  const steps = path.map((step) => ({ name: String(step), isElement: typeof step === "number" }));
+  return decisionOf(patternOf(steps)) === "restart";
 };
 
-const valueAt = (tree: unknown, path: Path): unknown =>
-  path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown> | undefined)?.[step], tree);
-
 /** The tree with the secret in use at the path. If there is none, the setting needs a restart anyway, and its group is left out. */
-const withSecretInUse = (tree: unknown, path: Path, inUse: Settings): unknown => {
-  if (valueAt(tree, path) !== undefined) return tree;
-  const secret = valueAt(inUse, path);
+const withSecretInUse = (tree: unknown, path: Path, inUse: Settings | undefined): unknown => {
+  if (settingAt(settingsSchema, tree, path).value !== undefined) return tree;
+  const secret = settingAt(settingsSchema, inUse, path).value;
   return secret === undefined ? replaced(tree, path.slice(0, -1), undefined) : replaced(tree, path, secret);
 };
 
 /** The faults that refuse nothing else in a reload. */
 const faultsApart = (faults: readonly Fault[], inUse: Settings | undefined) => {
-  const ofCertificates = inUse === undefined ? [] : faults.filter(isOfCertificate);
-  const ofRestart =
-    inUse === undefined
-      ? []
-      : faults.filter(
-          (fault) => fault.isUnreadable === true && !isOfCertificate(fault) && isOfRestart(fault),
-        );
+  const ofReload = inUse === undefined ? [] : faults;
+  const ofCertificates = ofReload.filter(isOfCertificate);
+  const ofRestart = ofReload.filter(
+    (fault) => fault.isUnreadable === true && !isOfCertificate(fault) && isOfRestart(fault),
+  );
   return { ofCertificates, ofRestart, apart: new Set([...ofCertificates, ...ofRestart]) };
 };
 
@@ -187,10 +182,7 @@ export const loadSettings = (options: LoadOptions): LoadedSettings | RefusedSett
   const ofFiles = [...gathered.faults, ...unreadable];
   const { inUse } = options;
   const { ofCertificates, ofRestart, apart } = faultsApart(ofFiles, inUse);
-  const tree =
-    inUse === undefined
-      ? known.tree
-      : ofRestart.reduce((whole, { path }) => withSecretInUse(whole, path, inUse), known.tree);
+  const tree = ofRestart.reduce((whole, { path }) => withSecretInUse(whole, path, inUse), known.tree);
   const judged = judge(tree, [...ofFiles.filter((fault) => !apart.has(fault)), ...known.faults]);
   const linesOf = (faults: readonly Fault[]) => faults.map((fault) => lineOf(fault, gathered.origins));
   const files = reader.digests;
