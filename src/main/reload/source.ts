@@ -131,15 +131,15 @@ export const createSource =
     const certificateFaults = distinct([...loaded.certificateFaults, ...found.faults]);
     const read = withUsableTls(loaded, certificateFaults, inUse);
     const { changed, needsRestart, keep: keepInUse } = applicableOf(changesOf(inUse.compared, read.compared));
+    const settings = keepInUse(read.settings, inUse.settings);
     const next: InUse = {
-      settings: keepInUse(read.settings, inUse.settings),
+      settings,
       compared: keepInUse(read.compared, inUse.compared),
-      tls: tlsOf(keepInUse(read.settings, inUse.settings), found.files, inUse.tls),
+      tls: tlsOf(settings, found.files, inUse.tls),
     };
-    const check = ({ settings, compared }: Pick<InUse, "settings" | "compared">) =>
-      faultsInUse(withoutCertificates(settings), { changedStations: changedStationsOf({ compared }, inUse) });
-    const ofChanges =
-      changed.length > 0 ? await check({ ...next, settings: withoutRestart(next.settings) }) : [];
+    const check = (given: Pick<InUse, "settings" | "compared">) =>
+      faultsInUse(withoutCertificates(given.settings), { changedStations: changedStationsOf(given, inUse) });
+    const ofChanges = changed.length > 0 ? await check({ ...next, settings: withoutRestart(settings) }) : [];
     // The next start has all the settings.
     const isWhole = dryRun && needsRestart.length > 0 && restartFaults.length === 0;
     const faults = distinct([...ofChanges, ...(isWhole ? await check(read) : [])]);
