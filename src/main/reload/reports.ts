@@ -61,15 +61,15 @@ const createFaultReports = ({ logger, audited }: Pick<ReportOptions, "logger" | 
     const trigger = viaOf(turn);
     if (trigger !== undefined) audited({ trigger, outcome, changed });
   };
+  const log = ({ trigger }: Turn, faults: readonly string[]): void => {
+    logged = faults.join("\n");
+    logger.error({ trigger, faults }, REFUSED);
+  };
   return {
-    audit,
-    log: ({ trigger }: Turn, faults: readonly string[]): void => {
-      logged = faults.join("\n");
-      logger.error({ trigger, faults }, REFUSED);
-    },
-    report(turn: Turn, outcome: "refused" | "failed", faults: readonly string[]): void {
+    ...{ audit, log },
+    report: (turn: Turn, outcome: "refused" | "failed", faults: readonly string[]): void => {
       if (!isAsked(turn) && faults.join("\n") === logged) return;
-      this.log(turn, faults);
+      log(turn, faults);
       audit(turn, outcome, []);
     },
     forget: (): void => {
