@@ -13,7 +13,7 @@ export interface TlsFiles {
 }
 
 export interface ReadTls {
-  /** What to serve with. Of a port with a fault, `keptKeys` have their values in use, if there are any. */
+  /** The PEM texts to serve with. Of a port with a fault, `keptKeys` have their values in use, if there are any. */
   readonly files: TlsFiles;
   /** One line for each fault of a file, as the start prints it. */
   readonly faults: readonly string[];

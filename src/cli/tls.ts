@@ -54,7 +54,7 @@ export const readClientTls = (
   };
 };
 
-/** What the client uses of an answer. */
+/** The parts of an answer that the client uses. */
 export interface FetchedAnswer {
   readonly status: number;
   readonly headers: Pick<Headers, "get">;

@@ -76,14 +76,14 @@ const faultsOf = (prepared: readonly Prepared[], { isAnyReady }: { isAnyReady: b
 /** The workers that were silent in an attempt, and have sent nothing since. */
 const createSilent = () => {
   const ids = new Set<number>();
-  /** Kills one that was silent before too: the others keep their connections, and its replacement can be ready. */
+  /** Kills one worker that was silent before too: the others keep their connections, and its replacement can be ready. */
   const note = (prepared: readonly Prepared[]): void => {
     const silent = prepared.filter(({ outcome }) => outcome.end === "silent");
     silent.find(({ worker }) => ids.has(worker.id))?.worker.kill();
     for (const { worker } of silent) ids.add(worker.id);
   };
   return {
-    /** Messages for a frozen worker wait in the memory of this process, so it gets no further ones. */
+    /** Messages for a frozen worker wait in the memory of this process, so it gets no further messages. */
     without: (workers: readonly FleetWorker[]): readonly FleetWorker[] =>
       workers.filter(({ id }) => !ids.has(id)),
     faultsOf: (prepared: readonly Prepared[]): readonly string[] => {

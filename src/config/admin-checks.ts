@@ -83,7 +83,7 @@ export const adminFaults = (settings: Partial<Settings>): readonly Fault[] => {
 /** Bytes. */
 const LEAST_SECRET = 32;
 
-/** Anyone who has a session cookie can try secrets without a request. The warning does not tell the length, which helps with that. */
+/** Anyone who has a session cookie can try secrets without a request. The length would help with that, so no warning shows it. */
 const secretWarnings = (secret: string | undefined): readonly string[] => {
   if (secret === undefined || Buffer.byteLength(secret) >= LEAST_SECRET) return [];
   return [

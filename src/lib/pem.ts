@@ -9,7 +9,7 @@ const count = (text: string, pattern: RegExp): number => text.match(pattern)?.le
 const isCut = (text: string): boolean =>
   count(text, /-----BEGIN/g) !== count(text, /-----END [A-Z0-9 ]+-----/g);
 
-/** The certificates of a file, or what is wrong with it, in words that follow the file's name. */
+/** The certificates in the text of a file, or a clause about its fault, to be written after the file's name. */
 export const certificatesIn = (text: string): readonly X509Certificate[] | string => {
   if (isCut(text)) return "which has a PEM block without its end";
   try {

@@ -19,7 +19,7 @@ export const holdHangUps = (): void => {
   process.on("SIGHUP", listener);
 };
 
-/** From now on SIGHUP ends this process at once, also one that has come before. */
+/** From now on SIGHUP ends this process at once, also a SIGHUP that has come before. */
 export const releaseHangUps = (): void => {
   if (!isHeld) return;
   isHeld = false;
@@ -27,7 +27,7 @@ export const releaseHangUps = (): void => {
   if (hasCome) process.kill(process.pid, "SIGHUP");
 };
 
-/** Calls `handler` for each SIGHUP from now on, and at once if one has come before. */
+/** Calls `handler` for each SIGHUP from now on, and at once if a SIGHUP has come before. */
 export const onHangUp = (handler: () => void): void => {
   holdHangUps();
   handle = handler;

@@ -27,7 +27,7 @@ export interface FileWatchOptions {
   readonly watchDirectory?: WatchDirectory;
 }
 
-/** `changed` gets the name of the entry that has changed. null: the system does not tell the name. Throws node's error. */
+/** `changed` gets the name of the entry that has changed. null: the system does not give the name. Throws node's error. */
 export type WatchDirectory = (directory: string, changed: (name: string | null) => void) => FSWatcher;
 
 const watchByNode: WatchDirectory = (directory, changed) =>

@@ -107,7 +107,7 @@ const stationTexts = ({ compared }: Pick<InUse, "compared">): ReadonlyMap<string
   return new Map(stations.map((station) => [station.name, JSON.stringify(station)]));
 };
 
-/** The schemas of the other stations are in use, so they have passed the check. It takes milliseconds for each schema. */
+/** The schemas of the other stations are in use, so they have passed the check, which takes milliseconds for each schema. */
 const changedStationsOf = (next: Pick<InUse, "compared">, inUse: InUse): ReadonlySet<string> => {
   const known = stationTexts(inUse);
   const changed = [...stationTexts(next)].filter(([name, text]) => text !== known.get(name));
