@@ -4,8 +4,8 @@ import { onceResultOf, writeOnce } from "../../../src/broker/kafka/append-once.t
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import { readTopic } from "../../support/each-broker.ts";
 import { describeKafka, describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
-import { startTcpProxy, type TcpProxy } from "../../support/kafka/proxy.ts";
-import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
+import type { TcpProxy } from "../../support/kafka/proxy.ts";
+import { startProxiedKafka, type KafkaServer, type ProxiedKafka } from "../../support/kafka/server.ts";
 import { batch, summaryOf } from "../conformance/once.ts";
 import { readOptions } from "../conformance/reading.ts";
 import { newTopic, record, valueOf } from "../conformance/tools.ts";
@@ -174,17 +174,18 @@ describeKafka("one attempt at Kafka", (kafka) => {
 });
 
 describeOwnKafka("one attempt at a Kafka that fails", () => {
+  let own: ProxiedKafka;
   let kafka: KafkaServer;
   let proxy: TcpProxy;
   let broker: Broker;
   let topic: string;
 
   beforeAll(async () => {
-    proxy = await startTcpProxy();
-    kafka = await startKafka({ proxyPort: proxy.port });
+    own = await startProxiedKafka();
+    ({ kafka, proxy } = own);
   }, 120_000);
   beforeEach(async () => {
-    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    own.reconnect();
     broker = createKafkaBroker(kafkaOptions([proxy.address], { connectTimeout: 1000, requestTimeout: 1500 }));
     await broker.open();
     topic = uniqueName("once");
@@ -196,8 +197,7 @@ describeOwnKafka("one attempt at a Kafka that fails", () => {
     await broker.close();
   }, 120_000);
   afterAll(async () => {
-    await proxy.stop();
-    await kafka.stop();
+    await own.stop();
   });
 
   const attempt = async (partition: number, value: string, { mayWrite = allowed, timeoutMs = 3000 } = {}) => {
@@ -270,7 +270,7 @@ describeOwnKafka("one attempt at a Kafka that fails", () => {
     const before = asked;
     expect(await attempt(0, "away", { mayWrite })).toBe("unsent BROKER_UNAVAILABLE");
     expect(asked).toBe(before);
-    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    own.reconnect();
     while ((await attempt(0, "after")) !== "stored at 1") continue;
     expect(await stored()).toEqual(["after", "before"]);
   }, 30_000);

@@ -3,8 +3,13 @@ import type { Broker } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
-import { startTcpProxy, type TcpProxy } from "../../support/kafka/proxy.ts";
-import { prepareKafka, startKafka, type KafkaServer } from "../../support/kafka/server.ts";
+import type { TcpProxy } from "../../support/kafka/proxy.ts";
+import {
+  prepareKafka,
+  startProxiedKafka,
+  type KafkaServer,
+  type ProxiedKafka,
+} from "../../support/kafka/server.ts";
 import { readTopic } from "../../support/each-broker.ts";
 import { record } from "../conformance/tools.ts";
 import { eachWithin, keepAppending, PARTITIONS, type Appends } from "./ledger.ts";
@@ -13,6 +18,7 @@ import { kafkaOptions, WRITERS } from "./options.ts";
 const IMPATIENT = { connectTimeout: 500, requestTimeout: 1000, deliveryTimeout: 2500 };
 
 describeOwnKafka("appends during a Kafka failure", () => {
+  let own: ProxiedKafka;
   let kafka: KafkaServer;
   let proxy: TcpProxy;
   let open: Broker[] = [];
@@ -24,12 +30,12 @@ describeOwnKafka("appends during a Kafka failure", () => {
 
   beforeAll(async () => {
     process.on("unhandledRejection", onUnhandled);
-    proxy = await startTcpProxy();
-    kafka = await startKafka({ proxyPort: proxy.port });
+    own = await startProxiedKafka();
+    ({ kafka, proxy } = own);
   }, 120_000);
 
   beforeEach(() => {
-    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    own.reconnect();
   });
 
   afterEach(async () => {
@@ -42,8 +48,7 @@ describeOwnKafka("appends during a Kafka failure", () => {
 
   afterAll(async () => {
     process.off("unhandledRejection", onUnhandled);
-    await proxy.stop();
-    await kafka.stop();
+    await own.stop();
   });
 
   const connect = async (options: KafkaOptions): Promise<Broker> => {
@@ -76,7 +81,7 @@ describeOwnKafka("appends during a Kafka failure", () => {
         proxy.refuse();
       },
       end: () => {
-        proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+        own.reconnect();
       },
     },
   ];

@@ -11,8 +11,8 @@ import type {
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import type { GatewayError } from "../../../src/errors.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
-import { startTcpProxy, type TcpProxy } from "../../support/kafka/proxy.ts";
-import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
+import type { TcpProxy } from "../../support/kafka/proxy.ts";
+import { startProxiedKafka, type KafkaServer, type ProxiedKafka } from "../../support/kafka/server.ts";
 import { numbered, record } from "../conformance/tools.ts";
 import { kafkaOptions } from "./options.ts";
 
@@ -42,14 +42,14 @@ const until = async (condition: () => boolean): Promise<void> => {
 };
 
 describeOwnKafka("a subscription to Kafka", () => {
+  let own: ProxiedKafka;
   let kafka: KafkaServer;
   let proxy: TcpProxy;
   let broker: Broker;
 
   beforeAll(async () => {
-    proxy = await startTcpProxy();
-    kafka = await startKafka({ proxyPort: proxy.port });
-    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    own = await startProxiedKafka();
+    ({ kafka, proxy } = own);
   }, 120_000);
 
   beforeEach(async () => {
@@ -60,14 +60,13 @@ describeOwnKafka("a subscription to Kafka", () => {
   });
 
   afterEach(async () => {
-    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    own.reconnect();
     await kafka.heal();
     await broker.close();
   }, 120_000);
 
   afterAll(async () => {
-    await proxy.stop();
-    await kafka.stop();
+    await own.stop();
   });
 
   const newTopic = async (partitions: number): Promise<string> => {
@@ -111,7 +110,7 @@ describeOwnKafka("a subscription to Kafka", () => {
     await until(() => first.assignments.at(-1)?.length === 2 && second.assignments.at(-1)?.length === 2);
     proxy.refuse();
     await until(() => second.assignments.at(-1)?.length === 4);
-    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    own.reconnect();
     await vanishing.close();
     // The session timeout, and the time of the rebalance.
   }, 35_000);
@@ -158,7 +157,7 @@ describeOwnKafka("a subscription to Kafka", () => {
       proxy.refuse();
       await until(() => errors.length > 0);
       await broker.append(topic, [record("meanwhile")]);
-      proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+      own.reconnect();
       await until(() => values.includes("meanwhile"));
       await broker.append(topic, [record("after")]);
       await until(() => values.includes("after"));
@@ -193,7 +192,7 @@ describeOwnKafka("a subscription to Kafka", () => {
       await steer();
       await sleep(1);
     }
-    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+    own.reconnect();
     while (assignments.length === 1) {
       await steer();
       await sleep(1);

@@ -12,6 +12,7 @@ import { freePort } from "../free-port.ts";
 import { archiveOptions } from "./archive.ts";
 import { makeCertificates, type Certificates } from "./certificates.ts";
 import { kafkaClassPath } from "./jars.ts";
+import { startTcpProxy, type TcpProxy } from "./proxy.ts";
 import { serverProperties, type NodeLayout, type Protocol } from "./properties.ts";
 
 const run = promisify(execFile);
@@ -196,6 +197,34 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
     stop: async () => {
       await end();
       await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+/** A broker, and a proxy that forwards to it from the start on. */
+export interface ProxiedKafka {
+  readonly kafka: KafkaServer;
+  readonly proxy: TcpProxy;
+  /** The proxy forwards to the broker again. */
+  reconnect(): void;
+  stop(): Promise<void>;
+}
+
+/** Starts both. The caller stops them. */
+export const startProxiedKafka = async (): Promise<ProxiedKafka> => {
+  const proxy = await startTcpProxy();
+  const kafka = await startKafka({ proxyPort: proxy.port });
+  const reconnect = (): void => {
+    proxy.forwardTo(kafka.listeners.get("PROXIED") ?? "");
+  };
+  reconnect();
+  return {
+    kafka,
+    proxy,
+    reconnect,
+    stop: async () => {
+      await proxy.stop();
+      await kafka.stop();
     },
   };
 };
