@@ -79,8 +79,11 @@ const send = async (spool: Spool, ...values: readonly string[]): Promise<readonl
   return outcomes.map((outcome) => (outcome.status === "failed" ? outcome.error.code : outcome.status));
 };
 
+/** Milliseconds. A slow machine may need them; the tests claim no time. */
+const WAIT_MS = 30_000;
+
 const until = async (holds: () => boolean): Promise<void> => {
-  const end = Date.now() + 4000;
+  const end = Date.now() + WAIT_MS;
   while (!holds() && Date.now() < end) await sleep(5);
   expect(holds()).toBe(true);
 };
@@ -201,7 +204,7 @@ it("stops the start if another process uses the directory", async () => {
   await spool.close();
 });
 
-it("drains 50,000 events a second", async () => {
+it("drains 50,000 events with less than 3 s of CPU", async () => {
   const kafka = new Kafka();
   const { spool } = await open(kafka, newDirectory());
   kafka.mode = "down";
