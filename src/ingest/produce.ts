@@ -45,6 +45,13 @@ export interface WrittenRecord extends WrittenSchemas {
 /** `spooled`: the event is on the disk of this pod, and goes to Kafka later. */
 export type EventOutcome = StoredEvent | SpooledOutcome | EventFailure;
 
+/** The outcome of a call's only event. Throws the error of the event if it failed. */
+export const acceptedEvent = ([outcome]: readonly EventOutcome[]): StoredEvent | SpooledOutcome => {
+  if (outcome === undefined) throw new GatewayError("INTERNAL");
+  if (outcome.status === "failed") throw outcome.error;
+  return outcome;
+};
+
 /** Settles with one outcome per event, in order. Rejects only with STATION_FORBIDDEN, and then nothing is stored. */
 export type Produce = (request: ProduceRequest) => Promise<readonly EventOutcome[]>;
 

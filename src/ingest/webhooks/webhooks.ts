@@ -5,7 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { ContentLimits } from "../../formats/json.ts";
 import { isNotAttribute, isStructured, structuredEvent } from "../cloudevents.ts";
 import { type IncomingEvent, sizeOfEvent } from "../incoming-event.ts";
-import type { Produce } from "../produce.ts";
+import { acceptedEvent, type Produce } from "../produce.ts";
 import { recordHeadersOf } from "../record-headers.ts";
 import type { Remembered } from "../remembered.ts";
 import type { Station, Stations } from "../stations.ts";
@@ -85,10 +85,8 @@ const createSource = (
   const store = async (event: IncomingEvent): Promise<WebhookAnswer> => {
     const station = await stations.resolve(declaration.station);
     const events = [eventFor(station, event, contentLimits)];
-    const [outcome] = await produce({ principal, station, events });
-    if (outcome === undefined) throw new GatewayError("INTERNAL");
-    if (outcome.status === "failed") throw outcome.error;
-    return outcome.status === "spooled" ? SPOOLED : ACCEPTED;
+    const { status } = acceptedEvent(await produce({ principal, station, events }));
+    return status === "spooled" ? SPOOLED : ACCEPTED;
   };
   const storeOnce = async (
     { deliveryId: id, body }: VerifiedWebhook,

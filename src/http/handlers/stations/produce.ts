@@ -4,7 +4,7 @@
  */
 import type { RecordHeader } from "../../../broker/broker.ts";
 import { ERRORS, GatewayError } from "../../../errors.ts";
-import type { EventFailure, EventOutcome } from "../../../ingest/produce.ts";
+import { acceptedEvent, type EventFailure, type EventOutcome } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { Station } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
@@ -39,10 +39,7 @@ export const produceSingle = (dependencies: ProduceDependencies) => {
     const body = await readBody(request);
     facts.bytes = body.length;
     const events = [intake.reading(call, body, () => readEvent(body, station))];
-    const outcomes = await submitOnce(call, { station, body, events }, dependencies);
-    const [outcome] = outcomes;
-    if (outcome === undefined) throw new GatewayError("INTERNAL");
-    if (outcome.status === "failed") throw outcome.error;
+    const accepted = acceptedEvent(await submitOnce(call, { station, body, events }, dependencies));
     if (!call.representation) sendText(response, 200, "application/json", STORED);
     else
       sendJson(response, 200, {
@@ -50,7 +47,7 @@ export const produceSingle = (dependencies: ProduceDependencies) => {
         success: true,
         sent: 1,
         fail: 0,
-        results: [eventResult(outcome)],
+        results: [eventResult(accepted)],
       });
   };
 };
