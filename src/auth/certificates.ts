@@ -33,8 +33,8 @@ export interface CertificateOptions extends CertificatePattern {
 }
 
 /**
- * The first entry that matches the certificate. Throws UNAUTHORIZED if none does, or if the certificate has expired or is not
- * trusted any more.
+ * The first entry that matches the certificate. Throws UNAUTHORIZED if no entry matches, or if the certificate has expired or is
+ * not trusted any more.
  */
 type FindCertificate<Entry> = (certificate: ClientCertificate) => Entry;
 

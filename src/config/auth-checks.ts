@@ -95,7 +95,9 @@ export const certificateWarnings = ({ auth, admin, server }: Settings): readonly
     { list: "admin.certificates", entries: admin.certificates, port: "admin.tls", tls: admin.tls },
   ].flatMap(({ list, entries, port, tls }) =>
     entries.length > 0 && (tls?.clientAuth ?? "none") === "none"
-      ? [`${list} has entries, but ${port}.clientAuth is none: no client can show a certificate`]
+      ? [
+          `${list} has entries, but ${port}.clientAuth is none: set it to optional or required, so that clients can show a certificate`,
+        ]
       : [],
   );
 

@@ -30,7 +30,7 @@ export const eventResult = (outcome: EventOutcome, textOf: TextOf = ownText): Ev
   return { status: error.outcome === "refused" ? "refused" : "unknown", error: textOf(error) };
 };
 
-/** Marks an answer of which an event is in the spool. Call it before the head of the answer is sent. */
+/** Marks the answer if an event of the call is in the spool. Call it before the head of the answer is sent. */
 export const markSpooled = (response: ServerResponse, outcomes: readonly EventOutcome[]): void => {
   if (outcomes.some(({ status }) => status === "spooled")) response.setHeader("Stationgate-Stored", "spool");
 };

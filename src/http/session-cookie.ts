@@ -46,8 +46,8 @@ const NONE: readonly AmbientCredential[] = [];
  * The credentials that don't count in this request. A browser adds them to the requests of other sites' pages too, and of
  * pages of other ports of this host. So they count in a request that changes something only if the request comes from a page of
  * this gateway: by `Sec-Fetch-Site`, or, in browsers without it, by an `Origin` with this host, and with https if browsers use
- * this host by HTTPS (`publicUrl`). A program sends neither header;
- * it has no session. A navigation with GET changes nothing: a link, or a redirect after the sign-in, can lead the browser to any path.
+ * this host by HTTPS (`publicUrl`). A program sends neither header, and it has no session. In a navigation with GET they never
+ * count for a change: a link, or a redirect after the sign-in, can lead the browser to any path.
  */
 export const refusedCredentials = (
   request: Request,

@@ -84,7 +84,7 @@ const append = async (
 
 /** Counts the dropped entries. Warns about the first of them, and about the first append that fails for now. */
 const createReports = ({ logger, unstored }: Pick<AuditStationOptions, "logger" | "unstored">) => {
-  /** The target of the last append, if it could not store it. */
+  /** The target of the last append, if that append failed for now. */
   let down: AuditTarget | undefined;
   let hasDropped = false;
   const drop = (entries: number, reason: string): void => {
@@ -94,7 +94,7 @@ const createReports = ({ logger, unstored }: Pick<AuditStationOptions, "logger" 
   };
   return {
     drop,
-    /** Further drops are those of another target. */
+    /** The target has changed, so the next drop causes a warning again. */
     retarget: (): void => {
       hasDropped = false;
     },

@@ -23,7 +23,10 @@ interface StationDeclaration {
 
 /** A declared station. */
 export interface LoadedStation extends Station {
-  /** The result of `identityOf` for its compiled schema. undefined: it has none, or a file changed during the compilation. */
+  /**
+   * The result of `identityOf` for the compiled schema. undefined: the station has no compiled schema, or a file could not be
+   * read or changed during the compilation.
+   */
   readonly identity?: string | undefined;
 }
 
@@ -73,7 +76,7 @@ const createCompiler = (previous: readonly LoadedStation[]) => {
       await nextTurn();
       return compiled;
     });
-    // The compiled text can be another one than that of the digests. Then the next reload compiles it again.
+    // If a file has changed since the digests, the compiled text is not known. Then the next reload compiles the schema again.
     const isSame = (await identityOf(schema, context)) === identity;
     return { validator, identity: isSame ? identity : undefined };
   };
@@ -139,7 +142,7 @@ export const createProvisioning = (options: ProvisionOptions): Provisioning => {
   };
 };
 
-/** The error with a text for operators: that of a broker's error is for clients. */
+/** The error with a text for operators: the text of a broker's error is for clients. */
 const notCreated = (station: string, { name }: TopicSpec, error: GatewayError): GatewayError => {
   const { code, cause } = error;
   const reason = cause instanceof Error ? cause.message : error.message;

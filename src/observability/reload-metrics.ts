@@ -1,11 +1,11 @@
-/** Metrics that the main process counts: reloads, whose values of the workers are 0, and audit entries. */
+/** Metrics of reloads and of audit entries. Only the main process counts them; the workers' values are 0. */
 import { Counter, Gauge, Registry } from "prom-client";
 
 export type ReloadOutcome = "applied" | "unchanged" | "refused" | "failed";
 
 export interface ReloadMetrics {
   reloadEnded(trigger: string, outcome: ReloadOutcome): void;
-  /** The last reload has found faults, or could not be applied: something that has changed is not in use. */
+  /** The last reload has found faults, or could not be applied: a change is not in use. */
   settingsRefused(isRefused: boolean): void;
   /** Settings have changed that need a restart. */
   restartNeeded(isNeeded: boolean): void;

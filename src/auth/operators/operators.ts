@@ -154,7 +154,7 @@ const tokenCheck =
     const network = networkOf(address);
     throttle.check(network);
     // A program with a JWT that the gateway can't accept guesses nothing: it must not lock out other callers of its network.
-    // What does not count must be cheap, so it is never derived.
+    // A text that is not counted must be cheap to check, so its hash is never derived.
     const faultOfJwt = jwts?.faultOf(given.token);
     const found =
       faultOfJwt === undefined ? await tokens.find(given, ["operators", network]) : tokens.findKnown(given);

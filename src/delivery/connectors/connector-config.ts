@@ -55,7 +55,7 @@ export interface GatewayFacts {
   readonly targets?: Targets | undefined;
   /** Without a registry, `decode` is a fault. */
   readonly hasRegistry?: boolean;
-  /** The topic of `audit.station`: no dead letter may get among the audit entries. */
+  /** The topic of `audit.station`. Dead letters must not be written to it. */
   readonly auditTopic?: string | undefined;
 }
 

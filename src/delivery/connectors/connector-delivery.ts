@@ -45,7 +45,7 @@ export interface DeliveryOptions {
   readonly observer: DeliveryObserver;
   /** Absent: there is no registry. */
   readonly decoding?: Decoding;
-  /** The topic of `audit.station` in use. Absent: there is none. */
+  /** Returns the topic of `audit.station` in use. undefined: `audit.station` is not set. */
   readonly auditTopic?: (() => string | undefined) | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;

@@ -38,8 +38,8 @@ interface Running {
 const MAX_TRACE = 10_000;
 
 /**
- * If the version changes, the connector needs a new runner. Only a connector that decodes depends on the registry, and only one
- * with dead letters on the topic of the audit.
+ * If the version changes, the connector needs a new runner. Only a connector that decodes depends on the registry, and only a
+ * connector with dead letters depends on the topic of `audit.station`.
  */
 const versionOf = ({ run, config }: Entry, { hasRegistry, auditTopic }: GatewayFacts): string =>
   JSON.stringify([

@@ -32,7 +32,7 @@ export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"
   /** Asks all processes, including this process. Absent: there is only this process. */
   readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
   readonly decoding: Decoding;
-  /** The topic of `audit.station` in use: it takes no dead letters. */
+  /** Returns the topic of `audit.station` in use, to which no dead letters are written. */
   readonly auditTopic?: (() => string | undefined) | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Tells whether a schema is the same as before, so that it is not compiled again. */
+/** Finds out whether a schema is the same as before, so that it is not compiled again. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { digestOf } from "../../lib/file-watch/file-watch.ts";
@@ -32,8 +32,8 @@ export const identityOf = async (
 };
 
 /**
- * The digest of the file, and of each file that a .proto file imports, at any depth. A missing import counts as a content: the
- * program itself has some, such as google/protobuf/timestamp.proto. undefined: another file can't be read.
+ * The digest of the file, and of each file that a .proto file imports, at any depth. A missing import counts as a content,
+ * because the program itself has some imports, such as google/protobuf/timestamp.proto. undefined: another file can't be read.
  */
 const digestsOf = async (
   file: string,
