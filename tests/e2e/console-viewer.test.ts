@@ -1,48 +1,34 @@
 /** The console in Chromium for an operator with the role viewer, with the real program. */
 import { jest } from "@jest/globals";
-import type { Browser, Page } from "playwright-core";
-import { describeBrowser, launchBrowser } from "../support/browser.ts";
+import type { Page } from "playwright-core";
+import { describeBrowser } from "../support/browser.ts";
 import { createConnector } from "../support/connector-api.ts";
-import { signIn } from "../support/console.ts";
-import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
-import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { type ConsoleStand, signIn, startConsole } from "../support/console.ts";
+import { ADMIN_TOKEN } from "../support/gateway.ts";
 
 jest.setTimeout(60_000);
 
 const VIEWER = "viewer-token-of-the-tests-0000000";
 
 describeBrowser("the console of a viewer", () => {
-  let browser: Browser;
-  let gateway: Gateway;
-  let sink: HttpSink;
+  let stand: ConsoleStand;
   let page: Page;
 
   beforeAll(async () => {
-    [browser, sink, gateway] = await Promise.all([
-      launchBrowser(),
-      startHttpSink(),
-      startGateway({
-        settings: {
-          delivery: { allowTargets: ["127.0.0.0/8"] },
-          stations: [{ name: "clicks", partitions: 1 }],
-          admin: {
-            ...{ host: "127.0.0.1", port: 0, token: ADMIN_TOKEN },
-            tokens: [{ name: "look", token: VIEWER, role: "viewer" }],
-          },
-        },
-      }),
-    ]);
+    stand = await startConsole({
+      admin: {
+        ...{ host: "127.0.0.1", port: 0, token: ADMIN_TOKEN },
+        tokens: [{ name: "look", token: VIEWER, role: "viewer" }],
+      },
+    });
+    const { browser, gateway, sink } = stand;
     await createConnector(gateway, "crm", { sink, topic: "clicks", "dead.letter.topic": "crm.dead" });
     page = await browser.newPage();
     await signIn(page, gateway, VIEWER);
   });
-  afterAll(async () => {
-    await browser.close();
-    await gateway[Symbol.asyncDispose]();
-    await sink.close();
-  });
+  afterAll(() => stand.close());
 
-  const at = (path: string) => page.goto(`${gateway.adminUrl}/#/${path}`);
+  const at = (path: string) => page.goto(`${stand.gateway.adminUrl}/#/${path}`);
   const controls = () => page.locator("main").getByRole("button").allTextContents();
 
   it("shows the name and the role", async () => {

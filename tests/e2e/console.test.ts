@@ -1,17 +1,18 @@
 /** The console in Chromium, with the real program, the embedded log and a real endpoint. */
 import { jest } from "@jest/globals";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { describeBrowser, launchBrowser } from "../support/browser.ts";
+import { describeBrowser } from "../support/browser.ts";
 import { createConnector, produceBatch } from "../support/connector-api.ts";
-import { complaintsOf, signIn } from "../support/console.ts";
+import { complaintsOf, type ConsoleStand, signIn, startConsole } from "../support/console.ts";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
-import { DONE, startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { DONE, type HttpSink } from "../support/http-sink.ts";
 
 jest.setTimeout(60_000);
 
 const HOSTILE = '<img src="x" onerror="window.hacked = true"><script>window.hacked = true</script>';
 
 describeBrowser("the console", () => {
+  let stand: ConsoleStand;
   let browser: Browser;
   let gateway: Gateway;
   let sink: HttpSink;
@@ -29,29 +30,19 @@ describeBrowser("the console", () => {
   const records = () => page.locator(".records > li");
 
   beforeAll(async () => {
-    [browser, sink, gateway] = await Promise.all([
-      launchBrowser(),
-      startHttpSink(),
-      startGateway({
-        settings: {
-          delivery: { allowTargets: ["127.0.0.0/8"] },
-          stations: [
-            { name: "clicks", partitions: 1 },
-            {
-              name: "trades",
-              partitions: 1,
-              schema: { type: "protobuf", file: `${process.cwd()}/proto/trade.proto`, message: "desk.Trade" },
-            },
-          ],
+    stand = await startConsole({
+      stations: [
+        { name: "clicks", partitions: 1 },
+        {
+          name: "trades",
+          partitions: 1,
+          schema: { type: "protobuf", file: `${process.cwd()}/proto/trade.proto`, message: "desk.Trade" },
         },
-      }),
-    ]);
+      ],
+    });
+    ({ browser, gateway, sink } = stand);
   });
-  afterAll(async () => {
-    await browser.close();
-    await gateway[Symbol.asyncDispose]();
-    await sink.close();
-  });
+  afterAll(() => stand.close());
   beforeEach(() => openPage());
   afterEach(async () => {
     await expectClean();

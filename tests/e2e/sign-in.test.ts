@@ -1,11 +1,11 @@
 /** The sign-in with a real identity provider, in Chromium, with the real program. */
 import { jest } from "@jest/globals";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { describeBrowser, launchBrowser } from "../support/browser.ts";
+import type { BrowserContext, Page } from "playwright-core";
+import { describeBrowser } from "../support/browser.ts";
 import { admin, createConnector } from "../support/connector-api.ts";
+import { type ConsoleStand, startConsole } from "../support/console.ts";
 import { freePort } from "../support/free-port.ts";
-import { ADMIN_TOKEN, type Gateway, startGateway } from "../support/gateway.ts";
-import { startHttpSink, type HttpSink } from "../support/http-sink.ts";
+import { ADMIN_TOKEN, type Gateway } from "../support/gateway.ts";
 import {
   CLIENT,
   type IdentityProvider,
@@ -18,10 +18,9 @@ jest.setTimeout(120_000);
 const GROUPS = { ann: ["kafka-ops", "staff"], eve: ["others"] };
 
 describeBrowser("the sign-in with an identity provider", () => {
-  let browser: Browser;
+  let stand: ConsoleStand;
   let gateway: Gateway;
   let idp: IdentityProvider;
-  let sink: HttpSink;
   let context: BrowserContext;
   let page: Page;
   let complaints: string[];
@@ -30,32 +29,23 @@ describeBrowser("the sign-in with an identity provider", () => {
     const port = await freePort();
     const publicUrl = `http://127.0.0.1:${port}`;
     idp = await startIdentityProvider({ publicUrl, groups: GROUPS });
-    [browser, sink, gateway] = await Promise.all([
-      launchBrowser(),
-      startHttpSink(),
-      startGateway({
-        settings: {
-          delivery: { allowTargets: ["127.0.0.0/8"] },
-          stations: [{ name: "clicks", partitions: 1 }],
-          admin: {
-            ...{ host: "127.0.0.1", port, token: ADMIN_TOKEN, publicUrl },
-            oidc: {
-              ...{ issuer: idp.issuer, ...CLIENT, label: "Example ID", endSession: true },
-              roles: { operator: ["kafka-ops"], viewer: ["staff"] },
-            },
-          },
+    stand = await startConsole({
+      admin: {
+        ...{ host: "127.0.0.1", port, token: ADMIN_TOKEN, publicUrl },
+        oidc: {
+          ...{ issuer: idp.issuer, ...CLIENT, label: "Example ID", endSession: true },
+          roles: { operator: ["kafka-ops"], viewer: ["staff"] },
         },
-      }),
-    ]);
+      },
+    });
+    ({ gateway } = stand);
   });
   afterAll(async () => {
-    await browser.close();
-    await gateway[Symbol.asyncDispose]();
+    await stand.close();
     await idp.close();
-    await sink.close();
   });
   beforeEach(async () => {
-    context = await browser.newContext();
+    context = await stand.browser.newContext();
     page = await context.newPage();
     complaints = [];
     // The pages of the provider load fonts of another site.
@@ -104,7 +94,7 @@ describeBrowser("the sign-in with an identity provider", () => {
   });
 
   it("changes nothing with the path of a change as the page to return to", async () => {
-    await createConnector(gateway, "crm", { sink, topic: "clicks" });
+    await createConnector(gateway, "crm", { sink: stand.sink, topic: "clicks" });
     const stateNow = async () =>
       ((await admin(gateway, "GET", "/connectors/crm/status")) as { connector: { state: string } }).connector
         .state;

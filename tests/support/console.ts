@@ -1,6 +1,43 @@
 /** The operators' console in a browser. */
-import type { Page } from "playwright-core";
-import { ADMIN_TOKEN, type Gateway } from "./gateway.ts";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser } from "./browser.ts";
+import { ADMIN_TOKEN, type Gateway, startGateway } from "./gateway.ts";
+import { type HttpSink, startHttpSink } from "./http-sink.ts";
+
+export interface ConsoleStand {
+  readonly browser: Browser;
+  readonly gateway: Gateway;
+  readonly sink: HttpSink;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a browser, an endpoint for deliveries, and a gateway that may deliver to it and has the station `clicks`. `settings` are
+ * further settings of the gateway, and replace these.
+ */
+export const startConsole = async (
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<ConsoleStand> => {
+  const [browser, sink, gateway] = await Promise.all([
+    launchBrowser(),
+    startHttpSink(),
+    startGateway({
+      settings: {
+        delivery: { allowTargets: ["127.0.0.0/8"] },
+        stations: [{ name: "clicks", partitions: 1 }],
+        ...settings,
+      },
+    }),
+  ]);
+  return {
+    ...{ browser, sink, gateway },
+    close: async () => {
+      await browser.close();
+      await gateway[Symbol.asyncDispose]();
+      await sink.close();
+    },
+  };
+};
 
 /**
  * Errors and warnings of the page, without those that Chromium reports for expected responses: the 401 of the sign-in
