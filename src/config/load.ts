@@ -155,7 +155,7 @@ const isOfRestart = ({ path }: Fault): boolean => {
   return decisionOf(patternOf(steps)) === "restart";
 };
 
-/** The tree with the secret in use at the path. If there is none, the setting needs a restart anyway, and its group is left out. */
+/** Adds the secret in use at the path. If no secret is in use, the setting needs a restart anyway, so its group is left out. */
 const withSecretInUse = (tree: unknown, path: Path, inUse: Settings | undefined): unknown => {
   if (settingAt(settingsSchema, tree, path).value !== undefined) return tree;
   const secret = settingAt(settingsSchema, inUse, path).value;
