@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
+import { linesOf } from "../support/log-lines.ts";
 
 const TIMEOUT = 60_000;
 /** There is no listener. The workers serve requests that need no Kafka. */
@@ -11,11 +12,7 @@ const GRACE_MS = 5000;
 const server = (more: object) => ({ host: "127.0.0.1", port: 0, shutdownGrace: `${GRACE_MS}ms`, ...more });
 
 const workersOf = (gateway: Gateway): readonly number[] =>
-  gateway
-    .output()
-    .split("\n")
-    .filter((line) => line.includes('"worker started"'))
-    .map((line) => (JSON.parse(line) as { pid: number }).pid);
+  linesOf(gateway, "worker started").map(({ pid }) => Number(pid));
 
 /** Sends a request with an incomplete body. Resolves once the gateway has read its head. */
 const slowBody = async (url: string, path: string): Promise<Socket> => {

@@ -3,15 +3,7 @@ import { ADMIN_TOKEN, startGateway, type Gateway } from "../support/gateway.ts";
 import { admin, createConnector, deliverySettings, produceBatch } from "../support/connector-api.ts";
 import { DONE, RETRY, startHttpSink, type HttpSink } from "../support/http-sink.ts";
 import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
-
-interface Line {
-  readonly msg: string;
-  readonly worker: number;
-  readonly pid?: number;
-  readonly outcome?: string;
-  readonly partition?: number;
-  readonly offset?: string;
-}
+import { linesOf, type LogLine, until } from "../support/log-lines.ts";
 
 interface Failures {
   readonly failures: readonly { readonly partition: number; readonly offset: string }[];
@@ -23,23 +15,11 @@ const EVENTS = 12;
 /** Number of operators' requests, each on its own connection. */
 const CONNECTIONS = 6;
 
-const lines = (gateway: Gateway, msg: string): readonly Line[] =>
-  gateway
-    .output()
-    .split("\n")
-    .filter((line) => line.startsWith("{") && line.endsWith("}"))
-    .map((line) => JSON.parse(line) as Line)
-    .filter((line) => line.msg === msg);
+const attempts = (gateway: Gateway, wanted: "delivered" | "dropped"): readonly LogLine[] =>
+  linesOf(gateway, "delivery attempt").filter(({ outcome }) => outcome === wanted);
 
-const attempts = (gateway: Gateway, wanted: "delivered" | "dropped"): readonly Line[] =>
-  lines(gateway, "delivery attempt").filter(({ outcome }) => outcome === wanted);
-
-const areOfBothWorkers = (all: readonly Line[]): boolean =>
+const areOfBothWorkers = (all: readonly LogLine[]): boolean =>
   new Set(all.map(({ worker }) => worker)).size === 2;
-
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 100));
-};
 
 const positionOf = ({
   partition,
@@ -119,7 +99,7 @@ describeKafkaApart("operators of two workers", (kafka) => {
         expect(answer).not.toHaveProperty("missingWorkers");
       }
 
-      const frozen = lines(gateway, "worker started").find(({ worker }) => worker === 2)?.pid ?? 0;
+      const frozen = linesOf(gateway, "worker started").find(({ worker }) => worker === 2)?.pid ?? 0;
       process.kill(frozen, "SIGSTOP");
       const partial = await get<Failures>(gateway, path).finally(() => process.kill(frozen, "SIGCONT"));
 

@@ -1,6 +1,7 @@
 /** Tokens of an identity provider at the real program. */
 import { startGateway, type Gateway, signIn } from "../support/gateway.ts";
 import { type IdentityProvider, providerKey, startIdentityProvider } from "../support/identity-provider.ts";
+import { linesOf, type LogLine, until } from "../support/log-lines.ts";
 
 let provider: IdentityProvider;
 let gateway: Gateway;
@@ -42,16 +43,7 @@ const produce = (token: string, station = "orders", query = false): Promise<Resp
 const statusOf = async (token: string, station?: string): Promise<number> =>
   (await produce(token, station)).status;
 
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 100));
-};
-
-const lines = (msg: string): readonly Record<string, unknown>[] =>
-  gateway
-    .output()
-    .split("\n")
-    .filter((line) => line.startsWith("{") && line.includes(`"msg":"${msg}"`))
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+const lines = (msg: string): readonly LogLine[] => linesOf(gateway, msg);
 
 const scrape = async (): Promise<string> => (await fetch(`${gateway.adminUrl}/metrics`)).text();
 

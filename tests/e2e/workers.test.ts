@@ -5,35 +5,18 @@ import { ADMIN_TOKEN, signIn, startGateway, type Gateway } from "../support/gate
 import { readTopic } from "../support/each-broker.ts";
 import { describeKafka, uniqueName } from "../support/kafka/describe.ts";
 import { startLoad } from "../support/load.ts";
+import { linesOf, until } from "../support/log-lines.ts";
 
 /** There is no listener. The workers serve requests that need no Kafka. */
 const NO_KAFKA = { type: "kafka", kafka: { brokers: ["127.0.0.1:9"] } };
 const TIMEOUT = 60_000;
-
-interface WorkerLine {
-  readonly worker: number;
-  readonly pid: number;
-  readonly msg: string;
-}
 
 const startWorkers = (broker: object, workers: number | "auto" = 2): Promise<Gateway> =>
   startGateway({
     settings: { server: { host: "127.0.0.1", port: 0, workers, headersTimeout: "1s" }, broker },
   });
 
-const lines = (gateway: Gateway): readonly WorkerLine[] =>
-  gateway
-    .output()
-    .split("\n")
-    .filter((line) => line.startsWith("{") && line.endsWith("}"))
-    .map((line) => JSON.parse(line) as WorkerLine);
-
-const started = (gateway: Gateway): readonly WorkerLine[] =>
-  lines(gateway).filter(({ msg }) => msg === "worker started");
-
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
-};
+const started = (gateway: Gateway) => linesOf(gateway, "worker started");
 
 const scrape = async (gateway: Gateway, metric: RegExp): Promise<number> =>
   Number(metric.exec(await (await fetch(`${gateway.adminUrl}/metrics`)).text())?.[1]);
@@ -62,7 +45,7 @@ describe("several workers", () => {
   it("log each listener once, and sum their metrics", async () => {
     await callHealth(gateway, 10);
 
-    expect(lines(gateway).filter(({ msg }) => msg === "listening")).toHaveLength(2);
+    expect(linesOf(gateway, "listening")).toHaveLength(2);
     expect(await scrape(gateway, HEALTH_CALLS)).toBe(10);
     expect(await scrape(gateway, RESIDENT_PROCESSES)).toBeGreaterThan(100 * 1024 * 1024);
   });
@@ -76,7 +59,7 @@ describe("several workers", () => {
       }).then(({ status }) => status);
     /** Requests for `/healthz` are logged at level debug. */
     const probesOf = (worker: number) =>
-      lines(gateway).filter((line) => line.msg === "request" && line.worker === worker).length;
+      linesOf(gateway, "request").filter((line) => line.worker === worker).length;
     const callHealthUntil = (condition: () => boolean) =>
       until(async () => {
         await callHealth(gateway, 2);
@@ -155,7 +138,7 @@ describe("several workers", () => {
   it.each(["SIGTERM", "SIGINT"] as const)(
     "all end when the program gets %s, which exits with 0",
     async (signal) => {
-      const pids = started(gateway).map(({ pid }) => pid);
+      const pids = started(gateway).map(({ pid }) => Number(pid));
 
       expect(await gateway.stop(signal)).toBe(0);
       for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
@@ -166,7 +149,7 @@ describe("several workers", () => {
   it(
     "end when their supervisor is killed",
     async () => {
-      const pids = started(gateway).map(({ pid }) => pid);
+      const pids = started(gateway).map(({ pid }) => Number(pid));
       await gateway.stop("SIGKILL");
       const isGone = (pid: number): boolean => {
         try {

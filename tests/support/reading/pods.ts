@@ -5,6 +5,7 @@ import { partitionOfKey } from "../../../src/broker/partitions.ts";
 import { decodeHolders, type SlotHolders } from "../../../src/home/gateway-data.ts";
 import { uniqueName } from "../kafka/describe.ts";
 import { signIn, startGateway, type Gateway } from "../gateway.ts";
+import type { LogLine } from "../log-lines.ts";
 import { startNginx } from "../nginx.ts";
 
 const SLOTS = 60;
@@ -57,16 +58,7 @@ interface PodsOptions {
   readonly peerPorts?: readonly number[];
 }
 
-interface LogLine {
-  readonly msg?: string;
-  readonly listener?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly worker?: number;
-  readonly pid?: number;
-}
-
-/** Lines about peer ports and workers. */
+/** Lines about peer ports and workers. Only these are parsed, because the log of a long test has very many lines. */
 const linesOf = ({ gateway }: Pod): readonly LogLine[] =>
   gateway
     .output()
