@@ -128,6 +128,24 @@ export const ERRORS = {
   STATION_NAME_INVALID: row(400, "Invalid station name", "refused", 40002),
   SCHEMA_REFUSED: row(400, "Schema validation has failed", "refused", 42206),
   KEY_REFUSED: row(400, "The event's key is neither a string nor a number", "refused", 42206),
+  EVENT_ID_REFUSED: row(
+    400,
+    "The event's id is missing, or is neither a string nor a number",
+    "refused",
+    42206,
+  ),
+  IDEMPOTENCY_KEY_REUSED: row(
+    422,
+    "An earlier request with another payload has this Idempotency-Key; send a new key",
+    "refused",
+    422,
+  ),
+  ID_UNRESOLVED: row(
+    409,
+    "It is not known yet whether an earlier request with this id stored the event",
+    "unknown",
+    40903,
+  ),
   USERNAME_REQUIRED: row(400, "Username is required", "refused", 400),
   FIELDS_INVALID: {
     status: 400,
@@ -182,7 +200,7 @@ export interface GatewayErrorOptions {
   readonly status?: number;
   /** Text for the caller, cut after 1,000 characters. It must not contain a secret. Default: the text of the row. */
   readonly message?: string;
-  /** Seconds until a retry makes sense, sent as Retry-After. Default: 1 for status 503. */
+  /** Seconds until a retry makes sense, sent as Retry-After. Default: 1 for status 503 and for ID_UNRESOLVED. */
   readonly retryAfter?: number;
   /** Further response headers, such as Allow. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -219,7 +237,8 @@ export class GatewayError extends Error {
     Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.status = options.status ?? ERRORS[code].status;
-    this.retryAfter = options.retryAfter ?? (ERRORS[code].status === 503 ? 1 : undefined);
+    this.retryAfter =
+      options.retryAfter ?? (ERRORS[code].status === 503 || code === "ID_UNRESOLVED" ? 1 : undefined);
     this.headers = options.headers ?? {};
     this.faults = options.faults;
   }

@@ -7,6 +7,7 @@ import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts"
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
+import type { CallId } from "./event-ids.ts";
 import { createToRecord, type IncomingEvent, type RecordLimits } from "./incoming-event.ts";
 import type { CallSchemas, RecordSchemas, WrittenSchemas } from "./schema/record-schemas.ts";
 import { type Station, type Stations, stationUnknown } from "./stations.ts";
@@ -23,6 +24,8 @@ export interface ProduceRequest {
   readonly order?: Order;
   /** True: the events are those of a beacon call. */
   readonly isBeacon?: boolean;
+  /** undefined: the events have no ids of the call. */
+  readonly callId?: CallId;
 }
 
 export interface EventFailure {
@@ -34,6 +37,8 @@ export interface EventFailure {
 export interface StoredEvent extends StoredRecord {
   /** The schemas of the registry that a record of the REST Proxy API is written with. undefined: none. */
   readonly written?: WrittenRecord;
+  /** The event was stored by an earlier request with the same id; partition and offset are those of that event. */
+  readonly duplicate?: true;
 }
 
 /** The schemas of a record, and the bytes of its key and its value as stored. */

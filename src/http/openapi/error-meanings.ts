@@ -85,6 +85,12 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   STATION_NAME_INVALID: "No station can have this name. In v3: no Kafka topic can have this name.",
   SCHEMA_REFUSED: "The event does not fit the station's schema; the message says where.",
   KEY_REFUSED: "The station's `key` points to a value that is neither a string nor a number.",
+  EVENT_ID_REFUSED:
+    "The station has `once`, and the event has no id at the place that `once.id` names, or the id is neither a string nor a number. The message names the place.",
+  IDEMPOTENCY_KEY_REUSED:
+    "An earlier call with this `Idempotency-Key` had another body or content type; nothing was stored.",
+  ID_UNRESOLVED:
+    "An earlier request with the same id was interrupted, and the gateway does not know its outcome yet.",
   USERNAME_REQUIRED: "The sign-in has no username.",
   FIELDS_INVALID:
     "The body of the sign-in or refresh is neither JSON nor a form, or a field of this body has a wrong type.",
