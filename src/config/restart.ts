@@ -31,6 +31,7 @@ const DECISIONS: Readonly<Record<string, Decision>> = {
   stations: "reload",
   "stations[].topic": "restart",
   webhooks: "reload",
+  once: "restart",
   spool: "restart",
   registry: "reload",
   restProxy: "reload",

@@ -9,7 +9,7 @@ import { loadProtobuf } from "./schema/protobuf.ts";
 import { loadRegistrySchema } from "./schema/registry.ts";
 import type { EventValidator, RegistryContext, SchemaDeclaration } from "./schema/validator.ts";
 import { loadZod } from "./schema/zod.ts";
-import type { Station } from "./stations.ts";
+import type { Station, StationOnce } from "./stations.ts";
 
 /** A station as the settings declare it. */
 interface StationDeclaration {
@@ -19,6 +19,14 @@ interface StationDeclaration {
   readonly replicationFactor?: number | undefined;
   readonly key?: string | undefined;
   readonly schema?: SchemaDeclaration | undefined;
+  readonly once?: OnceDeclaration | undefined;
+}
+
+interface OnceDeclaration {
+  readonly id: string;
+  /** Milliseconds. */
+  readonly window: number;
+  readonly strict: boolean;
 }
 
 /** A declared station. */
@@ -46,9 +54,11 @@ export const loadStations = async (
 ): Promise<readonly LoadedStation[]> => {
   const compile = createCompiler(previous);
   const loaded = await Promise.allSettled(
-    declarations.map(async ({ name, topic, key, schema }): Promise<LoadedStation> => {
-      const context = { ...options, station: name, topic, hasKey: key !== undefined };
-      return { name, topic, key, ...(schema ? await compile(schema, context) : { validator: undefined }) };
+    declarations.map(async ({ name, topic, key, schema, once }): Promise<LoadedStation> => {
+      const hasPointer = key !== undefined || once?.id.startsWith("/") === true;
+      const context = { ...options, station: name, topic, hasPointer };
+      const compiled = schema ? await compile(schema, context) : { validator: undefined };
+      return { name, topic, key, ...compiled, ...(once && { once: onceOf(once) }) };
     }),
   );
   const faults = loaded.filter((one) => one.status === "rejected").map(({ reason }) => reason as Error);
@@ -60,6 +70,8 @@ export const loadStations = async (
   }
   return loaded.filter((one) => one.status === "fulfilled").map(({ value }) => value);
 };
+
+const onceOf = ({ id, window, strict }: OnceDeclaration): StationOnce => ({ id, windowMs: window, strict });
 
 type Compiled = Pick<LoadedStation, "validator" | "identity">;
 

@@ -41,6 +41,17 @@ export interface Station {
    */
   readonly key: string | undefined;
   readonly validator: EventValidator | undefined;
+  /** The ids of the station's own events; undefined: its events have none. */
+  readonly once?: StationOnce | undefined;
+}
+
+/** One event for one id: a repeated id of a station is not stored again inside the window. */
+export interface StationOnce {
+  /** Where the id is, in the form of `createReadEventId`. */
+  readonly id: string;
+  readonly windowMs: number;
+  /** False: an event is stored without the check while the home of its id can't be reached. */
+  readonly strict: boolean;
 }
 
 interface StationsOptions {

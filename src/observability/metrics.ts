@@ -3,6 +3,7 @@ import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, R
 import type { FailureOutcome } from "../errors.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 import { issuerMetrics, type IssuerMetrics } from "./issuer-metrics.ts";
+import { onceMetrics, type OnceMetrics } from "./once-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
 import { type AuditMetrics, auditMetrics, reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
@@ -45,6 +46,7 @@ export interface Metrics
     RegistryMetrics,
     ReloadMetrics,
     IssuerMetrics,
+    OnceMetrics,
     SpoolMetrics,
     TlsMetrics,
     AuditMetrics {
@@ -84,6 +86,7 @@ export const createMetrics = (): Metrics => {
     ...registryMetrics(registry),
     ...reloadMetrics(registry),
     ...issuerMetrics(registry),
+    ...onceMetrics(registry),
     ...spoolMetrics(registry),
     ...tlsMetrics(registry),
     contentType: registry.contentType,

@@ -6,6 +6,7 @@ import { auth } from "./auth-settings.ts";
 import { broker } from "./broker-settings.ts";
 import { connector, delivery } from "./delivery-settings.ts";
 import { eventService } from "./event-service-settings.ts";
+import { once } from "./once-settings.ts";
 import { reading } from "./reading-settings.ts";
 import { registry } from "./registry-settings.ts";
 import { cors, limits, log, reload, restProxy, roles, server, tracing } from "./server-settings.ts";
@@ -30,6 +31,7 @@ export const settingsSchema = section({
   provisionTopics: flag("Creates missing topics of declared stations at the start.").prefault(true),
   stations: list("Declared stations.", station, "a list of stations").prefault([]),
   webhooks: list("Webhook sources.", webhook, "a list of webhook sources").prefault([]),
+  once: once.prefault({}),
   spool: spool.prefault({}),
   registry: registry.prefault({}),
   restProxy: restProxy.prefault({}),

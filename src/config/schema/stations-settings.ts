@@ -13,6 +13,7 @@ import {
   special,
   text,
 } from "../keys.ts";
+import { onceOfStation, onceOfWebhook, window } from "./once-settings.ts";
 import { rates } from "./server-settings.ts";
 
 /** The names that the Memphis API accepts. The API converts names to lower case; the settings require it. */
@@ -110,6 +111,7 @@ export const station = section({
     "a JSON pointer such as /orderId",
   ).optional(),
   schema: schema.optional(),
+  once: onceOfStation.optional(),
 }).transform((given) => ({ ...given, topic: given.topic ?? given.name }));
 
 /** The settings of every webhook source. The union below has a section for each signature scheme. */
@@ -120,10 +122,10 @@ const common = {
     "1 to 128 letters, digits, _ . - that start with a letter or digit",
   ),
   station: stationName,
-  duplicateWindow: duration(
+  duplicateWindow: window(
     "Time for which the ids of webhooks are remembered. A repeated webhook is not stored again in this time.",
-    30 * 86_400_000,
   ).prefault("24h"),
+  once: onceOfWebhook,
   limits: rates.prefault({}),
 };
 

@@ -61,7 +61,7 @@ export const judgeByRecord = (value: Buffer, found: FoundSchema, message?: strin
 export const judgeByStation = (
   { value, contentType }: { readonly value: Buffer; readonly contentType: string | undefined },
   found: FoundSchema,
-  { message, hasKey }: RegistryValidator,
+  { message, hasPointer }: RegistryValidator,
 ): Accepted | Refused => {
   if (found instanceof GatewayError) return refused(found);
   const { schema, id } = found;
@@ -69,7 +69,7 @@ export const judgeByStation = (
     if (schema.frame === undefined || !isProtobuf(contentType ?? ""))
       return accepted(schema.encode(value, id, message), schema.type, value);
     const framed = schema.frame(value, id, message);
-    return accepted(framed, schema.type, hasKey ? schema.decode(payloadOf(framed), "json") : value);
+    return accepted(framed, schema.type, hasPointer ? schema.decode(payloadOf(framed), "json") : value);
   } catch (error) {
     return error instanceof DataRefused ? schemaRefused(error.message, error) : jsonRefused(error);
   }

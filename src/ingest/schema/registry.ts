@@ -29,7 +29,7 @@ export const loadRegistrySchema = async (
     kind: "registry",
     subject,
     message,
-    hasKey: context.hasKey,
+    hasPointer: context.hasPointer,
     current: currentOf(find, wanted, context),
   };
 };

@@ -10,7 +10,7 @@ export interface Accepted {
   readonly value: Buffer;
   /** Content type of `value`. */
   readonly contentType: string | undefined;
-  /** The event as JSON, if `value` isn't JSON and the validator has no `asJson`. The station's key points into it. */
+  /** The event as JSON, if `value` isn't JSON and the validator has no `asJson`. The station's pointers point into it. */
   readonly json?: Buffer;
 }
 
@@ -42,8 +42,8 @@ export interface RegistryValidator {
   readonly subject: string;
   /** Full name of the Protobuf message. undefined: the first one of the schema. */
   readonly message: string | undefined;
-  /** True if the station has a `key` pointer. Only then must an event be decoded to read its key. */
-  readonly hasKey: boolean;
+  /** True if a pointer of the station (`key`, `once.id`) points into its events. Only then must an event be decoded. */
+  readonly hasPointer: boolean;
   /**
    * The schema of the station's events, or REGISTRY_UNAVAILABLE. A wrong subject or schema, which an operator must correct, is
    * REGISTRY_UNAVAILABLE too. Returns a promise if the registry must be asked. Never throws or rejects.
@@ -131,7 +131,7 @@ export interface ValidatorContext {
 /** The context of a schema of the registry. Such a schema needs more than a schema from a file. */
 export interface RegistryContext extends ValidatorContext {
   readonly topic: string;
-  readonly hasKey: boolean;
+  readonly hasPointer: boolean;
   /** undefined: the settings are only checked, and no event is validated. */
   readonly registry: Pick<SchemaRegistry, "find"> | undefined;
   /** Called when the station's schema can no longer be used. It is not called again until the schema has become usable and then unusable again. */

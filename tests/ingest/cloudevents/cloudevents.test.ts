@@ -30,7 +30,7 @@ const binary = (headers: Record<string, string>): string => {
 
 const REGISTRY_STATION: Pick<Station, "validator"> = {
   validator: {
-    ...{ kind: "registry", subject: "s", message: undefined, hasKey: false },
+    ...{ kind: "registry", subject: "s", message: undefined, hasPointer: false },
     current: () => new GatewayError("REGISTRY_UNAVAILABLE"),
   },
 };

@@ -48,7 +48,7 @@ const setUp = async (declared?: Partial<RegistryDeclaration>, key?: string) => {
     station: "orders",
     topic: "shop.orders",
     limits: { maxDepth: 20 },
-    hasKey: key !== undefined,
+    hasPointer: key !== undefined,
   };
   const validator = declared && (await loadRegistrySchema(declaration, { ...context, registry }));
   const station: Station = { ...PLAIN, key, validator };

@@ -11,7 +11,7 @@ const setUp = async (declared: Partial<RegistryDeclaration> = {}) => {
   const faults: StationFault[] = [];
   const declaration = { type: "registry", version: "latest", autoRegister: false, ...declared } as const;
   const validator = await loadRegistrySchema(declaration, {
-    ...{ station: "orders", topic: "shop.orders", hasKey: false, limits: { maxDepth: 20 } },
+    ...{ station: "orders", topic: "shop.orders", hasPointer: false, limits: { maxDepth: 20 } },
     ...{ registry, onFault: (fault: StationFault) => faults.push(fault) },
   });
   const current = async (): Promise<string> => {

@@ -118,7 +118,7 @@ describe("createWebhooks", () => {
 
   it("takes a structured CloudEvent apart for a registry station", async () => {
     const validator: EventValidator = {
-      ...{ kind: "registry", subject: "s", message: undefined, hasKey: false },
+      ...{ kind: "registry", subject: "s", message: undefined, hasPointer: false },
       current: () => new GatewayError("REGISTRY_UNAVAILABLE"),
     };
     const { webhooks, settle, calls } = setUp([declare({})], validator);

@@ -7,7 +7,7 @@ export const registryStation = async (registry: Pick<SchemaRegistry, "find">): P
   const place = { name: "nope", topic: "shop.nope", key: undefined };
   const validator = await loadRegistrySchema(
     { type: "registry", version: "latest", autoRegister: false },
-    { station: place.name, topic: place.topic, hasKey: false, limits: { maxDepth: 64 }, registry },
+    { station: place.name, topic: place.topic, hasPointer: false, limits: { maxDepth: 64 }, registry },
   );
   return { ...place, validator };
 };
