@@ -16,6 +16,7 @@ import { requireUsable } from "./app/settings-check.ts";
 import { startDelivery } from "./app/wire-delivery.ts";
 import { openIngest } from "./app/wire-ingest.ts";
 import { openKeyUnits } from "./app/wire-issuers.ts";
+import { openOnce } from "./app/wire-once.ts";
 import { openRates } from "./app/wire-rates.ts";
 import { openEventStreams, openReaders } from "./app/wire-reading.ts";
 import { schemeOf } from "./app/wire-tls.ts";
@@ -105,7 +106,7 @@ export const startGateway = async (
         lasting.health.shutDown();
         // The next homes take calls while this process still answers its own clients. `lifecycle` waits for the end. The waiting
         // calls of this process get their answers before, because without another process no home would be left for them.
-        systemClock.after(LAST_READS_MS, () => void ingest?.homes.drain().catch(() => undefined));
+        systemClock.after(LAST_READS_MS, () => void handOver(ingest));
         return stop(graceMs);
       },
     };
@@ -132,11 +133,19 @@ const openTools = (log: AppLog, askAll: AskAll | undefined) => ({
   questions: createQuestions(askAll),
 });
 
+/** Hands the slots of all homes over. Never rejects. */
+const handOver = async (ingest: IngestParts | undefined): Promise<void> => {
+  await Promise.allSettled([ingest?.homes.drain(), ingest?.once.drain()]);
+};
+
 const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse): Promise<IngestParts> => {
   const { settings } = lasting.inUse.now;
+  const port = createPeerPort({ ...lasting, settings });
+  const ingest = await openIngest(lasting);
   return {
-    ...(await openIngest(lasting)),
-    homes: await openReaders(lasting, decoding, createPeerPort({ ...lasting, settings })),
+    ...ingest,
+    homes: await openReaders(lasting, decoding, port),
+    once: await openOnce(lasting, port, ingest.batcher),
     remembered: openRemembered(lasting),
   };
 };

@@ -72,6 +72,7 @@ const swap = (
   parts.rates.use(rateSettingsOf(settings));
   parts.ingest?.provisioning.keepOnly(new Set(declared.map(({ name }) => name)));
   parts.ingest?.homes.use(settings);
+  parts.ingest?.once.use(settings);
   delivery?.use(settings);
   previous.issuers?.close();
   previous.provider?.close();

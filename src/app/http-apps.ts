@@ -29,6 +29,7 @@ import type { AppContext, Configured, DecodingInUse, LastingContext } from "./co
 import { produceRoutes, type RememberedCalls } from "./produce-routes.ts";
 import type { HomeKeeper } from "./wire-home.ts";
 import { createIngest, type Ingest, type LastingIngest } from "./wire-ingest.ts";
+import type { OnceKeeper } from "./wire-once.ts";
 import {
   documentedForClients,
   documentedForOperators,
@@ -42,6 +43,7 @@ import type { OpenedProvider } from "./wire-provider.ts";
 /** The parts of the ingest role that the routes of all generations share. */
 export interface IngestParts extends LastingIngest {
   readonly homes: HomeKeeper;
+  readonly once: OnceKeeper;
   readonly remembered: RememberedCalls;
 }
 

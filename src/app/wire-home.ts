@@ -111,7 +111,9 @@ const createParts = (context: HomeContext, port: PeerPort, createService: Create
   });
   const home: Home = createHome<HeldSlotLog, LivingRecords>({
     ...{ broker, clock, peers },
-    service: countingMoves(service, metrics),
+    service: countingMoves(service, () => {
+      metrics.homeMoved();
+    }),
     topic: {
       name: reading.topic,
       partitions: SLOTS,
@@ -181,8 +183,11 @@ const observed = (peers: Peers, metrics: ReadingMetrics, onRefused: (peer: Peer)
   },
 });
 
-/** A slot is opened again without a move if its log was fenced again. */
-const countingMoves = (service: SlotService, metrics: ReadingMetrics): SlotService => {
+/** Calls `moved` for each slot that the service opens. A slot is opened again without a move if its log was fenced again. */
+export const countingMoves = <Log, Content>(
+  service: SlotService<Log, Content>,
+  moved: () => void,
+): SlotService<Log, Content> => {
   const open = new Set<number>();
   return {
     names: (slot) => service.names(slot),
@@ -190,7 +195,7 @@ const countingMoves = (service: SlotService, metrics: ReadingMetrics): SlotServi
     abandon: (slot) => service.abandon(slot),
     serve: (slot, call) => service.serve(slot, call),
     open: async (slot, log, records) => {
-      if (!open.has(slot)) metrics.homeMoved();
+      if (!open.has(slot)) moved();
       open.add(slot);
       await service.open(slot, log, records);
     },

@@ -15,6 +15,7 @@ import { createProduce, type Produce, type ProduceSpool } from "../ingest/produc
 import { createFindSchema, createRecordSchemas, type FindSchema } from "../ingest/schema/record-schemas.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
 import type { AppLog, Configured, LastingContext, OpenRegistry } from "./context.ts";
+import type { OnceKeeper } from "./wire-once.ts";
 import { openSpoolOf } from "./wire-spool.ts";
 
 export interface Ingest {
@@ -134,7 +135,7 @@ export const loadDeclared = async (
 /** The produce path of one generation. */
 export const createIngest = (
   { broker, metrics }: LastingContext,
-  { batcher, spool, provisioning: { awaited } }: LastingIngest,
+  { batcher, spool, provisioning: { awaited }, once }: LastingIngest & { readonly once: OnceKeeper },
   { settings, declared, registry }: Configured,
 ): Ingest => {
   const stations = createStations({
@@ -145,8 +146,8 @@ export const createIngest = (
   const maxEventBytes = maxEventBytesOf(settings);
   const lookup = registry && { registry: registry.client, ...settings.registry };
   const produce = createProduce({
-    ...{ batcher, spool },
-    stations,
+    ...{ batcher, spool, stations },
+    once: once.appendsOnce,
     schemas: lookup && createRecordSchemas(lookup),
     now: Date.now,
     maxEventBytes,

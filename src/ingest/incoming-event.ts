@@ -4,6 +4,7 @@ import { asGatewayError, GatewayError } from "../errors.ts";
 import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
 import { isJson } from "../formats/json.ts";
 import { contentTypeHeaders } from "./record-headers.ts";
+import { createReadEventId } from "./station-event-id.ts";
 import type { CallSchemas, SchemaParts } from "./schema/record-schemas.ts";
 import type { Accepted, EventValidator, Refused } from "./schema/validator.ts";
 import type { Station } from "./stations.ts";
@@ -65,8 +66,13 @@ const keyAt = (event: Buffer, at: number): Buffer | null => {
   throw new GatewayError("KEY_REFUSED");
 };
 
+/** A record of a station with `once` has the event's id, which is not stored. */
+export interface IdentifiedRecord extends BrokerRecord {
+  readonly eventId?: string;
+}
+
 /** The record to store, or the reason why the station refuses the event. */
-type ToRecord = (event: IncomingEvent) => BrokerRecord | GatewayError;
+type ToRecord = (event: IncomingEvent) => IdentifiedRecord | GatewayError;
 
 /** Limits of one record. An event above a limit is refused, and the other events of the call are stored. */
 export interface RecordLimits {
@@ -89,16 +95,25 @@ interface ToRecordOptions {
 }
 
 export const createToRecord = (
-  { key, validator }: Station,
+  { key, validator, once }: Station,
   { arrival, limits, schemas }: ToRecordOptions,
 ): ToRecord => {
   const keyOf = key === undefined ? undefined : createStationKeyOf(key, validator);
+  const readId = once && createReadEventId(once.id);
   const judge = createJudge({ validator }, { schemas, limits });
   const sentKeyOf = (event: IncomingEvent) => (schemas === undefined ? event.key : schemas.keyOf(event));
-  const tombstone = (event: IncomingEvent, key: Buffer | null): BrokerRecord | GatewayError =>
+  const tombstone = (event: IncomingEvent, key: Buffer | null): IdentifiedRecord | GatewayError =>
     schemas?.tombstoneFault(event) ?? record(event, { value: null, contentType: event.contentType }, key);
-  const record = (event: IncomingEvent, content: Content, key: Buffer | null): BrokerRecord | GatewayError =>
-    keyExcess(key, limits) ?? recordOf(event, content, { arrival, key });
+  const record = (
+    event: IncomingEvent,
+    content: Content,
+    key: Buffer | null,
+  ): IdentifiedRecord | GatewayError => {
+    const excess = keyExcess(key, limits);
+    if (excess !== undefined) return excess;
+    const made = recordOf(event, content, { arrival, key });
+    return readId === undefined ? made : { ...made, eventId: readId(event, jsonOf(content, validator)) };
+  };
 
   return (event) => {
     const { value } = event;
@@ -165,10 +180,17 @@ const createJudge = (
 /** A start with such a station and without a registry is refused. */
 const registryMissing: Judge = () => ({ status: "refused", error: new GatewayError("REGISTRY_UNAVAILABLE") });
 
-interface Content {
+interface Content extends Pick<Accepted, "json" | "contentType"> {
   readonly value: Buffer | null;
-  readonly contentType: string | undefined;
 }
+
+/** The event as JSON; null: it has none. */
+const jsonOf = ({ value, json }: Content, validator: EventValidator | undefined): Buffer | null => {
+  const given = json ?? value;
+  if (given === null) return null;
+  if (validator === undefined) return isJson(given) ? given : null;
+  return validator.asJson?.(given) ?? given;
+};
 
 const unchanged: Judge = ({ contentType }, value) => ({ status: "accepted", value, contentType });
 

@@ -7,8 +7,14 @@ import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts"
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
+import type { AppendsOnce, PlacedRecord } from "./append-once.ts";
 import type { CallId } from "./event-ids.ts";
-import { createToRecord, type IncomingEvent, type RecordLimits } from "./incoming-event.ts";
+import {
+  createToRecord,
+  type IdentifiedRecord,
+  type IncomingEvent,
+  type RecordLimits,
+} from "./incoming-event.ts";
 import type { CallSchemas, RecordSchemas, WrittenSchemas } from "./schema/record-schemas.ts";
 import { type Station, type Stations, stationUnknown } from "./stations.ts";
 import { createTurns } from "./turns.ts";
@@ -64,6 +70,8 @@ export interface ProduceOptions extends RecordLimits {
   readonly batcher: Pick<Batcher, "append">;
   /** undefined: there is no spool. */
   readonly spool?: ProduceSpool | undefined;
+  /** undefined: no event has an id. */
+  readonly once?: AppendsOnce | undefined;
   readonly stations: Pick<Stations, "recreate">;
   /** undefined: no schema registry is configured. */
   readonly schemas?: RecordSchemas | undefined;
@@ -97,18 +105,16 @@ export const createProduce = (options: ProduceOptions): Produce => {
     if (station.topic === options.reservedTopic) throw reserved(station);
     const schemas = options.schemas?.(station, events);
     const toRecord = createToRecord(station, { arrival: options.now(), limits: options, schemas });
-    const turn = turns.take(order, schemas?.waiting);
+    const once = options.once?.(request);
+    const turn = turns.take(order, bothOf(schemas?.waiting, once?.ready));
     if (turn !== undefined) await turn.begun;
     const judging = judgeAll(events, toRecord, order !== undefined || events.length <= SHORT_CALL);
     const judged = judging instanceof Promise ? await judging : judging;
     const { records, refused } = judged;
-    const append = (some: readonly BrokerRecord[]) =>
-      (options.spool?.takes(request) === true ? options.spool : options.batcher).append(
-        station.topic,
-        some,
-        order,
-      );
-    const storing = store(station, records, { append, stations: options.stations });
+    const storing =
+      once === undefined
+        ? store(options, station, records, (some) => appendTo(options, request, some))
+        : store(options, station, placed(judged), (some) => once.append(some));
     turn?.end();
     const stored = await storing;
     const outcomes = refused.size === 0 ? stored : merged(events.length, refused, stored);
@@ -117,13 +123,27 @@ export const createProduce = (options: ProduceOptions): Produce => {
   };
 };
 
+/** undefined: both are undefined. */
+const bothOf = (
+  one: Promise<unknown> | undefined,
+  other: Promise<unknown> | undefined,
+): Promise<unknown> | undefined =>
+  one === undefined ? other : other === undefined ? one : Promise.all([one, other]);
+
+const appendTo = (
+  { spool, batcher }: Pick<ProduceOptions, "spool" | "batcher">,
+  request: ProduceRequest,
+  records: readonly BrokerRecord[],
+): Promise<readonly EventOutcome[]> =>
+  (spool?.takes(request) === true ? spool : batcher).append(request.station.topic, records, request.order);
+
 const reserved = ({ name }: Station): GatewayError =>
   new GatewayError("STATION_FORBIDDEN", {
     message: `station ${name} has the audit entries; only the gateway stores events in it`,
   });
 
 interface Judged {
-  readonly records: readonly BrokerRecord[];
+  readonly records: readonly IdentifiedRecord[];
   /** By the index of the event. */
   readonly refused: ReadonlyMap<number, EventFailure>;
 }
@@ -137,7 +157,7 @@ const judgeAll = (
   toRecord: ReturnType<typeof createToRecord>,
   atOnce: boolean,
 ): Judged | Promise<Judged> => {
-  const records: BrokerRecord[] = [];
+  const records: IdentifiedRecord[] = [];
   const refused = new Map<number, EventFailure>();
   const judge = (i: number): void => {
     const event = events[i];
@@ -151,15 +171,21 @@ const judgeAll = (
   return { records, refused };
 };
 
-interface Store extends Pick<ProduceOptions, "stations"> {
-  readonly append: (records: readonly BrokerRecord[]) => Promise<readonly EventOutcome[]>;
-}
+/** The records with their places among the events of the request. */
+const placed = ({ records, refused }: Judged): readonly PlacedRecord[] => {
+  let place = 0;
+  return records.map((record) => {
+    while (refused.has(place)) place += 1;
+    return { record, place: place++ };
+  });
+};
 
 /** Recreates a deleted topic once, if `autoCreateStations` is on, and appends again. */
-const store = async (
+const store = async <T>(
+  { stations }: Pick<ProduceOptions, "stations">,
   station: Station,
-  records: readonly BrokerRecord[],
-  { append, stations }: Store,
+  records: readonly T[],
+  append: (records: readonly T[]) => Promise<readonly EventOutcome[]>,
 ): Promise<readonly EventOutcome[]> => {
   const outcomes = await append(records);
   if (!outcomes.some(isTopicGone)) return outcomes;
@@ -211,6 +237,10 @@ const described = (
 
 const ENDINGS = ["stored", "spooled", "refused", "unavailable", "unknown"] as const;
 
+/** A duplicate was counted as stored when its first event came. */
+const isDuplicate = (outcome: EventOutcome): boolean =>
+  outcome.status === "stored" && outcome.duplicate === true;
+
 const count = (
   station: Station,
   outcomes: readonly EventOutcome[],
@@ -218,6 +248,6 @@ const count = (
 ): void => {
   const counts = { stored: 0, spooled: 0, refused: 0, unavailable: 0, unknown: 0 };
   for (const outcome of outcomes)
-    counts[outcome.status === "failed" ? outcome.error.outcome : outcome.status]++;
+    if (!isDuplicate(outcome)) counts[outcome.status === "failed" ? outcome.error.outcome : outcome.status]++;
   for (const ending of ENDINGS) if (counts[ending] > 0) eventsEnded?.(station.name, ending, counts[ending]);
 };

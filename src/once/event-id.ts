@@ -10,41 +10,45 @@ const digestOf = (parts: readonly string[]): Buffer =>
 
 const slotOf = (digest: Buffer, slots: number): number => digest.readUInt32LE(0) % slots;
 
-/** The id of a station's own event. All events of a key have one slot, and an id belongs to its key. */
-export const stationEventId = (
-  { station, topicId, key, id }: { station: string; topicId: string; key: Buffer | null; id: string },
-  { window, slots }: { readonly window: number; readonly slots: number },
-): EventId => {
-  const digest = digestOf(["station", station, topicId, key === null ? "" : `k${key.toString("hex")}`, id]);
-  const slot =
-    key === null
-      ? slotOf(digest, slots)
-      : (murmur2(Buffer.concat([Buffer.from(`${station}\n`), key])) & 0x7fffffff) % slots;
-  return { digest, slot, window, kind: "event" };
-};
+interface StationIds {
+  readonly station: string;
+  /** A topic that is created again has another id, and begins a new scope. */
+  readonly topicId: string;
+  /** Milliseconds. */
+  readonly window: number;
+  readonly slots: number;
+}
 
-/** The ids of the events of a call with `Idempotency-Key`, or of a webhook delivery. They have one slot. */
-export const callEventIds = (
-  scope: readonly string[],
-  {
-    events,
-    window,
-    slots,
-    payload,
-  }: {
-    readonly events: number;
-    readonly window: number;
-    readonly slots: number;
-    /** The sha256 of the whole payload; undefined: another payload under the same id is no error. */
-    readonly payload?: Buffer | undefined;
-  },
-): readonly EventId[] => {
+/** The ids of a station's own events. All events of a key have one slot, and an id belongs to its key. */
+export const createStationIds =
+  ({ station, topicId, window, slots }: StationIds): ((id: string, key: Buffer | null) => EventId) =>
+  (id, key) => {
+    const digest = digestOf(["station", station, topicId, key === null ? "" : `k${key.toString("hex")}`, id]);
+    const slot =
+      key === null
+        ? slotOf(digest, slots)
+        : (murmur2(Buffer.concat([Buffer.from(`${station}\n`), key])) & 0x7fffffff) % slots;
+    return { digest, slot, window, kind: "event" };
+  };
+
+interface CallIds {
+  readonly scope: readonly string[];
+  /** Milliseconds. */
+  readonly window: number;
+  readonly slots: number;
+  /** The sha256 of the whole payload; undefined: another payload under the same id is no error. */
+  readonly payload?: Buffer | undefined;
+}
+
+/** The ids of the events of a call with `Idempotency-Key`, or of a webhook delivery, by their places. They have one slot. */
+export const createCallIds = ({ scope, window, slots, payload }: CallIds): ((place: number) => EventId) => {
   const slot = slotOf(digestOf(["call", ...scope]), slots);
-  return Array.from({ length: events }, (_, place) => ({
+  const given = payload?.subarray(0, DIGEST_BYTES);
+  return (place) => ({
     digest: digestOf(["call", ...scope, String(place)]),
     slot,
     window,
     kind: "call",
-    payload: payload?.subarray(0, DIGEST_BYTES),
-  }));
+    payload: given,
+  });
 };

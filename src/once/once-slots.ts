@@ -68,6 +68,17 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     return log;
   };
 
+  /** The open ids, and the milliseconds for which ids are remembered; undefined: each for its own window. */
+  status(): { readonly openIds: number; readonly windowMs: number | undefined } {
+    const now = this.#options.clock.now();
+    const cores = [...this.#held.values()].map(({ core }) => core);
+    const windows = cores.flatMap(({ ids }) => ids.effectiveWindow(now) ?? []);
+    return {
+      openIds: cores.reduce((sum, { openIds }) => sum + openIds, 0),
+      windowMs: windows.length === 0 ? undefined : Math.min(...windows),
+    };
+  }
+
   names(): readonly string[] {
     return [];
   }

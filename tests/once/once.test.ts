@@ -2,7 +2,7 @@ import type { BrokerRecord } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
 import type { PeerAnswer, PeerCall } from "../../src/home/peers/peers.ts";
 import { decodeCall, encodeOutcomes, type OnceCall } from "../../src/once/call-codec.ts";
-import { callEventIds, stationEventId } from "../../src/once/event-id.ts";
+import { createCallIds, createStationIds } from "../../src/once/event-id.ts";
 import { createOnce, type OnceEvent, type OnceOutcome } from "../../src/once/once.ts";
 import type { CoreOutcome } from "../../src/once/slot-core/port.ts";
 
@@ -171,15 +171,13 @@ describe("ids of events", () => {
   });
 
   it("the events of a call have one slot, an id each, and the payload's digest", () => {
-    const ids = callEventIds(["alice", "POST /x", "orders", "key"], {
-      ...how,
-      events: 3,
-      payload: Buffer.alloc(32, 1),
-    });
+    const scope = ["alice", "POST /x", "orders", "key"];
+    const idAt = createCallIds({ ...how, scope, payload: Buffer.alloc(32, 1) });
+    const ids = [0, 1, 2].map(idAt);
     expect(new Set(ids.map(({ slot }) => slot)).size).toBe(1);
     expect(new Set(ids.map(({ digest }) => digest.toString("hex"))).size).toBe(3);
     expect(ids[0]).toMatchObject({ kind: "call", window: 1000, payload: Buffer.alloc(16, 1) });
-    const other = callEventIds(["alice", "POST /x", "orders", "key2"], { ...how, events: 1 });
-    expect(other[0]?.digest).not.toEqual(ids[0]?.digest);
+    const other = createCallIds({ ...how, scope: ["alice", "POST /x", "orders", "key2"] })(0);
+    expect(other.digest).not.toEqual(ids[0]?.digest);
   });
 });

@@ -1,0 +1,204 @@
+/**
+ * Once: the homes of ids in this process, and the entrance for the events of requests. Without homes, each process remembers ids
+ * for itself.
+ */
+import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
+import type { Settings } from "../config/schema/schema.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
+import { createHome, type Home } from "../home/home.ts";
+import { createPeerClient } from "../home/peers/peer-client.ts";
+import { type AppendsOnce, createAppendsOnce } from "../ingest/append-once.ts";
+import type { Batcher } from "../ingest/batcher/batcher.ts";
+import { pause } from "../lib/clock.ts";
+import { createLocalOnce } from "../once/local-once.ts";
+import type { EnteredSlot, OnceLog } from "../once/once-log.ts";
+import { OnceSlots } from "../once/once-slots.ts";
+import { createOnce, type Once, type OnceOptions } from "../once/once.ts";
+import { createTopicViews, type TopicViews } from "../once/topic-views.ts";
+import type { LastingContext } from "./context.ts";
+import { createFaultLog } from "./fault-log.ts";
+import { longestWindowOf, onceGroupOf, onceTopicOf, whyWithoutHomes } from "./once-rights.ts";
+import { hasPeerKeys, hasPeers, type PeerPort } from "./peer-port.ts";
+import { countingMoves } from "./wire-home.ts";
+
+/** Once in this process. It outlives a reload. */
+export interface OnceKeeper {
+  readonly appendsOnce: AppendsOnce;
+  /** Takes these settings into use. A longer window raises the retention of the topic. */
+  use(settings: Settings): void;
+  /** Hands the slots over to other gateways. */
+  drain(): Promise<void>;
+}
+
+/** The name of this home at the peer port. */
+const HOME = "once";
+/** Maximum time in milliseconds that the start waits to learn whether the homes can be used. */
+const DECISION_MS = 5000;
+const AGAIN_MS = 1000;
+
+/**
+ * Starts the homes. This goes on in the background while Kafka is unavailable. Rejects with SETTINGS_INVALID if `once.topic` has
+ * another number of partitions, and if a station declares `once` and the homes can't be used.
+ */
+export const openOnce = async (
+  context: LastingContext,
+  port: PeerPort,
+  batcher: Pick<Batcher, "append">,
+): Promise<OnceKeeper> => {
+  const { inUse, broker, clock, metrics, log } = context;
+  const { settings } = inUse.now;
+  const views = createTopicViews(broker, clock);
+  const { home, start } = createHomes(context, port, views);
+  let once: Once = createOnce({ home, appendUnchecked: appendUnchecked(context, batcher) });
+  const withoutHomes = (reason: string): void => {
+    once = createLocalOnce({
+      append: (topic, records, order) => batcher.append(topic, records, order),
+      maxIds: settings.once.maxIds,
+      now: () => clock.now(),
+    });
+    log.logger.warn(
+      { reason },
+      "each process remembers the ids of calls and webhook deliveries for itself: a repeat that reaches another process is stored again",
+    );
+  };
+  const reason = await start(withoutHomes);
+  const station = settings.stations.find((declared) => declared.once !== undefined);
+  if (reason !== undefined && station !== undefined) {
+    throw new GatewayError("SETTINGS_INVALID", {
+      message: `stations[${station.name}].once can't be used: ${reason}`,
+    });
+  }
+  return {
+    appendsOnce: createAppendsOnce({
+      once: { append: (...call) => once.append(...call) },
+      views,
+      slots: settings.once.partitions,
+      deadlineMs: settings.broker.kafka.deliveryTimeout,
+      ended: (ending, count) => {
+        metrics.onceEvents(ending, count);
+      },
+    }),
+    use: (used) => {
+      void raiseRetention(context, used);
+    },
+    drain: () => home.drain(),
+  };
+};
+
+const appendUnchecked =
+  ({ metrics }: LastingContext, batcher: Pick<Batcher, "append">): OnceOptions["appendUnchecked"] =>
+  async (topic, records) => {
+    const outcomes = await batcher.append(topic, records);
+    metrics.onceEvents("unchecked", outcomes.filter(({ status }) => status === "stored").length);
+    return outcomes;
+  };
+
+interface Homes {
+  readonly home: Home;
+  /** Resolves to the reason why the homes can't be used; undefined: they can, or it is not known yet. */
+  readonly start: (withoutHomes: (reason: string) => void) => Promise<string | undefined>;
+}
+
+const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews): Homes => {
+  const { inUse, broker, clock, metrics, log, memory, lifecycle } = context;
+  const { settings } = inUse.now;
+  const { reading, once, broker: brokerSettings } = settings;
+  const { requestTimeout, deliveryTimeout } = brokerSettings.kafka;
+  const onError = createFaultLog(log.logger, clock, "a fault of the homes of ids; the gateway tries again");
+  const peers = createPeerClient({ keys: port.keys, clock, memory, name: HOME });
+  const slots = new OnceSlots({
+    ...{ broker, clock, memory, onError, deliveryTimeout },
+    topics: views,
+    share: Math.floor(once.maxIds / once.partitions),
+    longestWindow: () => longestWindowOf(inUse.now.settings),
+    batchBytes: MAX_APPEND_BYTES,
+    requestTimeoutMs: requestTimeout,
+  });
+  const home = createHome<OnceLog, EnteredSlot>({
+    ...{ broker, clock, peers, onError },
+    service: countingMoves(slots, () => {
+      metrics.onceHomeMoved();
+    }),
+    topic: onceTopicOf(settings),
+    group: onceGroupOf(settings),
+    createLog: slots.createLog,
+    sessionTimeout: reading.sessionTimeout,
+    address: () => port.address,
+  });
+  port.serve(home, HOME);
+  metrics.onceFrom(() => slots.status());
+  const ending = new AbortController();
+  let started: Promise<void> | undefined;
+  lifecycle.onClose("once", async () => {
+    ending.abort();
+    await home.drain();
+    await started;
+    await peers.close();
+  });
+
+  const start: Homes["start"] = async (withoutHomes) => {
+    if (hasPeers(context) && !hasPeerKeys(settings)) {
+      const reason =
+        "there is no auth.accessToken.secret, no API key of kind server and no reading.peer.secret";
+      withoutHomes(reason);
+      return reason;
+    }
+    await port.openAtHost();
+    let isAway = (): void => undefined;
+    const away = new Promise<undefined>((resolve) => {
+      isAway = () => {
+        resolve(undefined);
+      };
+    });
+    const decided = decide(context, ending.signal, (error) => {
+      onError(error);
+      isAway();
+    });
+    started = decided.then(async (reason) => {
+      if (ending.signal.aborted) return;
+      if (reason !== undefined) {
+        withoutHomes(reason);
+        return;
+      }
+      await port.open(ending.signal);
+      if (!ending.signal.aborted) await home.start();
+    });
+    // The start also rejects with this error, if it still waits.
+    started.catch((error: unknown) => {
+      onError(asGatewayError(error));
+    });
+    return Promise.race([decided, away, pause(clock, DECISION_MS, ending.signal).then(() => undefined)]);
+  };
+  return { home, start };
+};
+
+/** Resolves to the reason why the homes can't be used. Asks again while Kafka is unavailable. Rejects as `whyWithoutHomes`. */
+const decide = async (
+  { inUse, broker, clock }: LastingContext,
+  signal: AbortSignal,
+  onError: (error: GatewayError) => void,
+): Promise<string | undefined> => {
+  const { settings } = inUse.now;
+  while (!signal.aborted) {
+    try {
+      return await whyWithoutHomes(broker, settings, settings.broker.kafka.requestTimeout);
+    } catch (cause) {
+      const error = asGatewayError(cause);
+      if (error.code === "SETTINGS_INVALID") throw error;
+      onError(error);
+      await pause(clock, AGAIN_MS, signal);
+    }
+  }
+  return undefined;
+};
+
+const raiseRetention = async ({ broker, log }: LastingContext, settings: Settings): Promise<void> => {
+  try {
+    await broker.ensureTopic(onceTopicOf(settings));
+  } catch (err) {
+    log.logger.error(
+      { err },
+      "the retention of once.topic can't be raised: ids are duplicates for a shorter time",
+    );
+  }
+};
