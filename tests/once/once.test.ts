@@ -145,28 +145,19 @@ describe("Once", () => {
 
 describe("ids of events", () => {
   const how = { window: 1000, slots: 12 };
-  const own = { station: "orders", topicId: "1", key: Buffer.from("k"), id: "a" };
+  const key = Buffer.from("k");
+  const idIn = (topicId: string) => createStationIds({ ...how, station: "orders", topicId });
 
   it("all ids of a key have one slot, and an id belongs to its key and its topic", () => {
-    const slots = new Set(
-      Array.from({ length: 50 }, (_, id) => stationEventId({ ...own, id: `${id}` }, how).slot),
-    );
-    expect(slots.size).toBe(1);
-    const digests = [
-      own,
-      { ...own, key: Buffer.from("l") },
-      { ...own, key: null },
-      { ...own, topicId: "2" },
-    ].map((event) => stationEventId(event, how).digest.toString("hex"));
-    expect(new Set(digests).size).toBe(4);
-    expect(stationEventId(own, how)).toEqual(stationEventId(own, how));
+    const idOf = idIn("1");
+    expect(new Set(Array.from({ length: 50 }, (_, id) => idOf(`${id}`, key).slot)).size).toBe(1);
+    const ids = [idOf("a", key), idOf("a", Buffer.from("l")), idOf("a", null), idIn("2")("a", key)];
+    expect(new Set(ids.map(({ digest }) => digest.toString("hex"))).size).toBe(4);
+    expect(idOf("a", key)).toEqual(idIn("1")("a", key));
   });
 
   it("ids without a key are spread over the slots", () => {
-    const slots = Array.from(
-      { length: 500 },
-      (_, id) => stationEventId({ ...own, key: null, id: `${id}` }, how).slot,
-    );
+    const slots = Array.from({ length: 500 }, (_, id) => idIn("1")(`${id}`, null).slot);
     expect(new Set(slots).size).toBe(12);
   });
 
