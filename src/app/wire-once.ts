@@ -113,6 +113,9 @@ const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews)
     longestWindow: () => longestWindowOf(inUse.now.settings),
     batchBytes: MAX_APPEND_BYTES,
     requestTimeoutMs: requestTimeout,
+    onResolved: (outcome, count) => {
+      metrics.onceResolved(outcome, count);
+    },
   });
   const home = createHome<OnceLog, EnteredSlot>({
     ...{ broker, clock, peers, onError },
@@ -126,7 +129,11 @@ const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews)
     address: () => port.address,
   });
   port.serve(home, HOME);
-  metrics.onceFrom(() => slots.status());
+  metrics.onceFrom(() => {
+    const { openIds, windowMs } = slots.status();
+    const configuredSeconds = longestWindowOf(inUse.now.settings) / 1000;
+    return { openIds, windowSeconds: windowMs / 1000, configuredSeconds };
+  });
   const ending = new AbortController();
   let started: Promise<void> | undefined;
   lifecycle.onClose("once", async () => {

@@ -14,7 +14,7 @@ import type { TopicViews } from "./topic-views.ts";
 
 export interface OnceSlotsOptions extends Pick<
   SlotRunnerOptions,
-  "broker" | "clock" | "requestTimeoutMs" | "onError"
+  "broker" | "clock" | "requestTimeoutMs" | "onError" | "onResolved"
 > {
   readonly topics: TopicViews;
   /** Ids that a slot remembers. */
@@ -68,15 +68,16 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     return log;
   };
 
-  /** The open ids, and the milliseconds for which ids are remembered; undefined: each for its own window. */
-  status(): { readonly openIds: number; readonly windowMs: number | undefined } {
-    const now = this.#options.clock.now();
-    const cores = [...this.#held.values()].map(({ core }) => core);
-    const windows = cores.flatMap(({ ids }) => ids.effectiveWindow(now) ?? []);
-    return {
-      openIds: cores.reduce((sum, { openIds }) => sum + openIds, 0),
-      windowMs: windows.length === 0 ? undefined : Math.min(...windows),
-    };
+  /** The number of open ids, and the shortest time in milliseconds for which a slot remembers ids. */
+  status(): { readonly openIds: number; readonly windowMs: number } {
+    const { clock, longestWindow } = this.#options;
+    let openIds = 0;
+    let windowMs = longestWindow();
+    for (const { core } of this.#held.values()) {
+      openIds += core.openIds;
+      windowMs = Math.min(windowMs, core.ids.effectiveWindow(clock.now()) ?? Infinity);
+    }
+    return { openIds, windowMs };
   }
 
   names(): readonly string[] {
@@ -135,7 +136,8 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
   }
 
   #createCore(options: SlotLogOptions, log: OnceLog, writer: { process: string; tenure: number }): SlotCore {
-    const { broker, clock, share, deliveryTimeout, batchBytes, requestTimeoutMs, onError } = this.#options;
+    const { broker, clock, share, deliveryTimeout, batchBytes, requestTimeoutMs, onError, onResolved } =
+      this.#options;
     let onDrained = (): void => undefined;
     const drained = new Promise<void>((resolve) => {
       onDrained = resolve;
@@ -146,7 +148,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     });
     const runner: SlotRunner = new SlotRunner(
       {
-        ...{ broker, clock, log, requestTimeoutMs, onError, onDrained },
+        ...{ broker, clock, log, requestTimeoutMs, onError, onDrained, onResolved },
         signal: options.signal,
         isFresh: () => !options.signal.aborted && options.mayFence(),
         onAnswer: this.#answered,

@@ -18,6 +18,8 @@ export interface SlotRunnerOptions {
   readonly onRelease: (call: CoreCall) => void;
   readonly onFenced: () => void;
   readonly onDrained: () => void;
+  /** Called with the number of ids that a look has decided. */
+  readonly onResolved: (outcome: "found" | "missing", count: number) => void;
   /** A fault from which the slot recovers by itself. */
   readonly onError: (error: GatewayError) => void;
 }
@@ -124,7 +126,12 @@ export class SlotRunner implements SlotPort {
     void findMarked(broker, look, { signal, isOver: () => this.#isOver || this.monotonic() > until })
       .catch(this.#failed)
       .then((found) => {
+        const { onResolved } = this.#options;
+        const before = { ...this.#core().resolved };
         this.#core().looked(look, found);
+        const after = this.#core().resolved;
+        for (const outcome of ["found", "missing"] as const)
+          if (after[outcome] > before[outcome]) onResolved(outcome, after[outcome] - before[outcome]);
       });
   }
 

@@ -68,6 +68,7 @@ class Gateway {
       batchBytes: 100_000,
       memory: this.memory,
       onError: (error) => this.errors.push(error),
+      onResolved: () => undefined,
       ...changes,
     });
   }

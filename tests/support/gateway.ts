@@ -45,6 +45,7 @@ export interface StandardOutput {
 }
 
 const READERS_TOPIC = `_stationgate-readers-${randomUUID()}`;
+const ONCE_TOPIC = `_stationgate-once-${randomUUID()}`;
 /** The group of the gateways in Kafka. A gateway joins it in the background. */
 export const READERS_GROUP = READERS_TOPIC.slice(1);
 
@@ -70,6 +71,7 @@ const defaults = (): Record<string, unknown> => ({
   autoCreateStations: true,
   // All test files share one Kafka, and a gateway of another file may be killed or frozen.
   reading: { topic: READERS_TOPIC },
+  once: { topic: ONCE_TOPIC },
 });
 
 /** The ports of both listeners, from the log lines of the program. */
