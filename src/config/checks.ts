@@ -82,12 +82,30 @@ const portsOfPeers: Check = ({ server, admin, reading }) => {
     : [];
 };
 
-const topicsOfTheGateway: Check = ({ delivery, reading }) =>
-  reading !== undefined && reading.topic === delivery?.connectorsTopic
+const topicsOfTheGateway: Check = ({ delivery, reading, once }) => {
+  const others = { "delivery.connectorsTopic": delivery?.connectorsTopic, "reading.topic": reading?.topic };
+  const faultsIn = (section: string, topic: string | undefined): readonly Fault[] => {
+    const path = `${section}.topic`;
+    const taken = Object.entries(others).find(([name, other]) => name !== path && other === topic)?.[0];
+    return topic === undefined || taken === undefined
+      ? []
+      : [
+          {
+            path: [section, "topic"],
+            text: `got ${JSON.stringify(topic)}, allowed: a topic other than ${taken}`,
+          },
+        ];
+  };
+  return [...faultsIn("reading", reading?.topic), ...faultsIn("once", once?.topic)];
+};
+
+/** Each slot remembers its share, at least one id. */
+const idsOfSlots: Check = ({ once }) =>
+  once !== undefined && once.maxIds < once.partitions
     ? [
         {
-          path: ["reading", "topic"],
-          text: `got ${JSON.stringify(reading.topic)}, allowed: a topic other than delivery.connectorsTopic`,
+          path: ["once", "maxIds"],
+          text: `got ${once.maxIds}, allowed: a number that is not less than once.partitions (${once.partitions})`,
         },
       ]
     : [];
@@ -148,8 +166,8 @@ const distinctNames: Check = ({ auth, stations, webhooks, connectors, roles, eve
 ];
 
 /** A reader without `groups` uses the group `stationgate-{name}`, and the gateways themselves use such a group too. */
-const readersOfTheGateways: Check = ({ auth, reading }) => {
-  const taken = reading?.topic.replace("_stationgate-", "");
+const readersOfTheGateways: Check = ({ auth, reading, once }) => {
+  const taken = [reading, once].map((given) => given?.topic.replace("_stationgate-", ""));
   const accounts = (auth?.accounts ?? []).map(({ username, consume }) => ({ name: username, consume }));
   const keys = (auth?.apiKeys ?? []).map(({ id, consume }) => ({ name: id, consume }));
   const faultsIn = (
@@ -158,7 +176,7 @@ const readersOfTheGateways: Check = ({ auth, reading }) => {
     key: string,
   ): readonly Fault[] =>
     readers.flatMap(({ name, consume }, index) =>
-      name === taken && consume.length > 0
+      taken.includes(name) && consume.length > 0
         ? [
             {
               path: ["auth", section, index, key],
@@ -207,6 +225,7 @@ const checks: readonly Check[] = [
   portsOfListeners,
   portsOfPeers,
   topicsOfTheGateway,
+  idsOfSlots,
   secretsOfTokens,
   differentSecrets,
   distinctKids,

@@ -1,5 +1,6 @@
 /** Which settings a reload applies, and which keep their value until a restart. */
 import { type Change, nameOfElement, patternOf, textOf } from "./changes.ts";
+import type { Settings } from "./schema/schema.ts";
 import { isObject } from "./tree.ts";
 
 type Decision = "reload" | "restart";
@@ -55,6 +56,13 @@ export const decisionOf = (path: string): Decision | undefined => {
   return longest === undefined ? undefined : DECISIONS[longest];
 };
 
+/** Is this the key of a station whose events have ids now? */
+const isKeyOfIds = (change: Change, inUse: Partial<Settings>): boolean => {
+  if (patternOf(change) !== "stations[].key") return false;
+  const station = inUse.stations?.find(({ name }) => name === change[1]?.name);
+  return station?.once !== undefined;
+};
+
 const needsRestart = (change: Change): boolean => decisionOf(patternOf(change)) !== "reload";
 
 /** Does everything below this place need a restart too? */
@@ -91,11 +99,16 @@ interface Applicable {
   readonly keep: <T>(next: T, inUse: T) => T;
 }
 
-/** Divides the changes into those that a reload applies, and those that need a restart. */
-export const applicableOf = (changes: readonly Change[]): Applicable => {
-  const kept = changes.filter(needsRestart);
+/**
+ * Divides the changes of the settings in use into those that a reload applies, and those that need a restart. The table decides,
+ * and a station with `once` keeps its `key`: an id belongs to the record's key, so a new key begins a new scope of ids.
+ */
+export const applicableOf = (changes: readonly Change[], inUse: unknown): Applicable => {
+  const isKept = (change: Change): boolean =>
+    needsRestart(change) || isKeyOfIds(change, inUse as Partial<Settings>);
+  const kept = changes.filter(isKept);
   return {
-    changed: changes.filter((change) => !needsRestart(change)).map(textOf),
+    changed: changes.filter((change) => !isKept(change)).map(textOf),
     needsRestart: kept.map(textOf),
     keep: (next, inUse) =>
       kept.map(placeOf).reduce((tree, place) => putBack(tree, inUse, place) as typeof next, next),

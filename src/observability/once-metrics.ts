@@ -2,12 +2,16 @@
 import { type Aggregator, Counter, Gauge, type Registry } from "prom-client";
 
 /** `unchecked`: stored without the check, because the home of the id was not reached (`strict: false`). */
-export type OnceOutcome = "stored" | "duplicate" | "refused" | "unavailable" | "unchecked";
+const OUTCOMES = ["stored", "duplicate", "refused", "unavailable", "unchecked"] as const;
+
+export type OnceOutcome = (typeof OUTCOMES)[number];
+
+const LOOKS = ["found", "missing"] as const;
 
 export interface OnceMetrics {
   onceEvents(outcome: OnceOutcome, count: number): void;
   /** Open ids were looked for: their event was found, or it is missing. */
-  onceResolved(outcome: "found" | "missing", count: number): void;
+  onceResolved(outcome: (typeof LOOKS)[number], count: number): void;
   /** A slot got this process as its home. */
   onceHomeMoved(): void;
   /** `read` is called at each scrape. */
@@ -42,6 +46,24 @@ export const onceMetrics = (registry: Registry): OnceMetrics => {
     help: "Slots of ids that this process has taken over.",
     registers,
   });
+  // A rate needs the value before the first event.
+  for (const outcome of OUTCOMES) events.inc({ outcome }, 0);
+  for (const outcome of LOOKS) resolved.inc({ outcome }, 0);
+  return {
+    onceEvents: (outcome, count) => {
+      events.inc({ outcome }, count);
+    },
+    onceResolved: (outcome, count) => {
+      resolved.inc({ outcome }, count);
+    },
+    onceHomeMoved: () => {
+      moved.inc();
+    },
+    onceFrom: onceGauges(registers),
+  };
+};
+
+const onceGauges = (registers: Registry[]): OnceMetrics["onceFrom"] => {
   let read = (): OnceSamples => ({ openIds: 0, windowSeconds: 0, configuredSeconds: 0 });
   /** `aggregator`: how the values of several workers become one. */
   const gauge = (
@@ -70,18 +92,7 @@ export const onceMetrics = (registry: Registry): OnceMetrics => {
     sample: "configuredSeconds",
     aggregator: "max",
   });
-  return {
-    onceEvents: (outcome, count) => {
-      events.inc({ outcome }, count);
-    },
-    onceResolved: (outcome, count) => {
-      resolved.inc({ outcome }, count);
-    },
-    onceHomeMoved: () => {
-      moved.inc();
-    },
-    onceFrom: (given) => {
-      read = given;
-    },
+  return (given) => {
+    read = given;
   };
 };

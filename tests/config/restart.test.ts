@@ -6,7 +6,7 @@ import { groupOf, infoOf, itemOf } from "../../src/config/tree.ts";
 
 const reloaded = (before: object, after: object) => {
   const [inUse, next] = [settingsSchema.parse(before), settingsSchema.parse(after)];
-  const { keep, ...rest } = applicableOf(changesOf(inUse, next));
+  const { keep, ...rest } = applicableOf(changesOf(inUse, next), inUse);
   return { ...rest, settings: keep<Settings>(next, inUse) };
 };
 
@@ -47,6 +47,9 @@ describe("the table of settings that need a restart", () => {
     ["stations[]", "reload"],
     ["stations[].topic", "restart"],
     ["stations[].schema", "reload"],
+    ["stations[].once.window", "reload"],
+    ["webhooks[].once.strict", "reload"],
+    ["once.callWindow", "restart"],
     ["auth.apiKeys[].key", "reload"],
     ["broker.kafka.ssl", "restart"],
     ["eventService.clients.value[].name", "restart"],
@@ -89,6 +92,32 @@ describe("a reload", () => {
     expect(settings.stations.map(({ name, topic }) => [name, topic])).toEqual([
       ["new", "x"],
       ["a", "one"],
+    ]);
+  });
+
+  it("keeps the key of a station while its events have ids, and takes what once says", () => {
+    const { changed, needsRestart, settings } = reloaded(
+      {
+        stations: [
+          { name: "a", key: "/k", once: { id: "/id", window: "1h" } },
+          { name: "b", key: "/k" },
+        ],
+      },
+      {
+        stations: [
+          { name: "b", key: "/k2", once: { id: "/id", window: "1h" } },
+          { name: "a", once: { id: "/id2", window: "2h" } },
+        ],
+      },
+    );
+
+    expect({ changed, needsRestart }).toEqual({
+      changed: ["stations[a].once.id", "stations[a].once.window", "stations[b].key", "stations[b].once"],
+      needsRestart: ["stations[a].key"],
+    });
+    expect(settings.stations.map(({ name, key, once }) => [name, key, once?.id])).toEqual([
+      ["b", "/k2", "/id"],
+      ["a", "/k", "/id2"],
     ]);
   });
 

@@ -46,6 +46,25 @@ describe("loadStations", () => {
     ]);
   });
 
+  it("passes on where the ids of a station's events are", async () => {
+    const once = { id: "/eventId", window: 1000, strict: false };
+    const [orders] = await loadStations([{ name: "orders", topic: "orders", once }], options);
+
+    expect(orders?.once).toEqual({ id: "/eventId", windowMs: 1000, strict: false });
+  });
+
+  it.each([
+    ["/eventId", true],
+    ["header:x-id", false],
+    ["cloudevents", false],
+  ])("lets events of the registry be decoded for the id %s: %j", async (id, hasPointer) => {
+    const schema = { type: "registry", version: "latest", autoRegister: false } as const;
+    const once = { id, window: 1000, strict: true };
+    const [orders] = await loadStations([{ name: "orders", topic: "orders", schema, once }], options);
+
+    expect(orders?.validator).toMatchObject({ hasPointer });
+  });
+
   it("names every station with an unusable schema, and the fault", async () => {
     const proto = {
       type: "protobuf",

@@ -1,4 +1,4 @@
-import { createMetrics } from "../../src/observability/metrics.ts";
+import { createMetrics, textOfSum } from "../../src/observability/metrics.ts";
 
 it("counts events by station and outcome", async () => {
   const metrics = createMetrics();
@@ -70,4 +70,40 @@ it("counts forwarded calls by outcome, the time of answered ones, and the slots 
   expect(text).toContain("stationgate_reading_forward_seconds_count 1");
   expect(text).toContain('stationgate_reading_forward_seconds_bucket{le="0.025"} 1');
   expect(text).toContain("stationgate_reading_homes_moved_total 1");
+});
+
+it("counts events with an id, looks and moved slots, and reads the ids of the slots at each scrape", async () => {
+  const metrics = createMetrics();
+  const samples = { openIds: 3, windowSeconds: 60, configuredSeconds: 3600 };
+  metrics.onceFrom(() => samples);
+  metrics.onceEvents("duplicate", 2);
+  metrics.onceResolved("missing", 1);
+  metrics.onceHomeMoved();
+  samples.openIds = 4;
+  const text = await metrics.text();
+
+  for (const line of [
+    'stationgate_once_events_total{outcome="stored"} 0',
+    'stationgate_once_events_total{outcome="duplicate"} 2',
+    'stationgate_once_resolved_total{outcome="found"} 0',
+    'stationgate_once_resolved_total{outcome="missing"} 1',
+    "stationgate_once_homes_moved_total 1",
+    "stationgate_once_open_ids 4",
+    "stationgate_once_window_seconds 60",
+    "stationgate_once_configured_window_seconds 3600",
+  ])
+    expect(text).toContain(`${line}\n`);
+});
+
+it("shows the shortest window of several workers, and the sum of their open ids", async () => {
+  const workers = [60, 3600].map((windowSeconds) => {
+    const metrics = createMetrics();
+    metrics.onceFrom(() => ({ openIds: 1, windowSeconds, configuredSeconds: 3600 }));
+    return metrics;
+  });
+  const text = await textOfSum(await Promise.all(workers.map((metrics) => metrics.samples())));
+
+  expect(text).toContain("stationgate_once_window_seconds 60\n");
+  expect(text).toContain("stationgate_once_configured_window_seconds 3600\n");
+  expect(text).toContain("stationgate_once_open_ids 2\n");
 });

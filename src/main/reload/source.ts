@@ -130,7 +130,8 @@ export const createSource =
     const found = readCertificates(loaded.settings, inUse.tls);
     const certificateFaults = distinct([...loaded.certificateFaults, ...found.faults]);
     const read = withUsableTls(loaded, certificateFaults, inUse);
-    const { changed, needsRestart, keep: keepInUse } = applicableOf(changesOf(inUse.compared, read.compared));
+    const changes = changesOf(inUse.compared, read.compared);
+    const { changed, needsRestart, keep: keepInUse } = applicableOf(changes, inUse.compared);
     const settings = keepInUse(read.settings, inUse.settings);
     const next: InUse = {
       settings,

@@ -88,6 +88,12 @@ describe("defaults", () => {
       provisionTopics: true,
       stations: [],
       webhooks: [],
+      once: {
+        topic: "_stationgate-once",
+        partitions: 12,
+        callWindow: 24 * HOUR,
+        maxIds: 1_000_000,
+      },
       registry: {
         urls: [],
         timeout: 5_000,
