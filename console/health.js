@@ -34,12 +34,29 @@ const brokerFacts = ({ broker }) =>
     ["Partitions", count(broker.partitions)],
   ]);
 
+/** Once: the ids of events. A process without the role ingest has none. */
+const idFacts = () => {
+  const configured = valueNow("stationgate_once_configured_window_seconds");
+  const kept = valueNow("stationgate_once_window_seconds");
+  const forgets = kept < configured ? ", ids are forgotten too early: raise once.maxIds" : "";
+  return configured === 0
+    ? []
+    : [
+        /** @type {const} */ ([
+          "Ids remembered for",
+          `${duration(kept)} of ${duration(configured)}${forgets}`,
+        ]),
+        /** @type {const} */ (["Open ids", count(valueNow("stationgate_once_open_ids"))]),
+      ];
+};
+
 /** @param {import("./main.js").Gateway} gateway */
 const gatewayFacts = ({ version, commit, roles }) =>
   facts([
     ["Version", version],
     ["Commit", commit.slice(0, 12)],
     ["Roles", roles.join(", ")],
+    ...idFacts(),
     ["Memory", bytes(valueNow("process_resident_memory_bytes"))],
     ["Wrong credentials (total)", count(valueNow("stationgate_auth_failures_total"))],
   ]);

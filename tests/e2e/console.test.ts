@@ -260,6 +260,7 @@ describeBrowser("the console", () => {
       await at("health");
       await page.getByText("ready: the gateway can store events").waitFor();
       await page.getByText("the embedded log").waitFor();
+      await page.getByText("24 h of 24 h").waitFor();
       backgrounds.push(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
     }
     expect(backgrounds).toEqual(["rgb(245, 247, 250)", "rgb(14, 19, 26)"]);
