@@ -31,7 +31,7 @@ export const onceMetrics = (registry: Registry): OnceMetrics => {
   const registers = [registry];
   const events = new Counter({
     name: "stationgate_once_events_total",
-    help: "Events with an id, by outcome: stored, duplicate (stored before), refused, unavailable (no outcome in time), unchecked (stored without the check).",
+    help: "Events with an id, by outcome: stored, duplicate (stored before), refused (by Kafka, or because the key came with another payload), unavailable (no outcome in time), unchecked (stored without the check).",
     labelNames: ["outcome"],
     registers,
   });
