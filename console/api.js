@@ -83,7 +83,9 @@ const PLAIN = {
  * @param {unknown} error
  */
 export const isCertain = (error) =>
-  error instanceof Refusal && error.code !== undefined && error.code !== "BROKER_AMBIGUOUS";
+  error instanceof Refusal &&
+  error.code !== undefined &&
+  !["BROKER_AMBIGUOUS", "ID_UNRESOLVED"].includes(error.code);
 
 /** @param {unknown} error */
 export const wordsOf = (error) => {

@@ -41,11 +41,13 @@ export const producePanel = (station) => {
         headers: headersOf(headers.value),
         ...(key.value !== "" && { key: key.value }),
       });
-      const { partition, offset } = await stored.json();
+      const { status, partition, offset } = await stored.json();
       if (partition === undefined || offset === undefined)
         throw new TypeError("The response is not the gateway's");
       answer.className = "answer good";
-      answer.replaceChildren(`Stored in partition ${partition} at offset ${offset}.`);
+      answer.replaceChildren(
+        `${status === "duplicate" ? "Already stored" : "Stored"} in partition ${partition} at offset ${offset}.`,
+      );
     } catch (error) {
       answer.className = "answer bad";
       answer.replaceChildren(`${isCertain(error) ? "Not stored" : "Possibly not stored"}: ${wordsOf(error)}`);

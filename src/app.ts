@@ -8,7 +8,6 @@ import { openLasting } from "./app/lasting.ts";
 import { createLifecycle } from "./app/lifecycle.ts";
 import { createListeners, type Listeners } from "./app/listeners.ts";
 import { createPeerPort } from "./app/peer-port.ts";
-import { openRemembered } from "./app/produce-routes.ts";
 import { type AskAll, createQuestions, type Questions } from "./app/questions.ts";
 import type { Prepare, ReloadControl } from "./app/reload-control.ts";
 import type { TlsFiles } from "./app/read-tls.ts";
@@ -146,7 +145,6 @@ const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse)
     ...ingest,
     homes: await openReaders(lasting, decoding, port),
     once: await openOnce(lasting, port, ingest.batcher),
-    remembered: openRemembered(lasting),
   };
 };
 

@@ -26,7 +26,7 @@ import type { Route } from "../http/routes.ts";
 import type { Rates } from "../ingest/limits.ts";
 import type { Logger } from "../observability/logger/logger.ts";
 import type { AppContext, Configured, DecodingInUse, LastingContext } from "./context.ts";
-import { produceRoutes, type RememberedCalls } from "./produce-routes.ts";
+import { produceRoutes } from "./produce-routes.ts";
 import type { HomeKeeper } from "./wire-home.ts";
 import { createIngest, type Ingest, type LastingIngest } from "./wire-ingest.ts";
 import type { OnceKeeper } from "./wire-once.ts";
@@ -44,7 +44,6 @@ import type { OpenedProvider } from "./wire-provider.ts";
 export interface IngestParts extends LastingIngest {
   readonly homes: HomeKeeper;
   readonly once: OnceKeeper;
-  readonly remembered: RememberedCalls;
 }
 
 /** The lasting parts that the routes of all generations share. */
@@ -139,7 +138,6 @@ const publicRoutes = (generation: Generation): readonly Route[] => {
       ...generation,
       ...{ ingest, authenticate },
       home: parts.homes.homeFor(settings),
-      remembered: parts.remembered,
       readBody: readers(bodyLimits),
     }),
     ...authRoutes({

@@ -13,14 +13,9 @@ import { callCounter, createIntake } from "../http/intake.ts";
 import type { LiveCalls } from "../http/live-calls.ts";
 import type { ReadBody } from "../http/middleware/body/body.ts";
 import type { Route } from "../http/routes.ts";
-import { createIdempotency } from "../ingest/idempotency.ts";
 import type { Rates } from "../ingest/limits.ts";
-import type { EventOutcome } from "../ingest/produce.ts";
-import { createRemembered, type Remembered } from "../ingest/remembered.ts";
-import type { WebhookAnswer } from "../ingest/webhooks/webhook.ts";
 import { createWebhooks, type Webhooks } from "../ingest/webhooks/webhooks.ts";
-import type { MemoryBudget } from "../lib/memory-budget.ts";
-import type { AppContext, LastingContext } from "./context.ts";
+import type { AppContext } from "./context.ts";
 import { contentLimitsOf, type Ingest } from "./wire-ingest.ts";
 
 interface ProduceParts {
@@ -28,7 +23,6 @@ interface ProduceParts {
   /** undefined: no client can read with a group. */
   readonly home: Home | undefined;
   readonly rates: Rates;
-  readonly remembered: RememberedCalls;
   readonly formats: StreamFormats;
   readonly live: LiveCalls<Principal>;
   readonly readBody: ReadBody;
@@ -38,44 +32,24 @@ interface ProduceParts {
   readonly stopping: AbortSignal;
 }
 
-/** Milliseconds for which the outcome of a call with an Idempotency-Key is remembered. */
-const IDEMPOTENCY_WINDOW = 86_400_000;
-
-/** Calls that all generations remember. */
-export interface RememberedCalls {
-  readonly idempotent: Remembered<readonly EventOutcome[]>;
-  /** Stored deliveries of webhooks. */
-  readonly webhooks: Remembered<WebhookAnswer>;
-}
-
-/** Two separate halves of `limits.remembered`, so that calls don't evict the ids of webhooks. */
-export const openRemembered = ({ inUse, memory, clock }: LastingContext): RememberedCalls => {
-  const half = (): MemoryBudget => memory.part(() => Math.floor(inUse.now.settings.limits.remembered / 2));
-  return {
-    idempotent: createRemembered({ budget: half(), now: () => performance.now() }),
-    webhooks: createRemembered({ budget: half(), now: () => clock.now() }),
-  };
-};
-
 export const produceRoutes = (context: AppContext, parts: ProduceParts): readonly Route[] => {
   const { settings, broker, decoder, clock } = context;
-  const { ingest, home, rates, remembered, formats, live, readBody, authenticate, eventStreams, stopping } =
-    parts;
+  const { ingest, home, rates, formats, live, readBody, authenticate, eventStreams, stopping } = parts;
   const { limits, restProxy, server, autoCreateStations: autoCreate } = settings;
   const reading = home && { home, clock, live, answerMax: settings.reading.answerMax, stopping };
-  const idempotency = createIdempotency({ windowMs: IDEMPOTENCY_WINDOW, remembered: remembered.idempotent });
   const shared = {
     ...ingest,
     intake: createIntake({ ...ingest, rates }),
     readBody,
     contentLimits: contentLimitsOf(server),
     maxEvents: limits.eventsPerCall,
+    callWindow: settings.once.callWindow,
     countCall: callCounter(rates),
     streams: { limits: streamLimitsOf(restProxy), clock, live, stopping },
   };
   return [
     ...stationRoutes({
-      ...{ ...shared, reading, idempotency, decoder, formats },
+      ...{ ...shared, reading, decoder, formats },
       eventStreams,
       sources: new Map(settings.webhooks.map(({ source, station }) => [source, station])),
     }),
@@ -94,7 +68,7 @@ export const produceRoutes = (context: AppContext, parts: ProduceParts): readonl
         hasRegistry: decoder !== undefined,
       },
     }),
-    ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest, remembered.webhooks) }),
+    ...webhookRoutes({ ...shared, webhooks: openWebhooks(context, ingest) }),
   ];
 };
 
@@ -106,17 +80,12 @@ const streamLimitsOf = ({
 }: Settings["restProxy"]) => ({ idleTimeout, maxAge, maxUnanswered, maxUnansweredBytes });
 
 /** Creates the webhook sources of the settings. Throws SETTINGS_INVALID if a source lacks a setting that its scheme needs. */
-const openWebhooks = (
-  { settings, metrics, clock }: AppContext,
-  ingest: Ingest,
-  remembered: RememberedCalls["webhooks"],
-): Webhooks =>
+const openWebhooks = ({ settings, metrics, clock }: AppContext, ingest: Ingest): Webhooks =>
   createWebhooks({
     ...ingest,
     contentLimits: contentLimitsOf(settings.server),
     declared: settings.webhooks.map((declared) => ({ secrets: [], ...declared })),
     clock,
-    remembered,
     refused: (source) => {
       metrics.webhookRefused(source);
     },

@@ -57,6 +57,7 @@ export const EVENT_ERRORS = [
   "SCHEMA_REFUSED",
   "FRAME_REFUSED",
   "KEY_REFUSED",
+  "EVENT_ID_REFUSED",
   "KEY_TOO_LARGE",
   "RECORD_TOO_LARGE",
   "RECORD_REFUSED",
@@ -81,7 +82,7 @@ export const prefer: Parameter = {
 
 export const idempotencyKey: Parameter = {
   description:
-    "A repeated request with the same key and body gets the first answer again. The gateway stores no second event.",
+    "A repeated request with the same key stores no event again. It must have the same body and content type. On a station with `once` the ids of the events count instead.",
   schema: z.string().regex(/^[\x21-\x7e]{1,255}$/),
 };
 

@@ -1,6 +1,6 @@
 /** Error bodies: each API family has the shape that its clients know. */
 import { STATUS_CODES } from "node:http";
-import { ERRORS, type GatewayError } from "../errors.ts";
+import { ERRORS, GatewayError } from "../errors.ts";
 import type { Call } from "./call.ts";
 import { eventResult } from "./results.ts";
 import type { ErrorFamily } from "./row.ts";
@@ -23,6 +23,13 @@ export const restProxyError = (error: GatewayError, message = error.message): Re
   ...(error.outcome === "unknown" ? { ambiguous: true } : undefined),
   ...(error.code === "RATE_LIMITED" ? { retry_after_ms: retryAfterMs(error) } : undefined),
 });
+
+/**
+ * The error of one record in an answer with many records. An unresolved id has the code of an append without an
+ * acknowledgement, because clients of a REST Proxy send such a record again.
+ */
+export const recordError = (error: GatewayError, message: string): RestProxyError =>
+  restProxyError(error.code === "ID_UNRESOLVED" ? new GatewayError("BROKER_AMBIGUOUS") : error, message);
 
 export const retryAfterMs = ({ retryAfter = 0 }: GatewayError): number => Math.ceil(retryAfter * 1000);
 

@@ -2,7 +2,7 @@
 import { GatewayError } from "../errors.ts";
 import { type IncomingEvent, sizeOfEvent } from "../ingest/incoming-event.ts";
 import type { Rates } from "../ingest/limits.ts";
-import type { EventOutcome, Produce } from "../ingest/produce.ts";
+import type { EventOutcome, Produce, ProduceRequest } from "../ingest/produce.ts";
 import type { Station } from "../ingest/stations.ts";
 import type { AuthorisedCall, Call, CallFacts } from "./call.ts";
 import { markSpooled } from "./results.ts";
@@ -11,6 +11,8 @@ export type Events = readonly (IncomingEvent | GatewayError)[];
 
 /** Settles with one outcome per event, in order. */
 export type Store = (station: Station, events: Events) => Promise<readonly EventOutcome[]>;
+
+export type SubmitOptions = Pick<ProduceRequest, "callId" | "isBeacon">;
 
 /** Events and their bytes: keys, values and headers. */
 export interface Amount {
@@ -31,13 +33,14 @@ export interface Intake {
   reading<T>(call: AuthorisedCall, body: Buffer, read: () => T): T;
   /**
    * Counts the events against the caller's rate and stores them as `Produce` does. Rejects with RATE_LIMITED or
-   * EVENTS_TOO_MANY, and then counts and stores no event. If an event could not be read, the bytes of the whole body count.
+   * EVENTS_TOO_MANY, and then counts and stores no event. Rejects with IDEMPOTENCY_KEY_REUSED, and then stores no event. If
+   * an event could not be read, the bytes of the whole body count.
    */
   submit(
     call: AuthorisedCall,
     station: Station,
     events: Events,
-    isBeacon?: boolean,
+    options?: SubmitOptions,
   ): Promise<readonly EventOutcome[]>;
   /**
    * For streams: each event counts when it arrives, and RATE_LIMITED is the outcome of that event alone. The events keep
@@ -97,12 +100,13 @@ export const createIntake = ({ produce, rates, maxEventBytes }: IntakeDependenci
         throw error;
       }
     },
-    submit: async (call, station, events, isBeacon = false) => {
+    submit: async (call, station, events, options) => {
       admit(call, { events: events.length, bytes: bytesOf(call, events) });
       if (events.length === 0) return [];
-      const outcomes = await produce({ principal: call.principal, station, events, isBeacon });
+      const outcomes = await produce({ principal: call.principal, station, events, ...options });
       markSpooled(call.response, outcomes);
       count(call.facts, outcomes);
+      requireOwnKey(outcomes);
       return outcomes;
     },
     openStream: (call) => {
@@ -117,6 +121,12 @@ export const createIntake = ({ produce, rates, maxEventBytes }: IntakeDependenci
       };
     },
   };
+};
+
+/** Throws IDEMPOTENCY_KEY_REUSED if it is the outcome of an event: the key belongs to the call as a whole. */
+const requireOwnKey = (outcomes: readonly EventOutcome[]): void => {
+  for (const outcome of outcomes)
+    if (outcome.status === "failed" && outcome.error.code === "IDEMPOTENCY_KEY_REUSED") throw outcome.error;
 };
 
 const bytesOf = ({ facts }: AuthorisedCall, events: Events): number => {

@@ -12,22 +12,32 @@ export type EventResult =
       /** Milliseconds since the epoch. */
       readonly timestamp: number;
     }
+  /** An earlier request with the same id stored the event, in this partition at this offset. */
+  | { readonly status: "duplicate"; readonly partition: number; readonly offset: string }
   /** The event is on the disk of this pod, and goes to Kafka later. */
   | { readonly status: "spooled"; readonly partition: null; readonly offset: null }
-  | { readonly status: "refused" | "unknown"; readonly error: string };
+  | { readonly status: "refused" | "unavailable" | "unknown"; readonly error: string };
 
 /**
  * "unknown": no broker has acknowledged the event, because it was not sent or the acknowledgement was lost; the client may
- * send it again. "refused": a retry would be refused too.
+ * send it again. "unavailable": the id of the event is not resolved yet; the client can send it again. "refused": a retry
+ * would be refused too.
  */
 export const eventResult = (outcome: EventOutcome, textOf: TextOf = ownText): EventResult => {
   if (outcome.status === "stored") {
-    const { partition, offset, timestamp } = outcome;
-    return { status: "stored", partition, offset: offset.toString(), timestamp };
+    const { partition, timestamp } = outcome;
+    const offset = outcome.offset.toString();
+    if (outcome.duplicate === true) return { status: "duplicate", partition, offset };
+    return { status: "stored", partition, offset, timestamp };
   }
   if (outcome.status === "spooled") return { status: "spooled", partition: null, offset: null };
   const { error } = outcome;
-  return { status: error.outcome === "refused" ? "refused" : "unknown", error: textOf(error) };
+  return { status: failureStatus(error), error: textOf(error) };
+};
+
+const failureStatus = ({ code, outcome }: GatewayError): "refused" | "unavailable" | "unknown" => {
+  if (code === "ID_UNRESOLVED") return "unavailable";
+  return outcome === "refused" ? "refused" : "unknown";
 };
 
 /** Marks the answer if an event of the call is in the spool. Call it before the head of the answer is sent. */

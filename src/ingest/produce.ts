@@ -31,7 +31,7 @@ export interface ProduceRequest {
   /** True: the events are those of a beacon call. */
   readonly isBeacon?: boolean;
   /** undefined: the events have no ids of the call. */
-  readonly callId?: CallId;
+  readonly callId?: CallId | undefined;
 }
 
 export interface EventFailure {

@@ -40,11 +40,9 @@ import { callCounter, createIntake } from "../../src/http/intake.ts";
 import { createLiveCalls, type LiveCalls } from "../../src/http/live-calls.ts";
 import { bodyReaders, type BodyLimits } from "../../src/http/middleware/body/body.ts";
 import type { Route } from "../../src/http/routes.ts";
-import { createIdempotency } from "../../src/ingest/idempotency.ts";
 import { createRates } from "../../src/ingest/limits.ts";
 import { createBatcher } from "../../src/ingest/batcher/batcher.ts";
-import { createRemembered } from "../../src/ingest/remembered.ts";
-import { createProduce, type EventOutcome } from "../../src/ingest/produce.ts";
+import { createProduce, type Produce } from "../../src/ingest/produce.ts";
 import type { SchemaRegistry } from "../../src/registry/contract.ts";
 import { createFindSchema, createRecordSchemas } from "../../src/ingest/schema/record-schemas.ts";
 import { createStations, type Station } from "../../src/ingest/stations.ts";
@@ -156,6 +154,8 @@ export interface TestOptions {
   readonly operatorJwts?: OperatorJwts;
   /** Issuers of clients' tokens. Absent: only the gateway itself issues tokens. */
   readonly otherIssuers?: Issuers;
+  /** Default: stores the events in the broker, and checks no ids. */
+  readonly produce?: Produce;
   /** The topic of the audit entries. */
   readonly reservedTopic?: string;
 }
@@ -227,14 +227,17 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
   });
   const { schemas, findSchema } = schemasOf(options);
   const { reservedTopic } = options;
-  const produce = createProduce({
-    batcher,
-    stations,
-    schemas,
-    now: Date.now,
-    reservedTopic,
-    ...RECORD_LIMITS,
-  });
+  const { produce } = {
+    produce: createProduce({
+      batcher,
+      stations,
+      schemas,
+      now: Date.now,
+      reservedTopic,
+      ...RECORD_LIMITS,
+    }),
+    ...options,
+  };
   const { decoder } = options;
   const home = createLocalHome(broker, [batchApi(options.decoder)]);
   const pulls = new EventEmitter();
@@ -264,10 +267,6 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     maxDebtMs: 60_000,
     now: options.rateClock ?? (() => performance.now()),
   });
-  const remembered = createRemembered<readonly EventOutcome[]>({
-    budget: createMemoryBudget(1 << 20),
-    now: () => performance.now(),
-  });
   const stopping = new AbortController();
   const live = createLiveCalls({ ...authentication, ...options }.renew);
   const operatorsLive = createLiveCalls({ ...authentication, ...options }.renewOperator);
@@ -277,6 +276,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     readBody,
     contentLimits: { maxDepth: 64 },
     maxEvents,
+    callWindow: 60_000,
     countCall: callCounter(rates),
     streams: {
       limits: {
@@ -310,7 +310,6 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
         reading: { home: watched, clock, live, answerMax: 60_000, stopping: stopping.signal },
         ...{ eventStreams, decoder, formats: createStreamFormats(decoder) },
         sources: new Map([["github", "hidden"]]),
-        idempotency: createIdempotency({ windowMs: 60_000, remembered }),
       }),
       beaconRoute({ ...producing, ...authentication }),
       ...restProxyRoutes({

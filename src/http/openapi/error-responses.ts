@@ -26,7 +26,10 @@ const eventResult = z
     z
       .object({ status: z.literal("spooled"), partition: z.null(), offset: z.null() })
       .meta({ description: "The event is on the gateway's disk and goes to Kafka later." }),
-    z.object({ status: z.enum(["refused", "unknown"]), error: z.string() }),
+    z
+      .object({ status: z.literal("duplicate"), partition: z.int(), offset: z.string().regex(/^\d+$/) })
+      .meta({ description: "An earlier request with the same id stored the event." }),
+    z.object({ status: z.enum(["refused", "unavailable", "unknown"]), error: z.string() }),
   ])
   .meta({
     id: "EventResult",
@@ -109,10 +112,11 @@ const codesOf = (route: Route, { body, errors }: Documentation): readonly ErrorC
   return [...new Set([...ofCallers, ...ofClients, ...(body === undefined ? [] : OF_BODIES), ...errors])];
 };
 
+const RETRY_AFTER = { "Retry-After": "Seconds to wait before the next attempt." };
+
 const HEADERS: Readonly<Partial<Record<number, Readonly<Record<string, string>>>>> = {
   401: { "WWW-Authenticate": "The expected authentication scheme." },
-  429: { "Retry-After": "Seconds to wait before the next attempt." },
-  503: { "Retry-After": "Seconds to wait before the next attempt." },
+  429: RETRY_AFTER,
 };
 
 interface StatusAnswer extends Answer {
@@ -123,8 +127,9 @@ interface StatusAnswer extends Answer {
 const BEFORE_ROUTING: readonly ErrorCode[] = ["REQUEST_MALFORMED", "HEADERS_TOO_LARGE"];
 
 const answerFor = (code: ErrorCode, family: ErrorFamily, content: Content): StatusAnswer => {
-  const status = errorStatus(new GatewayError(code), family);
-  const headers = HEADERS[status];
+  const error = new GatewayError(code);
+  const status = errorStatus(error, family);
+  const headers = HEADERS[status] ?? (error.retryAfter === undefined ? undefined : RETRY_AFTER);
   return {
     status,
     description: `\`${code}\`: ${ERROR_MEANINGS[code]}`,

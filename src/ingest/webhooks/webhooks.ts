@@ -1,13 +1,14 @@
 /** Webhook sources: verify a request, store its event once, and answer 202 after the event is stored. */
+import { createHash } from "node:crypto";
 import { type Limits, type Principal, webhookPrincipal } from "../../auth/principal.ts";
 import { GatewayError } from "../../errors.ts";
+import type { CallId } from "../event-ids.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { ContentLimits } from "../../formats/json.ts";
 import { isNotAttribute, isStructured, structuredEvent } from "../cloudevents.ts";
 import { type IncomingEvent, sizeOfEvent } from "../incoming-event.ts";
-import { acceptedEvent, type Produce } from "../produce.ts";
+import { acceptedEvent, type EventOutcome, type Produce } from "../produce.ts";
 import { recordHeadersOf } from "../record-headers.ts";
-import type { Remembered } from "../remembered.ts";
 import type { Station, Stations } from "../stations.ts";
 import { createVerifier, type SchemeSettings, type VerifiedWebhook, type Verifier } from "./verifier.ts";
 import type { Refusal, WebhookAnswer, WebhookRequest } from "./webhook.ts";
@@ -16,8 +17,10 @@ import type { Refusal, WebhookAnswer, WebhookRequest } from "./webhook.ts";
 export type WebhookDeclaration = SchemeSettings & {
   readonly source: string;
   readonly station: string;
-  /** Milliseconds for which the id of a stored delivery is remembered. */
+  /** Milliseconds in which a repeated delivery is not stored again. */
   readonly duplicateWindow: number;
+  /** `strict: false` stores a delivery without the check if its id can't be checked in time. */
+  readonly once?: { readonly strict?: boolean | undefined } | undefined;
   /** Rate limits of its deliveries, including repeated deliveries. */
   readonly limits?: Limits;
 };
@@ -30,7 +33,7 @@ export interface WebhookSource {
   /**
    * Resolves with 202 if the delivery is stored now or was stored before, and with 200 for a handshake. Rejects with
    * UNAUTHORIZED, METHOD_NOT_ALLOWED or HANDSHAKE_REFUSED, with the error of `admit`, with BROKER_AMBIGUOUS at the sender's
-   * deadline, and with the error of an event that is not stored.
+   * deadline or while the id of the delivery is not resolved, and with the error of an event that is not stored.
    */
   receive(request: WebhookRequest, admit: Admit): Promise<WebhookAnswer>;
 }
@@ -46,14 +49,9 @@ export interface WebhooksOptions {
   readonly produce: Produce;
   readonly clock: Clock;
   readonly contentLimits: ContentLimits;
-  /** Stored deliveries of all sources. */
-  readonly remembered: Remembered<WebhookAnswer>;
   /** Called for each request that is not verified. */
   readonly refused?: (source: string, reason: Refusal) => void;
 }
-
-/** Estimated bytes of one remembered delivery. */
-const ENTRY_BYTES = 300;
 
 const ACCEPTED: WebhookAnswer = { status: 202, headers: {}, body: "" };
 /** The delivery is on the disk of this pod, and goes to Kafka later. */
@@ -76,29 +74,18 @@ export const createWebhooks = (options: WebhooksOptions): Webhooks => {
 
 const createSource = (
   declaration: WebhookDeclaration,
-  { stations, produce, clock, contentLimits, remembered, refused }: WebhooksOptions,
+  { stations, produce, clock, contentLimits, refused }: WebhooksOptions,
 ): WebhookSource => {
-  const { source, duplicateWindow } = declaration;
+  const { source } = declaration;
   const verifier = verifierOf(declaration);
   const principal = webhookPrincipal(source, declaration.station, declaration.limits ?? {});
 
-  const store = async (event: IncomingEvent): Promise<WebhookAnswer> => {
+  const store = async (webhook: VerifiedWebhook, event: IncomingEvent): Promise<WebhookAnswer> => {
     const station = await stations.resolve(declaration.station);
     const events = [eventFor(station, event, contentLimits)];
-    const { status } = acceptedEvent(await produce({ principal, station, events }));
+    const callId = callIdOf(declaration, webhook);
+    const { status } = acceptedDelivery(await produce({ principal, station, events, callId }));
     return status === "spooled" ? SPOOLED : ACCEPTED;
-  };
-  const storeOnce = async (
-    { deliveryId: id, body }: VerifiedWebhook,
-    event: IncomingEvent,
-  ): Promise<WebhookAnswer> => {
-    if (id === undefined) return store(event);
-    const call = {
-      // The body is part of the identity, because the id is rarely signed: the same id with another body is another delivery.
-      ...{ identity: [source, id], body },
-      ...{ bytes: ENTRY_BYTES, ttlMs: duplicateWindow, toRemember: (answer: WebhookAnswer) => answer },
-    };
-    return remembered.once(call, () => store(event));
   };
 
   return {
@@ -112,9 +99,35 @@ const createSource = (
       }
       const event = eventOf(source, verdict.webhook);
       admit(principal, sizeOfEvent(event));
-      return inTime(storeOnce(verdict.webhook, event), verifier.deadline, clock);
+      return inTime(store(verdict.webhook, event), verifier.deadline, clock);
     },
   };
+};
+
+/**
+ * undefined: the delivery has no id, and is stored each time. The body is part of the id, because the vendor's id is rarely
+ * signed: the same id with another body is another delivery.
+ */
+const callIdOf = (
+  { source, duplicateWindow, once }: WebhookDeclaration,
+  { deliveryId, body }: VerifiedWebhook,
+): CallId | undefined =>
+  deliveryId === undefined
+    ? undefined
+    : {
+        scope: ["webhook", source, deliveryId, createHash("sha256").update(body).digest("hex")],
+        windowMs: duplicateWindow,
+        strict: once?.strict ?? true,
+      };
+
+/** As `acceptedEvent`. An unresolved id becomes a 503, because senders repeat a delivery after it, and not after a 409. */
+const acceptedDelivery = (outcomes: readonly EventOutcome[]): ReturnType<typeof acceptedEvent> => {
+  try {
+    return acceptedEvent(outcomes);
+  } catch (cause) {
+    if (!(cause instanceof GatewayError) || cause.code !== "ID_UNRESOLVED") throw cause;
+    throw new GatewayError("BROKER_AMBIGUOUS", { cause });
+  }
 };
 
 /** Checks a source without creating it. Throws SETTINGS_INVALID as `createWebhooks` does. */

@@ -1,7 +1,5 @@
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { asGatewayError, GatewayError } from "../../../src/errors.ts";
-import { createRemembered } from "../../../src/ingest/remembered.ts";
-import { createMemoryBudget } from "../../../src/lib/memory-budget.ts";
 import type { EventOutcome, ProduceRequest } from "../../../src/ingest/produce.ts";
 import {
   createWebhooks,
@@ -35,7 +33,6 @@ const setUp = (declared: readonly WebhookDeclaration[] = [declare({})], validato
   const webhooks = createWebhooks({
     contentLimits: { maxDepth: 64 },
     declared,
-    remembered: createRemembered({ budget: createMemoryBudget(1 << 20), now: () => clock.now() }),
     clock,
     stations: { resolve: (name) => ({ name, topic: name, key: undefined, validator }) },
     produce: (call) => {
@@ -157,58 +154,66 @@ describe("createWebhooks", () => {
     expect(failure(() => setUp().webhooks.find("HUB"))).toMatchObject({ code: "ROUTE_UNKNOWN" });
   });
 
-  it("stores a repeated delivery once", async () => {
-    const { webhooks, settle, calls, clock } = setUp();
-    const hub = webhooks.find("hub");
-    const both = [hub.receive(request(push()), admitted), hub.receive(request(push()), admitted)];
-    await settled(Promise.all(both));
-    settle[0]?.(STORED);
-    expect((await Promise.all(both)).map(({ status }) => status)).toEqual([202, 202]);
-    clock.advance(HOUR);
-    expect(await hub.receive(request(push()), admitted)).toMatchObject({ status: 202 });
-    expect(calls).toHaveLength(1);
-  });
-
-  it("stores both of two deliveries without an id", async () => {
-    const { webhooks, calls } = setUp();
-    for (let i = 0; i < 2; i++)
-      void webhooks.find("hub").receive(request(push({ "x-github-delivery": "" })), admitted);
+  it("produces with the source, the delivery id and the body as the id of the call", async () => {
+    const { webhooks, calls } = setUp([
+      declare({}),
+      declare({ source: "lax", duplicateWindow: 1000, once: { strict: false } }),
+    ]);
+    const digest = createHash("sha256").update("{}").digest("hex");
+    for (const source of ["hub", "lax"]) void webhooks.find(source).receive(request(push()), admitted);
+    void webhooks.find("hub").receive(request(push({}, "[]")), admitted);
     await settled(Promise.resolve());
-    expect(calls).toHaveLength(2);
+    const [first, lax, otherBody] = calls.map(({ callId }) => callId);
+    expect(first).toEqual({ scope: ["webhook", "hub", "d1", digest], windowMs: HOUR, strict: true });
+    expect(lax).toEqual({ scope: ["webhook", "lax", "d1", digest], windowMs: 1000, strict: false });
+    expect(otherBody?.scope.slice(0, 3)).toEqual(["webhook", "hub", "d1"]);
+    expect(otherBody?.scope[3]).not.toBe(digest);
   });
 
-  it("rejects with the error of an event that is not stored, and accepts a retry", async () => {
-    const { webhooks, settle, calls } = setUp();
-    const hub = webhooks.find("hub");
-    const first = hub.receive(request(push()), admitted);
+  it("answers 202 for a delivery that was stored before", async () => {
+    const { webhooks, settle } = setUp();
+    const answer = webhooks.find("hub").receive(request(push()), admitted);
+    await settled(answer);
+    settle[0]?.({ ...STORED, duplicate: true });
+    expect(await answer).toEqual({ status: 202, headers: {}, body: "" });
+  });
+
+  it("answers 503 while the id of the delivery is not resolved", async () => {
+    const { webhooks, settle } = setUp();
+    const answer = webhooks.find("hub").receive(request(push()), admitted);
+    await settled(answer.catch(() => undefined));
+    settle[0]?.({ status: "failed", error: new GatewayError("ID_UNRESOLVED") });
+    await expect(answer).rejects.toMatchObject({ code: "BROKER_AMBIGUOUS", status: 503, retryAfter: 1 });
+  });
+
+  it("produces a delivery without an id without an id of the call", async () => {
+    const { webhooks, calls } = setUp();
+    void webhooks.find("hub").receive(request(push({ "x-github-delivery": "" })), admitted);
+    await settled(Promise.resolve());
+    expect(calls.map(({ callId }) => callId)).toEqual([undefined]);
+  });
+
+  it("rejects with the error of an event that is not stored", async () => {
+    const { webhooks, settle } = setUp();
+    const first = webhooks.find("hub").receive(request(push()), admitted);
     await settled(first.catch(() => undefined));
     settle[0]?.({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") });
     await expect(first).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE", retryAfter: 1 });
-    void hub.receive(request(push()), admitted);
-    await settled(Promise.resolve());
-    expect(calls).toHaveLength(2);
   });
 
   it.each([
     ["slack", 3000],
     ["shopify", 5000],
     ["github", 10_000],
-  ] as const)(
-    "answers 503 to %s before its %d ms are over, and stores the event once",
-    async (scheme, limit) => {
-      const { webhooks, settle, calls, clock } = setUp([declare({ scheme })]);
-      const sent = deliveries[scheme];
-      const first = webhooks.find("hub").receive(request(sent), admitted);
-      const failed = first.catch(asGatewayError);
-      await settled(first.catch(() => undefined));
-      clock.advance(limit - 250);
-      await failed;
-      settle[0]?.(STORED);
-      await settled(Promise.resolve());
-      expect(await webhooks.find("hub").receive(request(sent), admitted)).toMatchObject({ status: 202 });
-      expect(calls).toHaveLength(1);
-    },
-  );
+  ] as const)("answers 503 to %s before its %d ms are over", async (scheme, limit) => {
+    const { webhooks, clock } = setUp([declare({ scheme })]);
+    const sent = deliveries[scheme];
+    const first = webhooks.find("hub").receive(request(sent), admitted);
+    const failed = first.catch(asGatewayError);
+    await settled(first.catch(() => undefined));
+    clock.advance(limit - 250);
+    expect(await failed).toMatchObject({ code: "BROKER_AMBIGUOUS" });
+  });
 
   it("names the source with missing settings", () => {
     expect(failure(() => setUp([declare({ scheme: "twilio" })]))).toMatchObject({

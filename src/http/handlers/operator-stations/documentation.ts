@@ -89,13 +89,13 @@ export const produceTestEvent: Documentation = {
   body: { content: json(testEvent) },
   answers: {
     200: {
-      description: "Stored.",
+      description: "Stored by this call, or by an earlier call with the same event id (`duplicate`).",
       content: json(
         z.object({
-          status: z.literal("stored"),
+          status: z.enum(["stored", "duplicate"]),
           partition: z.int(),
           offset: z.string(),
-          timestamp: z.int(),
+          timestamp: z.int().optional(),
         }),
       ),
     },
@@ -110,6 +110,7 @@ export const produceTestEvent: Documentation = {
     "STATION_NAME_INVALID",
     "STATION_UNKNOWN",
     ...EVENT_ERRORS,
+    "ID_UNRESOLVED",
     ...STORE_ERRORS,
   ],
 };

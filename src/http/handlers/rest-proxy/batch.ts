@@ -1,5 +1,6 @@
 /** `POST /v3/clusters/:cluster/topics/:topic/records:batch`: a list of records, each with an id and its own outcome. */
 import { z } from "zod";
+import type { RecordHeader } from "../../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../../errors.ts";
 import { parseJson } from "../../../formats/json.ts";
 import type { EventList } from "../../../ingest/content/event-list.ts";
@@ -9,17 +10,10 @@ import { paced } from "../../../lib/event-loop.ts";
 import { createTexts } from "../../results.ts";
 import type { AuthorisedCall } from "../../call.ts";
 import { OUR_WORDS } from "../../faults.ts";
+import { callIdOf, keyHeaders, wholeBody } from "../../idempotency-key.ts";
 import { sendText } from "../../respond.ts";
 import { type RestProxyDependencies, stationOfTopic } from "./topic.ts";
-import {
-  eventOf,
-  hasManyHeaders,
-  type Item,
-  PARTS,
-  readRecord,
-  type RecordContext,
-  recordShape,
-} from "./record.ts";
+import { hasManyHeaders, type Item, PARTS, readRecord, type RecordContext, recordShape } from "./record.ts";
 import { faultIn, isUnknownField, JSON_TYPE, openEnvelope, requireJson } from "./body-shape.ts";
 import { reporterOf } from "./report.ts";
 
@@ -44,14 +38,17 @@ export const produceBatch =
   (dependencies: RestProxyDependencies) =>
   async (call: AuthorisedCall): Promise<void> => {
     requireJson(call);
+    const headers = keyHeaders(call);
     const body = await dependencies.readBody(call.request);
     call.facts.bytes = body.length;
-    const { intake } = dependencies;
+    const { intake, callWindow: windowMs } = dependencies;
     const list = intake.reading(call, body, () => findEntries(body, dependencies));
     intake.expect(call, { events: list.count, bytes: 0 });
     const entries = await intake.reading(call, body, () => readEntries(list, dependencies));
     const station = await stationOfTopic(call, dependencies.stations);
-    const outcomes = await intake.submit(call, station, entries.map(eventOf));
+    const callId = callIdOf(call, { station, payload: wholeBody(call, body), windowMs });
+    const events = entries.map(({ event }) => withHeaders(event, headers));
+    const outcomes = await intake.submit(call, station, events, { callId });
 
     const reporter = reporterOf(call, createTexts());
     const reports = { successes: [] as string[], failures: [] as string[] };
@@ -63,6 +60,11 @@ export const produceBatch =
     const text = `{"successes":[${reports.successes.join(",")}],"failures":[${reports.failures.join(",")}]}`;
     sendText(call.response, MULTI_STATUS, JSON_TYPE, text);
   };
+
+const withHeaders = (event: Item["event"], headers: readonly RecordHeader[]): Item["event"] =>
+  headers.length === 0 || event instanceof GatewayError
+    ? event
+    : { ...event, headers: [...event.headers, ...headers] };
 
 interface Entry extends Item {
   readonly id: string;

@@ -6,6 +6,7 @@ import {
   type Content,
   type Documentation,
   EVENT_ERRORS,
+  idempotencyKey,
   json,
   type Parameter,
   STATION_ERRORS,
@@ -140,7 +141,14 @@ export const produceRecords: Documentation = {
       content: json(z.union([report, restProxyError])),
     },
   },
-  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "PARTITION_UNKNOWN", ...EVENT_ERRORS, ...SCHEMA_ERRORS],
+  errors: [
+    ...PRODUCE_ERRORS,
+    ...BODY_ERRORS,
+    "PARTITION_UNKNOWN",
+    ...EVENT_ERRORS,
+    "ID_UNRESOLVED",
+    ...SCHEMA_ERRORS,
+  ],
 };
 
 export const produceRecordsBatch: Documentation = {
@@ -148,6 +156,7 @@ export const produceRecordsBatch: Documentation = {
   tag: TAG,
   summary: "v3: store a batch of records, each with an id",
   path: { cluster, topic },
+  headers: { "Idempotency-Key": idempotencyKey },
   body: {
     content: json(
       z.strictObject({ entries: z.array(record.extend({ id: z.string().min(1).max(80) })).min(1) }),
@@ -164,7 +173,7 @@ export const produceRecordsBatch: Documentation = {
       ),
     },
   },
-  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "BATCH_INVALID"],
+  errors: [...PRODUCE_ERRORS, ...BODY_ERRORS, "BATCH_INVALID", "IDEMPOTENCY_KEY_REUSED"],
 };
 
 export const v2 = (schema: z.ZodType): Content => ({ [V2_TYPE]: schema });

@@ -1,7 +1,7 @@
 /** The report of one record in the v3 API. */
 import type { EventOutcome } from "../../../ingest/produce.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import { restProxyError } from "../../families.ts";
+import { recordError } from "../../families.ts";
 import type { TextOf } from "../../results.ts";
 import type { RegisteredSchema } from "../../../registry/contract.ts";
 import type { RecordPart } from "./record-part.ts";
@@ -33,12 +33,14 @@ const createReporter = (
     report: ({ key, value }, outcome, id) => {
       const begin = id === undefined ? "{" : `{"id":${JSON.stringify(id)},`;
       if (outcome.status === "failed")
-        return begin + JSON.stringify(restProxyError(outcome.error, textOf(outcome.error))).slice(1);
+        return begin + JSON.stringify(recordError(outcome.error, textOf(outcome.error))).slice(1);
       if (outcome.status === "spooled")
         return `${begin}${head},"partition_id":null,"offset":null,"status":"spooled"${part("key", key)}${part("value", value)}}`;
       const { partition, offset, timestamp } = outcome;
-      const position = `"partition_id":${partition},"offset":${offset.toString()},"timestamp":"${timeOf(timestamp)}"`;
-      const { written } = outcome;
+      const { written, duplicate } = outcome;
+      // The time of a duplicate's first record is not known.
+      const time = duplicate === true ? "" : `,"timestamp":"${timeOf(timestamp)}"`;
+      const position = `"partition_id":${partition},"offset":${offset.toString()}${time}`;
       if (written === undefined)
         return `${begin}${head},${position}${part("key", key)}${part("value", value)}}`;
       const keyPart = key && framedPart("key", key, { schema: written.key, size: written.keyBytes });

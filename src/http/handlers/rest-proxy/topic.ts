@@ -34,6 +34,8 @@ export interface RestProxyDependencies {
   readonly maxEvents: number;
   /** Maximum number of entries of one `records:batch`. */
   readonly maxEntries: number;
+  /** Milliseconds in which a repeated call with the same `Idempotency-Key` stores nothing. */
+  readonly callWindow: number;
   /** A refused single record answers 200 with the error in the body, as in Confluent's REST Proxy. */
   readonly alwaysStatus200: boolean;
   /** Absent: consumer instances are refused. */

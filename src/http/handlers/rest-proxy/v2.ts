@@ -16,7 +16,7 @@ import type { ListFault } from "../../../lib/json-list.ts";
 import { membersOf, type Span } from "../../../lib/json-scan.ts";
 import { paced } from "../../../lib/event-loop.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import { restProxyError } from "../../families.ts";
+import { recordError } from "../../families.ts";
 import { OUR_WORDS } from "../../faults.ts";
 import type { Events } from "../../intake.ts";
 import { sendText } from "../../respond.ts";
@@ -260,6 +260,6 @@ const offset = (outcome: EventOutcome, texts: TextOf): string => {
   }
   if (outcome.status === "spooled")
     return `{"partition":null,"offset":null,"error_code":null,"error":null,"status":"spooled"}`;
-  const { error_code: code, message } = restProxyError(outcome.error, texts(outcome.error));
+  const { error_code: code, message } = recordError(outcome.error, texts(outcome.error));
   return `{"partition":null,"offset":null,"error_code":${code},"error":${JSON.stringify(message)}}`;
 };

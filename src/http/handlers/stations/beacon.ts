@@ -8,6 +8,7 @@ import type { IncomingEvent } from "../../../ingest/incoming-event.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
 import type { AuthorisedCall, Call } from "../../call.ts";
 import { produceBeacon } from "./documentation.ts";
+import { callIdOf, keyHeaders } from "../../idempotency-key.ts";
 import type { CountCall } from "../../intake.ts";
 import { authorised, credentialsOf, identify } from "../../middleware/guard.ts";
 import type { OpenRoute } from "../../routes.ts";
@@ -22,7 +23,7 @@ import {
 
 export interface BeaconRouteDependencies extends Pick<
   StationRouteDependencies,
-  "stations" | "intake" | "readBody" | "contentLimits" | "maxEvents"
+  "stations" | "intake" | "readBody" | "contentLimits" | "maxEvents" | "callWindow"
 > {
   readonly countCall: CountCall;
   readonly authenticate: Authenticate;
@@ -39,6 +40,7 @@ const ID_HEADER = "x-event-id";
  */
 export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute => {
   const { stations, intake, readBody, contentLimits, maxEvents, countCall, authenticate } = dependencies;
+  const { callWindow: windowMs } = dependencies;
   const limits = { ...contentLimits, maxEvents };
   const lookup = toProduce(stations);
 
@@ -60,6 +62,7 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
       const { request, facts } = call;
       if (!CONTENT_TYPES.includes(mediaTypeOf(request.headers["content-type"] ?? "")))
         throw new GatewayError("CONTENT_TYPE_UNSUPPORTED");
+      const headers = [...recordHeadersOf(request.rawHeaders), ...keyHeaders(call)];
       const body = await readBody(request);
       facts.bytes = body.length;
       const beacon = openBeacon(body, limits);
@@ -68,16 +71,22 @@ export const beaconRoute = (dependencies: BeaconRouteDependencies): OpenRoute =>
       const station = await stationOf(caller, lookup);
       const found = intake.reading(caller, body, () => beacon.findEvents());
       intake.expect(caller, { events: found.count, bytes: 0 });
-      const events = eventsOf(
-        await intake.reading(caller, body, () => found.read()),
-        recordHeadersOf(request.rawHeaders),
-      );
-      const outcomes = await intake.submit(caller, station, events, true);
+      const events = await intake.reading(caller, body, () => found.read());
+      const callId = callIdOf(caller, { station, payload: payloadOf(events), windowMs });
+      const outcomes = await intake.submit(caller, station, eventsOf(events, headers), {
+        callId,
+        isBeacon: true,
+      });
       notePreference(caller, beacon.prefer);
       answerBatch(caller, outcomes);
     },
   };
 };
+
+/** Without the credential and the other members of the envelope: a repeat can have a newer token. */
+function* payloadOf(events: readonly BeaconEvent[]): Generator<string | Buffer> {
+  for (const { id, value } of events) yield* [id, value];
+}
 
 const eventsOf = (
   events: readonly BeaconEvent[],

@@ -103,6 +103,8 @@ export const produceSingle: Documentation = {
   errors: [
     ...PRODUCE_ERRORS,
     ...EVENT_ERRORS,
+    "IDEMPOTENCY_KEY_REUSED",
+    "ID_UNRESOLVED",
     "CONTENT_TYPE_UNSUPPORTED",
     "CLOUDEVENT_INVALID",
     "REQUEST_INVALID",
@@ -129,6 +131,7 @@ export const produceBatch: Documentation = {
   answers: batchAnswers,
   errors: [
     ...PRODUCE_ERRORS,
+    "IDEMPOTENCY_KEY_REUSED",
     "CONTENT_TYPE_UNSUPPORTED",
     "CLOUDEVENT_INVALID",
     "REQUEST_INVALID",
@@ -144,12 +147,14 @@ export const produceBeacon: Documentation = {
   description:
     "For `navigator.sendBeacon`, which cannot set headers: the body contains the credential and the events. The id of each " +
     "event is stored as the record header `x-event-id`.",
+  headers: { "Idempotency-Key": idempotencyKey },
   body: { content: { "text/plain": beaconShape, ...json(beaconShape) } },
   answers: batchAnswers,
   errors: [
     "UNAUTHORIZED",
     "ORIGIN_FORBIDDEN",
     ...PRODUCE_ERRORS,
+    "IDEMPOTENCY_KEY_REUSED",
     "CONTENT_TYPE_UNSUPPORTED",
     "REQUEST_UNSUPPORTED",
     "JSON_TOO_DEEP",

@@ -1,14 +1,13 @@
 /**
  * `POST /stations/:name/produce/single`: the whole body is one event. `produce/batch`: each element of a JSON array is one
- * event. A repeated request with the same `Idempotency-Key` gets the first answer again.
+ * event. A repeated request with the same `Idempotency-Key` stores no event again.
  */
 import type { RecordHeader } from "../../../broker/broker.ts";
-import { ERRORS, GatewayError } from "../../../errors.ts";
+import { ERRORS } from "../../../errors.ts";
 import { acceptedEvent, type EventFailure, type EventOutcome } from "../../../ingest/produce.ts";
 import { recordHeadersOf } from "../../../ingest/record-headers.ts";
-import type { Station } from "../../../ingest/stations.ts";
 import type { AuthorisedCall } from "../../call.ts";
-import type { Events } from "../../intake.ts";
+import { callIdOf, keyHeaders, wholeBody } from "../../idempotency-key.ts";
 import { sendJson, sendText } from "../../respond.ts";
 import { createTexts, eventResult } from "../../results.ts";
 import {
@@ -26,7 +25,7 @@ type ProduceDependencies = Omit<StationRouteDependencies, "reading">;
 const STORED = JSON.stringify({ error: null, success: true });
 
 export const produceSingle = (dependencies: ProduceDependencies) => {
-  const { stations, intake, readBody, contentLimits: limits } = dependencies;
+  const { stations, intake, readBody, contentLimits: limits, callWindow: windowMs } = dependencies;
   const lookup = toProduce(stations);
   return async (call: AuthorisedCall): Promise<void> => {
     const { request, response, facts } = call;
@@ -39,7 +38,8 @@ export const produceSingle = (dependencies: ProduceDependencies) => {
     const body = await readBody(request);
     facts.bytes = body.length;
     const events = [intake.reading(call, body, () => readEvent(body, station))];
-    const accepted = acceptedEvent(await submitOnce(call, { station, body, events }, dependencies));
+    const callId = callIdOf(call, { station, payload: wholeBody(call, body), windowMs });
+    const accepted = acceptedEvent(await intake.submit(call, station, events, { callId }));
     if (!call.representation) sendText(response, 200, "application/json", STORED);
     else
       sendJson(response, 200, {
@@ -53,7 +53,7 @@ export const produceSingle = (dependencies: ProduceDependencies) => {
 };
 
 export const produceBatch = (dependencies: ProduceDependencies) => {
-  const { stations, intake, readBody, contentLimits, maxEvents } = dependencies;
+  const { stations, intake, readBody, contentLimits, maxEvents, callWindow: windowMs } = dependencies;
   const limits = { ...contentLimits, maxEvents };
   const lookup = toProduce(stations);
   return async (call: AuthorisedCall): Promise<void> => {
@@ -68,7 +68,8 @@ export const produceBatch = (dependencies: ProduceDependencies) => {
     const batch = intake.reading(call, body, () => findBatch(body));
     intake.expect(call, batch.amount);
     const events = await intake.reading(call, body, () => batch.read());
-    const outcomes = await submitOnce(call, { station, body, events }, dependencies);
+    const callId = callIdOf(call, { station, payload: wholeBody(call, body), windowMs });
+    const outcomes = await intake.submit(call, station, events, { callId });
     notePreference(call);
     answerBatch(call, outcomes);
   };
@@ -104,45 +105,8 @@ const statusOf = ({ response }: AuthorisedCall, failures: readonly EventFailure[
   return ERRORS.BROKER_UNAVAILABLE.status;
 };
 
-const LONGEST_KEY = 255;
-
-/** The record headers of the request. The key is added, so that consumers can drop an event that two processes stored. */
-const headersWithKey = (call: AuthorisedCall): readonly RecordHeader[] => {
-  const headers = recordHeadersOf(call.request.rawHeaders);
-  const key = keyOf(call);
-  if (key === undefined) return headers;
-  return [...headers, { name: "x-idempotency-key", value: Buffer.from(key, "latin1") }];
-};
-
-/** The `Idempotency-Key`. Throws REQUEST_INVALID if the key is empty or too long. */
-const keyOf = ({ request }: AuthorisedCall): string | undefined => {
-  const key = request.headers["idempotency-key"];
-  if (key === undefined) return undefined;
-  if (typeof key === "string" && key !== "" && key.length <= LONGEST_KEY) return key;
-  throw new GatewayError("REQUEST_INVALID", {
-    message: `Idempotency-Key must have 1 to ${LONGEST_KEY} characters (got ${key.length})`,
-  });
-};
-
-interface Submission {
-  readonly station: Station;
-  readonly body: Buffer;
-  readonly events: Events;
-}
-
-/** Settles like `Intake.submit`. */
-const submitOnce = (
-  call: AuthorisedCall,
-  { station, body, events }: Submission,
-  { intake, idempotency }: Pick<StationRouteDependencies, "intake" | "idempotency">,
-): Promise<readonly EventOutcome[]> => {
-  const key = keyOf(call);
-  if (key === undefined) return intake.submit(call, station, events);
-  const { request, route = "", principal } = call;
-  const { kind, name } = principal;
-  const contentType = request.headers["content-type"] ?? "";
-  const scope = { key, principal: `${kind} ${name}`, route, station: station.name, contentType };
-  return idempotency.once({ ...scope, body, events: events.length }, () =>
-    intake.submit(call, station, events),
-  );
-};
+/** The record headers of the request, and the `Idempotency-Key`. */
+const headersWithKey = (call: AuthorisedCall): readonly RecordHeader[] => [
+  ...recordHeadersOf(call.request.rawHeaders),
+  ...keyHeaders(call),
+];

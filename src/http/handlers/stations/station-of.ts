@@ -2,7 +2,6 @@
 import { requireStation, type StationUse } from "../../../auth/permissions.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { ContentLimits } from "../../../formats/json.ts";
-import type { Idempotency } from "../../../ingest/idempotency.ts";
 import { parseStationName, type Station, type Stations } from "../../../ingest/stations.ts";
 import type { Decoder } from "../../../registry/decoder.ts";
 import type { AuthorisedCall } from "../../call.ts";
@@ -15,7 +14,8 @@ import { pathParameter } from "../../url.ts";
 export interface StationRouteDependencies {
   readonly stations: Pick<Stations, "resolve" | "existing">;
   readonly intake: Intake;
-  readonly idempotency: Idempotency;
+  /** Milliseconds in which a repeated call with the same `Idempotency-Key` stores nothing. */
+  readonly callWindow: number;
   readonly streams: StreamSettings;
   /** undefined: this gateway has no homes, and nobody may read. */
   readonly reading: ForwardOptions | undefined;

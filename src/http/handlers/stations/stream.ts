@@ -110,10 +110,13 @@ const lineReader = (
 
 const resultOf = ({ line, id }: Line, outcome: EventOutcome): string => {
   const begin = `{"line":${line}` + (id === undefined ? "" : `,"id":${id}`);
-  if (outcome.status === "stored")
-    return `${begin},"status":"stored","partition":${outcome.partition},"offset":"${outcome.offset.toString()}"}`;
+  if (outcome.status === "stored") {
+    const status = outcome.duplicate === true ? "duplicate" : "stored";
+    return `${begin},"status":"${status}","partition":${outcome.partition},"offset":"${outcome.offset.toString()}"}`;
+  }
   if (outcome.status === "spooled") return `${begin},"status":"spooled","partition":null,"offset":null}`;
   const { error } = outcome;
   const wait = error.code === "RATE_LIMITED" ? `,"retry_after_ms":${retryAfterMs(error)}` : "";
-  return `${begin},"status":"${error.outcome}","error":${JSON.stringify(error.message)}${wait}}`;
+  const status = error.code === "ID_UNRESOLVED" ? "unavailable" : error.outcome;
+  return `${begin},"status":"${status}","error":${JSON.stringify(error.message)}${wait}}`;
 };

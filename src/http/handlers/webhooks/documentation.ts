@@ -33,6 +33,7 @@ export const receiveWebhook: Documentation = {
     "ROUTE_UNKNOWN",
     "STATION_UNKNOWN",
     "SCHEMA_REFUSED",
+    "EVENT_ID_REFUSED",
     "RECORD_TOO_LARGE",
     "RATE_LIMITED",
     "BROKER_UNAVAILABLE",
