@@ -9,6 +9,9 @@ import type { LogLine } from "../log-lines.ts";
 import { startNginx } from "../nginx.ts";
 
 const SLOTS = 60;
+/** The groups of the homes. */
+const READERS = "stationgate-readers";
+const ONCE = "stationgate-once";
 
 export interface Pod {
   readonly gateway: Gateway;
@@ -78,6 +81,7 @@ const startPod = async (options: PodsOptions, index: number): Promise<Pod> => {
       broker: { type: "kafka", kafka: { brokers: [...options.brokers] } },
       stations: options.stations,
       reading: { peer: { host: "127.0.0.1", port: options.peerPorts?.[index] ?? 0 } },
+      once: {},
       ...options.settings,
     },
     ...options.podOptions?.(index),
@@ -125,10 +129,17 @@ export const startPods = async (options: PodsOptions): Promise<Pods> => {
   await admin.connect();
 
   /** The holder of each slot, and the next one, by the assignment that Kafka has now. */
-  const holders = async (): Promise<readonly SlotHolders[]> => {
-    const { groups } = await admin.describeGroups(["stationgate-readers"]).catch(() => ({ groups: [] }));
+  const holders = async (group = READERS): Promise<readonly SlotHolders[]> => {
+    const { groups } = await admin.describeGroups([group]).catch(() => ({ groups: [] }));
     const assignment = groups[0]?.members[0]?.memberAssignment;
     return (assignment && decodeHolders(assignment)) ?? [];
+  };
+  /** Each pod holds slots of the group, and no slot moves. */
+  const isDivided = async (group: string): Promise<boolean> => {
+    const slots = await holders(group);
+    const homes = new Set(slots.map(({ holder }) => podAt(holder?.address ?? "")));
+    const isMoving = slots.some(({ next }) => next !== undefined);
+    return homes.size === running.length && !homes.has(undefined) && !isMoving;
   };
   const podAt = (address: string): Pod | undefined =>
     running.find((pod) => peerLineOf(pod, address) !== undefined);
@@ -170,13 +181,7 @@ export const startPods = async (options: PodsOptions): Promise<Pods> => {
     },
     heal: async () => {
       for (const pod of running) if (pod.isDown) await heal(pod);
-      for (;;) {
-        const slots = await holders();
-        const homes = new Set(slots.map(({ holder }) => podAt(holder?.address ?? "")));
-        const isMoving = slots.some(({ next }) => next !== undefined);
-        if (homes.size === running.length && !homes.has(undefined) && !isMoving) return;
-        await sleep(100);
-      }
+      while (!(await isDivided(READERS)) || !(await isDivided(ONCE))) await sleep(100);
     },
     stop: async () => {
       await admin.disconnect();

@@ -1,0 +1,86 @@
+/** One event for one id, on real Kafka with two pods of two workers. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent } from "undici";
+import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
+import { startLoad } from "../support/load.ts";
+import { storedIds } from "../support/once/topic.ts";
+import { type Pods, startPods } from "../support/reading/pods.ts";
+import { describeWithTools } from "../support/tools.ts";
+
+/** Set it to 20000 for the figure of the specification. */
+const IDS = Number(process.env["ONCE_IDS"] ?? 2000);
+const CLIENTS = 16;
+
+describeWithTools("ids of events at two pods", ["nginx"], () => {
+  describeKafkaApart("on Kafka", (kafka) => {
+    const stations = ["pairs", "faults", "rolling"].map((use) => uniqueName(use));
+    const [pairs = "", faults = "", rolling = ""] = stations;
+    let pods: Pods;
+    const agent = new Agent({ connections: 32, pipelining: 1 });
+
+    beforeAll(async () => {
+      pods = await startPods({
+        ...{ brokers: kafka.brokers, size: 2 },
+        stations: stations.map((name) => ({ name, partitions: 6, once: { id: "/id", window: "1h" } })),
+        settings: { server: { host: "127.0.0.1", port: 0, workers: 2 } },
+      });
+    }, 120_000);
+
+    afterAll(async () => {
+      await agent.close();
+      await pods.stop();
+    });
+
+    /** Resolves to the status; 0: no answer. */
+    const send = async (origin: string, station: string, id: string): Promise<number> => {
+      try {
+        const { statusCode, body } = await agent.request({
+          ...{ origin, path: `/stations/${station}/produce/single`, method: "POST" },
+          headers: { authorization: `Bearer ${pods.token}`, "content-type": "application/json" },
+          body: JSON.stringify({ id }),
+        });
+        await body.dump();
+        return statusCode;
+      } catch {
+        return 0;
+      }
+    };
+
+    /** Repeats the event at either pod until it is stored. */
+    const sendUntilStored = async (station: string, id: string): Promise<void> => {
+      for (let turn = 0; ; turn += 1) {
+        const pod = pods.all[turn % pods.all.length];
+        const status = pod === undefined ? 0 : await send(pod.gateway.url, station, id);
+        if (status === 200) return;
+        if (![0, 409, 503].includes(status)) throw new Error(`answered ${status}`);
+        await sleep(50);
+      }
+    };
+
+    it("are stored once if both pods get them at the same moment", async () => {
+      const ids = Array.from({ length: IDS }, (_, n) => `${n}`).values();
+      const client = async (): Promise<void> => {
+        for (const id of ids) await Promise.all(pods.all.map(({ gateway }) => send(gateway.url, pairs, id)));
+      };
+      await Promise.all(Array.from({ length: CLIENTS }, client));
+      const stored = await storedIds(kafka.brokers, pairs);
+      expect({ ...stored, ids: stored.ids.length }).toEqual({ ids: IDS, repeated: [], unmarked: 0 });
+    }, 300_000);
+
+    it("are stored once, and no call fails, in a rolling restart", async () => {
+      const load = startLoad({ url: pods.url, token: pods.token, station: rolling, clients: CLIENTS });
+      await load.acknowledged(500);
+      for (const pod of pods.all) {
+        await pod.restart("SIGTERM");
+        await pods.heal();
+      }
+      const { acknowledged, statuses, broken } = await load.stop();
+      if (statuses.size > 0) process.stderr.write(await pods.proxyErrors());
+      expect({ statuses: [...statuses], broken: [...broken] }).toEqual({ statuses: [], broken: [] });
+      const { ids, repeated, unmarked } = await storedIds(kafka.brokers, rolling);
+      expect({ ids: ids.length, repeated, unmarked }).toEqual({
+        ...{ ids: acknowledged.length, repeated: [], unmarked: 0 },
+      });
+    }, 180_000);
+  });
+});
