@@ -49,7 +49,7 @@ export class Groups {
     const { context, queues } = this.#options;
     const time = context.port.monotonic();
     if (time < this.#pausedUntil) return this.#pausedUntil;
-    return queues.hasDropped ? time : context.settled.dueAt;
+    return queues.hasDropped ? time : Math.min(context.settled.dueAt, queues.nextAskAt);
   }
 
   /** The home has read the slot up to its own fence. */

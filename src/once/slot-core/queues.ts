@@ -12,7 +12,8 @@ export interface Queue {
   leader: number;
   /** The lowest offset that the next event can get; a lower number does no harm. undefined: not known. */
   end: number | undefined;
-  isAsked: boolean;
+  /** By the monotonic clock: when the end is asked for; Infinity: the answer has not come yet. */
+  askAt: number;
   /** An append of this slot to the partition has no outcome yet. */
   isBusy: boolean;
   waiting: Entry[];
@@ -23,6 +24,8 @@ export interface Batch {
   readonly entries: readonly Entry[];
 }
 
+/** Milliseconds until an end that could not be read is asked for again. */
+const AGAIN_MS = 100;
 /** Maximum number of ids in a group. */
 const GROUP_IDS = 10 * MAX_ENTRIES;
 /** Assumed for a record's headers and its head. */
@@ -97,7 +100,7 @@ export class Queues {
       partition,
       leader: 0,
       end: undefined,
-      isAsked: false,
+      askAt: -Infinity,
       isBusy: false,
       waiting: [],
     };
@@ -105,12 +108,19 @@ export class Queues {
     return queue;
   }
 
-  /** The end of a partition that clients see; undefined: it could not be read. */
+  /** The end of a partition that clients see; undefined: it could not be read, and is asked for again. */
   endKnown(topic: TopicRef, partition: number, end: number | undefined): void {
     const queue = this.#queueOf(topic, partition);
-    queue.isAsked = false;
-    if (end !== undefined) queue.end ??= end;
-    else for (const entry of queue.waiting.splice(0)) drop(this.#context, entry);
+    queue.end ??= end;
+    queue.askAt = this.#context.port.monotonic() + AGAIN_MS;
+  }
+
+  /** When an end must be asked for again. */
+  get nextAskAt(): number {
+    let nextAt = Infinity;
+    for (const { end, waiting, askAt } of this.#queues.values())
+      if (end === undefined && waiting.length > 0) nextAt = Math.min(nextAt, askAt);
+    return nextAt;
   }
 
   /** Takes the events of the next group, and makes their partitions busy. */
@@ -122,8 +132,8 @@ export class Queues {
     for (const queue of this.#queues.values()) {
       if (queue.isBusy || queue.waiting.length === 0 || left === 0) continue;
       if (queue.end === undefined) {
-        if (!queue.isAsked) port.askEnd(queue.topic, queue.partition);
-        queue.isAsked = true;
+        this.#dropEnded(queue);
+        this.#askEnd(queue, port.monotonic());
         continue;
       }
       const entries = this.#takeFrom(queue, left);
@@ -135,16 +145,32 @@ export class Queues {
     return batches;
   }
 
+  #askEnd(queue: Queue, time: number): void {
+    if (queue.waiting.length === 0 || time < queue.askAt) return;
+    queue.askAt = Infinity;
+    this.#context.port.askEnd(queue.topic, queue.partition);
+  }
+
+  /** Drops the events that were answered meanwhile. */
+  #dropEnded(queue: Queue): void {
+    const { calls } = this.#context;
+    const isEnded = (entry: Entry): boolean => calls.isAnswered(entry) || entry.chain.hasFailed;
+    const dropped = queue.waiting.filter(isEnded);
+    if (dropped.length === 0) return;
+    queue.waiting = queue.waiting.filter((entry) => !isEnded(entry));
+    for (const entry of dropped) drop(this.#context, entry);
+    this.hasDropped = true;
+  }
+
   #takeFrom(queue: Queue, most: number): readonly Entry[] {
-    const { calls, options } = this.#context;
+    const { options } = this.#context;
     const taken: Entry[] = [];
     const left: Entry[] = [];
-    const dropped: Entry[] = [];
     let bytes = 0;
     let isFull = false;
+    this.#dropEnded(queue);
     for (const entry of queue.waiting) {
-      if (calls.isAnswered(entry) || entry.chain.hasFailed) dropped.push(entry);
-      else if (isFull || entry.chain.unknown > 0) left.push(entry);
+      if (isFull || entry.chain.unknown > 0) left.push(entry);
       else {
         taken.push(entry);
         bytes += sizeOf(entry);
@@ -152,8 +178,6 @@ export class Queues {
       }
     }
     queue.waiting = left;
-    for (const entry of dropped) drop(this.#context, entry);
-    if (dropped.length > 0) this.hasDropped = true;
     for (const entry of taken) entry.state = "intended";
     return taken;
   }

@@ -52,6 +52,19 @@ describe("states of an id", () => {
     expect(slot.released).toEqual([1]);
   });
 
+  it("new: asks again for an end that could not be read, until the call's time is over", () => {
+    const slot = new Slot();
+    slot.offer(1, [eventOf("a")]);
+    slot.core.endKnown(TOPIC, 0, undefined);
+    expect([slot.told(1), slot.asked]).toEqual(["waits", 1]);
+    slot.pass(100);
+    expect(slot.asked).toBe(2);
+    slot.core.endKnown(TOPIC, 0, 10);
+    slot.acknowledge(1);
+    slot.result(stored(20));
+    expect(slot.told(1)).toBe("stored 20");
+  });
+
   it("done: answers duplicate; the same request is told stored for 1 min; after the window it is new", () => {
     const slot = slotWith("a", { window: 120_000 });
     slot.offer(2, [eventOf("a")]);
