@@ -1,14 +1,18 @@
 /** The ids that a station's own events have: `once.id` of the station says where they are. */
+import type { RecordHeader } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
 import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
-import type { IncomingEvent } from "./incoming-event.ts";
+
+interface WithHeaders {
+  readonly headers: readonly RecordHeader[];
+}
 
 /**
  * Returns the id of an event. `value` is the event as JSON; null: it is not JSON, or a tombstone. Equal texts are equal ids; the
  * string "1" and the number 1 are different ids, as are ids of different places. Throws EVENT_ID_REFUSED for an event
  * without an id, with an empty one, or with one that is neither a string nor a number.
  */
-export type ReadEventId = (event: Pick<IncomingEvent, "headers">, value: Buffer | null) => string;
+export type ReadEventId = (event: WithHeaders, value: Buffer | null) => string;
 
 const HEADER = "header:";
 
@@ -59,7 +63,7 @@ const cloudEventId: ReadEventId = (event) => {
 };
 
 /** The first header with this name. latin1 keeps different bytes different. */
-const headerOf = ({ headers }: Pick<IncomingEvent, "headers">, stored: string, name: string): string => {
+const headerOf = ({ headers }: WithHeaders, stored: string, name: string): string => {
   const found = headers.find((header) => header.name === stored || header.name.toLowerCase() === stored);
   if (found === undefined || found.value === null) throw refused(`the event has no header ${name}`);
   return filled(found.value.toString("latin1"), `the header ${name}`);
