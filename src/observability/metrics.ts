@@ -132,7 +132,7 @@ const httpMetrics = (
     clientMemoryFrom: (read) => {
       new Gauge({
         name: "stationgate_client_memory_bytes",
-        help: "Bytes of limits.memory in use: request bodies, pipelined requests, readers' buffers, remembered answers.",
+        help: "Bytes of limits.memory in use: request bodies, pipelined requests, readers' buffers, requests between gateways.",
         registers,
         collect() {
           this.set(read());

@@ -140,11 +140,8 @@ export const limits = section({
     "Longest time that one call may make the next call of its account, key or address wait. A call of several events that would cause a longer wait is refused with 413.",
   ).prefault("60s"),
   memory: size(
-    "Maximum memory of one process for client data: request bodies, pipelined requests, readers' buffers and remembered outcomes. A request that needs more gets 503 with Retry-After.",
+    "Maximum memory of one process for client data: request bodies, pipelined requests, readers' buffers and requests between gateways. A request that needs more gets 503 with Retry-After.",
   ).prefault("128mb"),
-  remembered: size(
-    "Maximum memory for the outcomes of calls with an Idempotency-Key and for the ids of webhooks.",
-  ).prefault("32mb"),
   tokenCache: size(
     "Maximum memory of one process for verified access tokens that it remembers, in addition to limits.memory. The token that was not used for the longest time is forgotten first, and is verified again when it is used.",
   ).prefault("32mb"),

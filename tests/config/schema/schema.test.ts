@@ -81,7 +81,6 @@ describe("defaults", () => {
         eventsPerCall: 100_000,
         maxDebt: MINUTE,
         memory: 128 * MB,
-        remembered: 32 * MB,
         tokenCache: 32 * MB,
       },
       autoCreateStations: false,
