@@ -15,7 +15,6 @@ import { requireUsable } from "./app/settings-check.ts";
 import { startDelivery } from "./app/wire-delivery.ts";
 import { openIngest } from "./app/wire-ingest.ts";
 import { openKeyUnits } from "./app/wire-issuers.ts";
-import { openOnce } from "./app/wire-once.ts";
 import { openRates } from "./app/wire-rates.ts";
 import { openEventStreams, openReaders } from "./app/wire-reading.ts";
 import { schemeOf } from "./app/wire-tls.ts";
@@ -140,11 +139,9 @@ const handOver = async (ingest: IngestParts | undefined): Promise<void> => {
 const openIngestParts = async (lasting: LastingContext, decoding: DecodingInUse): Promise<IngestParts> => {
   const { settings } = lasting.inUse.now;
   const port = createPeerPort({ ...lasting, settings });
-  const ingest = await openIngest(lasting);
   return {
-    ...ingest,
+    ...(await openIngest(lasting, port)),
     homes: await openReaders(lasting, decoding, port),
-    once: await openOnce(lasting, port, ingest.batcher),
   };
 };
 

@@ -29,7 +29,6 @@ import type { AppContext, Configured, DecodingInUse, LastingContext } from "./co
 import { produceRoutes } from "./produce-routes.ts";
 import type { HomeKeeper } from "./wire-home.ts";
 import { createIngest, type Ingest, type LastingIngest } from "./wire-ingest.ts";
-import type { OnceKeeper } from "./wire-once.ts";
 import {
   documentedForClients,
   documentedForOperators,
@@ -43,7 +42,6 @@ import type { OpenedProvider } from "./wire-provider.ts";
 /** The parts of the ingest role that the routes of all generations share. */
 export interface IngestParts extends LastingIngest {
   readonly homes: HomeKeeper;
-  readonly once: OnceKeeper;
 }
 
 /** The lasting parts that the routes of all generations share. */

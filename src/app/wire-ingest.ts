@@ -11,11 +11,14 @@ import {
   type Provisioning,
   topicsOf,
 } from "../ingest/declare.ts";
+import { createAppendsOnce } from "../ingest/append-once.ts";
+import { createOnceBatcher } from "../ingest/once-batcher.ts";
 import { createProduce, type Produce, type ProduceSpool } from "../ingest/produce.ts";
 import { createFindSchema, createRecordSchemas, type FindSchema } from "../ingest/schema/record-schemas.ts";
 import { createStations, type Stations } from "../ingest/stations.ts";
 import type { AppLog, Configured, LastingContext, OpenRegistry } from "./context.ts";
-import type { OnceKeeper } from "./wire-once.ts";
+import type { PeerPort } from "./peer-port.ts";
+import { type OnceKeeper, openOnce } from "./wire-once.ts";
 import { openSpoolOf } from "./wire-spool.ts";
 
 export interface Ingest {
@@ -59,10 +62,11 @@ export interface LastingIngest {
   readonly provisioning: Provisioning;
   /** undefined: the settings have no spool. */
   readonly spool: ProduceSpool | undefined;
+  readonly once: OnceKeeper;
 }
 
-/** Creates missing topics in the background. Rejects with SETTINGS_INVALID if the spool's directory can't be used. */
-export const openIngest = async (context: LastingContext): Promise<LastingIngest> => {
+/** Creates missing topics in the background. Rejects with SETTINGS_INVALID if the spool's directory or once can't be used. */
+export const openIngest = async (context: LastingContext, port: PeerPort): Promise<LastingIngest> => {
   const { inUse, broker, metrics, lifecycle, log } = context;
   const { settings } = inUse.now;
   const { deliveryTimeout: deliveryTimeoutMs, maxBufferedBytes } = settings.broker.kafka;
@@ -77,7 +81,12 @@ export const openIngest = async (context: LastingContext): Promise<LastingIngest
   });
   metrics.bufferedBytesFrom(() => batcher.bufferedBytes);
   lifecycle.onClose("batcher", () => batcher.close());
-  const spool = await openSpoolOf(settings, batcher, context);
+  const once = await openOnce(context, port, batcher);
+  const spool = await openSpoolOf(
+    settings,
+    { ...batcher, ...createOnceBatcher(batcher, once.store) },
+    context,
+  );
   const stop = new AbortController();
   const provisioning = createProvisioning({
     awaited: topicsToCreate(settings),
@@ -91,7 +100,7 @@ export const openIngest = async (context: LastingContext): Promise<LastingIngest
     stop.abort();
     return provisioning.done.then(() => undefined);
   });
-  return { batcher, provisioning, spool };
+  return { batcher, provisioning, spool, once };
 };
 
 const topicsToCreate = (settings: Settings): Map<string, TopicSpec> =>
@@ -135,7 +144,7 @@ export const loadDeclared = async (
 /** The produce path of one generation. */
 export const createIngest = (
   { broker, metrics }: LastingContext,
-  { batcher, spool, provisioning: { awaited }, once }: LastingIngest & { readonly once: OnceKeeper },
+  { batcher, spool, provisioning: { awaited }, once }: LastingIngest,
   { settings, declared, registry }: Configured,
 ): Ingest => {
   const stations = createStations({
@@ -147,7 +156,7 @@ export const createIngest = (
   const lookup = registry && { registry: registry.client, ...settings.registry };
   const produce = createProduce({
     ...{ batcher, spool, stations },
-    once: once.appendsOnce,
+    once: createAppendsOnce(once.store, spool),
     schemas: lookup && createRecordSchemas(lookup),
     now: Date.now,
     maxEventBytes,

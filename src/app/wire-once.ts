@@ -7,14 +7,15 @@ import type { Settings } from "../config/schema/schema.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import { createHome, type Home } from "../home/home.ts";
 import { createPeerClient } from "../home/peers/peer-client.ts";
-import { type AppendsOnce, createAppendsOnce } from "../ingest/append-once.ts";
 import type { Batcher } from "../ingest/batcher/batcher.ts";
+import { createOnceStore, type OnceStore } from "../ingest/once-store.ts";
 import { pause } from "../lib/clock.ts";
 import { createLocalOnce } from "../once/local-once.ts";
 import type { EnteredSlot, OnceLog } from "../once/once-log.ts";
 import { OnceSlots } from "../once/once-slots.ts";
-import { createOnce, type Once, type OnceOptions } from "../once/once.ts";
+import { createOnce, type Once, type OnceOutcome } from "../once/once.ts";
 import { createTopicViews, type TopicViews } from "../once/topic-views.ts";
+import type { OnceMetrics } from "../observability/once-metrics.ts";
 import type { LastingContext } from "./context.ts";
 import { createFaultLog } from "./fault-log.ts";
 import { longestWindowOf, onceGroupOf, onceTopicOf, whyWithoutHomes } from "./once-rights.ts";
@@ -23,7 +24,7 @@ import { countingMoves } from "./wire-home.ts";
 
 /** Once in this process. It outlives a reload. */
 export interface OnceKeeper {
-  readonly appendsOnce: AppendsOnce;
+  readonly store: OnceStore;
   /** Takes these settings into use. A longer window raises the retention of the topic. */
   use(settings: Settings): void;
   /** Hands the slots over to other gateways. */
@@ -49,7 +50,7 @@ export const openOnce = async (
   const { settings } = inUse.now;
   const views = createTopicViews(broker, clock);
   const { home, start } = createHomes(context, port, views);
-  let once: Once = createOnce({ home, appendUnchecked: appendUnchecked(context, batcher) });
+  let once: Once = createOnce({ home, appendUnchecked: (topic, records) => batcher.append(topic, records) });
   const withoutHomes = (reason: string): void => {
     once = createLocalOnce({
       append: (topic, records, order) => batcher.append(topic, records, order),
@@ -69,14 +70,11 @@ export const openOnce = async (
     });
   }
   return {
-    appendsOnce: createAppendsOnce({
-      once: { append: (...call) => once.append(...call) },
+    store: createOnceStore({
+      once: counted({ append: (...call) => once.append(...call) }, metrics),
       views,
       slots: settings.once.partitions,
       deadlineMs: settings.broker.kafka.deliveryTimeout,
-      ended: (ending, count) => {
-        metrics.onceEvents(ending, count);
-      },
     }),
     use: (used) => {
       void raiseRetention(context, used);
@@ -85,13 +83,25 @@ export const openOnce = async (
   };
 };
 
-const appendUnchecked =
-  ({ metrics }: LastingContext, batcher: Pick<Batcher, "append">): OnceOptions["appendUnchecked"] =>
-  async (topic, records) => {
-    const outcomes = await batcher.append(topic, records);
-    metrics.onceEvents("unchecked", outcomes.filter(({ status }) => status === "stored").length);
+type Ending = Parameters<OnceMetrics["onceEvents"]>[0];
+
+const endingOf = (outcome: OnceOutcome): Ending => {
+  if (outcome.status === "reused") return "refused";
+  if (outcome.status === "failed") return outcome.error.outcome === "refused" ? "refused" : "unavailable";
+  if (outcome.status !== "stored") return "unavailable";
+  if ("unchecked" in outcome) return "unchecked";
+  return "duplicate" in outcome ? "duplicate" : "stored";
+};
+
+const counted = ({ append }: Once, metrics: OnceMetrics): Once => ({
+  append: async (...call) => {
+    const outcomes = await append(...call);
+    const counts = new Map<Ending, number>();
+    for (const ending of outcomes.map(endingOf)) counts.set(ending, (counts.get(ending) ?? 0) + 1);
+    for (const [ending, count] of counts) metrics.onceEvents(ending, count);
     return outcomes;
-  };
+  },
+});
 
 interface Homes {
   readonly home: Home;

@@ -1,4 +1,10 @@
-/** The ids of events, by which a repeated event is recognised. */
+/**
+ * What the ids of events are made of. An event that may go to the spool carries it in a header of its record, because the id
+ * itself depends on the topic and on the number of slots at the time when the event is drained.
+ */
+import type { BrokerRecord } from "../broker/broker.ts";
+import { createCallIds, createStationIds } from "../once/event-id.ts";
+import type { EventId } from "../once/once.ts";
 
 /** The id of a call. An event's id is the id of its call and its place in the call. */
 export interface CallId {
@@ -11,3 +17,50 @@ export interface CallId {
   /** False: the events are stored without the check if their ids can't be checked in time. */
   readonly strict: boolean;
 }
+
+/** `window`: milliseconds. `payload`: in base64. */
+export type IdSource = { readonly window: number; readonly strict: boolean } & (
+  | { readonly kind: "event"; readonly station: string; readonly id: string }
+  | {
+      readonly kind: "call";
+      readonly scope: readonly string[];
+      readonly place: number;
+      readonly payload?: string | undefined;
+    }
+);
+
+export interface SourcedRecord {
+  readonly record: BrokerRecord;
+  readonly source: IdSource;
+}
+
+/** Clients can't send it, because its name begins with `x-stationgate-`. It is never stored in Kafka. */
+const CARRIER = "x-stationgate-once-id";
+
+export const carrying = ({ record, source }: SourcedRecord): BrokerRecord => ({
+  ...record,
+  headers: [...record.headers, { name: CARRIER, value: Buffer.from(JSON.stringify(source)) }],
+});
+
+/** The record without the header; undefined: the record has no id. */
+export const carriedIn = (record: BrokerRecord): SourcedRecord | undefined => {
+  const last = record.headers.at(-1);
+  if (last?.name !== CARRIER || last.value === null) return undefined;
+  const source = JSON.parse(last.value.toString()) as IdSource;
+  return { record: { ...record, headers: record.headers.slice(0, -1) }, source };
+};
+
+/** `topicId`: of the station's topic; calls don't need it. */
+export const idOf = (
+  { record: { key }, source }: SourcedRecord,
+  { topicId, slots }: { readonly topicId: string; readonly slots: number },
+): EventId => {
+  const { window } = source;
+  if (source.kind === "event") {
+    const { station, id } = source;
+    return createStationIds({ station, topicId, window, slots })(id, key);
+  }
+  const { scope, place } = source;
+  const payload = source.payload === undefined ? undefined : Buffer.from(source.payload, "base64");
+  return createCallIds({ scope, window, slots, payload })(place);
+};

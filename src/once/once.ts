@@ -28,6 +28,7 @@ export interface OnceEvent {
 export type OnceOutcome =
   | AppendOutcome
   | (StoredRecord & { readonly duplicate: true })
+  | (StoredRecord & { readonly unchecked: true })
   | { readonly status: "unresolved" | "leaderless" | "reused" };
 
 export interface AppendOnceOptions {
@@ -140,9 +141,10 @@ const send = async (
   } catch (cause) {
     const error = asGatewayError(cause);
     if (strict || error.code !== "HOME_UNAVAILABLE") return events.map(() => ({ status: "failed", error }));
-    return appendUnchecked(
-      topic,
-      events.map(({ record }) => ({ ...record, headers: [...record.headers, UNCHECKED] })),
+    const records = events.map(({ record }) => ({ ...record, headers: [...record.headers, UNCHECKED] }));
+    const outcomes = await appendUnchecked(topic, records);
+    return outcomes.map((outcome) =>
+      outcome.status === "stored" ? { ...outcome, unchecked: true } : outcome,
     );
   }
 };

@@ -1,0 +1,69 @@
+/** Sends events with ids to the homes of their ids, and makes outcomes of events of what the homes answer. */
+import { asGatewayError, GatewayError } from "../errors.ts";
+import type { Once, OnceOutcome } from "../once/once.ts";
+import type { TopicViews } from "../once/topic-views.ts";
+import type { StoredRecord } from "../broker/broker.ts";
+import type { Order } from "./batcher/topic-queue.ts";
+import { idOf, type SourcedRecord } from "./event-ids.ts";
+
+export type OnceStored =
+  | (StoredRecord & { readonly duplicate?: true })
+  | { readonly status: "failed"; readonly error: GatewayError };
+
+export interface OnceStore {
+  /** Resolves when `append` for events of stations of this topic needs no further look at the topic. Never rejects. */
+  ready(topic: string): Promise<void>;
+  /** One outcome per event, in order; never rejects. Calls with the same order keep their order. */
+  append(
+    topic: string,
+    events: readonly SourcedRecord[],
+    order: Order | undefined,
+  ): Promise<readonly OnceStored[]>;
+}
+
+export interface OnceStoreOptions {
+  readonly once: Once;
+  readonly views: Pick<TopicViews, "view">;
+  readonly slots: number;
+  /** Milliseconds: the time of a call. */
+  readonly deadlineMs: number;
+}
+
+export const createOnceStore = ({ once, views, slots, deadlineMs }: OnceStoreOptions): OnceStore => {
+  const topicIdOf = async (topic: string, events: readonly SourcedRecord[]): Promise<string> =>
+    events.some(({ source }) => source.kind === "event") ? (await views.view(topic)).id : "";
+  return {
+    ready: (topic) =>
+      views.view(topic).then(
+        () => undefined,
+        () => undefined,
+      ),
+    append: async (topic, events, order) => {
+      const [first] = events;
+      if (first === undefined) return [];
+      try {
+        const topicId = await topicIdOf(topic, events);
+        const sent = events.map((event) => ({ record: event.record, id: idOf(event, { topicId, slots }) }));
+        const { strict } = first.source;
+        return (await once.append(topic, sent, { order, strict, deadlineMs })).map(outcomeOf);
+      } catch (cause) {
+        const error = asGatewayError(cause);
+        return events.map(() => ({ status: "failed", error }));
+      }
+    },
+  };
+};
+
+const outcomeOf = (outcome: OnceOutcome): OnceStored => {
+  switch (outcome.status) {
+    case "stored":
+    case "failed":
+      return outcome;
+    case "reused":
+      return { status: "failed", error: new GatewayError("IDEMPOTENCY_KEY_REUSED") };
+    case "unresolved":
+      return { status: "failed", error: new GatewayError("ID_UNRESOLVED") };
+    case "leaderless":
+      return { status: "failed", error: new GatewayError("BROKER_AMBIGUOUS") };
+  }
+};
