@@ -264,6 +264,57 @@ describe("with two workers", () => {
   );
 });
 
+describe("the ids of a station's events", () => {
+  const station = { name: "orders", partitions: 1, key: "/customer" };
+  let gateway: Gateway;
+
+  afterEach(() => gateway[Symbol.asyncDispose]());
+
+  /** Sends the event, and returns what the gateway says of it. */
+  const statusOf = async (event: object): Promise<unknown> => {
+    const answer = await fetch(`${gateway.url}/stations/orders/produce/single`, {
+      method: "POST",
+      headers: { "x-api-key": KEY_A, "content-type": "application/json", prefer: "return=representation" },
+      body: JSON.stringify(event),
+    });
+    const { results } = (await answer.json()) as { results?: readonly { readonly status: string }[] };
+    return results?.[0]?.status ?? answer.status;
+  };
+
+  it(
+    "count from the reload on, with the key that the station had",
+    async () => {
+      gateway = await start(1, { ...QUIET, stations: [station] });
+      const [first, second] = [
+        { id: "1", customer: "a", shop: "x" },
+        { id: "1", customer: "b", shop: "x" },
+      ];
+
+      expect([await statusOf(first), await statusOf(first)]).toEqual(["stored", "stored"]);
+
+      rewrite(gateway, (settings) => {
+        settings["stations"] = [{ ...station, once: { id: "/id", window: "1h" } }];
+      });
+
+      expect((await reload(gateway)).body).toMatchObject({ changed: ["stations[orders].once"] });
+      expect([await statusOf(first), await statusOf(first)]).toEqual(["stored", "duplicate"]);
+      expect(await statusOf({ customer: "a" })).toBe("refused");
+
+      rewrite(gateway, (settings) => {
+        settings["stations"] = [{ ...station, key: "/shop", once: { id: "/id", window: "2h" } }];
+      });
+
+      expect((await reload(gateway)).body).toMatchObject({
+        changed: ["stations[orders].once.window"],
+        needsRestart: ["stations[orders].key"],
+      });
+      // The id belongs to the customer still, not to the shop.
+      expect([await statusOf(first), await statusOf(second)]).toEqual(["duplicate", "stored"]);
+    },
+    TIMEOUT,
+  );
+});
+
 describe("a SIGHUP that comes first", () => {
   /** Each process sends itself a SIGHUP as soon as it has a listener, and reports what it has loaded by then. */
   const preload = `
