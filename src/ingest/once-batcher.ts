@@ -47,38 +47,69 @@ export const createOnceBatcher = (batcher: SpoolBatcher, store: OnceStore): Spoo
       for (const { ended, size } of calls) ended(new Array<AppendOutcome>(size).fill(IN_FLIGHT));
     },
     append: async (topic, records, order) => {
-      const outcomes: AppendOutcome[] = [];
-      for (const run of runsOf(records)) {
+      const outcomes = new Array<AppendOutcome>(records.length).fill(NOT_SENT);
+      for (const step of stepsOf(records)) {
         const stored =
-          "records" in run
-            ? await batcher.append(topic, run.records, order)
-            : await store.append(topic, run.events, order);
-        outcomes.push(...stored);
+          "records" in step
+            ? await batcher.append(topic, step.records, order)
+            : await store.append(topic, step.events, order);
+        stored.forEach((outcome, i) => {
+          outcomes[step.places[i] ?? 0] = outcome;
+        });
         // Later events of a key must not overtake these.
         if (stored.some(isWithoutOutcome)) break;
       }
-      const error = new GatewayError("BROKER_UNAVAILABLE");
-      return records.map((_, i) => outcomes[i] ?? { status: "failed", error });
+      return outcomes;
     },
   };
 };
 
+const NOT_SENT: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
+
 const isWithoutOutcome = (outcome: AppendOutcome): boolean =>
   outcome.status === "failed" && outcome.error.outcome !== "refused";
 
-type Run = { readonly records: BrokerRecord[] } | { readonly events: SourcedRecord[] };
+/** Records that are appended together, with their places among all records. */
+type Step = { readonly places: number[] } & (
+  { readonly records: BrokerRecord[] } | { readonly events: SourcedRecord[] }
+);
 
-/** Neighbours with ids, and neighbours without. */
-const runsOf = (records: readonly BrokerRecord[]): readonly Run[] => {
-  const runs: Run[] = [];
-  for (const record of records) {
+/**
+ * The records in the order in which they are appended. Records without ids stay between their neighbours. Events of a key that
+ * have different homes are appended one after the other, because homes do not wait for each other.
+ */
+const stepsOf = (records: readonly BrokerRecord[]): readonly Step[] => {
+  const steps: Step[] = [];
+  /** The step of the newest event of each key, and the event's home. */
+  let newest = new Map<string, { readonly step: number; readonly home: string }>();
+  /** The first step for events with ids: the one behind the newest records without ids. */
+  let first = 0;
+  records.forEach((record, place) => {
     const event = carriedIn(record);
-    const last = runs.at(-1);
     if (event === undefined) {
-      if (last !== undefined && "records" in last) last.records.push(record);
-      else runs.push({ records: [record] });
-    } else if (last !== undefined && "events" in last) last.events.push(event);
-    else runs.push({ events: [event] });
-  }
-  return runs;
+      const last = steps.at(-1);
+      if (last !== undefined && "records" in last) {
+        last.records.push(record);
+        last.places.push(place);
+      } else steps.push({ records: [record], places: [place] });
+      first = steps.length;
+      newest = new Map();
+      return;
+    }
+    const key = record.key?.toString("latin1");
+    const before = key === undefined ? undefined : newest.get(key);
+    const home = homeOf(event);
+    const at = before === undefined ? first : before.home === home ? before.step : before.step + 1;
+    if (key !== undefined) newest.set(key, { step: at, home });
+    const step = steps[at];
+    if (step !== undefined && "events" in step) {
+      step.events.push(event);
+      step.places.push(place);
+    } else steps.push({ events: [event], places: [place] });
+  });
+  return steps;
 };
+
+/** Equal for events of a key that have the same home for sure. */
+const homeOf = ({ source }: SourcedRecord): string =>
+  source.kind === "event" ? source.station : JSON.stringify(source.scope);
