@@ -11,7 +11,7 @@ const { values } = parseArgs({
     /** Minutes of traffic, for all brokers together. */
     minutes: { type: "string", default: "10" },
     broker: { type: "string", default: "embedded,kafka" },
-    /** Bounds: MiB of growth, and milliseconds of the slowest answer of `/healthz`. */
+    /** Bounds: MiB of growth, and milliseconds by which the slowest answer of `/healthz` is slower than an idle server. */
     growth: { type: "string", default: "150" },
     health: { type: "string", default: "1000" },
   },

@@ -1,4 +1,6 @@
 /** Measures the memory and the answer times of the gateway from outside while it is under load. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { largestRss } from "../processes.ts";
 
@@ -7,11 +9,30 @@ export interface Sightings {
   readonly rssStart: number;
   readonly rssPeak: number;
   readonly rssEnd: number;
-  /** Milliseconds of the slowest answer of `/healthz`. */
+  /** Milliseconds of the slowest answer of `/healthz`, beyond the time that an idle server took at the same moment. */
   readonly slowestHealth: number;
 }
 
 const PAUSE = 100;
+
+/** A server without work in a process of its own. It answers late only if the machine or this process is late. */
+const startIdleServer = async (): Promise<{ readonly url: string; readonly stop: () => void }> => {
+  const program = `
+    const server = require("node:http").createServer((_, response) => response.end());
+    server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+    process.stdin.on("end", () => process.exit()).resume();`;
+  const child = spawn(process.execPath, ["-e", program], { stdio: ["pipe", "pipe", "inherit"] });
+  const [port] = (await once(child.stdout, "data")) as [Buffer];
+  return { url: `http://127.0.0.1:${port.toString().trim()}`, stop: () => child.stdin.end() };
+};
+
+/** Milliseconds until the whole answer is here; undefined: no answer came. */
+const answerTime = async (url: string): Promise<number | undefined> => {
+  const began = performance.now();
+  const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) }).catch(() => undefined);
+  await answer?.text();
+  return answer && performance.now() - began;
+};
 
 /**
  * Measures until the returned function is called. `pid` is called each time, because the gateway may have been
@@ -24,13 +45,9 @@ export const startWatching = (url: string, pid: () => number): (() => Promise<Si
   let rssEnd = 0;
   let slowestHealth = 0;
 
-  const probe = async (): Promise<void> => {
-    const began = performance.now();
-    const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(30_000) }).catch(
-      () => undefined,
-    );
-    await answer?.text();
-    if (answer !== undefined) slowestHealth = Math.max(slowestHealth, performance.now() - began);
+  const probe = async (idle: string): Promise<void> => {
+    const [own = 0, others = 0] = await Promise.all([answerTime(`${url}/healthz`), answerTime(idle)]);
+    slowestHealth = Math.max(slowestHealth, own - others);
   };
 
   const weigh = async (): Promise<void> => {
@@ -42,11 +59,13 @@ export const startWatching = (url: string, pid: () => number): (() => Promise<Si
   };
 
   const watch = async (): Promise<void> => {
+    const idle = await startIdleServer();
     for (let n = 0; !stopped; n += 1) {
-      await probe();
+      await probe(idle.url);
       if (n % 10 === 0) await weigh();
       await sleep(PAUSE);
     }
+    idle.stop();
   };
 
   const watching = watch();
