@@ -1,16 +1,22 @@
 /** Measures the memory and the answer times of the gateway from outside while it is under load. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { largestRss } from "../processes.ts";
+import { largestRss, type ThreadTime, threadTimes } from "../processes.ts";
 
 export interface Sightings {
   /** MiB of the gateway's largest process: shortly after the traffic began, at its maximum, and at the end. */
   readonly rssStart: number;
   readonly rssPeak: number;
   readonly rssEnd: number;
-  /** Milliseconds of the slowest answer of `/healthz`, beyond the time that an idle server took at the same moment. */
+  /**
+   * Milliseconds of the slowest answer of `/healthz`, without the time in which the gateway waited for a CPU, and without
+   * the time that an idle server took at the same moment.
+   */
   readonly slowestHealth: number;
+  /** Milliseconds of CPU that a main thread of the gateway used during one answer of `/healthz`: the loop was blocked. */
+  readonly busiestHealth: number;
 }
 
 const PAUSE = 100;
@@ -44,10 +50,21 @@ export const startWatching = (url: string, pid: () => number): (() => Promise<Si
   let rssPeak = 0;
   let rssEnd = 0;
   let slowestHealth = 0;
+  let busiestHealth = 0;
 
   const probe = async (idle: string): Promise<void> => {
+    // A gateway that starts again does not count: it listens before `pid` knows it.
+    if (!existsSync(`/proc/${pid()}`)) return;
+    const before = await threadTimes(pid());
     const [own = 0, others = 0] = await Promise.all([answerTime(`${url}/healthz`), answerTime(idle)]);
-    slowestHealth = Math.max(slowestHealth, own - others);
+    // A thread that began since then is not ready to answer.
+    const during = [...(await threadTimes(pid()))].map(([member, { cpu, waited }]) => {
+      const began = before.get(member);
+      return { cpu: cpu - (began?.cpu ?? cpu), waited: waited - (began?.waited ?? waited) };
+    });
+    const mostOf = (kind: keyof ThreadTime): number => Math.max(0, ...during.map((thread) => thread[kind]));
+    slowestHealth = Math.max(slowestHealth, own - others - mostOf("waited"));
+    busiestHealth = Math.max(busiestHealth, Math.min(own, mostOf("cpu")));
   };
 
   const weigh = async (): Promise<void> => {
@@ -73,6 +90,6 @@ export const startWatching = (url: string, pid: () => number): (() => Promise<Si
     stopped = true;
     await watching;
     await weigh();
-    return { rssStart, rssPeak, rssEnd, slowestHealth };
+    return { rssStart, rssPeak, rssEnd, slowestHealth, busiestHealth };
   };
 };
