@@ -17,5 +17,5 @@ export default {
   setupFilesAfterEnv: ["<rootDir>/tests/support/once-more.ts"],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
-  transform: { "^.+\\.ts$": ["ts-jest", { useESM: true, diagnostics: false }] },
+  transform: { "^.+\\.ts$": "<rootDir>/tests/support/transform.mjs" },
 };

@@ -47,6 +47,24 @@ export const largestRss = async (pid: number): Promise<number> => Math.max(...(a
 export const totalRss = async (pid: number): Promise<number> =>
   (await rssOf(pid)).reduce((sum, size) => sum + size, 0);
 
+/** Milliseconds of a main thread so far: on a CPU, and ready to run without one. */
+export interface ThreadTime {
+  readonly cpu: number;
+  readonly waited: number;
+}
+
+/** The main threads of the process and of each of its children, by process id. Empty if the kernel doesn't measure them. */
+export const threadTimes = async (pid: number): Promise<ReadonlyMap<number, ThreadTime>> => {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  const times = new Map<number, ThreadTime>();
+  for (const member of [pid, ...children.split(" ").filter(Boolean).map(Number)]) {
+    const text = await readFile(`/proc/${member}/schedstat`, "utf8").catch(() => "");
+    const [cpu = 0, waited = 0] = text.split(" ").map((nanoseconds) => Number(nanoseconds) / 1e6);
+    if (text !== "") times.set(member, { cpu, waited });
+  }
+  return times;
+};
+
 /** Process ids of its children. */
 export const childrenOf = async (pid: number): Promise<readonly number[]> =>
   (await familyOf(pid)).filter(({ parent }) => parent === pid).map((child) => child.pid);

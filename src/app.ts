@@ -88,9 +88,10 @@ export const startGateway = async (
     });
     const apps = createApps(lasting, inUse.now, parts);
     const { serve, ...listeners } = createListeners(lasting, apps, address);
-    lifecycle.onClose("streams", () => {
+    lifecycle.onClose("streams", async () => {
+      // First, so that the calls that end now get their answers with `Connection: close`.
+      await listeners.stopAccepting();
       stopping.abort();
-      return Promise.resolve();
     });
     warnOfOpenWebhooks(log, settings);
     return {

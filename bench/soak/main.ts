@@ -11,9 +11,13 @@ const { values } = parseArgs({
     /** Minutes of traffic, for all brokers together. */
     minutes: { type: "string", default: "10" },
     broker: { type: "string", default: "embedded,kafka" },
-    /** Bounds: MiB of growth, and milliseconds of the slowest answer of `/healthz`. */
+    /**
+     * Bounds: MiB of growth; milliseconds of the slowest answer of `/healthz`, less than the freeze of Kafka, on which it
+     * must not depend; and milliseconds of CPU during one answer.
+     */
     growth: { type: "string", default: "150" },
-    health: { type: "string", default: "1000" },
+    health: { type: "string", default: "5000" },
+    busy: { type: "string", default: "1000" },
   },
 });
 
@@ -30,7 +34,11 @@ const kinds = values.broker.split(",").map((name) => {
   if (kind === undefined) throw new RangeError(`--broker takes embedded, kafka or both, not ${name}`);
   return kind;
 });
-const bounds = { rssGrowth: positive("growth", values.growth), health: positive("health", values.health) };
+const bounds = {
+  rssGrowth: positive("growth", values.growth),
+  health: positive("health", values.health),
+  busy: positive("busy", values.busy),
+};
 const ms = (positive("minutes", values.minutes) * 60_000) / kinds.length;
 
 for (const kind of kinds) {

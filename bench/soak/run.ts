@@ -152,6 +152,7 @@ const soakOn = async (kafka: KafkaServer | undefined, sink: CountingSink, ms: nu
       rssStart: before?.rssStart ?? seen.rssStart,
       rssPeak: Math.max(before?.rssPeak ?? 0, seen.rssPeak),
       slowestHealth: Math.max(before?.slowestHealth ?? 0, seen.slowestHealth),
+      busiestHealth: Math.max(before?.busiestHealth ?? 0, seen.busiestHealth),
       acknowledged: traffic.acknowledged,
       stored,
       delivered: sink.ids,

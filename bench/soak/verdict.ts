@@ -21,6 +21,8 @@ export interface Bounds {
   readonly rssGrowth: number;
   /** Milliseconds. */
   readonly health: number;
+  /** Milliseconds of CPU. */
+  readonly busy: number;
 }
 
 export interface Row {
@@ -60,6 +62,7 @@ export const rowsOf = (outcome: Outcome, bounds: Bounds): readonly Row[] => {
     { name: "RSS peak, MiB", value: outcome.rssPeak },
     { name: "RSS at end, MiB", value: outcome.rssEnd, atMost: outcome.rssStart + bounds.rssGrowth },
     { name: "slowest /healthz, ms", value: outcome.slowestHealth, atMost: bounds.health },
+    { name: "CPU during a /healthz, ms", value: outcome.busiestHealth, atMost: bounds.busy },
   ];
 };
 

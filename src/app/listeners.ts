@@ -13,7 +13,7 @@ export interface Listeners {
   acceptFrom(listener: ListenerName, listening: Server): void;
   /** Serves a connection that another process accepted. */
   take(listener: ListenerName, socket: Socket): void;
-  /** Stops accepting connections. Open connections continue, and `take` still works. */
+  /** Stops accepting connections. Open connections get one more answer, and `take` still works. */
   stopAccepting(): Promise<void>;
   /** New connections use these pairs. Throws OpenSSL's error for a pair that can't be used. */
   readonly renewTls: (files: TlsFiles) => void;

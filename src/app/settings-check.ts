@@ -1,6 +1,6 @@
 /**
- * Checks settings by using them: secrets, schemas, webhook sources, connectors and certificates. The gateway at its start, and
- * `--check-config`, make the same checks and print the same lines. A reload checks only the schemas of changed stations.
+ * Checks settings by using them: secrets, schemas, webhook sources, connectors and certificates. The gateway makes these checks at
+ * its start; `src/main/check.ts` has the whole check. A reload checks only the schemas of changed stations.
  */
 import { auditTopicOf, contentLimitsOf } from "./wire-ingest.ts";
 import { readFileSync } from "node:fs";
@@ -15,7 +15,6 @@ import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
 import { createTargets } from "../delivery/engine/targets.ts";
 import { GatewayError } from "../errors.ts";
 import { type LoadedStation, loadStations } from "../ingest/declare.ts";
-import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { requireSource } from "../ingest/webhooks/webhooks.ts";
 import { certificatesIn } from "../lib/pem.ts";
 import { tlsOf } from "./wire-broker.ts";
@@ -159,10 +158,6 @@ export const faultsInUse = async (
   settings: Settings,
   options: CheckOptions = {},
 ): Promise<readonly string[]> => (await checkAll(settings, options)).faults;
-
-/** Warnings about valid settings that can make the gateway slow. */
-export const warningsInUse = ({ stations, roles }: Settings): Promise<readonly string[]> =>
-  roles.includes("ingest") ? slowSchemas(stations) : Promise.resolve([]);
 
 /** Resolves with the stations and their compiled schemas. Rejects with SETTINGS_INVALID, whose message has all the lines. */
 export const requireUsable = async (settings: Settings): Promise<readonly LoadedStation[]> => {

@@ -5,7 +5,8 @@ import type { Settings } from "../config/schema/schema.ts";
 import type { Batcher } from "../ingest/batcher/batcher.ts";
 import { IN_FLIGHT } from "../ingest/batcher/pending.ts";
 import type { ProduceRequest, ProduceSpool } from "../ingest/produce.ts";
-import { openSpool, type SpoolOptions } from "../spool/spool.ts";
+import type { SpoolContents } from "../spool/contents.ts";
+import { openSpool, type Spool, type SpoolOptions } from "../spool/spool.ts";
 import type { LastingContext } from "./context.ts";
 import { seldom } from "./fault-log.ts";
 
@@ -16,7 +17,7 @@ export const openSpoolOf = async (
   context: LastingContext,
 ): Promise<ProduceSpool | undefined> => {
   if (settings === undefined) return undefined;
-  const { clock, metrics, health, lifecycle } = context;
+  const { clock, metrics, health, lifecycle, log } = context;
   // Half of the buffer is left to other topics.
   const drainBytes = Math.floor(kafka.maxBufferedBytes / 2);
   const spool = await openSpool({
@@ -27,13 +28,40 @@ export const openSpoolOf = async (
     drain: (topic, records) => batcher.append(topic, records),
     observer: observerOf(context),
   });
-  lifecycle.onClose("spool", () => spool.close());
+  const contents = contentsOf(spool, context);
+  lifecycle.onClose("spool", async () => {
+    await spool.close();
+    const { events, bytes } = await spool.contents();
+    if (events > 0)
+      log.logger.warn({ events, bytes }, "the spool is not empty; the next start on its directory drains it");
+  });
   health.spoolFrom(() => spool.status());
-  metrics.spoolFrom(() => {
-    const { bytes, events, oldest } = spool.status();
-    return { bytes, events, oldestSeconds: oldest === undefined ? 0 : (clock.now() - oldest) / 1000 };
+  metrics.spoolFrom(async () => {
+    const { bytes, events, oldest } = await contents();
+    const oldestSeconds = oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000;
+    return { bytes, events, oldestSeconds, maxBytes: settings.maxBytes };
   });
   return { takes: takesOf(settings.for), append: spool.append.bind(spool) };
+};
+
+/** Milliseconds for which the contents are not read again. */
+const CONTENTS_AGE_MS = 1000;
+
+/** The contents of at most a second ago. If the directory can't be read: the last ones that were read. */
+const contentsOf = (spool: Spool, { clock, log }: LastingContext): (() => Promise<SpoolContents>) => {
+  const isDue = seldom(clock);
+  let readAt = -Infinity;
+  let latest: Promise<SpoolContents> = Promise.resolve({ bytes: 0, events: 0, oldest: undefined });
+  return () => {
+    if (clock.now() - readAt < CONTENTS_AGE_MS) return latest;
+    readAt = clock.now();
+    const previous = latest;
+    latest = spool.contents().catch((err: unknown) => {
+      if (isDue("contents")) log.logger.warn({ err }, "the directory of the spool can't be read");
+      return previous;
+    });
+    return latest;
+  };
 };
 
 /** Which requests have events of a spooled kind. */

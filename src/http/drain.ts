@@ -1,8 +1,8 @@
 /**
- * Shutdown without a broken request. The listening socket closes first. Then each connection may send one more request, whose
- * answer has `Connection: close` (RFC 9112, section 9.6).
+ * Shutdown without a broken request. The listening socket closes first. From then on each answer has `Connection: close` (RFC
+ * 9112, section 9.6), also the answer of a request that was in progress. An idle connection may send one more request.
  */
-import type { RequestListener, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 
 export interface DrainOptions {
@@ -26,28 +26,52 @@ const QUIET_TURNS = 3;
 /** The open connections at this moment. */
 export type OpenConnections = () => readonly Socket[];
 
+/** The answer in progress; undefined: the connection has none, or has pipelined requests. */
+export type OnlyAnswer = (socket: Socket) => ServerResponse | undefined;
+
 interface Drained {
   /** Accepts the connections. */
   readonly listening: NetServer;
   /** Answers their requests. */
   readonly server: Server;
   readonly connections: OpenConnections;
+  readonly onlyAnswer: OnlyAnswer;
 }
 
-/** Resolves when the server has no open connection. */
-export const drain = async (
-  { listening, server, connections }: Drained,
-  { graceMs, idleMs = IDLE_MS }: DrainOptions,
-): Promise<void> => {
-  // This comes first: a client whose connection closes while the server listens would open a new one.
-  await stopAccepting(listening);
-  const stop = closeInOrder(server, connections, idleMs);
-  const cut = setTimeout(() => {
-    for (const socket of connections()) socket.destroy();
-  }, graceMs);
-  await allClosed(connections);
-  stop();
-  clearTimeout(cut);
+export interface Drain {
+  /** Stops accepting. Each answer that begins from then on is the last one of its connection. */
+  stopAccepting(): Promise<void>;
+  /** Stops accepting, answers the requests in progress and closes. Resolves when no connection is open. */
+  drain(options: DrainOptions): Promise<void>;
+}
+
+export const createDrain = ({ listening, server, connections, onlyAnswer }: Drained): Drain => {
+  let isMarking = false;
+  const stop = async (): Promise<void> => {
+    // This comes first: a client whose connection closes while the server listens would open a new one.
+    await stopAccepting(listening);
+    if (isMarking) return;
+    isMarking = true;
+    const markLast = lastAnswerMarker();
+    server.prependListener("request", markLast).prependListener("checkContinue", markLast);
+    for (const socket of connections()) {
+      const answer = onlyAnswer(socket);
+      if (answer !== undefined) markLast({ socket }, answer);
+    }
+  };
+  return {
+    stopAccepting: stop,
+    drain: async ({ graceMs, idleMs = IDLE_MS }) => {
+      await stop();
+      const stopSweep = closeIdle(connections, idleMs);
+      const cut = setTimeout(() => {
+        for (const socket of connections()) socket.destroy();
+      }, graceMs);
+      await allClosed(connections);
+      stopSweep();
+      clearTimeout(cut);
+    },
+  };
 };
 
 /**
@@ -89,46 +113,55 @@ const closeInOrder = (
   server: Server,
   connections: OpenConnections,
   idleMs: number,
-  isOne: (socket: Socket) => boolean = () => true,
+  isOne: (socket: Socket) => boolean,
 ): (() => void) => {
   const markLast = lastAnswerMarker(isOne);
   server.prependListener("request", markLast).prependListener("checkContinue", markLast);
-  const closeIdle = idleCloser(connections);
-  // Checks after the poll phase, in which the arrived bytes are read.
-  const sweep = setInterval(() => setImmediate(closeIdle), idleMs / CHECKS);
+  const stopClosing = closeIdle(connections, idleMs);
   return () => {
-    clearInterval(sweep);
+    stopClosing();
     server.off("request", markLast).off("checkContinue", markLast);
   };
 };
+
+type MarkLast = (request: Pick<IncomingMessage, "socket">, response: ServerResponse) => void;
 
 /**
  * Marks each answer as the last one of its connection, unless another request has arrived: all pipelined requests are
  * answered.
  */
-const lastAnswerMarker = (isOne: (socket: Socket) => boolean): RequestListener => {
+const lastAnswerMarker = (isOne: (socket: Socket) => boolean = () => true): MarkLast => {
   const marked = new WeakMap<Socket, ServerResponse>();
   return ({ socket }, response) => {
     if (!isOne(socket)) return;
     const before = marked.get(socket);
     if (before?.headersSent === false) before.setHeader("Connection", "keep-alive");
-    response.setHeader("Connection", "close");
+    if (!response.headersSent) response.setHeader("Connection", "close");
     marked.set(socket, response);
   };
 };
 
-/** Closes connections that wait for no answer and have sent nothing during the last checks. */
-const idleCloser = (connections: OpenConnections): (() => void) => {
+/**
+ * Closes connections that wait for no answer and have sent nothing for `idleMs`, counted from their last answer. Returns a
+ * function that ends this.
+ */
+const closeIdle = (connections: OpenConnections, idleMs: number): (() => void) => {
   const seen = new WeakMap<Socket, { readonly bytesRead: number; readonly silentChecks: number }>();
   for (const socket of connections()) seen.set(socket, { bytesRead: socket.bytesRead, silentChecks: 0 });
-  return () => {
+  const check = (): void => {
     for (const socket of connections()) {
       const { bytesRead } = socket;
       const before = seen.get(socket);
-      const silentChecks = before?.bytesRead === bytesRead ? before.silentChecks + 1 : 0;
+      const isSilent = before?.bytesRead === bytesRead && pendingAnswer(socket) === undefined;
+      const silentChecks = isSilent ? before.silentChecks + 1 : 0;
       seen.set(socket, { bytesRead, silentChecks });
-      if (silentChecks >= CHECKS && pendingAnswer(socket) === undefined) socket.destroy();
+      if (silentChecks >= CHECKS) socket.destroy();
     }
+  };
+  // Checks after the poll phase, in which the arrived bytes are read.
+  const sweep = setInterval(() => setImmediate(check), idleMs / CHECKS);
+  return () => {
+    clearInterval(sweep);
   };
 };
 

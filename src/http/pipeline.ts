@@ -7,7 +7,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { LoopTurns } from "../lib/event-loop.ts";
-import { pendingAnswer } from "./drain.ts";
+import { type OnlyAnswer, pendingAnswer } from "./drain.ts";
 
 /** Maximum number of requests of one connection that are in progress. */
 const MAX_ACTIVE = 8;
@@ -23,6 +23,7 @@ interface Pipelined {
 export interface Pipeline {
   /** Wraps a request listener so that the parser of a connection stops after the first pipelined requests. */
   readonly follow: (listener: RequestListener) => RequestListener;
+  readonly onlyAnswer: OnlyAnswer;
   /** Call it when a connection has a new parser. */
   readonly hasNewParser: (socket: Socket) => void;
 }
@@ -63,6 +64,8 @@ export const createPipeline = (turns: LoopTurns): Pipeline => {
       }
       listener(request, response);
     },
+    onlyAnswer: (socket) =>
+      (connections.get(socket)?.active.size ?? 0) > 0 ? undefined : pendingAnswer(socket),
     hasNewParser: (socket) => {
       const connection = connections.get(socket);
       if (connection === undefined) return;

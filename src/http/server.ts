@@ -3,7 +3,7 @@ import { createServer, IncomingMessage, ServerResponse, type RequestListener, ty
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from "node:net";
 import express, { type Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
-import { drain, pendingAnswer, stopAccepting, type DrainOptions } from "./drain.ts";
+import { createDrain, pendingAnswer, type Drain } from "./drain.ts";
 import { createLoopTurns } from "../lib/event-loop.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { closeLingering, lingerOnClose, rawAnswer } from "./last-answer.ts";
@@ -25,7 +25,7 @@ export interface ServerLimits {
   readonly backlog: number;
 }
 
-export interface HttpServer {
+export interface HttpServer extends Drain {
   /** Requests from now on go to this app. Its settings must be those of the first app. */
   serve(app: Express): void;
   /** Rejects with node's error, for example if the address is in use. */
@@ -34,10 +34,6 @@ export interface HttpServer {
   acceptFrom(listening: NetServer): void;
   /** Serves a connection that another process has accepted. */
   take(socket: Socket): void;
-  /** Stops accepting. Open connections go on, and `take` still works. */
-  stopAccepting(): Promise<void>;
-  /** Stops accepting, answers the requests in progress and closes. Resolves when no connection is open. */
-  drain(options: DrainOptions): Promise<void>;
   /**
    * New connections use this pair, and open ones go on. If the CAs have changed, the connections whose client showed a
    * certificate are closed after their next answer, and idle ones within 1 s. Throws OpenSSL's error for a pair that can't be
@@ -110,8 +106,7 @@ export const createHttpServer = (
     take: (socket) => {
       listening.emit("connection", socket);
     },
-    stopAccepting: () => stopAccepting(listening),
-    drain: (options) => drain({ listening, server, connections }, options),
+    ...createDrain({ listening, server, connections, onlyAnswer: pipeline.onlyAnswer }),
     renewTls: (pem) => {
       if (secure === undefined) throw new TypeError("This server has no TLS");
       secure.renew(pem);

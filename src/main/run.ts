@@ -15,9 +15,9 @@ import { printEnvExample, printSettings } from "../config/print.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { maskConfig } from "../delivery/connectors/masking.ts";
-import { slowSchemas } from "../ingest/schema/json-schema/slow-schemas.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
+import { checkSettings, faultsOf, warningsOf } from "./check.ts";
 import { onHangUp, releaseHangUps } from "./hang-up.ts";
 import { createOwnFleet } from "./reload/own-fleet.ts";
 import { createReloads, nothingToReload, type Reloads } from "./reload/reload.ts";
@@ -40,11 +40,10 @@ const printout = async (
   if (command === "help") return HELP;
   if (command === "version") return VERSION;
   if (command === "print-env-example") return printEnvExample();
+  if (command === "check-config") return checked(source);
   const loaded = loadSettings(source);
   if (loaded.status === "refused" || command === "serve") return loaded;
-  return command === "print-config"
-    ? printSettings(withMaskedConnectors(loaded.settings))
-    : checked(loaded.settings);
+  return printSettings(withMaskedConnectors(loaded.settings));
 };
 
 /** Masks connector settings like the operators' routes. */
@@ -53,13 +52,9 @@ const withMaskedConnectors = (settings: Settings): Settings => ({
   connectors: settings.connectors.map(({ name, config }) => ({ name, config: maskConfig(config) })),
 });
 
-/** Imports the checks only when they are needed: they load the whole gateway. */
-const checked = async (settings: Settings): Promise<string | Refusal> => {
-  const { faultsInUse, warningsInUse } = await import("../app/settings-check.ts");
-  const tls = readTls(settings);
-  const faults = [...tls.faults, ...(await faultsInUse(settings))];
-  for (const warning of [...tls.warnings, ...(await warningsInUse(settings))])
-    process.stderr.write(`warning: ${warning}\n`);
+const checked = async (source: LoadOptions): Promise<string | Refusal> => {
+  const { faults, warnings } = await checkSettings(source);
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   return faults.length > 0 ? { status: "refused", faults } : "The settings are valid.";
 };
 
@@ -76,19 +71,18 @@ const run = async (args: Arguments): Promise<void> => {
 const ownSecret = randomBytes(32).toString("base64url");
 
 const serve = async (loaded: LoadedSettings, source: LoadOptions): Promise<void> => {
-  const { settings, laptop, warnings } = loaded;
+  const { settings, laptop } = loaded;
   const tls = readTls(settings);
+  // The app makes the other checks at its start.
   if (tls.faults.length > 0) {
-    const { faultsInUse } = await import("../app/settings-check.ts");
-    refuse([...tls.faults, ...(await faultsInUse(settings))]);
+    refuse(await faultsOf(settings, tls));
     return;
   }
   const identity = laptop ? loadOrCreateIdentity(settings.broker.embedded.dir) : undefined;
   const named = identity === undefined ? settings : withIdentity(settings, identity);
   const effective = withSessionSecret(named, ownSecret);
   const log = openLog(effective.log);
-  const slow = effective.roles.includes("ingest") ? await slowSchemas(effective.stations) : [];
-  for (const warning of [...warnings, ...tls.warnings, ...slow]) log.logger.warn(warning);
+  for (const warning of await warningsOf(loaded, tls)) log.logger.warn(warning);
   const reloads = loaded.hasFile
     ? createReloads({
         source: { ...source, ownSecret },
@@ -119,8 +113,7 @@ interface StartParts {
 
 const start = async (settings: Settings, log: Log, { reloads, tls }: StartParts): Promise<Addresses> => {
   const { logger } = log;
-  const { workers, warning } = workerCount(settings, availableParallelism());
-  if (warning !== undefined) logger.warn(warning);
+  const { workers } = workerCount(settings, availableParallelism());
   const reload = reloads?.control ?? nothingToReload(new Date());
   try {
     const serving = await (workers === 1

@@ -2,17 +2,20 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 
 export interface SpoolMetrics {
-  /** `read` is called at each scrape. */
-  spoolFrom(read: () => SpoolSamples): void;
+  /** `read` is called at each scrape, for each gauge. One process of a pod reports its spool. */
+  spoolFrom(read: () => Promise<SpoolSamples>): void;
   spoolDrained(events: number): void;
   spoolRefused(events: number): void;
 }
 
 interface SpoolSamples {
   readonly bytes: number;
+  readonly maxBytes: number;
   readonly events: number;
   readonly oldestSeconds: number;
 }
+
+const NO_SPOOL: SpoolSamples = { bytes: 0, maxBytes: 0, events: 0, oldestSeconds: 0 };
 
 export const spoolMetrics = (registry: Registry): SpoolMetrics => {
   const registers = [registry];
@@ -26,21 +29,18 @@ export const spoolMetrics = (registry: Registry): SpoolMetrics => {
     help: "Spooled events that Kafka has refused for good. They are in refused/ of the spool.",
     registers,
   });
-  let read = (): SpoolSamples => ({ bytes: 0, events: 0, oldestSeconds: 0 });
+  let read = (): Promise<SpoolSamples> => Promise.resolve(NO_SPOOL);
   const gauge = (name: string, help: string, sample: keyof SpoolSamples): void => {
     new Gauge({
       ...{ name, help, registers },
-      collect() {
-        this.set(read()[sample]);
+      async collect() {
+        this.set((await read())[sample]);
       },
     });
   };
   gauge("stationgate_spool_bytes", "Bytes of the spool's files.", "bytes");
-  gauge(
-    "stationgate_spool_events",
-    "Events that this process has spooled and not drained. Events of earlier runs are not counted.",
-    "events",
-  );
+  gauge("stationgate_spool_max_bytes", "spool.maxBytes; 0: there is no spool.", "maxBytes");
+  gauge("stationgate_spool_events", "Events in the spool. Those of earlier runs are counted too.", "events");
   gauge("stationgate_spool_oldest_seconds", "Age of the oldest event in the spool.", "oldestSeconds");
   return {
     spoolFrom: (given) => {

@@ -30,6 +30,16 @@ export const folderName = (run: number, worker: number, life: number): string =>
 
 const FOLDER = /^(\d{8,})-\d+-\d+$/;
 
+/** The folders in the directory, in the order of their runs. */
+export const foldersIn = async (
+  directory: string,
+  files: SpoolFiles,
+): Promise<readonly Pick<Folder, "path" | "run">[]> =>
+  (await files.list(directory)).flatMap((name) => {
+    const run = FOLDER.exec(name)?.[1];
+    return run === undefined ? [] : [{ path: path.join(directory, name), run: Number(run) }];
+  });
+
 /** Rejects with SETTINGS_INVALID, whose text names the directory. The bytes on the disk are added to `room`. */
 export const openDirectory = async (
   directory: string,
@@ -41,10 +51,8 @@ export const openDirectory = async (
     await requireWritable(directory, files);
     const folders: Folder[] = [];
     const topics = new Set<string>();
-    for (const name of await files.list(directory)) {
-      const run = FOLDER.exec(name)?.[1];
-      if (run === undefined) continue;
-      const folder = { path: path.join(directory, name), run: Number(run), isLive: false };
+    for (const found of await foldersIn(directory, files)) {
+      const folder = { ...found, isLive: false };
       for (const topic of await count(folder.path, files, room)) topics.add(topic);
       folders.push(folder);
     }

@@ -73,8 +73,6 @@ export class TopicDrain {
   #running: Promise<void> | undefined;
   #backOffMs = 0;
   #returnsFrom = 0;
-  /** When the oldest event came to the spool, in milliseconds since the epoch. undefined: unknown, or no event. */
-  oldest: number | undefined;
 
   constructor(topic: string, options: DrainerOptions) {
     this.#topic = topic;
@@ -125,7 +123,6 @@ export class TopicDrain {
     const { limits, observer } = this.#options;
     const sources = this.#openSources();
     for (const { reader } of sources) await reader.fill(limits.maxBytes);
-    this.oldest = oldestOf(sources);
     const batch = nextBatch(sources, limits);
     const { stored, failure } = await this.#send(batch);
     for (const source of sources) await this.#settle(source);
@@ -189,8 +186,3 @@ export class TopicDrain {
     return this.#backOffMs;
   }
 }
-
-const oldestOf = (sources: readonly FolderSource[]): number | undefined => {
-  const times = sources.flatMap(({ reader }) => reader.head?.entry.time ?? []);
-  return times.length === 0 ? undefined : Math.min(...times);
-};

@@ -77,6 +77,9 @@ const writeBody = (target: Buffer, from: number, { seq, stamp, time, record, id 
   return at;
 };
 
+/** Position of the time in an entry, which is an f64. */
+export const TIME_AT = HEAD_BYTES + 16;
+
 export type ReadResult =
   | { readonly kind: "entry"; readonly entry: Entry; readonly state: EntryState; readonly end: number }
   /** The entry goes beyond the end of the bytes. */

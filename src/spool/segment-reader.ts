@@ -1,7 +1,7 @@
 /** Reads one segment from its cursor on, and marks its events as done. */
 import { type Entry, nextWhole, readEntry, State, STATE_AT } from "./entry.ts";
 import type { SpoolFile } from "./files.ts";
-import { HEAD_BYTES, readCursor, writeCursor } from "./segment.ts";
+import { HEAD_BYTES, type Marks, readHead, writeMarks } from "./segment.ts";
 
 /** An event that was read and is not done. */
 export interface SpooledEvent {
@@ -31,13 +31,17 @@ export const openSegmentReader = async (
   onDamage: (damage: Damage) => void,
 ): Promise<SegmentReader> => {
   const size = await file.size();
-  return new SegmentReader(file, Math.min(await readCursor(file), Math.max(HEAD_BYTES, size)), onDamage);
+  const head = await readHead(file);
+  const cursor = Math.min(head.cursor, Math.max(HEAD_BYTES, size));
+  return new SegmentReader(file, { ...head, cursor }, onDamage);
 };
 
 export class SegmentReader {
   readonly #file: SpoolFile;
   readonly #onDamage: (damage: Damage) => void;
-  #cursor: number;
+  /** As they are in the file. */
+  #marks: Marks;
+  #passed: number;
   /** Position behind the last event that was read. */
   #position: number;
   /** The events that were read from the cursor on, in order. */
@@ -45,10 +49,12 @@ export class SegmentReader {
   /** Damage before this position was reported. */
   #reported = 0;
 
-  constructor(file: SpoolFile, cursor: number, onDamage: (damage: Damage) => void) {
+  constructor(file: SpoolFile, marks: Marks, onDamage: (damage: Damage) => void) {
     this.#file = file;
     this.#onDamage = onDamage;
-    this.#cursor = this.#position = cursor;
+    this.#marks = marks;
+    this.#passed = marks.passed;
+    this.#position = marks.cursor;
   }
 
   /** All events that were read are done. */
@@ -90,11 +96,13 @@ export class SegmentReader {
   /** Writes down which events are done. */
   async mark(): Promise<void> {
     const first = this.#reads.findIndex(({ event }) => !event.isDone);
-    this.#reads.splice(0, first < 0 ? this.#reads.length : first);
+    this.#passed += this.#reads.splice(0, first < 0 ? this.#reads.length : first).length;
     const cursor = this.#reads[0]?.at ?? this.#position;
-    if (cursor > this.#cursor) {
-      await writeCursor(this.#file, cursor);
-      this.#cursor = cursor;
+    const done = this.#passed + this.#reads.filter(({ event }) => event.isDone).length;
+    if (cursor > this.#marks.cursor || done > this.#marks.done) {
+      const marks = { cursor, passed: this.#passed, done };
+      await writeMarks(this.#file, marks);
+      this.#marks = marks;
     }
     for (const read of this.#reads) {
       if (!read.event.isDone || read.isMarked) continue;

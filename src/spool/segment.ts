@@ -1,13 +1,22 @@
 /**
- * A segment: a file with the events of one topic, in order. It begins with a head of 16 bytes: a magic text, and the cursor,
- * which is the position of the first event that is not done. A segment's name is the sequence number of its first event.
+ * A segment: a file with the events of one topic, in order. Its name is the sequence number of its first event. It begins with a
+ * head:
+ *
+ *     magic text, 8 bytes | cursor f64 | passed f64 | done f64 | count f64
+ *
+ * The cursor is the position of the first event that is not done. `passed` is the number of events before the cursor, `done` the
+ * number of all events that are done, `count` the number of events. The drainer writes the first three, the writer of the segment
+ * writes the last. None is flushed: after a loss of power it can be too low.
  */
 import path from "node:path";
 import type { SpoolFile, SpoolFiles } from "./files.ts";
 
 const MAGIC = Buffer.from("SGSPOOL1");
-export const HEAD_BYTES = 16;
+export const HEAD_BYTES = 40;
 const CURSOR_AT = 8;
+const PASSED_AT = 16;
+const DONE_AT = 24;
+const COUNT_AT = 32;
 const SUFFIX = ".events";
 const UNFINISHED = ".new";
 
@@ -47,16 +56,42 @@ export const createSegment = async (
   }
 };
 
-/** The cursor. A head that is torn or damaged counts as the head of a segment of which nothing is done. */
-export const readCursor = async (file: SpoolFile): Promise<number> => {
+/** What the drainer has noted. */
+export interface Marks {
+  readonly cursor: number;
+  readonly passed: number;
+  /** Without events that the drainer has not read. */
+  readonly done: number;
+}
+
+export interface SegmentHead extends Marks {
+  readonly count: number;
+}
+
+/** A head that is torn or damaged counts as the head of a segment of which nothing is done. */
+export const readHead = async (file: SpoolFile): Promise<SegmentHead> => {
   const head = await file.read(0, HEAD_BYTES);
-  if (head.length < HEAD_BYTES || !head.subarray(0, MAGIC.length).equals(MAGIC)) return HEAD_BYTES;
-  const cursor = head.readDoubleBE(CURSOR_AT);
-  return Number.isSafeInteger(cursor) && cursor >= HEAD_BYTES ? cursor : HEAD_BYTES;
+  if (head.length < HEAD_BYTES || !head.subarray(0, MAGIC.length).equals(MAGIC))
+    return { cursor: HEAD_BYTES, passed: 0, done: 0, count: 0 };
+  const numberAt = (at: number, least: number): number => {
+    const number = head.readDoubleBE(at);
+    return Number.isSafeInteger(number) && number >= least ? number : least;
+  };
+  return {
+    cursor: numberAt(CURSOR_AT, HEAD_BYTES),
+    passed: numberAt(PASSED_AT, 0),
+    done: numberAt(DONE_AT, 0),
+    count: numberAt(COUNT_AT, 0),
+  };
 };
 
-export const writeCursor = (file: SpoolFile, cursor: number): Promise<void> => {
-  const bytes = Buffer.alloc(8);
-  bytes.writeDoubleBE(cursor);
-  return file.write(bytes, CURSOR_AT);
+const write = (file: SpoolFile, at: number, ...numbers: readonly number[]): Promise<void> => {
+  const bytes = Buffer.alloc(8 * numbers.length);
+  for (const [i, number] of numbers.entries()) bytes.writeDoubleBE(number, 8 * i);
+  return file.write(bytes, at);
 };
+
+export const writeMarks = (file: SpoolFile, { cursor, passed, done }: Marks): Promise<void> =>
+  write(file, CURSOR_AT, cursor, passed, done);
+
+export const writeCount = (file: SpoolFile, count: number): Promise<void> => write(file, COUNT_AT, count);

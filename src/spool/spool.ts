@@ -7,6 +7,7 @@ import type { BrokerRecord } from "../broker/broker.ts";
 import type { GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { readContents, type SpoolContents } from "./contents.ts";
 import {
   type Folder,
   folderName,
@@ -43,12 +44,8 @@ export interface SpoolOptions {
 }
 
 export interface SpoolStatus {
-  readonly bytes: number;
-  /** Events that this process has spooled and not drained. Events of earlier runs count when they are drained. */
-  readonly events: number;
-  /** Milliseconds since the epoch; undefined: the spool is empty. */
-  readonly oldest: number | undefined;
   readonly isSpooling: boolean;
+  /** False: the last event did not fit into `maxBytes`. */
   readonly hasRoom: boolean;
 }
 
@@ -56,6 +53,8 @@ export interface Spool {
   /** Appends to Kafka or to the spool: one outcome for each record, in order. Never rejects. */
   append(topic: string, records: readonly BrokerRecord[], order?: object): Promise<readonly SpoolOutcome[]>;
   status(): SpoolStatus;
+  /** What all folders of the directory hold. Rejects with node's error. */
+  contents(): Promise<SpoolContents>;
   /** Resolves when no write and no append of the drainer is in flight. Call it after the last `append` has settled. */
   close(): Promise<void>;
 }
@@ -98,7 +97,6 @@ class OwnSpool implements Spool {
   #folders: readonly Folder[];
   readonly #topics = new Map<string, Topic>();
   readonly #turns;
-  #events = 0;
 
   constructor(options: SpoolOptions, parts: Parts) {
     const { run, folders } = parts.opened;
@@ -120,16 +118,11 @@ class OwnSpool implements Spool {
   }
 
   status(): SpoolStatus {
-    const { room } = this.#parts;
-    const topics = [...this.#topics.values()];
-    const times = topics.flatMap(({ drain }) => drain.oldest ?? []);
-    return {
-      bytes: room.usedBytes,
-      events: this.#events,
-      oldest: times.length === 0 ? undefined : Math.min(...times),
-      isSpooling: this.#spooling.size > 0,
-      hasRoom: room.usedBytes < this.#options.maxBytes,
-    };
+    return { isSpooling: this.#spooling.size > 0, hasRoom: !this.#parts.room.isFull };
+  }
+
+  contents(): Promise<SpoolContents> {
+    return readContents(this.#options.dir, this.#parts.files);
   }
 
   async close(): Promise<void> {
@@ -183,9 +176,6 @@ class OwnSpool implements Spool {
           this.#topicOf(topic).pod.onMessage(SELF, message);
         });
       },
-      onSpooled: (events) => {
-        this.#events += events;
-      },
       onUnspooled: observer.unspooled,
     });
   }
@@ -204,13 +194,7 @@ class OwnSpool implements Spool {
           this.#topicOf(topic).pod.onDrainer(message);
         });
       },
-      observer: {
-        ...observer,
-        drained: (events) => {
-          this.#events = Math.max(0, this.#events - events);
-          observer.drained(events);
-        },
-      },
+      observer,
     });
   }
 
@@ -221,9 +205,7 @@ class OwnSpool implements Spool {
     if (isSpooling) this.#spooling.add(topic);
     else this.#spooling.delete(topic);
     this.#options.observer.switched(topic, isSpooling);
-    if (this.#spooling.size > 0) return;
-    this.#events = 0;
-    void this.#removeEmpty().catch(() => undefined);
+    if (this.#spooling.size === 0) void this.#removeEmpty().catch(() => undefined);
   }
 
   /** Microtasks run in the order in which they are queued. */

@@ -39,8 +39,6 @@ export interface TopicCallsOptions {
   /** Milliseconds after which a call whose events can't be written or answered fails. */
   readonly deadlineMs: number;
   readonly tell: (message: ToPod) => void;
-  /** Called with the number of events that are in the folder now. */
-  readonly onSpooled: (events: number) => void;
   /** Called when events could not be written. */
   readonly onUnspooled: (error: GatewayError) => void;
 }
@@ -218,7 +216,6 @@ export class TopicCalls {
       if (late !== undefined) places[n]?.settle(late.status === "stored");
       if (late?.status !== "stored") call.outcomes[i] = SPOOLED;
     }
-    this.#options.onSpooled(places.length);
   }
 
   /** The outcome of an event that is not in the folder, as far as the caller knows. */

@@ -5,7 +5,7 @@ import { errnoOf } from "../lib/file-system.ts";
 import { entryBytes, type EntryState, State, STATE_AT, writeEntry } from "./entry.ts";
 import type { SpoolFile, SpoolFiles } from "./files.ts";
 import type { Room } from "./room.ts";
-import { createSegment, HEAD_BYTES } from "./segment.ts";
+import { createSegment, HEAD_BYTES, writeCount } from "./segment.ts";
 
 export interface NewEvent {
   readonly record: BrokerRecord;
@@ -151,6 +151,7 @@ const openSegment = async (
   const file = await createSegment(files, directory, firstSeq);
   room.found(HEAD_BYTES);
   let end = HEAD_BYTES;
+  let count = 0;
   let open = 0;
   let isSealed = false;
 
@@ -193,6 +194,9 @@ const openSegment = async (
         throw error;
       }
       end += bytes.length;
+      count += starts.length;
+      // Only metrics need it.
+      await writeCount(file, count).catch(() => undefined);
       let at = 0;
       return group.flatMap(({ events }) => events.map(({ isOpen }) => placeAt(starts[at++] ?? 0, isOpen)));
     },

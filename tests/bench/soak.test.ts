@@ -14,8 +14,9 @@ const outcome: Outcome = {
   rssPeak: 200,
   rssEnd: 120,
   slowestHealth: 50,
+  busiestHealth: 20,
 };
-const bounds = { rssGrowth: 50, health: 300 };
+const bounds = { rssGrowth: 50, health: 300, busy: 100 };
 
 const valueOf = (of: Outcome, row: string): number | undefined =>
   rowsOf(of, bounds).find(({ name }) => name === row)?.value;
@@ -40,6 +41,7 @@ describe("the verdict of a soak", () => {
     expect(broken({ ...outcome, badAccepted: 1 })).toEqual(["bad calls accepted"]);
     expect(broken({ ...outcome, rssEnd: 151 })).toEqual(["RSS at end, MiB"]);
     expect(broken({ ...outcome, slowestHealth: 301 })).toEqual(["slowest /healthz, ms"]);
+    expect(broken({ ...outcome, busiestHealth: 101 })).toEqual(["CPU during a /healthz, ms"]);
   });
 
   it("marks broken bounds in the table", () => {

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { parse } from "yaml";
-import { faultsInUse } from "../../src/app/settings-check.ts";
 import { loadSettings } from "../../src/config/load.ts";
+import { checkSettings } from "../../src/main/check.ts";
 
 interface Compose {
   readonly services: Readonly<
@@ -41,11 +41,10 @@ it("publishes one operators' port, on this machine only", () => {
 it.each(gateways)("%s starts with valid settings", async (name) => {
   const environment = { ...base.services[name]?.environment, ...added.services[name]?.environment };
   const env = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, filled(value)]));
-  const loaded = loadSettings({ configFile: "deploy/stationgate.yaml", env, cwd: process.cwd() });
-
-  expect(loaded).toMatchObject({
+  const source = { configFile: "deploy/stationgate.yaml", env, cwd: process.cwd() };
+  expect(await checkSettings(source)).toEqual({ faults: [], warnings: [] });
+  expect(loadSettings(source)).toMatchObject({
     status: "loaded",
-    warnings: [],
     settings: {
       admin: {
         publicUrl: "http://localhost:4445",
@@ -55,6 +54,4 @@ it.each(gateways)("%s starts with valid settings", async (name) => {
       auth: { issuers: [{ name: "corp", audience: ["stationgate-events"] }] },
     },
   });
-  // As `--check-config` does.
-  expect(loaded.status === "loaded" && (await faultsInUse(loaded.settings))).toEqual([]);
 });

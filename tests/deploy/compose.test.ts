@@ -4,8 +4,8 @@ import path from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { parse } from "yaml";
-import { faultsInUse } from "../../src/app/settings-check.ts";
 import { loadSettings } from "../../src/config/load.ts";
+import { checkSettings } from "../../src/main/check.ts";
 
 interface Service {
   readonly image: string;
@@ -89,10 +89,9 @@ describe("compose.yaml", () => {
           value.replace(/\$\{(\w+):[^}]*\}/g, "$1-0123456789-0123456789-0123456789"),
         ]),
       );
-      const loaded = loadSettings({ configFile: "deploy/stationgate.yaml", env, cwd: process.cwd() });
-      expect(loaded).toMatchObject({ status: "loaded", warnings: [] });
-      // As `--check-config` does.
-      expect(loaded.status === "loaded" && (await faultsInUse(loaded.settings))).toEqual([]);
+      const source = { configFile: "deploy/stationgate.yaml", env, cwd: process.cwd() };
+      expect(await checkSettings(source)).toEqual({ faults: [], warnings: [] });
+      const loaded = loadSettings(source);
       const grace = loaded.status === "loaded" ? loaded.settings.server.shutdownGrace / 1000 : Infinity;
       expect(Number.parseInt(service.stop_grace_period ?? "0", 10)).toBeGreaterThan(grace);
     },

@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
+import { runCli } from "../support/cli.ts";
 import { startGateway } from "../support/gateway.ts";
 
 const TIMEOUT = 60_000;
@@ -139,6 +140,21 @@ describe("a failing start", () => {
 
       const print = await run(unusable, ["--print-config"]);
       expect(print).toMatchObject({ code: 0, stderr: "" });
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "prints faults of certificates and of all other settings, also with stationgate check-config",
+    async () => {
+      const tls = { cert: "broken.pem", key: "broken.pem" };
+      const settings = { ...unusable, server: { port: 0, tls } };
+      const start = await run(settings);
+      expect(start.code).toBe(1);
+      for (const line of [/^server\.tls\.cert: /m, ...LINES]) expect(start.stderr).toMatch(line);
+      expect(await run(settings, ["--check-config"])).toMatchObject({ code: 1, stderr: start.stderr });
+      const { code, stdout } = await runCli(["check-config", path.join(directory, "stationgate.yaml")]);
+      expect({ code, stderr: stdout }).toEqual({ code: 1, stderr: start.stderr });
     },
     TIMEOUT,
   );

@@ -30,7 +30,8 @@ const PARTITIONS = 3;
 /** Their answer is larger than the buffers of a connection. */
 const LARGE = { count: 2500, bytes: 5000 };
 
-const STATIONS = Array.from({ length: 5 }, (_, n) => ({ name: `faults-${n}`, partitions: PARTITIONS }));
+/** The tests use five stations, and a test that is run once more needs new ones. */
+const STATIONS = Array.from({ length: 10 }, (_, n) => ({ name: `faults-${n}`, partitions: PARTITIONS }));
 
 /** A station, a group of each API, and what they have committed. */
 interface Side {

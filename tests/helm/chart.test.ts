@@ -5,9 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
-import { readTls } from "../../src/app/read-tls.ts";
-import { faultsInUse } from "../../src/app/settings-check.ts";
-import { loadSettings } from "../../src/config/load.ts";
+import { checkSettings } from "../../src/main/check.ts";
 import { createAuthority, type Authority } from "../support/authority.ts";
 import { readPage } from "../support/pages/blocks.ts";
 import { describeWithTools } from "../support/tools.ts";
@@ -16,6 +14,7 @@ const run = promisify(execFile);
 const CHART = "helm/stationgate";
 const SETS = ["minimal", "production", "kafka-tls", "gateway-api", "embedded", "tls", "identity"] as const;
 const HELM_TIMEOUT = 60_000;
+const YEAR = 365 * 86_400_000;
 
 interface Container {
   readonly args: readonly string[];
@@ -55,7 +54,8 @@ const renderFile = async (file: string): Promise<readonly Manifest[]> => {
 
 /** Writes a file for each path below `/etc/stationgate` in this text, and returns the text with the new paths. */
 const writeNamedFiles = async (text: string, folder: string, authority: Authority): Promise<string> => {
-  const identity = await authority.server();
+  // A certificate that expires soon makes a warning.
+  const identity = await authority.server({ until: YEAR });
   const pems: Readonly<Record<string, string>> = {
     "tls.crt": identity.cert,
     "tls.key": identity.key,
@@ -73,19 +73,16 @@ const writeNamedFiles = async (text: string, folder: string, authority: Authorit
 };
 
 /** Loads and checks the settings file of the ConfigMap, as `--check-config` does. */
-const checkSettings = async (manifests: readonly Manifest[]) => {
+const checkChart = async (manifests: readonly Manifest[]) => {
   const folder = await mkdtemp(path.join(tmpdir(), "stationgate-chart-"));
   const files = ofKind(manifests, "ConfigMap")[0]?.data ?? {};
   await using authority = await createAuthority();
   for (const [name, text] of Object.entries(files))
     await writeFile(path.join(folder, name), await writeNamedFiles(text, folder, authority));
-  const loaded = loadSettings({ configFile: path.join(folder, "stationgate.yaml"), env: {}, cwd: folder });
-  const faults =
-    loaded.status === "loaded"
-      ? [...readTls(loaded.settings).faults, ...(await faultsInUse(loaded.settings))]
-      : loaded.faults;
+  const configFile = path.join(folder, "stationgate.yaml");
+  const checked = await checkSettings({ configFile, env: {}, cwd: folder });
   await rm(folder, { recursive: true });
-  return { warnings: loaded.status === "loaded" ? loaded.warnings : [], faults };
+  return checked;
 };
 
 /** The sets of values that the guide shows. */
@@ -150,7 +147,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
   it.each(SETS)(
     "%s: the program accepts the settings file",
     async (set) => {
-      expect(await checkSettings(await render(set))).toEqual({ warnings: [], faults: [] });
+      expect(await checkChart(await render(set))).toEqual({ warnings: [], faults: [] });
     },
     HELM_TIMEOUT,
   );
@@ -162,7 +159,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
       await writeFile(path.join(folder, word), text);
       const manifests = await renderFile(path.join(folder, word));
       await rm(folder, { recursive: true });
-      expect(await checkSettings(manifests)).toEqual({ warnings: [], faults: [] });
+      expect(await checkChart(manifests)).toEqual({ warnings: [], faults: [] });
     },
     HELM_TIMEOUT,
   );

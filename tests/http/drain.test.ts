@@ -44,6 +44,33 @@ it("answers requests in progress", async () => {
   await drained;
 });
 
+it("sends Connection: close with the answer of a request that was in progress", async () => {
+  const { socket, closed } = await openRaw(port);
+  socket.write(get("/slow"));
+  await slow.asked;
+  await server.stopAccepting();
+  slow.answer();
+  // Nothing else closes the connection: this is no drain.
+  expect(await closed()).toMatch(/Connection: close[^]*slow answer/);
+});
+
+it("counts the idle time from the last answer", async () => {
+  const unused = await openRaw(port);
+  const { socket, until, closed } = await openRaw(port);
+  // Pipelined, because another answer in progress would close its connection.
+  socket.write(get("/slow") + get("/healthz"));
+  await slow.asked;
+  const idleMs = 200;
+  const drained = server.drain({ graceMs: 60_000, idleMs });
+  await unused.closed();
+  slow.answer();
+  await until(OK);
+  const answered = performance.now();
+  await closed();
+  expect(performance.now() - answered).toBeGreaterThan(idleMs / 2);
+  await drained;
+});
+
 it("answers all pipelined requests, and sends Connection: close only with the last answer", async () => {
   const { socket, closed } = await openRaw(port);
   socket.write(get("/slow") + get("/healthz"));

@@ -110,7 +110,7 @@ it("spools events in an outage, and drains them in their order before later ones
   expect(await send(spool, "d")).toEqual(["stored"]);
   expect(kafka.log).toEqual(["a", "b", "c", "d"]);
   expect(seen).toEqual(["orders spools", "orders is direct"]);
-  expect(spool.status()).toMatchObject({ bytes: 0, oldest: undefined });
+  expect(await spool.contents()).toEqual({ bytes: 0, events: 0, oldest: undefined });
   await spool.close();
 });
 
@@ -137,7 +137,9 @@ it("drains the events of a killed process, which were spooled before a new outag
   expect(await send(killed, "a", "b")).toEqual(["spooled", "spooled"]);
   await killed.close();
   const { spool } = await open(kafka, dir);
+  expect(await spool.contents()).toMatchObject({ events: 2 });
   expect(await send(spool, "c")).toEqual(["spooled"]);
+  expect(await spool.contents()).toMatchObject({ events: 3 });
   kafka.mode = "up";
   await until(() => !spool.status().isSpooling);
   expect(kafka.log).toEqual(["a", "b", "c"]);
@@ -172,9 +174,12 @@ it("answers 503 when the spool is full, and loses nothing that was answered", as
   expect(spooled).toBeGreaterThan(3);
   expect(said.slice(spooled)).toEqual(new Array(20 - spooled).fill("BROKER_UNAVAILABLE"));
   expect(seen).toContain("unspooled BROKER_UNAVAILABLE");
+  expect(spool.status().hasRoom).toBe(false);
+  expect(await spool.contents()).toMatchObject({ events: spooled });
   kafka.mode = "up";
   await until(() => !spool.status().isSpooling);
   expect(kafka.log).toHaveLength(spooled);
+  expect(spool.status().hasRoom).toBe(true);
   expect(await send(spool, "later")).toEqual(["stored"]);
   await spool.close();
 });

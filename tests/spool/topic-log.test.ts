@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createRoom } from "../../src/spool/room.ts";
+import { HEAD_BYTES } from "../../src/spool/segment.ts";
 import type { TopicWriter } from "../../src/spool/topic-writer.ts";
 import { faultyFiles, newDirectory, readerAt, record, takeAll, valuesOf, writerAt } from "./support.ts";
 
@@ -48,7 +49,7 @@ it("returns exactly the whole events of a file that was cut at any byte", async 
     const { reader, state } = readerAt(copy);
     const whole = ends.filter((end) => end <= cut).length;
     expect(valuesOf(await takeAll(reader))).toEqual(values.slice(0, whole));
-    const isTorn = cut > 16 && !ends.includes(cut);
+    const isTorn = cut > HEAD_BYTES && !ends.includes(cut);
     expect(state.damages.map(({ isTail }) => isTail)).toEqual(isTorn ? [true] : []);
     await reader.close();
   }

@@ -8,6 +8,8 @@ import path from "node:path";
 const file = new URL("durations.json", import.meta.url);
 /** Shorter files are not recorded. */
 const LEAST_SECONDS = 5;
+/** A file of real processes that is not recorded yet. */
+const NEW_SECONDS = 20;
 
 const nameOf = (testPath) => path.relative(process.cwd(), testPath).replaceAll(path.sep, "/");
 
@@ -15,7 +17,10 @@ export default class LongestFirst {
   #seconds = JSON.parse(readFileSync(file, "utf8"));
 
   sort(tests) {
-    const secondsOf = ({ path: testPath }) => this.#seconds[nameOf(testPath)] ?? 0;
+    const secondsOf = ({ path: testPath }) => {
+      const name = nameOf(testPath);
+      return this.#seconds[name] ?? (name.startsWith("tests/e2e/") ? NEW_SECONDS : 0);
+    };
     return [...tests].sort((one, other) => secondsOf(other) - secondsOf(one));
   }
 

@@ -1,6 +1,5 @@
 /** `stationgate check-config`: checks the settings. */
 import type { Command } from "commander";
-import { loadSettings } from "../../config/load.ts";
 import { actionOf, withExamples, type Context, type GlobalOptions } from "../define-command.ts";
 
 export const addCheckConfig = (program: Command, context: Context): void => {
@@ -11,12 +10,9 @@ export const addCheckConfig = (program: Command, context: Context): void => {
     .argument("[file]", "settings file (default: STATIONGATE_CONFIG; without it defaults and environment)")
     .action(
       actionOf(context, async ([configFile], { json }: GlobalOptions) => {
-        const loaded = loadSettings({ configFile, env: shell.env, cwd: shell.cwd });
         // Imported here because it loads the whole gateway.
-        const { faultsInUse, warningsInUse } = await import("../../app/settings-check.ts");
-        const faults = loaded.status === "refused" ? loaded.faults : await faultsInUse(loaded.settings);
-        const warnings =
-          loaded.status === "loaded" ? [...loaded.warnings, ...(await warningsInUse(loaded.settings))] : [];
+        const { checkSettings } = await import("../../main/check.ts");
+        const { faults, warnings } = await checkSettings({ configFile, env: shell.env, cwd: shell.cwd });
         const valid = faults.length === 0;
         for (const warning of warnings) shell.note(`warning: ${warning}`);
         if (json === true) await shell.out(JSON.stringify({ valid, faults, warnings }));
