@@ -6,10 +6,32 @@ import { build } from "esbuild";
  * not be here. A missing name only costs some bytes.
  */
 const OWN_NAMES = [
-  ...["accepted", "announceHold", "aside", "credentials", "end", "entry", "expect", "failed", "finish"],
+  ...[
+    "accepted",
+    "announceHold",
+    "aside",
+    "credentials",
+    "doubt",
+    "end",
+    "entry",
+    "expect",
+    "failed",
+    "finish",
+  ],
   ...["first", "hold", "isDoubtful", "isHeld", "isImposed", "isNew", "isOnItsWay", "isOwn", "isPending"],
-  ...["known", "leave", "most", "onItsWay", "options", "pace", "parting", "pending", "queue"],
-  ...["react", "reaction", "refused", "register", "rescue", "retryAfter", "retryNow", "settle", "settled"],
+  ...["known", "leave", "most", "onItsWay", "options", "outcome", "pace", "parting", "pending", "queue"],
+  ...[
+    "react",
+    "reaction",
+    "refused",
+    "register",
+    "remove",
+    "rescue",
+    "retryAfter",
+    "retryNow",
+    "settle",
+    "settled",
+  ],
   ...["stopWaiting", "succeeded", "take", "tidy", "transact", "unkept", "wake", "wasThere", "writer"],
   ...["written"],
 ];

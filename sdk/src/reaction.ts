@@ -1,7 +1,7 @@
 /** Applies the answers of the gateway to the queue, the pace and the size of batches. */
 import type { Entry } from "./entry.ts";
 import type { Session } from "./session.ts";
-import { type Answer, envelope, post, type Result } from "./transport.ts";
+import { type Answer, envelope, post, type Result, STORED } from "./transport.ts";
 import type { Outcome } from "./types.ts";
 
 export interface Reaction {
@@ -35,11 +35,13 @@ export const createReaction = (
     queueMicrotask(() => onRetry?.(`${status} ${error}`));
   };
 
-  const conclude = async (entries: readonly Entry[], results: readonly Result[]): Promise<void> => {
+  /** Returns true if each entry has an outcome. */
+  const conclude = async (entries: readonly Entry[], results: readonly Result[]): Promise<boolean> => {
     const outcomes = entries.flatMap(({ id }, i) => outcomeOf(id, results[i]));
     await queue.remove(outcomes.map(({ id }) => id));
     onConcluded();
     register.settle(outcomes, entries);
+    return outcomes.length === entries.length;
   };
 
   /** Halves the next batch, to find the event that is the reason. False: the batch had one event. */
@@ -66,12 +68,10 @@ export const createReaction = (
   const onResults = async (entries: readonly Entry[], answer: Answer, results: readonly Result[]) => {
     credentials.accepted();
     register.doubt(entries);
-    await conclude(entries, results);
-    if (results.some(({ status }) => status === "unknown")) failed(answer);
-    else {
+    if (await conclude(entries, results)) {
       most = Math.min(maxBatchEvents, most * 2);
       pace.succeeded();
-    }
+    } else failed(answer);
   };
 
   return {
@@ -90,9 +90,8 @@ export const createReaction = (
   };
 };
 
-/** Empty for an event with an unknown outcome: it stays in the queue and is sent again. */
+/** Empty for an event without an outcome: it stays in the queue and is sent again. */
 const outcomeOf = (id: string, result: Result | undefined): Outcome[] => {
-  if (result?.status === "stored" || result?.status === "spooled")
-    return [{ ...result, status: "stored", id }];
-  return result?.status === "refused" ? [{ status: "refused", id, error: result.error ?? "refused" }] : [];
+  if (result?.status === "refused") return [{ status: "refused", id, error: result.error ?? "refused" }];
+  return result && STORED.includes(result.status) ? [{ ...result, status: "stored", id }] : [];
 };

@@ -4,8 +4,11 @@ import { tried, within } from "./guard.ts";
 
 /** An element of the gateway's `results`, one for each event. */
 export interface Result {
-  /** spooled: the event is on the gateway's disk, and partition and offset are null. */
-  readonly status: "stored" | "spooled" | "refused" | "unknown";
+  /**
+   * spooled: the event is on the gateway's disk, and partition and offset are null. duplicate: an earlier request stored the
+   * event. unavailable and unknown: send the event again.
+   */
+  readonly status: "stored" | "spooled" | "duplicate" | "refused" | "unavailable" | "unknown";
   readonly partition?: number | null;
   readonly offset?: string | null;
   readonly timestamp?: number;
@@ -111,7 +114,7 @@ export const answerOf = (
   };
 };
 
-/** With status 200, all events must be stored or spooled. */
+/** With status 200, all events must be stored, now or before, or spooled. */
 const isOneForEach = (status: number, results: unknown, count: number): results is readonly Result[] => {
   const allowed = STATUSES[status];
   return (
@@ -122,5 +125,7 @@ const isOneForEach = (status: number, results: unknown, count: number): results 
   );
 };
 
-const ANY: readonly unknown[] = ["stored", "spooled", "refused", "unknown"];
-const STATUSES: Readonly<Record<number, readonly unknown[]>> = { 200: ANY.slice(0, 2), 400: ANY, 503: ANY };
+/** The event is stored, now or before, or spooled. */
+export const STORED: readonly unknown[] = ["stored", "spooled", "duplicate"];
+const ANY: readonly unknown[] = [...STORED, "refused", "unavailable", "unknown"];
+const STATUSES: Readonly<Record<number, readonly unknown[]>> = { 200: STORED, 400: ANY, 503: ANY };

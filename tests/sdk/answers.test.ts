@@ -12,6 +12,8 @@ jest.setTimeout(30_000);
 
 const stored = { status: "stored", partition: 0, offset: "0", timestamp: 1 };
 const spooled = { status: "spooled", partition: null, offset: null };
+const duplicate = { status: "duplicate", partition: 0, offset: "0" };
+const unavailable = { status: "unavailable", error: "not resolved" };
 const refused = { status: "refused", error: "no" };
 const unknown = { status: "unknown", error: "lost" };
 
@@ -19,8 +21,10 @@ describe("an answer to two events", () => {
   it.each<[number, unknown]>([
     [200, { error: null, success: true, results: [stored, stored] }],
     [200, { error: null, success: true, results: [spooled, stored] }],
+    [200, { error: null, success: true, results: [duplicate, stored] }],
     [400, { errors: ["no"], success: false, results: [stored, refused] }],
     [503, { errors: ["lost"], success: false, results: [unknown, refused] }],
+    [503, { errors: ["not resolved"], success: false, results: [unavailable, duplicate] }],
   ])("%s with %j is the gateway's, with its results", (status, body) => {
     const { results } = body as { results: unknown };
     expect(answerOf(status, JSON.stringify(body), 2)).toMatchObject({ isOwn: true, results });
@@ -30,6 +34,7 @@ describe("an answer to two events", () => {
     [400, '{"error":"unsupported request","success":false}'],
     [413, '{"error":"Request Entity Too Large","success":false}'],
     [503, '{"error":"Server error","success":false}'],
+    [409, '{"error":"the id is not resolved","success":false}'],
   ])("%s with %s is the gateway's, without results", (status, text) => {
     const answer = answerOf(status, text, 2);
     expect(answer).toMatchObject({ isOwn: true });

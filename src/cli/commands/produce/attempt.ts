@@ -17,7 +17,7 @@ import type { Line } from "./lines.ts";
 export type Verdict =
   | { readonly kind: "stored" }
   | { readonly kind: "refused"; readonly error: string }
-  /** The outcome is unknown: send the line again. */
+  /** The line has no outcome: send it again. */
   | { readonly kind: "open"; readonly error: string };
 
 export type Outcome =
@@ -32,13 +32,13 @@ export type Outcome =
 
 const resultShape = z.union([
   z
-    .object({ status: z.literal("stored"), partition: z.number().optional() })
+    .object({ status: z.enum(["stored", "duplicate", "spooled"]) })
     .transform((): Verdict => ({ kind: "stored" })),
   z
     .object({ status: z.literal("refused"), error: z.string() })
     .transform(({ error }): Verdict => ({ kind: "refused", error })),
   z
-    .object({ status: z.literal("unknown"), error: z.string() })
+    .object({ status: z.enum(["unknown", "unavailable"]), error: z.string() })
     .transform(({ error }): Verdict => ({ kind: "open", error })),
 ]);
 
@@ -67,6 +67,9 @@ const sameForAll = (lines: readonly Line[], verdict: Verdict, waitMs: number): O
 
 /** Statuses that every other event would get too. */
 const HOPELESS: readonly number[] = [401, 403, 404, 405, 415];
+
+/** Statuses below 500 after which the same request can succeed. */
+const TEMPORARY: readonly number[] = [408, 409, 429];
 
 /** Statuses of answers that have a result for each event. */
 const EACH: readonly number[] = [200, 400, 503];
@@ -97,7 +100,7 @@ const outcomeOf = (lines: readonly Line[], answer: Answer): Outcome => {
   const isRefusal = refusalShape.safeParse(body).success;
   if (HOPELESS.includes(status) && (isRefusal || isOwn(answer))) throw refusal(answer);
   const tooLarge = status === 413;
-  const isTemporary = status === 429 || status === 408 || status >= 500;
+  const isTemporary = TEMPORARY.includes(status) || status >= 500;
   if (isTemporary || (!isRefusal && !(tooLarge && lines.length > 1)))
     return sameForAll(lines, { kind: "open", error: `${error} (${status})` }, waitOf(answer));
   return { kind: "whole", error, tooLarge };

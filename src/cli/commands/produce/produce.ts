@@ -43,6 +43,7 @@ const storedShape = z.object({
           offset: z.string(),
           timestamp: z.number(),
         }),
+        z.object({ status: z.literal("duplicate"), partition: z.number(), offset: z.string() }),
         z.object({ status: z.literal("spooled"), partition: z.null(), offset: z.null() }),
       ]),
     ])
@@ -84,7 +85,7 @@ const textOf = (result: NonNullable<z.output<typeof storedShape>["results"]>[0] 
   if (result === undefined) return "stored";
   return result.status === "spooled"
     ? "spooled: the gateway sends it to Kafka later"
-    : `stored: partition ${result.partition}, offset ${result.offset}`;
+    : `${result.status}: partition ${result.partition}, offset ${result.offset}`;
 };
 
 /** Bytes of one read from a file. A batch is never larger. */

@@ -94,8 +94,34 @@ it("repeats only the lines without an outcome, after Retry-After", async () => {
   expect(notes).toEqual(["Server error 10"]);
 });
 
+it("counts a duplicate and a spooled event as stored, and repeats an unavailable one", async () => {
+  const place = { partition: 0, offset: "7" };
+  const { end, reports, sent } = await delivery(3, (call, index) =>
+    index === 0
+      ? answer(
+          503,
+          {
+            results: [
+              { status: "duplicate", ...place },
+              { status: "spooled", partition: null, offset: null },
+              { status: "unavailable", error: "not resolved" },
+            ],
+          },
+          SOON,
+        )
+      : answer(200, { error: null, success: true, results: [{ status: "duplicate", ...place }] }),
+  );
+  expect(end).toBe("ok");
+  expect(sent.map(numbers)).toEqual([[1, 2, 3], [3]]);
+  expect(reports).toEqual([
+    ["stored", 1, 2],
+    ["stored", 3],
+  ]);
+});
+
 it.each([
   ["a whole 503", answer(503, { error: "Server error", success: false }, SOON)],
+  ["a 409", answer(409, { error: "The id is not resolved", success: false }, SOON)],
   ["a 429", answer(429, { error: "Too many requests" }, SOON)],
   ["a proxy's page", answer(502, "<html>Bad Gateway</html>", SOON)],
 ])("repeats all lines after %s", async (_, failed) => {
