@@ -10,6 +10,7 @@ import { createStage, type Stage } from "./stage.ts";
 import { deliverySubjects } from "./subjects/delivery.ts";
 import { avroSubjects } from "./subjects/avro.ts";
 import { gatewaySubjects } from "./subjects/gateway.ts";
+import { onceSubjects } from "./subjects/once.ts";
 import { readingSubjects } from "./subjects/reading.ts";
 import { referenceSubjects } from "./subjects/references.ts";
 import { streamSubjects } from "./subjects/streams.ts";
@@ -23,6 +24,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
   const all = [
     ...gatewaySubjects(stage),
+    ...onceSubjects(stage),
     ...deliverySubjects(stage),
     ...streamSubjects(stage),
     ...avroSubjects(stage),

@@ -69,6 +69,12 @@ const ROWS: readonly Row[] = [
     ratios: [JAVA],
     goals: [{ figure: "eventsPerSecond", atLeast: 186_000 }, BATCH_CPU, RSS],
   },
+  { name: "once-1", ratios: [{ figure: "p50", to: "single-1", atMost: 3 }], goals: [RSS] },
+  {
+    name: "once-batch-100",
+    ratios: [{ figure: "eventsPerSecond", to: "batch-100" }],
+    goals: [{ figure: "eventsPerSecond", atLeast: 60_000 }, RSS],
+  },
   {
     name: "avro-single-64",
     ratios: [{ figure: "cpuPerEvent", to: "order-single-64", atMost: 1.3 }],

@@ -9,6 +9,9 @@ const withFiller = (fields: object): string => {
 
 export const EVENT = withFiller({ id: 4711, type: "order.created", amount: 129.9, currency: "EUR" });
 
+/** The load tool puts a new number at the place of the hash signs into each event. Only wrk does this. */
+export const EVENT_WITH_ID = withFiller({ id: "############", type: "order.created", amount: 129.9 });
+
 /** An event of a key. `n` is its position among the events of the key. */
 export const keyedEvent = (key: string, n: number): string => withFiller({ key, n });
 

@@ -6,6 +6,19 @@ wrk.headers["Content-Type"] = os.getenv("BENCH_CONTENT_TYPE")
 wrk.headers["Authorization"] = os.getenv("BENCH_AUTHORIZATION")
 body:close()
 
+-- Each run of twelve hash signs becomes a new number, so that no two events have the same id.
+local template = wrk.body
+if template:find("############", 1, true) then
+  local number = os.time() % 100000 * 10000000
+  request = function()
+    local unique = template:gsub("############", function()
+      number = number + 1
+      return string.format("%012d", number)
+    end)
+    return wrk.format(nil, nil, nil, unique)
+  end
+end
+
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(

@@ -81,6 +81,6 @@ describeWithTools("ids of events at two pods", ["nginx"], () => {
       expect({ ids: ids.length, repeated, unmarked }).toEqual({
         ...{ ids: acknowledged.length, repeated: [], unmarked: 0 },
       });
-    }, 180_000);
+    }, 300_000);
   });
 });
