@@ -7,7 +7,6 @@ import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts"
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
-import type { AppendsOnce, PlacedRecord } from "./append-once.ts";
 import type { CallId } from "./event-ids.ts";
 import {
   createToRecord,
@@ -93,6 +92,23 @@ export interface ProduceSpool {
   /** As `Batcher.append`, and for each record also the outcome `spooled`. */
   append(topic: string, records: readonly BrokerRecord[], order?: Order): Promise<readonly SpoolOutcome[]>;
 }
+
+/** A record, and its place among the events of the request. */
+export interface PlacedRecord {
+  readonly record: IdentifiedRecord;
+  readonly place: number;
+}
+
+/** Stores the records of one request. */
+export interface OnceAppend {
+  /** Never rejects. undefined: `append` can begin at once. If it begins earlier, the order of the requests may be lost. */
+  readonly ready: Promise<unknown> | undefined;
+  /** One outcome per record, in order; never rejects. */
+  append(records: readonly PlacedRecord[]): Promise<readonly EventOutcome[]>;
+}
+
+/** undefined: the events of the request have no ids. */
+export type AppendsOnce = (request: ProduceRequest) => OnceAppend | undefined;
 
 /** Up to this many events are validated in one turn of the event loop. */
 const SHORT_CALL = 16;
