@@ -117,8 +117,7 @@ export const createProduce = (options: ProduceOptions): Produce => {
   const turns = createTurns();
   return async (request) => {
     const { principal, station, events, order } = request;
-    requireStation(principal, "produce", station.name);
-    if (station.topic === options.reservedTopic) throw reserved(station);
+    requireProducible(principal, station, options.reservedTopic);
     const schemas = options.schemas?.(station, events);
     const toRecord = createToRecord(station, { arrival: options.now(), limits: options, schemas });
     const once = options.once?.(request);
@@ -153,10 +152,18 @@ const appendTo = (
 ): Promise<readonly EventOutcome[]> =>
   (spool?.takes(request) === true ? spool : batcher).append(request.station.topic, records, request.order);
 
-const reserved = ({ name }: Station): GatewayError =>
-  new GatewayError("STATION_FORBIDDEN", {
+/** Throws STATION_FORBIDDEN. */
+const requireProducible = (
+  principal: Principal,
+  { name, topic }: Station,
+  reservedTopic: string | undefined,
+): void => {
+  requireStation(principal, "produce", name);
+  if (topic !== reservedTopic) return;
+  throw new GatewayError("STATION_FORBIDDEN", {
     message: `station ${name} has the audit entries; only the gateway stores events in it`,
   });
+};
 
 interface Judged {
   readonly records: readonly IdentifiedRecord[];
