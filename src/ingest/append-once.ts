@@ -3,24 +3,7 @@ import type { BrokerRecord } from "../broker/broker.ts";
 import { carrying, type IdSource, type SourcedRecord } from "./event-ids.ts";
 import type { IdentifiedRecord } from "./incoming-event.ts";
 import type { OnceStore } from "./once-store.ts";
-import type { EventOutcome, ProduceRequest, ProduceSpool } from "./produce.ts";
-
-/** A record, and its place among the events of the request. */
-export interface PlacedRecord {
-  readonly record: IdentifiedRecord;
-  readonly place: number;
-}
-
-/** Stores the records of one request. */
-export interface OnceAppend {
-  /** Never rejects. undefined: `append` can begin at once. If it begins earlier, the order of the requests may be lost. */
-  readonly ready: Promise<unknown> | undefined;
-  /** One outcome per record, in order; never rejects. */
-  append(records: readonly PlacedRecord[]): Promise<readonly EventOutcome[]>;
-}
-
-/** undefined: the events of the request have no ids. */
-export type AppendsOnce = (request: ProduceRequest) => OnceAppend | undefined;
+import type { AppendsOnce, PlacedRecord, ProduceRequest, ProduceSpool } from "./produce.ts";
 
 /** `spool`: takes the events of some requests while their homes can't be reached. */
 export const createAppendsOnce =

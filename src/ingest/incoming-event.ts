@@ -99,7 +99,7 @@ export const createToRecord = (
   { arrival, limits, schemas }: ToRecordOptions,
 ): ToRecord => {
   const keyOf = key === undefined ? undefined : createStationKeyOf(key, validator);
-  const readId = once && createReadEventId(once.id);
+  const idOf = createIdOf({ validator, once });
   const judge = createJudge({ validator }, { schemas, limits });
   const sentKeyOf = (event: IncomingEvent) => (schemas === undefined ? event.key : schemas.keyOf(event));
   const tombstone = (event: IncomingEvent, key: Buffer | null): IdentifiedRecord | GatewayError =>
@@ -112,7 +112,7 @@ export const createToRecord = (
     const excess = keyExcess(key, limits);
     if (excess !== undefined) return excess;
     const made = recordOf(event, content, { arrival, key });
-    return readId === undefined ? made : { ...made, eventId: readId(event, jsonOf(content, validator)) };
+    return idOf === undefined ? made : { ...made, eventId: idOf(event, content) };
   };
 
   return (event) => {
@@ -183,6 +183,17 @@ const registryMissing: Judge = () => ({ status: "refused", error: new GatewayErr
 interface Content extends Pick<Accepted, "json" | "contentType"> {
   readonly value: Buffer | null;
 }
+
+type IdOf = (event: IncomingEvent, content: Content) => string;
+
+const createIdOf = ({ validator, once }: Pick<Station, "validator" | "once">): IdOf | undefined => {
+  if (once === undefined) return undefined;
+  const read = createReadEventId(once.id);
+  // Only an id in the event needs the event as JSON, and a conversion to JSON takes time.
+  return once.id.startsWith("/")
+    ? (event, content) => read(event, jsonOf(content, validator))
+    : (event) => read(event, null);
+};
 
 /** The event as JSON; null: it has none. */
 const jsonOf = ({ value, json }: Content, validator: EventValidator | undefined): Buffer | null => {

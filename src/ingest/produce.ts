@@ -7,7 +7,6 @@ import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts"
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
-import type { AppendsOnce, PlacedRecord } from "./append-once.ts";
 import type { CallId } from "./event-ids.ts";
 import {
   createToRecord,
@@ -94,6 +93,23 @@ export interface ProduceSpool {
   append(topic: string, records: readonly BrokerRecord[], order?: Order): Promise<readonly SpoolOutcome[]>;
 }
 
+/** A record, and its place among the events of the request. */
+export interface PlacedRecord {
+  readonly record: IdentifiedRecord;
+  readonly place: number;
+}
+
+/** Stores the records of one request. */
+export interface OnceAppend {
+  /** Never rejects. undefined: `append` can begin at once. If it begins earlier, the order of the requests may be lost. */
+  readonly ready: Promise<unknown> | undefined;
+  /** One outcome per record, in order; never rejects. */
+  append(records: readonly PlacedRecord[]): Promise<readonly EventOutcome[]>;
+}
+
+/** undefined: the events of the request have no ids. */
+export type AppendsOnce = (request: ProduceRequest) => OnceAppend | undefined;
+
 /** Up to this many events are validated in one turn of the event loop. */
 const SHORT_CALL = 16;
 
@@ -101,8 +117,7 @@ export const createProduce = (options: ProduceOptions): Produce => {
   const turns = createTurns();
   return async (request) => {
     const { principal, station, events, order } = request;
-    requireStation(principal, "produce", station.name);
-    if (station.topic === options.reservedTopic) throw reserved(station);
+    requireProducible(principal, station, options.reservedTopic);
     const schemas = options.schemas?.(station, events);
     const toRecord = createToRecord(station, { arrival: options.now(), limits: options, schemas });
     const once = options.once?.(request);
@@ -137,10 +152,18 @@ const appendTo = (
 ): Promise<readonly EventOutcome[]> =>
   (spool?.takes(request) === true ? spool : batcher).append(request.station.topic, records, request.order);
 
-const reserved = ({ name }: Station): GatewayError =>
-  new GatewayError("STATION_FORBIDDEN", {
+/** Throws STATION_FORBIDDEN. */
+const requireProducible = (
+  principal: Principal,
+  { name, topic }: Station,
+  reservedTopic: string | undefined,
+): void => {
+  requireStation(principal, "produce", name);
+  if (topic !== reservedTopic) return;
+  throw new GatewayError("STATION_FORBIDDEN", {
     message: `station ${name} has the audit entries; only the gateway stores events in it`,
   });
+};
 
 interface Judged {
   readonly records: readonly IdentifiedRecord[];
