@@ -64,7 +64,8 @@ describeOwnKafka("webhooks", () => {
     (await Promise.all(SENDERS.map((sender) => deliver(sender)))).map(({ status }) => status);
 
   it("are answered with 503 while Kafka is frozen, and with 202 afterwards", async () => {
-    while ((await deliver("github", "first")).status !== 202);
+    // After its start the gateway first joins the group of the homes of ids.
+    while ((await deliver("github", "first").catch(() => undefined))?.status !== 202);
     kafka.freeze();
     expect(await statuses()).toEqual([503, 503, 503]);
     kafka.thaw();
