@@ -13,16 +13,13 @@ export const createAppendsOnce =
     const sourceOf = station.once === undefined ? callSources(callId) : stationSources(station);
     if (sourceOf === undefined) return undefined;
     const { topic } = station;
-    return {
-      ready: station.once === undefined ? undefined : store.ready(topic),
-      append: (records) => {
-        const events = records.map((placed): SourcedRecord => {
-          return { record: stored(placed.record), source: sourceOf(placed) };
-        });
-        return spool?.takes(request) === true
-          ? spool.append(topic, events.map(carrying), order)
-          : store.append(topic, events, order);
-      },
+    return (records) => {
+      const events = records.map((placed): SourcedRecord => {
+        return { record: stored(placed.record), source: sourceOf(placed) };
+      });
+      return spool?.takes(request) === true
+        ? spool.append(topic, events.map(carrying), order)
+        : store.append(topic, events, order);
     };
   };
 

@@ -4,9 +4,11 @@
  */
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
+import { isRefusal } from "../spool/refused.ts";
 import type { Batcher, WatchedCall } from "./batcher/batcher.ts";
 import { IN_FLIGHT } from "./batcher/pending.ts";
 import { carriedIn, type SourcedRecord } from "./event-ids.ts";
+import type { Order } from "./batcher/topic-queue.ts";
 import type { OnceStore } from "./once-store.ts";
 
 export type SpoolBatcher = Pick<Batcher, "append" | "watch" | "withdraw">;
@@ -52,7 +54,7 @@ export const createOnceBatcher = (batcher: SpoolBatcher, store: OnceStore): Spoo
         const stored =
           "records" in step
             ? await batcher.append(topic, step.records, order)
-            : await store.append(topic, step.events, order);
+            : await appendEvents(store, { topic, events: step.events, order });
         stored.forEach((outcome, i) => {
           outcomes[step.places[i] ?? 0] = outcome;
         });
@@ -67,7 +69,7 @@ export const createOnceBatcher = (batcher: SpoolBatcher, store: OnceStore): Spoo
 const NOT_SENT: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
 
 const isWithoutOutcome = (outcome: AppendOutcome): boolean =>
-  outcome.status === "failed" && outcome.error.outcome !== "refused";
+  outcome.status === "failed" && !isRefusal(outcome.error);
 
 /** Records that are appended together, with their places among all records. */
 type Step = { readonly places: number[] } & (
@@ -113,3 +115,47 @@ const stepsOf = (records: readonly BrokerRecord[]): readonly Step[] => {
 /** Equal for events of a key that have the same home for sure. */
 const homeOf = ({ source }: SourcedRecord): string =>
   source.kind === "event" ? source.station : JSON.stringify(source.scope);
+
+/** Maximum number of appends of a step at the same time. */
+const MAX_APPENDS = 64;
+
+interface Events {
+  readonly topic: string;
+  readonly events: readonly SourcedRecord[];
+  readonly order: Order | undefined;
+}
+
+const appendEvents = async (
+  store: OnceStore,
+  { topic, events, order }: Events,
+): Promise<readonly AppendOutcome[]> => {
+  const outcomes = new Array<AppendOutcome>(events.length).fill(NOT_SENT);
+  const byGroup = new Map<string, number[]>();
+  events.forEach((event, i) => {
+    const group = groupOf(event);
+    const places = byGroup.get(group);
+    if (places === undefined) byGroup.set(group, [i]);
+    else places.push(i);
+  });
+  const groups = [...byGroup.values()];
+  for (let from = 0; from < groups.length; from += MAX_APPENDS) {
+    const some = await Promise.all(
+      groups.slice(from, from + MAX_APPENDS).map(async (places) => {
+        const own = places.map((i) => events[i]).filter((event) => event !== undefined);
+        const stored = await store.append(topic, own, order);
+        stored.forEach((outcome, n) => {
+          outcomes[places[n] ?? 0] = outcome;
+        });
+        return stored;
+      }),
+    );
+    if (some.flat().some(isWithoutOutcome)) break;
+  }
+  return outcomes;
+};
+
+/** Equal for events of one append. A home judges a call with a payload as a whole: if its key is reused, it refuses all events. */
+const groupOf = ({ source }: SourcedRecord): string =>
+  source.kind === "call" && source.payload !== undefined
+    ? JSON.stringify([source.scope, source.payload, source.strict])
+    : String(source.strict);

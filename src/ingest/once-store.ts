@@ -11,9 +11,10 @@ export type OnceStored =
   | { readonly status: "failed"; readonly error: GatewayError };
 
 export interface OnceStore {
-  /** Resolves when `append` for events of stations of this topic needs no further look at the topic. Never rejects. */
-  ready(topic: string): Promise<void>;
-  /** One outcome per event, in order; never rejects. Calls with the same order keep their order. */
+  /**
+   * One outcome per event, in order; never rejects. Calls with the same order keep their order. The events of a call are all
+   * strict, or none of them is.
+   */
   append(
     topic: string,
     events: readonly SourcedRecord[],
@@ -23,7 +24,7 @@ export interface OnceStore {
 
 export interface OnceStoreOptions {
   readonly once: Once;
-  readonly views: Pick<TopicViews, "view">;
+  readonly views: TopicViews;
   readonly slots: number;
   /** Milliseconds: the time of a call. */
   readonly deadlineMs: number;
@@ -33,11 +34,6 @@ export const createOnceStore = ({ once, views, slots, deadlineMs }: OnceStoreOpt
   const topicIdOf = async (topic: string, events: readonly SourcedRecord[]): Promise<string> =>
     events.some(({ source }) => source.kind === "event") ? (await views.view(topic)).id : "";
   return {
-    ready: (topic) =>
-      views.view(topic).then(
-        () => undefined,
-        () => undefined,
-      ),
     append: async (topic, events, order) => {
       const [first] = events;
       if (first === undefined) return [];
@@ -45,7 +41,10 @@ export const createOnceStore = ({ once, views, slots, deadlineMs }: OnceStoreOpt
         const topicId = await topicIdOf(topic, events);
         const sent = events.map((event) => ({ record: event.record, id: idOf(event, { topicId, slots }) }));
         const { strict } = first.source;
-        return (await once.append(topic, sent, { order, strict, deadlineMs })).map(outcomeOf);
+        const outcomes = (await once.append(topic, sent, { order, strict, deadlineMs })).map(outcomeOf);
+        // The topic may be created again, and has another id then.
+        if (outcomes.some(isTopicGone)) views.forget(topic);
+        return outcomes;
       } catch (cause) {
         const error = asGatewayError(cause);
         return events.map(() => ({ status: "failed", error }));
@@ -53,6 +52,9 @@ export const createOnceStore = ({ once, views, slots, deadlineMs }: OnceStoreOpt
     },
   };
 };
+
+const isTopicGone = (outcome: OnceStored): boolean =>
+  outcome.status === "failed" && outcome.error.code === "STATION_UNKNOWN";
 
 const outcomeOf = (outcome: OnceOutcome): OnceStored => {
   switch (outcome.status) {

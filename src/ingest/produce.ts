@@ -99,13 +99,8 @@ export interface PlacedRecord {
   readonly place: number;
 }
 
-/** Stores the records of one request. */
-export interface OnceAppend {
-  /** Never rejects. undefined: `append` can begin at once. If it begins earlier, the order of the requests may be lost. */
-  readonly ready: Promise<unknown> | undefined;
-  /** One outcome per record, in order; never rejects. */
-  append(records: readonly PlacedRecord[]): Promise<readonly EventOutcome[]>;
-}
+/** Stores the records of one request. One outcome per record, in order; never rejects. */
+export type OnceAppend = (records: readonly PlacedRecord[]) => Promise<readonly EventOutcome[]>;
 
 /** undefined: the events of the request have no ids. */
 export type AppendsOnce = (request: ProduceRequest) => OnceAppend | undefined;
@@ -121,7 +116,7 @@ export const createProduce = (options: ProduceOptions): Produce => {
     const schemas = options.schemas?.(station, events);
     const toRecord = createToRecord(station, { arrival: options.now(), limits: options, schemas });
     const once = options.once?.(request);
-    const turn = turns.take(order, bothOf(schemas?.waiting, once?.ready));
+    const turn = turns.take(order, schemas?.waiting);
     if (turn !== undefined) await turn.begun;
     const judging = judgeAll(events, toRecord, order !== undefined || events.length <= SHORT_CALL);
     const judged = judging instanceof Promise ? await judging : judging;
@@ -129,7 +124,7 @@ export const createProduce = (options: ProduceOptions): Produce => {
     const storing =
       once === undefined
         ? store(options, station, records, (some) => appendTo(options, request, some))
-        : store(options, station, placed(judged), (some) => once.append(some));
+        : store(options, station, placed(judged), once);
     turn?.end();
     const stored = await storing;
     const outcomes = refused.size === 0 ? stored : merged(events.length, refused, stored);
@@ -137,13 +132,6 @@ export const createProduce = (options: ProduceOptions): Produce => {
     return schemas === undefined ? outcomes : described(outcomes, events, schemas, judged);
   };
 };
-
-/** undefined: both are undefined. */
-const bothOf = (
-  one: Promise<unknown> | undefined,
-  other: Promise<unknown> | undefined,
-): Promise<unknown> | undefined =>
-  one === undefined ? other : other === undefined ? one : Promise.all([one, other]);
 
 const appendTo = (
   { spool, batcher }: Pick<ProduceOptions, "spool" | "batcher">,

@@ -5,8 +5,10 @@ import type { Clock } from "../lib/clock.ts";
 import type { TopicView } from "./slot-core/port.ts";
 
 export interface TopicViews {
-  /** Rejects with STATION_UNKNOWN or BROKER_UNAVAILABLE. */
+  /** Rejects with STATION_UNKNOWN or BROKER_UNAVAILABLE. Calls that come while the topic is being read get the same view. */
   view(topic: string): Promise<TopicView>;
+  /** The topic is gone: the next call of `view` reads it again. */
+  forget(topic: string): void;
 }
 
 const FRESH_MS = 1000;
@@ -17,7 +19,8 @@ export const createTopicViews = (
   broker: Pick<Broker, "partitions" | "topicId">,
   clock: Pick<Clock, "monotonic">,
 ): TopicViews => {
-  const views = new Map<string, { readonly until: number; readonly view: Promise<TopicView> }>();
+  /** `until`: infinite while the topic is being read. */
+  const views = new Map<string, { until: number; readonly view: Promise<TopicView> }>();
 
   const read = async (name: string): Promise<TopicView> => {
     const [id, partitions] = await Promise.all([broker.topicId(name), broker.partitions(name)]);
@@ -29,13 +32,21 @@ export const createTopicViews = (
     view: (name) => {
       const known = views.get(name);
       if (known !== undefined && known.until > clock.monotonic()) return known.view;
-      const view = read(name);
+      const entry = { until: Number.POSITIVE_INFINITY, view: read(name) };
       views.delete(name);
-      views.set(name, { until: clock.monotonic() + FRESH_MS, view });
-      view.catch(() => views.delete(name));
+      views.set(name, entry);
+      entry.view.then(
+        () => {
+          entry.until = clock.monotonic() + FRESH_MS;
+        },
+        () => views.delete(name),
+      );
       const [oldest] = views.keys();
       if (views.size > MAX_TOPICS && oldest !== undefined) views.delete(oldest);
-      return view;
+      return entry.view;
+    },
+    forget: (name) => {
+      if (views.get(name)?.until !== Number.POSITIVE_INFINITY) views.delete(name);
     },
   };
 };

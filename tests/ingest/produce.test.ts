@@ -1,12 +1,16 @@
 import { verifiedPrincipal } from "../../src/auth/principal.ts";
 import type { AppendOutcome, BrokerRecord } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
+import type { CallId } from "../../src/ingest/event-ids.ts";
 import {
   createProduce,
   type EventOutcome,
   type IncomingEvent,
+  type PlacedRecord,
   type ProduceOptions,
+  type ProduceRequest,
 } from "../../src/ingest/produce.ts";
+import type { CallSchemas, WrittenSchemas } from "../../src/ingest/schema/record-schemas.ts";
 import { type EventValidator, schemaRefused } from "../../src/ingest/schema/validator.ts";
 import type { Station } from "../../src/ingest/stations.ts";
 
@@ -68,6 +72,7 @@ const setUp = (
   return {
     appended,
     ended,
+    produce,
     send: async (to: Station, ...events: (IncomingEvent | GatewayError)[]) =>
       (await produce({ principal, station: to, events })).map(said),
   };
@@ -268,5 +273,117 @@ describe("a deleted topic", () => {
     const { send, ended } = setUp({ stations: { recreate } }, gone);
     expect(await send(station(), event("{}"))).toEqual(["Server error"]);
     expect(ended).toEqual(["orders unavailable 1"]);
+  });
+});
+
+describe("events with ids", () => {
+  const callId: CallId = { scope: ["call", "k"], windowMs: 1000, strict: true };
+  const stored = (offset: bigint): EventOutcome => ({ status: "stored", partition: 0, offset, timestamp: 1 });
+
+  /** Stores through homes that answer as told. `append` is the number of the append. */
+  const setUpOnce = (
+    outcomeOf: (placed: PlacedRecord, append: number) => EventOutcome = ({ place }) => stored(BigInt(place)),
+    options: Partial<ProduceOptions> = {},
+  ) => {
+    const placed: (readonly PlacedRecord[])[] = [];
+    const requests: ProduceRequest[] = [];
+    const unit = setUp({
+      once: (request) => {
+        requests.push(request);
+        if (request.callId === undefined) return undefined;
+        return (records) => {
+          placed.push(records);
+          return Promise.resolve(records.map((record) => outcomeOf(record, placed.length)));
+        };
+      },
+      ...options,
+    });
+    const places = (): unknown => placed.map((records) => records.map(({ place }) => place));
+    return { ...unit, placed, places, requests };
+  };
+
+  it("go to the homes, and events without ids to the batcher", async () => {
+    const { send, produce, appended, placed } = setUpOnce();
+    await produce({ principal, station: station(), events: [event("1")], callId });
+    expect(appended).toEqual([]);
+    expect(placed).toMatchObject([[{ place: 0, record: { value: Buffer.from("1") } }]]);
+    await send(station(), event("2"));
+    expect(appended).toHaveLength(1);
+    expect(placed).toHaveLength(1);
+  });
+
+  it("keep their places behind refused events", async () => {
+    const { produce, places, ended } = setUpOnce();
+    const unread = new GatewayError("JSON_INVALID");
+    const outcomes = await produce({
+      ...{ principal, station: station({ validator }), callId },
+      events: [unread, event("{}"), event("1"), unread, event("{}"), event("{}")],
+    });
+    expect(places()).toEqual([[1, 4, 5]]);
+    expect(outcomes.map(said)).toEqual([
+      "Invalid JSON",
+      "stored 1",
+      "Schema validation has failed: no",
+      "Invalid JSON",
+      "stored 4",
+      "stored 5",
+    ]);
+    expect(ended).toEqual(["orders stored 3", "orders refused 3"]);
+  });
+
+  it("keep their places in a topic that is created again", async () => {
+    const gone: EventOutcome = { status: "failed", error: new GatewayError("STATION_UNKNOWN") };
+    const { produce, places } = setUpOnce(
+      ({ place }, append) => (append === 1 && place !== 1 ? gone : stored(BigInt(place))),
+      { stations: { recreate: () => Promise.resolve(true) } },
+    );
+    const outcomes = await produce({
+      ...{ principal, station: station(), callId },
+      events: [event("0"), event("1"), event("2")],
+    });
+    expect(places()).toEqual([
+      [0, 1, 2],
+      [0, 2],
+    ]);
+    expect(outcomes.map(said)).toEqual(["stored 0", "stored 1", "stored 2"]);
+  });
+
+  it("are not counted as stored if they are duplicates", async () => {
+    const { produce, ended } = setUpOnce(({ place }) =>
+      place === 0
+        ? stored(0n)
+        : { status: "stored", partition: 0, offset: 9n, timestamp: 1, duplicate: true },
+    );
+    const request = { principal, station: station(), callId };
+    const outcomes = await produce({ ...request, events: [event("0"), event("1"), event("2")] });
+    expect(outcomes).toMatchObject([{ offset: 0n }, { duplicate: true }, { offset: 9n, duplicate: true }]);
+    expect(ended).toEqual(["orders stored 1"]);
+  });
+
+  it("are sent in the order of the calls with the same order while the first call waits for schemas", async () => {
+    let begin = (): void => undefined;
+    const waiting = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    let calls = 0;
+    const schemas = (): CallSchemas => ({
+      waiting: calls++ === 0 ? waiting : undefined,
+      judge: () => undefined,
+      keyOf: () => undefined,
+      tombstoneFault: () => undefined,
+      written: () => ({}) as WrittenSchemas,
+    });
+    const { produce, placed } = setUpOnce(undefined, { schemas });
+    const order = {};
+    const request = { principal, station: station(), callId, order };
+    const both = [
+      produce({ ...request, events: [event("1")] }),
+      produce({ ...request, events: [event("2")] }),
+    ];
+    await new Promise(setImmediate);
+    expect(placed).toEqual([]);
+    begin();
+    await Promise.all(both);
+    expect(placed.map(([first]) => String(first?.record.value))).toEqual(["1", "2"]);
   });
 });
