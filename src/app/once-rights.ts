@@ -39,7 +39,9 @@ export const whyWithoutHomes = async (
   const steps: readonly (readonly [right: string, step: () => Promise<unknown>])[] = [
     [
       `Create on the topic ${topic.name}`,
-      async () => requirePartitions(topic, await broker.ensureTopic(topic)),
+      async () => {
+        requirePartitions(topic, await broker.ensureTopic(topic));
+      },
     ],
     [`Read on the group ${group}`, () => broker.groups.heartbeat({ group, memberId: "", generation: -1 })],
     [`Read on the topic ${topic.name}`, () => readOne(broker, topic.name)],

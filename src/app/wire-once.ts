@@ -93,9 +93,9 @@ const endingOf = (outcome: OnceOutcome): Ending => {
   return "duplicate" in outcome ? "duplicate" : "stored";
 };
 
-const counted = ({ append }: Once, metrics: OnceMetrics): Once => ({
+const counted = (once: Once, metrics: OnceMetrics): Once => ({
   append: async (...call) => {
-    const outcomes = await append(...call);
+    const outcomes = await once.append(...call);
     const counts = new Map<Ending, number>();
     for (const ending of outcomes.map(endingOf)) counts.set(ending, (counts.get(ending) ?? 0) + 1);
     for (const [ending, count] of counts) metrics.onceEvents(ending, count);
@@ -109,24 +109,36 @@ interface Homes {
   readonly start: (withoutHomes: (reason: string) => void) => Promise<string | undefined>;
 }
 
-const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews): Homes => {
-  const { inUse, broker, clock, metrics, log, memory, lifecycle } = context;
-  const { settings } = inUse.now;
-  const { reading, once, broker: brokerSettings } = settings;
-  const { requestTimeout, deliveryTimeout } = brokerSettings.kafka;
-  const onError = createFaultLog(log.logger, clock, "a fault of the homes of ids; the gateway tries again");
-  const peers = createPeerClient({ keys: port.keys, clock, memory, name: HOME });
+const createSlots = (
+  { inUse, broker, clock, metrics, memory }: LastingContext,
+  topics: TopicViews,
+  onError: (error: GatewayError) => void,
+): OnceSlots => {
+  const { once, broker: brokerSettings } = inUse.now.settings;
+  const { requestTimeout: requestTimeoutMs, deliveryTimeout } = brokerSettings.kafka;
   const slots = new OnceSlots({
-    ...{ broker, clock, memory, onError, deliveryTimeout },
-    topics: views,
+    ...{ broker, clock, memory, topics, onError, deliveryTimeout, requestTimeoutMs },
     share: Math.floor(once.maxIds / once.partitions),
     longestWindow: () => longestWindowOf(inUse.now.settings),
     batchBytes: MAX_APPEND_BYTES,
-    requestTimeoutMs: requestTimeout,
     onResolved: (outcome, count) => {
       metrics.onceResolved(outcome, count);
     },
   });
+  metrics.onceFrom(() => {
+    const { openIds, windowMs } = slots.status();
+    const configuredSeconds = longestWindowOf(inUse.now.settings) / 1000;
+    return { openIds, windowSeconds: windowMs / 1000, configuredSeconds };
+  });
+  return slots;
+};
+
+const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews): Homes => {
+  const { inUse, broker, clock, metrics, log, memory, lifecycle } = context;
+  const { settings } = inUse.now;
+  const onError = createFaultLog(log.logger, clock, "a fault of the homes of ids; the gateway tries again");
+  const peers = createPeerClient({ keys: port.keys, clock, memory, name: HOME });
+  const slots = createSlots(context, views, onError);
   const home = createHome<OnceLog, EnteredSlot>({
     ...{ broker, clock, peers, onError },
     service: countingMoves(slots, () => {
@@ -135,16 +147,12 @@ const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews)
     topic: onceTopicOf(settings),
     group: onceGroupOf(settings),
     createLog: slots.createLog,
-    sessionTimeout: reading.sessionTimeout,
+    sessionTimeout: settings.reading.sessionTimeout,
     address: () => port.address,
   });
   port.serve(home, HOME);
-  metrics.onceFrom(() => {
-    const { openIds, windowMs } = slots.status();
-    const configuredSeconds = longestWindowOf(inUse.now.settings) / 1000;
-    return { openIds, windowSeconds: windowMs / 1000, configuredSeconds };
-  });
   const ending = new AbortController();
+  const isEnding = (): boolean => ending.signal.aborted;
   let started: Promise<void> | undefined;
   lifecycle.onClose("once", async () => {
     ending.abort();
@@ -172,13 +180,13 @@ const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews)
       isAway();
     });
     started = decided.then(async (reason) => {
-      if (ending.signal.aborted) return;
+      if (isEnding()) return;
       if (reason !== undefined) {
         withoutHomes(reason);
         return;
       }
       await port.open(ending.signal);
-      if (!ending.signal.aborted) await home.start();
+      if (!isEnding()) await home.start();
     });
     // The start also rejects with this error, if it still waits.
     started.catch((error: unknown) => {
