@@ -17,6 +17,7 @@ import { startDelivery } from "./app/wire-delivery.ts";
 import { openIngest } from "./app/wire-ingest.ts";
 import { openKeyUnits } from "./app/wire-issuers.ts";
 import { openRates } from "./app/wire-rates.ts";
+import { heldByConnectors } from "./app/wire-retention.ts";
 import { openEventStreams, openReaders } from "./app/wire-reading.ts";
 import { schemeOf } from "./app/wire-tls.ts";
 import { connectWorkerRoutes } from "./app/wire-worker.ts";
@@ -77,6 +78,7 @@ export const startGateway = async (
     const decoding = followRegistry(lasting);
     const ingest = settings.roles.includes("ingest") ? await openIngestParts(lasting, decoding) : undefined;
     const delivery = settings.roles.includes("delivery") ? await startDelivery(lasting, decoding) : undefined;
+    lasting.retention.holdFrom(heldByConnectors(settings, lasting.broker, delivery));
     const adminRoutes = [...(delivery?.routes ?? []), ...connectWorkerRoutes(lasting, delivery)];
     const scrape = async (): Promise<string> =>
       askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers);

@@ -5,6 +5,7 @@ import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 import { issuerMetrics, type IssuerMetrics } from "./issuer-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
+import { retentionMetrics, type RetentionMetrics } from "./retention-metrics.ts";
 import { type AuditMetrics, auditMetrics, reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
 import { spoolMetrics, type SpoolMetrics } from "./spool-metrics.ts";
 import { tlsMetrics, type TlsMetrics } from "./tls-metrics.ts";
@@ -46,6 +47,7 @@ export interface Metrics
     ReloadMetrics,
     IssuerMetrics,
     SpoolMetrics,
+    RetentionMetrics,
     TlsMetrics,
     AuditMetrics {
   requestObserved(request: RequestObservation): void;
@@ -85,6 +87,7 @@ export const createMetrics = (): Metrics => {
     ...reloadMetrics(registry),
     ...issuerMetrics(registry),
     ...spoolMetrics(registry),
+    ...retentionMetrics(registry),
     ...tlsMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
