@@ -32,6 +32,7 @@ import { systemClock } from "./lib/clock.ts";
 import type { StoredAudit } from "./observability/audit.ts";
 import { createMetrics, textOfSum } from "./observability/metrics.ts";
 import type { ReloadMetrics } from "./observability/reload-metrics.ts";
+import type { SpoolChannel } from "./spool/messages.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
   readonly prepare: Prepare;
@@ -55,13 +56,14 @@ export interface Surroundings {
   /** The texts of the files in `server.tls` and `admin.tls`. */
   readonly tls: TlsFiles;
   readonly reload: ReloadControl;
+  readonly spoolChannel?: SpoolChannel | undefined;
 }
 
 /** Starts everything except the listeners. Rejects with SETTINGS_INVALID for faults that only show when the settings are used. */
 export const startGateway = async (
   settings: Settings,
   log: AppLog,
-  { askAll, tls, reload }: Surroundings,
+  { askAll, tls, reload, spoolChannel }: Surroundings,
 ): Promise<Gateway> => {
   const declared = await requireUsable(settings);
   const tools = openTools(log, askAll);
@@ -71,7 +73,7 @@ export const startGateway = async (
   const lastingAuthentication = createLastingAuthentication();
   const configuring = { ...tools, keyUnits, lastingAuthentication };
   const inUse = { now: await configure({ settings, tls }, configuring, { declared }) };
-  const lasting = { ...(await openLasting({ ...tools, inUse, reload, keyUnits })), inUse };
+  const lasting = { ...(await openLasting({ ...tools, inUse, reload, spoolChannel, keyUnits })), inUse };
   const stop = (graceMs = settings.server.shutdownGrace): Promise<void> => lifecycle.close(graceMs);
 
   try {

@@ -17,7 +17,7 @@ const HEALTH_CACHE = 500;
 
 type Opened = Pick<
   LastingContext,
-  "inUse" | "clock" | "log" | "metrics" | "reload" | "questions" | "lifecycle" | "keyUnits"
+  "inUse" | "clock" | "log" | "metrics" | "reload" | "spoolChannel" | "questions" | "lifecycle" | "keyUnits"
 >;
 
 interface OpenedLasting extends LastingContext {
