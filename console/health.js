@@ -1,10 +1,11 @@
-/** Readiness, the broker, and the gateway itself. */
+/** Readiness, the broker, the spool, and the gateway itself. */
 import { getJson, wordsOf } from "./api.js";
 import { chart } from "./chart.js";
 import { el, facts } from "./dom.js";
 import { bytes, count, duration, rate } from "./format.js";
 import { averagesOf, ratesOf, valueNow, valuesOf, watch } from "./metrics.js";
 import { poll } from "./poll.js";
+import { spoolPanel } from "./spool.js";
 
 const REQUESTS = "stationgate_http_requests_total";
 const POLL_EVERY = 5000;
@@ -12,8 +13,10 @@ const POLL_EVERY = 5000;
 /** @param {AbortSignal} signal */
 const readyText = async (signal) => {
   try {
-    await getJson("/readyz", signal);
-    return el("span", { class: "pill good" }, "ready: the gateway can store events");
+    const { spooling } = await getJson("/readyz", signal);
+    return spooling
+      ? el("span", { class: "pill warn" }, "ready: events go to the spool until Kafka has all of its events")
+      : el("span", { class: "pill good" }, "ready: the gateway can store events");
   } catch (error) {
     return el("span", { class: "pill bad" }, `not ready: ${wordsOf(error)}`);
   }
@@ -84,10 +87,12 @@ export const showHealth = async ({ main, gateway, signal }) => {
   const broker = el("section", { class: "panel", "aria-label": "Broker" });
   const own = el("section", { class: "panel", "aria-label": "This gateway" });
   const { nodes, draw } = charts();
+  const spool = spoolPanel();
   main.append(
     el("h1", {}, "Health"),
     ready,
     el("div", { class: "columns even" }, broker, own),
+    spool.node,
     el("div", { class: "columns even" }, ...nodes),
   );
   const load = async () => {
@@ -96,6 +101,9 @@ export const showHealth = async ({ main, gateway, signal }) => {
     broker.replaceChildren(el("h2", {}, "Broker"), brokerFacts(now));
     own.replaceChildren(el("h2", {}, "This gateway"), gatewayFacts(now));
   };
-  watch(signal, draw);
+  watch(signal, () => {
+    draw();
+    spool.draw();
+  });
   await poll(signal, POLL_EVERY, load)();
 };

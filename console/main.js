@@ -1,5 +1,5 @@
 /** The page around the views: navigation, the current view, and whether the gateway can store an event now. */
-import { ask, getJson, wordsOf } from "./api.js";
+import { getJson, wordsOf } from "./api.js";
 import { el, say } from "./dom.js";
 import { startScraping } from "./metrics.js";
 import { showConnector } from "./connector.js";
@@ -115,9 +115,9 @@ const route = (facts) => {
 
 const askReadiness = async () => {
   try {
-    await ask("/readyz");
-    readiness.className = "pill good";
-    say(readiness, "ready");
+    const { spooling } = await getJson("/readyz");
+    readiness.className = spooling ? "pill warn" : "pill good";
+    say(readiness, spooling ? "ready, spooling" : "ready");
   } catch (error) {
     readiness.className = "pill bad";
     say(readiness, `not ready: ${wordsOf(error)}`);

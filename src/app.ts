@@ -16,6 +16,7 @@ import { startDelivery } from "./app/wire-delivery.ts";
 import { openIngest } from "./app/wire-ingest.ts";
 import { openKeyUnits } from "./app/wire-issuers.ts";
 import { openRates } from "./app/wire-rates.ts";
+import { heldByConnectors } from "./app/wire-retention.ts";
 import { openEventStreams, openReaders } from "./app/wire-reading.ts";
 import { schemeOf } from "./app/wire-tls.ts";
 import { connectWorkerRoutes } from "./app/wire-worker.ts";
@@ -30,6 +31,7 @@ import { systemClock } from "./lib/clock.ts";
 import type { StoredAudit } from "./observability/audit.ts";
 import { createMetrics, textOfSum } from "./observability/metrics.ts";
 import type { ReloadMetrics } from "./observability/reload-metrics.ts";
+import type { SpoolChannel } from "./spool/messages.ts";
 
 export interface Gateway extends Listeners, Pick<Questions, "answer"> {
   readonly prepare: Prepare;
@@ -53,13 +55,14 @@ export interface Surroundings {
   /** The texts of the files in `server.tls` and `admin.tls`. */
   readonly tls: TlsFiles;
   readonly reload: ReloadControl;
+  readonly spoolChannel?: SpoolChannel | undefined;
 }
 
 /** Starts everything except the listeners. Rejects with SETTINGS_INVALID for faults that only show when the settings are used. */
 export const startGateway = async (
   settings: Settings,
   log: AppLog,
-  { askAll, tls, reload }: Surroundings,
+  { askAll, tls, reload, spoolChannel }: Surroundings,
 ): Promise<Gateway> => {
   const declared = await requireUsable(settings);
   const tools = openTools(log, askAll);
@@ -69,13 +72,14 @@ export const startGateway = async (
   const lastingAuthentication = createLastingAuthentication();
   const configuring = { ...tools, keyUnits, lastingAuthentication };
   const inUse = { now: await configure({ settings, tls }, configuring, { declared }) };
-  const lasting = { ...(await openLasting({ ...tools, inUse, reload, keyUnits })), inUse };
+  const lasting = { ...(await openLasting({ ...tools, inUse, reload, spoolChannel, keyUnits })), inUse };
   const stop = (graceMs = settings.server.shutdownGrace): Promise<void> => lifecycle.close(graceMs);
 
   try {
     const decoding = followRegistry(lasting);
     const ingest = settings.roles.includes("ingest") ? await openIngestParts(lasting, decoding) : undefined;
     const delivery = settings.roles.includes("delivery") ? await startDelivery(lasting, decoding) : undefined;
+    lasting.retention.holdFrom(heldByConnectors(settings, lasting.broker, delivery));
     const adminRoutes = [...(delivery?.routes ?? []), ...connectWorkerRoutes(lasting, delivery)];
     const scrape = async (): Promise<string> =>
       askAll === undefined ? metrics.text() : textOfSum((await askAll("metrics", "")).answers);

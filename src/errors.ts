@@ -161,6 +161,7 @@ export const ERRORS = {
   STREAMS_TOO_MANY: row(429, "Too many event streams are open", "unavailable", 42901),
   OVERLOADED: row(503, "Server error", "unavailable", 50302),
   BROKER_UNAVAILABLE: row(503, "Server error", "unavailable", 50302),
+  SPOOL_FULL: row(503, "Server error", "unavailable", 50302),
   TOPIC_REFUSED: row(503, "Server error", "unavailable", 50302),
   GROUP_REFUSED: row(503, "Server error", "unavailable", 50302),
   HOME_UNAVAILABLE: row(503, "Server error", "unknown", 50302),

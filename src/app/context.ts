@@ -15,6 +15,7 @@ import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
 import type { SchemaRegistry } from "../registry/contract.ts";
 import type { Decoder } from "../registry/decoder.ts";
+import type { SpoolChannel } from "../spool/messages.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Questions } from "./questions.ts";
 import type { TlsFiles } from "./read-tls.ts";
@@ -70,6 +71,8 @@ export interface LastingContext {
   readonly lifecycle: Lifecycle;
   readonly questions: Questions;
   readonly reload: ReloadControl;
+  /** The channel to the main process of the spool. undefined: this process is the only one of its pod, or there is no spool. */
+  readonly spoolChannel: SpoolChannel | undefined;
   /** The keys of `auth.issuers`. */
   readonly keyUnits: KeyUnits;
   readonly broker: Broker;

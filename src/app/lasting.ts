@@ -10,26 +10,31 @@ import type { Lifecycle } from "./lifecycle.ts";
 import { openAudit, type ProcessAudit } from "./wire-audit.ts";
 import { createBroker } from "./wire-broker.ts";
 import { maxRecordBytesOf } from "./wire-ingest.ts";
+import { openRetention, type OpenRetention } from "./wire-retention.ts";
 
 /** Milliseconds for which the broker's health is cached. */
 const HEALTH_CACHE = 500;
 
 type Opened = Pick<
   LastingContext,
-  "inUse" | "clock" | "log" | "metrics" | "reload" | "questions" | "lifecycle" | "keyUnits"
+  "inUse" | "clock" | "log" | "metrics" | "reload" | "spoolChannel" | "questions" | "lifecycle" | "keyUnits"
 >;
 
+interface OpenedLasting extends LastingContext {
+  readonly audit: ProcessAudit;
+  readonly retention: OpenRetention;
+}
+
 /** Opens the broker. */
-export const openLasting = async (
-  opened: Opened,
-): Promise<LastingContext & { readonly audit: ProcessAudit }> => {
+export const openLasting = async (opened: Opened): Promise<OpenedLasting> => {
   const { inUse, metrics, questions, lifecycle } = opened;
   const { settings } = inUse.now;
   questions.answerWith({ metrics: () => metrics.samples() });
   const memory = createMemoryBudget(() => inUse.now.settings.limits.memory);
   metrics.clientMemoryFrom(() => memory.usedBytes);
   const tracing = await openTracing(settings, lifecycle);
-  const broker = await createBroker(settings, () => maxRecordBytesOf(inUse.now.settings));
+  const retention = openRetention(settings, opened);
+  const broker = await createBroker(settings, () => maxRecordBytesOf(inUse.now.settings), retention.options);
   await broker.open();
   lifecycle.onClose("broker", () => broker.close());
   const health = createHealth({
@@ -39,7 +44,7 @@ export const openLasting = async (
   });
   return {
     ...opened,
-    ...{ health, tracing, broker, memory },
+    ...{ health, tracing, broker, memory, retention },
     audit: openAudit(settings, { ...opened, broker }),
     readingMemory: memory.part(settings.reading.maxBuffered),
     readers: bodyReaders(memory),

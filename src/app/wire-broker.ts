@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Broker } from "../broker/broker.ts";
+import type { RetentionOptions } from "../broker/embedded/retention.ts";
 import type { KafkaOptions } from "../broker/kafka/options.ts";
 import type { Settings } from "../config/schema/schema.ts";
 
@@ -14,13 +15,20 @@ const DEAD_LETTER_HEADERS = 16 * 1024;
  * `largestRecord` returns the maximum size of a station's record in bytes. Topics that are created from now on also accept such a
  * record as a dead letter.
  */
-export const createBroker = async ({ broker }: Settings, largestRecord: () => number): Promise<Broker> => {
+export const createBroker = async (
+  { broker }: Settings,
+  largestRecord: () => number,
+  retention: RetentionOptions,
+): Promise<Broker> => {
   const maxRecordBytes = (): number => largestRecord() + DEAD_LETTER_HEADERS;
   const { kafka, embedded } = broker;
   if (broker.type === "kafka")
     return kafkaBroker({ ...kafka, sasl: kafka.sasl, ssl: tlsOf(kafka.ssl), maxRecordBytes });
   const { createEmbeddedBroker } = await import("../broker/embedded/embedded-broker.ts");
-  return createEmbeddedBroker({ ...embedded, maxRecordBytes, deliveryTimeout: kafka.deliveryTimeout });
+  return createEmbeddedBroker({
+    ...embedded,
+    ...{ retention, maxRecordBytes, deliveryTimeout: kafka.deliveryTimeout },
+  });
 };
 
 const kafkaBroker = async (options: KafkaOptions): Promise<Broker> => {

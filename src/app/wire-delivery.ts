@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
-import { createDelivery } from "../delivery/connectors/connector-delivery.ts";
+import { createDelivery, type Delivery } from "../delivery/connectors/connector-delivery.ts";
 import type { Decoding } from "../delivery/connectors/decoding.ts";
 import { createRecentFailures, newestOf, observeDeliveries } from "../delivery/engine/observer.ts";
 import { connectorInsightRoutes } from "../http/handlers/connectors/insight.ts";
@@ -18,6 +18,7 @@ export interface StartedDelivery {
   /** true: the stored connectors are loaded. */
   readonly hasStarted: () => boolean;
   readonly connectorNames: () => Promise<readonly string[]>;
+  readonly heldFrom: Delivery["heldFrom"];
   /** Takes the declared connectors and the allowed targets of these settings into use. */
   readonly use: (settings: Settings) => void;
 }
@@ -102,6 +103,7 @@ export const startDelivery = async (
     routes: [...routes, ...connectorInsightRoutes(insight)],
     hasStarted: () => delivery.isOpen,
     connectorNames: () => delivery.connectors.names(),
+    heldFrom: (of) => delivery.heldFrom(of),
     use: ({ delivery: { allowTargets }, connectors: declared }) => {
       delivery.apply({ allowTargets, declared });
     },

@@ -5,62 +5,53 @@ import type { Settings } from "../config/schema/schema.ts";
 import type { Batcher } from "../ingest/batcher/batcher.ts";
 import { IN_FLIGHT } from "../ingest/batcher/pending.ts";
 import type { ProduceRequest, ProduceSpool } from "../ingest/produce.ts";
-import type { SpoolContents } from "../spool/contents.ts";
-import { openSpool, type Spool, type SpoolOptions } from "../spool/spool.ts";
+import { openOwnSpool } from "../spool/spool.ts";
+import { type Spool, WorkerSpool, type WorkerSpoolOptions } from "../spool/worker-spool.ts";
 import type { LastingContext } from "./context.ts";
 import { seldom } from "./fault-log.ts";
+import { closeSpool, measureSpool, podObserver } from "./pod-spool.ts";
 
 /** undefined: the settings have no spool. Rejects with SETTINGS_INVALID if its directory can't be used. */
 export const openSpoolOf = async (
-  { spool: settings, broker: { kafka } }: Settings,
+  { spool: settings }: Settings,
   batcher: Batcher,
   context: LastingContext,
 ): Promise<ProduceSpool | undefined> => {
   if (settings === undefined) return undefined;
-  const { clock, metrics, health, lifecycle, log } = context;
+  const { clock, health, lifecycle, log, metrics, spoolChannel: channel } = context;
+  const { logger } = log;
+  const options = workerOptions(settings, batcher, context);
+  const use = (spool: Spool, close: () => Promise<void>): ProduceSpool => {
+    lifecycle.onClose("spool", close);
+    health.spoolFrom(() => spool.readiness());
+    return { takes: takesOf(settings.for), append: spool.append.bind(spool) };
+  };
+  if (channel !== undefined) {
+    const spool = new WorkerSpool({ ...options, channel });
+    return use(spool, () => spool.close());
+  }
+  const observer = { ...options.observer, ...podObserver(logger) };
+  const spool = await openOwnSpool({ ...options, observer });
+  measureSpool(spool, settings.maxBytes, { clock, metrics, logger });
+  return use(spool, () => closeSpool(spool, logger));
+};
+
+const workerOptions = (
+  { dir, maxBytes, after }: NonNullable<Settings["spool"]>,
+  batcher: Batcher,
+  context: LastingContext,
+): Omit<WorkerSpoolOptions, "channel"> => {
+  const { clock, inUse } = context;
+  const { kafka } = inUse.now.settings.broker;
   // Half of the buffer is left to other topics.
   const drainBytes = Math.floor(kafka.maxBufferedBytes / 2);
-  const spool = await openSpool({
-    ...{ dir: settings.dir, maxBytes: settings.maxBytes, afterMs: settings.after, clock, drainBytes },
+  return {
+    ...{ dir, maxBytes, afterMs: after, clock, drainBytes },
     deadlineMs: kafka.deliveryTimeout,
     appendBytes: Math.min(MAX_APPEND_BYTES, drainBytes),
     batcher: { ...batcher, inFlight: IN_FLIGHT },
     drain: (topic, records) => batcher.append(topic, records),
     observer: observerOf(context),
-  });
-  const contents = contentsOf(spool, context);
-  lifecycle.onClose("spool", async () => {
-    await spool.close();
-    const { events, bytes } = await spool.contents();
-    if (events > 0)
-      log.logger.warn({ events, bytes }, "the spool is not empty; the next start on its directory drains it");
-  });
-  health.spoolFrom(() => spool.status());
-  metrics.spoolFrom(async () => {
-    const { bytes, events, oldest } = await contents();
-    const oldestSeconds = oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000;
-    return { bytes, events, oldestSeconds, maxBytes: settings.maxBytes };
-  });
-  return { takes: takesOf(settings.for), append: spool.append.bind(spool) };
-};
-
-/** Milliseconds for which the contents are not read again. */
-const CONTENTS_AGE_MS = 1000;
-
-/** The contents of at most a second ago. If the directory can't be read: the last ones that were read. */
-const contentsOf = (spool: Spool, { clock, log }: LastingContext): (() => Promise<SpoolContents>) => {
-  const isDue = seldom(clock);
-  let readAt = -Infinity;
-  let latest: Promise<SpoolContents> = Promise.resolve({ bytes: 0, events: 0, oldest: undefined });
-  return () => {
-    if (clock.now() - readAt < CONTENTS_AGE_MS) return latest;
-    readAt = clock.now();
-    const previous = latest;
-    latest = spool.contents().catch((err: unknown) => {
-      if (isDue("contents")) log.logger.warn({ err }, "the directory of the spool can't be read");
-      return previous;
-    });
-    return latest;
   };
 };
 
@@ -78,7 +69,7 @@ const takesOf = (kinds: readonly string[]): ProduceSpool["takes"] => {
   };
 };
 
-const observerOf = ({ log, metrics, clock }: LastingContext): SpoolOptions["observer"] => {
+const observerOf = ({ log, metrics, clock }: LastingContext): WorkerSpoolOptions["observer"] => {
   const { logger } = log;
   const isDue = seldom(clock);
   return {
@@ -101,10 +92,6 @@ const observerOf = ({ log, metrics, clock }: LastingContext): SpoolOptions["obse
     },
     unspooled: (err) => {
       if (isDue("unspooled")) logger.error({ err }, "events can't be spooled and get 503");
-    },
-    switched: (topic, isSpooling) => {
-      if (isSpooling) logger.warn({ topic }, "events of this topic go to the spool");
-      else logger.info({ topic }, "the spool has no events of this topic; new events go to Kafka");
     },
   };
 };

@@ -150,7 +150,7 @@ const certificate = ({ url, tls }: Target, { cert }: ConnectionOptions): Credent
   throw new CommandFailure("usage", `--cert needs an https URL (got ${url})`);
 };
 
-const publicTarget = (shell: Shell, options: ConnectionOptions): Target =>
+export const publicTarget = (shell: Shell, options: ConnectionOptions): Target =>
   targetOf(shell, options, options.url ?? clientVariable(shell.env, "URL") ?? DEFAULT_URL);
 
 const NO_CREDENTIAL =

@@ -53,8 +53,12 @@ export const duration = (text: string): number =>
 export const sizeOption = (flags: string, description: string, preset: string): Option =>
   new Option(flags, description).argParser(size).default(size(preset), preset);
 
+/** The help shows the default as the text `preset`, such as `1m`. */
+export const durationOption = (flags: string, description: string, preset: string): Option =>
+  new Option(flags, description).argParser(duration).default(duration(preset), preset);
+
 export const retryOption = (description: string): Option =>
-  new Option("--retry-for <duration>", description).argParser(duration).default(duration("1m"), "1m");
+  durationOption("--retry-for <duration>", description, "1m");
 
 /** The parser of a repeatable option. */
 export const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];

@@ -7,6 +7,7 @@ import { addConnectors } from "./commands/connectors/connectors.ts";
 import { addHashSecret } from "./commands/hash-secret.ts";
 import { addListen } from "./commands/listen/listen.ts";
 import { addProduce } from "./commands/produce/produce.ts";
+import { addSpool } from "./commands/spool.ts";
 import { addStart } from "./commands/start.ts";
 import { addTail } from "./commands/tail/tail.ts";
 import { addToken } from "./commands/token.ts";
@@ -78,6 +79,7 @@ export const createProgram = (context: Context): Command => {
     addListen,
     addToken,
     addConnectors,
+    addSpool,
     addCheckConfig,
     addHashSecret,
     addCompletion,

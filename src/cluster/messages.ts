@@ -6,11 +6,15 @@ import type { TlsFiles } from "../app/read-tls.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { AuditLine } from "../observability/audit.ts";
 import type { ReloadAnswer, ReloadStatus } from "../http/handlers/operations/reload.ts";
+import type { FromMain, ToMain } from "../spool/messages.ts";
 
 /** Number of a worker's slot, from 1. A worker that replaces another worker has the same number. */
 export type Slot = number;
 
 export type ToWorker =
+  /** Comes before `begin` if there is a spool. */
+  | { readonly type: "spool-begin"; readonly folder: string; readonly run: number }
+  | { readonly type: "spool"; readonly message: FromMain }
   | {
       readonly type: "begin";
       readonly slot: Slot;
@@ -42,6 +46,7 @@ export type ToWorker =
   | { readonly type: "stop"; readonly graceMs: number };
 
 export type ToSupervisor =
+  | { readonly type: "spool"; readonly message: ToMain }
   /** The worker reads its channel. */
   | { readonly type: "born" }
   /** The worker takes connections. */

@@ -21,6 +21,7 @@ import { createFleet, type WorkersFleet } from "./fleet.ts";
 import type { Slot } from "./messages.ts";
 import type { FleetWorker } from "./reload-calls.ts";
 import { createSupervisorAudit } from "./supervisor-audit.ts";
+import { openSupervisorSpool, type SupervisorSpool } from "./supervisor-spool.ts";
 import { type SharedListener, type SharedListenerOptions, openSharedListener } from "./shared-listener.ts";
 import { createInquiries, type Inquiries } from "./inquiries.ts";
 import { createWorkerSlot, type WorkerSlot, tell } from "./worker-slot.ts";
@@ -67,14 +68,13 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
     serving: () => serving(slots),
     settingsOf: (all, slot) => settingsOf(all, slot - 1),
   });
+  const spool = await openSupervisorSpool(settings, { logger: log.logger, metrics });
   const audit = auditAt(() => serving(slots), { log, metrics });
-  const parts: SlotParts = { ...options, fleet, inquiries, listeners, audit };
+  const parts: SlotParts = { ...options, fleet, inquiries, listeners, audit, spool };
   const slots: readonly WorkerSlot[] = Array.from({ length: workers }, (_, index) =>
     openSlot(index + 1, parts),
   );
-  const closeAll = async (graceMs: number): Promise<void> => {
-    await Promise.all(slots.map((slot) => slot.close(graceMs)));
-  };
+  const closeAll = closerOf(slots, spool);
   const open = async (options: SharedListenerOptions): Promise<AddressInfo> => {
     const listener = await openSharedListener(options);
     listeners.set(options.listener, listener);
@@ -116,6 +116,13 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
   };
 };
 
+const closerOf =
+  (slots: readonly WorkerSlot[], spool: SupervisorSpool) =>
+  async (graceMs: number): Promise<void> => {
+    await Promise.all(slots.map((slot) => slot.close(graceMs)));
+    await spool.close();
+  };
+
 /** The workers that take connections. */
 const serving = (slots: readonly WorkerSlot[]): readonly FleetWorker[] =>
   slots.flatMap(({ worker }, index) => (worker ? [memberOf(worker, index + 1)] : []));
@@ -137,13 +144,15 @@ interface SlotParts extends Pick<SupervisorOptions, "settings" | "log" | "reload
   readonly inquiries: Inquiries;
   readonly listeners: ReadonlyMap<ListenerName, SharedListener>;
   readonly audit: ReturnType<typeof createSupervisorAudit>;
+  readonly spool: SupervisorSpool;
 }
 
 const openSlot = (slot: Slot, { settings, log, reload, ...parts }: SlotParts): WorkerSlot => {
-  const { fleet, inquiries, listeners, audit } = parts;
+  const { fleet, inquiries, listeners, audit, spool } = parts;
   return createWorkerSlot({
     ...{ slot, shutdownGrace: settings.server.shutdownGrace, logger: log.logger },
     begin: (worker) => {
+      spool.begin(memberOf(worker, slot));
       fleet.begin(memberOf(worker, slot));
     },
     admit: (worker) => fleet.admit(memberOf(worker, slot)),
@@ -160,12 +169,14 @@ const openSlot = (slot: Slot, { settings, log, reload, ...parts }: SlotParts): W
       fleet.onMessage(memberOf(worker, slot), message);
       inquiries.onMessage(worker.id, message);
       audit.onMessage(worker.id, message);
+      spool.onMessage(memberOf(worker, slot), message);
     },
     onEnd: (worker) => {
       for (const listener of listeners.values()) listener.reclaim(worker);
       fleet.onEnd(memberOf(worker, slot));
       inquiries.onEnd(worker.id);
       audit.onEnd(worker.id);
+      spool.onEnd(memberOf(worker, slot));
     },
   });
 };
@@ -199,11 +210,12 @@ interface WorkerCount {
   readonly warning?: string;
 }
 
-/** `auto` is one worker per core. It is always 1 with the embedded log, which one process opens, and with the spool. */
-export const workerCount = ({ server, broker, spool }: Settings, cores: number): WorkerCount => {
+/** `auto` is one worker per core. It is always 1 with the embedded log, which one process opens. */
+export const workerCount = ({ server, broker }: Settings, cores: number): WorkerCount => {
   const wanted = server.workers === "auto" ? cores : server.workers;
-  if (wanted === 1 || (broker.type !== "embedded" && spool === undefined)) return { workers: wanted };
-  const reason =
-    spool === undefined ? "the embedded log belongs to one process" : "the spool needs one worker";
-  return { workers: 1, warning: `server.workers is ${server.workers}, but ${reason}: one worker serves` };
+  if (wanted === 1 || broker.type !== "embedded") return { workers: wanted };
+  return {
+    workers: 1,
+    warning: `server.workers is ${server.workers}, but the embedded log belongs to one process: one worker serves`,
+  };
 };

@@ -9,7 +9,7 @@ type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type:
 
 const TYPES = ["prepare", "swap", "discard", "reload-status", "reload-ended", "audit"] as const;
 
-type ReloadMessage = Message<(typeof TYPES)[number]>;
+export type ReloadMessage = Message<(typeof TYPES)[number]>;
 
 export const isOfReload = (message: ToWorker): message is ReloadMessage =>
   (TYPES as readonly string[]).includes(message.type);

@@ -6,8 +6,10 @@ import type { ReloadControl } from "../app/reload-control.ts";
 import type { TlsFiles } from "../app/read-tls.ts";
 import { startFault } from "../app/start-faults.ts";
 import type { Settings } from "../config/schema/schema.ts";
+import type { SpoolChannel } from "../spool/messages.ts";
 import type { Slot, ToSupervisor, ToWorker } from "./messages.ts";
-import { createWorkerReloading, isOfReload } from "./worker-reloading.ts";
+import { createSpoolChannel, isOfSpool, type SpoolMessage } from "./worker-spool-channel.ts";
+import { createWorkerReloading, isOfReload, type ReloadMessage } from "./worker-reloading.ts";
 
 export interface Task {
   readonly slot: Slot;
@@ -15,6 +17,7 @@ export interface Task {
   readonly tls: TlsFiles;
   readonly askAll: AskAll;
   readonly reload: ReloadControl;
+  readonly spoolChannel: SpoolChannel | undefined;
 }
 
 interface Serving extends Pick<
@@ -24,6 +27,8 @@ interface Serving extends Pick<
   /** Ends this process within `graceMs` milliseconds. */
   stop(graceMs: number): void;
 }
+
+type OtherMessage = Exclude<ToWorker, ReloadMessage | SpoolMessage>;
 
 type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type: Type }>;
 
@@ -35,11 +40,13 @@ type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { readonly type:
 export const work = (begin: (task: Task) => Promise<Serving>): void => {
   const { askAll, onAnswers } = createAsking();
   const reloading = createWorkerReloading(say);
+  const spool = createSpoolChannel(say);
   let serving: Serving | undefined;
 
   const start = async ({ status, ...task }: Message<"begin">): Promise<void> => {
     try {
-      serving = await begin({ ...task, askAll, reload: reloading.control(status) });
+      const { channel } = spool;
+      serving = await begin({ ...task, askAll, reload: reloading.control(status), spoolChannel: channel });
       reloading.serve(serving);
       say({ type: "ready" });
     } catch (error) {
@@ -66,11 +73,7 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
     say({ type: "shut" });
   };
 
-  process.on("message", (message: ToWorker, handle: unknown) => {
-    if (isOfReload(message)) {
-      reloading.onMessage(message);
-      return;
-    }
+  const onMessage = (message: OtherMessage, handle: unknown): void => {
     switch (message.type) {
       case "begin":
         return void start(message);
@@ -91,13 +94,23 @@ export const work = (begin: (task: Task) => Promise<Serving>): void => {
         if (serving === undefined) process.exit(0);
         serving.stop(message.graceMs);
     }
+  };
+
+  process.on("message", (message: ToWorker, handle: unknown) => {
+    if (isOfReload(message)) reloading.onMessage(message);
+    else if (isOfSpool(message)) spool.onMessage(message);
+    else onMessage(message, handle);
   });
+  leaveSignals();
+  say({ type: "born" });
+};
+
+const leaveSignals = (): void => {
   process.on("SIGTERM", () => {
     say({ type: "leaving" });
   });
   // A terminal sends these signals to all processes of the group; the supervisor handles them.
   for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
-  say({ type: "born" });
 };
 
 /** Questions to all workers, through the supervisor. */

@@ -13,13 +13,16 @@ const namesOfTokens = ({ token, tokens }: Settings["admin"]): readonly Fault[] =
   return [...(taken === -1 ? [] : [{ path: pathOf(taken), text }]), ...repeated(names, pathOf)];
 };
 
-/** The ID tokens of the gateway's own client must not pass as tokens of clients. */
+/**
+ * The ID tokens of the gateway's own client must not pass as tokens of clients. At another provider the same client id is another
+ * client. Providers are compared as the claim iss is: as text.
+ */
 const audiencesOfIssuers = ({ admin, auth }: Partial<Settings>): readonly Fault[] => {
-  const clientId = admin?.oidc?.clientId;
-  if (clientId === undefined) return [];
+  if (admin?.oidc === undefined) return [];
+  const { clientId, issuer: provider } = admin.oidc;
   const allowed = "texts other than admin.oidc.clientId (ID tokens of that client would be accepted)";
-  return (auth?.issuers ?? []).flatMap(({ audience }, index) =>
-    audience.includes(clientId)
+  return (auth?.issuers ?? []).flatMap(({ issuer, audience }, index) =>
+    issuer === provider && audience.includes(clientId)
       ? [
           {
             path: ["auth", "issuers", index, "audience"],

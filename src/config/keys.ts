@@ -119,6 +119,13 @@ export const list = <T extends z.ZodType>(help: string, item: T, allowed = "a li
 export const filledList = <T extends z.ZodType>(help: string, item: T, allowed: string) =>
   key(z.array(item).min(1), { help, allowed });
 
+/** Another key, or the word none. */
+export const orNone = <T extends z.ZodType>(schema: T) => {
+  const info = keyInfo(schema);
+  if (info === undefined) throw new TypeError("orNone needs a key");
+  return key(z.union([z.literal("none"), schema]), { ...info, allowed: `${info.allowed}, or none` });
+};
+
 /** A key with its own zod type. */
 export const special = key;
 

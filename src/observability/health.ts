@@ -2,19 +2,22 @@
 import { GatewayError } from "../errors.ts";
 
 export interface Readiness {
-  /** True: events go to the spool, because Kafka is unavailable or the spool is not drained yet. */
+  /** True: events go to the spool, because the broker is unavailable or the spool is not drained yet. */
   readonly isSpooling: boolean;
+  /** True: the broker is unavailable, and the spool has no events yet. */
+  readonly isSpoolEmpty?: boolean;
 }
 
 export interface Health {
   /**
-   * Resolves if an event can be stored now. Rejects with BROKER_UNAVAILABLE, or with SHUTTING_DOWN after `shutDown`.
+   * Resolves if an event can be stored now. Rejects with BROKER_UNAVAILABLE, with SPOOL_FULL if there is a spool without
+   * room, or with SHUTTING_DOWN after `shutDown`.
    * Asks the broker at most once in `cacheMs`.
    */
   ready(): Promise<Readiness>;
   /** From now on `ready` always rejects. */
   shutDown(): void;
-  /** From now on an unavailable broker does not matter while the spool takes events and has room. */
+  /** From now on an unavailable broker does not matter while the spool has room. */
   spoolFrom(read: () => SpoolReadiness): void;
 }
 
@@ -26,7 +29,9 @@ export interface HealthOptions {
 }
 
 /** The part of the spool that readiness needs. */
-export interface SpoolReadiness extends Readiness {
+export interface SpoolReadiness {
+  /** True: the spool has events. */
+  readonly isSpooling: boolean;
   readonly hasRoom: boolean;
 }
 
@@ -46,9 +51,19 @@ export const createHealth = ({ check, cacheMs, now }: HealthOptions): Health => 
     ready: async () => {
       if (isShuttingDown)
         throw new GatewayError("SHUTTING_DOWN", { message: "The process is shutting down" });
-      const { isSpooling = false, hasRoom = false } = spool() ?? {};
-      if (!isSpooling || !hasRoom) await checked();
-      return { isSpooling };
+      const known = spool();
+      if (known?.isSpooling === true && known.hasRoom) return { isSpooling: true };
+      try {
+        await checked();
+        return { isSpooling: known?.isSpooling === true };
+      } catch (cause) {
+        if (known === undefined) throw cause;
+        if (known.hasRoom) return { isSpooling: true, isSpoolEmpty: true };
+        throw new GatewayError("SPOOL_FULL", {
+          message: "The broker is unavailable and the spool is full",
+          cause,
+        });
+      }
     },
     spoolFrom: (read) => {
       spool = read;

@@ -6,6 +6,7 @@ import { issuerMetrics, type IssuerMetrics } from "./issuer-metrics.ts";
 import { onceMetrics, type OnceMetrics } from "./once-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
+import { retentionMetrics, type RetentionMetrics } from "./retention-metrics.ts";
 import { type AuditMetrics, auditMetrics, reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
 import { spoolMetrics, type SpoolMetrics } from "./spool-metrics.ts";
 import { tlsMetrics, type TlsMetrics } from "./tls-metrics.ts";
@@ -48,6 +49,7 @@ export interface Metrics
     IssuerMetrics,
     OnceMetrics,
     SpoolMetrics,
+    RetentionMetrics,
     TlsMetrics,
     AuditMetrics {
   requestObserved(request: RequestObservation): void;
@@ -88,6 +90,7 @@ export const createMetrics = (): Metrics => {
     ...issuerMetrics(registry),
     ...onceMetrics(registry),
     ...spoolMetrics(registry),
+    ...retentionMetrics(registry),
     ...tlsMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),

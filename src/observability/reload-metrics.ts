@@ -1,5 +1,6 @@
 /** Metrics of reloads and of audit entries. Only the main process counts them; the workers' values are 0. */
 import { Counter, Gauge, Registry } from "prom-client";
+import { spoolMetrics, type SpoolMetrics } from "./spool-metrics.ts";
 
 export type ReloadOutcome = "applied" | "unchanged" | "refused" | "failed";
 
@@ -66,13 +67,15 @@ export const auditMetrics = (registry: Registry): AuditMetrics => {
 
 /** The metrics of a main process that serves nothing itself. They are added to those of its workers. */
 export const createSupervisorMetrics = (): ReloadMetrics &
-  AuditMetrics & {
+  AuditMetrics &
+  Pick<SpoolMetrics, "spoolFrom"> & {
     readonly samples: () => ReturnType<Registry["getMetricsAsJSON"]>;
   } => {
   const registry = new Registry();
   return {
     ...reloadMetrics(registry),
     ...auditMetrics(registry),
+    ...spoolMetrics(registry),
     samples: () => registry.getMetricsAsJSON(),
   };
 };

@@ -1,4 +1,4 @@
-/** Metrics of the spool. */
+/** Metrics of the spool. The gauges are those of the main process; the workers' values are 0. */
 import { Counter, Gauge, type Registry } from "prom-client";
 
 export interface SpoolMetrics {
@@ -8,7 +8,7 @@ export interface SpoolMetrics {
   spoolRefused(events: number): void;
 }
 
-interface SpoolSamples {
+export interface SpoolSamples {
   readonly bytes: number;
   readonly maxBytes: number;
   readonly events: number;

@@ -4,7 +4,6 @@ import { GatewayError } from "../errors.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
 import { errnoOf } from "../lib/file-system.ts";
 import type { SpoolFiles } from "./files.ts";
-import type { Room } from "./room.ts";
 import { isUnfinished } from "./segment.ts";
 
 export interface Folder {
@@ -14,12 +13,22 @@ export interface Folder {
   isLive: boolean;
 }
 
+/** What a folder has when its process has ended. */
+export interface FolderContents {
+  /** Bytes of all files. */
+  readonly bytes: number;
+  /** Topics that have segments. */
+  readonly topics: readonly string[];
+}
+
+export interface FoundFolder extends FolderContents {
+  readonly path: string;
+}
+
 export interface OpenedDirectory {
   /** Higher than the run of each folder. */
   readonly run: number;
-  readonly folders: readonly Folder[];
-  /** Topics of which a folder has segments. */
-  readonly topics: ReadonlySet<string>;
+  readonly folders: readonly FoundFolder[];
   readonly unlock: () => Promise<void>;
 }
 
@@ -30,34 +39,17 @@ export const folderName = (run: number, worker: number, life: number): string =>
 
 const FOLDER = /^(\d{8,})-\d+-\d+$/;
 
-/** The folders in the directory, in the order of their runs. */
-export const foldersIn = async (
-  directory: string,
-  files: SpoolFiles,
-): Promise<readonly Pick<Folder, "path" | "run">[]> =>
-  (await files.list(directory)).flatMap((name) => {
-    const run = FOLDER.exec(name)?.[1];
-    return run === undefined ? [] : [{ path: path.join(directory, name), run: Number(run) }];
-  });
-
-/** Rejects with SETTINGS_INVALID, whose text names the directory. The bytes on the disk are added to `room`. */
-export const openDirectory = async (
-  directory: string,
-  files: SpoolFiles,
-  room: Room,
-): Promise<OpenedDirectory> => {
+/** Rejects with SETTINGS_INVALID, whose text names the directory. */
+export const openDirectory = async (directory: string, files: SpoolFiles): Promise<OpenedDirectory> => {
   const unlock = await lock(directory);
   try {
     await requireWritable(directory, files);
-    const folders: Folder[] = [];
-    const topics = new Set<string>();
-    for (const found of await foldersIn(directory, files)) {
-      const folder = { ...found, isLive: false };
-      for (const topic of await count(folder.path, files, room)) topics.add(topic);
-      folders.push(folder);
-    }
-    const run = 1 + folders.reduce((highest, folder) => Math.max(highest, folder.run), 0);
-    return { run, folders, topics, unlock };
+    const found = await foldersIn(directory, files);
+    const folders: FoundFolder[] = [];
+    for (const { path: folder } of found)
+      folders.push({ path: folder, ...(await contentsOf(folder, files)) });
+    const run = 1 + found.reduce((highest, folder) => Math.max(highest, folder.run), 0);
+    return { run, folders, unlock };
   } catch (error) {
     await unlock();
     throw error;
@@ -89,31 +81,45 @@ const requireWritable = async (directory: string, files: SpoolFiles): Promise<vo
   }
 };
 
-/** Adds the folder's bytes to `room`, and returns the topics that have segments. */
-const count = async (folder: string, files: SpoolFiles, room: Room): Promise<readonly string[]> => {
-  const add = async (file: string): Promise<void> => {
-    room.found(await files.size(file));
-  };
-  const refused = path.join(folder, "refused");
-  for (const name of await files.list(refused)) await add(path.join(refused, name));
-  const found: string[] = [];
+/** The folders in the directory of a spool. */
+export const foldersIn = async (
+  directory: string,
+  files: SpoolFiles,
+): Promise<readonly Pick<Folder, "path" | "run">[]> =>
+  (await files.list(directory)).flatMap((name) => {
+    const run = FOLDER.exec(name)?.[1];
+    return run === undefined ? [] : [{ path: path.join(directory, name), run: Number(run) }];
+  });
+
+/** Removes unfinished segments. Call it only for a folder that no process writes. */
+export const contentsOf = async (folder: string, files: SpoolFiles): Promise<FolderContents> => {
+  let bytes = await bytesIn(path.join(folder, "refused"), files);
+  const topics: string[] = [];
   for (const topic of await files.list(path.join(folder, "topics"))) {
     const directory = topicDirectory(folder, topic);
     for (const name of (await files.list(directory)).filter(isUnfinished))
       await files.remove(path.join(directory, name));
-    const segments = await files.list(directory);
-    for (const name of segments) await add(path.join(directory, name));
-    if (segments.length > 0) found.push(topic);
+    const segments = await bytesIn(directory, files);
+    bytes += segments;
+    if (segments > 0) topics.push(topic);
     else await files.removeEmpty(directory);
   }
-  return found;
+  return { bytes, topics };
 };
 
-/** Removes the folder of a process that has ended, if it has neither events nor refused records. */
-export const removeIfEmpty = async ({ path: folder }: Folder, files: SpoolFiles): Promise<boolean> => {
-  for (const topic of await files.list(path.join(folder, "topics")))
-    await files.removeEmpty(topicDirectory(folder, topic));
+const bytesIn = async (directory: string, files: SpoolFiles): Promise<number> => {
+  let bytes = 0;
+  for (const name of await files.list(directory)) bytes += await files.size(path.join(directory, name));
+  return bytes;
+};
+
+/**
+ * Removes the empty directories of a folder that no process writes, and the folder itself if it has neither events nor refused
+ * records. Resolves to the bytes that are left.
+ */
+export const removeIfEmpty = async (folder: string, files: SpoolFiles): Promise<number> => {
+  const { bytes } = await contentsOf(folder, files);
   await files.removeEmpty(path.join(folder, "topics"));
   await files.removeEmpty(folder);
-  return (await files.list(folder)).length === 0;
+  return bytes;
 };

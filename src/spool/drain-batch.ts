@@ -1,5 +1,6 @@
 /** The pure steps of draining a topic: chooses the next events, settles their outcomes, and reports to the main process. */
 import type { AppendOutcome } from "../broker/broker.ts";
+import { recordBytes } from "../broker/record-bytes.ts";
 import type { GatewayError } from "../errors.ts";
 import type { FromDrainer, ToDrainer } from "./messages.ts";
 import { isRefusal, type RefusedEvent } from "./refused.ts";
@@ -15,16 +16,24 @@ export interface Source {
 
 export interface BatchLimits {
   readonly maxRecords: number;
+  /** As `recordBytes` counts them. */
   readonly maxBytes: number;
+  /**
+   * The last event that may be taken. The folders are read one after the other: an event that is younger than the begin of reading
+   * may depend on an event in a folder that was read before that event came.
+   */
+  readonly until: { readonly run: number; readonly stamp: number };
 }
 
 export interface Batch<S extends Source> {
   readonly events: readonly SpooledEvent[];
   /** The source of each event. */
   readonly from: readonly S[];
-  /** No source has a further event now. */
-  readonly isAll: boolean;
+  /** `all`: no source has a further event. `younger`: all further events are younger than the limit. `more`: there may be others. */
+  readonly end: BatchEnd;
 }
+
+export type BatchEnd = "all" | "younger" | "more";
 
 /** The oldest source: a source that was not read to its end may have an older event than the others. */
 const oldest = <S extends Source>(sources: readonly S[]): S | "unread" | undefined => {
@@ -40,25 +49,30 @@ const oldest = <S extends Source>(sources: readonly S[]): S | "unread" | undefin
 const isOlder = (one: Source, other: Source): boolean =>
   one.run === other.run ? stampOf(one) < stampOf(other) : one.run < other.run;
 
+const isYounger = (source: Source, until: BatchLimits["until"]): boolean =>
+  source.run > until.run || (source.run === until.run && stampOf(source) > until.stamp);
+
 const stampOf = ({ reader }: Source): number => reader.head?.entry.stamp ?? Infinity;
 
 /** Takes the oldest events of all sources, in order. A single event may be larger than `maxBytes`. */
 export const nextBatch = <S extends Source>(
   sources: readonly S[],
-  { maxRecords, maxBytes }: BatchLimits,
+  { maxRecords, maxBytes, until }: BatchLimits,
 ): Batch<S> => {
   const events: SpooledEvent[] = [];
   const from: S[] = [];
   let bytes = 0;
   for (;;) {
     const source = oldest(sources);
-    if (source === undefined || source === "unread") return { events, from, isAll: source === undefined };
+    if (source === undefined) return { events, from, end: "all" };
+    if (source === "unread") return { events, from, end: "more" };
+    if (isYounger(source, until)) return { events, from, end: "younger" };
     const { head } = source.reader;
     // No event behind an open one may be sent.
-    if (head === undefined || head.isOpen) return { events, from, isAll: false };
-    bytes += head.bytes;
+    if (head === undefined || head.isOpen) return { events, from, end: "more" };
+    bytes += recordBytes(head.entry.record);
     if (events.length >= maxRecords || (events.length > 0 && bytes > maxBytes))
-      return { events, from, isAll: false };
+      return { events, from, end: "more" };
     source.reader.shift();
     events.push(head);
     from.push(source);
@@ -94,10 +108,14 @@ export const settleBatch = (events: readonly SpooledEvent[], outcomes: readonly 
 
 /** The drainer's messages to the main process about one topic. */
 export interface Progress {
-  readonly isFinishing: boolean;
+  /** The round of the last `finish`; undefined: workers write events. */
+  readonly round: number | undefined;
   onMessage(message: ToDrainer): void;
-  /** After each batch that Kafka has answered. `left`: events that the drainer knows and that are not done. */
-  onBatch(batch: { readonly left: number; readonly isAll: boolean }): void;
+  /**
+   * After each batch that Kafka has answered. `left`: events that the drainer knows and that are not done. `round`: as it was when
+   * the drainer began to read the batch. Before a `finish`, events may have been written behind those that it has read.
+   */
+  onBatch(batch: { readonly left: number; readonly end: BatchEnd; readonly round: number | undefined }): void;
 }
 
 /** Maximum number of events that count as a rest: one append drains them. */
@@ -106,17 +124,18 @@ const REST = 1000;
 export const createProgress = (tell: (message: FromDrainer) => void): Progress => {
   let finishing: number | undefined;
   return {
-    get isFinishing() {
-      return finishing !== undefined;
+    get round() {
+      return finishing;
     },
     onMessage: (message) => {
       finishing = message.type === "finish" ? message.round : undefined;
     },
-    onBatch: ({ left, isAll }) => {
-      if (!isAll) return;
+    onBatch: ({ left, end, round }) => {
+      if (end === "more" || round !== finishing) return;
       if (finishing === undefined) {
+        // Younger events are few: they came while one batch was read.
         if (left <= REST) tell({ type: "rest" });
-      } else if (left === 0) tell({ type: "empty", round: finishing });
+      } else if (end === "all" && left === 0) tell({ type: "empty", round: finishing });
     },
   };
 };

@@ -17,7 +17,6 @@ import {
 import type { SpoolFiles } from "./files.ts";
 import type { FromDrainer, ToDrainer } from "./messages.ts";
 import { keepRefused, type RefusedEvent } from "./refused.ts";
-import type { Room } from "./room.ts";
 import type { Damage } from "./segment-reader.ts";
 import { TopicReader } from "./topic-reader.ts";
 
@@ -38,11 +37,15 @@ export interface DrainObserver {
 
 export interface DrainerOptions {
   readonly files: SpoolFiles;
-  readonly room: Room;
   readonly clock: Clock;
-  readonly folders: () => readonly Folder[];
+  /** All folders that exist now. A folder is the same object in each list. */
+  readonly folders: () => Promise<readonly Folder[]>;
+  /** Called with the bytes that were added to the files of a folder, or deleted: then the number is negative. */
+  readonly changed: (folder: Folder, bytes: number) => void;
+  /** The stamp of an event that would come to the spool now. */
+  readonly now: () => BatchLimits["until"];
   readonly append: DrainAppend;
-  readonly limits: BatchLimits;
+  readonly limits: Omit<BatchLimits, "until">;
   /** Limits the number of topics of which events are in memory or in flight: half of the append budget. */
   readonly turns: Semaphore;
   readonly tell: (topic: string, message: FromDrainer) => void;
@@ -72,7 +75,8 @@ export class TopicDrain {
   #wake = new AbortController();
   #running: Promise<void> | undefined;
   #backOffMs = 0;
-  #returnsFrom = 0;
+  /** Milliseconds of the monotonic clock. */
+  #returnsFrom = -Infinity;
 
   constructor(topic: string, options: DrainerOptions) {
     this.#topic = topic;
@@ -83,8 +87,8 @@ export class TopicDrain {
   }
 
   onMessage(message: ToDrainer): void {
-    if (this.#progress.isFinishing && message.type === "drain")
-      this.#returnsFrom = this.#options.clock.now() + RETURN_AGAIN_MS;
+    if (this.#progress.round !== undefined && message.type === "drain")
+      this.#returnsFrom = this.#options.clock.monotonic() + RETURN_AGAIN_MS;
     this.#progress.onMessage(message);
     this.#isActive = message.type !== "rest";
     this.#wake.abort();
@@ -120,19 +124,21 @@ export class TopicDrain {
   }
 
   async #drain(): Promise<number> {
-    const { limits, observer } = this.#options;
-    const sources = this.#openSources();
+    const { limits, observer, now } = this.#options;
+    const { round } = this.#progress;
+    const until = now();
+    const sources = await this.#openSources();
     for (const { reader } of sources) await reader.fill(limits.maxBytes);
-    const batch = nextBatch(sources, limits);
+    const batch = nextBatch(sources, { ...limits, until });
     const { stored, failure } = await this.#send(batch);
     for (const source of sources) await this.#settle(source);
     if (stored > 0) observer.drained(stored);
     if (failure !== undefined) return this.#backOff();
     this.#backOffMs = 0;
     const left = batch.events.filter(({ isDone }) => !isDone).length;
-    if (this.#progress.isFinishing || this.#options.clock.now() >= this.#returnsFrom)
-      this.#progress.onBatch({ left, isAll: batch.isAll });
-    return batch.events.length > 0 && !batch.isAll ? 0 : IDLE_MS;
+    if (round !== undefined || this.#options.clock.monotonic() >= this.#returnsFrom)
+      this.#progress.onBatch({ left, end: batch.end, round });
+    return batch.events.length > 0 && batch.end !== "all" ? 0 : IDLE_MS;
   }
 
   async #send({ events, from }: Batch<FolderSource>): Promise<Pick<Drained, "stored" | "failure">> {
@@ -150,28 +156,39 @@ export class TopicDrain {
 
   /** Only records that are in `refused/` are done. */
   async #keep({ folder }: FolderSource, refused: readonly RefusedEvent[]): Promise<void> {
-    const { files, room, observer } = this.#options;
+    const { files, changed, observer } = this.#options;
     const [first] = refused;
     if (first === undefined) return;
-    room.found(await keepRefused(files, folder.path, this.#topic, refused));
+    changed(folder, await keepRefused(files, folder.path, this.#topic, refused));
     for (const { event } of refused) event.isDone = true;
     observer.refused(this.#topic, refused.length, first.error);
   }
 
-  #openSources(): readonly FolderSource[] {
-    const { files, room, folders, observer } = this.#options;
-    for (const folder of folders()) {
-      if (this.#sources.has(folder)) continue;
-      const reader = new TopicReader({
-        ...{ files, room },
-        directory: topicDirectory(folder.path, this.#topic),
-        isLive: () => folder.isLive,
-        isWritten: () => folder.isLive && !this.#progress.isFinishing,
-        onDamage: observer.damaged,
-      });
-      this.#sources.set(folder, { folder, run: folder.run, reader });
+  async #openSources(): Promise<readonly FolderSource[]> {
+    const folders = new Set(await this.#options.folders());
+    for (const { folder, reader } of this.#sources.values()) {
+      if (folders.has(folder)) continue;
+      await reader.close();
+      this.#sources.delete(folder);
     }
+    for (const folder of folders)
+      if (!this.#sources.has(folder))
+        this.#sources.set(folder, { folder, run: folder.run, reader: this.#readerOf(folder) });
     return [...this.#sources.values()];
+  }
+
+  #readerOf(folder: Folder): TopicReader {
+    const { files, changed, observer } = this.#options;
+    return new TopicReader({
+      files,
+      directory: topicDirectory(folder.path, this.#topic),
+      onDeleted: (bytes) => {
+        changed(folder, -bytes);
+      },
+      isLive: () => folder.isLive,
+      isWritten: () => folder.isLive && this.#progress.round === undefined,
+      onDamage: observer.damaged,
+    });
   }
 
   async #settle({ folder, reader }: FolderSource): Promise<void> {

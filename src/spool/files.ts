@@ -22,6 +22,7 @@ export interface SpoolFiles {
   open(file: string): Promise<SpoolFile>;
   /** The names in a directory, sorted; none if there is no such directory. */
   list(directory: string): Promise<readonly string[]>;
+  /** 0 if there is no such file. */
   size(file: string): Promise<number>;
   /** Creates the directory and its parents, and resolves when their entries are on the disk. */
   makeDirectory(directory: string): Promise<void>;
@@ -29,6 +30,7 @@ export interface SpoolFiles {
   syncDirectory(directory: string): Promise<void>;
   /** Replaces a file of the new name. */
   rename(file: string, name: string): Promise<void>;
+  /** Does nothing if there is no such file. */
   remove(file: string): Promise<void>;
   /** Removes the directory if it is empty. */
   removeEmpty(directory: string): Promise<void>;
@@ -87,11 +89,18 @@ export const spoolFiles: SpoolFiles = {
       throw error;
     }
   },
-  size: async (file) => (await stat(file)).size,
+  size: async (file) => {
+    try {
+      return (await stat(file)).size;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return 0;
+      throw error;
+    }
+  },
   makeDirectory,
   syncDirectory,
   rename,
-  remove: (file) => rm(file),
+  remove: (file) => rm(file, { force: true }),
   removeEmpty: async (directory) => {
     try {
       await rmdir(directory);

@@ -1,4 +1,6 @@
-/** The messages between the main process, its workers and the drainer about one topic. `docs/decisions/0008-spool.md` explains them. */
+/** The messages between the main process of a pod and its workers. `docs/decisions/0008-spool.md` explains them. */
+
+/** Messages of a worker about one topic. */
 export type ToPod =
   /** The worker has begun to spool the topic by itself. */
   | { readonly type: "first" }
@@ -30,3 +32,38 @@ export type ToDrainer =
   | { readonly type: "finish"; readonly round: number }
   /** The topic is direct: no folder has events of it. */
   | { readonly type: "rest" };
+
+/** All messages of a worker to the main process. */
+export type ToMain =
+  | { readonly type: "topic"; readonly topic: string; readonly message: ToPod }
+  | { readonly type: "drainer"; readonly topic: string; readonly message: FromDrainer }
+  /** The worker needs this number of bytes for its folder. The answer is `room`. */
+  | { readonly type: "room"; readonly bytes: number }
+  /** The drainer has added bytes to the files of a folder, or has deleted some: then the number is negative. */
+  | { readonly type: "changed"; readonly folder: string; readonly bytes: number }
+  /** The answer to `status`. */
+  | { readonly type: "alive" }
+  /** The worker spools and drains no event any more. */
+  | { readonly type: "left" };
+
+/** All messages of the main process to a worker. */
+export type FromMain =
+  | { readonly type: "topic"; readonly topic: string; readonly message: FromPod }
+  | { readonly type: "drainer"; readonly topic: string; readonly message: ToDrainer }
+  /** To the drainer: the folders of this run whose worker has ended. */
+  | { readonly type: "ended"; readonly folders: readonly string[] }
+  /** The worker may write this number of bytes more than before. 0: the spool is full. */
+  | { readonly type: "room"; readonly bytes: number }
+  /** Sent each second while a topic is not direct. Answer with `alive`. */
+  | { readonly type: "status"; readonly hasRoom: boolean };
+
+/** The worker's end of its channel to the main process. Both ends get all messages in the order in which they were sent. */
+export interface SpoolChannel {
+  /** The folder of this worker: a path. */
+  readonly folder: string;
+  /** Number of the run. */
+  readonly run: number;
+  send(message: ToMain): void;
+  /** Calls `listener` for each message, also for those that have come before. */
+  listen(listener: (message: FromMain) => void): void;
+}

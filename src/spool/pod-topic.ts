@@ -38,9 +38,8 @@ export class PodTopic {
   }
 
   onDrainer(message: FromDrainer): void {
-    if (message.type === "found") {
-      if (this.#state === "direct") this.#toSpool();
-    } else if (message.type === "rest") {
+    if (message.type === "found") this.#toSpool();
+    else if (message.type === "rest") {
       if (this.#state === "spooling") this.#begin("returning", "hold");
     } else if (this.#state === "returning" && message.round === this.#round) {
       this.#state = "direct";

@@ -119,6 +119,11 @@ export class TopicCalls {
     });
   }
 
+  /** Events go to Kafka, and no write of them to the spool is in flight. */
+  get isDirect(): boolean {
+    return this.#state.state === "direct";
+  }
+
   onMessage(message: FromPod): void {
     this.#state.onMessage(message);
   }

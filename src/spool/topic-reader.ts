@@ -1,7 +1,6 @@
 /** Reads the events of one topic from the segments of one folder, in order, and deletes each segment whose events are all done. */
 import path from "node:path";
 import type { SpoolFiles } from "./files.ts";
-import type { Room } from "./room.ts";
 import { type Damage, openSegmentReader, type SegmentReader, type SpooledEvent } from "./segment-reader.ts";
 import { segmentsIn } from "./segment.ts";
 
@@ -9,7 +8,8 @@ export interface TopicReaderOptions {
   /** The topic's directory in the folder. */
   readonly directory: string;
   readonly files: SpoolFiles;
-  readonly room: Room;
+  /** Called with the bytes of each segment that was deleted. */
+  readonly onDeleted: (bytes: number) => void;
   /** False: the process that writes the folder has ended. Its open events count as kept. */
   readonly isLive: () => boolean;
   /** False: nothing is written to the existing segments any more. */
@@ -121,13 +121,13 @@ export class TopicReader {
   }
 
   async #removeDone(readFurther: OpenSegment | undefined): Promise<void> {
-    const { files, room } = this.#options;
+    const { files, onDeleted } = this.#options;
     for (let [first] = this.#segments; first !== undefined; [first] = this.#segments) {
       if (first === readFurther || !first.reader.isDone) return;
       const size = await files.size(first.file);
       await first.reader.close();
       await files.remove(first.file);
-      room.give(size);
+      onDeleted(size);
       this.#segments.shift();
     }
   }

@@ -66,7 +66,7 @@ const failureOf = (cause: unknown): GatewayError =>
   new GatewayError(isDiskFull(cause) ? "BROKER_UNAVAILABLE" : "BROKER_AMBIGUOUS", { cause });
 
 export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
-  const { directory, room, stamp, now } = options;
+  const { room, stamp, now } = options;
   const waiting: Part[] = [];
   let running: Promise<void> | undefined;
   let segment: OpenSegment | undefined;
@@ -105,8 +105,8 @@ export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const amount = amountOf(waiting);
-      await writeGroup(waiting.splice(0, amount));
+      const group = await withRoom(waiting.splice(0, amountOf(waiting)), options);
+      if (group.length > 0) await writeGroup(group);
     }
     running = undefined;
   };
@@ -114,7 +114,6 @@ export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
   return {
     append: (events) => {
       const bytes = events.reduce((sum, event) => sum + entryBytes(event), 0);
-      if (!room.tryTake(bytes)) return Promise.reject(full(`the spool is full (${directory})`));
       return new Promise((resolve, reject) => {
         waiting.push({ events, bytes, stamp: stamp(), time: now(), resolve, reject });
         // Starts in a microtask, so that calls of one turn are written together.
@@ -127,6 +126,20 @@ export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
       seal();
     },
   };
+};
+
+/** The calls of a group for which the spool has room. The others fail. */
+const withRoom = async (
+  group: readonly Part[],
+  { room, directory }: TopicWriterOptions,
+): Promise<readonly Part[]> => {
+  const taken: Part[] = [];
+  for (const part of group) {
+    const isTaken = room.take(part.bytes);
+    if (typeof isTaken === "boolean" ? isTaken : await isTaken) taken.push(part);
+    else part.reject(full(`the spool is full (${directory})`));
+  }
+  return taken;
 };
 
 /** The number of waiting calls for the next group: at least one. */

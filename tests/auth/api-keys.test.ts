@@ -14,12 +14,14 @@ const keyOf = (options: Partial<ApiKeyOptions> = {}): ApiKeyOptions => ({
   ...options,
 });
 
-const setUp = (...keys: ApiKeyOptions[]) => {
+const setUp = (...keys: ApiKeyOptions[]) => setUpWith({}, ...keys);
+
+const setUpWith = (options: { readonly maxRemembered?: number }, ...keys: ApiKeyOptions[]) => {
   const clock = createClock();
   const verifier = createSecretVerifier({ turns: derivationTurns() });
   let derivations = 0;
   const { verify: verifyKey } = createApiKeyVerifier({
-    keys,
+    ...{ keys, ...options },
     verifier: {
       verify: (...question: Parameters<SecretVerifier["verify"]>) => {
         if (question[0].scrypt !== undefined) derivations += 1;
@@ -139,6 +141,18 @@ describe("hashed API keys", () => {
     const { verify, derivations } = hashed();
     for (let time = 0; time < 20; time += 1) expect(await codeOf(() => verify("x"))).toBe("UNAUTHORIZED");
     expect(derivations()).toBe(2);
+  });
+
+  it("derive a wrong key again after as many other wrong keys as are remembered", async () => {
+    const { verify, derivations } = setUpWith({ maxRemembered: 2 }, keyOf({ key: cheapHash("partner-key") }));
+    const fail = async (key: string): Promise<number> => {
+      const before = derivations();
+      await failureOf(() => verify(key));
+      return derivations() - before;
+    };
+    const costs: number[] = [];
+    for (const key of ["one", "two", "two", "three", "two", "three", "one"]) costs.push(await fail(key));
+    expect(costs).toEqual([1, 1, 0, 1, 0, 0, 1]);
   });
 
   it("derive only the hashes of the given id", async () => {

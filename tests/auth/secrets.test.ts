@@ -69,6 +69,20 @@ describe("verifying secrets", () => {
     expect(verify(secret, "wrong")).toBeInstanceOf(Promise);
   });
 
+  it("forgets the match that was not used for the longest time, above the maximum", async () => {
+    const verifier = createSecretVerifier({ turns: derivationTurns(), maxRemembered: 2 });
+    const secrets = ["a", "b", "c"].map((text) => ({ text, secret: storedSecret(cheapHash(text)) }));
+    const remembered = () => secrets.map(({ text, secret }) => verifier.known(secret, text));
+    const verify = ({ text, secret }: (typeof secrets)[number]) =>
+      verifier.verify(secret, text, ["keys", "x"]);
+    const [a, b, c] = secrets;
+    if (a === undefined || b === undefined || c === undefined) throw new TypeError("three secrets");
+
+    expect([await verify(a), await verify(b), await verify(a), await verify(c)]).toEqual(Array(4).fill(true));
+    expect(remembered()).toEqual([true, undefined, true]);
+    expect(await verify(b)).toBe(true);
+  });
+
   it("does not use a match with one secret for another secret", async () => {
     const verify = verifierWith();
     await verify(storedSecret(cheapHash("one")), "one");

@@ -127,11 +127,15 @@ describe("the identity provider of operators", () => {
     expect(faultsOf({ yaml: `admin: { ${admin} }` })).toEqual(faults);
   });
 
-  it("has a client id that is no audience of another issuer's tokens", () => {
-    const issuer = "{ name: id, issuer: https://id.example, audience: [gateway, sg], stations: [a] }";
-    expect(faultsOf({ yaml: `admin: { ${OIDC} } }\nauth: { issuers: [${issuer}] }` })).toEqual([
+  it("has a client id that is no audience of the tokens of clients of the same provider", () => {
+    const withIssuer = (url: string) => {
+      const issuer = `{ name: id, issuer: "${url}", audience: [gateway, sg], stations: [a] }`;
+      return faultsOf({ yaml: `admin: { ${OIDC} } }\nauth: { issuers: [${issuer}] }` });
+    };
+    expect(withIssuer("https://id.example")).toEqual([
       'auth.issuers[0].audience: got "sg", allowed: texts other than admin.oidc.clientId (ID tokens of that client would be accepted)',
     ]);
+    expect(withIssuer("https://other.example")).toEqual([]);
   });
 
   it("may have no tolerance for times", () => {

@@ -101,9 +101,12 @@ describeOwnKafka("the spool", () => {
     await sendSome(20);
     await drained(gateway);
     await sendSome(5);
+    // A slow machine may spool them.
+    await drained(gateway);
     const numbers = await numbersIn(station);
     expect(firstOf(numbers).filter((value) => acknowledged.includes(value))).toEqual(acknowledged);
-    expect([...statuses]).toEqual(['200 "status":"stored"', '200 "status":"spooled"']);
+    // On a busy machine the first event can wait for its new topic for longer than spool.after.
+    expect([...statuses].sort()).toEqual(['200 "status":"spooled"', '200 "status":"stored"']);
     await gateway[Symbol.asyncDispose]();
   }, 120_000);
 
@@ -171,9 +174,15 @@ describeOwnKafka("the spool", () => {
     expect(acknowledged.length).toBeGreaterThan(40);
     expect(refused).toBe(70 - acknowledged.length);
     expect(refused).toBeGreaterThan(10);
+    expect(await (await fetch(`${gateway.url}/readyz`)).json()).toMatchObject({
+      status: 503,
+      code: "SPOOL_FULL",
+    });
     await kafka.start();
     await drained(gateway);
-    expect(firstOf(await numbersIn(station)).filter((n) => n > 0)).toEqual(acknowledged);
+    // Events without a key have no order: each append goes to a partition of its own.
+    const numbers = firstOf(await numbersIn(station)).filter((n) => n > 0);
+    expect([...numbers].sort((one, other) => one - other)).toEqual(acknowledged);
     await gateway[Symbol.asyncDispose]();
   }, 120_000);
 

@@ -12,7 +12,16 @@ import { describeWithTools } from "../support/tools.ts";
 
 const run = promisify(execFile);
 const CHART = "helm/stationgate";
-const SETS = ["minimal", "production", "kafka-tls", "gateway-api", "embedded", "tls", "identity"] as const;
+const SETS = [
+  "minimal",
+  "production",
+  "kafka-tls",
+  "gateway-api",
+  "embedded",
+  "tls",
+  "identity",
+  "spool",
+] as const;
 const HELM_TIMEOUT = 60_000;
 const YEAR = 365 * 86_400_000;
 
@@ -92,6 +101,18 @@ const shown = fences.filter(({ word }) => word.endsWith("-values.yaml"));
 const ofKind = (manifests: readonly Manifest[], kind: string): readonly Manifest[] =>
   manifests.filter((manifest) => manifest.kind === kind);
 
+const workloadsOf = (manifests: readonly Manifest[]): readonly Manifest[] => [
+  ...ofKind(manifests, "Deployment"),
+  ...ofKind(manifests, "StatefulSet"),
+];
+
+/** The seconds of `5`, or of `sleep 5; … --timeout 120s`. */
+const secondsIn = (command: string): number =>
+  [...command.matchAll(/(?:^|sleep |--timeout )(\d+)/g)].reduce(
+    (sum, [, seconds]) => sum + Number(seconds),
+    0,
+  );
+
 const selects = (
   selector: Readonly<Record<string, string>>,
   labels: Readonly<Record<string, string>>,
@@ -109,7 +130,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
   it.each(SETS)(
     "%s: pods are hardened and have time to drain",
     async (set) => {
-      for (const { spec } of ofKind(await render(set), "Deployment")) {
+      for (const { spec } of workloadsOf(await render(set))) {
         const pod = spec.template.spec;
         const [container] = pod.containers;
         expect(pod).toMatchObject({
@@ -123,7 +144,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
         });
         expect(container.readinessProbe.httpGet).toMatchObject({ path: "/readyz" });
         expect(container.livenessProbe.httpGet).toMatchObject({ path: "/healthz" });
-        const waits = Number(container.lifecycle.preStop.exec.command.at(-1));
+        const waits = secondsIn(container.lifecycle.preStop.exec.command.at(-1) ?? "");
         const grace = Number(/shutdownGrace: (\d+)s/.exec(await configOf(set))?.[1]);
         expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(waits + grace);
       }
@@ -135,7 +156,7 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
     "%s: every Service and PodDisruptionBudget selects pods",
     async (set) => {
       const manifests = await render(set);
-      const pods = ofKind(manifests, "Deployment").map(({ spec }) => spec.template.metadata.labels);
+      const pods = workloadsOf(manifests).map(({ spec }) => spec.template.metadata.labels);
       const led = ofKind(manifests, "Service").map(
         ({ spec }) => pods.filter((labels) => selects(spec.selector, labels)).length,
       );
@@ -177,6 +198,42 @@ describeWithTools("the chart, by Helm", ["helm"], () => {
         ["release-stationgate", '["ingest"]'],
         ["release-stationgate-delivery", '["delivery"]'],
       ]);
+    },
+    HELM_TIMEOUT,
+  );
+
+  it(
+    "with the spool: makes a StatefulSet with a volume for each pod, which waits for the spool before it ends",
+    async () => {
+      const manifests = await render("spool");
+      expect(workloadsOf(manifests).map(({ kind }) => kind)).toEqual(["StatefulSet"]);
+      const [set] = ofKind(manifests, "StatefulSet");
+      expect(set?.spec).toMatchObject({
+        serviceName: "release-stationgate-pods",
+        volumeClaimTemplates: [
+          {
+            metadata: { name: "spool" },
+            spec: { storageClassName: "fast", resources: { requests: { storage: "10Gi" } } },
+          },
+        ],
+      });
+      const container = set?.spec.template.spec.containers[0];
+      expect(container?.volumeMounts).toContainEqual({ name: "spool", mountPath: "/spool" });
+      expect(await configOf("spool")).toContain("spool:\n  dir: /spool\n");
+      const command = container?.lifecycle.preStop.exec.command;
+      expect(command?.slice(0, 2)).toEqual(["sh", "-c"]);
+      expect(command?.[2]).toBe(
+        "sleep 5; node dist/cli/main.js spool wait --url http://127.0.0.1:4444 --timeout 300s",
+      );
+      const services = ofKind(manifests, "Service").map(({ metadata, spec }) => [
+        metadata.name,
+        (spec as { readonly clusterIP?: string }).clusterIP,
+      ]);
+      expect(services).toContainEqual(["release-stationgate-pods", "None"]);
+      const [scaler] = ofKind(manifests, "HorizontalPodAutoscaler");
+      expect(scaler?.spec).toMatchObject({
+        scaleTargetRef: { kind: "StatefulSet", name: "release-stationgate" },
+      });
     },
     HELM_TIMEOUT,
   );

@@ -43,8 +43,8 @@ describeWithTools("running pods, by Helm", ["helm"], () => {
     return found;
   };
 
-  const podsOf = async (values: object, set?: string): Promise<string> =>
-    JSON.stringify(ofKind(await render(values, set), "Deployment").spec.template);
+  const podsOf = async (values: object, set?: string, kind = "Deployment"): Promise<string> =>
+    JSON.stringify(ofKind(await render(values, set), kind).spec.template);
 
   const account = { username: "another", password: "a-password-0123456789", stations: ["orders"] };
   const station = { name: "payments", topic: "shop.payments" };
@@ -150,6 +150,20 @@ describeWithTools("running pods, by Helm", ["helm"], () => {
       expect(ports[0]).toMatchObject([{ name: port, appProtocol: port }]);
       for (const given of ports.slice(1))
         expect(given).toMatchObject([{ name: "admin", appProtocol: admin }]);
+    },
+    HELM_TIMEOUT,
+  );
+
+  it(
+    "waits for the spool over TLS, and a changed spool replaces the pods",
+    async () => {
+      const spool = { config: { spool: { for: ["beacon"] } }, spool: { enabled: true } };
+      const pods = await podsOf(spool, "tls", "StatefulSet");
+      expect(pods).toContain(
+        "sleep 5; NODE_TLS_REJECT_UNAUTHORIZED=0 node dist/cli/main.js spool wait --url https://127.0.0.1:4444",
+      );
+      const changed = { ...spool, config: { spool: { for: ["beacon"], after: "2s" } } };
+      expect(await podsOf(changed, "tls", "StatefulSet")).not.toBe(pods);
     },
     HELM_TIMEOUT,
   );

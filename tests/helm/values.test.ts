@@ -41,8 +41,8 @@ describe("the chart's values", () => {
     await expectPrinted(`${CHART}/README.md`, chartReadme(valuesText));
   });
 
-  it("have seven checked sets", () => {
-    expect(sets).toHaveLength(7);
+  it("have eight checked sets", () => {
+    expect(sets).toHaveLength(8);
   });
 
   it.each(["../values.yaml", ...sets])("%s follows the schema", (file) => {
@@ -69,6 +69,11 @@ describe("the chart's values", () => {
     [
       "a required client certificate on the port of the probes",
       { config: { server: { tls: { clientAuth: "required" } } } },
+    ],
+    ["a spool without kinds of events", { spool: { enabled: true } }],
+    [
+      "a spool for the embedded log",
+      { config: { broker: { type: "embedded" }, spool: { for: ["beacon"] } }, spool: { enabled: true } },
     ],
     ["an Ingress without a host", { ingress: { enabled: true } }],
     ["an HTTPRoute without a Gateway", { httpRoute: { enabled: true } }],

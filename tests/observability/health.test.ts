@@ -37,14 +37,19 @@ it("is not ready after shutDown", async () => {
   await expect(health.ready()).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
 });
 
-it("is ready while the spool takes events and has room, whatever the broker says", async () => {
+it("is ready while the spool has room, whatever the broker says", async () => {
   const spool = { isSpooling: false, hasRoom: true };
   const away = new GatewayError("BROKER_UNAVAILABLE");
-  const health = createHealth({ check: () => Promise.reject(away), cacheMs: 0, now: () => 0 });
-  health.spoolFrom(() => spool);
+  let isAway = true;
+  const check = () => (isAway ? Promise.reject(away) : Promise.resolve());
+  const health = createHealth({ check, cacheMs: 0, now: () => 0 });
   await expect(health.ready()).rejects.toBe(away);
+  health.spoolFrom(() => spool);
+  await expect(health.ready()).resolves.toEqual({ isSpooling: true, isSpoolEmpty: true });
   spool.isSpooling = true;
   await expect(health.ready()).resolves.toEqual({ isSpooling: true });
   spool.hasRoom = false;
-  await expect(health.ready()).rejects.toBe(away);
+  await expect(health.ready()).rejects.toMatchObject({ code: "SPOOL_FULL", cause: away });
+  isAway = false;
+  await expect(health.ready()).resolves.toEqual({ isSpooling: true });
 });

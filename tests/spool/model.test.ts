@@ -5,7 +5,7 @@
 import { type Event, type Random, type Worker, World } from "./world.ts";
 
 const SCHEDULES = Number(process.env["SCHEDULES"] ?? 100_000);
-const STEPS = 110;
+const STEPS = 130;
 
 const randomFrom = (seed: number): Random => {
   let state = (seed * 2654435761) >>> 0;
@@ -33,7 +33,7 @@ const stepsOf = (world: World, random: Random): readonly (() => void)[] => {
     ...times(20, atWorker(world.append.bind(world))),
     ...times(3 + random(15), atWorker(world.flush.bind(world))),
     ...times(10 + random(40), world.deliver.bind(world)),
-    ...times(12, world.drain.bind(world)),
+    ...times(30, world.drain.bind(world)),
     ...times(
       2,
       atWorker(({ topic }) => {
@@ -80,7 +80,7 @@ const heal = (world: World): string | undefined => {
       world.append(worker);
     }
     for (let i = 0; i < 6; i += 1) world.deliver();
-    world.drain();
+    for (let i = 0; i < 4; i += 1) world.drain();
     world.arrive();
     if (isQuiet(world)) return undefined;
   }

@@ -2,94 +2,36 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AppendOutcome, BrokerRecord } from "../../src/broker/broker.ts";
-import { GatewayError } from "../../src/errors.ts";
-import { type Batcher, createBatcher } from "../../src/ingest/batcher/batcher.ts";
-import { IN_FLIGHT } from "../../src/ingest/batcher/pending.ts";
-import { systemClock } from "../../src/lib/clock.ts";
+import type { Batcher } from "../../src/ingest/batcher/batcher.ts";
 import type { SpoolFiles } from "../../src/spool/files.ts";
-import { openSpool, type Spool } from "../../src/spool/spool.ts";
+import { openOwnSpool, type OwnSpool } from "../../src/spool/spool.ts";
+import { FakeKafka, optionsFor, statusesOf, until } from "./fake-kafka.ts";
 import { faultyFiles, newDirectory, record } from "./support.ts";
 
-class Kafka {
-  readonly log: string[] = [];
-  mode: "up" | "down" | "hanging" = "up";
-  release: () => void = () => undefined;
-  refuses = "";
-
-  append = async (_: string, records: readonly BrokerRecord[]): Promise<readonly AppendOutcome[]> => {
-    if (this.mode === "hanging")
-      await new Promise<void>((resolve) => {
-        this.release = resolve;
-      });
-    // `this.mode` may have changed in the meantime.
-    if ((this.mode as string) === "down")
-      return records.map(() => ({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") }));
-    return records.map((each) => {
-      const value = each.value?.toString() ?? "";
-      if (value === this.refuses) return { status: "failed", error: new GatewayError("RECORD_TOO_LARGE") };
-      this.log.push(value);
-      return { status: "stored", partition: 0, offset: BigInt(this.log.length), timestamp: 0 };
-    });
-  };
-}
-
 interface Opened {
-  readonly spool: Spool;
+  readonly spool: OwnSpool;
   readonly batcher: Batcher;
   readonly seen: string[];
 }
 
 const open = async (
-  kafka: Kafka,
+  kafka: FakeKafka,
   dir: string,
   options: { readonly maxBytes?: number; readonly files?: SpoolFiles } = {},
 ): Promise<Opened> => {
-  const batcher = createBatcher({
-    broker: kafka,
-    deliveryTimeoutMs: 5000,
-    maxBufferedBytes: 1 << 26,
-    maxAppendRecords: 2000,
-    maxAppendBytes: 900_000,
-  });
   const seen: string[] = [];
-  const spool = await openSpool({
-    ...{ dir, maxBytes: 1 << 30, afterMs: 200, deadlineMs: 5000, appendBytes: 900_000, drainBytes: 1 << 25 },
-    ...options,
-    batcher: { ...batcher, inFlight: IN_FLIGHT },
-    drain: (topic, records) => batcher.append(topic, records),
-    clock: systemClock,
-    observer: {
-      drained: () => undefined,
-      refused: (topic, events, { code }) => seen.push(`refused ${topic} ${events} ${code}`),
-      damaged: ({ isTail }) => seen.push(isTail ? "torn" : "damaged"),
-      failed: (_, error) => seen.push(String(error)),
-      unspooled: ({ code }) => seen.push(`unspooled ${code}`),
-      switched: (topic, isSpooling) => seen.push(`${topic} ${isSpooling ? "spools" : "is direct"}`),
-    },
-  });
-  return { spool, batcher, seen };
+  const given = optionsFor(kafka, dir, seen);
+  const spool = await openOwnSpool({ ...given, ...options });
+  return { spool, batcher: given.batcher, seen };
 };
 
-const send = async (spool: Spool, ...values: readonly string[]): Promise<readonly string[]> => {
-  const outcomes = await spool.append(
-    "orders",
-    values.map((value) => record(value, "k")),
-  );
-  return outcomes.map((outcome) => (outcome.status === "failed" ? outcome.error.code : outcome.status));
-};
-
-/** Milliseconds. A slow machine may need them; the tests claim no time. */
-const WAIT_MS = 30_000;
-
-const until = async (holds: () => boolean): Promise<void> => {
-  const end = Date.now() + WAIT_MS;
-  while (!holds() && Date.now() < end) await sleep(5);
-  expect(holds()).toBe(true);
+const send = async (spool: OwnSpool, ...values: readonly string[]): Promise<readonly string[]> => {
+  const records = values.map((value) => record(value, "k"));
+  return statusesOf(await spool.append("orders", records));
 };
 
 it("sends events to Kafka while it answers, and writes nothing", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const dir = newDirectory();
   const { spool } = await open(kafka, dir);
   expect(await send(spool, "a", "b")).toEqual(["stored", "stored"]);
@@ -98,15 +40,15 @@ it("sends events to Kafka while it answers, and writes nothing", async () => {
 });
 
 it("spools events in an outage, and drains them in their order before later ones", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const dir = newDirectory();
   const { spool, seen } = await open(kafka, dir);
   kafka.mode = "down";
   expect(await send(spool, "a", "b")).toEqual(["spooled", "spooled"]);
   expect(await send(spool, "c")).toEqual(["spooled"]);
-  expect(spool.status()).toMatchObject({ isSpooling: true, hasRoom: true });
+  expect(spool.readiness()).toMatchObject({ isSpooling: true, hasRoom: true });
   kafka.mode = "up";
-  await until(() => !spool.status().isSpooling);
+  await until(() => !spool.readiness().isSpooling);
   expect(await send(spool, "d")).toEqual(["stored"]);
   expect(kafka.log).toEqual(["a", "b", "c", "d"]);
   expect(seen).toEqual(["orders spools", "orders is direct"]);
@@ -115,7 +57,7 @@ it("spools events in an outage, and drains them in their order before later ones
 });
 
 it("does not send an event again whose acknowledgement comes late", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const { spool } = await open(kafka, newDirectory());
   kafka.mode = "hanging";
   const first = send(spool, "a");
@@ -124,13 +66,13 @@ it("does not send an event again whose acknowledgement comes late", async () => 
   expect(await Promise.all([first, second])).toEqual([["spooled"], ["spooled"]]);
   kafka.mode = "up";
   kafka.release();
-  await until(() => !spool.status().isSpooling);
+  await until(() => !spool.readiness().isSpooling);
   expect(kafka.log).toEqual(["a", "b"]);
   await spool.close();
 });
 
 it("drains the events of a killed process, which were spooled before a new outage", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const dir = newDirectory();
   kafka.mode = "down";
   const { spool: killed } = await open(kafka, dir);
@@ -141,21 +83,21 @@ it("drains the events of a killed process, which were spooled before a new outag
   expect(await send(spool, "c")).toEqual(["spooled"]);
   expect(await spool.contents()).toMatchObject({ events: 3 });
   kafka.mode = "up";
-  await until(() => !spool.status().isSpooling);
+  await until(() => !spool.readiness().isSpooling);
   expect(kafka.log).toEqual(["a", "b", "c"]);
   await spool.close();
   expect(readdirSync(dir)).toEqual(["owner.lock"]);
 });
 
 it("puts a record that Kafka refuses into refused/ and goes on with the next one", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const dir = newDirectory();
   const { spool, seen } = await open(kafka, dir);
   kafka.mode = "down";
   await send(spool, "a", "bad", "c");
   kafka.refuses = "bad";
   kafka.mode = "up";
-  await until(() => !spool.status().isSpooling);
+  await until(() => !spool.readiness().isSpooling);
   expect(kafka.log).toEqual(["a", "c"]);
   expect(seen).toContain("refused orders 1 RECORD_TOO_LARGE");
   await spool.close();
@@ -165,7 +107,7 @@ it("puts a record that Kafka refuses into refused/ and goes on with the next one
 });
 
 it("answers 503 when the spool is full, and loses nothing that was answered", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const { spool, seen } = await open(kafka, newDirectory(), { maxBytes: 1000 });
   kafka.mode = "down";
   const said: string[] = [];
@@ -174,18 +116,18 @@ it("answers 503 when the spool is full, and loses nothing that was answered", as
   expect(spooled).toBeGreaterThan(3);
   expect(said.slice(spooled)).toEqual(new Array(20 - spooled).fill("BROKER_UNAVAILABLE"));
   expect(seen).toContain("unspooled BROKER_UNAVAILABLE");
-  expect(spool.status().hasRoom).toBe(false);
+  expect(spool.readiness().hasRoom).toBe(false);
   expect(await spool.contents()).toMatchObject({ events: spooled });
   kafka.mode = "up";
-  await until(() => !spool.status().isSpooling);
+  await until(() => !spool.readiness().isSpooling);
   expect(kafka.log).toHaveLength(spooled);
-  expect(spool.status().hasRoom).toBe(true);
+  expect(spool.readiness().hasRoom).toBe(true);
   expect(await send(spool, "later")).toEqual(["stored"]);
   await spool.close();
 });
 
 it("answers 503 while the disk is full, and spools again when there is space", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const faults = { left: 0, flushFails: false };
   const { spool } = await open(kafka, newDirectory(), { files: faultyFiles(faults) });
   kafka.mode = "down";
@@ -193,13 +135,13 @@ it("answers 503 while the disk is full, and spools again when there is space", a
   faults.left = 10_000;
   expect(await send(spool, "b")).toEqual(["spooled"]);
   kafka.mode = "up";
-  await until(() => !spool.status().isSpooling);
+  await until(() => !spool.readiness().isSpooling);
   expect(kafka.log).toEqual(["b"]);
   await spool.close();
 });
 
 it("stops the start if another process uses the directory", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const dir = newDirectory();
   const { spool } = await open(kafka, dir);
   await expect(open(kafka, dir)).rejects.toMatchObject({
@@ -209,8 +151,31 @@ it("stops the start if another process uses the directory", async () => {
   await spool.close();
 });
 
+it("leaves half of the append budget to other topics while it drains", async () => {
+  const kafka = new FakeKafka();
+  const given = optionsFor(kafka, newDirectory(), [], 400_000);
+  const { batcher } = given;
+  const spool = await openOwnSpool({ ...given, drainBytes: 200_000, appendBytes: 100_000 });
+  kafka.mode = "down";
+  const topics = ["a", "b", "c", "d"];
+  const many = Array.from({ length: 400 }, () => record("x".repeat(300), "k"));
+  for (const topic of topics)
+    expect(new Set(statusesOf(await spool.append(topic, many)))).toEqual(new Set(["spooled"]));
+  kafka.mode = "hanging";
+  await until(() => batcher.bufferedBytes > 100_000);
+  await sleep(100);
+  expect(batcher.bufferedBytes).toBeLessThanOrEqual(200_000);
+  const other = batcher.append("other", [record("x".repeat(190_000))]);
+  kafka.mode = "up";
+  kafka.release();
+  expect(statusesOf(await other)).toEqual(["stored"]);
+  await until(() => !spool.readiness().isSpooling);
+  expect(kafka.log).toHaveLength(4 * 400 + 1);
+  await spool.close();
+});
+
 it("drains 50,000 events with less than 3 s of CPU", async () => {
-  const kafka = new Kafka();
+  const kafka = new FakeKafka();
   const { spool } = await open(kafka, newDirectory());
   kafka.mode = "down";
   const values = Array.from({ length: 50_000 }, (_, i) => String(i));

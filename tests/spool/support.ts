@@ -5,7 +5,7 @@ import path from "node:path";
 import type { BrokerRecord } from "../../src/broker/broker.ts";
 import { makeDirectory } from "../../src/lib/file-system.ts";
 import { spoolFiles, type SpoolFile, type SpoolFiles } from "../../src/spool/files.ts";
-import { createRoom, type Room } from "../../src/spool/room.ts";
+import type { Room } from "../../src/spool/room.ts";
 import { TopicReader } from "../../src/spool/topic-reader.ts";
 import { createTopicWriter, type TopicWriter } from "../../src/spool/topic-writer.ts";
 import type { SpooledEvent } from "../../src/spool/segment-reader.ts";
@@ -25,6 +25,30 @@ interface LogOptions {
   readonly segmentBytes?: number;
   readonly room?: Room;
 }
+
+export interface CountedRoom extends Room {
+  readonly usedBytes: number;
+}
+
+export const createRoom = (maxBytes: number): CountedRoom => {
+  let usedBytes = 0;
+  return {
+    get usedBytes() {
+      return usedBytes;
+    },
+    take: (bytes) => {
+      if (usedBytes + bytes > maxBytes) return false;
+      usedBytes += bytes;
+      return true;
+    },
+    found: (bytes) => {
+      usedBytes += bytes;
+    },
+    give: (bytes) => {
+      usedBytes -= bytes;
+    },
+  };
+};
 
 export const writerAt = (directory: string, options: LogOptions = {}): TopicWriter => {
   let stamp = 0;
@@ -52,7 +76,7 @@ export const readerAt = (
   const state: ReaderState = { isLive: false, isWritten: false, damages: [], ...options };
   const reader = new TopicReader({
     files: spoolFiles,
-    room: createRoom(Infinity),
+    onDeleted: (bytes) => options.room?.give(bytes),
     ...options,
     directory,
     isLive: () => state.isLive,

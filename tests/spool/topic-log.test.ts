@@ -1,10 +1,18 @@
 /** The events of one topic in a folder: written, killed, cut, damaged, read, marked and deleted. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { createRoom } from "../../src/spool/room.ts";
 import { HEAD_BYTES } from "../../src/spool/segment.ts";
 import type { TopicWriter } from "../../src/spool/topic-writer.ts";
-import { faultyFiles, newDirectory, readerAt, record, takeAll, valuesOf, writerAt } from "./support.ts";
+import {
+  createRoom,
+  faultyFiles,
+  newDirectory,
+  readerAt,
+  record,
+  takeAll,
+  valuesOf,
+  writerAt,
+} from "./support.ts";
 
 const write = (writer: TopicWriter, ...values: readonly string[]) =>
   writer.append(values.map((value) => ({ record: record(value), isOpen: false })));

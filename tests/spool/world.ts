@@ -5,6 +5,8 @@
 import type { AppendOutcome } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
 import {
+  type BatchEnd,
+  type BatchLimits,
   createProgress,
   nextBatch,
   type Progress,
@@ -46,12 +48,25 @@ interface Folder {
   readonly run: number;
   readonly entries: Spooled[];
   isLive: boolean;
-  taken: number;
 }
 
 interface Append {
   readonly event?: Event;
-  readonly drained?: readonly Spooled[];
+  readonly drained?: DrainedBatch;
+}
+
+interface DrainedBatch {
+  readonly spooled: readonly Spooled[];
+  readonly end: BatchEnd;
+  readonly round: number | undefined;
+}
+
+/** The drainer reads the folders one after the other. */
+interface Reading {
+  readonly until: BatchLimits["until"];
+  readonly round: number | undefined;
+  readonly unread: Folder[];
+  readonly sources: Source[];
 }
 
 export interface Worker {
@@ -86,7 +101,8 @@ export class World {
   isDraining = false;
   readonly toDrainer: ToDrainer[] = [];
   readonly fromDrainer: FromDrainer[] = [];
-  batch: readonly Spooled[] | undefined;
+  batch: DrainedBatch | undefined;
+  reading: Reading | undefined;
   #run = 1;
   /** When the machine was started. Its monotonic clock begins at 0. */
   #boot = 0;
@@ -120,7 +136,7 @@ export class World {
   }
 
   startWorker(): Worker {
-    const folder: Folder = { run: this.#run, entries: [], isLive: true, taken: 0 };
+    const folder: Folder = { run: this.#run, entries: [], isLive: true };
     const outbox: ToPod[] = [];
     const worker: Worker = {
       ...{ id: (this.#ids += 1), folder, outbox, inbox: [], queue: [], inFlight: [], writes: [] },
@@ -201,7 +217,7 @@ export class World {
       if (!isStored) {
         const at = worker.folder.entries.indexOf(entry);
         // A reader that has read the entry already drains it.
-        if (at >= worker.folder.taken) worker.folder.entries.splice(at, 1);
+        if (at >= 0) worker.folder.entries.splice(at, 1);
         this.#fail(event);
       }
       worker.topic.onWritten(event, isStored);
@@ -228,7 +244,7 @@ export class World {
       else if (drained !== undefined)
         this.#drained(
           drained,
-          drained.map((spooled) => outcomeOf(spooled.event)),
+          drained.spooled.map((spooled) => outcomeOf(spooled.event)),
         );
     }
   }
@@ -264,41 +280,53 @@ export class World {
     } else worker.topic.onTrouble();
   }
 
-  get #sources(): readonly (Source & { readonly folder: Folder })[] {
-    return this.folders.map((folder) => ({
-      folder,
-      run: folder.run,
+  /** What a reader of the folder sees now. */
+  #sourceOf({ run, entries, isLive }: Folder): Source {
+    const seen = [...entries];
+    let taken = 0;
+    return {
+      run,
       reader: {
         isAtEnd: true,
         get head() {
-          while (folder.entries[folder.taken]?.isDone === true) folder.taken += 1;
-          const head = folder.entries[folder.taken];
-          if (head !== undefined && !folder.isLive) head.isOpen = false;
+          while (seen[taken]?.isDone === true) taken += 1;
+          const head = seen[taken];
+          if (head !== undefined && !isLive) head.isOpen = false;
           return head;
         },
-        shift: () => folder.entries[folder.taken++],
+        shift: () => seen[taken++],
       },
-    }));
+    };
   }
 
-  /** The drainer sends its next batch. */
+  /** The drainer lists the folders, reads one of them, or sends its next batch. */
   drain(): void {
     if (!this.isDraining || this.batch !== undefined || this.drainer === undefined) return;
-    const { events, isAll } = nextBatch(this.#sources, {
-      maxRecords: 1 + this.#random(3),
-      maxBytes: 100,
-    });
+    if (this.reading === undefined) {
+      const until = { run: this.#run, stamp: this.now - this.#boot };
+      this.reading = { until, round: this.progress.round, unread: [...this.folders], sources: [] };
+      return;
+    }
+    const { unread, sources, until, round } = this.reading;
+    const folder = unread.shift();
+    if (folder !== undefined) {
+      sources.push(this.#sourceOf(folder));
+      return;
+    }
+    this.reading = undefined;
+    const limits = { maxRecords: 1 + this.#random(3), maxBytes: Infinity, until };
+    const { events, end } = nextBatch(sources, limits);
     if (events.length > 0) {
-      this.batch = events as readonly Spooled[];
+      this.batch = { spooled: events as readonly Spooled[], end, round };
       this.drainer.queue.push({ drained: this.batch });
-    } else this.progress.onBatch({ left: 0, isAll });
-    for (const folder of this.folders) folder.taken = 0;
+    } else this.progress.onBatch({ left: 0, end, round });
   }
 
-  #drained(spooled: readonly Spooled[], outcomes: readonly AppendOutcome[]): void {
+  #drained({ spooled, end, round }: DrainedBatch, outcomes: readonly AppendOutcome[]): void {
     const { failure } = settleBatch(spooled, outcomes);
     this.batch = undefined;
-    if (failure === undefined) this.progress.onBatch({ left: this.left, isAll: true });
+    const left = spooled.filter(({ isDone }) => !isDone).length;
+    if (failure === undefined) this.progress.onBatch({ left, end, round });
   }
 
   /** Events that are in a folder and are not done. */
@@ -362,7 +390,7 @@ export class World {
   #abandon({ inFlight }: Worker): void {
     const kind = this.#random(3);
     const events = inFlight.flatMap(({ event, drained }) =>
-      event === undefined ? (drained ?? []).map((spooled) => spooled.event) : [event],
+      event === undefined ? (drained?.spooled ?? []).map((spooled) => spooled.event) : [event],
     );
     for (const event of events) event.mayDouble = true;
     if (kind === 0) this.log.push(...events);
@@ -371,7 +399,7 @@ export class World {
 
   #appoint(): void {
     this.drainer = this.workers[0];
-    this.batch = undefined;
+    this.batch = this.reading = undefined;
     this.isDraining = false;
     this.progress = this.#newProgress();
     this.toDrainer.length = this.fromDrainer.length = 0;
@@ -391,7 +419,7 @@ export class World {
     if (this.left > 0) this.pod.onDrainer({ type: "found" });
     for (let i = 0; i < workers; i += 1) this.startWorker();
     this.drainer = this.workers[0];
-    this.batch = undefined;
+    this.batch = this.reading = undefined;
     this.progress = this.#newProgress();
   }
 

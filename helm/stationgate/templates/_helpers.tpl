@@ -45,19 +45,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{/*
-The Deployments to make, as YAML: component, name, roles and values of each. The delivery one takes from the gateway's
-values what it doesn't give itself.
+The workloads to make, as YAML: kind, component, name, roles and values of each. The delivery one takes from the gateway's
+values what it doesn't give itself. It takes no events, so it has no spool.
 */}}
 {{- define "stationgate.workloads" -}}
 {{- $fullname := include "stationgate.fullname" . -}}
 {{- $split := .Values.delivery.enabled -}}
 workloads:
   - component: gateway
+    kind: {{ ternary "StatefulSet" "Deployment" .Values.spool.enabled }}
     name: {{ $fullname }}
     roles: {{ ternary (list "ingest") (list "ingest" "delivery") $split | toJson }}
     values: {{ .Values.gateway | toJson }}
 {{- if $split }}
   - component: delivery
+    kind: Deployment
     name: {{ $fullname }}-delivery
     roles: ["delivery"]
     values: {{ mergeOverwrite (deepCopy .Values.gateway) (omit .Values.delivery "enabled") | toJson }}
@@ -118,6 +120,9 @@ workloads:
   "admin" (dict "host" "0.0.0.0" "port" 4445)
   "broker" (dict "embedded" (dict "dir" "/data"))
   "reading" (dict "peer" (dict "port" 4446)) -}}
+{{- if .Values.spool.enabled -}}
+{{- $_ := set $own "spool" (dict "dir" "/spool") -}}
+{{- end -}}
 {{- toYaml (mergeOverwrite $given $own) -}}
 {{- end -}}
 

@@ -4,8 +4,11 @@
  * an idle log commits at once.
  */
 import { GatewayError } from "../../errors.ts";
+import { type Purpose, PURPOSES } from "./disk-space.ts";
 
 export interface Change<T> {
+  /** Default: records. */
+  readonly purpose?: Purpose;
   /** Maximum bytes that the change writes. */
   readonly bytes: number;
   /** Writes into the open transaction. */
@@ -15,8 +18,11 @@ export interface Change<T> {
 }
 
 export interface CommitLoopParts {
-  /** Resolves when a commit of this many bytes may begin. If it rejects, each change of the commit gets its error. */
-  readonly admit: (bytes: number) => Promise<void>;
+  /**
+   * Resolves when a commit of this many bytes may begin. `purpose` is the last one in PURPOSES of its changes. If it rejects, each change of this
+   * purpose gets its error, and the other changes are tried without them.
+   */
+  readonly admit: (bytes: number, purpose: Purpose) => Promise<void>;
   /** Runs `stage` in a transaction and resolves when the transaction is on the disk. */
   readonly commit: (stage: () => void) => Promise<void>;
   /** Called after a failed commit: discards the state that `stage` has prepared in memory. */
@@ -28,13 +34,14 @@ export interface CommitLoopParts {
 export interface CommitLoop {
   /** Rejects with BROKER_UNAVAILABLE (not stored) or BROKER_AMBIGUOUS (may be stored). */
   readonly submit: <T>(change: Change<T>) => Promise<T>;
-  /** True if the last commit succeeded and no commit hangs. */
+  /** True if all changes of the last commit are stored and no commit hangs. */
   readonly healthy: () => boolean;
   /** Refuses further changes, and resolves when no commit is in flight. */
   readonly close: () => Promise<void>;
 }
 
 interface Pending {
+  readonly purpose: Purpose;
   readonly bytes: number;
   readonly stage: () => void;
   readonly settle: () => void;
@@ -46,29 +53,45 @@ const unavailable = (): GatewayError => new GatewayError("BROKER_UNAVAILABLE");
 const asFailure = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError("BROKER_AMBIGUOUS", { cause: error });
 
-/** Returns a function that commits changes together and settles each change. It resolves to true if they are stored. */
+const rejectAll = (round: readonly Pending[], error: unknown): void => {
+  for (const { reject } of round) reject(asFailure(error));
+};
+
+/** Returns a function that commits changes together and settles each change. It resolves to true if all of them are stored. */
 const roundCommitter = ({ admit, commit, onFailure }: CommitLoopParts) => {
-  const attempt = async (round: readonly Pending[]): Promise<void> => {
-    await admit(round.reduce((sum, { bytes }) => sum + bytes, 0));
+  /** The changes that may be committed. The other ones are rejected. */
+  const admitted = async (round: readonly Pending[]): Promise<readonly Pending[]> => {
+    const purpose = PURPOSES.findLast((one) => round.some((change) => change.purpose === one));
+    if (purpose === undefined) return [];
     try {
-      await commit(() => {
-        for (const { stage } of round) stage();
-      });
+      await admit(
+        round.reduce((sum, { bytes }) => sum + bytes, 0),
+        purpose,
+      );
+      return round;
     } catch (error) {
-      onFailure();
-      throw error;
+      rejectAll(
+        round.filter((change) => change.purpose === purpose),
+        error,
+      );
+      return admitted(round.filter((change) => change.purpose !== purpose));
     }
   };
 
   return async (round: readonly Pending[]): Promise<boolean> => {
+    const changes = await admitted(round);
+    if (changes.length === 0) return false;
     try {
-      await attempt(round);
+      await commit(() => {
+        for (const { stage } of changes) stage();
+      });
     } catch (error) {
-      for (const { reject } of round) reject(asFailure(error));
+      onFailure();
+      rejectAll(changes, error);
       return false;
     }
-    for (const { settle } of round) settle();
-    return true;
+    for (const { settle } of changes) settle();
+    return changes.length === round.length;
   };
 };
 
@@ -102,7 +125,7 @@ export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
   };
 
   return {
-    submit: ({ bytes, stage, applied }) =>
+    submit: ({ purpose = "records", bytes, stage, applied }) =>
       new Promise((resolve, reject) => {
         if (closed || stalled) {
           reject(unavailable());
@@ -111,7 +134,7 @@ export const createCommitLoop = (parts: CommitLoopParts): CommitLoop => {
         const settle = (): void => {
           resolve(applied());
         };
-        waiting.push({ bytes, stage, settle, reject });
+        waiting.push({ purpose, bytes, stage, settle, reject });
         // Starts in a microtask, so that changes that are submitted together are committed together.
         running ??= Promise.resolve().then(run);
       }),

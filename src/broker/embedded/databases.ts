@@ -32,6 +32,8 @@ export interface ReopenableDatabases extends Databases {
   readonly batch: (stage: () => void) => Promise<void>;
   /** LMDB uses this many bytes from the start of the file. */
   readonly usedBytes: () => number;
+  /** The bytes of pages in this part of the file that contain nothing. LMDB writes them again, most of them with the next commit. */
+  readonly reusableBytes: () => number;
   /** Closes the file and opens it again. If that fails, rejects with LMDB's error, and the file stays closed. */
   readonly reopen: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -62,6 +64,28 @@ const openAll = (file: string): Opened => {
     meta: root.openDB("meta", {}),
   };
 };
+
+/** The pages of one tree, and of the whole file. */
+interface Stats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+  /** The tree of free pages. */
+  readonly free: Omit<Stats, "free" | "lastPageNumber">;
+}
+
+const META_PAGES = 2;
+
+const statsOf = (database: Pick<Database, "getStats">): Stats => database.getStats() as Stats;
+
+const pagesOf = (tree: Stats["free"]): number =>
+  tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
+
+const usedBytes = ({ lastPageNumber, pageSize }: Stats): number => (lastPageNumber + 1) * pageSize;
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 
 /** Opens the file. Throws LMDB's error. */
 export const openDatabases = (file: string): ReopenableDatabases => {
@@ -97,9 +121,12 @@ export const openDatabases = (file: string): ReopenableDatabases => {
     batch: async (stage) => {
       await now().root.batch(stage);
     },
-    usedBytes: () => {
-      const stats = now().root.getStats() as { readonly lastPageNumber: number; readonly pageSize: number };
-      return (stats.lastPageNumber + 1) * stats.pageSize;
+    usedBytes: () => usedBytes(statsOf(now().root)),
+    reusableBytes: () => {
+      const { root, ...databases } = now();
+      const stats = statsOf(root);
+      const trees = [stats, stats.free, ...Object.values(databases).map((database) => statsOf(database))];
+      return usedBytes(stats) - (META_PAGES + sum(trees.map(pagesOf))) * stats.pageSize;
     },
     reopen: async () => {
       await close().catch(() => undefined);

@@ -4,13 +4,8 @@ import { constants } from "node:os";
 import path from "node:path";
 import { GatewayError } from "../../errors.ts";
 import { type Databases, logFileFault, openDatabases, type ReopenableDatabases } from "./databases.ts";
-import {
-  createDiskSpace,
-  type DiskSpace,
-  type DiskSpaceOptions,
-  openReserve,
-  type Reserve,
-} from "./disk-space.ts";
+import { createDiskSpace, type DiskSpace, type DiskSpaceOptions, type Purpose } from "./disk-space.ts";
+import { openReserve, type Reserve } from "./reserve.ts";
 
 const { errno } = constants;
 
@@ -24,8 +19,8 @@ export interface Environment {
   /** The current databases. They change when the log is reopened, and throw BROKER_UNAVAILABLE while that fails. */
   readonly databases: Databases;
   /** Resolves when a commit of this many bytes may begin, otherwise rejects with BROKER_UNAVAILABLE. */
-  readonly admit: (bytes: number) => Promise<void>;
-  /** Rejects with BROKER_UNAVAILABLE if the disk has no space for another commit. */
+  readonly admit: (bytes: number, purpose: Purpose) => Promise<void>;
+  /** Rejects with BROKER_UNAVAILABLE if the disk has no space for another commit of records. */
   readonly checkSpace: () => Promise<void>;
   /**
    * Runs the puts and removes of `stage` in one transaction, and resolves when it is on the disk. Rejects with
@@ -59,7 +54,7 @@ const commitFailure = async (error: unknown): Promise<GatewayError> => {
 const settleFormat = async (directory: string, { databases, admit, commit }: Environment): Promise<void> => {
   const format = databases.meta.get("format");
   if (format === undefined) {
-    await admit(PAGE_BYTES);
+    await admit(PAGE_BYTES, "records");
     await commit(() => void databases.meta.put("format", FORMAT));
   } else if (format > FORMAT) {
     throw invalid(directory, "was written by a newer version");
@@ -81,15 +76,18 @@ const createEnvironment = (
 
   return {
     databases,
-    admit: async (bytes) => {
+    admit: async (bytes, purpose) => {
       if (!databases.isOpen) {
         await reopen().catch((cause: unknown) => {
           throw new GatewayError("BROKER_UNAVAILABLE", { cause });
         });
       }
-      await reserve.cover(bytes, await space.demand(bytes));
+      await reserve.cover(bytes, await space.demand(bytes, purpose));
     },
-    checkSpace: space.check,
+    checkSpace: async () => {
+      const { bytes, room } = await space.check();
+      await reserve.check(bytes, room);
+    },
     commit: async (stage) => {
       try {
         await databases.batch(stage);
@@ -139,15 +137,15 @@ export const openEnvironment = async (options: DiskSpaceOptions): Promise<Enviro
   const file = path.join(directory, "log.lmdb");
   const fault = await logFileFault(file);
   if (fault !== undefined) throw invalid(directory, fault);
-  const space = createDiskSpace(options);
   const asOpenError = (error: unknown): GatewayError =>
     error instanceof GatewayError && error.code === "SETTINGS_INVALID"
       ? error
       : invalid(directory, "has no space on its disk", error);
-  await prepareFiles(file, space).catch((error: unknown) => {
+  await prepareFiles(file, createDiskSpace(options)).catch((error: unknown) => {
     throw asOpenError(error);
   });
   const databases = openIn(directory, file);
+  const space = createDiskSpace({ ...options, reusableBytes: databases.reusableBytes });
   const reserve = await openReserve({ file, usedBytes: databases.usedBytes });
   const environment = createEnvironment(databases, space, reserve);
   try {

@@ -5,7 +5,8 @@ import type { TopicPartition } from "../broker.ts";
 import { createPositions, type LocalStore, type LocalTopic, type Positions } from "../local/store.ts";
 import { type CommitLoop, createCommitLoop } from "./commit-loop.ts";
 import { type Environment, PAGE_BYTES } from "./environment.ts";
-import { openPartitionLog, type PartitionLog, type StoredBatch } from "./partition-log.ts";
+import { openPartitionLog, type PartitionLog } from "./partition-log.ts";
+import type { StoredBatch } from "./stored-batches.ts";
 
 export interface Log extends Omit<LocalStore, "open"> {
   /** All partitions. */
@@ -153,6 +154,7 @@ const openPositions = (
         );
       }
       return loop.submit({
+        purpose: "positions",
         bytes: positions.length * PAGE_BYTES,
         stage: () => {
           for (const { topic, partition, offset, metadata } of positions) {
@@ -167,6 +169,7 @@ const openPositions = (
     },
     deletePositions: (group) =>
       loop.submit({
+        purpose: "positions",
         bytes: known.of(group).length * PAGE_BYTES,
         stage: () => {
           for (const { topic, partition } of known.of(group)) {

@@ -3,26 +3,26 @@ import type { BrokerRecord, ConsumedRecord, TopicPartition } from "../broker.ts"
 import type { ReadLimit } from "../local/store.ts";
 import type { Change } from "./commit-loop.ts";
 import { type Environment, PAGE_BYTES } from "./environment.ts";
-import { bytesOf, countOf, decodeBatch, encodeBatches, newestOf } from "./record-batch.ts";
-
-/** A batch on the disk. */
-export interface StoredBatch {
-  readonly first: number;
-  /** The offset after its last record. */
-  readonly end: number;
-  /** The latest timestamp of its records. */
-  readonly newest: number;
-}
+import { bytesOf, encodeBatches } from "./record-batch.ts";
+import { createOldest, createSize, createStoredBatches, type StoredBatch } from "./stored-batches.ts";
 
 export interface PartitionLog {
   readonly of: TopicPartition;
   /** The offset of the first record on the disk; 0 in an empty partition. */
   readonly low: () => bigint;
   /**
-   * The oldest batches for which `mayGo` returns true, at most `limit`. Never the last batch of the partition: the next offset
-   * comes from it, so it stays.
+   * The oldest batches up to the first one for which `mayGo` returns false, at most `limit`. Never the last batch of the partition: the
+   * next offset comes from it, so it stays. `bytesBefore`: of the older batches.
    */
-  readonly oldest: (limit: number, mayGo: (batch: StoredBatch) => boolean) => readonly StoredBatch[];
+  readonly oldest: (
+    limit: number,
+    mayGo: (batch: StoredBatch, bytesBefore: number) => boolean,
+  ) => readonly StoredBatch[];
+  /**
+   * The bytes of all batches. undefined: some are not counted yet. Each call counts at most `limit` of the batches that were on the disk
+   * when the log was opened; the other ones are counted when they are appended.
+   */
+  readonly bytes: (limit: number) => number | undefined;
   /** A change that removes the oldest batches, as `oldest` has returned them. */
   readonly freeing: (batches: readonly StoredBatch[]) => Change<void>;
   /** The offset after the last record on the disk. */
@@ -47,38 +47,43 @@ export const openPartitionLog = (
   let first = onDisk.start();
   let stored = onDisk.end();
   let staged = stored;
+  const size = createSize(onDisk, first);
+  const oldest = createOldest(onDisk);
 
   return {
     of,
     low: () => BigInt(first),
-    oldest: (limit, mayGo) => firstOf(onDisk.batches(), limit, (batch) => batch.end < stored && mayGo(batch)),
+    oldest: (limit, mayGo) =>
+      oldest(first, limit, (batch, bytesBefore) => batch.end < stored && mayGo(batch, bytesBefore)),
+    bytes: (limit) => size.upTo(stored, limit),
     freeing: (batches) => ({
+      purpose: "freeing",
       bytes: batches.length * PAGE_BYTES,
       stage: () => {
-        for (const batch of batches)
-          void environment.databases.batches.remove([topicId, of.partition, batch.first]);
+        for (const batch of batches) onDisk.remove(batch.first);
       },
       applied: () => {
-        first = batches.at(-1)?.end ?? first;
+        first = size.freed(batches, first);
       },
     }),
     high: () => BigInt(stored),
     adding: (records) => {
-      let start = 0;
-      let end = 0;
+      const added = { start: 0, end: 0, bytes: 0 };
       return {
         bytes: bytesOf(records) + PAGE_BYTES,
         stage: () => {
-          start = staged;
+          added.start = staged;
           for (const { count, bytes } of encodeBatches(records)) {
-            void environment.databases.batches.put([topicId, of.partition, staged], bytes);
+            onDisk.put(staged, bytes);
             staged += count;
+            added.bytes += bytes.length;
           }
-          end = staged;
+          added.end = staged;
         },
         applied: () => {
-          stored = end;
-          return BigInt(start);
+          stored = added.end;
+          size.added(added);
+          return BigInt(added.start);
         },
       };
     },
@@ -90,23 +95,10 @@ export const openPartitionLog = (
         // The environment is not reopened yet; it calls `reset` again when it is.
       }
       staged = stored;
+      size.reset(first);
     },
     read: (from, limit) => within(onDisk.recordsFrom(from), limit),
   };
-};
-
-/** The first batches, at most `limit`, up to the first one that may not go. */
-const firstOf = (
-  batches: Iterable<StoredBatch>,
-  limit: number,
-  mayGo: (batch: StoredBatch) => boolean,
-): readonly StoredBatch[] => {
-  const going: StoredBatch[] = [];
-  for (const batch of batches) {
-    if (going.length === limit || !mayGo(batch)) break;
-    going.push(batch);
-  }
-  return going;
 };
 
 const within = (found: Iterable<ConsumedRecord>, limit: ReadLimit): readonly ConsumedRecord[] => {
@@ -118,68 +110,4 @@ const within = (found: Iterable<ConsumedRecord>, limit: ReadLimit): readonly Con
     records.push(record);
   }
   return records;
-};
-
-interface StoredBatches {
-  /** As `PartitionLog.low`. */
-  readonly start: () => number;
-  /** From the oldest one on. */
-  readonly batches: () => Iterable<StoredBatch>;
-  /** The offset after the last record; 0 in an empty partition. */
-  readonly end: () => number;
-  /** The records from this offset on. */
-  readonly recordsFrom: (offset: bigint) => Iterable<ConsumedRecord>;
-}
-
-/** Finds a partition's records in the batches on the disk. */
-const createStoredBatches = (
-  environment: Pick<Environment, "databases">,
-  topicId: number,
-  of: TopicPartition,
-): StoredBatches => {
-  const start = [topicId, of.partition];
-  const lastUpTo = (offset: number): object => ({
-    start: [...start, offset],
-    end: start,
-    reverse: true,
-    limit: 1,
-  });
-
-  const firstOfBatchWith = (offset: number): number => {
-    for (const [, , first] of environment.databases.batches.getKeys(lastUpTo(offset))) return first;
-    return 0;
-  };
-
-  function* recordsFrom(offset: bigint): Generator<ConsumedRecord> {
-    const first = firstOfBatchWith(Number(offset));
-    for (const { key, value } of environment.databases.batches.getRange({
-      start: [...start, first],
-      end: [...start, Infinity],
-    })) {
-      for (const record of decodeBatch(value, { ...of, offset: BigInt(key[2]) })) {
-        if (record.offset >= offset) yield record;
-      }
-    }
-  }
-
-  const range = { start: [...start, 0], end: [...start, Infinity] };
-
-  return {
-    start: () => {
-      for (const [, , first] of environment.databases.batches.getKeys({ ...range, limit: 1 })) return first;
-      return 0;
-    },
-    batches: function* () {
-      for (const { key, value } of environment.databases.batches.getRange(range)) {
-        const [, , first] = key;
-        yield { first, end: first + countOf(value), newest: newestOf(value) };
-      }
-    },
-    end: () => {
-      for (const { key, value } of environment.databases.batches.getRange(lastUpTo(Infinity)))
-        return key[2] + countOf(value);
-      return 0;
-    },
-    recordsFrom,
-  };
 };

@@ -1,20 +1,33 @@
 /**
  * Retention of the embedded log: frees the oldest records of each partition in the background, in small transactions. The last
- * batch of a partition always stays.
+ * batch of a partition always stays, because the next offset comes from it.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { asGatewayError, type GatewayError } from "../../errors.ts";
 import { type Clock, pause } from "../../lib/clock.ts";
 import { isInternalTopic, type TopicPartition } from "../broker.ts";
 import type { Log } from "./log.ts";
 import type { PartitionLog } from "./partition-log.ts";
+import type { StoredBatch } from "./stored-batches.ts";
 
 export interface RetentionOptions {
-  /** Milliseconds for which a record stays at least, by its timestamp. */
-  readonly age: number;
+  /** Milliseconds after which a record is freed, by its timestamp. undefined: at no age. */
+  readonly age: number | undefined;
+  /** Maximum bytes of a partition. undefined: no maximum. */
+  readonly bytes: number | undefined;
   /** The first offset of the partition that must stay; undefined: no record must stay. */
-  readonly heldFrom: (of: TopicPartition) => bigint | undefined;
+  readonly heldFrom: (of: TopicPartition) => Promise<bigint | undefined>;
+  /** Called after each transaction. */
+  readonly onFreed: (freed: Freed) => void;
+  /** Called after each round with the number of partitions that have records to free, but must keep them (`heldFrom`). */
+  readonly onHeld: (partitions: number) => void;
   /** A fault after which the next round tries again. */
   readonly onError: (error: GatewayError) => void;
+}
+
+export interface Freed {
+  readonly records: number;
+  readonly bytes: number;
 }
 
 export interface Retention {
@@ -23,39 +36,77 @@ export interface Retention {
 }
 
 /** Milliseconds between two rounds. */
-const ROUND_MS = 60_000;
+const ROUND_MS = 10_000;
 /** Batches of one transaction, and milliseconds between two transactions, in which appends commit. */
 const BATCHES = 32;
 const REST_MS = 10;
+
+/** Returns a function that resolves to the oldest batches that are too old, or that make the partition too large. */
+const createDue = (
+  clock: Clock,
+  { age, bytes }: Pick<RetentionOptions, "age" | "bytes">,
+  signal: AbortSignal,
+) => {
+  /** The bytes above the maximum. Pauses while it counts the bytes of a log that was just opened. */
+  const excessOf = async (partition: PartitionLog): Promise<number> => {
+    if (bytes === undefined) return 0;
+    for (;;) {
+      const counted = partition.bytes(BATCHES);
+      if (counted !== undefined) return counted - bytes;
+      if (signal.aborted) return 0;
+      await pause(clock, REST_MS, signal);
+    }
+  };
+
+  return async (partition: PartitionLog): Promise<readonly StoredBatch[]> => {
+    const excess = await excessOf(partition);
+    const oldest = age === undefined ? -Infinity : clock.now() - age;
+    return partition.oldest(BATCHES, ({ newest }, bytesBefore) => newest < oldest || bytesBefore < excess);
+  };
+};
 
 /** Starts with a round. Internal topics keep all records. */
 export const startRetention = (
   log: Pick<Log, "partitions" | "free">,
   clock: Clock,
-  { age, heldFrom, onError }: RetentionOptions,
+  { heldFrom, onFreed, onHeld, onError, ...limits }: RetentionOptions,
 ): Retention => {
   const stopped = new AbortController();
   const { signal } = stopped;
+  const due = createDue(clock, limits, signal);
 
-  const sweep = async (partition: PartitionLog): Promise<void> => {
+  /** Resolves to true if records that are due must stay. */
+  const sweep = async (partition: PartitionLog): Promise<boolean> => {
     while (!signal.aborted) {
-      const before = clock.now() - age;
-      const held = heldFrom(partition.of);
-      const freed = partition.oldest(
-        BATCHES,
-        ({ newest, end }) => newest < before && (held === undefined || BigInt(end) <= held),
-      );
-      if (freed.length === 0) return;
-      await log.free(partition, freed);
+      const found = await due(partition);
+      if (found.length === 0) return false;
+      const held = await heldFrom(partition.of);
+      const free = held === undefined ? found : found.filter(({ end }) => BigInt(end) <= held);
+      if (free.length > 0) {
+        await log.free(partition, free);
+        onFreed(totalOf(free));
+      }
+      if (free.length < found.length) return true;
       await pause(clock, REST_MS, signal);
     }
+    return false;
+  };
+
+  const round = async (): Promise<void> => {
+    let held = 0;
+    for (const partition of log.partitions()) {
+      if (signal.aborted) return;
+      if (isInternalTopic(partition.of.topic)) continue;
+      if (await sweep(partition)) held += 1;
+      await nextTurn();
+    }
+    onHeld(held);
   };
 
   const rounds = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
-        for (const partition of log.partitions())
-          if (!isInternalTopic(partition.of.topic)) await sweep(partition);
+        await round();
       } catch (error) {
         onError(asGatewayError(error));
       }
@@ -71,3 +122,8 @@ export const startRetention = (
     },
   };
 };
+
+const totalOf = (batches: readonly StoredBatch[]): Freed => ({
+  records: batches.reduce((sum, { first, end }) => sum + end - first, 0),
+  bytes: batches.reduce((sum, { bytes }) => sum + bytes, 0),
+});

@@ -28,7 +28,10 @@ interface LocalSubscription extends Subscription {
   wake(partition: TopicPartition): void;
 }
 
-/** The start in a partition: the committed position if it is readable, else the beginning or the end, as `from` says. */
+/**
+ * The start in a partition: the committed position if it is readable, and the first record if the records at the position were freed.
+ * Otherwise the beginning or the end, as `from` says.
+ */
 const startOf = (
   { store, options }: SubscriptionParts,
   of: TopicPartition,
@@ -37,9 +40,8 @@ const startOf = (
   const committed = (options.group === undefined ? [] : store.positions(options.group)).find(
     ({ topic, partition }) => topic === of.topic && partition === of.partition,
   );
-  if (committed !== undefined && committed.offset >= low && committed.offset <= high) {
-    return { offset: committed.offset, committed };
-  }
+  if (committed !== undefined && committed.offset <= high)
+    return committed.offset < low ? { offset: low } : { offset: committed.offset, committed };
   return { offset: options.from === "earliest" ? low : high };
 };
 

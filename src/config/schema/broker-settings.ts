@@ -9,6 +9,7 @@ import {
   integer,
   list,
   matching,
+  orNone,
   secret,
   section,
   size,
@@ -76,6 +77,23 @@ const kafka = section({
   ).prefault("64mb"),
 });
 
+const YEAR_MS = 365 * 86_400_000;
+
+const retention = section({
+  age: orNone(
+    duration(
+      "Age at which the embedded log may free an event, by the event's timestamp. The limits count for each partition.",
+      10 * YEAR_MS,
+    ),
+  ).prefault("7d"),
+  bytes: orNone(
+    size("Maximum size of a partition of the embedded log. Above it the oldest events may be freed."),
+  ).prefault("none"),
+  waitForConnectors: flag(
+    "Keeps each event until all connectors of its topic have finished it, also while a connector is paused, stopped or FAILED.",
+  ).prefault(true),
+});
+
 const embedded = section({
   dir: directory(
     "Directory of the embedded log, and of the generated identity if there is no settings file.",
@@ -88,6 +106,7 @@ const embedded = section({
   minFree: size("Minimum free disk space after a commit. Below it events get 503 with Retry-After.").prefault(
     "8mb",
   ),
+  retention: retention.prefault({}),
 });
 
 export const broker = section({

@@ -10,9 +10,9 @@ const kind = matching(
 /** The parsed settings have no `spool` if neither `dir` nor `for` is set. */
 export const spool = section({
   dir: directory(
-    "Directory of the spool. One process uses it. It must survive a restart of the gateway. Required with spool.for.",
+    "Directory of the spool. One gateway with its workers uses it. It must survive a restart of the gateway. Required with spool.for.",
   ).optional(),
-  maxBytes: size("Maximum size of the spool. Above it events get 503.").prefault("1gb"),
+  maxBytes: size("Maximum size of the spool, over all workers. Above it events get 503.").prefault("1gb"),
   after: duration(
     "Longest time that an event of a spooled kind waits for Kafka before it goes to the spool.",
   ).prefault("1s"),

@@ -1,5 +1,5 @@
 /** Creates and connects the parts of connector delivery, for connectors of the settings file and of the REST API. */
-import type { Broker } from "../../broker/broker.ts";
+import type { Broker, TopicPartition } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { atMost, systemClock, type Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
@@ -12,6 +12,7 @@ import { createDirectory } from "./directory.ts";
 import { createConnectorRunners, type ConnectorRunners } from "./connector-runners.ts";
 import { type ConnectorSample, createProgress, lagOf } from "../engine/progress.ts";
 import { createReplays } from "./replays.ts";
+import { createUnfinished } from "./unfinished.ts";
 import { faultsOfDeclared } from "./validation.ts";
 import type { DeliveryObserver } from "../engine/observer.ts";
 import { createChangingTargets, type Targets } from "../engine/targets.ts";
@@ -26,6 +27,11 @@ export interface Delivery {
   sample(): Promise<readonly ConnectorSample[]>;
   /** Takes other settings into use: starts, restarts and stops the declared connectors that have changed. */
   apply(settings: Pick<DeliveryOptions, "allowTargets" | "declared">): void;
+  /**
+   * The first offset of the partition that a connector has not finished. 0 until the connectors' topic has been read. undefined: no
+   * connector reads the topic. Rejects with BROKER_UNAVAILABLE.
+   */
+  heldFrom(of: TopicPartition): Promise<bigint | undefined>;
   /** True if this process is replaying the connector's dead letters. */
   isReplaying(connector: string): boolean;
   /** Stops sending, commits, leaves the groups. */
@@ -133,6 +139,9 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     facts: factsOf(decoding, auditTopic),
   });
   const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere, auditTopic });
+  const unfinished = createUnfinished(broker, () =>
+    directory.names.flatMap((name) => directory.get(name) ?? []),
+  );
   let opening = Promise.resolve();
   let isOpen = false;
   const align = (name: string): void => {
@@ -157,6 +166,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
       // `open` starts them all.
       if (isOpen) for (const name of new Set([...before, ...directory.names])) align(name);
     },
+    heldFrom: (of) => (isOpen ? unfinished.from(of) : Promise.resolve(0n)),
     isReplaying: (name) => replays.isRunning(name),
     sample: () => sampleOf(broker, clock, runners),
     close: async () => {

@@ -104,6 +104,8 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
     "`limits.memory` or another limit on waiting work is reached; nothing was stored. For `consume/batch`: no memory for events, or too many waiting calls; the position did not move.",
   BROKER_UNAVAILABLE:
     "The broker is unavailable, or the disk is full; the event is certainly not stored. For `consume/batch`: the consumer group did not answer; no event was consumed.",
+  SPOOL_FULL:
+    "Answer of `/readyz`: the broker is unavailable, and the spool is full. Calls whose events do not fit get `BROKER_UNAVAILABLE`.",
   TOPIC_REFUSED:
     "Kafka refuses the topic: the gateway has no rights on it, or the name or the settings are not valid.",
   GROUP_REFUSED:

@@ -1,5 +1,10 @@
 import { GatewayError } from "../../../src/errors.ts";
-import { createCommitLoop, type Change, type CommitLoop } from "../../../src/broker/embedded/commit-loop.ts";
+import {
+  createCommitLoop,
+  type Change,
+  type CommitLoop,
+  type CommitLoopParts,
+} from "../../../src/broker/embedded/commit-loop.ts";
 
 interface Disk {
   readonly loop: CommitLoop;
@@ -13,7 +18,7 @@ interface Disk {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A loop over a disk on which a commit takes until `finish`. */
-const slowDisk = (stallAfter = 60_000, admit = (): Promise<void> => Promise.resolve()): Disk => {
+const slowDisk = (stallAfter = 60_000, admit: CommitLoopParts["admit"] = () => Promise.resolve()): Disk => {
   const commits: string[][] = [];
   const failures: number[] = [];
   let end: ((error?: Error) => void) | undefined;
@@ -141,5 +146,31 @@ describe("a commit loop", () => {
     await closing;
 
     expect(await Promise.all(last)).toEqual(["a is stored"]);
+  });
+
+  it("commits positions and freeing without the records that the disk has no space for", async () => {
+    const full = new GatewayError("BROKER_UNAVAILABLE");
+    const asked: unknown[] = [];
+    const disk = slowDisk(60_000, (bytes, purpose) => {
+      asked.push([bytes, purpose]);
+      return purpose === "records" ? Promise.reject(full) : Promise.resolve();
+    });
+    const submitted = [
+      disk.loop.submit({ ...change(disk, "freed"), purpose: "freeing" }),
+      disk.loop.submit(change(disk, "record")),
+      disk.loop.submit({ ...change(disk, "position"), purpose: "positions" }),
+    ];
+    const settled = Promise.allSettled(submitted);
+    await turn();
+    await disk.finish();
+
+    expect(disk.commits).toEqual([["freed", "position"]]);
+    expect(asked).toEqual([
+      [19, "records"],
+      [13, "positions"],
+    ]);
+    expect((await settled).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(disk.loop.healthy()).toBe(false);
+    await disk.loop.close();
   });
 });

@@ -1,7 +1,4 @@
-import { mkdtemp, open, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { createDiskSpace, type DiskSpace, openReserve } from "../../../src/broker/embedded/disk-space.ts";
+import { createDiskSpace, type DiskSpace } from "../../../src/broker/embedded/disk-space.ts";
 
 const MIB = 1024 * 1024;
 
@@ -11,14 +8,17 @@ interface Disk {
   asked: number;
 }
 
-const diskWith = (free: number): Disk => {
+const diskWith = (free: number, reusableBytes = 0): Disk => {
   const answers = { free, asked: 0 };
   const freeBytes = (): Promise<number> => {
     answers.asked += 1;
     return Promise.resolve(answers.free);
   };
   return Object.assign(answers, {
-    space: createDiskSpace({ directory: "/log", minFree: 8 * MIB, freeBytes }),
+    space: createDiskSpace({
+      ...{ directory: "/log", minFree: 8 * MIB, freeBytes },
+      reusableBytes: () => reusableBytes,
+    }),
   });
 };
 
@@ -69,6 +69,27 @@ describe("the space of a log's disk", () => {
     await disk.space.check();
   });
 
+  it("admits positions and freeing on a full disk, and leaves them a part of the reserve each", async () => {
+    const disk = diskWith(0);
+    const rooms = await Promise.all(
+      (["freeing", "positions"] as const).map((purpose) => disk.space.demand(1000, purpose)),
+    );
+    const ofRecords = await diskWith(100 * MIB).space.demand(1000);
+
+    const standing = [...rooms, ofRecords].map((room) => room.standing);
+    expect(standing[0]).toBe(0);
+    expect(standing).toEqual([...new Set(standing)].sort((one, other) => one - other));
+  });
+
+  it("admits records on a full disk if many pages of the file are free", async () => {
+    const disk = diskWith(5 * MIB, 5 * MIB);
+    expect(await disk.space.demand(MIB / 2)).toMatchObject({ allocatable: MIB, ahead: 0 });
+    await disk.space.check();
+
+    await expect(disk.space.demand(MIB / 2 + 1)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+    await expect(disk.space.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  });
+
   it("counts as used up while the file system gives no answer", async () => {
     const fault = new Error("EIO");
     const space = createDiskSpace({
@@ -78,45 +99,5 @@ describe("the space of a log's disk", () => {
     });
 
     await expect(space.demand(1)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE", cause: fault });
-  });
-});
-
-describe("the reserve of a log's file", () => {
-  let dir: string;
-  let file: string;
-  beforeEach(async () => {
-    dir = await mkdtemp(path.join(tmpdir(), "stationgate-reserve-"));
-    file = path.join(dir, "log");
-    await writeFile(file, "x".repeat(10_000));
-  });
-  afterEach(() => rm(dir, { recursive: true }));
-
-  it("allocates twice a commit's bytes before the commit, and doesn't change written bytes", async () => {
-    const reserve = await openReserve({ file, usedBytes: () => 10_000 });
-    await reserve.cover(MIB, 0);
-    const { size, blocks } = await stat(file);
-
-    expect(size).toBeGreaterThanOrEqual(10_000 + 2 * MIB);
-    expect(blocks * 512).toBeGreaterThanOrEqual(size);
-    const handle = await open(file);
-    const { buffer } = await handle.read(Buffer.alloc(10_001), 0, 10_001, 0);
-    await handle.close();
-    expect(buffer.toString()).toBe(`${"x".repeat(10_000)}\0`);
-    await reserve.close(10_000);
-    expect((await stat(file)).size).toBe(10_000);
-  });
-
-  it("allocates more than a commit needs only from the remaining space", async () => {
-    let usedBytes = 10_000;
-    const reserve = await openReserve({ file, usedBytes: () => usedBytes });
-    await reserve.cover(1000, 0);
-    const least = (await stat(file)).size;
-    usedBytes = least;
-    await reserve.cover(1000, 100 * MIB);
-    const more = (await stat(file)).size;
-    await reserve.close(10_000);
-
-    expect(least).toBeLessThan(100_000);
-    expect(more).toBeGreaterThan(least + MIB);
   });
 });

@@ -4,6 +4,7 @@ import path from "node:path";
 import { open } from "lmdb";
 import type { Broker } from "../../../src/broker/broker.ts";
 import { createEmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.ts";
+import { STANDING } from "../../../src/broker/embedded/reserve.ts";
 import { numbered, readBack, record, store, subscribe, valueOf } from "../conformance/tools.ts";
 import { prepareChildren, type Children } from "./child.ts";
 
@@ -113,7 +114,7 @@ describe("the directory of an embedded log", () => {
   });
 
   it.each([0.5, 0.9])(
-    "is refused if the file is truncated to %d of its size, and opens once the file is whole",
+    "is refused if the file is truncated to %d of its written pages, and opens once the file is whole",
     async (left) => {
       const file = path.join(dir, "log.lmdb");
       const broker = await opened();
@@ -125,12 +126,13 @@ describe("the directory of an embedded log", () => {
       );
       await broker.close();
       const whole = await readFile(file);
-      const cut = Math.floor(whole.length * left);
+      const used = whole.length - STANDING;
+      const cut = Math.floor(used * left);
       await truncate(file, cut);
 
       await expect(opened()).rejects.toMatchObject({
         code: "SETTINGS_INVALID",
-        message: `broker.embedded.dir: the log in ${dir} is truncated: ${whole.length - cut} bytes are missing`,
+        message: `broker.embedded.dir: the log in ${dir} is truncated: ${used - cut} bytes are missing`,
       });
       await writeFile(file, whole);
       const again = await opened();

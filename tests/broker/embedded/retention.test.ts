@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Broker } from "../../../src/broker/broker.ts";
 import { createEmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.ts";
+import type { Freed, RetentionOptions } from "../../../src/broker/embedded/retention.ts";
 import type { GatewayError } from "../../../src/errors.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { readOptions } from "../conformance/reading.ts";
@@ -17,12 +18,24 @@ describe("the retention of the embedded log", () => {
   let broker: Broker;
   let clock: ReturnType<typeof createFakeClock>;
   let held: bigint | undefined;
+  let freed: Freed;
+  let heldPartitions: number;
   const errors: GatewayError[] = [];
 
-  const open = async (): Promise<void> => {
+  const open = async (limits: Partial<RetentionOptions> = {}): Promise<void> => {
     broker = createEmbeddedBroker({
       ...{ dir, clock },
-      retention: { age: HOUR, heldFrom: () => held, onError: (error) => errors.push(error) },
+      retention: {
+        ...{ age: HOUR, bytes: undefined, ...limits },
+        heldFrom: () => Promise.resolve(held),
+        onFreed: ({ records, bytes }) => {
+          freed = { records: freed.records + records, bytes: freed.bytes + bytes };
+        },
+        onHeld: (partitions) => {
+          heldPartitions = partitions;
+        },
+        onError: (error) => errors.push(error),
+      },
     });
     await broker.open();
   };
@@ -30,6 +43,8 @@ describe("the retention of the embedded log", () => {
     dir = await mkdtemp(path.join(tmpdir(), "stationgate-retention-"));
     clock = createFakeClock();
     held = undefined;
+    freed = { records: 0, bytes: 0 };
+    heldPartitions = 0;
     await open();
   });
   afterEach(async () => {
@@ -48,9 +63,9 @@ describe("the retention of the embedded log", () => {
     const [{ low, high } = { low: -1n, high: -1n }] = await broker.watermarks(topic);
     return [low, high];
   };
-  /** Lets rounds go by until the first record is the one at `low`. */
+  /** Lets rounds go by until the first record is the one at `low`, or a later one. */
   const untilLow = async (topic: string, low: bigint): Promise<void> => {
-    while ((await ends(topic))[0] !== low) {
+    while (((await ends(topic))[0] ?? -1n) < low) {
       clock.advance(60_000);
       await new Promise(setImmediate);
     }
@@ -96,8 +111,64 @@ describe("the retention of the embedded log", () => {
     await untilLow("t", 3n);
     await rounds();
     expect(await ends("t")).toEqual([3n, 6n]);
+    expect(heldPartitions).toBe(1);
     held = 5n;
     await untilLow("t", 5n);
+    await rounds();
+    expect(heldPartitions).toBe(0);
+  });
+
+  it("counts the records and bytes that it frees", async () => {
+    await fill("t", 5, 2 * HOUR);
+    await untilLow("t", 4n);
+    await rounds();
+    // A batch of one record: 4 bytes for the batch, 20 for the record, 1 for its value.
+    expect(freed).toEqual({ records: 4, bytes: 4 * 25 });
+  });
+
+  describe("by bytes", () => {
+    /** Five batches of 26 bytes: 4 for the batch, 20 for the record, 2 for a value such as "19". */
+    const limit = { age: undefined, bytes: 5 * 26 };
+
+    it("frees the oldest records of a partition that has more", async () => {
+      await broker.close();
+      await open(limit);
+      await fill("t", 20);
+      await untilLow("t", 15n);
+      await rounds();
+      expect(await ends("t")).toEqual([15n, 20n]);
+    });
+
+    it("counts the records of earlier runs, also those that were freed by age", async () => {
+      await fill("t", 50, 2 * HOUR);
+      await fill("t", 60, -FAR);
+      await untilLow("t", 50n);
+      await broker.close();
+      await open({ bytes: limit.bytes });
+      await untilLow("t", 105n);
+      await rounds();
+      expect(await ends("t")).toEqual([105n, 110n]);
+    });
+
+    it("keeps the last batch, even if it alone has more", async () => {
+      await broker.close();
+      await open(limit);
+      await fill("t", 5);
+      await store(broker, "t", [record("x".repeat(200))]);
+      await untilLow("t", 5n);
+      await rounds();
+      expect(await ends("t")).toEqual([5n, 6n]);
+    });
+
+    it("waits for the records that must stay", async () => {
+      await broker.close();
+      await open(limit);
+      held = 3n;
+      await fill("t", 20);
+      await untilLow("t", 3n);
+      await rounds();
+      expect(await ends("t")).toEqual([3n, 20n]);
+    });
   });
 
   it("keeps all records of internal topics", async () => {
@@ -112,8 +183,13 @@ describe("the retention of the embedded log", () => {
     await fill("t", 5, 2 * HOUR);
     await broker.setCommitted("g", [{ topic: "t", partition: 0, offset: 1n }]);
     await untilLow("t", 4n);
-    for (const group of ["g", undefined]) {
-      const probe = await subscribe(broker, { topics: ["t"], ...(group === undefined ? {} : { group }) });
+    const starts = [
+      { group: "g", from: "earliest" },
+      { group: "g", from: "latest" },
+      { from: "earliest" },
+    ] as const;
+    for (const start of starts) {
+      const probe = await subscribe(broker, { topics: ["t"], ...start });
       await probe.until(() => probe.records.length > 0);
       expect(probe.records.map(({ offset }) => offset)).toEqual([4n]);
       await probe.close();

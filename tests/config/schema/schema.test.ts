@@ -57,7 +57,10 @@ describe("defaults", () => {
           deliveryTimeout: 10_000,
           maxBufferedBytes: 64 * MB,
         },
-        embedded: { dir: join(cwd, "data"), partitions: 4, minFree: 8 * MB },
+        embedded: {
+          ...{ dir: join(cwd, "data"), partitions: 4, minFree: 8 * MB },
+          retention: { age: 7 * 86_400_000, bytes: "none", waitForConnectors: true },
+        },
       },
       auth: {
         accessToken: { secrets: [], ttl: 15 * MINUTE, maxTtl: 24 * HOUR },

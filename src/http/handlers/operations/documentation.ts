@@ -12,6 +12,9 @@ const ready = json(
     spooling: z.literal(true).optional().meta({
       description: "Events go to the spool: Kafka is unavailable, or the spool is not drained yet.",
     }),
+    spoolEmpty: z.literal(true).optional().meta({
+      description: "With spooling: the spool has no events.",
+    }),
   }),
 );
 
@@ -28,7 +31,7 @@ export const readyz: Documentation = {
   tag: TAG,
   summary: "Readiness probe: 200 if the gateway can store an event now",
   answers: { 200: { description: "The gateway can store events.", content: ready } },
-  errors: ["BROKER_UNAVAILABLE", "SHUTTING_DOWN"],
+  errors: ["BROKER_UNAVAILABLE", "SPOOL_FULL", "SHUTTING_DOWN"],
 };
 
 export const monitoringStatus: Documentation = {

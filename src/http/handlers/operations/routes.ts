@@ -98,8 +98,9 @@ export const healthRoutes = (health: Pick<Health, "ready">): readonly OpenRoute[
       path: "/readyz",
       documentation: documentation.readyz,
       handler: (call) =>
-        health.ready().then(({ isSpooling }) => {
-          sendJson(call.response, 200, isSpooling ? { ...OK, spooling: true } : OK);
+        health.ready().then(({ isSpooling, isSpoolEmpty = false }) => {
+          const spool = { ...(isSpooling && { spooling: true }), ...(isSpoolEmpty && { spoolEmpty: true }) };
+          sendJson(call.response, 200, { ...OK, ...spool });
         }),
     },
   ];

@@ -1,0 +1,58 @@
+/** Which records connectors have not finished. A broker that frees old records keeps these. */
+import { type Broker, isInternalTopic, type TopicPartition } from "../../broker/broker.ts";
+import type { TopicSelection } from "../engine/delivery-plan.ts";
+import { parseConnectorConfig } from "./connector-config.ts";
+import { groupOf } from "./http-sink.ts";
+import type { RawConfig } from "./masking.ts";
+
+interface Connector {
+  readonly name: string;
+  readonly config: RawConfig;
+}
+
+export interface Unfinished {
+  /**
+   * The first offset of the partition that a connector has not finished. A connector without a position has finished nothing, whatever
+   * its state is. undefined: no connector reads the topic. Rejects with BROKER_UNAVAILABLE.
+   */
+  readonly from: (of: TopicPartition) => Promise<bigint | undefined>;
+}
+
+/** `connectors` returns the connectors of now. */
+export const createUnfinished = (
+  broker: Pick<Broker, "committed">,
+  connectors: () => readonly Connector[],
+): Unfinished => {
+  const selections = new WeakMap<RawConfig, TopicSelection | "unknown">();
+
+  const selectionOf = ({ name, config }: Connector): TopicSelection | "unknown" => {
+    const known = selections.get(config);
+    if (known !== undefined) return known;
+    const parsed = parseConnectorConfig(name, config);
+    const selection = "settings" in parsed ? parsed.settings.topics : "unknown";
+    selections.set(config, selection);
+    return selection;
+  };
+
+  const mayRead = (connector: Connector, topic: string): boolean => {
+    const selection = selectionOf(connector);
+    // A stored configuration that this version refuses: its topics count again when an operator has corrected it.
+    if (selection === "unknown") return true;
+    if ("names" in selection) return selection.names.includes(topic);
+    return selection.pattern.test(topic) && !isInternalTopic(topic);
+  };
+
+  return {
+    from: async ({ topic, partition }) => {
+      const readers = connectors().filter((connector) => mayRead(connector, topic));
+      const positions = await Promise.all(readers.map(({ name }) => broker.committed(groupOf(name), topic)));
+      const offsets = positions.map(
+        (ofReader) => ofReader.find((position) => position.partition === partition)?.offset ?? 0n,
+      );
+      return offsets.reduce<bigint | undefined>(
+        (lowest, offset) => (lowest === undefined || offset < lowest ? offset : lowest),
+        undefined,
+      );
+    },
+  };
+};
