@@ -152,50 +152,67 @@ const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews)
   });
   port.serve(home, HOME);
   const ending = new AbortController();
-  const isEnding = (): boolean => ending.signal.aborted;
-  let started: Promise<void> | undefined;
+  let started: Promise<unknown> | undefined;
   lifecycle.onClose("once", async () => {
     ending.abort();
     await home.drain();
     await started;
     await peers.close();
   });
+  return {
+    home,
+    start: async (withoutHomes) => {
+      await port.openAtHost();
+      const starting = startHome(context, { home, port, signal: ending.signal, onError, withoutHomes });
+      started = starting.ended;
+      return starting.reason;
+    },
+  };
+};
 
-  const start: Homes["start"] = async (withoutHomes) => {
-    if (hasPeers(context) && !hasPeerKeys(settings)) {
-      const reason =
-        "there is no auth.accessToken.secret, no API key of kind server and no reading.peer.secret";
-      withoutHomes(reason);
-      return reason;
-    }
-    await port.openAtHost();
-    let isAway = (): void => undefined;
-    const away = new Promise<undefined>((resolve) => {
-      isAway = () => {
-        resolve(undefined);
-      };
-    });
-    const decided = decide(context, ending.signal, (error) => {
-      onError(error);
-      isAway();
-    });
-    started = decided.then(async (reason) => {
+interface Starting {
+  readonly home: Home;
+  readonly port: PeerPort;
+  readonly signal: AbortSignal;
+  readonly onError: (error: GatewayError) => void;
+  readonly withoutHomes: (reason: string) => void;
+}
+
+/** `reason` is as in `Homes.start`. `ended` resolves when the home has started, or can't be used. */
+const startHome = (
+  context: LastingContext,
+  { home, port, signal, onError, withoutHomes }: Starting,
+): { readonly reason: Promise<string | undefined>; readonly ended: Promise<void> } => {
+  let isAway = (): void => undefined;
+  const away = new Promise<undefined>((resolve) => {
+    isAway = () => {
+      resolve(undefined);
+    };
+  });
+  const decided = decide(context, signal, (error) => {
+    onError(error);
+    isAway();
+  });
+  const isEnding = (): boolean => signal.aborted;
+  const ended = decided
+    .then(async (reason) => {
       if (isEnding()) return;
       if (reason !== undefined) {
         withoutHomes(reason);
         return;
       }
-      await port.open(ending.signal);
+      await port.open(signal);
       if (!isEnding()) await home.start();
-    });
+    })
     // The start also rejects with this error, if it still waits.
-    started.catch((error: unknown) => {
+    .catch((error: unknown) => {
       onError(asGatewayError(error));
     });
-    return Promise.race([decided, away, pause(clock, DECISION_MS, ending.signal).then(() => undefined)]);
-  };
-  return { home, start };
+  const late = pause(context.clock, DECISION_MS, signal).then(() => undefined);
+  return { reason: Promise.race([decided, away, late]), ended };
 };
+
+const NO_KEYS = "there is no auth.accessToken.secret, no API key of kind server and no reading.peer.secret";
 
 /** Resolves to the reason why the homes can't be used. Asks again while Kafka is unavailable. Rejects as `whyWithoutHomes`. */
 const decide = async (
@@ -204,6 +221,7 @@ const decide = async (
   onError: (error: GatewayError) => void,
 ): Promise<string | undefined> => {
   const { settings } = inUse.now;
+  if (hasPeers({ broker }) && !hasPeerKeys(settings)) return NO_KEYS;
   while (!signal.aborted) {
     try {
       return await whyWithoutHomes(broker, settings, settings.broker.kafka.requestTimeout);

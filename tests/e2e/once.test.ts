@@ -4,12 +4,15 @@ import { Agent } from "undici";
 import { describeKafkaApart, uniqueName } from "../support/kafka/describe.ts";
 import { startLoad } from "../support/load.ts";
 import { storedIds } from "../support/once/topic.ts";
-import { type Pods, startPods } from "../support/reading/pods.ts";
+import { linesOf } from "../support/log-lines.ts";
+import { type Pod, type Pods, startPods } from "../support/reading/pods.ts";
 import { describeWithTools } from "../support/tools.ts";
 
 /** Set it to 20000 for the figure of the specification. */
 const IDS = Number(process.env["ONCE_IDS"] ?? 2000);
 const CLIENTS = 16;
+/** Longer than the session of a home. */
+const FROZEN_MS = 15_000;
 
 describeWithTools("ids of events at two pods", ["nginx"], () => {
   describeKafkaApart("on Kafka", (kafka) => {
@@ -65,6 +68,40 @@ describeWithTools("ids of events at two pods", ["nginx"], () => {
       await Promise.all(Array.from({ length: CLIENTS }, client));
       const stored = await storedIds(kafka.brokers, pairs);
       expect({ ...stored, ids: stored.ids.length }).toEqual({ ids: IDS, repeated: [], unmarked: 0 });
+    }, 300_000);
+
+    /** The newest worker of the pod. */
+    const workerOf = ({ gateway }: Pod): number => {
+      const pid = linesOf(gateway, "worker started").at(-1)?.pid;
+      if (pid === undefined) throw new Error("no worker has started");
+      return pid;
+    };
+
+    it("are stored once although processes are killed and a pod is frozen", async () => {
+      const [first, second] = pods.all as [Pod, Pod];
+      let sent = 0;
+      let isOver = false;
+      const client = async (): Promise<void> => {
+        while (!isOver) await sendUntilStored(faults, `${sent++}`);
+      };
+      const clients = Array.from({ length: CLIENTS }, client);
+      for (const pod of [first, second, first]) {
+        await sleep(5000);
+        process.kill(workerOf(pod), "SIGKILL");
+      }
+      await sleep(5000);
+      second.freeze();
+      await sleep(FROZEN_MS);
+      second.thaw();
+      await sleep(5000);
+      isOver = true;
+      await Promise.all(clients);
+      const { ids, repeated, unmarked } = await storedIds(kafka.brokers, faults);
+      expect({ ids: new Set(ids).size, repeated, unmarked }).toEqual({
+        ids: sent,
+        repeated: [],
+        unmarked: 0,
+      });
     }, 300_000);
 
     it("are stored once, and no call fails, in a rolling restart", async () => {
