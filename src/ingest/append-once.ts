@@ -1,7 +1,5 @@
 /** Stores the events of a request once, through the homes of their ids. */
-import type { BrokerRecord } from "../broker/broker.ts";
-import { carrying, type IdSource, type SourcedRecord } from "./event-ids.ts";
-import type { IdentifiedRecord } from "./incoming-event.ts";
+import { carrying, type SourcedRecord } from "./event-ids.ts";
 import type { OnceStore } from "./once-store.ts";
 import type { AppendsOnce, PlacedRecord, ProduceRequest, ProduceSpool } from "./produce.ts";
 
@@ -10,34 +8,30 @@ export const createAppendsOnce =
   (store: OnceStore, spool: ProduceSpool | undefined): AppendsOnce =>
   (request) => {
     const { station, callId, order } = request;
-    const sourceOf = station.once === undefined ? callSources(callId) : stationSources(station);
-    if (sourceOf === undefined) return undefined;
+    const sourced = station.once === undefined ? sourcedByCall(callId) : sourcedByStation(station);
+    if (sourced === undefined) return undefined;
     const { topic } = station;
     return (records) => {
-      const events = records.map((placed): SourcedRecord => {
-        return { record: stored(placed.record), source: sourceOf(placed) };
-      });
+      const events = records.map(sourced);
       return spool?.takes(request) === true
         ? spool.append(topic, events.map(carrying), order)
         : store.append(topic, events, order);
     };
   };
 
-type SourceOf = (placed: PlacedRecord) => IdSource;
-
-const stationSources = ({ name, once }: ProduceRequest["station"]): SourceOf | undefined =>
-  once &&
-  (({ record: { eventId = "" } }) => {
-    const { windowMs: window, strict } = once;
-    return { kind: "event", station: name, id: eventId, window, strict };
-  });
-
-const callSources = (callId: ProduceRequest["callId"]): SourceOf | undefined =>
-  callId &&
-  (({ place }) => {
-    const { scope, windowMs: window, strict } = callId;
-    return { kind: "call", scope, place, window, strict, payload: callId.payload?.toString("base64") };
-  });
+type Sourced = (placed: PlacedRecord) => SourcedRecord;
 
 /** The event's id is no part of the record. */
-const stored = ({ eventId: _, ...record }: IdentifiedRecord): BrokerRecord => record;
+const sourcedByStation = ({ name, once }: ProduceRequest["station"]): Sourced | undefined =>
+  once &&
+  (({ record: { eventId = "", ...record } }) => {
+    const { windowMs: window, strict } = once;
+    return { record, source: { kind: "event", station: name, id: eventId, window, strict } };
+  });
+
+const sourcedByCall = (callId: ProduceRequest["callId"]): Sourced | undefined => {
+  if (callId === undefined) return undefined;
+  const { scope, windowMs: window, strict } = callId;
+  const payload = callId.payload?.toString("base64");
+  return ({ record, place }) => ({ record, source: { kind: "call", scope, place, window, strict, payload } });
+};

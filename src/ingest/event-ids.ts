@@ -50,17 +50,31 @@ export const carriedIn = (record: BrokerRecord): SourcedRecord | undefined => {
   return { record: { ...record, headers: record.headers.slice(0, -1) }, source };
 };
 
-/** `topicId`: of the station's topic; calls don't need it. */
-export const idOf = (
-  { record: { key }, source }: SourcedRecord,
-  { topicId, slots }: { readonly topicId: string; readonly slots: number },
-): EventId => {
-  const { window } = source;
-  if (source.kind === "event") {
-    const { station, id } = source;
+type CallSource = Extract<IdSource, { readonly kind: "call" }>;
+
+/** Computes the ids of events. `topicId`: of the station's topic; calls don't need it. */
+export const createIdOf = ({
+  topicId,
+  slots,
+}: {
+  readonly topicId: string;
+  readonly slots: number;
+}): ((event: SourcedRecord) => EventId) => {
+  /** All events of a call have the same scope and payload, so their slot is computed once. */
+  let last: { readonly of: CallSource; readonly idAt: (place: number) => EventId } | undefined;
+
+  const ofCall = (of: CallSource): EventId => {
+    if (last === undefined || last.of.scope !== of.scope || last.of.payload !== of.payload) {
+      const { scope, window } = of;
+      const payload = of.payload === undefined ? undefined : Buffer.from(of.payload, "base64");
+      last = { of, idAt: createCallIds({ scope, window, slots, payload }) };
+    }
+    return last.idAt(of.place);
+  };
+
+  return ({ record: { key }, source }) => {
+    if (source.kind === "call") return ofCall(source);
+    const { station, id, window } = source;
     return createStationIds({ station, topicId, window, slots })(id, key);
-  }
-  const { scope, place } = source;
-  const payload = source.payload === undefined ? undefined : Buffer.from(source.payload, "base64");
-  return createCallIds({ scope, window, slots, payload })(place);
+  };
 };

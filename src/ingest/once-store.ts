@@ -4,7 +4,7 @@ import type { Once, OnceOutcome } from "../once/once.ts";
 import type { TopicViews } from "../once/topic-views.ts";
 import type { StoredRecord } from "../broker/broker.ts";
 import type { Order } from "./batcher/topic-queue.ts";
-import { idOf, type SourcedRecord } from "./event-ids.ts";
+import { createIdOf, type SourcedRecord } from "./event-ids.ts";
 
 export type OnceStored =
   | (StoredRecord & { readonly duplicate?: true })
@@ -38,8 +38,8 @@ export const createOnceStore = ({ once, views, slots, deadlineMs }: OnceStoreOpt
       const [first] = events;
       if (first === undefined) return [];
       try {
-        const topicId = await topicIdOf(topic, events);
-        const sent = events.map((event) => ({ record: event.record, id: idOf(event, { topicId, slots }) }));
+        const idOf = createIdOf({ topicId: await topicIdOf(topic, events), slots });
+        const sent = events.map((event) => ({ record: event.record, id: idOf(event) }));
         const { strict } = first.source;
         const outcomes = (await once.append(topic, sent, { order, strict, deadlineMs })).map(outcomeOf);
         // The topic may be created again, and has another id then.

@@ -1,4 +1,4 @@
-import { carriedIn, carrying, type IdSource, idOf } from "../../src/ingest/event-ids.ts";
+import { carriedIn, carrying, createIdOf, type IdSource } from "../../src/ingest/event-ids.ts";
 import { eventOf, ofCall, ofStation, recordOf } from "./once-support.ts";
 
 const payload = Buffer.alloc(32, 7).toString("base64");
@@ -24,7 +24,8 @@ describe("a record on its way through the spool", () => {
     for (const source of [ofStation("1"), ofCall("k", { place: 2, payload })]) {
       const event = eventOf(source, "a");
       const at = { topicId: "t1", slots: 12 };
-      expect(idOf(carriedIn(carrying(event)) ?? eventOf(ofStation("none")), at)).toEqual(idOf(event, at));
+      const idOf = createIdOf(at);
+      expect(idOf(carriedIn(carrying(event)) ?? eventOf(ofStation("none")))).toEqual(idOf(event));
     }
   });
 });
@@ -32,7 +33,7 @@ describe("a record on its way through the spool", () => {
 describe("the id of an event", () => {
   const at = { topicId: "t1", slots: 12 };
   const digestOf = (source: IdSource, key: string | null, topicId = "t1"): string =>
-    idOf(eventOf(source, key), { topicId, slots: 12 }).digest.toString("hex");
+    createIdOf({ topicId, slots: 12 })(eventOf(source, key)).digest.toString("hex");
 
   it("of a station depends on the station, the id, the key and the topic's id", () => {
     const digests = [
@@ -57,10 +58,11 @@ describe("the id of an event", () => {
   });
 
   it("has the window and the kind, and that of a call the start of the payload's digest", () => {
-    expect(idOf(eventOf(ofStation("1")), at)).toMatchObject({ kind: "event", window: 1000 });
-    const { payload: given, ...id } = idOf(eventOf(ofCall("k", { payload })), at);
+    const idOf = createIdOf(at);
+    expect(idOf(eventOf(ofStation("1")))).toMatchObject({ kind: "event", window: 1000 });
+    const { payload: given, ...id } = idOf(eventOf(ofCall("k", { payload })));
     expect(id).toMatchObject({ kind: "call", window: 1000 });
     expect(given).toEqual(Buffer.alloc(16, 7));
-    expect(idOf(eventOf(ofCall("k")), at).payload).toBeUndefined();
+    expect(idOf(eventOf(ofCall("k"))).payload).toBeUndefined();
   });
 });
