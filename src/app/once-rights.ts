@@ -23,6 +23,15 @@ export const onceTopicOf = (settings: Settings): TopicSpec & { readonly partitio
 
 export const onceGroupOf = ({ once }: Settings): string => once.topic.slice(1);
 
+/** Creates the topic of the slots, or sets it right. Rejects as `Broker.ensureTopic`, and for another number of partitions. */
+export const ensureOnceTopic = async (
+  broker: Pick<Broker, "ensureTopic">,
+  settings: Settings,
+): Promise<void> => {
+  const topic = onceTopicOf(settings);
+  requirePartitions(topic, await broker.ensureTopic(topic));
+};
+
 type RightsBroker = Pick<Broker, "ensureTopic" | "groups" | "read" | "appendOnce">;
 
 /**
@@ -34,18 +43,13 @@ export const whyWithoutHomes = async (
   settings: Settings,
   timeoutMs: number,
 ): Promise<string | undefined> => {
-  const topic = onceTopicOf(settings);
+  const { topic } = settings.once;
   const group = onceGroupOf(settings);
   const steps: readonly (readonly [right: string, step: () => Promise<unknown>])[] = [
-    [
-      `Create on the topic ${topic.name}`,
-      async () => {
-        requirePartitions(topic, await broker.ensureTopic(topic));
-      },
-    ],
+    [`Create on the topic ${topic}`, () => ensureOnceTopic(broker, settings)],
     [`Read on the group ${group}`, () => broker.groups.heartbeat({ group, memberId: "", generation: -1 })],
-    [`Read on the topic ${topic.name}`, () => readOne(broker, topic.name)],
-    [`Write on the topic ${topic.name}`, () => appendNothing(broker, topic.name, timeoutMs)],
+    [`Read on the topic ${topic}`, () => readOne(broker, topic)],
+    [`Write on the topic ${topic}`, () => appendNothing(broker, topic, timeoutMs)],
   ];
   for (const [right, step] of steps) {
     try {

@@ -18,7 +18,13 @@ import { createTopicViews, type TopicViews } from "../once/topic-views.ts";
 import type { OnceMetrics } from "../observability/once-metrics.ts";
 import type { LastingContext } from "./context.ts";
 import { createFaultLog } from "./fault-log.ts";
-import { longestWindowOf, onceGroupOf, onceTopicOf, whyWithoutHomes } from "./once-rights.ts";
+import {
+  ensureOnceTopic,
+  longestWindowOf,
+  onceGroupOf,
+  onceTopicOf,
+  whyWithoutHomes,
+} from "./once-rights.ts";
 import { hasPeerKeys, hasPeers, type PeerPort } from "./peer-port.ts";
 import { countingMoves } from "./wire-home.ts";
 
@@ -69,6 +75,7 @@ export const openOnce = async (
       message: `stations[${station.name}].once can't be used: ${reason}`,
     });
   }
+  const raiseRetention = createRaiseRetention(context);
   return {
     store: createOnceStore({
       once: counted({ append: (...call) => once.append(...call) }, metrics),
@@ -77,7 +84,7 @@ export const openOnce = async (
       deadlineMs: settings.broker.kafka.deliveryTimeout,
     }),
     use: (used) => {
-      void raiseRetention(context, used);
+      void raiseRetention(used);
     },
     drain: () => home.drain(),
   };
@@ -221,10 +228,14 @@ const decide = async (
   onError: (error: GatewayError) => void,
 ): Promise<string | undefined> => {
   const { settings } = inUse.now;
+  const { kafka } = settings.broker;
   if (hasPeers({ broker }) && !hasPeerKeys(settings)) return NO_KEYS;
   while (!signal.aborted) {
     try {
-      return await whyWithoutHomes(broker, settings, settings.broker.kafka.requestTimeout);
+      if (hasPeers({ broker })) return await whyWithoutHomes(broker, settings, kafka.requestTimeout);
+      // A broker of this process asks for no rights.
+      await ensureOnceTopic(broker, settings);
+      return undefined;
     } catch (cause) {
       const error = asGatewayError(cause);
       if (error.code === "SETTINGS_INVALID") throw error;
@@ -235,13 +246,20 @@ const decide = async (
   return undefined;
 };
 
-const raiseRetention = async ({ broker, log }: LastingContext, settings: Settings): Promise<void> => {
-  try {
-    await broker.ensureTopic(onceTopicOf(settings));
-  } catch (err) {
-    log.logger.error(
-      { err },
-      "the retention of once.topic can't be raised: ids are duplicates for a shorter time",
-    );
-  }
+/** Returns a function that raises the retention of the topic if the settings have a longer window than before. Never rejects. */
+const createRaiseRetention = ({ broker, inUse, log }: LastingContext) => {
+  let raisedTo = longestWindowOf(inUse.now.settings);
+  return async (settings: Settings): Promise<void> => {
+    const longest = longestWindowOf(settings);
+    if (longest <= raisedTo) return;
+    try {
+      await broker.ensureTopic(onceTopicOf(settings));
+      raisedTo = longest;
+    } catch (err) {
+      log.logger.error(
+        { err },
+        "the retention of once.topic can't be raised: ids are duplicates for a shorter time",
+      );
+    }
+  };
 };
