@@ -4,8 +4,8 @@
  */
 import { randomInt } from "node:crypto";
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
-import { PAYLOAD_BYTES } from "./id-table.ts";
 import type { Once, OnceEvent, OnceOutcome } from "./once.ts";
+import { nameOf, payloadOf } from "./slot-core/calls.ts";
 import { SlotIds } from "./slot-ids.ts";
 
 export interface LocalOnceOptions {
@@ -20,10 +20,6 @@ export interface LocalOnceOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
-
-const nameOf = ({ id }: OnceEvent): string => id.digest.toString("latin1");
-
-const payloadOf = ({ id }: OnceEvent): Buffer | undefined => id.payload?.subarray(0, PAYLOAD_BYTES);
 
 export const createLocalOnce = ({ append, maxIds, now }: LocalOnceOptions): Once => {
   const ids = new SlotIds(maxIds);
@@ -66,11 +62,11 @@ export const createLocalOnce = ({ append, maxIds, now }: LocalOnceOptions): Once
     const ended = appending.then((outcomes) => {
       events.forEach((event, i) => {
         const outcome = outcomes[i];
-        open.delete(nameOf(event));
+        open.delete(nameOf(event.id.digest));
         if (outcome !== undefined) remember(event, outcome, request);
       });
     });
-    for (const event of events) open.set(nameOf(event), ended);
+    for (const event of events) open.set(nameOf(event.id.digest), ended);
     await ended;
     return appending;
   };
@@ -78,7 +74,7 @@ export const createLocalOnce = ({ append, maxIds, now }: LocalOnceOptions): Once
   return {
     append: async (topic, events, { order }) => {
       for (;;) {
-        const before = events.flatMap((event) => open.get(nameOf(event)) ?? []);
+        const before = events.flatMap((event) => open.get(nameOf(event.id.digest)) ?? []);
         if (before.length === 0) break;
         await Promise.all(before);
       }

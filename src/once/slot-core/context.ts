@@ -5,6 +5,9 @@ import type { OpenIds, OpenIntent } from "./open-ids.ts";
 import type { SlotPort } from "./port.ts";
 import type { Settled } from "./settled.ts";
 
+/** Milliseconds until an append, or a read, that has failed is tried again. */
+export const AGAIN_MS = 100;
+
 export interface CoreOptions {
   readonly writer: Writer;
   /** Ids that the slot remembers. */

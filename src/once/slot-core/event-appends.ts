@@ -1,13 +1,10 @@
 /** Appends the events of groups whose intents are acknowledged, and makes outcomes of what Kafka answers. */
-import { type CoreContext, endIntent } from "./context.ts";
+import { AGAIN_MS, type CoreContext, endIntent } from "./context.ts";
 import type { Entry } from "./calls.ts";
 import type { OpenIntent } from "./open-ids.ts";
 import type { BatchResult, EventAppend } from "./port.ts";
 import type { Queue } from "./queues.ts";
 import type { Resolver } from "./resolver.ts";
-
-/** Milliseconds until an append that was not written is tried again. */
-const AGAIN_MS = 100;
 
 type OwnIntent = OpenIntent & { readonly entry: Entry };
 

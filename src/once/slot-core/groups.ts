@@ -4,12 +4,9 @@
  */
 import { type IntentEntry, MAX_ENTRIES, type SlotRecord, type Writer } from "../slot-records.ts";
 import { type Entry, payloadOf } from "./calls.ts";
-import { type CoreContext, drop } from "./context.ts";
+import { AGAIN_MS, type CoreContext, drop } from "./context.ts";
 import type { EventAppends, IntendedBatch } from "./event-appends.ts";
 import type { Batch, Queues } from "./queues.ts";
-
-/** Milliseconds until a slot append is tried again that was not written, and until the slot is read again. */
-const AGAIN_MS = 100;
 
 interface Group {
   readonly settled: readonly SlotRecord[];

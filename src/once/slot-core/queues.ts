@@ -3,7 +3,7 @@ import { partitionOfKey } from "../../broker/partitions.ts";
 import { GatewayError } from "../../errors.ts";
 import { MAX_ENTRIES, type TopicRef } from "../slot-records.ts";
 import type { CallState, Entry } from "./calls.ts";
-import { type CoreContext, drop, partitionName } from "./context.ts";
+import { AGAIN_MS, type CoreContext, drop, partitionName } from "./context.ts";
 import type { TopicView } from "./port.ts";
 
 export interface Queue {
@@ -24,8 +24,6 @@ export interface Batch {
   readonly entries: readonly Entry[];
 }
 
-/** Milliseconds until an end that could not be read is asked for again. */
-const AGAIN_MS = 100;
 /** Maximum number of ids in a group. */
 const GROUP_IDS = 10 * MAX_ENTRIES;
 /** Assumed for a record's headers and its head. */
