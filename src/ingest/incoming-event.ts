@@ -1,7 +1,7 @@
 /** An event as an API parsed it, and the record that it becomes: validated by its station, with a key and headers. */
 import type { BrokerRecord, RecordHeader } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
-import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
+import { followPointer, isNumberStart, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
 import { isJson } from "../formats/json.ts";
 import { contentTypeHeaders } from "./record-headers.ts";
 import { createReadEventId } from "./station-event-id.ts";
@@ -54,14 +54,11 @@ export const createKeyOf = (pointer: string): KeyOf => {
 };
 
 const LETTER_N = 0x6e;
-const MINUS = 0x2d;
-const DIGIT_0 = 0x30;
-const DIGIT_9 = 0x39;
 
 const keyAt = (event: Buffer, at: number): Buffer | null => {
   const first = event[at] ?? 0;
   if (first === QUOTE) return Buffer.from(stringAt(event, at));
-  if (first === MINUS || (first >= DIGIT_0 && first <= DIGIT_9)) return valueAt(event, at);
+  if (isNumberStart(first)) return valueAt(event, at);
   if (first === LETTER_N) return null;
   throw new GatewayError("KEY_REFUSED");
 };

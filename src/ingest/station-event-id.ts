@@ -1,7 +1,7 @@
 /** The ids that a station's own events have: `once.id` of the station says where they are. */
 import type { RecordHeader } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
-import { followPointer, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
+import { followPointer, isNumberStart, QUOTE, stringAt, valueAt } from "../lib/json-scan.ts";
 
 interface WithHeaders {
   readonly headers: readonly RecordHeader[];
@@ -42,12 +42,6 @@ const inJson = (pointer: string): ReadEventId => {
     throw refused(`${pointer} of the event is neither a string nor a number`);
   };
 };
-
-const MINUS = 0x2d;
-const DIGIT_0 = 0x30;
-const DIGIT_9 = 0x39;
-
-const isNumberStart = (byte: number): boolean => byte === MINUS || (byte >= DIGIT_0 && byte <= DIGIT_9);
 
 const inHeader = (name: string): ReadEventId => {
   const wanted = name.toLowerCase();

@@ -13,6 +13,13 @@ export const CLOSE_BRACE = 0x7d;
 export const COMMA = 0x2c;
 const COLON = 0x3a;
 const SPACE = 0x20;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
+/** True if a value that begins with this byte is a number. */
+export const isNumberStart = (byte: number): boolean =>
+  byte === MINUS || (byte >= DIGIT_0 && byte <= DIGIT_9);
 
 /** Offset just past the string whose opening quote is at `at`. */
 export const endOfString = (bytes: Buffer, at: number): number => {
