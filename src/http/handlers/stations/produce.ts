@@ -106,7 +106,8 @@ const statusOf = ({ response }: AuthorisedCall, failures: readonly EventFailure[
 };
 
 /** The record headers of the request, and the `Idempotency-Key`. */
-const headersWithKey = (call: AuthorisedCall): readonly RecordHeader[] => [
-  ...recordHeadersOf(call.request.rawHeaders),
-  ...keyHeaders(call),
-];
+const headersWithKey = (call: AuthorisedCall): readonly RecordHeader[] => {
+  const headers = recordHeadersOf(call.request.rawHeaders);
+  const ofKey = keyHeaders(call);
+  return ofKey.length === 0 ? headers : [...headers, ...ofKey];
+};
