@@ -122,6 +122,20 @@ describeOwnKafka("the spool of several workers", () => {
     }
   };
 
+  /** Starts Kafka, and stops the clients when the spool is drained and events are stored directly. */
+  const expectAllAfterReturn = async (
+    gateway: Gateway,
+    station: string,
+    clients: Awaited<ReturnType<typeof startClients>>,
+  ): Promise<void> => {
+    await kafka.start();
+    await until(() => hasDrained(gateway));
+    await clients.more(5, STORED);
+    await clients.stop();
+    await until(() => hasDrained(gateway));
+    await expectAll(station, clients.sent);
+  };
+
   it("keeps all events in order while workers and the whole pod are killed in the outage", async () => {
     const dir = newDirectory();
     const station = uniqueName("spooled");
@@ -141,12 +155,7 @@ describeOwnKafka("the spool of several workers", () => {
     gateway = await start(dir, station);
     clients.useGateway(gateway);
     await clients.more(5, SPOOLED);
-    await kafka.start();
-    await until(() => hasDrained(gateway));
-    await clients.more(5, STORED);
-    await clients.stop();
-    await until(() => hasDrained(gateway));
-    await expectAll(station, clients.sent);
+    await expectAllAfterReturn(gateway, station, clients);
     expect(new Set(clients.sent.map(({ status }) => status))).toEqual(new Set([STORED, SPOOLED, "broken"]));
     expect(await gateway.stop()).toBe(0);
     expect(foldersIn(dir)).toEqual([]);
@@ -171,12 +180,7 @@ describeOwnKafka("the spool of several workers", () => {
       // The lines of the log come a little later than the answers.
       await until(() => linesOf(gateway, "worker ended; it will be replaced").length > 0);
       expect(linesOf(gateway, "worker ended; it will be replaced")).toMatchObject([{ pid: frozen }]);
-      await kafka.start();
-      await until(() => hasDrained(gateway));
-      await clients.more(5, STORED);
-      await clients.stop();
-      await until(() => hasDrained(gateway));
-      await expectAll(station, clients.sent);
+      await expectAllAfterReturn(gateway, station, clients);
       await gateway[Symbol.asyncDispose]();
     },
     300_000,
