@@ -86,7 +86,7 @@ export const adminFaults = (settings: Partial<Settings>): readonly Fault[] => {
 /** Bytes. */
 const LEAST_SECRET = 32;
 
-/** Anyone who has a session cookie can try secrets without a request. The length would help with that, so no warning shows it. */
+/** An attacker with a session cookie can try secrets without a request. The length would help the attacker, so no warning shows it. */
 const secretWarnings = (secret: string | undefined): readonly string[] => {
   if (secret === undefined || Buffer.byteLength(secret) >= LEAST_SECRET) return [];
   return [

@@ -14,7 +14,7 @@ export interface SpoolContents {
   readonly bytes: number;
   /** Events that are not drained. */
   readonly events: number;
-  /** When the oldest of them was spooled, in milliseconds since the epoch; undefined: there is none. */
+  /** When the oldest of these events was spooled, in milliseconds since the epoch; undefined: there are no events. */
   readonly oldest: number | undefined;
 }
 

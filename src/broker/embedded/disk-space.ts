@@ -39,8 +39,8 @@ const SMALL = 64 * 1024;
 const MOST_CHECKED = 2 * 1024 * 1024;
 
 /**
- * On a full disk records go into freed pages if there are so many that LMDB needs no new ones: a large record needs consecutive
- * pages. A file from which nothing was freed has fewer free pages than this.
+ * On a full disk records go into freed pages if the file has this number of freed bytes. Then LMDB needs no new pages, although a
+ * large record needs consecutive ones. A file from which nothing was freed has fewer free pages than this.
  */
 const reusableFor = (cost: number): number => 4 * cost + 1024 * 1024;
 

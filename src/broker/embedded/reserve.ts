@@ -68,7 +68,7 @@ export const openReserve = async ({ file, usedBytes }: ReserveOptions): Promise<
     }
   };
 
-  /** The bytes to allocate for a commit, at the end of a file of this size. Rejects if the room has not so many. */
+  /** The bytes to allocate for a commit, at the end of a file of this size. Rejects if they are more than the room allows. */
   const missing = async (needed: number, { allocatable }: Room) => {
     const { size } = await handle.stat();
     const used = usedBytes();
