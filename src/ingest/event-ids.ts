@@ -64,7 +64,7 @@ export const createIdOf = ({
   let last: { readonly of: CallSource; readonly idAt: (place: number) => EventId } | undefined;
 
   const ofCall = (of: CallSource): EventId => {
-    if (last === undefined || last.of.scope !== of.scope || last.of.payload !== of.payload) {
+    if (last?.of.scope !== of.scope || last.of.payload !== of.payload) {
       const { scope, window } = of;
       const payload = of.payload === undefined ? undefined : Buffer.from(of.payload, "base64");
       last = { of, idAt: createCallIds({ scope, window, slots, payload }) };
