@@ -15,6 +15,7 @@ import { createMembership, type Membership } from "./membership.ts";
 import type { PeerAnswer, PeerCall, PeerHandler, Peers } from "./peers/peers.ts";
 import type { SlotLogOptions } from "./slot-log.ts";
 import type { SlotBroker } from "./slot-reader.ts";
+import { ENTER_MS } from "./slot.ts";
 import { Slots } from "./slots.ts";
 
 export interface HomeOptions<Log extends HeldLog<Content>, Content extends object> {
@@ -79,8 +80,8 @@ const CUT_OFF_MS = 4000;
 /** Kafka removes a member that has not joined again after this time. It must be twice the session timeout at least. */
 const REBALANCE_MS = 60_000;
 
-/** An attempt that took longer was served by a home. */
-const SERVED_MS = 1000;
+/** An attempt that took longer was served by a home. It did not only wait for a home that reads its slot. */
+const SERVED_MS = ENTER_MS + 1000;
 
 interface Search {
   /** Milliseconds that are left of the call's waiting time. */

@@ -38,7 +38,7 @@ interface Tenure {
 
 const AGAIN_MS = 1000;
 /** A call waits for this time until the log is entered. Then its process looks again which process holds the slot. */
-const ENTER_MS = 2000;
+export const ENTER_MS = 2000;
 
 export class Slot<Log extends HeldLog<Content>, Content extends object> {
   readonly #options: SlotOptions<Log, Content>;

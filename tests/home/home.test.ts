@@ -163,6 +163,20 @@ it("gives a slot to another process if this one can't append to it for 30 s", as
   expect([held(world, first), held(world, second)]).toEqual([3, 3]);
 });
 
+it("answers 503 after 8 s while the home can't read its slot, at the home and at another process", async () => {
+  const world = new World(1);
+  const first = world.start();
+  world.brokenFor.set(first, new Set([0]));
+  await world.run(3000);
+  const second = world.start();
+  await world.run(3000);
+  const outcomes = [first, second].map((process) => outcome(world.put(process, "a", "1", 1000)));
+  await world.run(7000);
+  expect(outcomes.map(({ text }) => text)).toEqual(["waits", "waits"]);
+  await world.run(4000);
+  expect(outcomes.map(({ text }) => text)).toEqual(["HOME_UNAVAILABLE", "HOME_UNAVAILABLE"]);
+});
+
 it("keeps a slot whose handing over takes too long when a rebalance begins", async () => {
   const world = await worldWith(1);
   const [first] = world.processes as [Process];
