@@ -72,7 +72,7 @@ export interface TopicSpec {
   readonly maxRecordBytes?: number | undefined;
   /** The broker may delete older records of a key. It promises no time by which it deletes them. */
   readonly compacted?: boolean | undefined;
-  /** Milliseconds in which compaction leaves a new record alone (`min.compaction.lag.ms`). A local log deletes no record of an internal topic. */
+  /** Milliseconds in which compaction leaves a new record alone (`min.compaction.lag.ms`). A local log does not compact. */
   readonly minCompactionLagMs?: number | undefined;
   /** The broker sets each record's timestamp when it stores the record. A local log keeps the timestamp of the append. */
   readonly logAppendTime?: boolean | undefined;

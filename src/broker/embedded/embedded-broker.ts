@@ -66,6 +66,7 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
   let retention: Retention | undefined;
   let unlock: (() => Promise<void>) | undefined;
   let topics: ReadonlyMap<string, LocalTopic> = new Map();
+  const retentions = new Map<string, number>();
 
   const opened = (): Log => {
     if (log === undefined) throw new GatewayError("BROKER_UNAVAILABLE");
@@ -82,7 +83,11 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
         throw error;
       }
       topics = log.topics();
-      if (options.retention !== undefined) retention = startRetention(log, clock, options.retention);
+      if (options.retention !== undefined)
+        retention = startRetention(log, clock, {
+          ...options.retention,
+          retentionOf: (topic) => retentions.get(topic),
+        });
     },
     close: async () => {
       await retention?.stop();
@@ -90,6 +95,7 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
       log = undefined;
       await unlock?.();
       unlock = undefined;
+      retentions.clear();
     },
     topics: () => topics,
     ends: (of) => opened().ends(of),
@@ -97,6 +103,9 @@ const createEmbeddedStore = (options: EmbeddedStoreOptions): LocalStore => {
     positions: (group) => opened().positions(group),
     check: async () => opened().check(),
     createTopic: async (topic) => opened().createTopic(topic),
+    retain: (topic, retentionMs) => {
+      retentions.set(topic, Math.max(retentionMs, retentions.get(topic) ?? 0));
+    },
     append: async (to, records) => opened().append(to, records),
     savePositions: async (group, positions) => opened().savePositions(group, positions),
     deletePositions: async (group) => opened().deletePositions(group),

@@ -8,7 +8,7 @@ import { type Environment, PAGE_BYTES } from "./environment.ts";
 import { openPartitionLog, type PartitionLog } from "./partition-log.ts";
 import type { StoredBatch } from "./stored-batches.ts";
 
-export interface Log extends Omit<LocalStore, "open"> {
+export interface Log extends Omit<LocalStore, "open" | "retain"> {
   /** All partitions. */
   readonly partitions: () => readonly PartitionLog[];
   /** Removes batches that `oldest` of the partition has returned. Rejects as `append` does. */

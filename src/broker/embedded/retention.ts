@@ -41,14 +41,12 @@ const ROUND_MS = 10_000;
 const BATCHES = 32;
 const REST_MS = 10;
 
+type Limits = Pick<RetentionOptions, "age" | "bytes">;
+
 /** Returns a function that resolves to the oldest batches that are too old, or that make the partition too large. */
-const createDue = (
-  clock: Clock,
-  { age, bytes }: Pick<RetentionOptions, "age" | "bytes">,
-  signal: AbortSignal,
-) => {
+const createDue = (clock: Clock, signal: AbortSignal) => {
   /** The bytes above the maximum. Pauses while it counts the bytes of a log that was just opened. */
-  const excessOf = async (partition: PartitionLog): Promise<number> => {
+  const excessOf = async (partition: PartitionLog, { bytes }: Limits): Promise<number> => {
     if (bytes === undefined) return 0;
     for (;;) {
       const counted = partition.bytes(BATCHES);
@@ -58,27 +56,39 @@ const createDue = (
     }
   };
 
-  return async (partition: PartitionLog): Promise<readonly StoredBatch[]> => {
-    const excess = await excessOf(partition);
-    const oldest = age === undefined ? -Infinity : clock.now() - age;
+  return async (partition: PartitionLog, limits: Limits): Promise<readonly StoredBatch[]> => {
+    const excess = await excessOf(partition, limits);
+    const oldest = limits.age === undefined ? -Infinity : clock.now() - limits.age;
     return partition.oldest(BATCHES, ({ newest }, bytesBefore) => newest < oldest || bytesBefore < excess);
   };
 };
 
-/** Starts with a round. Internal topics keep all records. */
+interface StartOptions extends RetentionOptions {
+  /** The retention in milliseconds of a topic that has its own (`TopicSpec.retentionMs`). */
+  readonly retentionOf: (topic: string) => number | undefined;
+}
+
+/** Starts with a round. Internal topics without a retention of their own keep all records. */
 export const startRetention = (
   log: Pick<Log, "partitions" | "free">,
   clock: Clock,
-  { heldFrom, onFreed, onHeld, onError, ...limits }: RetentionOptions,
+  { heldFrom, onFreed, onHeld, onError, retentionOf, ...limits }: StartOptions,
 ): Retention => {
   const stopped = new AbortController();
   const { signal } = stopped;
-  const due = createDue(clock, limits, signal);
+  const due = createDue(clock, signal);
+
+  /** undefined: the topic keeps all records. */
+  const limitsOf = (topic: string): Limits | undefined => {
+    const own = retentionOf(topic);
+    if (own !== undefined) return { age: own, bytes: undefined };
+    return isInternalTopic(topic) ? undefined : limits;
+  };
 
   /** Resolves to true if records that are due must stay. */
-  const sweep = async (partition: PartitionLog): Promise<boolean> => {
+  const sweep = async (partition: PartitionLog, wanted: Limits): Promise<boolean> => {
     while (!signal.aborted) {
-      const found = await due(partition);
+      const found = await due(partition, wanted);
       if (found.length === 0) return false;
       const held = await heldFrom(partition.of);
       const free = held === undefined ? found : found.filter(({ end }) => BigInt(end) <= held);
@@ -96,8 +106,9 @@ export const startRetention = (
     let held = 0;
     for (const partition of log.partitions()) {
       if (signal.aborted) return;
-      if (isInternalTopic(partition.of.topic)) continue;
-      if (await sweep(partition)) held += 1;
+      const wanted = limitsOf(partition.of.topic);
+      if (wanted === undefined) continue;
+      if (await sweep(partition, wanted)) held += 1;
       await nextTurn();
     }
     onHeld(held);

@@ -11,6 +11,7 @@ import {
   type PartitionInfo,
   type TopicInfo,
   type TopicPartition,
+  type TopicSpec,
 } from "../broker.ts";
 import { createPartitioner, type Partitioner, requirePartitions } from "../partitions.ts";
 import { contentBytes } from "../record-bytes.ts";
@@ -54,6 +55,12 @@ const topicIn = (store: LocalStore, name: string): LocalTopic => {
 const partitionsIn = (store: LocalStore, name: string): readonly TopicPartition[] =>
   Array.from({ length: topicIn(store, name).partitions }, (_, partition) => ({ topic: name, partition }));
 
+const settleRetention = (store: LocalStore, spec: TopicSpec, info: TopicInfo): void => {
+  if (spec.retentionMs === undefined) return;
+  requirePartitions(spec, info);
+  store.retain(spec.name, spec.retentionMs);
+};
+
 const topicsOf = (
   { store, partitions, maxRecordBytes }: LocalBrokerOptions,
   onCreated: (topic: string) => void,
@@ -96,7 +103,7 @@ const topicsOf = (
         await creation;
       }
       const info = infoOf(topicIn(store, name));
-      if (spec.retentionMs !== undefined) requirePartitions({ name, ...spec }, info);
+      settleRetention(store, { name, ...spec }, info);
       return info;
     },
     watermarks: (name) =>

@@ -36,6 +36,8 @@ export interface LocalStore {
 
   readonly topics: () => ReadonlyMap<string, LocalTopic>;
   readonly createTopic: (topic: LocalTopic) => Promise<void>;
+  /** Records of the topic may be deleted after this time (`TopicSpec.retentionMs`), until the store is closed. Never lowers the time. */
+  readonly retain: (topic: string, retentionMs: number) => void;
 
   /**
    * Stores records in order, after the records of all earlier calls for the partition. Resolves to the offset of the first

@@ -78,6 +78,7 @@ const createMemoryStore = (): LocalStore => {
       topics.set(topic.name, topic);
       return Promise.resolve();
     },
+    retain: () => undefined,
     append: (to, records) =>
       whileOpen(() => {
         const stored = recordsOf(to);

@@ -171,7 +171,29 @@ describe("the retention of the embedded log", () => {
     });
   });
 
-  it("keeps all records of internal topics", async () => {
+  it("keeps the records of a topic for the topic's own retention, which is never lowered", async () => {
+    const topic = "_stationgate-once";
+    await fill(topic, 5, 3 * HOUR);
+    await fill(topic, 5, 2 * HOUR);
+    await fill(topic, 1, -FAR);
+    await broker.ensureTopic({ name: topic, partitions: 1, retentionMs: FAR });
+    await rounds();
+    expect(await ends(topic)).toEqual([0n, 11n]);
+    await broker.close();
+    // The limit of 26 bytes is that of the stations.
+    await open({ bytes: 26 });
+    await broker.ensureTopic({ name: topic, partitions: 1, retentionMs: 2 * HOUR + FAR / 2 });
+    await broker.ensureTopic({ name: topic, partitions: 1, retentionMs: HOUR });
+    await rounds();
+    expect(await ends(topic)).toEqual([0n, 11n]);
+    await broker.close();
+    await open({ bytes: 26 });
+    await broker.ensureTopic({ name: topic, partitions: 1, retentionMs: HOUR });
+    await untilLow(topic, 10n);
+    expect(await ends(topic)).toEqual([10n, 11n]);
+  });
+
+  it("keeps all records of other internal topics", async () => {
     await fill("_stationgate-connectors", 5, 2 * HOUR);
     await fill("t", 5, 2 * HOUR);
     await untilLow("t", 4n);
