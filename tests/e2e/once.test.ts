@@ -8,11 +8,16 @@ import { linesOf } from "../support/log-lines.ts";
 import { type Pod, type Pods, startPods } from "../support/reading/pods.ts";
 import { describeWithTools } from "../support/tools.ts";
 
-/** Set it to 20000 for the figure of the specification. */
+/** The specification asks for ONCE_IDS=20000 and ONCE_FROZEN_MS=30000. */
 const IDS = Number(process.env["ONCE_IDS"] ?? 2000);
-const CLIENTS = 16;
+const KILLS = Number(process.env["ONCE_KILLS"] ?? 3);
 /** Longer than the session of a home. */
-const FROZEN_MS = 15_000;
+const FROZEN_MS = Number(process.env["ONCE_FROZEN_MS"] ?? 15_000);
+const CLIENTS = 16;
+/** A client gives a request up after this time, and repeats it. */
+const ANSWER_MS = 10_000;
+const BETWEEN_FAULTS_MS = 5000;
+const TIMEOUT_MS = 300_000 + IDS * 50 + KILLS * BETWEEN_FAULTS_MS + FROZEN_MS;
 
 describeWithTools("ids of events at two pods", ["nginx"], () => {
   describeKafkaApart("on Kafka", (kafka) => {
@@ -41,6 +46,7 @@ describeWithTools("ids of events at two pods", ["nginx"], () => {
           ...{ origin, path: `/stations/${station}/produce/single`, method: "POST" },
           headers: { authorization: `Bearer ${pods.token}`, "content-type": "application/json" },
           body: JSON.stringify({ id }),
+          headersTimeout: ANSWER_MS,
         });
         await body.dump();
         return statusCode;
@@ -49,26 +55,39 @@ describeWithTools("ids of events at two pods", ["nginx"], () => {
       }
     };
 
-    /** Repeats the event at either pod until it is stored. */
-    const sendUntilStored = async (station: string, id: string): Promise<void> => {
-      for (let turn = 0; ; turn += 1) {
-        const pod = pods.all[turn % pods.all.length];
-        const status = pod === undefined ? 0 : await send(pod.gateway.url, station, id);
-        if (status === 200) return;
-        if (![0, 409, 503].includes(status)) throw new Error(`answered ${status}`);
-        await sleep(50);
-      }
+    /**
+     * Sends the event to both pods at the same moment, and repeats it until one of them has stored it. `copies`: waits for the
+     * answers of both pods; a frozen pod answers late.
+     */
+    const sendUntilStored = async (station: string, id: string, copies: Promise<void>[]): Promise<void> => {
+      let isStored = false;
+      const sending = pods.all.map(async (_, first) => {
+        for (let turn = first; !isStored; turn += 1) {
+          const pod = pods.all[turn % pods.all.length];
+          const status = pod === undefined ? 0 : await send(pod.gateway.url, station, id);
+          if (status === 200) isStored = true;
+          else if (![0, 409, 503].includes(status)) throw new Error(`answered ${status}`);
+          else await sleep(50);
+        }
+      });
+      copies.push(...sending);
+      await Promise.race(sending);
     };
 
-    it("are stored once if both pods get them at the same moment", async () => {
-      const ids = Array.from({ length: IDS }, (_, n) => `${n}`).values();
-      const client = async (): Promise<void> => {
-        for (const id of ids) await Promise.all(pods.all.map(({ gateway }) => send(gateway.url, pairs, id)));
-      };
-      await Promise.all(Array.from({ length: CLIENTS }, client));
-      const stored = await storedIds(kafka.brokers, pairs);
-      expect({ ...stored, ids: stored.ids.length }).toEqual({ ids: IDS, repeated: [], unmarked: 0 });
-    }, 300_000);
+    it(
+      "are stored once if both pods get them at the same moment",
+      async () => {
+        const ids = Array.from({ length: IDS }, (_, n) => `${n}`).values();
+        const client = async (): Promise<void> => {
+          for (const id of ids)
+            await Promise.all(pods.all.map(({ gateway }) => send(gateway.url, pairs, id)));
+        };
+        await Promise.all(Array.from({ length: CLIENTS }, client));
+        const stored = await storedIds(kafka.brokers, pairs);
+        expect({ ...stored, ids: stored.ids.length }).toEqual({ ids: IDS, repeated: [], unmarked: 0 });
+      },
+      TIMEOUT_MS,
+    );
 
     /** The newest worker of the pod. */
     const workerOf = ({ gateway }: Pod): number => {
@@ -77,47 +96,57 @@ describeWithTools("ids of events at two pods", ["nginx"], () => {
       return pid;
     };
 
-    it("are stored once although processes are killed and a pod is frozen", async () => {
-      const [first, second] = pods.all as [Pod, Pod];
-      let sent = 0;
-      let isOver = false;
-      const client = async (): Promise<void> => {
-        while (!isOver) await sendUntilStored(faults, `${sent++}`);
-      };
-      const clients = Array.from({ length: CLIENTS }, client);
-      for (const pod of [first, second, first]) {
-        await sleep(5000);
-        process.kill(workerOf(pod), "SIGKILL");
-      }
-      await sleep(5000);
-      second.freeze();
-      await sleep(FROZEN_MS);
-      second.thaw();
-      await sleep(5000);
-      isOver = true;
-      await Promise.all(clients);
-      const { ids, repeated, unmarked } = await storedIds(kafka.brokers, faults);
-      expect({ ids: new Set(ids).size, repeated, unmarked }).toEqual({
-        ids: sent,
-        repeated: [],
-        unmarked: 0,
-      });
-    }, 300_000);
+    it(
+      "are stored once although processes are killed and a pod is frozen",
+      async () => {
+        const [first, second] = pods.all as [Pod, Pod];
+        let sent = 0;
+        let isOver = false;
+        const copies: Promise<void>[] = [];
+        const client = async (): Promise<void> => {
+          while (!isOver) await sendUntilStored(faults, `${sent++}`, copies);
+        };
+        const clients = Array.from({ length: CLIENTS }, client);
+        for (let kill = 0; kill < KILLS; kill += 1) {
+          await sleep(BETWEEN_FAULTS_MS);
+          process.kill(workerOf(kill % 2 === 0 ? first : second), "SIGKILL");
+        }
+        await sleep(BETWEEN_FAULTS_MS);
+        second.freeze();
+        await sleep(FROZEN_MS);
+        second.thaw();
+        await sleep(BETWEEN_FAULTS_MS);
+        isOver = true;
+        await Promise.all(clients);
+        await Promise.all(copies);
+        const { ids, repeated, unmarked } = await storedIds(kafka.brokers, faults);
+        expect({ ids: new Set(ids).size, repeated, unmarked }).toEqual({
+          ids: sent,
+          repeated: [],
+          unmarked: 0,
+        });
+      },
+      TIMEOUT_MS,
+    );
 
-    it("are stored once, and no call fails, in a rolling restart", async () => {
-      const load = startLoad({ url: pods.url, token: pods.token, station: rolling, clients: CLIENTS });
-      await load.acknowledged(500);
-      for (const pod of pods.all) {
-        await pod.restart("SIGTERM");
-        await pods.heal();
-      }
-      const { acknowledged, statuses, broken } = await load.stop();
-      if (statuses.size > 0) process.stderr.write(await pods.proxyErrors());
-      expect({ statuses: [...statuses], broken: [...broken] }).toEqual({ statuses: [], broken: [] });
-      const { ids, repeated, unmarked } = await storedIds(kafka.brokers, rolling);
-      expect({ ids: ids.length, repeated, unmarked }).toEqual({
-        ...{ ids: acknowledged.length, repeated: [], unmarked: 0 },
-      });
-    }, 300_000);
+    it(
+      "are stored once, and no call fails, in a rolling restart",
+      async () => {
+        const load = startLoad({ url: pods.url, token: pods.token, station: rolling, clients: CLIENTS });
+        await load.acknowledged(500);
+        for (const pod of pods.all) {
+          await pod.restart("SIGTERM");
+          await pods.heal();
+        }
+        const { acknowledged, statuses, broken } = await load.stop();
+        if (statuses.size > 0) process.stderr.write(await pods.proxyErrors());
+        expect({ statuses: [...statuses], broken: [...broken] }).toEqual({ statuses: [], broken: [] });
+        const { ids, repeated, unmarked } = await storedIds(kafka.brokers, rolling);
+        expect({ ids: ids.length, repeated, unmarked }).toEqual({
+          ...{ ids: acknowledged.length, repeated: [], unmarked: 0 },
+        });
+      },
+      TIMEOUT_MS,
+    );
   });
 });

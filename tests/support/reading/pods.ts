@@ -1,4 +1,5 @@
 /** Gateways on one Kafka behind nginx without affinity, as the pods of a cluster. */
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel, type Admin } from "kafkajs";
 import { partitionOfKey } from "../../../src/broker/partitions.ts";
@@ -19,7 +20,7 @@ export interface Pod {
   /** Ends the process, and starts it again on the same ports. */
   restart(signal: NodeJS.Signals): Promise<void>;
   kill(): Promise<void>;
-  /** Sends SIGSTOP. */
+  /** Sends SIGSTOP to the process and its workers. */
   freeze(): void;
   thaw(): void;
 }
@@ -75,6 +76,13 @@ const linesOf = ({ gateway }: Pod): readonly LogLine[] =>
 const peerLineOf = (pod: Pod, address: string): LogLine | undefined =>
   linesOf(pod).findLast(({ listener, host, port }) => listener === "peer" && `${host}:${port}` === address);
 
+/** Begins with the process that starts the workers, so that none is started meanwhile. */
+const signalAll = ({ pid }: Gateway, signal: NodeJS.Signals): void => {
+  process.kill(pid, signal);
+  const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+  for (const worker of workers) process.kill(Number(worker), signal);
+};
+
 const startPod = async (options: PodsOptions, index: number): Promise<Pod> => {
   let gateway = await startGateway({
     settings: {
@@ -108,10 +116,10 @@ const startPod = async (options: PodsOptions, index: number): Promise<Pod> => {
     },
     freeze: () => {
       state = "frozen";
-      process.kill(gateway.pid, "SIGSTOP");
+      signalAll(gateway, "SIGSTOP");
     },
     thaw: () => {
-      process.kill(gateway.pid, "SIGCONT");
+      signalAll(gateway, "SIGCONT");
       state = "running";
     },
   };
