@@ -1,12 +1,11 @@
 /** A real Apache Kafka of one KRaft node as a child process, which tests can freeze, kill and restart. */
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { freePort } from "../free-port.ts";
 import { archiveOptions } from "./archive.ts";
@@ -14,8 +13,8 @@ import { makeCertificates, type Certificates } from "./certificates.ts";
 import { kafkaClassPath } from "./jars.ts";
 import { startTcpProxy, type TcpProxy } from "./proxy.ts";
 import { serverProperties, type NodeLayout, type Protocol } from "./properties.ts";
+import { formatStorage } from "./storage.ts";
 
-const run = promisify(execFile);
 /** Milliseconds, less than the timeout of the hooks that start Kafka. On a busy machine a start can take a minute. */
 const START_TIMEOUT = 110_000;
 
@@ -146,8 +145,10 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
   const layout = await layoutOf(options, folder);
   const { ports, users, certificates } = layout;
   await writeFile(settingsFile, serverProperties(layout));
-  const format = ["format", "--config", settingsFile, "--cluster-id", clusterId, ...scramUsers(users)];
-  await run("java", [...jvm, "-cp", classPath, "kafka.tools.StorageTool", ...format]);
+  const java = [...jvm, "-cp", classPath];
+  const nodeId = options.properties?.["node.id"] ?? "1";
+  const identity = { clusterId, nodeId, randomId: newClusterId };
+  await formatStorage({ ...identity, folder, settingsFile, scram: scramUsers(users), java });
 
   const listeners = new Map([...ports].map(([protocol, port]) => [protocol, `127.0.0.1:${port}`] as const));
   const brokers = [listeners.get("PLAINTEXT") ?? ""];
@@ -163,7 +164,7 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
   };
   const start = async (): Promise<void> => {
     const log = await open(logFile, "a");
-    child = spawn("java", [...jvm, "-cp", classPath, "kafka.Kafka", settingsFile], {
+    child = spawn("java", [...java, "kafka.Kafka", settingsFile], {
       stdio: ["ignore", log.fd, log.fd],
     });
     await once(child, "spawn");
