@@ -133,8 +133,8 @@ const end = async (gateway: ChildProcess): Promise<void> => {
 
 const MARK = "@@block";
 
-/** Maximum milliseconds for all commands of a page. After it the process group is ended. */
-const PAGE_TIMEOUT = 40_000;
+/** Maximum milliseconds for all commands of a page, against hanging. After it the process group is ended. */
+const PAGE_TIMEOUT = 120_000;
 
 /** The blocks as one script, so that variables of a block exist in the next block. A mark precedes each block. */
 const scriptOf = (blocks: readonly Fence[]): string =>
