@@ -8,8 +8,8 @@ export default {
   testEnvironment: "node",
   // Real processes on a machine that does something else too: the bound is against hanging, no measure of speed.
   testTimeout: 60_000,
-  // Three workers on two cores are faster, but then some tests of rebalances don't end within their time.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // More than cores: the long files mostly wait, for sessions that expire, processes that are frozen, and retries.
+  maxWorkers: Math.max(4, availableParallelism() - 1),
   // A handle that a failed test leaves open must not hold up CI, which then could not tell what failed.
   forceExit: process.env.CI === "true",
   roots: ["<rootDir>/tests"],
