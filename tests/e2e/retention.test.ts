@@ -31,15 +31,18 @@ const callsOf = (gateway: Gateway, token: string) => {
     until: async (route: string, status: number): Promise<void> => {
       while ((await statusOf(route)) !== status) await sleep(50);
     },
-    /** The status, and the offset of the event if it is stored. */
-    produce: async (station = "orders"): Promise<{ readonly status: number; readonly offset: number }> => {
-      const body = JSON.stringify([{ text: "x".repeat(EVENT) }]);
+    /** The status, and the offset of the last event if all are stored. */
+    produce: async (
+      station = "orders",
+      events = 1,
+    ): Promise<{ readonly status: number; readonly offset: number }> => {
+      const body = JSON.stringify(new Array(events).fill({ text: "x".repeat(EVENT) }));
       const answer = await fetch(`${gateway.url}/stations/${station}/produce/batch`, {
         ...{ method: "POST", body },
         headers: { ...headers, prefer: "return=representation" },
       });
       const { results } = (await answer.json()) as { results?: readonly { offset: number | string }[] };
-      return { status: answer.status, offset: Number(results?.[0]?.offset ?? -1) };
+      return { status: answer.status, offset: Number(results?.at(-1)?.offset ?? -1) };
     },
     ends: async (): Promise<{ readonly low: number; readonly high: number }> => {
       const answer = await fetch(`${gateway.url}/topics/orders/partitions/0/offsets`, { headers });
@@ -89,7 +92,7 @@ describe("a gateway with retention", () => {
       const file = path.join(first.directory, "data", "log.lmdb");
       let last = -1;
       const produce = async (count: number): Promise<void> => {
-        for (let stored = 0; stored < count; stored += 1) last = (await calls.produce()).offset;
+        for (let stored = 0; stored < count; stored += 10) last = (await calls.produce("orders", 10)).offset;
       };
       const sizes: number[] = [];
       for (let wave = 0; wave < 4; wave += 1) {

@@ -31,6 +31,40 @@ const callHealth = async (gateway: Gateway, times: number): Promise<void> => {
     );
 };
 
+describe("several workers that are left alone", () => {
+  let gateway: Gateway;
+
+  beforeAll(async () => {
+    gateway = await startWorkers(NO_KAFKA);
+  }, TIMEOUT);
+
+  afterAll(async () => {
+    await gateway[Symbol.asyncDispose]();
+  });
+
+  it("log each listener once, and sum their metrics", async () => {
+    // Without a call there is no such line yet.
+    const before = (await scrape(gateway, HEALTH_CALLS)) || 0;
+    await callHealth(gateway, 10);
+
+    expect(linesOf(gateway, "listening")).toHaveLength(2);
+    expect((await scrape(gateway, HEALTH_CALLS)) - before).toBe(10);
+    expect(await scrape(gateway, RESIDENT_PROCESSES)).toBeGreaterThan(100 * 1024 * 1024);
+  });
+
+  it.each(["url", "adminUrl"] as const)(
+    "don't wait for endless headers, on %s",
+    async (listener) => {
+      const { hostname, port } = new URL(gateway[listener]);
+      const slow = connect(Number(port), hostname).setEncoding("utf8");
+      slow.write("GET /healthz HTTP/1.1\r\nHost: x\r\n");
+
+      expect(await text(slow)).toMatch(/^HTTP\/1\.1 408 /);
+    },
+    TIMEOUT,
+  );
+});
+
 describe("several workers", () => {
   let gateway: Gateway;
 
@@ -40,14 +74,6 @@ describe("several workers", () => {
 
   afterEach(async () => {
     await gateway[Symbol.asyncDispose]();
-  });
-
-  it("log each listener once, and sum their metrics", async () => {
-    await callHealth(gateway, 10);
-
-    expect(linesOf(gateway, "listening")).toHaveLength(2);
-    expect(await scrape(gateway, HEALTH_CALLS)).toBe(10);
-    expect(await scrape(gateway, RESIDENT_PROCESSES)).toBeGreaterThan(100 * 1024 * 1024);
   });
 
   it("all follow a changed log level, also the replacement of a killed worker", async () => {
@@ -102,18 +128,6 @@ describe("several workers", () => {
 
       expect(started(gateway).at(-1)?.worker).toBe(slot);
       expect(await scrape(gateway, HEALTH_CALLS)).toBeGreaterThanOrEqual(14);
-    },
-    TIMEOUT,
-  );
-
-  it.each(["url", "adminUrl"] as const)(
-    "don't wait for endless headers, on %s",
-    async (listener) => {
-      const { hostname, port } = new URL(gateway[listener]);
-      const slow = connect(Number(port), hostname).setEncoding("utf8");
-      slow.write("GET /healthz HTTP/1.1\r\nHost: x\r\n");
-
-      expect(await text(slow)).toMatch(/^HTTP\/1\.1 408 /);
     },
     TIMEOUT,
   );
