@@ -41,6 +41,7 @@ export const createPrepare =
       release(configured, previous);
     };
     try {
+      parts.ingest?.once.check(settings);
       if (parts.ingest !== undefined) await createNewTopics(parts.ingest, settings, previous.settings);
       const apps = createApps(lasting, configured, parts);
       return {

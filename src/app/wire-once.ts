@@ -31,6 +31,8 @@ import { countingMoves } from "./wire-home.ts";
 /** Once in this process. It outlives a reload. */
 export interface OnceKeeper {
   readonly store: OnceStore;
+  /** Throws SETTINGS_INVALID if these settings need homes, and the homes can't be used. */
+  check(settings: Settings): void;
   /** Takes these settings into use. A longer window raises the retention of the topic. */
   use(settings: Settings): void;
   /** Hands the slots over to other gateways. */
@@ -57,7 +59,9 @@ export const openOnce = async (
   const views = createTopicViews(broker, clock);
   const { home, start } = createHomes(context, port, views);
   let once: Once = createOnce({ home, appendUnchecked: (topic, records) => batcher.append(topic, records) });
+  let without: string | undefined;
   const withoutHomes = (reason: string): void => {
+    without = reason;
     once = createLocalOnce({
       append: (topic, records, order) => batcher.append(topic, records, order),
       maxIds: settings.once.maxIds,
@@ -68,13 +72,7 @@ export const openOnce = async (
       "each process remembers the ids of calls and webhook deliveries for itself: a repeat that reaches another process is stored again",
     );
   };
-  const reason = await start(withoutHomes);
-  const station = settings.stations.find((declared) => declared.once !== undefined);
-  if (reason !== undefined && station !== undefined) {
-    throw new GatewayError("SETTINGS_INVALID", {
-      message: `stations[${station.name}].once can't be used: ${reason}`,
-    });
-  }
+  requireNoStation(settings, await start(withoutHomes));
   const raiseRetention = createRaiseRetention(context);
   return {
     store: createOnceStore({
@@ -83,11 +81,23 @@ export const openOnce = async (
       slots: settings.once.partitions,
       deadlineMs: settings.broker.kafka.deliveryTimeout,
     }),
+    check: (wanted) => {
+      requireNoStation(wanted, without);
+    },
     use: (used) => {
       void raiseRetention(used);
     },
     drain: () => home.drain(),
   };
+};
+
+/** `reason`: why the homes can't be used; undefined: they can, or it is not known yet. */
+const requireNoStation = ({ stations }: Settings, reason: string | undefined): void => {
+  const station = stations.find((declared) => declared.once !== undefined);
+  if (reason === undefined || station === undefined) return;
+  throw new GatewayError("SETTINGS_INVALID", {
+    message: `stations[${station.name}].once can't be used: ${reason}`,
+  });
 };
 
 type Ending = Parameters<OnceMetrics["onceEvents"]>[0];
@@ -185,7 +195,7 @@ interface Starting {
   readonly withoutHomes: (reason: string) => void;
 }
 
-/** `reason` is as in `Homes.start`. `ended` resolves when the home has started, or can't be used. */
+/** `reason` is as in `Homes.start`. `ended` resolves when the home joins its group, or can't be used. */
 const startHome = (
   context: LastingContext,
   { home, port, signal, onError, withoutHomes }: Starting,
@@ -209,7 +219,7 @@ const startHome = (
         return;
       }
       await port.open(signal);
-      if (!isEnding()) await home.start();
+      home.join();
     })
     // The start also rejects with this error, if it still waits.
     .catch((error: unknown) => {

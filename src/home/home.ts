@@ -64,6 +64,8 @@ export interface Home {
   isFresh(part: number): boolean;
   /** Creates the topic and joins the group. Resolves when the topic exists. Rejects with SETTINGS_INVALID. */
   start(): Promise<void>;
+  /** Joins the group. The caller has created the topic. */
+  join(): void;
   /** Hands over every slot, then leaves the group. */
   drain(): Promise<void>;
 }
@@ -194,7 +196,7 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
     while (!this.#stopped.signal.aborted) {
       try {
         requirePartitions(topic, await broker.ensureTopic(topic));
-        this.#membership.start();
+        this.join();
         return;
       } catch (error) {
         if (!(error instanceof GatewayError) || error.code !== "BROKER_UNAVAILABLE") throw error;
@@ -202,6 +204,10 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
         await pause(clock, TOPIC_AGAIN_MS, this.#stopped.signal);
       }
     }
+  }
+
+  join(): void {
+    if (!this.#stopped.signal.aborted) this.#membership.start();
   }
 
   drain(): Promise<void> {
