@@ -9,6 +9,7 @@ import { createKeyRing } from "../home/peers/key-ring.ts";
 import { createPeerServer, type PeerServer } from "../home/peers/peer-server.ts";
 import { peerKeys } from "../home/peers/signature.ts";
 import { pause } from "../lib/clock.ts";
+import { MAX_PART_BYTES } from "../once/call-parts.ts";
 import type { AppContext, AppLog } from "./context.ts";
 import { createFaultLog } from "./fault-log.ts";
 import { listenFault } from "./start-faults.ts";
@@ -46,10 +47,18 @@ const secretsOf = ({ auth, reading }: Settings): Parameters<typeof peerKeys>[0] 
   apiKeys: auth.apiKeys.filter(({ kind }) => kind === "server").map(({ key }) => key),
 });
 
+/**
+ * A reader's call is JSON again, and its texts may need an escape for each character. A call with ids has a part of at most
+ * 1 MiB, or one event.
+ */
+const maxBodyBytesOf = ({ server, limits }: Settings): number =>
+  2 * Math.max(server.bodyLimit, limits.recordSize ?? 0) + limits.recordHeaderSize + MAX_PART_BYTES;
+
 /** Creates the port, which is closed after the homes: they must be opened later than it. */
 export const createPeerPort = (context: PeerPortContext): PeerPort => {
   const { settings, broker, clock, log, lifecycle } = context;
   const { reading, server: listener } = settings;
+  let maxBodyBytes = maxBodyBytesOf(settings);
   const { host: given, port: wanted } = reading.peer;
   const ring = createKeyRing(clock);
   ring.use(secretsOf(settings));
@@ -57,8 +66,9 @@ export const createPeerPort = (context: PeerPortContext): PeerPort => {
   let binding: Promise<void> | undefined;
   const server = createPeerServer({
     ...{ keys: ring.keys, clock },
-    // A call is JSON again, and its texts may need an escape for each character.
-    maxBodyBytes: 2 * listener.bodyLimit,
+    get maxBodyBytes() {
+      return maxBodyBytes;
+    },
     maxConnections: listener.maxConnections === 0 ? Infinity : listener.maxConnections,
     answerTimeoutMs: reading.answerTimeout,
   });
@@ -89,6 +99,7 @@ export const createPeerPort = (context: PeerPortContext): PeerPort => {
     keys: ring.keys,
     use: (used) => {
       ring.use(secretsOf(used));
+      maxBodyBytes = maxBodyBytesOf(used);
     },
     openAtHost: async () => {
       if (given !== undefined && address === "" && hasPeers(context)) await bindOnce();

@@ -13,10 +13,38 @@ export interface OnceCall {
 
 const VERSION = 1;
 const NO_PARTITION = -1;
+/** At least the bytes of an event without its key, value, headers and payload digest. */
+const EVENT_BYTES = 100;
+const HEADER_BYTES = 8;
 
+type Event = CoreEvent | undefined;
+
+/** The number of first headers that both events have. The events of a request share the objects of their headers. */
+const sharedHeaders = ({ record: { headers } }: CoreEvent, before: Event): number => {
+  const known = before?.record.headers ?? [];
+  let shared = 0;
+  while (shared < headers.length && headers[shared] === known[shared]) shared += 1;
+  return shared;
+};
+
+/** At least the bytes of the event in a call, behind the event `before`. */
+export const bytesOfEvent = (event: CoreEvent, before: Event): number => {
+  const { id, record } = event;
+  let bytes =
+    EVENT_BYTES + (id.payload?.length ?? 0) + (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  for (const { name, value } of record.headers.slice(sharedHeaders(event, before)))
+    bytes += HEADER_BYTES + Buffer.byteLength(name) + (value?.length ?? 0);
+  return bytes;
+};
+
+/** An event names only those headers that differ from the event before it. */
 export const encodeCall = ({ topic, request, events }: OnceCall): Buffer => {
   const writer = new ByteWriter().number(VERSION).text(topic).number(request).number(events.length);
-  for (const { id, record } of events) {
+  let before: Event;
+  for (const event of events) {
+    const { id, record } = event;
+    const shared = sharedHeaders(event, before);
+    before = event;
     writer
       .bytes(id.digest)
       .number(id.window)
@@ -28,8 +56,9 @@ export const encodeCall = ({ topic, request, events }: OnceCall): Buffer => {
     writer
       .number(record.timestamp)
       .number(record.partition ?? NO_PARTITION)
-      .number(record.headers.length);
-    for (const { name, value } of record.headers) writer.text(name).bytes(value);
+      .number(record.headers.length)
+      .number(shared);
+    for (const { name, value } of record.headers.slice(shared)) writer.text(name).bytes(value);
   }
   return writer.done();
 };
@@ -42,14 +71,14 @@ export const decodeCall = (body: Buffer): OnceCall => {
     const topic = reader.text();
     const request = reader.number();
     const events: CoreEvent[] = [];
-    for (let left = reader.number(); left > 0; left -= 1) events.push(decodeEvent(reader));
+    for (let left = reader.number(); left > 0; left -= 1) events.push(decodeEvent(reader, events.at(-1)));
     return { topic, request, events };
   } catch (cause) {
     throw new GatewayError("REQUEST_UNSUPPORTED", { cause });
   }
 };
 
-const decodeEvent = (reader: ByteReader): CoreEvent => {
+const decodeEvent = (reader: ByteReader, before: Event): CoreEvent => {
   const digest = reader.bytes() ?? Buffer.alloc(0);
   const window = reader.number();
   const kind = reader.number() === 1 ? "call" : "event";
@@ -58,9 +87,10 @@ const decodeEvent = (reader: ByteReader): CoreEvent => {
   const value = reader.bytes();
   const timestamp = reader.number();
   const partition = reader.number();
-  const headers: RecordHeader[] = [];
-  for (let left = reader.number(); left > 0; left -= 1)
-    headers.push({ name: reader.text(), value: reader.bytes() });
+  const count = reader.number();
+  const known = before?.record.headers ?? [];
+  const headers: RecordHeader[] = known.slice(0, reader.number());
+  while (headers.length < count) headers.push({ name: reader.text(), value: reader.bytes() });
   const place = partition === NO_PARTITION ? undefined : { partition };
   return { id: { digest, window, kind, payload }, record: { key, value, headers, timestamp, ...place } };
 };

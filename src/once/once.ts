@@ -6,7 +6,9 @@ import { randomInt } from "node:crypto";
 import type { AppendOutcome, BrokerRecord, StoredRecord } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { Home } from "../home/home.ts";
+import type { Clock } from "../lib/clock.ts";
 import { decodeOutcomes, encodeCall } from "./call-codec.ts";
+import { partsOf } from "./call-parts.ts";
 import { MARK } from "./marked-records.ts";
 import { createOrders, type Orders } from "./orders.ts";
 import type { CoreId, CoreOutcome } from "./slot-core/port.ts";
@@ -51,6 +53,7 @@ export interface Once {
 
 export interface OnceOptions {
   readonly home: Pick<Home, "callSlot">;
+  readonly clock: Pick<Clock, "monotonic">;
   /** Stores records without the check. Never rejects. */
   readonly appendUnchecked: (
     topic: string,
@@ -72,7 +75,7 @@ export const createOnce = (options: OnceOptions): Once => {
         [...bySlot(events)].map(async ([slot, places]) => {
           const own = places.map((place) => events[place]).filter((event) => event !== undefined);
           const results = await sendInOrder(orders, own, how.order, (wanted) =>
-            send(options, { topic, slot, request, events: wanted }, how),
+            sendParts(options, { topic, slot, request, events: wanted }, how),
           );
           places.forEach((place, index) => {
             outcomes[place] = results[index] ?? notAppended();
@@ -125,6 +128,34 @@ interface HomeCall {
   readonly request: number;
   readonly events: readonly OnceEvent[];
 }
+
+/** Sends the parts one after the other, which keeps the order of the events of a key. */
+const sendParts = async (
+  options: OnceOptions,
+  { events, ...call }: HomeCall,
+  how: AppendOnceOptions,
+): Promise<readonly OnceOutcome[]> => {
+  const until = options.clock.monotonic() + how.deadlineMs;
+  const outcomes = new Map<OnceEvent, OnceOutcome>();
+  const failed = new Set<string>();
+  let rest: OnceOutcome = notAppended();
+  for (const part of partsOf(events)) {
+    const deadlineMs = until - options.clock.monotonic();
+    if (deadlineMs <= 0 || rest.status === "reused") break;
+    const wanted = part.filter(({ record: { key } }) => key === null || !failed.has(key.toString("latin1")));
+    if (wanted.length === 0) continue;
+    const results = await send(options, { ...call, events: wanted }, { ...how, deadlineMs });
+    wanted.forEach((event, index) => {
+      const outcome = results[index] ?? notAppended();
+      outcomes.set(event, outcome);
+      const { key } = event.record;
+      if (key !== null && isWithoutOutcome(outcome)) failed.add(key.toString("latin1"));
+      // The call has the key of another payload, so nothing of it may be stored.
+      if (outcome.status === "reused") rest = outcome;
+    });
+  }
+  return events.map((event) => outcomes.get(event) ?? rest);
+};
 
 const send = async (
   { home, appendUnchecked }: OnceOptions,

@@ -6,6 +6,7 @@ import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 import {
   decodeCall,
   decodeOutcomes,
+  bytesOfEvent,
   encodeCall,
   encodeOutcomes,
   type OnceCall,
@@ -266,6 +267,22 @@ describe("the bytes of a call", () => {
       { status: "unresolved" },
     ];
     expect(decodeOutcomes(encodeOutcomes(outcomes))).toEqual(outcomes);
+  });
+
+  it("name the headers of a request once, and bring those of each event", () => {
+    const [shared, other] = ["a", "b"].map((name) => ({ name, value: Buffer.alloc(1000) }));
+    const lists = [[shared], [shared], [shared, other], [other], []].map((list) =>
+      list.filter((one) => one !== undefined),
+    );
+    const events = lists.map((headers, n) => {
+      const { id, record } = eventOf(`${n}`);
+      return { id, record: { ...record, headers } };
+    });
+    const bytes = encodeCall({ ...call, events });
+    expect(decodeCall(bytes).events).toEqual(events);
+    expect(bytes.length).toBeLessThan(4000);
+    const counted = events.map((event, n) => bytesOfEvent(event, events[n - 1]));
+    expect(counted.reduce((sum, one) => sum + one)).toBeGreaterThan(bytes.length - 50);
   });
 
   it("are refused if they are cut or of another version", () => {

@@ -5,6 +5,7 @@ import { decodeCall, encodeOutcomes, type OnceCall } from "../../src/once/call-c
 import { createCallIds, createStationIds } from "../../src/once/event-id.ts";
 import { createOnce, type OnceEvent, type OnceOutcome } from "../../src/once/once.ts";
 import type { CoreOutcome } from "../../src/once/slot-core/port.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 
 const eventOf = (id: string, slot: number, key: string | null = null): OnceEvent => ({
   id: { digest: Buffer.from(id.padEnd(16)), slot, window: 1000, kind: "event" },
@@ -21,6 +22,7 @@ const stored = (offset: number, isDuplicate = false): CoreOutcome => ({
 
 interface HomeCall extends OnceCall {
   readonly slot: number;
+  readonly waitMs: number;
   readonly answer: (outcomes: readonly CoreOutcome[], isRepeated?: boolean) => void;
   readonly fail: (error: GatewayError) => void;
 }
@@ -29,9 +31,11 @@ interface HomeCall extends OnceCall {
 const createHomes = () => {
   const calls: HomeCall[] = [];
   const unchecked: BrokerRecord[] = [];
+  const clock = createFakeClock();
   const once = createOnce({
+    clock,
     home: {
-      callSlot: (slot: number, { body }: PeerCall) =>
+      callSlot: (slot: number, { body, waitMs }: PeerCall) =>
         new Promise<PeerAnswer>((resolve, reject) => {
           const answer = (outcomes: readonly CoreOutcome[], isRepeated = false): void => {
             resolve({
@@ -42,7 +46,7 @@ const createHomes = () => {
               isRepeated,
             });
           };
-          calls.push({ ...decodeCall(body), slot, answer, fail: reject });
+          calls.push({ ...decodeCall(body), slot, waitMs, answer, fail: reject });
         }),
     },
     appendUnchecked: (_topic, records) => {
@@ -54,7 +58,7 @@ const createHomes = () => {
   });
   const append = (events: readonly OnceEvent[], order?: object, strict = true) =>
     once.append("orders", events, { order, strict, deadlineMs: 1000 });
-  return { calls, unchecked, append };
+  return { calls, clock, unchecked, append };
 };
 
 const settle = (): Promise<void> => new Promise(setImmediate);
@@ -76,6 +80,61 @@ describe("Once", () => {
     calls[1]?.answer([stored(7, true)]);
     calls[0]?.answer([stored(5), { status: "reused" }]);
     expect((await told).map(textOf)).toEqual(["stored 5", "duplicate 7", "reused"]);
+  });
+
+  describe("in parts of 1 MiB", () => {
+    const large = (id: string, key: string | null = null): OnceEvent => {
+      const event = eventOf(id, 1, key);
+      const headers = [{ name: "x", value: Buffer.alloc(600_000) }];
+      return { ...event, record: { ...event.record, headers } };
+    };
+
+    it("sends a call to its home one part after the other, with the time that is left", async () => {
+      const { calls, clock, append } = createHomes();
+      const told = append([large("a"), large("b"), large("c")]);
+      await settle();
+      expect(calls.map(idsOf)).toEqual(["a"]);
+      clock.advance(400);
+      calls[0]?.answer([stored(1)]);
+      await settle();
+      expect(calls.map(({ waitMs }) => waitMs)).toEqual([1000, 600]);
+      clock.advance(600);
+      calls[1]?.answer([stored(2)]);
+      expect((await told).map(textOf)).toEqual(["stored 1", "stored 2", "BROKER_UNAVAILABLE"]);
+    });
+
+    it("does not append an event of a key behind one without an outcome", async () => {
+      const { calls, append } = createHomes();
+      const told = append([large("a", "k"), large("b", "k"), large("c", "l")]);
+      await settle();
+      calls[0]?.answer([{ status: "unresolved" }]);
+      await settle();
+      expect(calls.map(idsOf)).toEqual(["a", "c"]);
+      calls[1]?.answer([stored(1)]);
+      expect((await told).map(textOf)).toEqual(["unresolved", "BROKER_UNAVAILABLE", "stored 1"]);
+    });
+
+    it("stores nothing of a call with the key of another payload", async () => {
+      const { calls, append } = createHomes();
+      const told = append([large("a"), large("b")]);
+      await settle();
+      calls[0]?.answer([{ status: "reused" }]);
+      expect((await told).map(textOf)).toEqual(["reused", "reused"]);
+      expect(calls).toHaveLength(1);
+    });
+
+    it("counts headers that events share once", async () => {
+      const { calls, append } = createHomes();
+      const { record } = large("a");
+      void append(
+        ["a", "b", "c"].map((id) => {
+          const event = eventOf(id, 1);
+          return { ...event, record: { ...event.record, headers: record.headers } };
+        }),
+      );
+      await settle();
+      expect(calls.map(idsOf)).toEqual(["a,b,c"]);
+    });
   });
 
   it("says that an event may be stored if an earlier home may have stored it", async () => {
