@@ -5,7 +5,7 @@ import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
 import { startKafkaCluster, type KafkaCluster } from "../../support/kafka/cluster.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
 import type { KafkaServer } from "../../support/kafka/server.ts";
-import { eachWithin, keepAppending, PARTITIONS, type Appends } from "./ledger.ts";
+import { created, eachWithin, keepAppending, PARTITIONS, type Appends } from "./ledger.ts";
 import { kafkaOptions, WRITERS } from "./options.ts";
 
 describeOwnKafka("a cluster that loses a leader", () => {
@@ -89,7 +89,7 @@ describeOwnKafka("a cluster that loses a leader", () => {
       30_000,
       async (writer) => {
         const broker = await connect(kafkaOptions(cluster.brokers, { ...writer.settings, ...TIMEOUTS }));
-        await broker.ensureTopic({ name: writer.topic, partitions: PARTITIONS });
+        await created(broker, { name: writer.topic, partitions: PARTITIONS });
         return { ...writer, broker, appends: append(broker, writer.topic) };
       },
     );

@@ -12,7 +12,7 @@ import {
 } from "../../support/kafka/server.ts";
 import { readTopic } from "../../support/each-broker.ts";
 import { record } from "../conformance/tools.ts";
-import { eachWithin, keepAppending, PARTITIONS, type Appends } from "./ledger.ts";
+import { created, eachWithin, keepAppending, PARTITIONS, type Appends } from "./ledger.ts";
 import { kafkaOptions, WRITERS } from "./options.ts";
 
 const IMPATIENT = { connectTimeout: 500, requestTimeout: 1000, deliveryTimeout: 2500 };
@@ -96,7 +96,7 @@ describeOwnKafka("appends during a Kafka failure", () => {
         20_000,
         async (writer) => {
           const broker = await connect(kafkaOptions([proxy.address], { ...writer.settings, ...IMPATIENT }));
-          await broker.ensureTopic({ name: writer.topic, partitions: PARTITIONS });
+          await created(broker, { name: writer.topic, partitions: PARTITIONS });
           const appends = keepAppending(broker, writer.topic);
           running.push(appends);
           return { ...writer, broker, appends };
@@ -146,7 +146,7 @@ describeOwnKafka("appends during a Kafka failure", () => {
       await late.start();
       const results = await Promise.all(
         writers.map(async ({ topic, broker }) => {
-          await broker.ensureTopic({ name: topic });
+          await created(broker, { name: topic });
           const outcomes = await broker.append(topic, [record("b")]);
           await expect(broker.check()).resolves.toBeUndefined();
           await broker.close();

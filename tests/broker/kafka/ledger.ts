@@ -1,6 +1,6 @@
 /** Appends continuously, and compares the reported outcomes with the records in the log. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AppendOutcome, Broker } from "../../../src/broker/broker.ts";
+import type { AppendOutcome, Broker, TopicSpec } from "../../../src/broker/broker.ts";
 import { readTopic } from "../../support/each-broker.ts";
 
 export const PARTITIONS = 3;
@@ -118,6 +118,26 @@ export const keepAppending = (broker: Broker, topic: string): Appends => {
       return ledgerOf(topic, entries);
     },
   };
+};
+
+/** Milliseconds. */
+const CREATION_TIMEOUT = 20_000;
+
+/**
+ * Creates the topic through a broker with short time limits, which a Kafka that has just started or is busy may exceed. So the
+ * call is repeated.
+ */
+export const created = async (broker: Broker, spec: TopicSpec): Promise<void> => {
+  const deadline = performance.now() + CREATION_TIMEOUT;
+  for (;;) {
+    try {
+      await broker.ensureTopic(spec);
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(100);
+    }
+  }
 };
 
 /**
