@@ -9,6 +9,8 @@ import type { ToSupervisor } from "./messages.ts";
 import type { FleetWorker } from "./reload-calls.ts";
 
 export interface SupervisorSpool {
+  /** Open files that each worker must inherit. */
+  readonly inherited: readonly number[];
   /** Call it before the worker gets `begin`. */
   begin(worker: FleetWorker): void;
   /** The worker has the states of all topics before its first connection if its message `ready` comes here first. */
@@ -47,6 +49,7 @@ export const openSupervisorSpool = async (
   });
   measureSpool(pod, settings.maxBytes, { clock: systemClock, metrics, logger });
   return {
+    inherited: [pod.lockFile],
     begin: (worker) => {
       workers.set(worker.id, worker);
       worker.tell({ type: "spool-begin", ...pod.begin(worker.id, worker.slot) });
@@ -64,6 +67,7 @@ export const openSupervisorSpool = async (
 };
 
 const NO_SPOOL: SupervisorSpool = {
+  inherited: [],
   begin: () => undefined,
   onMessage: () => undefined,
   onEnd: () => undefined,

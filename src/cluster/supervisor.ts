@@ -54,7 +54,6 @@ const SHUT_SHARE = 0.1;
  */
 export const supervise = async (options: SupervisorOptions): Promise<Supervisor> => {
   const { workers, settings, tls, reload, log } = options;
-  cluster.setupPrimary({ serialization: "advanced" });
   const { server, admin } = settings;
   const metrics = createSupervisorMetrics();
   const inquiries = createInquiries((worker, message) => {
@@ -69,6 +68,10 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
     settingsOf: (all, slot) => settingsOf(all, slot - 1),
   });
   const spool = await openSupervisorSpool(settings, { logger: log.logger, metrics });
+  cluster.setupPrimary({
+    serialization: "advanced",
+    stdio: ["inherit", "inherit", "inherit", "ipc", ...spool.inherited],
+  });
   const audit = auditAt(() => serving(slots), { log, metrics });
   const parts: SlotParts = { ...options, fleet, inquiries, listeners, audit, spool };
   const slots: readonly WorkerSlot[] = Array.from({ length: workers }, (_, index) =>

@@ -5,7 +5,8 @@ import { tryLock } from "fs-native-extensions";
 import { errnoOf, makeDirectory } from "./file-system.ts";
 
 export type DirectoryLock =
-  | { readonly status: "locked"; readonly unlock: () => Promise<void> }
+  /** A child process that inherits the file `fd` holds the lock too, until it ends. */
+  | { readonly status: "locked"; readonly fd: number; readonly unlock: () => Promise<void> }
   /** Another process holds the lock. */
   | { readonly status: "in use" }
   /** `fault` is a predicate with the system's error code, such as `cannot be written (EACCES)`. */
@@ -25,7 +26,7 @@ export const lockDirectory = async (directory: string): Promise<DirectoryLock> =
   } catch (cause) {
     return { status: "unusable", fault: `${fault} (${errnoOf(cause) ?? "unknown reason"})`, cause };
   }
-  if (tryLock(file.fd)) return { status: "locked", unlock: () => file.close() };
+  if (tryLock(file.fd)) return { status: "locked", fd: file.fd, unlock: () => file.close() };
   await file.close();
   return { status: "in use" };
 };

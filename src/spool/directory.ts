@@ -1,7 +1,8 @@
 /** The directory of the spool: its lock, and the folders of earlier runs. `docs/decisions/0008-spool.md` shows the layout. */
 import path from "node:path";
 import { GatewayError } from "../errors.ts";
-import { lockDirectory } from "../lib/directory-lock.ts";
+import { type Clock, pause } from "../lib/clock.ts";
+import { type DirectoryLock, lockDirectory } from "../lib/directory-lock.ts";
 import { errnoOf } from "../lib/file-system.ts";
 import type { SpoolFiles } from "./files.ts";
 import { isUnfinished } from "./segment.ts";
@@ -25,11 +26,13 @@ export interface FoundFolder extends FolderContents {
   readonly path: string;
 }
 
+type HeldLock = Extract<DirectoryLock, { readonly status: "locked" }>;
+
 export interface OpenedDirectory {
   /** Higher than the run of each folder. */
   readonly run: number;
   readonly folders: readonly FoundFolder[];
-  readonly unlock: () => Promise<void>;
+  readonly lock: Pick<HeldLock, "fd" | "unlock">;
 }
 
 export const topicDirectory = (folder: string, topic: string): string => path.join(folder, "topics", topic);
@@ -40,8 +43,11 @@ export const folderName = (run: number, worker: number, life: number): string =>
 const FOLDER = /^(\d{8,})-\d+-\d+$/;
 
 /** Rejects with SETTINGS_INVALID, whose text names the directory. */
-export const openDirectory = async (directory: string, files: SpoolFiles): Promise<OpenedDirectory> => {
-  const unlock = await lock(directory);
+export const openDirectory = async (
+  directory: string,
+  { files, clock }: { readonly files: SpoolFiles; readonly clock: Clock },
+): Promise<OpenedDirectory> => {
+  const lock = await lockWhenFree(directory, clock);
   try {
     await requireWritable(directory, files);
     const found = await foldersIn(directory, files);
@@ -49,9 +55,9 @@ export const openDirectory = async (directory: string, files: SpoolFiles): Promi
     for (const { path: folder } of found)
       folders.push({ path: folder, ...(await contentsOf(folder, files)) });
     const run = 1 + found.reduce((highest, folder) => Math.max(highest, folder.run), 0);
-    return { run, folders, unlock };
+    return { run, folders, lock };
   } catch (error) {
-    await unlock();
+    await lock.unlock();
     throw error;
   }
 };
@@ -59,12 +65,19 @@ export const openDirectory = async (directory: string, files: SpoolFiles): Promi
 const invalid = (fault: string, cause?: unknown): GatewayError =>
   new GatewayError("SETTINGS_INVALID", { message: `spool.dir: ${fault}`, cause });
 
-const lock = async (directory: string): Promise<() => Promise<void>> => {
-  const result = await lockDirectory(directory);
-  if (result.status === "locked") return result.unlock;
-  throw result.status === "in use"
-    ? invalid(`another process uses the spool in ${directory}`)
-    : invalid(`${directory} ${result.fault}`, result.cause);
+/** Milliseconds. The workers of a killed main process hold the lock until they end, which takes a moment. */
+const LOCK_WAIT_MS = 10_000;
+const LOCK_AGAIN_MS = 50;
+
+const lockWhenFree = async (directory: string, clock: Clock): Promise<HeldLock> => {
+  const until = clock.monotonic() + LOCK_WAIT_MS;
+  for (;;) {
+    const result = await lockDirectory(directory);
+    if (result.status === "locked") return result;
+    if (result.status === "unusable") throw invalid(`${directory} ${result.fault}`, result.cause);
+    if (clock.monotonic() >= until) throw invalid(`another process uses the spool in ${directory}`);
+    await pause(clock, LOCK_AGAIN_MS);
+  }
 };
 
 const NOT_WRITABLE: readonly unknown[] = ["EACCES", "EPERM", "EROFS"];

@@ -40,7 +40,7 @@ interface Member {
 /** Rejects with SETTINGS_INVALID if the directory can't be used. */
 export const openPodSpool = async (options: PodSpoolOptions): Promise<PodSpool> => {
   const files = options.files ?? spoolFiles;
-  return new PodSpool(options, files, await openDirectory(options.dir, files));
+  return new PodSpool(options, files, await openDirectory(options.dir, { ...options, files }));
 };
 
 export class PodSpool {
@@ -77,6 +77,11 @@ export class PodSpool {
       this.#room.change(folder, bytes);
       for (const topic of topics) this.#topicOf(topic).onDrainer({ type: "found" });
     }
+  }
+
+  /** The open file that holds the directory's lock. Workers inherit it, so that the directory is in use until all of them have ended. */
+  get lockFile(): number {
+    return this.#opened.lock.fd;
   }
 
   /** A topic is not direct. */
@@ -161,7 +166,7 @@ export class PodSpool {
     for (const worker of this.#members.keys()) this.ended(worker);
     this.#watch.stop();
     await this.#sweep();
-    await this.#opened.unlock();
+    await this.#opened.lock.unlock();
   }
 
   get #started(): readonly WorkerId[] {

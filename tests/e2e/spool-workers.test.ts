@@ -186,6 +186,31 @@ describeOwnKafka("the spool of several workers", () => {
     300_000,
   );
 
+  it("leaves the directory to a frozen worker of a killed main process until the worker has ended", async () => {
+    const dir = newDirectory();
+    const station = uniqueName("thawed");
+    let gateway = await start(dir, station);
+    const clients = await startClients(gateway, station, KEYS);
+    await clients.more(5, STORED);
+    await kafka.kill();
+    await clients.more(5, SPOOLED);
+    const frozen = pidOf(gateway, 2);
+    process.kill(frozen, "SIGSTOP");
+    await gateway.stop("SIGKILL");
+    try {
+      await expect(start(dir, station)).rejects.toThrow(
+        `spool.dir: another process uses the spool in ${dir}`,
+      );
+    } finally {
+      process.kill(frozen, "SIGCONT");
+    }
+    gateway = await start(dir, station);
+    clients.useGateway(gateway);
+    await clients.more(5, SPOOLED);
+    await expectAllAfterReturn(gateway, station, clients);
+    await gateway[Symbol.asyncDispose]();
+  }, 300_000);
+
   it("has one maxBytes and one sum of metrics for all workers", async () => {
     const dir = newDirectory();
     const station = uniqueName("full");

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Batcher } from "../../src/ingest/batcher/batcher.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import type { SpoolFiles } from "../../src/spool/files.ts";
 import { openOwnSpool, type OwnSpool } from "../../src/spool/spool.ts";
 import { FakeKafka, optionsFor, statusesOf, until } from "./fake-kafka.ts";
@@ -17,7 +18,7 @@ interface Opened {
 const open = async (
   kafka: FakeKafka,
   dir: string,
-  options: { readonly maxBytes?: number; readonly files?: SpoolFiles } = {},
+  options: { readonly maxBytes?: number; readonly files?: SpoolFiles; readonly clock?: Clock } = {},
 ): Promise<Opened> => {
   const seen: string[] = [];
   const given = optionsFor(kafka, dir, seen);
@@ -140,15 +141,33 @@ it("answers 503 while the disk is full, and spools again when there is space", a
   await spool.close();
 });
 
+/** A second passes each time that it is asked, and waiting takes no time. */
+const hurried: Clock = {
+  ...systemClock,
+  monotonic: () => (seconds += 1000),
+  after: (_, action) => systemClock.after(0, action),
+};
+let seconds = 0;
+
 it("stops the start if another process uses the directory", async () => {
   const kafka = new FakeKafka();
   const dir = newDirectory();
   const { spool } = await open(kafka, dir);
-  await expect(open(kafka, dir)).rejects.toMatchObject({
+  await expect(open(kafka, dir, { clock: hurried })).rejects.toMatchObject({
     code: "SETTINGS_INVALID",
     message: `spool.dir: another process uses the spool in ${dir}`,
   });
   await spool.close();
+});
+
+it("waits at the start until the workers of a killed process have ended", async () => {
+  const kafka = new FakeKafka();
+  const dir = newDirectory();
+  const { spool } = await open(kafka, dir);
+  const next = open(kafka, dir);
+  await sleep(20);
+  await spool.close();
+  await (await next).spool.close();
 });
 
 it("leaves half of the append budget to other topics while it drains", async () => {
