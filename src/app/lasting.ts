@@ -38,7 +38,7 @@ export const openLasting = async (opened: Opened): Promise<OpenedLasting> => {
   await broker.open();
   lifecycle.onClose("broker", () => broker.close());
   const health = createHealth({
-    check: () => broker.check(),
+    check: (asks) => broker.check(asks),
     cacheMs: HEALTH_CACHE,
     now: () => performance.now(),
   });

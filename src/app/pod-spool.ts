@@ -11,6 +11,10 @@ export const podObserver = (logger: Logger): PodObserver => ({
     if (isSpooling) logger.warn({ topic }, "events of this topic go to the spool");
     else logger.info({ topic }, "the spool has no events of this topic; new events go to Kafka");
   },
+  disk: (isWritable) => {
+    if (isWritable) logger.info("the disk of the spool takes events again");
+    else logger.error("the disk of the spool is full or takes no writes; events that need the spool get 503");
+  },
   unread: (folder, err) => {
     logger.error({ folder, err }, "the spool folder of an ended worker can't be read");
   },

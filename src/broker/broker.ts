@@ -164,8 +164,11 @@ export interface Broker {
   open(): Promise<void>;
   /** Waits for appends in flight and frees all resources. */
   close(): Promise<void>;
-  /** Resolves if the broker can store a record now, otherwise rejects with BROKER_UNAVAILABLE. Settles within two seconds. */
-  check(): Promise<void>;
+  /**
+   * Resolves if the broker can store a record now, otherwise rejects with BROKER_UNAVAILABLE. Settles within two seconds.
+   * `asks`: the broker must answer; a record that was stored just before proves nothing.
+   */
+  check(asks?: boolean): Promise<void>;
   /** The Kafka cluster's id; LOCAL_CLUSTER for a local log. Rejects with BROKER_UNAVAILABLE. */
   clusterId(): Promise<string>;
   /** The address of this machine on its connection to Kafka; 127.0.0.1 for a local log. Rejects with BROKER_UNAVAILABLE. */

@@ -23,7 +23,7 @@ export interface Health {
 
 export interface HealthOptions {
   /** See `Broker.check`. */
-  readonly check: () => Promise<void>;
+  readonly check: (asks: boolean) => Promise<void>;
   readonly cacheMs: number;
   readonly now: () => number;
 }
@@ -38,11 +38,12 @@ export interface SpoolReadiness {
 export const createHealth = ({ check, cacheMs, now }: HealthOptions): Health => {
   let isShuttingDown = false;
   let spool = (): SpoolReadiness | undefined => undefined;
-  let latest: { readonly askedAt: number; readonly result: Promise<void> } | undefined;
+  let latest:
+    { readonly askedAt: number; readonly asks: boolean; readonly result: Promise<void> } | undefined;
 
-  const checked = (): Promise<void> => {
-    if (latest === undefined || now() - latest.askedAt >= cacheMs) {
-      latest = { askedAt: now(), result: check() };
+  const checked = (asks: boolean): Promise<void> => {
+    if (latest === undefined || now() - latest.askedAt >= cacheMs || (asks && !latest.asks)) {
+      latest = { askedAt: now(), asks, result: check(asks) };
     }
     return latest.result;
   };
@@ -54,7 +55,8 @@ export const createHealth = ({ check, cacheMs, now }: HealthOptions): Health => 
       const known = spool();
       if (known?.isSpooling === true && known.hasRoom) return { isSpooling: true };
       try {
-        await checked();
+        // Without room, events get 503 from the beginning of the outage on: records that were stored before it prove nothing.
+        await checked(known?.hasRoom === false);
         return { isSpooling: known?.isSpooling === true };
       } catch (cause) {
         if (known === undefined) throw cause;

@@ -41,6 +41,8 @@ export type ToMain =
   | { readonly type: "room"; readonly bytes: number }
   /** The drainer has added bytes to the files of a folder, or has deleted some: then the number is negative. */
   | { readonly type: "changed"; readonly folder: string; readonly bytes: number }
+  /** The worker could not write this number of bytes to its folder. */
+  | { readonly type: "unwritten"; readonly bytes: number }
   /** The answer to `status`. */
   | { readonly type: "alive" }
   /** The worker spools and drains no event any more. */
@@ -54,6 +56,8 @@ export type FromMain =
   | { readonly type: "ended"; readonly folders: readonly string[] }
   /** The worker may write this number of bytes more than before. 0: the spool is full. */
   | { readonly type: "room"; readonly bytes: number }
+  /** Whether the spool's disk takes writes. Sent when that changes, and to a worker that starts while it does not. */
+  | { readonly type: "disk"; readonly isWritable: boolean }
   /** Sent each second while a topic is not direct. Answer with `alive`. */
   | { readonly type: "status"; readonly hasRoom: boolean };
 

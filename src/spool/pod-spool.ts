@@ -5,6 +5,7 @@
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { readContents, type SpoolContents } from "./contents.ts";
+import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { contentsOf, folderName, openDirectory, type OpenedDirectory, removeIfEmpty } from "./directory.ts";
 import { type SpoolFiles, spoolFiles } from "./files.ts";
 import { watchWorkers } from "./liveness.ts";
@@ -27,6 +28,8 @@ export interface PodSpoolOptions {
 export interface PodObserver {
   /** The topic's events go to the spool, or to Kafka again. */
   switched(topic: string, isSpooling: boolean): void;
+  /** False: a write to the spool's disk has failed. True: the disk takes writes again. */
+  disk(isWritable: boolean): void;
   /** The folder of a worker that has ended can't be read. Its events are drained when its topics are spooled again. */
   unread(folder: string, error: unknown): void;
 }
@@ -48,6 +51,7 @@ export class PodSpool {
   readonly #files: SpoolFiles;
   readonly #opened: OpenedDirectory;
   readonly #room: PodRoom;
+  readonly #disk: DiskWatch;
   readonly #topics = new Map<string, PodTopic>();
   readonly #spooling = new Set<string>();
   readonly #members = new Map<WorkerId, Member>();
@@ -64,6 +68,13 @@ export class PodSpool {
     this.#files = files;
     this.#opened = opened;
     this.#room = createPodRoom(options.maxBytes);
+    this.#disk = watchDisk({
+      ...{ files, directory: options.dir, clock: options.clock },
+      onChange: (isWritable) => {
+        options.observer.disk(isWritable);
+        for (const worker of this.#started) options.tell(worker, { type: "disk", isWritable });
+      },
+    });
     this.#old = opened.folders.map((folder) => folder.path);
     this.#watch = watchWorkers({
       clock: options.clock,
@@ -114,6 +125,7 @@ export class PodSpool {
     const member = this.#members.get(worker);
     if (member === undefined) return;
     member.isStarted = true;
+    if (!this.#disk.isWritable) this.#options.tell(worker, { type: "disk", isWritable: false });
     for (const topic of this.#topics.values()) topic.onWorkerStarted(worker);
     if (this.#drainer === undefined) this.#appoint();
   }
@@ -137,6 +149,9 @@ export class PodSpool {
         break;
       case "changed":
         this.#room.change(message.folder, message.bytes);
+        break;
+      case "unwritten":
+        this.#disk.failed(message.bytes);
         break;
       case "alive":
         this.#watch.onAnswer(worker);
@@ -165,6 +180,7 @@ export class PodSpool {
     this.#isClosed = true;
     for (const worker of this.#members.keys()) this.ended(worker);
     this.#watch.stop();
+    await this.#disk.close();
     await this.#sweep();
     await this.#opened.lock.unlock();
   }

@@ -43,6 +43,8 @@ export interface TopicWriterOptions {
   readonly stamp: () => number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Called when the disk did not take this number of bytes. */
+  readonly onUnwritten: (bytes: number) => void;
 }
 
 /** One call of `append`. */
@@ -66,7 +68,7 @@ const failureOf = (cause: unknown): GatewayError =>
   new GatewayError(isDiskFull(cause) ? "BROKER_UNAVAILABLE" : "BROKER_AMBIGUOUS", { cause });
 
 export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
-  const { room, stamp, now } = options;
+  const { room, stamp, now, onUnwritten } = options;
   const waiting: Part[] = [];
   let running: Promise<void> | undefined;
   let segment: OpenSegment | undefined;
@@ -99,6 +101,7 @@ export const createTopicWriter = (options: TopicWriterOptions): TopicWriter => {
     } catch (error) {
       // The reader may have read bytes of the failed group, so nothing is ever written over them.
       seal();
+      onUnwritten(bytes);
       for (const { reject } of group) reject(failureOf(error));
     }
   };

@@ -36,8 +36,8 @@ export interface WorkerReadiness {
 }
 
 export interface Spool {
-  /** Appends to Kafka or to the spool: one outcome for each record, in order. Never rejects. */
-  append(topic: string, records: readonly BrokerRecord[], order?: object): Promise<readonly SpoolOutcome[]>;
+  /** Appends to Kafka or to the spool: one outcome for each event, in order. Never rejects. */
+  append(topic: string, events: readonly BrokerRecord[], order?: object): Promise<readonly SpoolOutcome[]>;
   readiness(): WorkerReadiness;
   /** Resolves when no write and no append of the drainer is in flight. Call it after the last `append` has settled. */
   close(): Promise<void>;
@@ -54,7 +54,9 @@ export class WorkerSpool implements Spool {
   readonly #room: Lease;
   readonly #topics = new Map<string, TopicCalls>();
   readonly #drains: Drains;
+  /** By `maxBytes`. */
   #hasRoom = true;
+  #isDiskWritable = true;
 
   constructor(options: WorkerSpoolOptions) {
     const { channel, clock } = options;
@@ -72,12 +74,12 @@ export class WorkerSpool implements Spool {
     });
   }
 
-  append(topic: string, records: readonly BrokerRecord[], order?: object): Promise<readonly SpoolOutcome[]> {
-    return this.#topicOf(topic).append(records, order);
+  append(topic: string, events: readonly BrokerRecord[], order?: object): Promise<readonly SpoolOutcome[]> {
+    return this.#topicOf(topic).append(events, order);
   }
 
   readiness(): WorkerReadiness {
-    return { isSpooling: !this.#isDirect, hasRoom: this.#hasRoom };
+    return { isSpooling: !this.#isDirect, hasRoom: this.#hasRoom && this.#isDiskWritable };
   }
 
   async close(): Promise<void> {
@@ -106,6 +108,9 @@ export class WorkerSpool implements Spool {
         this.#hasRoom = message.bytes > 0;
         this.#room.granted(message.bytes);
         break;
+      case "disk":
+        this.#isDiskWritable = message.isWritable;
+        break;
       case "status":
         this.#hasRoom = message.hasRoom;
         this.#options.channel.send({ type: "alive" });
@@ -131,6 +136,10 @@ export class WorkerSpool implements Spool {
         segmentBytes: Math.max(MIN_SEGMENT, Math.min(MAX_SEGMENT, Math.floor(maxBytes / 16))),
         stamp: microseconds,
         now: () => clock.now(),
+        onUnwritten: (bytes) => {
+          this.#isDiskWritable = false;
+          channel.send({ type: "unwritten", bytes });
+        },
       }),
       tell: (message) => {
         channel.send({ type: "topic", topic, message });

@@ -53,3 +53,22 @@ it("is ready while the spool has room, whatever the broker says", async () => {
   isAway = false;
   await expect(health.ready()).resolves.toEqual({ isSpooling: true });
 });
+
+it("does not rely on an earlier answer of the broker while the spool has no room", async () => {
+  const spool = { isSpooling: true, hasRoom: true };
+  const asked: boolean[] = [];
+  const health = createHealth({
+    check: (asks) => {
+      asked.push(asks);
+      // A record was stored just before the outage.
+      return asks ? Promise.reject(new GatewayError("BROKER_UNAVAILABLE")) : Promise.resolve();
+    },
+    ...{ cacheMs: 1000, now: () => 0 },
+  });
+  await expect(health.ready()).resolves.toEqual({ isSpooling: false });
+  health.spoolFrom(() => spool);
+  spool.hasRoom = false;
+  await expect(health.ready()).rejects.toMatchObject({ code: "SPOOL_FULL" });
+  await expect(health.ready()).rejects.toMatchObject({ code: "SPOOL_FULL" });
+  expect(asked).toEqual([false, true]);
+});

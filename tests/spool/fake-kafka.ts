@@ -57,6 +57,7 @@ export const optionsFor = (kafka: FakeKafka, dir: string, seen: string[], maxBuf
       failed: (_, error) => seen.push(String(error)),
       unspooled: ({ code }) => seen.push(`unspooled ${code}`),
       unread: (folder, error) => seen.push(`unread ${folder} ${String(error)}`),
+      disk: (isWritable) => seen.push(isWritable ? "writable" : "unwritable"),
       switched: (topic, isSpooling) => seen.push(`${topic} ${isSpooling ? "spools" : "is direct"}`),
     },
   } satisfies OwnSpoolOptions;

@@ -130,15 +130,23 @@ it("answers 503 when the spool is full, and loses nothing that was answered", as
 it("answers 503 while the disk is full, and spools again when there is space", async () => {
   const kafka = new FakeKafka();
   const faults = { left: 0, flushFails: false };
-  const { spool } = await open(kafka, newDirectory(), { files: faultyFiles(faults) });
+  const dir = newDirectory();
+  const { spool, seen } = await open(kafka, dir, { files: faultyFiles(faults) });
   kafka.mode = "down";
   expect(await send(spool, "a")).toEqual(["BROKER_UNAVAILABLE"]);
-  faults.left = 10_000;
+  expect(spool.readiness().hasRoom).toBe(false);
+  // Longer than until the next look at the disk.
+  await sleep(700);
+  expect(spool.readiness().hasRoom).toBe(false);
+  faults.left = 1_000_000;
+  await until(() => spool.readiness().hasRoom);
   expect(await send(spool, "b")).toEqual(["spooled"]);
   kafka.mode = "up";
   await until(() => !spool.readiness().isSpooling);
   expect(kafka.log).toEqual(["b"]);
+  expect(seen).toEqual(expect.arrayContaining(["unwritable", "writable"]));
   await spool.close();
+  expect(readdirSync(dir)).toEqual(["owner.lock"]);
 });
 
 /** A second passes each time that it is asked, and waiting takes no time. */

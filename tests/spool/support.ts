@@ -60,6 +60,7 @@ export const writerAt = (directory: string, options: LogOptions = {}): TopicWrit
     directory,
     stamp: () => ++stamp,
     now: () => 1_700_000_000_000,
+    onUnwritten: () => undefined,
   });
 };
 

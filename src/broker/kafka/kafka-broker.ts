@@ -53,9 +53,9 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
     },
     partitions: (name) => cluster.partitions(name).catch(asUnavailable),
     open: () => prepareCompressions(),
-    check: async () => {
+    check: async (asks) => {
       if (appends.closed) throw new GatewayError("BROKER_UNAVAILABLE");
-      await readiness.check();
+      await readiness.check(asks);
     },
     clusterId: () => cluster.clusterId().catch(asUnavailable),
     localAddress: () => cluster.localAddress().catch(asUnavailable),
@@ -163,7 +163,7 @@ export interface Readiness {
   /** Takes the outcomes of an append. */
   settled(outcomes: readonly AppendOutcome[]): void;
   /** As `Broker.check`. */
-  check(): Promise<void>;
+  check(asks?: boolean): Promise<void>;
 }
 
 /** Milliseconds for which a stored record proves that the broker can store another one. */
@@ -180,7 +180,7 @@ const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
   outcomes.some(({ status }) => status === "stored") &&
   outcomes.every((outcome) => outcome.status === "stored" || outcome.error.outcome === "refused");
 
-/** Asks the brokers only if no record was stored in the last `PROOF_AGE` milliseconds. */
+/** Asks the brokers only if no record was stored in the last `PROOF_AGE` milliseconds, or if `check` demands it. */
 export const createReadiness = (cluster: Pick<WireCluster, "clusterId">): Readiness => {
   let storedAt = -Infinity;
   let asking: Promise<void> | undefined;
@@ -201,8 +201,8 @@ export const createReadiness = (cluster: Pick<WireCluster, "clusterId">): Readin
     settled: (outcomes) => {
       if (isProof(outcomes)) storedAt = performance.now();
     },
-    check: async () => {
-      if (performance.now() - storedAt < PROOF_AGE) return;
+    check: async (asks = false) => {
+      if (!asks && performance.now() - storedAt < PROOF_AGE) return;
       await (asking ??= ask());
     },
   };

@@ -19,13 +19,14 @@ const clusterThat = (answer: () => Promise<string>) => {
 };
 
 describe("readiness", () => {
-  it("needs no request if a record was stored within the last second", async () => {
+  it("needs no request if a record was stored within the last second and the caller accepts that", async () => {
     const cluster = clusterThat(() => Promise.reject(new TypeError("away")));
     const readiness = createReadiness(cluster);
     readiness.settled([REFUSED, STORED]);
 
     await expect(readiness.check()).resolves.toBeUndefined();
     expect(cluster.timeouts).toEqual([]);
+    await expect(readiness.check(true)).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE" });
   });
 
   it.each([

@@ -14,6 +14,7 @@ export interface SmallDisk {
   /** Frees the filled space. */
   free(): Promise<void>;
   freeBytes(): Promise<number>;
+  makeReadOnly(): void;
   unmount(): void;
 }
 
@@ -70,6 +71,9 @@ export const mountSmallDisk = (mebibytes: number, kind: FileSystem = "tmpfs"): S
       } finally {
         await file.close();
       }
+    },
+    makeReadOnly: () => {
+      run("mount", "-o", "remount,ro", directory);
     },
     free: () => rm(ballast, { force: true }),
     unmount: () => {
