@@ -15,7 +15,7 @@ import { createAppendsOnce } from "../ingest/append-once.ts";
 import { createOnceBatcher } from "../ingest/once-batcher.ts";
 import { createProduce, type Produce, type ProduceSpool } from "../ingest/produce.ts";
 import { createFindSchema, createRecordSchemas, type FindSchema } from "../ingest/schema/record-schemas.ts";
-import { createStations, type Stations } from "../ingest/stations.ts";
+import { createStations, isStationName, type Stations } from "../ingest/stations.ts";
 import type { AppLog, Configured, LastingContext, OpenRegistry } from "./context.ts";
 import type { PeerPort } from "./peer-port.ts";
 import { type OnceKeeper, openOnce } from "./wire-once.ts";
@@ -82,14 +82,18 @@ export const openIngest = async (context: LastingContext, port: PeerPort): Promi
   metrics.bufferedBytesFrom(() => batcher.bufferedBytes);
   lifecycle.onClose("batcher", () => batcher.close());
   const once = await openOnce(context, port, batcher);
+  const awaited = topicsToCreate(settings);
   const spool = await openSpoolOf(
     settings,
-    { ...batcher, ...createOnceBatcher(batcher, once.store) },
+    {
+      batcher: { ...batcher, ...createOnceBatcher(batcher, once.store) },
+      prepare: createPrepareTopic(context, awaited),
+    },
     context,
   );
   const stop = new AbortController();
   const provisioning = createProvisioning({
-    awaited: topicsToCreate(settings),
+    awaited,
     broker,
     signal: stop.signal,
     onFault: (topic, err) => {
@@ -101,6 +105,28 @@ export const openIngest = async (context: LastingContext, port: PeerPort): Promi
     return provisioning.done.then(() => undefined);
   });
   return { batcher, provisioning, spool, once };
+};
+
+/**
+ * Creates a missing topic of spooled events as the produce path does: a topic that this start must still create, or with
+ * `autoCreateStations` the topic of an undeclared station. As `WorkerSpoolOptions.prepare`.
+ */
+const createPrepareTopic = (
+  { broker, inUse }: LastingContext,
+  awaited: ReadonlyMap<string, TopicSpec>,
+): ((topic: string) => Promise<number>) => {
+  const specOf = (topic: string): TopicSpec | undefined => {
+    const { settings } = inUse.now;
+    const declared = settings.stations.find((station) => station.topic === topic);
+    if (declared !== undefined) return awaited.get(declared.name);
+    const maxRecordBytes = maxRecordBytesOf(settings);
+    return settings.autoCreateStations && isStationName(topic) ? { name: topic, maxRecordBytes } : undefined;
+  };
+  return async (topic) => {
+    const found = await broker.partitions(topic);
+    const spec = found === undefined ? specOf(topic) : undefined;
+    return spec === undefined ? (found?.length ?? 0) : (await broker.ensureTopic(spec)).partitions;
+  };
 };
 
 const topicsToCreate = (settings: Settings): Map<string, TopicSpec> =>

@@ -2,8 +2,8 @@
 import { compileStationPatterns } from "../auth/permissions.ts";
 import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
 import type { Settings } from "../config/schema/schema.ts";
-import type { Batcher } from "../ingest/batcher/batcher.ts";
 import { IN_FLIGHT } from "../ingest/batcher/pending.ts";
+import type { Batcher } from "../ingest/batcher/batcher.ts";
 import type { ProduceRequest, ProduceSpool } from "../ingest/produce.ts";
 import { openOwnSpool } from "../spool/spool.ts";
 import { type Spool, WorkerSpool, type WorkerSpoolOptions } from "../spool/worker-spool.ts";
@@ -11,16 +11,21 @@ import type { LastingContext } from "./context.ts";
 import { seldom } from "./fault-log.ts";
 import { closeSpool, measureSpool, podObserver } from "./pod-spool.ts";
 
+interface SpoolTools {
+  readonly batcher: Batcher;
+  readonly prepare: WorkerSpoolOptions["prepare"];
+}
+
 /** undefined: the settings have no spool. Rejects with SETTINGS_INVALID if its directory can't be used. */
 export const openSpoolOf = async (
   { spool: settings }: Settings,
-  batcher: Batcher,
+  { batcher, prepare }: SpoolTools,
   context: LastingContext,
 ): Promise<ProduceSpool | undefined> => {
   if (settings === undefined) return undefined;
   const { clock, health, lifecycle, log, metrics, spoolChannel: channel } = context;
   const { logger } = log;
-  const options = workerOptions(settings, batcher, context);
+  const options = workerOptions(settings, { batcher, prepare }, context);
   const use = (spool: Spool, close: () => Promise<void>): ProduceSpool => {
     lifecycle.onClose("spool", close);
     health.spoolFrom(() => spool.readiness());
@@ -37,8 +42,8 @@ export const openSpoolOf = async (
 };
 
 const workerOptions = (
-  { dir, maxBytes, after }: NonNullable<Settings["spool"]>,
-  batcher: Batcher,
+  { dir, maxBytes, after, refusedAfter }: NonNullable<Settings["spool"]>,
+  { batcher, prepare }: SpoolTools,
   context: LastingContext,
 ): Omit<WorkerSpoolOptions, "channel"> => {
   const { clock, inUse } = context;
@@ -46,7 +51,7 @@ const workerOptions = (
   // Half of the buffer is left to other topics.
   const drainBytes = Math.floor(kafka.maxBufferedBytes / 2);
   return {
-    ...{ dir, maxBytes, afterMs: after, clock, drainBytes },
+    ...{ dir, maxBytes, afterMs: after, refusedAfterMs: refusedAfter, clock, drainBytes, prepare },
     deadlineMs: kafka.deliveryTimeout,
     appendBytes: Math.min(MAX_APPEND_BYTES, drainBytes),
     batcher: { ...batcher, inFlight: IN_FLIGHT },
@@ -82,6 +87,13 @@ const observerOf = ({ log, metrics, clock }: LastingContext): WorkerSpoolOptions
         { topic, events, err },
         "Kafka has refused spooled events; they are in refused/ of the spool",
       );
+    },
+    waits: (topic, code) => {
+      if (isDue("waits"))
+        logger.warn(
+          { topic, code },
+          "Kafka refuses the topic of spooled events; they wait for spool.refusedAfter",
+        );
     },
     damaged: ({ file, at, bytes, isTail }) => {
       if (isTail) logger.warn({ file, at, bytes }, "a torn write at the end of a spool file is ignored");

@@ -4,7 +4,7 @@
  */
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
 import { GatewayError } from "../errors.ts";
-import { isRefusal } from "../spool/refused.ts";
+import { isRefusalOfEvent } from "../spool/refused.ts";
 import type { Batcher, WatchedCall } from "./batcher/batcher.ts";
 import { IN_FLIGHT } from "./batcher/pending.ts";
 import { carriedIn, type SourcedRecord } from "./event-ids.ts";
@@ -68,8 +68,9 @@ export const createOnceBatcher = (batcher: SpoolBatcher, store: OnceStore): Spoo
 
 const NOT_SENT: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
 
+/** A refused topic may be created at any time. Then later events must not be stored before the refused ones. */
 const isWithoutOutcome = (outcome: AppendOutcome): boolean =>
-  outcome.status === "failed" && !isRefusal(outcome.error);
+  outcome.status === "failed" && !isRefusalOfEvent(outcome.error);
 
 /** Records that are appended together, with their places among all records. */
 type Step = { readonly places: number[] } & (

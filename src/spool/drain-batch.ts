@@ -1,11 +1,11 @@
 /** The pure steps of draining a topic: chooses the next events, settles their outcomes, and reports to the main process. */
 import type { AppendOutcome } from "../broker/broker.ts";
 import { recordBytes } from "../broker/record-bytes.ts";
-import type { GatewayError } from "../errors.ts";
 import type { FromDrainer, ToDrainer } from "./messages.ts";
-import { isRefusal, type RefusedEvent } from "./refused.ts";
+import type { RefusedEvent } from "./refused.ts";
 import type { SpooledEvent } from "./segment-reader.ts";
 import type { TopicReader } from "./topic-reader.ts";
+import type { IsFinal } from "./topic-refusals.ts";
 
 /** The events of the topic in one folder. */
 export interface Source {
@@ -82,28 +82,32 @@ export const nextBatch = <S extends Source>(
 export interface Drained {
   readonly stored: number;
   readonly refused: readonly RefusedEvent[];
-  /** The first error after which the events must be sent again. */
-  readonly failure: GatewayError | undefined;
+  /** True: some events must be sent again. */
+  readonly hasFailed: boolean;
 }
 
 /**
  * Marks the stored events as done. The caller marks the refused events when they are in `refused/`. All others are sent again,
  * in their order: events of one key have one partition, so no later event of the key was stored.
  */
-export const settleBatch = (events: readonly SpooledEvent[], outcomes: readonly AppendOutcome[]): Drained => {
+export const settleBatch = (
+  events: readonly SpooledEvent[],
+  outcomes: readonly AppendOutcome[],
+  isFinal: IsFinal,
+): Drained => {
   const refused: RefusedEvent[] = [];
   let stored = 0;
-  let failure: GatewayError | undefined;
+  let hasFailed = false;
   for (const [i, event] of events.entries()) {
     const outcome = outcomes[i];
     if (outcome === undefined) continue;
     if (outcome.status === "stored") {
       event.isDone = true;
       stored++;
-    } else if (isRefusal(outcome.error)) refused.push({ event, error: outcome.error });
-    else failure ??= outcome.error;
+    } else if (isFinal(outcome.error, event.entry.record)) refused.push({ event, error: outcome.error });
+    else hasFailed = true;
   }
-  return { stored, refused, failure };
+  return { stored, refused, hasFailed };
 };
 
 /** The drainer's messages to the main process about one topic. */

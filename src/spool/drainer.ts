@@ -1,6 +1,6 @@
 /** Sends the events of all folders to Kafka, topic by topic, and deletes them. One process of a pod has the drainer. */
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
-import type { GatewayError } from "../errors.ts";
+import type { ErrorCode, GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { type Folder, topicDirectory } from "./directory.ts";
@@ -19,6 +19,7 @@ import type { FromDrainer, ToDrainer } from "./messages.ts";
 import { keepRefused, type RefusedEvent } from "./refused.ts";
 import type { Damage } from "./segment-reader.ts";
 import { TopicReader } from "./topic-reader.ts";
+import { TopicRefusals, type TopicRefusalsOptions } from "./topic-refusals.ts";
 
 /** Appends the events to the topic, one outcome for each. Never rejects. For an event with an id this will be the call to its home. */
 export type DrainAppend = (
@@ -30,12 +31,14 @@ export interface DrainObserver {
   drained(events: number): void;
   /** The records are in `refused/` of a folder. */
   refused(topic: string, events: number, error: GatewayError): void;
+  /** Kafka refuses the topic, and its events wait until that is final. */
+  waits(topic: string, code: ErrorCode): void;
   readonly damaged: (damage: Damage & { readonly file: string }) => void;
   /** A file could not be read or written; the drainer tries again. */
   failed(topic: string, error: unknown): void;
 }
 
-export interface DrainerOptions {
+export interface DrainerOptions extends Pick<TopicRefusalsOptions, "prepare" | "refusedAfterMs"> {
   readonly files: SpoolFiles;
   readonly clock: Clock;
   /** All folders that exist now. A folder is the same object in each list. */
@@ -69,6 +72,7 @@ export class TopicDrain {
   readonly #options: DrainerOptions;
   readonly #topic: string;
   readonly #progress: Progress;
+  readonly #refusals: TopicRefusals;
   readonly #sources = new Map<Folder, FolderSource>();
   readonly #stopping = new AbortController();
   #isActive = false;
@@ -81,6 +85,12 @@ export class TopicDrain {
   constructor(topic: string, options: DrainerOptions) {
     this.#topic = topic;
     this.#options = options;
+    this.#refusals = new TopicRefusals({
+      ...{ ...options, topic },
+      onRefused: (code) => {
+        options.observer.waits(topic, code);
+      },
+    });
     this.#progress = createProgress((message) => {
       options.tell(topic, message);
     });
@@ -130,10 +140,10 @@ export class TopicDrain {
     const sources = await this.#openSources();
     for (const { reader } of sources) await reader.fill(limits.maxBytes);
     const batch = nextBatch(sources, { ...limits, until });
-    const { stored, failure } = await this.#send(batch);
+    const { stored, hasFailed } = await this.#send(batch);
     for (const source of sources) await this.#settle(source);
     if (stored > 0) observer.drained(stored);
-    if (failure !== undefined) return this.#backOff();
+    if (hasFailed) return this.#backOff();
     this.#backOffMs = 0;
     const left = batch.events.filter(({ isDone }) => !isDone).length;
     if (round !== undefined || this.#options.clock.monotonic() >= this.#returnsFrom)
@@ -141,11 +151,12 @@ export class TopicDrain {
     return batch.events.length > 0 && batch.end !== "all" ? 0 : IDLE_MS;
   }
 
-  async #send({ events, from }: Batch<FolderSource>): Promise<Pick<Drained, "stored" | "failure">> {
-    if (events.length === 0) return { stored: 0, failure: undefined };
+  async #send({ events, from }: Batch<FolderSource>): Promise<Pick<Drained, "stored" | "hasFailed">> {
+    if (events.length === 0) return { stored: 0, hasFailed: false };
+    if (!(await this.#refusals.prepare())) return { stored: 0, hasFailed: true };
     const records = events.map(({ entry }) => entry.record);
     const outcomes = await this.#options.append(this.#topic, records);
-    const drained = settleBatch(events, outcomes);
+    const drained = settleBatch(events, outcomes, await this.#refusals.judge(outcomes));
     for (const source of new Set(from))
       await this.#keep(
         source,

@@ -6,7 +6,7 @@ import type { FromDrainer, ToDrainer } from "./messages.ts";
 
 export interface DrainsOptions extends Pick<
   DrainerOptions,
-  "files" | "clock" | "append" | "changed" | "observer"
+  "files" | "clock" | "append" | "changed" | "observer" | "prepare" | "refusedAfterMs"
 > {
   readonly dir: string;
   readonly run: number;
@@ -56,9 +56,9 @@ export class Drains {
   #drainOf(name: string): TopicDrain {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
-    const { files, clock, append, changed, observer, run, stamp, appendBytes, tell } = this.#options;
+    const { run, stamp, appendBytes } = this.#options;
     const drain = new TopicDrain(name, {
-      ...{ files, clock, append, changed, observer, tell },
+      ...this.#options,
       folders: () => this.#list(),
       now: () => ({ run, stamp: stamp() }),
       limits: { maxRecords: MAX_RECORDS, maxBytes: appendBytes },

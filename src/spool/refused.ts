@@ -1,6 +1,6 @@
 /** `refused/` of a folder: one file for each topic, with a line of JSON for each record that Kafka has refused for good. */
 import path from "node:path";
-import type { GatewayError } from "../errors.ts";
+import type { ErrorCode, GatewayError } from "../errors.ts";
 import type { SpooledEvent } from "./segment-reader.ts";
 import type { SpoolFile, SpoolFiles } from "./files.ts";
 
@@ -12,6 +12,13 @@ export interface RefusedEvent {
 /** True: Kafka has refused the event for good. A refusal of the topic is temporary for a client, but Kafka has answered. */
 export const isRefusal = ({ outcome, code }: GatewayError): boolean =>
   outcome === "refused" || code === "TOPIC_REFUSED";
+
+/** Refusals that end when somebody creates or changes the topic. */
+const OF_TOPIC: readonly ErrorCode[] = ["STATION_UNKNOWN", "TOPIC_REFUSED", "PARTITION_UNKNOWN"];
+
+/** True: Kafka refuses the event whatever happens to the topic. */
+export const isRefusalOfEvent = (error: GatewayError): boolean =>
+  isRefusal(error) && !OF_TOPIC.includes(error.code);
 
 const base64 = (bytes: Buffer | null): string | null => bytes?.toString("base64") ?? null;
 

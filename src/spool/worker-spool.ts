@@ -9,6 +9,7 @@ import { type SpoolFiles, spoolFiles } from "./files.ts";
 import type { FromMain, SpoolChannel } from "./messages.ts";
 import { createLease, type Lease } from "./room.ts";
 import { type FirstAppend, type SpoolOutcome, TopicCalls } from "./topic-calls.ts";
+import type { PrepareTopic } from "./topic-refusals.ts";
 import { createTopicWriter } from "./topic-writer.ts";
 
 export interface WorkerSpoolOptions {
@@ -18,6 +19,9 @@ export interface WorkerSpoolOptions {
   readonly deadlineMs: number;
   readonly batcher: FirstAppend;
   readonly drain: DrainAppend;
+  readonly prepare: PrepareTopic;
+  /** Milliseconds: `spool.refusedAfter`. */
+  readonly refusedAfterMs: number;
   /** Bytes of one append when draining, and of all of them. */
   readonly appendBytes: number;
   readonly drainBytes: number;
@@ -149,17 +153,16 @@ export class WorkerSpool implements Spool {
   }
 
   #createDrains(): Drains {
-    const { channel, observer, dir, clock, appendBytes, drainBytes } = this.#options;
+    const { channel, drain } = this.#options;
     return new Drains({
-      ...{ dir, clock, appendBytes, drainBytes },
-      ...{ files: this.#files, run: channel.run, stamp: microseconds, append: this.#options.drain },
+      ...this.#options,
+      ...{ files: this.#files, run: channel.run, stamp: microseconds, append: drain },
       changed: ({ path: folder }, bytes) => {
         channel.send({ type: "changed", folder, bytes });
       },
       tell: (topic, message) => {
         channel.send({ type: "drainer", topic, message });
       },
-      observer,
     });
   }
 

@@ -13,6 +13,10 @@ export class FakeKafka {
   mode: "up" | "down" | "hanging" = "up";
   readonly #held: (() => void)[] = [];
   refuses = "";
+  /** Of the topic: `missing` appends and `prepare` find no topic. */
+  topic: "exists" | "missing" | "forbidden" = "exists";
+  /** True: `prepare` creates a missing topic. */
+  mayCreate = false;
 
   /** Ends the appends that hang. */
   release(): void {
@@ -27,12 +31,22 @@ export class FakeKafka {
     // `this.mode` may have changed in the meantime.
     if ((this.mode as string) === "down")
       return records.map(() => ({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") }));
+    if (this.topic !== "exists") {
+      const error = new GatewayError(this.topic === "missing" ? "STATION_UNKNOWN" : "TOPIC_REFUSED");
+      return records.map(() => ({ status: "failed", error }));
+    }
     return records.map((each) => {
       const value = each.value?.toString() ?? "";
       if (value === this.refuses) return { status: "failed", error: new GatewayError("RECORD_TOO_LARGE") };
       this.log.push(value);
       return { status: "stored", partition: 0, offset: BigInt(this.log.length), timestamp: 0 };
     });
+  };
+
+  prepare = (): Promise<number> => {
+    if (this.mode === "down") return Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
+    if (this.topic === "missing" && this.mayCreate) this.topic = "exists";
+    return Promise.resolve(this.topic === "missing" ? 0 : 1);
   };
 }
 
@@ -49,10 +63,15 @@ export const optionsFor = (kafka: FakeKafka, dir: string, seen: string[], maxBuf
     ...{ dir, maxBytes: 1 << 30, afterMs: 200, deadlineMs: 5000, appendBytes: 900_000, drainBytes: 1 << 25 },
     batcher: Object.assign(batcher, { inFlight: IN_FLIGHT }),
     drain: (topic, records) => batcher.append(topic, records),
+    ...{ prepare: kafka.prepare, refusedAfterMs: 60_000 },
     clock: systemClock,
     observer: {
       drained: () => undefined,
       refused: (topic, events, { code }) => seen.push(`refused ${topic} ${events} ${code}`),
+      waits: (topic, code) => {
+        const line = `${topic} waits ${code}`;
+        if (seen.at(-1) !== line) seen.push(line);
+      },
       damaged: ({ isTail }) => seen.push(isTail ? "torn" : "damaged"),
       failed: (_, error) => seen.push(String(error)),
       unspooled: ({ code }) => seen.push(`unspooled ${code}`),

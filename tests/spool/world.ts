@@ -15,6 +15,7 @@ import {
 } from "../../src/spool/drain-batch.ts";
 import type { FromDrainer, FromPod, ToDrainer, ToPod } from "../../src/spool/messages.ts";
 import { PodTopic } from "../../src/spool/pod-topic.ts";
+import { isRefusal } from "../../src/spool/refused.ts";
 import type { SpooledEvent } from "../../src/spool/segment-reader.ts";
 import { WorkerTopic } from "../../src/spool/worker-topic.ts";
 
@@ -323,10 +324,10 @@ export class World {
   }
 
   #drained({ spooled, end, round }: DrainedBatch, outcomes: readonly AppendOutcome[]): void {
-    const { failure } = settleBatch(spooled, outcomes);
+    const { hasFailed } = settleBatch(spooled, outcomes, isRefusal);
     this.batch = undefined;
     const left = spooled.filter(({ isDone }) => !isDone).length;
-    if (failure === undefined) this.progress.onBatch({ left, end, round });
+    if (!hasFailed) this.progress.onBatch({ left, end, round });
   }
 
   /** Events that are in a folder and are not done. */

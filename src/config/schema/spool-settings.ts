@@ -16,6 +16,9 @@ export const spool = section({
   after: duration(
     "Longest time that an event of a spooled kind waits for Kafka before it goes to the spool.",
   ).prefault("1s"),
+  refusedAfter: duration(
+    "Time for which a topic must be missing or forbidden, until its spooled events go to refused/ of the spool. A missing topic is created first if the settings allow that.",
+  ).prefault("5m"),
   for: list(
     "Spooled kinds: webhooks (all webhook deliveries), webhook:<source>, beacon (events of beacon calls), station:<pattern> (events of the produce routes and of the REST Proxy API). Required with spool.dir.",
     kind,
