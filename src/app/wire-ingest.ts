@@ -86,7 +86,7 @@ export const openIngest = async (context: LastingContext, port: PeerPort): Promi
   const spool = await openSpoolOf(
     settings,
     {
-      batcher: { ...batcher, ...createOnceBatcher(batcher, once.store) },
+      batcher: createOnceBatcher(batcher, once.store),
       prepare: createPrepareTopic(context, awaited),
     },
     context,

@@ -3,7 +3,8 @@ import { compileStationPatterns } from "../auth/permissions.ts";
 import { MAX_APPEND_BYTES } from "../broker/record-bytes.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { IN_FLIGHT } from "../ingest/batcher/pending.ts";
-import type { Batcher } from "../ingest/batcher/batcher.ts";
+import type { SpoolableEvent } from "../ingest/event-ids.ts";
+import type { SpoolBatcher } from "../ingest/once-batcher.ts";
 import type { ProduceRequest, ProduceSpool } from "../ingest/produce.ts";
 import { openOwnSpool } from "../spool/spool.ts";
 import { type Spool, WorkerSpool, type WorkerSpoolOptions } from "../spool/worker-spool.ts";
@@ -12,7 +13,7 @@ import { seldom } from "./fault-log.ts";
 import { closeSpool, measureSpool, podObserver } from "./pod-spool.ts";
 
 interface SpoolTools {
-  readonly batcher: Batcher;
+  readonly batcher: SpoolBatcher;
   readonly prepare: WorkerSpoolOptions["prepare"];
 }
 
@@ -26,7 +27,7 @@ export const openSpoolOf = async (
   const { clock, health, lifecycle, log, metrics, spoolChannel: channel } = context;
   const { logger } = log;
   const options = workerOptions(settings, { batcher, prepare }, context);
-  const use = (spool: Spool, close: () => Promise<void>): ProduceSpool => {
+  const use = (spool: Spool<SpoolableEvent>, close: () => Promise<void>): ProduceSpool => {
     lifecycle.onClose("spool", close);
     health.spoolFrom(() => spool.readiness());
     return { takes: takesOf(settings.for), append: spool.append.bind(spool) };
@@ -45,7 +46,7 @@ const workerOptions = (
   { dir, maxBytes, after, refusedAfter }: NonNullable<Settings["spool"]>,
   { batcher, prepare }: SpoolTools,
   context: LastingContext,
-): Omit<WorkerSpoolOptions, "channel"> => {
+): Omit<WorkerSpoolOptions<SpoolableEvent>, "channel"> => {
   const { clock, inUse } = context;
   const { kafka } = inUse.now.settings.broker;
   // Half of the buffer is left to other topics.

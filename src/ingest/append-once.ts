@@ -1,5 +1,5 @@
 /** Stores the events of a request once, through the homes of their ids. */
-import { carrying, type SourcedRecord } from "./event-ids.ts";
+import type { SourcedRecord } from "./event-ids.ts";
 import type { OnceStore } from "./once-store.ts";
 import type { AppendsOnce, PlacedRecord, ProduceRequest, ProduceSpool } from "./produce.ts";
 
@@ -14,7 +14,7 @@ export const createAppendsOnce =
     return (records) => {
       const events = records.map(sourced);
       return spool?.takes(request) === true
-        ? spool.append(topic, events.map(carrying), order)
+        ? spool.append(topic, events, order)
         : store.append(topic, events, order);
     };
   };

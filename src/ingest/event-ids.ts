@@ -34,6 +34,13 @@ export interface SourcedRecord {
   readonly source: IdSource;
 }
 
+/** An event that may go to the spool. Its id is encoded only if it goes there. */
+export type SpoolableEvent = BrokerRecord | SourcedRecord;
+
+export const hasId = (event: SpoolableEvent): event is SourcedRecord => "source" in event;
+
+export const hasNoId = (event: SpoolableEvent): event is BrokerRecord => !hasId(event);
+
 /** Clients can't send it, because its name begins with `x-stationgate-`. It is never stored in Kafka. */
 const CARRIER = "x-stationgate-once-id";
 

@@ -7,17 +7,24 @@ import { GatewayError } from "../errors.ts";
 import { isRefusalOfEvent } from "../spool/refused.ts";
 import type { Batcher, WatchedCall } from "./batcher/batcher.ts";
 import { IN_FLIGHT } from "./batcher/pending.ts";
-import { carriedIn, type SourcedRecord } from "./event-ids.ts";
+import { carriedIn, carrying, hasId, hasNoId, type SourcedRecord, type SpoolableEvent } from "./event-ids.ts";
 import type { Order } from "./batcher/topic-queue.ts";
 import type { OnceStore } from "./once-store.ts";
 
-export type SpoolBatcher = Pick<Batcher, "append" | "watch" | "withdraw">;
+type PlainBatcher = Pick<Batcher, "append" | "watch" | "withdraw">;
+
+export interface SpoolBatcher extends Pick<Batcher, "append" | "withdraw"> {
+  /** As `Batcher.watch`. The events of a call have ids, or none of them has one. */
+  watch(topic: string, events: readonly SpoolableEvent[], call: WatchedCall): void;
+  /** The record of an event on the disk: `append` takes it. */
+  toRecord(event: SpoolableEvent): BrokerRecord;
+}
 
 interface OpenCall extends Pick<WatchedCall, "ended" | "late"> {
   readonly size: number;
 }
 
-export const createOnceBatcher = (batcher: SpoolBatcher, store: OnceStore): SpoolBatcher => {
+export const createOnceBatcher = (batcher: PlainBatcher, store: OnceStore): SpoolBatcher => {
   /** The calls with ids that have no outcome, by topic. */
   const open = new Map<string, Set<OpenCall>>();
 
@@ -35,12 +42,11 @@ export const createOnceBatcher = (batcher: SpoolBatcher, store: OnceStore): Spoo
   };
 
   return {
-    watch: (topic, records, call) => {
-      const events = records.map(carriedIn).filter((event) => event !== undefined);
-      // The events of a call have ids, or none of them has one.
-      if (events.length === 0) batcher.watch(topic, records, call);
-      else watchIds(topic, events, call);
+    watch: (topic, events, call) => {
+      if (events.every(hasNoId)) batcher.watch(topic, events, call);
+      else watchIds(topic, events.filter(hasId), call);
     },
+    toRecord: (event) => (hasId(event) ? carrying(event) : event),
     withdraw: (topic) => {
       batcher.withdraw(topic);
       const calls = [...(open.get(topic) ?? [])];

@@ -7,7 +7,7 @@ import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts"
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
-import type { CallId } from "./event-ids.ts";
+import type { CallId, SpoolableEvent } from "./event-ids.ts";
 import {
   createToRecord,
   type IdentifiedRecord,
@@ -90,7 +90,7 @@ export interface ProduceSpool {
   /** True: the spool takes the events of this request while Kafka is unavailable. */
   takes(request: ProduceRequest): boolean;
   /** As `Batcher.append`, and for each record also the outcome `spooled`. */
-  append(topic: string, records: readonly BrokerRecord[], order?: Order): Promise<readonly SpoolOutcome[]>;
+  append(topic: string, events: readonly SpoolableEvent[], order?: Order): Promise<readonly SpoolOutcome[]>;
 }
 
 /** A record, and its place among the events of the request. */

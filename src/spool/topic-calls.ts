@@ -13,11 +13,14 @@ export interface SpooledOutcome {
 
 export type SpoolOutcome = AppendOutcome | SpooledOutcome;
 
-/** The part of the batcher that the spool needs. It is handed in, because the spool does not know the batcher. */
-export interface FirstAppend {
+/**
+ * The part of the batcher that the spool needs. It is handed in, because the spool does not know the batcher. `Event` is an event
+ * as the batcher takes it.
+ */
+export interface FirstAppend<Event = BrokerRecord> {
   watch(
     topic: string,
-    records: readonly BrokerRecord[],
+    events: readonly Event[],
     call: {
       readonly order?: object | undefined;
       readonly ended: (outcomes: readonly AppendOutcome[]) => void;
@@ -27,11 +30,13 @@ export interface FirstAppend {
   withdraw(topic: string): void;
   /** The outcome of a record that is in flight. */
   readonly inFlight: AppendOutcome;
+  /** The record that is written to the disk. Called only for events that go there. */
+  toRecord(event: Event): BrokerRecord;
 }
 
-export interface TopicCallsOptions {
+export interface TopicCallsOptions<Event> {
   readonly topic: string;
-  readonly batcher: FirstAppend;
+  readonly batcher: FirstAppend<Event>;
   readonly writer: TopicWriter;
   readonly clock: Clock;
   /** Milliseconds: `spool.after`. */
@@ -43,8 +48,8 @@ export interface TopicCallsOptions {
   readonly onUnspooled: (error: GatewayError) => void;
 }
 
-interface Call {
-  readonly records: readonly BrokerRecord[];
+interface Call<Event> {
+  readonly events: readonly Event[];
   readonly order: object | undefined;
   readonly arrived: number;
   readonly resolve: (outcomes: readonly SpoolOutcome[]) => void;
@@ -56,7 +61,7 @@ interface Call {
 }
 
 /** Further calls have no effect. */
-const settle = (call: Call, outcomes: readonly SpoolOutcome[]): void => {
+const settle = (call: Call<unknown>, outcomes: readonly SpoolOutcome[]): void => {
   call.stop?.();
   call.resolve(outcomes);
 };
@@ -70,17 +75,17 @@ const SPOOLED: SpooledOutcome = { status: "spooled" };
 const isForSpool = (outcome: SpoolOutcome | undefined): boolean =>
   outcome === undefined || (outcome.status === "failed" && !isRefusal(outcome.error));
 
-export class TopicCalls {
-  readonly #options: TopicCallsOptions;
-  readonly #state: WorkerTopic<Call>;
+export class TopicCalls<Event> {
+  readonly #options: TopicCallsOptions<Event>;
+  readonly #state: WorkerTopic<Call<Event>>;
   /** The calls that were sent and have no outcome, in order. */
-  readonly #sent = new Set<Call>();
+  readonly #sent = new Set<Call<Event>>();
   #stopTimer: (() => void) | undefined;
   #stopHold: (() => void) | undefined;
 
-  constructor(options: TopicCallsOptions) {
+  constructor(options: TopicCallsOptions<Event>) {
     this.#options = options;
-    this.#state = new WorkerTopic<Call>({
+    this.#state = new WorkerTopic<Call<Event>>({
       send: (call) => {
         this.#send(call);
       },
@@ -103,11 +108,11 @@ export class TopicCalls {
     });
   }
 
-  append(records: readonly BrokerRecord[], order: object | undefined): Promise<readonly SpoolOutcome[]> {
+  append(events: readonly Event[], order: object | undefined): Promise<readonly SpoolOutcome[]> {
     return new Promise((resolve) => {
       const arrived = performance.now();
       this.#state.onCall({
-        records,
+        events,
         order,
         arrived,
         resolve,
@@ -134,11 +139,11 @@ export class TopicCalls {
     await this.#options.writer.close();
   }
 
-  #send(call: Call): void {
+  #send(call: Call<Event>): void {
     const { batcher, topic } = this.#options;
     this.#sent.add(call);
     this.#watchAge();
-    batcher.watch(topic, call.records, {
+    batcher.watch(topic, call.events, {
       order: call.order,
       ended: (outcomes) => {
         this.#onEnded(call, outcomes);
@@ -149,7 +154,7 @@ export class TopicCalls {
     });
   }
 
-  #onEnded(call: Call, outcomes: readonly AppendOutcome[]): void {
+  #onEnded(call: Call<Event>, outcomes: readonly AppendOutcome[]): void {
     this.#sent.delete(call);
     call.outcomes = [...outcomes];
     if (outcomes.some(isForSpool)) {
@@ -163,7 +168,7 @@ export class TopicCalls {
     call.resolve(outcomes);
   }
 
-  #onLate(call: Call, index: number, outcome: AppendOutcome): void {
+  #onLate(call: Call<Event>, index: number, outcome: AppendOutcome): void {
     if (call.outcomes[index] !== this.#options.batcher.inFlight && call.outcomes[index] !== SPOOLED) return;
     call.late[index] = outcome;
     if (outcome.status === "stored") call.outcomes[index] = outcome;
@@ -183,38 +188,40 @@ export class TopicCalls {
     });
   }
 
-  #writeAll(calls: readonly Call[]): void {
+  #writeAll(calls: readonly Call<Event>[]): void {
     this.#options.batcher.withdraw(this.#options.topic);
     for (const call of calls) void this.#write(call);
   }
 
-  async #write(call: Call): Promise<void> {
+  async #write(call: Call<Event>): Promise<void> {
     const { writer, batcher, clock, deadlineMs } = this.#options;
-    const { records, outcomes } = call;
+    const { outcomes } = call;
     call.stop = clock.after(deadlineMs, () => {
       settle(
         call,
-        records.map((_, i) => this.#failure(call, i)),
+        call.events.map((_, i) => this.#failure(call, i)),
       );
     });
-    const indexes = [...records.keys()].filter((i) => isForSpool(outcomes[i]));
-    const events = indexes.flatMap((i): readonly NewEvent[] => {
-      const record = records[i];
-      return record === undefined ? [] : [{ record, isOpen: outcomes[i] === batcher.inFlight }];
+    const indexes: number[] = [];
+    const spooled: NewEvent[] = [];
+    call.events.forEach((event, i) => {
+      if (!isForSpool(outcomes[i])) return;
+      indexes.push(i);
+      spooled.push({ record: batcher.toRecord(event), isOpen: outcomes[i] === batcher.inFlight });
     });
     try {
-      this.#onPlaced(call, indexes, await writer.append(events));
+      this.#onPlaced(call, indexes, await writer.append(spooled));
       this.#state.onWritten(call, true);
     } catch (thrown) {
       const error = asGatewayError(thrown);
       this.#options.onUnspooled(error);
-      call.outcomes = records.map((_, i) => this.#failure(call, i, error));
+      call.outcomes = call.events.map((_, i) => this.#failure(call, i, error));
       this.#state.onWritten(call, false);
       settle(call, call.outcomes);
     }
   }
 
-  #onPlaced(call: Call, indexes: readonly number[], places: readonly Place[]): void {
+  #onPlaced(call: Call<Event>, indexes: readonly number[], places: readonly Place[]): void {
     for (const [n, i] of indexes.entries()) {
       const late = call.late[i];
       call.places[i] = places[n];
@@ -224,7 +231,7 @@ export class TopicCalls {
   }
 
   /** The outcome of an event that is not in the folder, as far as the caller knows. */
-  #failure(call: Call, index: number, error = new GatewayError("BROKER_AMBIGUOUS")): SpoolOutcome {
+  #failure(call: Call<Event>, index: number, error = new GatewayError("BROKER_AMBIGUOUS")): SpoolOutcome {
     const outcome = call.outcomes[index];
     if (outcome === undefined) return { status: "failed", error };
     if (outcome.status === "spooled")

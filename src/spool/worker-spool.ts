@@ -12,12 +12,12 @@ import { type FirstAppend, type SpoolOutcome, TopicCalls } from "./topic-calls.t
 import type { PrepareTopic } from "./topic-refusals.ts";
 import { createTopicWriter } from "./topic-writer.ts";
 
-export interface WorkerSpoolOptions {
+export interface WorkerSpoolOptions<Event = BrokerRecord> {
   readonly dir: string;
   readonly maxBytes: number;
   readonly afterMs: number;
   readonly deadlineMs: number;
-  readonly batcher: FirstAppend;
+  readonly batcher: FirstAppend<Event>;
   readonly drain: DrainAppend;
   readonly prepare: PrepareTopic;
   /** Milliseconds: `spool.refusedAfter`. */
@@ -39,9 +39,9 @@ export interface WorkerReadiness {
   readonly hasRoom: boolean;
 }
 
-export interface Spool {
+export interface Spool<Event = BrokerRecord> {
   /** Appends to Kafka or to the spool: one outcome for each event, in order. Never rejects. */
-  append(topic: string, events: readonly BrokerRecord[], order?: object): Promise<readonly SpoolOutcome[]>;
+  append(topic: string, events: readonly Event[], order?: object): Promise<readonly SpoolOutcome[]>;
   readiness(): WorkerReadiness;
   /** Resolves when no write and no append of the drainer is in flight. Call it after the last `append` has settled. */
   close(): Promise<void>;
@@ -52,17 +52,17 @@ const MIN_SEGMENT = 64 * 1024;
 
 const microseconds = (): number => Number(process.hrtime.bigint() / 1000n);
 
-export class WorkerSpool implements Spool {
-  readonly #options: WorkerSpoolOptions;
+export class WorkerSpool<Event = BrokerRecord> implements Spool<Event> {
+  readonly #options: WorkerSpoolOptions<Event>;
   readonly #files: SpoolFiles;
   readonly #room: Lease;
-  readonly #topics = new Map<string, TopicCalls>();
+  readonly #topics = new Map<string, TopicCalls<Event>>();
   readonly #drains: Drains;
   /** By `maxBytes`. */
   #hasRoom = true;
   #isDiskWritable = true;
 
-  constructor(options: WorkerSpoolOptions) {
+  constructor(options: WorkerSpoolOptions<Event>) {
     const { channel, clock } = options;
     this.#options = options;
     this.#files = options.files ?? spoolFiles;
@@ -78,7 +78,7 @@ export class WorkerSpool implements Spool {
     });
   }
 
-  append(topic: string, events: readonly BrokerRecord[], order?: object): Promise<readonly SpoolOutcome[]> {
+  append(topic: string, events: readonly Event[], order?: object): Promise<readonly SpoolOutcome[]> {
     return this.#topicOf(topic).append(events, order);
   }
 
@@ -121,7 +121,7 @@ export class WorkerSpool implements Spool {
     }
   }
 
-  #topicOf(name: string): TopicCalls {
+  #topicOf(name: string): TopicCalls<Event> {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const topic = this.#createTopic(name);
@@ -129,7 +129,7 @@ export class WorkerSpool implements Spool {
     return topic;
   }
 
-  #createTopic(topic: string): TopicCalls {
+  #createTopic(topic: string): TopicCalls<Event> {
     const { batcher, clock, afterMs, deadlineMs, maxBytes, channel, observer } = this.#options;
     return new TopicCalls({
       ...{ topic, batcher, clock, afterMs, deadlineMs },

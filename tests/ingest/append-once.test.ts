@@ -1,7 +1,6 @@
 import { verifiedPrincipal } from "../../src/auth/principal.ts";
-import type { BrokerRecord } from "../../src/broker/broker.ts";
 import { createAppendsOnce } from "../../src/ingest/append-once.ts";
-import { carriedIn, type CallId, type SourcedRecord } from "../../src/ingest/event-ids.ts";
+import type { CallId, SourcedRecord, SpoolableEvent } from "../../src/ingest/event-ids.ts";
 import type { ProduceRequest, ProduceSpool } from "../../src/ingest/produce.ts";
 import { recordOf } from "./once-support.ts";
 
@@ -31,14 +30,14 @@ const setUp = (takes = false) => {
   }[] = [];
   const spooled: {
     readonly topic: string;
-    readonly records: readonly BrokerRecord[];
+    readonly events: readonly SpoolableEvent[];
     readonly order: unknown;
   }[] = [];
   const spool: ProduceSpool = {
     takes: () => takes,
-    append: (topic, records, given) => {
-      spooled.push({ topic, records, order: given });
-      return Promise.resolve(records.map(() => ({ status: "spooled" })));
+    append: (topic, events, given) => {
+      spooled.push({ topic, events, order: given });
+      return Promise.resolve(events.map(() => ({ status: "spooled" })));
     },
   };
   const appendsOnce = createAppendsOnce(
@@ -98,16 +97,11 @@ it("lets the station's ids count before that of the call", async () => {
   expect(stored[0]?.events[0]?.source).toMatchObject({ kind: "event", id: "e1" });
 });
 
-it("gives the spool records that carry their ids", async () => {
+it("gives the spool events with what their ids are made of", async () => {
   const { appendsOnce, stored, spooled } = setUp(true);
   const append = appendsOnce(requestOf({ callId }));
   expect(await append?.([{ record: recordOf("1"), place: 2 }])).toEqual([{ status: "spooled" }]);
   expect(stored).toEqual([]);
-  expect(spooled).toMatchObject([{ topic: "shop.orders", order }]);
-  expect(spooled[0]?.records.map(carriedIn)).toEqual([
-    {
-      record: recordOf("1"),
-      source: { kind: "call", scope: ["call", "k"], place: 2, window: 900, strict: false },
-    },
-  ]);
+  const source = { kind: "call", scope: ["call", "k"], place: 2, window: 900, strict: false };
+  expect(spooled).toEqual([{ topic: "shop.orders", events: [{ record: recordOf("1"), source }], order }]);
 });

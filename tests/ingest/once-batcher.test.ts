@@ -79,7 +79,7 @@ describe("a watched call", () => {
   it("with ids goes to the homes in its order, and ends with their outcomes", async () => {
     const { batcher, homes, watched, said, call } = setUp();
     const order = {};
-    batcher.watch("t", [withId(ofStation("1")), withId(ofStation("2"))], { ...call("a"), order });
+    batcher.watch("t", [eventOf(ofStation("1")), eventOf(ofStation("2"))], { ...call("a"), order });
     expect(homes).toMatchObject([{ values: "1 2" }]);
     expect(homes[0]?.order).toBe(order);
     expect(watched).toEqual([]);
@@ -90,8 +90,8 @@ describe("a watched call", () => {
 
   it("is in flight when it is withdrawn, and its outcomes are late", async () => {
     const { batcher, homes, said, call } = setUp();
-    batcher.watch("t", [withId(ofStation("1")), withId(ofStation("2"))], call("a"));
-    batcher.watch("t", [withId(ofStation("3"))], call("b"));
+    batcher.watch("t", [eventOf(ofStation("1")), eventOf(ofStation("2"))], call("a"));
+    batcher.watch("t", [eventOf(ofStation("3"))], call("b"));
     batcher.withdraw("t");
     const withdrawn = ["withdraw t", "a ended in flight, in flight", "b ended in flight"];
     expect(said).toEqual(withdrawn);
@@ -108,10 +108,10 @@ describe("a watched call", () => {
 
   it("is withdrawn once, and not with the calls of another topic", async () => {
     const { batcher, homes, said, call } = setUp();
-    batcher.watch("t", [withId(ofStation("1"))], call("a"));
-    batcher.watch("other", [withId(ofStation("2"))], call("b"));
+    batcher.watch("t", [eventOf(ofStation("1"))], call("a"));
+    batcher.watch("other", [eventOf(ofStation("2"))], call("b"));
     batcher.withdraw("t");
-    batcher.watch("t", [withId(ofStation("3"))], call("c"));
+    batcher.watch("t", [eventOf(ofStation("3"))], call("c"));
     for (const home of homes) home.answer(storedAt(1n));
     await settle();
     batcher.withdraw("t");
@@ -124,6 +124,15 @@ describe("a watched call", () => {
       "withdraw t",
     ]);
   });
+});
+
+it("makes a record for the disk that draining sends to the home of its id", async () => {
+  const { batcher, homes } = setUp();
+  expect(batcher.toRecord(recordOf("1"))).toEqual(recordOf("1"));
+  const record = batcher.toRecord(eventOf(ofStation("2")));
+  const outcomes = batcher.append("t", [record], undefined);
+  homes[0]?.answer(storedAt(2n));
+  expect(textOf(await outcomes)).toBe("stored 2");
 });
 
 describe("draining", () => {

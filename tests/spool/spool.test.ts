@@ -57,6 +57,38 @@ it("spools events in an outage, and drains them in their order before later ones
   await spool.close();
 });
 
+it("makes the record for the disk only of events that go there", async () => {
+  const kafka = new FakeKafka();
+  const { batcher, ...options } = optionsFor(kafka, newDirectory(), []);
+  const made: string[] = [];
+  const spool = await openOwnSpool<string>({
+    ...options,
+    batcher: {
+      watch: (topic, events, call) => {
+        batcher.watch(
+          topic,
+          events.map((value) => record(value)),
+          call,
+        );
+      },
+      withdraw: batcher.withdraw,
+      inFlight: batcher.inFlight,
+      toRecord: (value) => {
+        made.push(value);
+        return record(value);
+      },
+    },
+  });
+  expect(statusesOf(await spool.append("orders", ["a"]))).toEqual(["stored"]);
+  expect(made).toEqual([]);
+  kafka.mode = "down";
+  expect(statusesOf(await spool.append("orders", ["b"]))).toEqual(["spooled"]);
+  expect(made).toEqual(["b"]);
+  kafka.mode = "up";
+  await until(() => kafka.log.length === 2);
+  await spool.close();
+});
+
 it("does not send an event again whose acknowledgement comes late", async () => {
   const kafka = new FakeKafka();
   const { spool } = await open(kafka, newDirectory());
