@@ -68,10 +68,8 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
     settingsOf: (all, slot) => settingsOf(all, slot - 1),
   });
   const spool = await openSupervisorSpool(settings, { logger: log.logger, metrics });
-  cluster.setupPrimary({
-    serialization: "advanced",
-    stdio: ["inherit", "inherit", "inherit", "ipc", ...spool.inherited],
-  });
+  const stdio = ["inherit", "inherit", "inherit", "ipc", ...spool.inherited] as const;
+  cluster.setupPrimary({ serialization: "advanced", stdio: [...stdio] });
   const audit = auditAt(() => serving(slots), { log, metrics });
   const parts: SlotParts = { ...options, fleet, inquiries, listeners, audit, spool };
   const slots: readonly WorkerSlot[] = Array.from({ length: workers }, (_, index) =>

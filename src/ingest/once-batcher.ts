@@ -8,12 +8,13 @@ import { isRefusalOfEvent } from "../spool/refused.ts";
 import type { Batcher, WatchedCall } from "./batcher/batcher.ts";
 import { IN_FLIGHT } from "./batcher/pending.ts";
 import { carriedIn, carrying, hasId, hasNoId, type SourcedRecord, type SpoolableEvent } from "./event-ids.ts";
-import type { Order } from "./batcher/topic-queue.ts";
 import type { OnceStore } from "./once-store.ts";
 
-type PlainBatcher = Pick<Batcher, "append" | "watch" | "withdraw">;
+type PlainBatcher = Pick<Batcher, "appendInOrder" | "watch" | "withdraw">;
 
-export interface SpoolBatcher extends Pick<Batcher, "append" | "withdraw"> {
+export interface SpoolBatcher extends Pick<Batcher, "withdraw"> {
+  /** As `Batcher.appendInOrder`: a record with an id goes to its home. */
+  append: Batcher["appendInOrder"];
   /** As `Batcher.watch`. The events of a call have ids, or none of them has one. */
   watch(topic: string, events: readonly SpoolableEvent[], call: WatchedCall): void;
   /** The record of an event on the disk: `append` takes it. */
@@ -54,13 +55,13 @@ export const createOnceBatcher = (batcher: PlainBatcher, store: OnceStore): Spoo
       open.delete(topic);
       for (const { ended, size } of calls) ended(new Array<AppendOutcome>(size).fill(IN_FLIGHT));
     },
-    append: async (topic, records, order) => {
+    append: async (topic, records) => {
       const outcomes = new Array<AppendOutcome>(records.length).fill(NOT_SENT);
       for (const step of stepsOf(records)) {
         const stored =
           "records" in step
-            ? await batcher.append(topic, step.records, order)
-            : await appendEvents(store, { topic, events: step.events, order });
+            ? await batcher.appendInOrder(topic, step.records)
+            : await appendEvents(store, topic, step.events);
         stored.forEach((outcome, i) => {
           outcomes[step.places[i] ?? 0] = outcome;
         });
@@ -126,15 +127,10 @@ const homeOf = ({ source }: SourcedRecord): string =>
 /** Maximum number of appends of a step at the same time. */
 const MAX_APPENDS = 64;
 
-interface Events {
-  readonly topic: string;
-  readonly events: readonly SourcedRecord[];
-  readonly order: Order | undefined;
-}
-
 const appendEvents = async (
   store: OnceStore,
-  { topic, events, order }: Events,
+  topic: string,
+  events: readonly SourcedRecord[],
 ): Promise<readonly AppendOutcome[]> => {
   const outcomes = new Array<AppendOutcome>(events.length).fill(NOT_SENT);
   const byGroup = new Map<string, number[]>();
@@ -149,7 +145,7 @@ const appendEvents = async (
     const some = await Promise.all(
       groups.slice(from, from + MAX_APPENDS).map(async (places) => {
         const own = places.map((i) => events[i]).filter((event) => event !== undefined);
-        const stored = await store.append(topic, own, order);
+        const stored = await store.append(topic, own, undefined);
         stored.forEach((outcome, n) => {
           outcomes[places[n] ?? 0] = outcome;
         });

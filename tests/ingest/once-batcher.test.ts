@@ -39,7 +39,7 @@ const setUp = () => {
     });
   const batcher = createOnceBatcher(
     {
-      append: (_topic, records, order) => into(batches, records, order),
+      appendInOrder: (_topic, records) => into(batches, records, undefined),
       watch: (_topic, _records, call) => watched.push(call),
       withdraw: (topic) => said.push(`withdraw ${topic}`),
     },
@@ -130,7 +130,7 @@ it("makes a record for the disk that draining sends to the home of its id", asyn
   const { batcher, homes } = setUp();
   expect(batcher.toRecord(recordOf("1"))).toEqual(recordOf("1"));
   const record = batcher.toRecord(eventOf(ofStation("2")));
-  const outcomes = batcher.append("t", [record], undefined);
+  const outcomes = batcher.append("t", [record]);
   homes[0]?.answer(storedAt(2n));
   expect(textOf(await outcomes)).toBe("stored 2");
 });
@@ -138,12 +138,12 @@ it("makes a record for the disk that draining sends to the home of its id", asyn
 describe("draining", () => {
   it("divides the records between the batcher and the homes, and returns the outcomes in their order", async () => {
     const { batcher, homes, batches } = setUp();
-    const order = {};
-    const outcomes = batcher.append(
-      "t",
-      [recordOf("1"), withId(ofStation("2")), recordOf("3"), withId(ofStation("4"))],
-      order,
-    );
+    const outcomes = batcher.append("t", [
+      recordOf("1"),
+      withId(ofStation("2")),
+      recordOf("3"),
+      withId(ofStation("4")),
+    ]);
     const stores = [batches, homes, batches, homes];
     for (const [i, appends] of stores.entries()) {
       await settle();
@@ -151,29 +151,19 @@ describe("draining", () => {
     }
     expect(textOf(await outcomes)).toBe("stored 0, stored 1, stored 2, stored 3");
     expect([batches, homes]).toMatchObject([
-      [
-        { values: "1", order },
-        { values: "3", order },
-      ],
-      [
-        { values: "2", order },
-        { values: "4", order },
-      ],
+      [{ values: "1" }, { values: "3" }],
+      [{ values: "2" }, { values: "4" }],
     ]);
   });
 
   it("appends the events of a key one call after the other, because each call has its own home", async () => {
     const { batcher, homes } = setUp();
-    const outcomes = batcher.append(
-      "t",
-      [
-        withId(ofCall("k"), "a"),
-        withId(ofCall("l"), "b"),
-        withId(ofCall("m"), "a"),
-        withId(ofCall("n"), "c"),
-      ],
-      undefined,
-    );
+    const outcomes = batcher.append("t", [
+      withId(ofCall("k"), "a"),
+      withId(ofCall("l"), "b"),
+      withId(ofCall("m"), "a"),
+      withId(ofCall("n"), "c"),
+    ]);
     await settle();
     expect(homes.map(({ values }) => values)).toEqual(["k.0 l.0 n.0"]);
     homes[0]?.answer(storedAt(1n));
@@ -193,7 +183,7 @@ describe("draining", () => {
     ],
   ])("waits for the events before: %s", async (_, first, second) => {
     const { batcher, homes, batches } = setUp();
-    const outcomes = batcher.append("t", [first, second], undefined);
+    const outcomes = batcher.append("t", [first, second]);
     const appends = (): readonly Append[] => [...homes, ...batches];
     await settle();
     expect(appends()).toHaveLength(1);
@@ -207,16 +197,12 @@ describe("draining", () => {
   it("gives a call with a payload an append of its own, so a reused key refuses no other call", async () => {
     const { batcher, homes } = setUp();
     const payload = "AAAA";
-    const outcomes = batcher.append(
-      "t",
-      [
-        withId(ofCall("k", { payload })),
-        withId(ofCall("k", { payload, place: 1 })),
-        withId(ofCall("l", { payload })),
-        withId(ofCall("webhook")),
-      ],
-      undefined,
-    );
+    const outcomes = batcher.append("t", [
+      withId(ofCall("k", { payload })),
+      withId(ofCall("k", { payload, place: 1 })),
+      withId(ofCall("l", { payload })),
+      withId(ofCall("webhook")),
+    ]);
     await settle();
     expect(homes.map(({ values }) => values)).toEqual(["k.0 k.1", "l.0", "webhook.0"]);
     homes.forEach(({ answer }, i) => {
@@ -227,7 +213,7 @@ describe("draining", () => {
 
   it("does not store a strict event without the check because another one is not strict", async () => {
     const { batcher, homes } = setUp();
-    void batcher.append("t", [withId(ofCall("k", { strict: false })), withId(ofCall("l"))], undefined);
+    void batcher.append("t", [withId(ofCall("k", { strict: false })), withId(ofCall("l"))]);
     await settle();
     expect(homes.map(({ values }) => values)).toEqual(["k.0", "l.0"]);
   });
@@ -235,7 +221,7 @@ describe("draining", () => {
   it("sends at most 64 calls with a payload at the same time", async () => {
     const { batcher, homes } = setUp();
     const records = Array.from({ length: 70 }, (_, i) => withId(ofCall(`k${i}`, { payload: "AAAA" })));
-    const outcomes = batcher.append("t", records, undefined);
+    const outcomes = batcher.append("t", records);
     await settle();
     expect(homes).toHaveLength(64);
     for (const { answer } of homes) answer(storedAt(1n));
@@ -247,11 +233,7 @@ describe("draining", () => {
 
   it.each(["BROKER_UNAVAILABLE", "TOPIC_REFUSED"] as const)("stops behind an event with %s", async (code) => {
     const { batcher, homes, batches } = setUp();
-    const outcomes = batcher.append(
-      "t",
-      [withId(ofCall("k"), "a"), withId(ofCall("l"), "a"), recordOf("1")],
-      undefined,
-    );
+    const outcomes = batcher.append("t", [withId(ofCall("k"), "a"), withId(ofCall("l"), "a"), recordOf("1")]);
     homes[0]?.answer(failed(code));
     expect(textOf(await outcomes)).toBe(`${code}, BROKER_UNAVAILABLE, BROKER_UNAVAILABLE`);
     expect([homes.length, batches.length]).toEqual([1, 0]);
@@ -259,7 +241,7 @@ describe("draining", () => {
 
   it("goes on behind an event that was refused for good", async () => {
     const { batcher, homes, batches } = setUp();
-    const outcomes = batcher.append("t", [withId(ofCall("k"), "a"), recordOf("1", "a")], undefined);
+    const outcomes = batcher.append("t", [withId(ofCall("k"), "a"), recordOf("1", "a")]);
     homes[0]?.answer(failed("IDEMPOTENCY_KEY_REUSED"));
     await settle();
     batches[0]?.answer(storedAt(1n));
@@ -267,6 +249,6 @@ describe("draining", () => {
   });
 
   it("appends nothing for no records", async () => {
-    expect(await setUp().batcher.append("t", [], undefined)).toEqual([]);
+    expect(await setUp().batcher.append("t", [])).toEqual([]);
   });
 });

@@ -62,7 +62,7 @@ export const optionsFor = (kafka: FakeKafka, dir: string, seen: string[], maxBuf
   return {
     ...{ dir, maxBytes: 1 << 30, afterMs: 200, deadlineMs: 5000, appendBytes: 900_000, drainBytes: 1 << 25 },
     batcher: Object.assign(batcher, { inFlight: IN_FLIGHT, toRecord: (event: BrokerRecord) => event }),
-    drain: (topic, records) => batcher.append(topic, records),
+    drain: (topic, records) => batcher.appendInOrder(topic, records),
     ...{ prepare: kafka.prepare, refusedAfterMs: 60_000 },
     clock: systemClock,
     observer: {

@@ -64,6 +64,7 @@ it("makes the record for the disk only of events that go there", async () => {
   const spool = await openOwnSpool<string>({
     ...options,
     batcher: {
+      ...batcher,
       watch: (topic, events, call) => {
         batcher.watch(
           topic,
@@ -71,8 +72,6 @@ it("makes the record for the disk only of events that go there", async () => {
           call,
         );
       },
-      withdraw: batcher.withdraw,
-      inFlight: batcher.inFlight,
       toRecord: (value) => {
         made.push(value);
         return record(value);

@@ -6,7 +6,7 @@
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
-import { type ChunkLimits, createPending, failEach, type Late } from "./pending.ts";
+import { type ChunkLimits, createPending, failEach, type Late, type Pending } from "./pending.ts";
 import { createTopicQueue, type TopicQueue, type Order } from "./topic-queue.ts";
 
 export interface BatcherOptions extends ChunkLimits {
@@ -40,6 +40,11 @@ export interface Batcher {
    */
   append(topic: string, records: readonly BrokerRecord[], order?: Order): Promise<readonly AppendOutcome[]>;
   /**
+   * As `append`, for a caller that sends failed records again: if the call needs several appends, none follows the one with a failed
+   * record. The records behind it fail with BROKER_UNAVAILABLE.
+   */
+  appendInOrder(topic: string, records: readonly BrokerRecord[]): Promise<readonly AppendOutcome[]>;
+  /**
    * As `append`, for a call that can be withdrawn. `ended` gets the outcomes, possibly before `watch` returns. `late` gets the
    * outcomes of the records whose outcome was IN_FLIGHT (`pending.ts`).
    */
@@ -61,7 +66,7 @@ export interface WatchedCall {
   readonly late: Late;
 }
 
-type EnteringCall = Omit<WatchedCall, "late"> & Partial<Pick<WatchedCall, "late">>;
+type EnteringCall = Omit<WatchedCall, "late"> & Partial<Pick<Pending, "late" | "inOrder">>;
 
 type Records = readonly BrokerRecord[];
 
@@ -100,22 +105,24 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
     return overloaded ? new GatewayError("OVERLOADED") : undefined;
   };
 
-  const enter = (topic: string, records: Records, { order, ended, late }: EnteringCall): void => {
+  const enter = (topic: string, records: Records, { order, ended, ...call }: EnteringCall): void => {
     const bytes = bytesOf(records);
     const refused = refusal(topic, bytes);
     if (refused === undefined) {
       bufferedBytes += bytes;
-      queueOf(topic).add(createPending(records, options.deliveryTimeoutMs, ended, late), order);
+      queueOf(topic).add(createPending(records, options.deliveryTimeoutMs, ended, call), order);
     } else ended(failEach(records, refused));
   };
 
   return {
-    append: (topic, records, order) => {
-      if (records.length === 0) return Promise.resolve([]);
-      return new Promise((ended) => {
+    append: (topic, records, order) =>
+      outcomesOf(records, (ended) => {
         enter(topic, records, { order, ended });
-      });
-    },
+      }),
+    appendInOrder: (topic, records) =>
+      outcomesOf(records, (ended) => {
+        enter(topic, records, { inOrder: true, ended });
+      }),
     watch: enter,
     withdraw: (topic) => {
       queues.get(topic)?.withdraw();
@@ -130,6 +137,11 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
     },
   };
 };
+
+const outcomesOf = (
+  records: Records,
+  enter: (ended: WatchedCall["ended"]) => void,
+): Promise<readonly AppendOutcome[]> => (records.length === 0 ? Promise.resolve([]) : new Promise(enter));
 
 interface Closing {
   readonly done: Promise<void>;

@@ -23,6 +23,8 @@ export interface Pending {
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
   /** Gets the outcomes of records that were in flight when the call was withdrawn. undefined: the call can't be withdrawn. */
   readonly late: Late | undefined;
+  /** True: no record is sent after the append with a failed one. */
+  readonly inOrder: boolean;
 }
 
 /** The outcomes of the call's records from index `from` on. */
@@ -33,7 +35,7 @@ export const createPending = (
   records: readonly BrokerRecord[],
   timeoutMs: number,
   resolve: Pending["resolve"],
-  late?: Late,
+  { late, inOrder = false }: Partial<Pick<Pending, "late" | "inOrder">> = {},
 ): Pending => {
   const arrived = performance.now();
   return {
@@ -47,6 +49,7 @@ export const createPending = (
     after: undefined,
     resolve,
     late,
+    inOrder,
   };
 };
 
@@ -112,6 +115,10 @@ const settle = (pending: Pending, outcomes: readonly AppendOutcome[]): void => {
   pending.after = undefined;
   pending.resolve(outcomes);
 };
+
+/** True: the call must send no further record. */
+export const isStopped = ({ inOrder, outcomes = [] }: Pending): boolean =>
+  inOrder && outcomes.some(({ status }) => status === "failed");
 
 /** The records of one append, taken from the waiting calls. */
 export interface Chunk {

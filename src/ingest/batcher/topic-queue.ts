@@ -2,7 +2,16 @@
 import type { AppendOutcome, Broker, BrokerRecord } from "../../broker/broker.ts";
 import { recordBytes } from "../../broker/record-bytes.ts";
 import { GatewayError } from "../../errors.ts";
-import { answer, type Chunk, type ChunkLimits, expire, failEach, gather, type Pending } from "./pending.ts";
+import {
+  answer,
+  type Chunk,
+  type ChunkLimits,
+  expire,
+  failEach,
+  gather,
+  isStopped,
+  type Pending,
+} from "./pending.ts";
 
 /**
  * Detects a standing queue, after CoDel (RFC 8289). The length of a queue does not show overload, and one long wait may be an
@@ -84,7 +93,9 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
       const outcomes = await send(topic, inFlight.records, options);
       options.onFreed(inFlight.bytes);
       answerAll(inFlight, outcomes);
+      const hasStopped = callsOf(inFlight).some(isStopped);
       inFlight = undefined;
+      if (hasStopped) expireAll(isStopped);
     }
     clearTimeout(sweeper);
     options.onIdle();
@@ -96,7 +107,7 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
       options.onFreed(bytesNotTaken(pending));
       expire(pending);
     }
-    for (const { pending } of inFlight?.parts ?? []) if (isOpenAndOver(pending)) expire(pending);
+    for (const pending of callsOf(inFlight)) if (isOpenAndOver(pending)) expire(pending);
     waiting = waiting.filter(({ settled }) => !settled);
   };
 
@@ -107,9 +118,7 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
   };
 
   const schedule = (now: number): void => {
-    const open = [...waiting, ...(inFlight?.parts ?? []).map(({ pending }) => pending)].filter(
-      (p) => !p.settled,
-    );
+    const open = [...waiting, ...callsOf(inFlight)].filter(({ settled }) => !settled);
     const next = open.reduce((earliest, { deadline }) => Math.min(earliest, deadline), Infinity);
     sweeper = next === Infinity ? undefined : setTimeout(sweep, Math.max(SWEEP_MS, Math.ceil(next - now)));
   };
@@ -175,6 +184,9 @@ const longestWait = ({ parts }: Chunk): number => {
     0,
   );
 };
+
+const callsOf = (chunk: Chunk | undefined): readonly Pending[] =>
+  (chunk?.parts ?? []).map(({ pending }) => pending);
 
 const answerAll = ({ parts }: Chunk, outcomes: readonly AppendOutcome[]): void => {
   let offset = 0;
