@@ -13,6 +13,7 @@ import { gatewaySubjects } from "./subjects/gateway.ts";
 import { onceSubjects } from "./subjects/once.ts";
 import { readingSubjects } from "./subjects/reading.ts";
 import { referenceSubjects } from "./subjects/references.ts";
+import { spoolSubjects } from "./subjects/spool.ts";
 import { streamSubjects } from "./subjects/streams.ts";
 import { waitingSubjects } from "./subjects/waiting.ts";
 
@@ -25,6 +26,7 @@ const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
   const all = [
     ...gatewaySubjects(stage),
     ...onceSubjects(stage),
+    ...spoolSubjects(stage),
     ...deliverySubjects(stage),
     ...streamSubjects(stage),
     ...avroSubjects(stage),

@@ -75,6 +75,8 @@ const ROWS: readonly Row[] = [
     ratios: [{ figure: "eventsPerSecond", to: "batch-100" }],
     goals: [{ figure: "eventsPerSecond", atLeast: 60_000 }, RSS],
   },
+  { name: "spool-write", ratios: [{ figure: "cpuPerEvent", to: "single-64" }], goals: [RSS] },
+  { name: "spool-drain", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 50_000 }, RSS] },
   {
     name: "avro-single-64",
     ratios: [{ figure: "cpuPerEvent", to: "order-single-64", atMost: 1.3 }],

@@ -14,9 +14,11 @@ export interface Stage {
   readonly loadTool: LoadTool;
   kafka(): Promise<BenchKafka>;
   gateway(): Promise<BenchGateway>;
-  /** Another gateway on the same Kafka. */
+  /** Another gateway. `kafka`: host:port of a broker other than the shared one. */
   freshGateway(
-    settings?: Partial<Pick<GatewaySettings, "workers" | "reading" | "more" | "tls">>,
+    settings?: Partial<Pick<GatewaySettings, "workers" | "reading" | "more" | "tls">> & {
+      readonly kafka?: string;
+    },
   ): Promise<BenchGateway>;
   /** Two gateways of one process each, which share the readers' groups. */
   gatewayPair(): Promise<readonly [BenchGateway, BenchGateway]>;
@@ -43,9 +45,9 @@ export const createStage = async ({ program, workers, producer, profile }: Flags
   };
   const shipped = { program, workers, profile };
   const kafka = once(() => opened(startBenchKafka()));
-  const freshGateway: Stage["freshGateway"] = async (settings) => {
+  const freshGateway: Stage["freshGateway"] = async ({ kafka: other, ...settings } = {}) => {
     const client = producer === undefined ? {} : { producer };
-    const broker = { type: "kafka", kafka: { brokers: [(await kafka()).broker], ...client } };
+    const broker = { type: "kafka", kafka: { brokers: [other ?? (await kafka()).broker], ...client } };
     return opened(startBenchGateway({ ...shipped, ...settings, broker }));
   };
   return {

@@ -38,7 +38,7 @@ export interface GatewaySettings {
 
 const ADMIN_TOKEN = "admin-token-of-the-benchmark-0000000";
 const ROOT = { username: "root", connection_token: "root-connection-token-of-the-benchmark" };
-const START_TIMEOUT = 30_000;
+const START_TIMEOUT = 120_000;
 const HOST = "127.0.0.1";
 
 type Certificate = Awaited<ReturnType<typeof makeCertificate>>;
@@ -114,7 +114,12 @@ export const startBenchGateway = async (settings: GatewaySettings): Promise<Benc
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
   const url = `${tls === undefined ? "http" : "https"}://${HOST}:${ports.public}`;
   const adminUrl = `http://${HOST}:${ports.admin}`;
-  await untilReady(adminUrl, isRunning);
+  try {
+    await untilReady(adminUrl, isRunning);
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
   return {
     url,
     adminUrl,

@@ -1,6 +1,6 @@
 /** The Kafka broker of a benchmark, and direct access to it without the gateway. */
 import { Kafka, logLevel } from "kafkajs";
-import { startKafka } from "../../tests/support/kafka/server.ts";
+import { prepareKafka, startKafka } from "../../tests/support/kafka/server.ts";
 import { eventually, settled } from "./settled.ts";
 
 export interface BenchKafka {
@@ -24,6 +24,26 @@ const PROPERTIES = {
 };
 const PARTITIONS = 6;
 const FILL_BATCH = 2000;
+
+/** A broker that is away until `start`, and after `kill`. */
+export interface AbsentKafka {
+  readonly broker: string;
+  start(): Promise<void>;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Reserves the address of a broker. */
+export const reserveBenchKafka = async (): Promise<AbsentKafka> => {
+  const server = await prepareKafka({ jvm: JVM, properties: PROPERTIES });
+  const [broker = ""] = server.brokers;
+  return {
+    broker,
+    start: () => server.start(),
+    kill: () => server.kill(),
+    stop: () => server.stop(),
+  };
+};
 
 export const startBenchKafka = async (): Promise<BenchKafka> => {
   const server = await startKafka({ jvm: JVM, properties: PROPERTIES });
