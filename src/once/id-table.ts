@@ -82,6 +82,16 @@ export class IdTable {
     };
   }
 
+  /** The broker's time of the id's intent; undefined: as in `get`. */
+  began(digest: Buffer, now: number): number | undefined {
+    const cell = this.#find(digest);
+    if (cell === undefined) return undefined;
+    const sequence = this.#sequenceIn(cell);
+    const chunk = this.#chunkOf(sequence);
+    const at = this.#at(sequence);
+    return chunk.readUIntLE(at + ENDS, 6) <= now ? undefined : chunk.readUIntLE(at + BEGAN, 6);
+  }
+
   /** Adds the id as the newest one, in place of what the table has of it. */
   put(digest: Buffer, stored: StoredId): void {
     if ((this.size + 1) * 4 > this.#index.length * 3) this.#grow();

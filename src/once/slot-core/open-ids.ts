@@ -145,9 +145,9 @@ export class OpenIds {
   #store(intent: OpenIntent, offset: number): void {
     const { kind, digest, partition, began, window, request, payload } = intent;
     const now = this.#brokerNow();
-    const known = this.#ids.get(kind, digest, now);
+    const known = this.#ids.began(kind, digest, now);
     // Of two events of an id, the first one counts; the later one is a copy that was stored too late to be found.
-    if (known !== undefined && known.began < began) return;
+    if (known !== undefined && known < began) return;
     const ends = began + window;
     if (ends > now) this.#ids.put(kind, digest, { partition, offset, began, ends, request, payload }, now);
   }
