@@ -4,7 +4,7 @@
  * only after it has answered the one before, so a pipelined request could be stored long after it was written.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Connection, protocolErrorsCodesById } from "@platformatic/kafka";
+import { protocolErrorsCodesById } from "@platformatic/kafka";
 import { GatewayError } from "../../errors.ts";
 import { createSemaphore, type Semaphore } from "../../lib/semaphore.ts";
 import type { AppendOnce, OnceBatch, OnceBatchResult, OnceOptions } from "../broker.ts";
@@ -13,6 +13,7 @@ import { createLeases } from "./coordinators.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { type EncodedBatch, encodeRecordBatch, type PartitionAnswer, produce } from "./produce-request.ts";
 import { byLeader } from "./producer.ts";
+import type { GatedConnection } from "./sign-in/gated-connection.ts";
 import type { Address, WireCluster } from "./wire-cluster.ts";
 
 export interface OnceAppends {
@@ -67,18 +68,19 @@ export const onceResultOf = ({ errorCode, baseOffset, logAppendTime }: Partition
 };
 
 /**
- * Writes the request as soon as the connection has no unsent bytes and `mayWrite` allows it, in one turn of the event loop.
+ * Writes the request as soon as the connection has no unsent bytes and no renewal of its session, and `mayWrite` allows it, in one turn of the event loop.
  * undefined: nothing was written.
  */
 export const writeOnce = async <T>(
-  connection: Pick<Connection, "isConnected"> & {
-    readonly socket: Pick<Connection["socket"], "destroyed" | "writableLength">;
+  connection: Pick<GatedConnection, "isConnected" | "isRenewing"> & {
+    readonly socket: Pick<GatedConnection["socket"], "destroyed" | "writableLength">;
   },
   { mayWrite, signal }: Pick<OnceOptions, "mayWrite"> & { readonly signal: AbortSignal },
   write: () => Promise<T>,
 ): Promise<T | undefined> => {
   const { socket } = connection;
-  while (socket.writableLength > 0 && !signal.aborted && !socket.destroyed) await sleep(DRAIN_CHECK_MS);
+  const mustWait = (): boolean => socket.writableLength > 0 || connection.isRenewing;
+  while (mustWait() && !signal.aborted && !socket.destroyed) await sleep(DRAIN_CHECK_MS);
   if (signal.aborted || socket.destroyed || !connection.isConnected() || !mayWrite()) return undefined;
   return write();
 };
@@ -119,7 +121,7 @@ const createSender = (options: KafkaOptions, cluster: Pick<WireCluster, "forget"
     const over = new AbortController();
     const { signal } = over;
     const state = { isWritten: false };
-    const request = async (connection: Connection): Promise<Results | undefined> => {
+    const request = async (connection: GatedConnection): Promise<Results | undefined> => {
       const answers = await writeOnce(connection, { mayWrite, signal }, () => {
         state.isWritten = true;
         const timeout = Math.max(1, Math.floor(giveUpAt - performance.now()));

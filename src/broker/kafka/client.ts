@@ -1,16 +1,15 @@
 /** Creates the kafkajs client from the adapter's options. */
 import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
-import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
+import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig } from "kafkajs";
 import type { KafkaOptions, TlsOptions } from "./options.ts";
+import { saslSettingOf, signInWith } from "./sign-in/kafkajs-sign-in.ts";
 
 /** Milliseconds between the attempts of kafkajs. Short, so that it reconnects soon after the broker is back. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1000, retries: 3 };
 
 /** Maximum time in milliseconds that a socket may take to close. */
 const LINGER = 1000;
-
-const saslOf = ({ sasl }: KafkaOptions): SASLOptions | undefined => sasl && { ...sasl };
 
 /**
  * kafkajs logs each error that it throws. Its log is off; the code that catches the error reports it.
@@ -21,7 +20,7 @@ const saslOf = ({ sasl }: KafkaOptions): SASLOptions | undefined => sasl && { ..
  * host:port, and rejects if no broker answers.
  */
 export const createKafkaClient = (options: KafkaOptions, findBroker: () => Promise<string>): Kafka => {
-  const sasl = saslOf(options);
+  const { sasl } = options;
   const config: KafkaConfig = {
     brokers: () =>
       findBroker().then(
@@ -38,9 +37,11 @@ export const createKafkaClient = (options: KafkaOptions, findBroker: () => Promi
     retry: RETRY,
     socketFactory: createSocketFactory(options.ssl !== undefined, LINGER),
     ...(options.ssl === undefined ? undefined : { ssl: tlsOf(options.ssl) }),
-    ...(sasl === undefined ? undefined : { sasl }),
+    ...(sasl === undefined ? undefined : { sasl: saslSettingOf(sasl) }),
   };
-  return new kafkajs.Kafka(config);
+  const kafka = new kafkajs.Kafka(config);
+  if (sasl !== undefined) signInWith(kafka, sasl);
+  return kafka;
 };
 
 interface NodeTls {

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { type Connection, ResponseError } from "@platformatic/kafka";
 import { GatewayError } from "../../errors.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
+import type { GatedConnection } from "./sign-in/gated-connection.ts";
 import { type Address, createConnections, openConnection, type WireCluster } from "./wire-cluster.ts";
 
 /** Another broker is the group's coordinator now, the coordinator is starting, or a transaction with offsets is ending. */
@@ -151,26 +152,26 @@ export interface Leases {
   use<T>(
     address: Address,
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-    request: (connection: Connection) => Promise<T>,
+    request: (connection: GatedConnection) => Promise<T>,
   ): Promise<T>;
   close(): void;
 }
 
 /** `maxSpare`: unused connections that are kept for each broker. */
 export const createLeases = (options: KafkaOptions, maxSpare = 4): Leases => {
-  const spare = new Map<string, Connection[]>();
-  const open = new Set<Connection>();
+  const spare = new Map<string, GatedConnection[]>();
+  const open = new Set<GatedConnection>();
   let closed = false;
 
-  const discard = (connection: Connection): void => {
+  const discard = (connection: GatedConnection): void => {
     open.delete(connection);
     connection.socket.destroy();
   };
 
-  const take = async (address: Address): Promise<Connection> => {
+  const take = async (address: Address): Promise<GatedConnection> => {
     const connections = spare.get(`${address.host}:${address.port}`) ?? [];
     for (let found = connections.pop(); found !== undefined; found = connections.pop()) {
-      if (found.isConnected() && !found.socket.destroyed) return found;
+      if (found.isUsable) return found;
       discard(found);
     }
     const connection = await openConnection({ ...options, requestTimeout: NO_LIMIT }, address);
@@ -179,11 +180,11 @@ export const createLeases = (options: KafkaOptions, maxSpare = 4): Leases => {
     return connection;
   };
 
-  const giveBack = (address: Address, connection: Connection): void => {
+  const giveBack = (address: Address, connection: GatedConnection): void => {
     const name = `${address.host}:${address.port}`;
     const connections = spare.get(name) ?? [];
     spare.set(name, connections);
-    if (connections.length < maxSpare && !connection.socket.destroyed) connections.push(connection);
+    if (connections.length < maxSpare && connection.isUsable) connections.push(connection);
     else discard(connection);
   };
 

@@ -1,5 +1,7 @@
 /** Options of the Kafka adapter. Names and defaults are those of the settings under `broker.kafka`. */
 
+import type { SaslOptions } from "./sign-in/sasl.ts";
+
 /** Certificates and keys as PEM texts. */
 export interface TlsOptions {
   /** Absent: the certificate authorities of the system. */
@@ -8,12 +10,6 @@ export interface TlsOptions {
   readonly key?: string | undefined;
   /** false: accepts any certificate of the broker. Default: true. */
   readonly checkCertificate?: boolean | undefined;
-}
-
-export interface SaslOptions {
-  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-  readonly username: string;
-  readonly password: string;
 }
 
 export type CompressionName = "none" | "gzip" | "snappy" | "lz4" | "zstd";

@@ -1,9 +1,10 @@
 /** Cluster metadata (leaders, coordinators, topic ids) and connections, on @platformatic/kafka. */
 import { isIP } from "node:net";
-import { Connection, findCoordinatorV4, initProducerIdV4, ResponseError } from "@platformatic/kafka";
+import { type Connection, findCoordinatorV4, initProducerIdV4, ResponseError } from "@platformatic/kafka";
 import type { PartitionInfo } from "../broker.ts";
 import { tlsOf } from "./client.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
+import { GatedConnection } from "./sign-in/gated-connection.ts";
 import {
   changeSettings,
   metadataOf,
@@ -182,46 +183,37 @@ const connectionOptions = ({ connectTimeout, requestTimeout, ssl, sasl }: KafkaO
   maxInflights: MAX_IN_FLIGHT,
   // RFC 6066 doesn't allow IP addresses as server names.
   ...(ssl === undefined ? undefined : { tls: tlsOf(ssl), tlsServerName: isIP(host) === 0 }),
-  ...(sasl === undefined
-    ? undefined
-    : {
-        sasl: {
-          mechanism: sasl.mechanism.toUpperCase() as "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512",
-          username: sasl.username,
-          password: sasl.password,
-        },
-      }),
+  signIn: sasl,
 });
 
 const discard = (connection: Connection): void => {
   connection.socket.destroy();
 };
 
-/** False also during re-authentication, when a broker accepts no other request and closes the connection. */
-const isUsable = (connection: Connection): boolean =>
-  connection.isConnected() && !connection.socket.destroyed;
-
 /** Rejects if the broker can't be connected. A connection with an error is destroyed. */
-export const openConnection = async (options: KafkaOptions, { host, port }: Address): Promise<Connection> => {
-  const connection = new Connection(options.clientId, connectionOptions(options, host));
+export const openConnection = async (
+  options: KafkaOptions,
+  { host, port }: Address,
+): Promise<GatedConnection> => {
+  const connection = new GatedConnection(options.clientId, connectionOptions(options, host));
   connection.on("error", () => {
     discard(connection);
   });
-  await connection.connect(host, port);
+  await connection.open(host, port);
   connection.socket.setKeepAlive(true, KEEP_ALIVE);
   return connection;
 };
 
 export const createConnections = (options: KafkaOptions): Connections => {
-  const byName = new Map<string, Promise<Connection>>();
+  const byName = new Map<string, Promise<GatedConnection>>();
   let closed = false;
 
-  const connect = async (address: Address): Promise<Connection> => {
+  const connect = async (address: Address): Promise<GatedConnection> => {
     if (closed) throw new TypeError("the connections are closed");
     return openConnection(options, address);
   };
 
-  const open = (address: Address): Promise<Connection> => {
+  const open = (address: Address): Promise<GatedConnection> => {
     const name = nameOf(address);
     const opening = connect(address);
     byName.set(name, opening);
@@ -240,7 +232,7 @@ export const createConnections = (options: KafkaOptions): Connections => {
       const known = byName.get(nameOf(address));
       if (known === undefined) return open(address);
       const connection = await known;
-      if (isUsable(connection)) return connection;
+      if (connection.isUsable) return connection;
       // Requests in flight on the old connection may take the request timeout.
       setTimeout(discard, options.requestTimeout, connection).unref();
       const replaced = byName.get(nameOf(address));

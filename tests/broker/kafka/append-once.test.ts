@@ -70,7 +70,7 @@ describe("Kafka's answer to one attempt", () => {
 describe("the write of one attempt", () => {
   const connection = (writableLength = 0) => {
     const socket = { writableLength, destroyed: false };
-    return { socket, isConnected: () => !socket.destroyed };
+    return { socket, isRenewing: false, isConnected: () => !socket.destroyed };
   };
   const { signal } = new AbortController();
 

@@ -1,5 +1,10 @@
 /** Options of the Kafka adapter for tests, with short times. */
+import { createKafkaClient } from "../../../src/broker/kafka/client.ts";
+import { createKafkaJsProducer } from "../../../src/broker/kafka/kafkajs-producer.ts";
 import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
+import { createPlatformaticProducer } from "../../../src/broker/kafka/platformatic-producer.ts";
+import type { SendResult } from "../../../src/broker/kafka/producer.ts";
+import { record } from "../conformance/tools.ts";
 
 export const kafkaOptions = (
   brokers: readonly string[],
@@ -24,3 +29,15 @@ export const WRITERS: readonly (readonly [string, Pick<KafkaOptions, "producer" 
   ["platformatic", { producer: "platformatic", idempotent: false }],
   ["platformatic, idempotent", { producer: "platformatic", idempotent: true }],
 ];
+
+/** The result of the producer itself. The broker doesn't call it while the topic is unknown. */
+export const sendOnce = async (options: KafkaOptions): Promise<readonly SendResult[]> => {
+  const first = () => Promise.resolve(options.brokers[0] ?? "");
+  const producer =
+    options.producer === "kafkajs"
+      ? createKafkaJsProducer(createKafkaClient(options, first), options)
+      : createPlatformaticProducer(options);
+  const results = await producer.send("anything", [{ partition: 0, records: [record("a")] }]);
+  await producer.close();
+  return results;
+};

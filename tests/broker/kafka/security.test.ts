@@ -5,44 +5,25 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Broker, ConsumedRecord } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
-import { createKafkaClient } from "../../../src/broker/kafka/client.ts";
-import { createKafkaJsProducer } from "../../../src/broker/kafka/kafkajs-producer.ts";
-import { createPlatformaticProducer } from "../../../src/broker/kafka/platformatic-producer.ts";
-import type { SendResult } from "../../../src/broker/kafka/producer.ts";
-import type { KafkaOptions, SaslOptions } from "../../../src/broker/kafka/options.ts";
+import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
+import type { PasswordSignIn } from "../../../src/broker/kafka/sign-in/sasl.ts";
 import { makeCertificates } from "../../support/kafka/certificates.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
 import type { Protocol } from "../../support/kafka/properties.ts";
 import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
 import { batch, summaryOf } from "../conformance/once.ts";
-import { numbered, record } from "../conformance/tools.ts";
-import { kafkaOptions, WRITERS } from "./options.ts";
+import { record } from "../conformance/tools.ts";
+import { kafkaOptions, sendOnce, WRITERS } from "./options.ts";
 
 const PASSWORD = "correct-horse-battery";
 const WRONG = "wrong-horse-battery";
 const ONCE = { mayWrite: () => true, timeoutMs: 5000 };
 
-const user = (mechanism: SaslOptions["mechanism"], password = PASSWORD): SaslOptions => ({
+const user = (mechanism: PasswordSignIn["mechanism"], password = PASSWORD): PasswordSignIn => ({
   mechanism,
   username: "alice",
   password,
 });
-
-const firstOf =
-  ({ brokers: [first = ""] }: KafkaOptions) =>
-  (): Promise<string> =>
-    Promise.resolve(first);
-
-/** The result of the client itself. The broker doesn't call the client while the topic is unknown. */
-const sendOnce = async (options: KafkaOptions): Promise<readonly SendResult[]> => {
-  const producer =
-    options.producer === "kafkajs"
-      ? createKafkaJsProducer(createKafkaClient(options, firstOf(options)), options)
-      : createPlatformaticProducer(options);
-  const results = await producer.send("anything", [{ partition: 0, records: [record("a")] }]);
-  await producer.close();
-  return results;
-};
 
 describeOwnKafka("Kafka with TLS and SASL", () => {
   let kafka: KafkaServer;
@@ -52,11 +33,7 @@ describeOwnKafka("Kafka with TLS and SASL", () => {
     kafka = await startKafka({
       listeners: ["SSL", "SASL_PLAINTEXT", "SASL_SSL"],
       users: { alice: PASSWORD },
-      properties: {
-        "listener.name.ssl.ssl.client.auth": "required",
-        // kafkajs authenticates again ten seconds before the session ends, platformatic after 80 % of the session.
-        "listener.name.sasl_plaintext.scram-sha-256.connections.max.reauth.ms": "12000",
-      },
+      properties: { "listener.name.ssl.ssl.client.auth": "required" },
     });
   }, 120_000);
 
@@ -141,46 +118,6 @@ describeOwnKafka("Kafka with TLS and SASL", () => {
       expect(printed).not.toContain("PRIVATE KEY");
     });
   });
-
-  it("keeps storing while a session is renewed, with both producers and by single attempts", async () => {
-    const until = Date.now() + 13_000;
-    const appendAll = async (producer: KafkaOptions["producer"]) => {
-      const topic = uniqueName("renewed");
-      const opened = await connect("SASL_PLAINTEXT", { producer, sasl: user("scram-sha-256") });
-      await opened.ensureTopic({ name: topic, partitions: 1 });
-      const endings = new Set<string>();
-      let appended = 0n;
-      while (Date.now() < until) {
-        // Two appends at a time, so that an append is in flight when the session is renewed.
-        const appends = [opened.append(topic, numbered(3)), opened.append(topic, numbered(3))];
-        for (const { status } of (await Promise.all(appends)).flat()) endings.add(status);
-        appended += 6n;
-      }
-      const { high } = (await opened.watermarks(topic))[0] ?? { high: -1n };
-      return { endings: [...endings], sentTwice: high - appended };
-    };
-
-    const appendAllOnce = async () => {
-      const topic = uniqueName("renewed");
-      const opened = await connect("SASL_PLAINTEXT", { sasl: user("scram-sha-256") });
-      await opened.ensureTopic({ name: topic, partitions: 2 });
-      await Promise.all([0, 1].map((partition) => opened.leaderEnd(topic, partition)));
-      const endings = new Set<string>();
-      while (Date.now() < until) {
-        const appends = [0, 1].map((partition) => opened.appendOnce(topic, [batch(partition, "a")], ONCE));
-        for (const { status } of (await Promise.all(appends)).flat()) endings.add(status);
-      }
-      return [...endings];
-    };
-
-    const once = appendAllOnce();
-    // Nothing is sent twice as long as no connection breaks.
-    expect(await Promise.all([appendAll("kafkajs"), appendAll("platformatic")])).toEqual([
-      { endings: ["stored"], sentTwice: 0n },
-      { endings: ["stored"], sentTwice: 0n },
-    ]);
-    expect(await once).toEqual(["stored"]);
-  }, 30_000);
 
   it("refuses a certificate of another authority", async () => {
     const folder = await mkdtemp(join(tmpdir(), "stationgate-ca-"));

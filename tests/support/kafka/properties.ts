@@ -12,11 +12,15 @@ export interface NodeLayout {
   readonly controllerPort: number;
   /** User name → password, for SASL. */
   readonly users: Readonly<Record<string, string>>;
+  /** URL of the key set that verifies the tokens of OAUTHBEARER. undefined: the mechanism is off. */
+  readonly tokenKeys: string | undefined;
   readonly certificates: Certificates | undefined;
   /** Override the properties of this file. */
   readonly properties: Readonly<Record<string, string>>;
 }
 
+/** The audience of the tokens of `tests/support/identity-provider.ts`. */
+const TOKEN_AUDIENCE = "stationgate";
 const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 /** A properties file needs PEM texts in one line. */
@@ -40,7 +44,7 @@ const listenersOf = ({ ports, proxyPort, controllerPort }: NodeLayout): Record<s
   };
 };
 
-const saslOf = ({ ports, users }: NodeLayout): Record<string, string> => {
+const saslOf = ({ ports, users, tokenKeys }: NodeLayout): Record<string, string> => {
   const accounts = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`);
   const jaas: Record<string, string> = {};
   for (const protocol of ports.keys()) {
@@ -51,8 +55,19 @@ const saslOf = ({ ports, users }: NodeLayout): Record<string, string> => {
       `${modules}.plain.PlainLoginModule required ${accounts.join(" ")};`;
     for (const scram of ["scram-sha-256", "scram-sha-512"])
       jaas[`${prefix}.${scram}.sasl.jaas.config`] = `${modules}.scram.ScramLoginModule required;`;
+    if (tokenKeys === undefined) continue;
+    jaas[`${prefix}.oauthbearer.sasl.jaas.config`] =
+      `${modules}.oauthbearer.OAuthBearerLoginModule required;`;
+    jaas[`${prefix}.oauthbearer.sasl.server.callback.handler.class`] =
+      `${modules}.oauthbearer.OAuthBearerValidatorCallbackHandler`;
+    jaas["sasl.oauthbearer.jwks.endpoint.url"] = tokenKeys;
+    // The default of Kafka 4.1 is the validator of clients, which checks no signature and no end of a token.
+    jaas["sasl.oauthbearer.jwt.validator.class"] = `${modules}.oauthbearer.BrokerJwtValidator`;
+    // Without it Kafka refuses each token that has an audience.
+    jaas["sasl.oauthbearer.expected.audience"] = TOKEN_AUDIENCE;
   }
-  return { "sasl.enabled.mechanisms": SASL_MECHANISMS.join(","), ...jaas };
+  const mechanisms = [...SASL_MECHANISMS, ...(tokenKeys === undefined ? [] : ["OAUTHBEARER"])];
+  return { "sasl.enabled.mechanisms": mechanisms.join(","), ...jaas };
 };
 
 const tlsOf = ({ certificates }: NodeLayout): Record<string, string> =>

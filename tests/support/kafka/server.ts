@@ -29,6 +29,8 @@ export interface KafkaOptions {
   readonly clusterId?: string;
   /** User name → password, for PLAIN and both SCRAM mechanisms on the SASL listeners. */
   readonly users?: Readonly<Record<string, string>>;
+  /** URL of the key set that verifies the tokens of OAUTHBEARER on the SASL listeners. Default: the mechanism is off. */
+  readonly tokenKeys?: string;
   /** Settings of `server.properties` that override those of `properties.ts`. */
   readonly properties?: Readonly<Record<string, string>>;
   /** JVM options. Default: fast start, small heap. */
@@ -103,14 +105,14 @@ export const newClusterId = (): string => randomBytes(16).toString("base64url").
 
 /** Reserves ports, and creates certificates if a listener needs them. */
 const layoutOf = async (options: KafkaOptions, folder: string): Promise<NodeLayout> => {
-  const { users = {}, properties = {}, proxyPort, controllerPort = await freePort() } = options;
+  const { users = {}, properties = {}, proxyPort, tokenKeys, controllerPort = await freePort() } = options;
   const proxied = proxyPort === undefined ? [] : (["PROXIED"] as const);
   const ports = new Map<Protocol, number>();
   for (const protocol of ["PLAINTEXT", ...proxied, ...(options.listeners ?? [])] as const)
     ports.set(protocol, await freePort());
   const secure = ports.has("SSL") || ports.has("SASL_SSL");
   const certificates = secure ? await makeCertificates(folder) : undefined;
-  return { folder, ports, proxyPort, controllerPort, users, certificates, properties };
+  return { folder, ports, proxyPort, controllerPort, users, tokenKeys, certificates, properties };
 };
 
 const scramUsers = (users: NodeLayout["users"]): string[] =>
@@ -133,6 +135,10 @@ const train = async (options: readonly string[]): Promise<void> => {
 };
 
 const defaultJvm = async (): Promise<readonly string[]> => [...DEFAULT_JVM, ...(await archiveOptions(train))];
+
+/** Kafka 4 fetches keys only from the URLs that this JVM option names. */
+const allowedUrls = ({ tokenKeys }: KafkaOptions): readonly string[] =>
+  tokenKeys === undefined ? [] : [`-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${tokenKeys}`];
 
 /** Reserves the folder and the ports, and formats the storage. The caller starts the broker. */
 export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaServer> => {
@@ -164,7 +170,7 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
   };
   const start = async (): Promise<void> => {
     const log = await open(logFile, "a");
-    child = spawn("java", [...java, "kafka.Kafka", settingsFile], {
+    child = spawn("java", [...allowedUrls(options), ...java, "kafka.Kafka", settingsFile], {
       stdio: ["ignore", log.fd, log.fd],
     });
     await once(child, "spawn");
