@@ -3,6 +3,7 @@ import type { Authentication } from "../auth/authentication.ts";
 import type { Issuers } from "../auth/issuers/issuers.ts";
 import type { KeyUnits } from "../auth/issuers/key-units.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { SaslOptions } from "../broker/kafka/sign-in/sasl.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import type { BodyReaders } from "../http/middleware/body/body.ts";
 import type { LoadedStation } from "../ingest/declare.ts";
@@ -76,6 +77,8 @@ export interface LastingContext {
   /** The keys of `auth.issuers`. */
   readonly keyUnits: KeyUnits;
   readonly broker: Broker;
+  /** The sign-in of `broker.kafka.sasl`. undefined: the gateway does not sign in. */
+  readonly kafkaSignIn: SaslOptions | undefined;
   /** The budget for client data, shared by both listeners. */
   readonly memory: MemoryBudget;
   /** The part of `memory` for buffers of reading, answers that are being sent, and the newest events for streams. */

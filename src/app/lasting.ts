@@ -9,6 +9,7 @@ import type { LastingContext } from "./context.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { openAudit, type ProcessAudit } from "./wire-audit.ts";
 import { createBroker } from "./wire-broker.ts";
+import { openKafkaSignIn } from "./wire-kafka-sign-in.ts";
 import { maxRecordBytesOf } from "./wire-ingest.ts";
 import { openRetention, type OpenRetention } from "./wire-retention.ts";
 
@@ -34,7 +35,11 @@ export const openLasting = async (opened: Opened): Promise<OpenedLasting> => {
   metrics.clientMemoryFrom(() => memory.usedBytes);
   const tracing = await openTracing(settings, lifecycle);
   const retention = openRetention(settings, opened);
-  const broker = await createBroker(settings, () => maxRecordBytesOf(inUse.now.settings), retention.options);
+  const kafkaSignIn = await openKafkaSignIn(settings, opened);
+  const broker = await createBroker(settings, () => maxRecordBytesOf(inUse.now.settings), {
+    retention: retention.options,
+    sasl: kafkaSignIn,
+  });
   await broker.open();
   lifecycle.onClose("broker", () => broker.close());
   const health = createHealth({
@@ -44,7 +49,7 @@ export const openLasting = async (opened: Opened): Promise<OpenedLasting> => {
   });
   return {
     ...opened,
-    ...{ health, tracing, broker, memory, retention },
+    ...{ health, tracing, broker, kafkaSignIn, memory, retention },
     audit: openAudit(settings, { ...opened, broker }),
     readingMemory: memory.part(settings.reading.maxBuffered),
     readers: bodyReaders(memory),

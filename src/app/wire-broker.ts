@@ -13,17 +13,16 @@ const DEAD_LETTER_HEADERS = 16 * 1024;
 
 /**
  * `largestRecord` returns the maximum size of a station's record in bytes. Topics that are created from now on also accept such a
- * record as a dead letter.
+ * record as a dead letter. `sasl` is the sign-in of `broker.kafka.sasl`.
  */
 export const createBroker = async (
   { broker }: Settings,
   largestRecord: () => number,
-  retention: RetentionOptions,
+  { retention, sasl }: { readonly retention: RetentionOptions; readonly sasl: KafkaOptions["sasl"] },
 ): Promise<Broker> => {
   const maxRecordBytes = (): number => largestRecord() + DEAD_LETTER_HEADERS;
   const { kafka, embedded } = broker;
-  if (broker.type === "kafka")
-    return kafkaBroker({ ...kafka, sasl: kafka.sasl, ssl: tlsOf(kafka.ssl), maxRecordBytes });
+  if (broker.type === "kafka") return kafkaBroker({ ...kafka, sasl, ssl: tlsOf(kafka.ssl), maxRecordBytes });
   const { createEmbeddedBroker } = await import("../broker/embedded/embedded-broker.ts");
   return createEmbeddedBroker({
     ...embedded,
@@ -56,22 +55,29 @@ const eventsTlsOf = (kafka: EventsKafka): KafkaOptions["ssl"] => {
   return { ca, cert: store, key: store, checkCertificate: kafka.ssl_verify_cert };
 };
 
-/** The broker for business events. undefined: the settings name no Kafka for them. */
+/**
+ * The broker for business events. `sasl` is the sign-in of `broker.kafka.sasl`. undefined: the settings name no Kafka for
+ * them.
+ */
 export const createEventsBroker = async (
   { broker, eventService }: Settings,
   largestRecord: () => number,
+  sasl: KafkaOptions["sasl"],
 ): Promise<Broker | undefined> => {
-  const { kafka } = eventService.events.queue;
+  const { kafka, type } = eventService.events.queue;
   const { bootstrap_server: brokers, security_protocol: protocol, sasl_mechanism: mechanism } = kafka;
   if (brokers === undefined) return undefined;
   const { username = "", password = "" } = eventService.secret.events.queue.kafka;
   const signIn = { mechanism: mechanism.toLowerCase() as Lowercase<typeof mechanism>, username, password };
+  const own = {
+    sasl: protocol.startsWith("SASL_") ? signIn : undefined,
+    ssl: protocol.endsWith("SSL") ? eventsTlsOf(kafka) : undefined,
+  };
   return kafkaBroker({
     ...broker.kafka,
     brokers,
     clientId: kafka.client_id,
     maxRecordBytes: () => largestRecord() + DEAD_LETTER_HEADERS,
-    sasl: protocol.startsWith("SASL_") ? signIn : undefined,
-    ssl: protocol.endsWith("SSL") ? eventsTlsOf(kafka) : undefined,
+    ...(type === "msk" ? { sasl, ssl: tlsOf(broker.kafka.ssl) } : own),
   });
 };

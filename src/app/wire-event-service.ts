@@ -128,7 +128,8 @@ export const startEventService = async (
 ): Promise<void> => {
   const { settings, metrics, lifecycle } = context;
   if (!isUsed(settings.eventService)) return;
-  const own = await createEventsBroker(settings, () => maxRecordBytesOf(context.inUse.now.settings));
+  const largestRecord = (): number => maxRecordBytesOf(context.inUse.now.settings);
+  const own = await createEventsBroker(settings, largestRecord, context.kafkaSignIn);
   if (own !== undefined) {
     await own.open();
     lifecycle.onClose("events broker", () => own.close());

@@ -4,6 +4,7 @@ import { certificateWarnings, clientFaults, issuerWarnings } from "./auth-checks
 import { adminFaults, adminWarnings } from "./admin-checks.ts";
 import { clientListPath, eventServiceFaults, eventServiceWarnings } from "./event-service-checks.ts";
 import { type Fault, repeated } from "./faults.ts";
+import { saslFaults } from "./sasl-checks.ts";
 import type { Settings } from "./schema/schema.ts";
 import { clientsIn } from "./schema/event-service-settings.ts";
 
@@ -221,6 +222,7 @@ const secretsOfWebhooks: Check = ({ webhooks }) =>
 
 const checks: readonly Check[] = [
   brokersOfKafka,
+  saslFaults,
   addressesOfRegistry,
   portsOfListeners,
   portsOfPeers,

@@ -99,7 +99,7 @@ const moreInfoSecrets = ({ secret }: EventService): readonly Fault[] =>
 const kafkaSecurity = ({ events, secret }: EventService): readonly Fault[] => {
   const { security_protocol: protocol, bootstrap_server: servers } = events.queue.kafka;
   const condition = `if security_protocol is ${protocol}`;
-  if (protocol === "PLAINTEXT") return [];
+  if (protocol === "PLAINTEXT" || events.queue.type === "msk") return [];
   if (servers === undefined)
     return [nothing(["events", "queue", "kafka", "bootstrap_server"], `host:port ${condition}`)];
   const { kafka } = secret.events.queue;
@@ -115,13 +115,35 @@ const kafkaSecurity = ({ events, secret }: EventService): readonly Fault[] => {
         );
 };
 
+/** MSK is a Kafka with the sign-in of `broker.kafka`. Without brokers of its own, it is the gateway's broker. */
+const mskSignIn = (
+  { events: { queue } }: EventService,
+  broker: Settings["broker"] | undefined,
+): readonly Fault[] => {
+  if (queue.type !== "msk" || broker === undefined) return [];
+  const path = [AT, "events", "queue", "type"];
+  if (broker.kafka.sasl?.mechanism !== "aws-msk-iam")
+    return [{ path, text: "got msk, allowed: msk only if broker.kafka.sasl.mechanism is aws-msk-iam" }];
+  return broker.type === "kafka" || queue.kafka.bootstrap_server !== undefined
+    ? []
+    : [nothing(["events", "queue", "kafka", "bootstrap_server"], "host:port if broker.type is not kafka")];
+};
+
 /** The faults that prevent the start of the event service. */
-export const eventServiceFaults = (settings: { readonly eventService?: EventService }): readonly Fault[] => {
-  const { eventService } = settings;
+export const eventServiceFaults = ({
+  eventService,
+  broker,
+}: Partial<Pick<Settings, "eventService" | "broker">>): readonly Fault[] => {
   if (eventService === undefined) return [];
-  return [authSecret, businessServer, signingSeed, clientGroups, moreInfoSecrets, kafkaSecurity].flatMap(
-    (check) => check(eventService),
-  );
+  const faults = [
+    authSecret,
+    businessServer,
+    signingSeed,
+    clientGroups,
+    moreInfoSecrets,
+    kafkaSecurity,
+  ].flatMap((check) => check(eventService));
+  return [...faults, ...mskSignIn(eventService, broker)];
 };
 
 /** Warnings about settings that are valid but may have an unexpected effect. */

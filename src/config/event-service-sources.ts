@@ -22,8 +22,9 @@ const GROUPS = ["events", "event_processor", "callback_api", "clients", "sep6", 
 /** Of these sections only the key `more_info_url` concerns events. */
 const SEP_SECTIONS = ["sep6", "sep24"];
 const MORE_INFO = "more_info_url";
-/** Sections of queues that the gateway does not support. */
+/** Sections of the other queues. The address of an MSK cluster is in the section kafka here. */
 const OTHER_QUEUES = ["sqs", "msk"];
+const MSK_ADDRESS = "bootstrap_server";
 
 const at = (tree: unknown, path: Path): unknown =>
   path.reduce<unknown>((value, step) => (isObject(value) ? value[String(step)] : undefined), tree);
@@ -43,6 +44,12 @@ const without = (tree: unknown, names: readonly string[]): unknown =>
 const moreInfoOf = (group: unknown): unknown =>
   isObject(group) && MORE_INFO in group ? { [MORE_INFO]: group[MORE_INFO] } : {};
 
+const queueOf = (queue: unknown): unknown => {
+  const address = at(queue, ["type"]) === "msk" ? at(queue, ["msk", MSK_ADDRESS]) : undefined;
+  const rest = without(queue, OTHER_QUEUES);
+  return address === undefined ? rest : replaced(rest, ["kafka", MSK_ADDRESS], address);
+};
+
 /** The settings of an Anchor Platform's file that concern events. */
 const fromAnchorPlatform = (tree: unknown): unknown => {
   const all = expanded(tree);
@@ -53,9 +60,7 @@ const fromAnchorPlatform = (tree: unknown): unknown => {
   const queue = at(eventService, ["events", "queue"]);
   return {
     eventService:
-      queue === undefined
-        ? eventService
-        : replaced(eventService, ["events", "queue"], without(queue, OTHER_QUEUES)),
+      queue === undefined ? eventService : replaced(eventService, ["events", "queue"], queueOf(queue)),
   };
 };
 

@@ -13,8 +13,11 @@ export interface KeyInfo {
   /** The value is masked in all outputs and can come from a file (`…File`). */
   readonly secret?: true;
   readonly unit?: "duration" | "size" | "instant";
-  /** Paths are relative to the settings file. A "file" must be readable at the start. */
-  readonly path?: "file" | "directory";
+  /**
+   * Paths are relative to the settings file. A "file" must be readable at the start. A "changing file" is read again while the
+   * gateway runs, so it may be missing at the start, and a new content is not a change of settings.
+   */
+  readonly path?: "file" | "changing file" | "directory";
 }
 
 const infos = z.registry<KeyInfo>();
@@ -109,6 +112,9 @@ export const secretPair = (help: string) =>
 
 export const file = (help: string) =>
   key(z.string().min(1), { help, allowed: "the path of a readable file", path: "file" });
+
+export const changingFile = (help: string) =>
+  key(z.string().min(1), { help, allowed: "the path of a file", path: "changing file" });
 
 export const directory = (help: string) =>
   key(z.string().min(1), { help, allowed: "the path of a directory", path: "directory" });

@@ -3,6 +3,7 @@ import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, R
 import type { FailureOutcome } from "../errors.ts";
 import { deliveryMetrics, type DeliveryMetrics } from "./delivery-metrics.ts";
 import { issuerMetrics, type IssuerMetrics } from "./issuer-metrics.ts";
+import { kafkaMetrics, type KafkaMetrics } from "./kafka-metrics.ts";
 import { onceMetrics, type OnceMetrics } from "./once-metrics.ts";
 import { readingMetrics, type ReadingMetrics } from "./reading-metrics.ts";
 import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
@@ -47,6 +48,7 @@ export interface Metrics
     RegistryMetrics,
     ReloadMetrics,
     IssuerMetrics,
+    KafkaMetrics,
     OnceMetrics,
     SpoolMetrics,
     RetentionMetrics,
@@ -88,6 +90,7 @@ export const createMetrics = (): Metrics => {
     ...registryMetrics(registry),
     ...reloadMetrics(registry),
     ...issuerMetrics(registry),
+    ...kafkaMetrics(registry),
     ...onceMetrics(registry),
     ...spoolMetrics(registry),
     ...retentionMetrics(registry),

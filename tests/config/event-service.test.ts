@@ -251,13 +251,54 @@ const withClient = (change: object, secrets: Record<string, string> = SECRETS): 
   CLIENTS_VALUE: JSON.stringify([{ ...CLIENTS[0], ...change }]),
 });
 
+const MSK = {
+  STATIONGATE_BROKER_KAFKA_SASL_MECHANISM: "aws-msk-iam",
+  STATIONGATE_BROKER_KAFKA_SASL_REGION: "eu-central-1",
+};
+
+describe("a queue of the type msk", () => {
+  it("has the brokers of the section msk of an Anchor Platform's file", () => {
+    const settings = settingsOf({
+      env: MSK,
+      yaml: stringify({ eventService: { file: "anchor.yaml" } }),
+      files: {
+        "anchor.yaml": `events.queue: { type: msk, kafka: { bootstrap_server: "kafka:1" }, msk: { use_IAM: true, bootstrap_server: "b-1:9098" } }`,
+      },
+    });
+    expect(settings.eventService.events.queue).toMatchObject({
+      type: "msk",
+      kafka: { bootstrap_server: ["b-1:9098"] },
+    });
+  });
+
+  it("is the gateway's own Kafka if it names no brokers", () => {
+    const kafka = { STATIONGATE_BROKER_TYPE: "kafka", STATIONGATE_BROKER_KAFKA_BROKERS: '["b-1:9098"]' };
+    const { eventService } = settingsOf({ env: { ...MSK, ...kafka, EVENTS_QUEUE_TYPE: "msk" } });
+    expect(eventService.events.queue.kafka.bootstrap_server).toBeUndefined();
+  });
+});
+
 describe("the event service's settings are refused with one line for", () => {
   it.each<[string, Record<string, string>, readonly string[]]>([
     [
       "sqs",
       { EVENTS_QUEUE_TYPE: "sqs" },
       [
-        'eventService.events.queue.type (EVENTS_QUEUE_TYPE): got "sqs", allowed: kafka (the Anchor Platform\'s sqs and msk are not supported)',
+        'eventService.events.queue.type (EVENTS_QUEUE_TYPE): got "sqs", allowed: kafka, or msk if broker.kafka.sasl.mechanism is aws-msk-iam (the Anchor Platform\'s sqs is not supported)',
+      ],
+    ],
+    [
+      "msk without the sign-in of AWS",
+      { EVENTS_QUEUE_TYPE: "msk" },
+      [
+        "eventService.events.queue.type (EVENTS_QUEUE_TYPE): got msk, allowed: msk only if broker.kafka.sasl.mechanism is aws-msk-iam",
+      ],
+    ],
+    [
+      "msk without a Kafka",
+      { ...MSK, EVENTS_QUEUE_TYPE: "msk" },
+      [
+        "eventService.events.queue.kafka.bootstrap_server: got nothing, allowed: host:port if broker.type is not kafka",
       ],
     ],
     [

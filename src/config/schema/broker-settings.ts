@@ -1,6 +1,8 @@
 /** Settings of the broker: Kafka or the embedded log. */
 import { z } from "zod";
+import { isProtectedUrl } from "../../lib/loopback.ts";
 import {
+  changingFile,
   choice,
   directory,
   duration,
@@ -9,6 +11,7 @@ import {
   integer,
   list,
   matching,
+  NO_MESSAGE,
   orNone,
   secret,
   section,
@@ -35,9 +38,33 @@ const ssl = special(
 );
 
 const sasl = section({
-  mechanism: choice("SASL mechanism for Kafka.", ["plain", "scram-sha-256", "scram-sha-512"]),
-  username: text("SASL user name."),
-  password: secret("SASL password."),
+  mechanism: choice(
+    "SASL mechanism for Kafka. oauthbearer signs in with a token, aws-msk-iam with the credentials of AWS.",
+    ["plain", "scram-sha-256", "scram-sha-512", "oauthbearer", "aws-msk-iam"],
+  ),
+  username: text("SASL user name. For plain and scram.").optional(),
+  password: secret("SASL password. For plain and scram.").optional(),
+  tokenFile: changingFile(
+    "File with the token. The gateway reads it again at each sign-in. For oauthbearer.",
+  ).optional(),
+  tokenEndpoint: special(
+    z.string().refine((url) => isProtectedUrl(url) && !/[#\s]/.test(url), NO_MESSAGE),
+    {
+      help: "URL of a token endpoint (OAuth 2.0, client credentials). For oauthbearer without tokenFile.",
+      allowed: "an https URL, or an http URL of a loopback host, without user and fragment",
+    },
+  ).optional(),
+  clientId: text("Client id at the token endpoint.").optional(),
+  clientSecret: secret("Client secret at the token endpoint.").optional(),
+  scope: text("Scope that the gateway asks the token endpoint for.").optional(),
+  audience: text("Audience that the gateway asks the token endpoint for.").optional(),
+  ca: file(
+    "PEM file with the CA certificates that are trusted for the token endpoint, instead of the system's.",
+  ).optional(),
+  region: text("Region of the MSK cluster, such as eu-central-1. For aws-msk-iam.").optional(),
+  roleArn: text(
+    "ARN of the role that the gateway assumes. Default: the credentials that the AWS SDK finds. For aws-msk-iam.",
+  ).optional(),
 });
 
 const kafka = section({

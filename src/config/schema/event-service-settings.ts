@@ -70,9 +70,10 @@ const kafka = section({
 const events = section({
   enabled: flag("Starts the event service, which reads the topic.").prefault(true),
   queue: section({
-    type: special(z.enum(["kafka"]), {
-      help: "Type of the queue that carries the events.",
-      allowed: "kafka (the Anchor Platform's sqs and msk are not supported)",
+    type: special(z.enum(["kafka", "msk"]), {
+      help: "Type of the queue that carries the events. msk is Kafka with the sign-in and the TLS of broker.kafka.",
+      allowed:
+        "kafka, or msk if broker.kafka.sasl.mechanism is aws-msk-iam (the Anchor Platform's sqs is not supported)",
     }).prefault("kafka"),
     kafka: kafka.prefault({}),
   }).prefault({}),
