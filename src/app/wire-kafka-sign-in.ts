@@ -10,18 +10,25 @@ import type { LastingContext } from "./context.ts";
 
 type SaslSettings = NonNullable<Settings["broker"]["kafka"]["sasl"]>;
 type Parts = Pick<LastingContext, "clock" | "log" | "metrics" | "lifecycle">;
+type ImportSigner = () => Promise<MskSigner>;
 
-/** undefined: the gateway does not sign in. Throws SETTINGS_INVALID if a package is missing. */
+/** The package brings a part of the AWS SDK, so it is an optional dependency and is imported only for its mechanism. */
+const awsSigner: ImportSigner = () => import("aws-msk-iam-sasl-signer-js");
+
+/** undefined: the gateway does not sign in. Throws SETTINGS_INVALID if the signer can't be imported. */
 export const openKafkaSignIn = async (
   { broker: { kafka } }: Settings,
   { clock, log, metrics, lifecycle }: Parts,
+  importSigner = awsSigner,
 ): Promise<SaslOptions | undefined> => {
   const { sasl } = kafka;
   if (sasl === undefined) return undefined;
   const { mechanism, username = "", password = "" } = sasl;
   if (mechanism !== "oauthbearer" && mechanism !== "aws-msk-iam") return { mechanism, username, password };
-  const source = await openSource(sasl, kafka.requestTimeout, {
+  const source = await openSource(sasl, {
     clock,
+    importSigner,
+    timeout: kafka.requestTimeout,
     onFetch: (outcome) => {
       metrics.kafkaTokenFetched(outcome);
     },
@@ -36,43 +43,44 @@ export const openKafkaSignIn = async (
   return { mechanism: "oauthbearer", token: source.token };
 };
 
-const openSource = async (
-  sasl: SaslSettings,
-  timeout: number,
-  parts: TokenReports & Pick<Parts, "clock">,
-): Promise<TokenSource> => {
-  const { tokenFile, tokenEndpoint: url = "", clientId = "", clientSecret = "", scope, audience, ca } = sasl;
-  if (tokenFile !== undefined) {
+interface SourceParts extends TokenReports, Pick<Parts, "clock"> {
+  readonly importSigner: ImportSigner;
+  /** Milliseconds for a request to a token endpoint. */
+  readonly timeout: number;
+}
+
+const openSource = async (sasl: SaslSettings, parts: SourceParts): Promise<TokenSource> => {
+  if (sasl.tokenFile !== undefined) {
     const { createTokenFile } = await import("../broker/kafka/sign-in/token-file.ts");
-    return createTokenFile(tokenFile, parts);
+    return createTokenFile(sasl.tokenFile, parts);
   }
   const { createTokenSource } = await import("../broker/kafka/sign-in/token-source.ts");
-  if (sasl.mechanism === "aws-msk-iam") return createTokenSource({ ...parts, fetch: await mskFetch(sasl) });
-  const { createTokenFetch } = await import("../broker/kafka/sign-in/token-endpoint.ts");
-  const request = createJsonClient(ca === undefined ? undefined : readFileSync(ca, "utf8"));
-  const endpoint = { url, clientId, clientSecret, scope, audience };
-  const fetch = createTokenFetch({
-    endpoint,
-    timeout,
-    post: (form, signal) => request({ ...form, method: "POST" }, signal),
-  });
+  const isMsk = sasl.mechanism === "aws-msk-iam";
+  const fetch = isMsk ? await mskFetch(sasl, parts) : await endpointFetch(sasl, parts);
   return createTokenSource({ ...parts, fetch });
 };
 
-/** The package brings a part of the AWS SDK, so it is an optional dependency and is imported only here. */
-const importSigner = async (): Promise<MskSigner> => {
-  try {
-    return await import("aws-msk-iam-sasl-signer-js");
-  } catch (cause) {
-    throw new GatewayError("SETTINGS_INVALID", {
-      message:
-        "broker.kafka.sasl.mechanism: got aws-msk-iam, but the package aws-msk-iam-sasl-signer-js is not installed (npm install aws-msk-iam-sasl-signer-js)",
-      cause,
-    });
-  }
+const endpointFetch = async (
+  { tokenEndpoint: url = "", clientId = "", clientSecret = "", scope, audience, ca }: SaslSettings,
+  { timeout }: SourceParts,
+) => {
+  const { createTokenFetch } = await import("../broker/kafka/sign-in/token-endpoint.ts");
+  const request = createJsonClient(ca === undefined ? undefined : readFileSync(ca, "utf8"));
+  return createTokenFetch({
+    endpoint: { url, clientId, clientSecret, scope, audience },
+    timeout,
+    post: (form, signal) => request({ ...form, method: "POST" }, signal),
+  });
 };
 
-const mskFetch = async ({ region = "", roleArn }: SaslSettings) => {
+const mskFetch = async ({ region = "", roleArn }: SaslSettings, { importSigner }: SourceParts) => {
   const { createMskFetch } = await import("../broker/kafka/sign-in/msk.ts");
-  return createMskFetch({ region, roleArn, signer: await importSigner(), now: Date.now });
+  const signer = await importSigner().catch((cause: unknown) => {
+    throw new GatewayError("SETTINGS_INVALID", {
+      message:
+        "broker.kafka.sasl.mechanism: got aws-msk-iam, but the package aws-msk-iam-sasl-signer-js is not installed",
+      cause,
+    });
+  });
+  return createMskFetch({ region, roleArn, signer, now: Date.now });
 };

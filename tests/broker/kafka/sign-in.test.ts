@@ -15,12 +15,13 @@ import { createTokenFile } from "../../../src/broker/kafka/sign-in/token-file.ts
 import { createTokenSource } from "../../../src/broker/kafka/sign-in/token-source.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { type IdentityProvider, startIdentityProvider } from "../../support/identity-provider.ts";
+import { signIn, startGateway } from "../../support/gateway.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
 import { startKafka, type KafkaServer } from "../../support/kafka/server.ts";
 import { LIFETIME_S, startTokenEndpoint } from "../../support/kafka/token-endpoint.ts";
 import { batch } from "../conformance/once.ts";
 import { readOptions } from "../conformance/reading.ts";
-import { numbered } from "../conformance/tools.ts";
+import { numbered, subscribe as subscribeTo } from "../conformance/tools.ts";
 import { kafkaOptions, sendOnce } from "./options.ts";
 
 const PASSWORD = "correct-horse-battery";
@@ -202,7 +203,7 @@ describeOwnKafka("sign-in to Kafka", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("uses the token while the endpoint is unavailable, answers 503 after it has expired, and stores again", async () => {
+  it("uses the token while the endpoint is unavailable, answers 503 after it has expired, and then stores and delivers again", async () => {
     const endpoint = await startTokenEndpoint(() =>
       provider.token({ exp: Math.floor(Date.now() / 1000) + LIFETIME_S }),
     );
@@ -214,9 +215,10 @@ describeOwnKafka("sign-in to Kafka", () => {
       onFailure: ({ message }) => reasons.push(message),
     });
     const sasl: SaslOptions = { mechanism: "oauthbearer", token: source.token };
-    const broker = await connect(sasl, { producer: "platformatic", deliveryTimeout: 1000 });
+    const broker = await connect(sasl, { producer: "platformatic", deliveryTimeout: 3000 });
     const topic = uniqueName("endpoint");
     await broker.ensureTopic({ name: topic, partitions: 1 });
+    const probe = await subscribeTo(broker, { group: uniqueName("endpoint"), topics: [topic] });
     const appendOne = async () => {
       const [outcome] = await broker.append(topic, numbered(1));
       return outcome?.status === "failed" ? outcome.error.code : outcome?.status;
@@ -225,12 +227,42 @@ describeOwnKafka("sign-in to Kafka", () => {
     endpoint.state = "away";
     expect(await appendOne()).toBe("stored");
     const outcomes = new Set<string | undefined>();
-    while (!outcomes.has("BROKER_UNAVAILABLE")) outcomes.add(await appendOne());
+    while (!outcomes.has("BROKER_UNAVAILABLE")) {
+      outcomes.add(await appendOne());
+      await sleep(PACE_MS);
+    }
     expect(outcomes).toEqual(new Set(["stored", "BROKER_UNAVAILABLE"]));
     expect(reasons).toEqual([`the token endpoint ${endpoint.settings.url} answers 503`]);
     endpoint.state = "up";
     while ((await appendOne()) !== "stored") await sleep(PACE_MS);
+    const [{ high } = { high: 0n }] = await broker.watermarks(topic);
+    await probe.until(() => BigInt(probe.records.length) >= high);
     source.close();
     await endpoint.stop();
-  }, 40_000);
+  }, 60_000);
+
+  it("is what the program does with its settings, and its output has no secret", async () => {
+    const tokens: string[] = [];
+    const endpoint = await startTokenEndpoint(() => {
+      tokens.push(provider.token());
+      return tokens.at(-1) ?? "";
+    });
+    const { url: tokenEndpoint, ...client } = endpoint.settings;
+    const sasl = { mechanism: "oauthbearer", tokenEndpoint, ...client };
+    const gateway = await startGateway({
+      settings: { broker: { type: "kafka", kafka: { brokers: [listener()], sasl } } },
+    });
+    const { status } = await fetch(`${gateway.url}/stations/${uniqueName("program")}/produce/single`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${await signIn(gateway)}`, "content-type": "application/json" },
+      body: "{}",
+    });
+    const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+    expect(status).toBe(200);
+    expect(metrics).toContain('stationgate_kafka_token_fetches_total{outcome="ok"} 1\n');
+    expect(await gateway.stop()).toBe(0);
+    for (const secret of [client.clientSecret, ...tokens]) expect(gateway.output()).not.toContain(secret);
+    await gateway[Symbol.asyncDispose]();
+    await endpoint.stop();
+  }, 60_000);
 });
