@@ -131,9 +131,7 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
       ANCHOR_SETTINGS,
       "warn about a base URL with a path while keep_base_path is not set, with both URLs",
     ],
-    "SQS, MSK, Java key stores": [
-      ANCHOR_SETTINGS,
-      "the event service's settings are refused with one line for",
-    ],
+    "SQS, Java key stores": [ANCHOR_SETTINGS, "the event service's settings are refused with one line for"],
+    MSK: [ANCHOR_SETTINGS, "msk without the sign-in of AWS"],
   },
 };
