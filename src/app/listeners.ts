@@ -1,6 +1,7 @@
 /** The public and the operators' listener: their servers and their shutdown. */
 import type { AddressInfo, Server, Socket } from "node:net";
-import { createHttpServer } from "../http/server.ts";
+import { fastPathFault } from "../http/fast-path/check.ts";
+import { createHttpServer, type HttpServer } from "../http/server.ts";
 import type { LastingContext } from "./context.ts";
 import type { HttpApps } from "./http-apps.ts";
 import type { TlsFiles } from "./read-tls.ts";
@@ -35,17 +36,23 @@ export interface PublicAddress {
 /** Share of the grace period for the listeners. The rest is for the parts that the listeners use. */
 const DRAIN_SHARE = 0.7;
 
+const SLOW = "requests take more CPU time: this version of Node failed the check of the fast path";
+
 /** `serve` gives the requests from now on to other apps. */
 export const createListeners = (
-  { inUse, lifecycle, memory, metrics }: LastingContext,
+  { inUse, lifecycle, log, memory, metrics }: LastingContext,
   apps: HttpApps,
   address: PublicAddress,
 ): Listeners & { readonly serve: (apps: HttpApps) => void } => {
   const { settings, tls } = inUse.now;
   const { server: limits, admin } = settings;
-  const publicServer = createHttpServer(apps.public, limits, memory, serverTls("public", tls, metrics));
-  const adminServer = createHttpServer(apps.admin, limits, memory, serverTls("admin", tls, metrics));
+  const open = (name: ListenerName): HttpServer =>
+    createHttpServer(apps[name], limits, memory, { tls: serverTls(name, tls, metrics) });
+  const publicServer = open("public");
+  const adminServer = open("admin");
   const servers = { public: publicServer, admin: adminServer };
+  const fault = fastPathFault();
+  if (fault !== undefined) log.logger.warn({ reason: fault }, SLOW);
   lifecycle.onClose("listeners", async () => {
     const graceMs = limits.shutdownGrace * DRAIN_SHARE;
     await Promise.all(Object.values(servers).map((server) => server.drain({ graceMs })));

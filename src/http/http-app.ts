@@ -7,11 +7,11 @@ import type { Metrics } from "../observability/metrics.ts";
 import type { Tracing } from "../observability/tracing/tracing.ts";
 import { callOf, enterRoute } from "./call.ts";
 import { type BodyLimits, settleUnreadBody } from "./middleware/body/body.ts";
-import { answerPreflight, cors, type CorsOptions } from "./middleware/cors.ts";
+import { answerPreflight, type CorsOptions } from "./middleware/cors.ts";
 import { errorResponder, type ErrorPage } from "./middleware/error-responder.ts";
+import { firstHeaders } from "./middleware/first-headers.ts";
 import { guarded, guardOnly, type Guard } from "./middleware/guard.ts";
 import { callOpener } from "./middleware/open-call.ts";
-import { securityHeaders } from "./middleware/security-headers.ts";
 import { traced } from "./middleware/traced.ts";
 import type { AuthNeed, Route } from "./routes.ts";
 import type { Method } from "./row.ts";
@@ -45,8 +45,7 @@ export const createApp = (options: AppOptions): Express => {
 
   app.use(callOpener(options));
   if (options.tracing !== undefined) app.use(traced(options.tracing));
-  app.use(securityHeaders);
-  if (options.cors !== undefined) app.use(cors(options.cors));
+  app.use(firstHeaders(options.cors));
   for (const rows of rowsByPath(options.routes).values()) mount(app, rows, options.guard);
   app.use(unknownPath(options.guard, options.unknownPaths));
   app.use(

@@ -1,5 +1,6 @@
 /** Writes answers. A body is written whole, so that node adds Content-Length. */
 import type { Request, Response } from "express";
+import { sendAtOnce } from "./fast-path/answer.ts";
 
 export const sendText = (
   response: Response,
@@ -8,6 +9,7 @@ export const sendText = (
   body: string | Buffer,
 ): void => {
   response.statusCode = status;
+  if (typeof body === "string" && sendAtOnce(response, contentType, body)) return;
   response.setHeader("Content-Type", contentType);
   response.end(body);
 };

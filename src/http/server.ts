@@ -4,6 +4,8 @@ import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from "no
 import express, { type Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { createDrain, pendingAnswer, type Drain } from "./drain.ts";
+import { createPreparedResponse } from "./fast-path/answer.ts";
+import { fastPathFault } from "./fast-path/check.ts";
 import { createLoopTurns } from "../lib/event-loop.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { closeLingering, lingerOnClose, rawAnswer } from "./last-answer.ts";
@@ -51,16 +53,23 @@ const PIPELINES_PER_TURN = 1;
 /** Memory for partial request heads, as a fraction of `limits.memory`. It is not a part of `limits.memory`. */
 const UNREAD_HEADS_SHARE = 0.25;
 
+interface ServerOptions {
+  readonly tls?: ServerTls | undefined;
+  /** False: Node writes all answers (`fast-path/`). Default: true if this Node has passed the check. */
+  readonly fastPath?: boolean;
+}
+
 /** `memory` counts the requests that wait for earlier answers of their connection. */
 export const createHttpServer = (
   app: Express,
   limits: ServerLimits,
   memory: MemoryBudget,
-  tls?: ServerTls,
+  { tls, fastPath = fastPathFault() === undefined }: ServerOptions = {},
 ): HttpServer => {
   const turns = createLoopTurns(PIPELINES_PER_TURN);
   const pipeline = createPipeline(turns);
-  const { constructors, listener, serve } = createServing(app);
+  const Response = fastPath ? createPreparedResponse(limits.keepAliveTimeout) : createPlainResponse();
+  const { constructors, listener, serve } = createServing(app, Response);
   const server = createServer(
     {
       ...constructors,
@@ -126,11 +135,10 @@ export const createHttpServer = (
  * All apps of a server share these prototypes, so that the objects stay fast after a change of the app. The prototypes belong to
  * an app without routes, so that they keep no earlier app in memory.
  */
-const createServing = (first: Express) => {
+const createServing = (first: Express, Response: typeof ServerResponse) => {
   const base = express();
   Object.assign(base.settings as object, first.settings);
   class Request extends IncomingMessage {}
-  class Response<T extends IncomingMessage> extends ServerResponse<T> {}
   Object.setPrototypeOf(Request.prototype, base.request);
   Object.setPrototypeOf(Response.prototype, base.response);
   const adopt = (app: Express): Express => {
@@ -150,6 +158,10 @@ const createServing = (first: Express) => {
     },
   };
 };
+
+/** A new class for each server, because Express's prototype becomes that of the class. */
+const createPlainResponse = (): typeof ServerResponse =>
+  class<T extends IncomingMessage> extends ServerResponse<T> {};
 
 /** Maximum number of refused connections that get an answer at the same time. Each stays open until its client has read it, at most 2 s. */
 const MAX_REFUSED = 100;

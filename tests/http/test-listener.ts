@@ -23,15 +23,24 @@ export interface TestListener {
   close(): Promise<void>;
 }
 
+interface ListenerOptions {
+  readonly pem?: PemFiles;
+  /** Default: as in the program. */
+  readonly fastPath?: boolean;
+}
+
 export const openListener = async (
   options: TestOptions = {},
   limits: Partial<ServerLimits> = {},
-  pem?: PemFiles,
+  { pem, fastPath }: ListenerOptions = {},
 ): Promise<TestListener> => {
   const gateway = await createTestGateway(options);
   const failures: string[] = [];
   const tls = pem && { pem, onFailure: (reason: string) => void failures.push(reason) };
-  const server = createHttpServer(gateway.app, { ...LIMITS, ...limits }, gateway.memory, tls);
+  const server = createHttpServer(gateway.app, { ...LIMITS, ...limits }, gateway.memory, {
+    tls,
+    ...(fastPath === undefined ? undefined : { fastPath }),
+  });
   const { port } = await server.listen(0, "127.0.0.1");
   return {
     gateway,

@@ -1,8 +1,13 @@
 /** CORS (Fetch standard), always without the browser's own credentials. */
-import type { Request, RequestHandler, Response } from "express";
+import type { Request, Response } from "express";
 
 const METHODS = "GET,POST,HEAD,PUT,DELETE,PATCH";
-const EXPOSED = "Retry-After,X-Request-Id,RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset";
+const ALLOW_ORIGIN = "Access-Control-Allow-Origin";
+/** On each answer that is not that of a preflight. */
+export const EXPOSE: Header = [
+  "Access-Control-Expose-Headers",
+  "Retry-After,X-Request-Id,RateLimit-Limit,RateLimit-Remaining,RateLimit-Reset",
+];
 /** Seconds for which a browser may cache the answer of a preflight. */
 const MAX_AGE = "600";
 
@@ -11,20 +16,26 @@ export interface CorsOptions {
   readonly origins: readonly string[];
 }
 
-/** Adds the allowed origin to every answer, and answers preflights. */
-export const cors = ({ origins }: CorsOptions): RequestHandler => {
+type Header = readonly [name: string, value: string];
+
+interface Cors {
+  /** The headers of an answer to this origin; undefined: those of the answers to all others. */
+  readonly toOrigin: (origin: string) => readonly Header[] | undefined;
+  readonly toOthers: readonly Header[];
+}
+
+export const createCors = ({ origins }: CorsOptions): Cors => {
   const allowed = new Set(origins.map((origin) => origin.toLowerCase()));
-  const mark = allowed.has("*") ? allowAny : allowListed(allowed);
-  return (request, response, next) => {
-    mark(request, response);
-    if (request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined) {
-      answerPreflight(request, response);
-      return;
-    }
-    response.setHeader("Access-Control-Expose-Headers", EXPOSED);
-    next();
+  if (allowed.has("*")) return { toOrigin: () => undefined, toOthers: [[ALLOW_ORIGIN, "*"]] };
+  const vary: Header = ["Vary", "Origin"];
+  return {
+    toOrigin: (origin) => (allowed.has(origin.toLowerCase()) ? [vary, [ALLOW_ORIGIN, origin]] : undefined),
+    toOthers: [vary],
   };
 };
+
+export const isPreflight = ({ method, headers }: Request): boolean =>
+  method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
 
 /** Answers OPTIONS requests without a route like preflights. */
 export const answerPreflight = (request: Request, response: Response): void => {
@@ -41,25 +52,12 @@ export const answerPreflight = (request: Request, response: Response): void => {
 
 /** For a principal with `origins`: the answer names the request's origin, and varies by it in caches. */
 export const narrowToOrigin = (response: Response, origin: string): void => {
-  if (response.getHeader("Access-Control-Allow-Origin") !== "*") return;
-  response.setHeader("Access-Control-Allow-Origin", origin);
+  if (response.getHeader(ALLOW_ORIGIN) !== "*") return;
+  response.setHeader(ALLOW_ORIGIN, origin);
   response.appendHeader("Vary", "Origin");
 };
 
 /** Removes the allowed origin, so that the page can't read the answer. */
 export const hideFromOrigin = (response: Response): void => {
-  response.removeHeader("Access-Control-Allow-Origin");
+  response.removeHeader(ALLOW_ORIGIN);
 };
-
-const allowAny = (_request: Request, response: Response): void => {
-  response.setHeader("Access-Control-Allow-Origin", "*");
-};
-
-const allowListed =
-  (allowed: ReadonlySet<string>) =>
-  (request: Request, response: Response): void => {
-    response.setHeader("Vary", "Origin");
-    const { origin } = request.headers;
-    if (origin === undefined || !allowed.has(origin.toLowerCase())) return;
-    response.setHeader("Access-Control-Allow-Origin", origin);
-  };

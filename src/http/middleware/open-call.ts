@@ -30,7 +30,6 @@ export const callOpener =
   (observers: CallObservers): RequestHandler =>
   (request, response, next) => {
     const call = openCall(request, response, requestIdOf(request));
-    response.setHeader("X-Request-Id", call.id);
     response.once("close", () => {
       call.heldIn?.give(call.heldBytes);
       observeEnd(call, observers);

@@ -38,7 +38,7 @@ const CERTIFICATES: readonly CertificateOptions[] = [
 
 const start = async (clientAuth: "optional" | "required", pem: Partial<PemFiles> = {}): Promise<void> => {
   const own = pemOf(identity, { clientAuth, ca: authority.cert, ...pem });
-  listener = await openListener({ certificates: CERTIFICATES }, {}, own);
+  listener = await openListener({ certificates: CERTIFICATES }, {}, { pem: own });
 };
 
 const open = (client?: Identity, options: ConnectionOptions = {}): Promise<RawConnection<TLSSocket>> =>

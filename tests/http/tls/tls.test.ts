@@ -29,7 +29,7 @@ const start = async (
   pem: Partial<PemFiles> = {},
   limits: Partial<ServerLimits> = {},
 ): Promise<TestListener> => {
-  listener = await openListener({}, limits, pemOf(identity, pem));
+  listener = await openListener({}, limits, { pem: pemOf(identity, pem) });
   return listener;
 };
 
@@ -272,7 +272,7 @@ describe("limits", () => {
 
   it("closes the handshakes that began first above the number that fits in the memory", async () => {
     let memoryBytes = 1;
-    listener = await openListener({ memoryBytes: () => memoryBytes }, {}, pemOf(identity));
+    listener = await openListener({ memoryBytes: () => memoryBytes }, {}, { pem: pemOf(identity) });
     // A reload may change the memory.
     memoryBytes = 3 * 32 * 1024;
     const hello = await clientHello();
