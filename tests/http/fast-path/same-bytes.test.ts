@@ -1,4 +1,4 @@
-/** The same requests with and without the fast path get the same bytes. `.ci/node-versions` runs it on further versions of Node. */
+/** The same requests with and without the fast path get the same bytes. `.ci/fast-path` runs it on further versions of Node. */
 import { gzipSync } from "node:zlib";
 import { openRaw } from "../raw.ts";
 import { slowRoute } from "../slow-route.ts";
