@@ -51,7 +51,7 @@ describeOwnKafka("the spool on small disks", () => {
       disk.unmount();
     });
 
-    const workers = kind === "ext4" ? 2 : 1;
+    const workers = kind === "tmpfs" ? 2 : 1;
 
     it(`is not ready until there is room, and loses nothing (workers: ${workers})`, async () => {
       const gateway = await start(path.join(disk.directory, "spool"), kafka.brokers, workers);

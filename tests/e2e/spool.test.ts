@@ -224,5 +224,5 @@ describeOwnKafka("the spool", () => {
     const gateway = await start(dir);
     await expect(start(dir)).rejects.toThrow(`spool.dir: another process uses the spool in ${dir}`);
     await gateway[Symbol.asyncDispose]();
-  }, 60_000);
+  }, 120_000);
 });
