@@ -19,7 +19,7 @@ interface Target {
 const STATION = "spooled";
 const WARM_UP_SECONDS = 10;
 /** Milliseconds. */
-const POLL_MS = 50;
+const POLL_MS = 250;
 
 /** A gateway whose Kafka is away, and its spool. */
 const openTarget = async (stage: Stage): Promise<Target> => {
