@@ -154,7 +154,8 @@ const createHomes = (context: LastingContext, port: PeerPort, views: TopicViews)
   const { inUse, broker, clock, metrics, log, memory, lifecycle } = context;
   const { settings } = inUse.now;
   const onError = createFaultLog(log.logger, clock, "a fault of the homes of ids; the gateway tries again");
-  const peers = createPeerClient({ keys: port.keys, clock, memory, name: HOME });
+  const bundleBytes = settings.server.bodyLimit;
+  const peers = createPeerClient({ keys: port.keys, clock, memory, name: HOME, bundleBytes });
   const slots = createSlots(context, views, onError);
   const home = createHome<OnceLog, EnteredSlot>({
     ...{ broker, clock, peers, onError },

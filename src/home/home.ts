@@ -12,7 +12,7 @@ import { type Clock, pause } from "../lib/clock.ts";
 import type { HeldLog, SlotService } from "./contract.ts";
 import { ASSIGNOR, assignMembers, decodeHolders, encodeMember } from "./gateway-data.ts";
 import { createMembership, type Membership } from "./membership.ts";
-import type { PeerAnswer, PeerCall, PeerHandler, Peers } from "./peers/peers.ts";
+import { limited, type PeerAnswer, type PeerCall, type PeerHandler, type Peers } from "./peers/peers.ts";
 import type { SlotLogOptions } from "./slot-log.ts";
 import type { SlotBroker } from "./slot-reader.ts";
 import { ENTER_MS } from "./slot.ts";
@@ -157,7 +157,7 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
     const { signal } = call;
     const search = this.#search(call.waitMs);
     for (let attempt = 0; !signal.aborted && search.goesOn(); attempt += 1) {
-      const answer = await this.#attempt(slot, { ...call, waitMs: search.waitMs }, attempt);
+      const answer = await this.#attempt(slot, limited(call, search.waitMs), attempt);
       if (answer === "cut off") break;
       if (answer !== "moved") return attempt === 0 ? answer : { ...answer, isRepeated: true };
       search.noteMoved();

@@ -57,6 +57,7 @@ export const carriedIn = (record: BrokerRecord): SourcedRecord | undefined => {
   return { record: { ...record, headers: record.headers.slice(0, -1) }, source };
 };
 
+type StationIdOf = ReturnType<typeof createStationIds>;
 type CallSource = Extract<IdSource, { readonly kind: "call" }>;
 
 /** Computes the ids of events. `topicId`: of the station's topic; calls don't need it. */
@@ -79,9 +80,15 @@ export const createIdOf = ({
     return last.idAt(of.place);
   };
 
+  /** A call has events of one station. */
+  let ofStation:
+    { readonly station: string; readonly window: number; readonly idOf: StationIdOf } | undefined;
+
   return ({ record: { key }, source }) => {
     if (source.kind === "call") return ofCall(source);
     const { station, id, window } = source;
-    return createStationIds({ station, topicId, window, slots })(id, key);
+    if (ofStation?.station !== station || ofStation.window !== window)
+      ofStation = { station, window, idOf: createStationIds({ station, topicId, window, slots }) };
+    return ofStation.idOf(id, key);
   };
 };

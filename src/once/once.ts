@@ -3,11 +3,12 @@
  * the order of the events.
  */
 import { randomInt } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { AppendOutcome, BrokerRecord, StoredRecord } from "../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../errors.ts";
 import type { Home } from "../home/home.ts";
 import type { Clock } from "../lib/clock.ts";
-import { decodeOutcomes, encodeCall } from "./call-codec.ts";
+import { decodeOutcomes, encodeCall, type OnceCall } from "./call-codec.ts";
 import { partsOf } from "./call-parts.ts";
 import { MARK } from "./marked-records.ts";
 import { createOrders, type Orders } from "./orders.ts";
@@ -62,6 +63,9 @@ export interface OnceOptions {
 }
 
 const UNCHECKED = { name: MARK, value: Buffer.from("unchecked") };
+/** A call goes on when its client has gone: its events may be stored. */
+const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 /** The service of the slots has one kind of call. */
 const PATH = "/append";
 
@@ -135,11 +139,13 @@ const sendParts = async (
   { events, ...call }: HomeCall,
   how: AppendOnceOptions,
 ): Promise<readonly OnceOutcome[]> => {
+  const parts = partsOf(events);
+  if (parts.length === 1) return send(options, { ...call, events }, how);
   const until = options.clock.monotonic() + how.deadlineMs;
   const outcomes = new Map<OnceEvent, OnceOutcome>();
   const failed = new Set<string>();
   let rest: OnceOutcome = notAppended();
-  for (const part of partsOf(events)) {
+  for (const part of parts) {
     const deadlineMs = until - options.clock.monotonic();
     if (deadlineMs <= 0 || rest.status === "reused") break;
     const wanted = part.filter(({ record: { key } }) => key === null || !failed.has(key.toString("latin1")));
@@ -163,12 +169,19 @@ const send = async (
   { strict, deadlineMs }: AppendOnceOptions,
 ): Promise<readonly OnceOutcome[]> => {
   try {
-    const body = encodeCall({ topic, request, events });
-    const { signal } = new AbortController();
-    const answer = await home.callSlot(slot, { path: PATH, body, waitMs: deadlineMs, signal });
-    const outcomes = decodeOutcomes(answer.body).map((outcome) => outcomeOf(outcome, answer.isRepeated));
+    const message: OnceCall = { topic, request, events };
+    const answer = await home.callSlot(slot, {
+      path: PATH,
+      message,
+      get body() {
+        return encodeCall(message);
+      },
+      waitMs: deadlineMs,
+      signal: NEVER,
+    });
+    const outcomes = (answer.message as readonly CoreOutcome[] | undefined) ?? decodeOutcomes(answer.body);
     answer.ended(true);
-    return outcomes;
+    return outcomes.map((outcome) => outcomeOf(outcome, answer.isRepeated));
   } catch (cause) {
     const error = asGatewayError(cause);
     if (strict || error.code !== "HOME_UNAVAILABLE") return events.map(() => ({ status: "failed", error }));

@@ -31,6 +31,9 @@ export class SlotRunner implements SlotPort {
   readonly #options: SlotRunnerOptions;
   readonly #core: () => SlotCore;
   #cancelWake = (): void => undefined;
+  /** When the core wants to be woken, and when the timer ends: never later. */
+  #wakeAt = Infinity;
+  #timerAt = Infinity;
   #isOver = false;
 
   constructor(options: SlotRunnerOptions, core: () => SlotCore) {
@@ -51,10 +54,17 @@ export class SlotRunner implements SlotPort {
   }
 
   wakeAt(time: number): void {
+    this.#wakeAt = time;
+    if (time < this.#timerAt) this.#setTimer(time);
+  }
+
+  #setTimer(time: number): void {
     this.#cancelWake();
-    if (time === Infinity) return;
+    this.#timerAt = time;
     this.#cancelWake = this.#options.clock.after(Math.max(0, time - this.monotonic()), () => {
-      this.#core().tick();
+      this.#timerAt = Infinity;
+      if (this.#wakeAt <= this.monotonic()) this.#core().tick();
+      else if (this.#wakeAt < Infinity) this.#setTimer(this.#wakeAt);
     });
   }
 
@@ -156,6 +166,7 @@ export class SlotRunner implements SlotPort {
   /** Writes nothing more. */
   end(): void {
     this.#isOver = true;
+    this.#wakeAt = Infinity;
     this.#cancelWake();
   }
 

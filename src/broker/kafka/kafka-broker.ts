@@ -8,6 +8,7 @@ import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
 import { type Administration, createAdministration } from "./kafka-administration.ts";
 import { type Append, createAppender } from "./appender.ts";
 import { createOnceAppends } from "./append-once.ts";
+import { createGatheredAppends } from "./gathered-appends.ts";
 import { createKafkaClient } from "./client.ts";
 import { createMemberLessCommits } from "./commits.ts";
 import { prepareCompressions } from "./compression.ts";
@@ -64,7 +65,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       readiness.settled(outcomes);
       return outcomes;
     },
-    appendOnce: once.appendOnce,
+    appendOnce: createGatheredAppends(once.appendOnce),
     leaderEnd: createLeaderEnds(options, cluster),
     groups,
     read: reads.read,

@@ -3,8 +3,19 @@
  * of a connection tells the other process which answers were cut.
  */
 import type { Client } from "undici";
-import { ERRORS, GatewayError } from "../../errors.ts";
-import { createLink, type Link, type LinkOptions, NoMemory, type Reply, type UnderWay } from "./peer-link.ts";
+import { GatewayError } from "../../errors.ts";
+import { type Bundler, createBundler } from "./bundler.ts";
+import {
+  createLink,
+  errorOf,
+  FORBIDDEN_STATUS,
+  type Link,
+  type LinkOptions,
+  noAnswerOf,
+  NoMemory,
+  type Reply,
+  type UnderWay,
+} from "./peer-link.ts";
 import {
   type AnswerHead,
   homePath,
@@ -19,6 +30,11 @@ import {
 export interface PeerClientOptions extends Omit<LinkOptions, "peer" | "onIdle" | "path"> {
   /** The home's name, as in `homePath`. */
   readonly name?: string;
+  /**
+   * Maximum bytes of a bundle: calls for one process that are made at the same time share a request. Only for a home whose
+   * answers need no report of their end. undefined: each call has a request.
+   */
+  readonly bundleBytes?: number;
 }
 
 /** Milliseconds that a request without a call may take. */
@@ -28,15 +44,28 @@ const NOTHING = Buffer.alloc(0);
 
 export const createPeerClient = (options: PeerClientOptions): Peers => {
   const links = new Map<string, Link>();
+  const bundlers = new Map<string, Bundler>();
   const path = homePath(options.name);
 
   const linkTo = (peer: Peer): Link => {
     const name = `${peer.id} ${peer.address}`;
     const known = links.get(name);
     if (known !== undefined) return known;
-    const link = createLink({ ...options, path, peer, onIdle: () => links.delete(name) });
+    const onIdle = (): void => {
+      links.delete(name);
+      bundlers.delete(name);
+    };
+    const link = createLink({ ...options, path, peer, onIdle });
     links.set(name, link);
     return link;
+  };
+
+  const bundlerTo = (peer: Peer, maxBytes: number): Bundler => {
+    const name = `${peer.id} ${peer.address}`;
+    const link = (): Link => linkTo(peer);
+    const known = bundlers.get(name) ?? createBundler({ link, path, memory: options.memory, maxBytes });
+    bundlers.set(name, known);
+    return known;
   };
 
   /** undefined: no answer. */
@@ -60,7 +89,11 @@ export const createPeerClient = (options: PeerClientOptions): Peers => {
   };
 
   return {
-    call: (to, slot, call) => forward({ link: linkTo(to), path, memory: options.memory }, slot, call),
+    call: (to, slot, call) => {
+      const { bundleBytes, memory } = options;
+      if (bundleBytes !== undefined) return bundlerTo(to, bundleBytes).call(slot, call);
+      return forward({ link: linkTo(to), path, memory }, slot, call);
+    },
     ask: async (to, slot, generation) => {
       const reply = await brief(to, `ask?slot=${slot}&generation=${generation}`);
       return reply?.status === 200 ? (JSON.parse(reply.body.toString()) as readonly string[]) : undefined;
@@ -121,22 +154,9 @@ const forward = async (
     link.drop(connection);
     if (error instanceof NoMemory) throw new GatewayError("OVERLOADED", { cause: error });
     call.signal.throwIfAborted();
-    if (cut.signal.aborted) return "silent";
-    return UNSENT.has((error as NodeJS.ErrnoException).code ?? "") ? "unsent" : "broken";
+    return noAnswerOf(error, cut.signal);
   }
 };
-
-const FORBIDDEN_STATUS = 403;
-
-/** undici's error codes that say that no connection was made. */
-const UNSENT = new Set([
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOTFOUND",
-  "ETIMEDOUT",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
 
 /** undefined: the process doesn't hold the slot, or has another id. */
 const headOf = ({ status, head }: Reply): AnswerHead | undefined => {
@@ -144,12 +164,6 @@ const headOf = ({ status, head }: Reply): AnswerHead | undefined => {
   if (status === MOVED_STATUS || status === FORBIDDEN_STATUS) return undefined;
   throw new TypeError(`a process answered ${status} on its peer port`);
 };
-
-const errorOf = ({ error, retryAfter }: Extract<AnswerHead, { error: unknown }>): GatewayError =>
-  new GatewayError(error.code in ERRORS ? error.code : "INTERNAL", {
-    message: error.message,
-    ...(retryAfter === undefined ? undefined : { retryAfter }),
-  });
 
 type AnswerWithHead = Extract<AnswerHead, { status: number }>;
 

@@ -3,10 +3,11 @@
  * this process sends signs of life on a separate connection. They tell the other process that this process still writes the
  * answers to the clients. Their responses tell this process that the other process can still be reached.
  */
-import { Client } from "undici";
+import { Client, type Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
-import { ANSWER_HEADER, type Peer } from "./peers.ts";
+import { ERRORS, GatewayError } from "../../errors.ts";
+import { ANSWER_HEADER, type AnswerHead, type NoAnswer, type Peer } from "./peers.ts";
 import { hashOf, SIGNATURE_HEADER, signed } from "./signature.ts";
 
 export interface LinkOptions {
@@ -30,6 +31,12 @@ export interface Reply {
   readonly body: Buffer;
 }
 
+/** An answer whose body comes bit by bit. The caller bounds what it keeps of it. */
+export interface OpenReply {
+  readonly status: number;
+  readonly chunks: AsyncIterable<Buffer>;
+}
+
 /** A call under way, or an answer whose end is not yet reported. */
 export interface UnderWay {
   /** The answer's id, set once the answer has arrived. */
@@ -46,6 +53,8 @@ export interface Link {
   drop(connection: Client): void;
   /** Rejects with undici's error, with the signal's reason, or with `NoMemory`. */
   post(connection: Client, path: string, body: Buffer, signal: AbortSignal): Promise<Reply>;
+  /** As `post`, but without `NoMemory`. All chunks must be read. */
+  open(connection: Client, path: string, body: Buffer, signal: AbortSignal): Promise<OpenReply>;
   begin(call: UnderWay): void;
   end(call: UnderWay): void;
   close(): void;
@@ -53,6 +62,32 @@ export interface Link {
 
 /** The memory budget has no room for the answer. */
 export class NoMemory extends Error {}
+
+/** The process has another id, or other keys. */
+export const FORBIDDEN_STATUS = 403;
+
+/** undici's error codes that say that no connection was made. */
+const UNSENT = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** What the error of a request says. `cut` is aborted if the other process does not answer signs of life. */
+export const noAnswerOf = (error: unknown, cut: AbortSignal): NoAnswer => {
+  if (cut.aborted) return "silent";
+  return UNSENT.has((error as NodeJS.ErrnoException).code ?? "") ? "unsent" : "broken";
+};
+
+/** The error of the service in the other process. */
+export const errorOf = ({ error, retryAfter }: Extract<AnswerHead, { error: unknown }>): GatewayError =>
+  new GatewayError(error.code in ERRORS ? error.code : "INTERNAL", {
+    message: error.message,
+    ...(retryAfter === undefined ? undefined : { retryAfter }),
+  });
 
 /** Milliseconds between two signs of life. */
 const ALIVE_MS = 1000;
@@ -93,7 +128,8 @@ export const createLink = (options: LinkOptions): Link => {
     for (const connection of all) drop(connection);
     onIdle();
   };
-  const post = createPost(options);
+  const request = createRequest(options);
+  const post = createPost(request, options.memory);
   const pulse = createPulse({
     clock,
     underWay,
@@ -109,6 +145,10 @@ export const createLink = (options: LinkOptions): Link => {
     },
     drop,
     post,
+    open: async (...given) => {
+      const { statusCode, body } = await request(...given);
+      return { status: statusCode, chunks: body as AsyncIterable<Buffer> };
+    },
     begin: (call) => {
       underWay.add(call);
       pulse.start();
@@ -120,21 +160,22 @@ export const createLink = (options: LinkOptions): Link => {
   };
 };
 
-const createPost =
-  ({ peer, keys, clock, memory }: LinkOptions): Link["post"] =>
-  async (connection, path, body, signal) => {
+type Request = (
+  ...request: Parameters<Link["post"]>
+) => Promise<Pick<Dispatcher.ResponseData, "statusCode" | "headers" | "body">>;
+
+const createRequest =
+  ({ peer, keys, clock }: LinkOptions): Request =>
+  (connection, path, body, signal) => {
     const request = { method: "POST", path, target: peer.id, bodyHash: hashOf(body) };
-    const {
-      statusCode,
-      headers,
-      body: stream,
-    } = await connection.request({
-      method: "POST",
-      path,
-      headers: { [SIGNATURE_HEADER]: signed(keys(), request, clock.now()) },
-      body,
-      signal,
-    });
+    const headers = { [SIGNATURE_HEADER]: signed(keys(), request, clock.now()) };
+    return connection.request({ method: "POST", path, headers, body, signal });
+  };
+
+const createPost =
+  (request: Request, memory: MemoryBudget): Link["post"] =>
+  async (...given) => {
+    const { statusCode, headers, body: stream } = await request(...given);
     const length = Number(headers["content-length"] ?? 0);
     if (!memory.tryTake(length)) {
       stream.on("error", () => undefined).destroy();

@@ -17,6 +17,7 @@ import {
   type PeerHandler,
   type PeerHome,
 } from "./peers.ts";
+import { answerBundle } from "./bundle-answers.ts";
 import { hashOf, SIGNATURE_HEADER, verifiedBodyHash } from "./signature.ts";
 
 export interface PeerServerOptions {
@@ -92,6 +93,8 @@ interface Reply {
   readonly status: number;
   readonly head?: AnswerHead;
   readonly body?: Buffer;
+  /** Writes the body bit by bit, instead of `body`. */
+  readonly write?: (write: (bytes: Buffer) => void) => Promise<void>;
 }
 
 const FORBIDDEN: Reply = { status: 403 };
@@ -131,8 +134,26 @@ const respond = async (
   if (ours === undefined) response.setHeader("Connection", "close");
   if (reply.head !== undefined)
     response.setHeader(ANSWER_HEADER, Buffer.from(JSON.stringify(reply.head)).toString("base64"));
+  if (reply.write !== undefined) {
+    response.writeHead(reply.status);
+    await sendBits(response, reply.write);
+    return;
+  }
   response.writeHead(reply.status, { "Content-Length": reply.body?.length ?? 0 });
   response.end(reply.body);
+};
+
+/** What is written in one turn of the event loop leaves together. */
+const sendBits = async (response: ServerResponse, write: NonNullable<Reply["write"]>): Promise<void> => {
+  const bits: Buffer[] = [];
+  const taken = (): Buffer => Buffer.concat(bits.splice(0));
+  await write((bytes) => {
+    if (bits.push(bytes) > 1) return;
+    setImmediate(() => {
+      if (bits.length > 0) response.write(taken());
+    });
+  });
+  response.end(taken());
 };
 
 /** undefined: the body is larger than the limit. */
@@ -169,6 +190,8 @@ const createRoutes = (handler: PeerHandler, answers: OpenAnswers): Serve => {
   };
   const byAction: Readonly<Record<string, Serve>> = {
     call,
+    calls: (_url, bundle, socket) =>
+      Promise.resolve({ status: 200, write: (write) => answerBundle(handler, { bundle, socket }, write) }),
     ended: (url) => {
       answers.ended(url.searchParams.get("answer") ?? "", url.searchParams.get("sent") === "true");
       return Promise.resolve({ status: 204 });

@@ -16,17 +16,34 @@ export interface Peer {
 export interface PeerCall {
   /** Begins with `/`; the service of the slot gives it a meaning. */
   readonly path: string;
+  /** May be made when it is read, so it is read once. */
   readonly body: Buffer;
+  /** What the body says, for a service in this process. undefined: the call comes from another process. */
+  readonly message?: unknown;
   /** Milliseconds that the caller waits for an answer. */
   readonly waitMs: number;
   /** Aborted when the client disconnects, or when the connection between the processes breaks. */
   readonly signal: AbortSignal;
 }
 
+/** The call with this waiting time. Its body is made when it is read. */
+export const limited = (call: PeerCall, waitMs: number): PeerCall => ({
+  path: call.path,
+  message: call.message,
+  signal: call.signal,
+  waitMs,
+  get body() {
+    return call.body;
+  },
+});
+
 export interface PeerAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** As in `PeerCall`. */
   readonly body: Buffer;
+  /** As in `PeerCall`, for a caller in this process. */
+  readonly message?: unknown;
   /**
    * Must be called once, when the answer to the client has ended. False: the client did not get all of it. Later calls
    * have no effect.

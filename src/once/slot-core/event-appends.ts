@@ -6,7 +6,7 @@ import type { BatchResult, EventAppend } from "./port.ts";
 import type { Queue } from "./queues.ts";
 import type { Resolver } from "./resolver.ts";
 
-type OwnIntent = OpenIntent & { readonly entry: Entry };
+export type OwnIntent = OpenIntent & { readonly entry: Entry };
 
 export interface IntendedBatch {
   readonly queue: Queue;

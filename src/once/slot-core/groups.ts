@@ -2,16 +2,16 @@
  * Group commit: appends the intents of a group to the slot, and hands its events over to their appends when the intents are
  * acknowledged and check (a) holds. One group is on its way at a time.
  */
-import { type IntentEntry, MAX_ENTRIES, type SlotRecord, type Writer } from "../slot-records.ts";
+import { MAX_ENTRIES, type SlotRecord, type Writer } from "../slot-records.ts";
 import { type Entry, payloadOf } from "./calls.ts";
 import { AGAIN_MS, type CoreContext, drop } from "./context.ts";
-import type { EventAppends, IntendedBatch } from "./event-appends.ts";
+import type { EventAppends, IntendedBatch, OwnIntent } from "./event-appends.ts";
 import type { Batch, Queues } from "./queues.ts";
 
 interface Group {
   readonly settled: readonly SlotRecord[];
   readonly batches: readonly Batch[];
-  readonly entries: readonly Entry[];
+  readonly intended: readonly IntendedBatch[];
   readonly size: number;
   /** The acknowledgement, while the records before it are read. */
   stored?: { readonly base: number; readonly began: number };
@@ -69,17 +69,15 @@ export class Groups {
     const batches = queues.take();
     if (batches.length === 0 && time < settled.dueAt) return;
     const before = settled.take(options.writer, this.#ids);
-    const entries = batches.flatMap((batch) => batch.entries.map((entry) => ({ batch, entry })));
-    const intents = intentRecords(entries, options.writer, this.#ids);
-    this.#ids += entries.length;
-    const records = [...before, ...intents];
+    const intended = batches.map((batch): IntendedBatch => ({
+      queue: batch.queue,
+      intents: batch.entries.map((entry) => intentOf(batch, entry)),
+    }));
+    const intents = intended.flatMap((batch) => batch.intents);
+    const records = [...before, ...intentRecords(intents, options.writer, this.#ids)];
+    this.#ids += intents.length;
     if (records.length === 0) return;
-    this.#group = {
-      settled: before,
-      batches,
-      entries: entries.map(({ entry }) => entry),
-      size: records.length,
-    };
+    this.#group = { settled: before, batches, intended, size: records.length };
     port.appendToSlot(records);
   }
 
@@ -132,47 +130,39 @@ export class Groups {
     this.#group = undefined;
     this.#end = base + group.size;
     const first = base + group.settled.length;
-    const record = new Map(group.entries.map((entry, at) => [entry, first + Math.floor(at / MAX_ENTRIES)]));
-    const intended = group.batches.map((batch): IntendedBatch => ({
-      queue: batch.queue,
-      intents: batch.entries.map((entry) => ({
-        ...intentOf(batch, entry),
-        name: entry.name,
-        record: record.get(entry) ?? first,
-        began,
-        entry,
-      })),
-    }));
-    for (const { intents } of intended) for (const intent of intents) context.open.add(intent);
-    appends.send(intended);
+    let at = 0;
+    for (const { intents } of group.intended)
+      for (const intent of intents) {
+        intent.record = first + Math.floor(at / MAX_ENTRIES);
+        intent.began = began;
+        context.open.add(intent);
+        at += 1;
+      }
+    appends.send(group.intended);
   }
 }
 
-const intentOf = ({ queue }: Batch, { call, event }: Entry): IntentEntry => ({
-  digest: event.id.digest,
-  kind: event.id.kind,
-  window: event.id.window,
-  payload: payloadOf(event),
-  topic: queue.topic,
-  partition: queue.partition,
-  from: queue.end ?? 0,
-  request: call.call.request,
-});
+const intentOf = ({ queue }: Batch, entry: Entry): OwnIntent => {
+  const { call, event, name } = entry;
+  return {
+    digest: event.id.digest,
+    kind: event.id.kind,
+    window: event.id.window,
+    payload: payloadOf(event),
+    topic: queue.topic,
+    partition: queue.partition,
+    from: queue.end ?? 0,
+    request: call.call.request,
+    name,
+    entry,
+    record: 0,
+    began: 0,
+  };
+};
 
-const intentRecords = (
-  entries: readonly { readonly batch: Batch; readonly entry: Entry }[],
-  writer: Writer,
-  ids: number,
-): readonly SlotRecord[] => {
+const intentRecords = (intents: readonly OwnIntent[], writer: Writer, ids: number): readonly SlotRecord[] => {
   const records: SlotRecord[] = [];
-  for (let at = 0; at < entries.length; at += MAX_ENTRIES) {
-    const part = entries.slice(at, at + MAX_ENTRIES);
-    records.push({
-      type: "intent",
-      writer,
-      ids: ids + at,
-      entries: part.map(({ batch, entry }) => intentOf(batch, entry)),
-    });
-  }
+  for (let at = 0; at < intents.length; at += MAX_ENTRIES)
+    records.push({ type: "intent", writer, ids: ids + at, entries: intents.slice(at, at + MAX_ENTRIES) });
   return records;
 };

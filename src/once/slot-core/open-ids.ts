@@ -10,10 +10,10 @@ import { type Entry, nameOf } from "./calls.ts";
 
 export interface OpenIntent extends IntentEntry {
   readonly name: string;
-  /** The offset of its record in the slot. */
-  readonly record: number;
+  /** The offset of its record in the slot. Of an own intent it is known when the intent is acknowledged, as is `began`. */
+  record: number;
   /** The broker's time of that record. */
-  readonly began: number;
+  began: number;
   /** The event of this home that it belongs to; undefined: it was read from the slot. */
   readonly entry: Entry | undefined;
 }
@@ -26,9 +26,15 @@ export interface Waiter {
 interface OpenId {
   /** The event that will have the next intent. */
   holder: Entry | undefined;
-  readonly intents: Set<OpenIntent>;
+  intents: OpenIntent[];
   waiters: Waiter[];
 }
+
+/** Most ids have one intent at most, and nobody waits for them. Nothing is put into this list. */
+const NONE: never[] = [];
+
+const without = (intents: OpenIntent[], ended: OpenIntent): OpenIntent[] =>
+  intents.length === 1 && intents[0] === ended ? NONE : intents.filter((intent) => intent !== ended);
 
 /** Gone intents that are remembered, because a *done* of another home can follow. */
 const MAX_GONE = 10_000;
@@ -59,13 +65,18 @@ export class OpenIds {
 
   isOpen(name: string): boolean {
     const id = this.#open.get(name);
-    return id !== undefined && (id.holder !== undefined || this.intentsOf(name).length > 0);
+    return id !== undefined && (id.holder !== undefined || this.#current(id).length > 0);
   }
 
   /** The intents whose windows are not past. */
   intentsOf(name: string): readonly OpenIntent[] {
+    const id = this.#open.get(name);
+    return id === undefined ? NONE : this.#current(id);
+  }
+
+  #current({ intents }: OpenId): readonly OpenIntent[] {
     const now = this.#brokerNow();
-    return [...(this.#open.get(name)?.intents ?? [])].filter(({ began, window }) => began + window > now);
+    return intents.filter(({ began, window }) => began + window > now);
   }
 
   holderOf(name: string): Entry | undefined {
@@ -85,23 +96,26 @@ export class OpenIds {
   }
 
   wait(name: string, waiter: Waiter): void {
-    this.#get(name).waiters.push(waiter);
+    const id = this.#get(name);
+    if (id.waiters.length === 0) id.waiters = [waiter];
+    else id.waiters.push(waiter);
   }
 
   add(intent: OpenIntent): void {
     const id = this.#get(intent.name);
-    id.intents.add(intent);
+    if (id.intents.length === 0) id.intents = [intent];
+    else id.intents.push(intent);
     if (intent.entry !== undefined && id.holder === intent.entry) id.holder = undefined;
   }
 
   /** False: the intent has ended already. */
   has(intent: OpenIntent): boolean {
-    return this.#open.get(intent.name)?.intents.has(intent) === true;
+    return this.#open.get(intent.name)?.intents.includes(intent) === true;
   }
 
   end(intent: OpenIntent, offset: number | undefined): void {
     const id = this.#open.get(intent.name);
-    id?.intents.delete(intent);
+    if (id !== undefined) id.intents = without(id.intents, intent);
     if (offset === undefined) this.#rememberGone(intent);
     else this.#store(intent, offset);
     if (id !== undefined) this.#wake(intent.name, id);
@@ -129,7 +143,7 @@ export class OpenIds {
 
   /** An intent of this home is not ended by a record: its append or a look tells the outcome. */
   #find(name: string, record: number): OpenIntent | undefined {
-    for (const intent of this.#open.get(name)?.intents ?? [])
+    for (const intent of this.#open.get(name)?.intents ?? NONE)
       if (intent.record === record && intent.entry === undefined) return intent;
     return undefined;
   }
@@ -137,7 +151,7 @@ export class OpenIds {
   #get(name: string): OpenId {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
-    const id: OpenId = { holder: undefined, intents: new Set(), waiters: [] };
+    const id: OpenId = { holder: undefined, intents: NONE, waiters: NONE };
     this.#open.set(name, id);
     return id;
   }
@@ -163,8 +177,8 @@ export class OpenIds {
 
   #wake(name: string, id: OpenId): void {
     const waiters = id.waiters;
-    id.waiters = [];
-    if (id.holder === undefined && id.intents.size === 0) this.#open.delete(name);
+    id.waiters = NONE;
+    if (id.holder === undefined && id.intents.length === 0) this.#open.delete(name);
     for (const waiter of waiters) waiter.resume();
   }
 }

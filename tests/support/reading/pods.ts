@@ -42,7 +42,7 @@ export interface Pods {
   homeWorkerOf(group: string): Promise<number>;
   /** A pod that runs and is not this one. */
   otherThan(...pods: readonly Pod[]): Pod;
-  /** Starts or thaws each pod. Resolves when each of them has its part of the slots. */
+  /** Starts or thaws each pod. Resolves when each of them has its part of the slots, and gets requests from nginx. */
   heal(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -126,6 +126,13 @@ const startPod = async (options: PodsOptions, index: number): Promise<Pod> => {
   return pod;
 };
 
+/** The number of requests for the first page that the pod has answered. */
+const requestsTo = async ({ gateway }: Pod): Promise<number> => {
+  const text = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+  const counts = text.matchAll(/^stationgate_http_requests_total\{route="\/",.* (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+};
+
 export const startPods = async (options: PodsOptions): Promise<Pods> => {
   const { size = 3, brokers } = options;
   const running = await Promise.all(Array.from({ length: size }, (_, index) => startPod(options, index)));
@@ -190,6 +197,14 @@ export const startPods = async (options: PodsOptions): Promise<Pods> => {
     heal: async () => {
       for (const pod of running) if (pod.isDown) await heal(pod);
       while (!(await isDivided(READERS)) || !(await isDivided(ONCE))) await sleep(100);
+      // For a second nginx passes nothing to a pod that did not accept a connection.
+      const passed = new Set<Pod>();
+      while (passed.size < running.length) {
+        const before = await Promise.all(running.map(requestsTo));
+        await (await fetch(nginx.url)).arrayBuffer();
+        const after = await Promise.all(running.map(requestsTo));
+        for (const [index, pod] of running.entries()) if (after[index] !== before[index]) passed.add(pod);
+      }
     },
     stop: async () => {
       await admin.disconnect();
