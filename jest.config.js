@@ -8,8 +8,8 @@ export default {
   testEnvironment: "node",
   // Real processes on a machine that does something else too: the bound is against hanging, no measure of speed.
   testTimeout: 60_000,
-  // More than cores: the long files mostly wait, for sessions that expire, processes that are frozen, and retries.
-  maxWorkers: Math.max(4, availableParallelism() - 1),
+  // Two workers keep two cores busy: with four, a run took as long, and tests of rebalances and requests ran out of their time.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   // A handle that a failed test leaves open must not hold up CI, which then could not tell what failed.
   forceExit: process.env.CI === "true",
   roots: ["<rootDir>/tests"],

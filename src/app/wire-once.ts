@@ -58,7 +58,11 @@ export const openOnce = async (
   const { settings } = inUse.now;
   const views = createTopicViews(broker, clock);
   const { home, start } = createHomes(context, port, views);
-  let once: Once = createOnce({ home, clock, appendUnchecked: (topic, records) => batcher.append(topic, records) });
+  let once: Once = createOnce({
+    home,
+    clock,
+    appendUnchecked: (topic, records) => batcher.append(topic, records),
+  });
   let without: string | undefined;
   const withoutHomes = (reason: string): void => {
     without = reason;
