@@ -14,7 +14,10 @@ export default {
   forceExit: process.env.CI === "true",
   roots: ["<rootDir>/tests"],
   testSequencer: "<rootDir>/tests/support/sequencer.mjs",
-  setupFilesAfterEnv: ["<rootDir>/tests/support/once-more.ts"],
+  setupFilesAfterEnv: [
+    "<rootDir>/tests/support/once-more.ts",
+    "<rootDir>/tests/support/stray-connections.ts",
+  ],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: { "^.+\\.ts$": "<rootDir>/tests/support/transform.mjs" },
