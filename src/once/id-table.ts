@@ -51,7 +51,7 @@ export class IdTable {
   #first = 0;
   #next = 0;
   #index = new Uint32Array(LEAST_INDEX);
-  /** A byte of the digest for each cell: without it, a search would read 8 entries far apart in memory for a new id. */
+  /** A byte of the digest for each cell: without it, a search for a new id in a full index would read 8 entries that lie far apart. */
   #tags = new Uint8Array(LEAST_INDEX);
 
   /** The number of entries. An id that was put again has two until the older one is forgotten. */
@@ -67,27 +67,21 @@ export class IdTable {
 
   /** The time of the oldest entry's intent; undefined: the table is empty. */
   get oldest(): number | undefined {
-    return this.size === 0
-      ? undefined
-      : this.#chunkOf(this.#first).readUIntLE(this.#at(this.#first) + BEGAN, TIME_BYTES);
+    return this.size === 0 ? undefined : this.#beganOf(this.#first);
   }
 
   /** undefined: the id is not in the table, or its window is past. */
   get(digest: Buffer, now: number): StoredId | undefined {
-    const cell = this.#find(digest);
-    if (cell === undefined) return undefined;
-    const sequence = this.#sequenceIn(cell);
+    const sequence = this.#living(digest, now);
+    if (sequence === undefined) return undefined;
     const chunk = this.#chunkOf(sequence);
     const at = this.#at(sequence);
-    const began = chunk.readUIntLE(at + BEGAN, TIME_BYTES);
-    const ends = began + chunk.readUInt32LE(at + WINDOW);
-    if (ends <= now) return undefined;
     const payload = Buffer.from(chunk.subarray(at + PAYLOAD, at + OFFSET));
     return {
       partition: chunk.readUInt32LE(at + PARTITION),
       offset: chunk.readDoubleLE(at + OFFSET),
-      began,
-      ends,
+      began: this.#beganOf(sequence),
+      ends: this.#endOf(sequence),
       request: chunk.readUInt32LE(at + REQUEST),
       payload: payload.equals(NO_PAYLOAD) ? undefined : payload,
     };
@@ -95,13 +89,8 @@ export class IdTable {
 
   /** The broker's time of the id's intent; undefined: as in `get`. */
   began(digest: Buffer, now: number): number | undefined {
-    const cell = this.#find(digest);
-    if (cell === undefined) return undefined;
-    const sequence = this.#sequenceIn(cell);
-    const chunk = this.#chunkOf(sequence);
-    const at = this.#at(sequence);
-    const began = chunk.readUIntLE(at + BEGAN, TIME_BYTES);
-    return began + chunk.readUInt32LE(at + WINDOW) <= now ? undefined : began;
+    const sequence = this.#living(digest, now);
+    return sequence === undefined ? undefined : this.#beganOf(sequence);
   }
 
   /** Adds the id as the newest one, in place of what the table has of it. */
@@ -142,10 +131,20 @@ export class IdTable {
     while (this.size > 0 && this.#endOf(this.#first) <= now) this.forgetOldest();
   }
 
+  /** undefined: the id is not in the table, or its window is past. */
+  #living(digest: Buffer, now: number): number | undefined {
+    const cell = this.#find(digest);
+    if (cell === undefined) return undefined;
+    const sequence = this.#sequenceIn(cell);
+    return this.#endOf(sequence) > now ? sequence : undefined;
+  }
+
+  #beganOf(sequence: number): number {
+    return this.#chunkOf(sequence).readUIntLE(this.#at(sequence) + BEGAN, TIME_BYTES);
+  }
+
   #endOf(sequence: number): number {
-    const chunk = this.#chunkOf(sequence);
-    const at = this.#at(sequence);
-    return chunk.readUIntLE(at + BEGAN, TIME_BYTES) + chunk.readUInt32LE(at + WINDOW);
+    return this.#beganOf(sequence) + this.#chunkOf(sequence).readUInt32LE(this.#at(sequence) + WINDOW);
   }
 
   #chunkOf(sequence: number): Buffer {

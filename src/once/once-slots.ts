@@ -1,5 +1,6 @@
 /** The service of the slots of `once.topic` that this process holds: calls for an id's home. */
 import { randomBytes } from "node:crypto";
+import { recordBytes } from "../broker/record-bytes.ts";
 import { GatewayError } from "../errors.ts";
 import type { SlotService } from "../home/contract.ts";
 import type { PeerAnswer, PeerCall } from "../home/peers/peers.ts";
@@ -7,7 +8,7 @@ import type { SlotLogOptions } from "../home/slot-log.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { decodeCall, encodeOutcomes, type OnceCall } from "./call-codec.ts";
 import { type EnteredSlot, OnceLog } from "./once-log.ts";
-import type { CoreCall, CoreEvent, CoreOutcome } from "./slot-core/port.ts";
+import type { CoreCall, CoreOutcome } from "./slot-core/port.ts";
 import { SlotCore } from "./slot-core/slot-core.ts";
 import { SlotRunner, type SlotRunnerOptions } from "./slot-runner.ts";
 import type { TopicViews } from "./topic-views.ts";
@@ -108,7 +109,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     const view = await topics.view(topic);
     const held = this.#held.get(slot);
     if (held === undefined) throw new GatewayError("SLOT_MOVED");
-    const bytes = events.reduce((sum, event) => sum + sizeOf(event), 0);
+    const bytes = events.reduce((sum, { record }) => sum + recordBytes(record), 0);
     if (!memory.tryTake(bytes)) throw new GatewayError("OVERLOADED");
     return new Promise((resolve, reject) => {
       const coreCall: CoreCall = { topic: view, request, until, events };
@@ -189,9 +190,3 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     this.#calls.delete(call);
   };
 }
-
-/** Assumed for an event besides its key and its value. */
-const EVENT_BYTES = 300;
-
-const sizeOf = ({ record }: CoreEvent): number =>
-  EVENT_BYTES + (record.value?.length ?? 0) + (record.key?.length ?? 0);

@@ -21,7 +21,7 @@ import type { Damage } from "./segment-reader.ts";
 import { TopicReader } from "./topic-reader.ts";
 import { TopicRefusals, type TopicRefusalsOptions } from "./topic-refusals.ts";
 
-/** Appends the events to the topic, one outcome for each. Never rejects. For an event with an id this will be the call to its home. */
+/** Appends the events to the topic, one outcome for each. Never rejects. An event with an id goes to its home. */
 export type DrainAppend = (
   topic: string,
   records: readonly BrokerRecord[],

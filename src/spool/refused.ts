@@ -13,12 +13,12 @@ export interface RefusedEvent {
 export const isRefusal = ({ outcome, code }: GatewayError): boolean =>
   outcome === "refused" || code === "TOPIC_REFUSED";
 
-/** Refusals that end when somebody creates or changes the topic. */
-const OF_TOPIC: readonly ErrorCode[] = ["STATION_UNKNOWN", "TOPIC_REFUSED", "PARTITION_UNKNOWN"];
+/** Refusals of the topic as a whole. They end when somebody creates it, or changes its rights or settings. */
+export const OF_TOPIC: readonly ErrorCode[] = ["STATION_UNKNOWN", "TOPIC_REFUSED"];
 
 /** True: Kafka refuses the event whatever happens to the topic. */
 export const isRefusalOfEvent = (error: GatewayError): boolean =>
-  isRefusal(error) && !OF_TOPIC.includes(error.code);
+  isRefusal(error) && !OF_TOPIC.includes(error.code) && error.code !== "PARTITION_UNKNOWN";
 
 const base64 = (bytes: Buffer | null): string | null => bytes?.toString("base64") ?? null;
 

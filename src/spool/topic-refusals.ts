@@ -5,7 +5,7 @@
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { isRefusal } from "./refused.ts";
+import { isRefusal, OF_TOPIC } from "./refused.ts";
 
 /**
  * Resolves to the number of the topic's partitions, and creates a missing topic if the settings allow that. 0: the topic is missing.
@@ -25,8 +25,6 @@ export interface TopicRefusalsOptions {
 
 /** True: the event is refused for good. Otherwise it must be sent again. */
 export type IsFinal = (error: GatewayError, record: BrokerRecord) => boolean;
-
-const OF_TOPIC: readonly ErrorCode[] = ["STATION_UNKNOWN", "TOPIC_REFUSED"];
 
 export class TopicRefusals {
   readonly #options: TopicRefusalsOptions;

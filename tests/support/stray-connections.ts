@@ -13,8 +13,7 @@ const prototype = Server.prototype as Server & { [CUTS]?: true };
 
 if (prototype[CUTS] !== true) {
   prototype[CUTS] = true;
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its server
-  const { close } = prototype;
+  const close = Object.getOwnPropertyDescriptor(Server.prototype, "close")?.value as Server["close"];
   prototype.close = function (this: Server, ...given) {
     setTimeout(() => {
       this.closeAllConnections();

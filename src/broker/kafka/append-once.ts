@@ -68,8 +68,8 @@ export const onceResultOf = ({ errorCode, baseOffset, logAppendTime }: Partition
 };
 
 /**
- * Writes the request as soon as the connection has no unsent bytes and no renewal of its session, and `mayWrite` allows it, in one turn of the event loop.
- * undefined: nothing was written.
+ * Writes the request as soon as the connection has no unsent bytes and no renewal of its session, and `mayWrite` allows it, in
+ * one turn of the event loop. undefined: nothing was written.
  */
 export const writeOnce = async <T>(
   connection: Pick<GatedConnection, "isConnected" | "isRenewing"> & {

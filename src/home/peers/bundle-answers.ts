@@ -1,9 +1,8 @@
 /** Answers a bundle: calls its calls at the same time, and sends each answer as soon as its call has ended. */
-import type { Socket } from "node:net";
 import { setMaxListeners } from "node:events";
-import { asGatewayError } from "../../errors.ts";
+import type { Socket } from "node:net";
 import { type BundledCall, decodeCalls, encodeAnswer } from "./bundle-frames.ts";
-import type { AnswerHead, PeerHandler } from "./peers.ts";
+import { type AnswerHead, headOfError, type PeerHandler } from "./peers.ts";
 
 /** Writes the answers of the calls in these bytes. Resolves when all of them are written. Throws a RangeError for other bytes. */
 export const answerBundle = async (
@@ -47,7 +46,6 @@ const answerOf = async (
     answer.ended(false);
     throw new TypeError("the end of an answer in a bundle can't be reported");
   } catch (error) {
-    const { code, message, retryAfter } = asGatewayError(error);
-    return { head: { error: { code, message }, retryAfter }, body: NOTHING };
+    return { head: headOfError(error), body: NOTHING };
   }
 };

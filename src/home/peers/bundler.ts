@@ -1,11 +1,20 @@
 /**
- * Puts the calls for one process that are made at the same time into one request: a request between processes takes 300 µs of
- * CPU on both sides together, and a batch of events makes a call for each slot. Each call gets its answer as soon as it ends.
+ * Puts the calls for one process that are made at the same time into one request, because a batch of events makes a call for
+ * each slot: six calls take 0.6 ms of CPU on both sides together, in requests of their own 1.3 ms. Each call gets its answer as
+ * soon as it ends.
  */
 import { GatewayError } from "../../errors.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
 import { AnswerReader, type BundledAnswer, encodeCalls, sizeOfCall } from "./bundle-frames.ts";
-import { errorOf, FORBIDDEN_STATUS, type Link, noAnswerOf, NoMemory, type UnderWay } from "./peer-link.ts";
+import {
+  errorOf,
+  FORBIDDEN_STATUS,
+  type Link,
+  noAnswerOf,
+  NoMemory,
+  type UnderWay,
+  withoutReport,
+} from "./peer-link.ts";
 import type { NoAnswer, PeerAnswer, PeerCall } from "./peers.ts";
 
 export interface BundlerOptions {
@@ -116,19 +125,6 @@ const settle = (
   open.delete(place);
   if (head === undefined) waiting.resolve("moved");
   else if ("error" in head) waiting.reject(errorOf(head));
-  else if (memory.tryTake(body.length)) waiting.resolve(answerOf(head, body, memory));
+  else if (memory.tryTake(body.length)) waiting.resolve(withoutReport(head, body, memory));
   else waiting.reject(new GatewayError("OVERLOADED"));
-};
-
-const answerOf = (
-  { status, headers }: Pick<PeerAnswer, "status" | "headers">,
-  body: Buffer,
-  memory: MemoryBudget,
-): PeerAnswer => {
-  let isHeld = true;
-  const ended = (): void => {
-    if (isHeld) memory.give(body.length);
-    isHeld = false;
-  };
-  return { status, headers, body, ended };
 };

@@ -15,6 +15,7 @@ import {
   NoMemory,
   type Reply,
   type UnderWay,
+  withoutReport,
 } from "./peer-link.ts";
 import {
   type AnswerHead,
@@ -166,19 +167,6 @@ const headOf = ({ status, head }: Reply): AnswerHead | undefined => {
 };
 
 type AnswerWithHead = Extract<AnswerHead, { status: number }>;
-
-const withoutReport = (
-  { status, headers }: AnswerWithHead,
-  body: Buffer,
-  memory: PeerClientOptions["memory"],
-): PeerAnswer => {
-  let isOpen = true;
-  const ended = (): void => {
-    if (isOpen) memory.give(body.length);
-    isOpen = false;
-  };
-  return { status, headers, body, ended };
-};
 
 interface Forwarded extends Forwarding {
   readonly connection: Client;

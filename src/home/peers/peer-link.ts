@@ -7,7 +7,7 @@ import { Client, type Dispatcher } from "undici";
 import type { Clock } from "../../lib/clock.ts";
 import type { MemoryBudget } from "../../lib/memory-budget.ts";
 import { ERRORS, GatewayError } from "../../errors.ts";
-import { ANSWER_HEADER, type AnswerHead, type NoAnswer, type Peer } from "./peers.ts";
+import { ANSWER_HEADER, type AnswerHead, type NoAnswer, type Peer, type PeerAnswer } from "./peers.ts";
 import { hashOf, SIGNATURE_HEADER, signed } from "./signature.ts";
 
 export interface LinkOptions {
@@ -88,6 +88,20 @@ export const errorOf = ({ error, retryAfter }: Extract<AnswerHead, { error: unkn
     message: error.message,
     ...(retryAfter === undefined ? undefined : { retryAfter }),
   });
+
+/** An answer whose end is not reported. The memory for its body is given back when it has ended. */
+export const withoutReport = (
+  { status, headers }: Pick<PeerAnswer, "status" | "headers">,
+  body: Buffer,
+  memory: MemoryBudget,
+): PeerAnswer => {
+  let isOpen = true;
+  const ended = (): void => {
+    if (isOpen) memory.give(body.length);
+    isOpen = false;
+  };
+  return { status, headers, body, ended };
+};
 
 /** Milliseconds between two signs of life. */
 const ALIVE_MS = 1000;

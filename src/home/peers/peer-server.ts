@@ -5,11 +5,11 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { asGatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import {
   ANSWER_HEADER,
   type AnswerHead,
+  headOfError,
   homePath,
   MOVED_STATUS,
   type PeerAnswer,
@@ -182,8 +182,7 @@ const createRoutes = (handler: PeerHandler, answers: OpenAnswers): Serve => {
       if (answer.reportsEnd === false) return { status: 200, head, body: answer.body };
       return { status: 200, head: { ...head, id: answers.open(answer, socket) }, body: answer.body };
     } catch (error) {
-      const { code, message, retryAfter } = asGatewayError(error);
-      return { status: 200, head: { error: { code, message }, retryAfter } };
+      return { status: 200, head: headOfError(error) };
     } finally {
       socket.off("close", onClose);
     }

@@ -3,7 +3,7 @@
  * call's slot. Each process serves `/peer/…` on its peer port; every request is signed (`signature.ts`). A process can have
  * several homes: the path names the home.
  */
-import type { GatewayError } from "../../errors.ts";
+import { asGatewayError, type GatewayError } from "../../errors.ts";
 
 /** A process as the assignment names it. The id is new after each lost session, so a request for an old id is refused. */
 export interface Peer {
@@ -100,6 +100,12 @@ export type AnswerHead =
       readonly headers: Readonly<Record<string, string>>;
     }
   | { readonly error: Pick<GatewayError, "code" | "message">; readonly retryAfter?: number | undefined };
+
+/** The head of the answer to a call that was rejected. */
+export const headOfError = (error: unknown): AnswerHead => {
+  const { code, message, retryAfter } = asGatewayError(error);
+  return { error: { code, message }, retryAfter };
+};
 
 /** The header with the base64 of the JSON of an `AnswerHead`. */
 export const ANSWER_HEADER = "x-stationgate-answer";

@@ -21,7 +21,7 @@ type Answer = (typeof ANSWERS)[number];
 let fault: string | undefined;
 let isChecked = false;
 
-/** The difference between the fast path and this Node, for the log. undefined: there is none. Checked once in a process. */
+/** The difference between the fast path and this Node, for the log; undefined: both write the same. A process checks it once. */
 export const fastPathFault = (): string | undefined => {
   if (!isChecked) fault = findFault(createPreparedResponse(KEEP_ALIVE_MS));
   isChecked = true;

@@ -6,12 +6,11 @@ import { MAX_ENTRIES, type SlotRecord, type Writer } from "../slot-records.ts";
 import { type Entry, payloadOf } from "./calls.ts";
 import { AGAIN_MS, type CoreContext, drop } from "./context.ts";
 import type { EventAppends, IntendedBatch, OwnIntent } from "./event-appends.ts";
-import type { Batch, Queues } from "./queues.ts";
+import type { Batch, Queue, Queues } from "./queues.ts";
 
 interface Group {
   readonly settled: readonly SlotRecord[];
-  readonly batches: readonly Batch[];
-  readonly intended: readonly IntendedBatch[];
+  readonly batches: readonly IntendedBatch[];
   readonly size: number;
   /** The acknowledgement, while the records before it are read. */
   stored?: { readonly base: number; readonly began: number };
@@ -66,18 +65,14 @@ export class Groups {
     const { port, settled, options } = context;
     if (time >= this.#rereadAt) this.#read();
     if (this.#group !== undefined || time < this.#pausedUntil) return;
-    const batches = queues.take();
+    const batches = queues.take().map(intended);
     if (batches.length === 0 && time < settled.dueAt) return;
     const before = settled.take(options.writer, this.#ids);
-    const intended = batches.map((batch): IntendedBatch => ({
-      queue: batch.queue,
-      intents: batch.entries.map((entry) => intentOf(batch, entry)),
-    }));
-    const intents = intended.flatMap((batch) => batch.intents);
+    const intents = batches.flatMap((batch) => batch.intents);
     const records = [...before, ...intentRecords(intents, options.writer, this.#ids)];
     this.#ids += intents.length;
     if (records.length === 0) return;
-    this.#group = { settled: before, batches, intended, size: records.length };
+    this.#group = { settled: before, batches, size: records.length };
     port.appendToSlot(records);
   }
 
@@ -90,11 +85,12 @@ export class Groups {
     const time = context.port.monotonic();
     context.settled.putBack(group.settled, time);
     this.#pausedUntil = time + AGAIN_MS;
-    for (const batch of group.batches) {
-      if (isUnsent) queues.putBack(batch);
+    for (const { queue, intents } of group.batches) {
+      const entries = intents.map(({ entry }) => entry);
+      if (isUnsent) queues.putBack({ queue, entries });
       else {
-        batch.queue.isBusy = false;
-        for (const entry of batch.entries) drop(context, entry);
+        queue.isBusy = false;
+        for (const entry of entries) drop(context, entry);
       }
     }
   }
@@ -131,18 +127,23 @@ export class Groups {
     this.#end = base + group.size;
     const first = base + group.settled.length;
     let at = 0;
-    for (const { intents } of group.intended)
+    for (const { intents } of group.batches)
       for (const intent of intents) {
         intent.record = first + Math.floor(at / MAX_ENTRIES);
         intent.began = began;
         context.open.add(intent);
         at += 1;
       }
-    appends.send(group.intended);
+    appends.send(group.batches);
   }
 }
 
-const intentOf = ({ queue }: Batch, entry: Entry): OwnIntent => {
+const intended = ({ queue, entries }: Batch): IntendedBatch => ({
+  queue,
+  intents: entries.map((entry) => intentOf(queue, entry)),
+});
+
+const intentOf = (queue: Queue, entry: Entry): OwnIntent => {
   const { call, event, name } = entry;
   return {
     digest: event.id.digest,

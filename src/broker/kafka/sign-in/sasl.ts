@@ -13,7 +13,7 @@ export interface PasswordSignIn {
 
 export interface TokenSignIn {
   readonly mechanism: "oauthbearer";
-  /** A token that is valid now. Rejects with SignInFailure if there is none. */
+  /** Resolves to a token that is valid now. Rejects with SignInFailure if the gateway has no such token. */
   readonly token: () => Promise<string>;
 }
 
@@ -41,7 +41,7 @@ interface Answer {
 
 /**
  * Signs in with the token; `exchange` sends one SaslAuthenticate request. Kafka answers a wrong token without an error code
- * but with a JSON text, waits for one more byte before it notes the failure. Neither library knows this.
+ * but with a JSON text, and waits for one more byte before it notes the failure. Neither library knows this.
  */
 export const exchangeToken = async <T extends Answer>(
   token: string,

@@ -2,7 +2,7 @@
 import { SignInFailure } from "./sasl.ts";
 import { checkedToken, type FetchedToken } from "./token-source.ts";
 
-/** Sends a form and resolves to the answer. Rejects if there is none. */
+/** Sends a form and resolves to the answer. Rejects if no answer comes. */
 export type PostForm = (
   request: {
     readonly url: string;
