@@ -63,7 +63,7 @@ it("reports only the first fault of a large scope", async () => {
     expect(error.code).toBe("SCOPE_INVALID");
     expect(error.message.length).toBeLessThan(100);
   }
-  expect(process.cpuUsage(before).user).toBeLessThan(200_000);
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
 });
 
 describe("a principal narrowed by a scope", () => {

@@ -14,26 +14,30 @@ const codeOf = (call: () => unknown): unknown => {
   }
 };
 
-/** Measures CPU milliseconds, which hardly depend on the load of the machine. */
-const cpuOf = (call: () => unknown): number => {
-  const before = process.cpuUsage();
-  codeOf(call);
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+/** The text of the refusal, without its number. */
+const refusalOf = (call: () => unknown): string => {
+  try {
+    call();
+    return "none";
+  } catch (error) {
+    const { code, message } = error as { readonly code?: string; readonly message: string };
+    return [code, message.replace(/\d+/, "N")].join(": ");
+  }
 };
 
 const parse = (body: Buffer): unknown => parseJson(body, { maxDepth: 100 });
 
 describe("JSON with too many values", () => {
+  const tooManyValues = "JSON_INVALID: JSON has more than N values. Send them in several requests.";
+  const tooDeep = "JSON_TOO_DEEP: JSON is nested too deep";
+
+  // The parser would complain of the byte after the values.
   it.each([
-    ["empty objects", list("{}", LIMIT / 3)],
-    ["numbers", list("1", LIMIT / 2 - 1)],
-    ["brackets that never close", Buffer.alloc(LIMIT - 1, "[")],
-  ])("is refused before it is parsed: %s", (_, body) => {
-    for (const read of [parse, parseDocument]) {
-      expect(codeOf(() => read(body))).toMatch(/^JSON_(INVALID|TOO_DEEP)$/);
-      expect(Math.min(...[1, 2, 3].map(() => cpuOf(() => read(body))))).toBeLessThan(100);
-    }
+    ["empty objects", Buffer.concat([list("{}", LIMIT / 3), Buffer.from("!")]), tooManyValues],
+    ["numbers", Buffer.concat([list("1", LIMIT / 2 - 1), Buffer.from("!")]), tooManyValues],
+    ["brackets that never close", Buffer.alloc(LIMIT - 1, "["), tooDeep],
+  ])("is refused before it is parsed: %s", (_, body, refusal) => {
+    for (const read of [parse, parseDocument]) expect(refusalOf(() => read(body))).toBe(refusal);
   });
 
   it("counts values, but not the content of strings", () => {
@@ -90,9 +94,8 @@ describe("a field of a webhook's body", () => {
     expect(bodyField(request('{"a/b":{"~c":[{"d":true}]}}'), "a/b", "~c", "0", "d")).toBe(true);
   });
 
-  it("is found quickly in a large body", () => {
+  it("is found in a body with more values than are ever parsed", () => {
     const body = request(`{"list":${list("{}", LIMIT / 3 - 20).toString()},"id":"a"}`);
     expect(bodyId(body, "id")).toBe("a");
-    expect(Math.min(...[1, 2, 3].map(() => cpuOf(() => bodyId(body, "id"))))).toBeLessThan(250);
   });
 });

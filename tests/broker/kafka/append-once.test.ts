@@ -223,7 +223,8 @@ describeOwnKafka("one attempt at a Kafka that fails", () => {
     kafka.freeze();
     const begun = performance.now();
     expect(await attempt(0, "frozen", { timeoutMs: 1000 })).toBe("unknown BROKER_AMBIGUOUS");
-    expect(performance.now() - begun).toBeLessThan(3000);
+    // Far below the 30 s of a request.
+    expect(performance.now() - begun).toBeLessThan(10_000);
     while (proxy.connections() >= open) await new Promise((resolve) => setTimeout(resolve, 5));
     kafka.thaw();
     while ((await attempt(1, "after")) !== "stored at 0") continue;
@@ -246,14 +247,14 @@ describeOwnKafka("one attempt at a Kafka that fails", () => {
   it("is unsent at once if 1,000 others wait for a connection", async () => {
     kafka.freeze();
     const waiting: Promise<string>[] = [];
+    let ended = 0;
     for (let n = 0; n < 1008; n += 1) {
-      waiting.push(attempt(n % 12, `${n}`, { timeoutMs: 10_000 }));
+      waiting.push(attempt(n % 12, `${n}`, { timeoutMs: 10_000 }).finally(() => (ended += 1)));
       // Appends of one turn of the event loop go together.
       await new Promise(setImmediate);
     }
-    const begun = performance.now();
     expect(await attempt(0, "one too many", { timeoutMs: 20_000 })).toBe("unsent BROKER_UNAVAILABLE");
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(ended).toBe(0);
     const outcomes = await Promise.all(waiting);
     expect(new Set(outcomes)).toEqual(new Set(["unknown BROKER_AMBIGUOUS", "unsent BROKER_UNAVAILABLE"]));
   }, 60_000);
