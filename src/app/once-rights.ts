@@ -50,6 +50,10 @@ export const whyWithoutHomes = async (
     [`Read on the group ${group}`, () => broker.groups.heartbeat({ group, memberId: "", generation: -1 })],
     [`Read on the topic ${topic}`, () => readOne(broker, topic)],
     [`Write on the topic ${topic}`, () => appendNothing(broker, topic, timeoutMs)],
+    // A home reads a station's topic to learn whether an event was stored before its process was killed.
+    ...settings.stations.map(
+      (station) => [`Read on the topic ${station.topic}`, () => readIfExists(broker, station.topic)] as const,
+    ),
   ];
   for (const [right, step] of steps) {
     try {
@@ -73,6 +77,11 @@ const readOne = async (broker: RightsBroker, topic: string): Promise<void> => {
     if (asGatewayError(error).code !== "OFFSET_OUT_OF_RANGE") throw error;
   }
 };
+
+const readIfExists = (broker: RightsBroker, topic: string): Promise<void> =>
+  readOne(broker, topic).catch((error: unknown) => {
+    if (asGatewayError(error).code !== "PARTITION_UNKNOWN") throw error;
+  });
 
 /** A record without a value: the homes ignore it. */
 const appendNothing = async (broker: RightsBroker, topic: string, timeoutMs: number): Promise<void> => {

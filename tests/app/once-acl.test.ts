@@ -53,8 +53,11 @@ describeOwnKafka("the rights of a home of ids", () => {
   });
 
   /** A new name of the topic, on which the gateway has these rights. */
-  const topicWith = async (operations: readonly AclOperationTypes[], ofGroup = [READ]): Promise<string> => {
-    const topic = `_${uniqueName("stationgate")}`;
+  const topicWith = async (
+    operations: readonly AclOperationTypes[],
+    { ofGroup = [READ], prefix = "_" } = {},
+  ): Promise<string> => {
+    const topic = `${prefix}${uniqueName("stationgate")}`;
     const ofAlice = {
       principal: "User:alice",
       host: "*",
@@ -74,8 +77,13 @@ describeOwnKafka("the rights of a home of ids", () => {
     return topic;
   };
 
-  const why = (topic: string): Promise<string | undefined> =>
-    whyWithoutHomes(broker, settingsSchema.parse({ once: { topic, partitions: 2 } }), 5000);
+  const why = (topic: string, ...topics: readonly string[]): Promise<string | undefined> => {
+    const once = { topic, partitions: 2 };
+    const stations = topics.map((ofStation, n) => ({ name: `station-${n}`, topic: ofStation }));
+    const settings = settingsSchema.parse({ once, stations });
+    return whyWithoutHomes(broker, settings, 5000);
+  };
+
   it(
     "are enough",
     async () => {
@@ -116,9 +124,26 @@ describeOwnKafka("the rights of a home of ids", () => {
   );
 
   it(
+    "on a station's topic: without Read the reason names it",
+    async () => {
+      const topic = await topicWith(ON_THE_TOPIC);
+      const withRights = (...rights: readonly AclOperationTypes[]): Promise<string> =>
+        topicWith(rights, { prefix: "" });
+      const [readable, missing] = [await withRights(READ, WRITE), await withRights(READ, WRITE)];
+      const writable = await withRights(WRITE);
+      await admin.createTopics({ topics: [{ topic: readable }, { topic: writable }] });
+      expect(await why(topic, readable, missing)).toBeUndefined();
+      expect(await why(topic, readable, writable)).toBe(
+        `Kafka does not give the gateway the right Read on the topic ${writable}`,
+      );
+    },
+    TIMEOUT,
+  );
+
+  it(
     "on the group: without Read the reason names it, and a station with once stops the start",
     async () => {
-      const topic = await topicWith(ON_THE_TOPIC, []);
+      const topic = await topicWith(ON_THE_TOPIC, { ofGroup: [] });
       const reason = `Kafka does not give the gateway the right Read on the group ${topic.slice(1)}`;
       expect(await why(topic)).toBe(reason);
       const settings = settingsOf({

@@ -4,12 +4,15 @@ import { type Settings, settingsSchema } from "../../src/config/schema/schema.ts
 import { GatewayError } from "../../src/errors.ts";
 
 const HOUR = 3_600_000;
-const settings = settingsSchema.parse({ once: { topic: "_stationgate-x", partitions: 3 } });
+const settings = settingsSchema.parse({
+  once: { topic: "_stationgate-x", partitions: 3 },
+  stations: [{ name: "orders" }, { name: "clicks", topic: "Clicks" }],
+});
 
 interface Answers {
   readonly ensureTopic?: () => Promise<{ readonly partitions: number }>;
   readonly heartbeat?: () => Promise<void>;
-  readonly read?: () => Promise<void>;
+  readonly read?: (topic: string) => Promise<void>;
   readonly append?: OnceBatchResult;
 }
 
@@ -19,7 +22,7 @@ const brokerOf = (answers: Answers) => {
   const broker = {
     ensureTopic: answers.ensureTopic ?? (() => Promise.resolve({ partitions: 3 })),
     groups: { heartbeat: answers.heartbeat ?? (() => Promise.resolve()) },
-    read: answers.read ?? (() => Promise.resolve()),
+    read: ({ topic }: { readonly topic: string }) => (answers.read ?? (() => Promise.resolve()))(topic),
     appendOnce: (_topic: string, batches: readonly OnceBatch[]) => {
       appended.push(...batches.flatMap(({ records }) => records));
       return Promise.resolve([answers.append ?? { status: "stored", baseOffset: 0n, timestamp: 1 }]);
@@ -51,6 +54,29 @@ it.each<[string, Answers]>([
   const { appended, why } = brokerOf(answers);
   expect(await why()).toBe(`Kafka does not give the gateway the right ${right}`);
   expect(appended).toHaveLength(answers.append === undefined ? 0 : 1);
+});
+
+describe("a station's topic", () => {
+  const ofClicks =
+    (code: "TOPIC_REFUSED" | "PARTITION_UNKNOWN" | "OFFSET_OUT_OF_RANGE" | "BROKER_UNAVAILABLE") =>
+    (topic: string): Promise<void> =>
+      topic === "Clicks" ? Promise.reject(new GatewayError(code)) : Promise.resolve();
+
+  it("that the gateway may not read is the reason", async () => {
+    expect(await brokerOf({ read: ofClicks("TOPIC_REFUSED") }).why()).toBe(
+      "Kafka does not give the gateway the right Read on the topic Clicks",
+    );
+  });
+
+  it.each(["PARTITION_UNKNOWN", "OFFSET_OUT_OF_RANGE"] as const)("may answer %s", async (code) => {
+    expect(await brokerOf({ read: ofClicks(code) }).why()).toBeUndefined();
+  });
+
+  it("is asked again while Kafka is unavailable", async () => {
+    await expect(brokerOf({ read: ofClicks("BROKER_UNAVAILABLE") }).why()).rejects.toMatchObject({
+      code: "BROKER_UNAVAILABLE",
+    });
+  });
 });
 
 it("keeps the text of a broker that says more", async () => {
