@@ -2,7 +2,7 @@
 import { getJson, wordsOf } from "./api.js";
 import { chart } from "./chart.js";
 import { el, facts } from "./dom.js";
-import { rate } from "./format.js";
+import { duration, rate } from "./format.js";
 import { hintPanel } from "./hint.js";
 import { watch } from "./metrics.js";
 import { producePanel } from "./produce.js";
@@ -20,8 +20,13 @@ const factsOf = async (name, signal) => {
     ["Replication factor", station.replicationFactor ?? "–"],
     ["Schema", station.schema ?? "none"],
     ["Key", station.key ?? "none"],
+    ["Event ids", station.once === null ? "none" : idsOf(station.once)],
   ]);
 };
+
+/** @param {{ id: string, windowMs: number, strict: boolean }} once */
+const idsOf = ({ id, windowMs, strict }) =>
+  `${id}, remembered for ${duration(windowMs / 1000)}${strict ? "" : ", stored without the check during a fault"}`;
 
 /** @param {import("./main.js").View} view */
 export const showStation = async ({ main, name, gateway, may, mayReadEvents, signal }) => {

@@ -184,6 +184,8 @@ export interface ListedStation {
   readonly replicationFactor: number | null;
   readonly schema: string | null;
   readonly key: string | null;
+  /** null: the events of the station have no ids. */
+  readonly once: StationOnce | null;
 }
 
 /**
@@ -196,13 +198,14 @@ export const listStations = async ({
   broker,
 }: StationListDependencies): Promise<readonly ListedStation[]> => {
   const topics = new Map((await broker.topics()).map((topic) => [topic.name, topic]));
-  const listed = declared.map(({ name, topic, validator, key }): ListedStation => ({
+  const listed = declared.map(({ name, topic, validator, key, once }): ListedStation => ({
     name,
     topic,
     partitions: topics.get(topic)?.partitions ?? null,
     replicationFactor: topics.get(topic)?.replicationFactor ?? null,
     schema: validator?.kind ?? null,
     key: key ?? null,
+    once: once ?? null,
   }));
   const taken = new Set(declared.flatMap(({ name, topic }) => [name, topic]));
   const others = autoCreate
@@ -215,6 +218,7 @@ export const listStations = async ({
     replicationFactor: replicationFactor ?? null,
     schema: null,
     key: null,
+    once: null,
   }));
   return [...listed, ...undeclared];
 };

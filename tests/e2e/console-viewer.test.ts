@@ -20,6 +20,7 @@ describeBrowser("the console of a viewer", () => {
         ...{ host: "127.0.0.1", port: 0, token: ADMIN_TOKEN },
         tokens: [{ name: "look", token: VIEWER, role: "viewer" }],
       },
+      stations: [{ name: "clicks", partitions: 1, once: { id: "/id", window: "1h" } }],
     });
     const { browser, gateway, sink } = stand;
     await createConnector(gateway, "crm", { sink, topic: "clicks", "dead.letter.topic": "crm.dead" });
@@ -38,7 +39,7 @@ describeBrowser("the console of a viewer", () => {
 
   it("has no tail and no form for events on the page of a station", async () => {
     await at("stations/clicks");
-    await page.getByText("Partitions", { exact: true }).waitFor();
+    await page.getByText("/id, remembered for 60 min", { exact: true }).waitFor();
     expect(await page.getByRole("button", { name: "Produce" }).count()).toBe(0);
     expect(await page.getByRole("button", { name: "Start" }).count()).toBe(0);
     expect(await page.locator("main form, main textarea").count()).toBe(0);

@@ -86,7 +86,10 @@ const refusesBad: Station["validator"] = {
 const DECLARED: readonly Station[] = [
   { name: "plain", topic: "plain", key: undefined, validator: undefined },
   { name: "orders", topic: "shop.orders", key: "/id", validator: refusesBad },
-  { name: "hidden", topic: "hidden", key: undefined, validator: undefined },
+  {
+    ...{ name: "hidden", topic: "hidden", key: undefined, validator: undefined },
+    once: { id: "header:x-event-id", windowMs: 60_000, strict: false },
+  },
   { name: "missing-topic", topic: "nowhere", key: undefined, validator: undefined },
 ];
 

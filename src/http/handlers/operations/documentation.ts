@@ -126,6 +126,18 @@ export const listStations: Documentation = {
                 .string()
                 .nullable()
                 .meta({ description: "JSON pointer to the record's key in the event." }),
+              once: z
+                .object({
+                  id: z.string().meta({ description: "Where the id of an event is, as in the settings." }),
+                  windowMs: z.int().meta({ description: "Milliseconds for which an id is remembered." }),
+                  strict: z
+                    .boolean()
+                    .meta({
+                      description: "False: stored without the check if the home of the id can't be reached.",
+                    }),
+                })
+                .nullable()
+                .meta({ description: "null if the events of the station have no ids." }),
             }),
           ),
         }),
