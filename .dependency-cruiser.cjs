@@ -69,6 +69,7 @@ module.exports = {
     },
     only("express", "^src/http/"),
     only("kafkajs", "^src/broker/kafka/"),
+    only("@platformatic/kafka", "^src/broker/kafka/client-library\\.ts$"),
     only("protobufjs", "^src/formats/"),
     only("prom-client", "^src/observability/"),
     only("jsonwebtoken", "^src/auth/"),

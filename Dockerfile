@@ -9,6 +9,7 @@ RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY sdk sdk
+COPY build build
 COPY console console
 # What GET / on the operators' port answers: --build-arg COMMIT=$(git rev-parse HEAD)
 ARG COMMIT=unknown

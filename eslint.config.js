@@ -11,7 +11,14 @@ export default defineConfig(
     languageOptions: {
       parserOptions: {
         projectService: {
-          allowDefaultProject: ["*.js", "bin/*.js", "sdk/*.js", "examples/*/*.js", ".dependency-cruiser.cjs"],
+          allowDefaultProject: [
+            "*.js",
+            "bin/*.js",
+            "sdk/*.js",
+            "build/*.js",
+            "examples/*/*.js",
+            ".dependency-cruiser.cjs",
+          ],
         },
         tsconfigRootDir: import.meta.dirname,
       },
@@ -83,7 +90,7 @@ export default defineConfig(
     rules: { "no-restricted-syntax": "off" },
   },
   {
-    files: ["*.js", "bin/*.js", "sdk/*.js", "examples/**/*.js", ".*.cjs", "**/*.mjs"],
+    files: ["*.js", "bin/*.js", "sdk/*.js", "build/*.js", "examples/**/*.js", ".*.cjs", "**/*.mjs"],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { "no-restricted-syntax": "off" },
   },

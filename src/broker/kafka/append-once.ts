@@ -4,7 +4,7 @@
  * only after it has answered the one before, so a pipelined request could be stored long after it was written.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { protocolErrorsCodesById } from "@platformatic/kafka";
+import { protocolErrorsCodesById } from "./client-library.ts";
 import { GatewayError } from "../../errors.ts";
 import { createSemaphore, type Semaphore } from "../../lib/semaphore.ts";
 import type { AppendOnce, OnceBatch, OnceBatchResult, OnceOptions } from "../broker.ts";

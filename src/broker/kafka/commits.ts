@@ -1,6 +1,6 @@
 /** Commits of a kafkajs consumer, and commits for a group without joining it. */
 import { partitionId } from "../partitions.ts";
-import { type Connection, offsetCommitV8 } from "@platformatic/kafka";
+import { type Connection, offsetCommitV8 } from "./client-library.ts";
 import type { Consumer } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";

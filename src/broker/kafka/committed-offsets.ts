@@ -2,7 +2,7 @@
  * Committed offsets, through the gateway's own OffsetFetch request. kafkajs asks only for the partitions that its metadata
  * lists, so after a fault a partition with a committed offset could look like one without.
  */
-import { type Connection, offsetFetchV8 } from "@platformatic/kafka";
+import { type Connection, offsetFetchV8 } from "./client-library.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Broker, GroupPosition, TopicPartition } from "../broker.ts";
 import { partitionId } from "../partitions.ts";

@@ -1,6 +1,6 @@
 /** Requests to the coordinators of groups: the brokers that keep the groups' members and positions. */
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { type Connection, ResponseError } from "@platformatic/kafka";
+import { type Connection, ResponseError } from "./client-library.ts";
 import { GatewayError } from "../../errors.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import type { GatedConnection } from "./sign-in/gated-connection.ts";

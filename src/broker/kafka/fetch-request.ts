@@ -1,5 +1,5 @@
 /** Kafka's Fetch request, version 11 (Kafka 2.3 and later), outside a fetch session. */
-import { createAPI, type Reader, Writer } from "@platformatic/kafka";
+import { createAPI, type Reader, Writer } from "./client-library.ts";
 import type { TopicPartitionOffset } from "../positions.ts";
 
 const FETCH = 1;

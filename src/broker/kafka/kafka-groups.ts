@@ -1,5 +1,5 @@
 /** `Broker.groups` on Kafka: one request of the classic group protocol for each method, in the versions of Kafka 2.5. */
-import { type Connection, heartbeatV4, joinGroupV7, ResponseError, syncGroupV5 } from "@platformatic/kafka";
+import { type Connection, heartbeatV4, joinGroupV7, ResponseError, syncGroupV5 } from "./client-library.ts";
 import type { Groups, HeartbeatAnswer, JoinAnswer, JoinRequest, SyncAnswer } from "../groups.ts";
 import {
   type Coordinators,

@@ -1,5 +1,5 @@
 /** `Broker.read` on Kafka: reads of single partitions without a group, gathered into one Fetch request for each leader. */
-import { protocolErrorsCodesById } from "@platformatic/kafka";
+import { protocolErrorsCodesById } from "./client-library.ts";
 import { GatewayError } from "../../errors.ts";
 import type { PartitionRead, ReadOptions } from "../broker.ts";
 import { partitionId } from "../partitions.ts";

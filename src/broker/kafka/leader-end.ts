@@ -3,7 +3,7 @@
  * debugging client (-2) with the end of the log. With -2 a follower answers too, with its own end. So the leader is asked as
  * a client first. The second request names the leader epoch of that answer; a broker refuses an outdated epoch.
  */
-import { type Connection, listOffsetsV5, ResponseError } from "@platformatic/kafka";
+import { type Connection, listOffsetsV5, ResponseError } from "./client-library.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Broker } from "../broker.ts";
 import { refusalOf } from "./coordinators.ts";

@@ -1,5 +1,5 @@
 /** Commits of members under their generation, and their requests to leave the group. */
-import { leaveGroupV4, offsetCommitV8, protocolErrorsCodesById, ResponseError } from "@platformatic/kafka";
+import { leaveGroupV4, offsetCommitV8, protocolErrorsCodesById, ResponseError } from "./client-library.ts";
 import type { CommitAnswer, Groups, MemberOfGeneration } from "../groups.ts";
 import type { GroupPosition } from "../positions.ts";
 import { partitionsByTopic } from "./commits.ts";

@@ -4,7 +4,7 @@
  * as long per record (produce-request.ts).
  */
 import { partitionId } from "../partitions.ts";
-import { type Connection, protocolErrorsCodesById } from "@platformatic/kafka";
+import { type Connection, protocolErrorsCodesById } from "./client-library.ts";
 import { COMPRESSIONS } from "./compression.ts";
 import type { KafkaOptions } from "./options.ts";
 import {

@@ -1,5 +1,5 @@
 /** Kafka's Produce request, version 8 (Kafka 2.4 and later), for one topic, and the encoding of its record batches. */
-import { crc32c, createAPI, type Reader, Writer } from "@platformatic/kafka";
+import { crc32c, createAPI, type Reader, Writer } from "./client-library.ts";
 import { LRUCache } from "lru-cache";
 import type { BrokerRecord } from "../broker.ts";
 

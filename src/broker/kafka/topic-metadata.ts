@@ -7,7 +7,7 @@ import {
   metadataV12,
   metadataV9,
   ResponseError,
-} from "@platformatic/kafka";
+} from "./client-library.ts";
 import { GatewayError } from "../../errors.ts";
 import type { PartitionInfo } from "../broker.ts";
 

@@ -1,6 +1,6 @@
 /** Cluster metadata (leaders, coordinators, topic ids) and connections, on @platformatic/kafka. */
 import { isIP } from "node:net";
-import { type Connection, findCoordinatorV4, initProducerIdV4, ResponseError } from "@platformatic/kafka";
+import { type Connection, findCoordinatorV4, initProducerIdV4, ResponseError } from "./client-library.ts";
 import type { PartitionInfo } from "../broker.ts";
 import { tlsOf } from "./client.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";

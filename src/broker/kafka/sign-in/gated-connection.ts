@@ -3,7 +3,7 @@
  * but sends other requests between the handshake and the authentication, and then Kafka closes the connection. Its timer
  * also overflows if a session is longer than 24.8 days, and outlives the connection.
  */
-import { Connection, saslPlain, saslScramSha } from "@platformatic/kafka";
+import { Connection, saslPlain, saslScramSha } from "../client-library.ts";
 import { systemClock } from "../../../lib/clock.ts";
 import {
   exchangeToken,
