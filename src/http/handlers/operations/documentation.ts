@@ -130,11 +130,9 @@ export const listStations: Documentation = {
                 .object({
                   id: z.string().meta({ description: "Where the id of an event is, as in the settings." }),
                   windowMs: z.int().meta({ description: "Milliseconds for which an id is remembered." }),
-                  strict: z
-                    .boolean()
-                    .meta({
-                      description: "False: stored without the check if the home of the id can't be reached.",
-                    }),
+                  strict: z.boolean().meta({
+                    description: "False: stored without the check if the home of the id can't be reached.",
+                  }),
                 })
                 .nullable()
                 .meta({ description: "null if the events of the station have no ids." }),
