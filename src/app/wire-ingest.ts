@@ -176,6 +176,7 @@ export const createIngest = (
   const stations = createStations({
     ...{ declared, broker, awaited },
     autoCreate: settings.autoCreateStations,
+    isSpooling: (topic) => spool?.isSpooling(topic) === true,
     maxRecordBytes: maxRecordBytesOf(settings),
   });
   const maxEventBytes = maxEventBytesOf(settings);

@@ -30,7 +30,11 @@ export const openSpoolOf = async (
   const use = (spool: Spool<SpoolableEvent>, close: () => Promise<void>): ProduceSpool => {
     lifecycle.onClose("spool", close);
     health.spoolFrom(() => spool.readiness());
-    return { takes: takesOf(settings.for), append: spool.append.bind(spool) };
+    return {
+      takes: takesOf(settings.for),
+      isSpooling: spool.isSpooling.bind(spool),
+      append: spool.append.bind(spool),
+    };
   };
   if (channel !== undefined) {
     const spool = new WorkerSpool({ ...options, channel });

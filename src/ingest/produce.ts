@@ -89,6 +89,8 @@ export interface ProduceOptions extends RecordLimits {
 export interface ProduceSpool {
   /** True: the spool takes the events of this request while Kafka is unavailable. */
   takes(request: ProduceRequest): boolean;
+  /** True: the spool of the pod has events of this topic. */
+  isSpooling(topic: string): boolean;
   /** As `Batcher.append`, and for each record also the outcome `spooled`. */
   append(topic: string, events: readonly SpoolableEvent[], order?: Order): Promise<readonly SpoolOutcome[]>;
 }

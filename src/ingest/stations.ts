@@ -66,6 +66,8 @@ interface StationsOptions {
    * entry is removed when its topic exists. A topic that is deleted later is not recreated before the next start.
    */
   readonly awaited?: Map<string, TopicSpec> | undefined;
+  /** True: the spool of the pod has events of this topic. */
+  readonly isSpooling?: ((topic: string) => boolean) | undefined;
 }
 
 /**
@@ -115,6 +117,7 @@ export const createStations = ({
   broker,
   maxRecordBytes,
   awaited,
+  isSpooling = () => false,
 }: StationsOptions): Stations => {
   const byName = new Map(declared.map((station) => [station.name, station]));
   const byTopic = new Map(declared.toReversed().map((station) => [station.topic, station]));
@@ -143,6 +146,8 @@ export const createStations = ({
     if (station !== undefined) return station;
     const spec = specOf(name);
     if (spec === undefined) throw stationUnknown(name);
+    // Another worker of the pod, or an earlier start, knew the station. The broker may be unavailable now.
+    if (isSpooling(name)) return keep(name);
     return create(name, spec).then(() => known(name) ?? keep(name));
   };
 

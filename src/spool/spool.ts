@@ -52,6 +52,7 @@ export const openOwnSpool = async <Event = BrokerRecord>(
   return {
     append: worker.append.bind(worker),
     readiness: worker.readiness.bind(worker),
+    isSpooling: worker.isSpooling.bind(worker),
     contents: () => pod.contents(),
     close: async () => {
       await worker.close();

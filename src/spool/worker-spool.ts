@@ -43,6 +43,8 @@ export interface Spool<Event = BrokerRecord> {
   /** Appends to Kafka or to the spool: one outcome for each event, in order. Never rejects. */
   append(topic: string, events: readonly Event[], order?: object): Promise<readonly SpoolOutcome[]>;
   readiness(): WorkerReadiness;
+  /** True: the spool of the pod has events of this topic. */
+  isSpooling(topic: string): boolean;
   /** Resolves when no write and no append of the drainer is in flight. Call it after the last `append` has settled. */
   close(): Promise<void>;
 }
@@ -84,6 +86,10 @@ export class WorkerSpool<Event = BrokerRecord> implements Spool<Event> {
 
   readiness(): WorkerReadiness {
     return { isSpooling: !this.#isDirect, hasRoom: this.#hasRoom && this.#isDiskWritable };
+  }
+
+  isSpooling(topic: string): boolean {
+    return this.#topics.get(topic)?.isDirect === false;
   }
 
   async close(): Promise<void> {

@@ -35,6 +35,7 @@ const setUp = (takes = false) => {
   }[] = [];
   const spool: ProduceSpool = {
     takes: () => takes,
+    isSpooling: () => false,
     append: (topic, events, given) => {
       spooled.push({ topic, events, order: given });
       return Promise.resolve(events.map(() => ({ status: "spooled" })));

@@ -116,6 +116,20 @@ describe("undeclared stations with autoCreate", () => {
     expect(await found(() => stations.resolve("new"))).toEqual(declare("new"));
   });
 
+  it("are known without the broker while the pod's spool has events of them", async () => {
+    const broker = fakeBroker();
+    broker.hold(Promise.reject(new GatewayError("BROKER_UNAVAILABLE")));
+    const isSpooling = (topic: string): boolean => topic === "spooled" || topic === "shop.Orders";
+    const options = { declared: [orders], broker, maxRecordBytes: 1, isSpooling };
+    const stations = createStations({ ...options, autoCreate: true });
+    expect(stations.resolve("spooled")).toEqual(declare("spooled"));
+    expect(await found(() => stations.resolve("new"))).toBe("Server error");
+    expect(await found(() => stations.resolve("shop.Orders"))).toBe("Station shop.Orders does not exist");
+    expect(await found(() => createStations({ ...options, autoCreate: false }).resolve("spooled"))).toBe(
+      "Station spooled does not exist",
+    );
+  });
+
   it("are not created by a consumer", async () => {
     const broker = fakeBroker("there");
     const stations = stationsOn(broker);

@@ -93,6 +93,8 @@ it("spools in all workers, and drains their folders in the order of the events",
   const values = Array.from({ length: 60 }, (_, i) => String(i));
   for (const [i, value] of values.entries()) expect(await workers[i % 3]?.send(value)).toEqual(SPOOLED);
   expect(workers.map(({ spool }) => spool.readiness().isSpooling)).toEqual([true, true, true]);
+  expect(workers.map(({ spool }) => spool.isSpooling("orders"))).toEqual([true, true, true]);
+  expect(workers.map(({ spool }) => spool.isSpooling("others"))).toEqual([false, false, false]);
   kafka.mode = "up";
   const later: string[] = [];
   for (let i = 60; pod.isSpooling; i += 1) {
@@ -101,6 +103,7 @@ it("spools in all workers, and drains their folders in the order of the events",
   }
   expect(kafka.log).toEqual([...values, ...later]);
   expect(seen).toEqual(["orders spools", "orders is direct"]);
+  expect(workers.map(({ spool }) => spool.isSpooling("orders"))).toEqual([false, false, false]);
   await until(() => pod.usedBytes === 0);
   for (const { spool } of workers) await spool.close();
   await pod.close();

@@ -31,7 +31,21 @@ export const linesOf = (gateway: Gateway, msg?: string): readonly LogLine[] =>
     .map((line) => JSON.parse(line) as LogLine)
     .filter((line) => msg === undefined || line.msg === msg);
 
-/** Resolves when the condition is true. It is checked 20 times in a second. */
-export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await setTimeout(50);
+/** Milliseconds after which a wait is named. */
+const LONG_WAIT_MS = 60_000;
+
+/**
+ * Resolves when the condition is true. It is checked 20 times in a second. `what` says what the test waits for: a long wait
+ * writes it to stderr, because a time-out of jest does not say which wait it was.
+ */
+export const until = async (condition: () => boolean | Promise<boolean>, what?: string): Promise<void> => {
+  const named = what === undefined ? undefined : nameLater(what);
+  try {
+    while (!(await condition())) await setTimeout(50);
+  } finally {
+    clearTimeout(named);
+  }
 };
+
+const nameLater = (what: string): NodeJS.Timeout =>
+  globalThis.setTimeout(() => process.stderr.write(`still waiting until ${what}\n`), LONG_WAIT_MS);
