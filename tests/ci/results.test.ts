@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
+const SCRIPT = path.join(".ci", "results.mjs");
+
 let directory: string;
 beforeEach(() => {
   directory = mkdtempSync(path.join(tmpdir(), "results-"));
@@ -31,7 +33,9 @@ const written = (
 };
 
 const results = (...args: readonly string[]): string[] =>
-  execFileSync(".ci/results.mjs", args, { encoding: "utf8" }).trim().split("\n");
+  execFileSync(process.execPath, [SCRIPT, ...args], { encoding: "utf8" })
+    .trim()
+    .split("\n");
 
 const firstRun = (): string =>
   written(

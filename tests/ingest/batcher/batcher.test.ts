@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import fc from "fast-check";
 import type { AppendOutcome, BrokerRecord } from "../../../src/broker/broker.ts";
 import { GatewayError } from "../../../src/errors.ts";
@@ -66,6 +67,15 @@ const batcherOn = (broker: BatcherOptions["broker"], options: Partial<BatcherOpt
     ...options,
   });
 
+/** Stops the clock. With real time a pause of the process could let the next call expire too. */
+const stopClock = (): void => {
+  jest.useFakeTimers({ doNotFake: ["setImmediate", "nextTick", "queueMicrotask"] });
+};
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
 describe("the batcher", () => {
   it("keeps the order of calls with the same order object, also if they share an append", async () => {
     const broker = heldBroker();
@@ -88,11 +98,13 @@ describe("the batcher", () => {
   });
 
   it("sends the next call of an order after the previous call has expired", async () => {
+    stopClock();
     const broker = heldBroker();
     const batcher = batcherOn(broker, { maxAppendRecords: 2, deliveryTimeoutMs: 30 });
     const order = {};
     const first = batcher.append("t", records(0, 4), order);
     const held = await broker.next();
+    await jest.advanceTimersByTimeAsync(60);
     expect((await first).map(said)).toEqual([
       "BROKER_AMBIGUOUS",
       "BROKER_AMBIGUOUS",
@@ -215,12 +227,15 @@ describe("the batcher", () => {
 });
 
 describe("an event's deadline", () => {
+  beforeEach(stopClock);
+
   it("fails waiting records as not stored, and records in flight as unknown", async () => {
     const broker = heldBroker();
     const batcher = batcherOn(broker, { deliveryTimeoutMs: 20, maxAppendRecords: 2 });
     const call = batcher.append("t", records(0, 3));
     const stuck = await broker.next();
     const late = batcher.append("t", [record(9)]);
+    await jest.advanceTimersByTimeAsync(40);
     expect((await call).map(said)).toEqual(["BROKER_AMBIGUOUS", "BROKER_AMBIGUOUS", "BROKER_UNAVAILABLE"]);
     expect((await late).map(said)).toEqual(["BROKER_UNAVAILABLE"]);
 
@@ -240,6 +255,7 @@ describe("an event's deadline", () => {
     const call = batcher.append("t", records(0, 3));
     (await broker.next()).settle();
     await broker.next();
+    await jest.advanceTimersByTimeAsync(100);
     expect((await call).map(said)).toEqual(["0", "BROKER_AMBIGUOUS", "BROKER_UNAVAILABLE"]);
   });
 });
