@@ -5,24 +5,23 @@ import { bodyField, bodyId } from "../../src/ingest/webhooks/webhook.ts";
 const LIMIT = 4 << 20;
 const list = (element: string, count: number): Buffer =>
   Buffer.from(`[${`${element},`.repeat(count - 1)}${element}]`);
-const codeOf = (call: () => unknown): unknown => {
+const errorOf = (call: () => unknown): (Error & { readonly code?: string }) | undefined => {
   try {
     call();
     return undefined;
   } catch (error) {
-    return (error as { code?: string }).code ?? (error as Error).name;
+    return error as Error;
   }
 };
+const codeOf = (call: () => unknown): string | undefined => {
+  const error = errorOf(call);
+  return error?.code ?? error?.name;
+};
 
-/** The text of the refusal, without its number. */
+/** The code and the text of the refusal, without its number. */
 const refusalOf = (call: () => unknown): string => {
-  try {
-    call();
-    return "none";
-  } catch (error) {
-    const { code, message } = error as { readonly code?: string; readonly message: string };
-    return [code, message.replace(/\d+/, "N")].join(": ");
-  }
+  const error = errorOf(call);
+  return `${error?.code}: ${error?.message.replace(/\d+/, "N")}`;
 };
 
 const parse = (body: Buffer): unknown => parseJson(body, { maxDepth: 100 });

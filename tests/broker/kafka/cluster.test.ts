@@ -68,7 +68,7 @@ describeOwnKafka("a cluster that loses a leader", () => {
 
   it("is ready while the node that gets the first request is frozen", async () => {
     const first = nodeOf(cluster, 1);
-    const requestTimeout = 20_000;
+    const requestTimeout = 5000;
     const broker = await connect(kafkaOptions(cluster.brokers, { requestTimeout }));
     // From now on the first node gets the first request.
     await broker.check();
