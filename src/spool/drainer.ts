@@ -60,6 +60,8 @@ interface FolderSource extends Source {
   readonly reader: TopicReader;
 }
 
+/** Maximum number of batches until another topic gets a turn. */
+const TURN_BATCHES = 16;
 /** Milliseconds. */
 const IDLE_MS = 10;
 const FIRST_BACK_OFF_MS = 100;
@@ -133,22 +135,41 @@ export class TopicDrain {
     }
   }
 
+  /** Sends batch after batch of what it reads. Resolves to the milliseconds until the next turn. */
   async #drain(): Promise<number> {
-    const { limits, observer, now } = this.#options;
     const { round } = this.#progress;
-    const until = now();
+    const until = this.#options.now();
     const sources = await this.#openSources();
+    try {
+      let waitMs: number | undefined;
+      for (let left = TURN_BATCHES; left > 0 && waitMs === undefined; left -= 1) {
+        waitMs = await this.#drainBatch(sources, { until, round });
+        if (this.#progress.round !== round || this.#stopping.signal.aborted) break;
+      }
+      return waitMs ?? 0;
+    } finally {
+      for (const source of sources) await this.#close(source);
+    }
+  }
+
+  /** Resolves to the milliseconds until the next turn; undefined: there may be more for this turn. */
+  async #drainBatch(
+    sources: readonly FolderSource[],
+    { until, round }: Pick<BatchLimits, "until"> & Pick<Progress, "round">,
+  ): Promise<number | undefined> {
+    const { limits, observer, clock } = this.#options;
     for (const { reader } of sources) await reader.fill(limits.maxBytes);
     const batch = nextBatch(sources, { ...limits, until });
     const { stored, hasFailed } = await this.#send(batch);
-    for (const source of sources) await this.#settle(source);
+    for (const { reader } of sources) await reader.note();
     if (stored > 0) observer.drained(stored);
     if (hasFailed) return this.#backOff();
     this.#backOffMs = 0;
     const left = batch.events.filter(({ isDone }) => !isDone).length;
-    if (round !== undefined || this.#options.clock.monotonic() >= this.#returnsFrom)
+    if (round !== undefined || clock.monotonic() >= this.#returnsFrom)
       this.#progress.onBatch({ left, end: batch.end, round });
-    return batch.events.length > 0 && batch.end !== "all" ? 0 : IDLE_MS;
+    if (batch.events.length === 0 || batch.end === "all") return IDLE_MS;
+    return batch.end === "more" ? undefined : 0;
   }
 
   async #send({ events, from }: Batch<FolderSource>): Promise<Pick<Drained, "stored" | "hasFailed">> {
@@ -202,8 +223,9 @@ export class TopicDrain {
     });
   }
 
-  async #settle({ folder, reader }: FolderSource): Promise<void> {
-    await reader.settle();
+  /** Between turns a topic has no events in memory: what is not done is read again. */
+  async #close({ folder, reader }: FolderSource): Promise<void> {
+    await reader.rewind();
     if (!reader.isFinished) return;
     await reader.close();
     this.#sources.delete(folder);

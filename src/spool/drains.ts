@@ -19,7 +19,7 @@ export interface DrainsOptions extends Pick<
 }
 
 const MAX_RECORDS = 2000;
-/** Topics that are drained at the same time, at most. Each has up to one append of events in memory for each folder. */
+/** Topics that are drained at the same time, at most. Each has up to two appends of events in memory for each folder. */
 const MOST_TOPICS = 8;
 
 export class Drains {

@@ -28,7 +28,8 @@ export class TopicReader {
   #segments: OpenSegment[] = [];
   #queue: SpooledEvent[] = [];
   #taken = 0;
-  #queuedBytes = 0;
+  /** Bytes in the segments of the events that wait. */
+  #waitingBytes = 0;
   #isAtEnd = false;
   /** As of the last `fill`. */
   #isSealed = false;
@@ -53,32 +54,39 @@ export class TopicReader {
     return this.#isFinished;
   }
 
-  /** Takes the head. The caller sets `isDone` and calls `settle`. */
+  /** Takes the head. The caller sets `isDone` and calls `note`. */
   shift(): SpooledEvent | undefined {
     const { head } = this;
-    if (head !== undefined) this.#taken++;
+    if (head === undefined) return undefined;
+    this.#taken++;
+    this.#waitingBytes -= head.bytes;
     return head;
   }
 
   /** Reads more events, if less than `maxBytes` wait. Rejects with node's error. */
   async fill(maxBytes: number): Promise<void> {
     this.#isAtEnd = false;
-    while (this.#queuedBytes < maxBytes) if (!(await this.#readMore(maxBytes))) break;
+    this.#queue.splice(0, this.#taken);
+    this.#taken = 0;
+    while (this.#waitingBytes < maxBytes) if (!(await this.#readMore(maxBytes))) break;
     await this.#lookAtHead();
   }
 
-  /** Writes down what is done, deletes finished segments, and forgets all other events, so that `fill` reads them again. */
-  async settle(): Promise<void> {
+  /** Writes down what is done, and deletes finished segments. The events that wait stay. */
+  async note(): Promise<void> {
     for (const { reader } of this.#segments) await reader.mark();
-    const isComplete = this.#isAtEnd && this.#isSealed && this.#taken === this.#queue.length;
-    const readFurther = isComplete ? undefined : this.#segments.at(-1);
-    await this.#removeDone(readFurther);
+    const isComplete = this.#isAtEnd && this.#isSealed && this.head === undefined;
+    await this.#removeDone(isComplete ? undefined : this.#segments.at(-1));
+    this.#isFinished = isComplete && this.#segments.length === 0 && !this.#options.isLive();
+    if (this.#isFinished) await this.#options.files.removeEmpty(this.#options.directory);
+  }
+
+  /** Forgets all events that are not done, so that `fill` reads them again. Call `note` before. */
+  async rewind(): Promise<void> {
     for (const { reader } of this.#segments.splice(1)) await reader.close();
     this.#segments[0]?.reader.rewind();
     this.#queue = [];
-    this.#taken = this.#queuedBytes = 0;
-    this.#isFinished = isComplete && this.#segments.length === 0 && !this.#options.isLive();
-    if (this.#isFinished) await this.#options.files.removeEmpty(this.#options.directory);
+    this.#taken = this.#waitingBytes = 0;
   }
 
   async close(): Promise<void> {
@@ -95,8 +103,10 @@ export class TopicReader {
     const later = names.find((name) => last === undefined || path.join(directory, name) > last.file);
     const isSealed = this.#isSealed || later !== undefined;
     const events = (await last?.reader.read(maxBytes, isSealed)) ?? [];
-    for (const event of events) this.#queuedBytes += event.bytes;
-    this.#queue.push(...events);
+    for (const event of events) {
+      this.#waitingBytes += event.bytes;
+      this.#queue.push(event);
+    }
     if (events.length > 0) return true;
     this.#isAtEnd = later === undefined;
     if (later !== undefined) await this.#open(path.join(directory, later));
@@ -116,7 +126,7 @@ export class TopicReader {
       if (!this.#options.isLive()) head.isOpen = false;
       else for (const { reader } of this.#segments) await reader.look(head);
       if (!head.isDone) return;
-      this.#taken++;
+      this.shift();
     }
   }
 

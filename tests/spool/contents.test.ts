@@ -4,7 +4,7 @@ import path from "node:path";
 import { readContents } from "../../src/spool/contents.ts";
 import { spoolFiles, type SpoolFiles } from "../../src/spool/files.ts";
 import type { TopicWriter } from "../../src/spool/topic-writer.ts";
-import { newDirectory, readerAt, record, takeAll, writerAt } from "./support.ts";
+import { newDirectory, readerAt, record, settle, takeAll, writerAt } from "./support.ts";
 
 const TIME = 1_700_000_000_000;
 
@@ -51,7 +51,7 @@ it("does not count events that are done, before the cursor and behind it", async
     const { reader } = readerAt(topic);
     for (const event of await takeAll(reader))
       event.isDone = values.includes(event.entry.record.value?.toString() ?? "");
-    await reader.settle();
+    await settle(reader);
     await reader.close();
   };
   await drainSome(["a", "c"]);

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import type { SpoolFiles } from "../../src/spool/files.ts";
 import { openOwnSpool, type OwnSpool } from "../../src/spool/spool.ts";
 import { FakeKafka, optionsFor, statusesOf, until } from "./fake-kafka.ts";
-import { faultyFiles, newDirectory, record } from "./support.ts";
+import { countingFiles, faultyFiles, newDirectory, record } from "./support.ts";
 
 interface Opened {
   readonly spool: OwnSpool;
@@ -54,6 +54,24 @@ it("spools events in an outage, and drains them in their order before later ones
   expect(kafka.log).toEqual(["a", "b", "c", "d"]);
   expect(seen).toEqual(["orders spools", "orders is direct"]);
   expect(await spool.contents()).toEqual({ bytes: 0, events: 0, oldest: undefined });
+  await spool.close();
+});
+
+it("reads the files of a long outage about once while it drains them", async () => {
+  const kafka = new FakeKafka();
+  kafka.mode = "down";
+  const dir = newDirectory();
+  const counted = { read: 0 };
+  const files = countingFiles(counted);
+  const { spool } = await open(kafka, dir, { files });
+  const values = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(1000, "."));
+  for (let call = 0; call < 100; call += 1) await send(spool, ...values);
+  const { bytes } = await spool.contents();
+  counted.read = 0;
+  kafka.mode = "up";
+  await until(() => !spool.readiness().isSpooling);
+  expect(kafka.log).toHaveLength(10_000);
+  expect(counted.read).toBeLessThan(1.5 * bytes);
   await spool.close();
 });
 

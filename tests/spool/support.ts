@@ -1,5 +1,5 @@
 /** A directory for a spool, events for it, and a file system with faults. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { BrokerRecord } from "../../src/broker/broker.ts";
@@ -10,7 +10,18 @@ import { TopicReader } from "../../src/spool/topic-reader.ts";
 import { createTopicWriter, type TopicWriter } from "../../src/spool/topic-writer.ts";
 import type { SpooledEvent } from "../../src/spool/segment-reader.ts";
 
-export const newDirectory = (): string => mkdtempSync(path.join(tmpdir(), "spool-"));
+const directories: string[] = [];
+
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
+/** Removed after the tests of the file. */
+export const newDirectory = (): string => {
+  const directory = mkdtempSync(path.join(tmpdir(), "spool-"));
+  directories.push(directory);
+  return directory;
+};
 
 export const record = (value: string, key: string | null = null): BrokerRecord => ({
   key: key === null ? null : Buffer.from(key),
@@ -98,8 +109,30 @@ export const takeAll = async (reader: TopicReader, maxBytes = 1 << 20): Promise<
   return taken;
 };
 
+/** Writes down what is done, and forgets the rest. */
+export const settle = async (reader: TopicReader): Promise<void> => {
+  await reader.note();
+  await reader.rewind();
+};
+
 export const valuesOf = (events: readonly SpooledEvent[]): readonly string[] =>
   events.map(({ entry }) => entry.record.value?.toString() ?? "");
+
+/** Counts the bytes that are read from files. */
+export const countingFiles = (counted: { read: number }): SpoolFiles => ({
+  ...spoolFiles,
+  open: async (file) => {
+    const opened = await spoolFiles.open(file);
+    return {
+      ...opened,
+      read: async (at, length) => {
+        const bytes = await opened.read(at, length);
+        counted.read += bytes.length;
+        return bytes;
+      },
+    };
+  },
+});
 
 /** The faults of a file system: its disk has space for `left` bytes, or a flush fails. */
 export interface Faults {

@@ -9,6 +9,7 @@ import {
   newDirectory,
   readerAt,
   record,
+  settle,
   takeAll,
   valuesOf,
   writerAt,
@@ -92,7 +93,7 @@ it("returns only what is not done after a kill of the reader", async () => {
   const first = readerAt(directory).reader;
   for (const event of await takeAll(first))
     event.isDone = ["a", "b", "d"].includes(valuesOf([event])[0] ?? "");
-  await first.settle();
+  await settle(first);
   expect(valuesOf(await takeAll(first))).toEqual(["c", "e"]);
   expect(valuesOf(await takeAll(readerAt(directory).reader))).toEqual(["c", "e"]);
 });
@@ -105,7 +106,7 @@ it("deletes each segment whose events are done, and gives its bytes back", async
   expect(segmentsOf(directory).length).toBeGreaterThan(2);
   const { reader, state } = readerAt(directory, { room, isLive: true, isWritten: true });
   for (const event of await takeAll(reader)) event.isDone = true;
-  await reader.settle();
+  await settle(reader);
   // The writer still writes to the last one.
   expect(segmentsOf(directory)).toHaveLength(1);
   await write(writer, "f");
@@ -114,7 +115,7 @@ it("deletes each segment whose events are done, and gives its bytes back", async
   const rest = await takeAll(reader);
   expect(valuesOf(rest)).toEqual(["f"]);
   for (const event of rest) event.isDone = true;
-  await reader.settle();
+  await settle(reader);
   expect([reader.isFinished, room.usedBytes]).toEqual([true, 0]);
   expect(readdirSync(path.dirname(directory))).toEqual([]);
 });
@@ -134,7 +135,7 @@ it("waits for the outcome of an open event, and drops it if Kafka has it", async
   await writer.close();
   const ended = async (): Promise<readonly string[]> => {
     const values = valuesOf(await takeAll(reader));
-    await reader.settle();
+    await settle(reader);
     return values.length > 0 ? values : ended();
   };
   expect(await ended()).toEqual(["b", "c"]);
@@ -155,7 +156,7 @@ it("reads events that are larger than a chunk", async () => {
   for (let some = await takeAll(reader, 100); some.length > 0; some = await takeAll(reader, 100)) {
     values.push(...valuesOf(some));
     for (const event of some) event.isDone = true;
-    await reader.settle();
+    await settle(reader);
   }
   expect(values.map(({ length }) => length)).toEqual([1, 100_000, 1]);
 });
@@ -192,7 +193,7 @@ it("keeps all stored events and no byte of the others when the disk is full at a
     const taken = await takeAll(reader);
     expect(valuesOf(taken)).toEqual([...stored, "e"]);
     for (const event of taken) event.isDone = true;
-    await reader.settle();
+    await settle(reader);
     expect([reader.isFinished, room.usedBytes]).toEqual([true, 0]);
   }
 }, 60_000);
