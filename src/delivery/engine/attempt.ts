@@ -13,12 +13,16 @@ import {
   type TraceContext,
   type Tracing,
 } from "../../observability/tracing/tracing.ts";
-import type { Item } from "./claims.ts";
+import { firstRecord, isBatch, positionOf, type Unit } from "./batches/batch.ts";
 import type { DeliveryPlan, DeliveryRequest, HttpResult, PreparedRecord } from "./delivery-plan.ts";
 import type { HttpClient } from "./http-client/http-client.ts";
 import type { AttemptOutcome, DeliveryObserver } from "./observer.ts";
 
-const originOf = ({ headers }: ConsumedRecord): TraceContext | undefined => {
+/** The trace of the record. A batch of several records continues none of their traces. */
+const originOf = (unit: Unit): TraceContext | undefined =>
+  isBatch(unit) && unit.members.length > 1 ? undefined : contextOf(firstRecord(unit));
+
+const contextOf = ({ headers }: ConsumedRecord): TraceContext | undefined => {
   let traceparent: string | undefined;
   let tracestate: string | undefined;
   for (const { name, value } of headers) {
@@ -44,9 +48,10 @@ interface AttemptTrace {
 }
 
 /** Begins the span of one attempt. */
-export const traceAttempt = (connector: string, item: Item, tracing: Tracing | undefined): AttemptTrace => {
-  const { record, attempts } = item;
-  const origin = originOf(record);
+export const traceAttempt = (connector: string, unit: Unit, tracing: Tracing | undefined): AttemptTrace => {
+  const { attempts } = unit;
+  const record = firstRecord(unit);
+  const origin = originOf(unit);
   const span: Span | undefined = tracing?.begin(`deliver ${connector}`, "client", origin);
   return {
     mark: (request) => withContext(request, span?.context ?? origin),
@@ -59,6 +64,7 @@ export const traceAttempt = (connector: string, item: Item, tracing: Tracing | u
           "messaging.destination.name": record.topic,
           "messaging.destination.partition.id": String(record.partition),
           "messaging.kafka.offset": record.offset.toString(),
+          "messaging.batch.message_count": isBatch(unit) ? unit.members.length : undefined,
           "http.response.status_code": "status" in result ? result.status : undefined,
         },
         failure: "error" in result ? result.error : undefined,
@@ -91,13 +97,29 @@ const OUTCOMES: Readonly<Record<Next["action"], AttemptOutcome>> = {
   stop: "stopped",
 };
 
-const traceOf = ({ record, attempts, lastStatus, lastError }: Item): string => {
-  const { topic, partition, offset } = record;
-  const failure = lastError ?? `HTTP status ${String(lastStatus)}`;
-  return `Delivery stopped at ${topic}-${partition}@${offset} after attempt ${attempts}: ${failure}`;
+const traceOf = (unit: Unit): string => {
+  const failure = unit.lastError ?? `HTTP status ${String(unit.lastStatus)}`;
+  return `Delivery stopped at ${positionOf(unit)} after attempt ${unit.attempts}: ${failure}`;
 };
 
-/** Sends the item's record once, as it is stored or as it was prepared, and sets its `attempts`, `retry`, `lastStatus` and `lastError`. */
+const requestOf = (
+  { endpoint, batching }: DeliveryPlan,
+  unit: Unit,
+  prepared: PreparedRecord | undefined,
+  now: number,
+): DeliveryRequest => {
+  if (!isBatch(unit)) return endpoint.render(prepared ?? unit.record, now);
+  if (batching === undefined) throw new RangeError("The plan has no batches");
+  return batching.render(
+    unit.members.map(({ record }) => record),
+    now,
+  );
+};
+
+/**
+ * Sends the record, as it is stored or as it was prepared, or the batch once. Sets the unit's `attempts`, `retry`, `lastStatus` and
+ * `lastError`.
+ */
 export const createAttempt = ({ plan, client, clock, observer, random, tracing }: AttemptOptions) => {
   const { endpoint, strategy } = plan;
 
@@ -107,51 +129,52 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
     return Math.max(jittered, Math.min(retryAfterMs(result.retryAfter, clock.now()), plan.maxRetryAfterMs));
   };
 
-  const decide = (item: Item, result: HttpResult): Next => {
+  const decide = (unit: Unit, result: HttpResult): Next => {
     // A refused address stops the task whatever the strategy: otherwise the strategy would drop all records.
-    if ("kind" in result && result.kind === "forbidden") return { action: "stop", trace: traceOf(item) };
+    if ("kind" in result && result.kind === "forbidden") return { action: "stop", trace: traceOf(unit) };
     const answer = endpoint.classify(result);
     if (answer === "done") return { action: "finish" };
-    const verdict = strategy.after(item.retry, answer);
+    const verdict = strategy.after(unit.retry, answer);
     if (verdict.action === "drop") return { action: "drop" };
-    if (verdict.action === "stop") return { action: "stop", trace: traceOf(item) };
-    item.retry = verdict.state;
+    if (verdict.action === "stop") return { action: "stop", trace: traceOf(unit) };
+    unit.retry = verdict.state;
     return { action: "wait", ms: waitMs(verdict.ms, result) };
   };
 
   // An exception of the endpoint is a failed attempt. It must not end the task.
-  const send = async (record: PreparedRecord, now: number, trace: AttemptTrace): Promise<HttpResult> => {
+  const send = async (toRequest: () => DeliveryRequest): Promise<HttpResult> => {
     try {
-      return await client.send(trace.mark(endpoint.render(record, now)));
+      return await client.send(toRequest());
     } catch (error) {
       return { kind: "lost", error: asGatewayError(error).message };
     }
   };
 
-  const exchange = async (item: Item, record: PreparedRecord, now: number): Promise<HttpResult> => {
-    const trace = traceAttempt(plan.name, item, tracing);
-    const result = await send(record, now, trace);
+  const exchange = async (unit: Unit, prepared: PreparedRecord | undefined, now: number) => {
+    const trace = traceAttempt(plan.name, unit, tracing);
+    const result = await send(() => trace.mark(requestOf(plan, unit, prepared, now)));
     trace.end(result);
     return result;
   };
 
-  return async (item: Item, record: PreparedRecord = item.record): Promise<Next> => {
-    const { topic, partition, offset } = item.record;
+  return async (unit: Unit, prepared?: PreparedRecord): Promise<Next> => {
+    const { topic, partition, offset } = firstRecord(unit);
     const startedAt = clock.now();
-    item.attempts += 1;
-    const result = await exchange(item, record, startedAt);
-    item.lastStatus = "status" in result ? result.status : undefined;
-    item.lastError = "error" in result ? cut(result.error) : undefined;
-    const next = decide(item, result);
+    unit.attempts += 1;
+    const result = await exchange(unit, prepared, startedAt);
+    unit.lastStatus = "status" in result ? result.status : undefined;
+    unit.lastError = "error" in result ? cut(result.error) : undefined;
+    const next = decide(unit, result);
     observer.attempted({
       connector: plan.name,
       topic,
       partition,
       offset,
-      attempt: item.attempts,
+      ...(isBatch(unit) && { records: unit.members.length }),
+      attempt: unit.attempts,
       outcome: OUTCOMES[next.action],
-      status: item.lastStatus,
-      error: item.lastError,
+      status: unit.lastStatus,
+      error: unit.lastError,
       durationMs: clock.now() - startedAt,
       retryInMs: next.action === "wait" ? next.ms : undefined,
     });

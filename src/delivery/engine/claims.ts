@@ -32,9 +32,8 @@ export interface Claim extends TopicPartition {
   metadata: string | undefined;
 }
 
-/** A record that has no final outcome yet. */
-export interface Item {
-  readonly record: ConsumedRecord;
+/** What has one request per attempt, and one retry state: a record, or the records of a batch. */
+export interface Attempted {
   readonly claim: Claim;
   /** Earliest time of the next attempt, in milliseconds since the epoch. 0: at once. */
   notBefore: number;
@@ -42,6 +41,11 @@ export interface Item {
   retry: RetryState;
   lastStatus: number | undefined;
   lastError: string | undefined;
+}
+
+/** A record that has no final outcome yet. */
+export interface Item extends Attempted {
+  readonly record: ConsumedRecord;
 }
 
 export interface Claims {

@@ -1,14 +1,17 @@
 /**
- * Sends records to their endpoint. The courier takes records from the ordered queues, sends each, waits and sends again
- * as the strategy says, until the record has its final outcome. It knows nothing of subscriptions and commits.
+ * Sends records, or batches of records, to their endpoint. The courier takes units from the line-up, sends each, waits and
+ * sends again as the strategy says, until the unit has its final outcome. It knows nothing of subscriptions and commits.
  */
-import type { Clock } from "../../lib/clock.ts";
 import { type AttemptOptions, createAttempt } from "./attempt.ts";
+import { createTimers, type Timers } from "./back-off-timers.ts";
+import { type Batch, isBatch, takeAttempts, type Unit } from "./batches/batch.ts";
+import { createGathering, type Gathering } from "./batches/gathering.ts";
 import type { Claim, Item } from "./claims.ts";
 import type { DropEnd } from "./dead-letters.ts";
-import { createGate } from "./gate.ts";
-import { createOrderedQueues, type OrderedQueues } from "./ordering.ts";
-import type { PreparedRecord } from "./delivery-plan.ts";
+import { createGate, type RecordPassage } from "./gate.ts";
+import { createOrderedQueues } from "./ordering.ts";
+import type { DeliveryPlan, PreparedRecord } from "./delivery-plan.ts";
+import { createSettling, type Settling } from "./settling.ts";
 import { createInterruptions, type Interruptions } from "./progress.ts";
 import { createWaits, type Waits } from "./waits.ts";
 
@@ -21,7 +24,7 @@ interface CourierOptions extends AttemptOptions {
 
 export interface Courier {
   readonly inFlight: number;
-  /** Number of records that wait for the time of their next attempt. */
+  /** Number of records, or batches, that wait for the time of their next attempt. */
   readonly waiting: number;
   add(item: Item): void;
   /** Starts the attempts that may start now. Call it after `add`. */
@@ -39,73 +42,22 @@ export interface Courier {
   settled(claims: readonly Claim[]): Promise<void>;
 }
 
-/** Counts the records of each claim that are being sent or dropped, and resolves when the count is zero. */
-interface Settling {
-  begin(claim: Claim): void;
-  end(claim: Claim): void;
-  settled(claims: readonly Claim[]): Promise<void>;
+/** The units in the order in which they may be sent. */
+interface LineUp {
+  add(item: Item): void;
+  take(): Unit | undefined;
+  /** The unit has its final outcome, or is given up. */
+  release(unit: Unit): void;
+  /** `take` returns the unit again. */
+  putBack(unit: Unit): void;
 }
-
-const createSettling = (): Settling => {
-  const waiters = new Set<() => void>();
-  return {
-    begin(claim) {
-      claim.busy += 1;
-    },
-    end(claim) {
-      claim.busy -= 1;
-      for (const waiter of waiters) waiter();
-    },
-    settled: (claims) =>
-      new Promise((resolve) => {
-        const check = (): void => {
-          if (claims.some(({ busy }) => busy > 0)) return;
-          waiters.delete(check);
-          resolve();
-        };
-        waiters.add(check);
-        check();
-      }),
-  };
-};
-
-/** The back-off timers of records. */
-interface Timers {
-  readonly size: number;
-  /** Calls `onTime` after `ms` milliseconds, unless the timer is cancelled before. */
-  start(item: Item, ms: number, onTime: () => void): void;
-  /** Cancels the timers of the items for which `matches` is true, and returns these items. */
-  cancel(matches: (item: Item) => boolean): readonly Item[];
-}
-
-const createTimers = (clock: Clock): Timers => {
-  const timers = new Map<Item, () => void>();
-  return {
-    get size() {
-      return timers.size;
-    },
-    start(item, ms, onTime) {
-      const cancel = clock.after(ms, () => {
-        timers.delete(item);
-        onTime();
-      });
-      timers.set(item, cancel);
-    },
-    cancel(matches) {
-      const cancelled = [...timers.keys()].filter(matches);
-      for (const item of cancelled) {
-        timers.get(item)?.();
-        timers.delete(item);
-      }
-      return cancelled;
-    },
-  };
-};
 
 /** The state of one courier, shared by the functions of this file. */
 interface CourierState {
   readonly options: CourierOptions;
-  readonly queues: OrderedQueues<Item>;
+  readonly lineUp: LineUp;
+  /** The line-up, if the plan has batches. */
+  readonly gathering: Gathering | undefined;
   readonly timers: Timers;
   readonly waits: Waits;
   readonly settling: Settling;
@@ -117,84 +69,130 @@ interface CourierState {
   throttled: boolean;
 }
 
-/** Starts the attempts that may start now. Call it after each change of the state. */
-const pump = (courier: CourierState): void => {
-  const { inFlight } = courier.options.plan;
-  while (courier.phase === "going" && courier.inFlight < inFlight && !courier.throttled) {
-    const item = courier.queues.take();
+/** Checks the records that have arrived, so that they join batches. */
+const gather = (courier: CourierState): void => {
+  while (courier.phase === "going") {
+    const item = courier.gathering?.takeRecord();
     if (item === undefined) return;
     dispatch(courier, item);
   }
 };
 
-const dispatch = (courier: CourierState, item: Item): void => {
-  if (courier.waits.join(item)) return;
-  const decision = courier.gate(item);
-  if (decision.action === "send") void send(courier, item, decision.record);
-  else if (decision.action === "wait") startTimer(courier, item, decision.ms);
-  else if (decision.action === "throttle") throttle(courier, item, decision.ms);
-  else if (decision.action === "skip") finish(courier, item);
-  else if (decision.action === "drop") void drop(courier, item);
-  else if (decision.action === "prepare") courier.waits.begin(item, decision.readiness);
-  else if (decision.action === "stop") stop(courier, decision.trace);
-  else abandon(courier, item);
+/** Starts the attempts that may start now. Call it after each change of the state. */
+const pump = (courier: CourierState): void => {
+  const { inFlight } = courier.options.plan;
+  if (courier.gathering !== undefined) gather(courier);
+  while (courier.phase === "going" && courier.inFlight < inFlight && !courier.throttled) {
+    const unit = courier.lineUp.take();
+    if (unit === undefined) return;
+    dispatch(courier, unit);
+  }
 };
 
-const send = async (courier: CourierState, item: Item, record: PreparedRecord | undefined): Promise<void> => {
-  courier.settling.begin(item.claim);
+const dispatch = (courier: CourierState, unit: Unit): void => {
+  if (!isBatch(unit) && courier.waits.join(unit)) return;
+  const decision = courier.gate(unit);
+  if (decision.action === "send") void send(courier, unit, decision.record);
+  else if (decision.action === "wait") startTimer(courier, unit, decision.ms);
+  else if (decision.action === "throttle") throttle(courier, unit, decision.ms);
+  else if (decision.action === "skip") finish(courier, unit);
+  else if (decision.action === "drop") void drop(courier, unit);
+  else if (decision.action === "release") abandon(courier, unit);
+  else if (!isBatch(unit)) dispatchRecord(courier, unit, decision);
+};
+
+/** The steps that only a record takes, before its first attempt or before it joins a batch. */
+const dispatchRecord = (courier: CourierState, item: Item, decision: RecordPassage): void => {
+  const { gathering } = courier;
+  if (decision.action === "join") gathering?.join(item, decision.record);
+  else if (decision.action === "prepare") courier.waits.begin(item, decision.readiness);
+  else if (gathering === undefined) stop(courier, decision.trace);
+  else
+    gathering.afterEarlier(item, () => {
+      stop(courier, decision.trace);
+    });
+};
+
+const send = async (courier: CourierState, unit: Unit, record: PreparedRecord | undefined): Promise<void> => {
+  courier.settling.begin(unit.claim);
   courier.inFlight += 1;
-  const next = await courier.attempt(item, record);
+  const next = await courier.attempt(unit, record);
   courier.inFlight -= 1;
-  // If the stop itself broke the request off, the result says nothing about the record. It is sent again after the next start.
-  const isBrokenOff = courier.phase === "halted" && item.claim.ended;
-  if (next.action === "finish") finish(courier, item);
-  else if (isBrokenOff) abandon(courier, item);
-  else if (next.action === "wait") backOff(courier, item, next.ms);
-  else if (next.action === "drop") void drop(courier, item);
+  // If the stop itself broke the request off, the result says nothing about the unit. It is sent again after the next start.
+  const isBrokenOff = courier.phase === "halted" && unit.claim.ended;
+  if (next.action === "finish") finish(courier, unit);
+  else if (isBrokenOff) abandon(courier, unit);
+  else if (next.action === "wait") backOff(courier, unit, next.ms);
+  else if (next.action === "drop") void drop(courier, unit);
   else stop(courier, next.trace);
-  courier.settling.end(item.claim);
+  courier.settling.end(unit.claim);
   pump(courier);
 };
 
-const drop = async (courier: CourierState, item: Item): Promise<void> => {
-  const { claim } = item;
+/** Drops the records of a batch one after another. Each is finished then. */
+const dropMembers = async (
+  courier: CourierState,
+  batch: Batch,
+  abandoned: () => boolean,
+): Promise<DropEnd> => {
+  for (const { item } of [...batch.members]) {
+    takeAttempts(item, batch);
+    const end = await courier.options.drop(item, abandoned);
+    if (end.action !== "dropped") return end;
+    batch.members.shift();
+    batch.claim.finished(item.record);
+  }
+  return { action: "dropped" };
+};
+
+const drop = async (courier: CourierState, unit: Unit): Promise<void> => {
+  const { claim } = unit;
   courier.settling.begin(claim);
-  const end = await courier.options.drop(item, () => claim.revoked || courier.phase === "halted");
-  if (end.action === "dropped") finish(courier, item);
-  else if (end.action === "abandoned") abandon(courier, item);
+  const abandoned = (): boolean => claim.revoked || courier.phase === "halted";
+  const end = await (isBatch(unit)
+    ? dropMembers(courier, unit, abandoned)
+    : courier.options.drop(unit, abandoned));
+  if (end.action === "dropped") finish(courier, unit);
+  else if (end.action === "abandoned") abandon(courier, unit);
   else stop(courier, end.trace);
   courier.settling.end(claim);
   pump(courier);
 };
 
-const finish = ({ queues }: CourierState, item: Item): void => {
-  item.claim.finished(item.record);
-  queues.release(item);
+const finish = ({ lineUp }: CourierState, unit: Unit): void => {
+  if (isBatch(unit)) for (const { item } of unit.members) unit.claim.finished(item.record);
+  else unit.claim.finished(unit.record);
+  lineUp.release(unit);
 };
 
-/** The partition was revoked. The attempts are noted: if the partition comes back, the record continues with them. */
-const abandon = ({ queues, interruptions }: CourierState, item: Item): void => {
-  if (item.attempts > 0) interruptions.note(item);
-  queues.release(item);
+/** The partition was revoked. The attempts are noted: if the partition comes back, the records continue with them. */
+const abandon = ({ lineUp, interruptions }: CourierState, unit: Unit): void => {
+  if (unit.attempts > 0) {
+    for (const item of isBatch(unit) ? unit.members.map((member) => member.item) : [unit]) {
+      if (isBatch(unit)) takeAttempts(item, unit);
+      interruptions.note(item);
+    }
+  }
+  lineUp.release(unit);
 };
 
-const backOff = (courier: CourierState, item: Item, ms: number): void => {
-  item.notBefore = courier.options.clock.now() + ms;
-  if (item.claim.revoked) abandon(courier, item);
-  else startTimer(courier, item, ms);
+const backOff = (courier: CourierState, unit: Unit, ms: number): void => {
+  unit.notBefore = courier.options.clock.now() + ms;
+  if (unit.claim.revoked) abandon(courier, unit);
+  else startTimer(courier, unit, ms);
 };
 
-const startTimer = (courier: CourierState, item: Item, ms: number): void => {
-  courier.timers.start(item, ms, () => {
-    item.notBefore = 0;
-    courier.queues.putBack(item);
+const startTimer = (courier: CourierState, unit: Unit, ms: number): void => {
+  courier.timers.start(unit, ms, () => {
+    unit.notBefore = 0;
+    courier.lineUp.putBack(unit);
     pump(courier);
   });
 };
 
-/** Puts the item back, and starts no attempt at all for `ms` milliseconds. */
-const throttle = (courier: CourierState, item: Item, ms: number): void => {
-  courier.queues.putBack(item);
+/** Puts the unit back, and starts no attempt at all for `ms` milliseconds. */
+const throttle = (courier: CourierState, unit: Unit, ms: number): void => {
+  courier.lineUp.putBack(unit);
   courier.throttled = true;
   courier.options.clock.after(ms, () => {
     courier.throttled = false;
@@ -206,6 +204,7 @@ const halt = (courier: CourierState): void => {
   courier.phase = "halted";
   courier.timers.cancel(() => true);
   courier.waits.halt();
+  courier.gathering?.halt();
 };
 
 const stop = (courier: CourierState, trace: string): void => {
@@ -213,17 +212,37 @@ const stop = (courier: CourierState, trace: string): void => {
   courier.options.onStop(trace);
 };
 
+const createRecordLineUp = ({ orderKeyOf }: DeliveryPlan): LineUp => {
+  const queues = createOrderedQueues<Unit>();
+  return {
+    ...queues,
+    add: (item) => {
+      queues.add(item, orderKeyOf(item.record));
+    },
+  };
+};
+
+const createGatheringOf = (
+  { plan: { batching, orderKeyOf }, clock }: CourierOptions,
+  onLingered: () => void,
+): Gathering | undefined =>
+  batching === undefined ? undefined : createGathering({ batching, orderKeyOf, clock, onLingered });
+
 const createState = (options: CourierOptions): CourierState => {
   const { plan, clock } = options;
   const interruptions = createInterruptions();
-  const queues = createOrderedQueues<Item>();
+  const gathering = createGatheringOf(options, () => {
+    pump(courier);
+  });
+  const lineUp = gathering ?? createRecordLineUp(plan);
   const onOver = (items: readonly Item[]): void => {
-    for (const item of items) queues.putBack(item);
+    for (const item of items) lineUp.putBack(item);
     pump(courier);
   };
   const courier: CourierState = {
     options,
-    queues,
+    lineUp,
+    gathering,
     timers: createTimers(clock),
     waits: createWaits({ ...options, onOver }),
     settling: createSettling(),
@@ -247,7 +266,7 @@ export const createCourier = (options: CourierOptions): Courier => {
       return courier.timers.size;
     },
     add: (item) => {
-      courier.queues.add(item, options.plan.orderKeyOf(item.record));
+      courier.lineUp.add(item);
     },
     go: () => {
       pump(courier);
@@ -264,7 +283,8 @@ export const createCourier = (options: CourierOptions): Courier => {
     },
     forget: (claim) => {
       const timed = courier.timers.cancel((waiting) => waiting.claim === claim);
-      for (const item of [...timed, ...courier.waits.forget(claim)]) abandon(courier, item);
+      for (const unit of [...timed, ...courier.waits.forget(claim)]) abandon(courier, unit);
+      courier.gathering?.forget(claim);
       pump(courier);
     },
     forgetTopic: (topic) => {

@@ -15,6 +15,8 @@ export interface DeliveryPlan {
   readonly endpoint: Endpoint;
   /** Absent: the endpoint gets the records as they are stored. */
   readonly preparation?: Preparation | undefined;
+  /** Absent: each record has its own request. */
+  readonly batching?: Batching | undefined;
   readonly strategy: Strategy;
   readonly orderKeyOf: OrderKeyOf;
   /** Maximum number of requests in flight. */
@@ -74,6 +76,23 @@ export interface DeliveryRequest {
    * the answer of the attempt.
    */
   readonly followWithin?: string;
+}
+
+/** How a delivery plan cuts and sends batches. */
+export interface Batching {
+  readonly maxRecords: number;
+  /** A batch ends before its body exceeds this size. A larger record is a batch alone. */
+  readonly maxBytes: number;
+  /** Milliseconds that a batch waits for further records. 0: it takes the records that have arrived. */
+  readonly lingerMs: number;
+  /** Records of a partition with the same group share a batch. undefined: the record is sent alone, and ends the open batches of its partition. */
+  readonly groupOf: (record: PreparedRecord) => string | undefined;
+  /** Size of the body around the records. */
+  readonly frameBytes: number;
+  /** Size that the record adds to the body. */
+  readonly bytesOf: (record: PreparedRecord) => number;
+  /** The request of one attempt. Called for each attempt, always with the same records. */
+  readonly render: (records: readonly PreparedRecord[], now: number) => DeliveryRequest;
 }
 
 /** An answer's head and at most the first 64 KiB of its body. */

@@ -63,7 +63,7 @@ const createState = (options: SessionOptions): SessionState => {
     clock,
     commit: (positions) => membership.subscription?.commit(positions) ?? Promise.reject(notSubscribed()),
     claims: () => held.all,
-    maxUncommitted: Math.max(MAX_UNCOMMITTED, plan.inFlight),
+    maxUncommitted: Math.max(MAX_UNCOMMITTED, plan.inFlight * (plan.batching?.maxRecords ?? 1)),
     onError: (error) => {
       observer.fault(plan.name, error);
     },

@@ -9,6 +9,8 @@ export type AttemptOutcome = "delivered" | "retry" | "dropped" | "stopped";
 
 export interface AttemptReport extends TopicPartitionOffset {
   readonly connector: string;
+  /** Number of records in the batch, of which the position is the first. Absent: the record was sent alone. */
+  readonly records?: number;
   /** Number of the attempt, from 1 for each record. */
   readonly attempt: number;
   readonly outcome: AttemptOutcome;
@@ -40,6 +42,7 @@ const lineOf = (report: AttemptReport): Record<string, unknown> => ({
   topic: report.topic,
   partition: report.partition,
   offset: report.offset.toString(),
+  ...(report.records !== undefined && { records: report.records }),
   attempt: report.attempt,
   outcome: report.outcome,
   status: report.status,

@@ -37,6 +37,7 @@ export const replayPlan = (plan: DeliveryPlan): LetterPlan => {
     group: `${group}-dead-letters`,
     topics: { names: [deadLetterTopic] },
     endpoint: restoring(endpoint, name),
+    batching: undefined,
     delayMs: 0,
   };
 };
