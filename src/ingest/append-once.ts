@@ -21,12 +21,16 @@ export const createAppendsOnce =
 
 type Sourced = (placed: PlacedRecord) => SourcedRecord;
 
-/** The event's id is no part of the record. */
+/** The event's id is no part of the record. Lists the members: a rest pattern takes ten times as long. */
 const sourcedByStation = ({ name, once }: ProduceRequest["station"]): Sourced | undefined =>
   once &&
-  (({ record: { eventId = "", ...record } }) => {
+  (({ record: { eventId: id = "", key, value, headers, timestamp, partition } }) => {
     const { windowMs: window, strict } = once;
-    return { record, source: { kind: "event", station: name, id: eventId, window, strict } };
+    const record = { key, value, headers, timestamp };
+    return {
+      record: partition === undefined ? record : { ...record, partition },
+      source: { kind: "event", station: name, id, window, strict },
+    };
   });
 
 const sourcedByCall = (callId: ProduceRequest["callId"]): Sourced | undefined => {

@@ -13,6 +13,8 @@ import type { Station } from "./stations.ts";
 export interface IncomingEvent extends SchemaParts {
   /** The bytes as sent. null: a tombstone, which is not validated. */
   readonly value: Buffer | null;
+  /** The API has checked that the value is JSON. undefined: it may be JSON. */
+  readonly isJson?: true;
   /** Stored as the record's header `content-type`. undefined: unknown, no header is stored. */
   readonly contentType: string | undefined;
   /** The record gets `headers` only. `contentType` is used for validation and is not stored. */
@@ -108,8 +110,7 @@ export const createToRecord = (
   ): IdentifiedRecord | GatewayError => {
     const excess = keyExcess(key, limits);
     if (excess !== undefined) return excess;
-    const made = recordOf(event, content, { arrival, key });
-    return idOf === undefined ? made : { ...made, eventId: idOf(event, content) };
+    return recordOf(event, content, { arrival, key, eventId: idOf?.(event, content) });
   };
 
   return (event) => {
@@ -124,7 +125,7 @@ export const createToRecord = (
       if (judged.status === "refused") return judged.error;
       if (judged.value.length > limits.maxEventBytes + MAX_FRAME) return new GatewayError("RECORD_TOO_LARGE");
       if (keyOf === undefined || sentKey !== undefined) return record(event, judged, sentKey ?? null);
-      return record(event, judged, keyOf(judged.json ?? judged.value));
+      return record(event, judged, keyOf(event, judged.json ?? judged.value));
     } catch (error) {
       return asGatewayError(error);
     }
@@ -188,15 +189,19 @@ const createIdOf = ({ validator, once }: Pick<Station, "validator" | "once">): I
   const read = createReadEventId(once.id);
   // Only an id in the event needs the event as JSON, and a conversion to JSON takes time.
   return once.id.startsWith("/")
-    ? (event, content) => read(event, jsonOf(content, validator))
+    ? (event, content) => read(event, jsonOf(event, content, validator))
     : (event) => read(event, null);
 };
 
 /** The event as JSON; null: it has none. */
-const jsonOf = ({ value, json }: Content, validator: EventValidator | undefined): Buffer | null => {
+const jsonOf = (
+  event: IncomingEvent,
+  { value, json }: Content,
+  validator: EventValidator | undefined,
+): Buffer | null => {
   const given = json ?? value;
   if (given === null) return null;
-  if (validator === undefined) return isJson(given) ? given : null;
+  if (validator === undefined) return event.isJson === true || isJson(given) ? given : null;
   return validator.asJson?.(given) ?? given;
 };
 
@@ -226,17 +231,21 @@ const keyExcess = (key: Buffer | null, { maxKeyBytes }: RecordLimits): GatewayEr
       })
     : undefined;
 
+interface RecordParts {
+  readonly arrival: number;
+  readonly key: Buffer | null;
+  readonly eventId: string | undefined;
+}
+
 const recordOf = (
   event: IncomingEvent,
   { value, contentType }: Content,
-  { arrival, key }: { readonly arrival: number; readonly key: Buffer | null },
-): BrokerRecord => {
-  const made = {
-    key,
-    value,
-    headers: headersOf(event, contentType),
-    timestamp: event.timestamp ?? arrival,
-  };
+  { arrival, key, eventId }: RecordParts,
+): IdentifiedRecord => {
+  const headers = headersOf(event, contentType);
+  const timestamp = event.timestamp ?? arrival;
+  const made =
+    eventId === undefined ? { key, value, headers, timestamp } : { key, value, headers, timestamp, eventId };
   return event.partition === undefined ? made : { ...made, partition: event.partition };
 };
 
@@ -253,8 +262,12 @@ const headersOf = (
  * Reads the key of a valid event. With a schema the event is JSON, or `asJson` converts it. Without a schema an event that
  * isn't JSON has no key.
  */
-const createStationKeyOf = (pointer: string, validator: EventValidator | undefined): KeyOf => {
+const createStationKeyOf = (
+  pointer: string,
+  validator: EventValidator | undefined,
+): ((event: IncomingEvent, value: Buffer) => Buffer | null) => {
   const keyOf = createKeyOf(pointer);
-  if (validator === undefined) return (value) => (isJson(value) ? keyOf(value) : null);
-  return (value) => keyOf(validator.asJson?.(value) ?? value);
+  if (validator === undefined)
+    return (event, value) => (event.isJson === true || isJson(value) ? keyOf(value) : null);
+  return (_, value) => keyOf(validator.asJson?.(value) ?? value);
 };

@@ -19,9 +19,10 @@ const HEADER_BYTES = 8;
 
 type Event = CoreEvent | undefined;
 
-/** The number of first headers that both events have. The events of a request share the objects of their headers. */
+/** The number of first headers that both events have. The events of a request share their headers, or the objects of them. */
 const sharedHeaders = ({ record: { headers } }: CoreEvent, before: Event): number => {
   const known = before?.record.headers ?? [];
+  if (headers === known) return headers.length;
   let shared = 0;
   while (shared < headers.length && headers[shared] === known[shared]) shared += 1;
   return shared;
@@ -32,7 +33,9 @@ export const bytesOfEvent = (event: CoreEvent, before: Event): number => {
   const { id, record } = event;
   let bytes =
     EVENT_BYTES + (id.payload?.length ?? 0) + (record.key?.length ?? 0) + (record.value?.length ?? 0);
-  for (const { name, value } of record.headers.slice(sharedHeaders(event, before)))
+  const shared = sharedHeaders(event, before);
+  if (shared === record.headers.length) return bytes;
+  for (const { name, value } of record.headers.slice(shared))
     bytes += HEADER_BYTES + Buffer.byteLength(name) + (value?.length ?? 0);
   return bytes;
 };
@@ -58,6 +61,7 @@ export const encodeCall = ({ topic, request, events }: OnceCall): Buffer => {
       .number(record.partition ?? NO_PARTITION)
       .number(record.headers.length)
       .number(shared);
+    if (shared === record.headers.length) continue;
     for (const { name, value } of record.headers.slice(shared)) writer.text(name).bytes(value);
   }
   return writer.done();
@@ -88,11 +92,22 @@ const decodeEvent = (reader: ByteReader, before: Event): CoreEvent => {
   const timestamp = reader.number();
   const partition = reader.number();
   const count = reader.number();
-  const known = before?.record.headers ?? [];
-  const headers: RecordHeader[] = known.slice(0, reader.number());
+  const headers = decodeHeaders(reader, count, before?.record.headers ?? []);
+  const record = { key, value, headers, timestamp };
+  const id = { digest, window, kind, payload } as const;
+  return { id, record: partition === NO_PARTITION ? record : { ...record, partition } };
+};
+
+const decodeHeaders = (
+  reader: ByteReader,
+  count: number,
+  known: readonly RecordHeader[],
+): readonly RecordHeader[] => {
+  const shared = reader.number();
+  if (shared === count && shared === known.length) return known;
+  const headers = known.slice(0, shared);
   while (headers.length < count) headers.push({ name: reader.text(), value: reader.bytes() });
-  const place = partition === NO_PARTITION ? undefined : { partition };
-  return { id: { digest, window, kind, payload }, record: { key, value, headers, timestamp, ...place } };
+  return headers;
 };
 
 export const encodeOutcomes = (outcomes: readonly CoreOutcome[]): Buffer => {

@@ -87,20 +87,18 @@ export class IdTable {
     };
   }
 
-  /** The broker's time of the id's intent; undefined: as in `get`. */
-  began(digest: Buffer, now: number): number | undefined {
-    const sequence = this.#living(digest, now);
-    return sequence === undefined ? undefined : this.#beganOf(sequence);
-  }
-
-  /** Adds the id as the newest one, in place of what the table has of it. */
-  put(digest: Buffer, stored: StoredId): void {
+  /**
+   * Adds the id as the newest one, in place of what the table has of it. Of two events of an id the first one counts: if its
+   * window is not past, the table keeps it.
+   */
+  put(digest: Buffer, stored: StoredId, now: number): void {
     if ((this.size + 1) * 4 > this.#index.length * 3) this.#grow();
+    const known = this.#find(digest);
+    if (known !== undefined && this.#counts(known, now) && this.#beganIn(known) < stored.began) return;
     const sequence = this.#next;
     this.#next += 1;
     if (sequence - this.#chunkStart >= this.#chunks.length * ENTRIES_PER_CHUNK)
       this.#chunks.push(Buffer.alloc(ENTRIES_PER_CHUNK * ENTRY_BYTES));
-    const known = this.#find(digest);
     const chunk = this.#chunkOf(sequence);
     const at = this.#at(sequence);
     digest.copy(chunk, at, 0, DIGEST_BYTES);
@@ -135,8 +133,16 @@ export class IdTable {
   #living(digest: Buffer, now: number): number | undefined {
     const cell = this.#find(digest);
     if (cell === undefined) return undefined;
-    const sequence = this.#sequenceIn(cell);
-    return this.#endOf(sequence) > now ? sequence : undefined;
+    return this.#counts(cell, now) ? this.#sequenceIn(cell) : undefined;
+  }
+
+  /** True: the window of the id in this cell is not past. */
+  #counts(cell: number, now: number): boolean {
+    return this.#endOf(this.#sequenceIn(cell)) > now;
+  }
+
+  #beganIn(cell: number): number {
+    return this.#beganOf(this.#sequenceIn(cell));
   }
 
   #beganOf(sequence: number): number {

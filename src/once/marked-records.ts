@@ -7,9 +7,12 @@ import type { CoreEvent, Look } from "./slot-core/port.ts";
 /** The header of a marked record: its value is the digest in hexadecimal digits. */
 export const MARK = "x-stationgate-once";
 
-export const marked = ({ id, record }: CoreEvent): BrokerRecord => ({
-  ...record,
-  headers: [...record.headers, { name: MARK, value: Buffer.from(id.digest.toString("hex")) }],
+/** Lists the members, without the partition, which the append names. */
+export const marked = ({ id, record: { key, value, headers, timestamp } }: CoreEvent): BrokerRecord => ({
+  key,
+  value,
+  headers: [...headers, { name: MARK, value: Buffer.from(id.digest.toString("hex"), "latin1") }],
+  timestamp,
 });
 
 /**

@@ -33,15 +33,11 @@ export class SlotIds {
     return this.#tables[kind].get(digest, now);
   }
 
-  /** The broker's time of the id's intent; undefined: the id is not known. */
-  began(kind: IdKind, digest: Buffer, now: number): number | undefined {
-    return this.#tables[kind].began(digest, now);
-  }
-
+  /** As `IdTable.put`. */
   put(kind: IdKind, digest: Buffer, stored: StoredId, now: number): void {
     const table = this.#tables[kind];
     table.forgetPast(now);
-    table.put(digest, stored);
+    table.put(digest, stored, now);
     while (this.size > this.#share) this.#tables[this.#fuller()].forgetOldest();
   }
 

@@ -19,14 +19,14 @@ describe("IdTable", () => {
   it("returns what was put, for the largest values too", () => {
     const table = new IdTable();
     const value = stored(Number.MAX_SAFE_INTEGER, { partition: 0xffffffff, payload: randomBytes(8) });
-    table.put(digestOf("a"), value);
+    table.put(digestOf("a"), value, NOW);
     expect(table.get(digestOf("a"), NOW)).toEqual(value);
     expect(table.get(digestOf("b"), NOW)).toBeUndefined();
   });
 
   it("does not know an id whose window is past", () => {
     const table = new IdTable();
-    table.put(digestOf("a"), stored(1));
+    table.put(digestOf("a"), stored(1), NOW);
     expect(table.get(digestOf("a"), NOW + 59_999)?.offset).toBe(1);
     expect(table.get(digestOf("a"), NOW + 60_000)).toBeUndefined();
     table.forgetPast(NOW + 60_000);
@@ -46,7 +46,7 @@ describe("IdTable", () => {
         const name = `id ${Math.floor(Math.random() * 4000)}`;
         queue.push({ name, offset: step });
         known.set(name, step);
-        table.put(digestOf(name), stored(step));
+        table.put(digestOf(name), stored(step), NOW);
       }
     }
     expect(table.size).toBe(queue.length);
@@ -59,7 +59,7 @@ describe("IdTable", () => {
     const table = new IdTable();
     const digests = Array.from({ length: 100 }, () => Buffer.concat([Buffer.alloc(8, 7), randomBytes(8)]));
     digests.forEach((digest, offset) => {
-      table.put(digest, stored(offset));
+      table.put(digest, stored(offset), NOW);
     });
     for (let forgotten = 0; forgotten < 50; forgotten += 1) table.forgetOldest();
     expect(digests.map((digest) => table.get(digest, NOW)?.offset)).toEqual(
@@ -74,7 +74,7 @@ describe("IdTable", () => {
     const began = process.cpuUsage();
     let worst = 0;
     for (const bytes of digests) {
-      for (let at = 0; at < bytes.length; at += 16) table.put(bytes.subarray(at, at + 16), stored(at));
+      for (let at = 0; at < bytes.length; at += 16) table.put(bytes.subarray(at, at + 16), stored(at), NOW);
       if (table.size >= 10_000) worst = Math.max(worst, table.bytes / table.size);
     }
     const { user } = process.cpuUsage(began);
@@ -90,7 +90,7 @@ describe("IdTable", () => {
 
   it("gives the memory of forgotten ids back", () => {
     const table = new IdTable();
-    for (let id = 0; id < 10_000; id += 1) table.put(randomBytes(16), stored(id));
+    for (let id = 0; id < 10_000; id += 1) table.put(randomBytes(16), stored(id), NOW);
     const full = table.bytes;
     for (let id = 0; id < 9000; id += 1) table.forgetOldest();
     expect(table.bytes).toBeLessThan(full / 2.5);

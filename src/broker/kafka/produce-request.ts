@@ -214,6 +214,7 @@ const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * valu
 
 const sizeOfVarint = (value: number): number => {
   let rest = zigzag(value);
+  if (rest < 0x80) return 1;
   let size = 1;
   while (rest >= 0x80) {
     rest = Math.floor(rest / 0x80);
@@ -225,6 +226,10 @@ const sizeOfVarint = (value: number): number => {
 const writeVarint = (batch: Buffer, at: number, value: number): number => {
   let rest = zigzag(value);
   let i = at;
+  if (rest < 0x80) {
+    batch[i++] = rest;
+    return i;
+  }
   while (rest >= 0x80) {
     batch[i++] = (rest % 0x80) | 0x80;
     rest = Math.floor(rest / 0x80);

@@ -4,7 +4,7 @@ import type { CoreCall, CoreEvent, CoreOutcome, SlotPort } from "./port.ts";
 
 /** The events of a call with the same key, in order. Events without a key have a chain each. */
 export interface Chain {
-  readonly entries: Entry[];
+  entries: Entry[];
   /** The number of entries that have been judged. */
   next: number;
   /** An event ended without an outcome, so no later event may be appended. */
@@ -67,17 +67,17 @@ export class Calls {
     };
     const chains = new Map<string, Chain>();
     const names = new Set<string>();
-    call.events.forEach((event, index) => {
-      const key = event.record.key?.toString("latin1");
-      const chain = (key === undefined ? undefined : chains.get(key)) ?? newChain();
-      if (key !== undefined) chains.set(key, chain);
+    for (const event of call.events) {
+      const chain = chainOf(chains, event.record.key);
       const name = nameOf(event.id.digest);
-      const isRepeated = names.has(name);
+      const isRepeated = names.size > 0 && names.has(name);
       names.add(name);
+      const index = entries.length;
       const entry: Entry = { call: state, index, event, name, chain, isRepeated, state: "judging" };
       entries.push(entry);
-      chain.entries.push(entry);
-    });
+      if (chain.entries.length === 0) chain.entries = [entry];
+      else chain.entries.push(entry);
+    }
     this.#open.add(state);
     this.nextAt = Math.min(this.nextAt, call.until);
     return state;
@@ -152,4 +152,15 @@ export class Calls {
 const late = ({ state }: Entry): "unavailable" | "unresolved" =>
   state === "queued" || state === "intended" ? "unavailable" : "unresolved";
 
-const newChain = (): Chain => ({ entries: [], next: 0, hasFailed: false, unknown: 0 });
+/** Entries are put into another list: an empty list that grows takes memory for 17 entries. */
+const NONE: never[] = [];
+
+const newChain = (): Chain => ({ entries: NONE, next: 0, hasFailed: false, unknown: 0 });
+
+const chainOf = (chains: Map<string, Chain>, key: Buffer | null): Chain => {
+  if (key === null) return newChain();
+  const name = key.toString("latin1");
+  const known = chains.get(name) ?? newChain();
+  chains.set(name, known);
+  return known;
+};

@@ -159,10 +159,8 @@ export class OpenIds {
   #store(intent: OpenIntent, offset: number): void {
     const { kind, digest, partition, began, window, request, payload } = intent;
     const now = this.#brokerNow();
-    const known = this.#ids.began(kind, digest, now);
-    // Of two events of an id, the first one counts; the later one is a copy that was stored too late to be found.
-    if (known !== undefined && known < began) return;
     const ends = began + window;
+    // An event whose id the table has is a copy that was stored too late to be found.
     if (ends > now) this.#ids.put(kind, digest, { partition, offset, began, ends, request, payload }, now);
   }
 

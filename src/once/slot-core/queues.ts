@@ -32,6 +32,8 @@ const RECORD_BYTES = 200;
 export class Queues {
   readonly #context: CoreContext;
   readonly #queues = new Map<string, Queue>();
+  /** The queues of a view, by partition: finding a queue by its name takes longer. */
+  readonly #byView = new WeakMap<TopicRef, (Queue | undefined)[]>();
   /** The partition of the events of a call without keys. */
   readonly #shared = new WeakMap<CallState, number>();
   #turn = 0;
@@ -67,7 +69,7 @@ export class Queues {
     }
     calls.hold(entry);
     open.reserve(entry);
-    const queue = this.#queueOf(topic, partition);
+    const queue = this.#queueIn(topic, partition);
     queue.leader = leader;
     queue.waiting.push(entry);
   }
@@ -86,6 +88,13 @@ export class Queues {
       return this.#turn;
     }
     return undefined;
+  }
+
+  #queueIn(view: TopicView, partition: number): Queue {
+    const known = this.#byView.get(view);
+    const queues = known ?? new Array<Queue | undefined>(view.leaders.length);
+    if (known === undefined) this.#byView.set(view, queues);
+    return (queues[partition] ??= this.#queueOf(view, partition));
   }
 
   #queueOf(topic: TopicRef, partition: number): Queue {

@@ -91,6 +91,7 @@ export const batchFinder = (
     const list = eventListOf(body, limits);
     const eventAt = (_: unknown, i: number): IncomingEvent => ({
       value: list.at(i),
+      isJson: true,
       contentType: JSON_TYPE,
       headers,
     });
