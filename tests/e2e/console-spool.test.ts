@@ -1,6 +1,4 @@
 /** The spool in the console, in Chromium with the real program, while Kafka is away and after it is back. */
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { jest } from "@jest/globals";
 import type { Page } from "playwright-core";
@@ -9,6 +7,7 @@ import { type ConsoleStand, signIn, startConsole } from "../support/console.ts";
 import { signIn as tokenOf } from "../support/gateway.ts";
 import { describeOwnKafka } from "../support/kafka/describe.ts";
 import { type KafkaServer, startKafka } from "../support/kafka/server.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 jest.setTimeout(180_000);
 
@@ -23,7 +22,7 @@ describeBrowser("the console with a spool", () => {
       stand = await startConsole({
         broker: { type: "kafka", kafka: { brokers: [...kafka.brokers], deliveryTimeout: "3s" } },
         spool: {
-          dir: mkdtempSync(path.join(tmpdir(), "spool-console-")),
+          dir: temporaryDirectory("spool-console-"),
           after: "300ms",
           for: ["station:clicks"],
         },

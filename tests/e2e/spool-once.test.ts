@@ -1,13 +1,11 @@
 /** Webhook deliveries that are sent once each, while Kafka is away and the gateway is killed: the spool drains to the homes of ids. */
 import { createHmac } from "node:crypto";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readTopic } from "../support/each-broker.ts";
 import { type Gateway, startGateway } from "../support/gateway.ts";
 import { describeOwnKafka, uniqueName } from "../support/kafka/describe.ts";
 import { type KafkaServer, startKafka } from "../support/kafka/server.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const SECRET = "secret-of-the-webhooks-0123456789";
 
@@ -23,7 +21,7 @@ describeOwnKafka("webhook deliveries with ids and the spool", () => {
     startGateway({
       settings: {
         broker: { type: "kafka", kafka: { brokers: [...kafka.brokers], deliveryTimeout: "3s" } },
-        spool: { dir: mkdtempSync(path.join(tmpdir(), "spool-once-")), after: "300ms", for: ["webhooks"] },
+        spool: { dir: temporaryDirectory("spool-once-"), after: "300ms", for: ["webhooks"] },
         webhooks: [{ source: "github", station, scheme: "github", secrets: [SECRET] }],
         stations: [{ name: station, partitions: 3, key: "/key" }],
       },

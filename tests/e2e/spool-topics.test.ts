@@ -1,7 +1,4 @@
 /** The gateway starts while Kafka is away, and the topics of its stations do not exist when Kafka comes: no spooled event is refused. */
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { readTopic } from "../support/each-broker.ts";
@@ -9,6 +6,7 @@ import { type Gateway, startGateway } from "../support/gateway.ts";
 import { describeOwnKafka, uniqueName } from "../support/kafka/describe.ts";
 import { type KafkaServer, prepareKafka } from "../support/kafka/server.ts";
 import { linesOf, until } from "../support/log-lines.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 describeOwnKafka("the spool and topics that do not exist yet", () => {
   let kafka: KafkaServer;
@@ -22,7 +20,7 @@ describeOwnKafka("the spool and topics that do not exist yet", () => {
     startGateway({
       settings: {
         broker: { type: "kafka", kafka: { brokers: [...kafka.brokers], deliveryTimeout: "3s" } },
-        spool: { dir: mkdtempSync(path.join(tmpdir(), "spool-topics-")), after: "300ms", for: ["webhooks"] },
+        spool: { dir: temporaryDirectory("spool-topics-"), after: "300ms", for: ["webhooks"] },
         webhooks: [{ source: "open", station, scheme: "none" }],
         stations: [{ name: station, partitions: 1 }],
         ...settings,

@@ -1,15 +1,14 @@
 /** The spool of a pod with two workers and real Kafka: kills and a frozen worker in an outage. No event that got 2xx is lost. */
-import { mkdtempSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readTopic } from "../support/each-broker.ts";
 import { type Gateway, signIn, startGateway } from "../support/gateway.ts";
 import { describeOwnKafka, uniqueName } from "../support/kafka/describe.ts";
 import { type KafkaServer, startKafka } from "../support/kafka/server.ts";
 import { linesOf, until } from "../support/log-lines.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const newDirectory = (): string => mkdtempSync(path.join(tmpdir(), "spool-workers-"));
+const newDirectory = (): string => temporaryDirectory("spool-workers-");
 
 const pidOf = (gateway: Gateway, worker: number): number =>
   linesOf(gateway, "worker started").findLast((line) => line.worker === worker)?.pid ?? 0;

@@ -1,14 +1,14 @@
 /** The spool with real Kafka: Kafka is killed, the gateway is killed while Kafka is away, and nothing that got 2xx is lost. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readTopic } from "../support/each-broker.ts";
 import { type Gateway, signIn, startGateway } from "../support/gateway.ts";
 import { describeOwnKafka, uniqueName } from "../support/kafka/describe.ts";
 import { type KafkaServer, startKafka } from "../support/kafka/server.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const newDirectory = (): string => mkdtempSync(path.join(tmpdir(), "spool-e2e-"));
+const newDirectory = (): string => temporaryDirectory("spool-e2e-");
 
 interface Answer {
   readonly status: number;

@@ -1,7 +1,4 @@
 /** A directory for a spool, events for it, and a file system with faults. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import type { BrokerRecord } from "../../src/broker/broker.ts";
 import { makeDirectory } from "../../src/lib/file-system.ts";
 import { spoolFiles, type SpoolFile, type SpoolFiles } from "../../src/spool/files.ts";
@@ -9,19 +6,9 @@ import type { Room } from "../../src/spool/room.ts";
 import { TopicReader } from "../../src/spool/topic-reader.ts";
 import { createTopicWriter, type TopicWriter } from "../../src/spool/topic-writer.ts";
 import type { SpooledEvent } from "../../src/spool/segment-reader.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const directories: string[] = [];
-
-afterAll(() => {
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
-});
-
-/** Removed after the tests of the file. */
-export const newDirectory = (): string => {
-  const directory = mkdtempSync(path.join(tmpdir(), "spool-"));
-  directories.push(directory);
-  return directory;
-};
+export const newDirectory = (): string => temporaryDirectory("spool-");
 
 export const record = (value: string, key: string | null = null): BrokerRecord => ({
   key: key === null ? null : Buffer.from(key),
