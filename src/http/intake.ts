@@ -32,7 +32,7 @@ export interface Intake {
   /** Returns the result of `read`. If `read` throws or rejects, counts the bytes of the body. */
   reading<T>(call: AuthorisedCall, body: Buffer, read: () => T): T;
   /**
-   * Counts the events against the caller's rate and stores them as `Produce` does. Rejects with RATE_LIMITED or
+   * Counts the events against the caller's rate and stores them as `Produce` does. Throws RATE_LIMITED or
    * EVENTS_TOO_MANY, and then counts and stores no event. Rejects with IDEMPOTENCY_KEY_REUSED, and then stores no event. If
    * an event could not be read, the bytes of the whole body count.
    */
@@ -100,14 +100,15 @@ export const createIntake = ({ produce, rates, maxEventBytes }: IntakeDependenci
         throw error;
       }
     },
-    submit: async (call, station, events, options) => {
+    submit: (call, station, events, options) => {
       admit(call, { events: events.length, bytes: bytesOf(call, events) });
-      if (events.length === 0) return [];
-      const outcomes = await produce({ principal: call.principal, station, events, ...options });
-      markSpooled(call.response, outcomes);
-      count(call.facts, outcomes);
-      requireOwnKey(outcomes);
-      return outcomes;
+      if (events.length === 0) return Promise.resolve([]);
+      return produce({ principal: call.principal, station, events, ...options }).then((outcomes) => {
+        markSpooled(call.response, outcomes);
+        count(call.facts, outcomes);
+        requireOwnKey(outcomes);
+        return outcomes;
+      });
     },
     openStream: (call) => {
       const { principal } = call;

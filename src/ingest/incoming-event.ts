@@ -71,7 +71,7 @@ export interface IdentifiedRecord extends BrokerRecord {
 }
 
 /** The record to store, or the reason why the station refuses the event. */
-type ToRecord = (event: IncomingEvent) => IdentifiedRecord | GatewayError;
+export type ToRecord = (event: IncomingEvent) => IdentifiedRecord | GatewayError;
 
 /** Limits of one record. An event above a limit is refused, and the other events of the call are stored. */
 export interface RecordLimits {
@@ -85,51 +85,66 @@ export interface RecordLimits {
   readonly maxHeaderBytes: number;
 }
 
-interface ToRecordOptions {
+/** The function for the events of one call. */
+type RecordsOfCall = (call: {
   /** Timestamp of an event without a timestamp of its own. */
   readonly arrival: number;
-  readonly limits: RecordLimits;
   /** undefined: no event of the call needs the registry. */
   readonly schemas?: CallSchemas | undefined;
-}
+}) => ToRecord;
 
-export const createToRecord = (
+/** What depends on the station alone is made once, and serves all its calls. */
+export const createRecordsOfCall = (
   { key, validator, once }: Station,
-  { arrival, limits, schemas }: ToRecordOptions,
-): ToRecord => {
-  const keyOf = key === undefined ? undefined : createStationKeyOf(key, validator);
+  limits: RecordLimits,
+): RecordsOfCall => {
+  const keyOf = key === undefined ? noKey : createStationKeyOf(key, validator);
   const idOf = createIdOf({ validator, once });
-  const judge = createJudge({ validator }, { schemas, limits });
-  const sentKeyOf = (event: IncomingEvent) => (schemas === undefined ? event.key : schemas.keyOf(event));
-  const tombstone = (event: IncomingEvent, key: Buffer | null): IdentifiedRecord | GatewayError =>
-    schemas?.tombstoneFault(event) ?? record(event, { value: null, contentType: event.contentType }, key);
+  const judge = createJudge(validator);
   const record = (
     event: IncomingEvent,
     content: Content,
-    key: Buffer | null,
+    { arrival, key }: Pick<RecordParts, "arrival" | "key">,
   ): IdentifiedRecord | GatewayError => {
     const excess = keyExcess(key, limits);
     if (excess !== undefined) return excess;
     return recordOf(event, content, { arrival, key, eventId: idOf?.(event, content) });
   };
 
-  return (event) => {
-    const { value } = event;
-    const excess = headersExcess(event, limits);
-    if (excess !== undefined) return excess;
-    try {
-      const sentKey = sentKeyOf(event);
-      if (value === null) return tombstone(event, sentKey ?? null);
-      if (value.length > limits.maxEventBytes) return new GatewayError("RECORD_TOO_LARGE");
-      const judged = judge(event, value);
-      if (judged.status === "refused") return judged.error;
-      if (judged.value.length > limits.maxEventBytes + MAX_FRAME) return new GatewayError("RECORD_TOO_LARGE");
-      if (keyOf === undefined || sentKey !== undefined) return record(event, judged, sentKey ?? null);
-      return record(event, judged, keyOf(event, judged.json ?? judged.value));
-    } catch (error) {
-      return asGatewayError(error);
-    }
+  return ({ arrival, schemas }) => {
+    const judgeInCall = schemas === undefined ? judge : judgeWithSchemas(judge, schemas, limits);
+    return (event) => {
+      const { value } = event;
+      const excess = headersExcess(event, limits);
+      if (excess !== undefined) return excess;
+      try {
+        const sentKey = schemas === undefined ? event.key : schemas.keyOf(event);
+        if (value === null) {
+          const content = { value, contentType: event.contentType };
+          return schemas?.tombstoneFault(event) ?? record(event, content, { arrival, key: sentKey ?? null });
+        }
+        const accepted = acceptedBy(judgeInCall, event, value, limits);
+        if (accepted instanceof GatewayError) return accepted;
+        const key = sentKey === undefined ? keyOf(event, accepted.json ?? accepted.value) : sentKey;
+        return record(event, accepted, { arrival, key });
+      } catch (error) {
+        return asGatewayError(error);
+      }
+    };
   };
+};
+
+/** The event as the station takes it, or the reason why it doesn't. */
+const acceptedBy = (
+  judge: Judge,
+  event: IncomingEvent,
+  value: Buffer,
+  { maxEventBytes }: RecordLimits,
+): Accepted | GatewayError => {
+  if (value.length > maxEventBytes) return new GatewayError("RECORD_TOO_LARGE");
+  const judged = judge(event, value);
+  if (judged.status === "refused") return judged.error;
+  return judged.value.length > maxEventBytes + MAX_FRAME ? new GatewayError("RECORD_TOO_LARGE") : judged;
 };
 
 /** Bytes that a schema of the registry puts before its payload. */
@@ -161,19 +176,14 @@ const grownTooLarge = (): GatewayError =>
 
 type Judge = (event: IncomingEvent, value: Buffer) => Accepted | Refused;
 
-const createJudge = (
-  { validator }: Pick<Station, "validator">,
-  { schemas, limits }: Pick<ToRecordOptions, "schemas" | "limits">,
-): Judge => {
-  const judge: Judge =
-    validator === undefined
-      ? unchanged
-      : validator.kind === "registry"
-        ? registryMissing
-        : ({ contentType }, value) => validator.validate(value, contentType);
-  if (schemas === undefined) return judge;
-  return createGrowthGuard((event, value) => schemas.judge(event, value) ?? judge(event, value), limits);
+const createJudge = (validator: EventValidator | undefined): Judge => {
+  if (validator === undefined) return unchanged;
+  if (validator.kind === "registry") return registryMissing;
+  return ({ contentType }, value) => validator.validate(value, contentType);
 };
+
+const judgeWithSchemas = (judge: Judge, schemas: CallSchemas, limits: RecordLimits): Judge =>
+  createGrowthGuard((event, value) => schemas.judge(event, value) ?? judge(event, value), limits);
 
 /** A start with such a station and without a registry is refused. */
 const registryMissing: Judge = () => ({ status: "refused", error: new GatewayError("REGISTRY_UNAVAILABLE") });
@@ -231,6 +241,7 @@ const keyExcess = (key: Buffer | null, { maxKeyBytes }: RecordLimits): GatewayEr
       })
     : undefined;
 
+/** `arrival`: as in `RecordsOfCall`. */
 interface RecordParts {
   readonly arrival: number;
   readonly key: Buffer | null;
@@ -258,14 +269,15 @@ const headersOf = (
   return headers.length === 0 ? own : [...own, ...headers];
 };
 
+type StationKeyOf = (event: IncomingEvent, value: Buffer) => Buffer | null;
+
+const noKey: StationKeyOf = () => null;
+
 /**
  * Reads the key of a valid event. With a schema the event is JSON, or `asJson` converts it. Without a schema an event that
  * isn't JSON has no key.
  */
-const createStationKeyOf = (
-  pointer: string,
-  validator: EventValidator | undefined,
-): ((event: IncomingEvent, value: Buffer) => Buffer | null) => {
+const createStationKeyOf = (pointer: string, validator: EventValidator | undefined): StationKeyOf => {
   const keyOf = createKeyOf(pointer);
   if (validator === undefined)
     return (event, value) => (event.isJson === true || isJson(value) ? keyOf(value) : null);

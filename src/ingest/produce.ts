@@ -1,24 +1,28 @@
 /** Produces the events of every API: checks the right, validates, takes the key, appends. Returns one outcome per event. */
 import { requireStation } from "../auth/permissions.ts";
 import type { Principal } from "../auth/principal.ts";
-import type { BrokerRecord, StoredRecord } from "../broker/broker.ts";
-import type { SpooledOutcome, SpoolOutcome } from "../spool/topic-calls.ts";
-import { asGatewayError, type FailureOutcome, GatewayError } from "../errors.ts";
+import type { BrokerRecord } from "../broker/broker.ts";
+import type { SpoolOutcome } from "../spool/topic-calls.ts";
+import { asGatewayError, GatewayError } from "../errors.ts";
 import { paced } from "../lib/event-loop.ts";
 import type { Batcher } from "./batcher/batcher.ts";
 import type { Order } from "./batcher/topic-queue.ts";
 import type { CallId, SpoolableEvent } from "./event-ids.ts";
 import {
-  createToRecord,
+  createRecordsOfCall,
   type IdentifiedRecord,
   type IncomingEvent,
   type RecordLimits,
+  type ToRecord,
 } from "./incoming-event.ts";
-import type { CallSchemas, RecordSchemas, WrittenSchemas } from "./schema/record-schemas.ts";
+import { countOutcomes, type EventFailure, type EventOutcome, type EventsEnded, merged } from "./outcomes.ts";
+import type { CallSchemas, RecordSchemas } from "./schema/record-schemas.ts";
 import { type Station, type Stations, stationUnknown } from "./stations.ts";
 import { createTurns } from "./turns.ts";
 
 export type { IncomingEvent } from "./incoming-event.ts";
+export { acceptedEvent } from "./outcomes.ts";
+export type { EventFailure, EventOutcome } from "./outcomes.ts";
 
 export interface ProduceRequest {
   readonly principal: Principal;
@@ -33,40 +37,13 @@ export interface ProduceRequest {
   readonly callId?: CallId | undefined;
 }
 
-export interface EventFailure {
-  readonly status: "failed";
-  /** `error.outcome`: refused (a retry fails too), unavailable (not stored, send again) or unknown (may be stored). */
-  readonly error: GatewayError;
-}
-
-export interface StoredEvent extends StoredRecord {
-  /** The schemas of the registry that a record of the REST Proxy API is written with. undefined: none. */
-  readonly written?: WrittenRecord;
-  /** The event was stored by an earlier request with the same id; partition and offset are those of that event. */
-  readonly duplicate?: true;
-}
-
-/** The schemas of a record, and the bytes of its key and its value as stored. */
-export interface WrittenRecord extends WrittenSchemas {
-  readonly keyBytes: number;
-  readonly valueBytes: number;
-}
-
-/** `spooled`: the event is on the disk of this pod, and goes to Kafka later. */
-export type EventOutcome = StoredEvent | SpooledOutcome | EventFailure;
-
-/** The outcome of a call's only event. Throws the error of the event if it failed. */
-export const acceptedEvent = ([outcome]: readonly EventOutcome[]): StoredEvent | SpooledOutcome => {
-  if (outcome === undefined) throw new GatewayError("INTERNAL");
-  if (outcome.status === "failed") throw outcome.error;
-  return outcome;
-};
-
 /** Settles with one outcome per event, in order. Rejects only with STATION_FORBIDDEN, and then nothing is stored. */
 export type Produce = (request: ProduceRequest) => Promise<readonly EventOutcome[]>;
 
+type Ended = (outcomes: readonly EventOutcome[]) => void;
+
 export interface ProduceOptions extends RecordLimits {
-  readonly batcher: Pick<Batcher, "append">;
+  readonly batcher: Pick<Batcher, "watch">;
   /** undefined: there is no spool. */
   readonly spool?: ProduceSpool | undefined;
   /** undefined: no event has an id. */
@@ -78,12 +55,7 @@ export interface ProduceOptions extends RecordLimits {
   readonly reservedTopic?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Called with the number of events of each outcome. */
-  readonly eventsEnded?: (
-    station: string,
-    outcome: "stored" | "spooled" | FailureOutcome,
-    count: number,
-  ) => void;
+  readonly eventsEnded?: EventsEnded;
 }
 
 export interface ProduceSpool {
@@ -110,28 +82,63 @@ export type AppendsOnce = (request: ProduceRequest) => OnceAppend | undefined;
 /** Up to this many events are validated in one turn of the event loop. */
 const SHORT_CALL = 16;
 
+/** Most calls have one event: they take one promise and one callback between the request and the broker. */
 export const createProduce = (options: ProduceOptions): Produce => {
   const turns = createTurns();
-  return async (request) => {
-    const { principal, station, events, order } = request;
-    requireProducible(principal, station, options.reservedTopic);
-    const schemas = options.schemas?.(station, events);
-    const toRecord = createToRecord(station, { arrival: options.now(), limits: options, schemas });
-    const once = options.once?.(request);
-    const turn = turns.take(order, schemas?.waiting);
-    if (turn !== undefined) await turn.begun;
-    const judging = judgeAll(events, toRecord, order !== undefined || events.length <= SHORT_CALL);
-    const judged = judging instanceof Promise ? await judging : judging;
-    const { records, refused } = judged;
-    const storing =
-      once === undefined
-        ? store(options, station, records, (some) => appendTo(options, request, some))
-        : store(options, station, placed(judged), once);
-    turn?.end();
-    const stored = await storing;
-    const outcomes = refused.size === 0 ? stored : merged(events.length, refused, stored);
-    count(station, outcomes, options);
-    return schemas === undefined ? outcomes : described(outcomes, events, schemas, judged);
+  const recordsOf = oncePerStation((station) => createRecordsOfCall(station, options));
+  return (request) =>
+    new Promise((resolve, reject) => {
+      const { principal, station, events, order } = request;
+      requireProducible(principal, station, options.reservedTopic);
+      const schemas = options.schemas?.(station, events);
+      const toRecord = recordsOf(station)({ arrival: options.now(), schemas });
+      const once = options.once?.(request);
+      const turn = turns.take(order, schemas?.waiting);
+
+      const end = (judged: Judged, stored: readonly EventOutcome[]): void => {
+        const outcomes =
+          judged.refused === undefined ? stored : merged(events.length, judged.refused, stored);
+        countOutcomes(station, outcomes, options.eventsEnded);
+        resolve(schemas === undefined ? outcomes : described(outcomes, events, schemas, judged));
+      };
+      const storeJudged = (judged: Judged): void => {
+        const ended: Ended = (stored) => {
+          try {
+            end(judged, stored);
+          } catch (error) {
+            reject(asGatewayError(error));
+          }
+        };
+        if (once === undefined) {
+          const append: Append<BrokerRecord> = (records, then) => {
+            appendTo(options, request, records, then);
+          };
+          store(options, { station, records: judged.records, append, ended });
+        } else {
+          const append: Append<PlacedRecord> = (records, then) => void once(records).then(then);
+          store(options, { station, records: placed(judged), append, ended });
+        }
+        turn?.end();
+      };
+      const begin = (): void => {
+        const judging = judgeAll(events, toRecord, order !== undefined || events.length <= SHORT_CALL);
+        if (judging instanceof Promise) judging.then(storeJudged).catch(reject);
+        else storeJudged(judging);
+      };
+      if (turn === undefined) begin();
+      else turn.begun.then(begin).catch(reject);
+    });
+};
+
+/** There are few stations, and they live long. */
+const oncePerStation = <T>(make: (station: Station) => T): ((station: Station) => T) => {
+  const made = new WeakMap<Station, { readonly value: T }>();
+  return (station) => {
+    const known = made.get(station);
+    if (known !== undefined) return known.value;
+    const value = make(station);
+    made.set(station, { value });
+    return value;
   };
 };
 
@@ -139,8 +146,12 @@ const appendTo = (
   { spool, batcher }: Pick<ProduceOptions, "spool" | "batcher">,
   request: ProduceRequest,
   records: readonly BrokerRecord[],
-): Promise<readonly EventOutcome[]> =>
-  (spool?.takes(request) === true ? spool : batcher).append(request.station.topic, records, request.order);
+  ended: Ended,
+): void => {
+  const { station, order } = request;
+  if (spool?.takes(request) === true) void spool.append(station.topic, records, order).then(ended);
+  else batcher.watch(station.topic, records, { order, ended });
+};
 
 /** Throws STATION_FORBIDDEN. */
 const requireProducible = (
@@ -157,8 +168,8 @@ const requireProducible = (
 
 interface Judged {
   readonly records: readonly IdentifiedRecord[];
-  /** By the index of the event. */
-  readonly refused: ReadonlyMap<number, EventFailure>;
+  /** By the index of the event. undefined: none. */
+  readonly refused: ReadonlyMap<number, EventFailure> | undefined;
 }
 
 /**
@@ -167,16 +178,17 @@ interface Judged {
  */
 const judgeAll = (
   events: ProduceRequest["events"],
-  toRecord: ReturnType<typeof createToRecord>,
+  toRecord: ToRecord,
   atOnce: boolean,
 ): Judged | Promise<Judged> => {
   const records: IdentifiedRecord[] = [];
-  const refused = new Map<number, EventFailure>();
+  let refused: Map<number, EventFailure> | undefined;
   const judge = (i: number): void => {
     const event = events[i];
     if (event === undefined) return;
     const record = event instanceof GatewayError ? event : toRecord(event);
-    if (record instanceof GatewayError) refused.set(i, { status: "failed", error: record });
+    if (record instanceof GatewayError)
+      (refused ??= new Map<number, EventFailure>()).set(i, { status: "failed", error: record });
     else records.push(record);
   };
   if (!atOnce) return paced(events.length, judge).then(() => ({ records, refused }));
@@ -188,47 +200,61 @@ const judgeAll = (
 const placed = ({ records, refused }: Judged): readonly PlacedRecord[] => {
   let place = 0;
   return records.map((record) => {
-    while (refused.has(place)) place += 1;
+    while (refused?.has(place) === true) place += 1;
     return { record, place: place++ };
   });
 };
 
-/** Recreates a deleted topic once, if `autoCreateStations` is on, and appends again. */
-const store = async <T>(
+/** `ended` gets one outcome per record, in order. */
+type Append<T> = (records: readonly T[], ended: Ended) => void;
+
+interface Storing<T> {
+  readonly station: Station;
+  readonly records: readonly T[];
+  readonly append: Append<T>;
+  readonly ended: Ended;
+}
+
+/** As `append`. Recreates a deleted topic once, if `autoCreateStations` is on, and appends again. */
+const store = <T>(
   { stations }: Pick<ProduceOptions, "stations">,
+  { station, records, append, ended }: Storing<T>,
+): void => {
+  append(records, (outcomes) => {
+    if (!outcomes.some(isTopicGone)) {
+      ended(outcomes);
+      return;
+    }
+    void recreated(stations, station).then((refusal) => {
+      if (refusal !== undefined) {
+        ended(
+          outcomes.map((outcome) => (isTopicGone(outcome) ? { status: "failed", error: refusal } : outcome)),
+        );
+        return;
+      }
+      const lost = records.filter((_, i) => isTopicGone(outcomes[i]));
+      append(lost, (others) => {
+        const again = others.values();
+        ended(outcomes.map((outcome) => (isTopicGone(outcome) ? (again.next().value ?? outcome) : outcome)));
+      });
+    });
+  });
+};
+
+/** Recreates the topic of a station, and returns the error if it doesn't exist then. */
+const recreated = async (
+  stations: ProduceOptions["stations"],
   station: Station,
-  records: readonly T[],
-  append: (records: readonly T[]) => Promise<readonly EventOutcome[]>,
-): Promise<readonly EventOutcome[]> => {
-  const outcomes = await append(records);
-  if (!outcomes.some(isTopicGone)) return outcomes;
-  const recreated = await stations.recreate(station).catch(asGatewayError);
-  if (recreated instanceof GatewayError) return outcomes.map((outcome) => orInstead(outcome, recreated));
-  if (!recreated) return outcomes.map((outcome) => orInstead(outcome, stationUnknown(station.name)));
-  const lost = records.filter((_, i) => isTopicGone(outcomes[i]));
-  const again = (await append(lost)).values();
-  return outcomes.map((outcome) => (isTopicGone(outcome) ? (again.next().value ?? outcome) : outcome));
+): Promise<GatewayError | undefined> => {
+  try {
+    return (await stations.recreate(station)) ? undefined : stationUnknown(station.name);
+  } catch (error) {
+    return asGatewayError(error);
+  }
 };
 
 const isTopicGone = (outcome: EventOutcome | undefined): boolean =>
   outcome?.status === "failed" && outcome.error.code === "STATION_UNKNOWN";
-
-const orInstead = (outcome: EventOutcome, error: GatewayError): EventOutcome =>
-  isTopicGone(outcome) ? { status: "failed", error } : outcome;
-
-const merged = (
-  events: number,
-  refused: ReadonlyMap<number, EventFailure>,
-  stored: readonly EventOutcome[],
-): readonly EventOutcome[] => {
-  const others = stored.values();
-  const outcomes: EventOutcome[] = [];
-  for (let i = 0; i < events; i++) {
-    const outcome = refused.get(i) ?? others.next().value;
-    if (outcome !== undefined) outcomes.push(outcome);
-  }
-  return outcomes;
-};
 
 /** Adds the schemas to the outcomes of the REST Proxy API, whose reports name them. */
 const described = (
@@ -240,27 +266,10 @@ const described = (
   const sent = records.values();
   return outcomes.map((outcome, i) => {
     const event = events[i];
-    const record = refused.has(i) ? undefined : sent.next().value;
+    const record = refused?.has(i) === true ? undefined : sent.next().value;
     if (record === undefined || event === undefined || event instanceof GatewayError) return outcome;
     if (outcome.status !== "stored" || event.exactHeaders !== true) return outcome;
     const sizes = { keyBytes: record.key?.length ?? 0, valueBytes: record.value?.length ?? 0 };
     return { ...outcome, written: { ...schemas.written(event), ...sizes } };
   });
-};
-
-const ENDINGS = ["stored", "spooled", "refused", "unavailable", "unknown"] as const;
-
-/** A duplicate was counted as stored when its first event came. */
-const isDuplicate = (outcome: EventOutcome): boolean =>
-  outcome.status === "stored" && outcome.duplicate === true;
-
-const count = (
-  station: Station,
-  outcomes: readonly EventOutcome[],
-  { eventsEnded }: ProduceOptions,
-): void => {
-  const counts = { stored: 0, spooled: 0, refused: 0, unavailable: 0, unknown: 0 };
-  for (const outcome of outcomes)
-    if (!isDuplicate(outcome)) counts[outcome.status === "failed" ? outcome.error.outcome : outcome.status]++;
-  for (const ending of ENDINGS) if (counts[ending] > 0) eventsEnded?.(station.name, ending, counts[ending]);
 };

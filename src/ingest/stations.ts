@@ -15,6 +15,7 @@ const invalid = (message: string): GatewayError => new GatewayError("STATION_NAM
  * character), and ROUTE_UNKNOWN for an empty name.
  */
 export const parseStationName = (raw: string): string => {
+  if (isStationName(raw)) return raw;
   const name = raw.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   if (name === "") throw new GatewayError("ROUTE_UNKNOWN");
   if (name.length > MAX_LENGTH) throw invalid("Station should be under 128 characters");

@@ -1,6 +1,6 @@
 import type { AppendOutcome, BrokerRecord } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
-import type { WatchedCall } from "../../src/ingest/batcher/batcher.ts";
+import type { BatcherCall, WatchedCall } from "../../src/ingest/batcher/batcher.ts";
 import { IN_FLIGHT } from "../../src/ingest/batcher/pending.ts";
 import { carrying, type IdSource } from "../../src/ingest/event-ids.ts";
 import { createOnceBatcher } from "../../src/ingest/once-batcher.ts";
@@ -28,7 +28,7 @@ interface Append {
 const setUp = () => {
   const homes: Append[] = [];
   const batches: Append[] = [];
-  const watched: WatchedCall[] = [];
+  const watched: BatcherCall[] = [];
   const said: string[] = [];
   const into = (appends: Append[], records: readonly BrokerRecord[], order: unknown) =>
     new Promise<readonly AppendOutcome[]>((resolve) => {

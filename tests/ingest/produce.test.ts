@@ -59,7 +59,9 @@ const setUp = (
     );
   };
   const produce = createProduce({
-    batcher: { append },
+    batcher: {
+      watch: (topic, records, { ended }) => void append(topic, records).then(ended),
+    },
     stations: { recreate: () => Promise.resolve(false) },
     now: () => 1000,
     maxEventBytes: 20,

@@ -44,13 +44,10 @@ export interface Batcher {
    * record. The records behind it fail with BROKER_UNAVAILABLE.
    */
   appendInOrder(topic: string, records: readonly BrokerRecord[]): Promise<readonly AppendOutcome[]>;
+  /** As `append`, with a callback instead of a promise. */
+  watch(topic: string, records: readonly BrokerRecord[], call: BatcherCall): void;
   /**
-   * As `append`, for a call that can be withdrawn. `ended` gets the outcomes, possibly before `watch` returns. `late` gets the
-   * outcomes of the records whose outcome was IN_FLIGHT (`pending.ts`).
-   */
-  watch(topic: string, records: readonly BrokerRecord[], call: WatchedCall): void;
-  /**
-   * Ends all calls of the topic that are watched, in their order: BROKER_UNAVAILABLE for records that the broker has not got,
+   * Ends all watched calls of the topic that have `late`, in their order: BROKER_UNAVAILABLE for records that the broker has not got,
    * which are not sent any more, and IN_FLIGHT for the others.
    */
   withdraw(topic: string): void;
@@ -60,13 +57,18 @@ export interface Batcher {
   close(): Promise<void>;
 }
 
-export interface WatchedCall {
+export interface BatcherCall {
   readonly order?: Order | undefined;
+  /** Gets the outcomes, possibly before `watch` returns. Must not throw. */
   readonly ended: (outcomes: readonly AppendOutcome[]) => void;
-  readonly late: Late;
+  /** Gets the outcomes of the records whose outcome was IN_FLIGHT (`pending.ts`). undefined: the call can't be withdrawn. */
+  readonly late?: Late | undefined;
 }
 
-type EnteringCall = Omit<WatchedCall, "late"> & Partial<Pick<Pending, "late" | "inOrder">>;
+/** A call that can be withdrawn. */
+export type WatchedCall = BatcherCall & { readonly late: Late };
+
+type EnteringCall = BatcherCall & Partial<Pick<Pending, "inOrder">>;
 
 type Records = readonly BrokerRecord[];
 
@@ -105,24 +107,27 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
     return overloaded ? new GatewayError("OVERLOADED") : undefined;
   };
 
-  const enter = (topic: string, records: Records, { order, ended, ...call }: EnteringCall): void => {
+  const enter = (topic: string, records: Records, call: EnteringCall): void => {
+    if (records.length === 0) {
+      call.ended([]);
+      return;
+    }
     const bytes = bytesOf(records);
     const refused = refusal(topic, bytes);
     if (refused === undefined) {
       bufferedBytes += bytes;
-      queueOf(topic).add(createPending(records, options.deliveryTimeoutMs, ended, call), order);
-    } else ended(failEach(records, refused));
+      queueOf(topic).add(createPending(records, options.deliveryTimeoutMs, call.ended, call), call.order);
+    } else call.ended(failEach(records, refused));
   };
 
+  const outcomesOf = (topic: string, records: Records, call: Omit<EnteringCall, "ended">) =>
+    new Promise<readonly AppendOutcome[]>((ended) => {
+      enter(topic, records, { ...call, ended });
+    });
+
   return {
-    append: (topic, records, order) =>
-      outcomesOf(records, (ended) => {
-        enter(topic, records, { order, ended });
-      }),
-    appendInOrder: (topic, records) =>
-      outcomesOf(records, (ended) => {
-        enter(topic, records, { inOrder: true, ended });
-      }),
+    append: (topic, records, order) => outcomesOf(topic, records, { order }),
+    appendInOrder: (topic, records) => outcomesOf(topic, records, { inOrder: true }),
     watch: enter,
     withdraw: (topic) => {
       queues.get(topic)?.withdraw();
@@ -137,11 +142,6 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
     },
   };
 };
-
-const outcomesOf = (
-  records: Records,
-  enter: (ended: WatchedCall["ended"]) => void,
-): Promise<readonly AppendOutcome[]> => (records.length === 0 ? Promise.resolve([]) : new Promise(enter));
 
 interface Closing {
   readonly done: Promise<void>;

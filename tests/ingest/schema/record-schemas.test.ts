@@ -54,10 +54,10 @@ const setUp = async (declared?: Partial<RegistryDeclaration>, key?: string) => {
   const station: Station = { ...PLAIN, key, validator };
   const produce = createProduce({
     batcher: {
-      append: (_, some) => {
+      watch: (_, some, { ended }) => {
         const from = records.length;
         records.push(...some);
-        return Promise.resolve(
+        ended(
           some.map(
             (_record, i) =>
               ({ status: "stored", partition: 0, offset: BigInt(from + i), timestamp: 1 }) as const,

@@ -31,7 +31,8 @@ export const produceSingle = (dependencies: ProduceDependencies) => {
     const { request, response, facts } = call;
     notePreference(call);
     refuseReservedHeaders(call);
-    const station = await stationOf(call, lookup);
+    const found = stationOf(call, lookup);
+    const station = found instanceof Promise ? await found : found;
     const contentType = request.headers["content-type"];
     const readEvent = singleReader({ contentType, headers: headersWithKey(call), limits });
 
