@@ -2,7 +2,7 @@
 import { partitionOfKey } from "../../broker/partitions.ts";
 import { GatewayError } from "../../errors.ts";
 import { MAX_ENTRIES, type TopicRef } from "../slot-records.ts";
-import type { CallState, Entry } from "./calls.ts";
+import type { Entry } from "./calls.ts";
 import { AGAIN_MS, type CoreContext, drop, partitionName } from "./context.ts";
 import type { TopicView } from "./port.ts";
 
@@ -34,9 +34,9 @@ export class Queues {
   readonly #queues = new Map<string, Queue>();
   /** The queues of a view, by partition: finding a queue by its name takes longer. */
   readonly #byView = new WeakMap<TopicRef, (Queue | undefined)[]>();
-  /** The partition of the events of a call without keys. */
-  readonly #shared = new WeakMap<CallState, number>();
+  /** The partition of the next events without a key, and the bytes of those that have joined its queue. */
   #turn = 0;
+  #turnBytes = 0;
   /** `take` has dropped events: what has waited for their ids may be queued now. */
   hasDropped = false;
 
@@ -75,19 +75,39 @@ export class Queues {
   }
 
   /** undefined: no partition has a leader. */
-  #partitionOf({ call, event }: Entry, { leaders }: TopicView): number | undefined {
-    const { key, partition } = event.record;
+  #partitionOf(entry: Entry, view: TopicView): number | undefined {
+    const { key, partition } = entry.event.record;
     if (partition !== undefined) return partition;
-    if (key !== null) return leaders.length === 0 ? undefined : partitionOfKey(key, leaders.length);
-    const known = this.#shared.get(call);
-    if (known !== undefined) return known;
-    for (let tries = leaders.length; tries > 0; tries -= 1) {
-      this.#turn = (this.#turn + 1) % leaders.length;
-      if (leaders[this.#turn] === undefined) continue;
-      this.#shared.set(call, this.#turn);
-      return this.#turn;
+    if (key === null) return this.#anyPartition(entry, view);
+    return view.leaders.length === 0 ? undefined : partitionOfKey(key, view.leaders.length);
+  }
+
+  /**
+   * Events without a key share a partition until a group takes them: a group with one large batch costs less than one with
+   * small batches. The partition is one for which no event has to wait, if there is one.
+   */
+  #anyPartition(entry: Entry, view: TopicView): number | undefined {
+    const { length } = view.leaders;
+    let chosen: number | undefined;
+    for (let tries = 0; tries < length; tries += 1) {
+      const partition = (this.#turn + tries) % length;
+      if (view.leaders[partition] === undefined) continue;
+      chosen ??= partition;
+      if (!isReady(this.#queueIn(view, partition))) continue;
+      chosen = partition;
+      break;
     }
-    return undefined;
+    if (chosen === undefined) return undefined;
+    if (chosen !== this.#turn) this.#turnTo(chosen);
+    this.#turnBytes += sizeOf(entry);
+    // More would not fit into the batch.
+    if (this.#turnBytes >= this.#context.options.batchBytes) this.#turnTo(chosen + 1);
+    return chosen;
+  }
+
+  #turnTo(partition: number): void {
+    this.#turn = partition;
+    this.#turnBytes = 0;
   }
 
   #queueIn(view: TopicView, partition: number): Queue {
@@ -147,6 +167,7 @@ export class Queues {
       if (entries.length === 0) continue;
       left -= entries.length;
       queue.isBusy = true;
+      if (queue.partition === this.#turn) this.#turnTo(queue.partition + 1);
       batches.push({ queue, entries });
     }
     return batches;
@@ -196,6 +217,10 @@ export class Queues {
     queue.isBusy = false;
   }
 }
+
+/** True: the next group takes the events of the queue, or an event is needed so that the end is asked for. */
+const isReady = ({ isBusy, end, waiting }: Queue): boolean =>
+  !isBusy && (end !== undefined || waiting.length === 0);
 
 const sizeOf = ({ event: { record } }: Entry): number =>
   RECORD_BYTES + (record.value?.length ?? 0) + (record.key?.length ?? 0);

@@ -246,6 +246,38 @@ describe("the steps of a group", () => {
     expect(slot.slotAppends).toHaveLength(2);
   });
 
+  it("events without a key share a partition until a group takes them, and wait for no append of another group", () => {
+    const slot = new Slot();
+    slot.leaders = [1, undefined, 1];
+    const partitions = () =>
+      slot.slotAppends.map((records) =>
+        records.flatMap((record) =>
+          record.type === "intent" ? record.entries.map(({ partition }) => partition) : [],
+        ),
+      );
+    slot.offer(1, [eventOf("a")]);
+    slot.core.endKnown(TOPIC, 0, 10);
+    slot.offer(2, [eventOf("b"), eventOf("c")]);
+    slot.core.endKnown(TOPIC, 2, 10);
+    slot.offer(3, [eventOf("d")]);
+    slot.core.slotStored(1, slot.time);
+    expect(partitions()).toEqual([[0], [2, 2, 2]]);
+    slot.offer(4, [eventOf("e")]);
+    slot.result(stored(20));
+    slot.core.slotStored(2, slot.time);
+    expect(partitions()).toEqual([[0], [2, 2, 2], [0]]);
+  });
+
+  it("events without a key go to other partitions while the end of one is not known", () => {
+    const slot = new Slot();
+    slot.leaders = [1, 1];
+    slot.offer(1, [eventOf("a")]);
+    slot.offer(2, [eventOf("b")]);
+    slot.core.endKnown(TOPIC, 1, 10);
+    slot.core.slotStored(1, slot.time);
+    expect(slot.written).toEqual(["b"]);
+  });
+
   it("a refused batch is halved until only the refused event is left", () => {
     const slot = new Slot();
     slot.offer(1, [eventOf("a"), eventOf("b")]);
