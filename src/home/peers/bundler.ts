@@ -78,38 +78,34 @@ const bundlesOf = (calls: readonly Waiting[], maxBytes: number): readonly (reado
 const send = async (options: BundlerOptions, bundle: readonly Waiting[]): Promise<void> => {
   const link = options.link();
   const connection = link.take();
-  const cut = new AbortController();
+  const cut = { isCut: false };
   const underWay: UnderWay = {
     onCut: () => {
-      cut.abort();
+      cut.isCut = true;
+      link.drop(connection);
     },
   };
   const open = new Map(bundle.entries());
+  const reader = new AnswerReader();
+  const onChunk = (chunk: Buffer): void => {
+    for (const answer of reader.read(chunk)) settle(open, answer, options.memory);
+    if (reader.keptBytes > options.memory.maxBytes) throw new NoMemory("an answer is too large");
+  };
   link.begin(underWay);
   try {
     const calls = bundle.map(({ slot, call: { path, waitMs }, body }) => ({ slot, path, waitMs, body }));
-    const { status, chunks } = await link.open(
-      connection,
-      `${options.path}/calls`,
-      encodeCalls(calls),
-      cut.signal,
-    );
+    const status = await link.stream(connection, `${options.path}/calls`, encodeCalls(calls), onChunk);
     if (status === FORBIDDEN_STATUS) {
       link.drop(connection);
       for (const { resolve } of bundle) resolve("refused");
       return;
     }
     if (status !== 200) throw new TypeError(`a process answered ${status} on its peer port`);
-    const reader = new AnswerReader();
-    for await (const chunk of chunks) {
-      for (const answer of reader.read(chunk)) settle(open, answer, options.memory);
-      if (reader.keptBytes > options.memory.maxBytes) throw new NoMemory("an answer is too large");
-    }
     for (const { resolve } of open.values()) resolve("broken");
     link.release(connection);
   } catch (error) {
     link.drop(connection);
-    for (const { resolve } of open.values()) resolve(noAnswerOf(error, cut.signal));
+    for (const { resolve } of open.values()) resolve(noAnswerOf(error, cut.isCut));
   } finally {
     link.end(underWay);
   }

@@ -35,7 +35,7 @@ export interface PeerClientOptions extends Omit<LinkOptions, "peer" | "onIdle" |
    * Maximum bytes of a bundle: calls for one process that are made at the same time share a request. Only for a home whose
    * answers need no report of their end. undefined: each call has a request.
    */
-  readonly bundleBytes?: number;
+  readonly bundleBytes?: number | undefined;
 }
 
 /** Milliseconds that a request without a call may take. */
@@ -155,7 +155,7 @@ const forward = async (
     link.drop(connection);
     if (error instanceof NoMemory) throw new GatewayError("OVERLOADED", { cause: error });
     call.signal.throwIfAborted();
-    return noAnswerOf(error, cut.signal);
+    return noAnswerOf(error, cut.signal.aborted);
   }
 };
 

@@ -156,17 +156,25 @@ const sendBits = async (response: ServerResponse, write: NonNullable<Reply["writ
   response.end(taken());
 };
 
-/** undefined: the body is larger than the limit. */
-const bodyOf = async (request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> => {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-};
+/** undefined: the body is larger than the limit. An iterator of the request takes longer than its events. */
+const bodyOf = (request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> =>
+  new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) chunks.push(chunk);
+      else {
+        request.destroy();
+        resolve(undefined);
+      }
+    });
+    request.once("end", () => {
+      const [first] = chunks;
+      resolve(chunks.length === 1 ? first : Buffer.concat(chunks));
+    });
+    request.once("error", reject);
+  });
 
 const createRoutes = (handler: PeerHandler, answers: OpenAnswers): Serve => {
   const call: Serve = async (url, body, socket) => {

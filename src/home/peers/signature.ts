@@ -2,7 +2,7 @@
  * Signatures of the requests between processes: HMAC-SHA-256 over the method, the path, the id of the target process, the
  * time and the SHA-256 of the body. The signature is checked before the body is read; the body is checked against its hash.
  */
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHmac, hash, hkdfSync, timingSafeEqual } from "node:crypto";
 
 /** The secrets of the settings from which the keys are derived; the first kind that exists is used. */
 export interface PeerSecrets {
@@ -44,7 +44,7 @@ const MAX_SKEW_MS = 30_000;
 
 const FORM = /^([\w-]{1,64});(\d{1,15});([0-9a-f]{64});([0-9a-f]{64})$/;
 
-export const hashOf = (body: Buffer): string => createHash("sha256").update(body).digest("hex");
+export const hashOf = (body: Buffer): string => hash("sha256", body, "hex");
 
 const signatureOf = (key: Buffer, { method, path, target, bodyHash }: SignedRequest, time: number): Buffer =>
   createHmac("sha256", key).update([method, path, target, time, bodyHash].join("\n")).digest();

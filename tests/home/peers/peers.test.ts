@@ -360,7 +360,12 @@ describe("the peer port", () => {
       expect(sockets.length).toBeLessThanOrEqual(2 * 3);
     });
 
-    it("ends a waiting call after 5 s", async () => {
+    it.each([
+      ["a waiting call", undefined],
+      ["the waiting calls of a bundle", MAX_BODY],
+    ])("ends %s after 5 s", async (_, bundleBytes) => {
+      await peers.close();
+      peers = createPeerClient({ keys: () => keys, clock, memory, bundleBytes });
       const begun = new Promise<void>((resolve) => {
         handle = () => {
           resolve();
