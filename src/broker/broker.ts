@@ -68,6 +68,8 @@ export interface TopicSpec {
   /** Default: the broker's default. */
   readonly partitions?: number | undefined;
   readonly replicationFactor?: number | undefined;
+  /** In place of `replicationFactor`: this number of replicas, or the number of brokers if it is smaller. */
+  readonly replicasAtMost?: number | undefined;
   /** Maximum record size in bytes that the topic must accept. Default: the adapter's option. */
   readonly maxRecordBytes?: number | undefined;
   /** The broker may delete older records of a key. It promises no time by which it deletes them. */

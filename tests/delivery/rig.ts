@@ -3,7 +3,7 @@ import { createMemoryBroker } from "../../src/broker/memory/memory-broker.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { parseConnectorConfig } from "../../src/delivery/connectors/connector-config.ts";
 import { type Decoding, NO_DECODING } from "../../src/delivery/connectors/decoding.ts";
-import { planOf } from "../../src/delivery/connectors/http-sink.ts";
+import { planOf } from "../../src/delivery/connectors/plan.ts";
 import type { AttemptReport } from "../../src/delivery/engine/observer.ts";
 import { createProgress } from "../../src/delivery/engine/progress.ts";
 import { createRunner, type Runner } from "../../src/delivery/engine/runner.ts";
@@ -68,7 +68,7 @@ export const createRig = async (
       if ("faults" in parsed) throw new Error(parsed.faults.map(({ message }) => message).join("\n"));
       const runner = createRunner({
         broker,
-        plan: planOf(parsed.settings, decoding),
+        plan: planOf(parsed.model, decoding),
         targets: createTargets(allowTargets),
         clock,
         random: () => 0.5,

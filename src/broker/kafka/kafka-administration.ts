@@ -182,7 +182,11 @@ export const createAdministration = (
     ensureTopic: async (spec) => {
       const existing = await topic(spec.name, true);
       if (existing === undefined) {
-        const config = topicConfig({ ...spec, maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes?.() });
+        const replicationFactor = await replicasOf(admin, spec);
+        const config = topicConfig({
+          ...{ ...spec, replicationFactor },
+          maxRecordBytes: spec.maxRecordBytes ?? maxRecordBytes?.(),
+        });
         await admin
           .call((client) => client.createTopics({ topics: [config], waitForLeaders: false }))
           .catch(unless(["TOPIC_ALREADY_EXISTS"], false));
@@ -194,6 +198,15 @@ export const createAdministration = (
     },
     ...positions(memberLess, admin, requireTopic),
   };
+};
+
+const replicasOf = async (
+  admin: ReturnType<typeof createAdminCalls>,
+  { replicationFactor, replicasAtMost }: TopicSpec,
+): Promise<number | undefined> => {
+  if (replicasAtMost === undefined) return replicationFactor;
+  const { brokers } = await admin.call((client) => client.describeCluster());
+  return Math.min(replicasAtMost, brokers.length);
 };
 
 const readSettings = async (

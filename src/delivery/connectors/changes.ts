@@ -6,7 +6,7 @@
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { unmaskConfig, type RawConfig } from "./masking.ts";
-import type { GatewayFacts } from "./connector-config.ts";
+import type { GatewayFacts } from "./config-reader.ts";
 import type { ConnectorLog } from "./connector-log.ts";
 import type { Directory, Entry } from "./directory.ts";
 import type { ConnectorRunners } from "./connector-runners.ts";

@@ -35,6 +35,15 @@ export const integer =
     return value > max ? { reason: `Value must be no more than ${max}` } : { value };
   };
 
+export const nonBlank: Parse<string> = (raw) =>
+  raw.trim() === "" ? { reason: "String must be non-blank" } : { value: raw };
+
+export const booleanText: Parse<boolean> = (raw) => {
+  const text = raw.trim().toLowerCase();
+  if (text === "true" || text === "false") return { value: text === "true" };
+  return { reason: "Expected value to be either true or false" };
+};
+
 export const decimal =
   (allowed: (value: number) => boolean, range: string): Parse<number> =>
   (raw) => {

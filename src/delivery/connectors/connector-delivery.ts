@@ -3,7 +3,7 @@ import type { Broker, TopicPartition } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import { atMost, systemClock, type Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
-import type { GatewayFacts } from "./connector-config.ts";
+import type { GatewayFacts } from "./config-reader.ts";
 import { type Decoding, NO_DECODING } from "./decoding.ts";
 import type { RawConfig } from "./masking.ts";
 import { createConnectorLog } from "./connector-log.ts";

@@ -2,10 +2,11 @@
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import { cut } from "../../lib/text.ts";
-import { KEYS } from "./config-keys.ts";
-import { parseConnectorConfig, type ConnectorSettings, type GatewayFacts } from "./connector-config.ts";
+import type { GatewayFacts } from "./config-reader.ts";
+import { needsRegistry, parseConnectorConfig, writesLettersTo } from "./connector-config.ts";
+import type { ConnectorModel } from "./model.ts";
 import type { Decoding } from "./decoding.ts";
-import { planOf } from "./http-sink.ts";
+import { planOf } from "./plan.ts";
 import type { Admission, DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../engine/runner.ts";
 import type { ConnectorLog } from "./connector-log.ts";
@@ -43,8 +44,8 @@ const MAX_TRACE = 10_000;
  */
 const versionOf = ({ run, config }: Entry, { hasRegistry, auditTopic }: GatewayFacts): string =>
   JSON.stringify([
-    ...[run, config, KEYS.decode.name in config && hasRegistry],
-    auditTopic !== undefined && config[KEYS.deadLetterTopic.name] === auditTopic,
+    ...[run, config, needsRegistry(config) && hasRegistry],
+    writesLettersTo(config, auditTopic),
   ]);
 
 const isWanted = (entry: Entry | undefined): entry is Entry =>
@@ -71,8 +72,8 @@ const createPlanning = ({
       .finally(() => noting.delete(key));
   };
 
-  return ({ name }: Entry, settings: ConnectorSettings): DeliveryPlan => {
-    const plan = planOf(settings, decoding);
+  return ({ name }: Entry, model: ConnectorModel): DeliveryPlan => {
+    const plan = planOf(model, decoding);
     const { endpoint } = plan;
     const admit = (record: ConsumedRecord): Admission => {
       noteTopic(name, record.topic);
@@ -110,7 +111,7 @@ export const createConnectorRunners = (options: ConnectorRunnersOptions): Connec
     }
     const runner = createRunner({
       ...options,
-      plan: planFor(entry, parsed.settings),
+      plan: planFor(entry, parsed.model),
       onStopped: (trace) => void onStopped(entry, trace),
     });
     running.set(entry.name, { runner, version: versionOf(entry, facts) });

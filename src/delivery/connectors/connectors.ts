@@ -95,7 +95,7 @@ const offsetCalls = (
   return {
     offsets: async (name) => {
       const parsed = parseConnectorConfig(name, (await entryOf(parts, name)).config);
-      return offsets.view(name, "settings" in parsed ? parsed.settings.topics : { names: [] });
+      return offsets.view(name, "model" in parsed ? parsed.model.topics : { names: [] });
     },
     alterOffsets: async (name, requests) => {
       await requireStopped(parts, name);

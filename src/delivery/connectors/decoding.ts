@@ -1,10 +1,15 @@
 /** Decodes the values of records by the schema registry before they are sent, as a connector's `decode` says. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import type { Decoder } from "../../registry/decoder.ts";
+import type { Decoder, Decoding as DecodedForm } from "../../registry/decoder.ts";
 import type { Preparation, Prepared } from "../engine/delivery-plan.ts";
-import type { DecodeFailure } from "./config-keys.ts";
-import { type ConnectorSettings, noRegistry } from "./connector-config.ts";
+
+export const DECODE_FAILURES = ["stop", "dead-letter", "skip", "send"] as const;
+/** What happens to a record that can't be decoded. */
+export type DecodeFailure = (typeof DECODE_FAILURES)[number];
+
+export const noRegistry = (decode: string): string =>
+  `decode is ${decode}, but the gateway has no schema registry. Add the section registry to its settings.`;
 
 export interface UndecodableRecord {
   readonly connector: string;
@@ -24,22 +29,27 @@ export const NO_DECODING: Decoding = { decoder: undefined, onUndecodable: () => 
 
 const CONTENT_TYPE = "application/json";
 
-const afterFailure = (record: ConsumedRecord, effect: DecodeFailure, reason: string): Prepared => {
+export const afterFailure = (record: ConsumedRecord, effect: DecodeFailure, reason: string): Prepared => {
   if (effect === "send") return { action: "send", record };
   if (effect === "skip") return { action: "skip" };
   const action = effect === "stop" ? "stop" : "drop";
-  return { action, reason: `the value can't be decoded: ${reason}` };
+  return { action, reason, stage: "VALUE_CONVERTER" };
 };
 
+interface DecodingSettings {
+  readonly name: string;
+  readonly decode: Exclude<DecodedForm, "none">;
+  readonly decodeFailure: DecodeFailure;
+}
+
 /**
- * undefined: the connector sends values as they are stored. Throws CONNECTOR_CONFIG_INVALID if there is no registry. A
+ * Throws CONNECTOR_CONFIG_INVALID if there is no registry. A
  * retry decodes its record again, because a decoded value can be much larger than the stored value.
  */
 export const decodingStep = (
-  { name, decode, decodeFailure }: ConnectorSettings,
+  { name, decode, decodeFailure }: DecodingSettings,
   { decoder, onUndecodable }: Decoding,
-): Preparation | undefined => {
-  if (decode === "none") return undefined;
+): Preparation => {
   if (decoder === undefined)
     throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message: noRegistry(decode) });
   const reported = new WeakSet<ConsumedRecord>();
@@ -49,7 +59,7 @@ export const decodingStep = (
       reported.add(record);
       onUndecodable({ connector: name, record, reason, effect: decodeFailure });
     }
-    return afterFailure(record, decodeFailure, reason);
+    return afterFailure(record, decodeFailure, `the value can't be decoded: ${reason}`);
   };
 
   return {

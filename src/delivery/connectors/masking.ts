@@ -4,7 +4,7 @@
  */
 import { isCredentialName, mapUrlCredentials, maskUrlCredentials } from "../../lib/url-credentials.ts";
 import { isJsonForm, parseHeaders, printHeaders, type HeaderPair } from "./config-values.ts";
-import { KEYS } from "./config-keys.ts";
+import { KEYS } from "./auckland/keys.ts";
 
 export type RawConfig = Readonly<Record<string, string>>;
 

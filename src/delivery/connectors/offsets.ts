@@ -2,7 +2,7 @@
 import type { Broker, TopicPartition, TopicPartitionOffset, Watermarks } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { groupOf } from "./http-sink.ts";
+import { groupOf } from "./plan.ts";
 import { existingTopics, type TopicSelection } from "../engine/delivery-plan.ts";
 
 /**

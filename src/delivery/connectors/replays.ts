@@ -1,9 +1,8 @@
 /** Replays of dead letters. Each connector has at most one replay at a time, over all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
-import { KEYS } from "./config-keys.ts";
-import { parseConnectorConfig } from "./connector-config.ts";
+import { parseConnectorConfig, writesLettersTo } from "./connector-config.ts";
 import type { Decoding } from "./decoding.ts";
-import { planOf } from "./http-sink.ts";
+import { planOf } from "./plan.ts";
 import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
 import { createRunner, type RunnerOptions } from "../engine/runner.ts";
 import { configHash, type Entry } from "./directory.ts";
@@ -54,7 +53,7 @@ type PlanOptions = Pick<ReplaysOptions, "decoding" | "auditTopic">;
 
 const planFor = ({ name, config }: Entry, { decoding, auditTopic }: PlanOptions): LetterPlan => {
   const parsed = parseConnectorConfig(name, config, { auditTopic: auditTopic?.() });
-  if ("settings" in parsed) return replayPlan(planOf(parsed.settings, decoding));
+  if ("model" in parsed) return replayPlan(planOf(parsed.model, decoding));
   throw new GatewayError("CONNECTOR_CONFIG_INVALID");
 };
 
@@ -116,7 +115,7 @@ export const createReplays = (options: ReplaysOptions): Replays => {
       const continues =
         entry?.target === "RUNNING" &&
         configHash(entry.config) === replaying.config &&
-        entry.config[KEYS.deadLetterTopic.name] !== options.auditTopic?.();
+        !writesLettersTo(entry.config, options.auditTopic?.());
       if (!continues) replaying.cancelled.abort();
     },
     isRunning,

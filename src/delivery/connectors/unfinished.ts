@@ -2,7 +2,7 @@
 import { type Broker, isInternalTopic, type TopicPartition } from "../../broker/broker.ts";
 import type { TopicSelection } from "../engine/delivery-plan.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
-import { groupOf } from "./http-sink.ts";
+import { groupOf } from "./plan.ts";
 import type { RawConfig } from "./masking.ts";
 
 interface Connector {
@@ -29,7 +29,7 @@ export const createUnfinished = (
     const known = selections.get(config);
     if (known !== undefined) return known;
     const parsed = parseConnectorConfig(name, config);
-    const selection = "settings" in parsed ? parsed.settings.topics : "unknown";
+    const selection = "model" in parsed ? parsed.model.topics : "unknown";
     selections.set(config, selection);
     return selection;
   };

@@ -3,16 +3,11 @@
  * the form of Kafka Connect.
  */
 import { GatewayError } from "../../errors.ts";
-import {
-  CONNECTOR_CLASS,
-  isKnownClass,
-  parseConnectorConfig,
-  type ConfigFault,
-  type GatewayFacts,
-} from "./connector-config.ts";
-import { KEYS, type Key } from "./config-keys.ts";
+import type { ConfigFault, GatewayFacts } from "./config-reader.ts";
+import { familyOf, parseConnectorConfig, unknownClass } from "./connector-config.ts";
+import { COMMON_KEYS, type Key } from "./keys.ts";
 import { maskConfig, type RawConfig } from "./masking.ts";
-import { groupOf } from "./http-sink.ts";
+import { groupOf } from "./plan.ts";
 
 export interface ConfigReport {
   readonly name: string;
@@ -69,7 +64,7 @@ export const faultsOfDeclared = (
 /** Throws CONNECTOR_CONFIG_INVALID with a line for each fault. */
 export const requireValid = (name: string, config: RawConfig, facts: GatewayFacts): void => {
   const parsed = parseConnectorConfig(name, config, facts);
-  if ("settings" in parsed) return;
+  if ("model" in parsed) return;
   const { faults } = parsed;
   throw new GatewayError("CONNECTOR_CONFIG_INVALID", {
     message: [
@@ -100,9 +95,7 @@ const definitionOf = ({ name, type, required, help, default: fallback }: Describ
 
 /** The keys of the class, as Kafka Connect describes them. undefined: the class is unknown. */
 export const definitionsOf = (connectorClass: string): readonly object[] | undefined =>
-  isKnownClass(connectorClass)
-    ? Object.values<Key<unknown>>(KEYS).map((key, index) => definitionOf(key, index + 1))
-    : undefined;
+  familyOf(connectorClass)?.keys.map((key, index) => definitionOf(key, index + 1));
 
 const faultsOf = (faults: readonly ConfigFault[], { name, aliases }: DescribedKey): readonly string[] =>
   faults.filter(({ key }) => key === name || aliases.includes(key)).map(({ message }) => message);
@@ -120,20 +113,18 @@ const refusedKey = (name: string): DescribedKey => ({
 
 /** Throws CONNECTOR_CONFIG_INVALID if the class is unknown. */
 export const reportOf = (connectorClass: string, config: RawConfig, facts: GatewayFacts): ConfigReport => {
-  if (!isKnownClass(connectorClass)) {
-    throw new GatewayError("CONNECTOR_CONFIG_INVALID", {
-      message: `Failed to find any class that implements Connector and which name matches ${connectorClass}, available connectors are: ${CONNECTOR_CLASS}`,
-    });
-  }
-  const name = config[KEYS.name.name];
-  const parsed = parseConnectorConfig(name ?? "", config, facts);
+  const family = familyOf(connectorClass);
+  if (family === undefined)
+    throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message: unknownClass(connectorClass) });
+  const name = config[COMMON_KEYS.name.name];
+  const parsed = family.parse(name ?? "", config, facts);
   const ofName = name === undefined ? undefined : nameFault(name);
   const faults = [
-    ...(ofName === undefined ? [] : [{ key: KEYS.name.name, message: ofName }]),
+    ...(ofName === undefined ? [] : [{ key: COMMON_KEYS.name.name, message: ofName }]),
     ...("faults" in parsed ? parsed.faults : []),
   ];
   const shown = maskConfig(config);
-  const known = Object.values<Key<unknown>>(KEYS);
+  const known = family.keys;
   const names = new Set(known.flatMap(({ name, aliases }) => [name, ...aliases]));
   const refused = [...new Set(faults.map(({ key }) => key))].filter((key) => !names.has(key));
   const keys: readonly DescribedKey[] = [...known, ...refused.map(refusedKey)];

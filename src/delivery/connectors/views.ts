@@ -1,6 +1,6 @@
 /** The answers about connectors, in the form of Kafka Connect's REST API. */
-import { CONNECTOR_CLASS } from "./connector-config.ts";
-import { KEYS } from "./config-keys.ts";
+import { classOf } from "./connector-config.ts";
+import { COMMON_KEYS } from "./keys.ts";
 import { maskConfig, type RawConfig } from "./masking.ts";
 import type { Entry } from "./directory.ts";
 
@@ -41,7 +41,7 @@ export const configView = ({ name, config }: Entry): RawConfig => ({ ...maskConf
 
 /** A stopped connector has no tasks. All tasks of a connector have the same state, because one runner does the work of all tasks. */
 const taskIds = ({ target, config }: Entry): readonly number[] => {
-  const parsed = KEYS.tasksMax.parse(config[KEYS.tasksMax.name] ?? "1");
+  const parsed = COMMON_KEYS.tasksMax.parse(config[COMMON_KEYS.tasksMax.name] ?? "1");
   const count = "value" in parsed ? parsed.value : 1;
   return target === "STOPPED" ? [] : Array.from({ length: count }, (_, id) => id);
 };
@@ -56,7 +56,7 @@ export const infoView = (entry: Entry): ConnectorInfo => ({
 export const tasksView = (entry: Entry): readonly TaskInfo[] =>
   taskIds(entry).map((task) => ({
     id: { connector: entry.name, task },
-    config: { ...configView(entry), "task.class": CONNECTOR_CLASS.replace(/Connector$/, "Task") },
+    config: { ...configView(entry), "task.class": classOf(entry.config).replace(/Connector$/, "Task") },
   }));
 
 export const statusView = (entry: Entry, workerId: string): ConnectorStatus => {

@@ -2,6 +2,7 @@
 import type { ConsumedRecord, TopicPartition } from "../../broker/broker.ts";
 import { partitionId } from "../../broker/partitions.ts";
 import { createOffsetTracker, type OffsetTracker } from "./offset-tracker.ts";
+import type { FailureStage } from "./delivery-plan.ts";
 import type { RetryState } from "./strategy.ts";
 
 /** One assignment of a partition. If the partition comes back after a rebalance, it gets a new claim. */
@@ -46,6 +47,8 @@ export interface Attempted {
 /** A record that has no final outcome yet. */
 export interface Item extends Attempted {
   readonly record: ConsumedRecord;
+  /** The step in which the record failed, if it failed before its first attempt. */
+  stage?: FailureStage;
 }
 
 export interface Claims {

@@ -3,7 +3,7 @@ import type { Broker, BrokerRecord, ConsumedRecord, RecordHeader } from "../../b
 import { asGatewayError, GatewayError, type ErrorCode } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
 import { cut } from "../../lib/text.ts";
-import type { DeliveryPlan } from "./delivery-plan.ts";
+import type { DeliveryPlan, LetterForm } from "./delivery-plan.ts";
 import type { Item } from "./claims.ts";
 import type { DeliveryObserver } from "./observer.ts";
 
@@ -59,32 +59,51 @@ export const causeOf = (letter: ConsumedRecord): DeathCause => {
   };
 };
 
+/** The gateway's own form. */
+const OWN_FORM: LetterForm = {
+  headersOf: ({ topic, partition, offset, headers }, { connector, attempts, status, error }) => {
+    const names = DEAD_LETTER_HEADERS;
+    return [
+      ...headers.filter(({ name }) => !OURS.has(name)),
+      header(names.connector, connector),
+      header(names.topic, topic),
+      header(names.partition, String(partition)),
+      header(names.offset, String(offset)),
+      header(names.attempts, String(attempts)),
+      header(names.status, status === undefined ? "" : String(status)),
+      header(names.error, error),
+    ];
+  },
+  originalOf,
+};
+
+export const letterFormOf = ({
+  deadLetterForm = OWN_FORM,
+}: Pick<DeliveryPlan, "deadLetterForm">): LetterForm => deadLetterForm;
+
 /** If a replayed dead letter is dropped again, its headers name the original topic, partition and offset. */
-const deadLetterOf = (connector: string, item: Item, now: number): BrokerRecord => {
-  const { attempts, lastStatus, lastError } = item;
-  const names = DEAD_LETTER_HEADERS;
-  const record = originalOf(item.record, connector) ?? item.record;
+const deadLetterOf = (plan: DeliveryPlan, item: Item, now: number): BrokerRecord => {
+  const { attempts, lastStatus, lastError, stage = "TASK_PUT" } = item;
+  const form = letterFormOf(plan);
+  const record = form.originalOf(item.record, plan.name) ?? item.record;
+  const error = cut(lastError ?? `HTTP status ${String(lastStatus)}`);
   return {
     key: record.key,
     value: record.value,
     timestamp: now,
-    headers: [
-      ...record.headers.filter(({ name }) => !OURS.has(name)),
-      header(names.connector, connector),
-      header(names.topic, record.topic),
-      header(names.partition, String(record.partition)),
-      header(names.offset, String(record.offset)),
-      header(names.attempts, String(attempts)),
-      header(names.status, lastStatus === undefined ? "" : String(lastStatus)),
-      header(names.error, cut(lastError ?? `HTTP status ${String(lastStatus)}`)),
-    ],
+    headers: form.headersOf(record, { connector: plan.name, stage, attempts, status: lastStatus, error }),
   };
 };
 
-const store = async (broker: Broker, topic: string, letter: BrokerRecord): Promise<void> => {
+const store = async (
+  broker: Broker,
+  plan: DeliveryPlan,
+  topic: string,
+  letter: BrokerRecord,
+): Promise<void> => {
   let [outcome] = await broker.append(topic, [letter]);
   if (outcome?.status === "failed" && outcome.error.code === "STATION_UNKNOWN") {
-    await broker.ensureTopic({ name: topic });
+    await broker.ensureTopic({ name: topic, ...letterFormOf(plan).creation });
     [outcome] = await broker.append(topic, [letter]);
   }
   if (outcome?.status !== "stored") throw outcome?.error ?? new GatewayError("BROKER_UNAVAILABLE");
@@ -131,7 +150,7 @@ export const createDropping = ({ broker, plan, clock, observer }: DroppingOption
   const storeDeadLetter = async (topic: string, item: Item, abandoned: () => boolean): Promise<DropEnd> => {
     for (let tries = 0; tries === 0 || !abandoned(); tries += 1) {
       try {
-        await store(broker, topic, deadLetterOf(name, item, clock.now()));
+        await store(broker, plan, topic, deadLetterOf(plan, item, clock.now()));
         return { action: "dropped" };
       } catch (error) {
         const fault = asGatewayError(error);

@@ -2,7 +2,7 @@
  * A delivery plan: what the engine needs to know about one stream of deliveries. The engine is the same for all kinds of
  * endpoints. An endpoint decides which records it wants, writes the request of each attempt, and says what an answer means.
  */
-import { type Broker, type ConsumedRecord, isInternalTopic } from "../../broker/broker.ts";
+import { type Broker, type ConsumedRecord, isInternalTopic, type RecordHeader } from "../../broker/broker.ts";
 import type { OrderKeyOf } from "./ordering.ts";
 import type { Failure, Strategy } from "./strategy.ts";
 
@@ -30,6 +30,8 @@ export interface DeliveryPlan {
   readonly ratePerSecond: number | undefined;
   /** Topic for dropped records. It is created if it is missing. */
   readonly deadLetterTopic: string | undefined;
+  /** Absent: the gateway's own form. */
+  readonly deadLetterForm?: LetterForm | undefined;
   /** End offset per partition (exclusive). Absent: the plan has no end. */
   readonly ends?: ReadonlyMap<number, bigint>;
   /** Milliseconds; 0: no limit. */
@@ -37,6 +39,27 @@ export interface DeliveryPlan {
   readonly readTimeoutMs: number;
   /** Whether the endpoint's TLS certificate is checked. Default: true. */
   readonly checkCertificate?: boolean;
+}
+
+/** Why a record was dropped. */
+export interface DropCause {
+  readonly connector: string;
+  readonly stage: FailureStage;
+  readonly attempts: number;
+  /** Status of the last attempt. undefined: the attempt got no answer, or there was none. */
+  readonly status: number | undefined;
+  /** Never empty. */
+  readonly error: string;
+}
+
+/** How dead letters say where they came from and why. */
+export interface LetterForm {
+  /** Partitions and replicas of a dead letter topic that is created. Absent: the broker's defaults. */
+  readonly creation?: { readonly partitions: number; readonly replicasAtMost: number };
+  /** The headers of the dead letter of this record. */
+  headersOf(record: ConsumedRecord, cause: DropCause): readonly RecordHeader[];
+  /** The record that this connector dropped. undefined: `letter` is no dead letter of this connector. */
+  originalOf<R extends ConsumedRecord>(letter: R, connector: string): R | undefined;
 }
 
 /** A record as the endpoint gets it. */
@@ -48,8 +71,11 @@ export interface PreparedRecord extends ConsumedRecord {
 export type Prepared =
   | { readonly action: "send"; readonly record: PreparedRecord }
   | { readonly action: "skip" }
-  | { readonly action: "drop"; readonly reason: string }
-  | { readonly action: "stop"; readonly reason: string };
+  | { readonly action: "drop"; readonly reason: string; readonly stage?: FailureStage }
+  | { readonly action: "stop"; readonly reason: string; readonly stage?: FailureStage };
+
+/** Kafka Connect's names of the steps in which a record can fail. */
+export type FailureStage = "VALUE_CONVERTER" | "TRANSFORMATION" | "TASK_PUT";
 
 /** A step before each attempt, for records that are admitted. */
 export interface Preparation {

@@ -68,7 +68,10 @@ const prepare = ({ preparation }: DeliveryPlan, item: Item): Passage => {
   if (readiness !== undefined) return { action: "prepare", readiness };
   const prepared = preparation.prepare(record);
   if (prepared.action === "stop") return { action: "stop", trace: traceOf(item, prepared.reason) };
-  if (prepared.action === "drop") item.lastError = cut(prepared.reason);
+  if (prepared.action === "drop") {
+    item.lastError = cut(prepared.reason);
+    if (prepared.stage !== undefined) item.stage = prepared.stage;
+  }
   return prepared;
 };
 

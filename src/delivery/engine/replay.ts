@@ -6,15 +6,15 @@
 import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
-import { originalOf } from "./dead-letters.ts";
-import type { DeliveryPlan, Endpoint } from "./delivery-plan.ts";
+import { letterFormOf } from "./dead-letters.ts";
+import type { DeliveryPlan, Endpoint, LetterForm } from "./delivery-plan.ts";
 
-const restoring = (endpoint: Endpoint, connector: string): Endpoint => ({
+const restoring = (endpoint: Endpoint, connector: string, form: LetterForm): Endpoint => ({
   admit: (letter) => {
-    const original = originalOf(letter, connector);
+    const original = form.originalOf(letter, connector);
     return original === undefined ? "skip" : endpoint.admit(original);
   },
-  render: (letter, now) => endpoint.render(originalOf(letter, connector) ?? letter, now),
+  render: (letter, now) => endpoint.render(form.originalOf(letter, connector) ?? letter, now),
   classify: (result) => endpoint.classify(result),
 });
 
@@ -36,7 +36,7 @@ export const replayPlan = (plan: DeliveryPlan): LetterPlan => {
     deadLetterTopic,
     group: `${group}-dead-letters`,
     topics: { names: [deadLetterTopic] },
-    endpoint: restoring(endpoint, name),
+    endpoint: restoring(endpoint, name, letterFormOf(plan)),
     batching: undefined,
     delayMs: 0,
   };

@@ -1,6 +1,6 @@
 /** `/connectors` on the operators' listener: Kafka Connect's REST API. */
 import type { Role } from "../../../auth/operators/operator.ts";
-import { CONNECTOR_CLASS } from "../../../delivery/connectors/connector-config.ts";
+import { CONNECTOR_CLASSES } from "../../../delivery/connectors/connector-config.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
 import type { Target } from "../../../delivery/connectors/connector-log-view.ts";
 import { definitionsOf } from "../../../delivery/connectors/validation.ts";
@@ -77,7 +77,7 @@ const pluginRoutes = ({
   version,
 }: ConnectorRouteDependencies): readonly OpenRoute[] => [
   route("GET", "/connector-plugins", documentation.listPlugins, ({ response }) => {
-    sendJson(response, 200, [{ class: CONNECTOR_CLASS, type: "sink", version }]);
+    sendJson(response, 200, CONNECTOR_CLASSES.map((name) => ({ class: name, type: "sink", version })));
   }),
   route("GET", "/connector-plugins/:class/config", documentation.showPluginConfig, (call) => {
     const wanted = pathParameter(call.request, "class");

@@ -1,4 +1,4 @@
-import { standardWebhookHeaders } from "../../../../src/delivery/connectors/http-sink.ts";
+import { standardWebhookHeaders } from "../../../../src/delivery/connectors/requests.ts";
 
 describe("standardWebhookHeaders", () => {
   it("signs as the specification's example", () => {

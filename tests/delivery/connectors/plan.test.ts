@@ -1,7 +1,8 @@
 import type { ConsumedRecord } from "../../../src/broker/broker.ts";
 import { parseConnectorConfig } from "../../../src/delivery/connectors/connector-config.ts";
 import type { Endpoint, HttpResult } from "../../../src/delivery/engine/delivery-plan.ts";
-import { createHttpSink } from "../../../src/delivery/connectors/http-sink.ts";
+import { NO_DECODING } from "../../../src/delivery/connectors/decoding.ts";
+import { planOf } from "../../../src/delivery/connectors/plan.ts";
 
 const sinkWith = (config: Record<string, string> = {}, name = "connA"): Endpoint => {
   const parsed = parseConnectorConfig(name, {
@@ -11,7 +12,7 @@ const sinkWith = (config: Record<string, string> = {}, name = "connA"): Endpoint
     ...config,
   });
   if ("faults" in parsed) throw new Error(JSON.stringify(parsed.faults));
-  return createHttpSink(parsed.settings);
+  return planOf(parsed.model, NO_DECODING).endpoint;
 };
 
 const record = (fields: Partial<ConsumedRecord> = {}): ConsumedRecord => ({

@@ -1,4 +1,4 @@
-import { retryFlag } from "../../../../src/delivery/connectors/http-sink.ts";
+import { retryFlag } from "../../../../src/delivery/connectors/auckland/answers.ts";
 
 describe("retryFlag", () => {
   it.each([

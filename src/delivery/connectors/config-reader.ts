@@ -1,0 +1,138 @@
+/** Reads the keys of a configuration one by one, and collects all faults. */
+import { isInternalTopic } from "../../broker/broker.ts";
+import { cut } from "../../lib/text.ts";
+import type { TopicSelection } from "../engine/delivery-plan.ts";
+import type { Ordering } from "../engine/ordering.ts";
+import type { Targets } from "../engine/targets.ts";
+import { COMMON_KEYS, type Key, OWN_KEYS } from "./keys.ts";
+import { MASK, maskConfig, type RawConfig } from "./masking.ts";
+
+export interface ConfigFault {
+  readonly key: string;
+  /** One line in the wording of Kafka Connect, without credentials. */
+  readonly message: string;
+}
+
+export interface Faults {
+  readonly faults: readonly ConfigFault[];
+}
+
+/** What a configuration is checked against. What is absent is not checked. */
+export interface GatewayFacts {
+  /** A URL with a refused literal address is a fault. Without `targets`, the gateway checks the address when it connects. */
+  readonly targets?: Targets | undefined;
+  /** Without a registry, `decode` is a fault. */
+  readonly hasRegistry?: boolean;
+  /** The topic of `audit.station`. Dead letters must not be written to it. */
+  readonly auditTopic?: string | undefined;
+}
+
+/** Parses keys one by one, and collects all faults. */
+export const createReader = (config: RawConfig) => {
+  const shown = maskConfig(config);
+  const faults: ConfigFault[] = [];
+  const fault = (key: string, message: string): void => {
+    faults.push({ key, message });
+  };
+  const invalid = (key: string, reason: string): void => {
+    fault(key, `Invalid value ${cut(shown[key] ?? "")} for configuration ${key}: ${reason}`);
+  };
+  const read = <T>(key: Key<T>): T | undefined => {
+    const given = [key.name, ...key.aliases].find((name) => config[name] !== undefined);
+    const raw = given === undefined ? key.default : config[given];
+    if (raw === undefined) {
+      if (key.required)
+        fault(key.name, `Missing required configuration "${key.name}" which has no default value.`);
+      return undefined;
+    }
+    if (raw.includes(MASK)) {
+      invalid(given ?? key.name, "The value is masked, and there is no stored value to replace it");
+      return undefined;
+    }
+    const parsed = key.parse(raw);
+    if ("value" in parsed) return parsed.value;
+    invalid(given ?? key.name, parsed.reason);
+    return undefined;
+  };
+  return { faults, fault, invalid, read };
+};
+
+export type Reader = ReturnType<typeof createReader>;
+
+export const readTopics = ({ read, fault, invalid }: Reader): TopicSelection => {
+  const names = [...new Set(read(COMMON_KEYS.topics) ?? [])];
+  const pattern = read(COMMON_KEYS.topicsRegex);
+  if (names.length > 0 && pattern !== undefined) {
+    const message = "topics and topics.regex are mutually exclusive options, but both are set.";
+    fault("topics", message);
+  }
+  if (pattern !== undefined) return { pattern };
+  if (names.length === 0) fault("topics", "Must configure one of topics or topics.regex");
+  const internal = names.find(isInternalTopic);
+  if (internal !== undefined) invalid("topics", `${internal} is an internal topic and can't be delivered`);
+  return { names };
+};
+
+/** The topic that a key names must take dead letters. */
+export const checkDeadLetterTopic = (
+  { invalid }: Reader,
+  { name }: Pick<Key<string>, "name">,
+  topic: string,
+  auditTopic: string | undefined,
+): void => {
+  if (isInternalTopic(topic)) invalid(name, "It is an internal topic");
+  if (topic === auditTopic) invalid(name, "It is the topic of audit.station");
+};
+
+export const delivers = (topics: TopicSelection, topic: string): boolean =>
+  "names" in topics ? topics.names.includes(topic) : topics.pattern.test(topic);
+
+/** The keys of the gateway that have the same meaning in each family. */
+export interface Pace {
+  readonly tasksMax: number;
+  readonly concurrency: number;
+  readonly ordering: Ordering;
+  /** Random part added to a wait, as a fraction of the wait. */
+  readonly jitter: number;
+  /** Maximum Retry-After that lengthens a wait, in milliseconds. 0: Retry-After is ignored. */
+  readonly maxRetryAfterMs: number;
+  readonly ratePerSecond: number | undefined;
+}
+
+export const readPace = ({ read }: Reader): Pace => {
+  const maxRetryAfter = read(OWN_KEYS.maxRetryAfter) ?? 0;
+  return {
+    tasksMax: read(COMMON_KEYS.tasksMax) ?? 1,
+    concurrency: read(OWN_KEYS.concurrency) ?? 1,
+    ordering: read(OWN_KEYS.ordering) ?? "partition",
+    jitter: read(OWN_KEYS.jitter) ?? 0,
+    maxRetryAfterMs: read(OWN_KEYS.retryAfter) === "honour" ? maxRetryAfter * 1000 : 0,
+    ratePerSecond: read(OWN_KEYS.rateLimit),
+  };
+};
+
+/** A target that the gateway may not connect to is a fault, if the URL alone shows it. */
+export const readUrl = (
+  { read, invalid }: Reader,
+  key: Key<URL>,
+  targets: Targets | undefined,
+): URL | undefined => {
+  const url = read(key);
+  const refused = url && targets?.refusalOf(url.hostname);
+  if (refused !== undefined) invalid(key.name, refused);
+  return url;
+};
+
+/** Keys that would change what is sent, and that aren't served yet. */
+const NOT_SERVED = ["filter", "transform"];
+
+const REFERENCE = /\$\{([^:{}]*):[^{}]*\}/;
+
+/** Faults that don't depend on the family. */
+export const refuseUnserved = ({ invalid }: Reader, config: RawConfig): void => {
+  for (const name of NOT_SERVED) if ((config[name] ?? "").trim() !== "") invalid(name, "not served here");
+  for (const [name, value] of Object.entries(config)) {
+    const provider = REFERENCE.exec(value)?.[1];
+    if (provider !== undefined) invalid(name, `config provider ${provider} is not allowed`);
+  }
+};

@@ -1,0 +1,53 @@
+/**
+ * The connector model: what a connector does, independent of the family in whose keys it was written. A family translates its
+ * keys into the model, and `plan.ts` makes a delivery plan of it.
+ */
+import type { HttpResult, TopicSelection, LetterForm } from "../engine/delivery-plan.ts";
+import type { Failure, Strategy } from "../engine/strategy.ts";
+import type { Pace } from "./config-reader.ts";
+import type { HeaderPair } from "./config-values.ts";
+import type { Conversion } from "./conversions.ts";
+import type { Transformation } from "./transformations.ts";
+
+export interface ConnectorModel extends Pace {
+  readonly name: string;
+  readonly topics: TopicSelection;
+  readonly request: RequestModel;
+  /** Milliseconds; 0: no limit. */
+  readonly connectTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly checkCertificate: boolean;
+  readonly delayMs: number;
+  readonly conversion: Conversion;
+  readonly transformations: readonly Transformation[];
+  readonly tombstones: "skip" | "send" | "dead-letter";
+  /** Absent: each record has its own request. */
+  readonly batch: BatchModel | undefined;
+  /** What an answer means. */
+  readonly classify: (result: HttpResult) => "done" | Failure;
+  /** What follows a failed attempt. */
+  readonly strategy: Strategy;
+  readonly deadLetterTopic: string | undefined;
+  /** Absent: the form of the gateway's own dead letters. */
+  readonly deadLetterForm?: LetterForm;
+}
+
+export interface RequestModel {
+  readonly url: URL;
+  readonly method: "POST" | "PUT" | "DELETE";
+  readonly headers: readonly HeaderPair[];
+  /** Adds `X-Kafka-Topic` and the B3 headers, which name the record. */
+  readonly namesRecord: boolean;
+  /** Signing secret for Standard Webhooks. */
+  readonly secret: Buffer | undefined;
+}
+
+export interface BatchModel {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly lingerMs: number;
+  /** Text before, between and after the values. */
+  readonly prefix: string;
+  readonly separator: string;
+  readonly suffix: string;
+}

@@ -1,0 +1,30 @@
+/** The delivery plan of a connector, made of its model. */
+import type { DeliveryPlan } from "../engine/delivery-plan.ts";
+import { ORDER_KEYS } from "../engine/ordering.ts";
+import type { Decoding } from "./decoding.ts";
+import type { ConnectorModel } from "./model.ts";
+import { admissionOf, preparationOf } from "./preparation.ts";
+import { recordRequests } from "./requests.ts";
+
+/** Consumer group of a sink connector, named as in Kafka Connect. */
+export const groupOf = (connector: string): string => `connect-${connector}`;
+
+/** Throws CONNECTOR_CONFIG_INVALID if the connector decodes and there is no registry. */
+export const planOf = (model: ConnectorModel, decoding: Decoding): DeliveryPlan => ({
+  name: model.name,
+  group: groupOf(model.name),
+  topics: model.topics,
+  endpoint: { admit: admissionOf(model), render: recordRequests(model), classify: model.classify },
+  preparation: preparationOf(model, decoding),
+  strategy: model.strategy,
+  orderKeyOf: ORDER_KEYS[model.ordering],
+  inFlight: model.concurrency * model.tasksMax,
+  delayMs: model.delayMs,
+  jitter: model.jitter,
+  maxRetryAfterMs: model.maxRetryAfterMs,
+  ratePerSecond: model.ratePerSecond,
+  deadLetterTopic: model.deadLetterTopic,
+  connectTimeoutMs: model.connectTimeoutMs,
+  readTimeoutMs: model.readTimeoutMs,
+  checkCertificate: model.checkCertificate,
+});

@@ -1,0 +1,61 @@
+/** What happens to a record before its first attempt: conversion, transformations, tombstones. */
+import type { ConsumedRecord } from "../../broker/broker.ts";
+import type { Admission, Prepared, PreparedRecord, Preparation } from "../engine/delivery-plan.ts";
+import { convertJson } from "./conversions.ts";
+import { afterFailure, type Decoding, decodingStep } from "./decoding.ts";
+import type { ConnectorModel } from "./model.ts";
+import { transformed } from "./transformations.ts";
+
+/** The reason in a dead letter. */
+const TOMBSTONE = "tombstone";
+
+const hasSteps = ({ conversion, transformations }: ConnectorModel): boolean =>
+  conversion.kind !== "none" || transformations.length > 0;
+
+/** With steps, tombstones are handled after the steps: a value can become null, and a filter can ask for null values. */
+export const admissionOf = (model: ConnectorModel): ((record: ConsumedRecord) => Admission) => {
+  if (hasSteps(model)) return () => "deliver";
+  const { tombstones } = model;
+  return ({ value }) => {
+    if (value !== null || tombstones === "send") return "deliver";
+    return tombstones === "dead-letter" ? { deadLetter: TOMBSTONE } : "skip";
+  };
+};
+
+const afterTombstones = (record: PreparedRecord, { tombstones }: ConnectorModel): Prepared => {
+  if (record.value !== null || tombstones === "send") return { action: "send", record };
+  return tombstones === "dead-letter" ? { action: "drop", reason: TOMBSTONE } : { action: "skip" };
+};
+
+const conversionOf = (model: ConnectorModel, decoding: Decoding): Preparation => {
+  const { name, conversion } = model;
+  if (conversion.kind === "registry") return decodingStep({ name, ...conversion }, decoding);
+  return {
+    ready: () => undefined,
+    prepare: (record) => {
+      if (conversion.kind === "none" || record.value === null) return { action: "send", record };
+      const converted = convertJson(record.value, conversion.withSchemas);
+      if ("value" in converted) return { action: "send", record: { ...record, value: converted.value } };
+      return afterFailure(
+        record,
+        conversion.decodeFailure,
+        `the value can't be converted: ${converted.reason}`,
+      );
+    },
+  };
+};
+
+/** undefined: records are sent as they are stored. Throws CONNECTOR_CONFIG_INVALID if the connector needs a registry and there is none. */
+export const preparationOf = (model: ConnectorModel, decoding: Decoding): Preparation | undefined => {
+  if (!hasSteps(model)) return undefined;
+  const conversion = conversionOf(model, decoding);
+  return {
+    ready: (record) => conversion.ready(record),
+    prepare: (record) => {
+      const converted = conversion.prepare(record);
+      if (converted.action !== "send") return converted;
+      const result = transformed(converted.record, model.transformations);
+      return result === undefined ? { action: "skip" } : afterTombstones(result, model);
+    },
+  };
+};

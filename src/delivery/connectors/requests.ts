@@ -1,0 +1,73 @@
+/** The requests of connectors: headers, signatures, and the bodies of batches. */
+import { createHash, createHmac } from "node:crypto";
+import type { ConsumedRecord } from "../../broker/broker.ts";
+import type { DeliveryRequest, PreparedRecord } from "../engine/delivery-plan.ts";
+import type { ConnectorModel, RequestModel } from "./model.ts";
+
+/**
+ * The headers of Standard Webhooks 1.0: HMAC-SHA256 over `<id>.<timestamp>.<body>`. Returns names and values, alternating.
+ * `timestamp`: seconds since the epoch.
+ */
+export const standardWebhookHeaders = (
+  secret: Buffer,
+  id: string,
+  timestamp: number,
+  body: Buffer | null,
+): readonly string[] => {
+  const hmac = createHmac("sha256", secret).update(`${id}.${timestamp}.`);
+  const signature = (body === null ? hmac : hmac.update(body)).digest("base64");
+  return ["webhook-id", id, "webhook-timestamp", String(timestamp), "webhook-signature", `v1,${signature}`];
+};
+
+const HEADER = "x-b3-traceid";
+/** Characters that every HTTP implementation passes on unchanged. */
+const PLAIN = /^[\x21-\x7e]{1,256}$/;
+
+/** Id of a record: md5 of connector, topic, partition and offset, in hex. The same on every retry and after a restart. */
+const recordDigest = (connector: string, record: ConsumedRecord): string =>
+  createHash("md5").update(`${connector}${record.topic}${record.partition}${record.offset}`).digest("hex");
+
+/** The record's own `X-B3-TraceId` if HTTP can carry it, else the first half of the digest. */
+const traceId = (record: ConsumedRecord, digest: string): string => {
+  const own = record.headers.find(({ name }) => name.toLowerCase() === HEADER)?.value?.toString("latin1");
+  return own !== undefined && PLAIN.test(own) ? own : digest.slice(0, 16);
+};
+
+const hasHeader = ({ headers }: RequestModel, wanted: string): boolean =>
+  headers.some(([name]) => name.toLowerCase() === wanted);
+
+/** RFC 7617: userinfo of the URL becomes Basic credentials, unless the configured headers contain Authorization. */
+const basicCredentials = (request: RequestModel): readonly string[] => {
+  const { url } = request;
+  if (hasHeader(request, "authorization") || (url.username === "" && url.password === "")) return [];
+  const userinfo = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return ["Authorization", `Basic ${Buffer.from(userinfo).toString("base64")}`];
+};
+
+/** Headers of the Auckland sink that name the record. */
+const nameHeaders = (record: ConsumedRecord, digest: string): readonly string[] => {
+  const { topic, partition, offset } = record;
+  const trace = traceId(record, digest);
+  return [
+    ...["X-Kafka-Topic", topic],
+    ...["X-B3-TraceId", trace, "X-B3-SpanId", trace, "X-B3-Sampled", "Defer"],
+    ...["X-B3-Info", `topic=${topic}|partition=${partition}|offset=${offset}`],
+  ];
+};
+
+/** Renders the request of one record. */
+export const recordRequests = ({ name, request }: ConnectorModel) => {
+  const { url, method, secret, namesRecord } = request;
+  const path = `${url.pathname}${url.search}`;
+  const fixed = [...request.headers.flat(), ...basicCredentials(request)];
+  const hasContentType = hasHeader(request, "content-type");
+
+  return (record: PreparedRecord, now: number): DeliveryRequest => {
+    const digest = namesRecord || secret !== undefined ? recordDigest(name, record) : "";
+    const headers = namesRecord ? fixed.concat(nameHeaders(record, digest)) : [...fixed];
+    if (record.contentType !== undefined && !hasContentType) headers.push("Content-Type", record.contentType);
+    if (secret !== undefined)
+      headers.push(...standardWebhookHeaders(secret, `msg_${digest}`, Math.floor(now / 1000), record.value));
+    return { origin: url.origin, path, method, headers, body: record.value };
+  };
+};
