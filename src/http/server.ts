@@ -5,6 +5,7 @@ import express, { type Express } from "express";
 import { GatewayError, type ErrorCode } from "../errors.ts";
 import { createDrain, pendingAnswer, type Drain } from "./drain.ts";
 import { createPreparedResponse } from "./fast-path/answer.ts";
+import { createDirectRequest } from "./fast-path/body.ts";
 import { fastPathFault } from "./fast-path/check.ts";
 import { createLoopTurns } from "../lib/event-loop.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
@@ -68,8 +69,8 @@ export const createHttpServer = (
 ): HttpServer => {
   const turns = createLoopTurns(PIPELINES_PER_TURN);
   const pipeline = createPipeline(turns);
-  const Response = fastPath ? createPreparedResponse(limits.keepAliveTimeout) : createPlainResponse();
-  const { constructors, listener, serve } = createServing(app, Response);
+  const classes = fastPath ? createFastClasses(limits.keepAliveTimeout) : createPlainClasses();
+  const { constructors, listener, serve } = createServing(app, classes);
   const server = createServer(
     {
       ...constructors,
@@ -135,10 +136,9 @@ export const createHttpServer = (
  * All apps of a server share these prototypes, so that the objects stay fast after a change of the app. The prototypes belong to
  * an app without routes, so that they keep no earlier app in memory.
  */
-const createServing = (first: Express, Response: typeof ServerResponse) => {
+const createServing = (first: Express, { Request, Response }: Classes) => {
   const base = express();
   Object.assign(base.settings as object, first.settings);
-  class Request extends IncomingMessage {}
   Object.setPrototypeOf(Request.prototype, base.request);
   Object.setPrototypeOf(Response.prototype, base.response);
   const adopt = (app: Express): Express => {
@@ -159,9 +159,21 @@ const createServing = (first: Express, Response: typeof ServerResponse) => {
   };
 };
 
-/** A new class for each server, because Express's prototype becomes that of the class. */
-const createPlainResponse = (): typeof ServerResponse =>
-  class<T extends IncomingMessage> extends ServerResponse<T> {};
+/** New classes for each server, because Express's prototypes become those of the classes. */
+interface Classes {
+  readonly Request: typeof IncomingMessage;
+  readonly Response: typeof ServerResponse;
+}
+
+const createFastClasses = (keepAliveTimeout: number): Classes => ({
+  Request: createDirectRequest(),
+  Response: createPreparedResponse(keepAliveTimeout),
+});
+
+const createPlainClasses = (): Classes => ({
+  Request: class extends IncomingMessage {},
+  Response: class<T extends IncomingMessage> extends ServerResponse<T> {},
+});
 
 /** Maximum number of refused connections that get an answer at the same time. Each stays open until its client has read it, at most 2 s. */
 const MAX_REFUSED = 100;

@@ -1,6 +1,7 @@
-import type { IncomingMessage } from "node:http";
+import { IncomingMessage } from "node:http";
 import { createPreparedResponse } from "../../../src/http/fast-path/answer.ts";
-import { fastPathFault, findFault } from "../../../src/http/fast-path/check.ts";
+import { createDirectRequest } from "../../../src/http/fast-path/body.ts";
+import { fastPathFault, findBodyFault, findFault } from "../../../src/http/fast-path/check.ts";
 
 const Response = createPreparedResponse(5000);
 
@@ -39,4 +40,18 @@ it("finds a Node that sends nothing", () => {
     }
   }
   expect(findFault(Silent as unknown as typeof Response)).toBe("an answer leaves in 0 writes");
+});
+
+it("finds bodies that come another way than by push", () => {
+  expect(findBodyFault(IncomingMessage)).toMatch(/^bodies arrive in another way: no receiver/);
+});
+
+it("finds a request that loses the receiver", () => {
+  const Request = createDirectRequest();
+  class Losing extends Request {
+    override push(): boolean {
+      return true;
+    }
+  }
+  expect(findBodyFault(Losing)).toBe("bodies arrive in another way: stream null, close");
 });

@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { openRaw } from "../raw.ts";
 import { slowRoute } from "../slow-route.ts";
-import type { TestOptions } from "../support.ts";
+import { LIMIT, type TestOptions } from "../support.ts";
 import { openListener, type TestListener } from "../test-listener.ts";
 
 type Slow = ReturnType<typeof slowRoute>;
@@ -211,6 +211,32 @@ describe("on a connection", () => {
       return closed();
     });
     expect(answer).toContain('"success":true');
+  });
+
+  it("answers a chunked body above the limit", async () => {
+    const answer = await both(async ({ port, token }) => {
+      const { socket, until } = await openRaw(port);
+      const more = ["Content-Type: text/plain", "Transfer-Encoding: chunked"];
+      socket.write(String(bytesOf({ method: "GET", more }, token)).replace("GET", "POST"));
+      const chunk = `${LIMIT.toString(16)}\r\n${"x".repeat(LIMIT)}\r\n`;
+      socket.write(`${chunk}${chunk}0\r\n\r\n`);
+      const received = await until("}");
+      socket.destroy();
+      return received;
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  it("answers a request after a refused one whose body comes later", async () => {
+    const answer = await both(async ({ port, token }) => {
+      const { socket, until, closed } = await openRaw(port);
+      const bytes = bytesOf({ type: "image/png" }, token);
+      socket.write(bytes.subarray(0, bytes.length - BODY.length));
+      await until("}");
+      socket.write(Buffer.concat([Buffer.from(BODY), bytesOf(LAST, token)]));
+      return closed();
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 415 [^]*HTTP\/1\.1 200 /);
   });
 
   it("asks for the body of 100-continue", async () => {

@@ -7,6 +7,7 @@ import { type Principal, principalId } from "../../../auth/principal.ts";
 import { GatewayError } from "../../../errors.ts";
 import type { Holder, MemoryBudget } from "../../../lib/memory-budget.ts";
 import { type Call, callOf } from "../../call.ts";
+import { createBodyTimer } from "./body-timer.ts";
 import { type BodyLimits, type BodyMemory, collect, createBodyMemories, outOfMemory } from "./collect.ts";
 import { createTurns, decoded, type Decoder, decoderFor, maxDecodedBytes, type Turns } from "./decode.ts";
 
@@ -18,8 +19,8 @@ export type ReadBody = (request: Request) => Promise<Buffer>;
 export type BodyReaders = (limits: BodyLimits) => ReadBody;
 
 /**
- * A reader rejects with ENCODING_UNSUPPORTED or BODY_TOO_LARGE before it reads a byte if the headers already show the
- * fault; later with BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, ENCODING_BROKEN, or OVERLOADED when
+ * A reader throws ENCODING_UNSUPPORTED or BODY_TOO_LARGE before it reads a byte if the headers already show the
+ * fault; later it rejects with BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, ENCODING_BROKEN, or OVERLOADED when
  * the memory is used up.
  */
 export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
@@ -40,15 +41,25 @@ export const bodyReaders = (budget: MemoryBudget): BodyReaders => {
     return source;
   };
 
-  return (limits) => async (request) => {
-    const decoder = decoderFor(request.headers["content-encoding"]);
-    if (Number(request.headers["content-length"] ?? 0) > limits.maxBytes)
-      throw new GatewayError("BODY_TOO_LARGE");
-    const call = callOf(request.res);
-    const source = sourceOf(call);
-    const body = await collect(request, limits, source.memory);
-    if (decoder === undefined || body.length === 0) return keep(call, source, body);
-    return keep(call, source, await decode(body, decoder, limits.maxBytes, source));
+  return ({ maxBytes, timeoutMs }) => {
+    const timer = createBodyTimer(timeoutMs);
+    return (request) => {
+      const decoder = decoderFor(request.headers["content-encoding"]);
+      if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw new GatewayError("BODY_TOO_LARGE");
+      const call = callOf(request.res);
+      const source = sourceOf(call);
+      const { memory } = source;
+      const keep = (body: Buffer): void => {
+        hold(call, memory, body.length);
+      };
+      if (decoder === undefined) return collect(request, { maxBytes, memory, timer, whole: keep });
+      return collect(request, { maxBytes, memory, timer }).then(async (encoded) => {
+        if (encoded.length === 0) return encoded;
+        const body = await decode(encoded, decoder, maxBytes, source);
+        keep(body);
+        return body;
+      });
+    };
   };
 };
 
@@ -59,13 +70,12 @@ interface Source {
 }
 
 /** Gives the memory of the body back when the request ends. */
-const keep = (call: Call, { memory }: Source, body: Buffer): Buffer => {
-  if (call.response.closed) memory.give(body.length);
+const hold = (call: Call, memory: BodyMemory, bytes: number): void => {
+  if (call.response.closed) memory.give(bytes);
   else {
     call.heldIn = memory;
-    call.heldBytes = body.length;
+    call.heldBytes = bytes;
   }
-  return body;
 };
 
 /** A complete body never gives its memory up for another body. */

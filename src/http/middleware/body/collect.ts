@@ -8,6 +8,8 @@ import {
   type MemoryBudget,
   type YieldingMemory,
 } from "../../../lib/memory-budget.ts";
+import { type BodyReceiver, receiveDirectly, stopReceiving } from "../../fast-path/body.ts";
+import type { Arriving, BodyTimer } from "./body-timer.ts";
 
 /** The memory for one kind of clients. A body takes the bytes that it holds and gives them back later. */
 export type BodyMemory = YieldingMemory;
@@ -112,60 +114,132 @@ export interface BodyLimits {
 const SMALL_CHUNK = 2048;
 const BLOCK = 16 * 1024;
 
+interface Collecting {
+  /** Maximum bytes of the body as it is sent. */
+  readonly maxBytes: number;
+  readonly memory: BodyMemory;
+  readonly timer: BodyTimer;
+  /** Called with the body before the promise resolves. */
+  readonly whole?: ((body: Buffer) => void) | undefined;
+}
+
 /**
  * Resolves with the body; its bytes are taken from the memory, and the caller gives them back. Rejects with
  * BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT or OVERLOADED, and gives the bytes back itself.
  */
-export const collect = (
-  request: Request,
-  { maxBytes, timeoutMs }: BodyLimits,
-  memory: BodyMemory,
-): Promise<Buffer> =>
+export const collect = (request: Request, collecting: Collecting): Promise<Buffer> =>
   new Promise((resolve, reject) => {
-    let pieces = createPieces();
-    let size = 0;
-    const end = (): void => {
-      clearTimeout(timer);
-      request.off("data", onData).off("end", onEnd).off("close", onClose);
-      memory.ended(reading);
-    };
-    const fail = (error: GatewayError): void => {
-      end();
-      memory.give(size);
-      size = 0;
-      pieces = createPieces();
-      // Further bytes are discarded, so that the client can read the answer.
-      request.resume();
-      reject(error);
-    };
-    const reading: Holder = {
-      yieldMemory: () => {
-        fail(outOfMemory());
-      },
-    };
-    const onData = (chunk: Buffer): void => {
-      if (size + chunk.length > maxBytes) fail(new GatewayError("BODY_TOO_LARGE"));
-      else if (!memory.tryTake(chunk.length, reading)) fail(outOfMemory());
-      else {
-        size += chunk.length;
-        pieces.add(chunk);
-      }
-    };
-    const onEnd = (): void => {
-      end();
-      resolve(pieces.whole(size));
-    };
-    const onClose = (): void => {
-      fail(new GatewayError("BODY_INCOMPLETE"));
-    };
-    const onTimeout = (): void => {
-      fail(new GatewayError("REQUEST_TIMEOUT", { headers: { Connection: "close" } }));
-    };
-    const timer = setTimeout(onTimeout, timeoutMs);
-    memory.began(reading);
-    if (request.destroyed) onClose();
-    else request.on("data", onData).on("end", onEnd).on("close", onClose);
+    new ArrivingBody(request, collecting, { resolve, reject }).begin();
   });
+
+interface Settle {
+  readonly resolve: (body: Buffer) => void;
+  readonly reject: (error: GatewayError) => void;
+}
+
+/** One object for each body, and no closures: this runs for each request. */
+class ArrivingBody implements BodyReceiver, Holder, Arriving {
+  readonly deadline: number;
+  readonly #request: Request;
+  readonly #collecting: Collecting;
+  readonly #settle: Settle;
+  #size = 0;
+  #first: Buffer | undefined;
+  /** undefined: the body is one chunk so far. */
+  #pieces: Pieces | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(request: Request, collecting: Collecting, settle: Settle) {
+    this.#request = request;
+    this.#collecting = collecting;
+    this.#settle = settle;
+    this.deadline = collecting.timer.deadline();
+  }
+
+  begin(): void {
+    const { memory, timer } = this.#collecting;
+    timer.began(this);
+    memory.began(this);
+    if (this.#request.destroyed) this.onClose();
+    else if (!receiveDirectly(this.#request, this)) this.#stopListening = listen(this.#request, this);
+  }
+
+  onData(chunk: Buffer): void {
+    const { maxBytes, memory } = this.#collecting;
+    if (this.#size + chunk.length > maxBytes) this.#fail(new GatewayError("BODY_TOO_LARGE"));
+    else if (!memory.tryTake(chunk.length, this)) this.#fail(outOfMemory());
+    else {
+      this.#size += chunk.length;
+      this.#add(chunk);
+    }
+  }
+
+  onEnd(): void {
+    this.#end();
+    const body = this.#pieces?.whole(this.#size) ?? this.#first ?? EMPTY;
+    this.#collecting.whole?.(body);
+    this.#settle.resolve(body);
+  }
+
+  onClose(): void {
+    this.#fail(new GatewayError("BODY_INCOMPLETE"));
+  }
+
+  onTimeout(): void {
+    this.#fail(new GatewayError("REQUEST_TIMEOUT", { headers: { Connection: "close" } }));
+  }
+
+  yieldMemory(): void {
+    this.#fail(outOfMemory());
+  }
+
+  /** Most bodies are one chunk, which is not copied. */
+  #add(chunk: Buffer): void {
+    if (this.#first === undefined) {
+      this.#first = chunk;
+      return;
+    }
+    this.#pieces ??= createPieces(this.#first);
+    this.#pieces.add(chunk);
+  }
+
+  #fail(error: GatewayError): void {
+    this.#end();
+    this.#collecting.memory.give(this.#size);
+    this.#size = 0;
+    this.#first = undefined;
+    this.#pieces = undefined;
+    stopReceiving(this.#request);
+    // Further bytes are discarded, so that the client can read the answer.
+    this.#request.resume();
+    this.#settle.reject(error);
+  }
+
+  #end(): void {
+    this.#collecting.timer.ended(this);
+    this.#collecting.memory.ended(this);
+    this.#stopListening?.();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** Gives the events of the request's stream to the receiver. Returns the function that ends this. */
+const listen = (request: Request, receiver: BodyReceiver): (() => void) => {
+  const onData = (chunk: Buffer): void => {
+    receiver.onData(chunk);
+  };
+  const onEnd = (): void => {
+    receiver.onEnd();
+  };
+  const onClose = (): void => {
+    receiver.onClose();
+  };
+  request.on("data", onData).on("end", onEnd).on("close", onClose);
+  return () => {
+    request.off("data", onData).off("end", onEnd).off("close", onClose);
+  };
+};
 
 interface Pieces {
   add(chunk: Buffer): void;
@@ -173,8 +247,8 @@ interface Pieces {
   whole(size: number): Buffer;
 }
 
-const createPieces = (): Pieces => {
-  const pieces: Buffer[] = [];
+const createPieces = (first: Buffer): Pieces => {
+  const pieces: Buffer[] = [first];
   let block: Buffer | undefined;
   let filled = 0;
 
@@ -186,8 +260,7 @@ const createPieces = (): Pieces => {
 
   return {
     add: (chunk) => {
-      // Most bodies are one chunk, which is not copied.
-      if (chunk.length >= SMALL_CHUNK || (pieces.length === 0 && block === undefined)) {
+      if (chunk.length >= SMALL_CHUNK) {
         closeBlock();
         pieces.push(chunk);
         return;
@@ -201,8 +274,7 @@ const createPieces = (): Pieces => {
     },
     whole: (size) => {
       closeBlock();
-      const [first] = pieces;
-      return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces, size);
+      return Buffer.concat(pieces, size);
     },
   };
 };
