@@ -4,7 +4,7 @@ import { cut } from "../../lib/text.ts";
 import type { TopicSelection } from "../engine/delivery-plan.ts";
 import type { Ordering } from "../engine/ordering.ts";
 import type { Targets } from "../engine/targets.ts";
-import { COMMON_KEYS, type Key, OWN_KEYS } from "./keys.ts";
+import { COMMON_KEYS, CONSUMER_KEYS, type Key, OWN_KEYS } from "./keys.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
 
 export interface ConfigFault {
@@ -87,7 +87,7 @@ export const checkDeadLetterTopic = (
 export const delivers = (topics: TopicSelection, topic: string): boolean =>
   "names" in topics ? topics.names.includes(topic) : topics.pattern.test(topic);
 
-/** The keys of the gateway that have the same meaning in each family. */
+/** Keys that have the same meaning in each family. */
 export interface Pace {
   readonly tasksMax: number;
   readonly concurrency: number;
@@ -97,6 +97,8 @@ export interface Pace {
   /** Maximum Retry-After that lengthens a wait, in milliseconds. 0: Retry-After is ignored. */
   readonly maxRetryAfterMs: number;
   readonly ratePerSecond: number | undefined;
+  /** Where a consumer group without an offset starts. */
+  readonly startAt: "earliest" | "latest";
 }
 
 export const readPace = ({ read }: Reader): Pace => {
@@ -108,6 +110,7 @@ export const readPace = ({ read }: Reader): Pace => {
     jitter: read(OWN_KEYS.jitter) ?? 0,
     maxRetryAfterMs: read(OWN_KEYS.retryAfter) === "honour" ? maxRetryAfter * 1000 : 0,
     ratePerSecond: read(OWN_KEYS.rateLimit),
+    startAt: read(CONSUMER_KEYS.offsetReset) ?? "earliest",
   };
 };
 

@@ -26,6 +26,20 @@ export const oneOf =
       : { value };
   };
 
+/** As `oneOf`, but case counts. */
+export const exactly =
+  <const T extends string>(choices: readonly T[], reasonOf: (choices: readonly T[]) => string): Parse<T> =>
+  (raw) => {
+    const value = choices.find((choice) => choice === raw);
+    return value === undefined ? { reason: reasonOf(choices) } : { value };
+  };
+
+/** A key that isn't served. An empty value counts as absent. */
+export const refused =
+  (reason: string): Parse<string> =>
+  (raw) =>
+    raw.trim() === "" ? { value: raw } : { reason };
+
 export const integer =
   (min: number, max = 2 ** 31 - 1): Parse<number> =>
   (raw) => {
@@ -33,6 +47,16 @@ export const integer =
     const value = Number(raw);
     if (value < min) return { reason: `Value must be at least ${min}` };
     return value > max ? { reason: `Value must be no more than ${max}` } : { value };
+  };
+
+/** `maxText`: the upper bound as the fault names it. */
+export const long =
+  (min: number, max: number, maxText: string): Parse<number> =>
+  (raw) => {
+    if (!/^[+-]?\d+$/.test(raw.trim())) return { reason: "Not a number of type LONG" };
+    const value = Number(raw);
+    if (value < min) return { reason: `Value must be at least ${min}` };
+    return value > max ? { reason: `Value must be no more than ${maxText}` } : { value };
   };
 
 export const nonBlank: Parse<string> = (raw) =>
@@ -96,6 +120,12 @@ export const httpUrl: Parse<URL> = (raw) => {
     : { reason: "Valid schemes are [http, https]" };
 };
 
+/** `malformed`: the reason if the text is no URL. */
+export const httpUrlOr =
+  (malformed: string): Parse<URL> =>
+  (raw) =>
+    URL.canParse(raw) ? httpUrl(raw) : { reason: malformed };
+
 const TOPIC_NAME = /^[\w.-]{1,249}$/;
 
 export const topicName: Parse<string> = (raw) =>
@@ -152,7 +182,8 @@ const fromPairs = (raw: string, separator: string): Parsed<readonly HeaderPair[]
   };
 };
 
-const fault = ([name, value]: HeaderPair): string | undefined => {
+/** Why HTTP, or the HTTP client, can't send the header. */
+export const headerFault = ([name, value]: HeaderPair): string | undefined => {
   if (!NAME.test(name)) return "A header name has characters that HTTP does not allow";
   if (RESERVED.has(name.toLowerCase())) return `${name} can't be set`;
   return VALUE.test(value) ? undefined : `The value of ${name} has characters that HTTP does not allow`;
@@ -162,7 +193,7 @@ const fault = ([name, value]: HeaderPair): string | undefined => {
 export const parseHeaders = (raw: string, separator: string): Parsed<readonly HeaderPair[]> => {
   const pairs = isJsonForm(raw) ? fromJson(raw) : fromPairs(raw, separator);
   if ("reason" in pairs) return pairs;
-  const reason = pairs.value.map(fault).find((text) => text !== undefined);
+  const reason = pairs.value.map(headerFault).find((text) => text !== undefined);
   return reason === undefined ? pairs : { reason };
 };
 

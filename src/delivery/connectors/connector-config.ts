@@ -1,12 +1,13 @@
 /** Parses a connector's configuration by the keys of the family that its class belongs to. */
 import { cut } from "../../lib/text.ts";
+import { AIVEN } from "./aiven/aiven.ts";
 import { AUCKLAND } from "./auckland/auckland.ts";
 import type { GatewayFacts } from "./config-reader.ts";
 import type { Family, ParsedConfig } from "./family.ts";
 import { COMMON_KEYS } from "./keys.ts";
 import type { RawConfig } from "./masking.ts";
 
-const FAMILIES: readonly Family[] = [AUCKLAND];
+const FAMILIES: readonly Family[] = [AUCKLAND, AIVEN];
 
 /** The full name of each class. */
 export const CONNECTOR_CLASSES = FAMILIES.map(({ classes: [name] }) => name);

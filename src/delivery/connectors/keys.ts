@@ -1,6 +1,7 @@
 /** Keys of a connector's configuration: what describes a key, and the keys that all families share. */
 import {
   decimal,
+  exactly,
   integer,
   list,
   oneOf,
@@ -62,6 +63,16 @@ export const COMMON_KEYS = {
   topicsRegex: key("topics.regex", "Regular expression of the topics to deliver.", wholePattern),
 } as const;
 
+/** Kafka Connect's override of its consumer, as far as it applies here. */
+export const CONSUMER_KEYS = {
+  offsetReset: key(
+    "consumer.override.auto.offset.reset",
+    "Where a consumer group without an offset starts.",
+    exactly(["earliest", "latest"], (choices) => `String must be one of: ${choices.join(", ")}`),
+    { default: "earliest", choices: ["earliest", "latest"] },
+  ),
+} as const;
+
 /** The gateway's own keys, which each family has. */
 export const OWN_KEYS = {
   concurrency: key("concurrency", "Maximum number of requests in flight, per task.", integer(1, 10_000), {
@@ -105,4 +116,18 @@ export const OWN_KEYS = {
     { default: "skip" },
   ),
   secret: key("secret", "Signing secret for Standard Webhooks.", signingSecret, { type: "PASSWORD" }),
+} as const;
+
+/** The gateway's own keys of families that send batches. */
+export const OWN_BATCH_KEYS = {
+  linger: key(
+    "batch.linger.ms",
+    "How long the connector waits for a batch to fill, in milliseconds.",
+    integer(0),
+    { type: "INT", default: "0" },
+  ),
+  batchBytes: key("batch.max.bytes", "Maximum size of a batch, in bytes.", integer(1), {
+    type: "INT",
+    default: "8388608",
+  }),
 } as const;

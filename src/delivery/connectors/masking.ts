@@ -4,7 +4,10 @@
  */
 import { isCredentialName, mapUrlCredentials, maskUrlCredentials } from "../../lib/url-credentials.ts";
 import { isJsonForm, parseHeaders, printHeaders, type HeaderPair } from "./config-values.ts";
-import { KEYS } from "./auckland/keys.ts";
+import { additionalHeaders, printAdditionalHeaders } from "./aiven/headers.ts";
+import { KEYS as AIVEN_KEYS } from "./aiven/keys.ts";
+import { KEYS as AUCKLAND_KEYS } from "./auckland/keys.ts";
+import type { Key } from "./keys.ts";
 
 export type RawConfig = Readonly<Record<string, string>>;
 
@@ -24,36 +27,77 @@ const unmaskUrl = (raw: string, stored: string): string => {
   return mapUrlCredentials(raw, (value) => restore("@", value), restore);
 };
 
-const separatorOf = (config: RawConfig): string =>
-  config[KEYS.headerSeparator.name] ?? KEYS.headerSeparator.default ?? "|";
+/** How a key writes headers. */
+interface HeaderKey {
+  /** undefined: the headers can't be parsed. */
+  readonly parse: (config: RawConfig) => readonly HeaderPair[] | undefined;
+  /** `like`: text whose form the result has. */
+  readonly print: (pairs: readonly HeaderPair[], config: RawConfig, like: string) => string;
+}
 
-const pairsOf = (config: RawConfig): readonly HeaderPair[] | undefined => {
-  const parsed = parseHeaders(config[KEYS.headers.name] ?? "", separatorOf(config));
-  return "value" in parsed ? parsed.value : undefined;
-};
+const separatorOf = (config: RawConfig): string =>
+  config[AUCKLAND_KEYS.headerSeparator.name] ?? AUCKLAND_KEYS.headerSeparator.default ?? "|";
+
+const HEADER_KEYS: ReadonlyMap<string, HeaderKey> = new Map([
+  [
+    AUCKLAND_KEYS.headers.name,
+    {
+      parse: (config: RawConfig) => {
+        const parsed = parseHeaders(config[AUCKLAND_KEYS.headers.name] ?? "", separatorOf(config));
+        return "value" in parsed ? parsed.value : undefined;
+      },
+      print: (pairs: readonly HeaderPair[], config: RawConfig, like: string) =>
+        printHeaders(pairs, separatorOf(config), like),
+    },
+  ],
+  [
+    AIVEN_KEYS.additionalHeaders.name,
+    {
+      parse: (config: RawConfig) => {
+        const parsed = additionalHeaders(config[AIVEN_KEYS.additionalHeaders.name] ?? "");
+        return "value" in parsed ? parsed.value : undefined;
+      },
+      print: printAdditionalHeaders,
+    },
+  ],
+]);
 
 /** Headers that can't be parsed are masked as a whole, because a credential can't be located in them. */
-const maskHeaders = (raw: string, config: RawConfig): string => {
-  const pairs = pairsOf(config);
+const maskHeaders = ({ parse, print }: HeaderKey, raw: string, config: RawConfig): string => {
+  if (raw === "") return raw;
+  const pairs = parse(config);
   if (pairs === undefined) return MASK;
+  if (!pairs.some(([name]) => isCredentialName(name))) return raw;
   const masked = pairs.map(([name, value]): HeaderPair => [name, isCredentialName(name) ? MASK : value]);
-  return printHeaders(masked, separatorOf(config), raw);
+  return print(masked, config, raw);
 };
 
-const unmaskHeaders = (raw: string, config: RawConfig, stored: RawConfig): string => {
+const unmaskHeaders = (
+  { parse, print }: HeaderKey,
+  raw: string,
+  config: RawConfig,
+  stored: RawConfig,
+): string => {
   if (!raw.includes(MASK)) return raw;
-  const known = new Map(pairsOf(stored)?.map(([name, value]) => [name.toLowerCase(), value]));
-  const pairs = pairsOf(config);
+  const known = new Map(parse(stored)?.map(([name, value]) => [name.toLowerCase(), value]));
+  const pairs = parse(config);
   if (pairs === undefined) return raw;
   const restored = pairs.map(([name, value]): HeaderPair => [
     name,
     value === MASK ? (known.get(name.toLowerCase()) ?? MASK) : value,
   ]);
-  return printHeaders(restored, separatorOf(config), isJsonForm(raw) ? raw : "");
+  return print(restored, config, isJsonForm(raw) ? raw : "");
 };
 
 const CREDENTIAL_KEY =
-  /password|passwd|secret|credential|sasl\.jaas|token|(api|access|private)[._-]?key|(keystore|ssl)\.key$|user\.info|authorization/i;
+  /password|passwd|secret|credential|sasl\.jaas|token|(api|access|private)[._-]?key|\.key$|user\.info|authorization/i;
+
+/** Keys of a family that hold no credential, although their names look like it. */
+const PLAIN_KEYS: ReadonlySet<string> = new Set(
+  [...Object.values<Key<unknown>>(AUCKLAND_KEYS), ...Object.values<Key<unknown>>(AIVEN_KEYS)]
+    .filter(({ type }) => type !== "PASSWORD")
+    .map(({ name }) => name),
+);
 
 const mapConfig = (config: RawConfig, map: (key: string, value: string) => string): RawConfig =>
   Object.fromEntries(Object.entries(config).map(([key, value]) => [key, map(key, value)]));
@@ -61,14 +105,16 @@ const mapConfig = (config: RawConfig, map: (key: string, value: string) => strin
 /** The configuration with masked credentials. */
 export const maskConfig = (config: RawConfig): RawConfig =>
   mapConfig(config, (key, value) => {
-    if (key === KEYS.headers.name) return maskHeaders(value, config);
+    const headers = HEADER_KEYS.get(key);
+    if (headers !== undefined) return maskHeaders(headers, value, config);
     // Any value may be a URL with credentials, for example of a proxy or a registry.
-    return CREDENTIAL_KEY.test(key) ? MASK : maskUrl(value);
+    return CREDENTIAL_KEY.test(key) && !PLAIN_KEYS.has(key) ? MASK : maskUrl(value);
   });
 
 /** Replaces masked values with the stored values, if there are any. */
 export const unmaskConfig = (config: RawConfig, stored: RawConfig): RawConfig =>
   mapConfig(config, (key, value) => {
-    if (key === KEYS.headers.name) return unmaskHeaders(value, config, stored);
+    const headers = HEADER_KEYS.get(key);
+    if (headers !== undefined) return unmaskHeaders(headers, value, config, stored);
     return value === MASK ? (stored[key] ?? value) : unmaskUrl(value, stored[key] ?? "");
   });

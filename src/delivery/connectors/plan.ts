@@ -4,7 +4,7 @@ import { ORDER_KEYS } from "../engine/ordering.ts";
 import type { Decoding } from "./decoding.ts";
 import type { ConnectorModel } from "./model.ts";
 import { admissionOf, preparationOf } from "./preparation.ts";
-import { recordRequests } from "./requests.ts";
+import { batchingOf, requestsOf } from "./requests.ts";
 
 /** Consumer group of a sink connector, named as in Kafka Connect. */
 export const groupOf = (connector: string): string => `connect-${connector}`;
@@ -14,8 +14,10 @@ export const planOf = (model: ConnectorModel, decoding: Decoding): DeliveryPlan 
   name: model.name,
   group: groupOf(model.name),
   topics: model.topics,
-  endpoint: { admit: admissionOf(model), render: recordRequests(model), classify: model.classify },
+  startAt: model.startAt,
+  endpoint: { admit: admissionOf(model), render: requestsOf(model).one, classify: model.classify },
   preparation: preparationOf(model, decoding),
+  batching: model.batch && batchingOf(model, model.batch),
   strategy: model.strategy,
   orderKeyOf: ORDER_KEYS[model.ordering],
   inFlight: model.concurrency * model.tasksMax,
@@ -24,6 +26,7 @@ export const planOf = (model: ConnectorModel, decoding: Decoding): DeliveryPlan 
   maxRetryAfterMs: model.maxRetryAfterMs,
   ratePerSecond: model.ratePerSecond,
   deadLetterTopic: model.deadLetterTopic,
+  deadLetterForm: model.deadLetterForm,
   connectTimeoutMs: model.connectTimeoutMs,
   readTimeoutMs: model.readTimeoutMs,
   checkCertificate: model.checkCertificate,

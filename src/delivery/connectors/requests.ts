@@ -1,8 +1,8 @@
 /** The requests of connectors: headers, signatures, and the bodies of batches. */
 import { createHash, createHmac } from "node:crypto";
 import type { ConsumedRecord } from "../../broker/broker.ts";
-import type { DeliveryRequest, PreparedRecord } from "../engine/delivery-plan.ts";
-import type { ConnectorModel, RequestModel } from "./model.ts";
+import type { Batching, DeliveryRequest, PreparedRecord } from "../engine/delivery-plan.ts";
+import type { BatchModel, ConnectorModel, RequestModel } from "./model.ts";
 
 /**
  * The headers of Standard Webhooks 1.0: HMAC-SHA256 over `<id>.<timestamp>.<body>`. Returns names and values, alternating.
@@ -17,6 +17,15 @@ export const standardWebhookHeaders = (
   const hmac = createHmac("sha256", secret).update(`${id}.${timestamp}.`);
   const signature = (body === null ? hmac : hmac.update(body)).digest("base64");
   return ["webhook-id", id, "webhook-timestamp", String(timestamp), "webhook-signature", `v1,${signature}`];
+};
+
+/** Id of a batch. A batch of one record has the id of the record. */
+const batchDigest = (connector: string, records: readonly PreparedRecord[]): string => {
+  const [first] = records;
+  if (first === undefined) throw new RangeError("A batch has at least one record");
+  if (records.length === 1) return recordDigest(connector, first);
+  const offsets = records.map(({ offset }) => offset).join(",");
+  return createHash("md5").update(`${connector}${first.topic}${first.partition} ${offsets}`).digest("hex");
 };
 
 const HEADER = "x-b3-traceid";
@@ -55,19 +64,60 @@ const nameHeaders = (record: ConsumedRecord, digest: string): readonly string[] 
   ];
 };
 
-/** Renders the request of one record. */
-export const recordRequests = ({ name, request }: ConnectorModel) => {
+interface Renderer {
+  /** The request of one record. */
+  readonly one: (record: PreparedRecord, now: number) => DeliveryRequest;
+  /** The request of a batch. */
+  readonly batch: (records: readonly PreparedRecord[], body: Buffer, now: number) => DeliveryRequest;
+}
+
+export const requestsOf = ({ name, request }: ConnectorModel): Renderer => {
   const { url, method, secret, namesRecord } = request;
   const path = `${url.pathname}${url.search}`;
   const fixed = [...request.headers.flat(), ...basicCredentials(request)];
   const hasContentType = hasHeader(request, "content-type");
 
-  return (record: PreparedRecord, now: number): DeliveryRequest => {
-    const digest = namesRecord || secret !== undefined ? recordDigest(name, record) : "";
-    const headers = namesRecord ? fixed.concat(nameHeaders(record, digest)) : [...fixed];
-    if (record.contentType !== undefined && !hasContentType) headers.push("Content-Type", record.contentType);
-    if (secret !== undefined)
-      headers.push(...standardWebhookHeaders(secret, `msg_${digest}`, Math.floor(now / 1000), record.value));
-    return { origin: url.origin, path, method, headers, body: record.value };
+  const signature = (digest: string, body: Buffer | null, now: number): readonly string[] =>
+    secret === undefined ? [] : standardWebhookHeaders(secret, `msg_${digest}`, Math.floor(now / 1000), body);
+
+  return {
+    one: (record, now) => {
+      const digest = namesRecord || secret !== undefined ? recordDigest(name, record) : "";
+      const headers = namesRecord ? fixed.concat(nameHeaders(record, digest)) : [...fixed];
+      if (record.contentType !== undefined && !hasContentType)
+        headers.push("Content-Type", record.contentType);
+      headers.push(...signature(digest, record.value, now));
+      return { origin: url.origin, path, method, headers, body: record.value };
+    },
+    batch: (records, body, now) => {
+      const digest = secret === undefined ? "" : batchDigest(name, records);
+      return { origin: url.origin, path, method, headers: fixed.concat(signature(digest, body, now)), body };
+    },
   };
 };
+
+/** How the engine cuts and sends the batches of a connector. */
+export const batchingOf = (model: ConnectorModel, batch: BatchModel): Batching => {
+  const { batch: render } = requestsOf(model);
+  const [prefix, separator, suffix] = [batch.prefix, batch.separator, batch.suffix].map((text) =>
+    Buffer.from(text),
+  ) as [Buffer, Buffer, Buffer];
+  const bodyOf = (records: readonly PreparedRecord[]): Buffer =>
+    Buffer.concat([
+      prefix,
+      ...records.flatMap(({ value }, index) => [...(index === 0 ? [] : [separator]), value ?? EMPTY]),
+      suffix,
+    ]);
+  return {
+    maxRecords: batch.maxRecords,
+    maxBytes: batch.maxBytes,
+    lingerMs: batch.lingerMs,
+    frameBytes: prefix.length + suffix.length - separator.length,
+    bytesOf: ({ value }) => (value?.length ?? 0) + separator.length,
+    // All records of a connector go to one URL with the same headers.
+    groupOf: () => "",
+    render: (records, now) => render(records, bodyOf(records), now),
+  };
+};
+
+const EMPTY = Buffer.alloc(0);

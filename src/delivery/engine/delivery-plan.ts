@@ -9,8 +9,10 @@ import type { Failure, Strategy } from "./strategy.ts";
 export interface DeliveryPlan {
   /** Name in logs, metrics and dead letters. */
   readonly name: string;
-  /** Consumer group. Without a committed offset it starts at the earliest record. */
+  /** Consumer group. */
   readonly group: string;
+  /** Where the group starts without a committed offset. Default: at the earliest record. */
+  readonly startAt?: "earliest" | "latest";
   readonly topics: TopicSelection;
   readonly endpoint: Endpoint;
   /** Absent: the endpoint gets the records as they are stored. */
@@ -56,6 +58,8 @@ export interface DropCause {
 export interface LetterForm {
   /** Partitions and replicas of a dead letter topic that is created. Absent: the broker's defaults. */
   readonly creation?: { readonly partitions: number; readonly replicasAtMost: number };
+  /** Why dead letters can't be replayed. Absent: they can. */
+  readonly unreplayable?: string;
   /** The headers of the dead letter of this record. */
   headersOf(record: ConsumedRecord, cause: DropCause): readonly RecordHeader[];
   /** The record that this connector dropped. undefined: `letter` is no dead letter of this connector. */

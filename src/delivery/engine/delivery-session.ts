@@ -187,7 +187,7 @@ export const openSession = async (options: SessionOptions): Promise<DeliverySess
   const session = createState(options);
   const { held, committing, membership } = session;
   const subscription = await broker.subscribe(
-    { group: plan.group, topics, from: "earliest" },
+    { group: plan.group, topics, from: plan.startAt ?? "earliest" },
     {
       onAssigned: (partitions) => {
         claim(session, partitions);

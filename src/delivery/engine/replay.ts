@@ -3,11 +3,11 @@
  * offset of each record, and ends at the offsets that were the topic's ends when the replay began. A record that is
  * dropped again is appended as a new dead letter, after these offsets.
  */
-import type { Broker } from "../../broker/broker.ts";
+import type { Broker, ConsumedRecord } from "../../broker/broker.ts";
 import { asGatewayError, GatewayError } from "../../errors.ts";
 import { pause, type Clock } from "../../lib/clock.ts";
 import { letterFormOf } from "./dead-letters.ts";
-import type { DeliveryPlan, Endpoint, LetterForm } from "./delivery-plan.ts";
+import type { DeliveryPlan, Endpoint, LetterForm, Preparation } from "./delivery-plan.ts";
 
 const restoring = (endpoint: Endpoint, connector: string, form: LetterForm): Endpoint => ({
   admit: (letter) => {
@@ -18,12 +18,26 @@ const restoring = (endpoint: Endpoint, connector: string, form: LetterForm): End
   classify: (result) => endpoint.classify(result),
 });
 
+/** A letter is restored once, because the preparation knows a record by its identity. */
+const restoringFirst = (preparation: Preparation, connector: string, form: LetterForm): Preparation => {
+  const originals = new WeakMap<ConsumedRecord, ConsumedRecord>();
+  const restored = (letter: ConsumedRecord): ConsumedRecord => {
+    const original = originals.get(letter) ?? form.originalOf(letter, connector) ?? letter;
+    originals.set(letter, original);
+    return original;
+  };
+  return {
+    ready: (letter) => preparation.ready(restored(letter)),
+    prepare: (letter) => preparation.prepare(restored(letter)),
+  };
+};
+
 /** A plan that has a dead letter topic. */
 export interface LetterPlan extends DeliveryPlan {
   readonly deadLetterTopic: string;
 }
 
-/** Throws REQUEST_INVALID if the plan has no dead letter topic. */
+/** Throws REQUEST_INVALID if the plan has no dead letter topic, or if its dead letters can't be replayed. */
 export const replayPlan = (plan: DeliveryPlan): LetterPlan => {
   const { name, group, deadLetterTopic, endpoint } = plan;
   if (deadLetterTopic === undefined) {
@@ -31,12 +45,19 @@ export const replayPlan = (plan: DeliveryPlan): LetterPlan => {
       message: `Connector ${name} has no dead.letter.topic; set it to keep and replay dropped records`,
     });
   }
+  const form = letterFormOf(plan);
+  if (form.unreplayable !== undefined)
+    throw new GatewayError("REQUEST_INVALID", {
+      message: `The dead letters of connector ${name} can't be replayed: ${form.unreplayable}`,
+    });
   return {
     ...plan,
+    preparation: plan.preparation && restoringFirst(plan.preparation, name, form),
     deadLetterTopic,
     group: `${group}-dead-letters`,
+    startAt: "earliest",
     topics: { names: [deadLetterTopic] },
-    endpoint: restoring(endpoint, name, letterFormOf(plan)),
+    endpoint: restoring(endpoint, name, form),
     batching: undefined,
     delayMs: 0,
   };

@@ -66,6 +66,14 @@ const dropMessage = (schedules: Schedules): Strategy =>
 /** Stops the task at the record after one attempt. */
 const stopTask = (schedules: Schedules): Strategy => strategyOf(schedules.down, () => ({ action: "stop" }));
 
+/** Waits the same time before each retry, whatever has failed. */
+export const fixedBackOff = (maxRetries: number, ms: number, exhausted: "drop" | "stop"): Strategy => ({
+  after: (state) =>
+    state.retries < maxRetries
+      ? { action: "wait", ms, state: { ...state, retries: state.retries + 1 } }
+      : { action: exhausted },
+});
+
 /** Never drops a record. Uses the waits of the schedule (milliseconds); the last wait repeats. */
 export const retryForEver = (schedule: readonly number[]): Strategy => ({
   after: (state) => ({

@@ -36,6 +36,28 @@ describe("maskConfig", () => {
     });
   });
 
+  it("masks the credentials of Aiven's sink, and no other value", () => {
+    const config = {
+      "http.authorization.type": "static",
+      "http.headers.authorization": "Bearer t",
+      "http.headers.additional": "X-A:1, X-Api-Key:k1",
+      "http.ssl.truststore.password": "p",
+      "batch.max.size": "5",
+    };
+
+    expect(maskConfig(config)).toStrictEqual({
+      ...config,
+      "http.headers.authorization": MASK,
+      "http.headers.additional": `X-A:1,X-Api-Key:${MASK}`,
+      "http.ssl.truststore.password": MASK,
+    });
+    expect(unmaskConfig({ ...maskConfig(config), "batch.max.size": "6" }, config)).toStrictEqual({
+      ...config,
+      "http.headers.additional": "X-A:1,X-Api-Key:k1",
+      "batch.max.size": "6",
+    });
+  });
+
   it("keeps the JSON form of headers", () => {
     const headers = '{"Cookie":"c","Accept":"*/*"}';
 

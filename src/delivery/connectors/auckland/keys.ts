@@ -3,12 +3,13 @@ import { DECODINGS } from "../../../registry/decoder.ts";
 import { STRATEGIES, type StrategyName } from "../../engine/strategy.ts";
 import { httpUrl, integer, secondsList, text, topicName } from "../config-values.ts";
 import { DECODE_FAILURES } from "../decoding.ts";
-import { COMMON_KEYS, enumeration, key, OWN_KEYS } from "../keys.ts";
+import { COMMON_KEYS, CONSUMER_KEYS, enumeration, key, OWN_KEYS } from "../keys.ts";
 
 const strategyNames = Object.keys(STRATEGIES) as StrategyName[];
 
 export const KEYS = {
   ...COMMON_KEYS,
+  ...CONSUMER_KEYS,
   url: key("callback.request.url", "URL that the requests are sent to.", httpUrl, { required: true }),
   method: enumeration("callback.request.method", "HTTP method of the requests.", ["POST", "PUT", "DELETE"], {
     required: true,

@@ -39,6 +39,7 @@ describe("a minimal configuration", () => {
       concurrency: 1,
       jitter: 0,
       ratePerSecond: undefined,
+      startAt: "earliest",
       ordering: "partition",
       successWithoutFlag: false,
       maxRetryAfterMs: 0,
