@@ -8,7 +8,7 @@ import type { Tracing } from "../observability/tracing/tracing.ts";
 import type { LastingContext } from "./context.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { openAudit, type ProcessAudit } from "./wire-audit.ts";
-import { createBroker } from "./wire-broker.ts";
+import { CLASSIC_INSTEAD, createBroker } from "./wire-broker.ts";
 import { openKafkaSignIn } from "./wire-kafka-sign-in.ts";
 import { maxRecordBytesOf } from "./wire-ingest.ts";
 import { openRetention, type OpenRetention } from "./wire-retention.ts";
@@ -39,6 +39,9 @@ export const openLasting = async (opened: Opened): Promise<OpenedLasting> => {
   const broker = await createBroker(settings, () => maxRecordBytesOf(inUse.now.settings), {
     retention: retention.options,
     sasl: kafkaSignIn,
+    onClassicInstead: () => {
+      opened.log.named("kafka").warn(CLASSIC_INSTEAD);
+    },
   });
   await broker.open();
   lifecycle.onClose("broker", () => broker.close());

@@ -11,18 +11,25 @@ import type { Settings } from "../config/schema/schema.ts";
 /** Maximum size in bytes of the headers that a dead letter adds to its record. */
 const DEAD_LETTER_HEADERS = 16 * 1024;
 
+export const CLASSIC_INSTEAD =
+  "broker.kafka.groupProtocol is consumer, but this Kafka has no KIP-848 (4.0 or newer, group.version 1): groups use classic";
+
+/** `sasl` is the sign-in of `broker.kafka.sasl`. */
+export type KafkaParts = Pick<KafkaOptions, "sasl" | "onClassicInstead">;
+
 /**
  * `largestRecord` returns the maximum size of a station's record in bytes. Topics that are created from now on also accept such a
- * record as a dead letter. `sasl` is the sign-in of `broker.kafka.sasl`.
+ * record as a dead letter.
  */
 export const createBroker = async (
   { broker }: Settings,
   largestRecord: () => number,
-  { retention, sasl }: { readonly retention: RetentionOptions; readonly sasl: KafkaOptions["sasl"] },
+  { retention, ...parts }: KafkaParts & { readonly retention: RetentionOptions },
 ): Promise<Broker> => {
   const maxRecordBytes = (): number => largestRecord() + DEAD_LETTER_HEADERS;
   const { kafka, embedded } = broker;
-  if (broker.type === "kafka") return kafkaBroker({ ...kafka, sasl, ssl: tlsOf(kafka.ssl), maxRecordBytes });
+  if (broker.type === "kafka")
+    return kafkaBroker({ ...kafka, ...parts, ssl: tlsOf(kafka.ssl), maxRecordBytes });
   const { createEmbeddedBroker } = await import("../broker/embedded/embedded-broker.ts");
   return createEmbeddedBroker({
     ...embedded,
@@ -55,14 +62,11 @@ const eventsTlsOf = (kafka: EventsKafka): KafkaOptions["ssl"] => {
   return { ca, cert: store, key: store, checkCertificate: kafka.ssl_verify_cert };
 };
 
-/**
- * The broker for business events. `sasl` is the sign-in of `broker.kafka.sasl`. undefined: the settings name no Kafka for
- * them.
- */
+/** The broker for business events. undefined: the settings name no Kafka for them. */
 export const createEventsBroker = async (
   { broker, eventService }: Settings,
   largestRecord: () => number,
-  sasl: KafkaOptions["sasl"],
+  { sasl, ...parts }: KafkaParts,
 ): Promise<Broker | undefined> => {
   const { kafka, type } = eventService.events.queue;
   const { bootstrap_server: brokers, security_protocol: protocol, sasl_mechanism: mechanism } = kafka;
@@ -75,6 +79,7 @@ export const createEventsBroker = async (
   };
   return kafkaBroker({
     ...broker.kafka,
+    ...parts,
     brokers,
     clientId: kafka.client_id,
     maxRecordBytes: () => largestRecord() + DEAD_LETTER_HEADERS,

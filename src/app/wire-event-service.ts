@@ -13,7 +13,7 @@ import { deadLetterTopicOf } from "../delivery/event-service/plans.ts";
 import type { DeliveryObserver } from "../delivery/engine/observer.ts";
 import { decodeStrkey } from "../lib/strkey.ts";
 import type { AppContext } from "./context.ts";
-import { createEventsBroker } from "./wire-broker.ts";
+import { CLASSIC_INSTEAD, createEventsBroker } from "./wire-broker.ts";
 import { maxRecordBytesOf } from "./wire-ingest.ts";
 
 type ServiceContext = Omit<AppContext, "decoder">;
@@ -129,7 +129,12 @@ export const startEventService = async (
   const { settings, metrics, lifecycle } = context;
   if (!isUsed(settings.eventService)) return;
   const largestRecord = (): number => maxRecordBytesOf(context.inUse.now.settings);
-  const own = await createEventsBroker(settings, largestRecord, context.kafkaSignIn);
+  const own = await createEventsBroker(settings, largestRecord, {
+    sasl: context.kafkaSignIn,
+    onClassicInstead: () => {
+      context.log.named("kafka").warn(CLASSIC_INSTEAD);
+    },
+  });
   if (own !== undefined) {
     await own.open();
     lifecycle.onClose("events broker", () => own.close());

@@ -109,8 +109,9 @@ export interface SubscribeOptions {
 
 export interface SubscriptionHandlers {
   /**
-   * The group has assigned these partitions to this member. They start at their committed offsets: records that an
-   * earlier assignment delivered and nobody committed are delivered again. Called before any of their records.
+   * The group has assigned these partitions to this member, without those that it already had and keeps. They start at their
+   * committed offsets: records that an earlier assignment delivered and nobody committed are delivered again. Called before
+   * any of their records.
    */
   onAssigned?(partitions: readonly TopicPartition[]): void;
   /**
@@ -118,8 +119,11 @@ export interface SubscriptionHandlers {
    * Not called if the group has no committed position in the partition.
    */
   onStart?(position: GroupPosition): void;
-  /** The group revokes these partitions. The adapter waits for the promise, up to a time limit, so that the handler can commit. */
-  onRevoked?(partitions: readonly TopicPartition[]): Promise<void>;
+  /**
+   * The group revokes these partitions, or they are lost. The adapter waits for the promise for `withinMs` milliseconds at
+   * most (default: 5,000), so that the handler can commit; until then no other member gets them, unless they are lost.
+   */
+  onRevoked?(partitions: readonly TopicPartition[], withinMs?: number): Promise<void>;
   /**
    * Records of one partition in offset order. The handler must return at once: a handler that needs time keeps the
    * records and pauses the partition. Records that were already read may still arrive after the pause.
@@ -145,7 +149,7 @@ export interface Subscription {
    * where that is impossible.
    */
   readonly silence: number;
-  /** `pause`, `resume` and `seek` never throw. The next assignment cancels their effect. */
+  /** `pause`, `resume` and `seek` never throw. The next assignment of the partition cancels their effect. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
   /** The next delivered record of the partition is the record at `offset`. */

@@ -7,7 +7,7 @@ import { decodeAssignment, encodeSubscription } from "../broker/consumer-protoco
 import type { Groups, MemberOfGeneration } from "../broker/groups.ts";
 import type { GroupPosition, TopicPartition } from "../broker/positions.ts";
 import { GatewayError } from "../errors.ts";
-import { createMembership, type Membership, type MembershipHandlers } from "../home/membership.ts";
+import { createMembership, type Membership, type MembershipHandlers } from "../broker/membership.ts";
 import { atMost, type Clock } from "../lib/clock.ts";
 import { type Assignor, createAssignor, RANGE, watchCounts } from "./range-assignor.ts";
 import type { StartOffsets } from "./start-offsets.ts";

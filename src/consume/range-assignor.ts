@@ -3,7 +3,7 @@ import type { Broker } from "../broker/broker.ts";
 import { decodeSubscription, encodeAssignment } from "../broker/consumer-protocol.ts";
 import type { JoinedMember, MemberAssignment } from "../broker/groups.ts";
 import type { TopicPartition } from "../broker/positions.ts";
-import type { Membership } from "../home/membership.ts";
+import type { Membership } from "../broker/membership.ts";
 import type { Clock } from "../lib/clock.ts";
 
 /** Milliseconds between two checks of the leader whether topics have new partitions. */

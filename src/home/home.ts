@@ -11,7 +11,7 @@ import { GatewayError } from "../errors.ts";
 import { type Clock, pause } from "../lib/clock.ts";
 import type { HeldLog, SlotService } from "./contract.ts";
 import { ASSIGNOR, assignMembers, decodeHolders, encodeMember } from "./gateway-data.ts";
-import { createMembership, type Membership } from "./membership.ts";
+import { createMembership, type Membership } from "../broker/membership.ts";
 import { limited, type PeerAnswer, type PeerCall, type PeerHandler, type Peers } from "./peers/peers.ts";
 import type { SlotLogOptions } from "./slot-log.ts";
 import type { SlotBroker } from "./slot-reader.ts";

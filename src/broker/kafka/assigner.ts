@@ -18,7 +18,7 @@ export type CountPartitions = (topic: string) => Promise<number>;
 
 const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 
-const NAME = "stationgate-by-subscription";
+export const ASSIGNOR = "stationgate-by-subscription";
 const VERSION = 0;
 
 /** Milliseconds between the attempts to count. Their sum is well below a session timeout. */
@@ -28,7 +28,7 @@ const COUNT_PAUSES = [100, 200, 400, 800];
  * Retries a failed count. If an assigner rejects, kafkajs stops the consumer and doesn't leave the group, which then waits
  * for the session timeout.
  */
-const withRetries =
+export const withRetries =
   (count: CountPartitions): CountPartitions =>
   async (topic) => {
     for (const pause of COUNT_PAUSES) {
@@ -46,10 +46,10 @@ export const bySubscription = (
 ): PartitionAssigner => {
   const count = withRetries(countPartitions);
   const assigner: Assigner = {
-    name: NAME,
+    name: ASSIGNOR,
     version: VERSION,
     protocol: ({ topics }) => ({
-      name: NAME,
+      name: ASSIGNOR,
       metadata: MemberMetadata.encode({ version: VERSION, topics, userData: Buffer.alloc(0) }),
     }),
     assign: async ({ members }) => {

@@ -4,8 +4,10 @@
  * its classes would differ from those of the bundle.
  */
 export {
+  apiVersionsV3,
   ConfigResourceTypes,
   Connection,
+  consumerGroupHeartbeatV1,
   crc32c,
   createAPI,
   findCoordinatorV4,
@@ -19,6 +21,7 @@ export {
   metadataV12,
   metadataV9,
   offsetCommitV8,
+  offsetCommitV9,
   offsetFetchV8,
   protocolErrorsCodesById,
   ResponseError,

@@ -4,7 +4,7 @@ import { type Connection, offsetCommitV8 } from "./client-library.ts";
 import type { Consumer } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
-import type { Broker, GroupPosition } from "../broker.ts";
+import type { Broker, GroupPosition, TopicPartition } from "../broker.ts";
 import { createCommitted, fetchCommitted } from "./committed-offsets.ts";
 import { createConnectionPool, createCoordinators, refusalOf } from "./coordinators.ts";
 import type { KafkaOptions } from "./options.ts";
@@ -93,6 +93,11 @@ export interface MemberLessCommits {
    */
   readonly commit: Broker["setCommitted"];
   readonly committed: Broker["committed"];
+  /** As `fetchCommitted`. */
+  readonly positions: (
+    group: string,
+    partitions: readonly TopicPartition[],
+  ) => Promise<readonly GroupPosition[]>;
   close(): Promise<void>;
 }
 
@@ -191,6 +196,8 @@ export const createMemberLessCommits = (options: KafkaOptions, cluster: WireClus
       ask,
       partitionCount: async (topic) => (await cluster.partitions(topic))?.length,
     }),
+    positions: (group, partitions) =>
+      ask(group, (connection) => fetchCommitted(connection, group, partitions)),
     close: () => pool.close(),
   };
 };

@@ -1,21 +1,24 @@
 /**
- * Implements `Broker` on Apache Kafka. Subscriptions and the administration use kafkajs. `read`, `appendOnce` and `groups`
- * send their own requests over connections of `@platformatic/kafka`. The producer is that of kafkajs or the gateway's own.
+ * Implements `Broker` on Apache Kafka. The administration uses kafkajs. `read`, `appendOnce` and `groups` send their own
+ * requests over connections of `@platformatic/kafka`. The producer and the members of subscriptions are those of kafkajs or the
+ * gateway's own.
  */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { AppendOutcome, Broker, Subscription } from "../broker.ts";
+import type { AppendOutcome, Broker, Subscription, Watermarks } from "../broker.ts";
+import type { Groups } from "../groups.ts";
 import { type Administration, createAdministration } from "./kafka-administration.ts";
 import { type Append, createAppender } from "./appender.ts";
 import { createOnceAppends } from "./append-once.ts";
 import { createGatheredAppends } from "./gathered-appends.ts";
 import { createKafkaClient } from "./client.ts";
-import { createMemberLessCommits } from "./commits.ts";
+import { createMemberLessCommits, type MemberLessCommits } from "./commits.ts";
 import { prepareCompressions } from "./compression.ts";
 import { createKafkaJsProducer } from "./kafkajs-producer.ts";
 import { createKafkaGroups } from "./kafka-groups.ts";
 import { createKafkaReads } from "./kafka-reads.ts";
 import { createLeaderEnds } from "./leader-end.ts";
+import { createMembers } from "./members.ts";
 import { type KafkaOptions, settledWithin } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
@@ -27,7 +30,11 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
   const cluster = createWireCluster(options);
   const kafka = createKafkaClient(options, () => cluster.answering());
   const readiness = createReadiness(cluster);
-  const administration = administer(kafka, options, cluster);
+  const memberLess = createMemberLessCommits(options, cluster);
+  const administration = createAdministration(kafka, {
+    ...{ cluster, memberLess },
+    maxRecordBytes: options.maxRecordBytes,
+  });
   const producer = createProducer(kafka, options);
   const appends = createTrackedAppends(
     createAppender({ producer, topic: administration.topic, deliveryTimeout: options.deliveryTimeout }),
@@ -35,14 +42,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
   const once = createOnceAppends(options, cluster);
   const groups = createKafkaGroups(options, cluster);
   const reads = createKafkaReads(options, cluster);
-  const subscriptions = createSubscriptions({
-    kafka,
-    sessionTimeout: options.sessionTimeout,
-    topicWatch: createTopicWatch((topics) => cluster.topicIds(topics)),
-    deleteGroup: (group) => administration.deleteGroup(group),
-    watermarks: (topic) => administration.watermarks(topic),
-    countPartitions: async (topic) => (await administration.topic(topic, true))?.partitions ?? 0,
-  });
+  const subscriptions = createSubscriptions(options, cluster, { kafka, groups, administration, memberLess });
 
   return {
     kind: "kafka",
@@ -87,18 +87,34 @@ const asUnavailable = (cause: unknown): never => {
   throw cause instanceof GatewayError ? cause : new GatewayError("BROKER_UNAVAILABLE", { cause });
 };
 
-const administer = (kafka: Kafka, options: KafkaOptions, cluster: WireCluster): Administration =>
-  createAdministration(kafka, {
-    cluster,
-    memberLess: createMemberLessCommits(options, cluster),
-    maxRecordBytes: options.maxRecordBytes,
-  });
+interface SubscriptionParts {
+  readonly kafka: Kafka;
+  readonly groups: Groups;
+  readonly administration: Administration;
+  readonly memberLess: MemberLessCommits;
+}
 
 /** All subscriptions of a broker. */
-const createSubscriptions = (parts: Omit<SubscriptionDependencies, "options" | "handlers">) => {
+const createSubscriptions = (
+  options: KafkaOptions,
+  cluster: WireCluster,
+  { kafka, groups, administration, memberLess }: SubscriptionParts,
+) => {
   const open = new Set<Subscription>();
-  const subscribe: Broker["subscribe"] = async (options, handlers) => {
-    const subscription = await createSubscription({ ...parts, options, handlers });
+  const watermarks = (topic: string): Promise<readonly Watermarks[]> => administration.watermarks(topic);
+  const members = createMembers(options, cluster, {
+    ...{ kafka, groups, watermarks },
+    committed: memberLess.positions,
+    countPartitions: async (topic) => (await administration.topic(topic, true))?.partitions ?? 0,
+  });
+  const parts: Omit<SubscriptionDependencies, "options" | "handlers"> = {
+    newMember: members.create,
+    topicWatch: createTopicWatch((topics) => cluster.topicIds(topics)),
+    deleteGroup: (group) => administration.deleteGroup(group),
+    watermarks,
+  };
+  const subscribe: Broker["subscribe"] = async (wanted, handlers) => {
+    const subscription = await createSubscription({ ...parts, options: wanted, handlers });
     open.add(subscription);
     return {
       ...subscription,
@@ -116,7 +132,10 @@ const createSubscriptions = (parts: Omit<SubscriptionDependencies, "options" | "
   };
   return {
     subscribe,
-    close: () => Promise.all([...open].map((subscription) => subscription.close())),
+    close: async () => {
+      await Promise.all([...open].map((subscription) => subscription.close()));
+      await members.close();
+    },
   };
 };
 

@@ -18,10 +18,16 @@ export interface KafkaReads {
   readonly close: () => void;
 }
 
+export interface ReadsOptions extends KafkaOptions {
+  /** Maximum bytes of the records of one answer. Default: 32 MiB. */
+  readonly maxAnswerBytes?: number;
+}
+
 /** Connections to each leader. A request that waits for records occupies a connection, whatever the number of its reads. */
 const CONNECTIONS = 8;
 /** The last free connection waits for this time at most, so that a new read soon finds a connection. Milliseconds. */
 const SHORT_WAIT_MS = 20;
+/** Limit of one answer for reads of callers, which each have a limit of their own. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** A read that waits for its turn or for its answer. */
@@ -90,7 +96,7 @@ const settle = (
 };
 
 /** The reads of one leader. */
-const createLeaderReads = (leader: Address, leases: Leases, options: KafkaOptions) => {
+const createLeaderReads = (leader: Address, leases: Leases, options: ReadsOptions) => {
   let queue: PendingRead[] = [];
   let inFlight = 0;
   let isScheduled = false;
@@ -112,13 +118,13 @@ const createLeaderReads = (leader: Address, leases: Leases, options: KafkaOption
     const now = performance.now();
     const wait = Math.max(0, Math.min(...reads.map(({ until }) => until - now)));
     const maxWaitMs = Math.floor(inFlight < CONNECTIONS ? wait : Math.min(wait, SHORT_WAIT_MS));
-    const positions = reads.map(({ from, maxBytes }) => ({ ...from, maxBytes }));
-    const isolation = reads[0]?.isolation ?? "committed";
+    const request: FetchRequest = {
+      positions: reads.map(({ from, maxBytes }) => ({ ...from, maxBytes })),
+      ...{ maxWaitMs, maxBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES },
+      isolation: reads[0]?.isolation ?? "committed",
+    };
     return leases.use(leader, { timeoutMs: options.connectTimeout }, (connection) =>
-      settledWithin(
-        maxWaitMs + options.requestTimeout,
-        fetchRecords.async(connection, { positions, maxWaitMs, maxBytes: MAX_ANSWER_BYTES, isolation }),
-      ),
+      settledWithin(maxWaitMs + options.requestTimeout, fetchRecords.async(connection, request)),
     );
   };
 
@@ -199,7 +205,7 @@ const withEnds = <T>() => {
 };
 
 /** Connects with the first read. */
-export const createKafkaReads = (options: KafkaOptions, cluster: WireCluster): KafkaReads => {
+export const createKafkaReads = (options: ReadsOptions, cluster: WireCluster): KafkaReads => {
   const leases = createLeases(options);
   let isClosed = false;
   const byLeader = new Map<string, LeaderReads>();

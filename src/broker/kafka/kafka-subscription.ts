@@ -1,7 +1,5 @@
 /** A subscription on Kafka: a group member that delivers records at once, and is replaced after a fault. */
 import { partitionId } from "../partitions.ts";
-import { randomUUID } from "node:crypto";
-import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
 import type {
   SubscribeOptions,
@@ -11,8 +9,7 @@ import type {
   TopicPartitionOffset,
   Watermarks,
 } from "../broker.ts";
-import type { CountPartitions } from "./assigner.ts";
-import { createKafkaMember, type KafkaMember } from "./kafka-member.ts";
+import type { KafkaMember, MemberContext } from "./member.ts";
 import { createSubscribedTopics, type SubscribedTopics, type TopicWatch } from "./topic-watch.ts";
 import type { TopicIds } from "./topic-metadata.ts";
 
@@ -20,14 +17,12 @@ const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;
 
 export interface SubscriptionDependencies {
-  readonly kafka: Kafka;
-  /** Milliseconds. */
-  readonly sessionTimeout: number | undefined;
+  /** Rejects if no broker answers. */
+  readonly newMember: (context: MemberContext) => Promise<KafkaMember>;
   readonly options: SubscribeOptions;
   readonly handlers: SubscriptionHandlers;
   /** Deletes the generated group of a reader without a group. */
   readonly deleteGroup: (group: string) => Promise<void>;
-  readonly countPartitions: CountPartitions;
   readonly watermarks: (topic: string) => Promise<readonly Watermarks[]>;
   readonly topicWatch: TopicWatch;
 }
@@ -110,20 +105,17 @@ const rejoinLater = (reader: Reader, cause: unknown): void => {
   reader.pause = Math.min(2 * reader.pause, LONGEST_PAUSE);
 };
 
-const createJoining = (reader: Reader, topics: readonly string[]): KafkaMember => {
-  const { options, readerPositions, subscribed, groups, topicWatch } = reader;
-  // A new group for each join, so that the reader doesn't wait for the session timeout of its previous member.
-  const group = options.group ?? `stationgate-reader-${randomUUID()}`;
-  const joining: KafkaMember = createKafkaMember({
-    ...reader,
-    group,
-    topics,
-    from: options.from,
+const createJoining = async (reader: Reader, ids: TopicIds): Promise<KafkaMember> => {
+  const { options, handlers, readerPositions, subscribed, groups, topicWatch } = reader;
+  const joining: KafkaMember = await reader.newMember({
+    ...{ options, handlers, ids },
+    group: options.group,
+    topics: [...ids.keys()],
     startOf: (partition) => subscribed.startOf(partition) ?? readerPositions?.of(partition),
     events: {
       onJoined: () => {
         reader.pause = FIRST_PAUSE;
-        if (readerPositions !== undefined) groups.add(group);
+        if (joining.generatedGroup !== undefined) groups.add(joining.generatedGroup);
       },
       onLost: (cause) => {
         if (reader.member === joining && reader.leaving !== joining) rejoinLater(reader, cause);
@@ -138,15 +130,19 @@ const createJoining = (reader: Reader, topics: readonly string[]): KafkaMember =
   return joining;
 };
 
+const isClosed = (reader: Reader): boolean => reader.closed;
+
 const join = async (reader: Reader): Promise<void> => {
   const { options, handlers, readerPositions, subscribed, topicWatch } = reader;
   reader.joins += 1;
   try {
     await readerPositions?.find();
-    const found = subscribed.begin(await topicWatch.look(options.topics));
-    for (const topic of options.topics) if (!found.includes(topic)) handlers.onError?.(missing(topic));
-    if (reader.closed || found.length === 0) return;
-    const joining = createJoining(reader, found);
+    const found = await topicWatch.look(options.topics);
+    subscribed.begin(found);
+    for (const topic of options.topics) if (!found.has(topic)) handlers.onError?.(missing(topic));
+    if (isClosed(reader) || found.size === 0) return;
+    const joining = await createJoining(reader, found);
+    if (isClosed(reader)) return;
     reader.member = joining;
     await joining.start().catch((cause: unknown) => {
       if (reader.member === joining) rejoinLater(reader, cause);

@@ -1,6 +1,6 @@
 /** Commits of members under their generation, and their requests to leave the group. */
 import { leaveGroupV4, offsetCommitV8, protocolErrorsCodesById, ResponseError } from "./client-library.ts";
-import type { CommitAnswer, Groups, MemberOfGeneration } from "../groups.ts";
+import type { CommitAnswer, Groups } from "../groups.ts";
 import type { GroupPosition } from "../positions.ts";
 import { partitionsByTopic } from "./commits.ts";
 import { type ConnectionPool, type Coordinators, createConnectionPool } from "./coordinators.ts";
@@ -54,26 +54,18 @@ const createTurns = () => {
   };
 };
 
-const createCommit = (coordinators: Coordinators, pool: ConnectionPool) => {
-  const send = (
-    { group, memberId, generation }: MemberOfGeneration,
-    positions: readonly GroupPosition[],
-  ): Promise<unknown> =>
-    coordinators.ask(group, (coordinator, timeoutMs) =>
-      pool.use(coordinator, timeoutMs, (connection) =>
-        offsetCommitV8.api.async(
-          connection,
-          group,
-          generation,
-          memberId,
-          NO_INSTANCE,
-          partitionsByTopic(positions),
-        ),
-      ),
-    );
+type Commit = Groups["commit"];
 
-  /** If the broker refuses the metadata of a position, stores the position without metadata. */
-  return (member: MemberOfGeneration, positions: readonly GroupPosition[]): Promise<CommitAnswer> =>
+/**
+ * A commit by `send`, with the answers that stand for errors of Kafka. If the broker refuses the metadata of a position, stores
+ * the position without metadata.
+ */
+export const createCommit =
+  (
+    send: (...commit: Parameters<Commit>) => Promise<unknown>,
+    answers: Parameters<typeof answering<CommitAnswer>>[0],
+  ): Commit =>
+  (member, positions) =>
     send(member, positions)
       .catch((error: unknown) => {
         const tooLong = refusedFor(LONG_METADATA, error, positions);
@@ -83,14 +75,28 @@ const createCommit = (coordinators: Coordinators, pool: ConnectionPool) => {
         );
         return send(member, shortened);
       })
-      .then(
-        (): CommitAnswer => "stored",
-        answering<CommitAnswer>([
-          [NOT_CURRENT, "refused"],
-          [REBALANCING, "rebalancing"],
-        ]),
-      );
-};
+      .then((): CommitAnswer => "stored", answering<CommitAnswer>(answers));
+
+const createClassicCommit = (coordinators: Coordinators, pool: ConnectionPool): Commit =>
+  createCommit(
+    ({ group, memberId, generation }, positions) =>
+      coordinators.ask(group, (coordinator, timeoutMs) =>
+        pool.use(coordinator, timeoutMs, (connection) =>
+          offsetCommitV8.api.async(
+            connection,
+            group,
+            generation,
+            memberId,
+            NO_INSTANCE,
+            partitionsByTopic(positions),
+          ),
+        ),
+      ),
+    [
+      [NOT_CURRENT, "refused"],
+      [REBALANCING, "rebalancing"],
+    ],
+  );
 
 interface MemberCommits extends Pick<Groups, "commit" | "leave"> {
   close(): Promise<void>;
@@ -99,7 +105,7 @@ interface MemberCommits extends Pick<Groups, "commit" | "leave"> {
 /** The commit and leave requests of a group are sent in the order of the calls, so that no commit overtakes another. */
 export const createMemberCommits = (options: KafkaOptions, coordinators: Coordinators): MemberCommits => {
   const pool = createConnectionPool(options, COMMITTERS);
-  const commit = createCommit(coordinators, pool);
+  const commit = createClassicCommit(coordinators, pool);
   const inTurn = createTurns();
 
   return {

@@ -14,7 +14,10 @@ export interface TlsOptions {
 
 export type CompressionName = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
-type ProducerName = "kafkajs" | "platformatic";
+type ClientName = "kafkajs" | "platformatic";
+
+/** `consumer`: KIP-848. */
+export type GroupProtocol = "classic" | "consumer";
 
 /** Times in milliseconds. */
 export interface KafkaOptions {
@@ -27,7 +30,13 @@ export interface KafkaOptions {
   /** Retries by the gateway write no duplicates. */
   readonly idempotent: boolean;
   /** The client library that writes. An idempotent producer always uses platformatic. */
-  readonly producer: ProducerName;
+  readonly producer: ClientName;
+  /** The client library of subscriptions with the classic group protocol, or without a group. */
+  readonly consumer: ClientName;
+  /** The protocol of subscriptions with a group. */
+  readonly groupProtocol: GroupProtocol;
+  /** The cluster does not have the wanted protocol. Called once. */
+  readonly onClassicInstead?: () => void;
   readonly connectTimeout: number;
   readonly requestTimeout: number;
   /** Maximum time until an append settles. */

@@ -15,6 +15,8 @@ import {
 } from "./topic-metadata.ts";
 
 export interface WireCluster extends Connections {
+  /** Asks one broker after the other until a broker answers. Rejects with the last error. */
+  ask<T>(question: Question<T>): Promise<T>;
   /** The leader of each partition; undefined: no leader now. The answer is cached until `forget`. */
   leaders(topic: string): Promise<readonly (Address | undefined)[]>;
   forget(topic: string): void;
@@ -112,6 +114,7 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
 
   return {
     ...connections,
+    ask: (question) => ask(question),
     leaders: (topic) => {
       const known = leadersByTopic.get(topic);
       if (known !== undefined) return known;

@@ -92,6 +92,14 @@ const kafka = section({
     "Client library for producing. The setting does not change the library for deliveries, reading and administration.",
     ["kafkajs", "platformatic"],
   ).prefault("platformatic"),
+  groupProtocol: choice(
+    "Group protocol of connectors and the event service. consumer: KIP-848, Kafka 4.0 or newer; an older cluster gets classic.",
+    ["classic", "consumer"],
+  ).prefault("classic"),
+  consumer: choice("Client library of connectors and the event service for the group protocol classic.", [
+    "kafkajs",
+    "platformatic",
+  ]).prefault("kafkajs"),
   connectTimeout: duration(
     "Timeout for a connection to a broker, including authentication, and for a metadata request.",
   ).prefault("3s"),

@@ -40,6 +40,9 @@ const changedPositions = (claims: readonly Claim[]): readonly (GroupPosition & {
     return [{ topic, partition, offset, metadata, claim }];
   });
 
+/** True: the newest position of each claim is committed. */
+export const areStored = (claims: readonly Claim[]): boolean => changedPositions(claims).length === 0;
+
 const markCommitted = (positions: ReturnType<typeof changedPositions>): void => {
   for (const { claim, offset, metadata } of positions) Object.assign(claim, { committed: offset, metadata });
 };

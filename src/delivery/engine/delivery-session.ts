@@ -10,9 +10,9 @@ import type {
   TopicPartitionOffset,
 } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import { atMost, type Clock } from "../../lib/clock.ts";
+import { atMost, type Clock, pause } from "../../lib/clock.ts";
 import { type Claim, type Claims, createClaims, type Item } from "./claims.ts";
-import { createCommitting, type Committing } from "./committing.ts";
+import { areStored, createCommitting, type Committing } from "./committing.ts";
 import type { Courier } from "./courier.ts";
 import type { DeliveryPlan } from "./delivery-plan.ts";
 import type { DeliveryObserver } from "./observer.ts";
@@ -35,8 +35,12 @@ export interface DeliverySession {
   close(): Promise<void>;
 }
 
-/** How long requests in flight may delay a rebalance, a stop or a change. It is shorter than the adapters' own limits. */
+/** How long requests in flight may delay a rebalance, a stop or a change, unless the adapter names its time limit. */
 const SETTLE_MS = 4000;
+/** The adapter's time limit without this is the engine's. */
+const RESERVE_MS = 1000;
+/** Milliseconds between two commits of a partition that is kept until its position is stored. */
+const COMMIT_AGAIN_MS = 500;
 
 /** Finished records after which a commit starts at once. If more requests may be in flight, their number counts. */
 const MAX_UNCOMMITTED = 8;
@@ -143,9 +147,33 @@ const finished = ({ held, committing, membership }: SessionState, claim: Claim):
   }
 };
 
-/** Sends no more records of the partitions. Requests in flight may still finish and be committed. */
-const giveUp = async (session: SessionState, partitions: readonly TopicPartition[]): Promise<void> => {
+/** The group waits for these partitions: commits until their positions are stored, or another member may have them. */
+const storePositions = async (
+  { committing, clock }: SessionState,
+  claims: readonly Claim[],
+  until: number,
+): Promise<void> => {
+  const isOpen = (): boolean => {
+    const current = claims.filter(({ ended }) => !ended);
+    return !areStored(current) && clock.monotonic() < until;
+  };
+  while (isOpen()) {
+    await pause(clock, COMMIT_AGAIN_MS);
+    await committing.commit(claims);
+  }
+};
+
+/**
+ * Sends no more records of the partitions. Requests in flight may still finish and be committed. `withinMs`: as in `onRevoked`;
+ * absent: a short time, after which the partitions are given up also with requests in flight.
+ */
+const giveUp = async (
+  session: SessionState,
+  partitions: readonly TopicPartition[],
+  withinMs?: number,
+): Promise<void> => {
   const { held, courier, committing, clock, plan, progress } = session;
+  const until = clock.monotonic() + (withinMs ?? 0) - RESERVE_MS;
   const claims = partitions.flatMap((partition) => held.get(partition) ?? []);
   for (const claim of claims) {
     claim.revoked = true;
@@ -153,9 +181,11 @@ const giveUp = async (session: SessionState, partitions: readonly TopicPartition
   }
   // An adapter may not be able to wait, so commit what is finished before waiting for the requests in flight.
   const committed = committing.commit(claims);
-  await atMost(clock, SETTLE_MS, courier.settled(claims));
+  const settled = courier.settled(claims);
+  await atMost(clock, withinMs === undefined ? SETTLE_MS : withinMs - RESERVE_MS, settled);
   await committed;
   await committing.commit(claims);
+  if (withinMs !== undefined) await storePositions(session, claims, until);
   for (const claim of claims) {
     claim.ended = true;
     if (held.get(claim) !== claim) continue;
@@ -203,7 +233,7 @@ export const openSession = async (options: SessionOptions): Promise<DeliverySess
         progress.forget(plan.group, topic);
         courier.forgetTopic(topic);
       },
-      onRevoked: (partitions) => giveUp(session, partitions),
+      onRevoked: (partitions, withinMs) => giveUp(session, partitions, withinMs),
       onRecords: (records) => {
         receive(session, records);
       },

@@ -120,18 +120,26 @@ const assigned = (reader: ReaderState, partitions: readonly TopicPartition[]): v
 };
 
 /** Calls `onRevoked` of the followers, in which they commit. */
-const giveUp = async (followers: Iterable<Follower>, feeds: readonly Feed[]): Promise<void> => {
+const giveUp = async (
+  followers: Iterable<Follower>,
+  feeds: readonly Feed[],
+  withinMs?: number,
+): Promise<void> => {
   const revocations = [...followers].map(async (follower) => {
     const own = feeds.filter(({ cursors }) => cursors.has(follower));
-    if (own.length > 0) await follower.handlers.onRevoked?.(own);
+    if (own.length > 0) await follower.handlers.onRevoked?.(own, withinMs);
   });
   await Promise.all(revocations);
 };
 
-const revoked = async (reader: ReaderState, partitions: readonly TopicPartition[]): Promise<void> => {
+const revoked = async (
+  reader: ReaderState,
+  partitions: readonly TopicPartition[],
+  withinMs?: number,
+): Promise<void> => {
   const feeds = partitions.flatMap((partition) => reader.feeds.get(partitionId(partition)) ?? []);
   for (const feed of feeds) retire(reader, feed);
-  await giveUp(reader.followers, feeds);
+  await giveUp(reader.followers, feeds, withinMs);
   for (const feed of feeds)
     if (reader.feeds.get(partitionId(feed)) === feed) reader.feeds.delete(partitionId(feed));
 };
@@ -154,7 +162,7 @@ const openLive = async (reader: ReaderState): Promise<Subscription> => {
       onAssigned: (partitions) => {
         assigned(reader, partitions);
       },
-      onRevoked: (partitions) => revoked(reader, partitions),
+      onRevoked: (partitions, withinMs) => revoked(reader, partitions, withinMs),
       onRecords: (records) => {
         received(reader, records);
       },

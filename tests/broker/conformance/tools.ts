@@ -13,6 +13,7 @@ import type {
   TopicPartition,
   TopicSpec,
 } from "../../../src/broker/broker.ts";
+import { partitionId } from "../../../src/broker/partitions.ts";
 
 export const uniqueName = (prefix: string): string => `conformance-${prefix}-${randomUUID()}`;
 
@@ -88,15 +89,16 @@ const checkAll = (log: Log): void => {
 
 const handlersOf = (log: Log, probe: () => Probe, options: ProbeOptions): SubscriptionHandlers => ({
   onAssigned: (partitions) => {
-    log.held = [...partitions];
+    log.held = [...log.held, ...partitions];
     checkAll(log);
   },
   onStart: (position) => {
     log.starts.push(position);
   },
-  onRevoked: async () => {
+  onRevoked: async (partitions) => {
     await options.beforeRevoked?.(probe());
-    log.held = [];
+    const revoked = new Set(partitions.map(partitionId));
+    log.held = log.held.filter((held) => !revoked.has(partitionId(held)));
     checkAll(log);
   },
   onRecords: (records) => {

@@ -17,6 +17,8 @@ export const kafkaOptions = (
   compression: "none",
   idempotent: false,
   producer: "kafkajs",
+  consumer: "kafkajs",
+  groupProtocol: "classic",
   connectTimeout: 1000,
   requestTimeout: 3000,
   deliveryTimeout: 5000,
@@ -28,6 +30,13 @@ export const WRITERS: readonly (readonly [string, Pick<KafkaOptions, "producer" 
   ["kafkajs", { producer: "kafkajs", idempotent: false }],
   ["platformatic", { producer: "platformatic", idempotent: false }],
   ["platformatic, idempotent", { producer: "platformatic", idempotent: true }],
+];
+
+/** All members of subscriptions by name. */
+export const READERS: readonly (readonly [string, Pick<KafkaOptions, "consumer" | "groupProtocol">])[] = [
+  ["kafkajs", { consumer: "kafkajs", groupProtocol: "classic" }],
+  ["platformatic, classic", { consumer: "platformatic", groupProtocol: "classic" }],
+  ["platformatic, consumer", { consumer: "platformatic", groupProtocol: "consumer" }],
 ];
 
 /** The result of the producer itself. The broker doesn't call it while the topic is unknown. */

@@ -52,6 +52,8 @@ describe("defaults", () => {
           compression: "none",
           idempotent: false,
           producer: "platformatic",
+          groupProtocol: "classic",
+          consumer: "kafkajs",
           connectTimeout: 3_000,
           requestTimeout: 5_000,
           deliveryTimeout: 10_000,

@@ -12,6 +12,7 @@ import { ORDER_KEYS, type OrderKeyOf } from "../../../src/delivery/engine/orderi
 import { createProgress, type Progress } from "../../../src/delivery/engine/progress.ts";
 import { openSession } from "../../../src/delivery/engine/delivery-session.ts";
 import { STRATEGIES } from "../../../src/delivery/engine/strategy.ts";
+import { GatewayError } from "../../../src/errors.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 const PARTITION = { topic: "orders", partition: 0 };
@@ -55,7 +56,7 @@ interface Given {
 
 /** A session with the test as the broker and as the endpoint. */
 const openWith = async ({ orderKeyOf = plan.orderKeyOf, progress = createProgress(), ends }: Given = {}) => {
-  const group = { silence: 0 };
+  const group = { silence: 0, refusedCommits: 0 };
   const given: DeliveryPlan = { ...plan, orderKeyOf, ...(ends !== undefined && { ends }) };
   const clock = createFakeClock();
   const sent: string[] = [];
@@ -72,6 +73,8 @@ const openWith = async ({ orderKeyOf = plan.orderKeyOf, progress = createProgres
     resume: () => undefined,
     seek: () => undefined,
     commit: (stored) => {
+      group.refusedCommits -= 1;
+      if (group.refusedCommits >= 0) return Promise.reject(new GatewayError("BROKER_UNAVAILABLE"));
       positions.push(...stored);
       commits.push(...stored.map(({ offset }) => offset));
       return Promise.resolve();
@@ -154,6 +157,59 @@ describe("a revoked partition", () => {
 
     expect(session.claims).toStrictEqual([]);
     expect(sent).toStrictEqual(["5"]);
+  });
+
+  it("is kept until its request in flight has ended, if the adapter waits longer", async () => {
+    const { clock, handlers, commits, answer, session } = await openWith();
+    handlers.onAssigned?.([PARTITION]);
+    handlers.onRecords([record(5n), record(6n)]);
+    const revoked = handlers.onRevoked?.([PARTITION], 60_000);
+    clock.advance(58_000);
+    await new Promise(setImmediate);
+
+    expect(session.claims).toHaveLength(1);
+
+    await answer();
+    await revoked;
+
+    expect(commits.at(-1)).toBe(6n);
+    expect(session.claims).toStrictEqual([]);
+  });
+
+  it("is kept until its position is stored, if the adapter waits longer", async () => {
+    const { clock, handlers, commits, answer, session, group } = await openWith();
+    handlers.onAssigned?.([PARTITION]);
+    handlers.onRecords([record(5n)]);
+    group.refusedCommits = 2;
+    const revoked = handlers.onRevoked?.([PARTITION], 60_000);
+    await answer();
+
+    expect(session.claims).toHaveLength(1);
+
+    while (commits.length === 0) {
+      clock.advance(500);
+      await new Promise(setImmediate);
+    }
+    await revoked;
+
+    expect(commits).toStrictEqual([6n]);
+    expect(session.claims).toStrictEqual([]);
+  });
+
+  it("is released at the adapter's time limit, also without a stored position", async () => {
+    const { clock, handlers, answer, session, group } = await openWith();
+    handlers.onAssigned?.([PARTITION]);
+    handlers.onRecords([record(5n)]);
+    group.refusedCommits = Infinity;
+    const revoked = handlers.onRevoked?.([PARTITION], 60_000);
+    await answer();
+    for (let half = 0; half < 120 && session.claims.length > 0; half += 1) {
+      clock.advance(500);
+      await new Promise(setImmediate);
+    }
+    await revoked;
+
+    expect(session.claims).toStrictEqual([]);
   });
 
   it("that is assigned again during the revocation sends each record once", async () => {

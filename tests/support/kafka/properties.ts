@@ -98,6 +98,11 @@ export const serverProperties = (layout: NodeLayout): string => {
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
+    // KIP-848: a partition moves at the second heartbeat, five seconds each by default.
+    "group.consumer.min.heartbeat.interval.ms": "500",
+    "group.consumer.heartbeat.interval.ms": "500",
+    "group.consumer.min.session.timeout.ms": "1000",
+    "group.consumer.session.timeout.ms": "6000",
     // A killed node can only return when the controller has noticed its end: nine seconds by default.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",

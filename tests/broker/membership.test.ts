@@ -6,7 +6,7 @@ import {
   createMembership,
   type Membership,
   type MembershipHandlers,
-} from "../../src/home/membership.ts";
+} from "../../src/broker/membership.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
 const SESSION = 10_000;

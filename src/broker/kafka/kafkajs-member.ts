@@ -1,19 +1,14 @@
 /** One kafkajs consumer as a member of its group, from the join to the leave. */
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type {
-  GroupPosition,
-  SubscribeOptions,
-  SubscriptionHandlers,
-  TopicPartition,
-  TopicPartitionOffset,
-  Watermarks,
-} from "../broker.ts";
+import type { SubscribeOptions, TopicPartition, Watermarks } from "../broker.ts";
 import { bySubscription, type CountPartitions } from "./assigner.ts";
 import { createCommits } from "./commits.ts";
 import { createHolding, createSought, handOver, type Holding, type Sought } from "./partition-flow.ts";
 import { lookInside, type Inside } from "./kafkajs-inside.ts";
+import type { KafkaMember, MemberContext } from "./member.ts";
 import { settledWithin } from "./options.ts";
 
 /** With a session timeout of 10 s, the partitions of a crashed member are assigned to other members within 15 s. */
@@ -31,46 +26,16 @@ const OUT_OF_RANGE_PAUSE = 200;
 
 const LEAVE_TIMEOUT = 5000;
 
-export interface MemberEvents {
-  onJoined(): void;
-  /** kafkajs has stopped this consumer after an error. */
-  onLost(cause: unknown): void;
-  /**
-   * The broker doesn't know a topic or an offset. Checks which topics exist. If these are not the topics that the member
-   * reads, starts a new member in its place and resolves to true. Never rejects.
-   */
-  onUnknown(): Promise<boolean>;
-}
-
-export interface KafkaMember {
-  readonly assignment: readonly TopicPartition[];
-  /** As in `Subscription`. */
-  readonly silence: number;
-  /** Joins the group. */
-  start(): Promise<void>;
-  pause(partitions: readonly TopicPartition[]): void;
-  resume(partitions: readonly TopicPartition[]): void;
-  seek(position: TopicPartitionOffset): void;
-  commit(positions: readonly GroupPosition[]): Promise<void>;
-  leave(): Promise<void>;
-}
-
-interface MemberDependencies {
+export interface KafkaJsParts {
   readonly kafka: Kafka;
-  readonly group: string;
   /** Milliseconds. */
   readonly sessionTimeout: number | undefined;
-  /** The subscribed topics that exist. */
-  readonly topics: readonly string[];
-  readonly from: SubscribeOptions["from"];
-  readonly options: Pick<SubscribeOptions, "maxReadBytes">;
-  readonly handlers: SubscriptionHandlers;
-  readonly events: MemberEvents;
   readonly countPartitions: CountPartitions;
   readonly watermarks: (topic: string) => Promise<readonly Watermarks[]>;
-  /** The offset to read a partition from; undefined: the group's committed position. */
-  readonly startOf: (partition: TopicPartition) => bigint | undefined;
 }
+
+/** `group`: also a member without a group has one, whose name is generated. */
+type MemberDependencies = KafkaJsParts & Omit<MemberContext, "group"> & { readonly group: string };
 
 const createConsumer = (
   { kafka, group, countPartitions, options, sessionTimeout = SESSION_TIMEOUT }: MemberDependencies,
@@ -181,7 +146,10 @@ const listen = (
   });
 };
 
-export const createKafkaMember = (dependencies: MemberDependencies): KafkaMember => {
+export const createKafkaJsMember = (parts: KafkaJsParts, context: MemberContext): KafkaMember => {
+  // A new group for each member, so that it doesn't wait for the session timeout of the previous one.
+  const generatedGroup = context.group === undefined ? `stationgate-reader-${randomUUID()}` : undefined;
+  const dependencies = { ...parts, ...context, group: context.group ?? generatedGroup ?? "" };
   const { handlers, sessionTimeout = SESSION_TIMEOUT } = dependencies;
   const holding = createHolding(handlers);
   const state: State = {
@@ -206,6 +174,7 @@ export const createKafkaMember = (dependencies: MemberDependencies): KafkaMember
   listen(consumer, state, dependencies, seek);
 
   return {
+    generatedGroup,
     get assignment() {
       return holding.partitions;
     },
@@ -249,7 +218,7 @@ const leave = async (consumer: Consumer, state: State): Promise<void> => {
 
 const run = async (
   consumer: Consumer,
-  { topics, from }: Pick<MemberDependencies, "topics" | "from">,
+  { topics, options: { from } }: Pick<MemberDependencies, "topics" | "options">,
   onBatch: (payload: EachBatchPayload) => void,
 ): Promise<void> => {
   await consumer.connect();

@@ -3,7 +3,7 @@
  * silent. A session ends when the group says so, when it is silent for the session timeout, or when a rebalance takes too
  * long: the group may remove a member although it answers its heartbeats.
  */
-import type { Groups, HeartbeatAnswer, MemberOfGeneration } from "../broker/groups.ts";
+import type { Groups, HeartbeatAnswer, MemberOfGeneration } from "./groups.ts";
 import { asGatewayError, type GatewayError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 

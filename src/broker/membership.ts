@@ -2,7 +2,7 @@
  * A member of a consumer group, by Kafka's classic group protocol: it joins, sends heartbeats, joins again when the group
  * rebalances, and becomes a new member when its session has ended.
  */
-import type { GroupProtocol, Joined, MemberAssignment, MemberOfGeneration } from "../broker/groups.ts";
+import type { GroupProtocol, Joined, MemberAssignment, MemberOfGeneration } from "./groups.ts";
 import { asGatewayError } from "../errors.ts";
 import { pause } from "../lib/clock.ts";
 import { createSession, type Session, type SessionHandlers, type SessionOptions } from "./group-session.ts";
@@ -31,7 +31,7 @@ export interface Assigned {
 export interface Membership extends Pick<Session, "silence" | "heartbeat"> {
   readonly start: () => void;
   /** Joins again, with what `protocols` returns then. Kafka rebalances only if that has changed, or for the leader. */
-  rejoin(): void;
+  readonly rejoin: () => void;
   /** Leaves the group. Resolves even if the group can't be reached. */
   leave(): Promise<void>;
 }
