@@ -4,8 +4,8 @@ const AUTH = "tests/http/handlers/auth/routes.test.ts";
 const STATIONS = "tests/http/handlers/stations/routes.test.ts";
 const CONSUME = "tests/http/handlers/stations/consume.test.ts";
 const PRODUCED = "tests/e2e/produce.test.ts";
-const SINK = "tests/delivery/connectors/connector-config.test.ts";
-const ENDPOINT = "tests/delivery/connectors/http-sink.test.ts";
+const SINK = "tests/delivery/connectors/auckland/auckland.test.ts";
+const ENDPOINT = "tests/delivery/connectors/plan.test.ts";
 const RUNNER = "tests/delivery/engine/runner.test.ts";
 const CONNECTORS = "tests/http/handlers/connectors/routes.test.ts";
 const RECORDS = "tests/http/handlers/rest-proxy/records.test.ts";
@@ -54,7 +54,7 @@ export const DIFFERENCES: Readonly<Record<string, Rows>> = {
     "wrong settings": [SINK, "are reported all at once"],
     "request body": [RUNNER, "sends the value byte for byte, with headers that identify the record"],
     "`X-B3-Info`": [ENDPOINT, "has the trace id that the Auckland sink computes"],
-    "answer with `retry`": ["tests/delivery/connectors/http-sink/retry-flag.test.ts", "retryFlag"],
+    "answer with `retry`": ["tests/delivery/connectors/auckland/answers.test.ts", "retryFlag"],
     "exception strategies": [
       RUNNER,
       "end with a drop at 995 s on the default schedule, then the next record is sent",
