@@ -143,7 +143,7 @@ export interface Credentials {
   readonly apiKeyHeader?: string | undefined;
   /** The verified certificate of the connection. It counts only without another credential. */
   readonly certificate?: ClientCertificate | undefined;
-  /** Network address of the client. */
+  /** Network address of the client. It may be a getter: only keys need it. */
   readonly address: string;
 }
 
@@ -163,13 +163,16 @@ interface AuthenticatorDependencies {
 
 export const createAuthenticator = (dependencies: AuthenticatorDependencies): Authenticate => {
   const { verifyBearer, verifyApiKey, verifyCertificate } = dependencies;
-  return ({ authorizationHeader, queryToken, apiKeyHeader, certificate, address }) => {
+  const ofKey = (given: { readonly id?: string; readonly key: string }, { address }: Credentials) =>
+    verifyApiKey({ ...given, address });
+  return (credentials) => {
+    const { authorizationHeader, queryToken, apiKeyHeader, certificate } = credentials;
     if (authorizationHeader !== undefined) {
       const given = parseAuthorization(authorizationHeader);
       if (given === undefined) throw unauthorized("malformed credential");
-      return given.form === "bearer" ? verifyBearer(given.token) : verifyApiKey({ ...given, address });
+      return given.form === "bearer" ? verifyBearer(given.token) : ofKey(given, credentials);
     }
-    if (apiKeyHeader !== undefined) return verifyApiKey({ key: apiKeyHeader, address });
+    if (apiKeyHeader !== undefined) return ofKey({ key: apiKeyHeader }, credentials);
     if (queryToken !== undefined) return verifyBearer(queryToken);
     if (certificate !== undefined) return verifyCertificate(certificate);
     throw unauthorized("no credential");

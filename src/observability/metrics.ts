@@ -10,6 +10,7 @@ import { registryMetrics, type RegistryMetrics } from "./registry-metrics.ts";
 import { retentionMetrics, type RetentionMetrics } from "./retention-metrics.ts";
 import { type AuditMetrics, auditMetrics, reloadMetrics, type ReloadMetrics } from "./reload-metrics.ts";
 import { spoolMetrics, type SpoolMetrics } from "./spool-metrics.ts";
+import { tallyingCounter, tallyingHistogram } from "./tallies.ts";
 import { tlsMetrics, type TlsMetrics } from "./tls-metrics.ts";
 
 /** All metrics of one process as plain data, which can be sent to another process. */
@@ -105,13 +106,13 @@ const httpMetrics = (
   registry: Registry,
 ): Pick<Metrics, "requestObserved" | "clientMemoryFrom" | "authFailed" | "webhookRefused"> => {
   const registers = [registry];
-  const requests = new Counter({
+  const countRequest = tallyingCounter({
     name: "stationgate_http_requests_total",
     help: "Requests answered, by route, method and status.",
     labelNames: ["route", "method", "status"],
     registers,
   });
-  const duration = new Histogram({
+  const observeDuration = tallyingHistogram({
     name: "stationgate_http_request_seconds",
     help: "Seconds from a request's headers to the end of its answer, by route.",
     labelNames: ["route"],
@@ -132,8 +133,8 @@ const httpMetrics = (
   });
   return {
     requestObserved: ({ route, method, status, seconds }) => {
-      requests.inc({ route, method, status });
-      duration.observe({ route }, seconds);
+      countRequest(1, route, method, status);
+      observeDuration(route, seconds);
     },
     clientMemoryFrom: (read) => {
       new Gauge({
@@ -158,7 +159,7 @@ const ingestMetrics = (
   registry: Registry,
 ): Pick<Metrics, "eventsEnded" | "appendObserved" | "bufferedBytesFrom"> => {
   const registers = [registry];
-  const events = new Counter({
+  const countEvents = tallyingCounter({
     name: "stationgate_events_total",
     help: "Events by station and outcome: stored, spooled (on the disk of this pod), refused, unavailable (not stored, send again), unknown.",
     labelNames: ["station", "outcome"],
@@ -185,7 +186,7 @@ const ingestMetrics = (
   };
   return {
     eventsEnded: (station, outcome, count) => {
-      events.inc({ station: stationLabel(station), outcome }, count);
+      countEvents(count, stationLabel(station), outcome);
     },
     appendObserved: (seconds, records) => {
       append.observe(seconds);

@@ -50,6 +50,35 @@ it("counts refused credentials and webhooks, and observes requests", async () =>
   expect(text).toContain('stationgate_http_request_seconds_bucket{le="0.025",route="/r"} 1');
 });
 
+it("adds up what came between two scrapes, and after them", async () => {
+  const metrics = createMetrics();
+  const observe = (seconds: number): void => {
+    metrics.requestObserved({ route: "/r", method: "GET", status: 200, seconds });
+  };
+  observe(0.001);
+  observe(60);
+  await metrics.text();
+  observe(0.0011);
+  metrics.requestObserved({ route: "/r", method: "GET", status: 404, seconds: 0.5 });
+  const text = await metrics.text();
+  expect(text.match(/^stationgate_http_request.*/gm)).toEqual([
+    'stationgate_http_requests_total{route="/r",method="GET",status="200"} 3',
+    'stationgate_http_requests_total{route="/r",method="GET",status="404"} 1',
+    ...["0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25"].map(
+      (le, i) => `stationgate_http_request_seconds_bucket{le="${le}",route="/r"} ${i === 0 ? 1 : 2}`,
+    ),
+    ...["0.5", "1", "2.5", "5", "10", "30"].map(
+      (le) => `stationgate_http_request_seconds_bucket{le="${le}",route="/r"} 3`,
+    ),
+    'stationgate_http_request_seconds_bucket{le="+Inf",route="/r"} 4',
+    'stationgate_http_request_seconds_sum{route="/r"} 60.5021',
+    'stationgate_http_request_seconds_count{route="/r"} 4',
+  ]);
+  const sum = await textOfSum([await metrics.samples(), await metrics.samples()]);
+  expect(sum).toContain('stationgate_http_request_seconds_bucket{le="0.0025",route="/r"} 4');
+  expect(sum).toContain('stationgate_http_requests_total{route="/r",method="GET",status="200"} 6');
+});
+
 it("has the metrics of the process, separate from another registry", async () => {
   const [one, two] = [createMetrics(), createMetrics()];
   one.authFailed("x");

@@ -164,6 +164,9 @@ export const credentialsOf = (request: Request): Credentials => {
     queryToken: queryOf(request).get("authorization") ?? undefined,
     apiKeyHeader: typeof apiKeyHeader === "string" ? apiKeyHeader : undefined,
     certificate: certificateOf(request.socket),
-    address: request.ip ?? "",
+    // Express computes it at each access.
+    get address() {
+      return request.ip ?? "";
+    },
   };
 };

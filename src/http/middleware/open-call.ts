@@ -1,20 +1,22 @@
 /** The first middleware: creates the call with its request id, and logs and counts the call at its end. */
-import { randomUUID } from "node:crypto";
 import type { Request, RequestHandler } from "express";
 import type { GatewayError } from "../../errors.ts";
 import type { Logger } from "../../observability/logger/logger.ts";
 import type { RequestLevel, RequestLog } from "../../observability/logger/request-lines.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { type Call, openCall } from "../call.ts";
+import { createRequestIds } from "../request-ids.ts";
 import { pathOf } from "../url.ts";
 
 /** Request ids of clients that are safe in headers and logs. */
 const HARMLESS = /^[\w.-]{1,128}$/;
 
+const nextId = createRequestIds();
+
 /** The client's `X-Request-Id`, so that a call can be traced across services; a new id if it is absent or unsafe. */
 const requestIdOf = (request: Request): string => {
   const given = request.headers["x-request-id"];
-  return typeof given === "string" && HARMLESS.test(given) ? given : randomUUID();
+  return typeof given === "string" && HARMLESS.test(given) ? given : nextId();
 };
 
 interface CallObservers {
