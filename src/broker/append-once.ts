@@ -30,8 +30,11 @@ export type OnceBatchResult =
   | { readonly status: "refused"; readonly error: GatewayError }
   /** Nothing was stored: nothing was written, or there were too few in-sync replicas. */
   | { readonly status: "unsent"; readonly error: GatewayError }
-  /** The batch may be stored now or later. The connection of the request is closed. */
-  | { readonly status: "unknown"; readonly error: GatewayError };
+  /**
+   * The batch may be stored. The connection of the request is closed. `isAnswered`: the broker has answered with an error, so the
+   * batch can't be stored later than now.
+   */
+  | { readonly status: "unknown"; readonly isAnswered?: true; readonly error: GatewayError };
 
 /**
  * Tries once to store the batches, at most one for each partition. Resolves to one result per batch, in order; never rejects.

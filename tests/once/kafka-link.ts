@@ -8,6 +8,9 @@ import { LATE_MS, type Process, SESSION_MS, type StoredEvent, type World } from 
 
 const REQUEST_MS = 3000;
 
+/** Of an append: the offset of its first record; `error`: Kafka's answer; undefined: there is no answer. */
+type Answer = number | "error" | undefined;
+
 export class KafkaLink {
   readonly #world: World;
   readonly #process: Process;
@@ -22,13 +25,15 @@ export class KafkaLink {
     this.#append(
       this.#world.slot,
       () => records.map((record) => ({ record, timestamp: this.#world.now })),
-      done,
+      (base) => {
+        done(base === "error" ? undefined : base);
+      },
     );
   }
 
-  #append<T>(log: LogModel<T>, make: () => readonly T[], done: (base: number | undefined) => void): void {
+  #append<T>(log: LogModel<T>, make: () => readonly T[], done: (base: Answer) => void): void {
     let isOver = false;
-    const end = (base: number | undefined): void => {
+    const end = (base: Answer): void => {
       if (isOver) return;
       isOver = true;
       done(base);
@@ -38,12 +43,20 @@ export class KafkaLink {
     });
     if (this.#world.now < this.#process.cutUntil) return;
     this.#world.after(this.#transit(), undefined, () => {
-      if (!log.hasLeader) return;
-      const base = log.append(make(), (isStored) => {
+      const answer = (base: Answer): void => {
         if (this.#world.now < this.#process.cutUntil) return;
         this.#world.after(this.#world.latency(), this.#process, () => {
-          end(isStored ? base : undefined);
+          end(base);
         });
+      };
+      if (!log.hasLeader) {
+        if (this.#world.random(2) === 0) answer("error");
+        return;
+      }
+      // Kafka can answer with an error what it has stored.
+      const isError = !this.#world.isHealed && this.#world.random(30) === 0;
+      const base = log.append(make(), (isStored) => {
+        answer(isStored && !isError ? base : "error");
       });
       this.#world.after(
         !this.#world.isHealed && this.#world.random(6) === 0 ? this.#world.random(4000) : 0,
@@ -184,7 +197,9 @@ export class KafkaLink {
       }));
     };
     this.#append(log, make, (base) => {
-      done(base === undefined ? { status: "unknown" } : { status: "stored", offset: base, timestamp: 1 });
+      if (base === "error") done({ status: "unknown", isAnswered: true });
+      else if (base === undefined) done({ status: "unknown" });
+      else done({ status: "stored", offset: base, timestamp: 1 });
     });
   }
 

@@ -36,7 +36,7 @@ const unsent = (cause: unknown): OnceBatchResult => ({
   status: "unsent",
   error: new GatewayError("BROKER_UNAVAILABLE", { cause }),
 });
-const unknown = (cause: unknown): OnceBatchResult => ({
+const unknown = (cause: unknown): OnceBatchResult & { readonly status: "unknown" } => ({
   status: "unknown",
   error: new GatewayError("BROKER_AMBIGUOUS", { cause }),
 });
@@ -64,7 +64,8 @@ export const onceResultOf = ({ errorCode, baseOffset, logAppendTime }: Partition
   const name = protocolErrorsCodesById[errorCode] ?? `error ${errorCode}`;
   const refusal = baseOffset < 0n ? REFUSALS[name] : undefined;
   if (refusal !== undefined) return refused(new GatewayError(refusal, { cause: name }));
-  return name === "NOT_ENOUGH_REPLICAS" && baseOffset < 0n ? unsent(name) : unknown(name);
+  if (name === "NOT_ENOUGH_REPLICAS" && baseOffset < 0n) return unsent(name);
+  return { ...unknown(name), isAnswered: true };
 };
 
 /**

@@ -98,9 +98,7 @@ export class EventAppends {
   #settle(batch: IntendedBatch, result: BatchResult, writtenAt: number): void {
     const { queue, intents } = batch;
     if (result.status === "unsent") {
-      for (const { entry } of intents) entry.state = "intended";
-      this.#unsent.push(batch);
-      this.nextAt = Math.min(this.nextAt, this.#context.port.monotonic() + AGAIN_MS);
+      this.#putOff(batch);
       return;
     }
     if (result.status === "refused" && intents.length > 1) {
@@ -110,6 +108,10 @@ export class EventAppends {
       this.#later.set(queue, [rest, ...(this.#later.get(queue) ?? [])]);
       for (const { entry } of rest.intents) entry.state = "intended";
       this.#append([half]);
+      return;
+    }
+    if (result.status === "unknown" && result.isAnswered === true) {
+      this.#lookFor(batch);
       return;
     }
     if (result.status === "stored") queue.end = result.offset + intents.length;
@@ -144,6 +146,28 @@ export class EventAppends {
     }
     calls.end(entry);
     endIntent(this.#context, intent, result.status === "stored" ? result.offset + index : undefined);
+  }
+
+  /** Nothing of the batch can be stored later than now: what a look does not find is appended again, as if it was not written. */
+  #lookFor({ queue, intents }: IntendedBatch): void {
+    const missing: OwnIntent[] = [];
+    let open = intents.length;
+    for (const intent of intents) {
+      intent.entry.chain.unknown += 1;
+      this.#resolver.add(intent, this.#context.port.monotonic(), (verdict) => {
+        open -= 1;
+        if (verdict === "missing") missing.push(intent);
+        if (open > 0) return;
+        if (missing.length > 0) this.#putOff({ queue, intents: missing });
+        else this.#next(queue);
+      });
+    }
+  }
+
+  #putOff(batch: IntendedBatch): void {
+    for (const { entry } of batch.intents) entry.state = "intended";
+    this.#unsent.push(batch);
+    this.nextAt = Math.min(this.nextAt, this.#context.port.monotonic() + AGAIN_MS);
   }
 
   /** The partition's append has its outcome. */

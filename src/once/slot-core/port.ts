@@ -64,7 +64,7 @@ export type BatchResult =
   | { readonly status: "stored"; readonly offset: number; readonly timestamp: number }
   | { readonly status: "refused"; readonly error: GatewayError }
   | { readonly status: "unsent" }
-  | { readonly status: "unknown" };
+  | { readonly status: "unknown"; readonly isAnswered?: true };
 
 export interface Look {
   readonly topic: TopicRef;

@@ -7,11 +7,20 @@ import type { Look } from "./port.ts";
 /** Milliseconds after a look that failed. */
 const AGAIN_MS = 1000;
 
+/** What the look has shown: `found` ends the intent, `missing` leaves that to the caller, `unclear`: the look failed. */
+export type Verdict = "found" | "missing" | "unclear";
+
+interface Wanted {
+  /** The time from which it can be looked for. */
+  readonly at: number;
+  /** Gets the verdict of the first look, or `found` if the intent has ended otherwise. */
+  readonly decided: ((verdict: Verdict) => void) | undefined;
+}
+
 interface Unresolved {
   readonly topic: TopicRef;
   readonly partition: number;
-  /** With the time from which each can be looked for. */
-  readonly intents: Map<OpenIntent, number>;
+  readonly intents: Map<OpenIntent, Wanted>;
   looking: { readonly look: Look; readonly intents: readonly OpenIntent[] } | undefined;
 }
 
@@ -30,23 +39,29 @@ export class Resolver {
   get mayArriveUntil(): number {
     let until = -Infinity;
     for (const { intents } of this.#partitions.values())
-      for (const [{ entry }, at] of intents) if (entry !== undefined) until = Math.max(until, at);
+      for (const [{ entry }, { at }] of intents) if (entry !== undefined) until = Math.max(until, at);
     return until;
   }
 
-  /** Looks for the intent's event, but not before this time of the monotonic clock. */
-  add(intent: OpenIntent, at: number): void {
+  /**
+   * Looks for the intent's event, but not before this time of the monotonic clock. Without `decided` a missing event ends the
+   * intent.
+   */
+  add(intent: OpenIntent, at: number, decided?: Wanted["decided"]): void {
     const { topic, partition } = intent;
     const name = partitionName(topic, partition);
     const known = this.#partitions.get(name) ?? { topic, partition, intents: new Map(), looking: undefined };
     this.#partitions.set(name, known);
-    known.intents.set(intent, at);
+    known.intents.set(intent, { at, decided });
     this.#wakeAt(at);
   }
 
   /** The intent has ended otherwise. */
   forget(intent: OpenIntent): void {
-    this.#partitions.get(partitionName(intent.topic, intent.partition))?.intents.delete(intent);
+    const intents = this.#partitions.get(partitionName(intent.topic, intent.partition))?.intents;
+    const decided = intents?.get(intent)?.decided;
+    intents?.delete(intent);
+    decided?.("found");
   }
 
   /** Begins the looks that are due. */
@@ -63,7 +78,7 @@ export class Resolver {
   #look(unresolved: Unresolved, time: number): void {
     const { topic, partition } = unresolved;
     const intents: OpenIntent[] = [];
-    for (const [intent, at] of unresolved.intents) {
+    for (const [intent, { at }] of unresolved.intents) {
       if (at <= time) intents.push(intent);
       else this.#wakeAt(at);
     }
@@ -82,25 +97,24 @@ export class Resolver {
     unresolved.looking = undefined;
     const time = this.#context.port.monotonic();
     for (const intent of intents) {
-      if (!unresolved.intents.has(intent)) continue;
-      if (found === undefined) unresolved.intents.set(intent, time + AGAIN_MS);
-      else {
-        unresolved.intents.delete(intent);
-        this.#end(
-          intent,
-          found.get(intent.name)?.find((offset) => offset >= intent.from),
-        );
-      }
+      const wanted = unresolved.intents.get(intent);
+      if (wanted === undefined) continue;
+      if (found === undefined) unresolved.intents.set(intent, { at: time + AGAIN_MS, decided: undefined });
+      else unresolved.intents.delete(intent);
+      const offset = found?.get(intent.name)?.find((place) => place >= intent.from);
+      if (found !== undefined) this.#end(intent, offset, wanted);
+      wanted.decided?.(found === undefined ? "unclear" : offset === undefined ? "missing" : "found");
     }
     if (unresolved.intents.size > 0) this.#wakeAt(found === undefined ? time + AGAIN_MS : time);
   }
 
-  #end(intent: OpenIntent, offset: number | undefined): void {
+  #end(intent: OpenIntent, offset: number | undefined, { decided }: Wanted): void {
     const { calls } = this.#context;
     const { entry, partition, began } = intent;
     this.resolved[offset === undefined ? "missing" : "found"] += 1;
+    if (entry !== undefined) entry.chain.unknown -= 1;
+    if (offset === undefined && decided !== undefined) return;
     if (entry !== undefined) {
-      entry.chain.unknown -= 1;
       if (offset === undefined) calls.answer(entry, { status: "unavailable" });
       else calls.answer(entry, { status: "stored", partition, offset, timestamp: began, isDuplicate: false });
       calls.end(entry);
