@@ -9,6 +9,7 @@ import { rowsNamed, type Row } from "./rows.ts";
 import { createStage, type Stage } from "./stage.ts";
 import { deliverySubjects } from "./subjects/delivery.ts";
 import { avroSubjects } from "./subjects/avro.ts";
+import { podSubjects } from "./subjects/pods.ts";
 import { gatewaySubjects } from "./subjects/gateway.ts";
 import { onceSubjects } from "./subjects/once.ts";
 import { readingSubjects } from "./subjects/reading.ts";
@@ -25,6 +26,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
   const all = [
     ...gatewaySubjects(stage),
+    ...podSubjects(stage),
     ...onceSubjects(stage),
     ...spoolSubjects(stage),
     ...deliverySubjects(stage),

@@ -7,6 +7,10 @@ export interface Figures {
   readonly p99?: number;
   /** Microseconds of CPU time of all gateway processes together. */
   readonly cpuPerEvent?: number;
+  /** Microseconds of CPU time of nginx in front of the gateways. */
+  readonly proxyCpuPerEvent?: number;
+  /** Microseconds of CPU time of Kafka. */
+  readonly kafkaCpuPerEvent?: number;
   /** Resident MiB of the largest gateway process. */
   readonly rssPerWorker?: number;
   /** Resident KiB of all gateway processes for each open stream. */

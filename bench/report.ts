@@ -7,6 +7,8 @@ const UNITS: Readonly<Record<Figure, string>> = {
   p50: "p50 ms",
   p99: "p99 ms",
   cpuPerEvent: "µs CPU/event",
+  proxyCpuPerEvent: "µs nginx/event",
+  kafkaCpuPerEvent: "µs Kafka/event",
   rssPerWorker: "MiB RSS/worker",
   memoryPerStream: "KiB/stream",
   memoryPerRead: "KiB/read",

@@ -28,6 +28,8 @@ const FIGURES: readonly Figure[] = [
   "p50",
   "p99",
   "cpuPerEvent",
+  "proxyCpuPerEvent",
+  "kafkaCpuPerEvent",
   "rssPerWorker",
   "memoryPerStream",
   "memoryPerRead",

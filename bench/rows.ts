@@ -98,6 +98,10 @@ const ROWS: readonly Row[] = [
     ratios: [{ figure: "eventsPerSecond", to: "java-producer" }],
     goals: [{ figure: "eventsPerSecond", atLeast: 34_000 }, RSS],
   },
+  ...[1, 2, 3].flatMap((pods): readonly Row[] => [
+    { name: `pods-${pods}`, ratios: [], goals: [] },
+    { name: `pods-${pods}-batch-100`, ratios: [], goals: [] },
+  ]),
   {
     name: "embedded-64",
     ratios: [{ figure: "eventsPerSecond", to: "bare-http-64" }],

@@ -15,6 +15,8 @@ export interface LoadRequest {
 interface LoadOptions {
   readonly connections: number;
   readonly seconds: number;
+  /** The core on which the clients run. Default: any. wrk only. */
+  readonly core?: number;
 }
 
 export interface LoadResult {
@@ -44,10 +46,11 @@ const withBody = async <T>(body: string, use: (file: string) => Promise<T>): Pro
 };
 
 /** One thread is faster than every subject of the benchmarks. */
-const wrk: Load = ({ url, authorization, contentType, body }, { connections, seconds }) =>
+const wrk: Load = ({ url, authorization, contentType, body }, { connections, seconds, core }) =>
   withBody(body, async (file) => {
     const size = [`-t1`, `-c${connections}`, `-d${seconds}s`, "--timeout", "30s"];
-    const text = await output(["wrk", ...size, "-s", resolve("bench/load/request.lua"), url], {
+    const pinned = core === undefined ? [] : ["taskset", "-c", String(core)];
+    const text = await output([...pinned, "wrk", ...size, "-s", resolve("bench/load/request.lua"), url], {
       BENCH_BODY: file,
       BENCH_CONTENT_TYPE: contentType,
       BENCH_AUTHORIZATION: authorization,

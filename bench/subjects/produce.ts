@@ -1,11 +1,19 @@
 /** Producing over HTTP: puts load on the gateway, and compares the acknowledgements with the log. */
 import type { LoadRequest, LoadResult } from "../load/load.ts";
-import type { Measurement, Subject } from "../measurement.ts";
+import type { Figures, Measurement, Subject } from "../measurement.ts";
 import { cpuSeconds, largestRss } from "../processes.ts";
 import type { BenchGateway } from "../targets/gateway.ts";
 
+/** The processes whose CPU time is measured, by figure. */
+type Processes = Readonly<
+  Partial<Record<"cpuPerEvent" | "proxyCpuPerEvent" | "kafkaCpuPerEvent", readonly number[]>>
+>;
+
 export interface ProduceTarget {
-  readonly gateway: BenchGateway;
+  /** The one that gets the load. */
+  readonly gateway: Pick<BenchGateway, "url" | "authorization" | "pid">;
+  /** Default: the gateway. */
+  readonly processes?: Processes;
   /** Number of events in the station's log. Resolves when the number no longer changes. */
   readonly logEnd: () => Promise<number>;
 }
@@ -43,6 +51,25 @@ const faultsOf = (result: LoadResult, stored: number, options: ProduceOptions): 
   return faults;
 };
 
+const cpuOf = async (processes: Processes): Promise<Figures> =>
+  Object.fromEntries(
+    await Promise.all(
+      Object.entries(processes).map(async ([figure, pids]) => {
+        const seconds = await Promise.all(pids.map(cpuSeconds));
+        return [figure, seconds.reduce((sum, one) => sum + one, 0)] as const;
+      }),
+    ),
+  );
+
+/** Microseconds for an event. */
+const cpuPerEvent = (before: Figures, after: Figures, events: number): Figures =>
+  Object.fromEntries(
+    Object.entries(after).map(([figure, seconds]) => [
+      figure,
+      ((seconds - (before[figure as keyof Figures] ?? 0)) / events) * 1e6,
+    ]),
+  );
+
 export const produceSubject = (options: ProduceOptions): Subject => {
   const { name, path, contentType, body, eventsPerRequest, load } = options;
   let target: ProduceTarget | undefined;
@@ -53,23 +80,25 @@ export const produceSubject = (options: ProduceOptions): Subject => {
     return opened;
   };
 
-  const run = async ({ gateway, logEnd }: ProduceTarget, seconds: number): Promise<Measurement> => {
+  const run = async (target: ProduceTarget, seconds: number): Promise<Measurement> => {
+    const { gateway, logEnd, processes = { cpuPerEvent: [gateway.pid] } } = target;
     const request = {
       url: `${gateway.url}${path}`,
       authorization: gateway.authorization,
       contentType,
       body,
     };
-    const before = { end: await logEnd(), cpu: await cpuSeconds(gateway.pid) };
+    const endBefore = await logEnd();
+    const before = await cpuOf(processes);
     const result = await load(request, seconds);
-    const cpu = (await cpuSeconds(gateway.pid)) - before.cpu;
-    const rssPerWorker = await largestRss(gateway.pid);
-    const stored = (await logEnd()) - before.end;
+    const after = await cpuOf(processes);
+    const rssPerWorker = Math.max(...(await Promise.all((processes.cpuPerEvent ?? []).map(largestRss))));
+    const stored = (await logEnd()) - endBefore;
     const events = (result.requests - result.refused) * eventsPerRequest;
     return {
       eventsPerSecond: events / result.seconds,
       ...result.latency,
-      cpuPerEvent: (cpu / events) * 1e6,
+      ...cpuPerEvent(before, after, events),
       rssPerWorker,
       faults: faultsOf(result, stored, options),
     };

@@ -5,6 +5,7 @@ import { eventually, settled } from "./settled.ts";
 
 export interface BenchKafka {
   readonly broker: string;
+  readonly pid: number;
   createTopic(topic: string): Promise<void>;
   /** Number of records in the topic. Resolves when the number no longer changes. */
   logEnd(topic: string): Promise<number>;
@@ -60,6 +61,7 @@ export const startBenchKafka = async (): Promise<BenchKafka> => {
 
   return {
     broker,
+    pid: server.pid ?? 0,
     createTopic: async (topic) => {
       await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: false });
       await eventually(() => logEnd(topic));
