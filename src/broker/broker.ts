@@ -175,6 +175,11 @@ export interface Broker {
    * `asks`: the broker must answer; a record that was stored just before proves nothing.
    */
   check(asks?: boolean): Promise<void>;
+  /**
+   * True: most brokers of the cluster were away a moment ago, so that an append would only wait for its timeout. Absent for a local
+   * log.
+   */
+  readonly isLost?: () => boolean;
   /** The Kafka cluster's id; LOCAL_CLUSTER for a local log. Rejects with BROKER_UNAVAILABLE. */
   clusterId(): Promise<string>;
   /** The address of this machine on its connection to Kafka; 127.0.0.1 for a local log. Rejects with BROKER_UNAVAILABLE. */

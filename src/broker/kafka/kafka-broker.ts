@@ -5,7 +5,7 @@
  */
 import type { Kafka } from "kafkajs";
 import { GatewayError } from "../../errors.ts";
-import type { AppendOutcome, Broker, Subscription, Watermarks } from "../broker.ts";
+import type { Broker, Subscription, Watermarks } from "../broker.ts";
 import type { Groups } from "../groups.ts";
 import { type Administration, createAdministration } from "./kafka-administration.ts";
 import { type Append, createAppender } from "./appender.ts";
@@ -19,9 +19,10 @@ import { createKafkaGroups } from "./kafka-groups.ts";
 import { createKafkaReads } from "./kafka-reads.ts";
 import { createLeaderEnds } from "./leader-end.ts";
 import { createMembers } from "./members.ts";
-import { type KafkaOptions, settledWithin } from "./options.ts";
+import type { KafkaOptions } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
+import { createReadiness } from "./readiness.ts";
 import { createSubscription, type SubscriptionDependencies } from "./kafka-subscription.ts";
 import { createTopicWatch } from "./topic-watch.ts";
 import { createWireCluster, type WireCluster } from "./wire-cluster.ts";
@@ -53,11 +54,15 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       return ids.get(name);
     },
     partitions: (name) => cluster.partitions(name).catch(asUnavailable),
-    open: () => prepareCompressions(),
+    open: () => {
+      readiness.start();
+      return prepareCompressions();
+    },
     check: async (asks) => {
       if (appends.closed) throw new GatewayError("BROKER_UNAVAILABLE");
       await readiness.check(asks);
     },
+    isLost: () => readiness.isLost(),
     clusterId: () => cluster.clusterId().catch(asUnavailable),
     localAddress: () => cluster.localAddress().catch(asUnavailable),
     append: async (topic, records) => {
@@ -71,6 +76,7 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
     read: reads.read,
     subscribe: subscriptions.subscribe,
     close: async () => {
+      readiness.stop();
       const settled = Promise.all([appends.close(), once.close()]);
       await subscriptions.close();
       reads.close();
@@ -174,56 +180,6 @@ const createTrackedAppends = (append: Append): TrackedAppends => {
     close: async () => {
       closed = true;
       await Promise.all(inFlight);
-    },
-  };
-};
-
-/** Answers whether the broker can store a record now. */
-export interface Readiness {
-  /** Takes the outcomes of an append. */
-  settled(outcomes: readonly AppendOutcome[]): void;
-  /** As `Broker.check`. */
-  check(asks?: boolean): Promise<void>;
-}
-
-/** Milliseconds for which a stored record proves that the broker can store another one. */
-const PROOF_AGE = 1000;
-/** Milliseconds until the next broker is asked: one broker may be frozen while the others work. */
-const ANSWER_TIMEOUT = 800;
-const CHECK_TIMEOUT = 1900;
-
-/**
- * An append is a proof if it stored a record and all its failures are refusals. Any other failure means that the append ended
- * with a timeout. Its stored records may then be older than `PROOF_AGE`.
- */
-const isProof = (outcomes: readonly AppendOutcome[]): boolean =>
-  outcomes.some(({ status }) => status === "stored") &&
-  outcomes.every((outcome) => outcome.status === "stored" || outcome.error.outcome === "refused");
-
-/** Asks the brokers only if no record was stored in the last `PROOF_AGE` milliseconds, or if `check` demands it. */
-export const createReadiness = (cluster: Pick<WireCluster, "clusterId">): Readiness => {
-  let storedAt = -Infinity;
-  let asking: Promise<void> | undefined;
-
-  const ask = (): Promise<void> =>
-    settledWithin(CHECK_TIMEOUT, cluster.clusterId(ANSWER_TIMEOUT))
-      .then(
-        () => undefined,
-        (cause: unknown) => {
-          throw new GatewayError("BROKER_UNAVAILABLE", { cause });
-        },
-      )
-      .finally(() => {
-        asking = undefined;
-      });
-
-  return {
-    settled: (outcomes) => {
-      if (isProof(outcomes)) storedAt = performance.now();
-    },
-    check: async (asks = false) => {
-      if (!asks && performance.now() - storedAt < PROOF_AGE) return;
-      await (asking ??= ask());
     },
   };
 };

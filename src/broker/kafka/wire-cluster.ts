@@ -32,11 +32,13 @@ export interface WireCluster extends Connections {
   /** Sets settings of a topic, and leaves its others as they are. Rejects with the brokers' error. */
   changeTopicSettings(topic: string, settings: ReadonlyMap<string, string>): Promise<void>;
   newProducerId(): Promise<{ readonly producerId: bigint; readonly epoch: number }>;
+  /** From the first broker that answers. */
+  clusterId(): Promise<string>;
   /**
-   * The cluster id, from the first broker that answers. `timeoutMs` bounds the connection to a broker, and its answer;
-   * default: `connectTimeout`.
+   * The number of brokers that the metadata lists, and how many of them have a connection within `timeoutMs`. If no broker
+   * answers: the number of the last answer and 0.
    */
-  clusterId(timeoutMs?: number): Promise<string>;
+  reach(timeoutMs: number): Promise<{ readonly known: number; readonly reached: number }>;
   /** This machine's address on the connection to a broker that answers now. Rejects if none does. */
   localAddress(): Promise<string>;
   /** A broker that answers now, as host:port. Rejects if none does. */
@@ -70,34 +72,50 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
     }
   };
 
+  /** Asks one broker after the other until a broker answers. The next call asks that broker first. */
+  const ask = async <T>(question: Question<T>, timeoutMs = options.connectTimeout): Promise<T> => {
+    const candidates = new Map(
+      [...last, ...known, ...bootstrap].map((address) => [nameOf(address), address]),
+    );
+    let failure: unknown;
+    for (const address of candidates.values()) {
+      try {
+        const answer = await askOne(address, question, timeoutMs);
+        last = [address];
+        return answer;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  };
+
   return {
+    ask,
     /** Stores the brokers that the cluster's metadata lists. */
     found: (brokers: readonly Address[]): void => {
       known = brokers;
     },
-    /** Asks one broker after the other until a broker answers. The next call asks that broker first. */
-    ask: async <T>(question: Question<T>, timeoutMs = options.connectTimeout): Promise<T> => {
-      const candidates = new Map(
-        [...last, ...known, ...bootstrap].map((address) => [nameOf(address), address]),
-      );
-      let failure: unknown;
-      for (const address of candidates.values()) {
-        try {
-          const answer = await askOne(address, question, timeoutMs);
-          last = [address];
-          return answer;
-        } catch (error) {
-          failure = error;
-        }
+    /** As `WireCluster.reach`. */
+    reach: async (timeoutMs: number) => {
+      try {
+        const { brokers } = await ask((via) => metadataOf([], via), timeoutMs);
+        known = brokers.map(({ host, port }) => ({ host, port }));
+      } catch {
+        return { known: known.length, reached: 0 };
       }
-      throw failure;
+      const all = known;
+      const opened = await Promise.allSettled(
+        all.map((broker) => settledWithin(timeoutMs, connections.to(broker))),
+      );
+      return { known: all.length, reached: opened.filter(({ status }) => status === "fulfilled").length };
     },
   };
 };
 
 export const createWireCluster = (options: KafkaOptions): WireCluster => {
   const connections = createConnections(options);
-  const { ask, found } = createQuestions(options, connections);
+  const { ask, found, reach } = createQuestions(options, connections);
   const leadersByTopic = new Map<string, Promise<readonly (Address | undefined)[]>>();
 
   const askForLeaders = async (topic: string): Promise<readonly (Address | undefined)[]> => {
@@ -129,10 +147,11 @@ export const createWireCluster = (options: KafkaOptions): WireCluster => {
       leadersByTopic.delete(topic);
     },
     partitions: async (topic) => partitionsOf(await ask((via) => metadataOf([topic], via))),
-    clusterId: async (timeoutMs) => {
-      const { clusterId } = await ask((via) => metadataOf([], via), timeoutMs);
+    clusterId: async () => {
+      const { clusterId } = await ask((via) => metadataOf([], via));
       return clusterId ?? "";
     },
+    reach,
     localAddress: () =>
       ask(async (via) => {
         await metadataOf([], via);

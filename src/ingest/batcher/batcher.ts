@@ -10,7 +10,7 @@ import { type ChunkLimits, createPending, failEach, type Late, type Pending } fr
 import { createTopicQueue, type TopicQueue, type Order } from "./topic-queue.ts";
 
 export interface BatcherOptions extends ChunkLimits {
-  readonly broker: Pick<Broker, "append">;
+  readonly broker: Pick<Broker, "append" | "isLost">;
   /** Milliseconds from arrival after which an event that isn't stored fails. */
   readonly deliveryTimeoutMs: number;
   /** Maximum bytes of all records that wait or are in flight, over all topics, record overhead included. */
@@ -34,7 +34,7 @@ export interface Batcher {
    * - OVERLOADED, at once: the buffer can't take the whole call (a call larger than the buffer is possible if the buffer is
    *   empty), or more calls arrive at the topic than leave it.
    * - SHUTTING_DOWN.
-   * - BROKER_UNAVAILABLE: the broker did not get the record before the deadline.
+   * - BROKER_UNAVAILABLE: the broker did not get the record before the deadline, or at once while it is lost.
    * - BROKER_AMBIGUOUS: the broker got the record and did not answer before the deadline. The append may still settle; the
    *   topic's next append waits for it.
    */
@@ -102,9 +102,9 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
 
   const refusal = (topic: string, bytes: number): GatewayError | undefined => {
     if (closing !== undefined) return new GatewayError("SHUTTING_DOWN");
+    if (options.broker.isLost?.() === true) return new GatewayError("BROKER_UNAVAILABLE");
     const full = bufferedBytes > 0 && bufferedBytes + bytes > options.maxBufferedBytes;
-    const overloaded = full || queues.get(topic)?.isOverloaded === true;
-    return overloaded ? new GatewayError("OVERLOADED") : undefined;
+    return full || queues.get(topic)?.isOverloaded === true ? new GatewayError("OVERLOADED") : undefined;
   };
 
   const enter = (topic: string, records: Records, call: EnteringCall): void => {

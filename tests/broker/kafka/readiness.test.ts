@@ -1,5 +1,5 @@
 import { jest } from "@jest/globals";
-import { createReadiness } from "../../../src/broker/kafka/kafka-broker.ts";
+import { createReadiness } from "../../../src/broker/kafka/readiness.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import type { AppendOutcome } from "../../../src/broker/broker.ts";
 
@@ -8,11 +8,11 @@ const REFUSED: AppendOutcome = { status: "failed", error: new GatewayError("RECO
 const FAILED: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
 
 /** A cluster that counts the requests. */
-const clusterThat = (answer: () => Promise<string>) => {
-  const timeouts: (number | undefined)[] = [];
+const clusterThat = (answer: () => Promise<{ known: number; reached: number }>) => {
+  const timeouts: number[] = [];
   return {
     timeouts,
-    clusterId: (timeout?: number) => {
+    reach: (timeout: number) => {
       timeouts.push(timeout);
       return answer();
     },
@@ -48,13 +48,13 @@ describe("readiness", () => {
   });
 
   it("shares one request among concurrent checks, with a timeout per broker that is shorter than the whole time", async () => {
-    const cluster = clusterThat(() => Promise.resolve("cluster"));
+    const cluster = clusterThat(() => Promise.resolve({ known: 1, reached: 1 }));
     const readiness = createReadiness(cluster);
     await Promise.all([readiness.check(), readiness.check()]);
     await readiness.check();
 
     expect(cluster.timeouts).toHaveLength(2);
-    expect(cluster.timeouts.every((timeout) => timeout !== undefined && timeout <= 900)).toBe(true);
+    expect(cluster.timeouts.every((timeout) => timeout <= 900)).toBe(true);
   });
 
   it("fails within two seconds if no broker answers", async () => {
@@ -65,5 +65,55 @@ describe("readiness", () => {
     await jest.advanceTimersByTimeAsync(1999);
 
     expect(failure).toMatchObject({ code: "BROKER_UNAVAILABLE" });
+  });
+
+  it.each([
+    [3, 3, "ready"],
+    [3, 2, "ready"],
+    [3, 1, "lost"],
+    [3, 0, "lost"],
+    [2, 1, "ready"],
+    [2, 0, "BROKER_UNAVAILABLE"],
+    [1, 0, "BROKER_UNAVAILABLE"],
+    [5, 3, "ready"],
+    [5, 2, "lost"],
+  ])("of a cluster of %i brokers of which %i can be reached: %s", async (known, reached, state) => {
+    const readiness = createReadiness(clusterThat(() => Promise.resolve({ known, reached })));
+    const code = await readiness.check().then(
+      () => "ready",
+      (error: unknown) => (error as GatewayError).code,
+    );
+    expect(code).toBe(state === "ready" ? "ready" : "BROKER_UNAVAILABLE");
+    expect(readiness.isLost()).toBe(state === "lost");
+  });
+
+  it("asks each second in which no record is stored", async () => {
+    jest.useFakeTimers({ now: 0 });
+    let reached = 1;
+    let asked = 0;
+    const readiness = createReadiness({
+      reach: () => {
+        asked += 1;
+        return Promise.resolve({ known: 3, reached });
+      },
+    });
+    readiness.start();
+    expect(readiness.isLost()).toBe(false);
+    await jest.advanceTimersByTimeAsync(1000);
+    expect([readiness.isLost(), asked]).toEqual([true, 1]);
+    readiness.settled([STORED]);
+    expect(readiness.isLost()).toBe(false);
+    await jest.advanceTimersByTimeAsync(900);
+    readiness.settled([STORED]);
+    await jest.advanceTimersByTimeAsync(100);
+    expect(asked).toBe(1);
+    await jest.advanceTimersByTimeAsync(1000);
+    expect([readiness.isLost(), asked]).toEqual([true, 2]);
+    reached = 3;
+    await jest.advanceTimersByTimeAsync(1000);
+    expect([readiness.isLost(), asked]).toEqual([false, 3]);
+    readiness.stop();
+    await jest.advanceTimersByTimeAsync(5000);
+    expect(asked).toBe(3);
   });
 });
