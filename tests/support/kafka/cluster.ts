@@ -10,23 +10,35 @@ export interface KafkaCluster {
   readonly nodes: readonly KafkaServer[];
   /** true: the node leads a partition of the topic. */
   leads(node: KafkaServer, topic: string): Promise<boolean>;
+  /** Gives each partition of the topic other nodes than its leader, as a reassignment does. Resolves when all are moved. */
+  moveLeaders(topic: string): Promise<void>;
+  /** Resolves when all partitions of all topics have a leader and all their replicas in sync. */
+  inSync(): Promise<void>;
   /** Heals each node (`KafkaServer.heal`). Resolves once all nodes are in the cluster. Only then they lead new partitions. */
   heal(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A cluster whose topics survive the loss of one node: a replica on each node, and `min.insync.replicas` one less. */
-export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => {
+/**
+ * A cluster whose topics survive the loss of one node: a replica on each node, and `min.insync.replicas` one less. `folders`: the
+ * folder of each node, where the default does not fit.
+ */
+export const startKafkaCluster = async (
+  size: number,
+  folders: readonly (string | undefined)[] = [],
+): Promise<KafkaCluster> => {
   const controllers: number[] = [];
   for (let node = 0; node < size; node++) controllers.push(await freePort());
   const voters = controllers.map((port, i) => `${i + 1}@127.0.0.1:${port}`).join(",");
   const clusterId = newClusterId();
   const nodes: KafkaServer[] = [];
-  for (const [i, controllerPort] of controllers.entries())
+  for (const [i, controllerPort] of controllers.entries()) {
+    const folder = folders[i];
     nodes.push(
       await prepareKafka({
         clusterId,
         controllerPort,
+        ...(folder !== undefined && { folder }),
         properties: {
           "node.id": `${i + 1}`,
           "controller.quorum.voters": voters,
@@ -37,6 +49,7 @@ export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => 
         },
       }),
     );
+  }
   await Promise.all(nodes.map((node) => node.start()));
   const brokers = nodes.flatMap((node) => node.brokers);
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
@@ -50,6 +63,20 @@ export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => 
     while ((await count()) < size) await sleep(100);
   };
   await whenComplete();
+  const partitionsOf = async (topics?: string[]) => {
+    const answer = await admin.fetchTopicMetadata(topics && { topics });
+    return answer.topics.flatMap(({ partitions }) => partitions);
+  };
+  const move = async (topic: string): Promise<void> => {
+    const partitionAssignment = (await partitionsOf([topic])).map(({ partitionId, leader }) => ({
+      partition: partitionId,
+      replicas: nodes.map((_, i) => i + 1).filter((node) => node !== leader),
+    }));
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
+    const isUnderWay = async (): Promise<boolean> =>
+      (await admin.listPartitionReassignments({})).topics.some(({ partitions }) => partitions.length > 0);
+    while (await isUnderWay()) await sleep(50);
+  };
   return {
     brokers,
     nodes,
@@ -60,6 +87,15 @@ export const startKafkaCluster = async (size: number): Promise<KafkaCluster> => 
     leads: async (node, topic) => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
       return topics.some(({ partitions }) => partitions.some(({ leader }) => nodes[leader - 1] === node));
+    },
+    moveLeaders: move,
+    inSync: async () => {
+      const isBehind = async (): Promise<boolean> =>
+        partitionsOf().then(
+          (all) => all.some(({ leader, isr, replicas }) => leader < 0 || isr.length < replicas.length),
+          () => true,
+        );
+      while (await isBehind()) await sleep(100);
     },
     stop: async () => {
       await admin.disconnect();

@@ -54,6 +54,8 @@ export interface KafkaServer {
   start(): Promise<void>;
   /** Sends SIGKILL, or another signal. Resolves when the process has ended. */
   kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Resolves when the process has ended by itself. */
+  ended(): Promise<void>;
   /** `kill` and `start`, on the same ports. */
   restart(): Promise<void>;
   /** Sends SIGSTOP: connections stay open without answers. */
@@ -191,6 +193,9 @@ export const prepareKafka = async (options: KafkaOptions = {}): Promise<KafkaSer
     },
     start,
     kill: end,
+    ended: async () => {
+      if (child !== undefined && isRunning()) await once(child, "exit");
+    },
     restart: async () => {
       await end();
       await start();
