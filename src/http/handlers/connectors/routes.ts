@@ -77,7 +77,11 @@ const pluginRoutes = ({
   version,
 }: ConnectorRouteDependencies): readonly OpenRoute[] => [
   route("GET", "/connector-plugins", documentation.listPlugins, ({ response }) => {
-    sendJson(response, 200, CONNECTOR_CLASSES.map((name) => ({ class: name, type: "sink", version })));
+    sendJson(
+      response,
+      200,
+      CONNECTOR_CLASSES.map((name) => ({ class: name, type: "sink", version })),
+    );
   }),
   route("GET", "/connector-plugins/:class/config", documentation.showPluginConfig, (call) => {
     const wanted = pathParameter(call.request, "class");
