@@ -110,12 +110,15 @@ const decodeHeaders = (
   return headers;
 };
 
+/** Most outcomes have this status. */
+const STORED = Buffer.from("stored");
+
 export const encodeOutcomes = (outcomes: readonly CoreOutcome[]): Buffer => {
   const writer = new ByteWriter().number(outcomes.length);
   for (const outcome of outcomes) {
-    writer.text(outcome.status);
+    if (outcome.status !== "stored") writer.text(outcome.status);
     if (outcome.status === "stored") {
-      writer.number(outcome.partition).number(outcome.offset).number(outcome.timestamp);
+      writer.bytes(STORED).number(outcome.partition).number(outcome.offset).number(outcome.timestamp);
       writer.number(outcome.isDuplicate ? 1 : 0);
     } else if (outcome.status === "refused") writer.text(outcome.error.code).text(outcome.error.message);
   }
@@ -128,11 +131,14 @@ export const decodeOutcomes = (body: Buffer): readonly CoreOutcome[] => {
 };
 
 const decodeOutcome = (reader: ByteReader): CoreOutcome => {
-  const status = reader.text();
-  if (status === "stored") {
-    const [partition, offset, timestamp] = [reader.number(), reader.number(), reader.number()];
-    return { status, partition, offset, timestamp, isDuplicate: reader.number() === 1 };
+  const name = reader.bytes();
+  if (name?.equals(STORED) === true) {
+    const partition = reader.number();
+    const offset = reader.number();
+    const timestamp = reader.number();
+    return { status: "stored", partition, offset, timestamp, isDuplicate: reader.number() === 1 };
   }
+  const status = name?.toString() ?? "";
   if (status === "refused") {
     const code = reader.text();
     const message = reader.text();

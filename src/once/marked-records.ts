@@ -7,11 +7,24 @@ import type { CoreEvent, Look } from "./slot-core/port.ts";
 /** The header of a marked record: its value is the digest in hexadecimal digits. */
 export const MARK = "x-stationgate-once";
 
+const DIGITS = Buffer.from("0123456789abcdef");
+
+/** The bytes of the hexadecimal digits: without a text in between it takes a third of the time. */
+const hexOf = (bytes: Buffer): Buffer => {
+  const digits = Buffer.allocUnsafe(2 * bytes.length);
+  let at = 0;
+  for (const byte of bytes) {
+    digits[at++] = DIGITS[byte >> 4] ?? 0;
+    digits[at++] = DIGITS[byte & 15] ?? 0;
+  }
+  return digits;
+};
+
 /** Lists the members, without the partition, which the append names. */
 export const marked = ({ id, record: { key, value, headers, timestamp } }: CoreEvent): BrokerRecord => ({
   key,
   value,
-  headers: [...headers, { name: MARK, value: Buffer.from(id.digest.toString("hex"), "latin1") }],
+  headers: [...headers, { name: MARK, value: hexOf(id.digest) }],
   timestamp,
 });
 

@@ -98,7 +98,7 @@ const intentsOf = (entries: readonly IntentEntry[]): readonly Buffer[] => {
   const topics: TopicRef[] = [];
   const body = Buffer.alloc(entries.length * INTENT_BYTES);
   entries.forEach(({ digest, kind, window, payload, topic, partition, from, request }, index) => {
-    let number = topics.findIndex(({ name, id }) => name === topic.name && id === topic.id);
+    let number = topics.at(-1) === topic ? topics.length - 1 : numberOf(topics, topic);
     if (number === -1) number = topics.push(topic) - 1;
     let at = index * INTENT_BYTES;
     at = body.writeUInt16LE(number, at);
@@ -115,6 +115,9 @@ const intentsOf = (entries: readonly IntentEntry[]): readonly Buffer[] => {
   count.writeUInt16LE(topics.length);
   return [count, ...list, body];
 };
+
+const numberOf = (topics: readonly TopicRef[], { name, id }: TopicRef): number =>
+  topics.findIndex((known) => known.name === name && known.id === id);
 
 const sized = (text: string): Buffer => {
   const bytes = Buffer.from(text);

@@ -1,6 +1,5 @@
 /** Kafka's Produce request, version 8 (Kafka 2.4 and later), for one topic, and the encoding of its record batches. */
 import { crc32c, createAPI, type Reader, Writer } from "./client-library.ts";
-import { LRUCache } from "lru-cache";
 import type { BrokerRecord } from "../broker.ts";
 
 const PRODUCE = 0;
@@ -116,11 +115,17 @@ export const encodeRecordBatch = (
   { identity = NOBODY, compression }: RecordBatchOptions = {},
 ): Buffer => {
   const first = records[0]?.timestamp ?? 0;
-  const sizes = records.map((record, delta) => sizeOfRecord(record, record.timestamp - first, delta));
-  const bytes = sizes.reduce((sum, size) => sum + sizeOfVarint(size) + size, 0);
+  const sizes: number[] = [];
+  let bytes = 0;
+  let last = first;
+  for (const record of records) {
+    const size = sizeOfRecord(record, record.timestamp - first, sizes.length);
+    sizes.push(size);
+    bytes += sizeOfVarint(size) + size;
+    if (record.timestamp > last) last = record.timestamp;
+  }
   const batch = Buffer.allocUnsafe(HEADER_BYTES + bytes);
   writeRecords(batch, records, sizes);
-  const last = records.reduce((latest, { timestamp }) => Math.max(latest, timestamp), first);
   const written = compression === undefined ? batch : compressed(batch, compression);
   writeHeader(written, {
     count: records.length,
@@ -165,7 +170,8 @@ const writeHeader = (batch: Buffer, { count, first, last, attributes, identity }
 const writeRecords = (batch: Buffer, records: readonly BrokerRecord[], sizes: readonly number[]): void => {
   const first = records[0]?.timestamp ?? 0;
   let at = HEADER_BYTES;
-  for (const [delta, record] of records.entries()) {
+  let delta = 0;
+  for (const record of records) {
     at = writeVarint(batch, at, sizes[delta] ?? 0);
     batch[at++] = 0;
     at = writeVarint(batch, at, record.timestamp - first);
@@ -177,6 +183,7 @@ const writeRecords = (batch: Buffer, records: readonly BrokerRecord[], sizes: re
       at = writeBytes(batch, at, bytesOf(name));
       at = writeBytes(batch, at, value);
     }
+    delta += 1;
   }
 };
 
@@ -197,13 +204,15 @@ const writeBytes = (batch: Buffer, at: number, bytes: Buffer | null): number => 
   return start + bytes.length;
 };
 
-/** Cache of encoded header names, which repeat in most records. */
-const names = new LRUCache<string, Buffer>({ max: 1000 });
+/** Encoded header names, which repeat in most records. It is emptied when it is full: an LRU cache takes longer. */
+const names = new Map<string, Buffer>();
+const MAX_NAMES = 1000;
 
 const bytesOf = (name: string): Buffer => {
   let bytes = names.get(name);
   if (bytes === undefined) {
     bytes = Buffer.from(name);
+    if (names.size >= MAX_NAMES) names.clear();
     names.set(name, bytes);
   }
   return bytes;

@@ -33,11 +33,10 @@ export const partitionName = ({ name, id }: TopicRef, partition: number): string
 
 /** The event of this intent is stored at this offset; undefined: it is not stored. */
 export const endIntent = (context: CoreContext, intent: OpenIntent, offset: number | undefined): void => {
-  const { open, settled, port } = context;
+  const { open, settled } = context;
   const { digest, record } = intent;
-  const time = port.monotonic();
-  if (offset === undefined) settled.gone({ digest, intent: record }, time);
-  else settled.done({ digest, intent: record, offset }, time);
+  if (offset === undefined) settled.gone({ digest, intent: record });
+  else settled.done({ digest, intent: record, offset });
   open.end(intent, offset);
 };
 

@@ -83,7 +83,7 @@ export class Groups {
     if (group === undefined) return;
     this.#group = undefined;
     const time = context.port.monotonic();
-    context.settled.putBack(group.settled, time);
+    context.settled.putBack(group.settled);
     this.#pausedUntil = time + AGAIN_MS;
     for (const { queue, intents } of group.batches) {
       const entries = intents.map(({ entry }) => entry);

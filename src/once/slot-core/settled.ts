@@ -6,14 +6,20 @@ import {
   type SlotRecord,
   type Writer,
 } from "../slot-records.ts";
+import type { SlotPort } from "./port.ts";
 
 /** Milliseconds after which they are appended without a group. */
 const SETTLE_MS = 100;
 
 export class Settled {
+  readonly #port: Pick<SlotPort, "monotonic">;
   #done: DoneEntry[] = [];
   #gone: GoneEntry[] = [];
   #dueAt = Infinity;
+
+  constructor(port: Pick<SlotPort, "monotonic">) {
+    this.#port = port;
+  }
 
   get size(): number {
     return this.#done.length + this.#gone.length;
@@ -23,14 +29,19 @@ export class Settled {
     return this.#dueAt;
   }
 
-  done(entry: DoneEntry, time: number): void {
+  done(entry: DoneEntry): void {
+    this.#begin();
     this.#done.push(entry);
-    this.#dueAt = Math.min(this.#dueAt, time + SETTLE_MS);
   }
 
-  gone(entry: GoneEntry, time: number): void {
+  gone(entry: GoneEntry): void {
+    this.#begin();
     this.#gone.push(entry);
-    this.#dueAt = Math.min(this.#dueAt, time + SETTLE_MS);
+  }
+
+  /** The first outcome decides when they are due. */
+  #begin(): void {
+    if (this.size === 0) this.#dueAt = this.#port.monotonic() + SETTLE_MS;
   }
 
   /** Takes all of them out, as records. */
@@ -44,10 +55,10 @@ export class Settled {
   }
 
   /** The append of these records has failed. A record that is in the slot twice does no harm. */
-  putBack(records: readonly SlotRecord[], time: number): void {
+  putBack(records: readonly SlotRecord[]): void {
     for (const record of records) {
-      if (record.type === "done") for (const entry of record.entries) this.done(entry, time);
-      if (record.type === "gone") for (const entry of record.entries) this.gone(entry, time);
+      if (record.type === "done") for (const entry of record.entries) this.done(entry);
+      if (record.type === "gone") for (const entry of record.entries) this.gone(entry);
     }
   }
 }

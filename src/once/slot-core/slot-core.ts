@@ -51,7 +51,7 @@ export class SlotCore {
       port,
       calls: new Calls(port),
       open: new OpenIds(this.#ids, () => this.#brokerNow()),
-      settled: new Settled(),
+      settled: new Settled(port),
     };
     this.#queues = new Queues(this.#context);
     this.#judge = new Judge({ ...this.#context, queues: this.#queues, brokerNow: () => this.#brokerNow() });
@@ -226,7 +226,7 @@ export class SlotCore {
       const isOwn = record.writer.process === writer.process && record.writer.tenure === writer.tenure;
       for (const entry of record.entries) {
         // An append of this home whose acknowledgement never came: no event followed.
-        if (isOwn && time !== undefined) settled.gone({ digest: entry.digest, intent: offset }, time);
+        if (isOwn && time !== undefined) settled.gone({ digest: entry.digest, intent: offset });
         else this.#open(openIntentOf(entry, offset, timestamp), time);
       }
     }
