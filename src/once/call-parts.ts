@@ -6,17 +6,19 @@ import type { CoreEvent } from "./slot-core/port.ts";
 export const MAX_PART_BYTES = 1024 * 1024;
 
 export const partsOf = <Event extends CoreEvent>(events: readonly Event[]): readonly (readonly Event[])[] => {
-  const parts: Event[][] = [];
-  let bytes = Infinity;
+  const parts: (readonly Event[])[] = [];
+  let begin = 0;
+  let bytes = 0;
   let before: Event | undefined;
-  for (const event of events) {
+  for (const [at, event] of events.entries()) {
     bytes += bytesOfEvent(event, before);
     before = event;
-    if (bytes <= MAX_PART_BYTES) parts.at(-1)?.push(event);
-    else {
-      parts.push([event]);
-      bytes = bytesOfEvent(event, undefined);
-    }
+    if (bytes <= MAX_PART_BYTES || at === begin) continue;
+    parts.push(events.slice(begin, at));
+    begin = at;
+    bytes = bytesOfEvent(event, undefined);
   }
-  return parts;
+  // Nearly all calls have one part.
+  if (begin === 0) return events.length === 0 ? [] : [events];
+  return [...parts, events.slice(begin)];
 };

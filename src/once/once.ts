@@ -76,8 +76,7 @@ export const createOnce = (options: OnceOptions): Once => {
       const request = randomInt(2 ** 32);
       const outcomes = new Array<OnceOutcome>(events.length);
       await Promise.all(
-        [...bySlot(events)].map(async ([slot, places]) => {
-          const own = places.map((place) => events[place]).filter((event) => event !== undefined);
+        Array.from(bySlot(events), async ([slot, { own, places }]) => {
           const results = await sendInOrder(orders, own, how.order, (wanted) =>
             sendParts(options, { topic, slot, request, events: wanted }, how),
           );
@@ -91,14 +90,23 @@ export const createOnce = (options: OnceOptions): Once => {
   };
 };
 
-const bySlot = (events: readonly OnceEvent[]): ReadonlyMap<number, readonly number[]> => {
-  const places = new Map<number, number[]>();
-  events.forEach(({ id: { slot } }, place) => {
-    const known = places.get(slot);
-    if (known === undefined) places.set(slot, [place]);
-    else known.push(place);
+/** The events of a slot, and their places in the call. */
+interface SlotEvents {
+  readonly own: OnceEvent[];
+  readonly places: number[];
+}
+
+const bySlot = (events: readonly OnceEvent[]): ReadonlyMap<number, SlotEvents> => {
+  const slots = new Map<number, SlotEvents>();
+  events.forEach((event, place) => {
+    const known = slots.get(event.id.slot);
+    if (known === undefined) slots.set(event.id.slot, { own: [event], places: [place] });
+    else {
+      known.own.push(event);
+      known.places.push(place);
+    }
   });
-  return places;
+  return slots;
 };
 
 const notAppended = (): OnceOutcome => ({ status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") });
