@@ -99,21 +99,29 @@ export class Resolver {
     for (const intent of intents) {
       const wanted = unresolved.intents.get(intent);
       if (wanted === undefined) continue;
-      if (found === undefined) unresolved.intents.set(intent, { at: time + AGAIN_MS, decided: undefined });
-      else unresolved.intents.delete(intent);
-      const offset = found?.get(intent.name)?.find((place) => place >= intent.from);
-      if (found !== undefined) this.#end(intent, offset, wanted);
-      wanted.decided?.(found === undefined ? "unclear" : offset === undefined ? "missing" : "found");
+      if (found === undefined) {
+        unresolved.intents.set(intent, { at: time + AGAIN_MS, decided: undefined });
+        wanted.decided?.("unclear");
+      } else {
+        unresolved.intents.delete(intent);
+        this.#decide(intent, wanted, found.get(intent.name));
+      }
     }
     if (unresolved.intents.size > 0) this.#wakeAt(found === undefined ? time + AGAIN_MS : time);
   }
 
-  #end(intent: OpenIntent, offset: number | undefined, { decided }: Wanted): void {
+  /** `offsets`: those of the marked records of the intent's name. */
+  #decide(intent: OpenIntent, { decided }: Wanted, offsets: readonly number[] = []): void {
+    const offset = offsets.find((place) => place >= intent.from);
+    this.resolved[offset === undefined ? "missing" : "found"] += 1;
+    if (intent.entry !== undefined) intent.entry.chain.unknown -= 1;
+    if (offset !== undefined || decided === undefined) this.#end(intent, offset);
+    decided?.(offset === undefined ? "missing" : "found");
+  }
+
+  #end(intent: OpenIntent, offset: number | undefined): void {
     const { calls } = this.#context;
     const { entry, partition, began } = intent;
-    this.resolved[offset === undefined ? "missing" : "found"] += 1;
-    if (entry !== undefined) entry.chain.unknown -= 1;
-    if (offset === undefined && decided !== undefined) return;
     if (entry !== undefined) {
       if (offset === undefined) calls.answer(entry, { status: "unavailable" });
       else calls.answer(entry, { status: "stored", partition, offset, timestamp: began, isDuplicate: false });
