@@ -376,9 +376,8 @@ it("sends every event once, in order, and returns its own outcome, whatever fail
 });
 
 describe("an overload", () => {
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
   it("refuses new calls while every call waits long, and ends with the queue", async () => {
+    stopClock();
     const broker = heldBroker();
     const batcher = batcherOn(broker, { longestWaitMs: 20 });
     const taken: Promise<readonly AppendOutcome[]>[] = [];
@@ -387,7 +386,7 @@ describe("an overload", () => {
     for (let round = 0; round < 2; round++) {
       const held = await broker.next();
       append();
-      await pause(30);
+      jest.advanceTimersByTime(30);
       held.settle();
     }
     const last = await broker.next();
