@@ -19,7 +19,7 @@ import { createKafkaGroups } from "./kafka-groups.ts";
 import { createKafkaReads } from "./kafka-reads.ts";
 import { createLeaderEnds } from "./leader-end.ts";
 import { createMembers } from "./members.ts";
-import type { KafkaOptions } from "./options.ts";
+import { asUnavailable, type KafkaOptions } from "./options.ts";
 import { createPlatformaticProducer } from "./platformatic-producer.ts";
 import type { Producer } from "./producer.ts";
 import { createReadiness } from "./readiness.ts";
@@ -87,10 +87,6 @@ export const createKafkaBroker = (options: KafkaOptions): Broker => {
       await cluster.close();
     },
   };
-};
-
-const asUnavailable = (cause: unknown): never => {
-  throw cause instanceof GatewayError ? cause : new GatewayError("BROKER_UNAVAILABLE", { cause });
 };
 
 interface SubscriptionParts {

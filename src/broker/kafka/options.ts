@@ -1,5 +1,5 @@
 /** Options of the Kafka adapter. Names and defaults are those of the settings under `broker.kafka`. */
-
+import { GatewayError } from "../../errors.ts";
 import type { SaslOptions } from "./sign-in/sasl.ts";
 
 /** Certificates and keys as PEM texts. */
@@ -46,6 +46,11 @@ export interface KafkaOptions {
   /** The group removes a crashed member after this time. Default: 10,000. */
   readonly sessionTimeout?: number;
 }
+
+/** Throws the error if it is a GatewayError, else BROKER_UNAVAILABLE with this cause. */
+export const asUnavailable = (cause: unknown): never => {
+  throw cause instanceof GatewayError ? cause : new GatewayError("BROKER_UNAVAILABLE", { cause });
+};
 
 class Overdue extends Error {
   override readonly name = "Overdue";

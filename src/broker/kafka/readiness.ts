@@ -1,7 +1,7 @@
 /** Whether Kafka can store a record now. */
 import { GatewayError } from "../../errors.ts";
 import type { AppendOutcome } from "../broker.ts";
-import { settledWithin } from "./options.ts";
+import { asUnavailable, settledWithin } from "./options.ts";
 import type { WireCluster } from "./wire-cluster.ts";
 
 export interface Readiness {
@@ -46,24 +46,18 @@ export const createReadiness = (cluster: Pick<WireCluster, "reach">): Readiness 
 
   /** With most of its brokers away, a cluster elects no leaders, and its metadata still names the brokers that are away. */
   const reach = async (): Promise<void> => {
-    const { known, reached } = await settledWithin(CHECK_TIMEOUT, cluster.reach(ANSWER_TIMEOUT));
+    const { known, reached, failure } = await settledWithin(CHECK_TIMEOUT, cluster.reach(ANSWER_TIMEOUT));
     if (reached > 0 && (known < SMALLEST_CLUSTER || reached * 2 > known)) return;
     if (known >= SMALLEST_CLUSTER) lostAt = performance.now();
-    throw new GatewayError("BROKER_UNAVAILABLE", { cause: `${reached} of ${known} brokers can be reached` });
+    const cause = failure ?? `${reached} of ${known} brokers can be reached`;
+    throw new GatewayError("BROKER_UNAVAILABLE", { cause });
   };
 
   const ask = (): Promise<void> =>
     reach()
-      .then(
-        () => {
-          lostAt = -Infinity;
-        },
-        (error: unknown) => {
-          throw error instanceof GatewayError
-            ? error
-            : new GatewayError("BROKER_UNAVAILABLE", { cause: error });
-        },
-      )
+      .then(() => {
+        lostAt = -Infinity;
+      }, asUnavailable)
       .finally(() => {
         asking = undefined;
       });

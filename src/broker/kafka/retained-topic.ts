@@ -2,6 +2,7 @@
 import { GatewayError } from "../../errors.ts";
 import type { TopicSpec } from "../broker.ts";
 import { requirePartitions } from "../partitions.ts";
+import { asUnavailable } from "./options.ts";
 
 /** Names and values of a topic's settings in Kafka. */
 export type TopicSettings = ReadonlyMap<string, string>;
@@ -73,7 +74,7 @@ export const settleRetainedTopic = async (
       const refusal = access.refusal(error);
       if (NO_RIGHT.has(refusal)) throw withoutRight(right, name, error);
       if (IMPOSSIBLE.has(refusal)) throw refused(refusal);
-      throw error instanceof GatewayError ? error : new GatewayError("BROKER_UNAVAILABLE", { cause: error });
+      return asUnavailable(error);
     };
   };
   const settings = await access

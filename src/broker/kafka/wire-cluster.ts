@@ -14,6 +14,12 @@ import {
   topicNamesOf,
 } from "./topic-metadata.ts";
 
+export interface Reach {
+  readonly known: number;
+  readonly reached: number;
+  readonly failure?: unknown;
+}
+
 export interface WireCluster extends Connections {
   /** Asks one broker after the other until a broker answers. Rejects with the last error. */
   ask<T>(question: Question<T>): Promise<T>;
@@ -36,9 +42,9 @@ export interface WireCluster extends Connections {
   clusterId(): Promise<string>;
   /**
    * The number of brokers that the metadata lists, and how many of them have a connection within `timeoutMs`. If no broker
-   * answers: the number of the last answer and 0.
+   * answers: the number of the last answer, 0 and why.
    */
-  reach(timeoutMs: number): Promise<{ readonly known: number; readonly reached: number }>;
+  reach(timeoutMs: number): Promise<Reach>;
   /** This machine's address on the connection to a broker that answers now. Rejects if none does. */
   localAddress(): Promise<string>;
   /** A broker that answers now, as host:port. Rejects if none does. */
@@ -97,12 +103,12 @@ const createQuestions = (options: KafkaOptions, connections: Connections) => {
       known = brokers;
     },
     /** As `WireCluster.reach`. */
-    reach: async (timeoutMs: number) => {
+    reach: async (timeoutMs: number): Promise<Reach> => {
       try {
         const { brokers } = await ask((via) => metadataOf([], via), timeoutMs);
         known = brokers.map(({ host, port }) => ({ host, port }));
-      } catch {
-        return { known: known.length, reached: 0 };
+      } catch (failure) {
+        return { known: known.length, reached: 0, failure };
       }
       const all = known;
       const opened = await Promise.allSettled(

@@ -1,5 +1,6 @@
 import { jest } from "@jest/globals";
 import { createReadiness } from "../../../src/broker/kafka/readiness.ts";
+import type { WireCluster } from "../../../src/broker/kafka/wire-cluster.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import type { AppendOutcome } from "../../../src/broker/broker.ts";
 
@@ -8,13 +9,13 @@ const REFUSED: AppendOutcome = { status: "failed", error: new GatewayError("RECO
 const FAILED: AppendOutcome = { status: "failed", error: new GatewayError("BROKER_UNAVAILABLE") };
 
 /** A cluster that counts the requests. */
-const clusterThat = (answer: () => Promise<{ known: number; reached: number }>) => {
+const clusterThat = (answer: WireCluster["reach"]) => {
   const timeouts: number[] = [];
   return {
     timeouts,
     reach: (timeout: number) => {
       timeouts.push(timeout);
-      return answer();
+      return answer(timeout);
     },
   };
 };
@@ -85,6 +86,12 @@ describe("readiness", () => {
     );
     expect(code).toBe(state === "ready" ? "ready" : "BROKER_UNAVAILABLE");
     expect(readiness.isLost()).toBe(state === "lost");
+  });
+
+  it("names the fault if no broker answers", async () => {
+    const failure = new TypeError("wrong password");
+    const readiness = createReadiness(clusterThat(() => Promise.resolve({ known: 1, reached: 0, failure })));
+    await expect(readiness.check()).rejects.toMatchObject({ code: "BROKER_UNAVAILABLE", cause: failure });
   });
 
   it("asks each second in which no record is stored", async () => {
