@@ -15,7 +15,7 @@ export interface LoadRequest {
 interface LoadOptions {
   readonly connections: number;
   readonly seconds: number;
-  /** The core on which the clients run. Default: any. wrk only. */
+  /** The core on which wrk runs. Default: any core. autocannon ignores it. */
   readonly core?: number;
 }
 

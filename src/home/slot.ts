@@ -34,7 +34,7 @@ interface Tenure {
   isKept: boolean;
   /** Calls that wait for the end of `fencing`. */
   readonly waiting: Set<() => void>;
-  /** Calls that the service has, which are told when the slot is lost. Listeners of `lost` take 3 µs for each call. */
+  /** Ends of the calls that the service works on, called when the slot is lost. A listener of `lost` would take 3 µs of each call. */
   readonly served: Set<() => void>;
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../support/every-api.ts";
 import { type Gateway, signIn, startGateway } from "../support/gateway.ts";
 import { type HttpSink, startHttpSink } from "../support/http-sink.ts";
-import { type KafkaCluster, startKafkaCluster } from "../support/kafka/cluster.ts";
+import { type KafkaCluster, nodeOf, startKafkaCluster } from "../support/kafka/cluster.ts";
 import { describeOwnKafka, uniqueName } from "../support/kafka/describe.ts";
 import type { KafkaServer } from "../support/kafka/server.ts";
 
@@ -26,12 +26,6 @@ const UNAVAILABLE = /^503|^50003$|^unavailable |^unknown /;
 
 /** A repeat can meet the look for the event of the first try. */
 const WITH_IDS: ReadonlySet<string> = new Set(["batch with an Idempotency-Key", "webhook"]);
-
-const nodeOf = ({ nodes }: KafkaCluster, id: number): KafkaServer => {
-  const node = nodes[id - 1];
-  if (node === undefined) throw new RangeError(`the cluster has no node ${id}`);
-  return node;
-};
 
 const numbersOf = (events: readonly Numbered[], key: string): readonly number[] =>
   events.filter((event) => event.key === key).map(({ n }) => n);

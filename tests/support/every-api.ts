@@ -5,6 +5,7 @@
 import { createHmac } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, request } from "undici";
+import { createChanges } from "./changes.ts";
 
 export const WEBHOOK_SECRET = "secret-of-the-webhooks-0123456789";
 
@@ -193,7 +194,7 @@ export const startEveryApi = (options: {
 }): EveryApi => {
   const { url, token, station } = options;
   const agent = new Agent({ connections: APIS.length });
-  const look = new Set<() => void>();
+  const { changed, until } = createChanges();
   let isStopped = false;
 
   /** Resolves to the faults of one try, and to the seconds after which to try again. */
@@ -232,7 +233,7 @@ export const startEveryApi = (options: {
       client.slowest = Math.max(client.slowest, performance.now() - begun);
       client.acknowledged += api.events;
       client.calls += 1;
-      for (const check of look) check();
+      changed();
       await sleep(PAUSE_MS);
     }
   };
@@ -252,14 +253,7 @@ export const startEveryApi = (options: {
   return {
     stored: (calls) => {
       const wanted = new Map(clients.map(([, client]) => [client, client.calls + calls]));
-      return new Promise((resolve) => {
-        const check = (): void => {
-          if (![...wanted].every(([client, count]) => client.calls >= count)) return;
-          look.delete(check);
-          resolve();
-        };
-        look.add(check);
-      });
+      return until(() => [...wanted].every(([client, count]) => client.calls >= count));
     },
     stop: () => (stopped ??= stop()),
   };

@@ -56,16 +56,24 @@ const createTurns = () => {
 
 type Commit = Groups["commit"];
 
-/**
- * A commit by `send`, with the answers that stand for errors of Kafka. If the broker refuses the metadata of a position, stores
- * the position without metadata.
- */
-export const createCommit =
-  (
-    send: (...commit: Parameters<Commit>) => Promise<unknown>,
-    answers: Parameters<typeof answering<CommitAnswer>>[0],
-  ): Commit =>
-  (member, positions) =>
+interface CommitParts {
+  /** The version of OffsetCommit. */
+  readonly api: Pick<typeof offsetCommitV8.api, "async">;
+  readonly coordinators: Coordinators;
+  readonly pool: ConnectionPool;
+  /** What errors of Kafka mean. */
+  readonly answers: Parameters<typeof answering<CommitAnswer>>[0];
+}
+
+/** A commit of a member. If the broker refuses the metadata of a position, stores the position without metadata. */
+export const createCommit = ({ api, coordinators, pool, answers }: CommitParts): Commit => {
+  const send = (...[{ group, memberId, generation }, positions]: Parameters<Commit>) =>
+    coordinators.ask(group, (coordinator, timeoutMs) =>
+      pool.use(coordinator, timeoutMs, (connection) =>
+        api.async(connection, group, generation, memberId, NO_INSTANCE, partitionsByTopic(positions)),
+      ),
+    );
+  return (member, positions) =>
     send(member, positions)
       .catch((error: unknown) => {
         const tooLong = refusedFor(LONG_METADATA, error, positions);
@@ -76,27 +84,7 @@ export const createCommit =
         return send(member, shortened);
       })
       .then((): CommitAnswer => "stored", answering<CommitAnswer>(answers));
-
-const createClassicCommit = (coordinators: Coordinators, pool: ConnectionPool): Commit =>
-  createCommit(
-    ({ group, memberId, generation }, positions) =>
-      coordinators.ask(group, (coordinator, timeoutMs) =>
-        pool.use(coordinator, timeoutMs, (connection) =>
-          offsetCommitV8.api.async(
-            connection,
-            group,
-            generation,
-            memberId,
-            NO_INSTANCE,
-            partitionsByTopic(positions),
-          ),
-        ),
-      ),
-    [
-      [NOT_CURRENT, "refused"],
-      [REBALANCING, "rebalancing"],
-    ],
-  );
+};
 
 interface MemberCommits extends Pick<Groups, "commit" | "leave"> {
   close(): Promise<void>;
@@ -105,7 +93,13 @@ interface MemberCommits extends Pick<Groups, "commit" | "leave"> {
 /** The commit and leave requests of a group are sent in the order of the calls, so that no commit overtakes another. */
 export const createMemberCommits = (options: KafkaOptions, coordinators: Coordinators): MemberCommits => {
   const pool = createConnectionPool(options, COMMITTERS);
-  const commit = createClassicCommit(coordinators, pool);
+  const commit = createCommit({
+    ...{ api: offsetCommitV8.api, coordinators, pool },
+    answers: [
+      [NOT_CURRENT, "refused"],
+      [REBALANCING, "rebalancing"],
+    ],
+  });
   const inTurn = createTurns();
 
   return {

@@ -45,7 +45,10 @@ const conversionOf = (model: ConnectorModel, decoding: Decoding): Preparation =>
   };
 };
 
-/** undefined: records are sent as they are stored. Throws CONNECTOR_CONFIG_INVALID if the connector needs a registry and there is none. */
+/**
+ * undefined: the connector sends records as they are stored. Throws CONNECTOR_CONFIG_INVALID if the connector needs a registry and
+ * the settings name none.
+ */
 export const preparationOf = (model: ConnectorModel, decoding: Decoding): Preparation | undefined => {
   if (!hasSteps(model)) return undefined;
   const conversion = conversionOf(model, decoding);

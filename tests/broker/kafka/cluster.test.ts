@@ -2,7 +2,7 @@
 import type { Broker } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
-import { startKafkaCluster, type KafkaCluster } from "../../support/kafka/cluster.ts";
+import { nodeOf, startKafkaCluster, type KafkaCluster } from "../../support/kafka/cluster.ts";
 import { describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
 import type { KafkaServer } from "../../support/kafka/server.ts";
 import { created, eachWithin, keepAppending, PARTITIONS, type Appends } from "./ledger.ts";
@@ -120,9 +120,3 @@ describeOwnKafka("a cluster that loses a leader", () => {
     300_000,
   );
 });
-
-const nodeOf = ({ nodes }: KafkaCluster, id: number): KafkaServer => {
-  const node = nodes[id - 1];
-  if (node === undefined) throw new Error(`the cluster has no node ${id}`);
-  return node;
-};

@@ -2,6 +2,7 @@
 import type { Broker, ConsumedRecord, Subscription, TopicPartition } from "../../../src/broker/broker.ts";
 import { createKafkaBroker } from "../../../src/broker/kafka/kafka-broker.ts";
 import type { KafkaOptions } from "../../../src/broker/kafka/options.ts";
+import { createChanges } from "../../support/changes.ts";
 import { describeKafka, describeOwnKafka, uniqueName } from "../../support/kafka/describe.ts";
 import { type KafkaServer, startKafka } from "../../support/kafka/server.ts";
 import { numbered, record, subscribe } from "../conformance/tools.ts";
@@ -23,26 +24,6 @@ const createBrokers = (addresses: () => readonly string[]) => {
   };
 };
 
-/** A condition that is checked at each call of a handler. */
-const createSignal = () => {
-  const waiting = new Set<() => void>();
-  return {
-    changed: (): void => {
-      for (const check of waiting) check();
-    },
-    until: (holds: () => boolean): Promise<void> =>
-      new Promise((resolve) => {
-        const check = (): void => {
-          if (!holds()) return;
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      }),
-  };
-};
-
 const numbersOf = (partitions: readonly TopicPartition[]): readonly number[] =>
   partitions.map(({ partition }) => partition);
 
@@ -53,7 +34,7 @@ describeKafka("the group protocols", (kafka) => {
     const broker = await open({ consumer: "platformatic", groupProtocol: "consumer" });
     const topic = uniqueName("sixty");
     await broker.ensureTopic({ name: topic, partitions: PARTITIONS });
-    const { changed, until } = createSignal();
+    const { changed, until } = createChanges();
     const log: { readonly call: string; readonly partitions: readonly number[] }[] = [];
     const received: ConsumedRecord[] = [];
     let release = (): void => undefined;
@@ -150,7 +131,7 @@ describeOwnKafka("a cluster without KIP-848", () => {
   });
   const open = createBrokers(() => kafka.brokers);
 
-  it("is told once, and the groups use the classic protocol", async () => {
+  it("tells it once, and its groups use the classic protocol", async () => {
     let told = 0;
     const broker = await open({
       ...{ consumer: "platformatic", groupProtocol: "consumer" },

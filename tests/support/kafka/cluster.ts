@@ -19,6 +19,13 @@ export interface KafkaCluster {
   stop(): Promise<void>;
 }
 
+/** The node with this id: 1 is the first. */
+export const nodeOf = ({ nodes }: KafkaCluster, id: number): KafkaServer => {
+  const node = nodes[id - 1];
+  if (node === undefined) throw new RangeError(`the cluster has no node ${id}`);
+  return node;
+};
+
 /**
  * A cluster whose topics survive the loss of one node: a replica on each node, and `min.insync.replicas` one less. `folders`: the
  * folder of each node, where the default does not fit.

@@ -8,7 +8,6 @@ import {
 import { GatewayError } from "../../../errors.ts";
 import type { CommitAnswer, MemberOfGeneration } from "../../groups.ts";
 import type { GroupPosition } from "../../positions.ts";
-import { partitionsByTopic } from "../commits.ts";
 import {
   type ConnectionPool,
   type Coordinators,
@@ -55,7 +54,10 @@ export interface ConsumerGroupRequests {
   /** `rebalancing`: the member has a newer epoch, which the answer to its next heartbeat has. */
   commit(member: MemberOfGeneration, positions: readonly GroupPosition[]): Promise<CommitAnswer>;
   leave(group: string, memberId: string): Promise<void>;
-  /** False: the cluster has no KIP-848, or it is off. `group`: any group that the gateway may read. Rejects if no broker answers. */
+  /**
+   * False: the cluster does not have KIP-848, or has it switched off. `group`: any group that the gateway may read. Rejects if no
+   * broker answers.
+   */
   areSupported(group: string): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -125,25 +127,13 @@ export const createConsumerGroupRequests = (
   const heartbeats = createConnectionPool(options, 1);
   const committers = createConnectionPool(options, COMMITTERS);
   const { heartbeat, leave } = createHeartbeat(coordinators, heartbeats);
-  const commit = createCommit(
-    ({ group, memberId, generation }, positions) =>
-      coordinators.ask(group, (coordinator, timeoutMs) =>
-        committers.use(coordinator, timeoutMs, (connection) =>
-          offsetCommitV9.api.async(
-            connection,
-            group,
-            generation,
-            memberId,
-            NO_INSTANCE,
-            partitionsByTopic(positions),
-          ),
-        ),
-      ),
-    [
+  const commit = createCommit({
+    ...{ api: offsetCommitV9.api, coordinators, pool: committers },
+    answers: [
       [["STALE_MEMBER_EPOCH"], "rebalancing"],
       [NOT_CURRENT, "refused"],
     ],
-  );
+  });
 
   return {
     heartbeat,

@@ -7,6 +7,7 @@ import type {
 } from "../../../../src/broker/kafka/own-member/consumer-group-requests.ts";
 import type { CommitAnswer } from "../../../../src/broker/groups.ts";
 import { GatewayError } from "../../../../src/errors.ts";
+import { createChanges } from "../../../support/changes.ts";
 
 const TOPIC = "orders";
 const ID = "id-of-orders";
@@ -38,10 +39,7 @@ const open = () => {
     answer: ((): HeartbeatAnswer => member(1, [])) as Answer,
     commit: (): CommitAnswer => "stored",
   };
-  const waiting = new Set<() => void>();
-  const changed = (): void => {
-    for (const check of waiting) check();
-  };
+  const { changed, until } = createChanges();
   const note = (call: string): void => {
     log.push(call);
     changed();
@@ -87,16 +85,6 @@ const open = () => {
     { group: "connect-crm", topics: [TOPIC], ids: new Map([[TOPIC, ID]]) },
     handlers,
   );
-  const until = (holds: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const check = (): void => {
-        if (!holds()) return;
-        waiting.delete(check);
-        resolve();
-      };
-      waiting.add(check);
-      check();
-    });
   /** Resolves when the group gets a heartbeat with these partitions and this epoch. */
   const untilHeld = (epoch: number, partitions: readonly number[]): Promise<void> => {
     const from = heartbeats.length;
