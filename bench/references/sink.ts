@@ -1,6 +1,6 @@
 /**
- * The endpoint of the connectors: answers each request after a delay, and checks the order. Argument: the delay in
- * milliseconds. `GET /` returns the counts since the last `DELETE /`.
+ * The endpoint of the connectors: answers each request after a delay, and checks the order. A request has one event or an
+ * array of events. Argument: the delay in milliseconds. `GET /` returns the counts since the last `DELETE /`.
  */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,6 +9,11 @@ import type { SinkReport } from "../targets/sink.ts";
 
 const delay = Number(process.argv[2]);
 const done = JSON.stringify({ retry: false });
+
+interface Event {
+  readonly key: string;
+  readonly n: number;
+}
 
 const emptyReport = () => ({ received: 0, disordered: 0, firstAt: 0, lastAt: 0 }) satisfies SinkReport;
 let report = emptyReport();
@@ -21,8 +26,7 @@ const textOf = async (request: IncomingMessage): Promise<string> => {
 };
 
 /** The events of a key are numbered. An event with another number than the next one is out of order or a duplicate. */
-const receive = (text: string): void => {
-  const { key, n } = JSON.parse(text) as { key: string; n: number };
+const receive = ({ key, n }: Event): void => {
   if (n !== (latest.get(key) ?? -1) + 1) report.disordered++;
   latest.set(key, n);
   report.lastAt = performance.now();
@@ -36,7 +40,8 @@ const answer = async (request: IncomingMessage): Promise<string> => {
     latest = new Map();
     return done;
   }
-  receive(await textOf(request));
+  const body = JSON.parse(await textOf(request)) as Event | readonly Event[];
+  for (const event of [body].flat()) receive(event);
   if (delay > 0) await sleep(delay);
   return done;
 };

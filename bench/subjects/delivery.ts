@@ -10,9 +10,13 @@ import { startSink, type Sink, type SinkReport } from "../targets/sink.ts";
 interface DeliveryOptions {
   readonly name: string;
   readonly sinkDelayMs: number;
+  readonly partitions?: number;
   /** Records in the topic for each second of load. */
   readonly recordsPerSecond: number;
-  readonly config: Readonly<Record<string, string>>;
+  /** The configuration of the connector to a sink with this URL, without the topics. */
+  readonly config: (sink: string) => Readonly<Record<string, string>>;
+  /** True: the order of each key must be kept. */
+  readonly isOrdered: boolean;
 }
 
 interface Setup {
@@ -43,19 +47,23 @@ const untilReceived = async ({ sink, records }: Setup, longestMs: number): Promi
   }
 };
 
-const faultsOf = ({ received, disordered }: SinkReport, records: number): readonly string[] => [
+const faultsOf = (
+  { received, disordered }: SinkReport,
+  records: number,
+  isOrdered: boolean,
+): readonly string[] => [
   ...(received === records ? [] : [`${received} of ${records} records delivered`]),
-  ...(disordered === 0 ? [] : [`${disordered} records out of order`]),
+  ...(disordered === 0 || !isOrdered ? [] : [`${disordered} records out of order`]),
 ];
 
 const deliverySubject = (stage: Stage, options: DeliveryOptions): Subject => {
-  const { name, config } = options;
+  const { name, config, isOrdered } = options;
   let setup: Setup | undefined;
   let runs = 0;
 
   const open = async (seconds: number): Promise<Setup> => {
     const kafka = await stage.kafka();
-    await kafka.createTopic(name);
+    await kafka.createTopic(name, options.partitions);
     const records = Math.ceil((options.recordsPerSecond * seconds) / KEYS) * KEYS;
     const all = Array.from({ length: records }, (_, i) => {
       const key = `key-${i % KEYS}`;
@@ -74,12 +82,7 @@ const deliverySubject = (stage: Stage, options: DeliveryOptions): Subject => {
     const before = await cpuSeconds(gateway.pid);
     await admin(gateway, "POST", "/connectors", {
       name: connector,
-      config: {
-        topics: name,
-        "callback.request.url": sink.url,
-        "callback.request.method": "POST",
-        ...config,
-      },
+      config: { topics: name, ...config(sink.url) },
     });
     const report = await untilReceived(opened, seconds * 1000 * LONGEST_FACTOR);
     const cpu = (await cpuSeconds(gateway.pid)) - before;
@@ -89,19 +92,46 @@ const deliverySubject = (stage: Stage, options: DeliveryOptions): Subject => {
       eventsPerSecond: (report.received * 1000) / (report.lastAt - report.firstAt),
       cpuPerEvent: (cpu / report.received) * 1e6,
       rssPerWorker,
-      faults: faultsOf(report, records),
+      faults: faultsOf(report, records, isOrdered),
     };
   };
 
   return { name, measure: async (seconds) => run((setup ??= await open(seconds)), seconds) };
 };
 
-export const deliverySubjects = (stage: Stage): readonly Subject[] => [
-  deliverySubject(stage, { name: "delivery-0ms", sinkDelayMs: 0, recordsPerSecond: 5000, config: {} }),
-  deliverySubject(stage, {
-    name: "delivery-20ms",
-    sinkDelayMs: 20,
-    recordsPerSecond: 2000,
-    config: { ordering: "key", concurrency: "64" },
+const single = (more: Readonly<Record<string, string>> = {}) => ({
+  config: (sink: string) => ({
+    "callback.request.url": sink,
+    "callback.request.method": "POST",
+    ...more,
   }),
-];
+  isOrdered: true,
+});
+
+const KEYS_64 = { ordering: "key", concurrency: "64" };
+
+const inBatches = {
+  partitions: 12,
+  config: (sink: string) => ({
+    "connector.class": "io.aiven.kafka.connect.http.HttpSinkConnector",
+    "http.url": sink,
+    "http.authorization.type": "none",
+    "batching.enabled": "true",
+    "batch.max.size": "100",
+    "batch.prefix": "[",
+    "batch.separator": ",",
+    "batch.suffix": "]",
+    ordering: "none",
+    concurrency: "16",
+  }),
+  isOrdered: false,
+};
+
+export const deliverySubjects = (stage: Stage): readonly Subject[] =>
+  [
+    { name: "delivery-0ms", sinkDelayMs: 0, recordsPerSecond: 5000, ...single() },
+    { name: "delivery-0ms-keys", sinkDelayMs: 0, recordsPerSecond: 10_000, ...single(KEYS_64) },
+    { name: "delivery-0ms-batch-100", sinkDelayMs: 0, recordsPerSecond: 50_000, ...inBatches },
+    { name: "delivery-20ms", sinkDelayMs: 20, recordsPerSecond: 2000, ...single(KEYS_64) },
+    { name: "delivery-20ms-batch-100", sinkDelayMs: 20, recordsPerSecond: 50_000, ...inBatches },
+  ].map((options) => deliverySubject(stage, options));

@@ -10,9 +10,9 @@ import { produceSubject, type ProduceOptions, type ProduceTarget } from "./produ
 const JSON_TYPE = "application/json";
 
 /** A new station on the gateway with Kafka. */
-const onKafka = (stage: Stage, station: string) => async (): Promise<ProduceTarget> => {
+const onKafka = (stage: Stage, station: string, partitions?: number) => async (): Promise<ProduceTarget> => {
   const kafka = await stage.kafka();
-  await kafka.createTopic(station);
+  await kafka.createTopic(station, partitions);
   return { gateway: await stage.gateway(), logEnd: () => kafka.logEnd(station) };
 };
 
@@ -37,13 +37,23 @@ const single = (station: string): Call => ({
   eventsPerRequest: 1,
 });
 
-const singleSubject = (stage: Stage, connections: number): Subject => {
-  const name = `single-${connections}`;
-  return produceSubject({
+const batch = (station: string): Call => ({
+  path: `/stations/${station}/produce/batch`,
+  contentType: JSON_TYPE,
+  body: batchBody(100),
+  eventsPerRequest: 100,
+});
+
+const singleSubject = (
+  stage: Stage,
+  connections: number,
+  name = `single-${connections}`,
+  partitions?: number,
+): Subject =>
+  produceSubject({
     ...overConnections(stage, name, connections, single(name)),
-    target: onKafka(stage, name),
+    target: onKafka(stage, name, partitions),
   });
-};
 
 /** As `single-64`, over TLS. */
 const tlsSubject = (stage: Stage): Subject => {
@@ -68,8 +78,8 @@ const overloadSubject = (stage: Stage): Subject => {
   });
 };
 
-const batchSubject = (stage: Stage, name: string, call: Call): Subject =>
-  produceSubject({ ...overConnections(stage, name, 16, call), target: onKafka(stage, name) });
+const batchSubject = (stage: Stage, name: string, call: Call, partitions?: number): Subject =>
+  produceSubject({ ...overConnections(stage, name, 16, call), target: onKafka(stage, name, partitions) });
 
 const v3StreamSubject = (stage: Stage): Subject => {
   const name = "v3-stream";
@@ -105,12 +115,9 @@ export const gatewaySubjects = (stage: Stage): readonly Subject[] => [
   singleSubject(stage, 256),
   tlsSubject(stage),
   overloadSubject(stage),
-  batchSubject(stage, "batch-100", {
-    path: "/stations/batch-100/produce/batch",
-    contentType: JSON_TYPE,
-    body: batchBody(100),
-    eventsPerRequest: 100,
-  }),
+  batchSubject(stage, "batch-100", batch("batch-100")),
+  singleSubject(stage, 64, "partition-1", 1),
+  batchSubject(stage, "partition-1-batch-100", batch("partition-1-batch-100"), 1),
   batchSubject(stage, "v2-batch-100", {
     path: "/topics/v2-batch-100",
     contentType: "application/vnd.kafka.json.v2+json",

@@ -6,7 +6,8 @@ import { eventually, settled } from "./settled.ts";
 export interface BenchKafka {
   readonly broker: string;
   readonly pid: number;
-  createTopic(topic: string): Promise<void>;
+  /** `partitions`: 6 if it is not given. */
+  createTopic(topic: string, partitions?: number): Promise<void>;
   /** Number of records in the topic. Resolves when the number no longer changes. */
   logEnd(topic: string): Promise<number>;
   /** Writes records without the gateway. */
@@ -62,8 +63,8 @@ export const startBenchKafka = async (): Promise<BenchKafka> => {
   return {
     broker,
     pid: server.pid ?? 0,
-    createTopic: async (topic) => {
-      await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: false });
+    createTopic: async (topic, numPartitions = PARTITIONS) => {
+      await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false });
       await eventually(() => logEnd(topic));
     },
     logEnd: (topic) => settled(() => logEnd(topic)),
