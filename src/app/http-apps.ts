@@ -22,9 +22,10 @@ import { callCounter } from "../http/intake.ts";
 import type { LiveCalls } from "../http/live-calls.ts";
 import { sessionCookies } from "../http/session-cookie.ts";
 import type { BodyLimits } from "../http/middleware/body/body.ts";
+import type { OnlyErrors } from "../http/middleware/open-call.ts";
 import type { Route } from "../http/routes.ts";
 import type { Rates } from "../ingest/limits.ts";
-import type { Logger } from "../observability/logger/logger.ts";
+import type { Logger, LogLevels } from "../observability/logger/logger.ts";
 import type { AppContext, Configured, DecodingInUse, LastingContext } from "./context.ts";
 import { produceRoutes } from "./produce-routes.ts";
 import type { HomeKeeper } from "./wire-home.ts";
@@ -117,7 +118,14 @@ const optionsOf = ({
   ...{ guard, bodyLimits, metrics, tracing, logger },
   trustProxy: settings.server.trustProxy,
   requestLog: log.requestLog,
+  onlyErrors: onlyErrorsOf(settings.log, log.levels),
 });
+
+const onlyErrorsOf = (
+  { requests, slowRequest }: Settings["log"],
+  levels: Pick<LogLevels, "isEnabled">,
+): OnlyErrors | undefined =>
+  requests === "all" ? undefined : { slowMs: slowRequest, isDebug: () => levels.isEnabled("http", "debug") };
 
 /** Limits of the bodies of sign-in requests, on both listeners. */
 const authBodyLimits = ({ auth, server }: Settings): BodyLimits => ({

@@ -20,6 +20,8 @@ const DECISIONS: Readonly<Record<string, Decision>> = {
   "admin.tls.*": "reload",
   roles: "restart",
   "log.level": "reload",
+  "log.requests": "reload",
+  "log.slowRequest": "reload",
   tracing: "restart",
   reload: "reload",
   broker: "restart",

@@ -11,7 +11,7 @@ import { answerPreflight, type CorsOptions } from "./middleware/cors.ts";
 import { errorResponder, type ErrorPage } from "./middleware/error-responder.ts";
 import { firstHeaders } from "./middleware/first-headers.ts";
 import { guarded, guardOnly, type Guard } from "./middleware/guard.ts";
-import { callOpener } from "./middleware/open-call.ts";
+import { callOpener, type OnlyErrors } from "./middleware/open-call.ts";
 import { traced } from "./middleware/traced.ts";
 import type { AuthNeed, Route } from "./routes.ts";
 import type { Method } from "./row.ts";
@@ -31,6 +31,8 @@ export interface AppOptions {
   readonly trustProxy: number;
   readonly logger: Logger;
   readonly requestLog: RequestLog;
+  /** Absent: every request gets a log line. */
+  readonly onlyErrors?: OnlyErrors | undefined;
   /** Absent: no spans are made. */
   readonly tracing?: Tracing | undefined;
   readonly metrics: Pick<Metrics, "requestObserved" | "authFailed">;

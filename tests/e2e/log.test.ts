@@ -2,10 +2,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { startGateway } from "../support/gateway.ts";
+import { admin } from "../support/connector-api.ts";
+import { signIn, startGateway } from "../support/gateway.ts";
+import { linesOf, until } from "../support/log-lines.ts";
 
 const TIMEOUT = 60_000;
 /** There is no listener. The workers serve requests that need no Kafka. */
@@ -98,6 +100,48 @@ it(
     gateway.pauseOutput();
     expect(await flood(gateway.url)).toEqual(new Set([401]));
     expect(await gateway.stop()).toBe(0);
+  },
+  TIMEOUT,
+);
+
+it(
+  "with log.requests: errors only errors and slow requests have a line, and all requests with the level debug",
+  async () => {
+    const log = { requests: "errors", slowRequest: "10m" };
+    const reload = { watch: false };
+    await using gateway = await startGateway({ settings: { log, reload } });
+    const token = await signIn(gateway);
+    const call = async (name: string, route: string, body: object): Promise<number> => {
+      const answer = await fetch(`${gateway.url}/stations/orders/${route}`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${token}`,
+          "content-type": "application/json",
+          "x-request-id": name,
+        },
+        body: JSON.stringify(body),
+      });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    expect(await call("fast", "produce/single", { n: 1 })).toBe(200);
+    expect(await call("wrong", "produce/none", {})).toBe(404);
+
+    const file = path.join(gateway.directory, "stationgate.yaml");
+    await writeFile(file, (await readFile(file, "utf8")).replace("slowRequest: 10m", "slowRequest: 50ms"));
+    process.kill(gateway.pid, "SIGHUP");
+    await until(() => linesOf(gateway, "settings reloaded").length === 1);
+    // Waits longer than 50 ms for records.
+    const read = { consumer_name: "a", consumer_group: "empty", batch_size: 3, batch_max_wait_time_ms: 100 };
+    expect(await call("slow", "consume/batch", read)).toBe(200);
+
+    await admin(gateway, "PUT", "/admin/loggers/http", { level: "DEBUG" });
+    expect(await call("debug", "produce/single", { n: 2 })).toBe(200);
+    const named = ["fast", "wrong", "slow", "debug"];
+    const ids = () => linesOf(gateway, "request").map(({ requestId }) => String(requestId));
+    await until(() => ids().includes("debug"));
+    expect(ids().filter((id) => named.includes(id))).toEqual(["wrong", "slow", "debug"]);
+    expect(linesOf(gateway, "audit")).toHaveLength(2);
   },
   TIMEOUT,
 );

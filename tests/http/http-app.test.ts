@@ -200,6 +200,33 @@ describe("the log", () => {
     ]);
   });
 
+  it.each([
+    ["only requests with an error", Infinity, false, ["refused", "unknown"]],
+    ["slow requests too", 0, false, ["stored", "refused", "unknown"]],
+    ["every request with the level debug", Infinity, true, ["stored", "refused", "unknown"]],
+  ] as const)("has %s, if it is limited to errors", async (_lines, slowMs, debug, expected) => {
+    gateway = await createTestGateway({ onlyErrors: { slowMs, isDebug: () => debug } });
+    token = await gateway.token();
+    const send = (id: string, path: string, body: object) =>
+      request(gateway.app)
+        .post(path)
+        .set(...bearer())
+        .set("X-Request-Id", id)
+        .send(body);
+    await send("stored", "/stations/orders/produce/single", { id: 1 });
+    // The status is a success, although one of the two events is refused.
+    const batch = await send("refused", "/v3/clusters/stationgate/topics/plain/records:batch", {
+      entries: [
+        { id: "1", value: { type: "JSON", data: 1 } },
+        { id: "2", value: { type: "NONE" } },
+      ],
+    });
+    await send("unknown", "/stations/orders/produce/never", {});
+    expect(batch.status).toBe(207);
+    const ids = gateway.lines.map(({ requestId }) => requestId);
+    expect(ids.filter((id) => ["stored", "refused", "unknown"].includes(String(id)))).toEqual(expected);
+  });
+
   it("never contains the query", async () => {
     await request(gateway.app).get("/nothing?authorization=s3cret");
     const line = gateway.lines.at(-1);

@@ -15,7 +15,7 @@ import {
   type StreamLimits as EventStreamLimits,
 } from "../../src/consume/stream/streams.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { createApp } from "../../src/http/http-app.ts";
+import { type AppOptions, createApp } from "../../src/http/http-app.ts";
 import { beaconRoute } from "../../src/http/handlers/stations/beacon.ts";
 import { authRoutes } from "../../src/http/handlers/auth/routes.ts";
 import { consoleRoutes, signInPage, type ConsoleFiles } from "../../src/http/handlers/console/routes.ts";
@@ -114,7 +114,7 @@ const CONSOLE: ConsoleFiles = {
 
 const LOOKUP = { strategy: { key: "topic-name", value: "topic-name" }, autoRegister: true } as const;
 
-export interface TestOptions {
+export interface TestOptions extends Pick<AppOptions, "onlyErrors"> {
   readonly autoCreate?: boolean;
   readonly corsOrigins?: readonly string[];
   readonly bodyLimits?: BodyLimits;
@@ -260,7 +260,7 @@ export const createTestGateway = async (options: TestOptions = {}): Promise<Test
     bodyLimits,
     trustProxy: options.trustProxy ?? 0,
     logger,
-    requestLog,
+    ...{ requestLog, onlyErrors: options.onlyErrors },
     metrics,
   };
   const audited: AuditLine[] = [];

@@ -79,6 +79,13 @@ export const log = section({
     "fatal",
     "silent",
   ]).prefault("info"),
+  requests: choice(
+    "Requests that get a log line: all, or only requests with an error and slow requests (errors). The level debug means all.",
+    ["all", "errors"],
+  ).prefault("all"),
+  slowRequest: duration("A request that takes this time or longer is slow (log.requests: errors).").prefault(
+    "1s",
+  ),
 });
 
 export const tracing = section({

@@ -19,8 +19,18 @@ const requestIdOf = (request: Request): string => {
   return typeof given === "string" && HARMLESS.test(given) ? given : nextId();
 };
 
+/** Only requests with an error and slow requests get a log line. */
+export interface OnlyErrors {
+  /** A request that took this time or longer is slow. */
+  readonly slowMs: number;
+  /** True: every request gets a line. */
+  readonly isDebug: () => boolean;
+}
+
 interface CallObservers {
   readonly logger: Logger;
+  /** Absent: every request gets a log line. */
+  readonly onlyErrors?: OnlyErrors | undefined;
   readonly requestLog: RequestLog;
   readonly metrics: Pick<Metrics, "requestObserved">;
 }
@@ -55,11 +65,12 @@ const withoutBrokenPercents = (url: string): string => {
   }
 };
 
-const observeEnd = (call: Call, { logger, requestLog, metrics }: CallObservers): void => {
+const observeEnd = (call: Call, { logger, requestLog, metrics, onlyErrors }: CallObservers): void => {
   const { method } = call.request;
   const status = isWhole(call) ? call.response.statusCode : CLIENT_GONE;
   const ms = performance.now() - call.startedAt;
   metrics.requestObserved({ route: call.route ?? "unknown", method, status, seconds: ms / 1000 });
+  if (onlyErrors !== undefined && !needsLine(call, status, ms, onlyErrors)) return;
   const line = {
     requestId: call.id,
     method,
@@ -80,6 +91,13 @@ const observeEnd = (call: Call, { logger, requestLog, metrics }: CallObservers):
 /** True if the whole answer was sent. node emits `finish` even if the connection was reset during the answer. */
 const isWhole = ({ request, response }: Call): boolean =>
   response.writableFinished && request.socket.errored === null;
+
+const needsLine = (call: Call, status: number, ms: number, { slowMs, isDebug }: OnlyErrors): boolean =>
+  hasFailed(call, status) || ms >= slowMs || isDebug();
+
+/** True also if the status is a success but an event of the call was not stored, or its stream ended with an error. */
+const hasFailed = ({ failure, facts }: Call, status: number): boolean =>
+  status >= 400 || failure !== undefined || facts.refused !== undefined || facts.unstored !== undefined;
 
 /** The reason why a credential was refused, in fixed words. The client does not get it. */
 const reasonForLog = ({ failure }: Call): string | undefined =>

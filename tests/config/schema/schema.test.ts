@@ -40,7 +40,7 @@ describe("defaults", () => {
       },
       audit: { clientSignIns: false },
       roles: ["ingest", "delivery"],
-      log: { level: "info" },
+      log: { level: "info", requests: "all", slowRequest: 1000 },
       tracing: {},
       reload: { watch: true, debounce: 200, poll: 5000 },
       broker: {
