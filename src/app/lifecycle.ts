@@ -1,9 +1,11 @@
 /** Closes the parts of the gateway in the reverse order of their start. A failed close doesn't stop the others. */
 import type { Logger } from "../observability/logger/logger.ts";
 
+type Close = (leftMs: number) => Promise<void>;
+
 export interface Lifecycle {
-  /** Registers the function that closes a started part. */
-  onClose(name: string, close: () => Promise<void>): void;
+  /** Registers the function that closes a started part. It gets the milliseconds that are left for all parts. */
+  onClose(name: string, close: Close): void;
   /** Closes all parts, the last one first. Resolves within `graceMs` even if a part is not closed yet. */
   close(graceMs: number): Promise<void>;
 }
@@ -12,16 +14,16 @@ export interface Lifecycle {
 const ORDERLY_SHARE = 0.95;
 
 export const createLifecycle = (logger: Logger): Lifecycle => {
-  const closers: { readonly name: string; readonly close: () => Promise<void> }[] = [];
+  const closers: { readonly name: string; readonly close: Close }[] = [];
   /** Name of the part that is being closed. */
   let closing = "";
 
-  const closeAll = async (signal: AbortSignal): Promise<void> => {
+  const closeAll = async (signal: AbortSignal, until: number): Promise<void> => {
     for (const { name, close } of closers.toReversed()) {
       if (signal.aborted) return;
       closing = name;
       try {
-        await close();
+        await close(Math.max(0, until - performance.now()));
       } catch (err) {
         logger.warn({ err, part: name }, "a part could not be closed");
       }
@@ -33,7 +35,8 @@ export const createLifecycle = (logger: Logger): Lifecycle => {
       closers.push({ name, close });
     },
     close: async (graceMs) => {
-      const abandoned = AbortSignal.timeout(Math.floor(graceMs * ORDERLY_SHARE));
+      const orderlyMs = Math.floor(graceMs * ORDERLY_SHARE);
+      const abandoned = AbortSignal.timeout(orderlyMs);
       const late = new Promise<void>((resolve) => {
         abandoned.addEventListener("abort", () => {
           logger.warn(
@@ -43,7 +46,7 @@ export const createLifecycle = (logger: Logger): Lifecycle => {
           resolve();
         });
       });
-      await Promise.race([closeAll(abandoned), late]);
+      await Promise.race([closeAll(abandoned, performance.now() + orderlyMs), late]);
     },
   };
 };

@@ -83,7 +83,7 @@ export const startDelivery = async (
     replaying: (name) => delivery.isReplaying(name),
   });
   metrics.deliveriesFrom(() => delivery.sample());
-  lifecycle.onClose("delivery", () => delivery.close());
+  lifecycle.onClose("delivery", (leftMs) => delivery.close(leftMs));
   void delivery.open();
   await startEventService({ ...context, settings }, observer);
   const routes = connectorRoutes({

@@ -141,5 +141,5 @@ export const startEventService = async (
   }
   const service = start(context, own ?? context.broker, observer);
   metrics.deliveriesFrom(() => service.sample());
-  lifecycle.onClose("event service", () => service.close());
+  lifecycle.onClose("event service", (leftMs) => service.close(leftMs));
 };

@@ -67,6 +67,25 @@ describe("an endpoint that closes kept connections without notice", () => {
   }, 60_000);
 });
 
+describe("a planned stop", () => {
+  it("waits for a request in flight, and the record is not sent again", async () => {
+    const topic = uniqueName("stopped");
+    // Longer than a rebalance would wait.
+    const sink = await startHttpSink((_, index) => ({ ...DONE, delayMs: index === 0 ? 5000 : 0 }));
+    const gateway = await startGateway({ settings: deliverySettings(topic, 1) });
+    await createConnector(gateway, topic, { sink, topic });
+    await produceBatch(gateway, topic, [{ n: 0 }, { n: 1 }]);
+    await sink.received(1);
+    expect(await gateway.stop()).toBe(0);
+    await using again = await gateway.restart();
+    await sink.received(2);
+
+    expect(sink.bodies.map((body) => JSON.parse(body) as unknown)).toEqual([{ n: 0 }, { n: 1 }]);
+    expect(again.output()).not.toContain("server.shutdownGrace is over");
+    await sink.close();
+  }, 60_000);
+});
+
 describeKafkaApart("hardened deliveries on Kafka", (kafka) => {
   let topic: string;
   let gateways: readonly Gateway[];

@@ -51,6 +51,9 @@ export const READERS_GROUP = READERS_TOPIC.slice(1);
 
 const main = path.resolve("dist/main.js");
 
+/** Environment variables for every gateway of a run: a JSON object. CONTRIBUTING.md has an example. */
+const ENV_OF_RUN = JSON.parse(process.env["TEST_GATEWAY_ENV"] ?? "{}") as Record<string, string>;
+
 const defaults = (): Record<string, unknown> => ({
   server: { host: "127.0.0.1", port: 0 },
   admin: { host: "127.0.0.1", port: 0, token: ADMIN_TOKEN },
@@ -124,7 +127,7 @@ interface Launch {
 const launch = async (start: Launch): Promise<Gateway> => {
   const child = spawn(process.execPath, [...start.nodeFlags, main, "--config", start.config], {
     cwd: start.directory,
-    env: { PATH: process.env["PATH"] ?? "", ...start.env },
+    env: { PATH: process.env["PATH"] ?? "", ...ENV_OF_RUN, ...start.env },
     stdio: ["ignore", start.stdout?.fd ?? "pipe", "pipe"],
   });
   const stdout = start.stdout?.arriving ?? child.stdout;

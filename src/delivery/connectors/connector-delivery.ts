@@ -34,8 +34,8 @@ export interface Delivery {
   heldFrom(of: TopicPartition): Promise<bigint | undefined>;
   /** True if this process is replaying the connector's dead letters. */
   isReplaying(connector: string): boolean;
-  /** Stops sending, commits, leaves the groups. */
-  close(): Promise<void>;
+  /** Stops sending, waits for the requests in flight, commits, leaves the groups: as `close` of a delivery session. */
+  close(withinMs?: number): Promise<void>;
 }
 
 export interface DeliveryOptions {
@@ -169,8 +169,8 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     heldFrom: (of) => (isOpen ? unfinished.from(of) : Promise.resolve(0n)),
     isReplaying: (name) => replays.isRunning(name),
     sample: () => sampleOf(broker, clock, runners),
-    close: async () => {
-      await Promise.all([log.close(), runners.stop(), replays.stop()]);
+    close: async (withinMs) => {
+      await Promise.all([log.close(), runners.stop(withinMs), replays.stop()]);
       // While the broker is unavailable, `open` ends only when its requests time out. Everything is closed by then.
       await atMost(clock, MAX_OPENING_MS, opening);
     },

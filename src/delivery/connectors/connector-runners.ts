@@ -17,7 +17,8 @@ export interface ConnectorRunners {
   reconcile(name: string): Promise<void>;
   runner(name: string): Runner | undefined;
   readonly all: ReadonlyMap<string, Runner>;
-  stop(): Promise<void>;
+  /** Stops all runners. `withinMs`: as in `Runner.stop`. */
+  stop(withinMs?: number): Promise<void>;
 }
 
 export interface ConnectorRunnersOptions extends Omit<RunnerOptions, "plan" | "onStopped"> {
@@ -117,8 +118,8 @@ export const createConnectorRunners = (options: ConnectorRunnersOptions): Connec
     running.set(entry.name, { runner, version: versionOf(entry, facts) });
   };
 
-  const halt = async (name: string): Promise<void> => {
-    await running.get(name)?.runner.stop();
+  const halt = async (name: string, withinMs?: number): Promise<void> => {
+    await running.get(name)?.runner.stop(withinMs);
     running.delete(name);
   };
 
@@ -144,9 +145,9 @@ export const createConnectorRunners = (options: ConnectorRunnersOptions): Connec
     get all() {
       return new Map([...running].map(([name, { runner }]) => [name, runner]));
     },
-    stop: async () => {
+    stop: async (withinMs) => {
       stopped = true;
-      await Promise.all([...running.keys()].map((name) => enqueue(name, () => halt(name))));
+      await Promise.all([...running.keys()].map((name) => enqueue(name, () => halt(name, withinMs))));
     },
   };
 };

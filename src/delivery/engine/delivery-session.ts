@@ -31,12 +31,17 @@ export interface SessionOptions {
 
 export interface DeliverySession {
   readonly claims: readonly Claim[];
-  /** Waits a bounded time for the requests in flight, commits, and leaves the group. */
-  close(): Promise<void>;
+  /**
+   * Waits for the requests in flight, commits, and leaves the group, if possible within `withinMs` milliseconds (default: 10,000).
+   * Until it has left, no other member gets the partitions.
+   */
+  close(withinMs?: number): Promise<void>;
 }
 
-/** How long requests in flight may delay a rebalance, a stop or a change, unless the adapter names its time limit. */
+/** How long requests in flight may delay a rebalance or a change, unless the caller names its time limit. */
 const SETTLE_MS = 4000;
+/** The time of a close without this is for requests in flight. The rest is for the last commit and for leaving the group. */
+const LEAVE_MS = 6000;
 /** The adapter's time limit without this is the engine's. */
 const RESERVE_MS = 1000;
 /** Milliseconds between two commits of a partition that is kept until its position is stored. */
@@ -163,17 +168,20 @@ const storePositions = async (
   }
 };
 
-/**
- * Sends no more records of the partitions. Requests in flight may still finish and be committed. `withinMs`: as in `onRevoked`;
- * absent: a short time, after which the partitions are given up also with requests in flight.
- */
+interface GiveUpLimits {
+  /** Milliseconds after which the partitions are given up also with requests in flight. */
+  readonly settleMs: number;
+  /** Commits are repeated until the positions are stored, up to this time (`clock.monotonic`). Absent: there is one commit at the end. */
+  readonly storeUntil?: number;
+}
+
+/** Sends no more records of the partitions. Requests in flight may still finish and be committed. */
 const giveUp = async (
   session: SessionState,
   partitions: readonly TopicPartition[],
-  withinMs?: number,
+  { settleMs, storeUntil }: GiveUpLimits,
 ): Promise<void> => {
   const { held, courier, committing, clock, plan, progress } = session;
-  const until = clock.monotonic() + (withinMs ?? 0) - RESERVE_MS;
   const claims = partitions.flatMap((partition) => held.get(partition) ?? []);
   for (const claim of claims) {
     claim.revoked = true;
@@ -182,16 +190,26 @@ const giveUp = async (
   // An adapter may not be able to wait, so commit what is finished before waiting for the requests in flight.
   const committed = committing.commit(claims);
   const settled = courier.settled(claims);
-  await atMost(clock, withinMs === undefined ? SETTLE_MS : withinMs - RESERVE_MS, settled);
+  await atMost(clock, settleMs, settled);
   await committed;
   await committing.commit(claims);
-  if (withinMs !== undefined) await storePositions(session, claims, until);
+  if (storeUntil !== undefined) await storePositions(session, claims, storeUntil);
   for (const claim of claims) {
     claim.ended = true;
     if (held.get(claim) !== claim) continue;
     held.remove(claim);
     progress.keep(plan.group, claim);
   }
+};
+
+const revoke = (
+  session: SessionState,
+  partitions: readonly TopicPartition[],
+  withinMs: number | undefined,
+): Promise<void> => {
+  if (withinMs === undefined) return giveUp(session, partitions, { settleMs: SETTLE_MS });
+  const settleMs = withinMs - RESERVE_MS;
+  return giveUp(session, partitions, { settleMs, storeUntil: session.clock.monotonic() + settleMs });
 };
 
 const claim = (session: SessionState, partitions: readonly TopicPartition[]): void => {
@@ -233,7 +251,7 @@ export const openSession = async (options: SessionOptions): Promise<DeliverySess
         progress.forget(plan.group, topic);
         courier.forgetTopic(topic);
       },
-      onRevoked: (partitions, withinMs) => giveUp(session, partitions, withinMs),
+      onRevoked: (partitions, withinMs) => revoke(session, partitions, withinMs),
       onRecords: (records) => {
         receive(session, records);
       },
@@ -247,8 +265,8 @@ export const openSession = async (options: SessionOptions): Promise<DeliverySess
     get claims() {
       return held.all;
     },
-    close: async () => {
-      await giveUp(session, held.all);
+    close: async (withinMs = 0) => {
+      await giveUp(session, held.all, { settleMs: Math.max(SETTLE_MS, withinMs - LEAVE_MS) });
       committing.close();
       await subscription.close();
     },

@@ -41,8 +41,8 @@ export interface Runner {
   /** Starts no request until `resume`. Keeps the group membership and the positions. */
   pause(): void;
   resume(): void;
-  /** Waits a bounded time for the requests in flight, commits, and leaves the group. */
-  stop(): Promise<void>;
+  /** As `close` of a delivery session. */
+  stop(withinMs?: number): Promise<void>;
 }
 
 /** Waits between tries to reach the broker, in milliseconds. The last wait repeats. */
@@ -91,11 +91,11 @@ const createSubscriber = (options: RunnerOptions, courier: Courier) => {
 
   return {
     session: () => session,
-    close: async () => {
+    close: async (withinMs?: number) => {
       closing = true;
       cancel();
       await checking;
-      await session?.close();
+      await session?.close(withinMs);
     },
   };
 };
@@ -118,10 +118,10 @@ export const createRunner = (options: RunnerOptions): Runner => {
   });
   const subscriber = createSubscriber(options, courier);
   let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
+  const stop = async (withinMs?: number): Promise<void> => {
     courier.halt();
     try {
-      await subscriber.close();
+      await subscriber.close(withinMs);
     } catch (error) {
       observer.fault(plan.name, asGatewayError(error));
     }
@@ -143,6 +143,6 @@ export const createRunner = (options: RunnerOptions): Runner => {
     resume: () => {
       courier.resume();
     },
-    stop: () => (stopping ??= stop()),
+    stop: (withinMs) => (stopping ??= stop(withinMs)),
   };
 };

@@ -67,8 +67,8 @@ export interface EventServiceOptions {
 
 export interface EventService {
   sample(): Promise<readonly ConnectorSample[]>;
-  /** Stops sending, commits, leaves the groups. */
-  close(): Promise<void>;
+  /** Stops sending, waits for the requests in flight, commits, leaves the groups: as `close` of a delivery session. */
+  close(withinMs?: number): Promise<void>;
 }
 
 /** The operator names each URL in the settings, so every address is allowed. */
@@ -151,8 +151,8 @@ export const createEventService = (options: EventServiceOptions): EventService =
         })),
       );
     },
-    close: async () => {
-      await Promise.all(runners.map(([, runner]) => runner.stop()));
+    close: async (withinMs) => {
+      await Promise.all(runners.map(([, runner]) => runner.stop(withinMs)));
       await reader.close();
     },
   };

@@ -227,6 +227,43 @@ describe("a revoked partition", () => {
   });
 });
 
+describe("a session that closes", () => {
+  it.each([
+    [4000, undefined],
+    [4000, 5000],
+    [13_000, 19_000],
+  ])("waits %i ms for the requests in flight, if it may take %s ms", async (ms, withinMs) => {
+    const { clock, handlers, sent, answer, session, commits } = await openWith();
+    handlers.onAssigned?.([PARTITION]);
+    handlers.onRecords([record(5n), record(6n)]);
+    let isClosed = false;
+    const closed = session.close(withinMs).then(() => (isClosed = true));
+    clock.advance(ms - 1);
+    await new Promise(setImmediate);
+
+    expect(isClosed).toBe(false);
+
+    clock.advance(1);
+    await closed;
+    await answer();
+
+    expect(sent).toStrictEqual(["5"]);
+    expect(commits).toStrictEqual([5n]);
+  });
+
+  it("ends when its requests in flight have ended and are committed", async () => {
+    const { clock, handlers, answer, session, commits } = await openWith();
+    handlers.onAssigned?.([PARTITION]);
+    handlers.onRecords([record(5n)]);
+    const closed = session.close(19_000);
+    clock.advance(12_000);
+    await answer();
+    await closed;
+
+    expect(commits.at(-1)).toBe(6n);
+  });
+});
+
 describe("records", () => {
   it("of an unassigned partition are ignored", async () => {
     const { handlers, sent } = await openWith();
