@@ -61,7 +61,7 @@ export const createLoopTurns = (
 /** For long loops over client input: says when to pause, and pauses. */
 interface Pace {
   /** True if the loop has run too long: call `rest` before the next step. */
-  readonly isDue: boolean;
+  isDue(): boolean;
   /** Resolves in the next turn of the event loop. */
   rest(): Promise<void>;
 }
@@ -71,9 +71,7 @@ const LONGEST_RUN_MS = 20;
 export const createPace = (longestRunMs = LONGEST_RUN_MS): Pace => {
   let began = performance.now();
   return {
-    get isDue() {
-      return performance.now() - began >= longestRunMs;
-    },
+    isDue: () => performance.now() - began >= longestRunMs,
     rest: async () => {
       await new Promise((resolve) => setImmediate(resolve));
       began = performance.now();
@@ -89,6 +87,6 @@ export const paced = async (steps: number, step: (index: number) => void): Promi
   const pace = createPace();
   for (let i = 0; i < steps; i++) {
     step(i);
-    if (i % STEPS === STEPS - 1 && pace.isDue) await pace.rest();
+    if (i % STEPS === STEPS - 1 && pace.isDue()) await pace.rest();
   }
 };

@@ -104,7 +104,7 @@ export const createBatcher = (options: BatcherOptions): Batcher => {
     if (closing !== undefined) return new GatewayError("SHUTTING_DOWN");
     if (options.broker.isLost?.() === true) return new GatewayError("BROKER_UNAVAILABLE");
     const full = bufferedBytes > 0 && bufferedBytes + bytes > options.maxBufferedBytes;
-    return full || queues.get(topic)?.isOverloaded === true ? new GatewayError("OVERLOADED") : undefined;
+    return full || queues.get(topic)?.isOverloaded() === true ? new GatewayError("OVERLOADED") : undefined;
   };
 
   const enter = (topic: string, records: Records, call: EnteringCall): void => {

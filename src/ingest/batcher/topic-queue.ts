@@ -24,7 +24,7 @@ interface StandingQueue {
   /**
    * True if the queue stands. Stays false while no call leaves the queue, because the broker may recover before the deadlines.
    */
-  readonly stands: boolean;
+  stands(): boolean;
 }
 
 interface StandingQueueOptions {
@@ -43,9 +43,7 @@ export const createStandingQueue = ({ longestWaitMs, now }: StandingQueueOptions
       else slowSince ??= now();
       stands = slowSince !== undefined && now() - slowSince >= longestWaitMs;
     },
-    get stands() {
-      return stands;
-    },
+    stands: () => stands,
   };
 };
 
@@ -66,7 +64,7 @@ export type Order = object;
 
 export interface TopicQueue {
   /** More calls arrive than leave, so a new call would wait for a long time. */
-  readonly isOverloaded: boolean;
+  isOverloaded(): boolean;
   add(pending: Pending, order?: Order): void;
   /** Fails all calls with `late` as at their deadline, in their order. Their records that wait are not sent. */
   withdraw(): void;
@@ -124,9 +122,7 @@ export const createTopicQueue = (topic: string, options: TopicQueueOptions): Top
   };
 
   return {
-    get isOverloaded() {
-      return queue.stands;
-    },
+    isOverloaded: () => queue.stands(),
     add: (pending, order) => {
       if (order !== undefined) {
         pending.after = lastOf.get(order);

@@ -143,7 +143,7 @@ const createCallSchemas = (
   };
 
   return {
-    waiting: answers.waiting,
+    waiting: answers.waiting(),
     judge: (event, value) => {
       const source = sourceOf(event, own);
       if (source === undefined) return undefined;

@@ -106,10 +106,10 @@ const then = (asked: Asked, next: (found: FoundSchema) => Asked): Asked =>
 export interface Answers {
   /** Asks, unless this question has been asked. */
   ask(key: string, question: () => Asked): void;
-  /** The answer to a question that was asked, after `waiting`. */
+  /** The answer to a question that was asked, after `waiting()`. */
   get(key: string): FoundSchema;
   /** Resolves when all answers are known. undefined: they are known. */
-  readonly waiting: Promise<unknown> | undefined;
+  waiting(): Promise<unknown> | undefined;
 }
 
 export const createAnswers = (): Answers => {
@@ -123,8 +123,6 @@ export const createAnswers = (): Answers => {
       if (found instanceof Promise) pending.push(found.then((answer) => answers.set(key, answer)));
     },
     get: (key) => answers.get(key) ?? new GatewayError("INTERNAL"),
-    get waiting() {
-      return pending.length === 0 ? undefined : Promise.all(pending);
-    },
+    waiting: () => (pending.length === 0 ? undefined : Promise.all(pending)),
   };
 };

@@ -9,7 +9,7 @@ const setUp = () => {
     later: (ms: number, waitedMs: number): boolean => {
       time += ms;
       queue.cameThrough(waitedMs);
-      return queue.stands;
+      return queue.stands();
     },
   };
 };
@@ -43,6 +43,6 @@ describe("a standing queue", () => {
     expect(later(8000, 8000)).toBe(false);
     expect(later(100, 7000)).toBe(false);
     expect(later(100, 20)).toBe(false);
-    expect(queue.stands).toBe(false);
+    expect(queue.stands()).toBe(false);
   });
 });

@@ -15,9 +15,9 @@ describe("paced", () => {
   });
 
   it("is due after its time and not before", async () => {
-    expect(createPace(60_000).isDue).toBe(false);
+    expect(createPace(60_000).isDue()).toBe(false);
     const pace = createPace(0);
-    expect(pace.isDue).toBe(true);
+    expect(pace.isDue()).toBe(true);
     await pace.rest();
   });
 });
