@@ -34,12 +34,6 @@ export const exactly =
     return value === undefined ? { reason: reasonOf(choices) } : { value };
   };
 
-/** A key that isn't served. An empty value counts as absent. */
-export const refused =
-  (reason: string): Parse<string> =>
-  (raw) =>
-    raw.trim() === "" ? { value: raw } : { reason };
-
 export const integer =
   (min: number, max = 2 ** 31 - 1): Parse<number> =>
   (raw) => {
@@ -202,3 +196,13 @@ export const printHeaders = (pairs: readonly HeaderPair[], separator: string, li
   isJsonForm(like)
     ? JSON.stringify(Object.fromEntries(pairs))
     : pairs.map(([name, value]) => `${name}:${value}`).join(separator);
+
+export type FormFields = readonly (readonly [name: string, value: string])[];
+
+/** `name=value&name=value`, as in a form. */
+export const formFields: Parse<FormFields> = (raw) => {
+  const isBroken = raw.split("&").some((pair) => pair !== "" && pair.indexOf("=") < 1);
+  return isBroken
+    ? { reason: "Not of the form name=value&name=value" }
+    : { value: [...new URLSearchParams(raw)] };
+};

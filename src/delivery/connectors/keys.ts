@@ -2,6 +2,7 @@
 import {
   decimal,
   exactly,
+  formFields,
   integer,
   list,
   oneOf,
@@ -131,3 +132,16 @@ export const OWN_BATCH_KEYS = {
     default: "8388608",
   }),
 } as const;
+
+/** The gateway's own keys of families with OAuth 2.0. */
+export const OWN_OAUTH2_KEYS = {
+  audience: key("oauth2.audience", "Form field audience of the token request.", text),
+  extraParams: key(
+    "oauth2.extra.params",
+    "Further form fields of the token request: name=value&name=value.",
+    formFields,
+  ),
+} as const;
+
+/** `HEADER`: id and secret are in the Authorization header of the token request. `URL`: they are in its form. */
+export const CREDENTIAL_PLACES = ["HEADER", "URL"] as const;

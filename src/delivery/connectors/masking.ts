@@ -7,7 +7,7 @@ import { isJsonForm, parseHeaders, printHeaders, type HeaderPair } from "./confi
 import { additionalHeaders, printAdditionalHeaders } from "./aiven/headers.ts";
 import { KEYS as AIVEN_KEYS } from "./aiven/keys.ts";
 import { KEYS as AUCKLAND_KEYS } from "./auckland/keys.ts";
-import type { Key } from "./keys.ts";
+import { type Key, OWN_OAUTH2_KEYS } from "./keys.ts";
 
 export type RawConfig = Readonly<Record<string, string>>;
 
@@ -27,7 +27,7 @@ const unmaskUrl = (raw: string, stored: string): string => {
   return mapUrlCredentials(raw, (value) => restore("@", value), restore);
 };
 
-/** How a key writes headers. */
+/** How a key writes headers, or other pairs of names and values. */
 interface HeaderKey {
   /** undefined: the headers can't be parsed. */
   readonly parse: (config: RawConfig) => readonly HeaderPair[] | undefined;
@@ -58,6 +58,17 @@ const HEADER_KEYS: ReadonlyMap<string, HeaderKey> = new Map([
         return "value" in parsed ? parsed.value : undefined;
       },
       print: printAdditionalHeaders,
+    },
+  ],
+  [
+    OWN_OAUTH2_KEYS.extraParams.name,
+    {
+      parse: (config: RawConfig) => {
+        const parsed = OWN_OAUTH2_KEYS.extraParams.parse(config[OWN_OAUTH2_KEYS.extraParams.name] ?? "");
+        return "value" in parsed ? parsed.value : undefined;
+      },
+      print: (pairs: readonly HeaderPair[]) =>
+        pairs.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&"),
     },
   ],
 ]);

@@ -4,6 +4,7 @@
  */
 import type { HttpResult, TopicSelection, LetterForm } from "../engine/delivery-plan.ts";
 import type { Failure, Strategy } from "../engine/strategy.ts";
+import type { Transport } from "../engine/transport.ts";
 import type { Pace } from "./config-reader.ts";
 import type { HeaderPair } from "./config-values.ts";
 import type { Conversion } from "./conversions.ts";
@@ -17,6 +18,8 @@ export interface ConnectorModel extends Pace {
   readonly connectTimeoutMs: number;
   readonly readTimeoutMs: number;
   readonly checkCertificate: boolean;
+  /** Certificates, proxy and access token. */
+  readonly transport?: Transport;
   readonly delayMs: number;
   readonly conversion: Conversion;
   readonly transformations: readonly Transformation[];

@@ -30,4 +30,5 @@ export const planOf = (model: ConnectorModel, decoding: Decoding): DeliveryPlan 
   connectTimeoutMs: model.connectTimeoutMs,
   readTimeoutMs: model.readTimeoutMs,
   checkCertificate: model.checkCertificate,
+  transport: model.transport,
 });

@@ -130,15 +130,16 @@ export const createAttempt = ({ plan, client, clock, observer, random, tracing }
   };
 
   const decide = (unit: Unit, result: HttpResult): Next => {
-    // A refused address stops the task whatever the strategy: otherwise the strategy would drop all records.
+    // It stops the task whatever the strategy: otherwise the strategy would drop all records.
     if ("kind" in result && result.kind === "forbidden") return { action: "stop", trace: traceOf(unit) };
-    const answer = endpoint.classify(result);
+    const isTokenRefused = "status" in result && result.isTokenRefused === true;
+    const answer = isTokenRefused ? "retry" : endpoint.classify(result);
     if (answer === "done") return { action: "finish" };
     const verdict = strategy.after(unit.retry, answer);
     if (verdict.action === "drop") return { action: "drop" };
     if (verdict.action === "stop") return { action: "stop", trace: traceOf(unit) };
     unit.retry = verdict.state;
-    return { action: "wait", ms: waitMs(verdict.ms, result) };
+    return { action: "wait", ms: isTokenRefused ? 0 : waitMs(verdict.ms, result) };
   };
 
   // An exception of the endpoint is a failed attempt. It must not end the task.

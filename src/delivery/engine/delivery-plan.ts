@@ -5,6 +5,7 @@
 import { type Broker, type ConsumedRecord, isInternalTopic, type RecordHeader } from "../../broker/broker.ts";
 import type { OrderKeyOf } from "./ordering.ts";
 import type { Failure, Strategy } from "./strategy.ts";
+import type { Transport } from "./transport.ts";
 
 export interface DeliveryPlan {
   /** Name in logs, metrics and dead letters. */
@@ -41,6 +42,8 @@ export interface DeliveryPlan {
   readonly readTimeoutMs: number;
   /** Whether the endpoint's TLS certificate is checked. Default: true. */
   readonly checkCertificate?: boolean;
+  /** Absent: directly, with Node's certificate authorities and without an access token. */
+  readonly transport?: Transport | undefined;
 }
 
 /** Why a record was dropped. */
@@ -132,13 +135,15 @@ interface HttpAnswer {
   readonly body: Buffer;
   /** What is wrong with the answer, if the status alone doesn't say it. */
   readonly error?: string;
+  /** The target refused the access token. The next attempt has a new token, and follows at once. */
+  readonly isTokenRefused?: true;
 }
 
 /** The attempt got no answer. `error` describes the failure for logs and traces. */
 interface HttpFailure {
   /**
    * `unreachable`: the connection was refused, or the host name can't be resolved. `forbidden`: the address isn't
-   * allowed; this stops the task. `lost`: every other failure, and a timeout.
+   * allowed, or the token endpoint answers without a token; this stops the task. `lost`: every other failure, and a timeout.
    */
   readonly kind: "unreachable" | "forbidden" | "lost";
   readonly error: string;

@@ -6,6 +6,7 @@ import type { Broker } from "../../broker/broker.ts";
 import { asGatewayError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
+import { withAccessToken } from "./access-token/access-token.ts";
 import { createCourier, type Courier } from "./courier.ts";
 import { createDropping } from "./dead-letters.ts";
 import { type DeliveryPlan, existingTopics, nextLookupMs } from "./delivery-plan.ts";
@@ -102,14 +103,16 @@ const createSubscriber = (options: RunnerOptions, courier: Courier) => {
 
 export const createRunner = (options: RunnerOptions): Runner => {
   const { plan, clock, observer, targets } = options;
-  const { connectTimeoutMs, readTimeoutMs, checkCertificate } = plan;
-  const client = createHttpClient({
-    targets,
-    clock,
+  const {
     connectTimeoutMs,
     readTimeoutMs,
     checkCertificate,
+    transport: { tls, proxy, accessToken } = {},
+  } = plan;
+  const direct = createHttpClient({
+    ...{ targets, clock, connectTimeoutMs, readTimeoutMs, checkCertificate, tls, proxy },
   });
+  const client = accessToken === undefined ? direct : withAccessToken(direct, accessToken, clock);
   const courier = createCourier({
     ...options,
     client,

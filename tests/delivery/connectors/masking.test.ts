@@ -58,6 +58,25 @@ describe("maskConfig", () => {
     });
   });
 
+  it("masks the credentials of a token request, and restores them", () => {
+    const config = {
+      "oauth2.access.token.url": "https://id.example/token",
+      "oauth2.client.id": "me",
+      "oauth2.client.secret": "s3cr3t",
+      "oauth2.extra.params": "resource=a%20b&client_assertion_token=abc",
+      "http.proxy.password": "p",
+    };
+    const masked = {
+      ...config,
+      "oauth2.client.secret": MASK,
+      "oauth2.extra.params": `resource=a%20b&client_assertion_token=${MASK}`,
+      "http.proxy.password": MASK,
+    };
+
+    expect(maskConfig(config)).toStrictEqual(masked);
+    expect(unmaskConfig(masked, config)).toStrictEqual(config);
+  });
+
   it("keeps the JSON form of headers", () => {
     const headers = '{"Cookie":"c","Accept":"*/*"}';
 

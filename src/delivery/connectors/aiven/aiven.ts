@@ -1,5 +1,6 @@
 /** Translates a configuration of Aiven's HTTP sink. */
 import { fixedBackOff } from "../../engine/strategy.ts";
+import type { Transport } from "../../engine/transport.ts";
 import {
   createReader,
   type GatewayFacts,
@@ -14,6 +15,8 @@ import { type ErrorHandling, readErrorHandling } from "../error-handling.ts";
 import type { Family, ParsedConfig } from "../family.ts";
 import type { RawConfig } from "../masking.ts";
 import type { BatchModel, ConnectorModel } from "../model.ts";
+import { readOAuth2 } from "../oauth2.ts";
+import { readProxy, readTruststore } from "../outbound.ts";
 import { readTransformations } from "../transformations.ts";
 import { readConversion } from "../value-converter.ts";
 import { aivenAnswers } from "./answers.ts";
@@ -24,7 +27,6 @@ const readAuthorization = ({ read, invalid }: Reader): readonly HeaderPair[] => 
   const type = read(KEYS.authorization);
   const value = read(KEYS.authorizationHeader);
   const isGiven = value !== undefined && value.trim() !== "";
-  if (type === "oauth2") invalid(KEYS.authorization.name, "not served here");
   if (type === "static" && !isGiven)
     invalid(KEYS.authorizationHeader.name, `Must be present when ${KEYS.authorization.name} = static`);
   if (type === "none" && isGiven)
@@ -80,12 +82,22 @@ const readTombstones = (
   return tombstones;
 };
 
-/** Keys without effect, and keys that aren't served: a bad value is a fault. */
+/** Keys without effect: a bad value is a fault. */
 const checkOthers = ({ read }: Reader): void => {
   read(KEYS.kafkaBackoff);
   read(KEYS.decimalFormat);
-  for (const key of [KEYS.proxyHost, KEYS.proxyPort, KEYS.truststore, KEYS.truststorePassword]) read(key);
 };
+
+const readTransport = (reader: Reader, config: RawConfig, { targets }: GatewayFacts): Transport => ({
+  accessToken: readOAuth2(reader, KEYS, {
+    targets,
+    when: config[KEYS.authorization.name] === "oauth2" ? `${KEYS.authorization.name} = oauth2` : undefined,
+  }),
+  proxy: readProxy(reader, { host: KEYS.proxyHost, port: KEYS.proxyPort }, targets),
+  tls: {
+    authorities: readTruststore(reader, { location: KEYS.truststore, password: KEYS.truststorePassword }),
+  },
+});
 
 const CONNECTOR_CLASS = "io.aiven.kafka.connect.http.HttpSinkConnector";
 const TASK_CLASS = "io.aiven.kafka.connect.http.HttpSinkTask";
@@ -106,6 +118,7 @@ const parse = (name: string, config: RawConfig, facts: GatewayFacts): ParsedConf
   const backOffMs = read(KEYS.backoff) ?? 0;
   const secret = read(KEYS.secret);
   const checkCertificate = read(KEYS.trustAll) !== true;
+  const transport = readTransport(reader, config, facts);
   const transformations = readTransformations(reader, config);
   const conversion = readConversion(reader, facts.hasRegistry, tolerance === "none" ? "stop" : "dead-letter");
   const pace = readPace(reader);
@@ -113,7 +126,7 @@ const parse = (name: string, config: RawConfig, facts: GatewayFacts): ParsedConf
   if (faults.length > 0 || url === undefined) return { faults };
   return {
     model: {
-      ...{ name, topics, transformations, conversion, tombstones, batch, checkCertificate },
+      ...{ name, topics, transformations, conversion, tombstones, batch, checkCertificate, transport },
       ...{ deadLetterTopic, deadLetterForm, delayMs: 0 },
       ...{ connectTimeoutMs: timeoutMs, readTimeoutMs: timeoutMs },
       ...pace,

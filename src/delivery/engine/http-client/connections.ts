@@ -8,8 +8,10 @@
 import { isIP, type Socket } from "node:net";
 import { buildConnector, Client } from "undici";
 import { targetRefused, type Targets } from "../targets.ts";
+import type { Transport } from "../transport.ts";
+import { throughProxy, tunnel } from "./proxy.ts";
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Pick<Transport, "tls" | "proxy"> {
   readonly targets: Targets;
   /** Milliseconds; 0: no limit. */
   readonly connectTimeoutMs: number;
@@ -26,6 +28,8 @@ export interface Connection {
   answered: number;
   /** Call it when writing of a request begins. */
   expectAnswer(): void;
+  /** The form of a request on this connection: another one if it goes to a proxy. */
+  target(path: string, headers: string[]): { path: string; headers: string[] };
 }
 
 interface Connections {
@@ -35,14 +39,24 @@ interface Connections {
   close(): Promise<void>;
 }
 
-/** If the URL's host is an address, there is no DNS lookup, so the address is checked here. */
-const guardedConnector = (options: ConnectionOptions): buildConnector.connector => {
-  const { targets, connectTimeoutMs, checkCertificate = true } = options;
-  const connect = buildConnector({
+const plainConnector = (options: ConnectionOptions): buildConnector.connector => {
+  const { targets, connectTimeoutMs, checkCertificate = true, tls = {} } = options;
+  const { authorities, client, anyHostName } = tls;
+  return buildConnector({
     timeout: connectTimeoutMs,
     lookup: targets.lookup,
     rejectUnauthorized: checkCertificate,
+    ...(authorities !== undefined && { ca: [...authorities] }),
+    ...(client !== undefined && { key: client.key, cert: client.chain }),
+    ...(anyHostName === true && { checkServerIdentity: () => undefined }),
   });
+};
+
+/** If the URL's host is an address, there is no DNS lookup, so the address is checked here. */
+const guardedConnector = (
+  { targets }: ConnectionOptions,
+  connect: buildConnector.connector,
+): buildConnector.connector => {
   return (wanted, callback) => {
     const { hostname } = wanted;
     if (isIP(hostname) === 0 || targets.allows(hostname, hostname)) connect(wanted, callback);
@@ -50,7 +64,27 @@ const guardedConnector = (options: ConnectionOptions): buildConnector.connector 
   };
 };
 
-const open = (origin: string, connect: buildConnector.connector): Connection => {
+type Route = Pick<Connection, "target"> & {
+  /** The origin that the client connects to. */
+  readonly origin: string;
+  readonly connect: buildConnector.connector;
+};
+
+/** How connections to an origin are made: directly or through the proxy. */
+const routesOf = (options: ConnectionOptions): ((origin: string) => Route) => {
+  const { proxy } = options;
+  const connect = plainConnector(options);
+  const guarded = guardedConnector(options, connect);
+  if (proxy === undefined)
+    return (origin) => ({ origin, connect: guarded, target: (path, headers) => ({ path, headers }) });
+  const parts = { ...options, proxy, toProxy: guarded, overSocket: connect };
+  return (origin) =>
+    origin.startsWith("https:")
+      ? { origin, connect: tunnel(parts), target: (path, headers) => ({ path, headers }) }
+      : { origin: proxy.origin, ...throughProxy(parts, origin) };
+};
+
+const open = ({ origin, connect, target }: Route): Connection => {
   let socket: Socket | undefined;
   let answers: FinalAnswers | undefined;
   const connection: Connection = {
@@ -75,19 +109,20 @@ const open = (origin: string, connect: buildConnector.connector): Connection => 
     },
     answered: 0,
     expectAnswer: () => answers?.expectAnswer(),
+    target,
   };
   return connection;
 };
 
 export const createConnections = (options: ConnectionOptions): Connections => {
   const { targets } = options;
-  const connect = guardedConnector(options);
+  const routeTo = routesOf(options);
   /** With the revision of the targets at which the connection was made. */
   const all = new Map<Connection, number>();
   const free = new Map<string, Connection[]>();
 
   const add = (origin: string): Connection => {
-    const connection = open(origin, connect);
+    const connection = open(routeTo(origin));
     all.set(connection, targets.revision);
     return connection;
   };

@@ -136,7 +136,7 @@ const exchange = (
         resolve({ result: failureOf(error), stale: reused && connection.bytesRead === bytesBefore });
       },
     });
-    connection.client.dispatch({ path, method, headers, body }, handler);
+    connection.client.dispatch({ ...connection.target(path, headers), method, body }, handler);
   });
 
 /**

@@ -301,3 +301,91 @@ describe("transformations", () => {
     expect(await rig.committed()).toBe(2n);
   });
 });
+
+describe("an access token", () => {
+  const oauth2 = (config: Record<string, string> = {}): Record<string, string> =>
+    aiven({
+      "http.authorization.type": "oauth2",
+      "oauth2.access.token.url": `${rig.sink.url}/token`,
+      "oauth2.client.id": "me",
+      "oauth2.client.secret": "s3cr3t",
+      "retry.backoff.ms": "600000",
+      ...config,
+    });
+  const seen = (): readonly (readonly unknown[])[] =>
+    rig.sink.requests.map(({ url, headers }) => [url, url === "/token" ? "" : headers["authorization"]]);
+
+  it("is renewed if the target refuses it, and the request follows at once", async () => {
+    rig = await createRig();
+    let tokens = 0;
+    rig.sink.answer(({ url, headers }) => {
+      if (url === "/token") return { status: 200, body: `{"access_token":"t${++tokens}"}` };
+      return { status: headers["authorization"] === "Bearer t2" ? 200 : 401 };
+    });
+    await rig.produce(["a"]);
+    const runner = rig.run(oauth2());
+    await rig.sink.received(4);
+    await runner.stop();
+
+    expect(seen()).toStrictEqual([
+      ["/token", ""],
+      ["/hook?x=1", "Bearer t1"],
+      ["/token", ""],
+      ["/hook?x=1", "Bearer t2"],
+    ]);
+    expect(rig.attempts.map(({ outcome, status, retryInMs }) => [outcome, status, retryInMs])).toStrictEqual([
+      ["retry", 401, 0],
+      ["delivered", 200, undefined],
+    ]);
+  });
+
+  it("is not renewed if no retry is left", async () => {
+    rig = await createRig();
+    rig.sink.answer(({ url }) =>
+      url === "/token" ? { status: 200, body: '{"access_token":"t"}' } : { status: 401 },
+    );
+    await rig.produce(["a"]);
+    rig.run(oauth2());
+    while (rig.traces.length === 0) await new Promise(setImmediate);
+
+    expect(rig.attempts.map(({ outcome }) => outcome)).toStrictEqual(["retry", "stopped"]);
+    expect(rig.traces).toStrictEqual(["Delivery stopped at orders-0@0 after attempt 2: HTTP status 401"]);
+  });
+
+  it("that can't be had is a failed attempt, with the wait of a retry", async () => {
+    const clock = createFakeClock();
+    rig = await createRig(clock);
+    rig.sink.answer((_, index) => {
+      if (index === 0) return { status: 503 };
+      return index === 1 ? { status: 200, body: '{"access_token":"t"}' } : OK;
+    });
+    await rig.produce(["a"]);
+    rig.run(oauth2({ "retry.backoff.ms": "3000" }));
+    await clock.pending(3000);
+    clock.advance(3000);
+    await rig.sink.received(3);
+
+    expect(seen()).toStrictEqual([
+      ["/token", ""],
+      ["/token", ""],
+      ["/hook?x=1", "Bearer t"],
+    ]);
+    expect(rig.attempts[0]).toMatchObject({
+      outcome: "retry",
+      error: "The token endpoint answered with HTTP status 503",
+    });
+  });
+
+  it("that the answer doesn't have stops the task, whatever errors.tolerance says", async () => {
+    rig = await createRig();
+    rig.sink.answer(() => ({ status: 200, body: '{"refresh_token":"secret"}' }));
+    await rig.produce(["a"]);
+    rig.run(oauth2({ "errors.tolerance": "all" }));
+    while (rig.traces.length === 0) await new Promise(setImmediate);
+
+    expect(rig.traces).toStrictEqual([
+      "Delivery stopped at orders-0@0 after attempt 1: The answer of the token endpoint has no access_token",
+    ]);
+    expect(rig.drops).toStrictEqual([]);
+  });
+});

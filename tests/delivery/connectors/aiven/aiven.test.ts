@@ -1,5 +1,10 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { AIVEN } from "../../../../src/delivery/connectors/aiven/aiven.ts";
+import { createTargets } from "../../../../src/delivery/engine/targets.ts";
 import type { ConnectorModel } from "../../../../src/delivery/connectors/model.ts";
+import { stores } from "../../../lib/key-store/stores.ts";
+import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 type Config = Readonly<Record<string, string>>;
 
@@ -10,7 +15,16 @@ const MINIMAL: Config = {
   "http.authorization.type": "none",
 };
 
-const parse = (config: Config, hasRegistry = false) => AIVEN.parse("crm", config, { hasRegistry });
+const OAUTH2: Config = {
+  ...MINIMAL,
+  "http.authorization.type": "oauth2",
+  "oauth2.access.token.url": "https://id.example/token",
+  "oauth2.client.id": "me",
+  "oauth2.client.secret": "s3cr3t",
+};
+
+const parse = (config: Config, hasRegistry = false) =>
+  AIVEN.parse("crm", config, { hasRegistry, targets: createTargets([]) });
 
 const modelOf = (config: Config, hasRegistry?: boolean): ConnectorModel => {
   const parsed = parse({ ...MINIMAL, ...config }, hasRegistry);
@@ -132,6 +146,83 @@ const hidden = (key: string, value: string, reason: string): [Config, string] =>
   `Invalid value ******** for configuration ${key}: ${reason}`,
 ];
 
+describe("the way to the endpoint", () => {
+  it("has an access token with the defaults of the sink", () => {
+    expect(modelOf(OAUTH2).transport?.accessToken).toStrictEqual({
+      endpoint: {
+        url: new URL("https://id.example/token"),
+        clientId: "me",
+        clientSecret: "s3cr3t",
+        scope: undefined,
+        credentials: "header",
+        fields: { grantType: "grant_type", clientId: "client_id", clientSecret: "client_secret" },
+        grantType: "client_credentials",
+        audience: undefined,
+        extra: [],
+        headers: [],
+        tokenProperty: "access_token",
+      },
+      renewOn: new Set([401]),
+    });
+  });
+
+  it("has an access token as the configuration says", () => {
+    const { accessToken } =
+      modelOf({
+        ...OAUTH2,
+        "oauth2.client.scope": "read",
+        "oauth2.client.authorization.mode": "url",
+        "oauth2.request.grant.type.property": "gt",
+        "oauth2.grant.type": "custom",
+        "oauth2.request.client.id.property": "id",
+        "oauth2.request.client.secret.property": "pw",
+        "oauth2.response.token.property": "token",
+        "oauth2.token.renew.on.status.codes": "401, 403",
+        "oauth2.audience": "api",
+        "oauth2.extra.params": "a=1&b=x%20y",
+      }).transport ?? {};
+
+    expect(accessToken?.renewOn).toStrictEqual(new Set([401, 403]));
+    expect(accessToken?.endpoint).toMatchObject({
+      scope: "read",
+      credentials: "form",
+      fields: { grantType: "gt", clientId: "id", clientSecret: "pw" },
+      grantType: "custom",
+      tokenProperty: "token",
+      audience: "api",
+      extra: [
+        ["a", "1"],
+        ["b", "x y"],
+      ],
+    });
+  });
+
+  it("has no access token with another type, although the keys are there", () => {
+    expect(modelOf({ ...OAUTH2, "http.authorization.type": "none" }).transport?.accessToken).toBeUndefined();
+  });
+
+  it("leads through a proxy", () => {
+    const proxyOf = (host: string) =>
+      modelOf({ "http.proxy.host": host, "http.proxy.port": "3128" }).transport?.proxy;
+
+    expect(proxyOf("proxy.example")).toStrictEqual({
+      origin: "http://proxy.example:3128",
+      authorization: undefined,
+    });
+    expect(proxyOf("2606:4700::1111")?.origin).toBe("http://[2606:4700::1111]:3128");
+    expect(modelOf({}).transport?.proxy).toBeUndefined();
+  });
+
+  it("trusts the certificates of a PEM file", () => {
+    const location = path.join(temporaryDirectory("stationgate-trust-"), "trust");
+    writeFileSync(location, stores["ca.pem"]);
+
+    expect(modelOf({ "http.ssl.truststore.location": location }).transport?.tls).toStrictEqual({
+      authorities: [stores["ca.pem"]],
+    });
+  });
+});
+
 describe("faults", () => {
   it.each<[Config, string]>([
     [
@@ -145,14 +236,40 @@ describe("faults", () => {
     invalid("http.url", "example", "malformed URL"),
     invalid("http.url", "ftp://example.com/", "Valid schemes are [http, https]"),
     invalid("http.authorization.type", "Static", "supported values are: [none, oauth2, static]"),
-    invalid("http.authorization.type", "oauth2", "not served here"),
     invalid("http.headers.content.type", " ", "String must be non-blank"),
     hidden("http.headers.additional", "a", "Header field should use format header:value"),
     hidden("http.headers.additional", "a:b:c", "Header field should use format header:value"),
     hidden("http.headers.additional", "a:1, A:2", "Duplicate keys are not allowed (case-insensitive)"),
-    invalid("http.proxy.host", "proxy.example", "not served here"),
-    invalid("http.proxy.port", "3128", "not served here"),
-    invalid("http.ssl.truststore.location", "/etc/trust.jks", "not served here"),
+    invalid("http.proxy.host", "proxy.example", "Proxy host and port must be defined together"),
+    invalid("http.proxy.port", "3128", "Proxy host and port must be defined together"),
+    invalid("http.proxy.port", "65536", "Value must be no more than 65535"),
+    [
+      { ...MINIMAL, "http.proxy.host": "a/b", "http.proxy.port": "3128" },
+      "Invalid value a/b for configuration http.proxy.host: Not a host name or an address",
+    ],
+    [
+      { ...MINIMAL, "http.proxy.host": "10.0.0.1", "http.proxy.port": "3128" },
+      "Invalid value 10.0.0.1 for configuration http.proxy.host: 10.0.0.1 is not a public address; add it to delivery.allowTargets to allow it",
+    ],
+    invalid("http.ssl.truststore.location", "/no/trust.jks", "the file can't be read (ENOENT)"),
+    invalid("http.ssl.truststore.location", "/dev/zero", "the file can't be read: it is not a regular file"),
+    invalid("http.ssl.truststore.location", "package.json", "the file is no JKS, PKCS12 or PEM file"),
+    [
+      { ...MINIMAL, "http.authorization.type": "oauth2", "oauth2.client.id": "me" },
+      "Invalid value  for configuration oauth2.access.token.url: Must be present when http.authorization.type = oauth2",
+    ],
+    [
+      { ...OAUTH2, "oauth2.client.secret": "" },
+      "Invalid value ******** for configuration oauth2.client.secret: Must be present when http.authorization.type = oauth2",
+    ],
+    [
+      { ...OAUTH2, "oauth2.access.token.url": "http://[::1]/token" },
+      "Invalid value http://[::1]/token for configuration oauth2.access.token.url: ::1 is not a public address; add it to delivery.allowTargets to allow it",
+    ],
+    invalid("oauth2.access.token.url", "example", "malformed URL"),
+    invalid("oauth2.client.authorization.mode", "BODY", "Unknown value. Valid values are [HEADER, URL]"),
+    invalid("oauth2.token.renew.on.status.codes", "401,x", "must be a list of numbers"),
+    hidden("oauth2.extra.params", "a", "Not of the form name=value&name=value"),
     invalid("http.ssl.trust.all.certs", "yes", "Expected value to be either true or false"),
     invalid("batching.enabled", "1", "Expected value to be either true or false"),
     invalid("batch.max.size", "0", "Value must be at least 1"),
