@@ -53,6 +53,13 @@ export interface Home {
   call(name: string, call: PeerCall): Promise<PeerAnswer>;
   /** As `call`, for a slot. */
   callSlot(slot: number, call: PeerCall): Promise<PeerAnswer>;
+  /**
+   * As `callSlot`, but only the process `likelyHome` gets the call, once. undefined: it has not answered, or does not hold the
+   * slot; it may have seen the call.
+   */
+  tryCall(slot: number, call: PeerCall): Promise<PeerAnswer | undefined>;
+  /** The id of the process that most likely holds the slot; undefined: no process is known. */
+  likelyHome(slot: number): string | undefined;
   /** True while this process may answer for the slot. */
   holds(slot: number): boolean;
   /** True while a heartbeat that was sent within the session timeout is answered by the group of the processes. */
@@ -165,6 +172,17 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
     }
     signal.throwIfAborted();
     throw new GatewayError("HOME_UNAVAILABLE");
+  }
+
+  async tryCall(slot: number, call: PeerCall): Promise<PeerAnswer | undefined> {
+    const answer = await this.#attempt(slot, call, 0);
+    if (answer === "cut off") throw new GatewayError("HOME_UNAVAILABLE");
+    return answer === "moved" ? undefined : answer;
+  }
+
+  likelyHome(slot: number): string | undefined {
+    if (this.#slots.slot(slot)?.since !== undefined) return this.#id;
+    return this.#slots.candidates(slot)[0]?.id;
   }
 
   /** How long a call looks for a home. */

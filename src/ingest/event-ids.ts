@@ -4,7 +4,7 @@
  */
 import type { BrokerRecord } from "../broker/broker.ts";
 import { createCallIds, createStationIds } from "../once/event-id.ts";
-import type { EventId } from "../once/once.ts";
+import type { EventId } from "../once/home-calls.ts";
 
 /** The id of a call. An event's id is the id of its call and its place in the call. */
 export interface CallId {

@@ -1,6 +1,7 @@
 /** Sends events with ids to the homes of their ids, and makes outcomes of events of what the homes answer. */
 import { asGatewayError, GatewayError } from "../errors.ts";
-import type { Once, OnceOutcome } from "../once/once.ts";
+import type { OnceOutcome } from "../once/home-calls.ts";
+import type { Once } from "../once/once.ts";
 import type { TopicViews } from "../once/topic-views.ts";
 import type { StoredRecord } from "../broker/broker.ts";
 import type { Order } from "./batcher/topic-queue.ts";

@@ -4,14 +4,28 @@ import { ERRORS, GatewayError, type ErrorCode } from "../errors.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import type { CoreEvent, CoreOutcome } from "./slot-core/port.ts";
 
+/** Events of one slot. */
+export interface SlotCall {
+  readonly slot: number;
+  readonly events: readonly CoreEvent[];
+}
+
 export interface OnceCall {
   readonly topic: string;
   /** The request's random number, 32 bits. */
   readonly request: number;
-  readonly events: readonly CoreEvent[];
+  /** At least one. */
+  readonly slots: readonly SlotCall[];
 }
 
-const VERSION = 1;
+/** The outcomes of the events of one slot. `moved`: the process does not hold the slot, or not for long. */
+export type SlotAnswer = readonly CoreOutcome[] | "moved";
+
+/** A call for one slot does not name it. Earlier versions of the gateway know only these calls. */
+const ONE_SLOT = 1;
+const SLOTS = 2;
+/** In place of a number of outcomes. */
+const MOVED = -1;
 const NO_PARTITION = -1;
 /** At least the bytes of an event without its key, value, headers and payload digest. */
 const EVENT_BYTES = 100;
@@ -41,45 +55,72 @@ export const bytesOfEvent = (event: CoreEvent, before: Event): number => {
 };
 
 /** An event names only those headers that differ from the event before it. */
-export const encodeCall = ({ topic, request, events }: OnceCall): Buffer => {
-  const writer = new ByteWriter().number(VERSION).text(topic).number(request).number(events.length);
-  let before: Event;
-  for (const event of events) {
-    const { id, record } = event;
-    const shared = sharedHeaders(event, before);
-    before = event;
-    writer
-      .bytes(id.digest)
-      .number(id.window)
-      .number(id.kind === "call" ? 1 : 0);
-    writer
-      .bytes(id.payload ?? null)
-      .bytes(record.key)
-      .bytes(record.value);
-    writer
-      .number(record.timestamp)
-      .number(record.partition ?? NO_PARTITION)
-      .number(record.headers.length)
-      .number(shared);
-    if (shared === record.headers.length) continue;
-    for (const { name, value } of record.headers.slice(shared)) writer.text(name).bytes(value);
+export const encodeCall = ({ topic, request, slots }: OnceCall): Buffer => {
+  const [first] = slots;
+  const isForOne = slots.length === 1 && first !== undefined;
+  const writer = new ByteWriter()
+    .number(isForOne ? ONE_SLOT : SLOTS)
+    .text(topic)
+    .number(request);
+  if (isForOne) encodeEvents(writer, first.events);
+  else {
+    writer.number(slots.length);
+    for (const { slot, events } of slots) encodeEvents(writer.number(slot), events);
   }
   return writer.done();
 };
 
-/** Rejects with REQUEST_UNSUPPORTED: the caller has another version. */
-export const decodeCall = (body: Buffer): OnceCall => {
+const encodeEvents = (writer: ByteWriter, events: readonly CoreEvent[]): void => {
+  writer.number(events.length);
+  let before: Event;
+  for (const event of events) {
+    encodeEvent(writer, event, before);
+    before = event;
+  }
+};
+
+const encodeEvent = (writer: ByteWriter, event: CoreEvent, before: Event): void => {
+  const { id, record } = event;
+  const shared = sharedHeaders(event, before);
+  writer
+    .bytes(id.digest)
+    .number(id.window)
+    .number(id.kind === "call" ? 1 : 0);
+  writer
+    .bytes(id.payload ?? null)
+    .bytes(record.key)
+    .bytes(record.value);
+  writer
+    .number(record.timestamp)
+    .number(record.partition ?? NO_PARTITION)
+    .number(record.headers.length)
+    .number(shared);
+  if (shared === record.headers.length) return;
+  for (const { name, value } of record.headers.slice(shared)) writer.text(name).bytes(value);
+};
+
+/** `slot`: the slot of a call that names none. Rejects with REQUEST_UNSUPPORTED: the caller has another version. */
+export const decodeCall = (body: Buffer, slot: number): OnceCall => {
   try {
     const reader = new ByteReader(body);
-    if (reader.number() !== VERSION) throw new RangeError("the call has another version");
+    const version = reader.number();
+    if (version !== ONE_SLOT && version !== SLOTS) throw new RangeError("the call has another version");
     const topic = reader.text();
     const request = reader.number();
-    const events: CoreEvent[] = [];
-    for (let left = reader.number(); left > 0; left -= 1) events.push(decodeEvent(reader, events.at(-1)));
-    return { topic, request, events };
+    if (version === ONE_SLOT) return { topic, request, slots: [{ slot, events: decodeEvents(reader) }] };
+    const slots: SlotCall[] = [];
+    for (let left = reader.number(); left > 0; left -= 1)
+      slots.push({ slot: reader.number(), events: decodeEvents(reader) });
+    return { topic, request, slots };
   } catch (cause) {
     throw new GatewayError("REQUEST_UNSUPPORTED", { cause });
   }
+};
+
+const decodeEvents = (reader: ByteReader): readonly CoreEvent[] => {
+  const events: CoreEvent[] = [];
+  for (let left = reader.number(); left > 0; left -= 1) events.push(decodeEvent(reader, events.at(-1)));
+  return events;
 };
 
 const decodeEvent = (reader: ByteReader, before: Event): CoreEvent => {
@@ -113,8 +154,18 @@ const decodeHeaders = (
 /** Most outcomes have this status. */
 const STORED = Buffer.from("stored");
 
-export const encodeOutcomes = (outcomes: readonly CoreOutcome[]): Buffer => {
-  const writer = new ByteWriter().number(outcomes.length);
+/** One answer for each slot of the call. */
+export const encodeAnswer = (answers: readonly SlotAnswer[]): Buffer => {
+  const writer = new ByteWriter();
+  for (const answer of answers) {
+    if (answer === "moved") writer.number(MOVED);
+    else encodeOutcomes(writer, answer);
+  }
+  return writer.done();
+};
+
+const encodeOutcomes = (writer: ByteWriter, outcomes: readonly CoreOutcome[]): void => {
+  writer.number(outcomes.length);
   for (const outcome of outcomes) {
     if (outcome.status !== "stored") writer.text(outcome.status);
     if (outcome.status === "stored") {
@@ -122,12 +173,16 @@ export const encodeOutcomes = (outcomes: readonly CoreOutcome[]): Buffer => {
       writer.number(outcome.isDuplicate ? 1 : 0);
     } else if (outcome.status === "refused") writer.text(outcome.error.code).text(outcome.error.message);
   }
-  return writer.done();
 };
 
-export const decodeOutcomes = (body: Buffer): readonly CoreOutcome[] => {
+export const decodeAnswer = (body: Buffer): readonly SlotAnswer[] => {
   const reader = new ByteReader(body);
-  return Array.from({ length: reader.number() }, () => decodeOutcome(reader));
+  const answers: SlotAnswer[] = [];
+  while (!reader.isAtEnd) {
+    const count = reader.number();
+    answers.push(count === MOVED ? "moved" : Array.from({ length: count }, () => decodeOutcome(reader)));
+  }
+  return answers;
 };
 
 const decodeOutcome = (reader: ByteReader): CoreOutcome => {

@@ -22,3 +22,16 @@ export const partsOf = <Event extends CoreEvent>(events: readonly Event[]): read
   if (begin === 0) return events.length === 0 ? [] : [events];
   return [...parts, events.slice(begin)];
 };
+
+/** True: the events of these slots fit into one part. */
+export const fitIntoPart = (slots: readonly { readonly events: readonly CoreEvent[] }[]): boolean => {
+  let bytes = 0;
+  for (const { events } of slots) {
+    let before: CoreEvent | undefined;
+    for (const event of events) {
+      bytes += bytesOfEvent(event, before);
+      before = event;
+    }
+  }
+  return bytes <= MAX_PART_BYTES;
+};

@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { murmur2 } from "../broker/partitions.ts";
 import { DIGEST_BYTES } from "./id-table.ts";
-import type { EventId } from "./once.ts";
+import type { EventId } from "./home-calls.ts";
 
 /**
  * The digest of a scoped id: of the JSON of its parts, such as principal, route, station and key. No other list of parts has

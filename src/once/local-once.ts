@@ -4,7 +4,8 @@
  */
 import { randomInt } from "node:crypto";
 import type { AppendOutcome, BrokerRecord } from "../broker/broker.ts";
-import type { Once, OnceEvent, OnceOutcome } from "./once.ts";
+import type { OnceEvent, OnceOutcome } from "./home-calls.ts";
+import type { Once } from "./once.ts";
 import { nameOf, payloadOf } from "./slot-core/calls.ts";
 import { SlotIds } from "./slot-ids.ts";
 

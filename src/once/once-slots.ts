@@ -6,9 +6,9 @@ import type { SlotService } from "../home/contract.ts";
 import type { PeerAnswer, PeerCall } from "../home/peers/peers.ts";
 import type { SlotLogOptions } from "../home/slot-log.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import { decodeCall, encodeOutcomes, type OnceCall } from "./call-codec.ts";
+import { decodeCall, encodeAnswer, type OnceCall, type SlotAnswer } from "./call-codec.ts";
 import { type EnteredSlot, OnceLog } from "./once-log.ts";
-import type { CoreCall, CoreOutcome } from "./slot-core/port.ts";
+import type { CoreCall } from "./slot-core/port.ts";
 import { SlotCore } from "./slot-core/slot-core.ts";
 import { SlotRunner, type SlotRunnerOptions } from "./slot-runner.ts";
 import type { TopicViews } from "./topic-views.ts";
@@ -37,8 +37,7 @@ interface Held {
 
 interface Waiting {
   readonly bytes: number;
-  readonly resolve: (answer: PeerAnswer) => void;
-  readonly reject: (error: GatewayError) => void;
+  readonly answer: (answer: SlotAnswer) => void;
 }
 
 export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
@@ -102,19 +101,42 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     return Promise.resolve();
   }
 
+  /** A call for the slot can have events of other slots too. Those that this process does not hold are `moved`. */
   async serve(slot: number, call: PeerCall): Promise<PeerAnswer> {
     const { memory, clock, topics } = this.#options;
-    const { topic, request, events } = (call.message as OnceCall | undefined) ?? decodeCall(call.body);
+    const { topic, request, slots } = (call.message as OnceCall | undefined) ?? decodeCall(call.body, slot);
     const until = clock.monotonic() + call.waitMs;
     const view = await topics.view(topic);
-    const held = this.#held.get(slot);
-    if (held === undefined) throw new GatewayError("SLOT_MOVED");
-    const bytes = events.reduce((sum, { record }) => sum + recordBytes(record), 0);
-    if (!memory.tryTake(bytes)) throw new GatewayError("OVERLOADED");
+    if (!this.#held.has(slot)) throw new GatewayError("SLOT_MOVED");
+    const sizes = slots.map(({ events }) => events.reduce((sum, { record }) => sum + recordBytes(record), 0));
+    if (!memory.tryTake(sizes.reduce((sum, bytes) => sum + bytes, 0))) throw new GatewayError("OVERLOADED");
     return new Promise((resolve, reject) => {
-      const coreCall: CoreCall = { topic: view, request, until, events };
-      this.#calls.set(coreCall, { bytes, resolve, reject });
-      held.core.offer(coreCall);
+      const answers = new Array<SlotAnswer>(slots.length);
+      let open = slots.length;
+      const answered = (place: number, answer: SlotAnswer): void => {
+        answers[place] = answer;
+        open -= 1;
+        if (open > 0) return;
+        if (answers.length === 1 && answer === "moved") reject(new GatewayError("SLOT_MOVED"));
+        else resolve(answerOf(answers));
+      };
+      slots.forEach(({ slot: of, events }, place) => {
+        const bytes = sizes[place] ?? 0;
+        const held = this.#held.get(of);
+        if (held === undefined) {
+          memory.give(bytes);
+          answered(place, "moved");
+          return;
+        }
+        const coreCall: CoreCall = { topic: view, request, until, events };
+        this.#calls.set(coreCall, {
+          bytes,
+          answer: (answer) => {
+            answered(place, answer);
+          },
+        });
+        held.core.offer(coreCall);
+      });
     });
   }
 
@@ -168,21 +190,8 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     return core;
   }
 
-  readonly #answered = (call: CoreCall, outcomes: readonly CoreOutcome[] | "moved"): void => {
-    const waiting = this.#calls.get(call);
-    if (outcomes === "moved") waiting?.reject(new GatewayError("SLOT_MOVED"));
-    else {
-      waiting?.resolve({
-        status: 200,
-        headers: {},
-        message: outcomes,
-        get body() {
-          return encodeOutcomes(outcomes);
-        },
-        reportsEnd: false,
-        ended: () => undefined,
-      });
-    }
+  readonly #answered = (call: CoreCall, answer: SlotAnswer): void => {
+    this.#calls.get(call)?.answer(answer);
   };
 
   readonly #released = (call: CoreCall): void => {
@@ -190,3 +199,14 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     this.#calls.delete(call);
   };
 }
+
+const answerOf = (answers: readonly SlotAnswer[]): PeerAnswer => ({
+  status: 200,
+  headers: {},
+  message: answers,
+  get body() {
+    return encodeAnswer(answers);
+  },
+  reportsEnd: false,
+  ended: () => undefined,
+});

@@ -216,3 +216,25 @@ it("passes a call for a slot on to the process that holds it", async () => {
   (await answered).ended(true);
   expect(second.service.counts.served).toBe(served + 1);
 });
+
+it("tries a call once at the process that most likely holds the slot", async () => {
+  const world = await worldWith(2);
+  const [first, second] = world.processes as [Process, Process];
+  const [slot = -1] = slotsOf(world, second);
+  const [own = -1] = slotsOf(world, first);
+  expect([first.home.likelyHome(own), first.home.likelyHome(slot)]).toEqual([first.home.id, second.home.id]);
+  const call = {
+    path: "/put",
+    body: Buffer.from(JSON.stringify({ name: "any", value: "1" })),
+    waitMs: 0,
+    signal: new AbortController().signal,
+  };
+  const answered = first.home.tryCall(slot, call);
+  await world.run(1000);
+  (await answered)?.ended(true);
+  expect((await answered)?.status).toBe(200);
+  world.kill(second);
+  const unanswered = first.home.tryCall(slot, call);
+  await world.run(1000);
+  expect(await unanswered).toBeUndefined();
+});

@@ -1,6 +1,7 @@
 import { GatewayError } from "../../src/errors.ts";
 import { createOnceStore } from "../../src/ingest/once-store.ts";
-import type { AppendOnceOptions, OnceEvent, OnceOutcome } from "../../src/once/once.ts";
+import type { OnceEvent, OnceOutcome } from "../../src/once/home-calls.ts";
+import type { AppendOnceOptions } from "../../src/once/once.ts";
 import { createTopicViews, type TopicViews } from "../../src/once/topic-views.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { eventOf, ofCall, ofStation, settle, valuesOf } from "./once-support.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { AppendOutcome, BrokerRecord } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { createLocalOnce } from "../../src/once/local-once.ts";
-import type { OnceEvent, OnceOutcome } from "../../src/once/once.ts";
+import type { OnceEvent, OnceOutcome } from "../../src/once/home-calls.ts";
 
 const WINDOW = 1000;
 const HOW = { strict: true, deadlineMs: 1000 };

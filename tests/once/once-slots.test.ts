@@ -4,12 +4,13 @@ import { GatewayError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createMemoryBudget } from "../../src/lib/memory-budget.ts";
 import {
-  decodeCall,
-  decodeOutcomes,
   bytesOfEvent,
+  decodeAnswer,
+  decodeCall,
+  encodeAnswer,
   encodeCall,
-  encodeOutcomes,
   type OnceCall,
+  type SlotAnswer,
 } from "../../src/once/call-codec.ts";
 import type { EnteredSlot, OnceBroker, OnceLog } from "../../src/once/once-log.ts";
 import { OnceSlots, type OnceSlotsOptions } from "../../src/once/once-slots.ts";
@@ -31,7 +32,7 @@ const eventOf = (id: string, key: string | null = null): CoreEvent => ({
 
 const createBroker = async () => {
   const broker = createMemoryBroker({ clock: systemClock });
-  await broker.ensureTopic({ name: SLOTS_TOPIC, partitions: 1, logAppendTime: true });
+  await broker.ensureTopic({ name: SLOTS_TOPIC, partitions: 3, logAppendTime: true });
   await broker.ensureTopic({ name: "orders", partitions: 2 });
   return broker;
 };
@@ -41,11 +42,11 @@ const gateways: Gateway[] = [];
 afterEach(async () => {
   for (const gateway of gateways.splice(0)) {
     gateway.lost.abort();
-    await gateway.slots.close(SLOT, "lost");
+    for (const slot of [SLOT, 1]) await gateway.slots.close(slot, "lost");
   }
 });
 
-/** A process that holds the slot. */
+/** A process that holds the slots that it has entered. */
 class Gateway {
   readonly lost = new AbortController();
   readonly slots: OnceSlots;
@@ -74,21 +75,27 @@ class Gateway {
     });
   }
 
-  async enter(): Promise<EnteredSlot> {
-    this.#log ??= this.slots.createLog({
+  async enter(slot = SLOT): Promise<EnteredSlot> {
+    const known = slot === SLOT ? this.#log : undefined;
+    const log = known ?? this.#createLog(slot);
+    if (slot === SLOT) this.#log = log;
+    const entered = await log.enter();
+    if (typeof entered === "string") throw new RangeError(entered);
+    await this.slots.open(slot, log, entered);
+    return entered;
+  }
+
+  #createLog(slot: number): OnceLog {
+    return this.slots.createLog({
       broker: { ...this.#broker, append: () => Promise.reject(new GatewayError("INTERNAL")) },
       clock: systemClock,
       topic: SLOTS_TOPIC,
-      slot: SLOT,
+      slot,
       signal: this.lost.signal,
       processId: "p",
       mayFence: () => this.fresh,
       confirm: () => Promise.resolve(this.fresh),
     });
-    const entered = await this.#log.enter();
-    if (typeof entered === "string") throw new RangeError(entered);
-    await this.slots.open(SLOT, this.#log, entered);
-    return entered;
   }
 
   stale(): Promise<void> | undefined {
@@ -96,12 +103,18 @@ class Gateway {
   }
 
   async send(request: number, events: readonly CoreEvent[], waitMs = 5000): Promise<string> {
+    return this.sendTo({ topic: "orders", request, slots: [{ slot: SLOT, events }] }, waitMs);
+  }
+
+  /** The outcomes of each slot. */
+  async sendTo(call: OnceCall, waitMs = 5000): Promise<string> {
     const { signal } = new AbortController();
-    const body = encodeCall({ topic: "orders", request, events });
-    const answer = await this.slots.serve(SLOT, { path: "/append", body, waitMs, signal });
-    return decodeOutcomes(answer.body).map(textOf).join();
+    const answer = await this.slots.serve(SLOT, { path: "/append", body: encodeCall(call), waitMs, signal });
+    return decodeAnswer(answer.body).map(textOfSlot).join(" | ");
   }
 }
+
+const textOfSlot = (answer: SlotAnswer): string => (answer === "moved" ? answer : answer.map(textOf).join());
 
 const textOf = (outcome: CoreOutcome): string =>
   outcome.status === "stored" && outcome.isDuplicate ? "duplicate" : outcome.status;
@@ -225,6 +238,26 @@ describe("OnceSlots", () => {
     );
   });
 
+  it("serves a call for several slots, but for those that it does not hold", async () => {
+    const broker = await createBroker();
+    const gateway = new Gateway(broker);
+    await gateway.enter();
+    await gateway.enter(1);
+    const call: OnceCall = {
+      topic: "orders",
+      request: 1,
+      slots: [
+        { slot: 1, events: [eventOf("a"), eventOf("b")] },
+        { slot: 2, events: [eventOf("c")] },
+        { slot: SLOT, events: [eventOf("d")] },
+      ],
+    };
+    expect(await gateway.sendTo(call)).toBe("stored,stored | moved | stored");
+    expect(await gateway.sendTo({ ...call, request: 2 })).toBe("duplicate,duplicate | moved | duplicate");
+    expect(await storedIn(broker)).toHaveLength(3);
+    expect(gateway.memory.usedBytes).toBe(0);
+  });
+
   it("refuses a call above its memory", async () => {
     const broker = await createBroker();
     const gateway = new Gateway(broker, { memory: createMemoryBudget(10) });
@@ -237,27 +270,27 @@ describe("OnceSlots", () => {
     const gateway = new Gateway(broker);
     await gateway.enter();
     const { signal } = new AbortController();
-    const body = encodeCall({ topic: "nowhere", request: 1, events: [eventOf("a")] });
+    const slots = [{ slot: SLOT, events: [eventOf("a")] }];
+    const body = encodeCall({ topic: "nowhere", request: 1, slots });
     const call = gateway.slots.serve(SLOT, { path: "/append", body, waitMs: 100, signal });
     await expect(call).rejects.toMatchObject({ code: "STATION_UNKNOWN" });
   });
 });
 
 describe("the bytes of a call", () => {
-  const call: OnceCall = {
-    topic: "orders",
-    request: 0xffffffff,
-    events: [
-      eventOf("a"),
-      {
-        id: { ...eventOf("b").id, kind: "call", payload: Buffer.alloc(16, 1) },
-        record: { key: Buffer.alloc(0), value: null, headers: [], timestamp: 1, partition: 0 },
-      },
-    ],
-  };
+  const events: readonly CoreEvent[] = [
+    eventOf("a"),
+    {
+      id: { ...eventOf("b").id, kind: "call", payload: Buffer.alloc(16, 1) },
+      record: { key: Buffer.alloc(0), value: null, headers: [], timestamp: 1, partition: 0 },
+    },
+  ];
+  const call: OnceCall = { topic: "orders", request: 0xffffffff, slots: [{ slot: 3, events }] };
+  const callForTwo: OnceCall = { ...call, slots: [...call.slots, { slot: 5, events: [eventOf("c")] }] };
 
   it("come back as they were", () => {
-    expect(decodeCall(encodeCall(call))).toEqual(call);
+    expect(decodeCall(encodeCall(call), 3)).toEqual(call);
+    expect(decodeCall(encodeCall(callForTwo), 3)).toEqual(callForTwo);
     const outcomes: readonly CoreOutcome[] = [
       { status: "stored", partition: 1, offset: 2 ** 50, timestamp: 3, isDuplicate: true },
       { status: "refused", error: new GatewayError("RECORD_TOO_LARGE", { message: "why" }) },
@@ -266,7 +299,8 @@ describe("the bytes of a call", () => {
       { status: "reused" },
       { status: "unresolved" },
     ];
-    expect(decodeOutcomes(encodeOutcomes(outcomes))).toEqual(outcomes);
+    const answers: readonly SlotAnswer[] = [outcomes, "moved", []];
+    expect(decodeAnswer(encodeAnswer(answers))).toEqual(answers);
   });
 
   it("name the headers of a request once, and bring those of each event", () => {
@@ -274,21 +308,23 @@ describe("the bytes of a call", () => {
     const lists = [[shared], [shared], [shared, other], [other], []].map((list) =>
       list.filter((one) => one !== undefined),
     );
-    const events = lists.map((headers, n) => {
+    const listed = lists.map((headers, n) => {
       const { id, record } = eventOf(`${n}`);
       return { id, record: { ...record, headers } };
     });
-    const bytes = encodeCall({ ...call, events });
-    expect(decodeCall(bytes).events).toEqual(events);
+    const slots = [{ slot: 3, events: listed }];
+    const bytes = encodeCall({ ...call, slots });
+    expect(decodeCall(bytes, 3).slots).toEqual(slots);
     expect(bytes.length).toBeLessThan(4000);
-    const counted = events.map((event, n) => bytesOfEvent(event, events[n - 1]));
+    const counted = listed.map((event, n) => bytesOfEvent(event, listed[n - 1]));
     expect(counted.reduce((sum, one) => sum + one)).toBeGreaterThan(bytes.length - 50);
   });
 
   it("are refused if they are cut or of another version", () => {
-    const bytes = encodeCall(call);
-    for (let size = 0; size < bytes.length; size += 1)
-      expect(() => decodeCall(bytes.subarray(0, size))).toThrow(GatewayError);
-    expect(() => decodeCall(Buffer.concat([Buffer.alloc(8), bytes]))).toThrow(GatewayError);
+    for (const bytes of [call, callForTwo].map(encodeCall)) {
+      for (let size = 0; size < bytes.length; size += 1)
+        expect(() => decodeCall(bytes.subarray(0, size), 3)).toThrow(GatewayError);
+      expect(() => decodeCall(Buffer.concat([Buffer.alloc(8), bytes]), 3)).toThrow(GatewayError);
+    }
   });
 });

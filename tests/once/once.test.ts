@@ -1,9 +1,10 @@
 import type { BrokerRecord } from "../../src/broker/broker.ts";
 import { GatewayError } from "../../src/errors.ts";
 import type { PeerAnswer, PeerCall } from "../../src/home/peers/peers.ts";
-import { decodeCall, encodeOutcomes, type OnceCall } from "../../src/once/call-codec.ts";
+import { decodeCall, encodeAnswer, type SlotAnswer, type SlotCall } from "../../src/once/call-codec.ts";
 import { createCallIds, createStationIds } from "../../src/once/event-id.ts";
-import { createOnce, type OnceEvent, type OnceOutcome } from "../../src/once/once.ts";
+import type { OnceEvent, OnceOutcome } from "../../src/once/home-calls.ts";
+import { createOnce } from "../../src/once/once.ts";
 import type { CoreOutcome } from "../../src/once/slot-core/port.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
@@ -20,34 +21,52 @@ const stored = (offset: number, isDuplicate = false): CoreOutcome => ({
   isDuplicate,
 });
 
-interface HomeCall extends OnceCall {
+interface HomeCall {
+  readonly request: number;
   readonly slot: number;
+  readonly slots: readonly SlotCall[];
+  /** One attempt for several slots. */
+  readonly isTogether: boolean;
   readonly waitMs: number;
   readonly answer: (outcomes: readonly CoreOutcome[], isRepeated?: boolean) => void;
+  readonly answerSlots: (answers: readonly SlotAnswer[]) => void;
+  readonly noAnswer: () => void;
   readonly fail: (error: GatewayError) => void;
 }
 
-/** Homes that answer when the test says so. */
-const createHomes = () => {
+/** Homes that answer when the test says so. `homeOf` names the process that most likely holds a slot. */
+const createHomes = (homeOf: (slot: number) => string | undefined = () => undefined) => {
   const calls: HomeCall[] = [];
   const unchecked: BrokerRecord[] = [];
   const clock = createFakeClock();
+  const take = (slot: number, { body, waitMs }: PeerCall, isTogether: boolean) =>
+    new Promise<PeerAnswer | undefined>((resolve, reject) => {
+      const answerSlots = (answers: readonly SlotAnswer[], isRepeated = false): void => {
+        const ended = (): void => undefined;
+        resolve({ status: 200, headers: {}, body: encodeAnswer(answers), ended, isRepeated });
+      };
+      const { request, slots } = decodeCall(body, slot);
+      calls.push({
+        ...{ request, slots, slot, isTogether, waitMs, answerSlots, fail: reject },
+        answer: (outcomes, isRepeated) => {
+          answerSlots([outcomes], isRepeated);
+        },
+        noAnswer: () => {
+          resolve(undefined);
+        },
+      });
+    });
   const once = createOnce({
     clock,
     home: {
-      callSlot: (slot: number, { body, waitMs }: PeerCall) =>
-        new Promise<PeerAnswer>((resolve, reject) => {
-          const answer = (outcomes: readonly CoreOutcome[], isRepeated = false): void => {
-            resolve({
-              status: 200,
-              headers: {},
-              body: encodeOutcomes(outcomes),
-              ended: () => undefined,
-              isRepeated,
-            });
-          };
-          calls.push({ ...decodeCall(body), slot, waitMs, answer, fail: reject });
-        }),
+      id: "own",
+      likelyHome: homeOf,
+      tryCall: (slot, call) => take(slot, call, true),
+      callSlot: async (slot, call) => {
+        const answer = await take(slot, call, false);
+        if (answer === undefined) throw new TypeError("callSlot has an answer or rejects");
+        return answer;
+      },
     },
     appendUnchecked: (_topic, records) => {
       unchecked.push(...records);
@@ -62,7 +81,8 @@ const createHomes = () => {
 };
 
 const settle = (): Promise<void> => new Promise(setImmediate);
-const idsOf = ({ events }: HomeCall): string => events.map(({ record }) => String(record.value)).join();
+const idsOf = ({ slots }: HomeCall): string =>
+  slots.map(({ events }) => events.map(({ record }) => String(record.value)).join()).join("|");
 const textOf = (outcome: OnceOutcome): string =>
   outcome.status === "failed"
     ? outcome.error.code
@@ -80,6 +100,85 @@ describe("Once", () => {
     calls[1]?.answer([stored(7, true)]);
     calls[0]?.answer([stored(5), { status: "reused" }]);
     expect((await told).map(textOf)).toEqual(["stored 5", "duplicate 7", "reused"]);
+  });
+
+  describe("to a process that most likely holds several slots", () => {
+    const homeOf = (slot: number): string => (slot < 10 ? "other" : "own");
+    const textsOf = (calls: readonly HomeCall[]): readonly string[] =>
+      calls.map((call) => `${call.isTogether ? "together" : "alone"} ${idsOf(call)}`);
+
+    it("sends the events of all of them in one call", async () => {
+      const { calls, append } = createHomes(homeOf);
+      const told = append([eventOf("a", 1), eventOf("b", 12), eventOf("c", 2), eventOf("d", 1)]);
+      await settle();
+      expect(textsOf(calls)).toEqual(["together a,d|c", "alone b"]);
+      expect(calls[0]?.slots.map(({ slot }) => slot)).toEqual([1, 2]);
+      calls[1]?.answer([stored(3)]);
+      calls[0]?.answerSlots([[stored(1), stored(2)], [stored(4, true)]]);
+      expect((await told).map(textOf)).toEqual(["stored 1", "stored 3", "duplicate 4", "stored 2"]);
+    });
+
+    it("sends what it does not answer to the slots alone, with the same request number and the time that is left", async () => {
+      const { calls, clock, append } = createHomes(homeOf);
+      const told = append([eventOf("a", 1), eventOf("b", 2), eventOf("c", 3)]);
+      await settle();
+      clock.advance(300);
+      calls[0]?.answerSlots([[stored(1)], "moved", "moved"]);
+      await settle();
+      expect(textsOf(calls)).toEqual(["together a|b|c", "alone b", "alone c"]);
+      expect(calls.map(({ waitMs }) => waitMs)).toEqual([1000, 700, 700]);
+      expect(new Set(calls.map(({ request }) => request)).size).toBe(1);
+      // The first process may have stored the events before it lost the slots.
+      calls[1]?.answer([{ status: "unavailable" }]);
+      calls[2]?.answer([stored(2)]);
+      expect((await told).map(textOf)).toEqual(["stored 1", "BROKER_AMBIGUOUS", "stored 2"]);
+    });
+
+    it("sends everything to the slots alone if there is no answer", async () => {
+      const { calls, append } = createHomes(homeOf);
+      void append([eventOf("a", 1), eventOf("b", 2)]);
+      await settle();
+      calls[0]?.noAnswer();
+      await settle();
+      expect(textsOf(calls)).toEqual(["together a|b", "alone a", "alone b"]);
+    });
+
+    it("sends everything to the slots alone if the process takes only calls for one slot", async () => {
+      const { calls, append } = createHomes(homeOf);
+      void append([eventOf("a", 1), eventOf("b", 2)]);
+      await settle();
+      calls[0]?.fail(new GatewayError("REQUEST_UNSUPPORTED"));
+      await settle();
+      expect(textsOf(calls)).toEqual(["together a|b", "alone a", "alone b"]);
+    });
+
+    it("gives every event the error of the process", async () => {
+      const { calls, append } = createHomes(homeOf);
+      const told = append([eventOf("a", 1), eventOf("b", 2)]);
+      await settle();
+      calls[0]?.fail(new GatewayError("HOME_UNAVAILABLE"));
+      expect((await told).map(textOf)).toEqual(["HOME_UNAVAILABLE", "HOME_UNAVAILABLE"]);
+      expect(calls).toHaveLength(1);
+    });
+
+    it("sends the events of more than 1 MiB to the slots of another process alone", async () => {
+      const { calls, append } = createHomes(homeOf);
+      const headers = [{ name: "x", value: Buffer.alloc(600_000) }];
+      const large = [1, 2, 11, 12].map((slot) => {
+        const event = eventOf(`${slot}`, slot);
+        return { ...event, record: { ...event.record, headers } };
+      });
+      void append(large);
+      await settle();
+      expect(textsOf(calls)).toEqual(["alone 1", "alone 2", "together 11|12"]);
+    });
+
+    it("sends the events of an order to each slot alone", async () => {
+      const { calls, append } = createHomes(homeOf);
+      void append([eventOf("a", 1), eventOf("b", 2)], {});
+      await settle();
+      expect(textsOf(calls)).toEqual(["alone a", "alone b"]);
+    });
   });
 
   describe("in parts of 1 MiB", () => {
