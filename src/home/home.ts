@@ -13,9 +13,9 @@ import type { HeldLog, SlotService } from "./contract.ts";
 import { ASSIGNOR, assignMembers, decodeHolders, encodeMember } from "./gateway-data.ts";
 import { createMembership, type Membership } from "../broker/membership.ts";
 import { limited, type PeerAnswer, type PeerCall, type PeerHandler, type Peers } from "./peers/peers.ts";
+import { createSearch } from "./search.ts";
 import type { SlotLogOptions } from "./slot-log.ts";
 import type { SlotBroker } from "./slot-reader.ts";
-import { ENTER_MS } from "./slot.ts";
 import { Slots } from "./slots.ts";
 
 export interface HomeOptions<Log extends HeldLog<Content>, Content extends object> {
@@ -77,7 +77,6 @@ export interface Home {
   drain(): Promise<void>;
 }
 
-const LEAST_WAIT_MS = 8000;
 const AGAIN_MS = 100;
 const TOPIC_AGAIN_MS = 1000;
 /**
@@ -88,17 +87,6 @@ const TOPIC_AGAIN_MS = 1000;
 const CUT_OFF_MS = 4000;
 /** Kafka removes a member that has not joined again after this time. It must be twice the session timeout at least. */
 const REBALANCE_MS = 60_000;
-
-/** An attempt that took longer was served by a home. It did not only wait for a home that reads its slot. */
-const SERVED_MS = ENTER_MS + 1000;
-
-interface Search {
-  /** Milliseconds that are left of the call's waiting time. */
-  readonly waitMs: number;
-  /** False: the time is over, or this process has had no contact with the group for too long. */
-  goesOn(): boolean;
-  noteMoved(): void;
-}
 
 export const createHome = <Log extends HeldLog<Content>, Content extends object>(
   options: HomeOptions<Log, Content>,
@@ -162,7 +150,7 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
   async callSlot(slot: number, call: PeerCall): Promise<PeerAnswer> {
     const { clock } = this.#options;
     const { signal } = call;
-    const search = this.#search(call.waitMs);
+    const search = createSearch(clock, call.waitMs, () => this.isFresh(1));
     for (let attempt = 0; !signal.aborted && search.goesOn(); attempt += 1) {
       const answer = await this.#attempt(slot, limited(call, search.waitMs), attempt);
       if (answer === "cut off") break;
@@ -183,30 +171,6 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
   likelyHome(slot: number): string | undefined {
     if (this.#slots.slot(slot)?.since !== undefined) return this.#id;
     return this.#slots.candidates(slot)[0]?.id;
-  }
-
-  /** How long a call looks for a home. */
-  #search(waitMs: number): Search {
-    const { clock } = this.#options;
-    const began = clock.now();
-    let until = began + Math.max(waitMs, LEAST_WAIT_MS);
-    let attemptAt = began;
-    let contactAt = began;
-    return {
-      get waitMs() {
-        return Math.max(0, began + waitMs - clock.now());
-      },
-      goesOn: () => {
-        attemptAt = clock.now();
-        if (this.isFresh(1)) contactAt = attemptAt;
-        return attemptAt < Math.min(until, contactAt + LEAST_WAIT_MS);
-      },
-      // A home has served the call for a while, until the slot moved: the next home gets the same time as the first one.
-      noteMoved: () => {
-        const now = clock.now();
-        if (now - attemptAt > SERVED_MS) until = Math.max(until, now + LEAST_WAIT_MS);
-      },
-    };
   }
 
   async start(): Promise<void> {

@@ -104,7 +104,7 @@ export const sendTogether = async (
   try {
     const answers = await tryTogether(options, first.slot, { topic, request, slots }, how.deadlineMs);
     return await Promise.all(
-      slots.map((one, place) => {
+      slots.map(async (one, place) => {
         const outcomes = answers?.[place] ?? "moved";
         if (outcomes === "moved") return sendAlone(one, Math.max(0, until - clock.monotonic()), true);
         return outcomes.map((outcome) => outcomeOf(outcome, false));
