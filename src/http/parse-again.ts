@@ -50,7 +50,7 @@ export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOpt
     };
     const release = (): void => {
       socket.off("close", release);
-      share.ended(holder);
+      share.ended(held);
       share.give(bytes);
     };
     if (!share.tryTake(bytes, holder)) {
@@ -59,7 +59,7 @@ export const parseAgain = ({ server, memory, turns, onNewParser }: ParseAgainOpt
       });
       return;
     }
-    share.began(holder);
+    const held = share.began(holder);
     socket.once("close", release);
     whenAnswered(socket, () => {
       turns.later(() => {

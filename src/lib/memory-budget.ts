@@ -1,3 +1,5 @@
+import { LinkedList, type ListEntry } from "./linked-list.ts";
+
 /** A limit, in bytes, on the memory that clients make the process use. */
 export interface MemoryBudget {
   readonly maxBytes: number;
@@ -41,7 +43,7 @@ const budget = (maxBytes: MaxBytes, whole: MemoryBudget | undefined): MemoryBudg
 };
 
 export interface Holder {
-  /** Ends the work that uses the memory, gives back all of its bytes and calls `ended`. */
+  /** Ends the work that uses the memory, gives back all of its bytes, and passes its entry to `ended`. */
   yieldMemory(): void;
 }
 
@@ -51,16 +53,16 @@ export interface YieldingMemory {
   tryTake(bytes: number, holder: Holder): boolean;
   give(bytes: number): void;
   /** From now on `yieldMemory` of the holder may be called; holders that began earlier come first. */
-  began(holder: Holder): void;
-  ended(holder: Holder): void;
+  began(holder: Holder): ListEntry<Holder>;
+  ended(holder: ListEntry<Holder>): void;
 }
 
 export const createYieldingMemory = (share: MemoryBudget): YieldingMemory => {
-  const oldestFirst = new Set<Holder>();
+  const oldestFirst = new LinkedList<Holder>();
   const fits = (bytes: number): boolean => share.usedBytes + bytes <= share.maxBytes;
 
   const freeBytes = (bytes: number, holder: Holder): boolean => {
-    for (const oldest of oldestFirst) {
+    for (let oldest = oldestFirst.first; oldest !== undefined; oldest = oldestFirst.first) {
       if (oldest === holder) return false;
       oldest.yieldMemory();
       if (fits(bytes)) return true;
@@ -73,11 +75,9 @@ export const createYieldingMemory = (share: MemoryBudget): YieldingMemory => {
     give: (bytes) => {
       share.give(bytes);
     },
-    began: (holder) => {
-      oldestFirst.add(holder);
-    },
+    began: (holder) => oldestFirst.add(holder),
     ended: (holder) => {
-      oldestFirst.delete(holder);
+      oldestFirst.remove(holder);
     },
   };
 };

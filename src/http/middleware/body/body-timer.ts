@@ -1,10 +1,12 @@
 /** The time limit of bodies. One timer serves all bodies with the same limit, because a timer for each costs more than a short body. */
 
+import { LinkedList, type ListEntry } from "../../../lib/linked-list.ts";
+
 /** A body that is arriving. */
 export interface Arriving {
   /** Milliseconds of `performance.now()`. */
   readonly deadline: number;
-  /** Called once, after the deadline. Must call `ended`. */
+  /** Called once, after the deadline. Must pass the entry of this body to `ended`. */
   onTimeout(): void;
 }
 
@@ -12,18 +14,18 @@ export interface BodyTimer {
   /** The deadline of a body that begins now. */
   deadline(): number;
   /** Bodies begin in the order of their deadlines. */
-  began(body: Arriving): void;
-  ended(body: Arriving): void;
+  began(body: Arriving): ListEntry<Arriving>;
+  ended(body: ListEntry<Arriving>): void;
 }
 
 export const createBodyTimer = (timeoutMs: number): BodyTimer => {
-  const oldestFirst = new Set<Arriving>();
+  const oldestFirst = new LinkedList<Arriving>();
   let isRunning = false;
 
   const check = (): void => {
     const now = performance.now();
     isRunning = false;
-    for (const body of oldestFirst) {
+    for (let body = oldestFirst.first; body !== undefined; body = oldestFirst.first) {
       if (body.deadline > now) {
         start(Math.ceil(body.deadline - now));
         return;
@@ -40,11 +42,11 @@ export const createBodyTimer = (timeoutMs: number): BodyTimer => {
   return {
     deadline: () => performance.now() + timeoutMs,
     began: (body) => {
-      oldestFirst.add(body);
       if (!isRunning) start(timeoutMs);
+      return oldestFirst.add(body);
     },
     ended: (body) => {
-      oldestFirst.delete(body);
+      oldestFirst.remove(body);
     },
   };
 };

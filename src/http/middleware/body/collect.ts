@@ -2,6 +2,7 @@
 import type { Request } from "express";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../../../errors.ts";
+import { LinkedList, type ListEntry } from "../../../lib/linked-list.ts";
 import {
   createYieldingMemory,
   type Holder,
@@ -40,7 +41,9 @@ export const createBodyMemories = (budget: MemoryBudget): BodyMemories => ({
 /** The bytes of a principal. Its arriving bodies can be cut, the oldest first. */
 interface Holdings {
   bytes: number;
-  readonly arriving: Set<Holder>;
+  readonly arriving: LinkedList<Holder>;
+  /** The entry in the list of principals that have arriving bodies. */
+  receiving: ListEntry<Holdings> | undefined;
 }
 
 /** Maximum number of remembered principals. The settings don't bound the number of clients of other issuers. */
@@ -53,7 +56,7 @@ const MAX_PRINCIPALS = 10_000;
 const memoryOfPrincipals = (budget: MemoryBudget): ((name: string) => BodyMemory) => {
   const memories = new LRUCache<string, BodyMemory>({ max: MAX_PRINCIPALS });
   /** The principals that have arriving bodies. */
-  const receiving = new Set<Holdings>();
+  const receiving = new LinkedList<Holdings>();
 
   /** The oldest arriving body of the principal that holds the most, and more than `bytes`. */
   const nextToYield = (bytes: number): Holder | undefined => {
@@ -61,7 +64,7 @@ const memoryOfPrincipals = (budget: MemoryBudget): ((name: string) => BodyMemory
     for (const holdings of receiving) {
       if (holdings.bytes > (largest?.bytes ?? bytes)) largest = holdings;
     }
-    return largest?.arriving.values().next().value;
+    return largest?.arriving.first;
   };
 
   const open = (own: Holdings): BodyMemory => ({
@@ -79,19 +82,21 @@ const memoryOfPrincipals = (budget: MemoryBudget): ((name: string) => BodyMemory
       own.bytes -= bytes;
     },
     began: (holder) => {
-      own.arriving.add(holder);
-      receiving.add(own);
+      own.receiving ??= receiving.add(own);
+      return own.arriving.add(holder);
     },
     ended: (holder) => {
-      own.arriving.delete(holder);
-      if (own.arriving.size === 0) receiving.delete(own);
+      own.arriving.remove(holder);
+      if (own.arriving.first !== undefined || own.receiving === undefined) return;
+      receiving.remove(own.receiving);
+      own.receiving = undefined;
     },
   });
 
   return (name) => {
     const known = memories.get(name);
     if (known !== undefined) return known;
-    const memory = open({ bytes: 0, arriving: new Set() });
+    const memory = open({ bytes: 0, arriving: new LinkedList(), receiving: undefined });
     memories.set(name, memory);
     return memory;
   };
@@ -148,18 +153,19 @@ class ArrivingBody implements BodyReceiver, Holder, Arriving {
   /** undefined: the body is one chunk so far. */
   #pieces: Pieces | undefined;
   #stopListening: (() => void) | undefined;
+  readonly #timed: ListEntry<Arriving>;
+  readonly #held: ListEntry<Holder>;
 
   constructor(request: Request, collecting: Collecting, settle: Settle) {
     this.#request = request;
     this.#collecting = collecting;
     this.#settle = settle;
     this.deadline = collecting.timer.deadline();
+    this.#timed = collecting.timer.began(this);
+    this.#held = collecting.memory.began(this);
   }
 
   begin(): void {
-    const { memory, timer } = this.#collecting;
-    timer.began(this);
-    memory.began(this);
     if (this.#request.destroyed) this.onClose();
     else if (!receiveDirectly(this.#request, this)) this.#stopListening = listen(this.#request, this);
   }
@@ -216,8 +222,8 @@ class ArrivingBody implements BodyReceiver, Holder, Arriving {
   }
 
   #end(): void {
-    this.#collecting.timer.ended(this);
-    this.#collecting.memory.ended(this);
+    this.#collecting.timer.ended(this.#timed);
+    this.#collecting.memory.ended(this.#held);
     this.#stopListening?.();
   }
 }

@@ -1,4 +1,5 @@
 import { jest } from "@jest/globals";
+import type { ListEntry } from "../../../../src/lib/linked-list.ts";
 import { createBodyTimer, type Arriving } from "../../../../src/http/middleware/body/body-timer.ts";
 
 beforeEach(() => {
@@ -12,15 +13,14 @@ afterEach(() => {
 const setUp = () => {
   const timer = createBodyTimer(100);
   const late: string[] = [];
-  const begin = (name: string): Arriving => {
-    const body: Arriving = {
+  const begin = (name: string): ListEntry<Arriving> => {
+    const body: ListEntry<Arriving> = timer.began({
       deadline: timer.deadline(),
       onTimeout: () => {
         late.push(name);
         timer.ended(body);
       },
-    };
-    timer.began(body);
+    });
     return body;
   };
   return { timer, late, begin };
