@@ -75,6 +75,11 @@ export const startDelivery = async (
     },
     tracing,
     decoding: decodingOf(context, decodingInUse),
+    expressions: {
+      evaluated: (outcome) => {
+        metrics.filterEvaluated(outcome);
+      },
+    },
     auditTopic: () => auditTopicOf(inUse.now.settings)?.name,
     replaysAnywhere: async (name) => (await questions.askAll("replaying", name)).answers.includes(true),
   });

@@ -13,6 +13,7 @@ export interface DeliveryMetrics {
   attemptEnded(connector: string, outcome: string, seconds: number): void;
   recordDropped(connector: string, deadLettered: boolean): void;
   recordUndecodable(connector: string): void;
+  filterEvaluated(outcome: string): void;
   /** The event service received a transaction that belongs to no client. */
   transactionUnowned(): void;
   /** Adds a function that is called at each scrape and returns the state of deliveries. */
@@ -53,6 +54,12 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
     labelNames: ["connector"],
     registers,
   });
+  const evaluations = new Counter({
+    name: "stationgate_filter_evaluations_total",
+    help: "Evaluations of filters, by outcome: match, no_match, error.",
+    labelNames: ["outcome"],
+    registers,
+  });
   const unowned = new Counter({
     name: "stationgate_event_service_unowned_transactions_total",
     help: "Transactions that belong to no client.",
@@ -65,6 +72,9 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
     attemptEnded: (connector, outcome, seconds) => {
       attempts.inc({ connector, outcome });
       duration.observe({ connector }, seconds);
+    },
+    filterEvaluated: (outcome) => {
+      evaluations.inc({ outcome });
     },
     recordUndecodable: (connector) => {
       undecodable.inc({ connector });

@@ -7,6 +7,7 @@ import { planOf } from "../../src/delivery/connectors/plan.ts";
 import type { AttemptReport } from "../../src/delivery/engine/observer.ts";
 import { createProgress } from "../../src/delivery/engine/progress.ts";
 import { createRunner, type Runner } from "../../src/delivery/engine/runner.ts";
+import { type Expressions, NO_EXPRESSIONS } from "../../src/delivery/expressions/expressions.ts";
 import { createTargets } from "../../src/delivery/engine/targets.ts";
 import type { GatewayError } from "../../src/errors.ts";
 import { systemClock, type Clock } from "../../src/lib/clock.ts";
@@ -38,6 +39,7 @@ export const createRig = async (
   clock: Clock = systemClock,
   partitions = 2,
   decoding: Decoding = NO_DECODING,
+  expressions: Expressions = NO_EXPRESSIONS,
 ): Promise<Rig> => {
   const broker = createMemoryBroker();
   await broker.open();
@@ -68,7 +70,7 @@ export const createRig = async (
       if ("faults" in parsed) throw new Error(parsed.faults.map(({ message }) => message).join("\n"));
       const runner = createRunner({
         broker,
-        plan: planOf(parsed.model, decoding),
+        plan: planOf(parsed.model, decoding, expressions),
         targets: createTargets(allowTargets),
         clock,
         random: () => 0.5,

@@ -127,7 +127,7 @@ export const readUrl = (
 };
 
 /** Keys that would change what is sent, and that aren't served yet. */
-const NOT_SERVED = ["filter", "transform"];
+const NOT_SERVED = ["transform"];
 
 const REFERENCE = /\$\{([^:{}]*):[^{}]*\}/;
 

@@ -5,6 +5,7 @@ import { atMost, systemClock, type Clock } from "../../lib/clock.ts";
 import type { Tracing } from "../../observability/tracing/tracing.ts";
 import type { GatewayFacts } from "./config-reader.ts";
 import { type Decoding, NO_DECODING } from "./decoding.ts";
+import { type Expressions, NO_EXPRESSIONS } from "../expressions/expressions.ts";
 import type { RawConfig } from "./masking.ts";
 import { createConnectorLog } from "./connector-log.ts";
 import { createConnectors, type Connectors } from "./connectors.ts";
@@ -51,6 +52,7 @@ export interface DeliveryOptions {
   readonly observer: DeliveryObserver;
   /** Absent: there is no registry. */
   readonly decoding?: Decoding;
+  readonly expressions?: Expressions;
   /** Returns the topic of `audit.station` in use. undefined: `audit.station` is not set. */
   readonly auditTopic?: (() => string | undefined) | undefined;
   readonly clock?: Clock;
@@ -119,7 +121,7 @@ const createDeclared = (declared: Declared) => {
 /** Throws SETTINGS_INVALID with a line for each fault of a declared connector. */
 export const createDelivery = (options: DeliveryOptions): Delivery => {
   const { broker, workerId, observer, tracing, clock = systemClock, random = Math.random } = options;
-  const { decoding = NO_DECODING, auditTopic } = options;
+  const { decoding = NO_DECODING, expressions = NO_EXPRESSIONS, auditTopic } = options;
   const targets = createChangingTargets(options.allowTargets);
   const facts = factsOf(decoding, auditTopic, targets);
   requireValid(options, facts);
@@ -133,7 +135,8 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
   });
   const declared = createDeclared(options.declared);
   const directory = createDirectory(declared.configs, log);
-  const engine = { broker, clock, observer, random, targets, tracing, decoding, progress: createProgress() };
+  const steps = { decoding, expressions };
+  const engine = { broker, clock, observer, random, targets, tracing, ...steps, progress: createProgress() };
   const runners = createConnectorRunners({
     ...{ ...engine, directory, log, workerId },
     facts: factsOf(decoding, auditTopic),

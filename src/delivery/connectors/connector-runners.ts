@@ -6,6 +6,7 @@ import type { GatewayFacts } from "./config-reader.ts";
 import { needsRegistry, parseConnectorConfig, writesLettersTo } from "./connector-config.ts";
 import type { ConnectorModel } from "./model.ts";
 import type { Decoding } from "./decoding.ts";
+import type { Expressions } from "../expressions/expressions.ts";
 import { planOf } from "./plan.ts";
 import type { Admission, DeliveryPlan } from "../engine/delivery-plan.ts";
 import { createRunner, type Runner, type RunnerOptions } from "../engine/runner.ts";
@@ -28,6 +29,7 @@ export interface ConnectorRunnersOptions extends Omit<RunnerOptions, "plan" | "o
   /** Stored configurations are checked against them. */
   readonly facts: GatewayFacts;
   readonly decoding: Decoding;
+  readonly expressions: Expressions;
 }
 
 interface Running {
@@ -57,7 +59,8 @@ const createPlanning = ({
   log,
   observer,
   decoding,
-}: Pick<ConnectorRunnersOptions, "log" | "observer" | "decoding">) => {
+  expressions,
+}: Pick<ConnectorRunnersOptions, "log" | "observer" | "decoding" | "expressions">) => {
   const noting = new Set<string>();
 
   const noteTopic = (name: string, topic: string): void => {
@@ -74,7 +77,7 @@ const createPlanning = ({
   };
 
   return ({ name }: Entry, model: ConnectorModel): DeliveryPlan => {
-    const plan = planOf(model, decoding);
+    const plan = planOf(model, decoding, expressions);
     const { endpoint } = plan;
     const admit = (record: ConsumedRecord): Admission => {
       noteTopic(name, record.topic);

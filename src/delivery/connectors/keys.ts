@@ -11,6 +11,7 @@ import {
   wholePattern,
   type Parse,
 } from "./config-values.ts";
+import { compileFilter, type Filter } from "../expressions/filter/filter.ts";
 
 export interface Key<T> {
   readonly name: string;
@@ -74,6 +75,13 @@ export const CONSUMER_KEYS = {
   ),
 } as const;
 
+/** A blank text is no filter. */
+const filter: Parse<Filter | undefined> = (raw) => {
+  if (raw.trim() === "") return { value: undefined };
+  const compiled = compileFilter(raw);
+  return "filter" in compiled ? { value: compiled.filter } : compiled;
+};
+
 /** The gateway's own keys, which each family has. */
 export const OWN_KEYS = {
   concurrency: key("concurrency", "Maximum number of requests in flight, per task.", integer(1, 10_000), {
@@ -110,6 +118,7 @@ export const OWN_KEYS = {
     decimal((value) => value > 0, "greater than 0"),
     { type: "DOUBLE" },
   ),
+  filter: key("filter", "CEL expression. Only records for which it is true are sent.", filter),
   tombstones: enumeration(
     "tombstones",
     "What happens to a record without a value.",

@@ -5,6 +5,7 @@
 import type { HttpResult, TopicSelection, LetterForm } from "../engine/delivery-plan.ts";
 import type { Failure, Strategy } from "../engine/strategy.ts";
 import type { Transport } from "../engine/transport.ts";
+import type { Filter } from "../expressions/filter/filter.ts";
 import type { Pace } from "./config-reader.ts";
 import type { HeaderPair } from "./config-values.ts";
 import type { Conversion } from "./conversions.ts";
@@ -23,6 +24,8 @@ export interface ConnectorModel extends Pace {
   readonly delayMs: number;
   readonly conversion: Conversion;
   readonly transformations: readonly Transformation[];
+  /** Absent: all records pass. */
+  readonly filter: Filter | undefined;
   readonly tombstones: "skip" | "send" | "dead-letter";
   /** Absent: each record has its own request. */
   readonly batch: BatchModel | undefined;

@@ -2,6 +2,7 @@
 import type { DeliveryPlan } from "../engine/delivery-plan.ts";
 import { ORDER_KEYS } from "../engine/ordering.ts";
 import type { Decoding } from "./decoding.ts";
+import { type Expressions, NO_EXPRESSIONS } from "../expressions/expressions.ts";
 import type { ConnectorModel } from "./model.ts";
 import { admissionOf, preparationOf } from "./preparation.ts";
 import { batchingOf, requestsOf } from "./requests.ts";
@@ -10,13 +11,17 @@ import { batchingOf, requestsOf } from "./requests.ts";
 export const groupOf = (connector: string): string => `connect-${connector}`;
 
 /** Throws CONNECTOR_CONFIG_INVALID if the connector decodes and there is no registry. */
-export const planOf = (model: ConnectorModel, decoding: Decoding): DeliveryPlan => ({
+export const planOf = (
+  model: ConnectorModel,
+  decoding: Decoding,
+  expressions: Expressions = NO_EXPRESSIONS,
+): DeliveryPlan => ({
   name: model.name,
   group: groupOf(model.name),
   topics: model.topics,
   startAt: model.startAt,
   endpoint: { admit: admissionOf(model), render: requestsOf(model).one, classify: model.classify },
-  preparation: preparationOf(model, decoding),
+  preparation: preparationOf(model, decoding, expressions),
   batching: model.batch && batchingOf(model, model.batch),
   strategy: model.strategy,
   orderKeyOf: ORDER_KEYS[model.ordering],

@@ -1,6 +1,8 @@
-/** What happens to a record before its first attempt: conversion, transformations, tombstones. */
+/** What happens to a record before its first attempt: conversion, transformations, filter, tombstones. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import type { Admission, Prepared, PreparedRecord, Preparation } from "../engine/delivery-plan.ts";
+import { eventOf } from "../expressions/event.ts";
+import type { Expressions } from "../expressions/expressions.ts";
 import { convertJson } from "./conversions.ts";
 import { afterFailure, type Decoding, decodingStep } from "./decoding.ts";
 import type { ConnectorModel } from "./model.ts";
@@ -9,8 +11,8 @@ import { transformed } from "./transformations.ts";
 /** The reason in a dead letter. */
 const TOMBSTONE = "tombstone";
 
-const hasSteps = ({ conversion, transformations }: ConnectorModel): boolean =>
-  conversion.kind !== "none" || transformations.length > 0;
+const hasSteps = ({ conversion, transformations, filter }: ConnectorModel): boolean =>
+  conversion.kind !== "none" || transformations.length > 0 || filter !== undefined;
 
 /** With steps, tombstones are handled after the steps: a value can become null, and a filter can ask for null values. */
 export const admissionOf = (model: ConnectorModel): ((record: ConsumedRecord) => Admission) => {
@@ -45,20 +47,39 @@ const conversionOf = (model: ConnectorModel, decoding: Decoding): Preparation =>
   };
 };
 
+/** Whether the record is sent. A retry prepares its record again, but the filter is evaluated only once. */
+const filterOf = ({ filter }: ConnectorModel, { evaluated }: Expressions) => {
+  const passed = new WeakSet<ConsumedRecord>();
+  return (record: ConsumedRecord, result: PreparedRecord): boolean => {
+    if (filter === undefined || passed.has(record)) return true;
+    const outcome = filter(eventOf(result));
+    evaluated(outcome);
+    if (outcome === "match") passed.add(record);
+    return outcome === "match";
+  };
+};
+
 /**
  * undefined: the connector sends records as they are stored. Throws CONNECTOR_CONFIG_INVALID if the connector needs a registry and
  * the settings name none.
  */
-export const preparationOf = (model: ConnectorModel, decoding: Decoding): Preparation | undefined => {
+export const preparationOf = (
+  model: ConnectorModel,
+  decoding: Decoding,
+  expressions: Expressions,
+): Preparation | undefined => {
   if (!hasSteps(model)) return undefined;
   const conversion = conversionOf(model, decoding);
+  const passes = filterOf(model, expressions);
   return {
     ready: (record) => conversion.ready(record),
     prepare: (record) => {
       const converted = conversion.prepare(record);
       if (converted.action !== "send") return converted;
       const result = transformed(converted.record, model.transformations);
-      return result === undefined ? { action: "skip" } : afterTombstones(result, model);
+      return result === undefined || !passes(record, result)
+        ? { action: "skip" }
+        : afterTombstones(result, model);
     },
   };
 };

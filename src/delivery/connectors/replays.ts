@@ -1,6 +1,7 @@
 /** Replays of dead letters. Each connector has at most one replay at a time, over all processes. */
 import { GatewayError, asGatewayError } from "../../errors.ts";
 import { parseConnectorConfig, writesLettersTo } from "./connector-config.ts";
+import type { Expressions } from "../expressions/expressions.ts";
 import type { Decoding } from "./decoding.ts";
 import { planOf } from "./plan.ts";
 import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
@@ -31,6 +32,7 @@ export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"
   /** Asks all processes, including this process. Absent: there is only this process. */
   readonly replaysAnywhere?: ((connector: string) => Promise<boolean>) | undefined;
   readonly decoding: Decoding;
+  readonly expressions: Expressions;
   /** Returns the topic of `audit.station` in use, to which no dead letters are written. */
   readonly auditTopic?: (() => string | undefined) | undefined;
 }
@@ -49,11 +51,11 @@ const requireRunning = ({ name, target }: Entry): void => {
   });
 };
 
-type PlanOptions = Pick<ReplaysOptions, "decoding" | "auditTopic">;
+type PlanOptions = Pick<ReplaysOptions, "decoding" | "expressions" | "auditTopic">;
 
-const planFor = ({ name, config }: Entry, { decoding, auditTopic }: PlanOptions): LetterPlan => {
+const planFor = ({ name, config }: Entry, { decoding, expressions, auditTopic }: PlanOptions): LetterPlan => {
   const parsed = parseConnectorConfig(name, config, { auditTopic: auditTopic?.() });
-  if ("model" in parsed) return replayPlan(planOf(parsed.model, decoding));
+  if ("model" in parsed) return replayPlan(planOf(parsed.model, decoding, expressions));
   throw new GatewayError("CONNECTOR_CONFIG_INVALID");
 };
 

@@ -4,6 +4,7 @@
  */
 import type { TopicSelection } from "../../engine/delivery-plan.ts";
 import type { Decoding } from "../../../registry/decoder.ts";
+import type { Filter } from "../../expressions/filter/filter.ts";
 import { type Schedules, STRATEGIES, type StrategyName } from "../../engine/strategy.ts";
 import {
   checkDeadLetterTopic,
@@ -46,6 +47,7 @@ export interface AucklandSettings extends Pace {
   readonly decodeFailure: DecodeFailure;
   readonly secret: Buffer | undefined;
   readonly transformations: readonly Transformation[];
+  readonly filter: Filter | undefined;
 }
 
 const readHeaders = ({ read, invalid }: Reader): readonly HeaderPair[] => {
@@ -102,6 +104,7 @@ export const parseAuckland = (
   const { read, faults } = reader;
   const transformations = readTransformations(reader, config);
   refuseUnserved(reader, config);
+  const filter = read(KEYS.filter);
   const topics = readTopics(reader);
   const url = readUrl(reader, KEYS.url, targets);
   const method = read(KEYS.method);
@@ -121,7 +124,7 @@ export const parseAuckland = (
   return {
     settings: {
       ...{ name, topics, url, method, headers, strategy, schedules },
-      ...{ connectTimeoutMs, readTimeoutMs, delayMs, successWithoutFlag, secret, transformations },
+      ...{ connectTimeoutMs, readTimeoutMs, delayMs, successWithoutFlag, secret, transformations, filter },
       ...pace,
       ...deadLetters,
       ...decoding,

@@ -49,6 +49,7 @@ describe("a minimal configuration", () => {
       decodeFailure: "stop",
       secret: undefined,
       transformations: [],
+      filter: undefined,
     });
   });
 });
@@ -155,7 +156,10 @@ describe("values", () => {
 
 describe("faults", () => {
   it.each<[RawConfig, string]>([
-    [{ filter: "data.a == 1" }, "Invalid value data.a == 1 for configuration filter: not served here"],
+    [
+      { filter: "data.a==" },
+      "Invalid value data.a== for configuration filter: Unexpected token: EOF (at character 9)",
+    ],
     [
       { "callback.request.headers": "X-A:${env:TOKEN}" },
       "Invalid value X-A:${env:TOKEN} for configuration callback.request.headers: config provider env is not allowed",
