@@ -4,6 +4,9 @@ import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { createDelivery, type Delivery } from "../delivery/connectors/connector-delivery.ts";
 import type { Decoding } from "../delivery/connectors/decoding.ts";
+import type { Expressions } from "../delivery/expressions/expressions.ts";
+import { startChild } from "../delivery/expressions/transform/child-process.ts";
+import { createSandbox } from "../delivery/expressions/transform/sandbox.ts";
 import { createRecentFailures, newestOf, observeDeliveries } from "../delivery/engine/observer.ts";
 import { connectorInsightRoutes } from "../http/handlers/connectors/insight.ts";
 import { connectorRoutes } from "../http/handlers/connectors/routes.ts";
@@ -47,6 +50,21 @@ const decodingOf = (
   },
 });
 
+/** Delivery is closed before the sandbox, because it is registered later. */
+const expressionsFor = ({ inUse, metrics, lifecycle, clock }: LastingContext): Expressions => {
+  const sandbox = createSandbox({ limits: inUse.now.settings.delivery.sandbox, clock, startChild });
+  lifecycle.onClose("sandbox", () => {
+    sandbox.close();
+    return Promise.resolve();
+  });
+  return {
+    sandbox,
+    evaluated: (outcome) => {
+      metrics.filterEvaluated(outcome);
+    },
+  };
+};
+
 /**
  * Starts delivery, which retries while the broker is unavailable. Rejects with SETTINGS_INVALID for an invalid
  * connector.
@@ -75,11 +93,7 @@ export const startDelivery = async (
     },
     tracing,
     decoding: decodingOf(context, decodingInUse),
-    expressions: {
-      evaluated: (outcome) => {
-        metrics.filterEvaluated(outcome);
-      },
-    },
+    expressions: expressionsFor(context),
     auditTopic: () => auditTopicOf(inUse.now.settings)?.name,
     replaysAnywhere: async (name) => (await questions.askAll("replaying", name)).answers.includes(true),
   });

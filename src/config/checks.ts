@@ -100,6 +100,19 @@ const topicsOfTheGateway: Check = ({ delivery, reading, once }) => {
   return [...faultsIn("reading", reading?.topic), ...faultsIn("once", once?.topic)];
 };
 
+/** The program of the sandbox itself needs a part of the memory. */
+const LEAST_SANDBOX = 16 * 1024 ** 2;
+
+const memoryOfSandbox: Check = ({ delivery }) =>
+  delivery !== undefined && delivery.sandbox.memory < LEAST_SANDBOX
+    ? [
+        {
+          path: ["delivery", "sandbox", "memory"],
+          text: `got ${delivery.sandbox.memory}, allowed: at least 16mb`,
+        },
+      ]
+    : [];
+
 /** Each slot remembers its share, at least one id. */
 const idsOfSlots: Check = ({ once }) =>
   once !== undefined && once.maxIds < once.partitions
@@ -227,6 +240,7 @@ const checks: readonly Check[] = [
   portsOfListeners,
   portsOfPeers,
   topicsOfTheGateway,
+  memoryOfSandbox,
   idsOfSlots,
   secretsOfTokens,
   differentSecrets,

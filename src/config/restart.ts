@@ -41,6 +41,7 @@ const DECISIONS: Readonly<Record<string, Decision>> = {
   reading: "restart",
   "delivery.allowTargets": "reload",
   "delivery.connectorsTopic": "restart",
+  "delivery.sandbox": "restart",
   eventService: "restart",
   connectors: "reload",
 };

@@ -22,7 +22,7 @@ export interface DeliveryMetrics {
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"> => {
+const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom" | "filterEvaluated"> => {
   const attempts = new Counter({
     name: "stationgate_delivery_attempts_total",
     help: "Attempts to deliver a record, by outcome: delivered, retry, dropped, stopped.",
@@ -54,12 +54,6 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
     labelNames: ["connector"],
     registers,
   });
-  const evaluations = new Counter({
-    name: "stationgate_filter_evaluations_total",
-    help: "Evaluations of filters, by outcome: match, no_match, error.",
-    labelNames: ["outcome"],
-    registers,
-  });
   const unowned = new Counter({
     name: "stationgate_event_service_unowned_transactions_total",
     help: "Transactions that belong to no client.",
@@ -73,15 +67,26 @@ const counters = (registers: Registry[]): Omit<DeliveryMetrics, "deliveriesFrom"
       attempts.inc({ connector, outcome });
       duration.observe({ connector }, seconds);
     },
-    filterEvaluated: (outcome) => {
-      evaluations.inc({ outcome });
-    },
     recordUndecodable: (connector) => {
       undecodable.inc({ connector });
     },
     recordDropped: (connector, stored) => {
       dropped.inc({ connector });
       if (stored) deadLettered.inc({ connector });
+    },
+  };
+};
+
+const filterCounter = (registers: Registry[]): Pick<DeliveryMetrics, "filterEvaluated"> => {
+  const evaluations = new Counter({
+    name: "stationgate_filter_evaluations_total",
+    help: "Evaluations of filters, by outcome: match, no_match, error.",
+    labelNames: ["outcome"],
+    registers,
+  });
+  return {
+    filterEvaluated: (outcome) => {
+      evaluations.inc({ outcome });
     },
   };
 };
@@ -131,6 +136,7 @@ export const deliveryMetrics = (registry: Registry): DeliveryMetrics => {
   const readers: (() => Promise<readonly DeliveryState[]>)[] = [];
   return {
     ...counters([registry]),
+    ...filterCounter([registry]),
     deliveriesFrom: (read) => {
       readers.push(read);
       if (readers.length > 1) return;

@@ -1,7 +1,7 @@
 /** Settings of the delivery role: allowed targets and declared connectors. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { list, matching, NO_MESSAGE, secret, section, special } from "../keys.ts";
+import { duration, list, matching, NO_MESSAGE, secret, section, size, special } from "../keys.ts";
 
 const HOST_NAME = /^(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 
@@ -30,6 +30,12 @@ export const delivery = section({
     /^_stationgate-[a-zA-Z0-9._-]{1,200}$/,
     "_stationgate- followed by letters, digits, dots, underscores and hyphens",
   ).prefault("_stationgate-connectors"),
+  sandbox: section({
+    timeout: duration("Maximum time of a transform. A transform that takes longer is stopped.").prefault(
+      "100ms",
+    ),
+    memory: size("Maximum heap of a process that runs transforms, at least 16mb.").prefault("64mb"),
+  }).prefault({}),
 });
 
 /** A connector's settings are strings, as in Kafka Connect; YAML numbers and booleans are converted to strings. */

@@ -6,6 +6,7 @@ import type { Ordering } from "../engine/ordering.ts";
 import type { Targets } from "../engine/targets.ts";
 import { COMMON_KEYS, CONSUMER_KEYS, type Key, OWN_KEYS } from "./keys.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
+import type { TransformModel } from "./model.ts";
 
 export interface ConfigFault {
   readonly key: string;
@@ -114,6 +115,15 @@ export const readPace = ({ read }: Reader): Pace => {
   };
 };
 
+/** `failure`: what happens to a record that can't be transformed. */
+export const readTransform = (
+  { read }: Reader,
+  failure: TransformModel["failure"],
+): TransformModel | undefined => {
+  const expression = read(OWN_KEYS.transform);
+  return expression === undefined ? undefined : { expression, failure };
+};
+
 /** A target that the gateway may not connect to is a fault, if the URL alone shows it. */
 export const readUrl = (
   { read, invalid }: Reader,
@@ -126,14 +136,10 @@ export const readUrl = (
   return url;
 };
 
-/** Keys that would change what is sent, and that aren't served yet. */
-const NOT_SERVED = ["transform"];
-
 const REFERENCE = /\$\{([^:{}]*):[^{}]*\}/;
 
 /** Faults that don't depend on the family. */
 export const refuseUnserved = ({ invalid }: Reader, config: RawConfig): void => {
-  for (const name of NOT_SERVED) if ((config[name] ?? "").trim() !== "") invalid(name, "not served here");
   for (const [name, value] of Object.entries(config)) {
     const provider = REFERENCE.exec(value)?.[1];
     if (provider !== undefined) invalid(name, `config provider ${provider} is not allowed`);

@@ -12,6 +12,7 @@ import {
   type Parse,
 } from "./config-values.ts";
 import { compileFilter, type Filter } from "../expressions/filter/filter.ts";
+import { transformFault } from "../expressions/transform/expression.ts";
 
 export interface Key<T> {
   readonly name: string;
@@ -82,6 +83,13 @@ const filter: Parse<Filter | undefined> = (raw) => {
   return "filter" in compiled ? { value: compiled.filter } : compiled;
 };
 
+/** A blank text is no transform. */
+const transform: Parse<string | undefined> = (raw) => {
+  if (raw.trim() === "") return { value: undefined };
+  const reason = transformFault(raw);
+  return reason === undefined ? { value: raw } : { reason };
+};
+
 /** The gateway's own keys, which each family has. */
 export const OWN_KEYS = {
   concurrency: key("concurrency", "Maximum number of requests in flight, per task.", integer(1, 10_000), {
@@ -119,6 +127,7 @@ export const OWN_KEYS = {
     { type: "DOUBLE" },
   ),
   filter: key("filter", "CEL expression. Only records for which it is true are sent.", filter),
+  transform: key("transform", "JSONata expression. The JSON of its result is sent.", transform),
   tombstones: enumeration(
     "tombstones",
     "What happens to a record without a value.",

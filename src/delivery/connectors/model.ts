@@ -26,6 +26,8 @@ export interface ConnectorModel extends Pace {
   readonly transformations: readonly Transformation[];
   /** Absent: all records pass. */
   readonly filter: Filter | undefined;
+  /** Absent: the values are sent as they are. */
+  readonly transform: TransformModel | undefined;
   readonly tombstones: "skip" | "send" | "dead-letter";
   /** Absent: each record has its own request. */
   readonly batch: BatchModel | undefined;
@@ -36,6 +38,12 @@ export interface ConnectorModel extends Pace {
   readonly deadLetterTopic: string | undefined;
   /** Absent: the form of the gateway's own dead letters. */
   readonly deadLetterForm?: LetterForm;
+}
+
+export interface TransformModel {
+  readonly expression: string;
+  /** What happens to a record that can't be transformed. */
+  readonly failure: "drop" | "stop";
 }
 
 export interface RequestModel {

@@ -1,4 +1,4 @@
-/** What happens to a record before its first attempt: conversion, transformations, filter, tombstones. */
+/** What happens to a record before its first attempt: conversion, transformations, filter, tombstones, transform. */
 import type { ConsumedRecord } from "../../broker/broker.ts";
 import type { Admission, Prepared, PreparedRecord, Preparation } from "../engine/delivery-plan.ts";
 import { eventOf } from "../expressions/event.ts";
@@ -6,13 +6,14 @@ import type { Expressions } from "../expressions/expressions.ts";
 import { convertJson } from "./conversions.ts";
 import { afterFailure, type Decoding, decodingStep } from "./decoding.ts";
 import type { ConnectorModel } from "./model.ts";
+import { transformingStep } from "./transform-step.ts";
 import { transformed } from "./transformations.ts";
 
 /** The reason in a dead letter. */
 const TOMBSTONE = "tombstone";
 
-const hasSteps = ({ conversion, transformations, filter }: ConnectorModel): boolean =>
-  conversion.kind !== "none" || transformations.length > 0 || filter !== undefined;
+const hasSteps = ({ conversion, transformations, filter, transform }: ConnectorModel): boolean =>
+  conversion.kind !== "none" || transformations.length > 0 || filter !== undefined || transform !== undefined;
 
 /** With steps, tombstones are handled after the steps: a value can become null, and a filter can ask for null values. */
 export const admissionOf = (model: ConnectorModel): ((record: ConsumedRecord) => Admission) => {
@@ -71,7 +72,7 @@ export const preparationOf = (
   if (!hasSteps(model)) return undefined;
   const conversion = conversionOf(model, decoding);
   const passes = filterOf(model, expressions);
-  return {
+  const steps: Preparation = {
     ready: (record) => conversion.ready(record),
     prepare: (record) => {
       const converted = conversion.prepare(record);
@@ -82,4 +83,7 @@ export const preparationOf = (
         : afterTombstones(result, model);
     },
   };
+  return model.transform === undefined
+    ? steps
+    : transformingStep(steps, model.transform, expressions.sandbox);
 };

@@ -91,7 +91,12 @@ export const requestsOf = ({ name, request }: ConnectorModel): Renderer => {
     },
     batch: (records, body, now) => {
       const digest = secret === undefined ? "" : batchDigest(name, records);
-      return { origin: url.origin, path, method, headers: fixed.concat(signature(digest, body, now)), body };
+      const contentType = hasContentType ? undefined : records[0]?.contentType;
+      const headers = contentType === undefined ? fixed : fixed.concat("Content-Type", contentType);
+      return {
+        ...{ origin: url.origin, path, method, body },
+        headers: headers.concat(signature(digest, body, now)),
+      };
     },
   };
 };

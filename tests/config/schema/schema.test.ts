@@ -141,7 +141,11 @@ describe("defaults", () => {
           catchUps: 16,
         },
       },
-      delivery: { allowTargets: [], connectorsTopic: "_stationgate-connectors" },
+      delivery: {
+        allowTargets: [],
+        connectorsTopic: "_stationgate-connectors",
+        sandbox: { timeout: 100, memory: 64 * 1024 ** 2 },
+      },
       eventService: {
         events: {
           enabled: true,

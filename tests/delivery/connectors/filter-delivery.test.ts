@@ -1,6 +1,7 @@
 /** Connectors with a filter, of each family. */
 import { parseConnectorConfig } from "../../../src/delivery/connectors/connector-config.ts";
 import { NO_DECODING } from "../../../src/delivery/connectors/decoding.ts";
+import { NO_EXPRESSIONS } from "../../../src/delivery/expressions/expressions.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { createRig, TOPIC, type Rig } from "../rig.ts";
 
@@ -9,7 +10,10 @@ let outcomes: string[];
 
 beforeEach(async () => {
   outcomes = [];
-  rig = await createRig(systemClock, 1, NO_DECODING, { evaluated: (outcome) => outcomes.push(outcome) });
+  rig = await createRig(systemClock, 1, NO_DECODING, {
+    ...NO_EXPRESSIONS,
+    evaluated: (outcome) => outcomes.push(outcome),
+  });
 });
 
 afterEach(async () => {

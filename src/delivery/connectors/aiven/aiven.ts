@@ -6,6 +6,7 @@ import {
   type GatewayFacts,
   readPace,
   readTopics,
+  readTransform,
   readUrl,
   type Reader,
   refuseUnserved,
@@ -121,13 +122,15 @@ const parse = (name: string, config: RawConfig, facts: GatewayFacts): ParsedConf
   const transport = readTransport(reader, config, facts);
   const transformations = readTransformations(reader, config);
   const filter = read(KEYS.filter);
+  const transform = readTransform(reader, tolerance === "none" ? "stop" : "drop");
   const conversion = readConversion(reader, facts.hasRegistry, tolerance === "none" ? "stop" : "dead-letter");
   const pace = readPace(reader);
   checkOthers(reader);
   if (faults.length > 0 || url === undefined) return { faults };
   return {
     model: {
-      ...{ name, topics, transformations, conversion, filter, tombstones, batch, checkCertificate, transport },
+      ...{ name, topics, transformations, conversion, filter, transform, tombstones, batch },
+      ...{ checkCertificate, transport },
       ...{ deadLetterTopic, deadLetterForm, delayMs: 0 },
       ...{ connectTimeoutMs: timeoutMs, readTimeoutMs: timeoutMs },
       ...pace,

@@ -15,6 +15,7 @@ import {
   type Pace,
   readPace,
   readTopics,
+  readTransform,
   readUrl,
   type Reader,
   refuseUnserved,
@@ -23,7 +24,7 @@ import { type HeaderPair, parseHeaders } from "../config-values.ts";
 import { type DecodeFailure, noRegistry } from "../decoding.ts";
 import type { Family } from "../family.ts";
 import type { RawConfig } from "../masking.ts";
-import type { ConnectorModel } from "../model.ts";
+import type { ConnectorModel, TransformModel } from "../model.ts";
 import { readTransformations, type Transformation } from "../transformations.ts";
 import { aucklandAnswers } from "./answers.ts";
 import { KEYS } from "./keys.ts";
@@ -48,6 +49,7 @@ export interface AucklandSettings extends Pace {
   readonly secret: Buffer | undefined;
   readonly transformations: readonly Transformation[];
   readonly filter: Filter | undefined;
+  readonly transform: TransformModel | undefined;
 }
 
 const readHeaders = ({ read, invalid }: Reader): readonly HeaderPair[] => {
@@ -118,6 +120,7 @@ export const parseAuckland = (
   const successWithoutFlag = read(KEYS.successWithoutFlag) === "success";
   const deadLetters = readDeadLetters(reader, topics, auditTopic);
   const decoding = readDecoding(reader, deadLetters.deadLetterTopic, hasRegistry);
+  const transform = readTransform(reader, deadLetters.deadLetterTopic === undefined ? "stop" : "drop");
   const secret = read(KEYS.secret);
   if (faults.length > 0 || url === undefined || method === undefined || strategy === undefined)
     return { faults };
@@ -125,6 +128,7 @@ export const parseAuckland = (
     settings: {
       ...{ name, topics, url, method, headers, strategy, schedules },
       ...{ connectTimeoutMs, readTimeoutMs, delayMs, successWithoutFlag, secret, transformations, filter },
+      ...{ transform },
       ...pace,
       ...deadLetters,
       ...decoding,

@@ -4,7 +4,7 @@ import type { Event } from "../event.ts";
 import { compileCall, compileMatch } from "./functions.ts";
 import { kindOf } from "./library.ts";
 import { compileMacro, MACROS } from "./macros.ts";
-import { negative, noOverload, OPERATORS } from "./operators.ts";
+import { nameOf, negative, noOverload, OPERATORS } from "./operators.ts";
 import { FilterFailure, type Frame, type Run, spend, TOO_MANY_STEPS } from "./steps.ts";
 
 /** Why a filter can't be used, although its syntax and its types are right. */
@@ -52,8 +52,8 @@ const memberOf = (container: unknown, name: unknown): unknown => {
     const index = indexOf(name);
     return index === undefined ? undefined : (container as readonly unknown[])[index];
   }
-  if (kindOf(container) !== "map" || typeof name === "object") return undefined;
-  const key = String(name);
+  const key = nameOf(name);
+  if (kindOf(container) !== "map" || key === undefined) return undefined;
   return Object.hasOwn(container as object, key)
     ? (container as Readonly<Record<string, unknown>>)[key]
     : undefined;
@@ -103,6 +103,11 @@ const compileNot = (operand: Run): Run => {
     return !value;
   };
 };
+
+const compileNegative =
+  (operand: Run): Run =>
+  (frame) =>
+    negative(operand(frame));
 
 const variableOf = (node: ASTNode | undefined): string => {
   if (node?.op !== "id") throw new Refusal("a macro needs a name for its element");
@@ -216,45 +221,36 @@ const compileMap = (entries: readonly (readonly [ASTNode, ASTNode])[], scope: Sc
     Object.fromEntries(members.map(([name, value]) => [String(name(frame)), value(frame)] as const));
 };
 
+type NodeOf<Op extends ASTNode["op"]> = Extract<ASTNode, { readonly op: Op }>;
+
+/** All other nodes are operators with two operands. */
+const COMPILERS: { readonly [Op in ASTNode["op"]]?: (node: NodeOf<Op>, scope: Scope) => Run } = {
+  value:
+    ({ args: value }) =>
+    () =>
+      value,
+  id: ({ args: name }, scope) => compileVariable(name, scope),
+  ".": ({ args: [of, name] }, scope) => compileMember(compileNode(of, scope), () => name, `member ${name}`),
+  "[]": ({ args: [of, name] }, scope) =>
+    compileMember(compileNode(of, scope), compileNode(name, scope), "element or member of this name"),
+  call: ({ args }, scope) => compileFunction(args, scope),
+  rcall: ({ args }, scope) => compileMethod(args, scope),
+  list: ({ args }, scope) => compileList(args, scope),
+  map: ({ args }, scope) => compileMap(args, scope),
+  "?:": ({ args }, scope) =>
+    compileChoice(args.map((operand) => compileNode(operand, scope)) as [Run, Run, Run]),
+  "||": ({ args: [left, right] }, scope) =>
+    compileLogic(compileNode(left, scope), compileNode(right, scope), true, "||"),
+  "&&": ({ args: [left, right] }, scope) =>
+    compileLogic(compileNode(left, scope), compileNode(right, scope), false, "&&"),
+  "!_": ({ args: operand }, scope) => compileNot(compileNode(operand, scope)),
+  "-_": ({ args: operand }, scope) => compileNegative(compileNode(operand, scope)),
+};
+
 const compileNode = (node: ASTNode, scope: Scope): Run => {
   scope.totals.nodes += 1;
-  const compiled = (operand: ASTNode): Run => compileNode(operand, scope);
-  switch (node.op) {
-    case "value": {
-      const { args: value } = node;
-      return () => value;
-    }
-    case "id":
-      return compileVariable(node.args, scope);
-    case ".": {
-      const [of, name] = node.args;
-      return compileMember(compiled(of), () => name, `member ${name}`);
-    }
-    case "[]":
-      return compileMember(compiled(node.args[0]), compiled(node.args[1]), "element or member of this name");
-    case "call":
-      return compileFunction(node.args, scope);
-    case "rcall":
-      return compileMethod(node.args, scope);
-    case "list":
-      return compileList(node.args, scope);
-    case "map":
-      return compileMap(node.args, scope);
-    case "?:":
-      return compileChoice(node.args.map(compiled) as [Run, Run, Run]);
-    case "||":
-      return compileLogic(compiled(node.args[0]), compiled(node.args[1]), true, "||");
-    case "&&":
-      return compileLogic(compiled(node.args[0]), compiled(node.args[1]), false, "&&");
-    case "!_":
-      return compileNot(compiled(node.args));
-    case "-_": {
-      const operand = compiled(node.args);
-      return (frame) => negative(operand(frame));
-    }
-    default:
-      return compileBinary(node, scope);
-  }
+  const compile = COMPILERS[node.op] as ((node: ASTNode, scope: Scope) => Run) | undefined;
+  return (compile ?? compileBinary)(node, scope);
 };
 
 /** Throws a Refusal. `nodes`: how many the filter has. */

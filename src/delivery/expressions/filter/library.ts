@@ -58,21 +58,18 @@ const CLASSES = new Map<unknown, Kind>([
   [Array, "list"],
 ]);
 
+/** By JavaScript's name of the type. */
+const PRIMITIVES: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ["string", "string"],
+  ["number", "double"],
+  ["bigint", "int"],
+  ["boolean", "bool"],
+]);
+
 export const kindOf = (value: unknown): Kind => {
-  switch (typeof value) {
-    case "string":
-      return "string";
-    case "number":
-      return "double";
-    case "bigint":
-      return "int";
-    case "boolean":
-      return "bool";
-    default:
-      if (!isObject(value)) return "null";
-      // An event can have a member `constructor`, but only of a JSON type.
-      return Array.isArray(value) ? "list" : (CLASSES.get(value.constructor) ?? "map");
-  }
+  if (!isObject(value)) return PRIMITIVES.get(typeof value) ?? "null";
+  // An event can have a member `constructor`, but only of a JSON type.
+  return Array.isArray(value) ? "list" : (CLASSES.get(value.constructor) ?? "map");
 };
 
 /** Calls the library with values of known kinds. */
@@ -85,7 +82,10 @@ const compileNative = (expression: string, kinds: readonly Kind[]): Native | und
   for (const [index, kind] of kinds.entries()) environment.registerVariable(NAMES[index] ?? "", kind);
   const run = environment.parse(expression);
   if (!run.check().valid) return undefined;
-  return (values) => run(Object.fromEntries(values.map((value, index) => [NAMES[index], value]))) as unknown;
+  return (values) =>
+    run(
+      Object.fromEntries<unknown>(values.map((value, index) => [NAMES[index] ?? "", value] as const)),
+    ) as unknown;
 };
 
 const natives = new Map<string, Native | undefined>();

@@ -36,13 +36,13 @@ const holds = (value: unknown): boolean => {
 
 /** Looks for an element with this result. An error counts only if no element has the result. */
 const some = (frame: Frame, { range, predicate }: Macro, wanted: boolean): boolean => {
-  let failure: unknown;
+  let failure: Error | undefined;
   for (const element of elementsOf(frame, range(frame))) {
     try {
       if (holds(predicate(frame, element)) === wanted) return true;
     } catch (error) {
       if (error === TOO_MANY_STEPS) throw error;
-      failure = error;
+      failure = error as Error;
     }
   }
   if (failure !== undefined) throw failure;

@@ -29,7 +29,7 @@ export const equal = (frame: Frame, left: unknown, right: unknown): boolean => {
   }
   if (left === right) return true;
   const [one, other] = [kindOf(left), kindOf(right)];
-  // eslint-disable-next-line eqeqeq -- 1 and 1n are equal, and so is an unsigned 1.
+  // 1 and 1n are equal, and so is an unsigned 1.
   if (NUMBERS.has(one) && NUMBERS.has(other)) return valueOf(left) == valueOf(right);
   if (one !== other) return false;
   if (one === "list") return equalLists(frame, left as readonly unknown[], right as readonly unknown[]);
@@ -62,11 +62,20 @@ export const noOverload = (name: string): FilterFailure => {
   return known;
 };
 
+/** The name of a member. undefined: the value is no name. */
+export const nameOf = (value: unknown): string | undefined => {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean"
+    ? String(value)
+    : undefined;
+};
+
 /** Whether `value` is an element of the list, or a member's name of the map. */
 const isIn = (frame: Frame, value: unknown, container: unknown): boolean => {
   if (isList(container)) return container.some((element) => equal(frame, value, element));
   if (kindOf(container) !== "map") throw noOverload("in");
-  return typeof value !== "object" && Object.hasOwn(container as Members, String(value));
+  const name = nameOf(value);
+  return name !== undefined && Object.hasOwn(container as Members, name);
 };
 
 const add = (frame: Frame, left: unknown, right: unknown): unknown => {

@@ -286,7 +286,7 @@ describe("faults", () => {
       "io.confluent.connect.avro.AvroConverter",
       "needs a schema registry, which is not configured",
     ),
-    invalid("transform", "$", "not served here"),
+    invalid("transform", "$eval('1')", "$eval is not allowed"),
     hidden("http.headers.additional", "x:${file:/run/a:b}", "config provider file is not allowed"),
     [
       { ...MINIMAL, "errors.tolerance": "all", "errors.deadletterqueue.topic.name": "orders" },

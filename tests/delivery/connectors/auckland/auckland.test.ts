@@ -50,6 +50,7 @@ describe("a minimal configuration", () => {
       secret: undefined,
       transformations: [],
       filter: undefined,
+      transform: undefined,
     });
   });
 });
