@@ -73,7 +73,7 @@ describe("dashboard and alerts", () => {
         webhooks: [{ source: "shop", station: "watched", scheme: "github", secrets: ["shop-secret"] }],
       },
     });
-    await createConnector(gateway, "out", { sink, topic: "watched" });
+    await createConnector(gateway, "out", { sink, topic: "watched", filter: "true" });
     await createConnector(gateway, "dropping", {
       sink: { ...sink, url: `${sink.url}/never` },
       topic: "watched",

@@ -6,7 +6,6 @@ import type { Ordering } from "../engine/ordering.ts";
 import type { Targets } from "../engine/targets.ts";
 import { COMMON_KEYS, CONSUMER_KEYS, type Key, OWN_KEYS } from "./keys.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
-import type { TransformModel } from "./model.ts";
 
 export interface ConfigFault {
   readonly key: string;
@@ -115,7 +114,12 @@ export const readPace = ({ read }: Reader): Pace => {
   };
 };
 
-/** `failure`: what happens to a record that can't be transformed. */
+export interface TransformModel {
+  readonly expression: string;
+  /** What happens to a record that can't be transformed. */
+  readonly failure: "drop" | "stop";
+}
+
 export const readTransform = (
   { read }: Reader,
   failure: TransformModel["failure"],

@@ -6,7 +6,7 @@ import type { HttpResult, TopicSelection, LetterForm } from "../engine/delivery-
 import type { Failure, Strategy } from "../engine/strategy.ts";
 import type { Transport } from "../engine/transport.ts";
 import type { Filter } from "../expressions/filter/filter.ts";
-import type { Pace } from "./config-reader.ts";
+import type { Pace, TransformModel } from "./config-reader.ts";
 import type { HeaderPair } from "./config-values.ts";
 import type { Conversion } from "./conversions.ts";
 import type { Transformation } from "./transformations.ts";
@@ -38,12 +38,6 @@ export interface ConnectorModel extends Pace {
   readonly deadLetterTopic: string | undefined;
   /** Absent: the form of the gateway's own dead letters. */
   readonly deadLetterForm?: LetterForm;
-}
-
-export interface TransformModel {
-  readonly expression: string;
-  /** What happens to a record that can't be transformed. */
-  readonly failure: "drop" | "stop";
 }
 
 export interface RequestModel {

@@ -4,7 +4,7 @@ import { pause, systemClock } from "../../lib/clock.ts";
 import type { Prepared, PreparedRecord, Preparation } from "../engine/delivery-plan.ts";
 import { eventOf } from "../expressions/event.ts";
 import type { Sandbox, Transformed } from "../expressions/transform/sandbox.ts";
-import type { TransformModel } from "./model.ts";
+import type { TransformModel } from "./config-reader.ts";
 
 const CONTENT_TYPE = "application/json";
 

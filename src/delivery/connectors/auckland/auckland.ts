@@ -19,12 +19,13 @@ import {
   readUrl,
   type Reader,
   refuseUnserved,
+  type TransformModel,
 } from "../config-reader.ts";
 import { type HeaderPair, parseHeaders } from "../config-values.ts";
 import { type DecodeFailure, noRegistry } from "../decoding.ts";
 import type { Family } from "../family.ts";
 import type { RawConfig } from "../masking.ts";
-import type { ConnectorModel, TransformModel } from "../model.ts";
+import type { ConnectorModel } from "../model.ts";
 import { readTransformations, type Transformation } from "../transformations.ts";
 import { aucklandAnswers } from "./answers.ts";
 import { KEYS } from "./keys.ts";

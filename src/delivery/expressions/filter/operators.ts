@@ -21,7 +21,7 @@ const equalMaps = (frame: Frame, left: Members, right: Members): boolean => {
 };
 
 /** Numbers of different types are equal if their values are. Other values of different types are unequal. */
-export const equal = (frame: Frame, left: unknown, right: unknown): boolean => {
+const equal = (frame: Frame, left: unknown, right: unknown): boolean => {
   spend(frame, 1);
   if (typeof left === "string" && typeof right === "string") {
     if (left.length === right.length) spend(frame, left.length);
