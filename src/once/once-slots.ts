@@ -6,12 +6,13 @@ import type { SlotService } from "../home/contract.ts";
 import type { PeerAnswer, PeerCall } from "../home/peers/peers.ts";
 import type { SlotLogOptions } from "../home/slot-log.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
-import { decodeCall, encodeAnswer, type OnceCall, type SlotAnswer } from "./call-codec.ts";
+import { decodeCall, encodeAnswer, type OnceCall, type SlotAnswer, type SlotCall } from "./call-codec.ts";
 import { type EnteredSlot, OnceLog } from "./once-log.ts";
 import type { CoreCall } from "./slot-core/port.ts";
 import { SlotCore } from "./slot-core/slot-core.ts";
 import { SlotRunner, type SlotRunnerOptions } from "./slot-runner.ts";
 import type { TopicViews } from "./topic-views.ts";
+import { createTurn } from "./turn.ts";
 
 export interface OnceSlotsOptions extends Pick<
   SlotRunnerOptions,
@@ -46,6 +47,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
   readonly #held = new Map<number, Held>();
   readonly #created = new WeakMap<SlotCore, Held>();
   readonly #calls = new Map<CoreCall, Waiting>();
+  readonly #turn = createTurn();
   /** `mayArriveUntil` of the newest core of each slot. */
   readonly #resolveFrom = new Map<number, number>();
   #tenures = 0;
@@ -120,7 +122,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
         if (answers.length === 1 && answer === "moved") reject(new GatewayError("SLOT_MOVED"));
         else resolve(answerOf(answers));
       };
-      slots.forEach(({ slot: of, events }, place) => {
+      const offer = ({ slot: of, events }: SlotCall, place: number): void => {
         const bytes = sizes[place] ?? 0;
         const held = this.#held.get(of);
         if (held === undefined) {
@@ -136,6 +138,9 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
           },
         });
         held.core.offer(coreCall);
+      };
+      this.#turn.input(() => {
+        slots.forEach(offer);
       });
     });
   }
@@ -172,6 +177,7 @@ export class OnceSlots implements SlotService<OnceLog, EnteredSlot> {
     const runner: SlotRunner = new SlotRunner(
       {
         ...{ broker, clock, log, requestTimeoutMs, onError, onDrained, onResolved },
+        turn: this.#turn,
         signal: options.signal,
         isFresh: () => !options.signal.aborted && options.mayFence(),
         onAnswer: this.#answered,

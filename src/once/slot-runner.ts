@@ -6,10 +6,12 @@ import type { OnceBroker, OnceLog } from "./once-log.ts";
 import type { BatchResult, CoreCall, CoreOutcome, EventAppend, Look, SlotPort } from "./slot-core/port.ts";
 import type { ReadRecord, SlotCore } from "./slot-core/slot-core.ts";
 import type { SlotRecord, TopicRef } from "./slot-records.ts";
+import type { Turn } from "./turn.ts";
 
 export interface SlotRunnerOptions {
   readonly broker: OnceBroker;
   readonly clock: Clock;
+  readonly turn: Turn;
   readonly log: OnceLog;
   readonly signal: AbortSignal;
   readonly isFresh: () => boolean;
@@ -63,7 +65,10 @@ export class SlotRunner implements SlotPort {
     this.#timerAt = time;
     this.#cancelWake = this.#options.clock.after(Math.max(0, time - this.monotonic()), () => {
       this.#timerAt = Infinity;
-      if (this.#wakeAt <= this.monotonic()) this.#core().tick();
+      if (this.#wakeAt <= this.monotonic())
+        this.#options.turn.input(() => {
+          this.#core().tick();
+        });
       else if (this.#wakeAt < Infinity) this.#setTimer(this.#wakeAt);
     });
   }
@@ -73,8 +78,10 @@ export class SlotRunner implements SlotPort {
       .append(records, () => !this.#isOver)
       .catch(this.#failed)
       .then((stored) => {
-        if (typeof stored === "object") this.#core().slotStored(stored.base, stored.timestamp);
-        else this.#core().slotFailed(stored === "unsent");
+        this.#options.turn.acknowledged(() => {
+          if (typeof stored === "object") this.#core().slotStored(stored.base, stored.timestamp);
+          else this.#core().slotFailed(stored === "unsent");
+        });
       });
   }
 
@@ -118,15 +125,14 @@ export class SlotRunner implements SlotPort {
     }));
     void broker.appendOnce(append.topic.name, batches, { mayWrite, timeoutMs }).then((results) => {
       const now = this.now();
-      this.#core().appended(
-        append,
-        results.map((result): BatchResult =>
-          result.status === "stored"
-            ? { status: "stored", offset: Number(result.baseOffset), timestamp: result.timestamp ?? now }
-            : result,
-        ),
-        writtenAt,
+      const batchResults = results.map((result): BatchResult =>
+        result.status === "stored"
+          ? { status: "stored", offset: Number(result.baseOffset), timestamp: result.timestamp ?? now }
+          : result,
       );
+      this.#options.turn.input(() => {
+        this.#core().appended(append, batchResults, writtenAt);
+      });
     });
   }
 

@@ -1,7 +1,8 @@
 /**
- * Puts the appends of one topic that are asked for in one turn of the event loop into one. A batch of events has ids of many
- * slots, and each slot makes an append of its intents and one of its events: a batch of 100 made 24 requests of about four
- * events each. With this, requests of a process under load had 240 records.
+ * Puts the appends of one topic that are asked for without a pause into one. A batch of events has ids of many slots, and each
+ * slot makes an append of its intents and one of its events: a batch of 100 made 24 requests of about four events each. With
+ * this, requests of a process under load had 240 records. The slots of a process ask together (`src/once/turn.ts`), so nothing
+ * is gained by waiting for the rest of the turn.
  */
 import type { AppendOnce, OnceBatch, OnceBatchResult, OnceOptions } from "../append-once.ts";
 import { MAX_APPEND_BYTES, recordBytes } from "../record-bytes.ts";
@@ -25,7 +26,7 @@ interface Gathered {
 /** Maximum bytes of appends that go together. */
 const MAX_GATHERED_BYTES = 4 * MAX_APPEND_BYTES;
 
-/** `append`, but with the appends of a topic that begin in the same turn together. */
+/** `append`, but with the appends of a topic together that begin before the event loop goes on. */
 export const createGatheredAppends = (append: AppendOnce): AppendOnce => {
   const topics = new Map<string, Gathered[]>();
 
@@ -41,7 +42,7 @@ export const createGatheredAppends = (append: AppendOnce): AppendOnce => {
       const asked: Asked = { batches, once, resolve };
       if (groups === undefined) {
         topics.set(topic, [gatheredOf(asked)]);
-        setImmediate(flush, topic);
+        process.nextTick(flush, topic);
         return;
       }
       const last = groups.at(-1);
