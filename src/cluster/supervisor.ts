@@ -28,6 +28,8 @@ import { createWorkerSlot, type WorkerSlot, tell } from "./worker-slot.ts";
 
 interface SupervisorOptions {
   readonly workers: number;
+  /** Node's arguments of the workers. */
+  readonly execArgv: readonly string[];
   readonly settings: Settings;
   readonly tls: TlsFiles;
   readonly log: Pick<Log, "logger" | "always">;
@@ -53,7 +55,7 @@ const SHUT_SHARE = 0.1;
  * Resolves when all workers are ready. Rejects if a worker fails to start, with SETTINGS_INVALID if that is the reason.
  */
 export const supervise = async (options: SupervisorOptions): Promise<Supervisor> => {
-  const { workers, settings, tls, reload, log } = options;
+  const { workers, execArgv, settings, tls, reload, log } = options;
   const { server, admin } = settings;
   const metrics = createSupervisorMetrics();
   const inquiries = createInquiries((worker, message) => {
@@ -69,7 +71,7 @@ export const supervise = async (options: SupervisorOptions): Promise<Supervisor>
   });
   const spool = await openSupervisorSpool(settings, { logger: log.logger, metrics });
   const stdio = ["inherit", "inherit", "inherit", "ipc", ...spool.inherited] as const;
-  cluster.setupPrimary({ serialization: "advanced", stdio: [...stdio] });
+  cluster.setupPrimary({ serialization: "advanced", stdio: [...stdio], execArgv: [...execArgv] });
   const audit = auditAt(() => serving(slots), { log, metrics });
   const parts: SlotParts = { ...options, fleet, inquiries, listeners, audit, spool };
   const slots: readonly WorkerSlot[] = Array.from({ length: workers }, (_, index) =>

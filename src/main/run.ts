@@ -18,6 +18,7 @@ import { maskConfig } from "../delivery/connectors/masking.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLog, type Log, type Logger, type LogOptions } from "../observability/logger/logger.ts";
 import { checkSettings, faultsOf, warningsOf } from "./check.ts";
+import { workerArguments } from "./heap.ts";
 import { onHangUp, releaseHangUps } from "./hang-up.ts";
 import { createOwnFleet } from "./reload/own-fleet.ts";
 import { createReloads, nothingToReload, type Reloads } from "./reload/reload.ts";
@@ -118,7 +119,7 @@ const start = async (settings: Settings, log: Log, { reloads, tls }: StartParts)
   try {
     const serving = await (workers === 1
       ? startAlone(settings, log, { reload, tls })
-      : supervise({ workers, settings, tls, log, reload }));
+      : supervise({ workers, execArgv: workerArguments(process), settings, tls, log, reload }));
     const addresses = await listen(serving, logger).catch((error: unknown) => {
       throw bindFault(error, settings);
     });
