@@ -9,6 +9,7 @@ import { rowsNamed, type Row } from "./rows.ts";
 import { createStage, type Stage } from "./stage.ts";
 import { deliverySubjects } from "./subjects/delivery.ts";
 import { avroSubjects } from "./subjects/avro.ts";
+import { filterSubjects } from "./subjects/filters.ts";
 import { podSubjects } from "./subjects/pods.ts";
 import { gatewaySubjects } from "./subjects/gateway.ts";
 import { onceSubjects } from "./subjects/once.ts";
@@ -30,6 +31,7 @@ const subjectsOf = (rows: readonly Row[], stage: Stage): readonly Subject[] => {
     ...onceSubjects(stage),
     ...spoolSubjects(stage),
     ...deliverySubjects(stage),
+    ...filterSubjects(),
     ...streamSubjects(stage),
     ...avroSubjects(stage),
     ...readingSubjects(stage),

@@ -128,6 +128,7 @@ const ROWS: readonly Row[] = [
   { name: "read-wait-v2", ratios: [], goals: [{ figure: "p99", atMost: 50 }] },
   { name: "waiting-reads", ratios: [], goals: WAITING },
   { name: "waiting-reads-v2", ratios: [], goals: WAITING },
+  { name: "filters", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 300_000 }] },
   { name: "delivery-0ms", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 8000 }, RSS] },
   { name: "delivery-0ms-keys", ratios: [], goals: [{ figure: "eventsPerSecond", atLeast: 15_000 }, RSS] },
   { name: "delivery-0ms-batch-100", ratios: [], goals: [RSS] },

@@ -189,14 +189,21 @@ const compileMethod = (
   );
 };
 
+/** For a call that has always the same result, for example `timestamp("2026-01-01T00:00:00Z")`. */
+const onlyOnce = (call: Run): Run => {
+  let result: { readonly value: unknown } | undefined;
+  return (frame) => (result ??= { value: call(frame) }).value;
+};
+
 const compileFunction = ([name, args]: readonly [string, readonly ASTNode[]], scope: Scope): Run => {
   if (name === "has") return compileHas(args[0], scope);
   if (name === "type") throw new Refusal("type is not served here");
-  return compileCall(
+  const call = compileCall(
     name,
     false,
     args.map((node) => compileNode(node, scope)),
   );
+  return args.every(({ op }) => op === "value") ? onlyOnce(call) : call;
 };
 
 const compileBinary = (node: ASTNode, scope: Scope): Run => {

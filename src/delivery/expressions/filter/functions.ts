@@ -58,11 +58,32 @@ const callOf =
   ([first = "", ...others]: readonly string[]): string =>
     isMethod ? `${first}.${name}(${others.join()})` : `${name}(${[first, ...others].join()})`;
 
+/** What the library does for these functions, without its cost. */
+const TEXT_TESTS: ReadonlyMap<string, (text: string, part: string) => boolean> = new Map<
+  string,
+  (text: string, part: string) => boolean
+>([
+  ["startsWith", (text, part) => text.startsWith(part)],
+  ["endsWith", (text, part) => text.endsWith(part)],
+  ["contains", (text, part) => text.includes(part)],
+]);
+
+const compileTextTest = (name: string, [text, part]: readonly Run[], otherwise: Run): Run => {
+  const test = TEXT_TESTS.get(name);
+  if (test === undefined || text === undefined || part === undefined) return otherwise;
+  return (frame) => {
+    const [value, wanted] = [text(frame), part(frame)];
+    if (typeof value !== "string" || typeof wanted !== "string") throw noOverload(name);
+    spend(frame, stepsOf(name, [], [value, wanted]));
+    return test(value, wanted);
+  };
+};
+
 /** `args` begin with the receiver if the function is a method. */
 export const compileCall = (name: string, isMethod: boolean, args: readonly Run[]): Run => {
   const write = callOf(name, isMethod);
   const key = isMethod ? `.${name}` : name;
-  return (frame) => {
+  const byLibrary: Run = (frame) => {
     const values = args.map((run) => run(frame));
     const known = ofContainers(frame, name, values);
     if (known !== undefined) return known;
@@ -73,6 +94,7 @@ export const compileCall = (name: string, isMethod: boolean, args: readonly Run[
     if (name === "duration" && sizeOf(values[0]) > MAX_DURATION) throw DURATION_TOO_LONG;
     return native(values);
   };
+  return isMethod ? compileTextTest(name, args, byLibrary) : byLibrary;
 };
 
 /** Instructions of a pattern that RE2 follows in the time of a step. */
