@@ -152,7 +152,7 @@ class GatewayHome<Log extends HeldLog<Content>, Content extends object> implemen
     const { signal } = call;
     const search = createSearch(clock, call.waitMs, () => this.isFresh(1));
     for (let attempt = 0; !signal.aborted && search.goesOn(); attempt += 1) {
-      const answer = await this.#attempt(slot, limited(call, search.waitMs), attempt);
+      const answer = await this.#attempt(slot, limited(call, search.leftMs()), attempt);
       if (answer === "cut off") break;
       if (answer !== "moved") return attempt === 0 ? answer : { ...answer, isRepeated: true };
       search.noteMoved();

@@ -8,7 +8,7 @@ const SERVED_MS = ENTER_MS + 1000;
 
 interface Search {
   /** Milliseconds that are left of the call's waiting time. */
-  readonly waitMs: number;
+  leftMs(): number;
   /** False: the time is over, or this process has had no contact with the group for too long. */
   goesOn(): boolean;
   noteMoved(): void;
@@ -21,9 +21,7 @@ export const createSearch = (clock: Pick<Clock, "now">, waitMs: number, isFresh:
   let attemptAt = began;
   let contactAt = began;
   return {
-    get waitMs() {
-      return Math.max(0, began + waitMs - clock.now());
-    },
+    leftMs: () => Math.max(0, began + waitMs - clock.now()),
     goesOn: () => {
       attemptAt = clock.now();
       if (isFresh()) contactAt = attemptAt;

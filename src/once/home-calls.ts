@@ -136,15 +136,24 @@ const tryTogether = async (
   }
 };
 
-const peerCallOf = (message: OnceCall, waitMs: number): PeerCall => ({
-  path: PATH,
-  message,
-  get body() {
-    return encodeCall(message);
-  },
-  waitMs,
-  signal: NEVER,
-});
+const peerCallOf = (message: OnceCall, waitMs: number): PeerCall => new CallOfEvents(message, waitMs);
+
+/** A class, because an object literal with a getter keeps the events in memory until the next major collection (docs/performance.md). */
+class CallOfEvents implements PeerCall {
+  readonly path = PATH;
+  readonly signal = NEVER;
+  readonly message: OnceCall;
+  readonly waitMs: number;
+
+  constructor(message: OnceCall, waitMs: number) {
+    this.message = message;
+    this.waitMs = waitMs;
+  }
+
+  get body(): Buffer {
+    return encodeCall(this.message);
+  }
+}
 
 /** Sends the parts one after the other, which keeps the order of the events of a key. */
 export const sendParts = async (

@@ -27,15 +27,28 @@ export interface PeerCall {
 }
 
 /** The call with this waiting time. Its body is made when it is read. */
-export const limited = (call: PeerCall, waitMs: number): PeerCall => ({
-  path: call.path,
-  message: call.message,
-  signal: call.signal,
-  waitMs,
-  get body() {
-    return call.body;
-  },
-});
+export const limited = (call: PeerCall, waitMs: number): PeerCall => new LimitedCall(call, waitMs);
+
+/** A class, because an object literal with a getter stays in memory until the next major collection (docs/performance.md). */
+class LimitedCall implements PeerCall {
+  readonly path: string;
+  readonly message: unknown;
+  readonly signal: AbortSignal;
+  readonly waitMs: number;
+  readonly #call: PeerCall;
+
+  constructor(call: PeerCall, waitMs: number) {
+    this.path = call.path;
+    this.message = call.message;
+    this.signal = call.signal;
+    this.waitMs = waitMs;
+    this.#call = call;
+  }
+
+  get body(): Buffer {
+    return this.#call.body;
+  }
+}
 
 export interface PeerAnswer {
   readonly status: number;
