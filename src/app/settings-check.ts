@@ -10,7 +10,9 @@ import { createCertificateVerifier } from "../auth/certificates.ts";
 import { createApiKeyVerifier } from "../auth/api-keys.ts";
 import { createSecretVerifier, derivationTurns, storedSecret } from "../auth/secrets.ts";
 import { createFailureThrottle } from "../auth/throttle.ts";
+import { environmentVariable } from "../config/process-environment.ts";
 import type { Settings } from "../config/schema/schema.ts";
+import { createReferences } from "../delivery/connectors/references.ts";
 import { faultsOfDeclared } from "../delivery/connectors/validation.ts";
 import { createTargets } from "../delivery/engine/targets.ts";
 import { GatewayError } from "../errors.ts";
@@ -95,6 +97,7 @@ const ofConnectors: Check = (settings) => {
     targets: createTargets(delivery.allowTargets),
     hasRegistry: registry.urls.length > 0,
     auditTopic: auditTopicOf(settings)?.name,
+    references: createReferences({ providers: delivery.configProviders, environment: environmentVariable }),
   });
 };
 

@@ -1,5 +1,6 @@
 /** The delivery role: connectors, their observation and their routes on the operators' listener. */
 import { hostname } from "node:os";
+import { environmentVariable } from "../config/process-environment.ts";
 import type { Settings } from "../config/schema/schema.ts";
 import { VERSION } from "../config/version.ts";
 import { createDelivery, type Delivery } from "../delivery/connectors/connector-delivery.ts";
@@ -82,6 +83,7 @@ export const startDelivery = async (
     broker,
     ...settings.delivery,
     declared: settings.connectors,
+    environment: environmentVariable,
     // Unique only with all three parts: workers share the host and the port, and containers on one host can have the same process id.
     workerId: `${hostname()}-${process.pid}:${admin.port}`,
     observer: {
@@ -123,8 +125,8 @@ export const startDelivery = async (
     hasStarted: () => delivery.isOpen,
     connectorNames: () => delivery.connectors.names(),
     heldFrom: (of) => delivery.heldFrom(of),
-    use: ({ delivery: { allowTargets }, connectors: declared }) => {
-      delivery.apply({ allowTargets, declared });
+    use: ({ delivery: { allowTargets, configProviders }, connectors: declared }) => {
+      delivery.apply({ allowTargets, configProviders, declared });
     },
   };
 };

@@ -40,6 +40,7 @@ const DECISIONS: Readonly<Record<string, Decision>> = {
   restProxy: "reload",
   reading: "restart",
   "delivery.allowTargets": "reload",
+  "delivery.configProviders": "reload",
   "delivery.connectorsTopic": "restart",
   "delivery.sandbox": "restart",
   eventService: "restart",

@@ -1,7 +1,7 @@
 /** Settings of the delivery role: allowed targets and declared connectors. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { duration, list, matching, NO_MESSAGE, secret, section, size, special } from "../keys.ts";
+import { duration, list, matching, NO_MESSAGE, secret, section, size, special, text } from "../keys.ts";
 
 const HOST_NAME = /^(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 
@@ -19,12 +19,31 @@ const target = special(
   { help: "An address range or a host name.", allowed: "a CIDR such as 127.0.0.0/8 or a host name" },
 );
 
+const directoryPath = matching("Path of a directory.", /^\//, "an absolute path");
+
 export const delivery = section({
   allowTargets: list(
     "Targets that connectors may call in addition to public addresses.",
     target,
     'a list of CIDRs and host names: ["127.0.0.0/8", "crm.internal"]',
   ).prefault([]),
+  configProviders: section({
+    env: list(
+      "Environment variables that configurations of connectors may refer to: ${env:NAME}.",
+      text("Name of a variable."),
+      "a list of names",
+    ).prefault([]),
+    file: list(
+      "Directories with properties files that configurations of connectors may refer to: ${file:/path:key}.",
+      directoryPath,
+      "a list of absolute paths",
+    ).prefault([]),
+    directory: list(
+      "Directories with files that configurations of connectors may refer to: ${directory:/path:file}.",
+      directoryPath,
+      "a list of absolute paths",
+    ).prefault([]),
+  }).prefault({}),
   connectorsTopic: matching(
     "Topic that stores the connectors of the REST API. All gateways with the same topic run the same connectors.",
     /^_stationgate-[a-zA-Z0-9._-]{1,200}$/,

@@ -4,14 +4,13 @@ import { cut } from "../../lib/text.ts";
 import type { TopicSelection } from "../engine/delivery-plan.ts";
 import type { Ordering } from "../engine/ordering.ts";
 import type { Targets } from "../engine/targets.ts";
+import type { ConfigFault } from "./config-fault.ts";
 import { COMMON_KEYS, CONSUMER_KEYS, type Key, OWN_KEYS } from "./keys.ts";
+import { hasReferences } from "./reference-text.ts";
 import { MASK, maskConfig, type RawConfig } from "./masking.ts";
+import type { References } from "./references.ts";
 
-export interface ConfigFault {
-  readonly key: string;
-  /** One line in the wording of Kafka Connect, without credentials. */
-  readonly message: string;
-}
+export type { ConfigFault };
 
 export interface Faults {
   readonly faults: readonly ConfigFault[];
@@ -25,6 +24,8 @@ export interface GatewayFacts {
   readonly hasRegistry?: boolean;
   /** The topic of `audit.station`. Dead letters must not be written to it. */
   readonly auditTopic?: string | undefined;
+  /** Absent: references are values like others. */
+  readonly references?: References | undefined;
 }
 
 /** Parses keys one by one, and collects all faults. */
@@ -71,6 +72,15 @@ export const readTopics = ({ read, fault, invalid }: Reader): TopicSelection => 
   const internal = names.find(isInternalTopic);
   if (internal !== undefined) invalid("topics", `${internal} is an internal topic and can't be delivered`);
   return { names };
+};
+
+/** The topics of a configuration whose other keys may have faults. undefined: the topics have faults, or are a reference. */
+export const topicsOf = (config: RawConfig): TopicSelection | undefined => {
+  const keys = [COMMON_KEYS.topics.name, COMMON_KEYS.topicsRegex.name];
+  if (keys.some((key) => hasReferences(config[key] ?? ""))) return undefined;
+  const reader = createReader(config);
+  const topics = readTopics(reader);
+  return reader.faults.length > 0 ? undefined : topics;
 };
 
 /** The topic that a key names must take dead letters. */
@@ -138,14 +148,4 @@ export const readUrl = (
   const refused = url && targets?.refusalOf(url.hostname);
   if (refused !== undefined) invalid(key.name, refused);
   return url;
-};
-
-const REFERENCE = /\$\{([^:{}]*):[^{}]*\}/;
-
-/** Faults that don't depend on the family. */
-export const refuseUnserved = ({ invalid }: Reader, config: RawConfig): void => {
-  for (const [name, value] of Object.entries(config)) {
-    const provider = REFERENCE.exec(value)?.[1];
-    if (provider !== undefined) invalid(name, `config provider ${provider} is not allowed`);
-  }
 };

@@ -2,10 +2,11 @@
 import { cut } from "../../lib/text.ts";
 import { AIVEN } from "./aiven/aiven.ts";
 import { AUCKLAND } from "./auckland/auckland.ts";
-import type { GatewayFacts } from "./config-reader.ts";
+import type { ConfigFault, GatewayFacts } from "./config-reader.ts";
 import type { Family, ParsedConfig } from "./family.ts";
 import { COMMON_KEYS } from "./keys.ts";
-import type { RawConfig } from "./masking.ts";
+import { maskConfig, type RawConfig } from "./masking.ts";
+import { hasReferences } from "./reference-text.ts";
 
 const FAMILIES: readonly Family[] = [AUCKLAND, AIVEN];
 
@@ -23,7 +24,58 @@ export const classOf = (config: RawConfig): string =>
 export const unknownClass = (connectorClass: string): string =>
   `Failed to find any class that implements Connector and which name matches ${cut(connectorClass)}, available connectors are: ${CONNECTOR_CLASSES.join(", ")}`;
 
-/** Returns the model, or all faults of the configuration. An unknown class is the only fault, because its keys are unknown too. */
+/** A fault without the values that references stand for. */
+const withoutValues = (
+  fault: ConfigFault,
+  config: RawConfig,
+  values: ReadonlyMap<string, string>,
+): ConfigFault => {
+  const { key, message } = fault;
+  const written = maskConfig(config)[key] ?? "";
+  if (hasReferences(config[key] ?? ""))
+    return {
+      key,
+      message: `Invalid value ${written} for configuration ${key}: the referenced value is not valid`,
+    };
+  return {
+    key,
+    message: [...values].reduce((text, [reference, value]) => hideValue(text, value, reference), message),
+  };
+};
+
+/** A shorter value says nothing, and would be found inside of words. */
+const MIN_HIDDEN = 4;
+
+const hideValue = (text: string, value: string, reference: string): string =>
+  value.length < MIN_HIDDEN ? text : text.replaceAll(value, () => reference);
+
+/** The faults of a configuration with references that aren't allowed. What the references stand for is not checked. */
+const withRefusals = (
+  refusals: readonly ConfigFault[],
+  config: RawConfig,
+  parsed: ParsedConfig,
+): ParsedConfig => {
+  const others = "faults" in parsed ? parsed.faults : [];
+  return { faults: [...refusals, ...others.filter(({ key }) => !hasReferences(config[key] ?? ""))] };
+};
+
+const parseWith = (family: Family, name: string, config: RawConfig, facts: GatewayFacts): ParsedConfig => {
+  const { references } = facts;
+  if (references === undefined || !Object.values(config).some(hasReferences))
+    return family.parse(name, config, facts);
+  const refusals = references.refusals(config);
+  if (refusals.length > 0) return withRefusals(refusals, config, family.parse(name, config, facts));
+  const resolved = references.resolve(config);
+  if ("faults" in resolved) return resolved;
+  const parsed = family.parse(name, resolved.config, facts);
+  if ("model" in parsed) return parsed;
+  return { faults: parsed.faults.map((fault) => withoutValues(fault, config, resolved.values)) };
+};
+
+/**
+ * Reads the references, and returns the model, or all faults of the configuration. If a reference can't be read, the other keys aren't
+ * checked. An unknown class is the only fault, because its keys are unknown too.
+ */
 export const parseConnectorConfig = (
   name: string,
   config: RawConfig,
@@ -31,7 +83,7 @@ export const parseConnectorConfig = (
 ): ParsedConfig => {
   const wanted = config[COMMON_KEYS.connectorClass.name];
   const family = familyOf(wanted);
-  if (family !== undefined) return family.parse(name, config, facts);
+  if (family !== undefined) return parseWith(family, name, config, facts);
   return { faults: [{ key: COMMON_KEYS.connectorClass.name, message: unknownClass(wanted ?? "") }] };
 };
 

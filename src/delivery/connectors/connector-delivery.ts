@@ -12,6 +12,7 @@ import { createConnectors, type Connectors } from "./connectors.ts";
 import { createDirectory } from "./directory.ts";
 import { createConnectorRunners, type ConnectorRunners } from "./connector-runners.ts";
 import { type ConnectorSample, createProgress, lagOf } from "../engine/progress.ts";
+import { type ConfigProviders, createReferences, type References } from "./references.ts";
 import { createReplays } from "./replays.ts";
 import { createUnfinished } from "./unfinished.ts";
 import { faultsOfDeclared } from "./validation.ts";
@@ -27,7 +28,7 @@ export interface Delivery {
   /** Requests in flight, waiting records and lag of each connector of this process. Leaves out connectors whose lag is unknown. */
   sample(): Promise<readonly ConnectorSample[]>;
   /** Takes other settings into use: starts, restarts and stops the declared connectors that have changed. */
-  apply(settings: Pick<DeliveryOptions, "allowTargets" | "declared">): void;
+  apply(settings: Pick<DeliveryOptions, "allowTargets" | "declared" | "configProviders">): void;
   /**
    * The first offset of the partition that a connector has not finished. 0 until the connectors' topic has been read. undefined: no
    * connector reads the topic. Rejects with BROKER_UNAVAILABLE.
@@ -45,6 +46,10 @@ export interface DeliveryOptions {
   readonly connectorsTopic: string;
   /** `delivery.allowTargets`. */
   readonly allowTargets: readonly string[];
+  /** `delivery.configProviders`. Absent: no reference is allowed. */
+  readonly configProviders?: ConfigProviders | undefined;
+  /** Returns the value of an environment variable. */
+  readonly environment?: (name: string) => string | undefined;
   /** Connectors of the settings file. */
   readonly declared: readonly { readonly name: string; readonly config: RawConfig }[];
   /** `host:port`, unique among the processes that share the broker. */
@@ -91,11 +96,12 @@ const sampleOf = async (
 
 /** All facts can change with a reload. */
 const factsOf = (
-  decoding: Decoding,
-  auditTopic: DeliveryOptions["auditTopic"],
+  { decoding = NO_DECODING, auditTopic }: Pick<DeliveryOptions, "decoding" | "auditTopic">,
+  references: References,
   targets?: Targets,
 ): GatewayFacts => ({
   targets,
+  references,
   get auditTopic() {
     return auditTopic?.();
   },
@@ -103,6 +109,8 @@ const factsOf = (
     return decoding.decoder !== undefined;
   },
 });
+
+const NO_PROVIDERS: ConfigProviders = { env: [], file: [], directory: [] };
 
 type Declared = DeliveryOptions["declared"];
 
@@ -118,30 +126,33 @@ const createDeclared = (declared: Declared) => {
   };
 };
 
+const referencesOf = ({
+  configProviders: providers = NO_PROVIDERS,
+  environment = () => undefined,
+}: DeliveryOptions): References => createReferences({ providers, environment });
+
 /** Throws SETTINGS_INVALID with a line for each fault of a declared connector. */
 export const createDelivery = (options: DeliveryOptions): Delivery => {
   const { broker, workerId, observer, tracing, clock = systemClock, random = Math.random } = options;
   const { decoding = NO_DECODING, expressions = NO_EXPRESSIONS, auditTopic } = options;
   const targets = createChangingTargets(options.allowTargets);
-  const facts = factsOf(decoding, auditTopic, targets);
+  const references = referencesOf(options);
+  const facts = factsOf(options, references, targets);
   requireValid(options, facts);
-  const log = createConnectorLog({
-    broker,
-    topic: options.connectorsTopic,
-    clock,
-    onError: (error) => {
-      observer.fault(NO_CONNECTOR, error);
-    },
-  });
+  const onError = (error: GatewayError): void => {
+    observer.fault(NO_CONNECTOR, error);
+  };
+  const log = createConnectorLog({ broker, topic: options.connectorsTopic, clock, onError });
   const declared = createDeclared(options.declared);
   const directory = createDirectory(declared.configs, log);
   const steps = { decoding, expressions };
   const engine = { broker, clock, observer, random, targets, tracing, ...steps, progress: createProgress() };
   const runners = createConnectorRunners({
     ...{ ...engine, directory, log, workerId },
-    facts: factsOf(decoding, auditTopic),
+    facts: factsOf(options, references),
   });
-  const replays = createReplays({ ...engine, replaysAnywhere: options.replaysAnywhere, auditTopic });
+  const { replaysAnywhere } = options;
+  const replays = createReplays({ ...engine, replaysAnywhere, auditTopic, references });
   const unfinished = createUnfinished(broker, () =>
     directory.names.flatMap((name) => directory.get(name) ?? []),
   );
@@ -164,6 +175,7 @@ export const createDelivery = (options: DeliveryOptions): Delivery => {
     },
     apply: (next) => {
       targets.allow(next.allowTargets);
+      references.allow(next.configProviders ?? NO_PROVIDERS);
       const before = directory.names;
       declared.replace(next.declared);
       // `open` starts them all.

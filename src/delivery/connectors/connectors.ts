@@ -4,7 +4,7 @@
  */
 import type { Broker } from "../../broker/broker.ts";
 import { GatewayError } from "../../errors.ts";
-import { parseConnectorConfig } from "./connector-config.ts";
+import { topicsOf } from "./config-reader.ts";
 import { unmaskConfig, type RawConfig } from "./masking.ts";
 import {
   createChanges,
@@ -17,6 +17,7 @@ import type { Entry } from "./directory.ts";
 import { createConnectorOffsets, type OffsetRequest, type OffsetsView } from "./offsets.ts";
 import type { Target } from "./connector-log-view.ts";
 import type { DeadLetters, Replays } from "./replays.ts";
+import { allPlugins, connectorPlugins, type Plugin } from "./plugins.ts";
 import { reportOf, type ConfigReport } from "./validation.ts";
 import * as views from "./views.ts";
 
@@ -26,6 +27,8 @@ import * as views from "./views.ts";
  */
 export interface Connectors {
   names(): Promise<readonly string[]>;
+  /** The classes that run here: all, or only those of connectors. */
+  plugins(which: "all" | "connectors"): readonly Plugin[];
   /**
    * Checks a configuration. A masked value stands for the stored one of the connector that `name` names, as in
    * `configure`. Throws CONNECTOR_CONFIG_INVALID if the class is unknown.
@@ -94,8 +97,8 @@ const offsetCalls = (
   const offsets = createConnectorOffsets(parts.broker, parts.clock);
   return {
     offsets: async (name) => {
-      const parsed = parseConnectorConfig(name, (await entryOf(parts, name)).config);
-      return offsets.view(name, "model" in parsed ? parsed.model.topics : { names: [] });
+      const { config } = await entryOf(parts, name);
+      return offsets.view(name, topicsOf(config) ?? { names: [] });
     },
     alterOffsets: async (name, requests) => {
       await requireStopped(parts, name);
@@ -151,6 +154,7 @@ export const createConnectors = (parts: ConnectorsOptions): Connectors => {
       await parts.log.opened();
       return parts.directory.names;
     },
+    plugins: (which) => (which === "all" ? allPlugins(parts.facts) : connectorPlugins()),
     report: (connectorClass, config) => {
       const stored = parts.directory.get(config["name"] ?? "")?.config ?? {};
       return reportOf(connectorClass, unmaskConfig(config, stored), parts.facts);

@@ -8,6 +8,7 @@ import { additionalHeaders, printAdditionalHeaders } from "./aiven/headers.ts";
 import { KEYS as AIVEN_KEYS } from "./aiven/keys.ts";
 import { KEYS as AUCKLAND_KEYS } from "./auckland/keys.ts";
 import { type Key, OWN_OAUTH2_KEYS } from "./keys.ts";
+import { createHiding } from "./reference-text.ts";
 
 export type RawConfig = Readonly<Record<string, string>>;
 
@@ -37,6 +38,9 @@ interface HeaderKey {
 
 const separatorOf = (config: RawConfig): string =>
   config[AUCKLAND_KEYS.headerSeparator.name] ?? AUCKLAND_KEYS.headerSeparator.default ?? "|";
+
+/** Without the characters that stand for hidden references. */
+const encoded = (text: string): string => encodeURIComponent(text).replaceAll("%C2%B7", "\u00b7");
 
 const HEADER_KEYS: ReadonlyMap<string, HeaderKey> = new Map([
   [
@@ -68,18 +72,26 @@ const HEADER_KEYS: ReadonlyMap<string, HeaderKey> = new Map([
         return "value" in parsed ? parsed.value : undefined;
       },
       print: (pairs: readonly HeaderPair[]) =>
-        pairs.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&"),
+        pairs.map(([name, value]) => `${encoded(name)}=${encoded(value)}`).join("&"),
     },
   ],
 ]);
 
 /** Headers that can't be parsed are masked as a whole, because a credential can't be located in them. */
-const maskHeaders = ({ parse, print }: HeaderKey, raw: string, config: RawConfig): string => {
+const maskHeaders = (
+  { parse, print }: HeaderKey,
+  raw: string,
+  config: RawConfig,
+  mask: (credential: string) => string,
+): string => {
   if (raw === "") return raw;
   const pairs = parse(config);
   if (pairs === undefined) return MASK;
   if (!pairs.some(([name]) => isCredentialName(name))) return raw;
-  const masked = pairs.map(([name, value]): HeaderPair => [name, isCredentialName(name) ? MASK : value]);
+  const masked = pairs.map(([name, value]): HeaderPair => [
+    name,
+    isCredentialName(name) ? mask(value) : value,
+  ]);
   return print(masked, config, raw);
 };
 
@@ -113,19 +125,31 @@ const PLAIN_KEYS: ReadonlySet<string> = new Set(
 const mapConfig = (config: RawConfig, map: (key: string, value: string) => string): RawConfig =>
   Object.fromEntries(Object.entries(config).map(([key, value]) => [key, map(key, value)]));
 
-/** The configuration with masked credentials. */
-export const maskConfig = (config: RawConfig): RawConfig =>
-  mapConfig(config, (key, value) => {
+/** The configuration with masked credentials. A reference to a configuration provider is no credential, and stays. */
+export const maskConfig = (config: RawConfig): RawConfig => {
+  const { hide, show, isPlain } = createHiding();
+  const hidden = mapConfig(config, (_, value) => hide(value));
+  const mask = (credential: string): string => (isPlain(credential) ? credential : MASK);
+  const masked = mapConfig(hidden, (key, value) => {
     const headers = HEADER_KEYS.get(key);
-    if (headers !== undefined) return maskHeaders(headers, value, config);
+    if (headers !== undefined) return maskHeaders(headers, value, hidden, mask);
     // Any value may be a URL with credentials, for example of a proxy or a registry.
-    return CREDENTIAL_KEY.test(key) && !PLAIN_KEYS.has(key) ? MASK : maskUrl(value);
+    return CREDENTIAL_KEY.test(key) && !PLAIN_KEYS.has(key) ? mask(value) : maskUrl(value);
   });
+  return mapConfig(masked, (_, value) => show(value));
+};
 
 /** Replaces masked values with the stored values, if there are any. */
-export const unmaskConfig = (config: RawConfig, stored: RawConfig): RawConfig =>
-  mapConfig(config, (key, value) => {
+export const unmaskConfig = (config: RawConfig, stored: RawConfig): RawConfig => {
+  const { hide, show } = createHiding();
+  const [given, before] = [config, stored].map((one) => mapConfig(one, (_, value) => hide(value))) as [
+    RawConfig,
+    RawConfig,
+  ];
+  const unmasked = mapConfig(given, (key, value) => {
     const headers = HEADER_KEYS.get(key);
-    if (headers !== undefined) return unmaskHeaders(headers, value, config, stored);
-    return value === MASK ? (stored[key] ?? value) : unmaskUrl(value, stored[key] ?? "");
+    if (headers !== undefined) return unmaskHeaders(headers, value, given, before);
+    return value === MASK ? (before[key] ?? value) : unmaskUrl(value, before[key] ?? "");
   });
+  return mapConfig(unmasked, (_, value) => show(value));
+};

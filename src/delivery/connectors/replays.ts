@@ -4,6 +4,7 @@ import { parseConnectorConfig, writesLettersTo } from "./connector-config.ts";
 import type { Expressions } from "../expressions/expressions.ts";
 import type { Decoding } from "./decoding.ts";
 import { planOf } from "./plan.ts";
+import type { References } from "./references.ts";
 import { lettersOf, replayPlan, untilReplayed, type LetterPlan } from "../engine/replay.ts";
 import { createRunner, type RunnerOptions } from "../engine/runner.ts";
 import { configHash, type Entry } from "./directory.ts";
@@ -35,6 +36,7 @@ export interface ReplaysOptions extends Omit<RunnerOptions, "plan" | "onStopped"
   readonly expressions: Expressions;
   /** Returns the topic of `audit.station` in use, to which no dead letters are written. */
   readonly auditTopic?: (() => string | undefined) | undefined;
+  readonly references: References;
 }
 
 interface Running {
@@ -51,10 +53,11 @@ const requireRunning = ({ name, target }: Entry): void => {
   });
 };
 
-type PlanOptions = Pick<ReplaysOptions, "decoding" | "expressions" | "auditTopic">;
+type PlanOptions = Pick<ReplaysOptions, "decoding" | "expressions" | "auditTopic" | "references">;
 
-const planFor = ({ name, config }: Entry, { decoding, expressions, auditTopic }: PlanOptions): LetterPlan => {
-  const parsed = parseConnectorConfig(name, config, { auditTopic: auditTopic?.() });
+const planFor = ({ name, config }: Entry, options: PlanOptions): LetterPlan => {
+  const { decoding, expressions, auditTopic, references } = options;
+  const parsed = parseConnectorConfig(name, config, { auditTopic: auditTopic?.(), references });
   if ("model" in parsed) return replayPlan(planOf(parsed.model, decoding, expressions));
   throw new GatewayError("CONNECTOR_CONFIG_INVALID");
 };

@@ -49,6 +49,13 @@ const TRANSFORMATIONS: Kinds<Transformation> = new Map(
   }),
 );
 
+const namesOf = (kinds: Kinds<unknown>): readonly string[] =>
+  [...kinds.keys()].map((name) => `${PACKAGE}${name}`);
+
+/** The full names of the classes. */
+export const TRANSFORMATION_CLASSES = namesOf(TRANSFORMATIONS);
+export const PREDICATE_CLASSES = namesOf(PREDICATES);
+
 const readerOf =
   ({ read }: Reader, prefix: string): ReadOf =>
   (name, parse, required = false) =>

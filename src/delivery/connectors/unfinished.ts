@@ -1,9 +1,11 @@
 /** Which records connectors have not finished. A broker that frees old records keeps these. */
 import { type Broker, isInternalTopic, type TopicPartition } from "../../broker/broker.ts";
 import type { TopicSelection } from "../engine/delivery-plan.ts";
+import { topicsOf } from "./config-reader.ts";
 import { parseConnectorConfig } from "./connector-config.ts";
 import { groupOf } from "./plan.ts";
 import type { RawConfig } from "./masking.ts";
+import { hasReferences } from "./reference-text.ts";
 
 interface Connector {
   readonly name: string;
@@ -18,6 +20,13 @@ export interface Unfinished {
   readonly from: (of: TopicPartition) => Promise<bigint | undefined>;
 }
 
+/** undefined: the configuration has faults. Values that references stand for are not known here, so only the topics can be checked. */
+const selectionIn = (name: string, config: RawConfig): TopicSelection | undefined => {
+  if (Object.values(config).some(hasReferences)) return topicsOf(config);
+  const parsed = parseConnectorConfig(name, config);
+  return "model" in parsed ? parsed.model.topics : undefined;
+};
+
 /** `connectors` returns the connectors of now. */
 export const createUnfinished = (
   broker: Pick<Broker, "committed">,
@@ -28,8 +37,7 @@ export const createUnfinished = (
   const selectionOf = ({ name, config }: Connector): TopicSelection | "unknown" => {
     const known = selections.get(config);
     if (known !== undefined) return known;
-    const parsed = parseConnectorConfig(name, config);
-    const selection = "model" in parsed ? parsed.model.topics : "unknown";
+    const selection = selectionIn(name, config) ?? "unknown";
     selections.set(config, selection);
     return selection;
   };

@@ -5,6 +5,7 @@
 import { GatewayError } from "../../errors.ts";
 import type { ConfigFault, GatewayFacts } from "./config-reader.ts";
 import { familyOf, parseConnectorConfig, unknownClass } from "./connector-config.ts";
+import type { ParsedConfig } from "./family.ts";
 import { COMMON_KEYS, type Key } from "./keys.ts";
 import { maskConfig, type RawConfig } from "./masking.ts";
 import { groupOf } from "./plan.ts";
@@ -47,6 +48,10 @@ export const requireName = (name: string): void => {
   if (message !== undefined) throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message });
 };
 
+/** The faults with which a configuration is refused. A reference that can't be read here is read when the task starts. */
+const refusing = (parsed: ParsedConfig): readonly ConfigFault[] =>
+  "faults" in parsed ? parsed.faults.filter(({ isUnread }) => isUnread !== true) : [];
+
 /** A line for each fault of the declared connectors. The gateway at its start, and `--check-config`, print these lines. */
 export const faultsOfDeclared = (
   declared: readonly { readonly name: string; readonly config: RawConfig }[],
@@ -54,7 +59,7 @@ export const faultsOfDeclared = (
 ): readonly string[] =>
   declared.flatMap(({ name, config }) => {
     const parsed = parseConnectorConfig(name, config, facts);
-    const faults = "faults" in parsed ? parsed.faults.map(({ message }) => message) : [];
+    const faults = refusing(parsed).map(({ message }) => message);
     const ofName = nameFault(name);
     return [...(ofName === undefined ? [] : [ofName]), ...faults].map(
       (message) => `connectors.${name}: ${message}`,
@@ -64,8 +69,8 @@ export const faultsOfDeclared = (
 /** Throws CONNECTOR_CONFIG_INVALID with a line for each fault. */
 export const requireValid = (name: string, config: RawConfig, facts: GatewayFacts): void => {
   const parsed = parseConnectorConfig(name, config, facts);
-  if ("model" in parsed) return;
-  const { faults } = parsed;
+  const faults = refusing(parsed);
+  if (faults.length === 0) return;
   throw new GatewayError("CONNECTOR_CONFIG_INVALID", {
     message: [
       `Connector configuration is invalid and contains the following ${faults.length} error(s):`,
@@ -117,11 +122,12 @@ export const reportOf = (connectorClass: string, config: RawConfig, facts: Gatew
   if (family === undefined)
     throw new GatewayError("CONNECTOR_CONFIG_INVALID", { message: unknownClass(connectorClass) });
   const name = config[COMMON_KEYS.name.name];
-  const parsed = family.parse(name ?? "", config, facts);
+  const className = COMMON_KEYS.connectorClass.name;
+  const parsed = parseConnectorConfig(name ?? "", { ...config, [className]: connectorClass }, facts);
   const ofName = name === undefined ? undefined : nameFault(name);
   const faults = [
     ...(ofName === undefined ? [] : [{ key: COMMON_KEYS.name.name, message: ofName }]),
-    ...("faults" in parsed ? parsed.faults : []),
+    ...refusing(parsed),
   ];
   const shown = maskConfig(config);
   const known = family.keys;

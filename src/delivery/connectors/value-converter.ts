@@ -16,6 +16,10 @@ const CONVERTERS: ReadonlyMap<string, Kind> = new Map([
   ["io.confluent.connect.json.JsonSchemaConverter", "registry"],
 ]);
 
+/** The full names of the converters that run with or without a schema registry. */
+export const converterClasses = (hasRegistry: boolean): readonly string[] =>
+  [...CONVERTERS].filter(([, kind]) => hasRegistry || kind !== "registry").map(([name]) => name);
+
 /** As in Kafka Connect, the package can be left out. */
 const kindOf = (name: string): Kind | undefined =>
   [...CONVERTERS].find(([full]) => full === name || full.endsWith(`.${name}`))?.[1];

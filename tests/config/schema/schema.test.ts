@@ -143,6 +143,7 @@ describe("defaults", () => {
       },
       delivery: {
         allowTargets: [],
+        configProviders: { env: [], file: [], directory: [] },
         connectorsTopic: "_stationgate-connectors",
         sandbox: { timeout: 100, memory: 64 * 1024 ** 2 },
       },

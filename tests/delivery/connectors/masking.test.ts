@@ -77,6 +77,26 @@ describe("maskConfig", () => {
     expect(unmaskConfig(masked, config)).toStrictEqual(config);
   });
 
+  it("shows references to configuration providers, but nothing that is written beside them", () => {
+    const config = {
+      secret: "${env:SECRET}",
+      "http.headers.authorization": "Bearer ${file:/run/secrets/crm.properties:token}",
+      "http.headers.additional": "X-A:${env:A},X-Api-Key:${directory:/run/secrets:key},Cookie:a=${env:B}",
+      "oauth2.client.secret": "prefix-${env:C}",
+      "oauth2.extra.params": "a_token=${env:D}&b_token=x",
+      "http.url": "https://${env:USER}:${env:PASSWORD}@example.com/${env:PATH}",
+    };
+
+    expect(maskConfig(config)).toStrictEqual({
+      ...config,
+      "http.headers.additional": `X-A:\${env:A},X-Api-Key:\${directory:/run/secrets:key},Cookie:${MASK}`,
+      "oauth2.client.secret": MASK,
+      "oauth2.extra.params": `a_token=\${env:D}&b_token=${MASK}`,
+      "http.url": `https://${MASK}@example.com/\${env:PATH}`,
+    });
+    expect(unmaskConfig(maskConfig(config), config)).toStrictEqual(config);
+  });
+
   it("keeps the JSON form of headers", () => {
     const headers = '{"Cookie":"c","Accept":"*/*"}';
 

@@ -9,7 +9,6 @@ import {
   readTransform,
   readUrl,
   type Reader,
-  refuseUnserved,
 } from "../config-reader.ts";
 import { type HeaderPair, headerFault } from "../config-values.ts";
 import { type ErrorHandling, readErrorHandling } from "../error-handling.ts";
@@ -106,7 +105,6 @@ const TASK_CLASS = "io.aiven.kafka.connect.http.HttpSinkTask";
 const parse = (name: string, config: RawConfig, facts: GatewayFacts): ParsedConfig => {
   const reader = createReader(config);
   const { read, faults } = reader;
-  refuseUnserved(reader, config);
   const topics = readTopics(reader);
   const url = readUrl(reader, KEYS.url, facts.targets);
   const headers = readHeaders(reader);

@@ -18,7 +18,6 @@ import {
   readTransform,
   readUrl,
   type Reader,
-  refuseUnserved,
   type TransformModel,
 } from "../config-reader.ts";
 import { type HeaderPair, parseHeaders } from "../config-values.ts";
@@ -106,7 +105,6 @@ export const parseAuckland = (
   const reader = createReader(config);
   const { read, faults } = reader;
   const transformations = readTransformations(reader, config);
-  refuseUnserved(reader, config);
   const filter = read(KEYS.filter);
   const topics = readTopics(reader);
   const url = readUrl(reader, KEYS.url, targets);

@@ -4,9 +4,9 @@ import type { ErrorCode } from "../../../errors.ts";
 import { type Answer, connectorName, type Documentation, json } from "../../documentation.ts";
 import { configSchema, creationSchema, offsetsSchema } from "./bodies.ts";
 
-const TAG = "Connectors";
+export const TAG = "Connectors";
 const path = { name: connectorName };
-const flag = z.enum(["true", "false"]);
+export const flag = z.enum(["true", "false"]);
 
 const config = z.record(z.string(), z.string()).meta({ id: "ConnectorConfig" });
 const taskId = z.object({ connector: z.string(), task: z.int() });
@@ -34,7 +34,7 @@ const origin = z.enum(["rest", "file"]);
 
 const message = json(z.object({ message: z.string() }));
 
-const BODY_ERRORS = [
+export const BODY_ERRORS = [
   "JSON_INVALID",
   "REQUEST_INVALID",
   "CONTENT_TYPE_UNSUPPORTED",
@@ -59,42 +59,6 @@ export const ofConnector = ({ errors = [], ...words }: Words): Documentation => 
 export const shown = (description: string, schema: z.ZodType): Record<200, Answer> => ({
   200: { description, content: json(schema) },
 });
-
-export const listPlugins: Documentation = {
-  id: "listPlugins",
-  tag: TAG,
-  summary: "List the connector plugins",
-  answers: shown(
-    "A list with one plugin.",
-    z.array(z.object({ class: z.string(), type: z.literal("sink"), version: z.string() })),
-  ),
-  errors: [],
-};
-
-export const validateConfig: Documentation = {
-  id: "validateConfig",
-  tag: TAG,
-  summary: "Validate a configuration; creates no connector",
-  path: { class: { description: "Class of the connector.", schema: z.string().regex(/^[\w.$]+$/) } },
-  body: { content: json(configSchema) },
-  answers: shown(
-    "Each configuration key with its errors.",
-    z.looseObject({ name: z.string(), error_count: z.int(), configs: z.array(z.looseObject({})) }),
-  ),
-  errors: [...BODY_ERRORS, "CONNECTOR_UNKNOWN", "CONNECTOR_CONFIG_INVALID"],
-};
-
-export const showPluginConfig: Documentation = {
-  id: "showPluginConfig",
-  tag: TAG,
-  summary: "List the configuration keys of a plugin",
-  path: { class: { description: "Class of the connector.", schema: z.string().regex(/^[\w.$]+$/) } },
-  answers: shown(
-    "Each key with its type and its default.",
-    z.array(z.looseObject({ name: z.string(), type: z.string(), required: z.boolean() })),
-  ),
-  errors: ["CONNECTOR_UNKNOWN"],
-};
 
 export const listConnectors: Documentation = {
   id: "listConnectors",

@@ -1,6 +1,5 @@
 /** `/connectors` on the operators' listener: Kafka Connect's REST API. */
 import type { Role } from "../../../auth/operators/operator.ts";
-import { CONNECTOR_CLASSES } from "../../../delivery/connectors/connector-config.ts";
 import type { Connectors } from "../../../delivery/connectors/connectors.ts";
 import type { Target } from "../../../delivery/connectors/connector-log-view.ts";
 import { definitionsOf } from "../../../delivery/connectors/validation.ts";
@@ -10,6 +9,7 @@ import type { Call } from "../../call.ts";
 import type { Documentation } from "../../documentation.ts";
 import * as documentation from "./documentation.ts";
 import * as insight from "./insight-documentation.ts";
+import * as plugins from "./plugin-documentation.ts";
 import type { ReadBody } from "../../middleware/body/body.ts";
 import { sendJson } from "../../respond.ts";
 import type { Method, OpenRoute } from "../../routes.ts";
@@ -76,14 +76,16 @@ const pluginRoutes = ({
   readBody,
   version,
 }: ConnectorRouteDependencies): readonly OpenRoute[] => [
-  route("GET", "/connector-plugins", documentation.listPlugins, ({ response }) => {
+  route("GET", "/connector-plugins", plugins.listPlugins, (call) => {
+    const which =
+      queryOf(call.request).get("connectorsOnly")?.toLowerCase() === "false" ? "all" : "connectors";
     sendJson(
-      response,
+      call.response,
       200,
-      CONNECTOR_CLASSES.map((name) => ({ class: name, type: "sink", version })),
+      connectors.plugins(which).map((plugin) => ({ ...plugin, version })),
     );
   }),
-  route("GET", "/connector-plugins/:class/config", documentation.showPluginConfig, (call) => {
+  route("GET", "/connector-plugins/:class/config", plugins.showPluginConfig, (call) => {
     const wanted = pathParameter(call.request, "class");
     const definitions = definitionsOf(wanted);
     if (definitions === undefined)
@@ -91,15 +93,10 @@ const pluginRoutes = ({
     sendJson(call.response, 200, definitions);
   }),
   {
-    ...route(
-      "PUT",
-      "/connector-plugins/:class/config/validate",
-      documentation.validateConfig,
-      async (call) => {
-        const config = await readPluginConfig(call.request, readBody);
-        sendJson(call.response, 200, connectors.report(pathParameter(call.request, "class"), config));
-      },
-    ),
+    ...route("PUT", "/connector-plugins/:class/config/validate", plugins.validateConfig, async (call) => {
+      const config = await readPluginConfig(call.request, readBody);
+      sendJson(call.response, 200, connectors.report(pathParameter(call.request, "class"), config));
+    }),
     role: "viewer",
   },
 ];

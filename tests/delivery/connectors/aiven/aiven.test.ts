@@ -287,7 +287,6 @@ describe("faults", () => {
       "needs a schema registry, which is not configured",
     ),
     invalid("transform", "$eval('1')", "$eval is not allowed"),
-    hidden("http.headers.additional", "x:${file:/run/a:b}", "config provider file is not allowed"),
     [
       { ...MINIMAL, "errors.tolerance": "all", "errors.deadletterqueue.topic.name": "orders" },
       "The DLQ topic 'orders' may not be included in the list of topics ('topics=[orders]') consumed by the connector",

@@ -162,10 +162,6 @@ describe("faults", () => {
       "Invalid value data.a== for configuration filter: Unexpected token: EOF (at character 9)",
     ],
     [
-      { "callback.request.headers": "X-A:${env:TOKEN}" },
-      "Invalid value X-A:${env:TOKEN} for configuration callback.request.headers: config provider env is not allowed",
-    ],
-    [
       { "callback.request.method": "PATCH" },
       "Invalid value PATCH for configuration callback.request.method: Unknown value. Valid values are [POST, PUT, DELETE]",
     ],

@@ -243,6 +243,34 @@ describe("expanded lists", () => {
   });
 });
 
+describe("GET /connector-plugins", () => {
+  it("lists the connectors, or all classes that run here", async () => {
+    const only = await rig.http.get("/connector-plugins").expect(200);
+    const all = await rig.http.get("/connector-plugins?connectorsOnly=false").expect(200);
+    const sinks = only.body as readonly { readonly type: string; readonly version: string }[];
+    const others = (all.body as readonly { readonly class: string; readonly type: string }[]).slice(
+      sinks.length,
+    );
+
+    expect(new Set(sinks.map(({ type }) => type))).toStrictEqual(new Set(["sink"]));
+    expect(all.body).toMatchObject(sinks.concat(others as never));
+    expect(
+      others.map(({ class: name, type }) => `${type} ${name.replace("org.apache.kafka.connect.", "")}`),
+    ).toStrictEqual([
+      "transformation transforms.Filter",
+      "transformation transforms.InsertHeader",
+      "transformation transforms.DropHeaders",
+      "predicate transforms.predicates.TopicNameMatches",
+      "predicate transforms.predicates.HasHeaderKey",
+      "predicate transforms.predicates.RecordIsTombstone",
+      "converter storage.StringConverter",
+      "converter converters.ByteArrayConverter",
+      "converter json.JsonConverter",
+      "header_converter storage.StringConverter",
+    ]);
+  });
+});
+
 describe("PUT /connector-plugins/:class/config/validate", () => {
   it("checks the stored secret of the named connector in place of a masked value", async () => {
     const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
